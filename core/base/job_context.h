@@ -1,0 +1,81 @@
+// What every long verb is handed: where to report progress, whether to stop, where to log. Reporting progress *is* the cancel
+// point, so work code never polls a flag:
+//
+//     ctx.progress.begin("Evaluating", windows);
+//     for (...) { ...; ctx.advance(); }   // throws Cancelled when the user asked to stop
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "core/base/error.h"
+
+namespace graticule {
+
+/// Written by the engine thread, read by anyone at any time (the window polls it on a timer).
+class Progress {
+public:
+    void begin(std::string stage, std::int64_t total);
+    void add(std::int64_t steps) { done_.fetch_add(steps, std::memory_order_relaxed); }
+
+    struct Snapshot {
+        std::string stage;
+        std::int64_t done = 0;
+        std::int64_t total = 0;      ///< 0: not known
+        double seconds_in_stage = 0; ///< since begin()
+    };
+    [[nodiscard]] Snapshot snapshot() const;
+
+private:
+    mutable std::mutex mutex_; // guards the stage's name and start; the counters are atomic
+    std::string stage_;
+    std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+    std::atomic<std::int64_t> done_{0};
+    std::atomic<std::int64_t> total_{0};
+};
+
+class CancelToken {
+public:
+    void request() { requested_.store(true, std::memory_order_relaxed); }
+    /// True when a stop was asked for and no uncancellable section is open.
+    [[nodiscard]] bool due() const { return requested_.load(std::memory_order_relaxed) && suppressed_ == 0; }
+
+    /// Opens a section that must not be torn (the final rename of an export) for the guard's lifetime.
+    class Suppression {
+    public:
+        explicit Suppression(CancelToken& token) : token_(token) { ++token_.suppressed_; }
+        ~Suppression() { --token_.suppressed_; }
+        Suppression(const Suppression&) = delete;
+        Suppression& operator=(const Suppression&) = delete;
+
+    private:
+        CancelToken& token_;
+    };
+    [[nodiscard]] Suppression suppress() { return Suppression(*this); }
+
+private:
+    std::atomic<bool> requested_{false};
+    std::atomic<int> suppressed_{0};
+};
+
+struct JobContext {
+    Progress progress;
+    CancelToken cancel;
+    std::function<void(const std::string&)> log = [](const std::string&) {}; ///< one line for the log panel or stderr
+    std::string device = "cpu";                                              ///< "cpu", "cuda" or "cuda:N"
+
+    /// Reports `steps` more done; throws Cancelled when a stop is due.
+    void advance(std::int64_t steps = 1) {
+        progress.add(steps);
+        check_cancelled();
+    }
+    void check_cancelled() const {
+        if (cancel.due()) throw Cancelled();
+    }
+};
+
+} // namespace graticule

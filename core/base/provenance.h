@@ -1,0 +1,30 @@
+// Where a result came from. Carried by every result and every exported file; two results are comparable when the fields that
+// matter to the comparison are equal.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+#include <utility>
+
+namespace graticule {
+
+struct Provenance {
+    std::string model_hash;   ///< SHA-256 over config and weights, hex
+    std::string recipe_hash;  ///< SHA-256 of the recipe's canonical JSON; empty: full precision
+    std::string recipe_line;  ///< the recipe in one line where it has such a form
+    std::string data_hash;    ///< SHA-256 over the token ids that were used
+    std::string data_name;    ///< file name, or the built-in text's name
+    std::string protocol;     ///< how the data was cut: "gptq windows of 2048, 199 of 199, bos once"
+    std::string device;       ///< "cpu", "cuda: NVIDIA H100 80GB HBM3"
+    std::string backend;      ///< kernel back end that quantized
+    std::uint64_t seed = 0;
+    std::vector<std::pair<std::string, std::string>> versions; ///< program, LibTorch ...
+
+    bool operator==(const Provenance&) const = default;
+};
+
+/// Versions of this program and of the libraries that decide results.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> current_versions();
+
+} // namespace graticule

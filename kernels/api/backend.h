@@ -1,0 +1,94 @@
+// The operations every back end answers. CPU (kernels/cpu) defines what is correct; CUDA is judged by it with the cases of
+// kernels/conformance. All memory is the back end's own (host or device) and the caller's; kernels never allocate: workspaces
+// are arguments with a *_bytes query beside the operation. Values are float32, arithmetic is float32, sums are accumulated in
+// float64 per block in a fixed order, rounding is half to even. NaN counts as `not_finite` and quantizes to code of zero.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "kernels/api/code_grid.h"
+#include "kernels/api/views.h"
+
+namespace graticule {
+
+/// How the scale and zero point of a block follow from its values (algorithms.md section 1 names the conventions).
+enum class ScaleRule : std::uint8_t {
+    asymmetric_through_zero, ///< range forced to include 0: s = (max-min)/(levels-1), z = rn(-min/s); all-zero block: range [-1,1]
+    symmetric_absmax,        ///< lattice: s = absmax / (levels/2 - 1), z = levels/2 (absmax/7 at 4 bits); table: s = absmax / max|table|
+    symmetric_full_range,    ///< GPTQ: s = 2 absmax / (levels-1), z = levels/2
+};
+
+struct ScaleOptions {
+    ScaleRule rule = ScaleRule::asymmetric_through_zero;
+    float clip_ratio = 1.0F; ///< shrinks the range first: min and max (or absmax) times this
+    float epsilon = 0.0F;    ///< lower bound of the range (asymmetric) or of absmax (symmetric); dynamic activations: 1e-5
+};
+
+/// What became of the values of one call. Counts are exact; sums are over all values of the call.
+struct QuantizeCounts {
+    std::int64_t total = 0;
+    std::int64_t zeros_in = 0;   ///< exact zeros before quantization
+    std::int64_t underflow = 0;  ///< non-zero values that became zero
+    std::int64_t clipped = 0;    ///< values more than half a step outside the lowest or highest code
+    std::int64_t not_finite = 0; ///< NaN or infinity
+    double squared_error = 0;    ///< sum (x^ - x)^2
+    double squared_underflow_error = 0; ///< the part of it from values that became zero
+    double squared_clip_error = 0;      ///< the part of it from clipped values
+    double squared_value = 0;    ///< sum x^2
+    std::int64_t codes_used[256] = {}; ///< how often each code was given; levels unused = zeros among the grid's codes
+};
+
+/// Per-column statistics of a matrix of tokens x channels, mergeable: see core/stats for the merge.
+struct ColumnStatistics { // arrays of `columns`, the caller's
+    float* minimum = nullptr;
+    float* maximum = nullptr;
+    double* mean = nullptr;
+    double* m2 = nullptr; ///< sum of (x-mean)^2
+    double* m3 = nullptr;
+    double* m4 = nullptr;
+};
+
+/// Magnitude histogram: bin 0 counts exact zeros and everything below 2^-40; bin 1 + i counts |x| in
+/// [2^(-40 + i/8), 2^(-40 + (i+1)/8)), eight bins an octave; the last bin counts everything from 2^40 on. Negative and
+/// non-negative values are counted apart. One outlier costs one bin, not the picture.
+inline constexpr int histogram_bins_per_octave = 8;
+inline constexpr int histogram_octaves = 80;
+inline constexpr int histogram_first_exponent = -40;
+inline constexpr int histogram_bins = 2 + histogram_bins_per_octave * histogram_octaves;
+
+class Backend {
+public:
+    virtual ~Backend() = default;
+    [[nodiscard]] virtual std::string_view name() const = 0; ///< "cpu", "cuda"
+
+    /// scale and zero of every block. `zero` is written as float holding an integer (table grids: 0).
+    virtual void find_scales(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, ScaleOptions options,
+                             float* scale, float* zero, Stream stream) const = 0;
+
+    /// codes[r, c] = nearest code of values[r, c]. `counts` may be null.
+    virtual void quantize(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, const float* scale,
+                          const float* zero, MatrixView<std::uint8_t> codes, QuantizeCounts* counts,
+                          Stream stream) const = 0;
+
+    virtual void dequantize(MatrixView<const std::uint8_t> codes, BlockLayout layout, const CodeGrid& grid,
+                            const float* scale, const float* zero, MatrixView<float> values, Stream stream) const = 0;
+
+    /// Quantize and dequantize in one read and one write; `out` may be `values`. `counts` (host memory) may be null.
+    virtual void fake_quantize(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
+                               const float* scale, const float* zero, MatrixView<float> out, QuantizeCounts* counts,
+                               Stream stream) const = 0;
+
+    /// The same with scales found from the values themselves (dynamic activations), still one pass over memory.
+    virtual void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
+                                       ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
+                                       Stream stream) const = 0;
+
+    /// One read of `values` (tokens, channels): column statistics of *this* matrix, and its magnitude histogram added to
+    /// negative[histogram_bins] and positive[histogram_bins]. All outputs in host memory.
+    virtual void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
+                                   std::int64_t* positive, Stream stream) const = 0;
+};
+
+} // namespace graticule

@@ -1,0 +1,19 @@
+// Which back ends are here.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/api/backend.h"
+
+namespace graticule {
+
+/// The reference; always there.
+[[nodiscard]] const Backend& cpu_backend();
+
+/// Loads the CUDA module (libgraticule_cuda.so beside the program) on first use. Null when it is not there or finds no GPU;
+/// `why` then says what is missing and the way out. LibTorch's CUDA library must be loaded first when both are used.
+[[nodiscard]] const Backend* cuda_backend(std::string& why);
+
+} // namespace graticule
