@@ -12,17 +12,23 @@ std::string ErrorInfo::text() const {
 
 int exit_code(ErrorKind kind) {
     switch (kind) {
-    case ErrorKind::internal: return 1;
-    case ErrorKind::usage: return 2;
-    case ErrorKind::bad_input: return 3;
-    case ErrorKind::unsupported: return 4;
+    case ErrorKind::internal:
+        return 1;
+    case ErrorKind::usage:
+        return 2;
+    case ErrorKind::bad_input:
+        return 3;
+    case ErrorKind::unsupported:
+        return 4;
     case ErrorKind::out_of_memory:
-    case ErrorKind::device: return 5;
+    case ErrorKind::device:
+        return 5;
     }
     return 1;
 }
 
-Error::Error(ErrorKind kind, std::string message) : info_{kind, std::move(message), {}} {}
+Error::Error(ErrorKind kind, std::string message)
+    : info_{kind, std::move(message), {}} {}
 
 Error& Error::add_context(std::string what_was_being_done) {
     info_.context.push_back(std::move(what_was_being_done));

@@ -1,8 +1,8 @@
-// Failure that ends a job. Throw Error where outside data or the machine is at fault, add context on the way up, catch only in
-// the two final places (the job runner and the command line's main):
+// Failure that ends a job. Throw Error where outside data or the machine is at fault, add context on the way up, catch
+// only in the two final places (the job runner and the command line's main):
 //
-//     throw Error(ErrorKind::bad_input, "group size 128 does not divide the 2592 input columns of layers.0.fc2; use 32");
-//     try { ... } catch (Error& error) { error.add_context("quantizing layers.3.mlp.down_proj"); throw; }
+//     throw Error(ErrorKind::bad_input, "group size 128 does not divide the 2592 input columns of layers.0.fc2; use
+//     32"); try { ... } catch (Error& error) { error.add_context("quantizing layers.3.mlp.down_proj"); throw; }
 #pragma once
 
 #include <exception>

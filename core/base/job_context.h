@@ -1,5 +1,5 @@
-// What every long verb is handed: where to report progress, whether to stop, where to log. Reporting progress *is* the cancel
-// point, so work code never polls a flag:
+// What every long verb is handed: where to report progress, whether to stop, where to log. Reporting progress *is* the
+// cancel point, so work code never polls a flag:
 //
 //     ctx.progress.begin("Evaluating", windows);
 //     for (...) { ...; ctx.advance(); }   // throws Cancelled when the user asked to stop
@@ -47,7 +47,10 @@ public:
     /// Opens a section that must not be torn (the final rename of an export) for the guard's lifetime.
     class Suppression {
     public:
-        explicit Suppression(CancelToken& token) : token_(token) { ++token_.suppressed_; }
+        explicit Suppression(CancelToken& token)
+            : token_(token) {
+            ++token_.suppressed_;
+        }
         ~Suppression() { --token_.suppressed_; }
         Suppression(const Suppression&) = delete;
         Suppression& operator=(const Suppression&) = delete;

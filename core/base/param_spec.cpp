@@ -24,10 +24,14 @@ std::string choices_text(const ParamSpec& spec) {
 
 std::string range_text(const ParamSpec& spec) {
     switch (spec.kind) {
-    case ParamKind::flag: return "true or false";
-    case ParamKind::integer: return "a whole number from " + real_text(spec.minimum) + " to " + real_text(spec.maximum);
-    case ParamKind::real: return "a number from " + real_text(spec.minimum) + " to " + real_text(spec.maximum);
-    case ParamKind::choice: return "one of " + choices_text(spec);
+    case ParamKind::flag:
+        return "true or false";
+    case ParamKind::integer:
+        return "a whole number from " + real_text(spec.minimum) + " to " + real_text(spec.maximum);
+    case ParamKind::real:
+        return "a number from " + real_text(spec.minimum) + " to " + real_text(spec.maximum);
+    case ParamKind::choice:
+        return "one of " + choices_text(spec);
     }
     return {};
 }
@@ -57,7 +61,9 @@ std::string to_text(const ParamValue& value) {
 std::string check_param(const ParamSpec& spec, const ParamValue& value) {
     bool good = false;
     switch (spec.kind) {
-    case ParamKind::flag: good = std::holds_alternative<bool>(value); break;
+    case ParamKind::flag:
+        good = std::holds_alternative<bool>(value);
+        break;
     case ParamKind::integer:
         good = std::holds_alternative<std::int64_t>(value) && in_range(spec, double(std::get<std::int64_t>(value)));
         break;
@@ -89,9 +95,11 @@ ParamValue parse_param(const ParamSpec& spec, const std::string& text) {
     case ParamKind::real:
         if (parse_number(text, real)) value = real;
         break;
-    case ParamKind::choice: break;
+    case ParamKind::choice:
+        break;
     }
-    if (const std::string problem = check_param(spec, value); !problem.empty()) throw Error(ErrorKind::bad_input, problem);
+    if (const std::string problem = check_param(spec, value); !problem.empty())
+        throw Error(ErrorKind::bad_input, problem);
     return value;
 }
 

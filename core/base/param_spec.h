@@ -1,5 +1,5 @@
-// Description of one parameter of a method or exporter. The same rows drive the window's forms, the command line's help, the
-// recipe notation and the JSON check.
+// Description of one parameter of a method or exporter. The same rows drive the window's forms, the command line's
+// help, the recipe notation and the JSON check.
 #pragma once
 
 #include <cstdint>

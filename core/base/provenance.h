@@ -1,23 +1,23 @@
-// Where a result came from. Carried by every result and every exported file; two results are comparable when the fields that
-// matter to the comparison are equal.
+// Where a result came from. Carried by every result and every exported file; two results are comparable when the fields
+// that matter to the comparison are equal.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <vector>
 #include <utility>
+#include <vector>
 
 namespace graticule {
 
 struct Provenance {
-    std::string model_hash;   ///< SHA-256 over config and weights, hex
-    std::string recipe_hash;  ///< SHA-256 of the recipe's canonical JSON; empty: full precision
-    std::string recipe_line;  ///< the recipe in one line where it has such a form
-    std::string data_hash;    ///< SHA-256 over the token ids that were used
-    std::string data_name;    ///< file name, or the built-in text's name
-    std::string protocol;     ///< how the data was cut: "gptq windows of 2048, 199 of 199, bos once"
-    std::string device;       ///< "cpu", "cuda: NVIDIA H100 80GB HBM3"
-    std::string backend;      ///< kernel back end that quantized
+    std::string model_hash;  ///< SHA-256 over config and weights, hex
+    std::string recipe_hash; ///< SHA-256 of the recipe's canonical JSON; empty: full precision
+    std::string recipe_line; ///< the recipe in one line where it has such a form
+    std::string data_hash;   ///< SHA-256 over the token ids that were used
+    std::string data_name;   ///< file name, or the built-in text's name
+    std::string protocol;    ///< how the data was cut: "gptq windows of 2048, 199 of 199, bos once"
+    std::string device;      ///< "cpu", "cuda: NVIDIA H100 80GB HBM3"
+    std::string backend;     ///< kernel back end that quantized
     std::uint64_t seed = 0;
     std::vector<std::pair<std::string, std::string>> versions; ///< program, LibTorch ...
 

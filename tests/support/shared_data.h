@@ -1,5 +1,5 @@
-// Where the outside reference data lies: beside the checkout as ../shared, or where GRATICULE_SHARED says. It is not part of the
-// repository (some of it is not free to ship), so tests that need it skip loudly without it.
+// Where the outside reference data lies: beside the checkout as ../shared, or where GRATICULE_SHARED says. It is not
+// part of the repository (some of it is not free to ship), so tests that need it skip loudly without it.
 #pragma once
 
 #include <cstdlib>

@@ -18,5 +18,6 @@ struct Registration {
 } // namespace graticule::testing
 
 #define GRATICULE_TEST(Class)                                                                                          \
-    static const ::graticule::testing::Registration registration_of_##Class{                                           \
-        [] { return std::unique_ptr<QObject>(std::make_unique<Class>()); }}
+    static const ::graticule::testing::Registration registration_of_##Class {                                          \
+        [] { return std::unique_ptr<QObject>(std::make_unique<Class>()); }                                             \
+    }

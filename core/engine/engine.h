@@ -1,0 +1,81 @@
+// The verbs. The window and the command line call the same ones in the same order. Each takes a JobContext (progress,
+// cancel, log, device), throws Error or Cancelled, and returns an immutable result; none knows about another's files.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/job_context.h"
+#include "core/engine/resolve.h"
+#include "core/io/corpus.h"
+#include "core/io/tokenizer.h"
+#include "core/model/model.h"
+#include "core/recipe/recipe.h"
+#include "core/result/evaluation.h"
+#include "core/result/quantized_model.h"
+#include "core/stats/activation_stats.h"
+
+namespace graticule {
+
+struct OpenedModel {
+    std::shared_ptr<const Model> model;
+    std::shared_ptr<const Tokenizer> tokenizer; ///< null when there is none; `tokenizer_problem` says why
+    std::string tokenizer_problem;
+};
+[[nodiscard]] OpenedModel open_model(const std::filesystem::path& path, JobContext& ctx);
+
+/// Token ids of a text as the protocol wants them: whole text once, one BOS at the very start where the tokenizer adds
+/// one.
+[[nodiscard]] std::vector<std::int32_t> tokenize(const Tokenizer& tokenizer, const Corpus& corpus);
+
+/// Cuts `spec.samples` windows of `spec.length` tokens. Throws Error{bad_input} when the text is shorter than one
+/// window.
+[[nodiscard]] std::vector<std::vector<std::int32_t>> pick_samples(const std::vector<std::int32_t>& ids,
+                                                                  const CalibrationSpec& spec);
+
+using StatsCallback = std::function<void(std::shared_ptr<const ActivationStats>)>; ///< snapshots while it runs
+[[nodiscard]] std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Tokenizer& tokenizer,
+                                                               const CalibrationSpec& spec, JobContext& ctx,
+                                                               const StatsCallback& on_snapshot = {});
+
+using LayerCallback = std::function<void(const LayerReport&)>; ///< each layer as it is done
+/// `stats` may be null when no method and no static activation needs it; output errors are then absent from the
+/// reports.
+[[nodiscard]] std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,
+                                                             std::shared_ptr<const ActivationStats> stats,
+                                                             const ResolvedRecipe& resolved, JobContext& ctx,
+                                                             const LayerCallback& on_layer = {});
+
+struct EvaluationSpec {
+    std::int64_t window = 2048;
+    std::int64_t max_windows = 0; ///< 0: all
+    std::string run_name;
+};
+using WindowCallback = std::function<void(const Evaluation& so_far)>;
+/// `quantized` null: full precision.
+[[nodiscard]] std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
+                                                         std::shared_ptr<const QuantizedModel> quantized,
+                                                         const Tokenizer& tokenizer, const Corpus& corpus,
+                                                         const EvaluationSpec& spec, JobContext& ctx,
+                                                         const WindowCallback& on_window = {});
+
+/// Logits (sequences, tokens, vocabulary) float32 for id rows of equal length.
+[[nodiscard]] HostTensor logits(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
+                                const std::vector<std::vector<std::int32_t>>& ids, JobContext& ctx);
+
+/// What-if on one linear from kept calibration inputs, without a run: milliseconds for a sample model.
+struct WhatIf {
+    LayerReport report;                 ///< under `choice`
+    QParams params;                     ///< of the (smoothed) weight
+    std::vector<float> weight_in_steps; ///< every (smoothed) weight divided by its block's scale
+    std::vector<float> smoothing;       ///< factor s a channel; empty: none
+    std::vector<float> input_absmax;    ///< per channel after smoothing
+};
+[[nodiscard]] WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer,
+                             const SchemeChoice& choice);
+
+} // namespace graticule

@@ -1,0 +1,44 @@
+// A model family is one descriptor row: which configs it takes, how its tensors are called, which linears exist, where
+// scales may be folded, block options. Adding a family is a row in all_families.cpp.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/model/model.h"
+
+namespace graticule {
+
+struct ModelFamily {
+    std::string_view name;                     ///< "opt", "llama"
+    std::string_view label;                    ///< "OPT", "LLaMA"
+    std::vector<std::string_view> model_types; ///< values of config.json's model_type
+    std::string_view help;
+    /// Reads config.json text. Throws Error{bad_input} naming field and value, Error{unsupported} naming what is not
+    /// done.
+    ModelConfig (*read_config)(const std::string& config_json) = nullptr;
+    /// Tensor names of the checkpoint, "{N}" = block number.
+    struct Names {
+        std::vector<std::string_view> prefixes; ///< tried in turn: "model.decoder.", "decoder."
+        std::string_view embedding, positions, project_in, project_out, final_norm,
+            head;               ///< under the prefix but for head
+        std::string_view block; ///< "layers.{N}."
+        std::string_view attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, query_norm, key_norm;
+        std::string_view q, k, v, o, gate, up, down;
+        std::string_view fused_qkv, fused_gate_up; ///< Phi-3: rows [q; k; v] and [gate; up]; empty: separate tensors
+    } names;
+};
+
+[[nodiscard]] std::span<const ModelFamily> all_families();
+
+/// The row for this config.json text. Throws Error{unsupported} naming the architecture and the families there are.
+[[nodiscard]] const ModelFamily& family_of(const std::string& config_json);
+
+/// Builds the model: every tensor found, shapes checked against the config. Throws Error{bad_input} naming file,
+/// tensor, shapes.
+[[nodiscard]] std::shared_ptr<const Model> build_model(std::shared_ptr<const Checkpoint> checkpoint, std::string name);
+
+} // namespace graticule

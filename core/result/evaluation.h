@@ -1,0 +1,58 @@
+// Perplexity of one run, window by window, and the comparison of two.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/diagnostics.h"
+#include "core/base/provenance.h"
+#include "core/result/layer_report.h"
+
+namespace graticule {
+
+struct Protocol {              ///< decides what a perplexity means; two results compare only when these are equal
+    std::string name = "gptq"; ///< whole text tokenized once, windows without overlap, mean of window means
+    std::int64_t window = 2048;
+    std::int64_t windows_used = 0;
+    std::int64_t windows_there = 0;
+    std::string bos = "once"; ///< "once" at the very start, or "none"
+    std::string text_rule;
+    std::string precision = "float32";
+    std::string data_hash;                  ///< of the token ids used
+    [[nodiscard]] std::string text() const; ///< "gptq, windows of 2048 (199 of 199), bos once, float32"
+    bool operator==(const Protocol&) const = default;
+};
+
+struct Evaluation {
+    std::string run_name; ///< "full precision" or the recipe's line
+    Protocol protocol;
+    std::vector<double> window_losses; ///< mean cross entropy in nats of each window's T-1 targets
+    std::int64_t tokens = 0;           ///< targets scored
+    double perplexity = 0;             ///< exp(mean of window_losses)
+    double standard_error = 0;         ///< perplexity x standard error of the mean over windows
+    double seconds = 0;
+    Provenance provenance;
+    bool complete = true;
+};
+
+[[nodiscard]] double running_perplexity(const std::vector<double>& losses, std::size_t count);
+
+/// Paired over windows: d_i = loss_b[i] - loss_a[i].
+struct PairedDifference {
+    double log_ratio = 0;                       ///< mean d
+    double log_ratio_error = 0;                 ///< its standard error
+    double perplexity_difference = 0;           ///< ppl_b - ppl_a
+    double interval_low = 0, interval_high = 0; ///< 95 % for the difference, by the delta method on ppl_a (exp(d) - 1)
+    double percent = 0;
+    bool significant = false; ///< the interval does not contain 0
+};
+
+struct Comparison {
+    std::optional<PairedDifference> difference; ///< absent when the protocols differ
+    Diagnostics notes;                          ///< what differs: protocol, model, data
+};
+[[nodiscard]] Comparison compare(const Evaluation& baseline, const Evaluation& other);
+
+} // namespace graticule

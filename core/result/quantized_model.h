@@ -1,0 +1,60 @@
+// The outcome of quantizing a model: codes and parameters of every quantized linear, and the float tensors that folding
+// changed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/provenance.h"
+#include "core/format/qparams.h"
+#include "core/model/model.h"
+#include "core/recipe/recipe.h"
+#include "core/result/layer_report.h"
+
+namespace graticule {
+
+struct LowRank { ///< LoRC: added to the dequantized weight. a (out, rank), b (rank, in)
+    HostTensor a, b;
+};
+
+struct QuantizedLinear {
+    LayerId layer{};
+    SchemeChoice choice;                     ///< scheme and steps that were used
+    std::vector<std::uint8_t> codes;         ///< (out, in) row-major, one byte a code; empty: weight not quantized
+    QParams params;                          ///< of `codes`
+    std::vector<float> input_scale;          ///< factor s folded into the columns, one a channel; empty: none
+    std::optional<float> static_input_scale; ///< static activations: the one scale
+    std::optional<float> static_input_zero;
+    std::vector<std::int32_t> kept_channels; ///< mixed precision: input channels left in 16 bit, ascending
+    HostTensor kept_columns;                 ///< (out, kept) their weights; empty: none
+    std::optional<LowRank> low_rank;
+    LayerReport report;
+};
+
+struct QuantizedModel {
+    std::shared_ptr<const Model> base;
+    Recipe recipe;
+    std::vector<std::optional<QuantizedLinear>> linears; ///< index = LayerId; absent: left as it is
+    /// Float tensors that folding changed, by checkpoint name with ".weight" or ".bias": norms, biases, and weights of
+    /// linears that are not quantized themselves.
+    std::map<std::string, HostTensor> replaced;
+    Provenance provenance;
+    double seconds = 0;
+    std::int64_t peak_bytes = 0; ///< resident high-water mark of the job beyond its start, measured
+
+    /// Average stored bits a weight over the decoder linears.
+    [[nodiscard]] double bits_per_weight() const;
+    [[nodiscard]] std::int64_t bytes_before() const; ///< whole model as stored
+    [[nodiscard]] std::int64_t bytes_after() const;
+};
+
+/// Dequantized weight (out, in) of one linear as the decoder uses it: folded, with kept columns and low rank put back.
+/// For a linear that is absent, the replaced or the stored weight.
+[[nodiscard]] std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer);
+[[nodiscard]] std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer);
+
+} // namespace graticule
