@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Installs what building Graticule needs and is not there yet: Debian packages, then LibTorch, the CUDA Toolkit and CMake in a
+# virtual environment (.deps). Run again, it finds everything and returns at once.
+#
+#   packaging/deps/install.sh [--clients]     --clients: also transformers and compressed-tensors, for the tests
+#
+# GRATICULE_CUDA=OFF     leaves the CUDA Toolkit out (1.3 GB instead of 4.9 GB)
+# GRATICULE_TORCH_DIR=D  uses the LibTorch in folder D
+# GRATICULE_OFFLINE=1    installs nothing; says what is missing and stops
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# shellcheck source=packaging/deps/versions.sh
+. "$here/versions.sh"
+cuda=${GRATICULE_CUDA:-ON}
+deps=$root/.deps
+clients=no
+[ "${1:-}" != --clients ] || clients=yes
+
+debian_packages=(g++ git pkg-config ninja-build ccache mold python3-venv
+    qt6-base-dev libqt6opengl6-dev libqt6svg6-dev libgl-dev libimgui-dev libstb-dev
+    nlohmann-json3-dev libcli11-dev libpcre2-dev libsentencepiece-dev libutf8proc-dev libssl-dev
+    xvfb xauth xdotool libgl1-mesa-dri fonts-inter fonts-jetbrains-mono)
+
+say() { printf '== %s\n' "$*" >&2; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+missing=()
+for package in "${debian_packages[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    [ -z "${GRATICULE_OFFLINE:-}" ] || fail "missing Debian packages: ${missing[*]}"
+    say "installing Debian packages: ${missing[*]}"
+    as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo > /dev/null || fail "these Debian packages are missing and installing them needs root: ${missing[*]}"
+        as_root=(sudo)
+    fi
+    "${as_root[@]}" apt-get update -q > /dev/null
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" > /dev/null
+fi
+
+# A line of the marker file for each step that was finished; a changed version is a different line.
+done_already() { [ -e "$deps/installed" ] && grep -qxF "$1" "$deps/installed"; }
+finished() { echo "$1" >> "$deps/installed"; }
+pip_install() {
+    [ -z "${GRATICULE_OFFLINE:-}" ] || fail "missing in .deps: $*"
+    "$deps/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
+
+if [ ! -x "$deps/bin/pip" ]; then
+    [ -z "${GRATICULE_OFFLINE:-}" ] || fail "there is no virtual environment in .deps"
+    say "making the virtual environment .deps"
+    python3 -m venv "$deps"
+fi
+
+step="cmake $GRATICULE_CMAKE_VERSION"
+if ! done_already "$step"; then
+    say "installing CMake $GRATICULE_CMAKE_VERSION"
+    pip_install "cmake==$GRATICULE_CMAKE_VERSION"
+    finished "$step"
+fi
+
+step="torch $GRATICULE_TORCH_VERSION cuda=$cuda"
+if [ -z "${GRATICULE_TORCH_DIR:-}" ] && ! done_already "$step" &&
+    ! { [ "$cuda" = OFF ] && done_already "torch $GRATICULE_TORCH_VERSION cuda=ON"; }; then
+    if [ "$cuda" = OFF ]; then
+        say "installing LibTorch $GRATICULE_TORCH_VERSION for the CPU (1.3 GB)"
+        pip_install --no-deps "torch==$GRATICULE_TORCH_VERSION"
+        # libtorch_cpu of this wheel itself needs libcudart and libcupti.
+        pip_install "cuda-toolkit[cudart,cupti]==$GRATICULE_CUDA_TOOLKIT_VERSION"
+    else
+        say "installing LibTorch $GRATICULE_TORCH_VERSION and the CUDA Toolkit $GRATICULE_CUDA_TOOLKIT_VERSION (4.9 GB)"
+        pip_install "torch==$GRATICULE_TORCH_VERSION" \
+            "cuda-toolkit[nvcc,cccl,crt,nvvm]==$GRATICULE_CUDA_TOOLKIT_VERSION"
+    fi
+    finished "$step"
+fi
+
+# The toolkit's wheels lack lib64 and the plain libX.so names; without them nvcc cannot link.
+for toolkit in "$deps"/lib/python3*/site-packages/nvidia/cu13; do
+    [ -d "$toolkit/lib" ] || continue
+    [ -e "$toolkit/lib64" ] || ln -s lib "$toolkit/lib64"
+    for library in "$toolkit"/lib/lib*.so.*; do
+        plain=${library%%.so.*}.so
+        [ -e "$plain" ] || ln -s "$(basename "$library")" "$plain"
+    done
+done
+
+step="clients $GRATICULE_TRANSFORMERS_VERSION $GRATICULE_COMPRESSED_TENSORS_VERSION"
+if [ "$clients" = yes ] && [ "$cuda" != OFF ] && ! done_already "$step"; then
+    say "installing the clients that the tests load exported models with"
+    pip_install "transformers==$GRATICULE_TRANSFORMERS_VERSION" "compressed-tensors==$GRATICULE_COMPRESSED_TENSORS_VERSION"
+    finished "$step"
+fi
