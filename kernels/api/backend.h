@@ -1,7 +1,9 @@
 // The operations every back end answers. CPU (kernels/cpu) defines what is correct; CUDA is judged by it with the cases of
 // kernels/conformance. All memory is the back end's own (host or device) and the caller's; kernels never allocate: workspaces
 // are arguments with a *_bytes query beside the operation. Values are float32, arithmetic is float32, sums are accumulated in
-// float64 per block in a fixed order, rounding is half to even. NaN counts as `not_finite` and quantizes to code of zero.
+// float64 per block in a fixed order, rounding is half to even. NaN quantizes to the code of zero, infinity to the outermost code; neither
+// takes part in scales or error sums, both count as `not_finite`. Bad arguments and device failures throw KernelError
+// (kernel_error.h). What nearest means, ties and missing neighbours included, is written in grid_points.h.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +33,7 @@ struct QuantizeCounts {
     std::int64_t total = 0;
     std::int64_t zeros_in = 0;   ///< exact zeros before quantization
     std::int64_t underflow = 0;  ///< non-zero values that became zero
-    std::int64_t clipped = 0;    ///< values more than half a step outside the lowest or highest code
+    std::int64_t clipped = 0;    ///< values more than half a step (table: half the outermost gap) outside the lowest or highest point
     std::int64_t not_finite = 0; ///< NaN or infinity
     double squared_error = 0;    ///< sum (x^ - x)^2
     double squared_underflow_error = 0; ///< the part of it from values that became zero
@@ -40,7 +42,8 @@ struct QuantizeCounts {
     std::int64_t codes_used[256] = {}; ///< how often each code was given; levels unused = zeros among the grid's codes
 };
 
-/// Per-column statistics of a matrix of tokens x channels, mergeable: see core/stats for the merge.
+/// Per-column statistics of a matrix of tokens x channels, mergeable: see core/stats for the merge. A column that holds a value that
+/// is not finite has NaN in all six.
 struct ColumnStatistics { // arrays of `columns`, the caller's
     float* minimum = nullptr;
     float* maximum = nullptr;
@@ -52,7 +55,7 @@ struct ColumnStatistics { // arrays of `columns`, the caller's
 
 /// Magnitude histogram: bin 0 counts exact zeros and everything below 2^-40; bin 1 + i counts |x| in
 /// [2^(-40 + i/8), 2^(-40 + (i+1)/8)), eight bins an octave; the last bin counts everything from 2^40 on. Negative and
-/// non-negative values are counted apart. One outlier costs one bin, not the picture.
+/// non-negative values are counted apart, NaN nowhere. One outlier costs one bin, not the picture.
 inline constexpr int histogram_bins_per_octave = 8;
 inline constexpr int histogram_octaves = 80;
 inline constexpr int histogram_first_exponent = -40;

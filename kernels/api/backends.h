@@ -6,14 +6,21 @@
 #include <vector>
 
 #include "kernels/api/backend.h"
+#include "kernels/api/device_memory.h"
 
 namespace graticule {
 
 /// The reference; always there.
 [[nodiscard]] const Backend& cpu_backend();
 
-/// Loads the CUDA module (libgraticule_cuda.so beside the program) on first use. Null when it is not there or finds no GPU;
-/// `why` then says what is missing and the way out. LibTorch's CUDA library must be loaded first when both are used.
+/// Loads the CUDA module (libgraticule_cuda.so beside the program) on first use. Null when it is not there or finds no
+/// GPU; `why` then says what is missing and the way out. LibTorch's CUDA library must be loaded first when both are
+/// used.
 [[nodiscard]] const Backend* cuda_backend(std::string& why);
+
+/// Memory for the back ends above where no Torch is at hand. `cuda_memory` may only be called where cuda_backend() gave
+/// one.
+[[nodiscard]] DeviceMemory& host_memory();
+[[nodiscard]] DeviceMemory& cuda_memory();
 
 } // namespace graticule

@@ -1,0 +1,124 @@
+#include "kernels/api/argument_checks.h"
+
+#include <cmath>
+#include <string>
+
+#include "kernels/api/kernel_error.h"
+
+namespace graticule {
+namespace {
+
+[[noreturn]] void reject(const std::string& message) {
+    throw KernelError(KernelError::Kind::invalid_argument, message);
+}
+
+std::string size_text(std::int64_t rows, std::int64_t columns) {
+    return std::to_string(rows) + " x " + std::to_string(columns);
+}
+
+template <class T>
+void check_view(const MatrixView<T>& view, const char* name) {
+    if (view.rows < 0 || view.columns < 0 || view.row_stride < view.columns)
+        reject(std::string(name) + ": a matrix of " + size_text(view.rows, view.columns) +
+               " cannot have a row stride of " + std::to_string(view.row_stride) +
+               "; it must be at least the number of columns");
+    if (view.data == nullptr && view.rows > 0 && view.columns > 0)
+        reject(std::string(name) + ": a matrix of " + size_text(view.rows, view.columns) +
+               " needs memory, got a null pointer");
+}
+
+template <class A, class B>
+void check_same_shape(const MatrixView<A>& input, const MatrixView<B>& output) {
+    if (input.rows != output.rows || input.columns != output.columns)
+        reject("the output is " + size_text(output.rows, output.columns) + ", the input " +
+               size_text(input.rows, input.columns) + "; they must agree");
+}
+
+void check_present(const void* pointer, const char* name) {
+    if (pointer == nullptr) reject(std::string(name) + " needs memory, got a null pointer");
+}
+
+void check_divides(std::int64_t size, std::int64_t block, const char* what) {
+    if (block < 1 || size % block != 0)
+        reject("blocks of " + std::to_string(block) + " do not divide " + std::to_string(size) + " " + what +
+               "; choose a divisor or the whole of it");
+}
+
+void check_layout(std::int64_t rows, std::int64_t columns, BlockLayout layout) {
+    if (rows == 0 || columns == 0) return; // nothing to tile: "per tensor" of an empty matrix is a block of 0 rows
+    check_divides(rows, layout.rows_per_block, "rows");
+    check_divides(columns, layout.columns_per_block, "columns");
+}
+
+void check_options(ScaleOptions options) {
+    if (!(options.clip_ratio > 0.0F) || !(options.clip_ratio <= 2.0F))
+        reject("clip ratio " + std::to_string(options.clip_ratio) + " is outside (0, 2]");
+    if (!(options.epsilon >= 0.0F) || !std::isfinite(options.epsilon))
+        reject("epsilon " + std::to_string(options.epsilon) + " must be finite and not negative");
+}
+
+} // namespace
+
+void check_find_scales(MatrixView<const float> values, BlockLayout layout, ScaleOptions options, const float* scale,
+                       const float* zero) {
+    check_view(values, "values");
+    check_layout(values.rows, values.columns, layout);
+    check_options(options);
+    check_present(scale, "scale");
+    check_present(zero, "zero");
+}
+
+void check_quantize(MatrixView<const float> values, BlockLayout layout, const float* scale, const float* zero,
+                    MatrixView<const std::uint8_t> codes) {
+    check_view(values, "values");
+    check_view(codes, "codes");
+    check_same_shape(values, codes);
+    check_layout(values.rows, values.columns, layout);
+    check_present(scale, "scale");
+    check_present(zero, "zero");
+}
+
+void check_dequantize(MatrixView<const std::uint8_t> codes, BlockLayout layout, const float* scale, const float* zero,
+                      MatrixView<const float> values) {
+    check_view(codes, "codes");
+    check_view(values, "values");
+    check_same_shape(codes, values);
+    check_layout(codes.rows, codes.columns, layout);
+    check_present(scale, "scale");
+    check_present(zero, "zero");
+}
+
+void check_fake_quantize(MatrixView<const float> values, BlockLayout layout, const float* scale, const float* zero,
+                         MatrixView<const float> out) {
+    check_view(values, "values");
+    check_view(out, "the output");
+    check_same_shape(values, out);
+    check_layout(values.rows, values.columns, layout);
+    check_present(scale, "scale");
+    check_present(zero, "zero");
+}
+
+void check_fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, ScaleOptions options,
+                                 MatrixView<const float> out) {
+    check_view(values, "values");
+    check_view(out, "the output");
+    check_same_shape(values, out);
+    check_layout(values.rows, values.columns, layout);
+    check_options(options);
+}
+
+void check_column_statistics(MatrixView<const float> values, const ColumnStatistics& out, const std::int64_t* negative,
+                             const std::int64_t* positive) {
+    check_view(values, "values");
+    if (values.rows == 0) reject("column statistics need at least one row, got 0 x " + std::to_string(values.columns));
+    check_present(out.minimum, "minimum");
+    check_present(out.maximum, "maximum");
+    check_present(out.mean, "mean");
+    check_present(out.m2, "m2");
+    check_present(out.m3, "m3");
+    check_present(out.m4, "m4");
+    check_present(negative, "the negative histogram");
+    check_present(positive, "the positive histogram");
+}
+
+} // namespace graticule

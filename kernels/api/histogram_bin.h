@@ -1,0 +1,31 @@
+// Which bin of the magnitude histogram (backend.h) a value belongs to, from its bits: the octave is the exponent, the
+// eighth of an octave follows from seven comparisons of the mantissa with 2^(k/8). No logarithm, so every back end
+// agrees exactly.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/api/backend.h"
+
+namespace graticule {
+
+/// `magnitude_bits`: the float's bits without the sign. Infinity falls into the last bin; NaN must be left out by the
+/// caller.
+constexpr std::int32_t histogram_bin(std::uint32_t magnitude_bits) {
+    constexpr std::int32_t first = 127 + histogram_first_exponent;
+    const auto exponent = static_cast<std::int32_t>(magnitude_bits >> 23) - first;
+    const auto mantissa = static_cast<std::int32_t>(magnitude_bits & 0x7fffff);
+    std::int32_t eighth = 0; // mantissa of the smallest float at or above 2^(k/8), k = 1..7, computed with 50 digits
+    eighth += mantissa >= 0x0b95c2 ? 1 : 0;
+    eighth += mantissa >= 0x1837f1 ? 1 : 0;
+    eighth += mantissa >= 0x25fed7 ? 1 : 0;
+    eighth += mantissa >= 0x3504f4 ? 1 : 0;
+    eighth += mantissa >= 0x45672b ? 1 : 0;
+    eighth += mantissa >= 0x5744fd ? 1 : 0;
+    eighth += mantissa >= 0x6ac0c7 ? 1 : 0;
+    const std::int32_t bin = 1 + exponent * histogram_bins_per_octave + eighth;
+    const std::int32_t capped = bin < histogram_bins - 1 ? bin : histogram_bins - 1;
+    return exponent < 0 ? 0 : capped;
+}
+
+} // namespace graticule

@@ -1,0 +1,65 @@
+// The CPU back end's face: checks arguments once, then the operations of ops.h.
+#include "kernels/api/argument_checks.h"
+#include "kernels/api/backends.h"
+#include "kernels/cpu/ops.h"
+
+namespace graticule {
+namespace {
+
+class CpuBackend final : public Backend {
+public:
+    [[nodiscard]] std::string_view name() const override { return "cpu"; }
+
+    void find_scales(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, ScaleOptions options,
+                     float* scale, float* zero, Stream) const override {
+        check_find_scales(values, layout, options, scale, zero);
+        if (values.rows * values.columns > 0)
+            cpu::find_scales(values, layout, prepare_grid(grid), options, scale, zero);
+    }
+
+    void quantize(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, const float* scale,
+                  const float* zero, MatrixView<std::uint8_t> codes, QuantizeCounts* counts, Stream) const override {
+        check_quantize(values, layout, scale, zero, codes);
+        if (counts != nullptr) *counts = {};
+        if (values.rows * values.columns > 0)
+            cpu::quantize(values, layout, prepare_grid(grid), scale, zero, codes, counts);
+    }
+
+    void dequantize(MatrixView<const std::uint8_t> codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
+                    const float* zero, MatrixView<float> values, Stream) const override {
+        check_dequantize(codes, layout, scale, zero, values);
+        if (codes.rows * codes.columns > 0) cpu::dequantize(codes, layout, prepare_grid(grid), scale, zero, values);
+    }
+
+    void fake_quantize(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, const float* scale,
+                       const float* zero, MatrixView<float> out, QuantizeCounts* counts, Stream) const override {
+        check_fake_quantize(values, layout, scale, zero, out);
+        if (counts != nullptr) *counts = {};
+        if (values.rows * values.columns > 0)
+            cpu::fake_quantize(values, layout, prepare_grid(grid), scale, zero, out, counts);
+    }
+
+    void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
+                               ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
+                               Stream) const override {
+        check_fake_quantize_dynamic(values, layout, options, out);
+        if (counts != nullptr) *counts = {};
+        if (values.rows * values.columns > 0)
+            cpu::fake_quantize_dynamic(values, layout, prepare_grid(grid), options, out, counts);
+    }
+
+    void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
+                           std::int64_t* positive, Stream) const override {
+        check_column_statistics(values, out, negative, positive);
+        if (values.columns > 0) cpu::column_statistics(values, out, negative, positive);
+    }
+};
+
+} // namespace
+
+const Backend& cpu_backend() {
+    static const CpuBackend backend;
+    return backend;
+}
+
+} // namespace graticule

@@ -1,0 +1,87 @@
+// Scale and zero point of every block: extremes of its finite values and 0, then the rule (kernels/api/scale_rule.h).
+#include <algorithm>
+#include <vector>
+
+#include "kernels/api/scale_rule.h"
+#include "kernels/cpu/ops.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/vector_clones.h"
+
+namespace graticule::cpu {
+namespace {
+
+constexpr int lanes = 32;
+
+/// Extremes of one run of a row joined with low and high. 32 independent lanes, because a single running minimum cannot
+/// be vectorized without leave to reorder. A value that is not finite counts as 0, which every range includes anyway.
+GRATICULE_VECTOR_CLONES void extremes_of_run(const float* x, std::int64_t length, float& low, float& high) {
+    float lows[lanes] = {}, highs[lanes] = {};
+    std::int64_t i = 0;
+    for (; i + lanes <= length; i += lanes)
+        for (int l = 0; l < lanes; ++l) {
+            const float value = is_finite(x[i + l]) ? x[i + l] : 0.0F;
+            lows[l] = value < lows[l] ? value : lows[l];
+            highs[l] = value > highs[l] ? value : highs[l];
+        }
+    for (; i < length; ++i) {
+        const float value = is_finite(x[i]) ? x[i] : 0.0F;
+        lows[0] = value < lows[0] ? value : lows[0];
+        highs[0] = value > highs[0] ? value : highs[0];
+    }
+    for (int l = 0; l < lanes; ++l) {
+        low = lows[l] < low ? lows[l] : low;
+        high = highs[l] > high ? highs[l] : high;
+    }
+}
+
+/// One row joined into per-column extremes.
+GRATICULE_VECTOR_CLONES void extremes_of_columns(const float* x, std::int64_t columns, float* low, float* high) {
+    GRATICULE_ELEMENTWISE
+    for (std::int64_t i = 0; i < columns; ++i) {
+        const float value = is_finite(x[i]) ? x[i] : 0.0F;
+        low[i] = value < low[i] ? value : low[i];
+        high[i] = value > high[i] ? value : high[i];
+    }
+}
+
+} // namespace
+
+void find_scales_of_rows(MatrixView<const float> values, BlockLayout layout, const GridPoints& points,
+                         ScaleOptions options, std::int64_t first, std::int64_t last, float* scale, float* zero) {
+    const std::int64_t across = layout.blocks_across(values.columns);
+    std::vector<float> low(static_cast<std::size_t>(across)), high(static_cast<std::size_t>(across));
+    for (std::int64_t top = first; top < last; top += layout.rows_per_block) {
+        std::fill(low.begin(), low.end(), 0.0F);
+        std::fill(high.begin(), high.end(), 0.0F);
+        for (std::int64_t row = top; row < top + layout.rows_per_block; ++row) {
+            const float* x = values.data + row * values.row_stride;
+            if (layout.columns_per_block == 1) {
+                extremes_of_columns(x, across, low.data(), high.data());
+                continue;
+            }
+            for (std::int64_t block = 0; block < across; ++block)
+                extremes_of_run(x + block * layout.columns_per_block, layout.columns_per_block,
+                                low[static_cast<std::size_t>(block)], high[static_cast<std::size_t>(block)]);
+        }
+        for (std::int64_t block = 0; block < across; ++block) {
+            const auto at = static_cast<std::size_t>(block);
+            const ScaleAndZero found = scale_of_range(low[at], high[at], points, options);
+            *scale++ = found.scale;
+            *zero++ = found.zero;
+        }
+    }
+}
+
+void find_scales(MatrixView<const float> values, BlockLayout layout, const GridPoints& points, ScaleOptions options,
+                 float* scale, float* zero) {
+    const std::int64_t band = band_rows(values.rows, values.columns, layout.rows_per_block);
+    const std::int64_t across = layout.blocks_across(values.columns);
+    for_each_band((values.rows + band - 1) / band, values.rows * values.columns, [&](std::int64_t index) {
+        const std::int64_t first = index * band;
+        const std::int64_t block = first / layout.rows_per_block * across;
+        find_scales_of_rows(values, layout, points, options, first, std::min(values.rows, first + band), scale + block,
+                            zero + block);
+    });
+}
+
+} // namespace graticule::cpu
