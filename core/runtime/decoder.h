@@ -1,0 +1,116 @@
+// Forward passes, block by block. Methods and the model runner are written on this; parameters of one block at a time
+// are in memory, and a caller may change them between two passes:
+//
+//     Decoder decoder(model, stored_weights(), device);
+//     std::vector<at::Tensor> hidden = decoder.embed(samples);               // one (1, tokens, hidden) a sample
+//     for (const Block& block : model->blocks()) {
+//         BlockWeights weights = decoder.load(block.id);
+//         auto inputs = decoder.capture(block.id, weights, hidden);           // SiteId -> (tokens of all, channels)
+//         weights.at(layer).weight = quantized;                               // what later passes of this block use
+//         decoder.forward(block.id, weights, hidden);                         // in place: hidden of the next block
+//     }
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/model/model.h"
+#include "core/runtime/device.h"
+#include "core/runtime/hooks.h"
+#include "core/runtime/torch_bridge.h"
+#include "core/runtime/weight_source.h"
+
+namespace graticule {
+
+enum class Precision : std::uint8_t { float32, float64 };
+
+struct LinearWeights {
+    at::Tensor weight; ///< (out, in)
+    at::Tensor bias;   ///< (out) or undefined
+};
+struct NormWeights {
+    at::Tensor weight; ///< undefined: the norm is absent
+    at::Tensor bias;
+};
+
+/// Parameters of one block on the device. Values: copying one copies references to the same tensors, so replace
+/// tensors, never write into them.
+struct BlockWeights {
+    NormWeights attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, query_norm, key_norm;
+    std::map<LayerId, LinearWeights> linears;
+    [[nodiscard]] LinearWeights& at(LayerId id) { return linears.at(id); }
+    [[nodiscard]] const LinearWeights& at(LayerId id) const { return linears.at(id); }
+    /// The norm that fold sites call `name` (Norm::name); Error{internal} when this block has none of that name.
+    [[nodiscard]] NormWeights& norm(const Block& block, const std::string& name);
+};
+
+class Decoder {
+public:
+    Decoder(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
+            Precision precision = Precision::float32);
+    ~Decoder();
+
+    [[nodiscard]] const Model& model() const { return *model_; }
+    [[nodiscard]] const Device& device() const { return device_; }
+    [[nodiscard]] at::ScalarType type() const;
+
+    [[nodiscard]] BlockWeights load(BlockId block) const;
+    [[nodiscard]] BlockWeights load(BlockId block, const WeightSource& weights) const;
+
+    /// ids: rows of equal length. Returns (rows, tokens, hidden). Error{bad_input} for an id outside the vocabulary or
+    /// more tokens than learned positions.
+    [[nodiscard]] at::Tensor embed(std::span<const std::span<const std::int32_t>> ids) const;
+    /// One (1, tokens, hidden) a sample.
+    [[nodiscard]] std::vector<at::Tensor> embed(const std::vector<std::vector<std::int32_t>>& samples) const;
+
+    /// hidden (batch, tokens, hidden) through one block.
+    [[nodiscard]] at::Tensor forward(BlockId block, const BlockWeights& weights, const at::Tensor& hidden,
+                                     DecoderHooks* hooks = nullptr) const;
+    /// The same for every sample, in place.
+    void forward(BlockId block, const BlockWeights& weights, std::vector<at::Tensor>& hidden,
+                 DecoderHooks* hooks = nullptr) const;
+
+    /// The attention module alone: `input` (batch, tokens, hidden) is what q, k and v read (already normed); the result
+    /// is the o projection's output, before post-norm and residual.
+    [[nodiscard]] at::Tensor attention(BlockId block, const BlockWeights& weights, const at::Tensor& input,
+                                       DecoderHooks* hooks = nullptr) const;
+    /// The MLP alone: `input` is what fc1, or gate and up, read; the result is fc2's or down's output.
+    [[nodiscard]] at::Tensor mlp(BlockId block, const BlockWeights& weights, const at::Tensor& input,
+                                 DecoderHooks* hooks = nullptr) const;
+    /// One linear on (..., in), without hooks.
+    [[nodiscard]] static at::Tensor linear(const LinearWeights& weights, const at::Tensor& input);
+
+    /// Inputs of the block's sites for all samples, rows of all samples one after another: (tokens, channels). `sites`
+    /// limits which (memory: tokens x channels x 4 bytes each); empty: all four. `hidden` is not changed. `hooks` sees
+    /// the pass as well.
+    [[nodiscard]] std::map<SiteId, at::Tensor> capture(BlockId block, const BlockWeights& weights,
+                                                       const std::vector<at::Tensor>& hidden,
+                                                       std::span<const SiteId> sites = {},
+                                                       DecoderHooks* hooks = nullptr) const;
+
+    /// Final norm, projection and head: (batch, tokens, vocabulary).
+    [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
+    /// Mean cross entropy in nats of targets 1 .. tokens-1, for one window: hidden (1, tokens, hidden).
+    [[nodiscard]] double window_loss(const at::Tensor& hidden, std::span<const std::int32_t> ids) const;
+
+private:
+    struct Parts; // what lies outside the blocks (embedding, final norm, head), loaded on first use; rotary tables
+    [[nodiscard]] at::Tensor norm(const NormWeights& weights, const at::Tensor& x) const;
+    [[nodiscard]] at::Tensor attend(const Block& block, at::Tensor q, at::Tensor k, at::Tensor v,
+                                    DecoderHooks* hooks) const;
+    [[nodiscard]] NormWeights load_norm(const Norm& norm, const WeightSource& weights) const;
+    [[nodiscard]] at::Tensor finish(const at::Tensor& hidden) const; // final norm and output projection
+
+    std::shared_ptr<const Model> model_;
+    std::shared_ptr<const WeightSource> weights_;
+    Device device_;
+    Precision precision_;
+    std::unique_ptr<Parts> parts_;
+};
+
+} // namespace graticule

@@ -1,0 +1,64 @@
+// Whole-model passes for the verbs, without Torch in sight: logits, losses of windows, and watching the inputs of every
+// linear. Blocks are loaded when they are needed; those that fit the memory budget stay for the next chunk.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/base/job_context.h"
+#include "core/model/model.h"
+#include "core/result/quantized_model.h"
+#include "core/runtime/device.h"
+#include "core/tensor/host_tensor.h"
+
+namespace graticule {
+
+class WeightSource;
+
+/// One site's input for one sample: (tokens, channels) in the device's memory, valid during the call.
+struct ObservedInput {
+    SiteId site{};
+    std::int64_t sample = 0;
+    MatrixView<const float> values;
+    const Backend* kernels = nullptr;
+    Stream stream;
+    /// Copies rows (token indices of this sample) to `out`, row-major.
+    std::function<void(std::span<const std::int64_t> rows, float* out)> copy_rows;
+};
+using InputObserver = std::function<void(const ObservedInput&)>;
+
+struct RunnerOptions {
+    bool float64 = false;             ///< arithmetic and stored blocks; logits() then returns float64
+    std::int64_t chunk_tokens = 8192; ///< tokens that go through the blocks together
+    std::int64_t weight_budget = -1;  ///< bytes of blocks kept between chunks; -1: a third of the device's free memory
+};
+
+class ModelRunner {
+public:
+    /// `quantized` null: full precision. With it, its effective weights and its activation schemes are used.
+    ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized, Device device,
+                RunnerOptions options = {});
+    /// The caller's own weights, full-precision activations.
+    ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
+                RunnerOptions options = {});
+    ~ModelRunner();
+
+    using Window = std::span<const std::int32_t>;
+    /// (rows, tokens, vocabulary), rows of equal length.
+    [[nodiscard]] HostTensor logits(std::span<const Window> rows, JobContext& ctx);
+    /// Calls `on_loss` with each window's mean cross entropy (nats), in order. All windows have the same length.
+    void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
+    /// Runs the samples block by block and shows every site's input, sample by sample. Advances `ctx` once a sample and
+    /// block; `on_block` is called after each block.
+    void observe(std::span<const Window> samples, JobContext& ctx, const InputObserver& observer,
+                 const std::function<void(BlockId)>& on_block = {});
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace graticule

@@ -1,0 +1,40 @@
+// The one door to LibTorch: only .cpp files of core/runtime and core/method include this header (a file that sees Torch
+// costs seconds; these share one precompiled header).
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "core/runtime/device.h"
+#include "core/tensor/host_tensor.h"
+#include "kernels/api/views.h"
+
+namespace graticule {
+
+[[nodiscard]] at::Device torch_device(const Device& device);
+
+/// `tensor` on `device` as `type` (at::kFloat or at::kDouble). A float32 host tensor wanted as float32 on the CPU is a
+/// view of the same bytes, so never write to the result in place.
+[[nodiscard]] at::Tensor to_torch(const HostTensor& tensor, const Device& device, at::ScalarType type = at::kFloat);
+[[nodiscard]] at::Tensor to_torch(const std::vector<float>& values, at::IntArrayRef shape, const Device& device);
+/// Copies to host memory: float32, or float64 when the tensor is float64.
+[[nodiscard]] HostTensor to_host(const at::Tensor& tensor);
+[[nodiscard]] std::vector<float> to_vector(const at::Tensor& tensor);
+
+/// Views for kernels: all leading dimensions become rows. The tensor must be float32 and contiguous, else
+/// Error{internal}.
+[[nodiscard]] MatrixView<const float> view_of(const at::Tensor& tensor);
+[[nodiscard]] MatrixView<float> writable_view_of(at::Tensor& tensor);
+/// Torch's current stream on the device; null on the CPU.
+[[nodiscard]] Stream current_stream(const Device& device);
+
+/// No gradients, TF32 off: put one at the top of every function that runs Torch code on behalf of a verb.
+class TorchScope {
+public:
+    explicit TorchScope(const Device& device);
+
+private:
+    c10::InferenceMode inference_;
+    c10::OptionalDeviceGuard device_;
+};
+
+} // namespace graticule
