@@ -1,0 +1,26 @@
+// JSON from outside: bounded in size and depth, duplicate keys refused, every error names the file and the place.
+//
+//     const nlohmann::json config = read_json_file(folder / "config.json");
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace graticule {
+
+struct JsonLimits {
+    std::size_t bytes = std::size_t{16} << 20;
+    int depth = 64;
+};
+
+/// Throws Error{bad_input}; `name` is how the message calls the text, a path as a rule.
+[[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& name, const JsonLimits& limits = {});
+[[nodiscard]] nlohmann::json read_json_file(const std::filesystem::path& path, const JsonLimits& limits = {});
+
+/// Whole file as text, refused above `max_bytes`.
+[[nodiscard]] std::string read_text_file(const std::filesystem::path& path, std::size_t max_bytes);
+
+} // namespace graticule

@@ -1,0 +1,42 @@
+// Files that are complete or not there at all: written beside their place under another name, flushed to the disk, then renamed.
+//
+//     OutputFile file(path, total_bytes);     // refuses at once when the disk cannot hold it
+//     file.write_at(0, header);
+//     file.commit();                          // without it the destructor removes what was written
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace graticule {
+
+class OutputFile {
+public:
+    /// Throws Error{bad_input} naming the file, the bytes needed and the free space when `expected_bytes` do not fit.
+    explicit OutputFile(std::filesystem::path path, std::uint64_t expected_bytes = 0);
+    ~OutputFile();
+    OutputFile(const OutputFile&) = delete;
+    OutputFile& operator=(const OutputFile&) = delete;
+
+    void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
+    void append(std::span<const std::byte> bytes);
+    void commit(); ///< flush, rename into place, flush the folder
+
+private:
+    [[noreturn]] void fail(const std::string& doing, int code) const;
+
+    std::filesystem::path path_;
+    std::filesystem::path aside_;
+    std::uint64_t expected_bytes_ = 0;
+    std::uint64_t end_ = 0;
+    int descriptor_ = -1;
+};
+
+void atomic_write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
+void atomic_write_file(const std::filesystem::path& path, std::string_view text);
+
+} // namespace graticule

@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "core/base/error.h"
+#include "core/io/safetensors.h"
+
+namespace graticule {
+namespace {
+
+using nlohmann::json;
+
+// The reference reader takes 100,000,000; the hub's own header parser gives up above this.
+constexpr std::size_t max_header_bytes = 25'000'000;
+
+} // namespace
+
+std::uint64_t tensor_bytes(const SafetensorsSpec& spec) {
+    const DTypeRow& row = row_of(spec.dtype);
+    if (row.safetensors_name.empty())
+        throw Error(ErrorKind::unsupported,
+                    "tensor \"" + spec.name + "\": a safetensors file cannot hold " + std::string(row.name));
+    std::uint64_t bytes = static_cast<std::uint64_t>(row.block_bytes);
+    for (const std::int64_t extent : spec.shape) {
+        GRATICULE_ASSERT(extent >= 0, "a negative extent");
+        GRATICULE_ASSERT(!__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(extent), &bytes),
+                         "a shape that overflows");
+    }
+    return bytes;
+}
+
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vector<SafetensorsSpec> specs,
+                                     const std::map<std::string, std::string>& metadata) {
+    // Widest elements first keeps every tensor aligned to its element; then by name, so that the same tensors give the
+    // same file.
+    std::sort(specs.begin(), specs.end(), [](const SafetensorsSpec& a, const SafetensorsSpec& b) {
+        const auto key = [](const SafetensorsSpec& spec) {
+            return std::tuple<int, DType, const std::string&>(-row_of(spec.dtype).block_bytes, spec.dtype, spec.name);
+        };
+        return key(a) < key(b);
+    });
+    json header = json::object();
+    if (!metadata.empty()) header["__metadata__"] = metadata;
+    std::uint64_t offset = 0;
+    for (const SafetensorsSpec& spec : specs) {
+        const std::uint64_t bytes = tensor_bytes(spec);
+        GRATICULE_ASSERT(!header.contains(spec.name), "two tensors of one name in a safetensors file");
+        header[spec.name] = {{"dtype", row_of(spec.dtype).safetensors_name},
+                             {"shape", spec.shape},
+                             {"data_offsets", {offset, offset + bytes}}};
+        places_.emplace(spec.name, Place{spec, offset, bytes, 0});
+        offset += bytes;
+    }
+    std::string text = header.dump();
+    text.append((8 - text.size() % 8) % 8, ' '); // the data starts aligned
+    if (text.size() > max_header_bytes)
+        throw Error(ErrorKind::unsupported, path.string() + ": a header of " + std::to_string(text.size()) +
+                                                " bytes, more than the " + std::to_string(max_header_bytes) +
+                                                " that clients read; write more shards");
+    const std::uint64_t length = text.size();
+    for (int byte = 0; byte < 8; ++byte) header_ += static_cast<char>((length >> (8 * byte)) & 0xff);
+    header_ += text;
+    for (auto& [name, place] : places_) place.begin += header_.size();
+    file_bytes_ = header_.size() + offset;
+    file_.emplace(path, file_bytes_);
+    file_->write_at(0, std::as_bytes(std::span(header_)));
+}
+
+void SafetensorsWriter::write(const std::string& name, std::span<const std::byte> next_bytes) {
+    const auto found = places_.find(name);
+    GRATICULE_ASSERT(found != places_.end(), "a tensor that was not declared to the safetensors writer");
+    Place& place = found->second;
+    GRATICULE_ASSERT(next_bytes.size() <= place.bytes - place.written,
+                     "more bytes than the declared shape of the tensor takes");
+    file_->write_at(place.begin + place.written, next_bytes);
+    place.written += next_bytes.size();
+}
+
+void SafetensorsWriter::write(const std::string& name, const HostTensor& whole) {
+    const auto found = places_.find(name);
+    GRATICULE_ASSERT(found != places_.end(), "a tensor that was not declared to the safetensors writer");
+    GRATICULE_ASSERT(found->second.spec.dtype == whole.dtype && found->second.spec.shape == whole.shape,
+                     "a tensor of another type or shape than was declared to the safetensors writer");
+    write(name, whole.bytes);
+}
+
+void SafetensorsWriter::finish() {
+    for (const auto& [name, place] : places_)
+        if (place.written != place.bytes)
+            throw Error(ErrorKind::internal, "tensor \"" + name + "\": " + std::to_string(place.written) + " of " +
+                                                 std::to_string(place.bytes) +
+                                                 " bytes were written before the file was finished");
+    file_->commit();
+}
+
+} // namespace graticule

@@ -1,0 +1,22 @@
+// tokenizer_config.json and special_tokens_map.json: what they say about special tokens around a text.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace graticule {
+
+struct TokenizerConfig {
+    std::optional<bool> add_bos; ///< absent: the tokenizer's own rule
+    std::optional<bool> add_eos;
+    std::optional<bool> add_prefix_space;
+    std::optional<std::string> bos_token;
+    std::optional<std::string> eos_token;
+    std::string tokenizer_class; ///< "GPT2Tokenizer"; empty: not said
+};
+
+/// Everything absent when the folder has no such file.
+[[nodiscard]] TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder);
+
+} // namespace graticule
