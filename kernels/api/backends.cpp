@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/api/kernel_error.h"
-#include "kernels/cuda/module.h"
+#include "kernels/api/cuda_module.h"
 
 namespace graticule {
 namespace {
