@@ -35,8 +35,10 @@ OutputFile::OutputFile(std::filesystem::path path, std::uint64_t expected_bytes)
 
     // A name of its own for each writer; what a crashed one left behind is never reused.
     for (int attempt = 0; descriptor_ < 0; ++attempt) {
-        const std::string suffix = "." + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".partial";
-        std::filesystem::path candidate = folder_of(path_) / ("." + path_.filename().string() + suffix);
+        std::string name(1, '.');
+        name.append(path_.filename().string()).append(1, '.').append(std::to_string(::getpid()));
+        name.append(1, '-').append(std::to_string(attempt)).append(".partial");
+        std::filesystem::path candidate = folder_of(path_) / name;
         descriptor_ = ::open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (descriptor_ >= 0)
             aside_ = std::move(candidate);
