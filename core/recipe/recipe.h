@@ -36,7 +36,7 @@ struct SchemeChoice {
 };
 
 struct Rule {
-    std::string pattern; ///< glob ("*.v_proj", "layers.3.*") or, with `regex`, a regular expression; on layer names
+    std::string pattern; ///< glob ("*.v_proj", "layers.{0,7}.*") or, with `regex`, a regular expression; on layer names
     bool regex = false;
     SchemeChoice choice; ///< replaces the default's choice as a whole
     bool operator==(const Rule&) const = default;
@@ -58,7 +58,7 @@ struct Recipe {
 ///     w=dint4/asym/g128 a=int8/sym/token smoothquant:alpha=0.5
 /// Throws Error{bad_input} naming the term and what is allowed there.
 [[nodiscard]] SchemeChoice parse_scheme_line(const std::string& line);
-[[nodiscard]] std::string to_line(const SchemeChoice& choice);
+[[nodiscard]] std::string to_line(const SchemeChoice& choice); ///< "none" for full precision
 /// The recipe in one line, or its default's line with "+ N rules" appended for people.
 [[nodiscard]] std::string summary_line(const Recipe& recipe);
 
@@ -70,6 +70,8 @@ struct Recipe {
 [[nodiscard]] Recipe read_recipe(const std::string& file_or_line);
 [[nodiscard]] std::string recipe_hash(const Recipe& recipe);
 
+/// Empty when the pattern can be read, else what is wrong with it.
+[[nodiscard]] std::string check_pattern(const std::string& pattern, bool regex);
 /// True when `pattern` matches `name` or a suffix of it that starts at a dot boundary ("layers.3.fc2" matches
 /// "model.decoder.layers.3.fc2"). Regular expressions are searched anchored at both ends likewise.
 [[nodiscard]] bool matches_layer(const std::string& pattern, bool regex, const std::string& name);

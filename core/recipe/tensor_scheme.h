@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "core/format/granularity.h"
 #include "core/format/quant_format.h"
@@ -24,6 +26,12 @@ struct TensorScheme {
 
 /// What a scheme can address. The attention operands are tensors of the attention product, not of a linear.
 enum class Operand : std::uint8_t { weight, input, query, key, value, probability };
+struct OperandName {
+    Operand operand{};
+    std::string_view letter; ///< in the notation: "w"
+    std::string_view name;   ///< in JSON and on screen: "weight"
+};
+[[nodiscard]] std::span<const OperandName> operand_names(); ///< in the notation's order
 
 struct QuantScheme {
     std::optional<TensorScheme> weight;
@@ -38,10 +46,13 @@ struct QuantScheme {
     bool operator==(const QuantScheme&) const = default;
 };
 
-[[nodiscard]] std::string
-to_text(const TensorScheme& scheme); ///< "dint4/asym/g128", "int8/sym/token", "int8/sym/tensor/static"
-[[nodiscard]] std::string to_text(const QuantScheme& scheme); ///< "w=... a=..."; empty for full precision
+[[nodiscard]] std::string to_text(const TensorScheme& scheme); ///< "dint4/asym/g128", "int8/sym/token"
+/// "w=int4/asym/g128 a=int8/sym/tensor/static"; empty for full precision.
+[[nodiscard]] std::string to_text(const QuantScheme& scheme);
 /// As a person reads it in a table: "dINT4 g128 / A8".
 [[nodiscard]] std::string short_label(const QuantScheme& scheme);
+
+/// Empty when this scheme makes sense for the operand, whatever the model; else what is wrong and what would do.
+[[nodiscard]] std::string check_operand_scheme(Operand operand, const TensorScheme& scheme);
 
 } // namespace graticule

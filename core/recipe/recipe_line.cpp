@@ -1,0 +1,188 @@
+// The one-line notation: operand terms and method terms, separated by spaces, in any order (docs/recipes.md).
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/recipe/recipe.h"
+
+namespace graticule {
+
+namespace {
+
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    std::string part;
+    std::istringstream stream(text);
+    while (std::getline(stream, part, separator)) parts.push_back(part);
+    if (text.empty() || text.back() == separator) parts.emplace_back();
+    return parts;
+}
+
+std::string format_names() {
+    std::string names;
+    for (const QuantFormat& format : all_formats()) names += (names.empty() ? "" : ", ") + std::string(format.name);
+    return names;
+}
+
+[[noreturn]] void fail(const std::string& term, const std::string& problem) {
+    throw Error(ErrorKind::bad_input, "recipe term \"" + term + "\": " + problem);
+}
+
+/// What is meant where a part is left out: weights asymmetric per output channel (tables: symmetric), everything else
+/// symmetric per token, values asymmetric per head channel as in Lee et al. 2023, A.1.
+TensorScheme default_scheme(Operand operand, const QuantFormat& format) {
+    TensorScheme scheme;
+    scheme.format = &format;
+    const bool like_weight = operand == Operand::weight || operand == Operand::value;
+    scheme.symmetric = !(like_weight && format.allows_asymmetric);
+    scheme.granularity = {like_weight ? Granularity::Kind::channel : Granularity::Kind::token, 0};
+    scheme.dynamic = operand != Operand::weight;
+    return scheme;
+}
+
+void check_operand(const std::string& term, Operand operand, const TensorScheme& scheme) {
+    if (const std::string problem = check_operand_scheme(operand, scheme); !problem.empty()) fail(term, problem);
+}
+
+std::optional<TensorScheme> parse_tensor(const std::string& term, Operand operand, const std::string& text) {
+    const std::vector<std::string> parts = split(text, '/');
+    if (parts.front() == "none") {
+        if (parts.size() > 1) fail(term, "\"none\" leaves the operand in full precision and takes nothing after it");
+        return std::nullopt;
+    }
+    const QuantFormat* format = find_format(parts.front());
+    if (format == nullptr)
+        fail(term, "there is no format \"" + parts.front() + "\"; formats are " + format_names() + ", none");
+    TensorScheme scheme = default_scheme(operand, *format);
+    bool symmetry_given = false, granularity_given = false, range_given = false;
+    const auto once = [&](bool& given, const std::string& part) {
+        if (given) fail(term, "\"" + part + "\" comes twice or contradicts an earlier part");
+        given = true;
+    };
+    for (auto part = parts.begin() + 1; part != parts.end(); ++part) {
+        if (*part == "sym" || *part == "asym") {
+            once(symmetry_given, *part);
+            scheme.symmetric = *part == "sym";
+        } else if (*part == "static" || *part == "dynamic") {
+            once(range_given, *part);
+            scheme.dynamic = *part == "dynamic";
+            // A static range is one number for all tokens, so that is what is meant unless something else is said.
+            if (!scheme.dynamic && !granularity_given && operand == Operand::input)
+                scheme.granularity = {Granularity::Kind::tensor, 0};
+        } else if (const auto granularity = parse_granularity(*part)) {
+            once(granularity_given, *part);
+            scheme.granularity = *granularity;
+        } else {
+            fail(term, "\"" + *part +
+                           "\" is not understood; after the format come sym or asym, a granularity "
+                           "(tensor, channel, token, g128, dual128) and static");
+        }
+    }
+    check_operand(term, operand, scheme);
+    return scheme;
+}
+
+/// Recipes keep raw values: what looks like a flag or a number is one, the rest is text; resolve checks the kind.
+ParamValue raw_value(const std::string& text) {
+    if (text == "true") return true;
+    if (text == "false") return false;
+    const char* end = text.data() + text.size();
+    std::int64_t whole = 0;
+    if (const auto read = std::from_chars(text.data(), end, whole); read.ec == std::errc() && read.ptr == end)
+        return whole;
+    double real = 0;
+    if (const auto read = std::from_chars(text.data(), end, real); read.ec == std::errc() && read.ptr == end)
+        return real;
+    return text;
+}
+
+MethodStep parse_method(const std::string& term) {
+    MethodStep step;
+    const std::size_t colon = term.find(':');
+    step.method = term.substr(0, colon);
+    const bool plain = !step.method.empty() && std::all_of(step.method.begin(), step.method.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '_' || c == '-';
+    });
+    if (!plain)
+        fail(term, "this is neither an operand (w= a= q= k= v= p=) nor a method (name or name:param=value,...)");
+    if (colon == std::string::npos) return step;
+    for (const std::string& setting : split(term.substr(colon + 1), ',')) {
+        const std::size_t equals = setting.find('=');
+        if (equals == std::string::npos || equals == 0 || equals + 1 == setting.size())
+            fail(term, "\"" + setting + "\" is not of the form param=value");
+        const std::string name = setting.substr(0, equals);
+        if (!step.params.emplace(name, raw_value(setting.substr(equals + 1))).second)
+            fail(term, "parameter " + name + " is set twice");
+    }
+    return step;
+}
+
+} // namespace
+
+std::string check_operand_scheme(Operand operand, const TensorScheme& scheme) {
+    using Kind = Granularity::Kind;
+    const Kind kind = scheme.granularity.kind;
+    if (!scheme.symmetric && !scheme.format->allows_asymmetric)
+        return std::string(scheme.format->name) + " has no zero point; use sym";
+    if (operand == Operand::weight) {
+        if (kind == Kind::token) return "weights have no tokens; use tensor, channel, gN or dualN";
+        if (kind == Kind::dual_grain && (scheme.format->name != "int4" || scheme.symmetric))
+            return "the dual grain is defined for int4/asym (DGQ, section 3.1); use int4/asym/" +
+                   to_text(scheme.granularity);
+        return {};
+    }
+    if (kind == Kind::dual_grain) return "the dual grain is for weights; use token, tensor or gN";
+    if (!scheme.dynamic && kind != Kind::tensor) return "a static range is one for the whole tensor; use tensor/static";
+    if (kind == Kind::channel && operand != Operand::value && operand != Operand::key)
+        return "per channel is possible for weights, keys and values only: elsewhere the scales of an inner product's "
+               "terms would differ; use token, gN or tensor";
+    return {};
+}
+
+SchemeChoice parse_scheme_line(const std::string& line) {
+    SchemeChoice choice;
+    std::vector<Operand> seen;
+    std::istringstream terms(line);
+    for (std::string term; terms >> term;) {
+        if (term == "none" || term == "+") continue;
+        const std::size_t equals = term.find('=');
+        const auto names = operand_names();
+        const auto row = std::find_if(names.begin(), names.end(), [&](const OperandName& name) {
+            return equals != std::string::npos && term.substr(0, equals) == name.letter;
+        });
+        if (row == names.end()) {
+            choice.steps.push_back(parse_method(term));
+            continue;
+        }
+        if (std::find(seen.begin(), seen.end(), row->operand) != seen.end())
+            fail(term, "operand " + std::string(row->letter) + " is given twice");
+        seen.push_back(row->operand);
+        choice.scheme[row->operand] = parse_tensor(term, row->operand, term.substr(equals + 1));
+    }
+    return choice;
+}
+
+std::string to_line(const SchemeChoice& choice) {
+    std::string line = to_text(choice.scheme);
+    for (const MethodStep& step : choice.steps) {
+        line += (line.empty() ? "" : " ") + step.method;
+        char separator = ':';
+        for (const auto& [name, value] : step.params) {
+            line += separator + name + "=" + to_text(value);
+            separator = ',';
+        }
+    }
+    return line.empty() ? "none" : line;
+}
+
+std::string summary_line(const Recipe& recipe) {
+    std::string line = to_line(recipe.defaults);
+    if (!recipe.rules.empty())
+        line += " + " + std::to_string(recipe.rules.size()) + (recipe.rules.size() == 1 ? " rule" : " rules");
+    if (!recipe.ignore.empty()) line += ", " + std::to_string(recipe.ignore.size()) + " ignored";
+    return line;
+}
+
+} // namespace graticule
