@@ -87,7 +87,8 @@ GRATICULE_VECTOR_CLONES void join_block(const float* block, std::int64_t stride,
 GRATICULE_VECTOR_CLONES void histogram_slots(const float* x, std::int64_t columns, std::int32_t* slot) {
     for (std::int64_t c = 0; c < columns; ++c) {
         const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(x[c]) & 0x7fffffff;
-        const std::int32_t bin = histogram_bin(magnitude) + (x[c] < 0.0F ? histogram_bins : 0);
+        const std::int32_t half = x[c] < 0.0F ? histogram_bins : 0;
+        const std::int32_t bin = histogram_bin(magnitude) + half;
         slot[c] = magnitude > infinity_bits ? 2 * histogram_bins : bin;
     }
 }

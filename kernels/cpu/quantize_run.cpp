@@ -17,6 +17,7 @@ GRATICULE_ALWAYS_INLINE void lattice_loop(const GridPoints& points, const Quanti
     const float* zero = run.zero;
     float* values = run.values;
     std::uint8_t* codes = run.codes;
+    const std::int64_t length = run.length; // a local: a store through `codes` could change anything else
     const GridPoints grid{.kind = kind,
                           .levels = points.levels,
                           .special_count = points.special_count,
@@ -24,7 +25,7 @@ GRATICULE_ALWAYS_INLINE void lattice_loop(const GridPoints& points, const Quanti
                           .specials = {points.specials[0], points.specials[1]}};
     BlockPoint block = block_point<kind>(grid, scale[0], zero[0]);
     GRATICULE_ELEMENTWISE
-    for (std::int64_t i = 0; i < run.length; ++i) {
+    for (std::int64_t i = 0; i < length; ++i) {
         if constexpr (!one_block) block = block_point<kind>(grid, scale[i], zero[i]);
         const Point point = nearest_lattice_point<kind>(grid, block, in_steps(input[i], block.scale));
         if constexpr (output != Output::codes) values[i] = point.multiple * block.scale;
@@ -92,88 +93,79 @@ GRATICULE_VECTOR_CLONES void table_run(const GridPoints& points, const QuantizeR
 
 // --- counts ---
 
-constexpr int lanes = 8; // float64 partial sums, added up in lane order
+constexpr std::int64_t counted_run = 256; // values whose squares are buffered on the stack at a time
+constexpr int lanes = 8;                  // float64 partial sums, added up in lane order
 
-struct LaneSums {
-    double squared_value[lanes] = {};
-    double squared_error[lanes] = {};
-    double squared_underflow[lanes] = {};
-    double squared_clip[lanes] = {};
+/// Squares of one counted run, zero beyond its end, to be added up in a fixed order.
+struct Squares {
+    double value[counted_run];
+    double error[counted_run];
+    double underflow[counted_run];
+    double clip[counted_run];
 };
 
 struct Tally {
-    std::int64_t zeros_in = 0, underflow = 0, clipped = 0, not_finite = 0;
+    std::int32_t zeros_in = 0, underflow = 0, clipped = 0, not_finite = 0;
 };
 
-/// One group of `lanes` values whose bounds are given; absent values are zero and not counted by the caller.
-GRATICULE_ALWAYS_INLINE void count_lanes(const float* x, const float* quantized, const float* lowest,
-                                         const float* highest, const float* scale, LaneSums& sums, Tally& tally) {
+/// Elementwise: squares into the buffers; whole-number counts are exact in any order, so the compiler may vectorize
+/// those as it likes.
+template <GridKind kind, bool one_block>
+GRATICULE_ALWAYS_INLINE void square_loop(const GridPoints& points, const QuantizeRun& run, Squares& squares,
+                                         Tally& tally) {
+    const float* input = run.input;
+    const float* scale = run.scale;
+    const float* zero = run.zero;
+    const float* values = run.values;
     std::int32_t zeros = 0, underflow = 0, clipped = 0, not_finite = 0;
-    for (int l = 0; l < lanes; ++l) {
-        const bool finite = is_finite(x[l]);
-        const float value = finite ? x[l] : 0.0F;
-        const float steps = value / scale[l];
-        const double error = finite ? static_cast<double>(quantized[l]) - static_cast<double>(value) : 0.0;
-        const bool is_underflow = (value != 0.0F) & (quantized[l] == 0.0F);
-        const bool is_clipped = (steps < lowest[l]) | (steps > highest[l]);
-        const double squared = error * error;
-        sums.squared_value[l] += static_cast<double>(value) * static_cast<double>(value);
-        sums.squared_error[l] += squared;
-        sums.squared_underflow[l] += is_underflow ? squared : 0.0;
-        sums.squared_clip[l] += is_clipped ? squared : 0.0;
-        zeros += x[l] == 0.0F ? 1 : 0;
-        underflow += is_underflow ? 1 : 0;
-        clipped += is_clipped ? 1 : 0;
+    BlockPoint block = block_point<kind>(points, scale[0], zero[0]);
+    for (std::int64_t i = 0; i < run.length; ++i) {
+        if constexpr (!one_block) block = block_point<kind>(points, scale[i], zero[i]);
+        const bool finite = is_finite(input[i]);
+        const float x = finite ? input[i] : 0.0F;
+        const float quantized = finite ? values[i] : 0.0F;
+        const float steps = x / block.scale;
+        const std::int32_t is_underflow = (x != 0.0F ? 1 : 0) & (quantized == 0.0F ? 1 : 0);
+        const std::int32_t is_clipped = (steps < block.hull_low - points.margin_below ? 1 : 0) |
+                                        (steps > block.hull_high + points.margin_above ? 1 : 0);
+        const double error = static_cast<double>(quantized) - static_cast<double>(x);
+        squares.value[i] = static_cast<double>(x) * static_cast<double>(x);
+        squares.error[i] = error * error;
+        squares.underflow[i] = error * error * static_cast<double>(is_underflow);
+        squares.clip[i] = error * error * static_cast<double>(is_clipped);
+        zeros += input[i] == 0.0F ? 1 : 0;
+        underflow += is_underflow;
+        clipped += is_clipped;
         not_finite += finite ? 0 : 1;
     }
-    tally.zeros_in += zeros;
-    tally.underflow += underflow;
-    tally.clipped += clipped;
-    tally.not_finite += not_finite;
+    tally = {zeros, underflow, clipped, not_finite};
 }
 
-/// Bounds beyond which a value counts as clipped, in steps.
-GRATICULE_ALWAYS_INLINE void clip_bounds(const GridPoints& points, float scale, float zero, float& lowest,
-                                         float& highest) {
-    const BlockPoint block = points.kind == GridKind::lattice ? block_point<GridKind::lattice>(points, scale, zero)
-                             : points.kind == GridKind::table
-                                 ? block_point<GridKind::table>(points, scale, zero)
-                                 : block_point<GridKind::lattice_with_specials>(points, scale, zero);
-    lowest = block.hull_low - points.margin_below;
-    highest = block.hull_high + points.margin_above;
-}
-
-GRATICULE_VECTOR_CLONES void count_run(const GridPoints& points, const QuantizeRun& run, const float* original,
-                                       LaneSums& sums, Tally& tally) {
-    float lowest[lanes], highest[lanes], scale[lanes];
-    for (int l = 0; l < lanes; ++l) {
-        clip_bounds(points, run.scale[0], run.zero[0], lowest[l], highest[l]);
-        scale[l] = run.scale[0];
-    }
-    for (std::int64_t begin = 0; begin < run.length; begin += lanes) {
-        const auto length = static_cast<int>(std::min<std::int64_t>(lanes, run.length - begin));
-        if (!run.one_block)
-            for (int l = 0; l < length; ++l) {
-                scale[l] = run.scale[begin + l];
-                clip_bounds(points, scale[l], run.zero[begin + l], lowest[l], highest[l]);
-            }
-        if (length == lanes) {
-            count_lanes(original + begin, run.values + begin, lowest, highest, scale, sums, tally);
-            continue;
-        }
-        float x[lanes] = {}, quantized[lanes] = {};
-        std::copy_n(original + begin, length, x);
-        std::copy_n(run.values + begin, length, quantized);
-        // Lanes past the end hold 0 -> 0: no error, no underflow; take back the zeros, and keep them inside any bounds.
-        for (int l = length; l < lanes; ++l) lowest[l] = highest[l] = 0.0F;
-        count_lanes(x, quantized, lowest, highest, scale, sums, tally);
-        tally.zeros_in -= lanes - length;
+GRATICULE_VECTOR_CLONES void square_run(const GridPoints& points, const QuantizeRun& run, Squares& squares,
+                                        Tally& tally) {
+    const auto loop = [&]<GridKind kind>() {
+        if (run.one_block)
+            square_loop<kind, true>(points, run, squares, tally);
+        else
+            square_loop<kind, false>(points, run, squares, tally);
+    };
+    switch (points.kind) {
+    case GridKind::lattice:
+        return loop.template operator()<GridKind::lattice>();
+    case GridKind::lattice_with_specials:
+        return loop.template operator()<GridKind::lattice_with_specials>();
+    case GridKind::table:
+        return loop.template operator()<GridKind::table>();
     }
 }
 
-double in_lane_order(const double* sums) {
+GRATICULE_VECTOR_CLONES double sum_in_lanes(double* squares, std::int64_t length) {
+    for (; length % lanes != 0; ++length) squares[length] = 0;
+    double lane[lanes] = {};
+    for (std::int64_t i = 0; i < length; i += lanes)
+        for (int l = 0; l < lanes; ++l) lane[l] += squares[i + l];
     double sum = 0;
-    for (int l = 0; l < lanes; ++l) sum += sums[l];
+    for (const double part : lane) sum += part;
     return sum;
 }
 
@@ -191,31 +183,31 @@ void quantize_run(const GridPoints& points, const QuantizeRun& run) {
 }
 
 void quantize_and_count_run(const GridPoints& points, const QuantizeRun& whole, QuantizeCounts& counts) {
-    float original[longest_run], values[longest_run];
-    std::uint8_t codes[longest_run];
-    for (std::int64_t begin = 0; begin < whole.length; begin += longest_run) {
-        const std::int64_t length = std::min(longest_run, whole.length - begin);
+    float original[counted_run], values[counted_run];
+    std::uint8_t codes[counted_run];
+    Squares squares;
+    for (std::int64_t begin = 0; begin < whole.length; begin += counted_run) {
+        const std::int64_t length = std::min(counted_run, whole.length - begin);
         const std::int64_t block = whole.one_block ? 0 : begin;
-        QuantizeRun run{
-            whole.input + begin, length, whole.scale + block, whole.zero + block, whole.one_block, values, codes};
-        std::copy_n(run.input, length, original); // the output may be the input
+        std::copy_n(whole.input + begin, length, original); // the output may be the input
+        const QuantizeRun run{original, length, whole.scale + block, whole.zero + block, whole.one_block,
+                              values,   codes};
         quantize_run(points, run);
         if (whole.values != nullptr) std::copy_n(values, length, whole.values + begin);
         if (whole.codes != nullptr) std::copy_n(codes, length, whole.codes + begin);
 
-        LaneSums sums;
         Tally tally;
-        count_run(points, run, original, sums, tally);
+        square_run(points, run, squares, tally);
         for (std::int64_t i = 0; i < length; ++i) ++counts.codes_used[codes[i]];
         counts.total += length;
         counts.zeros_in += tally.zeros_in;
         counts.underflow += tally.underflow;
         counts.clipped += tally.clipped;
         counts.not_finite += tally.not_finite;
-        counts.squared_value += in_lane_order(sums.squared_value);
-        counts.squared_error += in_lane_order(sums.squared_error);
-        counts.squared_underflow_error += in_lane_order(sums.squared_underflow);
-        counts.squared_clip_error += in_lane_order(sums.squared_clip);
+        counts.squared_value += sum_in_lanes(squares.value, length);
+        counts.squared_error += sum_in_lanes(squares.error, length);
+        if (tally.underflow != 0) counts.squared_underflow_error += sum_in_lanes(squares.underflow, length);
+        if (tally.clipped != 0) counts.squared_clip_error += sum_in_lanes(squares.clip, length);
     }
 }
 

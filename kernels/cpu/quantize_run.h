@@ -8,9 +8,6 @@
 
 namespace graticule::cpu {
 
-/// Longest run the counting loop buffers on the stack.
-inline constexpr std::int64_t longest_run = 1024;
-
 struct QuantizeRun {
     const float* input = nullptr;
     std::int64_t length = 0;
