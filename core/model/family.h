@@ -29,6 +29,7 @@ struct ModelFamily {
         std::string_view attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, query_norm, key_norm;
         std::string_view q, k, v, o, gate, up, down;
         std::string_view fused_qkv, fused_gate_up; ///< Phi-3: rows [q; k; v] and [gate; up]; empty: separate tensors
+        bool transposed_linears = false;           ///< GPT-2's Conv1D: stored (in, out)
     } names;
 };
 

@@ -20,6 +20,7 @@ struct RopeConfig { // formats.md section 4.7
     double high_frequency_factor = 4;
     std::int64_t original_positions = 0;    ///< llama3
     std::vector<double> frequency_divisors; ///< GGUF rope_freqs: one a pair; empty: none
+    std::int64_t rotary_dim = 0;            ///< leading dimensions of a head that turn; 0: all
 };
 
 struct ModelConfig {
@@ -36,6 +37,7 @@ struct ModelConfig {
     bool tied_head = false;
     RopeConfig rope;
     std::optional<std::int64_t> sliding_window; ///< tokens an attention query sees, where Block::sliding_window
+    std::vector<std::uint8_t> sliding_blocks;   ///< one a block, 1: limited to sliding_window; empty: none is
     double attention_scale = 0;                 ///< multiplies q k^T; head_dim^-1/2 unless the family says otherwise
     double attention_softcap = 0;               ///< Gemma 2: cap * tanh(score / cap); 0: none
     double logit_softcap = 0;

@@ -1,0 +1,213 @@
+#include "core/model/config_reader.h"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace graticule {
+
+using nlohmann::json;
+
+namespace {
+
+std::string shown(const json& value) {
+    std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+    if (text.size() > 60) text = text.substr(0, 57) + "...";
+    return text;
+}
+
+} // namespace
+
+ConfigReader::ConfigReader(const std::string& json_text) {
+    json parsed;
+    try {
+        parsed = json::parse(json_text);
+    } catch (const json::exception& problem) {
+        throw Error(ErrorKind::bad_input, std::string("config.json is not valid JSON: ") + problem.what());
+    }
+    if (!parsed.is_object())
+        throw Error(ErrorKind::bad_input, "config.json holds " + shown(parsed) + " where an object is expected");
+    json_ = std::make_shared<const json>(std::move(parsed));
+}
+
+ConfigReader::ConfigReader(std::shared_ptr<const json> value, std::string path)
+    : json_(std::move(value))
+    , path_(std::move(path)) {}
+
+ConfigReader::~ConfigReader() = default;
+
+const json* ConfigReader::find(const std::string& field) const {
+    const auto found = json_->find(field);
+    return found == json_->end() || found->is_null() ? nullptr : &*found;
+}
+
+void ConfigReader::wrong(const std::string& field, const std::string& expected) const {
+    const json* value = find(field);
+    throw Error(ErrorKind::bad_input,
+                "config.json: \"" + path_ + field + "\" " +
+                    (value != nullptr ? "is " + shown(*value) + "; expected " : "is missing; it must be ") + expected);
+}
+
+bool ConfigReader::has(const std::string& field) const { return find(field) != nullptr; }
+
+bool ConfigReader::absent(const std::string& field) const { return !json_->contains(field); }
+
+std::int64_t ConfigReader::integer(const std::string& field, std::int64_t maximum) const {
+    const json* value = find(field);
+    const auto in_range = [&](auto number) {
+        return number >= 1 && static_cast<std::uint64_t>(number) <= static_cast<std::uint64_t>(maximum);
+    };
+    const bool good = value != nullptr && (value->is_number_unsigned()
+                                               ? in_range(value->get<std::uint64_t>())
+                                               : value->is_number_integer() && in_range(value->get<std::int64_t>()));
+    if (!good) wrong(field, "an integer from 1 to " + std::to_string(maximum));
+    return value->get<std::int64_t>();
+}
+
+std::int64_t ConfigReader::integer(const std::string& field, std::int64_t maximum, std::int64_t fallback) const {
+    return has(field) ? integer(field, maximum) : fallback;
+}
+
+double ConfigReader::real(const std::string& field, double fallback, double minimum, double maximum) const {
+    const json* value = find(field);
+    if (value == nullptr) return fallback;
+    const double number = value->is_number() ? value->get<double>() : std::numeric_limits<double>::quiet_NaN();
+    if (!std::isfinite(number) || number < minimum || number > maximum) {
+        const auto plain = [](double bound) { return json(bound).dump(); };
+        wrong(field, "a number from " + plain(minimum) + " to " + plain(maximum));
+    }
+    return number;
+}
+
+bool ConfigReader::flag(const std::string& field, bool fallback) const {
+    const json* value = find(field);
+    if (value == nullptr) return fallback;
+    if (!value->is_boolean()) wrong(field, "true or false");
+    return value->get<bool>();
+}
+
+std::string ConfigReader::text(const std::string& field, const std::string& fallback) const {
+    const json* value = find(field);
+    if (value == nullptr) return fallback;
+    if (!value->is_string()) wrong(field, "a text");
+    return value->get<std::string>();
+}
+
+std::vector<std::string> ConfigReader::texts(const std::string& field) const {
+    const json* value = find(field);
+    if (value == nullptr) return {};
+    std::vector<std::string> all;
+    if (!value->is_array()) wrong(field, "a list of texts");
+    for (const json& item : *value) {
+        if (!item.is_string()) wrong(field, "a list of texts");
+        all.push_back(item.get<std::string>());
+    }
+    return all;
+}
+
+std::vector<double> ConfigReader::positive_reals(const std::string& field) const {
+    const json* value = find(field);
+    if (value == nullptr) return {};
+    std::vector<double> all;
+    if (!value->is_array()) wrong(field, "a list of numbers above 0");
+    for (const json& item : *value) {
+        if (!item.is_number() || !std::isfinite(item.get<double>()) || item.get<double>() <= 0)
+            wrong(field, "a list of numbers above 0");
+        all.push_back(item.get<double>());
+    }
+    return all;
+}
+
+std::optional<std::int32_t> ConfigReader::token_id(const std::string& field) const {
+    const json* value = find(field);
+    if (value == nullptr) return std::nullopt;
+    const json& id = value->is_array() && !value->empty() ? value->front() : *value;
+    if (!id.is_number_integer()) wrong(field, "a token id");
+    const auto number = id.get<std::int64_t>();
+    if (number < 0) return std::nullopt; // some files write -1 for "none"
+    if (number >= limits::vocabulary) wrong(field, "a token id below " + std::to_string(limits::vocabulary));
+    return static_cast<std::int32_t>(number);
+}
+
+std::optional<ConfigReader> ConfigReader::object(const std::string& field) const {
+    const json* value = find(field);
+    if (value == nullptr) return std::nullopt;
+    if (!value->is_object()) wrong(field, "an object");
+    return ConfigReader(std::shared_ptr<const json>(json_, value), path_ + field + ".");
+}
+
+void read_common(const ConfigReader& config, bool tied, ModelConfig& model) {
+    model.model_type = config.text("model_type", "");
+    model.tied_head = config.flag("tie_word_embeddings", tied);
+    model.bos = config.token_id("bos_token_id");
+    model.eos = config.token_id("eos_token_id");
+    model.stored_dtype = config.text("dtype", config.text("torch_dtype", ""));
+}
+
+RopeConfig read_rope(const ConfigReader& config, double default_theta, std::int64_t head_dim,
+                     std::int64_t max_positions) {
+    RopeConfig rope;
+    rope.type = RopeConfig::Type::standard;
+    rope.theta = config.real("rope_theta", default_theta, 1, 1e12);
+    std::optional<ConfigReader> keys = config.object("rope_parameters");
+    if (!keys) keys = config.object("rope_scaling");
+    double partial = config.real("partial_rotary_factor", 1, 0.01, 1);
+    if (keys) {
+        rope.theta = keys->real("rope_theta", rope.theta, 1, 1e12);
+        partial = keys->real("partial_rotary_factor", partial, 0.01, 1);
+        const std::string type = keys->text("rope_type", keys->text("type", "default"));
+        if (type == "linear")
+            rope.type = RopeConfig::Type::linear;
+        else if (type == "dynamic")
+            rope.type = RopeConfig::Type::dynamic;
+        else if (type == "llama3")
+            rope.type = RopeConfig::Type::llama3;
+        else if (type != "default")
+            throw Error(ErrorKind::unsupported, "config.json: rotary embedding type \"" + type +
+                                                    "\" is not done; default, linear, dynamic and llama3 are");
+        rope.factor = keys->real("factor", 1, 1e-6, 1e6);
+        rope.low_frequency_factor = keys->real("low_freq_factor", 1, 1e-6, 1e6);
+        rope.high_frequency_factor = keys->real("high_freq_factor", 4, 1e-6, 1e6);
+        rope.original_positions = keys->integer("original_max_position_embeddings", limits::positions, max_positions);
+        rope.frequency_divisors = keys->positive_reals("frequency_divisors");
+    }
+    rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial);
+    if (rope.rotary_dim < 2 || rope.rotary_dim % 2 != 0)
+        throw Error(ErrorKind::bad_input, "config.json: rotary embedding over " + std::to_string(rope.rotary_dim) +
+                                              " of " + std::to_string(head_dim) + " head dimensions; it must be even");
+    if (rope.rotary_dim == head_dim) rope.rotary_dim = 0;
+    const auto pairs = (rope.rotary_dim == 0 ? head_dim : rope.rotary_dim) / 2;
+    if (!rope.frequency_divisors.empty() && std::cmp_not_equal(rope.frequency_divisors.size(), pairs))
+        throw Error(ErrorKind::bad_input, "config.json: " + std::to_string(rope.frequency_divisors.size()) +
+                                              " rotary frequency divisors for " + std::to_string(pairs) + " pairs");
+    if (rope.type == RopeConfig::Type::llama3 && rope.high_frequency_factor <= rope.low_frequency_factor)
+        throw Error(ErrorKind::bad_input, "config.json: rotary \"high_freq_factor\" must be above \"low_freq_factor\"");
+    return rope;
+}
+
+Activation parse_activation(const std::string& field, const std::string& name) {
+    if (name == "relu") return Activation::relu;
+    if (name == "silu" || name == "swish") return Activation::silu;
+    if (name == "gelu") return Activation::gelu_erf;
+    if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast") return Activation::gelu_tanh;
+    throw Error(ErrorKind::unsupported, "config.json: activation \"" + name + "\" of \"" + field +
+                                            "\" is not done; relu, silu, gelu, gelu_new and gelu_pytorch_tanh are");
+}
+
+void check_config(const ModelConfig& model) {
+    const auto refuse = [](const std::string& text) { throw Error(ErrorKind::bad_input, "config.json: " + text); };
+    if (model.heads % model.kv_heads != 0)
+        refuse(std::to_string(model.heads) + " attention heads cannot share " + std::to_string(model.kv_heads) +
+               " key-value heads evenly");
+    if (model.heads * model.head_dim > limits::width)
+        refuse(std::to_string(model.heads) + " heads of " + std::to_string(model.head_dim) + " are more than " +
+               std::to_string(limits::width) + " columns");
+    if (!model.sliding_blocks.empty() && std::cmp_not_equal(model.sliding_blocks.size(), model.blocks))
+        refuse(std::to_string(model.sliding_blocks.size()) + " entries in \"layer_types\" for " +
+               std::to_string(model.blocks) + " layers");
+}
+
+} // namespace graticule

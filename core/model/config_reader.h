@@ -1,0 +1,64 @@
+// Reads numbers out of config.json and refuses the absurd ones: every error names the field and the value.
+//
+//     ConfigReader config(text);
+//     model.hidden = config.integer("hidden_size", limits::hidden);         // required
+//     model.norm_epsilon = config.real("rms_norm_eps", 1e-6, 0, 1);         // with a default
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/model_config.h"
+
+namespace graticule {
+
+/// Upper bounds of what a configuration may claim (formats.md section 15.2).
+namespace limits {
+inline constexpr std::int64_t blocks = 1024;
+inline constexpr std::int64_t width = std::int64_t{1} << 20;
+inline constexpr std::int64_t heads = 4096;
+inline constexpr std::int64_t vocabulary = std::int64_t{1} << 24;
+inline constexpr std::int64_t positions = std::int64_t{1} << 32;
+} // namespace limits
+
+class ConfigReader {
+public:
+    explicit ConfigReader(const std::string& json_text);
+    ~ConfigReader();
+
+    [[nodiscard]] bool has(const std::string& field) const;    ///< present and not null
+    [[nodiscard]] bool absent(const std::string& field) const; ///< not even as null
+    /// In 1 .. maximum. Without a fallback the field is required.
+    [[nodiscard]] std::int64_t integer(const std::string& field, std::int64_t maximum) const;
+    [[nodiscard]] std::int64_t integer(const std::string& field, std::int64_t maximum, std::int64_t fallback) const;
+    [[nodiscard]] double real(const std::string& field, double fallback, double minimum, double maximum) const;
+    [[nodiscard]] bool flag(const std::string& field, bool fallback) const;
+    [[nodiscard]] std::string text(const std::string& field, const std::string& fallback) const;
+    [[nodiscard]] std::vector<std::string> texts(const std::string& field) const;
+    [[nodiscard]] std::vector<double> positive_reals(const std::string& field) const;
+    [[nodiscard]] std::optional<std::int32_t> token_id(const std::string& field) const; ///< of a list: the first
+    [[nodiscard]] std::optional<ConfigReader> object(const std::string& field) const;
+
+private:
+    ConfigReader(std::shared_ptr<const nlohmann::json> json, std::string path);
+    [[nodiscard]] const nlohmann::json* find(const std::string& field) const;
+    [[noreturn]] void wrong(const std::string& field, const std::string& expected) const;
+
+    std::shared_ptr<const nlohmann::json> json_;
+    std::string path_; ///< "rope_parameters." inside that object
+};
+
+/// What every family shares: vocabulary, tokens, stored type, tied head (`tied` where the field is absent).
+void read_common(const ConfigReader& config, bool tied, ModelConfig& model);
+/// Both generations of RoPE keys. Error{unsupported} naming the type for yarn, longrope and unknown ones.
+[[nodiscard]] RopeConfig read_rope(const ConfigReader& config, double default_theta, std::int64_t head_dim,
+                                   std::int64_t max_positions);
+/// Products that sizes are computed from stay in range and heads fit; call last.
+void check_config(const ModelConfig& model);
+[[nodiscard]] Activation parse_activation(const std::string& field, const std::string& name);
+
+} // namespace graticule
