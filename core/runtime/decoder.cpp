@@ -1,0 +1,173 @@
+// What lies outside the blocks: loading parameters, embedding, head, loss. The block itself is decoder_block.cpp.
+#include "core/runtime/decoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/runtime/decoder_parts.h"
+
+namespace graticule {
+
+NormWeights& BlockWeights::norm(const Block& block, const std::string& name) {
+    const std::pair<const Norm*, NormWeights*> all[] = {{&block.attention_norm, &attention_norm},
+                                                        {&block.mlp_norm, &mlp_norm},
+                                                        {&block.post_attention_norm, &post_attention_norm},
+                                                        {&block.post_mlp_norm, &post_mlp_norm},
+                                                        {&block.query_norm, &query_norm},
+                                                        {&block.key_norm, &key_norm}};
+    for (const auto& [norm, weights] : all)
+        if (norm->name == name) return *weights;
+    throw Error(ErrorKind::internal, "block " + std::to_string(index_of(block.id)) + " has no norm \"" + name + "\"");
+}
+
+Decoder::Decoder(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
+                 Precision precision)
+    : model_(std::move(model))
+    , weights_(std::move(weights))
+    , device_(std::move(device))
+    , precision_(precision)
+    , parts_(std::make_unique<Parts>()) {}
+
+Decoder::~Decoder() = default;
+
+at::ScalarType Decoder::type() const { return precision_ == Precision::float64 ? at::kDouble : at::kFloat; }
+
+NormWeights Decoder::load_norm(const Norm& norm, const WeightSource& weights) const {
+    NormWeights loaded;
+    if (!norm.present()) return loaded;
+    loaded.weight = to_torch(weights.tensor(norm.name + ".weight", norm.weight), device_, type());
+    if (norm.bias) loaded.bias = to_torch(weights.tensor(norm.name + ".bias", *norm.bias), device_, type());
+    return loaded;
+}
+
+BlockWeights Decoder::load(BlockId block) const { return load(block, *weights_); }
+
+BlockWeights Decoder::load(BlockId id, const WeightSource& weights) const {
+    const TorchScope scope(device_);
+    const Block& block = model_->blocks().at(index_of(id));
+    BlockWeights loaded;
+    loaded.attention_norm = load_norm(block.attention_norm, weights);
+    loaded.mlp_norm = load_norm(block.mlp_norm, weights);
+    loaded.post_attention_norm = load_norm(block.post_attention_norm, weights);
+    loaded.post_mlp_norm = load_norm(block.post_mlp_norm, weights);
+    loaded.query_norm = load_norm(block.query_norm, weights);
+    loaded.key_norm = load_norm(block.key_norm, weights);
+    std::vector<LayerId> ids = {block.q, block.k, block.v, block.o, block.up, block.down};
+    if (block.gate) ids.push_back(*block.gate);
+    for (const LayerId layer : ids) {
+        const Linear& linear = model_->linear(layer);
+        LinearWeights& tensors = loaded.linears[layer];
+        tensors.weight = to_torch(weights.weight(linear), device_, type());
+        if (const auto bias = weights.bias(linear)) tensors.bias = to_torch(*bias, device_, type());
+    }
+    return loaded;
+}
+
+namespace {
+
+/// Rows of the embedding for these ids, decoded one by one: the table itself never leaves the file.
+at::Tensor gather_rows(const HostTensor& table, std::span<const std::span<const std::int32_t>> ids) {
+    const auto tokens = static_cast<std::int64_t>(ids.front().size());
+    at::Tensor rows = at::empty({static_cast<std::int64_t>(ids.size()), tokens, table.columns()}, at::kFloat);
+    float* out = rows.data_ptr<float>();
+    for (const auto& row : ids) {
+        GRATICULE_ASSERT(std::cmp_equal(row.size(), tokens), "rows of equal length");
+        for (const std::int32_t id : row) {
+            if (id < 0 || id >= table.rows())
+                throw Error(ErrorKind::bad_input, "token id " + std::to_string(id) + " is outside the vocabulary of " +
+                                                      std::to_string(table.rows()) +
+                                                      "; does the tokenizer belong to this model?");
+            to_floats(table, id, 1, out);
+            out += table.columns();
+        }
+    }
+    return rows;
+}
+
+} // namespace
+
+at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids) const {
+    GRATICULE_ASSERT(!ids.empty() && !ids.front().empty(), "nothing to embed");
+    const TorchScope scope(device_);
+    const Model::Parts& parts = model_->parts();
+    const ModelConfig& config = model_->config();
+    const auto tokens = static_cast<std::int64_t>(ids.front().size());
+    at::Tensor hidden = gather_rows(parts.embedding, ids).to(torch_device(device_)).to(type());
+    if (config.embedding_scale != 1) hidden.mul_(config.embedding_scale);
+    if (parts.project_in) hidden = at::linear(hidden, to_torch(*parts.project_in, device_, type()));
+    if (parts.positions) {
+        if (tokens > config.max_positions)
+            throw Error(ErrorKind::bad_input, std::to_string(tokens) + " tokens are more than the " +
+                                                  std::to_string(config.max_positions) +
+                                                  " positions this model has learned; use a shorter window");
+        if (!parts_->positions.defined()) parts_->positions = to_torch(*parts.positions, device_, type());
+        hidden = hidden + parts_->positions.narrow(0, config.position_offset, tokens);
+    }
+    return hidden;
+}
+
+std::vector<at::Tensor> Decoder::embed(const std::vector<std::vector<std::int32_t>>& samples) const {
+    std::vector<at::Tensor> hidden;
+    for (const auto& sample : samples) {
+        const std::span<const std::int32_t> row(sample);
+        hidden.push_back(embed(std::span(&row, 1)));
+    }
+    return hidden;
+}
+
+at::Tensor Decoder::finish(const at::Tensor& hidden) const {
+    const Model::Parts& parts = model_->parts();
+    if (!parts_->head.defined()) {
+        parts_->final_norm = load_norm(parts.final_norm, *weights_);
+        if (parts.project_out) parts_->project_out = to_torch(*parts.project_out, device_, type());
+        parts_->head = to_torch(parts.head ? *parts.head : parts.embedding, device_, type());
+    }
+    at::Tensor out = parts_->final_norm.weight.defined() ? norm(parts_->final_norm, hidden) : hidden;
+    return parts_->project_out.defined() ? at::linear(out, parts_->project_out) : out;
+}
+
+namespace {
+
+void soft_cap_in_place(at::Tensor& logits, double cap) {
+    if (cap > 0) logits.div_(cap).tanh_().mul_(cap);
+}
+
+} // namespace
+
+at::Tensor Decoder::logits(const at::Tensor& hidden) const {
+    const TorchScope scope(device_);
+    const at::Tensor last = finish(hidden); // loads the head
+    at::Tensor scores = at::linear(last, parts_->head);
+    soft_cap_in_place(scores, model_->config().logit_softcap);
+    return scores;
+}
+
+double Decoder::window_loss(const at::Tensor& hidden, std::span<const std::int32_t> ids) const {
+    GRATICULE_ASSERT(hidden.dim() == 3 && hidden.size(0) == 1 && std::cmp_equal(hidden.size(1), ids.size()),
+                     "one window and its ids");
+    const TorchScope scope(device_);
+    const at::Tensor last = finish(hidden)[0]; // (tokens, width)
+    const std::int64_t targets = last.size(0) - 1;
+    at::Tensor next = at::empty({targets, 1}, at::kLong);
+    std::copy(ids.begin() + 1, ids.end(), next.data_ptr<std::int64_t>());
+    next = next.to(last.device());
+    // A few hundred rows at a time: a whole window of logits over a large vocabulary would not stay in cache, and need
+    // not be in memory.
+    const std::int64_t budget = std::int64_t{device_.is_cuda() ? 1024 : 64} << 20;
+    const std::int64_t rows_at_once =
+        std::max<std::int64_t>(1, budget / (parts_->head.size(0) * static_cast<std::int64_t>(last.element_size())));
+    double sum = 0;
+    for (std::int64_t first = 0; first < targets; first += rows_at_once) {
+        const std::int64_t count = std::min(rows_at_once, targets - first);
+        at::Tensor scores = at::linear(last.narrow(0, first, count), parts_->head);
+        soft_cap_in_place(scores, model_->config().logit_softcap);
+        const at::Tensor target = scores.gather(1, next.narrow(0, first, count));
+        const at::Tensor highest = scores.amax(-1, true);
+        const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
+        sum += (log_sum - target).sum(at::kDouble).item<double>();
+    }
+    return sum / static_cast<double>(targets);
+}
+
+} // namespace graticule

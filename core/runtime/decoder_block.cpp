@@ -1,0 +1,212 @@
+// One decoder block: norms, attention, MLP, residuals, with the hooks in their places.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/runtime/decoder.h"
+#include "core/runtime/decoder_parts.h"
+
+namespace graticule {
+
+namespace {
+
+at::Tensor hooked_linear(const BlockWeights& weights, LayerId layer, const at::Tensor& input, DecoderHooks* hooks) {
+    return Decoder::linear(weights.at(layer), hooks != nullptr ? hooks->linear_input(layer, input) : input);
+}
+
+at::Tensor hooked_operand(Operand operand, BlockId block, at::Tensor x, DecoderHooks* hooks) {
+    return hooks != nullptr ? hooks->attention_operand(operand, block, x) : x;
+}
+
+void activate_in_place(at::Tensor& x, Activation activation) {
+    switch (activation) {
+    case Activation::relu:
+        x.relu_();
+        return;
+    case Activation::silu:
+        at::silu_(x);
+        return;
+    case Activation::gelu_tanh:
+        at::gelu_(x, "tanh");
+        return;
+    case Activation::gelu_erf:
+        at::gelu_(x);
+        return;
+    }
+}
+
+/// Each key-value head once for every query head that reads it.
+at::Tensor repeat_heads(const at::Tensor& x, std::int64_t heads) {
+    return x.size(1) == heads ? x : x.repeat_interleave(heads / x.size(1), 1);
+}
+
+/// True where query i may look at key j: j <= i and, under a sliding window, i - j < window.
+at::Tensor visible(std::int64_t tokens, std::int64_t window, at::Device device) {
+    const at::Tensor all = at::ones({tokens, tokens}, at::TensorOptions().dtype(at::kBool).device(device)).tril();
+    return window < tokens ? all.logical_and(all.triu(1 - window)) : all;
+}
+
+/// Passes everything on and keeps the inputs of chosen sites, rows of all samples in one matrix each.
+class Recorder final : public DecoderHooks {
+public:
+    Recorder(std::map<SiteId, at::Tensor>& kept, DecoderHooks* inner)
+        : kept_(kept)
+        , inner_(inner) {}
+
+    void start_sample(std::int64_t first_row) { first_row_ = first_row; }
+
+    void observe(SiteId site, const at::Tensor& x) override {
+        if (inner_ != nullptr) inner_->observe(site, x);
+        const auto found = kept_.find(site);
+        if (found == kept_.end()) return;
+        const at::Tensor rows = x.reshape({-1, x.size(-1)});
+        found->second.narrow(0, first_row_, rows.size(0)).copy_(rows);
+    }
+    [[nodiscard]] at::Tensor linear_input(LayerId linear, const at::Tensor& x) override {
+        return inner_ != nullptr ? inner_->linear_input(linear, x) : x;
+    }
+    [[nodiscard]] at::Tensor attention_operand(Operand operand, BlockId block, const at::Tensor& x) override {
+        return inner_ != nullptr ? inner_->attention_operand(operand, block, x) : x;
+    }
+    [[nodiscard]] bool wants_probabilities(BlockId block) const override {
+        return inner_ != nullptr && inner_->wants_probabilities(block);
+    }
+
+private:
+    std::map<SiteId, at::Tensor>& kept_;
+    DecoderHooks* inner_;
+    std::int64_t first_row_ = 0;
+};
+
+} // namespace
+
+at::Tensor Decoder::linear(const LinearWeights& weights, const at::Tensor& input) {
+    return weights.bias.defined() ? at::linear(input, weights.weight, weights.bias) : at::linear(input, weights.weight);
+}
+
+at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& x) const {
+    const ModelConfig& config = model_->config();
+    if (config.norm == NormKind::layer)
+        return at::layer_norm(x, {x.size(-1)}, weights.weight, weights.bias, config.norm_epsilon);
+    // Without a squared copy of x: |x|^2 / n is the mean square.
+    const at::Tensor mean_square = at::linalg_vector_norm(x, 2, {-1}, true).square_().div_(x.size(-1));
+    at::Tensor normed = x * mean_square.add_(config.norm_epsilon).rsqrt_();
+    return config.norm == NormKind::rms_plus_one ? normed.mul_(weights.weight + 1) : normed.mul_(weights.weight);
+}
+
+at::Tensor Decoder::attend(const Block& block, at::Tensor q, at::Tensor k, at::Tensor v, DecoderHooks* hooks) const {
+    const ModelConfig& config = model_->config();
+    const std::int64_t tokens = q.size(2);
+    k = repeat_heads(k, q.size(1));
+    v = repeat_heads(v, q.size(1));
+    const bool windowed = block.sliding_window && *config.sliding_window < tokens;
+    const bool probabilities = hooks != nullptr && hooks->wants_probabilities(block.id);
+    const bool fused = !probabilities && config.attention_softcap == 0;
+    if (fused && !windowed) return at::scaled_dot_product_attention(q, k, v, {}, 0, true, config.attention_scale);
+
+    at::Tensor& mask = windowed ? parts_->sliding_masks[tokens] : parts_->sliding_masks[-tokens];
+    if (!mask.defined()) mask = visible(tokens, windowed ? *config.sliding_window : tokens, q.device());
+    if (fused) return at::scaled_dot_product_attention(q, k, v, mask, 0, false, config.attention_scale);
+
+    const at::Tensor hidden_from_view = mask.logical_not();
+    std::vector<at::Tensor> outputs;
+    for (std::int64_t sample = 0; sample < q.size(0); ++sample) { // heads x tokens^2 scores: one sample at a time
+        at::Tensor scores = at::matmul(q[sample], k[sample].transpose(1, 2)).mul_(config.attention_scale);
+        if (config.attention_softcap > 0) scores.div_(config.attention_softcap).tanh_().mul_(config.attention_softcap);
+        scores.masked_fill_(hidden_from_view, -std::numeric_limits<double>::infinity());
+        at::Tensor weights = at::softmax(scores, -1).unsqueeze(0);
+        if (probabilities) weights = hooks->attention_operand(Operand::probability, block.id, weights);
+        outputs.push_back(at::matmul(weights[0], v[sample]));
+    }
+    return at::stack(outputs);
+}
+
+at::Tensor Decoder::attention(BlockId id, const BlockWeights& weights, const at::Tensor& input,
+                              DecoderHooks* hooks) const {
+    const TorchScope scope(device_);
+    const ModelConfig& config = model_->config();
+    const Block& block = model_->blocks().at(index_of(id));
+    const std::int64_t batch = input.size(0);
+    const std::int64_t tokens = input.size(1);
+    if (hooks != nullptr) hooks->observe(model_->linear(block.q).site, input);
+    const auto heads_of = [&](LayerId layer, std::int64_t heads) {
+        return hooked_linear(weights, layer, input, hooks).view({batch, tokens, heads, config.head_dim});
+    };
+    at::Tensor q = heads_of(block.q, config.heads);
+    at::Tensor k = heads_of(block.k, config.kv_heads);
+    at::Tensor v = heads_of(block.v, config.kv_heads);
+    if (weights.query_norm.weight.defined()) q = norm(weights.query_norm, q);
+    if (weights.key_norm.weight.defined()) k = norm(weights.key_norm, k);
+    if (config.rope.type != RopeConfig::Type::none) {
+        RotaryTable& table = parts_->rotary[tokens];
+        if (table.tokens == 0) table = make_rotary_table(config, tokens, q.device(), type());
+        q = rotate(q, table);
+        k = rotate(k, table);
+    }
+    q = hooked_operand(Operand::query, id, q.transpose(1, 2), hooks);
+    k = hooked_operand(Operand::key, id, k.transpose(1, 2), hooks);
+    v = hooked_operand(Operand::value, id, v.transpose(1, 2), hooks);
+    const at::Tensor mixed = attend(block, std::move(q), std::move(k), std::move(v), hooks)
+                                 .transpose(1, 2)
+                                 .reshape({batch, tokens, config.heads * config.head_dim});
+    if (hooks != nullptr) hooks->observe(model_->linear(block.o).site, mixed);
+    return hooked_linear(weights, block.o, mixed, hooks);
+}
+
+at::Tensor Decoder::mlp(BlockId id, const BlockWeights& weights, const at::Tensor& input, DecoderHooks* hooks) const {
+    const TorchScope scope(device_);
+    const Block& block = model_->blocks().at(index_of(id));
+    if (hooks != nullptr) hooks->observe(model_->linear(block.up).site, input);
+    at::Tensor inner = hooked_linear(weights, block.gate ? *block.gate : block.up, input, hooks);
+    activate_in_place(inner, model_->config().activation);
+    if (block.gate) inner.mul_(hooked_linear(weights, block.up, input, hooks));
+    if (hooks != nullptr) hooks->observe(model_->linear(block.down).site, inner);
+    return hooked_linear(weights, block.down, inner, hooks);
+}
+
+at::Tensor Decoder::forward(BlockId id, const BlockWeights& weights, const at::Tensor& hidden,
+                            DecoderHooks* hooks) const {
+    const TorchScope scope(device_);
+    const bool norm_after = model_->config().norm_after;
+    const auto maybe = [&](const NormWeights& which, const at::Tensor& x) {
+        return which.weight.defined() ? norm(which, x) : x;
+    };
+    // The modules return fresh tensors, so the residual may be added in place.
+    at::Tensor mixed = attention(id, weights, norm_after ? hidden : norm(weights.attention_norm, hidden), hooks);
+    mixed = maybe(weights.post_attention_norm, mixed).add_(hidden);
+    if (norm_after) mixed = norm(weights.attention_norm, mixed);
+    at::Tensor out = mlp(id, weights, norm_after ? mixed : norm(weights.mlp_norm, mixed), hooks);
+    out = maybe(weights.post_mlp_norm, out).add_(mixed);
+    return norm_after ? norm(weights.mlp_norm, out) : out;
+}
+
+void Decoder::forward(BlockId block, const BlockWeights& weights, std::vector<at::Tensor>& hidden,
+                      DecoderHooks* hooks) const {
+    for (at::Tensor& sample : hidden) sample = forward(block, weights, sample, hooks);
+}
+
+std::map<SiteId, at::Tensor> Decoder::capture(BlockId block, const BlockWeights& weights,
+                                              const std::vector<at::Tensor>& hidden, std::span<const SiteId> sites,
+                                              DecoderHooks* hooks) const {
+    const TorchScope scope(device_);
+    std::int64_t rows = 0;
+    for (const at::Tensor& sample : hidden) rows += sample.size(0) * sample.size(1);
+    std::map<SiteId, at::Tensor> kept;
+    const auto options = at::TensorOptions().dtype(type()).device(torch_device(device_));
+    for (const InputSite& site : model_->input_sites()) {
+        if (site.block != block) continue;
+        const bool wanted = sites.empty() || std::find(sites.begin(), sites.end(), site.id) != sites.end();
+        if (wanted) kept[site.id] = at::empty({rows, site.channels}, options);
+    }
+    Recorder recorder(kept, hooks);
+    std::int64_t first = 0;
+    for (const at::Tensor& sample : hidden) {
+        recorder.start_sample(first);
+        static_cast<void>(forward(block, weights, sample, &recorder));
+        first += sample.size(0) * sample.size(1);
+    }
+    return kept;
+}
+
+} // namespace graticule

@@ -1,0 +1,212 @@
+#include "core/runtime/model_runner.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/runtime/decoder.h"
+#include "core/runtime/fake_quantizer.h"
+#include "core/runtime/torch_error.h"
+#include "core/runtime/weight_source.h"
+
+namespace graticule {
+
+namespace {
+
+/// Shows every site's input to the caller's observer, one sample after the other.
+class Watcher final : public DecoderHooks {
+public:
+    Watcher(const InputObserver& observer, const Device& device)
+        : observer_(observer)
+        , device_(device) {}
+
+    void set_sample(std::int64_t sample) { sample_ = sample; }
+
+    void observe(SiteId site, const at::Tensor& x) override {
+        const at::Tensor rows = x.reshape({-1, x.size(-1)}).contiguous();
+        ObservedInput seen;
+        seen.site = site;
+        seen.sample = sample_;
+        seen.values = view_of(rows);
+        seen.kernels = &device_.kernels();
+        seen.stream = current_stream(device_);
+        seen.copy_rows = [&rows](std::span<const std::int64_t> indices, float* out) {
+            const at::Tensor index =
+                at::tensor(at::ArrayRef<std::int64_t>(indices.data(), indices.size()), at::kLong).to(rows.device());
+            const at::Tensor picked = rows.index_select(0, index).to(at::kCPU).contiguous();
+            std::memcpy(out, picked.data_ptr<float>(), picked.nbytes());
+        };
+        observer_(seen);
+    }
+
+private:
+    const InputObserver& observer_;
+    const Device& device_;
+    std::int64_t sample_ = 0;
+};
+
+} // namespace
+
+struct ModelRunner::Impl {
+    Impl(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights,
+         std::unique_ptr<DecoderHooks> activations, Device where, RunnerOptions chosen)
+        : device(std::move(where))
+        , options(chosen)
+        , hooks(std::move(activations))
+        , decoder(std::move(model), std::move(weights), device,
+                  chosen.float64 ? Precision::float64 : Precision::float32)
+        , kept(decoder.model().blocks().size()) {
+        if (options.weight_budget < 0) options.weight_budget = device.free_bytes() / 3;
+    }
+
+    [[nodiscard]] std::int64_t element_bytes() const { return options.float64 ? 8 : 4; }
+    [[nodiscard]] std::int64_t all_block_bytes() const {
+        return decoder.model().linear_parameter_count() * element_bytes();
+    }
+    [[nodiscard]] bool everything_stays() const { return all_block_bytes() <= options.weight_budget; }
+
+    /// Rows that go through a block in one call: a card wants as much as there is, a CPU what stays in its caches.
+    [[nodiscard]] std::int64_t rows_at_once(std::int64_t tokens, std::int64_t chunk_tokens) const {
+        const std::int64_t limit = device.is_cuda() ? chunk_tokens : std::min<std::int64_t>(1024, chunk_tokens);
+        return std::max<std::int64_t>(1, limit / tokens);
+    }
+
+    /// `keep`: there will be another chunk, so blocks that fit the budget stay.
+    BlockWeights block_weights(BlockId id, bool keep) {
+        std::optional<BlockWeights>& slot = kept.at(index_of(id));
+        if (slot) return *slot;
+        BlockWeights weights = decoder.load(id);
+        const std::int64_t share = all_block_bytes() / static_cast<std::int64_t>(kept.size());
+        if (keep && kept_bytes + share <= options.weight_budget) {
+            slot = weights;
+            kept_bytes += share;
+        }
+        return weights;
+    }
+
+    void forget_blocks() {
+        std::fill(kept.begin(), kept.end(), std::nullopt);
+        kept_bytes = 0;
+        options.weight_budget = 0;
+        if (device.is_cuda()) at::getDeviceAllocator(at::kCUDA)->emptyCache();
+    }
+
+    /// Hidden states after the last block, one tensor a group of `group` rows.
+    std::vector<at::Tensor> through_blocks(std::span<const Window> rows, std::int64_t group, bool keep,
+                                           JobContext& ctx) {
+        std::vector<at::Tensor> hidden;
+        for (std::size_t first = 0; first < rows.size(); first += static_cast<std::size_t>(group))
+            hidden.push_back(
+                decoder.embed(rows.subspan(first, std::min(static_cast<std::size_t>(group), rows.size() - first))));
+        for (const Block& block : decoder.model().blocks()) {
+            const BlockWeights weights = block_weights(block.id, keep);
+            for (at::Tensor& part : hidden) {
+                part = decoder.forward(block.id, weights, part, hooks.get());
+                ctx.check_cancelled();
+            }
+        }
+        return hidden;
+    }
+
+    Device device;
+    RunnerOptions options;
+    std::unique_ptr<DecoderHooks> hooks;
+    Decoder decoder;
+    std::vector<std::optional<BlockWeights>> kept;
+    std::int64_t kept_bytes = 0;
+};
+
+ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
+                         Device device, RunnerOptions options) {
+    std::unique_ptr<DecoderHooks> hooks = quantized ? activation_quantizers(quantized, device) : nullptr;
+    std::shared_ptr<const WeightSource> weights = quantized ? quantized_weights(quantized) : stored_weights();
+    impl_ = std::make_unique<Impl>(std::move(model), std::move(weights), std::move(hooks), std::move(device), options);
+}
+
+ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
+                         RunnerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(model), std::move(weights), nullptr, std::move(device), options)) {}
+
+ModelRunner::~ModelRunner() = default;
+
+HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
+    GRATICULE_ASSERT(!rows.empty(), "no rows");
+    return translate_torch_errors("computing logits on " + impl_->device.name(), [&] {
+        const TorchScope scope(impl_->device);
+        const auto tokens = static_cast<std::int64_t>(rows.front().size());
+        const std::int64_t group = impl_->rows_at_once(tokens, impl_->options.chunk_tokens);
+        std::vector<at::Tensor> parts;
+        for (const at::Tensor& hidden : impl_->through_blocks(rows, group, false, ctx))
+            parts.push_back(impl_->decoder.logits(hidden).cpu());
+        return to_host(at::cat(parts));
+    });
+}
+
+void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
+                                const std::function<void(double)>& on_loss) {
+    if (windows.empty()) return;
+    const auto tokens = static_cast<std::int64_t>(windows.front().size());
+    std::int64_t chunk_tokens = impl_->options.chunk_tokens;
+    bool tried_smaller = false;
+    std::size_t done = 0;
+    while (done < windows.size()) {
+        // With every block in memory there is nothing to gain from large chunks, and each window is reported at once.
+        const bool stay = impl_->everything_stays() && !impl_->device.is_cuda();
+        const std::int64_t group = impl_->rows_at_once(tokens, chunk_tokens);
+        const std::int64_t chunk = stay ? group : std::max<std::int64_t>(group, chunk_tokens / tokens);
+        const std::size_t count = std::min(static_cast<std::size_t>(chunk), windows.size() - done);
+        std::vector<double> losses;
+        const auto run_chunk = [&] {
+            const TorchScope scope(impl_->device);
+            const auto rows = windows.subspan(done, count);
+            const bool more = done + count < windows.size();
+            const std::vector<at::Tensor> hidden = impl_->through_blocks(rows, group, more || done > 0, ctx);
+            for (const at::Tensor& part : hidden) {
+                for (std::int64_t i = 0; i < part.size(0); ++i) {
+                    const Window ids = rows[losses.size()];
+                    losses.push_back(impl_->decoder.window_loss(part.narrow(0, i, 1), ids));
+                    ctx.check_cancelled();
+                    on_loss(losses.back());
+                    ++done;
+                }
+            }
+        };
+        try {
+            translate_torch_errors("evaluating window " + std::to_string(done + 1) + " of " +
+                                       std::to_string(windows.size()) + " on " + impl_->device.name(),
+                                   run_chunk);
+        } catch (const Error& error) {
+            // Out of memory is an ordinary outcome: once more with half of everything, then the message.
+            if (error.info().kind != ErrorKind::out_of_memory || tried_smaller) throw;
+            tried_smaller = true;
+            chunk_tokens = std::max(tokens, chunk_tokens / 2);
+            ctx.log("out of memory on " + impl_->device.name() + "; once more with " + std::to_string(chunk_tokens) +
+                    " tokens at a time");
+            impl_->forget_blocks();
+        }
+    }
+}
+
+void ModelRunner::observe(std::span<const Window> samples, JobContext& ctx, const InputObserver& observer,
+                          const std::function<void(BlockId)>& on_block) {
+    GRATICULE_ASSERT(!impl_->options.float64, "observers see float32");
+    const auto run = [&] {
+        const TorchScope scope(impl_->device);
+        Watcher watcher(observer, impl_->device);
+        std::vector<at::Tensor> hidden;
+        for (const Window& sample : samples) hidden.push_back(impl_->decoder.embed(std::span(&sample, 1)));
+        for (const Block& block : impl_->decoder.model().blocks()) {
+            const BlockWeights weights = impl_->decoder.load(block.id);
+            for (std::size_t sample = 0; sample < hidden.size(); ++sample) {
+                watcher.set_sample(static_cast<std::int64_t>(sample));
+                hidden[sample] = impl_->decoder.forward(block.id, weights, hidden[sample], &watcher);
+                ctx.advance();
+            }
+            if (on_block) on_block(block.id);
+        }
+    };
+    translate_torch_errors("calibrating on " + impl_->device.name(), run);
+}
+
+} // namespace graticule

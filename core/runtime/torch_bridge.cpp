@@ -1,0 +1,99 @@
+#include "core/runtime/torch_bridge.h"
+
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace graticule {
+
+namespace {
+
+/// Torch's name for an element type that both know.
+std::optional<at::ScalarType> scalar_type(DType dtype) {
+    if (dtype == DType::f32) return at::kFloat;
+    if (dtype == DType::f64) return at::kDouble;
+    if (dtype == DType::f16) return at::kHalf;
+    if (dtype == DType::bf16) return at::kBFloat16;
+    return std::nullopt;
+}
+
+} // namespace
+
+at::Device torch_device(const Device& device) {
+    return device.is_cuda() ? at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device.index()))
+                            : at::Device(at::kCPU);
+}
+
+at::Tensor to_torch(const HostTensor& tensor, const Device& device, at::ScalarType type) {
+    const std::optional<at::ScalarType> stored = scalar_type(tensor.dtype);
+    const bool aligned =
+        stored && reinterpret_cast<std::uintptr_t>(tensor.bytes.data()) % c10::elementSize(*stored) == 0;
+    if (!aligned) // a block format, or a safetensors file that does not pad
+        return to_torch(HostTensor::from_floats(to_floats(tensor), tensor.shape), device, type);
+    // The deleter holds the mapping (or vector) for as long as Torch holds the view.
+    auto* bytes = const_cast<std::byte*>(tensor.bytes.data()); // Torch has no read-only tensors
+    const at::Tensor view = at::from_blob(
+        bytes, tensor.shape, [owner = tensor.owner](void*) {}, at::TensorOptions().dtype(*stored));
+    // Small types travel to the card as they are and grow there.
+    return view.to(torch_device(device)).to(type);
+}
+
+at::Tensor to_torch(const std::vector<float>& values, at::IntArrayRef shape, const Device& device) {
+    at::Tensor tensor = at::empty(shape, at::kFloat);
+    GRATICULE_ASSERT(std::cmp_equal(tensor.numel(), values.size()), "as many values as the shape says");
+    std::memcpy(tensor.data_ptr<float>(), values.data(), values.size() * sizeof(float));
+    return tensor.to(torch_device(device));
+}
+
+HostTensor to_host(const at::Tensor& tensor) {
+    const bool wide = tensor.scalar_type() == at::kDouble;
+    auto host = std::make_shared<at::Tensor>(tensor.to(at::kCPU).to(wide ? at::kDouble : at::kFloat).contiguous());
+    const std::span<const std::byte> bytes(static_cast<const std::byte*>(host->data_ptr()), host->nbytes());
+    return {wide ? DType::f64 : DType::f32, host->sizes().vec(), std::move(host), bytes};
+}
+
+std::vector<float> to_vector(const at::Tensor& tensor) {
+    const at::Tensor host = tensor.to(at::kCPU).to(at::kFloat).contiguous();
+    const auto* values = host.data_ptr<float>();
+    return {values, values + host.numel()};
+}
+
+namespace {
+
+void check_viewable(const at::Tensor& tensor) {
+    GRATICULE_ASSERT(tensor.scalar_type() == at::kFloat && tensor.is_contiguous() && tensor.dim() >= 1,
+                     "kernels work on contiguous float32");
+}
+
+} // namespace
+
+MatrixView<const float> view_of(const at::Tensor& tensor) {
+    check_viewable(tensor);
+    const std::int64_t columns = tensor.size(-1);
+    return {tensor.data_ptr<float>(), columns == 0 ? 0 : tensor.numel() / columns, columns};
+}
+
+MatrixView<float> writable_view_of(at::Tensor& tensor) {
+    check_viewable(tensor);
+    const std::int64_t columns = tensor.size(-1);
+    return {tensor.data_ptr<float>(), columns == 0 ? 0 : tensor.numel() / columns, columns};
+}
+
+Stream current_stream(const Device& device) {
+    if (!device.is_cuda()) return {};
+    const c10::impl::VirtualGuardImpl guard(at::kCUDA);
+    return {guard.getStream(torch_device(device)).native_handle()};
+}
+
+TorchScope::TorchScope(const Device& device)
+    : device_(device.is_cuda() ? c10::optional<at::Device>(torch_device(device)) : std::nullopt) {
+    if (!device.is_cuda()) return;
+    // Ten bits of mantissa would hide what is measured here.
+    at::globalContext().setAllowTF32CuBLAS(false);
+    at::globalContext().setAllowTF32CuDNN(false);
+}
+
+} // namespace graticule
