@@ -5,7 +5,7 @@
 #include "core/base/error.h"
 #include "core/io/json_file.h"
 #include "core/io/mapped_file.h"
-#include "core/io/utf8.h"
+#include "core/io/text/utf8.h"
 
 namespace graticule {
 namespace {

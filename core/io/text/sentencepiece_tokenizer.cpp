@@ -1,12 +1,12 @@
-#include "core/io/sentencepiece_tokenizer.h"
+#include "core/io/text/sentencepiece_tokenizer.h"
 
 #include <sentencepiece_processor.h>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/io/json_file.h"
-#include "core/io/tokenizer_config.h"
-#include "core/io/utf8.h"
+#include "core/io/text/tokenizer_config.h"
+#include "core/io/text/utf8.h"
 
 namespace graticule {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/io/utf8.h"
+#include "core/io/text/utf8.h"
 
 #include <cstdint>
 #include <cstring>

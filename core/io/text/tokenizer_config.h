@@ -1,6 +1,7 @@
-// tokenizer_config.json and special_tokens_map.json: what they say about special tokens around a text.
+// tokenizer_config.json, special_tokens_map.json and config.json: what they say about special tokens around a text.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,6 +14,11 @@ struct TokenizerConfig {
     std::optional<bool> add_prefix_space;
     std::optional<std::string> bos_token;
     std::optional<std::string> eos_token;
+    std::optional<std::int32_t> bos_id; ///< of the model's config.json: where nothing names the token
+    std::optional<std::int32_t> eos_id;
+    std::optional<std::string> unk_token;
+    std::optional<std::string> pad_token;
+    std::string model_type;      ///< of config.json: "opt"; empty: not said
     std::string tokenizer_class; ///< "GPT2Tokenizer"; empty: not said
 };
 

@@ -1,4 +1,4 @@
-#include "core/io/tokenizer_config.h"
+#include "core/io/text/tokenizer_config.h"
 
 #include <nlohmann/json.hpp>
 
@@ -33,20 +33,37 @@ std::optional<std::string> token(const json& document, const char* key) {
     return std::nullopt;
 }
 
+/// One id, or the first of a list: generation may stop at several.
+std::optional<std::int32_t> token_id(const json& document, const char* key) {
+    auto found = document.find(key);
+    if (found == document.end()) return std::nullopt;
+    const json& value = found->is_array() && !found->empty() ? found->front() : *found;
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > INT32_MAX) return std::nullopt;
+    return value.get<std::int32_t>();
+}
+
 } // namespace
 
 TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
     const json config = read_object(folder / "tokenizer_config.json");
     const json special = read_object(folder / "special_tokens_map.json");
+    const json model = read_object(folder / "config.json");
     TokenizerConfig result;
+    result.bos_id = token_id(model, "bos_token_id");
+    result.eos_id = token_id(model, "eos_token_id");
     result.add_bos = flag(config, "add_bos_token");
     result.add_eos = flag(config, "add_eos_token");
     result.add_prefix_space = flag(config, "add_prefix_space");
-    result.bos_token = token(config, "bos_token");
-    if (!result.bos_token) result.bos_token = token(special, "bos_token");
-    result.eos_token = token(config, "eos_token");
-    if (!result.eos_token) result.eos_token = token(special, "eos_token");
-    if (const auto name = token(config, "tokenizer_class")) result.tokenizer_class = *name;
+    const auto named = [&](const char* key) {
+        auto found = token(config, key);
+        return found ? found : token(special, key);
+    };
+    result.bos_token = named("bos_token");
+    result.eos_token = named("eos_token");
+    result.unk_token = named("unk_token");
+    result.pad_token = named("pad_token");
+    result.tokenizer_class = token(config, "tokenizer_class").value_or("");
+    result.model_type = token(model, "model_type").value_or("");
     return result;
 }
 

@@ -1,0 +1,59 @@
+#include "core/io/text/normalizer.h"
+
+#include <utility>
+
+#include "core/io/text/utf8.h"
+
+namespace graticule {
+
+NormalizeStep normalize_to(NormalForm form) {
+    return [form](const std::string& text) { return normalized(text, form); };
+}
+
+NormalizeStep prepend_text(std::string prefix) {
+    return [prefix = std::move(prefix)](std::string text) { return text.empty() ? text : prefix + text; };
+}
+
+NormalizeStep replace_text(std::string from, std::string to) {
+    return [from = std::move(from), to = std::move(to)](const std::string& text) { return replaced(text, from, to); };
+}
+
+NormalizeStep to_lower_case() {
+    return [](const std::string& text) { return lower_case(text); };
+}
+
+NormalizeStep strip_white_space(bool left, bool right) {
+    return [left, right](const std::string& text) {
+        std::size_t begin = 0, end = 0; // end: behind the last character that stays
+        bool inside = false;
+        for (std::size_t at = 0, length = 0; at < text.size(); at += length) {
+            length = utf8_length(text, at);
+            if (is_white_space(utf8_code_point(text, at))) continue;
+            if (!inside) begin = at;
+            inside = true;
+            end = at + length;
+        }
+        if (!inside) return left || right ? std::string() : text;
+        const std::size_t from = left ? begin : 0;
+        return text.substr(from, (right ? end : text.size()) - from);
+    };
+}
+
+std::string apply_steps(const std::vector<NormalizeStep>& steps, std::string_view text) {
+    std::string result(text);
+    for (const NormalizeStep& step : steps) result = step(std::move(result));
+    return result;
+}
+
+std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
+    std::string result;
+    result.reserve(text.size());
+    std::size_t done = 0;
+    for (std::size_t at = text.find(from); at != std::string_view::npos; at = text.find(from, done)) {
+        result.append(text.substr(done, at - done)).append(to);
+        done = at + from.size();
+    }
+    return result.append(text.substr(done));
+}
+
+} // namespace graticule
