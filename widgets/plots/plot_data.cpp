@@ -1,0 +1,37 @@
+#include "widgets/plots/plot_builders.h"
+
+#include <QtCore/QStringList>
+#include <algorithm>
+#include <cmath>
+
+namespace graticule::plots {
+
+QString Provenance::caption() const {
+    QStringList parts;
+    if (!model.isEmpty()) parts << model;
+    if (seed) parts << QStringLiteral("seed %1").arg(*seed);
+    if (!recipe_hash.isEmpty()) parts << QStringLiteral("recipe %1").arg(recipe_hash);
+    parts << QStringLiteral("Graticule " GRATICULE_VERSION);
+    return parts.join(QStringLiteral(" · "));
+}
+
+PlotScene empty_scene(const QString& title, const QString& why) {
+    PlotScene scene;
+    scene.title = title;
+    scene.empty_text = why;
+    scene.summary = title.isEmpty() ? why : title + QStringLiteral(": ") + why;
+    return scene;
+}
+
+std::optional<Span> finite_range(std::span<const double> values) {
+    std::optional<Span> range;
+    for (const double value : values) {
+        if (!std::isfinite(value)) continue;
+        if (!range) range = Span{value, value};
+        range->lower = std::min(range->lower, value);
+        range->upper = std::max(range->upper, value);
+    }
+    return range;
+}
+
+} // namespace graticule::plots

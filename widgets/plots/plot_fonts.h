@@ -1,0 +1,18 @@
+// The fonts of plots and their measures. Screen and files use the same ones; kerning is off, since ImGui's glyph runs
+// have none.
+#pragma once
+
+#include "widgets/plots/primitives.h"
+
+#include <QtGui/QFont>
+
+namespace graticule::plots {
+
+[[nodiscard]] QFont plot_font(TextStyle style);
+[[nodiscard]] double text_width(TextStyle style, const QString& text);
+[[nodiscard]] double text_ascent(TextStyle style);
+[[nodiscard]] double text_descent(TextStyle style);
+/// `text` shortened with an ellipsis so that it fits `width`.
+[[nodiscard]] QString elided(TextStyle style, const QString& text, double width);
+
+} // namespace graticule::plots

@@ -1,0 +1,364 @@
+#include "widgets/plots/plot_layout.h"
+
+#include "widgets/plots/number_text.h"
+#include "widgets/plots/plot_fonts.h"
+#include "widgets/plots/plot_marks.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace graticule::plots {
+namespace {
+
+using theme::Token;
+
+constexpr double edge = 12; // between the picture's border and its content
+constexpr double title_height = 30;
+constexpr double legend_row = 20;
+constexpr double panel_gap = 18;
+constexpr double longest_name = 96; // of a named axis, in pixels
+
+struct NamePlan {
+    bool upward = false;
+    int stride = 1;
+    double height = 14;
+};
+
+/// How the names of a named x axis fit: flat, upright, or only every n-th.
+NamePlan plan_names(const Axis& axis, const Span& span, double width) {
+    NamePlan plan;
+    const double slot = width / std::max(1e-9, span.width());
+    double widest = 0;
+    for (const QString& name : axis.names) widest = std::max(widest, text_width(TextStyle::axis, name));
+    plan.upward = widest + 6 > slot && widest > 26;
+    const double needed = plan.upward ? 13 : std::min(widest, longest_name) + 8;
+    plan.stride = std::max(1, int(std::ceil(needed / slot)));
+    plan.height = plan.upward ? std::min(widest, longest_name) + 6 : 14;
+    return plan;
+}
+
+class PictureBuilder {
+public:
+    PictureBuilder(const PlotScene& scene, const View& view, const theme::Theme& theme, const LayoutOptions& options)
+        : scene_(scene)
+        , view_(view)
+        , theme_(theme)
+        , options_(options) {
+        picture_.size = options.size;
+    }
+
+    Picture build() {
+        push(Box{QRectF(QPointF(0, 0), options_.size), theme_[Token::panel], {}, 0});
+        top_ = edge - 4;
+        bottom_ = options_.size.height() - edge + 4;
+        title();
+        caption();
+        legend();
+        if (scene_.panels.empty()) {
+            empty();
+        } else {
+            place_panels();
+            for (std::size_t i = 0; i < scene_.panels.size(); ++i) panel(i);
+        }
+        return std::move(picture_);
+    }
+
+private:
+    void push(Primitive primitive) { picture_.primitives.push_back(std::move(primitive)); }
+
+    void title() {
+        if (scene_.title.isEmpty() && scene_.subtitle.isEmpty()) {
+            top_ += 8;
+            return;
+        }
+        const double room = options_.size.width() - 2 * edge - options_.title_room_right;
+        const double baseline = top_ + 17;
+        const QString name = elided(TextStyle::title, scene_.title, room);
+        push(Text{{edge, baseline}, name, theme_[Token::text], TextStyle::title, Across::left, false});
+        const double used = name.isEmpty() ? 0 : text_width(TextStyle::title, name) + 14;
+        if (room - used > 60 && !scene_.subtitle.isEmpty())
+            push(Text{{edge + used, baseline},
+                      elided(TextStyle::subtitle, scene_.subtitle, room - used),
+                      theme_[Token::secondary],
+                      TextStyle::subtitle,
+                      Across::left,
+                      false});
+        top_ += title_height;
+    }
+
+    void caption() {
+        if (!options_.with_caption || scene_.caption.isEmpty()) return;
+        const QString text = elided(TextStyle::axis, scene_.caption, options_.size.width() - 2 * edge);
+        push(Text{{edge, bottom_ - 4}, text, theme_[Token::secondary], TextStyle::axis, Across::left, false});
+        bottom_ -= 18;
+    }
+
+    /// Legend entries at the bottom, in as many rows as they need; rows are filled from the top.
+    void legend() {
+        const double left = edge + 38, right = options_.size.width() - edge;
+        double x = left, row = 0;
+        struct Placed {
+            const LegendEntry* entry;
+            double x, row;
+        };
+        std::vector<Placed> placed;
+        for (const LegendEntry& entry : scene_.legend) {
+            const double width = 16 + text_width(TextStyle::axis, entry.text) + 18;
+            if (x > left && x + width > right) x = left, ++row;
+            placed.push_back({&entry, x, row});
+            x += width;
+        }
+        if (placed.empty()) return;
+        bottom_ -= legend_row * (row + 1);
+        for (const auto& [entry, at, in_row] : placed) {
+            const double middle = bottom_ + legend_row * (in_row + 0.5) + 2;
+            const QColor colour = resolve(entry->ink, theme_);
+            if (entry->line)
+                push(Stroke{{at - 2, middle}, {at + 11, middle}, colour, 2, entry->dashed});
+            else
+                push(Box{QRectF(at, middle - 5, 10, 10), entry->hollow ? QColor() : colour,
+                         entry->hollow ? colour : QColor(), entry->hollow ? 0.0 : 2.0});
+            push(Text{{at + 16, middle + 4},
+                      elided(TextStyle::axis, entry->text, right - at - 16),
+                      theme_[Token::secondary],
+                      TextStyle::axis,
+                      Across::left,
+                      false});
+        }
+    }
+
+    void empty() {
+        const QPointF middle(options_.size.width() / 2, (top_ + bottom_) / 2);
+        double y = middle.y();
+        for (const QString& line : scene_.empty_text.split(QLatin1Char('\n'))) {
+            push(Text{{middle.x(), y}, line, theme_[Token::secondary], TextStyle::label, Across::centre, false});
+            y += 18;
+        }
+    }
+
+    [[nodiscard]] std::vector<Tick> y_ticks(std::size_t panel, const AxisMap& map) const {
+        const Axis& axis = scene_.panels[panel].y;
+        const double height = std::abs(map.first - map.last);
+        if (!axis.names.empty()) {
+            std::vector<Tick> result;
+            const int stride = std::max(1, int(std::ceil(14 * std::abs(map.span.width()) / std::max(1.0, height))));
+            for (std::size_t i = 0; i < axis.names.size(); i += std::size_t(stride))
+                result.push_back({double(i), axis.names[i]});
+            return result;
+        }
+        return ticks(map.scale, map.span, std::max(2, int(height / 44)), map.linear_part);
+    }
+
+    /// Two passes: the tick texts decide the left margin, the margins decide the frames.
+    void place_panels() {
+        const std::size_t count = scene_.panels.size();
+        double left = 30, share = 0, right = options_.size.width() - edge - 6;
+        for (std::size_t i = 0; i < count; ++i) {
+            const double height = (bottom_ - top_) / double(count);
+            double widest = 0;
+            for (const Tick& tick : y_ticks(i, y_map(scene_, i, view_, height, 0)))
+                widest = std::max(widest, std::min(longest_name, text_width(TextStyle::axis, tick.text)));
+            left = std::max(left, widest + 8 + (scene_.panels[i].y.label.isEmpty() ? 0 : 18));
+            share += scene_.panels[i].height_share;
+            if (scene_.panels[i].cells) right = options_.size.width() - edge - 66;
+        }
+        left = std::min(left + edge, options_.size.width() / 2);
+        right = std::max(right, left + 10);
+        const Axis& x = scene_.panels.back().x;
+        const double names = x.names.empty() ? 14 : plan_names(x, view_.x.value_or(x.span), right - left).height;
+        const double below = names + 6 + (x.label.isEmpty() ? 0 : 16);
+        const double available = std::max(10.0 * double(count), bottom_ - top_ - below - panel_gap * double(count - 1));
+        double y = top_ + 4;
+        for (std::size_t i = 0; i < count; ++i) {
+            const double height = std::max(8.0, (available - 4) * scene_.panels[i].height_share / share);
+            const QRectF plot(std::round(left), std::round(y), std::round(right - left), std::round(height));
+            picture_.panels.push_back({plot, x_map(scene_, i, view_, plot.left(), plot.right()),
+                                       y_map(scene_, i, view_, plot.bottom(), plot.top())});
+            y += height + panel_gap;
+        }
+    }
+
+    void panel(std::size_t index) {
+        const Panel& panel = scene_.panels[index];
+        const PanelFrame& frame = picture_.panels[index];
+        MarkPainter marks(picture_.primitives, frame, theme_);
+        grid(index);
+        if (panel.cells) marks.cells(*panel.cells);
+        for (const auto& range : panel.ranges)
+            if (!range.edge_ink) marks.range_shade(range);
+        for (const auto& series : panel.series) marks.series(series);
+        for (const auto& level : panel.levels) marks.level(level);
+        for (const auto& range : panel.ranges)
+            if (range.edge_ink) marks.range_shade(range);
+        x_axis(index);
+        for (const auto& threshold : panel.thresholds) marks.threshold(threshold);
+        int row = 0;
+        for (const auto& range : panel.ranges)
+            if (!range.label.isEmpty()) marks.range_label(range, row++);
+        for (const auto& series : panel.series) marks.point_labels(series);
+        for (const auto& note : panel.notes) marks.note(note);
+        if (panel.cells) colour_bar(*panel.cells, frame);
+    }
+
+    void grid(std::size_t index) {
+        const Panel& panel = scene_.panels[index];
+        const PanelFrame& frame = picture_.panels[index];
+        const double ascent = text_ascent(TextStyle::axis);
+        for (const Tick& tick : y_ticks(index, frame.y)) {
+            const double y = std::floor(frame.y.pixel(tick.value)) + 0.5;
+            if (y < frame.plot.top() - 1 || y > frame.plot.bottom() + 1) continue;
+            if (!panel.cells && !tick.text.isEmpty())
+                push(Stroke{
+                    {frame.plot.left(), y}, {frame.plot.right(), y}, theme_.faded(Token::border, 0.8), 1, false});
+            push(Text{{frame.plot.left() - 8, y + ascent / 2 - 1.5},
+                      elided(TextStyle::axis, tick.text, longest_name),
+                      theme_[Token::secondary],
+                      TextStyle::axis,
+                      Across::right,
+                      false});
+        }
+        if (panel.zero_line) {
+            const double y = std::floor(frame.y.pixel(0)) + 0.5;
+            if (y > frame.plot.top() && y < frame.plot.bottom())
+                push(Stroke{{frame.plot.left(), y}, {frame.plot.right(), y}, theme_[Token::faint], 1, false});
+        }
+        if (!panel.y.label.isEmpty())
+            push(Text{{edge + 8, frame.plot.center().y()},
+                      elided(TextStyle::axis, panel.y.label, frame.plot.height() + 20),
+                      theme_[Token::secondary],
+                      TextStyle::axis,
+                      Across::centre,
+                      true});
+    }
+
+    void x_axis(std::size_t index) {
+        const Panel& panel = scene_.panels[index];
+        const PanelFrame& frame = picture_.panels[index];
+        const double bottom = frame.plot.bottom();
+        push(Stroke{
+            {frame.plot.left(), bottom + 0.5}, {frame.plot.right(), bottom + 0.5}, theme_[Token::faint], 1, false});
+        if (index + 1 != scene_.panels.size()) return;
+        double below = 14;
+        if (panel.x.names.empty())
+            x_numbers(panel.x, frame);
+        else
+            below = x_names(panel.x, frame);
+        if (panel.x.label.isEmpty()) return;
+        push(Text{{frame.plot.center().x(), bottom + below + 6 + text_ascent(TextStyle::axis)},
+                  panel.x.label,
+                  theme_[Token::secondary],
+                  TextStyle::axis,
+                  Across::centre,
+                  false});
+    }
+
+    void x_numbers(const Axis& axis, const PanelFrame& frame) {
+        const double baseline = frame.plot.bottom() + 4 + text_ascent(TextStyle::axis);
+        double free_from = -1e9;
+        for (const Tick& tick :
+             ticks(frame.x.scale, frame.x.span, std::max(2, int(frame.plot.width() / 72)), frame.x.linear_part)) {
+            const double x = frame.x.pixel(tick.value);
+            const double half = text_width(TextStyle::axis, tick.text) / 2;
+            if (tick.text.isEmpty() || (axis.whole && tick.value != std::round(tick.value))) continue;
+            if (x < frame.plot.left() - 1 || x > frame.plot.right() + 1 || x - half < free_from) continue;
+            push(Text{{x, baseline}, tick.text, theme_[Token::secondary], TextStyle::axis, Across::centre, false});
+            free_from = x + half + 8;
+        }
+    }
+
+    double x_names(const Axis& axis, const PanelFrame& frame) {
+        const NamePlan plan = plan_names(axis, frame.x.span, frame.plot.width());
+        const double ascent = text_ascent(TextStyle::axis);
+        for (std::size_t i = 0; i < axis.names.size(); i += std::size_t(plan.stride)) {
+            const double x = frame.x.pixel(double(i));
+            if (x < frame.plot.left() || x > frame.plot.right()) continue;
+            const QString text = elided(TextStyle::axis, axis.names[i], longest_name);
+            if (plan.upward)
+                push(Text{{x + ascent / 2 - 1.5, frame.plot.bottom() + 6},
+                          text,
+                          theme_[Token::secondary],
+                          TextStyle::axis,
+                          Across::right,
+                          true});
+            else
+                push(Text{{x, frame.plot.bottom() + 4 + ascent},
+                          text,
+                          theme_[Token::secondary],
+                          TextStyle::axis,
+                          Across::centre,
+                          false});
+        }
+        return plan.height;
+    }
+
+    void colour_bar(const HeatCells& cells, const PanelFrame& frame) {
+        const QRectF bar(frame.plot.right() + 14, frame.plot.top(), 12, std::min(frame.plot.height(), 220.0));
+        const Scale scale = cells.logarithmic ? Scale::log10 : Scale::linear;
+        const AxisMap map{scale, 1, usable(scale, cells.range), bar.bottom(), bar.top()};
+        constexpr int steps = 64;
+        for (int i = 0; i < steps; ++i) {
+            const double top = bar.top() + bar.height() * i / steps,
+                         bottom = bar.top() + bar.height() * (i + 1) / steps;
+            push(Box{QRectF(QPointF(bar.left(), top), QPointF(bar.right(), bottom)),
+                     cell_colour(cells, map.value((top + bottom) / 2)),
+                     {},
+                     0});
+        }
+        const double ascent = text_ascent(TextStyle::axis);
+        for (const Tick& tick : ticks(scale, map.span, std::max(2, int(bar.height() / 36)))) {
+            if (tick.text.isEmpty()) continue;
+            push(Text{{bar.right() + 5, map.pixel(tick.value) + ascent / 2 - 1.5},
+                      tick.text,
+                      theme_[Token::secondary],
+                      TextStyle::axis,
+                      Across::left,
+                      false});
+        }
+        if (!cells.unit.isEmpty())
+            push(Text{{bar.left(), bar.bottom() + 6 + ascent},
+                      elided(TextStyle::axis, cells.unit, 60),
+                      theme_[Token::secondary],
+                      TextStyle::axis,
+                      Across::left,
+                      false});
+    }
+
+    const PlotScene& scene_;
+    const View& view_;
+    const theme::Theme& theme_;
+    const LayoutOptions& options_;
+    Picture picture_;
+    double top_ = 0, bottom_ = 0;
+};
+
+} // namespace
+
+QColor resolve(const Ink& ink, const theme::Theme& theme) { return theme.faded(ink.token, ink.opacity); }
+
+Ink run_ink(std::size_t index) {
+    constexpr std::array tokens{Token::secondary, Token::accent, Token::candidate, Token::worse,
+                                Token::underflow, Token::levels, Token::good};
+    return {index == 0 ? tokens[0] : tokens[1 + (index - 1) % (tokens.size() - 1)], 1};
+}
+
+AxisMap x_map(const PlotScene& scene, std::size_t panel, const View& view, double left, double right) {
+    const Axis& axis = scene.panels[panel].x;
+    return {axis.scale, axis.linear_part, usable(axis.scale, view.x.value_or(axis.span)), left, right};
+}
+
+AxisMap y_map(const PlotScene& scene, std::size_t panel, const View& view, double bottom, double top) {
+    const Axis& axis = scene.panels[panel].y;
+    const bool log = view.logarithmic && axis.log_span;
+    const Scale scale = log ? Scale::log10 : axis.scale;
+    Span span = log ? *axis.log_span : axis.span;
+    if (panel < view.y.size() && view.y[panel]) span = *view.y[panel];
+    // Rows of a heat map are read like text: the first at the top.
+    if (scene.panels[panel].cells) std::swap(bottom, top);
+    return {scale, axis.linear_part, usable(scale, span), bottom, top};
+}
+
+Picture lay_out(const PlotScene& scene, const View& view, const theme::Theme& theme, const LayoutOptions& options) {
+    return PictureBuilder(scene, view, theme, options).build();
+}
+
+} // namespace graticule::plots

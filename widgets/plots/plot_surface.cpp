@@ -1,0 +1,241 @@
+#include "widgets/plots/plot_surface.h"
+
+#include "widgets/plots/painter_qt.h"
+#include "widgets/plots/plot_canvas.h"
+#include "widgets/plots/scene_text.h"
+
+#include <QtCore/QSaveFile>
+#include <QtCore/QTimer>
+#include <QtGui/QAction>
+#include <QtGui/QClipboard>
+#include <QtGui/QContextMenuEvent>
+#include <QtGui/QGuiApplication>
+#include <QtGui/QMouseEvent>
+#include <QtWidgets/QFileDialog>
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QMenu>
+#include <QtWidgets/QToolButton>
+#include <cmath>
+
+namespace graticule::plots {
+
+PlotSurface::PlotSurface(QWidget* parent, Renderer renderer)
+    : QWidget(parent) {
+    setMouseTracking(true);
+    setFocusPolicy(Qt::StrongFocus);
+    setAccessibleName(tr("Plot"));
+    makeCanvas(renderer);
+    makeTools();
+    scene_.empty_text = tr("Nothing to show yet");
+}
+
+PlotSurface::~PlotSurface() = default;
+
+void PlotSurface::makeCanvas(Renderer renderer) {
+    std::string why;
+    opengl_ = renderer == Renderer::opengl || (renderer == Renderer::automatic && opengl_available(why));
+    if (opengl_) {
+        canvas_ = make_gl_canvas(this, [this](const QString& reason) { useSoftware(reason); });
+    } else {
+        canvas_ = make_software_canvas(this);
+        // Nobody is connected yet while the constructor runs.
+        if (!why.empty())
+            QTimer::singleShot(0, this, [this, why] { Q_EMIT openglUnavailable(QString::fromStdString(why)); });
+    }
+}
+
+void PlotSurface::useSoftware(const QString& why) {
+    canvas_->widget()->deleteLater();
+    canvas_->widget()->hide();
+    canvas_ = make_software_canvas(this);
+    opengl_ = false;
+    canvas_->widget()->setGeometry(rect());
+    canvas_->widget()->lower();
+    canvas_->widget()->QWidget::show();
+    refresh();
+    Q_EMIT openglUnavailable(why);
+}
+
+void PlotSurface::makeTools() {
+    tools_ = new QWidget(this);
+    tools_->setCursor(Qt::ArrowCursor);
+    tool_row_ = new QHBoxLayout(tools_);
+    tool_row_->setContentsMargins(0, 0, 0, 0);
+    tool_row_->setSpacing(2);
+    const auto add = [this](const QString& text, const QString& help) {
+        auto* button = new QToolButton(tools_);
+        button->setText(text);
+        button->setToolTip(help);
+        button->setAccessibleName(help);
+        button->setFocusPolicy(Qt::TabFocus);
+        tool_row_->addWidget(button);
+        return button;
+    };
+    auto* log_button = add(tr("log"), tr("Logarithmic axis (L)"));
+    log_action_ = new QAction(tr("Logarithmic axis"), this);
+    log_action_->setCheckable(true);
+    log_button->setCheckable(true);
+    connect(log_button, &QToolButton::clicked, this, [this](bool on) { setLogarithmic(on); });
+    connect(log_action_, &QAction::triggered, this, [this](bool on) { setLogarithmic(on); });
+    connect(log_action_, &QAction::toggled, log_button, &QToolButton::setChecked);
+    connect(log_action_, &QAction::changed, log_button, [this, log_button] {
+        log_button->setVisible(log_action_->isVisible());
+        placeTools();
+    });
+    connect(add(tr("copy data"), tr("Copy the numbers behind this plot (tab-separated)")), &QToolButton::clicked, this,
+            &PlotSurface::copyData);
+    connect(add(tr("save"), tr("Save this plot as PNG or SVG, with its caption")), &QToolButton::clicked, this,
+            &PlotSurface::saveImage);
+}
+
+void PlotSurface::addTool(QWidget* tool) {
+    constexpr int built_in = 3;
+    tool_row_->insertWidget(tool_row_->count() - built_in, tool);
+    placeTools();
+}
+
+void PlotSurface::placeTools() {
+    tools_->adjustSize();
+    tools_->move(width() - tools_->width() - 8, 5);
+    tools_->raise();
+    refresh();
+}
+
+void PlotSurface::setScene(PlotScene scene) {
+    const bool same_axes = scene.x_key == scene_.x_key && scene.panels.size() == scene_.panels.size();
+    scene_ = std::move(scene);
+    if (!same_axes) {
+        view_.x.reset();
+        view_.y.clear();
+    }
+    log_action_->setVisible(offersLogarithm());
+    setAccessibleDescription(summary_text(scene_));
+    placeTools();
+}
+
+bool PlotSurface::offersLogarithm() const {
+    for (const Panel& panel : scene_.panels)
+        if (panel.y.log_span) return true;
+    return false;
+}
+
+void PlotSurface::setLogarithmic(bool logarithmic) {
+    View next = view_;
+    next.logarithmic = logarithmic;
+    if (logarithmic != view_.logarithmic) next.y.clear();
+    setView(next);
+}
+
+void PlotSurface::resetView() {
+    View whole;
+    whole.logarithmic = view_.logarithmic;
+    setView(whole);
+}
+
+void PlotSurface::setView(View view) {
+    log_action_->setChecked(view.logarithmic);
+    if (view == view_) return;
+    view_ = std::move(view);
+    refresh();
+    Q_EMIT viewChanged();
+}
+
+const theme::Theme& PlotSurface::look() const { return theme::of(palette()); }
+
+const Picture& PlotSurface::picture() const {
+    if (!picture_) {
+        const double room = tools_ ? tools_->width() + 12 : 0;
+        picture_ = lay_out(scene_, view_, look(), {.size = QSizeF(size()), .title_room_right = room});
+    }
+    return *picture_;
+}
+
+void PlotSurface::refresh() {
+    picture_.reset();
+    if (width() < 8 || height() < 8) return;
+    canvas_->show(picture().primitives, overlay());
+}
+
+void PlotSurface::repaintOverlay() { canvas_->showOverlay(overlay()); }
+
+std::vector<Primitive> PlotSurface::overlay() const {
+    std::vector<Primitive> result;
+    if (hasFocus()) result.push_back(Box{QRectF(rect()), {}, look().faded(theme::Token::accent, 0.6), 0});
+    if (!pointer_inside_ || scene_.panels.empty()) return result;
+    if (gesture_ == Gesture::box) {
+        const QRectF box =
+            QRectF(pressed_at_, pointer_).normalized().intersected(picture().panels[gesture_panel_].plot);
+        if (!box.isEmpty())
+            result.push_back(Box{box, look().faded(theme::Token::accent, 0.15), look()[theme::Token::accent], 0});
+        return result;
+    }
+    if (gesture_ != Gesture::none && gesture_ != Gesture::press) return result;
+    if (const auto found = read_out(scene_, picture(), pointer_)) {
+        auto card = read_out_card(*found, picture(), look(), pointer_);
+        result.insert(result.end(), card.begin(), card.end());
+    }
+    return result;
+}
+
+bool PlotSurface::event(QEvent* event) {
+    if (event->type() == QEvent::FocusIn || event->type() == QEvent::FocusOut) {
+        const bool handled = QWidget::event(event);
+        repaintOverlay();
+        return handled;
+    }
+    return QWidget::event(event);
+}
+
+void PlotSurface::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    canvas_->widget()->setGeometry(rect());
+    placeTools();
+}
+
+void PlotSurface::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange ||
+        event->type() == QEvent::FontChange)
+        placeTools();
+}
+
+QImage PlotSurface::renderImage(double scale) const {
+    return render_image(scene_, view_, look(), QSizeF(size()), scale);
+}
+
+QByteArray PlotSurface::renderSvg() const { return render_svg(scene_, view_, look(), QSizeF(size())); }
+
+QString PlotSurface::summary() const { return summary_text(scene_); }
+
+void PlotSurface::copyData() { QGuiApplication::clipboard()->setText(to_tsv(data_table(scene_))); }
+
+namespace {
+
+/// Writes all or nothing; the reason of a failure names the file.
+std::optional<QString> write_file(const QString& path, const QByteArray& bytes) {
+    QSaveFile file(path);
+    if (file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size() && file.commit()) return std::nullopt;
+    return PlotSurface::tr("cannot write %1: %2").arg(path, file.errorString());
+}
+
+} // namespace
+
+void PlotSurface::saveImage() {
+    const QString path = QFileDialog::getSaveFileName(this, tr("Save plot"), QStringLiteral("plot.svg"),
+                                                      tr("Scalable vector graphics (*.svg);;Picture (*.png)"));
+    if (path.isEmpty()) return;
+    if (path.endsWith(QLatin1String(".png"), Qt::CaseInsensitive)) {
+        if (!renderImage().save(path)) Q_EMIT failed(tr("cannot write %1").arg(path));
+    } else if (const auto why = write_file(path, renderSvg())) {
+        Q_EMIT failed(*why);
+    }
+}
+
+void PlotSurface::saveData() {
+    const QString path = QFileDialog::getSaveFileName(this, tr("Save the plot's data"), QStringLiteral("plot.csv"),
+                                                      tr("Comma-separated values (*.csv)"));
+    if (path.isEmpty()) return;
+    if (const auto why = write_file(path, to_csv(data_table(scene_)).toUtf8())) Q_EMIT failed(*why);
+}
+
+} // namespace graticule::plots
