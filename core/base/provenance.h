@@ -24,7 +24,7 @@ struct Provenance {
     bool operator==(const Provenance&) const = default;
 };
 
-/// Versions of this program and of the libraries that decide results.
+/// This program's own version; engine/run_provenance.h adds the libraries that decide results.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> current_versions();
 
 } // namespace graticule

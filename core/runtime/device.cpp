@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
+#include <torch/headeronly/version.h>
 
 #include <charconv>
 #include <fstream>
@@ -113,6 +114,8 @@ Device open_device(const std::string& name) {
     device.backend_ = cuda_backend(device.backend_problem_);
     return device;
 }
+
+std::string torch_version() { return TORCH_VERSION; }
 
 std::vector<DeviceRow> list_devices() {
     std::vector<DeviceRow> rows = {{"cpu", "CPU, " + std::to_string(at::get_num_threads()) + " threads", ""}};

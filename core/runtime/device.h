@@ -43,4 +43,7 @@ struct DeviceRow {
 /// The CPU first, then the CUDA cards, or one row that says why there is none.
 [[nodiscard]] std::vector<DeviceRow> list_devices();
 
+/// LibTorch's, as in "2.11.0".
+[[nodiscard]] std::string torch_version();
+
 } // namespace graticule

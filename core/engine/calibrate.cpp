@@ -1,0 +1,80 @@
+// Forward passes over the calibration samples with every site's input watched: one read of each activation.
+#include <chrono>
+
+#include "core/engine/engine.h"
+#include "core/engine/resources.h"
+#include "core/engine/run_provenance.h"
+#include "core/runtime/model_runner.h"
+#include "core/stats/accumulator.h"
+
+namespace graticule {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Snapshots at most ten a second, and never more than a twentieth of the time spent on them.
+class SnapshotThrottle {
+public:
+    [[nodiscard]] bool due() const { return Clock::now() >= next_; }
+    void took(double seconds) {
+        const double pause = std::max(0.1, 20 * seconds);
+        next_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(pause));
+    }
+
+private:
+    Clock::time_point next_ = Clock::now();
+};
+
+} // namespace
+
+std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Tokenizer& tokenizer,
+                                                 const CalibrationSpec& spec, JobContext& ctx,
+                                                 const StatsCallback& on_snapshot) {
+    const Clock::time_point start = Clock::now();
+    ctx.progress.begin("Tokenizing the calibration text", 0);
+    const Corpus corpus = load_text(spec.text, BuiltInText::calibration);
+    const std::vector<std::vector<std::int32_t>> samples = pick_samples(tokenize(tokenizer, corpus), spec);
+    ctx.check_cancelled();
+
+    const Device device = open_device(ctx.device);
+    // Borrowed: `model` outlives this call, and the runner does not outlive it.
+    const std::shared_ptr<const Model> borrowed(std::shared_ptr<const void>(), &model);
+    ModelRunner runner(borrowed, std::shared_ptr<const QuantizedModel>(), device);
+    StatsAccumulator accumulator(model, spec.samples, spec.length);
+    double observing = 0;
+    SnapshotThrottle throttle;
+    const auto freeze = [&] {
+        std::shared_ptr<ActivationStats> stats = accumulator.freeze();
+        stats->spec = spec;
+        stats->samples = samples;
+        stats->seconds = seconds_since(start);
+        stats->seconds_observing = observing;
+        return stats;
+    };
+    const auto observe = [&](const ObservedInput& input) {
+        const Clock::time_point began = Clock::now();
+        accumulator.add(input.site, input.sample, input.values, *input.kernels, input.stream, input.copy_rows);
+        observing += seconds_since(began);
+        if (!on_snapshot || !throttle.due()) return;
+        const Clock::time_point freezing = Clock::now();
+        on_snapshot(freeze());
+        throttle.took(seconds_since(freezing));
+    };
+    ctx.progress.begin("Calibrating", spec.samples * static_cast<std::int64_t>(model.blocks().size()));
+    const std::vector<ModelRunner::Window> windows(samples.begin(), samples.end());
+    runner.observe(windows, ctx, observe);
+
+    std::shared_ptr<ActivationStats> stats = freeze();
+    stats->provenance = run_provenance(model, device, corpus, windows);
+    stats->provenance.seed = spec.seed;
+    stats->provenance.protocol = std::to_string(spec.samples) +
+                                 (spec.pick == CalibrationSpec::Pick::first ? " first" : " random") + " samples of " +
+                                 std::to_string(spec.length) + " tokens";
+    stats->seconds = seconds_since(start);
+    return stats;
+}
+
+} // namespace graticule

@@ -1,0 +1,100 @@
+// Perplexity in the protocol of the GPTQ papers: the whole text tokenized once, windows that do not overlap, the mean
+// over windows of each window's mean cross entropy.
+#include <chrono>
+#include <cmath>
+
+#include "core/engine/engine.h"
+#include "core/engine/run_provenance.h"
+#include "core/runtime/model_runner.h"
+
+namespace graticule {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// exp(mean), and its standard error by the delta method from the spread over windows.
+void summarize(Evaluation& evaluation) {
+    const std::vector<double>& losses = evaluation.window_losses;
+    const auto n = static_cast<double>(losses.size());
+    evaluation.perplexity = running_perplexity(losses, losses.size());
+    evaluation.tokens = static_cast<std::int64_t>(losses.size()) * (evaluation.protocol.window - 1);
+    const double mean = std::log(evaluation.perplexity);
+    double squares = 0;
+    for (const double loss : losses) squares += (loss - mean) * (loss - mean);
+    evaluation.standard_error = n > 1 ? evaluation.perplexity * std::sqrt(squares / (n - 1) / n) : 0;
+}
+
+std::vector<std::span<const std::int32_t>> windows_of(const std::vector<std::int32_t>& ids, const Corpus& corpus,
+                                                      const EvaluationSpec& spec) {
+    if (spec.window < 2)
+        throw Error(ErrorKind::bad_input,
+                    "a window of " + std::to_string(spec.window) + " tokens predicts nothing; it needs at least 2");
+    std::vector<std::span<const std::int32_t>> windows = cut_windows(ids, spec.window);
+    if (windows.empty())
+        throw Error(ErrorKind::bad_input, "\"" + corpus.name + "\" has " + std::to_string(ids.size()) +
+                                              " tokens, fewer than one window of " + std::to_string(spec.window) +
+                                              "; take a longer text or a shorter window");
+    return windows;
+}
+
+Protocol protocol_of(const EvaluationSpec& spec, const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids,
+                     const Corpus& corpus, std::int64_t there) {
+    Protocol protocol;
+    protocol.window = spec.window;
+    protocol.windows_there = there;
+    protocol.windows_used = spec.max_windows > 0 ? std::min(spec.max_windows, there) : there;
+    protocol.bos = tokenizer.bos() && ids.front() == *tokenizer.bos() ? "once" : "none";
+    protocol.text_rule = corpus.rule;
+    return protocol;
+}
+
+} // namespace
+
+std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
+                                           std::shared_ptr<const QuantizedModel> quantized, const Tokenizer& tokenizer,
+                                           const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,
+                                           const WindowCallback& on_window) {
+    const Clock::time_point start = Clock::now();
+    ctx.progress.begin("Tokenizing " + corpus.name, 0);
+    const std::vector<std::int32_t> ids = tokenize(tokenizer, corpus);
+    std::vector<std::span<const std::int32_t>> windows = windows_of(ids, corpus, spec);
+    ctx.check_cancelled();
+
+    auto evaluation = std::make_shared<Evaluation>();
+    evaluation->protocol = protocol_of(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
+    windows.resize(static_cast<std::size_t>(evaluation->protocol.windows_used));
+    const std::string recipe_line = quantized ? summary_line(quantized->recipe) : std::string();
+    evaluation->run_name = !spec.run_name.empty() ? spec.run_name
+                           : quantized            ? recipe_line
+                                                  : std::string("full precision");
+    const Device device = open_device(ctx.device);
+    Provenance& provenance = evaluation->provenance;
+    provenance = run_provenance(*model, device, corpus, windows);
+    evaluation->protocol.data_hash = provenance.data_hash;
+    provenance.protocol = evaluation->protocol.text();
+    if (quantized) {
+        provenance.recipe_hash = quantized->provenance.recipe_hash;
+        provenance.recipe_line = recipe_line;
+        provenance.backend = quantized->provenance.backend;
+        provenance.seed = quantized->provenance.seed;
+    }
+
+    ctx.progress.begin("Evaluating", static_cast<std::int64_t>(windows.size()));
+    evaluation->complete = false;
+    ModelRunner runner(std::move(model), std::move(quantized), device);
+    runner.window_losses(windows, ctx, [&](double loss) {
+        if (!std::isfinite(loss))
+            ctx.log("window " + std::to_string(evaluation->window_losses.size()) + " has a loss of " +
+                    std::to_string(loss));
+        evaluation->window_losses.push_back(loss);
+        summarize(*evaluation);
+        evaluation->seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        if (on_window) on_window(*evaluation);
+        ctx.advance();
+    });
+    evaluation->complete = true;
+    return evaluation;
+}
+
+} // namespace graticule

@@ -1,0 +1,47 @@
+// Opening a model: container by content, family by configuration, and the tokenizer beside it where there is one.
+#include "core/engine/engine.h"
+#include "core/io/checkpoint.h"
+#include "core/model/family.h"
+
+namespace graticule {
+
+namespace {
+
+/// What people call the model: the folder's name, a lone file's stem, or org/name in the Hugging Face cache.
+std::string display_name(const std::filesystem::path& path) {
+    for (const std::filesystem::path& part : std::filesystem::absolute(path).lexically_normal()) {
+        std::string name = part.string();
+        if (!name.starts_with("models--")) continue;
+        name.erase(0, 8);
+        if (const auto dashes = name.find("--"); dashes != std::string::npos) name.replace(dashes, 2, "/");
+        return name;
+    }
+    std::error_code ignored;
+    if (path.extension() == ".gguf") return path.stem().string();
+    const bool file = std::filesystem::is_regular_file(path, ignored);
+    std::filesystem::path folder = std::filesystem::absolute(path).lexically_normal();
+    if (file) folder = folder.parent_path();
+    return folder.filename().empty() ? folder.parent_path().filename().string() : folder.filename().string();
+}
+
+} // namespace
+
+OpenedModel open_model(const std::filesystem::path& path, JobContext& ctx) {
+    ctx.progress.begin("Opening " + path.filename().string(), 0);
+    const std::shared_ptr<const Checkpoint> checkpoint = open_checkpoint(path);
+    ctx.check_cancelled();
+    OpenedModel opened;
+    opened.model = build_model(checkpoint, display_name(path));
+    for (const std::string& warning : opened.model->parts().warnings) ctx.log("warning: " + warning);
+    ctx.check_cancelled();
+    try {
+        opened.tokenizer = open_tokenizer(*checkpoint);
+    } catch (const Error& error) {
+        // Layers can be looked at without a tokenizer; what needs text says so with these words.
+        opened.tokenizer_problem = error.info().message;
+        ctx.log("no tokenizer: " + opened.tokenizer_problem);
+    }
+    return opened;
+}
+
+} // namespace graticule

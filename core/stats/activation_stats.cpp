@@ -1,0 +1,88 @@
+#include "core/stats/activation_stats.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+
+namespace graticule {
+
+float ChannelStats::absmax(std::size_t channel) const {
+    return std::max(std::abs(minimum[channel]), std::abs(maximum[channel]));
+}
+
+double ChannelStats::variance(std::size_t channel) const {
+    return tokens > 0 ? m2[channel] / static_cast<double>(tokens) : 0;
+}
+
+double ChannelStats::kurtosis(std::size_t channel) const {
+    const double square = m2[channel] * m2[channel];
+    return square > 0 ? m4[channel] * static_cast<double>(tokens) / square : 0;
+}
+
+std::vector<float> ChannelStats::absmax_per_channel() const {
+    std::vector<float> all(channels());
+    for (std::size_t channel = 0; channel < all.size(); ++channel) all[channel] = absmax(channel);
+    return all;
+}
+
+void ChannelStats::merge(const ChannelStats& other) {
+    if (other.tokens == 0) return;
+    if (tokens == 0) {
+        *this = other;
+        return;
+    }
+    GRATICULE_ASSERT(channels() == other.channels(), "statistics of the same channels");
+    const auto a = static_cast<double>(tokens);
+    const auto b = static_cast<double>(other.tokens);
+    const double n = a + b;
+    for (std::size_t c = 0; c < channels(); ++c) {
+        minimum[c] = std::min(minimum[c], other.minimum[c]);
+        maximum[c] = std::max(maximum[c], other.maximum[c]);
+        // Pairwise update of central moments (Pebay 2008, Eq. 1.5, 2.1, 2.2 and the fourth-order case).
+        const double d = other.mean[c] - mean[c];
+        const double d2 = d * d;
+        const double m4_cross = d2 * d2 * a * b * (a * a - a * b + b * b) / (n * n * n) +
+                                6 * d2 * (a * a * other.m2[c] + b * b * m2[c]) / (n * n) +
+                                4 * d * (a * other.m3[c] - b * m3[c]) / n;
+        const double m3_cross = d2 * d * a * b * (a - b) / (n * n) + 3 * d * (a * other.m2[c] - b * m2[c]) / n;
+        m4[c] += other.m4[c] + m4_cross;
+        m3[c] += other.m3[c] + m3_cross;
+        m2[c] += other.m2[c] + d2 * a * b / n;
+        mean[c] += d * b / n;
+    }
+    tokens += other.tokens;
+}
+
+OutlierReport find_outliers(const ChannelStats& stats, double factor) {
+    OutlierReport report;
+    const std::vector<float> absmax = stats.absmax_per_channel();
+    if (absmax.empty()) return report;
+    std::vector<float> sorted = absmax;
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+    std::ranges::nth_element(sorted, middle);
+    report.median_absmax = *middle;
+    if (sorted.size() % 2 == 0) report.median_absmax = (*middle + *std::max_element(sorted.begin(), middle)) / 2.0;
+    report.threshold = factor * report.median_absmax;
+    for (std::size_t c = 0; c < absmax.size(); ++c) {
+        report.max_absmax = std::max<double>(report.max_absmax, absmax[c]);
+        if (absmax[c] > report.threshold)
+            report.channels.push_back(static_cast<std::int64_t>(c));
+        else
+            report.max_without_outliers = std::max<double>(report.max_without_outliers, absmax[c]);
+    }
+    const auto at = [&](std::int64_t channel) { return absmax[static_cast<std::size_t>(channel)]; };
+    std::ranges::stable_sort(report.channels, [&](std::int64_t x, std::int64_t y) { return at(x) > at(y); });
+    report.ratio = report.median_absmax > 0 ? report.max_absmax / report.median_absmax : 0;
+    return report;
+}
+
+double underflow_share(const Histogram& histogram, double threshold) {
+    const std::int64_t total = histogram.count();
+    if (total == 0) return 0;
+    // Exact zeros lose nothing.
+    const auto zeros = static_cast<double>(histogram.positive[0] + histogram.negative[0]);
+    return std::max(0.0, histogram.share_below(threshold) - zeros / static_cast<double>(total));
+}
+
+} // namespace graticule
