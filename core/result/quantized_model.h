@@ -57,4 +57,9 @@ struct QuantizedModel {
 [[nodiscard]] std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer);
 [[nodiscard]] std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer);
 
+/// Bytes of all tensors of the model as they are stored in the checkpoint.
+[[nodiscard]] std::int64_t stored_bytes(const Model& model);
+/// Packed codes, scales, zero points, kept columns and low-rank factors of one linear.
+[[nodiscard]] std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear);
+
 } // namespace graticule

@@ -1,0 +1,100 @@
+#include <chrono>
+#include <fstream>
+#include <string>
+
+#include "core/base/error.h"
+#include "core/engine/engine.h"
+#include "core/method/pipeline.h"
+#include "core/runtime/device.h"
+
+namespace graticule {
+
+namespace {
+
+/// Resident bytes: "VmRSS" now, "VmHWM" at most since the last reset. 0 where the system does not say.
+std::int64_t resident_bytes(const char* field) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with(field)) return std::stoll(line.substr(line.find(':') + 1)) * 1024;
+    return 0;
+}
+
+/// Resident high-water mark beyond the start, measured by the system.
+class PeakMemory {
+public:
+    PeakMemory() {
+        std::ofstream("/proc/self/clear_refs") << 5; // resets VmHWM; without the right to, the mark is of the process
+        start_ = resident_bytes("VmRSS");
+    }
+    [[nodiscard]] std::int64_t bytes() const { return std::max<std::int64_t>(0, resident_bytes("VmHWM") - start_); }
+
+private:
+    std::int64_t start_ = 0;
+};
+
+Provenance provenance_of(const Model& model, const ActivationStats* stats, const Recipe& recipe, const Device& device) {
+    Provenance provenance;
+    if (stats != nullptr) provenance = stats->provenance; // data and protocol of the calibration
+    provenance.model_hash = model.hash();
+    provenance.recipe_hash = recipe_hash(recipe);
+    provenance.recipe_line = summary_line(recipe);
+    provenance.device = device.label();
+    provenance.backend = std::string(device.kernels().name());
+    provenance.seed = recipe.seed;
+    provenance.versions = current_versions();
+    return provenance;
+}
+
+void check_stats(const Model& model, const ActivationStats* stats, const ResolvedRecipe& resolved) {
+    if (stats == nullptr) {
+        if (resolved.needs_calibration())
+            throw Error(ErrorKind::usage, "the recipe " + summary_line(resolved.recipe()) +
+                                              " needs calibration; calibrate the model first");
+        return;
+    }
+    if (stats->sites.size() != model.input_sites().size())
+        throw Error(ErrorKind::usage, "the calibration saw " + std::to_string(stats->sites.size()) +
+                                          " inputs, but the model has " + std::to_string(model.input_sites().size()) +
+                                          "; calibrate this model");
+}
+
+} // namespace
+
+std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,
+                                               std::shared_ptr<const ActivationStats> stats,
+                                               const ResolvedRecipe& resolved, JobContext& ctx,
+                                               const LayerCallback& on_layer) {
+    check_stats(*model, stats.get(), resolved);
+    const auto started = std::chrono::steady_clock::now();
+    const PeakMemory memory;
+    const Device device = open_device(ctx.device);
+    auto result = std::make_shared<QuantizedModel>();
+    result->base = model;
+    result->recipe = resolved.recipe();
+    result->linears.resize(model->linears().size());
+
+    std::vector<std::optional<SchemeChoice>> choices(model->linears().size());
+    std::int64_t planned = 0;
+    for (const auto& plan : resolved.plans()) {
+        if (!plan) continue;
+        choices[index_of(plan->layer)] = plan->choice;
+        ++planned;
+    }
+    ctx.progress.begin("Quantizing", planned);
+    QuantizePipeline pipeline(model, stats, std::move(choices), device);
+    for (const Block& block : model->blocks())
+        pipeline.run(block.id, ctx, [&](QuantizedLinear&& linear) {
+            if (on_layer) on_layer(linear.report);
+            auto& slot = result->linears.at(index_of(linear.layer));
+            slot = std::move(linear);
+        });
+    result->replaced = std::move(pipeline.replaced());
+    result->provenance = provenance_of(*model, stats.get(), resolved.recipe(), device);
+    result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    result->peak_bytes = memory.bytes();
+    ctx.log("quantized " + std::to_string(planned) + " layers: " + std::to_string(result->bytes_before()) + " -> " +
+            std::to_string(result->bytes_after()) + " bytes");
+    return result;
+}
+
+} // namespace graticule

@@ -1,0 +1,263 @@
+#include "core/engine/resolve.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/method/method.h"
+#include "core/result/quantized_model.h"
+
+namespace graticule {
+
+namespace {
+
+std::string method_names() {
+    std::string names;
+    for (const MethodRow& row : all_methods()) names += (names.empty() ? "" : ", ") + std::string(row.name);
+    return names;
+}
+
+std::string param_names(const MethodRow& row) {
+    std::string names;
+    for (const ParamSpec& spec : row.params) names += (names.empty() ? "" : ", ") + spec.name;
+    return names.empty() ? "it takes none" : "it takes " + names;
+}
+
+/// Problems of a choice that do not depend on the layer; `where` is the rule it came from.
+Diagnostics check_choice(const SchemeChoice& choice, const std::string& where) {
+    Diagnostics found;
+    const auto error = [&](std::string text) { found.add(Severity::error, where, std::move(text)); };
+    std::set<Stage> taken;
+    for (const MethodStep& step : choice.steps) {
+        const MethodRow* row = find_method(step.method);
+        if (row == nullptr) {
+            error("there is no method \"" + step.method + "\"; methods are " + method_names());
+            continue;
+        }
+        if (!taken.insert(row->stage).second)
+            error("there are two methods of the stage \"" + std::string(to_text(row->stage)) + "\", the second is " +
+                  step.method + "; keep one");
+        for (const auto& [name, value] : step.params) {
+            const auto spec = std::find_if(row->params.begin(), row->params.end(),
+                                           [&, &key = name](const ParamSpec& s) { return s.name == key; });
+            if (spec == row->params.end())
+                error(step.method + " has no parameter \"" + name + "\"; " + param_names(*row));
+            else if (const std::string problem = check_param(*spec, value); !problem.empty())
+                error(step.method + ": " + problem);
+        }
+        if (row->check != nullptr)
+            if (const std::string problem = row->check(choice.scheme); !problem.empty())
+                error(step.method + ": " + problem);
+    }
+    for (const OperandName& operand : operand_names())
+        if (const auto& scheme = choice.scheme[operand.operand])
+            if (const std::string problem = check_operand_scheme(operand.operand, *scheme); !problem.empty())
+                error(std::string(operand.name) + " " + to_text(*scheme) + ": " + problem);
+    return found;
+}
+
+std::string rule_name(const Recipe& recipe, int rule) {
+    if (rule < 0) return "defaults";
+    return "rule " + std::to_string(rule + 1) + " (" + recipe.rules.at(std::size_t(rule)).pattern + ")";
+}
+
+} // namespace
+
+struct Resolver {
+    const Recipe& recipe;
+    const Model& model;
+    Resolution out;
+    std::vector<std::optional<LayerPlan>> plans;
+
+    /// Which rule wins each linear; -2: ignored.
+    std::vector<int> assign();
+    void check_patterns();
+    void plan_layers(const std::vector<int>& winners);
+    void check_layer(const Linear& linear, const SchemeChoice& choice);
+    void check_attention(const Block& block);
+    void check_fold_site(const FoldSite& site);
+    void finish();
+};
+
+namespace {
+constexpr int ignored = -2;
+}
+
+void Resolver::check_patterns() {
+    for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
+        const Rule& rule = recipe.rules[i];
+        if (const std::string bad = check_pattern(rule.pattern, rule.regex); !bad.empty())
+            out.diagnostics.add(Severity::error, rule_name(recipe, int(i)), bad);
+    }
+    for (const std::string& pattern : recipe.ignore)
+        if (const std::string bad = check_pattern(pattern, false); !bad.empty())
+            out.diagnostics.add(Severity::error, "ignore (" + pattern + ")", bad);
+}
+
+std::vector<int> Resolver::assign() {
+    std::vector<int> winners(model.linears().size(), -1);
+    for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
+        const Rule& rule = recipe.rules[i];
+        RuleMatch match{int(i), 0, 0};
+        if (check_pattern(rule.pattern, rule.regex).empty())
+            for (const Linear& linear : model.linears())
+                if (matches_layer(rule.pattern, rule.regex, linear.name)) {
+                    ++match.matched;
+                    winners[index_of(linear.id)] = int(i);
+                }
+        if (match.matched == 0)
+            out.diagnostics.add(Severity::error, rule_name(recipe, int(i)),
+                                "the pattern matches none of the " + std::to_string(model.linears().size()) +
+                                    " layers; their names are like " + model.linears().front().short_name);
+        out.matches.push_back(match);
+    }
+    for (const std::string& pattern : recipe.ignore) {
+        int matched = 0;
+        if (check_pattern(pattern, false).empty())
+            for (const Linear& linear : model.linears())
+                if (matches_layer(pattern, false, linear.name)) {
+                    ++matched;
+                    winners[index_of(linear.id)] = ignored;
+                }
+        if (matched == 0)
+            out.diagnostics.add(Severity::error, "ignore (" + pattern + ")",
+                                "the pattern matches none of the layers; remove it");
+    }
+    for (const int winner : winners)
+        if (winner >= 0) ++out.matches[std::size_t(winner)].won;
+    for (const RuleMatch& match : out.matches)
+        if (match.matched > 0 && match.won == 0)
+            out.diagnostics.add(Severity::warning, rule_name(recipe, match.rule),
+                                "all " + std::to_string(match.matched) +
+                                    " layers it matches are taken by later rules or ignored");
+    return winners;
+}
+
+void Resolver::check_layer(const Linear& linear, const SchemeChoice& choice) {
+    const auto check = [&](const std::optional<TensorScheme>& scheme, std::int64_t columns, const char* what) {
+        if (!scheme) return;
+        if (const std::string problem = check_granularity(scheme->granularity, columns); !problem.empty())
+            out.diagnostics.add(Severity::error, linear.short_name, std::string(what) + ": " + problem);
+    };
+    check(choice.scheme.weight, linear.in_features(), "weight");
+    check(choice.scheme.input, linear.in_features(), "input");
+    if (linear.role != Role::q) return; // attention operands belong to the block; reported once, at its q
+    const std::int64_t head_dim = model.config().head_dim;
+    check(choice.scheme.query, head_dim, "query");
+    check(choice.scheme.key, head_dim, "key");
+    check(choice.scheme.value, head_dim, "value");
+    for (const Operand operand : {Operand::query, Operand::key, Operand::value, Operand::probability})
+        if (const auto& scheme = choice.scheme[operand]; scheme && !scheme->dynamic)
+            out.diagnostics.add(Severity::error, linear.short_name,
+                                to_text(*scheme) +
+                                    "/static: static ranges are known for the inputs of linears only; leave out "
+                                    "static, the range is then found at run time");
+}
+
+void Resolver::plan_layers(const std::vector<int>& winners) {
+    std::set<int> in_use(winners.begin(), winners.end());
+    std::set<int> broken;
+    for (const int rule : in_use) {
+        if (rule == ignored) continue;
+        const SchemeChoice& choice = rule < 0 ? recipe.defaults : recipe.rules[std::size_t(rule)].choice;
+        const Diagnostics found = check_choice(choice, rule_name(recipe, rule));
+        if (found.has_errors()) broken.insert(rule);
+        out.diagnostics.append(found);
+    }
+    plans.resize(model.linears().size());
+    for (const Linear& linear : model.linears()) {
+        const int rule = winners[index_of(linear.id)];
+        if (rule == ignored) continue;
+        SchemeChoice choice = rule < 0 ? recipe.defaults : recipe.rules[std::size_t(rule)].choice;
+        check_layer(linear, choice);
+        if (broken.contains(rule) || choice == SchemeChoice{}) continue;
+        for (MethodStep& step : choice.steps) step.params = complete_params(*find_method(step.method), step.params);
+        plans[index_of(linear.id)] = LayerPlan{linear.id, std::move(choice), rule};
+    }
+}
+
+/// Query, key, value and probability are tensors of the block, so the block's attention linears must not disagree.
+void Resolver::check_attention(const Block& block) {
+    const LayerPlan* first = nullptr;
+    for (const LayerId id : {block.q, block.k, block.v, block.o}) {
+        const auto& plan = plans[index_of(id)];
+        if (!plan) continue;
+        if (first == nullptr) {
+            first = &*plan;
+            continue;
+        }
+        const QuantScheme &a = first->choice.scheme, &b = plan->choice.scheme;
+        if (a.query == b.query && a.key == b.key && a.value == b.value && a.probability == b.probability) continue;
+        out.diagnostics.add(Severity::error, model.linear(id).short_name,
+                            "the attention operands (q, k, v, p) differ from those of " +
+                                model.linear(first->layer).short_name + ", but a block has one attention; give all " +
+                                "linears of the attention the same");
+    }
+}
+
+/// A fold changes all consumers, so those that are quantized must want the same one.
+void Resolver::check_fold_site(const FoldSite& site) {
+    const MethodStep* first = nullptr;
+    LayerId first_layer{};
+    for (const LayerId id : site.consumers) {
+        const auto& plan = plans[index_of(id)];
+        if (!plan) continue;
+        static const MethodStep none;
+        const MethodStep* step = step_of(plan->choice, Stage::transform);
+        if (step == nullptr) step = &none;
+        if (first == nullptr) {
+            first = step;
+            first_layer = id;
+        } else if (*step != *first) {
+            out.diagnostics.add(Severity::error, model.linear(id).short_name,
+                                "its transform differs from that of " + model.linear(first_layer).short_name +
+                                    ", but both read the same input, which can be scaled once only; give both the "
+                                    "same transform, with the same parameters");
+        }
+    }
+}
+
+void Resolver::finish() {
+    if (out.diagnostics.has_errors()) return;
+    ResolvedRecipe resolved;
+    resolved.recipe_ = recipe;
+    double bits = 0, weights = 0;
+    double bytes = double(stored_bytes(model));
+    for (const Linear& linear : model.linears()) {
+        const double count = double(linear.in_features()) * double(linear.out_features());
+        const double stored = double(linear.weight.bytes.size());
+        const auto& plan = plans[index_of(linear.id)];
+        double after = stored * 8;
+        if (plan && plan->choice.scheme.weight)
+            after = count * plan->choice.scheme.weight->bits_per_value(linear.out_features(), linear.in_features());
+        bytes += after / 8 - stored;
+        bits += after;
+        weights += count;
+        if (!plan) continue;
+        const auto& input = plan->choice.scheme.input;
+        if (input && !input->dynamic) resolved.needs_calibration_ = true;
+        for (const MethodStep& step : plan->choice.steps)
+            if (find_method(step.method)->needs != Needs::nothing) resolved.needs_calibration_ = true;
+    }
+    resolved.plans_ = std::move(plans);
+    resolved.estimated_bytes_ = std::int64_t(std::llround(bytes));
+    resolved.bits_per_weight_ = weights > 0 ? bits / weights : 0;
+    out.resolved = std::move(resolved);
+}
+
+Resolution resolve(const Recipe& recipe, const Model& model) {
+    Resolver resolver{recipe, model, {}, {}};
+    resolver.check_patterns();
+    resolver.plan_layers(resolver.assign());
+    for (const Block& block : model.blocks()) resolver.check_attention(block);
+    for (const FoldSite& site : model.fold_sites()) resolver.check_fold_site(site);
+    const auto& plans = resolver.plans;
+    if (std::none_of(plans.begin(), plans.end(), [](const auto& plan) { return plan.has_value(); }) &&
+        !resolver.out.diagnostics.has_errors())
+        resolver.out.diagnostics.add(Severity::warning, "", "the recipe changes no layer; the model stays as it is");
+    resolver.finish();
+    return std::move(resolver.out);
+}
+
+} // namespace graticule

@@ -1,0 +1,128 @@
+#include "core/method/fold.h"
+
+#include "core/method/method.h"
+
+namespace graticule {
+
+namespace {
+
+/// Sequences of one length in, (tokens, width) out, a few sequences at a time: attention scores are quadratic.
+template <class Module>
+at::Tensor in_sequences(const at::Tensor& inputs, std::int64_t length, Module&& module) {
+    constexpr std::int64_t tokens_at_once = 4096;
+    const std::int64_t batch = std::max<std::int64_t>(1, tokens_at_once / length);
+    std::vector<at::Tensor> outputs;
+    for (const at::Tensor& part : inputs.view({-1, length, inputs.size(1)}).split(batch))
+        outputs.push_back(module(part));
+    const at::Tensor all = at::cat(outputs);
+    return all.reshape({-1, all.size(-1)});
+}
+
+BlockWeights with_weights(const FoldSite& site, const BlockWeights& block, std::span<const at::Tensor> weights) {
+    BlockWeights changed = block;
+    for (std::size_t i = 0; i < site.consumers.size(); ++i) changed.at(site.consumers[i]).weight = weights[i];
+    return changed;
+}
+
+bool is_gated_mlp_input(const FoldSite& site, const Block& block) {
+    return block.gate && site.consumers.size() == 2 && site.consumers.front() == *block.gate;
+}
+
+void divide_norm(const FoldSite& site, const Model& model, const Block& block, const at::Tensor& scale,
+                 BlockWeights& folded, std::map<std::string, HostTensor>& replaced) {
+    NormWeights& norm = folded.norm(block, site.norm);
+    const bool plus_one = model.config().norm == NormKind::rms_plus_one;
+    norm.weight = plus_one ? (norm.weight + 1) / scale - 1 : norm.weight / scale;
+    replaced.insert_or_assign(site.norm + ".weight", to_host(norm.weight));
+    if (!norm.bias.defined()) return;
+    norm.bias = norm.bias / scale;
+    replaced.insert_or_assign(site.norm + ".bias", to_host(norm.bias));
+}
+
+void divide_linear(const Linear& linear, const at::Tensor& scale, BlockWeights& folded,
+                   std::map<std::string, HostTensor>& replaced) {
+    LinearWeights& source = folded.at(linear.id);
+    source.weight = source.weight / scale.unsqueeze(1);
+    replaced.insert_or_assign(linear.name + ".weight", to_host(source.weight));
+    if (!source.bias.defined()) return;
+    source.bias = source.bias / scale;
+    replaced.insert_or_assign(linear.name + ".bias", to_host(source.bias));
+}
+
+} // namespace
+
+const MethodStep* transform_of(const FoldSite& site, const LayerChoices& choices) {
+    for (const LayerId id : site.consumers)
+        if (const auto& choice = choices[index_of(id)])
+            if (const MethodStep* step = step_of(*choice, Stage::transform)) return step;
+    return nullptr;
+}
+
+bool scale_fits(const FoldSite& site, const Model& model) {
+    if (!site.linear) return true;
+    return model.linear(*site.linear).out_features() == model.linear(site.consumers.front()).in_features();
+}
+
+std::vector<at::Tensor> consumer_weights(const FoldSite& site, const BlockWeights& weights) {
+    std::vector<at::Tensor> found;
+    for (const LayerId id : site.consumers) found.push_back(weights.at(id).weight);
+    return found;
+}
+
+FoldRequest fold_request(const FoldSite& site, const LayerChoices& choices, const std::vector<at::Tensor>& weights,
+                         const ParamMap& params, const Device& device) {
+    FoldRequest request{site, params, device, weights, {}, nullptr, {}, {}, {}};
+    for (const LayerId id : site.consumers) {
+        const auto& choice = choices[index_of(id)];
+        request.schemes.push_back(choice ? &choice->scheme : nullptr);
+    }
+    return request;
+}
+
+void add_module_outputs(FoldRequest& request, const Decoder& decoder, const Block& block, const BlockWeights& weights,
+                        std::int64_t length) {
+    const FoldSite& site = request.site;
+    if (site.judged_by_attention)
+        request.attention = [&decoder, &block, &weights, &site, length](std::span<const at::Tensor> changed,
+                                                                        const at::Tensor& inputs) {
+            const BlockWeights trial = with_weights(site, weights, changed);
+            return in_sequences(inputs, length,
+                                [&](const at::Tensor& x) { return decoder.attention(block.id, trial, x); });
+        };
+    if (is_gated_mlp_input(site, block))
+        request.mlp = [&decoder, &block, &weights, &site, length](std::span<const at::Tensor> changed,
+                                                                  const at::Tensor& inputs) {
+            const BlockWeights trial = with_weights(site, weights, changed);
+            return in_sequences(inputs, length, [&](const at::Tensor& x) { return decoder.mlp(block.id, trial, x); });
+        };
+}
+
+void apply_fold(const FoldSite& site, const Model& model, const Block& block, const at::Tensor& scale,
+                BlockWeights& folded, std::map<std::string, HostTensor>& replaced) {
+    if (site.source == FoldSite::Source::norm)
+        divide_norm(site, model, block, scale, folded, replaced);
+    else
+        divide_linear(model.linear(*site.linear), scale, folded, replaced);
+    for (const LayerId id : site.consumers) {
+        at::Tensor& weight = folded.at(id).weight;
+        weight = weight * scale;
+        replaced.insert_or_assign(model.linear(id).name + ".weight", to_host(weight));
+    }
+}
+
+void add_to_report(const FoldResult& result, LayerReport& report) {
+    if (result.loss && !report.search_loss) {
+        report.search_loss = result.loss;
+        report.search_loss_before = result.loss_before;
+    }
+    if (result.note.empty()) return;
+    report.method_note += (report.method_note.empty() ? "" : "; ") + result.note;
+}
+
+at::Tensor channel_mask(const std::vector<std::int32_t>& channels, std::int64_t count, const Device& device) {
+    at::Tensor mask = at::zeros({count}, at::kBool);
+    for (const std::int32_t channel : channels) mask.data_ptr<bool>()[channel] = true;
+    return mask.to(torch_device(device));
+}
+
+} // namespace graticule

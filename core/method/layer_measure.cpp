@@ -1,0 +1,108 @@
+#include "core/method/layer_measure.h"
+
+#include <cmath>
+
+namespace graticule {
+
+namespace {
+
+double decibels(double signal, double noise) {
+    if (noise <= 0) return std::numeric_limits<double>::infinity();
+    return signal > 0 ? 10 * std::log10(signal / noise) : -std::numeric_limits<double>::infinity();
+}
+
+double sum_of(const at::Tensor& x) { return x.sum(at::kDouble).item<double>(); }
+double mean_squared(const at::Tensor& x) { return x.square().mean(at::kDouble).item<double>(); }
+
+/// Values more than half a step outside the lowest or highest code.
+at::Tensor clipped_mask(const at::Tensor& weight, const CodeGrid& grid, const DeviceParams& params) {
+    const std::int64_t rows = weight.size(0), columns = weight.size(1);
+    const at::Tensor scale = spread(params.scale, params.layout, rows, columns);
+    const at::Tensor steps = weight / scale;
+    if (grid.shape == CodeGrid::Shape::lattice) {
+        const at::Tensor codes = steps + spread(params.zero, params.layout, rows, columns);
+        return (codes < -0.5).logical_or(codes > double(grid.levels) - 0.5);
+    }
+    const auto top = std::size_t(grid.levels - 1);
+    const double high = grid.table[top] + (grid.table[top] - grid.table[top - 1]) / 2.0;
+    const double low = grid.table[0] - (grid.table[1] - grid.table[0]) / 2.0;
+    return (steps < low).logical_or(steps > high);
+}
+
+void count_weights(const Measured& measured, const CodeGrid& grid, const at::Tensor& underflow,
+                   const at::Tensor& clipped, LayerReport& report) {
+    QuantizeCounts& counts = report.weight_counts;
+    const at::Tensor squared_error = (measured.rounded - measured.weight).square();
+    counts.total = measured.weight.numel();
+    counts.zeros_in = (measured.weight == 0).sum().item<std::int64_t>();
+    counts.underflow = underflow.sum().item<std::int64_t>();
+    counts.clipped = clipped.sum().item<std::int64_t>();
+    counts.squared_error = sum_of(squared_error);
+    counts.squared_underflow_error = sum_of(squared_error * underflow);
+    counts.squared_clip_error = sum_of(squared_error * clipped);
+    counts.squared_value = sum_of(measured.weight.square());
+    const at::Tensor used = at::bincount(measured.codes.flatten().to(at::kInt), {}, 256).to(at::kLong).cpu();
+    report.levels_unused = 0;
+    for (std::int64_t code = 0; code < 256; ++code) {
+        counts.codes_used[code] = used.data_ptr<std::int64_t>()[code];
+        if (code < grid.code_count() && counts.codes_used[code] == 0) ++report.levels_unused;
+    }
+    const double values = double(counts.total);
+    report.weight_mse = counts.squared_error / values;
+    report.weight_sqnr_db = decibels(counts.squared_value, counts.squared_error);
+    report.weight_underflow_percent = 100 * double(counts.underflow) / values;
+}
+
+/// E[(Du X)^2], E[(Dr X)^2], E[(Dc X)^2] and what their cross terms add.
+ErrorSplit split_error(const Measured& measured, const at::Tensor& underflow, const at::Tensor& clipped) {
+    const at::Tensor error = measured.rounded - measured.weight;
+    const auto output_error = [&](const at::Tensor& part) {
+        return mean_squared(at::matmul(measured.inputs, part.t()));
+    };
+    ErrorSplit split;
+    split.underflow = output_error(error * underflow);
+    split.clipping = output_error(error * clipped);
+    split.rounding = output_error(error * underflow.logical_or(clipped).logical_not());
+    split.total = output_error(error);
+    split.cross = split.total - split.underflow - split.rounding - split.clipping;
+    return split;
+}
+
+} // namespace
+
+at::Tensor runtime_input(const Device& device, const at::Tensor& inputs, const TensorScheme& scheme,
+                         const at::Tensor& keep, const DeviceParams* fixed) {
+    if (!keep.defined()) return fake_quantize_input(device, inputs, scheme, fixed);
+    // Kept channels are taken out first, so that they do not widen the range of the others.
+    return fake_quantize_input(device, inputs.masked_fill(keep, 0), scheme, fixed) + inputs * keep;
+}
+
+void measure_layer(const Device& device, const QuantScheme& scheme, const Measured& measured, LayerReport& report) {
+    if (measured.codes.defined()) {
+        const CodeGrid& grid = scheme.weight->format->grid;
+        at::Tensor underflow = (measured.rounded == 0).logical_and(measured.weight != 0);
+        at::Tensor clipped = clipped_mask(measured.weight, grid, *measured.params).logical_and(underflow.logical_not());
+        if (measured.keep.defined()) { // zero in the codes, but not lost
+            underflow = underflow.logical_and(measured.keep.logical_not());
+            clipped = clipped.logical_and(measured.keep.logical_not());
+        }
+        Measured without_kept = measured;
+        if (measured.keep.defined()) without_kept.weight = measured.weight.masked_fill(measured.keep, 0);
+        count_weights(without_kept, grid, underflow, clipped, report);
+        if (measured.inputs.defined()) report.weight_output_error = split_error(without_kept, underflow, clipped);
+    }
+    if (!measured.inputs.defined()) return;
+    at::Tensor inputs = measured.inputs;
+    if (scheme.input) {
+        inputs = runtime_input(device, measured.inputs, *scheme.input, measured.keep, measured.input_params);
+        report.input_mse = mean_squared(inputs - measured.inputs);
+        const at::Tensor lost = (inputs == 0).logical_and(measured.inputs != 0);
+        report.input_underflow_percent = 100 * lost.to(at::kFloat).mean(at::kDouble).item<double>();
+    }
+    const at::Tensor expected = at::matmul(measured.inputs, measured.weight.t());
+    const double error = mean_squared(at::matmul(inputs, measured.effective.t()) - expected);
+    report.output_mse = error;
+    report.output_sqnr_db = decibels(mean_squared(expected), error);
+}
+
+} // namespace graticule

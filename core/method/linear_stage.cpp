@@ -1,0 +1,142 @@
+#include "core/method/linear_stage.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "core/method/layer_measure.h"
+#include "core/method/method.h"
+#include "core/method/rtn.h"
+
+namespace graticule {
+
+namespace {
+
+void append_note(std::string& notes, const std::string& note) {
+    if (note.empty()) return;
+    notes += (notes.empty() ? "" : "; ") + note;
+}
+
+std::vector<std::int32_t> kept_channels(const LinearJob& job) {
+    const MethodStep* step = step_of(job.choice, Stage::keep);
+    if (step == nullptr) return {};
+    GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
+    std::vector<float> absmax = job.statistics->all().channels.absmax_per_channel();
+    if (job.input_scale.defined()) {
+        const std::vector<float> scale = to_vector(job.input_scale);
+        for (std::size_t i = 0; i < absmax.size(); ++i) absmax[i] /= scale[i];
+    }
+    return find_method(step->method)->keep->choose(absmax, step->params);
+}
+
+/// The one range of a static input: the extremes of calibration, after folding, kept channels left out.
+DeviceParams static_range(const LinearJob& job, const std::vector<std::int32_t>& kept) {
+    GRATICULE_ASSERT(job.statistics != nullptr, "static inputs need statistics");
+    const ChannelStats& stats = job.statistics->all().channels;
+    std::vector<float> scale(stats.channels(), 1.0F);
+    if (job.input_scale.defined()) scale = to_vector(job.input_scale);
+    float low = std::numeric_limits<float>::infinity(), high = -low;
+    for (std::size_t i = 0; i < stats.channels(); ++i) {
+        if (std::binary_search(kept.begin(), kept.end(), std::int32_t(i))) continue;
+        low = std::min(low, stats.minimum[i] / scale[i]);
+        high = std::max(high, stats.maximum[i] / scale[i]);
+    }
+    if (low > high) low = high = 0;
+    return static_params(job.device, *job.choice.scheme.input, low, high);
+}
+
+at::Tensor kept_rows(const LinearJob& job) {
+    if (job.statistics == nullptr || job.statistics->kept_rows.empty()) return {};
+    at::Tensor rows = to_torch(job.statistics->kept_rows, job.device);
+    return job.input_scale.defined() ? rows / job.input_scale : rows;
+}
+
+Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::Tensor& keep, std::string& note) {
+    static const ParamMap none;
+    static const RoundToNearest nearest;
+    WeightRequest request{job.linear, job.choice.scheme, none, job.device, weight, {}, job.sequences, job.gram};
+    if (const MethodStep* step = step_of(job.choice, Stage::clip)) {
+        const MethodRow& row = *find_method(step->method);
+        const WeightRequest clip_request{job.linear,    job.choice.scheme,
+                                         step->params,  job.device,
+                                         weight,        row.needs == Needs::samples ? job.clip_inputs() : at::Tensor(),
+                                         job.sequences, {}};
+        if (row.clip->applies(job.linear.role, step->params)) request.weight = row.clip->clip(clip_request, note);
+    }
+    const MethodStep* step = step_of(job.choice, Stage::round);
+    if (step == nullptr) return nearest.round(request);
+    const MethodRow& row = *find_method(step->method);
+    const WeightRequest round_request{job.linear,     job.choice.scheme,
+                                      step->params,   job.device,
+                                      request.weight, row.needs == Needs::samples ? job.round_inputs() : at::Tensor(),
+                                      job.sequences,  job.gram};
+    (void)keep;
+    return row.rounding->round(round_request);
+}
+
+} // namespace
+
+LinearOutcome quantize_linear(const LinearJob& job) {
+    const auto started = std::chrono::steady_clock::now();
+    LinearOutcome outcome;
+    QuantizedLinear& out = outcome.quantized;
+    LayerReport& report = out.report;
+    out.layer = report.layer = job.linear.id;
+    out.choice = job.choice;
+    report.name = job.linear.short_name;
+    report.scheme_line = to_line(without_defaults(job.choice));
+    if (job.input_scale.defined()) out.input_scale = to_vector(job.input_scale);
+    const QuantScheme& scheme = job.choice.scheme;
+
+    Measured measured;
+    measured.weight = measured.rounded = measured.effective = job.weight;
+    out.kept_channels = kept_channels(job);
+    if (!out.kept_channels.empty()) {
+        const at::Tensor index =
+            at::tensor(at::ArrayRef<std::int32_t>(out.kept_channels), at::kInt).to(at::kLong).to(job.weight.device());
+        measured.keep =
+            at::zeros({job.weight.size(1)}, job.weight.options().dtype(at::kBool)).index_fill(0, index, true);
+        if (scheme.weight) out.kept_columns = to_host(job.weight.index_select(1, index).contiguous());
+        append_note(report.method_note, std::to_string(out.kept_channels.size()) + " channels kept in 16 bits");
+    }
+    DeviceParams params;
+    if (scheme.weight) {
+        const at::Tensor body = measured.keep.defined() ? job.weight.masked_fill(measured.keep, 0) : job.weight;
+        Rounded rounded = round_weight(job, body, measured.keep, report.method_note);
+        append_note(report.method_note, rounded.note);
+        if (rounded.loss) report.search_loss = rounded.loss;
+        if (rounded.loss_before) report.search_loss_before = rounded.loss_before;
+        params = to_device(rounded.params, job.device);
+        measured.params = &params;
+        measured.codes = rounded.codes;
+        measured.rounded = dequantize_tensor(job.device, rounded.codes, scheme.weight->format->grid, params);
+        measured.effective =
+            measured.keep.defined() ? at::where(measured.keep, job.weight, measured.rounded) : measured.rounded;
+        if (const MethodStep* step = step_of(job.choice, Stage::compensate)) {
+            const auto [a, b] =
+                find_method(step->method)->compensation->factors(job.weight - measured.effective, step->params);
+            measured.effective = measured.effective + at::matmul(a, b);
+            out.low_rank = LowRank{to_host(a.contiguous()), to_host(b.contiguous())};
+        }
+        const at::Tensor codes = rounded.codes.contiguous().cpu();
+        const auto* first = codes.data_ptr<std::uint8_t>();
+        out.codes.assign(first, first + codes.numel());
+        out.params = std::move(rounded.params);
+    }
+    DeviceParams input_params;
+    if (scheme.input && !scheme.input->dynamic) {
+        input_params = static_range(job, out.kept_channels);
+        measured.input_params = &input_params;
+        out.static_input_scale = to_vector(input_params.scale).front();
+        out.static_input_zero = to_vector(input_params.zero).front();
+    }
+    measured.inputs = kept_rows(job);
+    measure_layer(job.device, scheme, measured, report);
+    report.bytes_before = std::int64_t(job.linear.weight.bytes.size());
+    report.bytes_after = packed_bytes(out, job.linear);
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    outcome.effective = measured.effective;
+    return outcome;
+}
+
+} // namespace graticule

@@ -1,0 +1,30 @@
+// The stages from `keep` to the report, for one linear whose scales have been folded already. Private to core/method;
+// the pipeline and what-if both end here.
+#pragma once
+
+#include "core/method/stages.h"
+#include "core/result/quantized_model.h"
+
+namespace graticule {
+
+struct LinearJob {
+    const Linear& linear;
+    const SchemeChoice& choice; ///< parameters complete
+    const Device& device;
+    at::Tensor weight;                     ///< (out, in) float32, folded
+    at::Tensor input_scale;                ///< (in) what the columns were multiplied by; undefined: nothing
+    const SiteStats* statistics = nullptr; ///< of the unscaled input; null: no calibration
+    /// Inputs in the folded domain for clipping and for rounding; called only when the method needs them.
+    std::function<at::Tensor()> clip_inputs, round_inputs;
+    std::function<at::Tensor()> gram; ///< X^T X of round_inputs
+    std::int64_t sequences = 0;
+};
+
+struct LinearOutcome {
+    QuantizedLinear quantized;
+    at::Tensor effective; ///< (out, in) float32: what the decoder uses from now on
+};
+
+[[nodiscard]] LinearOutcome quantize_linear(const LinearJob& job);
+
+} // namespace graticule

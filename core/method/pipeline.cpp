@@ -1,0 +1,247 @@
+#include "core/method/pipeline.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/method/fold.h"
+#include "core/method/layer_measure.h"
+#include "core/method/linear_stage.h"
+#include "core/method/method.h"
+#include "core/method/sample_stream.h"
+#include "core/runtime/torch_error.h"
+
+namespace graticule {
+
+namespace {
+
+std::int64_t calibration_length(const MethodStep& step) {
+    const auto found = step.params.find("length");
+    return found == step.params.end() ? 0 : std::get<std::int64_t>(found->second);
+}
+
+/// Inputs quantized as at run time, for the states that later blocks see.
+class InputQuantization final : public DecoderHooks {
+public:
+    struct Entry {
+        TensorScheme scheme;
+        at::Tensor keep;
+        std::optional<DeviceParams> fixed;
+    };
+    explicit InputQuantization(const Device& device)
+        : device_(device) {}
+    std::map<LayerId, Entry> entries;
+
+    at::Tensor linear_input(LayerId linear, const at::Tensor& x) override {
+        const auto found = entries.find(linear);
+        if (found == entries.end()) return x;
+        const Entry& entry = found->second;
+        const at::Tensor flat = x.reshape({-1, x.size(-1)}).to(at::kFloat);
+        return runtime_input(device_, flat, entry.scheme, entry.keep, entry.fixed ? &*entry.fixed : nullptr)
+            .view(x.sizes());
+    }
+
+private:
+    const Device& device_;
+};
+
+} // namespace
+
+struct QuantizePipeline::Impl {
+    std::shared_ptr<const Model> model;
+    std::shared_ptr<const ActivationStats> stats;
+    std::vector<std::optional<SchemeChoice>> choices;
+    Device device;
+    Decoder decoder;
+    std::map<std::int64_t, SampleStream> clean, compensated; ///< by calibration length
+    bool quantized_inputs = false;                           ///< what `compensated` propagates
+    std::map<std::string, HostTensor> replaced;
+    std::vector<SearchTrace> traces;
+
+    Impl(std::shared_ptr<const Model> model_, std::shared_ptr<const ActivationStats> stats_,
+         std::vector<std::optional<SchemeChoice>> choices_, Device device_)
+        : model(model_)
+        , stats(std::move(stats_))
+        , choices(std::move(choices_))
+        , device(device_)
+        , decoder(model_, stored_weights(), device_) {}
+
+    void open_streams();
+    SampleStream& stream_for(const MethodStep& step);
+    /// Results by consumer.
+    std::map<LayerId, FoldResult> fold_block(const Block& block, const BlockWeights& original, BlockWeights& folded);
+    /// `before`: what the states that rounding compensates for are captured with.
+    LinearOutcome quantize(const Linear& linear, const BlockWeights& original, const BlockWeights& before,
+                           const at::Tensor& weight, const std::map<LayerId, FoldResult>& folds);
+    void advance(const Block& block, const BlockWeights& original, const BlockWeights& folded,
+                 const std::vector<QuantizedLinear>& done);
+    [[nodiscard]] bool sequential(const Block& block) const;
+};
+
+QuantizePipeline::QuantizePipeline(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
+                                   std::vector<std::optional<SchemeChoice>> choices, Device device)
+    : impl_(std::make_unique<Impl>(std::move(model), std::move(stats), std::move(choices), device)) {}
+
+QuantizePipeline::~QuantizePipeline() = default;
+std::map<std::string, HostTensor>& QuantizePipeline::replaced() { return impl_->replaced; }
+const std::vector<SearchTrace>& QuantizePipeline::traces() const { return impl_->traces; }
+
+void QuantizePipeline::Impl::open_streams() {
+    for (const auto& choice : choices) {
+        if (!choice) continue;
+        for (const MethodStep& step : choice->steps) {
+            const MethodRow& row = *find_method(step.method);
+            if (row.needs != Needs::samples) continue;
+            if (stats == nullptr || stats->samples.empty())
+                throw Error(ErrorKind::bad_input, step.method + " needs calibration samples; calibrate first");
+            const bool compensates = row.rounding != nullptr && row.rounding->propagates(step.params);
+            if (compensates && row.rounding->quantized_inputs(step.params)) quantized_inputs = true;
+            auto& streams = compensates ? compensated : clean;
+            streams.try_emplace(calibration_length(step), decoder, stats->samples, calibration_length(step));
+        }
+    }
+}
+
+SampleStream& QuantizePipeline::Impl::stream_for(const MethodStep& step) {
+    const MethodRow& row = *find_method(step.method);
+    const bool compensates = row.rounding != nullptr && row.rounding->propagates(step.params);
+    return (compensates ? compensated : clean).at(calibration_length(step));
+}
+
+std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& block, const BlockWeights& original,
+                                                                 BlockWeights& folded) {
+    std::vector<std::pair<const FoldSite*, FoldResult>> found;
+    for (const FoldSite& site : model->fold_sites()) {
+        if (site.block != block.id) continue;
+        const MethodStep* step = transform_of(site, choices);
+        if (step == nullptr) continue;
+        const MethodRow& row = *find_method(step->method);
+        if (!row.transform->applies(site, step->params) || !scale_fits(site, *model)) continue;
+        FoldRequest request = fold_request(site, choices, consumer_weights(site, original), step->params, device);
+        if (stats != nullptr) request.statistics = &stats->sites.at(index_of(site.site)).all().channels;
+        if (row.needs == Needs::samples) {
+            SampleStream& stream = stream_for(*step);
+            request.inputs = stream.inputs(decoder, block.id, original, site.site);
+            add_module_outputs(request, decoder, block, original, stream.length());
+        }
+        // Searches are independent of each other: all are made on the unscaled block, then all are folded.
+        if (auto result = row.transform->scale(request)) found.emplace_back(&site, std::move(*result));
+    }
+    std::map<LayerId, FoldResult> results;
+    for (auto& [site, result] : found) {
+        apply_fold(*site, *model, block, result.scale, folded, replaced);
+        if (result.loss)
+            traces.push_back({site->name, result.ratios, result.losses, result.loss_before.value_or(0), *result.loss});
+        for (const LayerId id : site->consumers) results[id] = result;
+    }
+    return results;
+}
+
+LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, const BlockWeights& original,
+                                               const BlockWeights& before, const at::Tensor& weight,
+                                               const std::map<LayerId, FoldResult>& folds) {
+    const SchemeChoice& choice = *choices[index_of(linear.id)];
+    LinearJob job{linear, choice, device, weight, {}, nullptr, {}, {}, {}, 0};
+    if (const auto fold = folds.find(linear.id); fold != folds.end()) job.input_scale = fold->second.scale;
+    if (stats != nullptr) job.statistics = &stats->sites.at(index_of(linear.site));
+    const auto needs_samples = [](const MethodStep* step) {
+        return step != nullptr && find_method(step->method)->needs == Needs::samples;
+    };
+    if (const MethodStep* step = step_of(choice, Stage::clip); needs_samples(step))
+        job.clip_inputs = [&, step] {
+            const at::Tensor& x = stream_for(*step).inputs(decoder, linear.block, original, linear.site);
+            return job.input_scale.defined() ? x / job.input_scale : x;
+        };
+    if (const MethodStep* step = step_of(choice, Stage::round); needs_samples(step)) {
+        SampleStream& stream = stream_for(*step);
+        const bool one_site = sequential(model->blocks().at(index_of(linear.block)));
+        job.sequences = stream.sequences();
+        job.round_inputs = [&, one_site] {
+            return stream.inputs(decoder, linear.block, before, linear.site, one_site);
+        };
+        job.gram = [&] {
+            (void)job.round_inputs();
+            return stream.gram(linear.site);
+        };
+        return quantize_linear(job);
+    }
+    return quantize_linear(job);
+}
+
+/// True-sequential: each site of the block sees what the ones before it became.
+bool QuantizePipeline::Impl::sequential(const Block& block) const {
+    for (const Linear& linear : model->linears()) {
+        if (linear.block != block.id || !choices[index_of(linear.id)]) continue;
+        const MethodStep* step = step_of(*choices[index_of(linear.id)], Stage::round);
+        if (step == nullptr) continue;
+        const auto found = step->params.find("true_sequential");
+        if (found != step->params.end() && std::get<bool>(found->second)) return true;
+    }
+    return false;
+}
+
+void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& original, const BlockWeights& folded,
+                                     const std::vector<QuantizedLinear>& done) {
+    if (block.id == model->blocks().back().id) return;
+    for (auto& [length, stream] : clean) stream.advance(decoder, block.id, original, nullptr);
+    InputQuantization hooks(device);
+    for (const QuantizedLinear& linear : done) {
+        const auto& input = linear.choice.scheme.input;
+        if (!input) continue;
+        InputQuantization::Entry entry{*input, {}, {}};
+        if (!linear.kept_channels.empty())
+            entry.keep = channel_mask(linear.kept_channels, model->linear(linear.layer).in_features(), device);
+        if (linear.static_input_scale)
+            entry.fixed = DeviceParams{{},
+                                       to_torch({*linear.static_input_scale}, {1}, device),
+                                       to_torch({linear.static_input_zero.value_or(0)}, {1}, device)};
+        hooks.entries.emplace(linear.layer, std::move(entry));
+    }
+    for (auto& [length, stream] : compensated)
+        stream.advance(decoder, block.id, folded, quantized_inputs ? &hooks : nullptr);
+}
+
+void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) {
+    Impl& impl = *impl_;
+    const TorchScope scope(impl.device);
+    const Block& block = impl.model->blocks().at(index_of(id));
+    translate_torch_errors("quantizing block " + std::to_string(index_of(id)), [&] {
+        if (index_of(id) == 0) impl.open_streams();
+        const BlockWeights original = impl.decoder.load(id);
+        BlockWeights folded = original;
+        const std::map<LayerId, FoldResult> folds = impl.fold_block(block, original, folded);
+        ctx.check_cancelled();
+        BlockWeights current = folded;
+        std::vector<QuantizedLinear> done;
+        const bool one_by_one = impl.sequential(block);
+        std::set<SiteId> seen;
+        for (const Linear& linear : impl.model->linears()) {
+            if (linear.block != id) continue;
+            if (one_by_one && seen.insert(linear.site).second)
+                for (auto& [length, stream] : impl.compensated) stream.forget();
+            if (!impl.choices[index_of(linear.id)]) continue;
+            LinearOutcome outcome =
+                impl.quantize(linear, original, one_by_one ? current : folded, folded.at(linear.id).weight, folds);
+            if (const auto fold = folds.find(linear.id); fold != folds.end())
+                add_to_report(fold->second, outcome.quantized.report);
+            // A quantized weight is given by its codes; what folding made of it is not needed beside them.
+            if (!outcome.quantized.codes.empty()) impl.replaced.erase(linear.name + ".weight");
+            current.at(linear.id).weight = outcome.effective;
+            done.push_back({linear.id,
+                            outcome.quantized.choice,
+                            {},
+                            {},
+                            {},
+                            outcome.quantized.static_input_scale,
+                            outcome.quantized.static_input_zero,
+                            outcome.quantized.kept_channels,
+                            {},
+                            {},
+                            {}});
+            sink(std::move(outcome.quantized));
+            ctx.advance();
+        }
+        impl.advance(block, original, current, done);
+    });
+}
+
+} // namespace graticule

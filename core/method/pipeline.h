@@ -1,0 +1,50 @@
+// Quantizes a model block by block: transforms, clipping, rounding, report. No Torch here; the verb calls this.
+//
+//     QuantizePipeline pipeline(model, stats, choices, device);
+//     for (const Block& block : model->blocks()) pipeline.run(block.id, ctx, [&](QuantizedLinear&& linear) { ... });
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/job_context.h"
+#include "core/result/quantized_model.h"
+#include "core/runtime/device.h"
+#include "core/stats/activation_stats.h"
+
+namespace graticule {
+
+/// What a scale search tried at one site; kept for tests and for showing how flat the choice was.
+struct SearchTrace {
+    std::string site; ///< FoldSite::name
+    std::vector<double> ratios, losses;
+    double loss_without = 0; ///< of s = 1
+    double loss = 0;         ///< of what was chosen
+};
+
+class QuantizePipeline {
+public:
+    /// `choices`: one a linear, parameters complete; absent: the linear stays as it is. `stats` may be null when no
+    /// method needs it.
+    QuantizePipeline(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
+                     std::vector<std::optional<SchemeChoice>> choices, Device device);
+    ~QuantizePipeline();
+
+    using LinearSink = std::function<void(QuantizedLinear&&)>;
+    /// Blocks must be run in order. Hands out each linear as it is done and advances `ctx` by one for it.
+    void run(BlockId block, JobContext& ctx, const LinearSink& sink);
+
+    /// Float tensors that folding changed so far; see QuantizedModel::replaced.
+    [[nodiscard]] std::map<std::string, HostTensor>& replaced();
+    [[nodiscard]] const std::vector<SearchTrace>& traces() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace graticule

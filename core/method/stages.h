@@ -1,0 +1,117 @@
+// What a method implements, by stage. Private to core/method: these see Torch. One object of each class, without
+// state, is pointed to by its row in all_methods.cpp.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/format/qparams.h"
+#include "core/model/model.h"
+#include "core/recipe/recipe.h"
+#include "core/runtime/torch_bridge.h"
+#include "core/stats/activation_stats.h"
+
+namespace graticule {
+
+/// Parameter of a completed ParamMap.
+template <class T>
+[[nodiscard]] const T& param(const ParamMap& params, const char* name) {
+    const auto found = params.find(name);
+    GRATICULE_ASSERT(found != params.end() && std::holds_alternative<T>(found->second), "resolve completes parameters");
+    return std::get<T>(found->second);
+}
+
+// ---- transform
+
+/// Output of the module that judges the site's scales (attention, gated MLP) when its linears have these weights.
+using ModuleOutput = std::function<at::Tensor(std::span<const at::Tensor> weights, const at::Tensor& inputs)>;
+
+struct FoldRequest {
+    const FoldSite& site;
+    const ParamMap& params;
+    const Device& device;
+    std::vector<at::Tensor> weights;          ///< of the consumers, (out, in), unscaled
+    std::vector<const QuantScheme*> schemes;  ///< of the consumers; null: stays in full precision
+    const ChannelStats* statistics = nullptr; ///< of the site's input; null: none were taken
+    at::Tensor inputs;                        ///< (tokens, channels) of the full-precision model; undefined: none
+    ModuleOutput attention, mlp;              ///< null where the site does not belong to it or nothing is run
+};
+
+struct FoldResult {
+    at::Tensor scale;           ///< (channels) float32, > 0
+    std::vector<double> ratios; ///< what was tried ...
+    std::vector<double> losses; ///< ... and its loss
+    std::optional<double> loss, loss_before;
+    std::string note;
+};
+
+class Transform {
+public:
+    virtual ~Transform() = default;
+    /// Whether this site is one the method scales.
+    [[nodiscard]] virtual bool applies(const FoldSite& site, const ParamMap& params) const = 0;
+    /// The factors the consumers' columns are multiplied by; absent: leave the site as it is.
+    [[nodiscard]] virtual std::optional<FoldResult> scale(const FoldRequest& request) const = 0;
+};
+
+// ---- keep
+
+class ChannelChoice {
+public:
+    virtual ~ChannelChoice() = default;
+    /// Channels that stay in 16 bits, ascending. `absmax`: of the input each channel, after transforms.
+    [[nodiscard]] virtual std::vector<std::int32_t> choose(const std::vector<float>& absmax,
+                                                           const ParamMap& params) const = 0;
+};
+
+// ---- clip and round
+
+struct WeightRequest {
+    const Linear& linear;
+    const QuantScheme& scheme;
+    const ParamMap& params;
+    const Device& device;
+    at::Tensor weight;                ///< (out, in) float32: folded, kept columns zero, clipped
+    at::Tensor inputs;                ///< (tokens, in) in the folded domain; undefined: none
+    std::int64_t sequences = 0;       ///< how many samples `inputs` holds
+    std::function<at::Tensor()> gram; ///< X^T X of `inputs` (in, in), float32, computed once a site
+};
+
+class Clip {
+public:
+    virtual ~Clip() = default;
+    [[nodiscard]] virtual bool applies(Role role, const ParamMap& params) const = 0;
+    /// The weight with its range narrowed; `note` takes what a person should know.
+    [[nodiscard]] virtual at::Tensor clip(const WeightRequest& request, std::string& note) const = 0;
+};
+
+struct Rounded {
+    at::Tensor codes; ///< (out, in) uint8 on the device
+    QParams params;
+    std::optional<double> loss, loss_before; ///< of the method's own objective
+    std::string note;
+};
+
+class Rounding {
+public:
+    virtual ~Rounding() = default;
+    /// True: later blocks see what the rounding of earlier ones did.
+    [[nodiscard]] virtual bool propagates(const ParamMap&) const { return false; }
+    /// True: what is propagated includes the quantization of the linears' inputs.
+    [[nodiscard]] virtual bool quantized_inputs(const ParamMap&) const { return false; }
+    [[nodiscard]] virtual Rounded round(const WeightRequest& request) const = 0;
+};
+
+class Compensation {
+public:
+    virtual ~Compensation() = default;
+    /// Factors a (out, rank) and b (rank, in) to add to the rounded weight. `error`: weight - rounded weight.
+    [[nodiscard]] virtual std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& error,
+                                                                    const ParamMap& params) const = 0;
+};
+
+} // namespace graticule

@@ -1,0 +1,128 @@
+#include "core/result/quantized_model.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "kernels/api/backends.h"
+
+namespace graticule {
+
+namespace {
+
+constexpr double kept_bits = 16;
+
+double bits_of(const QuantizedLinear& quantized, const Linear& linear) {
+    const double rows = double(linear.out_features()), columns = double(linear.in_features());
+    const auto& scheme = quantized.choice.scheme.weight;
+    if (!scheme) return double(linear.weight.bytes.size()) * 8;
+    double bits = scheme->bits_per_value(linear.out_features(), linear.in_features()) * rows * columns;
+    // Kept columns take the place of codes that are all zero and need not be stored.
+    bits += rows * double(quantized.kept_channels.size()) * (kept_bits - scheme->format->bits);
+    if (quantized.low_rank)
+        bits +=
+            kept_bits * double(element_count(quantized.low_rank->a.shape) + element_count(quantized.low_rank->b.shape));
+    return bits;
+}
+
+void put_kept_columns(const QuantizedLinear& quantized, std::int64_t columns, std::vector<float>& weight) {
+    if (quantized.kept_channels.empty()) return;
+    const std::vector<float> kept = to_floats(quantized.kept_columns);
+    const std::size_t count = quantized.kept_channels.size();
+    for (std::size_t row = 0; row < weight.size() / std::size_t(columns); ++row)
+        for (std::size_t i = 0; i < count; ++i)
+            weight[row * std::size_t(columns) + std::size_t(quantized.kept_channels[i])] = kept[row * count + i];
+}
+
+void add_low_rank(const LowRank& low_rank, std::int64_t columns, std::vector<float>& weight) {
+    const std::vector<float> a = to_floats(low_rank.a), b = to_floats(low_rank.b);
+    const std::size_t rank = std::size_t(low_rank.a.columns()), width = std::size_t(columns);
+    for (std::size_t row = 0; row < weight.size() / width; ++row)
+        for (std::size_t r = 0; r < rank; ++r) {
+            const float factor = a[row * rank + r];
+            for (std::size_t column = 0; column < width; ++column)
+                weight[row * width + column] += factor * b[r * width + column];
+        }
+}
+
+} // namespace
+
+std::int64_t stored_bytes(const Model& model) {
+    std::int64_t bytes = 0;
+    const auto add = [&](const HostTensor& tensor) { bytes += std::int64_t(tensor.bytes.size()); };
+    const auto add_optional = [&](const std::optional<HostTensor>& tensor) {
+        if (tensor) add(*tensor);
+    };
+    const auto add_norm = [&](const Norm& norm) {
+        add(norm.weight);
+        add_optional(norm.bias);
+    };
+    for (const Linear& linear : model.linears()) {
+        add(linear.weight);
+        add_optional(linear.bias);
+    }
+    for (const Block& block : model.blocks())
+        for (const Norm* norm : {&block.attention_norm, &block.mlp_norm, &block.post_attention_norm,
+                                 &block.post_mlp_norm, &block.query_norm, &block.key_norm})
+            add_norm(*norm);
+    const Model::Parts& parts = model.parts();
+    add(parts.embedding);
+    add_optional(parts.positions);
+    add_optional(parts.project_in);
+    add_optional(parts.project_out);
+    add_norm(parts.final_norm);
+    add_optional(parts.head);
+    return bytes;
+}
+
+double QuantizedModel::bits_per_weight() const {
+    double bits = 0, weights = 0;
+    for (const Linear& linear : base->linears()) {
+        const auto& quantized = linears.at(index_of(linear.id));
+        bits += quantized ? bits_of(*quantized, linear) : double(linear.weight.bytes.size()) * 8;
+        weights += double(linear.out_features()) * double(linear.in_features());
+    }
+    return weights > 0 ? bits / weights : 0;
+}
+
+std::int64_t QuantizedModel::bytes_before() const { return stored_bytes(*base); }
+
+std::int64_t QuantizedModel::bytes_after() const {
+    std::int64_t bytes = stored_bytes(*base);
+    for (const Linear& linear : base->linears())
+        if (const auto& quantized = linears.at(index_of(linear.id)))
+            bytes += quantized->report.bytes_after - quantized->report.bytes_before;
+    return bytes;
+}
+
+std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear) {
+    return std::int64_t((bits_of(quantized, linear) + 7) / 8);
+}
+
+std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer) {
+    const Linear& linear = model.base->linear(layer);
+    const auto& quantized = model.linears.at(index_of(layer));
+    if (!quantized || quantized->codes.empty()) {
+        const auto replaced = model.replaced.find(linear.name + ".weight");
+        return to_floats(replaced == model.replaced.end() ? linear.weight : replaced->second);
+    }
+    const std::int64_t rows = linear.out_features(), columns = linear.in_features();
+    GRATICULE_ASSERT(std::int64_t(quantized->codes.size()) == rows * columns, "one code a weight");
+    std::vector<float> weight(quantized->codes.size());
+    const QParams& params = quantized->params;
+    cpu_backend().dequantize({quantized->codes.data(), rows, columns}, params.layout,
+                             quantized->choice.scheme.weight->format->grid, params.scale.data(), params.zero.data(),
+                             {weight.data(), rows, columns}, {});
+    put_kept_columns(*quantized, columns, weight);
+    if (quantized->low_rank) add_low_rank(*quantized->low_rank, columns, weight);
+    return weight;
+}
+
+std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer) {
+    const Linear& linear = model.base->linear(layer);
+    if (const auto replaced = model.replaced.find(linear.name + ".bias"); replaced != model.replaced.end())
+        return to_floats(replaced->second);
+    if (!linear.bias) return std::nullopt;
+    return to_floats(*linear.bias);
+}
+
+} // namespace graticule
