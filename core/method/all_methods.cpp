@@ -46,18 +46,18 @@ const ParamSpec mode_param{
     {"default", "paper"},
     "default adds s = 1 to the candidates and gives channels that never fired the geometric mean of the others"};
 
-constexpr RoundToNearest round_to_nearest;
-constexpr ScaleSearch smoothquant(ScaleRules{.search = false, .norm_sites_only = true});
-constexpr ScaleSearch awq(ScaleRules{.input = InputStatistic::absolute_mean,
-                                     .weight = WeightStatistic::none,
-                                     .quantize_inputs = false,
-                                     .normalise = true,
-                                     .judge_gated_mlp = true,
-                                     .least_statistic = 0,
-                                     .least_scale = 1e-4});
-constexpr ScaleSearch aqas(ScaleRules{});
-constexpr PercentileSmoothing percentile;
-constexpr LargestChannels largest_channels;
+const RoundToNearest round_to_nearest;
+const ScaleSearch smoothquant(ScaleRules{.search = false, .norm_sites_only = true});
+const ScaleSearch awq(ScaleRules{.input = InputStatistic::absolute_mean,
+                                 .weight = WeightStatistic::none,
+                                 .quantize_inputs = false,
+                                 .normalise = true,
+                                 .judge_gated_mlp = true,
+                                 .least_statistic = 0,
+                                 .least_scale = 1e-4});
+const ScaleSearch aqas(ScaleRules{});
+const PercentileSmoothing percentile;
+const LargestChannels largest_channels;
 
 std::string needs_weight(const QuantScheme& scheme) {
     return scheme.weight ? "" : "there is no weight scheme to search for; add one such as w=int4/asym/g128";

@@ -27,7 +27,7 @@ struct ScaleRules {
 
 class ScaleSearch final : public Transform {
 public:
-    explicit constexpr ScaleSearch(const ScaleRules& rules)
+    explicit ScaleSearch(const ScaleRules& rules)
         : rules_(rules) {}
     [[nodiscard]] bool applies(const FoldSite& site, const ParamMap& params) const override;
     [[nodiscard]] std::optional<FoldResult> scale(const FoldRequest& request) const override;

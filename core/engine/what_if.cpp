@@ -1,0 +1,31 @@
+#include "core/base/error.h"
+#include "core/engine/engine.h"
+#include "core/method/method.h"
+#include "core/method/what_if_layer.h"
+
+namespace graticule {
+
+WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer, const SchemeChoice& choice) {
+    // One layer under one choice: resolving a recipe that holds it finds every problem the run would find.
+    Recipe recipe;
+    recipe.defaults = choice;
+    Resolution resolution = resolve(recipe, model);
+    const std::string& name = model.linear(layer).short_name;
+    for (const Diagnostic& item : resolution.diagnostics.items)
+        if (item.severity == Severity::error && (item.where == name || item.where == "defaults"))
+            throw Error(ErrorKind::bad_input, name + ": " + item.text);
+    SchemeChoice complete = choice;
+    for (MethodStep& step : complete.steps) step.params = complete_params(*find_method(step.method), step.params);
+
+    WhatIfLayer tried = what_if_layer(model, stats, layer, complete);
+    WhatIf result;
+    result.report = std::move(tried.quantized.report);
+    result.params = std::move(tried.quantized.params);
+    result.weight_in_steps = std::move(tried.weight_in_steps);
+    result.smoothing = std::move(tried.quantized.input_scale);
+    result.input_absmax = stats.sites.at(index_of(model.linear(layer).site)).all().channels.absmax_per_channel();
+    for (std::size_t i = 0; i < result.smoothing.size(); ++i) result.input_absmax[i] /= result.smoothing[i];
+    return result;
+}
+
+} // namespace graticule

@@ -1,0 +1,86 @@
+#include "core/method/what_if_layer.h"
+
+#include <algorithm>
+
+#include "core/method/fold.h"
+#include "core/method/linear_stage.h"
+#include "core/method/method.h"
+#include "core/method/tensor_quantizer.h"
+#include "core/runtime/torch_error.h"
+
+namespace graticule {
+
+namespace {
+
+const FoldSite* fold_site_of(const Model& model, LayerId layer) {
+    for (const FoldSite& site : model.fold_sites())
+        if (std::find(site.consumers.begin(), site.consumers.end(), layer) != site.consumers.end()) return &site;
+    return nullptr;
+}
+
+/// The scales of the layer's input when all linears that read it have `choice`.
+std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, LayerId layer,
+                                       const SchemeChoice& choice, const Device& device) {
+    const MethodStep* step = step_of(choice, Stage::transform);
+    const FoldSite* site = fold_site_of(model, layer);
+    if (step == nullptr || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
+    const MethodRow& row = *find_method(step->method);
+    if (!row.transform->applies(*site, step->params)) return std::nullopt;
+    LayerChoices choices(model.linears().size());
+    std::vector<at::Tensor> weights;
+    for (const LayerId id : site->consumers) {
+        choices[index_of(id)] = choice;
+        weights.push_back(to_torch(model.linear(id).weight, device));
+    }
+    FoldRequest request = fold_request(*site, choices, weights, step->params, device);
+    request.statistics = &statistics.all().channels;
+    if (row.needs == Needs::samples) request.inputs = to_torch(statistics.kept_rows, device);
+    return row.transform->scale(request);
+}
+
+bool uses_samples(const SchemeChoice& choice) {
+    return std::any_of(choice.steps.begin(), choice.steps.end(),
+                       [](const MethodStep& step) { return find_method(step.method)->needs == Needs::samples; });
+}
+
+} // namespace
+
+WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, LayerId layer, const SchemeChoice& choice) {
+    const Device device = open_device("cpu");
+    const TorchScope scope(device);
+    return translate_torch_errors("trying " + model.linear(layer).short_name, [&] {
+        const Linear& linear = model.linear(layer);
+        const SiteStats& statistics = stats.sites.at(index_of(linear.site));
+        const std::optional<FoldResult> fold = search_scale(model, statistics, layer, choice, device);
+        LinearJob job{linear, choice, device, to_torch(linear.weight, device), {}, &statistics, {}, {}, {}, 1};
+        if (fold) {
+            job.input_scale = fold->scale;
+            job.weight = job.weight * fold->scale;
+        }
+        job.clip_inputs = job.round_inputs = [&] {
+            const at::Tensor rows = to_torch(statistics.kept_rows, device);
+            return fold ? rows / fold->scale : rows;
+        };
+        job.gram = [&] {
+            const at::Tensor rows = job.round_inputs();
+            return at::matmul(rows.t(), rows);
+        };
+        WhatIfLayer result;
+        LinearOutcome outcome = quantize_linear(job);
+        if (fold) add_to_report(*fold, outcome.quantized.report);
+        if (uses_samples(choice)) {
+            std::string& note = outcome.quantized.report.method_note;
+            note += (note.empty() ? "" : "; ") + std::string("estimated from ") +
+                    std::to_string(statistics.kept_rows.rows()) + " kept rows";
+        }
+        if (choice.scheme.weight) {
+            const DeviceParams params = to_device(outcome.quantized.params, device);
+            result.weight_in_steps = to_vector(
+                job.weight / spread(params.scale, params.layout, linear.out_features(), linear.in_features()));
+        }
+        result.quantized = std::move(outcome.quantized);
+        return result;
+    });
+}
+
+} // namespace graticule
