@@ -175,11 +175,9 @@ PlotScene distribution_scene(const DistributionData& data) {
     // Two decades above the peak's neighbourhood would waste the plot; a fifth of the height is left for the labels.
     panel.y.log_span = Span{0.6, std::max(10.0, most * std::pow(most, 0.25))};
     add_series(panel, scene, data);
-    if (data.current) {
-        add_format(panel, scene, *data.current, nullptr, data.what);
-        add_clipped_tails(panel, *data.current);
-    }
+    if (data.current) add_format(panel, scene, *data.current, nullptr, data.what);
     if (data.candidate) add_format(panel, scene, *data.candidate, data.current ? &*data.current : nullptr, data.what);
+    if (data.current) add_clipped_tails(panel, *data.current);
     if (data.current || data.candidate)
         scene.legend.push_back({QStringLiteral("underflow"), {Token::underflow, 0.6}, false, false, false});
     for (const Percentile& percentile : data.percentiles) {

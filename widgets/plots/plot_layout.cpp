@@ -53,12 +53,13 @@ public:
         bottom_ = options_.size.height() - edge + 4;
         title();
         caption();
-        legend();
+        reserve_legend();
         if (scene_.panels.empty()) {
             empty();
         } else {
             place_panels();
             for (std::size_t i = 0; i < scene_.panels.size(); ++i) panel(i);
+            legend();
         }
         return std::move(picture_);
     }
@@ -93,38 +94,43 @@ private:
         bottom_ -= 18;
     }
 
-    /// Legend entries at the bottom, in as many rows as they need; rows are filled from the top.
-    void legend() {
-        const double left = edge + 38, right = options_.size.width() - edge;
-        double x = left, row = 0;
-        struct Placed {
-            const LegendEntry* entry;
-            double x, row;
-        };
-        std::vector<Placed> placed;
+    /// Room for the legend at the bottom, in as many rows as it needs; drawn when the frames' left edge is known.
+    void reserve_legend() {
+        const double width = options_.size.width() - 2 * edge - 60;
+        double x = 0, row = 0;
         for (const LegendEntry& entry : scene_.legend) {
-            const double width = 16 + text_width(TextStyle::axis, entry.text) + 18;
-            if (x > left && x + width > right) x = left, ++row;
-            placed.push_back({&entry, x, row});
-            x += width;
+            const double needed = legend_width(entry);
+            if (x > 0 && x + needed > width) x = 0, ++row;
+            legend_places_.emplace_back(x, row);
+            x += needed;
         }
-        if (placed.empty()) return;
-        bottom_ -= legend_row * (row + 1);
-        for (const auto& [entry, at, in_row] : placed) {
-            const double middle = bottom_ + legend_row * (in_row + 0.5) + 2;
-            const QColor colour = resolve(entry->ink, theme_);
-            if (entry->line)
-                push(Stroke{{at - 2, middle}, {at + 11, middle}, colour, 2, entry->dashed});
+        if (!legend_places_.empty()) bottom_ -= legend_row * (row + 1);
+        legend_top_ = bottom_;
+    }
+
+    void legend() {
+        const double left = picture_.panels.front().plot.left(), right = options_.size.width() - edge;
+        for (std::size_t i = 0; i < scene_.legend.size(); ++i) {
+            const LegendEntry& entry = scene_.legend[i];
+            const double at = left + legend_places_[i].x();
+            const double middle = legend_top_ + legend_row * (legend_places_[i].y() + 0.5) + 2;
+            const QColor colour = resolve(entry.ink, theme_);
+            if (entry.line)
+                push(Stroke{{at - 2, middle}, {at + 11, middle}, colour, 2, entry.dashed});
             else
-                push(Box{QRectF(at, middle - 5, 10, 10), entry->hollow ? QColor() : colour,
-                         entry->hollow ? colour : QColor(), entry->hollow ? 0.0 : 2.0});
+                push(Box{QRectF(at, middle - 5, 10, 10), entry.hollow ? QColor() : colour,
+                         entry.hollow ? colour : QColor(), entry.hollow ? 0.0 : 2.0});
             push(Text{{at + 16, middle + 4},
-                      elided(TextStyle::axis, entry->text, right - at - 16),
+                      elided(TextStyle::axis, entry.text, right - at - 16),
                       theme_[Token::secondary],
                       TextStyle::axis,
                       Across::left,
                       false});
         }
+    }
+
+    [[nodiscard]] static double legend_width(const LegendEntry& entry) {
+        return 16 + text_width(TextStyle::axis, entry.text) + 18;
     }
 
     void empty() {
@@ -328,7 +334,8 @@ private:
     const theme::Theme& theme_;
     const LayoutOptions& options_;
     Picture picture_;
-    double top_ = 0, bottom_ = 0;
+    double top_ = 0, bottom_ = 0, legend_top_ = 0;
+    std::vector<QPointF> legend_places_; ///< x from the frames' left edge, row
 };
 
 } // namespace

@@ -341,7 +341,12 @@ void MarkPainter::range_label(const ShadedRange& range, int row) {
     const double reach = 34;
     const bool to_the_right = std::max(right, frame_.plot.left()) + reach + width + 4 < frame_.plot.right();
     const double start = to_the_right ? std::max(right, frame_.plot.left()) : std::min(left, frame_.plot.right());
-    const double end = to_the_right ? start + reach - 4 : start - reach + 4;
+    double end = to_the_right ? start + reach - 4 : start - reach + 4;
+    // Labels of neighbouring ranges line up.
+    if (to_the_right && label_column_ > end && label_column_ - end < 3 * reach &&
+        label_column_ + width < frame_.plot.right())
+        end = label_column_;
+    if (to_the_right) label_column_ = end;
     if (!to_the_right && end - width < frame_.plot.left()) {
         // Neither side has room: over the band itself, without a leader.
         const double x = std::clamp((left + right) / 2, frame_.plot.left() + width / 2 + 4,

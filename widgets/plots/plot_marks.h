@@ -44,6 +44,7 @@ private:
     const PanelFrame& frame_;
     const theme::Theme& theme_;
     std::vector<QRectF> taken_;
+    double label_column_ = -1e9; ///< where the last range label to the right of its range began
 };
 
 } // namespace graticule::plots

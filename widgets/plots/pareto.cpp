@@ -1,0 +1,89 @@
+// Cost against loss: what a search predicts (hollow) and what was measured (solid), with the front that nothing beats.
+#include "widgets/plots/number_text.h"
+#include "widgets/plots/plot_builders.h"
+#include "widgets/plots/scene_text.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace graticule::plots {
+namespace {
+
+using theme::Token;
+
+Span with_room(const Span& span) {
+    const double room = std::max(span.width() * 0.08, std::abs(span.upper) * 0.01);
+    return {span.lower - room, span.upper + room};
+}
+
+Series points_of(const ParetoData& data, bool measured, const QString& name) {
+    Series series = make_series(name, Mark::points, {measured ? Token::accent : Token::secondary, 1});
+    series.hollow = !measured;
+    series.width = 2;
+    for (const ParetoPoint& point : data.points) {
+        if (point.measured != measured || !std::isfinite(point.cost) || !std::isfinite(point.loss)) continue;
+        series.x.push_back(point.cost);
+        series.y.push_back(point.loss);
+        series.ids.push_back(point.id);
+        series.details.push_back(point.name);
+        series.labels.push_back(measured ? point.name : QString());
+    }
+    return series;
+}
+
+} // namespace
+
+PlotScene pareto_scene(const ParetoData& data) {
+    std::vector<double> costs, losses;
+    for (const ParetoPoint& point : data.points) {
+        if (!std::isfinite(point.cost) || !std::isfinite(point.loss)) continue;
+        costs.push_back(point.cost);
+        losses.push_back(point.loss);
+    }
+    const auto across = finite_range(costs), up = finite_range(losses);
+    if (!across || !up)
+        return empty_scene(
+            data.title, QStringLiteral("No recipes to compare yet: search for recipes, or quantize and evaluate one"));
+    PlotScene scene;
+    scene.title = data.title;
+    scene.subtitle = data.about;
+    scene.caption = data.provenance.caption();
+    scene.summary = QStringLiteral("%1: %2 recipes, %3 from %4 to %5, %6 from %7 to %8.")
+                        .arg(data.title)
+                        .arg(costs.size())
+                        .arg(data.cost_label, number_text(across->lower), number_text(across->upper), data.loss_label,
+                             number_text(up->lower), number_text(up->upper));
+    scene.x_key = QStringLiteral("pareto/") + data.cost_label + QLatin1Char('/') + data.loss_label;
+    scene.table.columns = {QStringLiteral("recipe"), data.cost_label, data.loss_label, QStringLiteral("measured"),
+                           QStringLiteral("on the front")};
+    Panel panel;
+    panel.x.label = data.cost_label;
+    panel.x.span = with_room(*across);
+    panel.y.label = data.loss_label;
+    panel.y.span = with_room(*up);
+    if (up->lower > 0) panel.y.log_span = Span{up->lower / 1.2, up->upper * 1.2};
+    std::vector<const ParetoPoint*> front;
+    for (const ParetoPoint& point : data.points) {
+        scene.table.rows.push_back({point.name, plain_number(point.cost), plain_number(point.loss),
+                                    point.measured ? QStringLiteral("1") : QStringLiteral("0"),
+                                    point.on_front ? QStringLiteral("1") : QStringLiteral("0")});
+        if (point.on_front) front.push_back(&point);
+    }
+    std::stable_sort(front.begin(), front.end(), [](auto a, auto b) { return a->cost < b->cost; });
+    Series line = make_series(QStringLiteral("front"), Mark::line, {Token::candidate, 0.8});
+    line.hoverable = false;
+    for (const ParetoPoint* point : front) {
+        line.x.push_back(point->cost);
+        line.y.push_back(point->loss);
+    }
+    Series predicted = points_of(data, false, QStringLiteral("predicted")),
+           measured = points_of(data, true, QStringLiteral("measured"));
+    if (!front.empty()) scene.legend.push_back({line.name, line.ink, true, false, false});
+    if (!predicted.x.empty()) scene.legend.push_back({predicted.name, predicted.ink, false, false, true});
+    if (!measured.x.empty()) scene.legend.push_back({measured.name, measured.ink, false, false, false});
+    panel.series = {std::move(line), std::move(predicted), std::move(measured)};
+    scene.panels.push_back(std::move(panel));
+    return scene;
+}
+
+} // namespace graticule::plots

@@ -1,0 +1,139 @@
+// Running perplexity while windows arrive, and the paired difference against the baseline, which settles long before
+// either curve.
+#include "widgets/plots/number_text.h"
+#include "widgets/plots/plot_builders.h"
+#include "widgets/plots/scene_text.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace graticule::plots {
+namespace {
+
+using theme::Token;
+
+void add_band(Panel& panel, const QString& name, const PerplexityRun& run, const std::vector<double>& lower,
+              const std::vector<double>& upper, Ink ink) {
+    if (lower.empty() || upper.empty()) return;
+    Series band = make_series(name, Mark::band, {ink.token, 0.16});
+    band.x = run.windows;
+    band.y = upper;
+    band.y0 = lower;
+    band.hoverable = false;
+    panel.series.push_back(std::move(band));
+}
+
+void add_line(Panel& panel, const QString& name, const PerplexityRun& run, const std::vector<double>& values, Ink ink,
+              const QString& interval_of, const std::vector<double>& lower, const std::vector<double>& upper) {
+    Series line = make_series(name, Mark::line, ink);
+    line.x = run.windows;
+    line.y = values;
+    line.decimals = 3;
+    line.width = run.running ? 2 : 1.5;
+    for (std::size_t i = 0; i < std::min(lower.size(), upper.size()); ++i)
+        line.details.push_back(
+            QStringLiteral("%1 %2 to %3").arg(interval_of, fixed_text(lower[i], 3), fixed_text(upper[i], 3)));
+    if (run.id >= 0) line.ids.assign(line.x.size(), run.id);
+    panel.series.push_back(std::move(line));
+}
+
+/// The first windows swing widely; the axis follows the curves from a tenth of their length on, and the ends' bands.
+Span settled_range(const std::vector<const std::vector<double>*>& curves) {
+    std::vector<double> settled;
+    for (const auto* curve : curves)
+        for (std::size_t i = curve->size() / 10; i < curve->size(); ++i) settled.push_back((*curve)[i]);
+    const Span range = finite_range(settled).value_or(Span{0, 1});
+    const double room = std::max(range.width() * 0.12, std::abs(range.upper) * 0.004);
+    return {range.lower - room, range.upper + room};
+}
+
+DataTable perplexity_table(const PerplexityData& data) {
+    DataTable table{{QStringLiteral("run"), QStringLiteral("window"), QStringLiteral("perplexity"),
+                     QStringLiteral("lower"), QStringLiteral("upper"), QStringLiteral("paired difference"),
+                     QStringLiteral("difference lower"), QStringLiteral("difference upper")},
+                    {}};
+    const auto at = [](const std::vector<double>& values, std::size_t i) {
+        return i < values.size() ? plain_number(values[i]) : QString();
+    };
+    for (const PerplexityRun& run : data.runs)
+        for (std::size_t i = 0; i < std::min(run.windows.size(), run.perplexity.size()); ++i)
+            table.rows.push_back({run.name, at(run.windows, i), at(run.perplexity, i), at(run.lower, i),
+                                  at(run.upper, i), at(run.difference, i), at(run.difference_lower, i),
+                                  at(run.difference_upper, i)});
+    return table;
+}
+
+QString perplexity_summary(const PerplexityData& data) {
+    QString text = QStringLiteral("Perplexity, %1.").arg(data.protocol);
+    for (const PerplexityRun& run : data.runs) {
+        if (run.perplexity.empty()) continue;
+        text += QStringLiteral(" %1: %2 after %3 windows")
+                    .arg(run.name, fixed_text(run.perplexity.back(), 2))
+                    .arg(run.perplexity.size());
+        if (!run.difference.empty())
+            text += QStringLiteral(", %1 against the baseline").arg(signed_text(run.difference.back(), 2));
+        text += QLatin1Char('.');
+    }
+    return text;
+}
+
+} // namespace
+
+PlotScene perplexity_scene(const PerplexityData& data) {
+    double windows = data.total_windows;
+    bool any = false, any_difference = false;
+    for (const PerplexityRun& run : data.runs) {
+        if (const auto range = finite_range(run.windows)) windows = std::max(windows, range->upper);
+        any = any || finite_range(run.perplexity).has_value();
+        any_difference = any_difference || finite_range(run.difference).has_value();
+    }
+    const QString title = QStringLiteral("Running perplexity");
+    if (!any)
+        return empty_scene(title,
+                           QStringLiteral("No evaluation yet: evaluate full precision and a recipe to compare them"));
+    PlotScene scene;
+    scene.title = title;
+    scene.subtitle = data.protocol;
+    scene.caption = data.protocol + QStringLiteral(" · ") + data.provenance.caption();
+    scene.summary = perplexity_summary(data);
+    scene.x_key = QStringLiteral("perplexity/") + data.protocol;
+    scene.table = perplexity_table(data);
+    Panel above, below;
+    above.x.label = below.x.label = QStringLiteral("window");
+    above.x.symbol = below.x.symbol = QStringLiteral("window");
+    above.x.whole = below.x.whole = true;
+    above.x.span = below.x.span = {1, std::max(2.0, windows)};
+    above.y.label = QStringLiteral("perplexity");
+    below.y.label = QStringLiteral("paired difference");
+    below.zero_line = true;
+    below.height_share = 0.7;
+    std::vector<const std::vector<double>*> curves, differences{};
+    for (std::size_t i = 0; i < data.runs.size(); ++i) {
+        const PerplexityRun& run = data.runs[i];
+        const Ink ink = run_ink(run.colour.value_or(i));
+        add_band(above, run.name, run, run.lower, run.upper, ink);
+        add_line(above, run.name, run, run.perplexity, ink, QStringLiteral("95 %:"), run.lower, run.upper);
+        curves.push_back(&run.perplexity);
+        scene.legend.push_back(
+            {run.running ? run.name + QStringLiteral(" (running)") : run.name, ink, true, false, false});
+        if (run.difference.empty()) continue;
+        add_band(below, run.name, run, run.difference_lower, run.difference_upper, ink);
+        add_line(below, run.name, run, run.difference, ink, QStringLiteral("95 %:"), run.difference_lower,
+                 run.difference_upper);
+        for (const auto* curve : {&run.difference, &run.difference_lower, &run.difference_upper})
+            differences.push_back(curve);
+    }
+    above.y.span = settled_range(curves);
+    if (!data.warning.isEmpty()) above.notes.push_back({0.01, 0.09, data.warning, {Token::worse, 1}});
+    scene.panels.push_back(std::move(above));
+    if (any_difference) {
+        Span range = settled_range(differences);
+        below.y.span = {std::min(range.lower, 0.0 - range.width() * 0.06), std::max(range.upper, range.width() * 0.06)};
+        if (!data.baseline.isEmpty())
+            below.notes.push_back({0.99, 0.1, QStringLiteral("against %1").arg(data.baseline), {Token::secondary, 1}});
+        scene.panels.push_back(std::move(below));
+    }
+    return scene;
+}
+
+} // namespace graticule::plots

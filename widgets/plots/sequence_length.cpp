@@ -1,0 +1,87 @@
+// A statistic against sequence length: what calibrating at one length and running at another costs.
+#include "widgets/plots/number_text.h"
+#include "widgets/plots/plot_builders.h"
+#include "widgets/plots/scene_text.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace graticule::plots {
+namespace {
+
+using theme::Token;
+
+DataTable length_table(const SequenceLengthData& data) {
+    DataTable table{{QStringLiteral("series"), QStringLiteral("length"), data.statistic}, {}};
+    for (const LengthLine& line : data.lines)
+        for (std::size_t i = 0; i < std::min(line.lengths.size(), line.values.size()); ++i)
+            table.rows.push_back({line.name, plain_number(line.lengths[i]), plain_number(line.values[i])});
+    return table;
+}
+
+} // namespace
+
+PlotScene sequence_length_scene(const SequenceLengthData& data) {
+    std::vector<double> lengths, values;
+    for (const LengthLine& line : data.lines) {
+        for (std::size_t i = 0; i < std::min(line.lengths.size(), line.values.size()); ++i) {
+            if (!(line.lengths[i] > 0) || !std::isfinite(line.values[i])) continue;
+            lengths.push_back(line.lengths[i]);
+            values.push_back(line.values[i]);
+        }
+    }
+    const auto across = finite_range(lengths), up = finite_range(values);
+    if (!across || !up)
+        return empty_scene(data.title,
+                           QStringLiteral("No statistics by sequence length yet: calibrate with several lengths"));
+    PlotScene scene;
+    scene.title = data.title;
+    scene.subtitle = data.about;
+    scene.caption = data.provenance.caption();
+    scene.summary = QStringLiteral("%1: %2 from %3 to %4 over lengths %5 to %6.")
+                        .arg(data.title, data.statistic, number_text(up->lower), number_text(up->upper),
+                             count_text(across->lower), count_text(across->upper));
+    if (data.advised)
+        scene.summary += QStringLiteral(" Advised length %1: %2.").arg(count_text(*data.advised), data.reason);
+    scene.x_key = QStringLiteral("length");
+    scene.table = length_table(data);
+    Panel panel;
+    panel.x.label = QStringLiteral("sequence length, tokens");
+    panel.x.symbol = QStringLiteral("length");
+    panel.x.scale = Scale::log2;
+    panel.x.whole = true;
+    panel.x.span = {across->lower / 1.15, across->upper * 1.15};
+    panel.y.label = data.statistic;
+    const double room = std::max(up->width() * 0.1, std::abs(up->upper) * 0.02);
+    // Magnitudes start at zero unless that would flatten the differences out of sight.
+    const bool from_zero = up->lower >= 0 && up->lower < 0.6 * up->upper;
+    panel.y.span = {from_zero ? 0 : up->lower - room, up->upper + room};
+    if (up->lower > 0) panel.y.log_span = Span{up->lower / 1.4, up->upper * 1.4};
+    for (std::size_t i = 0; i < data.lines.size(); ++i) {
+        const LengthLine& line = data.lines[i];
+        const Ink ink = run_ink(i + 1);
+        Series series = make_series(line.name, Mark::line, ink);
+        series.x = line.lengths;
+        series.y = line.values;
+        series.dashed = line.dashed;
+        Series dots = series;
+        dots.mark = Mark::points;
+        dots.hoverable = false;
+        panel.series.push_back(std::move(series));
+        panel.series.push_back(std::move(dots));
+        scene.legend.push_back({line.name, ink, true, line.dashed, false});
+    }
+    if (data.advised) {
+        panel.levels.push_back({*data.advised, {Token::candidate, 0.9}, true});
+        // A range of no width would not be drawn: a hair of a range carries the label to its line.
+        panel.ranges.push_back({*data.advised * 0.999,
+                                *data.advised * 1.001,
+                                {Token::candidate, 0},
+                                QStringLiteral("advised %1: %2").arg(count_text(*data.advised), data.reason),
+                                {}});
+    }
+    scene.panels.push_back(std::move(panel));
+    return scene;
+}
+
+} // namespace graticule::plots
