@@ -1,11 +1,12 @@
 #include "core/io/checkpoint.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/io/gguf/gguf_checkpoint.h"
 #include "core/io/hub_cache.h"
 #include "core/io/mapped_file.h"
 #include "core/io/safetensors_checkpoint.h"
@@ -37,12 +38,25 @@ std::string listed(const std::vector<fs::path>& files) {
     return text;
 }
 
+/// The one GGUF model of a folder: a single file or the first part of a split one.
+std::optional<fs::path> only_gguf(const fs::path& folder) {
+    std::vector<fs::path> models;
+    for (const fs::path& file : files_ending_with(folder, ".gguf"))
+        if (gguf_part_name(file).number == 1) models.push_back(file);
+    if (models.empty()) return std::nullopt;
+    if (models.size() > 1)
+        throw Error(ErrorKind::bad_input,
+                    folder.string() + " has several GGUF files (" + listed(models) + "); open one of them");
+    return models.front();
+}
+
 std::shared_ptr<const Checkpoint> open_file(const fs::path& path) {
     const std::string name = path.filename().string();
     if (name.ends_with(".safetensors.index.json")) return open_safetensors_shards(path);
     check_hub_link(path);
     {
         const auto file = MappedFile::open(path);
+        if (starts_with(*file, "GGUF")) return open_gguf(path);
         // A zip archive or a bare pickle: what torch.save writes, under whatever name.
         if (starts_with(*file, "PK\x03\x04") || starts_with(*file, "\x80\x02") || name.ends_with(".bin"))
             throw Error(ErrorKind::unsupported, path.string() + ": " + how_to_convert);
@@ -62,6 +76,7 @@ std::shared_ptr<const Checkpoint> open_folder(const fs::path& folder) {
         throw Error(ErrorKind::bad_input, folder.string() +
                                               " has several weight files and no index that ties them together (" +
                                               listed(weights) + "); open one of them");
+    if (const auto file = only_gguf(folder)) return open_gguf(*file);
     const auto pickles = files_ending_with(folder, ".bin");
     const bool pickled = std::any_of(pickles.begin(), pickles.end(), [](const fs::path& file) {
         return file.filename().string().starts_with("pytorch_model");
