@@ -1,0 +1,221 @@
+#include "core/method/solvers/gptq.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/base/error.h"
+#include "core/method/solvers/gptq_block.h"
+
+namespace graticule::solvers {
+namespace {
+
+/// Weight and Hessian in the order the columns are rounded in.
+struct Problem {
+    at::Tensor weight;  ///< (out, in) working copy
+    at::Tensor hessian; ///< (in, in) working copy, dead columns repaired
+    at::Tensor order;   ///< (in) original index of every column; undefined: as they are
+    at::Tensor inverse; ///< (in) place of every original column in the order
+    std::int64_t dead = 0;
+};
+
+Problem prepare(const at::Tensor& weight, const at::Tensor& hessian, bool act_order) {
+    Problem problem{weight.clone(), hessian.clone(), {}, {}};
+    const at::Tensor dead = problem.hessian.diagonal().eq(0);
+    problem.dead = dead.sum().item<std::int64_t>();
+    problem.hessian.diagonal().masked_fill_(dead, 1.0);
+    problem.weight.masked_fill_(dead.unsqueeze(0), 0.0);
+    if (!act_order) return problem;
+    problem.order = problem.hessian.diagonal().argsort(/*stable=*/true, /*dim=*/0, /*descending=*/true);
+    problem.inverse = problem.order.argsort();
+    problem.weight = problem.weight.index_select(1, problem.order);
+    problem.hessian = problem.hessian.index_select(0, problem.order).index_select(1, problem.order);
+    return problem;
+}
+
+/// U with U^T U = H^-1, by way of the inverse: the reference's steps. Empty when H is not positive definite.
+at::Tensor inverse_factor(const at::Tensor& hessian) {
+    const auto [lower, failed] = at::linalg_cholesky_ex(hessian);
+    if (failed.item<int>() != 0) return {};
+    const auto [upper, failed_again] = at::linalg_cholesky_ex(at::cholesky_inverse(lower), /*upper=*/true);
+    if (failed_again.item<int>() != 0) return {};
+    return at::isfinite(upper).all().item<bool>() ? upper.contiguous() : at::Tensor();
+}
+
+/// Row q of U over U_qq is row q of (H_F^-1) over its diagonal, F being q and all later columns.
+UpdateRatio update_ratio_of(const at::Tensor& upper) {
+    if (upper.size(0) < 2) return {};
+    const at::Tensor ratio = (upper.triu(1).abs().amax(1) / upper.diagonal()).to(at::kDouble);
+    return {ratio.max().item<double>(), ratio.mean().item<double>()};
+}
+
+BlockParams params_of(const at::Tensor& values, const TensorQuantizer& quantizer, const GptqOptions& options,
+                      const Device& device) {
+    return options.mse ? mse_clip(values, quantizer, *options.mse, device) : find_params(values, quantizer, device);
+}
+
+/// Scales as they become known while the columns are walked.
+class Scales {
+public:
+    Scales(const at::Tensor& original, const Problem& problem, const TensorQuantizer& quantizer,
+           const GptqOptions& options, const Device& device)
+        : quantizer_(quantizer)
+        , options_(options)
+        , device_(device)
+        , order_(problem.order)
+        , layout_(quantizer.layout(original))
+        , grouped_(layout_.columns_per_block < original.size(1)) {
+        if (!grouped_) {
+            params_ =
+                params_of(original, quantizer, options, device); // before dead columns are cleared, as the reference
+        } else if (options.static_groups) {
+            const at::Tensor plain =
+                order_.defined() ? problem.weight.index_select(1, problem.inverse) : problem.weight;
+            params_ = params_of(plain, quantizer, options, device);
+        } else {
+            params_ = {layout_, original.new_empty({original.size(0), layout_.blocks_across(original.size(1))}), {}};
+            params_.zero = at::empty_like(params_.scale);
+        }
+        rows_ = original.size(0);
+    }
+
+    /// Scale and zero point of every element of the columns [first, last). Groups that begin there are measured now on
+    /// `current`, which later blocks have updated but this block has not: the reference's stale groups.
+    void of_columns(const at::Tensor& current, std::int64_t first, std::int64_t last, GptqBlock& block) {
+        const std::int64_t group = layout_.columns_per_block;
+        if (grouped_ && !options_.static_groups)
+            for (std::int64_t start = (first + group - 1) / group * group; start < last; start += group)
+                measure(current.slice(1, start, start + group), start / group);
+        const at::Tensor column = order_.defined() ? order_.slice(0, first, last)
+                                                   : at::arange(first, last, current.options().dtype(at::kLong));
+        const at::Tensor index = at::floor_divide(column, group);
+        block.scale = spread(params_.scale, index);
+        block.zero = spread(params_.zero, index);
+    }
+
+    [[nodiscard]] const BlockParams& params() const { return params_; }
+
+private:
+    void measure(const at::Tensor& values, std::int64_t group) {
+        TensorQuantizer whole_group = quantizer_;
+        whole_group.granularity = {Granularity::Kind::channel, 0};
+        const BlockParams found = params_of(values, whole_group, options_, device_);
+        params_.scale.select(1, group).copy_(found.scale.squeeze(1));
+        params_.zero.select(1, group).copy_(found.zero.squeeze(1));
+    }
+    [[nodiscard]] at::Tensor spread(const at::Tensor& per_block, const at::Tensor& index) const {
+        return per_block.index_select(1, index).expand({rows_, index.size(0)}).contiguous();
+    }
+
+    const TensorQuantizer& quantizer_;
+    const GptqOptions& options_;
+    const Device& device_;
+    at::Tensor order_;
+    BlockLayout layout_;
+    bool grouped_;
+    BlockParams params_;
+    std::int64_t rows_ = 0;
+};
+
+struct Walked {
+    at::Tensor codes, values;
+    double loss = 0;
+};
+
+Walked walk(Problem& problem, const at::Tensor& upper, Scales& scales, const CodeGrid& grid, const GptqOptions& options,
+            const Device& device) {
+    const std::int64_t columns = problem.weight.size(1);
+    const bool by_rows = options.loop == GptqLoop::automatic ? !device.is_cuda() : options.loop == GptqLoop::by_rows;
+    Walked walked{at::empty(problem.weight.sizes(), problem.weight.options().dtype(at::kByte)),
+                  at::empty_like(problem.weight)};
+    for (std::int64_t first = 0; first < columns; first += options.block) {
+        const std::int64_t last = std::min(first + options.block, columns);
+        GptqBlock block;
+        block.weight = problem.weight.slice(1, first, last).contiguous();
+        block.factor = upper.slice(0, first, last).slice(1, first, last).contiguous();
+        scales.of_columns(problem.weight, first, last, block);
+        const GptqBlockResult done =
+            by_rows ? gptq_block_by_rows(block, grid) : gptq_block_by_columns(block, grid, device);
+        walked.codes.slice(1, first, last).copy_(done.codes);
+        walked.values.slice(1, first, last).copy_(done.values);
+        walked.loss += done.error.square().sum(at::kDouble).item<double>() / 2;
+        if (last < columns)
+            problem.weight.slice(1, last).addmm_(done.error, upper.slice(0, first, last).slice(1, last), 1, -1);
+    }
+    return walked;
+}
+
+/// tr(dW H dW^T) / 2
+double output_loss(const at::Tensor& difference, const at::Tensor& hessian) {
+    return (at::mm(difference, hessian) * difference).sum(at::kDouble).item<double>() / 2;
+}
+
+void check(const at::Tensor& weight, const at::Tensor& hessian, const TensorQuantizer& quantizer,
+           const GptqOptions& options) {
+    GRATICULE_ASSERT(weight.dim() == 2 && hessian.dim() == 2 && hessian.size(0) == weight.size(1) &&
+                         hessian.size(1) == weight.size(1),
+                     "the Hessian belongs to the weight's inputs");
+    GRATICULE_ASSERT(options.block > 0, "a block has columns");
+    const bool grouped = quantizer.layout(weight).columns_per_block < weight.size(1);
+    if (grouped && options.act_order && !options.static_groups)
+        throw Error(ErrorKind::unsupported,
+                    "GPTQ's act-order scatters the columns of a group unless its scales are fixed beforehand; add "
+                    "static groups, or use one scale a channel");
+}
+
+} // namespace
+
+HessianSum::HessianSum(std::int64_t channels, const Device& device)
+    : sum_(at::zeros({channels, channels}, at::TensorOptions().dtype(at::kFloat).device(torch_device(device)))) {}
+
+void HessianSum::add(const at::Tensor& inputs, std::int64_t sequences) {
+    GRATICULE_ASSERT(inputs.dim() == 2 && inputs.size(1) == sum_.size(0), "inputs are (tokens, channels)");
+    sum_.addmm_(inputs.t(), inputs);
+    sequences_ += sequences;
+}
+
+void HessianSum::add_gram(const at::Tensor& gram, std::int64_t sequences) {
+    sum_.add_(gram);
+    sequences_ += sequences;
+}
+
+at::Tensor HessianSum::hessian() const {
+    GRATICULE_ASSERT(sequences_ > 0, "a Hessian needs at least one sequence");
+    return sum_ * (2.0 / static_cast<double>(sequences_));
+}
+
+GptqResult gptq(const at::Tensor& weight, const at::Tensor& hessian, const TensorQuantizer& quantizer,
+                const GptqOptions& options, const Device& device) {
+    check(weight, hessian, quantizer, options);
+    Problem problem = prepare(weight, hessian, options.act_order);
+    GptqResult result;
+    result.dead_columns = problem.dead;
+    const double damping = options.damping * problem.hessian.diagonal().mean().item<double>();
+    problem.hessian.diagonal().add_(damping);
+    const at::Tensor upper = inverse_factor(problem.hessian);
+    Scales scales(weight, problem, quantizer, options, device);
+    const at::Tensor original = problem.weight.clone();
+    const auto unordered = [&](const at::Tensor& columns) {
+        return problem.order.defined() ? columns.index_select(1, problem.inverse) : columns;
+    };
+    const QuantizedTensor nearest = quantize_to_nearest(unordered(original), quantizer, device);
+    const at::Tensor plain_hessian =
+        problem.order.defined() ? problem.hessian.index_select(0, problem.inverse).index_select(1, problem.inverse)
+                                : problem.hessian;
+    result.loss_nearest = output_loss(nearest.dequantized - unordered(original), plain_hessian);
+    if (!upper.defined()) {
+        result.cholesky_failed = true;
+        result.failure = "the Hessian is not positive definite with damping " + std::to_string(options.damping) +
+                         "; rounded to nearest instead: use more damping or more calibration tokens";
+        result.rounded = nearest;
+        result.loss = result.loss_output = result.loss_nearest;
+        return result;
+    }
+    result.update_ratio = update_ratio_of(upper);
+    const Walked walked = walk(problem, upper, scales, quantizer.grid, options, device);
+    result.rounded = {scales.params(), unordered(walked.codes).contiguous(), unordered(walked.values).contiguous()};
+    result.loss = walked.loss;
+    result.loss_output = output_loss(result.rounded.dequantized - unordered(original), plain_hessian);
+    return result;
+}
+
+} // namespace graticule::solvers

@@ -1,0 +1,68 @@
+// GPTQ (Frantar et al. 2023; IST-DASLab/gptq 2d65066; algorithms.md section 6): rounds one column after the other and
+// moves each column's error into the columns not yet rounded, in the metric of the inputs.
+//
+//     HessianSum hessian(channels, device);
+//     for (...) hessian.add(inputs, sequences);                                  // (tokens, channels)
+//     const GptqResult result = gptq(weight, hessian.hessian(), quantizer, {.act_order = true, .static_groups = true},
+//                                    device);
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/method/solvers/clip_search.h"
+#include "core/method/solvers/weight_quantizer.h"
+
+namespace graticule::solvers {
+
+/// H = 2/n sum x x^T over all tokens, n counting sequences as the reference does.
+class HessianSum {
+public:
+    HessianSum(std::int64_t channels, const Device& device);
+    void add(const at::Tensor& inputs, std::int64_t sequences);    ///< inputs (tokens, channels) of that many sequences
+    void add_gram(const at::Tensor& gram, std::int64_t sequences); ///< X^T X already at hand
+    [[nodiscard]] at::Tensor hessian() const;                      ///< (channels, channels)
+
+private:
+    at::Tensor sum_; ///< X^T X
+    std::int64_t sequences_ = 0;
+};
+
+/// Walks a block's columns either as the reference does (any device) or row by row (host memory): a row's columns do
+/// not look at other rows, so the row stays in the first-level cache.
+enum class GptqLoop : std::uint8_t { automatic, by_columns, by_rows };
+
+struct GptqOptions {
+    double damping = 0.01;                            ///< times the mean of H's diagonal, added to the diagonal
+    std::int64_t block = 128;                         ///< columns between two updates of all later ones
+    bool act_order = false;                           ///< columns in order of falling H diagonal
+    bool static_groups = false;                       ///< scales of all groups from the weight before any update
+    std::optional<MseClipOptions> mse = std::nullopt; ///< scales of least error instead of the whole range
+    GptqLoop loop = GptqLoop::automatic;
+};
+
+/// How strongly rounding one column moves the others: max_j |(H_F^-1)_jq| / (H_F^-1)_qq over the columns F not yet
+/// rounded, for every column q (SLAC: Lee et al. 2023, section 3.3).
+struct UpdateRatio {
+    double largest = 0; ///< over all columns
+    double mean = 0;    ///< over all columns
+};
+
+struct GptqResult {
+    QuantizedTensor rounded;
+    double loss = 0;               ///< sum (w - q)^2 / d^2 / 2, the reference's printed error
+    double loss_nearest = 0;       ///< tr(dW H dW^T) / 2 of plain rounding with the same damped H, to compare
+    double loss_output = 0;        ///< the same of the result; equals `loss` up to float32
+    std::int64_t dead_columns = 0; ///< inputs that never fired: their weights became 0
+    bool cholesky_failed = false;  ///< H was not positive definite: rounded to nearest instead
+    std::string failure;           ///< why, and the way out; empty when all went well
+    UpdateRatio update_ratio;      ///< zeros when Cholesky failed
+};
+
+/// weight (out, in) float32, hessian (in, in). Granularity tensor, channel or group; act_order with groups needs
+/// static_groups, since the groups would not be neighbours otherwise: Error{unsupported}.
+[[nodiscard]] GptqResult gptq(const at::Tensor& weight, const at::Tensor& hessian, const TensorQuantizer& quantizer,
+                              const GptqOptions& options, const Device& device);
+
+} // namespace graticule::solvers
