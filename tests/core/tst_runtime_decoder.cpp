@@ -1,0 +1,195 @@
+// The decoder against transformers' own logits, folding in float64, and the module-level passes that methods use.
+#include <QtTest/QTest>
+
+#include <cmath>
+#include <map>
+
+#include "core/engine/engine.h"
+#include "core/io/checkpoint.h"
+#include "core/model/family.h"
+#include "core/runtime/model_runner.h"
+#include "core/runtime/weight_source.h"
+#include "tests/support/shared_data.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+namespace {
+
+std::vector<std::vector<std::int32_t>> read_ids(const HostTensor& tensor) {
+    std::vector<std::vector<std::int32_t>> rows(static_cast<std::size_t>(tensor.rows()));
+    const auto* values = reinterpret_cast<const std::int64_t*>(tensor.bytes.data());
+    for (auto& row : rows)
+        for (std::int64_t i = 0; i < tensor.columns(); ++i) row.push_back(static_cast<std::int32_t>(*values++));
+    return rows;
+}
+
+std::vector<double> doubles(const HostTensor& tensor) {
+    const auto* values = reinterpret_cast<const double*>(tensor.bytes.data());
+    return {values, values + element_count(tensor.shape)};
+}
+
+HostTensor scaled(const HostTensor& tensor, const std::vector<double>& factors, bool rows) {
+    const std::vector<float> values = to_floats(tensor);
+    std::vector<double> out(values.begin(), values.end());
+    const std::int64_t columns = tensor.columns();
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const auto row = static_cast<std::int64_t>(i) / columns;
+        const auto column = static_cast<std::int64_t>(i) % columns;
+        out[i] *= factors[static_cast<std::size_t>(rows ? row : column)];
+    }
+    return HostTensor::from_vector(std::move(out), DType::f64, tensor.shape);
+}
+
+/// Every fold site of the model folded with a different scale, in float64.
+class FoldedEverywhere final : public WeightSource {
+public:
+    explicit FoldedEverywhere(const Model& model)
+        : plus_one_(model.config().norm == NormKind::rms_plus_one) {
+        int seed = 1;
+        for (const FoldSite& site : model.fold_sites()) {
+            std::vector<double> s(static_cast<std::size_t>(model.site(site.site).channels));
+            for (double& factor : s) factor = std::exp(std::sin(seed++ * 12.9898) * 1.5);
+            if (site.source == FoldSite::Source::norm) norms_[site.norm] = s;
+            else outputs_[*site.linear] = s;
+            for (const LayerId consumer : site.consumers) inputs_[consumer] = s;
+        }
+    }
+    [[nodiscard]] HostTensor weight(const Linear& linear) const override {
+        HostTensor weight = linear.weight;
+        if (const auto found = inputs_.find(linear.id); found != inputs_.end())
+            weight = scaled_wide(weight, found->second, false);
+        if (const auto found = outputs_.find(linear.id); found != outputs_.end())
+            weight = scaled_wide(weight, inverse(found->second), true);
+        return weight;
+    }
+    [[nodiscard]] std::optional<HostTensor> bias(const Linear& linear) const override {
+        const auto found = outputs_.find(linear.id);
+        if (!linear.bias || found == outputs_.end()) return linear.bias;
+        return scaled(*linear.bias, inverse(found->second), true);
+    }
+    [[nodiscard]] HostTensor tensor(const std::string& name, const HostTensor& stored) const override {
+        const auto found = norms_.find(name.substr(0, name.rfind('.')));
+        if (found == norms_.end()) return stored;
+        if (!plus_one_) return scaled(stored, inverse(found->second), true);
+        std::vector<double> values;
+        const std::vector<float> old = to_floats(stored);
+        for (std::size_t i = 0; i < old.size(); ++i) values.push_back((1.0 + old[i]) / found->second[i] - 1.0);
+        return HostTensor::from_vector(std::move(values), DType::f64, stored.shape);
+    }
+
+private:
+    static std::vector<double> inverse(std::vector<double> s) {
+        for (double& factor : s) factor = 1 / factor;
+        return s;
+    }
+    /// As scaled(), for a tensor that may be float64 already (up and v are consumers and sources at once).
+    static HostTensor scaled_wide(const HostTensor& tensor, const std::vector<double>& factors, bool rows) {
+        if (tensor.dtype != DType::f64) return scaled(tensor, factors, rows);
+        std::vector<double> out = doubles(tensor);
+        const std::int64_t columns = tensor.columns();
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            const auto at = static_cast<std::int64_t>(i);
+            out[i] *= factors[static_cast<std::size_t>(rows ? at / columns : at % columns)];
+        }
+        return HostTensor::from_vector(std::move(out), DType::f64, tensor.shape);
+    }
+
+    bool plus_one_;
+    std::map<std::string, std::vector<double>> norms_;
+    std::map<LayerId, std::vector<double>> outputs_, inputs_;
+};
+
+} // namespace
+
+class TestRuntimeDecoder : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void logits_agree_with_transformers_data() { family_rows(); }
+    void logits_agree_with_transformers() {
+        QFETCH(QString, family);
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        const auto folder = testing::shared_dir() / "fixtures/families" / family.toStdString();
+        JobContext ctx;
+        const OpenedModel opened = open_model(folder, ctx);
+        QVERIFY2(opened.model->parts().warnings.empty(),
+                 opened.model->parts().warnings.empty() ? "" : opened.model->parts().warnings.front().c_str());
+        const auto expected = open_checkpoint(folder / "expected.safetensors");
+        const HostTensor ours = logits(opened.model, nullptr, read_ids(expected->tensor("input_ids")), ctx);
+        const HostTensor reference = expected->tensor("logits");
+        QCOMPARE(to_text(ours.shape), to_text(reference.shape));
+        const std::vector<float> a = to_floats(ours);
+        const std::vector<float> b = to_floats(reference);
+        double worst = 0;
+        for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(double(a[i]) - b[i]));
+        QVERIFY2(worst < 2e-4, std::to_string(worst).c_str());
+    }
+
+    void folding_leaves_logits_data() { family_rows(); }
+    void folding_leaves_logits() {
+        QFETCH(QString, family);
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        const auto folder = testing::shared_dir() / "fixtures/families" / family.toStdString();
+        JobContext ctx;
+        const auto model = open_model(folder, ctx).model;
+        const auto ids = read_ids(open_checkpoint(folder / "expected.safetensors")->tensor("input_ids"));
+        const std::vector<ModelRunner::Window> rows(ids.begin(), ids.end());
+        RunnerOptions options;
+        options.float64 = true;
+        const Device cpu = open_device("cpu");
+        const auto plain = doubles(ModelRunner(model, stored_weights(), cpu, options).logits(rows, ctx));
+        const auto source = std::make_shared<FoldedEverywhere>(*model);
+        const auto folded = doubles(ModelRunner(model, source, cpu, options).logits(rows, ctx));
+        double worst = 0;
+        for (std::size_t i = 0; i < plain.size(); ++i) worst = std::max(worst, std::abs(plain[i] - folded[i]));
+        QVERIFY2(worst < 1e-9, std::to_string(worst).c_str());
+        QVERIFY(!model->fold_sites().empty());
+    }
+
+    void results_are_the_same_bits_twice() {
+        const auto folder = std::filesystem::path(GRATICULE_SOURCE_DIR) / "resources/samples/sample-llama";
+        JobContext ctx;
+        const auto model = open_model(folder, ctx).model;
+        const std::vector<std::int32_t> ids = {1, 300, 17, 42, 999, 5, 2000, 77};
+        const HostTensor a = logits(model, nullptr, {ids}, ctx);
+        const HostTensor b = logits(model, nullptr, {ids}, ctx);
+        QVERIFY(std::ranges::equal(a.bytes, b.bytes));
+    }
+
+    void wrong_ids_are_named() {
+        const auto folder = std::filesystem::path(GRATICULE_SOURCE_DIR) / "resources/samples/sample-opt";
+        JobContext ctx;
+        const auto model = open_model(folder, ctx).model;
+        const auto message = [&](std::vector<std::vector<std::int32_t>> ids) -> std::string {
+            try {
+                static_cast<void>(logits(model, nullptr, ids, ctx));
+            } catch (const Error& error) {
+                return error.info().message;
+            }
+            return "no error";
+        };
+        QVERIFY(message({{1, 5120}}).find("5120") != std::string::npos);
+        QVERIFY(message({{-1, 2}}).find("-1") != std::string::npos);
+        QVERIFY(message({{1, 2}, {1}}).find("equally long") != std::string::npos);
+        QVERIFY(message({std::vector<std::int32_t>(2049, 7)}).find("2048 positions") != std::string::npos);
+    }
+
+    void an_unknown_device_is_named() {
+        QVERIFY_EXCEPTION_THROWN(static_cast<void>(open_device("tpu")), Error);
+        QVERIFY_EXCEPTION_THROWN(static_cast<void>(open_device("cuda:x")), Error);
+        QVERIFY(!list_devices().empty());
+        QCOMPARE(list_devices().front().name, std::string("cpu"));
+    }
+
+private:
+    static void family_rows() {
+        QTest::addColumn<QString>("family");
+        for (const char* name : {"opt", "opt350m", "llama", "llama_gqa_tied", "llama3_rope", "mistral", "qwen2",
+                                 "qwen3", "gemma2", "phi3", "gpt2"})
+            QTest::newRow(name) << name;
+    }
+};
+
+GRATICULE_TEST(TestRuntimeDecoder);
+#include "tst_runtime_decoder.moc"
