@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "core/method/solvers/weight_quantizer.h"
+#include "core/runtime/torch_bridge.h"
 
 namespace graticule::solvers {
 

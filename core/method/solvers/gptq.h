@@ -13,6 +13,7 @@
 
 #include "core/method/solvers/clip_search.h"
 #include "core/method/solvers/weight_quantizer.h"
+#include "core/runtime/torch_bridge.h"
 
 namespace graticule::solvers {
 

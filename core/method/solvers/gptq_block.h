@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/method/solvers/weight_quantizer.h"
+#include "core/runtime/torch_bridge.h"
 
 namespace graticule::solvers {
 

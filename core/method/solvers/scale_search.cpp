@@ -1,0 +1,189 @@
+#include "core/method/solvers/scale_search.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+
+namespace graticule::solvers {
+namespace {
+
+constexpr int grid = 20;               // ratios 0, 1/20 ... 19/20 of llm-awq; 1 is never tried
+constexpr double small = 1e-5;         // SmoothQuant's clamp
+constexpr double awq_small = 1e-4;     // llm-awq's
+constexpr double autoawq_small = 1e-6; // AutoAWQ's, added to a group's absmax
+
+std::vector<double> twentieths() {
+    std::vector<double> ratios;
+    for (int i = 0; i < grid; ++i) ratios.push_back(static_cast<double>(i) / grid);
+    return ratios;
+}
+
+/// |W| over the absmax of its group, mean over rows. Groups are the quantizer's, along a row.
+at::Tensor relative_weight(const at::Tensor& weight, const TensorQuantizer& quantizer) {
+    const std::int64_t group = quantizer.layout(weight).columns_per_block;
+    const at::Tensor magnitude = weight.abs().reshape({weight.size(0), -1, group});
+    return (magnitude / (magnitude.amax(2, /*keepdim=*/true) + autoawq_small)).reshape(weight.sizes());
+}
+
+} // namespace
+
+at::Tensor input_statistic(InputStatistic statistic, const at::Tensor& inputs) {
+    const at::Tensor magnitude = inputs.abs();
+    return statistic == InputStatistic::absolute_maximum ? magnitude.amax(0) : magnitude.mean(0);
+}
+
+at::Tensor weight_statistic(WeightStatistic statistic, std::span<const at::Tensor> weights,
+                            std::span<const TensorQuantizer> quantizers) {
+    if (statistic == WeightStatistic::none) return {};
+    std::vector<at::Tensor> parts;
+    for (std::size_t i = 0; i < weights.size(); ++i)
+        parts.push_back(statistic == WeightStatistic::relative_mean ? relative_weight(weights[i], quantizers[i])
+                                                                    : weights[i].abs());
+    const at::Tensor all = at::cat(parts, 0);
+    return statistic == WeightStatistic::absolute_maximum ? all.amax(0) : all.mean(0);
+}
+
+ScaleStatistics scale_statistics(const ScaleFormula& formula, const at::Tensor& inputs,
+                                 std::span<const at::Tensor> weights, std::span<const TensorQuantizer> quantizers) {
+    return {input_statistic(formula.input, inputs), weight_statistic(formula.weight, weights, quantizers)};
+}
+
+std::int64_t dead_channels(const ScaleStatistics& statistics) {
+    return statistics.input.eq(0).sum().item<std::int64_t>();
+}
+
+at::Tensor scale_at(const ScaleFormula& formula, const ScaleStatistics& statistics, double ratio) {
+    at::Tensor scale = statistics.input.clamp_min(formula.input_floor).pow(ratio);
+    if (formula.weight != WeightStatistic::none) {
+        GRATICULE_ASSERT(statistics.weight.defined(), "this formula looks at the weights");
+        const at::Tensor divisor = statistics.weight.clamp_min(formula.weight_floor).pow(1.0 - ratio);
+        scale = scale / (divisor + formula.denominator_shift);
+    }
+    scale = scale.clamp_min(formula.scale_floor);
+    if (const at::Tensor dead = statistics.input.eq(0);
+        formula.dead == DeadChannels::geometric_mean && dead.any().item<bool>()) {
+        const at::Tensor live = scale.masked_select(dead.logical_not());
+        const double mean = live.numel() > 0 ? std::exp(live.to(at::kDouble).log().mean().item<double>()) : 1.0;
+        scale = scale.masked_fill(dead, mean);
+    }
+    if (formula.normalisation == Normalisation::geometric) scale = scale / (scale.max() * scale.min()).sqrt();
+    // AutoAWQ: what is not a number, or none that divides, leaves the channel as it is.
+    return at::where(at::isfinite(scale).logical_and(scale > 0), scale, at::ones_like(scale));
+}
+
+ScaleMethod smoothquant_method(double alpha, bool paper) {
+    ScaleMethod method;
+    method.formula.weight_floor = small;
+    method.formula.dead = paper ? DeadChannels::clamp : DeadChannels::geometric_mean;
+    method.ratios = {alpha};
+    return method;
+}
+
+ScaleMethod awq_method() {
+    ScaleMethod method;
+    method.formula = {.input = InputStatistic::absolute_mean,
+                      .weight = WeightStatistic::none,
+                      .normalisation = Normalisation::geometric,
+                      .dead = DeadChannels::clamp,
+                      .scale_floor = awq_small};
+    method.ratios = twentieths();
+    return method;
+}
+
+ScaleMethod awq_duo_method() {
+    ScaleMethod method = awq_method();
+    method.formula.weight = WeightStatistic::relative_mean;
+    method.formula.denominator_shift = awq_small;
+    return method;
+}
+
+ScaleMethod aqas_method(bool paper) {
+    ScaleMethod method;
+    method.formula = {.dead = paper ? DeadChannels::clamp : DeadChannels::geometric_mean,
+                      .input_floor = small,
+                      .weight_floor = small,
+                      .scale_floor = 0};
+    method.ratios = twentieths();
+    method.identity_candidate = !paper;
+    return method;
+}
+
+ScaleMethod aqas_mean_method(bool paper) {
+    ScaleMethod method = aqas_method(paper);
+    method.formula.input = InputStatistic::absolute_mean;
+    method.formula.weight = WeightStatistic::absolute_mean;
+    return method;
+}
+
+ScaleSearch search_scale(const ScaleMethod& method, const ScaleStatistics& statistics,
+                         const std::function<double(const at::Tensor& scale)>& loss) {
+    GRATICULE_ASSERT(!method.ratios.empty(), "a search tries something");
+    ScaleSearch search;
+    search.dead_channels = dead_channels(statistics);
+    const auto consider = [&](const at::Tensor& scale, std::optional<double> ratio) {
+        const double found = loss(scale);
+        search.trials.push_back({ratio, found});
+        if (search.scale.defined() && !(found < search.loss)) return;
+        search.scale = scale;
+        search.ratio = ratio;
+        search.loss = found;
+    };
+    if (method.identity_candidate) consider(at::ones_like(statistics.input), std::nullopt);
+    for (const double ratio : method.ratios) consider(scale_at(method.formula, statistics, ratio), ratio);
+    return search;
+}
+
+OutputLoss::OutputLoss(OutputLossSpec spec, const Device& device)
+    : spec_(std::move(spec))
+    , device_(device) {
+    GRATICULE_ASSERT(spec_.weights.size() == spec_.quantizers.size() && !spec_.weights.empty(),
+                     "one quantizer a weight");
+    GRATICULE_ASSERT(spec_.inputs.dim() == 2, "inputs are (tokens, channels)");
+    for (const at::Tensor& weight : spec_.weights) outputs_ += weight.size(0);
+    if (spec_.module)
+        exact_.push_back(spec_.module(spec_.weights, spec_.inputs));
+    else if (!spec_.input)
+        gram_ = at::mm(spec_.inputs.t(), spec_.inputs) / static_cast<double>(spec_.inputs.size(0));
+    else
+        for (const at::Tensor& weight : spec_.weights) exact_.push_back(at::mm(spec_.inputs, weight.t()));
+}
+
+double OutputLoss::of(const at::Tensor& scale) const {
+    std::vector<at::Tensor> rounded;
+    for (std::size_t i = 0; i < spec_.weights.size(); ++i)
+        rounded.push_back(round_to_nearest(spec_.weights[i] * scale, spec_.quantizers[i], device_).div_(scale));
+    if (gram_.defined()) return of_gram(rounded);
+    const at::Tensor inputs =
+        spec_.input ? round_to_nearest(spec_.inputs / scale, *spec_.input, device_).mul_(scale) : spec_.inputs;
+    if (!spec_.module) return of_linears(rounded, inputs);
+    return (spec_.module(rounded, inputs) - exact_.front()).square_().mean(at::kDouble).item<double>();
+}
+
+double OutputLoss::of_linears(const std::vector<at::Tensor>& rounded, const at::Tensor& inputs) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < rounded.size(); ++i)
+        sum += at::addmm(exact_[i], inputs, rounded[i].t(), /*beta=*/-1).square_().sum(at::kDouble).item<double>();
+    return sum / static_cast<double>(spec_.inputs.size(0)) / static_cast<double>(outputs_);
+}
+
+/// The mean of |X dw|^2 over tokens is dw^T (X^T X / n) dw: the tokens are multiplied once, not once a candidate.
+double OutputLoss::of_gram(const std::vector<at::Tensor>& rounded) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < rounded.size(); ++i) {
+        const at::Tensor difference = rounded[i] - spec_.weights[i];
+        sum += (at::mm(difference, gram_) * difference).sum(at::kDouble).item<double>();
+    }
+    return sum / static_cast<double>(outputs_);
+}
+
+at::Tensor percentile_clip_scale(const at::Tensor& absmax, double fraction) {
+    constexpr double least_base = 1e-4; // below it the reference leaves the layer alone
+    const std::int64_t channels = absmax.size(0);
+    const auto rank = static_cast<std::int64_t>(fraction * static_cast<double>(channels) + 1.5);
+    const at::Tensor base = std::get<0>(absmax.topk(std::clamp<std::int64_t>(rank, 1, channels))).min();
+    if (base.item<double>() < least_base) return at::ones_like(absmax);
+    return at::where(absmax > base, absmax / base, at::ones_like(absmax));
+}
+
+} // namespace graticule::solvers
