@@ -1,0 +1,29 @@
+// The operations of the CUDA back end, one .cu each. Pointers are device memory, except counts, column statistics and
+// histograms, which are host memory. The back end's face (cuda_backend.cpp) has checked the arguments and left out
+// empty matrices.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "kernels/api/backend.h"
+#include "kernels/api/grid_points.h"
+
+namespace graticule::cuda {
+
+/// Whether this build holds machine code, or code to translate, for the current device.
+[[nodiscard]] bool kernels_run_here();
+
+void find_scales(MatrixView<const float> values, BlockLayout layout, const GridPoints& points, ScaleOptions options,
+                 float* scale, float* zero, cudaStream_t stream);
+void quantize(MatrixView<const float> values, BlockLayout layout, const GridPoints& points, const float* scale,
+              const float* zero, MatrixView<std::uint8_t> codes, QuantizeCounts* counts, cudaStream_t stream);
+void dequantize(MatrixView<const std::uint8_t> codes, BlockLayout layout, const GridPoints& points, const float* scale,
+                const float* zero, MatrixView<float> values, cudaStream_t stream);
+void fake_quantize(MatrixView<const float> values, BlockLayout layout, const GridPoints& points, const float* scale,
+                   const float* zero, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream);
+void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const GridPoints& points,
+                           ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream);
+void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
+                       std::int64_t* positive, cudaStream_t stream);
+
+} // namespace graticule::cuda
