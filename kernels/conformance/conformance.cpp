@@ -1,0 +1,201 @@
+#include "kernels/conformance/conformance.h"
+
+#include <algorithm>
+
+#include "kernels/api/backends.h"
+#include "kernels/conformance/bounds.h"
+#include "kernels/conformance/cases.h"
+#include "kernels/conformance/guarded.h"
+
+namespace graticule {
+namespace conformance {
+namespace {
+
+/// A back end with its memory.
+struct Side {
+    const Backend& backend;
+    DeviceMemory& memory;
+};
+
+struct Case {
+    const Format& format;
+    const Shape& shape;
+    BlockLayout layout;
+    const Input& input;
+    const Rule& rule;
+    const std::vector<float>& values;
+
+    [[nodiscard]] std::string name() const {
+        return std::to_string(shape.rows) + " x " + std::to_string(shape.columns) + " stride " +
+               std::to_string(shape.stride) + ", blocks " + std::to_string(layout.rows_per_block) + " x " +
+               std::to_string(layout.columns_per_block) + ", " + input.name + ", " + rule.name;
+    }
+};
+
+/// Everything one side made of one case.
+struct Outcome {
+    std::vector<float> scale, zero, dequantized, fake, fake_counted, in_place, dynamic, dynamic_counted;
+    std::vector<std::uint8_t> codes, codes_counted;
+    QuantizeCounts quantize_counts, fake_counts, dynamic_counts;
+    std::string damage; ///< of a guard zone
+};
+
+template <class T>
+std::vector<T> read_checked(GuardedArray<T>& array, std::string& damage, const char* what) {
+    std::vector<T> values = array.read();
+    const std::string found = array.guard_damage();
+    if (damage.empty() && !found.empty()) damage = std::string(what) + " " + found;
+    return values;
+}
+
+void run_static(const Side& side, const Case& c, const GuardedArray<float>& input, const float* scale,
+                const float* zero, Outcome& outcome) {
+    const Shape& s = c.shape;
+    GuardedArray<std::uint8_t> codes(side.memory, s.rows, s.columns, s.stride, s.offset);
+    GuardedArray<std::uint8_t> counted_codes(side.memory, s.rows, s.columns, s.stride, s.offset);
+    GuardedArray<float> values(side.memory, s.rows, s.columns, s.stride, s.offset);
+    GuardedArray<float> counted(side.memory, s.rows, s.columns, s.stride, s.offset);
+    GuardedArray<float> in_place(side.memory, s.rows, s.columns, s.stride, s.offset);
+    const Backend& backend = side.backend;
+    const CodeGrid& grid = c.format.grid;
+    backend.quantize(input.const_view(), c.layout, grid, scale, zero, codes.view(), nullptr, {});
+    backend.quantize(input.const_view(), c.layout, grid, scale, zero, counted_codes.view(), &outcome.quantize_counts,
+                     {});
+    backend.dequantize(codes.const_view(), c.layout, grid, scale, zero, values.view(), {});
+    outcome.codes = read_checked(codes, outcome.damage, "quantize");
+    outcome.codes_counted = read_checked(counted_codes, outcome.damage, "quantize with counts");
+    outcome.dequantized = read_checked(values, outcome.damage, "dequantize");
+    in_place.write(c.values);
+    backend.fake_quantize(input.const_view(), c.layout, grid, scale, zero, values.view(), nullptr, {});
+    backend.fake_quantize(input.const_view(), c.layout, grid, scale, zero, counted.view(), &outcome.fake_counts, {});
+    backend.fake_quantize(in_place.const_view(), c.layout, grid, scale, zero, in_place.view(), nullptr, {});
+    outcome.fake = read_checked(values, outcome.damage, "fake_quantize");
+    outcome.fake_counted = read_checked(counted, outcome.damage, "fake_quantize with counts");
+    outcome.in_place = read_checked(in_place, outcome.damage, "fake_quantize in place");
+}
+
+Outcome run_case(const Side& side, const Case& c) {
+    Outcome outcome;
+    const Shape& s = c.shape;
+    const std::int64_t blocks = c.layout.count(s.rows, s.columns);
+    GuardedArray<float> input(side.memory, s.rows, s.columns, s.stride, s.offset);
+    input.write(c.values);
+    GuardedArray<float> scale(side.memory, blocks), zero(side.memory, blocks);
+    side.backend.find_scales(input.const_view(), c.layout, c.format.grid, c.rule.options, scale.data(), zero.data(),
+                             {});
+    outcome.scale = read_checked(scale, outcome.damage, "find_scales");
+    outcome.zero = read_checked(zero, outcome.damage, "find_scales");
+    run_static(side, c, input, scale.data(), zero.data(), outcome);
+
+    GuardedArray<float> dynamic(side.memory, s.rows, s.columns, s.stride, s.offset);
+    side.backend.fake_quantize_dynamic(input.const_view(), c.layout, c.format.grid, c.rule.options, dynamic.view(),
+                                       nullptr, {});
+    outcome.dynamic = read_checked(dynamic, outcome.damage, "fake_quantize_dynamic");
+    side.backend.fake_quantize_dynamic(input.const_view(), c.layout, c.format.grid, c.rule.options, dynamic.view(),
+                                       &outcome.dynamic_counts, {});
+    outcome.dynamic_counted = read_checked(dynamic, outcome.damage, "fake_quantize_dynamic with counts");
+    return outcome;
+}
+
+/// Rows of results, one for each operation and format, in the order they are first met.
+class Table {
+public:
+    void add(const char* operation, const std::string& format, const std::string& case_name,
+             const std::string& failure) {
+        auto row = std::find_if(rows_.begin(), rows_.end(), [&](const ConformanceResult& r) {
+            return r.operation == operation && r.format == format;
+        });
+        if (row == rows_.end()) row = rows_.insert(rows_.end(), ConformanceResult{operation, format, 0, 0, {}});
+        ++row->cases;
+        if (failure.empty()) return;
+        ++row->failures;
+        if (row->first_failure.empty()) row->first_failure = case_name + ": " + failure;
+    }
+    [[nodiscard]] std::vector<ConformanceResult> rows() const { return rows_; }
+
+private:
+    std::vector<ConformanceResult> rows_;
+};
+
+std::string first_of(std::initializer_list<std::string> failures) {
+    for (const std::string& failure : failures)
+        if (!failure.empty()) return failure;
+    return {};
+}
+
+/// The subject against the reference; within the subject, the variants of one operation against each other.
+void compare(const Case& c, const Outcome& got, const Outcome& expected, Table& table) {
+    const std::string name = c.name();
+    const auto add = [&](const char* operation, const std::string& failure) {
+        table.add(operation, c.format.name, name, failure);
+    };
+    add("find_scales",
+        first_of({compare_bits(got.scale, expected.scale, "scale"), compare_bits(got.zero, expected.zero, "zero")}));
+    add("quantize", first_of({compare_bits(got.codes, expected.codes, "codes"),
+                              compare_bits(got.codes_counted, expected.codes, "codes with counts"),
+                              compare_counts(got.quantize_counts, expected.quantize_counts)}));
+    add("dequantize", compare_bits(got.dequantized, expected.dequantized, "values"));
+    add("fake_quantize", first_of({compare_bits(got.fake, expected.fake, "values"),
+                                   compare_bits(got.fake, got.dequantized, "values against quantize and dequantize"),
+                                   compare_bits(got.fake_counted, expected.fake, "values with counts"),
+                                   compare_bits(got.in_place, expected.fake, "values in place"),
+                                   compare_counts(got.fake_counts, expected.fake_counts)}));
+    add("fake_quantize_dynamic", first_of({compare_bits(got.dynamic, expected.dynamic, "values"),
+                                           compare_bits(got.dynamic_counted, expected.dynamic, "values with counts"),
+                                           compare_counts(got.dynamic_counts, expected.dynamic_counts)}));
+    add("guard zones", got.damage);
+}
+
+Statistics run_statistics(const Side& side, const Shape& shape, const std::vector<float>& values) {
+    GuardedArray<float> input(side.memory, shape.rows, shape.columns, shape.stride, shape.offset);
+    input.write(values);
+    Statistics statistics(shape.columns);
+    side.backend.column_statistics(input.const_view(), statistics.view(), statistics.negative.data(),
+                                   statistics.positive.data(), {});
+    return statistics;
+}
+
+void run_statistics_cases(const Side& subject, const Side& reference, Table& table) {
+    std::vector<Shape> all = shapes();
+    all.push_back({700, 132, 132, 0, {}}); // several slabs of a GPU, a last column group not full
+    all.push_back({1000, 5, 9, 0, {}});
+    for (const Shape& shape : all)
+        for (const Input& input : inputs()) {
+            const std::vector<float> values = make_input(input, shape);
+            table.add("column_statistics", "-",
+                      std::to_string(shape.rows) + " x " + std::to_string(shape.columns) + ", " + input.name,
+                      compare_statistics(run_statistics(subject, shape, values),
+                                         run_statistics(reference, shape, values), shape.rows));
+        }
+}
+
+} // namespace
+} // namespace conformance
+
+std::vector<ConformanceResult> run_conformance(const Backend& subject, const Backend& reference,
+                                               DeviceMemory& subject_memory, ConformanceDepth depth) {
+    using namespace conformance;
+    const bool quick = depth == ConformanceDepth::quick;
+    const Side subject_side{subject, subject_memory}, reference_side{reference, host_memory()};
+    const std::vector<Rule> all_rules = rules();
+    Table table;
+    for (const Format& format : formats()) {
+        if (quick && format.name != "int4" && format.name != "dint4") continue;
+        for (const Shape& shape : shapes())
+            for (const Input& input : inputs()) {
+                if (!input.for_all_formats && (quick || !format.all_inputs)) continue;
+                const std::vector<float> values = make_input(input, shape);
+                for (const Rule& rule : all_rules) {
+                    if (!rule.all_inputs && (quick || !input.for_all_formats)) continue;
+                    for (const BlockLayout layout : shape.layouts) {
+                        const Case c{format, shape, layout, input, rule, values};
+                        compare(c, run_case(subject_side, c), run_case(reference_side, c), table);
+                    }
+                }
+            }
+    }
+    run_statistics_cases(subject_side, reference_side, table);
+    return table.rows();
+}
+
+} // namespace graticule
