@@ -2,6 +2,10 @@
 #include <array>
 
 #include "core/method/channel_keep.h"
+#include "core/method/clip.h"
+#include "core/method/dgq.h"
+#include "core/method/gptq.h"
+#include "core/method/lorc.h"
 #include "core/method/method.h"
 #include "core/method/rtn.h"
 #include "core/method/scale_search.h"
@@ -58,9 +62,29 @@ const ScaleSearch awq(ScaleRules{.input = InputStatistic::absolute_mean,
 const ScaleSearch aqas(ScaleRules{});
 const PercentileSmoothing percentile;
 const LargestChannels largest_channels;
+const OutputClip output_clip;
+const MseClip mse_clip;
+const Gptq gptq;
+const Dgq dgq;
+const LowRankCompensation low_rank;
 
 std::string needs_weight(const QuantScheme& scheme) {
     return scheme.weight ? "" : "there is no weight scheme to search for; add one such as w=int4/asym/g128";
+}
+
+std::string not_dual_grain(const QuantScheme& scheme) {
+    if (const std::string problem = needs_weight(scheme); !problem.empty()) return problem;
+    if (scheme.weight->granularity.kind != Granularity::Kind::dual_grain) return {};
+    return "the dual grain is rounded by dgq or rtn; use one of them, or a granularity such as g128";
+}
+
+std::string int4_asymmetric(const QuantScheme& scheme) {
+    if (const std::string problem = needs_weight(scheme); !problem.empty()) return problem;
+    const bool good = scheme.weight->format->name == "int4" && !scheme.weight->symmetric &&
+                      scheme.weight->granularity.kind != Granularity::Kind::tensor;
+    return good ? ""
+                : "the search is defined for w=int4/asym with dual128, g128 or channel; this is w=" +
+                      to_text(*scheme.weight);
 }
 
 const std::array rows = {
@@ -154,6 +178,151 @@ const std::array rows = {
                           {},
                           "absolute value a channel must reach, LLM.int8's 6"}},
               .keep = &largest_channels},
+    MethodRow{
+        .name = "clip",
+        .label = "Clip search",
+        .stage = Stage::clip,
+        .needs = Needs::samples,
+        .help = "narrows each row's or group's range to what loses least of its own output",
+        .source = "Lin et al. 2023 (AWQ); llm-awq d6e797a, auto_clip",
+        .params =
+            {grid_param,
+             {"shrink", "Largest shrink", ParamKind::real, 0.5, 0, 1, {}, "share of the range that may be cut off"},
+             {"tokens",
+              "Tokens",
+              ParamKind::integer,
+              std::int64_t(512),
+              1,
+              1 << 20,
+              {},
+              "calibration tokens used, evenly spaced"},
+             {"skip_qk",
+              "Skip query and key",
+              ParamKind::flag,
+              true,
+              0,
+              0,
+              {},
+              "leave q and k alone, whose errors meet in a product"},
+             {"quantize_inputs",
+              "Quantized inputs",
+              ParamKind::flag,
+              true,
+              0,
+              0,
+              {},
+              "judge with the inputs quantized as at run time; false: as AWQ does"},
+             length_param},
+        .check = needs_weight,
+        .clip = &output_clip},
+    MethodRow{
+        .name = "mse",
+        .label = "MSE clip",
+        .stage = Stage::clip,
+        .help = "narrows each scale's range to the least error of the weights themselves",
+        .source = "gptq 2d65066 and QuaRot 5008669, option mse",
+        .params =
+            {{"grid",
+              "Grid points",
+              ParamKind::integer,
+              std::int64_t(100),
+              1,
+              1000,
+              {},
+              "steps the whole range is cut into"},
+             {"shrink", "Largest shrink", ParamKind::real, 0.8, 0, 1, {}, "share of the range that may be cut off"},
+             {"norm", "Norm", ParamKind::real, 2.4, 0.1, 10, {}, "exponent of the error: sum |w^ - w|^norm"}},
+        .check = needs_weight,
+        .clip = &mse_clip},
+    MethodRow{
+        .name = "gptq",
+        .label = "GPTQ",
+        .stage = Stage::round,
+        .needs = Needs::samples,
+        .help = "rounds column by column and makes up for each error with the columns to come",
+        .source =
+            "Frantar et al. 2023; gptq 2d65066",
+        .params =
+            {{"damp",
+              "Damping",
+              ParamKind::real,
+              0.01,
+              0,
+              10,
+              {},
+              "added to the Hessian's diagonal, in parts of its mean"},
+             {"block", "Block size", ParamKind::integer, std::int64_t(128), 1, 1 << 20, {}, "columns updated together"},
+             {"act_order",
+              "Activation order",
+              ParamKind::flag,
+              false,
+              0,
+              0,
+              {},
+              "columns with large inputs first; groups are then static"},
+             {"static_groups",
+              "Static groups",
+              ParamKind::flag,
+              false,
+              0,
+              0,
+              {},
+              "scales of all groups fixed beforehand"},
+             {"true_sequential",
+              "True sequential",
+              ParamKind::flag,
+              false,
+              0,
+              0,
+              {},
+              "q, k, v, then o, then the MLP's, each on what the ones before became"},
+             {"quantized_inputs",
+              "Quantized inputs",
+              ParamKind::flag,
+              false,
+              0,
+              0,
+              {},
+              "earlier blocks also with their inputs quantized"},
+             {"mode",
+              "Mode",
+              ParamKind::choice,
+              std::string("default"),
+              0,
+              0,
+              {"default", "paper"},
+              "paper zeroes the weights of channels that never fired; default rounds them to nearest"},
+             range_param,
+             length_param},
+        .check = not_dual_grain,
+        .rounding = &gptq},
+    MethodRow{.name = "dgq",
+              .label = "DGQ",
+              .stage = Stage::round,
+              .needs = Needs::samples,
+              .help = "searches the range of every group, then, for the dual grain, the scale of every channel",
+              .source = "Zhang et al. 2023 (DGQ), sections 3.1 and 3.2; DGQ 141eef7",
+              .params = {{"mode",
+                          "Mode",
+                          ParamKind::choice,
+                          std::string("clean"),
+                          0,
+                          0,
+                          {"clean", "reference"},
+                          "clean: all samples, ranges contain 0; reference: as published, the last sample only"},
+                         length_param},
+              .check = int4_asymmetric,
+              .rounding = &dgq},
+    MethodRow{
+        .name = "lorc",
+        .label = "LoRC",
+        .stage = Stage::compensate,
+        .help = "adds the largest singular directions of the rounding error in 16 bits",
+        .source =
+            "Yao et al. 2023 (ZeroQuant-V2), section 5",
+        .params = {{"rank", "Rank", ParamKind::integer, std::int64_t(8), 1, 4096, {}, "singular directions kept"}},
+        .check = needs_weight,
+        .compensation = &low_rank},
 };
 
 } // namespace

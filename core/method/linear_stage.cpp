@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "core/method/fold.h"
 #include "core/method/layer_measure.h"
 #include "core/method/method.h"
 #include "core/method/rtn.h"
@@ -54,24 +55,28 @@ at::Tensor kept_rows(const LinearJob& job) {
 Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::Tensor& keep, std::string& note) {
     static const ParamMap none;
     static const RoundToNearest nearest;
-    WeightRequest request{job.linear, job.choice.scheme, none, job.device, weight, {}, job.sequences, job.gram};
+    WeightRequest request{.linear = job.linear,
+                          .scheme = job.choice.scheme,
+                          .params = none,
+                          .device = job.device,
+                          .weight = weight,
+                          .inputs = {},
+                          .keep = keep,
+                          .sequences = job.sequences,
+                          .gram = job.gram};
+    const auto with = [&](const MethodStep& step, const std::function<at::Tensor()>& inputs) {
+        const bool wanted = find_method(step.method)->needs == Needs::samples;
+        return WeightRequest{request.linear, request.scheme,    step.params,
+                             request.device, request.weight,    wanted ? inputs() : at::Tensor(),
+                             request.keep,   request.sequences, request.gram};
+    };
     if (const MethodStep* step = step_of(job.choice, Stage::clip)) {
-        const MethodRow& row = *find_method(step->method);
-        const WeightRequest clip_request{job.linear,    job.choice.scheme,
-                                         step->params,  job.device,
-                                         weight,        row.needs == Needs::samples ? job.clip_inputs() : at::Tensor(),
-                                         job.sequences, {}};
-        if (row.clip->applies(job.linear.role, step->params)) request.weight = row.clip->clip(clip_request, note);
+        const Clip& clip = *find_method(step->method)->clip;
+        if (clip.applies(job.linear.role, step->params)) request.weight = clip.clip(with(*step, job.clip_inputs), note);
     }
     const MethodStep* step = step_of(job.choice, Stage::round);
     if (step == nullptr) return nearest.round(request);
-    const MethodRow& row = *find_method(step->method);
-    const WeightRequest round_request{job.linear,     job.choice.scheme,
-                                      step->params,   job.device,
-                                      request.weight, row.needs == Needs::samples ? job.round_inputs() : at::Tensor(),
-                                      job.sequences,  job.gram};
-    (void)keep;
-    return row.rounding->round(round_request);
+    return find_method(step->method)->rounding->round(with(*step, job.round_inputs));
 }
 
 } // namespace
@@ -96,7 +101,10 @@ LinearOutcome quantize_linear(const LinearJob& job) {
             at::tensor(at::ArrayRef<std::int32_t>(out.kept_channels), at::kInt).to(at::kLong).to(job.weight.device());
         measured.keep =
             at::zeros({job.weight.size(1)}, job.weight.options().dtype(at::kBool)).index_fill(0, index, true);
-        if (scheme.weight) out.kept_columns = to_host(job.weight.index_select(1, index).contiguous());
+        if (scheme.weight) { // 16 bits, as counted
+            const at::Tensor kept = job.weight.index_select(1, index).to(at::kHalf).to(at::kFloat);
+            out.kept_columns = to_host(kept.contiguous());
+        }
         append_note(report.method_note, std::to_string(out.kept_channels.size()) + " channels kept in 16 bits");
     }
     DeviceParams params;

@@ -77,6 +77,7 @@ struct WeightRequest {
     const Device& device;
     at::Tensor weight;                ///< (out, in) float32: folded, kept columns zero, clipped
     at::Tensor inputs;                ///< (tokens, in) in the folded domain; undefined: none
+    at::Tensor keep;                  ///< bool (in): columns left in 16 bits, zero in `weight`; undefined: none
     std::int64_t sequences = 0;       ///< how many samples `inputs` holds
     std::function<at::Tensor()> gram; ///< X^T X of `inputs` (in, in), float32, computed once a site
 };

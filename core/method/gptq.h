@@ -1,0 +1,16 @@
+// GPTQ: columns are rounded one after another, and what each loses is made up for by the columns still to come, weighed
+// by the inverse of the Hessian H = 2/n X^T X.
+#pragma once
+
+#include "core/method/stages.h"
+
+namespace graticule {
+
+class Gptq final : public Rounding {
+public:
+    [[nodiscard]] bool propagates(const ParamMap&) const override { return true; }
+    [[nodiscard]] bool quantized_inputs(const ParamMap& params) const override;
+    [[nodiscard]] Rounded round(const WeightRequest& request) const override;
+};
+
+} // namespace graticule

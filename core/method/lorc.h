@@ -1,0 +1,14 @@
+// LoRC: the largest singular directions of what rounding lost, put back as a product of two narrow matrices.
+#pragma once
+
+#include "core/method/stages.h"
+
+namespace graticule {
+
+class LowRankCompensation final : public Compensation {
+public:
+    [[nodiscard]] std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& error,
+                                                            const ParamMap& params) const override;
+};
+
+} // namespace graticule
