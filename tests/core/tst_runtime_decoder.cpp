@@ -50,8 +50,10 @@ public:
         for (const FoldSite& site : model.fold_sites()) {
             std::vector<double> s(static_cast<std::size_t>(model.site(site.site).channels));
             for (double& factor : s) factor = std::exp(std::sin(seed++ * 12.9898) * 1.5);
-            if (site.source == FoldSite::Source::norm) norms_[site.norm] = s;
-            else outputs_[*site.linear] = s;
+            if (site.source == FoldSite::Source::norm)
+                norms_[site.norm] = s;
+            else
+                outputs_[*site.linear] = s;
             for (const LayerId consumer : site.consumers) inputs_[consumer] = s;
         }
     }

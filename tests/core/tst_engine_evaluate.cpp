@@ -1,0 +1,202 @@
+// Perplexity against transformers on the built-in text, the statistics around it, and calibration.
+#include <QtTest/QTest>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/engine/engine.h"
+#include "core/engine/resources.h"
+#include "core/stats/accumulator.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+namespace {
+
+std::filesystem::path sample(const std::string& name) {
+    return std::filesystem::path(GRATICULE_SOURCE_DIR) / "resources/samples" / name;
+}
+
+Corpus evaluation_text() { return load_corpus(sample("text/evaluation.txt")); }
+
+Evaluation run_of(std::vector<double> losses) {
+    Evaluation run;
+    run.window_losses = std::move(losses);
+    run.perplexity = running_perplexity(run.window_losses, run.window_losses.size());
+    return run;
+}
+
+template <class Function>
+std::string error_message(Function&& function) {
+    try {
+        function();
+    } catch (const Error& error) {
+        return error.info().message;
+    }
+    return "no error";
+}
+
+/// Stops the job at the n-th token of progress.
+struct StopAfter {
+    JobContext& ctx;
+    int left;
+    void operator()() {
+        if (--left == 0) ctx.cancel.request();
+    }
+};
+
+} // namespace
+
+class TestEngineEvaluate : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void losses_agree_with_transformers_data() {
+        QTest::addColumn<QString>("model");
+        QTest::addColumn<QList<double>>("losses");
+        // transformers 5.17.0, torch 2.11.0, float32 on the CPU: mean cross entropy of the first six windows of 256
+        // tokens of resources/samples/text/evaluation.txt, BOS in front of the first.
+        QTest::newRow("opt") << "sample-opt"
+                             << QList<double>{3.7641686, 3.5044488, 3.4934816, 3.2625539, 3.3451111, 3.6101871};
+        QTest::newRow("llama") << "sample-llama"
+                               << QList<double>{3.6465081, 3.5251989, 3.4497145, 3.2881885, 3.4910556, 3.451764};
+    }
+    void losses_agree_with_transformers() {
+        QFETCH(QString, model);
+        QFETCH(QList<double>, losses);
+        JobContext ctx;
+        const OpenedModel opened = open_model(sample(model.toStdString()), ctx);
+        EvaluationSpec spec;
+        spec.window = 256;
+        spec.max_windows = losses.size();
+        std::vector<std::size_t> seen;
+        const auto run = evaluate(opened.model, nullptr, *opened.tokenizer, evaluation_text(), spec, ctx,
+                                  [&](const Evaluation& so_far) { seen.push_back(so_far.window_losses.size()); });
+        QCOMPARE(run->window_losses.size(), static_cast<std::size_t>(losses.size()));
+        for (std::size_t i = 0; i < run->window_losses.size(); ++i)
+            QVERIFY2(std::abs(run->window_losses[i] - losses[static_cast<int>(i)]) < 2e-5,
+                     std::to_string(run->window_losses[i]).c_str());
+        QCOMPARE(seen, (std::vector<std::size_t>{1, 2, 3, 4, 5, 6})); // live, one window at a time
+        QVERIFY(run->complete);
+        QCOMPARE(run->tokens, std::int64_t{6 * 255});
+        QCOMPARE(run->protocol.bos, std::string("once"));
+        QVERIFY(run->standard_error > 0);
+        QCOMPARE(run->run_name, std::string("full precision"));
+        QCOMPARE(run->provenance.model_hash, opened.model->hash());
+        QVERIFY(!run->provenance.data_hash.empty() && run->provenance.recipe_hash.empty());
+    }
+
+    void a_short_text_is_refused() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(sample("sample-llama"), ctx);
+        const Corpus corpus = make_corpus("note.txt", "Only a few words.");
+        const std::string evaluating = error_message(
+            [&] { static_cast<void>(evaluate(opened.model, nullptr, *opened.tokenizer, corpus, {}, ctx)); });
+        QVERIFY2(evaluating.find("note.txt") != std::string::npos && evaluating.find("2048") != std::string::npos,
+                 evaluating.c_str());
+        CalibrationSpec spec;
+        spec.samples = 2;
+        spec.length = 8;
+        const std::vector<std::int32_t> nine(9, 1);
+        QVERIFY(error_message([&] { static_cast<void>(pick_samples(nine, spec)); }).find("1 samples of 8") !=
+                std::string::npos);
+        spec.pick = CalibrationSpec::Pick::random;
+        QCOMPARE(pick_samples(nine, spec).size(), std::size_t{2});
+        QCOMPARE(pick_samples(nine, spec), pick_samples(nine, spec));
+        spec.length = 10;
+        QVERIFY(error_message([&] { static_cast<void>(pick_samples(nine, spec)); }).find("fewer than one") !=
+                std::string::npos);
+    }
+
+    void cancelling_stops_an_evaluation() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(sample("sample-llama"), ctx);
+        EvaluationSpec spec;
+        spec.window = 64;
+        StopAfter stop{ctx, 2};
+        QVERIFY_EXCEPTION_THROWN(static_cast<void>(evaluate(opened.model, nullptr, *opened.tokenizer, evaluation_text(),
+                                                            spec, ctx, [&](const Evaluation&) { stop(); })),
+                                 Cancelled);
+    }
+
+    void paired_difference_of_known_losses() {
+        // d = 0.1, 0.2, 0.3: mean 0.2, standard deviation 0.1, standard error 0.1/sqrt(3); t(2, 97.5 %) = 4.302653.
+        const Evaluation a = run_of({2.0, 3.0, 4.0});
+        const Evaluation b = run_of({2.1, 3.2, 4.3});
+        const Comparison comparison = compare(a, b);
+        QVERIFY(comparison.difference);
+        const PairedDifference& d = *comparison.difference;
+        QVERIFY(std::abs(d.log_ratio - 0.2) < 1e-12);
+        QVERIFY(std::abs(d.log_ratio_error - 0.1 / std::sqrt(3.0)) < 1e-12);
+        const double reach = 4.302653 * 0.1 / std::sqrt(3.0);
+        QVERIFY(std::abs(d.interval_low - std::exp(3.0) * std::expm1(0.2 - reach)) < 1e-9);
+        QVERIFY(std::abs(d.interval_high - std::exp(3.0) * std::expm1(0.2 + reach)) < 1e-9);
+        QVERIFY(!d.significant);
+        QVERIFY(std::abs(d.percent - 100 * std::expm1(0.2)) < 1e-9);
+    }
+
+    void different_protocols_are_not_compared() {
+        const Evaluation a = run_of({2.0, 3.0});
+        Evaluation b = a;
+        b.protocol.window = 512;
+        QVERIFY(!compare(a, b).difference);
+        QVERIFY(compare(a, b).notes.has_errors());
+        Evaluation c = a;
+        c.provenance.model_hash = "another";
+        QVERIFY(!compare(a, c).difference);
+        Evaluation d = a;
+        d.provenance.device = "cuda"; // worth saying, no obstacle
+        QVERIFY(compare(a, d).difference && !compare(a, d).notes.items.empty());
+        QVERIFY(!compare(a, run_of({2.0})).difference);
+        QVERIFY(!compare(run_of({}), run_of({})).difference);
+    }
+
+    void calibration_fills_every_site_and_bucket() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(sample("sample-llama"), ctx);
+        CalibrationSpec spec;
+        spec.text = sample("text/calibration.txt");
+        spec.samples = 3;
+        spec.length = 160;
+        int snapshots = 0;
+        const auto stats = calibrate(*opened.model, *opened.tokenizer, spec, ctx,
+                                     [&](const std::shared_ptr<const ActivationStats>& snapshot) {
+                                         ++snapshots;
+                                         QCOMPARE(snapshot->sites.size(), opened.model->input_sites().size());
+                                     });
+        QVERIFY(snapshots >= 1);
+        QCOMPARE(stats->sites.size(), opened.model->input_sites().size());
+        for (const SiteStats& site : stats->sites) {
+            QCOMPARE(site.buckets.size(), std::size_t{3}); // 64, 128, 160
+            QCOMPARE(site.buckets[0].channels.tokens, std::int64_t{3 * 64});
+            QCOMPARE(site.all().channels.tokens, std::int64_t{3 * 160});
+            const auto channels = static_cast<std::int64_t>(site.all().channels.channels());
+            QCOMPARE(site.all().histogram.count(), 3 * 160 * channels);
+            QCOMPARE(site.kept_rows.shape, (Shape{480, channels})); // fewer than 512 tokens: all are kept
+            QCOMPARE(site.token_absmax.size(), std::size_t{480});
+            const auto absmax = site.all().channels.absmax_per_channel();
+            QCOMPARE(*std::ranges::max_element(site.token_absmax), *std::ranges::max_element(absmax));
+        }
+        QVERIFY(stats->seconds_observing > 0 && stats->seconds_observing < stats->seconds);
+        QCOMPARE(stats->provenance.model_hash, opened.model->hash());
+        // What the models' README says: a few channels of down_proj's input stand out.
+        const SiteId hidden = opened.model->linear(opened.model->blocks().back().down).site;
+        QVERIFY(find_outliers(stats->sites[index_of(hidden)].all().channels).ratio > outlier_factor);
+    }
+
+    void cancelling_stops_a_calibration() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(sample("sample-opt"), ctx);
+        CalibrationSpec spec;
+        spec.text = sample("text/calibration.txt");
+        spec.samples = 2;
+        spec.length = 64;
+        StopAfter stop{ctx, 1};
+        QVERIFY_EXCEPTION_THROWN(
+            static_cast<void>(calibrate(*opened.model, *opened.tokenizer, spec, ctx, [&](const auto&) { stop(); })),
+            Cancelled);
+    }
+};
+
+GRATICULE_TEST(TestEngineEvaluate);
+#include "tst_engine_evaluate.moc"
