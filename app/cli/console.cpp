@@ -1,0 +1,195 @@
+#include "app/cli/console.h"
+
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <sys/ioctl.h>
+#include <thread>
+#include <unistd.h>
+
+#include "app/cli/table.h"
+
+namespace graticule::cli {
+namespace {
+
+std::string kind_name(ErrorKind kind) {
+    switch (kind) {
+    case ErrorKind::internal:
+        return "internal";
+    case ErrorKind::usage:
+        return "usage";
+    case ErrorKind::bad_input:
+        return "bad_input";
+    case ErrorKind::unsupported:
+        return "unsupported";
+    case ErrorKind::out_of_memory:
+        return "out_of_memory";
+    case ErrorKind::device:
+        return "device";
+    }
+    return "internal";
+}
+
+void write_all(std::FILE* stream, const std::string& text) {
+    if (std::fwrite(text.data(), 1, text.size(), stream) != text.size() || std::fflush(stream) != 0) {
+        if (stream == stderr) return; // nowhere left to say so
+        throw Error(ErrorKind::bad_input, "standard output: writing the result failed; is the disk full?");
+    }
+}
+
+sigset_t stop_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
+std::size_t terminal_columns() {
+    winsize size{};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+} // namespace
+
+/// One thread does both: it waits for Ctrl+C with a time-out and draws the progress at each time-out. The signals are
+/// blocked everywhere, so nothing runs in signal context and no global is needed.
+class Console::ProgressDisplay {
+public:
+    ProgressDisplay(JobContext& job, bool quiet)
+        : job_(job)
+        , quiet_(quiet)
+        , terminal_(isatty(STDERR_FILENO) == 1) {
+        const sigset_t signals = stop_signals();
+        pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+        thread_ = std::jthread([this](const std::stop_token& stop) { loop(stop); });
+    }
+
+    void line(const std::string& text) {
+        const std::lock_guard lock(mutex_);
+        clear();
+        write_all(stderr, text + '\n');
+    }
+
+    void finish() {
+        const std::lock_guard lock(mutex_);
+        clear();
+        finished_ = true;
+    }
+
+private:
+    void loop(const std::stop_token& stop) {
+        const sigset_t signals = stop_signals();
+        const timespec tenth{0, 100'000'000};
+        bool asked = false;
+        while (!stop.stop_requested()) {
+            if (sigtimedwait(&signals, nullptr, &tenth) > 0) {
+                if (asked) _exit(exit_code_cancelled); // the second Ctrl+C does not wait for anything
+                asked = true;
+                job_.cancel.request();
+                if (!quiet_) line("stopping (Ctrl+C again to quit at once)");
+            } else if (!quiet_) {
+                const std::lock_guard lock(mutex_);
+                if (!finished_) terminal_ ? draw_bar() : print_step();
+            }
+        }
+    }
+
+    static std::string eta_text(const Progress::Snapshot& now) {
+        if (now.total <= 0 || now.done <= 0 || now.seconds_in_stage < 0.5) return {};
+        const double left =
+            now.seconds_in_stage * static_cast<double>(now.total - now.done) / static_cast<double>(now.done);
+        return ", " + duration_text(left) + " left";
+    }
+
+    void draw_bar() {
+        const Progress::Snapshot now = job_.progress.snapshot();
+        if (now.stage.empty() || now.seconds_in_stage < 0.3) return;
+        std::string text = now.stage;
+        if (now.total > 0) {
+            constexpr int width = 24;
+            const auto filled = static_cast<int>(width * std::min(now.done, now.total) / now.total);
+            text += " [";
+            for (int i = 0; i < width; ++i) text += i < filled ? '#' : '.';
+            text += "] " + std::to_string(now.done) + "/" + std::to_string(now.total) + eta_text(now);
+        }
+        text.resize(std::min(text.size(), terminal_columns() - 1));
+        write_all(stderr, "\r\x1b[K" + text);
+        drawn_ = true;
+    }
+
+    /// Not a terminal: a line when a stage begins, then at most one every ten seconds.
+    void print_step() {
+        const Progress::Snapshot now = job_.progress.snapshot();
+        if (now.stage.empty()) return;
+        const bool new_stage = now.stage != last_stage_;
+        const auto tick = static_cast<int>(now.seconds_in_stage / 10);
+        if (!new_stage && tick <= last_tick_) return;
+        last_stage_ = now.stage;
+        last_tick_ = tick;
+        std::string text = now.stage;
+        if (now.total > 0) text += " " + std::to_string(now.done) + "/" + std::to_string(now.total) + eta_text(now);
+        write_all(stderr, text + '\n');
+    }
+
+    void clear() {
+        if (drawn_) write_all(stderr, "\r\x1b[K");
+        drawn_ = false;
+    }
+
+    JobContext& job_;
+    bool quiet_, terminal_;
+    std::mutex mutex_; // guards what follows and the order of writes to stderr
+    bool drawn_ = false, finished_ = false;
+    std::string last_stage_;
+    int last_tick_ = 0;
+    std::jthread thread_;
+};
+
+Console::Console(const ConsoleOptions& options)
+    : options_(options) {
+    job_.device = options.device;
+    display_ = std::make_unique<ProgressDisplay>(job_, options.quiet);
+    job_.log = [this](const std::string& line) { note(line); };
+}
+
+Console::~Console() = default;
+
+void Console::end_progress() { display_->finish(); }
+
+void Console::print(const std::string& text) {
+    if (options_.json) return;
+    end_progress();
+    write_all(stdout, text);
+}
+
+void Console::print_json(const nlohmann::json& value) {
+    if (!options_.json) return;
+    end_progress();
+    // Bytes that are no UTF-8 (a file name, say) must not turn a result into a failure.
+    write_all(stdout, value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+}
+
+void Console::note(const std::string& line) {
+    if (!options_.quiet) display_->line(line);
+}
+
+void Console::cancelled() {
+    end_progress();
+    print_json({{"error", {{"kind", "cancelled"}, {"message", "cancelled"}, {"context", nlohmann::json::array()}}}});
+    if (!options_.json) note("cancelled; nothing was left behind");
+}
+
+void Console::fail(const ErrorInfo& error) {
+    end_progress();
+    if (options_.json) {
+        print_json(
+            {{"error", {{"kind", kind_name(error.kind)}, {"message", error.message}, {"context", error.context}}}});
+        return;
+    }
+    write_all(stderr, "error: " + error.text() + '\n');
+}
+
+} // namespace graticule::cli

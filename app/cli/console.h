@@ -1,0 +1,44 @@
+// What a command talks to: results on stdout (a table for people, or exactly one JSON value), progress and notes on
+// stderr, and the job context whose cancel token Ctrl+C pulls.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "core/base/error.h"
+#include "core/base/job_context.h"
+
+namespace graticule::cli {
+
+struct ConsoleOptions {
+    bool json = false;
+    bool quiet = false; ///< no progress, no notes
+    std::string device = "cpu";
+};
+
+class Console {
+public:
+    explicit Console(const ConsoleOptions& options);
+    ~Console(); ///< ends the progress display
+    Console(const Console&) = delete;
+    Console& operator=(const Console&) = delete;
+
+    [[nodiscard]] bool json() const { return options_.json; }
+    [[nodiscard]] JobContext& job() { return job_; }
+
+    void print(const std::string& text);          ///< stdout, for people; nothing in JSON mode
+    void print_json(const nlohmann::json& value); ///< stdout; nothing outside JSON mode
+    void note(const std::string& line);           ///< stderr, unless quiet
+    void fail(const ErrorInfo& error);            ///< the one message of a failure, in the mode's form
+    void cancelled();                             ///< the same for a stop the user asked for
+    void end_progress();                          ///< clears the bar; called before anything is printed
+
+private:
+    class ProgressDisplay;
+    ConsoleOptions options_;
+    JobContext job_;
+    std::unique_ptr<ProgressDisplay> display_;
+};
+
+} // namespace graticule::cli

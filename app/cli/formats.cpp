@@ -1,0 +1,61 @@
+// formats: every number format there is.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.h"
+#include "app/cli/console.h"
+#include "app/cli/table.h"
+#include "core/format/quant_format.h"
+
+namespace graticule::cli {
+namespace {
+
+const char* kind_text(FormatKind kind) {
+    switch (kind) {
+    case FormatKind::integer:
+        return "integer";
+    case FormatKind::dint:
+        return "dint";
+    case FormatKind::floating:
+        return "float";
+    }
+    return "";
+}
+
+nlohmann::json describe(const QuantFormat& format) {
+    const CodeGrid& grid = format.grid;
+    nlohmann::json value = {{"name", format.name},
+                            {"label", format.label},
+                            {"kind", kind_text(format.kind)},
+                            {"bits", format.bits},
+                            {"levels", grid.levels},
+                            {"codes", grid.code_count()},
+                            {"asymmetric", format.allows_asymmetric},
+                            {"help", format.help}};
+    nlohmann::json specials = nlohmann::json::array(), table = nlohmann::json::array();
+    for (int i = 0; i < grid.special_count; ++i) specials.push_back(grid.specials[static_cast<std::size_t>(i)]);
+    if (grid.shape == CodeGrid::Shape::table)
+        for (int i = 0; i < grid.levels; ++i) table.push_back(grid.table[static_cast<std::size_t>(i)]);
+    value["specials"] = specials;
+    value["table"] = table;
+    return value;
+}
+
+} // namespace
+
+Action declare_formats(CLI::App&) {
+    return [](Console& console) {
+        nlohmann::json all = nlohmann::json::array();
+        Table table({{"format"}, {"kind"}, {"bits", Align::right}, {"codes", Align::right}, {"asym"}, {""}});
+        for (const QuantFormat& format : all_formats()) {
+            all.push_back(describe(format));
+            table.add({std::string(format.name), kind_text(format.kind), std::to_string(format.bits),
+                       std::to_string(format.grid.code_count()), format.allows_asymmetric ? "yes" : "no",
+                       std::string(format.help)});
+        }
+        console.print_json(all);
+        console.print(table.text());
+    };
+}
+
+} // namespace graticule::cli

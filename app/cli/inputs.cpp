@@ -1,0 +1,96 @@
+#include "app/cli/inputs.h"
+
+#include <CLI/CLI.hpp>
+
+#include "app/cli/console.h"
+#include "core/engine/resources.h"
+
+namespace graticule::cli {
+
+void ModelInput::declare(CLI::App& options) {
+    options.add_option("MODEL", model,
+                       "Model: a folder, a .safetensors or .gguf file, org/name in the Hugging Face cache, "
+                       "sample-opt or sample-llama");
+    options.add_option("--sample", sample, "An embedded sample model instead: opt or llama")
+        ->check(CLI::IsMember({"opt", "llama"}))
+        ->type_name("NAME");
+}
+
+std::filesystem::path ModelInput::path() const {
+    if (model.empty() == sample.empty())
+        throw Error(ErrorKind::usage, model.empty() ? "no model was named; give MODEL, or --sample opt"
+                                                    : "both a MODEL and --sample were given; keep one of them");
+    return resolve_model_path(model.empty() ? "sample-" + sample : model);
+}
+
+OpenedModel ModelInput::open(Console& console) const {
+    OpenedModel opened = open_model(path(), console.job());
+    for (const std::string& warning : opened.model->parts().warnings) console.note("warning: " + warning);
+    return opened;
+}
+
+const Tokenizer& tokenizer_of(const OpenedModel& opened) {
+    if (!opened.tokenizer)
+        throw Error(ErrorKind::bad_input, opened.model->parts().path.string() + ": " + opened.tokenizer_problem);
+    return *opened.tokenizer;
+}
+
+void TextInput::declare(CLI::App& options) {
+    options.add_option("--text", path, "Text to evaluate on; without it the built-in evaluation text")
+        ->type_name("FILE");
+    options.add_option("--text-rule", rule, "How the file becomes a text: auto, gptq (WikiText lines) or raw")
+        ->check(CLI::IsMember({"auto", "gptq", "raw"}))
+        ->capture_default_str()
+        ->type_name("RULE");
+}
+
+Corpus TextInput::load() const { return load_text(path, BuiltInText::evaluation, parse_text_rule(rule)); }
+
+void CalibrationInput::declare(CLI::App& options) {
+    options.add_option("--calib", path, "Calibration text; without it the recipe's, or the built-in one")
+        ->type_name("FILE");
+    options.add_option("--calib-samples", samples, "Calibration samples (16)")
+        ->check(CLI::Range(1, 1000000))
+        ->type_name("N");
+    options.add_option("--calib-length", length, "Tokens a sample (512)")
+        ->check(CLI::Range(2, 1048576))
+        ->type_name("N");
+    options.add_option("--calib-pick", pick, "Which windows: first or random")
+        ->check(CLI::IsMember({"first", "random"}))
+        ->type_name("WHICH");
+    options.add_option("--seed", seed, "Seed of the random pick")->type_name("N");
+}
+
+CalibrationSpec CalibrationInput::over(CalibrationSpec base) const {
+    if (path) base.text = *path;
+    if (samples) base.samples = *samples;
+    if (length) base.length = *length;
+    if (pick) base.pick = *pick == "random" ? CalibrationSpec::Pick::random : CalibrationSpec::Pick::first;
+    if (seed) base.seed = *seed;
+    return base;
+}
+
+void WindowInput::declare(CLI::App& options) {
+    options.add_option("--window", window, "Tokens a window (2048, or the model's positions if fewer)")
+        ->check(CLI::Range(2, 1048576))
+        ->type_name("N");
+    options.add_option("--windows", max_windows, "At most so many windows; 0: all")
+        ->check(CLI::Range(0, 100000000))
+        ->type_name("N");
+}
+
+EvaluationSpec WindowInput::spec(const Model& model) const {
+    EvaluationSpec spec;
+    spec.window = window.value_or(
+        std::min(spec.window, model.config().max_positions > 0 ? model.config().max_positions : spec.window));
+    spec.max_windows = max_windows;
+    return spec;
+}
+
+Recipe read_recipe_with(const std::string& file_or_line, const CalibrationInput& calibration) {
+    Recipe recipe = read_recipe(file_or_line);
+    recipe.calibration = calibration.over(recipe.calibration);
+    return recipe;
+}
+
+} // namespace graticule::cli

@@ -1,0 +1,66 @@
+// Options that several commands share, declared once: which model, which text, how to calibrate.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine/engine.h"
+#include "core/recipe/recipe.h"
+
+namespace CLI {
+class App;
+}
+
+namespace graticule::cli {
+
+class Console;
+
+/// MODEL, or --sample opt|llama.
+struct ModelInput {
+    std::string model;
+    std::string sample;
+
+    void declare(CLI::App& options);
+    [[nodiscard]] std::filesystem::path path() const; ///< throws Error{usage} unless exactly one was given
+    [[nodiscard]] OpenedModel open(Console& console) const;
+};
+
+/// The tokenizer, or Error{bad_input} saying why there is none.
+[[nodiscard]] const Tokenizer& tokenizer_of(const OpenedModel& opened);
+
+/// --text FILE and --text-rule; without them the built-in evaluation text.
+struct TextInput {
+    std::string path;
+    std::string rule = "auto";
+
+    void declare(CLI::App& options);
+    [[nodiscard]] Corpus load() const;
+};
+
+/// --calib FILE --calib-samples N --calib-length N --calib-pick first|random --seed N: each overrides the recipe's.
+struct CalibrationInput {
+    std::optional<std::string> path, pick;
+    std::optional<std::int64_t> samples, length;
+    std::optional<std::uint64_t> seed;
+
+    void declare(CLI::App& options);
+    [[nodiscard]] CalibrationSpec over(CalibrationSpec base) const;
+};
+
+/// --window N --windows N.
+struct WindowInput {
+    std::optional<std::int64_t> window;
+    std::int64_t max_windows = 0;
+
+    void declare(CLI::App& options);
+    /// The papers' 2048, or all positions of a model that has fewer.
+    [[nodiscard]] EvaluationSpec spec(const Model& model) const;
+};
+
+/// read_recipe with the calibration options on top.
+[[nodiscard]] Recipe read_recipe_with(const std::string& file_or_line, const CalibrationInput& calibration);
+
+} // namespace graticule::cli

@@ -1,0 +1,88 @@
+// graticule-cli: parses the line, runs one command, maps what went wrong to an exit code (core/base/error.h). This is
+// one of the two places that catch.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <new>
+#include <string_view>
+#include <vector>
+
+#include "app/cli/command.h"
+#include "app/cli/console.h"
+
+namespace {
+
+using namespace graticule;
+using namespace graticule::cli;
+
+int fail(Console& console, const ErrorInfo& error) {
+    console.fail(error);
+    return exit_code(error.kind);
+}
+
+int run(const Action& action, Console& console) {
+    try {
+        action(console);
+        console.end_progress();
+        return 0;
+    } catch (const Cancelled&) {
+        console.end_progress();
+        console.cancelled();
+        return exit_code_cancelled;
+    } catch (const Error& error) {
+        return fail(console, error.info());
+    } catch (const std::bad_alloc&) {
+        return fail(console, {ErrorKind::out_of_memory,
+                              "not enough memory; use a smaller model, fewer or shorter samples, or a smaller window",
+                              {}});
+    } catch (const std::filesystem::filesystem_error& error) {
+        return fail(console, {ErrorKind::bad_input, error.what(), {}});
+    } catch (const std::exception& error) {
+        return fail(console, {ErrorKind::internal, error.what(), {}});
+    }
+}
+
+ErrorInfo usage_error(const CLI::App& app, const CLI::ParseError& error) {
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    const auto chosen = app.get_subcommands();
+    const std::string name = chosen.empty() ? std::string() : " " + chosen.front()->get_name();
+    return {ErrorKind::usage, message + " (see graticule-cli" + name + " --help)", {}};
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    ConsoleOptions options;
+    CLI::App app("Explore what quantization does to a language model: look, quantize, evaluate, compare, export.",
+                 "graticule-cli");
+    app.set_version_flag("--version", std::string("graticule-cli ") + GRATICULE_VERSION);
+    app.require_subcommand(1);
+    app.fallthrough();
+    app.add_flag("--json", options.json, "Print one JSON value instead of tables");
+    app.add_flag("-q,--quiet", options.quiet, "No progress and no notes on stderr");
+    app.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str()->type_name("DEVICE");
+
+    std::vector<std::pair<CLI::App*, Action>> actions;
+    for (const Command& command : all_commands()) {
+        CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.help));
+        sub->group(std::string(command.group));
+        sub->fallthrough();
+        actions.emplace_back(sub, command.declare(*sub));
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& help) { // --help, --version
+        return app.exit(help);
+    } catch (const CLI::ParseError& error) {
+        // Options after the mistake may not have been read: --json counts wherever it stands.
+        options.json = std::any_of(argv + 1, argv + argc, [](std::string_view word) { return word == "--json"; });
+        Console console(options);
+        return fail(console, usage_error(app, error));
+    }
+    Console console(options);
+    for (const auto& [sub, action] : actions)
+        if (sub->parsed()) return run(action, console);
+    return exit_code(ErrorKind::usage);
+}

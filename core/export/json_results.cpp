@@ -1,0 +1,152 @@
+#include "core/export/json_results.h"
+
+#include <cmath>
+
+namespace graticule {
+namespace {
+
+using nlohmann::json;
+
+/// JSON has no infinity: an exact layer's SQNR is infinite and becomes null.
+json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+
+json number(const std::optional<double>& value) { return value ? number(*value) : json(nullptr); }
+
+json to_json(const ParamValue& value) {
+    return std::visit([](const auto& held) { return json(held); }, value);
+}
+
+json to_json(const ErrorSplit& split) {
+    return {{"underflow", number(split.underflow)},
+            {"rounding", number(split.rounding)},
+            {"clipping", number(split.clipping)},
+            {"cross", number(split.cross)},
+            {"total", number(split.total)}};
+}
+
+} // namespace
+
+json to_json(const Diagnostics& diagnostics) {
+    static constexpr const char* names[] = {"note", "warning", "error"};
+    json all = json::array();
+    for (const Diagnostic& item : diagnostics.items)
+        all.push_back(
+            {{"severity", names[static_cast<int>(item.severity)]}, {"where", item.where}, {"text", item.text}});
+    return all;
+}
+
+json to_json(const ParamSpec& spec) {
+    static constexpr const char* kinds[] = {"flag", "integer", "real", "choice"};
+    json value = {{"name", spec.name},
+                  {"label", spec.label},
+                  {"kind", kinds[static_cast<int>(spec.kind)]},
+                  {"default", to_json(spec.default_value)},
+                  {"help", spec.help}};
+    if (spec.kind == ParamKind::integer || spec.kind == ParamKind::real) {
+        value["minimum"] = spec.minimum;
+        value["maximum"] = spec.maximum;
+    }
+    if (spec.kind == ParamKind::choice) value["choices"] = spec.choices;
+    return value;
+}
+
+json to_json(const Provenance& provenance) {
+    json versions = json::object();
+    for (const auto& [name, version] : provenance.versions) versions[name] = version;
+    return {{"model_hash", provenance.model_hash},
+            {"recipe_hash", provenance.recipe_hash},
+            {"recipe_line", provenance.recipe_line},
+            {"data_hash", provenance.data_hash},
+            {"data_name", provenance.data_name},
+            {"protocol", provenance.protocol},
+            {"device", provenance.device},
+            {"backend", provenance.backend},
+            {"seed", provenance.seed},
+            {"versions", versions}};
+}
+
+json to_json(const LayerReport& report, Timing timing) {
+    json value = {{"name", report.name},
+                  {"scheme", report.scheme_line},
+                  {"weight_mse", number(report.weight_mse)},
+                  {"weight_sqnr_db", number(report.weight_sqnr_db)},
+                  {"weight_underflow_percent", number(report.weight_underflow_percent)},
+                  {"weight_clipped", report.weight_counts.clipped},
+                  {"weight_not_finite", report.weight_counts.not_finite},
+                  {"levels_unused", report.levels_unused},
+                  {"input_mse", number(report.input_mse)},
+                  {"input_underflow_percent", number(report.input_underflow_percent)},
+                  {"output_mse", number(report.output_mse)},
+                  {"output_sqnr_db", number(report.output_sqnr_db)},
+                  {"search_loss", number(report.search_loss)},
+                  {"search_loss_before", number(report.search_loss_before)},
+                  {"note", report.method_note},
+                  {"bytes_before", report.bytes_before},
+                  {"bytes_after", report.bytes_after}};
+    value["weight_output_error"] = report.weight_output_error ? to_json(*report.weight_output_error) : json(nullptr);
+    if (timing == Timing::include) value["seconds"] = report.seconds;
+    return value;
+}
+
+json to_json(const Protocol& protocol) {
+    return {{"name", protocol.name},
+            {"window", protocol.window},
+            {"windows_used", protocol.windows_used},
+            {"windows_there", protocol.windows_there},
+            {"bos", protocol.bos},
+            {"text_rule", protocol.text_rule},
+            {"precision", protocol.precision},
+            {"data_hash", protocol.data_hash},
+            {"text", protocol.text()}};
+}
+
+json to_json(const Evaluation& evaluation, Timing timing) {
+    json value = {{"run", evaluation.run_name},
+                  {"perplexity", number(evaluation.perplexity)},
+                  {"standard_error", number(evaluation.standard_error)},
+                  {"tokens", evaluation.tokens},
+                  {"windows", evaluation.window_losses.size()},
+                  {"window_losses", evaluation.window_losses},
+                  {"protocol", to_json(evaluation.protocol)},
+                  {"provenance", to_json(evaluation.provenance)}};
+    if (timing == Timing::include) value["seconds"] = evaluation.seconds;
+    return value;
+}
+
+json to_json(const PairedDifference& difference) {
+    return {{"log_ratio", number(difference.log_ratio)},
+            {"log_ratio_error", number(difference.log_ratio_error)},
+            {"perplexity_difference", number(difference.perplexity_difference)},
+            {"interval_low", number(difference.interval_low)},
+            {"interval_high", number(difference.interval_high)},
+            {"percent", number(difference.percent)},
+            {"significant", difference.significant}};
+}
+
+json to_json(const Comparison& comparison) {
+    return {{"difference", comparison.difference ? to_json(*comparison.difference) : json(nullptr)},
+            {"notes", to_json(comparison.notes)}};
+}
+
+json to_json(const QuantizedModel& model, Timing timing) {
+    json layers = json::array();
+    for (const auto& linear : model.linears)
+        if (linear) layers.push_back(to_json(linear->report, timing));
+    json value = {{"model", model.base->name()},
+                  {"recipe", json::parse(to_json(model.recipe))},
+                  {"recipe_line", summary_line(model.recipe)},
+                  {"layers", layers},
+                  {"layers_quantized", layers.size()},
+                  {"layers_there", model.base->linears().size()},
+                  {"bits_per_weight", number(model.bits_per_weight())},
+                  {"bytes_before", model.bytes_before()},
+                  {"bytes_after", model.bytes_after()},
+                  {"provenance", to_json(model.provenance)}};
+    if (timing == Timing::include) {
+        value["seconds"] = model.seconds;
+        value["peak_bytes"] = model.peak_bytes;
+    }
+    return value;
+}
+
+} // namespace graticule

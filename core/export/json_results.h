@@ -1,0 +1,29 @@
+// Results as JSON: what the command line prints and what reports are made of, from one place.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/diagnostics.h"
+#include "core/base/param_spec.h"
+#include "core/base/provenance.h"
+#include "core/result/evaluation.h"
+#include "core/result/layer_report.h"
+#include "core/result/quantized_model.h"
+
+namespace graticule {
+
+/// Reports must be the same bytes for the same inputs, so what only says how long this run took can be left out.
+enum class Timing { leave_out, include };
+
+[[nodiscard]] nlohmann::json to_json(const Diagnostics& diagnostics);
+[[nodiscard]] nlohmann::json to_json(const ParamSpec& spec);
+[[nodiscard]] nlohmann::json to_json(const Provenance& provenance);
+[[nodiscard]] nlohmann::json to_json(const LayerReport& report, Timing timing);
+[[nodiscard]] nlohmann::json to_json(const Protocol& protocol);
+[[nodiscard]] nlohmann::json to_json(const Evaluation& evaluation, Timing timing);
+[[nodiscard]] nlohmann::json to_json(const PairedDifference& difference);
+[[nodiscard]] nlohmann::json to_json(const Comparison& comparison);
+/// Sizes, recipe and layers of a quantized model.
+[[nodiscard]] nlohmann::json to_json(const QuantizedModel& model, Timing timing);
+
+} // namespace graticule

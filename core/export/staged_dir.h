@@ -1,0 +1,44 @@
+// A folder that appears whole or not at all: everything is written beside its place, flushed, then renamed.
+//
+//     StagedDir staged("exports/opt-int4", {.keep_out_of = model_folder});   // refuses before any work is done
+//     write_everything(staged.path());
+//     staged.commit(ctx);                                // without it the destructor removes what was written
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/base/job_context.h"
+
+namespace graticule {
+
+/// Marks a folder as written by this program, and holds its provenance. Only such folders are replaced.
+inline constexpr const char* provenance_file = "graticule.json";
+
+struct StagedDirOptions {
+    std::filesystem::path keep_out_of; ///< the model's own folder: never written to, nor around it
+    /// A folder that is not ours and not empty is moved aside ("NAME.before-1") instead of refused. It is never
+    /// deleted.
+    bool force = false;
+};
+
+class StagedDir {
+public:
+    /// Throws Error{usage} when `target` must not be replaced, Error{bad_input} when nothing can be written there.
+    StagedDir(const std::filesystem::path& target, const StagedDirOptions& options);
+    ~StagedDir();
+    StagedDir(const StagedDir&) = delete;
+    StagedDir& operator=(const StagedDir&) = delete;
+
+    [[nodiscard]] const std::filesystem::path& path() const { return staging_; } ///< where to write
+    [[nodiscard]] const std::filesystem::path& target() const { return target_; }
+    /// Flushes, then swaps the folder into place; cannot be cancelled half-way. Returns where a folder that was not
+    /// ours went, or an empty path.
+    std::filesystem::path commit(JobContext& ctx);
+
+private:
+    std::filesystem::path target_, staging_;
+    bool replaces_ours_ = false;
+};
+
+} // namespace graticule
