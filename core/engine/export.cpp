@@ -1,0 +1,146 @@
+#include "core/engine/export.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/export/json_results.h"
+#include "core/export/staged_dir.h"
+#include "core/io/checkpoint.h"
+#include "core/io/output_file.h"
+#include "core/model/family.h"
+
+namespace graticule {
+namespace {
+
+/// A decoder that multiplies in another order may differ in the last bits; more than this is a wrong file.
+constexpr double reload_tolerance = 1e-6;
+
+std::filesystem::path model_folder(const Model& model) {
+    const auto& checkpoint = model.parts().checkpoint;
+    return checkpoint ? checkpoint->folder() : std::filesystem::path();
+}
+
+StagedDirOptions staging(const Model& model, const ExportTarget& target) {
+    return {.keep_out_of = model_folder(model), .force = target.force};
+}
+
+void throw_problems(const Diagnostics& diagnostics, const Exporter& exporter) {
+    std::string text;
+    std::size_t count = 0;
+    for (const Diagnostic& item : diagnostics.items)
+        if (item.severity == Severity::error) {
+            text += "\n  " + (item.where.empty() ? "" : item.where + ": ") + item.text;
+            ++count;
+        }
+    if (count > 0)
+        throw Error(ErrorKind::unsupported, std::string(exporter.name) + " cannot hold this recipe (" +
+                                                std::to_string(count) + (count == 1 ? " problem):" : " problems):") +
+                                                text);
+}
+
+void compare_tensor(const std::string& name, const std::vector<float>& meant, const HostTensor& read,
+                    ReloadCheck& check) {
+    const std::vector<float> got = to_floats(read);
+    ++check.tensors;
+    if (got.size() != meant.size())
+        throw Error(ErrorKind::internal, name + ": " + std::to_string(got.size()) + " values were read back, " +
+                                             std::to_string(meant.size()) + " were written");
+    if (std::memcmp(got.data(), meant.data(), got.size() * sizeof(float)) == 0) return;
+    double largest = 0, scale = 0;
+    bool equal = true; // -0 and 0 are the same weight
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        equal = equal && got[i] == meant[i];
+        largest = std::max(largest, std::fabs(double(got[i]) - double(meant[i])));
+        scale = std::max(scale, std::fabs(double(meant[i])));
+    }
+    if (equal) return;
+    ++check.different;
+    const double relative = scale > 0 ? largest / scale : INFINITY;
+    if (relative > check.largest_relative || check.worst.empty()) {
+        check.largest_relative = relative;
+        check.worst = name;
+    }
+}
+
+ReloadCheck reload(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
+                   JobContext& ctx) {
+    const std::shared_ptr<const Checkpoint> read = exporter.read_back(folder);
+    // Names as the client knows them may have a prefix more than the checkpoint's: build_model resolves both alike.
+    const std::shared_ptr<const Model> again = build_model(read, model.base->name());
+    const Model& base = *model.base;
+    ctx.progress.begin("Reading back", std::ssize(base.linears()));
+    ReloadCheck check;
+    for (const Linear& linear : base.linears()) {
+        compare_tensor(linear.name + ".weight", effective_weight(model, linear.id), again->linear(linear.id).weight,
+                       check);
+        if (const auto bias = effective_bias(model, linear.id)) {
+            const auto& got = again->linear(linear.id).bias;
+            if (!got) throw Error(ErrorKind::internal, linear.name + ".bias: was not read back");
+            compare_tensor(linear.name + ".bias", *bias, *got, check);
+        }
+        ctx.advance();
+    }
+    if (check.largest_relative > reload_tolerance)
+        throw Error(ErrorKind::internal, check.worst + ": the exported weights read back differ by " +
+                                             std::to_string(check.largest_relative) +
+                                             " of the largest value; nothing was kept");
+    return check;
+}
+
+void list_files(Exported& exported) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(exported.folder))
+        if (entry.is_regular_file())
+            exported.files.emplace_back(entry.path().lexically_relative(exported.folder).string(),
+                                        static_cast<std::int64_t>(entry.file_size()));
+    std::sort(exported.files.begin(), exported.files.end());
+    for (const auto& [name, bytes] : exported.files) exported.bytes += bytes;
+}
+
+void write_provenance(const QuantizedModel& model, const Exporter& exporter, const Exported& exported) {
+    const nlohmann::json document = {{"exporter", exporter.name},
+                                     {"provenance", to_json(model.provenance)},
+                                     {"recipe", nlohmann::json::parse(to_json(model.recipe))},
+                                     {"notes", to_json(exported.notes)},
+                                     {"reload_check",
+                                      {{"tensors", exported.reload.tensors},
+                                       {"different", exported.reload.different},
+                                       {"largest_relative", exported.reload.largest_relative}}}};
+    atomic_write_file(exported.folder / provenance_file, document.dump(2) + "\n");
+}
+
+} // namespace
+
+Diagnostics check_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
+                         const ExportTarget& target, const ExportOptions& options) {
+    const StagedDir refused_early(target.folder, staging(model, target));
+    Diagnostics diagnostics = exporter.check(model, choices, options);
+    throw_problems(diagnostics, exporter);
+    return diagnostics;
+}
+
+Exported export_into(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
+                     const ExportOptions& options, JobContext& ctx) {
+    Exported exported;
+    exported.notes = exporter.check(*model.base, choices_of(model), options);
+    throw_problems(exported.notes, exporter);
+    exported.folder = folder;
+    exporter.write(model, folder, options, ctx);
+    exported.reload = reload(model, exporter, folder, ctx);
+    write_provenance(model, exporter, exported);
+    list_files(exported);
+    return exported;
+}
+
+Exported export_model(const QuantizedModel& model, const Exporter& exporter, const ExportTarget& target,
+                      const ExportOptions& options, JobContext& ctx) {
+    StagedDir staged(target.folder, staging(*model.base, target));
+    Exported exported = export_into(model, exporter, staged.path(), options, ctx);
+    exported.moved_aside = staged.commit(ctx);
+    exported.folder = staged.target();
+    return exported;
+}
+
+} // namespace graticule

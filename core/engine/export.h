@@ -1,0 +1,51 @@
+// The verb: check first, write aside, read back and compare, then rename into place.
+//
+//     Exported done = export_model(quantized, exporter_named("compressed-tensors"), "exports/opt-int4", {}, ctx);
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/diagnostics.h"
+#include "core/base/job_context.h"
+#include "core/export/exporter.h"
+#include "core/result/quantized_model.h"
+
+namespace graticule {
+
+struct ReloadCheck { ///< what our own loader read back, against what was meant
+    std::int64_t tensors = 0;
+    std::int64_t different = 0;  ///< of them not the same bit for bit
+    double largest_relative = 0; ///< largest |difference| over the tensor's absolute maximum
+    std::string worst;           ///< tensor of it
+};
+
+struct Exported {
+    std::filesystem::path folder;
+    std::vector<std::pair<std::string, std::int64_t>> files; ///< name and bytes, sorted
+    std::int64_t bytes = 0;
+    Diagnostics notes; ///< warnings and notes of the check
+    ReloadCheck reload;
+    std::filesystem::path moved_aside; ///< where a folder that was not ours went (--force); empty: nothing was there
+};
+
+struct ExportTarget {
+    std::filesystem::path folder;
+    bool force = false; ///< StagedDirOptions::force
+};
+
+/// Everything of the target that can be known before there is anything to export: the folder and the schemes. Throws
+/// Error{unsupported} with every problem, Error{usage} for the folder.
+[[nodiscard]] Diagnostics check_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
+                                       const ExportTarget& target, const ExportOptions& options);
+
+[[nodiscard]] Exported export_model(const QuantizedModel& model, const Exporter& exporter, const ExportTarget& target,
+                                    const ExportOptions& options, JobContext& ctx);
+
+/// The same into an empty folder that the caller stages (a run's output holds the model and the reports).
+[[nodiscard]] Exported export_into(const QuantizedModel& model, const Exporter& exporter,
+                                   const std::filesystem::path& folder, const ExportOptions& options, JobContext& ctx);
+
+} // namespace graticule

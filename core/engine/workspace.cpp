@@ -1,0 +1,114 @@
+#include "core/engine/workspace.h"
+
+#include "core/base/error.h"
+#include "core/export/report.h"
+#include "core/export/staged_dir.h"
+#include "core/io/checkpoint.h"
+#include "core/io/output_file.h"
+
+namespace graticule {
+
+void Workspace::open(const std::filesystem::path& path, JobContext& ctx) { adopt(open_model(path, ctx)); }
+
+void Workspace::adopt(OpenedModel opened) {
+    *this = Workspace();
+    opened_ = std::move(opened);
+}
+
+const Tokenizer& Workspace::tokenizer() const {
+    if (!opened_.tokenizer)
+        throw Error(ErrorKind::bad_input, opened_.model->parts().path.string() + ": " + opened_.tokenizer_problem);
+    return *opened_.tokenizer;
+}
+
+std::shared_ptr<const ActivationStats> Workspace::calibrate(const CalibrationSpec& spec, JobContext& ctx,
+                                                            const StatsCallback& on_snapshot) {
+    if (!statistics_ || statistics_->spec != spec)
+        statistics_ = graticule::calibrate(*opened_.model, tokenizer(), spec, ctx, on_snapshot);
+    return statistics_;
+}
+
+ResolvedRecipe Workspace::resolve(const Recipe& recipe) const {
+    Resolution resolution = graticule::resolve(recipe, *opened_.model);
+    if (resolution.resolved) return std::move(*resolution.resolved);
+    std::string text;
+    for (const Diagnostic& item : resolution.diagnostics.items)
+        if (item.severity == Severity::error)
+            text += (text.empty() ? "" : "\n  ") + (item.where.empty() ? "" : item.where + ": ") + item.text;
+    throw Error(ErrorKind::bad_input, text);
+}
+
+std::shared_ptr<const QuantizedModel> Workspace::quantize(const Recipe& recipe, bool with_statistics, JobContext& ctx,
+                                                          const LayerCallback& on_layer) {
+    const ResolvedRecipe resolved = resolve(recipe); // before the long work, so that a wrong recipe fails at once
+    std::shared_ptr<const ActivationStats> statistics;
+    if (with_statistics || resolved.needs_calibration()) statistics = calibrate(recipe.calibration, ctx);
+    quantized_ = graticule::quantize(opened_.model, statistics, resolved, ctx, on_layer);
+    return quantized_;
+}
+
+std::shared_ptr<const Evaluation> Workspace::evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
+                                                      JobContext& ctx, const WindowCallback& on_window) {
+    GRATICULE_ASSERT(!quantized || quantized_, "evaluating a quantized model before there is one");
+    const std::string key = corpus.name + '\n' + corpus.rule + '\n' + std::to_string(corpus.text.size()) + '\n' +
+                            std::to_string(spec.window) + '\n' + std::to_string(spec.max_windows) + '\n' + ctx.device;
+    if (!quantized && baseline_ && baseline_key_ == key) return baseline_;
+    auto evaluation =
+        graticule::evaluate(opened_.model, quantized ? quantized_ : nullptr, tokenizer(), corpus, spec, ctx, on_window);
+    if (!quantized) {
+        baseline_ = evaluation;
+        baseline_key_ = key;
+    }
+    return evaluation;
+}
+
+namespace {
+
+LayerChoices choices_of(const ResolvedRecipe& resolved) {
+    LayerChoices choices;
+    for (const auto& plan : resolved.plans()) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
+    return choices;
+}
+
+void write_reports(const RunResult& result, const std::filesystem::path& folder) {
+    const ReportInput input{result.quantized, result.baseline, result.evaluation, result.comparison,
+                            result.exported.notes};
+    atomic_write_file(folder / "recipe.json", to_json(result.quantized->recipe));
+    atomic_write_file(folder / "report.json", report_json(input));
+    atomic_write_file(folder / "report.md", report_markdown(input));
+    atomic_write_file(folder / "layers.csv", layers_csv(*result.quantized));
+    atomic_write_file(folder / provenance_file, provenance_json(input));
+}
+
+} // namespace
+
+RunResult run_recipe(Workspace& workspace, const RunRequest& request, JobContext& ctx, const LayerCallback& on_layer,
+                     const WindowCallback& on_window) {
+    const Model& model = *workspace.model();
+    const Exporter& exporter = exporter_named(request.exporter);
+    // Everything that can be refused is refused before the long work.
+    const auto& checkpoint = model.parts().checkpoint;
+    StagedDir staged(request.out, {.keep_out_of = checkpoint ? checkpoint->folder() : "", .force = request.force});
+    const Corpus corpus = load_text(request.text, BuiltInText::evaluation, request.text_rule);
+    const ExportTarget inside{staged.path() / "model", false};
+    (void)check_export(model, choices_of(workspace.resolve(request.recipe)), exporter, inside, request.export_options);
+
+    RunResult result;
+    result.quantized = workspace.quantize(request.recipe, true, ctx, on_layer);
+    EvaluationSpec spec = request.evaluation;
+    spec.run_name = "full precision";
+    result.baseline = workspace.evaluate(false, corpus, spec, ctx, on_window);
+    spec.run_name = summary_line(request.recipe);
+    result.evaluation = workspace.evaluate(true, corpus, spec, ctx, on_window);
+    result.comparison = compare(*result.baseline, *result.evaluation);
+
+    std::filesystem::create_directory(inside.folder);
+    result.exported = export_into(*result.quantized, exporter, inside.folder, request.export_options, ctx);
+    write_reports(result, staged.path());
+    result.exported.moved_aside = staged.commit(ctx);
+    result.out = staged.target();
+    result.exported.folder = staged.target() / "model";
+    return result;
+}
+
+} // namespace graticule

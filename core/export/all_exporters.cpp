@@ -1,0 +1,41 @@
+#include <array>
+
+#include "core/base/error.h"
+#include "core/export/compressed_tensors.h"
+#include "core/export/exporter.h"
+
+namespace graticule {
+
+std::span<const Exporter> all_exporters() {
+    static const std::array<Exporter, 1> rows{{
+        {
+            .name = "compressed-tensors",
+            .label = "compressed-tensors (Hugging Face)",
+            .help = "INT2-INT8 weights packed, W8A8 and FP8 as they are, dINT and dual grain through exact integer "
+                    "carriers",
+            .loaders = {"transformers", "vLLM", "SGLang"},
+            .params = {},
+            .check = check_compressed_tensors,
+            .write = write_compressed_tensors,
+            .read_back = read_back_compressed_tensors,
+        },
+    }};
+    return rows;
+}
+
+const Exporter& exporter_named(std::string_view name) {
+    std::string known;
+    for (const Exporter& exporter : all_exporters()) {
+        if (exporter.name == name) return exporter;
+        known += (known.empty() ? "" : ", ") + std::string(exporter.name);
+    }
+    throw Error(ErrorKind::usage, "exporter \"" + std::string(name) + "\" is not known; there is: " + known);
+}
+
+LayerChoices choices_of(const QuantizedModel& model) {
+    LayerChoices choices;
+    for (const auto& linear : model.linears) choices.push_back(linear ? std::optional(linear->choice) : std::nullopt);
+    return choices;
+}
+
+} // namespace graticule

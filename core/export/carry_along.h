@@ -1,0 +1,13 @@
+// The files beside the weights that a client needs: tokenizer, generation defaults, chat template, licence.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace graticule {
+
+/// Copies what is there of them from `model_folder`; returns the names.
+std::vector<std::string> carry_along(const std::filesystem::path& model_folder, const std::filesystem::path& folder);
+
+} // namespace graticule

@@ -1,0 +1,277 @@
+#include "core/export/ct_config.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/io/checkpoint.h"
+#include "core/model/family.h"
+
+namespace graticule {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json weight_args(const CarrierPlan& carrier) {
+    const bool grouped = carrier.group > 0;
+    return {{"num_bits", carrier.bits},
+            {"type", carrier.encoding == CarrierPlan::Encoding::float8 ? "float" : "int"},
+            {"symmetric", carrier.symmetric},
+            {"strategy", grouped ? "group" : "channel"},
+            {"group_size", grouped ? ordered_json(carrier.group) : ordered_json(nullptr)},
+            {"block_structure", nullptr},
+            {"dynamic", false},
+            {"actorder", nullptr},
+            {"observer", "minmax"},
+            {"observer_kwargs", ordered_json::object()}};
+}
+
+ordered_json input_args(const TensorScheme& scheme) {
+    return {{"num_bits", scheme.format->bits},
+            {"type", scheme.format->kind == FormatKind::floating ? "float" : "int"},
+            {"symmetric", scheme.symmetric},
+            {"strategy", scheme.granularity.kind == Granularity::Kind::token ? "token" : "tensor"},
+            {"group_size", nullptr},
+            {"block_structure", nullptr},
+            {"dynamic", scheme.dynamic},
+            {"actorder", nullptr},
+            {"observer", scheme.dynamic ? ordered_json(nullptr) : ordered_json("minmax")},
+            {"observer_kwargs", ordered_json::object()}};
+}
+
+/// Readers guess a group's format from its arguments; where the guess is wrong (formats.md section 6.1) it must be
+/// said. Where it is right it is left out, because older readers refuse the key.
+bool guessed_right(const CtForm& form) {
+    if (form.format == "int-quantized") return form.input.has_value();
+    if (form.format == "pack-quantized") return !form.input.has_value();
+    return form.input.has_value();
+}
+
+std::string check_input(const TensorScheme& input) {
+    const std::string name = to_text(input);
+    if (input.format->kind == FormatKind::dint)
+        return "a=" + name + ": clients have no dINT activations; use a=int8/sym/token";
+    if (input.format->kind == FormatKind::floating && input.format->name != "fp8_e4m3")
+        return "a=" + name + ": of the floating-point activations clients know fp8_e4m3; use it, or a=int8/sym/token";
+    switch (input.granularity.kind) {
+    case Granularity::Kind::token:
+        return {};
+    case Granularity::Kind::tensor:
+        return {};
+    case Granularity::Kind::group:
+    case Granularity::Kind::channel:
+    case Granularity::Kind::dual_grain:
+        return "a=" + name +
+               ": no client quantizes activations in groups or by channel; use a=int8/sym/token, or leave a= out and "
+               "export "
+               "the weights alone";
+    }
+    return {};
+}
+
+/// int8 forms for an int8 GEMM; everything narrower is packed.
+void choose_format(const SchemeChoice& choice, CtVerdict& verdict) {
+    CtForm& form = verdict.form;
+    const bool int8_input =
+        form.input && form.input->format->kind == FormatKind::integer && form.input->format->bits == 8;
+    if (form.carrier.encoding == CarrierPlan::Encoding::float8) {
+        form.format = "float-quantized";
+        if (form.input && form.input->format->kind != FormatKind::floating)
+            verdict.problem =
+                "fp8_e4m3 weights with integer activations have no client; use a=fp8_e4m3/sym/token or a=none";
+        return;
+    }
+    if (form.input && form.input->format->kind == FormatKind::floating) {
+        verdict.problem = "integer weights with floating-point activations have no client; use a=int8/sym/token, or "
+                          "w=fp8_e4m3/sym/channel";
+        return;
+    }
+    if (int8_input && choice.scheme.weight->format->kind == FormatKind::dint && form.carrier.group == 0) {
+        form.carrier.bits = 8; // the int8 product of doubled values is the W4A8 dINT arithmetic itself
+        form.carrier.note =
+            std::string(choice.scheme.weight->format->label) +
+            " travels as doubled int8 values with half the scale: an int8 product gives the dINT result, "
+            "but 8 bits a weight in the file";
+    }
+    form.format = int8_input && form.carrier.bits == 8 ? "int-quantized" : "pack-quantized";
+}
+
+void warn_about_servers(CtVerdict& verdict) {
+    const CtForm& form = verdict.form;
+    const CarrierPlan& carrier = form.carrier;
+    const auto warn = [&](std::string text) { verdict.warnings.push_back(std::move(text)); };
+    if (form.format == "pack-quantized" && carrier.bits != 4 && carrier.bits != 8)
+        warn(std::to_string(carrier.bits) +
+             "-bit packed weights: transformers reads them; vLLM only with its humming kernels");
+    if (form.format == "pack-quantized" && !carrier.symmetric && carrier.bits != 4 && carrier.bits != 8)
+        warn("asymmetric weights of " + std::to_string(carrier.bits) +
+             " bits: vLLM takes zero points at 4 and 8 bits only");
+    if (form.format == "int-quantized" && (carrier.group > 0 || !carrier.symmetric))
+        warn("int8 weights with " + std::string(carrier.group > 0 ? "groups" : "zero points") +
+             " beside int8 activations: transformers reads them; vLLM wants w=int8/sym/channel");
+    if (form.format == "pack-quantized" && form.input)
+        warn(
+            "packed weights with quantized activations: transformers computes them as asked; vLLM runs 4-bit symmetric "
+            "groups with FP8 activations on Hopper and weight-only elsewhere");
+    if (form.input && form.input->format->bits < 8)
+        warn("a=" + to_text(*form.input) + ": transformers imitates it; no server has a kernel");
+}
+
+struct Problems { // equal sentences of many layers become one
+    std::vector<std::pair<std::string, std::vector<std::string>>> found;
+
+    void add(const std::string& text, const std::string& layer) {
+        for (auto& [known, layers] : found)
+            if (known == text) return layers.push_back(layer);
+        found.push_back({text, {layer}});
+    }
+    void report(Severity severity, Diagnostics& all) const {
+        for (const auto& [text, layers] : found) {
+            const std::size_t more = layers.size() - 1;
+            all.add(severity, layers.front() + (more > 0 ? " and " + std::to_string(more) + " more" : ""), text);
+        }
+    }
+};
+
+/// Clients fuse q, k, v and gate, up into one matrix, which then has one scheme.
+void check_fused(const Model& model, const std::vector<std::optional<CtForm>>& forms, Problems& warnings) {
+    for (const Block& block : model.blocks()) {
+        const auto differ = [&](LayerId a, LayerId b) { return forms[index_of(a)] != forms[index_of(b)]; };
+        if (differ(block.q, block.k) || differ(block.q, block.v))
+            warnings.add(
+                "q, k and v have different schemes: vLLM fuses them into one matrix and will refuse; give the three "
+                "the same scheme",
+                model.linear(block.q).short_name);
+        if (block.gate && differ(*block.gate, block.up))
+            warnings.add(
+                "gate and up have different schemes: vLLM fuses them into one matrix and will refuse; give both the "
+                "same scheme",
+                model.linear(*block.gate).short_name);
+    }
+}
+
+} // namespace
+
+CtVerdict ct_verdict(const SchemeChoice& choice) {
+    CtVerdict verdict;
+    const QuantScheme& scheme = choice.scheme;
+    if (scheme.query || scheme.key || scheme.value || scheme.probability) {
+        verdict.problem =
+            "quantized attention operands (q= k= v= p=) have no form in compressed-tensors; leave them out of "
+            "the exported recipe";
+        return verdict;
+    }
+    for (const MethodStep& step : choice.steps)
+        if (step.method == "mixed" || step.method == "lorc") {
+            verdict.problem = step.method +
+                              " adds 16-bit columns or low-rank terms that compressed-tensors cannot hold; "
+                              "leave " +
+                              step.method + " out of the exported recipe";
+            return verdict;
+        }
+    verdict.form.input = scheme.input;
+    if (scheme.input) verdict.problem = check_input(*scheme.input);
+    const bool int8_input = scheme.input && scheme.input->format->name == "int8";
+    verdict.form.carrier = plan_carrier(choice, int8_input);
+    if (!verdict.form.carrier.problem.empty()) verdict.problem = verdict.form.carrier.problem;
+    if (!verdict.problem.empty()) return verdict;
+    choose_format(choice, verdict);
+    if (verdict.problem.empty()) warn_about_servers(verdict);
+    return verdict;
+}
+
+std::string client_name(const Model& model, const std::string& checkpoint_name) {
+    const auto& prefixes = model.family().names.prefixes;
+    if (prefixes.empty()) return checkpoint_name;
+    for (std::size_t i = 0; i < prefixes.size(); ++i)
+        if (!prefixes[i].empty() && checkpoint_name.starts_with(prefixes[i]))
+            return std::string(prefixes.front()) + checkpoint_name.substr(prefixes[i].size());
+    const bool bare = std::find(prefixes.begin(), prefixes.end(), std::string_view()) != prefixes.end();
+    const bool head = checkpoint_name.starts_with("lm_head");
+    return bare && !head ? std::string(prefixes.front()) + checkpoint_name : checkpoint_name;
+}
+
+ordered_json ct_quantization_config(const Model& model, const std::vector<std::optional<CtForm>>& forms) {
+    std::vector<CtForm> groups;
+    std::vector<std::vector<std::string>> members;
+    ordered_json ignore = ordered_json::array();
+    for (const Linear& linear : model.linears()) {
+        const auto& form = forms[index_of(linear.id)];
+        const std::string name = client_name(model, linear.name);
+        if (!form) {
+            ignore.push_back(name);
+            continue;
+        }
+        const auto place = std::find(groups.begin(), groups.end(), *form);
+        const auto index = static_cast<std::size_t>(place - groups.begin());
+        if (place == groups.end()) {
+            groups.push_back(*form);
+            members.emplace_back();
+        }
+        members[index].push_back(name);
+    }
+    const std::string prefix(model.family().names.prefixes.empty() ? "" : model.family().names.prefixes.front());
+    if (model.parts().project_in) ignore.push_back(prefix + "project_in");
+    if (model.parts().project_out) ignore.push_back(prefix + "project_out");
+    ignore.push_back("lm_head"); // always a Linear to clients, tied or not
+
+    const bool one_format = std::all_of(groups.begin(), groups.end(),
+                                        [&](const CtForm& form) { return form.format == groups.front().format; });
+    ordered_json config_groups = ordered_json::object();
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        ordered_json group = {
+            {"targets", groups.size() == 1 ? std::vector<std::string>{"Linear"} : members[i]},
+            {"weights", weight_args(groups[i].carrier)},
+            {"input_activations", groups[i].input ? input_args(*groups[i].input) : ordered_json(nullptr)},
+            {"output_activations", nullptr}};
+        if (groups.size() > 1 || !guessed_right(groups[i])) group["format"] = groups[i].format;
+        config_groups["group_" + std::to_string(i)] = std::move(group);
+    }
+    return {{"quant_method", "compressed-tensors"},
+            {"format", one_format && !groups.empty() ? groups.front().format : "mixed-precision"},
+            {"quantization_status", "compressed"},
+            {"config_groups", std::move(config_groups)},
+            {"ignore", std::move(ignore)},
+            {"kv_cache_scheme", nullptr},
+            {"global_compression_ratio", nullptr}};
+}
+
+Diagnostics ct_check(const Model& model, const LayerChoices& choices, const ExportOptions&) {
+    Diagnostics all;
+    Problems errors, warnings, notes;
+    std::vector<std::optional<CtForm>> forms(model.linears().size());
+    std::size_t quantized = 0;
+    for (const Linear& linear : model.linears()) {
+        const auto& choice = choices.at(index_of(linear.id));
+        if (!choice) continue;
+        ++quantized;
+        const auto& checkpoint = model.parts().checkpoint;
+        if (checkpoint && !checkpoint->contains(linear.name + ".weight"))
+            errors.add("the checkpoint stores this linear inside a fused tensor, which cannot be quantized apart for a "
+                       "client; ignore the layer",
+                       linear.short_name);
+        const CtVerdict verdict = ct_verdict(*choice);
+        if (!verdict.problem.empty()) {
+            errors.add(verdict.problem, linear.short_name);
+            continue;
+        }
+        forms[index_of(linear.id)] = verdict.form;
+        for (const std::string& text : verdict.warnings) warnings.add(text, linear.short_name);
+        if (!verdict.form.carrier.note.empty()) notes.add(verdict.form.carrier.note, linear.short_name);
+        if (verdict.form.input && verdict.form.input->dynamic && verdict.form.input->symmetric)
+            notes.add(
+                "clients scale dynamic activations by half the code range (absmax/127.5 at 8 bits) where this program "
+                "uses absmax/127: weights are identical, logits differ by that rounding",
+                linear.short_name);
+    }
+    if (quantized == 0)
+        all.add(Severity::error, "", "the recipe quantizes no layer, so there is nothing to export; give it a scheme");
+    if (!model.parts().checkpoint)
+        all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
+    check_fused(model, forms, warnings);
+    errors.report(Severity::error, all);
+    warnings.report(Severity::warning, all);
+    notes.report(Severity::note, all);
+    return all;
+}
+
+} // namespace graticule

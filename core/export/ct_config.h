@@ -1,0 +1,41 @@
+// What compressed-tensors calls each layer's scheme, and the quantization_config that says so (formats.md section 6).
+// Private to the compressed-tensors exporter.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/export/carrier.h"
+#include "core/export/exporter.h"
+
+namespace graticule {
+
+/// How one layer is stored. Layers with equal forms share a config group.
+struct CtForm {
+    CarrierPlan carrier;
+    std::string format; ///< "pack-quantized", "int-quantized", "float-quantized"
+    std::optional<TensorScheme> input;
+
+    bool operator==(const CtForm&) const = default;
+};
+
+/// The form of one layer's choice, or why there is none; `notes` collects what a loader reads differently.
+struct CtVerdict {
+    CtForm form;
+    std::string problem; ///< empty: it can be stored
+    std::vector<std::string> warnings;
+};
+[[nodiscard]] CtVerdict ct_verdict(const SchemeChoice& choice);
+
+/// Name of a tensor or module as transformers calls it: some old checkpoints leave the leading "model." out.
+[[nodiscard]] std::string client_name(const Model& model, const std::string& checkpoint_name);
+
+/// The "quantization_config" value of config.json for these forms (index = LayerId; absent: left in float).
+[[nodiscard]] nlohmann::ordered_json ct_quantization_config(const Model& model,
+                                                            const std::vector<std::optional<CtForm>>& forms);
+
+[[nodiscard]] Diagnostics ct_check(const Model& model, const LayerChoices& choices, const ExportOptions& options);
+
+} // namespace graticule
