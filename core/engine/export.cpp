@@ -113,6 +113,12 @@ void write_provenance(const QuantizedModel& model, const Exporter& exporter, con
 
 } // namespace
 
+LayerChoices choices_of(const ResolvedRecipe& resolved) {
+    LayerChoices choices;
+    for (const auto& plan : resolved.plans()) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
+    return choices;
+}
+
 Diagnostics check_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                          const ExportTarget& target, const ExportOptions& options) {
     const StagedDir refused_early(target.folder, staging(model, target));

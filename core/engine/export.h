@@ -10,6 +10,7 @@
 
 #include "core/base/diagnostics.h"
 #include "core/base/job_context.h"
+#include "core/engine/resolve.h"
 #include "core/export/exporter.h"
 #include "core/result/quantized_model.h"
 
@@ -35,6 +36,8 @@ struct ExportTarget {
     std::filesystem::path folder;
     bool force = false; ///< StagedDirOptions::force
 };
+
+[[nodiscard]] LayerChoices choices_of(const ResolvedRecipe& resolved);
 
 /// Everything of the target that can be known before there is anything to export: the folder and the schemes. Throws
 /// Error{unsupported} with every problem, Error{usage} for the folder.

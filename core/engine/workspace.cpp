@@ -64,12 +64,6 @@ std::shared_ptr<const Evaluation> Workspace::evaluate(bool quantized, const Corp
 
 namespace {
 
-LayerChoices choices_of(const ResolvedRecipe& resolved) {
-    LayerChoices choices;
-    for (const auto& plan : resolved.plans()) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
-    return choices;
-}
-
 void write_reports(const RunResult& result, const std::filesystem::path& folder) {
     const ReportInput input{result.quantized, result.baseline, result.evaluation, result.comparison,
                             result.exported.notes};

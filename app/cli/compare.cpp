@@ -1,0 +1,139 @@
+// compare: several recipes on one model and text, with paired differences.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.h"
+#include "app/cli/console.h"
+#include "app/cli/inputs.h"
+#include "app/cli/show.h"
+#include "app/cli/table.h"
+#include "core/engine/workspace.h"
+#include "core/export/json_results.h"
+
+namespace graticule::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Args {
+    ModelInput model;
+    TextInput text;
+    WindowInput window;
+    CalibrationInput calibration;
+    std::vector<std::string> recipes;
+    bool no_full_precision = false;
+};
+
+struct RunRow {
+    std::shared_ptr<const Evaluation> evaluation;
+    double bits = 0;
+    std::int64_t bytes = 0;
+};
+
+double stored_bits(const Model& model) {
+    double bits = 0, weights = 0;
+    for (const Linear& linear : model.linears()) {
+        bits += 8.0 * static_cast<double>(linear.weight.bytes.size());
+        weights += static_cast<double>(element_count(linear.weight.shape));
+    }
+    return weights > 0 ? bits / weights : 0;
+}
+
+std::vector<RunRow> run_all(const Args& args, Workspace& work, const std::vector<Recipe>& recipes, const Corpus& corpus,
+                            Console& console) {
+    std::vector<RunRow> runs;
+    EvaluationSpec spec = args.window.spec(*work.model());
+    if (!args.no_full_precision) {
+        spec.run_name = "full precision";
+        runs.push_back({work.evaluate(false, corpus, spec, console.job()), stored_bits(*work.model()), 0});
+    }
+    for (const Recipe& recipe : recipes) {
+        work.quantize(recipe, false, console.job());
+        spec.run_name = summary_line(recipe);
+        const auto evaluation = work.evaluate(true, corpus, spec, console.job());
+        runs.push_back({evaluation, work.quantized()->bits_per_weight(), work.quantized()->bytes_after()});
+        if (!args.no_full_precision) runs.front().bytes = work.quantized()->bytes_before();
+        console.note(spec.run_name + ": " + perplexity_text(*evaluation));
+    }
+    return runs;
+}
+
+json runs_json(const std::vector<RunRow>& runs) {
+    json all = json::array();
+    for (const RunRow& run : runs) {
+        json value = to_json(*run.evaluation, Timing::include);
+        value["bits_per_weight"] = run.bits;
+        value["bytes"] = run.bytes;
+        all.push_back(std::move(value));
+    }
+    // Every pair, so that any run can be the baseline.
+    json pairs = json::array();
+    for (std::size_t a = 0; a < runs.size(); ++a)
+        for (std::size_t b = a + 1; b < runs.size(); ++b) {
+            json pair = to_json(compare(*runs[a].evaluation, *runs[b].evaluation));
+            pair["baseline"] = a;
+            pair["run"] = b;
+            pairs.push_back(std::move(pair));
+        }
+    return {{"runs", all}, {"differences", pairs}};
+}
+
+std::string runs_text(const std::vector<RunRow>& runs) {
+    Table table({{"run"},
+                 {"bits", Align::right},
+                 {"model", Align::right},
+                 {"perplexity", Align::right},
+                 {"difference", Align::right},
+                 {"95 % interval", Align::right}});
+    for (const RunRow& run : runs) {
+        const bool baseline = &run == &runs.front();
+        const Comparison comparison = compare(*runs.front().evaluation, *run.evaluation);
+        table.add({run.evaluation->run_name, fixed(run.bits, 3), bytes_text(run.bytes),
+                   perplexity_text(*run.evaluation), baseline ? "baseline" : difference_text(comparison),
+                   baseline ? "" : interval_text(comparison)});
+    }
+    std::string text = table.text();
+    for (std::size_t b = 2; b < runs.size(); ++b) {
+        const Comparison comparison = compare(*runs[b - 1].evaluation, *runs[b].evaluation);
+        text += (b == 2 ? "\n" : "") + runs[b].evaluation->run_name + "  against  " + runs[b - 1].evaluation->run_name +
+                ":  " + difference_text(comparison) + ",  " + interval_text(comparison) + "\n";
+    }
+    const Evaluation& first = *runs.front().evaluation;
+    return text + "\n" + first.protocol.text() + ", " + first.provenance.data_name +
+           "; differences are paired over windows, in brackets where the interval contains 0\n";
+}
+
+void compare_command(const Args& args, Console& console) {
+    if (args.recipes.size() + (args.no_full_precision ? 0 : 1) < 2)
+        throw Error(ErrorKind::usage,
+                    "there is only one run; give --recipe once more, or leave --no-full-precision out");
+    const Corpus corpus = args.text.load();
+    std::vector<Recipe> recipes;
+    for (const std::string& text : args.recipes) recipes.push_back(read_recipe_with(text, args.calibration));
+    Workspace work;
+    work.adopt(args.model.open(console));
+    (void)work.tokenizer();
+    for (const Recipe& recipe : recipes) (void)work.resolve(recipe); // all of them before the first long run
+    const std::vector<RunRow> runs = run_all(args, work, recipes, corpus, console);
+    console.print_json(runs_json(runs));
+    console.print(runs_text(runs));
+}
+
+} // namespace
+
+Action declare_compare(CLI::App& options) {
+    auto args = std::make_shared<Args>();
+    args->model.declare(options);
+    args->text.declare(options);
+    args->window.declare(options);
+    options.add_option("--recipe", args->recipes, "A file, a preset or a line; once a run")
+        ->required()
+        ->expected(1)
+        ->take_all()
+        ->type_name("RECIPE");
+    options.add_flag("--no-full-precision", args->no_full_precision, "The first recipe is the baseline");
+    args->calibration.declare(options);
+    return [args](Console& console) { compare_command(*args, console); };
+}
+
+} // namespace graticule::cli

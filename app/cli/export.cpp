@@ -1,0 +1,80 @@
+// export: quantize and write the model for other programs.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.h"
+#include "app/cli/console.h"
+#include "app/cli/inputs.h"
+#include "app/cli/show.h"
+#include "core/engine/workspace.h"
+#include "core/export/json_results.h"
+
+namespace graticule::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Args {
+    ModelInput model;
+    CalibrationInput calibration;
+    std::string recipe, folder, exporter = "compressed-tensors";
+    std::int64_t shard_megabytes = 5000;
+    bool force = false, check_only = false;
+};
+
+json exported_json(const Exported& exported) {
+    json files = json::array();
+    for (const auto& [name, bytes] : exported.files) files.push_back({{"name", name}, {"bytes", bytes}});
+    return {{"folder", exported.folder.string()},
+            {"files", files},
+            {"bytes", exported.bytes},
+            {"notes", to_json(exported.notes)},
+            {"reload_check",
+             {{"tensors", exported.reload.tensors},
+              {"different", exported.reload.different},
+              {"largest_relative", exported.reload.largest_relative}}},
+            {"moved_aside", exported.moved_aside.string()}};
+}
+
+void export_command(const Args& args, Console& console) {
+    const Exporter& exporter = exporter_named(args.exporter);
+    const Recipe recipe = read_recipe_with(args.recipe, args.calibration);
+    Workspace work;
+    work.adopt(args.model.open(console));
+    const ExportTarget target{args.folder, args.force};
+    ExportOptions options;
+    options.shard_bytes = args.shard_megabytes * 1'000'000;
+    const Diagnostics before = check_export(*work.model(), choices_of(work.resolve(recipe)), exporter, target, options);
+    if (args.check_only) {
+        console.print_json({{"ok", true}, {"notes", to_json(before)}});
+        return console.print(before.items.empty() ? "it can be exported as it is\n" : before.text() + "\n");
+    }
+    const auto quantized = work.quantize(recipe, false, console.job());
+    const Exported exported = export_model(*quantized, exporter, target, options, console.job());
+    console.print_json(exported_json(exported));
+    console.print(exported_text(exported));
+}
+
+} // namespace
+
+Action declare_export(CLI::App& options) {
+    auto args = std::make_shared<Args>();
+    args->model.declare(options);
+    options.add_option("--recipe", args->recipe, "A file, a preset or a line")->required()->type_name("RECIPE");
+    options.add_option("--out", args->folder, "Folder to write; it appears whole or not at all")
+        ->required()
+        ->type_name("FOLDER");
+    options.add_option("--exporter", args->exporter, "See: graticule-cli exporters")
+        ->capture_default_str()
+        ->type_name("NAME");
+    options.add_option("--shard-size", args->shard_megabytes, "Megabytes a weight file holds at most")
+        ->check(CLI::Range(1, 1000000))
+        ->capture_default_str()
+        ->type_name("MB");
+    options.add_flag("--force", args->force, "Move a folder aside that was not written by this program");
+    options.add_flag("--check", args->check_only, "Only say what the target accepts and what loaders read differently");
+    args->calibration.declare(options);
+    return [args](Console& console) { export_command(*args, console); };
+}
+
+} // namespace graticule::cli

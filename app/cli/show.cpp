@@ -1,0 +1,92 @@
+#include "app/cli/show.h"
+
+#include <algorithm>
+
+#include "app/cli/table.h"
+
+namespace graticule::cli {
+namespace {
+
+std::string optional_fixed(const std::optional<double>& value, int decimals) {
+    return value ? fixed(*value, decimals) : "-";
+}
+
+} // namespace
+
+std::string totals_line(const QuantizedModel& model) {
+    return fixed(model.bits_per_weight(), 3) + " bits a weight, model " + bytes_text(model.bytes_before()) + " -> " +
+           bytes_text(model.bytes_after()) + ", quantized in " + duration_text(model.seconds) + ", peak memory +" +
+           bytes_text(model.peak_bytes);
+}
+
+std::string layers_text(const QuantizedModel& model) {
+    std::vector<const LayerReport*> reports;
+    for (const auto& linear : model.linears)
+        if (linear) reports.push_back(&linear->report);
+    std::stable_sort(reports.begin(), reports.end(), [](const LayerReport* a, const LayerReport* b) {
+        return a->output_sqnr_db.value_or(a->weight_sqnr_db) < b->output_sqnr_db.value_or(b->weight_sqnr_db);
+    });
+    Table table({{"layer"},
+                 {"out SQNR dB", Align::right},
+                 {"w SQNR dB", Align::right},
+                 {"w underflow %", Align::right},
+                 {"a underflow %", Align::right},
+                 {"unused levels", Align::right},
+                 {"bytes", Align::right},
+                 {"scheme"}});
+    for (const LayerReport* report : reports)
+        table.add({report->name, optional_fixed(report->output_sqnr_db, 2), fixed(report->weight_sqnr_db, 2),
+                   fixed(report->weight_underflow_percent, 2), optional_fixed(report->input_underflow_percent, 2),
+                   std::to_string(report->levels_unused), bytes_text(report->bytes_after),
+                   report->scheme_line + (report->method_note.empty() ? "" : "  (" + report->method_note + ")")});
+    return table.text() + "\n" + totals_line(model) + "\n";
+}
+
+std::string perplexity_text(const Evaluation& evaluation) {
+    return fixed(evaluation.perplexity, 4) + " ± " + fixed(evaluation.standard_error, 4);
+}
+
+std::string difference_text(const Comparison& comparison) {
+    if (!comparison.difference) return "not comparable";
+    const PairedDifference& d = *comparison.difference;
+    const std::string text = signed_fixed(d.perplexity_difference, 4) + " (" + signed_fixed(d.percent, 2) + " %)";
+    return d.significant ? text : "[" + text + "]";
+}
+
+std::string interval_text(const Comparison& comparison) {
+    if (!comparison.difference) return "-";
+    const PairedDifference& d = *comparison.difference;
+    return signed_fixed(d.interval_low, 4) + " .. " + signed_fixed(d.interval_high, 4);
+}
+
+std::string exported_text(const Exported& exported) {
+    Table table({{"file"}, {"bytes", Align::right}});
+    for (const auto& [name, bytes] : exported.files) table.add({name, grouped(bytes)});
+    table.add({"total", grouped(exported.bytes)});
+    const ReloadCheck& check = exported.reload;
+    std::string text = exported.folder.string() + "\n\n" + table.text() +
+                       "\nread back: " + std::to_string(check.tensors) + " tensors, " +
+                       (check.different == 0 ? "all identical"
+                                             : std::to_string(check.different) + " differ, by at most " +
+                                                   significant(check.largest_relative, 3) + " of the largest value") +
+                       "\n";
+    for (const Diagnostic& item : exported.notes.items)
+        text += (item.severity == Severity::note ? "note: " : "warning: ") + item.where + ": " + item.text + "\n";
+    if (!exported.moved_aside.empty()) text += "what was there is now " + exported.moved_aside.string() + "\n";
+    return text;
+}
+
+std::string evaluation_text(const Evaluation& evaluation) {
+    Table table({{"run"}, {evaluation.run_name}});
+    table.add({"perplexity", perplexity_text(evaluation)});
+    table.add({"protocol", evaluation.protocol.text()});
+    table.add({"text", evaluation.provenance.data_name});
+    table.add({"tokens scored", grouped(evaluation.tokens)});
+    table.add({"device", evaluation.provenance.device});
+    const double rate = evaluation.seconds > 0 ? static_cast<double>(evaluation.tokens) / evaluation.seconds : 0;
+    table.add(
+        {"time", duration_text(evaluation.seconds) + ", " + grouped(static_cast<std::int64_t>(rate)) + " tokens/s"});
+    return table.text();
+}
+
+} // namespace graticule::cli
