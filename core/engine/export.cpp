@@ -10,6 +10,7 @@
 #include "core/export/staged_dir.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
+#include "core/method/method.h"
 #include "core/model/family.h"
 
 namespace graticule {
@@ -62,6 +63,23 @@ void compare_tensor(const std::string& name, const std::vector<float>& meant, co
     if (relative > check.largest_relative || check.worst.empty()) {
         check.largest_relative = relative;
         check.worst = name;
+    }
+}
+
+/// Methods whose result is more than codes and scales. The exporters see schemes and results, never methods.
+void check_methods(const Model& model, const LayerChoices& choices, Diagnostics& diagnostics) {
+    for (const Stage stage : {Stage::keep, Stage::compensate}) {
+        std::string first;
+        std::size_t layers = 0;
+        for (const Linear& linear : model.linears()) {
+            const auto& choice = choices.at(index_of(linear.id));
+            if (!choice || !step_of(*choice, stage)) continue;
+            if (layers++ == 0) first = linear.short_name;
+        }
+        if (layers > 0)
+            diagnostics.add(Severity::error, first + (layers > 1 ? " and " + std::to_string(layers - 1) + " more" : ""),
+                            std::string(stage == Stage::keep ? "channels kept in 16 bits" : "low-rank terms") +
+                                " beside the codes cannot be stored; leave that method out of the exported recipe");
     }
 }
 
@@ -123,6 +141,7 @@ Diagnostics check_export(const Model& model, const LayerChoices& choices, const 
                          const ExportTarget& target, const ExportOptions& options) {
     const StagedDir refused_early(target.folder, staging(model, target));
     Diagnostics diagnostics = exporter.check(model, choices, options);
+    check_methods(model, choices, diagnostics);
     throw_problems(diagnostics, exporter);
     return diagnostics;
 }

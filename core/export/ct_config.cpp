@@ -132,6 +132,18 @@ struct Problems { // equal sentences of many layers become one
     }
 };
 
+/// Clients know modules, so a linear must be one in the checkpoint, stored (out, in).
+std::string check_storage(const Model& model, const Linear& linear) {
+    const auto& checkpoint = model.parts().checkpoint;
+    if (!checkpoint) return {}; // said once for the whole model
+    if (!checkpoint->contains(linear.name + ".weight"))
+        return "the checkpoint stores this linear inside a fused tensor, which clients cannot quantize apart; ignore "
+               "the layer";
+    if (checkpoint->tensor(linear.name + ".weight").shape != linear.weight.shape)
+        return "the checkpoint stores this weight transposed (Conv1D), which is no Linear to clients; ignore the layer";
+    return {};
+}
+
 /// Clients fuse q, k, v and gate, up into one matrix, which then has one scheme.
 void check_fused(const Model& model, const std::vector<std::optional<CtForm>>& forms, Problems& warnings) {
     for (const Block& block : model.blocks()) {
@@ -160,14 +172,6 @@ CtVerdict ct_verdict(const SchemeChoice& choice) {
             "the exported recipe";
         return verdict;
     }
-    for (const MethodStep& step : choice.steps)
-        if (step.method == "mixed" || step.method == "lorc") {
-            verdict.problem = step.method +
-                              " adds 16-bit columns or low-rank terms that compressed-tensors cannot hold; "
-                              "leave " +
-                              step.method + " out of the exported recipe";
-            return verdict;
-        }
     verdict.form.input = scheme.input;
     if (scheme.input) verdict.problem = check_input(*scheme.input);
     const bool int8_input = scheme.input && scheme.input->format->name == "int8";
@@ -212,7 +216,8 @@ ordered_json ct_quantization_config(const Model& model, const std::vector<std::o
     const std::string prefix(model.family().names.prefixes.empty() ? "" : model.family().names.prefixes.front());
     if (model.parts().project_in) ignore.push_back(prefix + "project_in");
     if (model.parts().project_out) ignore.push_back(prefix + "project_out");
-    ignore.push_back("lm_head"); // always a Linear to clients, tied or not
+    // Always a Linear to clients, tied or not.
+    if (std::find(ignore.begin(), ignore.end(), "lm_head") == ignore.end()) ignore.push_back("lm_head");
 
     const bool one_format = std::all_of(groups.begin(), groups.end(),
                                         [&](const CtForm& form) { return form.format == groups.front().format; });
@@ -244,11 +249,8 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
         const auto& choice = choices.at(index_of(linear.id));
         if (!choice) continue;
         ++quantized;
-        const auto& checkpoint = model.parts().checkpoint;
-        if (checkpoint && !checkpoint->contains(linear.name + ".weight"))
-            errors.add("the checkpoint stores this linear inside a fused tensor, which cannot be quantized apart for a "
-                       "client; ignore the layer",
-                       linear.short_name);
+        if (const std::string problem = check_storage(model, linear); !problem.empty())
+            errors.add(problem, linear.short_name);
         const CtVerdict verdict = ct_verdict(*choice);
         if (!verdict.problem.empty()) {
             errors.add(verdict.problem, linear.short_name);
