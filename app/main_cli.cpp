@@ -2,6 +2,7 @@
 // one of the two places that catch.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <new>
@@ -54,6 +55,8 @@ ErrorInfo usage_error(const CLI::App& app, const CLI::ParseError& error) {
 } // namespace
 
 int main(int argc, char** argv) {
+    // A file-size limit then fails the write like a full disk, instead of killing the program half-way.
+    std::signal(SIGXFSZ, SIG_IGN);
     ConsoleOptions options;
     CLI::App app("Explore what quantization does to a language model: look, quantize, evaluate, compare, export.",
                  "graticule-cli");

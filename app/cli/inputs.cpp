@@ -24,9 +24,7 @@ std::filesystem::path ModelInput::path() const {
 }
 
 OpenedModel ModelInput::open(Console& console) const {
-    OpenedModel opened = open_model(path(), console.job());
-    for (const std::string& warning : opened.model->parts().warnings) console.note("warning: " + warning);
-    return opened;
+    return open_model(path(), console.job()); // its warnings go to the job's log, which is stderr
 }
 
 const Tokenizer& tokenizer_of(const OpenedModel& opened) {

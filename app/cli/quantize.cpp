@@ -10,6 +10,7 @@
 #include "core/export/json_results.h"
 #include "core/export/report.h"
 #include "core/io/output_file.h"
+#include "core/io/safetensors.h"
 
 namespace graticule::cli {
 namespace {
@@ -17,9 +18,29 @@ namespace {
 struct Args {
     ModelInput model;
     CalibrationInput calibration;
-    std::string recipe, csv;
+    std::string recipe, csv, weights;
     bool weights_only = false;
 };
+
+/// The weights as the decoder uses them, for other programs to compare with.
+void write_weights(const QuantizedModel& model, const std::string& path, JobContext& ctx) {
+    std::vector<SafetensorsSpec> specs;
+    for (const Linear& linear : model.base->linears())
+        specs.push_back({linear.name + ".weight", DType::f32, linear.weight.shape});
+    for (const auto& [name, tensor] : model.replaced)
+        if (!name.ends_with(".weight") || !model.base->find_linear(name.substr(0, name.size() - 7)))
+            specs.push_back({name, tensor.dtype, tensor.shape});
+    SafetensorsWriter writer(path, specs);
+    ctx.progress.begin("Writing weights", std::ssize(specs));
+    for (const Linear& linear : model.base->linears()) {
+        const std::vector<float> values = effective_weight(model, linear.id);
+        writer.write(linear.name + ".weight", std::as_bytes(std::span(values)));
+        ctx.advance();
+    }
+    for (std::size_t i = model.base->linears().size(); i < specs.size(); ++i)
+        writer.write(specs[i].name, model.replaced.at(specs[i].name));
+    writer.finish();
+}
 
 void quantize_command(const Args& args, Console& console) {
     const Recipe recipe = read_recipe_with(args.recipe, args.calibration);
@@ -27,6 +48,7 @@ void quantize_command(const Args& args, Console& console) {
     work.adopt(args.model.open(console));
     const auto quantized = work.quantize(recipe, !args.weights_only, console.job());
     if (!args.csv.empty()) atomic_write_file(args.csv, layers_csv(*quantized));
+    if (!args.weights.empty()) write_weights(*quantized, args.weights, console.job());
     console.print_json(to_json(*quantized, Timing::include));
     console.print(layers_text(*quantized));
 }
@@ -42,6 +64,10 @@ Action declare_quantize(CLI::App& options) {
     options.add_flag("--weights-only", args->weights_only,
                      "Do not calibrate unless the recipe needs it: no output errors in the table");
     options.add_option("--csv", args->csv, "Also write the layers as CSV")->type_name("FILE");
+    options
+        .add_option("--dequantized", args->weights,
+                    "Also write the dequantized weights and the folded tensors (float32 safetensors)")
+        ->type_name("FILE");
     args->calibration.declare(options);
     return [args](Console& console) { quantize_command(*args, console); };
 }

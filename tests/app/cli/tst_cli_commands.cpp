@@ -1,0 +1,197 @@
+// The command line's contract: one JSON value on stdout, figures that agree with the fixtures, results that repeat.
+#include <QFile>
+#include <QTemporaryDir>
+#include <cmath>
+
+#include "tests/app/cli/cli_process.h"
+#include "tests/support/shared_data.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule::testing;
+using nlohmann::json;
+
+class TestCliCommands : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir dir_;
+    QString at(const QString& name) const { return dir_.filePath(name); }
+
+    static QByteArray bytes_of(const QString& file) {
+        QFile in(file);
+        return in.open(QIODevice::ReadOnly) ? in.readAll() : QByteArray("(cannot be read)");
+    }
+
+private Q_SLOTS:
+    void listsAreJsonArrays_data() {
+        QTest::addColumn<QString>("command");
+        QTest::addColumn<QString>("has");
+        QTest::newRow("formats") << "formats"
+                                 << "dint4";
+        QTest::newRow("methods") << "methods"
+                                 << "smoothquant";
+        QTest::newRow("presets") << "presets"
+                                 << "smoothquant-w8a8";
+        QTest::newRow("families") << "families"
+                                  << "opt";
+        QTest::newRow("exporters") << "exporters"
+                                   << "compressed-tensors";
+    }
+    void listsAreJsonArrays() {
+        QFETCH(QString, command);
+        QFETCH(QString, has);
+        const Outcome done = run_cli({command, "--json"});
+        QCOMPARE(done.code, 0);
+        QVERIFY2(done.err.isEmpty(), done.err);
+        const json all = done.json();
+        QVERIFY(all.is_array());
+        bool found = false;
+        for (const json& row : all) {
+            found = found || row.at("name") == has.toStdString();
+            QVERIFY2(!row.at("help").get<std::string>().empty(), row.dump().c_str());
+        }
+        QVERIFY2(found, done.out);
+        const Outcome table = run_cli({command});
+        QVERIFY2(table.out.contains(has.toUtf8()) || table.out.contains(has.toUpper().toUtf8()), table.out);
+    }
+
+    void infoTellsWhatWasTakenFromWhere() {
+        const json info = run_cli({"info", "sample-opt", "--json"}).json();
+        QCOMPARE(info.at("family").get<std::string>(), std::string("opt"));
+        QCOMPARE(info.at("linears").size(), std::size_t{48}); // 8 blocks of q k v out fc1 fc2
+        QCOMPARE(info.at("config").at("hidden").get<int>(), 256);
+        QVERIFY(!info.at("fold_sites").empty());
+        bool weights = false;
+        for (const json& file : info.at("files"))
+            weights = weights || file.at("path").get<std::string>().ends_with("model.safetensors");
+        QVERIFY(weights);
+    }
+
+    void evalPrintsItsProtocol() {
+        const Outcome done =
+            run_cli({"eval", "sample-llama", "--window", "256", "--windows", "3", "--json", "--quiet"});
+        QCOMPARE(done.code, 0);
+        QVERIFY2(done.err.isEmpty(), done.err);
+        const json value = done.json();
+        QCOMPARE(value.at("windows").get<int>(), 3);
+        QCOMPARE(value.at("tokens").get<int>(), 3 * 255);
+        QCOMPARE(value.at("protocol").at("window").get<int>(), 256);
+        double sum = 0;
+        for (const double loss : value.at("window_losses")) sum += loss;
+        QVERIFY(std::fabs(value.at("perplexity").get<double>() - std::exp(sum / 3)) < 1e-9);
+        QVERIFY(value.at("standard_error").get<double>() > 0);
+        QVERIFY(value.at("seconds").get<double>() > 0);
+    }
+
+    void compareGivesEveryPair() {
+        const Outcome done =
+            run_cli({"compare", "sample-opt", "--recipe", "w=int4/asym/channel", "--recipe", "w=dint4/asym/channel",
+                     "--window", "256", "--windows", "4", "--json", "--quiet"});
+        QCOMPARE(done.code, 0);
+        const json value = done.json();
+        QCOMPARE(value.at("runs").size(), std::size_t{3});
+        QCOMPARE(value.at("differences").size(), std::size_t{3});
+        for (const json& pair : value.at("differences")) {
+            const json& runs = value.at("runs");
+            const double expected = runs[pair.at("run").get<std::size_t>()].at("perplexity").get<double>() -
+                                    runs[pair.at("baseline").get<std::size_t>()].at("perplexity").get<double>();
+            const json& difference = pair.at("difference");
+            QVERIFY(std::fabs(difference.at("perplexity_difference").get<double>() - expected) < 1e-9);
+            QVERIFY(difference.at("interval_low") < difference.at("interval_high"));
+        }
+    }
+
+    void logitsAgreeWithTransformers_data() {
+        QTest::addColumn<QString>("family");
+        for (const char* family : {"opt", "llama", "llama_gqa_tied", "qwen2"}) QTest::newRow(family) << family;
+    }
+    void logitsAgreeWithTransformers() {
+        GRATICULE_NEEDS_SHARED("fixtures/families/opt/expected.safetensors");
+        QFETCH(QString, family);
+        const QString folder =
+            QString::fromStdString((shared_dir() / "fixtures/families" / family.toStdString()).string());
+        const QString out = at("logits.safetensors");
+        const Outcome done =
+            run_cli({"logits", folder, "--ids", folder + "/expected.safetensors", "--out", out, "--json"});
+        QVERIFY2(done.code == 0, done.out);
+        const auto floats = [](const QString& file, const char* name) {
+            const QByteArray bytes = bytes_of(file);
+            std::uint64_t length = 0;
+            std::memcpy(&length, bytes.constData(), 8);
+            const json header = json::parse(bytes.mid(8, static_cast<qsizetype>(length)).toStdString());
+            const auto offsets = header.at(name).at("data_offsets").get<std::vector<std::uint64_t>>();
+            std::vector<float> values((offsets[1] - offsets[0]) / 4);
+            std::memcpy(values.data(), bytes.constData() + 8 + length + offsets[0], values.size() * 4);
+            return values;
+        };
+        const std::vector<float> got = floats(out, "logits"),
+                                 expected = floats(folder + "/expected.safetensors", "logits");
+        QCOMPARE(got.size(), expected.size());
+        float largest = 0;
+        for (std::size_t i = 0; i < got.size(); ++i) largest = std::max(largest, std::fabs(got[i] - expected[i]));
+        QVERIFY2(largest < 2e-4F, qPrintable(QString::number(largest)));
+    }
+
+    void calibrateSortsWorstFirst() {
+        const json value =
+            run_cli({"calibrate", "sample-llama", "--calib-samples", "2", "--calib-length", "128", "--json", "--quiet"})
+                .json();
+        const json& layers = value.at("layers");
+        QCOMPARE(layers.size(), std::size_t{56});
+        for (std::size_t i = 1; i < layers.size(); ++i)
+            QVERIFY(layers[i - 1].at("outlier_ratio").get<double>() >= layers[i].at("outlier_ratio").get<double>());
+        QVERIFY(value.at("seconds_observing").get<double>() > 0);
+        QCOMPARE(layers[0].at("lengths").back().at("length").get<int>(), 128);
+    }
+
+    void runGivesTheSameBytesTwice() {
+        const QStringList words{"run",
+                                "w=int4/sym/g128 a=int8/sym/token smoothquant:alpha=0.5",
+                                "--model",
+                                "sample-opt",
+                                "--window",
+                                "128",
+                                "--windows",
+                                "3",
+                                "--calib-samples",
+                                "2",
+                                "--calib-length",
+                                "128",
+                                "--quiet",
+                                "--json",
+                                "--out"};
+        const Outcome first = run_cli(words + QStringList{at("one")});
+        QVERIFY2(first.code == 0, first.out);
+        QCOMPARE(run_cli(words + QStringList{at("two")}).code, 0);
+        const QStringList expected{"graticule.json", "layers.csv", "model", "recipe.json", "report.json", "report.md"};
+        QCOMPARE(entries(at("one")), expected);
+        for (const QString& folder : {QString(), QStringLiteral("/model")})
+            for (const QString& name : entries(at("one") + folder)) {
+                const QString file = folder + "/" + name;
+                if (name == "model") continue;
+                QVERIFY2(bytes_of(at("one") + file) == bytes_of(at("two") + file), qPrintable(file));
+            }
+        QVERIFY(entries(at("one/model")).contains("config.json"));
+        QVERIFY(entries(at("one/model")).contains("tokenizer.json"));
+
+        // Our own loader reads it back: the exported model without activation quantization is close to the run's.
+        const Outcome again =
+            run_cli({"eval", at("one/model"), "--window", "128", "--windows", "3", "--json", "--quiet"});
+        QVERIFY2(again.code == 0, again.out);
+        const double run = first.json().at("evaluation").at("perplexity").get<double>();
+        QVERIFY(std::fabs(again.json().at("perplexity").get<double>() / run - 1) < 0.05);
+    }
+
+    void exportIsOneFolderOfFiles() {
+        const Outcome done = run_cli({"export", "sample-llama", "--recipe", "w=dint4/asym/channel", "--out", at("e"),
+                                      "--shard-size", "4", "--json", "--quiet"});
+        QVERIFY2(done.code == 0, done.out);
+        const json value = done.json();
+        QCOMPARE(value.at("reload_check").at("different").get<int>(), 0);
+        QVERIFY(entries(at("e")).contains("model.safetensors.index.json"));
+        QVERIFY(entries(at("e")).contains("model-00001-of-00003.safetensors"));
+        QCOMPARE(run_cli({"info", at("e"), "--json"}).json().at("linears").size(), std::size_t{56});
+    }
+};
+
+GRATICULE_TEST(TestCliCommands);
+#include "tst_cli_commands.moc"

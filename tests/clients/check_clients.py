@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Loads what graticule-cli exports into transformers with compressed-tensors on the CPU, as a stranger would.
+
+Usage: check_clients.py --cli PROGRAM --work FOLDER [--only WORD]
+
+For every row of CASES: export; load with output_loading_info (no key missing, unexpected or mismatched); every
+dequantized weight must equal ours bit for bit; logits must agree with ours: to float32 rounding for weight-only rows, and
+to ACTIVATION_BOUND for rows with quantized activations, whose scales clients round differently (absmax/127.5 where we
+use absmax/127).
+
+Exit code 77 (ctest: skipped) when transformers, compressed-tensors or safetensors are missing, naming them.
+"""
+import argparse
+import pathlib
+import subprocess
+import sys
+
+SKIPPED = 77
+WEIGHT_ONLY_BOUND = 5e-4  # max |difference| of logits of the order of 10: two float32 programs, sums in another order
+# Mean |difference| over the spread of the logits. Measured 0.010 to 0.030: a rounding step of 8 bits moves by 0.4 %.
+ACTIVATION_BOUND = 0.06
+
+# name, model, recipe, quantized activations
+CASES = [
+    ("w4 sym g128", "sample-opt", "w=int4/sym/g128", False),
+    ("w4 asym g128", "sample-llama", "w=int4/asym/g128", False),
+    ("w4 asym channel", "sample-opt", "w=int4/asym/channel", False),
+    ("w3 asym g64", "sample-llama", "w=int3/asym/g64", False),
+    ("w5 sym channel", "sample-opt", "w=int5/sym/channel", False),
+    ("w2 sym g32", "sample-llama", "w=int2/sym/g32", False),
+    ("w8 packed", "sample-opt", "w=int8/sym/channel", False),
+    ("dint4 channel", "sample-opt", "w=dint4/asym/channel", False),
+    ("dint4 g128", "sample-llama", "w=dint4/asym/g128", False),
+    ("dint3 channel", "sample-llama", "w=dint3/asym/channel", False),
+    ("fp8 weights", "sample-opt", "w=fp8_e4m3/sym/channel", False),
+    ("w8a8", "sample-llama", "w=int8/sym/channel a=int8/sym/token", True),
+    ("w4a8 g128", "sample-llama", "w=int4/sym/g128 a=int8/sym/token", True),
+    ("dint4 a8", "sample-opt", "w=dint4/asym/channel a=int8/sym/token", True),
+    ("w4a8 smoothquant", "sample-opt", "w=int4/asym/g128 a=int8/sym/token smoothquant:alpha=0.5", True),
+    ("mixed", "sample-llama", "MIXED", False),
+]
+
+MIXED = """{"schema": 1, "name": "mixed", "defaults": "w=int4/asym/g128",
+  "rules": [{"pattern": "*.[qkv]_proj", "choice": "w=int8/sym/channel"},
+            {"pattern": "*.down_proj", "choice": "w=dint4/asym/channel"}],
+  "ignore": ["layers.3.mlp.*"]}
+"""
+
+
+def skip(reason):
+    print(f"SKIPPED: {reason}; install with packaging/deps/install.sh --clients", file=sys.stderr)
+    sys.exit(SKIPPED)
+
+
+def run_cli(cli, *words):
+    done = subprocess.run([cli, *words, "--quiet"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError(f"graticule-cli {' '.join(words)}: exit code {done.returncode}: {done.stderr.strip()}")
+
+
+def client_weight(module):
+    """The float weight of a module, decompressed by the client's own code if it still holds codes."""
+    import torch
+    from compressed_tensors.compressors import BaseCompressor
+
+    scheme = getattr(module, "quantization_scheme", None)
+    state = {name: value for name, value in module.state_dict().items() if "." not in name}
+    compressed = "weight_packed" in state or state["weight"].dtype in (torch.int8, torch.float8_e4m3fn)
+    if not compressed:
+        return state["weight"]
+    form = getattr(scheme.format, "value", scheme.format)
+    return BaseCompressor.get_value_from_registry(form).decompress(state, scheme)["weight"]
+
+
+def check_weights(model, ours, problems):
+    import torch
+
+    modules = dict(model.named_modules())
+    compared = 0
+    for name, expected in ours.items():
+        base, kind = name.rsplit(".", 1)
+        if base not in modules:
+            problems.append(f"{base}: the client has no such module")
+            continue
+        got = client_weight(modules[base]) if kind == "weight" else getattr(modules[base], kind)
+        compared += 1
+        if got.shape != expected.shape or not torch.equal(got.detach().float(), expected):
+            worst = (got.detach().float() - expected).abs().max().item() if got.shape == expected.shape else "shape"
+            problems.append(f"{name}: differs from ours by {worst}")
+    return compared
+
+
+def check_case(cli, work, case):
+    import torch
+    import transformers
+    from safetensors.torch import load_file, save_file
+
+    name, sample, recipe, activations = case
+    folder = work / name.replace(" ", "-")
+    if recipe == "MIXED":
+        recipe_file = work / "mixed.json"
+        recipe_file.write_text(MIXED)
+        recipe = str(recipe_file)
+    run_cli(cli, "export", sample, "--recipe", recipe, "--out", str(folder))
+    ids_file, logits_file, weights_file = work / "ids.safetensors", work / "logits.safetensors", work / "weights.safetensors"
+    ids = torch.randint(4, 5000, (2, 96), generator=torch.Generator().manual_seed(7))
+    save_file({"input_ids": ids}, ids_file)
+    run_cli(cli, "logits", sample, "--recipe", recipe, "--ids", str(ids_file), "--out", str(logits_file))
+    run_cli(cli, "quantize", sample, "--recipe", recipe, "--weights-only", "--dequantized", str(weights_file))
+
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
+    problems = [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
+                if info.get(key)]
+    compared = check_weights(model, load_file(weights_file), problems)
+    with torch.no_grad():
+        got = model(ids).logits
+    expected = load_file(logits_file)["logits"]
+    largest = (got - expected).abs().max().item()
+    relative = ((got - expected).abs().mean() / expected.std()).item()
+    if activations and not relative < ACTIVATION_BOUND:
+        problems.append(f"logits differ by {relative:.4f} of their spread, allowed {ACTIVATION_BOUND}")
+    if not activations and not largest < WEIGHT_ONLY_BOUND:
+        problems.append(f"logits differ by {largest:.2e}, allowed {WEIGHT_ONLY_BOUND:.0e}")
+    print(f"{'ok  ' if not problems else 'FAIL'} {name:18} {sample:13} {compared:3} tensors, logits: largest "
+          f"{largest:.2e}, mean over spread {relative:.2e}", flush=True)
+    for problem in problems:
+        print(f"       {problem}", flush=True)
+    return not problems
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cli", required=True)
+    parser.add_argument("--work", required=True, type=pathlib.Path)
+    parser.add_argument("--only", default="")
+    args = parser.parse_args()
+    for package in ("torch", "safetensors", "transformers", "compressed_tensors"):
+        try:
+            __import__(package)
+        except ImportError as error:
+            skip(f"{package} cannot be imported ({error})")
+    args.work.mkdir(parents=True, exist_ok=True)
+    chosen = [case for case in CASES if args.only in case[0]]
+    passed = sum([check_case(args.cli, args.work, case) for case in chosen])
+    print(f"{passed} of {len(chosen)} exports load as they should")
+    sys.exit(0 if passed == len(chosen) and chosen else 1)
+
+
+main()

@@ -1,0 +1,155 @@
+// Carriers: what a container of plain integers holds must be the quantized weight bit for bit. The expectation is the
+// back end's own dequantization, which knows nothing of carriers.
+#include <QTest>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/export/carrier.h"
+#include "core/export/ct_config.h"
+#include "core/recipe/recipe.h"
+#include "kernels/api/backends.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+namespace {
+
+constexpr std::int64_t rows = 24, columns = 96;
+
+std::vector<float> values() {
+    std::vector<float> all;
+    std::uint32_t state = 12345;
+    for (std::int64_t i = 0; i < rows * columns; ++i) {
+        state = state * 1664525U + 1013904223U;
+        const float uniform = static_cast<float>(state >> 8) / 16777216.0F - 0.4F;
+        all.push_back(uniform * uniform * uniform * (i % 37 == 0 ? 9.0F : 1.0F));
+    }
+    return all;
+}
+
+struct Made {
+    Linear shape;
+    QuantizedLinear linear;
+    std::vector<float> expected;
+};
+
+Made make(const std::string& line) {
+    Made made;
+    made.shape.short_name = "layers.0.fc1";
+    made.shape.weight = HostTensor::from_floats(values(), {rows, columns});
+    made.linear.choice = parse_scheme_line(line);
+    const TensorScheme& scheme = *made.linear.choice.scheme.weight;
+    const std::vector<float> weight = values();
+    const MatrixView<const float> view(weight.data(), rows, columns);
+    QParams& params = made.linear.params;
+    params.layout = layout_of(scheme.granularity, rows, columns);
+    const auto blocks = static_cast<std::size_t>(params.layout.count(rows, columns));
+    params.scale.resize(blocks);
+    params.zero.resize(blocks);
+    ScaleOptions options;
+    options.rule = scheme.symmetric ? ScaleRule::symmetric_absmax : ScaleRule::asymmetric_through_zero;
+    const Backend& backend = cpu_backend();
+    const CodeGrid& grid = scheme.format->grid;
+    backend.find_scales(view, params.layout, grid, options, params.scale.data(), params.zero.data(), {});
+    made.linear.codes.resize(weight.size());
+    backend.quantize(view, params.layout, grid, params.scale.data(), params.zero.data(),
+                     {made.linear.codes.data(), rows, columns}, nullptr, {});
+    made.expected.resize(weight.size());
+    backend.dequantize({made.linear.codes.data(), rows, columns}, params.layout, grid, params.scale.data(),
+                       params.zero.data(), {made.expected.data(), rows, columns}, {});
+    return made;
+}
+
+} // namespace
+
+class TestExportCarriers : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void carriedWeightsAreIdentical_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<QString>("format");
+        QTest::addColumn<int>("bits");
+        QTest::newRow("int4 group") << "w=int4/asym/g32"
+                                    << "pack-quantized" << 4;
+        QTest::newRow("int4 symmetric channel") << "w=int4/sym/channel"
+                                                << "pack-quantized" << 4;
+        QTest::newRow("int3 tensor becomes channel") << "w=int3/asym/tensor"
+                                                     << "pack-quantized" << 3;
+        QTest::newRow("int8 weight only is packed") << "w=int8/sym/channel"
+                                                    << "pack-quantized" << 8;
+        QTest::newRow("w8a8") << "w=int8/sym/channel a=int8/sym/token"
+                              << "int-quantized" << 8;
+        QTest::newRow("w8a8 asymmetric") << "w=int8/asym/channel a=int8/sym/token"
+                                         << "int-quantized" << 8;
+        QTest::newRow("w4a8") << "w=int4/sym/g32 a=int8/sym/token"
+                              << "pack-quantized" << 4;
+        QTest::newRow("dint4") << "w=dint4/asym/channel"
+                               << "pack-quantized" << 6;
+        QTest::newRow("dint4 group") << "w=dint4/asym/g32"
+                                     << "pack-quantized" << 6;
+        QTest::newRow("dint4 a8 is an int8 product") << "w=dint4/asym/channel a=int8/sym/token"
+                                                     << "int-quantized" << 8;
+        QTest::newRow("dint4 group a8") << "w=dint4/asym/g32 a=int8/sym/token"
+                                        << "pack-quantized" << 6;
+        QTest::newRow("dint3") << "w=dint3/asym/channel"
+                               << "pack-quantized" << 5;
+        QTest::newRow("fp8") << "w=fp8_e4m3/sym/channel"
+                             << "float-quantized" << 8;
+    }
+    void carriedWeightsAreIdentical() {
+        QFETCH(QString, line);
+        QFETCH(QString, format);
+        QFETCH(int, bits);
+        const Made made = make(line.toStdString());
+        const CtVerdict verdict = ct_verdict(made.linear.choice);
+        QCOMPARE(QString::fromStdString(verdict.problem), QString());
+        QCOMPARE(QString::fromStdString(verdict.form.format), format);
+        QCOMPARE(verdict.form.carrier.bits, bits);
+        const CarriedWeight weight = carry(made.linear, made.shape, verdict.form.carrier);
+        const std::vector<float> read = decode(weight, verdict.form.carrier);
+        QCOMPARE(read.size(), made.expected.size());
+        for (std::size_t i = 0; i < read.size(); ++i)
+            if (read[i] != made.expected[i])
+                QFAIL(qPrintable(QString("value %1: %2 for %3").arg(i).arg(read[i]).arg(made.expected[i])));
+    }
+
+    void whatCannotBeHeldSaysTheWayOut_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<QString>("says");
+        QTest::newRow("activation groups") << "w=int4/sym/g32 a=int4/sym/g32"
+                                           << "a=int8/sym/token";
+        QTest::newRow("dint activations") << "w=int4/sym/g32 a=dint4/sym/token"
+                                          << "a=int8/sym/token";
+        QTest::newRow("wide dint") << "w=dint8/asym/channel"
+                                   << "dint6 or narrower";
+        QTest::newRow("fp4") << "w=fp4_e2m1/sym/channel"
+                             << "integer format";
+        QTest::newRow("activations alone") << "a=int8/sym/token"
+                                           << "not the weights";
+        QTest::newRow("integers and floats") << "w=int4/sym/g32 a=fp8_e4m3/sym/token"
+                                             << "a=int8/sym/token";
+    }
+    void whatCannotBeHeldSaysTheWayOut() {
+        QFETCH(QString, line);
+        QFETCH(QString, says);
+        const QString problem = QString::fromStdString(ct_verdict(parse_scheme_line(line.toStdString())).problem);
+        QVERIFY2(problem.contains(says), qPrintable(problem));
+    }
+
+    void aZeroPointThatDoesNotFitNamesTheLayer() {
+        Made made = make("w=int4/asym/g32");
+        made.linear.params.zero[3] = 16;
+        try {
+            (void)carry(made.linear, made.shape, ct_verdict(made.linear.choice).form.carrier);
+            QFAIL("a zero point of 16 was carried in 4 bits");
+        } catch (const Error& error) {
+            QCOMPARE(error.info().kind, ErrorKind::unsupported);
+            QVERIFY2(QString::fromStdString(error.info().message).startsWith("layers.0.fc1: the zero point 16"),
+                     error.what());
+        }
+    }
+};
+
+GRATICULE_TEST(TestExportCarriers);
+#include "tst_export_carriers.moc"

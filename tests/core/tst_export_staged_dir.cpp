@@ -1,0 +1,117 @@
+// A folder that appears whole or not at all, and never at the cost of something else.
+#include <QTemporaryDir>
+#include <QTest>
+#include <fstream>
+
+#include "core/base/error.h"
+#include "core/export/staged_dir.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+namespace fs = std::filesystem;
+
+namespace {
+
+void put(const fs::path& file, const std::string& text) {
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+}
+
+std::string get(const fs::path& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::size_t entries(const fs::path& folder) {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+} // namespace
+
+class TestStagedDir : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir dir_;
+    fs::path at(const char* name) const {
+        return fs::path(dir_.path().toStdString()) / QTest::currentTestFunction() / name;
+    }
+
+    void refuses(const fs::path& target, const StagedDirOptions& options, const char* says) {
+        try {
+            const StagedDir staged(target, options);
+            QFAIL("it was accepted");
+        } catch (const Error& error) {
+            QVERIFY2(QString::fromStdString(error.info().message).contains(says), error.what());
+        }
+    }
+
+private Q_SLOTS:
+    void appearsOnCommit() {
+        JobContext ctx;
+        StagedDir staged(at("deep/out"), {});
+        put(staged.path() / "a/b.txt", "text");
+        QVERIFY(!fs::exists(at("deep/out")));
+        staged.commit(ctx);
+        QCOMPARE(get(at("deep/out/a/b.txt")), std::string("text"));
+        QCOMPARE(entries(at("deep")), std::size_t{1});
+    }
+
+    void leavesNothingWithoutCommit() {
+        { put(StagedDir(at("deep/out"), {}).path() / "a.txt", "text"); }
+        QCOMPARE(entries(at("deep")), std::size_t{0});
+    }
+
+    void leavesNothingWhenCancelled() {
+        JobContext ctx;
+        ctx.cancel.request();
+        {
+            StagedDir staged(at("deep/out"), {});
+            put(staged.path() / "a.txt", "text");
+            QVERIFY_EXCEPTION_THROWN(staged.commit(ctx), Cancelled);
+        }
+        QCOMPARE(entries(at("deep")), std::size_t{0});
+    }
+
+    void replacesItsOwn() {
+        JobContext ctx;
+        put(at("deep/out") / provenance_file, "old");
+        put(at("deep/out/stale.bin"), "old");
+        StagedDir staged(at("deep/out"), {});
+        put(staged.path() / provenance_file, "new");
+        QCOMPARE(staged.commit(ctx), fs::path());
+        QCOMPARE(get(at("deep/out") / provenance_file), std::string("new"));
+        QVERIFY(!fs::exists(at("deep/out/stale.bin")));
+        QCOMPARE(entries(at("deep")), std::size_t{1});
+    }
+
+    void refusesWhatIsNotItsOwn() {
+        put(at("out/thesis.tex"), "years of work");
+        refuses(at("out"), {}, "is not empty and was not written by this program");
+        put(at("file"), "");
+        refuses(at("file"), {}, "is a file");
+    }
+
+    void forceMovesAsideAndKeeps() {
+        JobContext ctx;
+        put(at("deep/out/thesis.tex"), "years of work");
+        StagedDir staged(at("deep/out"), {.keep_out_of = {}, .force = true});
+        put(staged.path() / "new.txt", "new");
+        const fs::path aside = staged.commit(ctx);
+        QCOMPARE(get(aside / "thesis.tex"), std::string("years of work"));
+        QCOMPARE(get(at("deep/out/new.txt")), std::string("new"));
+    }
+
+    void staysOutOfTheModel() {
+        put(at("models/opt/config.json"), "{}");
+        refuses(at("models/opt"), {.keep_out_of = at("models/opt"), .force = true}, "the model's own folder");
+        refuses(at("models"), {.keep_out_of = at("models/opt"), .force = true}, "the model's own folder");
+        fs::create_directory_symlink(at("models/opt"), at("link"));
+        refuses(at("link"), {.keep_out_of = at("models/opt"), .force = true}, "the model's own folder");
+        const StagedDir inside(at("models/opt/exported"),
+                               {.keep_out_of = at("models/opt")}); // allowed: a folder of its own
+        QVERIFY(fs::exists(inside.path()));
+    }
+};
+
+GRATICULE_TEST(TestStagedDir);
+#include "tst_export_staged_dir.moc"
