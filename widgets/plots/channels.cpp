@@ -22,6 +22,13 @@ double live_median(const std::vector<double>& values) {
     return *middle;
 }
 
+double smallest_live(const std::vector<double>& values) {
+    double least = std::numeric_limits<double>::infinity();
+    for (const double value : values)
+        if (value > 0) least = std::min(least, value);
+    return std::isfinite(least) ? least : 0;
+}
+
 std::vector<std::size_t> drawing_order(const ChannelsData& data) {
     std::vector<std::size_t> order(data.values.size());
     std::iota(order.begin(), order.end(), std::size_t(0));
@@ -171,15 +178,14 @@ PlotScene channels_scene(const ChannelsData& data) {
     panel.x.span = {-0.5, double(order.size()) - 0.5};
     panel.y.label = data.statistic;
     panel.y.span = {0, std::max(range->upper, threshold) * 1.12};
-    panel.y.log_span =
-        Span{std::max(range->upper * 1e-5, std::max(range->lower, range->upper * 1e-4) * 0.8), range->upper * 1.8};
+    panel.y.log_span = Span{std::max(range->upper * 1e-5, smallest_live(data.values) / 2), range->upper * 1.8};
     ChannelSeries series = split(data, order, threshold);
     scene.legend.push_back(
         {data.smoothed.empty() ? data.statistic : data.statistic + QStringLiteral(" before smoothing"),
-         series.ordinary.ink, false, false, false});
+         series.ordinary.ink});
     panel.series.push_back(std::move(series.ordinary));
     if (!series.outliers.x.empty()) {
-        scene.legend.push_back({QStringLiteral("outlier channels"), series.outliers.ink, false, false, false});
+        scene.legend.push_back({QStringLiteral("outlier channels"), series.outliers.ink});
         panel.series.push_back(std::move(series.outliers));
     }
     if (!data.smoothed.empty()) {
@@ -188,12 +194,11 @@ PlotScene channels_scene(const ChannelsData& data) {
         after.x = edges_of(order.size());
         for (const std::size_t channel : order)
             after.y.push_back(channel < data.smoothed.size() ? data.smoothed[channel] : not_a_number);
-        scene.legend.push_back({after.name, after.ink, true, false, false});
+        scene.legend.push_back({after.name, after.ink, true});
         panel.series.push_back(std::move(after));
     }
     if (!series.dead.x.empty()) {
-        scene.legend.push_back(
-            {QStringLiteral("%1 dead").arg(series.dead.x.size()), series.dead.ink, false, false, false});
+        scene.legend.push_back({QStringLiteral("%1 dead").arg(series.dead.x.size()), series.dead.ink});
         panel.series.push_back(std::move(series.dead));
     }
     if (threshold > 0) {

@@ -77,7 +77,7 @@ void add_format(Panel& panel, PlotScene& scene, const FormatLevels& format, cons
     panel.ranges.push_back(zero);
     const QString levels_text = is_candidate ? QStringLiteral("levels that %1 adds").arg(format.name)
                                              : QStringLiteral("levels of %1").arg(format.name);
-    scene.legend.push_back({levels_text, {is_candidate ? Token::candidate : Token::levels, 1}, false, false, false});
+    scene.legend.push_back({levels_text, {is_candidate ? Token::candidate : Token::levels, 1}});
 }
 
 void add_clipped_tails(Panel& panel, const FormatLevels& format) {
@@ -122,7 +122,7 @@ void add_series(Panel& panel, PlotScene& scene, const DistributionData& data) {
     full.readout = QStringLiteral("%1 ") + data.what + QStringLiteral(" in bin");
     full.details = bin_details(data.full_precision, data);
     panel.series.push_back(full);
-    scene.legend.push_back({full.name, {Token::full_precision, 1}, false, false, false});
+    scene.legend.push_back({full.name, {Token::full_precision, 1}});
     if (!data.quantized_levels.empty()) {
         Series quantized;
         quantized.name = QStringLiteral("after quantization");
@@ -132,12 +132,12 @@ void add_series(Panel& panel, PlotScene& scene, const DistributionData& data) {
         quantized.decimals = 0;
         quantized.x = data.quantized_levels;
         quantized.y = data.quantized_counts;
-        scene.legend.push_back({quantized.name, quantized.ink, false, false, false});
+        scene.legend.push_back({quantized.name, quantized.ink});
         panel.series.push_back(std::move(quantized));
     }
     if (data.smoothed) {
         Series smoothed = bars_of(*data.smoothed, QStringLiteral("after smoothing"), {Token::accent, 1}, Mark::stairs);
-        scene.legend.push_back({smoothed.name, smoothed.ink, true, false, false});
+        scene.legend.push_back({smoothed.name, smoothed.ink, true});
         panel.series.push_back(std::move(smoothed));
     }
 }
@@ -154,6 +154,7 @@ PlotScene distribution_scene(const DistributionData& data) {
     scene.title = data.layer;
     scene.subtitle = data.about;
     scene.caption = data.provenance.caption();
+    scene.starts_logarithmic = true; // linear counts hide the tails, which are what clipping is about
     scene.x_key = QStringLiteral("distribution/") + data.x_label;
     scene.summary = distribution_summary(data, *range);
     Panel panel;
@@ -178,8 +179,7 @@ PlotScene distribution_scene(const DistributionData& data) {
     if (data.current) add_format(panel, scene, *data.current, nullptr, data.what);
     if (data.candidate) add_format(panel, scene, *data.candidate, data.current ? &*data.current : nullptr, data.what);
     if (data.current) add_clipped_tails(panel, *data.current);
-    if (data.current || data.candidate)
-        scene.legend.push_back({QStringLiteral("underflow"), {Token::underflow, 0.6}, false, false, false});
+    if (data.current || data.candidate) scene.legend.push_back({QStringLiteral("underflow"), {Token::underflow, 0.6}});
     for (const Percentile& percentile : data.percentiles) {
         panel.levels.push_back({percentile.value, {Token::secondary, 0.8}, true});
         const double middle = to_scale(panel.x.scale, percentile.value),

@@ -59,13 +59,11 @@ void add_stacks(Panel& panel, const std::vector<const ErrorSplitRow*>& rows, std
             series.y0.push_back(base);
             series.y.push_back(drawn ? base + value : not_a_number);
             series.ids.push_back(rows[i]->id >= 0 ? rows[i]->id : qint64(i));
-            series.details.push_back(present
-                                         ? QStringLiteral("%1 itself %2\n").arg(series.name, number_text(value, 3)) +
-                                               row_details(*rows[i], recipe, names)
-                                         : QString());
+            // Once a column is enough: the read-out shows all its terms together.
+            if (&term == &terms.front())
+                series.details.push_back(present ? row_details(*rows[i], recipe, names) : QString());
             if (drawn) base += value;
         }
-        series.readout = QStringLiteral("%1 up to here").arg(series.name + QStringLiteral(", stacked"));
         panel.series.push_back(std::move(series));
     }
     const auto highest = finite_range(above), lowest = finite_range(below);
@@ -118,13 +116,10 @@ PlotScene error_split_scene(const ErrorSplitData& data) {
     panel.x.span = {-0.6, double(rows.size()) - 0.4};
     for (const ErrorSplitRow* row : rows) panel.x.names.push_back(row->layer);
     for (std::size_t recipe = 0; recipe < recipes; ++recipe) add_stacks(panel, rows, recipe, recipes, data.recipes);
-    for (const Term& term : terms)
-        scene.legend.push_back({QString::fromLatin1(term.name), {term.token, 1}, false, false, false});
+    for (const Term& term : terms) scene.legend.push_back({QString::fromLatin1(term.name), {term.token, 1}});
     if (recipes > 1) {
-        scene.legend.push_back(
-            {QStringLiteral("left, full: ") + data.recipes.value(0), {Token::text, 0.9}, false, false, false});
-        scene.legend.push_back(
-            {QStringLiteral("right, pale: ") + data.recipes.value(1), {Token::text, 0.5}, false, false, false});
+        scene.legend.push_back({QStringLiteral("left, full: ") + data.recipes.value(0), {Token::text, 0.9}});
+        scene.legend.push_back({QStringLiteral("right, pale: ") + data.recipes.value(1), {Token::text, 0.5}});
     }
     scene.panels.push_back(std::move(panel));
     return scene;

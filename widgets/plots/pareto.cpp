@@ -78,9 +78,9 @@ PlotScene pareto_scene(const ParetoData& data) {
     }
     Series predicted = points_of(data, false, QStringLiteral("predicted")),
            measured = points_of(data, true, QStringLiteral("measured"));
-    if (!front.empty()) scene.legend.push_back({line.name, line.ink, true, false, false});
-    if (!predicted.x.empty()) scene.legend.push_back({predicted.name, predicted.ink, false, false, true});
-    if (!measured.x.empty()) scene.legend.push_back({measured.name, measured.ink, false, false, false});
+    if (!front.empty()) scene.legend.push_back({line.name, line.ink, true});
+    if (!predicted.x.empty()) scene.legend.push_back({predicted.name, predicted.ink, false, false, true, true});
+    if (!measured.x.empty()) scene.legend.push_back({measured.name, measured.ink, false, false, false, true});
     panel.series = {std::move(line), std::move(predicted), std::move(measured)};
     scene.panels.push_back(std::move(panel));
     return scene;

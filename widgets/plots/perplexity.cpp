@@ -24,15 +24,14 @@ void add_band(Panel& panel, const QString& name, const PerplexityRun& run, const
 }
 
 void add_line(Panel& panel, const QString& name, const PerplexityRun& run, const std::vector<double>& values, Ink ink,
-              const QString& interval_of, const std::vector<double>& lower, const std::vector<double>& upper) {
+              const std::vector<double>& lower, const std::vector<double>& upper) {
     Series line = make_series(name, Mark::line, ink);
     line.x = run.windows;
     line.y = values;
     line.decimals = 3;
     line.width = run.running ? 2 : 1.5;
     for (std::size_t i = 0; i < std::min(lower.size(), upper.size()); ++i)
-        line.details.push_back(
-            QStringLiteral("%1 %2 to %3").arg(interval_of, fixed_text(lower[i], 3), fixed_text(upper[i], 3)));
+        line.suffixes.push_back(QStringLiteral("  (%1 to %2)").arg(fixed_text(lower[i], 3), fixed_text(upper[i], 3)));
     if (run.id >= 0) line.ids.assign(line.x.size(), run.id);
     panel.series.push_back(std::move(line));
 }
@@ -93,7 +92,9 @@ PlotScene perplexity_scene(const PerplexityData& data) {
                            QStringLiteral("No evaluation yet: evaluate full precision and a recipe to compare them"));
     PlotScene scene;
     scene.title = title;
-    scene.subtitle = data.protocol;
+    const bool bands =
+        std::any_of(data.runs.begin(), data.runs.end(), [](const auto& run) { return !run.lower.empty(); });
+    scene.subtitle = bands ? data.protocol + QStringLiteral(" · bands: 95 % confidence") : data.protocol;
     scene.caption = data.protocol + QStringLiteral(" · ") + data.provenance.caption();
     scene.summary = perplexity_summary(data);
     scene.x_key = QStringLiteral("perplexity/") + data.protocol;
@@ -112,14 +113,12 @@ PlotScene perplexity_scene(const PerplexityData& data) {
         const PerplexityRun& run = data.runs[i];
         const Ink ink = run_ink(run.colour.value_or(i));
         add_band(above, run.name, run, run.lower, run.upper, ink);
-        add_line(above, run.name, run, run.perplexity, ink, QStringLiteral("95 %:"), run.lower, run.upper);
+        add_line(above, run.name, run, run.perplexity, ink, run.lower, run.upper);
         curves.push_back(&run.perplexity);
-        scene.legend.push_back(
-            {run.running ? run.name + QStringLiteral(" (running)") : run.name, ink, true, false, false});
+        scene.legend.push_back({run.running ? run.name + QStringLiteral(" (running)") : run.name, ink, true});
         if (run.difference.empty()) continue;
         add_band(below, run.name, run, run.difference_lower, run.difference_upper, ink);
-        add_line(below, run.name, run, run.difference, ink, QStringLiteral("95 %:"), run.difference_lower,
-                 run.difference_upper);
+        add_line(below, run.name, run, run.difference, ink, run.difference_lower, run.difference_upper);
         for (const auto* curve : {&run.difference, &run.difference_lower, &run.difference_upper})
             differences.push_back(curve);
     }

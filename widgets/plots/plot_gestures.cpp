@@ -46,9 +46,9 @@ void PlotSurface::mouseMoveEvent(QMouseEvent* event) {
     case Gesture::threshold: {
         const AxisMap& y = picture().panels[gesture_panel_].y;
         Threshold& threshold = scene_.panels[gesture_panel_].thresholds[gesture_threshold_];
-        threshold.y = y.value(y.nearest_end(pointer_.y()));
+        const double moved = threshold.y = y.value(y.nearest_end(pointer_.y()));
         refresh();
-        Q_EMIT thresholdMoved(threshold.y);
+        Q_EMIT thresholdMoved(moved); // may set another scene: `threshold` is not used after this
         break;
     }
     case Gesture::none:
@@ -65,14 +65,11 @@ void PlotSurface::mouseReleaseEvent(QMouseEvent* event) {
     pointer_ = event->position();
     const Gesture done = std::exchange(gesture_, Gesture::none);
     setCursor(Qt::ArrowCursor);
-    // A receiver of thresholdMoved may have set another scene meanwhile.
-    const bool panel_is_there = gesture_panel_ < scene_.panels.size();
     if (done == Gesture::press) {
         click(pointer_);
-    } else if (done == Gesture::box && panel_is_there) {
+    } else if (done == Gesture::box) {
         setView(zoomed_to(scene_, picture(), view_, gesture_panel_, QRectF(pressed_at_, pointer_)));
-    } else if (done == Gesture::threshold && panel_is_there &&
-               gesture_threshold_ < scene_.panels[gesture_panel_].thresholds.size()) {
+    } else if (done == Gesture::threshold) {
         Q_EMIT thresholdReleased(scene_.panels[gesture_panel_].thresholds[gesture_threshold_].y);
     }
     repaintOverlay();

@@ -117,6 +117,8 @@ private:
             const QColor colour = resolve(entry.ink, theme_);
             if (entry.line)
                 push(Stroke{{at - 2, middle}, {at + 11, middle}, colour, 2, entry.dashed});
+            else if (entry.round)
+                push(Disc{{at + 5, middle}, 4, entry.hollow ? QColor() : colour, entry.hollow ? colour : QColor()});
             else
                 push(Box{QRectF(at, middle - 5, 10, 10), entry.hollow ? QColor() : colour,
                          entry.hollow ? colour : QColor(), entry.hollow ? 0.0 : 2.0});
@@ -152,7 +154,7 @@ private:
                 result.push_back({double(i), axis.names[i]});
             return result;
         }
-        return ticks(map.scale, map.span, std::max(2, int(height / 44)), map.linear_part);
+        return ticks(map.scale, map.span, std::max(2, int(height / 27)), map.linear_part);
     }
 
     /// Two passes: the tick texts decide the left margin, the margins decide the frames.
@@ -228,13 +230,15 @@ private:
             if (y > frame.plot.top() && y < frame.plot.bottom())
                 push(Stroke{{frame.plot.left(), y}, {frame.plot.right(), y}, theme_[Token::faint], 1, false});
         }
-        if (!panel.y.label.isEmpty())
-            push(Text{{edge + 8, frame.plot.center().y()},
-                      elided(TextStyle::axis, panel.y.label, frame.plot.height() + 20),
-                      theme_[Token::secondary],
-                      TextStyle::axis,
-                      Across::centre,
-                      true});
+        if (panel.y.label.isEmpty()) return;
+        const bool log = view_.logarithmic && panel.y.log_span;
+        const QString label = log ? panel.y.label + QStringLiteral(" (log)") : panel.y.label;
+        push(Text{{edge + 8, frame.plot.center().y()},
+                  elided(TextStyle::axis, label, frame.plot.height() + 20),
+                  theme_[Token::secondary],
+                  TextStyle::axis,
+                  Across::centre,
+                  true});
     }
 
     void x_axis(std::size_t index) {

@@ -292,6 +292,7 @@ void MarkPainter::stems(const Series& series) {
         const double left = std::round(x - series.width / 2);
         const QRectF rect = QRectF(QPointF(left, top), QPointF(left + std::max(1.0, std::round(series.width)), base));
         box(rect.normalized(), colour);
+        taken_.push_back(rect.normalized()); // labels keep clear of it
     }
 }
 
@@ -328,7 +329,12 @@ void MarkPainter::threshold(const Threshold& threshold) {
     const double baseline = y - 4 - text_ascent(TextStyle::axis) > frame_.plot.top()
                                 ? y - 4 - text_descent(TextStyle::axis) / 2
                                 : y + 3 + text_ascent(TextStyle::axis);
-    place_text({frame_.plot.left() + 8, baseline}, text, theme_[theme::Token::secondary], Across::left, true);
+    // Slides along the line until nothing is in the way.
+    const QColor quiet = theme_[theme::Token::secondary];
+    const double first = frame_.plot.left() + 8, last = frame_.plot.right() - text_width(TextStyle::axis, text) - 8;
+    for (double x = first; x < last; x += 16)
+        if (place_text({x, baseline}, text, quiet, Across::left, false)) return;
+    place_text({first, baseline}, text, quiet, Across::left, true);
 }
 
 void MarkPainter::range_label(const ShadedRange& range, int row) {
@@ -370,7 +376,8 @@ void MarkPainter::point_labels(const Series& series) {
     for (const std::size_t i : order) {
         const double x = frame_.x.pixel(series.x[i]);
         if (x < frame_.plot.left() || x > frame_.plot.right()) continue;
-        const double y = frame_.y.nearest_end(frame_.y.pixel(series.y[i])) - 4;
+        const double above = series.mark == Mark::points ? std::max(2.0, series.width * 2) + 4 : 4;
+        const double y = frame_.y.nearest_end(frame_.y.pixel(series.y[i])) - above;
         place_text({x, y}, series.labels[i], colour, Across::centre, false);
     }
 }

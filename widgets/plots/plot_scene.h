@@ -61,8 +61,9 @@ struct Series {
     int decimals = -1;           ///< of the value in the read-out; -1: four significant digits
     std::vector<QString> labels; ///< drawn above point i where not empty
     std::vector<QString>
-        details;             ///< extra lines of the read-out for point i ('\n' between lines), or one for all, or none
-    std::vector<qint64> ids; ///< what a click on point i reports; empty: i itself
+        details; ///< extra lines of the read-out for point i ('\n' between lines), or one for all, or none
+    std::vector<QString> suffixes; ///< after the value in the read-out: "(61.77 to 63.73)"
+    std::vector<qint64> ids;       ///< what a click on point i reports; empty: i itself
 };
 
 [[nodiscard]] inline Series make_series(QString name, Mark mark, Ink ink) {
@@ -136,6 +137,7 @@ struct LegendEntry {
     bool line = false; ///< a stroke instead of a square
     bool dashed = false;
     bool hollow = false;
+    bool round = false; ///< a disc, for points
 };
 
 /// The numbers behind the picture: "copy data", the accessible table, CSV.
@@ -146,10 +148,11 @@ struct DataTable {
 
 struct PlotScene {
     QString title, subtitle;
-    QString caption;    ///< under exported pictures: model, seed, recipe hash
-    QString empty_text; ///< shown instead of the panels when there are none
-    QString summary;    ///< one or two sentences for a screen reader
-    QString x_key;      ///< scenes with the same key share a view: a new scene keeps the reader's zoom
+    QString caption;                 ///< under exported pictures: model, seed, recipe hash
+    QString empty_text;              ///< shown instead of the panels when there are none
+    QString summary;                 ///< one or two sentences for a screen reader
+    QString x_key;                   ///< scenes with the same key share a view: a new scene keeps the reader's zoom
+    bool starts_logarithmic = false; ///< a plot of this kind (x_key) opens with its logarithmic y axis
     std::vector<Panel> panels;
     std::vector<LegendEntry> legend;
     DataTable table;

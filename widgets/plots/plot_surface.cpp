@@ -68,6 +68,7 @@ void PlotSurface::makeTools() {
         button->setToolTip(help);
         button->setAccessibleName(help);
         button->setFocusPolicy(Qt::TabFocus);
+        button->setFont(theme::ui_font(12));
         tool_row_->addWidget(button);
         return button;
     };
@@ -82,10 +83,13 @@ void PlotSurface::makeTools() {
         log_button->setVisible(log_action_->isVisible());
         placeTools();
     });
-    connect(add(tr("copy data"), tr("Copy the numbers behind this plot (tab-separated)")), &QToolButton::clicked, this,
-            &PlotSurface::copyData);
-    connect(add(tr("save"), tr("Save this plot as PNG or SVG, with its caption")), &QToolButton::clicked, this,
-            &PlotSurface::saveImage);
+    copy_button_ = add(tr("copy data"), tr("Copy the numbers behind this plot (tab-separated)"));
+    save_button_ = add(tr("save"), tr("Save this plot as PNG or SVG, with its caption"));
+    connect(copy_button_, &QToolButton::clicked, this, &PlotSurface::copyData);
+    connect(save_button_, &QToolButton::clicked, this, &PlotSurface::saveImage);
+    copy_button_->setEnabled(false);
+    save_button_->setEnabled(false);
+    log_action_->setVisible(false);
 }
 
 void PlotSurface::addTool(QWidget* tool) {
@@ -102,13 +106,23 @@ void PlotSurface::placeTools() {
 }
 
 void PlotSurface::setScene(PlotScene scene) {
-    const bool same_axes = scene.x_key == scene_.x_key && scene.panels.size() == scene_.panels.size();
+    // An empty scene in between (while something is computed) must not forget what the reader chose.
+    const bool same_axes = scene.x_key == shown_key_ && scene.panels.size() == scene_.panels.size();
+    if (scene.panels.empty()) scene.x_key = shown_key_;
     scene_ = std::move(scene);
+    // What is being dragged may be gone.
+    if (gesture_panel_ >= scene_.panels.size() ||
+        (gesture_ == Gesture::threshold && gesture_threshold_ >= scene_.panels[gesture_panel_].thresholds.size()))
+        gesture_ = Gesture::none;
     if (!same_axes) {
-        view_.x.reset();
-        view_.y.clear();
+        const bool same_kind = scene_.x_key == shown_key_ && !shown_key_.isEmpty();
+        view_ = View{{}, {}, same_kind ? view_.logarithmic : scene_.starts_logarithmic};
+        shown_key_ = scene_.x_key;
     }
     log_action_->setVisible(offersLogarithm());
+    log_action_->setChecked(view_.logarithmic);
+    copy_button_->setEnabled(!scene_.panels.empty());
+    save_button_->setEnabled(!scene_.panels.empty());
     setAccessibleDescription(summary_text(scene_));
     placeTools();
 }

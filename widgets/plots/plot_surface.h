@@ -21,7 +21,7 @@
 
 class QAction;
 class QHBoxLayout;
-class QMenu;
+class QToolButton;
 
 namespace graticule::plots {
 
@@ -103,12 +103,15 @@ private:
 
     PlotScene scene_;
     View view_;
+    QString shown_key_; ///< x_key of the last scene that had panels
     mutable std::optional<Picture> picture_;
     PlotCanvas* canvas_ = nullptr;
     bool opengl_ = false;
     QWidget* tools_ = nullptr;
     QHBoxLayout* tool_row_ = nullptr;
     QAction* log_action_ = nullptr;
+    QToolButton* copy_button_ = nullptr;
+    QToolButton* save_button_ = nullptr;
 
     Gesture gesture_ = Gesture::none;
     QPointF pointer_, pressed_at_;

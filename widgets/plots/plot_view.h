@@ -31,7 +31,8 @@ struct ReadOutLine {
 /// What lies under the pointer: the numbers behind the picture.
 struct ReadOut {
     std::size_t panel = 0;
-    QPointF at; ///< where the marked point is
+    QPointF at;       ///< where the marked point is
+    double guide = 0; ///< x of the vertical guide line, pixels
     std::vector<ReadOutLine> lines;
     std::vector<QPointF> marks;
     QString series;  ///< of the nearest mark; empty: a heat map's cell

@@ -33,11 +33,6 @@ std::optional<Hit> hit_bar(const Series& series, const PanelFrame& frame, QPoint
     for (std::size_t i = 0; i < count; ++i) {
         if (x < bar_left(series, i) || x >= bar_right(series, i) || std::isnan(series.y[i])) continue;
         const double top = frame.y.nearest_end(frame.y.pixel(series.y[i]));
-        if (!series.y0.empty() && i < series.y0.size() && !std::isnan(series.y0[i])) {
-            // A segment of a stack answers only where it is.
-            const double bottom = frame.y.nearest_end(frame.y.pixel(series.y0[i]));
-            if (at.y() < std::min(top, bottom) || at.y() > std::max(top, bottom)) return std::nullopt;
-        }
         const double middle = frame.x.pixel((bar_left(series, i) + bar_right(series, i)) / 2);
         return Hit{i, 0, {middle, top}};
     }
@@ -130,14 +125,20 @@ std::optional<ReadOut> read_out(const PlotScene& scene, const Picture& picture, 
             result.id = id;
             result.at = found->at;
         }
-        result.marks.push_back(found->at);
-        result.lines.push_back({value_text(series, series.y[found->index]), series.ink});
-        const std::size_t detail = series.details.size() == 1 ? 0 : found->index;
+        // A stack's segments tell their own size, not how high the stack is there.
+        const bool stacked = found->index < series.y0.size() && series.mark == Mark::bars;
+        if (!stacked) result.marks.push_back(found->at);
+        const double value = series.y[found->index] - (stacked ? series.y0[found->index] : 0);
+        const QString suffix = found->index < series.suffixes.size() ? series.suffixes[found->index] : QString();
+        result.lines.push_back({value_text(series, value) + suffix, series.ink});
+        const std::size_t detail = series.details.size() == 1 ? std::size_t(0) : found->index;
         if (detail < series.details.size())
             details += series.details[detail].split(QLatin1Char('\n'), Qt::SkipEmptyParts);
     }
     if (result.lines.empty()) return std::nullopt;
-    const double x = panel.x.names.empty() && !panel.x.whole ? frame.x.value(at.x()) : frame.x.value(result.at.x());
+    // Between whole numbers and names there is nothing to read: the guide snaps to the mark.
+    result.guide = panel.x.names.empty() && !panel.x.whole ? at.x() : result.at.x();
+    const double x = frame.x.value(result.guide);
     result.lines.insert(result.lines.begin(), ReadOutLine{axis_value(panel.x, x), {}});
     for (const QString& line : details) result.lines.push_back({line, {}});
     constexpr std::size_t most_lines = 14;
@@ -150,7 +151,7 @@ std::vector<Primitive> read_out_card(const ReadOut& read_out, const Picture& pic
     constexpr double line_height = 17, padding = 9, swatch_room = 14;
     const PanelFrame& frame = picture.panels[read_out.panel];
     std::vector<Primitive> result;
-    const double guide = std::floor(read_out.row >= 0 ? read_out.at.x() : pointer.x()) + 0.5;
+    const double guide = std::floor(read_out.guide) + 0.5;
     if (read_out.row < 0)
         result.push_back(Stroke{{guide, frame.plot.top()},
                                 {guide, frame.plot.bottom()},

@@ -69,7 +69,7 @@ PlotScene sequence_length_scene(const SequenceLengthData& data) {
         dots.hoverable = false;
         panel.series.push_back(std::move(series));
         panel.series.push_back(std::move(dots));
-        scene.legend.push_back({line.name, ink, true, line.dashed, false});
+        scene.legend.push_back({line.name, ink, true, line.dashed});
     }
     if (data.advised) {
         panel.levels.push_back({*data.advised, {Token::candidate, 0.9}, true});

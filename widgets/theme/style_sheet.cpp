@@ -14,7 +14,8 @@ QMainWindow, QDialog { background: @window; }
 QWidget { color: @text; }
 QMainWindow::separator { background: @border; width: 1px; height: 1px; }
 QMainWindow::separator:hover { background: @accent; }
-QDockWidget { color: @text; font-weight: 600; }
+QDockWidget { color: @text; font-weight: 600; titlebar-close-icon: url(:/theme/icons/close.svg);
+              titlebar-normal-icon: url(:/theme/icons/detach.svg); }
 QDockWidget::title { background: @header; padding: 6px 12px; border-bottom: 1px solid @border; text-align: left; }
 QDockWidget > QWidget { background: @panel; }
 QSplitter::handle { background: @border; }
