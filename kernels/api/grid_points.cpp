@@ -45,7 +45,8 @@ void prepare_table(const CodeGrid& grid, GridPoints& points) {
         points.table[i] = grid.table[static_cast<std::size_t>(i)];
         points.largest_magnitude = std::fmax(points.largest_magnitude, std::fabs(points.table[i]));
     }
-    for (float& threshold : points.threshold) threshold = infinity;
+    // No comparison with NaN holds, so the search never runs past the last entry, not even for infinity.
+    for (float& threshold : points.threshold) threshold = std::numeric_limits<float>::quiet_NaN();
     for (std::int32_t i = 0; i + 1 < grid.levels; ++i) {
         const auto middle =
             static_cast<float>((static_cast<double>(points.table[i]) + static_cast<double>(points.table[i + 1])) / 2);

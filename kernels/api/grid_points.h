@@ -40,7 +40,7 @@ struct GridPoints {
     float margin_above = 0.5F;
     float largest_magnitude = 0.0F; ///< table: max |entry|
     float table[256] = {};
-    float threshold[256] = {}; ///< table: the code of y is how many thresholds are <= y; padded with +inf
+    float threshold[256] = {}; ///< table: the code of y is how many thresholds are <= y; padded with NaN
 };
 
 /// Checks the grid and throws KernelError naming what is wrong.
@@ -119,7 +119,7 @@ constexpr Point nearest_lattice_point(const GridPoints& points, const BlockPoint
     return best;
 }
 
-/// Code of a value in steps on a table: branch-free binary search over 256 thresholds (those not in use are +inf).
+/// Code of a value in steps on a table: branch-free binary search over 256 thresholds (those not in use are NaN).
 constexpr std::int32_t table_code(const float* threshold, float y) {
     std::int32_t code = 0;
     for (std::int32_t step = 128; step > 0; step /= 2) code += y >= threshold[code + step - 1] ? step : 0;

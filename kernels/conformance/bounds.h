@@ -26,8 +26,9 @@ struct Statistics {
     [[nodiscard]] ColumnStatistics view();
 };
 
-/// Extremes and histograms exactly; the k-th moment to 1e-5 of itself and 1e-8 n range^k, which a sum of float32 powers
-/// about a value inside the range keeps, and 1e-12 n absmax^k for columns that are constant up to rounding.
+/// Extremes (but for the sign of zero) and histograms exactly; the k-th moment to 1e-5 of itself and 1e-8 n range^k,
+/// which a sum of float32 powers about a value inside the range keeps, and 1e-12 n absmax^k for columns that are
+/// constant up to rounding.
 [[nodiscard]] std::string compare_statistics(const Statistics& got, const Statistics& expected, std::int64_t rows);
 
 } // namespace graticule::conformance

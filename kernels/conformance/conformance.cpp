@@ -1,8 +1,10 @@
 #include "kernels/conformance/conformance.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "kernels/api/backends.h"
+#include "kernels/api/kernel_error.h"
 #include "kernels/conformance/bounds.h"
 #include "kernels/conformance/cases.h"
 #include "kernels/conformance/guarded.h"
@@ -169,6 +171,30 @@ void run_statistics_cases(const Side& subject, const Side& reference, Table& tab
         }
 }
 
+/// What does not fit must be refused, with an exception this side of a module's edge recognizes, before memory is
+/// touched.
+void run_refusals(const Side& subject, Table& table) {
+    const CodeGrid grid = formats().front().grid;
+    GuardedArray<float> array(subject.memory, 4, 12, 12, 0);
+    const float not_a_number = std::numeric_limits<float>::quiet_NaN();
+    const auto refuse = [&](const char* name, BlockLayout layout, float clip_ratio) {
+        std::string failure = "was accepted";
+        try {
+            subject.backend.fake_quantize_dynamic(array.const_view(), layout, grid,
+                                                  {ScaleRule::symmetric_absmax, clip_ratio, 0.0F}, array.view(),
+                                                  nullptr, {});
+        } catch (const KernelError& error) {
+            failure = error.kind() == KernelError::Kind::invalid_argument ? "" : "was refused for another reason";
+        }
+        table.add("refusals", "-", name, failure);
+    };
+    refuse("blocks of 5 over 12 columns", {1, 5}, 1.0F);
+    refuse("blocks of 3 over 4 rows", {3, 12}, 1.0F);
+    refuse("empty blocks", {0, 12}, 1.0F);
+    refuse("clip ratio 0", {1, 12}, 0.0F);
+    refuse("clip ratio NaN", {1, 12}, not_a_number);
+}
+
 } // namespace
 } // namespace conformance
 
@@ -195,6 +221,7 @@ std::vector<ConformanceResult> run_conformance(const Backend& subject, const Bac
             }
     }
     run_statistics_cases(subject_side, reference_side, table);
+    run_refusals(subject_side, table);
     return table.rows();
 }
 

@@ -41,9 +41,19 @@ struct ColumnPart {
     Moments moments;
     double count;
 };
-struct ColumnResult {
-    double mean, m2, m3, m4;
-    float minimum, maximum;
+/// The final results, an array for each as the caller has them: (columns) each, one after the other.
+struct ColumnResults {
+    double *mean, *m2, *m3, *m4;
+    float *minimum, *maximum;
+
+    static constexpr std::size_t bytes_a_column = 4 * sizeof(double) + 2 * sizeof(float);
+    ColumnResults(void* memory, std::size_t columns)
+        : mean(static_cast<double*>(memory))
+        , m2(mean + columns)
+        , m3(m2 + columns)
+        , m4(m3 + columns)
+        , minimum(reinterpret_cast<float*>(m4 + columns))
+        , maximum(minimum + columns) {}
 };
 
 /// add[i] for the interval i of 1/16 octave: (low 19 mantissa bits + add[i]) >> 19 is the eighth of the octave.
@@ -236,18 +246,21 @@ __global__ void __launch_bounds__(warps * 32, 2)
 }
 
 /// One thread a column joins the slabs. A column that holds a value that is not finite has NaN in everything.
-__global__ void join_slabs(const ColumnPart* parts, std::int64_t slabs, std::int64_t columns, ColumnResult* results) {
+__global__ void join_slabs(const ColumnPart* parts, std::int64_t slabs, std::int64_t columns, ColumnResults results) {
     const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (column >= columns) return;
     ColumnPart part = parts[column];
     for (std::int64_t slab = 1; slab < slabs; ++slab) part = join(part, parts[slab * columns + column]);
-    ColumnResult result{part.moments.mean, part.moments.m2, part.moments.m3,
-                        part.moments.m4,   part.minimum,    part.maximum};
     if (!isfinite(part.moments.mean)) {
         const double nan = __longlong_as_double(0x7ff8000000000000LL);
-        result = {nan, nan, nan, nan, __int_as_float(0x7fc00000), __int_as_float(0x7fc00000)};
+        part = {static_cast<float>(nan), static_cast<float>(nan), {nan, nan, nan, nan}, part.count};
     }
-    results[column] = result;
+    results.mean[column] = part.moments.mean;
+    results.m2[column] = part.moments.m2;
+    results.m3[column] = part.moments.m3;
+    results.m4[column] = part.moments.m4;
+    results.minimum[column] = part.minimum;
+    results.maximum[column] = part.maximum;
 }
 
 /// Slabs: enough CTAs for three rounds of two a multiprocessor, at least 64 rows and at most 4096 rows each.
@@ -269,14 +282,14 @@ void column_statistics(MatrixView<const float> values, ColumnStatistics out, std
     const std::int64_t slabs = (values.rows + slab_rows - 1) / slab_rows;
     const auto columns = static_cast<std::size_t>(values.columns);
     const std::size_t histogram_bytes = sizeof(unsigned long long) * 2 * histogram_bins;
-    const std::size_t result_bytes = histogram_bytes + columns * sizeof(ColumnResult);
+    const std::size_t result_bytes = histogram_bytes + columns * ColumnResults::bytes_a_column; // a multiple of 8
 
     Workspace& workspace = current_workspace();
     const auto lock = workspace.lock();
     auto* memory = static_cast<unsigned char*>(
         workspace.device(result_bytes + static_cast<std::size_t>(slabs) * columns * sizeof(ColumnPart)));
     auto* histogram = reinterpret_cast<unsigned long long*>(memory);
-    auto* results = reinterpret_cast<ColumnResult*>(memory + histogram_bytes);
+    const ColumnResults results(memory + histogram_bytes, columns);
     auto* parts = reinterpret_cast<ColumnPart*>(memory + result_bytes);
     GRATICULE_CUDA_CHECK(cudaMemsetAsync(histogram, 0, histogram_bytes, stream));
     static const EighthTable eighths = eighth_table();
@@ -300,15 +313,13 @@ void column_statistics(MatrixView<const float> values, ColumnStatistics out, std
         positive[bin] += static_cast<std::int64_t>(counts[bin]);
         negative[bin] += static_cast<std::int64_t>(counts[histogram_bins + bin]);
     }
-    const auto* found = reinterpret_cast<const ColumnResult*>(host + histogram_bytes);
-    for (std::size_t c = 0; c < columns; ++c) {
-        out.minimum[c] = found[c].minimum;
-        out.maximum[c] = found[c].maximum;
-        out.mean[c] = found[c].mean;
-        out.m2[c] = found[c].m2;
-        out.m3[c] = found[c].m3;
-        out.m4[c] = found[c].m4;
-    }
+    const ColumnResults found(host + histogram_bytes, columns);
+    std::memcpy(out.mean, found.mean, columns * sizeof(double));
+    std::memcpy(out.m2, found.m2, columns * sizeof(double));
+    std::memcpy(out.m3, found.m3, columns * sizeof(double));
+    std::memcpy(out.m4, found.m4, columns * sizeof(double));
+    std::memcpy(out.minimum, found.minimum, columns * sizeof(float));
+    std::memcpy(out.maximum, found.maximum, columns * sizeof(float));
 }
 
 } // namespace graticule::cuda

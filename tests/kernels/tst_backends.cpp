@@ -110,7 +110,8 @@ void TestBackends::cpu_against_itself() {
     const std::vector<ConformanceResult> rows = run_conformance(cpu_backend(), cpu_backend(), host_memory());
     QCOMPARE(failures(rows), 0);
     QVERIFY(rows.size() > 80);
-    for (const ConformanceResult& row : rows) QVERIFY2(row.cases >= 80, row.operation.c_str());
+    for (const ConformanceResult& row : rows)
+        QVERIFY2(row.cases >= (row.operation == "refusals" ? 5 : 80), row.operation.c_str());
 }
 
 void TestBackends::planted_errors_are_found_data() {

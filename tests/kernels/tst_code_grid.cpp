@@ -232,6 +232,7 @@ void TestCodeGrid::edges_data() {
     add("fp4 -5 ties to -4", fp4, 0, -5, -4, 1);
     add("fp4 above 5", fp4, 0, 5.0001F, 6, 14);
     add("fp4 saturates", fp4, 0, 100, 6, 14);
+    add("fp4 infinity", fp4, 0, infinity, 6, 14);
     add("fp4 minus infinity", fp4, 0, -infinity, -6, 0);
     add("fp4 NaN", fp4, 0, not_a_number, 0, 7);
 }
@@ -277,6 +278,9 @@ void TestCodeGrid::table_ties_are_ieee_even() {
     for (std::size_t i = positive.size() - 1; i > 0; --i) table.push_back(-positive[i]);
     table.insert(table.end(), positive.begin(), positive.end());
     const CodeGrid grid = table_grid(table);
+    QCOMPARE(quantize_one(infinity, grid, 1, 0).value, 448.0F);
+    QCOMPARE(quantize_one(-infinity, grid, 1, 0).value, -448.0F);
+    QCOMPARE(quantize_one(not_a_number, grid, 1, 0).value, 0.0F);
     for (std::size_t bits = 0; bits + 1 < positive.size(); ++bits) {
         const float middle = (positive[bits] + positive[bits + 1]) / 2;
         const float even = positive[bits % 2 == 0 ? bits : bits + 1];
