@@ -6,16 +6,11 @@ namespace graticule {
 
 namespace {
 
-/// Sequences of one length in, (tokens, width) out, a few sequences at a time: attention scores are quadratic.
+/// (tokens, channels) in and out, `length` tokens a sequence.
 template <class Module>
 at::Tensor in_sequences(const at::Tensor& inputs, std::int64_t length, Module&& module) {
-    constexpr std::int64_t tokens_at_once = 4096;
-    const std::int64_t batch = std::max<std::int64_t>(1, tokens_at_once / length);
-    std::vector<at::Tensor> outputs;
-    for (const at::Tensor& part : inputs.view({-1, length, inputs.size(1)}).split(batch))
-        outputs.push_back(module(part));
-    const at::Tensor all = at::cat(outputs);
-    return all.reshape({-1, all.size(-1)});
+    const at::Tensor outputs = module(inputs.reshape({-1, length, inputs.size(1)}));
+    return outputs.reshape({-1, outputs.size(-1)});
 }
 
 BlockWeights with_weights(const FoldSite& site, const BlockWeights& block, std::span<const at::Tensor> weights) {
@@ -71,7 +66,7 @@ std::vector<at::Tensor> consumer_weights(const FoldSite& site, const BlockWeight
 
 FoldRequest fold_request(const FoldSite& site, const LayerChoices& choices, const std::vector<at::Tensor>& weights,
                          const ParamMap& params, const Device& device) {
-    FoldRequest request{site, params, device, weights, {}, nullptr, {}, {}, {}};
+    FoldRequest request{site, params, device, weights, {}, nullptr, {}, 1, {}, {}};
     for (const LayerId id : site.consumers) {
         const auto& choice = choices[index_of(id)];
         request.schemes.push_back(choice ? &choice->scheme : nullptr);
@@ -82,6 +77,7 @@ FoldRequest fold_request(const FoldSite& site, const LayerChoices& choices, cons
 void add_module_outputs(FoldRequest& request, const Decoder& decoder, const Block& block, const BlockWeights& weights,
                         std::int64_t length) {
     const FoldSite& site = request.site;
+    request.sequence_length = length;
     if (site.judged_by_attention)
         request.attention = [&decoder, &block, &weights, &site, length](std::span<const at::Tensor> changed,
                                                                         const at::Tensor& inputs) {

@@ -17,24 +17,17 @@ at::Tensor statistic_tensor(const std::vector<float>& values, const Device& devi
     return to_torch(values, {std::int64_t(values.size())}, device);
 }
 
-double mean_squared(const at::Tensor& difference) { return difference.square().mean(at::kDouble).item<double>(); }
-
-/// Static inputs are judged with the range they will have: the absolute maximum of what is there.
-at::Tensor quantized_input(const Device& device, const at::Tensor& x, const TensorScheme& scheme) {
-    if (scheme.dynamic) return fake_quantize_input(device, x, scheme);
-    const DeviceParams fixed = static_params(device, scheme, x.min().item<float>(), x.max().item<float>());
-    return fake_quantize_input(device, x, scheme, &fixed);
-}
-
 } // namespace
 
 /// || Q(W diag(s)) Q(diag(s)^-1 X) - W X ||^2 per output value, over the module or the linears that judge the site.
+/// Tokens are taken in parts that stay in the cache: a search reads the inputs some twenty times.
 struct ScaleSearch::Objective {
     const FoldRequest& request;
     bool quantize_inputs;
     const ModuleOutput* module = nullptr;
-    at::Tensor expected; ///< W X
-    at::Tensor gram;     ///< X^T X / tokens, where inputs stay in full precision and the linears judge themselves
+    std::vector<at::Tensor> inputs;   ///< X in parts of whole sequences
+    std::vector<at::Tensor> expected; ///< W X of each part
+    at::Tensor gram; ///< X^T X / tokens, where inputs stay in full precision and the linears judge themselves
 
     Objective(const FoldRequest& request_, const ScaleRules& rules)
         : request(request_)
@@ -44,13 +37,22 @@ struct ScaleSearch::Objective {
         bool any_input = false;
         for (const QuantScheme* scheme : request.schemes) any_input |= scheme != nullptr && scheme->input.has_value();
         quantize_inputs = quantize_inputs && any_input;
-        if (module != nullptr) {
-            expected = (*module)(request.weights, request.inputs);
-        } else if (quantize_inputs) {
-            expected = at::matmul(request.inputs, at::cat(request.weights).t());
-        } else {
+        if (module == nullptr && !quantize_inputs) {
             gram = at::matmul(request.inputs.t(), request.inputs) / double(request.inputs.size(0));
+            return;
         }
+        constexpr std::int64_t tokens_a_part = 1024;
+        const std::int64_t sequences = std::max<std::int64_t>(1, tokens_a_part / request.sequence_length);
+        inputs = request.inputs.split(sequences * request.sequence_length);
+        for (const at::Tensor& part : inputs) expected.push_back(output(request.weights, part));
+    }
+
+    [[nodiscard]] at::Tensor output(std::span<const at::Tensor> weights, const at::Tensor& x) const {
+        if (module != nullptr) return (*module)(weights, x);
+        if (weights.size() == 1) return at::matmul(x, weights[0].t());
+        std::vector<at::Tensor> outputs;
+        for (const at::Tensor& weight : weights) outputs.push_back(at::matmul(x, weight.t()));
+        return at::cat(outputs, 1);
     }
 
     [[nodiscard]] double operator()(const at::Tensor& scale) const {
@@ -64,14 +66,25 @@ struct ScaleSearch::Objective {
             if (scheme != nullptr && scheme->input) input = &*scheme->input;
             weights.push_back(std::move(weight));
         }
-        if (module == nullptr && !quantize_inputs) {
+        if (gram.defined()) {
             const at::Tensor error = at::cat(weights) / scale - at::cat(request.weights);
             return (at::matmul(error, gram) * error).mean(at::kDouble).item<double>() * double(error.size(1));
         }
-        at::Tensor x = request.inputs / scale;
-        if (quantize_inputs) x = quantized_input(request.device, x, *input);
-        if (module != nullptr) return mean_squared((*module)(weights, x) - expected);
-        return mean_squared(at::matmul(x, at::cat(weights).t()) - expected);
+        std::optional<DeviceParams> fixed;
+        if (quantize_inputs && !input->dynamic) {
+            // Static inputs are judged with the range they will have: the extremes of what is there.
+            const at::Tensor whole = request.inputs / scale;
+            fixed = static_params(request.device, *input, whole.min().item<float>(), whole.max().item<float>());
+        }
+        double sum = 0, values = 0;
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+            at::Tensor x = inputs[i] / scale;
+            if (quantize_inputs) x = fake_quantize_input(request.device, x, *input, fixed ? &*fixed : nullptr);
+            const at::Tensor difference = output(weights, x).sub_(expected[i]);
+            sum += at::dot(difference.flatten(), difference.flatten()).item<double>();
+            values += double(difference.numel());
+        }
+        return sum / values;
     }
 };
 

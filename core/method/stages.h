@@ -38,6 +38,7 @@ struct FoldRequest {
     std::vector<const QuantScheme*> schemes;  ///< of the consumers; null: stays in full precision
     const ChannelStats* statistics = nullptr; ///< of the site's input; null: none were taken
     at::Tensor inputs;                        ///< (tokens, channels) of the full-precision model; undefined: none
+    std::int64_t sequence_length = 1;         ///< tokens of `inputs` that belong together
     ModuleOutput attention, mlp;              ///< null where the site does not belong to it or nothing is run
 };
 
