@@ -1,0 +1,20 @@
+#include "core/method/solvers/low_rank.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+
+namespace graticule::solvers {
+
+LowRankFactors low_rank_factors(const at::Tensor& weight, const at::Tensor& rounded, std::int64_t rank) {
+    GRATICULE_ASSERT(weight.sizes() == rounded.sizes() && rank > 0, "a rank of an error matrix");
+    const auto [u, s, vh] = at::linalg_svd(weight - rounded, /*full_matrices=*/false);
+    const std::int64_t kept = std::min(rank, s.size(0));
+    const at::Tensor root = s.slice(0, 0, kept).sqrt();
+    const at::Tensor squares = s.to(at::kDouble).square();
+    return {(u.slice(1, 0, kept) * root).contiguous(), (root.unsqueeze(1) * vh.slice(0, 0, kept)).contiguous(),
+            std::sqrt(squares.sum().item<double>()), std::sqrt(squares.slice(0, kept).sum().item<double>())};
+}
+
+} // namespace graticule::solvers

@@ -1,0 +1,54 @@
+#include "core/method/solvers/mixed_precision.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/base/error.h"
+
+namespace graticule::solvers {
+namespace {
+
+at::Tensor index_of(const at::Tensor& weight, std::span<const std::int64_t> kept) {
+    at::Tensor index = at::empty({std::ssize(kept)}, at::kLong);
+    std::copy(kept.begin(), kept.end(), index.data_ptr<std::int64_t>());
+    return index.to(weight.device());
+}
+
+} // namespace
+
+std::vector<std::int64_t> channels_by_share(const at::Tensor& absmax, double percent) {
+    if (!(percent >= 0 && percent <= 100))
+        throw Error(ErrorKind::bad_input,
+                    "a share of " + std::to_string(percent) + " % of the channels is outside 0 to 100");
+    const std::vector<float> magnitude = to_vector(absmax);
+    std::vector<std::int64_t> order(magnitude.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+        return magnitude[static_cast<std::size_t>(a)] > magnitude[static_cast<std::size_t>(b)];
+    });
+    auto count = static_cast<std::size_t>(std::llround(percent / 100 * static_cast<double>(order.size())));
+    if (percent > 0) count = std::max<std::size_t>(count, 1);
+    order.resize(std::min(count, order.size()));
+    std::sort(order.begin(), order.end());
+    return order;
+}
+
+std::vector<std::int64_t> channels_above(const at::Tensor& absmax, double threshold) {
+    std::vector<std::int64_t> kept;
+    if (threshold <= 0) return kept;
+    const std::vector<float> magnitude = to_vector(absmax);
+    for (std::size_t i = 0; i < magnitude.size(); ++i)
+        if (static_cast<double>(magnitude[i]) >= threshold) kept.push_back(static_cast<std::int64_t>(i));
+    return kept;
+}
+
+at::Tensor without_columns(const at::Tensor& weight, std::span<const std::int64_t> kept) {
+    return kept.empty() ? weight : weight.index_fill(1, index_of(weight, kept), 0);
+}
+
+at::Tensor only_columns(const at::Tensor& weight, std::span<const std::int64_t> kept) {
+    return weight.index_select(1, index_of(weight, kept));
+}
+
+} // namespace graticule::solvers
