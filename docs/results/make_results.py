@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Measures the tables of docs/results with graticule-cli: one evaluation a recipe, paired against full precision, nothing tuned.
+
+    docs/results/make_results.py papers  --cli build/bin/graticule-cli --text wiki.test.raw --calib wiki.valid.raw
+    docs/results/make_results.py smollm2 --cli ... --model SmolLM2.gguf --text ... --calib ... --windows 24 --window 1024
+
+Prints Markdown. Every run's JSON is kept in --keep, so that a table can be set again without running it again.
+"""
+import argparse
+import hashlib
+import json
+import math
+import pathlib
+import subprocess
+import sys
+import time
+
+INT4_CHANNEL_A8 = "w=int4/asym/channel a=int8/asym/token v=int4/asym/channel"
+DINT4_CHANNEL_A8 = "w=dint4/asym/channel a=int8/asym/token v=dint4/asym/channel"
+
+
+class Runs:
+    """Evaluations, each made once."""
+
+    def __init__(self, args):
+        self.args = args
+        self.folder = pathlib.Path(args.keep)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def evaluate(self, model, recipe, window=None, calibration=(32, 512)):
+        window = window or self.args.window
+        command = [self.args.cli, "eval", model, "--text", self.args.text, "--window", str(window), "--device", self.args.device,
+                   "--json"]
+        windows = self.args.windows
+        if windows:
+            command += ["--windows", str(windows)]
+        if recipe:
+            command += ["--recipe", recipe, "--calib", self.args.calib, "--calib-samples", str(calibration[0]),
+                        "--calib-length", str(calibration[1])]
+        key = hashlib.sha256(" ".join(command[1:]).encode()).hexdigest()[:16]
+        kept = self.folder / f"{key}.json"
+        if not kept.exists():
+            start = time.time()
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            if result.returncode != 0:
+                print(f"{' '.join(command)}: exit code {result.returncode}: {result.stdout}{result.stderr[-600:]}", file=sys.stderr)
+                return None
+            value = json.loads(result.stdout)
+            value["wall_seconds"] = time.time() - start
+            kept.write_text(json.dumps(value))
+            print(f"{model} {recipe or 'full precision'} {window}: {value['perplexity']:.3f} in {value['wall_seconds']:.1f} s",
+                  file=sys.stderr)
+        return json.loads(kept.read_text())
+
+
+def difference(base, other):
+    """Perplexity difference and the half width of its 95 % interval, paired over windows (delta method)."""
+    pairs = [b - a for a, b in zip(base["window_losses"], other["window_losses"])]
+    n = len(pairs)
+    mean = sum(pairs) / n
+    spread = math.sqrt(sum((d - mean) ** 2 for d in pairs) / (n - 1) / n) if n > 1 else float("nan")
+    return other["perplexity"] - base["perplexity"], 1.96 * spread * other["perplexity"]
+
+
+def cell(runs, model, recipe, window=None, calibration=(32, 512)):
+    base = runs.evaluate(model, None, window)
+    run = runs.evaluate(model, recipe, window, calibration)
+    if base is None or run is None:
+        return "failed"
+    if not recipe:
+        return f"{run['perplexity']:.2f} ± {run['standard_error']:.2f}"
+    delta, half = difference(base, run)
+    return f"{run['perplexity']:.2f} ({delta:+.2f} ± {half:.2f})"
+
+
+def table(runs, title, note, models, rows, window=None, calibration=(32, 512)):
+    print(f"\n## {title}\n\n{note}\n")
+    print("| | recipe | " + " | ".join(pathlib.Path(m).stem for m in models) + " |")
+    print("|---|---|" + "---|" * len(models))
+    for label, recipe in rows:
+        cells = [cell(runs, m, recipe, window, calibration) for m in models]
+        print(f"| {label} | {'`' + recipe + '`' if recipe else ''} | " + " | ".join(cells) + " |", flush=True)
+
+
+def scaling_rows(width):
+    int_line = INT4_CHANNEL_A8.replace("4", str(width), 1) if width != 4 else INT4_CHANNEL_A8
+    yield "full precision", None
+    for label, term in (("none", ""), ("SmoothQuant", " smoothquant:alpha=0.5"), ("AWQ", " awq"), ("AQAS", " aqas clip")):
+        yield f"{label}, INT4", int_line + term
+        yield f"{label}, GPTQ, INT4", int_line + term + " gptq"
+    yield "AQAS, dINT4", DINT4_CHANNEL_A8 + " aqas clip"
+    yield "AQAS, GPTQ, dINT4", DINT4_CHANNEL_A8 + " aqas clip gptq"
+
+
+DGQ_ROWS = [
+    ("full precision", None),
+    ("RTN g128, A8 per token", "w=int4/asym/g128 a=int8/sym/token"),
+    ("SmoothQuant g128, A8 per token", "w=int4/asym/g128 a=int8/sym/token smoothquant:alpha=0.5"),
+    ("dual grain by plain rounding, A8 per token", "w=int4/asym/dual128 a=int8/sym/token"),
+    ("DGQ dynamic", "w=int4/asym/dual128 a=int8/sym/token dgq"),
+    ("DGQ dynamic, percentile clipping", "w=int4/asym/dual128 a=int8/sym/token percentile dgq"),
+    ("DGQ static, percentile clipping", "w=int4/asym/dual128 a=int8/sym/tensor/static percentile dgq"),
+    ("A8 static, group-wise (ablation S+GW)", "w=int4/asym/g128 a=int8/sym/tensor/static percentile"),
+    ("A8 static, channel-wise (S+CW)", "w=int4/asym/channel a=int8/sym/tensor/static percentile"),
+    ("A8 dynamic, channel-wise (D+CW)", "w=int4/asym/channel a=int8/sym/token percentile"),
+]
+W4A4_ROWS = [("full precision", None)] + [
+    (f"{name} groups of {g}" if g != "none" else f"{name}, per channel and token", f"w=int4/asym/{wg} a=int4/sym/{ag}{term}")
+    for g, wg, ag in (("32", "g32", "g32"), ("64", "g64", "g64"), ("128", "g128", "g128"), ("none", "channel", "token"))
+    for name, term in (("RTN", ""), ("AWQ", " awq"))
+]
+MIXED_ROWS = [("full precision", None)] + [
+    (f"{p} % of channels in 16 bit{', SmoothQuant' if smooth else ''}",
+     f"w=int4/asym/channel a=int4/sym/token{smooth} keep:percent={p}" if p else f"w=int4/asym/channel a=int4/sym/token{smooth}")
+    for smooth in ("", " smoothquant:alpha=0.5") for p in (0, 1, 5, 10, 25, 50, 75, 90, 95)
+]
+WIDTH_ROWS = [("full precision", None)] + [
+    (label, line) for label, line in (
+        ("W8A8", "w=int8/sym/channel a=int8/sym/token"), ("W6A16", "w=int6/asym/g128"), ("W5A16", "w=int5/asym/g128"),
+        ("W4A16", "w=int4/asym/g128"), ("W3A16", "w=int3/asym/g128"), ("W2A16", "w=int2/asym/g128"),
+        ("W4A8", "w=int4/asym/g128 a=int8/sym/token"), ("W4A6", "w=int4/asym/g128 a=int6/sym/g128"),
+        ("W4A4", "w=int4/asym/g128 a=int4/sym/g128"), ("W16A8", "a=int8/sym/token"), ("W16A4", "a=int4/sym/g128"),
+        ("W FP4, A FP8", "w=fp4_e2m1/sym/g128 a=fp8_e4m3/sym/token"))
+]
+DINT_ROWS = [("full precision", None)] + [
+    (f"{fmt.upper() if fmt[0] != 'd' else 'dINT' + fmt[-1]} {grain}, {name}", f"w={fmt}/asym/{grain}{term}")
+    for grain in ("g128", "channel") for bits in (4, 3)
+    for name, term in (("RTN", ""), ("GPTQ", " gptq"), ("AWQ", " awq clip"), ("AQAS", " aqas clip"))
+    for fmt in (f"int{bits}", f"dint{bits}")
+]
+
+
+def slac(runs, model):
+    print(f"\n## SLAC: calibration length against evaluation length, {pathlib.Path(model).stem}\n\n"
+          "GPTQ on W4A8 per channel (`w=int4/asym/channel a=int8/asym/token aqas clip gptq`), calibrated on 16,384 tokens cut to the "
+          "length in the first column; perplexity by length of the evaluated windows.\n")
+    lengths = (128, 512, 2048)
+    print("| calibrated at | " + " | ".join(f"evaluated at {n}" for n in lengths) + " |\n|---|" + "---|" * len(lengths))
+    recipe = "w=int4/asym/channel a=int8/asym/token aqas clip gptq"
+    print("| full precision | " + " | ".join(cell(runs, model, None, n) for n in lengths) + " |")
+    for length in (64, 128, 512, 2048):
+        cells = [cell(runs, model, recipe, n, (16384 // length, length)) for n in lengths]
+        print(f"| {length} | " + " | ".join(cells) + " |", flush=True)
+
+
+def papers(runs):
+    models = ["sample-opt", "sample-llama"]
+    table(runs, "AQAS, table 3: W4A8V4 per channel", "Weights and Value 4 bits per channel, inputs INT8 per token, asymmetric.", models,
+          list(scaling_rows(4)))
+    table(runs, "DGQ, tables 2, 4 and 5: A8W4", "Groups of 128; dual grain: INT8 scale a group, float scale a channel.", models, DGQ_ROWS)
+    table(runs, "W4A4 in groups", "Weights and activations 4 bits with the same group size.", models, W4A4_ROWS)
+    table(runs, "Mixed precision W4A4", "The channels of largest activations stay in 16 bits.", models, MIXED_ROWS)
+    table(runs, "Width sweep", "Plain rounding.", models, WIDTH_ROWS)
+    table(runs, "dINT against INT, weight only", "Each rounding method, 4 and 3 bits.", models, DINT_ROWS)
+    slac(runs, "sample-llama")
+    slac(runs, "sample-opt")
+
+
+def smollm2(runs):
+    model = runs.args.model
+    rows = [("full precision", None)]
+    for fmt in ("int4", "dint4", "int3", "dint3"):
+        for grain in ("channel", "g64"):
+            rows.append((f"{fmt} {grain}, RTN", f"w={fmt}/asym/{grain}"))
+    for term in (" gptq", " awq clip", " aqas clip"):
+        rows += [(f"{fmt} g64,{term}", f"w={fmt}/asym/g64{term}") for fmt in ("int4", "dint4", "int3", "dint3")]
+    rows.append(("DGQ dual grain 64", "w=int4/asym/dual64 dgq"))
+    table(runs, "Weight only", "Embedding and head as stored.", [model], rows)
+    a8 = "a=int8/sym/token"
+    rows = [("full precision", None), ("W8A8", f"w=int8/sym/channel {a8}"),
+            ("W8A8 SmoothQuant", f"w=int8/sym/channel {a8} smoothquant:alpha=0.5"), ("RTN", f"w=int4/asym/g64 {a8}"),
+            ("SmoothQuant", f"w=int4/asym/g64 {a8} smoothquant:alpha=0.5"), ("AWQ", f"w=int4/asym/g64 {a8} awq clip"),
+            ("AQAS", f"w=int4/asym/g64 {a8} aqas clip"), ("GPTQ", f"w=int4/asym/g64 {a8} gptq"),
+            ("AQAS + GPTQ", f"w=int4/asym/g64 {a8} aqas clip gptq"), ("dINT4 RTN", f"w=dint4/asym/g64 {a8}"),
+            ("AQAS + GPTQ, dINT4", f"w=dint4/asym/g64 {a8} aqas clip gptq"), ("DGQ", f"w=int4/asym/dual64 {a8} dgq"),
+            ("DGQ, percentile", f"w=int4/asym/dual64 {a8} percentile dgq")]
+    table(runs, "W4A8", "Inputs INT8 per token.", [model], rows)
+    a4 = "w=int4/asym/g64 a=int4/sym/g64"
+    token = "w=int4/asym/channel a=int4/sym/token"
+    rows = [("full precision", None), ("groups of 64", a4), ("groups of 64, AWQ", a4 + " awq"), ("groups of 64, AQAS", a4 + " aqas"),
+            ("per channel and token", token)]
+    rows += [(f"per channel and token, {p} % in 16 bit", f"{token} keep:percent={p}") for p in (1, 10, 50)]
+    table(runs, "W4A4", "Inputs INT4.", [model], rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("papers", "smollm2"))
+    parser.add_argument("--cli", default="build/bin/graticule-cli")
+    parser.add_argument("--model", default="")
+    parser.add_argument("--text", required=True)
+    parser.add_argument("--calib", required=True)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--window", type=int, default=2048)
+    parser.add_argument("--windows", type=int, default=0, help="0: all")
+    parser.add_argument("--keep", default="build/results")
+    args = parser.parse_args()
+    runs = Runs(args)
+    {"papers": papers, "smollm2": smollm2}[args.what](runs)
+
+
+main()
