@@ -11,6 +11,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
+#include "kernels/api/kernel_error.h"
 
 namespace {
 
@@ -33,6 +34,11 @@ int run(const Action& action, Console& console) {
         return exit_code_cancelled;
     } catch (const Error& error) {
         return fail(console, error.info());
+    } catch (const KernelError& error) {
+        const ErrorKind kind = error.kind() == KernelError::Kind::device          ? ErrorKind::device
+                               : error.kind() == KernelError::Kind::out_of_memory ? ErrorKind::out_of_memory
+                                                                                  : ErrorKind::internal;
+        return fail(console, {kind, error.what(), {}});
     } catch (const std::bad_alloc&) {
         return fail(console, {ErrorKind::out_of_memory,
                               "not enough memory; use a smaller model, fewer or shorter samples, or a smaller window",

@@ -21,6 +21,7 @@ std::span<const Command> all_commands() {
         Command{"presets", "Lists", "Recipes with a name, and where they come from", declare_presets},
         Command{"families", "Lists", "Model architectures that are understood", declare_families},
         Command{"exporters", "Lists", "What a quantized model can be written as, and who reads it", declare_exporters},
+        Command{"selftest", "Checks", "This machine's kernels against the CPU reference", declare_selftest},
     };
     return rows;
 }
