@@ -1,7 +1,9 @@
 // The decoder against transformers' own logits, folding in float64, and the module-level passes that methods use.
+#include <QtCore/QTemporaryDir>
 #include <QtTest/QTest>
 
 #include <cmath>
+#include <fstream>
 #include <map>
 
 #include "core/engine/engine.h"
@@ -147,6 +149,44 @@ private Q_SLOTS:
         for (std::size_t i = 0; i < plain.size(); ++i) worst = std::max(worst, std::abs(plain[i] - folded[i]));
         QVERIFY2(worst < 1e-9, std::to_string(worst).c_str());
         QVERIFY(!model->fold_sites().empty());
+    }
+
+    void rotary_scaling_agrees_with_transformers_data() {
+        QTest::addColumn<QString>("keys");
+        QTest::addColumn<QList<double>>("expected"); // logits [1, 39, 0:6] and [0, 17, 100:104]
+        // The fixture "llama" with 16 positions, so that its 40 tokens exceed them; transformers 5.17.0, float32,
+        // eager.
+        const QList<double> linear = {-0.647215, 2.279932, -0.056358, 1.513828,  -0.74195,
+                                      -1.644021, 1.121856, 1.48511,   -2.768219, -0.445435};
+        const QList<double> dynamic = {0.036372,  -0.123841, -0.118074, 1.324597,  -0.513814,
+                                       -1.382409, -0.117555, -0.411552, -1.399752, 0.398834};
+        QTest::newRow("linear") << R"("rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0})"
+                                << linear;
+        QTest::newRow("linear, old keys")
+            << R"("rope_theta": 10000.0, "rope_scaling": {"type": "linear", "factor": 4.0})" << linear;
+        QTest::newRow("dynamic") << R"("rope_theta": 10000.0, "rope_scaling": {"type": "dynamic", "factor": 2.0})"
+                                 << dynamic;
+    }
+    void rotary_scaling_agrees_with_transformers() {
+        QFETCH(QString, keys);
+        QFETCH(QList<double>, expected);
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        const auto source = std::filesystem::absolute(testing::shared_dir() / "fixtures/families/llama");
+        const QTemporaryDir folder;
+        const std::filesystem::path copy = folder.path().toStdString();
+        std::filesystem::create_symlink(source / "model.safetensors", copy / "model.safetensors");
+        std::ofstream(copy / "config.json") << R"({"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "intermediate_size": 160, "vocab_size": 320, "rms_norm_eps": 1e-06,
+            "max_position_embeddings": 16, )"
+                                            << keys.toStdString() << "}";
+        JobContext ctx;
+        const auto model = open_model(copy, ctx).model;
+        const auto ids = read_ids(open_checkpoint(source / "expected.safetensors")->tensor("input_ids"));
+        const std::vector<float> ours = to_floats(logits(model, nullptr, ids, ctx));
+        for (int i = 0; i < expected.size(); ++i) {
+            const int index = i < 6 ? (40 + 39) * 320 + i : 17 * 320 + 100 + i - 6;
+            QVERIFY2(std::abs(ours[static_cast<std::size_t>(index)] - expected[i]) < 2e-4, std::to_string(i).c_str());
+        }
     }
 
     void results_are_the_same_bits_twice() {
