@@ -2,6 +2,7 @@
 // modules and hooks.
 #include <QtTest/QTest>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/engine/engine.h"
@@ -23,6 +24,13 @@ std::shared_ptr<const QuantizedModel> with_activations(const std::shared_ptr<con
         entry.choice = quantized->recipe.defaults;
         quantized->linears.emplace_back(std::move(entry));
     }
+    return quantized;
+}
+
+std::shared_ptr<const QuantizedModel> last_block(const std::shared_ptr<const QuantizedModel>& all) {
+    auto quantized = std::make_shared<QuantizedModel>(*all);
+    for (auto& linear : quantized->linears)
+        if (quantized->base->linear(linear->layer).block != quantized->base->blocks().back().id) linear.reset();
     return quantized;
 }
 
@@ -52,25 +60,26 @@ private Q_SLOTS:
         // transformers 5.17.0, torch 2.11.0, float32, eager attention: inputs of all decoder linears rounded in forward
         // pre-hooks, attention operands in a registered attention function (query and key after rotary embedding, key
         // and value before heads are repeated, value "channel" per head over the window). Symmetric: absmax / (2^(b-1)
-        // - 1) with absmax at least 1e-5; asymmetric through zero. First three windows of 128 tokens of
-        // resources/samples/text/evaluation.txt.
-        const char* cached = "q=int8/sym/token k=int4/asym/token v=int4/asym/channel";
-        const char* product = "q=int8/sym/tensor k=int8/sym/tensor v=int8/sym/tensor p=int8/asym/token";
+        // - 1) with absmax at least 1e-5; asymmetric through zero. Only the last block is rounded: over several blocks
+        // one code that a tie flips changes every later one, and two correct programs differ in the third digit. First
+        // three windows of 128 tokens of resources/samples/text/evaluation.txt.
+        const char* cached = "q=int4/sym/token k=int3/asym/token v=int3/asym/channel";
+        const char* product = "q=int4/sym/tensor k=int4/sym/tensor v=int3/sym/tensor p=int4/asym/token";
         const auto row = [](const char* model, const char* line, QList<double> expected) {
             QTest::newRow((std::string(model) + " " + line).c_str()) << model << line << expected;
         };
-        row("opt", "a=int8/sym/token", {3.892216, 3.875809, 3.769415});
-        row("opt", "a=int4/sym/g64", {4.827376, 4.782467, 4.698618});
-        row("opt", "a=int8/asym/tensor", {3.881881, 3.873037, 3.791191});
-        row("opt", "a=int6/asym/token", {4.01599, 4.174133, 4.082545});
-        row("opt", cached, {4.103326, 4.22077, 3.985025});
-        row("opt", product, {3.882578, 3.887729, 3.782215});
-        row("llama", "a=int8/sym/token", {3.821397, 3.645848, 3.616001});
-        row("llama", "a=int4/sym/g64", {3.913184, 3.809942, 3.715715});
-        row("llama", "a=int8/asym/tensor", {3.841676, 3.661578, 3.650108});
-        row("llama", "a=int6/asym/token", {3.862983, 3.674421, 3.623824});
-        row("llama", cached, {3.817916, 3.661416, 3.644001});
-        row("llama", product, {3.822645, 3.636356, 3.614819});
+        row("opt", "a=int4/sym/token", {3.934594, 3.917395, 3.800831});
+        row("opt", "a=int4/sym/g64", {3.90287, 3.884852, 3.800261});
+        row("opt", "a=int4/asym/tensor", {3.950605, 3.923858, 3.821219});
+        row("opt", "a=int3/asym/token", {3.956589, 3.910525, 3.833408});
+        row("opt", cached, {3.874337, 3.895335, 3.771363});
+        row("opt", product, {3.884246, 3.901728, 3.798636});
+        row("llama", "a=int4/sym/token", {3.852111, 3.715375, 3.661389});
+        row("llama", "a=int4/sym/g64", {3.864024, 3.687982, 3.618661});
+        row("llama", "a=int4/asym/tensor", {3.970787, 3.79281, 3.804938});
+        row("llama", "a=int3/asym/token", {3.924962, 3.697954, 3.705748});
+        row("llama", cached, {3.813741, 3.644535, 3.633193});
+        row("llama", product, {3.816336, 3.646926, 3.625652});
     }
     void losses_agree_with_transformers() {
         QFETCH(QString, model);
@@ -78,15 +87,16 @@ private Q_SLOTS:
         QFETCH(QList<double>, expected);
         JobContext ctx;
         const OpenedModel opened = open_model(sample("sample-" + model.toStdString()), ctx);
-        const std::vector<double> ours = losses(opened, with_activations(opened.model, line.toStdString()));
+        const std::vector<double> ours = losses(opened, last_block(with_activations(opened.model, line.toStdString())));
         std::string figures;
-        double worst = 0;
+        std::vector<double> off;
         for (std::size_t i = 0; i < ours.size(); ++i) {
             figures += std::to_string(ours[i]) + " ";
-            worst = std::max(worst, std::abs(ours[i] - expected[static_cast<int>(i)]));
+            off.push_back(std::abs(ours[i] - expected[static_cast<int>(i)]));
         }
-        // Values near a tie round either way in float32, and one flipped code moves a loss in the fourth digit.
-        QVERIFY2(worst < 1.5e-3, figures.c_str());
+        std::ranges::sort(off);
+        // A value on a tie may round either way; that moves one window's loss in the fourth digit, not all of them.
+        QVERIFY2(off[1] < 2e-5 && off[2] < 2e-3, figures.c_str());
     }
 
     void kept_channels_are_left_alone() {

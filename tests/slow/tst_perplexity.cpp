@@ -59,6 +59,9 @@ std::shared_ptr<const Evaluation> run(const OpenedModel& opened, const std::stri
 class TestPerplexity : public QObject {
     Q_OBJECT
 
+public:
+    TestPerplexity() { qputenv("QTEST_FUNCTION_TIMEOUT", "3600000"); } // Qt Test gives a function five minutes
+
 private Q_SLOTS:
     void agrees_with_independent_programs_data() {
         QTest::addColumn<QString>("model");
