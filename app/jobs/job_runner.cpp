@@ -1,0 +1,201 @@
+#include "app/jobs/job_runner.h"
+
+#include <QtCore/QMetaObject>
+#include <algorithm>
+#include <new>
+
+namespace graticule {
+
+struct JobRunner::Job {
+    JobId id{};
+    JobRequest request;
+    Work work;
+    Done done;
+    std::function<void(const JobView&)> when_ended;
+    JobContext context;
+    JobState state = JobState::waiting;
+    bool stopping = false;
+    ErrorInfo error;
+    std::chrono::steady_clock::time_point started, stopped;
+};
+
+namespace {
+double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+    return std::chrono::duration<double>(to - from).count();
+}
+} // namespace
+
+JobRunner::JobRunner(QObject* parent)
+    : QObject(parent)
+    , thread_([this](std::stop_token stop) { loop(stop); }) {}
+
+JobRunner::~JobRunner() {
+    cancelAll();
+    thread_.request_stop();
+    wake_.notify_all();
+    thread_.join();
+}
+
+JobId JobRunner::submitAny(JobRequest request, Work work, Done done, std::function<void(const JobView&)> when_ended) {
+    auto job = std::make_shared<Job>();
+    job->request = std::move(request);
+    job->work = std::move(work);
+    job->done = std::move(done);
+    job->when_ended = std::move(when_ended);
+    job->context.device = job->request.device;
+    job->context.log = [this](const std::string& line) {
+        post([this, line] { Q_EMIT logged(QString::fromStdString(line)); });
+    };
+    std::vector<std::shared_ptr<Job>> replaced;
+    {
+        const std::lock_guard lock(mutex_);
+        job->id = JobId{++last_id_};
+        if (!job->request.tag.isEmpty())
+            for (const auto& other : waiting_)
+                if (other->request.tag == job->request.tag) replaced.push_back(other);
+        for (const auto& other : replaced) std::erase(waiting_, other);
+        jobs_.push_back(job);
+        waiting_.push_back(job);
+    }
+    for (const auto& other : replaced) finish(other, JobState::cancelled, nullptr, {});
+    wake_.notify_all();
+    Q_EMIT changed();
+    return job->id;
+}
+
+void JobRunner::cancel(JobId id) {
+    std::shared_ptr<Job> dropped;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& job : jobs_) {
+            if (job->id != id) continue;
+            job->context.cancel.request();
+            job->stopping = job->state == JobState::running;
+            if (job->state == JobState::waiting && std::erase(waiting_, job) > 0) dropped = job;
+        }
+    }
+    if (dropped) finish(dropped, JobState::cancelled, nullptr, {});
+    Q_EMIT changed();
+}
+
+void JobRunner::cancelAll() {
+    std::vector<JobId> live;
+    {
+        const std::lock_guard lock(mutex_);
+        // Waiting ones first, or the next would start while the running one is being stopped.
+        for (const auto& job : waiting_) live.push_back(job->id);
+        if (running_) live.push_back(running_->id);
+    }
+    for (const JobId id : live) cancel(id);
+}
+
+void JobRunner::post(std::function<void()> call) {
+    QMetaObject::invokeMethod(this, std::move(call), Qt::QueuedConnection);
+}
+
+bool JobRunner::prerequisitesHold(const Job& job) const {
+    return std::all_of(job.request.after.begin(), job.request.after.end(), [this](JobId id) {
+        const auto found = std::find_if(jobs_.begin(), jobs_.end(), [id](const auto& other) { return other->id == id; });
+        return found == jobs_.end() || (*found)->state == JobState::done;
+    });
+}
+
+void JobRunner::loop(std::stop_token stop) {
+    while (true) {
+        std::shared_ptr<Job> job;
+        bool skip = false;
+        {
+            std::unique_lock lock(mutex_);
+            if (!wake_.wait(lock, stop, [this] { return !waiting_.empty(); })) return;
+            job = waiting_.front();
+            waiting_.pop_front();
+            skip = !prerequisitesHold(*job);
+            if (!skip) {
+                job->state = JobState::running;
+                job->started = std::chrono::steady_clock::now();
+                running_ = job;
+            }
+        }
+        if (skip) {
+            finish(job, JobState::skipped, nullptr, {});
+            continue;
+        }
+        post([this] { Q_EMIT changed(); });
+        run(job);
+    }
+}
+
+// The one place where a failure of the window's work is caught; the command line's main is the other.
+void JobRunner::run(const std::shared_ptr<Job>& job) {
+    JobState state = JobState::done;
+    Result result;
+    ErrorInfo error;
+    try {
+        job->context.check_cancelled();
+        result = job->work(job->context);
+    } catch (const Cancelled&) {
+        state = JobState::cancelled;
+    } catch (const Error& failure) {
+        state = JobState::failed;
+        error = failure.info();
+    } catch (const std::bad_alloc&) {
+        state = JobState::failed;
+        error = {ErrorKind::out_of_memory, "not enough memory; close other programs, or use fewer or shorter samples", {}};
+    } catch (const std::exception& failure) {
+        state = JobState::failed;
+        error = {ErrorKind::internal, failure.what(), {}};
+    }
+    job->work = nullptr; // what it captured (models, statistics) must not outlive its use
+    finish(job, state, std::move(result), std::move(error));
+}
+
+void JobRunner::finish(const std::shared_ptr<Job>& job, JobState state, Result result, ErrorInfo error) {
+    {
+        const std::lock_guard lock(mutex_);
+        job->state = state;
+        job->error = std::move(error);
+        job->stopping = false;
+        job->stopped = std::chrono::steady_clock::now();
+        if (job->started == std::chrono::steady_clock::time_point{}) job->started = job->stopped;
+        if (running_ == job) running_.reset();
+    }
+    post([this, job, result = std::move(result), state] {
+        if (state == JobState::done && job->done) job->done(result);
+        if (job->when_ended) job->when_ended(view(*job));
+        job->done = nullptr;
+        job->when_ended = nullptr;
+        Q_EMIT ended(job->id);
+        Q_EMIT changed();
+    });
+}
+
+JobView JobRunner::view(const Job& job) {
+    JobView view;
+    view.id = job.id;
+    view.tag = job.request.tag;
+    view.title = job.request.title;
+    view.state = job.state;
+    view.progress = job.context.progress.snapshot();
+    view.tokens = job.request.tokens;
+    view.stopping = job.stopping;
+    view.error = job.error;
+    const auto now = std::chrono::steady_clock::now();
+    if (job.state == JobState::running) view.seconds = seconds_between(job.started, now);
+    else if (job.state != JobState::waiting) view.seconds = seconds_between(job.started, job.stopped);
+    return view;
+}
+
+std::vector<JobView> JobRunner::jobs() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<JobView> views;
+    views.reserve(jobs_.size());
+    for (const auto& job : jobs_) views.push_back(view(*job));
+    return views;
+}
+
+bool JobRunner::busy() const {
+    const std::lock_guard lock(mutex_);
+    return running_ != nullptr || !waiting_.empty();
+}
+
+} // namespace graticule

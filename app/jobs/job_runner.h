@@ -1,0 +1,102 @@
+// Runs the engine's verbs one after another on one thread of its own, which alone touches Torch and the GPU. Results, partial
+// results and failures come back as calls on the thread the runner lives on (the GUI's).
+//
+//     runner.submit<ActivationStats>({.tag = "calibrate", .title = "Calibrate"},
+//         [=](JobContext& ctx) { return calibrate(*model, *tokenizer, spec, ctx); },
+//         [this](std::shared_ptr<const ActivationStats> stats) { ... });
+#pragma once
+
+#include <QtCore/QObject>
+#include <QtCore/QString>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/base/job_context.h"
+
+namespace graticule {
+
+enum class JobId : int {};
+enum class JobState { waiting, running, done, cancelled, failed, skipped };
+
+struct JobRequest {
+    QString tag;   ///< a waiting job with the same tag is replaced by the new one; empty: never replaced
+    QString title; ///< for the job list
+    std::vector<JobId> after = {}; ///< when one of them does not end well, this one is skipped
+    double tokens = 0;             ///< that the whole job goes through; 0: not a job over tokens
+    std::string device = "cpu";
+};
+
+/// A job as the GUI thread sees it; a copy, taken at any time.
+struct JobView {
+    JobId id{};
+    QString tag, title;
+    JobState state = JobState::waiting;
+    Progress::Snapshot progress;
+    double seconds = 0; ///< running, or all in all
+    double tokens = 0;
+    bool stopping = false;
+    ErrorInfo error; ///< of a failed one
+};
+
+class JobRunner final : public QObject {
+    Q_OBJECT
+public:
+    using Result = std::shared_ptr<const void>;
+    using Work = std::function<Result(JobContext&)>;
+    using Done = std::function<void(Result)>;
+
+    explicit JobRunner(QObject* parent = nullptr);
+    ~JobRunner() override; ///< stops what runs, drops what waits, joins
+
+    JobId submitAny(JobRequest request, Work work, Done done, std::function<void(const JobView&)> ended = {});
+
+    template <class T, class Function>
+    JobId submit(JobRequest request, Function work, std::function<void(std::shared_ptr<const T>)> done,
+                 std::function<void(const JobView&)> ended = {}) {
+        return submitAny(
+            std::move(request), [work = std::move(work)](JobContext& ctx) -> Result { return work(ctx); },
+            [done = std::move(done)](Result result) {
+                if (done) done(std::static_pointer_cast<const T>(result));
+            },
+            std::move(ended));
+    }
+
+    /// Asks the job to stop at its next step; a waiting one ends at once.
+    void cancel(JobId id);
+    void cancelAll();
+    /// Runs `call` on the runner's thread as long as the runner lives: how partial results leave a job.
+    void post(std::function<void()> call);
+
+    [[nodiscard]] std::vector<JobView> jobs() const; ///< in the order of submission
+    [[nodiscard]] bool busy() const;
+    [[nodiscard]] std::thread::id engineThread() const { return thread_.get_id(); }
+
+Q_SIGNALS:
+    void changed(); ///< a job was added, began or ended (progress is polled through jobs())
+    void ended(JobId id);
+    void logged(const QString& line);
+
+private:
+    struct Job;
+    void loop(std::stop_token stop);
+    void run(const std::shared_ptr<Job>& job);
+    [[nodiscard]] bool prerequisitesHold(const Job& job) const; // mutex_ held
+    void finish(const std::shared_ptr<Job>& job, JobState state, Result result, ErrorInfo error);
+    [[nodiscard]] static JobView view(const Job& job);
+
+    mutable std::mutex mutex_; // guards jobs_, waiting_ and every Job's state
+    std::condition_variable_any wake_;
+    std::vector<std::shared_ptr<Job>> jobs_;
+    std::deque<std::shared_ptr<Job>> waiting_;
+    std::shared_ptr<Job> running_;
+    int last_id_ = 0;
+    std::jthread thread_; // last: starts when everything above is there, joined first
+};
+
+} // namespace graticule

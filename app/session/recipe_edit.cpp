@@ -1,0 +1,131 @@
+#include "app/session/recipe_edit.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace graticule {
+
+namespace {
+std::string leaf_of(const std::string& name) { return name.substr(name.rfind('.') + 1); }
+
+// "layers.3.self_attn.q_proj" -> "layers.3"
+std::string block_prefix(const Linear& linear) {
+    const std::string number = "." + std::to_string(static_cast<int>(linear.block)) + ".";
+    const auto at = linear.short_name.find(number);
+    return at == std::string::npos ? std::string() : linear.short_name.substr(0, at + number.size() - 1);
+}
+
+bool matches_exactly(const Model& model, const std::string& pattern, const std::set<LayerId>& wanted) {
+    return std::all_of(model.linears().begin(), model.linears().end(), [&](const Linear& linear) {
+        return matches_layer(pattern, false, linear.short_name) == wanted.contains(linear.id);
+    });
+}
+
+void unignore(Recipe& recipe, const Model& model, const std::set<LayerId>& layers) {
+    std::vector<std::string> kept;
+    for (const std::string& pattern : recipe.ignore) {
+        std::vector<std::string> others; // what else the pattern leaves alone must stay left alone
+        bool touches = false;
+        for (const Linear& linear : model.linears()) {
+            if (!matches_layer(pattern, false, linear.short_name)) continue;
+            if (layers.contains(linear.id)) touches = true;
+            else others.push_back(linear.short_name);
+        }
+        if (!touches) kept.push_back(pattern);
+        else kept.insert(kept.end(), others.begin(), others.end());
+    }
+    recipe.ignore = std::move(kept);
+}
+
+std::set<int> deciding_rules(const Recipe& recipe, const Model& model) {
+    std::set<int> rules;
+    for (const Linear& linear : model.linears()) rules.insert(choice_of(recipe, linear).rule);
+    return rules;
+}
+
+void drop_rules_made_idle(Recipe& after, const Model& model, const std::set<int>& decided_before) {
+    const std::set<int> decide_now = deciding_rules(after, model);
+    for (int rule = static_cast<int>(after.rules.size()) - 1; rule >= 0; --rule)
+        if (decided_before.contains(rule) && !decide_now.contains(rule)) after.rules.erase(after.rules.begin() + rule);
+}
+} // namespace
+
+LayerChoice choice_of(const Recipe& recipe, const Linear& linear) {
+    LayerChoice result{recipe.defaults, -1, false};
+    for (std::size_t i = 0; i < recipe.rules.size(); ++i)
+        if (matches_layer(recipe.rules[i].pattern, recipe.rules[i].regex, linear.short_name))
+            result = {recipe.rules[i].choice, static_cast<int>(i), false};
+    result.ignored = std::any_of(recipe.ignore.begin(), recipe.ignore.end(), [&](const std::string& pattern) {
+        return matches_layer(pattern, false, linear.short_name);
+    });
+    return result;
+}
+
+Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<LayerId>& layers,
+                   const std::function<void(SchemeChoice&)>& edit) {
+    const std::set<LayerId> wanted(layers.begin(), layers.end());
+    const std::set<int> decided_before = deciding_rules(recipe, model);
+    Recipe result = recipe;
+    unignore(result, model, wanted);
+
+    std::map<int, std::vector<LayerId>> by_rule; // edited layers, under the rule that decides them now
+    std::map<int, std::size_t> decided;          // how many layers each rule decides in all
+    for (const Linear& linear : model.linears()) {
+        const int rule = choice_of(recipe, linear).rule;
+        ++decided[rule];
+        if (wanted.contains(linear.id)) by_rule[rule].push_back(linear.id);
+    }
+    // Layers of one rule share one choice, so the edit turns them into one new choice as well.
+    std::vector<std::pair<SchemeChoice, std::vector<LayerId>>> added;
+    for (const auto& [rule, ids] : by_rule) {
+        SchemeChoice choice = rule < 0 ? recipe.defaults : recipe.rules[static_cast<std::size_t>(rule)].choice;
+        const SchemeChoice before = choice;
+        edit(choice);
+        if (choice == before) continue;
+        if (ids.size() == decided[rule]) {
+            (rule < 0 ? result.defaults : result.rules[static_cast<std::size_t>(rule)].choice) = choice;
+            continue;
+        }
+        const auto same = std::find_if(added.begin(), added.end(), [&](const auto& entry) { return entry.first == choice; });
+        if (same == added.end()) added.emplace_back(choice, ids);
+        else same->second.insert(same->second.end(), ids.begin(), ids.end());
+    }
+    for (const auto& [choice, ids] : added)
+        for (const std::string& pattern : patterns_for(model, ids)) result.rules.push_back({pattern, false, choice});
+    drop_rules_made_idle(result, model, decided_before);
+    return result;
+}
+
+std::vector<std::string> patterns_for(const Model& model, const std::vector<LayerId>& layers) {
+    const std::set<LayerId> wanted(layers.begin(), layers.end());
+    if (wanted.empty()) return {};
+    std::set<std::string> leaves, prefixes;
+    for (const LayerId id : wanted) {
+        leaves.insert(leaf_of(model.linear(id).short_name));
+        prefixes.insert(block_prefix(model.linear(id)));
+    }
+    if (wanted.size() == 1) return {model.linear(*wanted.begin()).short_name};
+    std::vector<std::string> candidates{"*"};
+    if (leaves.size() == 1) candidates.push_back("*." + *leaves.begin());
+    if (prefixes.size() == 1) candidates.push_back(*prefixes.begin() + ".*");
+    for (const std::string& candidate : candidates)
+        if (matches_exactly(model, candidate, wanted)) return {candidate};
+    // Several whole roles or several whole blocks, else layer by layer.
+    for (const bool by_leaf : {true, false}) {
+        std::vector<std::string> patterns;
+        for (const std::string& part : by_leaf ? leaves : prefixes) patterns.push_back(by_leaf ? "*." + part : part + ".*");
+        const bool exact = std::all_of(model.linears().begin(), model.linears().end(), [&](const Linear& linear) {
+            const bool hit = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+                return matches_layer(pattern, false, linear.short_name);
+            });
+            return hit == wanted.contains(linear.id);
+        });
+        if (exact) return patterns;
+    }
+    std::vector<std::string> names;
+    for (const LayerId id : wanted) names.push_back(model.linear(id).short_name);
+    return names;
+}
+
+} // namespace graticule

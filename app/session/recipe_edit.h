@@ -1,0 +1,30 @@
+// Editing several layers of a recipe at once: pure functions from a recipe to a recipe, so that every edit is one undo step.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/model/model.h"
+#include "core/recipe/recipe.h"
+
+namespace graticule {
+
+/// What holds for one layer now, by the rules alone (nothing checked).
+struct LayerChoice {
+    SchemeChoice choice;
+    int rule = -1;        ///< that won; -1: the defaults
+    bool ignored = false; ///< left in full precision by the ignore list
+};
+[[nodiscard]] LayerChoice choice_of(const Recipe& recipe, const Linear& linear);
+
+/// Applies `edit` to the choice of each of `layers`, each keeping what the edit does not touch. Where the layers are all that
+/// a rule (or the defaults) decides, that rule is changed; else rules are added at the end. Rules that decide nothing any more
+/// because of the edit are dropped.
+[[nodiscard]] Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<LayerId>& layers,
+                                 const std::function<void(SchemeChoice&)>& edit);
+
+/// The fewest patterns found that match these layers and no others: all, one role everywhere, one block, or name by name.
+[[nodiscard]] std::vector<std::string> patterns_for(const Model& model, const std::vector<LayerId>& layers);
+
+} // namespace graticule

@@ -1,0 +1,112 @@
+#include "widgets/forms/param_form.h"
+
+#include <QtCore/QSignalBlocker>
+#include <QtWidgets/QCheckBox>
+#include <QtWidgets/QComboBox>
+#include <QtWidgets/QDoubleSpinBox>
+#include <QtWidgets/QFormLayout>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QSpinBox>
+#include <cmath>
+#include <limits>
+
+namespace graticule {
+
+namespace {
+bool same_names(const std::vector<ParamSpec>& a, const std::vector<ParamSpec>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const ParamSpec& x, const ParamSpec& y) {
+        return x.name == y.name && x.kind == y.kind && x.minimum == y.minimum && x.maximum == y.maximum;
+    });
+}
+
+double as_double(const ParamValue& value) {
+    if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+    if (const auto* real = std::get_if<double>(&value)) return *real;
+    return 0;
+}
+} // namespace
+
+ParamForm::ParamForm(QWidget* parent)
+    : QWidget(parent)
+    , rows_(new QFormLayout(this)) {
+    rows_->setContentsMargins(0, 0, 0, 0);
+    rows_->setVerticalSpacing(6);
+}
+
+void ParamForm::setSpecs(const std::vector<ParamSpec>& specs) {
+    if (same_names(specs, specs_)) return;
+    while (rows_->rowCount() > 0) rows_->removeRow(0);
+    editors_.clear();
+    specs_ = specs;
+    for (const ParamSpec& spec : specs_) {
+        QWidget* editor = makeEditor(spec);
+        editor->setToolTip(QString::fromStdString(spec.help));
+        editor->setAccessibleName(QString::fromStdString(spec.label));
+        auto* label = new QLabel(QString::fromStdString(spec.label));
+        label->setProperty("role", "secondary");
+        label->setToolTip(QString::fromStdString(spec.help));
+        rows_->addRow(label, editor);
+        editors_.push_back(editor);
+    }
+}
+
+QWidget* ParamForm::makeEditor(const ParamSpec& spec) {
+    const QString name = QString::fromStdString(spec.name);
+    switch (spec.kind) {
+    case ParamKind::flag: {
+        auto* box = new QCheckBox;
+        connect(box, &QCheckBox::toggled, this, [this, name](bool on) { Q_EMIT valueEdited(name, on); });
+        return box;
+    }
+    case ParamKind::integer: {
+        auto* box = new QSpinBox;
+        const auto limit = [](double value) { return static_cast<int>(std::clamp(value, -2147483647.0, 2147483647.0)); };
+        box->setRange(limit(spec.minimum), limit(spec.maximum));
+        connect(box, &QSpinBox::valueChanged, this,
+                [this, name](int value) { Q_EMIT valueEdited(name, std::int64_t{value}); });
+        return box;
+    }
+    case ParamKind::real: {
+        auto* box = new QDoubleSpinBox;
+        box->setDecimals(spec.maximum - spec.minimum <= 0.1 ? 4 : 2);
+        box->setRange(spec.minimum, spec.maximum);
+        box->setSingleStep(spec.maximum - spec.minimum <= 2 ? 0.05 : 1);
+        connect(box, &QDoubleSpinBox::valueChanged, this, [this, name](double value) {
+            Q_EMIT valueEdited(name, std::round(value * 1e6) / 1e6); // 0.1 + 0.2 must not reach the file as 0.30000000000000004
+        });
+        return box;
+    }
+    case ParamKind::choice: {
+        auto* box = new QComboBox;
+        for (const std::string& choice : spec.choices) box->addItem(QString::fromStdString(choice));
+        connect(box, &QComboBox::currentTextChanged, this,
+                [this, name](const QString& text) { Q_EMIT valueEdited(name, text.toStdString()); });
+        return box;
+    }
+    }
+    return nullptr;
+}
+
+void ParamForm::show(QWidget* editor, const ParamSpec& spec, const ParamValue& value) {
+    const QSignalBlocker quiet(editor);
+    switch (spec.kind) {
+    case ParamKind::flag:
+        if (const auto* on = std::get_if<bool>(&value)) qobject_cast<QCheckBox*>(editor)->setChecked(*on);
+        return;
+    case ParamKind::integer: qobject_cast<QSpinBox*>(editor)->setValue(static_cast<int>(as_double(value))); return;
+    case ParamKind::real: qobject_cast<QDoubleSpinBox*>(editor)->setValue(as_double(value)); return;
+    case ParamKind::choice:
+        if (const auto* text = std::get_if<std::string>(&value))
+            qobject_cast<QComboBox*>(editor)->setCurrentText(QString::fromStdString(*text));
+        return;
+    }
+}
+
+void ParamForm::setValues(const ParamMap& values) {
+    for (std::size_t i = 0; i < specs_.size(); ++i) {
+        const auto found = values.find(specs_[i].name);
+        show(editors_[i], specs_[i], found == values.end() ? specs_[i].default_value : found->second);
+    }
+}
+
+} // namespace graticule

@@ -1,0 +1,33 @@
+// An editor made from ParamSpecs: one row a parameter, its range kept, its meaning in the tooltip.
+#pragma once
+
+#include <QtWidgets/QWidget>
+#include <vector>
+
+#include "core/base/param_spec.h"
+
+class QFormLayout;
+
+namespace graticule {
+
+class ParamForm final : public QWidget {
+    Q_OBJECT
+public:
+    explicit ParamForm(QWidget* parent = nullptr);
+    /// Rebuilds the rows only when the specs differ from those shown.
+    void setSpecs(const std::vector<ParamSpec>& specs);
+    void setValues(const ParamMap& values);
+
+Q_SIGNALS:
+    void valueEdited(const QString& name, const graticule::ParamValue& value);
+
+private:
+    QWidget* makeEditor(const ParamSpec& spec);
+    void show(QWidget* editor, const ParamSpec& spec, const ParamValue& value);
+
+    std::vector<ParamSpec> specs_;
+    std::vector<QWidget*> editors_;
+    QFormLayout* rows_;
+};
+
+} // namespace graticule

@@ -1,0 +1,311 @@
+#include "widgets/forms/scheme_editor.h"
+
+#include <QtCore/QSignalBlocker>
+#include <QtGui/QStandardItemModel>
+#include <QtWidgets/QComboBox>
+#include <QtWidgets/QFormLayout>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QStyle>
+#include <algorithm>
+
+#include "widgets/forms/param_form.h"
+
+namespace graticule {
+
+namespace {
+constexpr int standard_groups[] = {16, 32, 64, 128, 256};
+
+QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+
+QString grain_label(Granularity grain) {
+    switch (grain.kind) {
+    case Granularity::Kind::tensor: return QObject::tr("whole tensor");
+    case Granularity::Kind::channel: return QObject::tr("output channel");
+    case Granularity::Kind::group: return QObject::tr("group of %1").arg(grain.group_size);
+    case Granularity::Kind::token: return QObject::tr("token");
+    case Granularity::Kind::dual_grain: return QObject::tr("dual grain, %1").arg(grain.group_size);
+    }
+    return {};
+}
+
+QString input_key(const std::optional<TensorScheme>& scheme) { return scheme ? QString::fromStdString(to_text(*scheme)) : QString(); }
+
+QString input_label(const TensorScheme& scheme) {
+    const QString grain = !scheme.dynamic ? QObject::tr("static") : scheme.granularity.kind == Granularity::Kind::token ? QObject::tr("per token") : grain_label(scheme.granularity);
+    return qs(scheme.format->label) + QStringLiteral(", ") + grain + (scheme.symmetric ? QString() : QObject::tr(", asymmetric"));
+}
+
+void add_item(QComboBox* box, const QString& text, const QString& key, const QString& tip = {}) {
+    box->addItem(text, key);
+    if (!tip.isEmpty()) box->setItemData(box->count() - 1, tip, Qt::ToolTipRole);
+}
+
+void restyle(QWidget* widget, const char* property, bool on) {
+    if (widget->property(property).toBool() == on) return;
+    widget->setProperty(property, on);
+    widget->style()->unpolish(widget);
+    widget->style()->polish(widget);
+}
+
+TensorScheme default_weight(const QuantFormat* format) {
+    return {format, !format->allows_asymmetric, {Granularity::Kind::channel, 0}, false};
+}
+} // namespace
+
+SchemeEditor::SchemeEditor(QWidget* parent)
+    : QWidget(parent)
+    , rows_(new QFormLayout(this)) {
+    rows_->setContentsMargins(12, 10, 12, 10);
+    rows_->setVerticalSpacing(8);
+    rows_->setHorizontalSpacing(12);
+    rows_->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    rows_->setLabelAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    buildWeightFields();
+    buildFields();
+    fillFormats();
+}
+
+SchemeEditor::Field SchemeEditor::makeField(const QString& label, const QString& tip) {
+    Field field;
+    field.box = new QComboBox;
+    field.box->setAccessibleName(label);
+    field.box->setToolTip(tip);
+    field.box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    field.box->setMinimumContentsLength(12);
+    field.label = new QLabel(label);
+    field.label->setProperty("role", "secondary");
+    field.label->setMinimumWidth(72);
+    field.label->setBuddy(field.box);
+    field.label->setToolTip(tip);
+    rows_->addRow(field.label, field.box);
+    return field;
+}
+
+void SchemeEditor::buildWeightFields() {
+    weights_ = makeField(tr("weights"), tr("Number format of the weights"));
+    weights_.key = [](const SchemeChoice& choice) { return choice.scheme.weight ? qs(choice.scheme.weight->format->name) : QString(); };
+    weights_.apply = [](SchemeChoice& choice, const QString& key) {
+        const QuantFormat* format = key.isEmpty() ? nullptr : find_format(key.toStdString());
+        if (!format) {
+            choice.scheme.weight.reset();
+            return;
+        }
+        if (!choice.scheme.weight) choice.scheme.weight = default_weight(format);
+        choice.scheme.weight->format = format;
+        if (!format->allows_asymmetric) choice.scheme.weight->symmetric = true;
+    };
+    grain_ = makeField(tr("grain"), tr("Which weights share a scale"));
+    grain_.key = [](const SchemeChoice& choice) {
+        return choice.scheme.weight ? QString::fromStdString(to_text(choice.scheme.weight->granularity)) : QString();
+    };
+    grain_.apply = [](SchemeChoice& choice, const QString& key) {
+        const auto grain = parse_granularity(key.toStdString());
+        if (grain && choice.scheme.weight) choice.scheme.weight->granularity = *grain;
+    };
+    zero_ = makeField(tr("zero point"), tr("Symmetric: code range centred on 0. Asymmetric: a zero point lets the range follow the "
+                                           "values"));
+    zero_.key = [](const SchemeChoice& choice) {
+        return !choice.scheme.weight ? QString() : choice.scheme.weight->symmetric ? QStringLiteral("sym") : QStringLiteral("asym");
+    };
+    zero_.apply = [](SchemeChoice& choice, const QString& key) {
+        if (choice.scheme.weight)
+            choice.scheme.weight->symmetric = key == u"sym" || !choice.scheme.weight->format->allows_asymmetric;
+    };
+    add_item(zero_.box, tr("asymmetric"), QStringLiteral("asym"));
+    add_item(zero_.box, tr("symmetric"), QStringLiteral("sym"));
+}
+
+void SchemeEditor::buildFields() {
+    input_ = makeField(tr("input"), tr("Number format of the linear's input. Per token: the scale follows each token. Static: one "
+                                       "scale, from calibration"));
+    input_.key = [](const SchemeChoice& choice) { return input_key(choice.scheme.input); };
+    input_.apply = [](SchemeChoice& choice, const QString& key) {
+        choice.scheme.input = key.isEmpty() ? std::nullopt : parse_scheme_line("a=" + key.toStdString()).scheme.input;
+    };
+    using Stage = MethodEntry::Stage;
+    const auto method_field = [this](Field& field, Stage stage) {
+        field.key = [this, stage](const SchemeChoice& choice) { return methodKey(choice, stage); };
+        field.apply = [this, stage](SchemeChoice& choice, const QString& key) { setMethod(choice, stage, key); };
+    };
+    const auto params = [this](Stage stage) {
+        auto* form = new ParamForm;
+        rows_->addRow(form);
+        connectParams(form, stage);
+        form->hide();
+        return form;
+    };
+    smoothing_ = makeField(tr("smoothing"), tr("Moves difficulty from the inputs into the weights, channel by channel, before "
+                                               "quantizing"));
+    method_field(smoothing_, Stage::transform);
+    smoothing_params_ = params(Stage::transform);
+    clip_ = makeField(tr("clipping"), tr("Shrinks the range of the scale before rounding"));
+    method_field(clip_, Stage::clip);
+    clip_params_ = params(Stage::clip);
+    rounding_ = makeField(tr("rounding"), tr("How values become codes"));
+    method_field(rounding_, Stage::round);
+    rounding_params_ = params(Stage::round);
+    for (Field* field : {&weights_, &grain_, &zero_, &input_, &smoothing_, &clip_, &rounding_})
+        connect(field->box, &QComboBox::activated, this, [this, field](int item) { fieldChosen(*field, item); });
+}
+
+void SchemeEditor::connectParams(ParamForm* form, MethodEntry::Stage stage) {
+    connect(form, &ParamForm::valueEdited, this, [this, stage](const QString& name, const ParamValue& value) {
+        const auto edit = [this, stage, name, value](SchemeChoice& choice) {
+            const QString current = methodKey(choice, stage);
+            for (MethodStep& step : choice.steps)
+                if (qs(step.method) == current) step.params[name.toStdString()] = value;
+        };
+        Q_EMIT edited(edit, tr("%1 = %2").arg(name, QString::fromStdString(to_text(value))), QStringLiteral("param:") + name);
+    });
+}
+
+void SchemeEditor::fillFormats() {
+    const QSignalBlocker quiet_weights(weights_.box), quiet_input(input_.box);
+    weights_.box->clear();
+    input_.box->clear();
+    for (const QuantFormat& format : all_formats()) add_item(weights_.box, qs(format.label), qs(format.name), qs(format.help));
+    weights_.box->insertSeparator(weights_.box->count());
+    add_item(weights_.box, tr("full precision"), {});
+    for (const bool dynamic : {true, false}) {
+        for (const QuantFormat& format : all_formats()) {
+            if (format.bits < 4) continue;
+            const TensorScheme scheme{&format, true, {dynamic ? Granularity::Kind::token : Granularity::Kind::tensor, 0}, dynamic};
+            add_item(input_.box, input_label(scheme), input_key(scheme), qs(format.help));
+        }
+        input_.box->insertSeparator(input_.box->count());
+    }
+    add_item(input_.box, tr("full precision"), {});
+}
+
+void SchemeEditor::fillGrain(const std::vector<std::int64_t>& columns) {
+    const QSignalBlocker quiet(grain_.box);
+    grain_.box->clear();
+    std::vector<Granularity> grains{{Granularity::Kind::channel, 0}};
+    for (const int size : standard_groups) grains.push_back({Granularity::Kind::group, size});
+    grains.push_back({Granularity::Kind::tensor, 0});
+    for (const Granularity grain : grains) {
+        add_item(grain_.box, grain_label(grain), QString::fromStdString(to_text(grain)));
+        for (const std::int64_t width : columns) {
+            const std::string problem = check_granularity(grain, width);
+            if (problem.empty()) continue;
+            // What cannot work cannot be chosen, and says why.
+            auto* items = qobject_cast<QStandardItemModel*>(grain_.box->model());
+            items->item(grain_.box->count() - 1)->setEnabled(false);
+            grain_.box->setItemData(grain_.box->count() - 1, QString::fromStdString(problem), Qt::ToolTipRole);
+            break;
+        }
+    }
+}
+
+void SchemeEditor::setMethods(std::vector<MethodEntry> methods) {
+    methods_ = std::move(methods);
+    fillMethods(smoothing_, MethodEntry::Stage::transform, tr("none"));
+    fillMethods(clip_, MethodEntry::Stage::clip, tr("none"));
+    fillMethods(rounding_, MethodEntry::Stage::round, tr("nearest (RTN)"));
+    const bool has_clip = clip_.box->count() > 1;
+    clip_.box->setVisible(has_clip);
+    clip_.label->setVisible(has_clip);
+}
+
+void SchemeEditor::fillMethods(Field& field, MethodEntry::Stage stage, const QString& none) {
+    const QSignalBlocker quiet(field.box);
+    field.box->clear();
+    add_item(field.box, none, {});
+    for (const MethodEntry& entry : methods_)
+        if (entry.stage == stage && entry.name != u"rtn") add_item(field.box, entry.label, entry.name, entry.help);
+}
+
+const MethodEntry* SchemeEditor::method(const QString& name) const {
+    const auto found = std::find_if(methods_.begin(), methods_.end(), [&](const MethodEntry& entry) { return entry.name == name; });
+    return found == methods_.end() ? nullptr : &*found;
+}
+
+QString SchemeEditor::methodKey(const SchemeChoice& choice, MethodEntry::Stage stage) const {
+    for (const MethodStep& step : choice.steps)
+        if (const MethodEntry* entry = method(qs(step.method)); entry && entry->stage == stage && entry->name != u"rtn") return entry->name;
+    return {};
+}
+
+void SchemeEditor::setMethod(SchemeChoice& choice, MethodEntry::Stage stage, const QString& name) const {
+    const auto of_stage = [&](const MethodStep& step) {
+        const MethodEntry* entry = method(qs(step.method));
+        return entry && entry->stage == stage;
+    };
+    std::erase_if(choice.steps, of_stage);
+    if (name.isEmpty()) return;
+    const auto later = [&](const MethodStep& step) {
+        const MethodEntry* entry = method(qs(step.method));
+        return entry && entry->stage > stage;
+    };
+    choice.steps.insert(std::find_if(choice.steps.begin(), choice.steps.end(), later), {name.toStdString(), {}});
+}
+
+void SchemeEditor::fieldChosen(const Field& field, int item) {
+    const QString key = field.box->itemData(item).toString();
+    if (field.box->property("mixed").toBool() && item == 0) return; // the line that says that the layers differ
+    const auto apply = field.apply;
+    Q_EMIT edited([apply, key](SchemeChoice& choice) { apply(choice, key); },
+                  tr("%1 %2").arg(field.label->text(), field.box->itemText(item)), {});
+}
+
+void SchemeEditor::show(Field& field, const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference) {
+    const QSignalBlocker quiet(field.box);
+    if (field.box->property("mixed").toBool()) field.box->removeItem(0);
+    field.box->setProperty("mixed", false);
+    bool changed = false, differ = false;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+        differ = differ || field.key(now[i]) != field.key(now[0]);
+        changed = changed || (i < reference.size() && field.key(now[i]) != field.key(reference[i]));
+    }
+    restyle(field.box, "edited", changed);
+    field.box->setEnabled(!now.empty());
+    if (now.empty()) {
+        field.box->setCurrentIndex(-1);
+        return;
+    }
+    if (differ) {
+        field.box->insertItem(0, tr("— differs —"), QStringLiteral("\x01"));
+        field.box->setProperty("mixed", true);
+        field.box->setCurrentIndex(0);
+        return;
+    }
+    const QString key = field.key(now[0]);
+    int item = field.box->findData(key);
+    if (item < 0) { // a choice made as text that the form does not offer by itself
+        const QString label = &field == &input_ ? input_label(*now[0].scheme.input) : &field == &grain_ ? grain_label(now[0].scheme.weight->granularity) : key;
+        field.box->addItem(label, key);
+        item = field.box->count() - 1;
+    }
+    field.box->setCurrentIndex(item);
+}
+
+void SchemeEditor::setChoices(const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference,
+                              const std::vector<std::int64_t>& columns) {
+    fillGrain(columns);
+    for (Field* field : {&weights_, &grain_, &zero_, &input_, &smoothing_, &clip_, &rounding_}) show(*field, now, reference);
+    const bool weights = std::any_of(now.begin(), now.end(), [](const SchemeChoice& choice) { return choice.scheme.weight.has_value(); });
+    const bool zero = std::any_of(now.begin(), now.end(), [](const SchemeChoice& choice) {
+        return choice.scheme.weight && choice.scheme.weight->format->allows_asymmetric;
+    });
+    grain_.box->setEnabled(weights);
+    zero_.box->setEnabled(zero);
+    rounding_.box->setEnabled(weights);
+    showParams(now);
+}
+
+void SchemeEditor::showParams(const std::vector<SchemeChoice>& now) {
+    const auto show_stage = [&](ParamForm* form, MethodEntry::Stage stage) {
+        const MethodEntry* entry = now.empty() ? nullptr : method(methodKey(now[0], stage));
+        const bool same = entry && std::all_of(now.begin(), now.end(), [&](const SchemeChoice& choice) { return methodKey(choice, stage) == entry->name; });
+        form->setVisible(same && !entry->params.empty());
+        if (!same) return;
+        form->setSpecs(entry->params);
+        for (const MethodStep& step : now[0].steps)
+            if (qs(step.method) == entry->name) form->setValues(step.params);
+    };
+    show_stage(smoothing_params_, MethodEntry::Stage::transform);
+    show_stage(clip_params_, MethodEntry::Stage::clip);
+    show_stage(rounding_params_, MethodEntry::Stage::round);
+}
+
+} // namespace graticule

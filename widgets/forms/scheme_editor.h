@@ -1,0 +1,64 @@
+// One form for the scheme of any number of layers: each field shows the common value, or that the layers differ, and an edit
+// changes that field of all of them. It computes nothing: an edit leaves as a function on a SchemeChoice.
+#pragma once
+
+#include <QtWidgets/QWidget>
+#include <functional>
+#include <vector>
+
+#include "core/recipe/recipe.h"
+#include "widgets/forms/method_entry.h"
+
+class QComboBox;
+class QFormLayout;
+class QLabel;
+
+namespace graticule {
+
+class ParamForm;
+
+class SchemeEditor final : public QWidget {
+    Q_OBJECT
+public:
+    using Edit = std::function<void(SchemeChoice&)>;
+
+    explicit SchemeEditor(QWidget* parent = nullptr);
+    void setMethods(std::vector<MethodEntry> methods);
+    /// The choices of the selected layers, those of the reference recipe (same order), and their input widths (for what
+    /// group sizes divide).
+    void setChoices(const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference,
+                    const std::vector<std::int64_t>& columns);
+
+Q_SIGNALS:
+    /// `group` is the same for edits of one gesture, for undo.
+    void edited(const graticule::SchemeEditor::Edit& edit, const QString& name, const QString& group);
+
+private:
+    struct Field {
+        QComboBox* box = nullptr;
+        QLabel* label = nullptr;
+        /// The value of this field as the key of one of the box's items; "" is full precision or none.
+        std::function<QString(const SchemeChoice&)> key;
+        std::function<void(SchemeChoice&, const QString&)> apply;
+    };
+    Field makeField(const QString& label, const QString& tip);
+    void buildFields();
+    void buildWeightFields();
+    void fillFormats();
+    void fillGrain(const std::vector<std::int64_t>& columns);
+    void fillMethods(Field& field, MethodEntry::Stage stage, const QString& none);
+    void show(Field& field, const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference);
+    void showParams(const std::vector<SchemeChoice>& now);
+    void fieldChosen(const Field& field, int item);
+    [[nodiscard]] const MethodEntry* method(const QString& name) const;
+    [[nodiscard]] QString methodKey(const SchemeChoice& choice, MethodEntry::Stage stage) const;
+    void setMethod(SchemeChoice& choice, MethodEntry::Stage stage, const QString& name) const;
+    void connectParams(ParamForm* form, MethodEntry::Stage stage);
+
+    std::vector<MethodEntry> methods_;
+    QFormLayout* rows_;
+    Field weights_, grain_, zero_, input_, smoothing_, clip_, rounding_;
+    ParamForm *smoothing_params_, *clip_params_, *rounding_params_;
+};
+
+} // namespace graticule

@@ -1,0 +1,41 @@
+// Jobs as a list: one line each with progress, rate and time left.
+#pragma once
+
+#include <QtCore/QAbstractListModel>
+#include <optional>
+#include <vector>
+
+namespace graticule {
+
+struct JobRow {
+    int id = 0;
+    QString title;
+    enum class State { waiting, running, done, cancelled, failed, skipped } state = State::waiting;
+    QString stage;        ///< what it is doing: "Evaluating"
+    std::int64_t done = 0, total = 0;
+    double seconds = 0;   ///< running or, at the end, all in all
+    std::optional<double> seconds_left;
+    double tokens_per_second = 0; ///< 0: not a job over tokens
+    bool stopping = false;
+    QString error; ///< whole text for the tooltip and the log
+};
+
+class JobListModel final : public QAbstractListModel {
+    Q_OBJECT
+public:
+    enum Role { JobRole = Qt::UserRole + 1, StateRole, DetailRole, ShareRole, CanCancelRole };
+
+    explicit JobListModel(QObject* parent = nullptr);
+    /// Newest first among the finished, the running one on top.
+    void setRows(std::vector<JobRow> rows);
+    [[nodiscard]] const std::vector<JobRow>& rows() const { return rows_; }
+
+    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
+    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
+
+private:
+    [[nodiscard]] QString detail(const JobRow& row) const;
+    std::vector<JobRow> rows_;
+};
+
+} // namespace graticule

@@ -1,0 +1,30 @@
+// One line of the layer table: what is known about a linear now. Plain data, filled by the session as it becomes known.
+#pragma once
+
+#include <QtCore/QString>
+#include <cstdint>
+#include <optional>
+
+#include "core/base/ids.h"
+
+namespace graticule {
+
+struct LayerRow {
+    LayerId id{};
+    int block = 0;
+    QString kind;       ///< "q", "down": what filters compare with kind=
+    QString name;       ///< "layers.3.self_attn.q_proj"
+    QString leaf;       ///< "q_proj"
+    std::int64_t rows = 0, columns = 0;
+    std::optional<double> absmax;            ///< of the input, over all calibration tokens
+    std::optional<double> outlier_ratio;     ///< largest channel over the median channel
+    std::optional<double> underflow_percent; ///< of the weights, under the layer's scheme
+    std::optional<double> sqnr_db;           ///< of the output, under the layer's scheme
+    QString scheme;                          ///< "dINT4 / A8"
+    QString scheme_line;                     ///< the notation, for the tooltip
+    bool edited = false;                     ///< differs from the reference recipe
+    bool ignored = false;
+    std::int64_t bytes_before = 0, bytes_after = 0;
+};
+
+} // namespace graticule

@@ -1,0 +1,154 @@
+#include "widgets/models/run_table_model.h"
+
+#include <QtGui/QFont>
+#include <algorithm>
+
+#include "widgets/models/number_text.h"
+#include "widgets/models/table_text.h"
+
+namespace graticule {
+
+namespace {
+QVariant to_variant(const std::optional<double>& value) { return value ? QVariant(*value) : QVariant(); }
+} // namespace
+
+RunTableModel::RunTableModel(QObject* parent)
+    : QAbstractTableModel(parent) {}
+
+void RunTableModel::setRows(std::vector<RunRow> rows) {
+    const bool same = std::equal(rows.begin(), rows.end(), rows_.begin(), rows_.end(),
+                                 [](const RunRow& a, const RunRow& b) { return a.id == b.id; });
+    if (same) {
+        rows_ = std::move(rows);
+        if (!rows_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, ColumnCount - 1));
+        return;
+    }
+    beginResetModel();
+    rows_ = std::move(rows);
+    endResetModel();
+}
+
+int RunTableModel::rowCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : static_cast<int>(rows_.size());
+}
+
+int RunTableModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : ColumnCount; }
+
+QString RunTableModel::text(const RunRow& row, int column) const {
+    switch (column) {
+    case Recipe: return row.name;
+    case Bits: return bits_text(row.weight_bits, row.input_bits);
+    case Size: return bytes_text(row.bytes);
+    case Perplexity:
+        if (!row.perplexity) return {};
+        return row.standard_error ? tr("%1 ± %2").arg(fixed_text(*row.perplexity, 2), fixed_text(*row.standard_error, 2))
+                                  : fixed_text(*row.perplexity, 2);
+    case Difference:
+        if (row.baseline) return tr("baseline");
+        if (!row.not_comparable.isEmpty()) return tr("not comparable");
+        if (!row.difference) return {};
+        return row.difference_low ? tr("%1  [%2, %3]").arg(signed_text(*row.difference, 2), signed_text(*row.difference_low, 2),
+                                                          signed_text(*row.difference_high, 2))
+                                  : signed_text(*row.difference, 2);
+    case Percent: return row.percent && !row.baseline ? signed_text(*row.percent, 1) + QStringLiteral(" %") : QString();
+    case StateColumn:
+        switch (row.state) {
+        case RunRow::State::waiting: return tr("waiting");
+        case RunRow::State::running: return tr("%1 %").arg(static_cast<int>(row.share_done * 100));
+        case RunRow::State::done: return tr("done");
+        case RunRow::State::cancelled: return tr("cancelled");
+        case RunRow::State::failed: return tr("failed");
+        }
+        return {};
+    default: return {};
+    }
+}
+
+QVariant RunTableModel::number(const RunRow& row, int column) const {
+    switch (column) {
+    case Bits: return row.weight_bits;
+    case Size: return QVariant::fromValue<qlonglong>(row.bytes);
+    case Perplexity: return to_variant(row.perplexity);
+    case Difference: return to_variant(row.difference);
+    case Percent: return to_variant(row.percent);
+    default: return text(row, column);
+    }
+}
+
+QString RunTableModel::tip(const RunRow& row, int column) const {
+    switch (column) {
+    case Recipe: return row.recipe;
+    case Perplexity: return tr("%1\n± one standard error over windows").arg(row.protocol);
+    case Difference:
+        if (!row.not_comparable.isEmpty()) return row.not_comparable;
+        return tr("Paired difference in perplexity to the baseline over the same windows, with its 95 % interval.%1")
+            .arg(row.difference && !row.significant ? tr("\nThe interval contains 0: not significant.") : QString());
+    case StateColumn: return row.error;
+    default: return {};
+    }
+}
+
+int RunTableModel::tone(const RunRow& row, int column) {
+    if (column == StateColumn) {
+        if (row.state == RunRow::State::done) return Good;
+        if (row.state == RunRow::State::failed) return Worse;
+        return Faint;
+    }
+    if (column == Difference || column == Percent) {
+        if (row.baseline || !row.not_comparable.isEmpty() || !row.difference || !row.significant) return Faint;
+        return *row.difference < 0 ? Good : Worse;
+    }
+    return Plain;
+}
+
+QVariant RunTableModel::data(const QModelIndex& index, int role) const {
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
+    const RunRow& row = rows_[static_cast<std::size_t>(index.row())];
+    const int column = index.column();
+    switch (role) {
+    case Qt::DisplayRole: return text(row, column);
+    case SortRole: return number(row, column);
+    case ExportRole: return column == Curve ? QVariant(QString()) : number(row, column);
+    case RunRole: return row.id;
+    case ColourRole: return column == Recipe || column == Curve ? QVariant(row.colour) : QVariant();
+    case CurveRole:
+        return column == Curve ? QVariant(QList<double>(row.curve.begin(), row.curve.end())) : QVariant();
+    case ProgressRole:
+        return column == StateColumn && row.state == RunRow::State::running ? QVariant(row.share_done) : QVariant();
+    case ToneRole: return tone(row, column);
+    case Qt::ToolTipRole: return tip(row, column);
+    case Qt::FontRole: {
+        if (column != Perplexity) return {};
+        QFont bold;
+        bold.setWeight(QFont::DemiBold);
+        return bold;
+    }
+    case Qt::TextAlignmentRole: {
+        const bool left = column == Recipe || column == StateColumn;
+        return QVariant::fromValue<int>(Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight));
+    }
+    default: return {};
+    }
+}
+
+QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
+    if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
+    const QString titles[ColumnCount] = {tr("recipe"), tr("bits"), tr("size"), tr("perplexity so far"), tr("PPL"), tr("Δ paired"), tr("Δ %"), tr("state")};
+    const QString tips[ColumnCount] = {tr("What was evaluated, in one line"),
+                                       tr("Stored bits a weight, scales and zero points included; after the stroke: bits of the inputs"),
+                                       tr("Whole model as stored"),
+                                       tr("Running perplexity after each window"),
+                                       tr("Perplexity: exp of the mean cross entropy over windows, ± one standard error"),
+                                       tr("Paired difference to the baseline over the same windows, with its 95 % interval"),
+                                       tr("The difference in percent of the baseline's perplexity"),
+                                       tr("Where the run stands")};
+    if (role == Qt::DisplayRole) return titles[section];
+    if (role == Qt::ToolTipRole) return tips[section];
+    if (role == Qt::TextAlignmentRole) {
+        const bool left = section == Recipe || section == StateColumn;
+        return QVariant::fromValue<int>(Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight));
+    }
+    return {};
+}
+
+} // namespace graticule

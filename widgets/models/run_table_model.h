@@ -1,0 +1,56 @@
+// Runs: what was evaluated, what it costs, what it lost against the baseline.
+#pragma once
+
+#include <QtCore/QAbstractTableModel>
+#include <QtGui/QColor>
+#include <optional>
+#include <vector>
+
+namespace graticule {
+
+struct RunRow {
+    int id = 0;
+    int colour = 0; ///< index into the theme's run colours
+    QString name;   ///< "full precision", or the recipe in one line
+    QString recipe; ///< whole recipe for the tooltip
+    double weight_bits = 16, input_bits = 16;
+    std::int64_t bytes = 0;
+    std::vector<double> curve; ///< running perplexity after each window
+    std::optional<double> perplexity, standard_error;
+    bool baseline = false;
+    std::optional<double> difference, difference_low, difference_high, percent;
+    bool significant = false;
+    QString not_comparable; ///< why there is no difference; empty: there is one, or nothing to compare with yet
+    enum class State { waiting, running, done, cancelled, failed } state = State::waiting;
+    double share_done = 0;
+    QString protocol;
+    QString error;
+};
+
+class RunTableModel final : public QAbstractTableModel {
+    Q_OBJECT
+public:
+    enum Column { Recipe, Bits, Size, Curve, Perplexity, Difference, Percent, StateColumn, ColumnCount };
+    enum Role { SortRole = Qt::UserRole + 1, RunRole, ColourRole, CurveRole, ProgressRole, ToneRole };
+    enum Tone { Plain, Good, Worse, Faint };
+
+    explicit RunTableModel(QObject* parent = nullptr);
+    void setRows(std::vector<RunRow> rows);
+    [[nodiscard]] const std::vector<RunRow>& rows() const { return rows_; }
+
+    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
+    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
+    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
+    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation,
+                                      int role = Qt::DisplayRole) const override;
+
+private:
+    [[nodiscard]] QString text(const RunRow& row, int column) const;
+    [[nodiscard]] QVariant number(const RunRow& row, int column) const;
+    [[nodiscard]] QString tip(const RunRow& row, int column) const;
+    [[nodiscard]] static int tone(const RunRow& row, int column);
+
+    std::vector<RunRow> rows_;
+};
+
+} // namespace graticule

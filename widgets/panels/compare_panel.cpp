@@ -1,0 +1,149 @@
+#include "widgets/panels/compare_panel.h"
+
+#include <QtCore/QSignalBlocker>
+#include <QtCore/QSortFilterProxyModel>
+#include <QtWidgets/QComboBox>
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QHeaderView>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QPushButton>
+#include <QtWidgets/QStyle>
+#include <QtWidgets/QTableView>
+#include <QtWidgets/QVBoxLayout>
+
+#include "widgets/models/compare_table_model.h"
+#include "widgets/models/number_text.h"
+#include "widgets/models/table_text.h"
+
+namespace graticule {
+
+namespace {
+void set_role(QLabel* label, const char* role) {
+    label->setProperty("role", role);
+    label->style()->unpolish(label);
+    label->style()->polish(label);
+}
+
+QComboBox* run_box(const QString& name) {
+    auto* box = new QComboBox;
+    box->setAccessibleName(name);
+    box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    box->setMinimumContentsLength(16);
+    return box;
+}
+} // namespace
+
+ComparePanel::ComparePanel(QWidget* parent)
+    : QWidget(parent)
+    , a_(run_box(tr("Run A")))
+    , b_(run_box(tr("Run B")))
+    , headline_(new QLabel)
+    , detail_(new QLabel)
+    , notes_(new QLabel)
+    , table_(new QTableView)
+    , model_(new CompareTableModel(this)) {
+    auto* chooser = new QHBoxLayout;
+    chooser->setSpacing(8);
+    const auto letter = [chooser](const QString& text) {
+        auto* label = new QLabel(text);
+        label->setProperty("role", "title");
+        chooser->addWidget(label);
+    };
+    letter(tr("A"));
+    chooser->addWidget(a_, 1);
+    auto* swap = new QPushButton(QStringLiteral("⇄"));
+    swap->setToolTip(tr("Swap A and B"));
+    swap->setAccessibleName(swap->toolTip());
+    swap->setFixedWidth(40);
+    chooser->addWidget(swap);
+    letter(tr("B"));
+    chooser->addWidget(b_, 1);
+    auto* make_baseline = new QPushButton(tr("Make A the baseline"));
+    chooser->addWidget(make_baseline);
+
+    headline_->setProperty("role", "title");
+    QFont large = headline_->font();
+    large.setPixelSize(17);
+    large.setWeight(QFont::DemiBold);
+    headline_->setFont(large);
+    headline_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    detail_->setProperty("role", "secondary");
+    detail_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    detail_->setWordWrap(true);
+    notes_->setProperty("role", "worse");
+    notes_->setWordWrap(true);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(16, 12, 16, 0);
+    column->setSpacing(8);
+    column->addLayout(chooser);
+    column->addWidget(headline_);
+    column->addWidget(detail_);
+    column->addWidget(notes_);
+    column->addWidget(table_, 1);
+
+    auto* sorted = new QSortFilterProxyModel(this);
+    sorted->setSourceModel(model_);
+    sorted->setSortRole(CompareTableModel::SortRole);
+    table_->setModel(sorted);
+    table_->setSortingEnabled(true);
+    table_->sortByColumn(CompareTableModel::SqnrDelta, Qt::AscendingOrder);
+    table_->setAccessibleName(tr("Layers of both runs"));
+    table_->setShowGrid(false);
+    table_->setSelectionBehavior(QAbstractItemView::SelectRows);
+    table_->verticalHeader()->hide();
+    table_->verticalHeader()->setDefaultSectionSize(24);
+    table_->horizontalHeader()->setHighlightSections(false);
+    table_->horizontalHeader()->setDefaultSectionSize(96);
+    table_->horizontalHeader()->resizeSection(CompareTableModel::Layer, 190);
+    enable_csv_copy(*table_);
+
+    connect(a_, &QComboBox::activated, this, &ComparePanel::sendPair);
+    connect(b_, &QComboBox::activated, this, &ComparePanel::sendPair);
+    connect(swap, &QPushButton::clicked, this, [this] { Q_EMIT pairChosen(b_->currentData().toInt(), a_->currentData().toInt()); });
+    connect(make_baseline, &QPushButton::clicked, this, [this] {
+        if (a_->currentIndex() >= 0) Q_EMIT baselineWanted(a_->currentData().toInt());
+    });
+}
+
+void ComparePanel::sendPair() { Q_EMIT pairChosen(a_->currentData().toInt(), b_->currentData().toInt()); }
+
+void ComparePanel::setRuns(const std::vector<RunChoice>& runs, int a, int b) {
+    for (QComboBox* box : {a_, b_}) {
+        const QSignalBlocker quiet(box);
+        box->clear();
+        for (const RunChoice& run : runs) box->addItem(run.name, run.id);
+        box->setCurrentIndex(box->findData(box == a_ ? a : b));
+    }
+}
+
+void ComparePanel::setComparison(const ComparedRuns& compared) {
+    const auto& difference = compared.comparison.difference;
+    if (!difference) {
+        headline_->setText(tr("Not comparable"));
+        set_role(headline_, "worse");
+        detail_->setText(tr("A perplexity means something only under its protocol, and these two differ:"));
+    } else {
+        headline_->setText(tr("B − A = %1 perplexity (%2 %)").arg(signed_text(difference->perplexity_difference, 3), signed_text(difference->percent, 2)));
+        set_role(headline_, !difference->significant ? "title" : difference->perplexity_difference > 0 ? "worse" : "good");
+        detail_->setText(tr("95 % interval [%1, %2], paired over %3 windows%4. A %5 ± %6, B %7 ± %8. %9")
+                             .arg(signed_text(difference->interval_low, 3), signed_text(difference->interval_high, 3))
+                             .arg(compared.a.window_losses.size())
+                             .arg(difference->significant ? QString() : tr("; it contains 0, so the runs are not told apart"))
+                             .arg(fixed_text(compared.a.perplexity, 3), fixed_text(compared.a.standard_error, 3),
+                                  fixed_text(compared.b.perplexity, 3), fixed_text(compared.b.standard_error, 3),
+                                  QString::fromStdString(compared.a.protocol.text())));
+    }
+    notes_->setText(QString::fromStdString(compared.comparison.notes.text()));
+    notes_->setVisible(!compared.comparison.notes.items.empty());
+    model_->setReports(compared.reports_a, compared.reports_b);
+}
+
+void ComparePanel::clearComparison(const QString& why) {
+    headline_->setText(tr("Nothing to compare yet"));
+    set_role(headline_, "title");
+    detail_->setText(why);
+    notes_->hide();
+    model_->setReports({}, {});
+}
+
+} // namespace graticule

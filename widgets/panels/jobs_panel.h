@@ -1,0 +1,34 @@
+// Jobs with progress and a cross that cancels, and the log beside them.
+#pragma once
+
+#include <QtWidgets/QWidget>
+#include <vector>
+
+#include "widgets/models/job_list_model.h"
+
+class QListView;
+class QPlainTextEdit;
+class QTabWidget;
+
+namespace graticule {
+
+class JobsPanel final : public QWidget {
+    Q_OBJECT
+public:
+    explicit JobsPanel(QWidget* parent = nullptr);
+    void setRows(std::vector<JobRow> rows);
+    void addLogLine(const QString& line);
+    void showLog();
+    void showJobs();
+
+Q_SIGNALS:
+    void cancelWanted(int job);
+
+private:
+    QTabWidget* tabs_;
+    QListView* list_;
+    JobListModel* model_;
+    QPlainTextEdit* log_;
+};
+
+} // namespace graticule

@@ -1,0 +1,56 @@
+// The layer table with its filter line. Selecting rows is the program's selection of layers.
+#pragma once
+
+#include <QtWidgets/QWidget>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "widgets/models/layer_row.h"
+
+class QLabel;
+class QLineEdit;
+class QTableView;
+class QToolButton;
+
+namespace graticule {
+
+class LayerFilterProxy;
+class LayerTableModel;
+class PanelHeader;
+
+class LayersPanel final : public QWidget {
+    Q_OBJECT
+public:
+    explicit LayersPanel(QWidget* parent = nullptr);
+    [[nodiscard]] PanelHeader* header() const { return header_; }
+
+    void setRows(std::vector<LayerRow> rows);
+    void setSelection(const std::vector<LayerId>& layers); ///< emits nothing
+    void focusFilter();
+    void setFilterText(const QString& text);
+    void sortBy(int column, Qt::SortOrder order);
+    [[nodiscard]] std::vector<LayerId> matching() const;
+    [[nodiscard]] QTableView* table() const { return table_; }
+
+Q_SIGNALS:
+    void selectionChanged(const std::vector<graticule::LayerId>& layers);
+    /// The filter as a rule: a pattern that means the same, or empty and the layers it matches.
+    void ruleWanted(const QString& pattern, const std::vector<graticule::LayerId>& layers);
+
+private:
+    void buildTable();
+    void filterChanged();
+    void updateTitles();
+    void sendSelection();
+
+    PanelHeader* header_;
+    QLineEdit* filter_;
+    QLabel* matches_;
+    QToolButton* make_rule_;
+    QTableView* table_;
+    LayerTableModel* model_;
+    LayerFilterProxy* proxy_;
+    bool quiet_ = false; // while the selection is set from outside
+};
+
+} // namespace graticule

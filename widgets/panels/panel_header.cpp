@@ -1,0 +1,47 @@
+#include "widgets/panels/panel_header.h"
+
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QToolButton>
+
+namespace graticule {
+
+PanelHeader::PanelHeader(const QString& title, QWidget* parent)
+    : QFrame(parent)
+    , row_(new QHBoxLayout(this))
+    , title_(new QLabel(title))
+    , subtitle_(new QLabel) {
+    setProperty("role", "header");
+    setFixedHeight(32);
+    row_->setContentsMargins(12, 0, 8, 0);
+    row_->setSpacing(8);
+    title_->setProperty("role", "title");
+    subtitle_->setProperty("role", "secondary");
+    subtitle_->setTextFormat(Qt::PlainText);
+    subtitle_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    row_->addWidget(title_);
+    row_->addWidget(subtitle_, 1);
+}
+
+void PanelHeader::setTitle(const QString& title) { title_->setText(title); }
+
+void PanelHeader::setSubtitle(const QString& subtitle) {
+    subtitle_->setText(subtitle);
+    subtitle_->setToolTip(subtitle);
+}
+
+QToolButton* PanelHeader::addButton(const QString& text, const QString& tip) {
+    auto* button = new QToolButton;
+    button->setText(text);
+    button->setToolTip(tip);
+    button->setAccessibleName(tip);
+    button->setAutoRaise(true);
+    row_->addWidget(button);
+    return button;
+}
+
+void PanelHeader::addWidget(QWidget* widget) { row_->addWidget(widget); }
+
+QSize PanelHeader::minimumSizeHint() const { return {80, 32}; }
+
+} // namespace graticule

@@ -1,0 +1,30 @@
+// The strip above a panel: title, what it shows now, small buttons at the right. Serves as a dock's title bar, so it can be
+// dragged where it holds no button.
+#pragma once
+
+#include <QtWidgets/QFrame>
+
+class QHBoxLayout;
+class QLabel;
+class QToolButton;
+
+namespace graticule {
+
+class PanelHeader final : public QFrame {
+    Q_OBJECT
+public:
+    explicit PanelHeader(const QString& title, QWidget* parent = nullptr);
+    void setTitle(const QString& title);
+    void setSubtitle(const QString& subtitle);
+    /// A flat text button at the right end.
+    QToolButton* addButton(const QString& text, const QString& tip);
+    void addWidget(QWidget* widget);
+    [[nodiscard]] QSize minimumSizeHint() const override;
+
+private:
+    QHBoxLayout* row_;
+    QLabel* title_;
+    QLabel* subtitle_;
+};
+
+} // namespace graticule

@@ -1,0 +1,62 @@
+// What is chosen and why it holds: the scheme form, the what-if card, the rules, the recipe as text, what it will weigh.
+#pragma once
+
+#include <QtWidgets/QWidget>
+
+#include "core/base/diagnostics.h"
+#include "widgets/forms/scheme_editor.h"
+#include "widgets/panels/rules_view.h"
+#include "widgets/panels/what_if_card.h"
+
+class QLabel;
+class QPlainTextEdit;
+class QTimer;
+class QToolButton;
+
+namespace graticule {
+
+class PanelHeader;
+
+class RecipePanel final : public QWidget {
+    Q_OBJECT
+public:
+    explicit RecipePanel(QWidget* parent = nullptr);
+    [[nodiscard]] PanelHeader* header() const { return header_; }
+    [[nodiscard]] SchemeEditor* editor() const { return editor_; }
+    [[nodiscard]] RulesView* rules() const { return rules_; }
+    [[nodiscard]] QToolButton* undoButton() const { return undo_; }
+    [[nodiscard]] QToolButton* redoButton() const { return redo_; }
+
+    void setSelectionText(const QString& text);
+    void setWhatIf(const WhatIfTable& table);
+    void setRules(const std::vector<RuleRow>& rows);
+    /// The selected layers' choice in one line, and the whole recipe as JSON.
+    void setTexts(const QString& line, const QString& json);
+    void setTextProblem(const QString& problem);
+    void setDiagnostics(const Diagnostics& diagnostics);
+    void setPredicted(const QString& text);
+
+Q_SIGNALS:
+    void lineEdited(const QString& line);
+    void jsonEdited(const QString& json);
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+private:
+    void buildText(class QVBoxLayout* column);
+    void showText();
+
+    PanelHeader* header_;
+    SchemeEditor* editor_;
+    WhatIfCard* card_;
+    RulesView* rules_;
+    QToolButton *undo_, *redo_;
+    QToolButton *line_tab_, *json_tab_;
+    QPlainTextEdit* text_;
+    QLabel *text_problem_, *diagnostics_, *predicted_;
+    QTimer* typing_;
+    QString line_, json_;
+};
+
+} // namespace graticule

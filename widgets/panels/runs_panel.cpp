@@ -1,0 +1,142 @@
+#include "widgets/panels/runs_panel.h"
+
+#include <QtCore/QSignalBlocker>
+#include <QtGui/QClipboard>
+#include <QtGui/QGuiApplication>
+#include <QtWidgets/QComboBox>
+#include <QtWidgets/QHeaderView>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QMenu>
+#include <QtWidgets/QTableView>
+#include <QtWidgets/QToolButton>
+#include <QtWidgets/QVBoxLayout>
+#include <algorithm>
+
+#include "widgets/models/number_text.h"
+#include "widgets/models/table_delegates.h"
+#include "widgets/models/table_text.h"
+#include "widgets/panels/panel_header.h"
+
+namespace graticule {
+
+RunsPanel::RunsPanel(QWidget* parent)
+    : QWidget(parent)
+    , header_(new PanelHeader(tr("Runs")))
+    , baseline_(new QComboBox)
+    , table_(new QTableView)
+    , model_(new RunTableModel(this)) {
+    compare_ = header_->addButton(tr("compare"), tr("Compare two selected runs, or the selected run with the baseline"));
+    auto* label = new QLabel(tr("baseline:"));
+    label->setProperty("role", "secondary");
+    header_->addWidget(label);
+    baseline_->setAccessibleName(tr("Baseline run"));
+    baseline_->setToolTip(tr("The run that every difference refers to"));
+    baseline_->setFixedWidth(170);
+    baseline_->setFixedHeight(24);
+    header_->addWidget(baseline_);
+    auto* csv = header_->addButton(tr("CSV"), tr("Copy the table as CSV"));
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->addWidget(table_);
+    buildTable();
+    connect(csv, &QToolButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(csv_of(*table_)); });
+    connect(baseline_, &QComboBox::activated, this, [this](int item) { Q_EMIT baselineChosen(baseline_->itemData(item).toInt()); });
+    connect(compare_, &QToolButton::clicked, this, [this] {
+        const std::vector<int> runs = selectedRuns();
+        if (runs.size() == 2) Q_EMIT compareWanted(runs[0], runs[1]);
+        else if (runs.size() == 1) Q_EMIT compareWanted(baseline_->currentData().toInt(), runs[0]);
+    });
+    updateBaselines();
+}
+
+void RunsPanel::buildTable() {
+    table_->setModel(model_);
+    table_->setItemDelegate(new RunDelegate(table_));
+    table_->setAccessibleName(tr("Runs"));
+    table_->setSelectionBehavior(QAbstractItemView::SelectRows);
+    table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    table_->setShowGrid(false);
+    table_->setMouseTracking(true);
+    table_->verticalHeader()->hide();
+    table_->verticalHeader()->setDefaultSectionSize(30);
+    enable_csv_copy(*table_);
+    table_->setContextMenuPolicy(Qt::CustomContextMenu);
+    auto* columns = table_->horizontalHeader();
+    columns->setHighlightSections(false);
+    columns->setMinimumSectionSize(44);
+    const std::pair<int, int> widths[] = {{RunTableModel::Bits, 76},        {RunTableModel::Size, 74},
+                                          {RunTableModel::Curve, 128},      {RunTableModel::Perplexity, 110},
+                                          {RunTableModel::Difference, 176}, {RunTableModel::Percent, 76},
+                                          {RunTableModel::StateColumn, 130}};
+    for (const auto& [section, width] : widths) columns->resizeSection(section, width);
+    columns->setSectionResizeMode(RunTableModel::Recipe, QHeaderView::Stretch);
+    connect(table_, &QTableView::customContextMenuRequested, this, &RunsPanel::showMenu);
+    connect(table_, &QTableView::doubleClicked, this,
+            [this](const QModelIndex& index) { Q_EMIT recipeWanted(index.data(RunTableModel::RunRole).toInt()); });
+    connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this, [this] {
+        compare_->setEnabled(!selectedRuns().empty() && selectedRuns().size() <= 2);
+        Q_EMIT selectionChanged(selectedRuns());
+    });
+    compare_->setEnabled(false);
+}
+
+void RunsPanel::setRows(std::vector<RunRow> rows) {
+    QString protocol;
+    for (const RunRow& row : rows)
+        if (!row.protocol.isEmpty()) protocol = row.protocol;
+    header_->setSubtitle(protocol);
+    model_->setRows(std::move(rows));
+    updateBaselines();
+}
+
+void RunsPanel::updateBaselines() {
+    const QSignalBlocker quiet(baseline_);
+    baseline_->clear();
+    for (const RunRow& row : model_->rows()) {
+        if (!row.perplexity) continue;
+        baseline_->addItem(elided_middle(row.name, 40), row.id);
+        if (row.baseline) baseline_->setCurrentIndex(baseline_->count() - 1);
+    }
+    baseline_->setEnabled(baseline_->count() > 0);
+    if (baseline_->count() == 0) baseline_->addItem(tr("full precision"));
+}
+
+std::vector<int> RunsPanel::selectedRuns() const {
+    std::vector<std::pair<int, int>> rows;
+    for (const QModelIndex& index : table_->selectionModel()->selectedRows())
+        rows.emplace_back(index.row(), index.data(RunTableModel::RunRole).toInt());
+    std::sort(rows.begin(), rows.end());
+    std::vector<int> ids;
+    for (const auto& [row, id] : rows) ids.push_back(id);
+    return ids;
+}
+
+void RunsPanel::selectRuns(const std::vector<int>& ids) {
+    QItemSelection selection;
+    for (int row = 0; row < model_->rowCount(); ++row) {
+        const QModelIndex index = model_->index(row, 0);
+        if (std::find(ids.begin(), ids.end(), index.data(RunTableModel::RunRole).toInt()) != ids.end()) selection.select(index, index);
+    }
+    table_->selectionModel()->select(selection, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
+}
+
+void RunsPanel::showMenu(const QPoint& at) {
+    const QModelIndex index = table_->indexAt(at);
+    if (!index.isValid()) return;
+    const int run = index.data(RunTableModel::RunRole).toInt();
+    const std::vector<int> selected = selectedRuns();
+    QMenu menu(this);
+    menu.addAction(tr("Make it the baseline"), this, [this, run] { Q_EMIT baselineChosen(run); });
+    QAction* pair = menu.addAction(tr("Compare the two selected"), this, [this, selected] { Q_EMIT compareWanted(selected[0], selected[1]); });
+    pair->setEnabled(selected.size() == 2);
+    menu.addAction(tr("Load its recipe"), this, [this, run] { Q_EMIT recipeWanted(run); });
+    menu.addAction(tr("Export it …"), this, [this, run] { Q_EMIT exportWanted(run); });
+    menu.addSeparator();
+    menu.addAction(tr("Copy as command line"), this, [this, run] { Q_EMIT commandLineWanted(run); });
+    menu.addAction(tr("Copy table as CSV"), this, [this] { QGuiApplication::clipboard()->setText(csv_of(*table_)); });
+    menu.addSeparator();
+    menu.addAction(tr("Remove"), this, [this, run] { Q_EMIT removeWanted(run); });
+    menu.exec(table_->viewport()->mapToGlobal(at));
+}
+
+} // namespace graticule

@@ -1,0 +1,48 @@
+// The runs and what each lost against the baseline. Two selected runs can be compared layer by layer.
+#pragma once
+
+#include <QtWidgets/QWidget>
+#include <vector>
+
+#include "widgets/models/run_table_model.h"
+
+class QComboBox;
+class QTableView;
+class QToolButton;
+
+namespace graticule {
+
+class PanelHeader;
+
+class RunsPanel final : public QWidget {
+    Q_OBJECT
+public:
+    explicit RunsPanel(QWidget* parent = nullptr);
+    [[nodiscard]] PanelHeader* header() const { return header_; }
+    void setRows(std::vector<RunRow> rows);
+    [[nodiscard]] std::vector<int> selectedRuns() const; ///< ids, in the order of the table
+    void selectRuns(const std::vector<int>& ids);
+    [[nodiscard]] QTableView* table() const { return table_; }
+
+Q_SIGNALS:
+    void baselineChosen(int run);
+    void compareWanted(int a, int b);
+    void recipeWanted(int run);      ///< load its recipe
+    void commandLineWanted(int run); ///< copy it
+    void removeWanted(int run);
+    void exportWanted(int run);
+    void selectionChanged(const std::vector<int>& runs);
+
+private:
+    void buildTable();
+    void updateBaselines();
+    void showMenu(const QPoint& at);
+
+    PanelHeader* header_;
+    QComboBox* baseline_;
+    QToolButton* compare_;
+    QTableView* table_;
+    RunTableModel* model_;
+};
+
+} // namespace graticule

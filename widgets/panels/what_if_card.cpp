@@ -1,0 +1,53 @@
+#include "widgets/panels/what_if_card.h"
+
+#include <QtWidgets/QGridLayout>
+#include <QtWidgets/QLabel>
+
+namespace graticule {
+
+WhatIfCard::WhatIfCard(QWidget* parent)
+    : QFrame(parent)
+    , grid_(new QGridLayout(this)) {
+    setProperty("role", "card");
+    grid_->setContentsMargins(10, 8, 10, 8);
+    grid_->setHorizontalSpacing(12);
+    grid_->setVerticalSpacing(3);
+    grid_->setColumnStretch(0, 1);
+}
+
+void WhatIfCard::setTable(const WhatIfTable& table) {
+    while (QLayoutItem* item = grid_->takeAt(0)) {
+        delete item->widget();
+        delete item;
+    }
+    const auto put = [this](int row, int column, const QString& text, const char* role, const QString& tip = {}) {
+        auto* label = new QLabel(text);
+        if (role) label->setProperty("role", role);
+        label->setToolTip(tip);
+        label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+        QFont font = label->font();
+        font.setPixelSize(12);
+        label->setFont(font);
+        grid_->addWidget(label, row, column, column == 0 ? Qt::AlignLeft : Qt::AlignRight);
+    };
+    if (table.rows.empty()) {
+        auto* note = new QLabel(table.note);
+        note->setProperty("role", "secondary");
+        note->setWordWrap(true);
+        grid_->addWidget(note, 0, 0, 1, 4);
+        return;
+    }
+    put(0, 1, table.current_label, "secondary");
+    put(0, 2, table.candidate_label, "secondary");
+    put(0, 3, tr("Δ"), "secondary");
+    int row = 1;
+    for (const WhatIfRow& line : table.rows) {
+        put(row, 0, line.name, "secondary", line.tip);
+        put(row, 1, line.current, nullptr);
+        put(row, 2, line.candidate, nullptr);
+        put(row, 3, line.delta, line.better > 0 ? "good" : line.better < 0 ? "worse" : "secondary");
+        ++row;
+    }
+}
+
+} // namespace graticule

@@ -1,0 +1,34 @@
+// Current against candidate against difference, for the selected linear: the card in the recipe panel.
+#pragma once
+
+#include <QtCore/QString>
+#include <QtWidgets/QFrame>
+#include <vector>
+
+class QGridLayout;
+
+namespace graticule {
+
+struct WhatIfRow {
+    QString name, tip;
+    QString current, candidate, delta;
+    int better = 0; ///< 1: the candidate is better, -1: worse, 0: equal or a matter of taste
+};
+
+struct WhatIfTable {
+    QString current_label, candidate_label;
+    std::vector<WhatIfRow> rows;
+    QString note; ///< shown instead of the rows when there are none
+};
+
+class WhatIfCard final : public QFrame {
+    Q_OBJECT
+public:
+    explicit WhatIfCard(QWidget* parent = nullptr);
+    void setTable(const WhatIfTable& table);
+
+private:
+    QGridLayout* grid_;
+};
+
+} // namespace graticule
