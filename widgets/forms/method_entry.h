@@ -9,7 +9,7 @@
 namespace graticule {
 
 struct MethodEntry {
-    enum class Stage { transform, clip, round } stage = Stage::transform;
+    enum class Stage { transform, keep, clip, round, compensate } stage = Stage::transform;
     QString name;  ///< in the notation: "smoothquant"
     QString label; ///< on screen: "SmoothQuant"
     QString help;

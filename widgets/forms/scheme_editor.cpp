@@ -61,7 +61,10 @@ SchemeEditor::SchemeEditor(QWidget* parent)
     rows_->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
     rows_->setLabelAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     buildWeightFields();
-    buildFields();
+    buildInputField();
+    buildStageFields();
+    for (Field* field : allFields())
+        connect(field->box, &QComboBox::activated, this, [this, field](int item) { fieldChosen(*field, item); });
     fillFormats();
 }
 
@@ -115,37 +118,46 @@ void SchemeEditor::buildWeightFields() {
     add_item(zero_.box, tr("symmetric"), QStringLiteral("sym"));
 }
 
-void SchemeEditor::buildFields() {
+void SchemeEditor::buildInputField() {
     input_ = makeField(tr("input"), tr("Number format of the linear's input. Per token: the scale follows each token. Static: one "
                                        "scale, from calibration"));
     input_.key = [](const SchemeChoice& choice) { return input_key(choice.scheme.input); };
     input_.apply = [](SchemeChoice& choice, const QString& key) {
         choice.scheme.input = key.isEmpty() ? std::nullopt : parse_scheme_line("a=" + key.toStdString()).scheme.input;
     };
+}
+
+void SchemeEditor::buildStageFields() {
     using Stage = MethodEntry::Stage;
-    const auto method_field = [this](Field& field, Stage stage) {
-        field.key = [this, stage](const SchemeChoice& choice) { return methodKey(choice, stage); };
-        field.apply = [this, stage](SchemeChoice& choice, const QString& key) { setMethod(choice, stage, key); };
+    struct Words {
+        Stage stage;
+        QString label, tip, none;
     };
-    const auto params = [this](Stage stage) {
-        auto* form = new ParamForm;
-        rows_->addRow(form);
-        connectParams(form, stage);
-        form->hide();
-        return form;
-    };
-    smoothing_ = makeField(tr("smoothing"), tr("Moves difficulty from the inputs into the weights, channel by channel, before "
-                                               "quantizing"));
-    method_field(smoothing_, Stage::transform);
-    smoothing_params_ = params(Stage::transform);
-    clip_ = makeField(tr("clipping"), tr("Shrinks the range of the scale before rounding"));
-    method_field(clip_, Stage::clip);
-    clip_params_ = params(Stage::clip);
-    rounding_ = makeField(tr("rounding"), tr("How values become codes"));
-    method_field(rounding_, Stage::round);
-    rounding_params_ = params(Stage::round);
-    for (Field* field : {&weights_, &grain_, &zero_, &input_, &smoothing_, &clip_, &rounding_})
-        connect(field->box, &QComboBox::activated, this, [this, field](int item) { fieldChosen(*field, item); });
+    const Words words[] = {
+        {Stage::transform, tr("smoothing"), tr("Moves difficulty from the inputs into the weights, channel by channel, before quantizing"), tr("none")},
+        {Stage::keep, tr("kept"), tr("Input channels that stay in 16 bits"), tr("none")},
+        {Stage::clip, tr("clipping"), tr("Shrinks the range of the scale before rounding"), tr("none")},
+        {Stage::round, tr("rounding"), tr("How values become codes"), tr("nearest (RTN)")},
+        {Stage::compensate, tr("repair"), tr("Adds what rounding lost in another form"), tr("none")}};
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+        StageField& entry = stages_[i];
+        const Stage stage = words[i].stage;
+        entry.stage = stage;
+        entry.none = words[i].none;
+        entry.field = makeField(words[i].label, words[i].tip);
+        entry.field.key = [this, stage](const SchemeChoice& choice) { return methodKey(choice, stage); };
+        entry.field.apply = [this, stage](SchemeChoice& choice, const QString& key) { setMethod(choice, stage, key); };
+        entry.params = new ParamForm;
+        rows_->addRow(entry.params);
+        connectParams(entry.params, stage);
+        entry.params->hide();
+    }
+}
+
+std::vector<SchemeEditor::Field*> SchemeEditor::allFields() {
+    std::vector<Field*> fields{&weights_, &grain_, &zero_, &input_};
+    for (StageField& stage : stages_) fields.push_back(&stage.field);
+    return fields;
 }
 
 void SchemeEditor::connectParams(ParamForm* form, MethodEntry::Stage stage) {
@@ -199,20 +211,20 @@ void SchemeEditor::fillGrain(const std::vector<std::int64_t>& columns) {
 
 void SchemeEditor::setMethods(std::vector<MethodEntry> methods) {
     methods_ = std::move(methods);
-    fillMethods(smoothing_, MethodEntry::Stage::transform, tr("none"));
-    fillMethods(clip_, MethodEntry::Stage::clip, tr("none"));
-    fillMethods(rounding_, MethodEntry::Stage::round, tr("nearest (RTN)"));
-    const bool has_clip = clip_.box->count() > 1;
-    clip_.box->setVisible(has_clip);
-    clip_.label->setVisible(has_clip);
+    for (StageField& stage : stages_) fillMethods(stage);
 }
 
-void SchemeEditor::fillMethods(Field& field, MethodEntry::Stage stage, const QString& none) {
-    const QSignalBlocker quiet(field.box);
-    field.box->clear();
-    add_item(field.box, none, {});
+void SchemeEditor::fillMethods(StageField& stage) {
+    QComboBox* box = stage.field.box;
+    const QSignalBlocker quiet(box);
+    box->clear();
+    add_item(box, stage.none, {});
     for (const MethodEntry& entry : methods_)
-        if (entry.stage == stage && entry.name != u"rtn") add_item(field.box, entry.label, entry.name, entry.help);
+        if (entry.stage == stage.stage && entry.name != u"rtn") add_item(box, entry.label, entry.name, entry.help);
+    // A stage that no method serves is no choice.
+    const bool offered = box->count() > 1 || stage.stage == MethodEntry::Stage::round;
+    box->setVisible(offered);
+    stage.field.label->setVisible(offered);
 }
 
 const MethodEntry* SchemeEditor::method(const QString& name) const {
@@ -282,30 +294,28 @@ void SchemeEditor::show(Field& field, const std::vector<SchemeChoice>& now, cons
 void SchemeEditor::setChoices(const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference,
                               const std::vector<std::int64_t>& columns) {
     fillGrain(columns);
-    for (Field* field : {&weights_, &grain_, &zero_, &input_, &smoothing_, &clip_, &rounding_}) show(*field, now, reference);
+    for (Field* field : allFields()) show(*field, now, reference);
     const bool weights = std::any_of(now.begin(), now.end(), [](const SchemeChoice& choice) { return choice.scheme.weight.has_value(); });
     const bool zero = std::any_of(now.begin(), now.end(), [](const SchemeChoice& choice) {
         return choice.scheme.weight && choice.scheme.weight->format->allows_asymmetric;
     });
     grain_.box->setEnabled(weights);
     zero_.box->setEnabled(zero);
-    rounding_.box->setEnabled(weights);
     showParams(now);
 }
 
 void SchemeEditor::showParams(const std::vector<SchemeChoice>& now) {
-    const auto show_stage = [&](ParamForm* form, MethodEntry::Stage stage) {
-        const MethodEntry* entry = now.empty() ? nullptr : method(methodKey(now[0], stage));
-        const bool same = entry && std::all_of(now.begin(), now.end(), [&](const SchemeChoice& choice) { return methodKey(choice, stage) == entry->name; });
-        form->setVisible(same && !entry->params.empty());
-        if (!same) return;
-        form->setSpecs(entry->params);
+    for (StageField& stage : stages_) {
+        const MethodEntry* entry = now.empty() ? nullptr : method(methodKey(now[0], stage.stage));
+        const bool same = entry && std::all_of(now.begin(), now.end(), [&](const SchemeChoice& choice) {
+            return methodKey(choice, stage.stage) == entry->name;
+        });
+        stage.params->setVisible(same && !entry->params.empty());
+        if (!same) continue;
+        stage.params->setSpecs(entry->params);
         for (const MethodStep& step : now[0].steps)
-            if (qs(step.method) == entry->name) form->setValues(step.params);
-    };
-    show_stage(smoothing_params_, MethodEntry::Stage::transform);
-    show_stage(clip_params_, MethodEntry::Stage::clip);
-    show_stage(rounding_params_, MethodEntry::Stage::round);
+            if (qs(step.method) == entry->name) stage.params->setValues(step.params);
+    }
 }
 
 } // namespace graticule

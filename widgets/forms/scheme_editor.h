@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QtWidgets/QWidget>
+#include <array>
 #include <functional>
 #include <vector>
 
@@ -42,11 +43,19 @@ private:
         std::function<void(SchemeChoice&, const QString&)> apply;
     };
     Field makeField(const QString& label, const QString& tip);
-    void buildFields();
+    struct StageField {
+        MethodEntry::Stage stage = MethodEntry::Stage::transform;
+        QString none; ///< what no method of this stage is called
+        Field field;
+        ParamForm* params = nullptr;
+    };
     void buildWeightFields();
+    void buildInputField();
+    void buildStageFields();
     void fillFormats();
     void fillGrain(const std::vector<std::int64_t>& columns);
-    void fillMethods(Field& field, MethodEntry::Stage stage, const QString& none);
+    void fillMethods(StageField& stage);
+    [[nodiscard]] std::vector<Field*> allFields();
     void show(Field& field, const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference);
     void showParams(const std::vector<SchemeChoice>& now);
     void fieldChosen(const Field& field, int item);
@@ -57,8 +66,8 @@ private:
 
     std::vector<MethodEntry> methods_;
     QFormLayout* rows_;
-    Field weights_, grain_, zero_, input_, smoothing_, clip_, rounding_;
-    ParamForm *smoothing_params_, *clip_params_, *rounding_params_;
+    Field weights_, grain_, zero_, input_;
+    std::array<StageField, 5> stages_; // in the order in which they run
 };
 
 } // namespace graticule

@@ -1,0 +1,174 @@
+#include "widgets/panels/run_dialogs.h"
+
+#include <QtWidgets/QCheckBox>
+#include <QtWidgets/QComboBox>
+#include <QtWidgets/QDialogButtonBox>
+#include <QtWidgets/QFormLayout>
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QPlainTextEdit>
+#include <QtWidgets/QPushButton>
+#include <QtWidgets/QRadioButton>
+#include <QtWidgets/QSpinBox>
+#include <QtWidgets/QVBoxLayout>
+#include <algorithm>
+
+#include "widgets/models/number_text.h"
+
+namespace graticule {
+
+namespace {
+QSpinBox* spin(std::int64_t value, int low, int high, const QString& name, const QString& tip) {
+    auto* box = new QSpinBox;
+    box->setRange(low, high);
+    box->setValue(static_cast<int>(std::clamp<std::int64_t>(value, low, high)));
+    box->setAccessibleName(name);
+    box->setToolTip(tip);
+    box->setGroupSeparatorShown(true);
+    return box;
+}
+
+QFormLayout* form_in(QVBoxLayout* column) {
+    auto* form = new QFormLayout;
+    form->setHorizontalSpacing(16);
+    form->setVerticalSpacing(10);
+    column->addLayout(form);
+    return form;
+}
+
+QDialogButtonBox* buttons(QDialog* dialog, QVBoxLayout* column, const QString& action) {
+    auto* box = new QDialogButtonBox(QDialogButtonBox::Cancel);
+    auto* go = box->addButton(action, QDialogButtonBox::AcceptRole);
+    go->setProperty("primary", true);
+    go->setDefault(true);
+    QObject::connect(box, &QDialogButtonBox::accepted, dialog, &QDialog::accept);
+    QObject::connect(box, &QDialogButtonBox::rejected, dialog, &QDialog::reject);
+    column->addSpacing(8);
+    column->addWidget(box);
+    return box;
+}
+
+QVBoxLayout* column_of(QDialog* dialog, const QString& title, const QString& explanation) {
+    dialog->setWindowTitle(title);
+    auto* column = new QVBoxLayout(dialog);
+    column->setContentsMargins(20, 16, 20, 16);
+    column->setSpacing(12);
+    auto* text = new QLabel(explanation);
+    text->setProperty("role", "secondary");
+    text->setWordWrap(true);
+    text->setMinimumWidth(440);
+    column->addWidget(text);
+    return column;
+}
+} // namespace
+
+CalibrationDialog::CalibrationDialog(const CalibrationSpec& spec, std::int64_t max_positions, QWidget* parent)
+    : QDialog(parent)
+    , text_(new TextEdit(tr("built-in calibration text"), QString::fromStdString(spec.text)))
+    , samples_(spin(spec.samples, 1, 100'000, tr("Samples"), tr("How many windows of the text the model reads")))
+    , length_(spin(spec.length, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)), tr("Length"), tr("Tokens a sample; at most the model's %1 positions").arg(max_positions)))
+    , seed_(spin(static_cast<std::int64_t>(spec.seed), 0, 2'147'483'647, tr("Seed"), tr("Chooses the random samples")))
+    , first_(new QRadioButton(tr("the first ones")))
+    , random_(new QRadioButton(tr("at random")))
+    , tokens_(new QLabel) {
+    auto* column = column_of(this, tr("Calibrate"), tr("Runs the model over a text and watches the input of every linear: ranges, outlier channels, distributions, by sequence length."));
+    auto* form = form_in(column);
+    form->addRow(tr("Text"), text_);
+    form->addRow(tr("Samples"), samples_);
+    form->addRow(tr("Tokens a sample"), length_);
+    auto* pick = new QHBoxLayout;
+    pick->addWidget(first_);
+    pick->addWidget(random_);
+    pick->addWidget(new QLabel(tr("seed")));
+    pick->addWidget(seed_);
+    pick->addStretch(1);
+    (spec.pick == CalibrationSpec::Pick::first ? first_ : random_)->setChecked(true);
+    form->addRow(tr("Which windows"), pick);
+    tokens_->setProperty("role", "secondary");
+    form->addRow(QString(), tokens_);
+    buttons(this, column, tr("Calibrate"));
+    for (QSpinBox* box : {samples_, length_}) connect(box, &QSpinBox::valueChanged, this, [this] { update(); });
+    connect(random_, &QRadioButton::toggled, this, [this] { update(); });
+    update();
+}
+
+void CalibrationDialog::update() {
+    seed_->setEnabled(random_->isChecked());
+    tokens_->setText(tr("%1 tokens in all").arg(thousands_text(std::int64_t{samples_->value()} * length_->value())));
+}
+
+CalibrationSpec CalibrationDialog::spec() const {
+    CalibrationSpec spec;
+    spec.text = text_->path().toStdString();
+    spec.samples = samples_->value();
+    spec.length = length_->value();
+    spec.pick = random_->isChecked() ? CalibrationSpec::Pick::random : CalibrationSpec::Pick::first;
+    spec.seed = random_->isChecked() ? static_cast<std::uint64_t>(seed_->value()) : 0;
+    return spec;
+}
+
+EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions, QWidget* parent)
+    : QDialog(parent)
+    , text_(new TextEdit(tr("built-in evaluation text"), choice.text))
+    , window_(spin(choice.window, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)), tr("Window length"), tr("Tokens a window; papers use 2048; at most the model's %1 positions").arg(max_positions)))
+    , windows_(spin(choice.windows > 0 ? choice.windows : 8, 1, 1'000'000, tr("Windows"), tr("The first windows of the text")))
+    , all_(new QCheckBox(tr("all windows of the text"))) {
+    auto* column = column_of(this, tr("Evaluate"), tr("Perplexity of %1, window by window (GPTQ protocol). The full-precision baseline is evaluated first where there is none under the same protocol.").arg(what));
+    auto* form = form_in(column);
+    form->addRow(tr("Text"), text_);
+    form->addRow(tr("Tokens a window"), window_);
+    form->addRow(tr("Windows"), windows_);
+    form->addRow(QString(), all_);
+    connect(all_, &QCheckBox::toggled, windows_, &QWidget::setDisabled);
+    all_->setChecked(choice.windows == 0);
+    buttons(this, column, tr("Evaluate"));
+}
+
+EvaluationChoice EvaluationDialog::choice() const {
+    return {text_->path(), window_->value(), all_->isChecked() ? 0 : std::int64_t{windows_->value()}};
+}
+
+ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder, Check check, QWidget* parent)
+    : QDialog(parent)
+    , exporters_(exporters)
+    , check_(std::move(check))
+    , exporter_(new QComboBox)
+    , folder_(new PathEdit(PathEdit::Kind::new_folder, {}))
+    , help_(new QLabel)
+    , findings_(new QPlainTextEdit) {
+    auto* column = column_of(this, tr("Export"), tr("Writes %1 for other programs, beside the target first and renamed at the end, then reads it back and compares every weight.").arg(what));
+    auto* form = form_in(column);
+    exporter_->setAccessibleName(tr("Exporter"));
+    for (const ExporterEntry& entry : exporters_) exporter_->addItem(entry.label, entry.name);
+    help_->setProperty("role", "secondary");
+    help_->setWordWrap(true);
+    folder_->setPath(folder);
+    findings_->setReadOnly(true);
+    findings_->setAccessibleName(tr("Pre-flight findings"));
+    findings_->setFixedHeight(120);
+    form->addRow(tr("Format"), exporter_);
+    form->addRow(QString(), help_);
+    form->addRow(tr("New folder"), folder_);
+    form->addRow(tr("Pre-flight"), findings_);
+    auto* box = buttons(this, column, tr("Export"));
+    for (QAbstractButton* button : box->buttons())
+        if (box->buttonRole(button) == QDialogButtonBox::AcceptRole) write_ = qobject_cast<QPushButton*>(button);
+    connect(exporter_, &QComboBox::currentIndexChanged, this, &ExportDialog::preflight);
+    connect(folder_, &PathEdit::changed, this, &ExportDialog::preflight);
+    preflight();
+}
+
+void ExportDialog::preflight() {
+    const int at = exporter_->currentIndex();
+    if (at < 0) return;
+    const ExporterEntry& entry = exporters_[static_cast<std::size_t>(at)];
+    help_->setText(entry.loaders.empty() ? entry.help : tr("%1 Read by: %2.").arg(entry.help, QStringList(entry.loaders.begin(), entry.loaders.end()).join(QStringLiteral(", "))));
+    const Diagnostics found = check_(entry.name);
+    findings_->setPlainText(found.items.empty() ? tr("Nothing in the way: this target holds every layer's scheme exactly.") : QString::fromStdString(found.text()));
+    write_->setEnabled(!found.has_errors() && !folder().isEmpty());
+}
+
+QString ExportDialog::exporter() const { return exporter_->currentData().toString(); }
+QString ExportDialog::folder() const { return folder_->path(); }
+
+} // namespace graticule

@@ -1,0 +1,76 @@
+// What is asked before a long job: on what to calibrate, on what to evaluate, where to export.
+#pragma once
+
+#include <QtWidgets/QDialog>
+#include <functional>
+#include <vector>
+
+#include "core/base/diagnostics.h"
+#include "core/recipe/recipe.h"
+#include "widgets/forms/method_entry.h"
+#include "widgets/forms/text_edit.h"
+
+class QCheckBox;
+class QComboBox;
+class QLabel;
+class QPlainTextEdit;
+class QPushButton;
+class QRadioButton;
+class QSpinBox;
+
+namespace graticule {
+
+class CalibrationDialog final : public QDialog {
+    Q_OBJECT
+public:
+    CalibrationDialog(const CalibrationSpec& spec, std::int64_t max_positions, QWidget* parent);
+    [[nodiscard]] CalibrationSpec spec() const;
+
+private:
+    void update();
+    TextEdit* text_;
+    QSpinBox *samples_, *length_, *seed_;
+    QRadioButton *first_, *random_;
+    QLabel* tokens_;
+};
+
+/// What to evaluate on; the engine's spec is made of it.
+struct EvaluationChoice {
+    QString text; ///< empty: the built-in evaluation text
+    std::int64_t window = 512;
+    std::int64_t windows = 8; ///< 0: all
+    bool operator==(const EvaluationChoice&) const = default;
+};
+
+class EvaluationDialog final : public QDialog {
+    Q_OBJECT
+public:
+    EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions, QWidget* parent);
+    [[nodiscard]] EvaluationChoice choice() const;
+
+private:
+    TextEdit* text_;
+    QSpinBox *window_, *windows_;
+    QCheckBox* all_;
+};
+
+class ExportDialog final : public QDialog {
+    Q_OBJECT
+public:
+    using Check = std::function<Diagnostics(const QString& exporter)>;
+    ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder, Check check, QWidget* parent);
+    [[nodiscard]] QString exporter() const;
+    [[nodiscard]] QString folder() const;
+
+private:
+    void preflight();
+    std::vector<ExporterEntry> exporters_;
+    Check check_;
+    QComboBox* exporter_;
+    PathEdit* folder_;
+    QLabel* help_;
+    QPlainTextEdit* findings_;
+    QPushButton* write_;
+};
+
+} // namespace graticule

@@ -1,0 +1,126 @@
+#include "widgets/panels/welcome_page.h"
+
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QPushButton>
+#include <QtWidgets/QToolButton>
+#include <QtWidgets/QVBoxLayout>
+
+#include "widgets/theme/theme.h"
+
+namespace graticule {
+
+namespace {
+void empty(QLayout* layout) {
+    while (QLayoutItem* item = layout->takeAt(0)) {
+        if (item->widget()) item->widget()->deleteLater();
+        if (item->layout()) empty(item->layout());
+        delete item;
+    }
+}
+
+QLabel* section_label(const QString& text) {
+    auto* label = new QLabel(text.toUpper());
+    label->setProperty("role", "section");
+    return label;
+}
+} // namespace
+
+WelcomePage::WelcomePage(QWidget* parent)
+    : QWidget(parent)
+    , samples_(new QVBoxLayout)
+    , recent_(new QVBoxLayout)
+    , problem_(new QLabel)
+    , recent_title_(section_label(tr("Recent models"))) {
+    auto* inside = new QWidget;
+    inside->setFixedWidth(560);
+    auto* column = new QVBoxLayout(inside);
+    column->setSpacing(10);
+    auto* title = new QLabel(tr("Graticule"));
+    title->setFont(theme::ui_font(26, QFont::DemiBold));
+    column->addWidget(title);
+    auto* line = new QLabel(tr("What is in this model, where does it hurt, what do I choose, what did it cost, can I ship it?"));
+    line->setProperty("role", "secondary");
+    line->setWordWrap(true);
+    column->addWidget(line);
+    problem_->setProperty("role", "worse");
+    problem_->setWordWrap(true);
+    problem_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    problem_->hide();
+    column->addWidget(problem_);
+    column->addSpacing(10);
+    column->addWidget(section_label(tr("Start here, no network needed")));
+    column->addLayout(samples_);
+    column->addSpacing(10);
+    column->addWidget(section_label(tr("Your own model")));
+    auto* own = new QHBoxLayout;
+    auto* folder = new QPushButton(tr("Open folder …"));
+    folder->setToolTip(tr("A folder with config.json and safetensors files"));
+    auto* file = new QPushButton(tr("Open file …"));
+    file->setToolTip(tr("A .safetensors or .gguf file"));
+    own->addWidget(folder);
+    own->addWidget(file);
+    own->addStretch(1);
+    column->addLayout(own);
+    auto* drop = new QLabel(tr("or drop a model folder, a .safetensors, a .gguf or a recipe anywhere on the window"));
+    drop->setProperty("role", "secondary");
+    column->addWidget(drop);
+    column->addSpacing(10);
+    column->addWidget(recent_title_);
+    recent_->setSpacing(2);
+    column->addLayout(recent_);
+    recent_title_->hide();
+    auto* outer = new QVBoxLayout(this);
+    outer->addStretch(2);
+    outer->addWidget(inside, 0, Qt::AlignHCenter);
+    outer->addStretch(3);
+    connect(folder, &QPushButton::clicked, this, &WelcomePage::folderWanted);
+    connect(file, &QPushButton::clicked, this, &WelcomePage::fileWanted);
+}
+
+void WelcomePage::setSamples(const std::vector<RecentModel>& samples) {
+    empty(samples_);
+    auto* row = new QHBoxLayout;
+    bool first = true;
+    for (const RecentModel& sample : samples) {
+        auto* button = new QPushButton(tr("Open %1").arg(sample.name));
+        button->setProperty("primary", first);
+        button->setToolTip(sample.path);
+        first = false;
+        connect(button, &QPushButton::clicked, this, [this, path = sample.path] { Q_EMIT openWanted(path); });
+        row->addWidget(button);
+    }
+    row->addStretch(1);
+    samples_->addLayout(row);
+}
+
+void WelcomePage::setRecent(const std::vector<RecentModel>& recent) {
+    empty(recent_);
+    recent_title_->setVisible(!recent.empty());
+    for (const RecentModel& model : recent) {
+        auto* row = new QHBoxLayout;
+        auto* open = new QToolButton;
+        open->setText(model.name + QStringLiteral("    ") + model.path);
+        open->setToolTip(model.missing ? tr("%1 is not there any more").arg(model.path) : model.path);
+        open->setEnabled(!model.missing);
+        open->setAutoRaise(true);
+        open->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+        open->setStyleSheet(QStringLiteral("text-align: left;"));
+        auto* forget = new QToolButton;
+        forget->setText(QStringLiteral("✕"));
+        forget->setToolTip(tr("Remove from this list"));
+        forget->setAccessibleName(tr("Remove %1 from this list").arg(model.name));
+        row->addWidget(open, 1);
+        row->addWidget(forget);
+        recent_->addLayout(row);
+        connect(open, &QToolButton::clicked, this, [this, path = model.path] { Q_EMIT openWanted(path); });
+        connect(forget, &QToolButton::clicked, this, [this, path = model.path] { Q_EMIT forgetWanted(path); });
+    }
+}
+
+void WelcomePage::setProblem(const QString& text) {
+    problem_->setText(text);
+    problem_->setVisible(!text.isEmpty());
+}
+
+} // namespace graticule

@@ -1,0 +1,37 @@
+// What the window shows before a model is open: the samples, a folder, and what was opened before.
+#pragma once
+
+#include <QtWidgets/QWidget>
+#include <vector>
+
+class QVBoxLayout;
+
+namespace graticule {
+
+struct RecentModel {
+    QString path;
+    QString name;
+    bool missing = false;
+};
+
+class WelcomePage final : public QWidget {
+    Q_OBJECT
+public:
+    explicit WelcomePage(QWidget* parent = nullptr);
+    /// Name on the button and path of each model that ships with the program.
+    void setSamples(const std::vector<RecentModel>& samples);
+    void setRecent(const std::vector<RecentModel>& recent);
+    void setProblem(const QString& text); ///< why the last attempt failed; empty: none
+
+Q_SIGNALS:
+    void openWanted(const QString& path);
+    void folderWanted();
+    void fileWanted();
+    void forgetWanted(const QString& path);
+
+private:
+    QVBoxLayout *samples_, *recent_;
+    class QLabel *problem_, *recent_title_;
+};
+
+} // namespace graticule
