@@ -112,7 +112,7 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
     case RunRole: return row.id;
     case ColourRole: return column == Recipe || column == Curve ? QVariant(row.colour) : QVariant();
     case CurveRole:
-        return column == Curve ? QVariant(QList<double>(row.curve.begin(), row.curve.end())) : QVariant();
+        return column == Curve ? QVariant::fromValue(QList<double>(row.curve.begin(), row.curve.end())) : QVariant();
     case ProgressRole:
         return column == StateColumn && row.state == RunRow::State::running ? QVariant(row.share_done) : QVariant();
     case ToneRole: return tone(row, column);

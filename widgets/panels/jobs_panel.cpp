@@ -58,7 +58,7 @@ void JobsPanel::setRows(std::vector<JobRow> rows) {
     for (const JobRow& row : model_->rows()) before.push_back(row.id * 8 + static_cast<int>(row.state));
     for (const JobRow& row : rows) after.push_back(row.id * 8 + static_cast<int>(row.state));
     model_->setRows(std::move(rows));
-    if (before != after) list_->scheduleDelayedItemsLayout(); // the running line is taller
+    if (before != after) list_->doItemsLayout(); // the running line is taller
 }
 
 void JobsPanel::addLogLine(const QString& line) {

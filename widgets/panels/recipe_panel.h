@@ -12,6 +12,7 @@ class QLabel;
 class QPlainTextEdit;
 class QTimer;
 class QToolButton;
+class QVBoxLayout;
 
 namespace graticule {
 
@@ -44,7 +45,7 @@ protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
-    void buildText(class QVBoxLayout* column);
+    void buildText(QVBoxLayout* column);
     void showText();
 
     PanelHeader* header_;

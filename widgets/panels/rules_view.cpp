@@ -54,7 +54,7 @@ void RulesView::setRows(const std::vector<RuleRow>& rows) {
         auto* item = new QTreeWidgetItem(this, {row.pattern, row.info});
         item->setFont(0, theme::mono_font(12));
         item->setFont(1, theme::mono_font(11));
-        item->setTextAlignment(1, int(Qt::AlignRight | Qt::AlignVCenter));
+        item->setTextAlignment(1, Qt::AlignRight | Qt::AlignVCenter);
         item->setForeground(1, look[row.problem ? theme::Token::worse : row.wins_here ? theme::Token::candidate : theme::Token::secondary]);
         item->setToolTip(0, row.pattern);
         item->setToolTip(1, row.tip);

@@ -4,6 +4,7 @@
 #include <QtWidgets/QWidget>
 #include <vector>
 
+class QLabel;
 class QVBoxLayout;
 
 namespace graticule {
@@ -31,7 +32,7 @@ Q_SIGNALS:
 
 private:
     QVBoxLayout *samples_, *recent_;
-    class QLabel *problem_, *recent_title_;
+    QLabel *problem_, *recent_title_;
 };
 
 } // namespace graticule

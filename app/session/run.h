@@ -1,0 +1,36 @@
+// One line of the runs table: a recipe (or full precision) and what evaluating it gave so far.
+#pragma once
+
+#include <QtCore/QString>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "app/jobs/job_runner.h"
+#include "core/recipe/recipe.h"
+#include "core/result/evaluation.h"
+#include "core/result/quantized_model.h"
+#include "widgets/panels/run_dialogs.h"
+
+namespace graticule {
+
+struct Run {
+    int id = 0;
+    int colour = 0;
+    bool full_precision = false;
+    QString name; ///< the recipe in one line
+    Recipe recipe;
+    EvaluationChoice choice;
+    std::shared_ptr<const QuantizedModel> quantized; ///< null: full precision, or not there yet
+    std::optional<Evaluation> evaluation;            ///< as far as it has come
+    double weight_bits = 16, input_bits = 16;
+    std::int64_t bytes = 0;
+    std::vector<JobId> jobs; ///< of this run, in order
+    JobState state = JobState::waiting;
+    double share_done = 0;
+    QString error;
+
+    [[nodiscard]] bool finished() const { return evaluation && evaluation->complete && state == JobState::done; }
+};
+
+} // namespace graticule

@@ -1,0 +1,139 @@
+// The window's single source of truth: the model that is open, what calibration saw, the recipe with its history, the selection
+// and the runs. Lives on the GUI thread; long work goes to the engine thread and comes back as a new value, never as a change of
+// an old one. A job that fails or is cancelled leaves everything as it was.
+#pragma once
+
+#include <QtCore/QObject>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "app/jobs/job_runner.h"
+#include "app/session/recipe_history.h"
+#include "app/session/run.h"
+#include "app/session/what_if_service.h"
+#include "core/engine/engine.h"
+#include "core/engine/resolve.h"
+#include "core/runtime/device.h"
+
+namespace graticule {
+
+class Session final : public QObject {
+    Q_OBJECT
+public:
+    explicit Session(QObject* parent = nullptr);
+    ~Session() override;
+
+    // --- state
+    [[nodiscard]] const std::shared_ptr<const Model>& model() const { return opened_.model; }
+    [[nodiscard]] const OpenedModel& opened() const { return opened_; }
+    [[nodiscard]] const QString& modelPath() const { return model_path_; } ///< as it was asked for
+    [[nodiscard]] const std::shared_ptr<const ActivationStats>& stats() const { return stats_; } ///< newest, perhaps partial
+    [[nodiscard]] bool statsComplete() const { return stats_complete_; }
+    [[nodiscard]] const std::vector<OutlierReport>& outliers() const { return outliers_; } ///< index = SiteId
+    [[nodiscard]] const RecipeHistory& history() const { return history_; }
+    [[nodiscard]] const Recipe& recipe() const { return history_.current(); }
+    [[nodiscard]] const Recipe& reference() const { return reference_; } ///< "current" in what-if: the recipe last quantized
+    [[nodiscard]] const Resolution& resolution() const { return resolution_; }
+    [[nodiscard]] SchemeChoice choiceFor(LayerId layer, const Recipe& recipe) const;
+    [[nodiscard]] const std::vector<LayerId>& selection() const { return selection_; }
+    [[nodiscard]] std::optional<LayerId> primary() const; ///< the selected layer that plots show
+    [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
+    [[nodiscard]] const Run* run(int id) const;
+    [[nodiscard]] int baseline() const { return baseline_; } ///< run id; 0: none yet
+    [[nodiscard]] const std::vector<LayerReport>& reports() const { return reports_; } ///< of the newest quantization
+    [[nodiscard]] const std::vector<DeviceRow>& devices() const { return devices_; }
+    [[nodiscard]] const std::string& device() const { return device_; }
+    [[nodiscard]] JobRunner& jobs() { return jobs_; }
+    [[nodiscard]] WhatIfService& whatIfs() { return what_ifs_; }
+
+    // --- intents
+    void open(const QString& path);
+    void select(std::vector<LayerId> layers);
+    void selectWhere(const std::function<bool(const Linear&)>& wanted);
+    void setDevice(const std::string& device);
+
+    void setRecipe(Recipe recipe, const QString& name, const QString& group = {});
+    void editSelected(const std::function<void(SchemeChoice&)>& edit, const QString& name, const QString& group);
+    void addRule(const QString& pattern, const std::vector<LayerId>& layers);
+    void undo();
+    void redo();
+    void goToStep(std::size_t step);
+    void setReferenceToCurrent();
+
+    JobId calibrate(const CalibrationSpec& spec);
+    /// Queues what is missing (calibration) and the quantization; empty when the recipe cannot work.
+    std::optional<JobId> quantize();
+    /// Queues what is missing and the evaluation of the recipe, with the full-precision baseline first.
+    void evaluate(const EvaluationChoice& choice);
+    void exportRun(int run, const QString& exporter, const QString& folder);
+    void setBaseline(int run);
+    void removeRun(int run);
+    [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const;
+    [[nodiscard]] const QuantizedModel* newestQuantized() const { return quantized_.get(); }
+
+    /// Takes job states over into the runs; called by the window's timer.
+    void poll();
+
+Q_SIGNALS:
+    void modelChanged();
+    void openFailed(const QString& path, const QString& why);
+    void statsChanged();
+    void recipeChanged();
+    void selectionChanged();
+    void runsChanged();
+    void reportsChanged();
+    void whatIfChanged(graticule::LayerId layer);
+    void devicesChanged();
+    void failed(const QString& title, const QString& text); ///< a job, with its context
+    void exported(const QString& folder, const QString& summary);
+    void logged(const QString& line);
+
+private:
+    /// What the jobs of one chain hand on; touched on the engine thread only.
+    struct Chain {
+        std::shared_ptr<const ActivationStats> stats;
+        std::shared_ptr<const QuantizedModel> quantized;
+    };
+    using ChainPtr = std::shared_ptr<Chain>;
+
+    void takeModel(OpenedModel opened, const QString& path);
+    void takeStats(std::shared_ptr<const ActivationStats> stats, bool complete);
+    void recipeWasChanged();
+    void wantWhatIfs();
+    void findDevices();
+    [[nodiscard]] JobRequest request(const QString& tag, const QString& title, std::vector<JobId> after, double tokens) const;
+    [[nodiscard]] std::function<void(const JobView&)> reporter();
+    /// `tag` empty: never replaced by a later job.
+    std::optional<JobId> calibrateInto(const ChainPtr& chain, const CalibrationSpec& spec, const QString& tag);
+    JobId quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag);
+    JobId evaluateInto(Run& run, const ChainPtr& chain, std::vector<JobId> after);
+    Run& addRun(bool full_precision, const EvaluationChoice& choice);
+    [[nodiscard]] Run* findRun(int id);
+    [[nodiscard]] const Run* fullPrecisionRun(const EvaluationChoice& choice) const;
+    [[nodiscard]] bool recipeReady(const QString& what);
+
+    JobRunner jobs_;
+    WhatIfService what_ifs_;
+    OpenedModel opened_;
+    QString model_path_;
+    std::shared_ptr<const ActivationStats> stats_;
+    bool stats_complete_ = false;
+    std::vector<OutlierReport> outliers_;
+    RecipeHistory history_;
+    Recipe reference_;
+    Resolution resolution_;
+    std::vector<LayerId> selection_;
+    std::vector<Run> runs_;
+    int last_run_ = 0, baseline_ = 0;
+    std::shared_ptr<const QuantizedModel> quantized_; // newest
+    std::vector<LayerReport> reports_;
+    std::vector<DeviceRow> devices_;
+    std::string device_ = "cpu";
+};
+
+/// What the window starts with: every weight at 4 bits, every input at 8, the scheme whose harm is worth looking at.
+[[nodiscard]] Recipe starting_recipe(const Model& model);
+
+} // namespace graticule

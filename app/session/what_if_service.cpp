@@ -1,0 +1,127 @@
+#include "app/session/what_if_service.h"
+
+#include <QtCore/QMetaObject>
+#include <algorithm>
+
+namespace graticule {
+
+namespace {
+constexpr std::size_t kept_full = 12; // each holds every weight of a linear once more
+
+std::shared_ptr<const WhatIf> slimmed(WhatIf result) {
+    result.weight_in_steps = {};
+    result.smoothing = {};
+    result.input_absmax = {};
+    result.params = {};
+    return std::make_shared<const WhatIf>(std::move(result));
+}
+} // namespace
+
+WhatIfService::WhatIfService(QObject* parent)
+    : QObject(parent)
+    , thread_([this](std::stop_token stop) { loop(stop); }) {}
+
+WhatIfService::~WhatIfService() {
+    thread_.request_stop();
+    wake_.notify_all();
+    thread_.join();
+}
+
+void WhatIfService::setSource(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats) {
+    known_.clear();
+    const std::lock_guard lock(mutex_);
+    model_ = std::move(model);
+    stats_ = std::move(stats);
+    wanted_.clear();
+    ++generation_;
+}
+
+void WhatIfService::want(std::vector<Request> requests) {
+    std::erase_if(requests, [this](const Request& request) {
+        const auto found = known_.find(key(request.layer, request.choice));
+        return found != known_.end() && (found->second.full || !request.full || !found->second.problem.isEmpty());
+    });
+    std::reverse(requests.begin(), requests.end());
+    {
+        const std::lock_guard lock(mutex_);
+        wanted_ = std::move(requests);
+    }
+    wake_.notify_all();
+}
+
+std::shared_ptr<const WhatIf> WhatIfService::find(LayerId layer, const SchemeChoice& choice, bool full) const {
+    const auto found = known_.find(key(layer, choice));
+    if (found == known_.end() || (full && !found->second.full)) return nullptr;
+    const_cast<Known&>(found->second).used = ++clock_;
+    return found->second.result;
+}
+
+QString WhatIfService::problem(LayerId layer, const SchemeChoice& choice) const {
+    const auto found = known_.find(key(layer, choice));
+    return found == known_.end() ? QString() : found->second.problem;
+}
+
+bool WhatIfService::idle() const {
+    const std::lock_guard lock(mutex_);
+    return wanted_.empty() && !working_;
+}
+
+void WhatIfService::loop(std::stop_token stop) {
+    while (true) {
+        Request request;
+        std::shared_ptr<const Model> model;
+        std::shared_ptr<const ActivationStats> stats;
+        int generation = 0;
+        {
+            std::unique_lock lock(mutex_);
+            working_ = false;
+            if (!wake_.wait(lock, stop, [this] { return !wanted_.empty(); })) return;
+            request = std::move(wanted_.back());
+            wanted_.pop_back();
+            model = model_;
+            stats = stats_;
+            generation = generation_;
+            working_ = true;
+        }
+        if (!model || !stats) continue;
+        std::shared_ptr<const WhatIf> result;
+        QString problem;
+        // A what-if is a question, not a job: what cannot be answered is said in the card and is no failure of the program.
+        try {
+            WhatIf answer = what_if(*model, *stats, request.layer, request.choice);
+            result = request.full ? std::make_shared<const WhatIf>(std::move(answer)) : slimmed(std::move(answer));
+        } catch (const Error& error) {
+            problem = QString::fromStdString(error.info().message);
+        } catch (const std::exception& error) {
+            problem = QString::fromUtf8(error.what());
+        }
+        QMetaObject::invokeMethod(
+            this, [this, request, result, problem, generation] { keep(request, result, problem, generation); },
+            Qt::QueuedConnection);
+    }
+}
+
+void WhatIfService::keep(const Request& request, std::shared_ptr<const WhatIf> result, const QString& problem,
+                         int generation) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (generation != generation_) return; // of another model or calibration
+    }
+    known_[key(request.layer, request.choice)] = {std::move(result), request.full, problem, ++clock_};
+    thinOut();
+    Q_EMIT ready(request.layer);
+}
+
+void WhatIfService::thinOut() {
+    std::vector<std::pair<std::uint64_t, Known*>> full;
+    for (auto& [name, known] : known_)
+        if (known.full && known.result) full.emplace_back(known.used, &known);
+    if (full.size() <= kept_full) return;
+    std::sort(full.begin(), full.end());
+    for (std::size_t i = 0; i + kept_full < full.size(); ++i) {
+        full[i].second->result = slimmed(*full[i].second->result);
+        full[i].second->full = false;
+    }
+}
+
+} // namespace graticule

@@ -1,0 +1,69 @@
+// What-ifs beside the engine: one small thread of its own, so that a change of the recipe shows at once while a long job runs.
+// The session says what it wants, most urgent first; what it wanted before and was not begun is dropped.
+#pragma once
+
+#include <QtCore/QObject>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/engine/engine.h"
+
+namespace graticule {
+
+class WhatIfService final : public QObject {
+    Q_OBJECT
+public:
+    struct Request {
+        LayerId layer{};
+        SchemeChoice choice;
+        bool full = false; ///< with weights and channels for the plots; else the report alone is kept
+    };
+
+    explicit WhatIfService(QObject* parent = nullptr);
+    ~WhatIfService() override;
+
+    /// What to compute from; forgets all results. Either may be null: then nothing is computed.
+    void setSource(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats);
+    /// Replaces what is wanted; what is known already is not computed again.
+    void want(std::vector<Request> requests);
+
+    /// Null: not known yet. A full result answers a request for a report as well.
+    [[nodiscard]] std::shared_ptr<const WhatIf> find(LayerId layer, const SchemeChoice& choice, bool full) const;
+    /// Why the last attempt for this layer and choice failed; empty: it did not.
+    [[nodiscard]] QString problem(LayerId layer, const SchemeChoice& choice) const;
+    [[nodiscard]] bool idle() const;
+
+Q_SIGNALS:
+    void ready(graticule::LayerId layer);
+
+private:
+    using Key = std::pair<LayerId, std::string>;
+    struct Known {
+        std::shared_ptr<const WhatIf> result;
+        bool full = false;
+        QString problem;
+        std::uint64_t used = 0; ///< for dropping the oldest full results
+    };
+    [[nodiscard]] static Key key(LayerId layer, const SchemeChoice& choice) { return {layer, to_line(choice)}; }
+    void loop(std::stop_token stop);
+    void keep(const Request& request, std::shared_ptr<const WhatIf> result, const QString& problem, int generation);
+    void thinOut();
+
+    std::map<Key, Known> known_; // GUI thread only
+    mutable std::uint64_t clock_ = 0;
+
+    mutable std::mutex mutex_; // guards what follows
+    std::condition_variable_any wake_;
+    std::shared_ptr<const Model> model_;
+    std::shared_ptr<const ActivationStats> stats_;
+    std::vector<Request> wanted_; // most urgent last
+    bool working_ = false;
+    int generation_ = 0;
+    std::jthread thread_; // last
+};
+
+} // namespace graticule
