@@ -1,0 +1,17 @@
+// The models that were opened before, newest first, kept in the settings.
+#pragma once
+
+#include <QtCore/QString>
+#include <vector>
+
+#include "widgets/panels/welcome_page.h"
+
+class QSettings;
+
+namespace graticule {
+
+[[nodiscard]] std::vector<RecentModel> recent_models(QSettings& settings);
+void remember_model(QSettings& settings, const QString& path);
+void forget_model(QSettings& settings, const QString& path);
+
+} // namespace graticule

@@ -1,0 +1,304 @@
+#include "app/window/main_window.h"
+
+#include <QtCore/QMimeData>
+#include <QtCore/QSettings>
+#include <QtCore/QTimer>
+#include <QtGui/QCloseEvent>
+#include <QtGui/QDropEvent>
+#include <QtWidgets/QApplication>
+#include <QtWidgets/QComboBox>
+#include <QtWidgets/QDockWidget>
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QMenuBar>
+#include <QtWidgets/QPushButton>
+#include <QtWidgets/QStackedWidget>
+#include <QtWidgets/QToolButton>
+
+#include "app/session/recent_models.h"
+#include "app/window/catalogue.h"
+#include "app/window/recipe_presenter.h"
+#include "app/window/table_rows.h"
+#include "widgets/models/number_text.h"
+#include "widgets/panels/jobs_panel.h"
+#include "widgets/panels/layers_panel.h"
+#include "widgets/panels/panel_header.h"
+#include "widgets/panels/recipe_panel.h"
+#include "widgets/panels/runs_panel.h"
+#include "widgets/panels/welcome_page.h"
+
+namespace graticule {
+
+namespace {
+constexpr int layout_version = 1;
+}
+
+MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
+    : settings_(settings)
+    , theme_(theme) {
+    setObjectName(QStringLiteral("main"));
+    setAcceptDrops(true);
+    setDockNestingEnabled(true);
+    setDockOptions(AllowNestedDocks | AllowTabbedDocks);
+    setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
+    setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
+    buildCentre();
+    buildDocks();
+    buildMenus();
+    buildStrip();
+    connectPanels();
+    connectSession();
+    presenter_ = new RecipePresenter(session_, *recipe_, this);
+    resize(1600, 1000);
+    resetLayout();
+    first_layout_ = saveState(layout_version);
+    restoreGeometry(settings_.value(QStringLiteral("window/geometry")).toByteArray());
+    restoreState(settings_.value(QStringLiteral("window/layout")).toByteArray(), layout_version);
+    tick_ = new QTimer(this);
+    connect(tick_, &QTimer::timeout, this, &MainWindow::updateJobs);
+    tick_->start(100);
+    updateTitle();
+    updateActions();
+    refreshWelcome();
+}
+
+MainWindow::~MainWindow() = default;
+
+void MainWindow::buildCentre() {
+    centre_ = new QStackedWidget;
+    welcome_ = new WelcomePage;
+    plots_ = new PlotArea(session_, centre_);
+    centre_->addWidget(welcome_);
+    centre_->addWidget(plots_);
+    setCentralWidget(centre_);
+}
+
+QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWidget* content, PanelHeader* header, Qt::DockWidgetArea area) {
+    auto* dock = new QDockWidget(title, this);
+    dock->setObjectName(name);
+    dock->setWidget(content);
+    if (header) dock->setTitleBarWidget(header);
+    addDockWidget(area, dock);
+    docks_.push_back(dock);
+    return dock;
+}
+
+void MainWindow::buildDocks() {
+    layers_ = new LayersPanel;
+    recipe_ = new RecipePanel;
+    recipe_->editor()->setMethods(method_entries());
+    runs_ = new RunsPanel;
+    jobs_ = new JobsPanel;
+    addDock(QStringLiteral("layers"), tr("Layers"), layers_, layers_->header(), Qt::LeftDockWidgetArea);
+    addDock(QStringLiteral("recipe"), tr("Recipe"), recipe_, recipe_->header(), Qt::RightDockWidgetArea);
+    auto* runs = addDock(QStringLiteral("runs"), tr("Runs"), runs_, runs_->header(), Qt::BottomDockWidgetArea);
+    // The tabs are heading enough: an empty title bar.
+    auto* jobs = addDock(QStringLiteral("jobs"), tr("Jobs and log"), jobs_, nullptr, Qt::BottomDockWidgetArea);
+    jobs->setTitleBarWidget(new QWidget);
+    splitDockWidget(runs, jobs, Qt::Horizontal);
+}
+
+void MainWindow::resetLayout() {
+    if (!first_layout_.isEmpty()) restoreState(first_layout_, layout_version);
+    for (QDockWidget* dock : docks_) dock->show();
+    resizeDocks({docks_[0], docks_[1]}, {428, 300}, Qt::Horizontal);
+    resizeDocks({docks_[2], docks_[3]}, {222, 222}, Qt::Vertical);
+    resizeDocks({docks_[2], docks_[3]}, {1120, 470}, Qt::Horizontal);
+}
+
+void MainWindow::buildStrip() {
+    auto* strip = new QFrame;
+    strip->setObjectName(QStringLiteral("strip"));
+    strip->setProperty("role", "header");
+    strip->setFixedHeight(40);
+    auto* row = new QHBoxLayout(strip);
+    row->setContentsMargins(6, 0, 10, 0);
+    row->setSpacing(7);
+    menus_->setSizePolicy(QSizePolicy::Minimum, QSizePolicy::Fixed);
+    menus_->setStyleSheet(QStringLiteral("QMenuBar { border: none; }"));
+    row->addWidget(menus_);
+    row->addSpacing(8);
+    auto* open = new QPushButton(tr("Open"));
+    open->setMenu(command(QStringLiteral("file.open-folder"))->property("menu").value<QMenu*>());
+    row->addWidget(open);
+    row->addWidget(stripButton(tr("Calibrate"), "run.calibrate"));
+    row->addWidget(stripButton(tr("Quantize"), "run.quantize"));
+    row->addWidget(stripButton(tr("Evaluate"), "run.evaluate", true));
+    row->addWidget(stripButton(tr("Export …"), "run.export"));
+    row->addStretch(1);
+    model_summary_ = new QLabel;
+    model_summary_->setProperty("role", "secondary");
+    row->addWidget(model_summary_);
+    row->addSpacing(8);
+    auto* search = stripButton(tr("Search   Ctrl K"), "view.palette");
+    row->addWidget(search);
+    devices_ = new QComboBox;
+    devices_->setAccessibleName(tr("Device"));
+    devices_->setToolTip(tr("Where jobs run"));
+    devices_->setMinimumWidth(130);
+    devices_->addItem(tr("CPU"), QStringLiteral("cpu"));
+    row->addWidget(devices_);
+    connect(devices_, &QComboBox::activated, this, [this](int item) { session_.setDevice(devices_->itemData(item).toString().toStdString()); });
+    setMenuWidget(strip);
+}
+
+QPushButton* MainWindow::stripButton(const QString& text, const char* name, bool primary) {
+    QAction* action = command(QLatin1String(name));
+    auto* button = new QPushButton(text);
+    button->setProperty("primary", primary);
+    button->setFocusPolicy(Qt::TabFocus);
+    button->setToolTip(QStringLiteral("%1  %2").arg(action->toolTip(), action->shortcut().toString(QKeySequence::NativeText)).trimmed());
+    button->setEnabled(action->isEnabled());
+    connect(button, &QPushButton::clicked, action, &QAction::trigger);
+    connect(action, &QAction::changed, button, [button, action] { button->setEnabled(action->isEnabled()); });
+    return button;
+}
+
+void MainWindow::connectPanels() {
+    connect(layers_, &LayersPanel::selectionChanged, &session_, &Session::select);
+    connect(layers_, &LayersPanel::ruleWanted, &session_, &Session::addRule);
+    connect(recipe_->undoButton(), &QToolButton::clicked, &session_, &Session::undo);
+    connect(recipe_->redoButton(), &QToolButton::clicked, &session_, &Session::redo);
+    connect(runs_, &RunsPanel::baselineChosen, &session_, &Session::setBaseline);
+    connect(runs_, &RunsPanel::removeWanted, &session_, &Session::removeRun);
+    connect(runs_, &RunsPanel::compareWanted, plots_, &PlotArea::compareRuns);
+    connect(runs_, &RunsPanel::commandLineWanted, this, &MainWindow::copyCommandLine);
+    connect(runs_, &RunsPanel::exportWanted, this, &MainWindow::askExport);
+    const auto load_recipe = [this](int id) {
+        const Run* run = session_.run(id);
+        if (run && !run->full_precision) session_.setRecipe(run->recipe, tr("recipe of %1").arg(run->name));
+    };
+    connect(runs_, &RunsPanel::recipeWanted, this, load_recipe);
+    connect(plots_, &PlotArea::recipeWanted, this, load_recipe);
+    connect(plots_, &PlotArea::failed, this, [this](const QString& text) { showFailure(tr("Save"), text); });
+    connect(jobs_, &JobsPanel::cancelWanted, this, [this](int job) { session_.jobs().cancel(JobId{job}); });
+    connect(welcome_, &WelcomePage::openWanted, this, &MainWindow::openPath);
+    connect(welcome_, &WelcomePage::folderWanted, this, &MainWindow::askFolder);
+    connect(welcome_, &WelcomePage::fileWanted, this, &MainWindow::askFile);
+    connect(welcome_, &WelcomePage::forgetWanted, this, [this](const QString& path) {
+        forget_model(settings_, path);
+        refreshWelcome();
+    });
+}
+
+void MainWindow::connectSession() {
+    layers_soon_ = new QTimer(this);
+    layers_soon_->setSingleShot(true);
+    layers_soon_->setInterval(60); // what-ifs arrive one by one; the table follows a few times a second
+    connect(layers_soon_, &QTimer::timeout, this, &MainWindow::updateLayers);
+    const auto soon = [this] {
+        if (!layers_soon_->isActive()) layers_soon_->start();
+    };
+    connect(&session_, &Session::modelChanged, this, [this] {
+        remember_model(settings_, QString::fromStdString(session_.model()->parts().path.string()));
+        const std::int64_t positions = session_.model()->config().max_positions;
+        evaluation_.window = std::min(evaluation_.window, positions);
+        centre_->setCurrentWidget(plots_);
+        welcome_->setProblem({});
+        updateLayers();
+        updateTitle();
+        refreshWelcome();
+        layers_->setSelection(session_.selection());
+    });
+    connect(&session_, &Session::openFailed, this, [this](const QString& path, const QString& why) {
+        jobs_->addLogLine(tr("%1: %2").arg(path, why));
+        if (!session_.model()) welcome_->setProblem(tr("%1 was not opened: %2").arg(path, why));
+        else showFailure(tr("Open %1").arg(path), why);
+    });
+    connect(&session_, &Session::statsChanged, this, soon);
+    connect(&session_, &Session::recipeChanged, this, soon);
+    connect(&session_, &Session::recipeChanged, this, &MainWindow::updateActions);
+    connect(&session_, &Session::whatIfChanged, this, soon);
+    connect(&session_, &Session::reportsChanged, this, soon);
+    connect(&session_, &Session::selectionChanged, this, [this] { layers_->setSelection(session_.selection()); });
+    connect(&session_, &Session::runsChanged, this, [this] {
+        runs_->setRows(run_rows(session_));
+        updateActions();
+    });
+    connect(&session_, &Session::logged, jobs_, &JobsPanel::addLogLine);
+    connect(&session_, &Session::failed, this, &MainWindow::showFailure);
+    connect(&session_, &Session::devicesChanged, this, [this] {
+        devices_->clear();
+        for (const DeviceRow& row : session_.devices()) {
+            if (!row.problem.empty()) {
+                devices_->setToolTip(tr("Where jobs run. %1: %2").arg(QString::fromStdString(row.label), QString::fromStdString(row.problem)));
+                continue;
+            }
+            devices_->addItem(row.name == "cpu" ? tr("CPU") : QString::fromStdString(row.label), QString::fromStdString(row.name));
+        }
+    });
+    connect(&session_.jobs(), &JobRunner::changed, this, [this] {
+        updateJobs();
+        updateActions();
+    });
+}
+
+void MainWindow::updateLayers() { layers_->setRows(layer_rows(session_)); }
+
+void MainWindow::updateJobs() {
+    session_.poll();
+    jobs_->setRows(job_rows(session_.jobs().jobs()));
+}
+
+void MainWindow::updateTitle() {
+    if (!session_.model()) {
+        setWindowTitle(tr("Graticule"));
+        model_summary_->setText(tr("no model open"));
+        return;
+    }
+    const Model& model = *session_.model();
+    const QString name = QString::fromStdString(model.name());
+    setWindowTitle(tr("%1 – Graticule").arg(name));
+    model_summary_->setText(tr("%1 · %2 · %n linears", nullptr, static_cast<int>(model.linears().size())).arg(name, count_text(static_cast<double>(model.parameter_count()))));
+    model_summary_->setToolTip(QString::fromStdString(model.parts().path.string()));
+}
+
+void MainWindow::updateActions() {
+    const bool open = session_.model() != nullptr;
+    const bool works = open && session_.resolution().resolved.has_value();
+    const auto enable = [this](const char* name, bool on) {
+        if (QAction* action = command(QLatin1String(name))) action->setEnabled(on);
+    };
+    for (const char* name : {"run.calibrate", "edit.select-all", "file.save-recipe", "file.open-recipe", "edit.copy-command"}) enable(name, open);
+    for (const char* name : {"run.quantize", "run.evaluate", "run.all"}) enable(name, works);
+    enable("run.export", session_.newestQuantized() != nullptr);
+    enable("run.cancel", session_.jobs().busy());
+    const RecipeHistory& history = session_.history();
+    enable("edit.undo", open && history.canUndo());
+    enable("edit.redo", open && history.canRedo());
+    command(QStringLiteral("edit.undo"))->setText(history.canUndo() ? tr("&Undo %1").arg(history.undoName()) : tr("&Undo"));
+    command(QStringLiteral("edit.redo"))->setText(history.canRedo() ? tr("&Redo %1").arg(history.redoName()) : tr("&Redo"));
+    recipe_->undoButton()->setEnabled(open && history.canUndo());
+    recipe_->redoButton()->setEnabled(open && history.canRedo());
+}
+
+void MainWindow::saveLayout() {
+    settings_.setValue(QStringLiteral("window/geometry"), saveGeometry());
+    settings_.setValue(QStringLiteral("window/layout"), saveState(layout_version));
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    saveLayout();
+    tick_->stop();
+    // What runs is asked to stop; the session's runner joins its thread before anything it uses goes away.
+    session_.jobs().cancelAll();
+    event->accept();
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    if (event->mimeData()->hasUrls() && event->mimeData()->urls().size() == 1 && event->mimeData()->urls().front().isLocalFile()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+    openPath(event->mimeData()->urls().front().toLocalFile());
+    event->acceptProposedAction();
+}
+
+void MainWindow::setTheme(theme::Mode mode) {
+    theme_ = mode;
+    settings_.setValue(QStringLiteral("window/theme"), theme::mode_name(mode));
+    theme::apply(*qApp, mode);
+    presenter_->refresh();
+}
+
+} // namespace graticule

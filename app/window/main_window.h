@@ -1,0 +1,126 @@
+// The one window: a strip of menus and buttons, layers at the left, plots in the middle, the recipe at the right, runs and jobs
+// below. It arranges and connects; state lives in the Session.
+#pragma once
+
+#include <QtCore/QElapsedTimer>
+#include <QtWidgets/QMainWindow>
+#include <memory>
+
+#include "app/session/session.h"
+#include "app/window/plot_area.h"
+#include "widgets/theme/theme.h"
+
+class QComboBox;
+class QDockWidget;
+class QLabel;
+class QMenu;
+class QMenuBar;
+class QPushButton;
+class QSettings;
+class QStackedWidget;
+class QTimer;
+
+namespace graticule {
+
+class JobsPanel;
+class LayersPanel;
+class PanelHeader;
+class RecipePanel;
+class RecipePresenter;
+class RunsPanel;
+class WelcomePage;
+
+class MainWindow final : public QMainWindow {
+    Q_OBJECT
+public:
+    MainWindow(QSettings& settings, theme::Mode theme);
+    ~MainWindow() override;
+
+    [[nodiscard]] Session& session() { return session_; }
+    [[nodiscard]] PlotArea& plots() { return *plots_; }
+    [[nodiscard]] LayersPanel& layers() { return *layers_; }
+    [[nodiscard]] RecipePanel& recipePanel() { return *recipe_; }
+    [[nodiscard]] RunsPanel& runs() { return *runs_; }
+    void openPath(const QString& path); ///< model, or recipe
+    void openRecipe(const QString& file_or_line);
+    void setTheme(theme::Mode mode);
+    /// The command under its object name ("run.evaluate"); null if there is none.
+    [[nodiscard]] QAction* command(const QString& name) const;
+    void setEvaluationChoice(const EvaluationChoice& choice) { evaluation_ = choice; }
+    void setExportFolder(const QString& folder) { export_folder_ = folder; }
+    /// Scripts answer no dialogs: jobs start with the last choices.
+    void setAsking(bool ask) { asking_ = ask; }
+    void resetLayout();
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+
+private:
+    // main_window.cpp
+    void buildStrip();
+    void buildCentre();
+    void buildDocks();
+    void connectSession();
+    void connectPanels();
+    void updateLayers();
+    void updateJobs();
+    void updateTitle();
+    void updateActions();
+    void saveLayout();
+    QDockWidget* addDock(const QString& name, const QString& title, QWidget* content, PanelHeader* header, Qt::DockWidgetArea area);
+    // main_window_actions.cpp
+    void buildMenus();
+    void buildFileMenu(QMenuBar* bar);
+    void buildEditMenu(QMenuBar* bar);
+    void buildViewMenu(QMenuBar* bar);
+    void buildRunMenu(QMenuBar* bar);
+    void buildHelpMenu(QMenuBar* bar);
+    QAction* addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys, std::function<void()> go);
+    QPushButton* stripButton(const QString& text, const char* command, bool primary = false);
+    void showPalette();
+    void showShortcuts();
+    void showHistory();
+    void showAbout();
+    // main_window_jobs.cpp
+    void askFolder();
+    void askFile();
+    void askRecipe();
+    void saveRecipe();
+    void askCalibrate();
+    void quantize();
+    void askEvaluate();
+    void askExport(int run);
+    void runEverything();
+    void cancelAll();
+    void copyCommandLine(int run);
+    void showFailure(const QString& title, const QString& text);
+    void refreshWelcome();
+
+    QSettings& settings_;
+    theme::Mode theme_;
+    Session session_;
+    bool asking_ = true;
+    EvaluationChoice evaluation_;
+    QString export_folder_;
+
+    QMenuBar* menus_ = nullptr;
+    QMenu* recent_menu_ = nullptr;
+    QLabel* model_summary_ = nullptr;
+    QComboBox* devices_ = nullptr;
+    QStackedWidget* centre_ = nullptr;
+    WelcomePage* welcome_ = nullptr;
+    PlotArea* plots_ = nullptr;
+    LayersPanel* layers_ = nullptr;
+    RecipePanel* recipe_ = nullptr;
+    RunsPanel* runs_ = nullptr;
+    JobsPanel* jobs_ = nullptr;
+    QList<QDockWidget*> docks_;
+    RecipePresenter* presenter_ = nullptr;
+    QTimer *tick_ = nullptr, *layers_soon_ = nullptr;
+    QList<QAction*> commands_;
+    QByteArray first_layout_;
+};
+
+} // namespace graticule

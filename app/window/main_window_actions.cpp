@@ -1,0 +1,200 @@
+// Every command of the window: in a menu, with its shortcut, found by the palette.
+#include <QtCore/QSettings>
+#include <QtGui/QActionGroup>
+#include <QtWidgets/QApplication>
+#include <QtWidgets/QDockWidget>
+#include <QtWidgets/QDialog>
+#include <QtWidgets/QHeaderView>
+#include <QtWidgets/QListWidget>
+#include <QtWidgets/QMenuBar>
+#include <QtWidgets/QMessageBox>
+#include <QtWidgets/QTableWidget>
+#include <QtWidgets/QVBoxLayout>
+
+#include "app/window/main_window.h"
+#include "core/base/provenance.h"
+#include "core/engine/resources.h"
+#include "widgets/panels/command_palette.h"
+#include "widgets/panels/layers_panel.h"
+#include "widgets/panels/runs_panel.h"
+
+namespace graticule {
+
+QAction* MainWindow::command(const QString& name) const {
+    for (QAction* action : commands_)
+        if (action->objectName() == name) return action;
+    return nullptr;
+}
+
+QAction* MainWindow::addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys, std::function<void()> go) {
+    auto* action = new QAction(text, this);
+    action->setObjectName(QLatin1String(name));
+    action->setShortcut(keys);
+    connect(action, &QAction::triggered, this, [go = std::move(go)] { go(); });
+    menu->addAction(action);
+    addAction(action); // works whatever dock has the focus
+    commands_.push_back(action);
+    return action;
+}
+
+void MainWindow::buildMenus() {
+    menus_ = new QMenuBar;
+    buildFileMenu(menus_);
+    buildEditMenu(menus_);
+    buildViewMenu(menus_);
+    buildRunMenu(menus_);
+    buildHelpMenu(menus_);
+}
+
+void MainWindow::buildFileMenu(QMenuBar* bar) {
+    QMenu* menu = bar->addMenu(tr("&File"));
+    auto* open = new QMenu(tr("Open"), this); // the strip's button; the same commands as in this menu
+    QAction* folder = addCommand(menu, "file.open-folder", tr("Open model &folder …"), QKeySequence::Open, [this] { askFolder(); });
+    folder->setProperty("menu", QVariant::fromValue(open));
+    open->addAction(folder);
+    open->addAction(addCommand(menu, "file.open-file", tr("Open model f&ile …"), {}, [this] { askFile(); }));
+    open->addSeparator();
+    for (const SampleModel& sample : sample_models()) {
+        const QString path = QString::fromStdString(sample.path.string());
+        const QString name = QString::fromStdString(sample.name);
+        open->addAction(addCommand(menu, ("file." + sample.name).c_str(), tr("Open %1").arg(name), {}, [this, path] { openPath(path); }));
+    }
+    recent_menu_ = menu->addMenu(tr("Recent models"));
+    menu->addSeparator();
+    addCommand(menu, "file.open-recipe", tr("Open &recipe …"), QKeySequence(tr("Ctrl+R")), [this] { askRecipe(); });
+    addCommand(menu, "file.save-recipe", tr("&Save recipe …"), QKeySequence::Save, [this] { saveRecipe(); });
+    menu->addSeparator();
+    addCommand(menu, "file.save-plot", tr("Save &plot as PNG or SVG …"), QKeySequence(tr("Ctrl+P")), [this] {
+        if (auto* plot = plots_->currentPlot()) plot->saveImage();
+    });
+    addCommand(menu, "file.save-plot-data", tr("Save the plot's &numbers as CSV …"), {}, [this] {
+        if (auto* plot = plots_->currentPlot()) plot->saveData();
+    });
+    menu->addSeparator();
+    addCommand(menu, "file.quit", tr("&Quit"), QKeySequence::Quit, [this] { close(); });
+}
+
+void MainWindow::buildEditMenu(QMenuBar* bar) {
+    QMenu* menu = bar->addMenu(tr("&Edit"));
+    addCommand(menu, "edit.undo", tr("&Undo"), QKeySequence::Undo, [this] { session_.undo(); });
+    addCommand(menu, "edit.redo", tr("&Redo"), QKeySequence(tr("Ctrl+Shift+Z")), [this] { session_.redo(); });
+    addCommand(menu, "edit.history", tr("&History of the recipe …"), QKeySequence(tr("Ctrl+H")), [this] { showHistory(); });
+    menu->addSeparator();
+    addCommand(menu, "edit.select-all", tr("Select &all linears"), QKeySequence(tr("Ctrl+Shift+A")), [this] { session_.selectWhere([](const Linear&) { return true; }); });
+    addCommand(menu, "edit.find", tr("&Filter layers"), QKeySequence::Find, [this] { layers_->focusFilter(); });
+    addCommand(menu, "edit.set-current", tr("Take the recipe as &current for what-if"), QKeySequence(tr("Ctrl+Return")), [this] { session_.setReferenceToCurrent(); });
+    menu->addSeparator();
+    addCommand(menu, "edit.copy-command", tr("Copy as &command line"), QKeySequence(tr("Ctrl+Shift+C")), [this] { copyCommandLine(0); });
+}
+
+void MainWindow::buildViewMenu(QMenuBar* bar) {
+    QMenu* menu = bar->addMenu(tr("&View"));
+    addCommand(menu, "view.palette", tr("&Search everything …"), QKeySequence(tr("Ctrl+K")), [this] { showPalette(); })->setShortcuts({QKeySequence(tr("Ctrl+K")), QKeySequence(tr("Ctrl+Shift+P"))});
+    menu->addSeparator();
+    for (int tab = 0; tab < plots_->count(); ++tab)
+        addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabText(tab), QKeySequence(tr("Alt+%1").arg(tab + 1)), [this, tab] { plots_->setCurrentIndex(tab); });
+    menu->addSeparator();
+    for (QDockWidget* dock : docks_) {
+        QAction* toggle = dock->toggleViewAction();
+        toggle->setObjectName(QStringLiteral("view.") + dock->objectName());
+        menu->addAction(toggle);
+        commands_.push_back(toggle);
+    }
+    menu->addSeparator();
+    QMenu* themes = menu->addMenu(tr("Theme"));
+    auto* group = new QActionGroup(this);
+    const std::pair<theme::Mode, QString> modes[] = {{theme::Mode::dark, tr("Dark")}, {theme::Mode::light, tr("Light")}, {theme::Mode::system, tr("As the system")}};
+    for (const auto& [mode, text] : modes) {
+        QAction* action = addCommand(themes, qPrintable(QStringLiteral("view.theme-") + theme::mode_name(mode)), text, {}, [this, mode = mode] { setTheme(mode); });
+        action->setCheckable(true);
+        action->setChecked(mode == theme_);
+        group->addAction(action);
+    }
+    addCommand(menu, "view.reset", tr("&Reset layout"), {}, [this] { resetLayout(); });
+}
+
+void MainWindow::buildRunMenu(QMenuBar* bar) {
+    QMenu* menu = bar->addMenu(tr("&Run"));
+    addCommand(menu, "run.calibrate", tr("&Calibrate …"), QKeySequence(Qt::Key_F5), [this] { askCalibrate(); })->setToolTip(tr("Watch the inputs of every linear over a text"));
+    addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] { quantize(); })->setToolTip(tr("Quantize the model by the recipe"));
+    addCommand(menu, "run.evaluate", tr("&Evaluate …"), QKeySequence(Qt::Key_F7), [this] { askEvaluate(); })->setToolTip(tr("Perplexity of the recipe, and of full precision where it is missing"));
+    addCommand(menu, "run.export", tr("E&xport …"), QKeySequence(tr("Ctrl+E")), [this] { askExport(0); })->setToolTip(tr("Write the quantized model for other programs"));
+    menu->addSeparator();
+    addCommand(menu, "run.all", tr("Run &all: calibrate, quantize, evaluate, compare"), QKeySequence(tr("F9")), [this] { runEverything(); });
+    addCommand(menu, "run.cancel", tr("Cancel all &jobs"), QKeySequence(tr("Ctrl+.")), [this] { cancelAll(); });
+}
+
+void MainWindow::buildHelpMenu(QMenuBar* bar) {
+    QMenu* menu = bar->addMenu(tr("&Help"));
+    addCommand(menu, "help.shortcuts", tr("Keyboard &shortcuts"), QKeySequence(tr("?")), [this] { showShortcuts(); });
+    addCommand(menu, "help.about", tr("&About Graticule"), {}, [this] { showAbout(); });
+}
+
+void MainWindow::showPalette() {
+    std::vector<PaletteItem> items;
+    for (QAction* action : commands_) {
+        if (!action->isEnabled()) continue;
+        const QString title = QString(action->text()).remove(u'&');
+        items.push_back({PaletteItem::Kind::command, title, action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); }});
+    }
+    if (session_.model())
+        for (const Linear& linear : session_.model()->linears())
+            items.push_back({PaletteItem::Kind::layer, QString::fromStdString(linear.short_name), tr("layer"), [this, id = linear.id] { session_.select({id}); }});
+    for (const Run& run : session_.runs())
+        items.push_back({PaletteItem::Kind::run, run.name, tr("run"), [this, id = run.id] { runs_->selectRuns({id}); }});
+    auto* palette = new CommandPalette(std::move(items), this);
+    palette->open();
+}
+
+void MainWindow::showShortcuts() {
+    auto* dialog = new QDialog(this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setWindowTitle(tr("Keyboard shortcuts"));
+    auto* table = new QTableWidget(0, 2);
+    table->setHorizontalHeaderLabels({tr("command"), tr("keys")});
+    const auto add = [table](const QString& text, const QString& keys) {
+        const int row = table->rowCount();
+        table->insertRow(row);
+        table->setItem(row, 0, new QTableWidgetItem(text));
+        table->setItem(row, 1, new QTableWidgetItem(keys));
+    };
+    for (QAction* action : commands_)
+        if (!action->shortcut().isEmpty()) add(QString(action->text()).remove(u'&'), action->shortcut().toString(QKeySequence::NativeText));
+    add(tr("Copy a table as CSV"), tr("Ctrl+C"));
+    add(tr("Plot: zoom along x, y, both"), tr("wheel, Shift+wheel, Ctrl+wheel"));
+    add(tr("Plot: pan; zoom to a box; everything"), tr("drag; Shift+drag; double click or Home"));
+    add(tr("Plot: logarithmic axis"), tr("L"));
+    table->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
+    table->horizontalHeader()->resizeSection(1, 220);
+    table->verticalHeader()->hide();
+    table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    table->setShowGrid(false);
+    (new QVBoxLayout(dialog))->addWidget(table);
+    dialog->resize(620, 560);
+    dialog->open();
+}
+
+void MainWindow::showHistory() {
+    auto* dialog = new QDialog(this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setWindowTitle(tr("History of the recipe"));
+    auto* list = new QListWidget;
+    for (const auto& step : session_.history().steps()) list->addItem(step.name);
+    list->setCurrentRow(static_cast<int>(session_.history().position()));
+    connect(list, &QListWidget::currentRowChanged, this, [this](int row) {
+        if (row >= 0) session_.goToStep(static_cast<std::size_t>(row));
+    });
+    (new QVBoxLayout(dialog))->addWidget(list);
+    dialog->resize(420, 420);
+    dialog->open();
+}
+
+void MainWindow::showAbout() {
+    QString versions;
+    for (const auto& [name, version] : current_versions()) versions += QStringLiteral("%1 %2\n").arg(QString::fromStdString(name), QString::fromStdString(version));
+    auto* box = new QMessageBox(QMessageBox::NoIcon, tr("About Graticule"), tr("Graticule, the fine measuring grid over a tensor.\n\n%1Qt %2").arg(versions, QLatin1String(qVersion())), QMessageBox::Close, this);
+    box->setAttribute(Qt::WA_DeleteOnClose);
+    box->open();
+}
+
+} // namespace graticule

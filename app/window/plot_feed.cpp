@@ -1,0 +1,218 @@
+#include "app/window/plot_feed.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "app/session/recipe_edit.h"
+#include "core/method/method.h"
+#include "widgets/models/number_text.h"
+#include "widgets/plots/plot_builders.h"
+
+namespace graticule {
+
+using namespace plots;
+
+namespace {
+QString tr(const char* text) { return QObject::tr(text); }
+QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+
+plots::Provenance provenance(const Session& session) {
+    plots::Provenance from;
+    from.model = session.model() ? QString::fromStdString(session.model()->name()) : QString();
+    from.recipe_hash = QString::fromStdString(recipe_hash(session.recipe())).left(8);
+    from.seed = session.recipe().calibration.seed;
+    return from;
+}
+
+PlotScene nothing_selected(const QString& title) { return empty_scene(title, tr("Select a linear in the layer table")); }
+
+float median(std::vector<float> values) {
+    if (values.empty()) return 0;
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+HistogramData count(const std::vector<float>& values, double low, double high, int bins) {
+    HistogramData histogram;
+    histogram.counts.assign(static_cast<std::size_t>(bins), 0);
+    for (int i = 0; i <= bins; ++i) histogram.edges.push_back(low + (high - low) * i / bins);
+    const double per_bin = bins / (high - low);
+    for (const float value : values) {
+        const double at = (value - low) * per_bin;
+        if (at >= 0 && at <= bins) ++histogram.counts[static_cast<std::size_t>(std::min<double>(at, bins - 1))];
+    }
+    return histogram;
+}
+
+QString tokens_text(const Session& session) {
+    const CalibrationSpec& spec = session.stats()->spec;
+    return tr("%1 × %2 tokens").arg(spec.samples).arg(spec.length);
+}
+
+const SiteStats* site_of(const Session& session, LayerId layer) {
+    if (!session.stats()) return nullptr;
+    const auto at = index_of(session.model()->linear(layer).site);
+    const auto& sites = session.stats()->sites;
+    if (at >= sites.size() || sites[at].buckets.empty() || sites[at].all().channels.tokens == 0) return nullptr;
+    return &sites[at];
+}
+
+QString weight_label(const SchemeChoice& choice) {
+    QString label = choice.scheme.weight ? qs(choice.scheme.weight->format->label) : tr("16 bit");
+    for (const MethodStep& step : choice.steps)
+        if (step.method != "rtn") label += QStringLiteral(" · ") + qs(step.method);
+    return label;
+}
+} // namespace
+
+FormatLevels format_levels(const TensorScheme& scheme, const QParams& params, const LayerReport& report) {
+    constexpr int most_lines = 40; // beyond that the lines are a wall
+    FormatLevels result;
+    const CodeGrid& grid = scheme.format->grid;
+    result.name = qs(scheme.format->label);
+    std::vector<double> points;
+    if (grid.shape == CodeGrid::Shape::lattice) {
+        const double zero = std::round(median(params.zero)); // channels share the steps, each has its own zero point
+        for (int code = 0; code < grid.levels; ++code) points.push_back(code - zero);
+    } else {
+        for (int code = 0; code < grid.levels; ++code) points.push_back(grid.table[static_cast<std::size_t>(code)]);
+    }
+    if (points.size() <= most_lines) result.levels = points;
+    for (int i = 0; i < grid.special_count; ++i) result.extra.push_back(grid.specials[static_cast<std::size_t>(i)]);
+    points.insert(points.end(), result.extra.begin(), result.extra.end());
+    double above = 1e300, below = -1e300;
+    for (const double point : points) {
+        if (point > 0) above = std::min(above, point);
+        if (point < 0) below = std::max(below, point);
+    }
+    if (above < 1e300 && below > -1e300) result.zero_bin = {below / 2, above / 2};
+    result.underflow_share = report.weight_underflow_percent / 100;
+    const auto total = static_cast<double>(std::max<std::int64_t>(1, report.weight_counts.total));
+    result.clipped_share = static_cast<double>(report.weight_counts.clipped) / total;
+    if (result.clipped_share > 1e-4 && !points.empty()) {
+        const auto [low, high] = std::minmax_element(points.begin(), points.end());
+        result.reach = Span{*low - 0.5, *high + 0.5};
+    }
+    return result;
+}
+
+namespace {
+void stretch(FormatLevels& format, double ratio) {
+    for (auto* list : {&format.levels, &format.extra})
+        for (double& level : *list) level *= ratio;
+    format.zero_bin = {format.zero_bin.lower * ratio, format.zero_bin.upper * ratio};
+    if (format.reach) format.reach = Span{format.reach->lower * ratio, format.reach->upper * ratio};
+}
+
+PlotScene plain_weight_plot(const Session& session, const Linear& linear) {
+    DistributionData data;
+    data.layer = QString::fromStdString(linear.short_name);
+    data.about = tr("weight · %1 × %2 · full precision").arg(linear.out_features()).arg(linear.in_features());
+    data.x_label = tr("weight");
+    data.x_symbol = QStringLiteral("w");
+    data.what = tr("weights");
+    const std::vector<float> values = to_floats(linear.weight);
+    float largest = 1e-12F;
+    for (const float value : values) largest = std::max(largest, std::abs(value));
+    data.full_precision = count(values, -largest, largest, 181);
+    data.provenance = provenance(session);
+    return distribution_scene(data);
+}
+
+PlotScene weight_plot(const Session& session, const Linear& linear) {
+    const SchemeChoice now = session.choiceFor(linear.id, session.recipe());
+    const SchemeChoice before = session.choiceFor(linear.id, session.reference());
+    auto& service = const_cast<Session&>(session).whatIfs();
+    const auto candidate = service.find(linear.id, now, true), current = service.find(linear.id, before, true);
+    const auto shown = current && before.scheme.weight ? current : candidate;
+    if (!shown || shown->weight_in_steps.empty()) return plain_weight_plot(session, linear);
+    const SchemeChoice& shown_choice = shown == current ? before : now;
+    DistributionData data;
+    data.layer = QString::fromStdString(linear.short_name);
+    const bool differs = now != before;
+    data.about = tr("weight · %1 × %2%3").arg(linear.out_features()).arg(linear.in_features()).arg(differs ? tr(" · what-if, not yet run") : QString());
+    data.x_label = tr("weight / step of its %1").arg(shown_choice.scheme.weight->granularity.kind == Granularity::Kind::channel ? tr("channel") : shown_choice.scheme.weight->granularity.kind == Granularity::Kind::group ? tr("group") : tr("tensor"));
+    data.x_symbol = QStringLiteral("u");
+    data.what = tr("weights");
+    float largest = 1;
+    for (const float value : shown->weight_in_steps) largest = std::max(largest, std::abs(value));
+    const double limit = std::ceil(largest * 1.02 * 2) / 2;
+    // Twenty bins a step keep the edges of zero bins (halves and quarters of a step) on edges of bars.
+    const int bins = std::clamp(static_cast<int>(std::lround(limit * 2 * 20)), 60, 400);
+    data.full_precision = count(shown->weight_in_steps, -limit, limit, bins);
+    data.current = format_levels(*shown_choice.scheme.weight, shown->params, shown->report);
+    if (differs && candidate && candidate != shown && now.scheme.weight) {
+        FormatLevels levels = format_levels(*now.scheme.weight, candidate->params, candidate->report);
+        const double ratio = median(shown->params.scale) > 0 ? median(candidate->params.scale) / median(shown->params.scale) : 1;
+        const bool moved = !candidate->smoothing.empty() || !shown->smoothing.empty();
+        if (moved) data.smoothed = count(candidate->weight_in_steps, -limit, limit, bins); // weights themselves have changed
+        else if (std::abs(ratio - 1) > 1e-3) stretch(levels, ratio); // same weights under another step
+        if (now.scheme.weight->format == shown_choice.scheme.weight->format) levels.name = weight_label(now) == weight_label(shown_choice) ? tr("candidate") : weight_label(now);
+        data.candidate = std::move(levels);
+    }
+    data.provenance = provenance(session);
+    return distribution_scene(data);
+}
+
+PlotScene input_plot(const Session& session, const Linear& linear) {
+    const SiteStats* site = site_of(session, linear.id);
+    if (!site) return empty_scene(QString::fromStdString(linear.short_name), tr("Calibrate (F5) to see what this linear's input looks like"));
+    const Histogram& histogram = site->all().histogram;
+    DistributionData data;
+    data.layer = QString::fromStdString(linear.short_name);
+    data.about = tr("input · %1 channels · %2").arg(linear.in_features()).arg(tokens_text(session));
+    data.x_label = tr("input value");
+    data.x_symbol = QStringLiteral("x");
+    data.what = tr("inputs");
+    const double low = histogram.percentile(0.0), high = histogram.percentile(100.0);
+    const double limit = std::max({std::abs(low), std::abs(high), 1e-9});
+    constexpr int bins = 241;
+    data.full_precision.counts = histogram.rebin(-limit, limit, bins);
+    for (int i = 0; i <= bins; ++i) data.full_precision.edges.push_back(-limit + 2 * limit * i / bins);
+    data.percentiles = {{tr("99 %"), histogram.magnitude_percentile(99)}, {tr("99.9 %"), histogram.magnitude_percentile(99.9)}};
+    data.provenance = provenance(session);
+    return distribution_scene(data);
+}
+} // namespace
+
+PlotScene distribution_plot(const Session& session, DistributionOf which) {
+    const auto layer = session.primary();
+    if (!session.model() || !layer) return nothing_selected(tr("Distribution"));
+    const Linear& linear = session.model()->linear(*layer);
+    return which == DistributionOf::weight ? weight_plot(session, linear) : input_plot(session, linear);
+}
+
+PlotScene channels_plot(const Session& session, bool sorted, std::optional<double> threshold) {
+    const auto layer = session.primary();
+    if (!session.model() || !layer) return nothing_selected(tr("Input channels"));
+    const SiteStats* site = site_of(session, *layer);
+    if (!site) return empty_scene(tr("Input channels"), tr("Calibrate (F5) to see which channels of the input stand out"));
+    const OutlierReport& outliers = session.outliers()[index_of(site->site)];
+    ChannelsData data;
+    data.title = tr("Input channels");
+    data.about = tr("max |x| over %1 · ").arg(tokens_text(session));
+    if (outliers.channels.empty()) data.about += tr("no outlier channels; the range is %1").arg(fixed_text(outliers.max_absmax, 2));
+    else data.about += tr("%1 outlier channels stretch the range to %2; without them it is %3").arg(outliers.channels.size()).arg(fixed_text(outliers.max_absmax, 2), fixed_text(outliers.max_without_outliers, 2));
+    for (const float value : site->all().channels.absmax_per_channel()) data.values.push_back(value);
+    const auto answer = const_cast<Session&>(session).whatIfs().find(*layer, session.choiceFor(*layer, session.recipe()), true);
+    if (answer && !answer->smoothing.empty()) {
+        data.smoothed.assign(answer->input_absmax.begin(), answer->input_absmax.end());
+        data.factors.assign(answer->smoothing.begin(), answer->smoothing.end());
+    }
+    data.sorted = sorted;
+    data.multiple = outlier_factor;
+    data.threshold = threshold;
+    data.shared_with.resize(data.values.size());
+    for (std::size_t other = 0; other < session.outliers().size(); ++other) {
+        if (other == index_of(site->site)) continue;
+        const InputSite& there = session.model()->input_sites()[other];
+        if (there.channels != static_cast<std::int64_t>(data.values.size())) continue;
+        for (const std::int64_t channel : session.outliers()[other].channels)
+            data.shared_with[static_cast<std::size_t>(channel)] << QString::fromStdString(there.name);
+    }
+    data.provenance = provenance(session);
+    return channels_scene(data);
+}
+
+} // namespace graticule

@@ -1,0 +1,27 @@
+// The session as the numbers of each plot. Pure functions: nothing is computed here but sums for the picture.
+#pragma once
+
+#include "app/session/session.h"
+#include "widgets/plots/plot_data.h"
+
+namespace graticule {
+
+enum class DistributionOf { weight, input };
+
+/// Each returns what there is to show now; `missing` says what would have to be done first when there is nothing.
+[[nodiscard]] plots::PlotScene distribution_plot(const Session& session, DistributionOf which);
+[[nodiscard]] plots::PlotScene channels_plot(const Session& session, bool sorted, std::optional<double> threshold);
+[[nodiscard]] plots::PlotScene error_plot(const Session& session);
+[[nodiscard]] plots::PlotScene perplexity_plot(const Session& session);
+[[nodiscard]] plots::PlotScene sequence_length_plot(const Session& session);
+
+enum class LayerStatistic { sqnr, outlier, underflow, absmax };
+[[nodiscard]] plots::PlotScene heat_map_plot(const Session& session, LayerStatistic statistic);
+/// The linear behind a cell of the heat map.
+[[nodiscard]] std::optional<LayerId> heat_map_layer(const Session& session, qint64 row, qint64 column);
+[[nodiscard]] plots::PlotScene pareto_plot(const Session& session);
+
+/// The code points of a scheme in steps of its own scale, as the distribution draws them.
+[[nodiscard]] plots::FormatLevels format_levels(const TensorScheme& scheme, const QParams& params, const LayerReport& report);
+
+} // namespace graticule

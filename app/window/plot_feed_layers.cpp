@@ -1,0 +1,229 @@
+// Plots over all layers and over runs.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "app/window/plot_feed.h"
+#include "app/window/table_rows.h"
+#include "widgets/models/number_text.h"
+#include "widgets/plots/plot_builders.h"
+
+namespace graticule {
+
+using namespace plots;
+
+namespace {
+QString tr(const char* text) { return QObject::tr(text); }
+
+plots::Provenance provenance(const Session& session) {
+    return {session.model() ? QString::fromStdString(session.model()->name()) : QString(),
+            QString::fromStdString(recipe_hash(session.recipe())).left(8), session.recipe().calibration.seed};
+}
+
+// The split in percent of the output's power, so that layers can be set side by side.
+std::optional<ErrorTerms> error_terms(const LayerReport& report) {
+    if (!report.weight_output_error || !report.output_mse || !report.output_sqnr_db) return std::nullopt;
+    const double power = *report.output_mse * std::pow(10, *report.output_sqnr_db / 10);
+    if (!(power > 0) || !std::isfinite(power)) return std::nullopt;
+    const ErrorSplit& split = *report.weight_output_error;
+    const double scale = 100 / power;
+    return ErrorTerms{split.underflow * scale, split.rounding * scale, split.clipping * scale, split.cross * scale, *report.output_sqnr_db};
+}
+
+struct RunningDifference {
+    std::vector<double> middle, low, high;
+};
+
+// After each window: the baseline's perplexity times (exp(mean d) - 1), with 1.96 standard errors of d to both sides.
+RunningDifference running_difference(const std::vector<double>& base, const std::vector<double>& losses) {
+    RunningDifference result;
+    double sum = 0, squares = 0, base_sum = 0;
+    for (std::size_t i = 0; i < std::min(base.size(), losses.size()); ++i) {
+        const double d = losses[i] - base[i], n = static_cast<double>(i + 1);
+        sum += d;
+        squares += d * d;
+        base_sum += base[i];
+        const double mean = sum / n;
+        const double variance = i > 0 ? std::max(0.0, (squares - n * mean * mean) / (n - 1)) : 0;
+        const double error = 1.96 * std::sqrt(variance / n), perplexity = std::exp(base_sum / n);
+        result.middle.push_back(perplexity * std::expm1(mean));
+        result.low.push_back(perplexity * std::expm1(mean - error));
+        result.high.push_back(perplexity * std::expm1(mean + error));
+    }
+    return result;
+}
+
+PerplexityRun perplexity_run(const Session& session, const Run& run, const Run* baseline) {
+    PerplexityRun line;
+    line.name = run.name;
+    line.id = run.id;
+    line.colour = static_cast<std::size_t>(run.colour);
+    line.running = !run.finished();
+    const auto& losses = run.evaluation->window_losses;
+    line.perplexity = running_curve(losses);
+    for (std::size_t i = 0; i < losses.size(); ++i) line.windows.push_back(static_cast<double>(i + 1));
+    if (!baseline || baseline->id == run.id || !baseline->evaluation || baseline->choice != run.choice) return line;
+    const bool refused = run.finished() && baseline->finished() && !session.comparison(baseline->id, run.id)->difference;
+    if (refused) return line;
+    RunningDifference difference = running_difference(baseline->evaluation->window_losses, losses);
+    line.difference = std::move(difference.middle);
+    line.difference_lower = std::move(difference.low);
+    line.difference_upper = std::move(difference.high);
+    return line;
+}
+} // namespace
+
+PlotScene error_plot(const Session& session) {
+    const QString title = tr("Output error by source");
+    if (!session.model()) return empty_scene(title, tr("Open a model first"));
+    ErrorSplitData data;
+    data.title = title;
+    data.unit = tr("% of the output's power");
+    const bool two = session.recipe() != session.reference();
+    data.recipes = two ? QStringList{tr("current"), tr("candidate")} : QStringList{QString::fromStdString(summary_line(session.recipe()))};
+    for (const Linear& linear : session.model()->linears()) {
+        ErrorSplitRow row;
+        row.layer = QString::fromStdString(linear.short_name);
+        row.id = static_cast<qint64>(linear.id);
+        std::vector<const Recipe*> recipes{&session.recipe()};
+        if (two) recipes.insert(recipes.begin(), &session.reference());
+        for (const Recipe* recipe : recipes) {
+            const LayerReport* report = report_for(session, linear.id, session.choiceFor(linear.id, *recipe));
+            const auto terms = report ? error_terms(*report) : std::nullopt;
+            if (terms) row.recipes.push_back(*terms);
+        }
+        if (row.recipes.size() == recipes.size()) data.rows.push_back(std::move(row));
+    }
+    data.about = tr("weights quantized, inputs in full precision · %1 of %2 linears").arg(data.rows.size()).arg(session.model()->linears().size());
+    data.provenance = provenance(session);
+    if (data.rows.empty()) return empty_scene(title, tr("Calibrate (F5) to see what quantization costs each linear"));
+    return error_split_scene(data);
+}
+
+PlotScene perplexity_plot(const Session& session) {
+    PerplexityData data;
+    const Run* baseline = session.run(session.baseline());
+    std::set<QString> protocols;
+    for (const Run& run : session.runs()) {
+        if (!run.evaluation || run.evaluation->window_losses.empty()) continue;
+        data.runs.push_back(perplexity_run(session, run, baseline));
+        data.protocol = QString::fromStdString(run.evaluation->provenance.data_name + " · " + run.evaluation->protocol.text());
+        protocols.insert(QStringLiteral("%1/%2/%3").arg(run.choice.text).arg(run.choice.window).arg(run.choice.windows));
+        data.total_windows = std::max(data.total_windows, static_cast<double>(run.evaluation->protocol.windows_used));
+    }
+    if (data.runs.empty()) return empty_scene(tr("Perplexity"), tr("Evaluate (F7) to see perplexity grow window by window"));
+    if (protocols.size() > 1) data.warning = tr("Runs of different protocols: only those of the baseline's protocol have a difference");
+    data.baseline = baseline ? baseline->name : QString();
+    data.provenance = provenance(session);
+    return perplexity_scene(data);
+}
+
+PlotScene sequence_length_plot(const Session& session) {
+    const auto layer = session.primary();
+    const QString title = tr("Sequence length");
+    if (!session.model() || !layer) return empty_scene(title, tr("Select a linear in the layer table"));
+    const Linear& linear = session.model()->linear(*layer);
+    if (!session.stats() || index_of(linear.site) >= session.stats()->sites.size()) return empty_scene(title, tr("Calibrate (F5) to see how the input changes with the length of the text"));
+    SequenceLengthData data;
+    data.title = QString::fromStdString(linear.short_name);
+    data.about = tr("input seen by texts of 64 tokens and longer");
+    data.statistic = tr("|x|");
+    LengthLine largest{tr("maximum"), {}, {}, false}, high{tr("99.9 %"), {}, {}, false}, usual{tr("99 %"), {}, {}, true};
+    for (const BucketStats& bucket : session.stats()->sites[index_of(linear.site)].buckets) {
+        if (bucket.channels.tokens == 0) continue;
+        const auto length = static_cast<double>(bucket.length);
+        const auto absmax = bucket.channels.absmax_per_channel();
+        for (LengthLine* line : {&largest, &high, &usual}) line->lengths.push_back(length);
+        largest.values.push_back(*std::max_element(absmax.begin(), absmax.end()));
+        high.values.push_back(bucket.histogram.magnitude_percentile(99.9));
+        usual.values.push_back(bucket.histogram.magnitude_percentile(99));
+    }
+    data.lines = {largest, high, usual};
+    data.provenance = provenance(session);
+    return sequence_length_scene(data);
+}
+
+namespace {
+struct HeatGrid {
+    std::vector<QString> kinds;
+    std::vector<int> blocks;
+    std::map<std::pair<int, QString>, const LayerRow*> cells;
+};
+
+HeatGrid heat_grid(const std::vector<LayerRow>& rows) {
+    HeatGrid grid;
+    for (const LayerRow& row : rows) {
+        if (std::find(grid.kinds.begin(), grid.kinds.end(), row.leaf) == grid.kinds.end()) grid.kinds.push_back(row.leaf);
+        if (std::find(grid.blocks.begin(), grid.blocks.end(), row.block) == grid.blocks.end()) grid.blocks.push_back(row.block);
+        grid.cells[{row.block, row.leaf}] = &row;
+    }
+    return grid;
+}
+} // namespace
+
+PlotScene heat_map_plot(const Session& session, LayerStatistic statistic) {
+    const std::vector<LayerRow> rows = layer_rows(session);
+    const HeatGrid grid = heat_grid(rows);
+    HeatMapData data;
+    struct Words {
+        QString title, unit;
+        int decimals;
+    };
+    const Words words[] = {{tr("Output SQNR"), tr("dB"), 1}, {tr("Outlier ratio of the input"), tr("×"), 1}, {tr("Weights that underflow"), tr("%"), 1}, {tr("Largest |x| of the input"), QString(), 2}};
+    const Words& chosen = words[static_cast<std::size_t>(statistic)];
+    data.title = chosen.title;
+    data.unit = chosen.unit;
+    data.decimals = chosen.decimals;
+    data.about = tr("every linear: decoder block by kind; click one to select it");
+    data.row_label = tr("block");
+    data.column_label = tr("linear");
+    data.columns = grid.kinds;
+    data.logarithmic = statistic == LayerStatistic::outlier;
+    bool any = false;
+    for (const int block : grid.blocks) {
+        data.rows.push_back(block < 0 ? tr("head") : QString::number(block));
+        for (const QString& kind : grid.kinds) {
+            const auto found = grid.cells.find({block, kind});
+            std::optional<double> value;
+            if (found != grid.cells.end()) {
+                const LayerRow& row = *found->second;
+                value = statistic == LayerStatistic::sqnr ? row.sqnr_db : statistic == LayerStatistic::outlier ? row.outlier_ratio : statistic == LayerStatistic::underflow ? row.underflow_percent : row.absmax;
+            }
+            any = any || value.has_value();
+            data.values.push_back(value.value_or(not_a_number));
+        }
+    }
+    if (!any) return empty_scene(tr("Heat map"), tr("Calibrate (F5) to see every layer at once"));
+    data.provenance = provenance(session);
+    return heat_map_scene(data);
+}
+
+std::optional<LayerId> heat_map_layer(const Session& session, qint64 row, qint64 column) {
+    const std::vector<LayerRow> rows = layer_rows(session);
+    const HeatGrid grid = heat_grid(rows);
+    if (row < 0 || column < 0 || row >= static_cast<qint64>(grid.blocks.size()) || column >= static_cast<qint64>(grid.kinds.size())) return std::nullopt;
+    const auto found = grid.cells.find({grid.blocks[static_cast<std::size_t>(row)], grid.kinds[static_cast<std::size_t>(column)]});
+    return found == grid.cells.end() ? std::nullopt : std::optional(found->second->id);
+}
+
+PlotScene pareto_plot(const Session& session) {
+    ParetoData data;
+    data.about = tr("measured runs under the baseline's protocol; click one to load its recipe");
+    data.cost_label = tr("size of the model, MB");
+    data.loss_label = tr("perplexity");
+    const Run* baseline = session.run(session.baseline());
+    for (const Run& run : session.runs()) {
+        if (!run.finished() || (baseline && run.choice != baseline->choice)) continue;
+        data.points.push_back({run.name, run.id, static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
+    }
+    if (data.points.empty()) return empty_scene(tr("Pareto"), tr("Evaluate (F7) some recipes to see what each megabyte buys"));
+    for (ParetoPoint& point : data.points)
+        point.on_front = std::none_of(data.points.begin(), data.points.end(), [&](const ParetoPoint& other) {
+            return (other.cost < point.cost && other.loss <= point.loss) || (other.cost <= point.cost && other.loss < point.loss);
+        });
+    data.provenance = provenance(session);
+    return pareto_scene(data);
+}
+
+} // namespace graticule

@@ -1,0 +1,24 @@
+// The session as the rows of the window's tables.
+#pragma once
+
+#include <vector>
+
+#include "app/session/session.h"
+#include "widgets/models/job_list_model.h"
+#include "widgets/models/layer_row.h"
+#include "widgets/models/run_table_model.h"
+
+namespace graticule {
+
+[[nodiscard]] std::vector<LayerRow> layer_rows(const Session& session);
+[[nodiscard]] std::vector<RunRow> run_rows(const Session& session);
+[[nodiscard]] std::vector<JobRow> job_rows(const std::vector<JobView>& jobs);
+
+/// What is known about this linear under `choice`: the what-if, or the report of the newest quantization if that was the
+/// same scheme. Null: nothing yet.
+[[nodiscard]] const LayerReport* report_for(const Session& session, LayerId layer, const SchemeChoice& choice);
+
+/// Running perplexity after each window.
+[[nodiscard]] std::vector<double> running_curve(const std::vector<double>& losses);
+
+} // namespace graticule
