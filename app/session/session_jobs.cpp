@@ -21,12 +21,6 @@ double average_input_bits(const ResolvedRecipe& resolved) {
     }
     return count ? sum / static_cast<double>(count) : 16;
 }
-
-std::int64_t stored_bytes(const Model& model) {
-    std::int64_t bytes = model.parameter_count() * 2;
-    if (const auto& stored = model.config().stored_dtype; stored == "float32") bytes *= 2;
-    return bytes;
-}
 } // namespace
 
 bool Session::recipeReady(const QString& what) {

@@ -1,0 +1,132 @@
+// graticule [MODEL] [--recipe R]: the window.
+#include <QtCore/QCommandLineParser>
+#include <QtCore/QSettings>
+#include <QtCore/QTemporaryDir>
+#include <QtCore/QTextStream>
+#include <QtCore/QTimer>
+#include <QtGui/QSurfaceFormat>
+#include <QtWidgets/QApplication>
+#include <memory>
+#include <optional>
+
+#include "app/window/demo_journey.h"
+#include "app/window/main_window.h"
+#include "core/base/error.h"
+#include "widgets/plots/plot_surface.h"
+
+namespace {
+
+using namespace graticule;
+
+int fail(int code, const QString& text) {
+    QTextStream(stderr) << "graticule: " << text << Qt::endl;
+    return code;
+}
+
+bool has_display() {
+    const auto set = [](const char* name) { return !qEnvironmentVariableIsEmpty(name); };
+    return set("DISPLAY") || set("WAYLAND_DISPLAY") || set("QT_QPA_PLATFORM");
+}
+
+struct Options {
+    QString model, recipe, settings_path, screenshots, theme, device;
+    bool clean_settings = false;
+    QSize size;
+    int journey = 0;
+    QString problem;
+};
+
+void declare(QCommandLineParser& parser) {
+    parser.setApplicationDescription(QObject::tr("Graticule: look into a language model, quantize it, see what it cost."));
+    parser.addHelpOption();
+    parser.addVersionOption();
+    parser.addPositionalArgument("model", QObject::tr("Model folder, .safetensors, .gguf, or sample-opt, sample-llama."), "[MODEL]");
+    parser.addOption({"recipe", QObject::tr("Recipe: file, preset or one line."), "RECIPE"});
+    parser.addOption({"theme", QObject::tr("dark, light or system."), "THEME"});
+    parser.addOption({"size", QObject::tr("Size of the window in pixels, as 1600x1000."), "WxH"});
+    parser.addOption({"device", QObject::tr("cpu, cuda or cuda:N."), "DEVICE"});
+    parser.addOption({"settings-path", QObject::tr("Settings file to use instead of the user's."), "FILE"});
+    parser.addOption({"clean-settings", QObject::tr("Start as for the first time; keep nothing.")});
+    parser.addOption({"demo-journey", QObject::tr("Walk journey 1 to 5 of the guide by itself, then leave."), "N"});
+    parser.addOption({"screenshots", QObject::tr("Folder for a picture of every step of the journey."), "DIR"});
+}
+
+Options read(const QCommandLineParser& parser) {
+    Options options;
+    const QStringList models = parser.positionalArguments();
+    if (models.size() > 1) options.problem = QObject::tr("one model at a time, not %1").arg(models.size());
+    if (!models.isEmpty()) options.model = models.front();
+    options.recipe = parser.value("recipe");
+    options.settings_path = parser.value("settings-path");
+    options.clean_settings = parser.isSet("clean-settings");
+    options.screenshots = parser.value("screenshots");
+    options.theme = parser.value("theme");
+    options.device = parser.value("device");
+    if (!options.theme.isEmpty() && !theme::parse_mode(options.theme)) options.problem = QObject::tr("there is no theme “%1”; there are dark, light and system").arg(options.theme);
+    if (parser.isSet("size")) {
+        const QStringList parts = parser.value("size").split(u'x');
+        if (parts.size() == 2) options.size = {parts[0].toInt(), parts[1].toInt()};
+        if (options.size.width() < 200 || options.size.height() < 200) options.problem = QObject::tr("“%1” is no window size; write it as 1600x1000").arg(parser.value("size"));
+    }
+    if (parser.isSet("demo-journey")) {
+        options.journey = parser.value("demo-journey").toInt();
+        if (!DemoJourney::exists(options.journey)) options.problem = QObject::tr("there is no journey “%1”; there are 1 to 5").arg(parser.value("demo-journey"));
+    }
+    return options;
+}
+
+std::unique_ptr<QSettings> open_settings(const Options& options, const QTemporaryDir& temporary) {
+    if (options.clean_settings) return std::make_unique<QSettings>(temporary.filePath("settings.ini"), QSettings::IniFormat);
+    if (!options.settings_path.isEmpty()) return std::make_unique<QSettings>(options.settings_path, QSettings::IniFormat);
+    return std::make_unique<QSettings>(QSettings::IniFormat, QSettings::UserScope, "graticule", "graticule");
+}
+
+int run(QApplication& application, const Options& options) {
+    const QTemporaryDir temporary;
+    const std::unique_ptr<QSettings> settings = open_settings(options, temporary);
+    const QString wanted = options.theme.isEmpty() ? settings->value("window/theme", "dark").toString() : options.theme;
+    const theme::Mode mode = theme::parse_mode(wanted).value_or(theme::Mode::dark);
+    theme::apply(application, mode);
+    MainWindow window(*settings, mode);
+    if (options.size.isValid()) {
+        window.resize(options.size);
+        window.resetLayout();
+    }
+    if (!options.device.isEmpty()) window.session().setDevice(options.device.toStdString());
+    window.show();
+    if (options.journey > 0) {
+        auto* journey = new DemoJourney(window, options.journey, options.model, options.screenshots, &window);
+        QTimer::singleShot(300, journey, &DemoJourney::start);
+    } else if (!options.model.isEmpty()) {
+        if (!options.recipe.isEmpty())
+            QObject::connect(&window.session(), &Session::modelChanged, &window, [&] { window.openRecipe(options.recipe); }, Qt::SingleShotConnection);
+        window.openPath(options.model);
+    }
+    return QApplication::exec();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    // Before QApplication, which ends the process with an abort where there is no display.
+    if (!has_display()) return fail(exit_code(ErrorKind::unsupported), "there is no display (DISPLAY and WAYLAND_DISPLAY are not set); use graticule-cli, or xvfb-run graticule");
+    QSurfaceFormat format;
+    format.setVersion(3, 3);
+    format.setProfile(QSurfaceFormat::CoreProfile);
+    QSurfaceFormat::setDefaultFormat(format);
+    QApplication application(argc, argv);
+    QApplication::setApplicationName("graticule");
+    QApplication::setApplicationDisplayName("Graticule");
+    QApplication::setApplicationVersion(GRATICULE_VERSION);
+    QCommandLineParser parser;
+    declare(parser);
+    parser.process(application);
+    const Options options = read(parser);
+    if (!options.problem.isEmpty()) return fail(exit_code(ErrorKind::usage), options.problem);
+    if (std::string why; !plots::opengl_available(why)) return fail(exit_code(ErrorKind::unsupported), QString::fromStdString(why) + "; graticule-cli does everything without it");
+    try {
+        return run(application, options);
+    } catch (const Error& error) {
+        return fail(exit_code(error.info().kind), QString::fromStdString(error.info().text()));
+    }
+}

@@ -1,0 +1,156 @@
+// The engine thread: order, results on the right thread, cancelling, failing, chains, joining at the end.
+#include <QtTest/QSignalSpy>
+#include <QtTest/QTest>
+#include <atomic>
+
+#include "app/jobs/job_runner.h"
+#include "app/jobs/throttle.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+class JobRunnerTest : public QObject {
+    Q_OBJECT
+
+    static JobState state_of(const JobRunner& runner, JobId id) {
+        for (const JobView& job : runner.jobs())
+            if (job.id == id) return job.state;
+        return JobState::waiting;
+    }
+
+private Q_SLOTS:
+    void results_arrive_on_the_gui_thread_in_order() {
+        JobRunner runner;
+        std::vector<int> arrived;
+        std::thread::id worked_on;
+        for (int i = 0; i < 5; ++i)
+            runner.submit<int>({.tag = {}, .title = "count"}, [i, &worked_on](JobContext&) {
+                worked_on = std::this_thread::get_id();
+                return std::make_shared<const int>(i);
+            }, [&arrived](std::shared_ptr<const int> value) { arrived.push_back(*value); });
+        QTRY_COMPARE(arrived.size(), std::size_t(5));
+        QCOMPARE(arrived, (std::vector<int>{0, 1, 2, 3, 4}));
+        QVERIFY(worked_on == runner.engineThread());
+        QVERIFY(worked_on != std::this_thread::get_id());
+    }
+
+    void cancelled_job_stops_at_its_next_step_and_delivers_nothing() {
+        JobRunner runner;
+        std::atomic<int> steps = 0;
+        bool delivered = false;
+        const JobId id = runner.submit<int>({.tag = {}, .title = "long"}, [&steps](JobContext& ctx) {
+            ctx.progress.begin("counting", 1'000'000);
+            for (int i = 0; i < 1'000'000; ++i) {
+                ++steps;
+                ctx.advance();
+                QThread::usleep(200);
+            }
+            return std::make_shared<const int>(1);
+        }, [&delivered](std::shared_ptr<const int>) { delivered = true; });
+        QTRY_VERIFY(steps > 3);
+        runner.cancel(id);
+        QTRY_COMPARE(state_of(runner, id), JobState::cancelled);
+        QVERIFY(steps < 1'000'000);
+        QCoreApplication::processEvents();
+        QVERIFY(!delivered);
+    }
+
+    void failure_keeps_message_and_context_and_skips_what_depends_on_it() {
+        JobRunner runner;
+        JobView failed;
+        bool ran = false;
+        const JobId first = runner.submit<int>({.tag = {}, .title = "bad"}, [](JobContext&) -> std::shared_ptr<const int> {
+            Error error(ErrorKind::bad_input, "layers.0.fc2 has no weight");
+            error.add_context("opening model.safetensors");
+            throw error;
+        }, {}, [&failed](const JobView& view) { failed = view; });
+        const JobId second = runner.submit<int>({.tag = {}, .title = "after", .after = {first}}, [&ran](JobContext&) {
+            ran = true;
+            return std::make_shared<const int>(0);
+        }, {});
+        QTRY_COMPARE(state_of(runner, second), JobState::skipped);
+        QVERIFY(!ran);
+        QTRY_COMPARE(failed.state, JobState::failed);
+        QCOMPARE(failed.error.message, std::string("layers.0.fc2 has no weight"));
+        QCOMPARE(failed.error.context, std::vector<std::string>{"opening model.safetensors"});
+    }
+
+    void waiting_job_of_the_same_tag_is_replaced() {
+        JobRunner runner;
+        std::atomic<bool> go = false;
+        std::vector<int> ran;
+        runner.submit<int>({.tag = {}, .title = "blocker"}, [&go](JobContext& ctx) {
+            while (!go) {
+                ctx.check_cancelled();
+                QThread::msleep(1);
+            }
+            return std::make_shared<const int>(0);
+        }, {});
+        JobId last{};
+        std::vector<JobId> ids;
+        for (int i = 0; i < 3; ++i) {
+            last = runner.submit<int>({.tag = "same", .title = "tagged"}, [i](JobContext&) { return std::make_shared<const int>(i); },
+                                      [&ran](std::shared_ptr<const int> value) { ran.push_back(*value); });
+            ids.push_back(last);
+        }
+        go = true;
+        QTRY_COMPARE(state_of(runner, last), JobState::done);
+        QTRY_COMPARE(ran, std::vector<int>{2});
+        QCOMPARE(state_of(runner, ids[0]), JobState::cancelled);
+    }
+
+    void any_exception_is_a_failure_and_the_thread_goes_on() {
+        JobRunner runner;
+        const JobId bad = runner.submit<int>({.tag = {}, .title = "throws"}, [](JobContext&) -> std::shared_ptr<const int> { throw std::runtime_error("odd"); }, {});
+        const JobId memory = runner.submit<int>({.tag = {}, .title = "memory"}, [](JobContext&) -> std::shared_ptr<const int> { throw std::bad_alloc(); }, {});
+        const JobId good = runner.submit<int>({.tag = {}, .title = "good"}, [](JobContext&) { return std::make_shared<const int>(1); }, {});
+        QTRY_COMPARE(state_of(runner, good), JobState::done);
+        QCOMPARE(state_of(runner, bad), JobState::failed);
+        QCOMPARE(state_of(runner, memory), JobState::failed);
+        for (const JobView& job : runner.jobs())
+            if (job.id == memory) QCOMPARE(job.error.kind, ErrorKind::out_of_memory);
+    }
+
+    void destruction_stops_and_joins() {
+        std::atomic<bool> ended = false;
+        QElapsedTimer timer;
+        {
+            JobRunner runner;
+            std::atomic<bool> begun = false;
+            runner.submit<int>({.tag = {}, .title = "endless"}, [&](JobContext& ctx) -> std::shared_ptr<const int> {
+                struct AtEnd {
+                    std::atomic<bool>& flag;
+                    ~AtEnd() { flag = true; }
+                } at_end{ended};
+                begun = true;
+                while (true) {
+                    ctx.advance();
+                    QThread::msleep(1);
+                }
+            }, {});
+            QTRY_VERIFY(begun);
+            timer.start();
+        }
+        QVERIFY(ended);
+        QVERIFY(timer.elapsed() < 1000);
+    }
+
+    void throttle_delivers_the_newest_at_most_ten_times_a_second() {
+        QObject context;
+        std::vector<int> delivered;
+        const Throttle<int> throttle(&context, std::chrono::milliseconds(100), [&](const int& value) { delivered.push_back(value); });
+        std::thread producer([offer = throttle.handle()] {
+            for (int i = 0; i <= 250; ++i) {
+                offer(i);
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
+        });
+        QTRY_VERIFY(!delivered.empty() && delivered.back() == 250);
+        producer.join();
+        QVERIFY2(delivered.size() <= 8, qPrintable(QString::number(delivered.size())));
+        QVERIFY(std::is_sorted(delivered.begin(), delivered.end()));
+    }
+};
+
+GRATICULE_TEST(JobRunnerTest);
+#include "tst_job_runner.moc"

@@ -1,0 +1,209 @@
+// Recipe edits, their history, the command line that says the same, and the session over the sample model from open to compare.
+#include <QtCore/QSettings>
+#include <QtCore/QTemporaryDir>
+#include <QtTest/QSignalSpy>
+#include <QtTest/QTest>
+
+#include "app/session/command_line_text.h"
+#include "app/session/recent_models.h"
+#include "app/session/recipe_edit.h"
+#include "app/session/session.h"
+#include "app/window/table_rows.h"
+#include "core/engine/resources.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+namespace {
+std::shared_ptr<const Model> sample() {
+    static const std::shared_ptr<const Model> model = [] {
+        JobContext ctx;
+        return open_model(resolve_model_path("sample-opt"), ctx).model;
+    }();
+    return model;
+}
+
+std::vector<LayerId> layers_where(const std::function<bool(const Linear&)>& wanted) {
+    std::vector<LayerId> layers;
+    for (const Linear& linear : sample()->linears())
+        if (wanted(linear)) layers.push_back(linear.id);
+    return layers;
+}
+
+Recipe int4_recipe() {
+    Recipe recipe;
+    recipe.defaults = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
+    return recipe;
+}
+
+void to_dint(SchemeChoice& choice) { choice.scheme.weight->format = find_format("dint4"); }
+} // namespace
+
+class SessionTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void editing_all_layers_changes_the_defaults() {
+        const Recipe edited = edit_layers(int4_recipe(), *sample(), layers_where([](const Linear&) { return true; }), to_dint);
+        QVERIFY(edited.rules.empty());
+        QCOMPARE(to_line(edited.defaults), to_line(parse_scheme_line("w=dint4/asym/channel a=int8/sym/token")));
+    }
+
+    void editing_some_layers_makes_the_shortest_rule_data() {
+        QTest::addColumn<QString>("part");
+        QTest::addColumn<QStringList>("patterns");
+        QTest::newRow("one linear") << "layers.3.self_attn.v_proj" << QStringList{"layers.3.self_attn.v_proj"};
+        QTest::newRow("one role") << ".v_proj" << QStringList{"*.v_proj"};
+        QTest::newRow("one block") << "layers.3." << QStringList{"layers.3.*"};
+        QTest::newRow("two roles") << ".fc" << QStringList{"*.fc1", "*.fc2"};
+    }
+    void editing_some_layers_makes_the_shortest_rule() {
+        QFETCH(QString, part);
+        QFETCH(QStringList, patterns);
+        const auto layers = layers_where([&](const Linear& linear) { return linear.short_name.find(part.toStdString()) != std::string::npos; });
+        QVERIFY(!layers.empty());
+        const Recipe edited = edit_layers(int4_recipe(), *sample(), layers, to_dint);
+        QStringList made;
+        for (const Rule& rule : edited.rules) made << QString::fromStdString(rule.pattern);
+        QCOMPARE(made, patterns);
+        for (const Linear& linear : sample()->linears()) {
+            const bool in = std::find(layers.begin(), layers.end(), linear.id) != layers.end();
+            QCOMPARE(choice_of(edited, linear).choice.scheme.weight->format->name, in ? std::string_view("dint4") : std::string_view("int4"));
+        }
+    }
+
+    void editing_the_layers_of_a_rule_changes_that_rule() {
+        const auto layers = layers_where([](const Linear& linear) { return linear.short_name.ends_with("v_proj"); });
+        Recipe edited = edit_layers(int4_recipe(), *sample(), layers, to_dint);
+        edited = edit_layers(edited, *sample(), layers, [](SchemeChoice& choice) { choice.scheme.input.reset(); });
+        QCOMPARE(edited.rules.size(), std::size_t(1));
+        QVERIFY(!edited.rules[0].choice.scheme.input);
+        QCOMPARE(edited.rules[0].choice.scheme.weight->format->name, std::string_view("dint4"));
+    }
+
+    void rules_that_an_edit_made_idle_go() {
+        const auto one = layers_where([](const Linear& linear) { return linear.short_name == "layers.3.self_attn.v_proj"; });
+        const auto role = layers_where([](const Linear& linear) { return linear.short_name.ends_with("v_proj"); });
+        Recipe edited = edit_layers(int4_recipe(), *sample(), one, to_dint);
+        edited = edit_layers(edited, *sample(), role, [](SchemeChoice& choice) { choice = parse_scheme_line("w=int8/sym/channel"); });
+        QCOMPARE(edited.rules.size(), std::size_t(1));
+        QCOMPARE(edited.rules[0].pattern, std::string("*.v_proj"));
+    }
+
+    void editing_an_ignored_layer_takes_only_it_off_the_ignore_list() {
+        Recipe recipe = int4_recipe();
+        recipe.ignore = {"layers.0.*"};
+        const auto one = layers_where([](const Linear& linear) { return linear.short_name == "layers.0.fc1"; });
+        const Recipe edited = edit_layers(recipe, *sample(), one, to_dint);
+        for (const Linear& linear : sample()->linears())
+            QCOMPARE(choice_of(edited, linear).ignored, linear.short_name.starts_with("layers.0.") && linear.short_name != "layers.0.fc1");
+    }
+
+    void history_groups_gestures_and_names_steps() {
+        RecipeHistory history;
+        history.reset(int4_recipe(), "start");
+        Recipe recipe = history.current();
+        for (const std::uint64_t seed : {1, 2, 3}) {
+            recipe.seed = seed;
+            QVERIFY(history.push(recipe, "drag", "slider"));
+        }
+        QVERIFY(!history.push(recipe, "nothing"));
+        recipe.seed = 9;
+        history.push(recipe, "other");
+        QCOMPARE(history.steps().size(), std::size_t(3));
+        QCOMPARE(history.undoName(), QString("other"));
+        history.undo();
+        QCOMPARE(history.current().seed, std::uint64_t(3));
+        history.undo();
+        QCOMPARE(history.current().seed, std::uint64_t(0));
+        QVERIFY(!history.canUndo());
+        history.redo();
+        QCOMPARE(history.current().seed, std::uint64_t(3));
+        recipe.seed = 20;
+        history.push(recipe, "branch");
+        QVERIFY(!history.canRedo());
+    }
+
+    void command_line_quotes_what_a_shell_would_split() {
+        Recipe recipe = int4_recipe();
+        const QString line = evaluate_command("/a model", recipe, false, {"my text.txt", 128, 4}, "cuda", "recipe.json");
+        QVERIFY2(line.startsWith("graticule-cli eval '/a model' --text 'my text.txt' --window 128 --windows 4 --recipe 'w=int4"), qPrintable(line));
+        QVERIFY(line.endsWith("--device cuda"));
+        QCOMPARE(shell_quoted("it's"), QString("'it'\\''s'"));
+        recipe.rules.push_back({"*.v_proj", false, recipe.defaults});
+        QVERIFY(evaluate_command("m", recipe, false, {}, "cpu", "recipe.json").contains("--recipe recipe.json"));
+    }
+
+    void recent_models_are_unique_newest_first_and_know_what_is_missing() {
+        const QTemporaryDir folder;
+        QSettings settings(folder.filePath("s.ini"), QSettings::IniFormat);
+        remember_model(settings, folder.filePath("gone"));
+        remember_model(settings, folder.path());
+        remember_model(settings, folder.filePath("gone"));
+        const auto models = recent_models(settings);
+        QCOMPARE(models.size(), std::size_t(2));
+        QVERIFY(models[0].missing);
+        QVERIFY(!models[1].missing);
+        forget_model(settings, models[0].path);
+        QCOMPARE(recent_models(settings).size(), std::size_t(1));
+    }
+
+    void failed_open_leaves_the_session_as_it_was() {
+        Session session;
+        QSignalSpy failed(&session, &Session::openFailed);
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        const auto before = session.model();
+        session.open("/nowhere/at/all");
+        QTRY_COMPARE_WITH_TIMEOUT(failed.size(), 1, 30'000);
+        QVERIFY(session.model() == before);
+        QVERIFY(failed[0][1].toString().contains("/nowhere/at/all"));
+    }
+
+    void from_open_to_compare_on_the_sample() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        QCOMPARE(session.model()->linears().size(), std::size_t(48));
+        CalibrationSpec spec;
+        spec.samples = 2;
+        spec.length = 64;
+        session.calibrate(spec);
+        QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete(), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(session.whatIfs().idle(), 60'000);
+        for (const LayerRow& row : layer_rows(session)) {
+            QVERIFY(row.absmax && *row.absmax > 0);
+            QTRY_VERIFY(layer_rows(session).front().sqnr_db.has_value());
+        }
+        session.evaluate({{}, 64, 3});
+        QCOMPARE(session.runs().size(), std::size_t(2));
+        QTRY_VERIFY_WITH_TIMEOUT(session.runs()[1].finished(), 120'000);
+        const auto compared = session.comparison(session.runs()[0].id, session.runs()[1].id);
+        QVERIFY(compared && compared->difference);
+        QVERIFY(session.runs()[1].evaluation->perplexity > session.runs()[0].evaluation->perplexity);
+        QVERIFY(session.runs()[1].quantized != nullptr);
+        QCOMPARE(session.baseline(), session.runs()[0].id);
+        // Another protocol is another measure: refused, with the reason.
+        session.evaluate({{}, 128, 2});
+        QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 4 && session.runs()[3].finished(), 120'000);
+        const auto refused = session.comparison(session.runs()[0].id, session.runs()[3].id);
+        QVERIFY(refused && !refused->difference && !refused->notes.items.empty());
+    }
+
+    void cancelled_calibration_leaves_no_half_result() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        CalibrationSpec spec;
+        spec.samples = 64;
+        spec.length = 256;
+        const JobId id = session.calibrate(spec);
+        QTest::qWait(300);
+        session.jobs().cancel(id);
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 20'000);
+        QVERIFY(!session.statsComplete());
+    }
+};
+
+GRATICULE_TEST(SessionTest);
+#include "tst_session.moc"

@@ -1,0 +1,135 @@
+// The window itself, without OpenGL (plots fall back to QPainter): commands, undo, linked selection, what-if, closing mid-job.
+#include <QtCore/QSettings>
+#include <QtCore/QTemporaryDir>
+#include <QtTest/QTest>
+#include <QtWidgets/QComboBox>
+#include <QtWidgets/QTableView>
+
+#include "app/window/main_window.h"
+#include "app/window/plot_feed.h"
+#include "app/window/recipe_presenter.h"
+#include "tests/support/test_main.h"
+#include "widgets/panels/layers_panel.h"
+#include "widgets/panels/recipe_panel.h"
+
+using namespace graticule;
+
+class WindowJourneyTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir folder_;
+    std::unique_ptr<QSettings> settings_;
+    std::unique_ptr<MainWindow> window_;
+
+    void choose(const QString& name, const QString& text) {
+        for (QComboBox* box : window_->recipePanel().findChildren<QComboBox*>())
+            if (box->accessibleName() == name) {
+                box->setCurrentIndex(box->findText(text));
+                Q_EMIT box->activated(box->currentIndex());
+            }
+    }
+    bool quiet() { return !window_->session().jobs().busy() && window_->session().whatIfs().idle(); }
+
+private Q_SLOTS:
+    void init() {
+        settings_ = std::make_unique<QSettings>(folder_.filePath("settings.ini"), QSettings::IniFormat);
+        window_ = std::make_unique<MainWindow>(*settings_, theme::Mode::dark);
+        window_->setAsking(false);
+        window_->show();
+        window_->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(window_->session().model() != nullptr, 30'000);
+    }
+    void cleanup() {
+        window_.reset();
+        settings_.reset();
+    }
+
+    void title_names_the_model_and_the_table_has_its_layers() {
+        QVERIFY(window_->windowTitle().startsWith("sample-opt"));
+        QTRY_COMPARE(window_->layers().table()->model()->rowCount(), 48);
+    }
+
+    void every_command_has_a_name_and_no_shortcut_is_used_twice() {
+        QHash<QString, QString> used;
+        for (const QAction* action : window_->findChildren<QAction*>()) {
+            if (action->objectName().isEmpty() || action->shortcutContext() == Qt::WidgetShortcut) continue;
+            QVERIFY2(!action->text().isEmpty(), qPrintable(action->objectName()));
+            for (const QKeySequence& keys : action->shortcuts()) {
+                const QString text = keys.toString();
+                QVERIFY2(!used.contains(text), qPrintable(text + " of " + action->objectName() + " and " + used.value(text)));
+                used[text] = action->objectName();
+            }
+        }
+        QVERIFY(used.size() > 15);
+    }
+
+    void recipe_edits_of_several_layers_undo_in_one_step() {
+        Session& session = window_->session();
+        const Recipe before = session.recipe();
+        window_->command("edit.select-all")->trigger();
+        QCOMPARE(session.selection().size(), std::size_t(48));
+        choose("weights", "dINT4");
+        QVERIFY(session.recipe() != before);
+        QCOMPARE(session.history().steps().size(), std::size_t(2));
+        window_->command("edit.undo")->trigger();
+        QVERIFY(session.recipe() == before);
+        window_->command("edit.redo")->trigger();
+        QVERIFY(session.recipe() != before);
+    }
+
+    void what_if_answers_a_change_without_a_run() {
+        Session& session = window_->session();
+        CalibrationSpec spec;
+        spec.samples = 2;
+        spec.length = 64;
+        session.calibrate(spec);
+        QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && quiet(), 60'000);
+        window_->command("edit.select-all")->trigger();
+        choose("weights", "dINT4");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet() && !what_if_table(session).rows.empty(), 30'000);
+        const WhatIfTable table = what_if_table(session);
+        QCOMPARE(table.current_label, QString("INT4"));
+        QCOMPARE(table.candidate_label, QString("dINT4"));
+        bool underflow_shrinks = false;
+        for (const WhatIfRow& row : table.rows)
+            if (row.name.startsWith("underflow")) underflow_shrinks = row.better > 0;
+        QVERIFY(underflow_shrinks);
+        const plots::PlotScene scene = distribution_plot(session, DistributionOf::weight);
+        QVERIFY(!scene.panels.empty());
+        QCOMPARE(scene.panels[0].ranges.size(), std::size_t(2)); // both zero bins
+        QVERIFY(!channels_plot(session, false, {}).panels.empty());
+        QVERIFY(!error_plot(session).panels.empty());
+        QVERIFY(!heat_map_plot(session, LayerStatistic::sqnr).panels.empty());
+        QVERIFY(!sequence_length_plot(session).panels.empty());
+        QVERIFY(session.runs().empty());
+    }
+
+    void plots_say_what_is_missing() {
+        QVERIFY(channels_plot(window_->session(), false, {}).empty_text.contains("Calibrate"));
+        QVERIFY(perplexity_plot(window_->session()).empty_text.contains("Evaluate"));
+        QVERIFY(error_plot(window_->session()).empty_text.contains("Calibrate"));
+    }
+
+    void selection_in_the_table_reaches_every_panel() {
+        QTRY_COMPARE(window_->layers().table()->model()->rowCount(), 48);
+        window_->layers().table()->selectRow(5);
+        QCOMPARE(window_->session().selection().size(), std::size_t(1));
+        const Linear& linear = window_->session().model()->linear(*window_->session().primary());
+        QCOMPARE(distribution_plot(window_->session(), DistributionOf::weight).title, QString::fromStdString(linear.short_name));
+    }
+
+    void closing_in_the_middle_of_a_job_joins_and_remembers_the_layout() {
+        window_->command("run.all")->trigger();
+        QTest::qWait(400);
+        QElapsedTimer timer;
+        timer.start();
+        window_->close();
+        window_.reset();
+        QVERIFY2(timer.elapsed() < 5000, qPrintable(QString::number(timer.elapsed())));
+        QVERIFY(settings_->contains("window/layout"));
+        QVERIFY(!settings_->value("recent/models").toStringList().isEmpty());
+    }
+};
+
+GRATICULE_TEST(WindowJourneyTest);
+#include "tst_window_journey.moc"

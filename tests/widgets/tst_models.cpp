@@ -1,0 +1,199 @@
+// The item models under Qt's own tester, the filter language, and tables as text.
+#include <QtTest/QAbstractItemModelTester>
+#include <QtTest/QSignalSpy>
+#include <QtTest/QTest>
+
+#include "tests/support/test_main.h"
+#include "widgets/models/compare_table_model.h"
+#include "widgets/models/job_list_model.h"
+#include "widgets/models/layer_filter.h"
+#include "widgets/models/layer_table_model.h"
+#include "widgets/models/number_text.h"
+#include "widgets/models/run_table_model.h"
+#include "widgets/models/table_text.h"
+
+using namespace graticule;
+
+namespace {
+LayerRow row(int id, int block, const QString& leaf, std::optional<double> sqnr, std::optional<double> outlier = {}) {
+    LayerRow made;
+    made.id = LayerId{id};
+    made.block = block;
+    made.leaf = leaf;
+    made.kind = leaf == u"fc2" ? QStringLiteral("down") : leaf.left(1);
+    made.name = QStringLiteral("layers.%1.%2").arg(block).arg(leaf);
+    made.rows = 4;
+    made.columns = 8;
+    made.sqnr_db = sqnr;
+    made.outlier_ratio = outlier;
+    made.scheme = QStringLiteral("INT4 / A8");
+    return made;
+}
+
+std::vector<LayerRow> rows() {
+    return {row(0, 0, "q_proj", 20.5, 2), row(1, 0, "fc2", 9.5, 14), row(2, 1, "q_proj", std::nullopt), row(3, 10, "fc2", 31, 6)};
+}
+} // namespace
+
+class ModelsTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void models_keep_the_rules_of_item_models() {
+        LayerTableModel layers;
+        LayerFilterProxy proxy;
+        RunTableModel runs;
+        JobListModel jobs;
+        CompareTableModel compared;
+        proxy.setSourceModel(&layers);
+        const auto mode = QAbstractItemModelTester::FailureReportingMode::QtTest;
+        const QAbstractItemModelTester a(&layers, mode), b(&proxy, mode), c(&runs, mode), d(&jobs, mode), e(&compared, mode);
+        layers.setRows(rows());
+        proxy.setFilterLine("fc2");
+        layers.setRows(rows()); // same layers: updated in place
+        layers.setRows({rows()[0]});
+        RunRow run;
+        run.id = 1;
+        run.perplexity = 50;
+        runs.setRows({run});
+        run.difference = 2;
+        runs.setRows({run, {}});
+        JobRow job;
+        job.id = 1;
+        jobs.setRows({job});
+        jobs.setRows({});
+        LayerReport report;
+        report.layer = LayerId{3};
+        compared.setReports({report}, {});
+        compared.setReports({}, {});
+    }
+
+    void new_numbers_of_the_same_layers_do_not_reset_the_table() {
+        LayerTableModel layers;
+        layers.setRows(rows());
+        QSignalSpy reset(&layers, &QAbstractItemModel::modelReset), changed(&layers, &QAbstractItemModel::dataChanged);
+        auto next = rows();
+        next[0].sqnr_db = 1;
+        layers.setRows(next);
+        QCOMPARE(reset.size(), 0);
+        QCOMPARE(changed.size(), 1);
+    }
+
+    void heat_is_the_share_of_the_columns_range() {
+        LayerTableModel layers;
+        layers.setRows(rows());
+        const auto heat = [&](int line) { return layers.index(line, LayerTableModel::Sqnr).data(LayerTableModel::HeatRole); };
+        QCOMPARE(heat(1).toDouble(), 1.0); // the worst SQNR is the hottest
+        QCOMPARE(heat(3).toDouble(), 0.0);
+        QVERIFY(heat(0).toDouble() > 0.4 && heat(0).toDouble() < 0.6);
+        QVERIFY(!heat(2).isValid());
+        QVERIFY(!layers.index(1, LayerTableModel::Name).data(LayerTableModel::HeatRole).isValid());
+    }
+
+    void unknown_numbers_sort_last_both_ways() {
+        LayerTableModel layers;
+        LayerFilterProxy proxy;
+        proxy.setSourceModel(&layers);
+        layers.setRows(rows());
+        for (const Qt::SortOrder order : {Qt::AscendingOrder, Qt::DescendingOrder}) {
+            proxy.sort(LayerTableModel::Sqnr, order);
+            QCOMPARE(proxy.index(3, 0).data(LayerTableModel::LayerRole).toInt(), 2);
+        }
+        proxy.sort(LayerTableModel::Block, Qt::AscendingOrder); // as numbers: 10 after 1
+        QCOMPARE(proxy.index(3, 0).data(LayerTableModel::LayerRole).toInt(), 3);
+    }
+
+    void filters_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<QList<int>>("layers");
+        QTest::newRow("nothing") << "" << QList<int>{0, 1, 2, 3};
+        QTest::newRow("text") << "Q_PROJ" << QList<int>{0, 2};
+        QTest::newRow("pattern") << "layers.0.*" << QList<int>{0, 1};
+        QTest::newRow("suffix pattern") << "*.fc2" << QList<int>{1, 3};
+        QTest::newRow("kind by glob") << "kind=down*" << QList<int>{1, 3};
+        QTest::newRow("number") << "sqnr<30" << QList<int>{0, 1};
+        QTest::newRow("number, inclusive") << "sqnr>=20.5" << QList<int>{0, 3};
+        QTest::newRow("two terms") << "fc2 outlier>6" << QList<int>{1};
+        QTest::newRow("not") << "!fc2 block=0" << QList<int>{0};
+        QTest::newRow("not equal") << "kind!=down" << QList<int>{0, 2};
+        QTest::newRow("regex") << "/\\.(fc2|k_proj)$/" << QList<int>{1, 3};
+        QTest::newRow("unknown column matches nothing") << "colour=red" << QList<int>{};
+        QTest::newRow("not a number matches nothing") << "sqnr<cold" << QList<int>{};
+    }
+    void filters() {
+        QFETCH(QString, line);
+        QFETCH(QList<int>, layers);
+        const LayerFilter filter = LayerFilter::parse(line);
+        QList<int> accepted;
+        for (const LayerRow& candidate : rows())
+            if (filter.accepts(candidate)) accepted << static_cast<int>(candidate.id);
+        QCOMPARE(accepted, layers);
+        QCOMPARE(filter.problem().isEmpty(), !line.contains("colour") && !line.contains("cold"));
+    }
+
+    void filter_that_is_a_pattern_becomes_a_rule() {
+        QCOMPARE(LayerFilter::parse("layers.3.*").as_pattern().value_or(""), QString("layers.3.*"));
+        QCOMPARE(LayerFilter::parse("v_proj").as_pattern().value_or(""), QString("*v_proj*"));
+        QVERIFY(!LayerFilter::parse("sqnr<30").as_pattern());
+        QVERIFY(!LayerFilter::parse("fc2 block=1").as_pattern());
+    }
+
+    void csv_has_exact_values_and_quotes() {
+        LayerTableModel layers;
+        auto made = rows();
+        made[0].sqnr_db = 20.123456789;
+        made[0].scheme_line = "w=int4, a=int8";
+        layers.setRows(made);
+        const QStringList lines = csv_of(layers).split('\n');
+        QCOMPARE(lines.size(), 6);
+        QVERIFY(lines[1].contains("20.123456789"));
+        QVERIFY(lines[1].contains("\"w=int4, a=int8\""));
+        QVERIFY(lines[1].contains("layers.0.q_proj"));
+    }
+
+    void numbers_read_as_on_screen_data() {
+        QTest::addColumn<QString>("made");
+        QTest::addColumn<QString>("expected");
+        QTest::newRow("minus") << signed_text(-7.31, 1) << QString::fromUtf8("−7.3");
+        QTest::newRow("plus") << signed_text(3.04, 2) << "+3.04";
+        QTest::newRow("zero after rounding") << signed_text(-0.004, 2) << "0";
+        QTest::newRow("bytes") << bytes_text(3'912'345) << "3.9 MB";
+        QTest::newRow("small bytes") << bytes_text(512) << "512 B";
+        QTest::newRow("thousands") << count_text(41'300) << "41,300";
+        QTest::newRow("millions") << count_text(8.21e6) << "8.2 M";
+        QTest::newRow("seconds") << duration_text(2.13) << "2.1 s";
+        QTest::newRow("minutes") << duration_text(185) << "3 min 5 s";
+        QTest::newRow("bits") << bits_text(4.25, 8) << "4.25 / 8";
+        QTest::newRow("whole bits") << bits_text(16, 16) << "16";
+    }
+    void numbers_read_as_on_screen() {
+        QFETCH(QString, made);
+        QFETCH(QString, expected);
+        QCOMPARE(made, expected);
+    }
+
+    void run_differences_are_toned_only_when_significant() {
+        RunTableModel runs;
+        RunRow worse;
+        worse.id = 1;
+        worse.perplexity = 60;
+        worse.difference = 6;
+        worse.significant = true;
+        RunRow same = worse;
+        same.id = 2;
+        same.significant = false;
+        RunRow refused = worse;
+        refused.id = 3;
+        refused.difference.reset();
+        refused.not_comparable = "windows of 64 against 128";
+        runs.setRows({worse, same, refused});
+        const auto tone = [&](int line) { return runs.index(line, RunTableModel::Difference).data(RunTableModel::ToneRole).toInt(); };
+        QCOMPARE(tone(0), int(RunTableModel::Worse));
+        QCOMPARE(tone(1), int(RunTableModel::Faint));
+        QCOMPARE(runs.index(2, RunTableModel::Difference).data().toString(), QString("not comparable"));
+        QVERIFY(runs.index(2, RunTableModel::Difference).data(Qt::ToolTipRole).toString().contains("64 against 128"));
+    }
+};
+
+GRATICULE_TEST(ModelsTest);
+#include "tst_models.moc"

@@ -1,0 +1,202 @@
+// Panels with hand-made results: what they show and what they say when somebody acts.
+#include <QtTest/QSignalSpy>
+#include <QtTest/QTest>
+#include <QtWidgets/QComboBox>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QLineEdit>
+#include <QtWidgets/QPlainTextEdit>
+#include <QtWidgets/QPushButton>
+#include <QtWidgets/QTableView>
+#include <QtWidgets/QToolButton>
+
+#include "core/recipe/recipe.h"
+#include "tests/support/test_main.h"
+#include "widgets/forms/param_form.h"
+#include "widgets/forms/scheme_editor.h"
+#include "widgets/panels/command_palette.h"
+#include "widgets/panels/compare_panel.h"
+#include "widgets/panels/layers_panel.h"
+#include "widgets/panels/recipe_panel.h"
+#include "widgets/panels/run_dialogs.h"
+#include "widgets/panels/runs_panel.h"
+
+using namespace graticule;
+
+namespace {
+QComboBox* field(QWidget& form, const QString& name) {
+    for (QComboBox* box : form.findChildren<QComboBox*>())
+        if (box->accessibleName() == name) return box;
+    return nullptr;
+}
+
+std::vector<MethodEntry> methods() {
+    ParamSpec alpha{"alpha", "alpha", ParamKind::real, 0.5, 0, 1, {}, "migration strength"};
+    return {{MethodEntry::Stage::transform, "smoothquant", "SmoothQuant", "", {alpha}}, {MethodEntry::Stage::round, "rtn", "RTN", "", {}}};
+}
+
+void pick(QComboBox* box, const QString& text) {
+    const int item = box->findText(text);
+    QVERIFY2(item >= 0, qPrintable(text));
+    box->setCurrentIndex(item);
+    Q_EMIT box->activated(item);
+}
+
+LayerRow layer(int id, const QString& name) {
+    LayerRow row;
+    row.id = LayerId{id};
+    row.name = name;
+    row.leaf = name.section('.', -1);
+    return row;
+}
+} // namespace
+
+class PanelsTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void scheme_editor_shows_common_values_and_says_where_layers_differ() {
+        SchemeEditor editor;
+        editor.setMethods(methods());
+        const SchemeChoice a = parse_scheme_line("w=int4/asym/channel a=int8/sym/token"), b = parse_scheme_line("w=dint4/asym/channel a=int8/sym/token");
+        editor.setChoices({a, a}, {a, a}, {256, 256});
+        QCOMPARE(field(editor, "weights")->currentText(), QString("INT4"));
+        QVERIFY(!field(editor, "weights")->property("edited").toBool());
+        editor.setChoices({a, b}, {a, a}, {256, 256});
+        QCOMPARE(field(editor, "weights")->currentIndex(), 0);
+        QVERIFY(field(editor, "weights")->currentText().contains("differs"));
+        QVERIFY(field(editor, "weights")->property("edited").toBool());
+        QCOMPARE(field(editor, "grain")->currentText(), QString("output channel"));
+        editor.setChoices({b, b}, {a, a}, {256, 256});
+        QCOMPARE(field(editor, "weights")->findText("— differs —"), -1);
+    }
+
+    void an_edit_touches_its_field_and_nothing_else() {
+        SchemeEditor editor;
+        editor.setMethods(methods());
+        const SchemeChoice before = parse_scheme_line("w=int4/asym/g32 a=int8/sym/token");
+        editor.setChoices({before}, {before}, {256});
+        SchemeChoice now = before;
+        connect(&editor, &SchemeEditor::edited, this, [&](const SchemeEditor::Edit& edit) { edit(now); });
+        pick(field(editor, "weights"), "dINT4");
+        QCOMPARE(to_line(now), to_line(parse_scheme_line("w=dint4/asym/g32 a=int8/sym/token")));
+        pick(field(editor, "smoothing"), "SmoothQuant");
+        QCOMPARE(now.steps.size(), std::size_t(1));
+        QCOMPARE(now.steps[0].method, std::string("smoothquant"));
+        pick(field(editor, "smoothing"), "none");
+        QVERIFY(now.steps.empty());
+        pick(field(editor, "input"), "full precision");
+        QVERIFY(!now.scheme.input);
+        QVERIFY(now.scheme.weight);
+    }
+
+    void groups_that_do_not_divide_cannot_be_chosen_and_say_why() {
+        SchemeEditor editor;
+        const SchemeChoice choice = parse_scheme_line("w=int4/asym/channel");
+        editor.setChoices({choice}, {choice}, {2592});
+        QComboBox* grain = field(editor, "grain");
+        const int item = grain->findText("group of 128");
+        QVERIFY(!(grain->model()->flags(grain->model()->index(item, 0)) & Qt::ItemIsEnabled));
+        QVERIFY(grain->itemData(item, Qt::ToolTipRole).toString().contains("2592"));
+        const int fits = grain->findText("group of 32");
+        QVERIFY(grain->model()->flags(grain->model()->index(fits, 0)) & Qt::ItemIsEnabled);
+    }
+
+    void layers_panel_counts_matches_and_offers_a_rule() {
+        LayersPanel panel;
+        panel.setRows({layer(0, "layers.0.q_proj"), layer(1, "layers.0.fc2"), layer(2, "layers.1.fc2")});
+        QSignalSpy rule(&panel, &LayersPanel::ruleWanted), selected(&panel, &LayersPanel::selectionChanged);
+        panel.setFilterText("*.fc2");
+        QCOMPARE(panel.matching(), (std::vector<LayerId>{LayerId{1}, LayerId{2}}));
+        bool counted = false;
+        for (const QLabel* label : panel.findChildren<QLabel*>()) counted = counted || label->text() == "2 of 3 match";
+        QVERIFY(counted);
+        for (QToolButton* button : panel.findChildren<QToolButton*>())
+            if (button->text() == "make rule") button->click();
+        QCOMPARE(rule.size(), 1);
+        QCOMPARE(rule[0][0].toString(), QString("*.fc2"));
+        panel.setSelection({LayerId{2}});
+        QCOMPARE(selected.size(), 0);
+        panel.table()->selectAll();
+        QVERIFY(selected.size() >= 1);
+        QCOMPARE(selected.back()[0].value<std::vector<LayerId>>().size(), std::size_t(2));
+    }
+
+    void recipe_text_is_sent_after_typing_and_not_rewritten_under_the_cursor() {
+        RecipePanel panel;
+        panel.show();
+        panel.setTexts("w=int4/asym/channel a=int8/sym/token", "{}");
+        auto* text = panel.findChild<QPlainTextEdit*>();
+        QSignalSpy edited(&panel, &RecipePanel::lineEdited);
+        QTest::qWait(400);
+        QCOMPARE(edited.size(), 0);
+        text->setFocus();
+        text->setPlainText("w=dint4");
+        QTRY_COMPARE(edited.size(), 1);
+        QCOMPARE(edited[0][0].toString(), QString("w=dint4"));
+    }
+
+    void two_selected_runs_are_compared() {
+        RunsPanel panel;
+        RunRow a, b;
+        a.id = 4;
+        a.perplexity = 50;
+        a.baseline = true;
+        b.id = 7;
+        b.perplexity = 60;
+        panel.setRows({a, b});
+        QSignalSpy compare(&panel, &RunsPanel::compareWanted);
+        panel.selectRuns({4, 7});
+        QCOMPARE(panel.selectedRuns(), (std::vector<int>{4, 7}));
+        for (QToolButton* button : panel.findChildren<QToolButton*>())
+            if (button->text() == "compare") button->click();
+        QCOMPARE(compare.size(), 1);
+        QCOMPARE(compare[0][0].toInt(), 4);
+        QCOMPARE(compare[0][1].toInt(), 7);
+    }
+
+    void comparison_of_different_protocols_is_refused_with_the_reason() {
+        ComparePanel panel;
+        ComparedRuns runs;
+        runs.comparison.notes.add(Severity::error, "protocol", "windows of 64 against windows of 128");
+        panel.setComparison(runs);
+        bool headline = false, reason = false;
+        for (const QLabel* label : panel.findChildren<QLabel*>()) {
+            headline = headline || label->text() == "Not comparable";
+            reason = reason || label->text().contains("windows of 64");
+        }
+        QVERIFY(headline && reason);
+    }
+
+    void export_waits_for_a_clean_pre_flight() {
+        const auto check = [](const QString& exporter) {
+            Diagnostics found;
+            if (exporter == u"picky") found.add(Severity::error, "layers.0.fc2", "dual grain has no carrier");
+            return found;
+        };
+        ExportDialog dialog({{"easy", "Easy", "", {}}, {"picky", "Picky", "", {}}}, "a model", "/tmp/out", check, nullptr);
+        QPushButton* write = nullptr;
+        for (QPushButton* button : dialog.findChildren<QPushButton*>())
+            if (button->text() == "Export") write = button;
+        QVERIFY(write && write->isEnabled());
+        field(dialog, "Exporter")->setCurrentIndex(1);
+        QVERIFY(!write->isEnabled());
+        QVERIFY(dialog.findChild<QPlainTextEdit*>()->toPlainText().contains("dual grain"));
+    }
+
+    void every_control_has_a_name_for_screen_readers() {
+        SchemeEditor editor;
+        editor.setMethods(methods());
+        for (const QComboBox* box : editor.findChildren<QComboBox*>()) QVERIFY(!box->accessibleName().isEmpty());
+        const CalibrationDialog dialog({}, 2048, nullptr);
+        for (const QSpinBox* box : dialog.findChildren<QSpinBox*>()) QVERIFY(!box->accessibleName().isEmpty());
+    }
+
+    void palette_matches_words_in_any_order() {
+        QVERIFY(CommandPalette::matches("eval run", "Run and Evaluate"));
+        QVERIFY(!CommandPalette::matches("evaluate x", "Evaluate"));
+        QVERIFY(CommandPalette::matches("", "anything"));
+    }
+};
+
+GRATICULE_TEST(PanelsTest);
+#include "tst_panels.moc"
