@@ -37,10 +37,12 @@ struct Options {
 };
 
 void declare(QCommandLineParser& parser) {
-    parser.setApplicationDescription(QObject::tr("Graticule: look into a language model, quantize it, see what it cost."));
+    parser.setApplicationDescription(
+        QObject::tr("Graticule: look into a language model, quantize it, see what it cost."));
     parser.addHelpOption();
     parser.addVersionOption();
-    parser.addPositionalArgument("model", QObject::tr("Model folder, .safetensors, .gguf, or sample-opt, sample-llama."), "[MODEL]");
+    parser.addPositionalArgument(
+        "model", QObject::tr("Model folder, .safetensors, .gguf, or sample-opt, sample-llama."), "[MODEL]");
     parser.addOption({"recipe", QObject::tr("Recipe: file, preset or one line."), "RECIPE"});
     parser.addOption({"theme", QObject::tr("dark, light or system."), "THEME"});
     parser.addOption({"size", QObject::tr("Size of the window in pixels, as 1600x1000."), "WxH"});
@@ -62,22 +64,28 @@ Options read(const QCommandLineParser& parser) {
     options.screenshots = parser.value("screenshots");
     options.theme = parser.value("theme");
     options.device = parser.value("device");
-    if (!options.theme.isEmpty() && !theme::parse_mode(options.theme)) options.problem = QObject::tr("there is no theme “%1”; there are dark, light and system").arg(options.theme);
+    if (!options.theme.isEmpty() && !theme::parse_mode(options.theme))
+        options.problem = QObject::tr("there is no theme “%1”; there are dark, light and system").arg(options.theme);
     if (parser.isSet("size")) {
         const QStringList parts = parser.value("size").split(u'x');
         if (parts.size() == 2) options.size = {parts[0].toInt(), parts[1].toInt()};
-        if (options.size.width() < 200 || options.size.height() < 200) options.problem = QObject::tr("“%1” is no window size; write it as 1600x1000").arg(parser.value("size"));
+        if (options.size.width() < 200 || options.size.height() < 200)
+            options.problem = QObject::tr("“%1” is no window size; write it as 1600x1000").arg(parser.value("size"));
     }
     if (parser.isSet("demo-journey")) {
         options.journey = parser.value("demo-journey").toInt();
-        if (!DemoJourney::exists(options.journey)) options.problem = QObject::tr("there is no journey “%1”; there are 1 to 5").arg(parser.value("demo-journey"));
+        if (!DemoJourney::exists(options.journey))
+            options.problem =
+                QObject::tr("there is no journey “%1”; there are 1 to 5").arg(parser.value("demo-journey"));
     }
     return options;
 }
 
 std::unique_ptr<QSettings> open_settings(const Options& options, const QTemporaryDir& temporary) {
-    if (options.clean_settings) return std::make_unique<QSettings>(temporary.filePath("settings.ini"), QSettings::IniFormat);
-    if (!options.settings_path.isEmpty()) return std::make_unique<QSettings>(options.settings_path, QSettings::IniFormat);
+    if (options.clean_settings)
+        return std::make_unique<QSettings>(temporary.filePath("settings.ini"), QSettings::IniFormat);
+    if (!options.settings_path.isEmpty())
+        return std::make_unique<QSettings>(options.settings_path, QSettings::IniFormat);
     return std::make_unique<QSettings>(QSettings::IniFormat, QSettings::UserScope, "graticule", "graticule");
 }
 
@@ -99,7 +107,9 @@ int run(QApplication& application, const Options& options) {
         QTimer::singleShot(300, journey, &DemoJourney::start);
     } else if (!options.model.isEmpty()) {
         if (!options.recipe.isEmpty())
-            QObject::connect(&window.session(), &Session::modelChanged, &window, [&] { window.openRecipe(options.recipe); }, Qt::SingleShotConnection);
+            QObject::connect(
+                &window.session(), &Session::modelChanged, &window, [&] { window.openRecipe(options.recipe); },
+                Qt::SingleShotConnection);
         window.openPath(options.model);
     }
     return QApplication::exec();
@@ -109,7 +119,10 @@ int run(QApplication& application, const Options& options) {
 
 int main(int argc, char** argv) {
     // Before QApplication, which ends the process with an abort where there is no display.
-    if (!has_display()) return fail(exit_code(ErrorKind::unsupported), "there is no display (DISPLAY and WAYLAND_DISPLAY are not set); use graticule-cli, or xvfb-run graticule");
+    if (!has_display())
+        return fail(
+            exit_code(ErrorKind::unsupported),
+            "there is no display (DISPLAY and WAYLAND_DISPLAY are not set); use graticule-cli, or xvfb-run graticule");
     QSurfaceFormat format;
     format.setVersion(3, 3);
     format.setProfile(QSurfaceFormat::CoreProfile);
@@ -123,7 +136,9 @@ int main(int argc, char** argv) {
     parser.process(application);
     const Options options = read(parser);
     if (!options.problem.isEmpty()) return fail(exit_code(ErrorKind::usage), options.problem);
-    if (std::string why; !plots::opengl_available(why)) return fail(exit_code(ErrorKind::unsupported), QString::fromStdString(why) + "; graticule-cli does everything without it");
+    if (std::string why; !plots::opengl_available(why))
+        return fail(exit_code(ErrorKind::unsupported),
+                    QString::fromStdString(why) + "; graticule-cli does everything without it");
     try {
         return run(application, options);
     } catch (const Error& error) {

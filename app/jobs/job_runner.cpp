@@ -95,7 +95,8 @@ void JobRunner::post(std::function<void()> call) {
 
 bool JobRunner::prerequisitesHold(const Job& job) const {
     return std::all_of(job.request.after.begin(), job.request.after.end(), [this](JobId id) {
-        const auto found = std::find_if(jobs_.begin(), jobs_.end(), [id](const auto& other) { return other->id == id; });
+        const auto found =
+            std::find_if(jobs_.begin(), jobs_.end(), [id](const auto& other) { return other->id == id; });
         return found == jobs_.end() || (*found)->state == JobState::done;
     });
 }
@@ -140,7 +141,8 @@ void JobRunner::run(const std::shared_ptr<Job>& job) {
         error = failure.info();
     } catch (const std::bad_alloc&) {
         state = JobState::failed;
-        error = {ErrorKind::out_of_memory, "not enough memory; close other programs, or use fewer or shorter samples", {}};
+        error = {
+            ErrorKind::out_of_memory, "not enough memory; close other programs, or use fewer or shorter samples", {}};
     } catch (const std::exception& failure) {
         state = JobState::failed;
         error = {ErrorKind::internal, failure.what(), {}};
@@ -180,8 +182,10 @@ JobView JobRunner::view(const Job& job) {
     view.stopping = job.stopping;
     view.error = job.error;
     const auto now = std::chrono::steady_clock::now();
-    if (job.state == JobState::running) view.seconds = seconds_between(job.started, now);
-    else if (job.state != JobState::waiting) view.seconds = seconds_between(job.started, job.stopped);
+    if (job.state == JobState::running)
+        view.seconds = seconds_between(job.started, now);
+    else if (job.state != JobState::waiting)
+        view.seconds = seconds_between(job.started, job.stopped);
     return view;
 }
 

@@ -1,5 +1,5 @@
-// Runs the engine's verbs one after another on one thread of its own, which alone touches Torch and the GPU. Results, partial
-// results and failures come back as calls on the thread the runner lives on (the GUI's).
+// Runs the engine's verbs one after another on one thread of its own, which alone touches Torch and the GPU. Results,
+// partial results and failures come back as calls on the thread the runner lives on (the GUI's).
 //
 //     runner.submit<ActivationStats>({.tag = "calibrate", .title = "Calibrate"},
 //         [=](JobContext& ctx) { return calibrate(*model, *tokenizer, spec, ctx); },

@@ -1,5 +1,5 @@
-// Partial results on their way to the window: at most one delivery every `interval`, the newest wins, none is delivered after
-// the throttle is gone. `offer` may be called from any thread.
+// Partial results on their way to the window: at most one delivery every `interval`, the newest wins, none is delivered
+// after the throttle is gone. `offer` may be called from any thread.
 //
 //     Throttle<Evaluation> throttle(runner, 100ms, [this](const Evaluation& so_far) { ... });
 //     on_window = [offer = throttle.handle()](const Evaluation& so_far) { offer(so_far); };
@@ -52,7 +52,8 @@ private:
             if (shared->scheduled) return;
             shared->scheduled = true;
         }
-        QMetaObject::invokeMethod(shared->context, [shared] { schedule(shared); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            shared->context, [shared] { schedule(shared); }, Qt::QueuedConnection);
     }
 
     static void schedule(const std::shared_ptr<Shared>& shared) { // on the context's thread

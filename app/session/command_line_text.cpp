@@ -27,24 +27,30 @@ QStringList calibration_arguments(const Recipe& recipe) {
     if (!spec.text.empty()) arguments << QStringLiteral("--calib") << shell_quoted(QString::fromStdString(spec.text));
     arguments << QStringLiteral("--calib-samples") << QString::number(spec.samples);
     arguments << QStringLiteral("--calib-length") << QString::number(spec.length);
-    arguments << QStringLiteral("--calib-pick") << (spec.pick == CalibrationSpec::Pick::first ? QStringLiteral("first") : QStringLiteral("random"));
+    arguments << QStringLiteral("--calib-pick")
+              << (spec.pick == CalibrationSpec::Pick::first ? QStringLiteral("first") : QStringLiteral("random"));
     if (spec.pick == CalibrationSpec::Pick::random) arguments << QStringLiteral("--seed") << QString::number(spec.seed);
     return arguments;
 }
 } // namespace
 
-QString evaluate_command(const QString& model, const Recipe& recipe, bool full_precision, const EvaluationChoice& choice, const std::string& device, const QString& recipe_file) {
+QString evaluate_command(const QString& model, const Recipe& recipe, bool full_precision,
+                         const EvaluationChoice& choice, const std::string& device, const QString& recipe_file) {
     QStringList words{QStringLiteral("graticule-cli"), QStringLiteral("eval"), shell_quoted(model)};
     if (!choice.text.isEmpty()) words << QStringLiteral("--text") << shell_quoted(choice.text);
     words << QStringLiteral("--window") << QString::number(choice.window);
     if (choice.windows > 0) words << QStringLiteral("--windows") << QString::number(choice.windows);
-    if (!full_precision) words << QStringLiteral("--recipe") << recipe_argument(recipe, recipe_file) << calibration_arguments(recipe);
+    if (!full_precision)
+        words << QStringLiteral("--recipe") << recipe_argument(recipe, recipe_file) << calibration_arguments(recipe);
     if (device != "cpu") words << QStringLiteral("--device") << QString::fromStdString(device);
     return words.join(u' ');
 }
 
 QString run_command(const QString& model, const Recipe& recipe, const QString& folder, const QString& recipe_file) {
-    return (QStringList{QStringLiteral("graticule-cli"), QStringLiteral("run"), recipe_argument(recipe, recipe_file), QStringLiteral("--model"), shell_quoted(model), QStringLiteral("--out"), shell_quoted(folder)} + calibration_arguments(recipe)).join(u' ');
+    return (QStringList{QStringLiteral("graticule-cli"), QStringLiteral("run"), recipe_argument(recipe, recipe_file),
+                        QStringLiteral("--model"), shell_quoted(model), QStringLiteral("--out"), shell_quoted(folder)} +
+            calibration_arguments(recipe))
+        .join(u' ');
 }
 
 } // namespace graticule

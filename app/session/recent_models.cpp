@@ -3,6 +3,10 @@
 #include <QtCore/QFileInfo>
 #include <QtCore/QSettings>
 #include <QtCore/QStringList>
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/engine/resources.h"
 
 namespace graticule {
 
@@ -15,6 +19,17 @@ std::vector<RecentModel> recent_models(QSettings& settings) {
     std::vector<RecentModel> models;
     for (const QString& path : settings.value(key).toStringList())
         models.push_back({path, QFileInfo(path).fileName(), !QFileInfo::exists(path)});
+    return models;
+}
+
+std::vector<RecentModel> shipped_models() {
+    std::vector<RecentModel> models;
+    try {
+        for (const SampleModel& sample : sample_models())
+            models.push_back(
+                {QString::fromStdString(sample.path.string()), QString::fromStdString(sample.name), false});
+    } catch (const Error&) { // a program without its samples is still a program
+    }
     return models;
 }
 

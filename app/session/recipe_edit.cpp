@@ -29,11 +29,15 @@ void unignore(Recipe& recipe, const Model& model, const std::set<LayerId>& layer
         bool touches = false;
         for (const Linear& linear : model.linears()) {
             if (!matches_layer(pattern, false, linear.short_name)) continue;
-            if (layers.contains(linear.id)) touches = true;
-            else others.push_back(linear.short_name);
+            if (layers.contains(linear.id))
+                touches = true;
+            else
+                others.push_back(linear.short_name);
         }
-        if (!touches) kept.push_back(pattern);
-        else kept.insert(kept.end(), others.begin(), others.end());
+        if (!touches)
+            kept.push_back(pattern);
+        else
+            kept.insert(kept.end(), others.begin(), others.end());
     }
     recipe.ignore = std::move(kept);
 }
@@ -87,9 +91,12 @@ Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<L
             (rule < 0 ? result.defaults : result.rules[static_cast<std::size_t>(rule)].choice) = choice;
             continue;
         }
-        const auto same = std::find_if(added.begin(), added.end(), [&](const auto& entry) { return entry.first == choice; });
-        if (same == added.end()) added.emplace_back(choice, ids);
-        else same->second.insert(same->second.end(), ids.begin(), ids.end());
+        const auto same =
+            std::find_if(added.begin(), added.end(), [&](const auto& entry) { return entry.first == choice; });
+        if (same == added.end())
+            added.emplace_back(choice, ids);
+        else
+            same->second.insert(same->second.end(), ids.begin(), ids.end());
     }
     for (const auto& [choice, ids] : added)
         for (const std::string& pattern : patterns_for(model, ids)) result.rules.push_back({pattern, false, choice});
@@ -114,7 +121,8 @@ std::vector<std::string> patterns_for(const Model& model, const std::vector<Laye
     // Several whole roles or several whole blocks, else layer by layer.
     for (const bool by_leaf : {true, false}) {
         std::vector<std::string> patterns;
-        for (const std::string& part : by_leaf ? leaves : prefixes) patterns.push_back(by_leaf ? "*." + part : part + ".*");
+        for (const std::string& part : by_leaf ? leaves : prefixes)
+            patterns.push_back(by_leaf ? "*." + part : part + ".*");
         const bool exact = std::all_of(model.linears().begin(), model.linears().end(), [&](const Linear& linear) {
             const bool hit = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
                 return matches_layer(pattern, false, linear.short_name);

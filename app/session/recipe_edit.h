@@ -1,4 +1,5 @@
-// Editing several layers of a recipe at once: pure functions from a recipe to a recipe, so that every edit is one undo step.
+// Editing several layers of a recipe at once: pure functions from a recipe to a recipe, so that every edit is one undo
+// step.
 #pragma once
 
 #include <functional>
@@ -18,13 +19,14 @@ struct LayerChoice {
 };
 [[nodiscard]] LayerChoice choice_of(const Recipe& recipe, const Linear& linear);
 
-/// Applies `edit` to the choice of each of `layers`, each keeping what the edit does not touch. Where the layers are all that
-/// a rule (or the defaults) decides, that rule is changed; else rules are added at the end. Rules that decide nothing any more
-/// because of the edit are dropped.
+/// Applies `edit` to the choice of each of `layers`, each keeping what the edit does not touch. Where the layers are
+/// all that a rule (or the defaults) decides, that rule is changed; else rules are added at the end. Rules that decide
+/// nothing any more because of the edit are dropped.
 [[nodiscard]] Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<LayerId>& layers,
                                  const std::function<void(SchemeChoice&)>& edit);
 
-/// The fewest patterns found that match these layers and no others: all, one role everywhere, one block, or name by name.
+/// The fewest patterns found that match these layers and no others: all, one role everywhere, one block, or name by
+/// name.
 [[nodiscard]] std::vector<std::string> patterns_for(const Model& model, const std::vector<LayerId>& layers);
 
 } // namespace graticule

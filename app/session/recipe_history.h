@@ -1,5 +1,5 @@
-// Undo and redo of the recipe: a list of values with names. Edits of one gesture (a slider being dragged, a word being typed)
-// carry the same group and count as one step.
+// Undo and redo of the recipe: a list of values with names. Edits of one gesture (a slider being dragged, a word being
+// typed) carry the same group and count as one step.
 #pragma once
 
 #include <QtCore/QString>

@@ -48,7 +48,9 @@ std::function<void(const JobView&)> Session::reporter() {
             Q_EMIT logged(tr("%1 failed: %2").arg(job.title, QString::fromStdString(job.error.text())));
             Q_EMIT failed(job.title, QString::fromStdString(job.error.text()));
         } else if (job.state == JobState::cancelled || job.state == JobState::skipped) {
-            Q_EMIT logged(job.state == JobState::cancelled ? tr("%1 cancelled").arg(job.title) : tr("%1 not run: what it needs did not finish").arg(job.title));
+            Q_EMIT logged(job.state == JobState::cancelled
+                              ? tr("%1 cancelled").arg(job.title)
+                              : tr("%1 not run: what it needs did not finish").arg(job.title));
         } else {
             Q_EMIT logged(tr("%1 done in %2 s").arg(job.title).arg(job.seconds, 0, 'f', 1));
         }
@@ -65,8 +67,10 @@ void Session::open(const QString& path) {
         },
         [this, path](std::shared_ptr<const OpenedModel> opened) { takeModel(*opened, path); },
         [this, path, report](const JobView& job) {
-            if (job.state == JobState::failed) Q_EMIT openFailed(path, QString::fromStdString(job.error.text()));
-            else report(job);
+            if (job.state == JobState::failed)
+                Q_EMIT openFailed(path, QString::fromStdString(job.error.text()));
+            else
+                report(job);
         });
 }
 
@@ -88,7 +92,8 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     selection_.clear();
     if (!opened_.model->linears().empty()) selection_ = {opened_.model->linears().front().id};
     for (const std::string& warning : opened_.model->parts().warnings) Q_EMIT logged(QString::fromStdString(warning));
-    if (!opened_.tokenizer) Q_EMIT logged(tr("No tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
+    if (!opened_.tokenizer)
+        Q_EMIT logged(tr("No tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
     Q_EMIT modelChanged();
     Q_EMIT recipeChanged();
     Q_EMIT selectionChanged();
@@ -101,7 +106,9 @@ void Session::takeStats(std::shared_ptr<const ActivationStats> stats, bool compl
     stats_complete_ = complete;
     outliers_.clear();
     for (const SiteStats& site : stats_->sites)
-        outliers_.push_back(site.buckets.empty() || site.all().channels.tokens == 0 ? OutlierReport{} : find_outliers(site.all().channels));
+        outliers_.push_back(site.buckets.empty() || site.all().channels.tokens == 0
+                                ? OutlierReport{}
+                                : find_outliers(site.all().channels));
     if (complete) {
         what_ifs_.setSource(opened_.model, stats_);
         wantWhatIfs();
@@ -139,16 +146,21 @@ void Session::setRecipe(Recipe recipe, const QString& name, const QString& group
 
 void Session::editSelected(const std::function<void(SchemeChoice&)>& edit, const QString& name, const QString& group) {
     if (!model() || selection_.empty()) return;
-    const QString where = selection_.size() == 1 ? QString::fromStdString(model()->linear(selection_.front()).short_name) : tr("%n linears", nullptr, static_cast<int>(selection_.size()));
-    setRecipe(edit_layers(recipe(), *model(), selection_, edit), tr("%1 on %2").arg(name, where), group.isEmpty() ? group : group + where);
+    const QString where = selection_.size() == 1
+                              ? QString::fromStdString(model()->linear(selection_.front()).short_name)
+                              : tr("%n linears", nullptr, static_cast<int>(selection_.size()));
+    setRecipe(edit_layers(recipe(), *model(), selection_, edit), tr("%1 on %2").arg(name, where),
+              group.isEmpty() ? group : group + where);
 }
 
 void Session::addRule(const QString& pattern, const std::vector<LayerId>& layers) {
     if (!model() || layers.empty()) return;
-    const std::vector<std::string> patterns = pattern.isEmpty() ? patterns_for(*model(), layers) : std::vector<std::string>{pattern.toStdString()};
+    const std::vector<std::string> patterns =
+        pattern.isEmpty() ? patterns_for(*model(), layers) : std::vector<std::string>{pattern.toStdString()};
     Recipe changed = recipe();
     // It starts from what its first layer has now, so that nothing changes before it is edited.
-    for (const std::string& text : patterns) changed.rules.push_back({text, false, choice_of(changed, model()->linear(layers.front())).choice});
+    for (const std::string& text : patterns)
+        changed.rules.push_back({text, false, choice_of(changed, model()->linear(layers.front())).choice});
     setRecipe(std::move(changed), tr("rule %1").arg(QString::fromStdString(patterns.front())));
     select(layers);
 }
@@ -188,7 +200,8 @@ void Session::wantWhatIfs() {
         requests.push_back({*layer, choiceFor(*layer, reference_), true});
     }
     for (const LayerId layer : selection_) requests.push_back({layer, choiceFor(layer, recipe()), false});
-    for (const Linear& linear : model()->linears()) requests.push_back({linear.id, choiceFor(linear.id, recipe()), false});
+    for (const Linear& linear : model()->linears())
+        requests.push_back({linear.id, choiceFor(linear.id, recipe()), false});
     what_ifs_.want(std::move(requests));
 }
 
@@ -231,7 +244,8 @@ void Session::poll() {
             if (std::find(run.jobs.begin(), run.jobs.end(), view.id) == run.jobs.end()) continue;
             state = view.state;
             if (view.state == JobState::failed) run.error = QString::fromStdString(view.error.text());
-            if (view.state != JobState::done) break; // the first of the chain that is not done says where the run stands
+            if (view.state != JobState::done)
+                break; // the first of the chain that is not done says where the run stands
         }
         // Done means that the result has arrived as well, which the evaluation's own callback says.
         if (state == JobState::done) state = JobState::running;

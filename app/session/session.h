@@ -1,6 +1,6 @@
-// The window's single source of truth: the model that is open, what calibration saw, the recipe with its history, the selection
-// and the runs. Lives on the GUI thread; long work goes to the engine thread and comes back as a new value, never as a change of
-// an old one. A job that fails or is cancelled leaves everything as it was.
+// The window's single source of truth: the model that is open, what calibration saw, the recipe with its history, the
+// selection and the runs. Lives on the GUI thread; long work goes to the engine thread and comes back as a new value,
+// never as a change of an old one. A job that fails or is cancelled leaves everything as it was.
 #pragma once
 
 #include <QtCore/QObject>
@@ -29,19 +29,23 @@ public:
     [[nodiscard]] const std::shared_ptr<const Model>& model() const { return opened_.model; }
     [[nodiscard]] const OpenedModel& opened() const { return opened_; }
     [[nodiscard]] const QString& modelPath() const { return model_path_; } ///< as it was asked for
-    [[nodiscard]] const std::shared_ptr<const ActivationStats>& stats() const { return stats_; } ///< newest, perhaps partial
+    [[nodiscard]] const std::shared_ptr<const ActivationStats>& stats() const {
+        return stats_;
+    } ///< newest, perhaps partial
     [[nodiscard]] bool statsComplete() const { return stats_complete_; }
     [[nodiscard]] const std::vector<OutlierReport>& outliers() const { return outliers_; } ///< index = SiteId
     [[nodiscard]] const RecipeHistory& history() const { return history_; }
     [[nodiscard]] const Recipe& recipe() const { return history_.current(); }
-    [[nodiscard]] const Recipe& reference() const { return reference_; } ///< "current" in what-if: the recipe last quantized
+    [[nodiscard]] const Recipe& reference() const {
+        return reference_;
+    } ///< "current" in what-if: the recipe last quantized
     [[nodiscard]] const Resolution& resolution() const { return resolution_; }
     [[nodiscard]] SchemeChoice choiceFor(LayerId layer, const Recipe& recipe) const;
     [[nodiscard]] const std::vector<LayerId>& selection() const { return selection_; }
     [[nodiscard]] std::optional<LayerId> primary() const; ///< the selected layer that plots show
     [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
     [[nodiscard]] const Run* run(int id) const;
-    [[nodiscard]] int baseline() const { return baseline_; } ///< run id; 0: none yet
+    [[nodiscard]] int baseline() const { return baseline_; }                           ///< run id; 0: none yet
     [[nodiscard]] const std::vector<LayerReport>& reports() const { return reports_; } ///< of the newest quantization
     [[nodiscard]] const std::vector<DeviceRow>& devices() const { return devices_; }
     [[nodiscard]] const std::string& device() const { return device_; }
@@ -103,7 +107,8 @@ private:
     void recipeWasChanged();
     void wantWhatIfs();
     void findDevices();
-    [[nodiscard]] JobRequest request(const QString& tag, const QString& title, std::vector<JobId> after, double tokens) const;
+    [[nodiscard]] JobRequest request(const QString& tag, const QString& title, std::vector<JobId> after,
+                                     double tokens) const;
     [[nodiscard]] std::function<void(const JobView&)> reporter();
     /// `tag` empty: never replaced by a later job.
     std::optional<JobId> calibrateInto(const ChainPtr& chain, const CalibrationSpec& spec, const QString& tag);

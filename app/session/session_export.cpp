@@ -7,7 +7,8 @@ namespace graticule {
 
 void Session::exportRun(int run_id, const QString& exporter, const QString& folder) {
     const Run* chosen = run(run_id);
-    const std::shared_ptr<const QuantizedModel> quantized = chosen && chosen->quantized ? chosen->quantized : quantized_;
+    const std::shared_ptr<const QuantizedModel> quantized =
+        chosen && chosen->quantized ? chosen->quantized : quantized_;
     if (!quantized) return;
     jobs_.submit<Exported>(
         request({}, tr("Export as %1").arg(exporter), {}, 0),
@@ -16,7 +17,10 @@ void Session::exportRun(int run_id, const QString& exporter, const QString& fold
         },
         [this](std::shared_ptr<const Exported> done) {
             const QString where = QString::fromStdString(done->folder.string());
-            QString text = tr("%1, read back: %2 tensors, %3 different").arg(bytes_text(done->bytes)).arg(done->reload.tensors).arg(done->reload.different);
+            QString text = tr("%1, read back: %2 tensors, %3 different")
+                               .arg(bytes_text(done->bytes))
+                               .arg(done->reload.tensors)
+                               .arg(done->reload.different);
             Q_EMIT logged(tr("Exported to %1: %2").arg(where, text));
             Q_EMIT exported(where, text);
         },

@@ -32,7 +32,8 @@ bool Session::recipeReady(const QString& what) {
 
 std::optional<JobId> Session::calibrateInto(const ChainPtr& chain, const CalibrationSpec& spec, const QString& tag) {
     if (!opened_.tokenizer) {
-        Q_EMIT failed(tr("Calibrate"), tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
+        Q_EMIT failed(tr("Calibrate"),
+                      tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
         return std::nullopt;
     }
     const double tokens = static_cast<double>(spec.samples * spec.length);
@@ -63,11 +64,12 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
     reports_.clear();
     Q_EMIT reportsChanged();
     const auto reports = std::make_shared<std::vector<LayerReport>>(); // grows on the engine thread
-    const Throttle<std::vector<LayerReport>> partial(&jobs_, between_partials, [this, model = model()](const std::vector<LayerReport>& so_far) {
-        if (model != this->model()) return;
-        reports_ = so_far;
-        Q_EMIT reportsChanged();
-    });
+    const Throttle<std::vector<LayerReport>> partial(&jobs_, between_partials,
+                                                     [this, model = model()](const std::vector<LayerReport>& so_far) {
+                                                         if (model != this->model()) return;
+                                                         reports_ = so_far;
+                                                         Q_EMIT reportsChanged();
+                                                     });
     return jobs_.submit<QuantizedModel>(
         request(tag, tr("Quantize %1").arg(QString::fromStdString(summary_line(recipe()))), std::move(after), 0),
         [chain, model = model(), resolved = *resolution_.resolved, reports, offer = partial.handle()](JobContext& ctx) {
@@ -97,9 +99,12 @@ std::optional<JobId> Session::quantize() {
     const auto chain = std::make_shared<Chain>();
     std::vector<JobId> after;
     const bool calibrated = stats_complete_ && stats_->spec == recipe().calibration;
-    if (calibrated) chain->stats = stats_;
-    else if (const auto job = calibrateInto(chain, recipe().calibration, {})) after.push_back(*job);
-    else return std::nullopt;
+    if (calibrated)
+        chain->stats = stats_;
+    else if (const auto job = calibrateInto(chain, recipe().calibration, {}))
+        after.push_back(*job);
+    else
+        return std::nullopt;
     return quantizeInto(chain, std::move(after), QStringLiteral("quantize"));
 }
 
@@ -127,7 +132,8 @@ Run& Session::addRun(bool full_precision, const EvaluationChoice& choice) {
 
 const Run* Session::fullPrecisionRun(const EvaluationChoice& choice) const {
     const auto found = std::find_if(runs_.begin(), runs_.end(), [&](const Run& run) {
-        const bool alive = run.state != JobState::failed && run.state != JobState::cancelled && run.state != JobState::skipped;
+        const bool alive =
+            run.state != JobState::failed && run.state != JobState::cancelled && run.state != JobState::skipped;
         return run.full_precision && run.choice == choice && alive;
     });
     return found == runs_.end() ? nullptr : &*found;
@@ -149,13 +155,16 @@ JobId Session::evaluateInto(Run& run, const ChainPtr& chain, std::vector<JobId> 
         }
         Q_EMIT runsChanged();
     };
-    const Throttle<Evaluation> windows(&jobs_, between_partials, [receive](const Evaluation& so_far) { receive(so_far, false); });
+    const Throttle<Evaluation> windows(&jobs_, between_partials,
+                                       [receive](const Evaluation& so_far) { receive(so_far, false); });
     EvaluationSpec spec{run.choice.window, run.choice.windows, run.name.toStdString()};
     const double tokens = static_cast<double>(run.choice.window * run.choice.windows);
     return jobs_.submit<Evaluation>(
         request({}, tr("Evaluate %1").arg(run.name), std::move(after), tokens),
-        [chain, spec, model = model(), tokenizer = opened_.tokenizer, full = run.full_precision, text = run.choice.text.toStdString(), offer = windows.handle()](JobContext& ctx) {
-            return graticule::evaluate(model, full ? nullptr : chain->quantized, *tokenizer, load_text(text, BuiltInText::evaluation), spec, ctx, offer);
+        [chain, spec, model = model(), tokenizer = opened_.tokenizer, full = run.full_precision,
+         text = run.choice.text.toStdString(), offer = windows.handle()](JobContext& ctx) {
+            return graticule::evaluate(model, full ? nullptr : chain->quantized, *tokenizer,
+                                       load_text(text, BuiltInText::evaluation), spec, ctx, offer);
         },
         [receive](std::shared_ptr<const Evaluation> evaluation) { receive(*evaluation, true); }, reporter());
 }
@@ -163,7 +172,8 @@ JobId Session::evaluateInto(Run& run, const ChainPtr& chain, std::vector<JobId> 
 void Session::evaluate(const EvaluationChoice& choice) {
     if (!recipeReady(tr("Evaluate"))) return;
     if (!opened_.tokenizer) {
-        Q_EMIT failed(tr("Evaluate"), tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
+        Q_EMIT failed(tr("Evaluate"),
+                      tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
         return;
     }
     if (!fullPrecisionRun(choice)) {
@@ -174,7 +184,8 @@ void Session::evaluate(const EvaluationChoice& choice) {
         if (!before || before->full_precision) baseline_ = baseline.id;
     }
     const auto& plans = resolution_.resolved->plans();
-    const bool anything = std::any_of(plans.begin(), plans.end(), [](const auto& plan) { return plan && plan->choice != SchemeChoice{}; });
+    const bool anything = std::any_of(plans.begin(), plans.end(),
+                                      [](const auto& plan) { return plan && plan->choice != SchemeChoice{}; });
     if (anything) {
         const auto chain = std::make_shared<Chain>();
         std::vector<JobId> jobs;
@@ -182,8 +193,10 @@ void Session::evaluate(const EvaluationChoice& choice) {
             chain->quantized = quantized_;
         } else {
             const bool calibrated = stats_complete_ && stats_->spec == recipe().calibration;
-            if (calibrated) chain->stats = stats_;
-            else if (const auto job = calibrateInto(chain, recipe().calibration, {})) jobs.push_back(*job);
+            if (calibrated)
+                chain->stats = stats_;
+            else if (const auto job = calibrateInto(chain, recipe().calibration, {}))
+                jobs.push_back(*job);
             jobs.push_back(quantizeInto(chain, jobs, {})); // untagged: a run is never replaced by the next
         }
         Run& run = addRun(false, choice);

@@ -86,7 +86,8 @@ void WhatIfService::loop(std::stop_token stop) {
         if (!model || !stats) continue;
         std::shared_ptr<const WhatIf> result;
         QString problem;
-        // A what-if is a question, not a job: what cannot be answered is said in the card and is no failure of the program.
+        // A what-if is a question, not a job: what cannot be answered is said in the card and is no failure of the
+        // program.
         try {
             WhatIf answer = what_if(*model, *stats, request.layer, request.choice);
             result = request.full ? std::make_shared<const WhatIf>(std::move(answer)) : slimmed(std::move(answer));

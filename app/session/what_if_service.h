@@ -1,5 +1,5 @@
-// What-ifs beside the engine: one small thread of its own, so that a change of the recipe shows at once while a long job runs.
-// The session says what it wants, most urgent first; what it wanted before and was not begun is dropped.
+// What-ifs beside the engine: one small thread of its own, so that a change of the recipe shows at once while a long
+// job runs. The session says what it wants, most urgent first; what it wanted before and was not begun is dropped.
 #pragma once
 
 #include <QtCore/QObject>

@@ -10,11 +10,16 @@ QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static
 
 MethodEntry::Stage stage_of(Stage stage) {
     switch (stage) {
-    case Stage::transform: return MethodEntry::Stage::transform;
-    case Stage::keep: return MethodEntry::Stage::keep;
-    case Stage::clip: return MethodEntry::Stage::clip;
-    case Stage::round: return MethodEntry::Stage::round;
-    case Stage::compensate: return MethodEntry::Stage::compensate;
+    case Stage::transform:
+        return MethodEntry::Stage::transform;
+    case Stage::keep:
+        return MethodEntry::Stage::keep;
+    case Stage::clip:
+        return MethodEntry::Stage::clip;
+    case Stage::round:
+        return MethodEntry::Stage::round;
+    case Stage::compensate:
+        return MethodEntry::Stage::compensate;
     }
     return MethodEntry::Stage::round;
 }

@@ -7,7 +7,6 @@
 #include <QtWidgets/QTableView>
 
 #include "app/window/main_window.h"
-#include "core/engine/resources.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
@@ -39,17 +38,30 @@ DemoJourney::DemoJourney(MainWindow& window, int number, QString model, QString 
         failed_ = true;
     });
     switch (number) {
-    case 1: firstMinute(); break;
-    case 2: whyDoesItBreak(); break;
-    case 3: whatDoesDintBuy(); break;
-    case 4: shortPrompts(); break;
-    case 5: shipIt(); break;
-    default: break;
+    case 1:
+        firstMinute();
+        break;
+    case 2:
+        whyDoesItBreak();
+        break;
+    case 3:
+        whatDoesDintBuy();
+        break;
+    case 4:
+        shortPrompts();
+        break;
+    case 5:
+        shipIt();
+        break;
+    default:
+        break;
     }
     connect(&timer_, &QTimer::timeout, this, &DemoJourney::poll);
 }
 
-bool DemoJourney::exists(int number) { return std::find(std::begin(journeys), std::end(journeys), number) != std::end(journeys); }
+bool DemoJourney::exists(int number) {
+    return std::find(std::begin(journeys), std::end(journeys), number) != std::end(journeys);
+}
 
 void DemoJourney::start() {
     if (!folder_.isEmpty()) QDir().mkpath(folder_);
@@ -85,15 +97,19 @@ bool DemoJourney::quiet() const { return !window_.session().jobs().busy() && win
 
 void DemoJourney::open(const QString& sample) {
     add(QStringLiteral("welcome"), [] {});
-    add(QStringLiteral("opened"), [this, sample] { window_.openPath(model_.isEmpty() ? sample : model_); }, [this] { return window_.session().model() != nullptr && quiet(); });
+    add(
+        QStringLiteral("opened"), [this, sample] { window_.openPath(model_.isEmpty() ? sample : model_); },
+        [this] { return window_.session().model() != nullptr && quiet(); });
 }
 
 void DemoJourney::firstMinute() {
     open(QStringLiteral("sample-opt"));
-    add(QStringLiteral("running"), [this] { trigger("run.all"); }, [this] {
-        const auto& runs = window_.session().runs();
-        return runs.size() > 1 && runs.back().evaluation && runs.back().evaluation->window_losses.size() >= 4;
-    });
+    add(
+        QStringLiteral("running"), [this] { trigger("run.all"); },
+        [this] {
+            const auto& runs = window_.session().runs();
+            return runs.size() > 1 && runs.back().evaluation && runs.back().evaluation->window_losses.size() >= 4;
+        });
     add(QStringLiteral("evaluated"), [] {});
     add(QStringLiteral("compared"), [this] {
         window_.runs().selectRuns({window_.session().runs().front().id, window_.session().runs().back().id});
@@ -175,7 +191,9 @@ void DemoJourney::poll() {
         return QApplication::exit(1);
     }
     if (at_ >= steps_.size()) {
-        say(QStringLiteral("journey %1 done in %2 s").arg(number_).arg(static_cast<double>(whole_.elapsed()) / 1000, 0, 'f', 1));
+        say(QStringLiteral("journey %1 done in %2 s")
+                .arg(number_)
+                .arg(static_cast<double>(whole_.elapsed()) / 1000, 0, 'f', 1));
         timer_.stop();
         return QApplication::exit(0);
     }
@@ -200,7 +218,11 @@ void DemoJourney::poll() {
 void DemoJourney::finishStep() {
     const Step& step = steps_[at_];
     if (!step.name.isEmpty() && !folder_.isEmpty()) {
-        const QString file = QStringLiteral("%1/%2-%3-%4.png").arg(folder_).arg(number_).arg(at_ + 1, 2, 10, QLatin1Char('0')).arg(step.name);
+        const QString file = QStringLiteral("%1/%2-%3-%4.png")
+                                 .arg(folder_)
+                                 .arg(number_)
+                                 .arg(at_ + 1, 2, 10, QLatin1Char('0'))
+                                 .arg(step.name);
         if (!window_.grab().save(file)) {
             say(QStringLiteral("failed: %1 was not written").arg(file));
             failed_ = true;

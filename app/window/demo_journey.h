@@ -1,5 +1,6 @@
-// Walks a journey of the user's guide by itself, with the window's own commands and fields, and photographs each step. For
-// screenshots of real results and for trying the window where nobody sits: graticule --demo-journey 2 --screenshots DIR.
+// Walks a journey of the user's guide by itself, with the window's own commands and fields, and photographs each step.
+// For screenshots of real results and for trying the window where nobody sits: graticule --demo-journey 2 --screenshots
+// DIR.
 #pragma once
 
 #include <QtCore/QElapsedTimer>

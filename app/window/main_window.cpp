@@ -73,7 +73,8 @@ void MainWindow::buildCentre() {
     setCentralWidget(centre_);
 }
 
-QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWidget* content, PanelHeader* header, Qt::DockWidgetArea area) {
+QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWidget* content, PanelHeader* header,
+                                 Qt::DockWidgetArea area) {
     auto* dock = new QDockWidget(title, this);
     dock->setObjectName(name);
     dock->setWidget(content);
@@ -138,7 +139,8 @@ void MainWindow::buildStrip() {
     devices_->setMinimumWidth(130);
     devices_->addItem(tr("CPU"), QStringLiteral("cpu"));
     row->addWidget(devices_);
-    connect(devices_, &QComboBox::activated, this, [this](int item) { session_.setDevice(devices_->itemData(item).toString().toStdString()); });
+    connect(devices_, &QComboBox::activated, this,
+            [this](int item) { session_.setDevice(devices_->itemData(item).toString().toStdString()); });
     setMenuWidget(strip);
 }
 
@@ -147,7 +149,9 @@ QPushButton* MainWindow::stripButton(const QString& text, const char* name, bool
     auto* button = new QPushButton(text);
     button->setProperty("primary", primary);
     button->setFocusPolicy(Qt::TabFocus);
-    button->setToolTip(QStringLiteral("%1  %2").arg(action->toolTip(), action->shortcut().toString(QKeySequence::NativeText)).trimmed());
+    button->setToolTip(QStringLiteral("%1  %2")
+                           .arg(action->toolTip(), action->shortcut().toString(QKeySequence::NativeText))
+                           .trimmed());
     button->setEnabled(action->isEnabled());
     connect(button, &QPushButton::clicked, action, &QAction::trigger);
     connect(action, &QAction::changed, button, [button, action] { button->setEnabled(action->isEnabled()); });
@@ -202,8 +206,10 @@ void MainWindow::connectSession() {
     });
     connect(&session_, &Session::openFailed, this, [this](const QString& path, const QString& why) {
         jobs_->addLogLine(tr("%1: %2").arg(path, why));
-        if (!session_.model()) welcome_->setProblem(tr("%1 was not opened: %2").arg(path, why));
-        else showFailure(tr("Open %1").arg(path), why);
+        if (!session_.model())
+            welcome_->setProblem(tr("%1 was not opened: %2").arg(path, why));
+        else
+            showFailure(tr("Open %1").arg(path), why);
     });
     connect(&session_, &Session::statsChanged, this, soon);
     connect(&session_, &Session::recipeChanged, this, soon);
@@ -217,14 +223,17 @@ void MainWindow::connectSession() {
     });
     connect(&session_, &Session::logged, jobs_, &JobsPanel::addLogLine);
     connect(&session_, &Session::failed, this, &MainWindow::showFailure);
+    connect(&session_, &Session::exported, this, &MainWindow::showExported);
     connect(&session_, &Session::devicesChanged, this, [this] {
         devices_->clear();
         for (const DeviceRow& row : session_.devices()) {
             if (!row.problem.empty()) {
-                devices_->setToolTip(tr("Where jobs run. %1: %2").arg(QString::fromStdString(row.label), QString::fromStdString(row.problem)));
+                devices_->setToolTip(tr("Where jobs run. %1: %2")
+                                         .arg(QString::fromStdString(row.label), QString::fromStdString(row.problem)));
                 continue;
             }
-            devices_->addItem(row.name == "cpu" ? tr("CPU") : QString::fromStdString(row.label), QString::fromStdString(row.name));
+            devices_->addItem(row.name == "cpu" ? tr("CPU") : QString::fromStdString(row.label),
+                              QString::fromStdString(row.name));
         }
     });
     connect(&session_.jobs(), &JobRunner::changed, this, [this] {
@@ -249,7 +258,8 @@ void MainWindow::updateTitle() {
     const Model& model = *session_.model();
     const QString name = QString::fromStdString(model.name());
     setWindowTitle(tr("%1 – Graticule").arg(name));
-    model_summary_->setText(tr("%1 · %2 · %n linears", nullptr, static_cast<int>(model.linears().size())).arg(name, count_text(static_cast<double>(model.parameter_count()))));
+    model_summary_->setText(tr("%1 · %2 · %n linears", nullptr, static_cast<int>(model.linears().size()))
+                                .arg(name, count_text(static_cast<double>(model.parameter_count()))));
     model_summary_->setToolTip(QString::fromStdString(model.parts().path.string()));
 }
 
@@ -259,15 +269,19 @@ void MainWindow::updateActions() {
     const auto enable = [this](const char* name, bool on) {
         if (QAction* action = command(QLatin1String(name))) action->setEnabled(on);
     };
-    for (const char* name : {"run.calibrate", "edit.select-all", "file.save-recipe", "file.open-recipe", "edit.copy-command"}) enable(name, open);
+    for (const char* name :
+         {"run.calibrate", "edit.select-all", "file.save-recipe", "file.open-recipe", "edit.copy-command"})
+        enable(name, open);
     for (const char* name : {"run.quantize", "run.evaluate", "run.all"}) enable(name, works);
     enable("run.export", session_.newestQuantized() != nullptr);
     enable("run.cancel", session_.jobs().busy());
     const RecipeHistory& history = session_.history();
     enable("edit.undo", open && history.canUndo());
     enable("edit.redo", open && history.canRedo());
-    command(QStringLiteral("edit.undo"))->setText(history.canUndo() ? tr("&Undo %1").arg(history.undoName()) : tr("&Undo"));
-    command(QStringLiteral("edit.redo"))->setText(history.canRedo() ? tr("&Redo %1").arg(history.redoName()) : tr("&Redo"));
+    command(QStringLiteral("edit.undo"))
+        ->setText(history.canUndo() ? tr("&Undo %1").arg(history.undoName()) : tr("&Undo"));
+    command(QStringLiteral("edit.redo"))
+        ->setText(history.canRedo() ? tr("&Redo %1").arg(history.redoName()) : tr("&Redo"));
     recipe_->undoButton()->setEnabled(open && history.canUndo());
     recipe_->redoButton()->setEnabled(open && history.canRedo());
 }
@@ -286,7 +300,9 @@ void MainWindow::closeEvent(QCloseEvent* event) {
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-    if (event->mimeData()->hasUrls() && event->mimeData()->urls().size() == 1 && event->mimeData()->urls().front().isLocalFile()) event->acceptProposedAction();
+    if (event->mimeData()->hasUrls() && event->mimeData()->urls().size() == 1 &&
+        event->mimeData()->urls().front().isLocalFile())
+        event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {

@@ -1,5 +1,5 @@
-// The one window: a strip of menus and buttons, layers at the left, plots in the middle, the recipe at the right, runs and jobs
-// below. It arranges and connects; state lives in the Session.
+// The one window: a strip of menus and buttons, layers at the left, plots in the middle, the recipe at the right, runs
+// and jobs below. It arranges and connects; state lives in the Session.
 #pragma once
 
 #include <QtCore/QElapsedTimer>
@@ -69,7 +69,8 @@ private:
     void updateTitle();
     void updateActions();
     void saveLayout();
-    QDockWidget* addDock(const QString& name, const QString& title, QWidget* content, PanelHeader* header, Qt::DockWidgetArea area);
+    QDockWidget* addDock(const QString& name, const QString& title, QWidget* content, PanelHeader* header,
+                         Qt::DockWidgetArea area);
     // main_window_actions.cpp
     void buildMenus();
     void buildFileMenu(QMenuBar* bar);
@@ -77,7 +78,8 @@ private:
     void buildViewMenu(QMenuBar* bar);
     void buildRunMenu(QMenuBar* bar);
     void buildHelpMenu(QMenuBar* bar);
-    QAction* addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys, std::function<void()> go);
+    QAction* addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys,
+                        std::function<void()> go);
     QPushButton* stripButton(const QString& text, const char* command, bool primary = false);
     void showPalette();
     void showShortcuts();
@@ -96,6 +98,7 @@ private:
     void cancelAll();
     void copyCommandLine(int run);
     void showFailure(const QString& title, const QString& text);
+    void showExported(const QString& folder, const QString& summary);
     void refreshWelcome();
 
     QSettings& settings_;

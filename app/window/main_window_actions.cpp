@@ -2,8 +2,8 @@
 #include <QtCore/QSettings>
 #include <QtGui/QActionGroup>
 #include <QtWidgets/QApplication>
-#include <QtWidgets/QDockWidget>
 #include <QtWidgets/QDialog>
+#include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QListWidget>
 #include <QtWidgets/QMenuBar>
@@ -11,9 +11,9 @@
 #include <QtWidgets/QTableWidget>
 #include <QtWidgets/QVBoxLayout>
 
+#include "app/session/recent_models.h"
 #include "app/window/main_window.h"
 #include "core/base/provenance.h"
-#include "core/engine/resources.h"
 #include "widgets/panels/command_palette.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/runs_panel.h"
@@ -26,7 +26,8 @@ QAction* MainWindow::command(const QString& name) const {
     return nullptr;
 }
 
-QAction* MainWindow::addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys, std::function<void()> go) {
+QAction* MainWindow::addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys,
+                                std::function<void()> go) {
     auto* action = new QAction(text, this);
     action->setObjectName(QLatin1String(name));
     action->setShortcut(keys);
@@ -49,16 +50,15 @@ void MainWindow::buildMenus() {
 void MainWindow::buildFileMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&File"));
     auto* open = new QMenu(tr("Open"), this); // the strip's button; the same commands as in this menu
-    QAction* folder = addCommand(menu, "file.open-folder", tr("Open model &folder …"), QKeySequence::Open, [this] { askFolder(); });
+    QAction* folder =
+        addCommand(menu, "file.open-folder", tr("Open model &folder …"), QKeySequence::Open, [this] { askFolder(); });
     folder->setProperty("menu", QVariant::fromValue(open));
     open->addAction(folder);
     open->addAction(addCommand(menu, "file.open-file", tr("Open model f&ile …"), {}, [this] { askFile(); }));
     open->addSeparator();
-    for (const SampleModel& sample : sample_models()) {
-        const QString path = QString::fromStdString(sample.path.string());
-        const QString name = QString::fromStdString(sample.name);
-        open->addAction(addCommand(menu, ("file." + sample.name).c_str(), tr("Open %1").arg(name), {}, [this, path] { openPath(path); }));
-    }
+    for (const RecentModel& sample : shipped_models())
+        open->addAction(addCommand(menu, qPrintable(QStringLiteral("file.") + sample.name),
+                                   tr("Open %1").arg(sample.name), {}, [this, path = sample.path] { openPath(path); }));
     recent_menu_ = menu->addMenu(tr("Recent models"));
     menu->addSeparator();
     addCommand(menu, "file.open-recipe", tr("Open &recipe …"), QKeySequence(tr("Ctrl+R")), [this] { askRecipe(); });
@@ -78,21 +78,28 @@ void MainWindow::buildEditMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&Edit"));
     addCommand(menu, "edit.undo", tr("&Undo"), QKeySequence::Undo, [this] { session_.undo(); });
     addCommand(menu, "edit.redo", tr("&Redo"), QKeySequence(tr("Ctrl+Shift+Z")), [this] { session_.redo(); });
-    addCommand(menu, "edit.history", tr("&History of the recipe …"), QKeySequence(tr("Ctrl+H")), [this] { showHistory(); });
+    addCommand(menu, "edit.history", tr("&History of the recipe …"), QKeySequence(tr("Ctrl+H")),
+               [this] { showHistory(); });
     menu->addSeparator();
-    addCommand(menu, "edit.select-all", tr("Select &all linears"), QKeySequence(tr("Ctrl+Shift+A")), [this] { session_.selectWhere([](const Linear&) { return true; }); });
+    addCommand(menu, "edit.select-all", tr("Select &all linears"), QKeySequence(tr("Ctrl+Shift+A")),
+               [this] { session_.selectWhere([](const Linear&) { return true; }); });
     addCommand(menu, "edit.find", tr("&Filter layers"), QKeySequence::Find, [this] { layers_->focusFilter(); });
-    addCommand(menu, "edit.set-current", tr("Take the recipe as &current for what-if"), QKeySequence(tr("Ctrl+Return")), [this] { session_.setReferenceToCurrent(); });
+    addCommand(menu, "edit.set-current", tr("Take the recipe as &current for what-if"), QKeySequence(tr("Ctrl+Return")),
+               [this] { session_.setReferenceToCurrent(); });
     menu->addSeparator();
-    addCommand(menu, "edit.copy-command", tr("Copy as &command line"), QKeySequence(tr("Ctrl+Shift+C")), [this] { copyCommandLine(0); });
+    addCommand(menu, "edit.copy-command", tr("Copy as &command line"), QKeySequence(tr("Ctrl+Shift+C")),
+               [this] { copyCommandLine(0); });
 }
 
 void MainWindow::buildViewMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&View"));
-    addCommand(menu, "view.palette", tr("&Search everything …"), QKeySequence(tr("Ctrl+K")), [this] { showPalette(); })->setShortcuts({QKeySequence(tr("Ctrl+K")), QKeySequence(tr("Ctrl+Shift+P"))});
+    addCommand(menu, "view.palette", tr("&Search everything …"), QKeySequence(tr("Ctrl+K")), [this] {
+        showPalette();
+    })->setShortcuts({QKeySequence(tr("Ctrl+K")), QKeySequence(tr("Ctrl+Shift+P"))});
     menu->addSeparator();
     for (int tab = 0; tab < plots_->count(); ++tab)
-        addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabText(tab), QKeySequence(tr("Alt+%1").arg(tab + 1)), [this, tab] { plots_->setCurrentIndex(tab); });
+        addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabText(tab),
+                   QKeySequence(tr("Alt+%1").arg(tab + 1)), [this, tab] { plots_->setCurrentIndex(tab); });
     menu->addSeparator();
     for (QDockWidget* dock : docks_) {
         QAction* toggle = dock->toggleViewAction();
@@ -103,9 +110,11 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
     menu->addSeparator();
     QMenu* themes = menu->addMenu(tr("Theme"));
     auto* group = new QActionGroup(this);
-    const std::pair<theme::Mode, QString> modes[] = {{theme::Mode::dark, tr("Dark")}, {theme::Mode::light, tr("Light")}, {theme::Mode::system, tr("As the system")}};
+    const std::pair<theme::Mode, QString> modes[] = {
+        {theme::Mode::dark, tr("Dark")}, {theme::Mode::light, tr("Light")}, {theme::Mode::system, tr("As the system")}};
     for (const auto& [mode, text] : modes) {
-        QAction* action = addCommand(themes, qPrintable(QStringLiteral("view.theme-") + theme::mode_name(mode)), text, {}, [this, mode = mode] { setTheme(mode); });
+        QAction* action = addCommand(themes, qPrintable(QStringLiteral("view.theme-") + theme::mode_name(mode)), text,
+                                     {}, [this, mode = mode] { setTheme(mode); });
         action->setCheckable(true);
         action->setChecked(mode == theme_);
         group->addAction(action);
@@ -115,12 +124,21 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
 
 void MainWindow::buildRunMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&Run"));
-    addCommand(menu, "run.calibrate", tr("&Calibrate …"), QKeySequence(Qt::Key_F5), [this] { askCalibrate(); })->setToolTip(tr("Watch the inputs of every linear over a text"));
-    addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] { quantize(); })->setToolTip(tr("Quantize the model by the recipe"));
-    addCommand(menu, "run.evaluate", tr("&Evaluate …"), QKeySequence(Qt::Key_F7), [this] { askEvaluate(); })->setToolTip(tr("Perplexity of the recipe, and of full precision where it is missing"));
-    addCommand(menu, "run.export", tr("E&xport …"), QKeySequence(tr("Ctrl+E")), [this] { askExport(0); })->setToolTip(tr("Write the quantized model for other programs"));
+    addCommand(menu, "run.calibrate", tr("&Calibrate …"), QKeySequence(Qt::Key_F5), [this] {
+        askCalibrate();
+    })->setToolTip(tr("Watch the inputs of every linear over a text"));
+    addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] {
+        quantize();
+    })->setToolTip(tr("Quantize the model by the recipe"));
+    addCommand(menu, "run.evaluate", tr("&Evaluate …"), QKeySequence(Qt::Key_F7), [this] {
+        askEvaluate();
+    })->setToolTip(tr("Perplexity of the recipe, and of full precision where it is missing"));
+    addCommand(menu, "run.export", tr("E&xport …"), QKeySequence(tr("Ctrl+E")), [this] {
+        askExport(0);
+    })->setToolTip(tr("Write the quantized model for other programs"));
     menu->addSeparator();
-    addCommand(menu, "run.all", tr("Run &all: calibrate, quantize, evaluate, compare"), QKeySequence(tr("F9")), [this] { runEverything(); });
+    addCommand(menu, "run.all", tr("Run &all: calibrate, quantize, evaluate, compare"), QKeySequence(tr("F9")),
+               [this] { runEverything(); });
     addCommand(menu, "run.cancel", tr("Cancel all &jobs"), QKeySequence(tr("Ctrl+.")), [this] { cancelAll(); });
 }
 
@@ -135,13 +153,16 @@ void MainWindow::showPalette() {
     for (QAction* action : commands_) {
         if (!action->isEnabled()) continue;
         const QString title = QString(action->text()).remove(u'&');
-        items.push_back({PaletteItem::Kind::command, title, action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); }});
+        items.push_back({PaletteItem::Kind::command, title, action->shortcut().toString(QKeySequence::NativeText),
+                         [action] { action->trigger(); }});
     }
     if (session_.model())
         for (const Linear& linear : session_.model()->linears())
-            items.push_back({PaletteItem::Kind::layer, QString::fromStdString(linear.short_name), tr("layer"), [this, id = linear.id] { session_.select({id}); }});
+            items.push_back({PaletteItem::Kind::layer, QString::fromStdString(linear.short_name), tr("layer"),
+                             [this, id = linear.id] { session_.select({id}); }});
     for (const Run& run : session_.runs())
-        items.push_back({PaletteItem::Kind::run, run.name, tr("run"), [this, id = run.id] { runs_->selectRuns({id}); }});
+        items.push_back(
+            {PaletteItem::Kind::run, run.name, tr("run"), [this, id = run.id] { runs_->selectRuns({id}); }});
     auto* palette = new CommandPalette(std::move(items), this);
     palette->open();
 }
@@ -159,7 +180,8 @@ void MainWindow::showShortcuts() {
         table->setItem(row, 1, new QTableWidgetItem(keys));
     };
     for (QAction* action : commands_)
-        if (!action->shortcut().isEmpty()) add(QString(action->text()).remove(u'&'), action->shortcut().toString(QKeySequence::NativeText));
+        if (!action->shortcut().isEmpty())
+            add(QString(action->text()).remove(u'&'), action->shortcut().toString(QKeySequence::NativeText));
     add(tr("Copy a table as CSV"), tr("Ctrl+C"));
     add(tr("Plot: zoom along x, y, both"), tr("wheel, Shift+wheel, Ctrl+wheel"));
     add(tr("Plot: pan; zoom to a box; everything"), tr("drag; Shift+drag; double click or Home"));
@@ -191,8 +213,12 @@ void MainWindow::showHistory() {
 
 void MainWindow::showAbout() {
     QString versions;
-    for (const auto& [name, version] : current_versions()) versions += QStringLiteral("%1 %2\n").arg(QString::fromStdString(name), QString::fromStdString(version));
-    auto* box = new QMessageBox(QMessageBox::NoIcon, tr("About Graticule"), tr("Graticule, the fine measuring grid over a tensor.\n\n%1Qt %2").arg(versions, QLatin1String(qVersion())), QMessageBox::Close, this);
+    for (const auto& [name, version] : current_versions())
+        versions += QStringLiteral("%1 %2\n").arg(QString::fromStdString(name), QString::fromStdString(version));
+    auto* box = new QMessageBox(
+        QMessageBox::NoIcon, tr("About Graticule"),
+        tr("Graticule, the fine measuring grid over a tensor.\n\n%1Qt %2").arg(versions, QLatin1String(qVersion())),
+        QMessageBox::Close, this);
     box->setAttribute(Qt::WA_DeleteOnClose);
     box->open();
 }

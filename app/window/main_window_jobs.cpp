@@ -13,7 +13,6 @@
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
 #include "app/window/main_window.h"
-#include "core/engine/resources.h"
 #include "core/export/exporter.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/run_dialogs.h"
@@ -22,14 +21,18 @@
 namespace graticule {
 
 void MainWindow::openPath(const QString& path) {
-    if (path.endsWith(QStringLiteral(".json")) && QFileInfo(path).isFile() && !path.endsWith(QStringLiteral(".index.json"))) return openRecipe(path);
+    if (path.endsWith(QStringLiteral(".json")) && QFileInfo(path).isFile() &&
+        !path.endsWith(QStringLiteral(".index.json")))
+        return openRecipe(path);
     session_.open(path);
 }
 
 void MainWindow::openRecipe(const QString& file_or_line) {
-    if (!session_.model()) return showFailure(tr("Open recipe"), tr("A recipe is chosen for a model: open the model first."));
+    if (!session_.model())
+        return showFailure(tr("Open recipe"), tr("A recipe is chosen for a model: open the model first."));
     try {
-        session_.setRecipe(read_recipe(file_or_line.toStdString()), tr("recipe %1").arg(QFileInfo(file_or_line).fileName()));
+        session_.setRecipe(read_recipe(file_or_line.toStdString()),
+                           tr("recipe %1").arg(QFileInfo(file_or_line).fileName()));
     } catch (const Error& error) {
         showFailure(tr("Open recipe"), QString::fromStdString(error.info().text()));
     }
@@ -41,7 +44,8 @@ void MainWindow::askFolder() {
 }
 
 void MainWindow::askFile() {
-    const QString path = QFileDialog::getOpenFileName(this, tr("Model file"), {}, tr("Models (*.safetensors *.gguf *.safetensors.index.json);;All files (*)"));
+    const QString path = QFileDialog::getOpenFileName(
+        this, tr("Model file"), {}, tr("Models (*.safetensors *.gguf *.safetensors.index.json);;All files (*)"));
     if (!path.isEmpty()) session_.open(path);
 }
 
@@ -51,11 +55,13 @@ void MainWindow::askRecipe() {
 }
 
 void MainWindow::saveRecipe() {
-    const QString path = QFileDialog::getSaveFileName(this, tr("Save recipe"), QStringLiteral("recipe.json"), tr("Recipes (*.json)"));
+    const QString path =
+        QFileDialog::getSaveFileName(this, tr("Save recipe"), QStringLiteral("recipe.json"), tr("Recipes (*.json)"));
     if (path.isEmpty()) return;
     QSaveFile file(path);
     const QByteArray text = QByteArray::fromStdString(to_json(session_.recipe()));
-    if (!file.open(QIODevice::WriteOnly) || file.write(text) != text.size() || !file.commit()) showFailure(tr("Save recipe"), tr("%1 was not written: %2").arg(path, file.errorString()));
+    if (!file.open(QIODevice::WriteOnly) || file.write(text) != text.size() || !file.commit())
+        showFailure(tr("Save recipe"), tr("%1 was not written: %2").arg(path, file.errorString()));
 }
 
 void MainWindow::askCalibrate() {
@@ -76,7 +82,8 @@ void MainWindow::quantize() {
 
 void MainWindow::askEvaluate() {
     if (asking_) {
-        EvaluationDialog dialog(evaluation_, QString::fromStdString(summary_line(session_.recipe())), session_.model()->config().max_positions, this);
+        EvaluationDialog dialog(evaluation_, QString::fromStdString(summary_line(session_.recipe())),
+                                session_.model()->config().max_positions, this);
         if (dialog.exec() != QDialog::Accepted) return;
         evaluation_ = dialog.choice();
     }
@@ -96,13 +103,18 @@ void MainWindow::cancelAll() { session_.jobs().cancelAll(); }
 void MainWindow::askExport(int run_id) {
     const Run* run = session_.run(run_id);
     const QuantizedModel* quantized = run ? run->quantized.get() : session_.newestQuantized();
-    if (!quantized) return showFailure(tr("Export"), tr("Nothing is quantized yet: quantize (F6) or evaluate (F7) a recipe first."));
+    if (!quantized)
+        return showFailure(tr("Export"),
+                           tr("Nothing is quantized yet: quantize (F6) or evaluate (F7) a recipe first."));
     const LayerChoices choices = choices_of(*quantized);
     const QString name = QString::fromStdString(summary_line(quantized->recipe));
     QString folder = export_folder_, exporter = exporter_entries().front().name;
-    if (folder.isEmpty()) folder = QDir::home().filePath(QString::fromStdString(session_.model()->name()) + QStringLiteral("-quantized"));
+    if (folder.isEmpty())
+        folder = QDir::home().filePath(QString::fromStdString(session_.model()->name()) + QStringLiteral("-quantized"));
     if (asking_) {
-        const auto check = [&](const QString& which) { return exporter_named(which.toStdString()).check(*session_.model(), choices, {}); };
+        const auto check = [&](const QString& which) {
+            return exporter_named(which.toStdString()).check(*session_.model(), choices, {});
+        };
         ExportDialog dialog(exporter_entries(), name, folder, check, this);
         if (dialog.exec() != QDialog::Accepted) return;
         folder = dialog.folder();
@@ -118,7 +130,8 @@ void MainWindow::copyCommandLine(int run_id) {
     const Recipe& recipe = run ? run->recipe : session_.recipe();
     const bool full = run && run->full_precision;
     const QString file = QStringLiteral("recipe.json");
-    QString text = evaluate_command(session_.modelPath(), recipe, full, run ? run->choice : evaluation_, session_.device(), file);
+    QString text =
+        evaluate_command(session_.modelPath(), recipe, full, run ? run->choice : evaluation_, session_.device(), file);
     QGuiApplication::clipboard()->setText(text);
     if (!full && needs_file(recipe)) text += tr("   (save the recipe as recipe.json first: it has rules)");
     jobs_->addLogLine(tr("Copied: %1").arg(text));
@@ -134,10 +147,18 @@ void MainWindow::showFailure(const QString& title, const QString& text) {
     box->open();
 }
 
+void MainWindow::showExported(const QString& folder, const QString& summary) {
+    if (!asking_) return;
+    auto* box = new QMessageBox(QMessageBox::Information, tr("Exported"), tr("Written to %1").arg(folder),
+                                QMessageBox::Close, this);
+    box->setAttribute(Qt::WA_DeleteOnClose);
+    box->setInformativeText(summary);
+    box->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    box->open();
+}
+
 void MainWindow::refreshWelcome() {
-    std::vector<RecentModel> samples;
-    for (const SampleModel& sample : sample_models()) samples.push_back({QString::fromStdString(sample.path.string()), QString::fromStdString(sample.name), false});
-    welcome_->setSamples(samples);
+    welcome_->setSamples(shipped_models());
     const std::vector<RecentModel> recent = recent_models(settings_);
     welcome_->setRecent(recent);
     recent_menu_->clear();

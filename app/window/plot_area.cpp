@@ -29,7 +29,8 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     connect(errors_, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
         if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
     });
-    connect(pareto_, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) { Q_EMIT recipeWanted(static_cast<int>(id)); });
+    connect(pareto_, &PlotSurface::itemClicked, this,
+            [this](int, const QString&, qint64 id) { Q_EMIT recipeWanted(static_cast<int>(id)); });
     connect(compare_, &ComparePanel::pairChosen, this, &PlotArea::compareRuns);
     connect(compare_, &ComparePanel::baselineWanted, this, [this](int run) { session_.setBaseline(run); });
     soon_->setSingleShot(true);
@@ -104,7 +105,9 @@ void PlotArea::connectSession() {
         compared_a_ = compared_b_ = 0;
         refresh();
     });
-    for (const auto signal : {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged, &Session::reportsChanged}) connect(&session_, signal, this, &PlotArea::refresh);
+    for (const auto signal :
+         {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged, &Session::reportsChanged})
+        connect(&session_, signal, this, &PlotArea::refresh);
     connect(&session_, &Session::whatIfChanged, this, [this](LayerId layer) {
         const bool of_layer = currentIndex() == Distribution || currentIndex() == Channels;
         if (!of_layer || session_.primary() == layer) refresh();
@@ -118,17 +121,33 @@ void PlotArea::refresh() {
 void PlotArea::refreshNow() {
     switch (currentIndex()) {
     case Distribution:
-        distribution_->setScene(distribution_plot(session_, operand_->currentIndex() == 0 ? DistributionOf::weight : DistributionOf::input));
+        distribution_->setScene(distribution_plot(session_, operand_->currentIndex() == 0 ? DistributionOf::weight
+                                                                                          : DistributionOf::input));
         small_channels_->setScene(channels_plot(session_, false, threshold_));
         return;
-    case Channels: channels_->setScene(channels_plot(session_, sorted_->isChecked(), threshold_)); return;
-    case HeatMap: heat_map_->setScene(heat_map_plot(session_, static_cast<LayerStatistic>(statistic_->currentIndex()))); return;
-    case SequenceLength: lengths_->setScene(sequence_length_plot(session_)); return;
-    case ErrorTab: errors_->setScene(error_plot(session_)); return;
-    case Perplexity: perplexity_->setScene(perplexity_plot(session_)); return;
-    case Compare: refreshCompare(); return;
-    case Pareto: pareto_->setScene(pareto_plot(session_)); return;
-    default: return;
+    case Channels:
+        channels_->setScene(channels_plot(session_, sorted_->isChecked(), threshold_));
+        return;
+    case HeatMap:
+        heat_map_->setScene(heat_map_plot(session_, static_cast<LayerStatistic>(statistic_->currentIndex())));
+        return;
+    case SequenceLength:
+        lengths_->setScene(sequence_length_plot(session_));
+        return;
+    case ErrorTab:
+        errors_->setScene(error_plot(session_));
+        return;
+    case Perplexity:
+        perplexity_->setScene(perplexity_plot(session_));
+        return;
+    case Compare:
+        refreshCompare();
+        return;
+    case Pareto:
+        pareto_->setScene(pareto_plot(session_));
+        return;
+    default:
+        return;
     }
 }
 
@@ -136,12 +155,16 @@ void PlotArea::refreshCompare() {
     std::vector<RunChoice> choices;
     for (const Run& run : session_.runs())
         if (run.finished()) choices.push_back({run.id, run.name});
-    const auto is_there = [&](int id) { return std::any_of(choices.begin(), choices.end(), [id](const RunChoice& run) { return run.id == id; }); };
+    const auto is_there = [&](int id) {
+        return std::any_of(choices.begin(), choices.end(), [id](const RunChoice& run) { return run.id == id; });
+    };
     if (!is_there(compared_a_)) compared_a_ = is_there(session_.baseline()) ? session_.baseline() : 0;
     if (!is_there(compared_b_) && choices.size() > 1) compared_b_ = choices.back().id;
     compare_->setRuns(choices, compared_a_, compared_b_);
     const auto comparison = session_.comparison(compared_a_, compared_b_);
-    if (!comparison) return compare_->clearComparison(tr("Evaluate two recipes (F7), or full precision and one, and choose them above."));
+    if (!comparison)
+        return compare_->clearComparison(
+            tr("Evaluate two recipes (F7), or full precision and one, and choose them above."));
     const auto reports = [this](int id) {
         std::vector<LayerReport> list;
         if (const auto& quantized = session_.run(id)->quantized)
@@ -149,23 +172,29 @@ void PlotArea::refreshCompare() {
                 if (linear) list.push_back(linear->report);
         return list;
     };
-    compare_->setComparison({*comparison, *session_.run(compared_a_)->evaluation, *session_.run(compared_b_)->evaluation, reports(compared_a_), reports(compared_b_)});
+    compare_->setComparison({*comparison, *session_.run(compared_a_)->evaluation,
+                             *session_.run(compared_b_)->evaluation, reports(compared_a_), reports(compared_b_)});
 }
 
 void PlotArea::compareRuns(int a, int b) {
     compared_a_ = a;
     compared_b_ = b;
-    if (currentIndex() == Compare) refreshNow();
-    else setCurrentIndex(Compare);
+    if (currentIndex() == Compare)
+        refreshNow();
+    else
+        setCurrentIndex(Compare);
 }
 
 void PlotArea::showTab(Tab tab) { setCurrentIndex(tab); }
 
 PlotSurface* PlotArea::currentPlot() const {
     switch (currentIndex()) {
-    case Distribution: return distribution_;
-    case Compare: return nullptr;
-    default: return qobject_cast<PlotSurface*>(currentWidget());
+    case Distribution:
+        return distribution_;
+    case Compare:
+        return nullptr;
+    default:
+        return qobject_cast<PlotSurface*>(currentWidget());
     }
 }
 

@@ -24,7 +24,9 @@ plots::Provenance provenance(const Session& session) {
     return from;
 }
 
-PlotScene nothing_selected(const QString& title) { return empty_scene(title, tr("Select a linear in the layer table")); }
+PlotScene nothing_selected(const QString& title) {
+    return empty_scene(title, tr("Select a linear in the layer table"));
+}
 
 float median(std::vector<float> values) {
     if (values.empty()) return 0;
@@ -131,8 +133,14 @@ PlotScene weight_plot(const Session& session, const Linear& linear) {
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
     const bool differs = now != before;
-    data.about = tr("weight · %1 × %2%3").arg(linear.out_features()).arg(linear.in_features()).arg(differs ? tr(" · what-if, not yet run") : QString());
-    data.x_label = tr("weight / step of its %1").arg(shown_choice.scheme.weight->granularity.kind == Granularity::Kind::channel ? tr("channel") : shown_choice.scheme.weight->granularity.kind == Granularity::Kind::group ? tr("group") : tr("tensor"));
+    data.about = tr("weight · %1 × %2%3")
+                     .arg(linear.out_features())
+                     .arg(linear.in_features())
+                     .arg(differs ? tr(" · what-if, not yet run") : QString());
+    data.x_label = tr("weight / step of its %1")
+                       .arg(shown_choice.scheme.weight->granularity.kind == Granularity::Kind::channel ? tr("channel")
+                            : shown_choice.scheme.weight->granularity.kind == Granularity::Kind::group ? tr("group")
+                                                                                                       : tr("tensor"));
     data.x_symbol = QStringLiteral("u");
     data.what = tr("weights");
     float largest = 1;
@@ -144,11 +152,15 @@ PlotScene weight_plot(const Session& session, const Linear& linear) {
     data.current = format_levels(*shown_choice.scheme.weight, shown->params, shown->report);
     if (differs && candidate && candidate != shown && now.scheme.weight) {
         FormatLevels levels = format_levels(*now.scheme.weight, candidate->params, candidate->report);
-        const double ratio = median(shown->params.scale) > 0 ? median(candidate->params.scale) / median(shown->params.scale) : 1;
+        const double ratio =
+            median(shown->params.scale) > 0 ? median(candidate->params.scale) / median(shown->params.scale) : 1;
         const bool moved = !candidate->smoothing.empty() || !shown->smoothing.empty();
-        if (moved) data.smoothed = count(candidate->weight_in_steps, -limit, limit, bins); // weights themselves have changed
-        else if (std::abs(ratio - 1) > 1e-3) stretch(levels, ratio); // same weights under another step
-        if (now.scheme.weight->format == shown_choice.scheme.weight->format) levels.name = weight_label(now) == weight_label(shown_choice) ? tr("candidate") : weight_label(now);
+        if (moved)
+            data.smoothed = count(candidate->weight_in_steps, -limit, limit, bins); // weights themselves have changed
+        else if (std::abs(ratio - 1) > 1e-3)
+            stretch(levels, ratio); // same weights under another step
+        if (now.scheme.weight->format == shown_choice.scheme.weight->format)
+            levels.name = weight_label(now) == weight_label(shown_choice) ? tr("candidate") : weight_label(now);
         data.candidate = std::move(levels);
     }
     data.provenance = provenance(session);
@@ -157,7 +169,9 @@ PlotScene weight_plot(const Session& session, const Linear& linear) {
 
 PlotScene input_plot(const Session& session, const Linear& linear) {
     const SiteStats* site = site_of(session, linear.id);
-    if (!site) return empty_scene(QString::fromStdString(linear.short_name), tr("Calibrate (F5) to see what this linear's input looks like"));
+    if (!site)
+        return empty_scene(QString::fromStdString(linear.short_name),
+                           tr("Calibrate (F5) to see what this linear's input looks like"));
     const Histogram& histogram = site->all().histogram;
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
@@ -170,7 +184,8 @@ PlotScene input_plot(const Session& session, const Linear& linear) {
     constexpr int bins = 241;
     data.full_precision.counts = histogram.rebin(-limit, limit, bins);
     for (int i = 0; i <= bins; ++i) data.full_precision.edges.push_back(-limit + 2 * limit * i / bins);
-    data.percentiles = {{tr("99 %"), histogram.magnitude_percentile(99)}, {tr("99.9 %"), histogram.magnitude_percentile(99.9)}};
+    data.percentiles = {{tr("99 %"), histogram.magnitude_percentile(99)},
+                        {tr("99.9 %"), histogram.magnitude_percentile(99.9)}};
     data.provenance = provenance(session);
     return distribution_scene(data);
 }
@@ -187,15 +202,21 @@ PlotScene channels_plot(const Session& session, bool sorted, std::optional<doubl
     const auto layer = session.primary();
     if (!session.model() || !layer) return nothing_selected(tr("Input channels"));
     const SiteStats* site = site_of(session, *layer);
-    if (!site) return empty_scene(tr("Input channels"), tr("Calibrate (F5) to see which channels of the input stand out"));
+    if (!site)
+        return empty_scene(tr("Input channels"), tr("Calibrate (F5) to see which channels of the input stand out"));
     const OutlierReport& outliers = session.outliers()[index_of(site->site)];
     ChannelsData data;
     data.title = tr("Input channels");
     data.about = tr("max |x| over %1 · ").arg(tokens_text(session));
-    if (outliers.channels.empty()) data.about += tr("no outlier channels; the range is %1").arg(fixed_text(outliers.max_absmax, 2));
-    else data.about += tr("%1 outlier channels stretch the range to %2; without them it is %3").arg(outliers.channels.size()).arg(fixed_text(outliers.max_absmax, 2), fixed_text(outliers.max_without_outliers, 2));
+    if (outliers.channels.empty())
+        data.about += tr("no outlier channels; the range is %1").arg(fixed_text(outliers.max_absmax, 2));
+    else
+        data.about += tr("%1 outlier channels stretch the range to %2; without them it is %3")
+                          .arg(outliers.channels.size())
+                          .arg(fixed_text(outliers.max_absmax, 2), fixed_text(outliers.max_without_outliers, 2));
     for (const float value : site->all().channels.absmax_per_channel()) data.values.push_back(value);
-    const auto answer = const_cast<Session&>(session).whatIfs().find(*layer, session.choiceFor(*layer, session.recipe()), true);
+    const auto answer =
+        const_cast<Session&>(session).whatIfs().find(*layer, session.choiceFor(*layer, session.recipe()), true);
     if (answer && !answer->smoothing.empty()) {
         data.smoothed.assign(answer->input_absmax.begin(), answer->input_absmax.end());
         data.factors.assign(answer->smoothing.begin(), answer->smoothing.end());

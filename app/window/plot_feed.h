@@ -22,6 +22,7 @@ enum class LayerStatistic { sqnr, outlier, underflow, absmax };
 [[nodiscard]] plots::PlotScene pareto_plot(const Session& session);
 
 /// The code points of a scheme in steps of its own scale, as the distribution draws them.
-[[nodiscard]] plots::FormatLevels format_levels(const TensorScheme& scheme, const QParams& params, const LayerReport& report);
+[[nodiscard]] plots::FormatLevels format_levels(const TensorScheme& scheme, const QParams& params,
+                                                const LayerReport& report);
 
 } // namespace graticule

@@ -28,7 +28,8 @@ std::optional<ErrorTerms> error_terms(const LayerReport& report) {
     if (!(power > 0) || !std::isfinite(power)) return std::nullopt;
     const ErrorSplit& split = *report.weight_output_error;
     const double scale = 100 / power;
-    return ErrorTerms{split.underflow * scale, split.rounding * scale, split.clipping * scale, split.cross * scale, *report.output_sqnr_db};
+    return ErrorTerms{split.underflow * scale, split.rounding * scale, split.clipping * scale, split.cross * scale,
+                      *report.output_sqnr_db};
 }
 
 struct RunningDifference {
@@ -64,7 +65,8 @@ PerplexityRun perplexity_run(const Session& session, const Run& run, const Run* 
     line.perplexity = running_curve(losses);
     for (std::size_t i = 0; i < losses.size(); ++i) line.windows.push_back(static_cast<double>(i + 1));
     if (!baseline || baseline->id == run.id || !baseline->evaluation || baseline->choice != run.choice) return line;
-    const bool refused = run.finished() && baseline->finished() && !session.comparison(baseline->id, run.id)->difference;
+    const bool refused =
+        run.finished() && baseline->finished() && !session.comparison(baseline->id, run.id)->difference;
     if (refused) return line;
     RunningDifference difference = running_difference(baseline->evaluation->window_losses, losses);
     line.difference = std::move(difference.middle);
@@ -81,7 +83,8 @@ PlotScene error_plot(const Session& session) {
     data.title = title;
     data.unit = tr("% of the output's power");
     const bool two = session.recipe() != session.reference();
-    data.recipes = two ? QStringList{tr("current"), tr("candidate")} : QStringList{QString::fromStdString(summary_line(session.recipe()))};
+    data.recipes = two ? QStringList{tr("current"), tr("candidate")}
+                       : QStringList{QString::fromStdString(summary_line(session.recipe()))};
     for (const Linear& linear : session.model()->linears()) {
         ErrorSplitRow row;
         row.layer = QString::fromStdString(linear.short_name);
@@ -95,7 +98,9 @@ PlotScene error_plot(const Session& session) {
         }
         if (row.recipes.size() == recipes.size()) data.rows.push_back(std::move(row));
     }
-    data.about = tr("weights quantized, inputs in full precision · %1 of %2 linears").arg(data.rows.size()).arg(session.model()->linears().size());
+    data.about = tr("weights quantized, inputs in full precision · %1 of %2 linears")
+                     .arg(data.rows.size())
+                     .arg(session.model()->linears().size());
     data.provenance = provenance(session);
     if (data.rows.empty()) return empty_scene(title, tr("Calibrate (F5) to see what quantization costs each linear"));
     return error_split_scene(data);
@@ -108,12 +113,16 @@ PlotScene perplexity_plot(const Session& session) {
     for (const Run& run : session.runs()) {
         if (!run.evaluation || run.evaluation->window_losses.empty()) continue;
         data.runs.push_back(perplexity_run(session, run, baseline));
-        data.protocol = QString::fromStdString(run.evaluation->provenance.data_name + " · " + run.evaluation->protocol.text());
-        protocols.insert(QStringLiteral("%1/%2/%3").arg(run.choice.text).arg(run.choice.window).arg(run.choice.windows));
+        data.protocol =
+            QString::fromStdString(run.evaluation->provenance.data_name + " · " + run.evaluation->protocol.text());
+        protocols.insert(
+            QStringLiteral("%1/%2/%3").arg(run.choice.text).arg(run.choice.window).arg(run.choice.windows));
         data.total_windows = std::max(data.total_windows, static_cast<double>(run.evaluation->protocol.windows_used));
     }
-    if (data.runs.empty()) return empty_scene(tr("Perplexity"), tr("Evaluate (F7) to see perplexity grow window by window"));
-    if (protocols.size() > 1) data.warning = tr("Runs of different protocols: only those of the baseline's protocol have a difference");
+    if (data.runs.empty())
+        return empty_scene(tr("Perplexity"), tr("Evaluate (F7) to see perplexity grow window by window"));
+    if (protocols.size() > 1)
+        data.warning = tr("Runs of different protocols: only those of the baseline's protocol have a difference");
     data.baseline = baseline ? baseline->name : QString();
     data.provenance = provenance(session);
     return perplexity_scene(data);
@@ -124,12 +133,14 @@ PlotScene sequence_length_plot(const Session& session) {
     const QString title = tr("Sequence length");
     if (!session.model() || !layer) return empty_scene(title, tr("Select a linear in the layer table"));
     const Linear& linear = session.model()->linear(*layer);
-    if (!session.stats() || index_of(linear.site) >= session.stats()->sites.size()) return empty_scene(title, tr("Calibrate (F5) to see how the input changes with the length of the text"));
+    if (!session.stats() || index_of(linear.site) >= session.stats()->sites.size())
+        return empty_scene(title, tr("Calibrate (F5) to see how the input changes with the length of the text"));
     SequenceLengthData data;
     data.title = QString::fromStdString(linear.short_name);
     data.about = tr("input seen by texts of 64 tokens and longer");
     data.statistic = tr("|x|");
-    LengthLine largest{tr("maximum"), {}, {}, false}, high{tr("99.9 %"), {}, {}, false}, usual{tr("99 %"), {}, {}, true};
+    LengthLine largest{tr("maximum"), {}, {}, false}, high{tr("99.9 %"), {}, {}, false},
+        usual{tr("99 %"), {}, {}, true};
     for (const BucketStats& bucket : session.stats()->sites[index_of(linear.site)].buckets) {
         if (bucket.channels.tokens == 0) continue;
         const auto length = static_cast<double>(bucket.length);
@@ -154,8 +165,10 @@ struct HeatGrid {
 HeatGrid heat_grid(const std::vector<LayerRow>& rows) {
     HeatGrid grid;
     for (const LayerRow& row : rows) {
-        if (std::find(grid.kinds.begin(), grid.kinds.end(), row.leaf) == grid.kinds.end()) grid.kinds.push_back(row.leaf);
-        if (std::find(grid.blocks.begin(), grid.blocks.end(), row.block) == grid.blocks.end()) grid.blocks.push_back(row.block);
+        if (std::find(grid.kinds.begin(), grid.kinds.end(), row.leaf) == grid.kinds.end())
+            grid.kinds.push_back(row.leaf);
+        if (std::find(grid.blocks.begin(), grid.blocks.end(), row.block) == grid.blocks.end())
+            grid.blocks.push_back(row.block);
         grid.cells[{row.block, row.leaf}] = &row;
     }
     return grid;
@@ -170,7 +183,10 @@ PlotScene heat_map_plot(const Session& session, LayerStatistic statistic) {
         QString title, unit;
         int decimals;
     };
-    const Words words[] = {{tr("Output SQNR"), tr("dB"), 1}, {tr("Outlier ratio of the input"), tr("×"), 1}, {tr("Weights that underflow"), tr("%"), 1}, {tr("Largest |x| of the input"), QString(), 2}};
+    const Words words[] = {{tr("Output SQNR"), tr("dB"), 1},
+                           {tr("Outlier ratio of the input"), tr("×"), 1},
+                           {tr("Weights that underflow"), tr("%"), 1},
+                           {tr("Largest |x| of the input"), QString(), 2}};
     const Words& chosen = words[static_cast<std::size_t>(statistic)];
     data.title = chosen.title;
     data.unit = chosen.unit;
@@ -188,7 +204,10 @@ PlotScene heat_map_plot(const Session& session, LayerStatistic statistic) {
             std::optional<double> value;
             if (found != grid.cells.end()) {
                 const LayerRow& row = *found->second;
-                value = statistic == LayerStatistic::sqnr ? row.sqnr_db : statistic == LayerStatistic::outlier ? row.outlier_ratio : statistic == LayerStatistic::underflow ? row.underflow_percent : row.absmax;
+                value = statistic == LayerStatistic::sqnr        ? row.sqnr_db
+                        : statistic == LayerStatistic::outlier   ? row.outlier_ratio
+                        : statistic == LayerStatistic::underflow ? row.underflow_percent
+                                                                 : row.absmax;
             }
             any = any || value.has_value();
             data.values.push_back(value.value_or(not_a_number));
@@ -202,8 +221,11 @@ PlotScene heat_map_plot(const Session& session, LayerStatistic statistic) {
 std::optional<LayerId> heat_map_layer(const Session& session, qint64 row, qint64 column) {
     const std::vector<LayerRow> rows = layer_rows(session);
     const HeatGrid grid = heat_grid(rows);
-    if (row < 0 || column < 0 || row >= static_cast<qint64>(grid.blocks.size()) || column >= static_cast<qint64>(grid.kinds.size())) return std::nullopt;
-    const auto found = grid.cells.find({grid.blocks[static_cast<std::size_t>(row)], grid.kinds[static_cast<std::size_t>(column)]});
+    if (row < 0 || column < 0 || row >= static_cast<qint64>(grid.blocks.size()) ||
+        column >= static_cast<qint64>(grid.kinds.size()))
+        return std::nullopt;
+    const auto found =
+        grid.cells.find({grid.blocks[static_cast<std::size_t>(row)], grid.kinds[static_cast<std::size_t>(column)]});
     return found == grid.cells.end() ? std::nullopt : std::optional(found->second->id);
 }
 
@@ -215,12 +237,15 @@ PlotScene pareto_plot(const Session& session) {
     const Run* baseline = session.run(session.baseline());
     for (const Run& run : session.runs()) {
         if (!run.finished() || (baseline && run.choice != baseline->choice)) continue;
-        data.points.push_back({run.name, run.id, static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
+        data.points.push_back(
+            {run.name, run.id, static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
     }
-    if (data.points.empty()) return empty_scene(tr("Pareto"), tr("Evaluate (F7) some recipes to see what each megabyte buys"));
+    if (data.points.empty())
+        return empty_scene(tr("Pareto"), tr("Evaluate (F7) some recipes to see what each megabyte buys"));
     for (ParetoPoint& point : data.points)
         point.on_front = std::none_of(data.points.begin(), data.points.end(), [&](const ParetoPoint& other) {
-            return (other.cost < point.cost && other.loss <= point.loss) || (other.cost <= point.cost && other.loss < point.loss);
+            return (other.cost < point.cost && other.loss <= point.loss) ||
+                   (other.cost <= point.cost && other.loss < point.loss);
         });
     data.provenance = provenance(session);
     return pareto_scene(data);

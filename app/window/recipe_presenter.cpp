@@ -19,7 +19,9 @@ QString brief(const SchemeChoice& choice) {
 
 // Headings of the card: the formats, or what else tells the two apart.
 std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeChoice& now) {
-    const auto format = [](const SchemeChoice& choice) { return choice.scheme.weight ? qs(choice.scheme.weight->format->label) : QObject::tr("16 bit"); };
+    const auto format = [](const SchemeChoice& choice) {
+        return choice.scheme.weight ? qs(choice.scheme.weight->format->label) : QObject::tr("16 bit");
+    };
     if (format(before) != format(now)) return {format(before), format(now)};
     const auto methods = [](const SchemeChoice& choice) {
         QStringList names;
@@ -31,11 +33,14 @@ std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeCho
 }
 
 double bits_of(const SchemeChoice& choice, const Linear& linear) {
-    return choice.scheme.weight ? choice.scheme.weight->bits_per_value(linear.out_features(), linear.in_features()) : 16;
+    return choice.scheme.weight ? choice.scheme.weight->bits_per_value(linear.out_features(), linear.in_features())
+                                : 16;
 }
 
-WhatIfRow compare_row(const QString& name, const QString& tip, std::optional<double> before, std::optional<double> now, int digits, int higher_is_better) {
-    WhatIfRow row{name, tip, before ? fixed_text(*before, digits) : QString(), now ? fixed_text(*now, digits) : QString(), {}, 0};
+WhatIfRow compare_row(const QString& name, const QString& tip, std::optional<double> before, std::optional<double> now,
+                      int digits, int higher_is_better) {
+    WhatIfRow row{
+        name, tip, before ? fixed_text(*before, digits) : QString(), now ? fixed_text(*now, digits) : QString(), {}, 0};
     if (!before || !now) return row;
     const double delta = *now - *before;
     row.delta = signed_text(delta, digits);
@@ -61,23 +66,40 @@ WhatIfTable what_if_table(const Session& session) {
         table.note = QObject::tr("Calibrate (F5) first: the answer comes from the inputs that calibration keeps.");
         return table;
     }
-    const SchemeChoice now = session.choiceFor(*layer, session.recipe()), before = session.choiceFor(*layer, session.reference());
+    const SchemeChoice now = session.choiceFor(*layer, session.recipe()),
+                       before = session.choiceFor(*layer, session.reference());
     auto& service = const_cast<Session&>(session).whatIfs();
     const auto answer = service.find(*layer, now, false), current = service.find(*layer, before, false);
-    if (const QString problem = service.problem(*layer, now); !problem.isEmpty()) table.note = problem;
-    else if (!answer || !current) table.note = QObject::tr("computing …");
+    if (const QString problem = service.problem(*layer, now); !problem.isEmpty())
+        table.note = problem;
+    else if (!answer || !current)
+        table.note = QObject::tr("computing …");
     if (!answer || !current) return table;
     std::tie(table.current_label, table.candidate_label) = headings(before, now);
     const LayerReport &a = current->report, &b = answer->report;
     const Linear& linear = session.model()->linear(*layer);
-    table.rows.push_back(compare_row(QObject::tr("output SQNR, dB"), QObject::tr("10 log10(E[y²] / E[(ŷ−y)²]) of the linear's output, weights and input quantized"), a.output_sqnr_db, b.output_sqnr_db, 2, 1));
-    table.rows.push_back(compare_row(QObject::tr("weight SQNR, dB"), QObject::tr("10 log10(Σw² / Σ(ŵ−w)²)"), a.weight_sqnr_db, b.weight_sqnr_db, 2, 1));
-    table.rows.push_back(compare_row(QObject::tr("underflow, %"), QObject::tr("Share of non-zero weights that become zero"), a.weight_underflow_percent, b.weight_underflow_percent, 1, -1));
+    table.rows.push_back(
+        compare_row(QObject::tr("output SQNR, dB"),
+                    QObject::tr("10 log10(E[y²] / E[(ŷ−y)²]) of the linear's output, weights and input quantized"),
+                    a.output_sqnr_db, b.output_sqnr_db, 2, 1));
+    table.rows.push_back(compare_row(QObject::tr("weight SQNR, dB"), QObject::tr("10 log10(Σw² / Σ(ŵ−w)²)"),
+                                     a.weight_sqnr_db, b.weight_sqnr_db, 2, 1));
+    table.rows.push_back(compare_row(QObject::tr("underflow, %"),
+                                     QObject::tr("Share of non-zero weights that become zero"),
+                                     a.weight_underflow_percent, b.weight_underflow_percent, 1, -1));
     if (a.weight_output_error && b.weight_output_error)
-        table.rows.push_back(compare_row(QObject::tr("… of the error, %"), QObject::tr("Output error that comes from underflowing weights, in % of the output's power"), percent_of_power(a, a.weight_output_error->underflow), percent_of_power(b, b.weight_output_error->underflow), 3, -1));
+        table.rows.push_back(
+            compare_row(QObject::tr("… of the error, %"),
+                        QObject::tr("Output error that comes from underflowing weights, in % of the output's power"),
+                        percent_of_power(a, a.weight_output_error->underflow),
+                        percent_of_power(b, b.weight_output_error->underflow), 3, -1));
     if (a.input_mse && b.input_mse)
-        table.rows.push_back(compare_row(QObject::tr("input RMS error"), QObject::tr("Root of the mean squared error of the quantized input"), std::sqrt(*a.input_mse), std::sqrt(*b.input_mse), 4, -1));
-    WhatIfRow bits = compare_row(QObject::tr("bits / weight"), QObject::tr("Stored bits, scales and zero points included"), bits_of(before, linear), bits_of(now, linear), 2, -1);
+        table.rows.push_back(compare_row(QObject::tr("input RMS error"),
+                                         QObject::tr("Root of the mean squared error of the quantized input"),
+                                         std::sqrt(*a.input_mse), std::sqrt(*b.input_mse), 4, -1));
+    WhatIfRow bits =
+        compare_row(QObject::tr("bits / weight"), QObject::tr("Stored bits, scales and zero points included"),
+                    bits_of(before, linear), bits_of(now, linear), 2, -1);
     table.rows.push_back(bits);
     return table;
 }
@@ -90,23 +112,49 @@ std::vector<RuleRow> rule_rows(const Session& session) {
     if (const auto layer = session.primary()) here = choice_of(recipe, session.model()->linear(*layer));
     const auto matched = [&](const std::string& pattern, bool regex) {
         const auto& linears = session.model()->linears();
-        return static_cast<int>(std::count_if(linears.begin(), linears.end(), [&](const Linear& linear) { return matches_layer(pattern, regex, linear.short_name); }));
+        return static_cast<int>(std::count_if(linears.begin(), linears.end(), [&](const Linear& linear) {
+            return matches_layer(pattern, regex, linear.short_name);
+        }));
     };
     const auto wins = [&](int rule) { return here && !here->ignored && here->rule == rule; };
-    RuleRow all{RuleRow::Kind::defaults, 0, QStringLiteral("*"), {}, QString::fromStdString(to_line(recipe.defaults)), wins(-1), false};
-    all.info = QObject::tr("%1%2 linears · %3").arg(all.wins_here && !recipe.rules.empty() ? QObject::tr("wins here · ") : QString()).arg(session.model()->linears().size()).arg(brief(recipe.defaults));
+    RuleRow all{RuleRow::Kind::defaults,
+                0,
+                QStringLiteral("*"),
+                {},
+                QString::fromStdString(to_line(recipe.defaults)),
+                wins(-1),
+                false};
+    all.info = QObject::tr("%1%2 linears · %3")
+                   .arg(all.wins_here && !recipe.rules.empty() ? QObject::tr("wins here · ") : QString())
+                   .arg(session.model()->linears().size())
+                   .arg(brief(recipe.defaults));
     rows.push_back(all);
     for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
         const Rule& rule = recipe.rules[i];
-        RuleRow row{RuleRow::Kind::rule, static_cast<int>(i), QString::fromStdString(rule.pattern), {}, QString::fromStdString(to_line(rule.choice)), wins(static_cast<int>(i)), false};
+        RuleRow row{RuleRow::Kind::rule,
+                    static_cast<int>(i),
+                    QString::fromStdString(rule.pattern),
+                    {},
+                    QString::fromStdString(to_line(rule.choice)),
+                    wins(static_cast<int>(i)),
+                    false};
         const int count = matched(rule.pattern, rule.regex);
         row.problem = count == 0;
-        row.info = row.problem ? QObject::tr("matches nothing") : QObject::tr("%1 · %2").arg(row.wins_here ? QObject::tr("wins here") : QString::number(count), brief(rule.choice));
+        row.info = row.problem
+                       ? QObject::tr("matches nothing")
+                       : QObject::tr("%1 · %2").arg(row.wins_here ? QObject::tr("wins here") : QString::number(count),
+                                                    brief(rule.choice));
         rows.push_back(row);
     }
     for (std::size_t i = 0; i < recipe.ignore.size(); ++i) {
         const int count = matched(recipe.ignore[i], false);
-        RuleRow row{RuleRow::Kind::ignored, static_cast<int>(i), QString::fromStdString(recipe.ignore[i]), QObject::tr("%1 · ignored").arg(count), QObject::tr("Left in full precision"), false, false};
+        RuleRow row{RuleRow::Kind::ignored,
+                    static_cast<int>(i),
+                    QString::fromStdString(recipe.ignore[i]),
+                    QObject::tr("%1 · ignored").arg(count),
+                    QObject::tr("Left in full precision"),
+                    false,
+                    false};
         rows.push_back(row);
     }
     return rows;
@@ -116,7 +164,10 @@ RecipePresenter::RecipePresenter(Session& session, RecipePanel& panel, QObject* 
     : QObject(parent)
     , session_(session)
     , panel_(panel) {
-    connect(panel.editor(), &SchemeEditor::edited, this, [this](const SchemeEditor::Edit& edit, const QString& name, const QString& group) { session_.editSelected(edit, name, group); });
+    connect(panel.editor(), &SchemeEditor::edited, this,
+            [this](const SchemeEditor::Edit& edit, const QString& name, const QString& group) {
+                session_.editSelected(edit, name, group);
+            });
     connect(&panel, &RecipePanel::lineEdited, this, &RecipePresenter::lineEdited);
     connect(&panel, &RecipePanel::jsonEdited, this, &RecipePresenter::jsonEdited);
     connectRules();
@@ -134,9 +185,11 @@ void RecipePresenter::connectRules() {
     connect(panel_.rules(), &RulesView::removed, this, &RecipePresenter::ruleRemoved);
     connect(panel_.rules(), &RulesView::moved, this, &RecipePresenter::ruleMoved);
     connect(panel_.rules(), &RulesView::selectWanted, this, [this](const RuleRow& row) {
-        const bool regex = row.kind == RuleRow::Kind::rule && session_.recipe().rules[static_cast<std::size_t>(row.index)].regex;
+        const bool regex =
+            row.kind == RuleRow::Kind::rule && session_.recipe().rules[static_cast<std::size_t>(row.index)].regex;
         session_.selectWhere([&](const Linear& linear) {
-            return row.kind == RuleRow::Kind::defaults || matches_layer(row.pattern.toStdString(), regex, linear.short_name);
+            return row.kind == RuleRow::Kind::defaults ||
+                   matches_layer(row.pattern.toStdString(), regex, linear.short_name);
         });
     });
 }
@@ -159,12 +212,17 @@ void RecipePresenter::refreshForm() {
             same = same && now.back() == now.front();
         }
     panel_.editor()->setChoices(now, before, columns);
-    panel_.setSelectionText(now.empty() ? QObject::tr("no linear selected") : QObject::tr("%n linear(s) selected", nullptr, static_cast<int>(now.size())));
+    panel_.setSelectionText(now.empty() ? QObject::tr("no linear selected")
+                                        : QObject::tr("%n linear(s) selected", nullptr, static_cast<int>(now.size())));
     const QString line = now.empty() ? QString() : same ? QString::fromStdString(to_line(now.front())) : QString();
     panel_.setTexts(line, session_.model() ? QString::fromStdString(to_json(session_.recipe())) : QString());
     const Resolution& resolution = session_.resolution();
     panel_.setDiagnostics(session_.model() ? resolution.diagnostics : Diagnostics{});
-    panel_.setPredicted(resolution.resolved && session_.model() ? QObject::tr("%1, %2 bit").arg(bytes_text(resolution.resolved->estimated_bytes()), fixed_text(resolution.resolved->bits_per_weight(), 2)) : QStringLiteral("–"));
+    panel_.setPredicted(resolution.resolved && session_.model()
+                            ? QObject::tr("%1, %2 bit")
+                                  .arg(bytes_text(resolution.resolved->estimated_bytes()),
+                                       fixed_text(resolution.resolved->bits_per_weight(), 2))
+                            : QStringLiteral("–"));
 }
 
 void RecipePresenter::refreshRules() { panel_.setRules(rule_rows(session_)); }
@@ -175,7 +233,8 @@ void RecipePresenter::lineEdited(const QString& line) {
     try {
         const SchemeChoice choice = parse_scheme_line(line.toStdString());
         panel_.setTextProblem({});
-        session_.editSelected([choice](SchemeChoice& target) { target = choice; }, tr("typed scheme"), QStringLiteral("text"));
+        session_.editSelected([choice](SchemeChoice& target) { target = choice; }, tr("typed scheme"),
+                              QStringLiteral("text"));
     } catch (const Error& error) {
         panel_.setTextProblem(QString::fromStdString(error.info().message));
     }
@@ -194,8 +253,10 @@ void RecipePresenter::jsonEdited(const QString& json) {
 void RecipePresenter::ruleRenamed(const RuleRow& row, const QString& pattern) {
     Recipe recipe = session_.recipe();
     if (pattern.isEmpty()) return refreshRules();
-    if (row.kind == RuleRow::Kind::rule) recipe.rules.at(static_cast<std::size_t>(row.index)).pattern = pattern.toStdString();
-    if (row.kind == RuleRow::Kind::ignored) recipe.ignore.at(static_cast<std::size_t>(row.index)) = pattern.toStdString();
+    if (row.kind == RuleRow::Kind::rule)
+        recipe.rules.at(static_cast<std::size_t>(row.index)).pattern = pattern.toStdString();
+    if (row.kind == RuleRow::Kind::ignored)
+        recipe.ignore.at(static_cast<std::size_t>(row.index)) = pattern.toStdString();
     session_.setRecipe(std::move(recipe), tr("rule %1 to %2").arg(row.pattern, pattern));
 }
 

@@ -22,24 +22,35 @@ QString scheme_label(const SchemeChoice& choice) {
 
 RunRow::State row_state(JobState state) {
     switch (state) {
-    case JobState::waiting: return RunRow::State::waiting;
-    case JobState::running: return RunRow::State::running;
-    case JobState::done: return RunRow::State::done;
-    case JobState::failed: return RunRow::State::failed;
+    case JobState::waiting:
+        return RunRow::State::waiting;
+    case JobState::running:
+        return RunRow::State::running;
+    case JobState::done:
+        return RunRow::State::done;
+    case JobState::failed:
+        return RunRow::State::failed;
     case JobState::cancelled:
-    case JobState::skipped: return RunRow::State::cancelled;
+    case JobState::skipped:
+        return RunRow::State::cancelled;
     }
     return RunRow::State::waiting;
 }
 
 JobRow::State row_state_of_job(JobState state) {
     switch (state) {
-    case JobState::waiting: return JobRow::State::waiting;
-    case JobState::running: return JobRow::State::running;
-    case JobState::done: return JobRow::State::done;
-    case JobState::failed: return JobRow::State::failed;
-    case JobState::cancelled: return JobRow::State::cancelled;
-    case JobState::skipped: return JobRow::State::skipped;
+    case JobState::waiting:
+        return JobRow::State::waiting;
+    case JobState::running:
+        return JobRow::State::running;
+    case JobState::done:
+        return JobRow::State::done;
+    case JobState::failed:
+        return JobRow::State::failed;
+    case JobState::cancelled:
+        return JobRow::State::cancelled;
+    case JobState::skipped:
+        return JobRow::State::skipped;
     }
     return JobRow::State::waiting;
 }
@@ -144,7 +155,8 @@ std::vector<RunRow> run_rows(const Session& session) {
             row.curve = running_curve(run.evaluation->window_losses);
             row.perplexity = row.curve.back();
             if (run.finished()) row.standard_error = run.evaluation->standard_error;
-            row.protocol = QString::fromStdString(run.evaluation->provenance.data_name + ", " + run.evaluation->protocol.text());
+            row.protocol =
+                QString::fromStdString(run.evaluation->provenance.data_name + ", " + run.evaluation->protocol.text());
             add_difference(row, session, run);
         }
         rows.push_back(std::move(row));
@@ -169,7 +181,8 @@ std::vector<JobRow> job_rows(const std::vector<JobView>& jobs) {
         const double share = row.total > 0 ? static_cast<double>(row.done) / static_cast<double>(row.total) : 0;
         if (job.state == JobState::running && share > 0) {
             row.seconds_left = job.progress.seconds_in_stage * (1 - share) / share;
-            if (job.progress.seconds_in_stage > 0.2) row.tokens_per_second = job.tokens * share / job.progress.seconds_in_stage;
+            if (job.progress.seconds_in_stage > 0.2)
+                row.tokens_per_second = job.tokens * share / job.progress.seconds_in_stage;
         } else if (job.state == JobState::done && job.seconds > 0) {
             row.tokens_per_second = job.tokens / job.seconds;
         }

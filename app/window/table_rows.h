@@ -14,8 +14,8 @@ namespace graticule {
 [[nodiscard]] std::vector<RunRow> run_rows(const Session& session);
 [[nodiscard]] std::vector<JobRow> job_rows(const std::vector<JobView>& jobs);
 
-/// What is known about this linear under `choice`: the what-if, or the report of the newest quantization if that was the
-/// same scheme. Null: nothing yet.
+/// What is known about this linear under `choice`: the what-if, or the report of the newest quantization if that was
+/// the same scheme. Null: nothing yet.
 [[nodiscard]] const LayerReport* report_for(const Session& session, LayerId layer, const SchemeChoice& choice);
 
 /// Running perplexity after each window.

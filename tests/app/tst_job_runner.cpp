@@ -24,10 +24,13 @@ private Q_SLOTS:
         std::vector<int> arrived;
         std::thread::id worked_on;
         for (int i = 0; i < 5; ++i)
-            runner.submit<int>({.tag = {}, .title = "count"}, [i, &worked_on](JobContext&) {
-                worked_on = std::this_thread::get_id();
-                return std::make_shared<const int>(i);
-            }, [&arrived](std::shared_ptr<const int> value) { arrived.push_back(*value); });
+            runner.submit<int>(
+                {.tag = {}, .title = "count"},
+                [i, &worked_on](JobContext&) {
+                    worked_on = std::this_thread::get_id();
+                    return std::make_shared<const int>(i);
+                },
+                [&arrived](std::shared_ptr<const int> value) { arrived.push_back(*value); });
         QTRY_COMPARE(arrived.size(), std::size_t(5));
         QCOMPARE(arrived, (std::vector<int>{0, 1, 2, 3, 4}));
         QVERIFY(worked_on == runner.engineThread());
@@ -38,15 +41,18 @@ private Q_SLOTS:
         JobRunner runner;
         std::atomic<int> steps = 0;
         bool delivered = false;
-        const JobId id = runner.submit<int>({.tag = {}, .title = "long"}, [&steps](JobContext& ctx) {
-            ctx.progress.begin("counting", 1'000'000);
-            for (int i = 0; i < 1'000'000; ++i) {
-                ++steps;
-                ctx.advance();
-                QThread::usleep(200);
-            }
-            return std::make_shared<const int>(1);
-        }, [&delivered](std::shared_ptr<const int>) { delivered = true; });
+        const JobId id = runner.submit<int>(
+            {.tag = {}, .title = "long"},
+            [&steps](JobContext& ctx) {
+                ctx.progress.begin("counting", 1'000'000);
+                for (int i = 0; i < 1'000'000; ++i) {
+                    ++steps;
+                    ctx.advance();
+                    QThread::usleep(200);
+                }
+                return std::make_shared<const int>(1);
+            },
+            [&delivered](std::shared_ptr<const int>) { delivered = true; });
         QTRY_VERIFY(steps > 3);
         runner.cancel(id);
         QTRY_COMPARE(state_of(runner, id), JobState::cancelled);
@@ -59,15 +65,20 @@ private Q_SLOTS:
         JobRunner runner;
         JobView failed;
         bool ran = false;
-        const JobId first = runner.submit<int>({.tag = {}, .title = "bad"}, [](JobContext&) -> std::shared_ptr<const int> {
-            Error error(ErrorKind::bad_input, "layers.0.fc2 has no weight");
-            error.add_context("opening model.safetensors");
-            throw error;
-        }, {}, [&failed](const JobView& view) { failed = view; });
-        const JobId second = runner.submit<int>({.tag = {}, .title = "after", .after = {first}}, [&ran](JobContext&) {
-            ran = true;
-            return std::make_shared<const int>(0);
-        }, {});
+        const JobId first = runner.submit<int>(
+            {.tag = {}, .title = "bad"},
+            [](JobContext&) -> std::shared_ptr<const int> {
+                Error error(ErrorKind::bad_input, "layers.0.fc2 has no weight");
+                error.add_context("opening model.safetensors");
+                throw error;
+            },
+            {}, [&failed](const JobView& view) { failed = view; });
+        const JobId second = runner.submit<int>({.tag = {}, .title = "after", .after = {first}},
+                                                [&ran](JobContext&) {
+                                                    ran = true;
+                                                    return std::make_shared<const int>(0);
+                                                },
+                                                {});
         QTRY_COMPARE(state_of(runner, second), JobState::skipped);
         QVERIFY(!ran);
         QTRY_COMPARE(failed.state, JobState::failed);
@@ -79,18 +90,21 @@ private Q_SLOTS:
         JobRunner runner;
         std::atomic<bool> go = false;
         std::vector<int> ran;
-        runner.submit<int>({.tag = {}, .title = "blocker"}, [&go](JobContext& ctx) {
-            while (!go) {
-                ctx.check_cancelled();
-                QThread::msleep(1);
-            }
-            return std::make_shared<const int>(0);
-        }, {});
+        runner.submit<int>({.tag = {}, .title = "blocker"},
+                           [&go](JobContext& ctx) {
+                               while (!go) {
+                                   ctx.check_cancelled();
+                                   QThread::msleep(1);
+                               }
+                               return std::make_shared<const int>(0);
+                           },
+                           {});
         JobId last{};
         std::vector<JobId> ids;
         for (int i = 0; i < 3; ++i) {
-            last = runner.submit<int>({.tag = "same", .title = "tagged"}, [i](JobContext&) { return std::make_shared<const int>(i); },
-                                      [&ran](std::shared_ptr<const int> value) { ran.push_back(*value); });
+            last = runner.submit<int>(
+                {.tag = "same", .title = "tagged"}, [i](JobContext&) { return std::make_shared<const int>(i); },
+                [&ran](std::shared_ptr<const int> value) { ran.push_back(*value); });
             ids.push_back(last);
         }
         go = true;
@@ -101,9 +115,14 @@ private Q_SLOTS:
 
     void any_exception_is_a_failure_and_the_thread_goes_on() {
         JobRunner runner;
-        const JobId bad = runner.submit<int>({.tag = {}, .title = "throws"}, [](JobContext&) -> std::shared_ptr<const int> { throw std::runtime_error("odd"); }, {});
-        const JobId memory = runner.submit<int>({.tag = {}, .title = "memory"}, [](JobContext&) -> std::shared_ptr<const int> { throw std::bad_alloc(); }, {});
-        const JobId good = runner.submit<int>({.tag = {}, .title = "good"}, [](JobContext&) { return std::make_shared<const int>(1); }, {});
+        const JobId bad =
+            runner.submit<int>({.tag = {}, .title = "throws"},
+                               [](JobContext&) -> std::shared_ptr<const int> { throw std::runtime_error("odd"); }, {});
+        const JobId memory =
+            runner.submit<int>({.tag = {}, .title = "memory"},
+                               [](JobContext&) -> std::shared_ptr<const int> { throw std::bad_alloc(); }, {});
+        const JobId good = runner.submit<int>({.tag = {}, .title = "good"},
+                                              [](JobContext&) { return std::make_shared<const int>(1); }, {});
         QTRY_COMPARE(state_of(runner, good), JobState::done);
         QCOMPARE(state_of(runner, bad), JobState::failed);
         QCOMPARE(state_of(runner, memory), JobState::failed);
@@ -117,17 +136,19 @@ private Q_SLOTS:
         {
             JobRunner runner;
             std::atomic<bool> begun = false;
-            runner.submit<int>({.tag = {}, .title = "endless"}, [&](JobContext& ctx) -> std::shared_ptr<const int> {
-                struct AtEnd {
-                    std::atomic<bool>& flag;
-                    ~AtEnd() { flag = true; }
-                } at_end{ended};
-                begun = true;
-                while (true) {
-                    ctx.advance();
-                    QThread::msleep(1);
-                }
-            }, {});
+            runner.submit<int>({.tag = {}, .title = "endless"},
+                               [&](JobContext& ctx) -> std::shared_ptr<const int> {
+                                   struct AtEnd {
+                                       std::atomic<bool>& flag;
+                                       ~AtEnd() { flag = true; }
+                                   } at_end{ended};
+                                   begun = true;
+                                   while (true) {
+                                       ctx.advance();
+                                       QThread::msleep(1);
+                                   }
+                               },
+                               {});
             QTRY_VERIFY(begun);
             timer.start();
         }
@@ -138,7 +159,8 @@ private Q_SLOTS:
     void throttle_delivers_the_newest_at_most_ten_times_a_second() {
         QObject context;
         std::vector<int> delivered;
-        const Throttle<int> throttle(&context, std::chrono::milliseconds(100), [&](const int& value) { delivered.push_back(value); });
+        const Throttle<int> throttle(&context, std::chrono::milliseconds(100),
+                                     [&](const int& value) { delivered.push_back(value); });
         std::thread producer([offer = throttle.handle()] {
             for (int i = 0; i <= 250; ++i) {
                 offer(i);

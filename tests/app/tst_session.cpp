@@ -1,4 +1,5 @@
-// Recipe edits, their history, the command line that says the same, and the session over the sample model from open to compare.
+// Recipe edits, their history, the command line that says the same, and the session over the sample model from open to
+// compare.
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
 #include <QtTest/QSignalSpy>
@@ -44,7 +45,8 @@ class SessionTest : public QObject {
 
 private Q_SLOTS:
     void editing_all_layers_changes_the_defaults() {
-        const Recipe edited = edit_layers(int4_recipe(), *sample(), layers_where([](const Linear&) { return true; }), to_dint);
+        const Recipe edited =
+            edit_layers(int4_recipe(), *sample(), layers_where([](const Linear&) { return true; }), to_dint);
         QVERIFY(edited.rules.empty());
         QCOMPARE(to_line(edited.defaults), to_line(parse_scheme_line("w=dint4/asym/channel a=int8/sym/token")));
     }
@@ -60,7 +62,8 @@ private Q_SLOTS:
     void editing_some_layers_makes_the_shortest_rule() {
         QFETCH(QString, part);
         QFETCH(QStringList, patterns);
-        const auto layers = layers_where([&](const Linear& linear) { return linear.short_name.find(part.toStdString()) != std::string::npos; });
+        const auto layers = layers_where(
+            [&](const Linear& linear) { return linear.short_name.find(part.toStdString()) != std::string::npos; });
         QVERIFY(!layers.empty());
         const Recipe edited = edit_layers(int4_recipe(), *sample(), layers, to_dint);
         QStringList made;
@@ -68,7 +71,8 @@ private Q_SLOTS:
         QCOMPARE(made, patterns);
         for (const Linear& linear : sample()->linears()) {
             const bool in = std::find(layers.begin(), layers.end(), linear.id) != layers.end();
-            QCOMPARE(choice_of(edited, linear).choice.scheme.weight->format->name, in ? std::string_view("dint4") : std::string_view("int4"));
+            QCOMPARE(choice_of(edited, linear).choice.scheme.weight->format->name,
+                     in ? std::string_view("dint4") : std::string_view("int4"));
         }
     }
 
@@ -82,10 +86,12 @@ private Q_SLOTS:
     }
 
     void rules_that_an_edit_made_idle_go() {
-        const auto one = layers_where([](const Linear& linear) { return linear.short_name == "layers.3.self_attn.v_proj"; });
+        const auto one =
+            layers_where([](const Linear& linear) { return linear.short_name == "layers.3.self_attn.v_proj"; });
         const auto role = layers_where([](const Linear& linear) { return linear.short_name.ends_with("v_proj"); });
         Recipe edited = edit_layers(int4_recipe(), *sample(), one, to_dint);
-        edited = edit_layers(edited, *sample(), role, [](SchemeChoice& choice) { choice = parse_scheme_line("w=int8/sym/channel"); });
+        edited = edit_layers(edited, *sample(), role,
+                             [](SchemeChoice& choice) { choice = parse_scheme_line("w=int8/sym/channel"); });
         QCOMPARE(edited.rules.size(), std::size_t(1));
         QCOMPARE(edited.rules[0].pattern, std::string("*.v_proj"));
     }
@@ -96,7 +102,8 @@ private Q_SLOTS:
         const auto one = layers_where([](const Linear& linear) { return linear.short_name == "layers.0.fc1"; });
         const Recipe edited = edit_layers(recipe, *sample(), one, to_dint);
         for (const Linear& linear : sample()->linears())
-            QCOMPARE(choice_of(edited, linear).ignored, linear.short_name.starts_with("layers.0.") && linear.short_name != "layers.0.fc1");
+            QCOMPARE(choice_of(edited, linear).ignored,
+                     linear.short_name.starts_with("layers.0.") && linear.short_name != "layers.0.fc1");
     }
 
     void history_groups_gestures_and_names_steps() {
@@ -126,8 +133,11 @@ private Q_SLOTS:
 
     void command_line_quotes_what_a_shell_would_split() {
         Recipe recipe = int4_recipe();
-        const QString line = evaluate_command("/a model", recipe, false, {"my text.txt", 128, 4}, "cuda", "recipe.json");
-        QVERIFY2(line.startsWith("graticule-cli eval '/a model' --text 'my text.txt' --window 128 --windows 4 --recipe 'w=int4"), qPrintable(line));
+        const QString line =
+            evaluate_command("/a model", recipe, false, {"my text.txt", 128, 4}, "cuda", "recipe.json");
+        QVERIFY2(line.startsWith(
+                     "graticule-cli eval '/a model' --text 'my text.txt' --window 128 --windows 4 --recipe 'w=int4"),
+                 qPrintable(line));
         QVERIFY(line.endsWith("--device cuda"));
         QCOMPARE(shell_quoted("it's"), QString("'it'\\''s'"));
         recipe.rules.push_back({"*.v_proj", false, recipe.defaults});

@@ -1,4 +1,5 @@
-// The window itself, without OpenGL (plots fall back to QPainter): commands, undo, linked selection, what-if, closing mid-job.
+// The window itself, without OpenGL (plots fall back to QPainter): commands, undo, linked selection, what-if, closing
+// mid-job.
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
 #include <QtTest/QTest>
@@ -56,7 +57,8 @@ private Q_SLOTS:
             QVERIFY2(!action->text().isEmpty(), qPrintable(action->objectName()));
             for (const QKeySequence& keys : action->shortcuts()) {
                 const QString text = keys.toString();
-                QVERIFY2(!used.contains(text), qPrintable(text + " of " + action->objectName() + " and " + used.value(text)));
+                QVERIFY2(!used.contains(text),
+                         qPrintable(text + " of " + action->objectName() + " and " + used.value(text)));
                 used[text] = action->objectName();
             }
         }
@@ -115,7 +117,8 @@ private Q_SLOTS:
         window_->layers().table()->selectRow(5);
         QCOMPARE(window_->session().selection().size(), std::size_t(1));
         const Linear& linear = window_->session().model()->linear(*window_->session().primary());
-        QCOMPARE(distribution_plot(window_->session(), DistributionOf::weight).title, QString::fromStdString(linear.short_name));
+        QCOMPARE(distribution_plot(window_->session(), DistributionOf::weight).title,
+                 QString::fromStdString(linear.short_name));
     }
 
     void closing_in_the_middle_of_a_job_joins_and_remembers_the_layout() {

@@ -31,7 +31,8 @@ LayerRow row(int id, int block, const QString& leaf, std::optional<double> sqnr,
 }
 
 std::vector<LayerRow> rows() {
-    return {row(0, 0, "q_proj", 20.5, 2), row(1, 0, "fc2", 9.5, 14), row(2, 1, "q_proj", std::nullopt), row(3, 10, "fc2", 31, 6)};
+    return {row(0, 0, "q_proj", 20.5, 2), row(1, 0, "fc2", 9.5, 14), row(2, 1, "q_proj", std::nullopt),
+            row(3, 10, "fc2", 31, 6)};
 }
 } // namespace
 
@@ -47,7 +48,8 @@ private Q_SLOTS:
         CompareTableModel compared;
         proxy.setSourceModel(&layers);
         const auto mode = QAbstractItemModelTester::FailureReportingMode::QtTest;
-        const QAbstractItemModelTester a(&layers, mode), b(&proxy, mode), c(&runs, mode), d(&jobs, mode), e(&compared, mode);
+        const QAbstractItemModelTester a(&layers, mode), b(&proxy, mode), c(&runs, mode), d(&jobs, mode),
+            e(&compared, mode);
         layers.setRows(rows());
         proxy.setFilterLine("fc2");
         layers.setRows(rows()); // same layers: updated in place
@@ -82,7 +84,9 @@ private Q_SLOTS:
     void heat_is_the_share_of_the_columns_range() {
         LayerTableModel layers;
         layers.setRows(rows());
-        const auto heat = [&](int line) { return layers.index(line, LayerTableModel::Sqnr).data(LayerTableModel::HeatRole); };
+        const auto heat = [&](int line) {
+            return layers.index(line, LayerTableModel::Sqnr).data(LayerTableModel::HeatRole);
+        };
         QCOMPARE(heat(1).toDouble(), 1.0); // the worst SQNR is the hottest
         QCOMPARE(heat(3).toDouble(), 0.0);
         QVERIFY(heat(0).toDouble() > 0.4 && heat(0).toDouble() < 0.6);
@@ -187,7 +191,9 @@ private Q_SLOTS:
         refused.difference.reset();
         refused.not_comparable = "windows of 64 against 128";
         runs.setRows({worse, same, refused});
-        const auto tone = [&](int line) { return runs.index(line, RunTableModel::Difference).data(RunTableModel::ToneRole).toInt(); };
+        const auto tone = [&](int line) {
+            return runs.index(line, RunTableModel::Difference).data(RunTableModel::ToneRole).toInt();
+        };
         QCOMPARE(tone(0), int(RunTableModel::Worse));
         QCOMPARE(tone(1), int(RunTableModel::Faint));
         QCOMPARE(runs.index(2, RunTableModel::Difference).data().toString(), QString("not comparable"));

@@ -31,7 +31,8 @@ QComboBox* field(QWidget& form, const QString& name) {
 
 std::vector<MethodEntry> methods() {
     ParamSpec alpha{"alpha", "alpha", ParamKind::real, 0.5, 0, 1, {}, "migration strength"};
-    return {{MethodEntry::Stage::transform, "smoothquant", "SmoothQuant", "", {alpha}}, {MethodEntry::Stage::round, "rtn", "RTN", "", {}}};
+    return {{MethodEntry::Stage::transform, "smoothquant", "SmoothQuant", "", {alpha}},
+            {MethodEntry::Stage::round, "rtn", "RTN", "", {}}};
 }
 
 void pick(QComboBox* box, const QString& text) {
@@ -57,7 +58,8 @@ private Q_SLOTS:
     void scheme_editor_shows_common_values_and_says_where_layers_differ() {
         SchemeEditor editor;
         editor.setMethods(methods());
-        const SchemeChoice a = parse_scheme_line("w=int4/asym/channel a=int8/sym/token"), b = parse_scheme_line("w=dint4/asym/channel a=int8/sym/token");
+        const SchemeChoice a = parse_scheme_line("w=int4/asym/channel a=int8/sym/token"),
+                           b = parse_scheme_line("w=dint4/asym/channel a=int8/sym/token");
         editor.setChoices({a, a}, {a, a}, {256, 256});
         QCOMPARE(field(editor, "weights")->currentText(), QString("INT4"));
         QVERIFY(!field(editor, "weights")->property("edited").toBool());
@@ -173,7 +175,8 @@ private Q_SLOTS:
             if (exporter == u"picky") found.add(Severity::error, "layers.0.fc2", "dual grain has no carrier");
             return found;
         };
-        ExportDialog dialog({{"easy", "Easy", "", {}}, {"picky", "Picky", "", {}}}, "a model", "/tmp/out", check, nullptr);
+        ExportDialog dialog({{"easy", "Easy", "", {}}, {"picky", "Picky", "", {}}}, "a model", "/tmp/out", check,
+                            nullptr);
         QPushButton* write = nullptr;
         for (QPushButton* button : dialog.findChildren<QPushButton*>())
             if (button->text() == "Export") write = button;

@@ -60,7 +60,9 @@ QWidget* ParamForm::makeEditor(const ParamSpec& spec) {
     }
     case ParamKind::integer: {
         auto* box = new QSpinBox;
-        const auto limit = [](double value) { return static_cast<int>(std::clamp(value, -2147483647.0, 2147483647.0)); };
+        const auto limit = [](double value) {
+            return static_cast<int>(std::clamp(value, -2147483647.0, 2147483647.0));
+        };
         box->setRange(limit(spec.minimum), limit(spec.maximum));
         connect(box, &QSpinBox::valueChanged, this,
                 [this, name](int value) { Q_EMIT valueEdited(name, std::int64_t{value}); });
@@ -72,7 +74,8 @@ QWidget* ParamForm::makeEditor(const ParamSpec& spec) {
         box->setRange(spec.minimum, spec.maximum);
         box->setSingleStep(spec.maximum - spec.minimum <= 2 ? 0.05 : 1);
         connect(box, &QDoubleSpinBox::valueChanged, this, [this, name](double value) {
-            Q_EMIT valueEdited(name, std::round(value * 1e6) / 1e6); // 0.1 + 0.2 must not reach the file as 0.30000000000000004
+            Q_EMIT valueEdited(name, std::round(value * 1e6) /
+                                         1e6); // 0.1 + 0.2 must not reach the file as 0.30000000000000004
         });
         return box;
     }
@@ -93,8 +96,12 @@ void ParamForm::show(QWidget* editor, const ParamSpec& spec, const ParamValue& v
     case ParamKind::flag:
         if (const auto* on = std::get_if<bool>(&value)) qobject_cast<QCheckBox*>(editor)->setChecked(*on);
         return;
-    case ParamKind::integer: qobject_cast<QSpinBox*>(editor)->setValue(static_cast<int>(as_double(value))); return;
-    case ParamKind::real: qobject_cast<QDoubleSpinBox*>(editor)->setValue(as_double(value)); return;
+    case ParamKind::integer:
+        qobject_cast<QSpinBox*>(editor)->setValue(static_cast<int>(as_double(value)));
+        return;
+    case ParamKind::real:
+        qobject_cast<QDoubleSpinBox*>(editor)->setValue(as_double(value));
+        return;
     case ParamKind::choice:
         if (const auto* text = std::get_if<std::string>(&value))
             qobject_cast<QComboBox*>(editor)->setCurrentText(QString::fromStdString(*text));

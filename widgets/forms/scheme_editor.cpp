@@ -19,20 +19,30 @@ QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static
 
 QString grain_label(Granularity grain) {
     switch (grain.kind) {
-    case Granularity::Kind::tensor: return QObject::tr("whole tensor");
-    case Granularity::Kind::channel: return QObject::tr("output channel");
-    case Granularity::Kind::group: return QObject::tr("group of %1").arg(grain.group_size);
-    case Granularity::Kind::token: return QObject::tr("token");
-    case Granularity::Kind::dual_grain: return QObject::tr("dual grain, %1").arg(grain.group_size);
+    case Granularity::Kind::tensor:
+        return QObject::tr("whole tensor");
+    case Granularity::Kind::channel:
+        return QObject::tr("output channel");
+    case Granularity::Kind::group:
+        return QObject::tr("group of %1").arg(grain.group_size);
+    case Granularity::Kind::token:
+        return QObject::tr("token");
+    case Granularity::Kind::dual_grain:
+        return QObject::tr("dual grain, %1").arg(grain.group_size);
     }
     return {};
 }
 
-QString input_key(const std::optional<TensorScheme>& scheme) { return scheme ? QString::fromStdString(to_text(*scheme)) : QString(); }
+QString input_key(const std::optional<TensorScheme>& scheme) {
+    return scheme ? QString::fromStdString(to_text(*scheme)) : QString();
+}
 
 QString input_label(const TensorScheme& scheme) {
-    const QString grain = !scheme.dynamic ? QObject::tr("static") : scheme.granularity.kind == Granularity::Kind::token ? QObject::tr("per token") : grain_label(scheme.granularity);
-    return qs(scheme.format->label) + QStringLiteral(", ") + grain + (scheme.symmetric ? QString() : QObject::tr(", asymmetric"));
+    const QString grain = !scheme.dynamic                                       ? QObject::tr("static")
+                          : scheme.granularity.kind == Granularity::Kind::token ? QObject::tr("per token")
+                                                                                : grain_label(scheme.granularity);
+    return qs(scheme.format->label) + QStringLiteral(", ") + grain +
+           (scheme.symmetric ? QString() : QObject::tr(", asymmetric"));
 }
 
 void add_item(QComboBox* box, const QString& text, const QString& key, const QString& tip = {}) {
@@ -86,7 +96,9 @@ SchemeEditor::Field SchemeEditor::makeField(const QString& label, const QString&
 
 void SchemeEditor::buildWeightFields() {
     weights_ = makeField(tr("weights"), tr("Number format of the weights"));
-    weights_.key = [](const SchemeChoice& choice) { return choice.scheme.weight ? qs(choice.scheme.weight->format->name) : QString(); };
+    weights_.key = [](const SchemeChoice& choice) {
+        return choice.scheme.weight ? qs(choice.scheme.weight->format->name) : QString();
+    };
     weights_.apply = [](SchemeChoice& choice, const QString& key) {
         const QuantFormat* format = key.isEmpty() ? nullptr : find_format(key.toStdString());
         if (!format) {
@@ -105,10 +117,13 @@ void SchemeEditor::buildWeightFields() {
         const auto grain = parse_granularity(key.toStdString());
         if (grain && choice.scheme.weight) choice.scheme.weight->granularity = *grain;
     };
-    zero_ = makeField(tr("zero point"), tr("Symmetric: code range centred on 0. Asymmetric: a zero point lets the range follow the "
-                                           "values"));
+    zero_ = makeField(tr("zero point"),
+                      tr("Symmetric: code range centred on 0. Asymmetric: a zero point lets the range follow the "
+                         "values"));
     zero_.key = [](const SchemeChoice& choice) {
-        return !choice.scheme.weight ? QString() : choice.scheme.weight->symmetric ? QStringLiteral("sym") : QStringLiteral("asym");
+        return !choice.scheme.weight             ? QString()
+               : choice.scheme.weight->symmetric ? QStringLiteral("sym")
+                                                 : QStringLiteral("asym");
     };
     zero_.apply = [](SchemeChoice& choice, const QString& key) {
         if (choice.scheme.weight)
@@ -119,8 +134,9 @@ void SchemeEditor::buildWeightFields() {
 }
 
 void SchemeEditor::buildInputField() {
-    input_ = makeField(tr("input"), tr("Number format of the linear's input. Per token: the scale follows each token. Static: one "
-                                       "scale, from calibration"));
+    input_ = makeField(tr("input"),
+                       tr("Number format of the linear's input. Per token: the scale follows each token. Static: one "
+                          "scale, from calibration"));
     input_.key = [](const SchemeChoice& choice) { return input_key(choice.scheme.input); };
     input_.apply = [](SchemeChoice& choice, const QString& key) {
         choice.scheme.input = key.isEmpty() ? std::nullopt : parse_scheme_line("a=" + key.toStdString()).scheme.input;
@@ -134,7 +150,8 @@ void SchemeEditor::buildStageFields() {
         QString label, tip, none;
     };
     const Words words[] = {
-        {Stage::transform, tr("smoothing"), tr("Moves difficulty from the inputs into the weights, channel by channel, before quantizing"), tr("none")},
+        {Stage::transform, tr("smoothing"),
+         tr("Moves difficulty from the inputs into the weights, channel by channel, before quantizing"), tr("none")},
         {Stage::keep, tr("kept"), tr("Input channels that stay in 16 bits"), tr("none")},
         {Stage::clip, tr("clipping"), tr("Shrinks the range of the scale before rounding"), tr("none")},
         {Stage::round, tr("rounding"), tr("How values become codes"), tr("nearest (RTN)")},
@@ -167,7 +184,8 @@ void SchemeEditor::connectParams(ParamForm* form, MethodEntry::Stage stage) {
             for (MethodStep& step : choice.steps)
                 if (qs(step.method) == current) step.params[name.toStdString()] = value;
         };
-        Q_EMIT edited(edit, tr("%1 = %2").arg(name, QString::fromStdString(to_text(value))), QStringLiteral("param:") + name);
+        Q_EMIT edited(edit, tr("%1 = %2").arg(name, QString::fromStdString(to_text(value))),
+                      QStringLiteral("param:") + name);
     });
 }
 
@@ -175,13 +193,15 @@ void SchemeEditor::fillFormats() {
     const QSignalBlocker quiet_weights(weights_.box), quiet_input(input_.box);
     weights_.box->clear();
     input_.box->clear();
-    for (const QuantFormat& format : all_formats()) add_item(weights_.box, qs(format.label), qs(format.name), qs(format.help));
+    for (const QuantFormat& format : all_formats())
+        add_item(weights_.box, qs(format.label), qs(format.name), qs(format.help));
     weights_.box->insertSeparator(weights_.box->count());
     add_item(weights_.box, tr("full precision"), {});
     for (const bool dynamic : {true, false}) {
         for (const QuantFormat& format : all_formats()) {
             if (format.bits < 4) continue;
-            const TensorScheme scheme{&format, true, {dynamic ? Granularity::Kind::token : Granularity::Kind::tensor, 0}, dynamic};
+            const TensorScheme scheme{
+                &format, true, {dynamic ? Granularity::Kind::token : Granularity::Kind::tensor, 0}, dynamic};
             add_item(input_.box, input_label(scheme), input_key(scheme), qs(format.help));
         }
         input_.box->insertSeparator(input_.box->count());
@@ -228,13 +248,15 @@ void SchemeEditor::fillMethods(StageField& stage) {
 }
 
 const MethodEntry* SchemeEditor::method(const QString& name) const {
-    const auto found = std::find_if(methods_.begin(), methods_.end(), [&](const MethodEntry& entry) { return entry.name == name; });
+    const auto found =
+        std::find_if(methods_.begin(), methods_.end(), [&](const MethodEntry& entry) { return entry.name == name; });
     return found == methods_.end() ? nullptr : &*found;
 }
 
 QString SchemeEditor::methodKey(const SchemeChoice& choice, MethodEntry::Stage stage) const {
     for (const MethodStep& step : choice.steps)
-        if (const MethodEntry* entry = method(qs(step.method)); entry && entry->stage == stage && entry->name != u"rtn") return entry->name;
+        if (const MethodEntry* entry = method(qs(step.method)); entry && entry->stage == stage && entry->name != u"rtn")
+            return entry->name;
     return {};
 }
 
@@ -260,7 +282,8 @@ void SchemeEditor::fieldChosen(const Field& field, int item) {
                   tr("%1 %2").arg(field.label->text(), field.box->itemText(item)), {});
 }
 
-void SchemeEditor::show(Field& field, const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference) {
+void SchemeEditor::show(Field& field, const std::vector<SchemeChoice>& now,
+                        const std::vector<SchemeChoice>& reference) {
     const QSignalBlocker quiet(field.box);
     if (field.box->property("mixed").toBool()) field.box->removeItem(0);
     field.box->setProperty("mixed", false);
@@ -284,7 +307,9 @@ void SchemeEditor::show(Field& field, const std::vector<SchemeChoice>& now, cons
     const QString key = field.key(now[0]);
     int item = field.box->findData(key);
     if (item < 0) { // a choice made as text that the form does not offer by itself
-        const QString label = &field == &input_ ? input_label(*now[0].scheme.input) : &field == &grain_ ? grain_label(now[0].scheme.weight->granularity) : key;
+        const QString label = &field == &input_   ? input_label(*now[0].scheme.input)
+                              : &field == &grain_ ? grain_label(now[0].scheme.weight->granularity)
+                                                  : key;
         field.box->addItem(label, key);
         item = field.box->count() - 1;
     }
@@ -295,7 +320,8 @@ void SchemeEditor::setChoices(const std::vector<SchemeChoice>& now, const std::v
                               const std::vector<std::int64_t>& columns) {
     fillGrain(columns);
     for (Field* field : allFields()) show(*field, now, reference);
-    const bool weights = std::any_of(now.begin(), now.end(), [](const SchemeChoice& choice) { return choice.scheme.weight.has_value(); });
+    const bool weights = std::any_of(now.begin(), now.end(),
+                                     [](const SchemeChoice& choice) { return choice.scheme.weight.has_value(); });
     const bool zero = std::any_of(now.begin(), now.end(), [](const SchemeChoice& choice) {
         return choice.scheme.weight && choice.scheme.weight->format->allows_asymmetric;
     });
@@ -308,8 +334,8 @@ void SchemeEditor::showParams(const std::vector<SchemeChoice>& now) {
     for (StageField& stage : stages_) {
         const MethodEntry* entry = now.empty() ? nullptr : method(methodKey(now[0], stage.stage));
         const bool same = entry && std::all_of(now.begin(), now.end(), [&](const SchemeChoice& choice) {
-            return methodKey(choice, stage.stage) == entry->name;
-        });
+                              return methodKey(choice, stage.stage) == entry->name;
+                          });
         stage.params->setVisible(same && !entry->params.empty());
         if (!same) continue;
         stage.params->setSpecs(entry->params);

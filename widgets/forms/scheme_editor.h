@@ -1,5 +1,5 @@
-// One form for the scheme of any number of layers: each field shows the common value, or that the layers differ, and an edit
-// changes that field of all of them. It computes nothing: an edit leaves as a function on a SchemeChoice.
+// One form for the scheme of any number of layers: each field shows the common value, or that the layers differ, and an
+// edit changes that field of all of them. It computes nothing: an edit leaves as a function on a SchemeChoice.
 #pragma once
 
 #include <QtWidgets/QWidget>

@@ -29,8 +29,9 @@ void PathEdit::setPath(const QString& path) { line_->setText(path); }
 QString PathEdit::path() const { return line_->text().trimmed(); }
 
 void PathEdit::browse() {
-    const QString chosen = kind_ == Kind::file ? QFileDialog::getOpenFileName(this, tr("Choose a file"), path(), filter_)
-                                               : QFileDialog::getSaveFileName(this, tr("New folder"), path());
+    const QString chosen = kind_ == Kind::file
+                               ? QFileDialog::getOpenFileName(this, tr("Choose a file"), path(), filter_)
+                               : QFileDialog::getSaveFileName(this, tr("New folder"), path());
     if (!chosen.isEmpty()) line_->setText(chosen);
 }
 

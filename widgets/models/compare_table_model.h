@@ -11,7 +11,21 @@ namespace graticule {
 class CompareTableModel final : public QAbstractTableModel {
     Q_OBJECT
 public:
-    enum Column { Layer, SchemeA, SchemeB, SqnrA, SqnrB, SqnrDelta, MseA, MseB, MseRatio, UnderflowA, UnderflowB, BytesDelta, ColumnCount };
+    enum Column {
+        Layer,
+        SchemeA,
+        SchemeB,
+        SqnrA,
+        SqnrB,
+        SqnrDelta,
+        MseA,
+        MseB,
+        MseRatio,
+        UnderflowA,
+        UnderflowB,
+        BytesDelta,
+        ColumnCount
+    };
     enum Role { SortRole = Qt::UserRole + 1, ToneRole };
 
     explicit CompareTableModel(QObject* parent = nullptr);

@@ -29,20 +29,27 @@ int JobListModel::rowCount(const QModelIndex& parent) const {
 
 QString JobListModel::detail(const JobRow& row) const {
     switch (row.state) {
-    case JobRow::State::waiting: return tr("waiting");
-    case JobRow::State::cancelled: return tr("cancelled");
-    case JobRow::State::failed: return tr("failed: %1").arg(row.error.section(u'\n', 0, 0));
-    case JobRow::State::skipped: return tr("not run");
+    case JobRow::State::waiting:
+        return tr("waiting");
+    case JobRow::State::cancelled:
+        return tr("cancelled");
+    case JobRow::State::failed:
+        return tr("failed: %1").arg(row.error.section(u'\n', 0, 0));
+    case JobRow::State::skipped:
+        return tr("not run");
     case JobRow::State::done:
         return row.tokens_per_second > 0
                    ? tr("done, %1 · %2 tok/s").arg(duration_text(row.seconds), count_text(row.tokens_per_second))
                    : tr("done, %1").arg(duration_text(row.seconds));
-    case JobRow::State::running: break;
+    case JobRow::State::running:
+        break;
     }
     if (row.stopping) return tr("stopping …");
     QStringList parts;
-    if (row.total > 0) parts << tr("%1 of %2").arg(thousands_text(row.done), thousands_text(row.total));
-    else if (!row.stage.isEmpty()) parts << row.stage;
+    if (row.total > 0)
+        parts << tr("%1 of %2").arg(thousands_text(row.done), thousands_text(row.total));
+    else if (!row.stage.isEmpty())
+        parts << row.stage;
     if (row.tokens_per_second > 0) parts << tr("%1 tok/s").arg(count_text(row.tokens_per_second));
     if (row.seconds_left) parts << tr("%1 left").arg(duration_text(*row.seconds_left));
     return parts.join(QStringLiteral(" · "));
@@ -53,17 +60,25 @@ QVariant JobListModel::data(const QModelIndex& index, int role) const {
     const JobRow& row = rows_[static_cast<std::size_t>(index.row())];
     const bool live = row.state == JobRow::State::running || row.state == JobRow::State::waiting;
     switch (role) {
-    case Qt::DisplayRole: return row.title;
-    case DetailRole: return detail(row);
-    case StateRole: return static_cast<int>(row.state);
-    case JobRole: return row.id;
+    case Qt::DisplayRole:
+        return row.title;
+    case DetailRole:
+        return detail(row);
+    case StateRole:
+        return static_cast<int>(row.state);
+    case JobRole:
+        return row.id;
     case ShareRole:
         if (row.state != JobRow::State::running) return {};
         return row.total > 0 ? static_cast<double>(row.done) / static_cast<double>(row.total) : 0.0;
-    case CanCancelRole: return live && !row.stopping;
-    case Qt::ToolTipRole: return row.error.isEmpty() ? row.stage : row.error;
-    case Qt::AccessibleTextRole: return row.title + QStringLiteral(": ") + detail(row);
-    default: return {};
+    case CanCancelRole:
+        return live && !row.stopping;
+    case Qt::ToolTipRole:
+        return row.error.isEmpty() ? row.stage : row.error;
+    case Qt::AccessibleTextRole:
+        return row.title + QStringLiteral(": ") + detail(row);
+    default:
+        return {};
     }
 }
 

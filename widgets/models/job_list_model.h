@@ -11,9 +11,9 @@ struct JobRow {
     int id = 0;
     QString title;
     enum class State { waiting, running, done, cancelled, failed, skipped } state = State::waiting;
-    QString stage;        ///< what it is doing: "Evaluating"
+    QString stage; ///< what it is doing: "Evaluating"
     std::int64_t done = 0, total = 0;
-    double seconds = 0;   ///< running or, at the end, all in all
+    double seconds = 0; ///< running or, at the end, all in all
     std::optional<double> seconds_left;
     double tokens_per_second = 0; ///< 0: not a job over tokens
     bool stopping = false;

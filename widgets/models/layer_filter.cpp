@@ -22,7 +22,10 @@ constexpr std::array<NumberKey, 9> number_keys{{
     {"underflow", [](const LayerRow& row) { return row.underflow_percent; }},
     {"sqnr", [](const LayerRow& row) { return row.sqnr_db; }},
     {"block", [](const LayerRow& row) { return std::optional<double>(row.block); }},
-    {"bytes", [](const LayerRow& row) { return std::optional<double>(double(row.bytes_after ? row.bytes_after : row.bytes_before)); }},
+    {"bytes",
+     [](const LayerRow& row) {
+         return std::optional<double>(double(row.bytes_after ? row.bytes_after : row.bytes_before));
+     }},
     {"rows", [](const LayerRow& row) { return std::optional<double>(double(row.rows)); }},
     {"columns", [](const LayerRow& row) { return std::optional<double>(double(row.columns)); }},
     {"edited", [](const LayerRow& row) { return std::optional<double>(row.edited ? 1 : 0); }},
@@ -37,8 +40,11 @@ const NumberKey* find_key(const QString& name) {
 bool is_glob(const QString& text) { return text.contains(u'*') || text.contains(u'?') || text.contains(u'['); }
 
 bool glob_matches(const QString& pattern, const QString& text) {
-    const auto expression = QRegularExpression::wildcardToRegularExpression(pattern, QRegularExpression::UnanchoredWildcardConversion);
-    return QRegularExpression(QStringLiteral("^(?:%1)$").arg(expression), QRegularExpression::CaseInsensitiveOption).match(text).hasMatch();
+    const auto expression =
+        QRegularExpression::wildcardToRegularExpression(pattern, QRegularExpression::UnanchoredWildcardConversion);
+    return QRegularExpression(QStringLiteral("^(?:%1)$").arg(expression), QRegularExpression::CaseInsensitiveOption)
+        .match(text)
+        .hasMatch();
 }
 } // namespace
 
@@ -81,9 +87,13 @@ std::optional<LayerFilter::Term> LayerFilter::parse_term(QString word, QString& 
     term.kind = Kind::number;
     term.text = key;
     term.value = value.toDouble(&is_number);
-    if (!find_key(key)) problem = tr("no column “%1”; there are kind, scheme, name, max, outlier, underflow, sqnr, block, bytes").arg(key);
-    else if (!is_number) problem = tr("“%1” is not a number").arg(value);
-    else return term;
+    if (!find_key(key))
+        problem =
+            tr("no column “%1”; there are kind, scheme, name, max, outlier, underflow, sqnr, block, bytes").arg(key);
+    else if (!is_number)
+        problem = tr("“%1” is not a number").arg(value);
+    else
+        return term;
     return std::nullopt;
 }
 
@@ -96,22 +106,35 @@ LayerFilter LayerFilter::parse(const QString& line) {
 
 bool LayerFilter::holds(const Term& term, const LayerRow& row) {
     switch (term.kind) {
-    case Kind::text: return row.name.contains(term.text, Qt::CaseInsensitive);
-    case Kind::pattern: return matches_layer(term.text.toStdString(), false, row.name.toStdString());
-    case Kind::regex: return QRegularExpression(term.text).match(row.name).hasMatch();
-    case Kind::kind: return glob_matches(term.text, row.kind) || glob_matches(term.text, row.leaf);
-    case Kind::scheme: return row.scheme.contains(term.text, Qt::CaseInsensitive) || row.scheme_line.contains(term.text, Qt::CaseInsensitive);
-    case Kind::number: break;
+    case Kind::text:
+        return row.name.contains(term.text, Qt::CaseInsensitive);
+    case Kind::pattern:
+        return matches_layer(term.text.toStdString(), false, row.name.toStdString());
+    case Kind::regex:
+        return QRegularExpression(term.text).match(row.name).hasMatch();
+    case Kind::kind:
+        return glob_matches(term.text, row.kind) || glob_matches(term.text, row.leaf);
+    case Kind::scheme:
+        return row.scheme.contains(term.text, Qt::CaseInsensitive) ||
+               row.scheme_line.contains(term.text, Qt::CaseInsensitive);
+    case Kind::number:
+        break;
     }
     const std::optional<double> number = find_key(term.text)->of(row);
     if (!number) return false;
     switch (term.compare) {
-    case Compare::equal: return *number == term.value;
-    case Compare::not_equal: return *number != term.value;
-    case Compare::less: return *number < term.value;
-    case Compare::less_equal: return *number <= term.value;
-    case Compare::greater: return *number > term.value;
-    case Compare::greater_equal: return *number >= term.value;
+    case Compare::equal:
+        return *number == term.value;
+    case Compare::not_equal:
+        return *number != term.value;
+    case Compare::less:
+        return *number < term.value;
+    case Compare::less_equal:
+        return *number <= term.value;
+    case Compare::greater:
+        return *number > term.value;
+    case Compare::greater_equal:
+        return *number >= term.value;
     }
     return false;
 }

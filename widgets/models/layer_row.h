@@ -12,9 +12,9 @@ namespace graticule {
 struct LayerRow {
     LayerId id{};
     int block = 0;
-    QString kind;       ///< "q", "down": what filters compare with kind=
-    QString name;       ///< "layers.3.self_attn.q_proj"
-    QString leaf;       ///< "q_proj"
+    QString kind; ///< "q", "down": what filters compare with kind=
+    QString name; ///< "layers.3.self_attn.q_proj"
+    QString leaf; ///< "q_proj"
     std::int64_t rows = 0, columns = 0;
     std::optional<double> absmax;            ///< of the input, over all calibration tokens
     std::optional<double> outlier_ratio;     ///< largest channel over the median channel

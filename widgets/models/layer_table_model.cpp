@@ -60,35 +60,55 @@ int LayerTableModel::columnCount(const QModelIndex& parent) const { return paren
 
 QString LayerTableModel::text(const LayerRow& row, int column) const {
     switch (column) {
-    case Block: return row.block < 0 ? QString() : QString::number(row.block);
-    case Name: return row.leaf;
-    case AbsMax: return optional_text(row.absmax, 2);
-    case Outlier: return optional_text(row.outlier_ratio, 1, QStringLiteral("×"));
-    case Underflow: return optional_text(row.underflow_percent, 1);
-    case Sqnr: return optional_text(row.sqnr_db, 1);
-    case Scheme: return row.ignored ? tr("ignored") : row.scheme;
-    case Kind: return row.kind;
-    case ShapeColumn: return QStringLiteral("%1 × %2").arg(row.rows).arg(row.columns);
-    case Bytes: return row.bytes_after ? bytes_text(row.bytes_after) : bytes_text(row.bytes_before);
-    default: return {};
+    case Block:
+        return row.block < 0 ? QString() : QString::number(row.block);
+    case Name:
+        return row.leaf;
+    case AbsMax:
+        return optional_text(row.absmax, 2);
+    case Outlier:
+        return optional_text(row.outlier_ratio, 1, QStringLiteral("×"));
+    case Underflow:
+        return optional_text(row.underflow_percent, 1);
+    case Sqnr:
+        return optional_text(row.sqnr_db, 1);
+    case Scheme:
+        return row.ignored ? tr("ignored") : row.scheme;
+    case Kind:
+        return row.kind;
+    case ShapeColumn:
+        return QStringLiteral("%1 × %2").arg(row.rows).arg(row.columns);
+    case Bytes:
+        return row.bytes_after ? bytes_text(row.bytes_after) : bytes_text(row.bytes_before);
+    default:
+        return {};
     }
 }
 
 QVariant LayerTableModel::number(const LayerRow& row, int column) const {
     switch (column) {
-    case Block: return row.block;
-    case AbsMax: return to_variant(row.absmax);
-    case Outlier: return to_variant(row.outlier_ratio);
-    case Underflow: return to_variant(row.underflow_percent);
-    case Sqnr: return to_variant(row.sqnr_db);
-    case ShapeColumn: return QVariant::fromValue<qlonglong>(row.rows * row.columns);
-    case Bytes: return QVariant::fromValue<qlonglong>(row.bytes_after ? row.bytes_after : row.bytes_before);
-    default: return text(row, column);
+    case Block:
+        return row.block;
+    case AbsMax:
+        return to_variant(row.absmax);
+    case Outlier:
+        return to_variant(row.outlier_ratio);
+    case Underflow:
+        return to_variant(row.underflow_percent);
+    case Sqnr:
+        return to_variant(row.sqnr_db);
+    case ShapeColumn:
+        return QVariant::fromValue<qlonglong>(row.rows * row.columns);
+    case Bytes:
+        return QVariant::fromValue<qlonglong>(row.bytes_after ? row.bytes_after : row.bytes_before);
+    default:
+        return text(row, column);
     }
 }
 
 QVariant LayerTableModel::heat(const LayerRow& row, int column) const {
-    const auto share = [](const std::optional<double>& value, Range range, bool logarithmic, bool low_is_hot) -> QVariant {
+    const auto share = [](const std::optional<double>& value, Range range, bool logarithmic,
+                          bool low_is_hot) -> QVariant {
         if (!value || range.high <= range.low) return {};
         double low = range.low, high = range.high, at = *value;
         if (logarithmic && low > 0) low = std::log(low), high = std::log(high), at = std::log(at);
@@ -96,10 +116,14 @@ QVariant LayerTableModel::heat(const LayerRow& row, int column) const {
         return low_is_hot ? 1 - heat : heat;
     };
     switch (column) {
-    case Outlier: return share(row.outlier_ratio, outlier_, true, false);
-    case Underflow: return share(row.underflow_percent, underflow_, false, false);
-    case Sqnr: return share(row.sqnr_db, sqnr_, false, true);
-    default: return {};
+    case Outlier:
+        return share(row.outlier_ratio, outlier_, true, false);
+    case Underflow:
+        return share(row.underflow_percent, underflow_, false, false);
+    case Sqnr:
+        return share(row.sqnr_db, sqnr_, false, true);
+    default:
+        return {};
     }
 }
 
@@ -108,12 +132,18 @@ QVariant LayerTableModel::data(const QModelIndex& index, int role) const {
     const LayerRow& row = rows_[static_cast<std::size_t>(index.row())];
     const int column = index.column();
     switch (role) {
-    case Qt::DisplayRole: return text(row, column);
-    case SortRole: return number(row, column);
-    case ExportRole: return column == Name ? QVariant(row.name) : column == Scheme ? QVariant(row.scheme_line) : number(row, column);
-    case HeatRole: return heat(row, column);
-    case EditedRole: return row.edited && column == Scheme;
-    case LayerRole: return static_cast<int>(row.id);
+    case Qt::DisplayRole:
+        return text(row, column);
+    case SortRole:
+        return number(row, column);
+    case ExportRole:
+        return column == Name ? QVariant(row.name) : column == Scheme ? QVariant(row.scheme_line) : number(row, column);
+    case HeatRole:
+        return heat(row, column);
+    case EditedRole:
+        return row.edited && column == Scheme;
+    case LayerRole:
+        return static_cast<int>(row.id);
     case Qt::ToolTipRole:
         return column == Scheme ? row.scheme_line
                                 : QStringLiteral("%1 · %2 × %3").arg(row.name).arg(row.rows).arg(row.columns);
@@ -121,7 +151,8 @@ QVariant LayerTableModel::data(const QModelIndex& index, int role) const {
         const bool left = column == Name || column == Scheme || column == Kind || column == Block;
         return QVariant::fromValue<int>(Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight));
     }
-    default: return {};
+    default:
+        return {};
     }
 }
 
@@ -136,8 +167,9 @@ QVariant LayerTableModel::headerData(int section, Qt::Orientation orientation, i
         {tr("max |x|"), tr("Largest magnitude of the linear's input over all calibration tokens")},
         {tr("outlier"), tr("Outlier ratio: largest channel maximum of the input over the median channel maximum")},
         {tr("underfl. %"), tr("Share of non-zero weights that round to zero under the layer's scheme, in %")},
-        {tr("SQNR dB"), tr("Signal to quantization noise of the linear's output: 10 log10(E[y²] / E[(ŷ−y)²]), in dB, on "
-                           "kept calibration inputs")},
+        {tr("SQNR dB"),
+         tr("Signal to quantization noise of the linear's output: 10 log10(E[y²] / E[(ŷ−y)²]), in dB, on "
+            "kept calibration inputs")},
         {tr("scheme"), tr("Weights / activations as the recipe has them now")},
         {tr("kind"), tr("Role of the linear: q k v o gate up down fc1 fc2; filter with kind=")},
         {tr("shape"), tr("Outputs × inputs")},

@@ -6,12 +6,12 @@
 
 namespace graticule {
 
-[[nodiscard]] QString fixed_text(double value, int digits);    ///< "13.17"; "–" for what is not a number
-[[nodiscard]] QString signed_text(double value, int digits);   ///< "+3.04", "−7.3" (a true minus), "0"
-[[nodiscard]] QString count_text(double count);                ///< "8.2 M", "41,300"
-[[nodiscard]] QString bytes_text(std::int64_t bytes);          ///< "3.9 MB", decimal units as on a data sheet
-[[nodiscard]] QString duration_text(double seconds);           ///< "2.1 s", "3 min 5 s", "1 h 02 min"
-[[nodiscard]] QString thousands_text(std::int64_t value);      ///< "41,300"
+[[nodiscard]] QString fixed_text(double value, int digits);             ///< "13.17"; "–" for what is not a number
+[[nodiscard]] QString signed_text(double value, int digits);            ///< "+3.04", "−7.3" (a true minus), "0"
+[[nodiscard]] QString count_text(double count);                         ///< "8.2 M", "41,300"
+[[nodiscard]] QString bytes_text(std::int64_t bytes);                   ///< "3.9 MB", decimal units as on a data sheet
+[[nodiscard]] QString duration_text(double seconds);                    ///< "2.1 s", "3 min 5 s", "1 h 02 min"
+[[nodiscard]] QString thousands_text(std::int64_t value);               ///< "41,300"
 [[nodiscard]] QString bits_text(double weight_bits, double input_bits); ///< "4.25", "4.25 / 8"
 [[nodiscard]] QString elided_middle(const QString& text, int characters);
 

@@ -1,4 +1,5 @@
-// The colour of a run everywhere: dot in the table, line in the plots. The baseline is grey, then accent, candidate, worse ...
+// The colour of a run everywhere: dot in the table, line in the plots. The baseline is grey, then accent, candidate,
+// worse ...
 #pragma once
 
 #include <QtGui/QColor>

@@ -36,55 +36,77 @@ int RunTableModel::columnCount(const QModelIndex& parent) const { return parent.
 
 QString RunTableModel::text(const RunRow& row, int column) const {
     switch (column) {
-    case Recipe: return row.name;
-    case Bits: return bits_text(row.weight_bits, row.input_bits);
-    case Size: return bytes_text(row.bytes);
+    case Recipe:
+        return row.name;
+    case Bits:
+        return bits_text(row.weight_bits, row.input_bits);
+    case Size:
+        return bytes_text(row.bytes);
     case Perplexity:
         if (!row.perplexity) return {};
-        return row.standard_error ? tr("%1 ± %2").arg(fixed_text(*row.perplexity, 2), fixed_text(*row.standard_error, 2))
-                                  : fixed_text(*row.perplexity, 2);
+        return row.standard_error
+                   ? tr("%1 ± %2").arg(fixed_text(*row.perplexity, 2), fixed_text(*row.standard_error, 2))
+                   : fixed_text(*row.perplexity, 2);
     case Difference:
         if (row.baseline) return tr("baseline");
         if (!row.not_comparable.isEmpty()) return tr("not comparable");
         if (!row.difference) return {};
-        return row.difference_low ? tr("%1  [%2, %3]").arg(signed_text(*row.difference, 2), signed_text(*row.difference_low, 2),
-                                                          signed_text(*row.difference_high, 2))
+        return row.difference_low ? tr("%1  [%2, %3]")
+                                        .arg(signed_text(*row.difference, 2), signed_text(*row.difference_low, 2),
+                                             signed_text(*row.difference_high, 2))
                                   : signed_text(*row.difference, 2);
-    case Percent: return row.percent && !row.baseline ? signed_text(*row.percent, 1) + QStringLiteral(" %") : QString();
+    case Percent:
+        return row.percent && !row.baseline ? signed_text(*row.percent, 1) + QStringLiteral(" %") : QString();
     case StateColumn:
         switch (row.state) {
-        case RunRow::State::waiting: return tr("waiting");
-        case RunRow::State::running: return tr("%1 %").arg(static_cast<int>(row.share_done * 100));
-        case RunRow::State::done: return tr("done");
-        case RunRow::State::cancelled: return tr("cancelled");
-        case RunRow::State::failed: return tr("failed");
+        case RunRow::State::waiting:
+            return tr("waiting");
+        case RunRow::State::running:
+            return tr("%1 %").arg(static_cast<int>(row.share_done * 100));
+        case RunRow::State::done:
+            return tr("done");
+        case RunRow::State::cancelled:
+            return tr("cancelled");
+        case RunRow::State::failed:
+            return tr("failed");
         }
         return {};
-    default: return {};
+    default:
+        return {};
     }
 }
 
 QVariant RunTableModel::number(const RunRow& row, int column) const {
     switch (column) {
-    case Bits: return row.weight_bits;
-    case Size: return QVariant::fromValue<qlonglong>(row.bytes);
-    case Perplexity: return to_variant(row.perplexity);
-    case Difference: return to_variant(row.difference);
-    case Percent: return to_variant(row.percent);
-    default: return text(row, column);
+    case Bits:
+        return row.weight_bits;
+    case Size:
+        return QVariant::fromValue<qlonglong>(row.bytes);
+    case Perplexity:
+        return to_variant(row.perplexity);
+    case Difference:
+        return to_variant(row.difference);
+    case Percent:
+        return to_variant(row.percent);
+    default:
+        return text(row, column);
     }
 }
 
 QString RunTableModel::tip(const RunRow& row, int column) const {
     switch (column) {
-    case Recipe: return row.recipe;
-    case Perplexity: return tr("%1\n± one standard error over windows").arg(row.protocol);
+    case Recipe:
+        return row.recipe;
+    case Perplexity:
+        return tr("%1\n± one standard error over windows").arg(row.protocol);
     case Difference:
         if (!row.not_comparable.isEmpty()) return row.not_comparable;
         return tr("Paired difference in perplexity to the baseline over the same windows, with its 95 % interval.%1")
             .arg(row.difference && !row.significant ? tr("\nThe interval contains 0: not significant.") : QString());
-    case StateColumn: return row.error;
-    default: return {};
+    case StateColumn:
+        return row.error;
+    default:
+        return {};
     }
 }
 
@@ -106,17 +128,24 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
     const RunRow& row = rows_[static_cast<std::size_t>(index.row())];
     const int column = index.column();
     switch (role) {
-    case Qt::DisplayRole: return text(row, column);
-    case SortRole: return number(row, column);
-    case ExportRole: return column == Curve ? QVariant(QString()) : number(row, column);
-    case RunRole: return row.id;
-    case ColourRole: return column == Recipe || column == Curve ? QVariant(row.colour) : QVariant();
+    case Qt::DisplayRole:
+        return text(row, column);
+    case SortRole:
+        return number(row, column);
+    case ExportRole:
+        return column == Curve ? QVariant(QString()) : number(row, column);
+    case RunRole:
+        return row.id;
+    case ColourRole:
+        return column == Recipe || column == Curve ? QVariant(row.colour) : QVariant();
     case CurveRole:
         return column == Curve ? QVariant::fromValue(QList<double>(row.curve.begin(), row.curve.end())) : QVariant();
     case ProgressRole:
         return column == StateColumn && row.state == RunRow::State::running ? QVariant(row.share_done) : QVariant();
-    case ToneRole: return tone(row, column);
-    case Qt::ToolTipRole: return tip(row, column);
+    case ToneRole:
+        return tone(row, column);
+    case Qt::ToolTipRole:
+        return tip(row, column);
     case Qt::FontRole: {
         if (column != Perplexity) return {};
         QFont bold;
@@ -127,21 +156,24 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
         const bool left = column == Recipe || column == StateColumn;
         return QVariant::fromValue<int>(Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight));
     }
-    default: return {};
+    default:
+        return {};
     }
 }
 
 QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
-    const QString titles[ColumnCount] = {tr("recipe"), tr("bits"), tr("size"), tr("perplexity so far"), tr("PPL"), tr("Δ paired"), tr("Δ %"), tr("state")};
-    const QString tips[ColumnCount] = {tr("What was evaluated, in one line"),
-                                       tr("Stored bits a weight, scales and zero points included; after the stroke: bits of the inputs"),
-                                       tr("Whole model as stored"),
-                                       tr("Running perplexity after each window"),
-                                       tr("Perplexity: exp of the mean cross entropy over windows, ± one standard error"),
-                                       tr("Paired difference to the baseline over the same windows, with its 95 % interval"),
-                                       tr("The difference in percent of the baseline's perplexity"),
-                                       tr("Where the run stands")};
+    const QString titles[ColumnCount] = {tr("recipe"), tr("bits"),     tr("size"), tr("perplexity so far"),
+                                         tr("PPL"),    tr("Δ paired"), tr("Δ %"),  tr("state")};
+    const QString tips[ColumnCount] = {
+        tr("What was evaluated, in one line"),
+        tr("Stored bits a weight, scales and zero points included; after the stroke: bits of the inputs"),
+        tr("Whole model as stored"),
+        tr("Running perplexity after each window"),
+        tr("Perplexity: exp of the mean cross entropy over windows, ± one standard error"),
+        tr("Paired difference to the baseline over the same windows, with its 95 % interval"),
+        tr("The difference in percent of the baseline's perplexity"),
+        tr("Where the run stands")};
     if (role == Qt::DisplayRole) return titles[section];
     if (role == Qt::ToolTipRole) return tips[section];
     if (role == Qt::TextAlignmentRole) {

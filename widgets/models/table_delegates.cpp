@@ -21,8 +21,10 @@ namespace {
 constexpr int padding = 8;
 
 void draw_background(QPainter& painter, const QStyleOptionViewItem& option, const Theme& look) {
-    if (option.state & QStyle::State_Selected) painter.fillRect(option.rect, look[Token::selection]);
-    else if (option.state & QStyle::State_MouseOver) painter.fillRect(option.rect, look[Token::header]);
+    if (option.state & QStyle::State_Selected)
+        painter.fillRect(option.rect, look[Token::selection]);
+    else if (option.state & QStyle::State_MouseOver)
+        painter.fillRect(option.rect, look[Token::header]);
     painter.setPen(look.faded(Token::border, 0.45));
     painter.drawLine(option.rect.bottomLeft(), option.rect.bottomRight());
 }
@@ -53,8 +55,10 @@ void HeatDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     const int column = index.column();
     if (column == LayerTableModel::Block && (option.state & QStyle::State_Selected))
         painter->fillRect(QRect(option.rect.topLeft(), QSize(3, option.rect.height())), look[Token::accent]);
-    if (column == LayerTableModel::Scheme) paintScheme(*painter, option, index);
-    else draw_text(*painter, inner(option.rect), alignment_of(index), index.data().toString(), colour);
+    if (column == LayerTableModel::Scheme)
+        paintScheme(*painter, option, index);
+    else
+        draw_text(*painter, inner(option.rect), alignment_of(index), index.data().toString(), colour);
     painter->restore();
 }
 
@@ -85,8 +89,10 @@ void RunDelegate::paintCurve(QPainter& painter, const QRect& rect, const QList<d
     for (qsizetype i = 0; i < curve.size(); ++i) {
         const double x = rect.left() + double(i) / double(curve.size() - 1) * rect.width();
         const double y = rect.bottom() - (curve[i] - *low) / range * rect.height();
-        if (i == 0) path.moveTo(x, y);
-        else path.lineTo(x, y);
+        if (i == 0)
+            path.moveTo(x, y);
+        else
+            path.lineTo(x, y);
     }
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setPen(QPen(colour, 1.5));
@@ -98,14 +104,16 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     const Theme& look = theme::of(option.palette);
     painter->save();
     QFont font = option.font;
-    if (const QVariant wanted = index.data(Qt::FontRole); wanted.isValid()) font.setWeight(wanted.value<QFont>().weight());
+    if (const QVariant wanted = index.data(Qt::FontRole); wanted.isValid())
+        font.setWeight(wanted.value<QFont>().weight());
     painter->setFont(font);
     draw_background(*painter, option, look);
     QRect rect = inner(option.rect);
     const QVariant colour_index = index.data(RunTableModel::ColourRole);
     const QColor run = run_colour(look, colour_index.toInt());
     if (const QVariant curve = index.data(RunTableModel::CurveRole); curve.isValid()) {
-        paintCurve(*painter, rect.adjusted(std::max(0, rect.width() - 110), 7, 0, -8), curve.value<QList<double>>(), run);
+        paintCurve(*painter, rect.adjusted(std::max(0, rect.width() - 110), 7, 0, -8), curve.value<QList<double>>(),
+                   run);
         painter->restore();
         return;
     }
@@ -161,7 +169,8 @@ void JobDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     draw_text(*painter, left, Qt::AlignVCenter | Qt::AlignLeft, index.data().toString(),
               look[running ? Token::text : Token::secondary]);
     const bool failed = state == JobRow::State::failed;
-    draw_text(*painter, right, Qt::AlignVCenter | Qt::AlignRight, detail, look[failed ? Token::worse : Token::secondary]);
+    draw_text(*painter, right, Qt::AlignVCenter | Qt::AlignRight, detail,
+              look[failed ? Token::worse : Token::secondary]);
     if (running) {
         const QRectF bar(option.rect.left() + 12, option.rect.top() + 31, option.rect.width() - 24, 6);
         painter->setRenderHint(QPainter::Antialiasing);
@@ -170,7 +179,8 @@ void JobDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
         painter->drawRoundedRect(bar, 3, 3);
         const double share = std::clamp(index.data(JobListModel::ShareRole).toDouble(), 0.0, 1.0);
         painter->setBrush(look[Token::accent]);
-        if (share > 0) painter->drawRoundedRect(QRectF(bar.topLeft(), QSizeF(std::max(6.0, bar.width() * share), 6)), 3, 3);
+        if (share > 0)
+            painter->drawRoundedRect(QRectF(bar.topLeft(), QSizeF(std::max(6.0, bar.width() * share), 6)), 3, 3);
     }
     painter->restore();
 }
@@ -179,7 +189,9 @@ bool JobDelegate::editorEvent(QEvent* event, QAbstractItemModel*, const QStyleOp
                               const QModelIndex& index) {
     if (event->type() != QEvent::MouseButtonRelease) return false;
     const auto* mouse = static_cast<QMouseEvent*>(event);
-    if (!crossRect(option.rect).contains(mouse->position().toPoint()) || !index.data(JobListModel::CanCancelRole).toBool()) return false;
+    if (!crossRect(option.rect).contains(mouse->position().toPoint()) ||
+        !index.data(JobListModel::CanCancelRole).toBool())
+        return false;
     Q_EMIT cancelClicked(index.data(JobListModel::JobRole).toInt());
     return true;
 }

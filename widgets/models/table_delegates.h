@@ -1,12 +1,13 @@
-// How cells are painted: heat under numbers, colour dots, sparklines, progress. Colours come from the theme of the palette.
+// How cells are painted: heat under numbers, colour dots, sparklines, progress. Colours come from the theme of the
+// palette.
 #pragma once
 
 #include <QtWidgets/QStyledItemDelegate>
 
 namespace graticule {
 
-/// Layer table: the heat of LayerTableModel::HeatRole under the text, edited schemes in the edited colour, a bar at the left of
-/// the current row.
+/// Layer table: the heat of LayerTableModel::HeatRole under the text, edited schemes in the edited colour, a bar at the
+/// left of the current row.
 class HeatDelegate final : public QStyledItemDelegate {
     Q_OBJECT
 public:
@@ -17,7 +18,8 @@ private:
     static void paintScheme(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index);
 };
 
-/// Run table: dot before the recipe, sparkline of the running perplexity, progress bar in the state column, toned numbers.
+/// Run table: dot before the recipe, sparkline of the running perplexity, progress bar in the state column, toned
+/// numbers.
 class RunDelegate final : public QStyledItemDelegate {
     Q_OBJECT
 public:

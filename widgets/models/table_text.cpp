@@ -22,7 +22,8 @@ QString cell_text(const QAbstractItemModel& model, int row, int column) {
 QString rows_as_csv(const QAbstractItemModel& model, const std::vector<int>& rows, const std::vector<int>& columns) {
     QString text;
     const auto add_line = [&](auto cell) {
-        for (std::size_t i = 0; i < columns.size(); ++i) text += (i ? QStringLiteral(",") : QString()) + cell(columns[i]);
+        for (std::size_t i = 0; i < columns.size(); ++i)
+            text += (i ? QStringLiteral(",") : QString()) + cell(columns[i]);
         text += u'\n';
     };
     add_line([&](int column) { return csv_field(model.headerData(column, Qt::Horizontal).toString()); });

@@ -24,7 +24,8 @@ public:
         QStyledItemDelegate::paint(painter, option, index);
         painter->save();
         painter->setPen(theme::of(option.palette)[theme::Token::secondary]);
-        painter->drawText(option.rect.adjusted(0, 0, -12, 0), Qt::AlignRight | Qt::AlignVCenter, index.data(shortcut_role).toString());
+        painter->drawText(option.rect.adjusted(0, 0, -12, 0), Qt::AlignRight | Qt::AlignVCenter,
+                          index.data(shortcut_role).toString());
         painter->restore();
     }
 };
@@ -65,7 +66,9 @@ bool CommandPalette::matches(const QString& query, const QString& title) {
 void CommandPalette::filter(const QString& text) {
     QString query = text.trimmed();
     int only = -1;
-    const std::pair<QString, PaletteItem::Kind> prefixes[] = {{QStringLiteral(">"), PaletteItem::Kind::command}, {QStringLiteral("l "), PaletteItem::Kind::layer}, {QStringLiteral("r "), PaletteItem::Kind::run}};
+    const std::pair<QString, PaletteItem::Kind> prefixes[] = {{QStringLiteral(">"), PaletteItem::Kind::command},
+                                                              {QStringLiteral("l "), PaletteItem::Kind::layer},
+                                                              {QStringLiteral("r "), PaletteItem::Kind::run}};
     for (const auto& [prefix, kind] : prefixes)
         if (text.startsWith(prefix)) {
             only = static_cast<int>(kind);

@@ -99,7 +99,8 @@ ComparePanel::ComparePanel(QWidget* parent)
 
     connect(a_, &QComboBox::activated, this, &ComparePanel::sendPair);
     connect(b_, &QComboBox::activated, this, &ComparePanel::sendPair);
-    connect(swap, &QPushButton::clicked, this, [this] { Q_EMIT pairChosen(b_->currentData().toInt(), a_->currentData().toInt()); });
+    connect(swap, &QPushButton::clicked, this,
+            [this] { Q_EMIT pairChosen(b_->currentData().toInt(), a_->currentData().toInt()); });
     connect(make_baseline, &QPushButton::clicked, this, [this] {
         if (a_->currentIndex() >= 0) Q_EMIT baselineWanted(a_->currentData().toInt());
     });
@@ -123,15 +124,20 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
         set_role(headline_, "worse");
         detail_->setText(tr("A perplexity means something only under its protocol, and these two differ:"));
     } else {
-        headline_->setText(tr("B − A = %1 perplexity (%2 %)").arg(signed_text(difference->perplexity_difference, 3), signed_text(difference->percent, 2)));
-        set_role(headline_, !difference->significant ? "title" : difference->perplexity_difference > 0 ? "worse" : "good");
-        detail_->setText(tr("95 % interval [%1, %2], paired over %3 windows%4. A %5 ± %6, B %7 ± %8. %9")
-                             .arg(signed_text(difference->interval_low, 3), signed_text(difference->interval_high, 3))
-                             .arg(compared.a.window_losses.size())
-                             .arg(difference->significant ? QString() : tr("; it contains 0, so the runs are not told apart"))
-                             .arg(fixed_text(compared.a.perplexity, 3), fixed_text(compared.a.standard_error, 3),
-                                  fixed_text(compared.b.perplexity, 3), fixed_text(compared.b.standard_error, 3),
-                                  QString::fromStdString(compared.a.protocol.text())));
+        headline_->setText(
+            tr("B − A = %1 perplexity (%2 %)")
+                .arg(signed_text(difference->perplexity_difference, 3), signed_text(difference->percent, 2)));
+        set_role(headline_, !difference->significant                ? "title"
+                            : difference->perplexity_difference > 0 ? "worse"
+                                                                    : "good");
+        detail_->setText(
+            tr("95 % interval [%1, %2], paired over %3 windows%4. A %5 ± %6, B %7 ± %8. %9")
+                .arg(signed_text(difference->interval_low, 3), signed_text(difference->interval_high, 3))
+                .arg(compared.a.window_losses.size())
+                .arg(difference->significant ? QString() : tr("; it contains 0, so the runs are not told apart"))
+                .arg(fixed_text(compared.a.perplexity, 3), fixed_text(compared.a.standard_error, 3),
+                     fixed_text(compared.b.perplexity, 3), fixed_text(compared.b.standard_error, 3),
+                     QString::fromStdString(compared.a.protocol.text())));
     }
     notes_->setText(QString::fromStdString(compared.comparison.notes.text()));
     notes_->setVisible(!compared.comparison.notes.items.empty());

@@ -41,7 +41,8 @@ JobsPanel::JobsPanel(QWidget* parent)
     cancel->setShortcut(QKeySequence::Delete);
     cancel->setShortcutContext(Qt::WidgetShortcut);
     connect(cancel, &QAction::triggered, this, [this] {
-        if (list_->currentIndex().isValid()) Q_EMIT cancelWanted(list_->currentIndex().data(JobListModel::JobRole).toInt());
+        if (list_->currentIndex().isValid())
+            Q_EMIT cancelWanted(list_->currentIndex().data(JobListModel::JobRole).toInt());
     });
     list_->addAction(cancel);
     list_->setContextMenuPolicy(Qt::ActionsContextMenu);
@@ -49,7 +50,9 @@ JobsPanel::JobsPanel(QWidget* parent)
 
 void JobsPanel::setRows(std::vector<JobRow> rows) {
     // Running on top, then what waits, then the finished, newest first.
-    const auto rank = [](const JobRow& row) { return row.state == JobRow::State::running ? 0 : row.state == JobRow::State::waiting ? 1 : 2; };
+    const auto rank = [](const JobRow& row) {
+        return row.state == JobRow::State::running ? 0 : row.state == JobRow::State::waiting ? 1 : 2;
+    };
     std::stable_sort(rows.begin(), rows.end(), [&](const JobRow& a, const JobRow& b) {
         if (rank(a) != rank(b)) return rank(a) < rank(b);
         return rank(a) == 2 ? a.id > b.id : a.id < b.id;

@@ -32,8 +32,9 @@ LayersPanel::LayersPanel(QWidget* parent)
     proxy_->setSourceModel(model_);
     filter_->setPlaceholderText(tr("filter: v_proj  layers.3.*  kind=down*  sqnr<30"));
     filter_->setAccessibleName(tr("Filter layers"));
-    filter_->setToolTip(tr("Terms separated by spaces must all hold: part of a name, a pattern as in recipe rules, kind=down*, "
-                           "sqnr<30, max>5, outlier>6, underflow>20, block=3, scheme=dint4, /regex/, !not"));
+    filter_->setToolTip(
+        tr("Terms separated by spaces must all hold: part of a name, a pattern as in recipe rules, kind=down*, "
+           "sqnr<30, max>5, outlier>6, underflow>20, block=3, scheme=dint4, /regex/, !not"));
     filter_->setProperty("mono", true);
     filter_->setClearButtonEnabled(true);
     matches_->setProperty("role", "faint");
@@ -86,7 +87,8 @@ void LayersPanel::buildTable() {
                                           {LayerTableModel::Underflow, 70}, {LayerTableModel::Sqnr, 74}};
     for (const auto& [section, width] : widths) columns->resizeSection(section, width);
     columns->setStretchLastSection(true);
-    for (const int hidden : {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes}) table_->hideColumn(hidden);
+    for (const int hidden : {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes})
+        table_->hideColumn(hidden);
     enable_csv_copy(*table_);
     columns->setContextMenuPolicy(Qt::ActionsContextMenu);
     for (int section = 0; section < LayerTableModel::ColumnCount; ++section) {
@@ -107,9 +109,11 @@ void LayersPanel::setRows(std::vector<LayerRow> rows) {
 
 void LayersPanel::filterChanged() {
     const QSignalBlocker quiet(filter_);
-    if (proxy_->filter().empty() != filter_->text().trimmed().isEmpty() || !filter_->text().isEmpty()) proxy_->setFilterLine(filter_->text());
+    if (proxy_->filter().empty() != filter_->text().trimmed().isEmpty() || !filter_->text().isEmpty())
+        proxy_->setFilterLine(filter_->text());
     const QString problem = proxy_->filter().problem();
-    matches_->setText(!problem.isEmpty() ? problem : tr("%1 of %2 match").arg(proxy_->rowCount()).arg(model_->rowCount()));
+    matches_->setText(!problem.isEmpty() ? problem
+                                         : tr("%1 of %2 match").arg(proxy_->rowCount()).arg(model_->rowCount()));
     make_rule_->setEnabled(problem.isEmpty() && proxy_->rowCount() > 0 && !proxy_->filter().empty());
     updateTitles();
 }
@@ -117,7 +121,8 @@ void LayersPanel::filterChanged() {
 void LayersPanel::updateTitles() {
     const int column = table_->horizontalHeader()->sortIndicatorSection();
     QString subtitle = tr("%n linear(s)", nullptr, model_->rowCount());
-    if (model_->rowCount() == 0) subtitle.clear();
+    if (model_->rowCount() == 0)
+        subtitle.clear();
     else if (column > LayerTableModel::Block)
         subtitle += tr(", sorted by %1").arg(model_->headerData(column, Qt::Horizontal).toString());
     header_->setSubtitle(subtitle);

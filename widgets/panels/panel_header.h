@@ -1,5 +1,5 @@
-// The strip above a panel: title, what it shows now, small buttons at the right. Serves as a dock's title bar, so it can be
-// dragged where it holds no button.
+// The strip above a panel: title, what it shows now, small buttons at the right. Serves as a dock's title bar, so it
+// can be dragged where it holds no button.
 #pragma once
 
 #include <QtWidgets/QFrame>

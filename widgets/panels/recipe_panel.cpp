@@ -85,7 +85,8 @@ RecipePanel::RecipePanel(QWidget* parent)
     auto* label = new QLabel(tr("predicted"));
     label->setProperty("role", "secondary");
     label->setFixedWidth(82);
-    label->setToolTip(tr("Size of the whole model under this recipe, and stored bits a weight, scales and zero points included"));
+    label->setToolTip(
+        tr("Size of the whole model under this recipe, and stored bits a weight, scales and zero points included"));
     foot->addWidget(label);
     foot->addWidget(predicted_, 1);
     outer->addLayout(foot);
@@ -134,8 +135,10 @@ void RecipePanel::buildText(QVBoxLayout* column) {
     connect(text_, &QPlainTextEdit::textChanged, typing_, qOverload<>(&QTimer::start));
     connect(typing_, &QTimer::timeout, this, [this] {
         const QString text = text_->toPlainText();
-        if (json_tab_->isChecked()) Q_EMIT jsonEdited(text);
-        else Q_EMIT lineEdited(text.simplified());
+        if (json_tab_->isChecked())
+            Q_EMIT jsonEdited(text);
+        else
+            Q_EMIT lineEdited(text.simplified());
     });
 }
 

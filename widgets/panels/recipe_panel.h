@@ -1,4 +1,5 @@
-// What is chosen and why it holds: the scheme form, the what-if card, the rules, the recipe as text, what it will weigh.
+// What is chosen and why it holds: the scheme form, the what-if card, the rules, the recipe as text, what it will
+// weigh.
 #pragma once
 
 #include <QtWidgets/QWidget>

@@ -14,7 +14,8 @@ namespace {
 class PatternDelegate final : public QStyledItemDelegate {
 public:
     using QStyledItemDelegate::QStyledItemDelegate;
-    QWidget* createEditor(QWidget* parent, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+    QWidget* createEditor(QWidget* parent, const QStyleOptionViewItem& option,
+                          const QModelIndex& index) const override {
         return index.column() == 0 ? QStyledItemDelegate::createEditor(parent, option, index) : nullptr;
     }
 };
@@ -26,7 +27,8 @@ RulesView::RulesView(QWidget* parent)
     setHeaderHidden(true);
     setRootIsDecorated(false);
     setAccessibleName(tr("Recipe rules, last match wins"));
-    setToolTip(tr("The last rule that matches a layer decides it. Double-click a pattern to change it; right-click for more"));
+    setToolTip(
+        tr("The last rule that matches a layer decides it. Double-click a pattern to change it; right-click for more"));
     setItemDelegate(new PatternDelegate(this));
     setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::EditKeyPressed);
     setContextMenuPolicy(Qt::CustomContextMenu);
@@ -55,7 +57,9 @@ void RulesView::setRows(const std::vector<RuleRow>& rows) {
         item->setFont(0, theme::mono_font(12));
         item->setFont(1, theme::mono_font(11));
         item->setTextAlignment(1, Qt::AlignRight | Qt::AlignVCenter);
-        item->setForeground(1, look[row.problem ? theme::Token::worse : row.wins_here ? theme::Token::candidate : theme::Token::secondary]);
+        item->setForeground(1, look[row.problem     ? theme::Token::worse
+                                    : row.wins_here ? theme::Token::candidate
+                                                    : theme::Token::secondary]);
         item->setToolTip(0, row.pattern);
         item->setToolTip(1, row.tip);
         if (row.kind != RuleRow::Kind::defaults) item->setFlags(item->flags() | Qt::ItemIsEditable);

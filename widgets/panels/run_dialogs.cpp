@@ -66,12 +66,15 @@ CalibrationDialog::CalibrationDialog(const CalibrationSpec& spec, std::int64_t m
     : QDialog(parent)
     , text_(new TextEdit(tr("built-in calibration text"), QString::fromStdString(spec.text)))
     , samples_(spin(spec.samples, 1, 100'000, tr("Samples"), tr("How many windows of the text the model reads")))
-    , length_(spin(spec.length, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)), tr("Length"), tr("Tokens a sample; at most the model's %1 positions").arg(max_positions)))
+    , length_(spin(spec.length, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)), tr("Length"),
+                   tr("Tokens a sample; at most the model's %1 positions").arg(max_positions)))
     , seed_(spin(static_cast<std::int64_t>(spec.seed), 0, 2'147'483'647, tr("Seed"), tr("Chooses the random samples")))
     , first_(new QRadioButton(tr("the first ones")))
     , random_(new QRadioButton(tr("at random")))
     , tokens_(new QLabel) {
-    auto* column = column_of(this, tr("Calibrate"), tr("Runs the model over a text and watches the input of every linear: ranges, outlier channels, distributions, by sequence length."));
+    auto* column = column_of(this, tr("Calibrate"),
+                             tr("Runs the model over a text and watches the input of every linear: ranges, outlier "
+                                "channels, distributions, by sequence length."));
     auto* form = form_in(column);
     form->addRow(tr("Text"), text_);
     form->addRow(tr("Samples"), samples_);
@@ -107,13 +110,20 @@ CalibrationSpec CalibrationDialog::spec() const {
     return spec;
 }
 
-EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions, QWidget* parent)
+EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions,
+                                   QWidget* parent)
     : QDialog(parent)
     , text_(new TextEdit(tr("built-in evaluation text"), choice.text))
-    , window_(spin(choice.window, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)), tr("Window length"), tr("Tokens a window; papers use 2048; at most the model's %1 positions").arg(max_positions)))
-    , windows_(spin(choice.windows > 0 ? choice.windows : 8, 1, 1'000'000, tr("Windows"), tr("The first windows of the text")))
+    , window_(spin(choice.window, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)),
+                   tr("Window length"),
+                   tr("Tokens a window; papers use 2048; at most the model's %1 positions").arg(max_positions)))
+    , windows_(spin(choice.windows > 0 ? choice.windows : 8, 1, 1'000'000, tr("Windows"),
+                    tr("The first windows of the text")))
     , all_(new QCheckBox(tr("all windows of the text"))) {
-    auto* column = column_of(this, tr("Evaluate"), tr("Perplexity of %1, window by window (GPTQ protocol). The full-precision baseline is evaluated first where there is none under the same protocol.").arg(what));
+    auto* column = column_of(this, tr("Evaluate"),
+                             tr("Perplexity of %1, window by window (GPTQ protocol). The full-precision baseline is "
+                                "evaluated first where there is none under the same protocol.")
+                                 .arg(what));
     auto* form = form_in(column);
     form->addRow(tr("Text"), text_);
     form->addRow(tr("Tokens a window"), window_);
@@ -128,7 +138,8 @@ EvaluationChoice EvaluationDialog::choice() const {
     return {text_->path(), window_->value(), all_->isChecked() ? 0 : std::int64_t{windows_->value()}};
 }
 
-ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder, Check check, QWidget* parent)
+ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder,
+                           Check check, QWidget* parent)
     : QDialog(parent)
     , exporters_(exporters)
     , check_(std::move(check))
@@ -136,7 +147,10 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     , folder_(new PathEdit(PathEdit::Kind::new_folder, {}))
     , help_(new QLabel)
     , findings_(new QPlainTextEdit) {
-    auto* column = column_of(this, tr("Export"), tr("Writes %1 for other programs, beside the target first and renamed at the end, then reads it back and compares every weight.").arg(what));
+    auto* column = column_of(this, tr("Export"),
+                             tr("Writes %1 for other programs, beside the target first and renamed at the end, then "
+                                "reads it back and compares every weight.")
+                                 .arg(what));
     auto* form = form_in(column);
     exporter_->setAccessibleName(tr("Exporter"));
     for (const ExporterEntry& entry : exporters_) exporter_->addItem(entry.label, entry.name);
@@ -162,9 +176,15 @@ void ExportDialog::preflight() {
     const int at = exporter_->currentIndex();
     if (at < 0) return;
     const ExporterEntry& entry = exporters_[static_cast<std::size_t>(at)];
-    help_->setText(entry.loaders.empty() ? entry.help : tr("%1 Read by: %2.").arg(entry.help, QStringList(entry.loaders.begin(), entry.loaders.end()).join(QStringLiteral(", "))));
+    help_->setText(
+        entry.loaders.empty()
+            ? entry.help
+            : tr("%1 Read by: %2.")
+                  .arg(entry.help, QStringList(entry.loaders.begin(), entry.loaders.end()).join(QStringLiteral(", "))));
     const Diagnostics found = check_(entry.name);
-    findings_->setPlainText(found.items.empty() ? tr("Nothing in the way: this target holds every layer's scheme exactly.") : QString::fromStdString(found.text()));
+    findings_->setPlainText(found.items.empty()
+                                ? tr("Nothing in the way: this target holds every layer's scheme exactly.")
+                                : QString::fromStdString(found.text()));
     write_->setEnabled(!found.has_errors() && !folder().isEmpty());
 }
 

@@ -58,7 +58,8 @@ class ExportDialog final : public QDialog {
     Q_OBJECT
 public:
     using Check = std::function<Diagnostics(const QString& exporter)>;
-    ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder, Check check, QWidget* parent);
+    ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder, Check check,
+                 QWidget* parent);
     [[nodiscard]] QString exporter() const;
     [[nodiscard]] QString folder() const;
 

@@ -25,7 +25,8 @@ RunsPanel::RunsPanel(QWidget* parent)
     , baseline_(new QComboBox)
     , table_(new QTableView)
     , model_(new RunTableModel(this)) {
-    compare_ = header_->addButton(tr("compare"), tr("Compare two selected runs, or the selected run with the baseline"));
+    compare_ =
+        header_->addButton(tr("compare"), tr("Compare two selected runs, or the selected run with the baseline"));
     auto* label = new QLabel(tr("baseline:"));
     label->setProperty("role", "secondary");
     header_->addWidget(label);
@@ -40,11 +41,14 @@ RunsPanel::RunsPanel(QWidget* parent)
     column->addWidget(table_);
     buildTable();
     connect(csv, &QToolButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(csv_of(*table_)); });
-    connect(baseline_, &QComboBox::activated, this, [this](int item) { Q_EMIT baselineChosen(baseline_->itemData(item).toInt()); });
+    connect(baseline_, &QComboBox::activated, this,
+            [this](int item) { Q_EMIT baselineChosen(baseline_->itemData(item).toInt()); });
     connect(compare_, &QToolButton::clicked, this, [this] {
         const std::vector<int> runs = selectedRuns();
-        if (runs.size() == 2) Q_EMIT compareWanted(runs[0], runs[1]);
-        else if (runs.size() == 1) Q_EMIT compareWanted(baseline_->currentData().toInt(), runs[0]);
+        if (runs.size() == 2)
+            Q_EMIT compareWanted(runs[0], runs[1]);
+        else if (runs.size() == 1)
+            Q_EMIT compareWanted(baseline_->currentData().toInt(), runs[0]);
     });
     updateBaselines();
 }
@@ -115,7 +119,8 @@ void RunsPanel::selectRuns(const std::vector<int>& ids) {
     QItemSelection selection;
     for (int row = 0; row < model_->rowCount(); ++row) {
         const QModelIndex index = model_->index(row, 0);
-        if (std::find(ids.begin(), ids.end(), index.data(RunTableModel::RunRole).toInt()) != ids.end()) selection.select(index, index);
+        if (std::find(ids.begin(), ids.end(), index.data(RunTableModel::RunRole).toInt()) != ids.end())
+            selection.select(index, index);
     }
     table_->selectionModel()->select(selection, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
 }
@@ -127,7 +132,8 @@ void RunsPanel::showMenu(const QPoint& at) {
     const std::vector<int> selected = selectedRuns();
     QMenu menu(this);
     menu.addAction(tr("Make it the baseline"), this, [this, run] { Q_EMIT baselineChosen(run); });
-    QAction* pair = menu.addAction(tr("Compare the two selected"), this, [this, selected] { Q_EMIT compareWanted(selected[0], selected[1]); });
+    QAction* pair = menu.addAction(tr("Compare the two selected"), this,
+                                   [this, selected] { Q_EMIT compareWanted(selected[0], selected[1]); });
     pair->setEnabled(selected.size() == 2);
     menu.addAction(tr("Load its recipe"), this, [this, run] { Q_EMIT recipeWanted(run); });
     menu.addAction(tr("Export it …"), this, [this, run] { Q_EMIT exportWanted(run); });

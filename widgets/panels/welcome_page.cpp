@@ -39,7 +39,8 @@ WelcomePage::WelcomePage(QWidget* parent)
     auto* title = new QLabel(tr("Graticule"));
     title->setFont(theme::ui_font(26, QFont::DemiBold));
     column->addWidget(title);
-    auto* line = new QLabel(tr("What is in this model, where does it hurt, what do I choose, what did it cost, can I ship it?"));
+    auto* line =
+        new QLabel(tr("What is in this model, where does it hurt, what do I choose, what did it cost, can I ship it?"));
     line->setProperty("role", "secondary");
     line->setWordWrap(true);
     column->addWidget(line);
