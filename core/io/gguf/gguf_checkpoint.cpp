@@ -205,16 +205,20 @@ GgufPartName gguf_part_name(const fs::path& file) {
     return {name.substr(0, name.size() - tail), *number, *count};
 }
 
+std::shared_ptr<const Checkpoint> make_gguf_checkpoint(std::vector<std::shared_ptr<const GgufFile>> parts) {
+    GRATICULE_ASSERT(!parts.empty(), "a checkpoint without files");
+    return std::make_shared<GgufCheckpoint>(std::move(parts));
+}
+
 std::shared_ptr<const Checkpoint> open_gguf(const fs::path& file) {
     check_hub_link(file);
     auto first = GgufFile::open(file);
-    if (first->metadata().whole("split.count").value_or(1) <= 1)
-        return std::make_shared<GgufCheckpoint>(std::vector{std::move(first)});
+    if (first->metadata().whole("split.count").value_or(1) <= 1) return make_gguf_checkpoint({std::move(first)});
     const GgufPartName name = gguf_part_name(file);
     if (name.count <= 1)
         bad(file, "it is a part of a split model, but its name does not end like -00001-of-00003.gguf, so the others "
                   "cannot be found");
-    return std::make_shared<GgufCheckpoint>(open_parts(file, name));
+    return make_gguf_checkpoint(open_parts(file, name));
 }
 
 } // namespace graticule

@@ -3,13 +3,20 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "core/io/checkpoint.h"
+#include "core/io/gguf/gguf_file.h"
 
 namespace graticule {
 
 /// `file` may be any part of a split model ("name-00002-of-00003.gguf"); the others must lie beside it.
 [[nodiscard]] std::shared_ptr<const Checkpoint> open_gguf(const std::filesystem::path& file);
+
+/// The same from parts that are open already, the one with the metadata first.
+[[nodiscard]] std::shared_ptr<const Checkpoint>
+make_gguf_checkpoint(std::vector<std::shared_ptr<const GgufFile>> parts);
 
 /// The number of parts and the name they share, for a file named like a part: {"name", 2, 3}.
 struct GgufPartName {

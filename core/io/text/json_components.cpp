@@ -11,6 +11,12 @@ namespace {
 
 using nlohmann::json;
 
+/// Real files have up to five steps of a kind.
+void check_count(const JsonComponent& component, std::size_t steps) {
+    constexpr std::size_t most = 64;
+    if (steps >= most) component.bad("more than " + std::to_string(most) + " steps");
+}
+
 SplitBehavior read_behavior(const JsonComponent& component) {
     const std::string name = component.text_or("behavior", "Isolated");
     if (name == "Removed") return SplitBehavior::removed;
@@ -122,6 +128,7 @@ std::vector<JsonComponent> JsonComponent::children(const char* key) const {
 }
 
 void read_normalizer(const JsonComponent& component, std::vector<NormalizeStep>& steps) {
+    check_count(component, steps.size());
     const std::string& type = component.type();
     if (type == "Sequence") {
         for (const JsonComponent& child : component.children("normalizers")) read_normalizer(child, steps);
@@ -147,6 +154,7 @@ void read_normalizer(const JsonComponent& component, std::vector<NormalizeStep>&
 }
 
 void read_pre_tokenizer(const JsonComponent& component, std::vector<PreTokenStep>& steps, bool& byte_level_seen) {
+    check_count(component, steps.size());
     const std::string& type = component.type();
     if (type == "Sequence") {
         for (const JsonComponent& child : component.children("pretokenizers"))
@@ -174,6 +182,7 @@ void read_pre_tokenizer(const JsonComponent& component, std::vector<PreTokenStep
 }
 
 void read_decoder(const JsonComponent& component, std::vector<DecodeStep>& steps) {
+    check_count(component, steps.size());
     const std::string& type = component.type();
     if (type == "Sequence") {
         for (const JsonComponent& child : component.children("decoders")) read_decoder(child, steps);

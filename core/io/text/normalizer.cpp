@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/error.h"
 #include "core/io/text/utf8.h"
 
 namespace graticule {
@@ -39,9 +40,19 @@ NormalizeStep strip_white_space(bool left, bool right) {
     };
 }
 
+void check_growth(std::size_t size, std::size_t original) {
+    constexpr std::size_t factor = 256, allowance = std::size_t{1} << 20;
+    if (size > original * factor + allowance)
+        throw Error(ErrorKind::bad_input, "the tokenizer's rules make a text of " + std::to_string(original) +
+                                              " bytes grow to " + std::to_string(size) + "; its file is damaged");
+}
+
 std::string apply_steps(const std::vector<NormalizeStep>& steps, std::string_view text) {
     std::string result(text);
-    for (const NormalizeStep& step : steps) result = step(std::move(result));
+    for (const NormalizeStep& step : steps) {
+        result = step(std::move(result));
+        check_growth(result.size(), text.size());
+    }
     return result;
 }
 

@@ -1,6 +1,7 @@
 // Rewriting text before it is cut, as the "normalizer" of tokenizer.json lists it.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@ using NormalizeStep = std::function<std::string(std::string)>;
 [[nodiscard]] NormalizeStep replace_text(std::string from, std::string to);
 [[nodiscard]] NormalizeStep to_lower_case();
 [[nodiscard]] NormalizeStep strip_white_space(bool left, bool right);
+
+/// Throws Error{bad_input} when a step has made `size` out of a text of `original` bytes and no real tokenizer would: a
+/// file with a chain of replacements can make a text grow without end.
+void check_growth(std::size_t size, std::size_t original);
 
 [[nodiscard]] std::string apply_steps(const std::vector<NormalizeStep>& steps, std::string_view text);
 

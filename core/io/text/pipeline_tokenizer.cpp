@@ -51,6 +51,12 @@ void for_each_word(std::string_view piece, Use use) {
     use(piece.substr(begin));
 }
 
+std::size_t total_size(const TokenTexts& texts) {
+    std::size_t size = 0;
+    for (const std::string& text : texts) size += text.size();
+    return size;
+}
+
 class PipelineTokenizer final : public Tokenizer {
 public:
     explicit PipelineTokenizer(TokenizerParts parts)
@@ -100,7 +106,11 @@ public:
             if (std::binary_search(special_.begin(), special_.end(), id)) continue;
             if (std::string token = token_text(id); !token.empty()) texts.push_back(std::move(token));
         }
-        for (const DecodeStep& step : parts_.decoders) texts = step(std::move(texts));
+        const std::size_t original = total_size(texts);
+        for (const DecodeStep& step : parts_.decoders) {
+            texts = step(std::move(texts));
+            check_growth(total_size(texts), original);
+        }
         std::string text;
         for (std::size_t i = 0; i < texts.size(); ++i) {
             if (i > 0 && parts_.decoders.empty()) text += ' ';
@@ -128,6 +138,7 @@ private:
         Pieces pieces{std::string(text), {{0, text.size()}}, starts_document};
         for (const PreTokenStep& step : parts_.pre_tokenizers) {
             step(pieces);
+            check_growth(pieces.text.size(), text.size());
             std::erase_if(pieces.ranges, [](const TextRange& range) { return range.begin == range.end; });
         }
         const bool by_words = parts_.model->words_are_independent();

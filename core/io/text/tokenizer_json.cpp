@@ -97,11 +97,13 @@ private:
         if (found == model.end() || !found->is_object()) bad("the BPE model has no \"vocab\" object");
         std::vector<std::string> tokens;
         tokens.reserve(found->size());
+        // Ids may have gaps, but a short list of huge ids must not become a long table of nothing.
+        const std::uint64_t largest = std::min<std::uint64_t>(max_id, 4 * found->size() + 65536);
         for (const auto& [token, id] : found->items()) {
             if (token.size() > max_token_bytes) bad("a token of " + std::to_string(token.size()) + " bytes");
-            if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= max_id)
+            if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= largest)
                 bad("token \"" + token + "\" has the id " + id.dump() + ", which is not a whole number below " +
-                    std::to_string(max_id));
+                    std::to_string(largest));
             const auto index = id.get<std::size_t>();
             if (index >= tokens.size()) tokens.resize(index + 1);
             if (!tokens[index].empty())

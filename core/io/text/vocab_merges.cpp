@@ -24,13 +24,16 @@ constexpr std::uint64_t max_id = 4'000'000;
     throw Error(ErrorKind::bad_input, file.string() + ": " + what);
 }
 
-json read_token_ids(const fs::path& file) {
+json read_token_ids(const fs::path& file, std::uint64_t offset = 0) {
     json document = read_json_file(file, {max_file_bytes});
     if (!document.is_object() || document.empty()) bad(file, "not an object of tokens and their ids");
+    // Ids may have gaps, but a short list of huge ids must not become a long table of nothing. Added tokens follow a
+    // vocabulary.
+    const std::uint64_t largest = offset + std::min<std::uint64_t>(max_id, 4 * document.size() + 65536);
     for (const auto& [token, id] : document.items())
-        if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= max_id)
+        if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= largest)
             bad(file, "token \"" + token + "\" has the id " + id.dump() + ", which is not a whole number below " +
-                          std::to_string(max_id));
+                          std::to_string(largest));
     return document;
 }
 
@@ -89,7 +92,7 @@ std::vector<AddedToken> special_tokens(const SubwordModel& model, const Tokenize
 
 void read_added_tokens(const fs::path& file, const SubwordModel& model, std::vector<AddedToken>& tokens) {
     if (!fs::exists(file)) return;
-    const json document = read_token_ids(file);
+    const json document = read_token_ids(file, model.tokens().size());
     for (const auto& [content, id] : document.items()) {
         const auto in_vocabulary = model.id_of(content);
         if (in_vocabulary && *in_vocabulary != id.get<std::int32_t>())
