@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <utility>
 
 #include "core/base/error.h"
@@ -51,18 +52,31 @@ void StatsAccumulator::add(SiteId id, std::int64_t sample, MatrixView<const floa
                            Stream stream, const std::function<void(std::span<const std::int64_t>, float*)>& copy_rows) {
     Site& site = sites_.at(index_of(id));
     GRATICULE_ASSERT(values.columns == site.channels && values.rows == length_, "a sample of the announced shape");
-    for (Segment& segment : site.segments) {
-        ChannelStats seen = empty_channels(site.channels);
-        seen.tokens = segment.end - segment.begin;
-        const MatrixView<const float> rows(values.data + segment.begin * values.row_stride, seen.tokens, values.columns,
-                                           values.row_stride);
-        const ColumnStatistics out{seen.minimum.data(), seen.maximum.data(), seen.mean.data(),
-                                   seen.m2.data(),      seen.m3.data(),      seen.m4.data()};
-        kernels.column_statistics(rows, out, segment.histogram.negative.data(), segment.histogram.positive.data(),
-                                  stream);
-        segment.channels.merge(seen);
+    const auto watch = [&](std::size_t first, std::size_t last) {
+        for (std::size_t i = first; i < last; ++i) add_segment(site.segments[i], values, kernels, stream);
+    };
+    // The last segment is as long as all before it, so two host threads have the same to do; a card has one queue.
+    const std::size_t last = site.segments.size() - 1;
+    if (kernels.name() == "cpu" && last > 0) {
+        std::future<void> rest = std::async(std::launch::async, watch, 0, last);
+        watch(last, last + 1);
+        rest.get();
+    } else {
+        watch(0, last + 1);
     }
     keep_rows(site, sample, values.rows, copy_rows);
+}
+
+void StatsAccumulator::add_segment(Segment& segment, MatrixView<const float> values, const Backend& kernels,
+                                   Stream stream) {
+    ChannelStats seen = empty_channels(values.columns);
+    seen.tokens = segment.end - segment.begin;
+    const MatrixView<const float> rows(values.data + segment.begin * values.row_stride, seen.tokens, values.columns,
+                                       values.row_stride);
+    const ColumnStatistics out{seen.minimum.data(), seen.maximum.data(), seen.mean.data(),
+                               seen.m2.data(),      seen.m3.data(),      seen.m4.data()};
+    kernels.column_statistics(rows, out, segment.histogram.negative.data(), segment.histogram.positive.data(), stream);
+    segment.channels.merge(seen);
 }
 
 void StatsAccumulator::keep_rows(Site& site, std::int64_t sample, std::int64_t tokens,

@@ -49,6 +49,7 @@ private:
         std::vector<std::int64_t> tokens;
         std::vector<float> token_absmax;
     };
+    static void add_segment(Segment& segment, MatrixView<const float> values, const Backend& kernels, Stream stream);
     void keep_rows(Site& site, std::int64_t sample, std::int64_t tokens,
                    const std::function<void(std::span<const std::int64_t>, float*)>& copy_rows);
     [[nodiscard]] SiteStats freeze(SiteId id, const Site& site) const;
