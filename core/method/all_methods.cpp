@@ -51,16 +51,10 @@ const ParamSpec mode_param{
     "default adds s = 1 to the candidates and gives channels that never fired the geometric mean of the others"};
 
 const RoundToNearest round_to_nearest;
-const ScaleSearch smoothquant(ScaleRules{.search = false, .norm_sites_only = true});
-const ScaleSearch awq(ScaleRules{.input = InputStatistic::absolute_mean,
-                                 .weight = WeightStatistic::none,
-                                 .quantize_inputs = false,
-                                 .normalise = true,
-                                 .judge_gated_mlp = true,
-                                 .least_statistic = 0,
-                                 .least_scale = 1e-4});
-const ScaleSearch aqas(ScaleRules{});
-const PercentileSmoothing percentile;
+const ScaleTransform smoothquant({.method = smoothquant_rules, .search = false, .norm_sites_only = true});
+const ScaleTransform awq({.method = awq_rules, .judge_gated_mlp = true});
+const ScaleTransform aqas({.method = aqas_rules, .quantize_inputs = true});
+const PercentileClipping percentile;
 const LargestChannels largest_channels;
 const OutputClip output_clip;
 const MseClip mse_clip;
@@ -308,8 +302,10 @@ const std::array rows = {
                           std::string("clean"),
                           0,
                           0,
-                          {"clean", "reference"},
-                          "clean: all samples, ranges contain 0; reference: as published, the last sample only"},
+                          {"clean", "reference", "reference_f32"},
+                          "clean: all samples; reference: as published, the last sample only and in bfloat16; "
+                          "reference_f32: without "
+                          "that rounding"},
                          length_param},
               .check = int4_asymmetric,
               .rounding = &dgq},

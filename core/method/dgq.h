@@ -1,10 +1,15 @@
-// DGQ's two-phase search. Phase 1: for every group the range that loses least of the group's own output. Phase 2, for
-// the dual grain: for every output channel the scale s1 that loses least of the channel's whole output.
+// DGQ's two-phase search: the range of every group, then, for the dual grain, the scale of every output channel.
 #pragma once
 
 #include "core/method/stages.h"
 
+namespace graticule::solvers {
+struct DualGrain;
+}
+
 namespace graticule {
+
+[[nodiscard]] Rounded rounded_of(const solvers::DualGrain& dual);
 
 class Dgq final : public Rounding {
 public:

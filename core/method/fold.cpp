@@ -6,16 +6,23 @@ namespace graticule {
 
 namespace {
 
-/// (tokens, channels) in and out, `length` tokens a sequence.
+/// (tokens, channels) in, (tokens, width) out, `length` tokens a sequence, a few sequences at a time: attention's
+/// scores are quadratic.
 template <class Module>
 at::Tensor in_sequences(const at::Tensor& inputs, std::int64_t length, Module&& module) {
-    const at::Tensor outputs = module(inputs.reshape({-1, length, inputs.size(1)}));
-    return outputs.reshape({-1, outputs.size(-1)});
+    constexpr std::int64_t tokens_at_once = 2048;
+    const std::int64_t batch = std::max<std::int64_t>(1, tokens_at_once / length);
+    std::vector<at::Tensor> outputs;
+    for (const at::Tensor& part : inputs.reshape({-1, length, inputs.size(1)}).split(batch))
+        outputs.push_back(module(part));
+    const at::Tensor all = at::cat(outputs);
+    return all.reshape({-1, all.size(-1)});
 }
 
-BlockWeights with_weights(const FoldSite& site, const BlockWeights& block, std::span<const at::Tensor> weights) {
+BlockWeights with_weights(const std::vector<LayerId>& layers, const BlockWeights& block,
+                          std::span<const at::Tensor> weights) {
     BlockWeights changed = block;
-    for (std::size_t i = 0; i < site.consumers.size(); ++i) changed.at(site.consumers[i]).weight = weights[i];
+    for (std::size_t i = 0; i < layers.size(); ++i) changed.at(layers[i]).weight = weights[i];
     return changed;
 }
 
@@ -58,39 +65,31 @@ bool scale_fits(const FoldSite& site, const Model& model) {
     return model.linear(*site.linear).out_features() == model.linear(site.consumers.front()).in_features();
 }
 
-std::vector<at::Tensor> consumer_weights(const FoldSite& site, const BlockWeights& weights) {
-    std::vector<at::Tensor> found;
-    for (const LayerId id : site.consumers) found.push_back(weights.at(id).weight);
-    return found;
-}
-
-FoldRequest fold_request(const FoldSite& site, const LayerChoices& choices, const std::vector<at::Tensor>& weights,
-                         const ParamMap& params, const Device& device) {
-    FoldRequest request{site, params, device, weights, {}, nullptr, {}, 1, {}, {}};
+FoldRequest fold_request(const FoldSite& site, const LayerChoices& choices, const ParamMap& params,
+                         const Device& device, const std::function<at::Tensor(LayerId)>& weight_of) {
+    FoldRequest request{.site = site, .params = params, .device = device};
     for (const LayerId id : site.consumers) {
         const auto& choice = choices[index_of(id)];
-        request.schemes.push_back(choice ? &choice->scheme : nullptr);
+        if (!choice) continue;
+        request.layers.push_back(id);
+        request.weights.push_back(weight_of(id));
+        request.schemes.push_back(&choice->scheme);
     }
     return request;
 }
 
 void add_module_outputs(FoldRequest& request, const Decoder& decoder, const Block& block, const BlockWeights& weights,
                         std::int64_t length) {
-    const FoldSite& site = request.site;
-    request.sequence_length = length;
-    if (site.judged_by_attention)
-        request.attention = [&decoder, &block, &weights, &site, length](std::span<const at::Tensor> changed,
-                                                                        const at::Tensor& inputs) {
-            const BlockWeights trial = with_weights(site, weights, changed);
+    const auto judge = [&](auto&& module) -> ModuleOutput {
+        return [&decoder, &block, &weights, layers = request.layers, length,
+                module](std::span<const at::Tensor> changed, const at::Tensor& inputs) {
+            const BlockWeights trial = with_weights(layers, weights, changed);
             return in_sequences(inputs, length,
-                                [&](const at::Tensor& x) { return decoder.attention(block.id, trial, x); });
+                                [&](const at::Tensor& x) { return (decoder.*module)(block.id, trial, x, nullptr); });
         };
-    if (is_gated_mlp_input(site, block))
-        request.mlp = [&decoder, &block, &weights, &site, length](std::span<const at::Tensor> changed,
-                                                                  const at::Tensor& inputs) {
-            const BlockWeights trial = with_weights(site, weights, changed);
-            return in_sequences(inputs, length, [&](const at::Tensor& x) { return decoder.mlp(block.id, trial, x); });
-        };
+    };
+    if (request.site.judged_by_attention) request.attention = judge(&Decoder::attention);
+    if (is_gated_mlp_input(request.site, block)) request.mlp = judge(&Decoder::mlp);
 }
 
 void apply_fold(const FoldSite& site, const Model& model, const Block& block, const at::Tensor& scale,

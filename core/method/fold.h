@@ -19,11 +19,9 @@ using LayerChoices = std::vector<std::optional<SchemeChoice>>; ///< index = Laye
 /// False where the source has not one output a channel of the site (values shared by several heads).
 [[nodiscard]] bool scale_fits(const FoldSite& site, const Model& model);
 
-/// Everything but statistics, inputs and module outputs.
-[[nodiscard]] FoldRequest fold_request(const FoldSite& site, const LayerChoices& choices,
-                                       const std::vector<at::Tensor>& weights, const ParamMap& params,
-                                       const Device& device);
-[[nodiscard]] std::vector<at::Tensor> consumer_weights(const FoldSite& site, const BlockWeights& weights);
+/// Everything but statistics, inputs and module outputs. `weight_of` gives the consumers' weights.
+[[nodiscard]] FoldRequest fold_request(const FoldSite& site, const LayerChoices& choices, const ParamMap& params,
+                                       const Device& device, const std::function<at::Tensor(LayerId)>& weight_of);
 /// Lets attention and the gated MLP judge the site: `length` tokens a sequence.
 void add_module_outputs(FoldRequest& request, const Decoder& decoder, const Block& block, const BlockWeights& weights,
                         std::int64_t length);

@@ -15,12 +15,10 @@ double sum_of(const at::Tensor& x) { return x.sum(at::kDouble).item<double>(); }
 double mean_squared(const at::Tensor& x) { return x.square().mean(at::kDouble).item<double>(); }
 
 /// Values more than half a step outside the lowest or highest code.
-at::Tensor clipped_mask(const at::Tensor& weight, const CodeGrid& grid, const DeviceParams& params) {
-    const std::int64_t rows = weight.size(0), columns = weight.size(1);
-    const at::Tensor scale = spread(params.scale, params.layout, rows, columns);
-    const at::Tensor steps = weight / scale;
+at::Tensor clipped_mask(const at::Tensor& weight, const CodeGrid& grid, const solvers::BlockParams& params) {
+    const at::Tensor steps = weight / solvers::spread_over_blocks(params.scale, params.layout);
     if (grid.shape == CodeGrid::Shape::lattice) {
-        const at::Tensor codes = steps + spread(params.zero, params.layout, rows, columns);
+        const at::Tensor codes = steps + solvers::spread_over_blocks(params.zero, params.layout);
         return (codes < -0.5).logical_or(codes > double(grid.levels) - 0.5);
     }
     const auto top = std::size_t(grid.levels - 1);
@@ -69,13 +67,6 @@ ErrorSplit split_error(const Measured& measured, const at::Tensor& underflow, co
 }
 
 } // namespace
-
-at::Tensor runtime_input(const Device& device, const at::Tensor& inputs, const TensorScheme& scheme,
-                         const at::Tensor& keep, const DeviceParams* fixed) {
-    if (!keep.defined()) return fake_quantize_input(device, inputs, scheme, fixed);
-    // Kept channels are taken out first, so that they do not widen the range of the others.
-    return fake_quantize_input(device, inputs.masked_fill(keep, 0), scheme, fixed) + inputs * keep;
-}
 
 void measure_layer(const Device& device, const QuantScheme& scheme, const Measured& measured, LayerReport& report) {
     if (measured.codes.defined()) {

@@ -12,17 +12,13 @@ struct Measured {
     at::Tensor rounded;   ///< (out, in) what the codes stand for, kept columns and low rank left out
     at::Tensor effective; ///< (out, in) with them: what the decoder uses
     at::Tensor codes;     ///< undefined: the weight stays in full precision
-    const DeviceParams* params = nullptr;
-    at::Tensor inputs;                          ///< (rows, in) folded; undefined: no calibration
-    at::Tensor keep;                            ///< bool (in): channels in 16 bits; undefined: none
-    const DeviceParams* input_params = nullptr; ///< static input
+    const solvers::BlockParams* params = nullptr;
+    at::Tensor inputs;                                  ///< (rows, in) folded; undefined: no calibration
+    at::Tensor keep;                                    ///< bool (in): channels in 16 bits; undefined: none
+    const solvers::BlockParams* input_params = nullptr; ///< static input
 };
 
 /// Fills everything of `report` that follows from the tensors.
 void measure_layer(const Device& device, const QuantScheme& scheme, const Measured& measured, LayerReport& report);
-
-/// The input as the linear sees it at run time: quantized but for the kept channels.
-[[nodiscard]] at::Tensor runtime_input(const Device& device, const at::Tensor& inputs, const TensorScheme& scheme,
-                                       const at::Tensor& keep, const DeviceParams* fixed);
 
 } // namespace graticule

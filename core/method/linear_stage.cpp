@@ -31,7 +31,7 @@ std::vector<std::int32_t> kept_channels(const LinearJob& job) {
 }
 
 /// The one range of a static input: the extremes of calibration, after folding, kept channels left out.
-DeviceParams static_range(const LinearJob& job, const std::vector<std::int32_t>& kept) {
+solvers::BlockParams static_range(const LinearJob& job, const std::vector<std::int32_t>& kept) {
     GRATICULE_ASSERT(job.statistics != nullptr, "static inputs need statistics");
     const ChannelStats& stats = job.statistics->all().channels;
     std::vector<float> scale(stats.channels(), 1.0F);
@@ -107,31 +107,37 @@ LinearOutcome quantize_linear(const LinearJob& job) {
         }
         append_note(report.method_note, std::to_string(out.kept_channels.size()) + " channels kept in 16 bits");
     }
-    DeviceParams params;
+    solvers::BlockParams params;
     if (scheme.weight) {
         const at::Tensor body = measured.keep.defined() ? job.weight.masked_fill(measured.keep, 0) : job.weight;
         Rounded rounded = round_weight(job, body, measured.keep, report.method_note);
         append_note(report.method_note, rounded.note);
         if (rounded.loss) report.search_loss = rounded.loss;
         if (rounded.loss_before) report.search_loss_before = rounded.loss_before;
-        params = to_device(rounded.params, job.device);
+        params = rounded.params;
         measured.params = &params;
         measured.codes = rounded.codes;
-        measured.rounded = dequantize_tensor(job.device, rounded.codes, scheme.weight->format->grid, params);
+        measured.rounded = solvers::dequantize(rounded.codes, scheme.weight->format->grid, params, job.device);
         measured.effective =
             measured.keep.defined() ? at::where(measured.keep, job.weight, measured.rounded) : measured.rounded;
         if (const MethodStep* step = step_of(job.choice, Stage::compensate)) {
             const auto [a, b] =
-                find_method(step->method)->compensation->factors(job.weight - measured.effective, step->params);
+                find_method(step->method)->compensation->factors(job.weight, measured.effective, step->params);
             measured.effective = measured.effective + at::matmul(a, b);
             out.low_rank = LowRank{to_host(a.contiguous()), to_host(b.contiguous())};
         }
         const at::Tensor codes = rounded.codes.contiguous().cpu();
         const auto* first = codes.data_ptr<std::uint8_t>();
         out.codes.assign(first, first + codes.numel());
-        out.params = std::move(rounded.params);
+        out.params = to_host(params);
+        if (rounded.channel_scale.defined()) {
+            out.params.channel_scale = to_vector(rounded.channel_scale.contiguous());
+            for (const float scale : to_vector(rounded.group_scale.contiguous()))
+                out.params.group_scale.push_back(std::int8_t(scale));
+        }
+        outcome.scale = params.scale;
     }
-    DeviceParams input_params;
+    solvers::BlockParams input_params;
     if (scheme.input && !scheme.input->dynamic) {
         input_params = static_range(job, out.kept_channels);
         measured.input_params = &input_params;

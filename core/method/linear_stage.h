@@ -22,6 +22,7 @@ struct LinearJob {
 
 struct LinearOutcome {
     QuantizedLinear quantized;
+    at::Tensor scale;     ///< (blocks down, blocks across) of the weight; undefined: not quantized
     at::Tensor effective; ///< (out, in) float32: what the decoder uses from now on
 };
 

@@ -1,15 +1,15 @@
 #include "core/method/lorc.h"
 
-#include <algorithm>
+#include "core/method/solvers/low_rank.h"
 
 namespace graticule {
 
-std::pair<at::Tensor, at::Tensor> LowRankCompensation::factors(const at::Tensor& error, const ParamMap& params) const {
-    const std::int64_t rank = std::min({param<std::int64_t>(params, "rank"), error.size(0), error.size(1)});
-    const auto [u, s, v] = at::linalg_svd(error, /*full_matrices=*/false);
-    const at::Tensor root = s.slice(0, 0, rank).sqrt();
+std::pair<at::Tensor, at::Tensor> LowRankCompensation::factors(const at::Tensor& weight, const at::Tensor& rounded,
+                                                               const ParamMap& params) const {
+    const solvers::LowRankFactors found =
+        solvers::low_rank_factors(weight, rounded, param<std::int64_t>(params, "rank"));
     const auto stored = [](const at::Tensor& x) { return x.to(at::kHalf).to(at::kFloat); }; // 16 bits, as counted
-    return {stored(u.slice(1, 0, rank) * root), stored(root.unsqueeze(1) * v.slice(0, 0, rank))};
+    return {stored(found.a), stored(found.b)};
 }
 
 } // namespace graticule

@@ -7,7 +7,7 @@ namespace graticule {
 
 class LowRankCompensation final : public Compensation {
 public:
-    [[nodiscard]] std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& error,
+    [[nodiscard]] std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& weight, const at::Tensor& rounded,
                                                             const ParamMap& params) const override;
 };
 

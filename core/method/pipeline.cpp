@@ -4,10 +4,10 @@
 #include <set>
 
 #include "core/method/fold.h"
-#include "core/method/layer_measure.h"
 #include "core/method/linear_stage.h"
 #include "core/method/method.h"
 #include "core/method/sample_stream.h"
+#include "core/method/tensor_quantizer.h"
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
@@ -25,7 +25,7 @@ public:
     struct Entry {
         TensorScheme scheme;
         at::Tensor keep;
-        std::optional<DeviceParams> fixed;
+        std::optional<solvers::BlockParams> fixed;
     };
     explicit InputQuantization(const Device& device)
         : device_(device) {}
@@ -116,7 +116,8 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
         if (step == nullptr) continue;
         const MethodRow& row = *find_method(step->method);
         if (!row.transform->applies(site, step->params) || !scale_fits(site, *model)) continue;
-        FoldRequest request = fold_request(site, choices, consumer_weights(site, original), step->params, device);
+        FoldRequest request = fold_request(site, choices, step->params, device,
+                                           [&](LayerId id) { return original.at(id).weight; });
         if (stats != nullptr) request.statistics = &stats->sites.at(index_of(site.site)).all().channels;
         if (row.needs == Needs::samples) {
             SampleStream& stream = stream_for(*step);
@@ -191,9 +192,9 @@ void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& ori
         if (!linear.kept_channels.empty())
             entry.keep = channel_mask(linear.kept_channels, model->linear(linear.layer).in_features(), device);
         if (linear.static_input_scale)
-            entry.fixed = DeviceParams{{},
-                                       to_torch({*linear.static_input_scale}, {1}, device),
-                                       to_torch({linear.static_input_zero.value_or(0)}, {1}, device)};
+            entry.fixed = solvers::BlockParams{{},
+                                       to_torch({*linear.static_input_scale}, {1, 1}, device),
+                                       to_torch({linear.static_input_zero.value_or(0)}, {1, 1}, device)};
         hooks.entries.emplace(linear.layer, std::move(entry));
     }
     for (auto& [length, stream] : compensated)

@@ -1,28 +1,33 @@
 #include "core/method/rtn.h"
 
-#include "core/method/dual_grain.h"
-#include "core/method/tensor_quantizer.h"
+#include "core/method/dgq.h"
+#include "core/method/solvers/dgq.h"
 
 namespace graticule {
 
-ScaleOptions weight_scale_options(const TensorScheme& scheme, const ParamMap& params) {
-    ScaleOptions options = scale_options(scheme, false);
-    const auto range = params.find("range");
-    if (range != params.end() && std::get<std::string>(range->second) == "full" && scheme.symmetric &&
-        scheme.format->grid.shape == CodeGrid::Shape::lattice)
-        options.rule = ScaleRule::symmetric_full_range;
-    return options;
+solvers::TensorQuantizer rounding_quantizer(const WeightRequest& request) {
+    const auto range = request.params.find("range");
+    const bool full = range != request.params.end() && std::get<std::string>(range->second) == "full";
+    return solvers::weight_quantizer(*request.scheme.weight, full);
+}
+
+solvers::TensorQuantizer fine_quantizer(const WeightRequest& request) {
+    solvers::TensorQuantizer quantizer = rounding_quantizer(request);
+    if (quantizer.granularity.kind == Granularity::Kind::dual_grain)
+        quantizer.granularity.kind = Granularity::Kind::group;
+    return quantizer;
 }
 
 Rounded RoundToNearest::round(const WeightRequest& request) const {
-    const TensorScheme& scheme = *request.scheme.weight;
-    const DeviceParams params =
-        find_params(request.device, request.weight, scheme, weight_scale_options(scheme, request.params));
+    if (request.scheme.weight->granularity.kind == Granularity::Kind::dual_grain) {
+        const solvers::BlockParams fine = solvers::find_params(request.weight, fine_quantizer(request), request.device);
+        return rounded_of(solvers::round_to_dual_grain(request.weight, fine, {}, {}));
+    }
+    solvers::QuantizedTensor nearest =
+        solvers::quantize_to_nearest(request.weight, rounding_quantizer(request), request.device);
     Rounded rounded;
-    if (scheme.granularity.kind == Granularity::Kind::dual_grain)
-        return round_dual_grain(request.device, request.weight, params);
-    rounded.codes = quantize_tensor(request.device, request.weight, scheme.format->grid, params);
-    rounded.params = to_host(params);
+    rounded.codes = std::move(nearest.codes);
+    rounded.params = std::move(nearest.params);
     return rounded;
 }
 

@@ -1,13 +1,14 @@
-// Rounding to nearest, and the scale rule that the rounding methods share.
+// Rounding to nearest, and the quantizer that the rounding methods share.
 #pragma once
 
 #include "core/method/stages.h"
-#include "kernels/api/backend.h"
 
 namespace graticule {
 
-/// The scale rule of a weight: the scheme's, or GPTQ's symmetric full range where `range=full`.
-[[nodiscard]] ScaleOptions weight_scale_options(const TensorScheme& scheme, const ParamMap& params);
+/// The weight's quantizer: the scheme's, or with GPTQ's symmetric full range where `range=full`.
+[[nodiscard]] solvers::TensorQuantizer rounding_quantizer(const WeightRequest& request);
+/// The same in groups where the scheme is a dual grain: its fine grain.
+[[nodiscard]] solvers::TensorQuantizer fine_quantizer(const WeightRequest& request);
 
 class RoundToNearest final : public Rounding {
 public:

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/format/qparams.h"
+#include "core/method/solvers/weight_quantizer.h"
 #include "core/model/model.h"
 #include "core/recipe/recipe.h"
 #include "core/runtime/torch_bridge.h"
@@ -34,12 +34,12 @@ struct FoldRequest {
     const FoldSite& site;
     const ParamMap& params;
     const Device& device;
-    std::vector<at::Tensor> weights;          ///< of the consumers, (out, in), unscaled
-    std::vector<const QuantScheme*> schemes;  ///< of the consumers; null: stays in full precision
-    const ChannelStats* statistics = nullptr; ///< of the site's input; null: none were taken
-    at::Tensor inputs;                        ///< (tokens, channels) of the full-precision model; undefined: none
-    std::int64_t sequence_length = 1;         ///< tokens of `inputs` that belong together
-    ModuleOutput attention, mlp;              ///< null where the site does not belong to it or nothing is run
+    std::vector<LayerId> layers = {};             ///< the quantized consumers
+    std::vector<at::Tensor> weights = {};         ///< of the same, (out, in), unscaled
+    std::vector<const QuantScheme*> schemes = {}; ///< of the same
+    const ChannelStats* statistics = nullptr;     ///< of the site's input; null: none were taken
+    at::Tensor inputs = {};                       ///< (tokens, channels) of the full-precision model; undefined: none
+    ModuleOutput attention = {}, mlp = {};        ///< null where the site does not belong to it or nothing is run
 };
 
 struct FoldResult {
@@ -93,7 +93,8 @@ public:
 
 struct Rounded {
     at::Tensor codes; ///< (out, in) uint8 on the device
-    QParams params;
+    solvers::BlockParams params;
+    at::Tensor group_scale, channel_scale;   ///< dual grain: S2 (out, groups), s1 (out)
     std::optional<double> loss, loss_before; ///< of the method's own objective
     std::string note;
 };
@@ -111,8 +112,8 @@ public:
 class Compensation {
 public:
     virtual ~Compensation() = default;
-    /// Factors a (out, rank) and b (rank, in) to add to the rounded weight. `error`: weight - rounded weight.
-    [[nodiscard]] virtual std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& error,
+    /// Factors a (out, rank) and b (rank, in), 16-bit values, to add to the rounded weight.
+    [[nodiscard]] virtual std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& weight, const at::Tensor& rounded,
                                                                     const ParamMap& params) const = 0;
 };
 

@@ -27,12 +27,9 @@ std::optional<FoldResult> search_scale(const Model& model, const SiteStats& stat
     const MethodRow& row = *find_method(step->method);
     if (!row.transform->applies(*site, step->params)) return std::nullopt;
     LayerChoices choices(model.linears().size());
-    std::vector<at::Tensor> weights;
-    for (const LayerId id : site->consumers) {
-        choices[index_of(id)] = choice;
-        weights.push_back(to_torch(model.linear(id).weight, device));
-    }
-    FoldRequest request = fold_request(*site, choices, weights, step->params, device);
+    for (const LayerId id : site->consumers) choices[index_of(id)] = choice;
+    FoldRequest request = fold_request(*site, choices, step->params, device,
+                                       [&](LayerId id) { return to_torch(model.linear(id).weight, device); });
     request.statistics = &statistics.all().channels;
     if (row.needs == Needs::samples) request.inputs = to_torch(statistics.kept_rows, device);
     return row.transform->scale(request);
@@ -74,9 +71,8 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
                     std::to_string(statistics.kept_rows.rows()) + " kept rows";
         }
         if (choice.scheme.weight) {
-            const DeviceParams params = to_device(outcome.quantized.params, device);
-            result.weight_in_steps = to_vector(
-                job.weight / spread(params.scale, params.layout, linear.out_features(), linear.in_features()));
+            result.weight_in_steps =
+                to_vector(job.weight / solvers::spread_over_blocks(outcome.scale, outcome.quantized.params.layout));
         }
         result.quantized = std::move(outcome.quantized);
         return result;
