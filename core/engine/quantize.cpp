@@ -42,6 +42,7 @@ Provenance provenance_of(const Model& model, const ActivationStats* stats, const
     provenance.backend = std::string(device.kernels().name());
     provenance.seed = recipe.seed;
     provenance.versions = current_versions();
+    provenance.versions.emplace_back("libtorch", torch_version());
     return provenance;
 }
 
