@@ -50,6 +50,22 @@ int run(const Action& action, Console& console) {
     }
 }
 
+/// CLI11 only says that a subcommand is missing when the word is none of them.
+std::string unknown_command(int argc, char** argv) {
+    const auto commands = all_commands();
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word == "--device") ++i; // takes a value
+        if (word.starts_with('-')) continue;
+        const auto known = [&](const Command& command) { return command.name == word; };
+        if (std::any_of(commands.begin(), commands.end(), known)) return {};
+        std::string names;
+        for (const Command& command : commands) names += (names.empty() ? "" : ", ") + std::string(command.name);
+        return "\"" + std::string(word) + "\" is no command; there are: " + names;
+    }
+    return {};
+}
+
 ErrorInfo usage_error(const CLI::App& app, const CLI::ParseError& error) {
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
@@ -88,7 +104,8 @@ int main(int argc, char** argv) {
         // Options after the mistake may not have been read: --json counts wherever it stands.
         options.json = std::any_of(argv + 1, argv + argc, [](std::string_view word) { return word == "--json"; });
         Console console(options);
-        return fail(console, usage_error(app, error));
+        const std::string unknown = unknown_command(argc, argv);
+        return fail(console, unknown.empty() ? usage_error(app, error) : ErrorInfo{ErrorKind::usage, unknown, {}});
     }
     Console console(options);
     for (const auto& [sub, action] : actions)

@@ -109,7 +109,7 @@ private Q_SLOTS:
         QTest::newRow("config is no JSON") << "nojson" << QStringList{"config.json"} << 3;
         QTest::newRow("config field missing") << "field" << QStringList{"hidden_size"} << 3;
         QTest::newRow("config field absurd") << "absurd" << QStringList{"num_attention_heads"} << 3;
-        QTest::newRow("unknown architecture") << "architecture" << QStringList{"hyena"} << 4;
+        QTest::newRow("unknown architecture") << "architecture" << QStringList{"HyenaForCausalLM", "opt, llama"} << 4;
     }
     void models() {
         QFETCH(QString, name);
