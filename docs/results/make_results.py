@@ -7,7 +7,10 @@
 Prints Markdown. Every run's JSON is kept in --keep, so that a table can be set again without running it again.
 """
 import argparse
+import concurrent.futures
+import contextlib
 import hashlib
+import io
 import json
 import math
 import pathlib
@@ -26,9 +29,22 @@ class Runs:
         self.args = args
         self.folder = pathlib.Path(args.keep)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.planned = None  # while planning: the evaluations that the tables will ask for
+
+    def run_ahead(self, tables):
+        """Makes the evaluations of `tables` with --jobs processes at a time, so that setting the tables finds them all."""
+        self.planned = {}
+        with contextlib.redirect_stdout(io.StringIO()):
+            tables(self)
+        planned, self.planned = list(self.planned), None
+        with concurrent.futures.ThreadPoolExecutor(self.args.jobs) as pool:
+            list(pool.map(lambda key: self.evaluate(*key), planned))
 
     def evaluate(self, model, recipe, window=None, calibration=(32, 512)):
         window = window or self.args.window
+        if self.planned is not None:
+            self.planned[(model, recipe, window, calibration)] = None
+            return None
         command = [self.args.cli, "eval", model, "--text", self.args.text, "--window", str(window), "--device", self.args.device,
                    "--json"]
         windows = self.args.windows
@@ -194,9 +210,12 @@ def main():
     parser.add_argument("--window", type=int, default=2048)
     parser.add_argument("--windows", type=int, default=0, help="0: all")
     parser.add_argument("--keep", default="build/results")
+    parser.add_argument("--jobs", type=int, default=1, help="evaluations at a time; more than 1 on a GPU")
     args = parser.parse_args()
     runs = Runs(args)
-    {"papers": papers, "smollm2": smollm2}[args.what](runs)
+    tables = {"papers": papers, "smollm2": smollm2}[args.what]
+    runs.run_ahead(tables)
+    tables(runs)
 
 
 main()
