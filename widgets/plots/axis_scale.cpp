@@ -64,6 +64,7 @@ std::vector<Tick> symlog_ticks(const Span& span, int wanted, double linear_part)
 } // namespace
 
 double to_scale(Scale scale, double value, double linear_part) {
+    if (std::isnan(value)) return value;
     switch (scale) {
     case Scale::linear:
         return value;

@@ -59,6 +59,10 @@ protected:
         io.ConfigFlags |= ImGuiConfigFlags_NoMouseCursorChange;
         if (!ImGui_ImplOpenGL3_Init("#version 330 core"))
             fail(QStringLiteral("Dear ImGui could not start on this OpenGL context"));
+        // Many long curves need more vertices than 16-bit indices can name; with offsets ImGui starts a new draw
+        // command there.
+        GRATICULE_ASSERT(io.BackendFlags & ImGuiBackendFlags_RendererHasVtxOffset,
+                         "OpenGL 3.2 and later draw with a base vertex");
         atlas_ratio_ = 0;
     }
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <imgui.h>
+#include <imgui_internal.h> // the white pixel of the atlas, for strips of our own
 #include <numbers>
 
 namespace graticule::plots {
@@ -77,13 +78,20 @@ public:
     void operator()(const Ribbon& ribbon) const {
         const std::size_t count = std::min(ribbon.upper.size(), ribbon.lower.size());
         GRATICULE_ASSERT(count <= most_polyline_points, "the layout splits longer ribbons");
-        // Quads without antialiasing: its fringes would show as seams between neighbours.
-        const ImDrawListFlags flags = list_.Flags;
-        list_.Flags &= ~ImDrawListFlags_AntiAliasedFill;
+        if (count < 2) return;
+        // One strip with shared corners: antialiased quads would show seams between neighbours, and need twice the
+        // vertices.
+        list_.PrimReserve(int(count - 1) * 6, int(count) * 2);
+        const auto first = ImDrawIdx(list_._VtxCurrentIdx);
+        const ImVec2 white = list_._Data->TexUvWhitePixel;
+        const ImU32 colour = colour_of(ribbon.fill);
+        for (std::size_t i = 0; i < count; ++i) {
+            list_.PrimWriteVtx(vec(ribbon.upper[i]), white, colour);
+            list_.PrimWriteVtx(vec(ribbon.lower[i]), white, colour);
+        }
         for (std::size_t i = 0; i + 1 < count; ++i)
-            list_.AddQuadFilled(vec(ribbon.upper[i]), vec(ribbon.upper[i + 1]), vec(ribbon.lower[i + 1]),
-                                vec(ribbon.lower[i]), colour_of(ribbon.fill));
-        list_.Flags = flags;
+            for (const int corner : {0, 2, 3, 0, 3, 1})
+                list_.PrimWriteIdx(ImDrawIdx(first + 2 * i + std::size_t(corner)));
     }
     void operator()(const Disc& disc) const {
         if (disc.fill.isValid()) list_.AddCircleFilled(vec(disc.centre), float(disc.radius), colour_of(disc.fill));

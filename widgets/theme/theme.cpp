@@ -51,8 +51,8 @@ double luminance(const QColor& colour) {
     return 0.2126 * linear(colour.redF()) + 0.7152 * linear(colour.greenF()) + 0.0722 * linear(colour.blueF());
 }
 
-QFont named_font(const QString& family, QFontDatabase::SystemFont fallback, int pixel_size) {
-    QFont font = QFontDatabase::families().contains(family) ? QFont(family) : QFontDatabase::systemFont(fallback);
+QFont named_font(bool installed, const QString& family, QFontDatabase::SystemFont fallback, int pixel_size) {
+    QFont font = installed ? QFont(family) : QFontDatabase::systemFont(fallback);
     font.setPixelSize(pixel_size);
     return font;
 }
@@ -153,13 +153,18 @@ void apply(QApplication& application, Mode mode) {
 }
 
 QFont ui_font(int pixel_size, QFont::Weight weight) {
-    QFont font = named_font(QStringLiteral("Inter"), QFontDatabase::GeneralFont, pixel_size);
+    const QString family = QStringLiteral("Inter");
+    // Listing the families takes a millisecond, and texts are measured by the thousand.
+    static const bool installed = QFontDatabase::families().contains(family);
+    QFont font = named_font(installed, family, QFontDatabase::GeneralFont, pixel_size);
     font.setWeight(weight);
     return font;
 }
 
 QFont mono_font(int pixel_size) {
-    QFont font = named_font(QStringLiteral("JetBrains Mono"), QFontDatabase::FixedFont, pixel_size);
+    const QString family = QStringLiteral("JetBrains Mono");
+    static const bool installed = QFontDatabase::families().contains(family);
+    QFont font = named_font(installed, family, QFontDatabase::FixedFont, pixel_size);
     font.setStyleHint(QFont::Monospace);
     return font;
 }

@@ -1,0 +1,236 @@
+// Layout: every plot at every size, whole and broken, in both themes; and the arithmetic of zoom, pan and read-out.
+#include "tests/support/test_main.h"
+#include "tests/widgets/plot_samples.h"
+#include "widgets/plots/plot_fonts.h"
+#include "widgets/plots/plot_view.h"
+
+#include <QtTest/QTest>
+#include <algorithm>
+
+using namespace graticule;
+using namespace graticule::plots;
+using namespace graticule::testing;
+
+namespace {
+
+/// Whether all coordinates are finite and inside the picture, give or take a line's width.
+struct Inside {
+    QRectF allowed;
+
+    bool point(QPointF at) const { return std::isfinite(at.x()) && std::isfinite(at.y()) && allowed.contains(at); }
+    bool operator()(const Box& box) const { return point(box.rect.topLeft()) && point(box.rect.bottomRight()); }
+    bool operator()(const Stroke& stroke) const { return point(stroke.from) && point(stroke.to); }
+    bool operator()(const Disc& disc) const { return point(disc.centre) && disc.radius > 0; }
+    bool operator()(const Text& text) const { return std::isfinite(text.at.x()) && std::isfinite(text.at.y()); }
+    bool operator()(const Polyline& line) const {
+        return line.points.size() <= most_polyline_points &&
+               std::all_of(line.points.begin(), line.points.end(), [&](QPointF p) { return point(p); });
+    }
+    bool operator()(const Ribbon& ribbon) const {
+        return ribbon.upper.size() == ribbon.lower.size() && ribbon.upper.size() <= most_polyline_points &&
+               std::all_of(ribbon.upper.begin(), ribbon.upper.end(), [&](QPointF p) { return point(p); }) &&
+               std::all_of(ribbon.lower.begin(), ribbon.lower.end(), [&](QPointF p) { return point(p); });
+    }
+};
+
+QStringList texts_of(const Picture& picture) {
+    QStringList texts;
+    for (const Primitive& primitive : picture.primitives)
+        if (const Text* text = std::get_if<Text>(&primitive)) texts << text->text;
+    return texts;
+}
+
+QRectF extent(const Text& text) {
+    const double width = text_width(text.style, text.text), ascent = text_ascent(text.style),
+                 descent = text_descent(text.style);
+    const double before = text.across == Across::left ? 0 : text.across == Across::centre ? width / 2 : width;
+    if (text.upward) return {text.at.x() - ascent, text.at.y() - width + before, ascent + descent, width};
+    return {text.at.x() - before, text.at.y() - ascent, width, ascent + descent};
+}
+
+} // namespace
+
+class PlotLayout : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void marks_stay_inside_the_picture_data() {
+        QTest::addColumn<int>("count");
+        QTest::addColumn<QSizeF>("size");
+        for (const int count : {1, 2, 48, 300, 5000})
+            for (const QSizeF size : {QSizeF(240, 140), QSizeF(640, 320), QSizeF(1900, 900)})
+                QTest::addRow("%d at %dx%d", count, int(size.width()), int(size.height())) << count << size;
+    }
+    void marks_stay_inside_the_picture() {
+        QFETCH(int, count);
+        QFETCH(QSizeF, size);
+        const Inside inside{QRectF(QPointF(-1, -1), size + QSizeF(2, 2))};
+        for (const auto& [name, scene] : sample_scenes(std::size_t(count))) {
+            for (const bool log : {false, true}) {
+                View view;
+                view.logarithmic = log;
+                const Picture picture = lay_out(scene, view, theme::dark(), {.size = size});
+                QCOMPARE(picture.panels.size(), scene.panels.size());
+                for (const Primitive& primitive : picture.primitives)
+                    QVERIFY2(std::visit(inside, primitive),
+                             qPrintable(name + QStringLiteral(", kind %1").arg(primitive.index())));
+            }
+        }
+    }
+
+    void broken_input_is_drawn_or_explained() {
+        const QSizeF size(500, 300);
+        const Inside inside{QRectF(QPointF(-1, -1), size + QSizeF(2, 2))};
+        for (const auto& [name, scene] : broken_scenes()) {
+            const Picture picture = lay_out(scene, {}, theme::light(), {.size = size});
+            for (const Primitive& primitive : picture.primitives)
+                QVERIFY2(std::visit(inside, primitive),
+                         qPrintable(name + QStringLiteral(", kind %1").arg(primitive.index())));
+            if (name.startsWith(QStringLiteral("no ")) && name != QStringLiteral("no scene")) {
+                QVERIFY2(scene.panels.empty(), qPrintable(name));
+                QVERIFY2(texts_of(picture).contains(scene.empty_text), qPrintable(name));
+                QVERIFY2(!scene.summary.isEmpty(), qPrintable(name));
+            }
+        }
+    }
+
+    void axis_texts_do_not_overlap() {
+        for (const auto& [name, scene] : sample_scenes(48)) {
+            const Picture picture = lay_out(scene, {}, theme::dark(), {.size = {870, 360}});
+            std::vector<QRectF> placed;
+            for (const Primitive& primitive : picture.primitives) {
+                const Text* text = std::get_if<Text>(&primitive);
+                if (!text || text->text.isEmpty()) continue;
+                const QRectF rect = extent(*text).adjusted(1, 2, -1, -2);
+                for (const QRectF& other : placed)
+                    QVERIFY2(!rect.intersects(other), qPrintable(name + QStringLiteral(": ") + text->text));
+                placed.push_back(rect);
+            }
+        }
+    }
+
+    void the_graticule_is_drawn() {
+        const PlotScene scene = distribution_scene(sample_distribution(200));
+        const Picture picture = lay_out(scene, {}, theme::dark(), {.size = {870, 360}});
+        int levels = 0, dashed = 0;
+        for (const Primitive& primitive : picture.primitives) {
+            const Stroke* stroke = std::get_if<Stroke>(&primitive);
+            if (!stroke || stroke->from.x() != stroke->to.x()) continue;
+            (stroke->dashed ? dashed : levels) += 1;
+        }
+        QCOMPARE(levels, 15); // -7 to 7; those of dINT4 coincide
+        QCOMPARE(dashed, 2);  // its specials
+        const QString all = texts_of(picture).join(QLatin1Char('\n'));
+        QVERIFY(all.contains(QStringLiteral("INT4 zero bin: 17.7 % of the weights underflow")));
+        QVERIFY(all.contains(QStringLiteral("dINT4 zero bin: 10.4 % underflow")));
+        QVERIFY(all.contains(QStringLiteral("INT4 clips 0.40 %")));
+    }
+
+    void outliers_are_named_and_the_threshold_can_be_gripped() {
+        const ChannelsData data = sample_channels(256);
+        QCOMPARE(outlier_channels(data), (std::vector<std::size_t>{233, 4}));
+        const PlotScene scene = channels_scene(data);
+        const Picture picture = lay_out(scene, {}, theme::light(), {.size = {870, 360}});
+        QVERIFY(texts_of(picture).contains(QStringLiteral("233")));
+        QVERIFY(texts_of(picture).contains(QStringLiteral("4")));
+        const PanelFrame& frame = picture.panels.front();
+        const double y = frame.y.pixel(outlier_threshold(data));
+        QVERIFY(threshold_at(scene, picture, {frame.plot.center().x(), y + 2}).has_value());
+        QVERIFY(!threshold_at(scene, picture, {frame.plot.center().x(), y + 20}).has_value());
+    }
+
+    void errors_are_sorted_by_harm() {
+        const PlotScene scene = error_split_scene(sample_errors(12));
+        double before = 1e9;
+        for (const auto& row : scene.table.rows) {
+            if (row[1] != QStringLiteral("INT4")) continue;
+            const double total = row[6].toDouble();
+            QVERIFY(total <= before);
+            before = total;
+        }
+        QVERIFY(scene.panels.front().y.span.lower < 0); // the cross term is negative
+    }
+
+    void zoom_keeps_the_value_under_the_pointer() {
+        const PlotScene scene = channels_scene(sample_channels(256));
+        View view;
+        Picture picture = lay_out(scene, view, theme::dark(), {.size = {870, 360}});
+        const QPointF at(picture.panels.front().plot.left() + 200, picture.panels.front().plot.center().y());
+        const double before = picture.panels.front().x.value(at.x());
+        for (int i = 0; i < 5; ++i) {
+            view = zoomed(scene, picture, view, 0, at, 0.8, Direction::both);
+            picture = lay_out(scene, view, theme::dark(), {.size = {870, 360}});
+        }
+        QVERIFY(std::abs(picture.panels.front().x.value(at.x()) - before) < 1e-6);
+        QVERIFY(view.x->width() < 0.34 * 256);
+    }
+
+    void nothing_leads_out_of_the_whole() {
+        const PlotScene scene = channels_scene(sample_channels(256));
+        const Span whole = scene.panels.front().x.span;
+        const Picture picture = lay_out(scene, {}, theme::dark(), {.size = {870, 360}});
+        const View out = zoomed(scene, picture, {}, 0, {300, 100}, 40, Direction::x);
+        QVERIFY(std::abs(out.x->width() - whole.width()) < 1e-9);
+        const View shifted = panned(scene, picture, {}, 0, {5000, 0}, Direction::x);
+        QVERIFY(shifted.x->lower >= whole.lower - 1e-9 && shifted.x->upper <= whole.upper + 1e-9);
+        const View in = zoomed(scene, picture, {}, 0, {300, 100}, 1e-30, Direction::x);
+        QVERIFY(in.x->width() > 0);
+    }
+
+    void box_zoom_fills_the_frame_with_the_box() {
+        const PlotScene scene = channels_scene(sample_channels(256));
+        const Picture picture = lay_out(scene, {}, theme::dark(), {.size = {870, 360}});
+        const PanelFrame& frame = picture.panels.front();
+        const QRectF box(frame.plot.left() + 100, frame.plot.top() + 20, 200, 60);
+        const View view = zoomed_to(scene, picture, {}, 0, box);
+        QVERIFY(std::abs(view.x->lower - frame.x.value(box.left())) < 1e-6);
+        QVERIFY(std::abs(view.x->upper - frame.x.value(box.right())) < 1e-6);
+        QVERIFY(std::abs(view.y[0]->upper - frame.y.value(box.top())) < 1e-6);
+        QCOMPARE(zoomed_to(scene, picture, {}, 0, QRectF(box.topLeft(), QSizeF(2, 2))), View{});
+    }
+
+    void the_read_out_tells_the_numbers() {
+        const PlotScene scene = distribution_scene(sample_distribution(180));
+        const Picture picture = lay_out(scene, {}, theme::dark(), {.size = {870, 360}});
+        const PanelFrame& frame = picture.panels.front();
+        const auto found = read_out(scene, picture, {frame.x.pixel(-3.25), frame.plot.center().y()});
+        QVERIFY(found.has_value());
+        QStringList lines;
+        for (const auto& line : found->lines) lines << line.text;
+        QCOMPARE(lines.value(0), QStringLiteral("u −3.25"));
+        QCOMPARE(lines.value(1), QStringLiteral("414 weights in bin"));
+        QVERIFY(lines.contains(QStringLiteral("INT4: code −3, error +0.25")));
+        QVERIFY(!read_out(scene, picture, {2, 2}).has_value());
+        const Inside inside{QRectF(0, 0, 870, 360)};
+        for (const double x : {frame.plot.left() + 1, frame.plot.center().x(), frame.plot.right() - 1})
+            if (const auto there = read_out(scene, picture, {x, frame.plot.top() + 3}))
+                for (const Primitive& primitive :
+                     read_out_card(*there, picture, theme::dark(), {x, frame.plot.top() + 3}))
+                    QVERIFY(std::visit(inside, primitive));
+    }
+
+    void a_sorted_channel_reports_its_own_number() {
+        ChannelsData data = sample_channels(256);
+        data.sorted = true;
+        const PlotScene scene = channels_scene(data);
+        const Picture picture = lay_out(scene, {}, theme::dark(), {.size = {870, 360}});
+        const PanelFrame& frame = picture.panels.front();
+        const auto found = read_out(scene, picture, {frame.x.pixel(0), frame.plot.center().y()});
+        QVERIFY(found.has_value());
+        QCOMPARE(found->id, qint64(233));
+    }
+
+    void cells_report_row_and_column() {
+        const PlotScene scene = heat_map_scene(sample_heat(8, 6));
+        const Picture picture = lay_out(scene, {}, theme::dark(), {.size = {870, 360}});
+        const PanelFrame& frame = picture.panels.front();
+        const auto found = read_out(scene, picture, {frame.x.pixel(4), frame.y.pixel(2)});
+        QVERIFY(found.has_value());
+        QCOMPARE(found->row, qint64(2));
+        QCOMPARE(found->id, qint64(4));
+        QVERIFY(frame.y.pixel(0) < frame.y.pixel(7)); // the first row is at the top
+    }
+};
+
+GRATICULE_TEST(PlotLayout);
+#include "tst_plot_layout.moc"
