@@ -116,6 +116,17 @@ private Q_SLOTS:
         }
     }
 
+    /// More tokens than one part, and one scale for all of them.
+    void parts_share_one_scale() {
+        Site site = make_site();
+        site.inputs = at::cat({site.inputs, site.inputs * 3, site.inputs});
+        TensorQuantizer input = a8();
+        input.granularity = {Granularity::Kind::tensor, 0};
+        const OutputLoss loss({site.weights, site.quantizers, site.inputs, input, {}}, site.device);
+        const at::Tensor scale = at::rand({64}).add(0.5);
+        COMPARE_CLOSE(loss.of(scale), literal_loss(site, scale, input), 2e-4);
+    }
+
     void search_keeps_the_least_and_the_first() {
         const ScaleStatistics statistics{at::rand({8}).add(0.5), at::rand({8}).add(0.5)};
         ScaleMethod method = aqas_method();

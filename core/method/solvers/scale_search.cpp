@@ -8,6 +8,7 @@
 namespace graticule::solvers {
 namespace {
 
+constexpr std::int64_t cached_tokens = 1024;
 constexpr int grid = 20;               // ratios 0, 1/20 ... 19/20 of llm-awq; 1 is never tried
 constexpr double small = 1e-5;         // SmoothQuant's clamp
 constexpr double awq_small = 1e-4;     // llm-awq's
@@ -141,37 +142,64 @@ OutputLoss::OutputLoss(OutputLossSpec spec, const Device& device)
                      "one quantizer a weight");
     GRATICULE_ASSERT(spec_.inputs.dim() == 2, "inputs are (tokens, channels)");
     for (const at::Tensor& weight : spec_.weights) outputs_ += weight.size(0);
-    if (spec_.module)
-        exact_.push_back(spec_.module(spec_.weights, spec_.inputs));
-    else if (!spec_.input)
+    if (spec_.module) {
+        exact_ = spec_.module(spec_.weights, spec_.inputs);
+    } else if (!spec_.input) {
         gram_ = at::mm(spec_.inputs.t(), spec_.inputs) / static_cast<double>(spec_.inputs.size(0));
-    else
-        for (const at::Tensor& weight : spec_.weights) exact_.push_back(at::mm(spec_.inputs, weight.t()));
+    } else {
+        // A search reads the inputs some twenty times, several passes each.
+        const at::Tensor all = at::cat(spec_.weights).t();
+        parts_ = spec_.inputs.split(device.is_cuda() ? spec_.inputs.size(0) : cached_tokens);
+        for (const at::Tensor& part : parts_) exact_parts_.push_back(at::mm(part, all));
+    }
 }
 
 double OutputLoss::of(const at::Tensor& scale) const {
-    std::vector<at::Tensor> rounded;
-    for (std::size_t i = 0; i < spec_.weights.size(); ++i)
-        rounded.push_back(round_to_nearest(spec_.weights[i] * scale, spec_.quantizers[i], device_).div_(scale));
-    if (gram_.defined()) return of_gram(rounded);
-    const at::Tensor inputs =
-        spec_.input ? round_to_nearest(spec_.inputs / scale, *spec_.input, device_).mul_(scale) : spec_.inputs;
-    if (!spec_.module) return of_linears(rounded, inputs);
-    return (spec_.module(rounded, inputs) - exact_.front()).square_().mean(at::kDouble).item<double>();
+    if (spec_.module) return of_module(scale);
+    return gram_.defined() ? of_gram(scale) : of_linears(scale);
 }
 
-double OutputLoss::of_linears(const std::vector<at::Tensor>& rounded, const at::Tensor& inputs) const {
+at::Tensor OutputLoss::rounded_weight(std::size_t index, const at::Tensor& scale) const {
+    return round_to_nearest(spec_.weights[index] * scale, spec_.quantizers[index], device_);
+}
+
+/// The factors are taken out again, because a module may hold linears that are not scaled with the site.
+double OutputLoss::of_module(const at::Tensor& scale) const {
+    std::vector<at::Tensor> rounded;
+    for (std::size_t i = 0; i < spec_.weights.size(); ++i) rounded.push_back(rounded_weight(i, scale).div_(scale));
+    const at::Tensor inputs =
+        spec_.input ? round_to_nearest(spec_.inputs / scale, *spec_.input, device_).mul_(scale) : spec_.inputs;
+    return (spec_.module(rounded, inputs) - exact_).square_().mean(at::kDouble).item<double>();
+}
+
+double OutputLoss::of_linears(const at::Tensor& scale) const {
+    std::vector<at::Tensor> rounded;
+    for (std::size_t i = 0; i < spec_.weights.size(); ++i) rounded.push_back(rounded_weight(i, scale));
+    const at::Tensor all = at::cat(rounded).t();
+    // One scale for everything is found on everything.
+    std::optional<BlockParams> whole;
+    if (spec_.input->granularity.kind == Granularity::Kind::tensor)
+        whole = find_params(spec_.inputs / scale, *spec_.input, device_);
     double sum = 0;
-    for (std::size_t i = 0; i < rounded.size(); ++i)
-        sum += at::addmm(exact_[i], inputs, rounded[i].t(), /*beta=*/-1).square_().sum(at::kDouble).item<double>();
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        const at::Tensor smooth = parts_[i] / scale;
+        at::Tensor seen;
+        if (whole) {
+            whole->layout = {smooth.size(0), smooth.size(1)};
+            seen = dequantize(quantize(smooth, spec_.input->grid, *whole, device_), spec_.input->grid, *whole, device_);
+        } else {
+            seen = round_to_nearest(smooth, *spec_.input, device_);
+        }
+        sum += at::addmm(exact_parts_[i], seen, all, /*beta=*/-1).square_().sum(at::kDouble).item<double>();
+    }
     return sum / static_cast<double>(spec_.inputs.size(0)) / static_cast<double>(outputs_);
 }
 
 /// The mean of |X dw|^2 over tokens is dw^T (X^T X / n) dw: the tokens are multiplied once, not once a candidate.
-double OutputLoss::of_gram(const std::vector<at::Tensor>& rounded) const {
+double OutputLoss::of_gram(const at::Tensor& scale) const {
     double sum = 0;
-    for (std::size_t i = 0; i < rounded.size(); ++i) {
-        const at::Tensor difference = rounded[i] - spec_.weights[i];
+    for (std::size_t i = 0; i < spec_.weights.size(); ++i) {
+        const at::Tensor difference = rounded_weight(i, scale).div_(scale).sub_(spec_.weights[i]);
         sum += (at::mm(difference, gram_) * difference).sum(at::kDouble).item<double>();
     }
     return sum / static_cast<double>(outputs_);

@@ -112,14 +112,18 @@ public:
     [[nodiscard]] double of(const at::Tensor& scale) const;
 
 private:
-    [[nodiscard]] double of_linears(const std::vector<at::Tensor>& rounded, const at::Tensor& inputs) const;
-    [[nodiscard]] double of_gram(const std::vector<at::Tensor>& rounded) const;
+    [[nodiscard]] double of_module(const at::Tensor& scale) const;
+    [[nodiscard]] double of_linears(const at::Tensor& scale) const;
+    [[nodiscard]] double of_gram(const at::Tensor& scale) const;
+    [[nodiscard]] at::Tensor rounded_weight(std::size_t index, const at::Tensor& scale) const; ///< Q(W diag(s))
 
     OutputLossSpec spec_;
     Device device_;
-    std::vector<at::Tensor> exact_; ///< outputs in full precision: one a weight, or the module's
-    at::Tensor gram_;               ///< X^T X / tokens: all that weights alone need
-    std::int64_t outputs_ = 0;      ///< of all consumers together
+    at::Tensor exact_;                    ///< the module's output in full precision
+    at::Tensor gram_;                     ///< X^T X / tokens: all that weights alone need
+    std::vector<at::Tensor> parts_;       ///< the inputs in parts that stay in a cache ...
+    std::vector<at::Tensor> exact_parts_; ///< ... and the consumers' outputs of each, side by side
+    std::int64_t outputs_ = 0;            ///< of all consumers together
 };
 
 /// DGQ's percentile clipping (section 7.3): channels above the k-th largest absmax are brought down to it, with
