@@ -148,7 +148,7 @@ void Session::editSelected(const std::function<void(SchemeChoice&)>& edit, const
     if (!model() || selection_.empty()) return;
     const QString where = selection_.size() == 1
                               ? QString::fromStdString(model()->linear(selection_.front()).short_name)
-                              : tr("%n linears", nullptr, static_cast<int>(selection_.size()));
+                              : tr("%1 linears").arg(selection_.size());
     setRecipe(edit_layers(recipe(), *model(), selection_, edit), tr("%1 on %2").arg(name, where),
               group.isEmpty() ? group : group + where);
 }

@@ -50,7 +50,7 @@ public:
     [[nodiscard]] const std::vector<DeviceRow>& devices() const { return devices_; }
     [[nodiscard]] const std::string& device() const { return device_; }
     [[nodiscard]] JobRunner& jobs() { return jobs_; }
-    [[nodiscard]] WhatIfService& whatIfs() { return what_ifs_; }
+    [[nodiscard]] const WhatIfService& whatIfs() const { return what_ifs_; }
 
     // --- intents
     void open(const QString& path);

@@ -2,6 +2,7 @@
 
 #include <QtCore/QMetaObject>
 #include <algorithm>
+#include <set>
 
 namespace graticule {
 
@@ -37,8 +38,11 @@ void WhatIfService::setSource(std::shared_ptr<const Model> model, std::shared_pt
 }
 
 void WhatIfService::want(std::vector<Request> requests) {
-    std::erase_if(requests, [this](const Request& request) {
-        const auto found = known_.find(key(request.layer, request.choice));
+    std::set<Key> asked; // a full answer serves a later request for the report alone
+    std::erase_if(requests, [&](const Request& request) {
+        const Key name = key(request.layer, request.choice);
+        if (!asked.insert(name).second) return true;
+        const auto found = known_.find(name);
         return found != known_.end() && (found->second.full || !request.full || !found->second.problem.isEmpty());
     });
     std::reverse(requests.begin(), requests.end());
@@ -52,7 +56,7 @@ void WhatIfService::want(std::vector<Request> requests) {
 std::shared_ptr<const WhatIf> WhatIfService::find(LayerId layer, const SchemeChoice& choice, bool full) const {
     const auto found = known_.find(key(layer, choice));
     if (found == known_.end() || (full && !found->second.full)) return nullptr;
-    const_cast<Known&>(found->second).used = ++clock_;
+    found->second.used = ++clock_;
     return found->second.result;
 }
 
@@ -108,7 +112,9 @@ void WhatIfService::keep(const Request& request, std::shared_ptr<const WhatIf> r
         const std::lock_guard lock(mutex_);
         if (generation != generation_) return; // of another model or calibration
     }
-    known_[key(request.layer, request.choice)] = {std::move(result), request.full, problem, ++clock_};
+    Known& known = known_[key(request.layer, request.choice)];
+    if (known.full && !request.full) return; // asked for before the full answer came
+    known = {std::move(result), request.full, problem, ++clock_};
     thinOut();
     Q_EMIT ready(request.layer);
 }

@@ -46,7 +46,7 @@ private:
         std::shared_ptr<const WhatIf> result;
         bool full = false;
         QString problem;
-        std::uint64_t used = 0; ///< for dropping the oldest full results
+        mutable std::uint64_t used = 0; ///< for dropping the oldest full results
     };
     [[nodiscard]] static Key key(LayerId layer, const SchemeChoice& choice) { return {layer, to_line(choice)}; }
     void loop(std::stop_token stop);

@@ -102,7 +102,7 @@ void MainWindow::buildDocks() {
 void MainWindow::resetLayout() {
     if (!first_layout_.isEmpty()) restoreState(first_layout_, layout_version);
     for (QDockWidget* dock : docks_) dock->show();
-    resizeDocks({docks_[0], docks_[1]}, {428, 300}, Qt::Horizontal);
+    resizeDocks({docks_[0], docks_[1]}, {452, 300}, Qt::Horizontal);
     resizeDocks({docks_[2], docks_[3]}, {222, 222}, Qt::Vertical);
     resizeDocks({docks_[2], docks_[3]}, {1120, 470}, Qt::Horizontal);
 }
@@ -258,8 +258,9 @@ void MainWindow::updateTitle() {
     const Model& model = *session_.model();
     const QString name = QString::fromStdString(model.name());
     setWindowTitle(tr("%1 – Graticule").arg(name));
-    model_summary_->setText(tr("%1 · %2 · %n linears", nullptr, static_cast<int>(model.linears().size()))
-                                .arg(name, count_text(static_cast<double>(model.parameter_count()))));
+    model_summary_->setText(tr("%1 · %2 · %3")
+                                .arg(name, count_text(static_cast<double>(model.parameter_count())),
+                                     linears_text(static_cast<std::int64_t>(model.linears().size()))));
     model_summary_->setToolTip(QString::fromStdString(model.parts().path.string()));
 }
 

@@ -125,7 +125,7 @@ PlotScene plain_weight_plot(const Session& session, const Linear& linear) {
 PlotScene weight_plot(const Session& session, const Linear& linear) {
     const SchemeChoice now = session.choiceFor(linear.id, session.recipe());
     const SchemeChoice before = session.choiceFor(linear.id, session.reference());
-    auto& service = const_cast<Session&>(session).whatIfs();
+    const WhatIfService& service = session.whatIfs();
     const auto candidate = service.find(linear.id, now, true), current = service.find(linear.id, before, true);
     const auto shown = current && before.scheme.weight ? current : candidate;
     if (!shown || shown->weight_in_steps.empty()) return plain_weight_plot(session, linear);
@@ -215,8 +215,7 @@ PlotScene channels_plot(const Session& session, bool sorted, std::optional<doubl
                           .arg(outliers.channels.size())
                           .arg(fixed_text(outliers.max_absmax, 2), fixed_text(outliers.max_without_outliers, 2));
     for (const float value : site->all().channels.absmax_per_channel()) data.values.push_back(value);
-    const auto answer =
-        const_cast<Session&>(session).whatIfs().find(*layer, session.choiceFor(*layer, session.recipe()), true);
+    const auto answer = session.whatIfs().find(*layer, session.choiceFor(*layer, session.recipe()), true);
     if (answer && !answer->smoothing.empty()) {
         data.smoothed.assign(answer->input_absmax.begin(), answer->input_absmax.end());
         data.factors.assign(answer->smoothing.begin(), answer->smoothing.end());

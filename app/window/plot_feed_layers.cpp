@@ -32,6 +32,13 @@ std::optional<ErrorTerms> error_terms(const LayerReport& report) {
                       *report.output_sqnr_db};
 }
 
+// "3 v_proj": what fits under a bar.
+QString short_name(const Linear& linear) {
+    const QString leaf = QString::fromStdString(linear.short_name).section(u'.', -1);
+    return static_cast<int>(linear.block) < 0 ? leaf
+                                              : QStringLiteral("%1 %2").arg(static_cast<int>(linear.block)).arg(leaf);
+}
+
 struct RunningDifference {
     std::vector<double> middle, low, high;
 };
@@ -87,7 +94,7 @@ PlotScene error_plot(const Session& session) {
                        : QStringList{QString::fromStdString(summary_line(session.recipe()))};
     for (const Linear& linear : session.model()->linears()) {
         ErrorSplitRow row;
-        row.layer = QString::fromStdString(linear.short_name);
+        row.layer = short_name(linear);
         row.id = static_cast<qint64>(linear.id);
         std::vector<const Recipe*> recipes{&session.recipe()};
         if (two) recipes.insert(recipes.begin(), &session.reference());
@@ -237,8 +244,8 @@ PlotScene pareto_plot(const Session& session) {
     const Run* baseline = session.run(session.baseline());
     for (const Run& run : session.runs()) {
         if (!run.finished() || (baseline && run.choice != baseline->choice)) continue;
-        data.points.push_back(
-            {run.name, run.id, static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
+        data.points.push_back({run.full_precision ? run.name : scheme_label(run.recipe.defaults), run.id,
+                               static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
     }
     if (data.points.empty())
         return empty_scene(tr("Pareto"), tr("Evaluate (F7) some recipes to see what each megabyte buys"));

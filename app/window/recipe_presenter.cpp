@@ -68,14 +68,17 @@ WhatIfTable what_if_table(const Session& session) {
     }
     const SchemeChoice now = session.choiceFor(*layer, session.recipe()),
                        before = session.choiceFor(*layer, session.reference());
-    auto& service = const_cast<Session&>(session).whatIfs();
+    const WhatIfService& service = session.whatIfs();
     const auto answer = service.find(*layer, now, false), current = service.find(*layer, before, false);
     if (const QString problem = service.problem(*layer, now); !problem.isEmpty())
         table.note = problem;
     else if (!answer || !current)
         table.note = QObject::tr("computing …");
     if (!answer || !current) return table;
-    std::tie(table.current_label, table.candidate_label) = headings(before, now);
+    if (before != now)
+        std::tie(table.current_label, table.candidate_label) = headings(before, now);
+    else
+        table.current_label = headings(now, {}).first; // one column: nothing to compare
     const LayerReport &a = current->report, &b = answer->report;
     const Linear& linear = session.model()->linear(*layer);
     table.rows.push_back(
@@ -212,8 +215,9 @@ void RecipePresenter::refreshForm() {
             same = same && now.back() == now.front();
         }
     panel_.editor()->setChoices(now, before, columns);
-    panel_.setSelectionText(now.empty() ? QObject::tr("no linear selected")
-                                        : QObject::tr("%n linear(s) selected", nullptr, static_cast<int>(now.size())));
+    panel_.setSelectionText(now.empty()
+                                ? QObject::tr("no linear selected")
+                                : QObject::tr("%1 selected").arg(linears_text(static_cast<std::int64_t>(now.size()))));
     const QString line = now.empty() ? QString() : same ? QString::fromStdString(to_line(now.front())) : QString();
     panel_.setTexts(line, session_.model() ? QString::fromStdString(to_json(session_.recipe())) : QString());
     const Resolution& resolution = session_.resolution();

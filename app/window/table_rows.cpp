@@ -11,15 +11,6 @@ namespace graticule {
 namespace {
 QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
-// "INT4 / A8", with the methods that matter behind it: "INT4 / A8 · smoothquant".
-QString scheme_label(const SchemeChoice& choice) {
-    QString label = QString::fromStdString(short_label(choice.scheme));
-    if (label.isEmpty()) label = QStringLiteral("16 bit");
-    for (const MethodStep& step : choice.steps)
-        if (step.method != "rtn") label += QStringLiteral(" · ") + qs(step.method);
-    return label;
-}
-
 RunRow::State row_state(JobState state) {
     switch (state) {
     case JobState::waiting:
@@ -81,6 +72,14 @@ void add_difference(RunRow& row, const Session& session, const Run& run) {
 }
 } // namespace
 
+QString scheme_label(const SchemeChoice& choice) {
+    QString label = QString::fromStdString(short_label(choice.scheme));
+    if (label.isEmpty()) label = QStringLiteral("16 bit");
+    for (const MethodStep& step : choice.steps)
+        if (step.method != "rtn") label += QStringLiteral(" · ") + qs(step.method);
+    return label;
+}
+
 std::vector<double> running_curve(const std::vector<double>& losses) {
     std::vector<double> curve;
     double sum = 0;
@@ -92,7 +91,7 @@ std::vector<double> running_curve(const std::vector<double>& losses) {
 }
 
 const LayerReport* report_for(const Session& session, LayerId layer, const SchemeChoice& choice) {
-    if (const auto known = const_cast<Session&>(session).whatIfs().find(layer, choice, false)) return &known->report;
+    if (const auto known = session.whatIfs().find(layer, choice, false)) return &known->report;
     const QuantizedModel* quantized = session.newestQuantized();
     if (!quantized) return nullptr;
     const auto& linear = quantized->linears.at(index_of(layer));

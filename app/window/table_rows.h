@@ -18,6 +18,9 @@ namespace graticule {
 /// the same scheme. Null: nothing yet.
 [[nodiscard]] const LayerReport* report_for(const Session& session, LayerId layer, const SchemeChoice& choice);
 
+/// "INT4 / A8", with the methods that matter behind it: "INT4 / A8 · smoothquant".
+[[nodiscard]] QString scheme_label(const SchemeChoice& choice);
+
 /// Running perplexity after each window.
 [[nodiscard]] std::vector<double> running_curve(const std::vector<double>& losses);
 

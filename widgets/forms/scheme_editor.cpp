@@ -6,6 +6,7 @@
 #include <QtWidgets/QFormLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QStyle>
+#include <QtWidgets/QToolButton>
 #include <algorithm>
 
 #include "widgets/forms/param_form.h"
@@ -169,6 +170,12 @@ void SchemeEditor::buildStageFields() {
         connectParams(entry.params, stage);
         entry.params->hide();
     }
+    more_ = new QToolButton;
+    more_->setCheckable(true);
+    more_->setToolTip(tr("Kept channels, clipping and repair of rounding"));
+    rows_->addRow(QString(), more_);
+    connect(more_, &QToolButton::toggled, this, &SchemeEditor::showStages);
+    showStages();
 }
 
 std::vector<SchemeEditor::Field*> SchemeEditor::allFields() {
@@ -232,6 +239,7 @@ void SchemeEditor::fillGrain(const std::vector<std::int64_t>& columns) {
 void SchemeEditor::setMethods(std::vector<MethodEntry> methods) {
     methods_ = std::move(methods);
     for (StageField& stage : stages_) fillMethods(stage);
+    showStages();
 }
 
 void SchemeEditor::fillMethods(StageField& stage) {
@@ -241,10 +249,22 @@ void SchemeEditor::fillMethods(StageField& stage) {
     add_item(box, stage.none, {});
     for (const MethodEntry& entry : methods_)
         if (entry.stage == stage.stage && entry.name != u"rtn") add_item(box, entry.label, entry.name, entry.help);
-    // A stage that no method serves is no choice.
-    const bool offered = box->count() > 1 || stage.stage == MethodEntry::Stage::round;
-    box->setVisible(offered);
-    stage.field.label->setVisible(offered);
+}
+
+// Smoothing and rounding always; the other stages when they are asked for or in use. A stage that no method serves is
+// no choice.
+void SchemeEditor::showStages() {
+    using Stage = MethodEntry::Stage;
+    for (StageField& stage : stages_) {
+        const bool common = stage.stage == Stage::transform || stage.stage == Stage::round;
+        const bool used = std::any_of(shown_.begin(), shown_.end(), [&](const SchemeChoice& choice) {
+            return !methodKey(choice, stage.stage).isEmpty();
+        });
+        const bool visible = stage.field.box->count() > 1 && (common || used || more_->isChecked());
+        stage.field.box->setVisible(visible);
+        stage.field.label->setVisible(visible);
+    }
+    more_->setText(more_->isChecked() ? tr("fewer stages") : tr("more stages"));
 }
 
 const MethodEntry* SchemeEditor::method(const QString& name) const {
@@ -327,6 +347,8 @@ void SchemeEditor::setChoices(const std::vector<SchemeChoice>& now, const std::v
     });
     grain_.box->setEnabled(weights);
     zero_.box->setEnabled(zero);
+    shown_ = now;
+    showStages();
     showParams(now);
 }
 

@@ -13,6 +13,7 @@
 class QComboBox;
 class QFormLayout;
 class QLabel;
+class QToolButton;
 
 namespace graticule {
 
@@ -55,6 +56,7 @@ private:
     void fillFormats();
     void fillGrain(const std::vector<std::int64_t>& columns);
     void fillMethods(StageField& stage);
+    void showStages();
     [[nodiscard]] std::vector<Field*> allFields();
     void show(Field& field, const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference);
     void showParams(const std::vector<SchemeChoice>& now);
@@ -68,6 +70,8 @@ private:
     QFormLayout* rows_;
     Field weights_, grain_, zero_, input_;
     std::array<StageField, 5> stages_; // in the order in which they run
+    QToolButton* more_ = nullptr;      // shows the stages that few recipes use
+    std::vector<SchemeChoice> shown_;
 };
 
 } // namespace graticule

@@ -129,18 +129,9 @@ QVariant CompareTableModel::data(const QModelIndex& index, int role) const {
 
 QVariant CompareTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
-    const QString titles[ColumnCount] = {tr("linear"),
-                                         tr("A"),
-                                         tr("B"),
-                                         tr("SQNR A"),
-                                         tr("SQNR B"),
-                                         tr("Δ SQNR"),
-                                         tr("output MSE A"),
-                                         tr("output MSE B"),
-                                         tr("Δ MSE"),
-                                         tr("underfl. A %"),
-                                         tr("underfl. B %"),
-                                         tr("Δ bytes")};
+    const QString titles[ColumnCount] = {
+        tr("linear"), tr("A"),     tr("B"),     tr("SQNR A"),       tr("SQNR B"),       tr("Δ SQNR"),
+        tr("MSE A"),  tr("MSE B"), tr("Δ MSE"), tr("underfl. A %"), tr("underfl. B %"), tr("Δ bytes")};
     if (role == Qt::DisplayRole) return titles[section];
     if (role == Qt::ToolTipRole) {
         if (section >= SqnrA && section <= SqnrDelta)

@@ -70,6 +70,10 @@ QString bits_text(double weight_bits, double input_bits) {
     return text;
 }
 
+QString linears_text(std::int64_t count) {
+    return count == 1 ? QObject::tr("1 linear") : QObject::tr("%1 linears").arg(thousands_text(count));
+}
+
 QString elided_middle(const QString& text, int characters) {
     if (text.size() <= characters) return text;
     const auto half = (characters - 1) / 2;

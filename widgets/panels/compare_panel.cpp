@@ -42,6 +42,8 @@ ComparePanel::ComparePanel(QWidget* parent)
     , notes_(new QLabel)
     , table_(new QTableView)
     , model_(new CompareTableModel(this)) {
+    setBackgroundRole(QPalette::Base);
+    setAutoFillBackground(true);
     auto* chooser = new QHBoxLayout;
     chooser->setSpacing(8);
     const auto letter = [chooser](const QString& text) {
@@ -93,8 +95,12 @@ ComparePanel::ComparePanel(QWidget* parent)
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(24);
     table_->horizontalHeader()->setHighlightSections(false);
-    table_->horizontalHeader()->setDefaultSectionSize(96);
-    table_->horizontalHeader()->resizeSection(CompareTableModel::Layer, 190);
+    table_->horizontalHeader()->setDefaultSectionSize(82);
+    table_->horizontalHeader()->resizeSection(CompareTableModel::Layer, 180);
+    // Numbers first: the schemes are long and mostly the same in every row.
+    for (int i = 0; i < 2; ++i) table_->horizontalHeader()->moveSection(1, CompareTableModel::ColumnCount - 1);
+    table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeA, 250);
+    table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeB, 250);
     enable_csv_copy(*table_);
 
     connect(a_, &QComboBox::activated, this, &ComparePanel::sendPair);

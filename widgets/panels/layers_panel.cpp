@@ -14,6 +14,7 @@
 
 #include "widgets/models/layer_filter.h"
 #include "widgets/models/layer_table_model.h"
+#include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
@@ -29,8 +30,10 @@ LayersPanel::LayersPanel(QWidget* parent)
     , table_(new QTableView)
     , model_(new LayerTableModel(this))
     , proxy_(new LayerFilterProxy(this)) {
+    setBackgroundRole(QPalette::Base);
+    setAutoFillBackground(true);
     proxy_->setSourceModel(model_);
-    filter_->setPlaceholderText(tr("filter: v_proj  layers.3.*  kind=down*  sqnr<30"));
+    filter_->setPlaceholderText(tr("filter: fc2  sqnr<30"));
     filter_->setAccessibleName(tr("Filter layers"));
     filter_->setToolTip(
         tr("Terms separated by spaces must all hold: part of a name, a pattern as in recipe rules, kind=down*, "
@@ -42,6 +45,7 @@ LayersPanel::LayersPanel(QWidget* parent)
     make_rule_->setToolTip(tr("Make a recipe rule of this filter"));
     auto* filter_row = new QHBoxLayout;
     filter_row->setContentsMargins(10, 8, 6, 8);
+    filter_row->setSpacing(8);
     filter_row->addWidget(filter_, 1);
     filter_row->addWidget(matches_);
     filter_row->addWidget(make_rule_);
@@ -82,9 +86,9 @@ void LayersPanel::buildTable() {
     columns->setHighlightSections(false);
     columns->setSectionsMovable(true);
     columns->setMinimumSectionSize(30);
-    const std::pair<int, int> widths[] = {{LayerTableModel::Block, 32},     {LayerTableModel::Name, 72},
-                                          {LayerTableModel::AbsMax, 62},    {LayerTableModel::Outlier, 58},
-                                          {LayerTableModel::Underflow, 70}, {LayerTableModel::Sqnr, 74}};
+    const std::pair<int, int> widths[] = {{LayerTableModel::Block, 30},     {LayerTableModel::Name, 70},
+                                          {LayerTableModel::AbsMax, 60},    {LayerTableModel::Outlier, 60},
+                                          {LayerTableModel::Underflow, 68}, {LayerTableModel::Sqnr, 74}};
     for (const auto& [section, width] : widths) columns->resizeSection(section, width);
     columns->setStretchLastSection(true);
     for (const int hidden : {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes})
@@ -120,7 +124,7 @@ void LayersPanel::filterChanged() {
 
 void LayersPanel::updateTitles() {
     const int column = table_->horizontalHeader()->sortIndicatorSection();
-    QString subtitle = tr("%n linear(s)", nullptr, model_->rowCount());
+    QString subtitle = linears_text(model_->rowCount());
     if (model_->rowCount() == 0)
         subtitle.clear();
     else if (column > LayerTableModel::Block)

@@ -40,6 +40,8 @@ RecipePanel::RecipePanel(QWidget* parent)
     , diagnostics_(new QLabel)
     , predicted_(new QLabel)
     , typing_(new QTimer(this)) {
+    setBackgroundRole(QPalette::Base);
+    setAutoFillBackground(true);
     undo_ = header_->addButton(QStringLiteral("↶"), tr("Undo the last change of the recipe"));
     redo_ = header_->addButton(QStringLiteral("↷"), tr("Redo"));
     auto* inside = new QWidget;

@@ -33,7 +33,7 @@ WelcomePage::WelcomePage(QWidget* parent)
     , problem_(new QLabel)
     , recent_title_(section_label(tr("Recent models"))) {
     auto* inside = new QWidget;
-    inside->setFixedWidth(560);
+    inside->setFixedWidth(620);
     auto* column = new QVBoxLayout(inside);
     column->setSpacing(10);
     auto* title = new QLabel(tr("Graticule"));

@@ -38,15 +38,19 @@ void WhatIfCard::setTable(const WhatIfTable& table) {
         return;
     }
     put(0, 1, table.current_label, "secondary");
-    put(0, 2, table.candidate_label, "secondary");
-    put(0, 3, tr("Δ"), "secondary");
-    int row = 1;
+    const bool compares = !table.candidate_label.isEmpty();
+    if (compares) {
+        put(0, 2, table.candidate_label, "secondary");
+        put(0, 3, tr("Δ"), "secondary");
+    }
+    int row = 0;
     for (const WhatIfRow& line : table.rows) {
+        ++row;
         put(row, 0, line.name, "secondary", line.tip);
         put(row, 1, line.current, nullptr);
+        if (!compares) continue;
         put(row, 2, line.candidate, nullptr);
         put(row, 3, line.delta, line.better > 0 ? "good" : line.better < 0 ? "worse" : "secondary");
-        ++row;
     }
 }
 

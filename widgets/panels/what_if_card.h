@@ -16,7 +16,8 @@ struct WhatIfRow {
 };
 
 struct WhatIfTable {
-    QString current_label, candidate_label;
+    QString current_label;
+    QString candidate_label; ///< empty: there is no candidate, one column is shown
     std::vector<WhatIfRow> rows;
     QString note; ///< shown instead of the rows when there are none
 };
