@@ -71,7 +71,8 @@ std::string exported_text(const Exported& exported) {
                                                    significant(check.largest_relative, 3) + " of the largest value") +
                        "\n";
     for (const Diagnostic& item : exported.notes.items)
-        text += (item.severity == Severity::note ? "note: " : "warning: ") + item.where + ": " + item.text + "\n";
+        text += std::string(item.severity == Severity::note ? "note: " : "warning: ") +
+                (item.where.empty() ? "" : item.where + ": ") + item.text + "\n";
     if (!exported.moved_aside.empty()) text += "what was there is now " + exported.moved_aside.string() + "\n";
     return text;
 }

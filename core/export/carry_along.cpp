@@ -35,4 +35,10 @@ std::vector<std::string> carry_along(const std::filesystem::path& model_folder, 
     return copied;
 }
 
+bool has_tokenizer_files(const std::filesystem::path& model_folder) {
+    for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json"})
+        if (std::filesystem::is_regular_file(model_folder / name)) return true;
+    return false;
+}
+
 } // namespace graticule

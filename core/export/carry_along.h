@@ -10,4 +10,6 @@ namespace graticule {
 /// Copies what is there of them from `model_folder`; returns the names.
 std::vector<std::string> carry_along(const std::filesystem::path& model_folder, const std::filesystem::path& folder);
 
+[[nodiscard]] bool has_tokenizer_files(const std::filesystem::path& model_folder);
+
 } // namespace graticule

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/export/carry_along.h"
 #include "core/io/checkpoint.h"
 #include "core/model/family.h"
 
@@ -269,6 +270,9 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
         all.add(Severity::error, "", "the recipe quantizes no layer, so there is nothing to export; give it a scheme");
     if (!model.parts().checkpoint)
         all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
+    else if (!has_tokenizer_files(model.parts().checkpoint->folder()))
+        all.add(Severity::warning, "",
+                "no tokenizer files lie beside the model, so none are carried along; clients need them");
     check_fused(model, forms, warnings);
     errors.report(Severity::error, all);
     warnings.report(Severity::warning, all);

@@ -11,6 +11,8 @@ by about as much as each differs from no rounding: NOISE_RATIO bounds the first 
 Exit code 77 (ctest: skipped) when transformers, compressed-tensors or safetensors are missing, naming them.
 """
 import argparse
+import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -37,6 +39,14 @@ CASES = [
     ("dint4 a8", "sample-opt", "w=dint4/asym/channel a=int8/sym/token", True),
     ("w4a8 smoothquant", "sample-opt", "w=int4/asym/g128 a=int8/sym/token smoothquant:alpha=0.5", True),
     ("mixed", "sample-llama", "MIXED", False),
+]
+
+# Tiny random models that transformers itself saved, where the reference data is (GRATICULE_SHARED, or ../shared).
+FAMILY_CASES = [
+    ("opt350m", "opt350m", "w=int4/asym/channel", False),  # projections that must be ignored, norms after the residual
+    ("qwen2", "qwen2", "w=int4/sym/g32", False),            # biases on q, k, v
+    ("llama3", "llama3_rope", "w=dint4/asym/channel", False),
+    ("mistral", "mistral", "w=int8/sym/channel a=int8/sym/token", True),
 ]
 
 MIXED = """{"schema": 1, "name": "mixed", "defaults": "w=int4/asym/g128",
@@ -102,7 +112,8 @@ def check_case(cli, work, case):
         recipe = str(recipe_file)
     run_cli(cli, "export", sample, "--recipe", recipe, "--out", str(folder))
     ids_file, logits_file, weights_file = work / "ids.safetensors", work / "logits.safetensors", work / "weights.safetensors"
-    ids = torch.randint(4, 5000, (2, 96), generator=torch.Generator().manual_seed(7))
+    vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
+    ids = torch.randint(4, vocabulary - 120, (2, 40), generator=torch.Generator().manual_seed(7))
     save_file({"input_ids": ids}, ids_file)
     run_cli(cli, "logits", sample, "--recipe", recipe, "--ids", str(ids_file), "--out", str(logits_file))
     run_cli(cli, "quantize", sample, "--recipe", recipe, "--weights-only", "--dequantized", str(weights_file))
@@ -127,7 +138,7 @@ def check_case(cli, work, case):
             problems.append(f"logits differ by {relative:.4f} of their spread, the activations' rounding by {noise:.4f}")
     if not activations and not largest < WEIGHT_ONLY_BOUND:
         problems.append(f"logits differ by {largest:.2e}, allowed {WEIGHT_ONLY_BOUND:.0e}")
-    print(f"{'ok  ' if not problems else 'FAIL'} {name:18} {sample:13} {compared:3} tensors, logits: largest "
+    print(f"{'ok  ' if not problems else 'FAIL'} {name:18} {pathlib.Path(sample).name:13} {compared:3} tensors, logits: largest "
           f"{largest:.2e}, mean over spread {relative:.2e}{text}", flush=True)
     for problem in problems:
         print(f"       {problem}", flush=True)
@@ -146,7 +157,14 @@ def main():
         except ImportError as error:
             skip(f"{package} cannot be imported ({error})")
     args.work.mkdir(parents=True, exist_ok=True)
-    chosen = [case for case in CASES if args.only in case[0]]
+    shared = pathlib.Path(os.environ.get("GRATICULE_SHARED", pathlib.Path(__file__).parents[2] / ".." / "shared"))
+    families = shared / "fixtures" / "families"
+    cases = list(CASES)
+    if families.is_dir():
+        cases += [(name, str(families / model), recipe, activations) for name, model, recipe, activations in FAMILY_CASES]
+    else:
+        print(f"left out: {len(FAMILY_CASES)} cases that need {families}", flush=True)
+    chosen = [case for case in cases if args.only in case[0]]
     passed = sum([check_case(args.cli, args.work, case) for case in chosen])
     print(f"{passed} of {len(chosen)} exports load as they should")
     sys.exit(0 if passed == len(chosen) and chosen else 1)
