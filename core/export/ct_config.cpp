@@ -260,7 +260,8 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
         forms[index_of(linear.id)] = verdict.form;
         for (const std::string& text : verdict.warnings) warnings.add(text, linear.short_name);
         if (!verdict.form.carrier.note.empty()) notes.add(verdict.form.carrier.note, linear.short_name);
-        if (verdict.form.input && verdict.form.input->dynamic && verdict.form.input->symmetric)
+        if (const auto& input = verdict.form.input;
+            input && input->dynamic && input->symmetric && input->format->kind == FormatKind::integer)
             notes.add(
                 "clients scale dynamic activations by half the code range (absmax/127.5 at 8 bits) where this program "
                 "uses absmax/127: weights are identical, logits differ by that rounding",

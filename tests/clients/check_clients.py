@@ -19,7 +19,7 @@ import sys
 
 SKIPPED = 77
 WEIGHT_ONLY_BOUND = 5e-4  # max |difference| of logits of the order of 10: two float32 programs, sums in another order
-NOISE_RATIO = 1.5  # independent roundings of the same noise would give sqrt(2)
+NOISE_RATIO = 1.6  # measured 1.1 to 1.45; independent roundings of the same noise would give sqrt(2)
 
 # name, model, recipe, quantized activations
 CASES = [
@@ -38,6 +38,9 @@ CASES = [
     ("w4a8 g128", "sample-llama", "w=int4/sym/g128 a=int8/sym/token", True),
     ("dint4 a8", "sample-opt", "w=dint4/asym/channel a=int8/sym/token", True),
     ("w4a8 smoothquant", "sample-opt", "w=int4/asym/g128 a=int8/sym/token smoothquant:alpha=0.5", True),
+    ("w8a8 static", "sample-opt", "w=int8/sym/channel a=int8/sym/tensor/static", True),
+    ("w8a8 asym inputs", "sample-llama", "w=int8/sym/channel a=int8/asym/token", True),
+    ("fp8 both", "sample-llama", "w=fp8_e4m3/sym/channel a=fp8_e4m3/sym/token", True),
     ("mixed", "sample-llama", "MIXED", False),
 ]
 
