@@ -1,0 +1,189 @@
+// The one-line notation, JSON, presets and layer patterns.
+#include <QtTest/QTest>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/method/method.h"
+#include "core/recipe/presets.h"
+#include "core/recipe/recipe.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+namespace {
+
+template <class Function>
+std::string error_message(Function&& function) {
+    try {
+        function();
+    } catch (const Error& error) {
+        return error.info().message;
+    }
+    return "no error";
+}
+
+/// JSON is easier to read with single quotes.
+std::string quoted(std::string text) {
+    std::replace(text.begin(), text.end(), '\'', '"');
+    return text;
+}
+
+} // namespace
+
+class TestRecipeNotation : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void lines_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<QString>("canonical");
+        const auto row = [](const char* line, const char* canonical) { QTest::newRow(line) << line << canonical; };
+        row("w=int4", "w=int4/asym/channel");
+        row("a=int8", "a=int8/sym/token");
+        row("v=dint4", "v=dint4/asym/channel");
+        row("w=fp4_e2m1/g32", "w=fp4_e2m1/sym/g32");
+        row("a=int8/static", "a=int8/sym/tensor/static");
+        row("a=int8/asym/tensor/static", "a=int8/asym/tensor/static");
+        row("w=int4/g128/asym", "w=int4/asym/g128");
+        row("smoothquant:alpha=0.5 a=int8 w=int4", "w=int4/asym/channel a=int8/sym/token smoothquant:alpha=0.5");
+        row("w=int4/asym/g128 gptq:damp=0.05,act_order=true", "w=int4/asym/g128 gptq:act_order=true,damp=0.05");
+        row("w=int4/asym/dual128 percentile dgq", "w=int4/asym/dual128 percentile dgq");
+        row("", "none");
+        row("none", "none");
+        row("w=none a=int8", "a=int8/sym/token");
+        row("  w=int8/sym/channel   a=int8/sym/token ", "w=int8/sym/channel a=int8/sym/token");
+    }
+    void lines() {
+        QFETCH(QString, line);
+        QFETCH(QString, canonical);
+        const SchemeChoice choice = parse_scheme_line(line.toStdString());
+        QCOMPARE(to_line(choice), canonical.toStdString());
+        QCOMPARE(parse_scheme_line(to_line(choice)), choice);
+    }
+
+    void refused_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<QString>("says");
+        const auto row = [](const char* line, const char* says) { QTest::newRow(line) << line << says; };
+        row("w=int9", "there is no format \"int9\"");
+        row("w=int4/asymm", "\"asymm\" is not understood");
+        row("w=int4/sym/asym", "\"asym\" comes twice or contradicts");
+        row("w=int4/g128/g64", "\"g64\" comes twice");
+        row("w=int4 w=int8", "operand w is given twice");
+        row("w=fp8_e4m3/asym", "fp8_e4m3 has no zero point");
+        row("w=int4/token", "weights have no tokens");
+        row("w=int8/asym/dual128", "the dual grain is defined for int4/asym");
+        row("a=int8/channel", "per channel is possible for weights, keys and values only");
+        row("a=int8/token/static", "a static range is one for the whole tensor");
+        row("x=int4", "neither an operand");
+        row("gptq:damp", "\"damp\" is not of the form param=value");
+        row("gptq:damp=1,damp=2", "parameter damp is set twice");
+        row("w=none/sym", "takes nothing after it");
+    }
+    void refused() {
+        QFETCH(QString, line);
+        QFETCH(QString, says);
+        const std::string message = error_message([&] { (void)parse_scheme_line(line.toStdString()); });
+        QVERIFY2(message.find(says.toStdString()) != std::string::npos, message.c_str());
+    }
+
+    void json_round_trip() {
+        Recipe recipe;
+        recipe.name = "mixed";
+        recipe.defaults = parse_scheme_line("w=dint4/asym/g128 a=int8/sym/token smoothquant:alpha=0.5");
+        recipe.rules.push_back({"*.v_proj", false, parse_scheme_line("w=int8/sym/channel")});
+        recipe.rules.push_back({"layers\\.[01]\\..*", true, parse_scheme_line("none")});
+        recipe.ignore = {"layers.7.*"};
+        recipe.calibration = {"text.txt", 8, 256, CalibrationSpec::Pick::random, 3};
+        recipe.seed = 11;
+        QCOMPARE(parse_recipe(to_json(recipe)), recipe);
+        QCOMPARE(recipe_hash(parse_recipe(to_json(recipe))), recipe_hash(recipe));
+        Recipe other = recipe;
+        other.seed = 12;
+        QVERIFY(recipe_hash(other) != recipe_hash(recipe));
+    }
+    void json_takes_lines() {
+        const Recipe recipe = parse_recipe(quoted("{'schema': 1, 'defaults': 'w=int4/asym/g128 gptq'}"));
+        QCOMPARE(to_line(recipe.defaults), std::string("w=int4/asym/g128 gptq"));
+    }
+    void json_reports_every_problem_at_once() {
+        const std::string message = error_message([] {
+            (void)parse_recipe(quoted("{'schema': 2, 'nmae': 'x', 'seed': 'zero', 'ignore': [3, '['],"
+                                      "'defaults': {'weight': {'format': 'int4', 'symmetric': 'no', 'size': 3}},"
+                                      "'rules': [{'pattern': '(', 'regex': true}, {'choice': 'w=int1'}],"
+                                      "'calibration': {'samples': 0, 'pick': 'last'}}"));
+        });
+        for (const char* part :
+             {"schema: version 2 is not known", "there is no key \"nmae\"", "seed: this is \"zero\"",
+              "ignore[0]: this is 3", "defaults.weight: there is no key \"size\"",
+              "defaults.weight.symmetric: this is \"no\"", "rules[0].pattern: regular expression \"(\" cannot be read",
+              "rules[0]: the key \"choice\" is missing", "rules[1].pattern: the pattern is empty",
+              "there is no format \"int1\"", "calibration.pick: this is \"last\"", "calibration.samples: this is 0"})
+            QVERIFY2(message.find(part) != std::string::npos, (std::string(part) + " is not in\n" + message).c_str());
+    }
+    void json_that_is_none() {
+        const std::string message = error_message([] { (void)parse_recipe("{\"schema\": 1,"); });
+        QVERIFY2(message.find("this is not JSON, at byte") != std::string::npos, message.c_str());
+    }
+
+    void presets_data() {
+        QTest::addColumn<QString>("name");
+        for (const Preset& preset : all_presets())
+            QTest::newRow(std::string(preset.name).c_str())
+                << QString::fromUtf8(preset.name.data(), qsizetype(preset.name.size()));
+    }
+    void presets() {
+        QFETCH(QString, name);
+        const Preset* preset = find_preset(name.toStdString());
+        QVERIFY(preset != nullptr);
+        QVERIFY(!preset->help.empty());
+        QVERIFY(!preset->source.empty());
+        const Recipe recipe = read_recipe(name.toStdString());
+        QCOMPARE(to_line(recipe.defaults), to_line(parse_scheme_line(std::string(preset->line))));
+        for (const MethodStep& step : recipe.defaults.steps) QVERIFY(find_method(step.method) != nullptr);
+    }
+    void what_is_neither_file_preset_nor_line() {
+        const std::string message = error_message([] { (void)read_recipe("no-such-preset"); });
+        QVERIFY2(message.find("there is no such file") != std::string::npos, message.c_str());
+        QVERIFY2(message.find("aqas-w4a8") != std::string::npos, message.c_str());
+    }
+
+    void patterns_data() {
+        QTest::addColumn<QString>("pattern");
+        QTest::addColumn<bool>("regex");
+        QTest::addColumn<QString>("name");
+        QTest::addColumn<bool>("matches");
+        int number = 0;
+        const auto row = [&](const char* pattern, bool regex, const char* name, bool matches) {
+            QTest::addRow("%d %s on %s", ++number, pattern, name) << pattern << regex << name << matches;
+        };
+        row("layers.3.fc2", false, "model.decoder.layers.3.fc2", true);
+        row("fc2", false, "model.decoder.layers.3.fc2", true);
+        row("c2", false, "model.decoder.layers.3.fc2", false); // only at dots
+        row("layers.3.*", false, "model.decoder.layers.31.fc2", false);
+        row("*", false, "anything", true);
+        row("layers.{0,7}.*", false, "model.layers.7.mlp.down_proj", true);
+        row("layers.{0,7}.*", false, "model.layers.6.mlp.down_proj", false);
+        row("layers.[0-3].*", false, "model.layers.2.mlp.down_proj", true);
+        row("*.?_proj", false, "model.layers.2.self_attn.q_proj", true);
+        row("*.?_proj", false, "model.layers.2.mlp.up_proj", false);
+        row("layers.3.fc2.", false, "model.decoder.layers.3.fc2", false);
+        row("layers\\.(1|2)\\..*", true, "model.decoder.layers.2.fc2", true);
+        row("layers\\.(1|2)\\.", true, "model.decoder.layers.2.fc2", false); // anchored at the end
+    }
+    void patterns() {
+        QFETCH(QString, pattern);
+        QFETCH(bool, regex);
+        QFETCH(QString, name);
+        QFETCH(bool, matches);
+        QCOMPARE(matches_layer(pattern.toStdString(), regex, name.toStdString()), matches);
+    }
+    void a_runaway_expression_is_stopped() {
+        const std::string message = error_message([] { (void)matches_layer("(a+)+b", true, std::string(60, 'a')); });
+        QVERIFY2(message.find("takes too long") != std::string::npos, message.c_str());
+    }
+};
+
+GRATICULE_TEST(TestRecipeNotation);
+#include "tst_recipe_notation.moc"
