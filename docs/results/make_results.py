@@ -82,7 +82,7 @@ def cell(runs, model, recipe, window=None, calibration=(32, 512)):
     base = runs.evaluate(model, None, window)
     run = runs.evaluate(model, recipe, window, calibration)
     if base is None or run is None:
-        return "failed"
+        return "not run"
     if not recipe:
         return f"{run['perplexity']:.2f} ± {run['standard_error']:.2f}"
     delta, half = difference(base, run)
