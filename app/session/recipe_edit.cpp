@@ -81,25 +81,34 @@ Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<L
         if (wanted.contains(linear.id)) by_rule[rule].push_back(linear.id);
     }
     // Layers of one rule share one choice, so the edit turns them into one new choice as well.
-    std::vector<std::pair<SchemeChoice, std::vector<LayerId>>> added;
+    struct Change {
+        SchemeChoice choice;
+        std::vector<LayerId> layers;
+        std::vector<int> rules;
+        bool whole = true; ///< the layers are all that these rules decide
+    };
+    std::vector<Change> changes;
     for (const auto& [rule, ids] : by_rule) {
         SchemeChoice choice = rule < 0 ? recipe.defaults : recipe.rules[static_cast<std::size_t>(rule)].choice;
         const SchemeChoice before = choice;
         edit(choice);
         if (choice == before) continue;
-        if (ids.size() == decided[rule]) {
-            (rule < 0 ? result.defaults : result.rules[static_cast<std::size_t>(rule)].choice) = choice;
+        auto same =
+            std::find_if(changes.begin(), changes.end(), [&](const Change& change) { return change.choice == choice; });
+        if (same == changes.end()) same = changes.insert(changes.end(), Change{choice, {}, {}, true});
+        same->layers.insert(same->layers.end(), ids.begin(), ids.end());
+        same->rules.push_back(rule);
+        same->whole = same->whole && ids.size() == decided[rule];
+    }
+    for (const Change& change : changes) {
+        if (!change.whole) {
+            for (const std::string& pattern : patterns_for(model, change.layers))
+                result.rules.push_back({pattern, false, change.choice});
             continue;
         }
-        const auto same =
-            std::find_if(added.begin(), added.end(), [&](const auto& entry) { return entry.first == choice; });
-        if (same == added.end())
-            added.emplace_back(choice, ids);
-        else
-            same->second.insert(same->second.end(), ids.begin(), ids.end());
+        for (const int rule : change.rules)
+            (rule < 0 ? result.defaults : result.rules[static_cast<std::size_t>(rule)].choice) = change.choice;
     }
-    for (const auto& [choice, ids] : added)
-        for (const std::string& pattern : patterns_for(model, ids)) result.rules.push_back({pattern, false, choice});
     drop_rules_made_idle(result, model, decided_before);
     return result;
 }

@@ -4,6 +4,7 @@
 #include <QtCore/QTextStream>
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QComboBox>
+#include <QtWidgets/QDoubleSpinBox>
 #include <QtWidgets/QTableView>
 
 #include "app/window/main_window.h"
@@ -93,6 +94,13 @@ void DemoJourney::choose(const QString& field, const QString& text) {
     failed_ = true;
 }
 
+void DemoJourney::setNumber(const QString& field, double value) {
+    for (QDoubleSpinBox* box : window_.recipePanel().findChildren<QDoubleSpinBox*>())
+        if (box->accessibleName() == field) return box->setValue(value);
+    say(QStringLiteral("failed: there is no field %1").arg(field));
+    failed_ = true;
+}
+
 bool DemoJourney::quiet() const { return !window_.session().jobs().busy() && window_.session().whatIfs().idle(); }
 
 void DemoJourney::open(const QString& sample) {
@@ -134,11 +142,17 @@ void DemoJourney::whyDoesItBreak() {
     add(QStringLiteral("smoothed"), [this] {
         trigger("edit.select-all");
         choose(QStringLiteral("smoothing"), QStringLiteral("SmoothQuant"));
+        setNumber(QStringLiteral("Migration strength"),
+                  0.3); // at 0.5 the 4-bit weights suffer more than the inputs gain
         window_.session().select({window_.layers().matching().front()});
         window_.plots().showTab(PlotArea::Channels);
     });
     add(QStringLiteral("errors"), [this] { window_.plots().showTab(PlotArea::ErrorTab); });
     add(QStringLiteral("recovered"), [this] { trigger("run.evaluate"); });
+    add(QStringLiteral("compared"), [this] {
+        const auto& runs = window_.session().runs();
+        if (runs.size() >= 3) window_.plots().compareRuns(runs[1].id, runs[2].id);
+    });
     add(QStringLiteral("heat-map"), [this] { window_.plots().showTab(PlotArea::HeatMap); });
 }
 
@@ -182,7 +196,11 @@ void DemoJourney::shipIt() {
         choose(QStringLiteral("grain"), QStringLiteral("group of 32"));
     });
     add(QStringLiteral("evaluated"), [this] { trigger("run.evaluate"); });
-    add(QStringLiteral("exported"), [this] { trigger("run.export"); });
+    add(QStringLiteral("exported"), [this] {
+        const QString place = folder_.isEmpty() ? QDir::tempPath() : QDir(folder_).absolutePath();
+        window_.setExportFolder(place + QStringLiteral("/sample-llama-int4-g32"));
+        trigger("run.export");
+    });
 }
 
 void DemoJourney::poll() {

@@ -38,7 +38,8 @@ private:
     void add(const QString& name, std::function<void()> act, std::function<bool()> ready = {});
     void trigger(const char* command);
     void choose(const QString& field, const QString& text); ///< an item of the recipe form's field
-    [[nodiscard]] bool quiet() const;                       ///< no job runs, no what-if is under way
+    void setNumber(const QString& field, double value);
+    [[nodiscard]] bool quiet() const; ///< no job runs, no what-if is under way
     void poll();
     void finishStep();
 

@@ -102,7 +102,7 @@ void MainWindow::buildDocks() {
 void MainWindow::resetLayout() {
     if (!first_layout_.isEmpty()) restoreState(first_layout_, layout_version);
     for (QDockWidget* dock : docks_) dock->show();
-    resizeDocks({docks_[0], docks_[1]}, {452, 300}, Qt::Horizontal);
+    resizeDocks({docks_[0], docks_[1]}, {474, 304}, Qt::Horizontal);
     resizeDocks({docks_[2], docks_[3]}, {222, 222}, Qt::Vertical);
     resizeDocks({docks_[2], docks_[3]}, {1120, 470}, Qt::Horizontal);
 }

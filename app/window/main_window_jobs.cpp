@@ -148,7 +148,7 @@ void MainWindow::showFailure(const QString& title, const QString& text) {
 }
 
 void MainWindow::showExported(const QString& folder, const QString& summary) {
-    if (!asking_) return;
+    if (!asking_) return jobs_->showLog();
     auto* box = new QMessageBox(QMessageBox::Information, tr("Exported"), tr("Written to %1").arg(folder),
                                 QMessageBox::Close, this);
     box->setAttribute(Qt::WA_DeleteOnClose);

@@ -18,7 +18,7 @@ using theme::Theme;
 using theme::Token;
 
 namespace {
-constexpr int padding = 8;
+constexpr int padding = 6;
 
 void draw_background(QPainter& painter, const QStyleOptionViewItem& option, const Theme& look) {
     if (option.state & QStyle::State_Selected)

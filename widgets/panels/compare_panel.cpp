@@ -99,6 +99,8 @@ ComparePanel::ComparePanel(QWidget* parent)
     table_->horizontalHeader()->resizeSection(CompareTableModel::Layer, 180);
     // Numbers first: the schemes are long and mostly the same in every row.
     for (int i = 0; i < 2; ++i) table_->horizontalHeader()->moveSection(1, CompareTableModel::ColumnCount - 1);
+    for (const int wide : {CompareTableModel::UnderflowA, CompareTableModel::UnderflowB})
+        table_->horizontalHeader()->resizeSection(wide, 98);
     table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeA, 250);
     table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeB, 250);
     enable_csv_copy(*table_);

@@ -23,15 +23,14 @@ namespace graticule {
 
 LayersPanel::LayersPanel(QWidget* parent)
     : QWidget(parent)
-    , header_(new PanelHeader(tr("Layers")))
+    , header_(new PanelHeader(tr("Layers"), this))
     , filter_(new QLineEdit)
     , matches_(new QLabel)
     , make_rule_(new QToolButton)
     , table_(new QTableView)
     , model_(new LayerTableModel(this))
     , proxy_(new LayerFilterProxy(this)) {
-    setBackgroundRole(QPalette::Base);
-    setAutoFillBackground(true);
+    setAttribute(Qt::WA_StyledBackground); // the panel's surface, from the style sheet
     proxy_->setSourceModel(model_);
     filter_->setPlaceholderText(tr("filter: fc2  sqnr<30"));
     filter_->setAccessibleName(tr("Filter layers"));
@@ -86,9 +85,10 @@ void LayersPanel::buildTable() {
     columns->setHighlightSections(false);
     columns->setSectionsMovable(true);
     columns->setMinimumSectionSize(30);
-    const std::pair<int, int> widths[] = {{LayerTableModel::Block, 30},     {LayerTableModel::Name, 70},
-                                          {LayerTableModel::AbsMax, 60},    {LayerTableModel::Outlier, 60},
-                                          {LayerTableModel::Underflow, 68}, {LayerTableModel::Sqnr, 74}};
+    const std::pair<int, int> widths[] = {{LayerTableModel::Block, 28},     {LayerTableModel::Name, 76},
+                                          {LayerTableModel::AbsMax, 62},    {LayerTableModel::Outlier, 60},
+                                          {LayerTableModel::Underflow, 72}, {LayerTableModel::Sqnr, 74},
+                                          {LayerTableModel::Scheme, 60}};
     for (const auto& [section, width] : widths) columns->resizeSection(section, width);
     columns->setStretchLastSection(true);
     for (const int hidden : {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes})

@@ -31,7 +31,7 @@ QFrame* rule_line() {
 
 RecipePanel::RecipePanel(QWidget* parent)
     : QWidget(parent)
-    , header_(new PanelHeader(tr("Recipe")))
+    , header_(new PanelHeader(tr("Recipe"), this))
     , editor_(new SchemeEditor)
     , card_(new WhatIfCard)
     , rules_(new RulesView)
@@ -40,8 +40,7 @@ RecipePanel::RecipePanel(QWidget* parent)
     , diagnostics_(new QLabel)
     , predicted_(new QLabel)
     , typing_(new QTimer(this)) {
-    setBackgroundRole(QPalette::Base);
-    setAutoFillBackground(true);
+    setAttribute(Qt::WA_StyledBackground);
     undo_ = header_->addButton(QStringLiteral("↶"), tr("Undo the last change of the recipe"));
     redo_ = header_->addButton(QStringLiteral("↷"), tr("Redo"));
     auto* inside = new QWidget;

@@ -21,7 +21,7 @@ namespace graticule {
 
 RunsPanel::RunsPanel(QWidget* parent)
     : QWidget(parent)
-    , header_(new PanelHeader(tr("Runs")))
+    , header_(new PanelHeader(tr("Runs"), this))
     , baseline_(new QComboBox)
     , table_(new QTableView)
     , model_(new RunTableModel(this)) {

@@ -3,14 +3,20 @@
 #include <QtWidgets/QGridLayout>
 #include <QtWidgets/QLabel>
 
+#include "widgets/models/number_text.h"
+
 namespace graticule {
+
+namespace {
+QString heading(const QString& label) { return elided_middle(label, 9); }
+} // namespace
 
 WhatIfCard::WhatIfCard(QWidget* parent)
     : QFrame(parent)
     , grid_(new QGridLayout(this)) {
     setProperty("role", "card");
     grid_->setContentsMargins(10, 8, 10, 8);
-    grid_->setHorizontalSpacing(12);
+    grid_->setHorizontalSpacing(10);
     grid_->setVerticalSpacing(3);
     grid_->setColumnStretch(0, 1);
 }
@@ -28,7 +34,9 @@ void WhatIfCard::setTable(const WhatIfTable& table) {
         QFont font = label->font();
         font.setPixelSize(12);
         label->setFont(font);
-        grid_->addWidget(label, row, column, column == 0 ? Qt::AlignLeft : Qt::AlignRight);
+        // Names give way first: a narrow panel must not push the numbers out of sight.
+        if (column == 0) label->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+        grid_->addWidget(label, row, column, column == 0 ? Qt::Alignment() : Qt::AlignRight);
     };
     if (table.rows.empty()) {
         auto* note = new QLabel(table.note);
@@ -37,10 +45,10 @@ void WhatIfCard::setTable(const WhatIfTable& table) {
         grid_->addWidget(note, 0, 0, 1, 4);
         return;
     }
-    put(0, 1, table.current_label, "secondary");
+    put(0, 1, heading(table.current_label), "secondary", table.current_label);
     const bool compares = !table.candidate_label.isEmpty();
     if (compares) {
-        put(0, 2, table.candidate_label, "secondary");
+        put(0, 2, heading(table.candidate_label), "secondary", table.candidate_label);
         put(0, 3, tr("Δ"), "secondary");
     }
     int row = 0;
