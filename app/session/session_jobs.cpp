@@ -37,9 +37,11 @@ std::optional<JobId> Session::calibrateInto(const ChainPtr& chain, const Calibra
         return std::nullopt;
     }
     const double tokens = static_cast<double>(spec.samples * spec.length);
+    const auto ended = std::make_shared<bool>(false); // a snapshot may still be on its way when the result is there
     const Throttle<std::shared_ptr<const ActivationStats>> snapshots(
-        &jobs_, between_partials * 3, [this, model = model()](const std::shared_ptr<const ActivationStats>& stats) {
-            if (model == this->model()) takeStats(stats, false);
+        &jobs_, between_partials * 3,
+        [this, ended, model = model()](const std::shared_ptr<const ActivationStats>& stats) {
+            if (!*ended && model == this->model()) takeStats(stats, false);
         });
     return jobs_.submit<ActivationStats>(
         request(tag, tr("Calibrate, %1 × %2 tokens").arg(spec.samples).arg(spec.length), {}, tokens),
@@ -47,7 +49,8 @@ std::optional<JobId> Session::calibrateInto(const ChainPtr& chain, const Calibra
             chain->stats = graticule::calibrate(*model, *tokenizer, spec, ctx, offer);
             return chain->stats;
         },
-        [this, model = model()](std::shared_ptr<const ActivationStats> stats) {
+        [this, ended, model = model()](std::shared_ptr<const ActivationStats> stats) {
+            *ended = true;
             if (model == this->model()) takeStats(std::move(stats), true);
         },
         reporter());
@@ -64,12 +67,13 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
     reports_.clear();
     Q_EMIT reportsChanged();
     const auto reports = std::make_shared<std::vector<LayerReport>>(); // grows on the engine thread
-    const Throttle<std::vector<LayerReport>> partial(&jobs_, between_partials,
-                                                     [this, model = model()](const std::vector<LayerReport>& so_far) {
-                                                         if (model != this->model()) return;
-                                                         reports_ = so_far;
-                                                         Q_EMIT reportsChanged();
-                                                     });
+    const auto ended = std::make_shared<bool>(false);
+    const Throttle<std::vector<LayerReport>> partial(
+        &jobs_, between_partials, [this, ended, model = model()](const std::vector<LayerReport>& so_far) {
+            if (*ended || model != this->model()) return;
+            reports_ = so_far;
+            Q_EMIT reportsChanged();
+        });
     return jobs_.submit<QuantizedModel>(
         request(tag, tr("Quantize %1").arg(QString::fromStdString(summary_line(recipe()))), std::move(after), 0),
         [chain, model = model(), resolved = *resolution_.resolved, reports, offer = partial.handle()](JobContext& ctx) {
@@ -79,7 +83,8 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
             });
             return chain->quantized;
         },
-        [this, model = model(), quantized_recipe = recipe()](std::shared_ptr<const QuantizedModel> quantized) {
+        [this, ended, model = model(), quantized_recipe = recipe()](std::shared_ptr<const QuantizedModel> quantized) {
+            *ended = true;
             if (model != this->model()) return;
             quantized_ = std::move(quantized);
             reports_.clear();

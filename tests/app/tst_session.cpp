@@ -180,6 +180,8 @@ private Q_SLOTS:
         spec.length = 64;
         session.calibrate(spec);
         QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete(), 60'000);
+        QTest::qWait(500); // a late snapshot must not take the place of the result
+        QVERIFY(session.statsComplete());
         QTRY_VERIFY_WITH_TIMEOUT(session.whatIfs().idle(), 60'000);
         for (const LayerRow& row : layer_rows(session)) {
             QVERIFY(row.absmax && *row.absmax > 0);
