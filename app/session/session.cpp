@@ -79,6 +79,7 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     opened_ = std::move(opened);
     model_path_ = path;
     stats_.reset();
+    complete_stats_.reset();
     stats_complete_ = false;
     outliers_.clear();
     runs_.clear();
@@ -110,6 +111,7 @@ void Session::takeStats(std::shared_ptr<const ActivationStats> stats, bool compl
                                 ? OutlierReport{}
                                 : find_outliers(site.all().channels));
     if (complete) {
+        complete_stats_ = stats_;
         what_ifs_.setSource(opened_.model, stats_);
         wantWhatIfs();
     }

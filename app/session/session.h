@@ -124,6 +124,8 @@ private:
     OpenedModel opened_;
     QString model_path_;
     std::shared_ptr<const ActivationStats> stats_;
+    std::shared_ptr<const ActivationStats>
+        complete_stats_; // the newest whole calibration: what a cancelled one goes back to
     bool stats_complete_ = false;
     std::vector<OutlierReport> outliers_;
     RecipeHistory history_;

@@ -53,7 +53,12 @@ std::optional<JobId> Session::calibrateInto(const ChainPtr& chain, const Calibra
             *ended = true;
             if (model == this->model()) takeStats(std::move(stats), true);
         },
-        reporter());
+        [this, ended, model = model(), report = reporter()](const JobView& job) {
+            *ended = true;
+            const bool back = job.state != JobState::done && model == this->model() && !stats_complete_;
+            if (back && complete_stats_) takeStats(complete_stats_, true);
+            report(job);
+        });
 }
 
 JobId Session::calibrate(const CalibrationSpec& spec) {

@@ -214,6 +214,19 @@ private Q_SLOTS:
         session.jobs().cancel(id);
         QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 20'000);
         QVERIFY(!session.statsComplete());
+        // With a whole calibration before it, a cancelled one goes back to that.
+        CalibrationSpec brief;
+        brief.samples = 1;
+        brief.length = 64;
+        session.calibrate(brief);
+        QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete(), 30'000);
+        const auto whole = session.stats();
+        const JobId second = session.calibrate(spec);
+        QTest::qWait(700);
+        session.jobs().cancel(second);
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 20'000);
+        QTRY_VERIFY(session.statsComplete());
+        QVERIFY(session.stats() == whole);
     }
 };
 

@@ -86,8 +86,8 @@ void LayersPanel::buildTable() {
     columns->setSectionsMovable(true);
     columns->setMinimumSectionSize(30);
     const std::pair<int, int> widths[] = {{LayerTableModel::Block, 28},     {LayerTableModel::Name, 76},
-                                          {LayerTableModel::AbsMax, 62},    {LayerTableModel::Outlier, 60},
-                                          {LayerTableModel::Underflow, 72}, {LayerTableModel::Sqnr, 74},
+                                          {LayerTableModel::AbsMax, 62},    {LayerTableModel::Outlier, 58},
+                                          {LayerTableModel::Underflow, 80}, {LayerTableModel::Sqnr, 74},
                                           {LayerTableModel::Scheme, 60}};
     for (const auto& [section, width] : widths) columns->resizeSection(section, width);
     columns->setStretchLastSection(true);
