@@ -188,7 +188,7 @@ private Q_SLOTS:
         const json value = done.json();
         QCOMPARE(value.at("reload_check").at("different").get<int>(), 0);
         QVERIFY(entries(at("e")).contains("model.safetensors.index.json"));
-        QVERIFY(entries(at("e")).contains("model-00001-of-00003.safetensors"));
+        QVERIFY(entries(at("e")).contains("model-00001-of-00002.safetensors"));
         QCOMPARE(run_cli({"info", at("e"), "--json"}).json().at("linears").size(), std::size_t{56});
     }
 };
