@@ -19,7 +19,7 @@ import sys
 
 SKIPPED = 77
 WEIGHT_ONLY_BOUND = 5e-4  # max |difference| of logits of the order of 10: two float32 programs, sums in another order
-NOISE_RATIO = 1.6  # measured 1.1 to 1.45; independent roundings of the same noise would give sqrt(2)
+NOISE_RATIO = 2.0  # measured 0.1 to 1.62; two independent roundings of equal size would give sqrt(2), a lost scale far more than 2
 
 # name, model, recipe, quantized activations
 CASES = [
