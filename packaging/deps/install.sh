@@ -18,7 +18,7 @@ clients=no
 [ "${1:-}" != --clients ] || clients=yes
 
 debian_packages=(g++ git pkg-config ninja-build ccache mold python3-venv
-    qt6-base-dev libqt6opengl6-dev libqt6svg6-dev libgl-dev libimgui-dev libstb-dev
+    qt6-base-dev libqt6opengl6-dev qt6-svg-dev libgl-dev libimgui-dev libstb-dev
     nlohmann-json3-dev libcli11-dev libpcre2-dev libsentencepiece-dev libutf8proc-dev libssl-dev
     xvfb xauth xdotool libgl1-mesa-dri fonts-inter fonts-jetbrains-mono)
 
