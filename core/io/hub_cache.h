@@ -18,10 +18,12 @@ namespace graticule {
 
 [[nodiscard]] bool is_hub_repo_folder(const std::filesystem::path& folder);
 
-/// The snapshot that refs/main names; without that file, the only snapshot. Throws Error{bad_input} otherwise: never "any" snapshot.
+/// The snapshot that refs/main names; without that file, the only snapshot. Throws Error{bad_input} otherwise: never
+/// "any" snapshot.
 [[nodiscard]] std::filesystem::path hub_snapshot(const std::filesystem::path& repo_folder);
 
-/// Throws Error{bad_input} when `file` in a snapshot is a link that leaves its repository's folder. Files elsewhere may be any link.
+/// Throws Error{bad_input} when `file` in a snapshot is a link that leaves its repository's folder. Files elsewhere may
+/// be any link.
 void check_hub_link(const std::filesystem::path& file);
 
 } // namespace graticule

@@ -1,4 +1,5 @@
-// Files that are complete or not there at all: written beside their place under another name, flushed to the disk, then renamed.
+// Files that are complete or not there at all: written beside their place under another name, flushed to the disk, then
+// renamed.
 //
 //     OutputFile file(path, total_bytes);     // refuses at once when the disk cannot hold it
 //     file.write_at(0, header);

@@ -36,13 +36,12 @@ struct SafetensorsEntry {
 
 class SafetensorsFile {
 public:
-    /// Throws Error{bad_input} naming the file, the tensor and the value for anything the format does not allow: duplicate names,
-    /// holes, overlaps, bytes beyond the last tensor, sizes that do not match shapes.
+    /// Throws Error{bad_input} naming the file, the tensor and the value for anything the format does not allow:
+    /// duplicate names, holes, overlaps, bytes beyond the last tensor, sizes that do not match shapes.
     [[nodiscard]] static std::shared_ptr<const SafetensorsFile> open(const std::filesystem::path& path);
     /// The same on bytes already in memory, which `owner` keeps alive; `name` stands for the path in messages.
-    [[nodiscard]] static std::shared_ptr<const SafetensorsFile> from_bytes(std::span<const std::byte> bytes,
-                                                                           std::shared_ptr<const void> owner,
-                                                                           const std::filesystem::path& name);
+    [[nodiscard]] static std::shared_ptr<const SafetensorsFile>
+    from_bytes(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::filesystem::path& name);
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
     [[nodiscard]] const std::vector<SafetensorsEntry>& entries() const { return entries_; } ///< in file order
@@ -67,14 +66,15 @@ struct SafetensorsSpec {
     Shape shape;
 };
 
-/// Streams: holds the header and nothing of the tensors. The file appears under its name at finish(), complete, or not at all.
+/// Streams: holds the header and nothing of the tensors. The file appears under its name at finish(), complete, or not
+/// at all.
 class SafetensorsWriter {
 public:
     SafetensorsWriter(const std::filesystem::path& path, std::vector<SafetensorsSpec> specs,
                       const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
 
     void write(const std::string& name, std::span<const std::byte> next_bytes); ///< appends to that tensor
-    void write(const std::string& name, const HostTensor& whole);               ///< dtype and shape must be the declared ones
+    void write(const std::string& name, const HostTensor& whole); ///< dtype and shape must be the declared ones
     void finish(); ///< throws Error{internal} if a declared tensor is not complete
 
     [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }

@@ -116,8 +116,8 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
         if (step == nullptr) continue;
         const MethodRow& row = *find_method(step->method);
         if (!row.transform->applies(site, step->params) || !scale_fits(site, *model)) continue;
-        FoldRequest request = fold_request(site, choices, step->params, device,
-                                           [&](LayerId id) { return original.at(id).weight; });
+        FoldRequest request =
+            fold_request(site, choices, step->params, device, [&](LayerId id) { return original.at(id).weight; });
         if (stats != nullptr) request.statistics = &stats->sites.at(index_of(site.site)).all().channels;
         if (row.needs == Needs::samples) {
             SampleStream& stream = stream_for(*step);
@@ -193,8 +193,8 @@ void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& ori
             entry.keep = channel_mask(linear.kept_channels, model->linear(linear.layer).in_features(), device);
         if (linear.static_input_scale)
             entry.fixed = solvers::BlockParams{{},
-                                       to_torch({*linear.static_input_scale}, {1, 1}, device),
-                                       to_torch({linear.static_input_zero.value_or(0)}, {1, 1}, device)};
+                                               to_torch({*linear.static_input_scale}, {1, 1}, device),
+                                               to_torch({linear.static_input_zero.value_or(0)}, {1, 1}, device)};
         hooks.entries.emplace(linear.layer, std::move(entry));
     }
     for (auto& [length, stream] : compensated)

@@ -1,4 +1,5 @@
-// Decoders of GGUF's block formats to float32. `elements` is a multiple of the format's block (32 or 256); `in` need not be aligned.
+// Decoders of GGUF's block formats to float32. `elements` is a multiple of the format's block (32 or 256); `in` need
+// not be aligned.
 #pragma once
 
 #include <cstddef>

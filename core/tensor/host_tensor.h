@@ -1,5 +1,5 @@
-// A tensor in host memory that never changes: element type, shape, shared bytes (perhaps of a mapped file). Copying it copies a
-// pointer.
+// A tensor in host memory that never changes: element type, shape, shared bytes (perhaps of a mapped file). Copying it
+// copies a pointer.
 #pragma once
 
 #include <cstddef>

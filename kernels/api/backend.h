@@ -1,9 +1,10 @@
-// The operations every back end answers. CPU (kernels/cpu) defines what is correct; CUDA is judged by it with the cases of
-// kernels/conformance. All memory is the back end's own (host or device) and the caller's; kernels never allocate: workspaces
-// are arguments with a *_bytes query beside the operation. Values are float32, arithmetic is float32, sums are accumulated in
-// float64 per block in a fixed order, rounding is half to even. NaN quantizes to the code of zero, infinity to the outermost code; neither
-// takes part in scales or error sums, both count as `not_finite`. Bad arguments and device failures throw KernelError
-// (kernel_error.h). What nearest means, ties and missing neighbours included, is written in grid_points.h.
+// The operations every back end answers. CPU (kernels/cpu) defines what is correct; CUDA is judged by it with the cases
+// of kernels/conformance. All memory is the back end's own (host or device) and the caller's; kernels never allocate:
+// workspaces are arguments with a *_bytes query beside the operation. Values are float32, arithmetic is float32, sums
+// are accumulated in float64 per block in a fixed order, rounding is half to even. NaN quantizes to the code of zero,
+// infinity to the outermost code; neither takes part in scales or error sums, both count as `not_finite`. Bad arguments
+// and device failures throw KernelError (kernel_error.h). What nearest means, ties and missing neighbours included, is
+// written in grid_points.h.
 #pragma once
 
 #include <cstddef>
@@ -17,33 +18,36 @@ namespace graticule {
 
 /// How the scale and zero point of a block follow from its values (algorithms.md section 1 names the conventions).
 enum class ScaleRule : std::uint8_t {
-    asymmetric_through_zero, ///< range forced to include 0: s = (max-min)/(levels-1), z = rn(-min/s); all-zero block: range [-1,1]
-    symmetric_absmax,        ///< lattice: s = absmax / (levels/2 - 1), z = levels/2 (absmax/7 at 4 bits); table: s = absmax / max|table|
-    symmetric_full_range,    ///< GPTQ: s = 2 absmax / (levels-1), z = levels/2
+    asymmetric_through_zero, ///< range forced to include 0: s = (max-min)/(levels-1), z = rn(-min/s); all-zero block:
+                             ///< range [-1,1]
+    symmetric_absmax, ///< lattice: s = absmax / (levels/2 - 1), z = levels/2 (absmax/7 at 4 bits); table: s = absmax /
+                      ///< max|table|
+    symmetric_full_range, ///< GPTQ: s = 2 absmax / (levels-1), z = levels/2
 };
 
 struct ScaleOptions {
     ScaleRule rule = ScaleRule::asymmetric_through_zero;
     float clip_ratio = 1.0F; ///< shrinks the range first: min and max (or absmax) times this
-    float epsilon = 0.0F;    ///< lower bound of the range (asymmetric) or of absmax (symmetric); dynamic activations: 1e-5
+    float epsilon = 0.0F; ///< lower bound of the range (asymmetric) or of absmax (symmetric); dynamic activations: 1e-5
 };
 
 /// What became of the values of one call. Counts are exact; sums are over all values of the call.
 struct QuantizeCounts {
     std::int64_t total = 0;
-    std::int64_t zeros_in = 0;   ///< exact zeros before quantization
-    std::int64_t underflow = 0;  ///< non-zero values that became zero
-    std::int64_t clipped = 0;    ///< values more than half a step (table: half the outermost gap) outside the lowest or highest point
-    std::int64_t not_finite = 0; ///< NaN or infinity
-    double squared_error = 0;    ///< sum (x^ - x)^2
+    std::int64_t zeros_in = 0;  ///< exact zeros before quantization
+    std::int64_t underflow = 0; ///< non-zero values that became zero
+    std::int64_t clipped =
+        0; ///< values more than half a step (table: half the outermost gap) outside the lowest or highest point
+    std::int64_t not_finite = 0;        ///< NaN or infinity
+    double squared_error = 0;           ///< sum (x^ - x)^2
     double squared_underflow_error = 0; ///< the part of it from values that became zero
     double squared_clip_error = 0;      ///< the part of it from clipped values
-    double squared_value = 0;    ///< sum x^2
-    std::int64_t codes_used[256] = {}; ///< how often each code was given; levels unused = zeros among the grid's codes
+    double squared_value = 0;           ///< sum x^2
+    std::int64_t codes_used[256] = {};  ///< how often each code was given; levels unused = zeros among the grid's codes
 };
 
-/// Per-column statistics of a matrix of tokens x channels, mergeable: see core/stats for the merge. A column that holds a value that
-/// is not finite has NaN in all six.
+/// Per-column statistics of a matrix of tokens x channels, mergeable: see core/stats for the merge. A column that holds
+/// a value that is not finite has NaN in all six.
 struct ColumnStatistics { // arrays of `columns`, the caller's
     float* minimum = nullptr;
     float* maximum = nullptr;
@@ -67,8 +71,8 @@ public:
     [[nodiscard]] virtual std::string_view name() const = 0; ///< "cpu", "cuda"
 
     /// scale and zero of every block. `zero` is written as float holding an integer (table grids: 0).
-    virtual void find_scales(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, ScaleOptions options,
-                             float* scale, float* zero, Stream stream) const = 0;
+    virtual void find_scales(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
+                             ScaleOptions options, float* scale, float* zero, Stream stream) const = 0;
 
     /// codes[r, c] = nearest code of values[r, c]. `counts` may be null.
     virtual void quantize(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, const float* scale,
@@ -88,8 +92,8 @@ public:
                                        ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
                                        Stream stream) const = 0;
 
-    /// One read of `values` (tokens, channels): column statistics of *this* matrix, and its magnitude histogram added to
-    /// negative[histogram_bins] and positive[histogram_bins]. All outputs in host memory.
+    /// One read of `values` (tokens, channels): column statistics of *this* matrix, and its magnitude histogram added
+    /// to negative[histogram_bins] and positive[histogram_bins]. All outputs in host memory.
     virtual void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
                                    std::int64_t* positive, Stream stream) const = 0;
 };

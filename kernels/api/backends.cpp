@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "kernels/api/kernel_error.h"
 #include "kernels/api/cuda_module.h"
+#include "kernels/api/kernel_error.h"
 
 namespace graticule {
 namespace {

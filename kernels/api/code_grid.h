@@ -1,8 +1,9 @@
 // A number format of at most 8 bits as data: its code points at scale 1 (docs: ARCHITECTURE.md section 3).
 //
-// lattice: codes 0..levels-1 mean (code - zero) * step; up to two *specials*, codes levels and levels+1, are fixed multiples of
-//          the step measured from true zero, whatever the zero point is. INT4: 16 levels, no specials. dINT4 (Lee et al. 2023,
-//          section 4.2, Eq. 5-6): 14 levels, specials +1/2 and -1/2.
+// lattice: codes 0..levels-1 mean (code - zero) * step; up to two *specials*, codes levels and levels+1, are fixed
+// multiples of
+//          the step measured from true zero, whatever the zero point is. INT4: 16 levels, no specials. dINT4 (Lee et
+//          al. 2023, section 4.2, Eq. 5-6): 14 levels, specials +1/2 and -1/2.
 // table:   up to 256 ascending values; value = table[code] * step. FP4 E2M1, FP8, any codebook. No zero point.
 #pragma once
 

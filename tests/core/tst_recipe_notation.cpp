@@ -180,7 +180,8 @@ private Q_SLOTS:
         QCOMPARE(matches_layer(pattern.toStdString(), regex, name.toStdString()), matches);
     }
     void a_runaway_expression_is_stopped() {
-        const std::string message = error_message([] { (void)matches_layer("(a+)+b", true, std::string(60, 'a') + "bc"); });
+        const std::string message =
+            error_message([] { (void)matches_layer("(a+)+b", true, std::string(60, 'a') + "bc"); });
         QVERIFY2(message.find("takes too long") != std::string::npos, message.c_str());
     }
 };
