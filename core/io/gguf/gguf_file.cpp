@@ -39,31 +39,6 @@ constexpr auto other_types = std::to_array<TypeName>({{9, "Q8_1"},
                                                       {41, "Q1_0"},
                                                       {42, "Q2_0"}});
 
-/// Bytes of one value; 0: texts and arrays say themselves.
-std::uint64_t size_of(GgufKind kind) {
-    switch (kind) {
-    case GgufKind::u8:
-    case GgufKind::i8:
-    case GgufKind::boolean:
-        return 1;
-    case GgufKind::u16:
-    case GgufKind::i16:
-        return 2;
-    case GgufKind::u32:
-    case GgufKind::i32:
-    case GgufKind::f32:
-        return 4;
-    case GgufKind::u64:
-    case GgufKind::i64:
-    case GgufKind::f64:
-        return 8;
-    case GgufKind::text:
-    case GgufKind::array:
-        return 0;
-    }
-    return 0;
-}
-
 } // namespace
 
 /// Reads front to back; every length is compared with what is left of the file before anything is done with it.
@@ -155,7 +130,7 @@ private:
             if (value.element == GgufKind::array) bad(what + " is an array of arrays, which the format does not have");
         }
         const GgufKind element = value.kind == GgufKind::array ? value.element : value.kind;
-        const std::uint64_t smallest = element == GgufKind::text ? 8 : size_of(element);
+        const std::uint64_t smallest = element == GgufKind::text ? 8 : row_of(element).size;
         if (value.count > (bytes_.size() - at_) / smallest)
             bad(what + " has " + std::to_string(value.count) + " elements, more than the rest of the file can hold");
         const std::size_t begin = at_;

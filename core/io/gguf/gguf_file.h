@@ -6,6 +6,7 @@
 //     HostTensor weight = file->tensor("blk.0.attn_q.weight");     // in the file's own order of rows
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -22,6 +23,29 @@
 namespace graticule {
 
 enum class GgufKind : std::int32_t { u8, i8, u16, i16, u32, i32, f32, boolean, text, array, u64, i64, f64 };
+
+struct GgufKindRow {
+    std::string_view name;
+    std::uint8_t size; ///< bytes of one value; 0: texts and arrays say themselves
+    bool integer;
+};
+
+/// By kind, in the file's numbering.
+inline constexpr std::array<GgufKindRow, 13> gguf_kinds = {{{"u8", 1, true},
+                                                            {"i8", 1, true},
+                                                            {"u16", 2, true},
+                                                            {"i16", 2, true},
+                                                            {"u32", 4, true},
+                                                            {"i32", 4, true},
+                                                            {"f32", 4, false},
+                                                            {"bool", 1, false},
+                                                            {"string", 0, false},
+                                                            {"array", 0, false},
+                                                            {"u64", 8, true},
+                                                            {"i64", 8, true},
+                                                            {"f64", 8, false}}};
+
+[[nodiscard]] constexpr const GgufKindRow& row_of(GgufKind kind) { return gguf_kinds[static_cast<std::size_t>(kind)]; }
 
 /// Metadata by key. A key that is not there gives nothing; a value of another kind than asked for throws
 /// Error{bad_input} naming the file, the key and both kinds.

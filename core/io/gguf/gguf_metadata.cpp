@@ -9,35 +9,11 @@
 namespace graticule {
 namespace {
 
-constexpr std::array<std::string_view, 13> kind_names = {"u8",   "i8",     "u16",   "i16", "u32", "i32", "f32",
-                                                         "bool", "string", "array", "u64", "i64", "f64"};
-
-std::string_view name_of(GgufKind kind) { return kind_names[static_cast<std::size_t>(kind)]; }
-
 template <class T>
 T load(const std::byte* at) {
     T value;
     std::memcpy(&value, at, sizeof value);
     return value;
-}
-
-std::size_t size_of_integer(GgufKind kind) {
-    switch (kind) {
-    case GgufKind::u8:
-    case GgufKind::i8:
-        return 1;
-    case GgufKind::u16:
-    case GgufKind::i16:
-        return 2;
-    case GgufKind::u32:
-    case GgufKind::i32:
-        return 4;
-    case GgufKind::u64:
-    case GgufKind::i64:
-        return 8;
-    default:
-        return 0;
-    }
 }
 
 std::optional<std::int64_t> signed_value(GgufKind kind, const std::byte* at) {
@@ -73,8 +49,8 @@ const GgufMetadata::Value* GgufMetadata::find(const std::string& key) const {
 }
 
 void GgufMetadata::wrong_kind(const std::string& key, const Value& value, std::string_view wanted) const {
-    std::string found(name_of(value.kind));
-    if (value.kind == GgufKind::array) found += " of " + std::string(name_of(value.element));
+    std::string found(row_of(value.kind).name);
+    if (value.kind == GgufKind::array) found += " of " + std::string(row_of(value.element).name);
     throw Error(ErrorKind::bad_input,
                 file_ + ": metadata \"" + key + "\" is not " + std::string(wanted) + ", it is of type " + found);
 }
@@ -155,12 +131,11 @@ std::optional<std::vector<std::int64_t>> GgufMetadata::wholes(const std::string&
     const Value* value = find(key);
     if (value == nullptr) return std::nullopt;
     const GgufKind kind = value->kind == GgufKind::array ? value->element : value->kind;
-    const std::size_t size = size_of_integer(kind);
-    if (size == 0) wrong_kind(key, *value, "an array of whole numbers");
+    if (!row_of(kind).integer) wrong_kind(key, *value, "an array of whole numbers");
     std::vector<std::int64_t> result;
     result.reserve(value->count);
     for (std::uint64_t i = 0; i < value->count; ++i) {
-        const auto number = signed_value(kind, value->bytes.data() + i * size);
+        const auto number = signed_value(kind, value->bytes.data() + i * row_of(kind).size);
         if (!number) wrong_kind(key, *value, "an array of whole numbers below 2^63");
         result.push_back(*number);
     }

@@ -1,4 +1,4 @@
-// The elementwise kernel behind quantize.cu and fake_quantize.cu.
+// The elementwise kernel of quantize.cu.
 //
 //   x[r, c] / s -> nearest point -> codes[r, c] or values[r, c], and counts              (rows, columns)
 //
