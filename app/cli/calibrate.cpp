@@ -68,12 +68,6 @@ double zero_bin(const QuantFormat& format, double absmax) {
     return largest > 0 ? absmax / largest * smallest * 0.5 : 0;
 }
 
-double underflow_of_nonzero(const Histogram& histogram, double threshold) {
-    const double count = static_cast<double>(histogram.count());
-    const double zeros = static_cast<double>(histogram.negative[0] + histogram.positive[0]);
-    return count > zeros ? std::max(0.0, histogram.share_below(threshold) * count - zeros) / (count - zeros) : 0;
-}
-
 std::vector<Row> make_rows(const Model& model, const ActivationStats& stats, const QuantFormat& format,
                            const QuantizedModel* quantized) {
     std::vector<Row> rows;
@@ -87,7 +81,7 @@ std::vector<Row> make_rows(const Model& model, const ActivationStats& stats, con
         row.median_absmax = outliers.median_absmax;
         row.ratio = outliers.ratio;
         row.outliers = outliers.channels;
-        row.underflow = underflow_of_nonzero(seen.histogram, zero_bin(format, outliers.max_absmax));
+        row.underflow = underflow_share(seen.histogram, zero_bin(format, outliers.max_absmax));
         row.kurtosis = pooled_kurtosis(seen.channels);
         row.p999 = seen.histogram.magnitude_percentile(99.9);
         if (quantized && quantized->linears[index_of(linear.id)])

@@ -54,15 +54,59 @@ void compare_tensor(const std::string& name, const std::vector<float>& meant, co
     bool equal = true; // -0 and 0 are the same weight
     for (std::size_t i = 0; i < got.size(); ++i) {
         equal = equal && got[i] == meant[i];
-        largest = std::max(largest, std::fabs(double(got[i]) - double(meant[i])));
+        const double difference = std::fabs(double(got[i]) - double(meant[i]));
+        largest = difference <= largest ? largest : difference; // keeps a NaN
         scale = std::max(scale, std::fabs(double(meant[i])));
     }
     if (equal) return;
     ++check.different;
     const double relative = scale > 0 ? largest / scale : INFINITY;
-    if (relative > check.largest_relative || check.worst.empty()) {
+    if (!(relative <= check.largest_relative) || check.worst.empty()) {
         check.largest_relative = relative;
         check.worst = name;
+    }
+}
+
+struct NamedTensor {
+    std::string name;
+    HostTensor tensor;
+};
+
+/// Every tensor but the linears': norms, embeddings, projections, head. Same order for models of the same config.
+std::vector<NamedTensor> other_tensors(const Model& model) {
+    std::vector<NamedTensor> all;
+    const auto add_norm = [&](const Norm& norm) {
+        if (!norm.present()) return;
+        all.push_back({norm.name + ".weight", norm.weight});
+        if (norm.bias) all.push_back({norm.name + ".bias", *norm.bias});
+    };
+    for (const Block& block : model.blocks())
+        for (const Norm* norm : {&block.attention_norm, &block.mlp_norm, &block.post_attention_norm,
+                                 &block.post_mlp_norm, &block.query_norm, &block.key_norm})
+            add_norm(*norm);
+    const Model::Parts& parts = model.parts();
+    add_norm(parts.final_norm);
+    all.push_back({"the embedding", parts.embedding});
+    for (const auto& [name, tensor] : {std::pair{"the positions", &parts.positions},
+                                       {"project_in", &parts.project_in},
+                                       {"project_out", &parts.project_out},
+                                       {"the head", &parts.head}})
+        if (*tensor) all.push_back({name, **tensor});
+    return all;
+}
+
+void compare_others(const QuantizedModel& model, const Model& again, ReloadCheck& check) {
+    const std::vector<NamedTensor> meant = other_tensors(*model.base), got = other_tensors(again);
+    if (got.size() != meant.size())
+        throw Error(ErrorKind::internal, std::to_string(got.size()) + " norms and embeddings were read back, " +
+                                             std::to_string(meant.size()) + " were written");
+    for (std::size_t i = 0; i < meant.size(); ++i) {
+        const auto folded = model.replaced.find(meant[i].name);
+        const HostTensor& tensor = folded == model.replaced.end() ? meant[i].tensor : folded->second;
+        if (tensor.dtype == got[i].tensor.dtype && std::ranges::equal(tensor.bytes, got[i].tensor.bytes))
+            ++check.tensors;
+        else
+            compare_tensor(meant[i].name, to_floats(tensor), got[i].tensor, check);
     }
 }
 
@@ -101,7 +145,8 @@ ReloadCheck reload(const QuantizedModel& model, const Exporter& exporter, const 
         }
         ctx.advance();
     }
-    if (check.largest_relative > reload_tolerance)
+    compare_others(model, *again, check);
+    if (!(check.largest_relative <= reload_tolerance))
         throw Error(ErrorKind::internal, check.worst + ": the exported weights read back differ by " +
                                              std::to_string(check.largest_relative) +
                                              " of the largest value; nothing was kept");
@@ -139,7 +184,7 @@ LayerChoices choices_of(const ResolvedRecipe& resolved) {
 
 Diagnostics check_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                          const ExportTarget& target, const ExportOptions& options) {
-    const StagedDir refused_early(target.folder, staging(model, target));
+    StagedDir::check(target.folder, staging(model, target));
     Diagnostics diagnostics = exporter.check(model, choices, options);
     check_methods(model, choices, diagnostics);
     throw_problems(diagnostics, exporter);

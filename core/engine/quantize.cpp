@@ -32,15 +32,18 @@ private:
     std::int64_t start_ = 0;
 };
 
-Provenance provenance_of(const Model& model, const ActivationStats* stats, const Recipe& recipe, const Device& device) {
+/// Data, seed and protocol are the calibration's, where the recipe looks at it: the same codes get the same bytes
+/// whether or not somebody calibrated for the reports.
+Provenance provenance_of(const Model& model, const ActivationStats* stats, const ResolvedRecipe& resolved,
+                         const Device& device) {
+    const Recipe& recipe = resolved.recipe();
     Provenance provenance;
-    if (stats != nullptr) provenance = stats->provenance; // data and protocol of the calibration
+    if (stats != nullptr && resolved.needs_calibration()) provenance = stats->provenance;
     provenance.model_hash = model.hash();
     provenance.recipe_hash = recipe_hash(recipe);
     provenance.recipe_line = summary_line(recipe);
     provenance.device = device.label();
     provenance.backend = std::string(device.kernels().name());
-    provenance.seed = recipe.seed;
     provenance.versions = current_versions();
     provenance.versions.emplace_back("libtorch", torch_version());
     return provenance;
@@ -90,7 +93,7 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
             slot = std::move(linear);
         });
     result->replaced = std::move(pipeline.replaced());
-    result->provenance = provenance_of(*model, stats.get(), resolved.recipe(), device);
+    result->provenance = provenance_of(*model, stats.get(), resolved, device);
     result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     result->peak_bytes = memory.bytes();
     ctx.log("quantized " + std::to_string(planned) + " layers: " + std::to_string(result->bytes_before()) + " -> " +

@@ -24,20 +24,24 @@ bool is_inside(const fs::path& inner, const fs::path& outer) {
     return !relative.empty() && *relative.begin() != "..";
 }
 
+void flush(const fs::path& path, bool folder) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (folder ? O_DIRECTORY : 0));
+    if (descriptor < 0 && folder) return; // not every file system lets a folder be opened for flushing
+    const int result = descriptor < 0 ? -1 : ::fsync(descriptor);
+    const int reason = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    if (result != 0 && reason != EINVAL && reason != EROFS)
+        throw Error(ErrorKind::bad_input, path.string() + ": flushing to the disk: " + std::strerror(reason));
+}
+
 /// Files first, then their folders: a rename must never become durable before what it names.
 void flush_tree(const fs::path& folder) {
-    const auto flush = [](const fs::path& path, int flags) {
-        const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
-        if (descriptor < 0) return; // not every file system lets a folder be opened for flushing
-        const int result = ::fsync(descriptor);
-        const int reason = errno;
-        ::close(descriptor);
-        if (result != 0 && reason != EINVAL && reason != EROFS)
-            throw Error(ErrorKind::bad_input, path.string() + ": flushing to the disk: " + std::strerror(reason));
-    };
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
-        if (entry.is_regular_file()) flush(entry.path(), O_RDONLY);
-    flush(folder, O_RDONLY | O_DIRECTORY);
+    std::vector<fs::path> folders{folder};
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+        if (entry.is_regular_file()) flush(entry.path(), false);
+        if (entry.is_directory()) folders.push_back(entry.path());
+    }
+    for (auto it = folders.rbegin(); it != folders.rend(); ++it) flush(*it, true);
 }
 
 void rename_or_throw(const fs::path& from, const fs::path& to) {
@@ -58,26 +62,41 @@ fs::path free_name(const fs::path& wish, const std::string& suffix) {
 
 } // namespace
 
-StagedDir::StagedDir(const fs::path& target, const StagedDirOptions& options)
-    : target_(cleaned(target)) {
+bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
+    const fs::path target = cleaned(wish);
     std::error_code failed;
-    const fs::path real = fs::weakly_canonical(target_, failed);
+    const fs::path real = fs::weakly_canonical(target, failed);
     if (!options.keep_out_of.empty()) {
         const fs::path model = fs::weakly_canonical(cleaned(options.keep_out_of), failed);
         if (real == model || is_inside(model, real))
-            throw Error(ErrorKind::usage, target_.string() + " is, or holds, the model's own folder " + model.string() +
+            throw Error(ErrorKind::usage, target.string() + " is, or holds, the model's own folder " + model.string() +
                                               "; choose another folder for the output");
     }
-    if (fs::exists(target_)) {
-        if (!fs::is_directory(target_))
-            throw Error(ErrorKind::usage, target_.string() + " is a file; choose a folder for the output");
-        replaces_ours_ = fs::exists(target_ / provenance_file);
-        if (!replaces_ours_ && !fs::is_empty(target_) && !options.force)
-            throw Error(ErrorKind::usage,
-                        target_.string() + " is not empty and was not written by this program (it has no " +
-                            provenance_file + "); choose another folder, or --force to move it aside");
+    if (!fs::exists(target)) {
+        fs::path above = target.parent_path(); // the nearest folder that is there must take another
+        while (!fs::exists(above) && above.has_relative_path()) above = above.parent_path();
+        if (!fs::is_directory(above) || ::access(above.c_str(), W_OK) != 0)
+            throw Error(ErrorKind::bad_input,
+                        above.string() + ": a folder for the output cannot be made there; choose another folder");
+        return false;
     }
+    if (!fs::is_directory(target))
+        throw Error(ErrorKind::usage, target.string() + " is a file; choose a folder for the output");
+    const bool ours = fs::exists(target / provenance_file);
+    if (!ours && !fs::is_empty(target) && !options.force)
+        throw Error(ErrorKind::usage, target.string() +
+                                          " is not empty and was not written by this program (it has no " +
+                                          provenance_file + "); choose another folder, or --force to move it aside");
+    return ours;
+}
+
+StagedDir::StagedDir(const fs::path& target, const StagedDirOptions& options)
+    : target_(cleaned(target))
+    , replaces_ours_(check(target, options)) {
+    std::error_code failed;
     const fs::path parent = target_.parent_path();
+    for (fs::path above = parent; !fs::exists(above) && above.has_relative_path(); above = above.parent_path())
+        made_.push_back(above);
     fs::create_directories(parent, failed);
     if (failed) throw Error(ErrorKind::bad_input, parent.string() + ": creating the folder: " + failed.message());
     std::string pattern = (parent / ("." + target_.filename().string() + ".partial-XXXXXX")).string();
@@ -90,7 +109,10 @@ StagedDir::StagedDir(const fs::path& target, const StagedDirOptions& options)
 
 StagedDir::~StagedDir() {
     std::error_code ignored;
-    if (!staging_.empty()) fs::remove_all(staging_, ignored);
+    if (staging_.empty()) return;
+    fs::remove_all(staging_, ignored);
+    for (const fs::path& folder : made_) // innermost first; one that holds something by now stays
+        if (!fs::remove(folder, ignored)) break;
 }
 
 fs::path StagedDir::commit(JobContext& ctx) {
@@ -110,6 +132,7 @@ fs::path StagedDir::commit(JobContext& ctx) {
         throw;
     }
     staging_.clear();
+    flush(target_.parent_path(), true);
     std::error_code ignored;
     const bool worthless = !moved_aside.empty() && (replaces_ours_ || fs::is_empty(moved_aside, ignored));
     if (!worthless) return moved_aside;

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/base/job_context.h"
 
@@ -27,6 +28,8 @@ public:
     /// Throws Error{usage} when `target` must not be replaced, Error{bad_input} when nothing can be written there.
     StagedDir(const std::filesystem::path& target, const StagedDirOptions& options);
     ~StagedDir();
+    /// What the constructor refuses, without writing anything. Whether `target` is a folder of ours, to be replaced.
+    static bool check(const std::filesystem::path& target, const StagedDirOptions& options);
     StagedDir(const StagedDir&) = delete;
     StagedDir& operator=(const StagedDir&) = delete;
 
@@ -38,6 +41,7 @@ public:
 
 private:
     std::filesystem::path target_, staging_;
+    std::vector<std::filesystem::path> made_; ///< folders above the target that were not there, innermost first
     bool replaces_ours_ = false;
 };
 

@@ -58,9 +58,11 @@ Rounded Gptq::round(const WeightRequest& request) const {
         return rounded;
     }
     rounded.note += ratio_note(result.update_ratio);
-    const at::Tensor dead = hessian.diagonal() == 0;
-    if (result.dead_columns == 0 || request.keep.defined()) return rounded;
-    rounded.note += "; " + std::to_string(result.dead_columns) + " input channels never fired";
+    at::Tensor dead = hessian.diagonal() == 0;
+    if (request.keep.defined()) dead = dead.logical_and(request.keep.logical_not()); // kept columns were set to zero
+    const auto dead_columns = dead.sum().item<std::int64_t>();
+    if (dead_columns == 0) return rounded;
+    rounded.note += "; " + std::to_string(dead_columns) + " input channels never fired";
     if (param<std::string>(request.params, "mode") == "paper") {
         rounded.note += ", their weights set to zero";
         return rounded;

@@ -48,7 +48,8 @@ void count_weights(const Measured& measured, const CodeGrid& grid, const at::Ten
     const double values = double(counts.total);
     report.weight_mse = counts.squared_error / values;
     report.weight_sqnr_db = decibels(counts.squared_value, counts.squared_error);
-    report.weight_underflow_percent = 100 * double(counts.underflow) / values;
+    const std::int64_t not_zero = counts.total - counts.zeros_in;
+    report.weight_underflow_percent = not_zero > 0 ? 100 * double(counts.underflow) / double(not_zero) : 0;
 }
 
 /// E[(Du X)^2], E[(Dr X)^2], E[(Dc X)^2] and what their cross terms add.
@@ -87,8 +88,10 @@ void measure_layer(const Device& device, const QuantScheme& scheme, const Measur
     if (scheme.input) {
         inputs = runtime_input(device, measured.inputs, *scheme.input, measured.keep, measured.input_params);
         report.input_mse = mean_squared(inputs - measured.inputs);
-        const at::Tensor lost = (inputs == 0).logical_and(measured.inputs != 0);
-        report.input_underflow_percent = 100 * lost.to(at::kFloat).mean(at::kDouble).item<double>();
+        const at::Tensor fired = measured.inputs != 0;
+        const auto not_zero = fired.sum().item<std::int64_t>();
+        const auto lost = fired.logical_and(inputs == 0).sum().item<std::int64_t>();
+        report.input_underflow_percent = not_zero > 0 ? 100 * double(lost) / double(not_zero) : 0;
     }
     const at::Tensor expected = at::matmul(measured.inputs, measured.weight.t());
     const double error = mean_squared(at::matmul(inputs, measured.effective.t()) - expected);

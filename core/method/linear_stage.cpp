@@ -118,8 +118,9 @@ LinearOutcome quantize_linear(const LinearJob& job) {
         measured.params = &params;
         measured.codes = rounded.codes;
         measured.rounded = solvers::dequantize(rounded.codes, scheme.weight->format->grid, params, job.device);
-        measured.effective =
-            measured.keep.defined() ? at::where(measured.keep, job.weight, measured.rounded) : measured.rounded;
+        measured.effective = measured.keep.defined()
+                                 ? at::where(measured.keep, job.weight.to(at::kHalf).to(at::kFloat), measured.rounded)
+                                 : measured.rounded;
         if (const MethodStep* step = step_of(job.choice, Stage::compensate)) {
             const auto [a, b] =
                 find_method(step->method)->compensation->factors(job.weight, measured.effective, step->params);

@@ -50,7 +50,6 @@ struct Recipe {
     std::vector<Rule> rules;         ///< in order; the last one that matches a layer wins
     std::vector<std::string> ignore; ///< patterns of layers left in full precision
     CalibrationSpec calibration;
-    std::uint64_t seed = 0;
     bool operator==(const Recipe&) const = default;
 };
 

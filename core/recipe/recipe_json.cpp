@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/io/json_file.h"
 #include "core/recipe/recipe.h"
 
 namespace graticule {
@@ -215,14 +216,13 @@ CalibrationSpec Reader::read_calibration(const Json& json, const std::string& wh
 
 Recipe Reader::read(const Json& json) {
     Recipe recipe;
-    if (!is_object(json, "", {"schema", "name", "defaults", "rules", "ignore", "calibration", "seed"})) return recipe;
+    if (!is_object(json, "", {"schema", "name", "defaults", "rules", "ignore", "calibration"})) return recipe;
     if (!json.contains("schema")) problem("schema", "the key is missing; this program writes version 1");
     take(json, "schema", "", recipe.schema);
     if (recipe.schema != Recipe::current_schema)
         problem("schema", "version " + std::to_string(recipe.schema) + " is not known; this program reads version " +
                               std::to_string(Recipe::current_schema));
     take(json, "name", "", recipe.name);
-    take(json, "seed", "", recipe.seed);
     if (const auto defaults = json.find("defaults"); defaults != json.end())
         recipe.defaults = read_choice(*defaults, "defaults");
     const auto list = [&](const char* key) -> const Json& {
@@ -265,18 +265,11 @@ std::string to_json(const Recipe& recipe) {
                            {"length", recipe.calibration.length},
                            {"pick", recipe.calibration.pick == CalibrationSpec::Pick::random ? "random" : "first"},
                            {"seed", recipe.calibration.seed}};
-    json["seed"] = recipe.seed;
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 Recipe parse_recipe(const std::string& json_text) {
-    Json json;
-    try {
-        json = Json::parse(json_text);
-    } catch (const Json::parse_error& error) {
-        throw Error(ErrorKind::bad_input, "recipe: this is not JSON, at byte " + std::to_string(error.byte) +
-                                              "; write JSON, a preset's name or a line of notation");
-    }
+    const Json json = parse_json(json_text, "recipe");
     Reader reader;
     Recipe recipe = reader.read(json);
     if (reader.problems().items.empty()) return recipe;

@@ -2,10 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/error.h"
 
 namespace graticule {
+
+namespace {
+
+/// A channel with a value that is not finite has NaN for all its statistics, and keeps them whatever joins it.
+float lower(float a, float b) { return b < a || std::isnan(b) ? b : a; }
+float higher(float a, float b) { return b > a || std::isnan(b) ? b : a; }
+
+} // namespace
 
 float ChannelStats::absmax(std::size_t channel) const {
     return std::max(std::abs(minimum[channel]), std::abs(maximum[channel]));
@@ -37,8 +46,8 @@ void ChannelStats::merge(const ChannelStats& other) {
     const auto b = static_cast<double>(other.tokens);
     const double n = a + b;
     for (std::size_t c = 0; c < channels(); ++c) {
-        minimum[c] = std::min(minimum[c], other.minimum[c]);
-        maximum[c] = std::max(maximum[c], other.maximum[c]);
+        minimum[c] = lower(minimum[c], other.minimum[c]);
+        maximum[c] = higher(maximum[c], other.maximum[c]);
         // Pairwise update of central moments (Pebay 2008, Eq. 1.5, 2.1, 2.2 and the fourth-order case).
         const double d = other.mean[c] - mean[c];
         const double d2 = d * d;
@@ -56,8 +65,10 @@ void ChannelStats::merge(const ChannelStats& other) {
 
 OutlierReport find_outliers(const ChannelStats& stats, double factor) {
     OutlierReport report;
-    const std::vector<float> absmax = stats.absmax_per_channel();
+    std::vector<float> absmax = stats.absmax_per_channel();
     if (absmax.empty()) return report;
+    for (float& value : absmax)
+        if (std::isnan(value)) value = std::numeric_limits<float>::infinity(); // not finite: the worst outlier there is
     std::vector<float> sorted = absmax;
     const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
     std::ranges::nth_element(sorted, middle);
@@ -66,7 +77,7 @@ OutlierReport find_outliers(const ChannelStats& stats, double factor) {
     report.threshold = factor * report.median_absmax;
     for (std::size_t c = 0; c < absmax.size(); ++c) {
         report.max_absmax = std::max<double>(report.max_absmax, absmax[c]);
-        if (absmax[c] > report.threshold)
+        if (absmax[c] > report.threshold || std::isinf(absmax[c]))
             report.channels.push_back(static_cast<std::int64_t>(c));
         else
             report.max_without_outliers = std::max<double>(report.max_without_outliers, absmax[c]);
@@ -78,11 +89,10 @@ OutlierReport find_outliers(const ChannelStats& stats, double factor) {
 }
 
 double underflow_share(const Histogram& histogram, double threshold) {
-    const std::int64_t total = histogram.count();
-    if (total == 0) return 0;
-    // Exact zeros lose nothing.
-    const auto zeros = static_cast<double>(histogram.positive[0] + histogram.negative[0]);
-    return std::max(0.0, histogram.share_below(threshold) - zeros / static_cast<double>(total));
+    const auto total = static_cast<double>(histogram.count());
+    const auto zeros = static_cast<double>(histogram.positive[0] + histogram.negative[0]); // they lose nothing
+    if (total <= zeros) return 0;
+    return std::max(0.0, histogram.share_below(threshold) * total - zeros) / (total - zeros);
 }
 
 } // namespace graticule

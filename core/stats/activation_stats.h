@@ -70,8 +70,8 @@ struct ActivationStats {
     Provenance provenance;
 };
 
-/// Share of the values of `histogram` that a symmetric or asymmetric grid with this step would round to zero (|x| <
-/// step * half_zero_bin), exact up to the bins' resolution (interpolated inside one bin).
+/// Underflow: the share of the values other than zero with |x| < threshold, exact up to the histogram's resolution
+/// (interpolated inside one bin).
 [[nodiscard]] double underflow_share(const Histogram& histogram, double threshold);
 
 } // namespace graticule

@@ -111,22 +111,22 @@ private Q_SLOTS:
         history.reset(int4_recipe(), "start");
         Recipe recipe = history.current();
         for (const std::uint64_t seed : {1, 2, 3}) {
-            recipe.seed = seed;
+            recipe.calibration.seed = seed;
             QVERIFY(history.push(recipe, "drag", "slider"));
         }
         QVERIFY(!history.push(recipe, "nothing"));
-        recipe.seed = 9;
+        recipe.calibration.seed = 9;
         history.push(recipe, "other");
         QCOMPARE(history.steps().size(), std::size_t(3));
         QCOMPARE(history.undoName(), QString("other"));
         history.undo();
-        QCOMPARE(history.current().seed, std::uint64_t(3));
+        QCOMPARE(history.current().calibration.seed, std::uint64_t(3));
         history.undo();
-        QCOMPARE(history.current().seed, std::uint64_t(0));
+        QCOMPARE(history.current().calibration.seed, std::uint64_t(0));
         QVERIFY(!history.canUndo());
         history.redo();
-        QCOMPARE(history.current().seed, std::uint64_t(3));
-        recipe.seed = 20;
+        QCOMPARE(history.current().calibration.seed, std::uint64_t(3));
+        recipe.calibration.seed = 20;
         history.push(recipe, "branch");
         QVERIFY(!history.canRedo());
     }

@@ -96,11 +96,10 @@ private Q_SLOTS:
         recipe.rules.push_back({"layers\\.[01]\\..*", true, parse_scheme_line("none")});
         recipe.ignore = {"layers.7.*"};
         recipe.calibration = {"text.txt", 8, 256, CalibrationSpec::Pick::random, 3};
-        recipe.seed = 11;
         QCOMPARE(parse_recipe(to_json(recipe)), recipe);
         QCOMPARE(recipe_hash(parse_recipe(to_json(recipe))), recipe_hash(recipe));
         Recipe other = recipe;
-        other.seed = 12;
+        other.calibration.seed = 12;
         QVERIFY(recipe_hash(other) != recipe_hash(recipe));
     }
     void json_takes_lines() {
@@ -109,22 +108,22 @@ private Q_SLOTS:
     }
     void json_reports_every_problem_at_once() {
         const std::string message = error_message([] {
-            (void)parse_recipe(quoted("{'schema': 2, 'nmae': 'x', 'seed': 'zero', 'ignore': [3, '['],"
+            (void)parse_recipe(quoted("{'schema': 2, 'nmae': 'x', 'name': 7, 'ignore': [3, '['],"
                                       "'defaults': {'weight': {'format': 'int4', 'symmetric': 'no', 'size': 3}},"
                                       "'rules': [{'pattern': '(', 'regex': true}, {'choice': 'w=int1'}],"
                                       "'calibration': {'samples': 0, 'pick': 'last'}}"));
         });
         for (const char* part :
-             {"schema: version 2 is not known", "there is no key \"nmae\"", "seed: this is \"zero\"",
-              "ignore[0]: this is 3", "defaults.weight: there is no key \"size\"",
-              "defaults.weight.symmetric: this is \"no\"", "rules[0].pattern: regular expression \"(\" cannot be read",
-              "rules[0]: the key \"choice\" is missing", "rules[1].pattern: the pattern is empty",
-              "there is no format \"int1\"", "calibration.pick: this is \"last\"", "calibration.samples: this is 0"})
+             {"schema: version 2 is not known", "there is no key \"nmae\"", "name: this is 7", "ignore[0]: this is 3",
+              "defaults.weight: there is no key \"size\"", "defaults.weight.symmetric: this is \"no\"",
+              "rules[0].pattern: regular expression \"(\" cannot be read", "rules[0]: the key \"choice\" is missing",
+              "rules[1].pattern: the pattern is empty", "there is no format \"int1\"",
+              "calibration.pick: this is \"last\"", "calibration.samples: this is 0"})
             QVERIFY2(message.find(part) != std::string::npos, (std::string(part) + " is not in\n" + message).c_str());
     }
     void json_that_is_none() {
         const std::string message = error_message([] { (void)parse_recipe("{\"schema\": 1,"); });
-        QVERIFY2(message.find("this is not JSON, at byte") != std::string::npos, message.c_str());
+        QVERIFY2(message.find("recipe is not valid JSON (byte 14)") != std::string::npos, message.c_str());
     }
 
     void presets_data() {

@@ -103,6 +103,19 @@ private Q_SLOTS:
         QCOMPARE(report.max_without_outliers, 2.0);
     }
 
+    void a_value_that_is_not_finite_is_not_forgotten() {
+        Histogram histogram;
+        const float inf = std::numeric_limits<float>::infinity();
+        const std::vector<float> first = {1, 2, 3, 4}, bad = {5, inf, 7, 8}; // two channels, two tokens
+        for (const bool bad_first : {false, true}) {
+            ChannelStats stats = column_stats((bad_first ? bad : first).data(), 2, 2, histogram);
+            stats.merge(column_stats((bad_first ? first : bad).data(), 2, 2, histogram));
+            QCOMPARE(stats.absmax(0), 7.0F);
+            QVERIFY(std::isnan(stats.minimum[1]) && std::isnan(stats.maximum[1]) && std::isnan(stats.m4[1]));
+            QCOMPARE(find_outliers(stats).channels, (std::vector<std::int64_t>{1}));
+        }
+    }
+
     void histogram_percentiles_follow_the_values_data() {
         QTest::addColumn<double>("percent");
         for (const double percent : {1.0, 10.0, 50.0, 90.0, 99.0, 99.9})
@@ -149,7 +162,7 @@ private Q_SLOTS:
         const std::vector<float> values = {0, 0, 0.001F, 1, 2, 3, 4, 5};
         Histogram histogram;
         static_cast<void>(column_stats(values.data(), 8, 1, histogram));
-        QCOMPARE(underflow_share(histogram, 0.5), 1.0 / 8);
+        QCOMPARE(underflow_share(histogram, 0.5), 1.0 / 6);
     }
 
     void bucket_lengths_double_up_to_the_sample() {

@@ -2,6 +2,7 @@
 // part of the repository (some of it is not free to ship), so tests that need it skip loudly without it.
 #pragma once
 
+#include <QtCore/QtGlobal>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -17,8 +18,11 @@ inline bool have_shared(const std::string& relative) { return std::filesystem::e
 
 } // namespace graticule::testing
 
+/// With GRATICULE_REQUIRE_SHARED=1 a missing file is a failure.
 #define GRATICULE_NEEDS_SHARED(relative)                                                                               \
     do {                                                                                                               \
-        if (!::graticule::testing::have_shared(relative))                                                              \
-            QSKIP("needs the reference data " relative " (set GRATICULE_SHARED to its folder)");                       \
+        if (::graticule::testing::have_shared(relative)) break;                                                        \
+        if (qEnvironmentVariableIntValue("GRATICULE_REQUIRE_SHARED") == 1)                                             \
+            QFAIL("the reference data " relative " is missing (GRATICULE_REQUIRE_SHARED=1)");                          \
+        QSKIP("needs the reference data " relative " (set GRATICULE_SHARED to its folder)");                           \
     } while (false)

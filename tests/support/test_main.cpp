@@ -17,13 +17,30 @@ std::vector<Factory>& test_classes() {
 }
 } // namespace graticule::testing
 
-// Runs every registered class; with arguments, Qt Test's own (a function name runs only in the classes that have it).
+namespace {
+
+/// Whether the class has one of the functions ("name" or "name:row") asked for, or none was asked for.
+bool is_wanted(const QObject& test, int argc, char** argv) {
+    bool asked = false;
+    for (int i = 1; i < argc; ++i) {
+        if (argv[i][0] == '-') continue;
+        asked = true;
+        const QByteArray name = QByteArray(argv[i]).split(':').front() + "()";
+        if (test.metaObject()->indexOfMethod(name) >= 0) return true;
+    }
+    return !asked;
+}
+
+} // namespace
+
+// Runs every registered class; with arguments, Qt Test's own (a function's name runs only in the classes that have it).
 int main(int argc, char** argv) {
+    qputenv("QTEST_DISABLE_STACK_DUMP", "1"); // a debugger on a hung test takes minutes and says little
     Application application(argc, argv);
     int failed = 0;
     for (const auto& factory : graticule::testing::test_classes()) {
         const std::unique_ptr<QObject> test = factory();
-        failed += QTest::qExec(test.get(), argc, argv);
+        if (is_wanted(*test, argc, argv)) failed += QTest::qExec(test.get(), argc, argv);
     }
     return failed == 0 ? 0 : 1;
 }

@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 HostTensor with_half_split_rows(const HostTensor& tensor, std::uint64_t heads, const fs::path& file,
                                 const std::string& name) {
     const auto rows = static_cast<std::uint64_t>(tensor.rows());
-    if (heads == 0 || rows % (2 * heads) != 0)
+    if (heads == 0 || heads > rows / 2 || rows % (2 * heads) != 0)
         bad(file, "tensor \"" + name + "\" " + to_text(tensor.shape) + " does not divide into " +
                       std::to_string(heads) + " heads of an even size");
     const std::size_t row_bytes = tensor.bytes.size() / rows;

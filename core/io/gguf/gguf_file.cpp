@@ -167,7 +167,7 @@ private:
             bad(what + " has " + std::to_string(dimensions) + " dimensions; 1 to 4 are possible");
         for (std::uint32_t i = 0; i < dimensions; ++i) {
             const auto extent = number<std::uint64_t>(what);
-            if (extent > static_cast<std::uint64_t>(INT64_MAX))
+            if (extent == 0 || extent > static_cast<std::uint64_t>(INT64_MAX))
                 bad(what + " has an extent of " + std::to_string(extent));
             tensor.shape.insert(tensor.shape.begin(), static_cast<std::int64_t>(extent));
         }
