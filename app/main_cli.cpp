@@ -1,17 +1,15 @@
 // graticule-cli: parses the line, runs one command, maps what went wrong to an exit code (core/base/error.h). This is
-// one of the two places that catch.
+// one of the places that catch; all of them read the exception by core/runtime/torch_error.h.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
-#include <new>
 #include <string_view>
 #include <vector>
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
-#include "kernels/api/kernel_error.h"
+#include "core/runtime/torch_error.h"
 
 namespace {
 
@@ -32,21 +30,8 @@ int run(const Action& action, Console& console) {
         console.end_progress();
         console.cancelled();
         return exit_code_cancelled;
-    } catch (const Error& error) {
-        return fail(console, error.info());
-    } catch (const KernelError& error) {
-        const ErrorKind kind = error.kind() == KernelError::Kind::device          ? ErrorKind::device
-                               : error.kind() == KernelError::Kind::out_of_memory ? ErrorKind::out_of_memory
-                                                                                  : ErrorKind::internal;
-        return fail(console, {kind, error.what(), {}});
-    } catch (const std::bad_alloc&) {
-        return fail(console, {ErrorKind::out_of_memory,
-                              "not enough memory; use a smaller model, fewer or shorter samples, or a smaller window",
-                              {}});
-    } catch (const std::filesystem::filesystem_error& error) {
-        return fail(console, {ErrorKind::bad_input, error.what(), {}});
-    } catch (const std::exception& error) {
-        return fail(console, {ErrorKind::internal, error.what(), {}});
+    } catch (...) {
+        return fail(console, current_error());
     }
 }
 

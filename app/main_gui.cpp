@@ -11,7 +11,7 @@
 
 #include "app/window/demo_journey.h"
 #include "app/window/main_window.h"
-#include "core/base/error.h"
+#include "core/runtime/torch_error.h"
 #include "widgets/plots/plot_surface.h"
 
 namespace {
@@ -141,7 +141,8 @@ int main(int argc, char** argv) {
                     QString::fromStdString(why) + "; graticule-cli does everything without it");
     try {
         return run(application, options);
-    } catch (const Error& error) {
-        return fail(exit_code(error.info().kind), QString::fromStdString(error.info().text()));
+    } catch (...) {
+        const ErrorInfo error = current_error();
+        return fail(exit_code(error.kind), QString::fromStdString(error.text()));
     }
 }

@@ -2,7 +2,8 @@
 
 #include <QtCore/QMetaObject>
 #include <algorithm>
-#include <new>
+
+#include "core/runtime/torch_error.h"
 
 namespace graticule {
 
@@ -136,16 +137,9 @@ void JobRunner::run(const std::shared_ptr<Job>& job) {
         result = job->work(job->context);
     } catch (const Cancelled&) {
         state = JobState::cancelled;
-    } catch (const Error& failure) {
+    } catch (...) {
         state = JobState::failed;
-        error = failure.info();
-    } catch (const std::bad_alloc&) {
-        state = JobState::failed;
-        error = {
-            ErrorKind::out_of_memory, "not enough memory; close other programs, or use fewer or shorter samples", {}};
-    } catch (const std::exception& failure) {
-        state = JobState::failed;
-        error = {ErrorKind::internal, failure.what(), {}};
+        error = current_error();
     }
     job->work = nullptr; // what it captured (models, statistics) must not outlive its use
     finish(job, state, std::move(result), std::move(error));
@@ -160,12 +154,17 @@ void JobRunner::finish(const std::shared_ptr<Job>& job, JobState state, Result r
         job->stopped = std::chrono::steady_clock::now();
         if (job->started == std::chrono::steady_clock::time_point{}) job->started = job->stopped;
         if (running_ == job) running_.reset();
+        ++undelivered_;
     }
     post([this, job, result = std::move(result), state] {
         if (state == JobState::done && job->done) job->done(result);
         if (job->when_ended) job->when_ended(view(*job));
         job->done = nullptr;
         job->when_ended = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            --undelivered_;
+        }
         Q_EMIT ended(job->id);
         Q_EMIT changed();
     });
@@ -199,7 +198,7 @@ std::vector<JobView> JobRunner::jobs() const {
 
 bool JobRunner::busy() const {
     const std::lock_guard lock(mutex_);
-    return running_ != nullptr || !waiting_.empty();
+    return running_ != nullptr || !waiting_.empty() || undelivered_ > 0;
 }
 
 } // namespace graticule

@@ -74,7 +74,7 @@ public:
     void post(std::function<void()> call);
 
     [[nodiscard]] std::vector<JobView> jobs() const; ///< in the order of submission
-    [[nodiscard]] bool busy() const;
+    [[nodiscard]] bool busy() const;                 ///< until the last result has been delivered
     [[nodiscard]] std::thread::id engineThread() const { return thread_.get_id(); }
 
 Q_SIGNALS:
@@ -90,12 +90,13 @@ private:
     void finish(const std::shared_ptr<Job>& job, JobState state, Result result, ErrorInfo error);
     [[nodiscard]] static JobView view(const Job& job);
 
-    mutable std::mutex mutex_; // guards jobs_, waiting_ and every Job's state
+    mutable std::mutex mutex_; // guards jobs_, waiting_, undelivered_ and every Job's state
     std::condition_variable_any wake_;
     std::vector<std::shared_ptr<Job>> jobs_;
     std::deque<std::shared_ptr<Job>> waiting_;
     std::shared_ptr<Job> running_;
     int last_id_ = 0;
+    int undelivered_ = 0; ///< ended, but the GUI thread has not been told
     std::jthread thread_; // last: starts when everything above is there, joined first
 };
 

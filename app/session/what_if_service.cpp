@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "core/runtime/torch_error.h"
+
 namespace graticule {
 
 namespace {
@@ -95,10 +97,8 @@ void WhatIfService::loop(std::stop_token stop) {
         try {
             WhatIf answer = what_if(*model, *stats, request.layer, request.choice);
             result = request.full ? std::make_shared<const WhatIf>(std::move(answer)) : slimmed(std::move(answer));
-        } catch (const Error& error) {
-            problem = QString::fromStdString(error.info().message);
-        } catch (const std::exception& error) {
-            problem = QString::fromUtf8(error.what());
+        } catch (...) {
+            problem = QString::fromStdString(current_error().message);
         }
         QMetaObject::invokeMethod(
             this, [this, request, result, problem, generation] { keep(request, result, problem, generation); },

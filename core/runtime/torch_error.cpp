@@ -1,10 +1,10 @@
 #include "core/runtime/torch_error.h"
 
+#include <filesystem>
 #include <new>
 
-#include "core/base/error.h"
-#include "core/base/job_context.h"
 #include "core/runtime/torch_bridge.h"
+#include "kernels/api/kernel_error.h"
 
 namespace graticule {
 
@@ -13,31 +13,84 @@ namespace {
 /// Torch's message without the C++ stack that follows it.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-[[noreturn]] void throw_out_of_memory(const std::string& detail, const std::string& context) {
-    Error error(ErrorKind::out_of_memory, "not enough memory (" + first_line(detail) +
-                                              "); use a shorter window, fewer samples, or another device");
-    throw error.add_context(context);
+/// "20.00 GiB" of "... Tried to allocate 20.00 GiB. GPU 0 ..."; empty where the marker is not there.
+std::string amount_after(const std::string& text, const std::string& marker) {
+    const auto found = text.find(marker);
+    if (found == std::string::npos) return {};
+    const auto begin = found + marker.size();
+    const auto end = text.find_first_of(" .,\n", text.find(' ', begin) + 1);
+    return text.substr(begin, end - begin);
+}
+
+/// The allocators of Torch say "Tried to allocate 20.00 GiB" (GPU) or "you tried to allocate 123 bytes" (host).
+ErrorInfo out_of_memory(const std::string& detail) {
+    const std::string needed = amount_after(detail, "ried to allocate ");
+    const std::string free = amount_after(detail, "of which ");
+    const bool card = detail.find("CUDA") != std::string::npos;
+    std::string message = card ? "not enough memory on the GPU" : "not enough memory";
+    if (!needed.empty()) message += ": " + needed + " more were needed";
+    if (!free.empty()) message += ", " + free + " were free";
+    if (needed.empty() && !detail.empty()) message += " (" + first_line(detail) + ")";
+    message += "; use shorter windows, or fewer or shorter samples";
+    if (card) message += ", or run on the CPU";
+    return {ErrorKind::out_of_memory, message, {}};
+}
+
+ErrorInfo from_torch(const c10::Error& problem) {
+    const std::string text = problem.what_without_backtrace();
+    for (const char* sign : {"out of memory", "not enough memory", "can't allocate memory"})
+        if (text.find(sign) != std::string::npos) return out_of_memory(text);
+    const bool device = text.find("CUDA") != std::string::npos || text.find("CUBLAS") != std::string::npos;
+    return {device ? ErrorKind::device : ErrorKind::internal, "LibTorch: " + first_line(text), {}};
+}
+
+ErrorInfo from_kernel(const KernelError& problem) {
+    switch (problem.kind()) {
+    case KernelError::Kind::out_of_memory:
+        return out_of_memory(problem.what());
+    case KernelError::Kind::device:
+        return {ErrorKind::device, problem.what(), {}};
+    case KernelError::Kind::invalid_argument:
+        break; // the engine checks what it hands over: one that comes through is the program's mistake
+    }
+    return {ErrorKind::internal, problem.what(), {}};
 }
 
 } // namespace
 
+ErrorInfo current_error() {
+    try {
+        throw;
+    } catch (const Error& error) {
+        return error.info();
+    } catch (const KernelError& problem) {
+        return from_kernel(problem);
+    } catch (const c10::OutOfMemoryError& problem) {
+        return out_of_memory(problem.what_without_backtrace());
+    } catch (const c10::Error& problem) {
+        return from_torch(problem);
+    } catch (const std::bad_alloc&) {
+        return out_of_memory({});
+    } catch (const std::filesystem::filesystem_error& problem) {
+        return {ErrorKind::bad_input, problem.what(), {}};
+    } catch (const std::exception& problem) {
+        return {ErrorKind::internal, problem.what(), {}};
+    } catch (...) {
+        return {ErrorKind::internal, "an exception of a type that this program does not know", {}};
+    }
+}
+
 void rethrow_as_error(const std::string& what_was_being_done) {
     try {
+        throw;
+    } catch (const Cancelled&) {
         throw;
     } catch (Error& error) {
         error.add_context(what_was_being_done);
         throw;
-    } catch (const c10::OutOfMemoryError& problem) {
-        throw_out_of_memory(problem.what_without_backtrace(), what_was_being_done);
-    } catch (const std::bad_alloc& problem) {
-        throw_out_of_memory(problem.what(), what_was_being_done);
-    } catch (const c10::Error& problem) {
-        const std::string text = problem.what_without_backtrace();
-        if (text.find("not enough memory") != std::string::npos || text.find("out of memory") != std::string::npos)
-            throw_out_of_memory(text, what_was_being_done);
-        const bool device = text.find("CUDA") != std::string::npos || text.find("CUBLAS") != std::string::npos;
-        Error error(device ? ErrorKind::device : ErrorKind::internal, "LibTorch: " + first_line(text));
-        throw error.add_context(what_was_being_done);
+    } catch (...) {
+        ErrorInfo info = current_error();
+        throw Error(info.kind, std::move(info.message)).add_context(what_was_being_done);
     }
 }
 

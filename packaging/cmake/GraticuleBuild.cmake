@@ -57,9 +57,14 @@ endif()
 if(NOT GRATICULE_TORCH_DIR)
   message(FATAL_ERROR "LibTorch was not found. Run packaging/deps/install.sh, or set GRATICULE_TORCH_DIR to a LibTorch folder.")
 endif()
+# libsentencepiece and libc10 both define a global FLAGS_minloglevel, of 8 and of 4 bytes: whoever comes first in the program's
+# list gives the memory to both. With libc10 first, sentencepiece would write over libc10's next flag, and a failed allocation
+# would end the program instead of throwing.
+pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET GLOBAL sentencepiece)
 add_library(graticule_torch INTERFACE)
 target_include_directories(graticule_torch SYSTEM INTERFACE "${GRATICULE_TORCH_DIR}/include")
-target_link_libraries(graticule_torch INTERFACE "${GRATICULE_TORCH_DIR}/lib/libtorch_cpu.so" "${GRATICULE_TORCH_DIR}/lib/libc10.so")
+target_link_libraries(graticule_torch INTERFACE PkgConfig::SENTENCEPIECE
+  "${GRATICULE_TORCH_DIR}/lib/libtorch_cpu.so" "${GRATICULE_TORCH_DIR}/lib/libc10.so")
 # torch/lib/../../nvidia/cu13/lib holds libcudart and libcupti, which libtorch_cpu of a CUDA wheel needs.
 get_filename_component(graticule_site "${GRATICULE_TORCH_DIR}" DIRECTORY)
 list(APPEND CMAKE_BUILD_RPATH "${GRATICULE_TORCH_DIR}/lib" "${graticule_site}/nvidia/cu13/lib")

@@ -5,6 +5,7 @@
 
 #include "app/jobs/job_runner.h"
 #include "app/jobs/throttle.h"
+#include "kernels/api/kernel_error.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -35,6 +36,28 @@ private Q_SLOTS:
         QCOMPARE(arrived, (std::vector<int>{0, 1, 2, 3, 4}));
         QVERIFY(worked_on == runner.engineThread());
         QVERIFY(worked_on != std::this_thread::get_id());
+    }
+
+    void busy_until_the_result_has_arrived() {
+        JobRunner runner;
+        bool busy_on_arrival = false, arrived = false;
+        std::atomic<bool> worked = false;
+        runner.submit<int>(
+            {.tag = {}, .title = "brief"},
+            [&worked](JobContext&) {
+                worked = true;
+                return std::make_shared<const int>(1);
+            },
+            [&](std::shared_ptr<const int>) {
+                arrived = true;
+                busy_on_arrival = runner.busy();
+            });
+        while (!worked) QThread::msleep(1);
+        QThread::msleep(50); // the engine thread is through, this thread has not looked yet
+        QVERIFY(!arrived && runner.busy());
+        QTRY_VERIFY(arrived);
+        QVERIFY(busy_on_arrival);
+        QTRY_VERIFY(!runner.busy());
     }
 
     void cancelled_job_stops_at_its_next_step_and_delivers_nothing() {
@@ -115,19 +138,27 @@ private Q_SLOTS:
 
     void any_exception_is_a_failure_and_the_thread_goes_on() {
         JobRunner runner;
-        const JobId bad =
-            runner.submit<int>({.tag = {}, .title = "throws"},
-                               [](JobContext&) -> std::shared_ptr<const int> { throw std::runtime_error("odd"); }, {});
-        const JobId memory =
-            runner.submit<int>({.tag = {}, .title = "memory"},
-                               [](JobContext&) -> std::shared_ptr<const int> { throw std::bad_alloc(); }, {});
+        const auto failing = [&runner](const char* title, auto exception) {
+            return runner.submit<int>({.tag = {}, .title = title},
+                                      [exception](JobContext&) -> std::shared_ptr<const int> { throw exception; }, {});
+        };
+        using Kind = KernelError::Kind;
+        const std::pair<JobId, ErrorKind> expected[] = {
+            {failing("odd", std::runtime_error("odd")), ErrorKind::internal},
+            {failing("memory", std::bad_alloc()), ErrorKind::out_of_memory},
+            {failing("GPU memory", KernelError(Kind::out_of_memory, "CUDA: out of memory")), ErrorKind::out_of_memory},
+            {failing("GPU", KernelError(Kind::device, "CUDA: launch failed")), ErrorKind::device},
+            {failing("no exception", 7), ErrorKind::internal}};
         const JobId good = runner.submit<int>({.tag = {}, .title = "good"},
                                               [](JobContext&) { return std::make_shared<const int>(1); }, {});
         QTRY_COMPARE(state_of(runner, good), JobState::done);
-        QCOMPARE(state_of(runner, bad), JobState::failed);
-        QCOMPARE(state_of(runner, memory), JobState::failed);
-        for (const JobView& job : runner.jobs())
-            if (job.id == memory) QCOMPARE(job.error.kind, ErrorKind::out_of_memory);
+        for (const auto& [id, kind] : expected)
+            for (const JobView& job : runner.jobs()) {
+                if (job.id != id) continue;
+                QCOMPARE(job.state, JobState::failed);
+                QCOMPARE(job.error.kind, kind);
+                QVERIFY2(!job.error.message.empty(), qPrintable(job.title));
+            }
     }
 
     void destruction_stops_and_joins() {
