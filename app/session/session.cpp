@@ -36,7 +36,10 @@ void Session::findDevices() {
         });
 }
 
-void Session::setDevice(const std::string& device) { device_ = device; }
+void Session::setDevice(const std::string& device) {
+    device_ = device.empty() ? "cpu" : device == "cuda" ? "cuda:0" : device; // as list_devices names them
+    Q_EMIT devicesChanged();
+}
 
 JobRequest Session::request(const QString& tag, const QString& title, std::vector<JobId> after, double tokens) const {
     return {tag, title, std::move(after), tokens, device_};

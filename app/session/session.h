@@ -48,7 +48,7 @@ public:
     [[nodiscard]] int baseline() const { return baseline_; }                           ///< run id; 0: none yet
     [[nodiscard]] const std::vector<LayerReport>& reports() const { return reports_; } ///< of the newest quantization
     [[nodiscard]] const std::vector<DeviceRow>& devices() const { return devices_; }
-    [[nodiscard]] const std::string& device() const { return device_; }
+    [[nodiscard]] const std::string& device() const { return device_; } ///< in use: "cpu", "cuda:0"
     [[nodiscard]] JobRunner& jobs() { return jobs_; }
     [[nodiscard]] const WhatIfService& whatIfs() const { return what_ifs_; }
 
@@ -89,7 +89,7 @@ Q_SIGNALS:
     void runsChanged();
     void reportsChanged();
     void whatIfChanged(graticule::LayerId layer);
-    void devicesChanged();
+    void devicesChanged();                                  ///< what there is, or which is in use
     void failed(const QString& title, const QString& text); ///< a job, with its context
     void exported(const QString& folder, const QString& summary);
     void logged(const QString& line);

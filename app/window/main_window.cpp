@@ -6,7 +6,6 @@
 #include <QtGui/QCloseEvent>
 #include <QtGui/QDropEvent>
 #include <QtWidgets/QApplication>
-#include <QtWidgets/QComboBox>
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
@@ -17,6 +16,7 @@
 
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
+#include "app/window/device_chooser.h"
 #include "app/window/recipe_presenter.h"
 #include "app/window/table_rows.h"
 #include "widgets/models/number_text.h"
@@ -133,14 +133,10 @@ void MainWindow::buildStrip() {
     row->addSpacing(8);
     auto* search = stripButton(tr("Search   Ctrl K"), "view.palette");
     row->addWidget(search);
-    devices_ = new QComboBox;
-    devices_->setAccessibleName(tr("Device"));
-    devices_->setToolTip(tr("Where jobs run"));
-    devices_->setMinimumWidth(130);
-    devices_->addItem(tr("CPU"), QStringLiteral("cpu"));
+    devices_ = new DeviceChooser;
     row->addWidget(devices_);
-    connect(devices_, &QComboBox::activated, this,
-            [this](int item) { session_.setDevice(devices_->itemData(item).toString().toStdString()); });
+    connect(devices_, &DeviceChooser::chosen, this,
+            [this](const QString& device) { session_.setDevice(device.toStdString()); });
     setMenuWidget(strip);
 }
 
@@ -224,18 +220,8 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::logged, jobs_, &JobsPanel::addLogLine);
     connect(&session_, &Session::failed, this, &MainWindow::showFailure);
     connect(&session_, &Session::exported, this, &MainWindow::showExported);
-    connect(&session_, &Session::devicesChanged, this, [this] {
-        devices_->clear();
-        for (const DeviceRow& row : session_.devices()) {
-            if (!row.problem.empty()) {
-                devices_->setToolTip(tr("Where jobs run. %1: %2")
-                                         .arg(QString::fromStdString(row.label), QString::fromStdString(row.problem)));
-                continue;
-            }
-            devices_->addItem(row.name == "cpu" ? tr("CPU") : QString::fromStdString(row.label),
-                              QString::fromStdString(row.name));
-        }
-    });
+    connect(&session_, &Session::devicesChanged, this,
+            [this] { devices_->setDevices(session_.devices(), session_.device()); });
     connect(&session_.jobs(), &JobRunner::changed, this, [this] {
         updateJobs();
         updateActions();

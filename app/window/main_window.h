@@ -10,7 +10,6 @@
 #include "app/window/plot_area.h"
 #include "widgets/theme/theme.h"
 
-class QComboBox;
 class QDockWidget;
 class QLabel;
 class QMenu;
@@ -22,6 +21,7 @@ class QTimer;
 
 namespace graticule {
 
+class DeviceChooser;
 class JobsPanel;
 class LayersPanel;
 class PanelHeader;
@@ -97,6 +97,7 @@ private:
     void runEverything();
     void cancelAll();
     void copyCommandLine(int run);
+    [[nodiscard]] QString exportFolder() const; ///< the last one, or a first suggestion
     void showFailure(const QString& title, const QString& text);
     void showExported(const QString& folder, const QString& summary);
     void refreshWelcome();
@@ -111,7 +112,7 @@ private:
     QMenuBar* menus_ = nullptr;
     QMenu* recent_menu_ = nullptr;
     QLabel* model_summary_ = nullptr;
-    QComboBox* devices_ = nullptr;
+    DeviceChooser* devices_ = nullptr;
     QStackedWidget* centre_ = nullptr;
     WelcomePage* welcome_ = nullptr;
     PlotArea* plots_ = nullptr;
