@@ -176,7 +176,7 @@ private Q_SLOTS:
             if (exporter == u"picky") found.add(Severity::error, "layers.0.fc2", "dual grain has no carrier");
             return found;
         };
-        ExportDialog dialog({{"easy", "Easy", "", {}}, {"picky", "Picky", "", {}}}, "a model", "/tmp/out", check,
+        ExportDialog dialog({{"easy", "Easy", "", {}}, {"picky", "Picky", "", {}}}, "a model", "exported", check,
                             nullptr);
         QPushButton* write = nullptr;
         for (QPushButton* button : dialog.findChildren<QPushButton*>())

@@ -14,31 +14,45 @@ std::optional<double> minus(const std::optional<double>& b, const std::optional<
     if (!a || !b) return std::nullopt;
     return *b - *a;
 }
+
+const char* const sqnr_tip =
+    QT_TRANSLATE_NOOP("graticule::CompareTableModel", "Signal to quantization noise of the linear's output on kept "
+                                                      "calibration inputs, in dB; B − A above 0: B is better");
+const char* const mse_tip =
+    QT_TRANSLATE_NOOP("graticule::CompareTableModel",
+                      "Mean squared error of the linear's output, both operands quantized; B against A in percent");
 } // namespace
 
 CompareTableModel::CompareTableModel(QObject* parent)
-    : QAbstractTableModel(parent) {}
+    : ColumnTable({{tr("linear"), tr("linear"), true},
+                   {tr("A"), tr("Scheme of A"), true},
+                   {tr("B"), tr("Scheme of B"), true},
+                   {tr("SQNR A"), tr(sqnr_tip)},
+                   {tr("SQNR B"), tr(sqnr_tip)},
+                   {tr("Δ SQNR"), tr(sqnr_tip)},
+                   {tr("MSE A"), tr(mse_tip)},
+                   {tr("MSE B"), tr(mse_tip)},
+                   {tr("Δ MSE"), tr(mse_tip)},
+                   {tr("underfl. A %"), tr("Non-zero weights that A rounds to zero, in %")},
+                   {tr("underfl. B %"), tr("Non-zero weights that B rounds to zero, in %")},
+                   {tr("Δ bytes"), tr("Stored size under B less that under A")}},
+                  parent) {}
 
 void CompareTableModel::setReports(const std::vector<LayerReport>& a, const std::vector<LayerReport>& b) {
-    beginResetModel();
-    std::map<LayerId, Row> joined;
+    std::map<LayerId, CompareRow> joined;
     for (const LayerReport& report : a) joined[report.layer] = {report.name, report, {}};
     for (const LayerReport& report : b) {
         joined[report.layer].name = report.name;
         joined[report.layer].b = report;
     }
-    rows_.clear();
-    for (auto& [id, row] : joined) rows_.push_back(std::move(row));
-    endResetModel();
+    std::vector<CompareRow> rows;
+    for (auto& [id, row] : joined) rows.push_back(std::move(row));
+    setRows(std::move(rows));
 }
 
-int CompareTableModel::rowCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : static_cast<int>(rows_.size());
-}
+bool CompareTableModel::sameThing(const CompareRow& a, const CompareRow& b) const { return a.name == b.name; }
 
-int CompareTableModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : ColumnCount; }
-
-std::optional<double> CompareTableModel::number(const Row& row, int column) {
+std::optional<double> CompareTableModel::number(const CompareRow& row, int column) {
     const auto of = [](const std::optional<LayerReport>& report, auto value) -> std::optional<double> {
         if (!report) return std::nullopt;
         return value(*report);
@@ -78,7 +92,7 @@ std::optional<double> CompareTableModel::number(const Row& row, int column) {
 
 QVariant CompareTableModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const Row& row = rows_[static_cast<std::size_t>(index.row())];
+    const CompareRow& row = this->row(index);
     const int column = index.column();
     const std::optional<double> value = number(row, column);
     const auto text = [&]() -> QString {
@@ -121,29 +135,10 @@ QVariant CompareTableModel::data(const QModelIndex& index, int role) const {
         if (!value || (column != SqnrDelta && column != MseRatio)) return 0;
         return *value == 0 ? 0 : (*value > 0) == (column == SqnrDelta) ? 1 : 2;
     case Qt::TextAlignmentRole:
-        return QVariant::fromValue<int>(Qt::AlignVCenter | (column <= SchemeB ? Qt::AlignLeft : Qt::AlignRight));
+        return alignment(column);
     default:
         return {};
     }
-}
-
-QVariant CompareTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
-    const QString titles[ColumnCount] = {
-        tr("linear"), tr("A"),     tr("B"),     tr("SQNR A"),       tr("SQNR B"),       tr("Δ SQNR"),
-        tr("MSE A"),  tr("MSE B"), tr("Δ MSE"), tr("underfl. A %"), tr("underfl. B %"), tr("Δ bytes")};
-    if (role == Qt::DisplayRole) return titles[section];
-    if (role == Qt::ToolTipRole) {
-        if (section >= SqnrA && section <= SqnrDelta)
-            return tr("Signal to quantization noise of the linear's output on kept calibration inputs, in dB; B − A "
-                      "above 0: B is better");
-        if (section >= MseA && section <= MseRatio)
-            return tr("Mean squared error of the linear's output, both operands quantized; B against A in percent");
-        return titles[section];
-    }
-    if (role == Qt::TextAlignmentRole)
-        return QVariant::fromValue<int>(Qt::AlignVCenter | (section <= SchemeB ? Qt::AlignLeft : Qt::AlignRight));
-    return {};
 }
 
 } // namespace graticule

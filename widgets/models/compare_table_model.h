@@ -1,14 +1,22 @@
 // Two runs layer by layer: what each did to a linear and which is worse where.
 #pragma once
 
-#include <QtCore/QAbstractTableModel>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/result/layer_report.h"
+#include "widgets/models/column_table.h"
 
 namespace graticule {
 
-class CompareTableModel final : public QAbstractTableModel {
+/// A layer under both runs; one that a run left alone is missing there.
+struct CompareRow {
+    std::string name;
+    std::optional<LayerReport> a, b;
+};
+
+class CompareTableModel final : public ColumnTable<CompareRow> {
     Q_OBJECT
 public:
     enum Column {
@@ -32,19 +40,13 @@ public:
     /// Joined by layer; a layer that one run left alone has empty cells there.
     void setReports(const std::vector<LayerReport>& a, const std::vector<LayerReport>& b);
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation,
-                                      int role = Qt::DisplayRole) const override;
+
+protected:
+    [[nodiscard]] bool sameThing(const CompareRow& a, const CompareRow& b) const override;
 
 private:
-    struct Row {
-        std::string name;
-        std::optional<LayerReport> a, b;
-    };
-    [[nodiscard]] static std::optional<double> number(const Row& row, int column);
-    std::vector<Row> rows_;
+    [[nodiscard]] static std::optional<double> number(const CompareRow& row, int column);
 };
 
 } // namespace graticule

@@ -9,38 +9,33 @@
 namespace graticule {
 
 namespace {
-QVariant to_variant(const std::optional<double>& value) { return value ? QVariant(*value) : QVariant(); }
-
-bool same_layers(const std::vector<LayerRow>& a, const std::vector<LayerRow>& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](const LayerRow& x, const LayerRow& y) { return x.id == y.id && x.name == y.name; });
-}
-
 QString optional_text(const std::optional<double>& value, int digits, const QString& suffix = {}) {
     return value ? fixed_text(*value, digits) + suffix : QString();
 }
 } // namespace
 
 LayerTableModel::LayerTableModel(QObject* parent)
-    : QAbstractTableModel(parent) {}
+    : ColumnTable(
+          {{tr("#"), tr("Decoder block, 0 nearest the embedding"), true},
+           {tr("linear"), tr("The linear inside its block"), true},
+           {tr("max |x|"), tr("Largest magnitude of the linear's input over all calibration tokens")},
+           {tr("outlier"), tr("Outlier ratio: largest channel maximum of the input over the median channel maximum")},
+           {tr("underfl. %"), tr("Share of non-zero weights that round to zero under the layer's scheme, in %")},
+           {tr("SQNR dB"),
+            tr("Signal to quantization noise of the linear's output: 10 log10(E[y²] / E[(ŷ−y)²]), in dB, on "
+               "kept calibration inputs")},
+           {tr("scheme"), tr("Weights / activations as the recipe has them now"), true},
+           {tr("kind"), tr("Role of the linear: q k v o gate up down fc1 fc2; filter with kind="), true},
+           {tr("shape"), tr("Outputs × inputs")},
+           {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points")}},
+          parent) {}
 
-void LayerTableModel::setRows(std::vector<LayerRow> rows) {
-    if (same_layers(rows_, rows)) {
-        rows_ = std::move(rows);
-        measureRanges();
-        if (!rows_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, ColumnCount - 1));
-        return;
-    }
-    beginResetModel();
-    rows_ = std::move(rows);
-    measureRanges();
-    endResetModel();
-}
+bool LayerTableModel::sameThing(const LayerRow& a, const LayerRow& b) const { return a.id == b.id && a.name == b.name; }
 
-void LayerTableModel::measureRanges() {
+void LayerTableModel::rowsReplaced() {
     const auto range_of = [this](auto value) {
         Range range{1e300, -1e300};
-        for (const LayerRow& row : rows_)
+        for (const LayerRow& row : rows())
             if (const std::optional<double> number = value(row); number && std::isfinite(*number)) {
                 range.low = std::min(range.low, *number);
                 range.high = std::max(range.high, *number);
@@ -51,12 +46,6 @@ void LayerTableModel::measureRanges() {
     underflow_ = range_of([](const LayerRow& row) { return row.underflow_percent; });
     sqnr_ = range_of([](const LayerRow& row) { return row.sqnr_db; });
 }
-
-int LayerTableModel::rowCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : static_cast<int>(rows_.size());
-}
-
-int LayerTableModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : ColumnCount; }
 
 QString LayerTableModel::text(const LayerRow& row, int column) const {
     switch (column) {
@@ -90,13 +79,13 @@ QVariant LayerTableModel::number(const LayerRow& row, int column) const {
     case Block:
         return row.block;
     case AbsMax:
-        return to_variant(row.absmax);
+        return cell(row.absmax);
     case Outlier:
-        return to_variant(row.outlier_ratio);
+        return cell(row.outlier_ratio);
     case Underflow:
-        return to_variant(row.underflow_percent);
+        return cell(row.underflow_percent);
     case Sqnr:
-        return to_variant(row.sqnr_db);
+        return cell(row.sqnr_db);
     case ShapeColumn:
         return QVariant::fromValue<qlonglong>(row.rows * row.columns);
     case Bytes:
@@ -129,7 +118,7 @@ QVariant LayerTableModel::heat(const LayerRow& row, int column) const {
 
 QVariant LayerTableModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const LayerRow& row = rows_[static_cast<std::size_t>(index.row())];
+    const LayerRow& row = this->row(index);
     const int column = index.column();
     switch (role) {
     case Qt::DisplayRole:
@@ -147,40 +136,11 @@ QVariant LayerTableModel::data(const QModelIndex& index, int role) const {
     case Qt::ToolTipRole:
         return column == Scheme ? row.scheme_line
                                 : QStringLiteral("%1 · %2 × %3").arg(row.name).arg(row.rows).arg(row.columns);
-    case Qt::TextAlignmentRole: {
-        const bool left = column == Name || column == Scheme || column == Kind || column == Block;
-        return QVariant::fromValue<int>(Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight));
-    }
+    case Qt::TextAlignmentRole:
+        return alignment(column);
     default:
         return {};
     }
-}
-
-QVariant LayerTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
-    struct Heading {
-        QString title, tip;
-    };
-    const Heading headings[ColumnCount] = {
-        {tr("#"), tr("Decoder block, 0 nearest the embedding")},
-        {tr("linear"), tr("The linear inside its block")},
-        {tr("max |x|"), tr("Largest magnitude of the linear's input over all calibration tokens")},
-        {tr("outlier"), tr("Outlier ratio: largest channel maximum of the input over the median channel maximum")},
-        {tr("underfl. %"), tr("Share of non-zero weights that round to zero under the layer's scheme, in %")},
-        {tr("SQNR dB"),
-         tr("Signal to quantization noise of the linear's output: 10 log10(E[y²] / E[(ŷ−y)²]), in dB, on "
-            "kept calibration inputs")},
-        {tr("scheme"), tr("Weights / activations as the recipe has them now")},
-        {tr("kind"), tr("Role of the linear: q k v o gate up down fc1 fc2; filter with kind=")},
-        {tr("shape"), tr("Outputs × inputs")},
-        {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points")}};
-    if (role == Qt::DisplayRole) return headings[section].title;
-    if (role == Qt::ToolTipRole) return headings[section].tip;
-    if (role == Qt::TextAlignmentRole) {
-        const bool left = section == Name || section == Scheme || section == Kind || section == Block;
-        return QVariant::fromValue<int>(Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight));
-    }
-    return {};
 }
 
 } // namespace graticule

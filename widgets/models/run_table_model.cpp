@@ -1,38 +1,26 @@
 #include "widgets/models/run_table_model.h"
 
 #include <QtGui/QFont>
-#include <algorithm>
 
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_text.h"
 
 namespace graticule {
 
-namespace {
-QVariant to_variant(const std::optional<double>& value) { return value ? QVariant(*value) : QVariant(); }
-} // namespace
-
 RunTableModel::RunTableModel(QObject* parent)
-    : QAbstractTableModel(parent) {}
+    : ColumnTable(
+          {{tr("recipe"), tr("What was evaluated, in one line"), true},
+           {tr("bits"),
+            tr("Stored bits a weight, scales and zero points included; after the stroke: bits of the inputs")},
+           {tr("size"), tr("Whole model as stored")},
+           {tr("perplexity so far"), tr("Running perplexity after each window")},
+           {tr("PPL"), tr("Perplexity: exp of the mean cross entropy over windows, ± one standard error")},
+           {tr("Δ paired"), tr("Paired difference to the baseline over the same windows, with its 95 % interval")},
+           {tr("Δ %"), tr("The difference in percent of the baseline's perplexity")},
+           {tr("state"), tr("Where the run stands"), true}},
+          parent) {}
 
-void RunTableModel::setRows(std::vector<RunRow> rows) {
-    const bool same = std::equal(rows.begin(), rows.end(), rows_.begin(), rows_.end(),
-                                 [](const RunRow& a, const RunRow& b) { return a.id == b.id; });
-    if (same) {
-        rows_ = std::move(rows);
-        if (!rows_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, ColumnCount - 1));
-        return;
-    }
-    beginResetModel();
-    rows_ = std::move(rows);
-    endResetModel();
-}
-
-int RunTableModel::rowCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : static_cast<int>(rows_.size());
-}
-
-int RunTableModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : ColumnCount; }
+bool RunTableModel::sameThing(const RunRow& a, const RunRow& b) const { return a.id == b.id; }
 
 QString RunTableModel::text(const RunRow& row, int column) const {
     switch (column) {
@@ -83,11 +71,11 @@ QVariant RunTableModel::number(const RunRow& row, int column) const {
     case Size:
         return QVariant::fromValue<qlonglong>(row.bytes);
     case Perplexity:
-        return to_variant(row.perplexity);
+        return cell(row.perplexity);
     case Difference:
-        return to_variant(row.difference);
+        return cell(row.difference);
     case Percent:
-        return to_variant(row.percent);
+        return cell(row.percent);
     default:
         return text(row, column);
     }
@@ -125,7 +113,7 @@ int RunTableModel::tone(const RunRow& row, int column) {
 
 QVariant RunTableModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const RunRow& row = rows_[static_cast<std::size_t>(index.row())];
+    const RunRow& row = this->row(index);
     const int column = index.column();
     switch (role) {
     case Qt::DisplayRole:
@@ -152,35 +140,11 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
         bold.setWeight(QFont::DemiBold);
         return bold;
     }
-    case Qt::TextAlignmentRole: {
-        const bool left = column == Recipe || column == StateColumn;
-        return QVariant::fromValue<int>(Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight));
-    }
+    case Qt::TextAlignmentRole:
+        return alignment(column);
     default:
         return {};
     }
-}
-
-QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
-    const QString titles[ColumnCount] = {tr("recipe"), tr("bits"),     tr("size"), tr("perplexity so far"),
-                                         tr("PPL"),    tr("Δ paired"), tr("Δ %"),  tr("state")};
-    const QString tips[ColumnCount] = {
-        tr("What was evaluated, in one line"),
-        tr("Stored bits a weight, scales and zero points included; after the stroke: bits of the inputs"),
-        tr("Whole model as stored"),
-        tr("Running perplexity after each window"),
-        tr("Perplexity: exp of the mean cross entropy over windows, ± one standard error"),
-        tr("Paired difference to the baseline over the same windows, with its 95 % interval"),
-        tr("The difference in percent of the baseline's perplexity"),
-        tr("Where the run stands")};
-    if (role == Qt::DisplayRole) return titles[section];
-    if (role == Qt::ToolTipRole) return tips[section];
-    if (role == Qt::TextAlignmentRole) {
-        const bool left = section == Recipe || section == StateColumn;
-        return QVariant::fromValue<int>(Qt::AlignVCenter | (left ? Qt::AlignLeft : Qt::AlignRight));
-    }
-    return {};
 }
 
 } // namespace graticule

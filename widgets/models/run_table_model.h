@@ -1,10 +1,10 @@
 // Runs: what was evaluated, what it costs, what it lost against the baseline.
 #pragma once
 
-#include <QtCore/QAbstractTableModel>
-#include <QtGui/QColor>
 #include <optional>
 #include <vector>
+
+#include "widgets/models/column_table.h"
 
 namespace graticule {
 
@@ -27,7 +27,7 @@ struct RunRow {
     QString error;
 };
 
-class RunTableModel final : public QAbstractTableModel {
+class RunTableModel final : public ColumnTable<RunRow> {
     Q_OBJECT
 public:
     enum Column { Recipe, Bits, Size, Curve, Perplexity, Difference, Percent, StateColumn, ColumnCount };
@@ -35,22 +35,16 @@ public:
     enum Tone { Plain, Good, Worse, Faint };
 
     explicit RunTableModel(QObject* parent = nullptr);
-    void setRows(std::vector<RunRow> rows);
-    [[nodiscard]] const std::vector<RunRow>& rows() const { return rows_; }
-
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation,
-                                      int role = Qt::DisplayRole) const override;
+
+protected:
+    [[nodiscard]] bool sameThing(const RunRow& a, const RunRow& b) const override;
 
 private:
     [[nodiscard]] QString text(const RunRow& row, int column) const;
     [[nodiscard]] QVariant number(const RunRow& row, int column) const;
     [[nodiscard]] QString tip(const RunRow& row, int column) const;
     [[nodiscard]] static int tone(const RunRow& row, int column);
-
-    std::vector<RunRow> rows_;
 };
 
 } // namespace graticule

@@ -1,7 +1,7 @@
 // A QOpenGLWidget with a Dear ImGui context of its own. Qt handles every event; ImGui only draws.
 #include "core/base/error.h"
+#include "widgets/plots/canvas_widget.h"
 #include "widgets/plots/painter_imgui.h"
-#include "widgets/plots/plot_canvas.h"
 #include "widgets/plots/plot_surface.h"
 
 #include <QtCore/QTimer>
@@ -26,26 +26,14 @@ QSurfaceFormat core_format() {
     return format;
 }
 
-class GlCanvas final : public QOpenGLWidget, public PlotCanvas {
+class GlCanvas final : public CanvasWidget<QOpenGLWidget> {
 public:
     GlCanvas(QWidget* parent, std::function<void(QString)> failed)
-        : QOpenGLWidget(parent)
+        : CanvasWidget(parent)
         , failed_(std::move(failed)) {
         setFormat(core_format());
-        setAttribute(Qt::WA_TransparentForMouseEvents);
     }
     ~GlCanvas() override { release(); }
-
-    QWidget* widget() override { return this; }
-    void show(std::vector<Primitive> base, std::vector<Primitive> overlay) override {
-        base_ = std::move(base);
-        overlay_ = std::move(overlay);
-        update();
-    }
-    void showOverlay(std::vector<Primitive> overlay) override {
-        overlay_ = std::move(overlay);
-        update();
-    }
 
 protected:
     void initializeGL() override {
@@ -71,7 +59,7 @@ protected:
         ImGui::SetCurrentContext(gui_);
         ImGuiIO& io = ImGui::GetIO();
         const float ratio = float(devicePixelRatioF());
-        const bool new_characters = glyphs_.need(base_) | glyphs_.need(overlay_);
+        const bool new_characters = glyphs_.need(base()) | glyphs_.need(overlay());
         if (new_characters || ratio != atlas_ratio_) {
             ImGui_ImplOpenGL3_DestroyFontsTexture();
             glyphs_.build(*io.Fonts, ratio);
@@ -86,8 +74,8 @@ protected:
         ImGui_ImplOpenGL3_NewFrame();
         ImGui::NewFrame();
         ImDrawList& list = *ImGui::GetBackgroundDrawList();
-        paint(list, glyphs_, base_);
-        paint(list, glyphs_, overlay_);
+        paint(list, glyphs_, base());
+        paint(list, glyphs_, overlay());
         ImGui::Render();
         QOpenGLFunctions* gl = context()->functions();
         gl->glViewport(0, 0, int(float(width()) * ratio), int(float(height()) * ratio));
@@ -105,8 +93,6 @@ protected:
     }
 
 private:
-    using QWidget::show;
-
     void fail(const QString& why) {
         if (!failed_) return;
         // Later, not now: the answer is to delete this widget, which is being painted.
@@ -123,7 +109,6 @@ private:
     }
 
     std::function<void(QString)> failed_;
-    std::vector<Primitive> base_, overlay_;
     GlyphAtlas glyphs_;
     ImGuiContext* gui_ = nullptr;
     float atlas_ratio_ = 0;

@@ -1,41 +1,22 @@
+#include "widgets/plots/canvas_widget.h"
 #include "widgets/plots/painter_qt.h"
-#include "widgets/plots/plot_canvas.h"
 
 #include <QtGui/QPainter>
-#include <QtWidgets/QWidget>
-#include <utility>
 
 namespace graticule::plots {
 namespace {
 
-class SoftwareCanvas final : public QWidget, public PlotCanvas {
+class SoftwareCanvas final : public CanvasWidget<QWidget> {
 public:
     explicit SoftwareCanvas(QWidget* parent)
-        : QWidget(parent) {
-        setAttribute(Qt::WA_TransparentForMouseEvents);
-    }
-
-    QWidget* widget() override { return this; }
-    void show(std::vector<Primitive> base, std::vector<Primitive> overlay) override {
-        base_ = std::move(base);
-        overlay_ = std::move(overlay);
-        update();
-    }
-    void showOverlay(std::vector<Primitive> overlay) override {
-        overlay_ = std::move(overlay);
-        update();
-    }
+        : CanvasWidget(parent) {}
 
 protected:
     void paintEvent(QPaintEvent*) override {
         QPainter painter(this);
-        paint(painter, base_);
-        paint(painter, overlay_);
+        paint(painter, base());
+        paint(painter, overlay());
     }
-
-private:
-    using QWidget::show;
-    std::vector<Primitive> base_, overlay_;
 };
 
 } // namespace
