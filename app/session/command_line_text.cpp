@@ -2,6 +2,7 @@
 
 #include <QtCore/QRegularExpression>
 #include <QtCore/QStringList>
+#include <nlohmann/json.hpp>
 
 namespace graticule {
 
@@ -13,44 +14,51 @@ QString shell_quoted(const QString& text) {
     return u'\'' + quoted + u'\'';
 }
 
-bool needs_file(const Recipe& recipe) { return !recipe.rules.empty() || !recipe.ignore.empty(); }
-
 namespace {
-QString recipe_argument(const Recipe& recipe, const QString& recipe_file) {
-    return shell_quoted(needs_file(recipe) ? recipe_file : QString::fromStdString(to_line(recipe.defaults)));
-}
 
-QStringList calibration_arguments(const Recipe& recipe) {
+/// The line of notation with the calibration beside it where that says all there is, else the recipe's JSON.
+QStringList recipe_words(const Recipe& recipe) {
+    Recipe from_line;
+    from_line.defaults = recipe.defaults;
+    from_line.calibration = recipe.calibration;
+    if (from_line != recipe)
+        return {shell_quoted(QString::fromStdString(nlohmann::json::parse(to_json(recipe)).dump()))};
     const CalibrationSpec& spec = recipe.calibration;
-    QStringList arguments;
-    if (needs_file(recipe)) return arguments; // the file says it
-    if (!spec.text.empty()) arguments << QStringLiteral("--calib") << shell_quoted(QString::fromStdString(spec.text));
-    arguments << QStringLiteral("--calib-samples") << QString::number(spec.samples);
-    arguments << QStringLiteral("--calib-length") << QString::number(spec.length);
-    arguments << QStringLiteral("--calib-pick")
-              << (spec.pick == CalibrationSpec::Pick::first ? QStringLiteral("first") : QStringLiteral("random"));
-    if (spec.pick == CalibrationSpec::Pick::random) arguments << QStringLiteral("--seed") << QString::number(spec.seed);
-    return arguments;
+    QStringList words{shell_quoted(QString::fromStdString(to_line(recipe.defaults)))};
+    if (!spec.text.empty()) words << QStringLiteral("--calib") << shell_quoted(QString::fromStdString(spec.text));
+    words << QStringLiteral("--calib-samples") << QString::number(spec.samples);
+    words << QStringLiteral("--calib-length") << QString::number(spec.length);
+    if (spec.pick == CalibrationSpec::Pick::random)
+        words << QStringLiteral("--calib-pick") << QStringLiteral("random") << QStringLiteral("--seed")
+              << QString::number(spec.seed);
+    return words;
 }
-} // namespace
 
-QString evaluate_command(const QString& model, const Recipe& recipe, bool full_precision,
-                         const EvaluationChoice& choice, const std::string& device, const QString& recipe_file) {
-    QStringList words{QStringLiteral("graticule-cli"), QStringLiteral("eval"), shell_quoted(model)};
+QStringList evaluation_words(const EvaluationChoice& choice) {
+    QStringList words;
     if (!choice.text.isEmpty()) words << QStringLiteral("--text") << shell_quoted(choice.text);
     words << QStringLiteral("--window") << QString::number(choice.window);
     if (choice.windows > 0) words << QStringLiteral("--windows") << QString::number(choice.windows);
-    if (!full_precision)
-        words << QStringLiteral("--recipe") << recipe_argument(recipe, recipe_file) << calibration_arguments(recipe);
-    if (device != "cpu") words << QStringLiteral("--device") << QString::fromStdString(device);
-    return words.join(u' ');
+    return words;
 }
 
-QString run_command(const QString& model, const Recipe& recipe, const QString& folder, const QString& recipe_file) {
-    return (QStringList{QStringLiteral("graticule-cli"), QStringLiteral("run"), recipe_argument(recipe, recipe_file),
-                        QStringLiteral("--model"), shell_quoted(model), QStringLiteral("--out"), shell_quoted(folder)} +
-            calibration_arguments(recipe))
-        .join(u' ');
+QString joined(const QStringList& words, const std::string& device) {
+    const QString line = QStringLiteral("graticule-cli ") + words.join(u' ');
+    return device == "cpu" ? line : line + QStringLiteral(" --device ") + QString::fromStdString(device);
+}
+
+} // namespace
+
+QString run_command(const QString& model, const Recipe& recipe, const EvaluationChoice& choice, const QString& folder,
+                    const std::string& device) {
+    return joined(QStringList{QStringLiteral("run")} + recipe_words(recipe) +
+                      QStringList{QStringLiteral("--model"), shell_quoted(model)} + evaluation_words(choice) +
+                      QStringList{QStringLiteral("--out"), shell_quoted(folder)},
+                  device);
+}
+
+QString evaluate_command(const QString& model, const EvaluationChoice& choice, const std::string& device) {
+    return joined(QStringList{QStringLiteral("eval"), shell_quoted(model)} + evaluation_words(choice), device);
 }
 
 } // namespace graticule

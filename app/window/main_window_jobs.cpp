@@ -100,6 +100,11 @@ void MainWindow::runEverything() {
 
 void MainWindow::cancelAll() { session_.jobs().cancelAll(); }
 
+QString MainWindow::exportFolder() const {
+    if (!export_folder_.isEmpty()) return export_folder_;
+    return QDir::home().filePath(QString::fromStdString(session_.model()->name()) + QStringLiteral("-quantized"));
+}
+
 void MainWindow::askExport(int run_id) {
     const Run* run = session_.run(run_id);
     const QuantizedModel* quantized = run ? run->quantized.get() : session_.newestQuantized();
@@ -108,9 +113,7 @@ void MainWindow::askExport(int run_id) {
                            tr("Nothing is quantized yet: quantize (F6) or evaluate (F7) a recipe first."));
     const LayerChoices choices = choices_of(*quantized);
     const QString name = QString::fromStdString(summary_line(quantized->recipe));
-    QString folder = export_folder_, exporter = exporter_entries().front().name;
-    if (folder.isEmpty())
-        folder = QDir::home().filePath(QString::fromStdString(session_.model()->name()) + QStringLiteral("-quantized"));
+    QString folder = exportFolder(), exporter = exporter_entries().front().name;
     if (asking_) {
         const auto check = [&](const QString& which) {
             return exporter_named(which.toStdString()).check(*session_.model(), choices, {});
@@ -127,13 +130,12 @@ void MainWindow::askExport(int run_id) {
 
 void MainWindow::copyCommandLine(int run_id) {
     const Run* run = session_.run(run_id);
-    const Recipe& recipe = run ? run->recipe : session_.recipe();
-    const bool full = run && run->full_precision;
-    const QString file = QStringLiteral("recipe.json");
-    QString text =
-        evaluate_command(session_.modelPath(), recipe, full, run ? run->choice : evaluation_, session_.device(), file);
+    const EvaluationChoice& choice = run ? run->choice : evaluation_;
+    const QString text = run && run->full_precision
+                             ? evaluate_command(session_.modelPath(), choice, session_.device())
+                             : run_command(session_.modelPath(), run ? run->recipe : session_.recipe(), choice,
+                                           exportFolder(), session_.device());
     QGuiApplication::clipboard()->setText(text);
-    if (!full && needs_file(recipe)) text += tr("   (save the recipe as recipe.json first: it has rules)");
     jobs_->addLogLine(tr("Copied: %1").arg(text));
 }
 

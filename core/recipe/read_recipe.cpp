@@ -40,6 +40,7 @@ std::string preset_names() {
 
 Recipe read_recipe(const std::string& file_or_line) {
     if (const Preset* preset = find_preset(file_or_line)) return recipe_of(*preset);
+    if (file_or_line.starts_with('{')) return parse_recipe(file_or_line);
     std::error_code ignored;
     if (std::filesystem::is_regular_file(file_or_line, ignored)) return read_file(file_or_line);
     const bool looks_like_line = file_or_line.find_first_of("=: ") != std::string::npos || file_or_line == "none";

@@ -132,16 +132,23 @@ private Q_SLOTS:
     }
 
     void command_line_quotes_what_a_shell_would_split() {
-        Recipe recipe = int4_recipe();
-        const QString line =
-            evaluate_command("/a model", recipe, false, {"my text.txt", 128, 4}, "cuda", "recipe.json");
-        QVERIFY2(line.startsWith(
-                     "graticule-cli eval '/a model' --text 'my text.txt' --window 128 --windows 4 --recipe 'w=int4"),
-                 qPrintable(line));
-        QVERIFY(line.endsWith("--device cuda"));
+        const QString line = run_command("/a model", int4_recipe(), {"my text.txt", 128, 4}, "my models/out", "cuda:0");
+        QCOMPARE(line, QString("graticule-cli run 'w=int4/asym/channel a=int8/sym/token' --calib-samples 16 "
+                               "--calib-length 512 --model '/a model' --text 'my text.txt' --window 128 --windows 4 "
+                               "--out 'my models/out' --device cuda:0"));
         QCOMPARE(shell_quoted("it's"), QString("'it'\\''s'"));
-        recipe.rules.push_back({"*.v_proj", false, recipe.defaults});
-        QVERIFY(evaluate_command("m", recipe, false, {}, "cpu", "recipe.json").contains("--recipe recipe.json"));
+        QCOMPARE(evaluate_command("m", {{}, 512, 0}, "cpu"), QString("graticule-cli eval m --window 512"));
+    }
+
+    void command_line_holds_rules_as_json() {
+        Recipe recipe = int4_recipe();
+        recipe.rules.push_back({"*.v_proj", false, parse_scheme_line("w=int8/sym/channel")});
+        recipe.calibration.samples = 3;
+        const QString line = run_command("m", recipe, {}, "out", "cpu");
+        const QString json = line.section(u'\'', 1, 1);
+        QVERIFY2(json.startsWith('{') && !json.contains('\n'), qPrintable(line));
+        QVERIFY(read_recipe(json.toStdString()) == recipe);
+        QVERIFY(!line.contains("--calib"));
     }
 
     void recent_models_are_unique_newest_first_and_know_what_is_missing() {
