@@ -9,6 +9,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
+#include "core/runtime/host_threads.h"
 #include "core/runtime/torch_error.h"
 
 namespace {
@@ -62,6 +63,7 @@ ErrorInfo usage_error(const CLI::App& app, const CLI::ParseError& error) {
 } // namespace
 
 int main(int argc, char** argv) {
+    let_workers_sleep(argv);
     // A file-size limit then fails the write like a full disk, instead of killing the program half-way.
     std::signal(SIGXFSZ, SIG_IGN);
     ConsoleOptions options;

@@ -11,6 +11,7 @@
 
 #include "app/window/demo_journey.h"
 #include "app/window/main_window.h"
+#include "core/runtime/host_threads.h"
 #include "core/runtime/torch_error.h"
 #include "widgets/plots/plot_surface.h"
 
@@ -118,6 +119,7 @@ int run(QApplication& application, const Options& options) {
 } // namespace
 
 int main(int argc, char** argv) {
+    let_workers_sleep(argv);
     // Before QApplication, which ends the process with an abort where there is no display.
     if (!has_display())
         return fail(
