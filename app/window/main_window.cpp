@@ -115,8 +115,9 @@ void MainWindow::buildStrip() {
     auto* row = new QHBoxLayout(strip);
     row->setContentsMargins(6, 0, 10, 0);
     row->setSpacing(7);
-    menus_->setSizePolicy(QSizePolicy::Minimum, QSizePolicy::Fixed);
+    menus_->setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
     menus_->setStyleSheet(QStringLiteral("QMenuBar { border: none; }"));
+    menus_->setMinimumWidth(menus_->sizeHint().width()); // every menu stays, however narrow the window
     row->addWidget(menus_);
     row->addSpacing(8);
     auto* open = new QPushButton(tr("Open"));
@@ -126,10 +127,11 @@ void MainWindow::buildStrip() {
     row->addWidget(stripButton(tr("Quantize"), "run.quantize"));
     row->addWidget(stripButton(tr("Evaluate"), "run.evaluate", true));
     row->addWidget(stripButton(tr("Export …"), "run.export"));
-    row->addStretch(1);
-    model_summary_ = new QLabel;
+    model_summary_ = new QLabel; // gives way first in a narrow window; its tip has the whole
     model_summary_->setProperty("role", "secondary");
-    row->addWidget(model_summary_);
+    model_summary_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    model_summary_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    row->addWidget(model_summary_, 1);
     row->addSpacing(8);
     auto* search = stripButton(tr("Search   Ctrl K"), "view.palette");
     row->addWidget(search);
@@ -161,6 +163,7 @@ void MainWindow::connectPanels() {
     connect(recipe_->redoButton(), &QToolButton::clicked, &session_, &Session::redo);
     connect(runs_, &RunsPanel::baselineChosen, &session_, &Session::setBaseline);
     connect(runs_, &RunsPanel::removeWanted, &session_, &Session::removeRun);
+    connect(runs_, &RunsPanel::selectionChanged, this, &MainWindow::updateActions);
     connect(runs_, &RunsPanel::compareWanted, plots_, &PlotArea::compareRuns);
     connect(runs_, &RunsPanel::commandLineWanted, this, &MainWindow::copyCommandLine);
     connect(runs_, &RunsPanel::exportWanted, this, &MainWindow::askExport);
@@ -208,6 +211,7 @@ void MainWindow::connectSession() {
             showFailure(tr("Open %1").arg(path), why);
     });
     connect(&session_, &Session::statsChanged, this, soon);
+    connect(&session_, &Session::statsChanged, this, [this] { worst_wanted_ = true; });
     connect(&session_, &Session::recipeChanged, this, soon);
     connect(&session_, &Session::recipeChanged, this, &MainWindow::updateActions);
     connect(&session_, &Session::whatIfChanged, this, soon);
@@ -228,7 +232,18 @@ void MainWindow::connectSession() {
     });
 }
 
-void MainWindow::updateLayers() { layers_->setRows(layer_rows(session_)); }
+void MainWindow::updateLayers() {
+    layers_->setRows(layer_rows(session_));
+    if (worst_wanted_ && session_.statsComplete() && session_.whatIfs().idle()) showWorst();
+}
+
+// Where does it hurt? After a calibration the answer is on top, unless somebody has chosen an order or a row.
+void MainWindow::showWorst() {
+    worst_wanted_ = false;
+    layers_->sortWorstFirst();
+    const std::vector<LayerId> order = layers_->matching();
+    if (!layers_->selectionChosen() && !order.empty()) session_.select({order.front()});
+}
 
 void MainWindow::updateJobs() {
     session_.poll();
@@ -247,7 +262,7 @@ void MainWindow::updateTitle() {
     model_summary_->setText(tr("%1 · %2 · %3")
                                 .arg(name, count_text(static_cast<double>(model.parameter_count())),
                                      linears_text(static_cast<std::int64_t>(model.linears().size()))));
-    model_summary_->setToolTip(QString::fromStdString(model.parts().path.string()));
+    model_summary_->setToolTip(model_summary_->text() + u'\n' + QString::fromStdString(model.parts().path.string()));
 }
 
 void MainWindow::updateActions() {
@@ -257,8 +272,14 @@ void MainWindow::updateActions() {
         if (QAction* action = command(QLatin1String(name))) action->setEnabled(on);
     };
     for (const char* name :
-         {"run.calibrate", "edit.select-all", "file.save-recipe", "file.open-recipe", "edit.copy-command"})
+         {"run.calibrate", "edit.select-all", "file.save-recipe", "file.open-recipe", "edit.copy-command",
+          "file.save-plot", "file.save-plot-data", "edit.history", "edit.set-current", "edit.find"})
         enable(name, open);
+    const std::size_t chosen = runs_->selectedRuns().size();
+    enable("compare.selected", chosen == 1 || chosen == 2);
+    enable("compare.baseline", chosen == 1);
+    for (const char* name : {"compare.copy-markdown", "compare.copy-csv", "compare.copy-json"})
+        enable(name, !session_.runs().empty());
     for (const char* name : {"run.quantize", "run.evaluate", "run.all"}) enable(name, works);
     enable("run.export", session_.newestQuantized() != nullptr);
     enable("run.cancel", session_.jobs().busy());

@@ -65,6 +65,7 @@ private:
     void connectSession();
     void connectPanels();
     void updateLayers();
+    void showWorst();
     void updateJobs();
     void updateTitle();
     void updateActions();
@@ -77,6 +78,7 @@ private:
     void buildEditMenu(QMenuBar* bar);
     void buildViewMenu(QMenuBar* bar);
     void buildRunMenu(QMenuBar* bar);
+    void buildCompareMenu(QMenuBar* bar);
     void buildHelpMenu(QMenuBar* bar);
     QAction* addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys,
                         std::function<void()> go);
@@ -105,7 +107,7 @@ private:
     QSettings& settings_;
     theme::Mode theme_;
     Session session_;
-    bool asking_ = true;
+    bool asking_ = true, worst_wanted_ = false;
     EvaluationChoice evaluation_;
     QString export_folder_;
 

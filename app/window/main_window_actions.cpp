@@ -1,6 +1,7 @@
 // Every command of the window: in a menu, with its shortcut, found by the palette.
 #include <QtCore/QSettings>
 #include <QtGui/QActionGroup>
+#include <QtGui/QClipboard>
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QDialog>
 #include <QtWidgets/QDockWidget>
@@ -14,6 +15,7 @@
 #include "app/session/recent_models.h"
 #include "app/window/main_window.h"
 #include "core/base/provenance.h"
+#include "widgets/models/table_text.h"
 #include "widgets/panels/command_palette.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/runs_panel.h"
@@ -44,6 +46,7 @@ void MainWindow::buildMenus() {
     buildEditMenu(menus_);
     buildViewMenu(menus_);
     buildRunMenu(menus_);
+    buildCompareMenu(menus_);
     buildHelpMenu(menus_);
 }
 
@@ -99,11 +102,13 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
     menu->addSeparator();
     for (int tab = 0; tab < plots_->count(); ++tab)
         addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabText(tab),
-                   QKeySequence(tr("Alt+%1").arg(tab + 1)), [this, tab] { plots_->setCurrentIndex(tab); });
+                   QKeySequence(tr("Alt+%1").arg(tab + 1)), [this, tab] { plots_->setCurrentIndex(tab); })
+            ->setProperty("context", tr("Plot"));
     menu->addSeparator();
     for (QDockWidget* dock : docks_) {
         QAction* toggle = dock->toggleViewAction();
         toggle->setObjectName(QStringLiteral("view.") + dock->objectName());
+        toggle->setProperty("context", tr("Show or hide"));
         menu->addAction(toggle);
         commands_.push_back(toggle);
     }
@@ -117,6 +122,7 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
                                      {}, [this, mode = mode] { setTheme(mode); });
         action->setCheckable(true);
         action->setChecked(mode == theme_);
+        action->setProperty("context", tr("Theme"));
         group->addAction(action);
     }
     addCommand(menu, "view.reset", tr("&Reset layout"), {}, [this] { resetLayout(); });
@@ -142,19 +148,43 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.cancel", tr("Cancel all &jobs"), QKeySequence(tr("Ctrl+.")), [this] { cancelAll(); });
 }
 
+void MainWindow::buildCompareMenu(QMenuBar* bar) {
+    QMenu* menu = bar->addMenu(tr("&Compare"));
+    addCommand(menu, "compare.selected", tr("&Compare the selected runs"), QKeySequence(tr("Ctrl+D")),
+               [this] { runs_->compareSelected(); });
+    addCommand(menu, "compare.baseline", tr("Make the selected run the &baseline"), QKeySequence(tr("Ctrl+B")),
+               [this] { session_.setBaseline(runs_->selectedRuns().front()); });
+    menu->addSeparator();
+    const std::tuple<const char*, QString, TableFormat> formats[] = {
+        {"compare.copy-markdown", tr("Copy the runs as &Markdown"), TableFormat::markdown},
+        {"compare.copy-csv", tr("Copy the runs as C&SV"), TableFormat::csv},
+        {"compare.copy-json", tr("Copy the runs as &JSON"), TableFormat::json}};
+    for (const auto& [name, text, format] : formats)
+        addCommand(menu, name, text, {}, [this, format = format] {
+            QGuiApplication::clipboard()->setText(table_as(format, *runs_->table()));
+        });
+}
+
 void MainWindow::buildHelpMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&Help"));
     addCommand(menu, "help.shortcuts", tr("Keyboard &shortcuts"), QKeySequence(tr("?")), [this] { showShortcuts(); });
     addCommand(menu, "help.about", tr("&About Graticule"), {}, [this] { showAbout(); });
 }
 
+namespace {
+// "Theme: Dark": what a menu says by its place is said in words where there is no menu.
+QString full_title(const QAction& action) {
+    const QString context = action.property("context").toString(), text = QString(action.text()).remove(u'&');
+    return context.isEmpty() ? text : QStringLiteral("%1: %2").arg(context, text);
+}
+} // namespace
+
 void MainWindow::showPalette() {
     std::vector<PaletteItem> items;
     for (QAction* action : commands_) {
         if (!action->isEnabled()) continue;
-        const QString title = QString(action->text()).remove(u'&');
-        items.push_back({PaletteItem::Kind::command, title, action->shortcut().toString(QKeySequence::NativeText),
-                         [action] { action->trigger(); }});
+        items.push_back({PaletteItem::Kind::command, full_title(*action),
+                         action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); }});
     }
     if (session_.model())
         for (const Linear& linear : session_.model()->linears())
@@ -172,6 +202,10 @@ void MainWindow::showShortcuts() {
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setWindowTitle(tr("Keyboard shortcuts"));
     auto* table = new QTableWidget(0, 2);
+    table->setAccessibleName(dialog->windowTitle());
+    table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    table->verticalHeader()->setDefaultSectionSize(26);
+    table->setSelectionBehavior(QAbstractItemView::SelectRows);
     table->setHorizontalHeaderLabels({tr("command"), tr("keys")});
     const auto add = [table](const QString& text, const QString& keys) {
         const int row = table->rowCount();
@@ -181,7 +215,7 @@ void MainWindow::showShortcuts() {
     };
     for (QAction* action : commands_)
         if (!action->shortcut().isEmpty())
-            add(QString(action->text()).remove(u'&'), action->shortcut().toString(QKeySequence::NativeText));
+            add(full_title(*action), action->shortcut().toString(QKeySequence::NativeText));
     add(tr("Copy a table as CSV"), tr("Ctrl+C"));
     add(tr("Plot: zoom along x, y, both"), tr("wheel, Shift+wheel, Ctrl+wheel"));
     add(tr("Plot: pan; zoom to a box; everything"), tr("drag; Shift+drag; double click or Home"));

@@ -4,21 +4,41 @@
 #include <QtCore/QSaveFile>
 #include <QtCore/QSettings>
 #include <QtGui/QClipboard>
+#include <QtGui/QDesktopServices>
 #include <QtGui/QGuiApplication>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QMessageBox>
+#include <QtWidgets/QPushButton>
 
 #include "app/session/command_line_text.h"
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
 #include "app/window/main_window.h"
 #include "core/export/exporter.h"
+#include "core/export/staged_dir.h"
+#include "core/io/checkpoint.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
 
 namespace graticule {
+
+namespace {
+Diagnostics check_target(const QString& folder, const Model& model) {
+    const auto& checkpoint = model.parts().checkpoint;
+    Diagnostics found;
+    if (folder.isEmpty()) return found;
+    try {
+        if (StagedDir::check(folder.toStdString(),
+                             {.keep_out_of = checkpoint ? checkpoint->folder() : "", .force = false}))
+            found.add(Severity::warning, "folder", "an earlier export is there and will be replaced");
+    } catch (const Error& error) {
+        found.add(Severity::error, "folder", error.info().message);
+    }
+    return found;
+}
+} // namespace
 
 void MainWindow::openPath(const QString& path) {
     if (path.endsWith(QStringLiteral(".json")) && QFileInfo(path).isFile() &&
@@ -115,8 +135,11 @@ void MainWindow::askExport(int run_id) {
     const QString name = QString::fromStdString(summary_line(quantized->recipe));
     QString folder = exportFolder(), exporter = exporter_entries().front().name;
     if (asking_) {
-        const auto check = [&](const QString& which) {
-            return exporter_named(which.toStdString()).check(*session_.model(), choices, {});
+        const auto check = [&](const QString& which, const QString& target) {
+            Diagnostics found = check_target(target, *session_.model());
+            const Diagnostics schemes = exporter_named(which.toStdString()).check(*session_.model(), choices, {});
+            found.items.insert(found.items.end(), schemes.items.begin(), schemes.items.end());
+            return found;
         };
         ExportDialog dialog(exporter_entries(), name, folder, check, this);
         if (dialog.exec() != QDialog::Accepted) return;
@@ -142,7 +165,7 @@ void MainWindow::copyCommandLine(int run_id) {
 void MainWindow::showFailure(const QString& title, const QString& text) {
     jobs_->addLogLine(title + QStringLiteral(": ") + text);
     if (!asking_) return jobs_->showLog(); // a script has nobody to close a message
-    auto* box = new QMessageBox(QMessageBox::Warning, title, text.section(u'\n', 0, 0), QMessageBox::Close, this);
+    auto* box = new QMessageBox(QMessageBox::NoIcon, title, text.section(u'\n', 0, 0), QMessageBox::Close, this);
     box->setAttribute(Qt::WA_DeleteOnClose);
     box->setInformativeText(text.section(u'\n', 1));
     box->setTextInteractionFlags(Qt::TextSelectableByMouse);
@@ -151,11 +174,14 @@ void MainWindow::showFailure(const QString& title, const QString& text) {
 
 void MainWindow::showExported(const QString& folder, const QString& summary) {
     if (!asking_) return jobs_->showLog();
-    auto* box = new QMessageBox(QMessageBox::Information, tr("Exported"), tr("Written to %1").arg(folder),
-                                QMessageBox::Close, this);
+    auto* box =
+        new QMessageBox(QMessageBox::NoIcon, tr("Exported"), tr("Written to %1").arg(folder), QMessageBox::Close, this);
     box->setAttribute(Qt::WA_DeleteOnClose);
     box->setInformativeText(summary);
     box->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    auto* show = box->addButton(tr("Show the folder"), QMessageBox::ActionRole);
+    connect(show, &QAbstractButton::clicked, this,
+            [folder] { QDesktopServices::openUrl(QUrl::fromLocalFile(folder)); });
     box->open();
 }
 

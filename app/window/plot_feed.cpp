@@ -146,8 +146,9 @@ PlotScene weight_plot(const Session& session, const Linear& linear) {
     float largest = 1;
     for (const float value : shown->weight_in_steps) largest = std::max(largest, std::abs(value));
     const double limit = std::ceil(largest * 1.02 * 2) / 2;
-    // Twenty bins a step keep the edges of zero bins (halves and quarters of a step) on edges of bars.
-    const int bins = std::clamp(static_cast<int>(std::lround(limit * 2 * 20)), 60, 400);
+    // Eight bins a step: bars that can be told apart, and the edges of zero bins (halves and quarters of a step) on
+    // theirs.
+    const int bins = std::clamp(static_cast<int>(std::lround(limit * 2 * 8)), 48, 400);
     data.full_precision = count(shown->weight_in_steps, -limit, limit, bins);
     data.current = format_levels(*shown_choice.scheme.weight, shown->params, shown->report);
     if (differs && candidate && candidate != shown && now.scheme.weight) {
@@ -184,8 +185,8 @@ PlotScene input_plot(const Session& session, const Linear& linear) {
     constexpr int bins = 241;
     data.full_precision.counts = histogram.rebin(-limit, limit, bins);
     for (int i = 0; i <= bins; ++i) data.full_precision.edges.push_back(-limit + 2 * limit * i / bins);
-    data.percentiles = {{tr("99 %"), histogram.magnitude_percentile(99)},
-                        {tr("99.9 %"), histogram.magnitude_percentile(99.9)}};
+    data.percentiles = {{tr("99th percentile of |x|"), histogram.magnitude_percentile(99)},
+                        {tr("99.9th"), histogram.magnitude_percentile(99.9)}};
     data.provenance = provenance(session);
     return distribution_scene(data);
 }
@@ -211,9 +212,10 @@ PlotScene channels_plot(const Session& session, bool sorted, std::optional<doubl
     if (outliers.channels.empty())
         data.about += tr("no outlier channels; the range is %1").arg(fixed_text(outliers.max_absmax, 2));
     else
-        data.about += tr("%1 outlier channels stretch the range to %2; without them it is %3")
+        data.about += (outliers.channels.size() == 1 ? tr("%1 outlier channel stretches the range from %2 to %3")
+                                                     : tr("%1 outlier channels stretch the range from %2 to %3"))
                           .arg(outliers.channels.size())
-                          .arg(fixed_text(outliers.max_absmax, 2), fixed_text(outliers.max_without_outliers, 2));
+                          .arg(fixed_text(outliers.max_without_outliers, 2), fixed_text(outliers.max_absmax, 2));
     for (const float value : site->all().channels.absmax_per_channel()) data.values.push_back(value);
     const auto answer = session.whatIfs().find(*layer, session.choiceFor(*layer, session.recipe()), true);
     if (answer && !answer->smoothing.empty()) {

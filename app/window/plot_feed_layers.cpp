@@ -67,7 +67,8 @@ PerplexityRun perplexity_run(const Session& session, const Run& run, const Run* 
     line.name = run.name;
     line.id = run.id;
     line.colour = static_cast<std::size_t>(run.colour);
-    line.running = !run.finished();
+    line.running = run.state == JobState::running || run.state == JobState::waiting;
+    line.stopped = !line.running && !run.finished();
     const auto& losses = run.evaluation->window_losses;
     line.perplexity = running_curve(losses);
     for (std::size_t i = 0; i < losses.size(); ++i) line.windows.push_back(static_cast<double>(i + 1));
@@ -146,8 +147,8 @@ PlotScene sequence_length_plot(const Session& session) {
     data.title = QString::fromStdString(linear.short_name);
     data.about = tr("input seen by texts of 64 tokens and longer");
     data.statistic = tr("|x|");
-    LengthLine largest{tr("maximum"), {}, {}, false}, high{tr("99.9 %"), {}, {}, false},
-        usual{tr("99 %"), {}, {}, true};
+    LengthLine largest{tr("maximum"), {}, {}, false}, high{tr("99.9th percentile"), {}, {}, false},
+        usual{tr("99th percentile"), {}, {}, true};
     for (const BucketStats& bucket : session.stats()->sites[index_of(linear.site)].buckets) {
         if (bucket.channels.tokens == 0) continue;
         const auto length = static_cast<double>(bucket.length);
@@ -244,8 +245,11 @@ PlotScene pareto_plot(const Session& session) {
     const Run* baseline = session.run(session.baseline());
     for (const Run& run : session.runs()) {
         if (!run.finished() || (baseline && run.choice != baseline->choice)) continue;
-        data.points.push_back({run.full_precision ? run.name : scheme_label(run.recipe.defaults), run.id,
-                               static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
+        QString name = run.full_precision ? run.name : scheme_label(run.recipe.defaults);
+        const std::size_t rules = run.recipe.rules.size();
+        if (!run.full_precision && rules > 0) name += (rules == 1 ? tr(" + %1 rule") : tr(" + %1 rules")).arg(rules);
+        data.points.push_back(
+            {name, run.id, static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
     }
     if (data.points.empty())
         return empty_scene(tr("Pareto"), tr("Evaluate (F7) some recipes to see what each megabyte buys"));

@@ -127,10 +127,10 @@ std::vector<RuleRow> rule_rows(const Session& session) {
                 QString::fromStdString(to_line(recipe.defaults)),
                 wins(-1),
                 false};
-    all.info = QObject::tr("%1%2 linears · %3")
-                   .arg(all.wins_here && !recipe.rules.empty() ? QObject::tr("wins here · ") : QString())
-                   .arg(session.model()->linears().size())
-                   .arg(brief(recipe.defaults));
+    const auto total = static_cast<std::int64_t>(session.model()->linears().size());
+    all.info = QObject::tr("%1 · %2").arg(all.wins_here && !recipe.rules.empty() ? QObject::tr("wins here")
+                                                                                 : linears_text(total),
+                                          brief(recipe.defaults));
     rows.push_back(all);
     for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
         const Rule& rule = recipe.rules[i];

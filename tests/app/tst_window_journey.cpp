@@ -1,19 +1,34 @@
 // The window itself, without OpenGL (plots fall back to QPainter): commands, undo, linked selection, what-if, closing
 // mid-job.
+#include <QtCore/QFile>
+#include <QtCore/QMimeData>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
+#include <QtGui/QDropEvent>
+#include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 #include <QtWidgets/QComboBox>
+#include <QtWidgets/QHeaderView>
 #include <QtWidgets/QTableView>
 
+#include "app/session/recent_models.h"
 #include "app/window/main_window.h"
 #include "app/window/plot_feed.h"
 #include "app/window/recipe_presenter.h"
 #include "tests/support/test_main.h"
+#include "widgets/models/layer_table_model.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
 
 using namespace graticule;
+
+namespace {
+QByteArray dint_recipe() {
+    Recipe recipe;
+    recipe.defaults = parse_scheme_line("w=dint4/asym/channel");
+    return QByteArray::fromStdString(to_json(recipe));
+}
+} // namespace
 
 class WindowJourneyTest : public QObject {
     Q_OBJECT
@@ -104,6 +119,60 @@ private Q_SLOTS:
         QVERIFY(!heat_map_plot(session, LayerStatistic::sqnr).panels.empty());
         QVERIFY(!sequence_length_plot(session).panels.empty());
         QVERIFY(session.runs().empty());
+    }
+
+    void after_a_calibration_the_worst_layer_is_on_top_and_selected() {
+        Session& session = window_->session();
+        CalibrationSpec spec;
+        spec.samples = 2;
+        spec.length = 64;
+        session.calibrate(spec);
+        QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && quiet(), 60'000);
+        const auto sorted = [&] { return window_->layers().table()->horizontalHeader()->sortIndicatorSection(); };
+        QTRY_COMPARE(sorted(), int(LayerTableModel::Sqnr));
+        QTRY_COMPARE(session.selection(), (std::vector<LayerId>{window_->layers().matching().front()}));
+    }
+
+    void dropped_files_are_opened_data() {
+        QTest::addColumn<QString>("file");
+        QTest::addColumn<QString>("opens"); // model, recipe, or nothing
+        QTest::newRow("model folder") << "sample-llama"
+                                      << "model";
+        QTest::newRow("recipe") << "recipe.json"
+                                << "recipe";
+        QTest::newRow("broken gguf") << "broken.gguf"
+                                     << "";
+    }
+
+    void dropped_files_are_opened() {
+        QFETCH(QString, file);
+        QFETCH(QString, opens);
+        Session& session = window_->session();
+        QString path = folder_.filePath(file);
+        if (opens == u"model") {
+            for (const RecentModel& sample : shipped_models())
+                if (sample.name == file) path = sample.path;
+        } else {
+            QFile made(path);
+            QVERIFY(made.open(QIODevice::WriteOnly));
+            made.write(opens == u"recipe" ? dint_recipe() : QByteArray("GGUF but no more"));
+        }
+        QMimeData files;
+        files.setUrls({QUrl::fromLocalFile(path)});
+        QSignalSpy refused(&session, &Session::openFailed);
+        QDragEnterEvent enter({5, 5}, Qt::CopyAction, &files, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(window_.get(), &enter);
+        QVERIFY(enter.isAccepted());
+        QDropEvent drop({5.0, 5.0}, Qt::CopyAction, &files, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(window_.get(), &drop);
+        if (opens == u"model") {
+            QTRY_COMPARE_WITH_TIMEOUT(session.model()->name(), file.toStdString(), 30'000);
+        } else if (opens == u"recipe") {
+            QCOMPARE(session.recipe().defaults.scheme.weight->format->name, std::string_view("dint4"));
+        } else {
+            QTRY_COMPARE_WITH_TIMEOUT(refused.size(), 1, 10'000);
+            QCOMPARE(session.model()->name(), std::string("sample-opt")); // what was open stays open
+        }
     }
 
     void plots_say_what_is_missing() {

@@ -1,7 +1,11 @@
 // Panels with hand-made results: what they show and what they say when somebody acts.
+#include <QtCore/QJsonArray>
+#include <QtCore/QJsonDocument>
+#include <QtCore/QJsonObject>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 #include <QtWidgets/QComboBox>
+#include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QLineEdit>
 #include <QtWidgets/QPlainTextEdit>
@@ -14,12 +18,14 @@
 #include "tests/support/test_main.h"
 #include "widgets/forms/param_form.h"
 #include "widgets/forms/scheme_editor.h"
+#include "widgets/models/table_text.h"
 #include "widgets/panels/command_palette.h"
 #include "widgets/panels/compare_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
+#include "widgets/theme/theme.h"
 
 using namespace graticule;
 
@@ -124,6 +130,88 @@ private Q_SLOTS:
         QCOMPARE(selected.back()[0].value<std::vector<LayerId>>().size(), std::size_t(2));
     }
 
+    void the_filter_hides_rows_and_keeps_selection_and_width() {
+        LayersPanel panel;
+        panel.setRows({layer(0, "layers.0.q_proj"), layer(1, "layers.0.fc2"), layer(2, "layers.1.fc2")});
+        panel.resize(420, 300);
+        panel.show();
+        QSignalSpy selected(&panel, &LayersPanel::selectionChanged);
+        panel.setSelection({LayerId{0}});
+        panel.setFilterText("fc2");
+        const int narrowest = panel.minimumSizeHint().width();
+        QCOMPARE(selected.size(), 0);
+        QVERIFY(!panel.table()->selectionModel()->hasSelection());
+        panel.setFilterText("nonsense>3"); // a long message: it wraps
+        QCOMPARE(panel.minimumSizeHint().width(), narrowest);
+        QVERIFY(panel.matching().empty());
+        panel.setFilterText({});
+        QCOMPARE(selected.size(), 0);
+        QCOMPARE(panel.table()->selectionModel()->selectedRows().size(), 1);
+        QCOMPARE(panel.matching(), (std::vector<LayerId>{LayerId{0}, LayerId{1}, LayerId{2}})); // in the model's order
+    }
+
+    void the_row_clicked_last_comes_first_in_the_selection() {
+        LayersPanel panel;
+        panel.setRows({layer(0, "a"), layer(1, "b"), layer(2, "c")});
+        QSignalSpy selected(&panel, &LayersPanel::selectionChanged);
+        auto* rows = panel.table()->selectionModel();
+        const auto both = QItemSelectionModel::Select | QItemSelectionModel::Rows;
+        rows->setCurrentIndex(panel.table()->model()->index(0, 0), both);
+        rows->setCurrentIndex(panel.table()->model()->index(2, 0), both);
+        QCOMPARE(selected.back()[0].value<std::vector<LayerId>>(), (std::vector<LayerId>{LayerId{2}, LayerId{0}}));
+    }
+
+    void worst_comes_first_unless_an_order_was_chosen() {
+        LayersPanel panel;
+        LayerRow good = layer(0, "a"), bad = layer(1, "b");
+        good.sqnr_db = 30;
+        bad.sqnr_db = 10;
+        panel.setRows({good, bad});
+        panel.sortWorstFirst();
+        QCOMPARE(panel.matching().front(), LayerId{1});
+        panel.sortBy(0, Qt::AscendingOrder);
+        panel.sortWorstFirst();
+        QCOMPARE(panel.table()->horizontalHeader()->sortIndicatorSection(), 0);
+    }
+
+    void enter_starts_what_a_dialog_is_for() {
+        CalibrationDialog dialog({}, 2048, nullptr);
+        dialog.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&dialog));
+        QSignalSpy accepted(&dialog, &QDialog::accepted);
+        QTest::keyClick(dialog.findChild<QSpinBox*>(), Qt::Key_Return);
+        QCOMPARE(accepted.size(), 1);
+    }
+
+    void tables_are_copied_as_csv_markdown_and_json() {
+        RunsPanel panel;
+        RunRow run;
+        run.id = 1;
+        run.name = "a|b";
+        run.perplexity = 50.12345;
+        panel.setRows({run});
+        QVERIFY(table_as(TableFormat::csv, *panel.table()).contains("50.12345"));
+        const QString markdown = table_as(TableFormat::markdown, *panel.table());
+        QVERIFY(markdown.startsWith("| recipe | bits |"));
+        QVERIFY(markdown.contains("|---|---:|"));
+        QVERIFY(markdown.contains("a\\|b"));
+        const QJsonArray lines = QJsonDocument::fromJson(table_as(TableFormat::json, *panel.table()).toUtf8()).array();
+        QCOMPARE(lines.size(), 1);
+        QCOMPARE(lines[0].toObject()["PPL"].toDouble(), 50.12345);
+    }
+
+    void rule_patterns_are_readable_beside_long_words() {
+        RulesView view;
+        RuleRow row;
+        row.pattern = "layers.3.*.v_proj";
+        row.info = "wins here · dINT4 asymmetric per channel / A8";
+        view.resize(300, 80);
+        view.show();
+        view.setRows({row});
+        QVERIFY(view.columnWidth(0) >= QFontMetrics(theme::mono_font(12)).horizontalAdvance(row.pattern));
+        QVERIFY(view.columnWidth(0) + view.columnWidth(1) <= view.viewport()->width());
+    }
+
     void recipe_text_is_sent_after_typing_and_not_rewritten_under_the_cursor() {
         RecipePanel panel;
         panel.show();
@@ -171,7 +259,7 @@ private Q_SLOTS:
     }
 
     void export_waits_for_a_clean_pre_flight() {
-        const auto check = [](const QString& exporter) {
+        const auto check = [](const QString& exporter, const QString&) {
             Diagnostics found;
             if (exporter == u"picky") found.add(Severity::error, "layers.0.fc2", "dual grain has no carrier");
             return found;

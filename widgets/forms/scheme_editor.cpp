@@ -85,7 +85,7 @@ SchemeEditor::Field SchemeEditor::makeField(const QString& label, const QString&
     field.box->setAccessibleName(label);
     field.box->setToolTip(tip);
     field.box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    field.box->setMinimumContentsLength(12);
+    field.box->setMinimumContentsLength(8);
     field.label = new QLabel(label);
     field.label->setProperty("role", "secondary");
     field.label->setMinimumWidth(72);

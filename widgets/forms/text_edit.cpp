@@ -20,6 +20,7 @@ PathEdit::PathEdit(Kind kind, const QString& filter, QWidget* parent)
     line_->setAccessibleName(kind == Kind::file ? tr("File") : tr("Folder"));
     line_->setMinimumWidth(300);
     row->addWidget(line_, 1);
+    browse_button->setAutoDefault(false); // Enter in a dialog means its own action
     row->addWidget(browse_button);
     connect(browse_button, &QPushButton::clicked, this, &PathEdit::browse);
     connect(line_, &QLineEdit::textChanged, this, &PathEdit::changed);

@@ -173,7 +173,7 @@ bool LayerFilterProxy::lessThan(const QModelIndex& left, const QModelIndex& righ
     const QVariant a = left.data(sortRole()), b = right.data(sortRole());
     // What is not known yet goes last in either order; equal values keep the order of the model.
     if (a.isValid() != b.isValid()) return a.isValid() == (sortOrder() == Qt::AscendingOrder);
-    if (a == b) return false;
+    if (a == b) return (left.row() < right.row()) == (sortOrder() == Qt::AscendingOrder);
     return QSortFilterProxyModel::lessThan(left, right);
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/models/compare_table_model.h"
 #include "widgets/models/job_list_model.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/run_colours.h"
@@ -138,6 +139,17 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     static constexpr Token tones[] = {Token::text, Token::good, Token::worse, Token::secondary};
     const int tone = std::clamp(index.data(RunTableModel::ToneRole).toInt(), 0, 3);
     draw_text(*painter, rect, alignment_of(index), index.data().toString(), look[tones[tone]]);
+    painter->restore();
+}
+
+void ToneDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
+    static constexpr Token tones[] = {Token::text, Token::good, Token::worse};
+    const Theme& look = theme::of(option.palette);
+    painter->save();
+    painter->setFont(option.font);
+    draw_background(*painter, option, look);
+    const int tone = std::clamp(index.data(CompareTableModel::ToneRole).toInt(), 0, 2);
+    draw_text(*painter, inner(option.rect), alignment_of(index), index.data().toString(), look[tones[tone]]);
     painter->restore();
 }
 

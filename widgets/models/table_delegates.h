@@ -30,6 +30,14 @@ private:
     static void paintCurve(QPainter& painter, const QRect& rect, const QList<double>& curve, const QColor& colour);
 };
 
+/// Plain rows with toned numbers: CompareTableModel::ToneRole 1 is better, 2 is worse.
+class ToneDelegate final : public QStyledItemDelegate {
+    Q_OBJECT
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+};
+
 /// Job list: title and detail on one line, a bar under the running one, a cross that cancels.
 class JobDelegate final : public QStyledItemDelegate {
     Q_OBJECT

@@ -1,6 +1,9 @@
 #include "widgets/models/table_text.h"
 
 #include <QtCore/QAbstractItemModel>
+#include <QtCore/QJsonArray>
+#include <QtCore/QJsonDocument>
+#include <QtCore/QJsonObject>
 #include <QtGui/QAction>
 #include <QtGui/QClipboard>
 #include <QtGui/QGuiApplication>
@@ -8,33 +11,88 @@
 #include <QtWidgets/QTableView>
 #include <algorithm>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 namespace graticule {
 
 namespace {
-QString cell_text(const QAbstractItemModel& model, int row, int column) {
-    const QModelIndex index = model.index(row, column);
+struct Part {
+    const QAbstractItemModel& model;
+    std::vector<int> rows, columns;
+};
+
+QVariant exact_value(const QModelIndex& index) {
     const QVariant exact = index.data(ExportRole);
-    return csv_field((exact.isValid() ? exact : index.data(Qt::DisplayRole)).toString());
+    return exact.isValid() ? exact : index.data(Qt::DisplayRole);
 }
 
-QString rows_as_csv(const QAbstractItemModel& model, const std::vector<int>& rows, const std::vector<int>& columns) {
+QString heading(const Part& part, int column) { return part.model.headerData(column, Qt::Horizontal).toString(); }
+
+QString as_csv(const Part& part) {
     QString text;
     const auto add_line = [&](auto cell) {
-        for (std::size_t i = 0; i < columns.size(); ++i)
-            text += (i ? QStringLiteral(",") : QString()) + cell(columns[i]);
+        for (std::size_t i = 0; i < part.columns.size(); ++i)
+            text += (i ? QStringLiteral(",") : QString()) + csv_field(cell(part.columns[i]));
         text += u'\n';
     };
-    add_line([&](int column) { return csv_field(model.headerData(column, Qt::Horizontal).toString()); });
-    for (int row : rows) add_line([&](int column) { return cell_text(model, row, column); });
+    add_line([&](int column) { return heading(part, column); });
+    for (const int row : part.rows)
+        add_line([&](int column) { return exact_value(part.model.index(row, column)).toString(); });
     return text;
+}
+
+QString as_markdown(const Part& part) {
+    QString text;
+    const auto add_line = [&](auto cell) {
+        text += u'|';
+        for (const int column : part.columns)
+            text +=
+                u' ' + cell(column).replace(u'|', QStringLiteral("\\|")).replace(u'\n', u' ') + QStringLiteral(" |");
+        text += u'\n';
+    };
+    add_line([&](int column) { return heading(part, column); });
+    text += u'|';
+    for (const int column : part.columns) {
+        const int alignment = part.model.headerData(column, Qt::Horizontal, Qt::TextAlignmentRole).toInt();
+        text += alignment & Qt::AlignRight ? QStringLiteral("---:|") : QStringLiteral("---|");
+    }
+    text += u'\n';
+    for (const int row : part.rows)
+        add_line([&](int column) { return part.model.index(row, column).data(Qt::DisplayRole).toString(); });
+    return text;
+}
+
+QString as_json(const Part& part) {
+    QJsonArray lines;
+    for (const int row : part.rows) {
+        QJsonObject line;
+        for (const int column : part.columns) {
+            const QVariant value = exact_value(part.model.index(row, column));
+            line.insert(heading(part, column), value.isValid() ? QJsonValue::fromVariant(value) : QJsonValue());
+        }
+        lines.append(line);
+    }
+    return QString::fromUtf8(QJsonDocument(lines).toJson());
 }
 
 std::vector<int> counting(int count) {
     std::vector<int> numbers(static_cast<std::size_t>(count));
     std::iota(numbers.begin(), numbers.end(), 0);
     return numbers;
+}
+
+Part part_of(const QTableView& view) {
+    Part part{*view.model(), {}, {}};
+    for (int visual = 0; visual < view.horizontalHeader()->count(); ++visual) {
+        const int logical = view.horizontalHeader()->logicalIndex(visual);
+        if (!view.isColumnHidden(logical)) part.columns.push_back(logical);
+    }
+    if (view.selectionModel())
+        for (const QModelIndex& index : view.selectionModel()->selectedRows()) part.rows.push_back(index.row());
+    std::sort(part.rows.begin(), part.rows.end());
+    if (part.rows.size() < 2) part.rows = counting(view.model()->rowCount());
+    return part;
 }
 } // namespace
 
@@ -46,30 +104,39 @@ QString csv_field(const QString& text) {
 }
 
 QString csv_of(const QAbstractItemModel& model) {
-    return rows_as_csv(model, counting(model.rowCount()), counting(model.columnCount()));
+    return as_csv({model, counting(model.rowCount()), counting(model.columnCount())});
 }
 
-QString csv_of(const QTableView& view) {
-    std::vector<int> columns;
-    for (int visual = 0; visual < view.horizontalHeader()->count(); ++visual) {
-        const int logical = view.horizontalHeader()->logicalIndex(visual);
-        if (!view.isColumnHidden(logical)) columns.push_back(logical);
+QString table_as(TableFormat format, const QTableView& view) {
+    const Part part = part_of(view);
+    switch (format) {
+    case TableFormat::markdown:
+        return as_markdown(part);
+    case TableFormat::json:
+        return as_json(part);
+    case TableFormat::csv:
+        break;
     }
-    std::vector<int> rows;
-    if (view.selectionModel())
-        for (const QModelIndex& index : view.selectionModel()->selectedRows()) rows.push_back(index.row());
-    std::sort(rows.begin(), rows.end());
-    if (rows.size() < 2) rows = counting(view.model()->rowCount());
-    return rows_as_csv(*view.model(), rows, columns);
+    return as_csv(part);
 }
 
-void enable_csv_copy(QTableView& view) {
-    auto* copy = new QAction(QObject::tr("Copy as CSV"), &view);
-    copy->setShortcut(QKeySequence::Copy);
-    copy->setShortcutContext(Qt::WidgetShortcut);
-    QObject::connect(copy, &QAction::triggered, &view,
-                     [&view] { QGuiApplication::clipboard()->setText(csv_of(view)); });
-    view.addAction(copy);
+void add_copy_actions(QTableView& view, QWidget& menu) {
+    const std::pair<TableFormat, QString> formats[] = {{TableFormat::csv, QObject::tr("Copy as CSV")},
+                                                       {TableFormat::markdown, QObject::tr("Copy as Markdown")},
+                                                       {TableFormat::json, QObject::tr("Copy as JSON")}};
+    for (const auto& [format, text] : formats) {
+        auto* copy = new QAction(text, &menu);
+        QObject::connect(copy, &QAction::triggered, &view,
+                         [&view, format = format] { QGuiApplication::clipboard()->setText(table_as(format, view)); });
+        menu.addAction(copy);
+    }
+}
+
+void enable_copy(QTableView& view) {
+    add_copy_actions(view, view);
+    QAction* csv = view.actions().at(view.actions().size() - 3);
+    csv->setShortcut(QKeySequence::Copy);
+    csv->setShortcutContext(Qt::WidgetShortcut);
     view.setContextMenuPolicy(Qt::ActionsContextMenu);
 }
 

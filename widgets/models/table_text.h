@@ -1,4 +1,4 @@
-// Any table as text: what "copy as CSV" puts on the clipboard and "save as CSV" writes.
+// Any table as text: what "copy as CSV", "copy as Markdown" and "copy as JSON" put on the clipboard.
 #pragma once
 
 #include <QtCore/QItemSelectionModel>
@@ -6,19 +6,25 @@
 
 class QAbstractItemModel;
 class QTableView;
+class QWidget;
 
 namespace graticule {
 
 /// Role that gives a cell as an exact value for files (a number with a point, not the rounded text on screen).
 inline constexpr int ExportRole = Qt::UserRole + 100;
 
+/// CSV and JSON hold exact values; Markdown is for people and holds the text on screen.
+enum class TableFormat { csv, markdown, json };
+
 /// The visible columns of `view` in their order on screen: the selected rows, or all rows when none or one is selected.
-[[nodiscard]] QString csv_of(const QTableView& view);
+[[nodiscard]] QString table_as(TableFormat format, const QTableView& view);
 /// Every row and column.
 [[nodiscard]] QString csv_of(const QAbstractItemModel& model);
 [[nodiscard]] QString csv_field(const QString& text);
 
-/// Gives `view` a Ctrl+C that copies CSV and a "Copy as CSV" action in its context menu.
-void enable_csv_copy(QTableView& view);
+/// Adds "Copy as CSV / Markdown / JSON" to `menu` (a QMenu, or a view with an actions menu).
+void add_copy_actions(QTableView& view, QWidget& menu);
+/// Gives `view` a Ctrl+C that copies CSV, and the three formats in its context menu.
+void enable_copy(QTableView& view);
 
 } // namespace graticule

@@ -4,6 +4,7 @@
 #include <QtGui/QKeyEvent>
 #include <QtGui/QPainter>
 #include <QtWidgets/QApplication>
+#include <QtWidgets/QLabel>
 #include <QtWidgets/QLineEdit>
 #include <QtWidgets/QListWidget>
 #include <QtWidgets/QStyledItemDelegate>
@@ -35,8 +36,10 @@ CommandPalette::CommandPalette(std::vector<PaletteItem> items, QWidget* parent)
     : QDialog(parent, Qt::Dialog | Qt::FramelessWindowHint)
     , items_(std::move(items))
     , line_(new QLineEdit)
-    , list_(new QListWidget) {
+    , list_(new QListWidget)
+    , nothing_(new QLabel(tr("Nothing is called that"))) {
     setAttribute(Qt::WA_DeleteOnClose);
+    setObjectName(QStringLiteral("palette"));
     setWindowTitle(tr("Search"));
     line_->setPlaceholderText(tr("search everything;  > commands   l layers   r runs"));
     line_->setAccessibleName(tr("Search commands, layers and runs"));
@@ -47,7 +50,10 @@ CommandPalette::CommandPalette(std::vector<PaletteItem> items, QWidget* parent)
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(10, 10, 10, 10);
     column->addWidget(line_);
-    column->addWidget(list_);
+    nothing_->setProperty("role", "secondary");
+    nothing_->setAlignment(Qt::AlignCenter);
+    column->addWidget(list_, 1);
+    column->addWidget(nothing_, 1);
     resize(560, 380);
     if (parent) move(parent->mapToGlobal(QPoint((parent->width() - width()) / 2, 70)));
     connect(line_, &QLineEdit::textChanged, this, &CommandPalette::filter);
@@ -83,6 +89,8 @@ void CommandPalette::filter(const QString& text) {
         item->setData(shortcut_role, items_[i].shortcut);
     }
     list_->setCurrentRow(0);
+    list_->setVisible(list_->count() > 0);
+    nothing_->setVisible(list_->count() == 0);
 }
 
 void CommandPalette::choose() {

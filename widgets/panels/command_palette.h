@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+class QLabel;
 class QLineEdit;
 class QListWidget;
 
@@ -33,6 +34,7 @@ private:
     std::vector<PaletteItem> items_;
     QLineEdit* line_;
     QListWidget* list_;
+    QLabel* nothing_;
 };
 
 } // namespace graticule

@@ -13,6 +13,8 @@
 
 #include "widgets/models/compare_table_model.h"
 #include "widgets/models/number_text.h"
+#include "widgets/models/table_delegates.h"
+#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 
 namespace graticule {
@@ -86,7 +88,9 @@ ComparePanel::ComparePanel(QWidget* parent)
     auto* sorted = new QSortFilterProxyModel(this);
     sorted->setSourceModel(model_);
     sorted->setSortRole(CompareTableModel::SortRole);
+    TableHeader::install(*table_);
     table_->setModel(sorted);
+    table_->setItemDelegate(new ToneDelegate(table_));
     table_->setSortingEnabled(true);
     table_->sortByColumn(CompareTableModel::SqnrDelta, Qt::AscendingOrder);
     table_->setAccessibleName(tr("Layers of both runs"));
@@ -94,7 +98,6 @@ ComparePanel::ComparePanel(QWidget* parent)
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(24);
-    table_->horizontalHeader()->setHighlightSections(false);
     table_->horizontalHeader()->setDefaultSectionSize(82);
     table_->horizontalHeader()->resizeSection(CompareTableModel::Layer, 180);
     // Numbers first: the schemes are long and mostly the same in every row.
@@ -103,7 +106,7 @@ ComparePanel::ComparePanel(QWidget* parent)
         table_->horizontalHeader()->resizeSection(wide, 98);
     table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeA, 250);
     table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeB, 250);
-    enable_csv_copy(*table_);
+    enable_copy(*table_);
 
     connect(a_, &QComboBox::activated, this, &ComparePanel::sendPair);
     connect(b_, &QComboBox::activated, this, &ComparePanel::sendPair);
@@ -120,7 +123,10 @@ void ComparePanel::setRuns(const std::vector<RunChoice>& runs, int a, int b) {
     for (QComboBox* box : {a_, b_}) {
         const QSignalBlocker quiet(box);
         box->clear();
-        for (const RunChoice& run : runs) box->addItem(run.name, run.id);
+        for (const RunChoice& run : runs) {
+            box->addItem(elided_middle(run.name, 48), run.id);
+            box->setItemData(box->count() - 1, run.name, Qt::ToolTipRole);
+        }
         box->setCurrentIndex(box->findData(box == a_ ? a : b));
     }
 }
@@ -150,6 +156,12 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
     notes_->setText(QString::fromStdString(compared.comparison.notes.text()));
     notes_->setVisible(!compared.comparison.notes.items.empty());
     model_->setReports(compared.reports_a, compared.reports_b);
+    // Full precision has no errors to subtract: then the worst of the other run comes first.
+    const bool both = !compared.reports_a.empty() && !compared.reports_b.empty();
+    table_->sortByColumn(both                         ? CompareTableModel::SqnrDelta
+                         : compared.reports_a.empty() ? CompareTableModel::SqnrB
+                                                      : CompareTableModel::SqnrA,
+                         Qt::AscendingOrder);
 }
 
 void ComparePanel::clearComparison(const QString& why) {

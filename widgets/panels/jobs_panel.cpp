@@ -7,6 +7,7 @@
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 
+#include "widgets/models/empty_hint.h"
 #include "widgets/models/table_delegates.h"
 
 namespace graticule {
@@ -19,6 +20,7 @@ JobsPanel::JobsPanel(QWidget* parent)
     , log_(new QPlainTextEdit) {
     auto* delegate = new JobDelegate(list_);
     list_->setModel(model_);
+    new EmptyHint(*list_, tr("What runs, waits and is done is listed here"));
     list_->setItemDelegate(delegate);
     list_->setAccessibleName(tr("Jobs"));
     list_->setSelectionMode(QAbstractItemView::SingleSelection);

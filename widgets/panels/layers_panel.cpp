@@ -1,25 +1,36 @@
 #include "widgets/panels/layers_panel.h"
 
 #include <QtGui/QAction>
-#include <QtGui/QClipboard>
-#include <QtGui/QGuiApplication>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QLineEdit>
+#include <QtWidgets/QMenu>
+#include <QtWidgets/QStyle>
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <set>
 
+#include "widgets/models/empty_hint.h"
 #include "widgets/models/layer_filter.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
+#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
 
 namespace graticule {
+
+namespace {
+void set_role(QLabel& label, const char* role) {
+    if (label.property("role").toString() == QLatin1String(role)) return;
+    label.setProperty("role", role);
+    label.style()->unpolish(&label);
+    label.style()->polish(&label);
+}
+} // namespace
 
 LayersPanel::LayersPanel(QWidget* parent)
     : QWidget(parent)
@@ -39,24 +50,19 @@ LayersPanel::LayersPanel(QWidget* parent)
            "sqnr<30, max>5, outlier>6, underflow>20, block=3, scheme=dint4, /regex/, !not"));
     filter_->setProperty("mono", true);
     filter_->setClearButtonEnabled(true);
-    matches_->setProperty("role", "faint");
-    make_rule_->setText(tr("make rule"));
-    make_rule_->setToolTip(tr("Make a recipe rule of this filter"));
+    buildAnswer();
     auto* filter_row = new QHBoxLayout;
-    filter_row->setContentsMargins(10, 8, 6, 8);
-    filter_row->setSpacing(8);
+    filter_row->setContentsMargins(10, 8, 10, 8);
     filter_row->addWidget(filter_, 1);
-    filter_row->addWidget(matches_);
-    filter_row->addWidget(make_rule_);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(0);
     column->addLayout(filter_row);
+    column->addWidget(answer_);
     column->addWidget(table_, 1);
     buildTable();
 
-    auto* csv = header_->addButton(tr("CSV"), tr("Copy the table as CSV"));
-    connect(csv, &QToolButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(csv_of(*table_)); });
+    add_copy_actions(*table_, *header_->addMenuButton(tr("copy"), tr("Copy the table, or the selected rows"))->menu());
     connect(filter_, &QLineEdit::textChanged, this, &LayersPanel::filterChanged);
     connect(make_rule_, &QToolButton::clicked, this, [this] {
         const auto pattern = proxy_->filter().as_pattern();
@@ -67,7 +73,26 @@ LayersPanel::LayersPanel(QWidget* parent)
     filterChanged();
 }
 
+// Under the filter, and only while something is typed there: how many match, or what is wrong with it.
+void LayersPanel::buildAnswer() {
+    answer_ = new QWidget;
+    matches_->setProperty("role", "secondary");
+    matches_->setWordWrap(true);
+    // However long a message is, the panel keeps its width.
+    matches_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    make_rule_->setText(tr("make rule"));
+    make_rule_->setToolTip(tr("Make a recipe rule of this filter"));
+    make_rule_->setAccessibleName(make_rule_->toolTip());
+    auto* row = new QHBoxLayout(answer_);
+    row->setContentsMargins(12, 0, 8, 6);
+    row->setSpacing(8);
+    row->addWidget(matches_, 1);
+    row->addWidget(make_rule_, 0, Qt::AlignTop);
+    answer_->hide();
+}
+
 void LayersPanel::buildTable() {
+    TableHeader::install(*table_);
     table_->setModel(proxy_);
     table_->setItemDelegate(new HeatDelegate(table_));
     table_->setAccessibleName(tr("Layers"));
@@ -82,18 +107,18 @@ void LayersPanel::buildTable() {
     table_->verticalHeader()->setMinimumSectionSize(20);
     table_->sortByColumn(LayerTableModel::Block, Qt::AscendingOrder);
     auto* columns = table_->horizontalHeader();
-    columns->setHighlightSections(false);
     columns->setSectionsMovable(true);
     columns->setMinimumSectionSize(30);
-    const std::pair<int, int> widths[] = {{LayerTableModel::Block, 28},     {LayerTableModel::Name, 76},
-                                          {LayerTableModel::AbsMax, 62},    {LayerTableModel::Outlier, 58},
-                                          {LayerTableModel::Underflow, 80}, {LayerTableModel::Sqnr, 74},
+    const std::pair<int, int> widths[] = {{LayerTableModel::Block, 30},     {LayerTableModel::Name, 72},
+                                          {LayerTableModel::AbsMax, 60},    {LayerTableModel::Outlier, 58},
+                                          {LayerTableModel::Underflow, 84}, {LayerTableModel::Sqnr, 84},
                                           {LayerTableModel::Scheme, 60}};
     for (const auto& [section, width] : widths) columns->resizeSection(section, width);
     columns->setStretchLastSection(true);
     for (const int hidden : {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes})
         table_->hideColumn(hidden);
-    enable_csv_copy(*table_);
+    hint_ = new EmptyHint(*table_, {});
+    enable_copy(*table_);
     columns->setContextMenuPolicy(Qt::ActionsContextMenu);
     for (int section = 0; section < LayerTableModel::ColumnCount; ++section) {
         auto* show = new QAction(model_->headerData(section, Qt::Horizontal).toString(), columns);
@@ -104,21 +129,32 @@ void LayersPanel::buildTable() {
     }
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this, &LayersPanel::sendSelection);
     connect(columns, &QHeaderView::sortIndicatorChanged, this, &LayersPanel::updateTitles);
+    connect(columns, &QHeaderView::sectionClicked, this, [this] { sort_chosen_ = true; });
 }
 
 void LayersPanel::setRows(std::vector<LayerRow> rows) {
+    quiet_ = true; // new values may filter the selected rows away
     model_->setRows(std::move(rows));
+    quiet_ = false;
     filterChanged();
 }
 
 void LayersPanel::filterChanged() {
-    const QSignalBlocker quiet(filter_);
-    if (proxy_->filter().empty() != filter_->text().trimmed().isEmpty() || !filter_->text().isEmpty())
+    const bool typed = !filter_->text().trimmed().isEmpty();
+    // Rows that are filtered away stay selected: the filter is for looking, not for choosing.
+    quiet_ = true;
+    if (typed || !proxy_->filter().empty() || !proxy_->filter().problem().isEmpty())
         proxy_->setFilterLine(filter_->text());
+    quiet_ = false;
+    setSelection(selected_);
     const QString problem = proxy_->filter().problem();
     matches_->setText(!problem.isEmpty() ? problem
                                          : tr("%1 of %2 match").arg(proxy_->rowCount()).arg(model_->rowCount()));
+    set_role(*matches_, problem.isEmpty() ? "secondary" : "worse");
     make_rule_->setEnabled(problem.isEmpty() && proxy_->rowCount() > 0 && !proxy_->filter().empty());
+    hint_->setText(model_->rowCount() == 0 ? tr("The linears of an open model are listed here")
+                                           : tr("No linear matches the filter"));
+    answer_->setVisible(typed && model_->rowCount() > 0);
     updateTitles();
 }
 
@@ -141,27 +177,36 @@ std::vector<LayerId> LayersPanel::matching() const {
 
 void LayersPanel::sendSelection() {
     if (quiet_) return;
+    // The row that was clicked last comes first: it is the one that plots show.
+    const QModelIndex current = table_->selectionModel()->currentIndex();
     std::vector<LayerId> layers;
-    for (const QModelIndex& index : table_->selectionModel()->selectedRows())
-        layers.push_back(LayerId{index.data(LayerTableModel::LayerRole).toInt()});
+    for (const QModelIndex& index : table_->selectionModel()->selectedRows()) {
+        const LayerId layer{index.data(LayerTableModel::LayerRole).toInt()};
+        layers.insert(index.row() == current.row() ? layers.begin() : layers.end(), layer);
+    }
+    selected_ = layers;
+    selection_chosen_ = true;
     Q_EMIT selectionChanged(layers);
 }
 
 void LayersPanel::setSelection(const std::vector<LayerId>& layers) {
+    const bool same = layers == selected_;
+    selected_ = layers;
     const std::set<LayerId> wanted(layers.begin(), layers.end());
     QItemSelection selection;
     QModelIndex first;
     for (int row = 0; row < proxy_->rowCount(); ++row) {
         const QModelIndex index = proxy_->index(row, 0);
         if (!wanted.contains(LayerId{index.data(LayerTableModel::LayerRole).toInt()})) continue;
-        if (!first.isValid()) first = index;
+        if (!first.isValid() || index.data(LayerTableModel::LayerRole).toInt() == static_cast<int>(layers.front()))
+            first = index;
         selection.select(index, index);
     }
     quiet_ = true;
     if (first.isValid()) table_->selectionModel()->setCurrentIndex(first, QItemSelectionModel::NoUpdate);
     table_->selectionModel()->select(selection, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
     quiet_ = false;
-    if (first.isValid()) table_->scrollTo(first);
+    if (first.isValid() && !same) table_->scrollTo(first);
 }
 
 void LayersPanel::focusFilter() {
@@ -171,6 +216,13 @@ void LayersPanel::focusFilter() {
 
 void LayersPanel::setFilterText(const QString& text) { filter_->setText(text); }
 
-void LayersPanel::sortBy(int column, Qt::SortOrder order) { table_->sortByColumn(column, order); }
+void LayersPanel::sortBy(int column, Qt::SortOrder order) {
+    sort_chosen_ = true;
+    table_->sortByColumn(column, order);
+}
+
+void LayersPanel::sortWorstFirst() {
+    if (!sort_chosen_) table_->sortByColumn(LayerTableModel::Sqnr, Qt::AscendingOrder);
+}
 
 } // namespace graticule

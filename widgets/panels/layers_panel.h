@@ -14,6 +14,7 @@ class QToolButton;
 
 namespace graticule {
 
+class EmptyHint;
 class LayerFilterProxy;
 class LayerTableModel;
 class PanelHeader;
@@ -29,6 +30,10 @@ public:
     void focusFilter();
     void setFilterText(const QString& text);
     void sortBy(int column, Qt::SortOrder order);
+    /// By SQNR, unless somebody has chosen an order already.
+    void sortWorstFirst();
+    /// Whether somebody has selected rows by hand.
+    [[nodiscard]] bool selectionChosen() const { return selection_chosen_; }
     [[nodiscard]] std::vector<LayerId> matching() const;
     [[nodiscard]] QTableView* table() const { return table_; }
 
@@ -38,6 +43,7 @@ Q_SIGNALS:
     void ruleWanted(const QString& pattern, const std::vector<graticule::LayerId>& layers);
 
 private:
+    void buildAnswer();
     void buildTable();
     void filterChanged();
     void updateTitles();
@@ -45,11 +51,15 @@ private:
 
     PanelHeader* header_;
     QLineEdit* filter_;
+    QWidget* answer_ = nullptr;
     QLabel* matches_;
     QToolButton* make_rule_;
     QTableView* table_;
+    EmptyHint* hint_ = nullptr;
     LayerTableModel* model_;
     LayerFilterProxy* proxy_;
+    std::vector<LayerId> selected_; // also those that the filter hides; the one that plots show first
+    bool sort_chosen_ = false, selection_chosen_ = false;
     bool quiet_ = false; // while the selection is set from outside
 };
 

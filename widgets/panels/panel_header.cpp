@@ -2,6 +2,7 @@
 
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
+#include <QtWidgets/QMenu>
 #include <QtWidgets/QToolButton>
 
 namespace graticule {
@@ -37,6 +38,13 @@ QToolButton* PanelHeader::addButton(const QString& text, const QString& tip) {
     button->setAccessibleName(tip);
     button->setAutoRaise(true);
     row_->addWidget(button);
+    return button;
+}
+
+QToolButton* PanelHeader::addMenuButton(const QString& text, const QString& tip) {
+    QToolButton* button = addButton(text, tip);
+    button->setMenu(new QMenu(button));
+    button->setPopupMode(QToolButton::InstantPopup);
     return button;
 }
 

@@ -18,6 +18,8 @@ public:
     void setSubtitle(const QString& subtitle);
     /// A flat text button at the right end.
     QToolButton* addButton(const QString& text, const QString& tip);
+    /// The same, with a menu that opens under it.
+    QToolButton* addMenuButton(const QString& text, const QString& tip);
     void addWidget(QWidget* widget);
     [[nodiscard]] QSize minimumSizeHint() const override;
 

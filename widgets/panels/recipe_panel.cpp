@@ -8,6 +8,7 @@
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QScrollArea>
+#include <QtWidgets/QStyle>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 
@@ -20,6 +21,13 @@ QLabel* section_label(const QString& text) {
     auto* label = new QLabel(text.toUpper());
     label->setProperty("role", "section");
     return label;
+}
+
+void set_flag(QWidget& widget, const char* name, bool on) {
+    if (widget.property(name).toBool() == on) return;
+    widget.setProperty(name, on);
+    widget.style()->unpolish(&widget);
+    widget.style()->polish(&widget);
 }
 
 QFrame* rule_line() {
@@ -71,15 +79,17 @@ RecipePanel::RecipePanel(QWidget* parent)
     buildText(column);
     column->addStretch(1);
 
-    auto* scroll = new QScrollArea;
-    scroll->setWidget(inside);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll_ = new QScrollArea;
+    scroll_->setWidget(inside);
+    scroll_->setWidgetResizable(true);
+    scroll_->setFrameShape(QFrame::NoFrame);
+    scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    // Nothing inside may be wider than what is seen: without a bar the rest could not be reached.
+    setMinimumWidth(260);
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
     outer->setSpacing(0);
-    outer->addWidget(scroll, 1);
+    outer->addWidget(scroll_, 1);
     outer->addWidget(rule_line());
     auto* foot = new QHBoxLayout;
     foot->setContentsMargins(12, 9, 12, 9);
@@ -177,6 +187,9 @@ void RecipePanel::showText() {
 void RecipePanel::setTextProblem(const QString& problem) {
     text_problem_->setText(problem);
     text_problem_->setVisible(!problem.isEmpty());
+    set_flag(*text_, "invalid", !problem.isEmpty());
+    // Below many rules the text is at the panel's lower edge: what is wrong with it must not be out of sight.
+    if (!problem.isEmpty()) QTimer::singleShot(0, this, [this] { scroll_->ensureWidgetVisible(text_problem_, 0, 12); });
 }
 
 void RecipePanel::setDiagnostics(const Diagnostics& diagnostics) {

@@ -11,6 +11,7 @@
 
 class QLabel;
 class QPlainTextEdit;
+class QScrollArea;
 class QTimer;
 class QToolButton;
 class QVBoxLayout;
@@ -57,6 +58,7 @@ private:
     QToolButton *line_tab_, *json_tab_;
     QPlainTextEdit* text_;
     QLabel *text_problem_, *diagnostics_, *predicted_;
+    QScrollArea* scroll_ = nullptr;
     QTimer* typing_;
     QString line_, json_;
 };

@@ -35,8 +35,7 @@ RulesView::RulesView(QWidget* parent)
     setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     header()->setStretchLastSection(false);
     header()->setMinimumSectionSize(40);
-    header()->setSectionResizeMode(0, QHeaderView::Stretch);
-    header()->setSectionResizeMode(1, QHeaderView::ResizeToContents);
+    header()->setSectionResizeMode(QHeaderView::Fixed);
     connect(this, &QTreeWidget::customContextMenuRequested, this, &RulesView::showMenu);
     connect(this, &QTreeWidget::itemChanged, this, [this](QTreeWidgetItem* item, int column) {
         const int at = indexOfTopLevelItem(item);
@@ -65,7 +64,25 @@ void RulesView::setRows(const std::vector<RuleRow>& rows) {
         if (row.kind != RuleRow::Kind::defaults) item->setFlags(item->flags() | Qt::ItemIsEditable);
     }
     filling_ = false;
+    shareWidth();
     updateGeometry();
+}
+
+// Patterns get the room they need, up to all but a rest in which the words about them are cut short.
+void RulesView::shareWidth() {
+    constexpr int least = 96;
+    int widest = 40;
+    for (int row = 0; row < topLevelItemCount(); ++row)
+        widest = std::max(widest, sizeHintForIndex(indexFromItem(topLevelItem(row))).width() + 8);
+    const int room = viewport()->width();
+    const int patterns = std::min(widest, std::max(room / 2, room - least));
+    header()->resizeSection(0, patterns);
+    header()->resizeSection(1, room - patterns);
+}
+
+void RulesView::resizeEvent(QResizeEvent* event) {
+    QTreeWidget::resizeEvent(event);
+    shareWidth();
 }
 
 QSize RulesView::sizeHint() const {

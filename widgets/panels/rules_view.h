@@ -29,7 +29,11 @@ Q_SIGNALS:
     void moved(const graticule::RuleRow& row, int by);
     void selectWanted(const graticule::RuleRow& row); ///< the layers it matches
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
+    void shareWidth();
     void showMenu(const QPoint& at);
     std::vector<RuleRow> rows_;
     bool filling_ = false;

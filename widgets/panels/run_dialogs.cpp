@@ -40,11 +40,11 @@ QDialogButtonBox* buttons(QDialog* dialog, QVBoxLayout* column, const QString& a
     auto* box = new QDialogButtonBox(QDialogButtonBox::Cancel);
     auto* go = box->addButton(action, QDialogButtonBox::AcceptRole);
     go->setProperty("primary", true);
-    go->setDefault(true);
     QObject::connect(box, &QDialogButtonBox::accepted, dialog, &QDialog::accept);
     QObject::connect(box, &QDialogButtonBox::rejected, dialog, &QDialog::reject);
     column->addSpacing(8);
     column->addWidget(box);
+    go->setDefault(true); // only now is it in the dialog that keeps count of default buttons
     return box;
 }
 
@@ -80,8 +80,11 @@ CalibrationDialog::CalibrationDialog(const CalibrationSpec& spec, std::int64_t m
     form->addRow(tr("Samples"), samples_);
     form->addRow(tr("Tokens a sample"), length_);
     auto* pick = new QHBoxLayout;
+    pick->setSpacing(8);
     pick->addWidget(first_);
+    pick->addSpacing(8);
     pick->addWidget(random_);
+    pick->addSpacing(8);
     pick->addWidget(new QLabel(tr("seed")));
     pick->addWidget(seed_);
     pick->addStretch(1);
@@ -159,7 +162,7 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     folder_->setPath(folder);
     findings_->setReadOnly(true);
     findings_->setAccessibleName(tr("Pre-flight findings"));
-    findings_->setFixedHeight(120);
+    findings_->setMinimumSize(520, 132);
     form->addRow(tr("Format"), exporter_);
     form->addRow(QString(), help_);
     form->addRow(tr("New folder"), folder_);
@@ -179,9 +182,9 @@ void ExportDialog::preflight() {
     help_->setText(
         entry.loaders.empty()
             ? entry.help
-            : tr("%1 Read by: %2.")
+            : tr("%1. Read by: %2.")
                   .arg(entry.help, QStringList(entry.loaders.begin(), entry.loaders.end()).join(QStringLiteral(", "))));
-    const Diagnostics found = check_(entry.name);
+    const Diagnostics found = check_(entry.name, folder());
     findings_->setPlainText(found.items.empty()
                                 ? tr("Nothing in the way: this target holds every layer's scheme exactly.")
                                 : QString::fromStdString(found.text()));

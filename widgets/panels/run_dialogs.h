@@ -57,7 +57,7 @@ private:
 class ExportDialog final : public QDialog {
     Q_OBJECT
 public:
-    using Check = std::function<Diagnostics(const QString& exporter)>;
+    using Check = std::function<Diagnostics(const QString& exporter, const QString& folder)>;
     ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder, Check check,
                  QWidget* parent);
     [[nodiscard]] QString exporter() const;

@@ -1,8 +1,7 @@
 #include "widgets/panels/runs_panel.h"
 
+#include <QtCore/QEvent>
 #include <QtCore/QSignalBlocker>
-#include <QtGui/QClipboard>
-#include <QtGui/QGuiApplication>
 #include <QtWidgets/QComboBox>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
@@ -12,8 +11,10 @@
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 
+#include "widgets/models/empty_hint.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
+#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
 
@@ -33,27 +34,45 @@ RunsPanel::RunsPanel(QWidget* parent)
     baseline_->setAccessibleName(tr("Baseline run"));
     baseline_->setToolTip(tr("The run that every difference refers to"));
     baseline_->setFixedWidth(170);
-    baseline_->setFixedHeight(24);
+    baseline_->setProperty("compact", true);
     header_->addWidget(baseline_);
-    auto* csv = header_->addButton(tr("CSV"), tr("Copy the table as CSV"));
+    add_copy_actions(*table_, *header_->addMenuButton(tr("copy"), tr("Copy the table, or the selected rows"))->menu());
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(table_);
     buildTable();
-    connect(csv, &QToolButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(csv_of(*table_)); });
     connect(baseline_, &QComboBox::activated, this,
             [this](int item) { Q_EMIT baselineChosen(baseline_->itemData(item).toInt()); });
-    connect(compare_, &QToolButton::clicked, this, [this] {
-        const std::vector<int> runs = selectedRuns();
-        if (runs.size() == 2)
-            Q_EMIT compareWanted(runs[0], runs[1]);
-        else if (runs.size() == 1)
-            Q_EMIT compareWanted(baseline_->currentData().toInt(), runs[0]);
-    });
+    connect(compare_, &QToolButton::clicked, this, &RunsPanel::compareSelected);
     updateBaselines();
 }
 
+void RunsPanel::compareSelected() {
+    const std::vector<int> runs = selectedRuns();
+    if (runs.size() == 2)
+        Q_EMIT compareWanted(runs[0], runs[1]);
+    else if (runs.size() == 1)
+        Q_EMIT compareWanted(baseline_->currentData().toInt(), runs[0]);
+}
+
+bool RunsPanel::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == table_->viewport() && event->type() == QEvent::Resize) shareWidth();
+    return QWidget::eventFilter(watched, event);
+}
+
+// A narrow panel gives up the small curve before the name of the recipe.
+void RunsPanel::shareWidth() {
+    constexpr int room_for_curve = 900, least_name = 150;
+    auto* columns = table_->horizontalHeader();
+    table_->setColumnHidden(RunTableModel::Curve, width() < room_for_curve);
+    int others = 0;
+    for (int section = 0; section < RunTableModel::ColumnCount; ++section)
+        if (section != RunTableModel::Recipe) others += columns->sectionSize(section);
+    columns->resizeSection(RunTableModel::Recipe, std::max(least_name, table_->viewport()->width() - others));
+}
+
 void RunsPanel::buildTable() {
+    TableHeader::install(*table_);
     table_->setModel(model_);
     table_->setItemDelegate(new RunDelegate(table_));
     table_->setAccessibleName(tr("Runs"));
@@ -63,17 +82,17 @@ void RunsPanel::buildTable() {
     table_->setMouseTracking(true);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(30);
-    enable_csv_copy(*table_);
+    new EmptyHint(*table_, tr("Evaluate (F7) a recipe: each run is listed here, with its difference to the baseline"));
+    enable_copy(*table_);
     table_->setContextMenuPolicy(Qt::CustomContextMenu);
     auto* columns = table_->horizontalHeader();
-    columns->setHighlightSections(false);
     columns->setMinimumSectionSize(44);
+    table_->viewport()->installEventFilter(this);
     const std::pair<int, int> widths[] = {{RunTableModel::Bits, 76},        {RunTableModel::Size, 74},
                                           {RunTableModel::Curve, 128},      {RunTableModel::Perplexity, 110},
                                           {RunTableModel::Difference, 176}, {RunTableModel::Percent, 76},
                                           {RunTableModel::StateColumn, 130}};
     for (const auto& [section, width] : widths) columns->resizeSection(section, width);
-    columns->setSectionResizeMode(RunTableModel::Recipe, QHeaderView::Stretch);
     connect(table_, &QTableView::customContextMenuRequested, this, &RunsPanel::showMenu);
     connect(table_, &QTableView::doubleClicked, this,
             [this](const QModelIndex& index) { Q_EMIT recipeWanted(index.data(RunTableModel::RunRole).toInt()); });
@@ -139,7 +158,7 @@ void RunsPanel::showMenu(const QPoint& at) {
     menu.addAction(tr("Export it …"), this, [this, run] { Q_EMIT exportWanted(run); });
     menu.addSeparator();
     menu.addAction(tr("Copy as command line"), this, [this, run] { Q_EMIT commandLineWanted(run); });
-    menu.addAction(tr("Copy table as CSV"), this, [this] { QGuiApplication::clipboard()->setText(csv_of(*table_)); });
+    add_copy_actions(*table_, menu);
     menu.addSeparator();
     menu.addAction(tr("Remove"), this, [this, run] { Q_EMIT removeWanted(run); });
     menu.exec(table_->viewport()->mapToGlobal(at));

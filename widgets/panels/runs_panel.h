@@ -22,6 +22,7 @@ public:
     void setRows(std::vector<RunRow> rows);
     [[nodiscard]] std::vector<int> selectedRuns() const; ///< ids, in the order of the table
     void selectRuns(const std::vector<int>& ids);
+    void compareSelected(); ///< two runs, or one with the baseline
     [[nodiscard]] QTableView* table() const { return table_; }
 
 Q_SIGNALS:
@@ -33,7 +34,11 @@ Q_SIGNALS:
     void exportWanted(int run);
     void selectionChanged(const std::vector<int>& runs);
 
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
 private:
+    void shareWidth();
     void buildTable();
     void updateBaselines();
     void showMenu(const QPoint& at);

@@ -198,17 +198,20 @@ PlotScene channels_scene(const ChannelsData& data) {
         panel.series.push_back(std::move(after));
     }
     if (!series.dead.x.empty()) {
-        scene.legend.push_back({QStringLiteral("%1 dead").arg(series.dead.x.size()), series.dead.ink});
+        scene.legend.push_back({QStringLiteral("%1 dead channel%2 (always zero)")
+                                    .arg(series.dead.x.size())
+                                    .arg(series.dead.x.size() == 1 ? QString() : QStringLiteral("s")),
+                                series.dead.ink});
         panel.series.push_back(std::move(series.dead));
     }
     if (threshold > 0) {
         const double median = live_median(data.values);
-        const QString text = data.threshold && median > 0
-                                 ? QStringLiteral("threshold %1 (%2 × median), drag")
-                                       .arg(QStringLiteral("%1"), number_text(threshold / median, 3))
-                                 : QStringLiteral("threshold %1 × median = %2, drag")
-                                       .arg(number_text(data.multiple, 3), QStringLiteral("%1"));
-        panel.thresholds.push_back({threshold, text, {Token::levels, 1}, true});
+        const QString moved =
+            median > 0 ? QStringLiteral("threshold %1 (%2 × median), drag") : QStringLiteral("threshold %1, drag");
+        const QString text = data.threshold ? moved
+                                            : QStringLiteral("threshold %1 × median = %2, drag")
+                                                  .arg(number_text(data.multiple, 3), QStringLiteral("%1"));
+        panel.thresholds.push_back({threshold, text, {Token::levels, 1}, true, moved, median > 0 ? median : 1});
     }
     const bool with_factors = !data.factors.empty();
     scene.panels.push_back(panel);

@@ -78,6 +78,8 @@ void add_format(Panel& panel, PlotScene& scene, const FormatLevels& format, cons
     const QString levels_text = is_candidate ? QStringLiteral("levels that %1 adds").arg(format.name)
                                              : QStringLiteral("levels of %1").arg(format.name);
     scene.legend.push_back({levels_text, {is_candidate ? Token::candidate : Token::levels, 1}});
+    if (!is_candidate && !format.extra.empty())
+        scene.legend.push_back({QStringLiteral("levels between the integers"), extra, true, true});
 }
 
 void add_clipped_tails(Panel& panel, const FormatLevels& format) {

@@ -115,7 +115,10 @@ PlotScene perplexity_scene(const PerplexityData& data) {
         add_band(above, run.name, run, run.lower, run.upper, ink);
         add_line(above, run.name, run, run.perplexity, ink, run.lower, run.upper);
         curves.push_back(&run.perplexity);
-        scene.legend.push_back({run.running ? run.name + QStringLiteral(" (running)") : run.name, ink, true});
+        scene.legend.push_back({run.name + (run.running   ? QStringLiteral(" (running)")
+                                            : run.stopped ? QStringLiteral(" (stopped)")
+                                                          : QString()),
+                                ink, true});
         if (run.difference.empty()) continue;
         add_band(below, run.name, run, run.difference_lower, run.difference_upper, ink);
         add_line(below, run.name, run, run.difference, ink, run.difference_lower, run.difference_upper);

@@ -95,6 +95,7 @@ struct PerplexityRun {
     std::vector<double> difference, difference_lower, difference_upper; ///< paired, against the baseline; or empty
     std::optional<std::size_t> colour; ///< as in the table of runs; absent: its place in the list
     bool running = false;
+    bool stopped = false; ///< cancelled or failed before its last window
 };
 
 struct PerplexityData {

@@ -47,6 +47,7 @@ void PlotSurface::mouseMoveEvent(QMouseEvent* event) {
         const AxisMap& y = picture().panels[gesture_panel_].y;
         Threshold& threshold = scene_.panels[gesture_panel_].thresholds[gesture_threshold_];
         const double moved = threshold.y = y.value(y.nearest_end(pointer_.y()));
+        if (!threshold.moved_label.isEmpty()) threshold.label = threshold.moved_label; // no longer the rule it was
         refresh();
         Q_EMIT thresholdMoved(moved); // may set another scene: `threshold` is not used after this
         break;

@@ -12,7 +12,8 @@ namespace {
 
 using theme::Token;
 
-constexpr double edge = 12; // between the picture's border and its content
+constexpr double least_left = 56; // so that plots one above the other share their left edge
+constexpr double edge = 12;       // between the picture's border and its content
 constexpr double title_height = 30;
 constexpr double legend_row = 20;
 constexpr double panel_gap = 18;
@@ -157,13 +158,13 @@ private:
                 result.push_back({double(i), axis.names[i]});
             return result;
         }
-        return ticks(map.scale, map.span, std::max(2, int(height / 27)), map.linear_part);
+        return ticks(map.scale, map.span, std::max(2, int(height / (height < 300 ? 27 : 42))), map.linear_part);
     }
 
     /// Two passes: the tick texts decide the left margin, the margins decide the frames.
     void place_panels() {
         const std::size_t count = scene_.panels.size();
-        double left = 30, share = 0, right = options_.size.width() - edge - 6;
+        double left = least_left, share = 0, right = options_.size.width() - edge - 6;
         for (std::size_t i = 0; i < count; ++i) {
             const double height = (bottom_ - top_) / double(count);
             double widest = 0;

@@ -326,6 +326,7 @@ void MarkPainter::threshold(const Threshold& threshold) {
     if (threshold.label.isEmpty()) return;
     QString text = threshold.label;
     text.replace(QStringLiteral("%1"), number_text(threshold.y, 3));
+    text.replace(QStringLiteral("%2"), number_text(threshold.y / threshold.unit, 3));
     const double baseline = y - 4 - text_ascent(TextStyle::axis) > frame_.plot.top()
                                 ? y - 4 - text_descent(TextStyle::axis) / 2
                                 : y + 3 + text_ascent(TextStyle::axis);
@@ -360,6 +361,9 @@ void MarkPainter::range_label(const ShadedRange& range, int row) {
         place_text({x, baseline}, range.label, colour, Across::centre, true);
         return;
     }
+    // Level lines run behind the words, not through them.
+    const double text_left = to_the_right ? end + 1 : end - 7 - width;
+    out_.push_back(Box{QRectF(text_left, middle - 8, width + 6, 16), theme_.faded(theme::Token::panel, 0.78), {}, 3});
     place_text({end + (to_the_right ? 4 : -4), baseline}, range.label, colour,
                to_the_right ? Across::left : Across::right, true);
     stroke({start, std::floor(middle) + 0.5}, {end, std::floor(middle) + 0.5}, colour, 1, false);

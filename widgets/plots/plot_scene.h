@@ -95,6 +95,8 @@ struct Threshold {
     QString label; ///< "%1" is replaced by the value, also while it is dragged
     Ink ink{theme::Token::levels, 1};
     bool draggable = false;
+    QString moved_label; ///< replaces the label once it is dragged: "%2" is the value in units of `unit`
+    double unit = 1;
 };
 
 /// Text at a place inside the panel, in shares of its width and height (0, 0 = top left).

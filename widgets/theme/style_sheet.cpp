@@ -12,6 +12,7 @@ namespace {
 constexpr const char* surfaces = R"(
 QMainWindow, QDialog { background: @window; }
 QWidget { color: @text; }
+QDialog#palette { background: @header; border: 1px solid @accent; border-radius: 5px; }
 QMainWindow::separator { background: @border; width: 1px; height: 1px; }
 QMainWindow::separator:hover { background: @accent; }
 QDockWidget { color: @text; font-weight: 600; titlebar-close-icon: url(:/theme/icons/close.svg);
@@ -63,6 +64,11 @@ QTabBar::tab { background: transparent; color: @secondary; border: none; border-
 QTabBar::tab:hover { color: @text; }
 QTabBar::tab:selected { color: @text; font-weight: 600; background: @panel; border-bottom: 2px solid @accent; }
 QTabBar::tab:focus { color: @accent; }
+QTabBar::scroller { width: 40px; }
+QTabBar QToolButton { background: @header; border: none; padding: 0; }
+QTabBar QToolButton:hover { background: @border; }
+QTabBar QToolButton::left-arrow { image: url(:/theme/icons/chevron_left.svg); width: 12px; height: 12px; }
+QTabBar QToolButton::right-arrow { image: url(:/theme/icons/chevron_right.svg); width: 12px; height: 12px; }
 QTabBar::close-button { image: url(:/theme/icons/close.svg); }
 )";
 
@@ -81,10 +87,12 @@ QPushButton[primary="true"]:disabled, QToolBar QToolButton[primary="true"]:disab
 QPushButton[flat="true"] { background: transparent; border-color: transparent; color: @secondary; }
 QToolButton { background: transparent; color: @secondary; border: 1px solid transparent; border-radius: 5px; padding: 3px 6px; }
 QToolButton:hover { background: @border; color: @text; }
+QToolButton:disabled { color: @faint; background: transparent; }
 QToolButton:checked { color: @accent; background: @selection; }
 QToolButton:focus { border-color: @accent; }
 QToolButton::menu-indicator { image: url(:/theme/icons/chevron_down.svg); subcontrol-position: right center; right: 2px; }
 QToolButton[popupMode="2"] { padding-right: 18px; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QPushButton::menu-indicator { image: url(:/theme/icons/chevron_down.svg); subcontrol-position: right center; right: 6px; }
 QCheckBox, QRadioButton { spacing: 7px; background: transparent; }
 QCheckBox::indicator, QRadioButton::indicator { width: 14px; height: 14px; border: 1px solid @faint; background: @window; }
@@ -111,6 +119,7 @@ QLineEdit[edited="true"], QComboBox[edited="true"], QSpinBox[edited="true"], QDo
 QLineEdit[invalid="true"], QComboBox[invalid="true"], QSpinBox[invalid="true"], QDoubleSpinBox[invalid="true"],
 QPlainTextEdit[invalid="true"] { border-color: @underflow; }
 QLineEdit[mono="true"], QPlainTextEdit[mono="true"], QTextEdit[mono="true"] { font-family: "JetBrains Mono"; font-size: 12px; }
+QComboBox[compact="true"] { padding: 1px 8px; min-height: 18px; }
 QComboBox::drop-down { border: none; width: 22px; subcontrol-origin: padding; subcontrol-position: right center; }
 QComboBox::down-arrow { image: url(:/theme/icons/chevron_down.svg); width: 12px; height: 12px; }
 QComboBox QAbstractItemView { background: @panel; border: 1px solid @border; selection-background-color: @selection;

@@ -1,0 +1,73 @@
+#include "widgets/models/table_header.h"
+
+#include <QtGui/QHoverEvent>
+#include <QtGui/QPainter>
+#include <QtWidgets/QTableView>
+
+#include "widgets/theme/theme.h"
+
+namespace graticule {
+
+using theme::Token;
+
+namespace {
+constexpr int padding = 6, arrow_room = 12;
+
+void draw_arrow(QPainter& painter, QPointF middle, bool up, const QColor& colour) {
+    const double tip = up ? -2.5 : 2.5;
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(colour);
+    painter.drawPolygon(QPolygonF(
+        {{middle.x() - 3.5, middle.y() - tip}, {middle.x() + 3.5, middle.y() - tip}, {middle.x(), middle.y() + tip}}));
+}
+} // namespace
+
+TableHeader::TableHeader(QWidget* parent)
+    : QHeaderView(Qt::Horizontal, parent) {
+    setSectionsClickable(true);
+    setHighlightSections(false);
+    setAttribute(Qt::WA_Hover);
+    setFixedHeight(28);
+}
+
+void TableHeader::install(QTableView& view) { view.setHorizontalHeader(new TableHeader(&view)); }
+
+void TableHeader::paintSection(QPainter* painter, const QRect& rect, int section) const {
+    const theme::Theme& look = theme::of(palette());
+    painter->save();
+    painter->fillRect(rect, look[Token::panel]);
+    painter->setPen(look[Token::border]);
+    painter->drawLine(rect.bottomLeft(), rect.bottomRight());
+    const bool sorted = isSortIndicatorShown() && sortIndicatorSection() == section;
+    const auto alignment = Qt::Alignment(model()->headerData(section, orientation(), Qt::TextAlignmentRole).toInt());
+    painter->setFont(theme::ui_font(12));
+    const QFontMetrics metrics(painter->font());
+    const QRect inside = rect.adjusted(padding, 0, -padding - (sorted ? arrow_room : 0), 0);
+    const QString whole = model()->headerData(section, orientation(), Qt::DisplayRole).toString();
+    const QString text = metrics.elidedText(whole, Qt::ElideRight, inside.width());
+    const QColor colour = look[sorted || section == hovered_ ? Token::text : Token::secondary];
+    painter->setPen(colour);
+    painter->drawText(inside, int(alignment | Qt::AlignVCenter) | Qt::TextSingleLine, text);
+    if (sorted) {
+        const int end = alignment & Qt::AlignRight ? inside.right() : inside.left() + metrics.horizontalAdvance(text);
+        draw_arrow(*painter, {end + 8.0, rect.center().y() + 0.5}, sortIndicatorOrder() == Qt::AscendingOrder, colour);
+    }
+    painter->restore();
+}
+
+QSize TableHeader::sectionSizeFromContents(int section) const {
+    const QString text = model()->headerData(section, orientation(), Qt::DisplayRole).toString();
+    return {QFontMetrics(theme::ui_font(12)).horizontalAdvance(text) + 2 * padding + arrow_room, 28};
+}
+
+bool TableHeader::viewportEvent(QEvent* event) {
+    const int before = hovered_;
+    if (event->type() == QEvent::HoverMove || event->type() == QEvent::HoverEnter)
+        hovered_ = logicalIndexAt(static_cast<QHoverEvent*>(event)->position().toPoint());
+    if (event->type() == QEvent::HoverLeave) hovered_ = -1;
+    if (before != hovered_) viewport()->update();
+    return QHeaderView::viewportEvent(event);
+}
+
+} // namespace graticule

@@ -1,0 +1,27 @@
+// Headings that stand exactly over their columns: the same padding as the cells, the sort arrow behind the words. (The
+// style's own headings keep room for an arrow in every column, so that none of them lines up with its numbers.)
+#pragma once
+
+#include <QtWidgets/QHeaderView>
+
+class QTableView;
+
+namespace graticule {
+
+class TableHeader final : public QHeaderView {
+    Q_OBJECT
+public:
+    explicit TableHeader(QWidget* parent = nullptr);
+    /// Replaces the view's horizontal header; call it before sorting is switched on.
+    static void install(QTableView& view);
+
+protected:
+    void paintSection(QPainter* painter, const QRect& rect, int section) const override;
+    [[nodiscard]] QSize sectionSizeFromContents(int section) const override;
+    bool viewportEvent(QEvent* event) override;
+
+private:
+    int hovered_ = -1;
+};
+
+} // namespace graticule
