@@ -121,4 +121,21 @@ void check_column_statistics(MatrixView<const float> values, const ColumnStatist
     check_present(positive, "the positive histogram");
 }
 
+void check_gptq_walk(const GptqWalk& walk) {
+    check_view(walk.weight, "the weight");
+    check_view(walk.scale, "scale");
+    check_view(walk.zero, "zero");
+    check_view(walk.factor, "the factor");
+    check_view(walk.codes, "codes");
+    check_view(walk.values, "values");
+    check_view(walk.error, "error");
+    for (const auto& view :
+         {walk.scale, walk.zero, MatrixView<const float>(walk.values), MatrixView<const float>(walk.error)})
+        check_same_shape(walk.weight, view);
+    check_same_shape(walk.weight, walk.codes);
+    if (walk.factor.rows != walk.weight.columns || walk.factor.columns != walk.weight.columns)
+        reject("the factor is " + size_text(walk.factor.rows, walk.factor.columns) + ", but a block of " +
+               std::to_string(walk.weight.columns) + " columns needs a square of that size");
+}
+
 } // namespace graticule

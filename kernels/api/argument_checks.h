@@ -18,5 +18,6 @@ void check_fake_quantize_dynamic(MatrixView<const float> values, BlockLayout lay
                                  MatrixView<const float> out);
 void check_column_statistics(MatrixView<const float> values, const ColumnStatistics& out, const std::int64_t* negative,
                              const std::int64_t* positive);
+void check_gptq_walk(const GptqWalk& walk);
 
 } // namespace graticule

@@ -65,6 +65,16 @@ inline constexpr int histogram_octaves = 80;
 inline constexpr int histogram_first_exponent = -40;
 inline constexpr int histogram_bins = 2 + histogram_bins_per_octave * histogram_octaves;
 
+/// One block of GPTQ's columns; see Backend::gptq_walk. All (rows, columns) but the factor.
+struct GptqWalk {
+    MatrixView<const float> weight;      ///< as the columns before the block have left it
+    MatrixView<const float> scale, zero; ///< of every element
+    MatrixView<const float> factor;      ///< (columns, columns): the block of U, upper triangular
+    MatrixView<std::uint8_t> codes;      ///< out, like the next two
+    MatrixView<float> values;            ///< what the codes stand for
+    MatrixView<float> error;             ///< (w - value) / U[i,i]: what columns after the block receive
+};
+
 class Backend {
 public:
     virtual ~Backend() = default;
@@ -96,6 +106,10 @@ public:
     /// to negative[histogram_bins] and positive[histogram_bins]. All outputs in host memory.
     virtual void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
                                    std::int64_t* positive, Stream stream) const = 0;
+
+    /// Rounds the columns of each row one after the other; column i's error times U[i,j] is taken from every later
+    /// column j of the row before that is rounded. Rows do not look at each other.
+    virtual void gptq_walk(const GptqWalk& walk, const CodeGrid& grid, Stream stream) const = 0;
 };
 
 } // namespace graticule

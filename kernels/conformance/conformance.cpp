@@ -171,6 +171,69 @@ void run_statistics_cases(const Side& subject, const Side& reference, Table& tab
         }
 }
 
+/// What one side's walk wrote.
+struct Walked {
+    std::vector<std::uint8_t> codes;
+    std::vector<float> values, error;
+    std::string damage;
+};
+
+/// An upper triangle whose errors neither vanish nor grow without bound along a row.
+std::vector<float> walk_factor(std::int64_t columns) {
+    std::vector<float> factor(static_cast<std::size_t>(columns * columns));
+    for (std::int64_t i = 0; i < columns; ++i)
+        for (std::int64_t j = i; j < columns; ++j)
+            factor[static_cast<std::size_t>(i * columns + j)] =
+                i == j ? 0.75F + static_cast<float>(i % 8) / 8.0F
+                       : static_cast<float>((i * 31 + j * 17) % 13 - 6) / static_cast<float>(4 * columns);
+    return factor;
+}
+
+Walked run_walk(const Side& side, const Format& format, const Shape& s, const std::vector<float>& values) {
+    GuardedArray<float> input(side.memory, s.rows, s.columns, s.stride, s.offset);
+    input.write(values);
+    GuardedArray<float> factor(side.memory, s.columns, s.columns, s.columns, 0);
+    factor.write(walk_factor(s.columns));
+    GuardedArray<float> scale(side.memory, s.rows, s.columns, s.columns, 0),
+        zero(side.memory, s.rows, s.columns, s.columns, 0);
+    side.backend.find_scales(input.const_view(), {1, 1}, format.grid, {}, scale.data(), zero.data(), {});
+    // A scale of the element's own leaves nothing to round: a third of it does.
+    std::vector<float> thirds = scale.read();
+    for (float& one : thirds) one = one / 3 + 0.01F;
+    scale.write(thirds);
+    GuardedArray<std::uint8_t> codes(side.memory, s.rows, s.columns, s.stride, s.offset);
+    GuardedArray<float> out(side.memory, s.rows, s.columns, s.stride, s.offset);
+    GuardedArray<float> error(side.memory, s.rows, s.columns, s.stride, s.offset);
+    side.backend.gptq_walk({input.const_view(), scale.const_view(), zero.const_view(), factor.const_view(),
+                            codes.view(), out.view(), error.view()},
+                           format.grid, {});
+    Walked walked;
+    walked.codes = read_checked(codes, walked.damage, "gptq_walk");
+    walked.values = read_checked(out, walked.damage, "gptq_walk");
+    walked.error = read_checked(error, walked.damage, "gptq_walk");
+    return walked;
+}
+
+void run_walk_cases(const Side& subject, const Side& reference, bool quick, Table& table) {
+    std::vector<Shape> all = shapes();
+    all.push_back({3, 1100, 1100, 0, {}}); // wider than a GPU's shared memory takes
+    for (const Format& format : formats()) {
+        if (quick && format.name != "int4" && format.name != "dint4") continue;
+        for (const Shape& shape : all)
+            for (const Input& input : inputs()) {
+                if (!input.for_all_formats || shape.columns > 1100) continue;
+                const std::vector<float> values = make_input(input, shape);
+                const Walked got = run_walk(subject, format, shape, values);
+                const Walked expected = run_walk(reference, format, shape, values);
+                table.add("gptq_walk", format.name,
+                          std::to_string(shape.rows) + " x " + std::to_string(shape.columns) + ", " + input.name,
+                          first_of({compare_bits(got.codes, expected.codes, "codes"),
+                                    compare_bits(got.values, expected.values, "values"),
+                                    compare_bits(got.error, expected.error, "error"), got.damage}));
+            }
+    }
+}
+
 /// What does not fit must be refused, with an exception this side of a module's edge recognizes, before memory is
 /// touched.
 void run_refusals(const Side& subject, Table& table) {
@@ -220,6 +283,7 @@ std::vector<ConformanceResult> run_conformance(const Backend& subject, const Bac
                 }
             }
     }
+    run_walk_cases(subject_side, reference_side, quick, table);
     run_statistics_cases(subject_side, reference_side, table);
     run_refusals(subject_side, table);
     return table.rows();

@@ -53,6 +53,11 @@ public:
         check_column_statistics(values, out, negative, positive);
         if (values.columns > 0) cpu::column_statistics(values, out, negative, positive);
     }
+
+    void gptq_walk(const GptqWalk& walk, const CodeGrid& grid, Stream) const override {
+        check_gptq_walk(walk);
+        if (walk.weight.rows * walk.weight.columns > 0) cpu::gptq_walk(walk, prepare_grid(grid));
+    }
 };
 
 } // namespace

@@ -76,6 +76,12 @@ public:
         if (has_work(values.rows, values.columns))
             cuda::column_statistics(values, out, negative, positive, stream_of(stream));
     }
+
+    void gptq_walk(const GptqWalk& walk, const CodeGrid& grid, Stream stream) const override {
+        check_gptq_walk(walk);
+        if (has_work(walk.weight.rows, walk.weight.columns))
+            cuda::gptq_walk(walk, prepare_grid(grid), stream_of(stream));
+    }
 };
 
 class CudaMemory final : public DeviceMemory {

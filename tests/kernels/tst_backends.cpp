@@ -26,7 +26,8 @@ enum class Fault {
     between_rows,
     moment,
     extreme,
-    bin
+    bin,
+    walk
 };
 
 /// The CPU back end with one small error.
@@ -75,6 +76,10 @@ public:
         if (fault_ == Fault::extreme) out.minimum[0] = std::nextafter(out.minimum[0], 0.0F);
         if (fault_ == Fault::bin && positive[300] > 2) --positive[300];
     }
+    void gptq_walk(const GptqWalk& walk, const CodeGrid& grid, Stream stream) const override {
+        cpu_backend().gptq_walk(walk, grid, stream);
+        if (fault_ == Fault::walk) walk.error.data[0] = std::nextafter(walk.error.data[0], 1.0F);
+    }
 
 private:
     Fault fault_;
@@ -111,7 +116,10 @@ void TestBackends::cpu_against_itself() {
     QCOMPARE(failures(rows), 0);
     QVERIFY(rows.size() > 80);
     for (const ConformanceResult& row : rows)
-        QVERIFY2(row.cases >= (row.operation == "refusals" ? 5 : 80), row.operation.c_str());
+        QVERIFY2(row.cases >= (row.operation == "refusals"    ? 5
+                               : row.operation == "gptq_walk" ? 18
+                                                              : 80),
+                 row.operation.c_str());
 }
 
 void TestBackends::planted_errors_are_found_data() {
@@ -132,6 +140,7 @@ void TestBackends::planted_errors_are_found_data() {
     add("third moment off by 1e-3", Fault::moment, "column_statistics");
     add("minimum off by a bit", Fault::extreme, "column_statistics");
     add("one value missing in the histogram", Fault::bin, "column_statistics");
+    add("one error of GPTQ off by a bit", Fault::walk, "gptq_walk");
 }
 
 void TestBackends::planted_errors_are_found() {

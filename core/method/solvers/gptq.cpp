@@ -18,11 +18,21 @@ struct Problem {
     std::int64_t dead = 0;
 };
 
+/// Makes the diagonal of columns that never fired 1. Returns which those were.
+at::Tensor repair_dead(at::Tensor& hessian) {
+    at::Tensor dead = hessian.diagonal().eq(0);
+    hessian.diagonal().masked_fill_(dead, 1.0);
+    return dead;
+}
+
+void damp(at::Tensor& hessian, double damping) {
+    hessian.diagonal().add_(damping * hessian.diagonal().mean().item<double>());
+}
+
 Problem prepare(const at::Tensor& weight, const at::Tensor& hessian, bool act_order) {
     Problem problem{weight.clone(), hessian.clone(), {}, {}};
-    const at::Tensor dead = problem.hessian.diagonal().eq(0);
+    const at::Tensor dead = repair_dead(problem.hessian);
     problem.dead = dead.sum().item<std::int64_t>();
-    problem.hessian.diagonal().masked_fill_(dead, 1.0);
     problem.weight.masked_fill_(dead.unsqueeze(0), 0.0);
     if (!act_order) return problem;
     problem.order = problem.hessian.diagonal().argsort(/*stable=*/true, /*dim=*/0, /*descending=*/true);
@@ -124,7 +134,7 @@ struct Walked {
 Walked walk(Problem& problem, const at::Tensor& upper, Scales& scales, const CodeGrid& grid, const GptqOptions& options,
             const Device& device) {
     const std::int64_t columns = problem.weight.size(1);
-    const bool by_rows = options.loop == GptqLoop::automatic ? !device.is_cuda() : options.loop == GptqLoop::by_rows;
+    const bool by_rows = options.loop != GptqLoop::by_columns;
     Walked walked{at::empty(problem.weight.sizes(), problem.weight.options().dtype(at::kByte)),
                   at::empty_like(problem.weight)};
     for (std::int64_t first = 0; first < columns; first += options.block) {
@@ -134,7 +144,7 @@ Walked walk(Problem& problem, const at::Tensor& upper, Scales& scales, const Cod
         block.factor = upper.slice(0, first, last).slice(1, first, last).contiguous();
         scales.of_columns(problem.weight, first, last, block);
         const GptqBlockResult done =
-            by_rows ? gptq_block_by_rows(block, grid) : gptq_block_by_columns(block, grid, device);
+            by_rows ? gptq_block_by_rows(block, grid, device) : gptq_block_by_columns(block, grid, device);
         walked.codes.slice(1, first, last).copy_(done.codes);
         walked.values.slice(1, first, last).copy_(done.values);
         walked.loss += done.error.square().sum(at::kDouble).item<double>() / 2;
@@ -183,14 +193,21 @@ at::Tensor HessianSum::hessian() const {
     return sum_ * (2.0 / static_cast<double>(sequences_));
 }
 
+std::optional<UpdateRatio> update_ratio(const at::Tensor& hessian, double damping) {
+    at::Tensor repaired = hessian.clone();
+    (void)repair_dead(repaired);
+    damp(repaired, damping);
+    const at::Tensor upper = inverse_factor(repaired);
+    return upper.defined() ? std::optional(update_ratio_of(upper)) : std::nullopt;
+}
+
 GptqResult gptq(const at::Tensor& weight, const at::Tensor& hessian, const TensorQuantizer& quantizer,
                 const GptqOptions& options, const Device& device) {
     check(weight, hessian, quantizer, options);
     Problem problem = prepare(weight, hessian, options.act_order);
     GptqResult result;
     result.dead_columns = problem.dead;
-    const double damping = options.damping * problem.hessian.diagonal().mean().item<double>();
-    problem.hessian.diagonal().add_(damping);
+    damp(problem.hessian, options.damping); // after the order was taken, as the reference
     const at::Tensor upper = inverse_factor(problem.hessian);
     Scales scales(weight, problem, quantizer, options, device);
     const at::Tensor original = problem.weight.clone();

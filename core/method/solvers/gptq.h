@@ -30,9 +30,9 @@ private:
     std::int64_t sequences_ = 0;
 };
 
-/// Walks a block's columns either as the reference does (any device) or row by row (host memory): a row's columns do
-/// not look at other rows, so the row stays in the first-level cache.
-enum class GptqLoop : std::uint8_t { automatic, by_columns, by_rows };
+/// Walks a block's columns either as the reference does, a few operations of Torch a column, or row by row in one
+/// kernel (Backend::gptq_walk): a row's columns do not look at other rows.
+enum class GptqLoop : std::uint8_t { by_columns, by_rows };
 
 struct GptqOptions {
     double damping = 0.01;                            ///< times the mean of H's diagonal, added to the diagonal
@@ -40,7 +40,7 @@ struct GptqOptions {
     bool act_order = false;                           ///< columns in order of falling H diagonal
     bool static_groups = false;                       ///< scales of all groups from the weight before any update
     std::optional<MseClipOptions> mse = std::nullopt; ///< scales of least error instead of the whole range
-    GptqLoop loop = GptqLoop::automatic;
+    GptqLoop loop = GptqLoop::by_rows;
 };
 
 /// How strongly rounding one column moves the others: max_j |(H_F^-1)_jq| / (H_F^-1)_qq over the columns F not yet
@@ -49,6 +49,10 @@ struct UpdateRatio {
     double largest = 0; ///< over all columns
     double mean = 0;    ///< over all columns
 };
+
+/// Of a Hessian as `gptq` would use it: dead columns repaired, damped, columns in their own order. Absent: it is not
+/// positive definite.
+[[nodiscard]] std::optional<UpdateRatio> update_ratio(const at::Tensor& hessian, double damping);
 
 struct GptqResult {
     QuantizedTensor rounded;

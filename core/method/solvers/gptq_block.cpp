@@ -2,10 +2,6 @@
 
 #include <ATen/Parallel.h>
 
-#include <vector>
-
-#include "kernels/api/grid_points.h"
-
 namespace graticule::solvers {
 namespace {
 
@@ -14,79 +10,31 @@ GptqBlockResult empty_result(const GptqBlock& block) {
             at::empty_like(block.weight)};
 }
 
-struct RowPointers {
-    const float* weight;
-    const float* scale;
-    const float* zero;
-    std::uint8_t* codes;
-    float* values;
-    float* error;
-};
-
-template <GridKind kind>
-Point nearest(const GridPoints& points, float x, float scale, float zero) {
-    const float steps = in_steps(x, scale);
-    if constexpr (kind == GridKind::table) {
-        const std::int32_t code = table_code(points.threshold, steps);
-        return {code, points.table[code]};
-    } else {
-        return nearest_lattice_point<kind>(points, block_point<kind>(points, scale, zero), steps);
-    }
-}
-
-/// All columns of one row. `row` is room for `columns` values.
-template <GridKind kind>
-void walk_row(const GridPoints& points, const RowPointers& at, const float* factor, std::int64_t columns, float* row) {
-    for (std::int64_t i = 0; i < columns; ++i) row[i] = at.weight[i];
-    for (std::int64_t i = 0; i < columns; ++i) {
-        const float* u = factor + i * columns;
-        const Point point = nearest<kind>(points, row[i], at.scale[i], at.zero[i]);
-        const float value = point.multiple * at.scale[i];
-        const float error = (row[i] - value) / u[i];
-        for (std::int64_t j = i + 1; j < columns; ++j) row[j] -= error * u[j];
-        at.codes[i] = static_cast<std::uint8_t>(point.code);
-        at.values[i] = value;
-        at.error[i] = error;
-    }
-}
-
-template <GridKind kind>
-void walk_rows(const GptqBlock& block, const GridPoints& points, GptqBlockResult& result) {
-    const std::int64_t columns = block.weight.size(1);
-    const auto* weight = block.weight.const_data_ptr<float>();
-    const auto* factor = block.factor.const_data_ptr<float>();
-    const auto* scale = block.scale.const_data_ptr<float>();
-    const auto* zero = block.zero.const_data_ptr<float>();
-    auto* codes = result.codes.data_ptr<std::uint8_t>();
-    auto* values = result.values.data_ptr<float>();
-    auto* error = result.error.data_ptr<float>();
-    at::parallel_for(0, block.weight.size(0), 16, [&](std::int64_t first, std::int64_t last) {
-        std::vector<float> row(static_cast<std::size_t>(columns));
-        for (std::int64_t r = first; r < last; ++r) {
-            const std::int64_t start = r * columns;
-            walk_row<kind>(points,
-                           {weight + start, scale + start, zero + start, codes + start, values + start, error + start},
-                           factor, columns, row.data());
-        }
-    });
-}
-
 } // namespace
 
-GptqBlockResult gptq_block_by_rows(const GptqBlock& block, const CodeGrid& grid) {
-    const GridPoints points = prepare_grid(grid);
+GptqBlockResult gptq_block_by_rows(const GptqBlock& block, const CodeGrid& grid, const Device& device) {
     GptqBlockResult result = empty_result(block);
-    switch (points.kind) {
-    case GridKind::lattice:
-        walk_rows<GridKind::lattice>(block, points, result);
-        break;
-    case GridKind::lattice_with_specials:
-        walk_rows<GridKind::lattice_with_specials>(block, points, result);
-        break;
-    case GridKind::table:
-        walk_rows<GridKind::table>(block, points, result);
-        break;
-    }
+    const std::int64_t columns = block.weight.size(1);
+    const auto walk = [&](std::int64_t first, std::int64_t last) {
+        const auto rows_of = [&](const at::Tensor& x) {
+            return MatrixView<const float>(x.const_data_ptr<float>() + first * columns, last - first, columns);
+        };
+        const auto out_rows_of = [&](at::Tensor& x) {
+            return MatrixView<float>(x.data_ptr<float>() + first * columns, last - first, columns);
+        };
+        device.kernels().gptq_walk({rows_of(block.weight),
+                                    rows_of(block.scale),
+                                    rows_of(block.zero),
+                                    view_of(block.factor),
+                                    {result.codes.data_ptr<std::uint8_t>() + first * columns, last - first, columns},
+                                    out_rows_of(result.values),
+                                    out_rows_of(result.error)},
+                                   grid, current_stream(device));
+    };
+    if (device.is_cuda())
+        walk(0, block.weight.size(0));
+    else
+        at::parallel_for(0, block.weight.size(0), 16, walk);
     return result;
 }
 

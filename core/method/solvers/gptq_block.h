@@ -20,6 +20,6 @@ struct GptqBlockResult {
 };
 
 [[nodiscard]] GptqBlockResult gptq_block_by_columns(const GptqBlock& block, const CodeGrid& grid, const Device& device);
-[[nodiscard]] GptqBlockResult gptq_block_by_rows(const GptqBlock& block, const CodeGrid& grid);
+[[nodiscard]] GptqBlockResult gptq_block_by_rows(const GptqBlock& block, const CodeGrid& grid, const Device& device);
 
 } // namespace graticule::solvers
