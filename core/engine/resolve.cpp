@@ -147,12 +147,6 @@ void Resolver::check_layer(const Linear& linear, const SchemeChoice& choice) {
     check(choice.scheme.query, head_dim, "query");
     check(choice.scheme.key, head_dim, "key");
     check(choice.scheme.value, head_dim, "value");
-    for (const Operand operand : {Operand::query, Operand::key, Operand::value, Operand::probability})
-        if (const auto& scheme = choice.scheme[operand]; scheme && !scheme->dynamic)
-            out.diagnostics.add(Severity::error, linear.short_name,
-                                to_text(*scheme) +
-                                    "/static: static ranges are known for the inputs of linears only; leave out "
-                                    "static, the range is then found at run time");
 }
 
 void Resolver::plan_layers(const std::vector<int>& winners) {
@@ -235,8 +229,10 @@ void Resolver::finish() {
         bits += after;
         weights += count;
         if (!plan) continue;
-        const auto& input = plan->choice.scheme.input;
-        if (input && !input->dynamic) resolved.needs_calibration_ = true;
+        for (const OperandName& row : operand_names())
+            if (const auto& scheme = plan->choice.scheme[row.operand];
+                scheme && row.operand != Operand::weight && !scheme->dynamic)
+                resolved.needs_calibration_ = true;
         for (const MethodStep& step : plan->choice.steps)
             if (find_method(step.method)->needs != Needs::nothing) resolved.needs_calibration_ = true;
     }

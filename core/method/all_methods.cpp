@@ -306,6 +306,15 @@ const std::array rows = {
                           "clean: all samples; reference: as published, the last sample only and in bfloat16; "
                           "reference_f32: without "
                           "that rounding"},
+                         {"static_range",
+                          "Static ranges",
+                          ParamKind::choice,
+                          std::string("least"),
+                          0,
+                          0,
+                          {"least", "extremes"},
+                          "static activations: least over the samples of a channel's absolute maximum, largest over "
+                          "channels, as published; extremes: all that calibration saw"},
                          length_param},
               .check = int4_asymmetric,
               .rounding = &dgq},

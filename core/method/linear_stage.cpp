@@ -30,8 +30,8 @@ std::vector<std::int32_t> kept_channels(const LinearJob& job) {
     return find_method(step->method)->keep->choose(absmax, step->params);
 }
 
-/// The one range of a static input: the extremes of calibration, after folding, kept channels left out.
-solvers::BlockParams static_range(const LinearJob& job, const std::vector<std::int32_t>& kept) {
+/// The extremes of calibration, after folding, kept channels left out.
+StaticRange extremes(const LinearJob& job, const std::vector<std::int32_t>& kept) {
     GRATICULE_ASSERT(job.statistics != nullptr, "static inputs need statistics");
     const ChannelStats& stats = job.statistics->all().channels;
     std::vector<float> scale(stats.channels(), 1.0F);
@@ -42,8 +42,24 @@ solvers::BlockParams static_range(const LinearJob& job, const std::vector<std::i
         low = std::min(low, stats.minimum[i] / scale[i]);
         high = std::max(high, stats.maximum[i] / scale[i]);
     }
-    if (low > high) low = high = 0;
-    return static_params(job.device, *job.choice.scheme.input, low, high);
+    return low > high ? StaticRange{} : StaticRange{low, high};
+}
+
+void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLinear& out) {
+    const QuantScheme& scheme = job.choice.scheme;
+    if (scheme.input && !scheme.input->dynamic) {
+        const bool least = static_rule(job.choice) == StaticRule::least_sample;
+        const StaticRange range =
+            least ? least_sample_range(job.round_inputs(), job.sequences, keep) : extremes(job, out.kept_channels);
+        const StaticScale found = static_scale(job.device, *scheme.input, range.low, range.high);
+        out.static_input_scale = found.scale;
+        out.static_input_zero = found.zero;
+    }
+    for (const auto& [operand, range] : job.operand_ranges) {
+        out.static_operands[operand] = static_scale(job.device, *scheme[operand], range.low, range.high);
+        append_note(out.report.method_note,
+                    std::string(operand_names()[std::size_t(operand)].name) + " in " + range.text());
+    }
 }
 
 at::Tensor kept_rows(const LinearJob& job) {
@@ -139,11 +155,10 @@ LinearOutcome quantize_linear(const LinearJob& job) {
         outcome.scale = params.scale;
     }
     solvers::BlockParams input_params;
-    if (scheme.input && !scheme.input->dynamic) {
-        input_params = static_range(job, out.kept_channels);
+    set_static_scales(job, measured.keep, out);
+    if (out.static_input_scale) {
+        input_params = to_device(StaticScale{*out.static_input_scale, out.static_input_zero.value_or(0)}, job.device);
         measured.input_params = &input_params;
-        out.static_input_scale = to_vector(input_params.scale).front();
-        out.static_input_zero = to_vector(input_params.zero).front();
     }
     measured.inputs = kept_rows(job);
     measure_layer(job.device, scheme, measured, report);

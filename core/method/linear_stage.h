@@ -2,7 +2,7 @@
 // the pipeline and what-if both end here.
 #pragma once
 
-#include "core/method/stages.h"
+#include "core/method/static_ranges.h"
 #include "core/result/quantized_model.h"
 
 namespace graticule {
@@ -18,6 +18,7 @@ struct LinearJob {
     std::function<at::Tensor()> clip_inputs, round_inputs;
     std::function<at::Tensor()> gram; ///< X^T X of round_inputs
     std::int64_t sequences = 0;
+    std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
 };
 
 struct LinearOutcome {

@@ -7,7 +7,9 @@
 #include "core/method/linear_stage.h"
 #include "core/method/method.h"
 #include "core/method/sample_stream.h"
+#include "core/method/static_ranges.h"
 #include "core/method/tensor_quantizer.h"
+#include "core/runtime/fake_quantizer.h"
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
@@ -19,17 +21,34 @@ std::int64_t calibration_length(const MethodStep& step) {
     return found == step.params.end() ? 0 : std::get<std::int64_t>(found->second);
 }
 
-/// Inputs quantized as at run time, for the states that later blocks see.
-class InputQuantization final : public DecoderHooks {
+/// Whether the step works on states that the blocks quantized before have produced.
+bool compensates(const MethodStep& step) {
+    const MethodRow& row = *find_method(step.method);
+    return row.rounding != nullptr && row.rounding->propagates(step.params);
+}
+
+bool wants_static_operands(const QuantScheme& scheme) {
+    const auto fixed = [](const std::optional<TensorScheme>& operand) { return operand && !operand->dynamic; };
+    return fixed(scheme.query) || fixed(scheme.key) || fixed(scheme.value) || fixed(scheme.probability);
+}
+
+/// Activations quantized as at run time, for the states that later blocks see: the attention operands at once, the
+/// input of each linear when it has been quantized.
+class RunTimeActivations final : public DecoderHooks {
 public:
     struct Entry {
         TensorScheme scheme;
         at::Tensor keep;
         std::optional<solvers::BlockParams> fixed;
     };
-    explicit InputQuantization(const Device& device)
+    struct OperandEntry {
+        TensorScheme scheme;
+        std::optional<StaticScale> fixed;
+    };
+    explicit RunTimeActivations(const Device& device)
         : device_(device) {}
     std::map<LayerId, Entry> entries;
+    std::map<Operand, OperandEntry> operands;
 
     at::Tensor linear_input(LayerId linear, const at::Tensor& x) override {
         const auto found = entries.find(linear);
@@ -39,6 +58,12 @@ public:
         return runtime_input(device_, flat, entry.scheme, entry.keep, entry.fixed ? &*entry.fixed : nullptr)
             .view(x.sizes());
     }
+    at::Tensor attention_operand(Operand operand, BlockId, const at::Tensor& x) override {
+        const auto found = operands.find(operand);
+        if (found == operands.end()) return x;
+        return fake_quantize_activation(found->second.scheme, x, device_, found->second.fixed);
+    }
+    bool wants_probabilities(BlockId) const override { return operands.contains(Operand::probability); }
 
 private:
     const Device& device_;
@@ -69,11 +94,23 @@ struct QuantizePipeline::Impl {
     SampleStream& stream_for(const MethodStep& step);
     /// Results by consumer.
     std::map<LayerId, FoldResult> fold_block(const Block& block, const BlockWeights& original, BlockWeights& folded);
-    /// `before`: what the states that rounding compensates for are captured with.
-    LinearOutcome quantize(const Linear& linear, const BlockWeights& original, const BlockWeights& before,
-                           const at::Tensor& weight, const std::map<LayerId, FoldResult>& folds);
+    using OperandRanges = std::map<LayerId, std::map<Operand, StaticRange>>; ///< by the linear that owns the operand
+    /// Where the block's static attention operands are, and the operands as they will be at run time.
+    OperandRanges find_operands(const Block& block, const BlockWeights& folded, RunTimeActivations& activations);
+    /// The states that the rounding works on; null: it looks at the weights alone.
+    SampleStream* rounding_stream(const SchemeChoice& choice);
+
+    /// What one block's linears have in common while they are quantized.
+    struct BlockJob {
+        const BlockWeights& original;
+        const BlockWeights& before; ///< what the states that rounding compensates for are captured with
+        const std::map<LayerId, FoldResult>& folds;
+        const OperandRanges& ranges;
+        RunTimeActivations& activations;
+    };
+    LinearOutcome quantize(const Linear& linear, const BlockJob& block, const at::Tensor& weight);
     void advance(const Block& block, const BlockWeights& original, const BlockWeights& folded,
-                 const std::vector<QuantizedLinear>& done);
+                 RunTimeActivations& activations, const std::vector<QuantizedLinear>& done);
     [[nodiscard]] bool sequential(const Block& block) const;
 };
 
@@ -93,18 +130,22 @@ void QuantizePipeline::Impl::open_streams() {
             if (row.needs != Needs::samples) continue;
             if (stats == nullptr || stats->samples.empty())
                 throw Error(ErrorKind::bad_input, step.method + " needs calibration samples; calibrate first");
-            const bool compensates = row.rounding != nullptr && row.rounding->propagates(step.params);
-            if (compensates && row.rounding->quantized_inputs(step.params)) quantized_inputs = true;
-            auto& streams = compensates ? compensated : clean;
+            if (compensates(step) && row.rounding->quantized_inputs(step.params)) quantized_inputs = true;
+            auto& streams = compensates(step) ? compensated : clean;
             streams.try_emplace(calibration_length(step), decoder, stats->samples, calibration_length(step));
         }
+        if (wants_static_operands(choice->scheme) && rounding_stream(*choice) == nullptr)
+            clean.try_emplace(0, decoder, stats->samples, 0);
     }
 }
 
+SampleStream* QuantizePipeline::Impl::rounding_stream(const SchemeChoice& choice) {
+    const MethodStep* step = step_of(choice, Stage::round);
+    return step != nullptr && find_method(step->method)->needs == Needs::samples ? &stream_for(*step) : nullptr;
+}
+
 SampleStream& QuantizePipeline::Impl::stream_for(const MethodStep& step) {
-    const MethodRow& row = *find_method(step.method);
-    const bool compensates = row.rounding != nullptr && row.rounding->propagates(step.params);
-    return (compensates ? compensated : clean).at(calibration_length(step));
+    return (compensates(step) ? compensated : clean).at(calibration_length(step));
 }
 
 std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& block, const BlockWeights& original,
@@ -137,27 +178,53 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
     return results;
 }
 
-LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, const BlockWeights& original,
-                                               const BlockWeights& before, const at::Tensor& weight,
-                                               const std::map<LayerId, FoldResult>& folds) {
+QuantizePipeline::Impl::OperandRanges
+QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& folded, RunTimeActivations& activations) {
+    OperandRanges ranges;
+    const std::pair<Operand, LayerId> owners[] = {
+        {Operand::query, block.q}, {Operand::key, block.k}, {Operand::value, block.v}, {Operand::probability, block.v}};
+    std::map<Operand, StaticRange> found;
+    for (const auto& [operand, layer] : owners) {
+        const auto& choice = choices[index_of(layer)];
+        if (!choice || !choice->scheme[operand]) continue;
+        const TensorScheme& scheme = *choice->scheme[operand];
+        std::optional<StaticScale> fixed;
+        if (!scheme.dynamic) {
+            if (found.empty()) { // the block's attention linears agree, so one pass serves all four
+                SampleStream* stream = rounding_stream(*choice);
+                found = attention_ranges(choice->scheme, static_rule(*choice),
+                                         stream != nullptr ? *stream : clean.at(0), decoder, block.id, folded);
+            }
+            const StaticRange& range = ranges[layer][operand] = found.at(operand);
+            fixed = static_scale(device, scheme, range.low, range.high);
+        }
+        activations.operands.emplace(operand, RunTimeActivations::OperandEntry{scheme, fixed});
+    }
+    return ranges;
+}
+
+LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, const BlockJob& block, const at::Tensor& weight) {
     const SchemeChoice& choice = *choices[index_of(linear.id)];
     LinearJob job{linear, choice, device, weight, {}, nullptr, {}, {}, {}, 0};
-    if (const auto fold = folds.find(linear.id); fold != folds.end()) job.input_scale = fold->second.scale;
+    if (const auto fold = block.folds.find(linear.id); fold != block.folds.end()) job.input_scale = fold->second.scale;
+    if (const auto owned = block.ranges.find(linear.id); owned != block.ranges.end())
+        job.operand_ranges = owned->second;
     if (stats != nullptr) job.statistics = &stats->sites.at(index_of(linear.site));
     const auto needs_samples = [](const MethodStep* step) {
         return step != nullptr && find_method(step->method)->needs == Needs::samples;
     };
     if (const MethodStep* step = step_of(choice, Stage::clip); needs_samples(step))
         job.clip_inputs = [&, step] {
-            const at::Tensor& x = stream_for(*step).inputs(decoder, linear.block, original, linear.site);
+            const at::Tensor& x = stream_for(*step).inputs(decoder, linear.block, block.original, linear.site);
             return job.input_scale.defined() ? x / job.input_scale : x;
         };
     if (const MethodStep* step = step_of(choice, Stage::round); needs_samples(step)) {
         SampleStream& stream = stream_for(*step);
         const bool one_site = sequential(model->blocks().at(index_of(linear.block)));
         job.sequences = stream.sequences();
-        job.round_inputs = [&, one_site] {
-            return stream.inputs(decoder, linear.block, before, linear.site, one_site);
+        DecoderHooks* hooks = quantized_inputs && compensates(*step) ? &block.activations : nullptr;
+        job.round_inputs = [&, one_site, hooks] {
+            return stream.inputs(decoder, linear.block, block.before, linear.site, one_site, hooks);
         };
         job.gram = [&] {
             (void)job.round_inputs();
@@ -181,24 +248,22 @@ bool QuantizePipeline::Impl::sequential(const Block& block) const {
 }
 
 void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& original, const BlockWeights& folded,
-                                     const std::vector<QuantizedLinear>& done) {
+                                     RunTimeActivations& activations, const std::vector<QuantizedLinear>& done) {
     if (block.id == model->blocks().back().id) return;
     for (auto& [length, stream] : clean) stream.advance(decoder, block.id, original, nullptr);
-    InputQuantization hooks(device);
     for (const QuantizedLinear& linear : done) {
         const auto& input = linear.choice.scheme.input;
         if (!input) continue;
-        InputQuantization::Entry entry{*input, {}, {}};
+        RunTimeActivations::Entry entry{*input, {}, {}};
         if (!linear.kept_channels.empty())
             entry.keep = channel_mask(linear.kept_channels, model->linear(linear.layer).in_features(), device);
         if (linear.static_input_scale)
-            entry.fixed = solvers::BlockParams{{},
-                                               to_torch({*linear.static_input_scale}, {1, 1}, device),
-                                               to_torch({linear.static_input_zero.value_or(0)}, {1, 1}, device)};
-        hooks.entries.emplace(linear.layer, std::move(entry));
+            entry.fixed =
+                to_device(StaticScale{*linear.static_input_scale, linear.static_input_zero.value_or(0)}, device);
+        activations.entries.emplace(linear.layer, std::move(entry));
     }
     for (auto& [length, stream] : compensated)
-        stream.advance(decoder, block.id, folded, quantized_inputs ? &hooks : nullptr);
+        stream.advance(decoder, block.id, folded, quantized_inputs ? &activations : nullptr);
 }
 
 void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) {
@@ -211,6 +276,8 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
         BlockWeights folded = original;
         const std::map<LayerId, FoldResult> folds = impl.fold_block(block, original, folded);
         ctx.check_cancelled();
+        RunTimeActivations activations(impl.device);
+        const Impl::OperandRanges ranges = impl.find_operands(block, folded, activations);
         BlockWeights current = folded;
         std::vector<QuantizedLinear> done;
         const bool one_by_one = impl.sequential(block);
@@ -221,7 +288,8 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
                 for (auto& [length, stream] : impl.compensated) stream.forget();
             if (!impl.choices[index_of(linear.id)]) continue;
             LinearOutcome outcome =
-                impl.quantize(linear, original, one_by_one ? current : folded, folded.at(linear.id).weight, folds);
+                impl.quantize(linear, {original, one_by_one ? current : folded, folds, ranges, activations},
+                              folded.at(linear.id).weight);
             if (const auto fold = folds.find(linear.id); fold != folds.end())
                 add_to_report(fold->second, outcome.quantized.report);
             // A quantized weight is given by its codes; what folding made of it is not needed beside them.
@@ -234,6 +302,7 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
                             {},
                             outcome.quantized.static_input_scale,
                             outcome.quantized.static_input_zero,
+                            {},
                             outcome.quantized.kept_channels,
                             {},
                             {},
@@ -241,7 +310,7 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
             sink(std::move(outcome.quantized));
             ctx.advance();
         }
-        impl.advance(block, original, current, done);
+        impl.advance(block, original, current, activations, done);
     });
 }
 

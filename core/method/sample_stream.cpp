@@ -31,10 +31,10 @@ SampleStream::SampleStream(const Decoder& decoder, const std::vector<std::vector
 }
 
 const at::Tensor& SampleStream::inputs(const Decoder& decoder, BlockId block, const BlockWeights& weights, SiteId site,
-                                       bool only_this_site) {
+                                       bool only_this_site, DecoderHooks* hooks) {
     if (const auto found = inputs_.find(site); found != inputs_.end()) return found->second;
     const std::vector<SiteId> wanted = only_this_site ? std::vector{site} : std::vector<SiteId>();
-    for (auto& [captured, values] : decoder.capture(block, weights, hidden_, wanted))
+    for (auto& [captured, values] : decoder.capture(block, weights, hidden_, wanted, hooks))
         inputs_.insert_or_assign(captured, values.to(at::kFloat));
     return inputs_.at(site);
 }
@@ -48,6 +48,10 @@ const at::Tensor& SampleStream::gram(SiteId site) {
 void SampleStream::forget() {
     inputs_.clear();
     gram_.clear();
+}
+
+void SampleStream::pass(const Decoder& decoder, BlockId block, const BlockWeights& weights, DecoderHooks& hooks) const {
+    for (const at::Tensor& batch : hidden_) (void)decoder.forward(block, weights, batch, &hooks);
 }
 
 void SampleStream::advance(const Decoder& decoder, BlockId block, const BlockWeights& weights, DecoderHooks* hooks) {

@@ -17,12 +17,14 @@ public:
     [[nodiscard]] std::int64_t sequences() const { return sequences_; }
     [[nodiscard]] std::int64_t length() const { return length_; }
     /// Input of a site, (tokens, channels), of the block that `weights` belong to. All sites of the block are captured
-    /// at once and kept until `forget`.
+    /// at once and kept until `forget`. `hooks` sees that pass.
     [[nodiscard]] const at::Tensor& inputs(const Decoder& decoder, BlockId block, const BlockWeights& weights,
-                                           SiteId site, bool only_this_site = false);
+                                           SiteId site, bool only_this_site = false, DecoderHooks* hooks = nullptr);
     /// X^T X of it.
     [[nodiscard]] const at::Tensor& gram(SiteId site);
     void forget();
+    /// Shows the block's pass to `hooks` and leaves the states as they are.
+    void pass(const Decoder& decoder, BlockId block, const BlockWeights& weights, DecoderHooks& hooks) const;
     void advance(const Decoder& decoder, BlockId block, const BlockWeights& weights, DecoderHooks* hooks);
 
 private:

@@ -19,9 +19,14 @@ solvers::BlockParams to_device(const QParams& params, const Device& device) {
     return {params.layout, to_torch(params.scale, {blocks, 1}, device), to_torch(params.zero, {blocks, 1}, device)};
 }
 
-solvers::BlockParams static_params(const Device& device, const TensorScheme& scheme, float minimum, float maximum) {
+StaticScale static_scale(const Device& device, const TensorScheme& scheme, float minimum, float maximum) {
     const at::Tensor ends = at::tensor({minimum, maximum}, at::kFloat).view({1, 2}).to(torch_device(device));
-    return solvers::find_params(ends, solvers::input_quantizer(scheme), device);
+    const solvers::BlockParams params = solvers::find_params(ends, solvers::input_quantizer(scheme), device);
+    return {params.scale.item<float>(), params.zero.item<float>()};
+}
+
+solvers::BlockParams to_device(const StaticScale& fixed, const Device& device) {
+    return {{}, to_torch({fixed.scale}, {1, 1}, device), to_torch({fixed.zero}, {1, 1}, device)};
 }
 
 at::Tensor runtime_input(const Device& device, const at::Tensor& input, const TensorScheme& scheme,

@@ -4,6 +4,7 @@
 
 #include "core/format/qparams.h"
 #include "core/method/solvers/weight_quantizer.h"
+#include "core/result/quantized_model.h"
 
 namespace graticule {
 
@@ -11,8 +12,8 @@ namespace graticule {
 [[nodiscard]] solvers::BlockParams to_device(const QParams& params, const Device& device);
 
 /// The one scale of a static scheme for values in [minimum, maximum].
-[[nodiscard]] solvers::BlockParams static_params(const Device& device, const TensorScheme& scheme, float minimum,
-                                                 float maximum);
+[[nodiscard]] StaticScale static_scale(const Device& device, const TensorScheme& scheme, float minimum, float maximum);
+[[nodiscard]] solvers::BlockParams to_device(const StaticScale& fixed, const Device& device);
 
 /// The input (tokens, channels) as the linear sees it at run time: quantized but for the channels of `keep`, which do
 /// not widen the range of the others. `fixed`: of a static scheme.

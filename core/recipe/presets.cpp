@@ -43,9 +43,9 @@ constexpr std::array presets = {
            "Dual-grained 4-bit weights, 8-bit activations per token",
            "Zhang et al. 2023 (DGQ), sections 3.1 to 3.3; DGQ 141eef7 with act_fun per_token"},
     Preset{"dgq-a8w4-static",
-           "w=int4/asym/dual128 a=int8/sym/tensor/static q=int8/sym/tensor k=int8/sym/tensor v=int8/sym/tensor "
-           "percentile dgq",
-           "Dual-grained 4-bit weights, 8-bit static activations, 8-bit queries, keys and values",
+           "w=int4/asym/dual128 a=int8/sym/tensor/static q=int8/asym/tensor/static k=int8/asym/tensor/static "
+           "v=int8/asym/tensor/static percentile dgq",
+           "Dual-grained 4-bit weights, 8-bit inputs, queries, keys and values, all with static scales",
            "Zhang et al. 2023 (DGQ); the script of DGQ 141eef7"},
     Preset{"zeroquant-fp-w4a8", "w=fp4_e2m1/sym/g256 a=fp8_e4m3/sym/token gptq lorc:rank=8",
            "FP4 weights, FP8 activations, low-rank compensation", "Wu et al. 2023 (ZeroQuant-FP), section 3"},

@@ -69,7 +69,7 @@ std::optional<TensorScheme> parse_tensor(const std::string& term, Operand operan
             once(range_given, *part);
             scheme.dynamic = *part == "dynamic";
             // A static range is one number for all tokens, so that is what is meant unless something else is said.
-            if (!scheme.dynamic && !granularity_given && operand == Operand::input)
+            if (!scheme.dynamic && !granularity_given && operand != Operand::weight)
                 scheme.granularity = {Granularity::Kind::tensor, 0};
         } else if (const auto granularity = parse_granularity(*part)) {
             once(granularity_given, *part);

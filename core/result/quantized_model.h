@@ -21,6 +21,12 @@ struct LowRank { ///< LoRC: added to the dequantized weight. a (out, rank), b (r
     HostTensor a, b;
 };
 
+struct StaticScale { ///< one scale for the whole tensor, from calibration
+    float scale = 1;
+    float zero = 0;
+    bool operator==(const StaticScale&) const = default;
+};
+
 struct QuantizedLinear {
     LayerId layer{};
     SchemeChoice choice;                     ///< scheme and steps that were used
@@ -29,6 +35,8 @@ struct QuantizedLinear {
     std::vector<float> input_scale;          ///< factor s folded into the columns, one a channel; empty: none
     std::optional<float> static_input_scale; ///< static activations: the one scale
     std::optional<float> static_input_zero;
+    /// Attention operands with static schemes: query at the block's q, key at k, value and probability at v.
+    std::map<Operand, StaticScale> static_operands;
     std::vector<std::int32_t> kept_channels; ///< mixed precision: input channels left in 16 bit, ascending
     HostTensor kept_columns;                 ///< (out, kept) their weights; empty: none
     std::optional<LowRank> low_rank;

@@ -121,7 +121,11 @@ public:
         const QuantizedLinear* owner = owner_of(operand, block);
         if (owner == nullptr) return x;
         const auto& scheme = owner->choice.scheme[operand];
-        return scheme ? fake_quantize_activation(*scheme, x, device_) : x;
+        if (!scheme) return x;
+        if (scheme->dynamic) return fake_quantize_activation(*scheme, x, device_);
+        const auto found = owner->static_operands.find(operand);
+        if (found == owner->static_operands.end()) fail_uncalibrated(*owner, *scheme);
+        return fake_quantize_activation(*scheme, x, device_, found->second);
     }
 
     [[nodiscard]] bool wants_probabilities(BlockId block) const override {
@@ -140,13 +144,16 @@ private:
     [[nodiscard]] std::optional<StaticScale> static_scale(const QuantizedLinear& quantized,
                                                           const TensorScheme& scheme) const {
         if (scheme.dynamic) return std::nullopt;
-        if (!quantized.static_input_scale)
-            throw Error(ErrorKind::bad_input, "layer " + model_->base->linear(quantized.layer).short_name +
-                                                  " has a static activation scheme (" + to_text(scheme) +
-                                                  ") and no scale; calibrate first");
+        if (!quantized.static_input_scale) fail_uncalibrated(quantized, scheme);
         const CodeGrid& grid = scheme.format->grid;
         const float middle = grid.shape == CodeGrid::Shape::lattice ? static_cast<float>(grid.levels / 2) : 0.0F;
         return StaticScale{*quantized.static_input_scale, quantized.static_input_zero.value_or(middle)};
+    }
+
+    [[noreturn]] void fail_uncalibrated(const QuantizedLinear& quantized, const TensorScheme& scheme) const {
+        throw Error(ErrorKind::bad_input, "layer " + model_->base->linear(quantized.layer).short_name +
+                                              " has a static activation scheme (" + to_text(scheme) +
+                                              ") and no scale; calibrate first");
     }
 
     std::shared_ptr<const QuantizedModel> model_;

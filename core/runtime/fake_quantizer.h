@@ -12,12 +12,6 @@
 
 namespace graticule {
 
-struct StaticScale { ///< one scale for the whole tensor, from calibration
-    float scale = 1;
-    float zero = 0;
-    bool operator==(const StaticScale&) const = default;
-};
-
 /// The scale rule of a scheme's dynamic activations: lower bound of the range 1e-5 as in the papers' programs.
 [[nodiscard]] ScaleOptions activation_scale_options(const TensorScheme& scheme);
 

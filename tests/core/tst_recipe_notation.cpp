@@ -45,6 +45,8 @@ private Q_SLOTS:
         row("w=fp4_e2m1/g32", "w=fp4_e2m1/sym/g32");
         row("a=int8/static", "a=int8/sym/tensor/static");
         row("a=int8/asym/tensor/static", "a=int8/asym/tensor/static");
+        row("q=int8/static", "q=int8/sym/tensor/static");
+        row("v=int8/static", "v=int8/asym/tensor/static");
         row("w=int4/g128/asym", "w=int4/asym/g128");
         row("smoothquant:alpha=0.5 a=int8 w=int4", "w=int4/asym/channel a=int8/sym/token smoothquant:alpha=0.5");
         row("w=int4/asym/g128 gptq:damp=0.05,act_order=true", "w=int4/asym/g128 gptq:act_order=true,damp=0.05");

@@ -1,0 +1,37 @@
+// The one range of a static activation, from calibration: of a linear's input and of the operands of attention. Private
+// to core/method.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/method/sample_stream.h"
+#include "core/method/stages.h"
+#include "core/method/tensor_quantizer.h"
+
+namespace graticule {
+
+/// What of the calibration decides a static range.
+enum class StaticRule {
+    extremes, ///< the smallest and the largest value seen
+    /// DGQ 141eef7: of each channel's absolute maximum the least over the samples, of those the largest over channels,
+    /// as a range around zero. What only some samples reach is clipped.
+    least_sample,
+};
+[[nodiscard]] StaticRule static_rule(const SchemeChoice& choice);
+
+struct StaticRange {
+    float low = 0, high = 0;
+    [[nodiscard]] std::string text() const; ///< "-4.21 .. 4.21"
+};
+
+/// `inputs` (tokens, channels) of that many equally long samples; `keep` (channels) take no part; may be undefined.
+[[nodiscard]] StaticRange least_sample_range(const at::Tensor& inputs, std::int64_t sequences, const at::Tensor& keep);
+
+/// Ranges of those of query, key, value and probability that `scheme` wants static, as `stream`'s samples give them in
+/// a block of full-precision weights. Channels are those of a head.
+[[nodiscard]] std::map<Operand, StaticRange> attention_ranges(const QuantScheme& scheme, StaticRule rule,
+                                                              SampleStream& stream, const Decoder& decoder,
+                                                              BlockId block, const BlockWeights& weights);
+
+} // namespace graticule
