@@ -8,6 +8,7 @@
 #include "core/base/provenance.h"
 #include "core/result/evaluation.h"
 #include "core/result/layer_report.h"
+#include "core/result/length_study.h"
 #include "core/result/quantized_model.h"
 
 namespace graticule {
@@ -25,5 +26,8 @@ enum class Timing { leave_out, include };
 [[nodiscard]] nlohmann::json to_json(const Comparison& comparison);
 /// Sizes, recipe and layers of a quantized model.
 [[nodiscard]] nlohmann::json to_json(const QuantizedModel& model, Timing timing);
+/// Update ratios, ranges and, where measured, perplexities by calibration length.
+[[nodiscard]] nlohmann::json to_json(const LengthStudy& study, Timing timing);
+[[nodiscard]] nlohmann::json to_json(const LengthAdvice& advice);
 
 } // namespace graticule

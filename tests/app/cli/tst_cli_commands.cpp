@@ -66,6 +66,22 @@ private Q_SLOTS:
         QVERIFY(weights);
     }
 
+    void slacGivesRatiosByLengthAndAdvice() {
+        const json value = run_cli({"slac", "sample-llama", "--lengths", "64,128", "--tokens", "256", "--target", "50",
+                                    "--json", "--quiet"})
+                               .json();
+        QCOMPARE(value.at("inputs").size(), std::size_t{32}); // 8 blocks of four inputs
+        for (const json& input : value.at("inputs")) {
+            QCOMPARE(input.at("lengths").size(), std::size_t{2});
+            for (const json& at : input.at("lengths")) QVERIFY(at.at("update_ratio").get<double>() > 0);
+        }
+        QCOMPARE(value.at("advice").at("paper_length").get<int>(), 64);
+        QVERIFY(value.at("matrix").is_null());
+        const Outcome wrong = run_cli({"slac", "sample-llama", "--evaluate", "64"});
+        QCOMPARE(wrong.code, 2);
+        QVERIFY2(wrong.err.contains("give --recipe"), wrong.err);
+    }
+
     void evalPrintsItsProtocol() {
         const Outcome done =
             run_cli({"eval", "sample-llama", "--window", "256", "--windows", "3", "--json", "--quiet"});

@@ -1,0 +1,90 @@
+#include "core/engine/study_lengths.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/engine/run_provenance.h"
+#include "core/method/length_probe.h"
+
+namespace graticule {
+
+namespace {
+
+std::vector<std::int64_t> sorted(std::vector<std::int64_t> lengths) {
+    std::sort(lengths.begin(), lengths.end());
+    lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
+    return lengths;
+}
+
+void check_lengths(const LengthStudySpec& spec, const std::vector<std::int64_t>& lengths) {
+    if (lengths.empty() || lengths.front() < 2)
+        throw Error(ErrorKind::usage,
+                    "calibration lengths are numbers of tokens from 2; give some, such as 128,512,2048");
+    for (const std::int64_t length : lengths)
+        if (lengths.back() % length != 0)
+            throw Error(ErrorKind::usage, "a length of " + std::to_string(length) + " does not divide the longest, " +
+                                              std::to_string(lengths.back()) +
+                                              ": the lengths would see different tokens; take a divisor of it");
+    if (spec.tokens < lengths.back() || spec.tokens % lengths.back() != 0)
+        throw Error(ErrorKind::usage, std::to_string(spec.tokens) +
+                                          " tokens are not a multiple of the longest length, " +
+                                          std::to_string(lengths.back()) + "; take such a number");
+}
+
+CalibrationSpec calibration_at(const LengthStudySpec& spec, std::int64_t length) {
+    return {spec.text, spec.tokens / length, length, CalibrationSpec::Pick::first, 0};
+}
+
+std::shared_ptr<const Evaluation> evaluate_at(Workspace& work, const LengthStudySpec::Matrix& matrix, bool quantized,
+                                              std::int64_t length, std::string name, JobContext& ctx) {
+    EvaluationSpec spec;
+    spec.window = length;
+    // At least one window: a text cut short of it is an error that names both.
+    if (matrix.max_tokens > 0) spec.max_windows = std::max<std::int64_t>(1, matrix.max_tokens / length);
+    spec.run_name = std::move(name);
+    return work.evaluate(quantized, matrix.corpus, spec, ctx);
+}
+
+void measure(Workspace& work, const LengthStudySpec& spec, LengthStudy& study, JobContext& ctx) {
+    const LengthStudySpec::Matrix& matrix = *spec.matrix;
+    study.recipe_line = summary_line(matrix.recipe);
+    study.evaluated = matrix.lengths.empty() ? study.lengths : sorted(matrix.lengths);
+    for (const std::int64_t length : study.evaluated)
+        study.full_precision.push_back(evaluate_at(work, matrix, false, length, "full precision", ctx));
+    for (const std::int64_t calibrated : study.lengths) {
+        Recipe recipe = matrix.recipe;
+        recipe.calibration = calibration_at(spec, calibrated);
+        work.quantize(recipe, false, ctx);
+        auto& row = study.perplexity.emplace_back();
+        for (const std::int64_t length : study.evaluated)
+            row.push_back(evaluate_at(work, matrix, true, length, "calibrated at " + std::to_string(calibrated), ctx));
+    }
+}
+
+} // namespace
+
+std::shared_ptr<const LengthStudy> study_lengths(Workspace& work, const LengthStudySpec& spec, JobContext& ctx) {
+    const auto started = std::chrono::steady_clock::now();
+    auto study = std::make_shared<LengthStudy>();
+    study->lengths = sorted(spec.lengths);
+    check_lengths(spec, study->lengths);
+    if (spec.matrix) (void)work.resolve(spec.matrix->recipe); // before the long work
+    study->tokens = spec.tokens;
+    study->damping = spec.damping;
+
+    ctx.progress.begin("Tokenizing the calibration text", 0);
+    const Corpus corpus = load_text(spec.text, BuiltInText::calibration);
+    const auto samples = pick_samples(tokenize(work.tokenizer(), corpus), calibration_at(spec, study->lengths.back()));
+    const Device device = open_device(ctx.device);
+    const std::vector<std::span<const std::int32_t>> windows(samples.begin(), samples.end());
+    study->provenance = run_provenance(*work.model(), device, corpus, windows);
+    study->provenance.protocol = "the first " + std::to_string(spec.tokens) + " tokens at every length";
+    ctx.progress.begin("Comparing calibration lengths",
+                       std::int64_t(work.model()->blocks().size() * study->lengths.size()));
+    study->sites = probe_lengths(work.model(), samples, study->lengths, spec.damping, device, ctx);
+    if (spec.matrix) measure(work, spec, *study, ctx);
+    study->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    return study;
+}
+
+} // namespace graticule
