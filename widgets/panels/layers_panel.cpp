@@ -110,8 +110,8 @@ void LayersPanel::buildTable() {
     columns->setSectionsMovable(true);
     columns->setMinimumSectionSize(30);
     const std::pair<int, int> widths[] = {{LayerTableModel::Block, 30},     {LayerTableModel::Name, 72},
-                                          {LayerTableModel::AbsMax, 60},    {LayerTableModel::Outlier, 58},
-                                          {LayerTableModel::Underflow, 84}, {LayerTableModel::Sqnr, 84},
+                                          {LayerTableModel::AbsMax, 60},    {LayerTableModel::Outlier, 68},
+                                          {LayerTableModel::Underflow, 84}, {LayerTableModel::Sqnr, 80},
                                           {LayerTableModel::Scheme, 60}};
     for (const auto& [section, width] : widths) columns->resizeSection(section, width);
     columns->setStretchLastSection(true);
