@@ -84,6 +84,8 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     stats_.reset();
     complete_stats_.reset();
     stats_complete_ = false;
+    length_study_.reset();
+    length_advice_.reset();
     outliers_.clear();
     runs_.clear();
     reports_.clear();

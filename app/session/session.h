@@ -15,6 +15,7 @@
 #include "app/session/what_if_service.h"
 #include "core/engine/engine.h"
 #include "core/engine/resolve.h"
+#include "core/result/length_study.h"
 #include "core/runtime/device.h"
 
 namespace graticule {
@@ -33,6 +34,9 @@ public:
         return stats_;
     } ///< newest, perhaps partial
     [[nodiscard]] bool statsComplete() const { return stats_complete_; }
+    /// How much the calibration length matters, and the one advised; null until studyLengths() is done.
+    [[nodiscard]] const std::shared_ptr<const LengthStudy>& lengthStudy() const { return length_study_; }
+    [[nodiscard]] const std::optional<LengthAdvice>& lengthAdvice() const { return length_advice_; }
     [[nodiscard]] const std::vector<OutlierReport>& outliers() const { return outliers_; } ///< index = SiteId
     [[nodiscard]] const RecipeHistory& history() const { return history_; }
     [[nodiscard]] const Recipe& recipe() const { return history_.current(); }
@@ -67,6 +71,8 @@ public:
     void setReferenceToCurrent();
 
     JobId calibrate(const CalibrationSpec& spec);
+    /// Compares calibration lengths for sequences of `target` tokens; statsChanged() when it is done.
+    void studyLengths(std::int64_t target);
     /// Queues what is missing (calibration) and the quantization; empty when the recipe cannot work.
     std::optional<JobId> quantize();
     /// Queues what is missing and the evaluation of the recipe, with the full-precision baseline first.
@@ -127,6 +133,8 @@ private:
     std::shared_ptr<const ActivationStats>
         complete_stats_; // the newest whole calibration: what a cancelled one goes back to
     bool stats_complete_ = false;
+    std::shared_ptr<const LengthStudy> length_study_;
+    std::optional<LengthAdvice> length_advice_;
     std::vector<OutlierReport> outliers_;
     RecipeHistory history_;
     Recipe reference_;

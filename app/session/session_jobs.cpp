@@ -5,6 +5,7 @@
 #include "app/session/recipe_edit.h"
 #include "app/session/session.h"
 #include "core/engine/resources.h"
+#include "core/engine/study_lengths.h"
 
 namespace graticule {
 
@@ -66,6 +67,29 @@ JobId Session::calibrate(const CalibrationSpec& spec) {
     changed.calibration = spec;
     setRecipe(std::move(changed), tr("calibration %1 × %2").arg(spec.samples).arg(spec.length));
     return calibrateInto(std::make_shared<Chain>(), spec, QStringLiteral("calibrate")).value_or(JobId{});
+}
+
+void Session::studyLengths(std::int64_t target) {
+    const LengthStudySpec spec{.text = recipe().calibration.text};
+    jobs_.submit<LengthStudy>(
+        request(QStringLiteral("lengths"), tr("Compare calibration lengths"), {},
+                static_cast<double>(spec.tokens) * static_cast<double>(spec.lengths.size())),
+        [spec, opened = opened_](JobContext& ctx) {
+            Workspace work;
+            work.adopt(opened);
+            return study_lengths(work, spec, ctx);
+        },
+        [this, target, model = model()](std::shared_ptr<const LengthStudy> study) {
+            if (model != this->model()) return;
+            length_advice_ = advise_length(*study, target);
+            length_study_ = std::move(study);
+            Q_EMIT logged(tr("Calibrate at %1 tokens for sequences of %2: %3")
+                              .arg(length_advice_->length)
+                              .arg(target)
+                              .arg(QString::fromStdString(length_advice_->reason)));
+            Q_EMIT statsChanged();
+        },
+        reporter());
 }
 
 JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag) {

@@ -93,6 +93,7 @@ private:
     void askRecipe();
     void saveRecipe();
     void askCalibrate();
+    void askLengths();
     void quantize();
     void askEvaluate();
     void askExport(int run);

@@ -133,6 +133,9 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.calibrate", tr("&Calibrate …"), QKeySequence(Qt::Key_F5), [this] {
         askCalibrate();
     })->setToolTip(tr("Watch the inputs of every linear over a text"));
+    addCommand(menu, "run.lengths", tr("Compare calibration &lengths …"), {}, [this] {
+        askLengths();
+    })->setToolTip(tr("GPTQ's update ratio at several calibration lengths, and the length advised (SLAC)"));
     addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] {
         quantize();
     })->setToolTip(tr("Quantize the model by the recipe"));

@@ -7,6 +7,7 @@
 #include <QtGui/QDesktopServices>
 #include <QtGui/QGuiApplication>
 #include <QtWidgets/QFileDialog>
+#include <QtWidgets/QInputDialog>
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QMessageBox>
 #include <QtWidgets/QPushButton>
@@ -93,6 +94,20 @@ void MainWindow::askCalibrate() {
     }
     jobs_->showJobs();
     session_.calibrate(spec);
+}
+
+void MainWindow::askLengths() {
+    int target = 128;
+    if (asking_) {
+        bool given = false;
+        target = QInputDialog::getInt(this, tr("Compare calibration lengths"),
+                                      tr("Tokens of the sequences the model will be used on:"), target, 2, 1048576, 1,
+                                      &given);
+        if (!given) return;
+    }
+    jobs_->showJobs();
+    plots_->showTab(PlotArea::SequenceLength);
+    session_.studyLengths(target);
 }
 
 void MainWindow::quantize() {

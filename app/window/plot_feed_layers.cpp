@@ -136,19 +136,52 @@ PlotScene perplexity_plot(const Session& session) {
     return perplexity_scene(data);
 }
 
+namespace {
+
+void add_length_study(const Session& session, SiteId site, SequenceLengthData& data) {
+    const LengthStudy& study = *session.lengthStudy();
+    LengthLine largest{tr("maximum"), {}, {}, false}, ratio{tr("largest update ratio"), {}, {}, false},
+        mean{tr("mean update ratio"), {}, {}, true};
+    const SiteLengths& effects = study.sites.at(index_of(site));
+    for (std::size_t i = 0; i < study.lengths.size(); ++i) {
+        const LengthEffect& effect = effects.at.at(i);
+        const auto add = [&](LengthLine& line, double value) {
+            line.lengths.push_back(static_cast<double>(study.lengths[i]));
+            line.values.push_back(value);
+        };
+        add(largest, effect.absmax);
+        if (effect.update_ratio) add(ratio, *effect.update_ratio);
+        if (effect.mean_update_ratio) add(mean, *effect.mean_update_ratio);
+    }
+    data.lines = {largest};
+    data.ratios = {ratio, mean};
+    if (!session.lengthAdvice()) return;
+    const LengthAdvice& advice = *session.lengthAdvice();
+    data.advised = static_cast<double>(advice.length);
+    data.reason = tr("for sequences of %1 tokens").arg(advice.target);
+    data.about = QString::fromStdString(advice.reason);
+}
+
+} // namespace
+
 PlotScene sequence_length_plot(const Session& session) {
     const auto layer = session.primary();
     const QString title = tr("Sequence length");
     if (!session.model() || !layer) return empty_scene(title, tr("Select a linear in the layer table"));
     const Linear& linear = session.model()->linear(*layer);
-    if (!session.stats() || index_of(linear.site) >= session.stats()->sites.size())
-        return empty_scene(title, tr("Calibrate (F5) to see how the input changes with the length of the text"));
+    const bool calibrated = session.stats() && index_of(linear.site) < session.stats()->sites.size();
+    if (!calibrated && !session.lengthStudy())
+        return empty_scene(title, tr("Calibrate (F5) to see how the input changes with the length of the text, or "
+                                     "compare calibration lengths (Run menu)"));
     SequenceLengthData data;
+    if (session.lengthStudy()) add_length_study(session, linear.site, data);
     data.title = QString::fromStdString(linear.short_name);
-    data.about = tr("input seen by texts of 64 tokens and longer");
+    if (data.about.isEmpty()) data.about = tr("input seen by texts of 64 tokens and longer");
     data.statistic = tr("|x|");
     LengthLine largest{tr("maximum"), {}, {}, false}, high{tr("99.9th percentile"), {}, {}, false},
         usual{tr("99th percentile"), {}, {}, true};
+    data.provenance = provenance(session);
+    if (!calibrated) return sequence_length_scene(data);
     for (const BucketStats& bucket : session.stats()->sites[index_of(linear.site)].buckets) {
         if (bucket.channels.tokens == 0) continue;
         const auto length = static_cast<double>(bucket.length);
@@ -159,7 +192,6 @@ PlotScene sequence_length_plot(const Session& session) {
         usual.values.push_back(bucket.histogram.magnitude_percentile(99));
     }
     data.lines = {largest, high, usual};
-    data.provenance = provenance(session);
     return sequence_length_scene(data);
 }
 

@@ -9,6 +9,7 @@
 #include "app/session/recent_models.h"
 #include "app/session/recipe_edit.h"
 #include "app/session/session.h"
+#include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
 #include "core/engine/resources.h"
 #include "tests/support/test_main.h"
@@ -207,6 +208,22 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 4 && session.runs()[3].finished(), 120'000);
         const auto refused = session.comparison(session.runs()[0].id, session.runs()[3].id);
         QVERIFY(refused && !refused->difference && !refused->notes.items.empty());
+    }
+
+    void compared_lengths_are_advised_and_drawn() {
+        Session session;
+        session.open(QStringLiteral("sample-opt"));
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        QVERIFY(sequence_length_plot(session).panels.empty()); // says what would do instead
+        session.studyLengths(128);
+        QTRY_VERIFY_WITH_TIMEOUT(session.lengthStudy() != nullptr, 240'000);
+        QVERIFY(session.lengthAdvice().has_value());
+        QCOMPARE(session.lengthAdvice()->own, std::int64_t(128));
+        const plots::PlotScene scene = sequence_length_plot(session);
+        QCOMPARE(scene.panels.size(), std::size_t(2)); // activations, and the update ratio on an axis of its own
+        QVERIFY2(scene.subtitle.contains(QStringLiteral("update ratio")), qPrintable(scene.subtitle));
+        session.open(QStringLiteral("sample-llama"));
+        QTRY_VERIFY_WITH_TIMEOUT(session.lengthStudy() == nullptr, 30'000); // of the other model
     }
 
     void cancelled_calibration_leaves_no_half_result() {

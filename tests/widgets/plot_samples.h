@@ -103,6 +103,7 @@ inline plots::SequenceLengthData sample_lengths(std::size_t count) {
         line.values.push_back(8 + double(i) / double(count));
     }
     data.lines = {line};
+    data.ratios = {line};
     data.advised = 128;
     data.reason = QStringLiteral("prompts are short");
     return data;

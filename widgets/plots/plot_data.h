@@ -117,8 +117,9 @@ struct SequenceLengthData {
     QString title = QStringLiteral("Sequence length"), about;
     QString statistic; ///< "max |x|"
     std::vector<LengthLine> lines;
-    std::optional<double> advised; ///< a length to mark, with the reason
-    QString reason;
+    std::vector<LengthLine> ratios; ///< GPTQ's update ratio by calibration length: a panel of its own; empty: none
+    std::optional<double> advised;  ///< a length to mark, with the reason
+    QString reason;                 ///< a few words: they stand beside the mark
     Provenance provenance;
 };
 

@@ -13,10 +13,39 @@ using theme::Token;
 
 DataTable length_table(const SequenceLengthData& data) {
     DataTable table{{QStringLiteral("series"), QStringLiteral("length"), data.statistic}, {}};
-    for (const LengthLine& line : data.lines)
-        for (std::size_t i = 0; i < std::min(line.lengths.size(), line.values.size()); ++i)
-            table.rows.push_back({line.name, plain_number(line.lengths[i]), plain_number(line.values[i])});
+    for (const auto* lines : {&data.lines, &data.ratios})
+        for (const LengthLine& line : *lines)
+            for (std::size_t i = 0; i < std::min(line.lengths.size(), line.values.size()); ++i)
+                table.rows.push_back({line.name, plain_number(line.lengths[i]), plain_number(line.values[i])});
     return table;
+}
+
+void add_line(const LengthLine& line, const Ink& ink, Panel& panel, PlotScene& scene) {
+    Series series = make_series(line.name, Mark::line, ink);
+    series.x = line.lengths;
+    series.y = line.values;
+    series.dashed = line.dashed;
+    Series dots = series;
+    dots.mark = Mark::points;
+    dots.hoverable = false;
+    panel.series.push_back(std::move(series));
+    panel.series.push_back(std::move(dots));
+    scene.legend.push_back({line.name, ink, true, line.dashed});
+}
+
+/// Below the activations on the same lengths: ratios are no magnitudes, so they have an axis of their own.
+Panel ratio_panel(const SequenceLengthData& data, const Axis& lengths, PlotScene& scene) {
+    Panel panel;
+    panel.x = lengths;
+    panel.y.label = QStringLiteral("update ratio");
+    panel.height_share = 0.7;
+    double top = 0;
+    for (std::size_t i = 0; i < data.ratios.size(); ++i) {
+        for (const double value : data.ratios[i].values) top = std::max(top, value);
+        add_line(data.ratios[i], run_ink(data.lines.size() + i + 1), panel, scene);
+    }
+    panel.y.span = {0, top > 0 ? 1.1 * top : 1};
+    return panel;
 }
 
 } // namespace
@@ -30,6 +59,7 @@ PlotScene sequence_length_scene(const SequenceLengthData& data) {
             values.push_back(line.values[i]);
         }
     }
+    for (const LengthLine& line : data.ratios) lengths.insert(lengths.end(), line.lengths.begin(), line.lengths.end());
     const auto across = finite_range(lengths), up = finite_range(values);
     if (!across || !up)
         return empty_scene(data.title,
@@ -57,20 +87,7 @@ PlotScene sequence_length_scene(const SequenceLengthData& data) {
     const bool from_zero = up->lower >= 0 && up->lower < 0.6 * up->upper;
     panel.y.span = {from_zero ? 0 : up->lower - room, up->upper + room};
     if (up->lower > 0) panel.y.log_span = Span{up->lower / 1.4, up->upper * 1.4};
-    for (std::size_t i = 0; i < data.lines.size(); ++i) {
-        const LengthLine& line = data.lines[i];
-        const Ink ink = run_ink(i + 1);
-        Series series = make_series(line.name, Mark::line, ink);
-        series.x = line.lengths;
-        series.y = line.values;
-        series.dashed = line.dashed;
-        Series dots = series;
-        dots.mark = Mark::points;
-        dots.hoverable = false;
-        panel.series.push_back(std::move(series));
-        panel.series.push_back(std::move(dots));
-        scene.legend.push_back({line.name, ink, true, line.dashed});
-    }
+    for (std::size_t i = 0; i < data.lines.size(); ++i) add_line(data.lines[i], run_ink(i + 1), panel, scene);
     if (data.advised) {
         panel.levels.push_back({*data.advised, {Token::candidate, 0.9}, true});
         // A range of no width would not be drawn: a hair of a range carries the label to its line.
@@ -80,7 +97,9 @@ PlotScene sequence_length_scene(const SequenceLengthData& data) {
                                 QStringLiteral("advised %1: %2").arg(count_text(*data.advised), data.reason),
                                 {}});
     }
+    const Axis shared = panel.x;
     scene.panels.push_back(std::move(panel));
+    if (!data.ratios.empty()) scene.panels.push_back(ratio_panel(data, shared, scene));
     return scene;
 }
 
