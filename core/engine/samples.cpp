@@ -1,6 +1,7 @@
 // Text to token ids to calibration samples.
-#include <random>
+#include <algorithm>
 
+#include "core/base/python_random.h"
 #include "core/engine/engine.h"
 
 namespace graticule {
@@ -13,18 +14,6 @@ std::vector<std::int32_t> tokenize(const Tokenizer& tokenizer, const Corpus& cor
         throw;
     }
 }
-
-namespace {
-
-/// Uniform in [0, bound), the same on every platform (std::uniform_int_distribution is not).
-std::uint64_t uniform(std::mt19937_64& random, std::uint64_t bound) {
-    const std::uint64_t limit = std::mt19937_64::max() - std::mt19937_64::max() % bound;
-    std::uint64_t value = random();
-    while (value >= limit) value = random();
-    return value % bound;
-}
-
-} // namespace
 
 std::vector<std::vector<std::int32_t>> pick_samples(const std::vector<std::int32_t>& ids, const CalibrationSpec& spec) {
     if (spec.samples < 1 || spec.length < 2)
@@ -43,11 +32,11 @@ std::vector<std::vector<std::int32_t>> pick_samples(const std::vector<std::int32
                         std::to_string(spec.length) + " tokens, not the " + std::to_string(spec.samples) +
                         " asked for; take fewer or shorter samples, a longer text, or random ones");
     std::vector<std::vector<std::int32_t>> samples;
-    std::mt19937_64 generator(spec.seed);
+    // The published scripts draw random.randint(0, tokens - length - 1): the last possible start never comes up.
+    const auto starts = static_cast<std::uint64_t>(std::max<std::int64_t>(1, there - spec.length));
+    PythonRandom generator(spec.seed);
     for (std::int64_t i = 0; i < spec.samples; ++i) {
-        const std::int64_t start =
-            random ? static_cast<std::int64_t>(uniform(generator, static_cast<std::uint64_t>(there - spec.length + 1)))
-                   : i * spec.length;
+        const std::int64_t start = random ? static_cast<std::int64_t>(generator.below(starts)) : i * spec.length;
         samples.emplace_back(ids.begin() + start, ids.begin() + start + spec.length);
     }
     return samples;

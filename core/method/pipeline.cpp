@@ -24,7 +24,8 @@ std::int64_t calibration_length(const MethodStep& step) {
 /// Whether the step works on states that the blocks quantized before have produced.
 bool compensates(const MethodStep& step) {
     const MethodRow& row = *find_method(step.method);
-    return row.rounding != nullptr && row.rounding->propagates(step.params);
+    return (row.rounding != nullptr && row.rounding->propagates(step.params)) ||
+           (row.transform != nullptr && row.transform->on_quantized_states(step.params));
 }
 
 bool wants_static_operands(const QuantScheme& scheme) {
@@ -127,10 +128,12 @@ void QuantizePipeline::Impl::open_streams() {
         if (!choice) continue;
         for (const MethodStep& step : choice->steps) {
             const MethodRow& row = *find_method(step.method);
-            if (row.needs != Needs::samples) continue;
+            if (row.needs != Needs::samples && !compensates(step)) continue;
             if (stats == nullptr || stats->samples.empty())
                 throw Error(ErrorKind::bad_input, step.method + " needs calibration samples; calibrate first");
-            if (compensates(step) && row.rounding->quantized_inputs(step.params)) quantized_inputs = true;
+            // DGQ hands on states with quantized inputs too, and so does its transform.
+            if (compensates(step) && (row.rounding == nullptr || row.rounding->quantized_inputs(step.params)))
+                quantized_inputs = true;
             auto& streams = compensates(step) ? compensated : clean;
             streams.try_emplace(calibration_length(step), decoder, stats->samples, calibration_length(step));
         }
@@ -160,14 +163,16 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
         FoldRequest request =
             fold_request(site, choices, step->params, device, [&](LayerId id) { return original.at(id).weight; });
         if (stats != nullptr) request.statistics = &stats->sites.at(index_of(site.site)).all().channels;
-        if (row.needs == Needs::samples) {
+        if (row.needs == Needs::samples || compensates(*step)) {
             SampleStream& stream = stream_for(*step);
             request.inputs = stream.inputs(decoder, block.id, original, site.site);
-            add_module_outputs(request, decoder, block, original, stream.length());
+            if (row.needs == Needs::samples) add_module_outputs(request, decoder, block, original, stream.length());
         }
         // Searches are independent of each other: all are made on the unscaled block, then all are folded.
         if (auto result = row.transform->scale(request)) found.emplace_back(&site, std::move(*result));
     }
+    // Rounding sees the folded block, not what a transform saw of it.
+    for (auto& [length, stream] : compensated) stream.forget();
     std::map<LayerId, FoldResult> results;
     for (auto& [site, result] : found) {
         apply_fold(*site, *model, block, result.scale, folded, replaced);

@@ -13,6 +13,8 @@ void set_grid(const ParamMap& params, solvers::ScaleMethod& method) {
 }
 
 at::Tensor absmax_of(const FoldRequest& request) {
+    if (request.inputs.defined())
+        return solvers::input_statistic(solvers::InputStatistic::absolute_maximum, request.inputs);
     GRATICULE_ASSERT(request.statistics != nullptr, "a method that needs statistics gets them");
     const std::vector<float> absmax = request.statistics->absmax_per_channel();
     return to_torch(absmax, {std::int64_t(absmax.size())}, request.device);
@@ -99,6 +101,8 @@ bool PercentileClipping::applies(const FoldSite& site, const ParamMap&) const {
     if (site.source == FoldSite::Source::norm) return true;
     return site.name.ends_with(".down"); // up -> down of gated MLPs; never the attention's output, never fc2
 }
+
+bool PercentileClipping::on_quantized_states(const ParamMap& params) const { return paper_mode(params); }
 
 std::optional<FoldResult> PercentileClipping::scale(const FoldRequest& request) const {
     FoldResult result;

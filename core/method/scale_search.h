@@ -29,9 +29,11 @@ private:
 };
 
 /// DGQ's percentile clipping: only the channels above a high quantile of the absolute maxima are scaled, down to it.
+/// The maxima are the calibration's, or in paper mode those of what the quantized blocks before hand on.
 class PercentileClipping final : public Transform {
 public:
     [[nodiscard]] bool applies(const FoldSite& site, const ParamMap& params) const override;
+    [[nodiscard]] bool on_quantized_states(const ParamMap& params) const override;
     [[nodiscard]] std::optional<FoldResult> scale(const FoldRequest& request) const override;
 };
 

@@ -38,8 +38,8 @@ struct FoldRequest {
     std::vector<at::Tensor> weights = {};         ///< of the same, (out, in), unscaled
     std::vector<const QuantScheme*> schemes = {}; ///< of the same
     const ChannelStats* statistics = nullptr;     ///< of the site's input; null: none were taken
-    at::Tensor inputs = {};                       ///< (tokens, channels) of the full-precision model; undefined: none
-    ModuleOutput attention = {}, mlp = {};        ///< null where the site does not belong to it or nothing is run
+    at::Tensor inputs = {};                ///< (tokens, channels), full-precision model unless asked; undefined: none
+    ModuleOutput attention = {}, mlp = {}; ///< null where the site does not belong to it or nothing is run
 };
 
 struct FoldResult {
@@ -55,6 +55,8 @@ public:
     virtual ~Transform() = default;
     /// Whether this site is one the method scales.
     [[nodiscard]] virtual bool applies(const FoldSite& site, const ParamMap& params) const = 0;
+    /// True: `inputs` of the request are what the quantized blocks before hand on.
+    [[nodiscard]] virtual bool on_quantized_states(const ParamMap&) const { return false; }
     /// The factors the consumers' columns are multiplied by; absent: leave the site as it is.
     [[nodiscard]] virtual std::optional<FoldResult> scale(const FoldRequest& request) const = 0;
 };

@@ -1,5 +1,6 @@
 // The arithmetic of one value: the reference implementations' results, and the edges of dINT and tables by hand.
 #include <QtTest/QTest>
+#include <algorithm>
 #include <limits>
 
 #include "kernels/api/backends.h"
@@ -54,7 +55,9 @@ private Q_SLOTS:
     void golden_inputs();
     void golden_quantizer_data();
     void golden_quantizer();
+    void golden_static_activation_data();
     void golden_static_activation();
+    void protective_range();
     void edges_data();
     void edges();
     void integer_paper_example();
@@ -152,15 +155,34 @@ void TestCodeGrid::golden_quantizer() {
         QCOMPARE(zero[static_cast<std::size_t>(i)], static_cast<float>(zeros[i].toDouble()));
 }
 
-/// DGQ's static activation quantizer clamps to +-127: a lattice of 255 levels about zero 127, with the scale given.
+void TestCodeGrid::golden_static_activation_data() {
+    QTest::addColumn<QString>("record");
+    QTest::addColumn<int>("levels");
+    QTest::addColumn<float>("range");
+    // The static quantizer clamps to +-127, the dynamic one of the whole tensor to [-128, 127].
+    QTest::newRow("static") << "act8_static_dgq_amax4" << 255 << 4.0F;
+    // min(largest channel, twice the 10th largest): two outlier channels, all others reach 1 at most.
+    std::vector<float> absmax(static_cast<std::size_t>(golden_.inputs));
+    for (std::size_t i = 0; i < golden_.activation.size(); ++i) {
+        float& channel = absmax[i % absmax.size()];
+        channel = std::max(channel, std::fabs(golden_.activation[i]));
+    }
+    std::sort(absmax.rbegin(), absmax.rend());
+    QTest::newRow("per tensor") << "act8_per_tensor_dgq" << 256 << std::min(absmax[0], 2 * absmax[9]);
+}
+
+/// DGQ's activation quantizers: a scale found elsewhere, and a lattice about its zero point.
 void TestCodeGrid::golden_static_activation() {
+    QFETCH(QString, record);
+    QFETCH(int, levels);
+    QFETCH(float, range);
     CodeGrid grid;
-    grid.levels = 255;
-    const float scale = 4.0F / 127.0F, zero = 127.0F;
+    grid.levels = levels;
+    const float scale = range / 127.0F, zero = static_cast<float>(levels / 2);
     std::vector<float> out = golden_.activation;
     const MatrixView<float> view(out.data(), golden_.tokens, golden_.inputs);
     cpu_backend().fake_quantize(view, {golden_.tokens, golden_.inputs}, grid, &scale, &zero, view, nullptr, {});
-    const QJsonObject expected = golden_.records["act8_static_dgq_amax4"].toObject()["dequant"].toObject();
+    const QJsonObject expected = golden_.records[record].toObject()["dequant"].toObject();
     double sum = 0, magnitude = 0;
     for (const float v : out) {
         sum += static_cast<double>(v);
@@ -169,8 +191,29 @@ void TestCodeGrid::golden_static_activation() {
     QVERIFY(std::fabs(sum - expected["sum"].toDouble()) < 1e-9 * magnitude);
     QVERIFY(std::fabs(magnitude - expected["abssum"].toDouble()) < 1e-12 * magnitude);
     const QJsonArray row0 = expected["row0"].toArray();
+    QCOMPARE(row0.size(), golden_.inputs);
     for (int i = 0; i < row0.size(); ++i)
         QCOMPARE(exactly(out[static_cast<std::size_t>(i)]), exactly(static_cast<float>(row0[i].toDouble())));
+}
+
+/// QoQ shrinks its 8-bit level to +-R, so that groups rounded with an integer scale and zero point stay within eight
+/// bits. Both ends of every integer range, through the quantizer here: the record's R is the largest that holds.
+void TestCodeGrid::protective_range() {
+    const auto farthest = [](int reach) {
+        float most = 0;
+        for (int low = -reach; low <= 0; ++low)
+            for (int high = 0; high <= reach; ++high) {
+                const float scale = std::max(1.0F, std::nearbyint(static_cast<float>(high - low) / 15.0F));
+                const float zero = std::nearbyint(static_cast<float>(-low) / scale);
+                for (const int end : {low, high})
+                    most = std::max(most,
+                                    std::fabs(quantize_one(static_cast<float>(end), int_grid(4), scale, zero).value));
+            }
+        return most;
+    };
+    const int range = golden_.records["qoq_protective_range"].toObject()["pre_scale_zero"].toInt();
+    QVERIFY(farthest(range) <= 127);
+    QVERIFY(farthest(range + 1) > 127);
 }
 
 void TestCodeGrid::edges_data() {

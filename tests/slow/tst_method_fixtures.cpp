@@ -6,6 +6,8 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <span>
 
 #include "core/engine/engine.h"
 #include "core/method/pipeline.h"
@@ -17,15 +19,50 @@ using namespace graticule;
 
 namespace {
 
-constexpr int blocks = 3;        // later blocks repeat the same code on the same kind of data
-constexpr int search_blocks = 1; // searches do not propagate, and take longest
+constexpr std::size_t all_blocks = 8;
+constexpr std::size_t search_blocks = 1; // searches do not hand anything on, and take longest
 
 struct Outcome {
-    std::map<std::string, LayerReport> reports; ///< by short name
+    std::map<std::string, QuantizedLinear> linears; ///< by short name
     std::vector<SearchTrace> traces;
 };
 
-bool near(double a, double b, double relative) { return std::abs(a - b) <= relative * std::abs(b); }
+/// Relative differences of many figures: the largest of them by name, and how many are beyond a bound.
+class Differences {
+public:
+    void add(const std::string& name, double actual, double expected) {
+        all_.push_back({std::abs(actual / expected - 1), actual / expected - 1, name});
+    }
+    [[nodiscard]] bool empty() const { return all_.empty(); }
+    [[nodiscard]] bool within(double bound) const { return worst().magnitude <= bound; }
+    [[nodiscard]] double mean() const {
+        double sum = 0;
+        for (const One& one : all_) sum += one.relative;
+        return sum / double(all_.size());
+    }
+    [[nodiscard]] std::string text() const {
+        char line[200];
+        std::snprintf(line, sizeof line, "%zu figures, mean %+.2e, worst %+.2e at %s", all_.size(), mean(),
+                      worst().relative, worst().name.c_str());
+        return line;
+    }
+
+private:
+    struct One {
+        double magnitude, relative;
+        std::string name;
+    };
+    [[nodiscard]] const One& worst() const {
+        return *std::max_element(all_.begin(), all_.end(),
+                                 [](const One& a, const One& b) { return a.magnitude < b.magnitude; });
+    }
+    std::vector<One> all_;
+};
+
+template <class T>
+double sum_of(const std::vector<T>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0);
+}
 
 /// "layers.1.self_attn.out_proj" as the DGQ records say it: "1.out".
 std::string dgq_name(const std::string& name) {
@@ -44,7 +81,7 @@ class TestMethodFixtures : public QObject {
     OpenedModel opened_;
     std::shared_ptr<const ActivationStats> stats_;
 
-    Outcome run(const std::string& line, int block_count = blocks) {
+    Outcome run(const std::string& line, std::size_t blocks) {
         Recipe recipe;
         recipe.defaults = parse_scheme_line(line);
         const Resolution resolution = resolve(recipe, *opened_.model);
@@ -54,9 +91,11 @@ class TestMethodFixtures : public QObject {
         QuantizePipeline pipeline(opened_.model, stats_, choices, open_device("cpu"));
         JobContext ctx;
         Outcome outcome;
-        for (int block = 0; block < block_count; ++block)
-            pipeline.run(BlockId{block}, ctx,
-                         [&](QuantizedLinear&& linear) { outcome.reports[linear.report.name] = linear.report; });
+        for (const Block& block : std::span(opened_.model->blocks()).first(blocks))
+            pipeline.run(block.id, ctx, [&](QuantizedLinear&& linear) {
+                const std::string name = linear.report.name;
+                outcome.linears.emplace(name, std::move(linear));
+            });
         outcome.traces = pipeline.traces();
         return outcome;
     }
@@ -93,14 +132,24 @@ private Q_SLOTS:
     void gptq_losses() {
         QFETCH(QString, key);
         QFETCH(QString, line);
-        const Outcome outcome = run(line.toStdString());
-        for (const auto& [name, report] : outcome.reports) {
-            const double expected = fixture_["gptq_losses"][key.toStdString()]["model.decoder." + name].get<double>();
-            // The first block sees the same inputs; a weight on the edge between two codes moves the later ones.
-            const double bound = name.starts_with("layers.0.") ? 2e-4 : 5e-2;
-            QVERIFY2(near(*report.search_loss, expected, bound),
-                     (name + ": " + std::to_string(*report.search_loss) + " for " + std::to_string(expected)).c_str());
+        const Outcome outcome = run(line.toStdString(), all_blocks);
+        Differences first, later, nearest;
+        for (const auto& [name, linear] : outcome.linears) {
+            const std::string full = "model.decoder." + name;
+            (name.starts_with("layers.0.") ? first : later)
+                .add(name, *linear.report.search_loss, fixture_["gptq_losses"][key.toStdString()][full].get<double>());
+            nearest.add(name, *linear.report.search_loss_before,
+                        fixture_["rtn_losses_on_gptq_hessians"][key.toStdString()][full].get<double>());
         }
+        qInfo("first block: %s", first.text().c_str());
+        qInfo("later blocks: %s", later.text().c_str());
+        qInfo("rounding to nearest: %s", nearest.text().c_str());
+        QVERIFY2(first.within(2.5e-4), first.text().c_str());
+        // One float32 rounding error moves single losses of later blocks by up to 5 % at 4 bits in the published
+        // program too, while their mean stays: docs/decisions/0004. A difference of convention would move the mean.
+        QVERIFY2(later.within(0.15), later.text().c_str());
+        QVERIFY2(std::abs(later.mean()) <= 5e-3, later.text().c_str());
+        QVERIFY2(std::abs(nearest.mean()) <= 5e-3, nearest.text().c_str());
     }
 
     void search_losses_data() {
@@ -117,7 +166,8 @@ private Q_SLOTS:
         QFETCH(QString, key);
         QFETCH(QString, line);
         const Outcome outcome = run(line.toStdString(), search_blocks);
-        QCOMPARE(outcome.traces.size(), std::size_t(4 * search_blocks));
+        QCOMPARE(outcome.traces.size(), 4 * search_blocks);
+        Differences least, every;
         const bool awq = key.startsWith("AWQ");
         const nlohmann::json& all = fixture_[awq ? "awq_search" : "aqas_losses"][key.toStdString()];
         for (const SearchTrace& trace : outcome.traces) {
@@ -132,12 +182,15 @@ private Q_SLOTS:
             const nlohmann::json& record = awq ? all[name]["history"] : all[name];
             double best = record[0].get<double>();
             for (const nlohmann::json& loss : record) best = std::min(best, loss.get<double>());
-            QVERIFY2(near(*std::min_element(trace.losses.begin(), trace.losses.end()), best, 1e-4), name.c_str());
+            least.add(name, *std::min_element(trace.losses.begin(), trace.losses.end()), best);
             QCOMPARE(trace.losses.size(), record.size());
             for (std::size_t i = 0; i < trace.losses.size(); ++i)
-                QVERIFY2(near(trace.losses[i], record[i].get<double>(), 1e-3),
-                         (name + " at " + std::to_string(trace.ratios[i])).c_str());
+                every.add(name + " at " + std::to_string(trace.ratios[i]), trace.losses[i], record[i].get<double>());
         }
+        qInfo("least losses: %s", least.text().c_str());
+        qInfo("all losses: %s", every.text().c_str());
+        QVERIFY2(least.within(1e-4), least.text().c_str());
+        QVERIFY2(every.within(1e-3), every.text().c_str());
     }
 
     void dgq_objectives_data() {
@@ -147,28 +200,40 @@ private Q_SLOTS:
         QTest::newRow("clean") << "DGQ a clean: W4 g128 dual grain two-phase, A16"
                                << "w=int4/asym/dual128 dgq" << 1e-2;
         QTest::newRow("clean, A8") << "DGQ b clean: W4 g128 dual grain two-phase, A8 token sym"
-                                   << "w=int4/asym/dual128 a=int8/sym/token dgq" << 1e-2;
-        QTest::newRow("percentile") << "DGQ c clean: percentile 0.5%, W4 g128 dual grain two-phase, A8 token sym"
-                                    << "w=int4/asym/dual128 a=int8/sym/token percentile dgq"
-                                    // Its channels are chosen in the full-precision model here, on the quantized one's
-                                    // states there.
-                                    << 3e-2;
+                                   << "w=int4/asym/dual128 a=int8/sym/token dgq" << 2e-2;
+        QTest::newRow("percentile")
+            << "DGQ c clean: percentile 0.5%, W4 g128 dual grain two-phase, A8 token sym"
+            << "w=int4/asym/dual128 a=int8/sym/token percentile:mode=paper dgq"
+            // Measured: 5.0e-2 at worst, 2.7e-3 in the mean; without the percentile 4e-3 at worst.
+            << 8e-2;
+        QTest::newRow("reference, bfloat16") << "DGQ a reference bf16: W4 g128 dual grain two-phase, A16"
+                                             << "w=int4/asym/dual128 dgq:mode=reference"
+                                             // Eight bits: ties are common.
+                                             << 5e-2;
         QTest::newRow("reference") << "DGQ a reference f32: W4 g128 dual grain two-phase, A16"
-                                   << "w=int4/asym/dual128 dgq:mode=reference_f32" << 1e-2;
+                                   << "w=int4/asym/dual128 dgq:mode=reference_f32" << 1e-5;
     }
     void dgq_objectives() {
         QFETCH(QString, key);
         QFETCH(QString, line);
         QFETCH(double, bound);
-        const Outcome outcome = run(line.toStdString());
-        for (const auto& [name, report] : outcome.reports) {
+        const Outcome outcome = run(line.toStdString(), all_blocks);
+        Differences objective, plain, scales;
+        for (const auto& [name, linear] : outcome.linears) {
             const nlohmann::json& record = fixture_["dgq_checks"][key.toStdString()][dgq_name(name)];
-            QVERIFY2(near(*report.search_loss, record["two-phase"].get<double>(), bound),
-                     (name + ": " + std::to_string(*report.search_loss)).c_str());
+            objective.add(name, *linear.report.search_loss, record["two-phase"].get<double>());
             if (record.contains("plain round of RTN"))
-                QVERIFY2(near(*report.search_loss_before, record["plain round of RTN"].get<double>(), bound),
-                         name.c_str());
+                plain.add(name, *linear.report.search_loss_before, record["plain round of RTN"].get<double>());
+            scales.add(name + " S2", sum_of(linear.params.group_scale), record["S2sum"].get<double>());
+            scales.add(name + " z", sum_of(linear.params.zero), record["Zsum"].get<double>());
+            scales.add(name + " s1", sum_of(linear.params.channel_scale), record["s1sum"].get<double>());
         }
+        qInfo("objective: %s", objective.text().c_str());
+        if (!plain.empty()) qInfo("plain rounding: %s", plain.text().c_str());
+        qInfo("sums of scales: %s", scales.text().c_str());
+        QVERIFY2(objective.within(bound), objective.text().c_str());
+        QVERIFY2(std::abs(objective.mean()) <= 5e-3, objective.text().c_str()); // see gptq_losses
+        QVERIFY2(scales.within(std::min(bound, 1e-2)), scales.text().c_str());
     }
 };
 

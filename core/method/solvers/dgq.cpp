@@ -94,20 +94,18 @@ DualGrain make_dual_grain(const DualCodes& codes, const DgqGroups& groups, const
     return result;
 }
 
-DualGrain dgq_phase2(const at::Tensor& weight, const at::Tensor& gram, const DgqGroups& groups,
-                     const DgqOptions& options) {
-    check(weight, gram, groups.group);
+DualGrain search_channel_scale(const at::Tensor& weight, const DgqGroups& groups, const DgqOptions& options,
+                               const RowLosses& losses) {
     const at::Tensor plain = grouped(weight, groups.group);
     const at::Tensor absmax = weight.abs().amax(1);
     const at::Tensor reach = absmax.masked_fill(absmax.eq(0), 1); // a row of zeros: any scale will do
     at::Tensor best_scale, least;
     for (int i = 0; i < options.phase2_steps; ++i) {
-        const double ratio = dgq_ratio(i, options.phase2_steps, options.phase2_span);
-        const at::Tensor limit = reach * ratio;
+        const at::Tensor limit = reach * dgq_ratio(i, options.phase2_steps, options.phase2_span);
         const at::Tensor s1 = limit / int8_limit;
         const DualCodes codes = dual_codes(plain, groups, s1, limit, options.levels);
         const at::Tensor step = (codes.group_scale * s1.unsqueeze(1)).unsqueeze(2);
-        const at::Tensor loss = row_losses((codes.centred * step - plain).reshape(weight.sizes()), gram);
+        const at::Tensor loss = losses((codes.centred * step).reshape(weight.sizes()));
         if (i == 0) {
             least = loss;
             best_scale = s1;
@@ -118,7 +116,14 @@ DualGrain dgq_phase2(const at::Tensor& weight, const at::Tensor& gram, const Dgq
         best_scale = at::where(better, s1, best_scale);
     }
     const DualCodes codes = dual_codes(plain, groups, best_scale, best_scale * int8_limit, options.levels);
-    DualGrain result = make_dual_grain(codes, groups, best_scale);
+    return make_dual_grain(codes, groups, best_scale);
+}
+
+DualGrain dgq_phase2(const at::Tensor& weight, const at::Tensor& gram, const DgqGroups& groups,
+                     const DgqOptions& options) {
+    check(weight, gram, groups.group);
+    DualGrain result = search_channel_scale(
+        weight, groups, options, [&](const at::Tensor& rounded) { return row_losses(rounded - weight, gram); });
     result.loss = row_losses(result.dequantized - weight, gram);
     return result;
 }

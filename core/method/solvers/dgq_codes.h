@@ -1,6 +1,8 @@
 // Codes of the dual grain for given channel scales. Private to the solvers.
 #pragma once
 
+#include <functional>
+
 #include "core/method/solvers/dgq.h"
 
 namespace graticule::solvers {
@@ -15,6 +17,14 @@ struct DualCodes {
 [[nodiscard]] DualCodes dual_codes(const at::Tensor& grouped_weight, const DgqGroups& groups, const at::Tensor& s1,
                                    const at::Tensor& limit, int levels);
 [[nodiscard]] DualGrain make_dual_grain(const DualCodes& codes, const DgqGroups& groups, const at::Tensor& s1);
+
+/// Loss of every row, (out), when the weight is rounded to this (out, in).
+using RowLosses = std::function<at::Tensor(const at::Tensor& rounded)>;
+
+/// Phase 2: the s1 of every row that loses least, of equals the widest, and the dual grain it gives. Works in the
+/// weight's own type; `loss` of the result is left to the caller.
+[[nodiscard]] DualGrain search_channel_scale(const at::Tensor& weight, const DgqGroups& groups,
+                                             const DgqOptions& options, const RowLosses& losses);
 
 inline constexpr double int8_limit = 127;
 

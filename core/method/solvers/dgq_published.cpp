@@ -83,28 +83,10 @@ DualGrain dgq_published(const at::Tensor& weight, const at::Tensor& last_sample,
     const at::ScalarType type = type_of(arithmetic);
     const at::Tensor typed = weight.to(type), inputs = last_sample.to(type);
     const DgqGroups groups = phase1(typed, inputs, group, options);
-    const at::Tensor plain = typed.reshape({typed.size(0), -1, group});
     const at::Tensor exact = product(inputs, typed);
-    const at::Tensor absmax = typed.abs().amax(1);
-    const at::Tensor reach = absmax.masked_fill(absmax.eq(0), 1);
-    at::Tensor best_scale, least;
-    for (int i = 0; i < options.phase2_steps; ++i) {
-        const at::Tensor limit = reach * dgq_ratio(i, options.phase2_steps, options.phase2_span);
-        const at::Tensor s1 = limit / int8_limit;
-        const DualCodes codes = dual_codes(plain, groups, s1, limit, options.levels);
-        const at::Tensor step = (codes.group_scale * s1.unsqueeze(1)).unsqueeze(2);
-        const at::Tensor loss = mean_square(exact, product(inputs, (codes.centred * step).reshape(typed.sizes())));
-        if (i == 0) {
-            least = loss;
-            best_scale = s1;
-            continue;
-        }
-        const at::Tensor better = loss < least;
-        least = at::where(better, loss, least);
-        best_scale = at::where(better, s1, best_scale);
-    }
-    const DualCodes codes = dual_codes(plain, groups, best_scale, best_scale * int8_limit, options.levels);
-    DualGrain result = make_dual_grain(codes, groups, best_scale);
+    DualGrain result = search_channel_scale(typed, groups, options, [&](const at::Tensor& rounded) {
+        return mean_square(exact, product(inputs, rounded));
+    });
     result.loss = row_losses(result.dequantized - weight, mean_gram(last_sample));
     return result;
 }
