@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "core/recipe/layer_rules.h"
+
 namespace graticule {
 
 namespace {
@@ -17,18 +19,20 @@ std::string block_prefix(const Linear& linear) {
 }
 
 bool matches_exactly(const Model& model, const std::string& pattern, const std::set<LayerId>& wanted) {
+    const LayerPattern compiled(pattern);
     return std::all_of(model.linears().begin(), model.linears().end(), [&](const Linear& linear) {
-        return matches_layer(pattern, false, linear.short_name) == wanted.contains(linear.id);
+        return compiled.matches(linear.name) == wanted.contains(linear.id);
     });
 }
 
 void unignore(Recipe& recipe, const Model& model, const std::set<LayerId>& layers) {
     std::vector<std::string> kept;
     for (const std::string& pattern : recipe.ignore) {
+        const LayerPattern compiled(pattern);
         std::vector<std::string> others; // what else the pattern leaves alone must stay left alone
         bool touches = false;
         for (const Linear& linear : model.linears()) {
-            if (!matches_layer(pattern, false, linear.short_name)) continue;
+            if (!compiled.matches(linear.name)) continue;
             if (layers.contains(linear.id))
                 touches = true;
             else
@@ -43,9 +47,10 @@ void unignore(Recipe& recipe, const Model& model, const std::set<LayerId>& layer
 }
 
 std::set<int> deciding_rules(const Recipe& recipe, const Model& model) {
-    std::set<int> rules;
-    for (const Linear& linear : model.linears()) rules.insert(choice_of(recipe, linear).rule);
-    return rules;
+    const LayerRules rules(recipe);
+    std::set<int> decide;
+    for (const Linear& linear : model.linears()) decide.insert(rules.choice_of(linear).rule);
+    return decide;
 }
 
 void drop_rules_made_idle(Recipe& after, const Model& model, const std::set<int>& decided_before) {
@@ -54,17 +59,6 @@ void drop_rules_made_idle(Recipe& after, const Model& model, const std::set<int>
         if (decided_before.contains(rule) && !decide_now.contains(rule)) after.rules.erase(after.rules.begin() + rule);
 }
 } // namespace
-
-LayerChoice choice_of(const Recipe& recipe, const Linear& linear) {
-    LayerChoice result{recipe.defaults, -1, false};
-    for (std::size_t i = 0; i < recipe.rules.size(); ++i)
-        if (matches_layer(recipe.rules[i].pattern, recipe.rules[i].regex, linear.short_name))
-            result = {recipe.rules[i].choice, static_cast<int>(i), false};
-    result.ignored = std::any_of(recipe.ignore.begin(), recipe.ignore.end(), [&](const std::string& pattern) {
-        return matches_layer(pattern, false, linear.short_name);
-    });
-    return result;
-}
 
 Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<LayerId>& layers,
                    const std::function<void(SchemeChoice&)>& edit) {
@@ -75,8 +69,9 @@ Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<L
 
     std::map<int, std::vector<LayerId>> by_rule; // edited layers, under the rule that decides them now
     std::map<int, std::size_t> decided;          // how many layers each rule decides in all
+    const LayerRules rules(recipe);
     for (const Linear& linear : model.linears()) {
-        const int rule = choice_of(recipe, linear).rule;
+        const int rule = rules.choice_of(linear).rule;
         ++decided[rule];
         if (wanted.contains(linear.id)) by_rule[rule].push_back(linear.id);
     }
@@ -130,12 +125,13 @@ std::vector<std::string> patterns_for(const Model& model, const std::vector<Laye
     // Several whole roles or several whole blocks, else layer by layer.
     for (const bool by_leaf : {true, false}) {
         std::vector<std::string> patterns;
+        std::vector<LayerPattern> compiled;
         for (const std::string& part : by_leaf ? leaves : prefixes)
             patterns.push_back(by_leaf ? "*." + part : part + ".*");
+        for (const std::string& pattern : patterns) compiled.emplace_back(pattern);
         const bool exact = std::all_of(model.linears().begin(), model.linears().end(), [&](const Linear& linear) {
-            const bool hit = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-                return matches_layer(pattern, false, linear.short_name);
-            });
+            const bool hit = std::any_of(compiled.begin(), compiled.end(),
+                                         [&](const LayerPattern& pattern) { return pattern.matches(linear.name); });
             return hit == wanted.contains(linear.id);
         });
         if (exact) return patterns;

@@ -11,14 +11,6 @@
 
 namespace graticule {
 
-/// What holds for one layer now, by the rules alone (nothing checked).
-struct LayerChoice {
-    SchemeChoice choice;
-    int rule = -1;        ///< that won; -1: the defaults
-    bool ignored = false; ///< left in full precision by the ignore list
-};
-[[nodiscard]] LayerChoice choice_of(const Recipe& recipe, const Linear& linear);
-
 /// Applies `edit` to the choice of each of `layers`, each keeping what the edit does not touch. Where the layers are
 /// all that a rule (or the defaults) decides, that rule is changed; else rules are added at the end. Rules that decide
 /// nothing any more because of the edit are dropped.

@@ -92,7 +92,8 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     quantized_.reset();
     baseline_ = 0;
     history_.reset(starting_recipe(*opened_.model), tr("start"));
-    reference_ = history_.current();
+    recipe_rules_ = LayerRules(recipe());
+    setReference(recipe());
     resolution_ = resolve(recipe(), *opened_.model);
     what_ifs_.setSource(opened_.model, nullptr);
     selection_.clear();
@@ -142,9 +143,8 @@ void Session::selectWhere(const std::function<bool(const Linear&)>& wanted) {
     select(std::move(layers));
 }
 
-SchemeChoice Session::choiceFor(LayerId layer, const Recipe& recipe) const {
-    const LayerChoice found = choice_of(recipe, model()->linear(layer));
-    return found.ignored ? SchemeChoice{} : found.choice;
+SchemeChoice Session::choiceFor(LayerId layer, const LayerRules& rules) const {
+    return rules.scheme_of(model()->linear(layer));
 }
 
 void Session::setRecipe(Recipe recipe, const QString& name, const QString& group) {
@@ -167,7 +167,7 @@ void Session::addRule(const QString& pattern, const std::vector<LayerId>& layers
     Recipe changed = recipe();
     // It starts from what its first layer has now, so that nothing changes before it is edited.
     for (const std::string& text : patterns)
-        changed.rules.push_back({text, false, choice_of(changed, model()->linear(layers.front())).choice});
+        changed.rules.push_back({text, false, LayerRules(changed).choice_of(model()->linear(layers.front())).choice});
     setRecipe(std::move(changed), tr("rule %1").arg(QString::fromStdString(patterns.front())));
     select(layers);
 }
@@ -188,12 +188,18 @@ void Session::goToStep(std::size_t step) {
 }
 
 void Session::setReferenceToCurrent() {
-    reference_ = recipe();
+    setReference(recipe());
     wantWhatIfs();
     Q_EMIT recipeChanged();
 }
 
+void Session::setReference(const Recipe& recipe) {
+    reference_ = recipe;
+    reference_rules_ = LayerRules(reference_);
+}
+
 void Session::recipeWasChanged() {
+    recipe_rules_ = LayerRules(recipe());
     if (model()) resolution_ = resolve(recipe(), *model());
     wantWhatIfs();
     Q_EMIT recipeChanged();
@@ -203,12 +209,12 @@ void Session::wantWhatIfs() {
     if (!model() || !stats_complete_) return;
     std::vector<WhatIfService::Request> requests;
     if (const auto layer = primary()) {
-        requests.push_back({*layer, choiceFor(*layer, recipe()), true});
-        requests.push_back({*layer, choiceFor(*layer, reference_), true});
+        requests.push_back({*layer, choiceFor(*layer, recipe_rules_), true});
+        requests.push_back({*layer, choiceFor(*layer, reference_rules_), true});
     }
-    for (const LayerId layer : selection_) requests.push_back({layer, choiceFor(layer, recipe()), false});
+    for (const LayerId layer : selection_) requests.push_back({layer, choiceFor(layer, recipe_rules_), false});
     for (const Linear& linear : model()->linears())
-        requests.push_back({linear.id, choiceFor(linear.id, recipe()), false});
+        requests.push_back({linear.id, choiceFor(linear.id, recipe_rules_), false});
     what_ifs_.want(std::move(requests));
 }
 

@@ -15,6 +15,7 @@
 #include "app/session/what_if_service.h"
 #include "core/engine/engine.h"
 #include "core/engine/resolve.h"
+#include "core/recipe/layer_rules.h"
 #include "core/result/length_study.h"
 #include "core/runtime/device.h"
 
@@ -44,7 +45,10 @@ public:
         return reference_;
     } ///< "current" in what-if: the recipe last quantized
     [[nodiscard]] const Resolution& resolution() const { return resolution_; }
-    [[nodiscard]] SchemeChoice choiceFor(LayerId layer, const Recipe& recipe) const;
+    [[nodiscard]] const LayerRules& recipeRules() const { return recipe_rules_; } ///< of recipe(), compiled
+    [[nodiscard]] const LayerRules& referenceRules() const { return reference_rules_; }
+    /// What the layer is quantized with under one of the two.
+    [[nodiscard]] SchemeChoice choiceFor(LayerId layer, const LayerRules& rules) const;
     [[nodiscard]] const std::vector<LayerId>& selection() const { return selection_; }
     [[nodiscard]] std::optional<LayerId> primary() const; ///< the selected layer that plots show
     [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
@@ -110,6 +114,7 @@ private:
 
     void takeModel(OpenedModel opened, const QString& path);
     void takeStats(std::shared_ptr<const ActivationStats> stats, bool complete);
+    void setReference(const Recipe& recipe);
     void recipeWasChanged();
     void wantWhatIfs();
     void findDevices();
@@ -137,7 +142,9 @@ private:
     std::optional<LengthAdvice> length_advice_;
     std::vector<OutlierReport> outliers_;
     RecipeHistory history_;
+    LayerRules recipe_rules_; // follows history_.current()
     Recipe reference_;
+    LayerRules reference_rules_; // follows reference_
     Resolution resolution_;
     std::vector<LayerId> selection_;
     std::vector<Run> runs_;

@@ -120,7 +120,7 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
             for (const auto& linear : quantized_->linears)
                 if (linear) reports_.push_back(linear->report);
             // From now on "current" is what was just made; edits after it are the candidate.
-            reference_ = quantized_recipe;
+            setReference(quantized_recipe);
             wantWhatIfs();
             Q_EMIT reportsChanged();
             Q_EMIT recipeChanged();

@@ -123,8 +123,8 @@ PlotScene plain_weight_plot(const Session& session, const Linear& linear) {
 }
 
 PlotScene weight_plot(const Session& session, const Linear& linear) {
-    const SchemeChoice now = session.choiceFor(linear.id, session.recipe());
-    const SchemeChoice before = session.choiceFor(linear.id, session.reference());
+    const SchemeChoice now = session.choiceFor(linear.id, session.recipeRules());
+    const SchemeChoice before = session.choiceFor(linear.id, session.referenceRules());
     const WhatIfService& service = session.whatIfs();
     const auto candidate = service.find(linear.id, now, true), current = service.find(linear.id, before, true);
     const auto shown = current && before.scheme.weight ? current : candidate;
@@ -217,7 +217,7 @@ PlotScene channels_plot(const Session& session, bool sorted, std::optional<doubl
                           .arg(outliers.channels.size())
                           .arg(fixed_text(outliers.max_without_outliers, 2), fixed_text(outliers.max_absmax, 2));
     for (const float value : site->all().channels.absmax_per_channel()) data.values.push_back(value);
-    const auto answer = session.whatIfs().find(*layer, session.choiceFor(*layer, session.recipe()), true);
+    const auto answer = session.whatIfs().find(*layer, session.choiceFor(*layer, session.recipeRules()), true);
     if (answer && !answer->smoothing.empty()) {
         data.smoothed.assign(answer->input_absmax.begin(), answer->input_absmax.end());
         data.factors.assign(answer->smoothing.begin(), answer->smoothing.end());

@@ -97,10 +97,10 @@ PlotScene error_plot(const Session& session) {
         ErrorSplitRow row;
         row.layer = short_name(linear);
         row.id = static_cast<qint64>(linear.id);
-        std::vector<const Recipe*> recipes{&session.recipe()};
-        if (two) recipes.insert(recipes.begin(), &session.reference());
-        for (const Recipe* recipe : recipes) {
-            const LayerReport* report = report_for(session, linear.id, session.choiceFor(linear.id, *recipe));
+        std::vector<const LayerRules*> recipes{&session.recipeRules()};
+        if (two) recipes.insert(recipes.begin(), &session.referenceRules());
+        for (const LayerRules* rules : recipes) {
+            const LayerReport* report = report_for(session, linear.id, session.choiceFor(linear.id, *rules));
             const auto terms = report ? error_terms(*report) : std::nullopt;
             if (terms) row.recipes.push_back(*terms);
         }

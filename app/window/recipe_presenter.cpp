@@ -66,8 +66,8 @@ WhatIfTable what_if_table(const Session& session) {
         table.note = QObject::tr("Calibrate (F5) first: the answer comes from the inputs that calibration keeps.");
         return table;
     }
-    const SchemeChoice now = session.choiceFor(*layer, session.recipe()),
-                       before = session.choiceFor(*layer, session.reference());
+    const SchemeChoice now = session.choiceFor(*layer, session.recipeRules()),
+                       before = session.choiceFor(*layer, session.referenceRules());
     const WhatIfService& service = session.whatIfs();
     const auto answer = service.find(*layer, now, false), current = service.find(*layer, before, false);
     if (const QString problem = service.problem(*layer, now); !problem.isEmpty())
@@ -111,13 +111,13 @@ std::vector<RuleRow> rule_rows(const Session& session) {
     std::vector<RuleRow> rows;
     if (!session.model()) return rows;
     const Recipe& recipe = session.recipe();
+    const LayerRules& rules = session.recipeRules();
     std::optional<LayerChoice> here;
-    if (const auto layer = session.primary()) here = choice_of(recipe, session.model()->linear(*layer));
-    const auto matched = [&](const std::string& pattern, bool regex) {
+    if (const auto layer = session.primary()) here = rules.choice_of(session.model()->linear(*layer));
+    const auto matched = [&](const LayerPattern& pattern) {
         const auto& linears = session.model()->linears();
-        return static_cast<int>(std::count_if(linears.begin(), linears.end(), [&](const Linear& linear) {
-            return matches_layer(pattern, regex, linear.short_name);
-        }));
+        return static_cast<int>(std::count_if(linears.begin(), linears.end(),
+                                              [&](const Linear& linear) { return pattern.matches(linear.name); }));
     };
     const auto wins = [&](int rule) { return here && !here->ignored && here->rule == rule; };
     RuleRow all{RuleRow::Kind::defaults,
@@ -141,7 +141,7 @@ std::vector<RuleRow> rule_rows(const Session& session) {
                     QString::fromStdString(to_line(rule.choice)),
                     wins(static_cast<int>(i)),
                     false};
-        const int count = matched(rule.pattern, rule.regex);
+        const int count = matched(rules.rules()[i]);
         row.problem = count == 0;
         row.info = row.problem
                        ? QObject::tr("matches nothing")
@@ -150,7 +150,7 @@ std::vector<RuleRow> rule_rows(const Session& session) {
         rows.push_back(row);
     }
     for (std::size_t i = 0; i < recipe.ignore.size(); ++i) {
-        const int count = matched(recipe.ignore[i], false);
+        const int count = matched(rules.ignored()[i]);
         RuleRow row{RuleRow::Kind::ignored,
                     static_cast<int>(i),
                     QString::fromStdString(recipe.ignore[i]),
@@ -188,12 +188,9 @@ void RecipePresenter::connectRules() {
     connect(panel_.rules(), &RulesView::removed, this, &RecipePresenter::ruleRemoved);
     connect(panel_.rules(), &RulesView::moved, this, &RecipePresenter::ruleMoved);
     connect(panel_.rules(), &RulesView::selectWanted, this, [this](const RuleRow& row) {
-        const bool regex =
-            row.kind == RuleRow::Kind::rule && session_.recipe().rules[static_cast<std::size_t>(row.index)].regex;
-        session_.selectWhere([&](const Linear& linear) {
-            return row.kind == RuleRow::Kind::defaults ||
-                   matches_layer(row.pattern.toStdString(), regex, linear.short_name);
-        });
+        const LayerPattern pattern(row.pattern.toStdString(), isRegex(row));
+        session_.selectWhere(
+            [&](const Linear& linear) { return row.kind == RuleRow::Kind::defaults || pattern.matches(linear.name); });
     });
 }
 
@@ -209,8 +206,8 @@ void RecipePresenter::refreshForm() {
     bool same = true;
     if (session_.model())
         for (const LayerId layer : session_.selection()) {
-            now.push_back(session_.choiceFor(layer, session_.recipe()));
-            before.push_back(session_.choiceFor(layer, session_.reference()));
+            now.push_back(session_.choiceFor(layer, session_.recipeRules()));
+            before.push_back(session_.choiceFor(layer, session_.referenceRules()));
             columns.push_back(session_.model()->linear(layer).in_features());
             same = same && now.back() == now.front();
         }
@@ -255,13 +252,37 @@ void RecipePresenter::jsonEdited(const QString& json) {
 }
 
 void RecipePresenter::ruleRenamed(const RuleRow& row, const QString& pattern) {
-    Recipe recipe = session_.recipe();
     if (pattern.isEmpty()) return refreshRules();
+    if (const std::string bad = LayerPattern(pattern.toStdString(), isRegex(row)).problem(); !bad.empty())
+        return showUnreadable(row, pattern, QString::fromStdString(bad));
+    Recipe recipe = session_.recipe();
+    const std::size_t there = row.kind == RuleRow::Kind::rule ? recipe.rules.size() : recipe.ignore.size();
+    if (static_cast<std::size_t>(row.index) >= there) return refreshRules(); // gone while its name was edited
     if (row.kind == RuleRow::Kind::rule)
         recipe.rules.at(static_cast<std::size_t>(row.index)).pattern = pattern.toStdString();
     if (row.kind == RuleRow::Kind::ignored)
         recipe.ignore.at(static_cast<std::size_t>(row.index)) = pattern.toStdString();
     session_.setRecipe(std::move(recipe), tr("rule %1 to %2").arg(row.pattern, pattern));
+}
+
+bool RecipePresenter::isRegex(const RuleRow& row) const {
+    const auto& rules = session_.recipe().rules;
+    const auto at = static_cast<std::size_t>(row.index);
+    return row.kind == RuleRow::Kind::rule && at < rules.size() && rules[at].regex;
+}
+
+// The recipe keeps the rule it has; what was typed stays in the row, to be mended.
+void RecipePresenter::showUnreadable(const RuleRow& row, const QString& pattern, const QString& why) {
+    std::vector<RuleRow> rows = rule_rows(session_);
+    for (RuleRow& shown : rows) {
+        if (shown.kind != row.kind || shown.index != row.index) continue;
+        shown.pattern = pattern;
+        shown.info = tr("cannot be read");
+        shown.tip = why;
+        shown.problem = true;
+    }
+    panel_.setRules(rows);
+    Q_EMIT session_.logged(why);
 }
 
 void RecipePresenter::ruleRemoved(const RuleRow& row) {

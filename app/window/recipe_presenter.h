@@ -21,6 +21,8 @@ private:
     void jsonEdited(const QString& json);
     void refreshForm();
     void refreshRules();
+    [[nodiscard]] bool isRegex(const RuleRow& row) const;
+    void showUnreadable(const RuleRow& row, const QString& pattern, const QString& why);
     void ruleRenamed(const RuleRow& row, const QString& pattern);
     void ruleRemoved(const RuleRow& row);
     void ruleMoved(const RuleRow& row, int by);

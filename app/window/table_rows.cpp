@@ -118,11 +118,11 @@ std::vector<LayerRow> layer_rows(const Session& session) {
                 row.outlier_ratio = outliers.ratio;
             }
         }
-        const LayerChoice now = choice_of(session.recipe(), linear);
+        const LayerChoice now = session.recipeRules().choice_of(linear);
         row.ignored = now.ignored;
         row.scheme = scheme_label(now.choice);
         row.scheme_line = now.ignored ? QString() : QString::fromStdString(to_line(now.choice));
-        const LayerChoice before = choice_of(session.reference(), linear);
+        const LayerChoice before = session.referenceRules().choice_of(linear);
         row.edited = now.ignored != before.ignored || (!now.ignored && now.choice != before.choice);
         if (const LayerReport* report = now.ignored ? nullptr : report_for(session, linear.id, now.choice)) {
             if (now.choice.scheme.weight) row.underflow_percent = report->weight_underflow_percent;

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/method/method.h"
+#include "core/recipe/layer_rules.h"
 #include "core/result/quantized_model.h"
 
 namespace graticule {
@@ -72,7 +73,8 @@ struct Resolver {
 
     /// Which rule wins each linear; -2: ignored.
     std::vector<int> assign();
-    void check_patterns();
+    /// How many layers it matches; says so when it matches none or cannot be asked.
+    int count_matches(const LayerPattern& pattern, const std::string& where);
     void plan_layers(const std::vector<int>& winners);
     void check_layer(const Linear& linear, const SchemeChoice& choice);
     void check_attention(const Block& block);
@@ -84,45 +86,39 @@ namespace {
 constexpr int ignored = -2;
 }
 
-void Resolver::check_patterns() {
-    for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
-        const Rule& rule = recipe.rules[i];
-        if (const std::string bad = check_pattern(rule.pattern, rule.regex); !bad.empty())
-            out.diagnostics.add(Severity::error, rule_name(recipe, int(i)), bad);
+int Resolver::count_matches(const LayerPattern& pattern, const std::string& where) {
+    if (!pattern.problem().empty()) {
+        out.diagnostics.add(Severity::error, where, pattern.problem());
+        return 0;
     }
-    for (const std::string& pattern : recipe.ignore)
-        if (const std::string bad = check_pattern(pattern, false); !bad.empty())
-            out.diagnostics.add(Severity::error, "ignore (" + pattern + ")", bad);
+    int matched = 0;
+    for (const Linear& linear : model.linears()) switch (pattern.ask(linear.name)) {
+        case LayerPattern::Answer::yes:
+            ++matched;
+            break;
+        case LayerPattern::Answer::no:
+            break;
+        case LayerPattern::Answer::too_long:
+            out.diagnostics.add(Severity::error, where, pattern.too_long_on(linear.short_name));
+            return 0;
+        }
+    if (matched == 0)
+        out.diagnostics.add(Severity::error, where,
+                            "the pattern matches none of the " + std::to_string(model.linears().size()) +
+                                " layers; their names are like " + model.linears().front().short_name);
+    return matched;
 }
 
 std::vector<int> Resolver::assign() {
-    std::vector<int> winners(model.linears().size(), -1);
-    for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
-        const Rule& rule = recipe.rules[i];
-        RuleMatch match{int(i), 0, 0};
-        if (check_pattern(rule.pattern, rule.regex).empty())
-            for (const Linear& linear : model.linears())
-                if (matches_layer(rule.pattern, rule.regex, linear.name)) {
-                    ++match.matched;
-                    winners[index_of(linear.id)] = int(i);
-                }
-        if (match.matched == 0)
-            out.diagnostics.add(Severity::error, rule_name(recipe, int(i)),
-                                "the pattern matches none of the " + std::to_string(model.linears().size()) +
-                                    " layers; their names are like " + model.linears().front().short_name);
-        out.matches.push_back(match);
-    }
-    for (const std::string& pattern : recipe.ignore) {
-        int matched = 0;
-        if (check_pattern(pattern, false).empty())
-            for (const Linear& linear : model.linears())
-                if (matches_layer(pattern, false, linear.name)) {
-                    ++matched;
-                    winners[index_of(linear.id)] = ignored;
-                }
-        if (matched == 0)
-            out.diagnostics.add(Severity::error, "ignore (" + pattern + ")",
-                                "the pattern matches none of the layers; remove it");
+    const LayerRules rules(recipe);
+    for (std::size_t i = 0; i < recipe.rules.size(); ++i)
+        out.matches.push_back({int(i), count_matches(rules.rules()[i], rule_name(recipe, int(i))), 0});
+    for (std::size_t i = 0; i < recipe.ignore.size(); ++i)
+        count_matches(rules.ignored()[i], "ignore (" + recipe.ignore[i] + ")");
+    std::vector<int> winners;
+    for (const Linear& linear : model.linears()) {
+        const LayerChoice decided = rules.choice_of(linear);
+        winners.push_back(decided.ignored ? ignored : decided.rule);
     }
     for (const int winner : winners)
         if (winner >= 0) ++out.matches[std::size_t(winner)].won;
@@ -244,7 +240,6 @@ void Resolver::finish() {
 
 Resolution resolve(const Recipe& recipe, const Model& model) {
     Resolver resolver{recipe, model, {}, {}};
-    resolver.check_patterns();
     resolver.plan_layers(resolver.assign());
     for (const Block& block : model.blocks()) resolver.check_attention(block);
     for (const FoldSite& site : model.fold_sites()) resolver.check_fold_site(site);

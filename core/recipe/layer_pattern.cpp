@@ -2,18 +2,17 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include <memory>
+#include "core/recipe/layer_pattern.h"
 
-#include "core/base/error.h"
-#include "core/recipe/recipe.h"
+#include <cctype>
+#include <cstdint>
+#include <utility>
 
 namespace graticule {
 
 namespace {
 
 constexpr std::uint32_t match_limit = 100'000;
-
-using Code = std::unique_ptr<pcre2_code, decltype(&pcre2_code_free)>;
 
 std::string glob_to_regex(const std::string& glob) {
     std::string regex;
@@ -44,50 +43,51 @@ std::string glob_to_regex(const std::string& glob) {
     return regex;
 }
 
-Code compile(const std::string& pattern, bool regex, std::string& problem) {
-    const std::string text = "(?:" + (regex ? pattern : glob_to_regex(pattern)) + ")";
-    int error = 0;
-    PCRE2_SIZE offset = 0;
-    Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_ANCHORED | PCRE2_ENDANCHORED,
-                            &error, &offset, nullptr),
-              &pcre2_code_free);
-    if (code != nullptr) return code;
-    PCRE2_UCHAR message[256];
-    pcre2_get_error_message(error, message, sizeof message);
-    problem = std::string(regex ? "regular expression" : "pattern") + " \"" + pattern +
-              "\" cannot be read: " + reinterpret_cast<const char*>(message);
-    return code;
-}
-
 } // namespace
 
-std::string check_pattern(const std::string& pattern, bool regex) {
-    if (pattern.empty()) return "the pattern is empty; use * for every layer";
-    std::string problem;
-    compile(pattern, regex, problem);
-    return problem;
+LayerPattern::LayerPattern(std::string pattern, bool regex)
+    : text_(std::move(pattern)) {
+    if (text_.empty()) {
+        problem_ = "the pattern is empty; use * for every layer";
+        return;
+    }
+    const std::string text = "(?:" + (regex ? text_ : glob_to_regex(text_)) + ")";
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                                     PCRE2_ANCHORED | PCRE2_ENDANCHORED, &error, &offset, nullptr);
+    if (code != nullptr) {
+        code_ = std::shared_ptr<const void>(code, [](pcre2_code* owned) { pcre2_code_free(owned); });
+        return;
+    }
+    PCRE2_UCHAR message[256];
+    pcre2_get_error_message(error, message, sizeof message);
+    problem_ = std::string(regex ? "regular expression" : "pattern") + " \"" + text_ +
+               "\" cannot be read: " + reinterpret_cast<const char*>(message);
 }
 
-bool matches_layer(const std::string& pattern, bool regex, const std::string& name) {
-    std::string problem;
-    const Code code = compile(pattern, regex, problem);
-    if (code == nullptr) throw Error(ErrorKind::bad_input, problem);
+LayerPattern::Answer LayerPattern::ask(const std::string& name) const noexcept {
+    const auto* code = static_cast<const pcre2_code*>(code_.get());
+    if (code == nullptr) return Answer::no;
     const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(
-        pcre2_match_data_create_from_pattern(code.get(), nullptr), &pcre2_match_data_free);
+        pcre2_match_data_create_from_pattern(code, nullptr), &pcre2_match_data_free);
     const std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> limits(
         pcre2_match_context_create(nullptr), &pcre2_match_context_free);
+    if (data == nullptr || limits == nullptr) return Answer::too_long;
     pcre2_set_match_limit(limits.get(), match_limit);
     for (std::size_t start = 0; start != std::string::npos;) {
-        const int result = pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(name.data() + start),
-                                       name.size() - start, 0, 0, data.get(), limits.get());
-        if (result >= 0) return true;
-        if (result != PCRE2_ERROR_NOMATCH)
-            throw Error(ErrorKind::bad_input,
-                        "pattern \"" + pattern + "\" takes too long on \"" + name + "\"; make it simpler");
+        const int result = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(name.data() + start), name.size() - start, 0,
+                                       0, data.get(), limits.get());
+        if (result >= 0) return Answer::yes;
+        if (result != PCRE2_ERROR_NOMATCH) return Answer::too_long;
         const std::size_t dot = name.find('.', start);
         start = dot == std::string::npos ? dot : dot + 1;
     }
-    return false;
+    return Answer::no;
+}
+
+std::string LayerPattern::too_long_on(const std::string& name) const {
+    return "pattern \"" + text_ + "\" takes too long on \"" + name + "\"; make it simpler";
 }
 
 } // namespace graticule

@@ -69,10 +69,4 @@ struct Recipe {
 [[nodiscard]] Recipe read_recipe(const std::string& file_or_line);
 [[nodiscard]] std::string recipe_hash(const Recipe& recipe);
 
-/// Empty when the pattern can be read, else what is wrong with it.
-[[nodiscard]] std::string check_pattern(const std::string& pattern, bool regex);
-/// True when `pattern` matches `name` or a suffix of it that starts at a dot boundary ("layers.3.fc2" matches
-/// "model.decoder.layers.3.fc2"). Regular expressions are searched anchored at both ends likewise.
-[[nodiscard]] bool matches_layer(const std::string& pattern, bool regex, const std::string& name);
-
 } // namespace graticule

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/io/json_file.h"
+#include "core/recipe/layer_pattern.h"
 #include "core/recipe/recipe.h"
 
 namespace graticule {
@@ -186,7 +187,7 @@ Rule Reader::read_rule(const Json& json, const std::string& where) {
     if (!is_object(json, where, {"pattern", "regex", "choice"})) return rule;
     take(json, "pattern", where, rule.pattern);
     take(json, "regex", where, rule.regex);
-    if (const std::string bad = check_pattern(rule.pattern, rule.regex); !bad.empty())
+    if (const std::string bad = LayerPattern(rule.pattern, rule.regex).problem(); !bad.empty())
         problem(join(where, "pattern"), bad);
     if (const auto choice = json.find("choice"); choice != json.end())
         rule.choice = read_choice(*choice, join(where, "choice"));
@@ -241,7 +242,7 @@ Recipe Reader::read(const Json& json) {
         const std::string where = "ignore[" + std::to_string(i) + "]";
         if (!ignore[i].is_string())
             problem(where, "this is " + ignore[i].dump() + ", but must be a pattern");
-        else if (const std::string bad = check_pattern(ignore[i].get<std::string>(), false); !bad.empty())
+        else if (const std::string bad = LayerPattern(ignore[i].get<std::string>()).problem(); !bad.empty())
             problem(where, bad);
         else
             recipe.ignore.push_back(ignore[i].get<std::string>());

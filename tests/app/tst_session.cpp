@@ -11,7 +11,9 @@
 #include "app/session/session.h"
 #include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
+#include "core/engine/resolve.h"
 #include "core/engine/resources.h"
+#include "core/recipe/layer_rules.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -72,7 +74,7 @@ private Q_SLOTS:
         QCOMPARE(made, patterns);
         for (const Linear& linear : sample()->linears()) {
             const bool in = std::find(layers.begin(), layers.end(), linear.id) != layers.end();
-            QCOMPARE(choice_of(edited, linear).choice.scheme.weight->format->name,
+            QCOMPARE(LayerRules(edited).choice_of(linear).choice.scheme.weight->format->name,
                      in ? std::string_view("dint4") : std::string_view("int4"));
         }
     }
@@ -103,8 +105,52 @@ private Q_SLOTS:
         const auto one = layers_where([](const Linear& linear) { return linear.short_name == "layers.0.fc1"; });
         const Recipe edited = edit_layers(recipe, *sample(), one, to_dint);
         for (const Linear& linear : sample()->linears())
-            QCOMPARE(choice_of(edited, linear).ignored,
+            QCOMPARE(LayerRules(edited).choice_of(linear).ignored,
                      linear.short_name.starts_with("layers.0.") && linear.short_name != "layers.0.fc1");
+    }
+
+    void the_window_and_the_engine_find_the_same_choice_data() {
+        QTest::addColumn<QString>("pattern");
+        QTest::addColumn<bool>("regex");
+        QTest::addColumn<int>("layers");
+        QTest::newRow("full name") << "model.decoder.layers.3.fc2" << false << 1;
+        QTest::newRow("full name, glob") << "model.decoder.layers.{0,1}.*" << false << 12;
+        QTest::newRow("full name, regex") << "model\\.decoder\\..*\\.v_proj" << true << 8;
+        QTest::newRow("short name") << "layers.3.fc2" << false << 1;
+        QTest::newRow("role") << "*.v_proj" << false << 8;
+        QTest::newRow("leaf") << "v_proj" << false << 8;
+        QTest::newRow("middle of a name") << "decoder.layers.7.*" << false << 6;
+    }
+    void the_window_and_the_engine_find_the_same_choice() {
+        QFETCH(QString, pattern);
+        QFETCH(bool, regex);
+        QFETCH(int, layers);
+        Recipe recipe = int4_recipe();
+        recipe.rules.push_back({pattern.toStdString(), regex, parse_scheme_line("w=int8/sym/channel")});
+        const Resolution resolution = resolve(recipe, *sample());
+        QVERIFY2(resolution.resolved, resolution.diagnostics.text().c_str());
+        QCOMPARE(resolution.matches[0].won, layers);
+        const LayerRules rules(recipe);
+        for (const Linear& linear : sample()->linears())
+            QCOMPARE(rules.choice_of(linear).rule, resolution.resolved->plans()[index_of(linear.id)]->rule);
+    }
+
+    void a_rule_that_cannot_be_read_is_a_finding_and_no_exception() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        Recipe recipe = session.recipe();
+        recipe.rules.push_back({"*.{", false, parse_scheme_line("w=int8/sym/channel")});
+        recipe.rules.push_back({"(([a-z0-9._])+)+#", true, parse_scheme_line("w=int8/sym/channel")});
+        recipe.ignore = {"[b-a]*"};
+        session.setRecipe(recipe, "typed");
+        QVERIFY(!session.resolution().resolved);
+        const std::string text = session.resolution().diagnostics.text();
+        for (const char* part : {"*.{", "takes too long", "[b-a]*"})
+            QVERIFY2(text.find(part) != std::string::npos, text.c_str());
+        QCOMPARE(layer_rows(session).size(), std::size_t(48));
+        session.undo();
+        QVERIFY(session.resolution().resolved.has_value());
     }
 
     void history_groups_gestures_and_names_steps() {

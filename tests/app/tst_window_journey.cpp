@@ -94,6 +94,25 @@ private Q_SLOTS:
         QVERIFY(session.recipe() != before);
     }
 
+    void a_rule_renamed_to_half_a_pattern_changes_nothing_and_says_so() {
+        Session& session = window_->session();
+        session.addRule("*.v_proj", {session.model()->linears()[2].id});
+        const Recipe before = session.recipe();
+        RulesView* rules = window_->recipePanel().rules();
+        const auto row = [&]() -> QTreeWidgetItem* { return rules->topLevelItem(1); };
+        QVERIFY(row());
+        for (const char* half : {"*.{", "[]", "[b-a]*"}) {
+            row()->setText(0, half); // what the editor in the row does
+            QTRY_COMPARE(row()->text(1), QString("cannot be read"));
+            QCOMPARE(row()->text(0), QString(half));
+            QVERIFY(row()->toolTip(1).contains("cannot be read"));
+            QVERIFY(session.recipe() == before);
+        }
+        row()->setText(0, "*.{v,k}_proj");
+        QTRY_COMPARE(session.recipe().rules.at(0).pattern, std::string("*.{v,k}_proj"));
+        QCOMPARE(row()->text(0), QString("*.{v,k}_proj"));
+    }
+
     void what_if_answers_a_change_without_a_run() {
         Session& session = window_->session();
         CalibrationSpec spec;

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/method/method.h"
+#include "core/recipe/layer_pattern.h"
 #include "core/recipe/presets.h"
 #include "core/recipe/recipe.h"
 #include "tests/support/test_main.h"
@@ -178,12 +179,32 @@ private Q_SLOTS:
         QFETCH(bool, regex);
         QFETCH(QString, name);
         QFETCH(bool, matches);
-        QCOMPARE(matches_layer(pattern.toStdString(), regex, name.toStdString()), matches);
+        QCOMPARE(LayerPattern(pattern.toStdString(), regex).matches(name.toStdString()), matches);
+    }
+    void half_a_pattern_says_so_and_matches_nothing_data() {
+        QTest::addColumn<QString>("pattern");
+        QTest::addColumn<bool>("regex");
+        QTest::newRow("nothing") << "" << false;
+        QTest::newRow("open brace") << "*.{" << false;
+        QTest::newRow("empty class") << "[]" << false;
+        QTest::newRow("class the wrong way round") << "[b-a]*" << false;
+        QTest::newRow("open parenthesis") << "(q|k" << true;
+        QTest::newRow("nothing to repeat") << "*_proj" << true;
+    }
+    void half_a_pattern_says_so_and_matches_nothing() {
+        QFETCH(QString, pattern);
+        QFETCH(bool, regex);
+        const LayerPattern half(pattern.toStdString(), regex);
+        QVERIFY(!half.problem().empty());
+        QVERIFY(half.problem().find(pattern.toStdString()) != std::string::npos);
+        QVERIFY(half.ask("model.layers.2.self_attn.q_proj") == LayerPattern::Answer::no);
     }
     void a_runaway_expression_is_stopped() {
-        const std::string message =
-            error_message([] { (void)matches_layer("(a+)+b", true, std::string(60, 'a') + "bc"); });
-        QVERIFY2(message.find("takes too long") != std::string::npos, message.c_str());
+        const LayerPattern runaway("(a+)+b", true);
+        const std::string name = std::string(60, 'a') + "bc";
+        QVERIFY(runaway.ask(name) == LayerPattern::Answer::too_long);
+        QVERIFY(!runaway.matches(name));
+        QVERIFY(runaway.too_long_on(name).find("takes too long") != std::string::npos);
     }
 };
 

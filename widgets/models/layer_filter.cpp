@@ -3,7 +3,6 @@
 #include <QtCore/QRegularExpression>
 #include <array>
 
-#include "core/recipe/recipe.h"
 #include "widgets/models/layer_table_model.h"
 
 namespace graticule {
@@ -48,6 +47,15 @@ bool glob_matches(const QString& pattern, const QString& text) {
 }
 } // namespace
 
+// Half a pattern is what there is while somebody types one.
+std::optional<LayerFilter::Term> LayerFilter::pattern_term(Term term, QString& problem) {
+    if (term.kind != Kind::pattern) return term;
+    term.pattern.emplace(term.text.toStdString());
+    if (term.pattern->problem().empty()) return term;
+    problem = QString::fromStdString(term.pattern->problem());
+    return std::nullopt;
+}
+
 std::optional<LayerFilter::Term> LayerFilter::parse_term(QString word, QString& problem) {
     Term term;
     if (word.startsWith(u'!') && word.size() > 1) {
@@ -67,7 +75,7 @@ std::optional<LayerFilter::Term> LayerFilter::parse_term(QString word, QString& 
     if (!match.hasMatch()) {
         term.kind = is_glob(word) ? Kind::pattern : Kind::text;
         term.text = word;
-        return term;
+        return pattern_term(std::move(term), problem);
     }
     const QString key = match.captured(1), sign = match.captured(2), value = match.captured(3);
     static const std::array<const char*, 6> signs{"=", "!=", "<", "<=", ">", ">="};
@@ -81,7 +89,7 @@ std::optional<LayerFilter::Term> LayerFilter::parse_term(QString word, QString& 
         term.kind = key == u"kind" ? Kind::kind : key == u"scheme" ? Kind::scheme : Kind::pattern;
         term.text = value;
         if (term.compare == Compare::not_equal) term.negated = !term.negated;
-        return term;
+        return pattern_term(std::move(term), problem);
     }
     bool is_number = false;
     term.kind = Kind::number;
@@ -109,7 +117,7 @@ bool LayerFilter::holds(const Term& term, const LayerRow& row) {
     case Kind::text:
         return row.name.contains(term.text, Qt::CaseInsensitive);
     case Kind::pattern:
-        return matches_layer(term.text.toStdString(), false, row.name.toStdString());
+        return term.pattern->matches(row.name.toStdString());
     case Kind::regex:
         return QRegularExpression(term.text).match(row.name).hasMatch();
     case Kind::kind:
@@ -147,11 +155,12 @@ bool LayerFilter::accepts(const LayerRow& row) const {
 }
 
 std::optional<QString> LayerFilter::as_pattern() const {
-    if (terms_.size() != 1 || terms_.front().negated) return std::nullopt;
+    if (!problem_.isEmpty() || terms_.size() != 1 || terms_.front().negated) return std::nullopt;
     const Term& term = terms_.front();
     if (term.kind == Kind::pattern) return term.text;
-    if (term.kind == Kind::text) return u'*' + term.text + u'*';
-    return std::nullopt;
+    if (term.kind != Kind::text) return std::nullopt;
+    const QString pattern = u'*' + term.text + u'*';
+    return LayerPattern(pattern.toStdString()).problem().empty() ? std::optional(pattern) : std::nullopt;
 }
 
 LayerFilterProxy::LayerFilterProxy(QObject* parent)

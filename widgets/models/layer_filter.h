@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/recipe/layer_pattern.h"
 #include "widgets/models/layer_row.h"
 
 namespace graticule {
@@ -34,8 +35,10 @@ private:
         QString text; ///< text, pattern, or the key of a number
         Compare compare = Compare::equal;
         double value = 0;
+        std::optional<LayerPattern> pattern; ///< of Kind::pattern
     };
     [[nodiscard]] static std::optional<Term> parse_term(QString word, QString& problem);
+    [[nodiscard]] static std::optional<Term> pattern_term(Term term, QString& problem);
     [[nodiscard]] static bool holds(const Term& term, const LayerRow& row);
 
     std::vector<Term> terms_;

@@ -41,7 +41,11 @@ RulesView::RulesView(QWidget* parent)
         const int at = indexOfTopLevelItem(item);
         if (filling_ || column != 0 || at < 0) return;
         const RuleRow row = rows_[static_cast<std::size_t>(at)];
-        if (item->text(0) != row.pattern) Q_EMIT renamed(row, item->text(0).trimmed());
+        if (item->text(0) == row.pattern) return;
+        // Once the editor has closed: until then new rows are not taken.
+        QMetaObject::invokeMethod(
+            this, [this, row, pattern = item->text(0).trimmed()] { Q_EMIT renamed(row, pattern); },
+            Qt::QueuedConnection);
     });
 }
 

@@ -12,7 +12,7 @@ struct RuleRow {
     int index = 0; ///< into Recipe::rules or Recipe::ignore
     QString pattern, info, tip;
     bool wins_here = false; ///< for the selected layer
-    bool problem = false;   ///< matches nothing
+    bool problem = false;   ///< matches nothing, or cannot be read
 };
 
 class RulesView final : public QTreeWidget {
