@@ -39,29 +39,6 @@ QString short_name(const Linear& linear) {
                                               : QStringLiteral("%1 %2").arg(static_cast<int>(linear.block)).arg(leaf);
 }
 
-struct RunningDifference {
-    std::vector<double> middle, low, high;
-};
-
-// After each window: the baseline's perplexity times (exp(mean d) - 1), with 1.96 standard errors of d to both sides.
-RunningDifference running_difference(const std::vector<double>& base, const std::vector<double>& losses) {
-    RunningDifference result;
-    double sum = 0, squares = 0, base_sum = 0;
-    for (std::size_t i = 0; i < std::min(base.size(), losses.size()); ++i) {
-        const double d = losses[i] - base[i], n = static_cast<double>(i + 1);
-        sum += d;
-        squares += d * d;
-        base_sum += base[i];
-        const double mean = sum / n;
-        const double variance = i > 0 ? std::max(0.0, (squares - n * mean * mean) / (n - 1)) : 0;
-        const double error = 1.96 * std::sqrt(variance / n), perplexity = std::exp(base_sum / n);
-        result.middle.push_back(perplexity * std::expm1(mean));
-        result.low.push_back(perplexity * std::expm1(mean - error));
-        result.high.push_back(perplexity * std::expm1(mean + error));
-    }
-    return result;
-}
-
 PerplexityRun perplexity_run(const Session& session, const Run& run, const Run* baseline) {
     PerplexityRun line;
     line.name = run.name;
@@ -76,10 +53,12 @@ PerplexityRun perplexity_run(const Session& session, const Run& run, const Run* 
     const bool refused =
         run.finished() && baseline->finished() && !session.comparison(baseline->id, run.id)->difference;
     if (refused) return line;
-    RunningDifference difference = running_difference(baseline->evaluation->window_losses, losses);
-    line.difference = std::move(difference.middle);
-    line.difference_lower = std::move(difference.low);
-    line.difference_upper = std::move(difference.high);
+    for (const PairedDifference& so_far : running_difference(baseline->evaluation->window_losses, losses)) {
+        const bool known = std::isfinite(so_far.interval_high); // the band begins where there is a spread
+        line.difference.push_back(so_far.perplexity_difference);
+        line.difference_lower.push_back(known ? so_far.interval_low : std::nan(""));
+        line.difference_upper.push_back(known ? so_far.interval_high : std::nan(""));
+    }
     return line;
 }
 } // namespace

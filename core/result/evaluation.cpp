@@ -40,29 +40,35 @@ void note_difference(Diagnostics& notes, Severity severity, const std::string& w
     if (a != b) notes.add(severity, what, "\"" + a + "\" against \"" + b + "\"");
 }
 
-PairedDifference paired(const Evaluation& a, const Evaluation& b) {
-    const std::size_t n = a.window_losses.size();
-    PairedDifference difference;
-    for (std::size_t i = 0; i < n; ++i) difference.log_ratio += b.window_losses[i] - a.window_losses[i];
-    difference.log_ratio /= static_cast<double>(n);
-    double squares = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        const double deviation = b.window_losses[i] - a.window_losses[i] - difference.log_ratio;
-        squares += deviation * deviation;
-    }
-    const double count = static_cast<double>(n);
-    difference.log_ratio_error = n > 1 ? std::sqrt(squares / (count - 1) / count) : 0;
-    difference.perplexity_difference = b.perplexity - a.perplexity;
-    difference.percent = 100 * std::expm1(difference.log_ratio);
-    // One window says nothing about the spread: then there is no interval to speak of, and nothing is significant.
-    const double reach = n > 1 ? student_quantile(n - 1) * difference.log_ratio_error : HUGE_VAL;
-    difference.interval_low = a.perplexity * std::expm1(difference.log_ratio - reach);
-    difference.interval_high = a.perplexity * std::expm1(difference.log_ratio + reach);
-    difference.significant = n > 1 && (difference.interval_low > 0 || difference.interval_high < 0);
-    return difference;
-}
-
 } // namespace
+
+std::vector<PairedDifference> running_difference(const std::vector<double>& baseline_losses,
+                                                 const std::vector<double>& other_losses) {
+    std::vector<PairedDifference> differences;
+    double mean = 0, squares = 0; // of the differences, by Welford's updates
+    double baseline_sum = 0;
+    for (std::size_t i = 0; i < std::min(baseline_losses.size(), other_losses.size()); ++i) {
+        const auto n = static_cast<double>(i + 1);
+        const double value = other_losses[i] - baseline_losses[i];
+        const double before = value - mean;
+        mean += before / n;
+        squares += before * (value - mean);
+        baseline_sum += baseline_losses[i];
+        const double perplexity = std::exp(baseline_sum / n);
+        PairedDifference difference;
+        difference.log_ratio = mean;
+        difference.log_ratio_error = i > 0 ? std::sqrt(squares / (n - 1) / n) : 0;
+        difference.perplexity_difference = perplexity * std::expm1(mean);
+        difference.percent = 100 * std::expm1(mean);
+        // One window says nothing about the spread: then there is no interval to speak of, and nothing is significant.
+        const double reach = i > 0 ? student_quantile(i) * difference.log_ratio_error : HUGE_VAL;
+        difference.interval_low = perplexity * std::expm1(mean - reach);
+        difference.interval_high = perplexity * std::expm1(mean + reach);
+        difference.significant = i > 0 && (difference.interval_low > 0 || difference.interval_high < 0);
+        differences.push_back(difference);
+    }
+    return differences;
+}
 
 Comparison compare(const Evaluation& baseline, const Evaluation& other) {
     Comparison comparison;
@@ -77,7 +83,8 @@ Comparison compare(const Evaluation& baseline, const Evaluation& other) {
                                  std::to_string(other.window_losses.size()) + "; one of the runs did not finish");
     if (baseline.window_losses.empty())
         comparison.notes.add(Severity::error, "windows", "there is nothing to compare yet");
-    if (!comparison.notes.has_errors()) comparison.difference = paired(baseline, other);
+    if (!comparison.notes.has_errors())
+        comparison.difference = running_difference(baseline.window_losses, other.window_losses).back();
     return comparison;
 }
 

@@ -49,6 +49,11 @@ struct PairedDifference {
     bool significant = false; ///< the interval does not contain 0
 };
 
+/// The difference over the first window, the first two, ... as far as both have losses: what a run under way shows.
+/// Its last entry is what `compare` says of finished runs. After one window the interval is infinite.
+[[nodiscard]] std::vector<PairedDifference> running_difference(const std::vector<double>& baseline_losses,
+                                                               const std::vector<double>& other_losses);
+
 struct Comparison {
     std::optional<PairedDifference> difference; ///< absent when the protocols differ
     Diagnostics notes;                          ///< what differs: protocol, model, data

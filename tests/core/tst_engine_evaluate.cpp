@@ -135,6 +135,23 @@ private Q_SLOTS:
         QVERIFY(std::abs(d.percent - 100 * std::expm1(0.2)) < 1e-9);
     }
 
+    void the_running_difference_ends_where_the_comparison_is() {
+        const Evaluation a = run_of({2.0, 3.0, 4.0}), b = run_of({2.1, 3.2, 4.3});
+        const auto running = running_difference(a.window_losses, b.window_losses);
+        QCOMPARE(running.size(), std::size_t(3));
+        QVERIFY(std::isinf(running[0].interval_high) && !running[0].significant); // one window has no spread
+        // d = 0.1, 0.2: mean 0.15, standard error 0.05; t(1, 97.5 %) = 12.706205, and not 1.96.
+        const double reach = 12.706205 * 0.05;
+        QVERIFY(std::abs(running[1].interval_low - std::exp(2.5) * std::expm1(0.15 - reach)) < 1e-9);
+        QVERIFY(std::abs(running[1].interval_high - std::exp(2.5) * std::expm1(0.15 + reach)) < 1e-9);
+        const PairedDifference last = *compare(a, b).difference;
+        QCOMPARE(running[2].interval_low, last.interval_low);
+        QCOMPARE(running[2].interval_high, last.interval_high);
+        // A run under way has fewer windows than its baseline.
+        QCOMPARE(running_difference(a.window_losses, {2.1}).size(), std::size_t(1));
+        QVERIFY(running_difference({}, b.window_losses).empty());
+    }
+
     void different_protocols_are_not_compared() {
         const Evaluation a = run_of({2.0, 3.0});
         Evaluation b = a;

@@ -37,8 +37,11 @@ void add_line(Panel& panel, const QString& name, const PerplexityRun& run, const
 }
 
 /// The first windows swing widely; the axis follows the curves from a tenth of their length on, and the ends' bands.
-Span settled_range(const std::vector<const std::vector<double>*>& curves) {
+Span settled_range(const std::vector<const std::vector<double>*>& curves,
+                   const std::vector<const std::vector<double>*>& bands = {}) {
     std::vector<double> settled;
+    for (const auto* edge : bands)
+        if (!edge->empty()) settled.push_back(edge->back());
     for (const auto* curve : curves)
         for (std::size_t i = curve->size() / 10; i < curve->size(); ++i) settled.push_back((*curve)[i]);
     const Span range = finite_range(settled).value_or(Span{0, 1});
@@ -108,7 +111,7 @@ PlotScene perplexity_scene(const PerplexityData& data) {
     below.y.label = QStringLiteral("paired difference");
     below.zero_line = true;
     below.height_share = 0.7;
-    std::vector<const std::vector<double>*> curves, differences{};
+    std::vector<const std::vector<double>*> curves, differences, bands_below{};
     for (std::size_t i = 0; i < data.runs.size(); ++i) {
         const PerplexityRun& run = data.runs[i];
         const Ink ink = run_ink(run.colour.value_or(i));
@@ -122,14 +125,14 @@ PlotScene perplexity_scene(const PerplexityData& data) {
         if (run.difference.empty()) continue;
         add_band(below, run.name, run, run.difference_lower, run.difference_upper, ink);
         add_line(below, run.name, run, run.difference, ink, run.difference_lower, run.difference_upper);
-        for (const auto* curve : {&run.difference, &run.difference_lower, &run.difference_upper})
-            differences.push_back(curve);
+        differences.push_back(&run.difference);
+        bands_below.insert(bands_below.end(), {&run.difference_lower, &run.difference_upper});
     }
     above.y.span = settled_range(curves);
     if (!data.warning.isEmpty()) above.notes.push_back({0.01, 0.09, data.warning, {Token::worse, 1}});
     scene.panels.push_back(std::move(above));
     if (any_difference) {
-        Span range = settled_range(differences);
+        Span range = settled_range(differences, bands_below);
         below.y.span = {std::min(range.lower, 0.0 - range.width() * 0.06), std::max(range.upper, range.width() * 0.06)};
         if (!data.baseline.isEmpty())
             below.notes.push_back({0.99, 0.1, QStringLiteral("against %1").arg(data.baseline), {Token::secondary, 1}});
