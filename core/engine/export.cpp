@@ -127,6 +127,14 @@ void check_methods(const Model& model, const LayerChoices& choices, Diagnostics&
     }
 }
 
+/// The one check of what is exported: the dialog shows it, the export acts on it.
+Diagnostics check_contents(const Model& model, const LayerChoices& choices, const Exporter& exporter,
+                           const ExportOptions& options) {
+    Diagnostics diagnostics = exporter.check(model, choices, options);
+    check_methods(model, choices, diagnostics);
+    return diagnostics;
+}
+
 ReloadCheck reload(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
                    JobContext& ctx) {
     const std::shared_ptr<const Checkpoint> read = exporter.read_back(folder);
@@ -182,11 +190,23 @@ LayerChoices choices_of(const ResolvedRecipe& resolved) {
     return choices;
 }
 
+Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,
+                            const ExportTarget& target, const ExportOptions& options) {
+    Diagnostics found;
+    try {
+        if (StagedDir::check(target.folder, staging(model, target)))
+            found.add(Severity::warning, "folder", "an earlier export is there and will be replaced");
+    } catch (const Error& error) {
+        found.add(Severity::error, "folder", error.info().message);
+    }
+    found.append(check_contents(model, choices, exporter, options));
+    return found;
+}
+
 Diagnostics check_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                          const ExportTarget& target, const ExportOptions& options) {
     StagedDir::check(target.folder, staging(model, target));
-    Diagnostics diagnostics = exporter.check(model, choices, options);
-    check_methods(model, choices, diagnostics);
+    Diagnostics diagnostics = check_contents(model, choices, exporter, options);
     throw_problems(diagnostics, exporter);
     return diagnostics;
 }
@@ -194,7 +214,7 @@ Diagnostics check_export(const Model& model, const LayerChoices& choices, const 
 Exported export_into(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
                      const ExportOptions& options, JobContext& ctx) {
     Exported exported;
-    exported.notes = exporter.check(*model.base, choices_of(model), options);
+    exported.notes = check_contents(*model.base, choices_of(model), exporter, options);
     throw_problems(exported.notes, exporter);
     exported.folder = folder;
     exporter.write(model, folder, options, ctx);

@@ -39,8 +39,13 @@ struct ExportTarget {
 
 [[nodiscard]] LayerChoices choices_of(const ResolvedRecipe& resolved);
 
-/// Everything of the target that can be known before there is anything to export: the folder and the schemes. Throws
-/// Error{unsupported} with every problem, Error{usage} for the folder.
+/// Everything that can be known before there is anything to export and without touching the disk, all at once: the
+/// folder, the methods and the schemes.
+[[nodiscard]] Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,
+                                          const ExportTarget& target, const ExportOptions& options);
+
+/// The same for a program: throws Error{unsupported} with every problem, Error{usage} for the folder, Error{bad_input}
+/// when nothing can be written there; returns what remains to be said.
 [[nodiscard]] Diagnostics check_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                                        const ExportTarget& target, const ExportOptions& options);
 

@@ -259,8 +259,9 @@ private Q_SLOTS:
     }
 
     void export_waits_for_a_clean_pre_flight() {
-        const auto check = [](const QString& exporter, const QString&) {
+        const auto check = [](const QString& exporter, const QString& folder) {
             Diagnostics found;
+            if (folder == u"/taken") found.add(Severity::error, "", "/taken is not empty");
             if (exporter == u"picky") found.add(Severity::error, "layers.0.fc2", "dual grain has no carrier");
             return found;
         };
@@ -273,6 +274,11 @@ private Q_SLOTS:
         field(dialog, "Exporter")->setCurrentIndex(1);
         QVERIFY(!write->isEnabled());
         QVERIFY(dialog.findChild<QPlainTextEdit*>()->toPlainText().contains("dual grain"));
+        field(dialog, "Exporter")->setCurrentIndex(0);
+        QVERIFY(write->isEnabled());
+        dialog.findChild<PathEdit*>()->setPath("/taken");
+        QVERIFY(!write->isEnabled());
+        QVERIFY(dialog.findChild<QPlainTextEdit*>()->toPlainText().contains("not empty"));
     }
 
     void every_control_has_a_name_for_screen_readers() {
