@@ -42,16 +42,42 @@ int cuda_device_count() {
     }
 }
 
-/// The card's name from the driver itself; Torch's own query needs CUDA headers.
-std::string cuda_device_name(int index) {
-    void* driver = dlopen("libcuda.so.1", RTLD_NOW);
-    if (driver == nullptr) return "GPU " + std::to_string(index);
-    using Query = int (*)(char*, int, int);
-    const auto name_of = reinterpret_cast<Query>(dlsym(driver, "cuDeviceGetName"));
-    char name[128] = {};
-    const bool known = name_of != nullptr && name_of(name, sizeof name - 1, index) == 0;
-    return known ? name : "GPU " + std::to_string(index);
-}
+/// The driver itself, which answers what cards there are without half a gigabyte of LibTorch's CUDA library; its
+/// functions are few enough to be declared here, so that no CUDA header is needed.
+class CudaDriver {
+public:
+    static const CudaDriver& instance() {
+        static const CudaDriver driver;
+        return driver;
+    }
+    [[nodiscard]] const std::string& problem() const { return problem_; } ///< empty: there are cards
+    [[nodiscard]] int count() const { return count_; }
+    [[nodiscard]] std::string name(int index) const {
+        char name[128] = {};
+        const bool known = name_of_ != nullptr && name_of_(name, sizeof name - 1, index) == 0;
+        return known ? name : "GPU " + std::to_string(index);
+    }
+
+private:
+    CudaDriver() {
+        void* library = dlopen("libcuda.so.1", RTLD_NOW);
+        if (library == nullptr) {
+            problem_ = "there is no NVIDIA driver here (libcuda.so.1)";
+            return;
+        }
+        const auto start = reinterpret_cast<int (*)(unsigned)>(dlsym(library, "cuInit"));
+        const auto count = reinterpret_cast<int (*)(int*)>(dlsym(library, "cuDeviceGetCount"));
+        name_of_ = reinterpret_cast<int (*)(char*, int, int)>(dlsym(library, "cuDeviceGetName"));
+        const int code = start != nullptr && count != nullptr ? start(0) : -1;
+        if (code != 0 || count(&count_) != 0 || count_ < 1) {
+            count_ = 0;
+            problem_ = "the NVIDIA driver finds no GPU (code " + std::to_string(code) + "); check it with nvidia-smi";
+        }
+    }
+    int (*name_of_)(char*, int, int) = nullptr;
+    int count_ = 0;
+    std::string problem_;
+};
 
 /// Index in "cuda", "cuda:N"; empty: neither.
 std::optional<int> parse_cuda(const std::string& name) {
@@ -110,7 +136,7 @@ Device open_device(const std::string& name) {
     translate_torch_errors("starting " + name, [&] { at::globalContext().lazyInitDevice(at::kCUDA); });
     device.index_ = *index;
     device.name_ = "cuda:" + std::to_string(*index);
-    device.label_ = "cuda: " + cuda_device_name(*index);
+    device.label_ = "cuda: " + CudaDriver::instance().name(*index);
     device.backend_ = cuda_backend(device.backend_problem_);
     return device;
 }
@@ -119,12 +145,10 @@ std::string torch_version() { return TORCH_VERSION; }
 
 std::vector<DeviceRow> list_devices() {
     std::vector<DeviceRow> rows = {{"cpu", "CPU, " + std::to_string(at::get_num_threads()) + " threads", ""}};
-    std::string problem = load_torch_cuda();
-    const int count = problem.empty() ? cuda_device_count() : 0;
-    if (count == 0 && problem.empty()) problem = "LibTorch finds no NVIDIA GPU here";
-    if (count == 0) rows.push_back({"cuda", "CUDA", problem});
-    for (int index = 0; index < count; ++index)
-        rows.push_back({"cuda:" + std::to_string(index), cuda_device_name(index), ""});
+    const CudaDriver& driver = CudaDriver::instance();
+    if (!driver.problem().empty()) rows.push_back({"cuda", "CUDA", driver.problem()});
+    for (int index = 0; index < driver.count(); ++index)
+        rows.push_back({"cuda:" + std::to_string(index), driver.name(index), ""});
     return rows;
 }
 

@@ -40,7 +40,8 @@ struct DeviceRow {
     std::string label;   ///< for people
     std::string problem; ///< empty: usable
 };
-/// The CPU first, then the CUDA cards, or one row that says why there is none.
+/// The CPU first, then the CUDA cards, or one row that says why there is none. Asks the driver alone: what LibTorch
+/// needs for a card is loaded, and found missing, when a card is opened.
 [[nodiscard]] std::vector<DeviceRow> list_devices();
 
 /// LibTorch's, as in "2.11.0".

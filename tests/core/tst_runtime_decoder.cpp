@@ -3,6 +3,7 @@
 #include <QtTest/QTest>
 
 #include <cmath>
+#include <dlfcn.h>
 #include <fstream>
 #include <map>
 
@@ -222,6 +223,14 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN(static_cast<void>(open_device("cuda:x")), Error);
         QVERIFY(!list_devices().empty());
         QCOMPARE(list_devices().front().name, std::string("cpu"));
+    }
+
+    void listing_the_devices_loads_no_cuda_library() {
+        const auto loaded = [] { return dlopen("libtorch_cuda.so", RTLD_NOLOAD | RTLD_NOW) != nullptr; };
+        if (loaded()) QSKIP("another test of this process has opened a CUDA device already");
+        const std::vector<DeviceRow> rows = list_devices();
+        QVERIFY(!loaded()); // half a gigabyte, for a card that nobody has chosen yet
+        for (const DeviceRow& row : rows) QVERIFY(row.problem.empty() || row.name == "cuda");
     }
 
 private:
