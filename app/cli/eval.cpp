@@ -54,6 +54,7 @@ Action declare_eval(CLI::App& options) {
         .add_option("--recipe", args->recipe, "Quantize first: a file, a preset or a line; without it full precision")
         ->type_name("RECIPE");
     args->calibration.declare(options);
+    CalibrationInput::only_with_recipe(options);
     return [args](Console& console) { eval_command(*args, console); };
 }
 

@@ -59,6 +59,11 @@ void CalibrationInput::declare(CLI::App& options) {
     options.add_option("--seed", seed, "Seed of the random pick")->type_name("N");
 }
 
+void CalibrationInput::only_with_recipe(CLI::App& options) {
+    for (const char* name : {"--calib", "--calib-samples", "--calib-length", "--calib-pick", "--seed"})
+        options.get_option(name)->needs(options.get_option("--recipe"));
+}
+
 CalibrationSpec CalibrationInput::over(CalibrationSpec base) const {
     if (path) base.text = *path;
     if (samples) base.samples = *samples;

@@ -47,6 +47,8 @@ struct CalibrationInput {
     std::optional<std::uint64_t> seed;
 
     void declare(CLI::App& options);
+    /// For commands whose recipe is optional: without one these options would do nothing.
+    static void only_with_recipe(CLI::App& options);
     [[nodiscard]] CalibrationSpec over(CalibrationSpec base) const;
 };
 

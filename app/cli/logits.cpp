@@ -79,6 +79,7 @@ Action declare_logits(CLI::App& options) {
         ->type_name("FILE");
     options.add_option("--recipe", args->recipe, "Quantize first: a file, a preset or a line")->type_name("RECIPE");
     args->calibration.declare(options);
+    CalibrationInput::only_with_recipe(options);
     return [args](Console& console) { logits_command(*args, console); };
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
@@ -16,7 +17,7 @@ namespace {
 struct Args {
     ModelInput model;
     TextInput text;
-    std::string words;
+    std::optional<std::string> words;
     bool no_special = false;
     bool ids_only = false;
     std::int64_t show = 32;
@@ -48,7 +49,7 @@ std::string printable(const std::string& text) {
 
 void tokenize_command(const Args& args, Console& console) {
     const auto tokenizer = open_any_tokenizer(args.model);
-    const std::string text = args.words.empty() ? args.text.load().text : args.words;
+    const std::string text = args.words ? *args.words : args.text.load().text;
     const std::vector<std::int32_t> ids = tokenizer->encode(text, !args.no_special);
     const std::int64_t sum = std::accumulate(ids.begin(), ids.end(), std::int64_t{0});
     if (console.json())
@@ -79,7 +80,10 @@ Action declare_tokenize(CLI::App& options) {
     auto args = std::make_shared<Args>();
     args->model.declare(options);
     args->text.declare(options);
-    options.add_option("--words", args->words, "The text itself, instead of a file")->type_name("TEXT");
+    options.add_option("--words", args->words, "The text itself, instead of a file")
+        ->type_name("TEXT")
+        ->excludes(options.get_option("--text"))
+        ->excludes(options.get_option("--text-rule"));
     options.add_flag("--no-special", args->no_special, "Without the special tokens that the model's files ask for");
     options.add_flag("--ids", args->ids_only, "Only the ids, one a line");
     options.add_option("--show", args->show, "Tokens in the table")->capture_default_str()->type_name("N");

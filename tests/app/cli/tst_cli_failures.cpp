@@ -84,6 +84,15 @@ private Q_SLOTS:
         QTest::newRow("bad number") << QStringList{"eval", "sample-opt", "--window", "two"} << "two";
         QTest::newRow("one run") << QStringList{"compare", "sample-opt", "--recipe", "w=int4", "--no-full-precision"}
                                  << "--recipe";
+        QTest::newRow("calibration of nothing")
+            << QStringList{"eval", "sample-opt", "--calib-samples", "4"} << "--recipe";
+        QTest::newRow("seed of nothing") << QStringList{"eval", "sample-opt", "--seed", "4"} << "--recipe";
+        QTest::newRow("logits: calibration of nothing")
+            << QStringList{"logits", "sample-opt", "--ids", "a", "--out", "b", "--calib-length", "8"} << "--recipe";
+        QTest::newRow("two texts") << QStringList{"tokenize", "sample-opt", "--words", "a b", "--text", "c.txt"}
+                                   << "--text";
+        QTest::newRow("rule of no file") << QStringList{"tokenize", "sample-opt", "--words", "a", "--text-rule", "raw"}
+                                         << "--text-rule";
         QTest::newRow("unknown exporter")
             << QStringList{"export", "sample-opt", "--recipe", "w=int4", "--out", "x", "--exporter", "gptq"}
             << "compressed-tensors";
