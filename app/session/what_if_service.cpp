@@ -3,13 +3,14 @@
 #include <QtCore/QMetaObject>
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
 
 namespace {
-constexpr std::size_t kept_full = 12; // each holds every weight of a linear once more
+constexpr std::size_t kept_full = 12; // each holds every scale of a linear
 
 std::shared_ptr<const WhatIf> slimmed(WhatIf result) {
     result.weight_in_steps = {};
@@ -33,6 +34,10 @@ WhatIfService::~WhatIfService() {
 void WhatIfService::setSource(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats) {
     known_.clear();
     const std::lock_guard lock(mutex_);
+    if (model != model_) {
+        weights_.clear();
+        wanted_weights_.reset();
+    }
     model_ = std::move(model);
     stats_ = std::move(stats);
     wanted_.clear();
@@ -55,6 +60,20 @@ void WhatIfService::want(std::vector<Request> requests) {
     wake_.notify_all();
 }
 
+void WhatIfService::wantWeights(LayerId layer) {
+    if (weights(layer)) return;
+    {
+        const std::lock_guard lock(mutex_);
+        wanted_weights_ = layer;
+    }
+    wake_.notify_all();
+}
+
+std::shared_ptr<const StepHistogram> WhatIfService::weights(LayerId layer) const {
+    const auto found = weights_.find(layer);
+    return found == weights_.end() ? nullptr : found->second;
+}
+
 std::shared_ptr<const WhatIf> WhatIfService::find(LayerId layer, const SchemeChoice& choice, bool full) const {
     const auto found = known_.find(key(layer, choice));
     if (found == known_.end() || (full && !found->second.full)) return nullptr;
@@ -69,27 +88,32 @@ QString WhatIfService::problem(LayerId layer, const SchemeChoice& choice) const 
 
 bool WhatIfService::idle() const {
     const std::lock_guard lock(mutex_);
-    return wanted_.empty() && !working_;
+    return wanted_.empty() && !wanted_weights_ && !working_;
 }
 
 void WhatIfService::loop(std::stop_token stop) {
     while (true) {
         Request request;
+        std::optional<LayerId> weights;
         std::shared_ptr<const Model> model;
         std::shared_ptr<const ActivationStats> stats;
         int generation = 0;
         {
             std::unique_lock lock(mutex_);
             working_ = false;
-            if (!wake_.wait(lock, stop, [this] { return !wanted_.empty(); })) return;
-            request = std::move(wanted_.back());
-            wanted_.pop_back();
+            if (!wake_.wait(lock, stop, [this] { return !wanted_.empty() || wanted_weights_; })) return;
+            weights = std::exchange(wanted_weights_, std::nullopt);
+            if (!weights) {
+                request = std::move(wanted_.back());
+                wanted_.pop_back();
+            }
             model = model_;
             stats = stats_;
             generation = generation_;
             working_ = true;
         }
-        if (!model || !stats) continue;
+        if (model && weights) countWeights(model, *weights);
+        if (!model || !stats || weights) continue;
         std::shared_ptr<const WhatIf> result;
         QString problem;
         // A what-if is a question, not a job: what cannot be answered is said in the card and is no failure of the
@@ -104,6 +128,26 @@ void WhatIfService::loop(std::stop_token stop) {
             this, [this, request, result, problem, generation] { keep(request, result, problem, generation); },
             Qt::QueuedConnection);
     }
+}
+
+void WhatIfService::countWeights(const std::shared_ptr<const Model>& model, LayerId layer) {
+    std::shared_ptr<const StepHistogram> counted;
+    try {
+        counted = std::make_shared<const StepHistogram>(weight_histogram(*model, layer));
+    } catch (const std::exception&) {
+        counted = std::make_shared<const StepHistogram>(); // no memory for them: nothing to draw
+    }
+    QMetaObject::invokeMethod(
+        this,
+        [this, layer, counted, model] {
+            {
+                const std::lock_guard lock(mutex_);
+                if (model != model_) return;
+            }
+            weights_[layer] = counted;
+            Q_EMIT ready(layer);
+        },
+        Qt::QueuedConnection);
 }
 
 void WhatIfService::keep(const Request& request, std::shared_ptr<const WhatIf> result, const QString& problem,

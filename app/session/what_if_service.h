@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -26,10 +27,14 @@ public:
     explicit WhatIfService(QObject* parent = nullptr);
     ~WhatIfService() override;
 
-    /// What to compute from; forgets all results. Either may be null: then nothing is computed.
+    /// What to compute from; forgets all answers. Either may be null: then none is computed.
     void setSource(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats);
     /// Replaces what is wanted; what is known already is not computed again.
     void want(std::vector<Request> requests);
+
+    /// Counts the weights of a layer, before everything else that is wanted; `ready` tells when they are there.
+    void wantWeights(LayerId layer);
+    [[nodiscard]] std::shared_ptr<const StepHistogram> weights(LayerId layer) const; ///< null: not counted yet
 
     /// Null: not known yet. A full result answers a request for a report as well.
     [[nodiscard]] std::shared_ptr<const WhatIf> find(LayerId layer, const SchemeChoice& choice, bool full) const;
@@ -52,8 +57,10 @@ private:
     void loop(std::stop_token stop);
     void keep(const Request& request, std::shared_ptr<const WhatIf> result, const QString& problem, int generation);
     void thinOut();
+    void countWeights(const std::shared_ptr<const Model>& model, LayerId layer);
 
-    std::map<Key, Known> known_; // GUI thread only
+    std::map<Key, Known> known_; // GUI thread only, as the next
+    std::map<LayerId, std::shared_ptr<const StepHistogram>> weights_;
     mutable std::uint64_t clock_ = 0;
 
     mutable std::mutex mutex_; // guards what follows
@@ -61,6 +68,7 @@ private:
     std::shared_ptr<const Model> model_;
     std::shared_ptr<const ActivationStats> stats_;
     std::vector<Request> wanted_; // most urgent last
+    std::optional<LayerId> wanted_weights_;
     bool working_ = false;
     int generation_ = 0;
     std::jthread thread_; // last

@@ -35,14 +35,16 @@ float median(std::vector<float> values) {
     return *middle;
 }
 
-HistogramData count(const std::vector<float>& values, double low, double high, int bins) {
+// `merge` of its bins in one; `half` bins a side of zero.
+HistogramData merged(const StepHistogram& fine, std::int64_t half, std::int64_t merge) {
     HistogramData histogram;
-    histogram.counts.assign(static_cast<std::size_t>(bins), 0);
-    for (int i = 0; i <= bins; ++i) histogram.edges.push_back(low + (high - low) * i / bins);
-    const double per_bin = bins / (high - low);
-    for (const float value : values) {
-        const double at = (value - low) * per_bin;
-        if (at >= 0 && at <= bins) ++histogram.counts[static_cast<std::size_t>(std::min<double>(at, bins - 1))];
+    histogram.counts.assign(static_cast<std::size_t>(2 * half), 0);
+    for (std::int64_t i = -half; i <= half; ++i) histogram.edges.push_back(static_cast<double>(i * merge) * fine.width);
+    for (std::int64_t i = 0; i < 2 * fine.reach; ++i) {
+        const std::int64_t at = i - fine.reach; // from zero
+        const std::int64_t bin = (at >= 0 ? at / merge : -((-at + merge - 1) / merge)) + half;
+        if (bin >= 0 && bin < 2 * half)
+            histogram.counts[static_cast<std::size_t>(bin)] += fine.counts[static_cast<std::size_t>(i)];
     }
     return histogram;
 }
@@ -114,10 +116,10 @@ PlotScene plain_weight_plot(const Session& session, const Linear& linear) {
     data.x_label = tr("weight");
     data.x_symbol = QStringLiteral("w");
     data.what = tr("weights");
-    const std::vector<float> values = to_floats(linear.weight);
-    float largest = 1e-12F;
-    for (const float value : values) largest = std::max(largest, std::abs(value));
-    data.full_precision = count(values, -largest, largest, 181);
+    const auto counted = session.whatIfs().weights(linear.id);
+    if (!counted || counted->empty())
+        return empty_scene(data.layer, counted ? tr("Not enough memory to count the weights") : tr("counting …"));
+    data.full_precision = merged(*counted, counted->reach, 1);
     data.provenance = provenance(session);
     return distribution_scene(data);
 }
@@ -143,13 +145,14 @@ PlotScene weight_plot(const Session& session, const Linear& linear) {
                                                                                                        : tr("tensor"));
     data.x_symbol = QStringLiteral("u");
     data.what = tr("weights");
-    float largest = 1;
-    for (const float value : shown->weight_in_steps) largest = std::max(largest, std::abs(value));
-    const double limit = std::ceil(largest * 1.02 * 2) / 2;
-    // Eight bins a step: bars that can be told apart, and the edges of zero bins (halves and quarters of a step) on
-    // theirs.
-    const int bins = std::clamp(static_cast<int>(std::lround(limit * 2 * 8)), 48, 400);
-    data.full_precision = count(shown->weight_in_steps, -limit, limit, bins);
+    // Eight bars a step, or sixteen where there are few steps: the edges of zero bins (halves and quarters of a step)
+    // are edges of bars. Wide formats have more steps than a plot has room for.
+    const StepHistogram& steps = shown->weight_in_steps;
+    const double limit = std::ceil(std::max(1.0, steps.largest) * 1.02 * 2) / 2;
+    const auto fine = std::llround(limit / steps.width); // a side
+    const std::int64_t merge = limit < 3 ? 1 : std::max<std::int64_t>(2, (fine + 199) / 200);
+    const std::int64_t half = (fine + merge - 1) / merge;
+    data.full_precision = merged(steps, half, merge);
     data.current = format_levels(*shown_choice.scheme.weight, shown->params, shown->report);
     if (differs && candidate && candidate != shown && now.scheme.weight) {
         FormatLevels levels = format_levels(*now.scheme.weight, candidate->params, candidate->report);
@@ -157,7 +160,7 @@ PlotScene weight_plot(const Session& session, const Linear& linear) {
             median(shown->params.scale) > 0 ? median(candidate->params.scale) / median(shown->params.scale) : 1;
         const bool moved = !candidate->smoothing.empty() || !shown->smoothing.empty();
         if (moved)
-            data.smoothed = count(candidate->weight_in_steps, -limit, limit, bins); // weights themselves have changed
+            data.smoothed = merged(candidate->weight_in_steps, half, merge); // weights themselves have changed
         else if (std::abs(ratio - 1) > 1e-3)
             stretch(levels, ratio); // same weights under another step
         if (now.scheme.weight->format == shown_choice.scheme.weight->format)

@@ -18,6 +18,7 @@
 #include "core/result/evaluation.h"
 #include "core/result/quantized_model.h"
 #include "core/stats/activation_stats.h"
+#include "core/stats/step_histogram.h"
 
 namespace graticule {
 
@@ -69,13 +70,16 @@ using WindowCallback = std::function<void(const Evaluation& so_far)>;
 
 /// What-if on one linear from kept calibration inputs, without a run: milliseconds for a sample model.
 struct WhatIf {
-    LayerReport report;                 ///< under `choice`
-    QParams params;                     ///< of the (smoothed) weight
-    std::vector<float> weight_in_steps; ///< every (smoothed) weight divided by its block's scale
-    std::vector<float> smoothing;       ///< factor s a channel; empty: none
-    std::vector<float> input_absmax;    ///< per channel after smoothing
+    LayerReport report;              ///< under `choice`
+    QParams params;                  ///< of the (smoothed) weight
+    StepHistogram weight_in_steps;   ///< of every (smoothed) weight divided by its block's scale; empty: unquantized
+    std::vector<float> smoothing;    ///< factor s a channel; empty: none
+    std::vector<float> input_absmax; ///< per channel after smoothing
 };
 [[nodiscard]] WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer,
                              const SchemeChoice& choice);
+
+/// The weights of one linear as they are, for where nothing is calibrated yet.
+[[nodiscard]] StepHistogram weight_histogram(const Model& model, LayerId layer);
 
 } // namespace graticule

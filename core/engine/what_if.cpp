@@ -21,11 +21,16 @@ WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer, 
     WhatIf result;
     result.report = std::move(tried.quantized.report);
     result.params = std::move(tried.quantized.params);
-    result.weight_in_steps = std::move(tried.weight_in_steps);
+    if (!tried.weight_in_steps.empty()) result.weight_in_steps = count_in_steps(tried.weight_in_steps);
     result.smoothing = std::move(tried.quantized.input_scale);
     result.input_absmax = stats.sites.at(index_of(model.linear(layer).site)).all().channels.absmax_per_channel();
     for (std::size_t i = 0; i < result.smoothing.size(); ++i) result.input_absmax[i] /= result.smoothing[i];
     return result;
+}
+
+StepHistogram weight_histogram(const Model& model, LayerId layer) {
+    constexpr std::int64_t bins_a_side = 90; // as many as a plot of usual width can tell apart
+    return count_to_largest(to_floats(model.linear(layer).weight), bins_a_side);
 }
 
 } // namespace graticule

@@ -1,0 +1,50 @@
+#include "core/stats/step_histogram.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace graticule {
+
+namespace {
+constexpr double bins_a_step = 16, farthest_step = 2048;
+
+double largest_magnitude(const std::vector<float>& values, double limit) {
+    double largest = 0;
+    for (const float value : values) {
+        const double magnitude = std::abs(double(value));
+        if (magnitude <= limit) largest = std::max(largest, magnitude); // false for NaN
+    }
+    return largest;
+}
+
+void count(const std::vector<float>& values, StepHistogram& histogram) {
+    histogram.counts.assign(static_cast<std::size_t>(2 * histogram.reach), 0);
+    const double last = double(2 * histogram.reach - 1);
+    for (const float value : values) {
+        if (!(std::abs(double(value)) <= histogram.largest)) continue;
+        const double at = std::floor(double(value) / histogram.width) + double(histogram.reach);
+        ++histogram.counts[static_cast<std::size_t>(std::clamp(at, 0.0, last))];
+    }
+}
+} // namespace
+
+StepHistogram count_in_steps(const std::vector<float>& values) {
+    StepHistogram histogram;
+    histogram.width = 1 / bins_a_step;
+    histogram.largest = largest_magnitude(values, farthest_step);
+    histogram.reach = std::max<std::int64_t>(1, std::int64_t(std::floor(histogram.largest * bins_a_step)) + 1);
+    count(values, histogram);
+    return histogram;
+}
+
+StepHistogram count_to_largest(const std::vector<float>& values, std::int64_t bins_a_side) {
+    StepHistogram histogram;
+    histogram.largest = largest_magnitude(values, std::numeric_limits<float>::max());
+    histogram.reach = bins_a_side;
+    histogram.width = std::max(histogram.largest, 1e-12) / double(bins_a_side);
+    count(values, histogram);
+    return histogram;
+}
+
+} // namespace graticule

@@ -1,0 +1,26 @@
+// How values lie about zero, counted once where they are at hand, so that no plot needs the values themselves.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace graticule {
+
+/// Bin i holds the values of [i - reach, i + 1 - reach) * width; zero is an edge, and both sides have `reach` bins.
+struct StepHistogram {
+    double width = 0; ///< of a bin
+    std::int64_t reach = 0;
+    double largest = 0; ///< magnitude
+    std::vector<double> counts;
+
+    [[nodiscard]] bool empty() const { return counts.empty(); }
+};
+
+/// Sixteen bins a unit: halves and quarters of a step, where zero bins end, are edges of bins even after merging pairs.
+/// What is not finite or beyond 2048 units is not counted.
+[[nodiscard]] StepHistogram count_in_steps(const std::vector<float>& values);
+
+/// `bins_a_side` bins from zero to the largest magnitude on either side; the outermost hold their outer edge.
+[[nodiscard]] StepHistogram count_to_largest(const std::vector<float>& values, std::int64_t bins_a_side);
+
+} // namespace graticule
