@@ -1,14 +1,15 @@
 // graticule [MODEL] [--recipe R]: the window.
 #include <QtCore/QCommandLineParser>
+#include <QtCore/QScopeGuard>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
 #include <QtCore/QTextStream>
 #include <QtCore/QTimer>
 #include <QtGui/QSurfaceFormat>
-#include <QtWidgets/QApplication>
 #include <memory>
 #include <optional>
 
+#include "app/window/application.h"
 #include "app/window/demo_journey.h"
 #include "app/window/main_window.h"
 #include "core/runtime/host_threads.h"
@@ -54,6 +55,18 @@ void declare(QCommandLineParser& parser) {
     parser.addOption({"screenshots", QObject::tr("Folder for a picture of every step of the journey."), "DIR"});
 }
 
+// What would be ignored without a word is said instead.
+void check_pairs(const QCommandLineParser& parser, Options& options) {
+    if (parser.isSet("recipe") && parser.isSet("demo-journey"))
+        options.problem = QObject::tr("--recipe and --demo-journey do not go together: a journey has its own recipes");
+    else if (parser.isSet("recipe") && options.model.isEmpty())
+        options.problem = QObject::tr("--recipe needs a MODEL to be for; write graticule MODEL --recipe RECIPE");
+    if (parser.isSet("screenshots") && !parser.isSet("demo-journey"))
+        options.problem = QObject::tr("--screenshots needs --demo-journey N: the pictures are of its steps");
+    if (parser.isSet("clean-settings") && parser.isSet("settings-path"))
+        options.problem = QObject::tr("--clean-settings and --settings-path do not go together; keep one of them");
+}
+
 Options read(const QCommandLineParser& parser) {
     Options options;
     const QStringList models = parser.positionalArguments();
@@ -79,6 +92,7 @@ Options read(const QCommandLineParser& parser) {
             options.problem =
                 QObject::tr("there is no journey “%1”; there are 1 to 5").arg(parser.value("demo-journey"));
     }
+    check_pairs(parser, options);
     return options;
 }
 
@@ -90,7 +104,7 @@ std::unique_ptr<QSettings> open_settings(const Options& options, const QTemporar
     return std::make_unique<QSettings>(QSettings::IniFormat, QSettings::UserScope, "graticule", "graticule");
 }
 
-int run(QApplication& application, const Options& options) {
+int run(Application& application, const Options& options) {
     const QTemporaryDir temporary;
     const std::unique_ptr<QSettings> settings = open_settings(options, temporary);
     const QString wanted = options.theme.isEmpty() ? settings->value("window/theme", "dark").toString() : options.theme;
@@ -103,6 +117,10 @@ int run(QApplication& application, const Options& options) {
     }
     if (!options.device.isEmpty()) window.session().setDevice(options.device.toStdString());
     window.show();
+    application.setFailureHandler([&window](const ErrorInfo& error) {
+        window.showFailure(QObject::tr("Graticule made a mistake"), QString::fromStdString(error.text()));
+    });
+    const auto quiet = qScopeGuard([&application] { application.setFailureHandler({}); }); // before the window goes
     if (options.journey > 0) {
         auto* journey = new DemoJourney(window, options.journey, options.model, options.screenshots, &window);
         QTimer::singleShot(300, journey, &DemoJourney::start);
@@ -129,7 +147,7 @@ int main(int argc, char** argv) {
     format.setVersion(3, 3);
     format.setProfile(QSurfaceFormat::CoreProfile);
     QSurfaceFormat::setDefaultFormat(format);
-    QApplication application(argc, argv);
+    Application application(argc, argv);
     QApplication::setApplicationName("graticule");
     QApplication::setApplicationDisplayName("Graticule");
     QApplication::setApplicationVersion(GRATICULE_VERSION);

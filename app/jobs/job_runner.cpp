@@ -31,6 +31,7 @@ JobRunner::JobRunner(QObject* parent)
     , thread_([this](std::stop_token stop) { loop(stop); }) {}
 
 JobRunner::~JobRunner() {
+    blockSignals(true); // whoever listens is going as well, and may be half gone
     cancelAll();
     thread_.request_stop();
     wake_.notify_all();
@@ -53,7 +54,7 @@ JobId JobRunner::submitAny(JobRequest request, Work work, Done done, std::functi
         job->id = JobId{++last_id_};
         if (!job->request.tag.isEmpty())
             for (const auto& other : waiting_)
-                if (other->request.tag == job->request.tag) replaced.push_back(other);
+                if (other->request.tag == job->request.tag && !isAwaited(other->id)) replaced.push_back(other);
         for (const auto& other : replaced) std::erase(waiting_, other);
         jobs_.push_back(job);
         waiting_.push_back(job);
@@ -79,19 +80,29 @@ void JobRunner::cancel(JobId id) {
     Q_EMIT changed();
 }
 
-void JobRunner::cancelAll() {
+void JobRunner::cancelAll(const QString& spared_tag) {
     std::vector<JobId> live;
     {
         const std::lock_guard lock(mutex_);
         // Waiting ones first, or the next would start while the running one is being stopped.
-        for (const auto& job : waiting_) live.push_back(job->id);
-        if (running_) live.push_back(running_->id);
+        const auto add = [&](const Job& job) {
+            if (spared_tag.isEmpty() || job.request.tag != spared_tag) live.push_back(job.id);
+        };
+        for (const auto& job : waiting_) add(*job);
+        if (running_) add(*running_);
     }
     for (const JobId id : live) cancel(id);
 }
 
 void JobRunner::post(std::function<void()> call) {
     QMetaObject::invokeMethod(this, std::move(call), Qt::QueuedConnection);
+}
+
+bool JobRunner::isAwaited(JobId id) const {
+    return std::any_of(waiting_.begin(), waiting_.end(), [id](const auto& job) {
+        const std::vector<JobId>& after = job->request.after;
+        return std::find(after.begin(), after.end(), id) != after.end();
+    });
 }
 
 bool JobRunner::prerequisitesHold(const Job& job) const {

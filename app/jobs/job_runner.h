@@ -25,8 +25,9 @@ enum class JobId : int {};
 enum class JobState { waiting, running, done, cancelled, failed, skipped };
 
 struct JobRequest {
-    QString tag;   ///< a waiting job with the same tag is replaced by the new one; empty: never replaced
-    QString title; ///< for the job list
+    /// A waiting job with the same tag that no other waits for is replaced by the new one; empty: never replaced.
+    QString tag;
+    QString title;                 ///< for the job list
     std::vector<JobId> after = {}; ///< when one of them does not end well, this one is skipped
     double tokens = 0;             ///< that the whole job goes through; 0: not a job over tokens
     std::string device = "cpu";
@@ -69,7 +70,7 @@ public:
 
     /// Asks the job to stop at its next step; a waiting one ends at once.
     void cancel(JobId id);
-    void cancelAll();
+    void cancelAll(const QString& spared_tag = {}); ///< but the jobs of that tag, if it is not empty
     /// Runs `call` on the runner's thread as long as the runner lives: how partial results leave a job.
     void post(std::function<void()> call);
 
@@ -86,6 +87,7 @@ private:
     struct Job;
     void loop(std::stop_token stop);
     void run(const std::shared_ptr<Job>& job);
+    [[nodiscard]] bool isAwaited(JobId id) const;               // by a waiting job; mutex_ held
     [[nodiscard]] bool prerequisitesHold(const Job& job) const; // mutex_ held
     void finish(const std::shared_ptr<Job>& job, JobState state, Result result, ErrorInfo error);
     [[nodiscard]] static JobView view(const Job& job);

@@ -1,5 +1,6 @@
-// Partial results on their way to the window: at most one delivery every `interval`, the newest wins, none is delivered
-// after the throttle is gone. `offer` may be called from any thread.
+// Partial results on their way to the window: at most one delivery every `interval`, the newest wins. Deliveries stop
+// with `context`, not with the throttle, which may go at once. `offer` may be called from any thread while `context`
+// lives.
 //
 //     Throttle<Evaluation> throttle(runner, 100ms, [this](const Evaluation& so_far) { ... });
 //     on_window = [offer = throttle.handle()](const Evaluation& so_far) { offer(so_far); };

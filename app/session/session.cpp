@@ -7,6 +7,10 @@
 
 namespace graticule {
 
+namespace {
+const QString open_tag = QStringLiteral("open");
+}
+
 Recipe starting_recipe(const Model& model) {
     Recipe recipe;
     recipe.defaults = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
@@ -27,7 +31,7 @@ Session::Session(QObject* parent)
 Session::~Session() = default;
 
 void Session::findDevices() {
-    // An untitled job: it must run on the engine thread (it may load CUDA) and is nobody's business.
+    // An untitled job, because a driver may take its time to answer, and nobody's business.
     jobs_.submit<std::vector<DeviceRow>>(
         {}, [](JobContext&) { return std::make_shared<const std::vector<DeviceRow>>(list_devices()); },
         [this](std::shared_ptr<const std::vector<DeviceRow>> rows) {
@@ -64,7 +68,7 @@ std::function<void(const JobView&)> Session::reporter() {
 void Session::open(const QString& path) {
     const auto report = reporter();
     jobs_.submit<OpenedModel>(
-        request(QStringLiteral("open"), tr("Open %1").arg(path.section(u'/', -1)), {}, 0),
+        request(open_tag, tr("Open %1").arg(path.section(u'/', -1)), {}, 0),
         [name = path.toStdString()](JobContext& ctx) {
             return std::make_shared<const OpenedModel>(open_model(resolve_model_path(name), ctx));
         },
@@ -78,7 +82,8 @@ void Session::open(const QString& path) {
 }
 
 void Session::takeModel(OpenedModel opened, const QString& path) {
-    jobs_.cancelAll(); // they belong to the model before
+    // They belong to the model before; a model that was asked for meanwhile does not.
+    jobs_.cancelAll(open_tag);
     opened_ = std::move(opened);
     model_path_ = path;
     stats_.reset();
@@ -90,6 +95,7 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     runs_.clear();
     reports_.clear();
     quantized_.reset();
+    calibrating_.reset();
     baseline_ = 0;
     history_.reset(starting_recipe(*opened_.model), tr("start"));
     recipe_rules_ = LayerRules(recipe());
@@ -98,6 +104,7 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     what_ifs_.setSource(opened_.model, nullptr);
     selection_.clear();
     if (!opened_.model->linears().empty()) selection_ = {opened_.model->linears().front().id};
+    wantWhatIfs();
     for (const std::string& warning : opened_.model->parts().warnings) Q_EMIT logged(QString::fromStdString(warning));
     if (!opened_.tokenizer)
         Q_EMIT logged(tr("No tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
@@ -206,6 +213,7 @@ void Session::recipeWasChanged() {
 }
 
 void Session::wantWhatIfs() {
+    if (model() && primary()) what_ifs_.wantWeights(*primary());
     if (!model() || !stats_complete_) return;
     std::vector<WhatIfService::Request> requests;
     if (const auto layer = primary()) {

@@ -60,6 +60,9 @@ public:
     [[nodiscard]] JobRunner& jobs() { return jobs_; }
     [[nodiscard]] const WhatIfService& whatIfs() const { return what_ifs_; }
 
+    /// Statistics that a recipe does without still tell what it costs each layer.
+    enum class Calibrate { where_needed, always };
+
     // --- intents
     void open(const QString& path);
     void select(std::vector<LayerId> layers);
@@ -77,10 +80,11 @@ public:
     JobId calibrate(const CalibrationSpec& spec);
     /// Compares calibration lengths for sequences of `target` tokens; statsChanged() when it is done.
     void studyLengths(std::int64_t target);
-    /// Queues what is missing (calibration) and the quantization; empty when the recipe cannot work.
+    /// Queues the calibration where the recipe needs one that is not there, and the quantization; empty when the recipe
+    /// cannot work.
     std::optional<JobId> quantize();
     /// Queues what is missing and the evaluation of the recipe, with the full-precision baseline first.
-    void evaluate(const EvaluationChoice& choice);
+    void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed);
     void exportRun(int run, const QString& exporter, const QString& folder);
     void setBaseline(int run);
     void removeRun(int run);
@@ -105,12 +109,20 @@ Q_SIGNALS:
     void logged(const QString& line);
 
 private:
-    /// What the jobs of one chain hand on; touched on the engine thread only.
-    struct Chain {
+    /// What jobs hand on to those after them; touched on the engine thread only, once a job that does so is queued.
+    struct Calibrated {
         std::shared_ptr<const ActivationStats> stats;
+    };
+    struct Chain {
+        std::shared_ptr<Calibrated> calibrated = std::make_shared<Calibrated>(); ///< several chains may share one
         std::shared_ptr<const QuantizedModel> quantized;
     };
     using ChainPtr = std::shared_ptr<Chain>;
+    struct Calibrating { ///< a calibration that is queued or runs
+        JobId job{};
+        CalibrationSpec spec;
+        std::shared_ptr<Calibrated> calibrated;
+    };
 
     void takeModel(OpenedModel opened, const QString& path);
     void takeStats(std::shared_ptr<const ActivationStats> stats, bool complete);
@@ -122,7 +134,12 @@ private:
                                      double tokens) const;
     [[nodiscard]] std::function<void(const JobView&)> reporter();
     /// `tag` empty: never replaced by a later job.
-    std::optional<JobId> calibrateInto(const ChainPtr& chain, const CalibrationSpec& spec, const QString& tag);
+    std::optional<JobId> calibrateInto(const std::shared_ptr<Calibrated>& calibrated, const CalibrationSpec& spec,
+                                       const QString& tag);
+    /// Gives `chain` the statistics at hand, those of a calibration under way, or those of a new one, and says what to
+    /// wait for (nothing: no job). Empty: it cannot be calibrated.
+    std::optional<std::vector<JobId>> provideStats(Chain& chain, Calibrate when);
+    void showReports(); ///< of the newest quantization that succeeded
     JobId quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag);
     JobId evaluateInto(Run& run, const ChainPtr& chain, std::vector<JobId> after);
     Run& addRun(bool full_precision, const EvaluationChoice& choice);
@@ -140,6 +157,7 @@ private:
     bool stats_complete_ = false;
     std::shared_ptr<const LengthStudy> length_study_;
     std::optional<LengthAdvice> length_advice_;
+    std::optional<Calibrating> calibrating_;
     std::vector<OutlierReport> outliers_;
     RecipeHistory history_;
     LayerRules recipe_rules_; // follows history_.current()

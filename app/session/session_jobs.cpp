@@ -31,7 +31,8 @@ bool Session::recipeReady(const QString& what) {
     return false;
 }
 
-std::optional<JobId> Session::calibrateInto(const ChainPtr& chain, const CalibrationSpec& spec, const QString& tag) {
+std::optional<JobId> Session::calibrateInto(const std::shared_ptr<Calibrated>& calibrated, const CalibrationSpec& spec,
+                                            const QString& tag) {
     if (!opened_.tokenizer) {
         Q_EMIT failed(tr("Calibrate"),
                       tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
@@ -44,11 +45,12 @@ std::optional<JobId> Session::calibrateInto(const ChainPtr& chain, const Calibra
         [this, ended, model = model()](const std::shared_ptr<const ActivationStats>& stats) {
             if (!*ended && model == this->model()) takeStats(stats, false);
         });
-    return jobs_.submit<ActivationStats>(
+    const JobId id = jobs_.submit<ActivationStats>(
         request(tag, tr("Calibrate, %1 × %2 tokens").arg(spec.samples).arg(spec.length), {}, tokens),
-        [chain, spec, model = model(), tokenizer = opened_.tokenizer, offer = snapshots.handle()](JobContext& ctx) {
-            chain->stats = graticule::calibrate(*model, *tokenizer, spec, ctx, offer);
-            return chain->stats;
+        [calibrated, spec, model = model(), tokenizer = opened_.tokenizer,
+         offer = snapshots.handle()](JobContext& ctx) {
+            calibrated->stats = graticule::calibrate(*model, *tokenizer, spec, ctx, offer);
+            return calibrated->stats;
         },
         [this, ended, model = model()](std::shared_ptr<const ActivationStats> stats) {
             *ended = true;
@@ -56,17 +58,44 @@ std::optional<JobId> Session::calibrateInto(const ChainPtr& chain, const Calibra
         },
         [this, ended, model = model(), report = reporter()](const JobView& job) {
             *ended = true;
+            if (calibrating_ && calibrating_->job == job.id) calibrating_.reset();
             const bool back = job.state != JobState::done && model == this->model() && !stats_complete_;
             if (back && complete_stats_) takeStats(complete_stats_, true);
             report(job);
         });
+    calibrating_ = Calibrating{id, spec, calibrated};
+    return id;
+}
+
+std::optional<std::vector<JobId>> Session::provideStats(Chain& chain, Calibrate when) {
+    const CalibrationSpec& spec = recipe().calibration;
+    const std::vector<JobId> nothing;
+    if (complete_stats_ && complete_stats_->spec == spec) {
+        chain.calibrated->stats = complete_stats_;
+        return nothing;
+    }
+    if (calibrating_ && calibrating_->spec == spec) {
+        chain.calibrated = calibrating_->calibrated;
+        return std::vector{calibrating_->job};
+    }
+    if (when == Calibrate::where_needed && !resolution_.resolved->needs_calibration()) return nothing;
+    if (const auto job = calibrateInto(chain.calibrated, spec, {})) return std::vector{*job};
+    return std::nullopt;
 }
 
 JobId Session::calibrate(const CalibrationSpec& spec) {
     Recipe changed = recipe();
     changed.calibration = spec;
     setRecipe(std::move(changed), tr("calibration %1 × %2").arg(spec.samples).arg(spec.length));
-    return calibrateInto(std::make_shared<Chain>(), spec, QStringLiteral("calibrate")).value_or(JobId{});
+    return calibrateInto(std::make_shared<Calibrated>(), spec, QStringLiteral("calibrate")).value_or(JobId{});
+}
+
+void Session::showReports() {
+    reports_.clear();
+    if (quantized_)
+        for (const auto& linear : quantized_->linears)
+            if (linear) reports_.push_back(linear->report);
+    Q_EMIT reportsChanged();
 }
 
 void Session::studyLengths(std::int64_t target) {
@@ -93,8 +122,6 @@ void Session::studyLengths(std::int64_t target) {
 }
 
 JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag) {
-    reports_.clear();
-    Q_EMIT reportsChanged();
     const auto reports = std::make_shared<std::vector<LayerReport>>(); // grows on the engine thread
     const auto ended = std::make_shared<bool>(false);
     const Throttle<std::vector<LayerReport>> partial(
@@ -106,40 +133,36 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
     return jobs_.submit<QuantizedModel>(
         request(tag, tr("Quantize %1").arg(QString::fromStdString(summary_line(recipe()))), std::move(after), 0),
         [chain, model = model(), resolved = *resolution_.resolved, reports, offer = partial.handle()](JobContext& ctx) {
-            chain->quantized = graticule::quantize(model, chain->stats, resolved, ctx, [&](const LayerReport& report) {
-                reports->push_back(report);
-                offer(*reports);
-            });
+            chain->quantized =
+                graticule::quantize(model, chain->calibrated->stats, resolved, ctx, [&](const LayerReport& report) {
+                    reports->push_back(report);
+                    offer(*reports);
+                });
             return chain->quantized;
         },
         [this, ended, model = model(), quantized_recipe = recipe()](std::shared_ptr<const QuantizedModel> quantized) {
             *ended = true;
             if (model != this->model()) return;
             quantized_ = std::move(quantized);
-            reports_.clear();
-            for (const auto& linear : quantized_->linears)
-                if (linear) reports_.push_back(linear->report);
             // From now on "current" is what was just made; edits after it are the candidate.
             setReference(quantized_recipe);
             wantWhatIfs();
-            Q_EMIT reportsChanged();
+            showReports();
             Q_EMIT recipeChanged();
         },
-        reporter());
+        [this, ended, model = model(), report = reporter()](const JobView& job) {
+            *ended = true;
+            if (job.state != JobState::done && model == this->model()) showReports(); // not the part that was made
+            report(job);
+        });
 }
 
 std::optional<JobId> Session::quantize() {
     if (!recipeReady(tr("Quantize"))) return std::nullopt;
     const auto chain = std::make_shared<Chain>();
-    std::vector<JobId> after;
-    const bool calibrated = stats_complete_ && stats_->spec == recipe().calibration;
-    if (calibrated)
-        chain->stats = stats_;
-    else if (const auto job = calibrateInto(chain, recipe().calibration, {}))
-        after.push_back(*job);
-    else
-        return std::nullopt;
-    return quantizeInto(chain, std::move(after), QStringLiteral("quantize"));
+    auto after = provideStats(*chain, Calibrate::where_needed);
+    if (!after) return std::nullopt;
+    return quantizeInto(chain, std::move(*after), QStringLiteral("quantize"));
 }
 
 Run& Session::addRun(bool full_precision, const EvaluationChoice& choice) {
@@ -203,7 +226,7 @@ JobId Session::evaluateInto(Run& run, const ChainPtr& chain, std::vector<JobId> 
         [receive](std::shared_ptr<const Evaluation> evaluation) { receive(*evaluation, true); }, reporter());
 }
 
-void Session::evaluate(const EvaluationChoice& choice) {
+void Session::evaluate(const EvaluationChoice& choice, Calibrate when) {
     if (!recipeReady(tr("Evaluate"))) return;
     if (!opened_.tokenizer) {
         Q_EMIT failed(tr("Evaluate"),
@@ -222,22 +245,17 @@ void Session::evaluate(const EvaluationChoice& choice) {
                                       [](const auto& plan) { return plan && plan->choice != SchemeChoice{}; });
     if (anything) {
         const auto chain = std::make_shared<Chain>();
-        std::vector<JobId> jobs;
+        std::vector<JobId> jobs; // the run's own, which go when it is removed; a calibration may serve others as well
         if (quantized_ && quantized_->recipe == recipe()) {
             chain->quantized = quantized_;
         } else {
-            const bool calibrated = stats_complete_ && stats_->spec == recipe().calibration;
-            if (calibrated)
-                chain->stats = stats_;
-            else if (const auto job = calibrateInto(chain, recipe().calibration, {}))
-                jobs.push_back(*job);
-            jobs.push_back(quantizeInto(chain, jobs, {})); // untagged: a run is never replaced by the next
+            auto after = provideStats(*chain, when);
+            if (!after) return;
+            jobs.push_back(quantizeInto(chain, std::move(*after), {})); // untagged: a run is never replaced by the next
         }
         Run& run = addRun(false, choice);
-        const int id = run.id;
-        const JobId evaluation = evaluateInto(run, chain, jobs.empty() ? jobs : std::vector<JobId>{jobs.back()});
-        jobs.push_back(evaluation);
-        findRun(id)->jobs = jobs;
+        jobs.push_back(evaluateInto(run, chain, jobs));
+        run.jobs = jobs;
     }
     Q_EMIT runsChanged();
 }

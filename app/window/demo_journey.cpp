@@ -158,7 +158,7 @@ void DemoJourney::whyDoesItBreak() {
 
 void DemoJourney::whatDoesDintBuy() {
     open(QStringLiteral("sample-opt"));
-    add({}, [this] { trigger("run.evaluate"); });
+    add({}, [this] { trigger("run.all"); });
     add(QStringLiteral("int4"), [this] {
         window_.layers().sortBy(LayerTableModel::Underflow, Qt::DescendingOrder);
         window_.session().select({window_.layers().matching().front()});

@@ -62,7 +62,11 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     refreshWelcome();
 }
 
-MainWindow::~MainWindow() = default;
+// The members go before QObject ends the connections, and a job that is cut off still has things to say.
+MainWindow::~MainWindow() {
+    session_.jobs().disconnect(this);
+    session_.disconnect(this);
+}
 
 void MainWindow::buildCentre() {
     centre_ = new QStackedWidget;
@@ -194,8 +198,6 @@ void MainWindow::connectSession() {
     };
     connect(&session_, &Session::modelChanged, this, [this] {
         remember_model(settings_, QString::fromStdString(session_.model()->parts().path.string()));
-        const std::int64_t positions = session_.model()->config().max_positions;
-        evaluation_.window = std::min(evaluation_.window, positions);
         centre_->setCurrentWidget(plots_);
         welcome_->setProblem({});
         updateLayers();

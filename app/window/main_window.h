@@ -47,10 +47,13 @@ public:
     /// The command under its object name ("run.evaluate"); null if there is none.
     [[nodiscard]] QAction* command(const QString& name) const;
     void setEvaluationChoice(const EvaluationChoice& choice) { evaluation_ = choice; }
+    /// The last choice, with the window that the open model has positions for.
+    [[nodiscard]] EvaluationChoice evaluationChoice() const;
     void setExportFolder(const QString& folder) { export_folder_ = folder; }
     /// Scripts answer no dialogs: jobs start with the last choices.
     void setAsking(bool ask) { asking_ = ask; }
     void resetLayout();
+    void showFailure(const QString& title, const QString& text);
 
 protected:
     void closeEvent(QCloseEvent* event) override;
@@ -101,7 +104,6 @@ private:
     void cancelAll();
     void copyCommandLine(int run);
     [[nodiscard]] QString exportFolder() const; ///< the last one, or a first suggestion
-    void showFailure(const QString& title, const QString& text);
     void showExported(const QString& folder, const QString& summary);
     void refreshWelcome();
 
@@ -109,7 +111,7 @@ private:
     theme::Mode theme_;
     Session session_;
     bool asking_ = true, worst_wanted_ = false;
-    EvaluationChoice evaluation_;
+    EvaluationChoice evaluation_; // as wished; a model with fewer positions does not change the wish
     QString export_folder_;
 
     QMenuBar* menus_ = nullptr;

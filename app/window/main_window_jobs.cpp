@@ -11,35 +11,18 @@
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QMessageBox>
 #include <QtWidgets/QPushButton>
+#include <algorithm>
 
 #include "app/session/command_line_text.h"
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
 #include "app/window/main_window.h"
-#include "core/export/exporter.h"
-#include "core/export/staged_dir.h"
-#include "core/io/checkpoint.h"
+#include "core/engine/export.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
 
 namespace graticule {
-
-namespace {
-Diagnostics check_target(const QString& folder, const Model& model) {
-    const auto& checkpoint = model.parts().checkpoint;
-    Diagnostics found;
-    if (folder.isEmpty()) return found;
-    try {
-        if (StagedDir::check(folder.toStdString(),
-                             {.keep_out_of = checkpoint ? checkpoint->folder() : "", .force = false}))
-            found.add(Severity::warning, "folder", "an earlier export is there and will be replaced");
-    } catch (const Error& error) {
-        found.add(Severity::error, "folder", error.info().message);
-    }
-    return found;
-}
-} // namespace
 
 void MainWindow::openPath(const QString& path) {
     if (path.endsWith(QStringLiteral(".json")) && QFileInfo(path).isFile() &&
@@ -115,22 +98,32 @@ void MainWindow::quantize() {
     session_.quantize();
 }
 
+EvaluationChoice MainWindow::evaluationChoice() const {
+    EvaluationChoice choice = evaluation_;
+    if (session_.model()) choice.window = std::min(choice.window, session_.model()->config().max_positions);
+    return choice;
+}
+
 void MainWindow::askEvaluate() {
     if (asking_) {
-        EvaluationDialog dialog(evaluation_, QString::fromStdString(summary_line(session_.recipe())),
+        const EvaluationChoice offered = evaluationChoice();
+        EvaluationDialog dialog(offered, QString::fromStdString(summary_line(session_.recipe())),
                                 session_.model()->config().max_positions, this);
         if (dialog.exec() != QDialog::Accepted) return;
+        // A window that the model cut short stays wished for, unless another one was typed.
+        const std::int64_t wished = evaluation_.window;
         evaluation_ = dialog.choice();
+        if (evaluation_.window == offered.window) evaluation_.window = wished;
     }
     jobs_->showJobs();
     plots_->showTab(PlotArea::Perplexity);
-    session_.evaluate(evaluation_);
+    session_.evaluate(evaluationChoice());
 }
 
 void MainWindow::runEverything() {
     jobs_->showJobs();
     plots_->showTab(PlotArea::Perplexity);
-    session_.evaluate(evaluation_);
+    session_.evaluate(evaluationChoice(), Session::Calibrate::always);
 }
 
 void MainWindow::cancelAll() { session_.jobs().cancelAll(); }
@@ -150,11 +143,10 @@ void MainWindow::askExport(int run_id) {
     const QString name = QString::fromStdString(summary_line(quantized->recipe));
     QString folder = exportFolder(), exporter = exporter_entries().front().name;
     if (asking_) {
-        const auto check = [&](const QString& which, const QString& target) {
-            Diagnostics found = check_target(target, *session_.model());
-            const Diagnostics schemes = exporter_named(which.toStdString()).check(*session_.model(), choices, {});
-            found.items.insert(found.items.end(), schemes.items.begin(), schemes.items.end());
-            return found;
+        const auto check = [&](const QString& which, const QString& where) {
+            return where.isEmpty() ? Diagnostics{}
+                                   : export_findings(*session_.model(), choices, exporter_named(which.toStdString()),
+                                                     {where.toStdString()}, {});
         };
         ExportDialog dialog(exporter_entries(), name, folder, check, this);
         if (dialog.exec() != QDialog::Accepted) return;
@@ -168,7 +160,7 @@ void MainWindow::askExport(int run_id) {
 
 void MainWindow::copyCommandLine(int run_id) {
     const Run* run = session_.run(run_id);
-    const EvaluationChoice& choice = run ? run->choice : evaluation_;
+    const EvaluationChoice choice = run ? run->choice : evaluationChoice();
     const QString text = run && run->full_precision
                              ? evaluate_command(session_.modelPath(), choice, session_.device())
                              : run_command(session_.modelPath(), run ? run->recipe : session_.recipe(), choice,

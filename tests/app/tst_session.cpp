@@ -1,7 +1,9 @@
 // Recipe edits, their history, the command line that says the same, and the session over the sample model from open to
 // compare.
+#include <QtCore/QDir>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
+#include <QtCore/QThread>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
@@ -11,6 +13,7 @@
 #include "app/session/session.h"
 #include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
+#include "core/engine/export.h"
 #include "core/engine/resolve.h"
 #include "core/engine/resources.h"
 #include "core/recipe/layer_rules.h"
@@ -141,7 +144,7 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
         Recipe recipe = session.recipe();
         recipe.rules.push_back({"*.{", false, parse_scheme_line("w=int8/sym/channel")});
-        recipe.rules.push_back({"(([a-z0-9._])+)+#", true, parse_scheme_line("w=int8/sym/channel")});
+        recipe.rules.push_back({"(([a-z0-9._]+)+)+[#!]", true, parse_scheme_line("w=int8/sym/channel")});
         recipe.ignore = {"[b-a]*"};
         session.setRecipe(recipe, "typed");
         QVERIFY(!session.resolution().resolved);
@@ -224,6 +227,83 @@ private Q_SLOTS:
         QVERIFY(failed[0][1].toString().contains("/nowhere/at/all"));
     }
 
+    void a_model_asked_for_while_another_arrives_is_opened() {
+        Session session;
+        const auto all_done = [&session] {
+            for (const JobView& job : session.jobs().jobs())
+                if (job.tag == u"open" && job.state != JobState::done) return false;
+            return true;
+        };
+        session.open("sample-opt");
+        while (!all_done()) QThread::msleep(1); // the result waits to be delivered: no events are handled here
+        session.open("sample-llama");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() && session.model()->name() == "sample-llama", 30'000);
+    }
+
+    void a_cancelled_quantization_leaves_the_reports_of_the_one_before() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        session.setRecipe(int4_recipe(), "plain");
+        QVERIFY(session.quantize().has_value());
+        QTRY_VERIFY_WITH_TIMEOUT(session.newestQuantized() != nullptr, 60'000);
+        const double before = session.reports().at(0).weight_sqnr_db;
+        QCOMPARE(session.reports().size(), std::size_t(48));
+        QVERIFY(session.statsComplete() == false); // this recipe needs no calibration, so none was made
+        Recipe slow = int4_recipe();
+        slow.defaults = parse_scheme_line("w=int3/asym/channel mse");
+        session.setRecipe(slow, "slow");
+        const auto job = session.quantize();
+        QVERIFY(job.has_value());
+        QCOMPARE(session.reports().size(), std::size_t(48)); // nothing has happened yet
+        QTRY_VERIFY_WITH_TIMEOUT(session.reports().size() < 48, 60'000);
+        session.jobs().cancel(*job);
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
+        QTRY_COMPARE(session.reports().size(), std::size_t(48));
+        QCOMPARE(session.reports().at(0).weight_sqnr_db, before);
+    }
+
+    void one_calibration_serves_all_that_wait_for_it() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line("w=int4/asym/channel a=int8/sym/static");
+        session.setRecipe(recipe, "static");
+        CalibrationSpec spec;
+        spec.samples = 2;
+        spec.length = 64;
+        session.calibrate(spec);
+        QVERIFY(session.quantize().has_value());
+        session.evaluate({{}, 64, 1});
+        QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 2 && session.runs()[1].finished(), 120'000);
+        int calibrations = 0;
+        for (const JobView& job : session.jobs().jobs())
+            if (job.title.startsWith("Calibrate")) ++calibrations;
+        QCOMPARE(calibrations, 1);
+        session.removeRun(session.runs()[1].id); // must not take the calibration along
+        QVERIFY(session.statsComplete());
+    }
+
+    void the_export_dialog_is_told_all_that_the_export_would_refuse() {
+        const QTemporaryDir folder;
+        const Exporter& exporter = exporter_named("compressed-tensors");
+        const auto findings = [&](const char* line, const QString& where) {
+            Recipe recipe;
+            recipe.defaults = parse_scheme_line(line);
+            const Resolution resolution = resolve(recipe, *sample());
+            return export_findings(*sample(), choices_of(*resolution.resolved), exporter, {where.toStdString()}, {});
+        };
+        const QString free = folder.filePath("out");
+        QVERIFY(!findings("w=int4/sym/g64", free).has_errors());
+        QVERIFY(findings("w=int4/sym/g64 keep", free).has_errors());
+        QVERIFY(findings("w=int4/sym/g64 lorc", free).has_errors());
+        QFile(folder.filePath("somebody's")).open(QIODevice::WriteOnly);
+        const Diagnostics taken = findings("w=int4/sym/g64", folder.path());
+        QVERIFY2(taken.has_errors() && taken.text().find("not empty") != std::string::npos, taken.text().c_str());
+        QVERIFY(QDir(folder.path()).entryList(QDir::AllEntries | QDir::Hidden | QDir::NoDotAndDotDot).size() == 1);
+    }
+
     void from_open_to_compare_on_the_sample() {
         Session session;
         session.open("sample-opt");
@@ -277,10 +357,11 @@ private Q_SLOTS:
         session.open("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
         CalibrationSpec spec;
-        spec.samples = 64;
-        spec.length = 256;
+        spec.samples = 24;
+        spec.length = 128;
         const JobId id = session.calibrate(spec);
-        QTest::qWait(300);
+        QTRY_VERIFY_WITH_TIMEOUT(session.stats() != nullptr, 120'000); // the first part of it is there
+        QVERIFY(!session.statsComplete());
         session.jobs().cancel(id);
         QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 20'000);
         QVERIFY(!session.statsComplete());
@@ -292,7 +373,7 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete(), 30'000);
         const auto whole = session.stats();
         const JobId second = session.calibrate(spec);
-        QTest::qWait(700);
+        QTRY_VERIFY_WITH_TIMEOUT(session.stats() != whole, 120'000);
         session.jobs().cancel(second);
         QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 20'000);
         QTRY_VERIFY(session.statsComplete());

@@ -12,6 +12,7 @@
 #include <QtWidgets/QTableView>
 
 #include "app/session/recent_models.h"
+#include "app/window/application.h"
 #include "app/window/main_window.h"
 #include "app/window/plot_feed.h"
 #include "app/window/recipe_presenter.h"
@@ -113,6 +114,18 @@ private Q_SLOTS:
         QCOMPARE(row()->text(0), QString("*.{v,k}_proj"));
     }
 
+    void what_an_event_throws_is_told_and_the_program_goes_on() {
+        QString told;
+        const auto tell = [&](const ErrorInfo& error) { told = QString::fromStdString(error.message); };
+        QVERIFY(Application::guarded([] { return true; }, tell) && told.isEmpty());
+        QVERIFY(!Application::guarded([]() -> bool { throw Error(ErrorKind::bad_input, "a wrong file"); }, tell));
+        QCOMPARE(told, QString("a wrong file"));
+        QVERIFY(!Application::guarded([]() -> bool { throw std::out_of_range("an odd index"); }, tell));
+        QCOMPARE(told, QString("an odd index"));
+        QVERIFY_EXCEPTION_THROWN(Application::guarded([]() -> bool { throw std::out_of_range("early"); }, {}),
+                                 std::out_of_range); // before there is a window, main answers
+    }
+
     void what_if_answers_a_change_without_a_run() {
         Session& session = window_->session();
         CalibrationSpec spec;
@@ -209,9 +222,34 @@ private Q_SLOTS:
                  QString::fromStdString(linear.short_name));
     }
 
+    void a_window_that_goes_in_the_middle_of_a_job_is_told_nothing_any_more() {
+        window_->command("run.all")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(window_->session().runs().front().evaluation.has_value(), 30'000);
+        int calls = 0;
+        connect(
+            &window_->session().jobs(), &JobRunner::changed, this, [&calls] { ++calls; }, Qt::DirectConnection);
+        window_.reset(); // without close(): jobs are cancelled by the destructors, below a window that is half gone
+        QCOMPARE(calls, 0);
+    }
+
+    void a_smaller_model_does_not_shorten_the_window_that_was_asked_for() {
+        window_->setEvaluationChoice({{}, 4096, 1});
+        const std::int64_t positions = window_->session().model()->config().max_positions;
+        QVERIFY(positions < 4096);
+        QCOMPARE(window_->evaluationChoice().window, positions);
+        const Model* before = window_->session().model().get();
+        window_->openPath("sample-llama");
+        QTRY_VERIFY_WITH_TIMEOUT(window_->session().model().get() != before, 30'000);
+        QCOMPARE(window_->evaluationChoice().window,
+                 std::min<std::int64_t>(4096, window_->session().model()->config().max_positions));
+        window_->setEvaluationChoice({{}, 16, 1});
+        QCOMPARE(window_->evaluationChoice().window, std::int64_t(16));
+    }
+
     void closing_in_the_middle_of_a_job_joins_and_remembers_the_layout() {
         window_->command("run.all")->trigger();
-        QTest::qWait(400);
+        QTRY_VERIFY_WITH_TIMEOUT(window_->session().runs().front().evaluation.has_value(), 30'000); // windows arrive
+        QVERIFY(window_->session().jobs().busy());
         QElapsedTimer timer;
         timer.start();
         window_->close();
