@@ -203,7 +203,8 @@ void MainWindow::connectSession() {
         updateLayers();
         updateTitle();
         refreshWelcome();
-        layers_->setSelection(session_.selection());
+        first_selection_ = session_.selection();
+        layers_->setSelection(first_selection_);
     });
     connect(&session_, &Session::openFailed, this, [this](const QString& path, const QString& why) {
         jobs_->addLogLine(tr("%1: %2").arg(path, why));
@@ -244,7 +245,8 @@ void MainWindow::showWorst() {
     worst_wanted_ = false;
     layers_->sortWorstFirst();
     const std::vector<LayerId> order = layers_->matching();
-    if (!layers_->selectionChosen() && !order.empty()) session_.select({order.front()});
+    const bool chosen = layers_->selectionChosen() || session_.selection() != first_selection_;
+    if (!chosen && !order.empty()) session_.select({order.front()});
 }
 
 void MainWindow::updateJobs() {
