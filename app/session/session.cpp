@@ -19,10 +19,11 @@ Recipe starting_recipe(const Model& model) {
     return recipe;
 }
 
-Session::Session(QObject* parent)
+Session::Session(QObject* parent, RunJournal journal)
     : QObject(parent)
     , jobs_(this)
-    , what_ifs_(this) {
+    , what_ifs_(this)
+    , journal_(std::move(journal)) {
     connect(&what_ifs_, &WhatIfService::ready, this, &Session::whatIfChanged);
     connect(&jobs_, &JobRunner::logged, this, &Session::logged);
     findDevices();
@@ -113,6 +114,7 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     Q_EMIT selectionChanged();
     Q_EMIT runsChanged();
     Q_EMIT reportsChanged();
+    restoreRuns();
 }
 
 void Session::takeStats(std::shared_ptr<const ActivationStats> stats, bool complete) {
@@ -244,6 +246,7 @@ void Session::removeRun(int run_id) {
         for (const JobId job : gone->jobs) jobs_.cancel(job);
     std::erase_if(runs_, [run_id](const Run& run) { return run.id == run_id; });
     if (baseline_ == run_id) baseline_ = 0;
+    keepRuns();
     Q_EMIT runsChanged();
 }
 

@@ -12,6 +12,7 @@
 #include "app/jobs/job_runner.h"
 #include "app/session/recipe_history.h"
 #include "app/session/run.h"
+#include "app/session/run_journal.h"
 #include "app/session/what_if_service.h"
 #include "core/engine/engine.h"
 #include "core/engine/resolve.h"
@@ -24,7 +25,8 @@ namespace graticule {
 class Session final : public QObject {
     Q_OBJECT
 public:
-    explicit Session(QObject* parent = nullptr);
+    /// `journal`: where finished runs survive a kill; without a folder they do not.
+    explicit Session(QObject* parent = nullptr, RunJournal journal = RunJournal());
     ~Session() override;
 
     // --- state
@@ -130,6 +132,10 @@ private:
     void recipeWasChanged();
     void wantWhatIfs();
     void findDevices();
+    void restoreRuns();
+    void keepRuns();
+    [[nodiscard]] QString modelFile() const; ///< the open model's own path
+    [[nodiscard]] int nextColour() const;
     [[nodiscard]] JobRequest request(const QString& tag, const QString& title, std::vector<JobId> after,
                                      double tokens) const;
     [[nodiscard]] std::function<void(const JobView&)> reporter();
@@ -149,6 +155,7 @@ private:
 
     JobRunner jobs_;
     WhatIfService what_ifs_;
+    RunJournal journal_;
     OpenedModel opened_;
     QString model_path_;
     std::shared_ptr<const ActivationStats> stats_;

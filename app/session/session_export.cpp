@@ -7,8 +7,7 @@ namespace graticule {
 
 void Session::exportRun(int run_id, const QString& exporter, const QString& folder) {
     const Run* chosen = run(run_id);
-    const std::shared_ptr<const QuantizedModel> quantized =
-        chosen && chosen->quantized ? chosen->quantized : quantized_;
+    const std::shared_ptr<const QuantizedModel> quantized = chosen ? chosen->quantized : quantized_;
     if (!quantized) return;
     jobs_.submit<Exported>(
         request({}, tr("Export as %1").arg(exporter), {}, 0),

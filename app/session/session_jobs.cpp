@@ -180,8 +180,7 @@ Run& Session::addRun(bool full_precision, const EvaluationChoice& choice) {
         run.weight_bits = resolution_.resolved->bits_per_weight();
         run.input_bits = average_input_bits(*resolution_.resolved);
         run.bytes = resolution_.resolved->estimated_bytes();
-        for (const Run& other : runs_) run.colour = std::max(run.colour, other.colour);
-        ++run.colour; // 0 is full precision's
+        run.colour = nextColour();
     }
     runs_.push_back(std::move(run));
     return runs_.back();
@@ -209,6 +208,7 @@ JobId Session::evaluateInto(Run& run, const ChainPtr& chain, std::vector<JobId> 
             target->state = JobState::done;
             target->quantized = chain->quantized; // the engine thread is through with the chain
             if (baseline_ == 0) baseline_ = id;
+            keepRuns();
         }
         Q_EMIT runsChanged();
     };

@@ -1,5 +1,7 @@
 #include "app/window/main_window.h"
 
+#include <QtCore/QDir>
+#include <QtCore/QFileInfo>
 #include <QtCore/QMimeData>
 #include <QtCore/QSettings>
 #include <QtCore/QTimer>
@@ -31,11 +33,18 @@ namespace graticule {
 
 namespace {
 constexpr int layout_version = 1;
+
+/// Beside the settings, so that other settings (tests, --clean-settings) have other runs.
+RunJournal journal_beside(const QSettings& settings) {
+    const QFileInfo file(settings.fileName());
+    return RunJournal(file.dir().filePath(file.completeBaseName() + QStringLiteral("-runs")));
 }
+} // namespace
 
 MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     : settings_(settings)
-    , theme_(theme) {
+    , theme_(theme)
+    , session_(nullptr, journal_beside(settings)) {
     setObjectName(QStringLiteral("main"));
     setAcceptDrops(true);
     setDockNestingEnabled(true);
