@@ -369,7 +369,7 @@ private Q_SLOTS:
         const std::vector<double>& counts = tried.weight_in_steps.counts;
         QCOMPARE(std::accumulate(counts.begin(), counts.end(), 0.0), double(256 * 1024)); // every weight, once
         // Where nothing is clipped and zero is a code, what rounds to zero lies within half a step of it.
-        if (line.contains("int8/sym")) {
+        if (line.startsWith("w=int8/sym")) {
             const StepHistogram& steps = tried.weight_in_steps;
             const auto half = std::int64_t(std::lround(0.5 / steps.width));
             const auto zero = counts.begin() + steps.reach;
