@@ -6,12 +6,15 @@
 #include <QtCore/QTextStream>
 #include <QtCore/QTimer>
 #include <QtGui/QSurfaceFormat>
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "app/window/application.h"
 #include "app/window/demo_journey.h"
 #include "app/window/main_window.h"
+#include "app/window/save_plots.h"
 #include "core/runtime/host_threads.h"
 #include "core/runtime/torch_error.h"
 #include "widgets/plots/plot_surface.h"
@@ -30,11 +33,17 @@ bool has_display() {
     return set("DISPLAY") || set("WAYLAND_DISPLAY") || set("QT_QPA_PLATFORM");
 }
 
+/// Asked before there is a QApplication to parse with: pictures need no display.
+bool writes_only(int argc, char** argv) {
+    return std::any_of(argv, argv + argc,
+                       [](const char* word) { return std::string_view(word).starts_with("--save-plots"); });
+}
+
 struct Options {
-    QString model, recipe, settings_path, screenshots, theme, device;
+    QString model, recipe, settings_path, screenshots, theme, device, save_plots;
     bool clean_settings = false;
     QSize size;
-    int journey = 0;
+    int journey = 0, linears = 3;
     QString problem;
 };
 
@@ -52,6 +61,9 @@ void declare(QCommandLineParser& parser) {
     parser.addOption({"settings-path", QObject::tr("Settings file to use instead of the user's."), "FILE"});
     parser.addOption({"clean-settings", QObject::tr("Start as for the first time; keep nothing.")});
     parser.addOption({"demo-journey", QObject::tr("Walk journey 1 to 5 of the guide by itself, then leave."), "N"});
+    parser.addOption(
+        {"save-plots", QObject::tr("No window: quantize MODEL by RECIPE, write its plots as SVG, leave."), "DIR"});
+    parser.addOption({"linears", QObject::tr("--save-plots: of how many of the linears harmed most (3)."), "N"});
     parser.addOption({"screenshots", QObject::tr("Folder for a picture of every step of the journey."), "DIR"});
 }
 
@@ -61,6 +73,11 @@ void check_pairs(const QCommandLineParser& parser, Options& options) {
         options.problem = QObject::tr("--recipe and --demo-journey do not go together: a journey has its own recipes");
     else if (parser.isSet("recipe") && options.model.isEmpty())
         options.problem = QObject::tr("--recipe needs a MODEL to be for; write graticule MODEL --recipe RECIPE");
+    if (parser.isSet("save-plots") && (!parser.isSet("recipe") || options.model.isEmpty()))
+        options.problem = QObject::tr(
+            "--save-plots needs what to quantize and how; write graticule MODEL --recipe RECIPE --save-plots DIR");
+    if (parser.isSet("linears") && !parser.isSet("save-plots"))
+        options.problem = QObject::tr("--linears goes with --save-plots");
     if (parser.isSet("screenshots") && !parser.isSet("demo-journey"))
         options.problem = QObject::tr("--screenshots needs --demo-journey N: the pictures are of its steps");
     if (parser.isSet("clean-settings") && parser.isSet("settings-path"))
@@ -74,6 +91,13 @@ Options read(const QCommandLineParser& parser) {
     if (!models.isEmpty()) options.model = models.front();
     options.recipe = parser.value("recipe");
     options.settings_path = parser.value("settings-path");
+    options.save_plots = parser.value("save-plots");
+    if (parser.isSet("linears")) {
+        bool whole = false;
+        options.linears = parser.value("linears").toInt(&whole);
+        if (!whole || options.linears < 1)
+            options.problem = QObject::tr("“%1” is no number of linears").arg(parser.value("linears"));
+    }
     options.clean_settings = parser.isSet("clean-settings");
     options.screenshots = parser.value("screenshots");
     options.theme = parser.value("theme");
@@ -102,6 +126,20 @@ std::unique_ptr<QSettings> open_settings(const Options& options, const QTemporar
     if (!options.settings_path.isEmpty())
         return std::make_unique<QSettings>(options.settings_path, QSettings::IniFormat);
     return std::make_unique<QSettings>(QSettings::IniFormat, QSettings::UserScope, "graticule", "graticule");
+}
+
+int save_plots(const Options& options) {
+    Session session;
+    if (!options.device.isEmpty()) session.setDevice(options.device.toStdString());
+    SavePlots saving(session, read_recipe(options.recipe.toStdString()), options.save_plots, options.linears,
+                     {960, 400});
+    QObject::connect(&saving, &SavePlots::written,
+                     [](const QString& file) { QTextStream(stderr) << file << Qt::endl; });
+    QObject::connect(&saving, &SavePlots::ended, [] { QApplication::exit(0); });
+    QObject::connect(&saving, &SavePlots::failed,
+                     [](const QString& why) { QApplication::exit(fail(exit_code(ErrorKind::bad_input), why)); });
+    QTimer::singleShot(0, &saving, [&] { saving.start(options.model); });
+    return QApplication::exec();
 }
 
 int run(Application& application, const Options& options) {
@@ -138,6 +176,7 @@ int run(Application& application, const Options& options) {
 
 int main(int argc, char** argv) {
     let_workers_sleep(argv);
+    if (writes_only(argc, argv)) qputenv("QT_QPA_PLATFORM", "offscreen");
     // Before QApplication, which ends the process with an abort where there is no display.
     if (!has_display())
         return fail(
@@ -156,11 +195,11 @@ int main(int argc, char** argv) {
     parser.process(application);
     const Options options = read(parser);
     if (!options.problem.isEmpty()) return fail(exit_code(ErrorKind::usage), options.problem);
-    if (std::string why; !plots::opengl_available(why))
+    if (std::string why; options.save_plots.isEmpty() && !plots::opengl_available(why))
         return fail(exit_code(ErrorKind::unsupported),
                     QString::fromStdString(why) + "; graticule-cli does everything without it");
     try {
-        return run(application, options);
+        return options.save_plots.isEmpty() ? run(application, options) : save_plots(options);
     } catch (...) {
         const ErrorInfo error = current_error();
         return fail(exit_code(error.kind), QString::fromStdString(error.text()));

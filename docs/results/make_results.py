@@ -116,6 +116,7 @@ DGQ_ROWS = [
     ("DGQ dynamic", "w=int4/asym/dual128 a=int8/sym/token dgq"),
     ("DGQ dynamic, percentile clipping", "w=int4/asym/dual128 a=int8/sym/token percentile dgq"),
     ("DGQ static, percentile clipping", "w=int4/asym/dual128 a=int8/sym/tensor/static percentile dgq"),
+    ("DGQ static with q, k and v, percentile clipping (the script's setting)", "dgq-a8w4-static"),
     ("A8 static, group-wise (ablation S+GW)", "w=int4/asym/g128 a=int8/sym/tensor/static percentile"),
     ("A8 static, channel-wise (S+CW)", "w=int4/asym/channel a=int8/sym/tensor/static percentile"),
     ("A8 dynamic, channel-wise (D+CW)", "w=int4/asym/channel a=int8/sym/token percentile"),
