@@ -63,8 +63,9 @@ endif()
 pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET GLOBAL sentencepiece)
 add_library(graticule_torch INTERFACE)
 target_include_directories(graticule_torch SYSTEM INTERFACE "${GRATICULE_TORCH_DIR}/include")
-target_link_libraries(graticule_torch INTERFACE PkgConfig::SENTENCEPIECE
-  "${GRATICULE_TORCH_DIR}/lib/libtorch_cpu.so" "${GRATICULE_TORCH_DIR}/lib/libc10.so")
+# A dependency comes after its dependents on the link line, whatever order targets are named in.
+target_link_libraries(PkgConfig::SENTENCEPIECE INTERFACE "${GRATICULE_TORCH_DIR}/lib/libtorch_cpu.so" "${GRATICULE_TORCH_DIR}/lib/libc10.so")
+target_link_libraries(graticule_torch INTERFACE PkgConfig::SENTENCEPIECE)
 # torch/lib/../../nvidia/cu13/lib holds libcudart and libcupti, which libtorch_cpu of a CUDA wheel needs.
 get_filename_component(graticule_site "${GRATICULE_TORCH_DIR}" DIRECTORY)
 list(APPEND CMAKE_BUILD_RPATH "${GRATICULE_TORCH_DIR}/lib" "${graticule_site}/nvidia/cu13/lib")
