@@ -33,10 +33,12 @@ bool has_display() {
     return set("DISPLAY") || set("WAYLAND_DISPLAY") || set("QT_QPA_PLATFORM");
 }
 
-/// Asked before there is a QApplication to parse with: pictures need no display.
+/// Asked before there is a QApplication to parse with: pictures and help need no display.
 bool writes_only(int argc, char** argv) {
-    return std::any_of(argv, argv + argc,
-                       [](const char* word) { return std::string_view(word).starts_with("--save-plots"); });
+    return std::any_of(argv + 1, argv + argc, [](const std::string_view word) {
+        return word.starts_with("--save-plots") || word == "-h" || word == "--help" || word == "-v" ||
+               word == "--version";
+    });
 }
 
 struct Options {
@@ -192,7 +194,8 @@ int main(int argc, char** argv) {
     QApplication::setApplicationVersion(GRATICULE_VERSION);
     QCommandLineParser parser;
     declare(parser);
-    parser.process(application);
+    if (!parser.parse(QApplication::arguments())) return fail(exit_code(ErrorKind::usage), parser.errorText());
+    parser.process(application); // help and version
     const Options options = read(parser);
     if (!options.problem.isEmpty()) return fail(exit_code(ErrorKind::usage), options.problem);
     if (std::string why; options.save_plots.isEmpty() && !plots::opengl_available(why))

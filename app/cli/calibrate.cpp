@@ -205,7 +205,8 @@ void calibrate_command(const Args& args, Console& console) {
         args.top > 0 ? std::min<std::size_t>(static_cast<std::size_t>(args.top), rows.size()) : rows.size();
     console.print(rows_text(rows, shown, args.format, quantized != nullptr) + "\n" + overhead_text(*stats) +
                   "outlier: a channel whose maximum exceeds " + significant(outlier_factor, 3) +
-                  " x the median channel's; ratio: largest over median; underflow: non-zero inputs that one " +
+                  " x the median channel's (of those that fire); ratio: largest over median; underflow: non-zero "
+                  "inputs that one " +
                   args.format + " scale for the tensor makes zero\n");
 }
 

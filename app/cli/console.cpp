@@ -185,9 +185,11 @@ void Console::cancelled() {
 void Console::fail(const ErrorInfo& error) {
     end_progress();
     if (options_.json) {
-        print_json(
-            {{"error", {{"kind", kind_name(error.kind)}, {"message", error.message}, {"context", error.context}}}});
-        return;
+        try {
+            return print_json(
+                {{"error", {{"kind", kind_name(error.kind)}, {"message", error.message}, {"context", error.context}}}});
+        } catch (const Error&) { // what failed may be the very stream that this was for
+        }
     }
     write_all(stderr, "error: " + error.text() + '\n');
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "core/base/error.h"
 #include "core/method/fold.h"
 #include "core/method/layer_measure.h"
 #include "core/method/method.h"
@@ -99,6 +100,10 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
 
 LinearOutcome quantize_linear(const LinearJob& job) {
     const auto started = std::chrono::steady_clock::now();
+    if (!at::isfinite(job.weight).all().item<bool>())
+        throw Error(ErrorKind::bad_input,
+                    job.linear.name + ".weight: holds a value that is not finite, which no format "
+                                      "can stand for; the file is damaged, or put the layer on the ignore list");
     LinearOutcome outcome;
     QuantizedLinear& out = outcome.quantized;
     LayerReport& report = out.report;

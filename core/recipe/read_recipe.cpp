@@ -39,6 +39,8 @@ std::string preset_names() {
 } // namespace
 
 Recipe read_recipe(const std::string& file_or_line) {
+    if (file_or_line.empty())
+        throw Error(ErrorKind::usage, "the recipe is empty; write a line such as \"w=int4/asym/g128\"");
     if (const Preset* preset = find_preset(file_or_line)) return recipe_of(*preset);
     if (file_or_line.starts_with('{')) return parse_recipe(file_or_line);
     std::error_code ignored;

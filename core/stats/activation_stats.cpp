@@ -70,6 +70,8 @@ OutlierReport find_outliers(const ChannelStats& stats, double factor) {
     for (float& value : absmax)
         if (std::isnan(value)) value = std::numeric_limits<float>::infinity(); // not finite: the worst outlier there is
     std::vector<float> sorted = absmax;
+    std::erase(sorted, 0.0F); // channels that never fire say nothing about those that do
+    if (sorted.empty()) return report;
     const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
     std::ranges::nth_element(sorted, middle);
     report.median_absmax = *middle;

@@ -32,7 +32,7 @@ struct ChannelStats {
 };
 
 /// The stated rule: a channel is an outlier when its absolute maximum exceeds `outlier_factor` times the median over
-/// channels.
+/// the live channels.
 inline constexpr double outlier_factor = 6.0;
 struct OutlierReport {
     double median_absmax = 0;
