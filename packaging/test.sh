@@ -18,8 +18,6 @@ case ${1:-} in
     "") echo "The tests labelled slow are left out; packaging/test.sh --all runs them." ;;
     *) select=() ;;
 esac
-# Where the reference data lies beside the checkout, a part of it that is missing is a failure.
-if [ -d "${GRATICULE_SHARED:-$root/../shared}" ]; then export GRATICULE_REQUIRE_SHARED=1; fi
 # One at a time: LibTorch uses every core by itself.
 code=0
 "$root/.deps/bin/ctest" --output-on-failure "${select[@]}" "$@" || code=$?
