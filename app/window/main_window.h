@@ -111,7 +111,7 @@ private:
     theme::Mode theme_;
     Session session_;
     bool asking_ = true, worst_wanted_ = false;
-    EvaluationChoice evaluation_; // as wished; a model with fewer positions does not change the wish
+    EvaluationChoice evaluation_;          // as wished; a model with fewer positions does not change the wish
     std::vector<LayerId> first_selection_; // what a newly opened model starts with
     QString export_folder_;
 
