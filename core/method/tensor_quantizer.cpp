@@ -12,13 +12,6 @@ QParams to_host(const solvers::BlockParams& params) {
     return host;
 }
 
-solvers::BlockParams to_device(const QParams& params, const Device& device) {
-    const auto blocks = std::int64_t(params.scale.size());
-    // Results hold one value a block in row-major order; the solvers want the two dimensions. A row of blocks is not
-    // known here, so the order alone is kept: (blocks, 1) spreads the same way once the layout is applied.
-    return {params.layout, to_torch(params.scale, {blocks, 1}, device), to_torch(params.zero, {blocks, 1}, device)};
-}
-
 StaticScale static_scale(const Device& device, const TensorScheme& scheme, float minimum, float maximum) {
     const at::Tensor ends = at::tensor({minimum, maximum}, at::kFloat).view({1, 2}).to(torch_device(device));
     const solvers::BlockParams params = solvers::find_params(ends, solvers::input_quantizer(scheme), device);

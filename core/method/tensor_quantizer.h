@@ -9,7 +9,6 @@
 namespace graticule {
 
 [[nodiscard]] QParams to_host(const solvers::BlockParams& params);
-[[nodiscard]] solvers::BlockParams to_device(const QParams& params, const Device& device);
 
 /// The one scale of a static scheme for values in [minimum, maximum].
 [[nodiscard]] StaticScale static_scale(const Device& device, const TensorScheme& scheme, float minimum, float maximum);
