@@ -45,6 +45,12 @@ class WindowJourneyTest : public QObject {
                 Q_EMIT box->activated(box->currentIndex());
             }
     }
+    void calibrate() {
+        CalibrationSpec spec;
+        spec.samples = 2;
+        spec.length = 64;
+        window_->session().calibrate(spec);
+    }
     bool quiet() { return !window_->session().jobs().busy() && window_->session().whatIfs().idle(); }
 
 private Q_SLOTS:
@@ -128,10 +134,7 @@ private Q_SLOTS:
 
     void what_if_answers_a_change_without_a_run() {
         Session& session = window_->session();
-        CalibrationSpec spec;
-        spec.samples = 2;
-        spec.length = 64;
-        session.calibrate(spec);
+        calibrate();
         QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && quiet(), 60'000);
         window_->command("edit.select-all")->trigger();
         choose("weights", "dINT4");
@@ -157,10 +160,7 @@ private Q_SLOTS:
 
     void after_a_calibration_the_worst_layer_is_on_top_and_selected() {
         Session& session = window_->session();
-        CalibrationSpec spec;
-        spec.samples = 2;
-        spec.length = 64;
-        session.calibrate(spec);
+        calibrate();
         QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && quiet(), 60'000);
         const auto sorted = [&] { return window_->layers().table()->horizontalHeader()->sortIndicatorSection(); };
         QTRY_COMPARE(sorted(), int(LayerTableModel::Sqnr));
@@ -169,10 +169,7 @@ private Q_SLOTS:
 
     void a_selection_by_command_is_not_replaced_by_the_worst_layer() {
         Session& session = window_->session();
-        CalibrationSpec spec;
-        spec.samples = 2;
-        spec.length = 64;
-        session.calibrate(spec);
+        calibrate();
         window_->command("edit.select-all")->trigger();
         const auto sorted = [&] { return window_->layers().table()->horizontalHeader()->sortIndicatorSection(); };
         QTRY_COMPARE_WITH_TIMEOUT(sorted(), int(LayerTableModel::Sqnr), 60'000);

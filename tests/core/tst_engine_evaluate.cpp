@@ -7,6 +7,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
 #include "core/stats/accumulator.h"
+#include "tests/support/error_message.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -26,15 +27,7 @@ Evaluation run_of(std::vector<double> losses) {
     return run;
 }
 
-template <class Function>
-std::string error_message(Function&& function) {
-    try {
-        function();
-    } catch (const Error& error) {
-        return error.info().message;
-    }
-    return "no error";
-}
+using testing::error_message;
 
 /// Stops the job at the n-th token of progress.
 struct StopAfter {

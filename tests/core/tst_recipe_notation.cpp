@@ -8,21 +8,14 @@
 #include "core/recipe/layer_pattern.h"
 #include "core/recipe/presets.h"
 #include "core/recipe/recipe.h"
+#include "tests/support/error_message.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
 
 namespace {
 
-template <class Function>
-std::string error_message(Function&& function) {
-    try {
-        function();
-    } catch (const Error& error) {
-        return error.info().message;
-    }
-    return "no error";
-}
+using testing::error_message;
 
 /// JSON is easier to read with single quotes.
 std::string quoted(std::string text) {
