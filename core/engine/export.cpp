@@ -25,7 +25,7 @@ std::filesystem::path model_folder(const Model& model) {
 }
 
 StagedDirOptions staging(const Model& model, const ExportTarget& target) {
-    return {.keep_out_of = model_folder(model), .force = target.force};
+    return {.keep_out_of = model_folder(model), .force = target.force, .force_hint = target.force_hint};
 }
 
 void throw_problems(const Diagnostics& diagnostics, const Exporter& exporter) {

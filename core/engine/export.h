@@ -12,6 +12,7 @@
 #include "core/base/job_context.h"
 #include "core/engine/resolve.h"
 #include "core/export/exporter.h"
+#include "core/export/staged_dir.h"
 #include "core/result/quantized_model.h"
 
 namespace graticule {
@@ -35,6 +36,7 @@ struct Exported {
 struct ExportTarget {
     std::filesystem::path folder;
     bool force = false; ///< StagedDirOptions::force
+    std::string force_hint = StagedDirOptions{}.force_hint;
 };
 
 [[nodiscard]] LayerChoices choices_of(const ResolvedRecipe& resolved);

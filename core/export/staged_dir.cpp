@@ -86,7 +86,7 @@ bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
     if (!ours && !fs::is_empty(target) && !options.force)
         throw Error(ErrorKind::usage, target.string() +
                                           " is not empty and was not written by this program (it has no " +
-                                          provenance_file + "); choose another folder, or --force to move it aside");
+                                          provenance_file + "); choose another folder, or " + options.force_hint);
     return ours;
 }
 

@@ -21,6 +21,8 @@ struct StagedDirOptions {
     /// A folder that is not ours and not empty is moved aside ("NAME.before-1") instead of refused. It is never
     /// deleted.
     bool force = false;
+    /// How whoever reads the refusal asks for `force`.
+    std::string force_hint = "--force to move it aside";
 };
 
 class StagedDir {
