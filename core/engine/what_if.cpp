@@ -29,7 +29,7 @@ WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer, 
 }
 
 StepHistogram weight_histogram(const Model& model, LayerId layer) {
-    constexpr std::int64_t bins_a_side = 90; // as many as a plot of usual width can tell apart
+    constexpr std::int64_t bins_a_side = 96 * 64; // a plot of usual width tells 96 apart; the rest is for coming near
     return count_to_largest(to_floats(model.linear(layer).weight), bins_a_side);
 }
 

@@ -7,7 +7,7 @@
 namespace graticule {
 
 namespace {
-constexpr double bins_a_step = 16, farthest_step = 2048;
+constexpr double bins_a_step = 64, farthest_step = 2048;
 
 double largest_magnitude(const std::vector<float>& values, double limit) {
     double largest = 0;

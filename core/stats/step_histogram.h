@@ -16,7 +16,8 @@ struct StepHistogram {
     [[nodiscard]] bool empty() const { return counts.empty(); }
 };
 
-/// Sixteen bins a unit: halves and quarters of a step, where zero bins end, are edges of bins even after merging pairs.
+/// Sixty-four bins a unit, for a reader who comes near: halves and quarters of a step, where zero bins end, stay edges
+/// of bins when up to sixteen are merged.
 /// What is not finite or beyond 2048 units is not counted.
 [[nodiscard]] StepHistogram count_in_steps(const std::vector<float>& values);
 
