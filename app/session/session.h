@@ -22,6 +22,8 @@
 
 namespace graticule {
 
+struct ExportTarget;
+
 class Session final : public QObject {
     Q_OBJECT
 public:
@@ -87,7 +89,8 @@ public:
     std::optional<JobId> quantize();
     /// Queues what is missing and the evaluation of the recipe, with the full-precision baseline first.
     void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed);
-    void exportRun(int run, const QString& exporter, const QString& folder);
+    /// `move_aside`: a folder that holds something else is kept under another name instead of refused.
+    void exportRun(int run, const QString& exporter, const QString& folder, bool move_aside = false);
     void setBaseline(int run);
     void removeRun(int run);
     [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const;
@@ -179,6 +182,9 @@ private:
     std::vector<DeviceRow> devices_;
     std::string device_ = "cpu";
 };
+
+/// Where the window exports to: a refusal says what to tick, not what to type.
+[[nodiscard]] ExportTarget export_target(const QString& folder, bool move_aside);
 
 /// What the window starts with: every weight at 4 bits, every input at 8, the scheme whose harm is worth looking at.
 [[nodiscard]] Recipe starting_recipe(const Model& model);

@@ -5,13 +5,17 @@
 
 namespace graticule {
 
-void Session::exportRun(int run_id, const QString& exporter, const QString& folder) {
+ExportTarget export_target(const QString& folder, bool move_aside) {
+    return {folder.toStdString(), move_aside, Session::tr("tick “Move what is there aside”").toStdString()};
+}
+
+void Session::exportRun(int run_id, const QString& exporter, const QString& folder, bool move_aside) {
     const Run* chosen = run(run_id);
     const std::shared_ptr<const QuantizedModel> quantized = chosen ? chosen->quantized : quantized_;
     if (!quantized) return;
     jobs_.submit<Exported>(
         request({}, tr("Export as %1").arg(exporter), {}, 0),
-        [quantized, name = exporter.toStdString(), target = ExportTarget{folder.toStdString()}](JobContext& ctx) {
+        [quantized, name = exporter.toStdString(), target = export_target(folder, move_aside)](JobContext& ctx) {
             return std::make_shared<const Exported>(export_model(*quantized, exporter_named(name), target, {}, ctx));
         },
         [this](std::shared_ptr<const Exported> done) {
@@ -20,6 +24,8 @@ void Session::exportRun(int run_id, const QString& exporter, const QString& fold
                                .arg(bytes_text(done->bytes))
                                .arg(done->reload.tensors)
                                .arg(done->reload.different);
+            if (!done->moved_aside.empty())
+                text += tr("\nWhat was there before is now %1").arg(QString::fromStdString(done->moved_aside.string()));
             Q_EMIT logged(tr("Exported to %1: %2").arg(where, text));
             Q_EMIT exported(where, text);
         },

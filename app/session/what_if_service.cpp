@@ -88,7 +88,7 @@ QString WhatIfService::problem(LayerId layer, const SchemeChoice& choice) const 
 
 bool WhatIfService::idle() const {
     const std::lock_guard lock(mutex_);
-    return wanted_.empty() && !wanted_weights_ && !working_;
+    return wanted_.empty() && !wanted_weights_ && under_way_ == 0;
 }
 
 void WhatIfService::loop(std::stop_token stop) {
@@ -100,7 +100,6 @@ void WhatIfService::loop(std::stop_token stop) {
         int generation = 0;
         {
             std::unique_lock lock(mutex_);
-            working_ = false;
             if (!wake_.wait(lock, stop, [this] { return !wanted_.empty() || wanted_weights_; })) return;
             weights = std::exchange(wanted_weights_, std::nullopt);
             if (!weights) {
@@ -110,10 +109,13 @@ void WhatIfService::loop(std::stop_token stop) {
             model = model_;
             stats = stats_;
             generation = generation_;
-            working_ = true;
+            if (!model || (!weights && !stats)) continue; // nothing to answer from
+            ++under_way_;
         }
-        if (model && weights) countWeights(model, *weights);
-        if (!model || !stats || weights) continue;
+        if (weights) {
+            countWeights(model, *weights);
+            continue;
+        }
         std::shared_ptr<const WhatIf> result;
         QString problem;
         // A what-if is a question, not a job: what cannot be answered is said in the card and is no failure of the
@@ -142,6 +144,7 @@ void WhatIfService::countWeights(const std::shared_ptr<const Model>& model, Laye
         [this, layer, counted, model] {
             {
                 const std::lock_guard lock(mutex_);
+                --under_way_;
                 if (model != model_) return;
             }
             weights_[layer] = counted;
@@ -154,6 +157,7 @@ void WhatIfService::keep(const Request& request, std::shared_ptr<const WhatIf> r
                          int generation) {
     {
         const std::lock_guard lock(mutex_);
+        --under_way_;
         if (generation != generation_) return; // of another model or calibration
     }
     Known& known = known_[key(request.layer, request.choice)];

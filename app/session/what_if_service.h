@@ -40,6 +40,7 @@ public:
     [[nodiscard]] std::shared_ptr<const WhatIf> find(LayerId layer, const SchemeChoice& choice, bool full) const;
     /// Why the last attempt for this layer and choice failed; empty: it did not.
     [[nodiscard]] QString problem(LayerId layer, const SchemeChoice& choice) const;
+    /// Nothing is wanted and every answer has been delivered.
     [[nodiscard]] bool idle() const;
 
 Q_SIGNALS:
@@ -69,7 +70,7 @@ private:
     std::shared_ptr<const ActivationStats> stats_;
     std::vector<Request> wanted_; // most urgent last
     std::optional<LayerId> wanted_weights_;
-    bool working_ = false;
+    int under_way_ = 0; // begun, and not delivered to the GUI thread
     int generation_ = 0;
     std::jthread thread_; // last
 };

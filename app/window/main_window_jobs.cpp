@@ -141,21 +141,23 @@ void MainWindow::askExport(int run_id) {
                            tr("Nothing is quantized yet: quantize (F6) or evaluate (F7) a recipe first."));
     const LayerChoices choices = choices_of(*quantized);
     const QString name = QString::fromStdString(summary_line(quantized->recipe));
+    bool move_aside = false;
     QString folder = exportFolder(), exporter = exporter_entries().front().name;
     if (asking_) {
-        const auto check = [&](const QString& which, const QString& where) {
+        const auto check = [&](const QString& which, const QString& where, bool aside) {
             return where.isEmpty() ? Diagnostics{}
                                    : export_findings(*session_.model(), choices, exporter_named(which.toStdString()),
-                                                     {where.toStdString()}, {});
+                                                     export_target(where, aside), {});
         };
         ExportDialog dialog(exporter_entries(), name, folder, check, this);
         if (dialog.exec() != QDialog::Accepted) return;
         folder = dialog.folder();
         exporter = dialog.exporter();
+        move_aside = dialog.moveAside();
     }
     export_folder_ = folder;
     jobs_->showJobs();
-    session_.exportRun(run_id, exporter, folder);
+    session_.exportRun(run_id, exporter, folder, move_aside);
 }
 
 void MainWindow::copyCommandLine(int run_id) {

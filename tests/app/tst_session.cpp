@@ -288,11 +288,13 @@ private Q_SLOTS:
     void the_export_dialog_is_told_all_that_the_export_would_refuse() {
         const QTemporaryDir folder;
         const Exporter& exporter = exporter_named("compressed-tensors");
+        bool move_aside = false;
         const auto findings = [&](const char* line, const QString& where) {
             Recipe recipe;
             recipe.defaults = parse_scheme_line(line);
             const Resolution resolution = resolve(recipe, *sample());
-            return export_findings(*sample(), choices_of(*resolution.resolved), exporter, {where.toStdString()}, {});
+            return export_findings(*sample(), choices_of(*resolution.resolved), exporter,
+                                   export_target(where, move_aside), {});
         };
         const QString free = folder.filePath("out");
         QVERIFY(!findings("w=int4/sym/g64", free).has_errors());
@@ -301,6 +303,11 @@ private Q_SLOTS:
         QFile(folder.filePath("somebody's")).open(QIODevice::WriteOnly);
         const Diagnostics taken = findings("w=int4/sym/g64", folder.path());
         QVERIFY2(taken.has_errors() && taken.text().find("not empty") != std::string::npos, taken.text().c_str());
+        // It says what one does in a window, and that helps.
+        QVERIFY(taken.text().find("--") == std::string::npos);
+        QVERIFY(taken.text().find("tick “Move what is there aside”") != std::string::npos);
+        move_aside = true;
+        QVERIFY(!findings("w=int4/sym/g64", folder.path()).has_errors());
         QVERIFY(QDir(folder.path()).entryList(QDir::AllEntries | QDir::Hidden | QDir::NoDotAndDotDot).size() == 1);
     }
 

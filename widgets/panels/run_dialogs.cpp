@@ -148,6 +148,7 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     , check_(std::move(check))
     , exporter_(new QComboBox)
     , folder_(new PathEdit(PathEdit::Kind::new_folder, {}))
+    , aside_(new QCheckBox(tr("Move what is there aside")))
     , help_(new QLabel)
     , findings_(new QPlainTextEdit) {
     auto* column = column_of(this, tr("Export"),
@@ -166,12 +167,16 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     form->addRow(tr("Format"), exporter_);
     form->addRow(QString(), help_);
     form->addRow(tr("New folder"), folder_);
+    form->addRow(QString(), aside_);
+    aside_->setToolTip(tr("A folder that holds something else is kept as NAME.before-1; an export of Graticule is "
+                          "replaced in any case"));
     form->addRow(tr("Pre-flight"), findings_);
     auto* box = buttons(this, column, tr("Export"));
     for (QAbstractButton* button : box->buttons())
         if (box->buttonRole(button) == QDialogButtonBox::AcceptRole) write_ = qobject_cast<QPushButton*>(button);
     connect(exporter_, &QComboBox::currentIndexChanged, this, &ExportDialog::preflight);
     connect(folder_, &PathEdit::changed, this, &ExportDialog::preflight);
+    connect(aside_, &QCheckBox::toggled, this, &ExportDialog::preflight);
     preflight();
 }
 
@@ -184,7 +189,7 @@ void ExportDialog::preflight() {
             ? entry.help
             : tr("%1. Read by: %2.")
                   .arg(entry.help, QStringList(entry.loaders.begin(), entry.loaders.end()).join(QStringLiteral(", "))));
-    const Diagnostics found = check_(entry.name, folder());
+    const Diagnostics found = check_(entry.name, folder(), moveAside());
     findings_->setPlainText(found.items.empty()
                                 ? tr("Nothing in the way: this target holds every layer's scheme exactly.")
                                 : QString::fromStdString(found.text()));
@@ -193,5 +198,6 @@ void ExportDialog::preflight() {
 
 QString ExportDialog::exporter() const { return exporter_->currentData().toString(); }
 QString ExportDialog::folder() const { return folder_->path(); }
+bool ExportDialog::moveAside() const { return aside_->isChecked(); }
 
 } // namespace graticule

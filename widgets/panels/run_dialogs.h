@@ -57,11 +57,12 @@ private:
 class ExportDialog final : public QDialog {
     Q_OBJECT
 public:
-    using Check = std::function<Diagnostics(const QString& exporter, const QString& folder)>;
+    using Check = std::function<Diagnostics(const QString& exporter, const QString& folder, bool move_aside)>;
     ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder, Check check,
                  QWidget* parent);
     [[nodiscard]] QString exporter() const;
     [[nodiscard]] QString folder() const;
+    [[nodiscard]] bool moveAside() const;
 
 private:
     void preflight();
@@ -69,6 +70,7 @@ private:
     Check check_;
     QComboBox* exporter_;
     PathEdit* folder_;
+    QCheckBox* aside_;
     QLabel* help_;
     QPlainTextEdit* findings_;
     QPushButton* write_;
