@@ -7,6 +7,7 @@
 #include <QtWidgets/QVBoxLayout>
 
 #include "widgets/models/number_text.h"
+#include "widgets/panels/fitting_tab_bar.h"
 
 namespace graticule {
 
@@ -15,7 +16,9 @@ using plots::PlotSurface;
 PlotArea::PlotArea(Session& session, QWidget* parent)
     : QTabWidget(parent)
     , session_(session)
+    , tabs_(new FittingTabBar)
     , soon_(new QTimer(this)) {
+    setTabBar(tabs_);
     setDocumentMode(true);
     setAccessibleName(tr("Plots"));
     buildDistribution();
@@ -26,6 +29,10 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     addTab(perplexity_ = makePlot(), tr("Perplexity"));
     addTab(compare_ = new ComparePanel, tr("Compare"));
     addTab(pareto_ = makePlot(), tr("Pareto"));
+    tabs_->setNames({tr("Distribution"), tr("Channels"), tr("Heat map"), tr("Sequence length"), tr("Error"),
+                     tr("Perplexity"), tr("Compare"), tr("Pareto")},
+                    {tr("Distrib."), tr("Channels"), tr("Heat map"), tr("Length"), tr("Error"), tr("PPL"),
+                     tr("Compare"), tr("Pareto")});
     connect(errors_, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
         if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
     });
@@ -39,6 +46,11 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     connect(this, &QTabWidget::currentChanged, this, &PlotArea::refreshNow);
     connectSession();
     refresh();
+}
+
+void PlotArea::resizeEvent(QResizeEvent* event) {
+    tabs_->fit(width()); // first: the base class places the bar by its size
+    QTabWidget::resizeEvent(event);
 }
 
 PlotSurface* PlotArea::makePlot() {
@@ -58,6 +70,8 @@ void PlotArea::buildDistribution() {
     connect(operand_, &QComboBox::activated, this, &PlotArea::refreshNow);
     distribution_->addTool(operand_);
     distribution_->setLogarithmic(true);
+    // Queued: the surface is in the middle of a gesture when it tells.
+    connect(distribution_, &PlotSurface::viewChanged, this, &PlotArea::refreshDistribution, Qt::QueuedConnection);
     small_channels_ = makePlot();
     both->addWidget(distribution_);
     both->addWidget(small_channels_);
@@ -121,8 +135,7 @@ void PlotArea::refresh() {
 void PlotArea::refreshNow() {
     switch (currentIndex()) {
     case Distribution:
-        distribution_->setScene(distribution_plot(session_, operand_->currentIndex() == 0 ? DistributionOf::weight
-                                                                                          : DistributionOf::input));
+        refreshDistribution();
         small_channels_->setScene(channels_plot(session_, false, threshold_));
         return;
     case Channels:
@@ -149,6 +162,16 @@ void PlotArea::refreshNow() {
     default:
         return;
     }
+}
+
+// Counted for the part in sight. A scene with other axes shows everything, whatever was in sight before.
+void PlotArea::refreshDistribution() {
+    if (currentIndex() != Distribution) return;
+    const auto which = operand_->currentIndex() == 0 ? DistributionOf::weight : DistributionOf::input;
+    const auto in_sight = distribution_->view().x;
+    distribution_->setScene(distribution_plot(session_, which, in_sight));
+    if (distribution_->view().x != in_sight)
+        distribution_->setScene(distribution_plot(session_, which, distribution_->view().x));
 }
 
 void PlotArea::refreshCompare() {

@@ -15,6 +15,8 @@ class QToolButton;
 
 namespace graticule {
 
+class FittingTabBar;
+
 class PlotArea final : public QTabWidget {
     Q_OBJECT
 public:
@@ -30,6 +32,9 @@ Q_SIGNALS:
     void recipeWanted(int run);
     void failed(const QString& text);
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     [[nodiscard]] plots::PlotSurface* makePlot();
     void buildDistribution();
@@ -38,9 +43,11 @@ private:
     void connectSession();
     void refresh(); ///< soon, once, whatever asked
     void refreshNow();
+    void refreshDistribution();
     void refreshCompare();
 
     Session& session_;
+    FittingTabBar* tabs_;
     QTimer* soon_;
     plots::PlotSurface *distribution_ = nullptr, *small_channels_ = nullptr, *channels_ = nullptr, *heat_map_ = nullptr,
                        *lengths_ = nullptr, *errors_ = nullptr, *perplexity_ = nullptr, *pareto_ = nullptr;

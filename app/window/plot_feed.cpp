@@ -35,18 +35,41 @@ float median(std::vector<float> values) {
     return *middle;
 }
 
-// `merge` of its bins in one; `half` bins a side of zero.
-HistogramData merged(const StepHistogram& fine, std::int64_t half, std::int64_t merge) {
+// Which bins of a fine histogram are drawn: `merge` of them in one, from `first` to before `last`, counted from zero.
+struct Bins {
+    std::int64_t first = 0, last = 0, merge = 1;
+};
+
+// As fine as the visible part has room for. A power of two, so that edges of coarse bins are edges of finer ones and
+// bars split in place when somebody comes nearer.
+Bins bins_for(const StepHistogram& fine, const Span& visible) {
+    constexpr double most_bars = 240;
+    Bins bins;
+    while (visible.width() / (fine.width * double(bins.merge)) > most_bars) bins.merge *= 2;
+    const double width = fine.width * double(bins.merge);
+    bins.first = std::int64_t(std::floor(visible.lower / width + 1e-6));
+    bins.last = std::max(bins.first + 1, std::int64_t(std::ceil(visible.upper / width - 1e-6)));
+    return bins;
+}
+
+HistogramData merged(const StepHistogram& fine, const Bins& bins) {
     HistogramData histogram;
-    histogram.counts.assign(static_cast<std::size_t>(2 * half), 0);
-    for (std::int64_t i = -half; i <= half; ++i) histogram.edges.push_back(static_cast<double>(i * merge) * fine.width);
-    for (std::int64_t i = 0; i < 2 * fine.reach; ++i) {
-        const std::int64_t at = i - fine.reach; // from zero
-        const std::int64_t bin = (at >= 0 ? at / merge : -((-at + merge - 1) / merge)) + half;
-        if (bin >= 0 && bin < 2 * half)
-            histogram.counts[static_cast<std::size_t>(bin)] += fine.counts[static_cast<std::size_t>(i)];
-    }
+    for (std::int64_t bin = bins.first; bin <= bins.last; ++bin)
+        histogram.edges.push_back(double(bin * bins.merge) * fine.width);
+    histogram.counts.assign(static_cast<std::size_t>(bins.last - bins.first), 0);
+    const std::int64_t begin = std::max(bins.first * bins.merge, -fine.reach),
+                       end = std::min(bins.last * bins.merge, fine.reach);
+    for (std::int64_t at = begin; at < end; ++at)
+        histogram.counts[static_cast<std::size_t>((at - bins.first * bins.merge) / bins.merge)] +=
+            fine.counts[static_cast<std::size_t>(at + fine.reach)];
     return histogram;
+}
+
+// What of the whole axis is in sight.
+Span part_of(const Span& whole, const std::optional<Span>& visible) {
+    if (!visible) return whole;
+    const Span part{std::max(whole.lower, visible->lower), std::min(whole.upper, visible->upper)};
+    return part.upper > part.lower ? part : whole;
 }
 
 QString tokens_text(const Session& session) {
@@ -109,7 +132,7 @@ void stretch(FormatLevels& format, double ratio) {
     if (format.reach) format.reach = Span{format.reach->lower * ratio, format.reach->upper * ratio};
 }
 
-PlotScene plain_weight_plot(const Session& session, const Linear& linear) {
+PlotScene plain_weight_plot(const Session& session, const Linear& linear, const std::optional<Span>& visible) {
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
     data.about = tr("weight · %1 × %2 · full precision").arg(linear.out_features()).arg(linear.in_features());
@@ -119,18 +142,20 @@ PlotScene plain_weight_plot(const Session& session, const Linear& linear) {
     const auto counted = session.whatIfs().weights(linear.id);
     if (!counted || counted->empty())
         return empty_scene(data.layer, counted ? tr("Not enough memory to count the weights") : tr("counting …"));
-    data.full_precision = merged(*counted, counted->reach, 1);
+    const double limit = double(counted->reach) * counted->width;
+    data.whole = Span{-limit, limit};
+    data.full_precision = merged(*counted, bins_for(*counted, part_of(*data.whole, visible)));
     data.provenance = provenance(session);
     return distribution_scene(data);
 }
 
-PlotScene weight_plot(const Session& session, const Linear& linear) {
+PlotScene weight_plot(const Session& session, const Linear& linear, const std::optional<Span>& visible) {
     const SchemeChoice now = session.choiceFor(linear.id, session.recipeRules());
     const SchemeChoice before = session.choiceFor(linear.id, session.referenceRules());
     const WhatIfService& service = session.whatIfs();
     const auto candidate = service.find(linear.id, now, true), current = service.find(linear.id, before, true);
     const auto shown = current && before.scheme.weight ? current : candidate;
-    if (!shown || shown->weight_in_steps.empty()) return plain_weight_plot(session, linear);
+    if (!shown || shown->weight_in_steps.empty()) return plain_weight_plot(session, linear, visible);
     const SchemeChoice& shown_choice = shown == current ? before : now;
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
@@ -145,14 +170,13 @@ PlotScene weight_plot(const Session& session, const Linear& linear) {
                                                                                                        : tr("tensor"));
     data.x_symbol = QStringLiteral("u");
     data.what = tr("weights");
-    // Eight bars a step, or sixteen where there are few steps: the edges of zero bins (halves and quarters of a step)
-    // are edges of bars. Wide formats have more steps than a plot has room for.
+    // The edges of zero bins (halves and quarters of a step) are edges of bars, unless a wide format has more steps
+    // than the plot has room for.
     const StepHistogram& steps = shown->weight_in_steps;
     const double limit = std::ceil(std::max(1.0, steps.largest) * 1.02 * 2) / 2;
-    const auto fine = std::llround(limit / steps.width); // a side
-    const std::int64_t merge = limit < 3 ? 1 : std::max<std::int64_t>(2, (fine + 199) / 200);
-    const std::int64_t half = (fine + merge - 1) / merge;
-    data.full_precision = merged(steps, half, merge);
+    data.whole = Span{-limit, limit};
+    const Bins bins = bins_for(steps, part_of(*data.whole, visible));
+    data.full_precision = merged(steps, bins);
     data.current = format_levels(*shown_choice.scheme.weight, shown->params, shown->report);
     if (differs && candidate && candidate != shown && now.scheme.weight) {
         FormatLevels levels = format_levels(*now.scheme.weight, candidate->params, candidate->report);
@@ -160,7 +184,7 @@ PlotScene weight_plot(const Session& session, const Linear& linear) {
             median(shown->params.scale) > 0 ? median(candidate->params.scale) / median(shown->params.scale) : 1;
         const bool moved = !candidate->smoothing.empty() || !shown->smoothing.empty();
         if (moved)
-            data.smoothed = merged(candidate->weight_in_steps, half, merge); // weights themselves have changed
+            data.smoothed = merged(candidate->weight_in_steps, bins); // weights themselves have changed
         else if (std::abs(ratio - 1) > 1e-3)
             stretch(levels, ratio); // same weights under another step
         if (now.scheme.weight->format == shown_choice.scheme.weight->format)
@@ -171,7 +195,7 @@ PlotScene weight_plot(const Session& session, const Linear& linear) {
     return distribution_scene(data);
 }
 
-PlotScene input_plot(const Session& session, const Linear& linear) {
+PlotScene input_plot(const Session& session, const Linear& linear, const std::optional<Span>& visible) {
     const SiteStats* site = site_of(session, linear.id);
     if (!site)
         return empty_scene(QString::fromStdString(linear.short_name),
@@ -186,8 +210,10 @@ PlotScene input_plot(const Session& session, const Linear& linear) {
     const double low = histogram.percentile(0.0), high = histogram.percentile(100.0);
     const double limit = std::max({std::abs(low), std::abs(high), 1e-9});
     constexpr int bins = 241;
-    data.full_precision.counts = histogram.rebin(-limit, limit, bins);
-    for (int i = 0; i <= bins; ++i) data.full_precision.edges.push_back(-limit + 2 * limit * i / bins);
+    data.whole = Span{-limit, limit};
+    const Span part = part_of(*data.whole, visible);
+    data.full_precision.counts = histogram.rebin(part.lower, part.upper, bins);
+    for (int i = 0; i <= bins; ++i) data.full_precision.edges.push_back(part.lower + part.width() * i / bins);
     data.percentiles = {{tr("99th percentile of |x|"), histogram.magnitude_percentile(99)},
                         {tr("99.9th"), histogram.magnitude_percentile(99.9)}};
     data.provenance = provenance(session);
@@ -195,11 +221,12 @@ PlotScene input_plot(const Session& session, const Linear& linear) {
 }
 } // namespace
 
-PlotScene distribution_plot(const Session& session, DistributionOf which) {
+PlotScene distribution_plot(const Session& session, DistributionOf which, const std::optional<Span>& visible) {
     const auto layer = session.primary();
     if (!session.model() || !layer) return nothing_selected(tr("Distribution"));
     const Linear& linear = session.model()->linear(*layer);
-    return which == DistributionOf::weight ? weight_plot(session, linear) : input_plot(session, linear);
+    return which == DistributionOf::weight ? weight_plot(session, linear, visible)
+                                           : input_plot(session, linear, visible);
 }
 
 PlotScene channels_plot(const Session& session, bool sorted, std::optional<double> threshold) {
@@ -213,10 +240,10 @@ PlotScene channels_plot(const Session& session, bool sorted, std::optional<doubl
     data.title = tr("Input channels");
     data.about = tr("max |x| over %1 · ").arg(tokens_text(session));
     if (outliers.channels.empty())
-        data.about += tr("no outlier channels; the range is %1").arg(fixed_text(outliers.max_absmax, 2));
+        data.about += tr("no outliers; the range is %1").arg(fixed_text(outliers.max_absmax, 2));
     else
-        data.about += (outliers.channels.size() == 1 ? tr("%1 outlier channel stretches the range from %2 to %3")
-                                                     : tr("%1 outlier channels stretch the range from %2 to %3"))
+        data.about += (outliers.channels.size() == 1 ? tr("%1 outlier stretches the range from %2 to %3")
+                                                     : tr("%1 outliers stretch the range from %2 to %3"))
                           .arg(outliers.channels.size())
                           .arg(fixed_text(outliers.max_without_outliers, 2), fixed_text(outliers.max_absmax, 2));
     for (const float value : site->all().channels.absmax_per_channel()) data.values.push_back(value);

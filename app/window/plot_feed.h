@@ -9,7 +9,9 @@ namespace graticule {
 enum class DistributionOf { weight, input };
 
 /// Each returns what there is to show now; `missing` says what would have to be done first when there is nothing.
-[[nodiscard]] plots::PlotScene distribution_plot(const Session& session, DistributionOf which);
+/// `visible`: the part of the axis in sight; it is counted in bins of its own. Absent: the whole.
+[[nodiscard]] plots::PlotScene distribution_plot(const Session& session, DistributionOf which,
+                                                 const std::optional<plots::Span>& visible = {});
 [[nodiscard]] plots::PlotScene channels_plot(const Session& session, bool sorted, std::optional<double> threshold);
 [[nodiscard]] plots::PlotScene error_plot(const Session& session);
 [[nodiscard]] plots::PlotScene perplexity_plot(const Session& session);

@@ -148,8 +148,8 @@ void add_series(Panel& panel, PlotScene& scene, const DistributionData& data) {
 
 PlotScene distribution_scene(const DistributionData& data) {
     const HistogramData& histogram = data.full_precision;
-    const auto range = finite_range(histogram.edges);
-    if (!range || histogram.counts.empty() || largest(histogram) == 0)
+    const auto range = data.whole ? data.whole : finite_range(histogram.edges);
+    if (!range || histogram.counts.empty() || (largest(histogram) == 0 && !data.whole))
         return empty_scene(data.layer, QStringLiteral("No values to show for %1: the histogram is empty")
                                            .arg(data.layer.isEmpty() ? QStringLiteral("this tensor") : data.layer));
     PlotScene scene;
@@ -170,7 +170,7 @@ PlotScene distribution_scene(const DistributionData& data) {
             std::find_if(histogram.edges.begin(), histogram.edges.end(), [](double e) { return e > 0; });
         panel.x.span.lower = positive == histogram.edges.end() ? range->upper * 1e-6 : *positive;
     }
-    double most = largest(histogram);
+    double most = std::max(1.0, largest(histogram));
     if (data.smoothed) most = std::max(most, largest(*data.smoothed));
     for (const double count : data.quantized_counts) most = std::max(most, std::isfinite(count) ? count : 0);
     panel.y.label = QStringLiteral("count");

@@ -46,6 +46,7 @@ struct DistributionData {
     QString what;               ///< of what the counts are: "weights", "inputs"
     bool logarithmic_x = false; ///< magnitudes, binned by their logarithm
     HistogramData full_precision;
+    std::optional<Span> whole; ///< of the axis, where the counts are those of the part in sight; absent: their edges
     std::optional<HistogramData> smoothed;                  ///< outlined
     std::vector<double> quantized_levels, quantized_counts; ///< bars on the levels
     std::optional<FormatLevels> current, candidate;

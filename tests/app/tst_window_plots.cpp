@@ -1,0 +1,114 @@
+// Plots of the open model under a reader's hands: coming near shows finer counts of the same values.
+#include <QtCore/QSettings>
+#include <QtCore/QTemporaryDir>
+#include <QtGui/QWheelEvent>
+#include <QtTest/QTest>
+#include <numeric>
+
+#include "app/window/main_window.h"
+#include "app/window/plot_feed.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+using plots::Series;
+using plots::Span;
+
+namespace {
+/// What the bars between two of their edges count.
+double counted(const Series& bars, double from, double to) {
+    double sum = 0;
+    for (std::size_t i = 0; i < bars.y.size(); ++i)
+        if (bars.x[i] >= from - 1e-9 && bars.x[i + 1] <= to + 1e-9) sum += bars.y[i];
+    return sum;
+}
+double bar_width(const Series& bars) { return bars.x.at(1) - bars.x.at(0); }
+} // namespace
+
+class WindowPlotsTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir folder_;
+    std::unique_ptr<QSettings> settings_;
+    std::unique_ptr<MainWindow> window_;
+
+private Q_SLOTS:
+    void initTestCase() {
+        settings_ = std::make_unique<QSettings>(folder_.filePath("settings.ini"), QSettings::IniFormat);
+        window_ = std::make_unique<MainWindow>(*settings_, theme::Mode::dark);
+        window_->setAsking(false);
+        window_->show();
+        window_->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(window_->session().model() != nullptr, 30'000);
+        CalibrationSpec spec;
+        spec.samples = 2;
+        spec.length = 64;
+        window_->session().calibrate(spec);
+        QTRY_VERIFY_WITH_TIMEOUT(!window_->session().jobs().busy() && window_->session().whatIfs().idle(), 60'000);
+    }
+    void cleanupTestCase() {
+        window_.reset();
+        settings_.reset();
+    }
+
+    void the_part_in_sight_is_counted_in_bins_of_its_own_data() {
+        QTest::addColumn<int>("which");
+        QTest::addColumn<Span>("part");
+        QTest::addColumn<double>("close"); // of the counts
+        QTest::newRow("weights") << int(DistributionOf::weight) << Span{-1, 1} << 0.0;
+        QTest::newRow("few weights") << int(DistributionOf::weight) << Span{6, 8} << 0.0;
+        QTest::newRow("inputs") << int(DistributionOf::input) << Span{-0.25, 0.25} << 0.02; // interpolated in bins
+    }
+    void the_part_in_sight_is_counted_in_bins_of_its_own() {
+        QFETCH(int, which);
+        QFETCH(Span, part);
+        QFETCH(double, close);
+        const auto of = static_cast<DistributionOf>(which);
+        const auto whole = distribution_plot(window_->session(), of),
+                   near = distribution_plot(window_->session(), of, part);
+        QVERIFY(!whole.panels.empty() && !near.panels.empty());
+        const Series &coarse = whole.panels[0].series[0], &fine = near.panels[0].series[0];
+        QVERIFY2(bar_width(fine) < bar_width(coarse) / 3, qPrintable(QString::number(bar_width(fine))));
+        QCOMPARE(near.panels[0].x.span, whole.panels[0].x.span); // zooming out still ends at the whole
+        QVERIFY(fine.x.front() <= part.lower + 1e-9 && fine.x.back() >= part.upper - 1e-9);
+        // The finest picture of all, bar by bar, is the same distribution.
+        const double expected =
+            of == DistributionOf::weight
+                ? counted(coarse, part.lower, part.upper)
+                : counted(distribution_plot(window_->session(), of, Span{part.lower, 0}).panels[0].series[0], -1, 1) +
+                      counted(distribution_plot(window_->session(), of, Span{0, part.upper}).panels[0].series[0], -1,
+                              1);
+        const double sum = counted(fine, part.lower, part.upper);
+        QVERIFY(expected > 0);
+        QVERIFY2(std::abs(sum - expected) <= close * expected,
+                 qPrintable(QStringLiteral("%1, not %2").arg(sum).arg(expected)));
+    }
+
+    void the_wheel_rebins_and_home_shows_the_whole_again() {
+        plots::PlotSurface& plot = *window_->plots().currentPlot();
+        QTRY_VERIFY(!plot.scene().panels.empty() && !plot.picture().panels.empty());
+        const double coarse = bar_width(plot.scene().panels[0].series[0]);
+        const QPointF at = plot.picture().panels[0].plot.center();
+        for (int turn = 0; turn < 8; ++turn) {
+            QWheelEvent wheel(at, plot.mapToGlobal(at), {}, {0, 120}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase,
+                              false);
+            QCoreApplication::sendEvent(&plot, &wheel);
+        }
+        QVERIFY(plot.view().x.has_value());
+        const Span near = *plot.view().x;
+        QTRY_VERIFY(bar_width(plot.scene().panels[0].series[0]) < coarse / 3);
+        QCOMPARE(*plot.view().x, near); // the reader's view is kept
+        // Dragging shows what comes into sight.
+        QTest::mousePress(&plot, Qt::LeftButton, {}, at.toPoint());
+        QTest::mouseMove(&plot, at.toPoint() + QPoint(60, 0));
+        QTest::mouseMove(&plot, at.toPoint() + QPoint(120, 0));
+        QTest::mouseRelease(&plot, Qt::LeftButton, {}, at.toPoint() + QPoint(120, 0));
+        QVERIFY(plot.view().x->lower < near.lower);
+        QTRY_VERIFY(plot.scene().panels[0].series[0].x.front() <= plot.view().x->lower + 1e-9);
+        QTest::keyClick(&plot, Qt::Key_Home);
+        QVERIFY(!plot.view().x);
+        QTRY_COMPARE(bar_width(plot.scene().panels[0].series[0]), coarse);
+    }
+};
+
+GRATICULE_TEST(WindowPlotsTest);
+#include "tst_window_plots.moc"
