@@ -40,6 +40,48 @@ class ModelsTest : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void the_filter_marks_what_it_asked_for_data() {
+        QTest::addColumn<QString>("filter");
+        QTest::addColumn<int>("column");
+        QTest::addColumn<QString>("marked"); // of layers.3.self_attn.q_proj, with | between parts
+        const int name = LayerTableModel::Name, block = LayerTableModel::Block;
+        QTest::newRow("text") << "PROJ" << name << "proj";
+        QTest::newRow("text over the dot") << "attn.q_" << name << "q_";
+        QTest::newRow("text elsewhere") << "self_attn" << name << "";
+        QTest::newRow("block") << "layers.3." << block << "3";
+        QTest::newRow("not this block") << "proj" << block << "";
+        QTest::newRow("pattern") << "*.{q,k}_pr*j" << name << "_pr|j";
+        QTest::newRow("pattern of a block") << "layers.3.*" << block << "3";
+        QTest::newRow("regular expression") << "/[qk]_/" << name << "q_";
+        QTest::newRow("two terms") << "q_ proj" << name << "q_|proj";
+        QTest::newRow("turned round") << "!v_proj" << name << "";
+        QTest::newRow("number") << "sqnr<30" << int(LayerTableModel::Sqnr) << "12.3";
+        QTest::newRow("another number") << "sqnr<30" << int(LayerTableModel::AbsMax) << "";
+        QTest::newRow("half a term") << "sqnr< proj" << name << "";
+    }
+    void the_filter_marks_what_it_asked_for() {
+        QFETCH(QString, filter);
+        QFETCH(int, column);
+        LayerRow row;
+        row.block = 3;
+        row.name = "layers.3.self_attn.q_proj";
+        row.leaf = "q_proj";
+        row.sqnr_db = 12.3;
+        row.absmax = 2;
+        LayerTableModel layers;
+        layers.setRows({row});
+        const QString shown = layers.index(0, column).data().toString();
+        QStringList marked;
+        for (const QPoint& part : LayerFilter::parse(filter).matches(row, column, shown))
+            marked << shown.mid(part.x(), part.y());
+        QTEST(marked.join(u'|'), "marked");
+        LayerFilterProxy proxy;
+        proxy.setSourceModel(&layers);
+        proxy.setFilterLine(filter);
+        if (proxy.rowCount() == 1)
+            QCOMPARE(proxy.index(0, column).data(LayerTableModel::MatchRole).isValid(), !marked.isEmpty());
+    }
+
     void models_keep_the_rules_of_item_models() {
         LayerTableModel layers;
         LayerFilterProxy proxy;

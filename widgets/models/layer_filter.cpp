@@ -1,6 +1,7 @@
 #include "widgets/models/layer_filter.h"
 
 #include <QtCore/QRegularExpression>
+#include <algorithm>
 #include <array>
 
 #include "widgets/models/layer_table_model.h"
@@ -12,22 +13,24 @@ QString tr(const char* text) { return QObject::tr(text); }
 
 struct NumberKey {
     const char* name;
+    int column;
     std::optional<double> (*of)(const LayerRow&);
 };
 // The columns that have numbers, under the names a person would try.
 constexpr std::array<NumberKey, 9> number_keys{{
-    {"max", [](const LayerRow& row) { return row.absmax; }},
-    {"outlier", [](const LayerRow& row) { return row.outlier_ratio; }},
-    {"underflow", [](const LayerRow& row) { return row.underflow_percent; }},
-    {"sqnr", [](const LayerRow& row) { return row.sqnr_db; }},
-    {"block", [](const LayerRow& row) { return std::optional<double>(row.block); }},
-    {"bytes",
+    {"max", LayerTableModel::AbsMax, [](const LayerRow& row) { return row.absmax; }},
+    {"outlier", LayerTableModel::Outlier, [](const LayerRow& row) { return row.outlier_ratio; }},
+    {"underflow", LayerTableModel::Underflow, [](const LayerRow& row) { return row.underflow_percent; }},
+    {"sqnr", LayerTableModel::Sqnr, [](const LayerRow& row) { return row.sqnr_db; }},
+    {"block", LayerTableModel::Block, [](const LayerRow& row) { return std::optional<double>(row.block); }},
+    {"bytes", LayerTableModel::Bytes,
      [](const LayerRow& row) {
          return std::optional<double>(double(row.bytes_after ? row.bytes_after : row.bytes_before));
      }},
-    {"rows", [](const LayerRow& row) { return std::optional<double>(double(row.rows)); }},
-    {"columns", [](const LayerRow& row) { return std::optional<double>(double(row.columns)); }},
-    {"edited", [](const LayerRow& row) { return std::optional<double>(row.edited ? 1 : 0); }},
+    {"rows", LayerTableModel::ShapeColumn, [](const LayerRow& row) { return std::optional<double>(double(row.rows)); }},
+    {"columns", LayerTableModel::ShapeColumn,
+     [](const LayerRow& row) { return std::optional<double>(double(row.columns)); }},
+    {"edited", LayerTableModel::Scheme, [](const LayerRow& row) { return std::optional<double>(row.edited ? 1 : 0); }},
 }};
 
 const NumberKey* find_key(const QString& name) {
@@ -154,6 +157,65 @@ bool LayerFilter::accepts(const LayerRow& row) const {
     return true;
 }
 
+// Where the term's own letters stand in the name. Of a pattern these are its plain parts, in their order.
+QList<QPoint> LayerFilter::in_name(const Term& term, const QString& name) {
+    QList<QPoint> found;
+    if (term.kind == Kind::text) {
+        for (qsizetype at = 0; (at = name.indexOf(term.text, at, Qt::CaseInsensitive)) >= 0; at += term.text.size())
+            found.push_back({int(at), int(term.text.size())});
+    } else if (term.kind == Kind::regex) {
+        for (auto all = QRegularExpression(term.text).globalMatch(name); all.hasNext();) {
+            const QRegularExpressionMatch match = all.next();
+            found.push_back({int(match.capturedStart()), int(match.capturedLength())});
+        }
+    } else if (term.kind == Kind::pattern) {
+        static const QRegularExpression wild(QStringLiteral("\\{[^}]*\\}|\\[[^\\]]*\\]|[*?]+"));
+        qsizetype from = 0;
+        for (const QString& part : term.text.split(wild, Qt::SkipEmptyParts)) {
+            const qsizetype at = name.indexOf(part, from);
+            if (at < 0) break;
+            found.push_back({int(at), int(part.size())});
+            from = at + part.size();
+        }
+    }
+    return found;
+}
+
+int LayerFilter::column_of(const Term& term) {
+    switch (term.kind) {
+    case Kind::kind:
+        return LayerTableModel::Kind;
+    case Kind::scheme:
+        return LayerTableModel::Scheme;
+    case Kind::number:
+        return find_key(term.text)->column;
+    default:
+        return LayerTableModel::Name;
+    }
+}
+
+QList<QPoint> LayerFilter::matches(const LayerRow& row, int column, const QString& shown) const {
+    QList<QPoint> found;
+    if (!problem_.isEmpty() || shown.isEmpty()) return found;
+    const auto leaf = int(row.name.size() - row.leaf.size());
+    const auto block = int(row.name.indexOf(QStringLiteral(".%1.").arg(row.block))) + 1;
+    for (const Term& term : terms_) {
+        if (term.negated) continue;
+        const int own = column_of(term);
+        if (own == column && own != LayerTableModel::Name) found.push_back({0, int(shown.size())});
+        if (own != LayerTableModel::Name) continue;
+        // The table shows a name in two parts: the block's number and the last word.
+        for (const QPoint& part : in_name(term, row.name)) {
+            const int begin = part.x(), end = part.x() + part.y();
+            if (column == LayerTableModel::Name && end > leaf)
+                found.push_back({std::max(begin, leaf) - leaf, end - std::max(begin, leaf)});
+            if (column == LayerTableModel::Block && block > 0 && begin <= block && end >= block + shown.size())
+                found.push_back({0, int(shown.size())});
+        }
+    }
+    return found;
+}
+
 std::optional<QString> LayerFilter::as_pattern() const {
     if (!problem_.isEmpty() || terms_.size() != 1 || terms_.front().negated) return std::nullopt;
     const Term& term = terms_.front();
@@ -171,6 +233,15 @@ LayerFilterProxy::LayerFilterProxy(QObject* parent)
 void LayerFilterProxy::setFilterLine(const QString& line) {
     filter_ = LayerFilter::parse(line);
     invalidateFilter();
+}
+
+QVariant LayerFilterProxy::data(const QModelIndex& index, int role) const {
+    if (role != LayerTableModel::MatchRole || filter_.empty()) return QSortFilterProxyModel::data(index, role);
+    const auto* table = qobject_cast<const LayerTableModel*>(sourceModel());
+    if (!table || !index.isValid()) return {};
+    const QList<QPoint> found = filter_.matches(table->rows()[static_cast<std::size_t>(mapToSource(index).row())],
+                                                index.column(), index.data().toString());
+    return found.isEmpty() ? QVariant() : QVariant::fromValue(found);
 }
 
 bool LayerFilterProxy::filterAcceptsRow(int row, const QModelIndex&) const {

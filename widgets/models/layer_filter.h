@@ -5,6 +5,8 @@
 //     /q_proj|k_proj/ a regular expression as in recipe rules
 #pragma once
 
+#include <QtCore/QList>
+#include <QtCore/QPoint>
 #include <QtCore/QSortFilterProxyModel>
 #include <QtCore/QString>
 #include <optional>
@@ -23,6 +25,9 @@ public:
     [[nodiscard]] bool accepts(const LayerRow& row) const;
     [[nodiscard]] bool empty() const { return terms_.empty(); }
     [[nodiscard]] const QString& problem() const { return problem_; }
+    /// What of the text shown in `column` the filter asked for: (first letter, letters), for highlighting. Terms turned
+    /// round by "!" ask for nothing.
+    [[nodiscard]] QList<QPoint> matches(const LayerRow& row, int column, const QString& shown) const;
     /// The rule pattern that means the same, where the filter is one pattern and nothing else.
     [[nodiscard]] std::optional<QString> as_pattern() const;
 
@@ -40,6 +45,8 @@ private:
     [[nodiscard]] static std::optional<Term> parse_term(QString word, QString& problem);
     [[nodiscard]] static std::optional<Term> pattern_term(Term term, QString& problem);
     [[nodiscard]] static bool holds(const Term& term, const LayerRow& row);
+    [[nodiscard]] static QList<QPoint> in_name(const Term& term, const QString& name);
+    [[nodiscard]] static int column_of(const Term& term);
 
     std::vector<Term> terms_;
     QString problem_;
@@ -52,6 +59,7 @@ public:
     explicit LayerFilterProxy(QObject* parent = nullptr);
     void setFilterLine(const QString& line);
     [[nodiscard]] const LayerFilter& filter() const { return filter_; }
+    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
 
 protected:
     [[nodiscard]] bool filterAcceptsRow(int row, const QModelIndex& parent) const override;

@@ -10,7 +10,8 @@ class LayerTableModel final : public ColumnTable<LayerRow> {
     Q_OBJECT
 public:
     enum Column { Block, Name, AbsMax, Outlier, Underflow, Sqnr, Scheme, Kind, ShapeColumn, Bytes, ColumnCount };
-    enum Role { SortRole = Qt::UserRole + 1, HeatRole, EditedRole, LayerRole };
+    /// MatchRole comes from the filter: QList<QPoint> of (first letter, letters) in the shown text.
+    enum Role { SortRole = Qt::UserRole + 1, HeatRole, EditedRole, LayerRole, MatchRole };
 
     explicit LayerTableModel(QObject* parent = nullptr);
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;

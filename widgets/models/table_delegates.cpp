@@ -53,6 +53,7 @@ void HeatDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
         painter->fillRect(option.rect.adjusted(0, 0, 0, -1), look.heat(heat.toDouble()));
         colour = look.heat_text(heat.toDouble());
     }
+    paintMatches(*painter, option, index);
     const int column = index.column();
     if (column == LayerTableModel::Block && (option.state & QStyle::State_Selected))
         painter->fillRect(QRect(option.rect.topLeft(), QSize(3, option.rect.height())), look[Token::accent]);
@@ -61,6 +62,27 @@ void HeatDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     else
         draw_text(*painter, inner(option.rect), alignment_of(index), index.data().toString(), colour);
     painter->restore();
+}
+
+// What the filter asked for: behind the letters, or under a number whose cell has a colour of its own.
+void HeatDelegate::paintMatches(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index) {
+    const auto parts = index.data(LayerTableModel::MatchRole).value<QList<QPoint>>();
+    if (parts.isEmpty()) return;
+    const Theme& look = theme::of(option.palette);
+    const QRect rect = inner(option.rect);
+    const QFontMetrics metrics = painter.fontMetrics();
+    const QString text = index.data().toString();
+    const bool right = alignment_of(index) & Qt::AlignRight;
+    const int start = right ? rect.right() + 1 - metrics.horizontalAdvance(text) : rect.left();
+    for (const QPoint& part : parts) {
+        const int from = start + metrics.horizontalAdvance(text.left(part.x()));
+        const int width = metrics.horizontalAdvance(text.mid(part.x(), part.y()));
+        const QRect letters = QRect(from, rect.center().y() - 8, width, 17).intersected(rect);
+        if (index.data(LayerTableModel::HeatRole).isValid())
+            painter.fillRect(letters.left(), option.rect.bottom() - 3, letters.width(), 2, look[Token::levels]);
+        else
+            painter.fillRect(letters, look.faded(Token::levels, 0.32));
+    }
 }
 
 // "dINT4 / A8": an edited weight format stands out, the rest stays quiet.

@@ -15,6 +15,7 @@ public:
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
 private:
+    static void paintMatches(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index);
     static void paintScheme(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index);
 };
 
