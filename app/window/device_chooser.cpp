@@ -15,7 +15,7 @@ QString row_text(const DeviceRow& row) {
 DeviceChooser::DeviceChooser(QWidget* parent)
     : QComboBox(parent) {
     setAccessibleName(tr("Device"));
-    setMinimumWidth(130);
+    setMinimumWidth(110);
     setSizeAdjustPolicy(AdjustToContents);
     connect(this, &QComboBox::activated, this, [this](int item) { Q_EMIT chosen(itemData(item).toString()); });
     setDevices({}, "cpu");

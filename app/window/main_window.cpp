@@ -7,14 +7,15 @@
 #include <QtCore/QTimer>
 #include <QtGui/QCloseEvent>
 #include <QtGui/QDropEvent>
+#include <QtGui/QScreen>
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHBoxLayout>
-#include <QtWidgets/QLabel>
 #include <QtWidgets/QMenuBar>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QStackedWidget>
 #include <QtWidgets/QToolButton>
+#include <algorithm>
 
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
@@ -22,6 +23,7 @@
 #include "app/window/recipe_presenter.h"
 #include "app/window/table_rows.h"
 #include "widgets/models/number_text.h"
+#include "widgets/panels/elided_label.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/panel_header.h"
@@ -33,6 +35,7 @@ namespace graticule {
 
 namespace {
 constexpr int layout_version = 1;
+constexpr QSize least_sensible(1100, 700); // everything can be read at this size
 
 /// Beside the settings, so that other settings (tests, --clean-settings) have other runs.
 RunJournal journal_beside(const QSettings& settings) {
@@ -58,7 +61,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     connectPanels();
     connectSession();
     presenter_ = new RecipePresenter(session_, *recipe_, this);
-    resize(1600, 1000);
+    resize(QSize(1600, 1000).boundedTo(screen()->availableSize()).expandedTo(least_sensible));
     resetLayout();
     first_layout_ = saveState(layout_version);
     restoreGeometry(settings_.value(QStringLiteral("window/geometry")).toByteArray());
@@ -115,9 +118,12 @@ void MainWindow::buildDocks() {
 void MainWindow::resetLayout() {
     if (!first_layout_.isEmpty()) restoreState(first_layout_, layout_version);
     for (QDockWidget* dock : docks_) dock->show();
-    resizeDocks({docks_[0], docks_[1]}, {474, 304}, Qt::Horizontal);
-    resizeDocks({docks_[2], docks_[3]}, {222, 222}, Qt::Vertical);
-    resizeDocks({docks_[2], docks_[3]}, {1120, 470}, Qt::Horizontal);
+    // Shares of the window: in a small one the plots must not be what is left over.
+    const int layers = std::clamp(width() * 32 / 100, 300, 474), recipe = std::clamp(width() * 26 / 100, 262, 304);
+    const int below = std::clamp(height() * 22 / 100, 130, 222);
+    resizeDocks({docks_[0], docks_[1]}, {layers, recipe}, Qt::Horizontal);
+    resizeDocks({docks_[2], docks_[3]}, {below, below}, Qt::Vertical);
+    resizeDocks({docks_[2], docks_[3]}, {width() * 7 / 10, width() * 3 / 10}, Qt::Horizontal);
 }
 
 void MainWindow::buildStrip() {
@@ -140,10 +146,9 @@ void MainWindow::buildStrip() {
     row->addWidget(stripButton(tr("Quantize"), "run.quantize"));
     row->addWidget(stripButton(tr("Evaluate"), "run.evaluate", true));
     row->addWidget(stripButton(tr("Export …"), "run.export"));
-    model_summary_ = new QLabel; // gives way first in a narrow window; its tip has the whole
+    model_summary_ = new ElidedLabel; // gives way first in a narrow window
     model_summary_->setProperty("role", "secondary");
     model_summary_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
-    model_summary_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     row->addWidget(model_summary_, 1);
     row->addSpacing(8);
     auto* search = stripButton(tr("Search   Ctrl K"), "view.palette");
@@ -275,7 +280,7 @@ void MainWindow::updateTitle() {
     model_summary_->setText(tr("%1 · %2 · %3")
                                 .arg(name, count_text(static_cast<double>(model.parameter_count())),
                                      linears_text(static_cast<std::int64_t>(model.linears().size()))));
-    model_summary_->setToolTip(model_summary_->text() + u'\n' + QString::fromStdString(model.parts().path.string()));
+    model_summary_->setHelp(QString::fromStdString(model.parts().path.string()));
 }
 
 void MainWindow::updateActions() {

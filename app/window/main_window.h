@@ -11,7 +11,6 @@
 #include "widgets/theme/theme.h"
 
 class QDockWidget;
-class QLabel;
 class QMenu;
 class QMenuBar;
 class QPushButton;
@@ -22,6 +21,7 @@ class QTimer;
 namespace graticule {
 
 class DeviceChooser;
+class ElidedLabel;
 class JobsPanel;
 class LayersPanel;
 class PanelHeader;
@@ -117,7 +117,7 @@ private:
 
     QMenuBar* menus_ = nullptr;
     QMenu* recent_menu_ = nullptr;
-    QLabel* model_summary_ = nullptr;
+    ElidedLabel* model_summary_ = nullptr;
     DeviceChooser* devices_ = nullptr;
     QStackedWidget* centre_ = nullptr;
     WelcomePage* welcome_ = nullptr;

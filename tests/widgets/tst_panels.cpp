@@ -4,9 +4,11 @@
 #include <QtCore/QJsonObject>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <QtWidgets/QCheckBox>
 #include <QtWidgets/QComboBox>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
+#include <QtWidgets/QLayout>
 #include <QtWidgets/QLineEdit>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
@@ -21,10 +23,13 @@
 #include "widgets/models/table_text.h"
 #include "widgets/panels/command_palette.h"
 #include "widgets/panels/compare_panel.h"
+#include "widgets/panels/elided_label.h"
+#include "widgets/panels/fitting_tab_bar.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
+#include "widgets/panels/what_if_card.h"
 #include "widgets/theme/theme.h"
 
 using namespace graticule;
@@ -259,9 +264,9 @@ private Q_SLOTS:
     }
 
     void export_waits_for_a_clean_pre_flight() {
-        const auto check = [](const QString& exporter, const QString& folder) {
+        const auto check = [](const QString& exporter, const QString& folder, bool aside) {
             Diagnostics found;
-            if (folder == u"/taken") found.add(Severity::error, "", "/taken is not empty");
+            if (folder == u"/taken" && !aside) found.add(Severity::error, "", "/taken is not empty");
             if (exporter == u"picky") found.add(Severity::error, "layers.0.fc2", "dual grain has no carrier");
             return found;
         };
@@ -279,6 +284,75 @@ private Q_SLOTS:
         dialog.findChild<PathEdit*>()->setPath("/taken");
         QVERIFY(!write->isEnabled());
         QVERIFY(dialog.findChild<QPlainTextEdit*>()->toPlainText().contains("not empty"));
+        for (QCheckBox* box : dialog.findChildren<QCheckBox*>())
+            if (box->text() == "Move what is there aside") box->click(); // as the refusal says
+        QVERIFY(write->isEnabled() && dialog.moveAside());
+    }
+
+    void a_label_without_room_ends_in_an_ellipsis() {
+        ElidedLabel label("48 linears, sorted by outlier");
+        label.resize(400, 20);
+        QCOMPARE(label.shownText(), label.text());
+        label.resize(90, 20);
+        QVERIFY(label.shownText().endsWith(u'…') && label.shownText().startsWith("48"));
+        QVERIFY(label.fontMetrics().horizontalAdvance(label.shownText()) <= 90);
+        label.resize(3, 20);
+        QVERIFY(label.shownText().isEmpty());
+        QCOMPARE(label.minimumSizeHint().width(), 0);
+    }
+
+    void tabs_without_room_stand_closer_then_are_short() {
+        FittingTabBar tabs;
+        const QStringList names{"Distribution", "Sequence length", "Perplexity"}, short_names{"Dist.", "Length", "PPL"};
+        for (const QString& name : names) tabs.addTab(name);
+        tabs.setNames(names, short_names);
+        tabs.resize(900, 32);
+        const auto end = [&tabs] { return tabs.tabRect(tabs.count() - 1).right(); };
+        tabs.fit(900);
+        const int widest = end();
+        QCOMPARE(tabs.tabText(1), QString("Sequence length"));
+        tabs.fit(widest - 20); // closer
+        QCOMPARE(tabs.tabText(1), QString("Sequence length"));
+        QVERIFY(end() < widest - 20);
+        tabs.fit(widest - 60); // by other names, which say the whole in their tips
+        QCOMPARE(tabs.tabText(1), QString("Length"));
+        QCOMPARE(tabs.tabToolTip(1), QString("Sequence length"));
+        QVERIFY(end() < widest - 60);
+        tabs.fit(900);
+        QCOMPARE(end(), widest);
+    }
+
+    void the_what_if_card_keeps_its_numbers_whole_under_long_names() {
+        WhatIfCard card;
+        WhatIfTable table{"smoothquant+gptq", "smoothquant+awq+gptq", {}, {}};
+        table.rows.push_back({"output SQNR, dB", "", "25.64", "27.38", "+1.74", 1});
+        table.rows.push_back({"input RMS error", "", "0.0204", "0.0009", "−0.0195", 1});
+        card.setTable(table);
+        card.resize(card.minimumSizeHint().expandedTo({226, 100})); // of the narrowest panel
+        QCOMPARE(card.width(), 226);
+        card.layout()->activate();
+        int numbers = 0;
+        bool named = false;
+        for (const QLabel* label : card.findChildren<QLabel*>()) {
+            named = named || label->text() == "smoothquant+gptq → smoothquant+awq+gptq";
+            if (qobject_cast<const ElidedLabel*>(label)) continue;
+            ++numbers;
+            QVERIFY2(label->width() >= label->sizeHint().width(), qPrintable(label->text()));
+        }
+        QVERIFY(named);
+        QCOMPARE(numbers, 7); // three columns of two rows, and the Δ
+    }
+
+    void a_narrow_runs_panel_shows_all_its_numbers() {
+        RunsPanel panel;
+        panel.resize(760, 160);
+        panel.show();
+        const QHeaderView* columns = panel.table()->horizontalHeader();
+        QVERIFY(columns->isSectionHidden(RunTableModel::Curve));
+        QTRY_VERIFY(columns->length() <= panel.table()->viewport()->width());
+        panel.resize(1100, 160);
+        QTRY_VERIFY(!columns->isSectionHidden(RunTableModel::Curve));
+        QCOMPARE(columns->sectionSize(RunTableModel::Difference), 176);
     }
 
     void every_control_has_a_name_for_screen_readers() {

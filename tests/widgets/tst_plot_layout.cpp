@@ -54,6 +54,34 @@ class PlotLayout : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void a_subtitle_without_room_beside_the_title_goes_below_it_data() {
+        QTest::addColumn<QSizeF>("size");
+        QTest::addColumn<bool>("below");
+        QTest::addColumn<bool>("whole");
+        QTest::newRow("wide") << QSizeF(900, 400) << false << true;
+        QTest::newRow("narrow") << QSizeF(460, 400) << true << true;
+        QTest::newRow("narrow and low") << QSizeF(460, 150) << false << false;
+    }
+    void a_subtitle_without_room_beside_the_title_goes_below_it() {
+        QFETCH(QSizeF, size);
+        QFETCH(bool, below);
+        QFETCH(bool, whole);
+        PlotScene scene = channels_scene(sample_channels(48));
+        scene.title = "Input channels";
+        scene.subtitle = "max |x| over 8 × 512 tokens · 6 outliers stretch the range";
+        const Picture picture = lay_out(scene, {}, theme::dark(), {.size = size, .title_room_right = 200});
+        std::optional<Text> title, subtitle;
+        for (const Primitive& primitive : picture.primitives)
+            if (const Text* text = std::get_if<Text>(&primitive)) {
+                if (text->style == TextStyle::title) title = *text;
+                if (text->style == TextStyle::subtitle) subtitle = *text;
+            }
+        QVERIFY(title && subtitle);
+        QCOMPARE(subtitle->at.y() > title->at.y(), below);
+        QCOMPARE(subtitle->text == scene.subtitle, whole);
+        QVERIFY(extent(*subtitle).bottom() <= picture.panels[0].plot.top());
+    }
+
     void marks_stay_inside_the_picture_data() {
         QTest::addColumn<int>("count");
         QTest::addColumn<QSizeF>("size");

@@ -30,7 +30,7 @@ QComboBox* run_box(const QString& name) {
     auto* box = new QComboBox;
     box->setAccessibleName(name);
     box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    box->setMinimumContentsLength(16);
+    box->setMinimumContentsLength(8);
     return box;
 }
 } // namespace
@@ -63,7 +63,6 @@ ComparePanel::ComparePanel(QWidget* parent)
     letter(tr("B"));
     chooser->addWidget(b_, 1);
     auto* make_baseline = new QPushButton(tr("Make A the baseline"));
-    chooser->addWidget(make_baseline);
 
     headline_->setProperty("role", "title");
     QFont large = headline_->font();
@@ -71,6 +70,7 @@ ComparePanel::ComparePanel(QWidget* parent)
     large.setWeight(QFont::DemiBold);
     headline_->setFont(large);
     headline_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    headline_->setWordWrap(true);
     detail_->setProperty("role", "secondary");
     detail_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     detail_->setWordWrap(true);
@@ -80,7 +80,10 @@ ComparePanel::ComparePanel(QWidget* parent)
     column->setContentsMargins(16, 12, 16, 0);
     column->setSpacing(8);
     column->addLayout(chooser);
-    column->addWidget(headline_);
+    auto* said = new QHBoxLayout; // beside the headline: between the choosers it would take their room
+    said->addWidget(headline_, 1);
+    said->addWidget(make_baseline, 0, Qt::AlignTop);
+    column->addLayout(said);
     column->addWidget(detail_);
     column->addWidget(notes_);
     column->addWidget(table_, 1);
@@ -139,7 +142,7 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
         detail_->setText(tr("A perplexity means something only under its protocol, and these two differ:"));
     } else {
         headline_->setText(
-            tr("B − A = %1 perplexity (%2 %)")
+            tr("B − A = %1 perplexity (%2\u00a0%)")
                 .arg(signed_text(difference->perplexity_difference, 3), signed_text(difference->percent, 2)));
         set_role(headline_, !difference->significant                ? "title"
                             : difference->perplexity_difference > 0 ? "worse"

@@ -1,6 +1,8 @@
 #include "widgets/panels/layers_panel.h"
 
+#include <QtCore/QEvent>
 #include <QtGui/QAction>
+#include <QtGui/QGuiApplication>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
@@ -10,6 +12,7 @@
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
+#include <algorithm>
 #include <set>
 
 #include "widgets/models/empty_hint.h"
@@ -108,12 +111,7 @@ void LayersPanel::buildTable() {
     table_->sortByColumn(LayerTableModel::Block, Qt::AscendingOrder);
     auto* columns = table_->horizontalHeader();
     columns->setSectionsMovable(true);
-    columns->setMinimumSectionSize(30);
-    const std::pair<int, int> widths[] = {{LayerTableModel::Block, 30},     {LayerTableModel::Name, 72},
-                                          {LayerTableModel::AbsMax, 60},    {LayerTableModel::Outlier, 68},
-                                          {LayerTableModel::Underflow, 84}, {LayerTableModel::Sqnr, 80},
-                                          {LayerTableModel::Scheme, 60}};
-    for (const auto& [section, width] : widths) columns->resizeSection(section, width);
+    columns->setMinimumSectionSize(24);
     columns->setStretchLastSection(true);
     for (const int hidden : {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes})
         table_->hideColumn(hidden);
@@ -130,6 +128,37 @@ void LayersPanel::buildTable() {
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this, &LayersPanel::sendSelection);
     connect(columns, &QHeaderView::sortIndicatorChanged, this, &LayersPanel::updateTitles);
     connect(columns, &QHeaderView::sectionClicked, this, [this] { sort_chosen_ = true; });
+    connect(columns, &QHeaderView::sectionResized, this, [this] {
+        if (QGuiApplication::mouseButtons() != Qt::NoButton && !fitting_) widths_chosen_ = true;
+    });
+    table_->viewport()->installEventFilter(this);
+    fitColumns();
+}
+
+bool LayersPanel::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == table_->viewport() && event->type() == QEvent::Resize) fitColumns();
+    return QWidget::eventFilter(watched, event);
+}
+
+// In a narrow panel the numbers move together, down to where their headings still stand, so that the worst SQNR is in
+// sight; widths that somebody has drawn stay.
+void LayersPanel::fitColumns() {
+    if (widths_chosen_) return;
+    struct Width {
+        int column, wide, narrow;
+    };
+    constexpr Width widths[] = {{LayerTableModel::Block, 30, 27},     {LayerTableModel::Name, 72, 62},
+                                {LayerTableModel::AbsMax, 60, 52},    {LayerTableModel::Outlier, 68, 54},
+                                {LayerTableModel::Underflow, 84, 70}, {LayerTableModel::Sqnr, 80, 77}};
+    constexpr int scheme = 60; // the last, and the same in most rows: beyond the edge first
+    int wide = scheme, narrow = 0;
+    for (const Width& width : widths) wide += width.wide, narrow += width.narrow;
+    const double room = std::clamp(double(table_->viewport()->width() - narrow) / (wide - narrow), 0.0, 1.0);
+    fitting_ = true;
+    for (const Width& width : widths)
+        table_->horizontalHeader()->resizeSection(width.column, width.narrow + int(room * (width.wide - width.narrow)));
+    table_->horizontalHeader()->resizeSection(LayerTableModel::Scheme, scheme);
+    fitting_ = false;
 }
 
 void LayersPanel::setRows(std::vector<LayerRow> rows) {

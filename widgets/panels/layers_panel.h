@@ -42,9 +42,13 @@ Q_SIGNALS:
     /// The filter as a rule: a pattern that means the same, or empty and the layers it matches.
     void ruleWanted(const QString& pattern, const std::vector<graticule::LayerId>& layers);
 
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
 private:
     void buildAnswer();
     void buildTable();
+    void fitColumns();
     void filterChanged();
     void updateTitles();
     void sendSelection();
@@ -60,6 +64,7 @@ private:
     LayerFilterProxy* proxy_;
     std::vector<LayerId> selected_; // also those that the filter hides; the one that plots show first
     bool sort_chosen_ = false, selection_chosen_ = false;
+    bool widths_chosen_ = false, fitting_ = false;
     bool quiet_ = false; // while the selection is set from outside
 };
 

@@ -5,31 +5,28 @@
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QToolButton>
 
+#include "widgets/panels/elided_label.h"
+
 namespace graticule {
 
 PanelHeader::PanelHeader(const QString& title, QWidget* parent)
     : QFrame(parent)
     , row_(new QHBoxLayout(this))
     , title_(new QLabel(title))
-    , subtitle_(new QLabel) {
+    , subtitle_(new ElidedLabel) {
     setProperty("role", "header");
     setFixedHeight(32);
     row_->setContentsMargins(12, 0, 8, 0);
     row_->setSpacing(8);
     title_->setProperty("role", "title");
     subtitle_->setProperty("role", "secondary");
-    subtitle_->setTextFormat(Qt::PlainText);
-    subtitle_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     row_->addWidget(title_);
     row_->addWidget(subtitle_, 1);
 }
 
 void PanelHeader::setTitle(const QString& title) { title_->setText(title); }
 
-void PanelHeader::setSubtitle(const QString& subtitle) {
-    subtitle_->setText(subtitle);
-    subtitle_->setToolTip(subtitle);
-}
+void PanelHeader::setSubtitle(const QString& subtitle) { subtitle_->setText(subtitle); }
 
 QToolButton* PanelHeader::addButton(const QString& text, const QString& tip) {
     auto* button = new QToolButton;

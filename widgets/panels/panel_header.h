@@ -10,6 +10,8 @@ class QToolButton;
 
 namespace graticule {
 
+class ElidedLabel;
+
 class PanelHeader final : public QFrame {
     Q_OBJECT
 public:
@@ -26,7 +28,7 @@ public:
 private:
     QHBoxLayout* row_;
     QLabel* title_;
-    QLabel* subtitle_;
+    ElidedLabel* subtitle_;
 };
 
 } // namespace graticule

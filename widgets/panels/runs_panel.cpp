@@ -60,11 +60,21 @@ bool RunsPanel::eventFilter(QObject* watched, QEvent* event) {
     return QWidget::eventFilter(watched, event);
 }
 
-// A narrow panel gives up the small curve before the name of the recipe.
+// A narrow panel gives up the small curve, then the air between the numbers, before the name of the recipe.
 void RunsPanel::shareWidth() {
     constexpr int room_for_curve = 900, least_name = 150;
+    struct Width {
+        int column, wide, narrow;
+    };
+    constexpr Width widths[] = {{RunTableModel::Bits, 76, 62},         {RunTableModel::Size, 74, 64},
+                                {RunTableModel::Curve, 128, 0},        {RunTableModel::Perplexity, 110, 96},
+                                {RunTableModel::Difference, 176, 150}, {RunTableModel::Percent, 76, 66},
+                                {RunTableModel::StateColumn, 130, 84}};
     auto* columns = table_->horizontalHeader();
-    table_->setColumnHidden(RunTableModel::Curve, width() < room_for_curve);
+    const bool narrow = width() < room_for_curve;
+    for (const Width& width : widths)
+        if (width.narrow > 0 || !narrow) columns->resizeSection(width.column, narrow ? width.narrow : width.wide);
+    table_->setColumnHidden(RunTableModel::Curve, narrow);
     int others = 0;
     for (int section = 0; section < RunTableModel::ColumnCount; ++section)
         if (section != RunTableModel::Recipe) others += columns->sectionSize(section);
@@ -88,11 +98,6 @@ void RunsPanel::buildTable() {
     auto* columns = table_->horizontalHeader();
     columns->setMinimumSectionSize(44);
     table_->viewport()->installEventFilter(this);
-    const std::pair<int, int> widths[] = {{RunTableModel::Bits, 76},        {RunTableModel::Size, 74},
-                                          {RunTableModel::Curve, 128},      {RunTableModel::Perplexity, 110},
-                                          {RunTableModel::Difference, 176}, {RunTableModel::Percent, 76},
-                                          {RunTableModel::StateColumn, 130}};
-    for (const auto& [section, width] : widths) columns->resizeSection(section, width);
     connect(table_, &QTableView::customContextMenuRequested, this, &RunsPanel::showMenu);
     connect(table_, &QTableView::doubleClicked, this,
             [this](const QModelIndex& index) { Q_EMIT recipeWanted(index.data(RunTableModel::RunRole).toInt()); });

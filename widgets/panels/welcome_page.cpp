@@ -33,7 +33,7 @@ WelcomePage::WelcomePage(QWidget* parent)
     , problem_(new QLabel)
     , recent_title_(section_label(tr("Recent models"))) {
     auto* inside = new QWidget;
-    inside->setFixedWidth(620);
+    inside->setMaximumWidth(620);
     auto* column = new QVBoxLayout(inside);
     column->setSpacing(10);
     auto* title = new QLabel(tr("Graticule"));
@@ -65,6 +65,7 @@ WelcomePage::WelcomePage(QWidget* parent)
     column->addLayout(own);
     auto* drop = new QLabel(tr("or drop a model folder, a .safetensors, a .gguf or a recipe anywhere on the window"));
     drop->setProperty("role", "secondary");
+    drop->setWordWrap(true);
     column->addWidget(drop);
     column->addSpacing(10);
     column->addWidget(recent_title_);
@@ -73,7 +74,11 @@ WelcomePage::WelcomePage(QWidget* parent)
     recent_title_->hide();
     auto* outer = new QVBoxLayout(this);
     outer->addStretch(2);
-    outer->addWidget(inside, 0, Qt::AlignHCenter);
+    auto* middle = new QHBoxLayout; // as wide as it may be: aligned, it would be as narrow as its wrapped lines like
+    middle->addStretch(1);
+    middle->addWidget(inside, 1000);
+    middle->addStretch(1);
+    outer->addLayout(middle);
     outer->addStretch(3);
     connect(folder, &QPushButton::clicked, this, &WelcomePage::folderWanted);
     connect(file, &QPushButton::clicked, this, &WelcomePage::fileWanted);

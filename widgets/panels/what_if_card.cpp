@@ -2,21 +2,30 @@
 
 #include <QtWidgets/QGridLayout>
 #include <QtWidgets/QLabel>
+#include <algorithm>
 
-#include "widgets/models/number_text.h"
+#include "widgets/panels/elided_label.h"
 
 namespace graticule {
 
 namespace {
-QString heading(const QString& label) { return elided_middle(label, 9); }
+constexpr int longest_heading = 8; // that stands above a column of numbers without widening it
+
+QLabel* small(QLabel* label, const char* role) {
+    if (role) label->setProperty("role", role);
+    QFont font = label->font();
+    font.setPixelSize(12);
+    label->setFont(font);
+    return label;
+}
 } // namespace
 
 WhatIfCard::WhatIfCard(QWidget* parent)
     : QFrame(parent)
     , grid_(new QGridLayout(this)) {
     setProperty("role", "card");
-    grid_->setContentsMargins(10, 8, 10, 8);
-    grid_->setHorizontalSpacing(10);
+    grid_->setContentsMargins(8, 8, 8, 8);
+    grid_->setHorizontalSpacing(7);
     grid_->setVerticalSpacing(3);
     grid_->setColumnStretch(0, 1);
 }
@@ -26,17 +35,17 @@ void WhatIfCard::setTable(const WhatIfTable& table) {
         delete item->widget();
         delete item;
     }
-    const auto put = [this](int row, int column, const QString& text, const char* role, const QString& tip = {}) {
-        auto* label = new QLabel(text);
-        if (role) label->setProperty("role", role);
-        label->setToolTip(tip);
+    const auto put = [this](int row, int column, const QString& text, const char* role) {
+        auto* label = small(new QLabel(text), role);
         label->setTextInteractionFlags(Qt::TextSelectableByMouse);
-        QFont font = label->font();
-        font.setPixelSize(12);
-        label->setFont(font);
-        // Names give way first: a narrow panel must not push the numbers out of sight.
-        if (column == 0) label->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-        grid_->addWidget(label, row, column, column == 0 ? Qt::Alignment() : Qt::AlignRight);
+        grid_->addWidget(label, row, column, Qt::AlignRight);
+    };
+    // Names give way first: a narrow panel must not push the numbers out of sight.
+    const auto put_name = [this](int row, int columns, const QString& text, const QString& tip) {
+        auto* label = new ElidedLabel(text);
+        label->setHelp(tip);
+        if (columns > 1) label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+        grid_->addWidget(small(label, "secondary"), row, 0, 1, columns);
     };
     if (table.rows.empty()) {
         auto* note = new QLabel(table.note);
@@ -45,16 +54,21 @@ void WhatIfCard::setTable(const WhatIfTable& table) {
         grid_->addWidget(note, 0, 0, 1, 4);
         return;
     }
-    put(0, 1, heading(table.current_label), "secondary", table.current_label);
     const bool compares = !table.candidate_label.isEmpty();
-    if (compares) {
-        put(0, 2, heading(table.candidate_label), "secondary", table.candidate_label);
-        put(0, 3, tr("Δ"), "secondary");
+    if (std::max(table.current_label.size(), table.candidate_label.size()) <= longest_heading) {
+        put(0, 1, table.current_label, "secondary");
+        if (compares) put(0, 2, table.candidate_label, "secondary");
+    } else {
+        // The names of methods are longer than any number: one line above all of the columns, in their order.
+        put_name(0, compares ? 3 : 2,
+                 compares ? table.current_label + QStringLiteral(" → ") + table.candidate_label : table.current_label,
+                 {});
     }
+    if (compares) put(0, 3, tr("Δ"), "secondary");
     int row = 0;
     for (const WhatIfRow& line : table.rows) {
         ++row;
-        put(row, 0, line.name, "secondary", line.tip);
+        put_name(row, 1, line.name, line.tip);
         put(row, 1, line.current, nullptr);
         if (!compares) continue;
         put(row, 2, line.candidate, nullptr);

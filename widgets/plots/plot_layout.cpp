@@ -15,6 +15,7 @@ using theme::Token;
 constexpr double least_left = 56; // so that plots one above the other share their left edge
 constexpr double edge = 12;       // between the picture's border and its content
 constexpr double title_height = 30;
+constexpr double subtitle_row = 18, room_for_subtitle = 190; // a row of its own; the least height that has one
 constexpr double legend_row = 20;
 constexpr double panel_gap = 18;
 constexpr double longest_name = 96; // of a named axis, in pixels
@@ -81,14 +82,21 @@ private:
         const QString name = elided(TextStyle::title, scene_.title, room);
         push(Text{{edge, baseline}, name, theme_[Token::text], TextStyle::title, Across::left, false});
         const double used = name.isEmpty() ? 0 : text_width(TextStyle::title, name) + 14;
-        if (room - used > 60 && !scene_.subtitle.isEmpty())
-            push(Text{{edge + used, baseline},
-                      elided(TextStyle::subtitle, scene_.subtitle, room - used),
-                      theme_[Token::secondary],
-                      TextStyle::subtitle,
-                      Across::left,
-                      false});
         top_ += title_height;
+        if (scene_.subtitle.isEmpty()) return;
+        // What does not fit beside the title goes below it, where there is height for a line more.
+        const bool below = text_width(TextStyle::subtitle, scene_.subtitle) > room - used &&
+                           options_.size.height() >= room_for_subtitle;
+        if (below)
+            subtitle({edge, baseline + subtitle_row}, options_.size.width() - 2 * edge);
+        else if (room - used > 60)
+            subtitle({edge + used, baseline}, room - used);
+        if (below) top_ += subtitle_row;
+    }
+
+    void subtitle(QPointF at, double room) {
+        push(Text{at, elided(TextStyle::subtitle, scene_.subtitle, room), theme_[Token::secondary], TextStyle::subtitle,
+                  Across::left, false});
     }
 
     void caption() {

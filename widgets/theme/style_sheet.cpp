@@ -46,7 +46,7 @@ QToolTip { background: @header; color: @text; border: 1px solid @border; padding
 
 constexpr const char* bars_and_tabs = R"(
 QMenuBar { background: @header; padding: 4px 8px; border-bottom: 1px solid @border; }
-QMenuBar::item { background: transparent; color: @secondary; padding: 6px 10px; border-radius: 5px; }
+QMenuBar::item { background: transparent; color: @secondary; padding: 6px 7px; border-radius: 5px; }
 QMenuBar::item:selected { background: @border; color: @text; }
 QMenu { background: @panel; border: 1px solid @border; padding: 4px; }
 QMenu::item { padding: 5px 24px 5px 12px; border-radius: 4px; }
@@ -61,6 +61,7 @@ QTabWidget { background: @panel; }
 QTabBar { background: @header; border: none; qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; color: @secondary; border: none; border-bottom: 2px solid transparent;
                padding: 7px 12px 6px 12px; }
+QTabBar[fitting="true"]::tab { padding: 7px 3px 6px 3px; }
 QTabBar::tab:hover { color: @text; }
 QTabBar::tab:selected { color: @text; font-weight: 600; background: @panel; border-bottom: 2px solid @accent; }
 QTabBar::tab:focus { color: @accent; }

@@ -1,0 +1,104 @@
+// The window at the sizes it is used at: nothing that matters is cut off, whatever is open.
+#include <QtCore/QSettings>
+#include <QtCore/QTemporaryDir>
+#include <QtTest/QTest>
+#include <QtWidgets/QDockWidget>
+#include <QtWidgets/QHeaderView>
+#include <QtWidgets/QTabBar>
+#include <QtWidgets/QTableView>
+
+#include "app/window/main_window.h"
+#include "tests/support/test_main.h"
+#include "widgets/models/layer_table_model.h"
+#include "widgets/panels/elided_label.h"
+#include "widgets/panels/layers_panel.h"
+#include "widgets/panels/recipe_panel.h"
+#include "widgets/panels/runs_panel.h"
+
+using namespace graticule;
+
+class WindowLayoutTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir folder_;
+    QString sheet_;
+
+private Q_SLOTS:
+    void initTestCase() {
+        sheet_ = qApp->styleSheet();
+        theme::apply(*qApp, theme::Mode::dark); // paddings and fonts are half of a layout
+    }
+    void cleanupTestCase() { qApp->setStyleSheet(sheet_); }
+
+    void everything_stands_at_this_size_data() {
+        QTest::addColumn<QSize>("size");
+        QTest::newRow("smallest sensible") << QSize(1100, 700);
+        QTest::newRow("laptop") << QSize(1440, 900);
+        QTest::newRow("first start") << QSize(1600, 1000);
+    }
+    void everything_stands_at_this_size() {
+        QFETCH(QSize, size);
+        QSettings settings(folder_.filePath(QStringLiteral("%1.ini").arg(size.width())), QSettings::IniFormat);
+        MainWindow window(settings, theme::Mode::dark);
+        window.setAsking(false);
+        window.resize(size);
+        window.resetLayout();
+        window.show();
+        window.openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(window.session().model() != nullptr, 30'000);
+        QTRY_COMPARE(window.layers().table()->model()->rowCount(), 48);
+        QCOMPARE(window.size(), size); // nothing inside needs more
+        // Columns down to the SQNR, which the table is sorted by after a calibration.
+        const QTableView& table = *window.layers().table();
+        const QHeaderView* columns = table.horizontalHeader();
+        QTRY_VERIFY(columns->sectionViewportPosition(LayerTableModel::Sqnr) +
+                        columns->sectionSize(LayerTableModel::Sqnr) <=
+                    table.viewport()->width());
+        // The plots have the largest share; every tab can be chosen without scrolling.
+        QVERIFY2(window.plots().width() >= size.width() * 2 / 5, qPrintable(QString::number(window.plots().width())));
+        QVERIFY(window.plots().height() > size.height() / 2);
+        const auto* tabs = window.plots().findChild<QTabBar*>();
+        QVERIFY(tabs->tabRect(tabs->count() - 1).right() <= window.plots().width());
+        for (int tab = 0; tab < tabs->count(); ++tab) QVERIFY(tabs->tabRect(tab).left() >= 0);
+        // The model's name, whole; the recipe's fields; the runs' numbers.
+        bool named = false;
+        for (const ElidedLabel* label : window.findChildren<ElidedLabel*>())
+            named = named || label->shownText().startsWith("sample-opt");
+        QVERIFY(named);
+        QVERIFY(window.recipePanel().width() >= 262);
+        QVERIFY(window.runs().table()->horizontalHeader()->length() <= window.runs().table()->viewport()->width());
+        QVERIFY(window.runs().table()->viewport()->height() >= 60); // two runs at least
+    }
+
+    void a_layout_that_somebody_made_comes_back_and_can_be_reset() {
+        const QString file = folder_.filePath("layout.ini");
+        const auto dock = [](MainWindow& window, const char* name) { return window.findChild<QDockWidget*>(name); };
+        {
+            QSettings settings(file, QSettings::IniFormat);
+            MainWindow window(settings, theme::Mode::dark);
+            window.show();
+            QCOMPARE(window.dockWidgetArea(dock(window, "recipe")), Qt::RightDockWidgetArea);
+            window.addDockWidget(Qt::LeftDockWidgetArea, dock(window, "recipe")); // as dragging it does
+            dock(window, "runs")->setFloating(true);
+            window.command("view.jobs")->trigger();
+            QVERIFY(!dock(window, "jobs")->isVisible());
+            window.close();
+        }
+        QSettings settings(file, QSettings::IniFormat);
+        MainWindow window(settings, theme::Mode::dark);
+        window.show();
+        QCOMPARE(window.dockWidgetArea(dock(window, "recipe")), Qt::LeftDockWidgetArea);
+        QVERIFY(dock(window, "runs")->isFloating());
+        QVERIFY(!dock(window, "jobs")->isVisible());
+        window.command("view.reset")->trigger();
+        QCOMPARE(window.dockWidgetArea(dock(window, "recipe")), Qt::RightDockWidgetArea);
+        QVERIFY(!dock(window, "runs")->isFloating());
+        for (const char* name : {"layers", "recipe", "runs", "jobs"}) QVERIFY(dock(window, name)->isVisible());
+        QVERIFY(dock(window, "layers")->x() < dock(window, "recipe")->x());
+        QVERIFY(dock(window, "runs")->x() < dock(window, "jobs")->x());
+        QVERIFY(dock(window, "runs")->y() > dock(window, "layers")->y());
+    }
+};
+
+GRATICULE_TEST(WindowLayoutTest);
+#include "tst_window_layout.moc"

@@ -1,0 +1,54 @@
+#include "widgets/panels/fitting_tab_bar.h"
+
+#include <algorithm>
+
+namespace graticule {
+
+namespace {
+constexpr int most_padding = 12, least_padding = 6, least_short_padding = 4;
+} // namespace
+
+FittingTabBar::FittingTabBar(QWidget* parent)
+    : QTabBar(parent) {
+    setExpanding(false);
+    setProperty("fitting", true); // the style sheet leaves the padding to this class
+}
+
+void FittingTabBar::setNames(const QStringList& names, const QStringList& short_names) {
+    names_ = names;
+    short_names_ = short_names;
+    for (int tab = 0; tab < count() && tab < names_.size(); ++tab) setAccessibleTabName(tab, names_[tab]);
+}
+
+// As wide as in the weight of the chosen tab, so that choosing one moves no other.
+int FittingTabBar::nameWidth(const QString& name) const {
+    QFont strong = font();
+    strong.setWeight(QFont::DemiBold);
+    return QFontMetrics(strong).horizontalAdvance(name) + 2;
+}
+
+int FittingTabBar::widthOf(const QStringList& names) const {
+    int width = 0;
+    for (const QString& name : names) width += nameWidth(name);
+    return width;
+}
+
+void FittingTabBar::fit(int room) {
+    if (names_.isEmpty()) return;
+    const auto tabs = static_cast<int>(names_.size());
+    const auto padding_in = [&](const QStringList& names) { return (room - widthOf(names)) / (2 * tabs); };
+    const bool whole = padding_in(names_) >= least_padding;
+    padding_ = std::clamp(padding_in(whole ? names_ : short_names_), whole ? least_padding : least_short_padding,
+                          most_padding);
+    for (int tab = 0; tab < count() && tab < tabs; ++tab) {
+        setTabText(tab, (whole ? names_ : short_names_)[tab]);
+        setTabToolTip(tab, whole ? QString() : names_[tab]);
+    }
+    setElideMode(elideMode()); // lays out again also where only the padding has changed
+}
+
+QSize FittingTabBar::tabSizeHint(int index) const {
+    return {nameWidth(tabText(index)) + 2 * padding_, QTabBar::tabSizeHint(index).height()};
+}
+
+} // namespace graticule

@@ -1,0 +1,30 @@
+// Tabs that all stay in sight: where their names do not fit they stand closer, and then by their short names.
+#pragma once
+
+#include <QtCore/QStringList>
+#include <QtWidgets/QTabBar>
+
+namespace graticule {
+
+class FittingTabBar final : public QTabBar {
+    Q_OBJECT
+public:
+    explicit FittingTabBar(QWidget* parent = nullptr);
+    /// The names of all tabs, whole and short.
+    void setNames(const QStringList& names, const QStringList& short_names);
+    /// Chooses names and padding for `room` pixels.
+    void fit(int room);
+
+protected:
+    [[nodiscard]] QSize tabSizeHint(int index) const override;
+    [[nodiscard]] QSize minimumTabSizeHint(int index) const override { return tabSizeHint(index); }
+
+private:
+    [[nodiscard]] int nameWidth(const QString& name) const;
+    [[nodiscard]] int widthOf(const QStringList& names) const;
+
+    QStringList names_, short_names_;
+    int padding_ = 12;
+};
+
+} // namespace graticule
