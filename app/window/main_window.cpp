@@ -318,6 +318,7 @@ void MainWindow::saveLayout() {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+    if (!mayStopJobs()) return event->ignore();
     saveLayout();
     tick_->stop();
     // What runs is asked to stop; the session's runner joins its thread before anything it uses goes away.

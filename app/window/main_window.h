@@ -102,6 +102,7 @@ private:
     void askExport(int run);
     void runEverything();
     void cancelAll();
+    [[nodiscard]] bool mayStopJobs();
     void copyCommandLine(int run);
     [[nodiscard]] QString exportFolder() const; ///< the last one, or a first suggestion
     void showExported(const QString& folder, const QString& summary);

@@ -128,6 +128,26 @@ void MainWindow::runEverything() {
 
 void MainWindow::cancelAll() { session_.jobs().cancelAll(); }
 
+// Closing in the middle of a job loses that job, so it is asked. What is finished is on disk already.
+bool MainWindow::mayStopJobs() {
+    QStringList titles;
+    for (const JobView& job : session_.jobs().jobs())
+        if (!job.title.isEmpty() && (job.state == JobState::running || job.state == JobState::waiting))
+            titles << job.title;
+    if (!asking_ || titles.isEmpty()) return true;
+    QMessageBox box(QMessageBox::NoIcon, tr("Leave Graticule"),
+                    titles.size() == 1
+                        ? tr("“%1” is not finished.").arg(titles.front())
+                        : tr("“%1” is not finished, and %2 more.").arg(titles.front()).arg(titles.size() - 1),
+                    QMessageBox::NoButton, this);
+    box.setInformativeText(tr("Finished runs are kept and shown again when the model is opened; what is under way is "
+                              "stopped and lost."));
+    auto* leave = box.addButton(tr("Stop and leave"), QMessageBox::DestructiveRole);
+    box.setDefaultButton(box.addButton(tr("Stay"), QMessageBox::RejectRole));
+    box.exec();
+    return box.clickedButton() == leave;
+}
+
 QString MainWindow::exportFolder() const {
     if (!export_folder_.isEmpty()) return export_folder_;
     return QDir::home().filePath(QString::fromStdString(session_.model()->name()) + QStringLiteral("-quantized"));

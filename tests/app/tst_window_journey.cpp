@@ -4,11 +4,14 @@
 #include <QtCore/QMimeData>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
+#include <QtCore/QTimer>
 #include <QtGui/QDropEvent>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <QtWidgets/QAbstractButton>
 #include <QtWidgets/QComboBox>
 #include <QtWidgets/QHeaderView>
+#include <QtWidgets/QMessageBox>
 #include <QtWidgets/QTableView>
 
 #include "app/session/recent_models.h"
@@ -255,6 +258,33 @@ private Q_SLOTS:
                  std::min<std::int64_t>(4096, window_->session().model()->config().max_positions));
         window_->setEvaluationChoice({{}, 16, 1});
         QCOMPARE(window_->evaluationChoice().window, std::int64_t(16));
+    }
+
+    void closing_in_the_middle_of_a_job_asks_first() {
+        window_->command("run.all")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(window_->session().runs().front().evaluation.has_value(), 30'000);
+        window_->setAsking(true);
+        QString said;
+        const auto answer_with = [&said](const QString& button) {
+            QTimer::singleShot(0, qApp, [&said, button] {
+                auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+                if (!box) return;
+                said = box->text();
+                for (QAbstractButton* choice : box->buttons())
+                    if (choice->text() == button) choice->click();
+            });
+        };
+        answer_with("Stay");
+        QVERIFY(!window_->close());
+        QVERIFY(said.contains("not finished"));
+        QVERIFY(window_->isVisible() && window_->session().jobs().busy());
+        answer_with("Stop and leave");
+        QVERIFY(window_->close());
+        said.clear();
+        QTRY_VERIFY_WITH_TIMEOUT(!window_->session().jobs().busy(), 5'000);
+        window_->show();
+        QVERIFY(window_->close()); // with nothing to lose nothing is asked
+        QVERIFY(said.isEmpty());
     }
 
     void closing_in_the_middle_of_a_job_joins_and_remembers_the_layout() {

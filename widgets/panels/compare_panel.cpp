@@ -101,7 +101,7 @@ ComparePanel::ComparePanel(QWidget* parent)
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(24);
-    table_->horizontalHeader()->setDefaultSectionSize(82);
+    table_->horizontalHeader()->setDefaultSectionSize(76);
     table_->horizontalHeader()->resizeSection(CompareTableModel::Layer, 180);
     // Numbers first: the schemes are long and mostly the same in every row.
     for (int i = 0; i < 2; ++i) table_->horizontalHeader()->moveSection(1, CompareTableModel::ColumnCount - 1);

@@ -44,6 +44,7 @@ LayersPanel::LayersPanel(QWidget* parent)
     , table_(new QTableView)
     , model_(new LayerTableModel(this))
     , proxy_(new LayerFilterProxy(this)) {
+    setMinimumWidth(240);                  // wherever its dock is moved to
     setAttribute(Qt::WA_StyledBackground); // the panel's surface, from the style sheet
     proxy_->setSourceModel(model_);
     filter_->setPlaceholderText(tr("filter: fc2  sqnr<30"));
@@ -148,8 +149,8 @@ void LayersPanel::fitColumns() {
         int column, wide, narrow;
     };
     constexpr Width widths[] = {{LayerTableModel::Block, 30, 27},     {LayerTableModel::Name, 72, 62},
-                                {LayerTableModel::AbsMax, 60, 52},    {LayerTableModel::Outlier, 68, 54},
-                                {LayerTableModel::Underflow, 84, 70}, {LayerTableModel::Sqnr, 80, 77}};
+                                {LayerTableModel::AbsMax, 60, 55},    {LayerTableModel::Outlier, 68, 54},
+                                {LayerTableModel::Underflow, 84, 70}, {LayerTableModel::Sqnr, 80, 74}};
     constexpr int scheme = 60; // the last, and the same in most rows: beyond the edge first
     int wide = scheme, narrow = 0;
     for (const Width& width : widths) wide += width.wide, narrow += width.narrow;

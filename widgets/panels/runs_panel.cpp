@@ -37,6 +37,7 @@ RunsPanel::RunsPanel(QWidget* parent)
     baseline_->setProperty("compact", true);
     header_->addWidget(baseline_);
     add_copy_actions(*table_, *header_->addMenuButton(tr("copy"), tr("Copy the table, or the selected rows"))->menu());
+    setMinimumWidth(300); // wherever its dock is moved to
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(table_);

@@ -4,6 +4,9 @@
 #include "widgets/plots/plot_canvas.h"
 #include "widgets/plots/scene_text.h"
 
+#include <QtCore/QBuffer>
+#include <QtCore/QFileInfo>
+#include <QtCore/QRegularExpression>
 #include <QtCore/QSaveFile>
 #include <QtCore/QTimer>
 #include <QtGui/QAction>
@@ -234,20 +237,42 @@ std::optional<QString> write_file(const QString& path, const QByteArray& bytes) 
 
 } // namespace
 
+QString PlotSurface::fileName() const {
+    QString name = scene_.title.isEmpty() ? QStringLiteral("plot") : scene_.title;
+    static const QRegularExpression awkward(QStringLiteral("[^A-Za-z0-9_-]+")); // dots too: they start a suffix
+    return name.replace(awkward, QStringLiteral("-"));
+}
+
+// The kind that is chosen decides what is written: the name follows it, so that the dialog asks before it replaces the
+// file which is really written.
 void PlotSurface::saveImage() {
-    const QString path = QFileDialog::getSaveFileName(this, tr("Save plot"), QStringLiteral("plot.svg"),
-                                                      tr("Scalable vector graphics (*.svg);;Picture (*.png)"));
-    if (path.isEmpty()) return;
+    QFileDialog dialog(this, tr("Save plot"));
+    dialog.setAcceptMode(QFileDialog::AcceptSave);
+    dialog.setOption(QFileDialog::DontUseNativeDialog); // others tell of the chosen kind only at the end
+    const QString svg = tr("Scalable vector graphics (*.svg)"), png = tr("Picture (*.png)");
+    dialog.setNameFilters({svg, png});
+    dialog.setDefaultSuffix(QStringLiteral("svg"));
+    dialog.selectFile(fileName() + QStringLiteral(".svg"));
+    connect(&dialog, &QFileDialog::filterSelected, &dialog, [&dialog, png](const QString& kind) {
+        const QString suffix = kind == png ? QStringLiteral("png") : QStringLiteral("svg");
+        dialog.setDefaultSuffix(suffix);
+        const QFileInfo named(dialog.selectedFiles().value(0));
+        dialog.selectFile(named.completeBaseName() + u'.' + suffix);
+    });
+    if (dialog.exec() != QDialog::Accepted) return;
+    const QString path = dialog.selectedFiles().value(0);
     if (path.endsWith(QLatin1String(".png"), Qt::CaseInsensitive)) {
-        if (!renderImage().save(path)) Q_EMIT failed(tr("cannot write %1").arg(path));
+        QBuffer bytes;
+        renderImage().save(&bytes, "PNG");
+        if (const auto why = write_file(path, bytes.data())) Q_EMIT failed(*why);
     } else if (const auto why = write_file(path, renderSvg())) {
         Q_EMIT failed(*why);
     }
 }
 
 void PlotSurface::saveData() {
-    const QString path = QFileDialog::getSaveFileName(this, tr("Save the plot's data"), QStringLiteral("plot.csv"),
-                                                      tr("Comma-separated values (*.csv)"));
+    const QString path = QFileDialog::getSaveFileName(
+        this, tr("Save the plot's data"), fileName() + QStringLiteral(".csv"), tr("Comma-separated values (*.csv)"));
     if (path.isEmpty()) return;
     if (const auto why = write_file(path, to_csv(data_table(scene_)).toUtf8())) Q_EMIT failed(*why);
 }

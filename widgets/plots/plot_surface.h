@@ -100,6 +100,7 @@ private:
     [[nodiscard]] std::vector<Primitive> overlay() const;
     [[nodiscard]] const theme::Theme& look() const;
     [[nodiscard]] bool offersLogarithm() const;
+    [[nodiscard]] QString fileName() const; ///< a suggestion, without its suffix
 
     PlotScene scene_;
     View view_;
