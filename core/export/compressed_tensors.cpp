@@ -60,12 +60,12 @@ std::vector<std::int8_t> as_signed(const std::vector<std::uint8_t>& fields) {
 void append_inputs(const QuantizedLinear& linear, const Linear& shape, const CtForm& form,
                    std::vector<HostTensor>& tensors) {
     if (!form.input || form.input->dynamic) return;
-    if (!linear.static_input_scale)
+    if (!linear.static_input)
         throw Error(ErrorKind::internal, shape.short_name + ": static activations without a scale");
-    tensors.push_back(HostTensor::from_floats({*linear.static_input_scale}, {1}));
+    tensors.push_back(HostTensor::from_floats({linear.static_input->scale}, {1}));
     if (form.input->symmetric) return;
     const int middle = 1 << (form.input->format->bits - 1);
-    const int zero = static_cast<int>(linear.static_input_zero.value_or(0.0F)) - middle;
+    const int zero = static_cast<int>(linear.static_input->zero) - middle;
     tensors.push_back(
         HostTensor::from_vector(std::vector<std::int8_t>{static_cast<std::int8_t>(zero)}, DType::i8, {1}));
 }

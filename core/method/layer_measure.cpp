@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "core/runtime/fake_quantizer.h"
+
 namespace graticule {
 
 namespace {
@@ -69,7 +71,9 @@ ErrorSplit split_error(const Measured& measured, const at::Tensor& underflow, co
 
 } // namespace
 
-void measure_layer(const Device& device, const QuantScheme& scheme, const Measured& measured, LayerReport& report) {
+void measure_layer(const Device& device, const Measured& measured, QuantizedLinear& layer) {
+    const QuantScheme& scheme = layer.choice.scheme;
+    LayerReport& report = layer.report;
     if (measured.codes.defined()) {
         const CodeGrid& grid = scheme.weight->format->grid;
         at::Tensor underflow = (measured.rounded == 0).logical_and(measured.weight != 0);
@@ -86,7 +90,8 @@ void measure_layer(const Device& device, const QuantScheme& scheme, const Measur
     if (!measured.inputs.defined()) return;
     at::Tensor inputs = measured.inputs;
     if (scheme.input) {
-        inputs = runtime_input(device, measured.inputs, *scheme.input, measured.keep, measured.input_params);
+        inputs =
+            fake_quantize_activation(*scheme.input, measured.inputs, device, layer.static_input, layer.kept_channels);
         report.input_mse = mean_squared(inputs - measured.inputs);
         const at::Tensor fired = measured.inputs != 0;
         const auto not_zero = fired.sum().item<std::int64_t>();

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "core/method/stages.h"
-#include "core/method/tensor_quantizer.h"
-#include "core/result/layer_report.h"
+#include "core/result/quantized_model.h"
 
 namespace graticule {
 
@@ -13,12 +12,12 @@ struct Measured {
     at::Tensor effective; ///< (out, in) with them: what the decoder uses
     at::Tensor codes;     ///< undefined: the weight stays in full precision
     const solvers::BlockParams* params = nullptr;
-    at::Tensor inputs;                                  ///< (rows, in) folded; undefined: no calibration
-    at::Tensor keep;                                    ///< bool (in): channels in 16 bits; undefined: none
-    const solvers::BlockParams* input_params = nullptr; ///< static input
+    at::Tensor inputs; ///< (rows, in) folded; undefined: no calibration
+    at::Tensor keep;   ///< bool (in): channels in 16 bits; undefined: none
 };
 
-/// Fills everything of `report` that follows from the tensors.
-void measure_layer(const Device& device, const QuantScheme& scheme, const Measured& measured, LayerReport& report);
+/// Fills everything of `layer.report` that follows from the tensors and from the layer's scheme, static input and kept
+/// channels.
+void measure_layer(const Device& device, const Measured& measured, QuantizedLinear& layer);
 
 } // namespace graticule

@@ -9,6 +9,7 @@
 #include "core/method/layer_measure.h"
 #include "core/method/method.h"
 #include "core/method/rtn.h"
+#include "core/method/tensor_quantizer.h"
 
 namespace graticule {
 
@@ -19,7 +20,7 @@ void append_note(std::string& notes, const std::string& note) {
     notes += (notes.empty() ? "" : "; ") + note;
 }
 
-std::vector<std::int32_t> kept_channels(const LinearJob& job) {
+std::vector<std::int32_t> choose_channels(const LinearJob& job) {
     const MethodStep* step = step_of(job.choice, Stage::keep);
     if (step == nullptr) return {};
     GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
@@ -52,9 +53,7 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
         const bool least = static_rule(job.choice) == StaticRule::least_sample;
         const StaticRange range =
             least ? least_sample_range(job.round_inputs(), job.sequences, keep) : extremes(job, out.kept_channels);
-        const StaticScale found = static_scale(job.device, *scheme.input, range.low, range.high);
-        out.static_input_scale = found.scale;
-        out.static_input_zero = found.zero;
+        out.static_input = static_scale(job.device, *scheme.input, range.low, range.high);
     }
     for (const auto& [operand, range] : job.operand_ranges) {
         out.static_operands[operand] = static_scale(job.device, *scheme[operand], range.low, range.high);
@@ -96,6 +95,47 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
     return find_method(step->method)->rounding->round(with(*step, job.round_inputs));
 }
 
+at::Tensor in_half(const at::Tensor& weight) { return weight.to(at::kHalf).to(at::kFloat); }
+
+/// Mixed precision: which columns stay, and what they are in 16 bits, as counted.
+void keep_channels(const LinearJob& job, Measured& measured, QuantizedLinear& out) {
+    out.kept_channels = choose_channels(job);
+    if (out.kept_channels.empty()) return;
+    measured.keep = channel_mask(out.kept_channels, job.weight.size(1), job.device);
+    if (out.choice.scheme.weight)
+        out.kept_columns = to_host(in_half(job.weight.index({at::indexing::Slice(), measured.keep})).contiguous());
+    append_note(out.report.method_note, std::to_string(out.kept_channels.size()) + " channels kept in 16 bits");
+}
+
+/// Clip, round and compensate; `params` outlive `measured`.
+void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockParams& params, QuantizedLinear& out) {
+    const at::Tensor body = measured.keep.defined() ? job.weight.masked_fill(measured.keep, 0) : job.weight;
+    const Rounded rounded = round_weight(job, body, measured.keep, out.report.method_note);
+    append_note(out.report.method_note, rounded.note);
+    if (rounded.loss) out.report.search_loss = rounded.loss;
+    if (rounded.loss_before) out.report.search_loss_before = rounded.loss_before;
+    params = rounded.params;
+    measured.params = &params;
+    measured.codes = rounded.codes;
+    measured.rounded = solvers::dequantize(rounded.codes, out.choice.scheme.weight->format->grid, params, job.device);
+    measured.effective =
+        measured.keep.defined() ? at::where(measured.keep, in_half(job.weight), measured.rounded) : measured.rounded;
+    if (const MethodStep* step = step_of(job.choice, Stage::compensate)) {
+        const auto [a, b] =
+            find_method(step->method)->compensation->factors(job.weight, measured.effective, step->params);
+        measured.effective = measured.effective + at::matmul(a, b);
+        out.low_rank = LowRank{to_host(a.contiguous()), to_host(b.contiguous())};
+    }
+    const at::Tensor codes = rounded.codes.contiguous().cpu();
+    const auto* first = codes.data_ptr<std::uint8_t>();
+    out.codes.assign(first, first + codes.numel());
+    out.params = to_host(params);
+    if (!rounded.channel_scale.defined()) return;
+    out.params.channel_scale = to_vector(rounded.channel_scale.contiguous());
+    for (const float scale : to_vector(rounded.group_scale.contiguous()))
+        out.params.group_scale.push_back(std::int8_t(scale));
+}
+
 } // namespace
 
 LinearOutcome quantize_linear(const LinearJob& job) {
@@ -112,64 +152,19 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     report.name = job.linear.short_name;
     report.scheme_line = to_line(without_defaults(job.choice));
     if (job.input_scale.defined()) out.input_scale = to_vector(job.input_scale);
-    const QuantScheme& scheme = job.choice.scheme;
 
     Measured measured;
     measured.weight = measured.rounded = measured.effective = job.weight;
-    out.kept_channels = kept_channels(job);
-    if (!out.kept_channels.empty()) {
-        const at::Tensor index =
-            at::tensor(at::ArrayRef<std::int32_t>(out.kept_channels), at::kInt).to(at::kLong).to(job.weight.device());
-        measured.keep =
-            at::zeros({job.weight.size(1)}, job.weight.options().dtype(at::kBool)).index_fill(0, index, true);
-        if (scheme.weight) { // 16 bits, as counted
-            const at::Tensor kept = job.weight.index_select(1, index).to(at::kHalf).to(at::kFloat);
-            out.kept_columns = to_host(kept.contiguous());
-        }
-        append_note(report.method_note, std::to_string(out.kept_channels.size()) + " channels kept in 16 bits");
-    }
+    keep_channels(job, measured, out);
     solvers::BlockParams params;
-    if (scheme.weight) {
-        const at::Tensor body = measured.keep.defined() ? job.weight.masked_fill(measured.keep, 0) : job.weight;
-        Rounded rounded = round_weight(job, body, measured.keep, report.method_note);
-        append_note(report.method_note, rounded.note);
-        if (rounded.loss) report.search_loss = rounded.loss;
-        if (rounded.loss_before) report.search_loss_before = rounded.loss_before;
-        params = rounded.params;
-        measured.params = &params;
-        measured.codes = rounded.codes;
-        measured.rounded = solvers::dequantize(rounded.codes, scheme.weight->format->grid, params, job.device);
-        measured.effective = measured.keep.defined()
-                                 ? at::where(measured.keep, job.weight.to(at::kHalf).to(at::kFloat), measured.rounded)
-                                 : measured.rounded;
-        if (const MethodStep* step = step_of(job.choice, Stage::compensate)) {
-            const auto [a, b] =
-                find_method(step->method)->compensation->factors(job.weight, measured.effective, step->params);
-            measured.effective = measured.effective + at::matmul(a, b);
-            out.low_rank = LowRank{to_host(a.contiguous()), to_host(b.contiguous())};
-        }
-        const at::Tensor codes = rounded.codes.contiguous().cpu();
-        const auto* first = codes.data_ptr<std::uint8_t>();
-        out.codes.assign(first, first + codes.numel());
-        out.params = to_host(params);
-        if (rounded.channel_scale.defined()) {
-            out.params.channel_scale = to_vector(rounded.channel_scale.contiguous());
-            for (const float scale : to_vector(rounded.group_scale.contiguous()))
-                out.params.group_scale.push_back(std::int8_t(scale));
-        }
-        outcome.scale = params.scale;
-    }
-    solvers::BlockParams input_params;
+    if (job.choice.scheme.weight) quantize_weight(job, measured, params, out);
     set_static_scales(job, measured.keep, out);
-    if (out.static_input_scale) {
-        input_params = to_device(StaticScale{*out.static_input_scale, out.static_input_zero.value_or(0)}, job.device);
-        measured.input_params = &input_params;
-    }
     measured.inputs = kept_rows(job);
-    measure_layer(job.device, scheme, measured, report);
+    measure_layer(job.device, measured, out);
     report.bytes_before = std::int64_t(job.linear.weight.bytes.size());
     report.bytes_after = packed_bytes(out, job.linear);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    outcome.scale = params.scale;
     outcome.effective = measured.effective;
     return outcome;
 }

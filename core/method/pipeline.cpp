@@ -39,25 +39,19 @@ class RunTimeActivations final : public DecoderHooks {
 public:
     struct Entry {
         TensorScheme scheme;
-        at::Tensor keep;
-        std::optional<solvers::BlockParams> fixed;
-    };
-    struct OperandEntry {
-        TensorScheme scheme;
         std::optional<StaticScale> fixed;
+        std::vector<std::int32_t> kept_channels = {};
     };
     explicit RunTimeActivations(const Device& device)
         : device_(device) {}
-    std::map<LayerId, Entry> entries;
-    std::map<Operand, OperandEntry> operands;
+    std::map<LayerId, Entry> inputs;
+    std::map<Operand, Entry> operands;
 
     at::Tensor linear_input(LayerId linear, const at::Tensor& x) override {
-        const auto found = entries.find(linear);
-        if (found == entries.end()) return x;
+        const auto found = inputs.find(linear);
+        if (found == inputs.end()) return x;
         const Entry& entry = found->second;
-        const at::Tensor flat = x.reshape({-1, x.size(-1)}).to(at::kFloat);
-        return runtime_input(device_, flat, entry.scheme, entry.keep, entry.fixed ? &*entry.fixed : nullptr)
-            .view(x.sizes());
+        return fake_quantize_activation(entry.scheme, x, device_, entry.fixed, entry.kept_channels);
     }
     at::Tensor attention_operand(Operand operand, BlockId, const at::Tensor& x) override {
         const auto found = operands.find(operand);
@@ -203,7 +197,7 @@ QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& fo
             const StaticRange& range = ranges[layer][operand] = found.at(operand);
             fixed = static_scale(device, scheme, range.low, range.high);
         }
-        activations.operands.emplace(operand, RunTimeActivations::OperandEntry{scheme, fixed});
+        activations.operands.emplace(operand, RunTimeActivations::Entry{scheme, fixed});
     }
     return ranges;
 }
@@ -259,13 +253,8 @@ void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& ori
     for (const QuantizedLinear& linear : done) {
         const auto& input = linear.choice.scheme.input;
         if (!input) continue;
-        RunTimeActivations::Entry entry{*input, {}, {}};
-        if (!linear.kept_channels.empty())
-            entry.keep = channel_mask(linear.kept_channels, model->linear(linear.layer).in_features(), device);
-        if (linear.static_input_scale)
-            entry.fixed =
-                to_device(StaticScale{*linear.static_input_scale, linear.static_input_zero.value_or(0)}, device);
-        activations.entries.emplace(linear.layer, std::move(entry));
+        activations.inputs.emplace(linear.layer,
+                                   RunTimeActivations::Entry{*input, linear.static_input, linear.kept_channels});
     }
     for (auto& [length, stream] : compensated)
         stream.advance(decoder, block.id, folded, quantized_inputs ? &activations : nullptr);
@@ -305,8 +294,7 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
                             {},
                             {},
                             {},
-                            outcome.quantized.static_input_scale,
-                            outcome.quantized.static_input_zero,
+                            outcome.quantized.static_input,
                             {},
                             outcome.quantized.kept_channels,
                             {},

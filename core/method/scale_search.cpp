@@ -31,7 +31,7 @@ solvers::ScaleMethod smoothquant_rules(const ParamMap& params) {
 }
 
 solvers::ScaleMethod awq_rules(const ParamMap& params) {
-    solvers::ScaleMethod method = solvers::awq_method();
+    solvers::ScaleMethod method = param<bool>(params, "duo") ? solvers::awq_duo_method() : solvers::awq_method();
     if (!paper_mode(params)) method.formula.dead = solvers::DeadChannels::geometric_mean;
     set_grid(params, method);
     return method;

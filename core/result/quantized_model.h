@@ -33,8 +33,7 @@ struct QuantizedLinear {
     std::vector<std::uint8_t> codes;         ///< (out, in) row-major, one byte a code; empty: weight not quantized
     QParams params;                          ///< of `codes`
     std::vector<float> input_scale;          ///< factor s folded into the columns, one a channel; empty: none
-    std::optional<float> static_input_scale; ///< static activations: the one scale
-    std::optional<float> static_input_zero;
+    std::optional<StaticScale> static_input; ///< of a static input scheme
     /// Attention operands with static schemes: query at the block's q, key at k, value and probability at v.
     std::map<Operand, StaticScale> static_operands;
     std::vector<std::int32_t> kept_channels; ///< mixed precision: input channels left in 16 bit, ascending

@@ -144,10 +144,8 @@ private:
     [[nodiscard]] std::optional<StaticScale> static_scale(const QuantizedLinear& quantized,
                                                           const TensorScheme& scheme) const {
         if (scheme.dynamic) return std::nullopt;
-        if (!quantized.static_input_scale) fail_uncalibrated(quantized, scheme);
-        const CodeGrid& grid = scheme.format->grid;
-        const float middle = grid.shape == CodeGrid::Shape::lattice ? static_cast<float>(grid.levels / 2) : 0.0F;
-        return StaticScale{*quantized.static_input_scale, quantized.static_input_zero.value_or(middle)};
+        if (!quantized.static_input) fail_uncalibrated(quantized, scheme);
+        return quantized.static_input;
     }
 
     [[noreturn]] void fail_uncalibrated(const QuantizedLinear& quantized, const TensorScheme& scheme) const {

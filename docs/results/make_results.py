@@ -3,6 +3,7 @@
 
     docs/results/make_results.py papers  --cli build/bin/graticule-cli --text wiki.test.raw --calib wiki.valid.raw
     docs/results/make_results.py smollm2 --cli ... --model SmolLM2.gguf --text ... --calib ... --windows 24 --window 1024
+    docs/results/make_results.py outside --cli ... --fixture sample-opt.json --text ... --calib ...
 
 Prints Markdown. Every run's JSON is kept in --keep, so that a table can be set again without running it again.
 """
@@ -40,14 +41,14 @@ class Runs:
         with concurrent.futures.ThreadPoolExecutor(self.args.jobs) as pool:
             list(pool.map(lambda key: self.evaluate(*key), planned))
 
-    def evaluate(self, model, recipe, window=None, calibration=(32, 512)):
+    def evaluate(self, model, recipe, window=None, calibration=(32, 512), windows=None):
         window = window or self.args.window
+        windows = self.args.windows if windows is None else windows
         if self.planned is not None:
-            self.planned[(model, recipe, window, calibration)] = None
+            self.planned[(model, recipe, window, calibration, windows)] = None
             return None
         command = [self.args.cli, "eval", model, "--text", self.args.text, "--window", str(window), "--device", self.args.device,
                    "--json"]
-        windows = self.args.windows
         if windows:
             command += ["--windows", str(windows)]
         if recipe:
@@ -200,9 +201,94 @@ def smollm2(runs):
     table(runs, "W4A4", "Inputs INT4.", [model], rows)
 
 
+# What independent programs measured (the fixture's names), as recipes. A name without a recipe is a setting that no recipe says:
+# the reason stands in its place.
+A8_TOKEN, A8_TOKEN_SYM = "a=int8/asym/token", "a=int8/sym/token"
+CHANNEL, G128, DUAL = "w=int4/asym/channel", "w=int4/asym/g128", "w=int4/asym/dual128"
+AWQ_CLIP = "awq:mode=paper clip:quantize_inputs=false"
+NO_RECIPE = "AQAS' scales judged by weights alone: no method of the papers"
+ONE_OF_TWO = "`mode=paper` and the default differ in this and in s = 1 at once"
+OUTSIDE_ALL = {
+    "GPTQ W4 asym g128": f"{G128} gptq:mode=paper",
+    "GPTQ W4A8 asym g128/token sym": f"{G128} {A8_TOKEN_SYM} gptq:mode=paper",
+    "GPTQ W4 asym channel": f"{CHANNEL} gptq:mode=paper",
+    "GPTQ W3 asym g128": "w=int3/asym/g128 gptq:mode=paper",
+    "GPTQ W4 asym g128 actorder static_groups": f"{G128} gptq:act_order=true,static_groups=true,mode=paper",
+    "GPTQ W4 sym g128": "w=int4/sym/g128 gptq:range=full,mode=paper",
+    "AWQ W4 asym g128": f"{G128} {AWQ_CLIP}",
+    "AWQ W4A8 asym g128/token sym": f"{G128} {A8_TOKEN_SYM} {AWQ_CLIP}",
+    "AWQ W4 asym g128 scale only": f"{G128} awq:mode=paper",
+    "AWQ W3 asym g128": f"w=int3/asym/g128 {AWQ_CLIP}",
+}
+OUTSIDE_16 = {
+    "fp32": None,
+    "RTN W4 asym channel, A8 token asym": f"{CHANNEL} {A8_TOKEN}",
+    "RTN W4 asym g128, A16": G128,
+    "RTN W4 asym g128, A8 token asym": f"{G128} {A8_TOKEN}",
+    "RTN W4 asym g128, A8 token sym": f"{G128} {A8_TOKEN_SYM}",
+    "RTN dINT4 channel, A8 token asym": f"w=dint4/asym/channel {A8_TOKEN}",
+    "RTN dINT4 g128, A8 token asym": f"w=dint4/asym/g128 {A8_TOKEN}",
+    "SmoothQuant .5 W4 asym channel, A8 token asym": f"{CHANNEL} {A8_TOKEN} smoothquant:alpha=0.5",
+    "SmoothQuant .5 W4 asym g128, A8 token asym": f"{G128} {A8_TOKEN} smoothquant:alpha=0.5",
+    "AQAS W4 asym channel, A8 token asym": f"{CHANNEL} {A8_TOKEN} aqas:mode=paper",
+    "AQAS W4 asym g128, A8 token asym": f"{G128} {A8_TOKEN} aqas:mode=paper",
+    "AQAS W4 asym g128, A8 token asym, LN sites only": f"{G128} {A8_TOKEN} aqas:mode=paper,sites=norms",
+    "AQAS W4 asym channel, A8 token asym + clip": f"{CHANNEL} {A8_TOKEN} aqas:mode=paper clip",
+    "AQAS dINT4 channel, A8 token asym": f"w=dint4/asym/channel {A8_TOKEN} aqas:mode=paper",
+    "AQAS dINT4 channel, A8 token asym + clip": f"w=dint4/asym/channel {A8_TOKEN} aqas:mode=paper clip",
+    "AQAS dINT4 g128, A8 token asym": f"w=dint4/asym/g128 {A8_TOKEN} aqas:mode=paper",
+    "DGQ a clean: W4 g128 dual grain two-phase, A16": f"{DUAL} dgq",
+    "DGQ a reference bf16: W4 g128 dual grain two-phase, A16": f"{DUAL} dgq:mode=reference",
+    "DGQ a reference f32: W4 g128 dual grain two-phase, A16": f"{DUAL} dgq:mode=reference_f32",
+    "DGQ b clean: W4 g128 dual grain two-phase, A8 token sym": f"{DUAL} {A8_TOKEN_SYM} dgq",
+    "DGQ c clean: percentile 0.5%, W4 g128 dual grain two-phase, A8 token sym": f"{DUAL} {A8_TOKEN_SYM} percentile:mode=paper dgq",
+    "DGQ d: plain rounding of RTN g128 into dual grain, A16": DUAL,
+}
+OUTSIDE_SHORT = {
+    "fp32": None,
+    "RTN W4 asym channel, A8 token asym": f"{CHANNEL} {A8_TOKEN}",
+    "AQAS W4 asym channel, A8 token asym": f"{CHANNEL} {A8_TOKEN} aqas:mode=paper",
+}
+OUTSIDE_SLAC = {  # calibrated on 16,384 tokens cut to this length
+    "SLAC 128: AQAS W4 asym channel, A8 token asym": (128, f"{CHANNEL} {A8_TOKEN} aqas:mode=paper"),
+    "SLAC 2048: AQAS W4 asym channel, A8 token asym": (2048, f"{CHANNEL} {A8_TOKEN} aqas:mode=paper"),
+}
+OUTSIDE_WITHOUT_RECIPE = {
+    "AWQ objective W4 asym channel, A8 token asym": NO_RECIPE,
+    "AWQ objective W4 asym g128, A8 token asym": NO_RECIPE,
+    "AQAS W4 asym g128, A8 token asym, dead channels geo": ONE_OF_TWO,
+    "SLAC 128: AQAS W4 asym channel, A8 token asym, dead channels geo": ONE_OF_TWO,
+}
+
+
+def outside(runs):
+    """Our perplexities beside those of the published programs and of independent ones, in the fixture's settings."""
+    fixture = json.loads(pathlib.Path(runs.args.fixture).read_text())
+    without = set()
+    for title, key, window, windows, rows in (
+            ("All windows of 2,048", "perplexity_all_windows", 2048, 0, OUTSIDE_ALL),
+            ("First 16 windows of 2,048", "perplexity_first_16_windows_of_2048", 2048, 16, OUTSIDE_16),
+            ("First 256 windows of 128", "perplexity_first_256_windows_of_128", 128, 256, OUTSIDE_SHORT)):
+        slac_rows = {name: row for name, row in OUTSIDE_SLAC.items() if name in fixture[key]}
+        without |= set(fixture[key]) - set(rows) - set(slac_rows)
+        print(f"\n## {title}\n\n| outside | recipe | theirs | ours | difference |\n|---|---|---|---|---|")
+        plans = [(name, (32, 512), recipe) for name, recipe in rows.items()]
+        plans += [(name, (16384 // length, length), recipe) for name, (length, recipe) in slac_rows.items()]
+        for name, calibration, recipe in plans:
+            theirs = fixture[key][name]
+            run = runs.evaluate(fixture["model"], recipe, window, calibration, windows)
+            ours = f"{run['perplexity']:.3f} | {100 * (run['perplexity'] / theirs - 1):+.2f} %" if run else "not run |"
+            print(f"| {name} | {'`' + recipe + '`' if recipe else ''} | {theirs:.3f} | {ours} |", flush=True)
+    assert without == set(OUTSIDE_WITHOUT_RECIPE), without ^ set(OUTSIDE_WITHOUT_RECIPE)
+    print("\n## Settings of the fixture that no recipe says\n")
+    for name, reason in OUTSIDE_WITHOUT_RECIPE.items():
+        print(f"- {name}: {reason}.")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("papers", "smollm2"))
+    parser.add_argument("what", choices=("papers", "smollm2", "outside"))
+    parser.add_argument("--fixture", default="", help="what independent programs measured; for outside")
     parser.add_argument("--cli", default="build/bin/graticule-cli")
     parser.add_argument("--model", default="")
     parser.add_argument("--text", required=True)
@@ -214,7 +300,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="evaluations at a time; more than 1 on a GPU")
     args = parser.parse_args()
     runs = Runs(args)
-    tables = {"papers": papers, "smollm2": smollm2}[args.what]
+    tables = {"papers": papers, "smollm2": smollm2, "outside": outside}[args.what]
     runs.run_ahead(tables)
     tables(runs)
 

@@ -100,7 +100,7 @@ private Q_SLOTS:
         const auto model = quantized("w=int4/asym/dual128 a=int8/sym/static q=int8/asym/static k=int8/asym/static "
                                      "v=int8/asym/static dgq");
         const auto& q = model->linears[index_of(linear("layers.0.self_attn.q_proj").id)];
-        QVERIFY(near(double(*q->static_input_scale), least_sample_reach(inputs_, inputs_.columns) / 127));
+        QVERIFY(near(double(q->static_input->scale), least_sample_reach(inputs_, inputs_.columns) / 127));
         const std::int64_t head_dim = opened_.model->config().head_dim;
         const std::pair<const char*, Operand> owners[] = {{"layers.0.self_attn.q_proj", Operand::query},
                                                           {"layers.0.self_attn.k_proj", Operand::key},
@@ -114,7 +114,7 @@ private Q_SLOTS:
             QVERIFY(found.zero == 127 || found.zero == 128);
         }
         const auto extremes = quantized("w=int4/asym/dual128 a=int8/sym/static dgq:static_range=extremes");
-        QVERIFY(*extremes->linears[index_of(q->layer)]->static_input_scale > *q->static_input_scale);
+        QVERIFY(extremes->linears[index_of(q->layer)]->static_input->scale > q->static_input->scale);
     }
     void other_methods_take_the_extremes() {
         const auto model = quantized("w=int8/sym/channel k=int8/asym/static p=int8/sym/static");

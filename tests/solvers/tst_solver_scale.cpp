@@ -178,6 +178,14 @@ private Q_SLOTS:
             to_vector(weight_statistic(WeightStatistic::relative_mean, std::array{weight}, quantizers));
         const double expected[] = {0.75, 1.0, 0.25, 1.0};
         for (std::size_t i = 0; i < 4; ++i) QVERIFY(std::abs(double(mean[i]) - expected[i]) < 1e-5);
+
+        // AutoAWQ at ratio 0.5, without the normalisation to sqrt(largest times least) = 1: sqrt(x / w).
+        const ScaleMethod method = awq_duo_method();
+        const ScaleStatistics statistics{to_torch({0.75F, 4.0F, 1.0F, 9.0F}, {4}, device),
+                                         to_torch({0.75F, 1.0F, 0.25F, 1.0F}, {4}, device)};
+        const std::vector<float> scale = to_vector(scale_at(method.formula, statistics, 0.5));
+        const double plain[] = {1, 2, 2, 3};
+        for (std::size_t i = 0; i < 4; ++i) COMPARE_CLOSE(double(scale[i]), plain[i] / std::sqrt(3.0), 3e-4);
     }
 
     void percentile_clipping_golden() {
