@@ -55,7 +55,8 @@ void declare(QCommandLineParser& parser) {
     parser.addHelpOption();
     parser.addVersionOption();
     parser.addPositionalArgument(
-        "model", QObject::tr("Model folder, .safetensors, .gguf, or sample-opt, sample-llama."), "[MODEL]");
+        "model", QObject::tr("Model folder, .safetensors, .gguf, session (.graticule), or sample-opt, sample-llama."),
+        "[MODEL]");
     parser.addOption({"recipe", QObject::tr("Recipe: file, preset or one line."), "RECIPE"});
     parser.addOption({"theme", QObject::tr("dark, light or system."), "THEME"});
     parser.addOption({"size", QObject::tr("Size of the window in pixels, as 1600x1000."), "WxH"});
@@ -78,6 +79,8 @@ void check_pairs(const QCommandLineParser& parser, Options& options) {
     if (parser.isSet("save-plots") && (!parser.isSet("recipe") || options.model.isEmpty()))
         options.problem = QObject::tr(
             "--save-plots needs what to quantize and how; write graticule MODEL --recipe RECIPE --save-plots DIR");
+    if (parser.isSet("recipe") && options.model.endsWith(session_suffix))
+        options.problem = QObject::tr("--recipe and a session do not go together: a session has its own recipe");
     if (parser.isSet("linears") && !parser.isSet("save-plots"))
         options.problem = QObject::tr("--linears goes with --save-plots");
     if (parser.isSet("screenshots") && !parser.isSet("demo-journey"))

@@ -23,6 +23,7 @@
 namespace graticule {
 
 struct ExportTarget;
+struct SessionFile;
 
 class Session final : public QObject {
     Q_OBJECT
@@ -96,6 +97,11 @@ public:
     [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const;
     [[nodiscard]] const QuantizedModel* newestQuantized() const { return quantized_.get(); }
 
+    /// What a session file holds, but for the screen.
+    [[nodiscard]] SessionFile toFile() const;
+    /// Takes it over; its model is open. Runs that are here already are not doubled.
+    void restore(const SessionFile& file);
+
     /// Takes job states over into the runs; called by the window's timer.
     void poll();
 
@@ -136,6 +142,7 @@ private:
     void wantWhatIfs();
     void findDevices();
     void restoreRuns();
+    void restoreRunsOf(const SessionFile& file);
     void keepRuns();
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     [[nodiscard]] int nextColour() const;

@@ -34,7 +34,6 @@
 namespace graticule {
 
 namespace {
-constexpr int layout_version = 1;
 constexpr QSize least_sensible(1100, 700); // everything can be read at this size
 
 /// Beside the settings, so that other settings (tests, --clean-settings) have other runs.
@@ -63,9 +62,9 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     presenter_ = new RecipePresenter(session_, *recipe_, this);
     resize(QSize(1600, 1000).boundedTo(screen()->availableSize()).expandedTo(least_sensible));
     resetLayout();
-    first_layout_ = saveState(layout_version);
+    first_layout_ = saveState(layoutVersion);
     restoreGeometry(settings_.value(QStringLiteral("window/geometry")).toByteArray());
-    restoreState(settings_.value(QStringLiteral("window/layout")).toByteArray(), layout_version);
+    restoreState(settings_.value(QStringLiteral("window/layout")).toByteArray(), layoutVersion);
     tick_ = new QTimer(this);
     connect(tick_, &QTimer::timeout, this, &MainWindow::updateJobs);
     tick_->start(100);
@@ -116,7 +115,7 @@ void MainWindow::buildDocks() {
 }
 
 void MainWindow::resetLayout() {
-    if (!first_layout_.isEmpty()) restoreState(first_layout_, layout_version);
+    if (!first_layout_.isEmpty()) restoreState(first_layout_, layoutVersion);
     for (QDockWidget* dock : docks_) dock->show();
     // Shares of the window: in a small one the plots must not be what is left over.
     const int layers = std::clamp(width() * 32 / 100, 300, 474), recipe = std::clamp(width() * 26 / 100, 262, 304);
@@ -220,7 +219,10 @@ void MainWindow::connectSession() {
         first_selection_ = session_.selection();
         layers_->setSelection(first_selection_);
     });
+    // Queued: after the model's own consequences, so that nothing undoes what the session file says.
+    connect(&session_, &Session::modelChanged, this, &MainWindow::finishOpening, Qt::QueuedConnection);
     connect(&session_, &Session::openFailed, this, [this](const QString& path, const QString& why) {
+        if (opening_ && opening_->model == path) opening_.reset();
         jobs_->addLogLine(tr("%1: %2").arg(path, why));
         if (!session_.model())
             welcome_->setProblem(tr("%1 was not opened: %2").arg(path, why));
@@ -289,9 +291,9 @@ void MainWindow::updateActions() {
     const auto enable = [this](const char* name, bool on) {
         if (QAction* action = command(QLatin1String(name))) action->setEnabled(on);
     };
-    for (const char* name :
-         {"run.calibrate", "edit.select-all", "file.save-recipe", "file.open-recipe", "edit.copy-command",
-          "file.save-plot", "file.save-plot-data", "edit.history", "edit.set-current", "edit.find"})
+    for (const char* name : {"run.calibrate", "edit.select-all", "file.save-recipe", "file.save-session",
+                             "file.open-recipe", "edit.copy-command", "file.save-plot", "file.save-plot-data",
+                             "edit.history", "edit.set-current", "edit.find"})
         enable(name, open);
     const std::size_t chosen = runs_->selectedRuns().size();
     enable("compare.selected", chosen == 1 || chosen == 2);
@@ -314,7 +316,7 @@ void MainWindow::updateActions() {
 
 void MainWindow::saveLayout() {
     settings_.setValue(QStringLiteral("window/geometry"), saveGeometry());
-    settings_.setValue(QStringLiteral("window/layout"), saveState(layout_version));
+    settings_.setValue(QStringLiteral("window/layout"), saveState(layoutVersion));
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

@@ -5,8 +5,10 @@
 #include <QtCore/QElapsedTimer>
 #include <QtWidgets/QMainWindow>
 #include <memory>
+#include <optional>
 
 #include "app/session/session.h"
+#include "app/session/session_file.h"
 #include "app/window/plot_area.h"
 #include "widgets/theme/theme.h"
 
@@ -41,8 +43,11 @@ public:
     [[nodiscard]] LayersPanel& layers() { return *layers_; }
     [[nodiscard]] RecipePanel& recipePanel() { return *recipe_; }
     [[nodiscard]] RunsPanel& runs() { return *runs_; }
-    void openPath(const QString& path); ///< model, or recipe
+    void openPath(const QString& path); ///< model, recipe or session
     void openRecipe(const QString& file_or_line);
+    void openSession(const QString& path);
+    void saveSession(const QString& path);
+    [[nodiscard]] SessionFile sessionFile() const;
     void setTheme(theme::Mode mode);
     /// The command under its object name ("run.evaluate"); null if there is none.
     [[nodiscard]] QAction* command(const QString& name) const;
@@ -61,6 +66,8 @@ protected:
     void dropEvent(QDropEvent* event) override;
 
 private:
+    static constexpr int layoutVersion = 1; // of saveState
+
     // main_window.cpp
     void buildStrip();
     void buildCentre();
@@ -107,6 +114,10 @@ private:
     [[nodiscard]] QString exportFolder() const; ///< the last one, or a first suggestion
     void showExported(const QString& folder, const QString& summary);
     void refreshWelcome();
+    // main_window_session.cpp
+    void askSaveSession();
+    void askSession();
+    void finishOpening();
 
     QSettings& settings_;
     theme::Mode theme_;
@@ -114,7 +125,8 @@ private:
     bool asking_ = true, worst_wanted_ = false;
     EvaluationChoice evaluation_;          // as wished; a model with fewer positions does not change the wish
     std::vector<LayerId> first_selection_; // what a newly opened model starts with
-    QString export_folder_;
+    QString export_folder_, session_path_;
+    std::optional<SessionFile> opening_; // waits for its model
 
     QMenuBar* menus_ = nullptr;
     QMenu* recent_menu_ = nullptr;

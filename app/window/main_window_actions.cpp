@@ -63,6 +63,10 @@ void MainWindow::buildFileMenu(QMenuBar* bar) {
         open->addAction(addCommand(menu, qPrintable(QStringLiteral("file.") + sample.name),
                                    tr("Open %1").arg(sample.name), {}, [this, path = sample.path] { openPath(path); }));
     recent_menu_ = menu->addMenu(tr("Recent models"));
+    addCommand(menu, "file.open-session", tr("Open s&ession …"), QKeySequence(tr("Ctrl+Shift+O")),
+               [this] { askSession(); });
+    addCommand(menu, "file.save-session", tr("Save sessio&n …"), QKeySequence(tr("Ctrl+Shift+S")),
+               [this] { askSaveSession(); });
     menu->addSeparator();
     addCommand(menu, "file.open-recipe", tr("Open &recipe …"), QKeySequence(tr("Ctrl+R")), [this] { askRecipe(); });
     addCommand(menu, "file.save-recipe", tr("&Save recipe …"), QKeySequence::Save, [this] { saveRecipe(); });

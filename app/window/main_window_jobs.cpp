@@ -25,6 +25,7 @@
 namespace graticule {
 
 void MainWindow::openPath(const QString& path) {
+    if (path.endsWith(QLatin1String(session_suffix)) && QFileInfo(path).isFile()) return openSession(path);
     if (path.endsWith(QStringLiteral(".json")) && QFileInfo(path).isFile() &&
         !path.endsWith(QStringLiteral(".index.json")))
         return openRecipe(path);

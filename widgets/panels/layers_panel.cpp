@@ -245,6 +245,7 @@ void LayersPanel::focusFilter() {
 }
 
 void LayersPanel::setFilterText(const QString& text) { filter_->setText(text); }
+QString LayersPanel::filterText() const { return filter_->text(); }
 
 void LayersPanel::sortBy(int column, Qt::SortOrder order) {
     sort_chosen_ = true;

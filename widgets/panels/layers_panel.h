@@ -29,6 +29,7 @@ public:
     void setSelection(const std::vector<LayerId>& layers); ///< emits nothing
     void focusFilter();
     void setFilterText(const QString& text);
+    [[nodiscard]] QString filterText() const;
     void sortBy(int column, Qt::SortOrder order);
     /// By SQNR, unless somebody has chosen an order already.
     void sortWorstFirst();

@@ -63,7 +63,8 @@ WelcomePage::WelcomePage(QWidget* parent)
     own->addWidget(file);
     own->addStretch(1);
     column->addLayout(own);
-    auto* drop = new QLabel(tr("or drop a model folder, a .safetensors, a .gguf or a recipe anywhere on the window"));
+    auto* drop =
+        new QLabel(tr("or drop a model folder, a .safetensors, a .gguf, a session or a recipe anywhere on the window"));
     drop->setProperty("role", "secondary");
     drop->setWordWrap(true);
     column->addWidget(drop);

@@ -1,0 +1,89 @@
+#include "app/session/run_json.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/export/json_results.h"
+
+namespace graticule {
+
+using nlohmann::json;
+
+namespace {
+/// JSON has no infinity; results write it as null.
+double number(const json& value) { return value.is_null() ? INFINITY : value.get<double>(); }
+
+Protocol read_protocol(const json& value) {
+    Protocol protocol;
+    value.at("name").get_to(protocol.name);
+    value.at("window").get_to(protocol.window);
+    value.at("windows_used").get_to(protocol.windows_used);
+    value.at("windows_there").get_to(protocol.windows_there);
+    value.at("bos").get_to(protocol.bos);
+    value.at("text_rule").get_to(protocol.text_rule);
+    value.at("precision").get_to(protocol.precision);
+    value.at("data_hash").get_to(protocol.data_hash);
+    return protocol;
+}
+
+Provenance read_provenance(const json& value) {
+    Provenance provenance;
+    value.at("model_hash").get_to(provenance.model_hash);
+    value.at("recipe_hash").get_to(provenance.recipe_hash);
+    value.at("recipe_line").get_to(provenance.recipe_line);
+    value.at("data_hash").get_to(provenance.data_hash);
+    value.at("data_name").get_to(provenance.data_name);
+    value.at("protocol").get_to(provenance.protocol);
+    value.at("device").get_to(provenance.device);
+    value.at("backend").get_to(provenance.backend);
+    value.at("seed").get_to(provenance.seed);
+    for (const auto& [name, version] : value.at("versions").items())
+        provenance.versions.emplace_back(name, version.get<std::string>());
+    return provenance;
+}
+
+Evaluation read_evaluation(const json& value) {
+    Evaluation evaluation;
+    value.at("run").get_to(evaluation.run_name);
+    evaluation.perplexity = number(value.at("perplexity"));
+    evaluation.standard_error = number(value.at("standard_error"));
+    value.at("tokens").get_to(evaluation.tokens);
+    for (const json& loss : value.at("window_losses")) evaluation.window_losses.push_back(number(loss));
+    value.at("seconds").get_to(evaluation.seconds);
+    evaluation.protocol = read_protocol(value.at("protocol"));
+    evaluation.provenance = read_provenance(value.at("provenance"));
+    return evaluation;
+}
+} // namespace
+
+json run_to_json(const Run& run) {
+    return {{"full_precision", run.full_precision},
+            {"name", run.name.toStdString()},
+            {"recipe", json::parse(to_json(run.recipe))},
+            {"text", run.choice.text.toStdString()},
+            {"window", run.choice.window},
+            {"windows", run.choice.windows},
+            {"weight_bits", run.weight_bits},
+            {"input_bits", run.input_bits},
+            {"bytes", run.bytes},
+            {"evaluation", to_json(*run.evaluation, Timing::include)}};
+}
+
+Run run_from_json(const json& value) {
+    Run run;
+    value.at("full_precision").get_to(run.full_precision);
+    run.name = QString::fromStdString(value.at("name").get<std::string>());
+    run.recipe = parse_recipe(value.at("recipe").dump());
+    run.choice.text = QString::fromStdString(value.at("text").get<std::string>());
+    value.at("window").get_to(run.choice.window);
+    value.at("windows").get_to(run.choice.windows);
+    value.at("weight_bits").get_to(run.weight_bits);
+    value.at("input_bits").get_to(run.input_bits);
+    value.at("bytes").get_to(run.bytes);
+    run.evaluation = read_evaluation(value.at("evaluation"));
+    run.state = JobState::done;
+    run.share_done = 1;
+    return run;
+}
+
+} // namespace graticule

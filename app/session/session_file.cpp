@@ -1,0 +1,118 @@
+#include "app/session/session_file.h"
+
+#include <QtCore/QDir>
+#include <QtCore/QFileInfo>
+#include <QtCore/QSaveFile>
+#include <nlohmann/json.hpp>
+
+#include "app/session/run_json.h"
+#include "core/base/error.h"
+#include "core/io/json_file.h"
+
+namespace graticule {
+
+namespace {
+using nlohmann::json;
+
+constexpr int schema = 1;
+constexpr const char* kind = "graticule session";
+constexpr JsonLimits limits{std::size_t{64} << 20, 64}; // thousands of runs of thousands of windows
+
+QString text_of(const json& value) { return QString::fromStdString(value.get<std::string>()); }
+std::string packed(const QByteArray& bytes) { return bytes.toBase64().toStdString(); }
+QByteArray unpacked(const json& value) {
+    return QByteArray::fromBase64(QByteArray::fromStdString(value.get<std::string>()));
+}
+
+json view_to_json(const SessionView& view) {
+    return {{"geometry", packed(view.geometry)},   {"layout", packed(view.layout)},   {"plot", view.plot},
+            {"filter", view.filter.toStdString()}, {"sort_column", view.sort_column}, {"descending", view.descending}};
+}
+
+SessionView view_from_json(const json& value) {
+    SessionView view;
+    view.geometry = unpacked(value.at("geometry"));
+    view.layout = unpacked(value.at("layout"));
+    value.at("plot").get_to(view.plot);
+    view.filter = text_of(value.at("filter"));
+    value.at("sort_column").get_to(view.sort_column);
+    value.at("descending").get_to(view.descending);
+    return view;
+}
+
+SessionFile from_json(const json& document) {
+    SessionFile file;
+    const json& model = document.at("model");
+    file.model = text_of(model.at("path"));
+    file.beside = text_of(model.at("beside"));
+    document.at("calibrated").get_to(file.calibrated);
+    file.recipe = parse_recipe(document.at("recipe").dump());
+    file.reference = parse_recipe(document.at("reference").dump());
+    const json& evaluation = document.at("evaluation");
+    file.evaluation.text = text_of(evaluation.at("text"));
+    evaluation.at("window").get_to(file.evaluation.window);
+    evaluation.at("windows").get_to(file.evaluation.windows);
+    for (const json& run : document.at("runs")) file.runs.push_back(run_from_json(run));
+    document.at("baseline").get_to(file.baseline);
+    if (file.baseline < -1 || file.baseline >= static_cast<int>(file.runs.size()))
+        throw Error(ErrorKind::bad_input, "baseline " + std::to_string(file.baseline) + " is none of its " +
+                                              std::to_string(file.runs.size()) + " runs");
+    for (const json& name : document.at("selection")) file.selection << text_of(name);
+    file.view = view_from_json(document.at("view"));
+    return file;
+}
+} // namespace
+
+void write_session(const QString& path, SessionFile file) {
+    file.beside =
+        QFileInfo(file.model).isAbsolute() ? QFileInfo(path).absoluteDir().relativeFilePath(file.model) : QString();
+    json runs = json::array();
+    for (const Run& run : file.runs) runs.push_back(run_to_json(run));
+    json selection = json::array();
+    for (const QString& name : file.selection) selection.push_back(name.toStdString());
+    const json document = {{"kind", kind},
+                           {"schema", schema},
+                           {"program", GRATICULE_VERSION},
+                           {"model", {{"path", file.model.toStdString()}, {"beside", file.beside.toStdString()}}},
+                           {"calibrated", file.calibrated},
+                           {"recipe", json::parse(to_json(file.recipe))},
+                           {"reference", json::parse(to_json(file.reference))},
+                           {"evaluation",
+                            {{"text", file.evaluation.text.toStdString()},
+                             {"window", file.evaluation.window},
+                             {"windows", file.evaluation.windows}}},
+                           {"runs", runs},
+                           {"baseline", file.baseline},
+                           {"selection", selection},
+                           {"view", view_to_json(file.view)}};
+    const QByteArray text = QByteArray::fromStdString(document.dump(1) + "\n");
+    QSaveFile out(path);
+    if (!out.open(QIODevice::WriteOnly) || out.write(text) != text.size() || !out.commit())
+        throw Error(ErrorKind::bad_input, path.toStdString() + " was not written: " + out.errorString().toStdString());
+}
+
+SessionFile read_session(const QString& path) {
+    const std::string name = path.toStdString();
+    const json document = read_json_file(name, limits);
+    if (!document.is_object() || document.value("kind", json()) != json(kind))
+        throw Error(ErrorKind::bad_input, name + " is no session of Graticule (it has no \"kind\": \"" + kind + "\")");
+    if (document.value("schema", json()) != json(schema))
+        throw Error(ErrorKind::bad_input, name + " has schema " + document.value("schema", json()).dump() +
+                                              "; this program reads schema " + std::to_string(schema));
+    SessionFile file;
+    try {
+        file = from_json(document);
+    } catch (const json::exception& problem) {
+        throw Error(ErrorKind::bad_input, name + " is damaged: " + problem.what());
+    } catch (const Error& problem) {
+        throw Error(ErrorKind::bad_input, name + ": " + problem.info().message);
+    }
+    // Both may have moved together.
+    const QString beside = QFileInfo(path).absoluteDir().absoluteFilePath(file.beside);
+    if (QFileInfo(file.model).isAbsolute() && !QFileInfo::exists(file.model) && !file.beside.isEmpty() &&
+        QFileInfo::exists(beside))
+        file.model = QDir::cleanPath(beside);
+    return file;
+}
+
+} // namespace graticule

@@ -1,0 +1,47 @@
+// What somebody was doing, as one file to come back to or to hand on: the model by its path, the recipe with its
+// calibration settings, the finished runs, and how it all stood on the screen. JSON with a schema version, written
+// aside and renamed. Calibration statistics and quantized weights are not kept: the settings make them again.
+//
+//     write_session(path, file);                  // Error{bad_input} naming the path
+//     const SessionFile file = read_session(path); // the same for whatever cannot be read, and nothing is half taken
+#pragma once
+
+#include <QtCore/QByteArray>
+#include <QtCore/QString>
+#include <QtCore/QStringList>
+#include <vector>
+
+#include "app/session/run.h"
+
+namespace graticule {
+
+/// How the window stood; the session itself does not look at it.
+struct SessionView {
+    QByteArray geometry, layout;
+    int plot = 0; ///< tab
+    QString filter;
+    int sort_column = 0;
+    bool descending = false;
+    bool operator==(const SessionView&) const = default;
+};
+
+struct SessionFile {
+    QString model;           ///< absolute, or the name of a shipped one
+    QString beside;          ///< the same from the session file's own folder, for both having moved together
+    bool calibrated = false; ///< statistics were there
+    Recipe recipe;           ///< its calibration settings too
+    Recipe reference;        ///< "current" in what-if
+    EvaluationChoice evaluation;
+    std::vector<Run> runs; ///< finished ones
+    int baseline = -1;     ///< index in `runs`; -1: none
+    QStringList selection; ///< names of linears, the one that plots show first
+    SessionView view;
+};
+
+inline constexpr const char* session_suffix = ".graticule";
+
+/// Fills `beside` itself.
+void write_session(const QString& path, SessionFile file);
+[[nodiscard]] SessionFile read_session(const QString& path);
+
+} // namespace graticule

@@ -1,0 +1,85 @@
+// Session files: what is open, chosen and finished, and how it stands on the screen.
+#include <QtCore/QDir>
+#include <QtCore/QFileInfo>
+#include <QtWidgets/QFileDialog>
+#include <QtWidgets/QHeaderView>
+#include <QtWidgets/QTableView>
+
+#include "app/window/main_window.h"
+#include "widgets/panels/jobs_panel.h"
+#include "widgets/panels/layers_panel.h"
+#include "widgets/panels/welcome_page.h"
+
+namespace graticule {
+
+namespace {
+const QString filter = QStringLiteral("Sessions (*%1);;All files (*)").arg(QLatin1String(session_suffix));
+} // namespace
+
+SessionFile MainWindow::sessionFile() const {
+    SessionFile file = session_.toFile();
+    file.evaluation = evaluation_;
+    file.view.geometry = saveGeometry();
+    file.view.layout = saveState(layoutVersion);
+    file.view.plot = plots_->currentIndex();
+    file.view.filter = layers_->filterText();
+    const QHeaderView* columns = layers_->table()->horizontalHeader();
+    file.view.sort_column = columns->sortIndicatorSection();
+    file.view.descending = columns->sortIndicatorOrder() == Qt::DescendingOrder;
+    return file;
+}
+
+void MainWindow::saveSession(const QString& path) {
+    try {
+        write_session(path, sessionFile());
+        session_path_ = path;
+        jobs_->addLogLine(tr("Session written to %1").arg(path));
+    } catch (const Error& error) {
+        showFailure(tr("Save session"), QString::fromStdString(error.info().text()));
+    }
+}
+
+void MainWindow::askSaveSession() {
+    const QString name = QString::fromStdString(session_.model()->name()) + QLatin1String(session_suffix);
+    QFileDialog dialog(this, tr("Save session"), {}, filter);
+    dialog.setAcceptMode(QFileDialog::AcceptSave);
+    dialog.setDefaultSuffix(QString::fromLatin1(session_suffix + 1));
+    dialog.selectFile(session_path_.isEmpty() ? name : session_path_);
+    if (dialog.exec() == QDialog::Accepted) saveSession(dialog.selectedFiles().front());
+}
+
+void MainWindow::askSession() {
+    const QString path = QFileDialog::getOpenFileName(this, tr("Session"), {}, filter);
+    if (!path.isEmpty()) openSession(path);
+}
+
+// The file is read whole before anything is touched; the rest waits for the model.
+void MainWindow::openSession(const QString& path) {
+    try {
+        opening_ = read_session(path);
+    } catch (const Error& error) {
+        const QString why = QString::fromStdString(error.info().text());
+        if (session_.model()) return showFailure(tr("Open session"), why);
+        jobs_->addLogLine(why);
+        return welcome_->setProblem(why);
+    }
+    session_path_ = path;
+    session_.open(opening_->model);
+}
+
+void MainWindow::finishOpening() {
+    if (!opening_) return;
+    const SessionFile file = *std::exchange(opening_, std::nullopt);
+    if (session_.modelPath() != file.model) return; // another model was asked for meanwhile
+    evaluation_ = file.evaluation;
+    restoreGeometry(file.view.geometry);
+    restoreState(file.view.layout, layoutVersion);
+    layers_->setFilterText(file.view.filter);
+    layers_->sortBy(file.view.sort_column, file.view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
+    if (file.view.plot >= 0 && file.view.plot < plots_->count()) plots_->setCurrentIndex(file.view.plot);
+    first_selection_.clear(); // whatever is selected now was chosen
+    session_.restore(file);
+    jobs_->addLogLine(tr("Session %1 is back").arg(QFileInfo(session_path_).fileName()));
+}
+
+} // namespace graticule

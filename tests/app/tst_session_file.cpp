@@ -1,0 +1,212 @@
+// Session files: what was open comes back as it stood; what cannot be read says why and changes nothing.
+#include <QtCore/QDir>
+#include <QtCore/QFile>
+#include <QtCore/QSettings>
+#include <QtCore/QTemporaryDir>
+#include <QtTest/QSignalSpy>
+#include <QtTest/QTest>
+#include <QtWidgets/QDockWidget>
+#include <QtWidgets/QHeaderView>
+#include <QtWidgets/QTableView>
+
+#include "app/session/recent_models.h"
+#include "app/session/session_file.h"
+#include "app/window/main_window.h"
+#include "tests/support/error_message.h"
+#include "tests/support/test_main.h"
+#include "widgets/models/layer_table_model.h"
+#include "widgets/panels/layers_panel.h"
+
+using namespace graticule;
+using graticule::testing::error_message;
+
+class SessionFileTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir folder_;
+    QString file_;       // written by initTestCase, of the window below
+    SessionFile before_; // what it held
+
+    struct Opened {
+        std::unique_ptr<QSettings> settings;
+        std::unique_ptr<MainWindow> window;
+    };
+    /// `who` names the settings, and with them the journal of runs.
+    [[nodiscard]] Opened window(const QString& who) const {
+        Opened opened;
+        opened.settings = std::make_unique<QSettings>(folder_.filePath(who + ".ini"), QSettings::IniFormat);
+        opened.window = std::make_unique<MainWindow>(*opened.settings, theme::Mode::dark);
+        opened.window->setAsking(false);
+        opened.window->show();
+        return opened;
+    }
+    static bool quiet(MainWindow& window) {
+        return window.session().model() && !window.session().jobs().busy() && window.session().whatIfs().idle();
+    }
+    [[nodiscard]] QByteArray written() const {
+        QFile file(file_);
+        return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+    }
+    [[nodiscard]] QString made(const QString& name, const QByteArray& bytes) const {
+        QFile file(folder_.filePath(name));
+        [&] { QVERIFY(file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size()); }();
+        return file.fileName();
+    }
+    static std::vector<std::vector<double>> losses(const std::vector<Run>& runs) {
+        std::vector<std::vector<double>> all;
+        for (const Run& run : runs) all.push_back(run.evaluation->window_losses);
+        return all;
+    }
+
+private Q_SLOTS:
+    void initTestCase() {
+        file_ = folder_.filePath("mine.graticule");
+        auto [settings, window] = this->window("first");
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+        Session& session = window->session();
+        CalibrationSpec spec;
+        spec.samples = 2;
+        spec.length = 64;
+        session.calibrate(spec);
+        window->setEvaluationChoice({{}, 64, 2});
+        session.evaluate({{}, 64, 2});
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs().size() == 2, 60'000);
+        session.setBaseline(session.runs()[1].id);
+        session.select({LayerId{7}, LayerId{3}});
+        session.editSelected([](SchemeChoice& choice) { choice.scheme.weight->format = find_format("dint4"); }, "dint",
+                             {});
+        window->plots().showTab(PlotArea::ErrorTab);
+        window->layers().setFilterText("block<5");
+        window->layers().sortBy(LayerTableModel::Underflow, Qt::DescendingOrder);
+        window->addDockWidget(Qt::LeftDockWidgetArea, window->findChild<QDockWidget*>("recipe"));
+        before_ = window->sessionFile();
+        window->saveSession(file_);
+        QVERIFY(QFile::exists(file_));
+    }
+
+    void everything_comes_back_in_a_window_that_knows_nothing() {
+        auto [settings, window] = this->window("second");
+        window->openPath(file_); // as the command line and a drop do
+        Session& session = window->session();
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs().size() == 2, 60'000);
+        QCOMPARE(session.model()->name(), std::string("sample-opt"));
+        QVERIFY(session.recipe() == before_.recipe && session.reference() == before_.reference);
+        QCOMPARE(session.recipe().calibration.length, std::int64_t(64));
+        QCOMPARE(losses(session.runs()), losses(before_.runs));
+        QCOMPARE(session.baseline(), session.runs()[1].id);
+        QCOMPARE(session.selection(), (std::vector<LayerId>{LayerId{7}, LayerId{3}}));
+        QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && quiet(*window), 60'000); // made again, as it was there
+        QTest::qWait(150); // the table's own consequences of new statistics
+        const SessionFile after = window->sessionFile();
+        QCOMPARE(after.selection, before_.selection);
+        QVERIFY(after.evaluation == before_.evaluation);
+        QCOMPARE(after.view.plot, int(PlotArea::ErrorTab));
+        QCOMPARE(after.view.filter, QString("block<5"));
+        QCOMPARE(after.view.sort_column, int(LayerTableModel::Underflow));
+        QVERIFY(after.view.descending);
+        QCOMPARE(window->dockWidgetArea(window->findChild<QDockWidget*>("recipe")), Qt::LeftDockWidgetArea);
+        QVERIFY(!session.history().canUndo());
+        // And the runs are in this window's journal as well.
+        window.reset();
+        auto [again, third] = this->window("second");
+        third->openPath("sample-opt");
+        QTRY_COMPARE_WITH_TIMEOUT(third->session().runs().size(), std::size_t(2), 30'000);
+    }
+
+    void runs_that_are_there_already_are_not_doubled() {
+        auto [settings, window] = this->window("first"); // its journal has them
+        window->openPath(file_);
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().statsComplete(), 60'000);
+        QCOMPARE(window->session().runs().size(), std::size_t(2));
+        QCOMPARE(window->session().baseline(), window->session().runs()[1].id);
+    }
+
+    void runs_of_another_model_are_left_out_and_it_is_said() {
+        const QByteArray hash = QByteArray::fromStdString(before_.runs[0].evaluation->provenance.model_hash);
+        QVERIFY(written().contains(hash));
+        const QString other = made("other.graticule", written().replace(hash, QByteArray(hash.size(), '0')));
+        auto [settings, window] = this->window("third");
+        QSignalSpy log(&window->session(), &Session::logged);
+        window->openPath(other);
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().statsComplete(), 60'000);
+        QVERIFY(window->session().runs().empty());
+        QStringList lines;
+        for (const QVariantList& call : log) lines << call[0].toString();
+        QVERIFY2(lines.join('\n').contains("left out"), qPrintable(lines.join('\n')));
+    }
+
+    void a_bad_file_is_named_and_nothing_changes_data() {
+        QTest::addColumn<QByteArray>("from");
+        QTest::addColumn<QByteArray>("to");
+        QTest::addColumn<QString>("said");
+        QTest::newRow("another kind of JSON")
+            << QByteArray("graticule session") << QByteArray("shopping list") << "is no session";
+        QTest::newRow("of a later program") << QByteArray("\"schema\": 1,\n \"selection\"")
+                                            << QByteArray("\"schema\": 9,\n \"selection\"") << "schema 9";
+        QTest::newRow("no such format") << QByteArray("\"dint4\"") << QByteArray("\"dint44\"") << "dint44";
+        QTest::newRow("a baseline that is not there")
+            << QByteArray("\"baseline\": 1") << QByteArray("\"baseline\": 7") << "baseline 7";
+        QTest::newRow("a run without losses")
+            << QByteArray("\"window_losses\"") << QByteArray("\"lost\"") << "window_losses";
+        QTest::newRow("a number for a text")
+            << QByteArray("\"filter\": \"block<5\"") << QByteArray("\"filter\": 5") << "damaged";
+        QTest::newRow("cut off") << QByteArray() << QByteArray() << "";
+    }
+    void a_bad_file_is_named_and_nothing_changes() {
+        QFETCH(QByteArray, from);
+        QFETCH(QByteArray, to);
+        QFETCH(QString, said);
+        QByteArray bytes = written();
+        if (from.isEmpty())
+            bytes.chop(bytes.size() / 2);
+        else
+            QVERIFY(bytes.contains(from));
+        const QString bad = made("bad.graticule", from.isEmpty() ? bytes : bytes.replace(from, to));
+        const QString message = QString::fromStdString(error_message([&] { (void)read_session(bad); }));
+        QVERIFY2(message.contains("bad.graticule") && message.contains(said), qPrintable(message));
+        auto [settings, window] = this->window("fourth");
+        window->openPath("sample-llama");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+        const SessionFile was = window->sessionFile();
+        window->openPath(bad);
+        QVERIFY(!window->session().jobs().busy());
+        QCOMPARE(window->session().model()->name(), std::string("sample-llama"));
+        QVERIFY(window->session().recipe() == was.recipe && window->sessionFile().view == was.view);
+    }
+
+    void a_model_that_is_not_there_leaves_what_is_open() {
+        SessionFile lost = before_;
+        lost.model = folder_.filePath("no-such-model");
+        const QString path = folder_.filePath("lost.graticule");
+        write_session(path, lost);
+        auto [settings, window] = this->window("fifth");
+        QSignalSpy refused(&window->session(), &Session::openFailed);
+        window->openPath(path);
+        QTRY_COMPARE_WITH_TIMEOUT(refused.size(), 1, 30'000);
+        QVERIFY(refused[0][0].toString().contains("no-such-model"));
+        window->openPath("sample-llama"); // the session that failed does not lay itself over the next model
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+        QVERIFY(window->session().recipe() == starting_recipe(*window->session().model()));
+    }
+
+    void a_session_moved_together_with_its_model_finds_it() {
+        const QDir here(folder_.path());
+        QVERIFY(here.mkpath("work/model"));
+        SessionFile file = before_;
+        file.model = here.filePath("work/model");
+        write_session(here.filePath("work/mine.graticule"), file);
+        QCOMPARE(read_session(here.filePath("work/mine.graticule")).model, here.filePath("work/model"));
+        QVERIFY(QDir(folder_.path()).rename("work", "elsewhere"));
+        QCOMPARE(read_session(here.filePath("elsewhere/mine.graticule")).model, here.filePath("elsewhere/model"));
+    }
+
+    void a_place_that_cannot_be_written_is_named() {
+        const QString nowhere = folder_.filePath("no/such/folder/mine.graticule");
+        const QString message = QString::fromStdString(error_message([&] { write_session(nowhere, before_); }));
+        QVERIFY2(message.contains(nowhere), qPrintable(message));
+    }
+};
+
+GRATICULE_TEST(SessionFileTest);
+#include "tst_session_file.moc"
