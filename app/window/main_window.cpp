@@ -164,12 +164,15 @@ QPushButton* MainWindow::stripButton(const QString& text, const char* name, bool
     auto* button = new QPushButton(text);
     button->setProperty("primary", primary);
     button->setFocusPolicy(Qt::TabFocus);
-    button->setToolTip(QStringLiteral("%1  %2")
-                           .arg(action->toolTip(), action->shortcut().toString(QKeySequence::NativeText))
-                           .trimmed());
-    button->setEnabled(action->isEnabled());
+    const auto follow = [button, action] {
+        button->setEnabled(action->isEnabled());
+        button->setToolTip(QStringLiteral("%1  %2")
+                               .arg(action->toolTip(), action->shortcut().toString(QKeySequence::NativeText))
+                               .trimmed());
+    };
+    follow();
     connect(button, &QPushButton::clicked, action, &QAction::trigger);
-    connect(action, &QAction::changed, button, [button, action] { button->setEnabled(action->isEnabled()); });
+    connect(action, &QAction::changed, button, follow);
     return button;
 }
 

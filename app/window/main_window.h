@@ -94,7 +94,6 @@ private:
                         std::function<void()> go);
     QPushButton* stripButton(const QString& text, const char* command, bool primary = false);
     void showPalette();
-    void showShortcuts();
     void showHistory();
     void showAbout();
     // main_window_jobs.cpp
@@ -114,6 +113,12 @@ private:
     [[nodiscard]] QString exportFolder() const; ///< the last one, or a first suggestion
     void showExported(const QString& folder, const QString& summary);
     void refreshWelcome();
+    // main_window_shortcuts.cpp
+    /// "Theme: Dark": what a menu says by its place is said in words where there is no menu.
+    [[nodiscard]] static QString fullTitle(const QAction& action);
+    void loadShortcuts();
+    void setShortcut(const QString& name, const QList<QKeySequence>& keys);
+    void showShortcuts();
     // main_window_session.cpp
     void askSaveSession();
     void askSession();

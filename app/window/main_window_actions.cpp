@@ -5,11 +5,9 @@
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QDialog>
 #include <QtWidgets/QDockWidget>
-#include <QtWidgets/QHeaderView>
 #include <QtWidgets/QListWidget>
 #include <QtWidgets/QMenuBar>
 #include <QtWidgets/QMessageBox>
-#include <QtWidgets/QTableWidget>
 #include <QtWidgets/QVBoxLayout>
 
 #include "app/session/recent_models.h"
@@ -48,6 +46,7 @@ void MainWindow::buildMenus() {
     buildRunMenu(menus_);
     buildCompareMenu(menus_);
     buildHelpMenu(menus_);
+    loadShortcuts();
 }
 
 void MainWindow::buildFileMenu(QMenuBar* bar) {
@@ -178,19 +177,11 @@ void MainWindow::buildHelpMenu(QMenuBar* bar) {
     addCommand(menu, "help.about", tr("&About Graticule"), {}, [this] { showAbout(); });
 }
 
-namespace {
-// "Theme: Dark": what a menu says by its place is said in words where there is no menu.
-QString full_title(const QAction& action) {
-    const QString context = action.property("context").toString(), text = QString(action.text()).remove(u'&');
-    return context.isEmpty() ? text : QStringLiteral("%1: %2").arg(context, text);
-}
-} // namespace
-
 void MainWindow::showPalette() {
     std::vector<PaletteItem> items;
     for (QAction* action : commands_) {
         if (!action->isEnabled()) continue;
-        items.push_back({PaletteItem::Kind::command, full_title(*action),
+        items.push_back({PaletteItem::Kind::command, fullTitle(*action),
                          action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); }});
     }
     if (session_.model())
@@ -202,39 +193,6 @@ void MainWindow::showPalette() {
             {PaletteItem::Kind::run, run.name, tr("run"), [this, id = run.id] { runs_->selectRuns({id}); }});
     auto* palette = new CommandPalette(std::move(items), this);
     palette->open();
-}
-
-void MainWindow::showShortcuts() {
-    auto* dialog = new QDialog(this);
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setWindowTitle(tr("Keyboard shortcuts"));
-    auto* table = new QTableWidget(0, 2);
-    table->setAccessibleName(dialog->windowTitle());
-    table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    table->verticalHeader()->setDefaultSectionSize(26);
-    table->setSelectionBehavior(QAbstractItemView::SelectRows);
-    table->setHorizontalHeaderLabels({tr("command"), tr("keys")});
-    const auto add = [table](const QString& text, const QString& keys) {
-        const int row = table->rowCount();
-        table->insertRow(row);
-        table->setItem(row, 0, new QTableWidgetItem(text));
-        table->setItem(row, 1, new QTableWidgetItem(keys));
-    };
-    for (QAction* action : commands_)
-        if (!action->shortcut().isEmpty())
-            add(full_title(*action), action->shortcut().toString(QKeySequence::NativeText));
-    add(tr("Copy a table as CSV"), tr("Ctrl+C"));
-    add(tr("Plot: zoom along x, y, both"), tr("wheel, Shift+wheel, Ctrl+wheel"));
-    add(tr("Plot: pan; zoom to a box; everything"), tr("drag; Shift+drag; double click or Home"));
-    add(tr("Plot: logarithmic axis"), tr("L"));
-    table->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
-    table->horizontalHeader()->resizeSection(1, 220);
-    table->verticalHeader()->hide();
-    table->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    table->setShowGrid(false);
-    (new QVBoxLayout(dialog))->addWidget(table);
-    dialog->resize(620, 560);
-    dialog->open();
 }
 
 void MainWindow::showHistory() {
