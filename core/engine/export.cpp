@@ -205,7 +205,7 @@ Diagnostics export_findings(const Model& model, const LayerChoices& choices, con
 
 Diagnostics check_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                          const ExportTarget& target, const ExportOptions& options) {
-    StagedDir::check(target.folder, staging(model, target));
+    { const StagedDir trial(target.folder, staging(model, target)); } // some places are only found out by trying
     Diagnostics diagnostics = check_contents(model, choices, exporter, options);
     throw_problems(diagnostics, exporter);
     return diagnostics;

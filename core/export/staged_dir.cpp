@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path cleaned(const fs::path& path) {
+    if (path.empty()) throw Error(ErrorKind::usage, "the output folder has no name; say where to write");
     fs::path full = fs::absolute(path).lexically_normal();
     if (!full.has_filename()) full = full.parent_path(); // a trailing slash
     return full;
@@ -22,6 +23,15 @@ fs::path cleaned(const fs::path& path) {
 bool is_inside(const fs::path& inner, const fs::path& outer) {
     const fs::path relative = inner.lexically_relative(outer);
     return !relative.empty() && *relative.begin() != "..";
+}
+
+/// What is at `path`; what the system will not even look at (a name too long, no permission) can be no output either.
+fs::file_status status_of(const fs::path& path) {
+    std::error_code failed;
+    const fs::file_status status = fs::status(path, failed);
+    if (status.type() == fs::file_type::none)
+        throw Error(ErrorKind::bad_input, path.string() + ": " + failed.message() + "; choose another folder");
+    return status;
 }
 
 void flush(const fs::path& path, bool folder) {
@@ -64,15 +74,18 @@ fs::path free_name(const fs::path& wish, const std::string& suffix) {
 
 bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
     const fs::path target = cleaned(wish);
+    const fs::file_status status = status_of(target);
     std::error_code failed;
     const fs::path real = fs::weakly_canonical(target, failed);
     if (!options.keep_out_of.empty()) {
         const fs::path model = fs::weakly_canonical(cleaned(options.keep_out_of), failed);
-        if (real == model || is_inside(model, real))
-            throw Error(ErrorKind::usage, target.string() + " is, or holds, the model's own folder " + model.string() +
-                                              "; choose another folder for the output");
+        // A lone .gguf may lie in a folder of anything, where a new folder is not inside the model.
+        const bool all_model = fs::exists(model / "config.json", failed);
+        if (real == model || is_inside(model, real) || (all_model && is_inside(real, model)))
+            throw Error(ErrorKind::usage, target.string() + " is, holds or lies in the model's own folder " +
+                                              model.string() + "; choose another folder for the output");
     }
-    if (!fs::exists(target)) {
+    if (!fs::exists(status)) {
         fs::path above = target.parent_path(); // the nearest folder that is there must take another
         while (!fs::exists(above) && above.has_relative_path()) above = above.parent_path();
         if (!fs::is_directory(above) || ::access(above.c_str(), W_OK) != 0)
@@ -80,7 +93,7 @@ bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
                         above.string() + ": a folder for the output cannot be made there; choose another folder");
         return false;
     }
-    if (!fs::is_directory(target))
+    if (!fs::is_directory(status))
         throw Error(ErrorKind::usage, target.string() + " is a file; choose a folder for the output");
     const bool ours = fs::exists(target / provenance_file);
     if (!ours && !fs::is_empty(target) && !options.force)
@@ -101,8 +114,8 @@ StagedDir::StagedDir(const fs::path& target, const StagedDirOptions& options)
     if (failed) throw Error(ErrorKind::bad_input, parent.string() + ": creating the folder: " + failed.message());
     std::string pattern = (parent / ("." + target_.filename().string() + ".partial-XXXXXX")).string();
     if (::mkdtemp(pattern.data()) == nullptr)
-        throw Error(ErrorKind::bad_input,
-                    parent.string() + ": a folder for the output cannot be made there: " + std::strerror(errno));
+        throw Error(ErrorKind::bad_input, parent.string() + ": a folder for the output cannot be made there (" +
+                                              std::strerror(errno) + "); choose another folder");
     staging_ = pattern;
     fs::permissions(staging_, fs::perms(0755), failed); // mkdtemp makes it private
 }

@@ -17,7 +17,7 @@ namespace graticule {
 inline constexpr const char* provenance_file = "graticule.json";
 
 struct StagedDirOptions {
-    std::filesystem::path keep_out_of; ///< the model's own folder: never written to, nor around it
+    std::filesystem::path keep_out_of; ///< the model's own folder: never written to, nor into it, nor around it
     /// A folder that is not ours and not empty is moved aside ("NAME.before-1") instead of refused. It is never
     /// deleted.
     bool force = false;
@@ -30,7 +30,8 @@ public:
     /// Throws Error{usage} when `target` must not be replaced, Error{bad_input} when nothing can be written there.
     StagedDir(const std::filesystem::path& target, const StagedDirOptions& options);
     ~StagedDir();
-    /// What the constructor refuses, without writing anything. Whether `target` is a folder of ours, to be replaced.
+    /// What the constructor refuses, as far as it can be told without writing anything. Whether `target` is a folder
+    /// of ours, to be replaced.
     static bool check(const std::filesystem::path& target, const StagedDirOptions& options);
     StagedDir(const StagedDir&) = delete;
     StagedDir& operator=(const StagedDir&) = delete;

@@ -60,6 +60,11 @@ std::shared_ptr<const Checkpoint> open_file(const fs::path& path) {
         // A zip archive or a bare pickle: what torch.save writes, under whatever name.
         if (starts_with(*file, "PK\x03\x04") || starts_with(*file, "\x80\x02") || name.ends_with(".bin"))
             throw Error(ErrorKind::unsupported, path.string() + ": " + how_to_convert);
+        if (name.ends_with(".gguf"))
+            throw Error(ErrorKind::bad_input, path.string() + ": not a GGUF file: its " +
+                                                  std::to_string(file->bytes().size()) +
+                                                  " bytes do not begin with \"GGUF\"; the download is incomplete or "
+                                                  "damaged, repeat it");
     }
     return open_safetensors(path);
 }
@@ -87,6 +92,10 @@ std::shared_ptr<const Checkpoint> open_folder(const fs::path& folder) {
         throw Error(ErrorKind::bad_input, folder.string() +
                                               " has a config.json but no weights (model.safetensors, its index, or a "
                                               ".gguf); the download is incomplete, repeat it");
+    if (fs::exists(folder / "model" /
+                   "config.json")) // what "run" leaves: reports, and the model in a folder of its own
+        throw Error(ErrorKind::bad_input,
+                    folder.string() + " holds no model itself; open " + (folder / "model").string());
     throw Error(ErrorKind::bad_input,
                 folder.string() +
                     " holds no model: neither model.safetensors nor model.safetensors.index.json nor a .gguf file");
@@ -105,6 +114,9 @@ std::shared_ptr<const Checkpoint> open_checkpoint(const fs::path& path) {
                                               ": no such file or folder, and no such model in the Hugging Face cache " +
                                               hub_cache_folder().string());
     }
+    for (fs::path above = path.parent_path(); above.has_relative_path(); above = above.parent_path())
+        if (fs::is_regular_file(above, missing))
+            throw Error(ErrorKind::bad_input, path.string() + ": " + above.string() + " is a file, not a folder");
     throw Error(ErrorKind::bad_input, path.string() + ": no such file or folder");
 }
 

@@ -42,6 +42,8 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
     if (file.get() < 0) fail(path, "cannot be opened", errno);
     struct stat status = {};
     if (::fstat(file.get(), &status) != 0) fail(path, "cannot be examined", errno);
+    if (S_ISDIR(status.st_mode))
+        throw Error(ErrorKind::bad_input, path.string() + " is a folder; a file is expected, name one in it");
     if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::bad_input, path.string() + " is not a regular file");
 
     std::span<const std::byte> bytes;

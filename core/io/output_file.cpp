@@ -88,6 +88,16 @@ void OutputFile::fail(const std::string& doing, int code) const {
     throw Error(ErrorKind::bad_input, path_.string() + ": " + doing + ": " + std::strerror(code));
 }
 
+void check_output_file(const std::filesystem::path& path) {
+    if (path.empty()) throw Error(ErrorKind::usage, "the output file has no name; say where to write");
+    std::error_code unknown;
+    if (std::filesystem::is_directory(path, unknown))
+        throw Error(ErrorKind::bad_input, path.string() + " is a folder; name a file in it");
+    if (!std::filesystem::is_directory(folder_of(path), unknown))
+        throw Error(ErrorKind::bad_input, path.string() + ": there is no folder " + folder_of(path).string());
+    const OutputFile trial(path);
+}
+
 void atomic_write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
     OutputFile file(path, bytes.size());
     file.append(bytes);

@@ -37,6 +37,9 @@ private:
     int descriptor_ = -1;
 };
 
+/// Throws what writing `path` would throw at once, before the work whose result it is for; leaves nothing.
+void check_output_file(const std::filesystem::path& path);
+
 void atomic_write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void atomic_write_file(const std::filesystem::path& path, std::string_view text);
 

@@ -107,9 +107,26 @@ private Q_SLOTS:
         refuses(at("models"), {.keep_out_of = at("models/opt"), .force = true}, "the model's own folder");
         fs::create_directory_symlink(at("models/opt"), at("link"));
         refuses(at("link"), {.keep_out_of = at("models/opt"), .force = true}, "the model's own folder");
-        const StagedDir inside(at("models/opt/exported"),
-                               {.keep_out_of = at("models/opt")}); // allowed: a folder of its own
-        QVERIFY(fs::exists(inside.path()));
+        refuses(at("models/opt/exported"), {.keep_out_of = at("models/opt"), .force = true}, "lies in the model's own");
+        QCOMPARE(entries(at("models/opt")), std::size_t{1});
+        // Beside a lone .gguf, in a folder of anything, there may be one.
+        put(at("downloads/model.gguf"), "GGUF");
+        QVERIFY(fs::exists(StagedDir(at("downloads/exported"), {.keep_out_of = at("downloads")}).path()));
+    }
+
+    void namesThatCannotBe_data() {
+        QTest::addColumn<QString>("target");
+        QTest::addColumn<QString>("says");
+        QTest::newRow("none") << ""
+                              << "has no name";
+        QTest::newRow("too long") << QString(300, 'n') << "choose another folder";
+        QTest::newRow("below a file") << QStringLiteral(GRATICULE_SOURCE_DIR "/README.md/out")
+                                      << "choose another folder";
+    }
+    void namesThatCannotBe() {
+        QFETCH(QString, target);
+        QFETCH(QString, says);
+        refuses(target.toStdString(), {}, says.toUtf8().constData());
     }
 };
 

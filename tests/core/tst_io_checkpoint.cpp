@@ -1,6 +1,7 @@
 // Opening models as people have them: folders, lone files, shards, the Hugging Face cache; and what each wrong one
 // says.
 #include <QTest>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,6 +10,7 @@
 #include "core/io/checkpoint.h"
 #include "core/io/hub_cache.h"
 #include "core/io/json_file.h"
+#include "core/io/mapped_file.h"
 #include "core/io/safetensors.h"
 #include "core/io/tokenizer.h"
 #include "tests/support/shared_data.h"
@@ -151,6 +153,7 @@ private Q_SLOTS:
                                        << unsupported << "safe_serialization";
         QTest::newRow("several files") << QStringList{"config.json", "x.safetensors", "y.safetensors"} << bad
                                        << "x.safetensors, y.safetensors";
+        QTest::newRow("a run's output") << QStringList{"report.md", "model/config.json"} << bad << "open /";
         QTest::newRow("several GGUF files") << QStringList{"x.gguf", "y.gguf"} << bad << "x.gguf, y.gguf";
     }
     void wrong_places() {
@@ -176,6 +179,27 @@ private Q_SLOTS:
         folder.write("config.json", "[]");
         GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "not a JSON object",
                                open_checkpoint(folder / "model.safetensors"));
+    }
+
+    void what_is_no_gguf_says_so_data() {
+        QTest::addColumn<QByteArray>("bytes");
+        for (const char* bytes : {"", "G", "GGU", "\x08 no magic, and longer than a header's length"})
+            QTest::addRow("%zu bytes", std::strlen(bytes)) << QByteArray(bytes);
+    }
+    void what_is_no_gguf_says_so() {
+        QFETCH(QByteArray, bytes);
+        const TemporaryFolder folder;
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "not a GGUF file: its " + std::to_string(bytes.size()) + " bytes",
+                               open_checkpoint(folder.write("model.gguf", bytes.toStdString())));
+    }
+
+    void files_and_folders_are_told_apart() {
+        const TemporaryFolder folder;
+        const fs::path file = folder.write("config.json", config);
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "config.json is a file, not a folder",
+                               open_checkpoint(file / "deep" / "model.safetensors"));
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "is a folder; a file is expected",
+                               MappedFile::open(folder.path()));
     }
 
     void hub_cache_with_links() {

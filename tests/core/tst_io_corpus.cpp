@@ -70,7 +70,7 @@ private Q_SLOTS:
 
     void not_a_file() {
         const graticule::testing::TemporaryFolder folder;
-        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "not a regular file", load_corpus(folder.path()));
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "is a folder", load_corpus(folder.path()));
         GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "No such file", load_corpus(folder / "absent.txt"));
         GRATICULE_EXPECT_ERROR(ErrorKind::usage, "\"best\"", parse_text_rule("best"));
     }
