@@ -30,4 +30,19 @@ std::string Diagnostics::text() const {
     return all;
 }
 
+void LayerProblems::add(const std::string& text, const std::string& layer) {
+    auto known =
+        std::find_if(found_.begin(), found_.end(), [&](const Problem& problem) { return problem.text == text; });
+    if (known == found_.end()) known = found_.insert(known, Problem{text, layer, 0});
+    ++known->layers;
+}
+
+void LayerProblems::report(Severity severity, Diagnostics& all) const {
+    for (const Problem& problem : found_)
+        all.add(severity,
+                problem.first_layer +
+                    (problem.layers > 1 ? " and " + std::to_string(problem.layers - 1) + " more" : std::string()),
+                problem.text);
+}
+
 } // namespace graticule

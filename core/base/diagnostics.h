@@ -1,6 +1,7 @@
 // What checking a recipe or an export found: all of it at once, never an exception.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,21 @@ struct Diagnostics {
     [[nodiscard]] bool has_errors() const;
     [[nodiscard]] std::string text() const; ///< one line an item: "error: where: text"
     bool operator==(const Diagnostics&) const = default;
+};
+
+/// Problems of many layers, said once each: "layers.0.fc2 and 7 more: ...". Sentences are told apart by their text, so
+/// they name no layer themselves.
+class LayerProblems {
+public:
+    void add(const std::string& text, const std::string& layer);
+    void report(Severity severity, Diagnostics& all) const;
+
+private:
+    struct Problem {
+        std::string text, first_layer;
+        std::size_t layers = 0;
+    };
+    std::vector<Problem> found_;
 };
 
 } // namespace graticule

@@ -39,12 +39,16 @@ std::string preset_names() {
 } // namespace
 
 Recipe read_recipe(const std::string& file_or_line) {
-    if (file_or_line.empty())
-        throw Error(ErrorKind::usage, "the recipe is empty; write a line such as \"w=int4/asym/g128\"");
+    if (file_or_line.find_first_not_of(' ') == std::string::npos)
+        throw Error(ErrorKind::usage, "the recipe is empty; write a line such as \"w=int4/asym/g128\", a preset's name "
+                                      "or a file, or \"none\" for no quantization");
     if (const Preset* preset = find_preset(file_or_line)) return recipe_of(*preset);
     if (file_or_line.starts_with('{')) return parse_recipe(file_or_line);
     std::error_code ignored;
     if (std::filesystem::is_regular_file(file_or_line, ignored)) return read_file(file_or_line);
+    if (std::filesystem::is_directory(file_or_line, ignored))
+        throw Error(ErrorKind::bad_input,
+                    "recipe \"" + file_or_line + "\" is a folder; name the recipe file in it (a run's is recipe.json)");
     const bool looks_like_line = file_or_line.find_first_of("=: ") != std::string::npos || file_or_line == "none";
     if (!looks_like_line)
         throw Error(ErrorKind::bad_input, "recipe \"" + file_or_line +

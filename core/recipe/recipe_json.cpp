@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
@@ -65,9 +66,15 @@ private:
             std::string names;
             for (const std::string_view name : known) names += (names.empty() ? "" : ", ") + std::string(name);
             problem(where, "there is no key \"" + key + "\" here; keys are " + names);
+            misspelled_.insert(&json);
         }
         return true;
     }
+
+    /// A required key that is not there. Beside an unknown key it is taken for misspelled, which was said.
+    bool lacks(const Json& json, const char* key) const { return !json.contains(key) && !misspelled_.contains(&json); }
+
+    static bool is_text(const Json& json, const char* key) { return json.contains(key) && json.at(key).is_string(); }
 
     template <class T>
     void take(const Json& json, const char* key, const std::string& where, T& out) {
@@ -101,6 +108,7 @@ private:
     CalibrationSpec read_calibration(const Json& json, const std::string& where);
 
     Diagnostics problems_;
+    std::set<const Json*> misspelled_; // objects with a key that is unknown
 };
 
 std::optional<TensorScheme> Reader::read_scheme(const Json& json, const OperandName& operand,
@@ -109,6 +117,8 @@ std::optional<TensorScheme> Reader::read_scheme(const Json& json, const OperandN
     std::string format, granularity;
     take(json, "format", where, format);
     take(json, "granularity", where, granularity);
+    if (lacks(json, "format")) problem(where, "the key \"format\" is missing, such as \"int4\"");
+    if (!is_text(json, "format")) return std::nullopt; // there is nothing to check the rest against
     // The notation knows the defaults; going through it keeps one place for them.
     std::string line = std::string(operand.letter) + "=" + format;
     bool symmetric = true, dynamic = true;
@@ -134,7 +144,7 @@ MethodStep Reader::read_step(const Json& json, const std::string& where) {
     MethodStep step;
     if (!is_object(json, where, {"method", "params"})) return step;
     take(json, "method", where, step.method);
-    if (step.method.empty()) problem(where, "the key \"method\" is missing");
+    if (lacks(json, "method")) problem(where, "the key \"method\" is missing");
     const auto params = json.find("params");
     if (params == json.end()) return step;
     if (!params->is_object()) {
@@ -187,11 +197,12 @@ Rule Reader::read_rule(const Json& json, const std::string& where) {
     if (!is_object(json, where, {"pattern", "regex", "choice"})) return rule;
     take(json, "pattern", where, rule.pattern);
     take(json, "regex", where, rule.regex);
-    if (const std::string bad = LayerPattern(rule.pattern, rule.regex).problem(); !bad.empty())
+    const bool pattern_read = is_text(json, "pattern") || lacks(json, "pattern");
+    if (const std::string bad = LayerPattern(rule.pattern, rule.regex).problem(); pattern_read && !bad.empty())
         problem(join(where, "pattern"), bad);
     if (const auto choice = json.find("choice"); choice != json.end())
         rule.choice = read_choice(*choice, join(where, "choice"));
-    else
+    else if (lacks(json, "choice"))
         problem(where, "the key \"choice\" is missing: a line of notation, or an object with weight, input, methods");
     return rule;
 }
@@ -217,12 +228,16 @@ CalibrationSpec Reader::read_calibration(const Json& json, const std::string& wh
 
 Recipe Reader::read(const Json& json) {
     Recipe recipe;
-    if (!is_object(json, "", {"schema", "name", "defaults", "rules", "ignore", "calibration"})) return recipe;
-    if (!json.contains("schema")) problem("schema", "the key is missing; this program writes version 1");
-    take(json, "schema", "", recipe.schema);
-    if (recipe.schema != Recipe::current_schema)
-        problem("schema", "version " + std::to_string(recipe.schema) + " is not known; this program reads version " +
+    // What another version of this document means is not known, so nothing else of it is judged.
+    if (const auto schema = json.is_object() ? json.find("schema") : json.end();
+        schema != json.end() && schema->is_number_integer() && *schema != Recipe::current_schema) {
+        problem("schema", "version " + schema->dump() + " is not known; this program reads version " +
                               std::to_string(Recipe::current_schema));
+        return recipe;
+    }
+    if (!is_object(json, "", {"schema", "name", "defaults", "rules", "ignore", "calibration"})) return recipe;
+    if (lacks(json, "schema")) problem("schema", "the key is missing; this program writes version 1");
+    take(json, "schema", "", recipe.schema);
     take(json, "name", "", recipe.name);
     if (const auto defaults = json.find("defaults"); defaults != json.end())
         recipe.defaults = read_choice(*defaults, "defaults");

@@ -104,18 +104,42 @@ private Q_SLOTS:
     }
     void json_reports_every_problem_at_once() {
         const std::string message = error_message([] {
-            (void)parse_recipe(quoted("{'schema': 2, 'nmae': 'x', 'name': 7, 'ignore': [3, '['],"
+            (void)parse_recipe(quoted("{'schema': 'one', 'nmae': 'x', 'name': 7, 'ignore': [3, '['],"
                                       "'defaults': {'weight': {'format': 'int4', 'symmetric': 'no', 'size': 3}},"
                                       "'rules': [{'pattern': '(', 'regex': true}, {'choice': 'w=int1'}],"
                                       "'calibration': {'samples': 0, 'pick': 'last'}}"));
         });
         for (const char* part :
-             {"schema: version 2 is not known", "there is no key \"nmae\"", "name: this is 7", "ignore[0]: this is 3",
+             {"schema: this is \"one\"", "there is no key \"nmae\"", "name: this is 7", "ignore[0]: this is 3",
               "defaults.weight: there is no key \"size\"", "defaults.weight.symmetric: this is \"no\"",
               "rules[0].pattern: regular expression \"(\" cannot be read", "rules[0]: the key \"choice\" is missing",
               "rules[1].pattern: the pattern is empty", "there is no format \"int1\"",
               "calibration.pick: this is \"last\"", "calibration.samples: this is 0"})
             QVERIFY2(message.find(part) != std::string::npos, (std::string(part) + " is not in\n" + message).c_str());
+    }
+    void json_follow_ons_are_not_reported_data() {
+        QTest::addColumn<QString>("json");
+        QTest::addColumn<QString>("says"); // and nothing else
+        const auto row = [](const char* name, const char* json, const char* says) {
+            QTest::newRow(name) << json << says;
+        };
+        row("future schema", "{'schema': 9, 'defaults': 'w=int44', 'rules': 3}", "version 9 is not known");
+        row("format that is no text", "{'schema': 1, 'defaults': {'weight': {'format': 3}}}", "format: this is 3");
+        row("misspelled format", "{'schema': 1, 'defaults': {'weight': {'fromat': 'int4'}}}", "no key \"fromat\"");
+        row("no format", "{'schema': 1, 'defaults': {'weight': {'symmetric': true}}}", "\"format\" is missing");
+        row("method that is no text", "{'schema': 1, 'defaults': {'methods': [{'method': 3}]}}", "method: this is 3");
+        row("no method", "{'schema': 1, 'defaults': {'methods': [{}]}}", "\"method\" is missing");
+        row("pattern that is no text", "{'schema': 1, 'rules': [{'pattern': 3, 'choice': 'w=int8'}]}",
+            "pattern: this is 3");
+        row("misspelled choice", "{'schema': 1, 'rules': [{'pattern': '*', 'chioce': 'w=int8'}]}", "no key \"chioce\"");
+        row("misspelled schema", "{'shcema': 1}", "no key \"shcema\"");
+    }
+    void json_follow_ons_are_not_reported() {
+        QFETCH(QString, json);
+        QFETCH(QString, says);
+        const std::string message = error_message([&] { (void)parse_recipe(quoted(json.toStdString())); });
+        QVERIFY2(message.starts_with("the recipe has 1 problem\n"), message.c_str());
+        QVERIFY2(message.find(says.toStdString()) != std::string::npos, message.c_str());
     }
     void json_that_is_none() {
         const std::string message = error_message([] { (void)parse_recipe("{\"schema\": 1,"); });
@@ -142,6 +166,12 @@ private Q_SLOTS:
         const std::string message = error_message([] { (void)read_recipe("no-such-preset"); });
         QVERIFY2(message.find("there is no such file") != std::string::npos, message.c_str());
         QVERIFY2(message.find("aqas-w4a8") != std::string::npos, message.c_str());
+        const std::string folder = error_message([] { (void)read_recipe(GRATICULE_SOURCE_DIR "/docs"); });
+        QVERIFY2(folder.find("is a folder") != std::string::npos, folder.c_str());
+        for (const char* blank : {"", "  "}) {
+            const std::string empty = error_message([&] { (void)read_recipe(blank); });
+            QVERIFY2(empty.find("the recipe is empty; write") != std::string::npos, empty.c_str());
+        }
     }
 
     void patterns_data() {
