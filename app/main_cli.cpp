@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
+#include "core/runtime/device.h"
 #include "core/runtime/host_threads.h"
 #include "core/runtime/torch_error.h"
 
@@ -24,6 +26,7 @@ int fail(Console& console, const ErrorInfo& error) {
 
 int run(const Action& action, Console& console) {
     try {
+        check_device_name(console.job().device); // also for commands that compute nothing
         action(console);
         console.end_progress();
         return 0;
@@ -60,6 +63,15 @@ ErrorInfo usage_error(const CLI::App& app, const CLI::ParseError& error) {
     return {ErrorKind::usage, message + " (see graticule-cli" + name + " --help)", {}};
 }
 
+/// The options of every command, before or after its name; as a paragraph of each command's help.
+std::string declare_shared(CLI::App& app, ConsoleOptions& options) {
+    const std::vector<const CLI::Option*> shared{
+        app.add_flag("--json", options.json, "Print one JSON value instead of tables"),
+        app.add_flag("-q,--quiet", options.quiet, "No progress and no notes on stderr"),
+        app.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str()->type_name("DEVICE")};
+    return CLI::Formatter().make_group("Options of every command", false, shared).substr(1); // without the empty line
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -72,15 +84,14 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", std::string("graticule-cli ") + GRATICULE_VERSION);
     app.require_subcommand(1);
     app.fallthrough();
-    app.add_flag("--json", options.json, "Print one JSON value instead of tables");
-    app.add_flag("-q,--quiet", options.quiet, "No progress and no notes on stderr");
-    app.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str()->type_name("DEVICE");
+    const std::string shared = declare_shared(app, options);
 
     std::vector<std::pair<CLI::App*, Action>> actions;
     for (const Command& command : all_commands()) {
         CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.help));
         sub->group(std::string(command.group));
         sub->fallthrough();
+        sub->footer(shared);
         actions.emplace_back(sub, command.declare(*sub));
     }
     try {

@@ -7,6 +7,13 @@
 
 namespace graticule::cli {
 
+CLI::Option* not_empty(CLI::Option* option, const std::string& instead) {
+    return option->check([instead](const std::string& value) {
+        const bool blank = value.find_first_not_of(' ') == std::string::npos;
+        return blank ? "the value is empty; " + instead : std::string();
+    });
+}
+
 void ModelInput::declare(CLI::App& options) {
     options.add_option("MODEL", model,
                        "Model: a folder, a .safetensors or .gguf file, org/name in the Hugging Face cache, "
@@ -27,14 +34,9 @@ OpenedModel ModelInput::open(Console& console) const {
     return open_model(path(), console.job()); // its warnings go to the job's log, which is stderr
 }
 
-const Tokenizer& tokenizer_of(const OpenedModel& opened) {
-    if (!opened.tokenizer)
-        throw Error(ErrorKind::bad_input, opened.model->parts().path.string() + ": " + opened.tokenizer_problem);
-    return *opened.tokenizer;
-}
-
 void TextInput::declare(CLI::App& options) {
-    options.add_option("--text", path, "Text to evaluate on; without it the built-in evaluation text")
+    not_empty(options.add_option("--text", path, "Text to evaluate on; without it the built-in evaluation text"),
+              "leave --text out for the built-in text")
         ->type_name("FILE");
     options.add_option("--text-rule", rule, "How the file becomes a text: auto, gptq (WikiText lines) or raw")
         ->check(CLI::IsMember({"auto", "gptq", "raw"}))
@@ -45,7 +47,8 @@ void TextInput::declare(CLI::App& options) {
 Corpus TextInput::load() const { return load_text(path, BuiltInText::evaluation, parse_text_rule(rule)); }
 
 void CalibrationInput::declare(CLI::App& options) {
-    options.add_option("--calib", path, "Calibration text; without it the recipe's, or the built-in one")
+    not_empty(options.add_option("--calib", path, "Calibration text; without it the recipe's, or the built-in one"),
+              "leave --calib out for the recipe's text or the built-in one")
         ->type_name("FILE");
     options.add_option("--calib-samples", samples, "Calibration samples (16)")
         ->check(CLI::Range(1, 1000000))

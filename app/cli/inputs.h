@@ -12,11 +12,16 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+} // namespace CLI
 
 namespace graticule::cli {
 
 class Console;
+
+/// Refuses an empty value, as a script's unset variable gives it: it must not quietly mean the default. `instead` says
+/// what to do for the default: "leave --text out for the built-in text".
+CLI::Option* not_empty(CLI::Option* option, const std::string& instead);
 
 /// MODEL, or --sample opt|llama.
 struct ModelInput {
@@ -27,9 +32,6 @@ struct ModelInput {
     [[nodiscard]] std::filesystem::path path() const; ///< throws Error{usage} unless exactly one was given
     [[nodiscard]] OpenedModel open(Console& console) const;
 };
-
-/// The tokenizer, or Error{bad_input} saying why there is none.
-[[nodiscard]] const Tokenizer& tokenizer_of(const OpenedModel& opened);
 
 /// --text FILE and --text-rule; without them the built-in evaluation text.
 struct TextInput {

@@ -7,6 +7,7 @@
 #include "app/cli/console.h"
 #include "app/cli/inputs.h"
 #include "core/engine/workspace.h"
+#include "core/io/output_file.h"
 #include "core/io/safetensors.h"
 
 namespace graticule::cli {
@@ -52,6 +53,7 @@ std::vector<std::vector<std::int32_t>> read_ids(const std::string& file) {
 }
 
 void logits_command(const Args& args, Console& console) {
+    check_output_file(args.out);
     Workspace work;
     const auto ids = read_ids(args.ids);
     work.adopt(args.model.open(console));
@@ -77,7 +79,9 @@ Action declare_logits(CLI::App& options) {
     options.add_option("--out", args->out, "Safetensors file to write: logits (rows, tokens, vocabulary) F32")
         ->required()
         ->type_name("FILE");
-    options.add_option("--recipe", args->recipe, "Quantize first: a file, a preset or a line")->type_name("RECIPE");
+    not_empty(options.add_option("--recipe", args->recipe, "Quantize first: a file, a preset or a line"),
+              "leave --recipe out for full precision")
+        ->type_name("RECIPE");
     args->calibration.declare(options);
     CalibrationInput::only_with_recipe(options);
     return [args](Console& console) { logits_command(*args, console); };

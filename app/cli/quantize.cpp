@@ -44,6 +44,8 @@ void write_weights(const QuantizedModel& model, const std::string& path, JobCont
 
 void quantize_command(const Args& args, Console& console) {
     const Recipe recipe = read_recipe_with(args.recipe, args.calibration);
+    for (const std::string& file : {args.csv, args.weights})
+        if (!file.empty()) check_output_file(file);
     Workspace work;
     work.adopt(args.model.open(console));
     const auto quantized = work.quantize(recipe, !args.weights_only, console.job());
@@ -63,10 +65,11 @@ Action declare_quantize(CLI::App& options) {
         ->type_name("RECIPE");
     options.add_flag("--weights-only", args->weights_only,
                      "Do not calibrate unless the recipe needs it: no output errors in the table");
-    options.add_option("--csv", args->csv, "Also write the layers as CSV")->type_name("FILE");
-    options
-        .add_option("--dequantized", args->weights,
-                    "Also write the dequantized weights and the folded tensors (float32 safetensors)")
+    not_empty(options.add_option("--csv", args->csv, "Also write the layers as CSV"), "leave --csv out to write none")
+        ->type_name("FILE");
+    not_empty(options.add_option("--dequantized", args->weights,
+                                 "Also write the dequantized weights and the folded tensors (float32 safetensors)"),
+              "leave --dequantized out to write none")
         ->type_name("FILE");
     args->calibration.declare(options);
     return [args](Console& console) { quantize_command(*args, console); };

@@ -116,14 +116,19 @@ std::int64_t Device::free_bytes() const {
     });
 }
 
+void check_device_name(const std::string& name) {
+    if (name != "cpu" && !parse_cuda(name))
+        throw Error(ErrorKind::usage, "\"" + name + "\" is no device; use cpu, cuda or cuda:N");
+}
+
 Device open_device(const std::string& name) {
+    check_device_name(name);
     Device device;
-    if (name.empty() || name == "cpu") {
+    const std::optional<int> index = parse_cuda(name);
+    if (!index) {
         device.backend_ = &cpu_backend();
         return device;
     }
-    const std::optional<int> index = parse_cuda(name);
-    if (!index) throw Error(ErrorKind::usage, "\"" + name + "\" is no device; use cpu, cuda or cuda:N");
     if (const std::string& problem = load_torch_cuda(); !problem.empty()) throw Error(ErrorKind::device, problem);
     const int count = cuda_device_count();
     if (count == 0)
