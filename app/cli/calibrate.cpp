@@ -200,6 +200,7 @@ void calibrate_command(const Args& args, Console& console) {
          {"seconds", stats->seconds},
          {"seconds_observing", stats->seconds_observing},
          {"outlier_rule", "channel maximum above " + significant(outlier_factor, 3) + " x the median channel's"},
+         {"stored_quantization", stored_json(*work.model())},
          {"provenance", to_json(stats->provenance)}});
     const std::size_t shown =
         args.top > 0 ? std::min<std::size_t>(static_cast<std::size_t>(args.top), rows.size()) : rows.size();
@@ -207,7 +208,7 @@ void calibrate_command(const Args& args, Console& console) {
                   "outlier: a channel whose maximum exceeds " + significant(outlier_factor, 3) +
                   " x the median channel's (of those that fire); ratio: largest over median; underflow: non-zero "
                   "inputs that one " +
-                  args.format + " scale for the tensor makes zero\n");
+                  args.format + " scale for the tensor makes zero\n" + stored_text(*work.model()));
 }
 
 } // namespace
@@ -216,7 +217,8 @@ Action declare_calibrate(CLI::App& options) {
     auto args = std::make_shared<Args>();
     args->model.declare(options);
     args->calibration.declare(options);
-    options.add_option("--recipe", args->recipe, "Also quantize as this says, and show the errors")
+    not_empty(options.add_option("--recipe", args->recipe, "Also quantize as this says, and show the errors"),
+              "leave --recipe out to look at the inputs in full precision")
         ->type_name("RECIPE");
     options.add_option("--format", args->format, "Candidate format of the underflow column")
         ->capture_default_str()

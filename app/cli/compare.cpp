@@ -30,29 +30,20 @@ struct RunRow {
     std::int64_t bytes = 0;
 };
 
-double stored_bits(const Model& model) {
-    double bits = 0, weights = 0;
-    for (const Linear& linear : model.linears()) {
-        bits += 8.0 * static_cast<double>(linear.weight.bytes.size());
-        weights += static_cast<double>(element_count(linear.weight.shape));
-    }
-    return weights > 0 ? bits / weights : 0;
-}
-
 std::vector<RunRow> run_all(const Args& args, Workspace& work, const std::vector<Recipe>& recipes, const Corpus& corpus,
                             Console& console) {
     std::vector<RunRow> runs;
     EvaluationSpec spec = args.window.spec(*work.model());
     if (!args.no_full_precision) {
-        spec.run_name = "full precision";
-        runs.push_back({work.evaluate(false, corpus, spec, console.job()), stored_bits(*work.model()), 0});
+        spec.run_name = unquantized_name(*work.model());
+        runs.push_back({work.evaluate(false, corpus, spec, console.job()), stored_bits_per_weight(*work.model()),
+                        stored_bytes(*work.model())});
     }
     for (const Recipe& recipe : recipes) {
         work.quantize(recipe, false, console.job());
         spec.run_name = summary_line(recipe);
         const auto evaluation = work.evaluate(true, corpus, spec, console.job());
         runs.push_back({evaluation, work.quantized()->bits_per_weight(), work.quantized()->bytes_after()});
-        if (!args.no_full_precision) runs.front().bytes = work.quantized()->bytes_before();
         console.note(spec.run_name + ": " + perplexity_text(*evaluation));
     }
     return runs;
@@ -115,8 +106,10 @@ void compare_command(const Args& args, Console& console) {
     (void)work.tokenizer();
     for (const Recipe& recipe : recipes) (void)work.resolve(recipe); // all of them before the first long run
     const std::vector<RunRow> runs = run_all(args, work, recipes, corpus, console);
-    console.print_json(runs_json(runs));
-    console.print(runs_text(runs));
+    json value = runs_json(runs);
+    value["stored_quantization"] = stored_json(*work.model());
+    console.print_json(value);
+    console.print(runs_text(runs) + stored_text(*work.model()));
 }
 
 } // namespace

@@ -31,16 +31,18 @@ void eval_command(const Args& args, Console& console) {
     (void)work.tokenizer();
     if (recipe) work.quantize(*recipe, false, console.job());
     EvaluationSpec spec = args.window.spec(*work.model());
-    spec.run_name = recipe ? summary_line(*recipe) : "full precision";
+    spec.run_name = recipe ? summary_line(*recipe) : unquantized_name(*work.model());
     const auto evaluation = work.evaluate(recipe.has_value(), corpus, spec, console.job());
     nlohmann::json value = to_json(*evaluation, Timing::include);
+    value["stored_quantization"] = stored_json(*work.model());
     if (recipe) {
         value["bits_per_weight"] = work.quantized()->bits_per_weight();
         value["bytes_before"] = work.quantized()->bytes_before();
         value["bytes_after"] = work.quantized()->bytes_after();
     }
     console.print_json(value);
-    console.print(evaluation_text(*evaluation) + (recipe ? totals_line(*work.quantized()) + "\n" : ""));
+    console.print(evaluation_text(*evaluation) + (recipe ? totals_line(*work.quantized()) + "\n" : "") +
+                  stored_text(*work.model()));
 }
 
 } // namespace
@@ -50,8 +52,9 @@ Action declare_eval(CLI::App& options) {
     args->model.declare(options);
     args->text.declare(options);
     args->window.declare(options);
-    options
-        .add_option("--recipe", args->recipe, "Quantize first: a file, a preset or a line; without it full precision")
+    not_empty(options.add_option("--recipe", args->recipe,
+                                 "Quantize first: a file, a preset or a line; without it full precision"),
+              "leave --recipe out for full precision")
         ->type_name("RECIPE");
     args->calibration.declare(options);
     CalibrationInput::only_with_recipe(options);

@@ -6,6 +6,7 @@
 #include "app/cli/command.h"
 #include "app/cli/console.h"
 #include "app/cli/inputs.h"
+#include "app/cli/show.h"
 #include "app/cli/table.h"
 #include "core/io/checkpoint.h"
 #include "core/model/family.h"
@@ -72,7 +73,7 @@ json describe(const OpenedModel& opened) {
                            {"shape", linear.weight.shape},
                            {"dtype", row_of(linear.weight.dtype).name},
                            {"input_site", model.site(linear.site).name},
-                           {"bytes", linear.weight.bytes.size()}});
+                           {"bytes", linear.stored_bytes}});
     json folds = json::array();
     for (const FoldSite& fold : model.fold_sites()) {
         json consumers = json::array();
@@ -89,6 +90,7 @@ json describe(const OpenedModel& opened) {
                   {"linear_parameters", model.linear_parameter_count()},
                   {"tokenizer", opened.tokenizer ? json(opened.tokenizer->description()) : json(nullptr)},
                   {"tokenizer_problem", opened.tokenizer_problem},
+                  {"stored_quantization", stored_json(model)},
                   {"hash", model.hash()},
                   {"linears", linears},
                   {"fold_sites", folds},
@@ -117,7 +119,9 @@ std::string facts_text(const OpenedModel& opened) {
     facts.add({"tokenizer", opened.tokenizer ? opened.tokenizer->description() : "none: " + opened.tokenizer_problem});
     facts.add({"parameters", grouped(model.parameter_count()) + ", of them " + grouped(model.linear_parameter_count()) +
                                  " in " + std::to_string(model.linears().size()) + " decoder linears"});
-    facts.add({"stored as", c.stored_dtype});
+    const auto stored = stored_quantization(model);
+    facts.add({"stored as", stored ? stored->format + ", " + fixed(stored_bits_per_weight(model), 3) + " bits a weight"
+                                   : c.stored_dtype});
     facts.add({"blocks", std::to_string(c.blocks) + " x width " + std::to_string(c.hidden) + ", MLP " +
                              std::to_string(c.mlp_hidden) + (c.gated_mlp ? " gated" : "")});
     facts.add({"attention", std::to_string(c.heads) + " heads of " + std::to_string(c.head_dim) + ", " +
@@ -144,7 +148,7 @@ std::string kinds_text(const Model& model) {
         Kind& kind = kinds[key];
         ++kind.count;
         kind.parameters += element_count(linear.weight.shape);
-        kind.bytes += static_cast<std::int64_t>(linear.weight.bytes.size());
+        kind.bytes += linear.stored_bytes;
     }
     Table table(
         {{"linears"}, {"shape"}, {"count", Align::right}, {"parameters", Align::right}, {"bytes", Align::right}});
@@ -172,7 +176,7 @@ std::string layers_text(const Model& model) {
     for (const Linear& linear : model.linears())
         table.add({linear.short_name, std::string(to_text(linear.role)), to_text(linear.weight.shape),
                    std::string(row_of(linear.weight.dtype).name), model.site(linear.site).name,
-                   bytes_text(static_cast<std::int64_t>(linear.weight.bytes.size()))});
+                   bytes_text(linear.stored_bytes)});
     return table.text();
 }
 
@@ -187,7 +191,7 @@ Action declare_info(CLI::App& options) {
         if (console.json()) return console.print_json(describe(opened));
         const Model& model = *opened.model;
         console.print(facts_text(opened) + "\n" + (args->layers ? layers_text(model) : kinds_text(model)) +
-                      folds_text(model));
+                      folds_text(model) + stored_text(model));
     };
 }
 

@@ -9,6 +9,7 @@
 #include "app/cli/table.h"
 #include "core/engine/workspace.h"
 #include "core/export/json_results.h"
+#include "core/export/staged_dir.h"
 
 namespace graticule::cli {
 namespace {
@@ -41,6 +42,7 @@ void run_command(const Args& args, Console& console) {
     request.exporter = args.exporter;
     request.text = args.text.path;
     request.text_rule = parse_text_rule(args.text.rule);
+    StagedDir::check(request.out, {.keep_out_of = {}, .force = request.force}); // before the model is opened
     Workspace work;
     work.adopt(ModelInput{args.model, {}}.open(console));
     request.evaluation = args.window.spec(*work.model());
@@ -51,8 +53,9 @@ void run_command(const Args& args, Console& console) {
                         {"evaluation", to_json(*result.evaluation, Timing::include)},
                         {"comparison", to_json(result.comparison)},
                         {"quantized", to_json(*result.quantized, Timing::include)},
+                        {"stored_quantization", stored_json(*work.model())},
                         {"export_notes", to_json(result.exported.notes)}});
-    console.print(result_text(result));
+    console.print(result_text(result) + stored_text(*work.model()));
 }
 
 } // namespace

@@ -1,8 +1,11 @@
 #include "app/cli/show.h"
 
 #include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "app/cli/table.h"
+#include "core/engine/engine.h"
 
 namespace graticule::cli {
 namespace {
@@ -43,7 +46,8 @@ std::string layers_text(const QuantizedModel& model) {
 }
 
 std::string perplexity_text(const Evaluation& evaluation) {
-    return fixed(evaluation.perplexity, 4) + " ± " + fixed(evaluation.standard_error, 4);
+    return fixed(evaluation.perplexity, 4) + " ± " +
+           (evaluation.standard_error ? fixed(*evaluation.standard_error, 4) : std::string("n/a"));
 }
 
 std::string difference_text(const Comparison& comparison) {
@@ -56,6 +60,7 @@ std::string difference_text(const Comparison& comparison) {
 std::string interval_text(const Comparison& comparison) {
     if (!comparison.difference) return "-";
     const PairedDifference& d = *comparison.difference;
+    if (std::isinf(d.interval_high)) return "n/a";
     return signed_fixed(d.interval_low, 4) + " .. " + signed_fixed(d.interval_high, 4);
 }
 
@@ -88,6 +93,21 @@ std::string evaluation_text(const Evaluation& evaluation) {
     table.add(
         {"time", duration_text(evaluation.seconds) + ", " + grouped(static_cast<std::int64_t>(rate)) + " tokens/s"});
     return table.text();
+}
+
+std::string stored_text(const Model& model) {
+    const std::string note = stored_note(model);
+    return note.empty() ? note : "note: " + note + "\n";
+}
+
+nlohmann::json stored_json(const Model& model) {
+    const auto stored = stored_quantization(model);
+    if (!stored) return nullptr;
+    return {{"format", stored->format},
+            {"bits_per_weight", stored_bits_per_weight(model)},
+            {"quantizes_inputs", stored->quantizes_inputs},
+            {"input_recipe", stored->input_line.empty() ? nlohmann::json(nullptr) : nlohmann::json(stored->input_line)},
+            {"note", stored_note(model)}};
 }
 
 } // namespace graticule::cli

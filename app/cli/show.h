@@ -1,6 +1,7 @@
 // Tables that several commands print.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ class Console;
 /// Layers with the lowest output SQNR first (weight SQNR where no inputs were kept), then totals.
 [[nodiscard]] std::string layers_text(const QuantizedModel& model);
 [[nodiscard]] std::string totals_line(const QuantizedModel& model);
-/// "53.81 ± 1.02"
+/// "53.81 ± 1.02"; one window has no spread: "53.81 ± n/a"
 [[nodiscard]] std::string perplexity_text(const Evaluation& evaluation);
 /// "+1.23 (+2.3 %)", in brackets when the interval contains 0
 [[nodiscard]] std::string difference_text(const Comparison& comparison);
@@ -23,5 +24,9 @@ class Console;
 [[nodiscard]] std::string exported_text(const Exported& exported);
 
 [[nodiscard]] std::string evaluation_text(const Evaluation& evaluation);
+
+/// What to know about a model whose file holds quantized weights: "note: ..." and a newline, empty for others.
+[[nodiscard]] std::string stored_text(const Model& model);
+[[nodiscard]] nlohmann::json stored_json(const Model& model); ///< null for others
 
 } // namespace graticule::cli

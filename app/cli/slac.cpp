@@ -49,7 +49,7 @@ std::string matrix_text(const LengthStudy& study) {
     for (const std::int64_t length : study.evaluated)
         columns.push_back({"evaluated at " + std::to_string(length), Align::right});
     Table table(std::move(columns));
-    std::vector<std::string> cells{"full precision"};
+    std::vector<std::string> cells{study.full_precision.front()->run_name};
     for (const auto& run : study.full_precision) cells.push_back(perplexity_text(*run));
     table.add(std::move(cells));
     for (std::size_t i = 0; i < study.lengths.size(); ++i) {
@@ -62,7 +62,7 @@ std::string matrix_text(const LengthStudy& study) {
     }
     return "\n" + study.recipe_line + ", " + study.full_precision.front()->provenance.data_name + "\n\n" +
            table.text() +
-           "\ndifferences to full precision, paired over windows, in brackets where the interval contains 0; columns "
+           "\ndifferences to the first row, paired over windows, in brackets where the interval contains 0; columns "
            "are "
            "different protocols\n";
 }
@@ -105,7 +105,9 @@ Action declare_slac(CLI::App& options) {
     options.add_option("--target", args->target, "Advise the calibration length for sequences of so many tokens")
         ->check(CLI::Range(2, 1048576))
         ->type_name("N");
-    options.add_option("--calib", args->spec.text, "Calibration text; without it the built-in one")->type_name("FILE");
+    not_empty(options.add_option("--calib", args->spec.text, "Calibration text; without it the built-in one"),
+              "leave --calib out for the built-in text")
+        ->type_name("FILE");
     options.add_option("--tokens", args->spec.tokens, "Tokens of it, the same for every length")
         ->check(CLI::Range(2, 100000000))
         ->capture_default_str()
@@ -114,9 +116,9 @@ Action declare_slac(CLI::App& options) {
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str()
         ->type_name("X");
-    options
-        .add_option("--recipe", args->recipe,
-                    "Also measure: perplexity of this recipe by calibration length and evaluation length")
+    not_empty(options.add_option("--recipe", args->recipe,
+                                 "Also measure: perplexity of this recipe by calibration length and evaluation length"),
+              "leave --recipe out to measure no perplexity")
         ->type_name("RECIPE");
     options.add_option("--evaluate", args->evaluated, "Evaluation lengths; without them those of calibration")
         ->delimiter(',')

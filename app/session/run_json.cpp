@@ -46,7 +46,7 @@ Evaluation read_evaluation(const json& value) {
     Evaluation evaluation;
     value.at("run").get_to(evaluation.run_name);
     evaluation.perplexity = number(value.at("perplexity"));
-    evaluation.standard_error = number(value.at("standard_error"));
+    if (const json& error = value.at("standard_error"); !error.is_null()) evaluation.standard_error = number(error);
     value.at("tokens").get_to(evaluation.tokens);
     for (const json& loss : value.at("window_losses")) evaluation.window_losses.push_back(number(loss));
     value.at("seconds").get_to(evaluation.seconds);

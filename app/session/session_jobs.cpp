@@ -172,8 +172,8 @@ Run& Session::addRun(bool full_precision, const EvaluationChoice& choice) {
     run.choice = choice;
     run.bytes = stored_bytes(*model());
     if (full_precision) {
-        run.name = tr("full precision");
-        run.recipe.name = "full precision";
+        run.recipe.name = unquantized_name(*model());
+        run.name = QString::fromStdString(run.recipe.name);
     } else {
         run.recipe = recipe();
         run.name = QString::fromStdString(summary_line(recipe()));

@@ -56,8 +56,10 @@ void add_difference(RunRow& row, const Session& session, const Run& run) {
         }
         const PairedDifference& difference = *compared->difference;
         row.difference = difference.perplexity_difference;
-        row.difference_low = difference.interval_low;
-        row.difference_high = difference.interval_high;
+        if (std::isfinite(difference.interval_high)) { // one window has no interval
+            row.difference_low = difference.interval_low;
+            row.difference_high = difference.interval_high;
+        }
         row.percent = difference.percent;
         row.significant = difference.significant;
         return;
@@ -110,7 +112,7 @@ std::vector<LayerRow> layer_rows(const Session& session) {
         row.leaf = row.name.section(u'.', -1);
         row.rows = linear.out_features();
         row.columns = linear.in_features();
-        row.bytes_before = static_cast<std::int64_t>(linear.weight.bytes.size());
+        row.bytes_before = linear.stored_bytes;
         if (index_of(linear.site) < session.outliers().size()) {
             const OutlierReport& outliers = session.outliers()[index_of(linear.site)];
             if (outliers.max_absmax > 0) {

@@ -11,6 +11,7 @@
 
 #include "core/base/job_context.h"
 #include "core/engine/resolve.h"
+#include "core/io/checkpoint.h"
 #include "core/io/corpus.h"
 #include "core/io/tokenizer.h"
 #include "core/model/model.h"
@@ -28,6 +29,13 @@ struct OpenedModel {
     std::string tokenizer_problem;
 };
 [[nodiscard]] OpenedModel open_model(const std::filesystem::path& path, JobContext& ctx);
+
+/// Present where the file holds weights that another run quantized: what is evaluated then is not full precision.
+[[nodiscard]] std::optional<StoredQuantization> stored_quantization(const Model& model);
+/// What is done with them and what is not, in a sentence; empty for other models.
+[[nodiscard]] std::string stored_note(const Model& model);
+/// What the model without a recipe is called: "full precision" or "as stored".
+[[nodiscard]] std::string unquantized_name(const Model& model);
 
 /// Token ids of a text as the protocol wants them: whole text once, one BOS at the very start where the tokenizer adds
 /// one.
@@ -57,7 +65,7 @@ struct EvaluationSpec {
     std::string run_name;
 };
 using WindowCallback = std::function<void(const Evaluation& so_far)>;
-/// `quantized` null: full precision.
+/// `quantized` null: the model as it is.
 [[nodiscard]] std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
                                                          std::shared_ptr<const QuantizedModel> quantized,
                                                          const Tokenizer& tokenizer, const Corpus& corpus,

@@ -22,7 +22,7 @@ void summarize(Evaluation& evaluation) {
     const double mean = std::log(evaluation.perplexity);
     double squares = 0;
     for (const double loss : losses) squares += (loss - mean) * (loss - mean);
-    evaluation.standard_error = n > 1 ? evaluation.perplexity * std::sqrt(squares / (n - 1) / n) : 0;
+    if (n > 1) evaluation.standard_error = evaluation.perplexity * std::sqrt(squares / (n - 1) / n);
 }
 
 std::vector<std::span<const std::int32_t>> windows_of(const std::vector<std::int32_t>& ids, const Corpus& corpus,
@@ -65,9 +65,7 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
     evaluation->protocol = protocol_of(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
     windows.resize(static_cast<std::size_t>(evaluation->protocol.windows_used));
     const std::string recipe_line = quantized ? summary_line(quantized->recipe) : std::string();
-    evaluation->run_name = !spec.run_name.empty() ? spec.run_name
-                           : quantized            ? recipe_line
-                                                  : std::string("full precision");
+    evaluation->run_name = !spec.run_name.empty() ? spec.run_name : quantized ? recipe_line : unquantized_name(*model);
     const Device device = open_device(ctx.device);
     Provenance& provenance = evaluation->provenance;
     provenance = run_provenance(*model, device, corpus, windows);
@@ -84,9 +82,6 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
     evaluation->complete = false;
     ModelRunner runner(std::move(model), std::move(quantized), device);
     runner.window_losses(windows, ctx, [&](double loss) {
-        if (!std::isfinite(loss))
-            ctx.log("window " + std::to_string(evaluation->window_losses.size()) + " has a loss of " +
-                    std::to_string(loss));
         evaluation->window_losses.push_back(loss);
         summarize(*evaluation);
         evaluation->seconds = std::chrono::duration<double>(Clock::now() - start).count();

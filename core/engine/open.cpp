@@ -38,11 +38,25 @@ OpenedModel open_model(const std::filesystem::path& path, JobContext& ctx) {
     try {
         opened.tokenizer = open_tokenizer(*checkpoint);
     } catch (const Error& error) {
-        // Layers can be looked at without a tokenizer; what needs text says so with these words.
-        opened.tokenizer_problem = error.info().message;
-        ctx.log("no tokenizer: " + opened.tokenizer_problem);
+        opened.tokenizer_problem = error.info().message; // layers can be looked at; what needs text says this
     }
     return opened;
 }
+
+std::optional<StoredQuantization> stored_quantization(const Model& model) {
+    const auto& checkpoint = model.parts().checkpoint;
+    return checkpoint ? checkpoint->stored_quantization() : std::nullopt;
+}
+
+std::string stored_note(const Model& model) {
+    const auto stored = stored_quantization(model);
+    if (!stored) return {};
+    std::string text = "the weights are stored quantized (" + stored->format + ") and dequantized as they are read";
+    if (!stored->quantizes_inputs) return text;
+    text += "; the file asks for quantized inputs too, which is done only where a recipe says so";
+    return text + (stored->input_line.empty() ? " (a=...)" : ": --recipe '" + stored->input_line + "'");
+}
+
+std::string unquantized_name(const Model& model) { return stored_quantization(model) ? "as stored" : "full precision"; }
 
 } // namespace graticule

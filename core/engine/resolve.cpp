@@ -30,10 +30,12 @@ Diagnostics check_choice(const SchemeChoice& choice, const std::string& where) {
     Diagnostics found;
     const auto error = [&](std::string text) { found.add(Severity::error, where, std::move(text)); };
     std::set<Stage> taken;
+    std::set<std::string> said; // one cause, one message: an unknown name used twice, a weight that two methods miss
     for (const MethodStep& step : choice.steps) {
         const MethodRow* row = find_method(step.method);
         if (row == nullptr) {
-            error("there is no method \"" + step.method + "\"; methods are " + method_names());
+            if (said.insert(step.method).second)
+                error("there is no method \"" + step.method + "\"; methods are " + method_names());
             continue;
         }
         if (!taken.insert(row->stage).second)
@@ -48,7 +50,7 @@ Diagnostics check_choice(const SchemeChoice& choice, const std::string& where) {
                 error(step.method + ": " + problem);
         }
         if (row->check != nullptr)
-            if (const std::string problem = row->check(choice.scheme); !problem.empty())
+            if (const std::string problem = row->check(choice.scheme); !problem.empty() && said.insert(problem).second)
                 error(step.method + ": " + problem);
     }
     for (const OperandName& operand : operand_names())
@@ -70,6 +72,7 @@ struct Resolver {
     const Model& model;
     Resolution out;
     std::vector<std::optional<LayerPlan>> plans;
+    LayerProblems problems; ///< of layers: a pattern of many is one message
 
     /// Which rule wins each linear; -2: ignored.
     std::vector<int> assign();
@@ -79,6 +82,7 @@ struct Resolver {
     void check_layer(const Linear& linear, const SchemeChoice& choice);
     void check_attention(const Block& block);
     void check_fold_site(const FoldSite& site);
+    void check_anything_changes(const std::vector<int>& winners);
     void finish();
 };
 
@@ -134,7 +138,7 @@ void Resolver::check_layer(const Linear& linear, const SchemeChoice& choice) {
     const auto check = [&](const std::optional<TensorScheme>& scheme, std::int64_t columns, const char* what) {
         if (!scheme) return;
         if (const std::string problem = check_granularity(scheme->granularity, columns); !problem.empty())
-            out.diagnostics.add(Severity::error, linear.short_name, std::string(what) + ": " + problem);
+            problems.add(std::string(what) + ": " + problem, linear.short_name);
     };
     check(choice.scheme.weight, linear.in_features(), "weight");
     check(choice.scheme.input, linear.in_features(), "input");
@@ -179,10 +183,10 @@ void Resolver::check_attention(const Block& block) {
         }
         const QuantScheme &a = first->choice.scheme, &b = plan->choice.scheme;
         if (a.query == b.query && a.key == b.key && a.value == b.value && a.probability == b.probability) continue;
-        out.diagnostics.add(Severity::error, model.linear(id).short_name,
-                            "the attention operands (q, k, v, p) differ from those of " +
-                                model.linear(first->layer).short_name + ", but a block has one attention; give all " +
-                                "linears of the attention the same");
+        problems.add("the attention operands (q, k, v, p) differ from those of the block's " +
+                         std::string(to_text(model.linear(first->layer).role)) +
+                         ", but a block has one attention; give all linears of the attention the same",
+                     model.linear(id).short_name);
     }
 }
 
@@ -200,12 +204,32 @@ void Resolver::check_fold_site(const FoldSite& site) {
             first = step;
             first_layer = id;
         } else if (*step != *first) {
-            out.diagnostics.add(Severity::error, model.linear(id).short_name,
-                                "its transform differs from that of " + model.linear(first_layer).short_name +
-                                    ", but both read the same input, which can be scaled once only; give both the "
-                                    "same transform, with the same parameters");
+            problems.add("its transform differs from that of the block's " +
+                             std::string(to_text(model.linear(first_layer).role)) +
+                             ", but both read the same input, which can be scaled once only; give both the "
+                             "same transform, with the same parameters",
+                         model.linear(id).short_name);
         }
     }
+}
+
+/// A recipe that asks for nothing says so in its line ("none"); one that asks in vain would be a wrong label.
+void Resolver::check_anything_changes(const std::vector<int>& winners) {
+    if (out.diagnostics.has_errors()) return;
+    if (std::any_of(plans.begin(), plans.end(), [](const auto& plan) { return plan.has_value(); })) return;
+    const bool asks = recipe.defaults != SchemeChoice{} ||
+                      std::any_of(recipe.rules.begin(), recipe.rules.end(),
+                                  [](const Rule& rule) { return rule.choice != SchemeChoice{}; });
+    if (!asks)
+        return out.diagnostics.add(Severity::warning, "", "the recipe changes no layer; the model stays as it is");
+    const auto taken = std::count(winners.begin(), winners.end(), ignored);
+    const std::string layers = std::to_string(winners.size()) + " layers";
+    out.diagnostics.add(Severity::error, "",
+                        "the recipe quantizes no layer: " +
+                            (taken == std::ssize(winners)
+                                 ? "the ignore list takes all " + layers + "; take patterns out of it"
+                                 : "rules without a scheme" + std::string(taken > 0 ? " and the ignore list" : "") +
+                                       " take all " + layers + "; leave some to what does have one"));
 }
 
 void Resolver::finish() {
@@ -216,7 +240,7 @@ void Resolver::finish() {
     double bytes = double(stored_bytes(model));
     for (const Linear& linear : model.linears()) {
         const double count = double(linear.in_features()) * double(linear.out_features());
-        const double stored = double(linear.weight.bytes.size());
+        const double stored = double(linear.stored_bytes);
         const auto& plan = plans[index_of(linear.id)];
         double after = stored * 8;
         if (plan && plan->choice.scheme.weight)
@@ -239,14 +263,13 @@ void Resolver::finish() {
 }
 
 Resolution resolve(const Recipe& recipe, const Model& model) {
-    Resolver resolver{recipe, model, {}, {}};
-    resolver.plan_layers(resolver.assign());
+    Resolver resolver{recipe, model, {}, {}, {}};
+    const std::vector<int> winners = resolver.assign();
+    resolver.plan_layers(winners);
     for (const Block& block : model.blocks()) resolver.check_attention(block);
     for (const FoldSite& site : model.fold_sites()) resolver.check_fold_site(site);
-    const auto& plans = resolver.plans;
-    if (std::none_of(plans.begin(), plans.end(), [](const auto& plan) { return plan.has_value(); }) &&
-        !resolver.out.diagnostics.has_errors())
-        resolver.out.diagnostics.add(Severity::warning, "", "the recipe changes no layer; the model stays as it is");
+    resolver.problems.report(Severity::error, resolver.out.diagnostics);
+    resolver.check_anything_changes(winners);
     resolver.finish();
     return std::move(resolver.out);
 }

@@ -50,7 +50,7 @@ void measure(Workspace& work, const LengthStudySpec& spec, LengthStudy& study, J
     study.recipe_line = summary_line(matrix.recipe);
     study.evaluated = matrix.lengths.empty() ? study.lengths : sorted(matrix.lengths);
     for (const std::int64_t length : study.evaluated)
-        study.full_precision.push_back(evaluate_at(work, matrix, false, length, "full precision", ctx));
+        study.full_precision.push_back(evaluate_at(work, matrix, false, length, unquantized_name(*work.model()), ctx));
     for (const std::int64_t calibrated : study.lengths) {
         Recipe recipe = matrix.recipe;
         recipe.calibration = calibration_at(spec, calibrated);

@@ -6,14 +6,13 @@
 namespace graticule {
 
 WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer, const SchemeChoice& choice) {
-    // One layer under one choice: resolving a recipe that holds it finds every problem the run would find.
-    Recipe recipe;
-    recipe.defaults = choice;
-    Resolution resolution = resolve(recipe, model);
+    // Resolving a recipe for this layer alone finds every problem that the run would find there.
     const std::string& name = model.linear(layer).short_name;
+    Recipe recipe;
+    recipe.rules.push_back({model.linear(layer).name, false, choice});
+    const Resolution resolution = resolve(recipe, model);
     for (const Diagnostic& item : resolution.diagnostics.items)
-        if (item.severity == Severity::error && (item.where == name || item.where == "defaults"))
-            throw Error(ErrorKind::bad_input, name + ": " + item.text);
+        if (item.severity == Severity::error) throw Error(ErrorKind::bad_input, name + ": " + item.text);
     SchemeChoice complete = choice;
     for (MethodStep& step : complete.steps) step.params = complete_params(*find_method(step.method), step.params);
 

@@ -16,8 +16,7 @@ void Workspace::adopt(OpenedModel opened) {
 }
 
 const Tokenizer& Workspace::tokenizer() const {
-    if (!opened_.tokenizer)
-        throw Error(ErrorKind::bad_input, opened_.model->parts().path.string() + ": " + opened_.tokenizer_problem);
+    if (!opened_.tokenizer) throw Error(ErrorKind::bad_input, opened_.tokenizer_problem);
     return *opened_.tokenizer;
 }
 
@@ -90,7 +89,7 @@ RunResult run_recipe(Workspace& workspace, const RunRequest& request, JobContext
     RunResult result;
     result.quantized = workspace.quantize(request.recipe, true, ctx, on_layer);
     EvaluationSpec spec = request.evaluation;
-    spec.run_name = "full precision";
+    spec.run_name = unquantized_name(model);
     result.baseline = workspace.evaluate(false, corpus, spec, ctx, on_window);
     spec.run_name = summary_line(request.recipe);
     result.evaluation = workspace.evaluate(true, corpus, spec, ctx, on_window);

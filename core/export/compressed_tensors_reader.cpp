@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -6,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/export/bit_packing.h"
 #include "core/export/compressed_tensors.h"
+#include "core/export/ct_config.h"
 #include "core/io/checkpoint.h"
 #include "core/io/json_file.h"
 
@@ -24,16 +26,11 @@ std::vector<T> values_of(const HostTensor& tensor) { // stored tensors need not 
 /// points from their presence, groups from the scale's shape.
 class DecodedCheckpoint final : public Checkpoint {
 public:
-    DecodedCheckpoint(std::shared_ptr<const Checkpoint> stored, std::string format)
+    DecodedCheckpoint(std::shared_ptr<const Checkpoint> stored, StoredQuantization quantization)
         : stored_(std::move(stored))
-        , format_(std::move(format)) {
-        static constexpr const char* parts[] = {".weight_packed",     ".weight_scale",     ".weight_shape",
-                                                ".weight_zero_point", ".input_zero_point", ".input_scale",
-                                                ".weight_g_idx"};
+        , quantization_(std::move(quantization)) {
         for (const std::string& name : stored_->tensor_names()) {
-            const auto part = std::find_if(std::begin(parts), std::end(parts),
-                                           [&](const char* suffix) { return name.ends_with(suffix); });
-            if (part == std::end(parts))
+            if (std::none_of(parts.begin(), parts.end(), [&](const char* part) { return name.ends_with(part); }))
                 names_.push_back(name);
             else if (name.ends_with(".weight_packed"))
                 names_.push_back(name.substr(0, name.size() - std::strlen("_packed")));
@@ -47,7 +44,19 @@ public:
     [[nodiscard]] std::filesystem::path folder() const override { return stored_->folder(); }
     [[nodiscard]] std::vector<std::filesystem::path> files() const override { return stored_->files(); }
     [[nodiscard]] std::string container() const override {
-        return stored_->container() + ", compressed-tensors " + format_ + " decoded to f32";
+        return stored_->container() + ", " + quantization_.format + " decoded to f32";
+    }
+    [[nodiscard]] std::optional<StoredQuantization> stored_quantization() const override { return quantization_; }
+    [[nodiscard]] std::filesystem::path file_of(const std::string& name) const override {
+        return stored_->file_of(stored_->contains(name) ? name : name + "_packed");
+    }
+    [[nodiscard]] std::int64_t stored_bytes(const std::string& name) const override {
+        std::int64_t bytes = stored_->contains(name) ? stored_->stored_bytes(name) : 0;
+        if (!name.ends_with(".weight")) return bytes;
+        const std::string base = name.substr(0, name.size() - std::strlen(".weight"));
+        for (const char* part : parts)
+            if (stored_->contains(base + part)) bytes += stored_->stored_bytes(base + part);
+        return bytes;
     }
     [[nodiscard]] std::shared_ptr<const Tokenizer> tokenizer() const override { return stored_->tokenizer(); }
 
@@ -63,6 +72,9 @@ public:
     }
 
 private:
+    static constexpr std::array parts = {".weight_packed",    ".weight_scale", ".weight_shape", ".weight_zero_point",
+                                         ".input_zero_point", ".input_scale",  ".weight_g_idx"};
+
     [[noreturn]] static void refuse(const std::string& name, const std::string& text) {
         throw Error(ErrorKind::bad_input, name + ": " + text);
     }
@@ -147,7 +159,7 @@ private:
     }
 
     std::shared_ptr<const Checkpoint> stored_;
-    std::string format_;
+    StoredQuantization quantization_;
     std::vector<std::string> names_;
     std::set<std::string> known_;
 };
@@ -155,18 +167,23 @@ private:
 } // namespace
 
 std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<const Checkpoint> checkpoint) {
-    const nlohmann::json config = parse_json(checkpoint->config_json(), "config.json");
+    const std::string file = (checkpoint->folder() / "config.json").string();
+    const nlohmann::json config = parse_json(checkpoint->config_json(), file);
     const auto quantization = config.find("quantization_config");
     if (quantization == config.end() || !quantization->is_object()) return checkpoint;
-    const std::string method = quantization->value("quant_method", std::string());
-    if (method != "compressed-tensors")
-        throw Error(ErrorKind::unsupported, checkpoint->folder().string() + "/config.json: weights quantized by \"" +
-                                                method +
-                                                "\" are not read; compressed-tensors is, and unquantized checkpoints");
-    const auto format = quantization->find("format");
-    return std::make_shared<DecodedCheckpoint>(
-        std::move(checkpoint), format != quantization->end() && format->is_string() ? format->get<std::string>()
-                                                                                    : std::string("of unnamed format"));
+    try {
+        const std::string method = quantization->value("quant_method", std::string());
+        if (method != "compressed-tensors")
+            throw Error(ErrorKind::unsupported,
+                        file + ": weights quantized by \"" + method +
+                            "\" are not read; compressed-tensors is, and unquantized checkpoints");
+        StoredQuantization stored;
+        stored.format = "compressed-tensors " + quantization->value("format", std::string("of unnamed format"));
+        read_ct_inputs(*quantization, stored);
+        return std::make_shared<DecodedCheckpoint>(std::move(checkpoint), std::move(stored));
+    } catch (const nlohmann::json::exception& problem) {
+        throw Error(ErrorKind::bad_input, file + ": \"quantization_config\": " + problem.what());
+    }
 }
 
 std::shared_ptr<const Checkpoint> read_back_compressed_tensors(const std::filesystem::path& folder) {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/export/carry_along.h"
-#include "core/io/checkpoint.h"
 #include "core/model/family.h"
 
 namespace graticule {
@@ -37,6 +37,23 @@ ordered_json input_args(const TensorScheme& scheme) {
             {"actorder", nullptr},
             {"observer", scheme.dynamic ? ordered_json(nullptr) : ordered_json("minmax")},
             {"observer_kwargs", ordered_json::object()}};
+}
+
+/// The line that `input_args` came from; empty where the notation has none.
+std::string input_line(const nlohmann::json& args) {
+    const bool floating = args.value("type", "int") == "float";
+    const std::string strategy = args.value("strategy", ""), bits = std::to_string(args.value("num_bits", 0));
+    TensorScheme scheme;
+    scheme.format = find_format(!floating ? "int" + bits : bits == "8" ? "fp8_e4m3" : "");
+    scheme.symmetric = args.value("symmetric", true);
+    scheme.dynamic = args.contains("dynamic") && args["dynamic"] == true; // may be "local", too
+    scheme.granularity.kind = strategy == "token" ? Granularity::Kind::token : Granularity::Kind::tensor;
+    if (scheme.format == nullptr || (strategy != "token" && strategy != "tensor") ||
+        !check_operand_scheme(Operand::input, scheme).empty())
+        return {};
+    QuantScheme inputs;
+    inputs.input = scheme;
+    return to_text(inputs);
 }
 
 /// Readers guess a group's format from its arguments; where the guess is wrong (formats.md section 6.1) it must be
@@ -117,22 +134,6 @@ void warn_about_servers(CtVerdict& verdict) {
         warn("a=" + to_text(*form.input) + ": transformers imitates it; no server has a kernel");
 }
 
-struct Problems { // equal sentences of many layers become one
-    std::vector<std::pair<std::string, std::vector<std::string>>> found;
-
-    void add(const std::string& text, const std::string& layer) {
-        for (auto& [known, layers] : found)
-            if (known == text) return layers.push_back(layer);
-        found.push_back({text, {layer}});
-    }
-    void report(Severity severity, Diagnostics& all) const {
-        for (const auto& [text, layers] : found) {
-            const std::size_t more = layers.size() - 1;
-            all.add(severity, layers.front() + (more > 0 ? " and " + std::to_string(more) + " more" : ""), text);
-        }
-    }
-};
-
 /// Clients know modules, so a linear must be one in the checkpoint, stored (out, in).
 std::string check_storage(const Model& model, const Linear& linear) {
     const auto& checkpoint = model.parts().checkpoint;
@@ -146,7 +147,7 @@ std::string check_storage(const Model& model, const Linear& linear) {
 }
 
 /// Clients fuse q, k, v and gate, up into one matrix, which then has one scheme.
-void check_fused(const Model& model, const std::vector<std::optional<CtForm>>& forms, Problems& warnings) {
+void check_fused(const Model& model, const std::vector<std::optional<CtForm>>& forms, LayerProblems& warnings) {
     for (const Block& block : model.blocks()) {
         const auto differ = [&](LayerId a, LayerId b) { return forms[index_of(a)] != forms[index_of(b)]; };
         if (differ(block.q, block.k) || differ(block.q, block.v))
@@ -241,9 +242,22 @@ ordered_json ct_quantization_config(const Model& model, const std::vector<std::o
             {"global_compression_ratio", nullptr}};
 }
 
+void read_ct_inputs(const nlohmann::json& quantization_config, StoredQuantization& stored) {
+    const auto groups = quantization_config.find("config_groups");
+    if (groups == quantization_config.end() || !groups->is_object()) return;
+    std::set<std::string> lines;
+    for (const auto& [name, group] : groups->items()) {
+        const auto args = group.is_object() ? group.find("input_activations") : group.end();
+        const bool quantizes = args != group.end() && args->is_object();
+        stored.quantizes_inputs = stored.quantizes_inputs || quantizes;
+        lines.insert(quantizes ? input_line(*args) : "");
+    }
+    if (lines.size() == 1) stored.input_line = *lines.begin(); // else the groups differ
+}
+
 Diagnostics ct_check(const Model& model, const LayerChoices& choices, const ExportOptions&) {
     Diagnostics all;
-    Problems errors, warnings, notes;
+    LayerProblems errors, warnings, notes;
     std::vector<std::optional<CtForm>> forms(model.linears().size());
     std::size_t quantized = 0;
     for (const Linear& linear : model.linears()) {

@@ -9,6 +9,7 @@
 
 #include "core/export/carrier.h"
 #include "core/export/exporter.h"
+#include "core/io/checkpoint.h"
 
 namespace graticule {
 
@@ -35,6 +36,9 @@ struct CtVerdict {
 /// The "quantization_config" value of config.json for these forms (index = LayerId; absent: left in float).
 [[nodiscard]] nlohmann::ordered_json ct_quantization_config(const Model& model,
                                                             const std::vector<std::optional<CtForm>>& forms);
+
+/// What such a value, ours or another program's, asks of the inputs: `quantizes_inputs` and `input_line` are filled.
+void read_ct_inputs(const nlohmann::json& quantization_config, StoredQuantization& stored);
 
 [[nodiscard]] Diagnostics ct_check(const Model& model, const LayerChoices& choices, const ExportOptions& options);
 

@@ -22,6 +22,12 @@ std::string number(const char* format, const std::optional<double>& value) {
     return value ? number(format, *value) : std::string("-");
 }
 
+/// Perplexity and its spread, which one window does not have.
+std::string perplexity_text(const Evaluation& run) {
+    return number("%.4f", run.perplexity) +
+           (run.standard_error ? " ± " + number("%.4f", *run.standard_error) : std::string(" (one window)"));
+}
+
 std::string megabytes(std::int64_t bytes) { return number("%.2f MB", static_cast<double>(bytes) / 1e6); }
 
 /// Worst output first; without calibration, worst weight first.
@@ -38,8 +44,9 @@ std::vector<const LayerReport*> worst_first(const QuantizedModel& model) {
 std::string difference_text(const Comparison& comparison) {
     if (!comparison.difference) return "not comparable: " + comparison.notes.text();
     const PairedDifference& d = *comparison.difference;
-    return number("%+.4f", d.perplexity_difference) + " (" + number("%+.2f", d.percent) + " %), 95 % interval " +
-           number("%+.4f", d.interval_low) + " to " + number("%+.4f", d.interval_high) +
+    const std::string text = number("%+.4f", d.perplexity_difference) + " (" + number("%+.2f", d.percent) + " %)";
+    if (std::isinf(d.interval_high)) return text + ", of one window, which has no interval";
+    return text + ", 95 % interval " + number("%+.4f", d.interval_low) + " to " + number("%+.4f", d.interval_high) +
            (d.significant ? "" : ", not significant");
 }
 
@@ -70,10 +77,8 @@ std::string report_json(const ReportInput& input) {
 std::string report_markdown(const ReportInput& input) {
     const QuantizedModel& model = *input.quantized;
     std::string text = "# " + model.base->name() + ", " + summary_line(model.recipe) + "\n\n";
-    text += "| | full precision | quantized |\n|---|---:|---:|\n";
-    text += "| perplexity | " + number("%.4f", input.baseline->perplexity) + " ± " +
-            number("%.4f", input.baseline->standard_error) + " | " + number("%.4f", input.evaluation->perplexity) +
-            " ± " + number("%.4f", input.evaluation->standard_error) + " |\n";
+    text += "| | " + input.baseline->run_name + " | quantized |\n|---|---:|---:|\n";
+    text += "| perplexity | " + perplexity_text(*input.baseline) + " | " + perplexity_text(*input.evaluation) + " |\n";
     text += "| size | " + megabytes(model.bytes_before()) + " | " + megabytes(model.bytes_after()) + " |\n";
     text += "| bits a weight (decoder linears) | | " + number("%.3f", model.bits_per_weight()) + " |\n\n";
     text += "Difference of perplexity: " + difference_text(input.comparison) + ".\n\n";

@@ -67,6 +67,10 @@ public:
                  "no tensor \"" + name + "\" in the checkpoint");
         return shards_[found->second]->tensor(name);
     }
+    fs::path file_of(const std::string& name) const override {
+        const auto found = shard_of_.find(name);
+        return found == shard_of_.end() ? folder_ : shards_[found->second]->path();
+    }
     const std::string& config_json() const override { return config_; }
     fs::path folder() const override { return folder_; }
     std::vector<fs::path> files() const override { return files_; }

@@ -140,10 +140,6 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
 
 LinearOutcome quantize_linear(const LinearJob& job) {
     const auto started = std::chrono::steady_clock::now();
-    if (!at::isfinite(job.weight).all().item<bool>())
-        throw Error(ErrorKind::bad_input,
-                    job.linear.name + ".weight: holds a value that is not finite, which no format "
-                                      "can stand for; the file is damaged, or put the layer on the ignore list");
     LinearOutcome outcome;
     QuantizedLinear& out = outcome.quantized;
     LayerReport& report = out.report;
@@ -161,7 +157,7 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     set_static_scales(job, measured.keep, out);
     measured.inputs = kept_rows(job);
     measure_layer(job.device, measured, out);
-    report.bytes_before = std::int64_t(job.linear.weight.bytes.size());
+    report.bytes_before = job.linear.stored_bytes;
     report.bytes_after = packed_bytes(out, job.linear);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     outcome.scale = params.scale;

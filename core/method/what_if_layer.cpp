@@ -6,6 +6,7 @@
 #include "core/method/linear_stage.h"
 #include "core/method/method.h"
 #include "core/method/tensor_quantizer.h"
+#include "core/runtime/parameters.h"
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
@@ -28,8 +29,9 @@ std::optional<FoldResult> search_scale(const Model& model, const SiteStats& stat
     if (!row.transform->applies(*site, step->params)) return std::nullopt;
     LayerChoices choices(model.linears().size());
     for (const LayerId id : site->consumers) choices[index_of(id)] = choice;
-    FoldRequest request = fold_request(*site, choices, step->params, device,
-                                       [&](LayerId id) { return to_torch(model.linear(id).weight, device); });
+    FoldRequest request = fold_request(*site, choices, step->params, device, [&](LayerId id) {
+        return load_parameter(model, model.linear(id).name + ".weight", model.linear(id).weight, device);
+    });
     request.statistics = &statistics.all().channels;
     if (row.needs == Needs::samples) request.inputs = to_torch(statistics.kept_rows, device);
     return row.transform->scale(request);
@@ -49,7 +51,11 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
         const Linear& linear = model.linear(layer);
         const SiteStats& statistics = stats.sites.at(index_of(linear.site));
         const std::optional<FoldResult> fold = search_scale(model, statistics, layer, choice, device);
-        LinearJob job{linear, choice, device, to_torch(linear.weight, device), {}, &statistics, {}, {}, {}, 1};
+        LinearJob job{linear, choice,
+                      device, load_parameter(model, linear.name + ".weight", linear.weight, device),
+                      {},     &statistics,
+                      {},     {},
+                      {},     1};
         if (fold) {
             job.input_scale = fold->scale;
             job.weight = job.weight * fold->scale;

@@ -39,8 +39,7 @@ const ModelFamily& family_of(const std::string& config_json) {
         }
     }
     if (type.empty())
-        throw Error(ErrorKind::bad_input,
-                    "config.json names no architecture (\"model_type\" is missing); known: " + known);
+        throw Error(ErrorKind::bad_input, "names no architecture (\"model_type\" is missing); known: " + known);
     throw Error(ErrorKind::unsupported, "architecture \"" + (architectures.empty() ? type : architectures.front()) +
                                             "\" is not known; known: " + known);
 }

@@ -43,14 +43,26 @@ HostTensor transposed(const HostTensor& tensor) {
     return HostTensor::from_floats(std::move(turned), {columns, rows});
 }
 
+/// Readers of the configuration say which field is wrong; which file it stands in is known here.
+template <class Read>
+decltype(auto) from_config(const Checkpoint& checkpoint, Read read) {
+    try {
+        return read(checkpoint.config_json());
+    } catch (const Error& error) {
+        const auto files = checkpoint.files();
+        throw Error(error.info().kind,
+                    (files.empty() ? checkpoint.folder() : files.front()).string() + ": " + error.info().message);
+    }
+}
+
 class Builder {
 public:
     Builder(std::shared_ptr<const Checkpoint> checkpoint, std::string name)
         : checkpoint_(std::move(checkpoint))
-        , family_(family_of(checkpoint_->config_json()))
+        , family_(from_config(*checkpoint_, family_of))
         , names_(family_.names) {
         parts_.family = &family_;
-        parts_.config = family_.read_config(checkpoint_->config_json());
+        parts_.config = from_config(*checkpoint_, family_.read_config);
         parts_.name = std::move(name);
         parts_.path = checkpoint_->folder();
         parts_.checkpoint = checkpoint_;
@@ -69,7 +81,7 @@ private:
 
     void find_prefix() {
         for (const std::string_view prefix : names_.prefixes) {
-            prefix_ = prefix;
+            parts_.prefix = prefix_ = prefix;
             if (checkpoint_->contains(prefix_ + std::string(names_.embedding) + ".weight")) return;
         }
         throw Error(ErrorKind::bad_input, "the checkpoint has no tensor \"" + std::string(names_.prefixes.front()) +
@@ -151,7 +163,7 @@ private:
     }
 
     LayerId add_linear(BlockId block, SiteId site, Role role, std::string_view name, HostTensor weight,
-                       std::optional<HostTensor> bias) {
+                       std::int64_t stored_bytes, std::optional<HostTensor> bias) {
         Linear linear;
         linear.id = static_cast<LayerId>(parts_.linears.size());
         linear.block = block;
@@ -160,6 +172,7 @@ private:
         linear.short_name = numbered(names_.block, static_cast<std::int64_t>(block)) + std::string(name);
         linear.name = prefix_ + linear.short_name;
         linear.weight = std::move(weight);
+        linear.stored_bytes = stored_bytes;
         linear.bias = std::move(bias);
         parts_.linears.push_back(std::move(linear));
         parts_.sites.at(index_of(site)).consumers.push_back(parts_.linears.back().id);
@@ -170,7 +183,7 @@ private:
                         std::int64_t in) {
         const std::string full = prefix_ + numbered(names_.block, static_cast<std::int64_t>(block)) + std::string(name);
         return add_linear(block, site, role, name, take_weight(full + ".weight", out, in),
-                          take_if_there(full + ".bias", {out}));
+                          checkpoint_->stored_bytes(full + ".weight"), take_if_there(full + ".bias", {out}));
     }
 
     struct Piece {
@@ -187,10 +200,12 @@ private:
             prefix_ + numbered(names_.block, static_cast<std::int64_t>(block)) + std::string(fused);
         const HostTensor weight = take_weight(full + ".weight", all_rows, in);
         const std::optional<HostTensor> bias = take_if_there(full + ".bias", {all_rows});
+        const std::int64_t stored_bytes = checkpoint_->stored_bytes(full + ".weight");
         std::vector<LayerId> ids;
         std::int64_t first = 0;
         for (const Piece& piece : pieces) {
             ids.push_back(add_linear(block, site, piece.role, piece.name, slice_rows(weight, first, piece.out),
+                                     stored_bytes * piece.out / all_rows,
                                      bias ? std::optional(slice_rows(*bias, first, piece.out)) : std::nullopt));
             first += piece.out;
         }

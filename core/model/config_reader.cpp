@@ -26,10 +26,10 @@ ConfigReader::ConfigReader(const std::string& json_text) {
     try {
         parsed = json::parse(json_text);
     } catch (const json::exception& problem) {
-        throw Error(ErrorKind::bad_input, std::string("config.json is not valid JSON: ") + problem.what());
+        throw Error(ErrorKind::bad_input, std::string("not valid JSON: ") + problem.what());
     }
     if (!parsed.is_object())
-        throw Error(ErrorKind::bad_input, "config.json holds " + shown(parsed) + " where an object is expected");
+        throw Error(ErrorKind::bad_input, "holds " + shown(parsed) + " where an object is expected");
     json_ = std::make_shared<const json>(std::move(parsed));
 }
 
@@ -47,7 +47,7 @@ const json* ConfigReader::find(const std::string& field) const {
 void ConfigReader::wrong(const std::string& field, const std::string& expected) const {
     const json* value = find(field);
     throw Error(ErrorKind::bad_input,
-                "config.json: \"" + path_ + field + "\" " +
+                "\"" + path_ + field + "\" " +
                     (value != nullptr ? "is " + shown(*value) + "; expected " : "is missing; it must be ") + expected);
 }
 
@@ -166,8 +166,8 @@ RopeConfig read_rope(const ConfigReader& config, double default_theta, std::int6
         else if (type == "llama3")
             rope.type = RopeConfig::Type::llama3;
         else if (type != "default")
-            throw Error(ErrorKind::unsupported, "config.json: rotary embedding type \"" + type +
-                                                    "\" is not done; default, linear, dynamic and llama3 are");
+            throw Error(ErrorKind::unsupported,
+                        "rotary embedding type \"" + type + "\" is not done; default, linear, dynamic and llama3 are");
         rope.factor = keys->real("factor", 1, 1e-6, 1e6);
         rope.low_frequency_factor = keys->real("low_freq_factor", 1, 1e-6, 1e6);
         rope.high_frequency_factor = keys->real("high_freq_factor", 4, 1e-6, 1e6);
@@ -176,15 +176,15 @@ RopeConfig read_rope(const ConfigReader& config, double default_theta, std::int6
     }
     rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial);
     if (rope.rotary_dim < 2 || rope.rotary_dim % 2 != 0)
-        throw Error(ErrorKind::bad_input, "config.json: rotary embedding over " + std::to_string(rope.rotary_dim) +
-                                              " of " + std::to_string(head_dim) + " head dimensions; it must be even");
+        throw Error(ErrorKind::bad_input, "rotary embedding over " + std::to_string(rope.rotary_dim) + " of " +
+                                              std::to_string(head_dim) + " head dimensions; it must be even");
     if (rope.rotary_dim == head_dim) rope.rotary_dim = 0;
     const auto pairs = (rope.rotary_dim == 0 ? head_dim : rope.rotary_dim) / 2;
     if (!rope.frequency_divisors.empty() && std::cmp_not_equal(rope.frequency_divisors.size(), pairs))
-        throw Error(ErrorKind::bad_input, "config.json: " + std::to_string(rope.frequency_divisors.size()) +
+        throw Error(ErrorKind::bad_input, std::to_string(rope.frequency_divisors.size()) +
                                               " rotary frequency divisors for " + std::to_string(pairs) + " pairs");
     if (rope.type == RopeConfig::Type::llama3 && rope.high_frequency_factor <= rope.low_frequency_factor)
-        throw Error(ErrorKind::bad_input, "config.json: rotary \"high_freq_factor\" must be above \"low_freq_factor\"");
+        throw Error(ErrorKind::bad_input, "rotary \"high_freq_factor\" must be above \"low_freq_factor\"");
     return rope;
 }
 
@@ -193,12 +193,12 @@ Activation parse_activation(const std::string& field, const std::string& name) {
     if (name == "silu" || name == "swish") return Activation::silu;
     if (name == "gelu") return Activation::gelu_erf;
     if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast") return Activation::gelu_tanh;
-    throw Error(ErrorKind::unsupported, "config.json: activation \"" + name + "\" of \"" + field +
+    throw Error(ErrorKind::unsupported, "activation \"" + name + "\" of \"" + field +
                                             "\" is not done; relu, silu, gelu, gelu_new and gelu_pytorch_tanh are");
 }
 
 void check_config(const ModelConfig& model) {
-    const auto refuse = [](const std::string& text) { throw Error(ErrorKind::bad_input, "config.json: " + text); };
+    const auto refuse = [](const std::string& text) { throw Error(ErrorKind::bad_input, text); };
     if (model.heads % model.kv_heads != 0)
         refuse(std::to_string(model.heads) + " attention heads cannot share " + std::to_string(model.kv_heads) +
                " key-value heads evenly");

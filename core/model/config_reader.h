@@ -1,4 +1,5 @@
-// Reads numbers out of config.json and refuses the absurd ones: every error names the field and the value.
+// Reads numbers out of config.json and refuses the absurd ones: every error names the field and the value, the caller
+// adds the file.
 //
 //     ConfigReader config(text);
 //     model.hidden = config.integer("hidden_size", limits::hidden);         // required

@@ -28,9 +28,10 @@ struct Linear { // y = x W^T + b
     BlockId block{};
     SiteId site{}; ///< which input tensor it reads
     Role role = Role::q;
-    std::string name;               ///< as in the checkpoint: "model.layers.3.self_attn.q_proj"
-    std::string short_name;         ///< without the leading "model." or "model.decoder.": "layers.3.self_attn.q_proj"
-    HostTensor weight;              ///< (out, in), stored type
+    std::string name;       ///< as in the checkpoint: "model.layers.3.self_attn.q_proj"
+    std::string short_name; ///< without the leading "model." or "model.decoder.": "layers.3.self_attn.q_proj"
+    HostTensor weight;      ///< (out, in), stored type; dequantized where Checkpoint::stored_quantization says so
+    std::int64_t stored_bytes = 0;  ///< of the weight in the file, scales and zero points included
     std::optional<HostTensor> bias; ///< (out)
 
     [[nodiscard]] std::int64_t out_features() const { return weight.shape.at(0); }
@@ -99,6 +100,7 @@ public:
         Norm final_norm;
         std::optional<HostTensor> head;               ///< absent: tied to the embedding
         std::shared_ptr<const Checkpoint> checkpoint; ///< what it was read from; null for hand-made models
+        std::string prefix;                           ///< what tensor names begin with: "model.decoder."
         std::string name;                             ///< folder or file name, for people
         std::filesystem::path path;
         std::vector<std::string> warnings; ///< tensors that were not understood ...

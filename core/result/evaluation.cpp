@@ -57,14 +57,18 @@ std::vector<PairedDifference> running_difference(const std::vector<double>& base
         const double perplexity = std::exp(baseline_sum / n);
         PairedDifference difference;
         difference.log_ratio = mean;
-        difference.log_ratio_error = i > 0 ? std::sqrt(squares / (n - 1) / n) : 0;
         difference.perplexity_difference = perplexity * std::expm1(mean);
         difference.percent = 100 * std::expm1(mean);
-        // One window says nothing about the spread: then there is no interval to speak of, and nothing is significant.
-        const double reach = i > 0 ? student_quantile(i) * difference.log_ratio_error : HUGE_VAL;
-        difference.interval_low = perplexity * std::expm1(mean - reach);
-        difference.interval_high = perplexity * std::expm1(mean + reach);
-        difference.significant = i > 0 && (difference.interval_low > 0 || difference.interval_high < 0);
+        if (i == 0) { // one window says nothing about the spread: no interval to speak of, and nothing is significant
+            difference.log_ratio_error = difference.interval_high = HUGE_VAL;
+            difference.interval_low = -HUGE_VAL;
+        } else {
+            difference.log_ratio_error = std::sqrt(squares / (n - 1) / n);
+            const double reach = student_quantile(i) * difference.log_ratio_error;
+            difference.interval_low = perplexity * std::expm1(mean - reach);
+            difference.interval_high = perplexity * std::expm1(mean + reach);
+        }
+        difference.significant = difference.interval_low > 0 || difference.interval_high < 0;
         differences.push_back(difference);
     }
     return differences;

@@ -31,7 +31,8 @@ struct Evaluation {
     std::vector<double> window_losses; ///< mean cross entropy in nats of each window's T-1 targets
     std::int64_t tokens = 0;           ///< targets scored
     double perplexity = 0;             ///< exp(mean of window_losses)
-    double standard_error = 0;         ///< perplexity x standard error of the mean over windows
+    /// Perplexity x standard error of the mean over windows; one window has none.
+    std::optional<double> standard_error;
     double seconds = 0;
     Provenance provenance;
     bool complete = true;
@@ -42,7 +43,7 @@ struct Evaluation {
 /// Paired over windows: d_i = loss_b[i] - loss_a[i].
 struct PairedDifference {
     double log_ratio = 0;                       ///< mean d
-    double log_ratio_error = 0;                 ///< its standard error
+    double log_ratio_error = 0;                 ///< its standard error; infinite after one window, as the interval
     double perplexity_difference = 0;           ///< ppl_b - ppl_a
     double interval_low = 0, interval_high = 0; ///< 95 % for the difference, by the delta method on ppl_a (exp(d) - 1)
     double percent = 0;

@@ -14,7 +14,7 @@ constexpr double kept_bits = 16;
 double bits_of(const QuantizedLinear& quantized, const Linear& linear) {
     const double rows = double(linear.out_features()), columns = double(linear.in_features());
     const auto& scheme = quantized.choice.scheme.weight;
-    if (!scheme) return double(linear.weight.bytes.size()) * 8;
+    if (!scheme) return double(linear.stored_bytes) * 8;
     double bits = scheme->bits_per_value(linear.out_features(), linear.in_features()) * rows * columns;
     // Kept columns take the place of codes that are all zero and need not be stored.
     bits += rows * double(quantized.kept_channels.size()) * (kept_bits - scheme->format->bits);
@@ -57,7 +57,7 @@ std::int64_t stored_bytes(const Model& model) {
         add_optional(norm.bias);
     };
     for (const Linear& linear : model.linears()) {
-        add(linear.weight);
+        bytes += linear.stored_bytes;
         add_optional(linear.bias);
     }
     for (const Block& block : model.blocks())
@@ -74,11 +74,20 @@ std::int64_t stored_bytes(const Model& model) {
     return bytes;
 }
 
+double stored_bits_per_weight(const Model& model) {
+    double bits = 0, weights = 0;
+    for (const Linear& linear : model.linears()) {
+        bits += double(linear.stored_bytes) * 8;
+        weights += double(element_count(linear.weight.shape));
+    }
+    return weights > 0 ? bits / weights : 0;
+}
+
 double QuantizedModel::bits_per_weight() const {
     double bits = 0, weights = 0;
     for (const Linear& linear : base->linears()) {
         const auto& quantized = linears.at(index_of(linear.id));
-        bits += quantized ? bits_of(*quantized, linear) : double(linear.weight.bytes.size()) * 8;
+        bits += quantized ? bits_of(*quantized, linear) : double(linear.stored_bytes) * 8;
         weights += double(linear.out_features()) * double(linear.in_features());
     }
     return weights > 0 ? bits / weights : 0;

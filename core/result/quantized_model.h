@@ -66,6 +66,8 @@ struct QuantizedModel {
 
 /// Bytes of all tensors of the model as they are stored in the checkpoint.
 [[nodiscard]] std::int64_t stored_bytes(const Model& model);
+/// Average stored bits a weight over the decoder linears, before anything is quantized here.
+[[nodiscard]] double stored_bits_per_weight(const Model& model);
 /// Packed codes, scales, zero points, kept columns and low-rank factors of one linear.
 [[nodiscard]] std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear);
 

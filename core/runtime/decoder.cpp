@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/model/family.h"
 #include "core/runtime/decoder_parts.h"
+#include "core/runtime/parameters.h"
 
 namespace graticule {
 
@@ -36,9 +38,20 @@ at::ScalarType Decoder::type() const { return precision_ == Precision::float64 ?
 NormWeights Decoder::load_norm(const Norm& norm, const WeightSource& weights) const {
     NormWeights loaded;
     if (!norm.present()) return loaded;
-    loaded.weight = to_torch(weights.tensor(norm.name + ".weight", norm.weight), device_, type());
-    if (norm.bias) loaded.bias = to_torch(weights.tensor(norm.name + ".bias", *norm.bias), device_, type());
+    const auto load_part = [&](const std::string& name, const HostTensor& stored) {
+        return parameter(name, weights.tensor(name, stored));
+    };
+    loaded.weight = load_part(norm.name + ".weight", norm.weight);
+    if (norm.bias) loaded.bias = load_part(norm.name + ".bias", *norm.bias);
     return loaded;
+}
+
+at::Tensor Decoder::parameter(const std::string& name, const HostTensor& tensor) const {
+    return load_parameter(*model_, name, tensor, device_, type());
+}
+
+std::string Decoder::outer_name(std::string_view name) const {
+    return model_->parts().prefix + std::string(name) + ".weight";
 }
 
 BlockWeights Decoder::load(BlockId block) const { return load(block, *weights_); }
@@ -58,8 +71,8 @@ BlockWeights Decoder::load(BlockId id, const WeightSource& weights) const {
     for (const LayerId layer : ids) {
         const Linear& linear = model_->linear(layer);
         LinearWeights& tensors = loaded.linears[layer];
-        tensors.weight = to_torch(weights.weight(linear), device_, type());
-        if (const auto bias = weights.bias(linear)) tensors.bias = to_torch(*bias, device_, type());
+        tensors.weight = parameter(linear.name + ".weight", weights.weight(linear));
+        if (const auto bias = weights.bias(linear)) tensors.bias = parameter(linear.name + ".bias", *bias);
     }
     return loaded;
 }
@@ -93,15 +106,18 @@ at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids) co
     const Model::Parts& parts = model_->parts();
     const ModelConfig& config = model_->config();
     const auto tokens = static_cast<std::int64_t>(ids.front().size());
-    at::Tensor hidden = gather_rows(parts.embedding, ids).to(torch_device(device_)).to(type());
+    const ModelFamily::Names& names = model_->family().names;
+    at::Tensor hidden = gather_rows(parts.embedding, ids);
+    check_finite(hidden, *model_, outer_name(names.embedding));
+    hidden = hidden.to(torch_device(device_)).to(type());
     if (config.embedding_scale != 1) hidden.mul_(config.embedding_scale);
-    if (parts.project_in) hidden = at::linear(hidden, to_torch(*parts.project_in, device_, type()));
+    if (parts.project_in) hidden = at::linear(hidden, parameter(outer_name(names.project_in), *parts.project_in));
     if (parts.positions) {
         if (tokens > config.max_positions)
             throw Error(ErrorKind::bad_input, std::to_string(tokens) + " tokens are more than the " +
                                                   std::to_string(config.max_positions) +
                                                   " positions this model has learned; use a shorter window");
-        if (!parts_->positions.defined()) parts_->positions = to_torch(*parts.positions, device_, type());
+        if (!parts_->positions.defined()) parts_->positions = parameter(outer_name(names.positions), *parts.positions);
         hidden = hidden + parts_->positions.narrow(0, config.position_offset, tokens);
     }
     return hidden;
@@ -119,9 +135,11 @@ std::vector<at::Tensor> Decoder::embed(const std::vector<std::vector<std::int32_
 at::Tensor Decoder::finish(const at::Tensor& hidden) const {
     const Model::Parts& parts = model_->parts();
     if (!parts_->head.defined()) {
+        const ModelFamily::Names& names = model_->family().names;
         parts_->final_norm = load_norm(parts.final_norm, *weights_);
-        if (parts.project_out) parts_->project_out = to_torch(*parts.project_out, device_, type());
-        parts_->head = to_torch(parts.head ? *parts.head : parts.embedding, device_, type());
+        if (parts.project_out) parts_->project_out = parameter(outer_name(names.project_out), *parts.project_out);
+        parts_->head = parts.head ? parameter(std::string(names.head) + ".weight", *parts.head)
+                                  : parameter(outer_name(names.embedding), parts.embedding);
     }
     at::Tensor out = parts_->final_norm.weight.defined() ? norm(parts_->final_norm, hidden) : hidden;
     return parts_->project_out.defined() ? at::linear(out, parts_->project_out) : out;

@@ -17,6 +17,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/model/model.h"
@@ -103,6 +105,8 @@ private:
     [[nodiscard]] at::Tensor norm(const NormWeights& weights, const at::Tensor& x) const;
     [[nodiscard]] at::Tensor attend(const Block& block, at::Tensor q, at::Tensor k, at::Tensor v,
                                     DecoderHooks* hooks) const;
+    [[nodiscard]] at::Tensor parameter(const std::string& name, const HostTensor& tensor) const;
+    [[nodiscard]] std::string outer_name(std::string_view name) const; ///< of a tensor outside the blocks
     [[nodiscard]] NormWeights load_norm(const Norm& norm, const WeightSource& weights) const;
     [[nodiscard]] at::Tensor finish(const at::Tensor& hidden) const; // final norm and output projection
 

@@ -1,12 +1,14 @@
 #include "core/runtime/model_runner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/runtime/decoder.h"
 #include "core/runtime/fake_quantizer.h"
+#include "core/runtime/parameters.h"
 #include "core/runtime/torch_error.h"
 #include "core/runtime/weight_source.h"
 
@@ -109,6 +111,22 @@ struct ModelRunner::Impl {
         return hidden;
     }
 
+    /// The parameters are finite, a result of this window is not: goes through the blocks once more to say where.
+    [[noreturn]] void refuse_overflow(Window window, const std::string& what) {
+        std::string place = "behind the last block";
+        at::Tensor hidden = decoder.embed(std::span(&window, 1));
+        for (const Block& block : decoder.model().blocks()) {
+            hidden = decoder.forward(block.id, block_weights(block.id, false), hidden, hooks.get());
+            if (all_finite(hidden)) continue;
+            place = "in block " + std::to_string(index_of(block.id));
+            break;
+        }
+        throw Error(ErrorKind::bad_input,
+                    what + " not finite: every parameter is, but " + place +
+                        " a value leaves the range of float32; the weights are not those of a working model" +
+                        (hooks ? ", or its inputs are quantized too coarsely" : ""));
+    }
+
     Device device;
     RunnerOptions options;
     std::unique_ptr<DecoderHooks> hooks;
@@ -137,8 +155,13 @@ HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
         const auto tokens = static_cast<std::int64_t>(rows.front().size());
         const std::int64_t group = impl_->rows_at_once(tokens, impl_->options.chunk_tokens);
         std::vector<at::Tensor> parts;
-        for (const at::Tensor& hidden : impl_->through_blocks(rows, group, false, ctx))
-            parts.push_back(impl_->decoder.logits(hidden).cpu());
+        std::size_t done = 0;
+        for (const at::Tensor& hidden : impl_->through_blocks(rows, group, false, ctx)) {
+            const at::Tensor& part = parts.emplace_back(impl_->decoder.logits(hidden).cpu());
+            for (std::int64_t i = 0; i < part.size(0); ++i, ++done)
+                if (!all_finite(part[i]))
+                    impl_->refuse_overflow(rows[done], "the logits of row " + std::to_string(done + 1) + " are");
+        }
         return to_host(at::cat(parts));
     });
 }
@@ -166,6 +189,8 @@ void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx
                 for (std::int64_t i = 0; i < part.size(0); ++i) {
                     const Window ids = rows[losses.size()];
                     losses.push_back(impl_->decoder.window_loss(part.narrow(0, i, 1), ids));
+                    if (!std::isfinite(losses.back()))
+                        impl_->refuse_overflow(ids, "the loss of window " + std::to_string(done + 1) + " is");
                     ctx.check_cancelled();
                     on_loss(losses.back());
                     ++done;
@@ -205,6 +230,10 @@ void ModelRunner::observe(std::span<const Window> samples, JobContext& ctx, cons
             }
             if (on_block) on_block(block.id);
         }
+        for (std::size_t sample = 0; sample < hidden.size(); ++sample) // a NaN on the way is a NaN at the end
+            if (!all_finite(hidden[sample]))
+                impl_->refuse_overflow(samples[sample],
+                                       "the output of calibration sample " + std::to_string(sample + 1) + " is");
     };
     translate_torch_errors("calibrating on " + impl_->device.name(), run);
 }

@@ -47,7 +47,8 @@ public:
     ~ModelRunner();
 
     using Window = std::span<const std::int32_t>;
-    /// (rows, tokens, vocabulary), rows of equal length.
+    /// (rows, tokens, vocabulary), rows of equal length. As the two below, throws Error{bad_input} naming the block
+    /// where the values leave the range of float32.
     [[nodiscard]] HostTensor logits(std::span<const Window> rows, JobContext& ctx);
     /// Calls `on_loss` with each window's mean cross entropy (nats), in order. All windows have the same length.
     void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);

@@ -73,7 +73,7 @@ private Q_SLOTS:
         QVERIFY(run->complete);
         QCOMPARE(run->tokens, std::int64_t{6 * 255});
         QCOMPARE(run->protocol.bos, std::string("once"));
-        QVERIFY(run->standard_error > 0);
+        QVERIFY(run->standard_error.value() > 0);
         QCOMPARE(run->run_name, std::string("full precision"));
         QCOMPARE(run->provenance.model_hash, opened.model->hash());
         QVERIFY(!run->provenance.data_hash.empty() && run->provenance.recipe_hash.empty());
@@ -99,6 +99,15 @@ private Q_SLOTS:
         spec.length = 10;
         QVERIFY(error_message([&] { static_cast<void>(pick_samples(nine, spec)); }).find("fewer than one") !=
                 std::string::npos);
+    }
+
+    void one_window_has_no_standard_error() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(sample("sample-llama"), ctx);
+        EvaluationSpec spec;
+        spec.window = 64;
+        spec.max_windows = 1;
+        QVERIFY(!evaluate(opened.model, nullptr, *opened.tokenizer, evaluation_text(), spec, ctx)->standard_error);
     }
 
     void cancelling_stops_an_evaluation() {
@@ -133,6 +142,7 @@ private Q_SLOTS:
         const auto running = running_difference(a.window_losses, b.window_losses);
         QCOMPARE(running.size(), std::size_t(3));
         QVERIFY(std::isinf(running[0].interval_high) && !running[0].significant); // one window has no spread
+        QVERIFY(std::isinf(running[0].interval_low) && std::isinf(running[0].log_ratio_error));
         // d = 0.1, 0.2: mean 0.15, standard error 0.05; t(1, 97.5 %) = 12.706205, and not 1.96.
         const double reach = 12.706205 * 0.05;
         QVERIFY(std::abs(running[1].interval_low - std::exp(2.5) * std::expm1(0.15 - reach)) < 1e-9);

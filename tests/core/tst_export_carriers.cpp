@@ -2,6 +2,7 @@
 // back end's own dequantization, which knows nothing of carriers.
 #include <QTest>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/export/carrier.h"
@@ -135,6 +136,37 @@ private Q_SLOTS:
         QFETCH(QString, says);
         const QString problem = QString::fromStdString(ct_verdict(parse_scheme_line(line.toStdString())).problem);
         QVERIFY2(problem.contains(says), qPrintable(problem));
+    }
+
+    void whatAConfigAsksOfInputs_data() {
+        QTest::addColumn<QString>("groups"); // input_activations, one a group, as llm-compressor writes them
+        QTest::addColumn<bool>("asks");
+        QTest::addColumn<QString>("line");
+        const QString token = R"({"num_bits":8,"type":"int","symmetric":true,"strategy":"token","dynamic":true})";
+        const QString fixed = R"({"num_bits":8,"type":"int","symmetric":false,"strategy":"tensor","dynamic":false})";
+        const QString fp8 = R"({"num_bits":8,"type":"float","symmetric":true,"strategy":"tensor","dynamic":true})";
+        const QString groups = R"({"num_bits":4,"type":"float","strategy":"tensor_group","dynamic":"local"})";
+        QTest::newRow("weights only") << "null" << false << "";
+        QTest::newRow("W8A8") << token << true << "a=int8/sym/token";
+        QTest::newRow("static") << fixed << true << "a=int8/asym/tensor/static";
+        QTest::newRow("FP8") << fp8 << true << "a=fp8_e4m3/sym/tensor";
+        QTest::newRow("two alike") << token + ";" + token << true << "a=int8/sym/token";
+        QTest::newRow("two that differ") << token + ";null" << true << "";
+        QTest::newRow("NVFP4, which the notation lacks") << groups << true << "";
+    }
+    void whatAConfigAsksOfInputs() {
+        QFETCH(QString, groups);
+        QFETCH(bool, asks);
+        QFETCH(QString, line);
+        nlohmann::json config = {{"config_groups", nlohmann::json::object()}};
+        for (const QString& group : groups.split(';'))
+            config["config_groups"]["group_" + std::to_string(config["config_groups"].size())] = {
+                {"input_activations", nlohmann::json::parse(group.toStdString())}};
+        StoredQuantization stored;
+        read_ct_inputs(config, stored);
+        QCOMPARE(stored.quantizes_inputs, asks);
+        QCOMPARE(QString::fromStdString(stored.input_line), line);
+        if (!line.isEmpty()) QCOMPARE(to_line(parse_scheme_line(stored.input_line)), stored.input_line);
     }
 
     void aZeroPointThatDoesNotFitNamesTheLayer() {

@@ -108,6 +108,9 @@ private Q_SLOTS:
         const TemporaryFolder quantized;
         const auto other = open_checkpoint(
             quantized.write("model.gguf", model_of("llama").tensor("blk.0.attn_k.weight", {32, 4}, 8, blocks).file()));
+        QCOMPARE(other->stored_quantization().value().format, std::string("GGUF Q8_0"));
+        QVERIFY(!other->stored_quantization()->quantizes_inputs);
+        QVERIFY(!checkpoint->stored_quantization());
         const auto tensor = other->tensor("model.layers.0.self_attn.k_proj.weight");
         QCOMPARE(row_of(tensor.dtype).name, std::string_view("Q8_0")); // moved as stored, not decoded
         for (std::int64_t row = 0; row < 4; ++row) QCOMPARE(to_floats(tensor, row, 1)[0], static_cast<float>(row));

@@ -153,6 +153,7 @@ private Q_SLOTS:
             config[field.toStdString()] = json::parse(value.toStdString());
         const ErrorInfo error = config_error(config);
         QVERIFY2(QString::fromStdString(error.message).contains(says), error.message.c_str());
+        QVERIFY2(error.message.starts_with("memory: "), error.message.c_str()); // the checkpoint's file
         QVERIFY(error.kind == ErrorKind::bad_input || error.kind == ErrorKind::unsupported);
     }
 

@@ -147,14 +147,16 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
         set_role(headline_, !difference->significant                ? "title"
                             : difference->perplexity_difference > 0 ? "worse"
                                                                     : "good");
+        const auto error_text = [&](const Evaluation& run) { // one window has no spread
+            return run.standard_error ? fixed_text(*run.standard_error, 3) : tr("n/a");
+        };
         detail_->setText(
             tr("95 % interval [%1, %2], paired over %3 windows%4. A %5 ± %6, B %7 ± %8. %9")
                 .arg(signed_text(difference->interval_low, 3), signed_text(difference->interval_high, 3))
                 .arg(compared.a.window_losses.size())
                 .arg(difference->significant ? QString() : tr("; it contains 0, so the runs are not told apart"))
-                .arg(fixed_text(compared.a.perplexity, 3), fixed_text(compared.a.standard_error, 3),
-                     fixed_text(compared.b.perplexity, 3), fixed_text(compared.b.standard_error, 3),
-                     QString::fromStdString(compared.a.protocol.text())));
+                .arg(fixed_text(compared.a.perplexity, 3), error_text(compared.a), fixed_text(compared.b.perplexity, 3),
+                     error_text(compared.b), QString::fromStdString(compared.a.protocol.text())));
     }
     notes_->setText(QString::fromStdString(compared.comparison.notes.text()));
     notes_->setVisible(!compared.comparison.notes.items.empty());

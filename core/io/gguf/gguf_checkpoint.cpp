@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -106,6 +108,25 @@ public:
             return transposed(stored, part.path(), found->second.tensor->name);
         }
         return stored;
+    }
+
+    std::int64_t stored_bytes(const std::string& name) const override {
+        const Place& place = places_.at(name);
+        return static_cast<std::int64_t>(parts_[place.part]->tensor(*place.tensor).bytes.size());
+    }
+    fs::path file_of(const std::string& name) const override {
+        const auto found = places_.find(name);
+        return parts_[found == places_.end() ? 0 : found->second.part]->path();
+    }
+    std::optional<StoredQuantization> stored_quantization() const override {
+        std::set<std::string_view> formats;
+        for (const auto& [name, place] : places_)
+            if (const DTypeRow& row = row_of(parts_[place.part]->tensor(*place.tensor).dtype); row.block_elements > 1)
+                formats.insert(row.name);
+        if (formats.empty()) return std::nullopt;
+        std::string text = "GGUF";
+        for (const std::string_view format : formats) text.append(text == "GGUF" ? " " : ", ").append(format);
+        return StoredQuantization{std::move(text), false, {}};
     }
 
     const std::string& config_json() const override { return config_; }

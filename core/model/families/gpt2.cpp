@@ -23,7 +23,7 @@ ModelConfig read_config(const std::string& json) {
     model.embedding_width = model.hidden;
     model.kv_heads = model.heads;
     if (model.hidden % model.heads != 0)
-        throw Error(ErrorKind::bad_input, "config.json: \"n_embd\" " + std::to_string(model.hidden) +
+        throw Error(ErrorKind::bad_input, "\"n_embd\" " + std::to_string(model.hidden) +
                                               " is not a multiple of \"n_head\" " + std::to_string(model.heads));
     model.head_dim = model.hidden / model.heads;
     model.norm = NormKind::layer;
@@ -32,7 +32,7 @@ ModelConfig read_config(const std::string& json) {
     model.gated_mlp = false;
     model.attention_scale = config.flag("scale_attn_weights", true) ? 1 / std::sqrt(double(model.head_dim)) : 1;
     if (config.flag("scale_attn_by_inverse_layer_idx", false))
-        throw Error(ErrorKind::unsupported, "config.json: \"scale_attn_by_inverse_layer_idx\" true is not done");
+        throw Error(ErrorKind::unsupported, "\"scale_attn_by_inverse_layer_idx\" true is not done");
     check_config(model);
     return model;
 }

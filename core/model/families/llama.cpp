@@ -19,8 +19,8 @@ std::vector<std::uint8_t> sliding_blocks(const ConfigReader& config, const Model
     std::vector<std::uint8_t> sliding;
     for (const std::string& type : config.texts("layer_types")) {
         if (type != "sliding_attention" && type != "full_attention")
-            throw Error(ErrorKind::unsupported, "config.json: layer type \"" + type +
-                                                    "\" is not done; full_attention and sliding_attention are");
+            throw Error(ErrorKind::unsupported,
+                        "layer type \"" + type + "\" is not done; full_attention and sliding_attention are");
         sliding.push_back(type == "sliding_attention" ? 1 : 0);
     }
     if (sliding.empty() && !config.has("layer_types"))
@@ -41,7 +41,7 @@ ModelConfig read_shared(const ConfigReader& config, bool tied, std::int64_t defa
     model.embedding_width = model.hidden;
     model.max_positions = config.integer("max_position_embeddings", limits::positions, 2048);
     if (default_head_dim == 0 && !config.has("head_dim") && model.hidden % model.heads != 0)
-        throw Error(ErrorKind::bad_input, "config.json: \"hidden_size\" " + std::to_string(model.hidden) +
+        throw Error(ErrorKind::bad_input, "\"hidden_size\" " + std::to_string(model.hidden) +
                                               " is not a multiple of \"num_attention_heads\" " +
                                               std::to_string(model.heads) + " and there is no \"head_dim\"");
     model.head_dim = config.integer("head_dim", limits::width,

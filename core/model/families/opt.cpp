@@ -24,7 +24,7 @@ ModelConfig read_config(const std::string& json) {
     model.embedding_width = config.integer("word_embed_proj_dim", limits::width, model.hidden);
     model.kv_heads = model.heads;
     if (model.hidden % model.heads != 0)
-        throw Error(ErrorKind::bad_input, "config.json: \"hidden_size\" " + std::to_string(model.hidden) +
+        throw Error(ErrorKind::bad_input, "\"hidden_size\" " + std::to_string(model.hidden) +
                                               " is not a multiple of \"num_attention_heads\" " +
                                               std::to_string(model.heads));
     model.head_dim = model.hidden / model.heads;
@@ -36,7 +36,7 @@ ModelConfig read_config(const std::string& json) {
     model.gated_mlp = false;
     model.attention_scale = 1 / std::sqrt(static_cast<double>(model.head_dim));
     if (!config.flag("layer_norm_elementwise_affine", true))
-        throw Error(ErrorKind::unsupported, "config.json: \"layer_norm_elementwise_affine\" false is not done");
+        throw Error(ErrorKind::unsupported, "\"layer_norm_elementwise_affine\" false is not done");
     check_config(model);
     return model;
 }

@@ -54,6 +54,20 @@ private Q_SLOTS:
         QVERIFY2(table.out.contains(has.toUtf8()) || table.out.contains(has.toUpper().toUtf8()), table.out);
     }
 
+    void helpNamesTheOptionsOfEveryCommand_data() {
+        QTest::addColumn<QString>("command");
+        for (const char* command :
+             {"info", "calibrate", "tokenize", "logits", "quantize", "eval", "compare", "slac", "export", "run",
+              "formats", "methods", "presets", "families", "exporters", "selftest"})
+            QTest::newRow(command) << command;
+    }
+    void helpNamesTheOptionsOfEveryCommand() {
+        QFETCH(QString, command);
+        const Outcome help = run_cli({command, "--help"});
+        QCOMPARE(help.code, 0);
+        for (const char* option : {"--json", "--quiet", "--device"}) QVERIFY2(help.out.count(option) == 1, help.out);
+    }
+
     void infoTellsWhatWasTakenFromWhere() {
         const json info = run_cli({"info", "sample-opt", "--json"}).json();
         QCOMPARE(info.at("family").get<std::string>(), std::string("opt"));
@@ -96,6 +110,22 @@ private Q_SLOTS:
         QVERIFY(std::fabs(value.at("perplexity").get<double>() - std::exp(sum / 3)) < 1e-9);
         QVERIFY(value.at("standard_error").get<double>() > 0);
         QVERIFY(value.at("seconds").get<double>() > 0);
+    }
+
+    void oneWindowHasNoSpread() {
+        const QStringList one{"--window", "64", "--windows", "1", "--quiet"};
+        const json value = run_cli(QStringList{"eval", "sample-opt", "--json"} + one).json();
+        QVERIFY(value.at("standard_error").is_null());
+        QVERIFY(value.at("stored_quantization").is_null()); // of a model that is stored as it was trained
+        const QStringList compare = QStringList{"compare", "sample-opt", "--recipe", "w=int4"} + one;
+        const Outcome text = run_cli(compare);
+        QVERIFY2(text.out.count("± n/a") == 2, text.out);
+        QVERIFY2(!text.out.contains("0.0000") && !text.out.contains("inf"), text.out);
+        const json difference = run_cli(compare + QStringList{"--json"}).json().at("differences")[0].at("difference");
+        for (const char* field : {"interval_low", "interval_high", "log_ratio_error"})
+            QVERIFY2(difference.at(field).is_null(), field);
+        QVERIFY(!difference.at("significant").get<bool>());
+        QVERIFY(difference.at("perplexity_difference").get<double>() > 0);
     }
 
     void compareGivesEveryPair() {
@@ -189,14 +219,39 @@ private Q_SLOTS:
         QVERIFY(entries(at("one/model")).contains("config.json"));
         QVERIFY(entries(at("one/model")).contains("tokenizer.json"));
 
-        // Our own loader reads it back: the exported model without activation quantization is close to the run's.
-        const Outcome again =
-            run_cli({"eval", at("one/model"), "--window", "128", "--windows", "3", "--json", "--quiet"});
-        QVERIFY2(again.code == 0, again.out);
-        const double run = first.json().at("evaluation").at("perplexity").get<double>();
-        QVERIFY(std::fabs(again.json().at("perplexity").get<double>() / run - 1) < 0.05);
+        // The folder holds the model in one of its own, and says so.
+        const Outcome lost = run_cli({"info", at("one")});
+        QCOMPARE(lost.code, 3);
+        QVERIFY2(lost.err.contains("open " + at("one/model").toUtf8()), lost.err);
+        readBack(first.json().at("evaluation").at("perplexity").get<double>());
     }
 
+private:
+    /// What that run exported: quantized weights, labelled as that; its inputs are quantized where a recipe says so.
+    void readBack(double perplexity_of_run) {
+        const QStringList eval{"eval", at("one/model"), "--window", "128", "--windows", "3", "--quiet"};
+        const Outcome plain = run_cli(eval + QStringList{"--json"});
+        QVERIFY2(plain.code == 0, plain.out);
+        const json value = plain.json(), stored = value.at("stored_quantization");
+        QCOMPARE(value.at("run").get<std::string>(), std::string("as stored"));
+        QCOMPARE(stored.at("input_recipe").get<std::string>(), std::string("a=int8/sym/token"));
+        const double bits = stored.at("bits_per_weight").get<double>();
+        QVERIFY2(bits > 4 && bits < 4.5, std::to_string(bits).c_str());
+        QVERIFY(std::fabs(value.at("perplexity").get<double>() / perplexity_of_run - 1) < 0.05);
+        const json same = run_cli(eval + QStringList{"--json", "--recipe", "a=int8/sym/token"}).json();
+        QVERIFY(std::fabs(same.at("perplexity").get<double>() / perplexity_of_run - 1) < 1e-4);
+        QVERIFY(same.at("bytes_before").get<std::int64_t>() < 8'000'000); // of 16.3 MB before the export
+        for (const QString command : {"eval", "info", "calibrate", "compare"}) {
+            QStringList words{command, at("one/model"), "--quiet"};
+            if (command == "calibrate") words << QStringList{"--calib-samples", "1", "--calib-length", "64"};
+            if (command == "compare") words << QStringList{"--recipe", "w=int8", "--window", "128", "--windows", "2"};
+            const Outcome text = run_cli(words);
+            QVERIFY2(text.out.contains("stored quantized") && text.out.contains("--recipe 'a=int8/sym/token'"),
+                     text.out);
+        }
+    }
+
+private Q_SLOTS:
     void exportIsOneFolderOfFiles() {
         const Outcome done = run_cli({"export", "sample-llama", "--recipe", "w=dint4/asym/channel", "--out", at("e"),
                                       "--shard-size", "4", "--json", "--quiet"});

@@ -46,6 +46,17 @@ class TestCliFailures : public QObject {
         write(file, QByteArray(reinterpret_cast<const char*>(&now), 8) + QByteArray::fromStdString(header) +
                         bytes.mid(8 + static_cast<qsizetype>(length)));
     }
+    /// Overwrites the third element of a 16-bit tensor.
+    static void poke(const QString& model, const QString& tensor, const QByteArray& value) {
+        const QString file = model + "/model.safetensors";
+        QByteArray bytes = read(file);
+        std::uint64_t length = 0;
+        std::memcpy(&length, bytes.constData(), 8);
+        const json header = json::parse(bytes.mid(8, static_cast<qsizetype>(length)).toStdString());
+        const auto begin = header.at(tensor.toStdString()).at("data_offsets").at(0).get<std::uint64_t>();
+        bytes.replace(static_cast<qsizetype>(8 + length + begin + 4), 2, value);
+        write(file, bytes);
+    }
     static void replace_first(std::string& text, const std::string& what, const std::string& with) {
         const auto place = text.find(what);
         QVERIFY2(place != std::string::npos, what.c_str());
@@ -93,6 +104,29 @@ private Q_SLOTS:
                                    << "--text";
         QTest::newRow("rule of no file") << QStringList{"tokenize", "sample-opt", "--words", "a", "--text-rule", "raw"}
                                          << "--text-rule";
+        QTest::newRow("eval: empty recipe")
+            << QStringList{"eval", "sample-opt", "--recipe", ""} << "leave --recipe out";
+        QTest::newRow("eval: blank recipe") << QStringList{"eval", "sample-opt", "--recipe", " "} << "full precision";
+        QTest::newRow("calibrate: empty recipe")
+            << QStringList{"calibrate", "sample-opt", "--recipe", ""} << "leave --recipe out";
+        QTest::newRow("logits: empty recipe")
+            << QStringList{"logits", "sample-opt", "--ids", "a", "--out", "b", "--recipe", ""} << "leave --recipe out";
+        QTest::newRow("run: empty recipe")
+            << QStringList{"run", "", "--model", "sample-opt", "--out", "x"} << "the recipe is empty; write a line";
+        QTest::newRow("empty text") << QStringList{"eval", "sample-opt", "--text", ""} << "leave --text out";
+        QTest::newRow("empty calibration text")
+            << QStringList{"calibrate", "sample-opt", "--calib", ""} << "leave --calib out";
+        QTest::newRow("export: empty output")
+            << QStringList{"export", "sample-opt", "--recipe", "w=int4", "--out", ""} << "say where to write";
+        QTest::newRow("run: empty output")
+            << QStringList{"run", "w=int4", "--model", "sample-opt", "--out", ""} << "say where to write";
+        QTest::newRow("logits: empty output")
+            << QStringList{"logits", "sample-opt", "--ids", "a", "--out", ""} << "say where to write";
+        QTest::newRow("device of info") << QStringList{"--device", "wombat", "info", "sample-opt"}
+                                        << "use cpu, cuda or cuda:N";
+        QTest::newRow("device of formats") << QStringList{"formats", "--device", "cuda:"} << "use cpu, cuda or cuda:N";
+        QTest::newRow("empty device") << QStringList{"tokenize", "sample-opt", "--words", "a", "--device", ""}
+                                      << "use cpu, cuda or cuda:N";
         QTest::newRow("unknown exporter")
             << QStringList{"export", "sample-opt", "--recipe", "w=int4", "--out", "x", "--exporter", "gptq"}
             << "compressed-tensors";
@@ -117,7 +151,9 @@ private Q_SLOTS:
         QTest::newRow("no config") << "noconfig" << QStringList{"config.json"} << 3;
         QTest::newRow("config is no JSON") << "nojson" << QStringList{"config.json"} << 3;
         QTest::newRow("config field missing") << "field" << QStringList{"hidden_size"} << 3;
-        QTest::newRow("config field absurd") << "absurd" << QStringList{"num_attention_heads"} << 3;
+        QTest::newRow("config field absurd")
+            << "absurd" << QStringList{"absurd/config.json: \"num_attention_heads\" is -3"} << 3;
+        QTest::newRow("three bytes") << "short.gguf" << QStringList{"not a GGUF file: its 3 bytes"} << 3;
         QTest::newRow("unknown architecture") << "architecture" << QStringList{"HyenaForCausalLM", "opt, llama"} << 4;
     }
     void models() {
@@ -125,7 +161,8 @@ private Q_SLOTS:
         QFETCH(QStringList, says);
         QFETCH(int, code);
         if (name == "empty") QDir().mkpath(at(name));
-        if (name != "empty" && name != "nowhere") breakSample(name);
+        if (name == "short.gguf") write(at(name), "GGU");
+        if (!QFile::exists(at(name)) && name != "nowhere") breakSample(name);
         expect({"info", at(name)}, code, says);
     }
     void breakSample(const QString& how) {
@@ -152,11 +189,53 @@ private Q_SLOTS:
             });
     }
 
+    void parametersThatAreNotFinite_data() {
+        QTest::addColumn<QString>("tensor");
+        QTest::addColumn<QByteArray>("value"); // bfloat16
+        QTest::newRow("weight") << "model.decoder.layers.3.fc1.weight" << QByteArray("\xc0\x7f");
+        QTest::newRow("bias of a norm") << "model.decoder.layers.2.final_layer_norm.bias" << QByteArray("\x80\x7f");
+        QTest::newRow("embedding") << "model.decoder.embed_tokens.weight" << QByteArray("\x80\xff");
+    }
+    void parametersThatAreNotFinite() {
+        QFETCH(QString, tensor);
+        QFETCH(QByteArray, value);
+        const QString model = copy_of_sample(QTest::currentDataTag());
+        poke(model, tensor, value);
+        const QStringList says{model + "/model.safetensors: tensor \"" + tensor +
+                               "\" holds a value that is not finite"};
+        const QStringList few{"--window", "64", "--windows", "1"},
+            little{"--calib-samples", "1", "--calib-length", "64"};
+        expect(QStringList{"eval", model} + few, 3, says);
+        expect(QStringList{"compare", model, "--recipe", "w=int4"} + few, 3, says);
+        expect(QStringList{"run", "w=int4", "--model", model, "--out", at("unfinished")} + few + little, 3, says);
+        QVERIFY(!QFile::exists(at("unfinished")));
+        if (tensor.contains("embed")) return; // an id that the calibration text may not have
+        expect(QStringList{"calibrate", model} + little, 3, says);
+        expect({"quantize", model, "--recipe", "w=int4", "--weights-only"}, 3, says);
+    }
+
+    void valuesThatLeaveTheirRange() {
+        const QString model = copy_of_sample("overflow");
+        const QByteArray largest("\x7f\x7f"); // 3.39e38: finite, but not twice
+        poke(model, "model.decoder.layers.5.fc2.bias", largest);
+        poke(model, "model.decoder.layers.6.fc2.bias", largest);
+        const QStringList says{"every parameter is, but in block 6"};
+        expect({"eval", model, "--window", "64", "--windows", "1"}, 3, QStringList{"the loss of window 1"} + says);
+        expect({"calibrate", model, "--calib-samples", "1", "--calib-length", "64"}, 3, says);
+        write(at("ids.safetensors"), QByteArray(R"({"input_ids":{"dtype":"I32","shape":[1,2],"data_offsets":[0,8]}})")
+                                             .prepend(QByteArray::fromHex("4000000000000000")) +
+                                         QByteArray::fromHex("0200000003000000"));
+        expect({"logits", model, "--ids", at("ids.safetensors"), "--out", at("logits.safetensors")}, 3, says);
+        QVERIFY(!QFile::exists(at("logits.safetensors")));
+    }
+
     void withoutTokenizerLayersCanBeLookedAtButTextCannot() {
         const QString model = copy_of_sample("tokenless");
         QFile::remove(model + "/tokenizer.json");
         QCOMPARE(run_cli({"info", model, "--quiet"}).code, 0);
         expect({"eval", model}, 3, {"tokenizer"});
+        const Outcome told = run_cli({"eval", model});
+        QVERIFY2(told.err.count("has no tokenizer") == 1 && told.err.count(model.toUtf8()) == 1, told.err); // once
     }
 
     void unsupportedTokenizer() {
@@ -173,7 +252,12 @@ private Q_SLOTS:
         QTest::addColumn<QString>("recipe");
         QTest::addColumn<QStringList>("says");
         QTest::newRow("unknown format") << "w=int44/sym/channel" << QStringList{"int44"};
-        QTest::newRow("group that does not divide") << "w=int4/sym/g100" << QStringList{"100", "256", "layers.0"};
+        QTest::newRow("group that does not divide")
+            << "w=int4/sym/g100"
+            << QStringList{"layers.0.self_attn.q_proj and 39 more: weight: group size 100", "256",
+                           "use 16, 32, 64, 128", "layers.0.fc2 and 7 more"};
+        QTest::newRow("everything ignored") << R"({"schema": 1, "defaults": "w=int4", "ignore": ["*"]})"
+                                            << QStringList{"quantizes no layer", "ignore list takes all 48"};
         QTest::newRow("unknown method") << "w=int4/sym/channel magic:x=1" << QStringList{"magic"};
         QTest::newRow("parameter out of range")
             << "w=int4/sym/channel smoothquant:alpha=7" << QStringList{"alpha", "7"};
@@ -215,6 +299,58 @@ private Q_SLOTS:
         const QString model = copy_of_sample("ownmodel");
         expect({"export", model, "--recipe", "w=int4/sym/g128", "--out", model, "--force"}, 2,
                {"the model's own folder"});
+    }
+
+    void outputThatCannotBeIsRefusedBeforeTheWork_data() {
+        QTest::addColumn<QStringList>("words");
+        QTest::addColumn<QString>("out"); // MODEL: the model's folder
+        QTest::addColumn<QString>("says");
+        QTest::addColumn<int>("code");
+        const QStringList exported{"export", "MODEL", "--recipe", "w=int4/sym/g128 gptq", "--out", "OUT"},
+            run{"run", "w=int4/sym/g128 gptq", "--model", "MODEL", "--out", "OUT"},
+            csv{"quantize", "MODEL", "--recipe", "w=int4/sym/g128 gptq", "--csv", "OUT"};
+        QTest::newRow("export: pseudo file system") << exported << "/proc/out"
+                                                    << "cannot be made there" << 3;
+        QTest::newRow("run: pseudo file system") << run << "/proc/out"
+                                                 << "cannot be made there" << 3;
+        QTest::newRow("export: below a device") << exported << "/dev/null/out"
+                                                << "choose another folder" << 3;
+        QTest::newRow("export: name too long") << exported << QString(300, 'n') << "choose another folder" << 3;
+        QTest::newRow("run: name too long") << run << QString(300, 'n') << "choose another folder" << 3;
+        QTest::newRow("export: inside the model") << exported << "MODEL/out"
+                                                  << "lies in the model's own folder" << 2;
+        QTest::newRow("run: inside the model") << run << "MODEL/out"
+                                               << "lies in the model's own folder" << 2;
+        QTest::newRow("csv: a folder") << csv << "MODEL"
+                                       << "is a folder; name a file" << 3;
+        QTest::newRow("csv: no folder") << csv << "/nowhere/x.csv"
+                                        << "there is no folder /nowhere" << 3;
+    }
+    void outputThatCannotBeIsRefusedBeforeTheWork() {
+        QFETCH(QStringList, words);
+        QFETCH(QString, out);
+        QFETCH(QString, says);
+        QFETCH(int, code);
+        const QString model = QFile::exists(at("target")) ? at("target") : copy_of_sample("target");
+        const QStringList before = entries(model);
+        words.replaceInStrings("OUT", out).replaceInStrings("MODEL", model);
+        expect(words, code, {says});
+        const Outcome told = run_cli(words);
+        QVERIFY2(!told.err.contains("Calibrating") && !told.err.contains("Quantizing"), told.err);
+        QCOMPARE(entries(model), before);
+    }
+
+    void foldersWhereFilesAreExpected_data() {
+        QTest::addColumn<QStringList>("words");
+        QTest::newRow("text") << QStringList{"eval", "sample-opt", "--text", "DIR"};
+        QTest::newRow("calibration text") << QStringList{"calibrate", "sample-opt", "--calib", "DIR"};
+        QTest::newRow("recipe") << QStringList{"eval", "sample-opt", "--recipe", "DIR"};
+        QTest::newRow("ids") << QStringList{"logits", "sample-opt", "--ids", "DIR", "--out", "x"};
+    }
+    void foldersWhereFilesAreExpected() {
+        QFETCH(QStringList, words);
+        words.replaceInStrings("DIR", dir_.path());
+        expect(words, 3, {dir_.path(), "is a folder"});
     }
 
     void fullDiskLeavesNothing() {
