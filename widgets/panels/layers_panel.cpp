@@ -149,9 +149,9 @@ void LayersPanel::fitColumns() {
         int column, wide, narrow;
     };
     constexpr Width widths[] = {{LayerTableModel::Block, 30, 27},     {LayerTableModel::Name, 72, 62},
-                                {LayerTableModel::AbsMax, 60, 55},    {LayerTableModel::Outlier, 68, 54},
-                                {LayerTableModel::Underflow, 84, 70}, {LayerTableModel::Sqnr, 80, 74}};
-    constexpr int scheme = 60; // the last, and the same in most rows: beyond the edge first
+                                {LayerTableModel::AbsMax, 58, 55},    {LayerTableModel::Outlier, 64, 54},
+                                {LayerTableModel::Underflow, 80, 70}, {LayerTableModel::Sqnr, 80, 74}};
+    constexpr int scheme = 76; // the last, and the same in most rows: beyond the edge first
     int wide = scheme, narrow = 0;
     for (const Width& width : widths) wide += width.wide, narrow += width.narrow;
     const double room = std::clamp(double(table_->viewport()->width() - narrow) / (wide - narrow), 0.0, 1.0);
