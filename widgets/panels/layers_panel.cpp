@@ -150,7 +150,7 @@ void LayersPanel::fitColumns() {
     };
     constexpr Width widths[] = {{LayerTableModel::Block, 30, 27},     {LayerTableModel::Name, 72, 62},
                                 {LayerTableModel::AbsMax, 58, 55},    {LayerTableModel::Outlier, 64, 54},
-                                {LayerTableModel::Underflow, 80, 70}, {LayerTableModel::Sqnr, 80, 74}};
+                                {LayerTableModel::Underflow, 83, 70}, {LayerTableModel::Sqnr, 80, 74}};
     constexpr int scheme = 76; // the last, and the same in most rows: beyond the edge first
     int wide = scheme, narrow = 0;
     for (const Width& width : widths) wide += width.wide, narrow += width.narrow;
