@@ -20,6 +20,7 @@
 #include "tests/support/test_main.h"
 #include "widgets/forms/param_form.h"
 #include "widgets/forms/scheme_editor.h"
+#include "widgets/models/empty_hint.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/command_palette.h"
 #include "widgets/panels/compare_panel.h"
@@ -261,6 +262,15 @@ private Q_SLOTS:
             reason = reason || label->text().contains("windows of 64");
         }
         QVERIFY(headline && reason);
+        // Runs that came from disk have no figures of layers, which is said where they would be.
+        const auto* hint = panel.findChild<EmptyHint*>();
+        QVERIFY(hint && hint->isVisibleTo(&panel) && hint->text().contains("not kept on disk"));
+        LayerReport report;
+        report.name = "layers.0.fc1";
+        runs.reports_a = runs.reports_b = {report};
+        runs.comparison.notes = {};
+        panel.setComparison(runs);
+        QVERIFY(!hint->isVisibleTo(&panel));
     }
 
     void export_waits_for_a_clean_pre_flight() {

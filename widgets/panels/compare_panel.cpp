@@ -12,6 +12,7 @@
 #include <QtWidgets/QVBoxLayout>
 
 #include "widgets/models/compare_table_model.h"
+#include "widgets/models/empty_hint.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
 #include "widgets/models/table_header.h"
@@ -94,6 +95,8 @@ ComparePanel::ComparePanel(QWidget* parent)
     TableHeader::install(*table_);
     table_->setModel(sorted);
     table_->setItemDelegate(new ToneDelegate(table_));
+    new EmptyHint(*table_, tr("Figures of single layers are not kept on disk: they are here for runs made since the "
+                              "model was opened"));
     table_->setSortingEnabled(true);
     table_->sortByColumn(CompareTableModel::SqnrDelta, Qt::AscendingOrder);
     table_->setAccessibleName(tr("Layers of both runs"));
