@@ -3,7 +3,7 @@
 
     docs/results/make_results.py papers  --cli build/bin/graticule-cli --text wiki.test.raw --calib wiki.valid.raw
     docs/results/make_results.py smollm2 --cli ... --model SmolLM2.gguf --text ... --calib ... --windows 24 --window 1024
-    docs/results/make_results.py outside --cli ... --fixture sample-opt.json --text ... --calib ...
+    docs/results/make_results.py outside --cli ... --fixtures fixtures --text ... --calib ...
 
 Prints Markdown. Every run's JSON is kept in --keep, so that a table can be set again without running it again.
 """
@@ -176,7 +176,7 @@ def papers(runs):
 
 def smollm2(runs):
     model = runs.args.model
-    rows = [("full precision", None)]
+    rows = [("as stored", None)]
     for fmt in ("int4", "dint4", "int3", "dint3"):
         for grain in ("channel", "g64"):
             rows.append((f"{fmt} {grain}, RTN", f"w={fmt}/asym/{grain}"))
@@ -185,7 +185,7 @@ def smollm2(runs):
     rows.append(("DGQ dual grain 64", "w=int4/asym/dual64 dgq"))
     table(runs, "Weight only", "Embedding and head as stored.", [model], rows)
     a8 = "a=int8/sym/token"
-    rows = [("full precision", None), ("W8A8", f"w=int8/sym/channel {a8}"),
+    rows = [("as stored", None), ("W8A8", f"w=int8/sym/channel {a8}"),
             ("W8A8 SmoothQuant", f"w=int8/sym/channel {a8} smoothquant:alpha=0.5"), ("RTN", f"w=int4/asym/g64 {a8}"),
             ("SmoothQuant", f"w=int4/asym/g64 {a8} smoothquant:alpha=0.5"), ("AWQ", f"w=int4/asym/g64 {a8} awq clip"),
             ("AQAS", f"w=int4/asym/g64 {a8} aqas clip"), ("GPTQ", f"w=int4/asym/g64 {a8} gptq"),
@@ -195,7 +195,7 @@ def smollm2(runs):
     table(runs, "W4A8", "Inputs INT8 per token.", [model], rows)
     a4 = "w=int4/asym/g64 a=int4/sym/g64"
     token = "w=int4/asym/channel a=int4/sym/token"
-    rows = [("full precision", None), ("groups of 64", a4), ("groups of 64, AWQ", a4 + " awq"), ("groups of 64, AQAS", a4 + " aqas"),
+    rows = [("as stored", None), ("groups of 64", a4), ("groups of 64, AWQ", a4 + " awq"), ("groups of 64, AQAS", a4 + " aqas"),
             ("per channel and token", token)]
     rows += [(f"per channel and token, {p} % in 16 bit", f"{token} keep:percent={p}") for p in (1, 10, 50)]
     table(runs, "W4A4", "Inputs INT4.", [model], rows)
@@ -253,6 +253,18 @@ OUTSIDE_SLAC = {  # calibrated on 16,384 tokens cut to this length
     "SLAC 128: AQAS W4 asym channel, A8 token asym": (128, f"{CHANNEL} {A8_TOKEN} aqas:mode=paper"),
     "SLAC 2048: AQAS W4 asym channel, A8 token asym": (2048, f"{CHANNEL} {A8_TOKEN} aqas:mode=paper"),
 }
+OUTSIDE_PLAIN = {  # both samples, calibrated on 16 windows of 512; the window is 2,048 unless the name says
+    "fp32 T2048": None,
+    "fp32 T512": None,
+    "W4 asym g128": G128,
+    "W3 asym channel": "w=int3/asym/channel",
+    "dINT4 g128": "w=dint4/asym/g128",
+    "dINT3 channel": "w=dint3/asym/channel",
+    "W8A8 sym channel/token": f"w=int8/sym/channel {A8_TOKEN_SYM}",
+    "W4A8 asym g128/token sym": f"{G128} {A8_TOKEN_SYM}",
+    "W16A4 g128 sym": "a=int4/sym/g128",
+    "SmoothQuant .5 W4A8 asym g128/token sym": f"{G128} {A8_TOKEN_SYM} smoothquant:alpha=0.5",
+}
 OUTSIDE_WITHOUT_RECIPE = {
     "AWQ objective W4 asym channel, A8 token asym": NO_RECIPE,
     "AWQ objective W4 asym g128, A8 token asym": NO_RECIPE,
@@ -261,25 +273,50 @@ OUTSIDE_WITHOUT_RECIPE = {
 }
 
 
+def gptq_spread(runs, theirs):
+    """GPTQ's block size changes the order of sums and nothing else: how far that alone moves the perplexity."""
+    blocks = (8, 16, 32, 64, 128)
+    print("\n## How far the order of sums moves GPTQ\n\nThe same recipes with columns updated in blocks of another size, which "
+          "is the same computation in another order.\n\n| outside | theirs | " + " | ".join(f"block={b}" for b in blocks) + " |")
+    print("|---|---|" + "---|" * len(blocks))
+    for name, recipe in OUTSIDE_ALL.items():
+        if "gptq" not in recipe:
+            continue
+        found = [runs.evaluate("sample-opt", recipe.replace("gptq:", f"gptq:block={b},"), 2048, (32, 512), 0) for b in blocks]
+        cells = [f"{run['perplexity']:.2f}" if run else "not run" for run in found]
+        print(f"| {name} | {theirs[name]:.2f} | " + " | ".join(cells) + " |", flush=True)
+
+
 def outside(runs):
-    """Our perplexities beside those of the published programs and of independent ones, in the fixture's settings."""
-    fixture = json.loads(pathlib.Path(runs.args.fixture).read_text())
+    """Our perplexities beside those of the published programs and of independent ones, in the fixtures' settings."""
+    def compare(model, plans):
+        print("| outside | recipe | theirs | ours | difference |\n|---|---|---|---|---|")
+        for name, theirs, evaluation in plans:
+            run = runs.evaluate(model, *evaluation)
+            ours = f"{run['perplexity']:.3f} | {100 * (run['perplexity'] / theirs - 1):+.2f} %" if run else "not run |"
+            recipe = evaluation[0]
+            print(f"| {name} | {'`' + recipe + '`' if recipe else ''} | {theirs:.3f} | {ours} |", flush=True)
+
+    for model in ("sample-opt", "sample-llama"):
+        theirs = json.loads((runs.args.fixtures / "perplexity" / f"{model}.json").read_text())["ppl"]
+        assert set(theirs) == set(OUTSIDE_PLAIN), set(theirs) ^ set(OUTSIDE_PLAIN)
+        print(f"\n## Plain formats, all windows, {model}\n")
+        compare(model, [(name, theirs[name], (recipe, 512 if name.endswith("T512") else 2048, (16, 512), 0))
+                        for name, recipe in OUTSIDE_PLAIN.items()])
+    fixture = json.loads((runs.args.fixtures / "methods" / "sample-opt.json").read_text())
     without = set()
     for title, key, window, windows, rows in (
-            ("All windows of 2,048", "perplexity_all_windows", 2048, 0, OUTSIDE_ALL),
-            ("First 16 windows of 2,048", "perplexity_first_16_windows_of_2048", 2048, 16, OUTSIDE_16),
-            ("First 256 windows of 128", "perplexity_first_256_windows_of_128", 128, 256, OUTSIDE_SHORT)):
+            ("Published programs, all windows of 2,048", "perplexity_all_windows", 2048, 0, OUTSIDE_ALL),
+            ("Published and independent programs, first 16 windows of 2,048", "perplexity_first_16_windows_of_2048", 2048, 16, OUTSIDE_16),
+            ("Independent programs, first 256 windows of 128", "perplexity_first_256_windows_of_128", 128, 256, OUTSIDE_SHORT)):
         slac_rows = {name: row for name, row in OUTSIDE_SLAC.items() if name in fixture[key]}
         without |= set(fixture[key]) - set(rows) - set(slac_rows)
-        print(f"\n## {title}\n\n| outside | recipe | theirs | ours | difference |\n|---|---|---|---|---|")
-        plans = [(name, (32, 512), recipe) for name, recipe in rows.items()]
-        plans += [(name, (16384 // length, length), recipe) for name, (length, recipe) in slac_rows.items()]
-        for name, calibration, recipe in plans:
-            theirs = fixture[key][name]
-            run = runs.evaluate(fixture["model"], recipe, window, calibration, windows)
-            ours = f"{run['perplexity']:.3f} | {100 * (run['perplexity'] / theirs - 1):+.2f} %" if run else "not run |"
-            print(f"| {name} | {'`' + recipe + '`' if recipe else ''} | {theirs:.3f} | {ours} |", flush=True)
+        print(f"\n## {title}, {fixture['model']}\n")
+        plans = [(name, (recipe, window, (32, 512), windows)) for name, recipe in rows.items()]
+        plans += [(name, (recipe, window, (16384 // length, length), windows)) for name, (length, recipe) in slac_rows.items()]
+        compare(fixture["model"], [(name, fixture[key][name], evaluation) for name, evaluation in plans])
     assert without == set(OUTSIDE_WITHOUT_RECIPE), without ^ set(OUTSIDE_WITHOUT_RECIPE)
+    gptq_spread(runs, fixture["perplexity_all_windows"])
     print("\n## Settings of the fixture that no recipe says\n")
     for name, reason in OUTSIDE_WITHOUT_RECIPE.items():
         print(f"- {name}: {reason}.")
@@ -288,7 +325,7 @@ def outside(runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("papers", "smollm2", "outside"))
-    parser.add_argument("--fixture", default="", help="what independent programs measured; for outside")
+    parser.add_argument("--fixtures", type=pathlib.Path, help="folder of what independent programs measured; for outside")
     parser.add_argument("--cli", default="build/bin/graticule-cli")
     parser.add_argument("--model", default="")
     parser.add_argument("--text", required=True)

@@ -128,7 +128,8 @@ private Q_SLOTS:
         // One scale that leaves the values as good as they were.
         for (auto& linear : quantized->linears) linear->static_input = StaticScale{140.0F / 127, 128};
         const std::vector<double> coarse = losses(opened, quantized);
-        for (auto& linear : quantized->linears) linear->static_input = StaticScale{1e-3F, 128}; // clips nearly everything
+        for (auto& linear : quantized->linears)
+            linear->static_input = StaticScale{1e-3F, 128}; // clips nearly everything
         const std::vector<double> clipped = losses(opened, quantized);
         const std::vector<double> plain = losses(opened, nullptr);
         QVERIFY(coarse.front() > plain.front());

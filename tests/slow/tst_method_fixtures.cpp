@@ -7,7 +7,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <span>
 
 #include "core/engine/engine.h"
 #include "core/method/pipeline.h"
@@ -18,9 +17,6 @@
 using namespace graticule;
 
 namespace {
-
-constexpr std::size_t all_blocks = 8;
-constexpr std::size_t search_blocks = 1; // searches do not hand anything on, and take longest
 
 struct Outcome {
     std::map<std::string, QuantizedLinear> linears; ///< by short name
@@ -81,7 +77,7 @@ class TestMethodFixtures : public QObject {
     OpenedModel opened_;
     std::shared_ptr<const ActivationStats> stats_;
 
-    Outcome run(const std::string& line, std::size_t blocks) {
+    Outcome run(const std::string& line) {
         Recipe recipe;
         recipe.defaults = parse_scheme_line(line);
         const Resolution resolution = resolve(recipe, *opened_.model);
@@ -91,7 +87,7 @@ class TestMethodFixtures : public QObject {
         QuantizePipeline pipeline(opened_.model, stats_, choices, open_device("cpu"));
         JobContext ctx;
         Outcome outcome;
-        for (const Block& block : std::span(opened_.model->blocks()).first(blocks))
+        for (const Block& block : opened_.model->blocks())
             pipeline.run(block.id, ctx, [&](QuantizedLinear&& linear) {
                 const std::string name = linear.report.name;
                 outcome.linears.emplace(name, std::move(linear));
@@ -132,7 +128,7 @@ private Q_SLOTS:
     void gptq_losses() {
         QFETCH(QString, key);
         QFETCH(QString, line);
-        const Outcome outcome = run(line.toStdString(), all_blocks);
+        const Outcome outcome = run(line.toStdString());
         Differences first, later, nearest;
         for (const auto& [name, linear] : outcome.linears) {
             const std::string full = "model.decoder." + name;
@@ -144,12 +140,14 @@ private Q_SLOTS:
         qInfo("first block: %s", first.text().c_str());
         qInfo("later blocks: %s", later.text().c_str());
         qInfo("rounding to nearest: %s", nearest.text().c_str());
-        QVERIFY2(first.within(2.5e-4), first.text().c_str());
+        // Seen on two kinds of processor: first block 4e-6 to 3.6e-4 at worst, means of later blocks up to 5.1e-3.
+        QVERIFY2(first.within(5e-4), first.text().c_str());
+        QVERIFY2(std::abs(first.mean()) <= 1e-4, first.text().c_str());
         // One float32 rounding error moves single losses of later blocks by up to 5 % at 4 bits in the published
         // program too, while their mean stays: docs/decisions/0004. A difference of convention would move the mean.
         QVERIFY2(later.within(0.15), later.text().c_str());
-        QVERIFY2(std::abs(later.mean()) <= 5e-3, later.text().c_str());
-        QVERIFY2(std::abs(nearest.mean()) <= 5e-3, nearest.text().c_str());
+        QVERIFY2(std::abs(later.mean()) <= 1e-2, later.text().c_str());
+        QVERIFY2(std::abs(nearest.mean()) <= 1e-2, nearest.text().c_str());
     }
 
     void search_losses_data() {
@@ -165,8 +163,8 @@ private Q_SLOTS:
     void search_losses() {
         QFETCH(QString, key);
         QFETCH(QString, line);
-        const Outcome outcome = run(line.toStdString(), search_blocks);
-        QCOMPARE(outcome.traces.size(), 4 * search_blocks);
+        const Outcome outcome = run(line.toStdString());
+        QCOMPARE(outcome.traces.size(), 4 * opened_.model->blocks().size());
         Differences least, every;
         const bool awq = key.startsWith("AWQ");
         const nlohmann::json& all = fixture_[awq ? "awq_search" : "aqas_losses"][key.toStdString()];
@@ -189,8 +187,12 @@ private Q_SLOTS:
         }
         qInfo("least losses: %s", least.text().c_str());
         qInfo("all losses: %s", every.text().c_str());
-        QVERIFY2(least.within(1e-4), least.text().c_str());
-        QVERIFY2(every.within(1e-3), every.text().c_str());
+        // With 8-bit inputs a value beside a tie falls to the other code where the processor adds in another order.
+        // Seen on two kinds: least losses 2.6e-4 at worst and 4e-6 in the mean, all losses 1.3e-3 and 2.4e-6.
+        QVERIFY2(least.within(5e-4), least.text().c_str());
+        QVERIFY2(every.within(3e-3), every.text().c_str());
+        QVERIFY2(std::abs(least.mean()) <= 2e-5, least.text().c_str());
+        QVERIFY2(std::abs(every.mean()) <= 1e-5, every.text().c_str());
     }
 
     void dgq_objectives_data() {
@@ -204,7 +206,8 @@ private Q_SLOTS:
         QTest::newRow("percentile")
             << "DGQ c clean: percentile 0.5%, W4 g128 dual grain two-phase, A8 token sym"
             << "w=int4/asym/dual128 a=int8/sym/token percentile:mode=paper dgq"
-            // Measured: 5.0e-2 at worst, 2.7e-3 in the mean; without the percentile 4e-3 at worst.
+            // One column scaled up weighs most in a loss, and where its values fall between codes depends on the
+            // order of sums: at the same layer one kind of processor is 5.0 % above, another 2.7 % below.
             << 8e-2;
         QTest::newRow("reference, bfloat16") << "DGQ a reference bf16: W4 g128 dual grain two-phase, A16"
                                              << "w=int4/asym/dual128 dgq:mode=reference"
@@ -217,20 +220,24 @@ private Q_SLOTS:
         QFETCH(QString, key);
         QFETCH(QString, line);
         QFETCH(double, bound);
-        const Outcome outcome = run(line.toStdString(), all_blocks);
-        Differences objective, plain, scales;
+        const Outcome outcome = run(line.toStdString());
+        Differences first, objective, plain, scales;
         for (const auto& [name, linear] : outcome.linears) {
             const nlohmann::json& record = fixture_["dgq_checks"][key.toStdString()][dgq_name(name)];
-            objective.add(name, *linear.report.search_loss, record["two-phase"].get<double>());
+            const double expected = record["two-phase"].get<double>();
+            objective.add(name, *linear.report.search_loss, expected);
+            if (name.starts_with("layers.0.")) first.add(name, *linear.report.search_loss, expected);
             if (record.contains("plain round of RTN"))
                 plain.add(name, *linear.report.search_loss_before, record["plain round of RTN"].get<double>());
             scales.add(name + " S2", sum_of(linear.params.group_scale), record["S2sum"].get<double>());
             scales.add(name + " z", sum_of(linear.params.zero), record["Zsum"].get<double>());
             scales.add(name + " s1", sum_of(linear.params.channel_scale), record["s1sum"].get<double>());
         }
+        qInfo("first block: %s", first.text().c_str());
         qInfo("objective: %s", objective.text().c_str());
         if (!plain.empty()) qInfo("plain rounding: %s", plain.text().c_str());
         qInfo("sums of scales: %s", scales.text().c_str());
+        QVERIFY2(first.within(2e-3), first.text().c_str());
         QVERIFY2(objective.within(bound), objective.text().c_str());
         QVERIFY2(std::abs(objective.mean()) <= 5e-3, objective.text().c_str()); // see gptq_losses
         QVERIFY2(scales.within(std::min(bound, 1e-2)), scales.text().c_str());

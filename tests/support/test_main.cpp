@@ -33,6 +33,11 @@ bool is_wanted(const QObject& test, int argc, char** argv) {
 
 } // namespace
 
+#ifdef __SANITIZE_ADDRESS__
+// Tests ask for more memory than there is, to see what is said then: that has to fail as an allocation does.
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+#endif
+
 // Runs every registered class; with arguments, Qt Test's own (a function's name runs only in the classes that have it).
 int main(int argc, char** argv) {
     qputenv("QTEST_DISABLE_STACK_DUMP", "1"); // a debugger on a hung test takes minutes and says little
