@@ -112,19 +112,14 @@ void compare_others(const QuantizedModel& model, const Model& again, ReloadCheck
 
 /// Methods whose result is more than codes and scales. The exporters see schemes and results, never methods.
 void check_methods(const Model& model, const LayerChoices& choices, Diagnostics& diagnostics) {
-    for (const Stage stage : {Stage::keep, Stage::compensate}) {
-        std::string first;
-        std::size_t layers = 0;
-        for (const Linear& linear : model.linears()) {
-            const auto& choice = choices.at(index_of(linear.id));
-            if (!choice || !step_of(*choice, stage)) continue;
-            if (layers++ == 0) first = linear.short_name;
-        }
-        if (layers > 0)
-            diagnostics.add(Severity::error, first + (layers > 1 ? " and " + std::to_string(layers - 1) + " more" : ""),
-                            std::string(stage == Stage::keep ? "channels kept in 16 bits" : "low-rank terms") +
-                                " beside the codes cannot be stored; leave that method out of the exported recipe");
-    }
+    LayerProblems problems;
+    for (const Stage stage : {Stage::keep, Stage::compensate})
+        for (const Linear& linear : model.linears())
+            if (const auto& choice = choices.at(index_of(linear.id)); choice && step_of(*choice, stage))
+                problems.add(std::string(stage == Stage::keep ? "channels kept in 16 bits" : "low-rank terms") +
+                                 " beside the codes cannot be stored; leave that method out of the exported recipe",
+                             linear.short_name);
+    problems.report(Severity::error, diagnostics);
 }
 
 /// The one check of what is exported: the dialog shows it, the export acts on it.

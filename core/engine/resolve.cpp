@@ -242,7 +242,7 @@ void Resolver::finish() {
         const double count = double(linear.in_features()) * double(linear.out_features());
         const double stored = double(linear.stored_bytes);
         const auto& plan = plans[index_of(linear.id)];
-        double after = stored * 8;
+        double after = double(linear.weight.bytes.size()) * 8; // what stays is written decoded
         if (plan && plan->choice.scheme.weight)
             after = count * plan->choice.scheme.weight->bits_per_value(linear.out_features(), linear.in_features());
         bytes += after / 8 - stored;

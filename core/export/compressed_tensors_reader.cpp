@@ -178,7 +178,10 @@ std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<cons
                         file + ": weights quantized by \"" + method +
                             "\" are not read; compressed-tensors is, and unquantized checkpoints");
         StoredQuantization stored;
-        stored.format = "compressed-tensors " + quantization->value("format", std::string("of unnamed format"));
+        const auto format = quantization->find("format");
+        stored.format =
+            "compressed-tensors " +
+            (format != quantization->end() && format->is_string() ? format->get<std::string>() : "of unnamed format");
         read_ct_inputs(*quantization, stored);
         return std::make_shared<DecodedCheckpoint>(std::move(checkpoint), std::move(stored));
     } catch (const nlohmann::json::exception& problem) {

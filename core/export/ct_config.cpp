@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "core/export/carry_along.h"
 #include "core/model/family.h"
@@ -41,15 +40,20 @@ ordered_json input_args(const TensorScheme& scheme) {
 
 /// The line that `input_args` came from; empty where the notation has none.
 std::string input_line(const nlohmann::json& args) {
-    const bool floating = args.value("type", "int") == "float";
-    const std::string strategy = args.value("strategy", ""), bits = std::to_string(args.value("num_bits", 0));
+    // Compared, not converted: this is for a note, and what other writers put there must not keep a model closed.
+    const auto is = [&](const char* key, const nlohmann::json& value) {
+        const auto found = args.find(key);
+        return found != args.end() && *found == value;
+    };
     TensorScheme scheme;
-    scheme.format = find_format(!floating ? "int" + bits : bits == "8" ? "fp8_e4m3" : "");
-    scheme.symmetric = args.value("symmetric", true);
-    scheme.dynamic = args.contains("dynamic") && args["dynamic"] == true; // may be "local", too
+    for (const int bits : {4, 6, 8})
+        if (is("num_bits", bits)) scheme.format = find_format("int" + std::to_string(bits));
+    if (is("type", "float")) scheme.format = is("num_bits", 8) ? find_format("fp8_e4m3") : nullptr;
+    scheme.symmetric = !is("symmetric", false);
+    scheme.dynamic = is("dynamic", true); // may be "local", too
+    const std::string strategy = is("strategy", "token") ? "token" : is("strategy", "tensor") ? "tensor" : "";
     scheme.granularity.kind = strategy == "token" ? Granularity::Kind::token : Granularity::Kind::tensor;
-    if (scheme.format == nullptr || (strategy != "token" && strategy != "tensor") ||
-        !check_operand_scheme(Operand::input, scheme).empty())
+    if (scheme.format == nullptr || strategy.empty() || !check_operand_scheme(Operand::input, scheme).empty())
         return {};
     QuantScheme inputs;
     inputs.input = scheme;
@@ -242,17 +246,36 @@ ordered_json ct_quantization_config(const Model& model, const std::vector<std::o
             {"global_compression_ratio", nullptr}};
 }
 
+namespace {
+
+/// Whether a config quantizes every linear of the decoder: one group of all, and none ignored but head and projections.
+bool takes_all_linears(const nlohmann::json& quantization_config) {
+    const auto all_targets = [](const nlohmann::json& group) {
+        const auto targets = group.find("targets");
+        return targets != group.end() && *targets == nlohmann::json::array({"Linear"});
+    };
+    const nlohmann::json& groups = quantization_config.at("config_groups");
+    if (groups.size() != 1 || !groups.front().is_object() || !all_targets(groups.front())) return false;
+    const auto ignore = quantization_config.find("ignore");
+    if (ignore == quantization_config.end() || ignore->is_null()) return true;
+    return ignore->is_array() && std::ranges::all_of(*ignore, [](const nlohmann::json& entry) {
+               if (!entry.is_string()) return false;
+               const auto& name = entry.get_ref<const std::string&>();
+               return name.ends_with("lm_head") || name.ends_with("project_in") || name.ends_with("project_out");
+           });
+}
+
+} // namespace
+
 void read_ct_inputs(const nlohmann::json& quantization_config, StoredQuantization& stored) {
     const auto groups = quantization_config.find("config_groups");
     if (groups == quantization_config.end() || !groups->is_object()) return;
-    std::set<std::string> lines;
     for (const auto& [name, group] : groups->items()) {
         const auto args = group.is_object() ? group.find("input_activations") : group.end();
         const bool quantizes = args != group.end() && args->is_object();
         stored.quantizes_inputs = stored.quantizes_inputs || quantizes;
-        lines.insert(quantizes ? input_line(*args) : "");
+        if (quantizes && takes_all_linears(quantization_config)) stored.input_line = input_line(*args);
     }
-    if (lines.size() == 1) stored.input_line = *lines.begin(); // else the groups differ
 }
 
 Diagnostics ct_check(const Model& model, const LayerChoices& choices, const ExportOptions&) {

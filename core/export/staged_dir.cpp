@@ -87,16 +87,20 @@ bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
     }
     if (!fs::exists(status)) {
         fs::path above = target.parent_path(); // the nearest folder that is there must take another
-        while (!fs::exists(above) && above.has_relative_path()) above = above.parent_path();
-        if (!fs::is_directory(above) || ::access(above.c_str(), W_OK) != 0)
+        while (!fs::exists(above, failed) && above.has_relative_path()) above = above.parent_path();
+        if (!fs::is_directory(above, failed) || ::access(above.c_str(), W_OK) != 0)
             throw Error(ErrorKind::bad_input,
                         above.string() + ": a folder for the output cannot be made there; choose another folder");
         return false;
     }
     if (!fs::is_directory(status))
         throw Error(ErrorKind::usage, target.string() + " is a file; choose a folder for the output");
-    const bool ours = fs::exists(target / provenance_file);
-    if (!ours && !fs::is_empty(target) && !options.force)
+    const bool ours = fs::exists(target / provenance_file, failed);
+    const bool empty = fs::is_empty(target, failed);
+    if (failed)
+        throw Error(ErrorKind::bad_input,
+                    target.string() + ": cannot be looked into (" + failed.message() + "); choose another folder");
+    if (!ours && !empty && !options.force)
         throw Error(ErrorKind::usage, target.string() +
                                           " is not empty and was not written by this program (it has no " +
                                           provenance_file + "); choose another folder, or " + options.force_hint);

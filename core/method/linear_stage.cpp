@@ -10,6 +10,7 @@
 #include "core/method/method.h"
 #include "core/method/rtn.h"
 #include "core/method/tensor_quantizer.h"
+#include "core/runtime/parameters.h"
 
 namespace graticule {
 
@@ -120,6 +121,10 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
     measured.rounded = solvers::dequantize(rounded.codes, out.choice.scheme.weight->format->grid, params, job.device);
     measured.effective =
         measured.keep.defined() ? at::where(measured.keep, in_half(job.weight), measured.rounded) : measured.rounded;
+    if (!all_finite(measured.effective))
+        throw Error(ErrorKind::unsupported, job.linear.short_name +
+                                                ": a kept channel holds a weight beyond 65504, the largest of its 16 "
+                                                "bits; quantize that layer without keep, or put it on the ignore list");
     if (const MethodStep* step = step_of(job.choice, Stage::compensate)) {
         const auto [a, b] =
             find_method(step->method)->compensation->factors(job.weight, measured.effective, step->params);

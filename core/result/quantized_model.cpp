@@ -11,10 +11,13 @@ namespace {
 
 constexpr double kept_bits = 16;
 
+/// Of a weight that stays as it is: it is written as it was read, decoded where the file had it quantized.
+double plain_bits(const Linear& linear) { return double(linear.weight.bytes.size()) * 8; }
+
 double bits_of(const QuantizedLinear& quantized, const Linear& linear) {
     const double rows = double(linear.out_features()), columns = double(linear.in_features());
     const auto& scheme = quantized.choice.scheme.weight;
-    if (!scheme) return double(linear.stored_bytes) * 8;
+    if (!scheme) return plain_bits(linear);
     double bits = scheme->bits_per_value(linear.out_features(), linear.in_features()) * rows * columns;
     // Kept columns take the place of codes that are all zero and need not be stored.
     bits += rows * double(quantized.kept_channels.size()) * (kept_bits - scheme->format->bits);
@@ -87,7 +90,7 @@ double QuantizedModel::bits_per_weight() const {
     double bits = 0, weights = 0;
     for (const Linear& linear : base->linears()) {
         const auto& quantized = linears.at(index_of(linear.id));
-        bits += quantized ? bits_of(*quantized, linear) : double(linear.stored_bytes) * 8;
+        bits += quantized ? bits_of(*quantized, linear) : plain_bits(linear);
         weights += double(linear.out_features()) * double(linear.in_features());
     }
     return weights > 0 ? bits / weights : 0;
@@ -97,9 +100,11 @@ std::int64_t QuantizedModel::bytes_before() const { return stored_bytes(*base); 
 
 std::int64_t QuantizedModel::bytes_after() const {
     std::int64_t bytes = stored_bytes(*base);
-    for (const Linear& linear : base->linears())
-        if (const auto& quantized = linears.at(index_of(linear.id)))
-            bytes += quantized->report.bytes_after - quantized->report.bytes_before;
+    for (const Linear& linear : base->linears()) {
+        const auto& quantized = linears.at(index_of(linear.id));
+        bytes +=
+            (quantized ? quantized->report.bytes_after : std::int64_t(plain_bits(linear) / 8)) - linear.stored_bytes;
+    }
     return bytes;
 }
 
