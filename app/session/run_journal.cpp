@@ -2,13 +2,12 @@
 
 #include <QtCore/QCryptographicHash>
 #include <QtCore/QDir>
+#include <QtCore/QFile>
 #include <QtCore/QFileInfo>
-#include <QtCore/QSaveFile>
 #include <nlohmann/json.hpp>
 
 #include "app/session/run_json.h"
 #include "core/base/error.h"
-#include "core/io/json_file.h"
 
 namespace graticule {
 
@@ -32,16 +31,24 @@ void RunJournal::keep(const QString& model_path, const std::vector<Run>& runs) c
     for (const Run& run : runs)
         if (run.finished()) kept.push_back(run_to_json(run));
     const json document = {{"schema", schema}, {"model", model_path.toStdString()}, {"runs", kept}};
-    const QByteArray text = QByteArray::fromStdString(document.dump(1) + "\n");
-    QSaveFile out(path);
-    if (!QDir().mkpath(folder_) || !out.open(QIODevice::WriteOnly) || out.write(text) != text.size() || !out.commit())
-        throw Error(ErrorKind::bad_input, path.toStdString() + " was not written: " + out.errorString().toStdString());
+    QDir().mkpath(folder_); // where it fails, writing says so
+    write_run_file(path, document);
+}
+
+QString RunJournal::putAside(const QString& model_path) const {
+    const QString path = file(model_path);
+    QString aside = path + QStringLiteral(".unread");
+    for (int n = 2; QFileInfo::exists(aside); ++n) aside = path + QStringLiteral(".unread-%1").arg(n);
+    QFile kept(path);
+    if (!kept.rename(aside))
+        throw Error(ErrorKind::bad_input, path.toStdString() + " was not renamed: " + kept.errorString().toStdString());
+    return aside;
 }
 
 std::vector<Run> RunJournal::read(const QString& model_path) const {
     const QString path = file(model_path);
     if (path.isEmpty() || !QFileInfo::exists(path)) return {};
-    const json document = read_json_file(path.toStdString());
+    const json document = read_json_file(path.toStdString(), run_file_limits);
     std::vector<Run> runs;
     try {
         if (document.at("schema").get<int>() != schema)

@@ -17,9 +17,12 @@ public:
 
     /// The finished ones of `runs`, of the model opened from `model_path`. Throws Error{bad_input} naming the file.
     void keep(const QString& model_path, const std::vector<Run>& runs) const;
-    /// What was kept; without ids, colours and jobs. Throws Error{bad_input} for a file that cannot be read. The caller
-    /// leaves out runs whose provenance names another model: the file at that path may have changed.
+    /// What was kept; without ids, colours and jobs. Throws Error{bad_input} for a file that cannot be read. Runs whose
+    /// provenance names another model are not shown but kept: the file at that path may have changed, or several
+    /// models share one folder.
     [[nodiscard]] std::vector<Run> read(const QString& model_path) const;
+    /// Renames a journal that cannot be read instead of writing over it, and says what it is called now.
+    QString putAside(const QString& model_path) const;
     [[nodiscard]] QString file(const QString& model_path) const; ///< empty: nothing is kept
 
 private:

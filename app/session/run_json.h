@@ -5,11 +5,17 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "app/session/run.h"
+#include "core/io/json_file.h"
 
 namespace graticule {
 
 [[nodiscard]] nlohmann::json run_to_json(const Run& run); ///< of a finished one
 /// Without id, colour and jobs. Throws nlohmann's exceptions where something is missing, Error for a bad recipe.
 [[nodiscard]] Run run_from_json(const nlohmann::json& value);
+
+/// Of files that hold runs, for their readers and their writer: thousands of runs of thousands of windows.
+inline constexpr JsonLimits run_file_limits{std::size_t{64} << 20, 64};
+/// Aside, then renamed; what could not be read again is not written. Throws Error{bad_input} naming the file.
+void write_run_file(const QString& path, const nlohmann::json& document);
 
 } // namespace graticule

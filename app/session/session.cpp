@@ -7,10 +7,6 @@
 
 namespace graticule {
 
-namespace {
-const QString open_tag = QStringLiteral("open");
-}
-
 Recipe starting_recipe(const Model& model) {
     Recipe recipe;
     recipe.defaults = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
@@ -66,25 +62,30 @@ std::function<void(const JobView&)> Session::reporter() {
     };
 }
 
-void Session::open(const QString& path) {
+JobId Session::open(const QString& path) {
     const auto report = reporter();
-    jobs_.submit<OpenedModel>(
-        request(open_tag, tr("Open %1").arg(path.section(u'/', -1)), {}, 0),
+    const auto id = std::make_shared<JobId>();
+    *id = jobs_.submit<OpenedModel>(
+        request(QString::fromLatin1(open_tag), tr("Open %1").arg(path.section(u'/', -1)), {}, 0),
         [name = path.toStdString()](JobContext& ctx) {
             return std::make_shared<const OpenedModel>(open_model(resolve_model_path(name), ctx));
         },
-        [this, path](std::shared_ptr<const OpenedModel> opened) { takeModel(*opened, path); },
+        [this, path, id](std::shared_ptr<const OpenedModel> opened) {
+            opened_by_ = *id;
+            takeModel(*opened, path);
+        },
         [this, path, report](const JobView& job) {
             if (job.state == JobState::failed)
                 Q_EMIT openFailed(path, QString::fromStdString(job.error.text()));
             else
                 report(job);
         });
+    return *id;
 }
 
 void Session::takeModel(OpenedModel opened, const QString& path) {
     // They belong to the model before; a model that was asked for meanwhile does not.
-    jobs_.cancelAll(open_tag);
+    jobs_.cancelAll(QString::fromLatin1(open_tag));
     opened_ = std::move(opened);
     model_path_ = path;
     stats_.reset();
@@ -94,6 +95,9 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     length_advice_.reset();
     outliers_.clear();
     runs_.clear();
+    other_runs_.clear();
+    journal_taken_ = false;
+    pending_ = {};
     reports_.clear();
     quantized_.reset();
     calibrating_.reset();
@@ -238,6 +242,7 @@ Run* Session::findRun(int id) { return const_cast<Run*>(run(id)); }
 void Session::setBaseline(int run_id) {
     if (!run(run_id)) return;
     baseline_ = run_id;
+    pending_.baseline = -1; // chosen here, after the session was saved
     Q_EMIT runsChanged();
 }
 

@@ -36,6 +36,7 @@ public:
     [[nodiscard]] const std::shared_ptr<const Model>& model() const { return opened_.model; }
     [[nodiscard]] const OpenedModel& opened() const { return opened_; }
     [[nodiscard]] const QString& modelPath() const { return model_path_; } ///< as it was asked for
+    [[nodiscard]] JobId openedBy() const { return opened_by_; }            ///< what open() gave
     [[nodiscard]] const std::shared_ptr<const ActivationStats>& stats() const {
         return stats_;
     } ///< newest, perhaps partial
@@ -65,11 +66,13 @@ public:
     [[nodiscard]] JobRunner& jobs() { return jobs_; }
     [[nodiscard]] const WhatIfService& whatIfs() const { return what_ifs_; }
 
+    static constexpr const char* open_tag = "open"; ///< of the jobs of open(): nothing is lost with one
+
     /// Statistics that a recipe does without still tell what it costs each layer.
     enum class Calibrate { where_needed, always };
 
     // --- intents
-    void open(const QString& path);
+    JobId open(const QString& path);
     void select(std::vector<LayerId> layers);
     void selectWhere(const std::function<bool(const Linear&)>& wanted);
     void setDevice(const std::string& device);
@@ -97,9 +100,9 @@ public:
     [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const;
     [[nodiscard]] const QuantizedModel* newestQuantized() const { return quantized_.get(); }
 
-    /// What a session file holds, but for the screen.
+    /// What a session file holds, but for the screen; with the runs of restore() that are still under way.
     [[nodiscard]] SessionFile toFile() const;
-    /// Takes it over; its model is open. Runs that are here already are not doubled.
+    /// Takes it over; its model is open. Runs that are here already are not doubled. restored() when all is here.
     void restore(const SessionFile& file);
 
     /// Takes job states over into the runs; called by the window's timer.
@@ -107,6 +110,7 @@ public:
 
 Q_SIGNALS:
     void modelChanged();
+    void restored();
     void openFailed(const QString& path, const QString& why);
     void statsChanged();
     void recipeChanged();
@@ -129,6 +133,11 @@ private:
         std::shared_ptr<const QuantizedModel> quantized;
     };
     using ChainPtr = std::shared_ptr<Chain>;
+    struct Pending { ///< what restore() was given and is not here yet; a session saved meanwhile still holds it
+        std::vector<Run> runs;
+        int baseline = -1; ///< index in `runs`
+        bool calibrated = false;
+    };
     struct Calibrating { ///< a calibration that is queued or runs
         JobId job{};
         CalibrationSpec spec;
@@ -142,8 +151,10 @@ private:
     void wantWhatIfs();
     void findDevices();
     void restoreRuns();
-    void restoreRunsOf(const SessionFile& file);
+    void restorePending();
+    void takePending(const std::string& model_hash);
     void keepRuns();
+    void takeUnreadJournal();
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     [[nodiscard]] int nextColour() const;
     [[nodiscard]] JobRequest request(const QString& tag, const QString& title, std::vector<JobId> after,
@@ -168,6 +179,7 @@ private:
     RunJournal journal_;
     OpenedModel opened_;
     QString model_path_;
+    JobId opened_by_{};
     std::shared_ptr<const ActivationStats> stats_;
     std::shared_ptr<const ActivationStats>
         complete_stats_; // the newest whole calibration: what a cancelled one goes back to
@@ -183,6 +195,9 @@ private:
     Resolution resolution_;
     std::vector<LayerId> selection_;
     std::vector<Run> runs_;
+    std::vector<Run> other_runs_; // in the journal, and of no model that is open
+    bool journal_taken_ = false;  // all that it holds is in the two
+    Pending pending_;
     int last_run_ = 0, baseline_ = 0;
     std::shared_ptr<const QuantizedModel> quantized_; // newest
     std::vector<LayerReport> reports_;

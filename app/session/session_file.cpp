@@ -2,12 +2,10 @@
 
 #include <QtCore/QDir>
 #include <QtCore/QFileInfo>
-#include <QtCore/QSaveFile>
 #include <nlohmann/json.hpp>
 
 #include "app/session/run_json.h"
 #include "core/base/error.h"
-#include "core/io/json_file.h"
 
 namespace graticule {
 
@@ -16,7 +14,6 @@ using nlohmann::json;
 
 constexpr int schema = 1;
 constexpr const char* kind = "graticule session";
-constexpr JsonLimits limits{std::size_t{64} << 20, 64}; // thousands of runs of thousands of windows
 
 QString text_of(const json& value) { return QString::fromStdString(value.get<std::string>()); }
 std::string packed(const QByteArray& bytes) { return bytes.toBase64().toStdString(); }
@@ -85,15 +82,12 @@ void write_session(const QString& path, SessionFile file) {
                            {"baseline", file.baseline},
                            {"selection", selection},
                            {"view", view_to_json(file.view)}};
-    const QByteArray text = QByteArray::fromStdString(document.dump(1) + "\n");
-    QSaveFile out(path);
-    if (!out.open(QIODevice::WriteOnly) || out.write(text) != text.size() || !out.commit())
-        throw Error(ErrorKind::bad_input, path.toStdString() + " was not written: " + out.errorString().toStdString());
+    write_run_file(path, document);
 }
 
 SessionFile read_session(const QString& path) {
     const std::string name = path.toStdString();
-    const json document = read_json_file(name, limits);
+    const json document = read_json_file(name, run_file_limits);
     if (!document.is_object() || document.value("kind", json()) != json(kind))
         throw Error(ErrorKind::bad_input, name + " is no session of Graticule (it has no \"kind\": \"" + kind + "\")");
     if (document.value("schema", json()) != json(schema))

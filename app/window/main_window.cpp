@@ -213,6 +213,7 @@ void MainWindow::connectSession() {
         if (!layers_soon_->isActive()) layers_soon_->start();
     };
     connect(&session_, &Session::modelChanged, this, [this] {
+        session_path_.clear(); // until a session file says that it is of this model
         remember_model(settings_, QString::fromStdString(session_.model()->parts().path.string()));
         centre_->setCurrentWidget(plots_);
         welcome_->setProblem({});
@@ -224,8 +225,8 @@ void MainWindow::connectSession() {
     });
     // Queued: after the model's own consequences, so that nothing undoes what the session file says.
     connect(&session_, &Session::modelChanged, this, &MainWindow::finishOpening, Qt::QueuedConnection);
+    connect(&session_, &Session::restored, this, &MainWindow::sayRestored);
     connect(&session_, &Session::openFailed, this, [this](const QString& path, const QString& why) {
-        if (opening_ && opening_->model == path) opening_.reset();
         jobs_->addLogLine(tr("%1: %2").arg(path, why));
         if (!session_.model())
             welcome_->setProblem(tr("%1 was not opened: %2").arg(path, why));
@@ -323,7 +324,7 @@ void MainWindow::saveLayout() {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
-    if (!mayStopJobs()) return event->ignore();
+    if (!mayStopJobs(tr("Leave Graticule"), tr("Stop and leave"))) return event->ignore();
     saveLayout();
     tick_->stop();
     // What runs is asked to stop; the session's runner joins its thread before anything it uses goes away.

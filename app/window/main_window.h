@@ -108,7 +108,9 @@ private:
     void askExport(int run);
     void runEverything();
     void cancelAll();
-    [[nodiscard]] bool mayStopJobs();
+    /// What leaving the model would cost is asked: "Leave Graticule", "Stop and leave".
+    [[nodiscard]] bool mayStopJobs(const QString& title, const QString& stop);
+    [[nodiscard]] bool mayOpenAnother();
     void copyCommandLine(int run);
     [[nodiscard]] QString exportFolder() const; ///< the last one, or a first suggestion
     void showExported(const QString& folder, const QString& summary);
@@ -123,6 +125,7 @@ private:
     void askSaveSession();
     void askSession();
     void finishOpening();
+    void sayRestored();
 
     QSettings& settings_;
     theme::Mode theme_;
@@ -131,7 +134,12 @@ private:
     EvaluationChoice evaluation_;          // as wished; a model with fewer positions does not change the wish
     std::vector<LayerId> first_selection_; // what a newly opened model starts with
     QString export_folder_, session_path_;
-    std::optional<SessionFile> opening_; // waits for its model
+    struct Opening { // a session that waits for its model
+        SessionFile file;
+        QString path;
+        JobId job{};
+    };
+    std::optional<Opening> opening_;
 
     QMenuBar* menus_ = nullptr;
     QMenu* recent_menu_ = nullptr;

@@ -29,6 +29,8 @@ void MainWindow::openPath(const QString& path) {
     if (path.endsWith(QStringLiteral(".json")) && QFileInfo(path).isFile() &&
         !path.endsWith(QStringLiteral(".index.json")))
         return openRecipe(path);
+    if (!mayOpenAnother()) return;
+    opening_.reset();
     session_.open(path);
 }
 
@@ -51,7 +53,7 @@ void MainWindow::askFolder() {
 void MainWindow::askFile() {
     const QString path = QFileDialog::getOpenFileName(
         this, tr("Model file"), {}, tr("Models (*.safetensors *.gguf *.safetensors.index.json);;All files (*)"));
-    if (!path.isEmpty()) session_.open(path);
+    if (!path.isEmpty()) openPath(path);
 }
 
 void MainWindow::askRecipe() {
@@ -129,25 +131,31 @@ void MainWindow::runEverything() {
 
 void MainWindow::cancelAll() { session_.jobs().cancelAll(); }
 
-// Closing in the middle of a job loses that job, so it is asked. What is finished is on disk already.
-bool MainWindow::mayStopJobs() {
+// Closing or another model in the middle of a job loses that job, so it is asked. What is finished is on disk already,
+// a model that is being opened is no work, and what is being stopped was given up before.
+bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {
     QStringList titles;
     for (const JobView& job : session_.jobs().jobs())
-        if (!job.title.isEmpty() && (job.state == JobState::running || job.state == JobState::waiting))
+        if (!job.title.isEmpty() && !job.stopping && job.tag != QLatin1String(Session::open_tag) &&
+            (job.state == JobState::running || job.state == JobState::waiting))
             titles << job.title;
     if (!asking_ || titles.isEmpty()) return true;
-    QMessageBox box(QMessageBox::NoIcon, tr("Leave Graticule"),
+    QMessageBox box(QMessageBox::NoIcon, title,
                     titles.size() == 1
                         ? tr("“%1” is not finished.").arg(titles.front())
                         : tr("“%1” is not finished, and %2 more.").arg(titles.front()).arg(titles.size() - 1),
                     QMessageBox::NoButton, this);
     box.setInformativeText(tr("Finished runs are kept and shown again when the model is opened; what is under way is "
                               "stopped and lost."));
-    auto* leave = box.addButton(tr("Stop and leave"), QMessageBox::DestructiveRole);
+    auto* leave = box.addButton(stop, QMessageBox::DestructiveRole);
     box.setDefaultButton(box.addButton(tr("Stay"), QMessageBox::RejectRole));
     box.exec();
-    return box.clickedButton() == leave;
+    if (box.clickedButton() != leave) return false;
+    session_.jobs().cancelAll();
+    return true;
 }
+
+bool MainWindow::mayOpenAnother() { return mayStopJobs(tr("Open another model"), tr("Stop and open")); }
 
 QString MainWindow::exportFolder() const {
     if (!export_folder_.isEmpty()) return export_folder_;

@@ -55,22 +55,25 @@ void MainWindow::askSession() {
 
 // The file is read whole before anything is touched; the rest waits for the model.
 void MainWindow::openSession(const QString& path) {
+    SessionFile file;
     try {
-        opening_ = read_session(path);
+        file = read_session(path);
     } catch (const Error& error) {
         const QString why = QString::fromStdString(error.info().text());
         if (session_.model()) return showFailure(tr("Open session"), why);
         jobs_->addLogLine(why);
         return welcome_->setProblem(why);
     }
-    session_path_ = path;
-    session_.open(opening_->model);
+    if (!mayOpenAnother()) return;
+    const JobId job = session_.open(file.model);
+    opening_ = {std::move(file), path, job};
 }
 
 void MainWindow::finishOpening() {
-    if (!opening_) return;
-    const SessionFile file = *std::exchange(opening_, std::nullopt);
-    if (session_.modelPath() != file.model) return; // another model was asked for meanwhile
+    // Only over the model that was opened for it: its own opening may have been cancelled, and the path is no answer.
+    if (!opening_ || opening_->job != session_.openedBy()) return;
+    session_path_ = opening_->path;
+    const SessionFile file = std::exchange(opening_, std::nullopt)->file;
     evaluation_ = file.evaluation;
     restoreGeometry(file.view.geometry);
     restoreState(file.view.layout, layoutVersion);
@@ -79,7 +82,8 @@ void MainWindow::finishOpening() {
     if (file.view.plot >= 0 && file.view.plot < plots_->count()) plots_->setCurrentIndex(file.view.plot);
     first_selection_.clear(); // whatever is selected now was chosen
     session_.restore(file);
-    jobs_->addLogLine(tr("Session %1 is back").arg(QFileInfo(session_path_).fileName()));
 }
+
+void MainWindow::sayRestored() { jobs_->addLogLine(tr("Session %1 is back").arg(QFileInfo(session_path_).fileName())); }
 
 } // namespace graticule

@@ -1,15 +1,19 @@
 // What was finished is there again after the program was killed.
 #include <QtCore/QDir>
 #include <QtCore/QFile>
+#include <QtCore/QSemaphore>
 #include <QtCore/QTemporaryDir>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
 #include "app/session/run_journal.h"
+#include "app/session/run_json.h"
 #include "app/session/session.h"
+#include "tests/support/error_message.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
+using graticule::testing::error_message;
 
 class RunJournalTest : public QObject {
     Q_OBJECT
@@ -27,13 +31,18 @@ class RunJournalTest : public QObject {
         const QStringList files = QDir(folder_.path()).entryList(QDir::Files);
         return files.size() == 1 ? folder_.filePath(files.front()) : QString();
     }
-    QByteArray journal() const {
-        QFile file(journal_file());
+    static QByteArray read(const QString& path) {
+        QFile file(path);
         return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
     }
-    void write_journal(const QByteArray& bytes) const {
-        QFile file(journal_file());
+    static void write(const QString& path, const QByteArray& bytes) {
+        QFile file(path);
         QVERIFY(file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size());
+    }
+    QByteArray journal() const { return read(journal_file()); }
+    void write_journal(const QByteArray& bytes) const { write(journal_file(), bytes); }
+    static QString path_of(const Session& session) {
+        return QString::fromStdString(session.model()->parts().path.string());
     }
 
 private Q_SLOTS:
@@ -81,12 +90,50 @@ private Q_SLOTS:
         const QByteArray hash = QByteArray::fromStdString(opened()->model()->hash());
         QVERIFY(good.contains(hash));
         write_journal(QByteArray(good).replace(hash, QByteArray(hash.size(), '0')));
-        QVERIFY(opened()->runs().empty());
+        const auto session = opened();
+        QVERIFY(session->runs().empty());
+        session->removeRun(0); // whatever is kept next does not write over them
+        QCOMPARE(RunJournal(folder_.path()).read(path_of(*session)).size(), std::size_t(1));
+        QVERIFY(journal().contains(QByteArray(hash.size(), '0')));
         write_journal(good);
     }
 
+    void a_journal_that_was_not_read_to_the_end_is_not_written_over() {
+        const auto losses = RunJournal(folder_.path()).read(path_of(*opened())).at(0).evaluation->window_losses;
+        Session session(nullptr, RunJournal(folder_.path()));
+        QSemaphore gate;
+        connect(&session, &Session::modelChanged, &session, [&] { // before the job that reads the journal
+            session.jobs().submit<int>(
+                {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 30'000)); }, {});
+        });
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 60'000);
+        session.jobs().cancelAll();
+        gate.release();
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
+        QVERIFY(session.runs().empty());
+        session.removeRun(0); // keeps what there is: nothing
+        const auto after = opened();
+        QCOMPARE(after->runs().size(), std::size_t(1));
+        QCOMPARE(after->runs()[0].evaluation->window_losses, losses);
+    }
+
+    void what_could_not_be_read_again_is_not_written() {
+        const QByteArray good = journal();
+        const auto session = opened();
+        Run endless = session->runs().at(0);
+        endless.evaluation->window_losses.assign(5'000'000, 2.718281828459045);
+        const std::string message = error_message([&] {
+            RunJournal(folder_.path()).keep(path_of(*session), {session->runs().at(0), endless});
+        });
+        QVERIFY2(message.find(std::to_string(run_file_limits.bytes)) != std::string::npos, message.c_str());
+        QCOMPARE(journal(), good);
+    }
+
     void a_damaged_journal_is_said_and_stops_nothing() {
-        write_journal(journal().chopped(100));
+        const QByteArray damaged = journal().chopped(100);
+        const QString file = journal_file();
+        write_journal(damaged);
         Session session(nullptr, RunJournal(folder_.path()));
         QSignalSpy log(&session, &Session::logged);
         session.open("sample-opt");
@@ -94,7 +141,17 @@ private Q_SLOTS:
         QVERIFY(session.runs().empty());
         QStringList lines;
         for (const QVariantList& call : log) lines << call[0].toString();
-        QVERIFY2(lines.join('\n').contains(journal_file()), qPrintable(lines.join('\n')));
+        QVERIFY2(lines.join('\n').contains(file), qPrintable(lines.join('\n')));
+        QCOMPARE(journal(), damaged);
+        session.removeRun(0); // the next keeping leaves it where somebody can look at it, twice if need be
+        write(file, "{");
+        Session second(nullptr, RunJournal(folder_.path()));
+        second.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(second.model() && !second.jobs().busy(), 60'000);
+        second.removeRun(0);
+        QCOMPARE(read(file + ".unread"), damaged);
+        QCOMPARE(read(file + ".unread-2"), QByteArray("{"));
+        QVERIFY(RunJournal(folder_.path()).read(path_of(session)).empty());
     }
 };
 

@@ -1,12 +1,17 @@
 // Session files: what was open comes back as it stood; what cannot be read says why and changes nothing.
 #include <QtCore/QDir>
 #include <QtCore/QFile>
+#include <QtCore/QSemaphore>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
+#include <QtCore/QTimer>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <QtWidgets/QApplication>
 #include <QtWidgets/QDockWidget>
+#include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHeaderView>
+#include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QTableView>
 
 #include "app/session/recent_models.h"
@@ -42,6 +47,27 @@ class SessionFileTest : public QObject {
     }
     static bool quiet(MainWindow& window) {
         return window.session().model() && !window.session().jobs().busy() && window.session().whatIfs().idle();
+    }
+    static void keep_busy(Session& session, QSemaphore& gate) {
+        session.jobs().submit<int>(
+            {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 30'000)); }, {});
+    }
+    static QString log(const MainWindow& window) {
+        for (const QPlainTextEdit* text : window.findChildren<QPlainTextEdit*>())
+            if (text->accessibleName() == u"Log") return text->toPlainText();
+        return {};
+    }
+    /// The name that Save session offers.
+    static QString offered(MainWindow& window) {
+        QString name;
+        QTimer::singleShot(0, qApp, [&name] {
+            auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
+            if (!dialog) return;
+            name = QFileInfo(dialog->selectedFiles().value(0)).fileName();
+            dialog->reject();
+        });
+        window.command("file.save-session")->trigger();
+        return name;
     }
     [[nodiscard]] QByteArray written() const {
         QFile file(file_);
@@ -134,6 +160,89 @@ private Q_SLOTS:
         QStringList lines;
         for (const QVariantList& call : log) lines << call[0].toString();
         QVERIFY2(lines.join('\n').contains("left out"), qPrintable(lines.join('\n')));
+    }
+
+    void runs_that_are_still_under_way_are_saved_again() {
+        auto [settings, window] = this->window("sixth");
+        Session& session = window->session();
+        QSemaphore gate; // what waits for the engine when the model is there goes on when it is released
+        connect(&session, &Session::modelChanged, &session, [&] { keep_busy(session, gate); });
+        window->openPath(file_);
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() && session.recipe() == before_.recipe, 30'000);
+        const QString early = folder_.filePath("early.graticule");
+        const auto saved_whole = [&] {
+            window->saveSession(early);
+            const SessionFile saved = read_session(early);
+            return losses(saved.runs) == losses(before_.runs) && saved.baseline == 1 && saved.calibrated;
+        };
+        QVERIFY(session.runs().empty() && saved_whole());
+        QVERIFY(!log(*window).contains("is back"));
+        window->command("run.cancel")->trigger();
+        gate.release();
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 60'000);
+        QVERIFY(session.runs().empty() && saved_whole());
+        QVERIFY(log(*window).contains("were not taken over") && !log(*window).contains("is back"));
+
+        auto [others, second] = this->window("seventh");
+        second->openPath(early);
+        QTRY_COMPARE_WITH_TIMEOUT(second->session().runs().size(), std::size_t(2), 60'000);
+        QVERIFY(log(*second).contains("Session early.graticule is back"));
+        QCOMPARE(second->sessionFile().runs.size(), std::size_t(2)); // once each
+    }
+
+    void a_cancelled_opening_leaves_nothing_behind() {
+        auto [settings, window] = this->window("eighth");
+        Session& session = window->session();
+        QSemaphore gate;
+        keep_busy(session, gate);
+        window->openPath(file_);
+        QTRY_VERIFY(window->command("run.cancel")->isEnabled());
+        window->command("run.cancel")->trigger();
+        gate.release();
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+        QVERIFY(!session.model());
+        session.open("sample-opt"); // by whatever way
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+        QVERIFY(session.recipe() == starting_recipe(*session.model()) && session.runs().empty());
+        QVERIFY(window->layers().filterText().isEmpty());
+    }
+
+    void a_session_asked_for_after_another_is_the_one_that_comes() {
+        SessionFile other = before_;
+        other.model = "sample-llama";
+        other.selection.clear();
+        const QString path = folder_.filePath("other.graticule");
+        write_session(path, other);
+        auto [settings, window] = this->window("ninth");
+        Session& session = window->session();
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.jobs().jobs().back().state != JobState::waiting, 30'000);
+        window->openPath(path); // while the first one is being read, or later
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.model()->name() == "sample-llama", 30'000);
+        QVERIFY(session.recipe() == before_.recipe);
+    }
+
+    void the_file_offered_is_of_the_model_that_is_open() {
+        auto [settings, window] = this->window("tenth");
+        window->openPath(file_);
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().runs().size() == 2, 60'000);
+        QCOMPARE(offered(*window), QString("mine.graticule"));
+        window->openPath("sample-llama");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().model()->name() == "sample-llama", 30'000);
+        QCOMPARE(offered(*window), QString("sample-llama.graticule"));
+    }
+
+    void a_session_chosen_as_a_model_file_is_opened_as_a_session() {
+        auto [settings, window] = this->window("eleventh");
+        QTimer::singleShot(0, qApp, [this] {
+            auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
+            if (!dialog) return;
+            dialog->selectNameFilter("All files (*)");
+            dialog->selectFile(file_);
+            QMetaObject::invokeMethod(dialog, "accept");
+        });
+        window->command("file.open-file")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().recipe() == before_.recipe, 60'000);
     }
 
     void a_bad_file_is_named_and_nothing_changes_data() {

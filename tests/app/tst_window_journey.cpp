@@ -54,6 +54,16 @@ class WindowJourneyTest : public QObject {
         spec.length = 64;
         window_->session().calibrate(spec);
     }
+    /// Clicks that button of the question that comes next, which is put down in `said`.
+    static void answer_with(const QString& button, QString& said) {
+        QTimer::singleShot(0, qApp, [&said, button] {
+            auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+            if (!box) return;
+            said = box->text();
+            for (QAbstractButton* choice : box->buttons())
+                if (choice->text() == button) choice->click();
+        });
+    }
     bool quiet() { return !window_->session().jobs().busy() && window_->session().whatIfs().idle(); }
 
 private Q_SLOTS:
@@ -265,26 +275,47 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(window_->session().runs().front().evaluation.has_value(), 30'000);
         window_->setAsking(true);
         QString said;
-        const auto answer_with = [&said](const QString& button) {
-            QTimer::singleShot(0, qApp, [&said, button] {
-                auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
-                if (!box) return;
-                said = box->text();
-                for (QAbstractButton* choice : box->buttons())
-                    if (choice->text() == button) choice->click();
-            });
-        };
-        answer_with("Stay");
+        answer_with("Stay", said);
         QVERIFY(!window_->close());
         QVERIFY(said.contains("not finished"));
         QVERIFY(window_->isVisible() && window_->session().jobs().busy());
-        answer_with("Stop and leave");
+        answer_with("Stop and leave", said);
         QVERIFY(window_->close());
         said.clear();
         QTRY_VERIFY_WITH_TIMEOUT(!window_->session().jobs().busy(), 5'000);
         window_->show();
         QVERIFY(window_->close()); // with nothing to lose nothing is asked
         QVERIFY(said.isEmpty());
+    }
+
+    void opening_in_the_middle_of_a_job_asks_first_data() {
+        QTest::addColumn<QString>("what");
+        QTest::newRow("model") << "sample-llama";
+        QTest::newRow("session") << "llama.graticule";
+    }
+    void opening_in_the_middle_of_a_job_asks_first() {
+        QFETCH(QString, what);
+        Session& session = window_->session();
+        if (what.endsWith(session_suffix)) {
+            SessionFile file = session.toFile();
+            file.model = "sample-llama";
+            file.selection.clear();
+            write_session(what = folder_.filePath(what), file);
+        }
+        window_->command("run.all")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(session.runs().front().evaluation.has_value(), 30'000);
+        window_->setAsking(true);
+        QString said;
+        answer_with("Stay", said);
+        window_->openPath(what);
+        QVERIFY(said.contains("not finished"));
+        for (const JobView& job : session.jobs().jobs())
+            QVERIFY(job.tag != QLatin1String(Session::open_tag) || job.state == JobState::done);
+        answer_with("Stop and open", said);
+        window_->openPath(what);
+        said.clear();
+        window_->openPath(what); // the opening itself is no work that would be lost, what runs was given up already
+        QTRY_VERIFY_WITH_TIMEOUT(quiet() && session.model()->name() == "sample-llama", 30'000);
     }
 
     void closing_in_the_middle_of_a_job_joins_and_remembers_the_layout() {
