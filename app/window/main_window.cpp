@@ -150,8 +150,7 @@ void MainWindow::buildStrip() {
     model_summary_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     row->addWidget(model_summary_, 1);
     row->addSpacing(8);
-    auto* search = stripButton(tr("Search   Ctrl K"), "view.palette");
-    row->addWidget(search);
+    row->addWidget(searchButton());
     devices_ = new DeviceChooser;
     row->addWidget(devices_);
     connect(devices_, &DeviceChooser::chosen, this,
@@ -173,6 +172,18 @@ QPushButton* MainWindow::stripButton(const QString& text, const char* name, bool
     follow();
     connect(button, &QPushButton::clicked, action, &QAction::trigger);
     connect(action, &QAction::changed, button, follow);
+    return button;
+}
+
+QPushButton* MainWindow::searchButton() {
+    QPushButton* button = stripButton({}, "view.palette");
+    const QAction* action = command(QStringLiteral("view.palette"));
+    const auto name_keys = [button, action] {
+        const QString keys = action->shortcut().toString(QKeySequence::NativeText);
+        button->setText(keys.isEmpty() ? tr("Search") : tr("Search   %1").arg(keys));
+    };
+    name_keys();
+    connect(action, &QAction::changed, button, name_keys);
     return button;
 }
 

@@ -93,6 +93,7 @@ private:
     QAction* addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys,
                         std::function<void()> go);
     QPushButton* stripButton(const QString& text, const char* command, bool primary = false);
+    QPushButton* searchButton();
     void showPalette();
     void showHistory();
     void showAbout();

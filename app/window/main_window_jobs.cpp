@@ -166,8 +166,7 @@ void MainWindow::askExport(int run_id) {
     const Run* run = session_.run(run_id);
     const QuantizedModel* quantized = run ? run->quantized.get() : session_.newestQuantized();
     if (!quantized)
-        return showFailure(tr("Export"),
-                           tr("Nothing is quantized yet: quantize (F6) or evaluate (F7) a recipe first."));
+        return showFailure(tr("Export"), tr("Nothing is quantized yet: quantize or evaluate a recipe first."));
     const LayerChoices choices = choices_of(*quantized);
     const QString name = QString::fromStdString(summary_line(quantized->recipe));
     bool move_aside = false;

@@ -15,7 +15,28 @@ QList<QKeySequence> delivered_keys(const QAction& action) {
     return action.property(delivered).value<QList<QKeySequence>>();
 }
 
+/// What panels do with keys of their own: a command with such a key would take it from them.
+std::vector<FixedKeys> fixed_keys() {
+    return {{QObject::tr("Copy a table as CSV"), {}, {QKeySequence(QKeySequence::Copy)}},
+            {QObject::tr("Cancel the selected job"), {}, {QKeySequence(QKeySequence::Delete)}},
+            {QObject::tr("Plot: zoom along x, y, both"),
+             QObject::tr("wheel, Shift+wheel, Ctrl+wheel"),
+             {QKeySequence(Qt::Key_Plus), QKeySequence(Qt::Key_Equal), QKeySequence(Qt::Key_Minus)}},
+            {QObject::tr("Plot: pan"),
+             QObject::tr("drag"),
+             {QKeySequence(Qt::Key_Left), QKeySequence(Qt::Key_Right), QKeySequence(Qt::Key_Up),
+              QKeySequence(Qt::Key_Down)}},
+            {QObject::tr("Plot: zoom to a box"), QObject::tr("Shift+drag"), {}},
+            {QObject::tr("Plot: everything"),
+             QObject::tr("double click"),
+             {QKeySequence(Qt::Key_Home), QKeySequence(Qt::Key_0)}},
+            {QObject::tr("Plot: logarithmic axis"), {}, {QKeySequence(Qt::Key_L)}}};
+}
+
 bool clashes(const QList<QAction*>& commands, const QAction* with) {
+    for (const FixedKeys& fixed : fixed_keys())
+        for (const QKeySequence& keys : fixed.keys)
+            if (with->shortcuts().contains(keys)) return true;
     for (const QAction* other : commands)
         for (const QKeySequence& keys : other->shortcuts())
             if (other != with && with->shortcuts().contains(keys)) return true;
@@ -62,13 +83,7 @@ void MainWindow::showShortcuts() {
     std::vector<ShortcutRow> rows;
     for (const QAction* action : commands_)
         rows.push_back({action->objectName(), fullTitle(*action), action->shortcuts(), delivered_keys(*action)});
-    auto* dialog =
-        new ShortcutsDialog(std::move(rows),
-                            {{tr("Copy a table as CSV"), tr("Ctrl+C")},
-                             {tr("Plot: zoom along x, y, both"), tr("wheel, Shift+wheel, Ctrl+wheel")},
-                             {tr("Plot: pan; zoom to a box; everything"), tr("drag; Shift+drag; double click or Home")},
-                             {tr("Plot: logarithmic axis"), tr("L")}},
-                            this);
+    auto* dialog = new ShortcutsDialog(std::move(rows), fixed_keys(), this);
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     connect(dialog, &ShortcutsDialog::changed, this, &MainWindow::setShortcut);
     dialog->open();

@@ -29,10 +29,9 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     addTab(perplexity_ = makePlot(), tr("Perplexity"));
     addTab(compare_ = new ComparePanel, tr("Compare"));
     addTab(pareto_ = makePlot(), tr("Pareto"));
-    tabs_->setNames({tr("Distribution"), tr("Channels"), tr("Heat map"), tr("Sequence length"), tr("Error"),
-                     tr("Perplexity"), tr("Compare"), tr("Pareto")},
-                    {tr("Distrib."), tr("Channels"), tr("Heat map"), tr("Length"), tr("Error"), tr("PPL"),
-                     tr("Compare"), tr("Pareto")});
+    tabs_->setShortName(Distribution, tr("Distrib."));
+    tabs_->setShortName(SequenceLength, tr("Length"));
+    tabs_->setShortName(Perplexity, tr("PPL"));
     connect(errors_, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
         if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
     });
@@ -70,6 +69,7 @@ void PlotArea::buildDistribution() {
     connect(operand_, &QComboBox::activated, this, &PlotArea::refreshNow);
     distribution_->addTool(operand_);
     distribution_->setLogarithmic(true);
+    distribution_->setWhole([this] { return distribution_plot(session_, operand()); });
     // Queued: the surface is in the middle of a gesture when it tells.
     connect(distribution_, &PlotSurface::viewChanged, this, &PlotArea::refreshDistribution, Qt::QueuedConnection);
     small_channels_ = makePlot();
@@ -164,14 +164,17 @@ void PlotArea::refreshNow() {
     }
 }
 
+DistributionOf PlotArea::operand() const {
+    return operand_->currentIndex() == 0 ? DistributionOf::weight : DistributionOf::input;
+}
+
 // Counted for the part in sight. A scene with other axes shows everything, whatever was in sight before.
 void PlotArea::refreshDistribution() {
     if (currentIndex() != Distribution) return;
-    const auto which = operand_->currentIndex() == 0 ? DistributionOf::weight : DistributionOf::input;
     const auto in_sight = distribution_->view().x;
-    distribution_->setScene(distribution_plot(session_, which, in_sight));
+    distribution_->setScene(distribution_plot(session_, operand(), in_sight));
     if (distribution_->view().x != in_sight)
-        distribution_->setScene(distribution_plot(session_, which, distribution_->view().x));
+        distribution_->setScene(distribution_plot(session_, operand(), distribution_->view().x));
 }
 
 void PlotArea::refreshCompare() {
@@ -186,8 +189,7 @@ void PlotArea::refreshCompare() {
     compare_->setRuns(choices, compared_a_, compared_b_);
     const auto comparison = session_.comparison(compared_a_, compared_b_);
     if (!comparison)
-        return compare_->clearComparison(
-            tr("Evaluate two recipes (F7), or full precision and one, and choose them above."));
+        return compare_->clearComparison(tr("Evaluate two recipes, or full precision and one, and choose them above."));
     const auto reports = [this](int id) {
         std::vector<LayerReport> list;
         if (const auto& quantized = session_.run(id)->quantized)

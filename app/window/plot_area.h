@@ -44,6 +44,7 @@ private:
     void refresh(); ///< soon, once, whatever asked
     void refreshNow();
     void refreshDistribution();
+    [[nodiscard]] DistributionOf operand() const; ///< that the distribution is of
     void refreshCompare();
 
     Session& session_;

@@ -199,7 +199,7 @@ PlotScene input_plot(const Session& session, const Linear& linear, const std::op
     const SiteStats* site = site_of(session, linear.id);
     if (!site)
         return empty_scene(QString::fromStdString(linear.short_name),
-                           tr("Calibrate (F5) to see what this linear's input looks like"));
+                           tr("Calibrate to see what this linear's input looks like"));
     const Histogram& histogram = site->all().histogram;
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
@@ -233,8 +233,7 @@ PlotScene channels_plot(const Session& session, bool sorted, std::optional<doubl
     const auto layer = session.primary();
     if (!session.model() || !layer) return nothing_selected(tr("Input channels"));
     const SiteStats* site = site_of(session, *layer);
-    if (!site)
-        return empty_scene(tr("Input channels"), tr("Calibrate (F5) to see which channels of the input stand out"));
+    if (!site) return empty_scene(tr("Input channels"), tr("Calibrate to see which channels of the input stand out"));
     const OutlierReport& outliers = session.outliers()[index_of(site->site)];
     ChannelsData data;
     data.title = tr("Input channels");

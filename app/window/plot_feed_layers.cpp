@@ -89,7 +89,7 @@ PlotScene error_plot(const Session& session) {
                      .arg(data.rows.size())
                      .arg(session.model()->linears().size());
     data.provenance = provenance(session);
-    if (data.rows.empty()) return empty_scene(title, tr("Calibrate (F5) to see what quantization costs each linear"));
+    if (data.rows.empty()) return empty_scene(title, tr("Calibrate to see what quantization costs each linear"));
     return error_split_scene(data);
 }
 
@@ -106,8 +106,7 @@ PlotScene perplexity_plot(const Session& session) {
             QStringLiteral("%1/%2/%3").arg(run.choice.text).arg(run.choice.window).arg(run.choice.windows));
         data.total_windows = std::max(data.total_windows, static_cast<double>(run.evaluation->protocol.windows_used));
     }
-    if (data.runs.empty())
-        return empty_scene(tr("Perplexity"), tr("Evaluate (F7) to see perplexity grow window by window"));
+    if (data.runs.empty()) return empty_scene(tr("Perplexity"), tr("Evaluate to see perplexity grow window by window"));
     if (protocols.size() > 1)
         data.warning = tr("Runs of different protocols: only those of the baseline's protocol have a difference");
     data.baseline = baseline ? baseline->name : QString();
@@ -150,7 +149,7 @@ PlotScene sequence_length_plot(const Session& session) {
     const Linear& linear = session.model()->linear(*layer);
     const bool calibrated = session.stats() && index_of(linear.site) < session.stats()->sites.size();
     if (!calibrated && !session.lengthStudy())
-        return empty_scene(title, tr("Calibrate (F5) to see how the input changes with the length of the text, or "
+        return empty_scene(title, tr("Calibrate to see how the input changes with the length of the text, or "
                                      "compare calibration lengths (Run menu)"));
     SequenceLengthData data;
     if (session.lengthStudy()) add_length_study(session, linear.site, data);
@@ -232,7 +231,7 @@ PlotScene heat_map_plot(const Session& session, LayerStatistic statistic) {
             data.values.push_back(value.value_or(not_a_number));
         }
     }
-    if (!any) return empty_scene(tr("Heat map"), tr("Calibrate (F5) to see every layer at once"));
+    if (!any) return empty_scene(tr("Heat map"), tr("Calibrate to see every layer at once"));
     data.provenance = provenance(session);
     return heat_map_scene(data);
 }
@@ -263,7 +262,7 @@ PlotScene pareto_plot(const Session& session) {
             {name, run.id, static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
     }
     if (data.points.empty())
-        return empty_scene(tr("Pareto"), tr("Evaluate (F7) some recipes to see what each megabyte buys"));
+        return empty_scene(tr("Pareto"), tr("Evaluate some recipes to see what each megabyte buys"));
     for (ParetoPoint& point : data.points)
         point.on_front = std::none_of(data.points.begin(), data.points.end(), [&](const ParetoPoint& other) {
             return (other.cost < point.cost && other.loss <= point.loss) ||

@@ -63,7 +63,7 @@ WhatIfTable what_if_table(const Session& session) {
         return table;
     }
     if (!session.statsComplete()) {
-        table.note = QObject::tr("Calibrate (F5) first: the answer comes from the inputs that calibration keeps.");
+        table.note = QObject::tr("Calibrate first: the answer comes from the inputs that calibration keeps.");
         return table;
     }
     const SchemeChoice now = session.choiceFor(*layer, session.recipeRules()),

@@ -1,6 +1,8 @@
 // Plots of the open model under a reader's hands: coming near shows finer counts of the same values.
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
+#include <QtGui/QClipboard>
+#include <QtGui/QGuiApplication>
 #include <QtGui/QWheelEvent>
 #include <QtTest/QTest>
 #include <numeric>
@@ -8,6 +10,7 @@
 #include "app/window/main_window.h"
 #include "app/window/plot_feed.h"
 #include "tests/support/test_main.h"
+#include "widgets/plots/scene_text.h"
 
 using namespace graticule;
 using plots::Series;
@@ -97,6 +100,10 @@ private Q_SLOTS:
         const Span near = *plot.view().x;
         QTRY_VERIFY(bar_width(plot.scene().panels[0].series[0]) < coarse / 3);
         QCOMPARE(*plot.view().x, near); // the reader's view is kept
+        plot.copyData();                // all of it, not what happens to be in sight
+        QCOMPARE(QGuiApplication::clipboard()->text(),
+                 to_tsv(data_table(distribution_plot(window_->session(), DistributionOf::weight))));
+        QVERIFY(QGuiApplication::clipboard()->text() != to_tsv(data_table(plot.scene())));
         // Dragging shows what comes into sight.
         QTest::mousePress(&plot, Qt::LeftButton, {}, at.toPoint());
         QTest::mouseMove(&plot, at.toPoint() + QPoint(60, 0));

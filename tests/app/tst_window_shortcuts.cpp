@@ -30,6 +30,12 @@ class WindowShortcutsTest : public QObject {
         return taken;
     }
 
+    static bool has_button(const MainWindow& window, const QString& text) {
+        for (const QPushButton* button : window.findChildren<QPushButton*>())
+            if (button->text() == text) return true;
+        return false;
+    }
+
 private Q_SLOTS:
     void a_chosen_key_is_there_at_the_next_start_and_goes_with_the_reset() {
         QSettings settings(folder_.filePath("keys.ini"), QSettings::IniFormat);
@@ -40,6 +46,10 @@ private Q_SLOTS:
             QVERIFY(assign(window, "Quantize", QKeySequence("Ctrl+Alt+Q")));
             QVERIFY(assign(window, "Search everything", QKeySequence("F6")));
             QCOMPARE(keys(window, "run.quantize"), QString("Ctrl+Alt+Q"));
+            for (const char* fixed : {"Ctrl+C", "Del", "L", "Home", "+", "Left"}) // of tables, jobs and plots
+                QVERIFY2(!assign(window, "Calibrate", QKeySequence(fixed)), fixed);
+            QCOMPARE(keys(window, "run.calibrate"), QString("F5"));
+            QVERIFY(has_button(window, "Search   F6"));
             bool told = false;
             for (const QPushButton* button : window.findChildren<QPushButton*>())
                 told = told || button->toolTip().contains("Ctrl+Alt+Q");
@@ -48,6 +58,7 @@ private Q_SLOTS:
         MainWindow window(settings, theme::Mode::dark);
         QCOMPARE(keys(window, "run.quantize"), QString("Ctrl+Alt+Q"));
         QCOMPARE(keys(window, "view.palette"), QString("F6"));
+        QVERIFY(has_button(window, "Search   F6"));
         window.command("help.shortcuts")->trigger();
         window.findChild<ShortcutsDialog*>()->resetAll();
         QCOMPARE(keys(window, "run.quantize"), QString("F6"));
@@ -61,10 +72,12 @@ private Q_SLOTS:
         settings.setValue("shortcuts/run.quantize", "F7"); // which evaluates, as delivered
         settings.setValue("shortcuts/run.calibrate", "Ctrl+J");
         settings.setValue("shortcuts/file.quit", "Ctrl+J");
+        settings.setValue("shortcuts/view.palette", "Home"); // which a plot takes
         settings.setValue("shortcuts/no.such.command", "F2");
         const MainWindow window(settings, theme::Mode::dark);
         QCOMPARE(keys(window, "run.quantize"), QString("F6"));
         QCOMPARE(keys(window, "run.evaluate"), QString("F7"));
+        QCOMPARE(keys(window, "view.palette"), QString("Ctrl+K; Ctrl+Shift+P"));
         QHash<QString, int> used;
         for (const QAction* action : window.findChildren<QAction*>())
             for (const QKeySequence& key : action->shortcuts())

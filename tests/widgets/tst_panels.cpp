@@ -251,6 +251,23 @@ private Q_SLOTS:
         QCOMPARE(compare[0][1].toInt(), 7);
     }
 
+    void comparison_over_one_window_claims_nothing() {
+        ComparePanel panel;
+        ComparedRuns runs;
+        runs.a.window_losses = {2.5};
+        runs.b.window_losses = {2.75};
+        runs.a.perplexity = std::exp(2.5);
+        runs.b.perplexity = std::exp(2.75);
+        runs.comparison = compare(runs.a, runs.b);
+        QVERIFY(runs.comparison.difference.has_value());
+        panel.setComparison(runs);
+        QString said;
+        for (const QLabel* label : panel.findChildren<QLabel*>()) said += label->text() + u'\n';
+        QVERIFY2(said.contains("One window has no spread") && said.contains("12.182") && said.contains("15.643"),
+                 qPrintable(said));
+        QVERIFY2(!said.contains("[") && !said.contains("contains 0"), qPrintable(said));
+    }
+
     void comparison_of_different_protocols_is_refused_with_the_reason() {
         ComparePanel panel;
         ComparedRuns runs;
@@ -315,7 +332,8 @@ private Q_SLOTS:
         FittingTabBar tabs;
         const QStringList names{"Distribution", "Sequence length", "Perplexity"}, short_names{"Dist.", "Length", "PPL"};
         for (const QString& name : names) tabs.addTab(name);
-        tabs.setNames(names, short_names);
+        for (int tab = 0; tab < tabs.count(); ++tab) tabs.setShortName(tab, short_names[tab]);
+        QCOMPARE(tabs.accessibleTabName(1), names[1]);
         tabs.resize(900, 32);
         const auto end = [&tabs] { return tabs.tabRect(tabs.count() - 1).right(); };
         tabs.fit(900);

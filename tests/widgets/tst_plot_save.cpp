@@ -23,12 +23,14 @@ class PlotSaveTest : public QObject {
 
     QTemporaryDir folder_;
 
-    /// Answers the dialog that opens next: picks the kind that starts with `kind`, types `name` where there is one.
-    void answer(const QString& kind, const QString& name) {
-        QTimer::singleShot(50, qApp, [this, kind, name] {
+    /// Answers the dialog that opens next: types `name_before`, picks the kind that starts with `kind`,
+    /// types `name`, where there are such names.
+    void answer(const QString& kind, const QString& name, const QString& name_before = {}) {
+        QTimer::singleShot(50, qApp, [this, kind, name, name_before] {
             auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
             if (!dialog) return;
             dialog->setDirectory(folder_.path());
+            if (!name_before.isEmpty()) dialog->findChild<QLineEdit*>("fileNameEdit")->setText(name_before);
             auto* kinds = dialog->findChild<QComboBox*>("fileTypeCombo");
             for (int item = 0; item < kinds->count(); ++item) {
                 if (!kinds->itemText(item).startsWith(kind)) continue;
@@ -77,6 +79,31 @@ private Q_SLOTS:
             QCOMPARE(QImage(written.fileName()).size(), QSize(1280, 640)); // twice the size on the screen
         else
             QVERIFY(written.readAll().contains("<svg"));
+    }
+
+    void dots_of_a_name_are_kept_data() {
+        QTest::addColumn<QString>("before"); // typed before the kind is picked, or after
+        QTest::addColumn<QString>("after");
+        QTest::addColumn<QString>("file");
+        QTest::newRow("another kind") << "w.int4.svg"
+                                      << ""
+                                      << "w.int4.png";
+        QTest::newRow("after") << ""
+                               << "v.int4"
+                               << "v.int4";
+    }
+    void dots_of_a_name_are_kept() {
+        QFETCH(QString, before);
+        QFETCH(QString, after);
+        QFETCH(QString, file);
+        PlotSurface surface(nullptr, PlotSurface::Renderer::software);
+        surface.resize(640, 320);
+        surface.setScene(channels_scene(sample_channels(48)));
+        surface.show();
+        answer("Picture", after, before);
+        surface.saveImage();
+        QCOMPARE(QImage(folder_.filePath(file), "PNG").size(), QSize(1280, 640));
+        QVERIFY(QFile::remove(folder_.filePath(file)));
     }
 
     void a_file_that_cannot_be_written_is_named() {

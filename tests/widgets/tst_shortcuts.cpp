@@ -41,8 +41,18 @@ private Q_SLOTS:
         QCOMPARE(dialog.table()->item(2, 1)->text(), QString());
     }
 
+    void a_fixed_key_is_refused_with_what_it_does() {
+        ShortcutsDialog dialog(rows(), {{"Plot: all of it", "double click", {QKeySequence("Home"), QKeySequence("0")}}},
+                               nullptr);
+        QSignalSpy changed(&dialog, &ShortcutsDialog::changed);
+        QVERIFY(!dialog.assign(0, QKeySequence("0")));
+        QVERIFY2(dialog.problem().contains("Plot: all of it"), qPrintable(dialog.problem()));
+        QCOMPARE(changed.size(), 0);
+        QVERIFY(dialog.assign(0, QKeySequence("Ctrl+0")) && dialog.problem().isEmpty());
+    }
+
     void the_key_pressed_in_a_cell_is_the_command_s() {
-        ShortcutsDialog dialog(rows(), {{"Plot: pan", "drag"}}, nullptr);
+        ShortcutsDialog dialog(rows(), {{"Plot: pan", "drag", {QKeySequence("Left")}}}, nullptr);
         dialog.show();
         QSignalSpy changed(&dialog, &ShortcutsDialog::changed);
         dialog.table()->setCurrentCell(0, 1);
@@ -53,6 +63,7 @@ private Q_SLOTS:
         QTRY_COMPARE_WITH_TIMEOUT(changed.size(), 1, 5'000); // it waits a moment for a second chord
         QCOMPARE(changed[0][0].toString(), QString("run.evaluate"));
         QCOMPARE(dialog.table()->item(0, 1)->text(), QString("Ctrl+F9"));
+        QCOMPARE(dialog.table()->item(3, 1)->text(), QString("drag; Left"));
         QVERIFY(!(dialog.table()->item(3, 1)->flags() & Qt::ItemIsEditable)); // gestures stay
     }
 };

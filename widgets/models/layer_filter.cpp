@@ -189,9 +189,12 @@ int LayerFilter::column_of(const Term& term) {
         return LayerTableModel::Scheme;
     case Kind::number:
         return find_key(term.text)->column;
-    default:
-        return LayerTableModel::Name;
+    case Kind::text:
+    case Kind::pattern:
+    case Kind::regex:
+        break;
     }
+    return LayerTableModel::Name;
 }
 
 QList<QPoint> LayerFilter::matches(const LayerRow& row, int column, const QString& shown) const {

@@ -10,6 +10,7 @@
 #include <QtWidgets/QStyle>
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QVBoxLayout>
+#include <cmath>
 
 #include "widgets/models/compare_table_model.h"
 #include "widgets/models/empty_hint.h"
@@ -153,13 +154,19 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
         const auto error_text = [&](const Evaluation& run) { // one window has no spread
             return run.standard_error ? fixed_text(*run.standard_error, 3) : tr("n/a");
         };
-        detail_->setText(
-            tr("95 % interval [%1, %2], paired over %3 windows%4. A %5 ± %6, B %7 ± %8. %9")
-                .arg(signed_text(difference->interval_low, 3), signed_text(difference->interval_high, 3))
-                .arg(compared.a.window_losses.size())
-                .arg(difference->significant ? QString() : tr("; it contains 0, so the runs are not told apart"))
-                .arg(fixed_text(compared.a.perplexity, 3), error_text(compared.a), fixed_text(compared.b.perplexity, 3),
-                     error_text(compared.b), QString::fromStdString(compared.a.protocol.text())));
+        const bool spread = std::isfinite(difference->interval_low) && std::isfinite(difference->interval_high);
+        const QString interval =
+            spread
+                ? tr("95 % interval [%1, %2], paired over %3 windows%4.")
+                      .arg(signed_text(difference->interval_low, 3), signed_text(difference->interval_high, 3))
+                      .arg(compared.a.window_losses.size())
+                      .arg(difference->significant ? QString() : tr("; it contains 0, so the runs are not told apart"))
+                : tr("One window has no spread, so there is no interval: evaluate more windows to tell the runs "
+                     "apart.");
+        detail_->setText(tr("%1 A %2 ± %3, B %4 ± %5. %6")
+                             .arg(interval, fixed_text(compared.a.perplexity, 3), error_text(compared.a),
+                                  fixed_text(compared.b.perplexity, 3), error_text(compared.b),
+                                  QString::fromStdString(compared.a.protocol.text())));
     }
     notes_->setText(QString::fromStdString(compared.comparison.notes.text()));
     notes_->setVisible(!compared.comparison.notes.items.empty());

@@ -14,11 +14,13 @@ FittingTabBar::FittingTabBar(QWidget* parent)
     setProperty("fitting", true); // the style sheet leaves the padding to this class
 }
 
-void FittingTabBar::setNames(const QStringList& names, const QStringList& short_names) {
-    names_ = names;
-    short_names_ = short_names;
-    for (int tab = 0; tab < count() && tab < names_.size(); ++tab) setAccessibleTabName(tab, names_[tab]);
+void FittingTabBar::tabInserted(int index) {
+    names_.insert(index, tabText(index));
+    short_names_.insert(index, tabText(index));
+    setAccessibleTabName(index, tabText(index));
 }
+
+void FittingTabBar::setShortName(int tab, const QString& name) { short_names_[tab] = name; }
 
 // As wide as in the weight of the chosen tab, so that choosing one moves no other.
 int FittingTabBar::nameWidth(const QString& name) const {

@@ -10,12 +10,13 @@ class FittingTabBar final : public QTabBar {
     Q_OBJECT
 public:
     explicit FittingTabBar(QWidget* parent = nullptr);
-    /// The names of all tabs, whole and short.
-    void setNames(const QStringList& names, const QStringList& short_names);
+    /// What the tab is called where its own name has no room.
+    void setShortName(int tab, const QString& name);
     /// Chooses names and padding for `room` pixels.
     void fit(int room);
 
 protected:
+    void tabInserted(int index) override;
     [[nodiscard]] QSize tabSizeHint(int index) const override;
     [[nodiscard]] QSize minimumTabSizeHint(int index) const override { return tabSizeHint(index); }
 
@@ -23,7 +24,7 @@ private:
     [[nodiscard]] int nameWidth(const QString& name) const;
     [[nodiscard]] int widthOf(const QStringList& names) const;
 
-    QStringList names_, short_names_;
+    QStringList names_, short_names_; // of all tabs: as they were added, and the same where they are short enough
     int padding_ = 12;
 };
 

@@ -93,7 +93,7 @@ void RunsPanel::buildTable() {
     table_->setMouseTracking(true);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(30);
-    new EmptyHint(*table_, tr("Evaluate (F7) a recipe: each run is listed here, with its difference to the baseline"));
+    new EmptyHint(*table_, tr("Evaluate a recipe: each run is listed here, with its difference to the baseline"));
     enable_copy(*table_);
     table_->setContextMenuPolicy(Qt::CustomContextMenu);
     auto* columns = table_->horizontalHeader();

@@ -44,11 +44,11 @@ private:
 };
 } // namespace
 
-ShortcutsDialog::ShortcutsDialog(std::vector<ShortcutRow> rows, const std::vector<std::pair<QString, QString>>& fixed,
-                                 QWidget* parent)
+ShortcutsDialog::ShortcutsDialog(std::vector<ShortcutRow> rows, std::vector<FixedKeys> fixed, QWidget* parent)
     : QDialog(parent)
     , rows_(std::move(rows))
-    , table_(new QTableWidget(static_cast<int>(rows_.size() + fixed.size()), 2))
+    , fixed_(std::move(fixed))
+    , table_(new QTableWidget(static_cast<int>(rows_.size() + fixed_.size()), 2))
     , problem_(new QLabel) {
     setWindowTitle(tr("Keyboard shortcuts"));
     table_->setAccessibleName(windowTitle());
@@ -74,9 +74,11 @@ ShortcutsDialog::ShortcutsDialog(std::vector<ShortcutRow> rows, const std::vecto
         set(static_cast<std::size_t>(row), command.keys);
         ++row;
     }
-    for (const auto& [text, keys] : fixed) {
-        put(row, 0, text, false);
-        put(row++, keys_column, keys, false);
+    for (const FixedKeys& always : fixed_) {
+        QStringList ways{always.gestures, text_of(always.keys)};
+        ways.removeAll(QString());
+        put(row, 0, always.text, false);
+        put(row++, keys_column, ways.join(QStringLiteral("; ")), false);
     }
     auto* clear = new QAction(tr("Take the keys away"), table_);
     clear->setShortcut(QKeySequence::Delete);
@@ -110,6 +112,12 @@ bool ShortcutsDialog::assign(int row, const QKeySequence& keys) {
         if (other == at || keys.isEmpty() || !rows_[other].keys.contains(keys)) continue;
         problem_->setText(tr("%1 belongs to “%2”: give that another key first.")
                               .arg(keys.toString(QKeySequence::NativeText), rows_[other].text));
+        return false;
+    }
+    for (const FixedKeys& always : fixed_) {
+        if (keys.isEmpty() || !always.keys.contains(keys)) continue;
+        problem_->setText(
+            tr("%1 always means “%2”: choose another key.").arg(keys.toString(QKeySequence::NativeText), always.text));
         return false;
     }
     const QList<QKeySequence> list = keys.isEmpty() ? QList<QKeySequence>() : QList<QKeySequence>{keys};

@@ -1,10 +1,9 @@
-// All keys of the program in one table. Those of commands can be changed in place; a key that another command has is
-// refused with that command's name, so that no key ever means two things.
+// All keys of the program in one table. Those of commands can be changed in place; a key that another command has, or
+// that is fixed, is refused with the name of what has it, so that no key ever means two things.
 #pragma once
 
 #include <QtGui/QKeySequence>
 #include <QtWidgets/QDialog>
-#include <utility>
 #include <vector>
 
 class QLabel;
@@ -18,13 +17,18 @@ struct ShortcutRow {
     QList<QKeySequence> keys, standard;
 };
 
+/// What is shown but cannot be changed.
+struct FixedKeys {
+    QString text;     ///< for people
+    QString gestures; ///< that do the same: "wheel"; or empty
+    QList<QKeySequence> keys;
+};
+
 class ShortcutsDialog final : public QDialog {
     Q_OBJECT
 public:
-    /// `fixed`: keys and gestures that are shown but cannot be changed.
-    ShortcutsDialog(std::vector<ShortcutRow> rows, const std::vector<std::pair<QString, QString>>& fixed,
-                    QWidget* parent);
-    /// Gives the command one key (empty: none). False, with the reason in the dialog, when another command has it.
+    ShortcutsDialog(std::vector<ShortcutRow> rows, std::vector<FixedKeys> fixed, QWidget* parent);
+    /// Gives the command one key (empty: none). False, with the reason in the dialog, when something else has it.
     bool assign(int row, const QKeySequence& keys);
     void resetAll();
     [[nodiscard]] QTableWidget* table() const { return table_; }
@@ -37,6 +41,7 @@ private:
     void set(std::size_t row, const QList<QKeySequence>& keys);
 
     std::vector<ShortcutRow> rows_;
+    std::vector<FixedKeys> fixed_;
     QTableWidget* table_;
     QLabel* problem_;
 };

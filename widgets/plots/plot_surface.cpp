@@ -224,7 +224,9 @@ QByteArray PlotSurface::renderSvg() const { return render_svg(scene_, view_, loo
 
 QString PlotSurface::summary() const { return summary_text(scene_); }
 
-void PlotSurface::copyData() { QGuiApplication::clipboard()->setText(to_tsv(data_table(scene_))); }
+DataTable PlotSurface::wholeTable() const { return data_table(whole_ ? whole_() : scene_); }
+
+void PlotSurface::copyData() { QGuiApplication::clipboard()->setText(to_tsv(wholeTable())); }
 
 namespace {
 
@@ -235,6 +237,10 @@ std::optional<QString> write_file(const QString& path, const QByteArray& bytes) 
     return PlotSurface::tr("cannot write %1: %2").arg(path, file.errorString());
 }
 
+bool is_named(const QString& path, const char* suffix) {
+    return path.endsWith(QLatin1String(suffix), Qt::CaseInsensitive);
+}
+
 } // namespace
 
 QString PlotSurface::fileName() const {
@@ -243,8 +249,8 @@ QString PlotSurface::fileName() const {
     return name.replace(awkward, QStringLiteral("-"));
 }
 
-// The kind that is chosen decides what is written: the name follows it, so that the dialog asks before it replaces the
-// file which is really written.
+// The name follows the kind that is chosen, so that the dialog asks before it replaces the file which is really
+// written. A suffix that is typed after that wins over the kind; a name without one of the two has the kind chosen.
 void PlotSurface::saveImage() {
     QFileDialog dialog(this, tr("Save plot"));
     dialog.setAcceptMode(QFileDialog::AcceptSave);
@@ -256,12 +262,14 @@ void PlotSurface::saveImage() {
     connect(&dialog, &QFileDialog::filterSelected, &dialog, [&dialog, png](const QString& kind) {
         const QString suffix = kind == png ? QStringLiteral("png") : QStringLiteral("svg");
         dialog.setDefaultSuffix(suffix);
-        const QFileInfo named(dialog.selectedFiles().value(0));
-        dialog.selectFile(named.completeBaseName() + u'.' + suffix);
+        QString name = QFileInfo(dialog.selectedFiles().value(0)).fileName();
+        if (is_named(name, ".svg") || is_named(name, ".png")) name.chop(4); // other dots belong to the name: w.int4
+        dialog.selectFile(name + u'.' + suffix);
     });
     if (dialog.exec() != QDialog::Accepted) return;
     const QString path = dialog.selectedFiles().value(0);
-    if (path.endsWith(QLatin1String(".png"), Qt::CaseInsensitive)) {
+    const bool kind_is_png = dialog.selectedNameFilter() == png;
+    if (is_named(path, ".png") || (kind_is_png && !is_named(path, ".svg"))) {
         QBuffer bytes;
         renderImage().save(&bytes, "PNG");
         if (const auto why = write_file(path, bytes.data())) Q_EMIT failed(*why);
@@ -274,7 +282,7 @@ void PlotSurface::saveData() {
     const QString path = QFileDialog::getSaveFileName(
         this, tr("Save the plot's data"), fileName() + QStringLiteral(".csv"), tr("Comma-separated values (*.csv)"));
     if (path.isEmpty()) return;
-    if (const auto why = write_file(path, to_csv(data_table(scene_)).toUtf8())) Q_EMIT failed(*why);
+    if (const auto why = write_file(path, to_csv(wholeTable()).toUtf8())) Q_EMIT failed(*why);
 }
 
 } // namespace graticule::plots

@@ -15,6 +15,7 @@
 #include <QtCore/QString>
 #include <QtGui/QImage>
 #include <QtWidgets/QWidget>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,9 @@ public:
     [[nodiscard]] const Picture& picture() const; ///< of the present size
     [[nodiscard]] bool usesOpenGl() const { return opengl_; }
 
+    /// Where scenes hold only what is in sight: who gives the whole one, which is what data files and the clipboard
+    /// get.
+    void setWhole(std::function<PlotScene()> whole) { whole_ = std::move(whole); }
     void setLogarithmic(bool logarithmic);
     void resetView();
     /// A control in the row of buttons beside the title (takes ownership); the built-in ones stay at the right.
@@ -100,9 +104,11 @@ private:
     [[nodiscard]] std::vector<Primitive> overlay() const;
     [[nodiscard]] const theme::Theme& look() const;
     [[nodiscard]] bool offersLogarithm() const;
+    [[nodiscard]] DataTable wholeTable() const;
     [[nodiscard]] QString fileName() const; ///< a suggestion, without its suffix
 
     PlotScene scene_;
+    std::function<PlotScene()> whole_;
     View view_;
     QString shown_key_; ///< x_key of the last scene that had panels
     mutable std::optional<Picture> picture_;
