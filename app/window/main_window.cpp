@@ -179,7 +179,8 @@ QPushButton* MainWindow::searchButton() {
     QPushButton* button = stripButton({}, "view.palette");
     const QAction* action = command(QStringLiteral("view.palette"));
     const auto name_keys = [button, action] {
-        const QString keys = action->shortcut().toString(QKeySequence::NativeText);
+        // Without the plus signs: in a small window the model's name needs the room.
+        const QString keys = action->shortcut().toString(QKeySequence::NativeText).replace(u'+', u' ');
         button->setText(keys.isEmpty() ? tr("Search") : tr("Search   %1").arg(keys));
     };
     name_keys();

@@ -43,6 +43,7 @@ private Q_SLOTS:
             MainWindow window(settings, theme::Mode::dark);
             QCOMPARE(keys(window, "run.quantize"), QString("F6"));
             QVERIFY(!assign(window, "Quantize", QKeySequence("F7"))); // evaluates
+            QVERIFY(has_button(window, "Search   Ctrl K"));
             QVERIFY(assign(window, "Quantize", QKeySequence("Ctrl+Alt+Q")));
             QVERIFY(assign(window, "Search everything", QKeySequence("F6")));
             QCOMPARE(keys(window, "run.quantize"), QString("Ctrl+Alt+Q"));
