@@ -30,7 +30,11 @@ class PlotSaveTest : public QObject {
             auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
             if (!dialog) return;
             dialog->setDirectory(folder_.path());
-            if (!name_before.isEmpty()) dialog->findChild<QLineEdit*>("fileNameEdit")->setText(name_before);
+            auto* line = dialog->findChild<QLineEdit*>("fileNameEdit");
+            if (!name_before.isEmpty()) {
+                line->setText(name_before);
+                Q_EMIT line->textEdited(name_before); // as typing does
+            }
             auto* kinds = dialog->findChild<QComboBox*>("fileTypeCombo");
             for (int item = 0; item < kinds->count(); ++item) {
                 if (!kinds->itemText(item).startsWith(kind)) continue;
@@ -38,7 +42,7 @@ class PlotSaveTest : public QObject {
                 Q_EMIT kinds->activated(item); // as a click does
                 Q_EMIT kinds->textActivated(kinds->itemText(item));
             }
-            if (!name.isEmpty()) dialog->findChild<QLineEdit*>("fileNameEdit")->setText(name);
+            if (!name.isEmpty()) line->setText(name);
             QMetaObject::invokeMethod(dialog, "accept");
         });
     }
@@ -85,6 +89,9 @@ private Q_SLOTS:
         QTest::addColumn<QString>("before"); // typed before the kind is picked, or after
         QTest::addColumn<QString>("after");
         QTest::addColumn<QString>("file");
+        QTest::newRow("before") << "w.int4"
+                                << ""
+                                << "w.int4.png";
         QTest::newRow("another kind") << "w.int4.svg"
                                       << ""
                                       << "w.int4.png";

@@ -16,6 +16,7 @@
 #include <QtGui/QMouseEvent>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QLineEdit>
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QToolButton>
 #include <cmath>
@@ -259,11 +260,17 @@ void PlotSurface::saveImage() {
     dialog.setNameFilters({svg, png});
     dialog.setDefaultSuffix(QStringLiteral("svg"));
     dialog.selectFile(fileName() + QStringLiteral(".svg"));
-    connect(&dialog, &QFileDialog::filterSelected, &dialog, [&dialog, png](const QString& kind) {
+    // Qt has replaced what follows the last dot by then, also where that is no suffix: "w.int4" is "w.png".
+    QString typed;
+    if (const auto* line = dialog.findChild<QLineEdit*>())
+        connect(line, &QLineEdit::textEdited, &dialog, [&typed](const QString& text) { typed = text; });
+    connect(&dialog, &QFileDialog::filterSelected, &dialog, [&dialog, &typed, png](const QString& kind) {
         const QString suffix = kind == png ? QStringLiteral("png") : QStringLiteral("svg");
         dialog.setDefaultSuffix(suffix);
         QString name = QFileInfo(dialog.selectedFiles().value(0)).fileName();
-        if (is_named(name, ".svg") || is_named(name, ".png")) name.chop(4); // other dots belong to the name: w.int4
+        if (QFileInfo(typed).completeBaseName() == QFileInfo(name).completeBaseName())
+            name = QFileInfo(typed).fileName();
+        if (is_named(name, ".svg") || is_named(name, ".png")) name.chop(4);
         dialog.selectFile(name + u'.' + suffix);
     });
     if (dialog.exec() != QDialog::Accepted) return;
