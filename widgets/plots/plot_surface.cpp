@@ -111,8 +111,8 @@ void PlotSurface::placeTools() {
 
 void PlotSurface::setScene(PlotScene scene) {
     // An empty scene in between (while something is computed) must not forget what the reader chose.
-    const bool same_axes = scene.x_key == shown_key_ && scene.panels.size() == scene_.panels.size();
-    if (scene.panels.empty()) scene.x_key = shown_key_;
+    const bool same_axes = scene.panels.empty() || (scene.x_key == shown_key_ && scene.panels.size() == shown_panels_);
+    if (!scene.panels.empty()) shown_panels_ = scene.panels.size();
     scene_ = std::move(scene);
     // What is being dragged may be gone.
     if (gesture_panel_ >= scene_.panels.size() ||

@@ -111,6 +111,7 @@ private:
     std::function<PlotScene()> whole_;
     View view_;
     QString shown_key_; ///< x_key of the last scene that had panels
+    std::size_t shown_panels_ = 0;
     mutable std::optional<Picture> picture_;
     PlotCanvas* canvas_ = nullptr;
     bool opengl_ = false;
