@@ -34,7 +34,8 @@ json exported_json(const Exported& exported) {
              {{"tensors", exported.reload.tensors},
               {"different", exported.reload.different},
               {"largest_relative", exported.reload.largest_relative}}},
-            {"moved_aside", exported.moved_aside.string()}};
+            {"moved_aside", exported.moved_aside.string()},
+            {"replaced", exported.replaced}};
 }
 
 void export_command(const Args& args, Console& console) {

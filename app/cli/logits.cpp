@@ -1,6 +1,7 @@
 // logits: float32 logits of given token ids, to check a model against another program.
 #include <CLI/CLI.hpp>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
@@ -54,6 +55,9 @@ std::vector<std::vector<std::int32_t>> read_ids(const std::string& file) {
 
 void logits_command(const Args& args, Console& console) {
     check_output_file(args.out);
+    std::error_code apart;
+    if (std::filesystem::equivalent(args.ids, args.out, apart))
+        throw Error(ErrorKind::usage, args.out + ": --out is the file of --ids; choose another file");
     Workspace work;
     const auto ids = read_ids(args.ids);
     work.adopt(args.model.open(console));

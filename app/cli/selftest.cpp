@@ -19,9 +19,9 @@ struct Args {
 void selftest_command(const Args& args, Console& console) {
     const Device device = open_device(console.job().device); // says what is missing where there is no such device
     console.job().progress.begin("Testing the kernels of " + device.label(), 0);
-    const auto results =
-        run_conformance(device.kernels(), cpu_backend(), device.is_cuda() ? cuda_memory() : host_memory(),
-                        args.quick ? ConformanceDepth::quick : ConformanceDepth::full);
+    const auto results = run_conformance(
+        device.kernels(), cpu_backend(), device.is_cuda() ? cuda_memory() : host_memory(),
+        args.quick ? ConformanceDepth::quick : ConformanceDepth::full, [&] { console.job().check_cancelled(); });
     nlohmann::json rows = nlohmann::json::array();
     Table table({{"operation"}, {"format"}, {"cases", Align::right}, {"failures", Align::right}});
     int cases = 0, failures = 0;

@@ -78,7 +78,10 @@ std::string exported_text(const Exported& exported) {
     for (const Diagnostic& item : exported.notes.items)
         text += std::string(item.severity == Severity::note ? "note: " : "warning: ") +
                 (item.where.empty() ? "" : item.where + ": ") + item.text + "\n";
-    if (!exported.moved_aside.empty()) text += "what was there is now " + exported.moved_aside.string() + "\n";
+    if (!exported.moved_aside.empty())
+        text += "what was there is now " + exported.moved_aside.string() + "\n";
+    else if (exported.replaced)
+        text += "an earlier output of this program stood there and is replaced\n";
     return text;
 }
 

@@ -39,7 +39,7 @@ void throw_problems(const Diagnostics& diagnostics, const Exporter& exporter) {
     if (count > 0)
         throw Error(ErrorKind::unsupported, std::string(exporter.name) + " cannot hold this recipe (" +
                                                 std::to_string(count) + (count == 1 ? " problem):" : " problems):") +
-                                                text);
+                                                text + "\nwithout a model to write, eval and compare give its figures");
 }
 
 void compare_tensor(const std::string& name, const std::vector<float>& meant, const HostTensor& read,
@@ -223,6 +223,7 @@ Exported export_model(const QuantizedModel& model, const Exporter& exporter, con
                       const ExportOptions& options, JobContext& ctx) {
     StagedDir staged(target.folder, staging(*model.base, target));
     Exported exported = export_into(model, exporter, staged.path(), options, ctx);
+    exported.replaced = staged.replaces_ours();
     exported.moved_aside = staged.commit(ctx);
     exported.folder = staged.target();
     return exported;

@@ -30,7 +30,8 @@ struct Exported {
     std::int64_t bytes = 0;
     Diagnostics notes; ///< warnings and notes of the check
     ReloadCheck reload;
-    std::filesystem::path moved_aside; ///< where a folder that was not ours went (--force); empty: nothing was there
+    std::filesystem::path moved_aside; ///< StagedDir::commit
+    bool replaced = false;             ///< an earlier output of this program stood there
 };
 
 struct ExportTarget {

@@ -98,6 +98,7 @@ RunResult run_recipe(Workspace& workspace, const RunRequest& request, JobContext
     std::filesystem::create_directory(inside.folder);
     result.exported = export_into(*result.quantized, exporter, inside.folder, request.export_options, ctx);
     write_reports(result, staged.path());
+    result.exported.replaced = staged.replaces_ours();
     result.exported.moved_aside = staged.commit(ctx);
     result.out = staged.target();
     result.exported.folder = staged.target() / "model";

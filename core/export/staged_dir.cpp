@@ -124,6 +124,20 @@ StagedDir::StagedDir(const fs::path& target, const StagedDirOptions& options)
     fs::permissions(staging_, fs::perms(0755), failed); // mkdtemp makes it private
 }
 
+namespace {
+
+/// Whether `folder` has a file for which there is none of that name in `other`.
+bool holds_more(const fs::path& folder, const fs::path& other) {
+    std::error_code failed;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder, failed))
+        if (!entry.is_directory(failed) &&
+            !fs::exists(fs::symlink_status(other / entry.path().lexically_relative(folder), failed)))
+            return true;
+    return static_cast<bool>(failed); // what could not be looked at is not thrown away
+}
+
+} // namespace
+
 StagedDir::~StagedDir() {
     std::error_code ignored;
     if (staging_.empty()) return;
@@ -151,8 +165,9 @@ fs::path StagedDir::commit(JobContext& ctx) {
     staging_.clear();
     flush(target_.parent_path(), true);
     std::error_code ignored;
-    const bool worthless = !moved_aside.empty() && (replaces_ours_ || fs::is_empty(moved_aside, ignored));
-    if (!worthless) return moved_aside;
+    if (moved_aside.empty()) return {};
+    // Of ours, what somebody added to it is kept: a model card, notes.
+    if (replaces_ours_ ? holds_more(moved_aside, target_) : !fs::is_empty(moved_aside, ignored)) return moved_aside;
     fs::remove_all(moved_aside, ignored);
     return {};
 }

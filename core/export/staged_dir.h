@@ -38,8 +38,10 @@ public:
 
     [[nodiscard]] const std::filesystem::path& path() const { return staging_; } ///< where to write
     [[nodiscard]] const std::filesystem::path& target() const { return target_; }
-    /// Flushes, then swaps the folder into place; cannot be cancelled half-way. Returns where a folder that was not
-    /// ours went, or an empty path.
+    /// Whether an earlier output of this program gives way.
+    [[nodiscard]] bool replaces_ours() const { return replaces_ours_; }
+    /// Flushes, then swaps the folder into place; cannot be cancelled half-way. Returns where a folder went that was
+    /// not ours, or that held more than the new one does; an empty path when nothing is left of what was there.
     std::filesystem::path commit(JobContext& ctx);
 
 private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -16,7 +17,12 @@ SampleStream::SampleStream(const Decoder& decoder, const std::vector<std::vector
     std::vector<std::span<const std::int32_t>> pieces;
     std::size_t longest = 0;
     for (const auto& sample : samples) longest = std::max(longest, sample.size());
-    const std::size_t size = length > 0 ? std::min(std::size_t(length), longest) : longest;
+    if (std::cmp_greater(length, longest))
+        throw Error(ErrorKind::bad_input,
+                    "calibration length " + std::to_string(length) +
+                        " asks for more than the calibration samples hold, " + std::to_string(longest) +
+                        " tokens; calibrate with longer samples (--calib-length) or ask for less");
+    const std::size_t size = length > 0 ? std::size_t(length) : longest;
     for (const auto& sample : samples)
         for (std::size_t start = 0; size > 0 && start + size <= sample.size(); start += size)
             pieces.emplace_back(sample.data() + start, size);

@@ -40,8 +40,10 @@ const ModelFamily& family_of(const std::string& config_json) {
     }
     if (type.empty())
         throw Error(ErrorKind::bad_input, "names no architecture (\"model_type\" is missing); known: " + known);
-    throw Error(ErrorKind::unsupported, "architecture \"" + (architectures.empty() ? type : architectures.front()) +
-                                            "\" is not known; known: " + known);
+    throw Error(ErrorKind::unsupported,
+                "model_type \"" + type + "\"" +
+                    (architectures.empty() ? "" : " (architecture \"" + architectures.front() + "\")") +
+                    " is not known; known: " + known);
 }
 
 } // namespace graticule

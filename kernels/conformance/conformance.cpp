@@ -102,6 +102,8 @@ Outcome run_case(const Side& side, const Case& c) {
 /// Rows of results, one for each operation and format, in the order they are first met.
 class Table {
 public:
+    explicit Table(std::function<void()> after_case)
+        : after_case_(std::move(after_case)) {}
     void add(const char* operation, const std::string& format, const std::string& case_name,
              const std::string& failure) {
         auto row = std::find_if(rows_.begin(), rows_.end(), [&](const ConformanceResult& r) {
@@ -109,14 +111,17 @@ public:
         });
         if (row == rows_.end()) row = rows_.insert(rows_.end(), ConformanceResult{operation, format, 0, 0, {}});
         ++row->cases;
-        if (failure.empty()) return;
-        ++row->failures;
-        if (row->first_failure.empty()) row->first_failure = case_name + ": " + failure;
+        if (!failure.empty()) {
+            ++row->failures;
+            if (row->first_failure.empty()) row->first_failure = case_name + ": " + failure;
+        }
+        if (after_case_) after_case_();
     }
     [[nodiscard]] std::vector<ConformanceResult> rows() const { return rows_; }
 
 private:
     std::vector<ConformanceResult> rows_;
+    std::function<void()> after_case_;
 };
 
 std::string first_of(std::initializer_list<std::string> failures) {
@@ -262,12 +267,13 @@ void run_refusals(const Side& subject, Table& table) {
 } // namespace conformance
 
 std::vector<ConformanceResult> run_conformance(const Backend& subject, const Backend& reference,
-                                               DeviceMemory& subject_memory, ConformanceDepth depth) {
+                                               DeviceMemory& subject_memory, ConformanceDepth depth,
+                                               const std::function<void()>& after_case) {
     using namespace conformance;
     const bool quick = depth == ConformanceDepth::quick;
     const Side subject_side{subject, subject_memory}, reference_side{reference, host_memory()};
     const std::vector<Rule> all_rules = rules();
-    Table table;
+    Table table(after_case);
     for (const Format& format : formats()) {
         if (quick && format.name != "int4" && format.name != "dint4") continue;
         for (const Shape& shape : shapes())

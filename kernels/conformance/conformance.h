@@ -6,6 +6,7 @@
 //         if (row.failures > 0) std::cerr << row.operation << ' ' << row.format << ": " << row.first_failure << '\n';
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,11 @@ enum class ConformanceDepth {
     quick, ///< two formats, three inputs: whether a back end works at all, in well under a second
 };
 
-/// `reference` must work on host memory. Throws KernelError where an operation itself does.
+/// `reference` must work on host memory. `after_case` is called after every case and stops everything by throwing.
+/// Throws KernelError where an operation itself does.
 [[nodiscard]] std::vector<ConformanceResult> run_conformance(const Backend& subject, const Backend& reference,
                                                              DeviceMemory& subject_memory,
-                                                             ConformanceDepth depth = ConformanceDepth::full);
+                                                             ConformanceDepth depth = ConformanceDepth::full,
+                                                             const std::function<void()>& after_case = {});
 
 } // namespace graticule

@@ -383,8 +383,10 @@ private Q_SLOTS:
         Recipe small = recipe;
         small.defaults = parse_scheme_line("none"); // one block has every kind of linear
         small.rules.push_back({"layers.0.*", false, recipe.defaults});
-        for (MethodStep& step : small.rules.front().choice.steps)
+        for (MethodStep& step : small.rules.front().choice.steps) {
             if (step.method == "aqas" || step.method == "awq") step.params["grid"] = std::int64_t(3);
+            if (step.params.contains("length")) step.params["length"] = std::int64_t(32); // the samples have 64 tokens
+        }
         const auto result = quantized(llama_, llama_stats_, small);
         int count = 0;
         for (const auto& linear : result->linears) {
@@ -394,6 +396,18 @@ private Q_SLOTS:
             for (const float value : effective_weight(*result, linear->layer)) QVERIFY(std::isfinite(value));
         }
         QVERIFY(count > 0);
+    }
+
+    void a_calibration_length_beyond_the_samples_is_refused() {
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line("w=int4/asym/channel gptq:length=65");
+        try {
+            (void)quantized(llama_, llama_stats_, recipe);
+            QFAIL("a length of 65 tokens was taken from samples of 64");
+        } catch (const Error& error) {
+            QCOMPARE(error.info().kind, ErrorKind::bad_input);
+            QVERIFY2(error.info().message.find("calibration length 65") != std::string::npos, error.what());
+        }
     }
 
     // ---- what-if

@@ -75,13 +75,26 @@ private Q_SLOTS:
     void replacesItsOwn() {
         JobContext ctx;
         put(at("deep/out") / provenance_file, "old");
-        put(at("deep/out/stale.bin"), "old");
+        put(at("deep/out/model/weights"), "old");
         StagedDir staged(at("deep/out"), {});
+        QVERIFY(staged.replaces_ours());
         put(staged.path() / provenance_file, "new");
+        put(staged.path() / "model/weights", "new");
         QCOMPARE(staged.commit(ctx), fs::path());
         QCOMPARE(get(at("deep/out") / provenance_file), std::string("new"));
-        QVERIFY(!fs::exists(at("deep/out/stale.bin")));
+        QCOMPARE(get(at("deep/out/model/weights")), std::string("new"));
         QCOMPARE(entries(at("deep")), std::size_t{1});
+    }
+
+    void whatSomebodyAddedToItsOwnIsKept() {
+        JobContext ctx;
+        put(at("deep/out") / provenance_file, "old");
+        put(at("deep/out/model/README.md"), "my model card");
+        StagedDir staged(at("deep/out"), {});
+        put(staged.path() / provenance_file, "new");
+        const fs::path aside = staged.commit(ctx);
+        QCOMPARE(get(aside / "model/README.md"), std::string("my model card"));
+        QCOMPARE(get(at("deep/out") / provenance_file), std::string("new"));
     }
 
     void refusesWhatIsNotItsOwn() {
