@@ -59,12 +59,14 @@ void add_format(Panel& panel, PlotScene& scene, const FormatLevels& format, cons
                 const QString& what) {
     const bool is_candidate = compared_with != nullptr;
     const Ink own{is_candidate ? Token::candidate : Token::levels, 0.8};
+    const std::size_t drawn_before = panel.levels.size();
     for (const double level : format.levels) {
         // What both formats have is drawn once, in the colour of the current one.
         const bool shared = compared_with && std::find(compared_with->levels.begin(), compared_with->levels.end(),
                                                        level) != compared_with->levels.end();
         if (!shared) panel.levels.push_back({level, own, false});
     }
+    const bool has_own_levels = panel.levels.size() > drawn_before;
     const Ink extra{Token::candidate, 0.95};
     for (const double level : format.extra) panel.levels.push_back({level, extra, true});
     ShadedRange zero{format.zero_bin.lower, format.zero_bin.upper, {Token::underflow, 0.22}, {}, {}};
@@ -75,11 +77,11 @@ void add_format(Panel& panel, PlotScene& scene, const FormatLevels& format, cons
     zero.label = is_candidate ? QStringLiteral("%1 zero bin: %2 underflow").arg(format.name, share)
                               : QStringLiteral("%1 zero bin: %2 of the %3 underflow").arg(format.name, share, what);
     panel.ranges.push_back(zero);
-    const QString levels_text = is_candidate ? QStringLiteral("levels that %1 adds").arg(format.name)
-                                             : QStringLiteral("levels of %1").arg(format.name);
-    scene.legend.push_back({levels_text, {is_candidate ? Token::candidate : Token::levels, 1}});
-    if (!is_candidate && !format.extra.empty())
-        scene.legend.push_back({QStringLiteral("levels between the integers"), extra, true, true});
+    if (has_own_levels) scene.legend.push_back({QStringLiteral("levels of %1").arg(format.name), {own.token, 1}});
+    if (!format.extra.empty())
+        scene.legend.push_back({is_candidate ? QStringLiteral("levels that %1 adds").arg(format.name)
+                                             : QStringLiteral("levels between the integers"),
+                                extra, true, true});
 }
 
 void add_clipped_tails(Panel& panel, const FormatLevels& format) {

@@ -262,9 +262,9 @@ void PlotSurface::saveImage() {
     dialog.selectFile(fileName() + QStringLiteral(".svg"));
     // Qt has replaced what follows the last dot by then, also where that is no suffix: "w.int4" is "w.png".
     QString typed;
-    if (const auto* line = dialog.findChild<QLineEdit*>())
-        connect(line, &QLineEdit::textEdited, &dialog, [&typed](const QString& text) { typed = text; });
-    connect(&dialog, &QFileDialog::filterSelected, &dialog, [&dialog, &typed, png](const QString& kind) {
+    auto* line = dialog.findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
+    if (line) connect(line, &QLineEdit::textEdited, &dialog, [&typed](const QString& text) { typed = text; });
+    connect(&dialog, &QFileDialog::filterSelected, &dialog, [&dialog, &typed, line, png](const QString& kind) {
         const QString suffix = kind == png ? QStringLiteral("png") : QStringLiteral("svg");
         dialog.setDefaultSuffix(suffix);
         QString name = QFileInfo(dialog.selectedFiles().value(0)).fileName();
@@ -272,6 +272,7 @@ void PlotSurface::saveImage() {
             name = QFileInfo(typed).fileName();
         if (is_named(name, ".svg") || is_named(name, ".png")) name.chop(4);
         dialog.selectFile(name + u'.' + suffix);
+        if (line) line->setText(name + u'.' + suffix); // selectFile leaves a field with the focus alone
     });
     if (dialog.exec() != QDialog::Accepted) return;
     const QString path = dialog.selectedFiles().value(0);
