@@ -6,6 +6,8 @@
 #include "app/cli/console.h"
 #include "app/cli/inputs.h"
 #include "app/cli/show.h"
+#include "app/cli/table.h"
+#include "core/engine/resolve.h"
 #include "core/engine/workspace.h"
 #include "core/export/json_results.h"
 #include "core/export/report.h"
@@ -42,6 +44,25 @@ void write_weights(const QuantizedModel& model, const std::string& path, JobCont
     writer.finish();
 }
 
+/// How many layers each rule matched, and how many of them it decided in the end.
+std::string rules_text(const Recipe& recipe, const std::vector<RuleMatch>& matches) {
+    if (matches.empty()) return {};
+    Table table({{"rule"}, {"matches", Align::right}, {"decides", Align::right}});
+    for (const RuleMatch& match : matches)
+        table.add({recipe.rules.at(std::size_t(match.rule)).pattern, std::to_string(match.matched),
+                   std::to_string(match.won)});
+    return "\n" + table.text();
+}
+
+nlohmann::json rules_json(const Recipe& recipe, const std::vector<RuleMatch>& matches) {
+    nlohmann::json rules = nlohmann::json::array();
+    for (const RuleMatch& match : matches)
+        rules.push_back({{"pattern", recipe.rules.at(std::size_t(match.rule)).pattern},
+                         {"matched", match.matched},
+                         {"won", match.won}});
+    return rules;
+}
+
 void quantize_command(const Args& args, Console& console) {
     const Recipe recipe = read_recipe_with(args.recipe, args.calibration);
     for (const std::string& file : {args.csv, args.weights})
@@ -51,8 +72,11 @@ void quantize_command(const Args& args, Console& console) {
     const auto quantized = work.quantize(recipe, !args.weights_only, console.job());
     if (!args.csv.empty()) atomic_write_file(args.csv, layers_csv(*quantized));
     if (!args.weights.empty()) write_weights(*quantized, args.weights, console.job());
-    console.print_json(to_json(*quantized, Timing::include));
-    console.print(layers_text(*quantized));
+    const std::vector<RuleMatch> matches = resolve(recipe, *work.model()).matches;
+    nlohmann::json value = to_json(*quantized, Timing::include);
+    value["rules"] = rules_json(recipe, matches);
+    console.print_json(value);
+    console.print(layers_text(*quantized) + rules_text(recipe, matches));
 }
 
 } // namespace

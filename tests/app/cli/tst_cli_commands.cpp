@@ -252,6 +252,19 @@ private:
     }
 
 private Q_SLOTS:
+    void quantizeSaysWhichRulesDecided() {
+        const QString recipe = R"({"schema":1,"defaults":{"weight":{"format":"int4","granularity":"channel"}},"rules":[
+            {"pattern":"*.fc1","choice":{"weight":{"format":"int8","granularity":"channel"}}},
+            {"pattern":"layers.0.*","choice":{"weight":{"format":"int6","granularity":"channel"}}}]})";
+        const QStringList words{"quantize", "sample-opt", "--recipe", recipe, "--weights-only", "--quiet"};
+        const json rules = run_cli(words + QStringList{"--json"}).json().at("rules");
+        const json expected =
+            json::parse(R"([{"pattern":"*.fc1","matched":8,"won":7},{"pattern":"layers.0.*","matched":6,"won":6}])");
+        QVERIFY2(rules == expected, rules.dump().c_str());
+        const Outcome text = run_cli(words);
+        QVERIFY2(text.out.contains("rule        matches  decides"), text.out);
+    }
+
     void exportIsOneFolderOfFiles() {
         const Outcome done = run_cli({"export", "sample-llama", "--recipe", "w=dint4/asym/channel", "--out", at("e"),
                                       "--shard-size", "4", "--json", "--quiet"});
