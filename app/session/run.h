@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QtCore/QString>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -39,6 +40,11 @@ struct Run {
            a.evaluation->provenance.model_hash == b.evaluation->provenance.model_hash &&
            a.evaluation->protocol == b.evaluation->protocol &&
            a.evaluation->window_losses == b.evaluation->window_losses;
+}
+
+/// Which of `runs` has the same result as `run`; their end if none has.
+[[nodiscard]] auto find_result(auto& runs, const Run& run) {
+    return std::find_if(runs.begin(), runs.end(), [&](const Run& other) { return same_result(other, run); });
 }
 
 } // namespace graticule

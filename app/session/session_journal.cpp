@@ -38,8 +38,7 @@ void Session::takeUnreadJournal() {
                           .arg(QString::fromStdString(error.info().text()), QFileInfo(aside).fileName()));
     }
     for (Run& run : there)
-        if (std::none_of(runs_.begin(), runs_.end(), [&](const Run& shown) { return same_result(shown, run); }))
-            other_runs_.push_back(std::move(run));
+        if (find_result(runs_, run) == runs_.end()) other_runs_.push_back(std::move(run));
     journal_taken_ = true;
 }
 

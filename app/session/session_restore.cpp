@@ -32,8 +32,7 @@ SessionFile Session::toFile() const {
     }
     for (std::size_t i = 0; i < pending_.runs.size(); ++i) {
         const Run& run = pending_.runs[i];
-        auto there =
-            std::find_if(file.runs.begin(), file.runs.end(), [&](const Run& other) { return same_result(other, run); });
+        auto there = find_result(file.runs, run);
         if (there == file.runs.end()) there = file.runs.insert(there, run);
         if (static_cast<int>(i) == pending_.baseline) file.baseline = static_cast<int>(there - file.runs.begin());
     }
@@ -80,8 +79,7 @@ void Session::takePending(const std::string& model_hash) {
             ++others;
             continue;
         }
-        auto there =
-            std::find_if(runs_.begin(), runs_.end(), [&](const Run& other) { return same_result(other, run); });
+        auto there = find_result(runs_, run);
         if (there == runs_.end()) {
             const int colour = run.full_precision ? 0 : nextColour();
             there = runs_.insert(there, run);

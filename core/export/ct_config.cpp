@@ -250,12 +250,10 @@ namespace {
 
 /// Whether a config quantizes every linear of the decoder: one group of all, and none ignored but head and projections.
 bool takes_all_linears(const nlohmann::json& quantization_config) {
-    const auto all_targets = [](const nlohmann::json& group) {
-        const auto targets = group.find("targets");
-        return targets != group.end() && *targets == nlohmann::json::array({"Linear"});
-    };
     const nlohmann::json& groups = quantization_config.at("config_groups");
-    if (groups.size() != 1 || !groups.front().is_object() || !all_targets(groups.front())) return false;
+    if (groups.size() != 1 || !groups.front().is_object()) return false;
+    const auto targets = groups.front().find("targets");
+    if (targets == groups.front().end() || *targets != nlohmann::json::array({"Linear"})) return false;
     const auto ignore = quantization_config.find("ignore");
     if (ignore == quantization_config.end() || ignore->is_null()) return true;
     return ignore->is_array() && std::ranges::all_of(*ignore, [](const nlohmann::json& entry) {

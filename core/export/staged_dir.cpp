@@ -70,6 +70,16 @@ fs::path free_name(const fs::path& wish, const std::string& suffix) {
     }
 }
 
+/// Whether `folder` has a file for which there is none of that name in `other`.
+bool holds_more(const fs::path& folder, const fs::path& other) {
+    std::error_code failed;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder, failed))
+        if (!entry.is_directory(failed) &&
+            !fs::exists(fs::symlink_status(other / entry.path().lexically_relative(folder), failed)))
+            return true;
+    return static_cast<bool>(failed); // what could not be looked at is not thrown away
+}
+
 } // namespace
 
 bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
@@ -123,20 +133,6 @@ StagedDir::StagedDir(const fs::path& target, const StagedDirOptions& options)
     staging_ = pattern;
     fs::permissions(staging_, fs::perms(0755), failed); // mkdtemp makes it private
 }
-
-namespace {
-
-/// Whether `folder` has a file for which there is none of that name in `other`.
-bool holds_more(const fs::path& folder, const fs::path& other) {
-    std::error_code failed;
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder, failed))
-        if (!entry.is_directory(failed) &&
-            !fs::exists(fs::symlink_status(other / entry.path().lexically_relative(folder), failed)))
-            return true;
-    return static_cast<bool>(failed); // what could not be looked at is not thrown away
-}
-
-} // namespace
 
 StagedDir::~StagedDir() {
     std::error_code ignored;

@@ -17,6 +17,7 @@
 #include "core/engine/resolve.h"
 #include "core/engine/resources.h"
 #include "core/recipe/layer_rules.h"
+#include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -270,10 +271,7 @@ private Q_SLOTS:
         Recipe recipe;
         recipe.defaults = parse_scheme_line("w=int4/asym/channel a=int8/sym/static");
         session.setRecipe(recipe, "static");
-        CalibrationSpec spec;
-        spec.samples = 2;
-        spec.length = 64;
-        session.calibrate(spec);
+        session.calibrate(testing::short_calibration());
         QVERIFY(session.quantize().has_value());
         session.evaluate({{}, 64, 1});
         QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 2 && session.runs()[1].finished(), 120'000);
@@ -316,10 +314,7 @@ private Q_SLOTS:
         session.open("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
         QCOMPARE(session.model()->linears().size(), std::size_t(48));
-        CalibrationSpec spec;
-        spec.samples = 2;
-        spec.length = 64;
-        session.calibrate(spec);
+        session.calibrate(testing::short_calibration());
         QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete(), 60'000);
         QTest::qWait(500); // a late snapshot must not take the place of the result
         QVERIFY(session.statsComplete());

@@ -17,7 +17,9 @@
 #include "app/session/recent_models.h"
 #include "app/session/session_file.h"
 #include "app/window/main_window.h"
+#include "tests/app/shown_window.h"
 #include "tests/support/error_message.h"
+#include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/panels/layers_panel.h"
@@ -32,18 +34,9 @@ class SessionFileTest : public QObject {
     QString file_;       // written by initTestCase, of the window below
     SessionFile before_; // what it held
 
-    struct Opened {
-        std::unique_ptr<QSettings> settings;
-        std::unique_ptr<MainWindow> window;
-    };
     /// `who` names the settings, and with them the journal of runs.
-    [[nodiscard]] Opened window(const QString& who) const {
-        Opened opened;
-        opened.settings = std::make_unique<QSettings>(folder_.filePath(who + ".ini"), QSettings::IniFormat);
-        opened.window = std::make_unique<MainWindow>(*opened.settings, theme::Mode::dark);
-        opened.window->setAsking(false);
-        opened.window->show();
-        return opened;
+    [[nodiscard]] testing::ShownWindow window(const QString& who) const {
+        return testing::show_window(folder_.filePath(who + ".ini"));
     }
     static bool quiet(MainWindow& window) {
         return window.session().model() && !window.session().jobs().busy() && window.session().whatIfs().idle();
@@ -91,10 +84,7 @@ private Q_SLOTS:
         window->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
         Session& session = window->session();
-        CalibrationSpec spec;
-        spec.samples = 2;
-        spec.length = 64;
-        session.calibrate(spec);
+        session.calibrate(testing::short_calibration());
         window->setEvaluationChoice({{}, 64, 2});
         session.evaluate({{}, 64, 2});
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs().size() == 2, 60'000);

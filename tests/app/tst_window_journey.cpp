@@ -19,6 +19,8 @@
 #include "app/window/main_window.h"
 #include "app/window/plot_feed.h"
 #include "app/window/recipe_presenter.h"
+#include "tests/app/shown_window.h"
+#include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/panels/layers_panel.h"
@@ -48,12 +50,7 @@ class WindowJourneyTest : public QObject {
                 Q_EMIT box->activated(box->currentIndex());
             }
     }
-    void calibrate() {
-        CalibrationSpec spec;
-        spec.samples = 2;
-        spec.length = 64;
-        window_->session().calibrate(spec);
-    }
+    void calibrate() { window_->session().calibrate(testing::short_calibration()); }
     /// Clicks that button of the question that comes next, which is put down in `said`.
     static void answer_with(const QString& button, QString& said) {
         QTimer::singleShot(0, qApp, [&said, button] {
@@ -68,10 +65,9 @@ class WindowJourneyTest : public QObject {
 
 private Q_SLOTS:
     void init() {
-        settings_ = std::make_unique<QSettings>(folder_.filePath("settings.ini"), QSettings::IniFormat);
-        window_ = std::make_unique<MainWindow>(*settings_, theme::Mode::dark);
-        window_->setAsking(false);
-        window_->show();
+        auto [settings, window] = testing::show_window(folder_.filePath("settings.ini"));
+        settings_ = std::move(settings);
+        window_ = std::move(window);
         window_->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(window_->session().model() != nullptr, 30'000);
     }

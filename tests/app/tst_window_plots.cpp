@@ -9,6 +9,8 @@
 
 #include "app/window/main_window.h"
 #include "app/window/plot_feed.h"
+#include "tests/app/shown_window.h"
+#include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 #include "widgets/plots/scene_text.h"
 
@@ -41,16 +43,12 @@ class WindowPlotsTest : public QObject {
 
 private Q_SLOTS:
     void initTestCase() {
-        settings_ = std::make_unique<QSettings>(folder_.filePath("settings.ini"), QSettings::IniFormat);
-        window_ = std::make_unique<MainWindow>(*settings_, theme::Mode::dark);
-        window_->setAsking(false);
-        window_->show();
+        auto [settings, window] = testing::show_window(folder_.filePath("settings.ini"));
+        settings_ = std::move(settings);
+        window_ = std::move(window);
         window_->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(window_->session().model() != nullptr, 30'000);
-        CalibrationSpec spec;
-        spec.samples = 2;
-        spec.length = 64;
-        window_->session().calibrate(spec);
+        window_->session().calibrate(testing::short_calibration());
         QTRY_VERIFY_WITH_TIMEOUT(!window_->session().jobs().busy() && window_->session().whatIfs().idle(), 60'000);
     }
     void cleanupTestCase() {
