@@ -32,7 +32,7 @@ bool is_gated_mlp_input(const FoldSite& site, const Block& block) {
 
 void divide_norm(const FoldSite& site, const Model& model, const Block& block, const at::Tensor& scale,
                  BlockWeights& folded, std::map<std::string, HostTensor>& replaced) {
-    NormWeights& norm = folded.norm(block, site.norm);
+    NormWeights& norm = folded.norms.named(block, site.norm);
     const bool plus_one = model.config().norm == NormKind::rms_plus_one;
     norm.weight = plus_one ? (norm.weight + 1) / scale - 1 : norm.weight / scale;
     replaced.insert_or_assign(site.norm + ".weight", to_host(norm.weight));

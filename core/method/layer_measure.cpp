@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "core/runtime/fake_quantizer.h"
+#include "core/runtime/activation_rounding.h"
 
 namespace graticule {
 
@@ -89,9 +89,8 @@ void measure_layer(const Device& device, const Measured& measured, QuantizedLine
     }
     if (!measured.inputs.defined()) return;
     at::Tensor inputs = measured.inputs;
-    if (scheme.input) {
-        inputs =
-            fake_quantize_activation(*scheme.input, measured.inputs, device, layer.static_input, layer.kept_channels);
+    if (const auto rounding = input_rounding(layer)) {
+        inputs = round_activation(*rounding, measured.inputs, device);
         report.input_mse = mean_squared(inputs - measured.inputs);
         const at::Tensor fired = measured.inputs != 0;
         const auto not_zero = fired.sum().item<std::int64_t>();

@@ -51,7 +51,7 @@ std::vector<SiteLengths> probe_lengths(const std::shared_ptr<const Model>& model
                     const at::Tensor& inputs = stream.inputs(decoder, block.id, weights, site.id);
                     rows.at(index_of(site.id)).at.push_back(effect_of(stream, site.id, inputs, damping, device));
                 }
-                stream.advance(decoder, block.id, weights, nullptr);
+                stream.advance(decoder, block.id, weights);
                 ctx.advance();
             }
         }

@@ -9,7 +9,6 @@
 #include "core/method/sample_stream.h"
 #include "core/method/static_ranges.h"
 #include "core/method/tensor_quantizer.h"
-#include "core/runtime/fake_quantizer.h"
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
@@ -32,37 +31,6 @@ bool wants_static_operands(const QuantScheme& scheme) {
     const auto fixed = [](const std::optional<TensorScheme>& operand) { return operand && !operand->dynamic; };
     return fixed(scheme.query) || fixed(scheme.key) || fixed(scheme.value) || fixed(scheme.probability);
 }
-
-/// Activations quantized as at run time, for the states that later blocks see: the attention operands at once, the
-/// input of each linear when it has been quantized.
-class RunTimeActivations final : public DecoderHooks {
-public:
-    struct Entry {
-        TensorScheme scheme;
-        std::optional<StaticScale> fixed;
-        std::vector<std::int32_t> kept_channels = {};
-    };
-    explicit RunTimeActivations(const Device& device)
-        : device_(device) {}
-    std::map<LayerId, Entry> inputs;
-    std::map<Operand, Entry> operands;
-
-    at::Tensor linear_input(LayerId linear, const at::Tensor& x) override {
-        const auto found = inputs.find(linear);
-        if (found == inputs.end()) return x;
-        const Entry& entry = found->second;
-        return fake_quantize_activation(entry.scheme, x, device_, entry.fixed, entry.kept_channels);
-    }
-    at::Tensor attention_operand(Operand operand, BlockId, const at::Tensor& x) override {
-        const auto found = operands.find(operand);
-        if (found == operands.end()) return x;
-        return fake_quantize_activation(found->second.scheme, x, device_, found->second.fixed);
-    }
-    bool wants_probabilities(BlockId) const override { return operands.contains(Operand::probability); }
-
-private:
-    const Device& device_;
-};
 
 } // namespace
 
@@ -90,8 +58,8 @@ struct QuantizePipeline::Impl {
     /// Results by consumer.
     std::map<LayerId, FoldResult> fold_block(const Block& block, const BlockWeights& original, BlockWeights& folded);
     using OperandRanges = std::map<LayerId, std::map<Operand, StaticRange>>; ///< by the linear that owns the operand
-    /// Where the block's static attention operands are, and the operands as they will be at run time.
-    OperandRanges find_operands(const Block& block, const BlockWeights& folded, RunTimeActivations& activations);
+    /// Where the block's static attention operands are, and how all of them will be rounded at run time.
+    OperandRanges find_operands(const Block& block, const BlockWeights& folded, AttentionPlan& plan);
     /// The states that the rounding works on; null: it looks at the weights alone.
     SampleStream* rounding_stream(const SchemeChoice& choice);
 
@@ -101,11 +69,10 @@ struct QuantizePipeline::Impl {
         const BlockWeights& before; ///< what the states that rounding compensates for are captured with
         const std::map<LayerId, FoldResult>& folds;
         const OperandRanges& ranges;
-        RunTimeActivations& activations;
     };
     LinearOutcome quantize(const Linear& linear, const BlockJob& block, const at::Tensor& weight);
-    void advance(const Block& block, const BlockWeights& original, const BlockWeights& folded,
-                 RunTimeActivations& activations, const std::vector<QuantizedLinear>& done);
+    /// `quantized`: what the block became, with everything rounded as at run time.
+    void advance(const Block& block, const BlockWeights& original, const BlockWeights& quantized);
     [[nodiscard]] bool sequential(const Block& block) const;
 };
 
@@ -178,12 +145,11 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
 }
 
 QuantizePipeline::Impl::OperandRanges
-QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& folded, RunTimeActivations& activations) {
+QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& folded, AttentionPlan& plan) {
     OperandRanges ranges;
-    const std::pair<Operand, LayerId> owners[] = {
-        {Operand::query, block.q}, {Operand::key, block.k}, {Operand::value, block.v}, {Operand::probability, block.v}};
     std::map<Operand, StaticRange> found;
-    for (const auto& [operand, layer] : owners) {
+    for (const Operand operand : attention_operands) {
+        const LayerId layer = owner_of(operand, block);
         const auto& choice = choices[index_of(layer)];
         if (!choice || !choice->scheme[operand]) continue;
         const TensorScheme& scheme = *choice->scheme[operand];
@@ -197,7 +163,7 @@ QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& fo
             const StaticRange& range = ranges[layer][operand] = found.at(operand);
             fixed = static_scale(device, scheme, range.low, range.high);
         }
-        activations.operands.emplace(operand, RunTimeActivations::Entry{scheme, fixed});
+        plan.operands.emplace(operand, ActivationRounding{scheme, fixed});
     }
     return ranges;
 }
@@ -221,9 +187,8 @@ LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, const Block
         SampleStream& stream = stream_for(*step);
         const bool one_site = sequential(model->blocks().at(index_of(linear.block)));
         job.sequences = stream.sequences();
-        DecoderHooks* hooks = quantized_inputs && compensates(*step) ? &block.activations : nullptr;
-        job.round_inputs = [&, one_site, hooks] {
-            return stream.inputs(decoder, linear.block, block.before, linear.site, one_site, hooks);
+        job.round_inputs = [&, one_site] {
+            return stream.inputs(decoder, linear.block, block.before, linear.site, one_site);
         };
         job.gram = [&] {
             (void)job.round_inputs();
@@ -246,18 +211,10 @@ bool QuantizePipeline::Impl::sequential(const Block& block) const {
     return false;
 }
 
-void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& original, const BlockWeights& folded,
-                                     RunTimeActivations& activations, const std::vector<QuantizedLinear>& done) {
+void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& original, const BlockWeights& quantized) {
     if (block.id == model->blocks().back().id) return;
-    for (auto& [length, stream] : clean) stream.advance(decoder, block.id, original, nullptr);
-    for (const QuantizedLinear& linear : done) {
-        const auto& input = linear.choice.scheme.input;
-        if (!input) continue;
-        activations.inputs.emplace(linear.layer,
-                                   RunTimeActivations::Entry{*input, linear.static_input, linear.kept_channels});
-    }
-    for (auto& [length, stream] : compensated)
-        stream.advance(decoder, block.id, folded, quantized_inputs ? &activations : nullptr);
+    for (auto& [length, stream] : clean) stream.advance(decoder, block.id, original);
+    for (auto& [length, stream] : compensated) stream.advance(decoder, block.id, quantized);
 }
 
 void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) {
@@ -270,10 +227,11 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
         BlockWeights folded = original;
         const std::map<LayerId, FoldResult> folds = impl.fold_block(block, original, folded);
         ctx.check_cancelled();
-        RunTimeActivations activations(impl.device);
-        const Impl::OperandRanges ranges = impl.find_operands(block, folded, activations);
+        AttentionPlan plan;
+        const Impl::OperandRanges ranges = impl.find_operands(block, folded, plan);
+        if (impl.quantized_inputs) folded.attention = plan; // the states that rounding compensates for have it
         BlockWeights current = folded;
-        std::vector<QuantizedLinear> done;
+        std::map<LayerId, std::optional<ActivationRounding>> inputs; // as at run time, once all linears are done
         const bool one_by_one = impl.sequential(block);
         std::set<SiteId> seen;
         for (const Linear& linear : impl.model->linears()) {
@@ -281,29 +239,19 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
             if (one_by_one && seen.insert(linear.site).second)
                 for (auto& [length, stream] : impl.compensated) stream.forget();
             if (!impl.choices[index_of(linear.id)]) continue;
-            LinearOutcome outcome =
-                impl.quantize(linear, {original, one_by_one ? current : folded, folds, ranges, activations},
-                              folded.at(linear.id).weight);
+            LinearOutcome outcome = impl.quantize(linear, {original, one_by_one ? current : folded, folds, ranges},
+                                                  folded.at(linear.id).weight);
             if (const auto fold = folds.find(linear.id); fold != folds.end())
                 add_to_report(fold->second, outcome.quantized.report);
             // A quantized weight is given by its codes; what folding made of it is not needed beside them.
             if (!outcome.quantized.codes.empty()) impl.replaced.erase(linear.name + ".weight");
             current.at(linear.id).weight = outcome.effective;
-            done.push_back({linear.id,
-                            outcome.quantized.choice,
-                            {},
-                            {},
-                            {},
-                            outcome.quantized.static_input,
-                            {},
-                            outcome.quantized.kept_channels,
-                            {},
-                            {},
-                            {}});
+            if (impl.quantized_inputs) inputs[linear.id] = input_rounding(outcome.quantized);
             sink(std::move(outcome.quantized));
             ctx.advance();
         }
-        impl.advance(block, original, current, activations, done);
+        for (const auto& [layer, rounding] : inputs) current.at(layer).input = rounding;
+        impl.advance(block, original, current);
     });
 }
 

@@ -37,10 +37,10 @@ SampleStream::SampleStream(const Decoder& decoder, const std::vector<std::vector
 }
 
 const at::Tensor& SampleStream::inputs(const Decoder& decoder, BlockId block, const BlockWeights& weights, SiteId site,
-                                       bool only_this_site, DecoderHooks* hooks) {
+                                       bool only_this_site) {
     if (const auto found = inputs_.find(site); found != inputs_.end()) return found->second;
     const std::vector<SiteId> wanted = only_this_site ? std::vector{site} : std::vector<SiteId>();
-    for (auto& [captured, values] : decoder.capture(block, weights, hidden_, wanted, hooks))
+    for (auto& [captured, values] : decoder.capture(block, weights, hidden_, wanted))
         inputs_.insert_or_assign(captured, values.to(at::kFloat));
     return inputs_.at(site);
 }
@@ -60,9 +60,9 @@ void SampleStream::pass(const Decoder& decoder, BlockId block, const BlockWeight
     for (const at::Tensor& batch : hidden_) (void)decoder.forward(block, weights, batch, &hooks);
 }
 
-void SampleStream::advance(const Decoder& decoder, BlockId block, const BlockWeights& weights, DecoderHooks* hooks) {
+void SampleStream::advance(const Decoder& decoder, BlockId block, const BlockWeights& weights) {
     forget();
-    decoder.forward(block, weights, hidden_, hooks);
+    decoder.forward(block, weights, hidden_);
 }
 
 } // namespace graticule

@@ -17,15 +17,15 @@ public:
     [[nodiscard]] std::int64_t sequences() const { return sequences_; }
     [[nodiscard]] std::int64_t length() const { return length_; }
     /// Input of a site, (tokens, channels), of the block that `weights` belong to. All sites of the block are captured
-    /// at once and kept until `forget`. `hooks` sees that pass.
+    /// at once and kept until `forget`.
     [[nodiscard]] const at::Tensor& inputs(const Decoder& decoder, BlockId block, const BlockWeights& weights,
-                                           SiteId site, bool only_this_site = false, DecoderHooks* hooks = nullptr);
+                                           SiteId site, bool only_this_site = false);
     /// X^T X of it.
     [[nodiscard]] const at::Tensor& gram(SiteId site);
     void forget();
     /// Shows the block's pass to `hooks` and leaves the states as they are.
     void pass(const Decoder& decoder, BlockId block, const BlockWeights& weights, DecoderHooks& hooks) const;
-    void advance(const Decoder& decoder, BlockId block, const BlockWeights& weights, DecoderHooks* hooks);
+    void advance(const Decoder& decoder, BlockId block, const BlockWeights& weights);
 
 private:
     std::vector<at::Tensor> hidden_; ///< (batch, tokens, hidden)

@@ -8,8 +8,6 @@ namespace graticule {
 
 namespace {
 
-constexpr Operand attention_operands[] = {Operand::query, Operand::key, Operand::value, Operand::probability};
-
 bool is_static(const std::optional<TensorScheme>& scheme) { return scheme && !scheme->dynamic; }
 
 /// Per sample and channel of a head, the extremes of what the attention products read.
@@ -18,15 +16,14 @@ public:
     explicit OperandExtremes(const QuantScheme& scheme)
         : scheme_(scheme) {}
 
-    [[nodiscard]] at::Tensor attention_operand(Operand operand, BlockId, const at::Tensor& x) override {
-        if (!is_static(scheme_[operand])) return x;
+    void observe_operand(Operand operand, BlockId, const at::Tensor& x) override {
+        if (!is_static(scheme_[operand])) return;
         // A probability's last dimension is a position, not a channel.
         const bool channels = operand != Operand::probability;
         const std::vector<std::int64_t> over =
             channels ? std::vector<std::int64_t>{1, 2} : std::vector<std::int64_t>{1, 2, 3};
         low[operand].push_back(x.amin(over).view({x.size(0), -1}));
         high[operand].push_back(x.amax(over).view({x.size(0), -1}));
-        return x;
     }
     [[nodiscard]] bool wants_probabilities(BlockId) const override { return is_static(scheme_.probability); }
 

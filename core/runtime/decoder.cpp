@@ -11,18 +11,6 @@
 
 namespace graticule {
 
-NormWeights& BlockWeights::norm(const Block& block, const std::string& name) {
-    const std::pair<const Norm*, NormWeights*> all[] = {{&block.attention_norm, &attention_norm},
-                                                        {&block.mlp_norm, &mlp_norm},
-                                                        {&block.post_attention_norm, &post_attention_norm},
-                                                        {&block.post_mlp_norm, &post_mlp_norm},
-                                                        {&block.query_norm, &query_norm},
-                                                        {&block.key_norm, &key_norm}};
-    for (const auto& [norm, weights] : all)
-        if (norm->name == name) return *weights;
-    throw Error(ErrorKind::internal, "block " + std::to_string(index_of(block.id)) + " has no norm \"" + name + "\"");
-}
-
 Decoder::Decoder(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
                  Precision precision)
     : model_(std::move(model))
@@ -35,11 +23,11 @@ Decoder::~Decoder() = default;
 
 at::ScalarType Decoder::type() const { return precision_ == Precision::float64 ? at::kDouble : at::kFloat; }
 
-NormWeights Decoder::load_norm(const Norm& norm, const WeightSource& weights) const {
+NormWeights Decoder::load_norm(const Norm& norm) const {
     NormWeights loaded;
     if (!norm.present()) return loaded;
     const auto load_part = [&](const std::string& name, const HostTensor& stored) {
-        return parameter(name, weights.tensor(name, stored));
+        return parameter(name, weights_->tensor(name, stored));
     };
     loaded.weight = load_part(norm.name + ".weight", norm.weight);
     if (norm.bias) loaded.bias = load_part(norm.name + ".bias", *norm.bias);
@@ -54,27 +42,46 @@ std::string Decoder::outer_name(std::string_view name) const {
     return model_->parts().prefix + std::string(name) + ".weight";
 }
 
-BlockWeights Decoder::load(BlockId block) const { return load(block, *weights_); }
+BlockNorms Decoder::load_norms(const Block& block) const {
+    return {load_norm(block.attention_norm), load_norm(block.mlp_norm),   load_norm(block.post_attention_norm),
+            load_norm(block.post_mlp_norm),  load_norm(block.query_norm), load_norm(block.key_norm)};
+}
 
-BlockWeights Decoder::load(BlockId id, const WeightSource& weights) const {
+namespace {
+
+std::vector<LayerId> linears_of(const Block& block) {
+    std::vector<LayerId> ids = {block.q, block.k, block.v, block.o, block.up, block.down};
+    if (block.gate) ids.push_back(*block.gate);
+    return ids;
+}
+
+} // namespace
+
+BlockWeights Decoder::load(BlockId id) const {
     const TorchScope scope(device_);
     const Block& block = model_->blocks().at(index_of(id));
     BlockWeights loaded;
-    loaded.attention_norm = load_norm(block.attention_norm, weights);
-    loaded.mlp_norm = load_norm(block.mlp_norm, weights);
-    loaded.post_attention_norm = load_norm(block.post_attention_norm, weights);
-    loaded.post_mlp_norm = load_norm(block.post_mlp_norm, weights);
-    loaded.query_norm = load_norm(block.query_norm, weights);
-    loaded.key_norm = load_norm(block.key_norm, weights);
-    std::vector<LayerId> ids = {block.q, block.k, block.v, block.o, block.up, block.down};
-    if (block.gate) ids.push_back(*block.gate);
-    for (const LayerId layer : ids) {
+    loaded.norms = load_norms(block);
+    for (const LayerId layer : linears_of(block)) {
         const Linear& linear = model_->linear(layer);
+        const QuantizedLinear* quantized = weights_->quantized(linear);
+        GRATICULE_ASSERT(quantized == nullptr || quantized->codes.empty(), "tensors in full precision");
         LinearWeights& tensors = loaded.linears[layer];
-        tensors.weight = parameter(linear.name + ".weight", weights.weight(linear));
-        if (const auto bias = weights.bias(linear)) tensors.bias = parameter(linear.name + ".bias", *bias);
+        tensors.weight = parameter(linear.name + ".weight", weights_->weight(linear));
+        if (const auto bias = weights_->bias(linear)) tensors.bias = parameter(linear.name + ".bias", *bias);
     }
     return loaded;
+}
+
+BlockOperations Decoder::prepare(BlockId id) const {
+    const TorchScope scope(device_);
+    const Block& block = model_->blocks().at(index_of(id));
+    BlockOperations prepared;
+    prepared.norms = load_norms(block);
+    prepared.attention = attention_plan(*model_, block, *weights_);
+    for (const LayerId layer : linears_of(block))
+        prepared.linears[layer] = prepare_linear(*model_, model_->linear(layer), *weights_, device_, type());
+    return prepared;
 }
 
 namespace {
@@ -136,7 +143,7 @@ at::Tensor Decoder::finish(const at::Tensor& hidden) const {
     const Model::Parts& parts = model_->parts();
     if (!parts_->head.defined()) {
         const ModelFamily::Names& names = model_->family().names;
-        parts_->final_norm = load_norm(parts.final_norm, *weights_);
+        parts_->final_norm = load_norm(parts.final_norm);
         if (parts.project_out) parts_->project_out = parameter(outer_name(names.project_out), *parts.project_out);
         parts_->head = parts.head ? parameter(std::string(names.head) + ".weight", *parts.head)
                                   : parameter(outer_name(names.embedding), parts.embedding);

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "core/model/model.h"
+#include "core/runtime/block_operations.h"
 #include "core/runtime/device.h"
 #include "core/runtime/hooks.h"
 #include "core/runtime/torch_bridge.h"
@@ -30,26 +31,6 @@
 namespace graticule {
 
 enum class Precision : std::uint8_t { float32, float64 };
-
-struct LinearWeights {
-    at::Tensor weight; ///< (out, in)
-    at::Tensor bias;   ///< (out) or undefined
-};
-struct NormWeights {
-    at::Tensor weight; ///< undefined: the norm is absent
-    at::Tensor bias;
-};
-
-/// Parameters of one block on the device. Values: copying one copies references to the same tensors, so replace
-/// tensors, never write into them.
-struct BlockWeights {
-    NormWeights attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, query_norm, key_norm;
-    std::map<LayerId, LinearWeights> linears;
-    [[nodiscard]] LinearWeights& at(LayerId id) { return linears.at(id); }
-    [[nodiscard]] const LinearWeights& at(LayerId id) const { return linears.at(id); }
-    /// The norm that fold sites call `name` (Norm::name); Error{internal} when this block has none of that name.
-    [[nodiscard]] NormWeights& norm(const Block& block, const std::string& name);
-};
 
 class Decoder {
 public:
@@ -61,8 +42,10 @@ public:
     [[nodiscard]] const Device& device() const { return device_; }
     [[nodiscard]] at::ScalarType type() const;
 
+    /// The block's tensors in full precision: Error{internal} for a linear that its source gives as codes.
     [[nodiscard]] BlockWeights load(BlockId block) const;
-    [[nodiscard]] BlockWeights load(BlockId block, const WeightSource& weights) const;
+    /// The block's operations as the source wants them: codes stay codes, inputs and attention operands are rounded.
+    [[nodiscard]] BlockOperations prepare(BlockId block) const;
 
     /// ids: rows of equal length. Returns (rows, tokens, hidden). Error{bad_input} for an id outside the vocabulary or
     /// more tokens than learned positions.
@@ -71,26 +54,23 @@ public:
     [[nodiscard]] std::vector<at::Tensor> embed(const std::vector<std::vector<std::int32_t>>& samples) const;
 
     /// hidden (batch, tokens, hidden) through one block.
-    [[nodiscard]] at::Tensor forward(BlockId block, const BlockWeights& weights, const at::Tensor& hidden,
+    [[nodiscard]] at::Tensor forward(BlockId block, const BlockOperations& operations, const at::Tensor& hidden,
                                      DecoderHooks* hooks = nullptr) const;
     /// The same for every sample, in place.
-    void forward(BlockId block, const BlockWeights& weights, std::vector<at::Tensor>& hidden,
+    void forward(BlockId block, const BlockOperations& operations, std::vector<at::Tensor>& hidden,
                  DecoderHooks* hooks = nullptr) const;
 
     /// The attention module alone: `input` (batch, tokens, hidden) is what q, k and v read (already normed); the result
     /// is the o projection's output, before post-norm and residual.
-    [[nodiscard]] at::Tensor attention(BlockId block, const BlockWeights& weights, const at::Tensor& input,
+    [[nodiscard]] at::Tensor attention(BlockId block, const BlockOperations& operations, const at::Tensor& input,
                                        DecoderHooks* hooks = nullptr) const;
     /// The MLP alone: `input` is what fc1, or gate and up, read; the result is fc2's or down's output.
-    [[nodiscard]] at::Tensor mlp(BlockId block, const BlockWeights& weights, const at::Tensor& input,
+    [[nodiscard]] at::Tensor mlp(BlockId block, const BlockOperations& operations, const at::Tensor& input,
                                  DecoderHooks* hooks = nullptr) const;
-    /// One linear on (..., in), without hooks.
-    [[nodiscard]] static at::Tensor linear(const LinearWeights& weights, const at::Tensor& input);
-
     /// Inputs of the block's sites for all samples, rows of all samples one after another: (tokens, channels). `sites`
     /// limits which (memory: tokens x channels x 4 bytes each); empty: all four. `hidden` is not changed. `hooks` sees
     /// the pass as well.
-    [[nodiscard]] std::map<SiteId, at::Tensor> capture(BlockId block, const BlockWeights& weights,
+    [[nodiscard]] std::map<SiteId, at::Tensor> capture(BlockId block, const BlockOperations& operations,
                                                        const std::vector<at::Tensor>& hidden,
                                                        std::span<const SiteId> sites = {},
                                                        DecoderHooks* hooks = nullptr) const;
@@ -103,11 +83,12 @@ public:
 private:
     struct Parts; // what lies outside the blocks (embedding, final norm, head), loaded on first use; rotary tables
     [[nodiscard]] at::Tensor norm(const NormWeights& weights, const at::Tensor& x) const;
-    [[nodiscard]] at::Tensor attend(const Block& block, at::Tensor q, at::Tensor k, at::Tensor v,
-                                    DecoderHooks* hooks) const;
+    [[nodiscard]] at::Tensor attend(const Block& block, const AttentionPlan& plan, at::Tensor q, at::Tensor k,
+                                    at::Tensor v, DecoderHooks* hooks) const;
     [[nodiscard]] at::Tensor parameter(const std::string& name, const HostTensor& tensor) const;
     [[nodiscard]] std::string outer_name(std::string_view name) const; ///< of a tensor outside the blocks
-    [[nodiscard]] NormWeights load_norm(const Norm& norm, const WeightSource& weights) const;
+    [[nodiscard]] NormWeights load_norm(const Norm& norm) const;
+    [[nodiscard]] BlockNorms load_norms(const Block& block) const;
     [[nodiscard]] at::Tensor finish(const at::Tensor& hidden) const; // final norm and output projection
 
     std::shared_ptr<const Model> model_;

@@ -11,12 +11,12 @@ namespace graticule {
 
 namespace {
 
-at::Tensor hooked_linear(const BlockWeights& weights, LayerId layer, const at::Tensor& input, DecoderHooks* hooks) {
-    return Decoder::linear(weights.at(layer), hooks != nullptr ? hooks->linear_input(layer, input) : input);
-}
-
-at::Tensor hooked_operand(Operand operand, BlockId block, at::Tensor x, DecoderHooks* hooks) {
-    return hooks != nullptr ? hooks->attention_operand(operand, block, x) : x;
+/// Shows the operand to `hooks` and rounds it as the plan says.
+at::Tensor planned_operand(Operand operand, const Block& block, const AttentionPlan& plan, at::Tensor x,
+                           const Device& device, DecoderHooks* hooks) {
+    if (hooks != nullptr) hooks->observe_operand(operand, block.id, x);
+    const ActivationRounding* rounding = plan.rounding(operand);
+    return rounding != nullptr ? round_activation(*rounding, x, device) : x;
 }
 
 void activate_in_place(at::Tensor& x, Activation activation) {
@@ -63,11 +63,8 @@ public:
         const at::Tensor rows = x.reshape({-1, x.size(-1)});
         found->second.narrow(0, first_row_, rows.size(0)).copy_(rows);
     }
-    [[nodiscard]] at::Tensor linear_input(LayerId linear, const at::Tensor& x) override {
-        return inner_ != nullptr ? inner_->linear_input(linear, x) : x;
-    }
-    [[nodiscard]] at::Tensor attention_operand(Operand operand, BlockId block, const at::Tensor& x) override {
-        return inner_ != nullptr ? inner_->attention_operand(operand, block, x) : x;
+    void observe_operand(Operand operand, BlockId block, const at::Tensor& x) override {
+        if (inner_ != nullptr) inner_->observe_operand(operand, block, x);
     }
     [[nodiscard]] bool wants_probabilities(BlockId block) const override {
         return inner_ != nullptr && inner_->wants_probabilities(block);
@@ -81,10 +78,6 @@ private:
 
 } // namespace
 
-at::Tensor Decoder::linear(const LinearWeights& weights, const at::Tensor& input) {
-    return weights.bias.defined() ? at::linear(input, weights.weight, weights.bias) : at::linear(input, weights.weight);
-}
-
 at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& x) const {
     const ModelConfig& config = model_->config();
     if (config.norm == NormKind::layer)
@@ -95,13 +88,15 @@ at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& x) const 
     return config.norm == NormKind::rms_plus_one ? normed.mul_(weights.weight + 1) : normed.mul_(weights.weight);
 }
 
-at::Tensor Decoder::attend(const Block& block, at::Tensor q, at::Tensor k, at::Tensor v, DecoderHooks* hooks) const {
+at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Tensor q, at::Tensor k, at::Tensor v,
+                           DecoderHooks* hooks) const {
     const ModelConfig& config = model_->config();
     const std::int64_t tokens = q.size(2);
     k = repeat_heads(k, q.size(1));
     v = repeat_heads(v, q.size(1));
     const bool windowed = block.sliding_window && *config.sliding_window < tokens;
-    const bool probabilities = hooks != nullptr && hooks->wants_probabilities(block.id);
+    const bool probabilities =
+        plan.rounding(Operand::probability) != nullptr || (hooks != nullptr && hooks->wants_probabilities(block.id));
     const bool fused = !probabilities && config.attention_softcap == 0;
     if (fused && !windowed) return at::scaled_dot_product_attention(q, k, v, {}, 0, true, config.attention_scale);
 
@@ -116,13 +111,13 @@ at::Tensor Decoder::attend(const Block& block, at::Tensor q, at::Tensor k, at::T
         if (config.attention_softcap > 0) scores.div_(config.attention_softcap).tanh_().mul_(config.attention_softcap);
         scores.masked_fill_(hidden_from_view, -std::numeric_limits<double>::infinity());
         at::Tensor weights = at::softmax(scores, -1).unsqueeze(0);
-        if (probabilities) weights = hooks->attention_operand(Operand::probability, block.id, weights);
+        if (probabilities) weights = planned_operand(Operand::probability, block, plan, weights, device_, hooks);
         outputs.push_back(at::matmul(weights[0], v[sample]));
     }
     return at::stack(outputs);
 }
 
-at::Tensor Decoder::attention(BlockId id, const BlockWeights& weights, const at::Tensor& input,
+at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, const at::Tensor& input,
                               DecoderHooks* hooks) const {
     const TorchScope scope(device_);
     const ModelConfig& config = model_->config();
@@ -130,42 +125,48 @@ at::Tensor Decoder::attention(BlockId id, const BlockWeights& weights, const at:
     const std::int64_t batch = input.size(0);
     const std::int64_t tokens = input.size(1);
     if (hooks != nullptr) hooks->observe(model_->linear(block.q).site, input);
+    SiteInputs inputs(input, device_);
     const auto heads_of = [&](LayerId layer, std::int64_t heads) {
-        return hooked_linear(weights, layer, input, hooks).view({batch, tokens, heads, config.head_dim});
+        return operations.run(layer, inputs).view({batch, tokens, heads, config.head_dim});
     };
     at::Tensor q = heads_of(block.q, config.heads);
     at::Tensor k = heads_of(block.k, config.kv_heads);
     at::Tensor v = heads_of(block.v, config.kv_heads);
-    if (weights.query_norm.weight.defined()) q = norm(weights.query_norm, q);
-    if (weights.key_norm.weight.defined()) k = norm(weights.key_norm, k);
+    if (operations.norms.query.weight.defined()) q = norm(operations.norms.query, q);
+    if (operations.norms.key.weight.defined()) k = norm(operations.norms.key, k);
     if (config.rope.type != RopeConfig::Type::none) {
         RotaryTable& table = parts_->rotary[tokens];
         if (table.tokens == 0) table = make_rotary_table(config, tokens, q.device(), type());
         q = rotate(q, table);
         k = rotate(k, table);
     }
-    q = hooked_operand(Operand::query, id, q.transpose(1, 2), hooks);
-    k = hooked_operand(Operand::key, id, k.transpose(1, 2), hooks);
-    v = hooked_operand(Operand::value, id, v.transpose(1, 2), hooks);
-    const at::Tensor mixed = attend(block, std::move(q), std::move(k), std::move(v), hooks)
+    const AttentionPlan& plan = operations.attention;
+    q = planned_operand(Operand::query, block, plan, q.transpose(1, 2), device_, hooks);
+    k = planned_operand(Operand::key, block, plan, k.transpose(1, 2), device_, hooks);
+    v = planned_operand(Operand::value, block, plan, v.transpose(1, 2), device_, hooks);
+    const at::Tensor mixed = attend(block, plan, std::move(q), std::move(k), std::move(v), hooks)
                                  .transpose(1, 2)
                                  .reshape({batch, tokens, config.heads * config.head_dim});
     if (hooks != nullptr) hooks->observe(model_->linear(block.o).site, mixed);
-    return hooked_linear(weights, block.o, mixed, hooks);
+    SiteInputs mixed_inputs(mixed, device_);
+    return operations.run(block.o, mixed_inputs);
 }
 
-at::Tensor Decoder::mlp(BlockId id, const BlockWeights& weights, const at::Tensor& input, DecoderHooks* hooks) const {
+at::Tensor Decoder::mlp(BlockId id, const BlockOperations& operations, const at::Tensor& input,
+                        DecoderHooks* hooks) const {
     const TorchScope scope(device_);
     const Block& block = model_->blocks().at(index_of(id));
     if (hooks != nullptr) hooks->observe(model_->linear(block.up).site, input);
-    at::Tensor inner = hooked_linear(weights, block.gate ? *block.gate : block.up, input, hooks);
+    SiteInputs inputs(input, device_);
+    at::Tensor inner = operations.run(block.gate ? *block.gate : block.up, inputs);
     activate_in_place(inner, model_->config().activation);
-    if (block.gate) inner.mul_(hooked_linear(weights, block.up, input, hooks));
+    if (block.gate) inner.mul_(operations.run(block.up, inputs));
     if (hooks != nullptr) hooks->observe(model_->linear(block.down).site, inner);
-    return hooked_linear(weights, block.down, inner, hooks);
+    SiteInputs inner_inputs(inner, device_);
+    return operations.run(block.down, inner_inputs);
 }
 
-at::Tensor Decoder::forward(BlockId id, const BlockWeights& weights, const at::Tensor& hidden,
+at::Tensor Decoder::forward(BlockId id, const BlockOperations& operations, const at::Tensor& hidden,
                             DecoderHooks* hooks) const {
     const TorchScope scope(device_);
     const bool norm_after = model_->config().norm_after;
@@ -173,20 +174,20 @@ at::Tensor Decoder::forward(BlockId id, const BlockWeights& weights, const at::T
         return which.weight.defined() ? norm(which, x) : x;
     };
     // The modules return fresh tensors, so the residual may be added in place.
-    at::Tensor mixed = attention(id, weights, norm_after ? hidden : norm(weights.attention_norm, hidden), hooks);
-    mixed = maybe(weights.post_attention_norm, mixed).add_(hidden);
-    if (norm_after) mixed = norm(weights.attention_norm, mixed);
-    at::Tensor out = mlp(id, weights, norm_after ? mixed : norm(weights.mlp_norm, mixed), hooks);
-    out = maybe(weights.post_mlp_norm, out).add_(mixed);
-    return norm_after ? norm(weights.mlp_norm, out) : out;
+    at::Tensor mixed = attention(id, operations, norm_after ? hidden : norm(operations.norms.attention, hidden), hooks);
+    mixed = maybe(operations.norms.post_attention, mixed).add_(hidden);
+    if (norm_after) mixed = norm(operations.norms.attention, mixed);
+    at::Tensor out = mlp(id, operations, norm_after ? mixed : norm(operations.norms.mlp, mixed), hooks);
+    out = maybe(operations.norms.post_mlp, out).add_(mixed);
+    return norm_after ? norm(operations.norms.mlp, out) : out;
 }
 
-void Decoder::forward(BlockId block, const BlockWeights& weights, std::vector<at::Tensor>& hidden,
+void Decoder::forward(BlockId block, const BlockOperations& operations, std::vector<at::Tensor>& hidden,
                       DecoderHooks* hooks) const {
-    for (at::Tensor& sample : hidden) sample = forward(block, weights, sample, hooks);
+    for (at::Tensor& sample : hidden) sample = forward(block, operations, sample, hooks);
 }
 
-std::map<SiteId, at::Tensor> Decoder::capture(BlockId block, const BlockWeights& weights,
+std::map<SiteId, at::Tensor> Decoder::capture(BlockId block, const BlockOperations& operations,
                                               const std::vector<at::Tensor>& hidden, std::span<const SiteId> sites,
                                               DecoderHooks* hooks) const {
     const TorchScope scope(device_);
@@ -203,7 +204,7 @@ std::map<SiteId, at::Tensor> Decoder::capture(BlockId block, const BlockWeights&
     std::int64_t first = 0;
     for (const at::Tensor& sample : hidden) {
         recorder.start_sample(first);
-        static_cast<void>(forward(block, weights, sample, &recorder));
+        static_cast<void>(forward(block, operations, sample, &recorder));
         first += sample.size(0) * sample.size(1);
     }
     return kept;

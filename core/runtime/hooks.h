@@ -1,4 +1,4 @@
-// Looking at, or replacing, what flows through the decoder: inputs of linears, operands of attention.
+// Looking at what flows through the decoder: inputs of linears, operands of attention.
 #pragma once
 
 #include "core/base/ids.h"
@@ -7,28 +7,24 @@
 
 namespace graticule {
 
-/// Every method has a default that leaves the forward pass as it is.
+/// Every method has a default that does nothing. What is shown must not be written to.
 class DecoderHooks {
 public:
     virtual ~DecoderHooks() = default;
-    /// Once a site, before its consumers: x (batch, tokens, channels).
+    /// Once per site, before its consumers round it: x (batch, tokens, channels).
     virtual void observe(SiteId site, const at::Tensor& x) {
         (void)site;
         (void)x;
     }
-    /// What the linear reads instead of x (batch, tokens, channels). Must not write to x.
-    [[nodiscard]] virtual at::Tensor linear_input(LayerId linear, const at::Tensor& x) {
-        (void)linear;
-        return x;
-    }
-    /// What the attention products read: query (batch, heads, tokens, head_dim) after rotary embedding, key and value
-    /// (batch, kv_heads, tokens, head_dim) before heads are repeated, probability (batch, heads, tokens, tokens).
-    [[nodiscard]] virtual at::Tensor attention_operand(Operand operand, BlockId block, const at::Tensor& x) {
+    /// What the attention products read, before it is rounded: query (batch, heads, tokens, head_dim) after rotary
+    /// embedding, key and value (batch, kv_heads, tokens, head_dim) before heads are repeated, probability (1, heads,
+    /// tokens, tokens), sample by sample.
+    virtual void observe_operand(Operand operand, BlockId block, const at::Tensor& x) {
         (void)operand;
         (void)block;
-        return x;
+        (void)x;
     }
-    /// True: attention is computed step by step so that `attention_operand` sees the probabilities; slower.
+    /// True: attention is computed step by step so that `observe_operand` sees the probabilities; slower.
     [[nodiscard]] virtual bool wants_probabilities(BlockId block) const {
         (void)block;
         return false;

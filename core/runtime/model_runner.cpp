@@ -7,7 +7,6 @@
 
 #include "core/base/error.h"
 #include "core/runtime/decoder.h"
-#include "core/runtime/fake_quantizer.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/torch_error.h"
 #include "core/runtime/weight_source.h"
@@ -51,11 +50,10 @@ private:
 } // namespace
 
 struct ModelRunner::Impl {
-    Impl(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights,
-         std::unique_ptr<DecoderHooks> activations, Device where, RunnerOptions chosen)
+    Impl(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device where,
+         RunnerOptions chosen)
         : device(std::move(where))
         , options(chosen)
-        , hooks(std::move(activations))
         , decoder(std::move(model), std::move(weights), device,
                   chosen.float64 ? Precision::float64 : Precision::float32)
         , kept(decoder.model().blocks().size()) {
@@ -75,16 +73,16 @@ struct ModelRunner::Impl {
     }
 
     /// `keep`: there will be another chunk, so blocks that fit the budget stay.
-    BlockWeights block_weights(BlockId id, bool keep) {
-        std::optional<BlockWeights>& slot = kept.at(index_of(id));
+    BlockOperations block_operations(BlockId id, bool keep) {
+        std::optional<BlockOperations>& slot = kept.at(index_of(id));
         if (slot) return *slot;
-        BlockWeights weights = decoder.load(id);
+        BlockOperations operations = decoder.prepare(id);
         const std::int64_t share = all_block_bytes() / static_cast<std::int64_t>(kept.size());
         if (keep && kept_bytes + share <= options.weight_budget) {
-            slot = weights;
+            slot = operations;
             kept_bytes += share;
         }
-        return weights;
+        return operations;
     }
 
     void forget_blocks() {
@@ -102,9 +100,9 @@ struct ModelRunner::Impl {
             hidden.push_back(
                 decoder.embed(rows.subspan(first, std::min(static_cast<std::size_t>(group), rows.size() - first))));
         for (const Block& block : decoder.model().blocks()) {
-            const BlockWeights weights = block_weights(block.id, keep);
+            const BlockOperations operations = block_operations(block.id, keep);
             for (at::Tensor& part : hidden) {
-                part = decoder.forward(block.id, weights, part, hooks.get());
+                part = decoder.forward(block.id, operations, part);
                 ctx.check_cancelled();
             }
         }
@@ -116,7 +114,7 @@ struct ModelRunner::Impl {
         std::string place = "behind the last block";
         at::Tensor hidden = decoder.embed(std::span(&window, 1));
         for (const Block& block : decoder.model().blocks()) {
-            hidden = decoder.forward(block.id, block_weights(block.id, false), hidden, hooks.get());
+            hidden = decoder.forward(block.id, block_operations(block.id, false), hidden);
             if (all_finite(hidden)) continue;
             place = "in block " + std::to_string(index_of(block.id));
             break;
@@ -124,27 +122,27 @@ struct ModelRunner::Impl {
         throw Error(ErrorKind::bad_input,
                     what + " not finite: every parameter is, but " + place +
                         " a value leaves the range of float32; the weights are not those of a working model" +
-                        (hooks ? ", or its inputs are quantized too coarsely" : ""));
+                        (quantized ? ", or its inputs are quantized too coarsely" : ""));
     }
 
     Device device;
     RunnerOptions options;
-    std::unique_ptr<DecoderHooks> hooks;
+    bool quantized = false; ///< for messages
     Decoder decoder;
-    std::vector<std::optional<BlockWeights>> kept;
+    std::vector<std::optional<BlockOperations>> kept;
     std::int64_t kept_bytes = 0;
 };
 
 ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
-                         Device device, RunnerOptions options) {
-    std::unique_ptr<DecoderHooks> hooks = quantized ? activation_quantizers(quantized, device) : nullptr;
-    std::shared_ptr<const WeightSource> weights = quantized ? quantized_weights(quantized) : stored_weights();
-    impl_ = std::make_unique<Impl>(std::move(model), std::move(weights), std::move(hooks), std::move(device), options);
+                         Device device, RunnerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(model), quantized ? quantized_weights(quantized) : stored_weights(),
+                                   std::move(device), options)) {
+    impl_->quantized = quantized != nullptr;
 }
 
 ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
                          RunnerOptions options)
-    : impl_(std::make_unique<Impl>(std::move(model), std::move(weights), nullptr, std::move(device), options)) {}
+    : impl_(std::make_unique<Impl>(std::move(model), std::move(weights), std::move(device), options)) {}
 
 ModelRunner::~ModelRunner() = default;
 
@@ -222,10 +220,10 @@ void ModelRunner::observe(std::span<const Window> samples, JobContext& ctx, cons
         std::vector<at::Tensor> hidden;
         for (const Window& sample : samples) hidden.push_back(impl_->decoder.embed(std::span(&sample, 1)));
         for (const Block& block : impl_->decoder.model().blocks()) {
-            const BlockWeights weights = impl_->decoder.load(block.id);
+            const BlockOperations operations = impl_->decoder.prepare(block.id);
             for (std::size_t sample = 0; sample < hidden.size(); ++sample) {
                 watcher.set_sample(static_cast<std::int64_t>(sample));
-                hidden[sample] = impl_->decoder.forward(block.id, weights, hidden[sample], &watcher);
+                hidden[sample] = impl_->decoder.forward(block.id, operations, hidden[sample], &watcher);
                 ctx.advance();
             }
             if (on_block) on_block(block.id);

@@ -13,20 +13,17 @@ public:
     explicit QuantizedWeights(std::shared_ptr<const QuantizedModel> model)
         : model_(std::move(model)) {}
 
-    [[nodiscard]] HostTensor weight(const Linear& linear) const override {
+    [[nodiscard]] const QuantizedLinear* quantized(const Linear& linear) const override {
         const auto& quantized = model_->linears.at(index_of(linear.id));
-        // Not quantized and not folded: the stored bytes will do, whatever their type.
-        if (!quantized && !model_->replaced.contains(linear.name + ".weight")) return linear.weight;
-        if (!quantized) return model_->replaced.at(linear.name + ".weight");
-        return HostTensor::from_floats(effective_weight(*model_, linear.id), linear.weight.shape);
+        return quantized ? &*quantized : nullptr;
     }
-
+    [[nodiscard]] HostTensor weight(const Linear& linear) const override {
+        return tensor(linear.name + ".weight", linear.weight);
+    }
     [[nodiscard]] std::optional<HostTensor> bias(const Linear& linear) const override {
-        std::optional<std::vector<float>> values = effective_bias(*model_, linear.id);
-        if (!values) return std::nullopt;
-        return HostTensor::from_floats(std::move(*values), {linear.out_features()});
+        const auto found = model_->replaced.find(linear.name + ".bias");
+        return found == model_->replaced.end() ? linear.bias : found->second;
     }
-
     [[nodiscard]] HostTensor tensor(const std::string& name, const HostTensor& stored) const override {
         const auto found = model_->replaced.find(name);
         return found == model_->replaced.end() ? stored : found->second;

@@ -12,12 +12,18 @@
 
 namespace graticule {
 
+struct QuantizedLinear;
 struct QuantizedModel;
 
 /// The defaults give what the checkpoint holds. Any element type will do (float64 too); the decoder converts.
 class WeightSource {
 public:
     virtual ~WeightSource() = default;
+    /// How the linear was quantized; null: it was not. Where it has codes, they are used and `weight` is not asked for.
+    [[nodiscard]] virtual const QuantizedLinear* quantized(const Linear& linear) const {
+        (void)linear;
+        return nullptr;
+    }
     [[nodiscard]] virtual HostTensor weight(const Linear& linear) const { return linear.weight; }
     [[nodiscard]] virtual std::optional<HostTensor> bias(const Linear& linear) const { return linear.bias; }
     /// Norms: `name` is Norm::name with ".weight" or ".bias".
@@ -28,7 +34,7 @@ public:
 };
 
 [[nodiscard]] std::shared_ptr<const WeightSource> stored_weights();
-/// Effective weights and replaced tensors of `model`.
+/// Codes and replaced tensors of `model`.
 [[nodiscard]] std::shared_ptr<const WeightSource> quantized_weights(std::shared_ptr<const QuantizedModel> model);
 
 } // namespace graticule

@@ -41,7 +41,7 @@ ALLOWED = {
 }
 # (pattern of the included header, where it is allowed, why)
 RESTRICTED = [
-    (r"^(torch|ATen|c10)/", r"^core/(runtime|method)/(solvers/)?[^/]*\.cpp$|^core/runtime/torch_\w+\.h$|^tests/",
+    (r"^(torch|ATen|c10)/", r"^core/(runtime|method)/((solvers|linear)/)?[^/]*\.cpp$|^core/runtime/torch_\w+\.h$|^tests/",
      "Torch headers only in .cpp files of core/runtime and core/method, and in core/runtime/torch_*.h"),
     (r"^Qt[A-Z]\w*/|^Q[A-Z]\w*$", r"^(widgets|app/(session|jobs|window)|app/main_gui|tests)",
      "Qt only in widgets, app and tests"),

@@ -1,11 +1,10 @@
 #include "core/method/solvers/weight_quantizer.h"
 
 #include "core/base/error.h"
+#include "core/runtime/activation_rounding.h"
 
 namespace graticule::solvers {
 namespace {
-
-constexpr float least_activation_range = 1e-5F;
 
 MatrixView<std::uint8_t> code_view(const at::Tensor& codes) {
     return {codes.data_ptr<std::uint8_t>(), codes.size(0), codes.size(1)};
@@ -29,9 +28,8 @@ TensorQuantizer weight_quantizer(const TensorScheme& scheme, bool full_range) {
 }
 
 TensorQuantizer input_quantizer(const TensorScheme& scheme) {
-    TensorQuantizer quantizer = weight_quantizer(scheme);
-    quantizer.scale.epsilon = least_activation_range;
-    return quantizer;
+    GRATICULE_ASSERT(scheme.format != nullptr, "a resolved scheme has a format");
+    return {scheme.format->grid, scheme.granularity, activation_scale_options(scheme)};
 }
 
 BlockParams find_params(const at::Tensor& values, const TensorQuantizer& quantizer, const Device& device) {

@@ -28,7 +28,7 @@ struct TensorQuantizer {
 /// Asymmetric schemes force zero into the range; symmetric ones have s = absmax / (levels/2 - 1), or GPTQ's
 /// 2 absmax / (levels - 1) where `full_range`.
 [[nodiscard]] TensorQuantizer weight_quantizer(const TensorScheme& scheme, bool full_range = false);
-/// Dynamic activations: the range is at least 1e-5, as in SmoothQuant and its successors.
+/// Dynamic activations, with the scale rule of the forward pass (activation_scale_options).
 [[nodiscard]] TensorQuantizer input_quantizer(const TensorScheme& scheme);
 
 /// One scale and zero point a block of a layout.

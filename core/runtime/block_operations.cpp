@@ -1,0 +1,55 @@
+#include "core/runtime/block_operations.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/runtime/weight_source.h"
+
+namespace graticule {
+
+const ActivationRounding* AttentionPlan::rounding(Operand operand) const {
+    const auto found = operands.find(operand);
+    return found == operands.end() ? nullptr : &found->second;
+}
+
+LayerId owner_of(Operand operand, const Block& block) {
+    return operand == Operand::query ? block.q : operand == Operand::key ? block.k : block.v;
+}
+
+AttentionPlan attention_plan(const Model& model, const Block& block, const WeightSource& weights) {
+    AttentionPlan plan;
+    for (const Operand operand : attention_operands) {
+        const Linear& owner = model.linear(owner_of(operand, block));
+        const QuantizedLinear* quantized = weights.quantized(owner);
+        if (quantized == nullptr || !quantized->choice.scheme[operand]) continue;
+        ActivationRounding rounding{*quantized->choice.scheme[operand]};
+        const auto found = quantized->static_operands.find(operand);
+        if (!rounding.scheme.dynamic && found != quantized->static_operands.end()) rounding.fixed = found->second;
+        check_calibrated(rounding, owner);
+        plan.operands.emplace(operand, std::move(rounding));
+    }
+    return plan;
+}
+
+NormWeights& BlockNorms::named(const Block& block, const std::string& name) {
+    const std::pair<const Norm*, NormWeights*> all[] = {
+        {&block.attention_norm, &attention}, {&block.mlp_norm, &mlp},     {&block.post_attention_norm, &post_attention},
+        {&block.post_mlp_norm, &post_mlp},   {&block.query_norm, &query}, {&block.key_norm, &key}};
+    for (const auto& [norm, weights] : all)
+        if (norm->name == name) return *weights;
+    throw Error(ErrorKind::internal, "block " + std::to_string(index_of(block.id)) + " has no norm \"" + name + "\"");
+}
+
+BlockOperations::BlockOperations(const BlockWeights& weights)
+    : norms(weights.norms)
+    , attention(weights.attention) {
+    for (const auto& [layer, tensors] : weights.linears)
+        linears.emplace(layer, PreparedLinear{dense_op(tensors.weight, tensors.bias), tensors.input});
+}
+
+at::Tensor BlockOperations::run(LayerId layer, SiteInputs& inputs) const {
+    const PreparedLinear& linear = linears.at(layer);
+    return linear.operation->run(inputs.under(linear.input));
+}
+
+} // namespace graticule

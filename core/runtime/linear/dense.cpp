@@ -1,0 +1,31 @@
+#include "core/runtime/linear/linear_op.h"
+
+namespace graticule {
+
+namespace {
+
+class DenseOp final : public LinearOp {
+public:
+    DenseOp(at::Tensor weight, at::Tensor bias)
+        : weight_(std::move(weight))
+        , bias_(std::move(bias)) {}
+
+    [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
+        return bias_.defined() ? at::linear(x.values(), weight_, bias_) : at::linear(x.values(), weight_);
+    }
+    [[nodiscard]] std::int64_t device_bytes() const override {
+        return std::int64_t(weight_.nbytes()) + (bias_.defined() ? std::int64_t(bias_.nbytes()) : 0);
+    }
+    [[nodiscard]] std::string_view kernel() const override { return "dense"; }
+
+private:
+    at::Tensor weight_, bias_;
+};
+
+} // namespace
+
+std::shared_ptr<const LinearOp> dense_op(at::Tensor weight, at::Tensor bias) {
+    return std::make_shared<DenseOp>(std::move(weight), std::move(bias));
+}
+
+} // namespace graticule

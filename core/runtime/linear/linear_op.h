@@ -1,0 +1,55 @@
+// One linear of the forward pass, prepared for one device. Kinds, one file each:
+//
+//     dense       a product with the weight in full
+//     simulated   codes stay on the device; dequantized for each product with rounded inputs
+//     sum         a main operation, and beside it what it leaves out: a low-rank product, columns kept in 16 bits
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "core/result/quantized_model.h"
+#include "core/runtime/site_input.h"
+
+namespace graticule {
+
+class WeightSource;
+
+class LinearOp {
+public:
+    virtual ~LinearOp() = default;
+    /// y (..., out) from x (..., in): a fresh tensor of x's type, which the caller may write into.
+    [[nodiscard]] virtual at::Tensor run(const SiteInput& x) const = 0;
+    [[nodiscard]] virtual std::int64_t device_bytes() const = 0; ///< of the parameters it holds
+    [[nodiscard]] virtual std::string_view kernel() const = 0;   ///< what results name: "dense", "simulated"
+};
+
+/// weight (out, in), bias (out) or undefined, both of the type of the inputs to come.
+[[nodiscard]] std::shared_ptr<const LinearOp> dense_op(at::Tensor weight, at::Tensor bias);
+
+/// Codes of `linear.weight`'s shape with their parameters; kept columns and low rank are left to sum_op.
+[[nodiscard]] std::shared_ptr<const LinearOp> simulated_op(const QuantizedLinear& quantized, const Linear& linear,
+                                                           at::Tensor bias, const Device& device);
+
+/// What is added to the main product, each undefined where there is none.
+struct SumParts {
+    at::Tensor low_rank_out;  ///< (out, rank)
+    at::Tensor low_rank_in;   ///< (rank, in); reads the rounded inputs
+    at::Tensor kept_columns;  ///< (out, kept)
+    at::Tensor kept_channels; ///< (kept) indices; these columns read the inputs before rounding
+};
+[[nodiscard]] std::shared_ptr<const LinearOp> sum_op(std::shared_ptr<const LinearOp> main, SumParts parts);
+
+/// An operation and the rounding its site prepares the input with.
+struct PreparedLinear {
+    std::shared_ptr<const LinearOp> operation;
+    std::optional<ActivationRounding> input = {};
+};
+/// The operation that fits what `weights` says of `linear`, for inputs of this type. Throws Error{bad_input} when a
+/// static scheme has no scale or a parameter is not finite.
+[[nodiscard]] PreparedLinear prepare_linear(const Model& model, const Linear& linear, const WeightSource& weights,
+                                            const Device& device, at::ScalarType type);
+
+} // namespace graticule

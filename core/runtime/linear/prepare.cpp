@@ -1,0 +1,47 @@
+// From what a weight source says of a linear to the operation that computes it.
+#include "core/base/error.h"
+#include "core/runtime/linear/linear_op.h"
+#include "core/runtime/parameters.h"
+#include "core/runtime/weight_source.h"
+
+namespace graticule {
+
+namespace {
+
+SumParts sum_parts(const QuantizedLinear& quantized, const Device& device, at::ScalarType type) {
+    SumParts parts;
+    if (!quantized.kept_channels.empty()) {
+        const std::vector<std::int64_t> channels(quantized.kept_channels.begin(), quantized.kept_channels.end());
+        parts.kept_columns = to_torch(quantized.kept_columns, device, type);
+        parts.kept_channels = at::tensor(channels, at::kLong).to(torch_device(device));
+    }
+    if (quantized.low_rank) {
+        parts.low_rank_out = to_torch(quantized.low_rank->a, device, type);
+        parts.low_rank_in = to_torch(quantized.low_rank->b, device, type);
+    }
+    return parts;
+}
+
+} // namespace
+
+PreparedLinear prepare_linear(const Model& model, const Linear& linear, const WeightSource& weights,
+                              const Device& device, at::ScalarType type) {
+    at::Tensor bias;
+    if (const auto stored = weights.bias(linear))
+        bias = load_parameter(model, linear.name + ".bias", *stored, device, type);
+    const QuantizedLinear* quantized = weights.quantized(linear);
+    PreparedLinear prepared;
+    if (quantized != nullptr) prepared.input = input_rounding(*quantized);
+    if (prepared.input) check_calibrated(*prepared.input, linear);
+    if (quantized == nullptr || quantized->codes.empty()) {
+        prepared.operation =
+            dense_op(load_parameter(model, linear.name + ".weight", weights.weight(linear), device, type), bias);
+        return prepared;
+    }
+    prepared.operation = simulated_op(*quantized, linear, bias, device);
+    if (!quantized->kept_channels.empty() || quantized->low_rank)
+        prepared.operation = sum_op(prepared.operation, sum_parts(*quantized, device, type));
+    return prepared;
+}
+
+} // namespace graticule
