@@ -1,11 +1,12 @@
-// Passes over a model as the verbs run them, timed from inside: what bench_real_size.py asks for. Prints one JSON value.
+// Passes over a model as the verbs run them, timed from inside: what bench_real_size.py asks for. Prints one JSON
+// value.
 //
 //     bench_forward evaluate MODEL --device cuda --text FILE --window 2048 --windows 16 [--recipe LINE] [--budget 0.25]
 //     bench_forward calibrate MODEL --device cuda --text FILE --window 2048 --samples 16
 //
 // evaluate: two passes with one runner; the second is timed, as everything that stays in memory is there by then.
-// --budget: weights kept on the device, as a share of all. calibrate: the pass with all statistics and the same pass with
-// nobody looking, in turns, medians.
+// --budget: weights kept on the device, as a share of all. calibrate: the pass with all statistics and the same pass
+// with nobody looking, in turns, medians.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -92,9 +93,7 @@ json calibrate(Workspace& work, const Options& options, JobContext& ctx) {
         (void)accumulator.freeze();
         if (turn > 0) watched.push_back(seconds_since(start));
     }
-    return {{"bare_seconds", median(bare)},
-            {"seconds", median(watched)},
-            {"tokens", options.samples * options.window}};
+    return {{"bare_seconds", median(bare)}, {"seconds", median(watched)}, {"tokens", options.samples * options.window}};
 }
 
 } // namespace
