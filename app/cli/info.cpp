@@ -19,6 +19,7 @@ using nlohmann::json;
 struct Args {
     ModelInput model;
     bool layers = false;
+    bool hash = false; ///< computed where it is not known
 };
 
 std::string norm_text(const ModelConfig& config) {
@@ -63,7 +64,7 @@ json files_json(const Checkpoint& checkpoint) {
     return files;
 }
 
-json describe(const OpenedModel& opened) {
+json describe(const OpenedModel& opened, const std::optional<std::string>& hash) {
     const Model& model = *opened.model;
     json linears = json::array();
     for (const Linear& linear : model.linears())
@@ -91,7 +92,7 @@ json describe(const OpenedModel& opened) {
                   {"tokenizer", opened.tokenizer ? json(opened.tokenizer->description()) : json(nullptr)},
                   {"tokenizer_problem", opened.tokenizer_problem},
                   {"stored_quantization", stored_json(model)},
-                  {"hash", model.hash()},
+                  {"hash", hash ? json(*hash) : json(nullptr)},
                   {"linears", linears},
                   {"fold_sites", folds},
                   {"warnings", model.parts().warnings}};
@@ -102,7 +103,7 @@ json describe(const OpenedModel& opened) {
     return value;
 }
 
-std::string facts_text(const OpenedModel& opened) {
+std::string facts_text(const OpenedModel& opened, const std::optional<std::string>& hash) {
     const Model& model = *opened.model;
     const ModelConfig& c = model.config();
     Table facts({{"", Align::left}, {model.name(), Align::left}});
@@ -130,7 +131,7 @@ std::string facts_text(const OpenedModel& opened) {
     facts.add({"positions", rope_text(c.rope) + ", up to " + std::to_string(c.max_positions)});
     facts.add({"norm", norm_text(c) + ", epsilon " + significant(c.norm_epsilon, 3)});
     facts.add({"vocabulary", std::to_string(c.vocabulary) + (c.tied_head ? ", head tied to the embedding" : "")});
-    facts.add({"hash", model.hash()});
+    facts.add({"hash", hash.value_or("not computed yet; --hash computes it")});
     return facts.text();
 }
 
@@ -186,11 +187,14 @@ Action declare_info(CLI::App& options) {
     auto args = std::make_shared<Args>();
     args->model.declare(options);
     options.add_flag("--layers", args->layers, "List every linear");
+    options.add_flag("--hash", args->hash,
+                     "Compute the SHA-256 of the model's files where it is not known: all are read");
     return [args](Console& console) {
         const OpenedModel opened = args->model.open(console);
-        if (console.json()) return console.print_json(describe(opened));
         const Model& model = *opened.model;
-        console.print(facts_text(opened) + "\n" + (args->layers ? layers_text(model) : kinds_text(model)) +
+        const auto hash = args->hash ? std::optional(model.hash(console.job())) : model.known_hash();
+        if (console.json()) return console.print_json(describe(opened, hash));
+        console.print(facts_text(opened, hash) + "\n" + (args->layers ? layers_text(model) : kinds_text(model)) +
                       folds_text(model) + stored_text(model));
     };
 }

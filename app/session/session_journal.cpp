@@ -55,10 +55,10 @@ void Session::restoreRuns() {
     // whether it is the same model, reads all of its weights.
     jobs_.submit<Kept>(
         {},
-        [journal = journal_, path = modelFile(), model = model()](JobContext&) {
+        [journal = journal_, path = modelFile(), model = model()](JobContext& ctx) {
             Kept kept;
             for (Run& run : journal.read(path))
-                (run.evaluation->provenance.model_hash == model->hash() ? kept.of_model : kept.others)
+                (run.evaluation->provenance.model_hash == model->hash(ctx) ? kept.of_model : kept.others)
                     .push_back(std::move(run));
             return std::make_shared<const Kept>(std::move(kept));
         },

@@ -58,7 +58,7 @@ void Session::restore(const SessionFile& file) {
 void Session::restorePending() {
     if (pending_.runs.empty()) return Q_EMIT restored();
     jobs_.submit<std::string>(
-        {}, [model = model()](JobContext&) { return std::make_shared<const std::string>(model->hash()); },
+        {}, [model = model()](JobContext& ctx) { return std::make_shared<const std::string>(model->hash(ctx)); },
         [this, model = model()](std::shared_ptr<const std::string> hash) {
             if (model == this->model()) takePending(*hash);
         },

@@ -34,6 +34,7 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
                                                  const CalibrationSpec& spec, JobContext& ctx,
                                                  const StatsCallback& on_snapshot) {
     const Clock::time_point start = Clock::now();
+    model.start_hashing();
     ctx.progress.begin("Tokenizing the calibration text", 0);
     const Corpus corpus = load_text(spec.text, BuiltInText::calibration);
     const std::vector<std::vector<std::int32_t>> samples = pick_samples(tokenize(tokenizer, corpus), spec);
@@ -68,7 +69,8 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
     runner.observe(windows, ctx, observe);
 
     std::shared_ptr<ActivationStats> stats = freeze();
-    stats->provenance = run_provenance(model, device, corpus, windows);
+    stats->provenance = run_provenance(device, corpus, windows);
+    stats->provenance.model_hash = model.hash(ctx);
     stats->provenance.seed = spec.seed;
     stats->provenance.protocol = std::to_string(spec.samples) +
                                  (spec.pick == CalibrationSpec::Pick::first ? " first" : " random") + " samples of " +

@@ -56,6 +56,7 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
                                            const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,
                                            const WindowCallback& on_window) {
     const Clock::time_point start = Clock::now();
+    model->start_hashing();
     ctx.progress.begin("Tokenizing " + corpus.name, 0);
     const std::vector<std::int32_t> ids = tokenize(tokenizer, corpus);
     std::vector<std::span<const std::int32_t>> windows = windows_of(ids, corpus, spec);
@@ -68,7 +69,7 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
     evaluation->run_name = !spec.run_name.empty() ? spec.run_name : quantized ? recipe_line : unquantized_name(*model);
     const Device device = open_device(ctx.device);
     Provenance& provenance = evaluation->provenance;
-    provenance = run_provenance(*model, device, corpus, windows);
+    provenance = run_provenance(device, corpus, windows);
     evaluation->protocol.data_hash = provenance.data_hash;
     provenance.protocol = evaluation->protocol.text();
     if (quantized) {
@@ -80,7 +81,7 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
 
     ctx.progress.begin("Evaluating", static_cast<std::int64_t>(windows.size()));
     evaluation->complete = false;
-    ModelRunner runner(std::move(model), std::move(quantized), device);
+    ModelRunner runner(model, std::move(quantized), device);
     runner.window_losses(windows, ctx, [&](double loss) {
         evaluation->window_losses.push_back(loss);
         summarize(*evaluation);
@@ -88,6 +89,7 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
         if (on_window) on_window(*evaluation);
         ctx.advance();
     });
+    provenance.model_hash = model->hash(ctx);
     evaluation->complete = true;
     return evaluation;
 }

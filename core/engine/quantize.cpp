@@ -37,11 +37,11 @@ private:
 /// Data, seed and protocol are the calibration's, where the recipe looks at it: the same codes get the same bytes
 /// whether or not somebody calibrated for the reports.
 Provenance provenance_of(const Model& model, const ActivationStats* stats, const ResolvedRecipe& resolved,
-                         const Device& device) {
+                         const Device& device, JobContext& ctx) {
     const Recipe& recipe = resolved.recipe();
     Provenance provenance;
     if (stats != nullptr && resolved.needs_calibration()) provenance = stats->provenance;
-    provenance.model_hash = model.hash();
+    provenance.model_hash = model.hash(ctx);
     provenance.recipe_hash = recipe_hash(recipe);
     provenance.recipe_line = summary_line(recipe);
     provenance.device = device.label();
@@ -72,6 +72,7 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
                                                const LayerCallback& on_layer) {
     check_stats(*model, stats.get(), resolved);
     const auto started = std::chrono::steady_clock::now();
+    model->start_hashing();
     const PeakMemory memory;
     const Device device = open_device(ctx.device);
     auto result = std::make_shared<QuantizedModel>();
@@ -95,7 +96,7 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
             slot = std::move(linear);
         });
     result->replaced = std::move(pipeline.replaced());
-    result->provenance = provenance_of(*model, stats.get(), resolved, device);
+    result->provenance = provenance_of(*model, stats.get(), resolved, device, ctx);
     result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     result->peak_bytes = memory.bytes();
     ctx.log("quantized " + std::to_string(planned) + " layers: " + std::to_string(result->bytes_before()) + " -> " +

@@ -4,12 +4,11 @@
 
 namespace graticule {
 
-Provenance run_provenance(const Model& model, const Device& device, const Corpus& corpus,
+Provenance run_provenance(const Device& device, const Corpus& corpus,
                           std::span<const std::span<const std::int32_t>> windows) {
     Sha256 ids;
     for (const auto& window : windows) ids.update(std::as_bytes(window));
     Provenance provenance;
-    provenance.model_hash = model.hash();
     provenance.data_hash = ids.hex();
     provenance.data_name = corpus.name;
     provenance.device = device.label();

@@ -65,6 +65,7 @@ void measure(Workspace& work, const LengthStudySpec& spec, LengthStudy& study, J
 
 std::shared_ptr<const LengthStudy> study_lengths(Workspace& work, const LengthStudySpec& spec, JobContext& ctx) {
     const auto started = std::chrono::steady_clock::now();
+    work.model()->start_hashing();
     auto study = std::make_shared<LengthStudy>();
     study->lengths = sorted(spec.lengths);
     check_lengths(spec, study->lengths);
@@ -77,12 +78,13 @@ std::shared_ptr<const LengthStudy> study_lengths(Workspace& work, const LengthSt
     const auto samples = pick_samples(tokenize(work.tokenizer(), corpus), calibration_at(spec, study->lengths.back()));
     const Device device = open_device(ctx.device);
     const std::vector<std::span<const std::int32_t>> windows(samples.begin(), samples.end());
-    study->provenance = run_provenance(*work.model(), device, corpus, windows);
+    study->provenance = run_provenance(device, corpus, windows);
     study->provenance.protocol = "the first " + std::to_string(spec.tokens) + " tokens at every length";
     ctx.progress.begin("Comparing calibration lengths",
                        std::int64_t(work.model()->blocks().size() * study->lengths.size()));
     study->sites = probe_lengths(work.model(), samples, study->lengths, spec.damping, device, ctx);
     if (spec.matrix) measure(work, spec, *study, ctx);
+    study->provenance.model_hash = work.model()->hash(ctx);
     study->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return study;
 }

@@ -43,10 +43,7 @@ public:
     }
 
     bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
-        std::string reason = error.what(); // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
-        if (const auto end = reason.find("] "); end != std::string::npos) reason.erase(0, end + 2);
-        throw Error(ErrorKind::bad_input,
-                    name_ + " is not valid JSON (byte " + std::to_string(position) + "): " + reason);
+        fail_json(name_, position, error.what());
     }
 
 private:
@@ -88,7 +85,9 @@ private:
     json* slot_ = nullptr;     // where the value of the key just read goes
 };
 
-void refuse_what_the_parser_lets_pass(std::string_view text, const std::string& name, const JsonLimits& limits) {
+} // namespace
+
+void check_json_text(std::string_view text, const std::string& name, const JsonLimits& limits) {
     if (text.size() > limits.bytes)
         throw Error(ErrorKind::bad_input, name + " has " + std::to_string(text.size()) + " bytes of JSON; at most " +
                                               std::to_string(limits.bytes) + " are read");
@@ -99,10 +98,14 @@ void refuse_what_the_parser_lets_pass(std::string_view text, const std::string& 
         throw Error(ErrorKind::bad_input, name + " is not valid JSON: a zero byte at offset " + std::to_string(at));
 }
 
-} // namespace
+void fail_json(const std::string& name, std::size_t position, const std::string& what) {
+    std::string reason = what; // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+    if (const auto end = reason.find("] "); end != std::string::npos) reason.erase(0, end + 2);
+    throw Error(ErrorKind::bad_input, name + " is not valid JSON (byte " + std::to_string(position) + "): " + reason);
+}
 
 json parse_json(std::string_view text, const std::string& name, const JsonLimits& limits) {
-    refuse_what_the_parser_lets_pass(text, name, limits);
+    check_json_text(text, name, limits);
     StrictBuilder builder(name, limits.depth);
     json::sax_parse(text, &builder);
     return builder.take();

@@ -20,6 +20,11 @@ struct JsonLimits {
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& name, const JsonLimits& limits = {});
 [[nodiscard]] nlohmann::json read_json_file(const std::filesystem::path& path, const JsonLimits& limits = {});
 
+/// What parse_json refuses before it parses, and how it says that the text is no JSON (`what`: the parser's words): for
+/// readers that take values as they come.
+void check_json_text(std::string_view text, const std::string& name, const JsonLimits& limits);
+[[noreturn]] void fail_json(const std::string& name, std::size_t position, const std::string& what);
+
 /// Whole file as text, refused above `max_bytes`.
 [[nodiscard]] std::string read_text_file(const std::filesystem::path& path, std::size_t max_bytes);
 

@@ -1,11 +1,9 @@
 #include "core/model/model.h"
 
-#include <mutex>
-
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/io/checkpoint.h"
-#include "core/io/mapped_file.h"
+#include "core/io/content_hash.h"
 
 namespace graticule {
 
@@ -35,12 +33,12 @@ std::string_view to_text(Role role) {
     return "?";
 }
 
-struct Model::HashOnce {
-    std::once_flag once;
-    std::string value;
-};
-
-std::shared_ptr<Model::HashOnce> Model::make_hash_once() { return std::make_shared<HashOnce>(); }
+Model::Model(Parts parts)
+    : parts_(std::move(parts)) {
+    if (!parts_.checkpoint) return;
+    file_hash_ = std::make_shared<ContentHash>(parts_.checkpoint->files());
+    file_hash_->look_up();
+}
 
 std::optional<LayerId> Model::find_linear(const std::string& name) const {
     for (const Linear& linear : parts_.linears)
@@ -77,25 +75,28 @@ std::int64_t Model::parameter_count() const {
     return count;
 }
 
-const std::string& Model::hash() const {
-    std::call_once(hash_->once, [this] {
-        Sha256 sha;
-        if (parts_.checkpoint) {
-            // Names without folders: the same model has the same hash wherever it lies.
-            for (const std::filesystem::path& path : parts_.checkpoint->files()) {
-                sha.update(path.filename().string());
-                sha.update(MappedFile::open(path)->bytes());
-            }
-        } else {
-            sha.update(parts_.embedding.bytes);
-            for (const Linear& linear : parts_.linears) {
-                sha.update(linear.name);
-                sha.update(linear.weight.bytes);
-            }
-        }
-        hash_->value = sha.hex();
-    });
-    return hash_->value;
+namespace {
+
+std::string hash_of_parts(const Model::Parts& parts) {
+    Sha256 sha;
+    sha.update(parts.embedding.bytes);
+    for (const Linear& linear : parts.linears) {
+        sha.update(linear.name);
+        sha.update(linear.weight.bytes);
+    }
+    return sha.hex();
 }
+
+} // namespace
+
+void Model::start_hashing() const {
+    if (file_hash_) file_hash_->start();
+}
+
+std::optional<std::string> Model::known_hash() const {
+    return file_hash_ ? file_hash_->known() : hash_of_parts(parts_);
+}
+
+std::string Model::hash(JobContext& ctx) const { return file_hash_ ? file_hash_->wait(ctx) : hash_of_parts(parts_); }
 
 } // namespace graticule

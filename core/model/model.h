@@ -18,6 +18,8 @@
 namespace graticule {
 
 class Checkpoint;
+class ContentHash;
+struct JobContext;
 struct ModelFamily;
 
 enum class Role : std::uint8_t { q, k, v, o, gate, up, down, fc1, fc2, head };
@@ -105,8 +107,7 @@ public:
         std::filesystem::path path;
         std::vector<std::string> warnings; ///< tensors that were not understood ...
     };
-    explicit Model(Parts parts)
-        : parts_(std::move(parts)) {}
+    explicit Model(Parts parts);
 
     [[nodiscard]] const ModelConfig& config() const { return parts_.config; }
     [[nodiscard]] const ModelFamily& family() const { return *parts_.family; }
@@ -122,14 +123,17 @@ public:
     [[nodiscard]] std::optional<LayerId> find_linear(const std::string& name_or_short_name) const;
     [[nodiscard]] std::int64_t parameter_count() const; ///< all tensors
     [[nodiscard]] std::int64_t linear_parameter_count() const;
-    /// SHA-256 over config and weight files; computed on first use, then kept (thread-safe).
-    [[nodiscard]] const std::string& hash() const;
+
+    /// SHA-256 over configuration and weights (core/io/content_hash.h). Opening reads none of them: what needs the hash
+    /// starts it, works, and waits for it at its end. All of these are thread-safe.
+    void start_hashing() const;
+    /// Empty: not yet. Throws Error{bad_input} when the files cannot be read or have changed since they were opened.
+    [[nodiscard]] std::optional<std::string> known_hash() const;
+    [[nodiscard]] std::string hash(JobContext& ctx) const; ///< waits; throws as known_hash does, and Cancelled
 
 private:
     Parts parts_;
-    struct HashOnce;
-    std::shared_ptr<HashOnce> hash_ = make_hash_once();
-    static std::shared_ptr<HashOnce> make_hash_once();
+    std::shared_ptr<ContentHash> file_hash_; // null for hand-made models
 };
 
 } // namespace graticule

@@ -76,10 +76,10 @@ private Q_SLOTS:
         row("half a byte", R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,1]}})", 1, "not whole bytes");
         row("no shape", R"({"a":{"dtype":"U8","data_offsets":[0,1]}})", 1, "no shape");
         row("nine dimensions", R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})", 1,
-            "9 dimensions");
+            "more than the 8 dimensions");
         row("three offsets", R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}})", 1, "not a pair");
         row("entry is no object", R"({"a":1})", 0, "not an object");
-        const QByteArray deep = QByteArray("{\"a\":") + QByteArray(200, '[') + QByteArray(200, ']') + "}";
+        const QByteArray deep = QByteArray("{\"a\":{\"more\":") + QByteArray(200, '[') + QByteArray(200, ']') + "}}";
         QTest::newRow("nested too deep") << deep << 0 << "nested deeper";
         QTest::newRow("name too long") << QByteArray("{\"") + QByteArray(513, 'n') + "\":{}}" << 0 << "513 bytes";
         QTest::newRow("invalid UTF-8") << QByteArray("{\"\xC3\":1}") << 0 << "not valid JSON";

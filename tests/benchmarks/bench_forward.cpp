@@ -1,0 +1,129 @@
+// Passes over a model as the verbs run them, timed from inside: what bench_real_size.py asks for. Prints one JSON
+// value.
+//
+//     bench_forward evaluate MODEL --device cuda --text FILE --window 2048 --windows 16 [--recipe LINE] [--budget 0.25]
+//     bench_forward calibrate MODEL --device cuda --text FILE --window 2048 --samples 16
+//
+// evaluate: two passes with one runner; the second is timed, as everything that stays in memory is there by then.
+// --budget: weights kept on the device, as a share of all. calibrate: the pass with all statistics and the same pass
+// with nobody looking, in turns, medians.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "core/engine/workspace.h"
+#include "core/runtime/model_runner.h"
+#include "core/stats/accumulator.h"
+
+using namespace graticule;
+using nlohmann::json;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+const Clock::time_point program_start = Clock::now();
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+struct Options {
+    std::string model, text, recipe;
+    std::int64_t window = 2048, windows = 16, samples = 16;
+    double budget = 0; ///< share of the weights that may stay; 0: the engine's own choice
+};
+
+std::vector<std::vector<std::int32_t>> windows_of(Workspace& work, const Options& options, std::int64_t count) {
+    const Corpus corpus = load_text(options.text, BuiltInText::evaluation, TextRule::raw);
+    const std::vector<std::int32_t> ids = tokenize(work.tokenizer(), corpus);
+    std::vector<std::vector<std::int32_t>> windows;
+    for (const auto& window : cut_windows(ids, options.window)) {
+        if (std::ssize(windows) == count) break;
+        windows.emplace_back(window.begin(), window.end());
+    }
+    if (std::ssize(windows) < count)
+        throw Error(ErrorKind::bad_input, options.text + " has " + std::to_string(windows.size()) +
+                                              " windows, fewer than the " + std::to_string(count) + " asked for");
+    return windows;
+}
+
+json evaluate(Workspace& work, const Options& options, JobContext& ctx) {
+    if (!options.recipe.empty()) work.quantize(parse_recipe(options.recipe), false, ctx);
+    const auto ids = windows_of(work, options, options.windows);
+    const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
+    const Model& model = *work.model();
+    const std::int64_t weight_bytes = model.linear_parameter_count() * 4;
+    RunnerOptions runner_options;
+    if (options.budget > 0)
+        runner_options.weight_budget = static_cast<std::int64_t>(options.budget * static_cast<double>(weight_bytes));
+    ModelRunner runner(work.model(), options.recipe.empty() ? nullptr : work.quantized(), open_device(ctx.device),
+                       runner_options);
+    std::vector<double> losses;
+    double first = 0;
+    runner.window_losses(windows, ctx, [&](double) { first = first == 0 ? seconds_since(program_start) : first; });
+    const Clock::time_point start = Clock::now();
+    runner.window_losses(windows, ctx, [&](double loss) { losses.push_back(loss); });
+    const double seconds = seconds_since(start);
+    return {{"rate", static_cast<double>(options.windows * options.window) / seconds},
+            {"seconds", seconds},
+            {"first_window_seconds", first},
+            {"perplexity", running_perplexity(losses, losses.size())},
+            {"losses", losses},
+            {"weight_bytes", weight_bytes}};
+}
+
+json calibrate(Workspace& work, const Options& options, JobContext& ctx) {
+    const auto ids = windows_of(work, options, options.samples);
+    const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
+    ModelRunner runner(work.model(), std::shared_ptr<const QuantizedModel>(), open_device(ctx.device));
+    std::vector<double> bare, watched;
+    for (int turn = 0; turn < 4; ++turn) {
+        Clock::time_point start = Clock::now();
+        runner.observe(windows, ctx, [](const ObservedInput&) {});
+        if (turn > 0) bare.push_back(seconds_since(start)); // the first turn warms everything
+        start = Clock::now();
+        StatsAccumulator accumulator(*work.model(), options.samples, options.window);
+        runner.observe(windows, ctx, [&](const ObservedInput& input) {
+            accumulator.add(input.site, input.sample, input.values, *input.kernels, input.stream, input.copy_rows);
+        });
+        (void)accumulator.freeze();
+        if (turn > 0) watched.push_back(seconds_since(start));
+    }
+    return {{"bare_seconds", median(bare)}, {"seconds", median(watched)}, {"tokens", options.samples * options.window}};
+}
+
+} // namespace
+
+int main(int count, char** words) {
+    CLI::App app("Passes over a model, timed");
+    Options options;
+    JobContext ctx;
+    app.require_subcommand(1);
+    CLI::App* commands[] = {app.add_subcommand("evaluate"), app.add_subcommand("calibrate")};
+    for (CLI::App* command : commands) {
+        command->add_option("MODEL", options.model)->required();
+        command->add_option("--device", ctx.device);
+        command->add_option("--text", options.text)->required();
+        command->add_option("--window", options.window);
+        command->add_option("--windows", options.windows);
+        command->add_option("--samples", options.samples);
+        command->add_option("--recipe", options.recipe);
+        command->add_option("--budget", options.budget);
+    }
+    CLI11_PARSE(app, count, words);
+    try {
+        Workspace work;
+        work.open(resolve_model_path(options.model), ctx);
+        json result = commands[0]->parsed() ? evaluate(work, options, ctx) : calibrate(work, options, ctx);
+        for (const auto& [name, version] : current_versions()) result["version"] = name + " " + version;
+        std::puts(result.dump().c_str());
+        return 0;
+    } catch (const Error& error) {
+        std::fprintf(stderr, "%s\n", error.info().text().c_str());
+        return exit_code(error.info().kind);
+    }
+}
