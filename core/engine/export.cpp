@@ -179,12 +179,6 @@ void write_provenance(const QuantizedModel& model, const Exporter& exporter, con
 
 } // namespace
 
-LayerChoices choices_of(const ResolvedRecipe& resolved) {
-    LayerChoices choices;
-    for (const auto& plan : resolved.plans()) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
-    return choices;
-}
-
 Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                             const ExportTarget& target, const ExportOptions& options) {
     Diagnostics found;

@@ -38,8 +38,8 @@ Diagnostics check_choice(const SchemeChoice& choice, const std::string& where) {
                 error("there is no method \"" + step.method + "\"; methods are " + method_names());
             continue;
         }
-        if (!taken.insert(row->stage).second)
-            error("there are two methods of the stage \"" + std::string(to_text(row->stage)) + "\", the second is " +
+        if (!taken.insert(row->stage()).second)
+            error("there are two methods of the stage \"" + std::string(to_text(row->stage())) + "\", the second is " +
                   step.method + "; keep one");
         for (const auto& [name, value] : step.params) {
             const auto spec = std::find_if(row->params.begin(), row->params.end(),
@@ -260,6 +260,12 @@ void Resolver::finish() {
     resolved.estimated_bytes_ = std::int64_t(std::llround(bytes));
     resolved.bits_per_weight_ = weights > 0 ? bits / weights : 0;
     out.resolved = std::move(resolved);
+}
+
+LayerChoices choices_of(const ResolvedRecipe& resolved) {
+    LayerChoices choices;
+    for (const auto& plan : resolved.plans()) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
+    return choices;
 }
 
 Resolution resolve(const Recipe& recipe, const Model& model) {

@@ -8,8 +8,9 @@
 #include "core/method/fold.h"
 #include "core/method/layer_measure.h"
 #include "core/method/method.h"
-#include "core/method/rtn.h"
-#include "core/method/tensor_quantizer.h"
+#include "core/method/nearest_rounding.h"
+#include "core/method/result_params.h"
+#include "core/method/solvers/fixed_sums.h"
 #include "core/runtime/parameters.h"
 
 namespace graticule {
@@ -22,15 +23,15 @@ void append_note(std::string& notes, const std::string& note) {
 }
 
 std::vector<std::int32_t> choose_channels(const LinearJob& job) {
-    const MethodStep* step = step_of(job.choice, Stage::keep);
-    if (step == nullptr) return {};
+    const auto keep = chosen<ChannelChoice>(job.choice);
+    if (!keep) return {};
     GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
     std::vector<float> absmax = job.statistics->all().channels.absmax_per_channel();
     if (job.input_scale.defined()) {
         const std::vector<float> scale = to_vector(job.input_scale);
         for (std::size_t i = 0; i < absmax.size(); ++i) absmax[i] /= scale[i];
     }
-    return find_method(step->method)->keep->choose(absmax, step->params);
+    return keep.method->choose(absmax, keep.params());
 }
 
 /// The extremes of calibration, after folding, kept channels left out.
@@ -52,8 +53,8 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
     const QuantScheme& scheme = job.choice.scheme;
     if (scheme.input && !scheme.input->dynamic) {
         const bool least = static_rule(job.choice) == StaticRule::least_sample;
-        const StaticRange range =
-            least ? least_sample_range(job.round_inputs(), job.sequences, keep) : extremes(job, out.kept_channels);
+        const StaticRange range = least ? least_sample_range(job.round_samples(round_wants(job.choice)).absmax, keep)
+                                        : extremes(job, out.kept_channels);
         out.static_input = static_scale(job.device, *scheme.input, range.low, range.high);
     }
     for (const auto& [operand, range] : job.operand_ranges) {
@@ -77,23 +78,23 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
                           .params = none,
                           .device = job.device,
                           .weight = weight,
-                          .inputs = {},
-                          .keep = keep,
-                          .sequences = job.sequences,
-                          .gram = job.gram};
-    const auto with = [&](const MethodStep& step, const std::function<at::Tensor()>& inputs) {
-        const bool wanted = find_method(step.method)->needs == Needs::samples;
-        return WeightRequest{request.linear, request.scheme,    step.params,
-                             request.device, request.weight,    wanted ? inputs() : at::Tensor(),
-                             request.keep,   request.sequences, request.gram};
+                          .keep = keep};
+    const auto with = [&](const MethodStep& step, const SampleWants& wants, const auto& samples) {
+        return WeightRequest{request.linear,
+                             request.scheme,
+                             step.params,
+                             request.device,
+                             request.weight,
+                             request.keep,
+                             wants == SampleWants() ? SiteSamples() : samples(wants)};
     };
-    if (const MethodStep* step = step_of(job.choice, Stage::clip)) {
-        const Clip& clip = *find_method(step->method)->clip;
-        if (clip.applies(job.linear.role, step->params)) request.weight = clip.clip(with(*step, job.clip_inputs), note);
-    }
-    const MethodStep* step = step_of(job.choice, Stage::round);
-    if (step == nullptr) return nearest.round(request);
-    return find_method(step->method)->rounding->round(with(*step, job.round_inputs));
+    const auto clip = chosen<Clip>(job.choice);
+    if (clip && clip.method->applies(job.linear.role, clip.params()))
+        request.weight =
+            clip.method->clip(with(*clip.step, clip_wants(job.choice, job.linear.role), job.clip_samples), note);
+    const auto rounding = chosen<Rounding>(job.choice);
+    if (!rounding) return nearest.round(request);
+    return rounding.method->round(with(*rounding.step, round_wants(job.choice), job.round_samples));
 }
 
 at::Tensor in_half(const at::Tensor& weight) { return weight.to(at::kHalf).to(at::kFloat); }
@@ -125,10 +126,9 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
         throw Error(ErrorKind::unsupported, job.linear.short_name +
                                                 ": a kept channel holds a weight beyond 65504, the largest of its 16 "
                                                 "bits; quantize that layer without keep, or put it on the ignore list");
-    if (const MethodStep* step = step_of(job.choice, Stage::compensate)) {
-        const auto [a, b] =
-            find_method(step->method)->compensation->factors(job.weight, measured.effective, step->params);
-        measured.effective = measured.effective + at::matmul(a, b);
+    if (const auto compensation = chosen<Compensation>(job.choice)) {
+        const auto [a, b] = compensation.method->factors(job.weight, measured.effective, compensation.params());
+        measured.effective = measured.effective + solvers::product(a, b);
         out.low_rank = LowRank{to_host(a.contiguous()), to_host(b.contiguous())};
     }
     const at::Tensor codes = rounded.codes.contiguous().cpu();
@@ -142,6 +142,21 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
 }
 
 } // namespace
+
+SampleWants clip_wants(const SchemeChoice& choice, Role role) {
+    const auto clip = chosen<Clip>(choice);
+    if (!clip || !choice.scheme.weight || !clip.method->applies(role, clip.params())) return {};
+    return clip.method->wants(clip.params());
+}
+
+SampleWants round_wants(const SchemeChoice& choice) {
+    const auto rounding = chosen<Rounding>(choice);
+    if (!rounding || !choice.scheme.weight) return {};
+    SampleWants wants = rounding.method->wants(rounding.params());
+    const auto& input = choice.scheme.input;
+    if (input && !input->dynamic && static_rule(choice) == StaticRule::least_sample) wants.magnitudes = true;
+    return wants;
+}
 
 LinearOutcome quantize_linear(const LinearJob& job) {
     const auto started = std::chrono::steady_clock::now();

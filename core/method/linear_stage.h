@@ -14,12 +14,14 @@ struct LinearJob {
     at::Tensor weight;                     ///< (out, in) float32, folded
     at::Tensor input_scale;                ///< (in) what the columns were multiplied by; undefined: nothing
     const SiteStats* statistics = nullptr; ///< of the unscaled input; null: no calibration
-    /// Inputs in the folded domain for clipping and for rounding; called only when the method needs them.
-    std::function<at::Tensor()> clip_inputs, round_inputs;
-    std::function<at::Tensor()> gram; ///< X^T X of round_inputs
-    std::int64_t sequences = 0;
+    /// Inputs in the folded domain for clipping and for rounding; called only when the method wants something.
+    std::function<SiteSamples(const SampleWants&)> clip_samples = {}, round_samples = {};
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
 };
+
+/// What the stages of `choice` want of the samples for a linear of this role: nothing, where they want nothing.
+[[nodiscard]] SampleWants clip_wants(const SchemeChoice& choice, Role role);
+[[nodiscard]] SampleWants round_wants(const SchemeChoice& choice);
 
 struct LinearOutcome {
     QuantizedLinear quantized;

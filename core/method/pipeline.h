@@ -7,11 +7,11 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/job_context.h"
+#include "core/recipe/layer_choices.h"
 #include "core/result/quantized_model.h"
 #include "core/runtime/device.h"
 #include "core/stats/activation_stats.h"
@@ -29,9 +29,11 @@ struct SearchTrace {
 class QuantizePipeline {
 public:
     /// `choices`: one a linear, parameters complete; absent: the linear stays as it is. `stats` may be null when no
-    /// method needs it.
+    /// method needs it. `sample_bytes`: device memory for the calibration samples of one pass through a block, in
+    /// addition to their hidden states; less of it costs more passes and changes no byte. -1: a quarter of what is
+    /// free.
     QuantizePipeline(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
-                     std::vector<std::optional<SchemeChoice>> choices, Device device);
+                     LayerChoices choices, Device device, std::int64_t sample_bytes = -1);
     ~QuantizePipeline();
 
     using LinearSink = std::function<void(QuantizedLinear&&)>;

@@ -5,7 +5,7 @@
 #include "core/method/fold.h"
 #include "core/method/linear_stage.h"
 #include "core/method/method.h"
-#include "core/method/tensor_quantizer.h"
+#include "core/method/result_params.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/torch_error.h"
 
@@ -22,19 +22,19 @@ const FoldSite* fold_site_of(const Model& model, LayerId layer) {
 /// The scales of the layer's input when all linears that read it have `choice`.
 std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, LayerId layer,
                                        const SchemeChoice& choice, const Device& device) {
-    const MethodStep* step = step_of(choice, Stage::transform);
+    const auto transform = chosen<Transform>(choice);
     const FoldSite* site = fold_site_of(model, layer);
-    if (step == nullptr || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
-    const MethodRow& row = *find_method(step->method);
-    if (!row.transform->applies(*site, step->params)) return std::nullopt;
+    if (!transform || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
+    if (!transform.method->applies(*site, transform.params())) return std::nullopt;
     LayerChoices choices(model.linears().size());
     for (const LayerId id : site->consumers) choices[index_of(id)] = choice;
-    FoldRequest request = fold_request(*site, choices, step->params, device, [&](LayerId id) {
+    FoldRequest request = fold_request(*site, choices, transform.params(), device, [&](LayerId id) {
         return load_parameter(model, model.linear(id).name + ".weight", model.linear(id).weight, device);
     });
     request.statistics = &statistics.all().channels;
-    if (row.needs == Needs::samples) request.inputs = to_torch(statistics.kept_rows, device);
-    return row.transform->scale(request);
+    if (transform.row->needs == Needs::samples)
+        request.samples = samples_of(to_torch(statistics.kept_rows, device), transform.method->wants(request));
+    return transform.method->scale(request);
 }
 
 bool uses_samples(const SchemeChoice& choice) {
@@ -51,22 +51,18 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
         const Linear& linear = model.linear(layer);
         const SiteStats& statistics = stats.sites.at(index_of(linear.site));
         const std::optional<FoldResult> fold = search_scale(model, statistics, layer, choice, device);
-        LinearJob job{linear, choice,
-                      device, load_parameter(model, linear.name + ".weight", linear.weight, device),
-                      {},     &statistics,
-                      {},     {},
-                      {},     1};
+        LinearJob job{.linear = linear,
+                      .choice = choice,
+                      .device = device,
+                      .weight = load_parameter(model, linear.name + ".weight", linear.weight, device),
+                      .statistics = &statistics};
         if (fold) {
             job.input_scale = fold->scale;
             job.weight = job.weight * fold->scale;
         }
-        job.clip_inputs = job.round_inputs = [&] {
+        job.clip_samples = job.round_samples = [&](const SampleWants& wants) {
             const at::Tensor rows = to_torch(statistics.kept_rows, device);
-            return fold ? rows / fold->scale : rows;
-        };
-        job.gram = [&] {
-            const at::Tensor rows = job.round_inputs();
-            return at::matmul(rows.t(), rows);
+            return samples_of(job.input_scale.defined() ? rows / job.input_scale : rows, wants);
         };
         WhatIfLayer result;
         LinearOutcome outcome = quantize_linear(job);

@@ -1,5 +1,5 @@
-// The operations of the CPU back end, one file each; back_end.cpp checks the arguments and calls them. Their meaning is
-// written in kernels/api/backend.h.
+// The operations of the CPU back end, one file each; cpu_backend.cpp checks the arguments and calls them. Their meaning
+// is written in kernels/api/backend.h.
 #pragma once
 
 #include "kernels/api/backend.h"

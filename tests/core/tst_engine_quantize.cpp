@@ -456,9 +456,7 @@ private Q_SLOTS:
         for (const MethodRow& row : all_methods()) {
             QVERIFY(names.insert(row.name).second);
             QVERIFY(!row.label.empty() && !row.help.empty() && !row.source.empty());
-            const int implementations = (row.transform != nullptr) + (row.keep != nullptr) + (row.clip != nullptr) +
-                                        (row.rounding != nullptr) + (row.compensation != nullptr);
-            QCOMPARE(implementations, 1);
+            QVERIFY(std::visit([](const auto* method) { return method != nullptr; }, row.method));
             for (const ParamSpec& spec : row.params) {
                 QVERIFY(!spec.help.empty() && !spec.label.empty());
                 QCOMPARE(check_param(spec, spec.default_value), std::string());

@@ -145,7 +145,6 @@ void SchemeEditor::buildInputField() {
 }
 
 void SchemeEditor::buildStageFields() {
-    using Stage = MethodEntry::Stage;
     struct Words {
         Stage stage;
         QString label, tip, none;
@@ -184,7 +183,7 @@ std::vector<SchemeEditor::Field*> SchemeEditor::allFields() {
     return fields;
 }
 
-void SchemeEditor::connectParams(ParamForm* form, MethodEntry::Stage stage) {
+void SchemeEditor::connectParams(ParamForm* form, Stage stage) {
     connect(form, &ParamForm::valueEdited, this, [this, stage](const QString& name, const ParamValue& value) {
         const auto edit = [this, stage, name, value](SchemeChoice& choice) {
             const QString current = methodKey(choice, stage);
@@ -254,7 +253,6 @@ void SchemeEditor::fillMethods(StageField& stage) {
 // Smoothing and rounding always; the other stages when they are asked for or in use. A stage that no method serves is
 // no choice.
 void SchemeEditor::showStages() {
-    using Stage = MethodEntry::Stage;
     for (StageField& stage : stages_) {
         const bool common = stage.stage == Stage::transform || stage.stage == Stage::round;
         const bool used = std::any_of(shown_.begin(), shown_.end(), [&](const SchemeChoice& choice) {
@@ -273,14 +271,14 @@ const MethodEntry* SchemeEditor::method(const QString& name) const {
     return found == methods_.end() ? nullptr : &*found;
 }
 
-QString SchemeEditor::methodKey(const SchemeChoice& choice, MethodEntry::Stage stage) const {
+QString SchemeEditor::methodKey(const SchemeChoice& choice, Stage stage) const {
     for (const MethodStep& step : choice.steps)
         if (const MethodEntry* entry = method(qs(step.method)); entry && entry->stage == stage && entry->name != u"rtn")
             return entry->name;
     return {};
 }
 
-void SchemeEditor::setMethod(SchemeChoice& choice, MethodEntry::Stage stage, const QString& name) const {
+void SchemeEditor::setMethod(SchemeChoice& choice, Stage stage, const QString& name) const {
     const auto of_stage = [&](const MethodStep& step) {
         const MethodEntry* entry = method(qs(step.method));
         return entry && entry->stage == stage;

@@ -45,7 +45,7 @@ private:
     };
     Field makeField(const QString& label, const QString& tip);
     struct StageField {
-        MethodEntry::Stage stage = MethodEntry::Stage::transform;
+        Stage stage = Stage::transform;
         QString none; ///< what no method of this stage is called
         Field field;
         ParamForm* params = nullptr;
@@ -62,9 +62,9 @@ private:
     void showParams(const std::vector<SchemeChoice>& now);
     void fieldChosen(const Field& field, int item);
     [[nodiscard]] const MethodEntry* method(const QString& name) const;
-    [[nodiscard]] QString methodKey(const SchemeChoice& choice, MethodEntry::Stage stage) const;
-    void setMethod(SchemeChoice& choice, MethodEntry::Stage stage, const QString& name) const;
-    void connectParams(ParamForm* form, MethodEntry::Stage stage);
+    [[nodiscard]] QString methodKey(const SchemeChoice& choice, Stage stage) const;
+    void setMethod(SchemeChoice& choice, Stage stage, const QString& name) const;
+    void connectParams(ParamForm* form, Stage stage);
 
     std::vector<MethodEntry> methods_;
     QFormLayout* rows_;

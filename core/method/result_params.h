@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/format/qparams.h"
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/result/quantized_model.h"
 
 namespace graticule {

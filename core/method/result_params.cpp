@@ -1,4 +1,4 @@
-#include "core/method/tensor_quantizer.h"
+#include "core/method/result_params.h"
 
 namespace graticule {
 
