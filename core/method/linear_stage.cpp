@@ -131,9 +131,7 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
         measured.effective = measured.effective + solvers::product(a, b);
         out.low_rank = LowRank{to_host(a.contiguous()), to_host(b.contiguous())};
     }
-    const at::Tensor codes = rounded.codes.contiguous().cpu();
-    const auto* first = codes.data_ptr<std::uint8_t>();
-    out.codes.assign(first, first + codes.numel());
+    out.codes = to_host(rounded.codes, out.choice.scheme.weight->format->bits);
     out.params = to_host(params);
     if (!rounded.channel_scale.defined()) return;
     out.params.channel_scale = to_vector(rounded.channel_scale.contiguous());

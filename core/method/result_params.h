@@ -8,6 +8,8 @@
 
 namespace graticule {
 
+/// Codes (out, in) uint8 of so many bits, packed on the device where that leaves fewer bytes to copy.
+[[nodiscard]] PackedCodes to_host(const at::Tensor& codes, int bits);
 [[nodiscard]] QParams to_host(const solvers::BlockParams& params);
 
 /// The one scale of a static scheme for values in [minimum, maximum].

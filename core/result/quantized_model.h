@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/provenance.h"
+#include "core/format/packed_codes.h"
 #include "core/format/qparams.h"
 #include "core/model/model.h"
 #include "core/recipe/recipe.h"
@@ -30,7 +31,7 @@ struct StaticScale { ///< one scale for the whole tensor, from calibration
 struct QuantizedLinear {
     LayerId layer{};
     SchemeChoice choice;                     ///< scheme and steps that were used
-    std::vector<std::uint8_t> codes;         ///< (out, in) row-major, one byte a code; empty: weight not quantized
+    PackedCodes codes;                       ///< (out, in); empty: weight not quantized
     QParams params;                          ///< of `codes`
     std::vector<float> input_scale;          ///< factor s folded into the columns, one a channel; empty: none
     std::optional<StaticScale> static_input; ///< of a static input scheme

@@ -331,11 +331,12 @@ private Q_SLOTS:
             if (!linear) continue;
             QVERIFY(!linear->params.group_scale.empty());
             const std::size_t groups = linear->params.group_scale.size();
-            for (std::size_t i = 0; i < linear->codes.size(); ++i) {
+            const std::vector<std::uint8_t> codes = linear->codes.unpack();
+            for (std::size_t i = 0; i < codes.size(); ++i) {
                 const std::size_t group = i / 128;
                 QVERIFY(group < groups);
                 const float product =
-                    (float(linear->codes[i]) - linear->params.zero[group]) * float(linear->params.group_scale[group]);
+                    (float(codes[i]) - linear->params.zero[group]) * float(linear->params.group_scale[group]);
                 if (std::abs(product) > 127) QFAIL("an expanded weight leaves eight bits");
             }
             QVERIFY(*linear->report.search_loss < *linear->report.search_loss_before);
