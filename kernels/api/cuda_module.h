@@ -15,7 +15,7 @@ struct CudaModule {
     DeviceMemory* memory = nullptr;
 };
 
-inline constexpr int cuda_module_interface_version = 2;
+inline constexpr int cuda_module_interface_version = 3;
 inline constexpr const char* cuda_module_entry = "graticule_cuda_module";
 
 /// Fills `module` and returns true, or writes what is missing into `why` and returns false. Never throws.
