@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/engine/engine.h"
+#include "core/engine/resources.h"
 #include "core/runtime/device.h"
 #include "tests/support/test_main.h"
 
@@ -71,7 +72,7 @@ class TestCudaAgainstCpu : public QObject {
         ctx.device = device;
         return evaluate(sample.opened.model, model, *sample.opened.tokenizer, load_text({}, BuiltInText::evaluation),
                         spec, ctx)
-            ->perplexity();
+            ->perplexity;
     }
     void add_models() {
         QTest::addColumn<QString>("model");
