@@ -55,6 +55,7 @@ const ScaleTransform smoothquant({.method = smoothquant_rules, .search = false, 
 const ScaleTransform awq({.method = awq_rules, .judge_gated_mlp = true});
 const ScaleTransform aqas({.method = aqas_rules, .quantize_inputs = true});
 const PercentileClipping percentile;
+const HadamardRotation hadamard_rotation;
 const LargestChannels largest_channels;
 const OutputClip output_clip;
 const MseClip mse_clip;
@@ -162,6 +163,20 @@ const std::array rows = {
                           0,
                           {"default", "paper"},
                           "maxima of the full-precision model; paper: of what the quantized blocks before hand on"}}},
+    MethodRow{
+        .name = "hadamard",
+        .label = "Hadamard rotation",
+        .method = &hadamard_rotation,
+        .help = "spreads outliers over blocks of channels; exact with quantization off",
+        .source = "Ashkboos et al. 2024 (QuaRot), sections 3 and 4",
+        .params = {{"residual",
+                    "Residual stream",
+                    ParamKind::flag,
+                    false,
+                    0,
+                    0,
+                    {},
+                    "the whole model's stream, folded, so that only o and down rotate at run time; RMSNorm only"}}},
     MethodRow{.name = "keep",
               .label = "Mixed precision",
               .method = &largest_channels,

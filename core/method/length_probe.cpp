@@ -10,7 +10,7 @@ namespace {
 
 LengthEffect effect_of(const SiteSamples& samples, double damping) {
     LengthEffect effect;
-    effect.absmax = samples.absmax.max().item<double>();
+    effect.absmax = samples.absmax().max().item<double>();
     if (const auto ratio = solvers::update_ratio(solvers::hessian_of(samples.gram, samples.sequences), damping)) {
         effect.update_ratio = ratio->largest;
         effect.mean_update_ratio = ratio->mean;

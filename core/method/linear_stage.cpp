@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 
 #include "core/base/error.h"
@@ -11,6 +12,7 @@
 #include "core/method/nearest_rounding.h"
 #include "core/method/result_params.h"
 #include "core/method/solvers/fixed_sums.h"
+#include "core/runtime/input_mapping.h"
 #include "core/runtime/parameters.h"
 
 namespace graticule {
@@ -22,29 +24,45 @@ void append_note(std::string& notes, const std::string& note) {
     notes += (notes.empty() ? "" : "; ") + note;
 }
 
+/// Extremes of every channel of the mapped input over the calibration.
+struct Extremes {
+    std::vector<float> lowest, highest;
+};
+
+Extremes mapped_extremes(const LinearJob& job) {
+    if (rotates(job.map)) {
+        const SiteSamples samples = job.exact_samples(range_wants(job.choice, true));
+        return {to_vector(samples.lowest.amin(0)), to_vector(samples.highest.amax(0))};
+    }
+    GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
+    const ChannelStats& stats = job.statistics->all().channels;
+    Extremes extremes{stats.minimum, stats.maximum};
+    const std::vector<float> scale = job.map.scale();
+    for (std::size_t i = 0; i < scale.size(); ++i) {
+        extremes.lowest[i] /= scale[i];
+        extremes.highest[i] /= scale[i];
+    }
+    return extremes;
+}
+
 std::vector<std::int32_t> choose_channels(const LinearJob& job) {
     const auto keep = chosen<ChannelChoice>(job.choice);
     if (!keep) return {};
-    GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
-    std::vector<float> absmax = job.statistics->all().channels.absmax_per_channel();
-    if (job.input_scale.defined()) {
-        const std::vector<float> scale = to_vector(job.input_scale);
-        for (std::size_t i = 0; i < absmax.size(); ++i) absmax[i] /= scale[i];
-    }
+    const Extremes extremes = mapped_extremes(job);
+    std::vector<float> absmax(extremes.lowest.size());
+    for (std::size_t i = 0; i < absmax.size(); ++i)
+        absmax[i] = std::max(std::abs(extremes.lowest[i]), std::abs(extremes.highest[i]));
     return keep.method->choose(absmax, keep.params());
 }
 
-/// The extremes of calibration, after folding, kept channels left out.
-StaticRange extremes(const LinearJob& job, const std::vector<std::int32_t>& kept) {
-    GRATICULE_ASSERT(job.statistics != nullptr, "static inputs need statistics");
-    const ChannelStats& stats = job.statistics->all().channels;
-    std::vector<float> scale(stats.channels(), 1.0F);
-    if (job.input_scale.defined()) scale = to_vector(job.input_scale);
+/// The extremes of calibration, kept channels left out.
+StaticRange whole_range(const LinearJob& job, const std::vector<std::int32_t>& kept) {
+    const Extremes extremes = mapped_extremes(job);
     float low = std::numeric_limits<float>::infinity(), high = -low;
-    for (std::size_t i = 0; i < stats.channels(); ++i) {
+    for (std::size_t i = 0; i < extremes.lowest.size(); ++i) {
         if (std::binary_search(kept.begin(), kept.end(), std::int32_t(i))) continue;
-        low = std::min(low, stats.minimum[i] / scale[i]);
-        high = std::max(high, stats.maximum[i] / scale[i]);
+        low = std::min(low, extremes.lowest[i]);
+        high = std::max(high, extremes.highest[i]);
     }
     return low > high ? StaticRange{} : StaticRange{low, high};
 }
@@ -53,8 +71,8 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
     const QuantScheme& scheme = job.choice.scheme;
     if (scheme.input && !scheme.input->dynamic) {
         const bool least = static_rule(job.choice) == StaticRule::least_sample;
-        const StaticRange range = least ? least_sample_range(job.round_samples(round_wants(job.choice)).absmax, keep)
-                                        : extremes(job, out.kept_channels);
+        const StaticRange range = least ? least_sample_range(job.round_samples(round_wants(job.choice)).absmax(), keep)
+                                        : whole_range(job, out.kept_channels);
         out.static_input = static_scale(job.device, *scheme.input, range.low, range.high);
     }
     for (const auto& [operand, range] : job.operand_ranges) {
@@ -66,8 +84,7 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
 
 at::Tensor kept_rows(const LinearJob& job) {
     if (job.statistics == nullptr || job.statistics->kept_rows.empty()) return {};
-    at::Tensor rows = to_torch(job.statistics->kept_rows, job.device);
-    return job.input_scale.defined() ? rows / job.input_scale : rows;
+    return apply(job.map, to_torch(job.statistics->kept_rows, job.device), job.device);
 }
 
 Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::Tensor& keep, std::string& note) {
@@ -91,7 +108,7 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
     const auto clip = chosen<Clip>(job.choice);
     if (clip && clip.method->applies(job.linear.role, clip.params()))
         request.weight =
-            clip.method->clip(with(*clip.step, clip_wants(job.choice, job.linear.role), job.clip_samples), note);
+            clip.method->clip(with(*clip.step, clip_wants(job.choice, job.linear.role), job.exact_samples), note);
     const auto rounding = chosen<Rounding>(job.choice);
     if (!rounding) return nearest.round(request);
     return rounding.method->round(with(*rounding.step, round_wants(job.choice), job.round_samples));
@@ -156,6 +173,17 @@ SampleWants round_wants(const SchemeChoice& choice) {
     return wants;
 }
 
+SampleWants range_wants(const SchemeChoice& choice, bool rotated) {
+    const auto& input = choice.scheme.input;
+    const bool whole = input && !input->dynamic && static_rule(choice) == StaticRule::extremes;
+    return {.magnitudes = rotated && (whole || chosen<ChannelChoice>(choice))};
+}
+
+bool rotates(const InputMap& map) {
+    return std::any_of(map.steps.begin(), map.steps.end(),
+                       [](const auto& step) { return std::holds_alternative<HadamardMap>(step); });
+}
+
 LinearOutcome quantize_linear(const LinearJob& job) {
     const auto started = std::chrono::steady_clock::now();
     LinearOutcome outcome;
@@ -165,7 +193,7 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     out.choice = job.choice;
     report.name = job.linear.short_name;
     report.scheme_line = to_line(without_defaults(job.choice));
-    if (job.input_scale.defined()) out.input_scale = to_vector(job.input_scale);
+    out.input_map = job.map;
 
     Measured measured;
     measured.weight = measured.rounded = measured.effective = job.weight;

@@ -24,6 +24,7 @@ enum class Needs : std::uint8_t {
 };
 
 class Transform; // what carries a method out, core/method/stages.h
+class Rotation;
 class ChannelChoice;
 class Clip;
 class Rounding;
@@ -33,7 +34,9 @@ struct MethodRow {
     std::string_view name;  ///< in files and the notation: "smoothquant"
     std::string_view label; ///< on screen: "SmoothQuant"
     /// What carries it out; its type is the stage.
-    std::variant<const Transform*, const ChannelChoice*, const Clip*, const Rounding*, const Compensation*> method;
+    std::variant<const Transform*, const Rotation*, const ChannelChoice*, const Clip*, const Rounding*,
+                 const Compensation*>
+        method;
     Needs needs = Needs::nothing;
     std::string_view help;   ///< one line: what it does
     std::string_view source; ///< paper, or repository and commit

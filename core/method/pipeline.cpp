@@ -5,9 +5,11 @@
 #include "core/method/fold.h"
 #include "core/method/linear_stage.h"
 #include "core/method/method.h"
+#include "core/method/residual_rotation.h"
 #include "core/method/result_params.h"
 #include "core/method/sample_stream.h"
 #include "core/method/static_ranges.h"
+#include "core/runtime/input_mapping.h"
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
@@ -59,6 +61,7 @@ struct QuantizePipeline::Impl {
     Decoder decoder;
     std::map<StreamKey, SampleStream> streams;
     SampleBudget budget;
+    std::optional<ResidualRotation> residual; ///< present: the whole model's stream is rotated
     std::map<std::string, HostTensor> replaced;
     std::vector<SearchTrace> traces;
 
@@ -68,12 +71,16 @@ struct QuantizePipeline::Impl {
         , stats(std::move(stats_))
         , choices(std::move(choices_))
         , device(device_)
-        , decoder(model_, stored_weights(), device_)
-        , budget{sample_bytes >= 0 ? sample_bytes : device_.free_bytes() / 4, {}} {}
+        , decoder(model_, stored_weights(), device_, options.float64 ? Precision::float64 : Precision::float32)
+        , budget{options.sample_bytes >= 0 ? options.sample_bytes : device_.free_bytes() / 4, {}} {
+        if (const auto block = residual_block(choices, *model)) residual.emplace(*model, device, *block);
+    }
 
     void open_streams();
     SampleStream& stream_for(const MethodStep& step) { return streams.at(stream_key(step)); }
-    void open_stream(StreamKey key) { streams.try_emplace(key, decoder, stats->samples, key.length); }
+    void open_stream(StreamKey key, const std::string& method);
+    /// From the input that calibration saw to what the linear's quantized weight multiplies.
+    [[nodiscard]] InputMap map_of(const Linear& linear, const std::map<LayerId, FoldResult>& folds) const;
     /// Results by consumer.
     std::map<LayerId, FoldResult> fold_block(const Block& block, const BlockWeights& original, BlockWeights& weights,
                                              Folded& folded);
@@ -98,10 +105,10 @@ struct QuantizePipeline::Impl {
         const Forms& current; ///< folded, with what has been quantized so far
         const std::map<LayerId, FoldResult>& folds;
         const OperandRanges& ranges;
-        std::map<StreamKey, BlockSamples> clip_samples = {};
+        std::map<StreamKey, BlockSamples> exact_samples = {};
         std::map<std::pair<StreamKey, Capture>, BlockSamples> round_samples = {};
     };
-    [[nodiscard]] BlockSamples& clip_samples(BlockJob& job, const MethodStep& step);
+    [[nodiscard]] BlockSamples& exact_samples(BlockJob& job, const StreamKey& key);
     [[nodiscard]] BlockSamples& round_samples(BlockJob& job, const MethodStep& step);
     void announce(BlockJob& job, const Linear& linear);
     LinearOutcome quantize(const Linear& linear, BlockJob& job);
@@ -109,24 +116,42 @@ struct QuantizePipeline::Impl {
 };
 
 QuantizePipeline::QuantizePipeline(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
-                                   LayerChoices choices, Device device, std::int64_t sample_bytes)
-    : impl_(std::make_unique<Impl>(std::move(model), std::move(stats), std::move(choices), device, sample_bytes)) {}
+                                   LayerChoices choices, Device device, const PipelineOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(model), std::move(stats), std::move(choices), device, options)) {}
 
 QuantizePipeline::~QuantizePipeline() = default;
 std::map<std::string, HostTensor>& QuantizePipeline::replaced() { return impl_->replaced; }
 const std::vector<SearchTrace>& QuantizePipeline::traces() const { return impl_->traces; }
 
+void QuantizePipeline::Impl::open_stream(StreamKey key, const std::string& method) {
+    if (streams.contains(key)) return;
+    if (stats == nullptr || stats->samples.empty())
+        throw Error(ErrorKind::bad_input, method + " needs calibration samples; calibrate first");
+    SampleStream& stream = streams.try_emplace(key, decoder, stats->samples, key.length).first->second;
+    if (residual) stream.change_states([&](const at::Tensor& hidden) { return residual->states(hidden); });
+}
+
 void QuantizePipeline::Impl::open_streams() {
-    for (const auto& choice : choices) {
+    for (const Linear& linear : model->linears()) {
+        const auto& choice = choices[index_of(linear.id)];
         if (!choice) continue;
-        for (const MethodStep& step : choice->steps) {
-            if (!runs_samples(step)) continue;
-            if (stats == nullptr || stats->samples.empty())
-                throw Error(ErrorKind::bad_input, step.method + " needs calibration samples; calibrate first");
-            open_stream(stream_key(step));
-        }
-        if (wants_static_operands(choice->scheme) && rounding_stream(*choice) == nullptr) open_stream({});
+        const bool rotated = hadamard_of(*choice, linear, *model).has_value();
+        for (const MethodStep& step : choice->steps)
+            if (runs_samples(step)) open_stream(stream_key(step), step.method);
+        if (range_wants(*choice, rotated) != SampleWants()) open_stream({}, "a range of rotated inputs");
+        if (residual && chosen<Transform>(*choice)) open_stream({}, "scaling a rotated stream");
+        if (wants_static_operands(choice->scheme) && rounding_stream(*choice) == nullptr)
+            open_stream({}, "a static attention operand");
     }
+}
+
+InputMap QuantizePipeline::Impl::map_of(const Linear& linear, const std::map<LayerId, FoldResult>& folds) const {
+    InputMap map = residual ? residual->map(linear) : InputMap();
+    if (const auto fold = folds.find(linear.id); fold != folds.end())
+        map.steps.emplace_back(DiagonalMap{to_vector(fold->second.scale)});
+    const auto rotation = hadamard_of(*choices[index_of(linear.id)], linear, *model);
+    if (rotation && !rotation->residual) map.steps.emplace_back(HadamardMap{rotation->block, false});
+    return map;
 }
 
 SampleStream* QuantizePipeline::Impl::rounding_stream(const SchemeChoice& choice) {
@@ -151,15 +176,18 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
         if (!transform.method->applies(site, transform.params())) continue;
         Search& search = searches.emplace_back(
             Search{*transform.method, fold_request(site, choices, transform.params(), device,
-                                                   [&](LayerId id) { return original.at(id).weight; })});
+                                                   [&](LayerId id) { return original.at(id).weight.to(at::kFloat); })});
         if (stats != nullptr) search.request.statistics = &stats->sites.at(index_of(site.site)).all().channels;
-        if (!runs_samples(*transform.step)) continue;
-        SampleStream& stream = stream_for(*transform.step);
+        // Statistics are of the stream as it was: of a rotated one they come from the samples.
+        const bool rotated = residual && reads_residual(model->linear(site.consumers.front()));
+        if (!runs_samples(*transform.step) && !rotated) continue;
+        const StreamKey key = runs_samples(*transform.step) ? stream_key(*transform.step) : StreamKey();
+        SampleStream& stream = streams.at(key);
         if (transform.row->needs == Needs::samples)
             add_module_outputs(search.request, decoder, block, original, stream.length());
-        search.samples = &samples.try_emplace(stream_key(*transform.step), stream, decoder, block.id, original, budget)
-                              .first->second;
+        search.samples = &samples.try_emplace(key, stream, decoder, block.id, original, budget).first->second;
         search.question = {site.site, transform.method->wants(search.request)};
+        if (rotated) search.question.wants.magnitudes = true;
         search.samples->expect(search.question);
     }
     // Searches are independent of each other: all are made on the unscaled block, then all are folded.
@@ -204,8 +232,8 @@ QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& fo
     return ranges;
 }
 
-BlockSamples& QuantizePipeline::Impl::clip_samples(BlockJob& job, const MethodStep& step) {
-    return job.clip_samples.try_emplace(stream_key(step), stream_for(step), decoder, job.block.id, job.original, budget)
+BlockSamples& QuantizePipeline::Impl::exact_samples(BlockJob& job, const StreamKey& key) {
+    return job.exact_samples.try_emplace(key, streams.at(key), decoder, job.block.id, job.folded.plain, budget)
         .first->second;
 }
 
@@ -222,27 +250,44 @@ BlockSamples& QuantizePipeline::Impl::round_samples(BlockJob& job, const MethodS
 /// What the linear will ask, before the first one does: sites that fit the budget together share a pass.
 void QuantizePipeline::Impl::announce(BlockJob& job, const Linear& linear) {
     const SchemeChoice& choice = *choices[index_of(linear.id)];
+    const InputMap map = map_of(linear, job.folds);
+    const auto question = [&](SampleWants wants) {
+        wants.hadamard = map.online().value_or(0);
+        return SampleQuestion{linear.site, wants};
+    };
+    if (const SampleWants wants = range_wants(choice, rotates(map)); wants != SampleWants())
+        exact_samples(job, {}).expect(question(wants));
     if (const SampleWants wants = clip_wants(choice, linear.role); wants != SampleWants())
-        clip_samples(job, *chosen<Clip>(choice).step).expect({linear.site, wants});
+        exact_samples(job, stream_key(*chosen<Clip>(choice).step)).expect(question(wants));
     if (const SampleWants wants = round_wants(choice); wants != SampleWants())
-        round_samples(job, *chosen<Rounding>(choice).step).expect({linear.site, wants});
+        round_samples(job, *chosen<Rounding>(choice).step).expect(question(wants));
 }
 
 LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& block) {
     const SchemeChoice& choice = *choices[index_of(linear.id)];
-    LinearJob job{
-        .linear = linear, .choice = choice, .device = device, .weight = block.folded.plain.at(linear.id).weight};
-    if (const auto fold = block.folds.find(linear.id); fold != block.folds.end()) job.input_scale = fold->second.scale;
+    LinearJob job{.linear = linear, .choice = choice, .device = device, .map = map_of(linear, block.folds)};
+    const std::int64_t online = job.map.online().value_or(0);
+    const at::Tensor& folded = block.folded.plain.at(linear.id).weight;
+    const at::Tensor exact = online > 0 ? hadamard(folded, online, device) : folded;
+    job.weight = exact.to(at::kFloat);
     if (const auto owned = block.ranges.find(linear.id); owned != block.ranges.end())
         job.operand_ranges = owned->second;
     if (stats != nullptr) job.statistics = &stats->sites.at(index_of(linear.site));
-    job.clip_samples = [&](const SampleWants& wants) {
-        return clip_samples(block, *chosen<Clip>(choice).step).at({linear.site, wants}).divided_by(job.input_scale);
+    const auto question = [&linear, online](SampleWants wants) {
+        wants.hadamard = online;
+        return SampleQuestion{linear.site, wants};
+    };
+    job.exact_samples = [&](const SampleWants& wants) {
+        // Ranges are those of all samples as they are, clipping has a length of its own.
+        const bool clips = wants == clip_wants(choice, linear.role);
+        return exact_samples(block, clips ? stream_key(*chosen<Clip>(choice).step) : StreamKey()).at(question(wants));
     };
     job.round_samples = [&](const SampleWants& wants) {
-        return round_samples(block, *chosen<Rounding>(choice).step).at({linear.site, wants});
+        return round_samples(block, *chosen<Rounding>(choice).step).at(question(wants));
     };
-    return quantize_linear(job);
+    LinearOutcome outcome = quantize_linear(job);
+    outcome.effective = outcome.quantized.codes.empty() ? exact : outcome.effective.to(decoder.type());
+    return outcome;
 }
 
 void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& original, const Forms& quantized) {
@@ -264,10 +309,12 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
     };
     translate_torch_errors("quantizing block " + std::to_string(index_of(id)), [&] {
         if (index_of(id) == 0) impl.open_streams();
-        const BlockWeights original = impl.decoder.load(id);
+        Folded changed; // on the device until the block is done
+        BlockWeights original = impl.decoder.load(id);
+        if (impl.residual) impl.residual->rotate(block, original, changed);
+        if (impl.residual && index_of(id) == 0) changed.merge(impl.residual->ends(impl.decoder.type()));
         Impl::Forms folded;
         folded.plain = original;
-        Folded changed;
         const std::map<LayerId, FoldResult> folds = impl.fold_block(block, original, folded.plain, changed);
         ctx.check_cancelled();
         folded.run_time = folded.plain;
@@ -284,15 +331,22 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
             QuantizedLinear& quantized = outcome.quantized;
             if (const auto fold = folds.find(linear->id); fold != folds.end())
                 add_to_report(fold->second, quantized.report);
+            const auto online = quantized.input_map.online();
             // A quantized weight is given by its codes; what folding made of it is not needed beside them.
-            if (!quantized.codes.empty()) changed.erase(linear->name + ".weight");
-            current.plain.at(linear->id).weight = current.run_time.at(linear->id).weight = outcome.effective;
+            if (!quantized.codes.empty())
+                changed.erase(linear->name + ".weight");
+            else if (online)
+                changed.insert_or_assign(linear->name + ".weight", outcome.effective);
+            for (BlockWeights* weights : {&current.plain, &current.run_time}) {
+                weights->at(linear->id).weight = outcome.effective;
+                weights->at(linear->id).input.hadamard = online;
+            }
             inputs[linear->id] = input_rounding(quantized);
             sink(std::move(quantized));
             ctx.advance();
         }
         for (const auto& [name, tensor] : changed) impl.replaced.insert_or_assign(name, to_host(tensor));
-        for (const auto& [layer, rounding] : inputs) current.run_time.at(layer).input = rounding;
+        for (const auto& [layer, rounding] : inputs) current.run_time.at(layer).input.rounding = rounding;
         impl.advance(block, original, current);
     });
 }

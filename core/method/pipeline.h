@@ -26,14 +26,20 @@ struct SearchTrace {
     double loss = 0;         ///< of what was chosen
 };
 
+struct PipelineOptions {
+    /// Device memory for the calibration samples of one pass through a block, in addition to their hidden states; less
+    /// of it costs more passes and changes no byte. -1: a quarter of what is free.
+    std::int64_t sample_bytes = -1;
+    /// Forward passes and folds in float64, for tests of exactness; quantizers work in float32 all the same.
+    bool float64 = false;
+};
+
 class QuantizePipeline {
 public:
-    /// `choices`: one a linear, parameters complete; absent: the linear stays as it is. `stats` may be null when no
-    /// method needs it. `sample_bytes`: device memory for the calibration samples of one pass through a block, in
-    /// addition to their hidden states; less of it costs more passes and changes no byte. -1: a quarter of what is
-    /// free.
+    /// `choices`: one per linear, parameters complete; absent: the linear stays as it is. `stats` may be null when no
+    /// method needs it.
     QuantizePipeline(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
-                     LayerChoices choices, Device device, std::int64_t sample_bytes = -1);
+                     LayerChoices choices, Device device, const PipelineOptions& options = {});
     ~QuantizePipeline();
 
     using LinearSink = std::function<void(QuantizedLinear&&)>;

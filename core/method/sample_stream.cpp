@@ -16,10 +16,11 @@ constexpr std::int64_t tokens_a_batch = 4096;
 /// Answers questions about sites as their inputs pass by.
 class Collector final : public DecoderHooks {
 public:
-    Collector(std::span<const SampleQuestion> questions, const SampleStream& stream, DecoderHooks* inner)
+    Collector(std::span<const SampleQuestion> questions, const SampleStream& stream, const Device& device,
+              DecoderHooks* inner)
         : inner_(inner) {
         for (const SampleQuestion& question : questions)
-            sums_.try_emplace(question, question.wants, stream.tokens(), stream.sequences());
+            sums_.try_emplace(question, question.wants, stream.tokens(), stream.sequences(), device);
     }
 
     void observe(SiteId site, const at::Tensor& x) override {
@@ -69,7 +70,7 @@ std::map<SampleQuestion, SiteSamples> SampleStream::collect(const Decoder& decod
                                                             const BlockWeights& weights,
                                                             std::span<const SampleQuestion> questions,
                                                             DecoderHooks* hooks) const {
-    Collector collector(questions, *this, hooks);
+    Collector collector(questions, *this, decoder.device(), hooks);
     pass(decoder, block, weights, collector);
     return collector.answers();
 }
@@ -82,6 +83,10 @@ void SampleStream::advance(const Decoder& decoder, BlockId block, const BlockWei
     std::vector<at::Tensor> next; // the old ones stay until all are there: a step that fails can be made again
     for (const at::Tensor& batch : hidden_) next.push_back(decoder.forward(block, weights, batch));
     hidden_ = std::move(next);
+}
+
+void SampleStream::change_states(const std::function<at::Tensor(const at::Tensor&)>& change) {
+    for (at::Tensor& batch : hidden_) batch = change(batch);
 }
 
 bool SampleStream::halve_batches() {

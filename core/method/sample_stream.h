@@ -52,6 +52,8 @@ public:
     /// Shows the block's pass to `hooks` and leaves the states as they are.
     void pass(const Decoder& decoder, BlockId block, const BlockWeights& weights, DecoderHooks& hooks) const;
     void advance(const Decoder& decoder, BlockId block, const BlockWeights& weights);
+    /// Replaces the states by what `change` makes of each batch (samples, tokens, hidden).
+    void change_states(const std::function<at::Tensor(const at::Tensor&)>& change);
     /// Half as many samples in a forward pass from now on; false: it is one already.
     [[nodiscard]] bool halve_batches();
 

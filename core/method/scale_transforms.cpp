@@ -15,7 +15,7 @@ void set_grid(const ParamMap& params, solvers::ScaleMethod& method) {
 }
 
 at::Tensor absmax_of(const FoldRequest& request) {
-    if (request.samples.absmax.defined()) return request.samples.absmax.amax(0);
+    if (request.samples.lowest.defined()) return request.samples.absmax().amax(0);
     GRATICULE_ASSERT(request.statistics != nullptr, "a method that needs statistics gets them");
     const std::vector<float> absmax = request.statistics->absmax_per_channel();
     return to_torch(absmax, {std::int64_t(absmax.size())}, request.device);

@@ -1,9 +1,11 @@
 #include "core/method/site_samples.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/method/solvers/fixed_sums.h"
+#include "core/runtime/input_mapping.h"
 
 namespace graticule {
 
@@ -28,24 +30,16 @@ std::int64_t rows_of(const SampleWants& wants, std::int64_t tokens, std::int64_t
 
 } // namespace
 
-SiteSamples SiteSamples::divided_by(const at::Tensor& scale) const {
-    if (!scale.defined()) return *this;
-    SiteSamples divided{tokens, sequences, {}, {}, {}, {}};
-    if (gram.defined()) divided.gram = (gram / scale).div_(scale.unsqueeze(1));
-    if (absmax.defined()) divided.absmax = absmax / scale;
-    if (absmean.defined()) divided.absmean = absmean / scale;
-    if (rows.defined()) divided.rows = rows / scale;
-    return divided;
-}
-
-SampleSums::SampleSums(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences)
-    : wants_(wants) {
+SampleSums::SampleSums(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences, const Device& device)
+    : wants_(wants)
+    , device_(device) {
     GRATICULE_ASSERT(sequences > 0 && tokens % sequences == 0, "samples of a site are equally long");
     samples_.tokens = tokens;
     samples_.sequences = sequences;
 }
 
-void SampleSums::add(const at::Tensor& inputs) {
+void SampleSums::add(const at::Tensor& x) {
+    const at::Tensor inputs = wants_.hadamard > 0 ? hadamard(x, wants_.hadamard, device_) : x;
     const std::int64_t channels = inputs.size(2), tokens = inputs.size(0) * inputs.size(1);
     const at::Tensor values = inputs.reshape({tokens, channels}).to(at::kFloat);
     const bool first = seen_ == 0;
@@ -54,10 +48,11 @@ void SampleSums::add(const at::Tensor& inputs) {
         solvers::add_gram(samples_.gram, values);
     }
     if (wants_.magnitudes) {
-        const at::Tensor magnitude = values.abs(), sum = magnitude.sum(0);
-        const at::Tensor absmax = magnitude.view({inputs.size(0), -1, channels}).amax(1);
+        const at::Tensor sum = values.abs().sum(0), samples = values.view({inputs.size(0), -1, channels});
+        const auto [low, high] = std::pair(samples.amin(1), samples.amax(1));
         samples_.absmean = first ? sum : samples_.absmean.add_(sum); // the sum until `finish`
-        samples_.absmax = first ? absmax : at::cat({samples_.absmax, absmax});
+        samples_.lowest = first ? low : at::cat({samples_.lowest, low});
+        samples_.highest = first ? high : at::cat({samples_.highest, high});
     }
     if (wants_.rows != Rows::none) {
         if (first)
@@ -85,8 +80,8 @@ SiteSamples SampleSums::finish() {
     return std::move(samples_);
 }
 
-SiteSamples samples_of(const at::Tensor& inputs, const SampleWants& wants) {
-    SampleSums sums(wants, inputs.size(0), 1);
+SiteSamples samples_of(const at::Tensor& inputs, const SampleWants& wants, const Device& device) {
+    SampleSums sums(wants, inputs.size(0), 1, device);
     sums.add(inputs.unsqueeze(0));
     return sums.finish();
 }
@@ -95,7 +90,7 @@ std::int64_t bytes_of(const SampleWants& wants, std::int64_t tokens, std::int64_
                       std::int64_t element_bytes) {
     std::int64_t bytes = rows_of(wants, tokens, sequences) * channels * element_bytes;
     if (wants.gram) bytes += channels * channels * 4;
-    if (wants.magnitudes) bytes += (sequences + 1) * channels * 4;
+    if (wants.magnitudes) bytes += (2 * sequences + 1) * channels * 4;
     return bytes;
 }
 

@@ -67,6 +67,20 @@ public:
     [[nodiscard]] virtual std::optional<FoldResult> scale(const FoldRequest& request) const = 0;
 };
 
+// ---- rotate
+
+class Rotation {
+public:
+    virtual ~Rotation() = default;
+    /// True: the residual stream as a whole (rotation.h).
+    [[nodiscard]] virtual bool residual(const ParamMap& params) const = 0;
+};
+
+class HadamardRotation final : public Rotation {
+public:
+    [[nodiscard]] bool residual(const ParamMap& params) const override { return param<bool>(params, "residual"); }
+};
+
 // ---- keep
 
 class ChannelChoice {

@@ -9,6 +9,7 @@ namespace graticule {
 
 enum class Stage : std::uint8_t {
     transform,  ///< moves scales between a norm or linear and the linears after it; exact with quantization off
+    rotate,     ///< multiplies inputs by an orthonormal matrix and weights by its inverse
     keep,       ///< chooses input channels that stay in 16 bits
     clip,       ///< narrows the range of the weights
     round,      ///< chooses the codes
@@ -16,7 +17,7 @@ enum class Stage : std::uint8_t {
 };
 
 [[nodiscard]] constexpr std::string_view to_text(Stage stage) {
-    constexpr std::array<std::string_view, 5> names = {"transform", "keep", "clip", "round", "compensate"};
+    constexpr std::array<std::string_view, 6> names = {"transform", "rotate", "keep", "clip", "round", "compensate"};
     return names[static_cast<std::size_t>(stage)];
 }
 

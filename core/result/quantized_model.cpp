@@ -132,6 +132,18 @@ std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer) 
     return weight;
 }
 
+std::vector<float> plain_weight(const QuantizedModel& model, LayerId layer) {
+    std::vector<float> weight = effective_weight(model, layer);
+    const auto& quantized = model.linears.at(index_of(layer));
+    if (!quantized) return weight;
+    const auto block = quantized->input_map.online();
+    if (!block) return weight;
+    const Linear& linear = model.base->linear(layer);
+    const MatrixView<float> rows(weight.data(), linear.out_features(), linear.in_features());
+    cpu_backend().hadamard(rows, *block, rows, {}); // its own inverse
+    return weight;
+}
+
 std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer) {
     const Linear& linear = model.base->linear(layer);
     if (const auto replaced = model.replaced.find(linear.name + ".bias"); replaced != model.replaced.end())

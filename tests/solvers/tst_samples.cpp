@@ -6,6 +6,7 @@
 #include "core/engine/engine.h"
 #include "core/method/pipeline.h"
 #include "core/method/sample_stream.h"
+#include "core/runtime/input_mapping.h"
 
 using namespace graticule;
 using namespace graticule::testing;
@@ -50,32 +51,37 @@ private Q_SLOTS:
 
     void parts_give_what_the_whole_gives() {
         at::manual_seed(8);
+        const Device device = open_device("cpu");
         const at::Tensor x = at::randn({6, 50, 24}); // six samples
         const at::Tensor all = x.view({300, 24});
         for (const SampleWants& wants :
              {SampleWants{.gram = true, .magnitudes = true, .rows = Rows::all}, SampleWants{.rows = Rows::last_sample},
               SampleWants{.rows = Rows::spread, .count = 40}, SampleWants{.rows = Rows::spread, .count = 1000}}) {
-            SampleSums sums(wants, 300, 6);
+            SampleSums sums(wants, 300, 6, device);
             for (const at::Tensor& part : {x.slice(0, 0, 1), x.slice(0, 1, 4), x.slice(0, 4, 6)}) sums.add(part);
             const SiteSamples found = sums.finish();
             QCOMPARE(found.gram.defined(), wants.gram);
             if (wants.gram) {
                 QVERIFY(at::allclose(found.gram, at::mm(all.t(), all), 1e-5, 1e-4));
-                QVERIFY(at::equal(found.absmax, x.abs().amax(1)));
+                QVERIFY(at::equal(found.absmax(), x.abs().amax(1)));
+                QVERIFY(at::equal(found.highest, x.amax(1)));
                 QVERIFY(at::allclose(found.absmean, all.abs().mean(0), 1e-6, 0));
             }
             const std::int64_t stride = wants.count == 40 ? 7 : 1;
             const at::Tensor rows = wants.rows == Rows::last_sample ? x[5] : all.slice(0, 0, 300, stride);
             QVERIFY(at::equal(found.rows, rows));
-            const at::Tensor scale = at::rand({24}).add(0.5);
-            const SiteSamples divided = found.divided_by(scale);
-            QVERIFY(at::equal(divided.rows, rows / scale));
-            if (wants.gram) {
-                const at::Tensor scaled = all / scale;
-                QVERIFY(at::allclose(divided.gram, at::mm(scaled.t(), scaled), 1e-4, 1e-3));
-                QVERIFY(at::allclose(divided.absmax, (x / scale).abs().amax(1)));
-            }
         }
+    }
+    void rotated_inputs_are_summed_rotated() {
+        at::manual_seed(9);
+        const Device device = open_device("cpu");
+        const at::Tensor x = at::randn({2, 30, 48}), all = hadamard(x, 16, device).view({60, 48});
+        SampleSums sums({.gram = true, .magnitudes = true, .rows = Rows::all, .hadamard = 16}, 60, 2, device);
+        sums.add(x);
+        const SiteSamples found = sums.finish();
+        QVERIFY(at::equal(found.rows, all));
+        QVERIFY(at::equal(found.lowest.amin(0), std::get<0>(all.min(0))));
+        QVERIFY(at::allclose(found.gram, at::mm(all.t(), all), 1e-5, 1e-4));
     }
 
     /// No room: every site has a pass of its own, and the result is the same to the byte.

@@ -182,7 +182,7 @@ private Q_SLOTS:
             ++count;
             const char* name = linear.short_name.c_str();
             QVERIFY2(a->codes == b->codes && a->params == b->params, name);
-            QVERIFY2(a->input_scale == b->input_scale && a->kept_channels == b->kept_channels, name);
+            QVERIFY2(a->input_map == b->input_map && a->kept_channels == b->kept_channels, name);
             QVERIFY2(effective_weight(*one, linear.id) == effective_weight(*two, linear.id), name);
             QCOMPARE(a->report.output_mse, b->report.output_mse);
             QCOMPARE(a->report.search_loss, b->report.search_loss);

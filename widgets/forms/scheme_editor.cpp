@@ -152,6 +152,7 @@ void SchemeEditor::buildStageFields() {
     const Words words[] = {
         {Stage::transform, tr("smoothing"),
          tr("Moves difficulty from the inputs into the weights, channel by channel, before quantizing"), tr("none")},
+        {Stage::rotate, tr("rotation"), tr("Spreads outliers over many channels before quantizing"), tr("none")},
         {Stage::keep, tr("kept"), tr("Input channels that stay in 16 bits"), tr("none")},
         {Stage::clip, tr("clipping"), tr("Shrinks the range of the scale before rounding"), tr("none")},
         {Stage::round, tr("rounding"), tr("How values become codes"), tr("nearest (RTN)")},
@@ -171,7 +172,7 @@ void SchemeEditor::buildStageFields() {
     }
     more_ = new QToolButton;
     more_->setCheckable(true);
-    more_->setToolTip(tr("Kept channels, clipping and repair of rounding"));
+    more_->setToolTip(tr("Rotation, kept channels, clipping and repair of rounding"));
     rows_->addRow(QString(), more_);
     connect(more_, &QToolButton::toggled, this, &SchemeEditor::showStages);
     showStages();

@@ -69,7 +69,7 @@ private:
     std::vector<MethodEntry> methods_;
     QFormLayout* rows_;
     Field weights_, grain_, zero_, input_;
-    std::array<StageField, 5> stages_; // in the order in which they run
+    std::array<StageField, 6> stages_; // in the order in which they run
     QToolButton* more_ = nullptr;      // shows the stages that few recipes use
     std::vector<SchemeChoice> shown_;
 };
