@@ -38,12 +38,12 @@ void methods_command(Console& console) {
         }
         all.push_back({{"name", row.name},
                        {"label", row.label},
-                       {"stage", to_text(row.stage)},
+                       {"stage", to_text(row.stage())},
                        {"needs", needs_text(row.needs)},
                        {"help", row.help},
                        {"source", row.source},
                        {"params", params}});
-        table.add({std::string(row.name), std::string(to_text(row.stage)), needs_text(row.needs), texts,
+        table.add({std::string(row.name), std::string(to_text(row.stage())), needs_text(row.needs), texts,
                    std::string(row.help)});
     }
     console.print_json(all);

@@ -24,7 +24,7 @@ struct Args {
     bool weights_only = false;
 };
 
-/// The weights as the decoder uses them, for other programs to compare with.
+/// The weights as a plain decoder would use them, for other programs to compare with.
 void write_weights(const QuantizedModel& model, const std::string& path, JobContext& ctx) {
     std::vector<SafetensorsSpec> specs;
     for (const Linear& linear : model.base->linears())
@@ -35,7 +35,7 @@ void write_weights(const QuantizedModel& model, const std::string& path, JobCont
     SafetensorsWriter writer(path, specs);
     ctx.progress.begin("Writing weights", std::ssize(specs));
     for (const Linear& linear : model.base->linears()) {
-        const std::vector<float> values = effective_weight(model, linear.id);
+        const std::vector<float> values = plain_weight(model, linear.id);
         writer.write(linear.name + ".weight", std::as_bytes(std::span(values)));
         ctx.advance();
     }

@@ -7,28 +7,12 @@ namespace graticule {
 
 namespace {
 QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
-
-MethodEntry::Stage stage_of(Stage stage) {
-    switch (stage) {
-    case Stage::transform:
-        return MethodEntry::Stage::transform;
-    case Stage::keep:
-        return MethodEntry::Stage::keep;
-    case Stage::clip:
-        return MethodEntry::Stage::clip;
-    case Stage::round:
-        return MethodEntry::Stage::round;
-    case Stage::compensate:
-        return MethodEntry::Stage::compensate;
-    }
-    return MethodEntry::Stage::round;
-}
 } // namespace
 
 std::vector<MethodEntry> method_entries() {
     std::vector<MethodEntry> entries;
     for (const MethodRow& row : all_methods())
-        entries.push_back({stage_of(row.stage), qs(row.name), qs(row.label), qs(row.help), row.params});
+        entries.push_back({row.stage(), qs(row.name), qs(row.label), qs(row.help), row.params});
     return entries;
 }
 

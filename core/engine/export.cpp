@@ -113,10 +113,13 @@ void compare_others(const QuantizedModel& model, const Model& again, ReloadCheck
 /// Methods whose result is more than codes and scales. The exporters see schemes and results, never methods.
 void check_methods(const Model& model, const LayerChoices& choices, Diagnostics& diagnostics) {
     LayerProblems problems;
-    for (const Stage stage : {Stage::keep, Stage::compensate})
+    constexpr std::pair<Stage, const char*> more[] = {{Stage::rotate, "a rotation of the inputs at run time"},
+                                                      {Stage::keep, "channels kept in 16 bits"},
+                                                      {Stage::compensate, "low-rank terms"}};
+    for (const auto& [stage, what] : more)
         for (const Linear& linear : model.linears())
             if (const auto& choice = choices.at(index_of(linear.id)); choice && step_of(*choice, stage))
-                problems.add(std::string(stage == Stage::keep ? "channels kept in 16 bits" : "low-rank terms") +
+                problems.add(std::string(what) +
                                  " beside the codes cannot be stored; leave that method out of the exported recipe",
                              linear.short_name);
     problems.report(Severity::error, diagnostics);
@@ -178,12 +181,6 @@ void write_provenance(const QuantizedModel& model, const Exporter& exporter, con
 }
 
 } // namespace
-
-LayerChoices choices_of(const ResolvedRecipe& resolved) {
-    LayerChoices choices;
-    for (const auto& plan : resolved.plans()) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
-    return choices;
-}
 
 Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                             const ExportTarget& target, const ExportOptions& options) {

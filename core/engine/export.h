@@ -40,8 +40,6 @@ struct ExportTarget {
     std::string force_hint = StagedDirOptions{}.force_hint;
 };
 
-[[nodiscard]] LayerChoices choices_of(const ResolvedRecipe& resolved);
-
 /// Everything that can be known before there is anything to export and without touching the disk, all at once: the
 /// folder, the methods and the schemes.
 [[nodiscard]] Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <malloc.h>
@@ -80,13 +81,8 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     result->recipe = resolved.recipe();
     result->linears.resize(model->linears().size());
 
-    std::vector<std::optional<SchemeChoice>> choices(model->linears().size());
-    std::int64_t planned = 0;
-    for (const auto& plan : resolved.plans()) {
-        if (!plan) continue;
-        choices[index_of(plan->layer)] = plan->choice;
-        ++planned;
-    }
+    LayerChoices choices = choices_of(resolved);
+    const auto planned = std::count_if(choices.begin(), choices.end(), [](const auto& one) { return one.has_value(); });
     ctx.progress.begin("Quantizing", planned);
     QuantizePipeline pipeline(model, stats, std::move(choices), device);
     for (const Block& block : model->blocks())

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/method/method.h"
+#include "core/method/rotation.h"
 #include "core/recipe/layer_rules.h"
 #include "core/result/quantized_model.h"
 
@@ -38,8 +39,8 @@ Diagnostics check_choice(const SchemeChoice& choice, const std::string& where) {
                 error("there is no method \"" + step.method + "\"; methods are " + method_names());
             continue;
         }
-        if (!taken.insert(row->stage).second)
-            error("there are two methods of the stage \"" + std::string(to_text(row->stage)) + "\", the second is " +
+        if (!taken.insert(row->stage()).second)
+            error("there are two methods of the stage \"" + std::string(to_text(row->stage())) + "\", the second is " +
                   step.method + "; keep one");
         for (const auto& [name, value] : step.params) {
             const auto spec = std::find_if(row->params.begin(), row->params.end(),
@@ -82,6 +83,7 @@ struct Resolver {
     void check_layer(const Linear& linear, const SchemeChoice& choice);
     void check_attention(const Block& block);
     void check_fold_site(const FoldSite& site);
+    void check_rotation();
     void check_anything_changes(const std::vector<int>& winners);
     void finish();
 };
@@ -213,6 +215,23 @@ void Resolver::check_fold_site(const FoldSite& site) {
     }
 }
 
+/// A rotated residual stream is read by every block: all its readers have the same, or none has it.
+void Resolver::check_rotation() {
+    LayerChoices choices;
+    for (const auto& plan : plans) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
+    if (!residual_block(choices, model)) return;
+    if (const std::string problem = why_residual_stays(model); !problem.empty())
+        return out.diagnostics.add(Severity::error, "hadamard", "residual=true: " + problem);
+    for (const Linear& linear : model.linears()) {
+        const auto& choice = choices[index_of(linear.id)];
+        if (!choice || !reads_residual(linear)) continue;
+        if (const auto rotation = hadamard_of(*choice, linear, model); !rotation || !rotation->residual)
+            problems.add("other layers have hadamard:residual=true, which rotates what this one reads as well; give "
+                         "it to all that are quantized, or to none",
+                         linear.short_name);
+    }
+}
+
 /// A recipe that asks for nothing says so in its line ("none"); one that asks in vain would be a wrong label.
 void Resolver::check_anything_changes(const std::vector<int>& winners) {
     if (out.diagnostics.has_errors()) return;
@@ -262,12 +281,19 @@ void Resolver::finish() {
     out.resolved = std::move(resolved);
 }
 
+LayerChoices choices_of(const ResolvedRecipe& resolved) {
+    LayerChoices choices;
+    for (const auto& plan : resolved.plans()) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
+    return choices;
+}
+
 Resolution resolve(const Recipe& recipe, const Model& model) {
     Resolver resolver{recipe, model, {}, {}, {}};
     const std::vector<int> winners = resolver.assign();
     resolver.plan_layers(winners);
     for (const Block& block : model.blocks()) resolver.check_attention(block);
     for (const FoldSite& site : model.fold_sites()) resolver.check_fold_site(site);
+    resolver.check_rotation();
     resolver.problems.report(Severity::error, resolver.out.diagnostics);
     resolver.check_anything_changes(winners);
     resolver.finish();

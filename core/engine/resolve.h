@@ -8,6 +8,7 @@
 
 #include "core/base/diagnostics.h"
 #include "core/model/model.h"
+#include "core/recipe/layer_choices.h"
 #include "core/recipe/recipe.h"
 
 namespace graticule {
@@ -46,6 +47,7 @@ struct Resolution {
     std::vector<RuleMatch> matches;         ///< one a rule
     std::optional<ResolvedRecipe> resolved; ///< absent when there are errors
 };
+[[nodiscard]] LayerChoices choices_of(const ResolvedRecipe& resolved);
 [[nodiscard]] Resolution resolve(const Recipe& recipe, const Model& model);
 
 } // namespace graticule

@@ -21,7 +21,7 @@ WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer, 
     result.report = std::move(tried.quantized.report);
     result.params = std::move(tried.quantized.params);
     if (!tried.weight_in_steps.empty()) result.weight_in_steps = count_in_steps(tried.weight_in_steps);
-    result.smoothing = std::move(tried.quantized.input_scale);
+    result.smoothing = tried.quantized.input_map.scale();
     result.input_absmax = stats.sites.at(index_of(model.linear(layer).site)).all().channels.absmax_per_channel();
     for (std::size_t i = 0; i < result.smoothing.size(); ++i) result.input_absmax[i] /= result.smoothing[i];
     return result;

@@ -110,7 +110,7 @@ CarriedWeight carry_float8(const QuantizedLinear& linear, CarriedWeight weight) 
     std::array<std::uint8_t, 256> bytes{};
     for (int code = 0; code < grid.levels; ++code)
         bytes[static_cast<std::size_t>(code)] = e4m3_byte(grid.table[static_cast<std::size_t>(code)]);
-    for (std::size_t i = 0; i < weight.fields.size(); ++i) weight.fields[i] = bytes[linear.codes[i]];
+    for (std::uint8_t& field : weight.fields) field = bytes[field];
     for (std::int64_t row = 0; row < weight.rows; ++row)
         weight.scale[static_cast<std::size_t>(row)] =
             linear.params.scale[block_of(linear.params.layout, weight.columns, row, 0)];
@@ -125,7 +125,7 @@ CarriedWeight carry_dual_products(const QuantizedLinear& linear, const std::stri
         for (std::int64_t column = 0; column < weight.columns; ++column) {
             const std::size_t block = block_of(params.layout, weight.columns, row, column);
             const auto at = static_cast<std::size_t>(row * weight.columns + column);
-            const int value = (linear.codes[at] - static_cast<int>(params.zero[block])) * params.group_scale[block];
+            const int value = (weight.fields[at] - static_cast<int>(params.zero[block])) * params.group_scale[block];
             if (value < -127 || value > 127) does_not_fit(name, "the int8 product", value, 8);
             weight.fields[at] = static_cast<std::uint8_t>(value + 128);
         }
@@ -156,7 +156,7 @@ CarriedWeight carry_lattice(const QuantizedLinear& linear, const std::string& na
             const std::array<int, 256> values = carried_values(scheme.format->grid, scheme.format->kind, zero);
             for (std::int64_t column = g * group; column < (g + 1) * group; ++column) {
                 const auto at = static_cast<std::size_t>(row * weight.columns + column);
-                const int field = values[linear.codes[at]] + shift;
+                const int field = values[weight.fields[at]] + shift;
                 if (field < 0 || field >= 2 * middle) does_not_fit(name, "the code", field - shift, plan.bits);
                 weight.fields[at] = static_cast<std::uint8_t>(field);
             }
@@ -171,8 +171,8 @@ CarriedWeight carry(const QuantizedLinear& linear, const Linear& shape, const Ca
     weight.rows = shape.out_features();
     weight.columns = shape.in_features();
     const std::int64_t groups = plan.group > 0 ? weight.columns / plan.group : 1;
-    GRATICULE_ASSERT(std::ssize(linear.codes) == weight.rows * weight.columns, "a quantized linear without its codes");
-    weight.fields.resize(linear.codes.size());
+    weight.fields = linear.codes.unpack(); // codes, which become fields in their places
+    GRATICULE_ASSERT(std::ssize(weight.fields) == weight.rows * weight.columns, "a quantized linear without its codes");
     weight.scale.resize(static_cast<std::size_t>(weight.rows * groups));
     if (plan.encoding == CarrierPlan::Encoding::float8) return carry_float8(linear, std::move(weight));
     const bool dual = linear.choice.scheme.weight->granularity.kind == Granularity::Kind::dual_grain;

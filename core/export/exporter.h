@@ -18,6 +18,7 @@
 #include "core/base/diagnostics.h"
 #include "core/base/job_context.h"
 #include "core/base/param_spec.h"
+#include "core/recipe/layer_choices.h"
 #include "core/result/quantized_model.h"
 
 namespace graticule {
@@ -28,8 +29,6 @@ struct ExportOptions {
     ParamMap params;                          ///< of the exporter's own ParamSpecs
     std::int64_t shard_bytes = 5'000'000'000; ///< a weight file is closed before it grows beyond this
 };
-
-using LayerChoices = std::vector<std::optional<SchemeChoice>>; ///< index = LayerId; absent: full precision
 
 struct Exporter {
     std::string_view name;  ///< on the command line and in files

@@ -3,12 +3,12 @@
 
 #include "core/method/channel_keep.h"
 #include "core/method/clip.h"
-#include "core/method/dgq.h"
-#include "core/method/gptq.h"
+#include "core/method/dgq_rounding.h"
+#include "core/method/gptq_rounding.h"
 #include "core/method/lorc.h"
 #include "core/method/method.h"
-#include "core/method/rtn.h"
-#include "core/method/scale_search.h"
+#include "core/method/nearest_rounding.h"
+#include "core/method/scale_transforms.h"
 
 namespace graticule {
 
@@ -55,6 +55,7 @@ const ScaleTransform smoothquant({.method = smoothquant_rules, .search = false, 
 const ScaleTransform awq({.method = awq_rules, .judge_gated_mlp = true});
 const ScaleTransform aqas({.method = aqas_rules, .quantize_inputs = true});
 const PercentileClipping percentile;
+const HadamardRotation hadamard_rotation;
 const LargestChannels largest_channels;
 const OutputClip output_clip;
 const MseClip mse_clip;
@@ -84,14 +85,13 @@ std::string int4_asymmetric(const QuantScheme& scheme) {
 const std::array rows = {
     MethodRow{.name = "rtn",
               .label = "Round to nearest",
-              .stage = Stage::round,
+              .method = &round_to_nearest,
               .help = "every weight to its nearest code; what is done when no rounding is named",
               .source = "the baseline of every paper",
-              .params = {range_param},
-              .rounding = &round_to_nearest},
+              .params = {range_param}},
     MethodRow{.name = "smoothquant",
               .label = "SmoothQuant",
-              .stage = Stage::transform,
+              .method = &smoothquant,
               .needs = Needs::statistics,
               .help = "moves the activations' outliers into the weights, at the norms",
               .source = "Xiao et al. 2023, section 4; smoothquant c61476d",
@@ -102,11 +102,10 @@ const std::array rows = {
                           0,
                           1,
                           {},
-                          "exponent: s = absmax(x)^alpha / absmax(w)^(1-alpha); 0.5 OPT, 0.8 to 0.9 LLaMA"}},
-              .transform = &smoothquant},
+                          "exponent: s = absmax(x)^alpha / absmax(w)^(1-alpha); 0.5 OPT, 0.8 to 0.9 LLaMA"}}},
     MethodRow{.name = "awq",
               .label = "AWQ",
-              .stage = Stage::transform,
+              .method = &awq,
               .needs = Needs::samples,
               .help = "searches the exponent of mean |x| that loses least when the weights are quantized",
               .source = "Lin et al. 2023; llm-awq d6e797a",
@@ -122,11 +121,10 @@ const std::array rows = {
                          sites_param,
                          mode_param,
                          length_param},
-              .check = needs_weight,
-              .transform = &awq},
+              .check = needs_weight},
     MethodRow{.name = "aqas",
               .label = "AQAS",
-              .stage = Stage::transform,
+              .method = &aqas,
               .needs = Needs::samples,
               .help = "searches scales with the quantizers of weights and activations both at work",
               .source = "Lee et al. 2023 (arXiv 2311.05161), section 3.2 and A.4",
@@ -142,11 +140,10 @@ const std::array rows = {
                          sites_param,
                          mode_param,
                          length_param},
-              .check = needs_weight,
-              .transform = &aqas},
+              .check = needs_weight},
     MethodRow{.name = "percentile",
               .label = "Percentile clipping",
-              .stage = Stage::transform,
+              .method = &percentile,
               .needs = Needs::statistics,
               .help = "scales down only the channels above a high percentile of the absolute maxima",
               .source = "Zhang et al. 2023 (DGQ), section 3.3; DGQ 141eef7",
@@ -165,11 +162,24 @@ const std::array rows = {
                           0,
                           0,
                           {"default", "paper"},
-                          "maxima of the full-precision model; paper: of what the quantized blocks before hand on"}},
-              .transform = &percentile},
+                          "maxima of the full-precision model; paper: of what the quantized blocks before hand on"}}},
+    MethodRow{
+        .name = "hadamard",
+        .label = "Hadamard rotation",
+        .method = &hadamard_rotation,
+        .help = "spreads outliers over blocks of channels; exact with quantization off",
+        .source = "Ashkboos et al. 2024 (QuaRot), sections 3 and 4",
+        .params = {{"residual",
+                    "Residual stream",
+                    ParamKind::flag,
+                    false,
+                    0,
+                    0,
+                    {},
+                    "the whole model's stream, folded, so that only o and down rotate at run time; RMSNorm only"}}},
     MethodRow{.name = "keep",
               .label = "Mixed precision",
-              .stage = Stage::keep,
+              .method = &largest_channels,
               .needs = Needs::statistics,
               .help = "leaves the input channels with the largest activations, and their weights, in 16 bits",
               .source = "the W4A4 exploration of AWQ and SmoothQuant on OPT; Dettmers et al. 2022 (threshold)",
@@ -189,12 +199,11 @@ const std::array rows = {
                           0,
                           1e6,
                           {},
-                          "absolute value a channel must reach, LLM.int8's 6"}},
-              .keep = &largest_channels},
+                          "absolute value a channel must reach, LLM.int8's 6"}}},
     MethodRow{
         .name = "clip",
         .label = "Clip search",
-        .stage = Stage::clip,
+        .method = &output_clip,
         .needs = Needs::samples,
         .help = "narrows each row's or group's range to what loses least of its own output",
         .source = "Lin et al. 2023 (AWQ); llm-awq d6e797a, auto_clip",
@@ -226,12 +235,12 @@ const std::array rows = {
               {},
               "judge with the inputs quantized as at run time; false: as AWQ does"},
              length_param},
-        .check = needs_weight,
-        .clip = &output_clip},
+        .check = needs_weight},
     MethodRow{
         .name = "mse",
         .label = "MSE clip",
-        .stage = Stage::clip,
+        .method =
+            &mse_clip,
         .help = "narrows each scale's range to the least error of the weights themselves",
         .source =
             "gptq 2d65066 and QuaRot 5008669, option mse",
@@ -246,12 +255,12 @@ const std::array rows = {
               "steps the whole range is cut into"},
              {"shrink", "Largest shrink", ParamKind::real, 0.8, 0, 1, {}, "share of the range that may be cut off"},
              {"norm", "Norm", ParamKind::real, 2.4, 0.1, 10, {}, "exponent of the error: sum |w^ - w|^norm"}},
-        .check = needs_weight,
-        .clip = &mse_clip},
+        .check = needs_weight},
     MethodRow{
         .name = "gptq",
         .label = "GPTQ",
-        .stage = Stage::round,
+        .method =
+            &gptq,
         .needs = Needs::samples,
         .help = "rounds column by column and makes up for each error with the columns to come",
         .source =
@@ -308,11 +317,10 @@ const std::array rows = {
               "paper zeroes the weights of channels that never fired; default rounds them to nearest"},
              range_param,
              length_param},
-        .check = not_dual_grain,
-        .rounding = &gptq},
+        .check = not_dual_grain},
     MethodRow{.name = "dgq",
               .label = "DGQ",
-              .stage = Stage::round,
+              .method = &dgq,
               .needs = Needs::samples,
               .help = "searches the range of every group, then, for the dual grain, the scale of every channel",
               .source = "Zhang et al. 2023 (DGQ), sections 3.1 and 3.2; DGQ 141eef7",
@@ -336,18 +344,15 @@ const std::array rows = {
                           "static activations: least over the samples of a channel's absolute maximum, largest over "
                           "channels, as published; extremes: all that calibration saw"},
                          length_param},
-              .check = int4_asymmetric,
-              .rounding = &dgq},
-    MethodRow{
-        .name = "lorc",
-        .label = "LoRC",
-        .stage = Stage::compensate,
-        .help = "adds the largest singular directions of the rounding error in 16 bits",
-        .source =
-            "Yao et al. 2023 (ZeroQuant-V2), section 5",
-        .params = {{"rank", "Rank", ParamKind::integer, std::int64_t(8), 1, 4096, {}, "singular directions kept"}},
-        .check = needs_weight,
-        .compensation = &low_rank},
+              .check = int4_asymmetric},
+    MethodRow{.name = "lorc",
+              .label = "LoRC",
+              .method = &low_rank,
+              .help = "adds the largest singular directions of the rounding error in 16 bits",
+              .source = "Yao et al. 2023 (ZeroQuant-V2), section 5",
+              .params =
+                  {{"rank", "Rank", ParamKind::integer, std::int64_t(8), 1, 4096, {}, "singular directions kept"}},
+              .check = needs_weight},
 };
 
 } // namespace

@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "core/method/rtn.h"
+#include "core/method/nearest_rounding.h"
 #include "core/method/solvers/clip_search.h"
 
 namespace graticule {
@@ -22,6 +22,10 @@ bool OutputClip::applies(Role role, const ParamMap& params) const {
     return !(query_or_key && param<bool>(params, "skip_qk"));
 }
 
+SampleWants OutputClip::wants(const ParamMap& params) const {
+    return {.rows = SampleWants::Rows::spread, .count = param<std::int64_t>(params, "tokens")};
+}
+
 at::Tensor OutputClip::clip(const WeightRequest& request, std::string& note) const {
     std::optional<solvers::TensorQuantizer> input;
     if (request.scheme.input && param<bool>(request.params, "quantize_inputs"))
@@ -29,8 +33,8 @@ at::Tensor OutputClip::clip(const WeightRequest& request, std::string& note) con
     const solvers::OutputClipOptions options{.grid = int(param<std::int64_t>(request.params, "grid")),
                                              .max_shrink = param<double>(request.params, "shrink"),
                                              .tokens = param<std::int64_t>(request.params, "tokens")};
-    const solvers::ClipResult result =
-        solvers::output_clip(request.weight, request.inputs, fine_quantizer(request), input, options, request.device);
+    const solvers::ClipResult result = solvers::output_clip(request.weight, request.samples.rows.to(at::kFloat),
+                                                            fine_quantizer(request), input, options, request.device);
     add_note(note, (result.ratio < 1).to(at::kFloat).mean().item<double>());
     return result.clipped;
 }

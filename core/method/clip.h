@@ -9,6 +9,7 @@ namespace graticule {
 class OutputClip final : public Clip {
 public:
     [[nodiscard]] bool applies(Role role, const ParamMap& params) const override;
+    [[nodiscard]] SampleWants wants(const ParamMap& params) const override;
     [[nodiscard]] at::Tensor clip(const WeightRequest& request, std::string& note) const override;
 };
 

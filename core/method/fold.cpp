@@ -31,33 +31,32 @@ bool is_gated_mlp_input(const FoldSite& site, const Block& block) {
 }
 
 void divide_norm(const FoldSite& site, const Model& model, const Block& block, const at::Tensor& scale,
-                 BlockWeights& folded, std::map<std::string, HostTensor>& replaced) {
-    NormWeights& norm = folded.norms.named(block, site.norm);
+                 BlockWeights& weights, Folded& folded) {
+    NormWeights& norm = weights.norms.named(block, site.norm);
     const bool plus_one = model.config().norm == NormKind::rms_plus_one;
     norm.weight = plus_one ? (norm.weight + 1) / scale - 1 : norm.weight / scale;
-    replaced.insert_or_assign(site.norm + ".weight", to_host(norm.weight));
+    folded.insert_or_assign(site.norm + ".weight", norm.weight);
     if (!norm.bias.defined()) return;
     norm.bias = norm.bias / scale;
-    replaced.insert_or_assign(site.norm + ".bias", to_host(norm.bias));
+    folded.insert_or_assign(site.norm + ".bias", norm.bias);
 }
 
-void divide_linear(const Linear& linear, const at::Tensor& scale, BlockWeights& folded,
-                   std::map<std::string, HostTensor>& replaced) {
-    LinearWeights& source = folded.at(linear.id);
+void divide_linear(const Linear& linear, const at::Tensor& scale, BlockWeights& weights, Folded& folded) {
+    LinearWeights& source = weights.at(linear.id);
     source.weight = source.weight / scale.unsqueeze(1);
-    replaced.insert_or_assign(linear.name + ".weight", to_host(source.weight));
+    folded.insert_or_assign(linear.name + ".weight", source.weight);
     if (!source.bias.defined()) return;
     source.bias = source.bias / scale;
-    replaced.insert_or_assign(linear.name + ".bias", to_host(source.bias));
+    folded.insert_or_assign(linear.name + ".bias", source.bias);
 }
 
 } // namespace
 
-const MethodStep* transform_of(const FoldSite& site, const LayerChoices& choices) {
+Chosen<Transform> transform_of(const FoldSite& site, const LayerChoices& choices) {
     for (const LayerId id : site.consumers)
         if (const auto& choice = choices[index_of(id)])
-            if (const MethodStep* step = step_of(*choice, Stage::transform)) return step;
-    return nullptr;
+            if (const auto transform = chosen<Transform>(*choice)) return transform;
+    return {};
 }
 
 bool scale_fits(const FoldSite& site, const Model& model) {
@@ -93,15 +92,15 @@ void add_module_outputs(FoldRequest& request, const Decoder& decoder, const Bloc
 }
 
 void apply_fold(const FoldSite& site, const Model& model, const Block& block, const at::Tensor& scale,
-                BlockWeights& folded, std::map<std::string, HostTensor>& replaced) {
+                BlockWeights& weights, Folded& folded) {
     if (site.source == FoldSite::Source::norm)
-        divide_norm(site, model, block, scale, folded, replaced);
+        divide_norm(site, model, block, scale, weights, folded);
     else
-        divide_linear(model.linear(*site.linear), scale, folded, replaced);
+        divide_linear(model.linear(*site.linear), scale, weights, folded);
     for (const LayerId id : site.consumers) {
-        at::Tensor& weight = folded.at(id).weight;
+        at::Tensor& weight = weights.at(id).weight;
         weight = weight * scale;
-        replaced.insert_or_assign(model.linear(id).name + ".weight", to_host(weight));
+        folded.insert_or_assign(model.linear(id).name + ".weight", weight);
     }
 }
 

@@ -1,7 +1,9 @@
 #include "core/method/layer_measure.h"
 
 #include <cmath>
+#include <limits>
 
+#include "core/method/solvers/fixed_sums.h"
 #include "core/runtime/activation_rounding.h"
 
 namespace graticule {
@@ -12,9 +14,6 @@ double decibels(double signal, double noise) {
     if (noise <= 0) return std::numeric_limits<double>::infinity();
     return signal > 0 ? 10 * std::log10(signal / noise) : -std::numeric_limits<double>::infinity();
 }
-
-double sum_of(const at::Tensor& x) { return x.sum(at::kDouble).item<double>(); }
-double mean_squared(const at::Tensor& x) { return x.square().mean(at::kDouble).item<double>(); }
 
 /// Values more than half a step outside the lowest or highest code.
 at::Tensor clipped_mask(const at::Tensor& weight, const CodeGrid& grid, const solvers::BlockParams& params) {
@@ -37,10 +36,10 @@ void count_weights(const Measured& measured, const CodeGrid& grid, const at::Ten
     counts.zeros_in = (measured.weight == 0).sum().item<std::int64_t>();
     counts.underflow = underflow.sum().item<std::int64_t>();
     counts.clipped = clipped.sum().item<std::int64_t>();
-    counts.squared_error = sum_of(squared_error);
-    counts.squared_underflow_error = sum_of(squared_error * underflow);
-    counts.squared_clip_error = sum_of(squared_error * clipped);
-    counts.squared_value = sum_of(measured.weight.square());
+    counts.squared_error = solvers::total(squared_error);
+    counts.squared_underflow_error = solvers::total(squared_error * underflow);
+    counts.squared_clip_error = solvers::total(squared_error * clipped);
+    counts.squared_value = solvers::total(measured.weight.square());
     const at::Tensor used = at::bincount(measured.codes.flatten().to(at::kInt), {}, 256).to(at::kLong).cpu();
     report.levels_unused = 0;
     for (std::int64_t code = 0; code < 256; ++code) {
@@ -58,7 +57,7 @@ void count_weights(const Measured& measured, const CodeGrid& grid, const at::Ten
 ErrorSplit split_error(const Measured& measured, const at::Tensor& underflow, const at::Tensor& clipped) {
     const at::Tensor error = measured.rounded - measured.weight;
     const auto output_error = [&](const at::Tensor& part) {
-        return mean_squared(at::matmul(measured.inputs, part.t()));
+        return solvers::mean_square(solvers::product(measured.inputs, part.t()));
     };
     ErrorSplit split;
     split.underflow = output_error(error * underflow);
@@ -91,16 +90,16 @@ void measure_layer(const Device& device, const Measured& measured, QuantizedLine
     at::Tensor inputs = measured.inputs;
     if (const auto rounding = input_rounding(layer)) {
         inputs = round_activation(*rounding, measured.inputs, device);
-        report.input_mse = mean_squared(inputs - measured.inputs);
+        report.input_mse = solvers::mean_square(inputs - measured.inputs);
         const at::Tensor fired = measured.inputs != 0;
         const auto not_zero = fired.sum().item<std::int64_t>();
         const auto lost = fired.logical_and(inputs == 0).sum().item<std::int64_t>();
         report.input_underflow_percent = not_zero > 0 ? 100 * double(lost) / double(not_zero) : 0;
     }
-    const at::Tensor expected = at::matmul(measured.inputs, measured.weight.t());
-    const double error = mean_squared(at::matmul(inputs, measured.effective.t()) - expected);
+    const at::Tensor expected = solvers::product(measured.inputs, measured.weight.t());
+    const double error = solvers::mean_square(solvers::product(inputs, measured.effective.t()) - expected);
     report.output_mse = error;
-    report.output_sqnr_db = decibels(mean_squared(expected), error);
+    report.output_sqnr_db = decibels(solvers::mean_square(expected), error);
 }
 
 } // namespace graticule

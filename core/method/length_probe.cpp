@@ -8,13 +8,10 @@ namespace graticule {
 
 namespace {
 
-LengthEffect effect_of(SampleStream& stream, SiteId site, const at::Tensor& inputs, double damping,
-                       const Device& device) {
+LengthEffect effect_of(const SiteSamples& samples, double damping) {
     LengthEffect effect;
-    effect.absmax = inputs.abs().max().item<double>();
-    solvers::HessianSum sum(inputs.size(1), device);
-    sum.add_gram(stream.gram(site), stream.sequences());
-    if (const auto ratio = solvers::update_ratio(sum.hessian(), damping)) {
+    effect.absmax = samples.absmax().max().item<double>();
+    if (const auto ratio = solvers::update_ratio(solvers::hessian_of(samples.gram, samples.sequences), damping)) {
         effect.update_ratio = ratio->largest;
         effect.mean_update_ratio = ratio->mean;
     }
@@ -46,11 +43,11 @@ std::vector<SiteLengths> probe_lengths(const std::shared_ptr<const Model>& model
         for (const Block& block : model->blocks()) {
             const BlockWeights weights = decoder.load(block.id);
             for (SampleStream& stream : streams) {
-                for (const InputSite& site : model->input_sites()) {
-                    if (site.block != block.id) continue;
-                    const at::Tensor& inputs = stream.inputs(decoder, block.id, weights, site.id);
-                    rows.at(index_of(site.id)).at.push_back(effect_of(stream, site.id, inputs, damping, device));
-                }
+                std::vector<SampleQuestion> questions;
+                for (const InputSite& site : model->input_sites())
+                    if (site.block == block.id) questions.push_back({site.id, {.gram = true, .magnitudes = true}});
+                for (const auto& [question, samples] : stream.collect(decoder, block.id, weights, questions))
+                    rows.at(index_of(question.site)).at.push_back(effect_of(samples, damping));
                 stream.advance(decoder, block.id, weights);
                 ctx.advance();
             }

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 
 #include "core/base/error.h"
 #include "core/method/fold.h"
 #include "core/method/layer_measure.h"
 #include "core/method/method.h"
-#include "core/method/rtn.h"
-#include "core/method/tensor_quantizer.h"
+#include "core/method/nearest_rounding.h"
+#include "core/method/result_params.h"
+#include "core/method/solvers/fixed_sums.h"
+#include "core/runtime/input_mapping.h"
 #include "core/runtime/parameters.h"
 
 namespace graticule {
@@ -21,29 +24,45 @@ void append_note(std::string& notes, const std::string& note) {
     notes += (notes.empty() ? "" : "; ") + note;
 }
 
-std::vector<std::int32_t> choose_channels(const LinearJob& job) {
-    const MethodStep* step = step_of(job.choice, Stage::keep);
-    if (step == nullptr) return {};
-    GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
-    std::vector<float> absmax = job.statistics->all().channels.absmax_per_channel();
-    if (job.input_scale.defined()) {
-        const std::vector<float> scale = to_vector(job.input_scale);
-        for (std::size_t i = 0; i < absmax.size(); ++i) absmax[i] /= scale[i];
+/// Extremes of every channel of the mapped input over the calibration.
+struct Extremes {
+    std::vector<float> lowest, highest;
+};
+
+Extremes mapped_extremes(const LinearJob& job) {
+    if (rotates(job.map)) {
+        const SiteSamples samples = job.exact_samples(range_wants(job.choice, true));
+        return {to_vector(samples.lowest.amin(0)), to_vector(samples.highest.amax(0))};
     }
-    return find_method(step->method)->keep->choose(absmax, step->params);
+    GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
+    const ChannelStats& stats = job.statistics->all().channels;
+    Extremes extremes{stats.minimum, stats.maximum};
+    const std::vector<float> scale = job.map.scale();
+    for (std::size_t i = 0; i < scale.size(); ++i) {
+        extremes.lowest[i] /= scale[i];
+        extremes.highest[i] /= scale[i];
+    }
+    return extremes;
 }
 
-/// The extremes of calibration, after folding, kept channels left out.
-StaticRange extremes(const LinearJob& job, const std::vector<std::int32_t>& kept) {
-    GRATICULE_ASSERT(job.statistics != nullptr, "static inputs need statistics");
-    const ChannelStats& stats = job.statistics->all().channels;
-    std::vector<float> scale(stats.channels(), 1.0F);
-    if (job.input_scale.defined()) scale = to_vector(job.input_scale);
+std::vector<std::int32_t> choose_channels(const LinearJob& job) {
+    const auto keep = chosen<ChannelChoice>(job.choice);
+    if (!keep) return {};
+    const Extremes extremes = mapped_extremes(job);
+    std::vector<float> absmax(extremes.lowest.size());
+    for (std::size_t i = 0; i < absmax.size(); ++i)
+        absmax[i] = std::max(std::abs(extremes.lowest[i]), std::abs(extremes.highest[i]));
+    return keep.method->choose(absmax, keep.params());
+}
+
+/// The extremes of calibration, kept channels left out.
+StaticRange whole_range(const LinearJob& job, const std::vector<std::int32_t>& kept) {
+    const Extremes extremes = mapped_extremes(job);
     float low = std::numeric_limits<float>::infinity(), high = -low;
-    for (std::size_t i = 0; i < stats.channels(); ++i) {
+    for (std::size_t i = 0; i < extremes.lowest.size(); ++i) {
         if (std::binary_search(kept.begin(), kept.end(), std::int32_t(i))) continue;
-        low = std::min(low, stats.minimum[i] / scale[i]);
-        high = std::max(high, stats.maximum[i] / scale[i]);
+        low = std::min(low, extremes.lowest[i]);
+        high = std::max(high, extremes.highest[i]);
     }
     return low > high ? StaticRange{} : StaticRange{low, high};
 }
@@ -52,8 +71,8 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
     const QuantScheme& scheme = job.choice.scheme;
     if (scheme.input && !scheme.input->dynamic) {
         const bool least = static_rule(job.choice) == StaticRule::least_sample;
-        const StaticRange range =
-            least ? least_sample_range(job.round_inputs(), job.sequences, keep) : extremes(job, out.kept_channels);
+        const StaticRange range = least ? least_sample_range(job.round_samples(round_wants(job.choice)).absmax(), keep)
+                                        : whole_range(job, out.kept_channels);
         out.static_input = static_scale(job.device, *scheme.input, range.low, range.high);
     }
     for (const auto& [operand, range] : job.operand_ranges) {
@@ -65,8 +84,7 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
 
 at::Tensor kept_rows(const LinearJob& job) {
     if (job.statistics == nullptr || job.statistics->kept_rows.empty()) return {};
-    at::Tensor rows = to_torch(job.statistics->kept_rows, job.device);
-    return job.input_scale.defined() ? rows / job.input_scale : rows;
+    return apply(job.map, to_torch(job.statistics->kept_rows, job.device), job.device);
 }
 
 Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::Tensor& keep, std::string& note) {
@@ -77,23 +95,23 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
                           .params = none,
                           .device = job.device,
                           .weight = weight,
-                          .inputs = {},
-                          .keep = keep,
-                          .sequences = job.sequences,
-                          .gram = job.gram};
-    const auto with = [&](const MethodStep& step, const std::function<at::Tensor()>& inputs) {
-        const bool wanted = find_method(step.method)->needs == Needs::samples;
-        return WeightRequest{request.linear, request.scheme,    step.params,
-                             request.device, request.weight,    wanted ? inputs() : at::Tensor(),
-                             request.keep,   request.sequences, request.gram};
+                          .keep = keep};
+    const auto with = [&](const MethodStep& step, const SampleWants& wants, const auto& samples) {
+        return WeightRequest{request.linear,
+                             request.scheme,
+                             step.params,
+                             request.device,
+                             request.weight,
+                             request.keep,
+                             wants == SampleWants() ? SiteSamples() : samples(wants)};
     };
-    if (const MethodStep* step = step_of(job.choice, Stage::clip)) {
-        const Clip& clip = *find_method(step->method)->clip;
-        if (clip.applies(job.linear.role, step->params)) request.weight = clip.clip(with(*step, job.clip_inputs), note);
-    }
-    const MethodStep* step = step_of(job.choice, Stage::round);
-    if (step == nullptr) return nearest.round(request);
-    return find_method(step->method)->rounding->round(with(*step, job.round_inputs));
+    const auto clip = chosen<Clip>(job.choice);
+    if (clip && clip.method->applies(job.linear.role, clip.params()))
+        request.weight =
+            clip.method->clip(with(*clip.step, clip_wants(job.choice, job.linear.role), job.exact_samples), note);
+    const auto rounding = chosen<Rounding>(job.choice);
+    if (!rounding) return nearest.round(request);
+    return rounding.method->round(with(*rounding.step, round_wants(job.choice), job.round_samples));
 }
 
 at::Tensor in_half(const at::Tensor& weight) { return weight.to(at::kHalf).to(at::kFloat); }
@@ -125,15 +143,12 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
         throw Error(ErrorKind::unsupported, job.linear.short_name +
                                                 ": a kept channel holds a weight beyond 65504, the largest of its 16 "
                                                 "bits; quantize that layer without keep, or put it on the ignore list");
-    if (const MethodStep* step = step_of(job.choice, Stage::compensate)) {
-        const auto [a, b] =
-            find_method(step->method)->compensation->factors(job.weight, measured.effective, step->params);
-        measured.effective = measured.effective + at::matmul(a, b);
+    if (const auto compensation = chosen<Compensation>(job.choice)) {
+        const auto [a, b] = compensation.method->factors(job.weight, measured.effective, compensation.params());
+        measured.effective = measured.effective + solvers::product(a, b);
         out.low_rank = LowRank{to_host(a.contiguous()), to_host(b.contiguous())};
     }
-    const at::Tensor codes = rounded.codes.contiguous().cpu();
-    const auto* first = codes.data_ptr<std::uint8_t>();
-    out.codes.assign(first, first + codes.numel());
+    out.codes = to_host(rounded.codes, out.choice.scheme.weight->format->bits);
     out.params = to_host(params);
     if (!rounded.channel_scale.defined()) return;
     out.params.channel_scale = to_vector(rounded.channel_scale.contiguous());
@@ -142,6 +157,32 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
 }
 
 } // namespace
+
+SampleWants clip_wants(const SchemeChoice& choice, Role role) {
+    const auto clip = chosen<Clip>(choice);
+    if (!clip || !choice.scheme.weight || !clip.method->applies(role, clip.params())) return {};
+    return clip.method->wants(clip.params());
+}
+
+SampleWants round_wants(const SchemeChoice& choice) {
+    const auto rounding = chosen<Rounding>(choice);
+    if (!rounding || !choice.scheme.weight) return {};
+    SampleWants wants = rounding.method->wants(rounding.params());
+    const auto& input = choice.scheme.input;
+    if (input && !input->dynamic && static_rule(choice) == StaticRule::least_sample) wants.magnitudes = true;
+    return wants;
+}
+
+SampleWants range_wants(const SchemeChoice& choice, bool rotated) {
+    const auto& input = choice.scheme.input;
+    const bool whole = input && !input->dynamic && static_rule(choice) == StaticRule::extremes;
+    return {.magnitudes = rotated && (whole || chosen<ChannelChoice>(choice))};
+}
+
+bool rotates(const InputMap& map) {
+    return std::any_of(map.steps.begin(), map.steps.end(),
+                       [](const auto& step) { return std::holds_alternative<HadamardMap>(step); });
+}
 
 LinearOutcome quantize_linear(const LinearJob& job) {
     const auto started = std::chrono::steady_clock::now();
@@ -152,7 +193,7 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     out.choice = job.choice;
     report.name = job.linear.short_name;
     report.scheme_line = to_line(without_defaults(job.choice));
-    if (job.input_scale.defined()) out.input_scale = to_vector(job.input_scale);
+    out.input_map = job.map;
 
     Measured measured;
     measured.weight = measured.rounded = measured.effective = job.weight;

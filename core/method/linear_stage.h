@@ -11,15 +11,23 @@ struct LinearJob {
     const Linear& linear;
     const SchemeChoice& choice; ///< parameters complete
     const Device& device;
-    at::Tensor weight;                     ///< (out, in) float32, folded
-    at::Tensor input_scale;                ///< (in) what the columns were multiplied by; undefined: nothing
-    const SiteStats* statistics = nullptr; ///< of the unscaled input; null: no calibration
-    /// Inputs in the folded domain for clipping and for rounding; called only when the method needs them.
-    std::function<at::Tensor()> clip_inputs, round_inputs;
-    std::function<at::Tensor()> gram; ///< X^T X of round_inputs
-    std::int64_t sequences = 0;
+    at::Tensor weight;                     ///< (out, in) float32, `map` folded into it
+    InputMap map = {};                     ///< from the input that `statistics` saw to what `weight` multiplies
+    const SiteStats* statistics = nullptr; ///< null: no calibration
+    /// Mapped inputs: of the full-precision model, and as the rounding wants them. Called only when a method wants
+    /// something.
+    std::function<SiteSamples(const SampleWants&)> exact_samples = {}, round_samples = {};
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
 };
+
+/// What the stages of `choice` want of the samples for a linear of this role: nothing, where they want nothing.
+/// Extremes of rotated inputs do not follow from statistics of the input as it was: `rotated` ones come from the
+/// samples.
+[[nodiscard]] SampleWants clip_wants(const SchemeChoice& choice, Role role);
+[[nodiscard]] SampleWants round_wants(const SchemeChoice& choice);
+[[nodiscard]] SampleWants range_wants(const SchemeChoice& choice, bool rotated);
+/// Whether the map holds more than diagonals.
+[[nodiscard]] bool rotates(const InputMap& map);
 
 struct LinearOutcome {
     QuantizedLinear quantized;

@@ -4,22 +4,6 @@
 
 namespace graticule {
 
-std::string_view to_text(Stage stage) {
-    switch (stage) {
-    case Stage::transform:
-        return "transform";
-    case Stage::keep:
-        return "keep";
-    case Stage::clip:
-        return "clip";
-    case Stage::round:
-        return "round";
-    case Stage::compensate:
-        return "compensate";
-    }
-    return {};
-}
-
 const MethodRow* find_method(std::string_view name) {
     const auto rows = all_methods();
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const MethodRow& r) { return r.name == name; });
@@ -51,7 +35,7 @@ SchemeChoice without_defaults(const SchemeChoice& choice) {
 
 const MethodStep* step_of(const SchemeChoice& choice, Stage stage) {
     for (const MethodStep& step : choice.steps)
-        if (const MethodRow* row = find_method(step.method); row != nullptr && row->stage == stage) return &step;
+        if (const MethodRow* row = find_method(step.method); row != nullptr && row->stage() == stage) return &step;
     return nullptr;
 }
 

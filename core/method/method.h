@@ -1,5 +1,5 @@
-// Quantization methods as rows. A method belongs to one stage; a layer's recipe has at most one method a stage and the
-// stages run in this order. No Torch here: the window's forms, the command line's help and resolve read these rows.
+// Quantization methods as rows. A method belongs to one stage (core/recipe/stage.h). No Torch here: the window's forms,
+// the command line's help and resolve read these rows.
 //
 //     for (const MethodRow& row : all_methods()) std::cout << row.name << ": " << row.help << "\n";
 #pragma once
@@ -8,21 +8,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "core/base/param_spec.h"
 #include "core/recipe/recipe.h"
+#include "core/recipe/stage.h"
 
 namespace graticule {
-
-enum class Stage : std::uint8_t {
-    transform,  ///< moves scales between a norm or linear and the linears after it; exact with quantization off
-    keep,       ///< chooses input channels that stay in 16 bits
-    clip,       ///< narrows the range of the weights
-    round,      ///< chooses the codes
-    compensate, ///< adds what rounding lost in another form
-};
-[[nodiscard]] std::string_view to_text(Stage stage);
 
 enum class Needs : std::uint8_t {
     nothing,    ///< the weights alone
@@ -30,7 +23,8 @@ enum class Needs : std::uint8_t {
     samples,    ///< forward passes over the calibration samples
 };
 
-class Transform; // the implementations, core/method/stages.h
+class Transform; // what carries a method out, core/method/stages.h
+class Rotation;
 class ChannelChoice;
 class Clip;
 class Rounding;
@@ -39,7 +33,10 @@ class Compensation;
 struct MethodRow {
     std::string_view name;  ///< in files and the notation: "smoothquant"
     std::string_view label; ///< on screen: "SmoothQuant"
-    Stage stage = Stage::round;
+    /// What carries it out; its type is the stage.
+    std::variant<const Transform*, const Rotation*, const ChannelChoice*, const Clip*, const Rounding*,
+                 const Compensation*>
+        method;
     Needs needs = Needs::nothing;
     std::string_view help;   ///< one line: what it does
     std::string_view source; ///< paper, or repository and commit
@@ -47,12 +44,7 @@ struct MethodRow {
     /// Empty when the method can work with this scheme, else why not and the way out. Null: works with every scheme.
     std::string (*check)(const QuantScheme& scheme) = nullptr;
 
-    // One of these, by stage.
-    const Transform* transform = nullptr;
-    const ChannelChoice* keep = nullptr;
-    const Clip* clip = nullptr;
-    const Rounding* rounding = nullptr;
-    const Compensation* compensation = nullptr;
+    [[nodiscard]] Stage stage() const { return Stage(method.index()); }
 };
 
 [[nodiscard]] std::span<const MethodRow> all_methods();

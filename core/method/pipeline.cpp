@@ -1,14 +1,15 @@
 #include "core/method/pipeline.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/method/fold.h"
 #include "core/method/linear_stage.h"
 #include "core/method/method.h"
+#include "core/method/residual_rotation.h"
+#include "core/method/result_params.h"
 #include "core/method/sample_stream.h"
 #include "core/method/static_ranges.h"
-#include "core/method/tensor_quantizer.h"
+#include "core/runtime/input_mapping.h"
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
@@ -20,11 +21,29 @@ std::int64_t calibration_length(const MethodStep& step) {
     return found == step.params.end() ? 0 : std::get<std::int64_t>(found->second);
 }
 
-/// Whether the step works on states that the blocks quantized before have produced.
-bool compensates(const MethodStep& step) {
-    const MethodRow& row = *find_method(step.method);
-    return (row.rounding != nullptr && row.rounding->propagates(step.params)) ||
-           (row.transform != nullptr && row.transform->on_quantized_states(step.params));
+/// The states that the step looks at.
+States states_of(const MethodStep& step) {
+    const auto& method = find_method(step.method)->method;
+    if (const auto* rounding = std::get_if<const Rounding*>(&method); rounding && (*rounding)->propagates(step.params))
+        return (*rounding)->quantized_inputs(step.params) ? States::quantized_weights_and_inputs
+                                                          : States::quantized_weights;
+    // DGQ hands on states with quantized inputs, and this is its transform.
+    const auto* transform = std::get_if<const Transform*>(&method);
+    return transform && (*transform)->on_quantized_states(step.params) ? States::quantized_weights_and_inputs
+                                                                       : States::full_precision;
+}
+
+StreamKey stream_key(const MethodStep& step) { return {calibration_length(step), states_of(step)}; }
+
+bool runs_samples(const MethodStep& step) {
+    return find_method(step.method)->needs == Needs::samples || states_of(step) != States::full_precision;
+}
+
+/// When the linear's rounding captures what it reads.
+Capture capture_of(const MethodStep& rounding) {
+    const auto found = rounding.params.find("true_sequential");
+    return found != rounding.params.end() && std::get<bool>(found->second) ? Capture::in_turn
+                                                                           : Capture::before_the_block;
 }
 
 bool wants_static_operands(const QuantScheme& scheme) {
@@ -37,106 +56,151 @@ bool wants_static_operands(const QuantScheme& scheme) {
 struct QuantizePipeline::Impl {
     std::shared_ptr<const Model> model;
     std::shared_ptr<const ActivationStats> stats;
-    std::vector<std::optional<SchemeChoice>> choices;
+    LayerChoices choices;
     Device device;
     Decoder decoder;
-    std::map<std::int64_t, SampleStream> clean, compensated; ///< by calibration length
-    bool quantized_inputs = false;                           ///< what `compensated` propagates
+    std::map<StreamKey, SampleStream> streams;
+    SampleBudget budget;
+    std::optional<ResidualRotation> residual; ///< present: the whole model's stream is rotated
     std::map<std::string, HostTensor> replaced;
     std::vector<SearchTrace> traces;
 
-    Impl(std::shared_ptr<const Model> model_, std::shared_ptr<const ActivationStats> stats_,
-         std::vector<std::optional<SchemeChoice>> choices_, Device device_)
+    Impl(std::shared_ptr<const Model> model_, std::shared_ptr<const ActivationStats> stats_, LayerChoices choices_,
+         Device device_, std::int64_t sample_bytes)
         : model(model_)
         , stats(std::move(stats_))
         , choices(std::move(choices_))
         , device(device_)
-        , decoder(model_, stored_weights(), device_) {}
+        , decoder(model_, stored_weights(), device_, options.float64 ? Precision::float64 : Precision::float32)
+        , budget{options.sample_bytes >= 0 ? options.sample_bytes : device_.free_bytes() / 4, {}} {
+        if (const auto block = residual_block(choices, *model)) residual.emplace(*model, device, *block);
+    }
 
     void open_streams();
-    SampleStream& stream_for(const MethodStep& step);
+    SampleStream& stream_for(const MethodStep& step) { return streams.at(stream_key(step)); }
+    void open_stream(StreamKey key, const std::string& method);
+    /// From the input that calibration saw to what the linear's quantized weight multiplies.
+    [[nodiscard]] InputMap map_of(const Linear& linear, const std::map<LayerId, FoldResult>& folds) const;
     /// Results by consumer.
-    std::map<LayerId, FoldResult> fold_block(const Block& block, const BlockWeights& original, BlockWeights& folded);
+    std::map<LayerId, FoldResult> fold_block(const Block& block, const BlockWeights& original, BlockWeights& weights,
+                                             Folded& folded);
     using OperandRanges = std::map<LayerId, std::map<Operand, StaticRange>>; ///< by the linear that owns the operand
     /// Where the block's static attention operands are, and how all of them will be rounded at run time.
     OperandRanges find_operands(const Block& block, const BlockWeights& folded, AttentionPlan& plan);
     /// The states that the rounding works on; null: it looks at the weights alone.
     SampleStream* rounding_stream(const SchemeChoice& choice);
 
+    /// The same weights, read in full precision and with activations rounded as at run time.
+    struct Forms {
+        BlockWeights plain, run_time;
+        [[nodiscard]] const BlockWeights& read_by(States states) const {
+            return states == States::quantized_weights_and_inputs ? run_time : plain;
+        }
+    };
     /// What one block's linears have in common while they are quantized.
     struct BlockJob {
+        const Block& block;
         const BlockWeights& original;
-        const BlockWeights& before; ///< what the states that rounding compensates for are captured with
+        const Forms& folded;
+        const Forms& current; ///< folded, with what has been quantized so far
         const std::map<LayerId, FoldResult>& folds;
         const OperandRanges& ranges;
+        std::map<StreamKey, BlockSamples> exact_samples = {};
+        std::map<std::pair<StreamKey, Capture>, BlockSamples> round_samples = {};
     };
-    LinearOutcome quantize(const Linear& linear, const BlockJob& block, const at::Tensor& weight);
-    /// `quantized`: what the block became, with everything rounded as at run time.
-    void advance(const Block& block, const BlockWeights& original, const BlockWeights& quantized);
-    [[nodiscard]] bool sequential(const Block& block) const;
+    [[nodiscard]] BlockSamples& exact_samples(BlockJob& job, const StreamKey& key);
+    [[nodiscard]] BlockSamples& round_samples(BlockJob& job, const MethodStep& step);
+    void announce(BlockJob& job, const Linear& linear);
+    LinearOutcome quantize(const Linear& linear, BlockJob& job);
+    void advance(const Block& block, const BlockWeights& original, const Forms& quantized);
 };
 
 QuantizePipeline::QuantizePipeline(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
-                                   std::vector<std::optional<SchemeChoice>> choices, Device device)
-    : impl_(std::make_unique<Impl>(std::move(model), std::move(stats), std::move(choices), device)) {}
+                                   LayerChoices choices, Device device, const PipelineOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(model), std::move(stats), std::move(choices), device, options)) {}
 
 QuantizePipeline::~QuantizePipeline() = default;
 std::map<std::string, HostTensor>& QuantizePipeline::replaced() { return impl_->replaced; }
 const std::vector<SearchTrace>& QuantizePipeline::traces() const { return impl_->traces; }
 
+void QuantizePipeline::Impl::open_stream(StreamKey key, const std::string& method) {
+    if (streams.contains(key)) return;
+    if (stats == nullptr || stats->samples.empty())
+        throw Error(ErrorKind::bad_input, method + " needs calibration samples; calibrate first");
+    SampleStream& stream = streams.try_emplace(key, decoder, stats->samples, key.length).first->second;
+    if (residual) stream.change_states([&](const at::Tensor& hidden) { return residual->states(hidden); });
+}
+
 void QuantizePipeline::Impl::open_streams() {
-    for (const auto& choice : choices) {
+    for (const Linear& linear : model->linears()) {
+        const auto& choice = choices[index_of(linear.id)];
         if (!choice) continue;
-        for (const MethodStep& step : choice->steps) {
-            const MethodRow& row = *find_method(step.method);
-            if (row.needs != Needs::samples && !compensates(step)) continue;
-            if (stats == nullptr || stats->samples.empty())
-                throw Error(ErrorKind::bad_input, step.method + " needs calibration samples; calibrate first");
-            // DGQ hands on states with quantized inputs too, and so does its transform.
-            if (compensates(step) && (row.rounding == nullptr || row.rounding->quantized_inputs(step.params)))
-                quantized_inputs = true;
-            auto& streams = compensates(step) ? compensated : clean;
-            streams.try_emplace(calibration_length(step), decoder, stats->samples, calibration_length(step));
-        }
+        const bool rotated = hadamard_of(*choice, linear, *model).has_value();
+        for (const MethodStep& step : choice->steps)
+            if (runs_samples(step)) open_stream(stream_key(step), step.method);
+        if (range_wants(*choice, rotated) != SampleWants()) open_stream({}, "a range of rotated inputs");
+        if (residual && chosen<Transform>(*choice)) open_stream({}, "scaling a rotated stream");
         if (wants_static_operands(choice->scheme) && rounding_stream(*choice) == nullptr)
-            clean.try_emplace(0, decoder, stats->samples, 0);
+            open_stream({}, "a static attention operand");
     }
+}
+
+InputMap QuantizePipeline::Impl::map_of(const Linear& linear, const std::map<LayerId, FoldResult>& folds) const {
+    InputMap map = residual ? residual->map(linear) : InputMap();
+    if (const auto fold = folds.find(linear.id); fold != folds.end())
+        map.steps.emplace_back(DiagonalMap{to_vector(fold->second.scale)});
+    const auto rotation = hadamard_of(*choices[index_of(linear.id)], linear, *model);
+    if (rotation && !rotation->residual) map.steps.emplace_back(HadamardMap{rotation->block, false});
+    return map;
 }
 
 SampleStream* QuantizePipeline::Impl::rounding_stream(const SchemeChoice& choice) {
-    const MethodStep* step = step_of(choice, Stage::round);
-    return step != nullptr && find_method(step->method)->needs == Needs::samples ? &stream_for(*step) : nullptr;
-}
-
-SampleStream& QuantizePipeline::Impl::stream_for(const MethodStep& step) {
-    return (compensates(step) ? compensated : clean).at(calibration_length(step));
+    const auto rounding = chosen<Rounding>(choice);
+    return rounding && runs_samples(*rounding.step) ? &stream_for(*rounding.step) : nullptr;
 }
 
 std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& block, const BlockWeights& original,
-                                                                 BlockWeights& folded) {
-    std::vector<std::pair<const FoldSite*, FoldResult>> found;
+                                                                 BlockWeights& weights, Folded& folded) {
+    struct Search {
+        const Transform& transform;
+        FoldRequest request;
+        BlockSamples* samples = nullptr; ///< null: it reads none
+        SampleQuestion question{};
+    };
+    std::vector<Search> searches;
+    std::map<StreamKey, BlockSamples> samples;
     for (const FoldSite& site : model->fold_sites()) {
         if (site.block != block.id) continue;
-        const MethodStep* step = transform_of(site, choices);
-        if (step == nullptr) continue;
-        const MethodRow& row = *find_method(step->method);
-        if (!row.transform->applies(site, step->params) || !scale_fits(site, *model)) continue;
-        FoldRequest request =
-            fold_request(site, choices, step->params, device, [&](LayerId id) { return original.at(id).weight; });
-        if (stats != nullptr) request.statistics = &stats->sites.at(index_of(site.site)).all().channels;
-        if (row.needs == Needs::samples || compensates(*step)) {
-            SampleStream& stream = stream_for(*step);
-            request.inputs = stream.inputs(decoder, block.id, original, site.site);
-            if (row.needs == Needs::samples) add_module_outputs(request, decoder, block, original, stream.length());
-        }
-        // Searches are independent of each other: all are made on the unscaled block, then all are folded.
-        if (auto result = row.transform->scale(request)) found.emplace_back(&site, std::move(*result));
+        const auto transform = transform_of(site, choices);
+        if (!transform || !scale_fits(site, *model)) continue;
+        if (!transform.method->applies(site, transform.params())) continue;
+        Search& search = searches.emplace_back(
+            Search{*transform.method, fold_request(site, choices, transform.params(), device,
+                                                   [&](LayerId id) { return original.at(id).weight.to(at::kFloat); })});
+        if (stats != nullptr) search.request.statistics = &stats->sites.at(index_of(site.site)).all().channels;
+        // Statistics are of the stream as it was: of a rotated one they come from the samples.
+        const bool rotated = residual && reads_residual(model->linear(site.consumers.front()));
+        if (!runs_samples(*transform.step) && !rotated) continue;
+        const StreamKey key = runs_samples(*transform.step) ? stream_key(*transform.step) : StreamKey();
+        SampleStream& stream = streams.at(key);
+        if (transform.row->needs == Needs::samples)
+            add_module_outputs(search.request, decoder, block, original, stream.length());
+        search.samples = &samples.try_emplace(key, stream, decoder, block.id, original, budget).first->second;
+        search.question = {site.site, transform.method->wants(search.request)};
+        if (rotated) search.question.wants.magnitudes = true;
+        search.samples->expect(search.question);
     }
-    // Rounding sees the folded block, not what a transform saw of it.
-    for (auto& [length, stream] : compensated) stream.forget();
+    // Searches are independent of each other: all are made on the unscaled block, then all are folded.
+    std::vector<std::pair<const FoldSite*, FoldResult>> found;
+    for (Search& search : searches) {
+        if (search.samples != nullptr) search.request.samples = search.samples->at(search.question);
+        if (auto result = search.transform.scale(search.request))
+            found.emplace_back(&search.request.site, std::move(*result));
+        search.request.samples = {};
+    }
     std::map<LayerId, FoldResult> results;
     for (auto& [site, result] : found) {
-        apply_fold(*site, *model, block, result.scale, folded, replaced);
+        apply_fold(*site, *model, block, result.scale, weights, folded);
         if (result.loss)
             traces.push_back({site->name, result.ratios, result.losses, result.loss_before.value_or(0), *result.loss});
         for (const LayerId id : site->consumers) results[id] = result;
@@ -158,7 +222,7 @@ QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& fo
             if (found.empty()) { // the block's attention linears agree, so one pass serves all four
                 SampleStream* stream = rounding_stream(*choice);
                 found = attention_ranges(choice->scheme, static_rule(*choice),
-                                         stream != nullptr ? *stream : clean.at(0), decoder, block.id, folded);
+                                         stream != nullptr ? *stream : streams.at({}), decoder, block.id, folded);
             }
             const StaticRange& range = ranges[layer][operand] = found.at(operand);
             fixed = static_scale(device, scheme, range.low, range.high);
@@ -168,89 +232,121 @@ QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& fo
     return ranges;
 }
 
-LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, const BlockJob& block, const at::Tensor& weight) {
+BlockSamples& QuantizePipeline::Impl::exact_samples(BlockJob& job, const StreamKey& key) {
+    return job.exact_samples.try_emplace(key, streams.at(key), decoder, job.block.id, job.folded.plain, budget)
+        .first->second;
+}
+
+BlockSamples& QuantizePipeline::Impl::round_samples(BlockJob& job, const MethodStep& step) {
+    const StreamKey key = stream_key(step);
+    const Capture capture = capture_of(step);
+    const bool in_turn = capture == Capture::in_turn;
+    return job.round_samples
+        .try_emplace({key, capture}, stream_for(step), decoder, job.block.id,
+                     (in_turn ? job.current : job.folded).read_by(key.states), budget, in_turn)
+        .first->second;
+}
+
+/// What the linear will ask, before the first one does: sites that fit the budget together share a pass.
+void QuantizePipeline::Impl::announce(BlockJob& job, const Linear& linear) {
     const SchemeChoice& choice = *choices[index_of(linear.id)];
-    LinearJob job{linear, choice, device, weight, {}, nullptr, {}, {}, {}, 0};
-    if (const auto fold = block.folds.find(linear.id); fold != block.folds.end()) job.input_scale = fold->second.scale;
+    const InputMap map = map_of(linear, job.folds);
+    const auto question = [&](SampleWants wants) {
+        wants.hadamard = map.online().value_or(0);
+        return SampleQuestion{linear.site, wants};
+    };
+    if (const SampleWants wants = range_wants(choice, rotates(map)); wants != SampleWants())
+        exact_samples(job, {}).expect(question(wants));
+    if (const SampleWants wants = clip_wants(choice, linear.role); wants != SampleWants())
+        exact_samples(job, stream_key(*chosen<Clip>(choice).step)).expect(question(wants));
+    if (const SampleWants wants = round_wants(choice); wants != SampleWants())
+        round_samples(job, *chosen<Rounding>(choice).step).expect(question(wants));
+}
+
+LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& block) {
+    const SchemeChoice& choice = *choices[index_of(linear.id)];
+    LinearJob job{.linear = linear, .choice = choice, .device = device, .map = map_of(linear, block.folds)};
+    const std::int64_t online = job.map.online().value_or(0);
+    const at::Tensor& folded = block.folded.plain.at(linear.id).weight;
+    const at::Tensor exact = online > 0 ? hadamard(folded, online, device) : folded;
+    job.weight = exact.to(at::kFloat);
     if (const auto owned = block.ranges.find(linear.id); owned != block.ranges.end())
         job.operand_ranges = owned->second;
     if (stats != nullptr) job.statistics = &stats->sites.at(index_of(linear.site));
-    const auto needs_samples = [](const MethodStep* step) {
-        return step != nullptr && find_method(step->method)->needs == Needs::samples;
+    const auto question = [&linear, online](SampleWants wants) {
+        wants.hadamard = online;
+        return SampleQuestion{linear.site, wants};
     };
-    if (const MethodStep* step = step_of(choice, Stage::clip); needs_samples(step))
-        job.clip_inputs = [&, step] {
-            const at::Tensor& x = stream_for(*step).inputs(decoder, linear.block, block.original, linear.site);
-            return job.input_scale.defined() ? x / job.input_scale : x;
-        };
-    if (const MethodStep* step = step_of(choice, Stage::round); needs_samples(step)) {
-        SampleStream& stream = stream_for(*step);
-        const bool one_site = sequential(model->blocks().at(index_of(linear.block)));
-        job.sequences = stream.sequences();
-        job.round_inputs = [&, one_site] {
-            return stream.inputs(decoder, linear.block, block.before, linear.site, one_site);
-        };
-        job.gram = [&] {
-            (void)job.round_inputs();
-            return stream.gram(linear.site);
-        };
-        return quantize_linear(job);
-    }
-    return quantize_linear(job);
+    job.exact_samples = [&](const SampleWants& wants) {
+        // Ranges are those of all samples as they are, clipping has a length of its own.
+        const bool clips = wants == clip_wants(choice, linear.role);
+        return exact_samples(block, clips ? stream_key(*chosen<Clip>(choice).step) : StreamKey()).at(question(wants));
+    };
+    job.round_samples = [&](const SampleWants& wants) {
+        return round_samples(block, *chosen<Rounding>(choice).step).at(question(wants));
+    };
+    LinearOutcome outcome = quantize_linear(job);
+    outcome.effective = outcome.quantized.codes.empty() ? exact : outcome.effective.to(decoder.type());
+    return outcome;
 }
 
-/// True-sequential: each site of the block sees what the ones before it became.
-bool QuantizePipeline::Impl::sequential(const Block& block) const {
-    for (const Linear& linear : model->linears()) {
-        if (linear.block != block.id || !choices[index_of(linear.id)]) continue;
-        const MethodStep* step = step_of(*choices[index_of(linear.id)], Stage::round);
-        if (step == nullptr) continue;
-        const auto found = step->params.find("true_sequential");
-        if (found != step->params.end() && std::get<bool>(found->second)) return true;
-    }
-    return false;
-}
-
-void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& original, const BlockWeights& quantized) {
+void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& original, const Forms& quantized) {
     if (block.id == model->blocks().back().id) return;
-    for (auto& [length, stream] : clean) stream.advance(decoder, block.id, original);
-    for (auto& [length, stream] : compensated) stream.advance(decoder, block.id, quantized);
+    for (auto& [key, stream] : streams) {
+        const BlockWeights& weights = key.states == States::full_precision ? original : quantized.read_by(key.states);
+        with_less_memory(
+            device, [&] { stream.advance(decoder, block.id, weights); }, [&] { return stream.halve_batches(); });
+    }
 }
 
 void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) {
     Impl& impl = *impl_;
     const TorchScope scope(impl.device);
     const Block& block = impl.model->blocks().at(index_of(id));
+    impl.budget.on_smaller = [&](const std::string& what) {
+        ctx.log("out of memory on " + impl.device.name() + " in block " + std::to_string(index_of(id)) +
+                "; once more with " + what);
+    };
     translate_torch_errors("quantizing block " + std::to_string(index_of(id)), [&] {
         if (index_of(id) == 0) impl.open_streams();
-        const BlockWeights original = impl.decoder.load(id);
-        BlockWeights folded = original;
-        const std::map<LayerId, FoldResult> folds = impl.fold_block(block, original, folded);
+        Folded changed; // on the device until the block is done
+        BlockWeights original = impl.decoder.load(id);
+        if (impl.residual) impl.residual->rotate(block, original, changed);
+        if (impl.residual && index_of(id) == 0) changed.merge(impl.residual->ends(impl.decoder.type()));
+        Impl::Forms folded;
+        folded.plain = original;
+        const std::map<LayerId, FoldResult> folds = impl.fold_block(block, original, folded.plain, changed);
         ctx.check_cancelled();
-        AttentionPlan plan;
-        const Impl::OperandRanges ranges = impl.find_operands(block, folded, plan);
-        if (impl.quantized_inputs) folded.attention = plan; // the states that rounding compensates for have it
-        BlockWeights current = folded;
+        folded.run_time = folded.plain;
+        const Impl::OperandRanges ranges = impl.find_operands(block, folded.plain, folded.run_time.attention);
+        Impl::Forms current = folded;
         std::map<LayerId, std::optional<ActivationRounding>> inputs; // as at run time, once all linears are done
-        const bool one_by_one = impl.sequential(block);
-        std::set<SiteId> seen;
-        for (const Linear& linear : impl.model->linears()) {
-            if (linear.block != id) continue;
-            if (one_by_one && seen.insert(linear.site).second)
-                for (auto& [length, stream] : impl.compensated) stream.forget();
-            if (!impl.choices[index_of(linear.id)]) continue;
-            LinearOutcome outcome = impl.quantize(linear, {original, one_by_one ? current : folded, folds, ranges},
-                                                  folded.at(linear.id).weight);
-            if (const auto fold = folds.find(linear.id); fold != folds.end())
-                add_to_report(fold->second, outcome.quantized.report);
+        Impl::BlockJob job{block, original, folded, current, folds, ranges};
+        std::vector<const Linear*> linears;
+        for (const Linear& linear : impl.model->linears())
+            if (linear.block == id && impl.choices[index_of(linear.id)]) linears.push_back(&linear);
+        for (const Linear* linear : linears) impl.announce(job, *linear);
+        for (const Linear* linear : linears) {
+            LinearOutcome outcome = impl.quantize(*linear, job);
+            QuantizedLinear& quantized = outcome.quantized;
+            if (const auto fold = folds.find(linear->id); fold != folds.end())
+                add_to_report(fold->second, quantized.report);
+            const auto online = quantized.input_map.online();
             // A quantized weight is given by its codes; what folding made of it is not needed beside them.
-            if (!outcome.quantized.codes.empty()) impl.replaced.erase(linear.name + ".weight");
-            current.at(linear.id).weight = outcome.effective;
-            if (impl.quantized_inputs) inputs[linear.id] = input_rounding(outcome.quantized);
-            sink(std::move(outcome.quantized));
+            if (!quantized.codes.empty())
+                changed.erase(linear->name + ".weight");
+            else if (online)
+                changed.insert_or_assign(linear->name + ".weight", outcome.effective);
+            for (BlockWeights* weights : {&current.plain, &current.run_time}) {
+                weights->at(linear->id).weight = outcome.effective;
+                weights->at(linear->id).input.hadamard = online;
+            }
+            inputs[linear->id] = input_rounding(quantized);
+            sink(std::move(quantized));
             ctx.advance();
         }
-        for (const auto& [layer, rounding] : inputs) current.at(layer).input = rounding;
+        for (const auto& [name, tensor] : changed) impl.replaced.insert_or_assign(name, to_host(tensor));
+        for (const auto& [layer, rounding] : inputs) current.run_time.at(layer).input.rounding = rounding;
         impl.advance(block, original, current);
     });
 }

@@ -7,11 +7,11 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/job_context.h"
+#include "core/recipe/layer_choices.h"
 #include "core/result/quantized_model.h"
 #include "core/runtime/device.h"
 #include "core/stats/activation_stats.h"
@@ -26,12 +26,20 @@ struct SearchTrace {
     double loss = 0;         ///< of what was chosen
 };
 
+struct PipelineOptions {
+    /// Device memory for the calibration samples of one pass through a block, in addition to their hidden states; less
+    /// of it costs more passes and changes no byte. -1: a quarter of what is free.
+    std::int64_t sample_bytes = -1;
+    /// Forward passes and folds in float64, for tests of exactness; quantizers work in float32 all the same.
+    bool float64 = false;
+};
+
 class QuantizePipeline {
 public:
-    /// `choices`: one a linear, parameters complete; absent: the linear stays as it is. `stats` may be null when no
+    /// `choices`: one per linear, parameters complete; absent: the linear stays as it is. `stats` may be null when no
     /// method needs it.
     QuantizePipeline(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
-                     std::vector<std::optional<SchemeChoice>> choices, Device device);
+                     LayerChoices choices, Device device, const PipelineOptions& options = {});
     ~QuantizePipeline();
 
     using LinearSink = std::function<void(QuantizedLinear&&)>;

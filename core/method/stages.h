@@ -1,5 +1,7 @@
-// What a method implements, by stage. Private to core/method: these see Torch. One object of each class, without
+// What carries a method out, by stage. Private to core/method: these see Torch. One object of each class, without
 // state, is pointed to by its row in all_methods.cpp.
+//
+//     if (const auto clip = chosen<Clip>(choice)) weight = clip.method->clip(...);
 #pragma once
 
 #include <functional>
@@ -9,7 +11,9 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/method.h"
+#include "core/method/site_samples.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/model/model.h"
 #include "core/recipe/recipe.h"
 #include "core/runtime/torch_bridge.h"
@@ -38,8 +42,8 @@ struct FoldRequest {
     std::vector<at::Tensor> weights = {};         ///< of the same, (out, in), unscaled
     std::vector<const QuantScheme*> schemes = {}; ///< of the same
     const ChannelStats* statistics = nullptr;     ///< of the site's input; null: none were taken
-    at::Tensor inputs = {};                ///< (tokens, channels), full-precision model unless asked; undefined: none
-    ModuleOutput attention = {}, mlp = {}; ///< null where the site does not belong to it or nothing is run
+    ModuleOutput attention = {}, mlp = {};        ///< null where the site does not belong to it or nothing is run
+    SiteSamples samples = {}; ///< of the full-precision model unless asked: what the transform wants
 };
 
 struct FoldResult {
@@ -55,10 +59,26 @@ public:
     virtual ~Transform() = default;
     /// Whether this site is one the method scales.
     [[nodiscard]] virtual bool applies(const FoldSite& site, const ParamMap& params) const = 0;
-    /// True: `inputs` of the request are what the quantized blocks before hand on.
+    /// True: `samples` of the request are what the quantized blocks before hand on.
     [[nodiscard]] virtual bool on_quantized_states(const ParamMap&) const { return false; }
+    /// What of the samples it reads, for a request that has everything else.
+    [[nodiscard]] virtual SampleWants wants(const FoldRequest&) const { return {}; }
     /// The factors the consumers' columns are multiplied by; absent: leave the site as it is.
     [[nodiscard]] virtual std::optional<FoldResult> scale(const FoldRequest& request) const = 0;
+};
+
+// ---- rotate
+
+class Rotation {
+public:
+    virtual ~Rotation() = default;
+    /// True: the residual stream as a whole (rotation.h).
+    [[nodiscard]] virtual bool residual(const ParamMap& params) const = 0;
+};
+
+class HadamardRotation final : public Rotation {
+public:
+    [[nodiscard]] bool residual(const ParamMap& params) const override { return param<bool>(params, "residual"); }
 };
 
 // ---- keep
@@ -78,17 +98,16 @@ struct WeightRequest {
     const QuantScheme& scheme;
     const ParamMap& params;
     const Device& device;
-    at::Tensor weight;                ///< (out, in) float32: folded, kept columns zero, clipped
-    at::Tensor inputs;                ///< (tokens, in) in the folded domain; undefined: none
-    at::Tensor keep;                  ///< bool (in): columns left in 16 bits, zero in `weight`; undefined: none
-    std::int64_t sequences = 0;       ///< how many samples `inputs` holds
-    std::function<at::Tensor()> gram; ///< X^T X of `inputs` (in, in), float32, computed once a site
+    at::Tensor weight;        ///< (out, in) float32: folded, kept columns zero, clipped
+    at::Tensor keep;          ///< bool (in): columns left in 16 bits, zero in `weight`; undefined: none
+    SiteSamples samples = {}; ///< in the folded domain: what the method wants
 };
 
 class Clip {
 public:
     virtual ~Clip() = default;
     [[nodiscard]] virtual bool applies(Role role, const ParamMap& params) const = 0;
+    [[nodiscard]] virtual SampleWants wants(const ParamMap&) const { return {}; }
     /// The weight with its range narrowed; `note` takes what a person should know.
     [[nodiscard]] virtual at::Tensor clip(const WeightRequest& request, std::string& note) const = 0;
 };
@@ -108,6 +127,7 @@ public:
     [[nodiscard]] virtual bool propagates(const ParamMap&) const { return false; }
     /// True: what is propagated includes the quantization of the linears' inputs.
     [[nodiscard]] virtual bool quantized_inputs(const ParamMap&) const { return false; }
+    [[nodiscard]] virtual SampleWants wants(const ParamMap&) const { return {}; }
     [[nodiscard]] virtual Rounded round(const WeightRequest& request) const = 0;
 };
 
@@ -118,5 +138,25 @@ public:
     [[nodiscard]] virtual std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& weight, const at::Tensor& rounded,
                                                                     const ParamMap& params) const = 0;
 };
+
+/// A layer's method of one stage, if it has one.
+template <class Method>
+struct Chosen {
+    const Method* method = nullptr;
+    const MethodStep* step = nullptr;
+    const MethodRow* row = nullptr;
+    explicit operator bool() const { return method != nullptr; }
+    [[nodiscard]] const ParamMap& params() const { return step->params; }
+};
+
+template <class Method>
+[[nodiscard]] Chosen<Method> chosen(const SchemeChoice& choice) {
+    for (const MethodStep& step : choice.steps) {
+        const MethodRow* row = find_method(step.method);
+        if (row == nullptr) continue;
+        if (const auto* method = std::get_if<const Method*>(&row->method)) return {*method, &step, row};
+    }
+    return {};
+}
 
 } // namespace graticule

@@ -41,11 +41,12 @@ StaticRange around_zero(const at::Tensor& absmax) { // (samples, channels)
 } // namespace
 
 StaticRule static_rule(const SchemeChoice& choice) {
-    const MethodStep* step = step_of(choice, Stage::round);
-    if (step == nullptr) return StaticRule::extremes;
-    const auto found = step->params.find("static_range");
-    return found != step->params.end() && std::get<std::string>(found->second) == "least" ? StaticRule::least_sample
-                                                                                          : StaticRule::extremes;
+    const auto rounding = chosen<Rounding>(choice);
+    if (!rounding) return StaticRule::extremes;
+    const auto found = rounding.params().find("static_range");
+    return found != rounding.params().end() && std::get<std::string>(found->second) == "least"
+               ? StaticRule::least_sample
+               : StaticRule::extremes;
 }
 
 std::string StaticRange::text() const {
@@ -54,9 +55,7 @@ std::string StaticRange::text() const {
     return text;
 }
 
-StaticRange least_sample_range(const at::Tensor& inputs, std::int64_t sequences, const at::Tensor& keep) {
-    GRATICULE_ASSERT(sequences > 0 && inputs.size(0) % sequences == 0, "samples of a site are equally long");
-    const at::Tensor absmax = inputs.view({sequences, -1, inputs.size(1)}).abs().amax(1);
+StaticRange least_sample_range(const at::Tensor& absmax, const at::Tensor& keep) {
     return around_zero(keep.defined() ? absmax.masked_fill(keep, 0) : absmax);
 }
 

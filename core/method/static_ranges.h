@@ -5,9 +5,9 @@
 #include <map>
 #include <string>
 
+#include "core/method/result_params.h"
 #include "core/method/sample_stream.h"
 #include "core/method/stages.h"
-#include "core/method/tensor_quantizer.h"
 
 namespace graticule {
 
@@ -25,8 +25,8 @@ struct StaticRange {
     [[nodiscard]] std::string text() const; ///< "-4.21 .. 4.21"
 };
 
-/// `inputs` (tokens, channels) of that many equally long samples; `keep` (channels) take no part; may be undefined.
-[[nodiscard]] StaticRange least_sample_range(const at::Tensor& inputs, std::int64_t sequences, const at::Tensor& keep);
+/// `absmax` (samples, channels) of a site's inputs; `keep` (channels) take no part; may be undefined.
+[[nodiscard]] StaticRange least_sample_range(const at::Tensor& absmax, const at::Tensor& keep);
 
 /// Ranges of those of query, key, value and probability that `scheme` wants static, as `stream`'s samples give them in
 /// a block of full-precision weights. Channels are those of a head.

@@ -5,7 +5,10 @@
 #include "core/method/fold.h"
 #include "core/method/linear_stage.h"
 #include "core/method/method.h"
-#include "core/method/tensor_quantizer.h"
+#include "core/method/residual_rotation.h"
+#include "core/method/result_params.h"
+#include "core/method/rotation.h"
+#include "core/runtime/input_mapping.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/torch_error.h"
 
@@ -19,22 +22,36 @@ const FoldSite* fold_site_of(const Model& model, LayerId layer) {
     return nullptr;
 }
 
-/// The scales of the layer's input when all linears that read it have `choice`.
+/// What a rotated residual stream has done to the layer's input, if `choice` wants one.
+InputMap residual_map(const Model& model, const Linear& linear, const SchemeChoice& choice, const Device& device) {
+    const auto rotation = hadamard_of(choice, linear, model);
+    if (!rotation || !rotation->residual) return {};
+    const Block& block = model.blocks().at(index_of(linear.block));
+    const bool attention = linear.site == model.linear(block.q).site;
+    const Norm& norm = attention ? block.attention_norm : block.mlp_norm;
+    const at::Tensor weight = load_parameter(model, norm.name + ".weight", norm.weight, device);
+    return {{DiagonalMap{to_vector(norm_factors(model, weight))}, HadamardMap{rotation->block, true}}};
+}
+
+/// The scales of the layer's input, `before` having been done to it, when all linears that read it have `choice`.
 std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, LayerId layer,
-                                       const SchemeChoice& choice, const Device& device) {
-    const MethodStep* step = step_of(choice, Stage::transform);
+                                       const SchemeChoice& choice, const InputMap& before, const Device& device) {
+    const auto transform = chosen<Transform>(choice);
     const FoldSite* site = fold_site_of(model, layer);
-    if (step == nullptr || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
-    const MethodRow& row = *find_method(step->method);
-    if (!row.transform->applies(*site, step->params)) return std::nullopt;
+    if (!transform || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
+    if (!transform.method->applies(*site, transform.params())) return std::nullopt;
     LayerChoices choices(model.linears().size());
     for (const LayerId id : site->consumers) choices[index_of(id)] = choice;
-    FoldRequest request = fold_request(*site, choices, step->params, device, [&](LayerId id) {
-        return load_parameter(model, model.linear(id).name + ".weight", model.linear(id).weight, device);
+    FoldRequest request = fold_request(*site, choices, transform.params(), device, [&](LayerId id) {
+        const Linear& linear = model.linear(id);
+        return fold_into(before, load_parameter(model, linear.name + ".weight", linear.weight, device), device);
     });
     request.statistics = &statistics.all().channels;
-    if (row.needs == Needs::samples) request.inputs = to_torch(statistics.kept_rows, device);
-    return row.transform->scale(request);
+    SampleWants wants = transform.method->wants(request);
+    if (!before.empty()) wants.magnitudes = true; // the statistics are of the input as it was
+    if (transform.row->needs == Needs::samples || !before.empty())
+        request.samples = samples_of(apply(before, to_torch(statistics.kept_rows, device), device), wants, device);
+    return transform.method->scale(request);
 }
 
 bool uses_samples(const SchemeChoice& choice) {
@@ -50,23 +67,21 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
     return translate_torch_errors("trying " + model.linear(layer).short_name, [&] {
         const Linear& linear = model.linear(layer);
         const SiteStats& statistics = stats.sites.at(index_of(linear.site));
-        const std::optional<FoldResult> fold = search_scale(model, statistics, layer, choice, device);
-        LinearJob job{linear, choice,
-                      device, load_parameter(model, linear.name + ".weight", linear.weight, device),
-                      {},     &statistics,
-                      {},     {},
-                      {},     1};
-        if (fold) {
-            job.input_scale = fold->scale;
-            job.weight = job.weight * fold->scale;
-        }
-        job.clip_inputs = job.round_inputs = [&] {
+        const InputMap before = residual_map(model, linear, choice, device);
+        const std::optional<FoldResult> fold = search_scale(model, statistics, layer, choice, before, device);
+        LinearJob job{.linear = linear,
+                      .choice = choice,
+                      .device = device,
+                      .weight = load_parameter(model, linear.name + ".weight", linear.weight, device),
+                      .map = before,
+                      .statistics = &statistics};
+        if (fold) job.map.steps.emplace_back(DiagonalMap{to_vector(fold->scale)});
+        if (const auto rotation = hadamard_of(choice, linear, model); rotation && !rotation->residual)
+            job.map.steps.emplace_back(HadamardMap{rotation->block, false});
+        job.weight = fold_into(job.map, job.weight, device);
+        job.exact_samples = job.round_samples = [&](const SampleWants& wants) {
             const at::Tensor rows = to_torch(statistics.kept_rows, device);
-            return fold ? rows / fold->scale : rows;
-        };
-        job.gram = [&] {
-            const at::Tensor rows = job.round_inputs();
-            return at::matmul(rows.t(), rows);
+            return samples_of(apply(job.map, rows, device), wants, device);
         };
         WhatIfLayer result;
         LinearOutcome outcome = quantize_linear(job);

@@ -120,14 +120,27 @@ std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer) 
         return to_floats(replaced == model.replaced.end() ? linear.weight : replaced->second);
     }
     const std::int64_t rows = linear.out_features(), columns = linear.in_features();
-    GRATICULE_ASSERT(std::int64_t(quantized->codes.size()) == rows * columns, "one code a weight");
-    std::vector<float> weight(quantized->codes.size());
+    GRATICULE_ASSERT(quantized->codes.rows() == rows && quantized->codes.columns() == columns, "one code per weight");
+    const std::vector<std::uint8_t> codes = quantized->codes.unpack();
+    std::vector<float> weight(codes.size());
     const QParams& params = quantized->params;
-    cpu_backend().dequantize({quantized->codes.data(), rows, columns}, params.layout,
+    cpu_backend().dequantize({codes.data(), rows, columns}, params.layout,
                              quantized->choice.scheme.weight->format->grid, params.scale.data(), params.zero.data(),
                              {weight.data(), rows, columns}, {});
     put_kept_columns(*quantized, columns, weight);
     if (quantized->low_rank) add_low_rank(*quantized->low_rank, columns, weight);
+    return weight;
+}
+
+std::vector<float> plain_weight(const QuantizedModel& model, LayerId layer) {
+    std::vector<float> weight = effective_weight(model, layer);
+    const auto& quantized = model.linears.at(index_of(layer));
+    if (!quantized) return weight;
+    const auto block = quantized->input_map.online();
+    if (!block) return weight;
+    const Linear& linear = model.base->linear(layer);
+    const MatrixView<float> rows(weight.data(), linear.out_features(), linear.in_features());
+    cpu_backend().hadamard(rows, *block, rows, {}); // its own inverse
     return weight;
 }
 

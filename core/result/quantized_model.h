@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "core/base/provenance.h"
+#include "core/format/packed_codes.h"
 #include "core/format/qparams.h"
 #include "core/model/model.h"
 #include "core/recipe/recipe.h"
+#include "core/result/input_map.h"
 #include "core/result/layer_report.h"
 
 namespace graticule {
@@ -30,9 +32,9 @@ struct StaticScale { ///< one scale for the whole tensor, from calibration
 struct QuantizedLinear {
     LayerId layer{};
     SchemeChoice choice;                     ///< scheme and steps that were used
-    std::vector<std::uint8_t> codes;         ///< (out, in) row-major, one byte a code; empty: weight not quantized
+    PackedCodes codes;                       ///< (out, in); empty: weight not quantized
     QParams params;                          ///< of `codes`
-    std::vector<float> input_scale;          ///< factor s folded into the columns, one a channel; empty: none
+    InputMap input_map;                      ///< from the site's input to what the codes multiply
     std::optional<StaticScale> static_input; ///< of a static input scheme
     /// Attention operands with static schemes: query at the block's q, key at k, value and probability at v.
     std::map<Operand, StaticScale> static_operands;
@@ -60,7 +62,9 @@ struct QuantizedModel {
 };
 
 /// Dequantized weight (out, in) of one linear as the decoder uses it: folded, with kept columns and low rank put back.
-/// For a linear that is absent, the replaced or the stored weight.
+/// For a linear that is absent, the replaced or the stored weight. It multiplies mapped inputs (QuantizedLinear's map);
+/// `plain_weight` is the same for inputs that no forward pass transforms.
+[[nodiscard]] std::vector<float> plain_weight(const QuantizedModel& model, LayerId layer);
 [[nodiscard]] std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer);
 [[nodiscard]] std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer);
 

@@ -3,7 +3,7 @@
 //
 //     BlockWeights weights = decoder.load(block.id);            // tensors in full precision
 //     weights.at(layer).weight = quantized;                     // what later passes use
-//     weights.at(layer).input = input_rounding(linear);         // ... with this input rounded as at run time
+//     weights.at(layer).input.rounding = input_rounding(linear); // ... with this input rounded as at run time
 //     decoder.forward(block.id, weights, hidden);               // dense operations are made on the way
 //     decoder.forward(block.id, decoder.prepare(block.id), hidden);   // the weight source's own: codes stay codes
 #pragma once
@@ -40,9 +40,9 @@ struct BlockNorms {
 };
 
 struct LinearWeights {
-    at::Tensor weight;                            ///< (out, in)
-    at::Tensor bias;                              ///< (out) or undefined
-    std::optional<ActivationRounding> input = {}; ///< of what it reads; absent: as it is
+    at::Tensor weight;           ///< (out, in)
+    at::Tensor bias;             ///< (out) or undefined
+    InputPreparation input = {}; ///< of what it reads
 };
 /// Parameters of one block on the device. Values: copying one copies references to the same tensors, so replace
 /// tensors, never write into them.

@@ -2,6 +2,7 @@
 #include "core/runtime/decoder.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "core/base/error.h"
@@ -89,8 +90,11 @@ namespace {
 /// Rows of the embedding for these ids, decoded one by one: the table itself never leaves the file.
 at::Tensor gather_rows(const HostTensor& table, std::span<const std::span<const std::int32_t>> ids) {
     const auto tokens = static_cast<std::int64_t>(ids.front().size());
-    at::Tensor rows = at::empty({static_cast<std::int64_t>(ids.size()), tokens, table.columns()}, at::kFloat);
-    float* out = rows.data_ptr<float>();
+    const bool wide = table.dtype == DType::f64; // a rotated table in the exact form
+    at::Tensor rows =
+        at::empty({static_cast<std::int64_t>(ids.size()), tokens, table.columns()}, wide ? at::kDouble : at::kFloat);
+    const std::size_t row_bytes = static_cast<std::size_t>(table.columns()) * rows.element_size();
+    auto* out = static_cast<std::byte*>(rows.data_ptr());
     for (const auto& row : ids) {
         GRATICULE_ASSERT(std::cmp_equal(row.size(), tokens), "rows of equal length");
         for (const std::int32_t id : row) {
@@ -98,8 +102,11 @@ at::Tensor gather_rows(const HostTensor& table, std::span<const std::span<const 
                 throw Error(ErrorKind::bad_input, "token id " + std::to_string(id) + " is outside the vocabulary of " +
                                                       std::to_string(table.rows()) +
                                                       "; does the tokenizer belong to this model?");
-            to_floats(table, id, 1, out);
-            out += table.columns();
+            if (wide)
+                std::memcpy(out, table.bytes.data() + static_cast<std::size_t>(id) * row_bytes, row_bytes);
+            else
+                to_floats(table, id, 1, reinterpret_cast<float*>(out));
+            out += row_bytes;
         }
     }
     return rows;
@@ -114,8 +121,9 @@ at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids) co
     const ModelConfig& config = model_->config();
     const auto tokens = static_cast<std::int64_t>(ids.front().size());
     const ModelFamily::Names& names = model_->family().names;
-    at::Tensor hidden = gather_rows(parts.embedding, ids);
-    check_finite(hidden, *model_, outer_name(names.embedding));
+    const std::string name = outer_name(names.embedding);
+    at::Tensor hidden = gather_rows(weights_->tensor(name, parts.embedding), ids);
+    check_finite(hidden, *model_, name);
     hidden = hidden.to(torch_device(device_)).to(type());
     if (config.embedding_scale != 1) hidden.mul_(config.embedding_scale);
     if (parts.project_in) hidden = at::linear(hidden, parameter(outer_name(names.project_in), *parts.project_in));
@@ -145,8 +153,10 @@ at::Tensor Decoder::finish(const at::Tensor& hidden) const {
         const ModelFamily::Names& names = model_->family().names;
         parts_->final_norm = load_norm(parts.final_norm);
         if (parts.project_out) parts_->project_out = parameter(outer_name(names.project_out), *parts.project_out);
-        parts_->head = parts.head ? parameter(std::string(names.head) + ".weight", *parts.head)
-                                  : parameter(outer_name(names.embedding), parts.embedding);
+        const std::string name = std::string(names.head) + ".weight";
+        // A tied head is the embedding, unless the source has made it a tensor of its own.
+        parts_->head = parameter(parts.head ? name : outer_name(names.embedding),
+                                 weights_->tensor(name, parts.head ? *parts.head : parts.embedding));
     }
     at::Tensor out = parts_->final_norm.weight.defined() ? norm(parts_->final_norm, hidden) : hidden;
     return parts_->project_out.defined() ? at::linear(out, parts_->project_out) : out;

@@ -5,7 +5,6 @@
 //     std::vector<at::Tensor> hidden = decoder.embed(samples);               // one (1, tokens, hidden) a sample
 //     for (const Block& block : model->blocks()) {
 //         BlockWeights weights = decoder.load(block.id);
-//         auto inputs = decoder.capture(block.id, weights, hidden);           // SiteId -> (tokens of all, channels)
 //         weights.at(layer).weight = quantized;                               // what later passes of this block use
 //         decoder.forward(block.id, weights, hidden);                         // in place: hidden of the next block
 //     }
@@ -67,13 +66,6 @@ public:
     /// The MLP alone: `input` is what fc1, or gate and up, read; the result is fc2's or down's output.
     [[nodiscard]] at::Tensor mlp(BlockId block, const BlockOperations& operations, const at::Tensor& input,
                                  DecoderHooks* hooks = nullptr) const;
-    /// Inputs of the block's sites for all samples, rows of all samples one after another: (tokens, channels). `sites`
-    /// limits which (memory: tokens x channels x 4 bytes each); empty: all four. `hidden` is not changed. `hooks` sees
-    /// the pass as well.
-    [[nodiscard]] std::map<SiteId, at::Tensor> capture(BlockId block, const BlockOperations& operations,
-                                                       const std::vector<at::Tensor>& hidden,
-                                                       std::span<const SiteId> sites = {},
-                                                       DecoderHooks* hooks = nullptr) const;
 
     /// Final norm, projection and head: (batch, tokens, vocabulary).
     [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;

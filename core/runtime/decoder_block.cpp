@@ -47,35 +47,6 @@ at::Tensor visible(std::int64_t tokens, std::int64_t window, at::Device device) 
     return window < tokens ? all.logical_and(all.triu(1 - window)) : all;
 }
 
-/// Passes everything on and keeps the inputs of chosen sites, rows of all samples in one matrix each.
-class Recorder final : public DecoderHooks {
-public:
-    Recorder(std::map<SiteId, at::Tensor>& kept, DecoderHooks* inner)
-        : kept_(kept)
-        , inner_(inner) {}
-
-    void start_sample(std::int64_t first_row) { first_row_ = first_row; }
-
-    void observe(SiteId site, const at::Tensor& x) override {
-        if (inner_ != nullptr) inner_->observe(site, x);
-        const auto found = kept_.find(site);
-        if (found == kept_.end()) return;
-        const at::Tensor rows = x.reshape({-1, x.size(-1)});
-        found->second.narrow(0, first_row_, rows.size(0)).copy_(rows);
-    }
-    void observe_operand(Operand operand, BlockId block, const at::Tensor& x) override {
-        if (inner_ != nullptr) inner_->observe_operand(operand, block, x);
-    }
-    [[nodiscard]] bool wants_probabilities(BlockId block) const override {
-        return inner_ != nullptr && inner_->wants_probabilities(block);
-    }
-
-private:
-    std::map<SiteId, at::Tensor>& kept_;
-    DecoderHooks* inner_;
-    std::int64_t first_row_ = 0;
-};
-
 } // namespace
 
 at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& x) const {
@@ -185,29 +156,6 @@ at::Tensor Decoder::forward(BlockId id, const BlockOperations& operations, const
 void Decoder::forward(BlockId block, const BlockOperations& operations, std::vector<at::Tensor>& hidden,
                       DecoderHooks* hooks) const {
     for (at::Tensor& sample : hidden) sample = forward(block, operations, sample, hooks);
-}
-
-std::map<SiteId, at::Tensor> Decoder::capture(BlockId block, const BlockOperations& operations,
-                                              const std::vector<at::Tensor>& hidden, std::span<const SiteId> sites,
-                                              DecoderHooks* hooks) const {
-    const TorchScope scope(device_);
-    std::int64_t rows = 0;
-    for (const at::Tensor& sample : hidden) rows += sample.size(0) * sample.size(1);
-    std::map<SiteId, at::Tensor> kept;
-    const auto options = at::TensorOptions().dtype(type()).device(torch_device(device_));
-    for (const InputSite& site : model_->input_sites()) {
-        if (site.block != block) continue;
-        const bool wanted = sites.empty() || std::find(sites.begin(), sites.end(), site.id) != sites.end();
-        if (wanted) kept[site.id] = at::empty({rows, site.channels}, options);
-    }
-    Recorder recorder(kept, hooks);
-    std::int64_t first = 0;
-    for (const at::Tensor& sample : hidden) {
-        recorder.start_sample(first);
-        static_cast<void>(forward(block, operations, sample, &recorder));
-        first += sample.size(0) * sample.size(1);
-    }
-    return kept;
 }
 
 } // namespace graticule

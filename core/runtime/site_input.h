@@ -2,7 +2,7 @@
 // and v mostly share one, gate and up another).
 //
 //     SiteInputs inputs(x, device);                                    // x (batch, tokens, channels)
-//     const at::Tensor y = operation.run(inputs.under(rounding));      // the second caller gets the first one's work
+//     const at::Tensor y = operation.run(inputs.under(preparation));   // the second caller gets the first one's work
 #pragma once
 
 #include <list>
@@ -12,22 +12,30 @@
 
 namespace graticule {
 
-/// One site's input as linears of one rounding read it. Forms are made when they are first asked for.
+/// What a linear's input goes through before the linear reads it.
+struct InputPreparation {
+    std::optional<std::int64_t> hadamard = {};       ///< block of the online transform (InputMap::online)
+    std::optional<ActivationRounding> rounding = {}; ///< of what the transform gives; absent: full precision
+    bool operator==(const InputPreparation&) const = default;
+};
+
+/// One site's input as linears of one preparation read it. Forms are made when they are first asked for.
 class SiteInput {
 public:
-    SiteInput(at::Tensor raw, std::optional<ActivationRounding> rounding, const Device& device)
+    SiteInput(at::Tensor raw, InputPreparation preparation, const Device& device)
         : raw_(std::move(raw))
-        , rounding_(std::move(rounding))
+        , preparation_(std::move(preparation))
         , device_(&device) {}
 
-    [[nodiscard]] const at::Tensor& raw() const { return raw_; } ///< (..., tokens, channels) before any rounding
-    [[nodiscard]] const std::optional<ActivationRounding>& rounding() const { return rounding_; }
+    [[nodiscard]] const at::Tensor& raw() const { return raw_; } ///< (..., tokens, channels) transformed, not rounded
+    [[nodiscard]] const InputPreparation& preparation() const { return preparation_; }
+    [[nodiscard]] const std::optional<ActivationRounding>& rounding() const { return preparation_.rounding; }
     /// Rounded values, kept channels as they are in `raw`.
     [[nodiscard]] const at::Tensor& values() const;
 
 private:
     at::Tensor raw_;
-    std::optional<ActivationRounding> rounding_;
+    InputPreparation preparation_;
     const Device* device_;
     mutable at::Tensor values_;
 };
@@ -38,9 +46,11 @@ public:
     SiteInputs(at::Tensor raw, const Device& device)
         : raw_(std::move(raw))
         , device_(device) {}
-    [[nodiscard]] const SiteInput& under(const std::optional<ActivationRounding>& rounding);
+    [[nodiscard]] const SiteInput& under(const InputPreparation& preparation);
 
 private:
+    [[nodiscard]] at::Tensor transformed(const std::optional<std::int64_t>& hadamard) const;
+
     at::Tensor raw_;
     const Device& device_;
     std::list<SiteInput> prepared_; ///< references to them stay valid

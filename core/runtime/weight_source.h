@@ -26,7 +26,8 @@ public:
     }
     [[nodiscard]] virtual HostTensor weight(const Linear& linear) const { return linear.weight; }
     [[nodiscard]] virtual std::optional<HostTensor> bias(const Linear& linear) const { return linear.bias; }
-    /// Norms: `name` is Norm::name with ".weight" or ".bias".
+    /// Everything else, by its name in the checkpoint: norms, embedding, head. A tied head is asked for by the name it
+    /// would have, with the embedding as what is stored.
     [[nodiscard]] virtual HostTensor tensor(const std::string& name, const HostTensor& stored) const {
         (void)name;
         return stored;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 
+#include "kernels/api/hadamard.h"
 #include "kernels/api/kernel_error.h"
 
 namespace graticule {
@@ -136,6 +137,16 @@ void check_gptq_walk(const GptqWalk& walk) {
     if (walk.factor.rows != walk.weight.columns || walk.factor.columns != walk.weight.columns)
         reject("the factor is " + size_text(walk.factor.rows, walk.factor.columns) + ", but a block of " +
                std::to_string(walk.weight.columns) + " columns needs a square of that size");
+}
+
+void check_hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<const float> out) {
+    check_view(values, "values");
+    check_view(out, "out");
+    check_same_shape(values, out);
+    if (block < 1 || block > largest_hadamard || (block & (block - 1)) != 0)
+        reject("a Hadamard block of " + std::to_string(block) + " is not a power of two from 1 to " +
+               std::to_string(largest_hadamard));
+    if (values.columns > 0) check_divides(values.columns, block, "columns");
 }
 
 } // namespace graticule

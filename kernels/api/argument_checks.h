@@ -19,5 +19,6 @@ void check_fake_quantize_dynamic(MatrixView<const float> values, BlockLayout lay
 void check_column_statistics(MatrixView<const float> values, const ColumnStatistics& out, const std::int64_t* negative,
                              const std::int64_t* positive);
 void check_gptq_walk(const GptqWalk& walk);
+void check_hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<const float> out);
 
 } // namespace graticule

@@ -110,6 +110,12 @@ public:
     /// Rounds the columns of each row one after the other; column i's error times U[i,j] is taken from every later
     /// column j of the row before that is rounded. Rows do not look at each other.
     virtual void gptq_walk(const GptqWalk& walk, const CodeGrid& grid, Stream stream) const = 0;
+
+    /// Each run of `block` consecutive columns times the Walsh-Hadamard matrix of that size over its square root, which
+    /// is its own inverse. `block`: a power of two up to 256 that divides the columns. `out` may be `values`. Sums go
+    /// by pairs 1, 2, 4 ... apart: the same bits on every back end.
+    virtual void hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<float> out,
+                          Stream stream) const = 0;
 };
 
 } // namespace graticule

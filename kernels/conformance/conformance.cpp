@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/api/backends.h"
+#include "kernels/api/hadamard.h"
 #include "kernels/api/kernel_error.h"
 #include "kernels/conformance/bounds.h"
 #include "kernels/conformance/cases.h"
@@ -239,6 +240,36 @@ void run_walk_cases(const Side& subject, const Side& reference, bool quick, Tabl
     }
 }
 
+/// Every block that fits: against the other side bit for bit, and in place as beside.
+void run_hadamard_cases(const Side& subject, const Side& reference, Table& table) {
+    std::vector<Shape> all = shapes();
+    all.push_back({33, 768, 800, 3, {}});
+    all.push_back({5, 11008, 11008, 0, {}}); // LLaMA's MLP
+    for (const Shape& s : all)
+        for (const Input& input : inputs()) {
+            if (!input.for_all_formats) continue;
+            const std::vector<float> values = make_input(input, s);
+            for (std::int64_t block = 1; block <= largest_hadamard; block *= 2) {
+                if (s.columns % block != 0) continue;
+                std::string damage;
+                const auto transformed = [&](const Side& side, bool in_place) {
+                    GuardedArray<float> from(side.memory, s.rows, s.columns, s.stride, s.offset);
+                    GuardedArray<float> beside(side.memory, s.rows, s.columns, s.stride, s.offset);
+                    from.write(values);
+                    GuardedArray<float>& to = in_place ? from : beside;
+                    side.backend.hadamard(from.const_view(), block, to.view(), {});
+                    return read_checked(to, damage, "hadamard");
+                };
+                const std::vector<float> got = transformed(subject, false), expected = transformed(reference, false);
+                table.add("hadamard", "-",
+                          std::to_string(s.rows) + " x " + std::to_string(s.columns) + ", blocks of " +
+                              std::to_string(block) + ", " + input.name,
+                          first_of({compare_bits(got, expected, "values"),
+                                    compare_bits(transformed(subject, true), expected, "values in place"), damage}));
+            }
+        }
+}
+
 /// What does not fit must be refused, with an exception this side of a module's edge recognizes, before memory is
 /// touched.
 void run_refusals(const Side& subject, Table& table) {
@@ -290,6 +321,7 @@ std::vector<ConformanceResult> run_conformance(const Backend& subject, const Bac
             }
     }
     run_walk_cases(subject_side, reference_side, quick, table);
+    run_hadamard_cases(subject_side, reference_side, table);
     run_statistics_cases(subject_side, reference_side, table);
     run_refusals(subject_side, table);
     return table.rows();

@@ -58,6 +58,11 @@ public:
         check_gptq_walk(walk);
         if (walk.weight.rows * walk.weight.columns > 0) cpu::gptq_walk(walk, prepare_grid(grid));
     }
+
+    void hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<float> out, Stream) const override {
+        check_hadamard(values, block, out);
+        if (values.rows * values.columns > 0) cpu::hadamard(values, block, out);
+    }
 };
 
 } // namespace

@@ -1,5 +1,5 @@
-// The operations of the CPU back end, one file each; back_end.cpp checks the arguments and calls them. Their meaning is
-// written in kernels/api/backend.h.
+// The operations of the CPU back end, one file each; cpu_backend.cpp checks the arguments and calls them. Their meaning
+// is written in kernels/api/backend.h.
 #pragma once
 
 #include "kernels/api/backend.h"
@@ -19,6 +19,7 @@ void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, c
                            ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts);
 void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
                        std::int64_t* positive);
+void hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<float> out);
 void gptq_walk(const GptqWalk& walk, const GridPoints& points); ///< on the calling thread
 
 /// Rows [first, last) of find_scales, on the calling thread; `first` is a multiple of rows_per_block, scale and zero

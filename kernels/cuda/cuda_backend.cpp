@@ -82,6 +82,12 @@ public:
         if (has_work(walk.weight.rows, walk.weight.columns))
             cuda::gptq_walk(walk, prepare_grid(grid), stream_of(stream));
     }
+
+    void hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<float> out,
+                  Stream stream) const override {
+        check_hadamard(values, block, out);
+        if (has_work(values.rows, values.columns)) cuda::hadamard(values, block, out, stream_of(stream));
+    }
 };
 
 class CudaMemory final : public DeviceMemory {

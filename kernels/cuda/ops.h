@@ -25,6 +25,7 @@ void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, c
                            ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream);
 void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
                        std::int64_t* positive, cudaStream_t stream);
+void hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<float> out, cudaStream_t stream);
 void gptq_walk(const GptqWalk& walk, const GridPoints& points, cudaStream_t stream);
 
 } // namespace graticule::cuda

@@ -27,6 +27,7 @@
 #include "core/format/quant_format.h"
 #include "core/method/solvers/dgq.h"
 #include "core/method/solvers/dgq_published.h"
+#include "core/method/solvers/fixed_sums.h"
 #include "core/method/solvers/gptq.h"
 #include "core/method/solvers/scale_search.h"
 
@@ -146,6 +147,7 @@ OutputLossSpec output_loss(const Layer& layer) {
     spec.weights = {layer.weight};
     spec.quantizers = {weight_quantizer(scheme("int4", false, {Granularity::Kind::group, group}))};
     spec.inputs = layer.inputs;
+    spec.gram = mean_gram(layer.inputs);
     return spec;
 }
 
@@ -179,13 +181,14 @@ std::vector<Form> aqas_forms(const Layer& layer) {
 std::vector<Form> gptq_forms(const Layer& layer) {
     const auto form = [&layer](GptqLoop loop) {
         return [&layer, loop] {
-            HessianSum hessian(layer.inputs.size(1), layer.device);
-            hessian.add(layer.inputs, std::max<std::int64_t>(1, layer.inputs.size(0) / 2048));
+            at::Tensor gram = at::zeros({layer.inputs.size(1), layer.inputs.size(1)}, layer.inputs.options());
+            add_gram(gram, layer.inputs);
+            const at::Tensor hessian = hessian_of(gram, std::max<std::int64_t>(1, layer.inputs.size(0) / 2048));
             GptqOptions options;
             options.loop = loop;
             const TensorQuantizer quantizer =
                 weight_quantizer(scheme("int4", false, {Granularity::Kind::group, group}));
-            const GptqResult found = gptq(layer.weight, hessian.hessian(), quantizer, options, layer.device);
+            const GptqResult found = gptq(layer.weight, hessian, quantizer, options, layer.device);
             if (found.cholesky_failed) throw graticule::Error(ErrorKind::internal, found.failure);
             return found.loss;
         };

@@ -52,11 +52,12 @@ Made make(const std::string& line) {
     const Backend& backend = cpu_backend();
     const CodeGrid& grid = scheme.format->grid;
     backend.find_scales(view, params.layout, grid, options, params.scale.data(), params.zero.data(), {});
-    made.linear.codes.resize(weight.size());
+    std::vector<std::uint8_t> codes(weight.size());
     backend.quantize(view, params.layout, grid, params.scale.data(), params.zero.data(),
-                     {made.linear.codes.data(), rows, columns}, nullptr, {});
+                     {codes.data(), rows, columns}, nullptr, {});
+    made.linear.codes = PackedCodes::pack(codes, rows, columns, scheme.format->bits);
     made.expected.resize(weight.size());
-    backend.dequantize({made.linear.codes.data(), rows, columns}, params.layout, grid, params.scale.data(),
+    backend.dequantize({codes.data(), rows, columns}, params.layout, grid, params.scale.data(),
                        params.zero.data(), {made.expected.data(), rows, columns}, {});
     return made;
 }

@@ -27,7 +27,8 @@ enum class Fault {
     moment,
     extreme,
     bin,
-    walk
+    walk,
+    transform
 };
 
 /// The CPU back end with one small error.
@@ -80,6 +81,11 @@ public:
         cpu_backend().gptq_walk(walk, grid, stream);
         if (fault_ == Fault::walk) walk.error.data[0] = std::nextafter(walk.error.data[0], 1.0F);
     }
+    void hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<float> out,
+                  Stream stream) const override {
+        cpu_backend().hadamard(values, block, out, stream);
+        if (fault_ == Fault::transform && block == 32) out.data[31] = std::nextafter(out.data[31], 1.0F);
+    }
 
 private:
     Fault fault_;
@@ -106,6 +112,8 @@ private Q_SLOTS:
     void histogram_edges();
     void histogram_accumulates();
     void counts_by_hand();
+    void hadamard_is_its_matrix_data();
+    void hadamard_is_its_matrix();
     void bad_arguments_data();
     void bad_arguments();
     void cuda_against_cpu();
@@ -141,6 +149,7 @@ void TestBackends::planted_errors_are_found_data() {
     add("minimum off by a bit", Fault::extreme, "column_statistics");
     add("one value missing in the histogram", Fault::bin, "column_statistics");
     add("one error of GPTQ off by a bit", Fault::walk, "gptq_walk");
+    add("one transformed value off by a bit", Fault::transform, "hadamard");
 }
 
 void TestBackends::planted_errors_are_found() {
@@ -259,6 +268,34 @@ void TestBackends::counts_by_hand() {
     QCOMPARE(counts.squared_value, 1 + 1 + 2.25 + 225 + 240.25 + 289 + 324);
     QCOMPARE(counts.codes_used[8], std::int64_t{4});
     QCOMPARE(counts.codes_used[15], std::int64_t{3});
+}
+
+void TestBackends::hadamard_is_its_matrix_data() {
+    QTest::addColumn<int>("block");
+    for (int block = 1; block <= 256; block *= 2) QTest::addRow("blocks of %d", block) << block;
+}
+
+/// Element (i, j) of the Walsh-Hadamard matrix is -1 to the number of ones that i and j have in common.
+void TestBackends::hadamard_is_its_matrix() {
+    QFETCH(int, block);
+    const int columns = 3 * block;
+    std::vector<float> x, y(static_cast<std::size_t>(columns)), back(static_cast<std::size_t>(columns));
+    for (int i = 0; i < columns; ++i) x.push_back(static_cast<float>((i * 37) % 101 - 50) / 7.0F);
+    cpu_backend().hadamard({x.data(), 1, columns}, block, {y.data(), 1, columns}, {});
+    for (int first = 0; first < columns; first += block)
+        for (int i = 0; i < block; ++i) {
+            double sum = 0;
+            for (int j = 0; j < block; ++j)
+                sum += (__builtin_popcount(static_cast<unsigned>(i & j)) % 2 == 0 ? 1.0 : -1.0) *
+                       static_cast<double>(x[static_cast<std::size_t>(first + j)]);
+            QVERIFY(std::abs(static_cast<double>(y[static_cast<std::size_t>(first + i)]) - sum / std::sqrt(block)) <
+                    2e-5);
+        }
+    cpu_backend().hadamard({y.data(), 1, columns}, block, {back.data(), 1, columns}, {});
+    for (std::size_t i = 0; i < x.size(); ++i) QVERIFY(std::abs(back[i] - x[i]) < 1e-5F);
+    for (const int bad : {0, 3, 2 * block, 512}) // 3 divides the columns but is no power of two, 2 block the reverse
+        QVERIFY_THROWS_EXCEPTION(KernelError,
+                                 cpu_backend().hadamard({x.data(), 1, columns}, bad, {y.data(), 1, columns}, {}));
 }
 
 void TestBackends::bad_arguments_data() {

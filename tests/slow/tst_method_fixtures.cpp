@@ -82,9 +82,7 @@ class TestMethodFixtures : public QObject {
         recipe.defaults = parse_scheme_line(line);
         const Resolution resolution = resolve(recipe, *opened_.model);
         if (!resolution.resolved) throw Error(ErrorKind::bad_input, resolution.diagnostics.text());
-        std::vector<std::optional<SchemeChoice>> choices(opened_.model->linears().size());
-        for (const auto& plan : resolution.resolved->plans()) choices[index_of(plan->layer)] = plan->choice;
-        QuantizePipeline pipeline(opened_.model, stats_, choices, open_device("cpu"));
+        QuantizePipeline pipeline(opened_.model, stats_, choices_of(*resolution.resolved), open_device("cpu"));
         JobContext ctx;
         Outcome outcome;
         for (const Block& block : opened_.model->blocks())

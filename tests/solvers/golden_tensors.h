@@ -5,7 +5,7 @@
 
 #include <QTest>
 
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "tests/kernels/golden.h"
 #include "tests/kernels/grids.h"
 #include "tests/support/test_main.h"

@@ -3,6 +3,7 @@
 
 #include "core/method/solvers/dgq.h"
 #include "core/method/solvers/dgq_published.h"
+#include "core/method/solvers/fixed_sums.h"
 
 using namespace graticule;
 using namespace graticule::solvers;

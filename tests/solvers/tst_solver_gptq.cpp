@@ -2,6 +2,7 @@
 #include "tests/solvers/golden_tensors.h"
 
 #include "core/base/error.h"
+#include "core/method/solvers/fixed_sums.h"
 #include "core/method/solvers/gptq.h"
 
 using namespace graticule;
@@ -13,9 +14,9 @@ namespace {
 constexpr int sequences = 4; // of 128 rows: "batches" of the records
 
 at::Tensor golden_hessian(const GoldenTensors& golden) {
-    HessianSum hessian(golden.inputs.size(1), golden.device);
-    for (const at::Tensor& part : golden.inputs.chunk(sequences)) hessian.add(part, 1);
-    return hessian.hessian();
+    at::Tensor gram = at::zeros({golden.inputs.size(1), golden.inputs.size(1)});
+    for (const at::Tensor& part : golden.inputs.chunk(sequences)) add_gram(gram, part);
+    return hessian_of(gram, sequences);
 }
 
 struct Case {
@@ -83,13 +84,12 @@ private Q_SLOTS:
         at::manual_seed(5);
         const at::Tensor weight = at::randn({8, 192});
         const at::Tensor inputs = at::randn({2000, 192}) * at::rand({192}).add(0.1);
-        HessianSum hessian(192, device);
-        hessian.add(inputs, 4);
+        const at::Tensor hessian = hessian_of(at::mm(inputs.t(), inputs), 4);
         const TensorQuantizer quantizer = asymmetric(grids[format], group == 0 ? per_channel() : per_group(group));
         GptqOptions options{.loop = GptqLoop::by_columns};
-        const GptqResult columns = gptq(weight, hessian.hessian(), quantizer, options, device);
+        const GptqResult columns = gptq(weight, hessian, quantizer, options, device);
         options.loop = GptqLoop::by_rows;
-        const GptqResult rows = gptq(weight, hessian.hessian(), quantizer, options, device);
+        const GptqResult rows = gptq(weight, hessian, quantizer, options, device);
         // A value within a rounding error of a threshold may fall to either side and then changes what follows.
         const double different = rows.rounded.codes.ne(columns.rounded.codes).to(at::kDouble).mean().item<double>();
         QVERIFY2(different < 0.01, qPrintable(QString::number(different)));

@@ -1,6 +1,7 @@
 // The scale search's formulas and objectives against the reference's numbers and against their definitions.
 #include "tests/solvers/golden_tensors.h"
 
+#include "core/method/solvers/fixed_sums.h"
 #include "core/method/solvers/scale_search.h"
 
 using namespace graticule;
@@ -74,9 +75,8 @@ private Q_SLOTS:
         const ScaleMethod method = awq_method();
         const ScaleStatistics statistics =
             scale_statistics(method.formula, golden.inputs, std::array{golden.weight}, std::array{quantizer});
-        const OutputLoss loss(
-            {.weights = {golden.weight}, .quantizers = {quantizer}, .inputs = golden.inputs, .input = {}, .module = {}},
-            golden.device);
+        const OutputLoss loss({.weights = {golden.weight}, .quantizers = {quantizer}, .gram = mean_gram(golden.inputs)},
+                              golden.device);
         const ScaleSearch found =
             search_scale(method, statistics, [&](const at::Tensor& scale) { return loss.of(scale); });
         const QJsonArray losses = expected["loss_per_ratio"].toArray();
@@ -102,7 +102,7 @@ private Q_SLOTS:
         QFETCH(bool, as_module);
         const Site site = make_site();
         const std::optional<TensorQuantizer> input = rounded_inputs ? std::optional(a8()) : std::nullopt;
-        OutputLossSpec spec{site.weights, site.quantizers, site.inputs, input, {}};
+        OutputLossSpec spec{site.weights, site.quantizers, site.inputs, mean_gram(site.inputs), input, {}};
         if (as_module)
             spec.module = [](std::span<const at::Tensor> weights, const at::Tensor& inputs) {
                 return at::cat({at::mm(inputs, weights[0].t()), at::mm(inputs, weights[1].t())}, 1);
@@ -122,7 +122,8 @@ private Q_SLOTS:
         site.inputs = at::cat({site.inputs, site.inputs * 3, site.inputs});
         TensorQuantizer input = a8();
         input.granularity = {Granularity::Kind::tensor, 0};
-        const OutputLoss loss({site.weights, site.quantizers, site.inputs, input, {}}, site.device);
+        const OutputLoss loss({site.weights, site.quantizers, site.inputs, mean_gram(site.inputs), input, {}},
+                              site.device);
         const at::Tensor scale = at::rand({64}).add(0.5);
         COMPARE_CLOSE(loss.of(scale), literal_loss(site, scale, input), 2e-4);
     }

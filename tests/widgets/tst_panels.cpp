@@ -44,8 +44,7 @@ QComboBox* field(QWidget& form, const QString& name) {
 
 std::vector<MethodEntry> methods() {
     ParamSpec alpha{"alpha", "alpha", ParamKind::real, 0.5, 0, 1, {}, "migration strength"};
-    return {{MethodEntry::Stage::transform, "smoothquant", "SmoothQuant", "", {alpha}},
-            {MethodEntry::Stage::round, "rtn", "RTN", "", {}}};
+    return {{Stage::transform, "smoothquant", "SmoothQuant", "", {alpha}}, {Stage::round, "rtn", "RTN", "", {}}};
 }
 
 void pick(QComboBox* box, const QString& text) {

@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "core/base/param_spec.h"
+#include "core/recipe/stage.h"
 
 namespace graticule {
 
 struct MethodEntry {
-    enum class Stage { transform, keep, clip, round, compensate } stage = Stage::transform;
+    Stage stage = Stage::transform;
     QString name;  ///< in the notation: "smoothquant"
     QString label; ///< on screen: "SmoothQuant"
     QString help;

@@ -145,7 +145,6 @@ void SchemeEditor::buildInputField() {
 }
 
 void SchemeEditor::buildStageFields() {
-    using Stage = MethodEntry::Stage;
     struct Words {
         Stage stage;
         QString label, tip, none;
@@ -153,6 +152,7 @@ void SchemeEditor::buildStageFields() {
     const Words words[] = {
         {Stage::transform, tr("smoothing"),
          tr("Moves difficulty from the inputs into the weights, channel by channel, before quantizing"), tr("none")},
+        {Stage::rotate, tr("rotation"), tr("Spreads outliers over many channels before quantizing"), tr("none")},
         {Stage::keep, tr("kept"), tr("Input channels that stay in 16 bits"), tr("none")},
         {Stage::clip, tr("clipping"), tr("Shrinks the range of the scale before rounding"), tr("none")},
         {Stage::round, tr("rounding"), tr("How values become codes"), tr("nearest (RTN)")},
@@ -172,7 +172,7 @@ void SchemeEditor::buildStageFields() {
     }
     more_ = new QToolButton;
     more_->setCheckable(true);
-    more_->setToolTip(tr("Kept channels, clipping and repair of rounding"));
+    more_->setToolTip(tr("Rotation, kept channels, clipping and repair of rounding"));
     rows_->addRow(QString(), more_);
     connect(more_, &QToolButton::toggled, this, &SchemeEditor::showStages);
     showStages();
@@ -184,7 +184,7 @@ std::vector<SchemeEditor::Field*> SchemeEditor::allFields() {
     return fields;
 }
 
-void SchemeEditor::connectParams(ParamForm* form, MethodEntry::Stage stage) {
+void SchemeEditor::connectParams(ParamForm* form, Stage stage) {
     connect(form, &ParamForm::valueEdited, this, [this, stage](const QString& name, const ParamValue& value) {
         const auto edit = [this, stage, name, value](SchemeChoice& choice) {
             const QString current = methodKey(choice, stage);
@@ -254,7 +254,6 @@ void SchemeEditor::fillMethods(StageField& stage) {
 // Smoothing and rounding always; the other stages when they are asked for or in use. A stage that no method serves is
 // no choice.
 void SchemeEditor::showStages() {
-    using Stage = MethodEntry::Stage;
     for (StageField& stage : stages_) {
         const bool common = stage.stage == Stage::transform || stage.stage == Stage::round;
         const bool used = std::any_of(shown_.begin(), shown_.end(), [&](const SchemeChoice& choice) {
@@ -273,14 +272,14 @@ const MethodEntry* SchemeEditor::method(const QString& name) const {
     return found == methods_.end() ? nullptr : &*found;
 }
 
-QString SchemeEditor::methodKey(const SchemeChoice& choice, MethodEntry::Stage stage) const {
+QString SchemeEditor::methodKey(const SchemeChoice& choice, Stage stage) const {
     for (const MethodStep& step : choice.steps)
         if (const MethodEntry* entry = method(qs(step.method)); entry && entry->stage == stage && entry->name != u"rtn")
             return entry->name;
     return {};
 }
 
-void SchemeEditor::setMethod(SchemeChoice& choice, MethodEntry::Stage stage, const QString& name) const {
+void SchemeEditor::setMethod(SchemeChoice& choice, Stage stage, const QString& name) const {
     const auto of_stage = [&](const MethodStep& step) {
         const MethodEntry* entry = method(qs(step.method));
         return entry && entry->stage == stage;

@@ -45,7 +45,7 @@ private:
     };
     Field makeField(const QString& label, const QString& tip);
     struct StageField {
-        MethodEntry::Stage stage = MethodEntry::Stage::transform;
+        Stage stage = Stage::transform;
         QString none; ///< what no method of this stage is called
         Field field;
         ParamForm* params = nullptr;
@@ -62,14 +62,14 @@ private:
     void showParams(const std::vector<SchemeChoice>& now);
     void fieldChosen(const Field& field, int item);
     [[nodiscard]] const MethodEntry* method(const QString& name) const;
-    [[nodiscard]] QString methodKey(const SchemeChoice& choice, MethodEntry::Stage stage) const;
-    void setMethod(SchemeChoice& choice, MethodEntry::Stage stage, const QString& name) const;
-    void connectParams(ParamForm* form, MethodEntry::Stage stage);
+    [[nodiscard]] QString methodKey(const SchemeChoice& choice, Stage stage) const;
+    void setMethod(SchemeChoice& choice, Stage stage, const QString& name) const;
+    void connectParams(ParamForm* form, Stage stage);
 
     std::vector<MethodEntry> methods_;
     QFormLayout* rows_;
     Field weights_, grain_, zero_, input_;
-    std::array<StageField, 5> stages_; // in the order in which they run
+    std::array<StageField, 6> stages_; // in the order in which they run
     QToolButton* more_ = nullptr;      // shows the stages that few recipes use
     std::vector<SchemeChoice> shown_;
 };

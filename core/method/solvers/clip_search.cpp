@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/method/solvers/fixed_sums.h"
 
 namespace graticule::solvers {
 namespace {
@@ -33,7 +34,7 @@ at::Tensor by_groups(const at::Tensor& inputs, std::int64_t group) {
 }
 
 at::Tensor gram_of(const at::Tensor& a, const at::Tensor& b, std::int64_t group) {
-    return at::bmm(by_groups(a, group).transpose(1, 2), by_groups(b, group)) / static_cast<double>(a.size(0));
+    return products(by_groups(a, group).transpose(1, 2), by_groups(b, group)).div_(static_cast<double>(a.size(0)));
 }
 
 BlockGrams block_grams(const at::Tensor& inputs, const std::optional<TensorQuantizer>& input, std::int64_t group,
@@ -46,7 +47,7 @@ BlockGrams block_grams(const at::Tensor& inputs, const std::optional<TensorQuant
 
 /// u_g^T M_g v_g of every row and group: (groups, rows).
 at::Tensor quadratic_form(const at::Tensor& u, const at::Tensor& gram, const at::Tensor& v) {
-    return (at::bmm(u, gram) * v).sum(2);
+    return products(u, gram).mul_(v).sum(2);
 }
 
 /// (rows, in) -> (groups, rows, group)
@@ -131,7 +132,7 @@ ClipResult output_clip(const at::Tensor& weight, const at::Tensor& inputs, const
         if (i == 0) {
             result.threshold = threshold;
             result.ratio = at::ones_like(threshold);
-            result.loss_before = loss.sum(at::kDouble).item<double>();
+            result.loss_before = total(loss);
             least = loss;
             continue;
         }
@@ -142,7 +143,7 @@ ClipResult output_clip(const at::Tensor& weight, const at::Tensor& inputs, const
     }
     const at::Tensor limit = spread_over_blocks(result.threshold, layout);
     result.clipped = at::minimum(at::maximum(weight, -limit), limit);
-    result.loss = least.sum(at::kDouble).item<double>();
+    result.loss = total(least);
     return result;
 }
 

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/runtime/torch_bridge.h"
 
 namespace graticule::solvers {

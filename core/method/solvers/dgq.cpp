@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/method/solvers/dgq_codes.h"
+#include "core/method/solvers/fixed_sums.h"
 
 namespace graticule::solvers {
 namespace {
@@ -26,12 +27,8 @@ void check(const at::Tensor& weight, const at::Tensor& gram, std::int64_t group)
 
 BlockParams DualGrain::params() const { return {{1, group}, group_scale * channel_scale.unsqueeze(1), zero}; }
 
-at::Tensor mean_gram(const at::Tensor& inputs) {
-    return at::mm(inputs.t(), inputs) / static_cast<double>(inputs.size(0));
-}
-
 at::Tensor row_losses(const at::Tensor& difference, const at::Tensor& gram) {
-    return (at::mm(difference, gram) * difference).sum(1);
+    return product(difference, gram).mul_(difference).sum(1);
 }
 
 DgqGroups dgq_phase1(const at::Tensor& weight, const at::Tensor& gram, std::int64_t group, const DgqOptions& options) {
@@ -55,7 +52,7 @@ DgqGroups dgq_phase1(const at::Tensor& weight, const at::Tensor& gram, std::int6
         const at::Tensor codes = (limited / scale.unsqueeze(2)).round().add_(zero.unsqueeze(2)).clamp_(0, top);
         const at::Tensor difference =
             (codes.sub_(zero.unsqueeze(2)).mul_(scale.unsqueeze(2)) - plain).transpose(0, 1).contiguous();
-        const at::Tensor loss = (at::bmm(difference, blocks) * difference).sum(2).t(); // (out, groups)
+        const at::Tensor loss = products(difference, blocks).mul_(difference).sum(2).t(); // (out, groups)
         if (i == 0) {
             least = loss;
             best.scale = scale;

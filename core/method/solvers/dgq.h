@@ -4,6 +4,7 @@
 //
 // so that (q - z) S2 is an INT8 operand. Phase 1 finds each group's range, phase 2 each row's s1.
 //
+//     const at::Tensor gram = mean_gram(inputs);                                // fixed_sums.h
 //     const DgqGroups groups = dgq_phase1(weight, gram, 128, {});
 //     const DualGrain result = dgq_phase2(weight, gram, groups, {});
 //
@@ -13,7 +14,7 @@
 
 #include <cstdint>
 
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/runtime/torch_bridge.h"
 
 namespace graticule::solvers {
@@ -46,9 +47,6 @@ struct DualGrain {
     /// S2 s1 and the zero points, as every other quantizer states its blocks.
     [[nodiscard]] BlockParams params() const;
 };
-
-/// X^T X / tokens, (in, in): what the searches take as `gram`.
-[[nodiscard]] at::Tensor mean_gram(const at::Tensor& inputs);
 
 /// For every row and group the range that loses least of the group's own output x_g w_g. The range is made to include
 /// zero first, so zero points stay codes. Of equals the widest range is kept.

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/method/solvers/dgq_codes.h"
+#include "core/method/solvers/fixed_sums.h"
 
 namespace graticule::solvers {
 namespace {
@@ -12,8 +13,8 @@ at::ScalarType type_of(DgqArithmetic arithmetic) {
 
 /// X W^T with sums in float32 and the result rounded to the operands' type: what a bfloat16 product is on every device,
 /// without depending on how fast a CPU is at it.
-at::Tensor product(const at::Tensor& inputs, const at::Tensor& weight) {
-    return at::mm(inputs.to(at::kFloat), weight.to(at::kFloat).t()).to(inputs.scalar_type());
+at::Tensor outputs_of(const at::Tensor& inputs, const at::Tensor& weight) {
+    return product(inputs.to(at::kFloat), weight.to(at::kFloat).t()).to(inputs.scalar_type());
 }
 
 /// Mean over tokens of the squared difference of two outputs, (out).
@@ -29,7 +30,7 @@ Group search_group(const at::Tensor& weight, const at::Tensor& inputs, const Dgq
     const at::Tensor empty = low.eq(high);
     low = low.masked_fill(empty, -1);
     high = high.masked_fill(empty, 1);
-    const at::Tensor exact = product(inputs, weight);
+    const at::Tensor exact = outputs_of(inputs, weight);
     at::Tensor limited = weight;
     Group best;
     for (int i = 0; i < options.phase1_steps; ++i) {
@@ -40,7 +41,7 @@ Group search_group(const at::Tensor& weight, const at::Tensor& inputs, const Dgq
         const at::Tensor zero = (-narrow_low / scale).round().clamp(0, top);
         const at::Tensor codes = ((limited / scale.unsqueeze(1)).round() + zero.unsqueeze(1)).clamp(0, top);
         const at::Tensor rounded = (codes - zero.unsqueeze(1)) * scale.unsqueeze(1);
-        const at::Tensor loss = mean_square(exact, product(inputs, rounded));
+        const at::Tensor loss = mean_square(exact, outputs_of(inputs, rounded));
         if (i == 0) {
             best = {scale, zero, loss};
             continue;
@@ -83,9 +84,9 @@ DualGrain dgq_published(const at::Tensor& weight, const at::Tensor& last_sample,
     const at::ScalarType type = type_of(arithmetic);
     const at::Tensor typed = weight.to(type), inputs = last_sample.to(type);
     const DgqGroups groups = phase1(typed, inputs, group, options);
-    const at::Tensor exact = product(inputs, typed);
+    const at::Tensor exact = outputs_of(inputs, typed);
     DualGrain result = search_channel_scale(typed, groups, options, [&](const at::Tensor& rounded) {
-        return mean_square(exact, product(inputs, rounded));
+        return mean_square(exact, outputs_of(inputs, rounded));
     });
     result.loss = row_losses(result.dequantized - weight, mean_gram(last_sample));
     return result;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/method/solvers/fixed_sums.h"
 #include "core/method/solvers/gptq_block.h"
 
 namespace graticule::solvers {
@@ -25,9 +26,7 @@ at::Tensor repair_dead(at::Tensor& hessian) {
     return dead;
 }
 
-void damp(at::Tensor& hessian, double damping) {
-    hessian.diagonal().add_(damping * hessian.diagonal().mean().item<double>());
-}
+void damp(at::Tensor& hessian, double damping) { hessian.diagonal().add_(hessian.diagonal().mean(), damping); }
 
 Problem prepare(const at::Tensor& weight, const at::Tensor& hessian, bool act_order) {
     Problem problem{weight.clone(), hessian.clone(), {}, {}};
@@ -42,20 +41,11 @@ Problem prepare(const at::Tensor& weight, const at::Tensor& hessian, bool act_or
     return problem;
 }
 
-/// U with U^T U = H^-1, by way of the inverse: the reference's steps. Empty when H is not positive definite.
-at::Tensor inverse_factor(const at::Tensor& hessian) {
-    const auto [lower, failed] = at::linalg_cholesky_ex(hessian);
-    if (failed.item<int>() != 0) return {};
-    const auto [upper, failed_again] = at::linalg_cholesky_ex(at::cholesky_inverse(lower), /*upper=*/true);
-    if (failed_again.item<int>() != 0) return {};
-    return at::isfinite(upper).all().item<bool>() ? upper.contiguous() : at::Tensor();
-}
-
 /// Row q of U over U_qq is row q of (H_F^-1) over its diagonal, F being q and all later columns.
 UpdateRatio update_ratio_of(const at::Tensor& upper) {
     if (upper.size(0) < 2) return {};
     const at::Tensor ratio = (upper.triu(1).abs().amax(1) / upper.diagonal()).to(at::kDouble);
-    return {ratio.max().item<double>(), ratio.mean().item<double>()};
+    return {ratio.max().item<double>(), total(ratio) / static_cast<double>(ratio.numel())};
 }
 
 BlockParams params_of(const at::Tensor& values, const TensorQuantizer& quantizer, const GptqOptions& options,
@@ -137,6 +127,7 @@ Walked walk(Problem& problem, const at::Tensor& upper, Scales& scales, const Cod
     const bool by_rows = options.loop != GptqLoop::by_columns;
     Walked walked{at::empty(problem.weight.sizes(), problem.weight.options().dtype(at::kByte)),
                   at::empty_like(problem.weight)};
+    at::Tensor squares = at::zeros({}, problem.weight.options().dtype(at::kDouble)); // on the card until the end
     for (std::int64_t first = 0; first < columns; first += options.block) {
         const std::int64_t last = std::min(first + options.block, columns);
         GptqBlock block;
@@ -147,16 +138,17 @@ Walked walk(Problem& problem, const at::Tensor& upper, Scales& scales, const Cod
             by_rows ? gptq_block_by_rows(block, grid, device) : gptq_block_by_columns(block, grid, device);
         walked.codes.slice(1, first, last).copy_(done.codes);
         walked.values.slice(1, first, last).copy_(done.values);
-        walked.loss += done.error.square().sum(at::kDouble).item<double>() / 2;
+        squares.add_(sum_of(done.error.square()));
         if (last < columns)
-            problem.weight.slice(1, last).addmm_(done.error, upper.slice(0, first, last).slice(1, last), 1, -1);
+            subtract_product(problem.weight.slice(1, last), done.error, upper.slice(0, first, last).slice(1, last));
     }
+    walked.loss = squares.item<double>() / 2;
     return walked;
 }
 
 /// tr(dW H dW^T) / 2
 double output_loss(const at::Tensor& difference, const at::Tensor& hessian) {
-    return (at::mm(difference, hessian) * difference).sum(at::kDouble).item<double>() / 2;
+    return total(product(difference, hessian).mul_(difference)) / 2;
 }
 
 void check(const at::Tensor& weight, const at::Tensor& hessian, const TensorQuantizer& quantizer,
@@ -174,23 +166,9 @@ void check(const at::Tensor& weight, const at::Tensor& hessian, const TensorQuan
 
 } // namespace
 
-HessianSum::HessianSum(std::int64_t channels, const Device& device)
-    : sum_(at::zeros({channels, channels}, at::TensorOptions().dtype(at::kFloat).device(torch_device(device)))) {}
-
-void HessianSum::add(const at::Tensor& inputs, std::int64_t sequences) {
-    GRATICULE_ASSERT(inputs.dim() == 2 && inputs.size(1) == sum_.size(0), "inputs are (tokens, channels)");
-    sum_.addmm_(inputs.t(), inputs);
-    sequences_ += sequences;
-}
-
-void HessianSum::add_gram(const at::Tensor& gram, std::int64_t sequences) {
-    sum_.add_(gram);
-    sequences_ += sequences;
-}
-
-at::Tensor HessianSum::hessian() const {
-    GRATICULE_ASSERT(sequences_ > 0, "a Hessian needs at least one sequence");
-    return sum_ * (2.0 / static_cast<double>(sequences_));
+at::Tensor hessian_of(const at::Tensor& gram, std::int64_t sequences) {
+    GRATICULE_ASSERT(sequences > 0, "a Hessian needs at least one sequence");
+    return gram * (2.0 / static_cast<double>(sequences));
 }
 
 std::optional<UpdateRatio> update_ratio(const at::Tensor& hessian, double damping) {

@@ -1,10 +1,9 @@
 // GPTQ (Frantar et al. 2023; IST-DASLab/gptq 2d65066; algorithms.md section 6): rounds one column after the other and
 // moves each column's error into the columns not yet rounded, in the metric of the inputs.
 //
-//     HessianSum hessian(channels, device);
-//     for (...) hessian.add(inputs, sequences);                                  // (tokens, channels)
-//     const GptqResult result = gptq(weight, hessian.hessian(), quantizer, {.act_order = true, .static_groups = true},
-//                                    device);
+//     for (...) add_gram(gram, inputs);                                          // fixed_sums.h; (tokens, channels)
+//     const GptqResult result = gptq(weight, hessian_of(gram, sequences), quantizer,
+//                                    {.act_order = true, .static_groups = true}, device);
 #pragma once
 
 #include <cstdint>
@@ -12,23 +11,13 @@
 #include <string>
 
 #include "core/method/solvers/clip_search.h"
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/runtime/torch_bridge.h"
 
 namespace graticule::solvers {
 
-/// H = 2/n sum x x^T over all tokens, n counting sequences as the reference does.
-class HessianSum {
-public:
-    HessianSum(std::int64_t channels, const Device& device);
-    void add(const at::Tensor& inputs, std::int64_t sequences);    ///< inputs (tokens, channels) of that many sequences
-    void add_gram(const at::Tensor& gram, std::int64_t sequences); ///< X^T X already at hand
-    [[nodiscard]] at::Tensor hessian() const;                      ///< (channels, channels)
-
-private:
-    at::Tensor sum_; ///< X^T X
-    std::int64_t sequences_ = 0;
-};
+/// H = 2/n X^T X over all tokens, n counting sequences as the reference does.
+[[nodiscard]] at::Tensor hessian_of(const at::Tensor& gram, std::int64_t sequences);
 
 /// Walks a block's columns either as the reference does, a few operations of Torch a column, or row by row in one
 /// kernel (Backend::gptq_walk): a row's columns do not look at other rows.

@@ -1,7 +1,7 @@
 // One block of GPTQ's columns, in the two loops of GptqLoop. Private to the solvers.
 #pragma once
 
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/runtime/torch_bridge.h"
 
 namespace graticule::solvers {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/method/solvers/fixed_sums.h"
 
 namespace graticule::solvers {
 namespace {
@@ -140,23 +141,22 @@ OutputLoss::OutputLoss(OutputLossSpec spec, const Device& device)
     , device_(device) {
     GRATICULE_ASSERT(spec_.weights.size() == spec_.quantizers.size() && !spec_.weights.empty(),
                      "one quantizer a weight");
-    GRATICULE_ASSERT(spec_.inputs.dim() == 2, "inputs are (tokens, channels)");
+    GRATICULE_ASSERT((spec_.module || spec_.input ? spec_.inputs : spec_.gram).dim() == 2,
+                     "inputs (tokens, channels), or their Gram matrix where that is all the loss needs");
     for (const at::Tensor& weight : spec_.weights) outputs_ += weight.size(0);
     if (spec_.module) {
         exact_ = spec_.module(spec_.weights, spec_.inputs);
-    } else if (!spec_.input) {
-        gram_ = at::mm(spec_.inputs.t(), spec_.inputs) / static_cast<double>(spec_.inputs.size(0));
-    } else {
+    } else if (spec_.input) {
         // A search reads the inputs some twenty times, several passes each.
         const at::Tensor all = at::cat(spec_.weights).t();
         parts_ = spec_.inputs.split(device.is_cuda() ? spec_.inputs.size(0) : cached_tokens);
-        for (const at::Tensor& part : parts_) exact_parts_.push_back(at::mm(part, all));
+        for (const at::Tensor& part : parts_) exact_parts_.push_back(product(part, all));
     }
 }
 
 double OutputLoss::of(const at::Tensor& scale) const {
     if (spec_.module) return of_module(scale);
-    return gram_.defined() ? of_gram(scale) : of_linears(scale);
+    return spec_.input ? of_linears(scale) : of_gram(scale);
 }
 
 at::Tensor OutputLoss::rounded_weight(std::size_t index, const at::Tensor& scale) const {
@@ -169,7 +169,7 @@ double OutputLoss::of_module(const at::Tensor& scale) const {
     for (std::size_t i = 0; i < spec_.weights.size(); ++i) rounded.push_back(rounded_weight(i, scale).div_(scale));
     const at::Tensor inputs =
         spec_.input ? round_to_nearest(spec_.inputs / scale, *spec_.input, device_).mul_(scale) : spec_.inputs;
-    return (spec_.module(rounded, inputs) - exact_).square_().mean(at::kDouble).item<double>();
+    return mean_square(spec_.module(rounded, inputs) - exact_);
 }
 
 double OutputLoss::of_linears(const at::Tensor& scale) const {
@@ -190,7 +190,7 @@ double OutputLoss::of_linears(const at::Tensor& scale) const {
         } else {
             seen = round_to_nearest(smooth, *spec_.input, device_);
         }
-        sum += at::addmm(exact_parts_[i], seen, all, /*beta=*/-1).square_().sum(at::kDouble).item<double>();
+        sum += total(product(seen, all).sub_(exact_parts_[i]).square_());
     }
     return sum / static_cast<double>(spec_.inputs.size(0)) / static_cast<double>(outputs_);
 }
@@ -200,7 +200,7 @@ double OutputLoss::of_gram(const at::Tensor& scale) const {
     double sum = 0;
     for (std::size_t i = 0; i < spec_.weights.size(); ++i) {
         const at::Tensor difference = rounded_weight(i, scale).div_(scale).sub_(spec_.weights[i]);
-        sum += (at::mm(difference, gram_) * difference).sum(at::kDouble).item<double>();
+        sum += total(product(difference, spec_.gram).mul_(difference));
     }
     return sum / static_cast<double>(outputs_);
 }

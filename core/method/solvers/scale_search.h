@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/runtime/torch_bridge.h"
 
 namespace graticule::solvers {
@@ -99,9 +99,10 @@ using ModuleForward = std::function<at::Tensor(std::span<const at::Tensor> weigh
 struct OutputLossSpec {
     std::vector<at::Tensor> weights;         ///< of the consumers, (out, in), unscaled
     std::vector<TensorQuantizer> quantizers; ///< one a weight
-    at::Tensor inputs;                       ///< (tokens, in) of the full-precision model
-    std::optional<TensorQuantizer> input;    ///< active in the objective as well (AQAS); absent: weights only (AWQ)
-    ModuleForward module;                    ///< null: the consumers' own outputs, one beside the other
+    at::Tensor inputs = {};                  ///< (tokens, in) of the full-precision model
+    at::Tensor gram = {};                    ///< X^T X / tokens of them: enough where neither of the next two is given
+    std::optional<TensorQuantizer> input = {}; ///< active in the objective as well (AQAS); absent: weights only (AWQ)
+    ModuleForward module = {};                 ///< null: the consumers' own outputs, one beside the other
 };
 
 /// Mean squared difference of the output from the full-precision output, over tokens and outputs, when the weights are
@@ -120,7 +121,6 @@ private:
     OutputLossSpec spec_;
     Device device_;
     at::Tensor exact_;                    ///< the module's output in full precision
-    at::Tensor gram_;                     ///< X^T X / tokens: all that weights alone need
     std::vector<at::Tensor> parts_;       ///< the inputs in parts that stay in a cache ...
     std::vector<at::Tensor> exact_parts_; ///< ... and the consumers' outputs of each, side by side
     std::int64_t outputs_ = 0;            ///< of all consumers together

@@ -42,10 +42,10 @@ struct SumParts {
 };
 [[nodiscard]] std::shared_ptr<const LinearOp> sum_op(std::shared_ptr<const LinearOp> main, SumParts parts);
 
-/// An operation and the rounding its site prepares the input with.
+/// An operation and what its site does to the input before.
 struct PreparedLinear {
     std::shared_ptr<const LinearOp> operation;
-    std::optional<ActivationRounding> input = {};
+    InputPreparation input = {};
 };
 /// The operation that fits what `weights` says of `linear`, for inputs of this type. Throws Error{bad_input} when a
 /// static scheme has no scale or a parameter is not finite.

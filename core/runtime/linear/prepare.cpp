@@ -31,8 +31,8 @@ PreparedLinear prepare_linear(const Model& model, const Linear& linear, const We
         bias = load_parameter(model, linear.name + ".bias", *stored, device, type);
     const QuantizedLinear* quantized = weights.quantized(linear);
     PreparedLinear prepared;
-    if (quantized != nullptr) prepared.input = input_rounding(*quantized);
-    if (prepared.input) check_calibrated(*prepared.input, linear);
+    if (quantized != nullptr) prepared.input = {quantized->input_map.online(), input_rounding(*quantized)};
+    if (prepared.input.rounding) check_calibrated(*prepared.input.rounding, linear);
     if (quantized == nullptr || quantized->codes.empty()) {
         prepared.operation =
             dense_op(load_parameter(model, linear.name + ".weight", weights.weight(linear), device, type), bias);

@@ -13,9 +13,19 @@ public:
         , bias_(std::move(bias))
         , device_(device) {
         const std::int64_t rows = linear.out_features(), columns = linear.in_features();
-        GRATICULE_ASSERT(std::int64_t(quantized.codes.size()) == rows * columns, "one code a weight");
-        auto* codes = const_cast<std::uint8_t*>(quantized.codes.data()); // Torch has no read-only tensors
-        codes_ = at::from_blob(codes, {rows, columns}, at::kByte).to(torch_device(device), at::kByte, false, true);
+        GRATICULE_ASSERT(quantized.codes.rows() == rows && quantized.codes.columns() == columns, "one code per weight");
+        columns_ = columns;
+        bits_ = quantized.codes.bits();
+        if (8 % bits_ == 0) {
+            const HostTensor& packed = quantized.codes.bytes();
+            auto* bytes = const_cast<std::byte*>(packed.bytes.data()); // Torch has no read-only tensors
+            codes_ = at::from_blob(bytes, packed.shape, at::kByte).to(torch_device(device), at::kByte, false, true);
+        } else { // codes across two bytes: a byte each is simpler to take apart
+            std::vector<std::uint8_t> codes = quantized.codes.unpack();
+            codes_ = at::from_blob(codes.data(), {rows, columns}, at::kByte)
+                         .to(torch_device(device), at::kByte, false, true);
+            bits_ = 8;
+        }
         const std::int64_t blocks = layout_.count(rows, columns);
         scale_ = to_torch(quantized.params.scale, {blocks}, device);
         zero_ = to_torch(quantized.params.zero, {blocks}, device);
@@ -33,16 +43,29 @@ public:
 
 private:
     [[nodiscard]] at::Tensor dequantized() const {
-        at::Tensor weight = at::empty(codes_.sizes(), codes_.options().dtype(at::kFloat));
-        device_.kernels().dequantize({codes_.data_ptr<std::uint8_t>(), codes_.size(0), codes_.size(1)}, layout_, grid_,
+        const at::Tensor codes = unpacked();
+        at::Tensor weight = at::empty(codes.sizes(), codes.options().dtype(at::kFloat));
+        device_.kernels().dequantize({codes.data_ptr<std::uint8_t>(), codes.size(0), codes.size(1)}, layout_, grid_,
                                      scale_.data_ptr<float>(), zero_.data_ptr<float>(), writable_view_of(weight),
                                      current_stream(device_));
         return weight;
     }
 
+    /// One byte per code.
+    [[nodiscard]] at::Tensor unpacked() const {
+        if (bits_ == 8) return codes_;
+        const std::int64_t in_a_byte = 8 / bits_, mask = (1 << bits_) - 1;
+        at::Tensor codes = at::empty({codes_.size(0), codes_.size(1), in_a_byte}, codes_.options());
+        for (std::int64_t i = 0; i < in_a_byte; ++i)
+            codes.select(2, i).copy_(codes_.bitwise_right_shift(i * bits_).bitwise_and_(mask));
+        return codes.view({codes_.size(0), -1}).slice(1, 0, columns_).contiguous();
+    }
+
     CodeGrid grid_;
     BlockLayout layout_;
-    at::Tensor codes_;        ///< (out, in) uint8
+    at::Tensor codes_; ///< (out, bytes of a row) as in PackedCodes
+    std::int64_t columns_ = 0;
+    int bits_ = 8;
     at::Tensor scale_, zero_; ///< one per block of the layout
     at::Tensor bias_;
     Device device_;

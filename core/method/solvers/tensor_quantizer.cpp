@@ -1,4 +1,4 @@
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 
 #include "core/base/error.h"
 #include "core/runtime/activation_rounding.h"

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "core/format/qparams.h"
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/result/quantized_model.h"
 
 namespace graticule {
 
+/// Codes (out, in) uint8 of so many bits, packed on the device where that leaves fewer bytes to copy.
+[[nodiscard]] PackedCodes to_host(const at::Tensor& codes, int bits);
 [[nodiscard]] QParams to_host(const solvers::BlockParams& params);
 
 /// The one scale of a static scheme for values in [minimum, maximum].

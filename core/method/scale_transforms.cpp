@@ -1,4 +1,6 @@
-#include "core/method/scale_search.h"
+#include "core/method/scale_transforms.h"
+
+#include <algorithm>
 
 namespace graticule {
 
@@ -13,8 +15,7 @@ void set_grid(const ParamMap& params, solvers::ScaleMethod& method) {
 }
 
 at::Tensor absmax_of(const FoldRequest& request) {
-    if (request.inputs.defined())
-        return solvers::input_statistic(solvers::InputStatistic::absolute_maximum, request.inputs);
+    if (request.samples.lowest.defined()) return request.samples.absmax().amax(0);
     GRATICULE_ASSERT(request.statistics != nullptr, "a method that needs statistics gets them");
     const std::vector<float> absmax = request.statistics->absmax_per_channel();
     return to_torch(absmax, {std::int64_t(absmax.size())}, request.device);
@@ -52,6 +53,22 @@ bool ScaleTransform::applies(const FoldSite& site, const ParamMap& params) const
     return !norms_only || site.source == FoldSite::Source::norm;
 }
 
+const ModuleOutput& ScaleTransform::module_of(const FoldRequest& request) const {
+    return rules_.judge_gated_mlp && request.mlp ? request.mlp : request.attention;
+}
+
+bool ScaleTransform::sees_quantized_inputs(const FoldRequest& request) const {
+    return rules_.quantize_inputs && std::any_of(request.schemes.begin(), request.schemes.end(),
+                                                 [](const QuantScheme* scheme) { return scheme->input.has_value(); });
+}
+
+/// Where the linears' own outputs are compared and their inputs are not rounded, products of the inputs will do.
+SampleWants ScaleTransform::wants(const FoldRequest& request) const {
+    if (!rules_.search) return {};
+    const bool rows = module_of(request) || sees_quantized_inputs(request);
+    return {.gram = !rows, .magnitudes = true, .rows = rows ? SampleWants::Rows::all : SampleWants::Rows::none};
+}
+
 std::optional<FoldResult> ScaleTransform::scale(const FoldRequest& request) const {
     const solvers::ScaleMethod method = rules_.method(request.params);
     if (rules_.search) return search(request, method);
@@ -65,7 +82,8 @@ std::optional<FoldResult> ScaleTransform::scale(const FoldRequest& request) cons
 
 FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::ScaleMethod& method) const {
     solvers::OutputLossSpec spec;
-    spec.inputs = request.inputs;
+    if (request.samples.rows.defined()) spec.inputs = request.samples.rows.to(at::kFloat);
+    if (request.samples.gram.defined()) spec.gram = request.samples.gram / double(request.samples.tokens);
     for (std::size_t i = 0; i < request.weights.size(); ++i) {
         const QuantScheme& scheme = *request.schemes[i];
         spec.weights.push_back(request.weights[i]);
@@ -74,10 +92,11 @@ FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::Sca
             spec.quantizers.back().granularity.kind = Granularity::Kind::group;
         if (rules_.quantize_inputs && scheme.input) spec.input = solvers::input_quantizer(*scheme.input);
     }
-    if (request.attention) spec.module = request.attention;
-    if (rules_.judge_gated_mlp && request.mlp) spec.module = request.mlp;
-    const solvers::ScaleStatistics statistics =
-        solvers::scale_statistics(method.formula, request.inputs, spec.weights, spec.quantizers);
+    spec.module = module_of(request);
+    const bool maximum = method.formula.input == solvers::InputStatistic::absolute_maximum;
+    const solvers::ScaleStatistics statistics{
+        maximum ? absmax_of(request) : request.samples.absmean,
+        solvers::weight_statistic(method.formula.weight, spec.weights, spec.quantizers)};
     const solvers::OutputLoss loss(std::move(spec), request.device);
     const solvers::ScaleSearch found =
         solvers::search_scale(method, statistics, [&](const at::Tensor& scale) { return loss.of(scale); });
@@ -103,6 +122,10 @@ bool PercentileClipping::applies(const FoldSite& site, const ParamMap&) const {
 }
 
 bool PercentileClipping::on_quantized_states(const ParamMap& params) const { return paper_mode(params); }
+
+SampleWants PercentileClipping::wants(const FoldRequest& request) const {
+    return {.magnitudes = paper_mode(request.params)};
+}
 
 std::optional<FoldResult> PercentileClipping::scale(const FoldRequest& request) const {
     FoldResult result;

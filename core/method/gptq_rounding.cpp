@@ -1,8 +1,8 @@
-#include "core/method/gptq.h"
+#include "core/method/gptq_rounding.h"
 
 #include <cstdio>
 
-#include "core/method/rtn.h"
+#include "core/method/nearest_rounding.h"
 #include "core/method/solvers/gptq.h"
 
 namespace graticule {
@@ -11,9 +11,7 @@ namespace {
 
 /// 2/n X^T X; kept columns are not rounded and take no part.
 at::Tensor hessian_of(const WeightRequest& request) {
-    solvers::HessianSum sum(request.weight.size(1), request.device);
-    sum.add_gram(request.gram(), request.sequences);
-    const at::Tensor hessian = sum.hessian();
+    const at::Tensor hessian = solvers::hessian_of(request.samples.gram, request.samples.sequences);
     if (!request.keep.defined()) return hessian;
     return hessian.masked_fill(request.keep, 0).masked_fill(request.keep.unsqueeze(1), 0);
 }

@@ -1,22 +1,17 @@
-#include "core/method/dgq.h"
+#include "core/method/dgq_rounding.h"
 
-#include <algorithm>
-
-#include "core/method/rtn.h"
+#include "core/method/nearest_rounding.h"
 #include "core/method/solvers/dgq.h"
 #include "core/method/solvers/dgq_published.h"
+#include "core/method/solvers/fixed_sums.h"
 
 namespace graticule {
 
 namespace {
 
-/// The published program overwrites what it captured, so only the last calibration sample is searched on.
-at::Tensor last_sample(const WeightRequest& request) {
-    const std::int64_t tokens = request.inputs.size(0) / std::max<std::int64_t>(1, request.sequences);
-    return request.inputs.slice(0, request.inputs.size(0) - tokens).contiguous();
-}
+using solvers::total;
 
-double total(const at::Tensor& row_losses) { return row_losses.sum(at::kDouble).item<double>(); }
+bool published(const ParamMap& params) { return param<std::string>(params, "mode") != "clean"; }
 
 Rounded round_in_groups(const WeightRequest& request, const solvers::DgqGroups& groups, const at::Tensor& gram) {
     Rounded rounded;
@@ -41,27 +36,33 @@ Rounded rounded_of(const solvers::DualGrain& dual) {
     return rounded;
 }
 
+/// The published program overwrites what it captured, so only the last calibration sample is searched on.
+SampleWants Dgq::wants(const ParamMap& params) const {
+    return {.gram = true, .rows = published(params) ? SampleWants::Rows::last_sample : SampleWants::Rows::none};
+}
+
 Rounded Dgq::round(const WeightRequest& request) const {
     const Granularity granularity = request.scheme.weight->granularity;
     const std::string& mode = param<std::string>(request.params, "mode");
     const auto arithmetic = mode == "reference" ? solvers::DgqArithmetic::bfloat16 : solvers::DgqArithmetic::float32;
-    const bool published = mode != "clean", dual = granularity.kind == Granularity::Kind::dual_grain;
+    const bool dual = granularity.kind == Granularity::Kind::dual_grain, clean = !published(request.params);
     const std::int64_t group =
         granularity.kind == Granularity::Kind::channel ? request.weight.size(1) : granularity.group_size;
     const solvers::DgqOptions options;
-    at::Tensor gram = request.gram() / double(request.inputs.size(0));
+    at::Tensor gram = request.samples.gram / double(request.samples.tokens);
+    const at::Tensor last_sample = clean ? at::Tensor() : request.samples.rows.to(at::kFloat);
     if (request.keep.defined()) gram = gram.masked_fill(request.keep, 0).masked_fill(request.keep.unsqueeze(1), 0);
 
     if (!dual) {
         const solvers::DgqGroups groups =
-            published ? solvers::dgq_published_phase1(request.weight, last_sample(request), group, options, arithmetic)
-                      : solvers::dgq_phase1(request.weight, gram, group, options);
+            clean ? solvers::dgq_phase1(request.weight, gram, group, options)
+                  : solvers::dgq_published_phase1(request.weight, last_sample, group, options, arithmetic);
         return round_in_groups(request, groups, gram);
     }
     const solvers::DualGrain found =
-        published ? solvers::dgq_published(request.weight, last_sample(request), group, options, arithmetic)
-                  : solvers::dgq_phase2(request.weight, gram, solvers::dgq_phase1(request.weight, gram, group, options),
-                                        options);
+        clean ? solvers::dgq_phase2(request.weight, gram, solvers::dgq_phase1(request.weight, gram, group, options),
+                                    options)
+              : solvers::dgq_published(request.weight, last_sample, group, options, arithmetic);
     Rounded rounded = rounded_of(found);
     rounded.loss = total(solvers::row_losses(found.dequantized - request.weight, gram));
     const solvers::BlockParams fine = solvers::find_params(request.weight, fine_quantizer(request), request.device);

@@ -15,6 +15,7 @@ class Dgq final : public Rounding {
 public:
     [[nodiscard]] bool propagates(const ParamMap&) const override { return true; }
     [[nodiscard]] bool quantized_inputs(const ParamMap&) const override { return true; }
+    [[nodiscard]] SampleWants wants(const ParamMap& params) const override;
     [[nodiscard]] Rounded round(const WeightRequest& request) const override;
 };
 

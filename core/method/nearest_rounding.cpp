@@ -1,6 +1,6 @@
-#include "core/method/rtn.h"
+#include "core/method/nearest_rounding.h"
 
-#include "core/method/dgq.h"
+#include "core/method/dgq_rounding.h"
 #include "core/method/solvers/dgq.h"
 
 namespace graticule {

@@ -21,9 +21,12 @@ public:
     explicit ScaleTransform(const ScaleRules& rules)
         : rules_(rules) {}
     [[nodiscard]] bool applies(const FoldSite& site, const ParamMap& params) const override;
+    [[nodiscard]] SampleWants wants(const FoldRequest& request) const override;
     [[nodiscard]] std::optional<FoldResult> scale(const FoldRequest& request) const override;
 
 private:
+    [[nodiscard]] const ModuleOutput& module_of(const FoldRequest& request) const;
+    [[nodiscard]] bool sees_quantized_inputs(const FoldRequest& request) const;
     [[nodiscard]] FoldResult search(const FoldRequest& request, const solvers::ScaleMethod& method) const;
     ScaleRules rules_;
 };
@@ -34,6 +37,7 @@ class PercentileClipping final : public Transform {
 public:
     [[nodiscard]] bool applies(const FoldSite& site, const ParamMap& params) const override;
     [[nodiscard]] bool on_quantized_states(const ParamMap& params) const override;
+    [[nodiscard]] SampleWants wants(const FoldRequest& request) const override;
     [[nodiscard]] std::optional<FoldResult> scale(const FoldRequest& request) const override;
 };
 

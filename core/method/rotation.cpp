@@ -1,0 +1,49 @@
+#include "core/method/rotation.h"
+
+#include <algorithm>
+
+#include "core/method/stages.h"
+#include "core/model/family.h"
+#include "core/result/input_map.h"
+
+namespace graticule {
+
+bool reads_residual(const Linear& linear) {
+    return linear.role != Role::o && linear.role != Role::down && linear.role != Role::fc2;
+}
+
+std::optional<HadamardChoice> hadamard_of(const SchemeChoice& choice, const Linear& linear, const Model& model) {
+    const auto rotation = chosen<Rotation>(choice);
+    if (!rotation) return std::nullopt;
+    const std::int64_t width = linear.role == Role::o ? model.config().head_dim : linear.in_features();
+    return HadamardChoice{hadamard_block(width),
+                          rotation.method->residual(rotation.params()) && reads_residual(linear)};
+}
+
+std::optional<std::int64_t> residual_block(const LayerChoices& choices, const Model& model) {
+    const bool any = std::any_of(choices.begin(), choices.end(), [](const auto& choice) {
+        if (!choice) return false;
+        const auto rotation = chosen<Rotation>(*choice);
+        return rotation && rotation.method->residual(rotation.params());
+    });
+    return any ? std::optional(hadamard_block(model.config().hidden)) : std::nullopt;
+}
+
+std::string why_residual_stays(const Model& model) {
+    const std::string without = "; leave residual=true out, which rotates each input at run time instead";
+    const std::string family = std::string(model.family().name) + " models ";
+    const ModelConfig& config = model.config();
+    if (config.norm == NormKind::layer)
+        return family + "have LayerNorms, whose mean is not that of the rotated stream" + without;
+    if (config.norm_after) return family + "put their norms after the modules, where no linear takes them in" + without;
+    const Model::Parts& parts = model.parts();
+    if (parts.project_in || parts.project_out || parts.positions)
+        return family + "have position embeddings or projections around the blocks" + without;
+    for (const Block& block : model.blocks())
+        if (block.post_attention_norm.present() || block.post_mlp_norm.present())
+            return family + "have norms between a module and the residual stream, which scale single channels" +
+                   without;
+    return {};
+}
+
+} // namespace graticule

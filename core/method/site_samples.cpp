@@ -1,0 +1,97 @@
+#include "core/method/site_samples.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/method/solvers/fixed_sums.h"
+#include "core/runtime/input_mapping.h"
+
+namespace graticule {
+
+namespace {
+
+using Rows = SampleWants::Rows;
+
+/// Every how manieth token is kept.
+std::int64_t stride_of(const SampleWants& wants, std::int64_t tokens) {
+    return wants.rows == Rows::spread ? std::max<std::int64_t>(1, tokens / wants.count) : 1;
+}
+
+std::int64_t first_of(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences) {
+    return wants.rows == Rows::last_sample ? tokens - tokens / sequences : 0;
+}
+
+std::int64_t rows_of(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences) {
+    if (wants.rows == Rows::none) return 0;
+    const std::int64_t stride = stride_of(wants, tokens);
+    return (tokens - first_of(wants, tokens, sequences) + stride - 1) / stride;
+}
+
+} // namespace
+
+SampleSums::SampleSums(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences, const Device& device)
+    : wants_(wants)
+    , device_(device) {
+    GRATICULE_ASSERT(sequences > 0 && tokens % sequences == 0, "samples of a site are equally long");
+    samples_.tokens = tokens;
+    samples_.sequences = sequences;
+}
+
+void SampleSums::add(const at::Tensor& x) {
+    const at::Tensor inputs = wants_.hadamard > 0 ? hadamard(x, wants_.hadamard, device_) : x;
+    const std::int64_t channels = inputs.size(2), tokens = inputs.size(0) * inputs.size(1);
+    const at::Tensor values = inputs.reshape({tokens, channels}).to(at::kFloat);
+    const bool first = seen_ == 0;
+    if (wants_.gram) {
+        if (first) samples_.gram = at::zeros({channels, channels}, values.options());
+        solvers::add_gram(samples_.gram, values);
+    }
+    if (wants_.magnitudes) {
+        const at::Tensor sum = values.abs().sum(0), samples = values.view({inputs.size(0), -1, channels});
+        const auto [low, high] = std::pair(samples.amin(1), samples.amax(1));
+        samples_.absmean = first ? sum : samples_.absmean.add_(sum); // the sum until `finish`
+        samples_.lowest = first ? low : at::cat({samples_.lowest, low});
+        samples_.highest = first ? high : at::cat({samples_.highest, high});
+    }
+    if (wants_.rows != Rows::none) {
+        if (first)
+            samples_.rows =
+                at::empty({rows_of(wants_, samples_.tokens, samples_.sequences), channels}, inputs.options());
+        add_rows(inputs.reshape({tokens, channels}));
+    }
+    seen_ += tokens;
+}
+
+void SampleSums::add_rows(const at::Tensor& inputs) {
+    const std::int64_t stride = stride_of(wants_, samples_.tokens);
+    const std::int64_t begin = first_of(wants_, samples_.tokens, samples_.sequences);
+    const std::int64_t behind = (stride - (seen_ - begin) % stride) % stride; // from here to the next that is kept
+    const std::int64_t start = seen_ < begin ? begin - seen_ : behind;
+    if (start >= inputs.size(0)) return;
+    const at::Tensor wanted = inputs.slice(0, start, inputs.size(0), stride);
+    samples_.rows.narrow(0, kept_, wanted.size(0)).copy_(wanted);
+    kept_ += wanted.size(0);
+}
+
+SiteSamples SampleSums::finish() {
+    GRATICULE_ASSERT(seen_ == samples_.tokens, "all parts of a site's inputs were added");
+    if (samples_.absmean.defined()) samples_.absmean.div_(static_cast<double>(samples_.tokens));
+    return std::move(samples_);
+}
+
+SiteSamples samples_of(const at::Tensor& inputs, const SampleWants& wants, const Device& device) {
+    SampleSums sums(wants, inputs.size(0), 1, device);
+    sums.add(inputs.unsqueeze(0));
+    return sums.finish();
+}
+
+std::int64_t bytes_of(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences, std::int64_t channels,
+                      std::int64_t element_bytes) {
+    std::int64_t bytes = rows_of(wants, tokens, sequences) * channels * element_bytes;
+    if (wants.gram) bytes += channels * channels * 4;
+    if (wants.magnitudes) bytes += (2 * sequences + 1) * channels * 4;
+    return bytes;
+}
+
+} // namespace graticule

@@ -1,0 +1,184 @@
+#include "core/method/solvers/fixed_sums.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/base/error.h"
+
+namespace graticule::solvers {
+namespace {
+
+constexpr std::int64_t tile = 256; // rows and columns of a product that one thread makes at a time
+
+std::int64_t tiles(std::int64_t size) { return (size + tile - 1) / tile; }
+
+/// Rows [index * tile, ...) of a dimension, the last tile perhaps smaller.
+at::Tensor part(const at::Tensor& matrix, std::int64_t dimension, std::int64_t index) {
+    const std::int64_t first = index * tile;
+    return matrix.slice(dimension, first, std::min(first + tile, matrix.size(dimension)));
+}
+
+/// Calls work(0) ... work(count - 1), several at a time; library calls inside have one thread each.
+template <class Work>
+void each(std::int64_t count, const Work& work) {
+    // A region of one iteration would not be parallel, and a product inside it would take all threads for itself.
+    at::parallel_for(0, std::max<std::int64_t>(2, count), 1, [&](std::int64_t first, std::int64_t last) {
+        const c10::InferenceMode inference; // a thread's own setting
+        for (std::int64_t i = first; i < std::min(last, count); ++i) work(i);
+    });
+}
+
+/// target (m, n) = beta target + alpha a b by tiles.
+void multiply(const at::Tensor& target, const at::Tensor& a, const at::Tensor& b, double beta, double alpha) {
+    const std::int64_t across = tiles(target.size(1));
+    each(tiles(target.size(0)) * across, [&](std::int64_t i) {
+        at::Tensor out = part(part(target, 0, i / across), 1, i % across);
+        const at::Tensor left = part(a, 0, i / across), right = part(b, 1, i % across);
+        if (beta == 0)
+            at::mm_out(out, left, right);
+        else
+            out.addmm_(left, right, beta, alpha);
+    });
+}
+
+/// The lower triangular L with L L^T = matrix, in place; what lies above the diagonal tiles is left over. False: not
+/// positive definite.
+bool factor_in_place(at::Tensor& matrix) {
+    const std::int64_t count = tiles(matrix.size(0));
+    for (std::int64_t k = 0; k < count; ++k) {
+        at::Tensor diagonal = part(part(matrix, 0, k), 1, k);
+        bool positive = false;
+        each(1, [&](std::int64_t) {
+            const auto [lower, failed] = at::linalg_cholesky_ex(diagonal);
+            positive = failed.item<int>() == 0;
+            diagonal.copy_(lower);
+        });
+        if (!positive) return false;
+        each(count - k - 1, [&](std::int64_t i) {
+            at::Tensor below = part(part(matrix, 0, k + 1 + i), 1, k);
+            below.copy_(at::linalg_solve_triangular(diagonal.t(), below, /*upper=*/true, /*left=*/false));
+        });
+        const std::int64_t rest = count - k - 1;
+        each(rest * rest, [&](std::int64_t i) {
+            const std::int64_t row = k + 1 + i / rest, column = k + 1 + i % rest;
+            if (column > row) return;
+            part(part(matrix, 0, row), 1, column)
+                .addmm_(part(part(matrix, 0, row), 1, k), part(part(matrix, 0, column), 1, k).t(), 1, -1);
+        });
+    }
+    return true;
+}
+
+/// L^-1 of a lower triangular matrix, a tile of columns at a time: nothing above their own rows.
+at::Tensor inverse_of_lower(const at::Tensor& lower) {
+    at::Tensor inverse = at::zeros_like(lower);
+    const std::int64_t count = tiles(lower.size(0)), size = lower.size(0);
+    each(count, [&](std::int64_t i) {
+        // Long and short columns in turn, so that threads with neighbouring shares have as much to do.
+        const std::int64_t column = i % 2 == 0 ? i / 2 : count - 1 - i / 2, first = column * tile;
+        at::Tensor out = part(inverse.slice(0, first, size), 1, column);
+        at::Tensor unit = at::zeros(out.sizes(), out.options());
+        unit.diagonal().fill_(1);
+        out.copy_(at::linalg_solve_triangular(lower.slice(0, first, size).slice(1, first, size), unit,
+                                              /*upper=*/false));
+    });
+    return inverse;
+}
+
+} // namespace
+
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+    if (!a.is_cpu()) return at::mm(a, b);
+    const at::Tensor result = at::empty({a.size(0), b.size(1)}, a.options());
+    multiply(result, a, b, 0, 1);
+    return result;
+}
+
+at::Tensor products(const at::Tensor& a, const at::Tensor& b) {
+    if (!a.is_cpu()) return at::bmm(a, b);
+    at::Tensor result = at::empty({a.size(0), a.size(1), b.size(2)}, a.options());
+    if (a.size(0) == 1) {
+        multiply(result[0], a[0], b[0], 0, 1);
+        return result;
+    }
+    const std::int64_t down = tiles(result.size(1));
+    each(result.size(0) * down, [&](std::int64_t i) {
+        at::Tensor out = part(result[i / down], 0, i % down);
+        at::mm_out(out, part(a[i / down], 0, i % down), b[i / down]);
+    });
+    return result;
+}
+
+void subtract_product(at::Tensor target, const at::Tensor& a, const at::Tensor& b) {
+    if (target.is_cpu())
+        multiply(target, a, b, 1, -1);
+    else
+        target.addmm_(a, b, 1, -1);
+}
+
+void add_gram(at::Tensor& sum, const at::Tensor& rows) {
+    if (!sum.is_cpu()) {
+        sum.addmm_(rows.t(), rows);
+        return;
+    }
+    const std::int64_t count = tiles(sum.size(0));
+    each(count * count, [&](std::int64_t i) { // half of it, and the mirror of that
+        const std::int64_t row = i / count, column = i % count;
+        if (column < row) return;
+        at::Tensor out = part(part(sum, 0, row), 1, column);
+        out.addmm_(part(rows, 1, row).t(), part(rows, 1, column));
+        if (column > row) part(part(sum, 0, column), 1, row).copy_(out.t());
+    });
+}
+
+at::Tensor mean_gram(const at::Tensor& inputs) {
+    at::Tensor gram = at::zeros({inputs.size(1), inputs.size(1)}, inputs.options());
+    add_gram(gram, inputs);
+    return gram.div_(static_cast<double>(inputs.size(0)));
+}
+
+at::Tensor sum_of(const at::Tensor& values) {
+    constexpr std::int64_t run = 4096; // one thread adds a row, and all of fewer than 32768 elements
+    if (!values.is_cpu()) return values.sum(at::kDouble);
+    at::Tensor rest = values.reshape({-1});
+    while (rest.numel() > run) {
+        const std::int64_t whole = rest.numel() / run * run;
+        const at::Tensor sums = rest.slice(0, 0, whole).view({-1, run}).sum(at::IntArrayRef{1}, false, at::kDouble);
+        rest = whole < rest.numel() ? at::cat({sums, rest.slice(0, whole).sum(at::kDouble).view({1})}) : sums;
+    }
+    return rest.sum(at::kDouble);
+}
+
+double total(const at::Tensor& values) { return sum_of(values).item<double>(); }
+
+double mean_square(const at::Tensor& values) { return total(values.square()) / static_cast<double>(values.numel()); }
+
+/// With J the reversal of rows and columns, J A J = L L^T gives A = R R^T for the upper triangular R = J L J, hence
+/// A^-1 = (R^-1)^T R^-1: one factorization and one inverse of a triangle.
+at::Tensor inverse_factor(const at::Tensor& matrix) {
+    at::Tensor reversed = matrix.flip({0, 1}), inverse;
+    if (matrix.is_cpu()) {
+        if (!factor_in_place(reversed)) return {};
+        inverse = inverse_of_lower(reversed);
+    } else {
+        const auto [lower, failed] = at::linalg_cholesky_ex(reversed);
+        if (failed.item<int>() != 0) return {};
+        inverse = at::linalg_solve_triangular(lower, at::eye(matrix.size(0), matrix.options()), /*upper=*/false);
+    }
+    const at::Tensor upper = inverse.flip({0, 1});
+    return at::isfinite(upper).all().item<bool>() ? upper : at::Tensor();
+}
+
+Singular singular_values(const at::Tensor& matrix) {
+    Singular found;
+    const auto factor = [&] { std::tie(found.u, found.s, found.vh) = at::linalg_svd(matrix, /*full_matrices=*/false); };
+    if (matrix.is_cpu())
+        each(1, [&](std::int64_t) { factor(); });
+    else
+        factor();
+    return found;
+}
+
+} // namespace graticule::solvers
