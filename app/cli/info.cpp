@@ -80,7 +80,7 @@ json describe(const OpenedModel& opened, const std::optional<std::string>& hash)
         json consumers = json::array();
         for (const LayerId id : fold.consumers) consumers.push_back(model.linear(id).short_name);
         folds.push_back({{"name", fold.name},
-                         {"source", fold.linear ? model.linear(*fold.linear).short_name : fold.norm},
+                         {"source", model.source_name(fold)},
                          {"into", consumers}});
     }
     json value = {{"name", model.name()},
@@ -167,7 +167,7 @@ std::string folds_text(const Model& model) {
         if (fold.block != BlockId{0}) continue; // every block has the same
         std::string into;
         for (const LayerId id : fold.consumers) into += (into.empty() ? "" : ", ") + model.linear(id).short_name;
-        table.add({fold.name, fold.linear ? model.linear(*fold.linear).short_name : fold.norm, into});
+        table.add({fold.name, model.source_name(fold), into});
     }
     return table.rows() == 0 ? "" : "\n" + table.text();
 }

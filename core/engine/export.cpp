@@ -72,26 +72,13 @@ struct NamedTensor {
     HostTensor tensor;
 };
 
-/// Every tensor but the linears': norms, embeddings, projections, head. Same order for models of the same config.
+/// Every tensor but the linears': norms, routers, embeddings, projections, head. Same order for models of the same
+/// config.
 std::vector<NamedTensor> other_tensors(const Model& model) {
     std::vector<NamedTensor> all;
-    const auto add_norm = [&](const Norm& norm) {
-        if (!norm.present()) return;
-        all.push_back({norm.name + ".weight", norm.weight});
-        if (norm.bias) all.push_back({norm.name + ".bias", *norm.bias});
-    };
-    for (const Block& block : model.blocks())
-        for (const Norm* norm : {&block.attention_norm, &block.mlp_norm, &block.post_attention_norm,
-                                 &block.post_mlp_norm, &block.query_norm, &block.key_norm})
-            add_norm(*norm);
-    const Model::Parts& parts = model.parts();
-    add_norm(parts.final_norm);
-    all.push_back({"the embedding", parts.embedding});
-    for (const auto& [name, tensor] : {std::pair{"the positions", &parts.positions},
-                                       {"project_in", &parts.project_in},
-                                       {"project_out", &parts.project_out},
-                                       {"the head", &parts.head}})
-        if (*tensor) all.push_back({name, **tensor});
+    for_each_tensor(model, [&](const ModelTensor& tensor) {
+        if (tensor.linear == nullptr) all.push_back({tensor.name, tensor.values});
+    });
     return all;
 }
 

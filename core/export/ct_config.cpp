@@ -159,11 +159,12 @@ void check_fused(const Model& model, const std::vector<std::optional<CtForm>>& f
                 "q, k and v have different schemes: vLLM fuses them into one matrix and will refuse; give the three "
                 "the same scheme",
                 model.linear(block.q).short_name);
-        if (block.gate && differ(*block.gate, block.up))
-            warnings.add(
-                "gate and up have different schemes: vLLM fuses them into one matrix and will refuse; give both the "
-                "same scheme",
-                model.linear(*block.gate).short_name);
+        for (const Mlp& mlp : block.mlps)
+            if (mlp.gate && differ(*mlp.gate, mlp.up))
+                warnings.add(
+                    "gate and up have different schemes: vLLM fuses them into one matrix and will refuse; give both "
+                    "the same scheme",
+                    model.linear(*mlp.gate).short_name);
     }
 }
 

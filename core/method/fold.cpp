@@ -26,19 +26,20 @@ BlockWeights with_weights(const std::vector<LayerId>& layers, const BlockWeights
     return changed;
 }
 
-bool is_gated_mlp_input(const FoldSite& site, const Block& block) {
-    return block.gate && site.consumers.size() == 2 && site.consumers.front() == *block.gate;
+bool is_gated_mlp_input(const FoldSite& site) {
+    return site.kind == FoldSite::Kind::mlp_input && site.consumers.size() == 2;
 }
 
 void divide_norm(const FoldSite& site, const Model& model, const Block& block, const at::Tensor& scale,
                  BlockWeights& weights, Folded& folded) {
-    NormWeights& norm = weights.norms.named(block, site.norm);
+    const std::string& name = block.norm(*site.norm).name;
+    NormWeights& norm = weights.norms.at(*site.norm);
     const bool plus_one = model.config().norm == NormKind::rms_plus_one;
     norm.weight = plus_one ? (norm.weight + 1) / scale - 1 : norm.weight / scale;
-    folded.insert_or_assign(site.norm + ".weight", norm.weight);
+    folded.insert_or_assign(name + ".weight", norm.weight);
     if (!norm.bias.defined()) return;
     norm.bias = norm.bias / scale;
-    folded.insert_or_assign(site.norm + ".bias", norm.bias);
+    folded.insert_or_assign(name + ".bias", norm.bias);
 }
 
 void divide_linear(const Linear& linear, const at::Tensor& scale, BlockWeights& weights, Folded& folded) {
@@ -87,13 +88,13 @@ void add_module_outputs(FoldRequest& request, const Decoder& decoder, const Bloc
                                 [&](const at::Tensor& x) { return (decoder.*module)(block.id, trial, x, nullptr); });
         };
     };
-    if (request.site.judged_by_attention) request.attention = judge(&Decoder::attention);
-    if (is_gated_mlp_input(request.site, block)) request.mlp = judge(&Decoder::mlp);
+    if (request.site.judged_by_attention()) request.attention = judge(&Decoder::attention);
+    if (is_gated_mlp_input(request.site)) request.mlp = judge(&Decoder::mlp);
 }
 
 void apply_fold(const FoldSite& site, const Model& model, const Block& block, const at::Tensor& scale,
                 BlockWeights& weights, Folded& folded) {
-    if (site.source == FoldSite::Source::norm)
+    if (site.norm)
         divide_norm(site, model, block, scale, weights, folded);
     else
         divide_linear(model.linear(*site.linear), scale, weights, folded);

@@ -50,7 +50,7 @@ bool ScaleTransform::applies(const FoldSite& site, const ParamMap& params) const
     const auto sites = params.find("sites");
     const bool norms_only =
         rules_.norm_sites_only || (sites != params.end() && std::get<std::string>(sites->second) == "norms");
-    return !norms_only || site.source == FoldSite::Source::norm;
+    return !norms_only || site.norm.has_value();
 }
 
 const ModuleOutput& ScaleTransform::module_of(const FoldRequest& request) const {
@@ -117,8 +117,7 @@ FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::Sca
 }
 
 bool PercentileClipping::applies(const FoldSite& site, const ParamMap&) const {
-    if (site.source == FoldSite::Source::norm) return true;
-    return site.name.ends_with(".down"); // up -> down of gated MLPs; never the attention's output, never fc2
+    return site.norm || site.gated; // never the attention's output, never fc2
 }
 
 bool PercentileClipping::on_quantized_states(const ParamMap& params) const { return paper_mode(params); }

@@ -7,8 +7,9 @@
 namespace graticule {
 
 std::span<const ModelFamily> all_families() {
-    static const std::vector<ModelFamily> rows = {opt_family(), llama_family(), gemma2_family(), phi3_family(),
-                                                  gpt2_family()};
+    static const std::vector<ModelFamily> rows = {
+        opt_family(),     llama_family(),     gemma2_family(), gemma3_family(),   phi3_family(),   olmo2_family(),
+        mixtral_family(), qwen3_moe_family(), gpt2_family(),   gpt_neox_family(), falcon_family(), bloom_family()};
     return rows;
 }
 

@@ -12,10 +12,10 @@ namespace graticule {
 
 namespace {
 
-std::string numbered(std::string_view pattern, std::int64_t number) {
+std::string numbered(std::string_view pattern, std::int64_t number, std::string_view placeholder = "{N}") {
     std::string text(pattern);
-    const auto at = text.find("{N}");
-    if (at != std::string::npos) text.replace(at, 3, std::to_string(number));
+    const auto at = text.find(placeholder);
+    if (at != std::string::npos) text.replace(at, placeholder.size(), std::to_string(number));
     return text;
 }
 
@@ -30,6 +30,20 @@ HostTensor slice_rows(const HostTensor& tensor, std::int64_t first, std::int64_t
     slice.bytes =
         tensor.bytes.subspan(static_cast<std::size_t>(first * row_bytes), static_cast<std::size_t>(count * row_bytes));
     return slice;
+}
+
+/// The rows at these places one after another, as a copy.
+HostTensor gather_rows(const HostTensor& tensor, const std::vector<std::int64_t>& rows) {
+    const std::size_t row_bytes = tensor.bytes.size() / std::size_t(tensor.shape[0]);
+    std::vector<std::byte> gathered;
+    gathered.reserve(rows.size() * row_bytes);
+    for (const std::int64_t row : rows) {
+        const auto bytes = tensor.bytes.subspan(std::size_t(row) * row_bytes, row_bytes);
+        gathered.insert(gathered.end(), bytes.begin(), bytes.end());
+    }
+    Shape shape = tensor.shape;
+    shape[0] = std::int64_t(rows.size());
+    return HostTensor::from_vector(std::move(gathered), tensor.dtype, std::move(shape));
 }
 
 HostTensor transposed(const HostTensor& tensor) {
@@ -114,11 +128,6 @@ private:
         return norm;
     }
 
-    Norm take_norm_if_there(std::string_view name, const std::string& block, std::int64_t width) {
-        if (name.empty() || !checkpoint_->contains(block + std::string(name) + ".weight")) return {};
-        return take_norm(block + std::string(name), width);
-    }
-
     /// A linear's weight as (out, in), whichever way it is stored.
     HostTensor take_weight(const std::string& name, std::int64_t out, std::int64_t in) {
         if (!names_.transposed_linears) return take(name, {out, in});
@@ -134,6 +143,8 @@ private:
         const std::int64_t width = config().embedding_width;
         const auto full = [&](std::string_view name) { return prefix_ + std::string(name) + ".weight"; };
         parts_.embedding = take(full(names_.embedding), {vocabulary, width});
+        if (!names_.embedding_norm.empty())
+            parts_.embedding_norm = take_norm(prefix_ + std::string(names_.embedding_norm), width);
         if (!names_.positions.empty())
             parts_.positions =
                 take(full(names_.positions), {config().max_positions + config().position_offset, hidden});
@@ -191,7 +202,19 @@ private:
         std::string_view name;
         std::int64_t out;
     };
-    /// Several linears that the checkpoint stores as one, rows of the first above rows of the next.
+    /// Which rows of a fused q, k, v are those of piece `which`, where it is stored head by head.
+    [[nodiscard]] std::vector<std::int64_t> rows_by_head(std::size_t which) const {
+        const std::int64_t width = config().head_dim, queries = config().heads / config().kv_heads;
+        const std::int64_t group = (queries + 2) * width; // the query heads of one key-value head, its k, its v
+        const std::int64_t first = which == 0 ? 0 : (queries + std::int64_t(which) - 1) * width;
+        const std::int64_t count = which == 0 ? queries * width : width;
+        std::vector<std::int64_t> rows;
+        for (std::int64_t head = 0; head < config().kv_heads; ++head)
+            for (std::int64_t row = 0; row < count; ++row) rows.push_back(head * group + first + row);
+        return rows;
+    }
+
+    /// Several linears that the checkpoint stores as one: rows of the first above rows of the next, or head by head.
     std::vector<LayerId> take_fused(BlockId block, SiteId site, std::string_view fused,
                                     const std::vector<Piece>& pieces, std::int64_t in) {
         std::int64_t all_rows = 0;
@@ -201,12 +224,16 @@ private:
         const HostTensor weight = take_weight(full + ".weight", all_rows, in);
         const std::optional<HostTensor> bias = take_if_there(full + ".bias", {all_rows});
         const std::int64_t stored_bytes = checkpoint_->stored_bytes(full + ".weight");
+        const bool by_head = config().fused_by_head && fused == names_.fused_qkv;
         std::vector<LayerId> ids;
         std::int64_t first = 0;
         for (const Piece& piece : pieces) {
-            ids.push_back(add_linear(block, site, piece.role, piece.name, slice_rows(weight, first, piece.out),
+            const auto part = [&](const HostTensor& whole) {
+                return by_head ? gather_rows(whole, rows_by_head(ids.size())) : slice_rows(whole, first, piece.out);
+            };
+            ids.push_back(add_linear(block, site, piece.role, piece.name, part(weight),
                                      stored_bytes * piece.out / all_rows,
-                                     bias ? std::optional(slice_rows(*bias, first, piece.out)) : std::nullopt));
+                                     bias ? std::optional(part(*bias)) : std::nullopt));
             first += piece.out;
         }
         return ids;
@@ -224,86 +251,143 @@ private:
         return ids;
     }
 
-    SiteId add_site(BlockId block, std::string_view name, std::int64_t channels) {
+    SiteId add_site(BlockId block, const std::string& name, std::int64_t channels) {
         const auto id = static_cast<SiteId>(parts_.sites.size());
         parts_.sites.push_back(
-            {id, block, numbered(names_.block, static_cast<std::int64_t>(block)) + std::string(name), {}, channels});
+            {id, block, numbered(names_.block, static_cast<std::int64_t>(block)) + name, {}, channels});
         return id;
     }
 
     void add_block(std::int64_t number) {
-        const auto id = static_cast<BlockId>(number);
+        Block block;
+        block.id = static_cast<BlockId>(number);
+        block.sliding_window = marked(config().sliding_blocks, number) && config().sliding_window;
+        take_norms(block, number);
+        add_attention(block);
+        if (config().experts > 0 && !marked(config().dense_blocks, number))
+            add_experts(block, number);
+        else
+            block.mlps.push_back(add_mlp(block.id, "", {names_.gate, names_.up, names_.down}, config().mlp_hidden));
+        add_fold_sites(block);
+        parts_.blocks.push_back(std::move(block));
+    }
+
+    static bool marked(const std::vector<std::uint8_t>& blocks, std::int64_t number) {
+        return !blocks.empty() && blocks.at(static_cast<std::size_t>(number)) != 0;
+    }
+
+    void take_norms(Block& block, std::int64_t number) {
         const std::string full = prefix_ + numbered(names_.block, number);
+        const ModelConfig& model = config();
+        for (std::size_t slot = 0; slot < norm_slots; ++slot) {
+            std::string_view name = names_.norms[slot];
+            for (const auto& [which, other] : names_.alternative_norms)
+                if (which == NormSlot(slot) && checkpoint_->contains(full + std::string(other) + ".weight"))
+                    name = other;
+            if (name.empty()) continue;
+            const bool of_query = NormSlot(slot) == NormSlot::query, of_key = NormSlot(slot) == NormSlot::key;
+            // Attention and MLP that stand side by side may read one norm.
+            const bool required =
+                NormSlot(slot) == NormSlot::attention || (NormSlot(slot) == NormSlot::mlp && !model.parallel);
+            const std::string norm = full + std::string(name);
+            if (!required && !checkpoint_->contains(norm + ".weight")) continue;
+            std::int64_t width = model.hidden;
+            if (of_query || of_key) { // per head, or over all heads at once
+                const std::int64_t all = (of_query ? model.heads : model.kv_heads) * model.head_dim;
+                width = checkpoint_->tensor(norm + ".weight").shape == Shape{all} ? all : model.head_dim;
+            }
+            block.norms[slot] = take_norm(norm, width);
+        }
+    }
+
+    void add_attention(Block& block) {
         const std::int64_t hidden = config().hidden;
         const std::int64_t head_columns = config().heads * config().head_dim;
         const std::int64_t kv_columns = config().kv_heads * config().head_dim;
-        Block block;
-        block.id = id;
-        block.sliding_window = config().sliding_window && !config().sliding_blocks.empty() &&
-                               config().sliding_blocks.at(static_cast<std::size_t>(number)) != 0;
-        block.attention_norm = take_norm(full + std::string(names_.attention_norm), hidden);
-        block.mlp_norm = take_norm(full + std::string(names_.mlp_norm), hidden);
-        block.post_attention_norm = take_norm_if_there(names_.post_attention_norm, full, hidden);
-        block.post_mlp_norm = take_norm_if_there(names_.post_mlp_norm, full, hidden);
-        block.query_norm = take_norm_if_there(names_.query_norm, full, config().head_dim);
-        block.key_norm = take_norm_if_there(names_.key_norm, full, config().head_dim);
-
-        const SiteId attention_input = add_site(id, "attention_input", hidden);
-        const SiteId attention_output = add_site(id, "attention_output", head_columns);
-        const SiteId mlp_input = add_site(id, "mlp_input", hidden);
-        const SiteId mlp_hidden = add_site(id, "mlp_hidden", config().mlp_hidden);
+        const SiteId input = add_site(block.id, "attention_input", hidden);
+        const SiteId output = add_site(block.id, "attention_output", head_columns);
         const auto qkv = take_pieces(
-            id, attention_input, names_.fused_qkv,
+            block.id, input, names_.fused_qkv,
             {{Role::q, names_.q, head_columns}, {Role::k, names_.k, kv_columns}, {Role::v, names_.v, kv_columns}},
             hidden);
         block.q = qkv[0];
         block.k = qkv[1];
         block.v = qkv[2];
-        block.o = take_linear(id, attention_output, Role::o, names_.o, hidden, head_columns);
-        if (config().gated_mlp) {
-            const auto gate_up = take_pieces(
-                id, mlp_input, names_.fused_gate_up,
-                {{Role::gate, names_.gate, config().mlp_hidden}, {Role::up, names_.up, config().mlp_hidden}}, hidden);
-            block.gate = gate_up[0];
-            block.up = gate_up[1];
-        } else {
-            block.up = take_linear(id, mlp_input, Role::fc1, names_.up, config().mlp_hidden, hidden);
-        }
-        block.down = take_linear(id, mlp_hidden, config().gated_mlp ? Role::down : Role::fc2, names_.down, hidden,
-                                 config().mlp_hidden);
-        add_fold_sites(block, number);
-        parts_.blocks.push_back(std::move(block));
+        block.o = take_linear(block.id, output, Role::o, names_.o, hidden, head_columns);
     }
 
-    void add_fold(const Block& block, std::int64_t number, std::string_view name, const Norm* norm,
-                  std::optional<LayerId> linear, std::vector<LayerId> consumers, bool judged_by_attention = false) {
+    struct MlpNames {
+        std::string_view gate, up, down;
+    };
+    /// `place` is what the sites' names have before "mlp_input": "" or "experts.5.".
+    Mlp add_mlp(BlockId block, const std::string& place, const MlpNames& names, std::int64_t width) {
+        const std::int64_t hidden = config().hidden;
+        const SiteId input = add_site(block, place + "mlp_input", hidden);
+        const SiteId inner = add_site(block, place + "mlp_hidden", width);
+        Mlp mlp;
+        if (config().gated_mlp) {
+            const std::string_view fused = place.empty() ? names_.fused_gate_up : std::string_view();
+            const auto gate_up = take_pieces(block, input, fused,
+                                             {{Role::gate, names.gate, width}, {Role::up, names.up, width}}, hidden);
+            mlp.gate = gate_up[0];
+            mlp.up = gate_up[1];
+        } else {
+            mlp.up = take_linear(block, input, Role::fc1, names.up, width, hidden);
+        }
+        mlp.down = take_linear(block, inner, config().gated_mlp ? Role::down : Role::fc2, names.down, hidden, width);
+        return mlp;
+    }
+
+    void add_experts(Block& block, std::int64_t number) {
+        const std::string router = prefix_ + numbered(names_.block, number) + std::string(names_.router);
+        block.router = Router{router, take(router + ".weight", {config().experts, config().hidden})};
+        for (std::int64_t expert = 0; expert < config().experts; ++expert) {
+            const auto named = [&](std::string_view name) { return numbered(name, expert, "{E}"); };
+            const std::string gate = named(names_.expert_gate), up = named(names_.expert_up),
+                              down = named(names_.expert_down);
+            block.mlps.push_back(
+                add_mlp(block.id, "experts." + std::to_string(expert) + ".", {gate, up, down}, config().expert_hidden));
+        }
+    }
+
+    FoldSite& add_fold(const Block& block, FoldSite::Kind kind, const std::string& name,
+                       std::vector<LayerId> consumers) {
         FoldSite site;
-        site.name = numbered(names_.block, number) + std::string(name);
+        site.kind = kind;
+        site.name = numbered(names_.block, static_cast<std::int64_t>(block.id)) + name;
         site.block = block.id;
-        site.source = norm != nullptr ? FoldSite::Source::norm : FoldSite::Source::linear;
-        if (norm != nullptr) site.norm = norm->name;
-        site.linear = linear;
         site.site = parts_.linears.at(index_of(consumers.front())).site;
         site.consumers = std::move(consumers);
-        site.judged_by_attention = judged_by_attention;
-        parts_.fold_sites.push_back(std::move(site));
+        return parts_.fold_sites.emplace_back(std::move(site));
     }
 
-    void add_fold_sites(const Block& block, std::int64_t number) {
-        // After the residual a norm feeds the next residual too, so nothing can be moved out of it.
-        const bool norms_fold = !config().norm_after;
-        if (norms_fold)
-            add_fold(block, number, "qkv", &block.attention_norm, std::nullopt, {block.q, block.k, block.v}, true);
+    void add_fold_sites(const Block& block) {
+        using enum FoldSite::Kind;
+        // After the residual a norm feeds the next residual too, so nothing can be moved out of it; and where attention
+        // and MLP read one norm, what suits the one would have to suit the other.
+        const auto folds = [&](NormSlot slot) {
+            return !config().norm_after && block.norm(slot).present() &&
+                   !(config().parallel && !block.norm(NormSlot::mlp).present());
+        };
+        if (folds(NormSlot::attention))
+            add_fold(block, attention_input, "qkv", {block.q, block.k, block.v}).norm = NormSlot::attention;
         // Under grouped heads one row of v feeds several columns of o.
-        if (config().heads == config().kv_heads) add_fold(block, number, "out", nullptr, block.v, {block.o});
-        if (block.gate) {
-            if (norms_fold) add_fold(block, number, "gate_up", &block.mlp_norm, std::nullopt, {*block.gate, block.up});
-            add_fold(block, number, "down", nullptr, block.up, {block.down});
-            return;
+        if (config().heads == config().kv_heads) add_fold(block, attention_output, "out", {block.o}).linear = block.v;
+        for (std::size_t i = 0; i < block.mlps.size(); ++i) {
+            const Mlp& mlp = block.mlps[i];
+            const std::string place = block.router ? "experts." + std::to_string(i) + "." : "";
+            // A norm in front of a router feeds every expert and the router itself: no scale is moved out of it.
+            if (folds(NormSlot::mlp) && !block.router) {
+                std::vector<LayerId> readers = {mlp.up};
+                if (mlp.gate) readers.insert(readers.begin(), *mlp.gate);
+                add_fold(block, mlp_input, mlp.gate ? "gate_up" : "fc1", std::move(readers)).norm = NormSlot::mlp;
+            }
+            // A positive scale passes through the product with the gate, through ReLU, and through nothing smoother.
+            if (!mlp.gate && config().activation != Activation::relu) continue;
+            FoldSite& site = add_fold(block, mlp_hidden, place + (mlp.gate ? "down" : "fc2"), {mlp.down});
+            site.linear = mlp.up;
+            site.gated = mlp.gate.has_value();
         }
-        if (norms_fold) add_fold(block, number, "fc1", &block.mlp_norm, std::nullopt, {block.up});
-        // A positive scale passes through ReLU and through nothing smoother.
-        if (config().activation == Activation::relu) add_fold(block, number, "fc2", nullptr, block.up, {block.down});
     }
 
     void warn_about_the_rest() {

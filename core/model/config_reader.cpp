@@ -121,6 +121,20 @@ std::vector<double> ConfigReader::positive_reals(const std::string& field) const
     return all;
 }
 
+std::vector<std::int64_t> ConfigReader::indices(const std::string& field, std::int64_t maximum) const {
+    const json* value = find(field);
+    if (value == nullptr) return {};
+    const std::string expected = "a list of integers from 0 to " + std::to_string(maximum);
+    std::vector<std::int64_t> all;
+    if (!value->is_array()) wrong(field, expected);
+    for (const json& item : *value) {
+        if (!item.is_number_unsigned() || item.get<std::uint64_t>() > static_cast<std::uint64_t>(maximum))
+            wrong(field, expected);
+        all.push_back(item.get<std::int64_t>());
+    }
+    return all;
+}
+
 std::optional<std::int32_t> ConfigReader::token_id(const std::string& field) const {
     const json* value = find(field);
     if (value == nullptr) return std::nullopt;
@@ -147,42 +161,101 @@ void read_common(const ConfigReader& config, bool tied, ModelConfig& model) {
     model.stored_dtype = config.text("dtype", config.text("torch_dtype", ""));
 }
 
-RopeConfig read_rope(const ConfigReader& config, double default_theta, std::int64_t head_dim,
-                     std::int64_t max_positions) {
-    RopeConfig rope;
-    rope.type = RopeConfig::Type::standard;
-    rope.theta = config.real("rope_theta", default_theta, 1, 1e12);
+namespace {
+
+struct RopeTypeName {
+    std::string_view name;
+    RopeConfig::Type type;
+};
+constexpr RopeTypeName rope_types[] = {
+    {"default", RopeConfig::Type::standard}, {"linear", RopeConfig::Type::linear},
+    {"dynamic", RopeConfig::Type::dynamic},  {"llama3", RopeConfig::Type::llama3},
+    {"yarn", RopeConfig::Type::yarn},        {"longrope", RopeConfig::Type::longrope},
+    {"su", RopeConfig::Type::longrope}, // Phi-3's first files
+};
+
+RopeConfig::Type parse_rope_type(const std::string& name) {
+    std::string known;
+    for (const RopeTypeName& row : rope_types) {
+        if (row.name == name) return row.type;
+        known += (known.empty() ? "" : ", ") + std::string(row.name);
+    }
+    throw Error(ErrorKind::unsupported, "rotary embedding type \"" + name + "\" is not done; known: " + known);
+}
+
+/// YaRN's correction of the softmax temperature for a context stretched by `factor`.
+double yarn_magnitude(double factor, double scale) { return factor <= 1 ? 1 : 0.1 * scale * std::log(factor) + 1; }
+
+/// formats.md section 4.7: what an absent attention_factor is.
+double default_attention_factor(const ConfigReader& keys, const RopeConfig& rope) {
+    if (rope.type == RopeConfig::Type::longrope)
+        return rope.factor <= 1
+                   ? 1
+                   : std::sqrt(1 + std::log(rope.factor) / std::log(static_cast<double>(rope.original_positions)));
+    if (rope.type != RopeConfig::Type::yarn) return 1;
+    const double scale = keys.real("mscale", 0, 0, 1e6), scale_all = keys.real("mscale_all_dim", 0, 0, 1e6);
+    if (scale != 0 && scale_all != 0)
+        return yarn_magnitude(rope.factor, scale) / yarn_magnitude(rope.factor, scale_all);
+    return yarn_magnitude(rope.factor, 1);
+}
+
+void check_factors(const std::vector<double>& factors, std::int64_t pairs, const char* what) {
+    if (std::cmp_not_equal(factors.size(), pairs))
+        throw Error(ErrorKind::bad_input, std::to_string(factors.size()) + " rotary " + what + " for " +
+                                              std::to_string(pairs) + " pairs of dimensions");
+}
+
+} // namespace
+
+RopeConfig read_rope(const ConfigReader& config, RopeDefaults defaults) {
+    defaults.theta = config.real("rope_theta", defaults.theta, 1, 1e12);
+    defaults.partial = config.real("partial_rotary_factor", defaults.partial, 0.01, 1);
     std::optional<ConfigReader> keys = config.object("rope_parameters");
     if (!keys) keys = config.object("rope_scaling");
-    double partial = config.real("partial_rotary_factor", 1, 0.01, 1);
+    // Phi-3 keeps the first training's length beside the set rather than in it.
+    defaults.original_positions =
+        config.integer("original_max_position_embeddings", limits::positions, defaults.max_positions);
+    return read_rope_keys(keys, defaults);
+}
+
+RopeConfig read_rope_keys(const std::optional<ConfigReader>& keys, const RopeDefaults& defaults) {
+    RopeConfig rope;
+    rope.type = RopeConfig::Type::standard;
+    rope.theta = defaults.theta;
+    double partial = defaults.partial;
     if (keys) {
         rope.theta = keys->real("rope_theta", rope.theta, 1, 1e12);
         partial = keys->real("partial_rotary_factor", partial, 0.01, 1);
-        const std::string type = keys->text("rope_type", keys->text("type", "default"));
-        if (type == "linear")
-            rope.type = RopeConfig::Type::linear;
-        else if (type == "dynamic")
-            rope.type = RopeConfig::Type::dynamic;
-        else if (type == "llama3")
-            rope.type = RopeConfig::Type::llama3;
-        else if (type != "default")
-            throw Error(ErrorKind::unsupported,
-                        "rotary embedding type \"" + type + "\" is not done; default, linear, dynamic and llama3 are");
-        rope.factor = keys->real("factor", 1, 1e-6, 1e6);
+        rope.type = parse_rope_type(keys->text("rope_type", keys->text("type", "default")));
+        rope.original_positions =
+            keys->integer("original_max_position_embeddings", limits::positions,
+                          defaults.original_positions > 0 ? defaults.original_positions : defaults.max_positions);
+        const bool stretches = rope.type == RopeConfig::Type::yarn || rope.type == RopeConfig::Type::longrope;
+        rope.factor = keys->real(
+            "factor",
+            stretches ? static_cast<double>(defaults.max_positions) / static_cast<double>(rope.original_positions) : 1,
+            1e-6, 1e6);
         rope.low_frequency_factor = keys->real("low_freq_factor", 1, 1e-6, 1e6);
         rope.high_frequency_factor = keys->real("high_freq_factor", 4, 1e-6, 1e6);
-        rope.original_positions = keys->integer("original_max_position_embeddings", limits::positions, max_positions);
+        rope.beta_fast = keys->real("beta_fast", 32, 1e-6, 1e6);
+        rope.beta_slow = keys->real("beta_slow", 1, 1e-6, 1e6);
+        rope.truncate = keys->flag("truncate", true);
+        rope.attention_factor = keys->real("attention_factor", default_attention_factor(*keys, rope), 1e-6, 1e6);
         rope.frequency_divisors = keys->positive_reals("frequency_divisors");
+        rope.short_factors = keys->positive_reals("short_factor");
+        rope.long_factors = keys->positive_reals("long_factor");
     }
-    rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial);
+    rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(defaults.head_dim) * partial);
     if (rope.rotary_dim < 2 || rope.rotary_dim % 2 != 0)
         throw Error(ErrorKind::bad_input, "rotary embedding over " + std::to_string(rope.rotary_dim) + " of " +
-                                              std::to_string(head_dim) + " head dimensions; it must be even");
-    if (rope.rotary_dim == head_dim) rope.rotary_dim = 0;
-    const auto pairs = (rope.rotary_dim == 0 ? head_dim : rope.rotary_dim) / 2;
-    if (!rope.frequency_divisors.empty() && std::cmp_not_equal(rope.frequency_divisors.size(), pairs))
-        throw Error(ErrorKind::bad_input, std::to_string(rope.frequency_divisors.size()) +
-                                              " rotary frequency divisors for " + std::to_string(pairs) + " pairs");
+                                              std::to_string(defaults.head_dim) + " head dimensions; it must be even");
+    const std::int64_t pairs = rope.rotary_dim / 2;
+    if (rope.rotary_dim == defaults.head_dim) rope.rotary_dim = 0;
+    if (!rope.frequency_divisors.empty()) check_factors(rope.frequency_divisors, pairs, "frequency divisors");
+    if (rope.type == RopeConfig::Type::longrope) {
+        check_factors(rope.short_factors, pairs, "short factors");
+        check_factors(rope.long_factors, pairs, "long factors");
+    }
     if (rope.type == RopeConfig::Type::llama3 && rope.high_frequency_factor <= rope.low_frequency_factor)
         throw Error(ErrorKind::bad_input, "rotary \"high_freq_factor\" must be above \"low_freq_factor\"");
     return rope;

@@ -24,6 +24,7 @@ inline constexpr std::int64_t width = std::int64_t{1} << 20;
 inline constexpr std::int64_t heads = 4096;
 inline constexpr std::int64_t vocabulary = std::int64_t{1} << 24;
 inline constexpr std::int64_t positions = std::int64_t{1} << 32;
+inline constexpr std::int64_t experts = 4096;
 } // namespace limits
 
 class ConfigReader {
@@ -41,6 +42,8 @@ public:
     [[nodiscard]] std::string text(const std::string& field, const std::string& fallback) const;
     [[nodiscard]] std::vector<std::string> texts(const std::string& field) const;
     [[nodiscard]] std::vector<double> positive_reals(const std::string& field) const;
+    /// Each in 0 .. maximum.
+    [[nodiscard]] std::vector<std::int64_t> indices(const std::string& field, std::int64_t maximum) const;
     [[nodiscard]] std::optional<std::int32_t> token_id(const std::string& field) const; ///< of a list: the first
     [[nodiscard]] std::optional<ConfigReader> object(const std::string& field) const;
 
@@ -55,9 +58,19 @@ private:
 
 /// What every family shares: vocabulary, tokens, stored type, tied head (`tied` where the field is absent).
 void read_common(const ConfigReader& config, bool tied, ModelConfig& model);
-/// Both generations of RoPE keys. Error{unsupported} naming the type for yarn, longrope and unknown ones.
-[[nodiscard]] RopeConfig read_rope(const ConfigReader& config, double default_theta, std::int64_t head_dim,
-                                   std::int64_t max_positions);
+/// What a set of RoPE keys leaves out.
+struct RopeDefaults {
+    double theta = 10000;
+    double partial = 1; ///< leading share of a head's dimensions that turns
+    std::int64_t head_dim = 0;
+    std::int64_t max_positions = 0;
+    std::int64_t original_positions = 0; ///< of the first training; 0: max_positions
+};
+/// Both generations of RoPE keys: "rope_parameters", or "rope_theta" beside "rope_scaling". Error{unsupported} naming
+/// the type for unknown ones.
+[[nodiscard]] RopeConfig read_rope(const ConfigReader& config, RopeDefaults defaults);
+/// One set of keys ("rope_type", "factor" ...); absent: the defaults.
+[[nodiscard]] RopeConfig read_rope_keys(const std::optional<ConfigReader>& keys, const RopeDefaults& defaults);
 /// Products that sizes are computed from stay in range and heads fit; call last.
 void check_config(const ModelConfig& model);
 [[nodiscard]] Activation parse_activation(const std::string& field, const std::string& name);

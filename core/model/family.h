@@ -2,10 +2,12 @@
 // scales may be folded, block options. Adding a family is a row in all_families.cpp.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/model/model.h"
@@ -20,16 +22,22 @@ struct ModelFamily {
     /// Reads config.json text. Throws Error{bad_input} naming field and value, Error{unsupported} naming what is not
     /// done.
     ModelConfig (*read_config)(const std::string& config_json) = nullptr;
-    /// Tensor names of the checkpoint, "{N}" = block number.
+    /// Tensor names of the checkpoint, "{N}" = block number, "{E}" = number of the expert. Empty: there is none.
     struct Names {
         std::vector<std::string_view> prefixes; ///< tried in turn: "model.decoder.", "decoder."
-        std::string_view embedding, positions, project_in, project_out, final_norm,
+        std::string_view embedding, embedding_norm, positions, project_in, project_out, final_norm,
             head;               ///< under the prefix but for head
-        std::string_view block; ///< "layers.{N}."
-        std::string_view attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, query_norm, key_norm;
+        std::string_view block; ///< "layers.{N}."; what follows is under it
+        /// By NormSlot. Those of attention and mlp must be there, unless ModelConfig::parallel leaves mlp out.
+        std::array<std::string_view, norm_slots> norms;
+        /// Second names to look for: Falcon's larger models.
+        std::vector<std::pair<NormSlot, std::string_view>> alternative_norms;
         std::string_view q, k, v, o, gate, up, down;
-        std::string_view fused_qkv, fused_gate_up; ///< Phi-3: rows [q; k; v] and [gate; up]; empty: separate tensors
-        bool transposed_linears = false;           ///< GPT-2's Conv1D: stored (in, out)
+        /// Rows [q; k; v] (as ModelConfig::fused_by_head says) and [gate; up]; empty: separate tensors.
+        std::string_view fused_qkv, fused_gate_up;
+        std::string_view router, expert_gate, expert_up, expert_down;
+        bool transposed_linears = false; ///< GPT-2's Conv1D: stored (in, out)
+        [[nodiscard]] std::string_view& norm(NormSlot slot) { return norms[std::size_t(slot)]; }
     } names;
 };
 

@@ -4,6 +4,7 @@
 #include "core/base/hash.h"
 #include "core/io/checkpoint.h"
 #include "core/io/content_hash.h"
+#include "core/model/family.h"
 
 namespace graticule {
 
@@ -46,6 +47,10 @@ std::optional<LayerId> Model::find_linear(const std::string& name) const {
     return std::nullopt;
 }
 
+const std::string& Model::source_name(const FoldSite& site) const {
+    return site.linear ? linear(*site.linear).short_name : blocks().at(index_of(site.block)).norm(*site.norm).name;
+}
+
 std::int64_t Model::linear_parameter_count() const {
     std::int64_t count = 0;
     for (const Linear& linear : parts_.linears)
@@ -54,25 +59,40 @@ std::int64_t Model::linear_parameter_count() const {
 }
 
 std::int64_t Model::parameter_count() const {
-    std::int64_t count = linear_parameter_count() + element_count(parts_.embedding.shape);
-    const auto add = [&](const std::optional<HostTensor>& tensor) {
-        if (tensor) count += element_count(tensor->shape);
-    };
-    const auto add_norm = [&](const Norm& norm) {
-        if (!norm.present()) return;
-        count += element_count(norm.weight.shape);
-        add(norm.bias);
-    };
-    add(parts_.positions);
-    add(parts_.project_in);
-    add(parts_.project_out);
-    add(parts_.head);
-    add_norm(parts_.final_norm);
-    for (const Block& block : parts_.blocks)
-        for (const Norm* norm : {&block.attention_norm, &block.mlp_norm, &block.post_attention_norm,
-                                 &block.post_mlp_norm, &block.query_norm, &block.key_norm})
-            add_norm(*norm);
+    std::int64_t count = 0;
+    for_each_tensor(*this, [&](const ModelTensor& tensor) { count += element_count(tensor.values.shape); });
     return count;
+}
+
+void for_each_tensor(const Model& model, const std::function<void(const ModelTensor&)>& visit) {
+    const auto plain = [&](const std::string& name, const HostTensor& values, const Linear* linear = nullptr) {
+        visit({name, values, std::int64_t(values.bytes.size()), linear});
+    };
+    const auto norm = [&](const Norm& norm) {
+        if (!norm.present()) return;
+        plain(norm.name + ".weight", norm.weight);
+        if (norm.bias) plain(norm.name + ".bias", *norm.bias);
+    };
+    const Model::Parts& parts = model.parts();
+    const auto outer = [&](std::string_view name, const std::optional<HostTensor>& values) {
+        if (values) plain(parts.prefix + std::string(name) + ".weight", *values);
+    };
+    const ModelFamily::Names& names = model.family().names;
+    outer(names.embedding, parts.embedding);
+    norm(parts.embedding_norm);
+    outer(names.positions, parts.positions);
+    outer(names.project_in, parts.project_in);
+    for (const Linear& linear : parts.linears) {
+        visit({linear.name + ".weight", linear.weight, linear.stored_bytes, &linear});
+        if (linear.bias) plain(linear.name + ".bias", *linear.bias, &linear);
+    }
+    for (const Block& block : parts.blocks) {
+        for (const Norm& each : block.norms) norm(each);
+        if (block.router) plain(block.router->name + ".weight", block.router->weight);
+    }
+    norm(parts.final_norm);
+    outer(names.project_out, parts.project_out);
+    if (parts.head) plain(std::string(names.head) + ".weight", *parts.head);
 }
 
 namespace {

@@ -4,7 +4,9 @@
 //     for (const Linear& linear : model.linears()) std::cout << linear.name << to_text(linear.weight.shape);
 #pragma once
 
+#include <array>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,42 +49,70 @@ struct Norm {         // LayerNorm or RMSNorm
     [[nodiscard]] bool present() const { return !name.empty(); }
 };
 
+/// Where a norm stands in a block. A family has some of them; an absent one passes its input on.
+enum class NormSlot : std::uint8_t {
+    attention,      ///< before attention (after it, where ModelConfig::norm_after)
+    mlp,            ///< before the MLP, or before router and experts
+    post_attention, ///< Gemma, OLMo 2: on the attention's output, before the residual
+    post_mlp,
+    query, ///< on the query: per head (Qwen 3, Gemma 3) or over all heads (OLMo 2), as wide as its weight says
+    key,
+};
+inline constexpr std::size_t norm_slots = 6;
+
 /// One input tensor that one or several linears read: q, k and v share one, gate and up another. Activations are
-/// observed and reported once a site.
+/// observed and reported once per site. An expert reads the tokens that its router sends, so its sites see fewer.
 struct InputSite {
     SiteId id{};
     BlockId block{};
-    std::string
-        name; ///< short name of the site: "layers.3.attention_input", ".attention_output", ".mlp_input", ".mlp_hidden"
+    /// Short name: "layers.3.attention_input", ".attention_output", ".mlp_input", ".mlp_hidden"; of an expert
+    /// "layers.3.experts.5.mlp_input".
+    std::string name;
     std::vector<LayerId> consumers;
     std::int64_t channels = 0;
 };
 
 /// "A scale s may be moved from this norm or linear into these linears": source /= s, consumers' columns *= s.
 struct FoldSite {
-    enum class Source : std::uint8_t { norm, linear };
-    std::string name; ///< "layers.3.qkv", ".out", ".fc1", ".fc2", ".gate_up", ".down"
+    enum class Kind : std::uint8_t {
+        attention_input,  ///< norm -> q, k, v
+        attention_output, ///< v -> o
+        mlp_input,        ///< norm -> gate and up, or fc1
+        mlp_hidden,       ///< up -> down, or fc1 -> fc2
+    };
+    Kind kind = Kind::attention_input;
+    std::string name; ///< "layers.3.qkv", ".out", ".fc1", ".fc2", ".gate_up", ".down", ".experts.5.down"
     BlockId block{};
-    Source source = Source::norm;
-    std::string norm; ///< Norm::name, when the source is a norm
-    std::optional<LayerId>
-        linear;    ///< when it is a linear (v -> out, fc1 -> fc2, up -> down): its output rows are divided
-    SiteId site{}; ///< the input that changes
+    std::optional<NormSlot> norm;  ///< the source, when it is a norm of the block
+    std::optional<LayerId> linear; ///< when it is a linear: its output rows are divided
+    SiteId site{};                 ///< the input that changes
     std::vector<LayerId> consumers;
-    bool judged_by_attention = false; ///< AWQ/AQAS: the objective is the attention module's output
+    bool gated = false; ///< mlp_hidden: the source is the `up` of a gated MLP
+    /// AWQ, AQAS: what is searched for is judged by the attention module's output.
+    [[nodiscard]] bool judged_by_attention() const { return kind == Kind::attention_input; }
+};
+
+struct Mlp {
+    std::optional<LayerId> gate; ///< gated: down(act(gate x) * up x); else up = fc1, down = fc2
+    LayerId up{}, down{};
+};
+
+/// Which experts a token goes to. Not among Model::linears(): a router is never quantized.
+struct Router {
+    std::string name;  ///< "model.layers.3.block_sparse_moe.gate"
+    HostTensor weight; ///< (experts, hidden)
 };
 
 struct Block {
     BlockId id{};
-    Norm attention_norm; ///< before attention (after it, where ModelConfig::norm_after)
-    Norm mlp_norm;
-    Norm post_attention_norm; ///< Gemma 2: on the attention's output, before the residual
-    Norm post_mlp_norm;
-    Norm query_norm, key_norm; ///< Qwen 3, Gemma 3: per head
+    std::array<Norm, norm_slots> norms; ///< by NormSlot
     LayerId q{}, k{}, v{}, o{};
-    std::optional<LayerId> gate; ///< gated MLPs: gate, up, down; else up = fc1, down = fc2
-    LayerId up{}, down{};
-    bool sliding_window = false; ///< attention limited to ModelConfig::sliding_window
+    std::vector<Mlp> mlps;        ///< one; with a router: the experts, in the router's order
+    std::optional<Router> router; ///< ModelConfig::experts_per_token of the experts answer each token
+    bool sliding_window = false;  ///< attention limited to ModelConfig::sliding_window
+
+    [[nodiscard]] const Norm& norm(NormSlot slot) const { return norms[std::size_t(slot)]; }
+    [[nodiscard]] Norm& norm(NormSlot slot) { return norms[std::size_t(slot)]; }
 };
 
 class Model {
@@ -99,6 +129,7 @@ public:
         std::optional<HostTensor> positions;  ///< learned positions (rows, hidden)
         std::optional<HostTensor> project_in; ///< OPT-350m
         std::optional<HostTensor> project_out;
+        Norm embedding_norm; ///< BLOOM: on the embedding, before the first block
         Norm final_norm;
         std::optional<HostTensor> head;               ///< absent: tied to the embedding
         std::shared_ptr<const Checkpoint> checkpoint; ///< what it was read from; null for hand-made models
@@ -120,6 +151,8 @@ public:
     [[nodiscard]] const Parts& parts() const { return parts_; }
     [[nodiscard]] const std::string& name() const { return parts_.name; }
 
+    /// Where a fold site takes its scale from: a norm's name or a linear's short name.
+    [[nodiscard]] const std::string& source_name(const FoldSite& site) const;
     [[nodiscard]] std::optional<LayerId> find_linear(const std::string& name_or_short_name) const;
     [[nodiscard]] std::int64_t parameter_count() const; ///< all tensors
     [[nodiscard]] std::int64_t linear_parameter_count() const;
@@ -135,5 +168,16 @@ private:
     Parts parts_;
     std::shared_ptr<ContentHash> file_hash_; // null for hand-made models
 };
+
+/// One tensor of the checkpoint as the model holds it.
+struct ModelTensor {
+    std::string name; ///< in the checkpoint; of a part of a fused tensor: the part's
+    const HostTensor& values;
+    std::int64_t stored_bytes = 0;  ///< in the file, scales and zero points included
+    const Linear* linear = nullptr; ///< whose weight or bias it is; null: neither
+};
+/// Every tensor once, in an order that follows from the configuration alone. `values` is what the model holds: where
+/// the file is quantized, decoded.
+void for_each_tensor(const Model& model, const std::function<void(const ModelTensor&)>& visit);
 
 } // namespace graticule

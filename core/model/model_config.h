@@ -12,15 +12,25 @@ enum class NormKind : std::uint8_t { layer, rms, rms_plus_one }; ///< Gemma stor
 enum class Activation : std::uint8_t { relu, silu, gelu_tanh, gelu_erf };
 
 struct RopeConfig { // formats.md section 4.7
-    enum class Type : std::uint8_t { none, standard, linear, dynamic, llama3 };
+    enum class Type : std::uint8_t { none, standard, linear, dynamic, llama3, yarn, longrope };
     Type type = Type::none;
     double theta = 10000;
     double factor = 1;
     double low_frequency_factor = 1; ///< llama3
     double high_frequency_factor = 4;
-    std::int64_t original_positions = 0;    ///< llama3
+    std::int64_t original_positions = 0;    ///< llama3, yarn, longrope: positions of the first training
     std::vector<double> frequency_divisors; ///< GGUF rope_freqs: one a pair; empty: none
     std::int64_t rotary_dim = 0;            ///< leading dimensions of a head that turn; 0: all
+    double beta_fast = 32, beta_slow = 1;   ///< yarn: turns over the original positions where the ramp begins and ends
+    bool truncate = true;                   ///< yarn: the ramp's ends are whole dimensions
+    double attention_factor = 1;            ///< yarn, longrope: multiplies cosine and sine
+    std::vector<double> short_factors, long_factors; ///< longrope: one per pair, up to and beyond original_positions
+};
+
+/// How keys and queries of one position relate to those of another.
+enum class PositionKind : std::uint8_t {
+    learned_or_rotary, ///< a table of positions, or RopeConfig
+    alibi,             ///< BLOOM: a slope per head times the distance, added to the scores
 };
 
 struct ModelConfig {
@@ -32,10 +42,21 @@ struct ModelConfig {
     NormKind norm = NormKind::rms;
     double norm_epsilon = 1e-6;
     bool norm_after = false; ///< OPT-350m: residual first, then the norm; no final norm
+    bool parallel = false;   ///< GPT-NeoX, Falcon: attention and MLP read the same state and are added together
     Activation activation = Activation::silu;
     bool gated_mlp = true;
+    /// A fused q, k, v is stored head by head, the query heads of a key-value head before its k and v; else all of q,
+    /// then all of k, then all of v.
+    bool fused_by_head = false;
     bool tied_head = false;
+    std::int64_t experts = 0;               ///< per block with a router; 0: one MLP per block
+    std::int64_t expert_hidden = 0;         ///< width inside an expert
+    std::vector<std::uint8_t> dense_blocks; ///< one per block, 1: an MLP without router all the same; empty: none
+    std::int64_t experts_per_token = 0;     ///< the highest scores of the router
+    bool normalize_experts = true;          ///< their weights sum to one; false: as the softmax over all gave them
     RopeConfig rope;
+    std::optional<RopeConfig> sliding_rope; ///< Gemma 3: that of the blocks with a sliding window
+    PositionKind positions = PositionKind::learned_or_rotary;
     std::optional<std::int64_t> sliding_window; ///< tokens an attention query sees, where Block::sliding_window
     std::vector<std::uint8_t> sliding_blocks;   ///< one a block, 1: limited to sliding_window; empty: none is
     double attention_scale = 0;                 ///< multiplies q k^T; head_dim^-1/2 unless the family says otherwise

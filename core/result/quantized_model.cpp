@@ -51,29 +51,7 @@ void add_low_rank(const LowRank& low_rank, std::int64_t columns, std::vector<flo
 
 std::int64_t stored_bytes(const Model& model) {
     std::int64_t bytes = 0;
-    const auto add = [&](const HostTensor& tensor) { bytes += std::int64_t(tensor.bytes.size()); };
-    const auto add_optional = [&](const std::optional<HostTensor>& tensor) {
-        if (tensor) add(*tensor);
-    };
-    const auto add_norm = [&](const Norm& norm) {
-        add(norm.weight);
-        add_optional(norm.bias);
-    };
-    for (const Linear& linear : model.linears()) {
-        bytes += linear.stored_bytes;
-        add_optional(linear.bias);
-    }
-    for (const Block& block : model.blocks())
-        for (const Norm* norm : {&block.attention_norm, &block.mlp_norm, &block.post_attention_norm,
-                                 &block.post_mlp_norm, &block.query_norm, &block.key_norm})
-            add_norm(*norm);
-    const Model::Parts& parts = model.parts();
-    add(parts.embedding);
-    add_optional(parts.positions);
-    add_optional(parts.project_in);
-    add_optional(parts.project_out);
-    add_norm(parts.final_norm);
-    add_optional(parts.head);
+    for_each_tensor(model, [&](const ModelTensor& tensor) { bytes += tensor.stored_bytes; });
     return bytes;
 }
 

@@ -1,5 +1,6 @@
 #include "core/runtime/rotary.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <vector>
@@ -19,19 +20,51 @@ double llama3_frequency(const RopeConfig& rope, double frequency) {
     return (1 - smooth) * frequency / rope.factor + smooth * frequency;
 }
 
-std::vector<double> frequencies(const ModelConfig& config, std::int64_t tokens) {
-    const RopeConfig& rope = config.rope;
+/// YaRN: pairs that turn often over the first training's length keep their frequency, those that turn less than
+/// beta_slow times are stretched by `factor`, and a ramp over the pairs between.
+struct YarnRamp {
+    double begin = 0, end = 0; ///< in dimensions
+
+    YarnRamp(const RopeConfig& rope, double dimensions) {
+        const auto dimension_of = [&](double turns) {
+            return dimensions *
+                   std::log(static_cast<double>(rope.original_positions) / (turns * 2 * std::numbers::pi)) /
+                   (2 * std::log(rope.theta));
+        };
+        begin = dimension_of(rope.beta_fast);
+        end = dimension_of(rope.beta_slow);
+        if (rope.truncate) {
+            begin = std::floor(begin);
+            end = std::ceil(end);
+        }
+        begin = std::max(begin, 0.0);
+        end = std::min(end, dimensions - 1);
+        if (begin == end) end += 0.001;
+    }
+    [[nodiscard]] double frequency(double frequency, double pair, double factor) const {
+        const double stretched = std::clamp((pair - begin) / (end - begin), 0.0, 1.0);
+        return frequency * (1 - stretched) + frequency / factor * stretched;
+    }
+};
+
+std::vector<double> frequencies(const ModelConfig& config, const RopeConfig& rope, std::int64_t tokens) {
     const auto dimensions = static_cast<double>(rope.rotary_dim == 0 ? config.head_dim : rope.rotary_dim);
     double theta = rope.theta;
     if (rope.type == RopeConfig::Type::dynamic && tokens > config.max_positions && dimensions > 2) {
         const double stretch = rope.factor * static_cast<double>(tokens) / static_cast<double>(config.max_positions);
         theta *= std::pow(stretch - (rope.factor - 1), dimensions / (dimensions - 2));
     }
+    const YarnRamp ramp(rope, dimensions);
+    const std::vector<double>& stretches =
+        tokens > rope.original_positions ? rope.long_factors : rope.short_factors; // longrope only
     std::vector<double> all;
     for (double i = 0; i < dimensions; i += 2) {
         double frequency = std::pow(theta, -i / dimensions);
         if (rope.type == RopeConfig::Type::linear) frequency /= rope.factor;
         if (rope.type == RopeConfig::Type::llama3) frequency = llama3_frequency(rope, frequency);
+        if (rope.type == RopeConfig::Type::yarn)
+            frequency = ramp.frequency(frequency, static_cast<double>(all.size()), rope.factor);
+        if (rope.type == RopeConfig::Type::longrope) frequency /= stretches[all.size()];
         if (!rope.frequency_divisors.empty()) frequency /= rope.frequency_divisors[all.size()];
         all.push_back(frequency);
     }
@@ -40,12 +73,16 @@ std::vector<double> frequencies(const ModelConfig& config, std::int64_t tokens) 
 
 } // namespace
 
-RotaryTable make_rotary_table(const ModelConfig& config, std::int64_t tokens, at::Device device, at::ScalarType type) {
-    const std::vector<double> values = frequencies(config, tokens);
+RotaryTable make_rotary_table(const ModelConfig& config, const RopeConfig& rope, std::int64_t tokens, at::Device device,
+                              at::ScalarType type) {
+    const std::vector<double> values = frequencies(config, rope, tokens);
     const at::Tensor frequency = at::tensor(values, at::kDouble);
     const at::Tensor position = at::arange(tokens, at::kDouble);
     const at::Tensor angles = at::outer(position, frequency).unsqueeze(1); // (tokens, 1, pairs)
-    return {tokens, angles.cos().to(type).to(device), angles.sin().to(type).to(device)};
+    const auto table = [&](const at::Tensor& values) {
+        return (rope.attention_factor == 1 ? values : values * rope.attention_factor).to(type).to(device);
+    };
+    return {tokens, table(angles.cos()), table(angles.sin())};
 }
 
 at::Tensor rotate(const at::Tensor& x, const RotaryTable& table) {

@@ -202,7 +202,7 @@ private Q_SLOTS:
         // What the models' README says: a few channels of down_proj's input stand out.
         double ratio = 0;
         for (const Block& block : opened.model->blocks()) {
-            const SiteId hidden = opened.model->linear(block.down).site;
+            const SiteId hidden = opened.model->linear(block.mlps.front().down).site;
             ratio = std::max(ratio, find_outliers(stats->sites[index_of(hidden)].all().channels).ratio);
         }
         QVERIFY2(ratio > outlier_factor, std::to_string(ratio).c_str());

@@ -259,11 +259,11 @@ private Q_SLOTS:
     void the_model_is_not_changed() {
         const Linear& linear = opt_.model->linears().front();
         const std::vector<float> before = to_floats(linear.weight);
-        const std::vector<float> norm = to_floats(opt_.model->blocks().front().attention_norm.weight);
+        const std::vector<float> norm = to_floats(opt_.model->blocks().front().norm(NormSlot::attention).weight);
         const auto result = quantized(opt_, opt_stats_, recipe_from("w=int4 a=int8 smoothquant"));
         QCOMPARE(to_floats(linear.weight), before);
-        QCOMPARE(to_floats(opt_.model->blocks().front().attention_norm.weight), norm);
-        QVERIFY(result->replaced.contains(opt_.model->blocks().front().attention_norm.name + ".weight"));
+        QCOMPARE(to_floats(opt_.model->blocks().front().norm(NormSlot::attention).weight), norm);
+        QVERIFY(result->replaced.contains(opt_.model->blocks().front().norm(NormSlot::attention).name + ".weight"));
     }
     void without_calibration_it_says_so() {
         try {

@@ -210,7 +210,7 @@ private Q_SLOTS:
         for (const FoldSite& site : model->fold_sites()) folds.push_back(site.name);
         // v -> o is not there: two query heads share one value head.
         QCOMPARE(folds, (std::vector<std::string>{"layers.0.qkv", "layers.0.gate_up", "layers.0.down"}));
-        QVERIFY(model->fold_sites().front().judged_by_attention);
+        QVERIFY(model->fold_sites().front().judged_by_attention());
         QCOMPARE(model->input_sites().size(), std::size_t{4});
         QCOMPARE(model->site(SiteId{0}).consumers.size(), std::size_t{3});
         QCOMPARE(model->find_linear("layers.0.mlp.up_proj"), model->find_linear("model.layers.0.mlp.up_proj"));

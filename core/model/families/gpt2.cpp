@@ -53,8 +53,8 @@ ModelFamily gpt2_family() {
     names.final_norm = "ln_f";
     names.head = "lm_head";
     names.block = "h.{N}.";
-    names.attention_norm = "ln_1";
-    names.mlp_norm = "ln_2";
+    names.norm(NormSlot::attention) = "ln_1";
+    names.norm(NormSlot::mlp) = "ln_2";
     names.q = "attn.q_proj";
     names.k = "attn.k_proj";
     names.v = "attn.v_proj";

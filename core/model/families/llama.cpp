@@ -1,6 +1,7 @@
 // The LLaMA line: RMSNorm, rotary positions, gated SiLU. LLaMA, Mistral (sliding window), Qwen2 (biases on q, k, v) and
-// Qwen3 (norms on q and k) differ in defaults and optional tensors only; Gemma 2 and Phi-3 have rows of their own.
-// Defaults of absent fields are those of transformers (formats.md section 4.2).
+// Qwen3 (norms on q and k) differ in defaults and optional tensors only; Gemma, Phi-3, OLMo 2 and the mixtures of
+// experts (Mixtral, Qwen3-MoE) have rows of their own. Defaults of absent fields are those of transformers (formats.md
+// section 4.2).
 #include "core/model/families/families.h"
 
 #include <algorithm>
@@ -14,8 +15,8 @@ namespace graticule {
 namespace {
 
 /// Which blocks see a sliding window: `layer_types` where it is given, else `otherwise` for each.
-std::vector<std::uint8_t> sliding_blocks(const ConfigReader& config, const ModelConfig& model,
-                                         std::uint8_t (*otherwise)(std::int64_t block)) {
+template <class Rule>
+std::vector<std::uint8_t> sliding_blocks(const ConfigReader& config, const ModelConfig& model, Rule otherwise) {
     std::vector<std::uint8_t> sliding;
     for (const std::string& type : config.texts("layer_types")) {
         if (type != "sliding_attention" && type != "full_attention")
@@ -28,8 +29,23 @@ std::vector<std::uint8_t> sliding_blocks(const ConfigReader& config, const Model
     return sliding;
 }
 
+RopeDefaults rope_defaults(const ModelConfig& model, double theta) {
+    return {.theta = theta, .head_dim = model.head_dim, .max_positions = model.max_positions};
+}
+
+void read_experts(const ConfigReader& config, std::int64_t experts, std::int64_t default_per_token,
+                  ModelConfig& model) {
+    model.experts = experts;
+    model.experts_per_token = config.integer("num_experts_per_tok", limits::experts, default_per_token);
+    if (model.experts_per_token > experts)
+        throw Error(ErrorKind::bad_input, "\"num_experts_per_tok\" is " + std::to_string(model.experts_per_token) +
+                                              ", more than the " + std::to_string(experts) + " experts");
+}
+
 /// What all rows of this file share. `default_head_dim` 0: hidden / heads.
-ModelConfig read_shared(const ConfigReader& config, bool tied, std::int64_t default_head_dim, double default_epsilon) {
+/// `two_ropes`: the row reads its rotary keys itself.
+ModelConfig read_shared(const ConfigReader& config, bool tied, std::int64_t default_head_dim, double default_epsilon,
+                        bool two_ropes = false) {
     ModelConfig model;
     read_common(config, tied, model);
     model.hidden = config.integer("hidden_size", limits::width);
@@ -49,7 +65,7 @@ ModelConfig read_shared(const ConfigReader& config, bool tied, std::int64_t defa
     model.norm = NormKind::rms;
     model.norm_epsilon = config.real("rms_norm_eps", default_epsilon, 0, 1);
     model.activation = parse_activation("hidden_act", config.text("hidden_act", "silu"));
-    model.rope = read_rope(config, 10000, model.head_dim, model.max_positions);
+    if (!two_ropes) model.rope = read_rope(config, rope_defaults(model, 10000));
     model.attention_scale = 1 / std::sqrt(static_cast<double>(model.head_dim));
     return model;
 }
@@ -65,8 +81,7 @@ ModelConfig read_llama(const std::string& json) {
     else if (windowed && config.absent("sliding_window"))
         model.sliding_window = 4096;
     if (model.sliding_window) {
-        model.sliding_blocks = sliding_blocks(
-            config, model, +[](std::int64_t) { return std::uint8_t{1}; });
+        model.sliding_blocks = sliding_blocks(config, model, [](std::int64_t) { return std::uint8_t{1}; });
         const std::int64_t first = type == "mistral" ? 0 : config.integer("max_window_layers", limits::blocks, 28);
         if (!config.has("layer_types"))
             for (std::int64_t block = 0; block < std::min(first, model.blocks); ++block)
@@ -90,8 +105,80 @@ ModelConfig read_gemma2(const std::string& json) {
     model.logit_softcap = cap("final_logit_softcapping", 30);
     model.embedding_scale = std::sqrt(static_cast<double>(model.hidden));
     model.sliding_window = config.integer("sliding_window", limits::positions, 4096);
+    model.sliding_blocks =
+        sliding_blocks(config, model, [](std::int64_t block) { return static_cast<std::uint8_t>(block % 2 == 0); });
+    check_config(model);
+    return model;
+}
+
+/// Gemma 3 turns full and windowed attention by different angles: nested in "rope_parameters" (transformers 5), or
+/// "rope_theta" and "rope_local_base_freq" beside each other.
+ModelConfig read_gemma3(const std::string& json) {
+    const ConfigReader config(json);
+    ModelConfig model = read_shared(config, true, 256, 1e-6, true);
+    if (config.flag("use_bidirectional_attention", false))
+        throw Error(ErrorKind::unsupported, "\"use_bidirectional_attention\" true is not done");
+    model.norm = NormKind::rms_plus_one;
+    model.activation = parse_activation(
+        "hidden_activation", config.text("hidden_activation", config.text("hidden_act", "gelu_pytorch_tanh")));
+    model.attention_scale = 1 / std::sqrt(config.real("query_pre_attn_scalar", 256, 1e-6, 1e9));
+    model.attention_softcap = config.real("attn_logit_softcapping", 0, 1e-6, 1e9);
+    model.logit_softcap = config.real("final_logit_softcapping", 0, 1e-6, 1e9);
+    model.embedding_scale = std::sqrt(static_cast<double>(model.hidden));
+    model.sliding_window = config.integer("sliding_window", limits::positions, 4096);
+    const std::int64_t pattern = config.integer("sliding_window_pattern", limits::blocks,
+                                                config.integer("_sliding_window_pattern", limits::blocks, 6));
     model.sliding_blocks = sliding_blocks(
-        config, model, +[](std::int64_t block) { return static_cast<std::uint8_t>(block % 2 == 0); });
+        config, model, [pattern](std::int64_t block) { return static_cast<std::uint8_t>((block + 1) % pattern != 0); });
+    const std::optional<ConfigReader> both = config.object("rope_parameters");
+    if (both && both->has("full_attention")) {
+        model.rope = read_rope_keys(both->object("full_attention"), rope_defaults(model, 1e6));
+        model.sliding_rope = read_rope_keys(both->object("sliding_attention"), rope_defaults(model, 1e4));
+    } else {
+        model.rope = read_rope(config, rope_defaults(model, 1e6));
+        model.sliding_rope =
+            read_rope_keys(std::nullopt, rope_defaults(model, config.real("rope_local_base_freq", 1e4, 1, 1e12)));
+    }
+    check_config(model);
+    return model;
+}
+
+/// OLMo 2 has no norm before its modules; both come after, and the norms of query and key span all heads.
+ModelConfig read_olmo2(const std::string& json) {
+    const ConfigReader config(json);
+    ModelConfig model = read_shared(config, false, 0, 1e-5);
+    check_config(model);
+    return model;
+}
+
+ModelConfig read_mixtral(const std::string& json) {
+    const ConfigReader config(json);
+    ModelConfig model = read_shared(config, false, 0, 1e-5);
+    read_experts(config, config.integer("num_local_experts", limits::experts, 8), 2, model);
+    model.expert_hidden = model.mlp_hidden;
+    if (config.has("sliding_window")) {
+        model.sliding_window = config.integer("sliding_window", limits::positions);
+        model.sliding_blocks.assign(static_cast<std::size_t>(model.blocks), 1);
+    }
+    check_config(model);
+    return model;
+}
+
+ModelConfig read_qwen3_moe(const std::string& json) {
+    const ConfigReader config(json);
+    ModelConfig model = read_shared(config, false, 128, 1e-6);
+    const std::int64_t experts =
+        config.integer("num_experts", limits::experts, config.integer("num_local_experts", limits::experts, 128));
+    read_experts(config, experts, 8, model);
+    model.expert_hidden = config.integer("moe_intermediate_size", limits::width, 768);
+    model.normalize_experts = config.flag("norm_topk_prob", false);
+    const std::int64_t step = config.integer("decoder_sparse_step", limits::blocks, 1);
+    for (std::int64_t block = 0; block < model.blocks; ++block)
+        model.dense_blocks.push_back((block + 1) % step != 0 ? 1 : 0);
+    for (const std::int64_t block : config.indices("mlp_only_layers", model.blocks - 1))
+        model.dense_blocks[static_cast<std::size_t>(block)] = 1;
+    if (config.flag("use_sliding_window", false))
+        throw Error(ErrorKind::unsupported, "\"use_sliding_window\" true is not done for qwen3_moe");
     check_config(model);
     return model;
 }
@@ -114,10 +201,10 @@ ModelFamily::Names llama_names() {
     names.final_norm = "norm";
     names.head = "lm_head";
     names.block = "layers.{N}.";
-    names.attention_norm = "input_layernorm";
-    names.mlp_norm = "post_attention_layernorm";
-    names.query_norm = "self_attn.q_norm";
-    names.key_norm = "self_attn.k_norm";
+    names.norm(NormSlot::attention) = "input_layernorm";
+    names.norm(NormSlot::mlp) = "post_attention_layernorm";
+    names.norm(NormSlot::query) = "self_attn.q_norm";
+    names.norm(NormSlot::key) = "self_attn.k_norm";
     names.q = "self_attn.q_proj";
     names.k = "self_attn.k_proj";
     names.v = "self_attn.v_proj";
@@ -149,9 +236,64 @@ ModelFamily gemma2_family() {
     family.help = "Gemma 2: norms before and after each module, soft-capped scores, alternating windows";
     family.read_config = read_gemma2;
     family.names = llama_names();
-    family.names.mlp_norm = "pre_feedforward_layernorm";
-    family.names.post_attention_norm = "post_attention_layernorm";
-    family.names.post_mlp_norm = "post_feedforward_layernorm";
+    family.names.norm(NormSlot::mlp) = "pre_feedforward_layernorm";
+    family.names.norm(NormSlot::post_attention) = "post_attention_layernorm";
+    family.names.norm(NormSlot::post_mlp) = "post_feedforward_layernorm";
+    return family;
+}
+
+ModelFamily gemma3_family() {
+    ModelFamily family = gemma2_family();
+    family.name = "gemma3";
+    family.label = "Gemma 3";
+    family.model_types = {"gemma3_text"};
+    family.help = "Gemma 3, text: norms on query and key, five windowed blocks to one that sees everything";
+    family.read_config = read_gemma3;
+    return family;
+}
+
+ModelFamily olmo2_family() {
+    ModelFamily family;
+    family.name = "olmo2";
+    family.label = "OLMo 2";
+    family.model_types = {"olmo2"};
+    family.help = "OLMo 2: norms after attention and MLP instead of before, and on query and key over all heads";
+    family.read_config = read_olmo2;
+    family.names = llama_names();
+    family.names.norm(NormSlot::attention) = "";
+    family.names.norm(NormSlot::mlp) = "";
+    family.names.norm(NormSlot::post_attention) = "post_attention_layernorm";
+    family.names.norm(NormSlot::post_mlp) = "post_feedforward_layernorm";
+    return family;
+}
+
+ModelFamily mixtral_family() {
+    ModelFamily family;
+    family.name = "mixtral";
+    family.label = "Mixtral";
+    family.model_types = {"mixtral"};
+    family.help = "Mixtral: a router sends each token to two of eight experts";
+    family.read_config = read_mixtral;
+    family.names = llama_names();
+    family.names.router = "block_sparse_moe.gate";
+    family.names.expert_gate = "block_sparse_moe.experts.{E}.w1";
+    family.names.expert_up = "block_sparse_moe.experts.{E}.w3";
+    family.names.expert_down = "block_sparse_moe.experts.{E}.w2";
+    return family;
+}
+
+ModelFamily qwen3_moe_family() {
+    ModelFamily family;
+    family.name = "qwen3_moe";
+    family.label = "Qwen3-MoE";
+    family.model_types = {"qwen3_moe"};
+    family.help = "Qwen3 with experts: a router sends each token to eight of many small ones";
+    family.read_config = read_qwen3_moe;
+    family.names = llama_names();
+    family.names.router = "mlp.gate";
+    family.names.expert_gate = "mlp.experts.{E}.gate_proj";
+    family.names.expert_up = "mlp.experts.{E}.up_proj";
+    family.names.expert_down = "mlp.experts.{E}.down_proj";
     return family;
 }
 
@@ -160,7 +302,7 @@ ModelFamily phi3_family() {
     family.name = "phi3";
     family.label = "Phi-3";
     family.model_types = {"phi3"};
-    family.help = "Phi-3 with default positions (4k): q, k, v and gate, up stored as one tensor each";
+    family.help = "Phi-3, short and long contexts: q, k, v and gate, up stored as one tensor each";
     family.read_config = read_phi3;
     family.names = llama_names();
     family.names.fused_qkv = "self_attn.qkv_proj";

@@ -59,8 +59,8 @@ ModelFamily opt_family() {
     names.final_norm = "final_layer_norm";
     names.head = "lm_head";
     names.block = "layers.{N}.";
-    names.attention_norm = "self_attn_layer_norm";
-    names.mlp_norm = "final_layer_norm";
+    names.norm(NormSlot::attention) = "self_attn_layer_norm";
+    names.norm(NormSlot::mlp) = "final_layer_norm";
     names.q = "self_attn.q_proj";
     names.k = "self_attn.k_proj";
     names.v = "self_attn.v_proj";
