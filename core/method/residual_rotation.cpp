@@ -26,8 +26,10 @@ at::Tensor ResidualRotation::take_norm(const Norm& norm, at::Tensor& weight, Fol
 
 void ResidualRotation::rotate(const Block& block, BlockWeights& weights, Folded& folded) {
     norms_.clear();
-    norms_[model_.linear(block.q).site] = take_norm(block.attention_norm, weights.norms.attention.weight, folded);
-    norms_[model_.linear(block.up).site] = take_norm(block.mlp_norm, weights.norms.mlp.weight, folded);
+    norms_[model_.linear(block.q).site] =
+        take_norm(block.norm(NormSlot::attention), weights.norms.at(NormSlot::attention).weight, folded);
+    norms_[model_.linear(block.mlps.front().up).site] =
+        take_norm(block.norm(NormSlot::mlp), weights.norms.at(NormSlot::mlp).weight, folded);
     for (auto& [layer, tensors] : weights.linears) {
         const Linear& linear = model_.linear(layer);
         if (reads_residual(linear)) {

@@ -39,10 +39,12 @@ std::string why_residual_stays(const Model& model) {
     const Model::Parts& parts = model.parts();
     if (parts.project_in || parts.project_out || parts.positions)
         return family + "have position embeddings or projections around the blocks" + without;
-    for (const Block& block : model.blocks())
-        if (block.post_attention_norm.present() || block.post_mlp_norm.present())
+    for (const Block& block : model.blocks()) {
+        if (block.norm(NormSlot::post_attention).present() || block.norm(NormSlot::post_mlp).present())
             return family + "have norms between a module and the residual stream, which scale single channels" +
                    without;
+        if (block.router) return family + "have a router that reads the residual stream beside the experts" + without;
+    }
     return {};
 }
 

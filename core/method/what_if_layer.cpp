@@ -28,7 +28,7 @@ InputMap residual_map(const Model& model, const Linear& linear, const SchemeChoi
     if (!rotation || !rotation->residual) return {};
     const Block& block = model.blocks().at(index_of(linear.block));
     const bool attention = linear.site == model.linear(block.q).site;
-    const Norm& norm = attention ? block.attention_norm : block.mlp_norm;
+    const Norm& norm = block.norm(attention ? NormSlot::attention : NormSlot::mlp);
     const at::Tensor weight = load_parameter(model, norm.name + ".weight", norm.weight, device);
     return {{DiagonalMap{to_vector(norm_factors(model, weight))}, HadamardMap{rotation->block, true}}};
 }

@@ -31,17 +31,9 @@ AttentionPlan attention_plan(const Model& model, const Block& block, const Weigh
     return plan;
 }
 
-NormWeights& BlockNorms::named(const Block& block, const std::string& name) {
-    const std::pair<const Norm*, NormWeights*> all[] = {
-        {&block.attention_norm, &attention}, {&block.mlp_norm, &mlp},     {&block.post_attention_norm, &post_attention},
-        {&block.post_mlp_norm, &post_mlp},   {&block.query_norm, &query}, {&block.key_norm, &key}};
-    for (const auto& [norm, weights] : all)
-        if (norm->name == name) return *weights;
-    throw Error(ErrorKind::internal, "block " + std::to_string(index_of(block.id)) + " has no norm \"" + name + "\"");
-}
-
 BlockOperations::BlockOperations(const BlockWeights& weights)
     : norms(weights.norms)
+    , router(weights.router)
     , attention(weights.attention) {
     for (const auto& [layer, tensors] : weights.linears)
         linears.emplace(layer, PreparedLinear{dense_op(tensors.weight, tensors.bias), tensors.input});

@@ -8,9 +8,9 @@
 //     decoder.forward(block.id, decoder.prepare(block.id), hidden);   // the weight source's own: codes stay codes
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
-#include <string>
 
 #include "core/model/model.h"
 #include "core/runtime/linear/linear_op.h"
@@ -34,9 +34,9 @@ struct NormWeights {
     at::Tensor bias;
 };
 struct BlockNorms {
-    NormWeights attention, mlp, post_attention, post_mlp, query, key;
-    /// The norm that fold sites call `name` (Norm::name); Error{internal} when this block has none of that name.
-    [[nodiscard]] NormWeights& named(const Block& block, const std::string& name);
+    std::array<NormWeights, norm_slots> slots; ///< by NormSlot
+    [[nodiscard]] const NormWeights& at(NormSlot slot) const { return slots[std::size_t(slot)]; }
+    [[nodiscard]] NormWeights& at(NormSlot slot) { return slots[std::size_t(slot)]; }
 };
 
 struct LinearWeights {
@@ -49,6 +49,7 @@ struct LinearWeights {
 struct BlockWeights {
     BlockNorms norms;
     std::map<LayerId, LinearWeights> linears;
+    at::Tensor router; ///< (experts, hidden); undefined: the block has one MLP
     AttentionPlan attention;
     [[nodiscard]] LinearWeights& at(LayerId id) { return linears.at(id); }
     [[nodiscard]] const LinearWeights& at(LayerId id) const { return linears.at(id); }
@@ -57,6 +58,7 @@ struct BlockWeights {
 struct BlockOperations {
     BlockNorms norms;
     std::map<LayerId, PreparedLinear> linears;
+    at::Tensor router; ///< as in BlockWeights
     AttentionPlan attention;
 
     BlockOperations() = default;

@@ -44,15 +44,26 @@ std::string Decoder::outer_name(std::string_view name) const {
 }
 
 BlockNorms Decoder::load_norms(const Block& block) const {
-    return {load_norm(block.attention_norm), load_norm(block.mlp_norm),   load_norm(block.post_attention_norm),
-            load_norm(block.post_mlp_norm),  load_norm(block.query_norm), load_norm(block.key_norm)};
+    BlockNorms norms;
+    for (std::size_t slot = 0; slot < norm_slots; ++slot) norms.slots[slot] = load_norm(block.norms[slot]);
+    return norms;
+}
+
+at::Tensor Decoder::load_router(const Block& block) const {
+    if (!block.router) return {};
+    const std::string name = block.router->name + ".weight";
+    return parameter(name, weights_->tensor(name, block.router->weight));
 }
 
 namespace {
 
 std::vector<LayerId> linears_of(const Block& block) {
-    std::vector<LayerId> ids = {block.q, block.k, block.v, block.o, block.up, block.down};
-    if (block.gate) ids.push_back(*block.gate);
+    std::vector<LayerId> ids = {block.q, block.k, block.v, block.o};
+    for (const Mlp& mlp : block.mlps) {
+        if (mlp.gate) ids.push_back(*mlp.gate);
+        ids.push_back(mlp.up);
+        ids.push_back(mlp.down);
+    }
     return ids;
 }
 
@@ -63,6 +74,7 @@ BlockWeights Decoder::load(BlockId id) const {
     const Block& block = model_->blocks().at(index_of(id));
     BlockWeights loaded;
     loaded.norms = load_norms(block);
+    loaded.router = load_router(block);
     for (const LayerId layer : linears_of(block)) {
         const Linear& linear = model_->linear(layer);
         const QuantizedLinear* quantized = weights_->quantized(linear);
@@ -79,6 +91,7 @@ BlockOperations Decoder::prepare(BlockId id) const {
     const Block& block = model_->blocks().at(index_of(id));
     BlockOperations prepared;
     prepared.norms = load_norms(block);
+    prepared.router = load_router(block);
     prepared.attention = attention_plan(*model_, block, *weights_);
     for (const LayerId layer : linears_of(block))
         prepared.linears[layer] = prepare_linear(*model_, model_->linear(layer), *weights_, device_, type());
@@ -126,6 +139,10 @@ at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids) co
     check_finite(hidden, *model_, name);
     hidden = hidden.to(torch_device(device_)).to(type());
     if (config.embedding_scale != 1) hidden.mul_(config.embedding_scale);
+    if (parts.embedding_norm.present()) {
+        if (!parts_->embedding_norm.weight.defined()) parts_->embedding_norm = load_norm(parts.embedding_norm);
+        hidden = norm(parts_->embedding_norm, hidden);
+    }
     if (parts.project_in) hidden = at::linear(hidden, parameter(outer_name(names.project_in), *parts.project_in));
     if (parts.positions) {
         if (tokens > config.max_positions)

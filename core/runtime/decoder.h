@@ -63,7 +63,8 @@ public:
     /// is the o projection's output, before post-norm and residual.
     [[nodiscard]] at::Tensor attention(BlockId block, const BlockOperations& operations, const at::Tensor& input,
                                        DecoderHooks* hooks = nullptr) const;
-    /// The MLP alone: `input` is what fc1, or gate and up, read; the result is fc2's or down's output.
+    /// The MLP alone, or router and experts: `input` is what fc1, or gate and up, read; the result is fc2's or down's
+    /// output.
     [[nodiscard]] at::Tensor mlp(BlockId block, const BlockOperations& operations, const at::Tensor& input,
                                  DecoderHooks* hooks = nullptr) const;
 
@@ -73,6 +74,12 @@ public:
     [[nodiscard]] double window_loss(const at::Tensor& hidden, std::span<const std::int32_t> ids) const;
 
 private:
+    [[nodiscard]] at::Tensor run_mlp(const Mlp& mlp, const BlockOperations& operations, const at::Tensor& input,
+                                     DecoderHooks* hooks) const;
+    [[nodiscard]] at::Tensor run_experts(const Block& block, const BlockOperations& operations, const at::Tensor& input,
+                                         DecoderHooks* hooks) const;
+    [[nodiscard]] at::Tensor norm_heads(const NormWeights& weights, const at::Tensor& x) const;
+    [[nodiscard]] const at::Tensor& distances(std::int64_t tokens, at::Device device) const;
     struct Parts; // what lies outside the blocks (embedding, final norm, head), loaded on first use; rotary tables
     [[nodiscard]] at::Tensor norm(const NormWeights& weights, const at::Tensor& x) const;
     [[nodiscard]] at::Tensor attend(const Block& block, const AttentionPlan& plan, at::Tensor q, at::Tensor k,
@@ -81,6 +88,7 @@ private:
     [[nodiscard]] std::string outer_name(std::string_view name) const; ///< of a tensor outside the blocks
     [[nodiscard]] NormWeights load_norm(const Norm& norm) const;
     [[nodiscard]] BlockNorms load_norms(const Block& block) const;
+    [[nodiscard]] at::Tensor load_router(const Block& block) const;  // undefined: there is none
     [[nodiscard]] at::Tensor finish(const at::Tensor& hidden) const; // final norm and output projection
 
     std::shared_ptr<const Model> model_;

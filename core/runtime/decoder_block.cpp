@@ -1,5 +1,6 @@
 // One decoder block: norms, attention, MLP, residuals, with the hooks in their places.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -47,9 +48,23 @@ at::Tensor visible(std::int64_t tokens, std::int64_t window, at::Device device) 
     return window < tokens ? all.logical_and(all.triu(1 - window)) : all;
 }
 
+/// ALiBi's slope of every head (formats.md section 4.8): powers of one base, and for head counts that are no power of
+/// two every other power of the finer base.
+std::vector<double> alibi_slopes(std::int64_t heads) {
+    std::int64_t whole = 1;
+    while (whole * 2 <= heads) whole *= 2;
+    const double base = std::pow(2.0, -std::pow(2.0, -(std::log2(double(whole)) - 3)));
+    const double finer = std::pow(2.0, -std::pow(2.0, -(std::log2(2 * double(whole)) - 3)));
+    std::vector<double> slopes;
+    for (std::int64_t i = 1; i <= whole; ++i) slopes.push_back(std::pow(base, double(i)));
+    for (std::int64_t i = 1; std::cmp_less(slopes.size(), heads); i += 2) slopes.push_back(std::pow(finer, double(i)));
+    return slopes;
+}
+
 } // namespace
 
 at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& x) const {
+    if (!weights.weight.defined()) return x; // absent in this family
     const ModelConfig& config = model_->config();
     if (config.norm == NormKind::layer)
         return at::layer_norm(x, {x.size(-1)}, weights.weight, weights.bias, config.norm_epsilon);
@@ -59,6 +74,17 @@ at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& x) const 
     return config.norm == NormKind::rms_plus_one ? normed.mul_(weights.weight + 1) : normed.mul_(weights.weight);
 }
 
+/// (heads, tokens, tokens): slope times the distance from query to key; keys that are out of view -infinity.
+const at::Tensor& Decoder::distances(std::int64_t tokens, at::Device device) const {
+    at::Tensor& bias = parts_->distances[tokens];
+    if (bias.defined()) return bias;
+    const at::Tensor position = at::arange(tokens, at::kDouble);
+    const at::Tensor slopes = at::tensor(alibi_slopes(model_->config().heads), at::kDouble);
+    bias = (position.unsqueeze(0) - position.unsqueeze(1)).unsqueeze(0) * slopes.view({-1, 1, 1});
+    bias.masked_fill_(visible(tokens, tokens, at::kCPU).logical_not(), -std::numeric_limits<double>::infinity());
+    return bias = bias.to(type()).to(device);
+}
+
 at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Tensor q, at::Tensor k, at::Tensor v,
                            DecoderHooks* hooks) const {
     const ModelConfig& config = model_->config();
@@ -66,12 +92,17 @@ at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Te
     k = repeat_heads(k, q.size(1));
     v = repeat_heads(v, q.size(1));
     const bool windowed = block.sliding_window && *config.sliding_window < tokens;
+    const bool slopes = config.positions == PositionKind::alibi;
     const bool probabilities =
         plan.rounding(Operand::probability) != nullptr || (hooks != nullptr && hooks->wants_probabilities(block.id));
     const bool fused = !probabilities && config.attention_softcap == 0;
-    if (fused && !windowed) return at::scaled_dot_product_attention(q, k, v, {}, 0, true, config.attention_scale);
+    if (fused && !windowed && !slopes)
+        return at::scaled_dot_product_attention(q, k, v, {}, 0, true, config.attention_scale);
+    if (fused && slopes)
+        return at::scaled_dot_product_attention(q, k, v, distances(tokens, q.device()), 0, false,
+                                                config.attention_scale);
 
-    at::Tensor& mask = windowed ? parts_->sliding_masks[tokens] : parts_->sliding_masks[-tokens];
+    at::Tensor& mask = parts_->masks[{tokens, windowed}];
     if (!mask.defined()) mask = visible(tokens, windowed ? *config.sliding_window : tokens, q.device());
     if (fused) return at::scaled_dot_product_attention(q, k, v, mask, 0, false, config.attention_scale);
 
@@ -79,6 +110,7 @@ at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Te
     std::vector<at::Tensor> outputs;
     for (std::int64_t sample = 0; sample < q.size(0); ++sample) { // heads x tokens^2 scores: one sample at a time
         at::Tensor scores = at::matmul(q[sample], k[sample].transpose(1, 2)).mul_(config.attention_scale);
+        if (slopes) scores.add_(distances(tokens, q.device()));
         if (config.attention_softcap > 0) scores.div_(config.attention_softcap).tanh_().mul_(config.attention_softcap);
         scores.masked_fill_(hidden_from_view, -std::numeric_limits<double>::infinity());
         at::Tensor weights = at::softmax(scores, -1).unsqueeze(0);
@@ -86,6 +118,12 @@ at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Te
         outputs.push_back(at::matmul(weights[0], v[sample]));
     }
     return at::stack(outputs);
+}
+
+/// A norm of query or key (batch, tokens, heads, head_dim): per head, or over all of them where its weight is as wide.
+at::Tensor Decoder::norm_heads(const NormWeights& weights, const at::Tensor& x) const {
+    if (!weights.weight.defined() || weights.weight.size(0) == x.size(3)) return norm(weights, x);
+    return norm(weights, x.flatten(2)).view(x.sizes());
 }
 
 at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, const at::Tensor& input,
@@ -103,11 +141,13 @@ at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, con
     at::Tensor q = heads_of(block.q, config.heads);
     at::Tensor k = heads_of(block.k, config.kv_heads);
     at::Tensor v = heads_of(block.v, config.kv_heads);
-    if (operations.norms.query.weight.defined()) q = norm(operations.norms.query, q);
-    if (operations.norms.key.weight.defined()) k = norm(operations.norms.key, k);
-    if (config.rope.type != RopeConfig::Type::none) {
-        RotaryTable& table = parts_->rotary[tokens];
-        if (table.tokens == 0) table = make_rotary_table(config, tokens, q.device(), type());
+    q = norm_heads(operations.norms.at(NormSlot::query), q);
+    k = norm_heads(operations.norms.at(NormSlot::key), k);
+    const bool windowed = block.sliding_window && config.sliding_rope;
+    const RopeConfig& rope = windowed ? *config.sliding_rope : config.rope;
+    if (rope.type != RopeConfig::Type::none) {
+        RotaryTable& table = parts_->rotary[{tokens, windowed}];
+        if (table.tokens == 0) table = make_rotary_table(config, rope, tokens, q.device(), type());
         q = rotate(q, table);
         k = rotate(k, table);
     }
@@ -123,34 +163,67 @@ at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, con
     return operations.run(block.o, mixed_inputs);
 }
 
+at::Tensor Decoder::run_mlp(const Mlp& mlp, const BlockOperations& operations, const at::Tensor& input,
+                            DecoderHooks* hooks) const {
+    if (hooks != nullptr) hooks->observe(model_->linear(mlp.up).site, input);
+    SiteInputs inputs(input, device_);
+    at::Tensor inner = operations.run(mlp.gate ? *mlp.gate : mlp.up, inputs);
+    activate_in_place(inner, model_->config().activation);
+    if (mlp.gate) inner.mul_(operations.run(mlp.up, inputs));
+    if (hooks != nullptr) hooks->observe(model_->linear(mlp.down).site, inner);
+    SiteInputs inner_inputs(inner, device_);
+    return operations.run(mlp.down, inner_inputs);
+}
+
+/// Each token's answer is the weighted sum of the experts that its router scores highest. Experts are added in their
+/// order, each to other rows than before, so the result does not depend on who was ready first.
+at::Tensor Decoder::run_experts(const Block& block, const BlockOperations& operations, const at::Tensor& input,
+                                DecoderHooks* hooks) const {
+    const ModelConfig& config = model_->config();
+    const at::Tensor rows = input.reshape({-1, input.size(-1)});
+    const at::Tensor scores =
+        at::softmax(at::linear(rows, operations.router).to(at::promote_types(type(), at::kFloat)), -1);
+    auto [share, chosen] = scores.topk(config.experts_per_token, -1);
+    if (config.normalize_experts) share = share / share.sum(-1, true);
+    at::Tensor out = at::zeros_like(rows);
+    for (std::size_t expert = 0; expert < block.mlps.size(); ++expert) {
+        const at::Tensor sent = (chosen == std::int64_t(expert)).nonzero(); // (n, 2): row, rank among the chosen
+        if (sent.size(0) == 0) continue;
+        const at::Tensor which = sent.select(1, 0);
+        const at::Tensor weight = share.index({which, sent.select(1, 1)}).to(rows.scalar_type());
+        const at::Tensor answer =
+            run_mlp(block.mlps[expert], operations, rows.index_select(0, which).unsqueeze(0), hooks).squeeze(0);
+        out.index_add_(0, which, answer.mul_(weight.unsqueeze(1)));
+    }
+    return out.view(input.sizes());
+}
+
 at::Tensor Decoder::mlp(BlockId id, const BlockOperations& operations, const at::Tensor& input,
                         DecoderHooks* hooks) const {
     const TorchScope scope(device_);
     const Block& block = model_->blocks().at(index_of(id));
-    if (hooks != nullptr) hooks->observe(model_->linear(block.up).site, input);
-    SiteInputs inputs(input, device_);
-    at::Tensor inner = operations.run(block.gate ? *block.gate : block.up, inputs);
-    activate_in_place(inner, model_->config().activation);
-    if (block.gate) inner.mul_(operations.run(block.up, inputs));
-    if (hooks != nullptr) hooks->observe(model_->linear(block.down).site, inner);
-    SiteInputs inner_inputs(inner, device_);
-    return operations.run(block.down, inner_inputs);
+    return block.router ? run_experts(block, operations, input, hooks)
+                        : run_mlp(block.mlps.front(), operations, input, hooks);
 }
 
 at::Tensor Decoder::forward(BlockId id, const BlockOperations& operations, const at::Tensor& hidden,
                             DecoderHooks* hooks) const {
     const TorchScope scope(device_);
-    const bool norm_after = model_->config().norm_after;
-    const auto maybe = [&](const NormWeights& which, const at::Tensor& x) {
-        return which.weight.defined() ? norm(which, x) : x;
-    };
+    const auto normed = [&](NormSlot slot, const at::Tensor& x) { return norm(operations.norms.at(slot), x); };
     // The modules return fresh tensors, so the residual may be added in place.
-    at::Tensor mixed = attention(id, operations, norm_after ? hidden : norm(operations.norms.attention, hidden), hooks);
-    mixed = maybe(operations.norms.post_attention, mixed).add_(hidden);
-    if (norm_after) mixed = norm(operations.norms.attention, mixed);
-    at::Tensor out = mlp(id, operations, norm_after ? mixed : norm(operations.norms.mlp, mixed), hooks);
-    out = maybe(operations.norms.post_mlp, out).add_(mixed);
-    return norm_after ? norm(operations.norms.mlp, out) : out;
+    if (model_->config().norm_after) {
+        const at::Tensor mixed = normed(NormSlot::attention, attention(id, operations, hidden, hooks).add_(hidden));
+        return normed(NormSlot::mlp, mlp(id, operations, mixed, hooks).add_(mixed));
+    }
+    const at::Tensor attention_input = normed(NormSlot::attention, hidden);
+    at::Tensor mixed = normed(NormSlot::post_attention, attention(id, operations, attention_input, hooks));
+    if (model_->config().parallel) {
+        const bool own_norm = operations.norms.at(NormSlot::mlp).weight.defined();
+        const at::Tensor mlp_input = own_norm ? normed(NormSlot::mlp, hidden) : attention_input;
+        return mlp(id, operations, mlp_input, hooks).add_(mixed).add_(hidden);
+    }
+    mixed.add_(hidden);
+    return normed(NormSlot::post_mlp, mlp(id, operations, normed(NormSlot::mlp, mixed), hooks)).add_(mixed);
 }
 
 void Decoder::forward(BlockId block, const BlockOperations& operations, std::vector<at::Tensor>& hidden,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <utility>
 
 #include "core/runtime/decoder.h"
 #include "core/runtime/rotary.h"
@@ -10,11 +11,13 @@ namespace graticule {
 
 struct Decoder::Parts {
     at::Tensor positions; ///< learned positions; undefined: not loaded yet, or none
-    NormWeights final_norm;
+    NormWeights embedding_norm, final_norm;
     at::Tensor project_out;
-    at::Tensor head;                                  ///< (vocabulary, width)
-    std::map<std::int64_t, RotaryTable> rotary;       ///< by number of tokens
-    std::map<std::int64_t, at::Tensor> sliding_masks; ///< by number of tokens: true where a query may look
+    at::Tensor head;                                ///< (vocabulary, width)
+    using ByLength = std::pair<std::int64_t, bool>; ///< number of tokens; whether the block has a sliding window
+    std::map<ByLength, RotaryTable> rotary;
+    std::map<ByLength, at::Tensor> masks;         ///< (tokens, tokens) bool: true where a query may look
+    std::map<std::int64_t, at::Tensor> distances; ///< ALiBi, by number of tokens: what is added to the scores
 };
 
 } // namespace graticule

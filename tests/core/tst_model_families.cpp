@@ -127,8 +127,11 @@ private Q_SLOTS:
                                     << "\"mish\""
                                     << "mish";
         QTest::newRow("rope type") << "rope_scaling"
-                                   << R"({"rope_type":"yarn","factor":2})"
-                                   << "yarn";
+                                   << R"({"rope_type":"spiral","factor":2})"
+                                   << "spiral";
+        QTest::newRow("long rope") << "rope_scaling"
+                                   << R"({"rope_type":"longrope","short_factor":[1,1],"long_factor":[1]})"
+                                   << "1 rotary long factors";
         QTest::newRow("rope factor") << "rope_parameters"
                                      << R"({"rope_type":"linear","factor":0})"
                                      << "rope_parameters.factor";

@@ -53,8 +53,8 @@ public:
         for (const FoldSite& site : model.fold_sites()) {
             std::vector<double> s(static_cast<std::size_t>(model.site(site.site).channels));
             for (double& factor : s) factor = std::exp(std::sin(seed++ * 12.9898) * 1.5);
-            if (site.source == FoldSite::Source::norm)
-                norms_[site.norm] = s;
+            if (site.norm)
+                norms_[model.source_name(site)] = s;
             else
                 outputs_[*site.linear] = s;
             for (const LayerId consumer : site.consumers) inputs_[consumer] = s;
@@ -236,8 +236,10 @@ private Q_SLOTS:
 private:
     static void family_rows() {
         QTest::addColumn<QString>("family");
-        for (const char* name : {"opt", "opt350m", "llama", "llama_gqa_tied", "llama3_rope", "mistral", "qwen2",
-                                 "qwen3", "gemma2", "phi3", "gpt2"})
+        for (const char* name :
+             {"opt",   "opt350m", "llama",     "llama_gqa_tied", "llama3_rope", "mistral",       "qwen2",
+              "qwen3", "gemma2",  "gemma3",    "phi3",           "gpt2",        "phi3_longrope", "llama_yarn",
+              "olmo2", "mixtral", "qwen3_moe", "gpt_neox",       "falcon",      "bloom"})
             QTest::newRow(name) << name;
     }
 };
