@@ -52,12 +52,21 @@ using StatsCallback = std::function<void(std::shared_ptr<const ActivationStats>)
                                                                const StatsCallback& on_snapshot = {});
 
 using LayerCallback = std::function<void(const LayerReport&)>; ///< each layer as it is done
+/// Takes what quantizing makes as it is made, so that no more than one block of it is in memory.
+class QuantizedSink {
+public:
+    virtual ~QuantizedSink() = default;
+    virtual void take(QuantizedLinear linear) = 0;                       ///< in execution order
+    virtual void take(const std::string& name, HostTensor replaced) = 0; ///< QuantizedModel::replaced, block by block
+};
 /// `stats` may be null when no method and no static activation needs it; output errors are then absent from the
-/// reports.
+/// reports. With a `sink` the result is the report of a run: its linears hold no codes, parameters, kept columns or
+/// low-rank factors, and nothing is replaced.
 [[nodiscard]] std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,
                                                              std::shared_ptr<const ActivationStats> stats,
                                                              const ResolvedRecipe& resolved, JobContext& ctx,
-                                                             const LayerCallback& on_layer = {});
+                                                             const LayerCallback& on_layer = {},
+                                                             QuantizedSink* sink = nullptr);
 
 struct EvaluationSpec {
     std::int64_t window = 2048;

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <malloc.h>
 #include <string>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/engine/engine.h"
@@ -52,6 +53,22 @@ Provenance provenance_of(const Model& model, const ActivationStats* stats, const
     return provenance;
 }
 
+/// What reports and sizes are made of.
+QuantizedLinear without_payload(const QuantizedLinear& linear) {
+    QuantizedLinear rest;
+    rest.layer = linear.layer;
+    rest.choice = linear.choice;
+    rest.static_input = linear.static_input;
+    rest.static_operands = linear.static_operands;
+    rest.kept_channels = linear.kept_channels;
+    rest.report = linear.report;
+    if (linear.low_rank) // its sizes count
+        rest.low_rank =
+            LowRank{{.dtype = linear.low_rank->a.dtype, .shape = linear.low_rank->a.shape, .owner = {}, .bytes = {}},
+                    {.dtype = linear.low_rank->b.dtype, .shape = linear.low_rank->b.shape, .owner = {}, .bytes = {}}};
+    return rest;
+}
+
 void check_stats(const Model& model, const ActivationStats* stats, const ResolvedRecipe& resolved) {
     if (stats == nullptr) {
         if (resolved.needs_calibration())
@@ -70,7 +87,7 @@ void check_stats(const Model& model, const ActivationStats* stats, const Resolve
 std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,
                                                std::shared_ptr<const ActivationStats> stats,
                                                const ResolvedRecipe& resolved, JobContext& ctx,
-                                               const LayerCallback& on_layer) {
+                                               const LayerCallback& on_layer, QuantizedSink* sink) {
     check_stats(*model, stats.get(), resolved);
     const auto started = std::chrono::steady_clock::now();
     model->start_hashing();
@@ -85,12 +102,20 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     const auto planned = std::count_if(choices.begin(), choices.end(), [](const auto& one) { return one.has_value(); });
     ctx.progress.begin("Quantizing", planned);
     QuantizePipeline pipeline(model, stats, std::move(choices), device);
-    for (const Block& block : model->blocks())
+    for (const Block& block : model->blocks()) {
         pipeline.run(block.id, ctx, [&](QuantizedLinear&& linear) {
             if (on_layer) on_layer(linear.report);
             auto& slot = result->linears.at(index_of(linear.layer));
-            slot = std::move(linear);
+            if (sink == nullptr) {
+                slot = std::move(linear);
+                return;
+            }
+            slot = without_payload(linear);
+            sink->take(std::move(linear));
         });
+        if (sink == nullptr) continue;
+        for (auto& [name, tensor] : std::exchange(pipeline.replaced(), {})) sink->take(name, std::move(tensor));
+    }
     result->replaced = std::move(pipeline.replaced());
     result->provenance = provenance_of(*model, stats.get(), resolved, device, ctx);
     result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -285,6 +285,39 @@ private Q_SLOTS:
         QCOMPARE(done, 3);
     }
 
+    /// What a sink gets is what the result would hold, and the result tells the same without it.
+    void a_sink_gets_everything() {
+        struct Collected final : QuantizedSink {
+            std::map<LayerId, QuantizedLinear> linears;
+            std::map<std::string, HostTensor> replaced;
+            void take(QuantizedLinear linear) override { linears.emplace(linear.layer, std::move(linear)); }
+            void take(const std::string& name, HostTensor tensor) override {
+                replaced.emplace(name, std::move(tensor));
+            }
+        } sink;
+        const Recipe recipe = recipe_from("w=int4/asym/g64 smoothquant keep:percent=2 lorc:rank=3");
+        const Resolution resolution = resolve(recipe, *opt_.model);
+        JobContext ctx;
+        const auto told = quantize(opt_.model, opt_stats_, *resolution.resolved, ctx, {}, &sink);
+        const auto held = quantized(opt_, opt_stats_, recipe);
+        QCOMPARE(sink.linears.size(), held->linears.size());
+        for (const auto& linear : held->linears) {
+            const QuantizedLinear& taken = sink.linears.at(linear->layer);
+            QVERIFY(taken.codes == linear->codes && taken.params == linear->params);
+            QCOMPARE(to_floats(taken.kept_columns), to_floats(linear->kept_columns));
+            QCOMPARE(to_floats(taken.low_rank->a), to_floats(linear->low_rank->a));
+            const QuantizedLinear& left = *told->linears[index_of(linear->layer)];
+            QVERIFY(left.codes.empty() && left.params.scale.empty() && left.kept_columns.empty());
+            QCOMPARE(left.report.output_mse, linear->report.output_mse);
+        }
+        QCOMPARE(sink.replaced.size(), held->replaced.size());
+        for (const auto& [name, tensor] : held->replaced)
+            QCOMPARE(to_floats(sink.replaced.at(name)), to_floats(tensor));
+        QVERIFY(told->replaced.empty());
+        QCOMPARE(told->bits_per_weight(), held->bits_per_weight());
+        QCOMPARE(told->bytes_after(), held->bytes_after());
+    }
+
     void folding_alone_changes_no_logits_data() {
         QTest::addColumn<QString>("model");
         QTest::addColumn<QString>("line");
