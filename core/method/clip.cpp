@@ -4,6 +4,7 @@
 
 #include "core/method/nearest_rounding.h"
 #include "core/method/solvers/clip_search.h"
+#include "core/method/solvers/fixed_sums.h"
 
 namespace graticule {
 
@@ -27,6 +28,7 @@ SampleWants OutputClip::wants(const ParamMap& params) const {
 }
 
 at::Tensor OutputClip::clip(const WeightRequest& request, std::string& note) const {
+    const solvers::CoarseProducts products(request.coarse);
     std::optional<solvers::TensorQuantizer> input;
     if (request.scheme.input && param<bool>(request.params, "quantize_inputs"))
         input = solvers::input_quantizer(*request.scheme.input);

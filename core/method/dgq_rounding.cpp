@@ -42,6 +42,7 @@ SampleWants Dgq::wants(const ParamMap& params) const {
 }
 
 Rounded Dgq::round(const WeightRequest& request) const {
+    const solvers::CoarseProducts products(request.coarse);
     const Granularity granularity = request.scheme.weight->granularity;
     const std::string& mode = param<std::string>(request.params, "mode");
     const auto arithmetic = mode == "reference" ? solvers::DgqArithmetic::bfloat16 : solvers::DgqArithmetic::float32;

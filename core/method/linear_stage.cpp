@@ -97,13 +97,14 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
                           .weight = weight,
                           .keep = keep};
     const auto with = [&](const MethodStep& step, const SampleWants& wants, const auto& samples) {
-        return WeightRequest{request.linear,
-                             request.scheme,
-                             step.params,
-                             request.device,
-                             request.weight,
-                             request.keep,
-                             wants == SampleWants() ? SiteSamples() : samples(wants)};
+        return WeightRequest{.linear = request.linear,
+                             .scheme = request.scheme,
+                             .params = step.params,
+                             .device = request.device,
+                             .weight = request.weight,
+                             .keep = request.keep,
+                             .samples = wants == SampleWants() ? SiteSamples() : samples(wants),
+                             .coarse = job.coarse};
     };
     const auto clip = chosen<Clip>(job.choice);
     if (clip && clip.method->applies(job.linear.role, clip.params()))

@@ -17,6 +17,7 @@ struct LinearJob {
     /// Mapped inputs: of the full-precision model, and as the rounding wants them. Called only when a method wants
     /// something.
     std::function<SiteSamples(const SampleWants&)> exact_samples = {}, round_samples = {};
+    bool coarse = false;                                ///< WeightRequest::coarse
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/method/solvers/fixed_sums.h"
+
 namespace graticule {
 
 namespace {
@@ -81,6 +83,7 @@ std::optional<FoldResult> ScaleTransform::scale(const FoldRequest& request) cons
 }
 
 FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::ScaleMethod& method) const {
+    const solvers::CoarseProducts products(request.coarse);
     solvers::OutputLossSpec spec;
     if (request.samples.rows.defined()) spec.inputs = request.samples.rows.to(at::kFloat);
     if (request.samples.gram.defined()) spec.gram = request.samples.gram / double(request.samples.tokens);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -11,6 +12,21 @@ namespace graticule::solvers {
 namespace {
 
 constexpr std::int64_t tile = 256; // rows and columns of a product that one thread makes at a time
+
+thread_local bool coarse_products = false;
+
+/// Torch's switch for one call.
+class Rounded {
+public:
+    Rounded() {
+        if (coarse_products) at::globalContext().setAllowTF32CuBLAS(true);
+    }
+    ~Rounded() {
+        if (coarse_products) at::globalContext().setAllowTF32CuBLAS(false);
+    }
+    Rounded(const Rounded&) = delete;
+    Rounded& operator=(const Rounded&) = delete;
+};
 
 std::int64_t tiles(std::int64_t size) { return (size + tile - 1) / tile; }
 
@@ -89,15 +105,25 @@ at::Tensor inverse_of_lower(const at::Tensor& lower) {
 
 } // namespace
 
+CoarseProducts::CoarseProducts(bool coarse)
+    : before_(std::exchange(coarse_products, coarse)) {}
+CoarseProducts::~CoarseProducts() { coarse_products = before_; }
+
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
-    if (!a.is_cpu()) return at::mm(a, b);
+    if (!a.is_cpu()) {
+        const Rounded rounded;
+        return at::mm(a, b);
+    }
     const at::Tensor result = at::empty({a.size(0), b.size(1)}, a.options());
     multiply(result, a, b, 0, 1);
     return result;
 }
 
 at::Tensor products(const at::Tensor& a, const at::Tensor& b) {
-    if (!a.is_cpu()) return at::bmm(a, b);
+    if (!a.is_cpu()) {
+        const Rounded rounded;
+        return at::bmm(a, b);
+    }
     at::Tensor result = at::empty({a.size(0), a.size(1), b.size(2)}, a.options());
     if (a.size(0) == 1) {
         multiply(result[0], a[0], b[0], 0, 1);

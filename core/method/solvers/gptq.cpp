@@ -202,14 +202,13 @@ GptqResult gptq(const at::Tensor& weight, const at::Tensor& hessian, const Tenso
         result.failure = "the Hessian is not positive definite with damping " + std::to_string(options.damping) +
                          "; rounded to nearest instead: use more damping or more calibration tokens";
         result.rounded = nearest;
-        result.loss = result.loss_output = result.loss_nearest;
+        result.loss = result.loss_nearest;
         return result;
     }
     result.update_ratio = update_ratio_of(upper);
     const Walked walked = walk(problem, upper, scales, quantizer.grid, options, device);
     result.rounded = {scales.params(), unordered(walked.codes).contiguous(), unordered(walked.values).contiguous()};
     result.loss = walked.loss;
-    result.loss_output = output_loss(result.rounded.dequantized - unordered(original), plain_hessian);
     return result;
 }
 

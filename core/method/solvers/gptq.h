@@ -47,7 +47,6 @@ struct GptqResult {
     QuantizedTensor rounded;
     double loss = 0;               ///< sum (w - q)^2 / d^2 / 2, the reference's printed error
     double loss_nearest = 0;       ///< tr(dW H dW^T) / 2 of plain rounding with the same damped H, to compare
-    double loss_output = 0;        ///< the same of the result; equals `loss` up to float32
     std::int64_t dead_columns = 0; ///< inputs that never fired: their weights became 0
     bool cholesky_failed = false;  ///< H was not positive definite: rounded to nearest instead
     std::string failure;           ///< why, and the way out; empty when all went well
