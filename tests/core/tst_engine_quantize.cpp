@@ -1,6 +1,7 @@
 // Resolving recipes, and what quantizing leaves: codes, reports, folded tensors.
 #include <QtTest/QTest>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <set>
@@ -34,6 +35,21 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
     for (std::size_t i = 0; i < a.size() && i < b.size(); ++i)
         largest = std::max(largest, std::abs(double(a[i]) - double(b[i])));
     return largest;
+}
+
+/// Norm of the difference that quantizing makes to the logits, relative to the logits'.
+double logit_error(const OpenedModel& opened, const std::shared_ptr<const QuantizedModel>& model) {
+    std::vector<std::int32_t> ids;
+    for (std::int32_t i = 0; i < 96; ++i) ids.push_back(5 + 7 * i % 200);
+    JobContext ctx;
+    const std::vector<float> before = to_floats(logits(opened.model, nullptr, {ids}, ctx));
+    const std::vector<float> after = to_floats(logits(opened.model, model, {ids}, ctx));
+    double difference = 0, size = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        difference += std::pow(double(after[i]) - double(before[i]), 2);
+        size += std::pow(double(before[i]), 2);
+    }
+    return std::sqrt(difference / size);
 }
 
 bool near(double a, double b, double relative) {
@@ -422,14 +438,40 @@ private Q_SLOTS:
             if (step.params.contains("length")) step.params["length"] = std::int64_t(32); // the samples have 64 tokens
         }
         const auto result = quantized(llama_, llama_stats_, small);
+        Recipe plain = small; // the same scheme without its methods
+        plain.rules.front().choice.steps.clear();
+        const auto nearest = quantized(llama_, llama_stats_, plain);
         int count = 0;
         for (const auto& linear : result->linears) {
             if (!linear) continue;
             ++count;
-            QVERIFY(std::isfinite(linear->report.weight_mse));
-            for (const float value : effective_weight(*result, linear->layer)) QVERIFY(std::isfinite(value));
+            const LayerReport& report = linear->report;
+            const char* name = report.name.c_str();
+            const std::vector<std::uint8_t> codes = linear->codes.unpack();
+            const Linear& shape = llama_.model->linear(linear->layer);
+            QVERIFY2(std::cmp_equal(codes.size(), shape.in_features() * shape.out_features()), name);
+            QVERIFY2(*std::max_element(codes.begin(), codes.end()) <
+                         linear->choice.scheme.weight->format->grid.code_count(),
+                     name);
+            // The report is of the weight that is handed out.
+            const std::vector<float> weight = effective_weight(*result, linear->layer);
+            for (const float value : weight) QVERIFY(std::isfinite(value));
+            if (linear->input_map.empty() && linear->kept_channels.empty() && !linear->low_rank) {
+                const std::vector<float> stored = to_floats(shape.weight);
+                double squared = 0;
+                for (std::size_t i = 0; i < stored.size(); ++i)
+                    squared += std::pow(double(weight[i]) - double(stored[i]), 2);
+                QVERIFY2(near(report.weight_mse, squared / double(stored.size()), 1e-3), name);
+            }
+            QVERIFY2(report.weight_sqnr_db > (linear->choice.scheme.weight->format->bits == 8 ? 30 : 10), name);
+            QVERIFY2(report.bytes_after < report.bytes_before, name);
+            if (report.search_loss) QVERIFY2(*report.search_loss <= *report.search_loss_before * 1.001, name);
         }
-        QVERIFY(count > 0);
+        QCOMPARE(count, 7);
+        // The methods of a preset are there to lose less than its scheme alone.
+        const double with = logit_error(llama_, result), without = logit_error(llama_, nearest);
+        qInfo("logits off by %.4f, without methods by %.4f", with, without);
+        QVERIFY(with < 0.2 && with <= 1.1 * without);
     }
 
     void a_calibration_length_beyond_the_samples_is_refused() {
