@@ -106,13 +106,22 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
                              .samples = wants == SampleWants() ? SiteSamples() : samples(wants),
                              .coarse = job.coarse};
     };
+    const auto unseen = [](const SampleWants& wants, const WeightRequest& asked) {
+        return wants != SampleWants() && asked.samples.tokens == 0;
+    };
     const auto clip = chosen<Clip>(job.choice);
-    if (clip && clip.method->applies(job.linear.role, clip.params()))
-        request.weight =
-            clip.method->clip(with(*clip.step, clip_wants(job.choice, job.linear.role), job.exact_samples), note);
+    if (clip && clip.method->applies(job.linear.role, clip.params())) {
+        const SampleWants wants = clip_wants(job.choice, job.linear.role);
+        const WeightRequest asked = with(*clip.step, wants, job.exact_samples);
+        if (!unseen(wants, asked)) request.weight = clip.method->clip(asked, note);
+    }
     const auto rounding = chosen<Rounding>(job.choice);
     if (!rounding) return nearest.round(request);
-    return rounding.method->round(with(*rounding.step, round_wants(job.choice), job.round_samples));
+    const SampleWants wants = round_wants(job.choice);
+    const WeightRequest asked = with(*rounding.step, wants, job.round_samples);
+    if (!unseen(wants, asked)) return rounding.method->round(asked);
+    append_note(note, "no calibration token came here, rounded to nearest");
+    return nearest.round(request);
 }
 
 at::Tensor in_half(const at::Tensor& weight) { return weight.to(at::kHalf).to(at::kFloat); }

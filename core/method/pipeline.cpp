@@ -196,6 +196,7 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
     std::vector<std::pair<const FoldSite*, FoldResult>> found;
     for (Search& search : searches) {
         if (search.samples != nullptr) search.request.samples = search.samples->at(search.question);
+        if (search.samples != nullptr && search.request.samples.tokens == 0) continue; // an expert nobody went to
         if (auto result = search.transform.scale(search.request))
             found.emplace_back(&search.request.site, std::move(*result));
         search.request.samples = {};

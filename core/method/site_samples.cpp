@@ -75,7 +75,9 @@ void SampleSums::add_rows(const at::Tensor& inputs) {
 }
 
 SiteSamples SampleSums::finish() {
-    GRATICULE_ASSERT(seen_ == samples_.tokens, "all parts of a site's inputs were added");
+    GRATICULE_ASSERT(seen_ <= samples_.tokens, "no more inputs than samples");
+    samples_.tokens = seen_;
+    if (samples_.rows.defined()) samples_.rows = samples_.rows.narrow(0, 0, kept_);
     if (samples_.absmean.defined()) samples_.absmean.div_(static_cast<double>(samples_.tokens));
     return std::move(samples_);
 }

@@ -27,7 +27,7 @@ struct SampleWants {
 
 /// Tensors are undefined where they were not asked for, and float32 but for the rows.
 struct SiteSamples {
-    std::int64_t tokens = 0, sequences = 0; ///< of all samples, which are equally long
+    std::int64_t tokens = 0, sequences = 0; ///< of all samples; an expert sees some of their tokens, or none at all
     at::Tensor gram;                        ///< (channels, channels) sum of x x^T over all tokens
     at::Tensor lowest, highest;             ///< (sequences, channels)
     at::Tensor absmean;                     ///< (channels) of |x|
@@ -39,7 +39,7 @@ struct SiteSamples {
 /// Makes SiteSamples of inputs that come in parts, in their order.
 class SampleSums {
 public:
-    /// `tokens` and `sequences` of all parts together.
+    /// `tokens` (at most) and `sequences` of all parts together.
     SampleSums(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences, const Device& device);
     void add(const at::Tensor& x); ///< (samples, tokens of each, channels)
     [[nodiscard]] SiteSamples finish();

@@ -456,7 +456,8 @@ private Q_SLOTS:
             // The report is of the weight that is handed out.
             const std::vector<float> weight = effective_weight(*result, linear->layer);
             for (const float value : weight) QVERIFY(std::isfinite(value));
-            if (linear->input_map.empty() && linear->kept_channels.empty() && !linear->low_rank) {
+            if (step_of(linear->choice, Stage::transform) == nullptr && linear->kept_channels.empty() &&
+                !linear->low_rank) {
                 const std::vector<float> stored = to_floats(shape.weight);
                 double squared = 0;
                 for (std::size_t i = 0; i < stored.size(); ++i)
