@@ -19,7 +19,8 @@ std::string optional_fixed(const std::optional<double>& value, int decimals) {
 std::string totals_line(const QuantizedModel& model) {
     return fixed(model.bits_per_weight(), 3) + " bits a weight, model " + bytes_text(model.bytes_before()) + " -> " +
            bytes_text(model.bytes_after()) + ", quantized in " + duration_text(model.seconds) + ", peak memory +" +
-           bytes_text(model.peak_bytes);
+           bytes_text(model.peak_bytes) +
+           (model.peak_device_bytes > 0 ? ", on the card " + bytes_text(model.peak_device_bytes) : "");
 }
 
 std::string layers_text(const QuantizedModel& model) {

@@ -1,40 +1,17 @@
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <malloc.h>
 #include <string>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/engine/engine.h"
+#include "core/engine/peak_memory.h"
 #include "core/method/pipeline.h"
 #include "core/runtime/device.h"
 
 namespace graticule {
 
 namespace {
-
-/// Resident bytes: "VmRSS" now, "VmHWM" at most since the last reset. 0 where the system does not say.
-std::int64_t resident_bytes(const char* field) {
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);)
-        if (line.starts_with(field)) return std::stoll(line.substr(line.find(':') + 1)) * 1024;
-    return 0;
-}
-
-/// Resident high-water mark beyond the start, measured by the system.
-class PeakMemory {
-public:
-    PeakMemory() {
-        ::malloc_trim(0); // room that earlier work left in the heap would hide what this job takes
-        std::ofstream("/proc/self/clear_refs") << 5; // resets VmHWM; without the right to, the mark is of the process
-        start_ = resident_bytes("VmRSS");
-    }
-    [[nodiscard]] std::int64_t bytes() const { return std::max<std::int64_t>(0, resident_bytes("VmHWM") - start_); }
-
-private:
-    std::int64_t start_ = 0;
-};
 
 /// Data, seed and protocol are the calibration's, where the recipe looks at it: the same codes get the same bytes
 /// whether or not somebody calibrated for the reports.
@@ -93,6 +70,7 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     model->start_hashing();
     const PeakMemory memory;
     const Device device = open_device(ctx.device);
+    device.start_peak();
     auto result = std::make_shared<QuantizedModel>();
     result->base = model;
     result->recipe = resolved.recipe();
@@ -120,6 +98,7 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     result->provenance = provenance_of(*model, stats.get(), resolved, device, ctx);
     result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     result->peak_bytes = memory.bytes();
+    result->peak_device_bytes = device.peak_bytes();
     ctx.log("quantized " + std::to_string(planned) + " layers: " + std::to_string(result->bytes_before()) + " -> " +
             std::to_string(result->bytes_after()) + " bytes");
     return result;

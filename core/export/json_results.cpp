@@ -145,6 +145,7 @@ json to_json(const QuantizedModel& model, Timing timing) {
     if (timing == Timing::include) {
         value["seconds"] = model.seconds;
         value["peak_bytes"] = model.peak_bytes;
+        value["peak_device_bytes"] = model.peak_device_bytes;
     }
     return value;
 }

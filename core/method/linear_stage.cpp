@@ -121,7 +121,7 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
     const WeightRequest asked = with(*rounding.step, wants, job.round_samples);
     if (!unseen(wants, asked)) return rounding.method->round(asked);
     append_note(note, "no calibration token came here, rounded to nearest");
-    return nearest.round(request);
+    return nearest.round(asked);
 }
 
 at::Tensor in_half(const at::Tensor& weight) { return weight.to(at::kHalf).to(at::kFloat); }

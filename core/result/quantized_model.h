@@ -53,7 +53,8 @@ struct QuantizedModel {
     std::map<std::string, HostTensor> replaced;
     Provenance provenance;
     double seconds = 0;
-    std::int64_t peak_bytes = 0; ///< resident high-water mark of the job beyond its start, measured
+    std::int64_t peak_bytes = 0; ///< of the host's memory that the job took at most, mapped files not counted; measured
+    std::int64_t peak_device_bytes = 0; ///< of a card's, allocated at most; 0 on the CPU
 
     /// Average stored bits a weight over the decoder linears.
     [[nodiscard]] double bits_per_weight() const;

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 #include <torch/headeronly/version.h>
@@ -114,6 +115,18 @@ std::int64_t Device::free_bytes() const {
     return translate_torch_errors("asking " + name_ + " for its free memory", [&] {
         return static_cast<std::int64_t>(at::accelerator::getMemoryInfo(static_cast<c10::DeviceIndex>(index_)).first);
     });
+}
+
+void Device::start_peak() const {
+    if (is_cuda()) c10::getDeviceAllocator(at::kCUDA)->resetPeakStats(static_cast<c10::DeviceIndex>(index_));
+}
+
+std::int64_t Device::peak_bytes() const {
+    if (!is_cuda()) return 0;
+    return c10::getDeviceAllocator(at::kCUDA)
+        ->getDeviceStats(static_cast<c10::DeviceIndex>(index_))
+        .allocated_bytes[0] // 0: all pools together
+        .peak;
 }
 
 void check_device_name(const std::string& name) {

@@ -21,6 +21,8 @@ public:
     /// The back end for this memory. Throws Error{device} saying what is missing when our CUDA module did not load.
     [[nodiscard]] const Backend& kernels() const;
     [[nodiscard]] std::int64_t free_bytes() const; ///< memory that could be taken now
+    void start_peak() const;                       ///< of a card: `peak_bytes` counts from here
+    [[nodiscard]] std::int64_t peak_bytes() const; ///< of a card: allocated by LibTorch at most; 0 on the CPU
 
 private:
     friend Device open_device(const std::string& name);
