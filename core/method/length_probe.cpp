@@ -46,8 +46,8 @@ std::vector<SiteLengths> probe_lengths(const std::shared_ptr<const Model>& model
                 std::vector<SampleQuestion> questions;
                 for (const InputSite& site : model->input_sites())
                     if (site.block == block.id) questions.push_back({site.id, {.gram = true, .magnitudes = true}});
-                for (const auto& [question, samples] : stream.collect(decoder, block.id, weights, questions))
-                    rows.at(index_of(question.site)).at.push_back(effect_of(samples, damping));
+                for (const auto& [question, seen] : stream.collect(decoder, block.id, weights, questions))
+                    rows.at(index_of(question.site)).at.push_back(effect_of(seen, damping));
                 stream.advance(decoder, block.id, weights);
                 ctx.advance();
             }

@@ -39,7 +39,12 @@ bool runs_samples(const MethodStep& step) {
     return find_method(step.method)->needs == Needs::samples || states_of(step) != States::full_precision;
 }
 
-/// When the linear's rounding captures what it reads.
+/// When a linear's rounding sees its inputs.
+enum class Capture : std::uint8_t {
+    before_the_block, ///< no linear of the block quantized yet: all sites at once
+    in_turn,          ///< true-sequential: the sites before have become what they will be
+};
+
 Capture capture_of(const MethodStep& rounding) {
     const auto found = rounding.params.find("true_sequential");
     return found != rounding.params.end() && std::get<bool>(found->second) ? Capture::in_turn
@@ -66,7 +71,7 @@ struct QuantizePipeline::Impl {
     std::vector<SearchTrace> traces;
 
     Impl(std::shared_ptr<const Model> model_, std::shared_ptr<const ActivationStats> stats_, LayerChoices choices_,
-         Device device_, std::int64_t sample_bytes)
+         Device device_, const PipelineOptions& options)
         : model(model_)
         , stats(std::move(stats_))
         , choices(std::move(choices_))
