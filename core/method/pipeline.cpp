@@ -273,8 +273,12 @@ void QuantizePipeline::Impl::announce(BlockJob& job, const Linear& linear) {
 
 LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& block) {
     const SchemeChoice& choice = *choices[index_of(linear.id)];
-    LinearJob job{
-        .linear = linear, .choice = choice, .device = device, .map = map_of(linear, block.folds), .coarse = coarse()};
+    LinearJob job{.linear = linear,
+                  .choice = choice,
+                  .device = device,
+                  .weight = {},
+                  .map = map_of(linear, block.folds),
+                  .coarse = coarse()};
     const std::int64_t online = job.map.online().value_or(0);
     const at::Tensor& folded = block.folded.plain.at(linear.id).weight;
     const at::Tensor exact = online > 0 ? hadamard(folded, online, device) : folded;
