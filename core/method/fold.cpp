@@ -89,7 +89,8 @@ void add_module_outputs(FoldRequest& request, const Decoder& decoder, const Bloc
         };
     };
     if (request.site.judged_by_attention()) request.attention = judge(&Decoder::attention);
-    if (is_gated_mlp_input(request.site)) request.mlp = judge(&Decoder::mlp);
+    // An expert sees the tokens that came to it: what it does to them is judged by its own linears.
+    if (is_gated_mlp_input(request.site) && !block.router) request.mlp = judge(&Decoder::mlp);
 }
 
 void apply_fold(const FoldSite& site, const Model& model, const Block& block, const at::Tensor& scale,

@@ -134,6 +134,8 @@ private Q_SLOTS:
         for (const char* family : {"llama", "llama3_rope", "llama_gqa_tied", "mistral", "qwen2", "qwen3", "phi3"})
             QTest::newRow(family) << family << "";
         for (const char* family : {"gpt2", "opt"}) QTest::newRow(family) << family << "LayerNorm";
+        QTest::newRow("mixtral") << "mixtral"
+                                 << "router";
         QTest::newRow("gemma2") << "gemma2"
                                 << "norms between a module and the residual stream";
         QTest::newRow("olmo2") << "olmo2"
