@@ -299,7 +299,7 @@ LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& b
         return round_samples(block, *chosen<Rounding>(choice).step).at(question(wants));
     };
     LinearOutcome outcome = quantize_linear(job);
-    outcome.effective = outcome.quantized.codes.empty() ? exact : outcome.effective.to(decoder.type());
+    outcome.effective = outcome.quantized.codes.empty() ? exact : outcome.effective.to(folded.scalar_type());
     return outcome;
 }
 
@@ -325,7 +325,8 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
         Folded changed; // on the device until the block is done
         BlockWeights original = impl.decoder.load(id);
         if (impl.residual) impl.residual->rotate(block, original, changed);
-        if (impl.residual && index_of(id) == 0) changed.merge(impl.residual->ends(impl.decoder.type()));
+        if (impl.residual && index_of(id) == 0)
+            changed.merge(impl.residual->ends(original.at(block.q).weight.scalar_type()));
         Impl::Forms folded;
         folded.plain = original;
         const std::map<LayerId, FoldResult> folds = impl.fold_block(block, original, folded.plain, changed);
