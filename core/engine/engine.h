@@ -61,12 +61,12 @@ public:
 };
 /// `stats` may be null when no method and no static activation needs it; output errors are then absent from the
 /// reports. With a `sink` the result is the report of a run: its linears hold no codes, parameters, kept columns or
-/// low-rank factors, and nothing is replaced.
-[[nodiscard]] std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,
-                                                             std::shared_ptr<const ActivationStats> stats,
-                                                             const ResolvedRecipe& resolved, JobContext& ctx,
-                                                             const LayerCallback& on_layer = {},
-                                                             QuantizedSink* sink = nullptr);
+/// low-rank factors, and nothing is replaced. Without one it keeps up to `held_bytes` of weights in memory and the rest
+/// in a nameless file (core/io/spill_file.h); -1: a quarter of the memory that is free.
+[[nodiscard]] std::shared_ptr<const QuantizedModel>
+quantize(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
+         const ResolvedRecipe& resolved, JobContext& ctx, const LayerCallback& on_layer = {},
+         QuantizedSink* sink = nullptr, std::int64_t held_bytes = -1);
 
 struct EvaluationSpec {
     std::int64_t window = 2048;

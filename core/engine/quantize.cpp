@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/engine/engine.h"
 #include "core/engine/peak_memory.h"
+#include "core/io/spill_file.h"
 #include "core/method/pipeline.h"
 #include "core/runtime/device.h"
 
@@ -64,7 +65,8 @@ void check_stats(const Model& model, const ActivationStats* stats, const Resolve
 std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,
                                                std::shared_ptr<const ActivationStats> stats,
                                                const ResolvedRecipe& resolved, JobContext& ctx,
-                                               const LayerCallback& on_layer, QuantizedSink* sink) {
+                                               const LayerCallback& on_layer, QuantizedSink* sink,
+                                               std::int64_t held_bytes) {
     check_stats(*model, stats.get(), resolved);
     const auto started = std::chrono::steady_clock::now();
     model->start_hashing();
@@ -79,6 +81,7 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     LayerChoices choices = choices_of(resolved);
     const auto planned = std::count_if(choices.begin(), choices.end(), [](const auto& one) { return one.has_value(); });
     ctx.progress.begin("Quantizing", planned);
+    SpillFile spill(held_bytes >= 0 ? held_bytes : open_device("cpu").free_bytes() / 4);
     QuantizePipeline pipeline(model, stats, std::move(choices), device);
     for (const Block& block : model->blocks()) {
         pipeline.run(block.id, ctx, [&](QuantizedLinear&& linear) {
@@ -86,15 +89,20 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
             auto& slot = result->linears.at(index_of(linear.layer));
             if (sink == nullptr) {
                 slot = std::move(linear);
+                const PackedCodes& codes = slot->codes;
+                if (!codes.empty()) slot->codes = {spill.keep(codes.bytes()), codes.columns(), codes.bits()};
                 return;
             }
             slot = without_payload(linear);
             sink->take(std::move(linear));
         });
-        if (sink == nullptr) continue;
-        for (auto& [name, tensor] : std::exchange(pipeline.replaced(), {})) sink->take(name, std::move(tensor));
+        for (auto& [name, tensor] : std::exchange(pipeline.replaced(), {})) {
+            if (sink != nullptr)
+                sink->take(name, std::move(tensor));
+            else
+                result->replaced.insert_or_assign(name, spill.keep(std::move(tensor)));
+        }
     }
-    result->replaced = std::move(pipeline.replaced());
     result->provenance = provenance_of(*model, stats.get(), resolved, device, ctx);
     result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     result->peak_bytes = memory.bytes();

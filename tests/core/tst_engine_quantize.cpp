@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <numeric>
 #include <set>
 
@@ -332,6 +333,40 @@ private Q_SLOTS:
         QVERIFY(told->replaced.empty());
         QCOMPARE(told->bits_per_weight(), held->bits_per_weight());
         QCOMPARE(told->bytes_after(), held->bytes_after());
+    }
+
+    /// No memory for results: their bytes lie in a file, and everything that reads them finds the same.
+    void what_does_not_fit_lies_in_a_file() {
+        const Recipe recipe = recipe_from("w=int3/asym/g64 smoothquant");
+        const Resolution resolution = resolve(recipe, *opt_.model);
+        JobContext ctx;
+        const auto spilled = quantize(opt_.model, opt_stats_, *resolution.resolved, ctx, {}, nullptr, 0);
+        const auto held = quantized(opt_, opt_stats_, recipe);
+        for (std::size_t i = 0; i < held->linears.size(); ++i) {
+            QVERIFY(spilled->linears[i]->codes == held->linears[i]->codes);
+            QVERIFY(effective_weight(*spilled, LayerId(i)) == effective_weight(*held, LayerId(i)));
+        }
+        QCOMPARE(spilled->replaced.size(), held->replaced.size());
+        for (const auto& [name, tensor] : held->replaced)
+            QCOMPARE(to_floats(spilled->replaced.at(name)), to_floats(tensor));
+        int in_files = 0; // of the process' mappings, those of a file that was deleted or never had a name
+        std::ifstream maps("/proc/self/maps");
+        for (std::string line; std::getline(maps, line);)
+            in_files += line.find(" (deleted)") != std::string::npos && line.find("r--s") != std::string::npos ? 1 : 0;
+        QVERIFY2(in_files >= int(held->linears.size()), std::to_string(in_files).c_str());
+    }
+    void a_file_that_cannot_be_made_is_named() {
+        qputenv("TMPDIR", "/nowhere/at/all");
+        const Resolution resolution = resolve(recipe_from("w=int4"), *opt_.model);
+        JobContext ctx;
+        try {
+            (void)quantize(opt_.model, nullptr, *resolution.resolved, ctx, {}, nullptr, 0);
+            QFAIL("wrote into a folder that is not there");
+        } catch (const Error& error) {
+            QCOMPARE(error.info().kind, ErrorKind::bad_input);
+            QVERIFY2(error.info().message.find("/nowhere/at/all") != std::string::npos, error.what());
+        }
+        qunsetenv("TMPDIR");
     }
 
     void folding_alone_changes_no_logits_data() {
