@@ -68,7 +68,7 @@ void for_each_tensor(const Model& model, const std::function<void(const ModelTen
     const auto plain = [&](const std::string& name, const HostTensor& values, const Linear* linear = nullptr) {
         visit({name, values, std::int64_t(values.bytes.size()), linear});
     };
-    const auto norm = [&](const Norm& norm) {
+    const auto add_norm = [&](const Norm& norm) {
         if (!norm.present()) return;
         plain(norm.name + ".weight", norm.weight);
         if (norm.bias) plain(norm.name + ".bias", *norm.bias);
@@ -79,7 +79,7 @@ void for_each_tensor(const Model& model, const std::function<void(const ModelTen
     };
     const ModelFamily::Names& names = model.family().names;
     outer(names.embedding, parts.embedding);
-    norm(parts.embedding_norm);
+    add_norm(parts.embedding_norm);
     outer(names.positions, parts.positions);
     outer(names.project_in, parts.project_in);
     for (const Linear& linear : parts.linears) {
@@ -87,10 +87,10 @@ void for_each_tensor(const Model& model, const std::function<void(const ModelTen
         if (linear.bias) plain(linear.name + ".bias", *linear.bias, &linear);
     }
     for (const Block& block : parts.blocks) {
-        for (const Norm& each : block.norms) norm(each);
+        for (const Norm& each : block.norms) add_norm(each);
         if (block.router) plain(block.router->name + ".weight", block.router->weight);
     }
-    norm(parts.final_norm);
+    add_norm(parts.final_norm);
     outer(names.project_out, parts.project_out);
     if (parts.head) plain(std::string(names.head) + ".weight", *parts.head);
 }
