@@ -75,8 +75,7 @@ std::vector<double> frequencies(const ModelConfig& config, const RopeConfig& rop
 
 RotaryTable make_rotary_table(const ModelConfig& config, const RopeConfig& rope, std::int64_t tokens, at::Device device,
                               at::ScalarType type) {
-    const std::vector<double> values = frequencies(config, rope, tokens);
-    const at::Tensor frequency = at::tensor(values, at::kDouble);
+    const at::Tensor frequency = at::tensor(frequencies(config, rope, tokens), at::kDouble);
     const at::Tensor position = at::arange(tokens, at::kDouble);
     const at::Tensor angles = at::outer(position, frequency).unsqueeze(1); // (tokens, 1, pairs)
     const auto table = [&](const at::Tensor& values) {
