@@ -44,7 +44,8 @@ std::string unknown_command(int argc, char** argv) {
     const auto commands = all_commands();
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
-        if (word == "--device") ++i; // takes a value
+        if (word == "--device" || word == "--precision" || word == "--arithmetic" || word == "--weight-budget")
+            ++i; // take a value
         if (word.starts_with('-')) continue;
         const auto known = [&](const Command& command) { return command.name == word; };
         if (std::any_of(commands.begin(), commands.end(), known)) return {};
@@ -63,12 +64,42 @@ ErrorInfo usage_error(const CLI::App& app, const CLI::ParseError& error) {
     return {ErrorKind::usage, message + " (see graticule-cli" + name + " --help)", {}};
 }
 
+template <class Value>
+std::vector<std::string> list_of(std::span<const ExecutionName<Value>> rows) {
+    std::vector<std::string> names;
+    for (const auto& row : rows) names.emplace_back(row.name);
+    return names;
+}
+
+template <class Value>
+std::string names_of(std::span<const ExecutionName<Value>> rows) {
+    std::string text;
+    for (const auto& row : rows) text += (text.empty() ? "" : ", ") + std::string(row.name);
+    return text;
+}
+
 /// The options of every command, before or after its name; as a paragraph of each command's help.
 std::string declare_shared(CLI::App& app, ConsoleOptions& options) {
     const std::vector<const CLI::Option*> shared{
         app.add_flag("--json", options.json, "Print one JSON value instead of tables"),
         app.add_flag("-q,--quiet", options.quiet, "No progress and no notes on stderr"),
-        app.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str()->type_name("DEVICE")};
+        app.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str()->type_name("DEVICE"),
+        app.add_option("--precision", options.precision,
+                       "Type of the products: " + names_of(compute_names()) +
+                           "; auto: float32 on a CPU, the model's own 16 bits on a GPU")
+            ->check(CLI::IsMember(list_of(compute_names())))
+            ->capture_default_str()
+            ->type_name("TYPE"),
+        app.add_option("--arithmetic", options.arithmetic,
+                       "Products of quantized linears: " + names_of(arithmetic_names()))
+            ->check(CLI::IsMember(list_of(arithmetic_names())))
+            ->capture_default_str()
+            ->type_name("KIND"),
+        app.add_option("--weight-budget", options.weight_budget,
+                       "Bytes of weights that stay on the device while evaluating; the rest is loaded as it is needed. "
+                       "Without it as many as fit; results do not depend on it")
+            ->check(CLI::NonNegativeNumber)
+            ->type_name("BYTES")};
     return CLI::Formatter().make_group("Options of every command", false, shared).substr(1); // without the empty line
 }
 

@@ -42,7 +42,11 @@ bool writes_only(int argc, char** argv) {
 }
 
 struct Options {
-    QString model, recipe, settings_path, screenshots, theme, device, save_plots;
+    QString model, recipe, settings_path, screenshots, theme, device, precision, arithmetic, save_plots;
+
+    [[nodiscard]] Execution execution() const { ///< throws Error{usage}
+        return {parse_compute(precision.toStdString()), parse_arithmetic(arithmetic.toStdString())};
+    }
     bool clean_settings = false;
     QSize size;
     int journey = 0, linears = 3;
@@ -61,6 +65,8 @@ void declare(QCommandLineParser& parser) {
     parser.addOption({"theme", QObject::tr("dark, light or system."), "THEME"});
     parser.addOption({"size", QObject::tr("Size of the window in pixels, as 1600x1000."), "WxH"});
     parser.addOption({"device", QObject::tr("cpu, cuda or cuda:N."), "DEVICE"});
+    parser.addOption({"precision", QObject::tr("auto, float32, bfloat16, float16 or float64."), "TYPE", "auto"});
+    parser.addOption({"arithmetic", QObject::tr("simulated or integer."), "KIND", "simulated"});
     parser.addOption({"settings-path", QObject::tr("Settings file to use instead of the user's."), "FILE"});
     parser.addOption({"clean-settings", QObject::tr("Start as for the first time; keep nothing.")});
     parser.addOption({"demo-journey", QObject::tr("Walk journey 1 to 5 of the guide by itself, then leave."), "N"});
@@ -107,6 +113,8 @@ Options read(const QCommandLineParser& parser) {
     options.screenshots = parser.value("screenshots");
     options.theme = parser.value("theme");
     options.device = parser.value("device");
+    options.precision = parser.value("precision");
+    options.arithmetic = parser.value("arithmetic");
     if (!options.theme.isEmpty() && !theme::parse_mode(options.theme))
         options.problem = QObject::tr("there is no theme “%1”; there are dark, light and system").arg(options.theme);
     if (parser.isSet("size")) {
@@ -136,6 +144,7 @@ std::unique_ptr<QSettings> open_settings(const Options& options, const QTemporar
 int save_plots(const Options& options) {
     Session session;
     if (!options.device.isEmpty()) session.setDevice(options.device.toStdString());
+    session.setExecution(options.execution());
     SavePlots saving(session, read_recipe(options.recipe.toStdString()), options.save_plots, options.linears,
                      {960, 400});
     QObject::connect(&saving, &SavePlots::written,
@@ -159,6 +168,7 @@ int run(Application& application, const Options& options) {
         window.resetLayout();
     }
     if (!options.device.isEmpty()) window.session().setDevice(options.device.toStdString());
+    window.session().setExecution(options.execution());
     window.show();
     application.setFailureHandler([&window](const ErrorInfo& error) {
         window.showFailure(QObject::tr("Graticule made a mistake"), QString::fromStdString(error.text()));

@@ -151,6 +151,8 @@ private:
 Console::Console(const ConsoleOptions& options)
     : options_(options) {
     job_.device = options.device;
+    job_.weight_budget = options.weight_budget;
+    job_.execution = {parse_compute(options.precision), parse_arithmetic(options.arithmetic)};
     display_ = std::make_unique<ProgressDisplay>(job_, options.quiet);
     job_.log = [this](const std::string& line) { note(line); };
 }

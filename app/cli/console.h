@@ -15,6 +15,9 @@ struct ConsoleOptions {
     bool json = false;
     bool quiet = false; ///< no progress, no notes
     std::string device = "cpu";
+    std::int64_t weight_budget = -1;
+    std::string precision = "auto";
+    std::string arithmetic = "simulated";
 };
 
 class Console {

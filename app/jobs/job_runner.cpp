@@ -45,6 +45,7 @@ JobId JobRunner::submitAny(JobRequest request, Work work, Done done, std::functi
     job->done = std::move(done);
     job->when_ended = std::move(when_ended);
     job->context.device = job->request.device;
+    job->context.execution = job->request.execution;
     job->context.log = [this](const std::string& line) {
         post([this, line] { Q_EMIT logged(QString::fromStdString(line)); });
     };

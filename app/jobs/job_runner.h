@@ -31,6 +31,7 @@ struct JobRequest {
     std::vector<JobId> after = {}; ///< when one of them does not end well, this one is skipped
     double tokens = 0;             ///< that the whole job goes through; 0: not a job over tokens
     std::string device = "cpu";
+    Execution execution = {};
 };
 
 /// A job as the GUI thread sees it; a copy, taken at any time.

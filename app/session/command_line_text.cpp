@@ -42,23 +42,30 @@ QStringList evaluation_words(const EvaluationChoice& choice) {
     return words;
 }
 
-QString joined(const QStringList& words, const std::string& device) {
-    const QString line = QStringLiteral("graticule-cli ") + words.join(u' ');
-    return device == "cpu" ? line : line + QStringLiteral(" --device ") + QString::fromStdString(device);
+QString joined(QStringList words, const std::string& device, const Execution& execution) {
+    const auto text = [](std::string_view name) { return QString::fromStdString(std::string(name)); };
+    if (device != "cpu") words << QStringLiteral("--device") << text(device);
+    if (execution.compute != Compute::automatic)
+        words << QStringLiteral("--precision") << text(to_text(execution.compute));
+    if (execution.arithmetic != Arithmetic::simulated)
+        words << QStringLiteral("--arithmetic") << text(to_text(execution.arithmetic));
+    return QStringLiteral("graticule-cli ") + words.join(u' ');
 }
 
 } // namespace
 
 QString run_command(const QString& model, const Recipe& recipe, const EvaluationChoice& choice, const QString& folder,
-                    const std::string& device) {
+                    const std::string& device, const Execution& execution) {
     return joined(QStringList{QStringLiteral("run")} + recipe_words(recipe) +
                       QStringList{QStringLiteral("--model"), shell_quoted(model)} + evaluation_words(choice) +
                       QStringList{QStringLiteral("--out"), shell_quoted(folder)},
-                  device);
+                  device, execution);
 }
 
-QString evaluate_command(const QString& model, const EvaluationChoice& choice, const std::string& device) {
-    return joined(QStringList{QStringLiteral("eval"), shell_quoted(model)} + evaluation_words(choice), device);
+QString evaluate_command(const QString& model, const EvaluationChoice& choice, const std::string& device,
+                         const Execution& execution) {
+    return joined(QStringList{QStringLiteral("eval"), shell_quoted(model)} + evaluation_words(choice), device,
+                  execution);
 }
 
 } // namespace graticule

@@ -3,6 +3,7 @@
 
 #include <QtCore/QString>
 
+#include "core/base/execution.h"
 #include "core/recipe/recipe.h"
 #include "widgets/panels/run_dialogs.h"
 
@@ -10,9 +11,10 @@ namespace graticule {
 
 /// Calibrate, quantize, evaluate beside full precision, compare, export into `folder`. `model` as it was opened.
 [[nodiscard]] QString run_command(const QString& model, const Recipe& recipe, const EvaluationChoice& choice,
-                                  const QString& folder, const std::string& device);
+                                  const QString& folder, const std::string& device, const Execution& execution = {});
 /// Evaluate the model as it is.
-[[nodiscard]] QString evaluate_command(const QString& model, const EvaluationChoice& choice, const std::string& device);
+[[nodiscard]] QString evaluate_command(const QString& model, const EvaluationChoice& choice, const std::string& device,
+                                       const Execution& execution = {});
 [[nodiscard]] QString shell_quoted(const QString& text);
 
 } // namespace graticule

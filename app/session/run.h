@@ -22,8 +22,9 @@ struct Run {
     QString name; ///< the recipe in one line
     Recipe recipe;
     EvaluationChoice choice;
-    std::shared_ptr<const QuantizedModel> quantized; ///< null: full precision, or not there yet
-    std::optional<Evaluation> evaluation;            ///< as far as it has come
+    Execution execution = {Compute::float32, Arithmetic::simulated}; ///< settled: what its protocol will say
+    std::shared_ptr<const QuantizedModel> quantized;                 ///< null: full precision, or not there yet
+    std::optional<Evaluation> evaluation;                            ///< as far as it has come
     double weight_bits = 16, input_bits = 16;
     std::int64_t bytes = 0;
     std::vector<JobId> jobs; ///< of this run, in order

@@ -23,7 +23,9 @@ Protocol read_protocol(const json& value) {
     value.at("windows_there").get_to(protocol.windows_there);
     value.at("bos").get_to(protocol.bos);
     value.at("text_rule").get_to(protocol.text_rule);
-    value.at("precision").get_to(protocol.precision);
+    protocol.execution.compute = parse_compute(value.at("precision").get<std::string>());
+    protocol.execution.arithmetic =
+        parse_arithmetic(value.value("arithmetic", "simulated")); // absent until November 2026
     value.at("data_hash").get_to(protocol.data_hash);
     return protocol;
 }
@@ -37,6 +39,7 @@ Provenance read_provenance(const json& value) {
     value.at("data_name").get_to(provenance.data_name);
     value.at("protocol").get_to(provenance.protocol);
     value.at("device").get_to(provenance.device);
+    provenance.execution = value.value("execution", std::string());
     value.at("backend").get_to(provenance.backend);
     value.at("seed").get_to(provenance.seed);
     for (const auto& [name, version] : value.at("versions").items())
@@ -52,6 +55,10 @@ Evaluation read_evaluation(const json& value) {
     value.at("tokens").get_to(evaluation.tokens);
     for (const json& loss : value.at("window_losses")) evaluation.window_losses.push_back(number(loss));
     value.at("seconds").get_to(evaluation.seconds);
+    if (const auto kernels = value.find("kernels"); kernels != value.end())
+        for (const json& use : *kernels)
+            evaluation.kernels.push_back({use.at("kernel"), use.at("layers").get<std::vector<std::string>>(),
+                                          use.value("no_integers", std::string())});
     evaluation.protocol = read_protocol(value.at("protocol"));
     evaluation.provenance = read_provenance(value.at("provenance"));
     return evaluation;
@@ -83,6 +90,7 @@ Run run_from_json(const json& value) {
     value.at("input_bits").get_to(run.input_bits);
     value.at("bytes").get_to(run.bytes);
     run.evaluation = read_evaluation(value.at("evaluation"));
+    run.execution = run.evaluation->protocol.execution;
     run.state = JobState::done;
     run.share_done = 1;
     return run;

@@ -42,8 +42,13 @@ void Session::setDevice(const std::string& device) {
     Q_EMIT devicesChanged();
 }
 
+void Session::setExecution(const Execution& execution) {
+    execution_ = execution;
+    Q_EMIT devicesChanged();
+}
+
 JobRequest Session::request(const QString& tag, const QString& title, std::vector<JobId> after, double tokens) const {
-    return {tag, title, std::move(after), tokens, device_};
+    return {tag, title, std::move(after), tokens, device_, execution_};
 }
 
 std::function<void(const JobView&)> Session::reporter() {

@@ -62,7 +62,8 @@ public:
     [[nodiscard]] int baseline() const { return baseline_; }                           ///< run id; 0: none yet
     [[nodiscard]] const std::vector<LayerReport>& reports() const { return reports_; } ///< of the newest quantization
     [[nodiscard]] const std::vector<DeviceRow>& devices() const { return devices_; }
-    [[nodiscard]] const std::string& device() const { return device_; } ///< in use: "cpu", "cuda:0"
+    [[nodiscard]] const std::string& device() const { return device_; }     ///< in use: "cpu", "cuda:0"
+    [[nodiscard]] const Execution& execution() const { return execution_; } ///< as asked for, perhaps automatic
     [[nodiscard]] JobRunner& jobs() { return jobs_; }
     [[nodiscard]] const WhatIfService& whatIfs() const { return what_ifs_; }
 
@@ -76,6 +77,7 @@ public:
     void select(std::vector<LayerId> layers);
     void selectWhere(const std::function<bool(const Linear&)>& wanted);
     void setDevice(const std::string& device);
+    void setExecution(const Execution& execution);
 
     void setRecipe(Recipe recipe, const QString& name, const QString& group = {});
     void editSelected(const std::function<void(SchemeChoice&)>& edit, const QString& name, const QString& group);
@@ -118,7 +120,7 @@ Q_SIGNALS:
     void runsChanged();
     void reportsChanged();
     void whatIfChanged(graticule::LayerId layer);
-    void devicesChanged();                                  ///< what there is, or which is in use
+    void devicesChanged();                                  ///< what there is, which is in use, or how it computes
     void failed(const QString& title, const QString& text); ///< a job, with its context
     void exported(const QString& folder, const QString& summary);
     void logged(const QString& line);
@@ -203,6 +205,7 @@ private:
     std::vector<LayerReport> reports_;
     std::vector<DeviceRow> devices_;
     std::string device_ = "cpu";
+    Execution execution_;
 };
 
 /// Where the window exports to: a refusal says what to tick, not what to type.

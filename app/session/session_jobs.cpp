@@ -6,6 +6,7 @@
 #include "app/session/session.h"
 #include "core/engine/resources.h"
 #include "core/engine/study_lengths.h"
+#include "core/runtime/settle_execution.h"
 
 namespace graticule {
 
@@ -170,6 +171,7 @@ Run& Session::addRun(bool full_precision, const EvaluationChoice& choice) {
     run.id = ++last_run_;
     run.full_precision = full_precision;
     run.choice = choice;
+    run.execution = settle_execution(execution_, device_, *model());
     run.bytes = stored_bytes(*model());
     if (full_precision) {
         run.recipe.name = unquantized_name(*model());
@@ -187,10 +189,11 @@ Run& Session::addRun(bool full_precision, const EvaluationChoice& choice) {
 }
 
 const Run* Session::fullPrecisionRun(const EvaluationChoice& choice) const {
+    const Execution execution = settle_execution(execution_, device_, *model());
     const auto found = std::find_if(runs_.begin(), runs_.end(), [&](const Run& run) {
         const bool alive =
             run.state != JobState::failed && run.state != JobState::cancelled && run.state != JobState::skipped;
-        return run.full_precision && run.choice == choice && alive;
+        return run.full_precision && run.choice == choice && run.execution == execution && alive;
     });
     return found == runs_.end() ? nullptr : &*found;
 }

@@ -20,6 +20,7 @@
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
 #include "app/window/device_chooser.h"
+#include "app/window/execution_chooser.h"
 #include "app/window/recipe_presenter.h"
 #include "app/window/table_rows.h"
 #include "widgets/models/number_text.h"
@@ -153,6 +154,9 @@ void MainWindow::buildStrip() {
     row->addWidget(searchButton());
     devices_ = new DeviceChooser;
     row->addWidget(devices_);
+    executions_ = new ExecutionChooser;
+    row->addWidget(executions_);
+    connect(executions_, &ExecutionChooser::chosen, &session_, &Session::setExecution);
     connect(devices_, &DeviceChooser::chosen, this,
             [this](const QString& device) { session_.setDevice(device.toStdString()); });
     setMenuWidget(strip);
@@ -259,8 +263,10 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::logged, jobs_, &JobsPanel::addLogLine);
     connect(&session_, &Session::failed, this, &MainWindow::showFailure);
     connect(&session_, &Session::exported, this, &MainWindow::showExported);
-    connect(&session_, &Session::devicesChanged, this,
-            [this] { devices_->setDevices(session_.devices(), session_.device()); });
+    connect(&session_, &Session::devicesChanged, this, [this] {
+        devices_->setDevices(session_.devices(), session_.device());
+        executions_->setExecution(session_.execution());
+    });
     connect(&session_.jobs(), &JobRunner::changed, this, [this] {
         updateJobs();
         updateActions();

@@ -23,6 +23,7 @@ class QTimer;
 namespace graticule {
 
 class DeviceChooser;
+class ExecutionChooser;
 class ElidedLabel;
 class JobsPanel;
 class LayersPanel;
@@ -146,6 +147,7 @@ private:
     QMenu* recent_menu_ = nullptr;
     ElidedLabel* model_summary_ = nullptr;
     DeviceChooser* devices_ = nullptr;
+    ExecutionChooser* executions_ = nullptr;
     QStackedWidget* centre_ = nullptr;
     WelcomePage* welcome_ = nullptr;
     PlotArea* plots_ = nullptr;

@@ -192,9 +192,9 @@ void MainWindow::copyCommandLine(int run_id) {
     const Run* run = session_.run(run_id);
     const EvaluationChoice choice = run ? run->choice : evaluationChoice();
     const QString text = run && run->full_precision
-                             ? evaluate_command(session_.modelPath(), choice, session_.device())
+                             ? evaluate_command(session_.modelPath(), choice, session_.device(), session_.execution())
                              : run_command(session_.modelPath(), run ? run->recipe : session_.recipe(), choice,
-                                           exportFolder(), session_.device());
+                                           exportFolder(), session_.device(), session_.execution());
     QGuiApplication::clipboard()->setText(text);
     jobs_->addLogLine(tr("Copied: %1").arg(text));
 }

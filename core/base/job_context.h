@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/base/execution.h"
 
 namespace graticule {
 
@@ -70,6 +71,8 @@ struct JobContext {
     CancelToken cancel;
     std::function<void(const std::string&)> log = [](const std::string&) {}; ///< one line for the log panel or stderr
     std::string device = "cpu";                                              ///< "cpu", "cuda" or "cuda:N"
+    std::int64_t weight_budget = -1; ///< bytes of a model's weights that stay on the device; -1: as many as fit
+    Execution execution;             ///< in what type, with which products
 
     /// Reports `steps` more done; throws Cancelled when a stop is due.
     void advance(std::int64_t steps = 1) {

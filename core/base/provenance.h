@@ -17,6 +17,7 @@ struct Provenance {
     std::string data_name;   ///< file name, or the built-in text's name
     std::string protocol;    ///< how the data was cut: "gptq windows of 2048, 199 of 199, bos once"
     std::string device;      ///< "cpu", "cuda: NVIDIA H100 80GB HBM3"
+    std::string execution;   ///< compute type and arithmetic of the passes: "bfloat16"; empty: there were none
     std::string backend;     ///< kernel back end that quantized
     std::uint64_t seed = 0;
     std::vector<std::pair<std::string, std::string>> versions; ///< program, LibTorch ...

@@ -43,7 +43,9 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
     const Device device = open_device(ctx.device);
     // Borrowed: `model` outlives this call, and the runner does not outlive it.
     const std::shared_ptr<const Model> borrowed(std::shared_ptr<const void>(), &model);
-    ModelRunner runner(borrowed, std::shared_ptr<const QuantizedModel>(), device);
+    RunnerOptions options;
+    options.execution = ctx.execution;
+    ModelRunner runner(borrowed, std::shared_ptr<const QuantizedModel>(), device, options);
     StatsAccumulator accumulator(model, spec.samples, spec.length);
     double observing = 0;
     SnapshotThrottle throttle;
@@ -69,7 +71,7 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
     runner.observe(windows, ctx, observe);
 
     std::shared_ptr<ActivationStats> stats = freeze();
-    stats->provenance = run_provenance(device, corpus, windows);
+    stats->provenance = run_provenance(device, runner.execution(), corpus, windows);
     stats->provenance.model_hash = model.hash(ctx);
     stats->provenance.seed = spec.seed;
     stats->provenance.protocol = std::to_string(spec.samples) +

@@ -6,6 +6,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/model_runner.h"
+#include "core/runtime/settle_execution.h"
 
 namespace graticule {
 
@@ -68,8 +69,10 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
     const std::string recipe_line = quantized ? summary_line(quantized->recipe) : std::string();
     evaluation->run_name = !spec.run_name.empty() ? spec.run_name : quantized ? recipe_line : unquantized_name(*model);
     const Device device = open_device(ctx.device);
+    const Execution execution = settle_execution(ctx.execution, ctx.device, *model);
+    evaluation->protocol.execution = execution;
     Provenance& provenance = evaluation->provenance;
-    provenance = run_provenance(device, corpus, windows);
+    provenance = run_provenance(device, execution, corpus, windows);
     evaluation->protocol.data_hash = provenance.data_hash;
     provenance.protocol = evaluation->protocol.text();
     if (quantized) {
@@ -81,11 +84,15 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
 
     ctx.progress.begin("Evaluating", static_cast<std::int64_t>(windows.size()));
     evaluation->complete = false;
-    ModelRunner runner(model, std::move(quantized), device);
+    RunnerOptions options;
+    options.execution = execution;
+    options.weight_budget = ctx.weight_budget;
+    ModelRunner runner(model, std::move(quantized), device, options);
     runner.window_losses(windows, ctx, [&](double loss) {
         evaluation->window_losses.push_back(loss);
         summarize(*evaluation);
         evaluation->seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        evaluation->kernels = runner.kernels();
         if (on_window) on_window(*evaluation);
         ctx.advance();
     });

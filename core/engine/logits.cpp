@@ -13,7 +13,9 @@ HostTensor logits(std::shared_ptr<const Model> model, std::shared_ptr<const Quan
                                                   std::to_string(ids.front().size()));
     ctx.progress.begin("Computing logits", static_cast<std::int64_t>(ids.size()));
     const std::vector<ModelRunner::Window> rows(ids.begin(), ids.end());
-    ModelRunner runner(std::move(model), std::move(quantized), open_device(ctx.device));
+    RunnerOptions options;
+    options.execution = ctx.execution;
+    ModelRunner runner(std::move(model), std::move(quantized), open_device(ctx.device), options);
     HostTensor result = runner.logits(rows, ctx);
     ctx.advance(static_cast<std::int64_t>(ids.size()));
     return result;

@@ -9,6 +9,7 @@
 #include "core/io/spill_file.h"
 #include "core/method/pipeline.h"
 #include "core/runtime/device.h"
+#include "core/runtime/settle_execution.h"
 
 namespace graticule {
 
@@ -17,7 +18,7 @@ namespace {
 /// Data, seed and protocol are the calibration's, where the recipe looks at it: the same codes get the same bytes
 /// whether or not somebody calibrated for the reports.
 Provenance provenance_of(const Model& model, const ActivationStats* stats, const ResolvedRecipe& resolved,
-                         const Device& device, JobContext& ctx) {
+                         const Device& device, const Execution& execution, JobContext& ctx) {
     const Recipe& recipe = resolved.recipe();
     Provenance provenance;
     if (stats != nullptr && resolved.needs_calibration()) provenance = stats->provenance;
@@ -25,6 +26,7 @@ Provenance provenance_of(const Model& model, const ActivationStats* stats, const
     provenance.recipe_hash = recipe_hash(recipe);
     provenance.recipe_line = summary_line(recipe);
     provenance.device = device.label();
+    if (resolved.needs_calibration()) provenance.execution = to_text(execution);
     provenance.backend = std::string(device.kernels().name());
     provenance.versions = current_versions();
     provenance.versions.emplace_back("libtorch", torch_version());
@@ -82,7 +84,9 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     const auto planned = std::count_if(choices.begin(), choices.end(), [](const auto& one) { return one.has_value(); });
     ctx.progress.begin("Quantizing", planned);
     SpillFile spill(held_bytes >= 0 ? held_bytes : open_device("cpu").free_bytes() / 4);
-    QuantizePipeline pipeline(model, stats, std::move(choices), device);
+    PipelineOptions options;
+    options.execution = settle_execution(ctx.execution, ctx.device, *model);
+    QuantizePipeline pipeline(model, stats, std::move(choices), device, options);
     for (const Block& block : model->blocks()) {
         pipeline.run(block.id, ctx, [&](QuantizedLinear&& linear) {
             if (on_layer) on_layer(linear.report);
@@ -103,7 +107,7 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
                 result->replaced.insert_or_assign(name, spill.keep(std::move(tensor)));
         }
     }
-    result->provenance = provenance_of(*model, stats.get(), resolved, device, ctx);
+    result->provenance = provenance_of(*model, stats.get(), resolved, device, options.execution, ctx);
     result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     result->peak_bytes = memory.bytes();
     result->peak_device_bytes = device.peak_bytes();

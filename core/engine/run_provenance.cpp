@@ -4,7 +4,7 @@
 
 namespace graticule {
 
-Provenance run_provenance(const Device& device, const Corpus& corpus,
+Provenance run_provenance(const Device& device, const Execution& execution, const Corpus& corpus,
                           std::span<const std::span<const std::int32_t>> windows) {
     Sha256 ids;
     for (const auto& window : windows) ids.update(std::as_bytes(window));
@@ -12,6 +12,7 @@ Provenance run_provenance(const Device& device, const Corpus& corpus,
     provenance.data_hash = ids.hex();
     provenance.data_name = corpus.name;
     provenance.device = device.label();
+    provenance.execution = to_text(execution);
     provenance.versions = current_versions();
     provenance.versions.emplace_back("libtorch", torch_version());
     return provenance;

@@ -4,15 +4,16 @@
 #include <cstdint>
 #include <span>
 
+#include "core/base/execution.h"
 #include "core/base/provenance.h"
 #include "core/io/corpus.h"
 #include "core/runtime/device.h"
 
 namespace graticule {
 
-/// Data (the token ids that were used), device, versions. The model's hash comes last, when the work is done:
-/// Model::hash waits for it.
-[[nodiscard]] Provenance run_provenance(const Device& device, const Corpus& corpus,
+/// Data (the token ids that were used), device, execution, versions. The model's hash comes last, when the work is
+/// done: Model::hash waits for it.
+[[nodiscard]] Provenance run_provenance(const Device& device, const Execution& execution, const Corpus& corpus,
                                         std::span<const std::span<const std::int32_t>> windows);
 
 } // namespace graticule

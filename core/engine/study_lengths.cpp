@@ -5,6 +5,7 @@
 
 #include "core/engine/run_provenance.h"
 #include "core/method/length_probe.h"
+#include "core/runtime/settle_execution.h"
 
 namespace graticule {
 
@@ -78,11 +79,12 @@ std::shared_ptr<const LengthStudy> study_lengths(Workspace& work, const LengthSt
     const auto samples = pick_samples(tokenize(work.tokenizer(), corpus), calibration_at(spec, study->lengths.back()));
     const Device device = open_device(ctx.device);
     const std::vector<std::span<const std::int32_t>> windows(samples.begin(), samples.end());
-    study->provenance = run_provenance(device, corpus, windows);
+    const Execution execution = settle_execution(ctx.execution, ctx.device, *work.model());
+    study->provenance = run_provenance(device, execution, corpus, windows);
     study->provenance.protocol = "the first " + std::to_string(spec.tokens) + " tokens at every length";
     ctx.progress.begin("Comparing calibration lengths",
                        std::int64_t(work.model()->blocks().size() * study->lengths.size()));
-    study->sites = probe_lengths(work.model(), samples, study->lengths, spec.damping, device, ctx);
+    study->sites = probe_lengths(work.model(), samples, study->lengths, spec.damping, device, execution, ctx);
     if (spec.matrix) measure(work, spec, *study, ctx);
     study->provenance.model_hash = work.model()->hash(ctx);
     study->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -60,6 +60,7 @@ json to_json(const Provenance& provenance) {
             {"data_name", provenance.data_name},
             {"protocol", provenance.protocol},
             {"device", provenance.device},
+            {"execution", provenance.execution},
             {"backend", provenance.backend},
             {"seed", provenance.seed},
             {"versions", versions}};
@@ -95,7 +96,8 @@ json to_json(const Protocol& protocol) {
             {"windows_there", protocol.windows_there},
             {"bos", protocol.bos},
             {"text_rule", protocol.text_rule},
-            {"precision", protocol.precision},
+            {"precision", to_text(protocol.execution.compute)},
+            {"arithmetic", to_text(protocol.execution.arithmetic)},
             {"data_hash", protocol.data_hash},
             {"text", protocol.text()}};
 }
@@ -109,6 +111,11 @@ json to_json(const Evaluation& evaluation, Timing timing) {
                   {"window_losses", evaluation.window_losses},
                   {"protocol", to_json(evaluation.protocol)},
                   {"provenance", to_json(evaluation.provenance)}};
+    json& kernels = value["kernels"] = json::array();
+    for (const KernelUse& use : evaluation.kernels) {
+        kernels.push_back({{"kernel", use.kernel}, {"layers", use.layers}});
+        if (!use.no_integers.empty()) kernels.back()["no_integers"] = use.no_integers;
+    }
     if (timing == Timing::include) value["seconds"] = evaluation.seconds;
     return value;
 }

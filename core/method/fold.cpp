@@ -14,7 +14,7 @@ at::Tensor in_sequences(const at::Tensor& inputs, std::int64_t length, Module&& 
     const std::int64_t batch = std::max<std::int64_t>(1, tokens_at_once / length);
     std::vector<at::Tensor> outputs;
     for (const at::Tensor& part : inputs.reshape({-1, length, inputs.size(1)}).split(batch))
-        outputs.push_back(module(part));
+        outputs.push_back(module(part).to(at::kFloat));
     const at::Tensor all = at::cat(outputs);
     return all.reshape({-1, all.size(-1)});
 }
@@ -83,7 +83,7 @@ void add_module_outputs(FoldRequest& request, const Decoder& decoder, const Bloc
     const auto judge = [&](auto&& module) -> ModuleOutput {
         return [&decoder, &block, &weights, layers = request.layers, length,
                 module](std::span<const at::Tensor> changed, const at::Tensor& inputs) {
-            const BlockWeights trial = with_weights(layers, weights, changed);
+            const BlockOperations trial = with_weights(layers, weights, changed);
             return in_sequences(inputs, length,
                                 [&](const at::Tensor& x) { return (decoder.*module)(block.id, trial, x, nullptr); });
         };

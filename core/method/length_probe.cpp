@@ -33,10 +33,10 @@ std::vector<SiteLengths> empty_rows(const Model& model) {
 std::vector<SiteLengths> probe_lengths(const std::shared_ptr<const Model>& model,
                                        const std::vector<std::vector<std::int32_t>>& samples,
                                        const std::vector<std::int64_t>& lengths, double damping, const Device& device,
-                                       JobContext& ctx) {
+                                       const Execution& execution, JobContext& ctx) {
     return translate_torch_errors("comparing calibration lengths", [&] {
         const TorchScope scope(device);
-        const Decoder decoder(model, stored_weights(), device);
+        const Decoder decoder(model, stored_weights(), device, execution);
         std::vector<SiteLengths> rows = empty_rows(*model);
         std::vector<SampleStream> streams;
         for (const std::int64_t length : lengths) streams.emplace_back(decoder, samples, length);

@@ -18,6 +18,6 @@ namespace graticule {
 [[nodiscard]] std::vector<SiteLengths> probe_lengths(const std::shared_ptr<const Model>& model,
                                                      const std::vector<std::vector<std::int32_t>>& samples,
                                                      const std::vector<std::int64_t>& lengths, double damping,
-                                                     const Device& device, JobContext& ctx);
+                                                     const Device& device, const Execution& execution, JobContext& ctx);
 
 } // namespace graticule

@@ -76,7 +76,7 @@ struct QuantizePipeline::Impl {
         , stats(std::move(stats_))
         , choices(std::move(choices_))
         , device(device_)
-        , decoder(model_, stored_weights(), device_, options.float64 ? Precision::float64 : Precision::float32)
+        , decoder(model_, stored_weights(), device_, options.execution)
         , budget{options.sample_bytes >= 0 ? options.sample_bytes : device_.free_bytes() / 4, {}} {
         if (const auto block = residual_block(choices, *model)) residual.emplace(*model, device, *block);
     }

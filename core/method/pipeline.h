@@ -30,8 +30,9 @@ struct PipelineOptions {
     /// Device memory for the calibration samples of one pass through a block, in addition to their hidden states; less
     /// of it costs more passes and changes no byte. -1: a quarter of what is free.
     std::int64_t sample_bytes = -1;
-    /// Forward passes and folds in float64, for tests of exactness; quantizers work in float32 all the same.
-    bool float64 = false;
+    /// Settled. Passes over the samples are computed in its type; folds in float32, or in float64 with it (for tests of
+    /// exactness). Quantizers work in float32 all the same.
+    Execution execution = {Compute::float32, Arithmetic::simulated};
 };
 
 class QuantizePipeline {

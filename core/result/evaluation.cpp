@@ -8,7 +8,7 @@ namespace graticule {
 std::string Protocol::text() const {
     return name + ", windows of " + std::to_string(window) + " (" + std::to_string(windows_used) + " of " +
            std::to_string(windows_there) + "), bos " + bos + (text_rule.empty() ? "" : ", text rule " + text_rule) +
-           ", " + precision;
+           ", " + to_text(execution);
 }
 
 double running_perplexity(const std::vector<double>& losses, std::size_t count) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/diagnostics.h"
+#include "core/base/execution.h"
 #include "core/base/provenance.h"
 #include "core/result/layer_report.h"
 
@@ -19,10 +20,18 @@ struct Protocol {              ///< decides what a perplexity means; two results
     std::int64_t windows_there = 0;
     std::string bos = "once"; ///< "once" at the very start, or "none"
     std::string text_rule;
-    std::string precision = "float32";
+    Execution execution = {Compute::float32, Arithmetic::simulated};
     std::string data_hash;                  ///< of the token ids used
     [[nodiscard]] std::string text() const; ///< "gptq, windows of 2048 (199 of 199), bos once, float32"
     bool operator==(const Protocol&) const = default;
+};
+
+/// Kinds of layers ("q", "down") that ran on one kernel; a mixed recipe has a kind under several.
+struct KernelUse {
+    std::string kernel; ///< LinearOp::kernel: "dense", "simulated", or a row of the table of integer products
+    std::vector<std::string> layers;
+    std::string no_integers = {}; ///< why integer products were asked for and these layers have none
+    bool operator==(const KernelUse&) const = default;
 };
 
 struct Evaluation {
@@ -34,6 +43,7 @@ struct Evaluation {
     /// Perplexity x standard error of the mean over windows; one window has none.
     std::optional<double> standard_error;
     double seconds = 0;
+    std::vector<KernelUse> kernels;
     Provenance provenance;
     bool complete = true;
 };

@@ -6,6 +6,8 @@
 
 #include "core/base/error.h"
 #include "core/format/granularity.h"
+#include "core/runtime/linear/workspace.h"
+#include "core/runtime/transfers.h"
 
 namespace graticule {
 
@@ -82,25 +84,121 @@ ScaleOptions activation_scale_options(const TensorScheme& scheme) {
     return options;
 }
 
+namespace {
+
+/// float32 copy for the kernels, kept channels out of the way of every scale.
+at::Tensor working_copy(const at::Tensor& x, const at::Tensor& kept) {
+    at::Tensor copy = x.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
+    if (kept.defined()) copy.index_fill_(-1, kept, 0);
+    return copy;
+}
+
+at::Tensor kept_index(const ActivationRounding& rounding, const Device& device) {
+    if (rounding.kept_channels.empty()) return {};
+    const std::vector<std::int64_t> indices(rounding.kept_channels.begin(), rounding.kept_channels.end());
+    return send(at::tensor(indices, at::kLong), device);
+}
+
+void check_rounding(const ActivationRounding& rounding, const at::Tensor& x) {
+    GRATICULE_ASSERT(rounding.scheme.format != nullptr && x.dim() >= 2,
+                     "a resolved scheme and (..., tokens, channels)");
+    GRATICULE_ASSERT(rounding.scheme.dynamic || rounding.fixed, "a static activation without its scale");
+}
+
+} // namespace
+
 at::Tensor round_activation(const ActivationRounding& rounding, const at::Tensor& x, const Device& device) {
-    const TensorScheme& scheme = rounding.scheme;
-    GRATICULE_ASSERT(scheme.format != nullptr && x.dim() >= 2, "a resolved scheme and (..., tokens, channels)");
-    GRATICULE_ASSERT(scheme.dynamic || rounding.fixed, "a static activation without its scale");
+    check_rounding(rounding, x);
     const TorchScope scope(device);
-    const at::ScalarType type = x.scalar_type();
-    at::Tensor rounded = x.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
-    at::Tensor kept;
-    if (!rounding.kept_channels.empty()) {
-        const std::vector<std::int64_t> indices(rounding.kept_channels.begin(), rounding.kept_channels.end());
-        kept = at::tensor(indices, at::kLong).to(x.device());
-        rounded.index_fill_(-1, kept, 0); // out of the way of every scale
-    }
+    const TensorScheme& scheme = rounding.scheme;
+    const at::Tensor kept = kept_index(rounding, device);
+    at::Tensor rounded = working_copy(x, kept);
     if (rounding.fixed)
         round_statically(scheme, rounded, *rounding.fixed, device);
     else
         round_dynamically(scheme, rounded, activation_layout(scheme, rounded), device);
     if (kept.defined()) rounded.index_copy_(-1, kept, x.index_select(-1, kept).to(at::kFloat));
-    return rounded.to(type);
+    return rounded.to(x.scalar_type());
+}
+
+bool has_units(const ActivationRounding& rounding) {
+    const TensorScheme& scheme = rounding.scheme;
+    return scheme.format->grid.shape == CodeGrid::Shape::lattice &&
+           (rounding.fixed || scheme.granularity.kind == Granularity::Kind::token);
+}
+
+UnitActivation round_to_units(const ActivationRounding& rounding, const at::Tensor& x, const Device& device) {
+    check_rounding(rounding, x);
+    GRATICULE_ASSERT(has_units(rounding), "a scheme whose scale can be applied after the product");
+    const TorchScope scope(device);
+    const Backend& kernels = device.kernels();
+    const CodeGrid& grid = rounding.scheme.format->grid;
+    const Stream stream = current_stream(device);
+    at::Tensor values = working_copy(x, kept_index(rounding, device));
+    const MatrixView<float> matrix = writable_view_of(values);
+    const BlockLayout layout{rounding.fixed ? matrix.rows : 1, matrix.columns};
+    std::vector<std::int64_t> scale_shape(x.sizes().begin(), x.sizes().end());
+    scale_shape.back() = 1;
+    if (rounding.fixed) scale_shape = {1};
+    UnitActivation result;
+    result.scale = at::full(scale_shape, rounding.fixed ? rounding.fixed->scale : 0, values.options());
+    const at::Tensor zero = at::full(scale_shape, rounding.fixed ? rounding.fixed->zero : 0, values.options());
+    if (!rounding.fixed)
+        kernels.find_scales(matrix, layout, grid, activation_scale_options(rounding.scheme),
+                            result.scale.data_ptr<float>(), zero.data_ptr<float>(), stream);
+    at::Tensor codes = at::empty(x.sizes(), values.options().dtype(at::kByte));
+    const MatrixView<std::uint8_t> code_view(codes.data_ptr<std::uint8_t>(), matrix.rows, matrix.columns);
+    kernels.quantize(matrix, layout, grid, result.scale.data_ptr<float>(), zero.data_ptr<float>(), code_view, nullptr,
+                     stream);
+    const at::Tensor one = at::ones_like(result.scale);
+    kernels.dequantize(code_view, layout, grid, one.data_ptr<float>(), zero.data_ptr<float>(), matrix, stream);
+    result.units = values.to(x.scalar_type());
+    return result;
+}
+
+bool integer_input(const ActivationRounding& rounding) {
+    const CodeGrid& grid = rounding.scheme.format->grid;
+    return grid.shape == CodeGrid::Shape::lattice && grid.levels == 256 && grid.special_count == 0 &&
+           has_units(rounding);
+}
+
+const GemmTable* gemm_table(const Device& device) { return device.is_cuda() ? cuda_gemms() : &cpu_gemms(); }
+
+std::optional<ValueType> value_type(at::ScalarType type) {
+    if (type == at::kFloat) return ValueType::f32;
+    if (type == at::kBFloat16) return ValueType::bf16;
+    if (type == at::kHalf) return ValueType::f16;
+    return std::nullopt;
+}
+
+IntegerActivation round_to_integers(const ActivationRounding& rounding, const at::Tensor& x, InputLayout layout,
+                                    const Device& device) {
+    check_rounding(rounding, x);
+    GRATICULE_ASSERT(integer_input(rounding) && value_type(x.scalar_type()), "inputs that have an integer form");
+    const TorchScope scope(device);
+    const at::Tensor kept = kept_index(rounding, device);
+    const at::Tensor dense = kept.defined() ? x.index_fill(-1, kept, 0).contiguous() : x.contiguous();
+    const std::int64_t channels = dense.size(-1), tokens = dense.numel() / channels;
+    const auto floats = dense.options().dtype(at::kFloat);
+    IntegerActivation result;
+    result.values = aligned_bytes(quantized_input_bytes(layout, tokens, channels), device);
+    result.scale = at::empty({tokens}, floats);
+    if (!rounding.scheme.symmetric) result.zero = at::empty({tokens}, floats);
+    result.row_sum = at::empty({tokens}, dense.options().dtype(at::kInt));
+    InputRounding rule{activation_scale_options(rounding.scheme), nullptr, nullptr};
+    at::Tensor fixed_scale, fixed_zero;
+    if (rounding.fixed) {
+        fixed_scale = at::full({1}, rounding.fixed->scale, floats);
+        fixed_zero = at::full({1}, rounding.fixed->zero, floats);
+        rule.fixed_scale = fixed_scale.data_ptr<float>();
+        rule.fixed_zero = fixed_zero.data_ptr<float>();
+    }
+    const QuantizedInput out{static_cast<std::int8_t*>(result.values.data_ptr()), result.scale.data_ptr<float>(),
+                             result.zero.defined() ? result.zero.data_ptr<float>() : nullptr,
+                             result.row_sum.data_ptr<std::int32_t>()};
+    gemm_table(device)->quantize_input({dense.data_ptr(), *value_type(x.scalar_type()), tokens, channels, channels},
+                                       rule, layout, out, current_stream(device));
+    return result;
 }
 
 } // namespace graticule

@@ -8,6 +8,7 @@
 #include "core/recipe/tensor_scheme.h"
 #include "core/result/quantized_model.h"
 #include "core/runtime/torch_bridge.h"
+#include "kernels/api/gemm.h"
 
 namespace graticule {
 
@@ -32,5 +33,32 @@ void check_calibrated(const ActivationRounding& rounding, const Linear& owner);
 /// matrix, `tensor` one for each index of the first dimension. A static scheme needs its scale.
 [[nodiscard]] at::Tensor round_activation(const ActivationRounding& rounding, const at::Tensor& x,
                                           const Device& device);
+
+/// The same as integers (points of the format at scale 1) and their scale, for schemes with one scale per token or one
+/// for all: value = units * scale. 16-bit types hold units exactly, so a product of units has no rounding of its own.
+struct UnitActivation {
+    at::Tensor units; ///< like x; kept channels are zero
+    at::Tensor scale; ///< float32 (..., tokens, 1), or (1) of a static scheme
+};
+[[nodiscard]] bool has_units(const ActivationRounding& rounding);
+[[nodiscard]] UnitActivation round_to_units(const ActivationRounding& rounding, const at::Tensor& x,
+                                            const Device& device);
+
+/// As int8 with a scale, a zero point and a sum per token: what integer products read (kernels/api/gemm.h).
+struct IntegerActivation {
+    at::Tensor values;  ///< bytes in the layout that was asked for; kept channels are codes of zero
+    at::Tensor scale;   ///< (tokens) float32
+    at::Tensor zero;    ///< (tokens) float32; undefined where the scheme is symmetric
+    at::Tensor row_sum; ///< (tokens) int32
+};
+/// Whether there is such a form: 8-bit integers, one scale per token or a static one.
+[[nodiscard]] bool integer_input(const ActivationRounding& rounding);
+[[nodiscard]] IntegerActivation round_to_integers(const ActivationRounding& rounding, const at::Tensor& x,
+                                                  InputLayout layout, const Device& device);
+
+/// The table of integer products of a device; null: there is none.
+[[nodiscard]] const GemmTable* gemm_table(const Device& device);
+/// Torch's type as the table's; absent: it takes no such values.
+[[nodiscard]] std::optional<ValueType> value_type(at::ScalarType type);
 
 } // namespace graticule

@@ -9,34 +9,35 @@
 #include "core/model/family.h"
 #include "core/runtime/decoder_parts.h"
 #include "core/runtime/parameters.h"
+#include "core/runtime/transfers.h"
 
 namespace graticule {
 
 Decoder::Decoder(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
-                 Precision precision)
+                 Execution execution)
     : model_(std::move(model))
     , weights_(std::move(weights))
     , device_(std::move(device))
-    , precision_(precision)
+    , execution_(execution)
+    , type_(scalar_type(execution.compute))
+    , loader_(std::make_unique<ParameterLoader>(model_, device_))
     , parts_(std::make_unique<Parts>()) {}
 
 Decoder::~Decoder() = default;
-
-at::ScalarType Decoder::type() const { return precision_ == Precision::float64 ? at::kDouble : at::kFloat; }
 
 NormWeights Decoder::load_norm(const Norm& norm) const {
     NormWeights loaded;
     if (!norm.present()) return loaded;
     const auto load_part = [&](const std::string& name, const HostTensor& stored) {
-        return parameter(name, weights_->tensor(name, stored));
+        return parameter(name, weights_->tensor(name, stored), state_type());
     };
     loaded.weight = load_part(norm.name + ".weight", norm.weight);
     if (norm.bias) loaded.bias = load_part(norm.name + ".bias", *norm.bias);
     return loaded;
 }
 
-at::Tensor Decoder::parameter(const std::string& name, const HostTensor& tensor) const {
-    return load_parameter(*model_, name, tensor, device_, type());
+at::Tensor Decoder::parameter(const std::string& name, const HostTensor& tensor, at::ScalarType type) const {
+    return loader_->load(name, tensor, type);
 }
 
 std::string Decoder::outer_name(std::string_view name) const {
@@ -52,7 +53,7 @@ BlockNorms Decoder::load_norms(const Block& block) const {
 at::Tensor Decoder::load_router(const Block& block) const {
     if (!block.router) return {};
     const std::string name = block.router->name + ".weight";
-    return parameter(name, weights_->tensor(name, block.router->weight));
+    return parameter(name, weights_->tensor(name, block.router->weight), type());
 }
 
 namespace {
@@ -80,9 +81,11 @@ BlockWeights Decoder::load(BlockId id) const {
         const QuantizedLinear* quantized = weights_->quantized(linear);
         GRATICULE_ASSERT(quantized == nullptr || quantized->codes.empty(), "tensors in full precision");
         LinearWeights& tensors = loaded.linears[layer];
-        tensors.weight = parameter(linear.name + ".weight", weights_->weight(linear));
-        if (const auto bias = weights_->bias(linear)) tensors.bias = parameter(linear.name + ".bias", *bias);
+        tensors.weight = parameter(linear.name + ".weight", weights_->weight(linear), state_type());
+        if (const auto bias = weights_->bias(linear))
+            tensors.bias = parameter(linear.name + ".bias", *bias, state_type());
     }
+    loader_->verify();
     return loaded;
 }
 
@@ -94,11 +97,54 @@ BlockOperations Decoder::prepare(BlockId id) const {
     prepared.router = load_router(block);
     prepared.attention = attention_plan(*model_, block, *weights_);
     for (const LayerId layer : linears_of(block))
-        prepared.linears[layer] = prepare_linear(*model_, model_->linear(layer), *weights_, device_, type());
+        prepared.linears[layer] = prepare_linear(*loader_, model_->linear(layer), *weights_, execution_);
     return prepared;
 }
 
+void Decoder::load_outer() const {
+    if (parts_->loaded) return;
+    const TorchScope scope(device_);
+    const Model::Parts& parts = model_->parts();
+    const ModelFamily::Names& names = model_->family().names;
+    const std::string embedding_name = outer_name(names.embedding), head_name = std::string(names.head) + ".weight";
+    const HostTensor embedding = weights_->tensor(embedding_name, parts.embedding);
+    // A tied head is the embedding, unless the source has made it a tensor of its own.
+    const HostTensor head = weights_->tensor(head_name, parts.head ? *parts.head : parts.embedding);
+    // On a card rows are looked up where they are needed; a CPU takes those it needs from the file.
+    if (const auto stored = stored_scalar_type(embedding.dtype); stored && device_.is_cuda())
+        parts_->embedding = parameter(embedding_name, embedding, *stored);
+    if (parts.embedding_norm.present()) parts_->embedding_norm = load_norm(parts.embedding_norm);
+    if (parts.project_in) parts_->project_in = parameter(outer_name(names.project_in), *parts.project_in, type());
+    if (parts.positions) parts_->positions = parameter(outer_name(names.positions), *parts.positions, state_type());
+    parts_->final_norm = load_norm(parts.final_norm);
+    if (parts.project_out) parts_->project_out = parameter(outer_name(names.project_out), *parts.project_out, type());
+    const bool shared = parts_->embedding.defined() && parts_->embedding.scalar_type() == type() &&
+                        head.bytes.data() == embedding.bytes.data();
+    parts_->head = shared ? parts_->embedding : parameter(parts.head ? head_name : embedding_name, head, type());
+    parts_->loaded = true;
+}
+
 namespace {
+
+void check_ids(const HostTensor& table, std::span<const std::span<const std::int32_t>> ids) {
+    for (const auto& row : ids) {
+        GRATICULE_ASSERT(row.size() == ids.front().size(), "rows of equal length");
+        for (const std::int32_t id : row)
+            if (id < 0 || id >= table.rows())
+                throw Error(ErrorKind::bad_input, "token id " + std::to_string(id) + " is outside the vocabulary of " +
+                                                      std::to_string(table.rows()) +
+                                                      "; does the tokenizer belong to this model?");
+    }
+}
+
+/// (rows, tokens) int64 in host memory.
+at::Tensor as_tensor(std::span<const std::span<const std::int32_t>> ids) {
+    const auto tokens = static_cast<std::int64_t>(ids.front().size());
+    at::Tensor all = at::empty({static_cast<std::int64_t>(ids.size()), tokens}, at::kLong);
+    auto* out = all.data_ptr<std::int64_t>();
+    for (const auto& row : ids) out = std::copy(row.begin(), row.end(), out);
+    return all;
+}
 
 /// Rows of the embedding for these ids, decoded one by one: the table itself never leaves the file.
 at::Tensor gather_rows(const HostTensor& table, std::span<const std::span<const std::int32_t>> ids) {
@@ -108,20 +154,14 @@ at::Tensor gather_rows(const HostTensor& table, std::span<const std::span<const 
         at::empty({static_cast<std::int64_t>(ids.size()), tokens, table.columns()}, wide ? at::kDouble : at::kFloat);
     const std::size_t row_bytes = static_cast<std::size_t>(table.columns()) * rows.element_size();
     auto* out = static_cast<std::byte*>(rows.data_ptr());
-    for (const auto& row : ids) {
-        GRATICULE_ASSERT(std::cmp_equal(row.size(), tokens), "rows of equal length");
+    for (const auto& row : ids)
         for (const std::int32_t id : row) {
-            if (id < 0 || id >= table.rows())
-                throw Error(ErrorKind::bad_input, "token id " + std::to_string(id) + " is outside the vocabulary of " +
-                                                      std::to_string(table.rows()) +
-                                                      "; does the tokenizer belong to this model?");
             if (wide)
                 std::memcpy(out, table.bytes.data() + static_cast<std::size_t>(id) * row_bytes, row_bytes);
             else
                 to_floats(table, id, 1, reinterpret_cast<float*>(out));
             out += row_bytes;
         }
-    }
     return rows;
 }
 
@@ -133,25 +173,26 @@ at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids) co
     const Model::Parts& parts = model_->parts();
     const ModelConfig& config = model_->config();
     const auto tokens = static_cast<std::int64_t>(ids.front().size());
-    const ModelFamily::Names& names = model_->family().names;
-    const std::string name = outer_name(names.embedding);
-    at::Tensor hidden = gather_rows(weights_->tensor(name, parts.embedding), ids);
-    check_finite(hidden, *model_, name);
-    hidden = hidden.to(torch_device(device_)).to(type());
+    if (parts.positions && tokens > config.max_positions)
+        throw Error(ErrorKind::bad_input, std::to_string(tokens) + " tokens are more than the " +
+                                              std::to_string(config.max_positions) +
+                                              " positions this model has learned; use a shorter window");
+    check_ids(parts.embedding, ids);
+    load_outer();
+    at::Tensor hidden;
+    if (parts_->embedding.defined()) {
+        hidden = at::embedding(parts_->embedding, send(as_tensor(ids), device_));
+    } else {
+        const std::string name = outer_name(model_->family().names.embedding);
+        hidden = gather_rows(weights_->tensor(name, parts.embedding), ids);
+        check_finite(hidden, *model_, name);
+        hidden = send(hidden, device_);
+    }
+    hidden = hidden.to(state_type());
     if (config.embedding_scale != 1) hidden.mul_(config.embedding_scale);
-    if (parts.embedding_norm.present()) {
-        if (!parts_->embedding_norm.weight.defined()) parts_->embedding_norm = load_norm(parts.embedding_norm);
-        hidden = norm(parts_->embedding_norm, hidden);
-    }
-    if (parts.project_in) hidden = at::linear(hidden, parameter(outer_name(names.project_in), *parts.project_in));
-    if (parts.positions) {
-        if (tokens > config.max_positions)
-            throw Error(ErrorKind::bad_input, std::to_string(tokens) + " tokens are more than the " +
-                                                  std::to_string(config.max_positions) +
-                                                  " positions this model has learned; use a shorter window");
-        if (!parts_->positions.defined()) parts_->positions = parameter(outer_name(names.positions), *parts.positions);
-        hidden = hidden + parts_->positions.narrow(0, config.position_offset, tokens);
-    }
+    hidden = norm(parts_->embedding_norm, hidden);
+    if (parts_->project_in.defined()) hidden = at::linear(hidden.to(type()), parts_->project_in).to(state_type());
+    if (parts_->positions.defined()) hidden = hidden + parts_->positions.narrow(0, config.position_offset, tokens);
     return hidden;
 }
 
@@ -165,17 +206,8 @@ std::vector<at::Tensor> Decoder::embed(const std::vector<std::vector<std::int32_
 }
 
 at::Tensor Decoder::finish(const at::Tensor& hidden) const {
-    const Model::Parts& parts = model_->parts();
-    if (!parts_->head.defined()) {
-        const ModelFamily::Names& names = model_->family().names;
-        parts_->final_norm = load_norm(parts.final_norm);
-        if (parts.project_out) parts_->project_out = parameter(outer_name(names.project_out), *parts.project_out);
-        const std::string name = std::string(names.head) + ".weight";
-        // A tied head is the embedding, unless the source has made it a tensor of its own.
-        parts_->head = parameter(parts.head ? name : outer_name(names.embedding),
-                                 weights_->tensor(name, parts.head ? *parts.head : parts.embedding));
-    }
-    at::Tensor out = parts_->final_norm.weight.defined() ? norm(parts_->final_norm, hidden) : hidden;
+    load_outer();
+    const at::Tensor out = norm(parts_->final_norm, hidden).to(type());
     return parts_->project_out.defined() ? at::linear(out, parts_->project_out) : out;
 }
 
@@ -189,37 +221,46 @@ void soft_cap_in_place(at::Tensor& logits, double cap) {
 
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {
     const TorchScope scope(device_);
-    const at::Tensor last = finish(hidden); // loads the head
-    at::Tensor scores = at::linear(last, parts_->head);
+    const at::Tensor last = finish(hidden);
+    at::Tensor scores = at::linear(last, parts_->head).to(state_type());
     soft_cap_in_place(scores, model_->config().logit_softcap);
     return scores;
 }
 
-double Decoder::window_loss(const at::Tensor& hidden, std::span<const std::int32_t> ids) const {
+/// A few hundred rows at a time: a whole window of logits over a large vocabulary would not stay in cache, and need not
+/// be in memory.
+std::vector<at::Tensor> Decoder::loss_chunks(const at::Tensor& hidden, std::span<const std::int32_t> ids) const {
     GRATICULE_ASSERT(hidden.dim() == 3 && hidden.size(0) == 1 && std::cmp_equal(hidden.size(1), ids.size()),
                      "one window and its ids");
-    const TorchScope scope(device_);
     const at::Tensor last = finish(hidden)[0]; // (tokens, width)
     const std::int64_t targets = last.size(0) - 1;
-    at::Tensor next = at::empty({targets, 1}, at::kLong);
-    std::copy(ids.begin() + 1, ids.end(), next.data_ptr<std::int64_t>());
-    next = next.to(last.device());
-    // A few hundred rows at a time: a whole window of logits over a large vocabulary would not stay in cache, and need
-    // not be in memory.
+    const at::Tensor next = send(as_tensor(std::span(&ids, 1)).narrow(1, 1, targets).view({targets, 1}), device_);
     const std::int64_t budget = std::int64_t{device_.is_cuda() ? 1024 : 64} << 20;
     const std::int64_t rows_at_once =
-        std::max<std::int64_t>(1, budget / (parts_->head.size(0) * static_cast<std::int64_t>(last.element_size())));
-    double sum = 0;
+        std::max<std::int64_t>(1, budget / (parts_->head.size(0) * static_cast<std::int64_t>(hidden.element_size())));
+    std::vector<at::Tensor> chunks;
     for (std::int64_t first = 0; first < targets; first += rows_at_once) {
         const std::int64_t count = std::min(rows_at_once, targets - first);
-        at::Tensor scores = at::linear(last.narrow(0, first, count), parts_->head);
+        at::Tensor scores = at::linear(last.narrow(0, first, count), parts_->head).to(state_type());
         soft_cap_in_place(scores, model_->config().logit_softcap);
         const at::Tensor target = scores.gather(1, next.narrow(0, first, count));
         const at::Tensor highest = scores.amax(-1, true);
         const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
-        sum += (log_sum - target).sum(at::kDouble).item<double>();
+        chunks.push_back((log_sum - target).squeeze(1));
     }
-    return sum / static_cast<double>(targets);
+    return chunks;
+}
+
+at::Tensor Decoder::token_losses(const at::Tensor& hidden, std::span<const std::int32_t> ids) const {
+    const TorchScope scope(device_);
+    return at::cat(loss_chunks(hidden, ids));
+}
+
+at::Tensor Decoder::window_loss(const at::Tensor& hidden, std::span<const std::int32_t> ids) const {
+    const TorchScope scope(device_);
+    at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
+    for (const at::Tensor& losses : loss_chunks(hidden, ids)) sum.add_(losses.sum(at::kDouble));
+    return sum.div_(static_cast<double>(ids.size() - 1));
 }
 
 } // namespace graticule

@@ -24,24 +24,26 @@
 #include "core/runtime/block_operations.h"
 #include "core/runtime/device.h"
 #include "core/runtime/hooks.h"
+#include "core/runtime/parameter_loader.h"
 #include "core/runtime/torch_bridge.h"
 #include "core/runtime/weight_source.h"
 
 namespace graticule {
 
-enum class Precision : std::uint8_t { float32, float64 };
-
 class Decoder {
 public:
     Decoder(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
-            Precision precision = Precision::float32);
+            Execution execution = {Compute::float32, Arithmetic::simulated});
     ~Decoder();
 
     [[nodiscard]] const Model& model() const { return *model_; }
     [[nodiscard]] const Device& device() const { return device_; }
-    [[nodiscard]] at::ScalarType type() const;
+    /// Of products and of what linears read and write.
+    [[nodiscard]] at::ScalarType type() const { return type_; }
+    /// Of hidden states, norms, softmax, rotary angles and losses: float32, or float64 with products in it.
+    [[nodiscard]] at::ScalarType state_type() const { return type_ == at::kDouble ? at::kDouble : at::kFloat; }
 
-    /// The block's tensors in full precision: Error{internal} for a linear that its source gives as codes.
+    /// The block's tensors of the state type: Error{internal} for a linear that its source gives as codes.
     [[nodiscard]] BlockWeights load(BlockId block) const;
     /// The block's operations as the source wants them: codes stay codes, inputs and attention operands are rounded.
     [[nodiscard]] BlockOperations prepare(BlockId block) const;
@@ -52,7 +54,7 @@ public:
     /// One (1, tokens, hidden) a sample.
     [[nodiscard]] std::vector<at::Tensor> embed(const std::vector<std::vector<std::int32_t>>& samples) const;
 
-    /// hidden (batch, tokens, hidden) through one block.
+    /// hidden (batch, tokens, hidden), of the state type, through one block.
     [[nodiscard]] at::Tensor forward(BlockId block, const BlockOperations& operations, const at::Tensor& hidden,
                                      DecoderHooks* hooks = nullptr) const;
     /// The same for every sample, in place.
@@ -60,7 +62,7 @@ public:
                  DecoderHooks* hooks = nullptr) const;
 
     /// The attention module alone: `input` (batch, tokens, hidden) is what q, k and v read (already normed); the result
-    /// is the o projection's output, before post-norm and residual.
+    /// is the o projection's output, before post-norm and residual, of type().
     [[nodiscard]] at::Tensor attention(BlockId block, const BlockOperations& operations, const at::Tensor& input,
                                        DecoderHooks* hooks = nullptr) const;
     /// The MLP alone, or router and experts: `input` is what fc1, or gate and up, read; the result is fc2's or down's
@@ -68,10 +70,18 @@ public:
     [[nodiscard]] at::Tensor mlp(BlockId block, const BlockOperations& operations, const at::Tensor& input,
                                  DecoderHooks* hooks = nullptr) const;
 
-    /// Final norm, projection and head: (batch, tokens, vocabulary).
+    /// Final norm, projection and head: (batch, tokens, vocabulary) of the state type.
     [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
-    /// Mean cross entropy in nats of targets 1 .. tokens-1, for one window: hidden (1, tokens, hidden).
-    [[nodiscard]] double window_loss(const at::Tensor& hidden, std::span<const std::int32_t> ids) const;
+    /// Negative log-probabilities in nats of targets 1 .. tokens-1, for one window: hidden (1, tokens, hidden).
+    /// (targets) of the state type, on the device.
+    [[nodiscard]] at::Tensor token_losses(const at::Tensor& hidden, std::span<const std::int32_t> ids) const;
+    /// Their mean: float64, without dimensions, on the device.
+    [[nodiscard]] at::Tensor window_loss(const at::Tensor& hidden, std::span<const std::int32_t> ids) const;
+
+    /// Everything outside the blocks now instead of on first use, so that its memory is counted.
+    void load_outer() const;
+    /// See ParameterLoader::verify; for callers of prepare, embed and logits on a card. load() has done it.
+    void verify_parameters() const { loader_->verify(); }
 
 private:
     [[nodiscard]] at::Tensor run_mlp(const Mlp& mlp, const BlockOperations& operations, const at::Tensor& input,
@@ -81,20 +91,24 @@ private:
     [[nodiscard]] at::Tensor norm_heads(const NormWeights& weights, const at::Tensor& x) const;
     [[nodiscard]] const at::Tensor& distances(std::int64_t tokens, at::Device device) const;
     struct Parts; // what lies outside the blocks (embedding, final norm, head), loaded on first use; rotary tables
-    [[nodiscard]] at::Tensor norm(const NormWeights& weights, const at::Tensor& x) const;
+    [[nodiscard]] at::Tensor norm(const NormWeights& weights, const at::Tensor& x) const; // to the state type
     [[nodiscard]] at::Tensor attend(const Block& block, const AttentionPlan& plan, at::Tensor q, at::Tensor k,
                                     at::Tensor v, DecoderHooks* hooks) const;
-    [[nodiscard]] at::Tensor parameter(const std::string& name, const HostTensor& tensor) const;
+    [[nodiscard]] at::Tensor parameter(const std::string& name, const HostTensor& tensor, at::ScalarType type) const;
     [[nodiscard]] std::string outer_name(std::string_view name) const; ///< of a tensor outside the blocks
     [[nodiscard]] NormWeights load_norm(const Norm& norm) const;
     [[nodiscard]] BlockNorms load_norms(const Block& block) const;
     [[nodiscard]] at::Tensor load_router(const Block& block) const;  // undefined: there is none
     [[nodiscard]] at::Tensor finish(const at::Tensor& hidden) const; // final norm and output projection
+    [[nodiscard]] std::vector<at::Tensor> loss_chunks(const at::Tensor& hidden,
+                                                      std::span<const std::int32_t> ids) const;
 
     std::shared_ptr<const Model> model_;
     std::shared_ptr<const WeightSource> weights_;
     Device device_;
-    Precision precision_;
+    Execution execution_;
+    at::ScalarType type_;
+    std::unique_ptr<ParameterLoader> loader_;
     std::unique_ptr<Parts> parts_;
 };
 

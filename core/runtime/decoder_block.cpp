@@ -63,15 +63,19 @@ std::vector<double> alibi_slopes(std::int64_t heads) {
 
 } // namespace
 
-at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& x) const {
-    if (!weights.weight.defined()) return x; // absent in this family
+at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& any) const {
+    if (!weights.weight.defined()) return any; // absent in this family
     const ModelConfig& config = model_->config();
+    const at::Tensor x = any.to(state_type());
     if (config.norm == NormKind::layer)
         return at::layer_norm(x, {x.size(-1)}, weights.weight, weights.bias, config.norm_epsilon);
+    const bool plus_one = config.norm == NormKind::rms_plus_one;
+    if (device_.is_cuda() && type() != state_type()) // one kernel
+        return at::rms_norm(x, {x.size(-1)}, plus_one ? weights.weight + 1 : weights.weight, config.norm_epsilon);
     // Without a squared copy of x: |x|^2 / n is the mean square.
     const at::Tensor mean_square = at::linalg_vector_norm(x, 2, {-1}, true).square_().div_(x.size(-1));
     at::Tensor normed = x * mean_square.add_(config.norm_epsilon).rsqrt_();
-    return config.norm == NormKind::rms_plus_one ? normed.mul_(weights.weight + 1) : normed.mul_(weights.weight);
+    return plus_one ? normed.mul_(weights.weight + 1) : normed.mul_(weights.weight);
 }
 
 /// (heads, tokens, tokens): slope times the distance from query to key; keys that are out of view -infinity.
@@ -89,15 +93,19 @@ at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Te
                            DecoderHooks* hooks) const {
     const ModelConfig& config = model_->config();
     const std::int64_t tokens = q.size(2);
-    k = repeat_heads(k, q.size(1));
-    v = repeat_heads(v, q.size(1));
     const bool windowed = block.sliding_window && *config.sliding_window < tokens;
     const bool slopes = config.positions == PositionKind::alibi;
     const bool probabilities =
         plan.rounding(Operand::probability) != nullptr || (hooks != nullptr && hooks->wants_probabilities(block.id));
     const bool fused = !probabilities && config.attention_softcap == 0;
+    // The kernels for 16 bits on a card read shared heads where they are.
+    const bool shared_heads = fused && !windowed && !slopes && device_.is_cuda() && type() != state_type();
+    if (!shared_heads) {
+        k = repeat_heads(k, q.size(1));
+        v = repeat_heads(v, q.size(1));
+    }
     if (fused && !windowed && !slopes)
-        return at::scaled_dot_product_attention(q, k, v, {}, 0, true, config.attention_scale);
+        return at::scaled_dot_product_attention(q, k, v, {}, 0, true, config.attention_scale, shared_heads);
     if (fused && slopes)
         return at::scaled_dot_product_attention(q, k, v, distances(tokens, q.device()), 0, false,
                                                 config.attention_scale);
@@ -109,13 +117,14 @@ at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Te
     const at::Tensor hidden_from_view = mask.logical_not();
     std::vector<at::Tensor> outputs;
     for (std::int64_t sample = 0; sample < q.size(0); ++sample) { // heads x tokens^2 scores: one sample at a time
-        at::Tensor scores = at::matmul(q[sample], k[sample].transpose(1, 2)).mul_(config.attention_scale);
+        at::Tensor scores =
+            at::matmul(q[sample], k[sample].transpose(1, 2)).to(state_type()).mul_(config.attention_scale);
         if (slopes) scores.add_(distances(tokens, q.device()));
         if (config.attention_softcap > 0) scores.div_(config.attention_softcap).tanh_().mul_(config.attention_softcap);
         scores.masked_fill_(hidden_from_view, -std::numeric_limits<double>::infinity());
         at::Tensor weights = at::softmax(scores, -1).unsqueeze(0);
         if (probabilities) weights = planned_operand(Operand::probability, block, plan, weights, device_, hooks);
-        outputs.push_back(at::matmul(weights[0], v[sample]));
+        outputs.push_back(at::matmul(weights[0].to(type()), v[sample]));
     }
     return at::stack(outputs);
 }
@@ -126,9 +135,10 @@ at::Tensor Decoder::norm_heads(const NormWeights& weights, const at::Tensor& x) 
     return norm(weights, x.flatten(2)).view(x.sizes());
 }
 
-at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, const at::Tensor& input,
+at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, const at::Tensor& any,
                               DecoderHooks* hooks) const {
     const TorchScope scope(device_);
+    const at::Tensor input = any.to(type());
     const ModelConfig& config = model_->config();
     const Block& block = model_->blocks().at(index_of(id));
     const std::int64_t batch = input.size(0);
@@ -141,15 +151,15 @@ at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, con
     at::Tensor q = heads_of(block.q, config.heads);
     at::Tensor k = heads_of(block.k, config.kv_heads);
     at::Tensor v = heads_of(block.v, config.kv_heads);
-    q = norm_heads(operations.norms.at(NormSlot::query), q);
-    k = norm_heads(operations.norms.at(NormSlot::key), k);
+    q = norm_heads(operations.norms.at(NormSlot::query), q).to(type());
+    k = norm_heads(operations.norms.at(NormSlot::key), k).to(type());
     const bool windowed = block.sliding_window && config.sliding_rope;
     const RopeConfig& rope = windowed ? *config.sliding_rope : config.rope;
     if (rope.type != RopeConfig::Type::none) {
         RotaryTable& table = parts_->rotary[{tokens, windowed}];
-        if (table.tokens == 0) table = make_rotary_table(config, rope, tokens, q.device(), type());
-        q = rotate(q, table);
-        k = rotate(k, table);
+        if (table.tokens == 0) table = make_rotary_table(config, rope, tokens, q.device(), state_type());
+        q = rotate(q.to(state_type()), table).to(type());
+        k = rotate(k.to(state_type()), table).to(type());
     }
     const AttentionPlan& plan = operations.attention;
     q = planned_operand(Operand::query, block, plan, q.transpose(1, 2), device_, hooks);
@@ -181,8 +191,7 @@ at::Tensor Decoder::run_experts(const Block& block, const BlockOperations& opera
                                 DecoderHooks* hooks) const {
     const ModelConfig& config = model_->config();
     const at::Tensor rows = input.reshape({-1, input.size(-1)});
-    const at::Tensor scores =
-        at::softmax(at::linear(rows, operations.router).to(at::promote_types(type(), at::kFloat)), -1);
+    const at::Tensor scores = at::softmax(at::linear(rows, operations.router).to(state_type()), -1);
     auto [share, chosen] = scores.topk(config.experts_per_token, -1);
     if (config.normalize_experts) share = share / share.sum(-1, true);
     at::Tensor out = at::zeros_like(rows);
@@ -198,9 +207,10 @@ at::Tensor Decoder::run_experts(const Block& block, const BlockOperations& opera
     return out.view(input.sizes());
 }
 
-at::Tensor Decoder::mlp(BlockId id, const BlockOperations& operations, const at::Tensor& input,
+at::Tensor Decoder::mlp(BlockId id, const BlockOperations& operations, const at::Tensor& any,
                         DecoderHooks* hooks) const {
     const TorchScope scope(device_);
+    const at::Tensor input = any.to(type());
     const Block& block = model_->blocks().at(index_of(id));
     return block.router ? run_experts(block, operations, input, hooks)
                         : run_mlp(block.mlps.front(), operations, input, hooks);
@@ -210,20 +220,24 @@ at::Tensor Decoder::forward(BlockId id, const BlockOperations& operations, const
                             DecoderHooks* hooks) const {
     const TorchScope scope(device_);
     const auto normed = [&](NormSlot slot, const at::Tensor& x) { return norm(operations.norms.at(slot), x); };
-    // The modules return fresh tensors, so the residual may be added in place.
+    // The modules return fresh tensors, so a residual of their type may be added in place.
+    const auto with_residual = [](at::Tensor x, const at::Tensor& residual) {
+        return x.scalar_type() == residual.scalar_type() ? x.add_(residual) : at::add(residual, x);
+    };
     if (model_->config().norm_after) {
-        const at::Tensor mixed = normed(NormSlot::attention, attention(id, operations, hidden, hooks).add_(hidden));
-        return normed(NormSlot::mlp, mlp(id, operations, mixed, hooks).add_(mixed));
+        const at::Tensor mixed =
+            normed(NormSlot::attention, with_residual(attention(id, operations, hidden, hooks), hidden));
+        return normed(NormSlot::mlp, with_residual(mlp(id, operations, mixed, hooks), mixed));
     }
     const at::Tensor attention_input = normed(NormSlot::attention, hidden);
     at::Tensor mixed = normed(NormSlot::post_attention, attention(id, operations, attention_input, hooks));
     if (model_->config().parallel) {
         const bool own_norm = operations.norms.at(NormSlot::mlp).weight.defined();
         const at::Tensor mlp_input = own_norm ? normed(NormSlot::mlp, hidden) : attention_input;
-        return mlp(id, operations, mlp_input, hooks).add_(mixed).add_(hidden);
+        return mlp(id, operations, mlp_input, hooks).to(state_type()).add_(mixed).add_(hidden);
     }
-    mixed.add_(hidden);
-    return normed(NormSlot::post_mlp, mlp(id, operations, normed(NormSlot::mlp, mixed), hooks)).add_(mixed);
+    mixed = with_residual(mixed, hidden);
+    return with_residual(normed(NormSlot::post_mlp, mlp(id, operations, normed(NormSlot::mlp, mixed), hooks)), mixed);
 }
 
 void Decoder::forward(BlockId block, const BlockOperations& operations, std::vector<at::Tensor>& hidden,

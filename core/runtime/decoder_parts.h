@@ -10,7 +10,10 @@
 namespace graticule {
 
 struct Decoder::Parts {
-    at::Tensor positions; ///< learned positions; undefined: not loaded yet, or none
+    bool loaded = false;  ///< what follows, down to the head
+    at::Tensor embedding; ///< (vocabulary, width) as stored, on a card; undefined: rows are taken from the file
+    at::Tensor positions; ///< learned positions; undefined: none
+    at::Tensor project_in;
     NormWeights embedding_norm, final_norm;
     at::Tensor project_out;
     at::Tensor head;                                ///< (vocabulary, width)

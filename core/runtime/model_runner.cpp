@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <deque>
+#include <map>
+#include <numeric>
+#include <set>
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/runtime/decoder.h"
+#include "core/runtime/block_loader.h"
 #include "core/runtime/parameters.h"
+#include "core/runtime/settle_execution.h"
 #include "core/runtime/torch_error.h"
+#include "core/runtime/transfers.h"
 #include "core/runtime/weight_source.h"
 
 namespace graticule {
@@ -25,7 +31,7 @@ public:
     void set_sample(std::int64_t sample) { sample_ = sample; }
 
     void observe(SiteId site, const at::Tensor& x) override {
-        const at::Tensor rows = x.reshape({-1, x.size(-1)}).contiguous();
+        const at::Tensor rows = x.reshape({-1, x.size(-1)}).to(at::kFloat).contiguous();
         ObservedInput seen;
         seen.site = site;
         seen.sample = sample_;
@@ -50,170 +56,339 @@ private:
 } // namespace
 
 struct ModelRunner::Impl {
-    Impl(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device where,
+    Impl(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, bool quantized_, Device where,
          RunnerOptions chosen)
         : device(std::move(where))
         , options(chosen)
-        , decoder(std::move(model), std::move(weights), device,
-                  chosen.float64 ? Precision::float64 : Precision::float32)
+        , quantized(quantized_)
+        , execution(settle_execution(chosen.execution, device.name(), *model))
+        , decoder(std::move(model), std::move(weights), device, execution)
+        , loader(decoder)
         , kept(decoder.model().blocks().size()) {
-        if (options.weight_budget < 0) options.weight_budget = device.free_bytes() / 3;
+        // Rows of one product follow from the protocol alone, never from memory, so that its figures do: a card wants
+        // as many as fill it, a CPU what stays in its caches.
+        if (options.product_tokens == 0) options.product_tokens = device.is_cuda() ? 16384 : 1024;
     }
 
-    [[nodiscard]] std::int64_t element_bytes() const { return options.float64 ? 8 : 4; }
-    [[nodiscard]] std::int64_t all_block_bytes() const {
-        return decoder.model().linear_parameter_count() * element_bytes();
+    [[nodiscard]] std::size_t block_count() const { return kept.size(); }
+    [[nodiscard]] std::int64_t rows_at_once(std::int64_t tokens) const {
+        return std::max<std::int64_t>(1, options.product_tokens / tokens);
     }
-    [[nodiscard]] bool everything_stays() const { return all_block_bytes() <= options.weight_budget; }
-
-    /// Rows that go through a block in one call: a card wants as much as there is, a CPU what stays in its caches.
-    [[nodiscard]] std::int64_t rows_at_once(std::int64_t tokens, std::int64_t chunk_tokens) const {
-        const std::int64_t limit = device.is_cuda() ? chunk_tokens : std::min<std::int64_t>(1024, chunk_tokens);
-        return std::max<std::int64_t>(1, limit / tokens);
+    [[nodiscard]] std::int64_t state_bytes(std::int64_t tokens) const {
+        return tokens * decoder.model().config().hidden *
+               static_cast<std::int64_t>(c10::elementSize(decoder.state_type()));
+    }
+    /// What one product's rows need beside their states: norms, a module's inner values, a chunk of logits.
+    [[nodiscard]] std::int64_t working_bytes(std::int64_t tokens) const {
+        const ModelConfig& config = decoder.model().config();
+        return tokens * (10 * config.hidden + 4 * config.mlp_hidden) * 4 + (std::int64_t{2} << 30);
     }
 
-    /// `keep`: there will be another chunk, so blocks that fit the budget stay.
-    BlockOperations block_operations(BlockId id, bool keep) {
-        std::optional<BlockOperations>& slot = kept.at(index_of(id));
-        if (slot) return *slot;
-        BlockOperations operations = decoder.prepare(id);
-        const std::int64_t share = all_block_bytes() / static_cast<std::int64_t>(kept.size());
-        if (keep && kept_bytes + share <= options.weight_budget) {
-            slot = operations;
-            kept_bytes += share;
+    /// Decides, once for this runner, how many bytes of blocks stay and how many of states are there at a time.
+    void budget_memory(std::span<const Window> rows) {
+        if (states_budget >= 0) return;
+        decoder.load_outer();
+        std::int64_t longest = 0, all = 0;
+        for (const Window& row : rows) {
+            longest = std::max(longest, static_cast<std::int64_t>(row.size()));
+            all += static_cast<std::int64_t>(row.size());
         }
+        std::int64_t free = device.free_bytes();
+        if (device.is_cuda()) free = std::max<std::int64_t>(0, free - working_bytes(rows_at_once(longest) * longest));
+        states_budget = options.state_budget >= 0 ? options.state_budget : std::min(state_bytes(all), free / 4);
+        weight_budget = options.weight_budget >= 0 ? options.weight_budget
+                        : device.is_cuda()         ? free - states_budget
+                                                   : free / 3;
+    }
+    [[nodiscard]] bool everything_stays() const {
+        return block_share * static_cast<std::int64_t>(block_count()) <= weight_budget;
+    }
+    /// Rows of one product: neighbours of equal length.
+    using Part = std::span<const Window>;
+    [[nodiscard]] std::vector<Part> parts_of(std::span<const Window> rows) const {
+        std::vector<Part> parts;
+        while (!rows.empty()) {
+            const std::size_t tokens = rows.front().size();
+            const auto most = static_cast<std::size_t>(rows_at_once(static_cast<std::int64_t>(tokens)));
+            std::size_t count = 1;
+            while (count < std::min(most, rows.size()) && rows[count].size() == tokens) ++count;
+            parts.push_back(rows.first(count));
+            rows = rows.subspan(count);
+        }
+        return parts;
+    }
+
+    /// How many of the parts pass a block before the next one is needed: with every block at hand there is nothing to
+    /// gain from more than one, and each row is reported at once.
+    [[nodiscard]] std::size_t wave_of(std::span<const Part> parts, JobContext& ctx) {
+        if (block_share == 0) {
+            block_share =
+                std::max<std::int64_t>(1, block_bytes(*next_block(decoder.model().blocks().front().id, true)));
+            // Beside those that stay, one is computed with and one is on its way.
+            if (!everything_stays() && options.weight_budget < 0) weight_budget -= 2 * block_share;
+        }
+        if (everything_stays()) return 1;
+        std::size_t count = 0;
+        for (std::int64_t bytes = 0; count < parts.size(); ++count) {
+            const Part& part = parts[count];
+            bytes += state_bytes(static_cast<std::int64_t>(part.size() * part.front().size()));
+            if (count > 0 && bytes > states_budget) break;
+        }
+        if (!std::exchange(told_waves, true))
+            ctx.log(std::to_string(std::max<std::int64_t>(0, weight_budget / block_share)) + " of " +
+                    std::to_string(block_count()) + " blocks stay on " + device.name() +
+                    ", the others are loaded again for every " + std::to_string(count * parts.front().size()) +
+                    " rows");
+        return count;
+    }
+
+    [[nodiscard]] static std::int64_t block_bytes(const BlockOperations& operations) {
+        std::int64_t bytes = 0;
+        for (const auto& [layer, linear] : operations.linears) bytes += linear.operation->device_bytes();
+        return bytes;
+    }
+
+    /// The first block after this one that has to be loaded; `again`: there will be another pass.
+    [[nodiscard]] std::optional<BlockId> next_to_load(BlockId after, bool again) const {
+        for (std::size_t i = index_of(after) + 1; i < block_count(); ++i)
+            if (!kept[i]) return decoder.model().blocks()[i].id;
+        if (!again) return std::nullopt;
+        for (std::size_t i = 0; i <= index_of(after); ++i)
+            if (!kept[i]) return decoder.model().blocks()[i].id;
+        return std::nullopt;
+    }
+
+    /// Blocks are asked for in order. One that fits the budget stays; the next that has to come is on its way.
+    std::shared_ptr<const BlockOperations> next_block(BlockId id, bool again) {
+        if (const auto& there = kept.at(index_of(id))) return there;
+        if (passing && passing_id == id) return passing;
+        if (loader.started() != id) {
+            loader.reset();
+            loader.start(id);
+        }
+        auto operations = loader.take();
+        passing_id = id;
+        passing = operations; // gives up the block before: only now, see BlockLoader
+        for (const auto& [layer, linear] : operations->linears)
+            kernels[{std::string(linear.operation->kernel()), linear.no_integers}].insert(
+                decoder.model().linear(layer).role);
+        const std::int64_t bytes = block_bytes(*operations);
+        if (again && kept_bytes + bytes <= weight_budget) {
+            kept[index_of(id)] = operations;
+            kept_bytes += bytes;
+        }
+        if (const auto next = next_to_load(id, again)) loader.start(*next);
         return operations;
     }
 
-    void forget_blocks() {
-        std::fill(kept.begin(), kept.end(), std::nullopt);
+    void halve_products() {
+        loader.reset();
+        passing.reset();
+        std::fill(kept.begin(), kept.end(), nullptr);
         kept_bytes = 0;
-        options.weight_budget = 0;
+        weight_budget = 0;
+        options.product_tokens = std::max<std::int64_t>(1, options.product_tokens / 2);
+        states_budget /= 2;
         if (device.is_cuda()) at::getDeviceAllocator(at::kCUDA)->emptyCache();
     }
 
-    /// Hidden states after the last block, one tensor a group of `group` rows.
-    std::vector<at::Tensor> through_blocks(std::span<const Window> rows, std::int64_t group, bool keep,
-                                           JobContext& ctx) {
+    /// Hidden states after the last block, one tensor per part. `again`: there will be another pass.
+    std::vector<at::Tensor> through_blocks(std::span<const Part> parts, bool again, JobContext& ctx) {
         std::vector<at::Tensor> hidden;
-        for (std::size_t first = 0; first < rows.size(); first += static_cast<std::size_t>(group))
-            hidden.push_back(
-                decoder.embed(rows.subspan(first, std::min(static_cast<std::size_t>(group), rows.size() - first))));
+        for (const Part& part : parts) hidden.push_back(decoder.embed(part));
         for (const Block& block : decoder.model().blocks()) {
-            const BlockOperations operations = block_operations(block.id, keep);
+            const auto operations = next_block(block.id, again);
             for (at::Tensor& part : hidden) {
-                part = decoder.forward(block.id, operations, part);
+                part = decoder.forward(block.id, *operations, part);
                 ctx.check_cancelled();
             }
         }
         return hidden;
     }
 
-    /// The parameters are finite, a result of this window is not: goes through the blocks once more to say where.
+    /// A result of this window is not finite: if every parameter is, goes through the blocks once more to say where.
     [[noreturn]] void refuse_overflow(Window window, const std::string& what) {
+        decoder.verify_parameters();
+        loader.reset();
         std::string place = "behind the last block";
         at::Tensor hidden = decoder.embed(std::span(&window, 1));
         for (const Block& block : decoder.model().blocks()) {
-            hidden = decoder.forward(block.id, block_operations(block.id, false), hidden);
+            hidden = decoder.forward(block.id, *next_block(block.id, false), hidden);
             if (all_finite(hidden)) continue;
             place = "in block " + std::to_string(index_of(block.id));
             break;
         }
         throw Error(ErrorKind::bad_input,
-                    what + " not finite: every parameter is, but " + place +
-                        " a value leaves the range of float32; the weights are not those of a working model" +
+                    what + " not finite: every parameter is, but " + place + " a value leaves the range of " +
+                        std::string(to_text(execution.compute)) + "; the weights are not those of a working model" +
                         (quantized ? ", or its inputs are quantized too coarsely" : ""));
     }
 
+    /// What is wanted of one row: from its hidden states (1, tokens, hidden), on the device.
+    using Measure = std::function<at::Tensor(const at::Tensor& hidden, Window row)>;
+    /// The same on the host, row after row.
+    using Report = std::function<void(std::size_t row, const at::Tensor& measured)>;
+    void measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx, const Measure& measure,
+                      const Report& report);
+    void measure_from(std::span<const Window> rows, std::size_t& done, JobContext& ctx, const Measure& measure,
+                      const Report& report);
+
     Device device;
     RunnerOptions options;
-    bool quantized = false; ///< for messages
+    bool quantized; ///< for messages
+    Execution execution;
     Decoder decoder;
-    std::vector<std::optional<BlockOperations>> kept;
+    BlockLoader loader;
+    std::vector<std::shared_ptr<const BlockOperations>> kept; ///< null: not loaded, or does not stay
+    std::shared_ptr<const BlockOperations> passing;           ///< the block that was loaded last
+    BlockId passing_id{};
     std::int64_t kept_bytes = 0;
+    std::int64_t weight_budget = 0, states_budget = -1; ///< bytes; the second -1: not decided
+    std::int64_t block_share = 0;                       ///< bytes of a block; 0: not known yet
+    bool told_waves = false;
+    /// By name and the reason why it is no integer product, of what was prepared so far.
+    std::map<std::pair<std::string, std::string>, std::set<Role>> kernels;
 };
 
 ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
                          Device device, RunnerOptions options)
     : impl_(std::make_unique<Impl>(std::move(model), quantized ? quantized_weights(quantized) : stored_weights(),
-                                   std::move(device), options)) {
-    impl_->quantized = quantized != nullptr;
-}
+                                   quantized != nullptr, std::move(device), options)) {}
 
 ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
                          RunnerOptions options)
-    : impl_(std::make_unique<Impl>(std::move(model), std::move(weights), std::move(device), options)) {}
+    : impl_(std::make_unique<Impl>(std::move(model), std::move(weights), false, std::move(device), options)) {}
 
 ModelRunner::~ModelRunner() = default;
+
+const Execution& ModelRunner::execution() const { return impl_->execution; }
+
+std::vector<KernelUse> ModelRunner::kernels() const {
+    std::vector<KernelUse> uses;
+    for (const auto& [kernel, roles] : impl_->kernels) {
+        KernelUse& use = uses.emplace_back(KernelUse{kernel.first, {}, kernel.second});
+        for (const Role role : roles) use.layers.emplace_back(to_text(role));
+    }
+    return uses;
+}
 
 HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
     GRATICULE_ASSERT(!rows.empty(), "no rows");
     return translate_torch_errors("computing logits on " + impl_->device.name(), [&] {
         const TorchScope scope(impl_->device);
-        const auto tokens = static_cast<std::int64_t>(rows.front().size());
-        const std::int64_t group = impl_->rows_at_once(tokens, impl_->options.chunk_tokens);
         std::vector<at::Tensor> parts;
         std::size_t done = 0;
-        for (const at::Tensor& hidden : impl_->through_blocks(rows, group, false, ctx)) {
+        for (const at::Tensor& hidden : impl_->through_blocks(impl_->parts_of(rows), false, ctx)) {
             const at::Tensor& part = parts.emplace_back(impl_->decoder.logits(hidden).cpu());
             for (std::int64_t i = 0; i < part.size(0); ++i, ++done)
                 if (!all_finite(part[i]))
                     impl_->refuse_overflow(rows[done], "the logits of row " + std::to_string(done + 1) + " are");
         }
+        impl_->decoder.verify_parameters();
         return to_host(at::cat(parts));
     });
 }
 
-void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
-                                const std::function<void(double)>& on_loss) {
-    if (windows.empty()) return;
-    const auto tokens = static_cast<std::int64_t>(windows.front().size());
-    std::int64_t chunk_tokens = impl_->options.chunk_tokens;
-    bool tried_smaller = false;
-    std::size_t done = 0;
-    while (done < windows.size()) {
-        // With every block in memory there is nothing to gain from large chunks, and each window is reported at once.
-        const bool stay = impl_->everything_stays() && !impl_->device.is_cuda();
-        const std::int64_t group = impl_->rows_at_once(tokens, chunk_tokens);
-        const std::int64_t chunk = stay ? group : std::max<std::int64_t>(group, chunk_tokens / tokens);
-        const std::size_t count = std::min(static_cast<std::size_t>(chunk), windows.size() - done);
-        std::vector<double> losses;
-        const auto run_chunk = [&] {
-            const TorchScope scope(impl_->device);
-            const auto rows = windows.subspan(done, count);
-            const bool more = done + count < windows.size();
-            const std::vector<at::Tensor> hidden = impl_->through_blocks(rows, group, more || done > 0, ctx);
-            for (const at::Tensor& part : hidden) {
-                for (std::int64_t i = 0; i < part.size(0); ++i) {
-                    const Window ids = rows[losses.size()];
-                    losses.push_back(impl_->decoder.window_loss(part.narrow(0, i, 1), ids));
-                    if (!std::isfinite(losses.back()))
-                        impl_->refuse_overflow(ids, "the loss of window " + std::to_string(done + 1) + " is");
-                    ctx.check_cancelled();
-                    on_loss(losses.back());
-                    ++done;
-                }
+/// Waves of rows pass block after block. On a card what is measured of one wave is waited for when the next has been
+/// queued, so that the card never waits for the host.
+void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& done, JobContext& ctx,
+                                     const Measure& measure, const Report& report) {
+    budget_memory(rows);
+    const std::vector<Part> all = parts_of(rows.subspan(done));
+    std::deque<Arrival> arriving;
+    const auto report_next = [&] {
+        const at::Tensor& measured = arriving.front().wait();
+        report(done, measured);
+        arriving.pop_front();
+        ++done;
+        ctx.check_cancelled();
+    };
+    for (std::span<const Part> left(all); !left.empty();) {
+        const std::span<const Part> wave = left.first(wave_of(left, ctx));
+        const bool again = wave.size() < left.size() || left.size() < all.size();
+        left = left.subspan(wave.size());
+        const std::size_t earlier = arriving.size();
+        std::vector<at::Tensor> hidden = through_blocks(wave, again, ctx);
+        for (std::size_t i = 0; i < wave.size(); ++i) {
+            for (std::size_t row = 0; row < wave[i].size(); ++row) {
+                arriving.emplace_back(measure(hidden[i].narrow(0, static_cast<std::int64_t>(row), 1), wave[i][row]));
+                if (!device.is_cuda()) report_next();
             }
-        };
+            hidden[i].reset();
+        }
+        for (std::size_t i = 0; i < earlier; ++i) report_next();
+    }
+    while (!arriving.empty()) report_next();
+    decoder.verify_parameters();
+}
+
+void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx,
+                                     const Measure& measure, const Report& report) {
+    std::size_t done = 0;
+    bool tried_smaller = false;
+    while (done < rows.size()) {
         try {
-            translate_torch_errors("evaluating window " + std::to_string(done + 1) + " of " +
-                                       std::to_string(windows.size()) + " on " + impl_->device.name(),
-                                   run_chunk);
+            translate_torch_errors("evaluating " + what + " " + std::to_string(done + 1) + " of " +
+                                       std::to_string(rows.size()) + " on " + device.name(),
+                                   [&] {
+                                       const TorchScope scope(device);
+                                       measure_from(rows, done, ctx, measure, report);
+                                   });
         } catch (const Error& error) {
             // Out of memory is an ordinary outcome: once more with half of everything, then the message.
             if (error.info().kind != ErrorKind::out_of_memory || tried_smaller) throw;
             tried_smaller = true;
-            chunk_tokens = std::max(tokens, chunk_tokens / 2);
-            ctx.log("out of memory on " + impl_->device.name() + "; once more with " + std::to_string(chunk_tokens) +
-                    " tokens at a time");
-            impl_->forget_blocks();
+            halve_products();
+            ctx.log("out of memory on " + device.name() + "; once more with " + std::to_string(options.product_tokens) +
+                    " tokens per product, so the last digits of later results may differ");
         }
     }
 }
 
+void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
+                                const std::function<void(double)>& on_loss) {
+    impl_->measure_rows(
+        windows, "window", ctx,
+        [&](const at::Tensor& hidden, Window ids) { return impl_->decoder.window_loss(hidden, ids); },
+        [&](std::size_t window, const at::Tensor& measured) {
+            const double loss = measured.item<double>();
+            if (!std::isfinite(loss))
+                impl_->refuse_overflow(windows[window], "the loss of window " + std::to_string(window + 1) + " is");
+            on_loss(loss);
+        });
+}
+
+void ModelRunner::score(std::span<const ScoreRequest> requests, JobContext& ctx,
+                        const std::function<void(std::size_t request, std::vector<float> scores)>& on_scores) {
+    for (const ScoreRequest& request : requests)
+        if (request.first < 1 || std::cmp_greater_equal(request.first, request.tokens.size()))
+            throw Error(ErrorKind::bad_input,
+                        "a request of " + std::to_string(request.tokens.size()) +
+                            " tokens cannot be scored from token " + std::to_string(request.first) +
+                            " on: the first token follows nothing, and at least one must be left");
+    std::vector<std::size_t> order(requests.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    // Equal lengths side by side, the longest first: what does not fit is known at once.
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return requests[a].tokens.size() > requests[b].tokens.size();
+    });
+    std::vector<Window> rows;
+    for (const std::size_t index : order) rows.emplace_back(requests[index].tokens);
+    impl_->measure_rows(
+        rows, "request", ctx,
+        [&](const at::Tensor& hidden, Window ids) { return impl_->decoder.token_losses(hidden, ids); },
+        [&](std::size_t row, const at::Tensor& losses) {
+            const ScoreRequest& request = requests[order[row]];
+            const auto count = static_cast<std::int64_t>(request.tokens.size()) - request.first;
+            std::vector<float> scores = to_vector(losses.narrow(0, request.first - 1, count).neg());
+            if (!std::all_of(scores.begin(), scores.end(), [](float score) { return std::isfinite(score); }))
+                impl_->refuse_overflow(rows[row], "the scores of request " + std::to_string(order[row] + 1) + " are");
+            on_scores(order[row], std::move(scores));
+        });
+}
+
 void ModelRunner::observe(std::span<const Window> samples, JobContext& ctx, const InputObserver& observer,
                           const std::function<void(BlockId)>& on_block) {
-    GRATICULE_ASSERT(!impl_->options.float64, "observers see float32");
     const auto run = [&] {
         const TorchScope scope(impl_->device);
         Watcher watcher(observer, impl_->device);

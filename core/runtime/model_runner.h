@@ -8,8 +8,10 @@
 #include <span>
 #include <vector>
 
+#include "core/base/execution.h"
 #include "core/base/job_context.h"
 #include "core/model/model.h"
+#include "core/result/evaluation.h"
 #include "core/result/quantized_model.h"
 #include "core/runtime/device.h"
 #include "core/tensor/host_tensor.h"
@@ -30,10 +32,18 @@ struct ObservedInput {
 };
 using InputObserver = std::function<void(const ObservedInput&)>;
 
+/// A text whose tokens from `first` on are scored; `first` at least 1.
+struct ScoreRequest {
+    std::vector<std::int32_t> tokens;
+    std::int64_t first = 1;
+};
+
 struct RunnerOptions {
-    bool float64 = false;             ///< arithmetic and stored blocks; logits() then returns float64
-    std::int64_t chunk_tokens = 8192; ///< tokens that go through the blocks together
-    std::int64_t weight_budget = -1;  ///< bytes of blocks kept between chunks; -1: a third of the device's free memory
+    Execution execution;             ///< settled by the runner; with float64, logits() returns float64
+    std::int64_t product_tokens = 0; ///< rows of one product; 0: what suits the kind of device. Losses depend on it
+    /// Bytes of blocks that stay on the device, and of hidden states that pass a block together; -1: by the free
+    /// memory. Losses do not depend on them.
+    std::int64_t weight_budget = -1, state_budget = -1;
 };
 
 class ModelRunner {
@@ -46,10 +56,20 @@ public:
                 RunnerOptions options = {});
     ~ModelRunner();
 
+    /// As it is computed: never Compute::automatic.
+    [[nodiscard]] const Execution& execution() const;
+    /// Which kernels the linears run on, as far as they have been used.
+    [[nodiscard]] std::vector<KernelUse> kernels() const;
+
     using Window = std::span<const std::int32_t>;
     /// (rows, tokens, vocabulary), rows of equal length. As the two below, throws Error{bad_input} naming the block
-    /// where the values leave the range of float32.
+    /// where the values leave the range of their type.
     [[nodiscard]] HostTensor logits(std::span<const Window> rows, JobContext& ctx);
+    /// Log-probabilities (nats) of the tokens of each request from its `first` on, each given all tokens before it.
+    /// Calls `on_scores` once per request, not in their order: requests of equal length share products. Throws
+    /// Error{bad_input} for a request that scores nothing.
+    void score(std::span<const ScoreRequest> requests, JobContext& ctx,
+               const std::function<void(std::size_t request, std::vector<float> scores)>& on_scores);
     /// Calls `on_loss` with each window's mean cross entropy (nats), in order. All windows have the same length.
     void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
     /// Runs the samples block by block and shows every site's input, sample by sample. Advances `ctx` once a sample and

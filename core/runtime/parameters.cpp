@@ -13,12 +13,16 @@ bool all_finite(const at::Tensor& values) {
 }
 
 void check_finite(const at::Tensor& values, const Model& model, const std::string& name) {
-    if (all_finite(values)) return;
+    if (!all_finite(values)) refuse_parameter(model, name);
+}
+
+void refuse_parameter(const Model& model, const std::string& name) {
     const auto& checkpoint = model.parts().checkpoint;
     throw Error(ErrorKind::bad_input, (checkpoint ? checkpoint->file_of(name).string() + ": " : std::string()) +
                                           "tensor \"" + name +
                                           "\" holds a value that is not finite (NaN or infinity), so every result "
-                                          "would be; the file is damaged or its training diverged, get another copy");
+                                          "would be; the file is damaged or its training diverged, get another copy "
+                                          "(in float16 values beyond 65504 are infinite: use bfloat16)");
 }
 
 at::Tensor load_parameter(const Model& model, const std::string& name, const HostTensor& tensor, const Device& device,

@@ -1,5 +1,4 @@
-// Parameters on their way from the model to the device. One NaN among them makes every result NaN and says nothing
-// about where it came from, so each is checked where it is loaded.
+// One parameter on the device at once, checked; whole blocks come through parameter_loader.h.
 #pragma once
 
 #include <string>
@@ -13,6 +12,8 @@ namespace graticule {
 
 /// Throws Error{bad_input} naming the file and the tensor when a value is NaN or infinite.
 void check_finite(const at::Tensor& values, const Model& model, const std::string& name);
+
+[[noreturn]] void refuse_parameter(const Model& model, const std::string& name);
 
 /// to_torch of a tensor that the model calls `name`, checked.
 [[nodiscard]] at::Tensor load_parameter(const Model& model, const std::string& name, const HostTensor& tensor,

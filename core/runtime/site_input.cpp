@@ -10,6 +10,35 @@ const at::Tensor& SiteInput::values() const {
     return values_;
 }
 
+namespace {
+
+UnitActivation units_of(const IntegerActivation& input, const at::Tensor& x) {
+    std::vector<std::int64_t> per_token = x.sizes().vec();
+    per_token.back() = 1;
+    UnitActivation result;
+    result.units = input.values.view(at::kChar).view(x.sizes()).to(x.scalar_type());
+    if (input.zero.defined()) result.units.sub_(input.zero.view(per_token));
+    result.scale = input.scale.view(per_token);
+    return result;
+}
+
+} // namespace
+
+const UnitActivation* SiteInput::units() const {
+    if (!rounding() || !has_units(*rounding())) return nullptr;
+    if (!units_)
+        units_ = integer_input(*rounding()) && value_type(raw_.scalar_type())
+                     ? units_of(integers(InputLayout::plain), raw_) // one read of x, for any product of these inputs
+                     : round_to_units(*rounding(), raw_, *device_);
+    return &*units_;
+}
+
+const IntegerActivation& SiteInput::integers(InputLayout layout) const {
+    const auto found = integers_.find(layout);
+    if (found != integers_.end()) return found->second;
+    return integers_.emplace(layout, round_to_integers(rounding().value(), raw_, layout, *device_)).first->second;
+}
+
 const SiteInput& SiteInputs::under(const InputPreparation& preparation) {
     for (const SiteInput& input : prepared_)
         if (input.preparation() == preparation) return input;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <optional>
 
 #include "core/runtime/activation_rounding.h"
@@ -32,12 +33,19 @@ public:
     [[nodiscard]] const std::optional<ActivationRounding>& rounding() const { return preparation_.rounding; }
     /// Rounded values, kept channels as they are in `raw`.
     [[nodiscard]] const at::Tensor& values() const;
+    /// The rounded values as integers and their scales; null where the rounding has none that a product could apply
+    /// afterwards (see has_units), or where nothing is rounded.
+    [[nodiscard]] const UnitActivation* units() const;
+    /// The rounded values for integer products; the rounding must have such a form (integer_input).
+    [[nodiscard]] const IntegerActivation& integers(InputLayout layout) const;
 
 private:
     at::Tensor raw_;
     InputPreparation preparation_;
     const Device* device_;
     mutable at::Tensor values_;
+    mutable std::optional<UnitActivation> units_;
+    mutable std::map<InputLayout, IntegerActivation> integers_;
 };
 
 /// All that one site hands out during one pass.

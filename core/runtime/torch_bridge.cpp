@@ -9,10 +9,7 @@
 
 namespace graticule {
 
-namespace {
-
-/// Torch's name for an element type that both know.
-std::optional<at::ScalarType> scalar_type(DType dtype) {
+std::optional<at::ScalarType> stored_scalar_type(DType dtype) {
     if (dtype == DType::f32) return at::kFloat;
     if (dtype == DType::f64) return at::kDouble;
     if (dtype == DType::f16) return at::kHalf;
@@ -20,15 +17,29 @@ std::optional<at::ScalarType> scalar_type(DType dtype) {
     return std::nullopt;
 }
 
-} // namespace
-
 at::Device torch_device(const Device& device) {
     return device.is_cuda() ? at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device.index()))
                             : at::Device(at::kCPU);
 }
 
+at::ScalarType scalar_type(Compute compute) {
+    switch (compute) {
+    case Compute::float64:
+        return at::kDouble;
+    case Compute::bfloat16:
+        return at::kBFloat16;
+    case Compute::float16:
+        return at::kHalf;
+    case Compute::float32:
+        return at::kFloat;
+    case Compute::automatic:
+        break;
+    }
+    throw Error(ErrorKind::internal, "a compute type that nobody has decided");
+}
+
 at::Tensor to_torch(const HostTensor& tensor, const Device& device, at::ScalarType type) {
-    const std::optional<at::ScalarType> stored = scalar_type(tensor.dtype);
+    const std::optional<at::ScalarType> stored = stored_scalar_type(tensor.dtype);
     const bool aligned =
         stored && reinterpret_cast<std::uintptr_t>(tensor.bytes.data()) % c10::elementSize(*stored) == 0;
     if (!aligned) // a block format, or a safetensors file that does not pad

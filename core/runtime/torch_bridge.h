@@ -3,7 +3,9 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <optional>
 
+#include "core/base/execution.h"
 #include "core/runtime/device.h"
 #include "core/tensor/host_tensor.h"
 #include "kernels/api/views.h"
@@ -11,8 +13,11 @@
 namespace graticule {
 
 [[nodiscard]] at::Device torch_device(const Device& device);
+[[nodiscard]] at::ScalarType scalar_type(Compute compute); ///< of a settled one (settle_execution.h)
 
-/// `tensor` on `device` as `type` (at::kFloat or at::kDouble). A float32 host tensor wanted as float32 on the CPU is a
+/// Torch's name for a stored element type; absent: Torch cannot decode it (the block formats of GGUF).
+[[nodiscard]] std::optional<at::ScalarType> stored_scalar_type(DType dtype);
+/// `tensor` on `device` as `type`. A float32 host tensor wanted as float32 on the CPU is a
 /// view of the same bytes, so never write to the result in place.
 [[nodiscard]] at::Tensor to_torch(const HostTensor& tensor, const Device& device, at::ScalarType type = at::kFloat);
 [[nodiscard]] at::Tensor to_torch(const std::vector<float>& values, at::IntArrayRef shape, const Device& device);

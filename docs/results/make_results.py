@@ -48,7 +48,7 @@ class Runs:
             self.planned[(model, recipe, window, calibration, windows)] = None
             return None
         command = [self.args.cli, "eval", model, "--text", self.args.text, "--window", str(window), "--device", self.args.device,
-                   "--json"]
+                   "--precision", "float32", "--json"]
         if windows:
             command += ["--windows", str(windows)]
         if recipe:

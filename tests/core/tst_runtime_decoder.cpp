@@ -141,7 +141,7 @@ private Q_SLOTS:
         const auto ids = read_ids(open_checkpoint(folder / "expected.safetensors")->tensor("input_ids"));
         const std::vector<ModelRunner::Window> rows(ids.begin(), ids.end());
         RunnerOptions options;
-        options.float64 = true;
+        options.execution.compute = Compute::float64;
         const Device cpu = open_device("cpu");
         const auto plain = doubles(ModelRunner(model, stored_weights(), cpu, options).logits(rows, ctx));
         const auto source = std::make_shared<FoldedEverywhere>(*model);
@@ -198,6 +198,52 @@ private Q_SLOTS:
         const HostTensor a = logits(model, nullptr, {ids}, ctx);
         const HostTensor b = logits(model, nullptr, {ids}, ctx);
         QVERIFY(std::ranges::equal(a.bytes, b.bytes));
+    }
+
+    void losses_do_not_depend_on_memory_data() {
+        QTest::addColumn<QString>("recipe");
+        QTest::newRow("full precision") << "";
+        QTest::newRow("quantized") << "w=int4/asym/g64 a=int8/sym/token";
+    }
+    /// Whatever stays on the device and however many windows pass a block at a time.
+    void losses_do_not_depend_on_memory() {
+        QFETCH(QString, recipe);
+        JobContext ctx;
+        const auto model =
+            open_model(std::filesystem::path(GRATICULE_SOURCE_DIR) / "resources/samples/sample-llama", ctx).model;
+        std::shared_ptr<const QuantizedModel> quantized;
+        if (!recipe.isEmpty()) {
+            Recipe all;
+            all.defaults = parse_scheme_line(recipe.toStdString());
+            quantized = quantize(model, nullptr, *resolve(all, *model).resolved, ctx);
+        }
+        std::vector<std::vector<std::int32_t>> ids(7, std::vector<std::int32_t>(32));
+        std::int32_t next = 1;
+        for (auto& row : ids)
+            for (std::int32_t& id : row) id = next = next * 7 % 4999;
+        const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
+        std::vector<std::string> told;
+        ctx.log = [&](const std::string& line) { told.push_back(line); };
+        const auto losses = [&](std::int64_t weights, std::int64_t states) {
+            RunnerOptions options;
+            options.product_tokens = 64; // two windows
+            options.weight_budget = weights;
+            options.state_budget = states;
+            std::vector<double> all;
+            ModelRunner(model, quantized, open_device("cpu"), options).window_losses(windows, ctx, [&](double loss) {
+                all.push_back(loss);
+            });
+            return all;
+        };
+        const std::vector<double> resident = losses(std::int64_t{1} << 40, -1);
+        QCOMPARE(resident.size(), windows.size());
+        QVERIFY(told.empty());
+        const std::int64_t block = 4 * model->linear_parameter_count() / std::int64_t(model->blocks().size());
+        const std::int64_t states = 64 * model->config().hidden * 4;
+        for (const std::int64_t weights : {std::int64_t{0}, block / 8, 2 * block})
+            for (const std::int64_t bytes : {std::int64_t{0}, 2 * states, 100 * states})
+                QCOMPARE(losses(weights, bytes), resident);
+        QVERIFY(!told.empty() && told.front().find("0 of") == 0); // it did stream
     }
 
     void wrong_ids_are_named() {

@@ -4,6 +4,7 @@
 #include "core/method/solvers/weight_quantizer.h"
 #include "core/recipe/recipe.h"
 #include "core/runtime/linear/linear_op.h"
+#include "core/runtime/parameter_loader.h"
 
 using namespace graticule;
 using namespace graticule::solvers;
@@ -29,7 +30,8 @@ QuantizedLinear rounded(const std::string& line, const at::Tensor& weight, at::T
         quantize_to_nearest(weight, weight_quantizer(*quantized.choice.scheme.weight), device);
     values = nearest.dequantized;
     const at::Tensor codes = nearest.codes.contiguous();
-    quantized.codes.assign(codes.data_ptr<std::uint8_t>(), codes.data_ptr<std::uint8_t>() + codes.numel());
+    quantized.codes = PackedCodes::pack({codes.data_ptr<std::uint8_t>(), std::size_t(codes.numel())}, outputs, inputs,
+                                        quantized.choice.scheme.weight->format->bits);
     quantized.params = {nearest.params.layout, to_vector(nearest.params.scale), to_vector(nearest.params.zero), {}, {}};
     return quantized;
 }
@@ -52,15 +54,97 @@ private Q_SLOTS:
         at::Tensor values;
         const QuantizedLinear quantized = rounded(line.toStdString(), at::randn({outputs, inputs}), values);
         const at::Tensor bias = at::randn({outputs});
-        const auto operation = simulated_op(quantized, linear_of_shape(), bias, device);
+        ParameterLoader loader(nullptr, device);
+        const auto operation = simulated_op(quantized, linear_of_shape(), bias, loader);
         const at::Tensor x = at::randn({2, 7, inputs});
         const std::optional<ActivationRounding> rounding = input_rounding(quantized);
         const at::Tensor seen = rounding ? round_activation(*rounding, x, device) : x;
         SiteInputs site(x, device);
-        QVERIFY(at::equal(operation->run(site.under(rounding)), at::linear(seen, values, bias)));
-        const std::int64_t parameters =
-            std::int64_t(quantized.codes.size() + 4 * (quantized.params.scale.size() + quantized.params.zero.size()));
+        QVERIFY(at::equal(operation->run(site.under({.rounding = rounding})), at::linear(seen, values, bias)));
+        const std::int64_t parameters = std::int64_t(
+            quantized.codes.bytes().bytes.size() + 4 * (quantized.params.scale.size() + quantized.params.zero.size()));
         QCOMPARE(operation->device_bytes(), parameters + outputs * 4);
+    }
+
+    /// In 16 bits the integers are multiplied and scaled afterwards: what is left are roundings of the result.
+    void units_are_exact_in_sixteen_bits_data() {
+        QTest::addColumn<bool>("half");
+        QTest::newRow("bfloat16") << false;
+        QTest::newRow("float16") << true;
+    }
+    void units_are_exact_in_sixteen_bits() {
+        QFETCH(bool, half);
+        const Device device = open_device("cpu");
+        const at::ScalarType type = half ? at::kHalf : at::kBFloat16;
+        at::manual_seed(8);
+        at::Tensor values;
+        const QuantizedLinear quantized =
+            rounded("w=int8/sym/channel a=int8/asym/token", at::randn({outputs, inputs}) + 1, values);
+        ParameterLoader loader(nullptr, device);
+        const auto operation = simulated_op(quantized, linear_of_shape(), {}, loader);
+        // Same signs, so that sums are large: 64 x 127 x 127 is beyond float16.
+        const at::Tensor x = (at::rand({2, 7, inputs}) + 1).to(type);
+        SiteInputs site(x, device);
+        const at::Tensor y = operation->run(site.under({.rounding = input_rounding(quantized)}));
+        QCOMPARE(y.scalar_type(), type);
+        const at::Tensor seen = round_activation(*input_rounding(quantized), x.to(at::kFloat), device);
+        const at::Tensor exact = at::linear(seen.to(at::kDouble), values.to(at::kDouble));
+        const double rounding = half ? 1.0 / 2048 : 1.0 / 256; // largest relative rounding of the type
+        const double worst = ((y.to(at::kDouble) - exact).abs() / exact.abs()).max().item<double>();
+        QVERIFY2(worst < 3 * rounding, std::to_string(worst).c_str()); // the sum and two scales
+    }
+
+    void integers_agree_with_simulation_data() {
+        QTest::addColumn<QString>("line");
+        for (const char* weight : {"w=int4/asym/channel", "w=int8/sym/channel", "w=int4/asym/g16", "w=dint4/asym/g16",
+                                   "w=dint4/sym/channel", "w=int8/asym/tensor", "w=int3/asym/g32"})
+            for (const char* input : {"a=int8/sym/token", "a=int8/asym/token", "a=int8/asym/tensor/static"})
+                QTest::addRow("%s %s", weight, input) << QStringLiteral("%1 %2").arg(weight, input);
+    }
+    /// The same codes: what differs is when sums are rounded to float32.
+    void integers_agree_with_simulation() {
+        QFETCH(QString, line);
+        const Device device = open_device("cpu");
+        ParameterLoader loader(nullptr, device);
+        at::manual_seed(9);
+        at::Tensor values;
+        QuantizedLinear quantized = rounded(line.toStdString(), at::randn({outputs, inputs}), values);
+        if (!quantized.choice.scheme.input->dynamic) quantized.static_input = StaticScale{0.031F, 113};
+        const at::Tensor bias = at::randn({outputs});
+        std::string why;
+        const auto integer = integer_op(quantized, linear_of_shape(), bias, at::kFloat, loader, why);
+        QVERIFY2(integer != nullptr, why.c_str());
+        QVERIFY(integer->kernel() != "simulated" && integer->device_bytes() > 0);
+        const auto simulated = simulated_op(quantized, linear_of_shape(), bias, loader);
+        SiteInputs site(at::randn({2, 7, inputs}), device);
+        const SiteInput& x = site.under({.rounding = input_rounding(quantized)});
+        const at::Tensor a = integer->run(x), b = simulated->run(x);
+        QCOMPARE(a.sizes(), b.sizes());
+        const double worst = (a - b).abs().max().item<double>() / b.abs().max().item<double>();
+        QVERIFY2(worst < 1e-6, std::to_string(worst).c_str());
+    }
+
+    void what_has_no_integer_product_says_why_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<QString>("why");
+        QTest::newRow("float weights") << "w=fp4_e2m1/sym/g16 a=int8/sym/token"
+                                       << "";
+        QTest::newRow("full inputs") << "w=int4/asym/g16"
+                                     << "inputs are not quantized";
+        QTest::newRow("float inputs") << "w=int4/asym/g16 a=fp8_e4m3/sym/token"
+                                      << "fp8_e4m3/sym/token";
+        QTest::newRow("scale per tensor") << "w=int4/asym/g16 a=int8/sym/tensor"
+                                          << "one scale per token";
+    }
+    void what_has_no_integer_product_says_why() {
+        QFETCH(QString, line);
+        QFETCH(QString, why);
+        ParameterLoader loader(nullptr, open_device("cpu"));
+        at::Tensor values;
+        const QuantizedLinear quantized = rounded(line.toStdString(), at::randn({outputs, inputs}), values);
+        std::string reason;
+        QVERIFY(integer_op(quantized, linear_of_shape(), {}, at::kFloat, loader, reason) == nullptr);
+        QVERIFY2(!reason.empty() && reason.find(why.toStdString()) != std::string::npos, reason.c_str());
     }
 
     void sum_is_the_product_with_the_effective_weight() {
@@ -75,14 +159,15 @@ private Q_SLOTS:
         QuantizedLinear quantized = rounded("w=int4/asym/g16 a=int8/asym/token", weight, values);
         quantized.kept_channels = kept;
         const at::Tensor a = at::randn({outputs, 4}), b = at::randn({4, inputs});
+        ParameterLoader loader(nullptr, device);
         const auto operation =
-            sum_op(simulated_op(quantized, linear_of_shape(), {}, device), {a, b, columns, kept_index});
+            sum_op(simulated_op(quantized, linear_of_shape(), {}, loader), {a, b, columns, kept_index});
 
         at::Tensor x = at::randn({2, 7, inputs});
         x.index_fill_(-1, at::tensor({17}, at::kLong), 300); // an outlier that would take every token's range
         const at::Tensor effective = values.index_copy(1, kept_index, columns) + at::matmul(a, b);
         SiteInputs site(x, device);
-        const at::Tensor y = operation->run(site.under(input_rounding(quantized)));
+        const at::Tensor y = operation->run(site.under({.rounding = input_rounding(quantized)}));
         const at::Tensor expected =
             at::linear(round_activation(*input_rounding(quantized), x, device), effective).to(at::kDouble);
         const double worst = (y - expected).abs().max().item<double>() / expected.abs().max().item<double>();
@@ -97,11 +182,11 @@ private Q_SLOTS:
         other.kept_channels = {1};
         const at::Tensor x = at::randn({1, 5, inputs});
         SiteInputs site(x, device);
-        const SiteInput& first = site.under(token);
-        QVERIFY(first.values().is_same(site.under(token).values()));
-        QVERIFY(!first.values().is_same(site.under(other).values()));
-        QVERIFY(site.under(std::nullopt).values().is_same(x)); // nothing is copied where nothing is rounded
-        QVERIFY(at::equal(site.under(other).values().select(-1, 1), x.select(-1, 1)));
+        const SiteInput& first = site.under({.rounding = token});
+        QVERIFY(first.values().is_same(site.under({.rounding = token}).values()));
+        QVERIFY(!first.values().is_same(site.under({.rounding = other}).values()));
+        QVERIFY(site.under({}).values().is_same(x)); // nothing is copied where nothing is rounded
+        QVERIFY(at::equal(site.under({.rounding = other}).values().select(-1, 1), x.select(-1, 1)));
         QVERIFY(!at::equal(first.values().select(-1, 1), x.select(-1, 1)));
     }
 };

@@ -25,7 +25,7 @@ const std::vector<std::int32_t> some_ids = {3, 17, 5, 44, 2, 91, 60, 7, 33, 8, 2
 at::Tensor logits_in_float64(const std::shared_ptr<const Model>& model, std::shared_ptr<const WeightSource> weights) {
     const Device device = open_device("cpu");
     const TorchScope scope(device);
-    const Decoder decoder(model, std::move(weights), device, Precision::float64);
+    const Decoder decoder(model, std::move(weights), device, Execution{Compute::float64, Arithmetic::simulated});
     const std::span<const std::int32_t> row(some_ids);
     at::Tensor hidden = decoder.embed(std::span(&row, 1));
     for (const Block& block : model->blocks()) hidden = decoder.forward(block.id, decoder.prepare(block.id), hidden);
@@ -54,7 +54,7 @@ class TestRotation : public QObject {
         const Resolution resolution = resolve(recipe_of(line), *model);
         if (!resolution.resolved) throw Error(ErrorKind::bad_input, resolution.diagnostics.text());
         QuantizePipeline pipeline(model, stats, choices_of(*resolution.resolved), open_device("cpu"),
-                                  {.float64 = true});
+                                  {.execution = {Compute::float64, Arithmetic::simulated}});
         auto result = std::make_shared<QuantizedModel>();
         result->base = model;
         result->linears.resize(model->linears().size());

@@ -11,6 +11,9 @@ public:
         , bias_(std::move(bias)) {}
 
     [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
+        const at::ScalarType type = x.raw().scalar_type();
+        if (weight_.scalar_type() != type) weight_ = weight_.to(type); // a method's float32 tensors, once
+        if (bias_.defined() && bias_.scalar_type() != type) bias_ = bias_.to(type);
         return bias_.defined() ? at::linear(x.values(), weight_, bias_) : at::linear(x.values(), weight_);
     }
     [[nodiscard]] std::int64_t device_bytes() const override {
@@ -19,7 +22,7 @@ public:
     [[nodiscard]] std::string_view kernel() const override { return "dense"; }
 
 private:
-    at::Tensor weight_, bias_;
+    mutable at::Tensor weight_, bias_; ///< of the type of the inputs, from the first one on
 };
 
 } // namespace

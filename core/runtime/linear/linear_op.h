@@ -2,12 +2,14 @@
 //
 //     dense       a product with the weight in full
 //     simulated   codes stay on the device; dequantized for each product with rounded inputs
+//     integer     a row of the table of integer products (kernels/api/gemm.h)
 //     sum         a main operation, and beside it what it leaves out: a low-rank product, columns kept in 16 bits
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/result/quantized_model.h"
@@ -15,6 +17,7 @@
 
 namespace graticule {
 
+class ParameterLoader;
 class WeightSource;
 
 class LinearOp {
@@ -23,15 +26,21 @@ public:
     /// y (..., out) from x (..., in): a fresh tensor of x's type, which the caller may write into.
     [[nodiscard]] virtual at::Tensor run(const SiteInput& x) const = 0;
     [[nodiscard]] virtual std::int64_t device_bytes() const = 0; ///< of the parameters it holds
-    [[nodiscard]] virtual std::string_view kernel() const = 0;   ///< what results name: "dense", "simulated"
+    [[nodiscard]] virtual std::string_view kernel() const = 0;   ///< what results name: "dense", "simulated", a row
 };
 
-/// weight (out, in), bias (out) or undefined, both of the type of the inputs to come.
+/// weight (out, in), bias (out) or undefined; converted once where the inputs are of another type.
 [[nodiscard]] std::shared_ptr<const LinearOp> dense_op(at::Tensor weight, at::Tensor bias);
 
 /// Codes of `linear.weight`'s shape with their parameters; kept columns and low rank are left to sum_op.
 [[nodiscard]] std::shared_ptr<const LinearOp> simulated_op(const QuantizedLinear& quantized, const Linear& linear,
-                                                           at::Tensor bias, const Device& device);
+                                                           at::Tensor bias, ParameterLoader& loader);
+
+/// A product of integers; null: `why` says what has no row in the table of this device. Kept columns and low rank are
+/// left to sum_op.
+[[nodiscard]] std::shared_ptr<const LinearOp> integer_op(const QuantizedLinear& quantized, const Linear& linear,
+                                                         const at::Tensor& bias, at::ScalarType type,
+                                                         ParameterLoader& loader, std::string& why);
 
 /// What is added to the main product, each undefined where there is none.
 struct SumParts {
@@ -46,10 +55,11 @@ struct SumParts {
 struct PreparedLinear {
     std::shared_ptr<const LinearOp> operation;
     InputPreparation input = {};
+    std::string no_integers = {}; ///< why integer products were asked for and it has none
 };
-/// The operation that fits what `weights` says of `linear`, for inputs of this type. Throws Error{bad_input} when a
-/// static scheme has no scale or a parameter is not finite.
-[[nodiscard]] PreparedLinear prepare_linear(const Model& model, const Linear& linear, const WeightSource& weights,
-                                            const Device& device, at::ScalarType type);
+/// The operation that fits what `weights` says of `linear`, for inputs of the compute type of a settled `execution`.
+/// Throws Error{bad_input} when a static scheme has no scale or a parameter is not finite.
+[[nodiscard]] PreparedLinear prepare_linear(ParameterLoader& loader, const Linear& linear, const WeightSource& weights,
+                                            const Execution& execution);
 
 } // namespace graticule

@@ -1,7 +1,7 @@
 // From what a weight source says of a linear to the operation that computes it.
 #include "core/base/error.h"
 #include "core/runtime/linear/linear_op.h"
-#include "core/runtime/parameters.h"
+#include "core/runtime/parameter_loader.h"
 #include "core/runtime/weight_source.h"
 
 namespace graticule {
@@ -24,21 +24,23 @@ SumParts sum_parts(const QuantizedLinear& quantized, const Device& device, at::S
 
 } // namespace
 
-PreparedLinear prepare_linear(const Model& model, const Linear& linear, const WeightSource& weights,
-                              const Device& device, at::ScalarType type) {
+PreparedLinear prepare_linear(ParameterLoader& loader, const Linear& linear, const WeightSource& weights,
+                              const Execution& execution) {
+    const Device& device = loader.device();
+    const at::ScalarType type = scalar_type(execution.compute);
     at::Tensor bias;
-    if (const auto stored = weights.bias(linear))
-        bias = load_parameter(model, linear.name + ".bias", *stored, device, type);
+    if (const auto stored = weights.bias(linear)) bias = loader.load(linear.name + ".bias", *stored, type);
     const QuantizedLinear* quantized = weights.quantized(linear);
     PreparedLinear prepared;
     if (quantized != nullptr) prepared.input = {quantized->input_map.online(), input_rounding(*quantized)};
     if (prepared.input.rounding) check_calibrated(*prepared.input.rounding, linear);
     if (quantized == nullptr || quantized->codes.empty()) {
-        prepared.operation =
-            dense_op(load_parameter(model, linear.name + ".weight", weights.weight(linear), device, type), bias);
+        prepared.operation = dense_op(loader.load(linear.name + ".weight", weights.weight(linear), type), bias);
         return prepared;
     }
-    prepared.operation = simulated_op(*quantized, linear, bias, device);
+    if (execution.arithmetic == Arithmetic::integer)
+        prepared.operation = integer_op(*quantized, linear, bias, type, loader, prepared.no_integers);
+    if (!prepared.operation) prepared.operation = simulated_op(*quantized, linear, bias, loader);
     if (!quantized->kept_channels.empty() || quantized->low_rank)
         prepared.operation = sum_op(prepared.operation, sum_parts(*quantized, device, type));
     return prepared;

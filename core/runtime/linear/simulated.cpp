@@ -1,72 +1,73 @@
-#include "core/base/error.h"
+#include "core/runtime/linear/device_codes.h"
 #include "core/runtime/linear/linear_op.h"
+#include "core/runtime/parameter_loader.h"
+#include "core/runtime/transfers.h"
 
 namespace graticule {
 
 namespace {
 
+/// float16 ends at 65504, sums of products of 8-bit integers do not. Powers of two move both factors down without
+/// rounding them: 2^-14 in all, which leaves a sum of 1 a normal number.
+struct UnitShift {
+    double input = 1, weight = 1;
+};
+UnitShift unit_shift(at::ScalarType type) { return type == at::kHalf ? UnitShift{1.0 / 64, 1.0 / 256} : UnitShift{}; }
+
 class SimulatedOp final : public LinearOp {
 public:
-    SimulatedOp(const QuantizedLinear& quantized, const Linear& linear, at::Tensor bias, const Device& device)
+    SimulatedOp(const QuantizedLinear& quantized, const Linear& linear, at::Tensor bias, ParameterLoader& loader)
         : grid_(quantized.choice.scheme.weight->format->grid)
         , layout_(quantized.params.layout)
+        , codes_(quantized, linear, loader)
+        , columns_(linear.in_features())
+        , scale_(send(at::tensor(quantized.params.scale), loader.device()))
+        , zero_(send(at::tensor(quantized.params.zero), loader.device()))
         , bias_(std::move(bias))
-        , device_(device) {
-        const std::int64_t rows = linear.out_features(), columns = linear.in_features();
-        GRATICULE_ASSERT(quantized.codes.rows() == rows && quantized.codes.columns() == columns, "one code per weight");
-        columns_ = columns;
-        bits_ = quantized.codes.bits();
-        if (8 % bits_ == 0) {
-            const HostTensor& packed = quantized.codes.bytes();
-            auto* bytes = const_cast<std::byte*>(packed.bytes.data()); // Torch has no read-only tensors
-            codes_ = at::from_blob(bytes, packed.shape, at::kByte).to(torch_device(device), at::kByte, false, true);
-        } else { // codes across two bytes: a byte each is simpler to take apart
-            std::vector<std::uint8_t> codes = quantized.codes.unpack();
-            codes_ = at::from_blob(codes.data(), {rows, columns}, at::kByte)
-                         .to(torch_device(device), at::kByte, false, true);
-            bits_ = 8;
-        }
-        const std::int64_t blocks = layout_.count(rows, columns);
-        scale_ = to_torch(quantized.params.scale, {blocks}, device);
-        zero_ = to_torch(quantized.params.zero, {blocks}, device);
-    }
+        , device_(loader.device()) {}
 
     [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
-        const at::Tensor weight = dequantized().to(x.raw().scalar_type());
+        const at::ScalarType type = x.raw().scalar_type();
+        if (type != at::kFloat && type != at::kDouble)
+            if (const UnitActivation* units = x.units()) return run_units(*units, type);
+        const at::Tensor weight = dequantized(scale_).to(type);
         return bias_.defined() ? at::linear(x.values(), weight, bias_) : at::linear(x.values(), weight);
     }
     [[nodiscard]] std::int64_t device_bytes() const override {
-        return std::int64_t(codes_.nbytes() + scale_.nbytes() + zero_.nbytes()) +
+        return codes_.device_bytes() + std::int64_t(scale_.nbytes() + zero_.nbytes()) +
                (bias_.defined() ? std::int64_t(bias_.nbytes()) : 0);
     }
     [[nodiscard]] std::string_view kernel() const override { return "simulated"; }
 
 private:
-    [[nodiscard]] at::Tensor dequantized() const {
-        const at::Tensor codes = unpacked();
+    /// In 16 bits rounded values are not exact, but integers up to 256 are: those are multiplied, and scales that a
+    /// whole row of the product shares come afterwards, in float32.
+    [[nodiscard]] at::Tensor run_units(const UnitActivation& x, at::ScalarType type) const {
+        const UnitShift shift = unit_shift(type);
+        const bool per_output = layout_.rows_per_block == 1 && layout_.columns_per_block == columns_ &&
+                                grid_.shape == CodeGrid::Shape::lattice;
+        const at::Tensor units = shift.input == 1 ? x.units : x.units * shift.input;
+        at::Tensor weight = dequantized(per_output ? at::ones_like(scale_) : scale_);
+        if (per_output && shift.weight != 1) weight.mul_(shift.weight);
+        at::Tensor y = at::linear(units, weight.to(type));
+        y.mul_(shift.input == 1 ? x.scale : x.scale / shift.input);
+        if (per_output) y.mul_(shift.weight == 1 ? scale_ : scale_ / shift.weight);
+        return bias_.defined() ? y.add_(bias_) : y;
+    }
+    [[nodiscard]] at::Tensor dequantized(const at::Tensor& scale) const {
+        const at::Tensor codes = codes_.unpacked();
         at::Tensor weight = at::empty(codes.sizes(), codes.options().dtype(at::kFloat));
         device_.kernels().dequantize({codes.data_ptr<std::uint8_t>(), codes.size(0), codes.size(1)}, layout_, grid_,
-                                     scale_.data_ptr<float>(), zero_.data_ptr<float>(), writable_view_of(weight),
+                                     scale.data_ptr<float>(), zero_.data_ptr<float>(), writable_view_of(weight),
                                      current_stream(device_));
         return weight;
     }
 
-    /// One byte per code.
-    [[nodiscard]] at::Tensor unpacked() const {
-        if (bits_ == 8) return codes_;
-        const std::int64_t in_a_byte = 8 / bits_, mask = (1 << bits_) - 1;
-        at::Tensor codes = at::empty({codes_.size(0), codes_.size(1), in_a_byte}, codes_.options());
-        for (std::int64_t i = 0; i < in_a_byte; ++i)
-            codes.select(2, i).copy_(codes_.bitwise_right_shift(i * bits_).bitwise_and_(mask));
-        return codes.view({codes_.size(0), -1}).slice(1, 0, columns_).contiguous();
-    }
-
     CodeGrid grid_;
     BlockLayout layout_;
-    at::Tensor codes_; ///< (out, bytes of a row) as in PackedCodes
-    std::int64_t columns_ = 0;
-    int bits_ = 8;
-    at::Tensor scale_, zero_; ///< one per block of the layout
+    DeviceCodes codes_;
+    std::int64_t columns_;
+    at::Tensor scale_, zero_; ///< float32, one per block of the layout
     at::Tensor bias_;
     Device device_;
 };
@@ -74,8 +75,8 @@ private:
 } // namespace
 
 std::shared_ptr<const LinearOp> simulated_op(const QuantizedLinear& quantized, const Linear& linear, at::Tensor bias,
-                                             const Device& device) {
-    return std::make_shared<SimulatedOp>(quantized, linear, std::move(bias), device);
+                                             ParameterLoader& loader) {
+    return std::make_shared<SimulatedOp>(quantized, linear, std::move(bias), loader);
 }
 
 } // namespace graticule

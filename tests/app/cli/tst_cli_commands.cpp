@@ -112,6 +112,22 @@ private Q_SLOTS:
         QVERIFY(value.at("seconds").get<double>() > 0);
     }
 
+    void precisionIsPartOfTheProtocol() {
+        const QStringList eval{"eval", "sample-llama", "--window", "128", "--windows", "2", "--json", "--quiet"};
+        const json exact = run_cli(eval).json();
+        QCOMPARE(exact.at("protocol").at("precision").get<std::string>(), std::string("float32"));
+        QCOMPARE(exact.at("protocol").at("arithmetic").get<std::string>(), std::string("simulated"));
+        QCOMPARE(exact.at("kernels").at(0).at("kernel").get<std::string>(), std::string("dense"));
+        const json coarse = run_cli(eval + QStringList{"--precision", "bfloat16"}).json();
+        QCOMPARE(coarse.at("protocol").at("precision").get<std::string>(), std::string("bfloat16"));
+        QCOMPARE(coarse.at("provenance").at("execution").get<std::string>(), std::string("bfloat16"));
+        const double ratio = coarse.at("perplexity").get<double>() / exact.at("perplexity").get<double>();
+        QVERIFY2(ratio != 1 && std::abs(ratio - 1) < 0.01, std::to_string(ratio).c_str());
+        const Outcome unknown = run_cli(eval + QStringList{"--precision", "half"});
+        QCOMPARE(unknown.code, 2);
+        QVERIFY2(unknown.out.contains("float16"), unknown.out);
+    }
+
     void oneWindowHasNoSpread() {
         const QStringList one{"--window", "64", "--windows", "1", "--quiet"};
         const json value = run_cli(QStringList{"eval", "sample-opt", "--json"} + one).json();

@@ -1,0 +1,99 @@
+#include "core/runtime/parameter_loader.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#include "core/base/error.h"
+#include "core/runtime/parameters.h"
+
+namespace graticule {
+
+/// Pinned buffers that are filled in turn; each waits for its own last copy only.
+class ParameterLoader::PinnedRing {
+public:
+    /// Enqueues the copy on the current stream of the device.
+    void copy(std::span<const std::byte> bytes, at::Tensor& target, const Device& device) {
+        const c10::impl::VirtualGuardImpl guard(at::kCUDA);
+        const c10::Stream stream = guard.getStream(torch_device(device));
+        at::Tensor flat = target.view({-1}).view(at::kByte);
+        for (std::size_t first = 0; first < bytes.size(); first += buffer_bytes) {
+            const auto count = static_cast<std::int64_t>(std::min(buffer_bytes, bytes.size() - first));
+            Buffer& buffer = buffers_[next_++ % std::size(buffers_)];
+            if (!buffer.pinned.defined()) {
+                buffer.pinned = at::empty({static_cast<std::int64_t>(buffer_bytes)},
+                                          at::TensorOptions().dtype(at::kByte).pinned_memory(true));
+                buffer.copied.emplace(at::kCUDA);
+            } else {
+                buffer.copied->synchronize();
+            }
+            // One thread cannot read a mapped file as fast as the bus takes it.
+            auto* to = static_cast<std::byte*>(buffer.pinned.data_ptr());
+            at::parallel_for(0, count, std::int64_t{1} << 20, [&](std::int64_t begin, std::int64_t end) {
+                std::memcpy(to + begin, bytes.data() + first + begin, static_cast<std::size_t>(end - begin));
+            });
+            flat.narrow(0, static_cast<std::int64_t>(first), count).copy_(buffer.pinned.narrow(0, 0, count), true);
+            buffer.copied->record(stream);
+        }
+    }
+
+private:
+    static constexpr std::size_t buffer_bytes = std::size_t{32} << 20;
+    struct Buffer {
+        at::Tensor pinned;
+        std::optional<c10::Event> copied;
+    };
+    Buffer buffers_[4];
+    std::size_t next_ = 0;
+};
+
+ParameterLoader::ParameterLoader(std::shared_ptr<const Model> model, Device device)
+    : model_(std::move(model))
+    , device_(std::move(device))
+    , ring_(device_.is_cuda() ? std::make_unique<PinnedRing>() : nullptr)
+    , workspace_(std::make_shared<Workspace>(device_)) {}
+
+ParameterLoader::~ParameterLoader() = default;
+
+at::Tensor ParameterLoader::upload(std::span<const std::byte> bytes, at::IntArrayRef shape, at::ScalarType stored) {
+    at::Tensor target = at::empty(shape, at::TensorOptions().dtype(stored).device(torch_device(device_)));
+    GRATICULE_ASSERT(target.nbytes() == bytes.size(), "as many bytes as the shape says");
+    if (bytes.empty()) return target;
+    if (!ring_) {
+        std::memcpy(target.data_ptr(), bytes.data(), bytes.size());
+        return target;
+    }
+    const std::lock_guard lock(mutex_);
+    ring_->copy(bytes, target, device_);
+    return target;
+}
+
+at::Tensor ParameterLoader::load(const std::string& name, const HostTensor& tensor, at::ScalarType type) {
+    if (!ring_) return load_parameter(*model_, name, tensor, device_, type);
+    const std::optional<at::ScalarType> stored = stored_scalar_type(tensor.dtype);
+    const HostTensor decoded = stored ? tensor : HostTensor::from_floats(to_floats(tensor), tensor.shape);
+    const at::Tensor values = upload(decoded.bytes, decoded.shape, stored.value_or(at::kFloat)).to(type);
+    const std::lock_guard lock(mutex_);
+    if (checked_.insert(name).second) {
+        const auto [low, high] = at::aminmax(values);
+        extremes_.emplace_back(name, at::stack({low, high}).to(at::kFloat));
+    }
+    return values;
+}
+
+void ParameterLoader::verify() {
+    const std::lock_guard lock(mutex_);
+    if (extremes_.empty()) return;
+    std::vector<at::Tensor> rows;
+    for (const auto& [name, extremes] : extremes_) rows.push_back(extremes);
+    const std::vector<float> values = to_vector(at::stack(rows));
+    const auto loaded = std::exchange(extremes_, {});
+    for (std::size_t i = 0; i < loaded.size(); ++i)
+        if (!std::isfinite(values[2 * i]) || !std::isfinite(values[2 * i + 1]))
+            refuse_parameter(*model_, loaded[i].first);
+}
+
+} // namespace graticule

@@ -1,0 +1,172 @@
+// The type that products are computed in: what `auto` means, agreement with transformers in 16 bits, and that figures
+// of different types do not compare.
+#include <QtTest/QTest>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/engine/engine.h"
+#include "core/runtime/settle_execution.h"
+#include "tests/support/error_message.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+using testing::error_message;
+
+namespace {
+
+std::filesystem::path sample(const std::string& name) {
+    return std::filesystem::path(GRATICULE_SOURCE_DIR) / "resources/samples" / name;
+}
+
+std::shared_ptr<const Evaluation> perplexity_of(const std::string& name, const std::string& line,
+                                                const Execution& execution) {
+    JobContext ctx;
+    const OpenedModel opened = open_model(sample(name), ctx);
+    std::shared_ptr<const QuantizedModel> quantized;
+    if (!line.empty()) {
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line(line);
+        recipe.calibration.samples = 2;
+        recipe.calibration.length = 64;
+        const ResolvedRecipe resolved = *resolve(recipe, *opened.model).resolved;
+        std::shared_ptr<const ActivationStats> stats;
+        if (resolved.needs_calibration())
+            stats = calibrate(*opened.model, *opened.tokenizer, recipe.calibration, ctx);
+        quantized = quantize(opened.model, stats, resolved, ctx);
+    }
+    ctx.execution = execution;
+    EvaluationSpec spec;
+    spec.window = 256;
+    spec.max_windows = 6;
+    return evaluate(opened.model, quantized, *opened.tokenizer, load_corpus(sample("text/evaluation.txt")), spec, ctx);
+}
+
+} // namespace
+
+class TestRuntimeExecution : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void sixteen_bits_agree_with_transformers_data() {
+        QTest::addColumn<QString>("model");
+        QTest::addColumn<QString>("type");
+        QTest::addColumn<double>("eager");
+        QTest::addColumn<double>("sdpa");
+        // transformers 5.17.0, torch 2.11.0 on the CPU: exp of the mean loss of the first six windows of 256 tokens of
+        // resources/samples/text/evaluation.txt, the model loaded in that type, losses from logits cast to float32.
+        QTest::newRow("opt bfloat16") << "sample-opt"
+                                      << "bfloat16" << 33.117548 << 33.265493;
+        QTest::newRow("opt float16") << "sample-opt"
+                                     << "float16" << 33.026353 << 32.996620;
+        QTest::newRow("llama bfloat16") << "sample-llama"
+                                        << "bfloat16" << 32.274045 << 32.320141;
+        QTest::newRow("llama float16") << "sample-llama"
+                                       << "float16" << 32.313524 << 32.310500;
+    }
+    void sixteen_bits_agree_with_transformers() {
+        QFETCH(QString, model);
+        QFETCH(QString, type);
+        QFETCH(double, eager);
+        QFETCH(double, sdpa);
+        const Execution execution{parse_compute(type.toStdString()), Arithmetic::simulated};
+        const auto run = perplexity_of(model.toStdString(), {}, execution);
+        QCOMPARE(run->protocol.execution, execution);
+        QVERIFY(run->protocol.text().ends_with(", " + type.toStdString()));
+        // What transformers' own two ways of computing attention differ by says what the type can promise.
+        const double bound = std::max(0.001 * sdpa, 3 * std::abs(eager - sdpa));
+        QVERIFY2(std::abs(run->perplexity - sdpa) < bound, std::to_string(run->perplexity).c_str());
+        const auto exact = perplexity_of(model.toStdString(), {}, {Compute::float32, Arithmetic::simulated});
+        QVERIFY(exact->window_losses != run->window_losses); // it was not float32 after all
+    }
+
+    void float64_agrees_with_float32() {
+        const auto narrow = perplexity_of("sample-llama", {}, {Compute::float32, Arithmetic::simulated});
+        const auto wide = perplexity_of("sample-llama", {}, {Compute::float64, Arithmetic::simulated});
+        QVERIFY(std::abs(narrow->perplexity - wide->perplexity) < 1e-4);
+        QVERIFY(narrow->window_losses != wide->window_losses);
+    }
+
+    void a_quantized_model_in_sixteen_bits_stays_near_float32_data() {
+        QTest::addColumn<QString>("line");
+        for (const char* line :
+             {"w=int8/sym/channel a=int8/sym/token", "w=int4/asym/g128 a=int8/sym/token",
+              "w=dint4/asym/channel a=int8/asym/token", "w=fp8_e4m3/sym/channel a=fp8_e4m3/sym/token"})
+            QTest::newRow(line) << line;
+    }
+    void a_quantized_model_in_sixteen_bits_stays_near_float32() {
+        QFETCH(QString, line);
+        const auto exact = perplexity_of("sample-llama", line.toStdString(), {Compute::float32, Arithmetic::simulated});
+        QCOMPARE(exact->kernels.size(), std::size_t{1});
+        QCOMPARE(exact->kernels.front().kernel, std::string("simulated"));
+        QCOMPARE(exact->kernels.front().layers, (std::vector<std::string>{"q", "k", "v", "o", "gate", "up", "down"}));
+        for (const Compute compute : {Compute::bfloat16, Compute::float16}) {
+            const auto run = perplexity_of("sample-llama", line.toStdString(), {compute, Arithmetic::simulated});
+            const double relative = std::abs(run->perplexity / exact->perplexity - 1);
+            QVERIFY2(relative < 0.005, std::to_string(relative).c_str());
+        }
+    }
+
+    void integer_products_agree_with_simulation_data() {
+        QTest::addColumn<QString>("line");
+        for (const char* line : {"w=int4/asym/g128 a=int8/sym/token", "w=int8/sym/channel a=int8/asym/token",
+                                 "w=dint4/asym/g128 a=int8/sym/token", "w=int4/asym/dual128 a=int8/sym/token",
+                                 "w=int4/asym/g128 a=int8/sym/token keep:percent=1 lorc:rank=4"})
+            QTest::newRow(line) << line;
+    }
+    void integer_products_agree_with_simulation() {
+        QFETCH(QString, line);
+        for (const char* name : {"sample-llama", "sample-opt"}) {
+            const auto simulated = perplexity_of(name, line.toStdString(), {Compute::float32, Arithmetic::simulated});
+            const auto integer = perplexity_of(name, line.toStdString(), {Compute::float32, Arithmetic::integer});
+            QCOMPARE(integer->kernels.size(), std::size_t{1});
+            QVERIFY(integer->kernels.front().kernel != "simulated");
+            QVERIFY(integer->protocol.text().find("integer") != std::string::npos);
+            // Sums are rounded elsewhere, so an input on a tie of the next layer may round the other way.
+            const double relative = std::abs(integer->perplexity / simulated->perplexity - 1);
+            QVERIFY2(relative < 1e-3, std::to_string(relative).c_str());
+            QVERIFY(!compare(*simulated, *integer).difference);
+        }
+    }
+
+    void layers_without_an_integer_product_are_simulated_and_say_so() {
+        const auto run = perplexity_of("sample-llama", "w=fp4_e2m1/sym/g128 a=int8/sym/token",
+                                       {Compute::float32, Arithmetic::integer});
+        QCOMPARE(run->kernels.size(), std::size_t{1});
+        QCOMPARE(run->kernels.front().kernel, std::string("simulated"));
+        QVERIFY(!run->kernels.front().no_integers.empty());
+        const auto simulated = perplexity_of("sample-llama", "w=fp4_e2m1/sym/g128 a=int8/sym/token",
+                                             {Compute::float32, Arithmetic::simulated});
+        QCOMPARE(run->window_losses, simulated->window_losses);
+    }
+
+    void different_types_do_not_compare() {
+        const auto a = perplexity_of("sample-opt", {}, {Compute::float32, Arithmetic::simulated});
+        const auto b = perplexity_of("sample-opt", {}, {Compute::bfloat16, Arithmetic::simulated});
+        const Comparison comparison = compare(*a, *b);
+        QVERIFY(!comparison.difference);
+        QVERIFY(comparison.notes.text().find("bfloat16") != std::string::npos);
+        QVERIFY(compare(*a, *a).difference.has_value());
+    }
+
+    void automatic_is_decided_by_device_and_checkpoint() {
+        JobContext ctx;
+        const auto model = open_model(sample("sample-llama"), ctx).model;
+        QCOMPARE(settle_execution({}, "cpu", *model).compute, Compute::float32);
+        const bool half = model->linears().front().weight.dtype == DType::f16;
+        QCOMPARE(settle_execution({}, "cuda:0", *model).compute, half ? Compute::float16 : Compute::bfloat16);
+        QCOMPARE(settle_execution({Compute::float64, Arithmetic::integer}, "cuda:0", *model),
+                 (Execution{Compute::float64, Arithmetic::integer}));
+    }
+
+    void names_are_read_and_unknown_ones_refused() {
+        for (const auto& row : compute_names()) QCOMPARE(parse_compute(row.name), row.value);
+        for (const auto& row : arithmetic_names()) QCOMPARE(parse_arithmetic(row.name), row.value);
+        const std::string message = error_message([] { static_cast<void>(parse_compute("half")); });
+        QVERIFY2(message.find("\"half\"") != std::string::npos && message.find("float16") != std::string::npos,
+                 message.c_str());
+    }
+};
+
+GRATICULE_TEST(TestRuntimeExecution);
+#include "tst_runtime_execution.moc"
