@@ -53,6 +53,7 @@ class TestCudaAgainstCpu : public QObject {
         spec.length = 128;
         JobContext ctx;
         ctx.device = device;
+        ctx.execution.compute = Compute::float32; // as on the CPU
         return calibrate(*opened.model, *opened.tokenizer, spec, ctx);
     }
     std::shared_ptr<const QuantizedModel> quantized(const QString& name, const Recipe& recipe, const char* device) {
@@ -61,6 +62,7 @@ class TestCudaAgainstCpu : public QObject {
         if (!resolution.resolved) throw Error(ErrorKind::bad_input, resolution.diagnostics.text());
         JobContext ctx;
         ctx.device = device;
+        ctx.execution.compute = Compute::float32; // as on the CPU
         return quantize(sample.opened.model, sample.stats, *resolution.resolved, ctx);
     }
     double perplexity(const QString& name, const std::shared_ptr<const QuantizedModel>& model, const char* device) {
@@ -70,6 +72,7 @@ class TestCudaAgainstCpu : public QObject {
         spec.max_windows = 4;
         JobContext ctx;
         ctx.device = device;
+        ctx.execution.compute = Compute::float32; // as on the CPU
         return evaluate(sample.opened.model, model, *sample.opened.tokenizer, load_text({}, BuiltInText::evaluation),
                         spec, ctx)
             ->perplexity;
