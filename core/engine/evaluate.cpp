@@ -1,7 +1,6 @@
 // Perplexity in the protocol of the GPTQ papers: the whole text tokenized once, windows that do not overlap, the mean
 // over windows of each window's mean cross entropy.
 #include <chrono>
-#include <cmath>
 
 #include "core/engine/engine.h"
 #include "core/engine/run_provenance.h"
@@ -14,16 +13,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// exp(mean), and its standard error by the delta method from the spread over windows.
 void summarize(Evaluation& evaluation) {
-    const std::vector<double>& losses = evaluation.window_losses;
-    const auto n = static_cast<double>(losses.size());
-    evaluation.perplexity = running_perplexity(losses, losses.size());
-    evaluation.tokens = static_cast<std::int64_t>(losses.size()) * (evaluation.protocol.window - 1);
-    const double mean = std::log(evaluation.perplexity);
-    double squares = 0;
-    for (const double loss : losses) squares += (loss - mean) * (loss - mean);
-    if (n > 1) evaluation.standard_error = evaluation.perplexity * std::sqrt(squares / (n - 1) / n);
+    const Measurement measurement = evaluation.measurement();
+    evaluation.perplexity = measurement.figure();
+    evaluation.standard_error = measurement.standard_error();
+    evaluation.tokens = static_cast<std::int64_t>(evaluation.window_losses.size()) * (evaluation.protocol.window - 1);
 }
 
 std::vector<std::span<const std::int32_t>> windows_of(const std::vector<std::int32_t>& ids, const Corpus& corpus,

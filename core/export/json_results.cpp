@@ -104,6 +104,7 @@ json to_json(const Protocol& protocol) {
 
 json to_json(const Evaluation& evaluation, Timing timing) {
     json value = {{"run", evaluation.run_name},
+                  {"metric", evaluation.measurement().metric},
                   {"perplexity", number(evaluation.perplexity)},
                   {"standard_error", number(evaluation.standard_error)},
                   {"tokens", evaluation.tokens},

@@ -1,7 +1,8 @@
 #include "core/result/evaluation.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "core/base/error.h"
 
 namespace graticule {
 
@@ -11,28 +12,12 @@ std::string Protocol::text() const {
            ", " + to_text(execution);
 }
 
-double running_perplexity(const std::vector<double>& losses, std::size_t count) {
-    count = std::min(count, losses.size());
-    if (count == 0) return 0;
-    double sum = 0;
-    for (std::size_t i = 0; i < count; ++i) sum += losses[i];
-    return std::exp(sum / static_cast<double>(count));
-}
-
 namespace {
 
-/// 97.5 % quantile of Student's t with `degrees` of freedom (Cornish-Fisher expansion around the normal quantile;
-/// within 0.1 % from 4 degrees on, exact values below).
-double student_quantile(std::size_t degrees) {
-    static constexpr double small[] = {0, 12.706205, 4.302653, 3.182446};
-    if (degrees < std::size(small)) return small[degrees];
-    const double z = 1.959963985;
-    const auto n = static_cast<double>(degrees);
-    const double z3 = z * z * z;
-    const double z5 = z3 * z * z;
-    const double z7 = z5 * z * z;
-    return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n) +
-           (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * n * n * n);
+const Metric& row_of(const Measurement& measurement) {
+    const Metric* metric = find_metric(measurement.metric);
+    GRATICULE_ASSERT(metric != nullptr, "a metric of the table");
+    return *metric;
 }
 
 void note_difference(Diagnostics& notes, Severity severity, const std::string& what, const std::string& a,
@@ -42,36 +27,16 @@ void note_difference(Diagnostics& notes, Severity severity, const std::string& w
 
 } // namespace
 
+double Measurement::figure() const { return row_of(*this).figure(items); }
+std::optional<double> Measurement::standard_error() const { return row_of(*this).standard_error(items); }
+
+double running_perplexity(const std::vector<double>& losses, std::size_t count) {
+    return find_metric("perplexity")->figure(std::span(losses).first(std::min(count, losses.size())));
+}
+
 std::vector<PairedDifference> running_difference(const std::vector<double>& baseline_losses,
                                                  const std::vector<double>& other_losses) {
-    std::vector<PairedDifference> differences;
-    double mean = 0, squares = 0; // of the differences, by Welford's updates
-    double baseline_sum = 0;
-    for (std::size_t i = 0; i < std::min(baseline_losses.size(), other_losses.size()); ++i) {
-        const auto n = static_cast<double>(i + 1);
-        const double value = other_losses[i] - baseline_losses[i];
-        const double before = value - mean;
-        mean += before / n;
-        squares += before * (value - mean);
-        baseline_sum += baseline_losses[i];
-        const double perplexity = std::exp(baseline_sum / n);
-        PairedDifference difference;
-        difference.log_ratio = mean;
-        difference.perplexity_difference = perplexity * std::expm1(mean);
-        difference.percent = 100 * std::expm1(mean);
-        if (i == 0) { // one window says nothing about the spread: no interval to speak of, and nothing is significant
-            difference.log_ratio_error = difference.interval_high = HUGE_VAL;
-            difference.interval_low = -HUGE_VAL;
-        } else {
-            difference.log_ratio_error = std::sqrt(squares / (n - 1) / n);
-            const double reach = student_quantile(i) * difference.log_ratio_error;
-            difference.interval_low = perplexity * std::expm1(mean - reach);
-            difference.interval_high = perplexity * std::expm1(mean + reach);
-        }
-        difference.significant = difference.interval_low > 0 || difference.interval_high < 0;
-        differences.push_back(difference);
-    }
-    return differences;
+    return find_metric("perplexity")->running_difference(baseline_losses, other_losses);
 }
 
 Comparison compare(const Evaluation& baseline, const Evaluation& other) {

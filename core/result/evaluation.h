@@ -10,6 +10,7 @@
 #include "core/base/execution.h"
 #include "core/base/provenance.h"
 #include "core/result/layer_report.h"
+#include "core/result/metric.h"
 
 namespace graticule {
 
@@ -34,6 +35,16 @@ struct KernelUse {
     bool operator==(const KernelUse&) const = default;
 };
 
+/// Scores of items under a protocol; which figure they make is the metric's affair.
+struct Measurement {
+    std::string metric; ///< Metric::name
+    Protocol protocol;  ///< the execution is part of it
+    std::vector<double> items;
+
+    [[nodiscard]] double figure() const; ///< Error{internal} for a metric that is no row
+    [[nodiscard]] std::optional<double> standard_error() const;
+};
+
 struct Evaluation {
     std::string run_name; ///< "full precision" or the recipe's line
     Protocol protocol;
@@ -45,20 +56,12 @@ struct Evaluation {
     double seconds = 0;
     std::vector<KernelUse> kernels;
     Provenance provenance;
+    [[nodiscard]] Measurement measurement() const { return {"perplexity", protocol, window_losses}; }
     bool complete = true;
 };
 
+/// Of the first `count` windows.
 [[nodiscard]] double running_perplexity(const std::vector<double>& losses, std::size_t count);
-
-/// Paired over windows: d_i = loss_b[i] - loss_a[i].
-struct PairedDifference {
-    double log_ratio = 0;                       ///< mean d
-    double log_ratio_error = 0;                 ///< its standard error; infinite after one window, as the interval
-    double perplexity_difference = 0;           ///< ppl_b - ppl_a
-    double interval_low = 0, interval_high = 0; ///< 95 % for the difference, by the delta method on ppl_a (exp(d) - 1)
-    double percent = 0;
-    bool significant = false; ///< the interval does not contain 0
-};
 
 /// The difference over the first window, the first two, ... as far as both have losses: what a run under way shows.
 /// Its last entry is what `compare` says of finished runs. After one window the interval is infinite.

@@ -137,6 +137,22 @@ private Q_SLOTS:
         QVERIFY(std::abs(d.percent - 100 * std::expm1(0.2)) < 1e-9);
     }
 
+    void metrics_are_rows() {
+        const Metric* metric = find_metric("perplexity");
+        QVERIFY(metric != nullptr && metric->lower_is_better);
+        const std::vector<double> losses = {std::log(2.0), std::log(8.0)};
+        QVERIFY(std::abs(metric->figure(losses) - 4) < 1e-12);
+        QVERIFY(!metric->standard_error(std::span(losses).first(1)));
+        // exp(mean) times the standard deviation of the two logarithms over sqrt(2).
+        QVERIFY(std::abs(metric->standard_error(losses).value() - 4 * std::log(4.0) / 2) < 1e-12);
+        for (const Metric& row : all_metrics()) {
+            QCOMPARE(find_metric(row.name), &row);
+            QVERIFY(!row.label.empty() && !row.item.empty() && row.figure && row.standard_error);
+        }
+        QVERIFY(find_metric("accuracy of nothing") == nullptr);
+        QVERIFY(error_message([] { static_cast<void>(Measurement{"none such", {}, {1.0}}.figure()); }) != "no error");
+    }
+
     void the_running_difference_ends_where_the_comparison_is() {
         const Evaluation a = run_of({2.0, 3.0, 4.0}), b = run_of({2.1, 3.2, 4.3});
         const auto running = running_difference(a.window_losses, b.window_losses);
