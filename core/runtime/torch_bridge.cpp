@@ -105,6 +105,9 @@ TorchScope::TorchScope(const Device& device)
     // Ten bits of mantissa would hide what is measured here.
     at::globalContext().setAllowTF32CuBLAS(false);
     at::globalContext().setAllowTF32CuDNN(false);
+    // Nor do partial sums of 16-bit products lose bits: integers that are exact in 16 bits have exact sums.
+    at::globalContext().setAllowBF16ReductionCuBLAS(false);
+    at::globalContext().setAllowFP16ReductionCuBLAS(false);
 }
 
 } // namespace graticule
