@@ -1,7 +1,7 @@
 // Kinds of linear operations against the product that each stands for.
 #include "tests/solvers/golden_tensors.h"
 
-#include "core/method/solvers/weight_quantizer.h"
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/recipe/recipe.h"
 #include "core/runtime/linear/linear_op.h"
 #include "core/runtime/parameter_loader.h"

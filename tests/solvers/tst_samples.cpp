@@ -101,7 +101,7 @@ private Q_SLOTS:
         std::vector<std::vector<QuantizedLinear>> runs;
         for (const std::int64_t bytes : {std::int64_t(0), std::int64_t(1) << 40}) {
             QuantizePipeline pipeline(opened_.model, stats_, choices_of(*resolution.resolved), open_device("cpu"),
-                                      bytes);
+                                      {.sample_bytes = bytes});
             JobContext ctx;
             auto& run = runs.emplace_back();
             for (const Block& block : opened_.model->blocks())
