@@ -29,10 +29,9 @@ endif()
 
 add_library(graticule_options INTERFACE)
 target_include_directories(graticule_options INTERFACE "${CMAKE_SOURCE_DIR}")
-# -Wrestrict and -Warray-bounds of GCC 12 are wrong about `"text" + std::string` (GCC bugs 105651 and 105329), depending on
-# how long the text is and how much is optimized.
+# -Wrestrict of GCC 12 is wrong about `"text" + std::string` (GCC bug 105651).
 target_compile_options(graticule_options INTERFACE
-  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict$<SEMICOLON>-Wno-array-bounds>
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror>)
 target_compile_definitions(graticule_options INTERFACE GRATICULE_VERSION="${PROJECT_VERSION}")
 if(GRATICULE_SANITIZE)

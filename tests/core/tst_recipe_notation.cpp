@@ -224,7 +224,8 @@ private Q_SLOTS:
     }
     void a_runaway_expression_is_stopped() {
         const LayerPattern runaway("(a+)+b", true);
-        const std::string name = std::string(60, 'a') + "bc";
+        std::string name(60, 'a');
+        name += "bc";
         QVERIFY(runaway.ask(name) == LayerPattern::Answer::too_long);
         QVERIFY(!runaway.matches(name));
         QVERIFY(runaway.too_long_on(name).find("takes too long") != std::string::npos);
