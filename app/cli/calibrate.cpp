@@ -10,8 +10,8 @@
 #include "app/cli/inputs.h"
 #include "app/cli/show.h"
 #include "app/cli/table.h"
-#include "core/engine/workspace.h"
-#include "core/export/json_results.h"
+#include "core/engine/workbench.h"
+#include "core/report/json_results.h"
 #include "core/format/quant_format.h"
 
 namespace graticule::cli {
@@ -139,7 +139,7 @@ std::string rows_text(const std::vector<Row>& rows, std::size_t shown, const std
                                 {"median", Align::right},
                                 {"ratio", Align::right},
                                 {"outliers", Align::right},
-                                {"underflow % " + format, Align::right},
+                                {"a underflow % " + format, Align::right},
                                 {"kurtosis", Align::right}};
     if (with_report) {
         columns.push_back({"w underflow %", Align::right});
@@ -185,7 +185,7 @@ void calibrate_command(const Args& args, Console& console) {
     recipe.calibration = args.calibration.over(recipe.calibration);
     if (args.sort == "sqnr" && args.recipe.empty())
         throw Error(ErrorKind::usage, "--sort sqnr needs a --recipe to measure; give one, or sort by ratio");
-    Workspace work;
+    Workbench work;
     work.adopt(args.model.open(console));
     if (!args.recipe.empty()) (void)work.resolve(recipe);
     const auto stats = work.calibrate(recipe.calibration, console.job());
@@ -206,7 +206,7 @@ void calibrate_command(const Args& args, Console& console) {
         args.top > 0 ? std::min<std::size_t>(static_cast<std::size_t>(args.top), rows.size()) : rows.size();
     console.print(rows_text(rows, shown, args.format, quantized != nullptr) + "\n" + overhead_text(*stats) +
                   "outlier: a channel whose maximum exceeds " + significant(outlier_factor, 3) +
-                  " x the median channel's (of those that fire); ratio: largest over median; underflow: non-zero "
+                  " x the median channel's (of those that fire); ratio: largest over median; a underflow: non-zero "
                   "inputs that one " +
                   args.format + " scale for the tensor makes zero\n" + stored_text(*work.model()));
 }

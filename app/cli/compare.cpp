@@ -7,8 +7,8 @@
 #include "app/cli/inputs.h"
 #include "app/cli/show.h"
 #include "app/cli/table.h"
-#include "core/engine/workspace.h"
-#include "core/export/json_results.h"
+#include "core/engine/workbench.h"
+#include "core/report/json_results.h"
 
 namespace graticule::cli {
 namespace {
@@ -30,7 +30,7 @@ struct RunRow {
     std::int64_t bytes = 0;
 };
 
-std::vector<RunRow> run_all(const Args& args, Workspace& work, const std::vector<Recipe>& recipes, const Corpus& corpus,
+std::vector<RunRow> run_all(const Args& args, Workbench& work, const std::vector<Recipe>& recipes, const Corpus& corpus,
                             Console& console) {
     std::vector<RunRow> runs;
     EvaluationSpec spec = args.window.spec(*work.model());
@@ -101,7 +101,7 @@ void compare_command(const Args& args, Console& console) {
     const Corpus corpus = args.text.load();
     std::vector<Recipe> recipes;
     for (const std::string& text : args.recipes) recipes.push_back(read_recipe_with(text, args.calibration));
-    Workspace work;
+    Workbench work;
     work.adopt(args.model.open(console));
     (void)work.tokenizer();
     for (const Recipe& recipe : recipes) (void)work.resolve(recipe); // all of them before the first long run

@@ -7,8 +7,8 @@
 #include "app/cli/inputs.h"
 #include "app/cli/show.h"
 #include "app/cli/table.h"
-#include "core/engine/workspace.h"
-#include "core/export/json_results.h"
+#include "core/engine/workbench.h"
+#include "core/report/json_results.h"
 
 namespace graticule::cli {
 namespace {
@@ -26,7 +26,7 @@ void eval_command(const Args& args, Console& console) {
     const Corpus corpus = args.text.load();
     std::optional<Recipe> recipe;
     if (!args.recipe.empty()) recipe = read_recipe_with(args.recipe, args.calibration);
-    Workspace work;
+    Workbench work;
     work.adopt(args.model.open(console));
     (void)work.tokenizer();
     if (recipe) work.quantize(*recipe, false, console.job());

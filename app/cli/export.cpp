@@ -6,8 +6,8 @@
 #include "app/cli/console.h"
 #include "app/cli/inputs.h"
 #include "app/cli/show.h"
-#include "core/engine/workspace.h"
-#include "core/export/json_results.h"
+#include "core/engine/workbench.h"
+#include "core/report/json_results.h"
 #include "core/export/staged_dir.h"
 
 namespace graticule::cli {
@@ -42,7 +42,7 @@ void export_command(const Args& args, Console& console) {
     const Exporter& exporter = exporter_named(args.exporter);
     const Recipe recipe = read_recipe_with(args.recipe, args.calibration);
     StagedDir::check(args.folder, {.keep_out_of = {}, .force = args.force}); // before the model is opened
-    Workspace work;
+    Workbench work;
     work.adopt(args.model.open(console));
     const ExportTarget target{args.folder, args.force};
     ExportOptions options;

@@ -6,7 +6,7 @@
 #include "app/cli/console.h"
 #include "app/cli/table.h"
 #include "core/export/exporter.h"
-#include "core/export/json_results.h"
+#include "core/report/json_results.h"
 
 namespace graticule::cli {
 

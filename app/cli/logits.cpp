@@ -7,7 +7,7 @@
 #include "app/cli/command.h"
 #include "app/cli/console.h"
 #include "app/cli/inputs.h"
-#include "core/engine/workspace.h"
+#include "core/engine/workbench.h"
 #include "core/io/output_file.h"
 #include "core/io/safetensors.h"
 
@@ -58,7 +58,7 @@ void logits_command(const Args& args, Console& console) {
     std::error_code apart;
     if (std::filesystem::equivalent(args.ids, args.out, apart))
         throw Error(ErrorKind::usage, args.out + ": --out is the file of --ids; choose another file");
-    Workspace work;
+    Workbench work;
     const auto ids = read_ids(args.ids);
     work.adopt(args.model.open(console));
     std::shared_ptr<const QuantizedModel> quantized;

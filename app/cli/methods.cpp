@@ -5,7 +5,7 @@
 #include "app/cli/command.h"
 #include "app/cli/console.h"
 #include "app/cli/table.h"
-#include "core/export/json_results.h"
+#include "core/report/json_results.h"
 #include "core/method/method.h"
 #include "core/recipe/presets.h"
 

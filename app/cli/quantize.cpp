@@ -8,9 +8,9 @@
 #include "app/cli/show.h"
 #include "app/cli/table.h"
 #include "core/engine/resolve.h"
-#include "core/engine/workspace.h"
-#include "core/export/json_results.h"
-#include "core/export/report.h"
+#include "core/engine/workbench.h"
+#include "core/report/json_results.h"
+#include "core/report/report.h"
 #include "core/io/output_file.h"
 #include "core/io/safetensors.h"
 
@@ -67,7 +67,7 @@ void quantize_command(const Args& args, Console& console) {
     const Recipe recipe = read_recipe_with(args.recipe, args.calibration);
     for (const std::string& file : {args.csv, args.weights})
         if (!file.empty()) check_output_file(file);
-    Workspace work;
+    Workbench work;
     work.adopt(args.model.open(console));
     const auto quantized = work.quantize(recipe, !args.weights_only, console.job());
     if (!args.csv.empty()) atomic_write_file(args.csv, layers_csv(*quantized));

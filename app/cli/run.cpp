@@ -7,8 +7,8 @@
 #include "app/cli/inputs.h"
 #include "app/cli/show.h"
 #include "app/cli/table.h"
-#include "core/engine/workspace.h"
-#include "core/export/json_results.h"
+#include "core/engine/workbench.h"
+#include "core/report/json_results.h"
 #include "core/export/staged_dir.h"
 
 namespace graticule::cli {
@@ -19,7 +19,7 @@ struct Args {
     TextInput text;
     WindowInput window;
     CalibrationInput calibration;
-    bool force = false;
+    bool force = false, html = false;
 };
 
 std::string result_text(const RunResult& result) {
@@ -39,11 +39,12 @@ void run_command(const Args& args, Console& console) {
     request.recipe = read_recipe_with(args.recipe, args.calibration);
     request.out = args.out;
     request.force = args.force;
+    request.html = args.html;
     request.exporter = args.exporter;
     request.text = args.text.path;
     request.text_rule = parse_text_rule(args.text.rule);
     StagedDir::check(request.out, {.keep_out_of = {}, .force = request.force}); // before the model is opened
-    Workspace work;
+    Workbench work;
     work.adopt(ModelInput{args.model, {}}.open(console));
     request.evaluation = args.window.spec(*work.model());
     const RunResult result = run_recipe(work, request, console.job());
@@ -71,6 +72,7 @@ Action declare_run(CLI::App& options) {
         ->capture_default_str()
         ->type_name("NAME");
     options.add_flag("--force", args->force, "Move a folder aside that was not written by this program");
+    options.add_flag("--html", args->html, "Also a self-contained report.html and a Markdown model_card.md");
     args->text.declare(options);
     args->window.declare(options);
     args->calibration.declare(options);

@@ -30,20 +30,32 @@ std::string layers_text(const QuantizedModel& model) {
     std::stable_sort(reports.begin(), reports.end(), [](const LayerReport* a, const LayerReport* b) {
         return a->output_sqnr_db.value_or(a->weight_sqnr_db) < b->output_sqnr_db.value_or(b->weight_sqnr_db);
     });
-    Table table({{"layer"},
-                 {"out SQNR dB", Align::right},
-                 {"w SQNR dB", Align::right},
-                 {"w underflow %", Align::right},
-                 {"a underflow %", Align::right},
-                 {"unused levels", Align::right},
-                 {"bytes", Align::right},
-                 {"scheme"}});
-    for (const LayerReport* report : reports)
-        table.add({report->name, optional_fixed(report->output_sqnr_db, 2), fixed(report->weight_sqnr_db, 2),
-                   fixed(report->weight_underflow_percent, 2), optional_fixed(report->input_underflow_percent, 2),
-                   std::to_string(report->levels_unused), bytes_text(report->bytes_after),
-                   report->scheme_line + (report->method_note.empty() ? "" : "  (" + report->method_note + ")")});
-    return table.text() + "\n" + totals_line(model) + "\n";
+    std::vector<Column> columns{{"layer"},
+                                {"out SQNR dB", Align::right},
+                                {"w SQNR dB", Align::right},
+                                {"w underflow %", Align::right},
+                                {"a underflow %", Align::right}};
+    for (const ErrorSource& source : error_sources())
+        columns.push_back({"err " + std::string(source.brief), Align::right});
+    columns.insert(columns.end(), {{"unused levels", Align::right}, {"bytes", Align::right}, {"scheme"}});
+    Table table(std::move(columns));
+    for (const LayerReport* report : reports) {
+        std::vector<std::string> cells{report->name, optional_fixed(report->output_sqnr_db, 2),
+                                       fixed(report->weight_sqnr_db, 2), fixed(report->weight_underflow_percent, 2),
+                                       optional_fixed(report->input_underflow_percent, 2)};
+        for (const ErrorSource& source : error_sources()) {
+            const auto& error = report->output_error;
+            cells.push_back(error && error->total > 0 ? fixed(100 * source.of(*error) / error->total, 1) : "-");
+        }
+        cells.insert(cells.end(),
+                     {std::to_string(report->levels_unused), bytes_text(report->bytes_after),
+                      report->scheme_line + (report->method_note.empty() ? "" : "  (" + report->method_note + ")")});
+        table.add(std::move(cells));
+    }
+    return table.text() +
+           "\nerr columns: shares of the output's error in % by source (w weights, a inputs; un "
+           "underflow, ro rounding, cl clipping); they add up to 100\n" +
+           totals_line(model) + "\n";
 }
 
 std::string perplexity_text(const Evaluation& evaluation) {

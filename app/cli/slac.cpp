@@ -9,7 +9,7 @@
 #include "app/cli/show.h"
 #include "app/cli/table.h"
 #include "core/engine/study_lengths.h"
-#include "core/export/json_results.h"
+#include "core/report/json_results.h"
 
 namespace graticule::cli {
 namespace {
@@ -79,7 +79,7 @@ void slac_command(const Args& args, Console& console) {
     if (!args.recipe.empty())
         spec.matrix =
             LengthStudySpec::Matrix{read_recipe(args.recipe), args.text.load(), args.evaluated, args.max_tokens};
-    Workspace work;
+    Workbench work;
     work.adopt(args.model.open(console));
     const auto study = study_lengths(work, spec, console.job());
     nlohmann::json value = to_json(*study, Timing::include);

@@ -18,11 +18,11 @@
 #include <vector>
 
 #include "core/base/job_context.h"
+#include "widgets/models/job_state.h"
 
 namespace graticule {
 
 enum class JobId : int {};
-enum class JobState { waiting, running, done, cancelled, failed, skipped };
 
 struct JobRequest {
     /// A waiting job with the same tag that no other waits for is replaced by the new one; empty: never replaced.

@@ -10,7 +10,10 @@ class QSettings;
 
 namespace graticule {
 
-[[nodiscard]] std::vector<RecentModel> recent_models(QSettings& settings);
+class Draft;
+
+/// With what Draft::summary says of each.
+[[nodiscard]] std::vector<RecentModel> recent_models(QSettings& settings, const Draft& drafts);
 /// The models that ship with the program; empty when its resources are not there (opening one by name says why).
 [[nodiscard]] std::vector<RecentModel> shipped_models();
 void remember_model(QSettings& settings, const QString& path);

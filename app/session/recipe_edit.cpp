@@ -108,34 +108,48 @@ Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<L
     return result;
 }
 
+namespace {
+/// "x", or "{x,y}" of several.
+std::string any_of(const std::set<std::string>& parts) {
+    if (parts.size() == 1) return *parts.begin();
+    std::string text = "{";
+    for (const std::string& part : parts) text += (text.size() > 1 ? "," : "") + part;
+    return text + "}";
+}
+} // namespace
+
 std::vector<std::string> patterns_for(const Model& model, const std::vector<LayerId>& layers) {
     const std::set<LayerId> wanted(layers.begin(), layers.end());
     if (wanted.empty()) return {};
-    std::set<std::string> leaves, prefixes;
-    for (const LayerId id : wanted) {
-        leaves.insert(leaf_of(model.linear(id).short_name));
-        prefixes.insert(block_prefix(model.linear(id)));
-    }
     if (wanted.size() == 1) return {model.linear(*wanted.begin()).short_name};
-    std::vector<std::string> candidates{"*"};
-    if (leaves.size() == 1) candidates.push_back("*." + *leaves.begin());
-    if (prefixes.size() == 1) candidates.push_back(*prefixes.begin() + ".*");
+    std::set<std::string> leaves, prefixes;
+    std::map<std::string, std::set<std::string>> blocks_of; // of a role, where it is wanted
+    for (const LayerId id : wanted) {
+        const std::string leaf = leaf_of(model.linear(id).short_name), prefix = block_prefix(model.linear(id));
+        leaves.insert(leaf);
+        prefixes.insert(prefix);
+        blocks_of[leaf].insert(prefix);
+    }
+    const bool in_blocks = !prefixes.contains(std::string()); // a head is in none
+    std::vector<std::string> candidates{"*", "*." + any_of(leaves)};
+    if (in_blocks) {
+        candidates.push_back(any_of(prefixes) + ".*");
+        candidates.push_back(any_of(prefixes) + ".*" + any_of(leaves));
+    }
     for (const std::string& candidate : candidates)
         if (matches_exactly(model, candidate, wanted)) return {candidate};
-    // Several whole roles or several whole blocks, else layer by layer.
-    for (const bool by_leaf : {true, false}) {
-        std::vector<std::string> patterns;
-        std::vector<LayerPattern> compiled;
-        for (const std::string& part : by_leaf ? leaves : prefixes)
-            patterns.push_back(by_leaf ? "*." + part : part + ".*");
-        for (const std::string& pattern : patterns) compiled.emplace_back(pattern);
-        const bool exact = std::all_of(model.linears().begin(), model.linears().end(), [&](const Linear& linear) {
-            const bool hit = std::any_of(compiled.begin(), compiled.end(),
-                                         [&](const LayerPattern& pattern) { return pattern.matches(linear.name); });
-            return hit == wanted.contains(linear.id);
-        });
-        if (exact) return patterns;
+    // Roles that are wanted in the same blocks share a pattern.
+    std::map<std::set<std::string>, std::set<std::string>> roles_by_blocks;
+    for (const auto& [leaf, blocks] : blocks_of) roles_by_blocks[blocks].insert(leaf);
+    std::vector<std::string> patterns;
+    std::set<LayerId> matched;
+    for (const auto& [blocks, roles] : roles_by_blocks) {
+        patterns.push_back(any_of(blocks) + ".*" + any_of(roles));
+        const LayerPattern compiled(patterns.back());
+        for (const Linear& linear : model.linears())
+            if (compiled.matches(linear.name)) matched.insert(linear.id);
     }
+    if (in_blocks && matched == wanted) return patterns;
     std::vector<std::string> names;
     for (const LayerId id : wanted) names.push_back(model.linear(id).short_name);
     return names;

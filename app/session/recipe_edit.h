@@ -17,8 +17,8 @@ namespace graticule {
 [[nodiscard]] Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<LayerId>& layers,
                                  const std::function<void(SchemeChoice&)>& edit);
 
-/// The fewest patterns found that match these layers and no others: all, one role everywhere, one block, or name by
-/// name.
+/// The fewest patterns found that match these layers and no others: all, roles ("*.{q_proj,k_proj,v_proj}"), blocks,
+/// roles in some blocks, several of those, or name by name.
 [[nodiscard]] std::vector<std::string> patterns_for(const Model& model, const std::vector<LayerId>& layers);
 
 } // namespace graticule

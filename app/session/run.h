@@ -8,12 +8,20 @@
 #include <vector>
 
 #include "app/jobs/job_runner.h"
+#include "core/base/execution.h"
 #include "core/recipe/recipe.h"
 #include "core/result/evaluation.h"
 #include "core/result/quantized_model.h"
 #include "widgets/panels/run_dialogs.h"
 
 namespace graticule {
+
+/// What runs must share to be compared: each group of one protocol has a baseline of its own.
+struct RunProtocol {
+    EvaluationChoice choice;
+    Execution execution; ///< settled
+    bool operator==(const RunProtocol&) const = default;
+};
 
 struct Run {
     int id = 0;
@@ -32,7 +40,23 @@ struct Run {
     double share_done = 0;
     QString error;
 
+    [[nodiscard]] RunProtocol protocol() const { return {choice, execution}; }
     [[nodiscard]] bool finished() const { return evaluation && evaluation->complete && state == JobState::done; }
+    /// Stopped on the way, with windows that need not be evaluated again.
+    [[nodiscard]] bool resumable() const {
+        return !alive() && evaluation && !evaluation->complete && !evaluation->window_losses.empty();
+    }
+    /// Finished, or on its way there.
+    [[nodiscard]] bool alive() const {
+        return state != JobState::failed && state != JobState::cancelled && state != JobState::skipped;
+    }
+    /// What has come of its evaluation.
+    void take(const Evaluation& so_far, bool complete) {
+        evaluation = so_far;
+        evaluation->complete = complete;
+        const auto there = static_cast<double>(std::max<std::int64_t>(1, so_far.protocol.windows_used));
+        share_done = std::min(1.0, static_cast<double>(so_far.window_losses.size()) / there);
+    }
 };
 
 /// The same recipe of the same model with the same outcome: one run, wherever the two come from.

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/export/json_results.h"
+#include "core/report/json_results.h"
 
 namespace graticule {
 
@@ -75,6 +75,7 @@ json run_to_json(const Run& run) {
             {"weight_bits", run.weight_bits},
             {"input_bits", run.input_bits},
             {"bytes", run.bytes},
+            {"complete", run.evaluation->complete},
             {"evaluation", to_json(*run.evaluation, Timing::include)}};
 }
 
@@ -91,8 +92,8 @@ Run run_from_json(const json& value) {
     value.at("bytes").get_to(run.bytes);
     run.evaluation = read_evaluation(value.at("evaluation"));
     run.execution = run.evaluation->protocol.execution;
-    run.state = JobState::done;
-    run.share_done = 1;
+    run.take(Evaluation(*run.evaluation), value.value("complete", true)); // absent until partial ones were kept
+    run.state = run.evaluation->complete ? JobState::done : JobState::cancelled;
     return run;
 }
 

@@ -9,7 +9,7 @@
 
 namespace graticule {
 
-[[nodiscard]] nlohmann::json run_to_json(const Run& run); ///< of a finished one
+[[nodiscard]] nlohmann::json run_to_json(const Run& run); ///< of a finished one, or of one that has windows
 /// Without id, colour and jobs. Throws nlohmann's exceptions where something is missing, Error for a bad recipe.
 [[nodiscard]] Run run_from_json(const nlohmann::json& value);
 

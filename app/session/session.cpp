@@ -4,6 +4,8 @@
 
 #include "app/session/recipe_edit.h"
 #include "core/engine/resources.h"
+#include "core/method/method.h"
+#include "core/recipe/recipe_text.h"
 
 namespace graticule {
 
@@ -19,7 +21,10 @@ Session::Session(QObject* parent, RunJournal journal)
     : QObject(parent)
     , jobs_(this)
     , what_ifs_(this)
-    , journal_(std::move(journal)) {
+    , runs_(jobs_, std::move(journal), this) {
+    connect(&runs_, &RunList::changed, this, &Session::runsChanged);
+    connect(&runs_, &RunList::restored, this, &Session::restored);
+    connect(&runs_, &RunList::logged, this, &Session::logged);
     connect(&what_ifs_, &WhatIfService::ready, this, &Session::whatIfChanged);
     connect(&jobs_, &JobRunner::logged, this, &Session::logged);
     findDevices();
@@ -99,20 +104,18 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     length_study_.reset();
     length_advice_.reset();
     outliers_.clear();
-    runs_.clear();
-    other_runs_.clear();
-    journal_taken_ = false;
-    pending_ = {};
-    reports_.clear();
+    calibration_wanted_ = false;
+    reports_ = std::make_shared<const std::vector<LayerReport>>();
     quantized_.reset();
     calibrating_.reset();
-    baseline_ = 0;
+    runs_.setModel(opened_.model);
     history_.reset(starting_recipe(*opened_.model), tr("start"));
     recipe_rules_ = LayerRules(recipe());
     setReference(recipe());
     resolution_ = resolve(recipe(), *opened_.model);
     what_ifs_.setSource(opened_.model, nullptr);
     selection_.clear();
+    in_sight_.clear();
     if (!opened_.model->linears().empty()) selection_ = {opened_.model->linears().front().id};
     wantWhatIfs();
     for (const std::string& warning : opened_.model->parts().warnings) Q_EMIT logged(QString::fromStdString(warning));
@@ -123,7 +126,6 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     Q_EMIT selectionChanged();
     Q_EMIT runsChanged();
     Q_EMIT reportsChanged();
-    restoreRuns();
 }
 
 void Session::takeStats(std::shared_ptr<const ActivationStats> stats, bool complete) {
@@ -153,6 +155,12 @@ void Session::select(std::vector<LayerId> layers) {
     Q_EMIT selectionChanged();
 }
 
+void Session::setInSight(std::vector<LayerId> layers) {
+    if (layers == in_sight_) return;
+    in_sight_ = std::move(layers);
+    wantWhatIfs();
+}
+
 void Session::selectWhere(const std::function<bool(const Linear&)>& wanted) {
     if (!model()) return;
     std::vector<LayerId> layers;
@@ -169,6 +177,13 @@ void Session::setRecipe(Recipe recipe, const QString& name, const QString& group
     if (history_.push(std::move(recipe), name, group)) recipeWasChanged();
 }
 
+void Session::setRecipeText(const QString& text) {
+    Recipe read = parse_recipe_text(text.toStdString());
+    read.name = recipe().name; // which the text does not hold
+    if (history_.pushText(text.toStdString(), std::move(read), tr("typed recipe"), QStringLiteral("text")))
+        recipeWasChanged();
+}
+
 void Session::editSelected(const std::function<void(SchemeChoice&)>& edit, const QString& name, const QString& group) {
     if (!model() || selection_.empty()) return;
     const QString where = selection_.size() == 1
@@ -176,6 +191,38 @@ void Session::editSelected(const std::function<void(SchemeChoice&)>& edit, const
                               : tr("%1 linears").arg(selection_.size());
     setRecipe(edit_layers(recipe(), *model(), selection_, edit), tr("%1 on %2").arg(name, where),
               group.isEmpty() ? group : group + where);
+}
+
+std::vector<LayerId> Session::otherTransforms() const {
+    std::vector<LayerId> others;
+    if (!model() || !primary()) return others;
+    const SchemeChoice here = choiceFor(*primary(), recipe_rules_);
+    const auto transform = [](const SchemeChoice& choice) {
+        const MethodStep* step = step_of(choice, Stage::transform);
+        return step ? std::optional(*step) : std::nullopt;
+    };
+    for (const FoldSite& site : model()->fold_sites()) {
+        if (std::find(site.consumers.begin(), site.consumers.end(), *primary()) == site.consumers.end()) continue;
+        for (const LayerId layer : site.consumers)
+            if (transform(choiceFor(layer, recipe_rules_)) != transform(here)) others.push_back(layer);
+    }
+    return others;
+}
+
+void Session::shareTransform() {
+    const std::vector<LayerId> others = otherTransforms();
+    if (others.empty()) return;
+    const MethodStep* step = step_of(choiceFor(*primary(), recipe_rules_), Stage::transform);
+    const std::optional<MethodStep> wanted = step ? std::optional(*step) : std::nullopt;
+    const auto edit = [wanted](SchemeChoice& choice) {
+        std::erase_if(choice.steps, [](const MethodStep& old) {
+            const MethodRow* row = find_method(old.method);
+            return row && row->stage() == Stage::transform;
+        });
+        if (wanted) choice.steps.insert(choice.steps.begin(), *wanted);
+    };
+    setRecipe(edit_layers(recipe(), *model(), others, edit),
+              tr("the same transform on %1 linears").arg(others.size() + 1));
 }
 
 void Session::addRule(const QString& pattern, const std::vector<LayerId>& layers) {
@@ -231,62 +278,14 @@ void Session::wantWhatIfs() {
         requests.push_back({*layer, choiceFor(*layer, recipe_rules_), true});
         requests.push_back({*layer, choiceFor(*layer, reference_rules_), true});
     }
-    for (const LayerId layer : selection_) requests.push_back({layer, choiceFor(layer, recipe_rules_), false});
-    for (const Linear& linear : model()->linears())
-        requests.push_back({linear.id, choiceFor(linear.id, recipe_rules_), false});
+    const auto want = [&](LayerId layer) { // what was measured needs no estimate
+        SchemeChoice choice = choiceFor(layer, recipe_rules_);
+        if (!measured(layer, choice)) requests.push_back({layer, std::move(choice), false});
+    };
+    for (const LayerId layer : selection_) want(layer);
+    for (const LayerId layer : in_sight_) want(layer);
+    for (const Linear& linear : model()->linears()) want(linear.id);
     what_ifs_.want(std::move(requests));
-}
-
-const Run* Session::run(int id) const {
-    const auto found = std::find_if(runs_.begin(), runs_.end(), [id](const Run& run) { return run.id == id; });
-    return found == runs_.end() ? nullptr : &*found;
-}
-
-Run* Session::findRun(int id) { return const_cast<Run*>(run(id)); }
-
-void Session::setBaseline(int run_id) {
-    if (!run(run_id)) return;
-    baseline_ = run_id;
-    pending_.baseline = -1; // chosen here, after the session was saved
-    Q_EMIT runsChanged();
-}
-
-void Session::removeRun(int run_id) {
-    if (const Run* gone = run(run_id))
-        for (const JobId job : gone->jobs) jobs_.cancel(job);
-    std::erase_if(runs_, [run_id](const Run& run) { return run.id == run_id; });
-    if (baseline_ == run_id) baseline_ = 0;
-    keepRuns();
-    Q_EMIT runsChanged();
-}
-
-std::optional<Comparison> Session::comparison(int a, int b) const {
-    const Run *first = run(a), *second = run(b);
-    if (!first || !second || !first->evaluation || !second->evaluation) return std::nullopt;
-    if (!first->finished() || !second->finished()) return std::nullopt;
-    return compare(*first->evaluation, *second->evaluation);
-}
-
-void Session::poll() {
-    if (runs_.empty()) return;
-    bool changed = false;
-    const std::vector<JobView> views = jobs_.jobs();
-    for (Run& run : runs_) {
-        if (run.jobs.empty() || run.state == JobState::done) continue;
-        JobState state = run.state;
-        for (const JobView& view : views) {
-            if (std::find(run.jobs.begin(), run.jobs.end(), view.id) == run.jobs.end()) continue;
-            state = view.state;
-            if (view.state == JobState::failed) run.error = QString::fromStdString(view.error.text());
-            if (view.state != JobState::done)
-                break; // the first of the chain that is not done says where the run stands
-        }
-        // Done means that the result has arrived as well, which the evaluation's own callback says.
-        if (state == JobState::done) state = JobState::running;
-        changed = changed || state != run.state;
-        run.state = state;
-    }
-    if (changed) Q_EMIT runsChanged();
 }
 
 } // namespace graticule

@@ -11,10 +11,10 @@
 
 #include "app/jobs/job_runner.h"
 #include "app/session/recipe_history.h"
-#include "app/session/run.h"
-#include "app/session/run_journal.h"
+#include "app/session/run_list.h"
 #include "app/session/what_if_service.h"
 #include "core/engine/engine.h"
+#include "core/engine/plan.h"
 #include "core/engine/resolve.h"
 #include "core/recipe/layer_rules.h"
 #include "core/result/length_study.h"
@@ -23,6 +23,7 @@
 namespace graticule {
 
 struct ExportTarget;
+struct ReportInput;
 struct SessionFile;
 
 class Session final : public QObject {
@@ -57,10 +58,15 @@ public:
     [[nodiscard]] SchemeChoice choiceFor(LayerId layer, const LayerRules& rules) const;
     [[nodiscard]] const std::vector<LayerId>& selection() const { return selection_; }
     [[nodiscard]] std::optional<LayerId> primary() const; ///< the selected layer that plots show
-    [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
-    [[nodiscard]] const Run* run(int id) const;
-    [[nodiscard]] int baseline() const { return baseline_; }                           ///< run id; 0: none yet
-    [[nodiscard]] const std::vector<LayerReport>& reports() const { return reports_; } ///< of the newest quantization
+    [[nodiscard]] RunList& runList() { return runs_; }
+    [[nodiscard]] const RunList& runList() const { return runs_; }
+    [[nodiscard]] const std::vector<Run>& runs() const { return runs_.all(); }
+    [[nodiscard]] const Run* run(int id) const { return runs_.find(id); }
+    [[nodiscard]] int baseline() const { return runs_.baseline(); }                     ///< run id; 0: none yet
+    [[nodiscard]] const std::vector<LayerReport>& reports() const { return *reports_; } ///< of the newest quantization
+    /// What a run measured for the layer under this choice and the recipe's calibration, newest first; null: none did,
+    /// or none whose inputs were watched although calibration has been done since.
+    [[nodiscard]] std::shared_ptr<const LayerReport> measured(LayerId layer, const SchemeChoice& choice) const;
     [[nodiscard]] const std::vector<DeviceRow>& devices() const { return devices_; }
     [[nodiscard]] const std::string& device() const { return device_; }     ///< in use: "cpu", "cuda:0"
     [[nodiscard]] const Execution& execution() const { return execution_; } ///< as asked for, perhaps automatic
@@ -75,12 +81,20 @@ public:
     // --- intents
     JobId open(const QString& path);
     void select(std::vector<LayerId> layers);
+    /// Layers whose rows somebody sees: their what-ifs come before those of all others.
+    void setInSight(std::vector<LayerId> layers);
     void selectWhere(const std::function<bool(const Linear&)>& wanted);
     void setDevice(const std::string& device);
     void setExecution(const Execution& execution);
 
     void setRecipe(Recipe recipe, const QString& name, const QString& group = {});
+    /// The recipe as text, comments and all; throws Error{bad_input} naming the line, and nothing changes.
+    void setRecipeText(const QString& text);
     void editSelected(const std::function<void(SchemeChoice&)>& edit, const QString& name, const QString& group);
+    /// Linears that read the primary one's input and have another transform: an input can be scaled once only.
+    [[nodiscard]] std::vector<LayerId> otherTransforms() const;
+    /// Gives those the primary one's.
+    void shareTransform();
     void addRule(const QString& pattern, const std::vector<LayerId>& layers);
     void undo();
     void redo();
@@ -88,8 +102,9 @@ public:
     void setReferenceToCurrent();
 
     JobId calibrate(const CalibrationSpec& spec);
-    /// Compares calibration lengths for sequences of `target` tokens; statsChanged() when it is done.
-    void studyLengths(std::int64_t target);
+    /// Compares calibration lengths for sequences of `target` tokens; `measure`: by the recipe's perplexities too, as
+    /// the command line's `slac --recipe`. statsChanged() when it is done.
+    void studyLengths(std::int64_t target, bool measure = false);
     /// Queues the calibration where the recipe needs one that is not there, and the quantization; empty when the recipe
     /// cannot work.
     std::optional<JobId> quantize();
@@ -97,18 +112,20 @@ public:
     void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed);
     /// `move_aside`: a folder that holds something else is kept under another name instead of refused.
     void exportRun(int run, const QString& exporter, const QString& folder, bool move_aside = false);
-    void setBaseline(int run);
-    void removeRun(int run);
-    [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const;
+    [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const { return runs_.comparison(a, b); }
+    /// What the reports of a run are made of; absent: it is not finished, its quantized model is not in memory (it was
+    /// made before the model was opened), or the unquantized model was not evaluated under its protocol.
+    [[nodiscard]] std::optional<ReportInput> reportOf(int run) const;
     [[nodiscard]] const QuantizedModel* newestQuantized() const { return quantized_.get(); }
 
     /// What a session file holds, but for the screen; with the runs of restore() that are still under way.
     [[nodiscard]] SessionFile toFile() const;
     /// Takes it over; its model is open. Runs that are here already are not doubled. restored() when all is here.
     void restore(const SessionFile& file);
+    /// The same without its runs: the recipe with its history, the selection, the calibration.
+    void takeWork(const SessionFile& file);
 
-    /// Takes job states over into the runs; called by the window's timer.
-    void poll();
+    void poll() { runs_.poll(); } ///< called by the window's timer
 
 Q_SIGNALS:
     void modelChanged();
@@ -135,11 +152,6 @@ private:
         std::shared_ptr<const QuantizedModel> quantized;
     };
     using ChainPtr = std::shared_ptr<Chain>;
-    struct Pending { ///< what restore() was given and is not here yet; a session saved meanwhile still holds it
-        std::vector<Run> runs;
-        int baseline = -1; ///< index in `runs`
-        bool calibrated = false;
-    };
     struct Calibrating { ///< a calibration that is queued or runs
         JobId job{};
         CalibrationSpec spec;
@@ -148,37 +160,34 @@ private:
 
     void takeModel(OpenedModel opened, const QString& path);
     void takeStats(std::shared_ptr<const ActivationStats> stats, bool complete);
+    void takeRecipe(const SessionFile& file);
+    void takeCalibration(const SessionFile& file);
     void setReference(const Recipe& recipe);
     void recipeWasChanged();
     void wantWhatIfs();
     void findDevices();
-    void restoreRuns();
-    void restorePending();
-    void takePending(const std::string& model_hash);
-    void keepRuns();
-    void takeUnreadJournal();
-    [[nodiscard]] QString modelFile() const; ///< the open model's own path
-    [[nodiscard]] int nextColour() const;
     [[nodiscard]] JobRequest request(const QString& tag, const QString& title, std::vector<JobId> after,
                                      double tokens) const;
     [[nodiscard]] std::function<void(const JobView&)> reporter();
     /// `tag` empty: never replaced by a later job.
     std::optional<JobId> calibrateInto(const std::shared_ptr<Calibrated>& calibrated, const CalibrationSpec& spec,
                                        const QString& tag);
-    /// Gives `chain` the statistics at hand, those of a calibration under way, or those of a new one, and says what to
-    /// wait for (nothing: no job). Empty: it cannot be calibrated.
-    std::optional<std::vector<JobId>> provideStats(Chain& chain, Calibrate when);
+    /// Gives `chain` the statistics at hand or those of a calibration under way, and says what to wait for. False:
+    /// there are neither for the recipe's calibration.
+    bool joinStats(Chain& chain, std::vector<JobId>& after) const;
+    /// `choice` empty: nothing is evaluated.
+    std::optional<JobId> queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice);
+    void queueRun(bool full_precision, const EvaluationChoice& choice, const ChainPtr& chain, std::vector<JobId> own);
     void showReports(); ///< of the newest quantization that succeeded
+    void takeReports(std::vector<LayerReport> reports, const CalibrationSpec& calibration);
     JobId quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag);
-    JobId evaluateInto(Run& run, const ChainPtr& chain, std::vector<JobId> after);
-    Run& addRun(bool full_precision, const EvaluationChoice& choice);
-    [[nodiscard]] Run* findRun(int id);
-    [[nodiscard]] const Run* fullPrecisionRun(const EvaluationChoice& choice) const;
+    JobId evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after);
+    [[nodiscard]] Run newRun(bool full_precision, const EvaluationChoice& choice) const;
     [[nodiscard]] bool recipeReady(const QString& what);
 
     JobRunner jobs_;
     WhatIfService what_ifs_;
-    RunJournal journal_;
+    RunList runs_;
     OpenedModel opened_;
     QString model_path_;
     JobId opened_by_{};
@@ -195,14 +204,11 @@ private:
     Recipe reference_;
     LayerRules reference_rules_; // follows reference_
     Resolution resolution_;
-    std::vector<LayerId> selection_;
-    std::vector<Run> runs_;
-    std::vector<Run> other_runs_; // in the journal, and of no model that is open
-    bool journal_taken_ = false;  // all that it holds is in the two
-    Pending pending_;
-    int last_run_ = 0, baseline_ = 0;
+    std::vector<LayerId> selection_, in_sight_;
+    bool calibration_wanted_ = false; // by the session file that was opened; saved again although it is not there yet
     std::shared_ptr<const QuantizedModel> quantized_; // newest
-    std::vector<LayerReport> reports_;
+    std::shared_ptr<const std::vector<LayerReport>> reports_ = std::make_shared<const std::vector<LayerReport>>();
+    CalibrationSpec reports_calibration_; // that reports_ were measured with
     std::vector<DeviceRow> devices_;
     std::string device_ = "cpu";
     Execution execution_;

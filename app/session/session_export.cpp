@@ -1,12 +1,25 @@
 #include "app/session/session.h"
 #include "core/engine/export.h"
 #include "core/export/exporter.h"
+#include "core/report/report.h"
 #include "widgets/models/number_text.h"
 
 namespace graticule {
 
 ExportTarget export_target(const QString& folder, bool move_aside) {
     return {folder.toStdString(), move_aside, Session::tr("tick “Move what is there aside”").toStdString()};
+}
+
+std::optional<ReportInput> Session::reportOf(int run_id) const {
+    const Run* chosen = run(run_id);
+    if (!chosen || !chosen->finished() || !chosen->quantized) return std::nullopt;
+    const Run* base = runs_.unquantized(chosen->protocol());
+    if (!base || !base->finished()) return std::nullopt;
+    return ReportInput{chosen->quantized,
+                       std::make_shared<const Evaluation>(*base->evaluation),
+                       std::make_shared<const Evaluation>(*chosen->evaluation),
+                       compare(*base->evaluation, *chosen->evaluation),
+                       {}};
 }
 
 void Session::exportRun(int run_id, const QString& exporter, const QString& folder, bool move_aside) {

@@ -44,12 +44,24 @@ SessionFile from_json(const json& document) {
     file.beside = text_of(model.at("beside"));
     document.at("calibrated").get_to(file.calibrated);
     file.recipe = parse_recipe(document.at("recipe").dump());
+    if (const auto text = document.find("recipe_text"); text != document.end()) file.recipe_text = text_of(*text);
+    if (const auto steps = document.find("history"); steps != document.end()) {
+        for (const json& step : *steps)
+            file.history.push_back(
+                {text_of(step.at("name")), parse_recipe(step.at("recipe").dump()), step.at("text").get<std::string>()});
+        document.at("history_at").get_to(file.history_at);
+        if (file.history_at >= file.history.size())
+            throw Error(ErrorKind::bad_input, "step " + std::to_string(file.history_at) + " is none of its " +
+                                                  std::to_string(file.history.size()) + " steps of the recipe");
+    }
     file.reference = parse_recipe(document.at("reference").dump());
     const json& evaluation = document.at("evaluation");
     file.evaluation.text = text_of(evaluation.at("text"));
     evaluation.at("window").get_to(file.evaluation.window);
     evaluation.at("windows").get_to(file.evaluation.windows);
     for (const json& run : document.at("runs")) file.runs.push_back(run_from_json(run));
+    if (const auto stopped = document.find("stopped"); stopped != document.end())
+        for (const json& run : *stopped) file.stopped.push_back(run_from_json(run));
     document.at("baseline").get_to(file.baseline);
     if (file.baseline < -1 || file.baseline >= static_cast<int>(file.runs.size()))
         throw Error(ErrorKind::bad_input, "baseline " + std::to_string(file.baseline) + " is none of its " +
@@ -65,6 +77,12 @@ void write_session(const QString& path, SessionFile file) {
         QFileInfo(file.model).isAbsolute() ? QFileInfo(path).absoluteDir().relativeFilePath(file.model) : QString();
     json runs = json::array();
     for (const Run& run : file.runs) runs.push_back(run_to_json(run));
+    json stopped = json::array();
+    for (const Run& run : file.stopped) stopped.push_back(run_to_json(run));
+    json steps = json::array();
+    for (const RecipeHistory::Step& step : file.history)
+        steps.push_back(
+            {{"name", step.name.toStdString()}, {"recipe", json::parse(to_json(step.recipe))}, {"text", step.text}});
     json selection = json::array();
     for (const QString& name : file.selection) selection.push_back(name.toStdString());
     const json document = {{"kind", kind},
@@ -73,12 +91,16 @@ void write_session(const QString& path, SessionFile file) {
                            {"model", {{"path", file.model.toStdString()}, {"beside", file.beside.toStdString()}}},
                            {"calibrated", file.calibrated},
                            {"recipe", json::parse(to_json(file.recipe))},
+                           {"recipe_text", file.recipe_text.toStdString()},
+                           {"history", steps},
+                           {"history_at", file.history_at},
                            {"reference", json::parse(to_json(file.reference))},
                            {"evaluation",
                             {{"text", file.evaluation.text.toStdString()},
                              {"window", file.evaluation.window},
                              {"windows", file.evaluation.windows}}},
                            {"runs", runs},
+                           {"stopped", stopped},
                            {"baseline", file.baseline},
                            {"selection", selection},
                            {"view", view_to_json(file.view)}};

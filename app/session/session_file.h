@@ -11,6 +11,7 @@
 #include <QtCore/QStringList>
 #include <vector>
 
+#include "app/session/recipe_history.h"
 #include "app/session/run.h"
 
 namespace graticule {
@@ -30,11 +31,15 @@ struct SessionFile {
     QString beside;          ///< the same from the session file's own folder, for both having moved together
     bool calibrated = false; ///< statistics were there
     Recipe recipe;           ///< its calibration settings too
-    Recipe reference;        ///< "current" in what-if
+    QString recipe_text;     ///< the recipe with its comments; empty: it has none
+    std::vector<RecipeHistory::Step> history; ///< what undo and redo walk; empty: none was kept
+    std::size_t history_at = 0;               ///< of `recipe` in it
+    Recipe reference;                         ///< "current" in what-if
     EvaluationChoice evaluation;
-    std::vector<Run> runs; ///< finished ones
-    int baseline = -1;     ///< index in `runs`; -1: none
-    QStringList selection; ///< names of linears, the one that plots show first
+    std::vector<Run> runs;    ///< finished ones
+    std::vector<Run> stopped; ///< evaluations that were under way, as far as they had come
+    int baseline = -1;        ///< index in `runs`; -1: none
+    QStringList selection;    ///< names of linears, the one that plots show first
     SessionView view;
 };
 

@@ -1,4 +1,4 @@
-// The session's long work: each verb as a job, chained so that what one needs is done before it.
+// The session's long work: each verb as a job, chained as the engine's plan says what needs what.
 #include <algorithm>
 
 #include "app/jobs/throttle.h"
@@ -6,6 +6,7 @@
 #include "app/session/session.h"
 #include "core/engine/resources.h"
 #include "core/engine/study_lengths.h"
+#include "core/method/method.h"
 #include "core/runtime/settle_execution.h"
 
 namespace graticule {
@@ -68,20 +69,16 @@ std::optional<JobId> Session::calibrateInto(const std::shared_ptr<Calibrated>& c
     return id;
 }
 
-std::optional<std::vector<JobId>> Session::provideStats(Chain& chain, Calibrate when) {
+bool Session::joinStats(Chain& chain, std::vector<JobId>& after) const {
     const CalibrationSpec& spec = recipe().calibration;
-    const std::vector<JobId> nothing;
     if (complete_stats_ && complete_stats_->spec == spec) {
         chain.calibrated->stats = complete_stats_;
-        return nothing;
+        return true;
     }
-    if (calibrating_ && calibrating_->spec == spec) {
-        chain.calibrated = calibrating_->calibrated;
-        return std::vector{calibrating_->job};
-    }
-    if (when == Calibrate::where_needed && !resolution_.resolved->needs_calibration()) return nothing;
-    if (const auto job = calibrateInto(chain.calibrated, spec, {})) return std::vector{*job};
-    return std::nullopt;
+    if (!calibrating_ || calibrating_->spec != spec) return false;
+    chain.calibrated = calibrating_->calibrated;
+    after = {calibrating_->job};
+    return true;
 }
 
 JobId Session::calibrate(const CalibrationSpec& spec) {
@@ -92,22 +89,61 @@ JobId Session::calibrate(const CalibrationSpec& spec) {
 }
 
 void Session::showReports() {
-    reports_.clear();
+    std::vector<LayerReport> reports;
     if (quantized_)
         for (const auto& linear : quantized_->linears)
-            if (linear) reports_.push_back(linear->report);
+            if (linear) reports.push_back(linear->report);
+    takeReports(std::move(reports), quantized_ ? quantized_->recipe.calibration : CalibrationSpec());
+}
+
+void Session::takeReports(std::vector<LayerReport> reports, const CalibrationSpec& calibration) {
+    reports_ = std::make_shared<const std::vector<LayerReport>>(std::move(reports));
+    reports_calibration_ = calibration;
     Q_EMIT reportsChanged();
 }
 
-void Session::studyLengths(std::int64_t target) {
-    const LengthStudySpec spec{.text = recipe().calibration.text};
+namespace {
+const LayerReport* report_in(const QuantizedModel& quantized, LayerId layer, const std::string& scheme_line) {
+    const auto& linear = quantized.linears.at(index_of(layer));
+    return linear && linear->report.scheme_line == scheme_line ? &linear->report : nullptr;
+}
+} // namespace
+
+std::shared_ptr<const LayerReport> Session::measured(LayerId layer, const SchemeChoice& choice) const {
+    const CalibrationSpec& calibration = recipe().calibration;
+    const std::string line = to_line(without_defaults(choice));
+    const auto serves = [&](const LayerReport& report) { return report.output_mse || !stats_complete_; };
+    if (reports_calibration_ == calibration)
+        for (const LayerReport& report : *reports_) // perhaps of a quantization under way
+            if (report.layer == layer && report.scheme_line == line && serves(report)) return {reports_, &report};
+    for (auto run = runs_.all().rbegin(); run != runs_.all().rend(); ++run) {
+        const auto& quantized = run->quantized;
+        if (!quantized || quantized->recipe.calibration != calibration) continue;
+        if (const LayerReport* report = report_in(*quantized, layer, line); report && serves(*report))
+            return {quantized, report};
+    }
+    return nullptr;
+}
+
+void Session::studyLengths(std::int64_t target, bool measure) {
+    if (measure && !recipeReady(tr("Measure calibration lengths"))) return;
+    LengthStudySpec spec{.text = recipe().calibration.text};
+    std::erase_if(spec.lengths, [&](std::int64_t length) { return length > model()->config().max_positions; });
+    const double tokens = static_cast<double>(spec.tokens) * static_cast<double>(spec.lengths.size());
     jobs_.submit<LengthStudy>(
-        request(QStringLiteral("lengths"), tr("Compare calibration lengths"), {},
-                static_cast<double>(spec.tokens) * static_cast<double>(spec.lengths.size())),
-        [spec, opened = opened_](JobContext& ctx) {
-            Workspace work;
+        request(QStringLiteral("lengths"),
+                measure ? tr("Measure calibration lengths, %1").arg(QString::fromStdString(summary_line(recipe())))
+                        : tr("Compare calibration lengths"),
+                {}, measure ? 0 : tokens),
+        [spec, opened = opened_, recipe = measure ? std::optional(recipe()) : std::nullopt](JobContext& ctx) {
+            constexpr std::int64_t evaluated_tokens = 16'384; // at each length: enough windows to tell lengths apart
+            LengthStudySpec whole = spec;
+            if (recipe)
+                whole.matrix =
+                    LengthStudySpec::Matrix{*recipe, load_text({}, BuiltInText::evaluation), {}, evaluated_tokens};
+            Workbench work;
             work.adopt(opened);
-            return study_lengths(work, spec, ctx);
+            return study_lengths(work, whole, ctx);
         },
         [this, target, model = model()](std::shared_ptr<const LengthStudy> study) {
             if (model != this->model()) return;
@@ -126,10 +162,10 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
     const auto reports = std::make_shared<std::vector<LayerReport>>(); // grows on the engine thread
     const auto ended = std::make_shared<bool>(false);
     const Throttle<std::vector<LayerReport>> partial(
-        &jobs_, between_partials, [this, ended, model = model()](const std::vector<LayerReport>& so_far) {
+        &jobs_, between_partials,
+        [this, ended, model = model(), calibration = recipe().calibration](const std::vector<LayerReport>& so_far) {
             if (*ended || model != this->model()) return;
-            reports_ = so_far;
-            Q_EMIT reportsChanged();
+            takeReports(so_far, calibration);
         });
     return jobs_.submit<QuantizedModel>(
         request(tag, tr("Quantize %1").arg(QString::fromStdString(summary_line(recipe()))), std::move(after), 0),
@@ -147,8 +183,8 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
             quantized_ = std::move(quantized);
             // From now on "current" is what was just made; edits after it are the candidate.
             setReference(quantized_recipe);
-            wantWhatIfs();
             showReports();
+            wantWhatIfs(); // for what is not measured now
             Q_EMIT recipeChanged();
         },
         [this, ended, model = model(), report = reporter()](const JobView& job) {
@@ -160,21 +196,18 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
 
 std::optional<JobId> Session::quantize() {
     if (!recipeReady(tr("Quantize"))) return std::nullopt;
-    const auto chain = std::make_shared<Chain>();
-    auto after = provideStats(*chain, Calibrate::where_needed);
-    if (!after) return std::nullopt;
-    return quantizeInto(chain, std::move(*after), QStringLiteral("quantize"));
+    return queueSteps(Step::quantize, Calibrate::where_needed, {});
 }
 
-Run& Session::addRun(bool full_precision, const EvaluationChoice& choice) {
+Run Session::newRun(bool full_precision, const EvaluationChoice& choice) const {
     Run run;
-    run.id = ++last_run_;
     run.full_precision = full_precision;
     run.choice = choice;
     run.execution = settle_execution(execution_, device_, *model());
     run.bytes = stored_bytes(*model());
     if (full_precision) {
         run.recipe.name = unquantized_name(*model());
+        run.weight_bits = stored_bits_per_weight(*model());
         run.name = QString::fromStdString(run.recipe.name);
     } else {
         run.recipe = recipe();
@@ -182,42 +215,15 @@ Run& Session::addRun(bool full_precision, const EvaluationChoice& choice) {
         run.weight_bits = resolution_.resolved->bits_per_weight();
         run.input_bits = average_input_bits(*resolution_.resolved);
         run.bytes = resolution_.resolved->estimated_bytes();
-        run.colour = nextColour();
     }
-    runs_.push_back(std::move(run));
-    return runs_.back();
+    return run;
 }
 
-const Run* Session::fullPrecisionRun(const EvaluationChoice& choice) const {
-    const Execution execution = settle_execution(execution_, device_, *model());
-    const auto found = std::find_if(runs_.begin(), runs_.end(), [&](const Run& run) {
-        const bool alive =
-            run.state != JobState::failed && run.state != JobState::cancelled && run.state != JobState::skipped;
-        return run.full_precision && run.choice == choice && run.execution == execution && alive;
-    });
-    return found == runs_.end() ? nullptr : &*found;
-}
-
-JobId Session::evaluateInto(Run& run, const ChainPtr& chain, std::vector<JobId> after) {
-    const int id = run.id;
-    const auto receive = [this, id, chain](const Evaluation& evaluation, bool complete) {
-        Run* target = findRun(id);
-        if (!target || (target->state == JobState::done && !complete)) return; // removed, or a late partial
-        target->evaluation = evaluation;
-        target->evaluation->complete = complete;
-        const auto there = static_cast<double>(std::max<std::int64_t>(1, evaluation.protocol.windows_used));
-        target->share_done = std::min(1.0, static_cast<double>(evaluation.window_losses.size()) / there);
-        if (complete) {
-            target->state = JobState::done;
-            target->quantized = chain->quantized; // the engine thread is through with the chain
-            if (baseline_ == 0) baseline_ = id;
-            keepRuns();
-        }
-        Q_EMIT runsChanged();
-    };
+JobId Session::evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after) {
     const Throttle<Evaluation> windows(&jobs_, between_partials,
-                                       [receive](const Evaluation& so_far) { receive(so_far, false); });
-    EvaluationSpec spec{run.choice.window, run.choice.windows, run.name.toStdString()};
+                                       [this, id = run.id](const Evaluation& so_far) { runs_.receive(id, so_far); });
+    EvaluationSpec spec{run.choice.window, run.choice.windows, run.name.toStdString(),
+                        run.resumable() ? std::make_shared<const Evaluation>(*run.evaluation) : nullptr};
     const double tokens = static_cast<double>(run.choice.window * run.choice.windows);
     return jobs_.submit<Evaluation>(
         request({}, tr("Evaluate %1").arg(run.name), std::move(after), tokens),
@@ -226,7 +232,10 @@ JobId Session::evaluateInto(Run& run, const ChainPtr& chain, std::vector<JobId> 
             return graticule::evaluate(model, full ? nullptr : chain->quantized, *tokenizer,
                                        load_text(text, BuiltInText::evaluation), spec, ctx, offer);
         },
-        [receive](std::shared_ptr<const Evaluation> evaluation) { receive(*evaluation, true); }, reporter());
+        [this, id = run.id, chain](std::shared_ptr<const Evaluation> evaluation) {
+            runs_.finish(id, *evaluation, chain->quantized); // the engine thread is through with the chain
+        },
+        reporter());
 }
 
 void Session::evaluate(const EvaluationChoice& choice, Calibrate when) {
@@ -236,31 +245,50 @@ void Session::evaluate(const EvaluationChoice& choice, Calibrate when) {
                       tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
         return;
     }
-    if (!fullPrecisionRun(choice)) {
-        Run& baseline = addRun(true, choice);
-        baseline.jobs = {evaluateInto(baseline, std::make_shared<Chain>(), {})};
-        // Differences refer to full precision under the same protocol unless somebody chose another baseline.
-        const Run* before = run(baseline_);
-        if (!before || before->full_precision) baseline_ = baseline.id;
-    }
-    const auto& plans = resolution_.resolved->plans();
-    const bool anything = std::any_of(plans.begin(), plans.end(),
-                                      [](const auto& plan) { return plan && plan->choice != SchemeChoice{}; });
-    if (anything) {
-        const auto chain = std::make_shared<Chain>();
-        std::vector<JobId> jobs; // the run's own, which go when it is removed; a calibration may serve others as well
-        if (quantized_ && quantized_->recipe == recipe()) {
-            chain->quantized = quantized_;
-        } else {
-            auto after = provideStats(*chain, when);
-            if (!after) return;
-            jobs.push_back(quantizeInto(chain, std::move(*after), {})); // untagged: a run is never replaced by the next
+    queueSteps(Step::evaluate, when, choice);
+}
+
+// Jobs for the steps of the plan, each after those whose results it takes.
+std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice) {
+    const auto chain = std::make_shared<Chain>();
+    std::vector<JobId> after; // of the calibration, which may serve other runs as well ...
+    std::vector<JobId> own;   // ... and of this run alone, which go when it is removed
+    PlanHave have;
+    have.statistics = joinStats(*chain, after);
+    have.quantized = choice && quantized_ && quantized_->recipe == recipe();
+    have.unquantized_evaluation =
+        choice && runs_.unquantized({*choice, settle_execution(execution_, device_, *model())});
+    if (have.quantized) chain->quantized = quantized_;
+    for (const Step step : plan_of({goal, &*resolution_.resolved, when == Calibrate::always}, have)) {
+        switch (step) {
+        case Step::evaluate_unquantized:
+            queueRun(true, *choice, std::make_shared<Chain>(), {});
+            break;
+        case Step::calibrate: {
+            const auto job = calibrateInto(chain->calibrated, recipe().calibration, {});
+            if (!job) return std::nullopt;
+            after = {*job};
+            break;
         }
-        Run& run = addRun(false, choice);
-        jobs.push_back(evaluateInto(run, chain, jobs));
-        run.jobs = jobs;
+        case Step::quantize: // a run is never replaced by the next; a quantization alone is
+            own.push_back(quantizeInto(chain, after, choice ? QString() : QStringLiteral("quantize")));
+            break;
+        case Step::evaluate:
+            queueRun(false, *choice, chain, own);
+            break;
+        }
     }
     Q_EMIT runsChanged();
+    return own.empty() ? std::nullopt : std::optional(own.back());
+}
+
+void Session::queueRun(bool full_precision, const EvaluationChoice& choice, const ChainPtr& chain,
+                       std::vector<JobId> own) {
+    Run run = newRun(full_precision, choice);
+    const Run* stopped = runs_.resumable(run); // goes on where it stopped
+    const int id = stopped ? stopped->id : runs_.add(std::move(run));
+    own.push_back(evaluateInto(*runs_.find(id), chain, own));
+    runs_.setJobs(id, own);
 }
 
 } // namespace graticule

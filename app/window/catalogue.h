@@ -8,6 +8,7 @@
 namespace graticule {
 
 [[nodiscard]] std::vector<MethodEntry> method_entries();
+[[nodiscard]] std::vector<PresetEntry> preset_entries();
 [[nodiscard]] std::vector<ExporterEntry> exporter_entries();
 
 } // namespace graticule

@@ -15,6 +15,7 @@
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QStackedWidget>
 #include <QtWidgets/QToolButton>
+#include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 
 #include "app/session/recent_models.h"
@@ -23,10 +24,13 @@
 #include "app/window/execution_chooser.h"
 #include "app/window/recipe_presenter.h"
 #include "app/window/table_rows.h"
+#include "app/window/tour.h"
+#include "widgets/forms/wheel_guard.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/elided_label.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
+#include "widgets/panels/offer_bar.h"
 #include "widgets/panels/panel_header.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/runs_panel.h"
@@ -47,9 +51,11 @@ RunJournal journal_beside(const QSettings& settings) {
 MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     : settings_(settings)
     , theme_(theme)
-    , session_(nullptr, journal_beside(settings)) {
+    , session_(nullptr, journal_beside(settings))
+    , draft_(journal_beside(settings)) {
     setObjectName(QStringLiteral("main"));
     setAcceptDrops(true);
+    qApp->installEventFilter(new WheelGuard(this));
     setDockNestingEnabled(true);
     setDockOptions(AllowNestedDocks | AllowTabbedDocks);
     setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
@@ -68,9 +74,9 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     restoreState(settings_.value(QStringLiteral("window/layout")).toByteArray(), layoutVersion);
     tick_ = new QTimer(this);
     connect(tick_, &QTimer::timeout, this, &MainWindow::updateJobs);
-    tick_->start(100);
     updateTitle();
     updateActions();
+    updateJobs();
     refreshWelcome();
 }
 
@@ -84,8 +90,18 @@ void MainWindow::buildCentre() {
     centre_ = new QStackedWidget;
     welcome_ = new WelcomePage;
     plots_ = new PlotArea(session_, centre_);
+    offer_ = new OfferBar;
+    tour_bar_ = new OfferBar;
+    tour_ = new Tour(*this, *tour_bar_);
+    plot_page_ = new QWidget;
+    auto* column = new QVBoxLayout(plot_page_);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    column->addWidget(tour_bar_);
+    column->addWidget(offer_);
+    column->addWidget(plots_, 1);
     centre_->addWidget(welcome_);
-    centre_->addWidget(plots_);
+    centre_->addWidget(plot_page_);
     setCentralWidget(centre_);
 }
 
@@ -104,6 +120,7 @@ void MainWindow::buildDocks() {
     layers_ = new LayersPanel;
     recipe_ = new RecipePanel;
     recipe_->editor()->setMethods(method_entries());
+    recipe_->setPresets(preset_entries());
     runs_ = new RunsPanel;
     jobs_ = new JobsPanel;
     addDock(QStringLiteral("layers"), tr("Layers"), layers_, layers_->header(), Qt::LeftDockWidgetArea);
@@ -195,10 +212,12 @@ QPushButton* MainWindow::searchButton() {
 void MainWindow::connectPanels() {
     connect(layers_, &LayersPanel::selectionChanged, &session_, &Session::select);
     connect(layers_, &LayersPanel::ruleWanted, &session_, &Session::addRule);
+    connect(layers_, &LayersPanel::sightChanged, this, [this] { session_.setInSight(layers_->inSight()); });
+    connect(recipe_, &RecipePanel::presetWanted, this, &MainWindow::takePreset);
     connect(recipe_->undoButton(), &QToolButton::clicked, &session_, &Session::undo);
     connect(recipe_->redoButton(), &QToolButton::clicked, &session_, &Session::redo);
-    connect(runs_, &RunsPanel::baselineChosen, &session_, &Session::setBaseline);
-    connect(runs_, &RunsPanel::removeWanted, &session_, &Session::removeRun);
+    connect(runs_, &RunsPanel::baselineChosen, &session_.runList(), &RunList::setBaseline);
+    connect(runs_, &RunsPanel::removeWanted, &session_.runList(), &RunList::remove);
     connect(runs_, &RunsPanel::selectionChanged, this, &MainWindow::updateActions);
     connect(runs_, &RunsPanel::compareWanted, plots_, &PlotArea::compareRuns);
     connect(runs_, &RunsPanel::commandLineWanted, this, &MainWindow::copyCommandLine);
@@ -209,9 +228,11 @@ void MainWindow::connectPanels() {
     };
     connect(runs_, &RunsPanel::recipeWanted, this, load_recipe);
     connect(plots_, &PlotArea::recipeWanted, this, load_recipe);
+    connect(plots_, &PlotArea::lengthsWanted, this, &MainWindow::askLengths);
     connect(plots_, &PlotArea::failed, this, [this](const QString& text) { showFailure(tr("Save"), text); });
     connect(jobs_, &JobsPanel::cancelWanted, this, [this](int job) { session_.jobs().cancel(JobId{job}); });
     connect(welcome_, &WelcomePage::openWanted, this, &MainWindow::openPath);
+    connect(welcome_, &WelcomePage::tourWanted, tour_, &Tour::start);
     connect(welcome_, &WelcomePage::folderWanted, this, &MainWindow::askFolder);
     connect(welcome_, &WelcomePage::fileWanted, this, &MainWindow::askFile);
     connect(welcome_, &WelcomePage::forgetWanted, this, [this](const QString& path) {
@@ -231,13 +252,33 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::modelChanged, this, [this] {
         session_path_.clear(); // until a session file says that it is of this model
         remember_model(settings_, QString::fromStdString(session_.model()->parts().path.string()));
-        centre_->setCurrentWidget(plots_);
+        centre_->setCurrentWidget(plot_page_);
         welcome_->setProblem({});
         updateLayers();
         updateTitle();
         refreshWelcome();
         first_selection_ = session_.selection();
+        visited_.clear();
+        visited_.visit(first_selection_);
         layers_->setSelection(first_selection_);
+        offerDraft();
+    });
+    draft_soon_ = new QTimer(this);
+    draft_soon_->setSingleShot(true);
+    draft_soon_->setInterval(400);
+    connect(draft_soon_, &QTimer::timeout, this, &MainWindow::keepDraft);
+    const auto changed = [this] {
+        if (!draft_soon_->isActive()) draft_soon_->start(); // a stream of changes must not put it off for ever
+    };
+    connect(&session_, &Session::runsChanged, this, changed);
+    connect(&session_, &Session::recipeChanged, this, changed);
+    connect(&session_, &Session::selectionChanged, this, changed);
+    connect(&session_, &Session::statsChanged, this, changed);
+    connect(plots_, &QTabWidget::currentChanged, this, changed);
+    connect(offer_, &OfferBar::taken, this, &MainWindow::takeDraft);
+    connect(offer_, &OfferBar::refused, this, [this] {
+        offered_.reset();
+        draft_.discard(modelFile());
     });
     // Queued: after the model's own consequences, so that nothing undoes what the session file says.
     connect(&session_, &Session::modelChanged, this, &MainWindow::finishOpening, Qt::QueuedConnection);
@@ -255,7 +296,11 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::recipeChanged, this, &MainWindow::updateActions);
     connect(&session_, &Session::whatIfChanged, this, soon);
     connect(&session_, &Session::reportsChanged, this, soon);
-    connect(&session_, &Session::selectionChanged, this, [this] { layers_->setSelection(session_.selection()); });
+    connect(&session_, &Session::selectionChanged, this, [this] {
+        layers_->setSelection(session_.selection());
+        visited_.visit(session_.selection());
+        updateActions();
+    });
     connect(&session_, &Session::runsChanged, this, [this] {
         runs_->setRows(run_rows(session_));
         updateActions();
@@ -266,6 +311,9 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::devicesChanged, this, [this] {
         devices_->setDevices(session_.devices(), session_.device());
         executions_->setExecution(session_.execution());
+    });
+    connect(&session_.jobs(), &JobRunner::ended, this, [this] { // long work is done while one looks elsewhere
+        if (!isActiveWindow() && !session_.jobs().busy()) QApplication::alert(this);
     });
     connect(&session_.jobs(), &JobRunner::changed, this, [this] {
         updateJobs();
@@ -287,9 +335,14 @@ void MainWindow::showWorst() {
     if (!chosen && !order.empty()) session_.select({order.front()});
 }
 
+// Progress is polled while there is some: a window that nothing happens in does nothing.
 void MainWindow::updateJobs() {
     session_.poll();
     jobs_->setRows(job_rows(session_.jobs().jobs()));
+    if (!session_.jobs().busy())
+        tick_->stop();
+    else if (!tick_->isActive())
+        tick_->start(100);
 }
 
 void MainWindow::updateTitle() {
@@ -313,7 +366,7 @@ void MainWindow::updateActions() {
     const auto enable = [this](const char* name, bool on) {
         if (QAction* action = command(QLatin1String(name))) action->setEnabled(on);
     };
-    for (const char* name : {"run.calibrate", "edit.select-all", "file.save-recipe", "file.save-session",
+    for (const char* name : {"run.calibrate", "run.lengths", "edit.select-all", "file.save-recipe", "file.save-session",
                              "file.open-recipe", "edit.copy-command", "file.save-plot", "file.save-plot-data",
                              "edit.history", "edit.set-current", "edit.find"})
         enable(name, open);
@@ -322,8 +375,19 @@ void MainWindow::updateActions() {
     enable("compare.baseline", chosen == 1);
     for (const char* name : {"compare.copy-markdown", "compare.copy-csv", "compare.copy-json"})
         enable(name, !session_.runs().empty());
-    for (const char* name : {"run.quantize", "run.evaluate", "run.all"}) enable(name, works);
+    for (const char* name : {"run.quantize", "run.evaluate", "run.all", "run.measure-lengths"}) {
+        QAction* action = command(QLatin1String(name));
+        action->setEnabled(works);
+        // A command that cannot be given says why where it is looked for.
+        if (!action->property("help").isValid()) action->setProperty("help", action->toolTip());
+        action->setToolTip(!open || works ? action->property("help").toString()
+                                          : tr("The recipe cannot work: %1")
+                                                .arg(QString::fromStdString(session_.resolution().diagnostics.text())));
+    }
+    enable("view.back", visited_.canGoBack());
+    enable("view.forward", visited_.canGoForward());
     enable("run.export", session_.newestQuantized() != nullptr);
+    enable("run.report", chosenRun() != 0);
     enable("run.cancel", session_.jobs().busy());
     const RecipeHistory& history = session_.history();
     enable("edit.undo", open && history.canUndo());
@@ -346,6 +410,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     saveLayout();
     tick_->stop();
     // What runs is asked to stop; the session's runner joins its thread before anything it uses goes away.
+    if (draft_soon_->isActive()) keepDraft();
     session_.jobs().cancelAll();
     event->accept();
 }

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 
+#include "app/session/draft.h"
+#include "app/session/selection_history.h"
 #include "app/session/session.h"
 #include "app/session/session_file.h"
 #include "app/window/plot_area.h"
@@ -27,10 +29,13 @@ class ExecutionChooser;
 class ElidedLabel;
 class JobsPanel;
 class LayersPanel;
+class OfferBar;
+struct PaletteItem;
 class PanelHeader;
 class RecipePanel;
 class RecipePresenter;
 class RunsPanel;
+class Tour;
 class WelcomePage;
 
 class MainWindow final : public QMainWindow {
@@ -55,6 +60,7 @@ public:
     void setEvaluationChoice(const EvaluationChoice& choice) { evaluation_ = choice; }
     /// The last choice, with the window that the open model has positions for.
     [[nodiscard]] EvaluationChoice evaluationChoice() const;
+    [[nodiscard]] Tour& tour() { return *tour_; }
     void setExportFolder(const QString& folder) { export_folder_ = folder; }
     /// Scripts answer no dialogs: jobs start with the last choices.
     void setAsking(bool ask) { asking_ = ask; }
@@ -96,6 +102,9 @@ private:
     QPushButton* stripButton(const QString& text, const char* command, bool primary = false);
     QPushButton* searchButton();
     void showPalette();
+    void addChoices(std::vector<PaletteItem>& items);
+    /// A preset's choices under the recipe's own calibration, as one step.
+    void takePreset(const QString& name);
     void showHistory();
     void showAbout();
     // main_window_jobs.cpp
@@ -104,17 +113,22 @@ private:
     void askRecipe();
     void saveRecipe();
     void askCalibrate();
-    void askLengths();
+    void askLengths(bool measure);
     void quantize();
     void askEvaluate();
     void askExport(int run);
+    void askReport();
+    /// report.html, model_card.md and layers.csv of the run; into a folder that is there.
+    void writeReport(int run, const QString& folder);
+    /// The one selected in the table, else the newest quantized one; 0: none.
+    [[nodiscard]] int chosenRun() const;
     void runEverything();
     void cancelAll();
     /// What leaving the model would cost is asked: "Leave Graticule", "Stop and leave".
     [[nodiscard]] bool mayStopJobs(const QString& title, const QString& stop);
     [[nodiscard]] bool mayOpenAnother();
     void copyCommandLine(int run);
-    [[nodiscard]] QString exportFolder() const; ///< the last one, or a first suggestion
+    [[nodiscard]] QString exportFolder(int run) const; ///< named after the run, beside the last one
     void showExported(const QString& folder, const QString& summary);
     void refreshWelcome();
     // main_window_shortcuts.cpp
@@ -128,6 +142,12 @@ private:
     void askSession();
     void finishOpening();
     void sayRestored();
+    [[nodiscard]] QString modelFile() const; ///< the open model's own path
+    void restoreView(const SessionFile& file);
+    /// Keeps what is on the screen a moment after the last change.
+    void keepDraft();
+    void offerDraft();
+    void takeDraft();
 
     QSettings& settings_;
     theme::Mode theme_;
@@ -136,6 +156,9 @@ private:
     EvaluationChoice evaluation_;          // as wished; a model with fewer positions does not change the wish
     std::vector<LayerId> first_selection_; // what a newly opened model starts with
     QString export_folder_, session_path_;
+    Draft draft_;
+    std::optional<Draft::Found> offered_;
+    SelectionHistory visited_;
     struct Opening { // a session that waits for its model
         SessionFile file;
         QString path;
@@ -157,7 +180,10 @@ private:
     JobsPanel* jobs_ = nullptr;
     QList<QDockWidget*> docks_;
     RecipePresenter* presenter_ = nullptr;
-    QTimer *tick_ = nullptr, *layers_soon_ = nullptr;
+    OfferBar *offer_ = nullptr, *tour_bar_ = nullptr;
+    Tour* tour_ = nullptr;
+    QWidget* plot_page_ = nullptr;
+    QTimer *tick_ = nullptr, *layers_soon_ = nullptr, *draft_soon_ = nullptr;
     QList<QAction*> commands_;
     QByteArray first_layout_;
 };

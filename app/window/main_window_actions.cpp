@@ -11,11 +11,15 @@
 #include <QtWidgets/QVBoxLayout>
 
 #include "app/session/recent_models.h"
+#include "app/window/catalogue.h"
 #include "app/window/main_window.h"
+#include "app/window/tour.h"
 #include "core/base/provenance.h"
+#include "core/recipe/presets.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/command_palette.h"
 #include "widgets/panels/layers_panel.h"
+#include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/runs_panel.h"
 
 namespace graticule {
@@ -102,6 +106,12 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
     addCommand(menu, "view.palette", tr("&Search everything …"), QKeySequence(tr("Ctrl+K")), [this] {
         showPalette();
     })->setShortcuts({QKeySequence(tr("Ctrl+K")), QKeySequence(tr("Ctrl+Shift+P"))});
+    addCommand(menu, "view.back", tr("&Back to the selection before"), {}, [this] {
+        session_.select(visited_.back());
+    })->setShortcuts({QKeySequence(tr("Alt+Left")), QKeySequence(tr("Ctrl+["))});
+    addCommand(menu, "view.forward", tr("&Forward again"), {}, [this] {
+        session_.select(visited_.forward());
+    })->setShortcuts({QKeySequence(tr("Alt+Right")), QKeySequence(tr("Ctrl+]"))});
     menu->addSeparator();
     for (int tab = 0; tab < plots_->count(); ++tab)
         addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabText(tab),
@@ -137,8 +147,11 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
         askCalibrate();
     })->setToolTip(tr("Watch the inputs of every linear over a text"));
     addCommand(menu, "run.lengths", tr("Compare calibration &lengths …"), {}, [this] {
-        askLengths();
+        askLengths(false);
     })->setToolTip(tr("GPTQ's update ratio at several calibration lengths, and the length advised (SLAC)"));
+    addCommand(menu, "run.measure-lengths", tr("&Measure calibration lengths …"), {}, [this] {
+        askLengths(true);
+    })->setToolTip(tr("The recipe's perplexity by calibration length × evaluation length"));
     addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] {
         quantize();
     })->setToolTip(tr("Quantize the model by the recipe"));
@@ -148,6 +161,9 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.export", tr("E&xport …"), QKeySequence(tr("Ctrl+E")), [this] {
         askExport(0);
     })->setToolTip(tr("Write the quantized model for other programs"));
+    addCommand(menu, "run.report", tr("&Write report …"), QKeySequence(tr("Ctrl+Shift+E")), [this] {
+        askReport();
+    })->setToolTip(tr("A self-contained HTML page and a Markdown model card of the selected run"));
     menu->addSeparator();
     addCommand(menu, "run.all", tr("Run &all: calibrate, quantize, evaluate, compare"), QKeySequence(tr("F9")),
                [this] { runEverything(); });
@@ -159,7 +175,7 @@ void MainWindow::buildCompareMenu(QMenuBar* bar) {
     addCommand(menu, "compare.selected", tr("&Compare the selected runs"), QKeySequence(tr("Ctrl+D")),
                [this] { runs_->compareSelected(); });
     addCommand(menu, "compare.baseline", tr("Make the selected run the &baseline"), QKeySequence(tr("Ctrl+B")),
-               [this] { session_.setBaseline(runs_->selectedRuns().front()); });
+               [this] { session_.runList().setBaseline(runs_->selectedRuns().front()); });
     menu->addSeparator();
     const std::tuple<const char*, QString, TableFormat> formats[] = {
         {"compare.copy-markdown", tr("Copy the runs as &Markdown"), TableFormat::markdown},
@@ -174,6 +190,7 @@ void MainWindow::buildCompareMenu(QMenuBar* bar) {
 void MainWindow::buildHelpMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&Help"));
     addCommand(menu, "help.shortcuts", tr("Keyboard &shortcuts"), QKeySequence(tr("?")), [this] { showShortcuts(); });
+    addCommand(menu, "help.tour", tr("&Tour: find what hurts in a sample"), {}, [this] { tour_->start(); });
     addCommand(menu, "help.about", tr("&About Graticule"), {}, [this] { showAbout(); });
 }
 
@@ -181,18 +198,40 @@ void MainWindow::showPalette() {
     std::vector<PaletteItem> items;
     for (QAction* action : commands_) {
         if (!action->isEnabled()) continue;
-        items.push_back({PaletteItem::Kind::command, fullTitle(*action),
+        const bool help = action->objectName().startsWith(QStringLiteral("help."));
+        items.push_back({help ? PaletteItem::Kind::help : PaletteItem::Kind::command, fullTitle(*action),
                          action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); }});
     }
     if (session_.model())
         for (const Linear& linear : session_.model()->linears())
             items.push_back({PaletteItem::Kind::layer, QString::fromStdString(linear.short_name), tr("layer"),
                              [this, id = linear.id] { session_.select({id}); }});
-    for (const Run& run : session_.runs())
-        items.push_back(
-            {PaletteItem::Kind::run, run.name, tr("run"), [this, id = run.id] { runs_->selectRuns({id}); }});
+    const std::vector<QString> names = session_.runList().names();
+    for (std::size_t i = 0; i < names.size(); ++i)
+        items.push_back({PaletteItem::Kind::run, names[i], tr("run"),
+                         [this, id = session_.runs()[i].id] { runs_->selectRuns({id}); }});
+    if (session_.model()) addChoices(items);
     auto* palette = new CommandPalette(std::move(items), this);
     palette->open();
+}
+
+// What can be chosen for the recipe: presets for the whole of it, methods for the selected layers.
+void MainWindow::addChoices(std::vector<PaletteItem>& items) {
+    for (const PresetEntry& preset : preset_entries())
+        items.push_back({PaletteItem::Kind::command, tr("Preset %1: %2").arg(preset.name, preset.help), tr("preset"),
+                         [this, name = preset.name] { takePreset(name); }});
+    for (const MethodEntry& method : method_entries())
+        items.push_back({PaletteItem::Kind::command,
+                         tr("Method %1 (%2): %3").arg(method.label, method.name, method.help), tr("for the selection"),
+                         [this, method] { recipe_->editor()->chooseMethod(method.name); }});
+}
+
+void MainWindow::takePreset(const QString& name) {
+    const Preset* preset = find_preset(name.toStdString());
+    if (!preset || !session_.model()) return;
+    Recipe recipe = recipe_of(*preset);
+    recipe.calibration = session_.recipe().calibration;
+    session_.setRecipe(std::move(recipe), tr("preset %1").arg(name));
 }
 
 void MainWindow::showHistory() {

@@ -1,6 +1,8 @@
 // What is asked before long jobs, and files in and out.
+#include <QtCore/QDir>
 #include <QtCore/QFile>
 #include <QtCore/QFileInfo>
+#include <QtCore/QRegularExpression>
 #include <QtCore/QSaveFile>
 #include <QtCore/QSettings>
 #include <QtGui/QClipboard>
@@ -18,6 +20,8 @@
 #include "app/window/catalogue.h"
 #include "app/window/main_window.h"
 #include "core/engine/export.h"
+#include "core/report/html_report.h"
+#include "widgets/models/number_text.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
@@ -82,18 +86,19 @@ void MainWindow::askCalibrate() {
     session_.calibrate(spec);
 }
 
-void MainWindow::askLengths() {
-    int target = 128;
+void MainWindow::askLengths(bool measure) {
+    if (!session_.model()) return;
+    int target = session_.lengthAdvice() ? static_cast<int>(session_.lengthAdvice()->target) : 128;
     if (asking_) {
         bool given = false;
-        target = QInputDialog::getInt(this, tr("Compare calibration lengths"),
-                                      tr("Tokens of the sequences the model will be used on:"), target, 2, 1048576, 1,
-                                      &given);
+        target = QInputDialog::getInt(
+            this, measure ? tr("Measure calibration lengths") : tr("Compare calibration lengths"),
+            tr("Tokens of the sequences the model will be used on:"), target, 2, 1048576, 1, &given);
         if (!given) return;
     }
     jobs_->showJobs();
     plots_->showTab(PlotArea::SequenceLength);
-    session_.studyLengths(target);
+    session_.studyLengths(target, measure);
 }
 
 void MainWindow::quantize() {
@@ -157,20 +162,76 @@ bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {
 
 bool MainWindow::mayOpenAnother() { return mayStopJobs(tr("Open another model"), tr("Stop and open")); }
 
-QString MainWindow::exportFolder() const {
-    if (!export_folder_.isEmpty()) return export_folder_;
-    return QDir::home().filePath(QString::fromStdString(session_.model()->name()) + QStringLiteral("-quantized"));
+int MainWindow::chosenRun() const {
+    const std::vector<int> selected = runs_->selectedRuns();
+    if (selected.size() == 1) return selected.front();
+    for (auto run = session_.runs().rbegin(); run != session_.runs().rend(); ++run)
+        if (run->quantized) return run->id;
+    return 0;
+}
+
+namespace {
+// "w=int4/asym/g128 a=int8/sym/token gptq" as part of a file's name: "w-int4-asym-g128_a-int8-sym-token_gptq"
+QString file_name_of(const std::string& scheme_line) {
+    QString name = QString::fromStdString(scheme_line);
+    name.replace(u' ', u'_');
+    name.replace(QRegularExpression(QStringLiteral("[^A-Za-z0-9_.+]+")), QStringLiteral("-"));
+    return name;
+}
+} // namespace
+
+QString MainWindow::exportFolder(int run_id) const {
+    if (!asking_ && !export_folder_.isEmpty()) return export_folder_; // a script says where
+    const Run* run = session_.run(run_id);
+    const QuantizedModel* newest = session_.newestQuantized();
+    const std::string line = run      ? summary_line(run->recipe)
+                             : newest ? summary_line(newest->recipe)
+                                      : summary_line(session_.recipe());
+    const QDir beside = export_folder_.isEmpty() ? QDir::home() : QFileInfo(export_folder_).absoluteDir();
+    return beside.filePath(QString::fromStdString(session_.model()->name()) + u'-' + file_name_of(line));
+}
+
+void MainWindow::askReport() {
+    const int run = chosenRun();
+    if (!session_.reportOf(run))
+        return showFailure(tr("Write report"),
+                           tr("A report needs a finished run that was quantized since the model was opened, and full "
+                              "precision under the same protocol: evaluate the recipe first."));
+    const QString folder = asking_ ? QFileDialog::getExistingDirectory(this, tr("Folder for report.html, model_card.md "
+                                                                                "and layers.csv"))
+                                   : QFileInfo(exportFolder(run)).absolutePath();
+    if (!folder.isEmpty()) writeReport(run, folder);
+}
+
+void MainWindow::writeReport(int run, const QString& folder) {
+    const auto input = session_.reportOf(run);
+    if (!input) return;
+    const std::pair<QString, std::string> files[] = {{QStringLiteral("report.html"), report_html(*input)},
+                                                     {QStringLiteral("model_card.md"), model_card(*input, {})},
+                                                     {QStringLiteral("layers.csv"), layers_csv(*input->quantized)}};
+    for (const auto& [name, text] : files) {
+        QSaveFile file(QDir(folder).filePath(name));
+        const QByteArray bytes = QByteArray::fromStdString(text);
+        if (!file.open(QIODevice::WriteOnly) || file.write(bytes) != bytes.size() || !file.commit())
+            return showFailure(tr("Write report"),
+                               tr("%1 was not written: %2").arg(file.fileName(), file.errorString()));
+    }
+    jobs_->addLogLine(tr("Report written to %1").arg(QDir(folder).filePath(QStringLiteral("report.html"))));
+    if (asking_) QDesktopServices::openUrl(QUrl::fromLocalFile(QDir(folder).filePath(QStringLiteral("report.html"))));
 }
 
 void MainWindow::askExport(int run_id) {
+    if (run_id == 0) run_id = chosenRun();
     const Run* run = session_.run(run_id);
     const QuantizedModel* quantized = run ? run->quantized.get() : session_.newestQuantized();
     if (!quantized)
         return showFailure(tr("Export"), tr("Nothing is quantized yet: quantize or evaluate a recipe first."));
     const LayerChoices choices = choices_of(*quantized);
-    const QString name = QString::fromStdString(summary_line(quantized->recipe));
+    const QString name = tr("%1: %2 → %3")
+                             .arg(QString::fromStdString(summary_line(quantized->recipe)),
+                                  bytes_text(quantized->bytes_before()), bytes_text(quantized->bytes_after()));
     bool move_aside = false;
-    QString folder = exportFolder(), exporter = exporter_entries().front().name;
+    QString folder = exportFolder(run_id), exporter = exporter_entries().front().name;
     if (asking_) {
         const auto check = [&](const QString& which, const QString& where, bool aside) {
             return where.isEmpty() ? Diagnostics{}
@@ -194,7 +255,7 @@ void MainWindow::copyCommandLine(int run_id) {
     const QString text = run && run->full_precision
                              ? evaluate_command(session_.modelPath(), choice, session_.device(), session_.execution())
                              : run_command(session_.modelPath(), run ? run->recipe : session_.recipe(), choice,
-                                           exportFolder(), session_.device(), session_.execution());
+                                           exportFolder(run_id), session_.device(), session_.execution());
     QGuiApplication::clipboard()->setText(text);
     jobs_->addLogLine(tr("Copied: %1").arg(text));
 }
@@ -224,7 +285,7 @@ void MainWindow::showExported(const QString& folder, const QString& summary) {
 
 void MainWindow::refreshWelcome() {
     welcome_->setSamples(shipped_models());
-    const std::vector<RecentModel> recent = recent_models(settings_);
+    const std::vector<RecentModel> recent = recent_models(settings_, draft_);
     welcome_->setRecent(recent);
     recent_menu_->clear();
     for (const RecentModel& model : recent) {

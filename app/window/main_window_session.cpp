@@ -1,6 +1,7 @@
 // Session files: what is open, chosen and finished, and how it stands on the screen.
 #include <QtCore/QDir>
 #include <QtCore/QFileInfo>
+#include <QtCore/QTimer>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QTableView>
@@ -8,6 +9,7 @@
 #include "app/window/main_window.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
+#include "widgets/panels/offer_bar.h"
 #include "widgets/panels/welcome_page.h"
 
 namespace graticule {
@@ -74,6 +76,11 @@ void MainWindow::finishOpening() {
     if (!opening_ || opening_->job != session_.openedBy()) return;
     session_path_ = opening_->path;
     const SessionFile file = std::exchange(opening_, std::nullopt)->file;
+    restoreView(file);
+    session_.restore(file);
+}
+
+void MainWindow::restoreView(const SessionFile& file) {
     evaluation_ = file.evaluation;
     restoreGeometry(file.view.geometry);
     restoreState(file.view.layout, layoutVersion);
@@ -81,7 +88,40 @@ void MainWindow::finishOpening() {
     layers_->sortBy(file.view.sort_column, file.view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
     if (file.view.plot >= 0 && file.view.plot < plots_->count()) plots_->setCurrentIndex(file.view.plot);
     first_selection_.clear(); // whatever is selected now was chosen
-    session_.restore(file);
+}
+
+QString MainWindow::modelFile() const { return QString::fromStdString(session_.model()->parts().path.string()); }
+
+// Only what somebody has made: a model that was merely looked at leaves nothing behind.
+void MainWindow::keepDraft() {
+    draft_soon_->stop();
+    if (!session_.model()) return;
+    SessionFile file = sessionFile();
+    if (file.history.size() < 2 && !file.calibrated && file.stopped.empty()) return;
+    try {
+        draft_.keep(modelFile(), std::move(file));
+    } catch (const Error& error) {
+        jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(QString::fromStdString(error.info().text())));
+    }
+}
+
+void MainWindow::offerDraft() {
+    offer_->withdraw();
+    offered_ = draft_.take(modelFile());
+    if (!offered_ || opening_) return; // a session file brings its own
+    offer_->offer(tr("There is unsaved work on this model, of %1: %2.")
+                      .arg(offered_->when.toString(QStringLiteral("yyyy-MM-dd HH:mm")), offered_->contents),
+                  tr("Go on with it"), tr("Discard it"));
+}
+
+void MainWindow::takeDraft() {
+    if (!offered_) return;
+    const SessionFile file = std::exchange(offered_, std::nullopt)->file;
+    restoreView(file);
+    session_.takeWork(file);
+    draft_.discard(modelFile());
+    jobs_->addLogLine(tr("Unsaved work is back"));
+    keepDraft();
 }
 
 void MainWindow::sayRestored() { jobs_->addLogLine(tr("Session %1 is back").arg(QFileInfo(session_path_).fileName())); }

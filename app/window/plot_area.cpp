@@ -6,8 +6,10 @@
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 
+#include "app/session/run_names.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/fitting_tab_bar.h"
+#include "widgets/panels/slac_panel.h"
 
 namespace graticule {
 
@@ -21,24 +23,18 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     setTabBar(tabs_);
     setDocumentMode(true);
     setAccessibleName(tr("Plots"));
-    buildDistribution();
-    buildChannels();
-    buildHeatMap();
-    addTab(lengths_ = makePlot(), tr("Sequence length"));
-    addTab(errors_ = makePlot(), tr("Error"));
-    addTab(perplexity_ = makePlot(), tr("Perplexity"));
-    addTab(compare_ = new ComparePanel, tr("Compare"));
-    addTab(pareto_ = makePlot(), tr("Pareto"));
-    tabs_->setShortName(Distribution, tr("Distrib."));
-    tabs_->setShortName(SequenceLength, tr("Length"));
-    tabs_->setShortName(Perplexity, tr("PPL"));
-    connect(errors_, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
-        if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
-    });
-    connect(pareto_, &PlotSurface::itemClicked, this,
-            [this](int, const QString&, qint64 id) { Q_EMIT recipeWanted(static_cast<int>(id)); });
-    connect(compare_, &ComparePanel::pairChosen, this, &PlotArea::compareRuns);
-    connect(compare_, &ComparePanel::baselineWanted, this, [this](int run) { session_.setBaseline(run); });
+    rows_.push_back(distributionRow());
+    rows_.push_back(channelsRow());
+    rows_.push_back(heatMapRow());
+    rows_.push_back(lengthsRow());
+    rows_.push_back(errorRow());
+    rows_.push_back(plotRow(tr("Perplexity"), tr("PPL"), false, [this] { return perplexity_plot(session_); }));
+    rows_.push_back(compareRow());
+    rows_.push_back(paretoRow());
+    for (const Row& row : rows_) {
+        const int tab = addTab(row.page, row.title);
+        if (!row.short_title.isEmpty()) tabs_->setShortName(tab, row.short_title);
+    }
     soon_->setSingleShot(true);
     soon_->setInterval(0);
     connect(soon_, &QTimer::timeout, this, &PlotArea::refreshNow);
@@ -58,7 +54,13 @@ PlotSurface* PlotArea::makePlot() {
     return plot;
 }
 
-void PlotArea::buildDistribution() {
+PlotArea::Row PlotArea::plotRow(const QString& title, const QString& short_title, bool of_layer,
+                                std::function<plots::PlotScene()> scene) {
+    PlotSurface* plot = makePlot();
+    return {title, short_title, plot, plot, [plot, scene = std::move(scene)] { plot->setScene(scene()); }, of_layer};
+}
+
+PlotArea::Row PlotArea::distributionRow() {
     auto* both = new QSplitter(Qt::Vertical);
     both->setChildrenCollapsible(false);
     distribution_ = makePlot();
@@ -72,42 +74,93 @@ void PlotArea::buildDistribution() {
     distribution_->setWhole([this] { return distribution_plot(session_, operand()); });
     // Queued: the surface is in the middle of a gesture when it tells.
     connect(distribution_, &PlotSurface::viewChanged, this, &PlotArea::refreshDistribution, Qt::QueuedConnection);
-    small_channels_ = makePlot();
+    PlotSurface* channels = makePlot();
+    followThreshold(channels);
     both->addWidget(distribution_);
-    both->addWidget(small_channels_);
+    both->addWidget(channels);
     both->setStretchFactor(0, 4);
     both->setStretchFactor(1, 3);
     both->setSizes({400, 300});
-    addTab(both, tr("Distribution"));
+    const auto refresh = [this, channels] {
+        refreshDistribution();
+        channels->setScene(channels_plot(session_, false, threshold_));
+    };
+    return {tr("Distribution"), tr("Distrib."), both, distribution_, refresh, true};
 }
 
-void PlotArea::buildChannels() {
-    channels_ = makePlot();
-    sorted_ = new QToolButton;
-    sorted_->setText(tr("sorted"));
-    sorted_->setCheckable(true);
-    sorted_->setToolTip(tr("Channels by size, largest first, instead of by index"));
-    connect(sorted_, &QToolButton::toggled, this, &PlotArea::refreshNow);
-    channels_->addTool(sorted_);
-    addTab(channels_, tr("Channels"));
-    for (PlotSurface* plot : {small_channels_, channels_})
-        connect(plot, &PlotSurface::thresholdReleased, this, [this](double value) {
-            threshold_ = value;
-            refreshNow();
-        });
+PlotArea::Row PlotArea::channelsRow() {
+    auto* sorted = new QToolButton;
+    sorted->setText(tr("sorted"));
+    sorted->setCheckable(true);
+    sorted->setToolTip(tr("Channels by size, largest first, instead of by index"));
+    connect(sorted, &QToolButton::toggled, this, &PlotArea::refreshNow);
+    Row row = plotRow(tr("Channels"), {}, true,
+                      [this, sorted] { return channels_plot(session_, sorted->isChecked(), threshold_); });
+    row.plot->addTool(sorted);
+    followThreshold(row.plot);
+    return row;
 }
 
-void PlotArea::buildHeatMap() {
-    heat_map_ = makePlot();
-    statistic_ = new QComboBox;
-    statistic_->addItems({tr("output SQNR"), tr("outlier ratio"), tr("underflow"), tr("max |x|")});
-    statistic_->setAccessibleName(tr("Statistic"));
-    connect(statistic_, &QComboBox::activated, this, &PlotArea::refreshNow);
-    heat_map_->addTool(statistic_);
-    connect(heat_map_, &PlotSurface::cellClicked, this, [this](qint64 row, qint64 column) {
-        if (const auto layer = heat_map_layer(session_, row, column)) session_.select({*layer});
+void PlotArea::followThreshold(PlotSurface* plot) {
+    connect(plot, &PlotSurface::thresholdReleased, this, [this](double value) {
+        threshold_ = value;
+        refreshNow();
     });
-    addTab(heat_map_, tr("Heat map"));
+}
+
+PlotArea::Row PlotArea::heatMapRow() {
+    auto* statistic = new QComboBox;
+    statistic->addItems(layer_statistic_names());
+    statistic->setAccessibleName(tr("Statistic"));
+    connect(statistic, &QComboBox::activated, this, &PlotArea::refreshNow);
+    Row row = plotRow(tr("Heat map"), {}, false, [this, statistic] {
+        return heat_map_plot(session_, static_cast<LayerStatistic>(statistic->currentIndex()));
+    });
+    row.plot->addTool(statistic);
+    connect(row.plot, &PlotSurface::cellClicked, this, [this](qint64 cell_row, qint64 column) {
+        if (const auto layer = heat_map_layer(session_, cell_row, column)) session_.select({*layer});
+    });
+    return row;
+}
+
+PlotArea::Row PlotArea::lengthsRow() {
+    auto* both = new QSplitter(Qt::Vertical);
+    both->setChildrenCollapsible(false);
+    PlotSurface* plot = makePlot();
+    auto* advice = new SlacPanel;
+    both->addWidget(plot);
+    both->addWidget(advice);
+    both->setStretchFactor(0, 3);
+    both->setSizes({480, 220});
+    connect(advice, &SlacPanel::compareWanted, this, [this] { Q_EMIT lengthsWanted(false); });
+    connect(advice, &SlacPanel::measureWanted, this, [this] { Q_EMIT lengthsWanted(true); });
+    const auto refresh = [this, plot, advice] {
+        plot->setScene(sequence_length_plot(session_));
+        advice->setStudy(session_.lengthStudy(), session_.lengthAdvice());
+    };
+    return {tr("Sequence length"), tr("Length"), both, plot, refresh, true};
+}
+
+PlotArea::Row PlotArea::errorRow() {
+    Row row = plotRow(tr("Error"), {}, false, [this] { return error_plot(session_); });
+    connect(row.plot, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
+        if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
+    });
+    return row;
+}
+
+PlotArea::Row PlotArea::compareRow() {
+    compare_ = new ComparePanel;
+    connect(compare_, &ComparePanel::pairChosen, this, &PlotArea::compareRuns);
+    connect(compare_, &ComparePanel::baselineWanted, this, [this](int run) { session_.runList().setBaseline(run); });
+    return {tr("Compare"), {}, compare_, nullptr, [this] { refreshCompare(); }, false};
+}
+
+PlotArea::Row PlotArea::paretoRow() {
+    Row row = plotRow(tr("Pareto"), {}, false, [this] { return pareto_plot(session_); });
+    connect(row.plot, &PlotSurface::itemClicked, this,
+            [this](int, const QString&, qint64 id) { Q_EMIT recipeWanted(static_cast<int>(id)); });
+    return row;
 }
 
 void PlotArea::connectSession() {
@@ -123,8 +176,7 @@ void PlotArea::connectSession() {
          {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged, &Session::reportsChanged})
         connect(&session_, signal, this, &PlotArea::refresh);
     connect(&session_, &Session::whatIfChanged, this, [this](LayerId layer) {
-        const bool of_layer = currentIndex() == Distribution || currentIndex() == Channels;
-        if (!of_layer || session_.primary() == layer) refresh();
+        if (!rows_[static_cast<std::size_t>(currentIndex())].of_layer || session_.primary() == layer) refresh();
     });
 }
 
@@ -133,35 +185,7 @@ void PlotArea::refresh() {
 }
 
 void PlotArea::refreshNow() {
-    switch (currentIndex()) {
-    case Distribution:
-        refreshDistribution();
-        small_channels_->setScene(channels_plot(session_, false, threshold_));
-        return;
-    case Channels:
-        channels_->setScene(channels_plot(session_, sorted_->isChecked(), threshold_));
-        return;
-    case HeatMap:
-        heat_map_->setScene(heat_map_plot(session_, static_cast<LayerStatistic>(statistic_->currentIndex())));
-        return;
-    case SequenceLength:
-        lengths_->setScene(sequence_length_plot(session_));
-        return;
-    case ErrorTab:
-        errors_->setScene(error_plot(session_));
-        return;
-    case Perplexity:
-        perplexity_->setScene(perplexity_plot(session_));
-        return;
-    case Compare:
-        refreshCompare();
-        return;
-    case Pareto:
-        pareto_->setScene(pareto_plot(session_));
-        return;
-    default:
-        return;
-    }
+    if (currentIndex() >= 0) rows_[static_cast<std::size_t>(currentIndex())].refresh();
 }
 
 DistributionOf PlotArea::operand() const {
@@ -179,17 +203,25 @@ void PlotArea::refreshDistribution() {
 
 void PlotArea::refreshCompare() {
     std::vector<RunChoice> choices;
-    for (const Run& run : session_.runs())
-        if (run.finished()) choices.push_back({run.id, run.name});
+    const std::vector<QString> names = session_.runList().names();
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (const Run& run = session_.runs()[i]; run.finished()) choices.push_back({run.id, names[i]});
     const auto is_there = [&](int id) {
         return std::any_of(choices.begin(), choices.end(), [id](const RunChoice& run) { return run.id == id; });
     };
     if (!is_there(compared_a_)) compared_a_ = is_there(session_.baseline()) ? session_.baseline() : 0;
     if (!is_there(compared_b_) && choices.size() > 1) compared_b_ = choices.back().id;
     compare_->setRuns(choices, compared_a_, compared_b_);
-    const auto comparison = session_.comparison(compared_a_, compared_b_);
+    auto comparison = session_.comparison(compared_a_, compared_b_);
     if (!comparison)
         return compare_->clearComparison(tr("Evaluate two recipes, or full precision and one, and choose them above."));
+    const Run &a = *session_.run(compared_a_), &b = *session_.run(compared_b_);
+    if (!a.full_precision && !b.full_precision && a.recipe.calibration != b.recipe.calibration)
+        comparison->notes.add(Severity::warning, "calibration",
+                              tr("A was %1, B %2: perplexities compare, but the figures of layers were measured on "
+                                 "different inputs")
+                                  .arg(calibration_text(a.recipe.calibration), calibration_text(b.recipe.calibration))
+                                  .toStdString());
     const auto reports = [this](int id) {
         std::vector<LayerReport> list;
         if (const auto& quantized = session_.run(id)->quantized)
@@ -197,8 +229,7 @@ void PlotArea::refreshCompare() {
                 if (linear) list.push_back(linear->report);
         return list;
     };
-    compare_->setComparison({*comparison, *session_.run(compared_a_)->evaluation,
-                             *session_.run(compared_b_)->evaluation, reports(compared_a_), reports(compared_b_)});
+    compare_->setComparison({*comparison, *a.evaluation, *b.evaluation, reports(compared_a_), reports(compared_b_)});
 }
 
 void PlotArea::compareRuns(int a, int b) {
@@ -212,15 +243,6 @@ void PlotArea::compareRuns(int a, int b) {
 
 void PlotArea::showTab(Tab tab) { setCurrentIndex(tab); }
 
-PlotSurface* PlotArea::currentPlot() const {
-    switch (currentIndex()) {
-    case Distribution:
-        return distribution_;
-    case Compare:
-        return nullptr;
-    default:
-        return qobject_cast<PlotSurface*>(currentWidget());
-    }
-}
+PlotSurface* PlotArea::currentPlot() const { return rows_[static_cast<std::size_t>(currentIndex())].plot; }
 
 } // namespace graticule

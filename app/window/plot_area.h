@@ -2,7 +2,9 @@
 #pragma once
 
 #include <QtWidgets/QTabWidget>
+#include <functional>
 #include <optional>
+#include <vector>
 
 #include "app/session/session.h"
 #include "app/window/plot_feed.h"
@@ -30,16 +32,33 @@ public:
 
 Q_SIGNALS:
     void recipeWanted(int run);
+    void lengthsWanted(bool measure); ///< compared, or their perplexities measured
     void failed(const QString& text);
 
 protected:
     void resizeEvent(QResizeEvent* event) override;
 
 private:
+    /// A tab as a row of the table: what it is called, which plot it has, how it is brought up to date.
+    struct Row {
+        QString title, short_title; ///< the short one for a narrow window
+        QWidget* page = nullptr;
+        plots::PlotSurface* plot = nullptr; ///< that is saved and copied; null: it is no plot
+        std::function<void()> refresh;
+        bool of_layer = false; ///< shows the selected linear alone
+    };
+    /// A page that is one plot of the whole scene that `scene` gives.
+    [[nodiscard]] Row plotRow(const QString& title, const QString& short_title, bool of_layer,
+                              std::function<plots::PlotScene()> scene);
     [[nodiscard]] plots::PlotSurface* makePlot();
-    void buildDistribution();
-    void buildChannels();
-    void buildHeatMap();
+    [[nodiscard]] Row distributionRow();
+    [[nodiscard]] Row channelsRow();
+    [[nodiscard]] Row heatMapRow();
+    [[nodiscard]] Row lengthsRow();
+    [[nodiscard]] Row errorRow();
+    [[nodiscard]] Row compareRow();
+    [[nodiscard]] Row paretoRow();
+    void followThreshold(plots::PlotSurface* plot);
     void connectSession();
     void refresh(); ///< soon, once, whatever asked
     void refreshNow();
@@ -50,11 +69,10 @@ private:
     Session& session_;
     FittingTabBar* tabs_;
     QTimer* soon_;
-    plots::PlotSurface *distribution_ = nullptr, *small_channels_ = nullptr, *channels_ = nullptr, *heat_map_ = nullptr,
-                       *lengths_ = nullptr, *errors_ = nullptr, *perplexity_ = nullptr, *pareto_ = nullptr;
+    std::vector<Row> rows_; // index = Tab
+    plots::PlotSurface* distribution_ = nullptr;
     ComparePanel* compare_ = nullptr;
-    QComboBox *operand_ = nullptr, *statistic_ = nullptr;
-    QToolButton* sorted_ = nullptr;
+    QComboBox* operand_ = nullptr;
     std::optional<double> threshold_; // dragged; absent: the stated rule
     int compared_a_ = 0, compared_b_ = 0;
 };

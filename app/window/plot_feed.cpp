@@ -4,8 +4,10 @@
 #include <cmath>
 
 #include "app/session/recipe_edit.h"
+#include "app/session/run_names.h"
 #include "core/method/method.h"
 #include "widgets/models/number_text.h"
+#include "widgets/models/qt_text.h"
 #include "widgets/plots/plot_builders.h"
 
 namespace graticule {
@@ -14,15 +16,6 @@ using namespace plots;
 
 namespace {
 QString tr(const char* text) { return QObject::tr(text); }
-QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
-
-plots::Provenance provenance(const Session& session) {
-    plots::Provenance from;
-    from.model = session.model() ? QString::fromStdString(session.model()->name()) : QString();
-    from.recipe_hash = QString::fromStdString(recipe_hash(session.recipe())).left(8);
-    from.seed = session.recipe().calibration.seed;
-    return from;
-}
 
 PlotScene nothing_selected(const QString& title) {
     return empty_scene(title, tr("Select a linear in the layer table"));
@@ -86,28 +79,47 @@ const SiteStats* site_of(const Session& session, LayerId layer) {
 }
 
 QString weight_label(const SchemeChoice& choice) {
-    QString label = choice.scheme.weight ? qs(choice.scheme.weight->format->label) : tr("16 bit");
+    QString label = choice.scheme.weight ? qt_text(choice.scheme.weight->format->label) : tr("16 bit");
     for (const MethodStep& step : choice.steps)
-        if (step.method != "rtn") label += QStringLiteral(" · ") + qs(step.method);
+        if (step.method != "rtn") label += QStringLiteral(" · ") + qt_text(step.method);
     return label;
 }
 } // namespace
+
+plots::Provenance provenance_of(const Session& session) {
+    plots::Provenance from;
+    from.model = session.model() ? QString::fromStdString(session.model()->name()) : QString();
+    from.recipe_hash = QString::fromStdString(recipe_hash(session.recipe())).left(8);
+    from.recipe = QString::fromStdString(summary_line(session.recipe()));
+    if (session.stats()) from.conditions = calibration_text(session.stats()->spec);
+    from.seed = session.recipe().calibration.seed;
+    return from;
+}
 
 FormatLevels format_levels(const TensorScheme& scheme, const QParams& params, const LayerReport& report) {
     constexpr int most_lines = 40; // beyond that the lines are a wall
     FormatLevels result;
     const CodeGrid& grid = scheme.format->grid;
-    result.name = qs(scheme.format->label);
+    result.name = qt_text(scheme.format->label);
     std::vector<double> points;
     if (grid.shape == CodeGrid::Shape::lattice) {
-        const double zero = std::round(median(params.zero)); // channels share the steps, each has its own zero point
-        for (int code = 0; code < grid.levels; ++code) points.push_back(code - zero);
+        // In steps of its own scale every channel has its levels at whole numbers; how far they reach on either side is
+        // its zero point's doing. What all have is drawn in full, what only some have paler.
+        const auto [least, most] = std::minmax_element(params.zero.begin(), params.zero.end());
+        const auto low = params.zero.empty() ? 0 : std::lround(*least),
+                   high = params.zero.empty() ? 0 : std::lround(*most);
+        for (long level = -high; level < grid.levels - low; ++level)
+            (level >= -low && level < grid.levels - high ? points : result.some).push_back(double(level));
     } else {
         for (int code = 0; code < grid.levels; ++code) points.push_back(grid.table[static_cast<std::size_t>(code)]);
     }
-    if (points.size() <= most_lines) result.levels = points;
+    if (points.size() + result.some.size() <= most_lines)
+        result.levels = points;
+    else
+        result.some.clear();
     for (int i = 0; i < grid.special_count; ++i) result.extra.push_back(grid.specials[static_cast<std::size_t>(i)]);
     points.insert(points.end(), result.extra.begin(), result.extra.end());
+    points.insert(points.end(), result.some.begin(), result.some.end());
     double above = 1e300, below = -1e300;
     for (const double point : points) {
         if (point > 0) above = std::min(above, point);
@@ -126,16 +138,24 @@ FormatLevels format_levels(const TensorScheme& scheme, const QParams& params, co
 
 namespace {
 void stretch(FormatLevels& format, double ratio) {
-    for (auto* list : {&format.levels, &format.extra})
+    for (auto* list : {&format.levels, &format.some, &format.extra})
         for (double& level : *list) level *= ratio;
     format.zero_bin = {format.zero_bin.lower * ratio, format.zero_bin.upper * ratio};
     if (format.reach) format.reach = Span{format.reach->lower * ratio, format.reach->upper * ratio};
 }
 
+// "full precision", or "as stored (GGUF Q4_1)" where the file's weights are quantized.
+QString unquantized_text(const Session& session) {
+    const auto stored = stored_quantization(*session.model());
+    const QString name = QString::fromStdString(unquantized_name(*session.model()));
+    return stored ? tr("%1 (%2)").arg(name, QString::fromStdString(stored->format)) : name;
+}
+
 PlotScene plain_weight_plot(const Session& session, const Linear& linear, const std::optional<Span>& visible) {
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
-    data.about = tr("weight · %1 × %2 · full precision").arg(linear.out_features()).arg(linear.in_features());
+    data.unquantized = unquantized_text(session);
+    data.about = tr("weight · %1 × %2 · %3").arg(linear.out_features()).arg(linear.in_features()).arg(data.unquantized);
     data.x_label = tr("weight");
     data.x_symbol = QStringLiteral("w");
     data.what = tr("weights");
@@ -145,7 +165,7 @@ PlotScene plain_weight_plot(const Session& session, const Linear& linear, const 
     const double limit = double(counted->reach) * counted->width;
     data.whole = Span{-limit, limit};
     data.full_precision = merged(*counted, bins_for(*counted, part_of(*data.whole, visible)));
-    data.provenance = provenance(session);
+    data.provenance = provenance_of(session);
     return distribution_scene(data);
 }
 
@@ -160,6 +180,7 @@ PlotScene weight_plot(const Session& session, const Linear& linear, const std::o
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
     const bool differs = now != before;
+    data.unquantized = unquantized_text(session);
     data.about = tr("weight · %1 × %2%3")
                      .arg(linear.out_features())
                      .arg(linear.in_features())
@@ -191,7 +212,7 @@ PlotScene weight_plot(const Session& session, const Linear& linear, const std::o
             levels.name = weight_label(now) == weight_label(shown_choice) ? tr("candidate") : weight_label(now);
         data.candidate = std::move(levels);
     }
-    data.provenance = provenance(session);
+    data.provenance = provenance_of(session);
     return distribution_scene(data);
 }
 
@@ -209,14 +230,22 @@ PlotScene input_plot(const Session& session, const Linear& linear, const std::op
     data.what = tr("inputs");
     const double low = histogram.percentile(0.0), high = histogram.percentile(100.0);
     const double limit = std::max({std::abs(low), std::abs(high), 1e-9});
-    constexpr int bins = 241;
     data.whole = Span{-limit, limit};
+    // One outlier must not leave the rest a pixel: then the axis is logarithmic beyond where most values lie.
+    constexpr double squashed = 0.05;
+    const double usual = histogram.magnitude_percentile(99);
+    if (usual > 0 && usual < squashed * limit) data.linear_part = usual;
+    const Scale scale = data.linear_part ? Scale::symlog : Scale::linear;
+    const double linear_part = data.linear_part.value_or(1);
+    constexpr int bins = 241; // of one width on the axis as it is drawn
     const Span part = part_of(*data.whole, visible);
-    data.full_precision.counts = histogram.rebin(part.lower, part.upper, bins);
-    for (int i = 0; i <= bins; ++i) data.full_precision.edges.push_back(part.lower + part.width() * i / bins);
-    data.percentiles = {{tr("99th percentile of |x|"), histogram.magnitude_percentile(99)},
-                        {tr("99.9th"), histogram.magnitude_percentile(99.9)}};
-    data.provenance = provenance(session);
+    const double first = to_scale(scale, part.lower, linear_part), last = to_scale(scale, part.upper, linear_part);
+    for (int i = 0; i <= bins; ++i)
+        data.full_precision.edges.push_back(from_scale(scale, first + (last - first) * i / bins, linear_part));
+    data.full_precision.counts = histogram.counts_between(data.full_precision.edges);
+    if (data.linear_part) data.about += tr(" · logarithmic beyond ±%1").arg(fixed_text(usual, 2));
+    data.percentiles = {{tr("99th percentile of |x|"), usual}, {tr("99.9th"), histogram.magnitude_percentile(99.9)}};
+    data.provenance = provenance_of(session);
     return distribution_scene(data);
 }
 } // namespace
@@ -262,7 +291,7 @@ PlotScene channels_plot(const Session& session, bool sorted, std::optional<doubl
         for (const std::int64_t channel : session.outliers()[other].channels)
             data.shared_with[static_cast<std::size_t>(channel)] << QString::fromStdString(there.name);
     }
-    data.provenance = provenance(session);
+    data.provenance = provenance_of(session);
     return channels_scene(data);
 }
 

@@ -8,6 +8,9 @@ namespace graticule {
 
 enum class DistributionOf { weight, input };
 
+/// What stands under a saved picture: model, recipe, calibration, seed.
+[[nodiscard]] plots::Provenance provenance_of(const Session& session);
+
 /// Each returns what there is to show now; `missing` says what would have to be done first when there is nothing.
 /// `visible`: the part of the axis in sight; it is counted in bins of its own. Absent: the whole.
 [[nodiscard]] plots::PlotScene distribution_plot(const Session& session, DistributionOf which,
@@ -17,7 +20,18 @@ enum class DistributionOf { weight, input };
 [[nodiscard]] plots::PlotScene perplexity_plot(const Session& session);
 [[nodiscard]] plots::PlotScene sequence_length_plot(const Session& session);
 
-enum class LayerStatistic { sqnr, outlier, underflow, absmax };
+/// What the heat map can show of every linear, in the order in which it is offered.
+enum class LayerStatistic : std::size_t {
+    sqnr,
+    outlier,
+    underflow,
+    absmax,
+    input_underflow,
+    weight_sqnr,
+    input_share,
+    bits
+};
+[[nodiscard]] QStringList layer_statistic_names();
 [[nodiscard]] plots::PlotScene heat_map_plot(const Session& session, LayerStatistic statistic);
 /// The linear behind a cell of the heat map.
 [[nodiscard]] std::optional<LayerId> heat_map_layer(const Session& session, qint64 row, qint64 column);

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
+#include "app/session/layer_figures.h"
 #include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
 #include "widgets/models/number_text.h"
@@ -16,20 +16,12 @@ using namespace plots;
 namespace {
 QString tr(const char* text) { return QObject::tr(text); }
 
-plots::Provenance provenance(const Session& session) {
-    return {session.model() ? QString::fromStdString(session.model()->name()) : QString(),
-            QString::fromStdString(recipe_hash(session.recipe())).left(8), session.recipe().calibration.seed};
-}
-
-// The split in percent of the output's power, so that layers can be set side by side.
+// The sources in percent of the output's power, so that layers can be set side by side.
 std::optional<ErrorTerms> error_terms(const LayerReport& report) {
-    if (!report.weight_output_error || !report.output_mse || !report.output_sqnr_db) return std::nullopt;
+    if (!report.output_error || !report.output_mse || !report.output_sqnr_db) return std::nullopt;
     const double power = *report.output_mse * std::pow(10, *report.output_sqnr_db / 10);
     if (!(power > 0) || !std::isfinite(power)) return std::nullopt;
-    const ErrorSplit& split = *report.weight_output_error;
-    const double scale = 100 / power;
-    return ErrorTerms{split.underflow * scale, split.rounding * scale, split.clipping * scale, split.cross * scale,
-                      *report.output_sqnr_db};
+    return ErrorTerms{scaled(*report.output_error, 100 / power), *report.output_sqnr_db, basis_text(report)};
 }
 
 // "3 v_proj": what fits under a bar.
@@ -39,17 +31,18 @@ QString short_name(const Linear& linear) {
                                               : QStringLiteral("%1 %2").arg(static_cast<int>(linear.block)).arg(leaf);
 }
 
-PerplexityRun perplexity_run(const Session& session, const Run& run, const Run* baseline) {
+PerplexityRun perplexity_run(const Session& session, const Run& run, const QString& name, const Run* baseline) {
     PerplexityRun line;
-    line.name = run.name;
+    line.name = name;
     line.id = run.id;
     line.colour = static_cast<std::size_t>(run.colour);
     line.running = run.state == JobState::running || run.state == JobState::waiting;
     line.stopped = !line.running && !run.finished();
     const auto& losses = run.evaluation->window_losses;
-    line.perplexity = running_curve(losses);
+    line.perplexity = running_perplexity(losses);
     for (std::size_t i = 0; i < losses.size(); ++i) line.windows.push_back(static_cast<double>(i + 1));
-    if (!baseline || baseline->id == run.id || !baseline->evaluation || baseline->choice != run.choice) return line;
+    if (!baseline || baseline->id == run.id || !baseline->evaluation || baseline->protocol() != run.protocol())
+        return line;
     const bool refused =
         run.finished() && baseline->finished() && !session.comparison(baseline->id, run.id)->difference;
     if (refused) return line;
@@ -72,6 +65,7 @@ PlotScene error_plot(const Session& session) {
     const bool two = session.recipe() != session.reference();
     data.recipes = two ? QStringList{tr("current"), tr("candidate")}
                        : QStringList{QString::fromStdString(summary_line(session.recipe()))};
+    std::size_t measured = 0, estimated = 0;
     for (const Linear& linear : session.model()->linears()) {
         ErrorSplitRow row;
         row.layer = short_name(linear);
@@ -79,38 +73,54 @@ PlotScene error_plot(const Session& session) {
         std::vector<const LayerRules*> recipes{&session.recipeRules()};
         if (two) recipes.insert(recipes.begin(), &session.referenceRules());
         for (const LayerRules* rules : recipes) {
-            const LayerReport* report = report_for(session, linear.id, session.choiceFor(linear.id, *rules));
-            const auto terms = report ? error_terms(*report) : std::nullopt;
-            if (terms) row.recipes.push_back(*terms);
+            const LayerFigures known = figures_of(session, linear.id, session.choiceFor(linear.id, *rules));
+            const auto terms = known ? error_terms(*known.report) : std::nullopt;
+            if (!terms) continue;
+            row.recipes.push_back(*terms);
+            ++(known.estimated() ? estimated : measured);
         }
         if (row.recipes.size() == recipes.size()) data.rows.push_back(std::move(row));
     }
-    data.about = tr("weights quantized, inputs in full precision · %1 of %2 linears")
+    data.about = tr("weights and inputs quantized · %1 of %2 linears · %3")
                      .arg(data.rows.size())
-                     .arg(session.model()->linears().size());
-    data.provenance = provenance(session);
+                     .arg(session.model()->linears().size())
+                     .arg(basis_text(measured, estimated));
+    data.provenance = provenance_of(session);
     if (data.rows.empty()) return empty_scene(title, tr("Calibrate to see what quantization costs each linear"));
     return error_split_scene(data);
 }
 
 PlotScene perplexity_plot(const Session& session) {
     PerplexityData data;
-    const Run* baseline = session.run(session.baseline());
-    std::set<QString> protocols;
-    for (const Run& run : session.runs()) {
+    const RunList& list = session.runList();
+    const Run* baseline = session.run(list.baseline());
+    const std::vector<QString> names = list.names();
+    std::size_t others = 0; // under other protocols: they share no axis with these
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const Run& run = list.all()[i];
         if (!run.evaluation || run.evaluation->window_losses.empty()) continue;
-        data.runs.push_back(perplexity_run(session, run, baseline));
+        if (run.protocol() != list.protocol()) {
+            ++others;
+            continue;
+        }
+        data.runs.push_back(perplexity_run(session, run, names[i], baseline));
         data.protocol =
             QString::fromStdString(run.evaluation->provenance.data_name + " · " + run.evaluation->protocol.text());
-        protocols.insert(
-            QStringLiteral("%1/%2/%3").arg(run.choice.text).arg(run.choice.window).arg(run.choice.windows));
         data.total_windows = std::max(data.total_windows, static_cast<double>(run.evaluation->protocol.windows_used));
     }
     if (data.runs.empty()) return empty_scene(tr("Perplexity"), tr("Evaluate to see perplexity grow window by window"));
-    if (protocols.size() > 1)
-        data.warning = tr("Runs of different protocols: only those of the baseline's protocol have a difference");
-    data.baseline = baseline ? baseline->name : QString();
-    data.provenance = provenance(session);
+    if (others > 0)
+        data.warning =
+            (others == 1 ? tr("%1 run of another protocol is not shown: choose a baseline of its protocol to "
+                              "see it")
+                         : tr("%1 runs of other protocols are not shown: choose a baseline of theirs to see "
+                              "them"))
+                .arg(others);
+    if (baseline) data.baseline = names[static_cast<std::size_t>(baseline - list.all().data())];
+    data.provenance = provenance_of(session);
+    data.provenance.recipe.clear(); // of many runs, which the legend names; what they share is the protocol
+    data.provenance.recipe_hash.clear();
+    data.provenance.conditions = data.protocol;
     return perplexity_scene(data);
 }
 
@@ -137,7 +147,6 @@ void add_length_study(const Session& session, SiteId site, SequenceLengthData& d
     const LengthAdvice& advice = *session.lengthAdvice();
     data.advised = static_cast<double>(advice.length);
     data.reason = tr("for sequences of %1 tokens").arg(advice.target);
-    data.about = QString::fromStdString(advice.reason);
 }
 
 } // namespace
@@ -158,7 +167,7 @@ PlotScene sequence_length_plot(const Session& session) {
     data.statistic = tr("|x|");
     LengthLine largest{tr("maximum"), {}, {}, false}, high{tr("99.9th percentile"), {}, {}, false},
         usual{tr("99th percentile"), {}, {}, true};
-    data.provenance = provenance(session);
+    data.provenance = provenance_of(session);
     if (!calibrated) return sequence_length_scene(data);
     for (const BucketStats& bucket : session.stats()->sites[index_of(linear.site)].buckets) {
         if (bucket.channels.tokens == 0) continue;
@@ -193,46 +202,78 @@ HeatGrid heat_grid(const std::vector<LayerRow>& rows) {
 }
 } // namespace
 
+namespace {
+struct StatisticRow {
+    const char *name, *title, *unit;
+    int decimals;
+    bool logarithmic, low_is_worse;
+    bool of_recipe; ///< of what the recipe makes of the linear: measured or estimated
+    std::optional<double> (*value)(const LayerRow&);
+};
+// In the order of LayerStatistic.
+constexpr StatisticRow statistics[] = {
+    {QT_TRANSLATE_NOOP("QObject", "output SQNR"), QT_TRANSLATE_NOOP("QObject", "Output SQNR"), "dB", 1, false, true,
+     true, [](const LayerRow& row) { return row.sqnr_db; }},
+    {QT_TRANSLATE_NOOP("QObject", "outlier ratio"), QT_TRANSLATE_NOOP("QObject", "Outlier ratio of the input"), "×", 1,
+     true, false, false, [](const LayerRow& row) { return row.outlier_ratio; }},
+    {QT_TRANSLATE_NOOP("QObject", "weight underflow"), QT_TRANSLATE_NOOP("QObject", "Weights that underflow"), "%", 1,
+     false, false, true, [](const LayerRow& row) { return row.underflow_percent; }},
+    {QT_TRANSLATE_NOOP("QObject", "max |x|"), QT_TRANSLATE_NOOP("QObject", "Largest |x| of the input"), "", 2, true,
+     false, false, [](const LayerRow& row) { return row.absmax; }},
+    {QT_TRANSLATE_NOOP("QObject", "input underflow"), QT_TRANSLATE_NOOP("QObject", "Inputs that underflow"), "%", 1,
+     false, false, true, [](const LayerRow& row) { return row.input_underflow_percent; }},
+    {QT_TRANSLATE_NOOP("QObject", "weight SQNR"), QT_TRANSLATE_NOOP("QObject", "SQNR of the weights"), "dB", 1, false,
+     true, true, [](const LayerRow& row) { return row.weight_sqnr_db; }},
+    {QT_TRANSLATE_NOOP("QObject", "error made by the input"),
+     QT_TRANSLATE_NOOP("QObject", "Share of the output error made by quantizing the input"), "%", 1, false, false, true,
+     [](const LayerRow& row) { return row.input_share_percent; }},
+    {QT_TRANSLATE_NOOP("QObject", "bits per weight"), QT_TRANSLATE_NOOP("QObject", "Stored bits per weight"), "bit", 2,
+     false, false, true, [](const LayerRow& row) { return row.bits; }}};
+static_assert(std::size(statistics) == static_cast<std::size_t>(LayerStatistic::bits) + 1);
+} // namespace
+
+QStringList layer_statistic_names() {
+    QStringList names;
+    for (const StatisticRow& row : statistics) names << tr(row.name);
+    return names;
+}
+
 PlotScene heat_map_plot(const Session& session, LayerStatistic statistic) {
+    const StatisticRow& chosen = statistics[static_cast<std::size_t>(statistic)];
     const std::vector<LayerRow> rows = layer_rows(session);
     const HeatGrid grid = heat_grid(rows);
     HeatMapData data;
-    struct Words {
-        QString title, unit;
-        int decimals;
-    };
-    const Words words[] = {{tr("Output SQNR"), tr("dB"), 1},
-                           {tr("Outlier ratio of the input"), tr("×"), 1},
-                           {tr("Weights that underflow"), tr("%"), 1},
-                           {tr("Largest |x| of the input"), QString(), 2}};
-    const Words& chosen = words[static_cast<std::size_t>(statistic)];
-    data.title = chosen.title;
-    data.unit = chosen.unit;
+    data.title = tr(chosen.title);
+    data.unit = QString::fromUtf8(chosen.unit);
     data.decimals = chosen.decimals;
-    data.about = tr("every linear: decoder block by kind; click one to select it");
+    data.logarithmic = chosen.logarithmic;
+    data.low_is_worse = chosen.low_is_worse;
+    data.about = tr("bright is worse; click a linear to select it");
+    const auto estimated = std::count_if(rows.begin(), rows.end(), [](const LayerRow& row) { return row.estimated; });
+    const auto known =
+        std::count_if(rows.begin(), rows.end(), [](const LayerRow& row) { return !row.basis.isEmpty(); });
+    if (chosen.of_recipe && known > 0)
+        data.about += QStringLiteral(" · ") +
+                      basis_text(static_cast<std::size_t>(known - estimated), static_cast<std::size_t>(estimated));
     data.row_label = tr("block");
     data.column_label = tr("linear");
     data.columns = grid.kinds;
-    data.logarithmic = statistic == LayerStatistic::outlier;
     bool any = false;
     for (const int block : grid.blocks) {
         data.rows.push_back(block < 0 ? tr("head") : QString::number(block));
         for (const QString& kind : grid.kinds) {
             const auto found = grid.cells.find({block, kind});
-            std::optional<double> value;
-            if (found != grid.cells.end()) {
-                const LayerRow& row = *found->second;
-                value = statistic == LayerStatistic::sqnr        ? row.sqnr_db
-                        : statistic == LayerStatistic::outlier   ? row.outlier_ratio
-                        : statistic == LayerStatistic::underflow ? row.underflow_percent
-                                                                 : row.absmax;
-            }
+            const auto value = found == grid.cells.end() ? std::nullopt : chosen.value(*found->second);
             any = any || value.has_value();
             data.values.push_back(value.value_or(not_a_number));
+            const auto& selected = session.selection();
+            if (found != grid.cells.end() &&
+                std::find(selected.begin(), selected.end(), found->second->id) != selected.end())
+                data.marked.emplace_back(data.rows.size() - 1, (data.values.size() - 1) % grid.kinds.size());
         }
     }
     if (!any) return empty_scene(tr("Heat map"), tr("Calibrate to see every layer at once"));
-    data.provenance = provenance(session);
+    data.provenance = provenance_of(session);
     return heat_map_scene(data);
 }
 
@@ -252,12 +293,15 @@ PlotScene pareto_plot(const Session& session) {
     data.about = tr("measured runs under the baseline's protocol; click one to load its recipe");
     data.cost_label = tr("size of the model, MB");
     data.loss_label = tr("perplexity");
-    const Run* baseline = session.run(session.baseline());
-    for (const Run& run : session.runs()) {
-        if (!run.finished() || (baseline && run.choice != baseline->choice)) continue;
+    const std::vector<QString> names = session.runList().names();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const Run& run = session.runs()[i];
+        if (!run.finished() || run.protocol() != session.runList().protocol()) continue;
+        // The scheme as a table has it, then whatever tells the run from others of the same recipe.
         QString name = run.full_precision ? run.name : scheme_label(run.recipe.defaults);
         const std::size_t rules = run.recipe.rules.size();
         if (!run.full_precision && rules > 0) name += (rules == 1 ? tr(" + %1 rule") : tr(" + %1 rules")).arg(rules);
+        name += names[i].mid(run.name.size());
         data.points.push_back(
             {name, run.id, static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
     }
@@ -268,7 +312,7 @@ PlotScene pareto_plot(const Session& session) {
             return (other.cost < point.cost && other.loss <= point.loss) ||
                    (other.cost <= point.cost && other.loss < point.loss);
         });
-    data.provenance = provenance(session);
+    data.provenance = provenance_of(session);
     return pareto_scene(data);
 }
 

@@ -3,29 +3,26 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/session/layer_figures.h"
 #include "app/session/recipe_edit.h"
+#include "app/window/table_rows.h"
 #include "widgets/models/number_text.h"
+#include "widgets/models/qt_text.h"
 #include "widgets/panels/panel_header.h"
 
 namespace graticule {
 
 namespace {
-QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
-
-QString brief(const SchemeChoice& choice) {
-    QString label = QString::fromStdString(short_label(choice.scheme));
-    return label.isEmpty() ? QObject::tr("16 bit") : label;
-}
 
 // Headings of the card: the formats, or what else tells the two apart.
 std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeChoice& now) {
     const auto format = [](const SchemeChoice& choice) {
-        return choice.scheme.weight ? qs(choice.scheme.weight->format->label) : QObject::tr("16 bit");
+        return choice.scheme.weight ? qt_text(choice.scheme.weight->format->label) : QObject::tr("16 bit");
     };
     if (format(before) != format(now)) return {format(before), format(now)};
     const auto methods = [](const SchemeChoice& choice) {
         QStringList names;
-        for (const MethodStep& step : choice.steps) names << qs(step.method);
+        for (const MethodStep& step : choice.steps) names << qt_text(step.method);
         return names.isEmpty() ? QObject::tr("plain") : names.join(u'+');
     };
     if (methods(before) != methods(now)) return {methods(before), methods(now)};
@@ -37,21 +34,51 @@ double bits_of(const SchemeChoice& choice, const Linear& linear) {
                                 : 16;
 }
 
+// A difference below `least` is said and has no colour: other inputs would change it.
 WhatIfRow compare_row(const QString& name, const QString& tip, std::optional<double> before, std::optional<double> now,
-                      int digits, int higher_is_better) {
+                      int digits, int higher_is_better, double least) {
     WhatIfRow row{
         name, tip, before ? fixed_text(*before, digits) : QString(), now ? fixed_text(*now, digits) : QString(), {}, 0};
     if (!before || !now) return row;
     const double delta = *now - *before;
     row.delta = signed_text(delta, digits);
-    if (row.delta != u"0") row.better = (delta > 0 ? 1 : -1) * higher_is_better;
+    if (std::abs(delta) >= least) row.better = (delta > 0 ? 1 : -1) * higher_is_better;
     return row;
 }
 
-std::optional<double> percent_of_power(const LayerReport& report, double part) {
-    if (!report.output_mse || !report.output_sqnr_db) return std::nullopt;
-    const double power = *report.output_mse * std::pow(10, *report.output_sqnr_db / 10);
-    return power > 0 ? std::optional(part / power * 100) : std::nullopt;
+std::optional<double> share_of_error(const LayerReport& report, const ErrorSource& source) {
+    const auto& error = report.output_error;
+    return error && error->total > 0 ? std::optional(100 * source.of(*error) / error->total) : std::nullopt;
+}
+
+// The sources of the error, those that are nowhere left out; shares of one error have no better and worse.
+void add_sources(WhatIfTable& table, const LayerReport& a, const LayerReport& b) {
+    for (const ErrorSource& source : error_sources()) {
+        const auto before = share_of_error(a, source), now = share_of_error(b, source);
+        if (before.value_or(0) == 0 && now.value_or(0) == 0) continue;
+        table.rows.push_back(
+            compare_row(QObject::tr("%1, % of error").arg(qt_text(source.label)),
+                        QObject::tr("Share of the mean squared output error E[(ŷ−y)²] that this source "
+                                    "makes alone; the shares add up to 100 %"),
+                        before, now, 1, 0, 0));
+    }
+}
+
+// Where the figures come from, and whether they can be trusted.
+void add_basis(WhatIfTable& table, const LayerFigures& current, const LayerFigures& candidate, const Linear& linear) {
+    const QString a = basis_text(*current.report), b = basis_text(*candidate.report);
+    table.basis = table.candidate_label.isEmpty() || a == b ? b : QObject::tr("%1; candidate %2").arg(a, b);
+    if (candidate.estimated() && candidate.report->seconds > 0.1)
+        table.basis += QObject::tr(" (took %1)").arg(duration_text(candidate.report->seconds));
+    for (const LayerFigures* figures : {&current, &candidate}) {
+        if (!figures->doubtful(linear)) continue;
+        table.warning = QObject::tr("Only %1 rows for the %2 inputs that the method fits to: not to be trusted. "
+                                    "Calibrate on more tokens, or quantize to measure it.")
+                            .arg(figures->report->rows_fitted)
+                            .arg(linear.in_features());
+    }
+    if (!table.warning.isEmpty()) // a doubtful figure is no reason for green
+        for (WhatIfRow& row : table.rows) row.better = 0;
 }
 } // namespace
 
@@ -68,42 +95,40 @@ WhatIfTable what_if_table(const Session& session) {
     }
     const SchemeChoice now = session.choiceFor(*layer, session.recipeRules()),
                        before = session.choiceFor(*layer, session.referenceRules());
-    const WhatIfService& service = session.whatIfs();
-    const auto answer = service.find(*layer, now, false), current = service.find(*layer, before, false);
-    if (const QString problem = service.problem(*layer, now); !problem.isEmpty())
+    const LayerFigures answer = figures_of(session, *layer, now), current = figures_of(session, *layer, before);
+    if (const QString problem = session.whatIfs().problem(*layer, now); !problem.isEmpty())
         table.note = problem;
     else if (!answer || !current)
-        table.note = QObject::tr("computing …");
+        table.note =
+            QObject::tr("computing … (a method that fits itself to inputs takes longer than a frame; the recipe "
+                        "can be edited on)");
     if (!answer || !current) return table;
     if (before != now)
         std::tie(table.current_label, table.candidate_label) = headings(before, now);
     else
         table.current_label = headings(now, {}).first; // one column: nothing to compare
-    const LayerReport &a = current->report, &b = answer->report;
+    const LayerReport &a = *current.report, &b = *answer.report;
     const Linear& linear = session.model()->linear(*layer);
     table.rows.push_back(
         compare_row(QObject::tr("output SQNR, dB"),
-                    QObject::tr("10 log10(E[y²] / E[(ŷ−y)²]) of the linear's output, weights and input quantized"),
-                    a.output_sqnr_db, b.output_sqnr_db, 2, 1));
+                    QObject::tr("10 log10(E[y²] / E[(ŷ−y)²]) of the linear's output, weights and input quantized. "
+                                "Differences below 0.1 dB have no colour"),
+                    a.output_sqnr_db, b.output_sqnr_db, 2, 1, 0.1));
     table.rows.push_back(compare_row(QObject::tr("weight SQNR, dB"), QObject::tr("10 log10(Σw² / Σ(ŵ−w)²)"),
-                                     a.weight_sqnr_db, b.weight_sqnr_db, 2, 1));
-    table.rows.push_back(compare_row(QObject::tr("underflow, %"),
+                                     a.weight_sqnr_db, b.weight_sqnr_db, 2, 1, 0.1));
+    table.rows.push_back(compare_row(QObject::tr("weight underflow, %"),
                                      QObject::tr("Share of non-zero weights that become zero"),
-                                     a.weight_underflow_percent, b.weight_underflow_percent, 1, -1));
-    if (a.weight_output_error && b.weight_output_error)
-        table.rows.push_back(
-            compare_row(QObject::tr("… of the error, %"),
-                        QObject::tr("Output error that comes from underflowing weights, in % of the output's power"),
-                        percent_of_power(a, a.weight_output_error->underflow),
-                        percent_of_power(b, b.weight_output_error->underflow), 3, -1));
+                                     a.weight_underflow_percent, b.weight_underflow_percent, 1, -1, 0.1));
     if (a.input_mse && b.input_mse)
-        table.rows.push_back(compare_row(QObject::tr("input RMS error"),
-                                         QObject::tr("Root of the mean squared error of the quantized input"),
-                                         std::sqrt(*a.input_mse), std::sqrt(*b.input_mse), 4, -1));
+        table.rows.push_back(compare_row(
+            QObject::tr("input RMS error"), QObject::tr("Root of the mean squared error of the quantized input"),
+            std::sqrt(*a.input_mse), std::sqrt(*b.input_mse), 4, -1, 0.01 * std::sqrt(*a.input_mse)));
     WhatIfRow bits =
         compare_row(QObject::tr("bits / weight"), QObject::tr("Stored bits, scales and zero points included"),
-                    bits_of(before, linear), bits_of(now, linear), 2, -1);
+                    bits_of(before, linear), bits_of(now, linear), 2, -1, 0.005);
     table.rows.push_back(bits);
+    add_sources(table, a, b);
+    add_basis(table, current, answer, linear);
     return table;
 }
 
@@ -119,6 +144,26 @@ std::vector<RuleRow> rule_rows(const Session& session) {
         return static_cast<int>(std::count_if(linears.begin(), linears.end(),
                                               [&](const Linear& linear) { return pattern.matches(linear.name); }));
     };
+    // How many of a rule's layers it decides, and what takes the others.
+    std::vector<LayerChoice> decided;
+    for (const Linear& linear : session.model()->linears()) decided.push_back(rules.choice_of(linear));
+    const auto fate_of = [&](std::size_t rule) {
+        int won = 0;
+        QStringList takers;
+        for (const Linear& linear : session.model()->linears()) {
+            if (!rules.rules()[rule].matches(linear.name)) continue;
+            const LayerChoice& choice = decided[index_of(linear.id)];
+            if (!choice.ignored && choice.rule == static_cast<int>(rule)) {
+                ++won;
+                continue;
+            }
+            const QString taker =
+                choice.ignored ? QObject::tr("the ignore list")
+                               : QString::fromStdString(recipe.rules[static_cast<std::size_t>(choice.rule)].pattern);
+            if (!takers.contains(taker)) takers << taker;
+        }
+        return std::pair(won, takers.join(QStringLiteral(", ")));
+    };
     const auto wins = [&](int rule) { return here && !here->ignored && here->rule == rule; };
     RuleRow all{RuleRow::Kind::defaults,
                 0,
@@ -130,7 +175,7 @@ std::vector<RuleRow> rule_rows(const Session& session) {
     const auto total = static_cast<std::int64_t>(session.model()->linears().size());
     all.info = QObject::tr("%1 · %2").arg(all.wins_here && !recipe.rules.empty() ? QObject::tr("wins here")
                                                                                  : linears_text(total),
-                                          brief(recipe.defaults));
+                                          scheme_label(recipe.defaults));
     rows.push_back(all);
     for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
         const Rule& rule = recipe.rules[i];
@@ -142,11 +187,20 @@ std::vector<RuleRow> rule_rows(const Session& session) {
                     wins(static_cast<int>(i)),
                     false};
         const int count = matched(rules.rules()[i]);
-        row.problem = count == 0;
-        row.info = row.problem
-                       ? QObject::tr("matches nothing")
-                       : QObject::tr("%1 · %2").arg(row.wins_here ? QObject::tr("wins here") : QString::number(count),
-                                                    brief(rule.choice));
+        const auto [won, takers] = fate_of(i);
+        row.problem = won == 0;
+        const QString scheme = scheme_label(rule.choice);
+        if (count == 0)
+            row.info = QObject::tr("matches nothing");
+        else if (won == 0)
+            row.info = QObject::tr("shadowed by %1").arg(takers);
+        else
+            row.info = QObject::tr("%1 · %2").arg(row.wins_here ? QObject::tr("wins here")
+                                                  : won < count ? QObject::tr("%1 of %2").arg(won).arg(count)
+                                                                : QString::number(count),
+                                                  scheme);
+        if (!takers.isEmpty())
+            row.tip += QObject::tr("\n%1 of its %2 linears are decided by %3").arg(count - won).arg(count).arg(takers);
         rows.push_back(row);
     }
     for (std::size_t i = 0; i < recipe.ignore.size(); ++i) {
@@ -171,8 +225,9 @@ RecipePresenter::RecipePresenter(Session& session, RecipePanel& panel, QObject* 
             [this](const SchemeEditor::Edit& edit, const QString& name, const QString& group) {
                 session_.editSelected(edit, name, group);
             });
-    connect(&panel, &RecipePanel::lineEdited, this, &RecipePresenter::lineEdited);
+    connect(&panel, &RecipePanel::textEdited, this, &RecipePresenter::textEdited);
     connect(&panel, &RecipePanel::jsonEdited, this, &RecipePresenter::jsonEdited);
+    connect(&panel, &RecipePanel::mendWanted, &session, &Session::shareTransform);
     connectRules();
     connect(&session, &Session::recipeChanged, this, &RecipePresenter::refresh);
     connect(&session, &Session::selectionChanged, this, &RecipePresenter::refresh);
@@ -203,22 +258,27 @@ void RecipePresenter::refresh() {
 void RecipePresenter::refreshForm() {
     std::vector<SchemeChoice> now, before;
     std::vector<std::int64_t> columns;
-    bool same = true;
     if (session_.model())
         for (const LayerId layer : session_.selection()) {
             now.push_back(session_.choiceFor(layer, session_.recipeRules()));
             before.push_back(session_.choiceFor(layer, session_.referenceRules()));
             columns.push_back(session_.model()->linear(layer).in_features());
-            same = same && now.back() == now.front();
         }
     panel_.editor()->setChoices(now, before, columns);
     panel_.setSelectionText(now.empty()
                                 ? QObject::tr("no linear selected")
                                 : QObject::tr("%1 selected").arg(linears_text(static_cast<std::int64_t>(now.size()))));
-    const QString line = now.empty() ? QString() : same ? QString::fromStdString(to_line(now.front())) : QString();
-    panel_.setTexts(line, session_.model() ? QString::fromStdString(to_json(session_.recipe())) : QString());
+    const bool open = session_.model() != nullptr;
+    panel_.setTexts(open ? QString::fromStdString(session_.history().text()) : QString(),
+                    open ? QString::fromStdString(to_json(session_.recipe())) : QString());
     const Resolution& resolution = session_.resolution();
-    panel_.setDiagnostics(session_.model() ? resolution.diagnostics : Diagnostics{});
+    const std::vector<LayerId> others =
+        resolution.diagnostics.has_errors() ? session_.otherTransforms() : std::vector<LayerId>();
+    QStringList names;
+    for (const LayerId layer : others)
+        names << QString::fromStdString(session_.model()->linear(layer).short_name).section(u'.', -1);
+    panel_.setDiagnostics(session_.model() ? resolution.diagnostics : Diagnostics{},
+                          names.isEmpty() ? QString() : tr("apply to %1 too").arg(names.join(tr(" and "))));
     panel_.setPredicted(resolution.resolved && session_.model()
                             ? QObject::tr("%1, %2 bit")
                                   .arg(bytes_text(resolution.resolved->estimated_bytes()),
@@ -230,12 +290,10 @@ void RecipePresenter::refreshRules() { panel_.setRules(rule_rows(session_)); }
 void RecipePresenter::refreshWhatIf() { panel_.setWhatIf(what_if_table(session_)); }
 
 // What cannot be read yet is said under the text and changes nothing: somebody is still typing.
-void RecipePresenter::lineEdited(const QString& line) {
+void RecipePresenter::textEdited(const QString& text) {
     try {
-        const SchemeChoice choice = parse_scheme_line(line.toStdString());
+        session_.setRecipeText(text);
         panel_.setTextProblem({});
-        session_.editSelected([choice](SchemeChoice& target) { target = choice; }, tr("typed scheme"),
-                              QStringLiteral("text"));
     } catch (const Error& error) {
         panel_.setTextProblem(QString::fromStdString(error.info().message));
     }

@@ -17,7 +17,7 @@ public:
 
 private:
     void connectRules();
-    void lineEdited(const QString& line);
+    void textEdited(const QString& text);
     void jsonEdited(const QString& json);
     void refreshForm();
     void refreshRules();

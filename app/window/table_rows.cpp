@@ -2,52 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
-#include "app/session/recipe_edit.h"
+#include "app/session/layer_figures.h"
+#include "app/session/run_names.h"
 #include "core/method/method.h"
+#include "widgets/models/qt_text.h"
 
 namespace graticule {
 
 namespace {
-QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
-
-RunRow::State row_state(JobState state) {
-    switch (state) {
-    case JobState::waiting:
-        return RunRow::State::waiting;
-    case JobState::running:
-        return RunRow::State::running;
-    case JobState::done:
-        return RunRow::State::done;
-    case JobState::failed:
-        return RunRow::State::failed;
-    case JobState::cancelled:
-    case JobState::skipped:
-        return RunRow::State::cancelled;
-    }
-    return RunRow::State::waiting;
-}
-
-JobRow::State row_state_of_job(JobState state) {
-    switch (state) {
-    case JobState::waiting:
-        return JobRow::State::waiting;
-    case JobState::running:
-        return JobRow::State::running;
-    case JobState::done:
-        return JobRow::State::done;
-    case JobState::failed:
-        return JobRow::State::failed;
-    case JobState::cancelled:
-        return JobRow::State::cancelled;
-    case JobState::skipped:
-        return JobRow::State::skipped;
-    }
-    return JobRow::State::waiting;
-}
 
 void add_difference(RunRow& row, const Session& session, const Run& run) {
-    const Run* baseline = session.run(session.baseline());
+    const Run* baseline = session.run(session.runList().baselineOf(run.protocol()));
     if (!baseline || baseline->id == run.id || !baseline->finished() || !run.evaluation) return;
     if (const auto compared = session.comparison(baseline->id, run.id)) {
         if (!compared->difference) {
@@ -67,9 +34,9 @@ void add_difference(RunRow& row, const Session& session, const Run& run) {
     // While it runs: against the baseline's first windows, without an interval.
     const auto& losses = run.evaluation->window_losses;
     const auto& base = baseline->evaluation->window_losses;
-    if (losses.empty() || losses.size() > base.size() || baseline->choice != run.choice) return;
-    const double there = running_perplexity(base, losses.size());
-    row.difference = running_perplexity(losses, losses.size()) - there;
+    if (losses.empty() || losses.size() > base.size() || baseline->protocol() != run.protocol()) return;
+    const double there = perplexity_of(std::span(base).first(losses.size()));
+    row.difference = perplexity_of(losses) - there;
     row.percent = *row.difference / there * 100;
 }
 } // namespace
@@ -78,26 +45,8 @@ QString scheme_label(const SchemeChoice& choice) {
     QString label = QString::fromStdString(short_label(choice.scheme));
     if (label.isEmpty()) label = QStringLiteral("16 bit");
     for (const MethodStep& step : choice.steps)
-        if (step.method != "rtn") label += QStringLiteral(" · ") + qs(step.method);
+        if (step.method != "rtn") label += QStringLiteral(" · ") + qt_text(step.method);
     return label;
-}
-
-std::vector<double> running_curve(const std::vector<double>& losses) {
-    std::vector<double> curve;
-    double sum = 0;
-    for (const double loss : losses) {
-        sum += loss;
-        curve.push_back(std::exp(sum / static_cast<double>(curve.size() + 1)));
-    }
-    return curve;
-}
-
-const LayerReport* report_for(const Session& session, LayerId layer, const SchemeChoice& choice) {
-    if (const auto known = session.whatIfs().find(layer, choice, false)) return &known->report;
-    const QuantizedModel* quantized = session.newestQuantized();
-    if (!quantized) return nullptr;
-    const auto& linear = quantized->linears.at(index_of(layer));
-    return linear && without_defaults(linear->choice) == without_defaults(choice) ? &linear->report : nullptr;
 }
 
 std::vector<LayerRow> layer_rows(const Session& session) {
@@ -107,7 +56,7 @@ std::vector<LayerRow> layer_rows(const Session& session) {
         LayerRow row;
         row.id = linear.id;
         row.block = static_cast<int>(linear.block);
-        row.kind = qs(to_text(linear.role));
+        row.kind = qt_text(to_text(linear.role));
         row.name = QString::fromStdString(linear.short_name);
         row.leaf = row.name.section(u'.', -1);
         row.rows = linear.out_features();
@@ -126,11 +75,22 @@ std::vector<LayerRow> layer_rows(const Session& session) {
         row.scheme_line = now.ignored ? QString() : QString::fromStdString(to_line(now.choice));
         const LayerChoice before = session.referenceRules().choice_of(linear);
         row.edited = now.ignored != before.ignored || (!now.ignored && now.choice != before.choice);
-        if (const LayerReport* report = now.ignored ? nullptr : report_for(session, linear.id, now.choice)) {
-            if (now.choice.scheme.weight) row.underflow_percent = report->weight_underflow_percent;
-            row.sqnr_db = report->output_sqnr_db;
-            if (!row.sqnr_db && now.choice.scheme.weight) row.sqnr_db = report->weight_sqnr_db;
-            row.bytes_after = report->bytes_after;
+        if (const LayerFigures known = now.ignored ? LayerFigures() : figures_of(session, linear.id, now.choice)) {
+            const LayerReport& report = *known.report;
+            if (now.choice.scheme.weight) row.underflow_percent = report.weight_underflow_percent;
+            row.sqnr_db = report.output_sqnr_db;
+            if (!row.sqnr_db && now.choice.scheme.weight) row.sqnr_db = report.weight_sqnr_db;
+            row.bytes_after = report.bytes_after;
+            if (now.choice.scheme.weight) row.weight_sqnr_db = report.weight_sqnr_db;
+            row.input_underflow_percent = report.input_underflow_percent;
+            if (const auto& error = report.output_error; error && error->total > 0) {
+                const ErrorSources::Parts& of = error->input;
+                row.input_share_percent = 100 * (of.underflow + of.rounding + of.clipping) / error->total;
+            }
+            row.bits = 8 * static_cast<double>(report.bytes_after) / static_cast<double>(row.rows * row.columns);
+            row.estimated = known.estimated();
+            row.doubtful = known.doubtful(linear);
+            row.basis = basis_text(report);
         }
         rows.push_back(std::move(row));
     }
@@ -139,21 +99,29 @@ std::vector<LayerRow> layer_rows(const Session& session) {
 
 std::vector<RunRow> run_rows(const Session& session) {
     std::vector<RunRow> rows;
-    for (const Run& run : session.runs()) {
+    const std::vector<QString> names = session.runList().names();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const Run& run = session.runs()[i];
         RunRow row;
         row.id = run.id;
         row.colour = run.colour;
-        row.name = run.name;
+        row.name = names[i];
+        row.group = protocol_text(run.protocol());
         row.recipe = run.full_precision ? run.name : QString::fromStdString(to_json(run.recipe));
         row.weight_bits = run.weight_bits;
         row.input_bits = run.input_bits;
         row.bytes = run.bytes;
-        row.state = row_state(run.state);
+        row.state = run.state;
         row.share_done = run.share_done;
         row.error = run.error;
-        row.baseline = run.id == session.baseline();
+        if (run.resumable()) {
+            row.stopped_at = static_cast<int>(run.evaluation->window_losses.size());
+            row.windows = static_cast<int>(run.evaluation->protocol.windows_used);
+        }
+        row.baseline = run.id == session.runList().baselineOf(run.protocol());
+        row.current = run.protocol() == session.runList().protocol();
         if (run.evaluation && !run.evaluation->window_losses.empty()) {
-            row.curve = running_curve(run.evaluation->window_losses);
+            row.curve = running_perplexity(run.evaluation->window_losses);
             row.perplexity = row.curve.back();
             if (run.finished()) row.standard_error = run.evaluation->standard_error;
             row.protocol =
@@ -162,6 +130,13 @@ std::vector<RunRow> run_rows(const Session& session) {
         }
         rows.push_back(std::move(row));
     }
+    // Runs of one protocol stand together, the groups in the order in which they began.
+    std::vector<QString> groups;
+    for (const RunRow& row : rows)
+        if (std::find(groups.begin(), groups.end(), row.group) == groups.end()) groups.push_back(row.group);
+    std::stable_sort(rows.begin(), rows.end(), [&](const RunRow& a, const RunRow& b) {
+        return std::find(groups.begin(), groups.end(), a.group) < std::find(groups.begin(), groups.end(), b.group);
+    });
     return rows;
 }
 
@@ -172,7 +147,7 @@ std::vector<JobRow> job_rows(const std::vector<JobView>& jobs) {
         JobRow row;
         row.id = static_cast<int>(job.id);
         row.title = job.title;
-        row.state = row_state_of_job(job.state);
+        row.state = job.state;
         row.stage = QString::fromStdString(job.progress.stage);
         row.done = job.progress.done;
         row.total = job.progress.total;

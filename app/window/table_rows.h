@@ -14,14 +14,7 @@ namespace graticule {
 [[nodiscard]] std::vector<RunRow> run_rows(const Session& session);
 [[nodiscard]] std::vector<JobRow> job_rows(const std::vector<JobView>& jobs);
 
-/// What is known about this linear under `choice`: the what-if, or the report of the newest quantization if that was
-/// the same scheme. Null: nothing yet.
-[[nodiscard]] const LayerReport* report_for(const Session& session, LayerId layer, const SchemeChoice& choice);
-
 /// "INT4 / A8", with the methods that matter behind it: "INT4 / A8 · smoothquant".
 [[nodiscard]] QString scheme_label(const SchemeChoice& choice);
-
-/// Running perplexity after each window.
-[[nodiscard]] std::vector<double> running_curve(const std::vector<double>& losses);
 
 } // namespace graticule

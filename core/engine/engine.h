@@ -72,6 +72,9 @@ struct EvaluationSpec {
     std::int64_t window = 2048;
     std::int64_t max_windows = 0; ///< 0: all
     std::string run_name;
+    /// One that was stopped: its windows are not evaluated again where model, recipe, protocol and device are the same,
+    /// and the result is that of an uninterrupted one. Anything else starts from the beginning.
+    std::shared_ptr<const Evaluation> resume = nullptr;
 };
 using WindowCallback = std::function<void(const Evaluation& so_far)>;
 /// `quantized` null: the model as it is.

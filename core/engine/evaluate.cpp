@@ -44,6 +44,18 @@ Protocol protocol_of(const EvaluationSpec& spec, const Tokenizer& tokenizer, con
     return protocol;
 }
 
+/// The losses of a stopped evaluation that this one may take over.
+std::vector<double> known_losses(const EvaluationSpec& spec, const Evaluation& evaluation, const Model& model,
+                                 JobContext& ctx) {
+    if (!spec.resume || spec.resume->window_losses.empty()) return {};
+    const Evaluation& stopped = *spec.resume;
+    const Provenance &was = stopped.provenance, &is = evaluation.provenance;
+    const bool same = stopped.protocol == evaluation.protocol && was.device == is.device &&
+                      was.recipe_hash == is.recipe_hash && was.backend == is.backend && !was.model_hash.empty() &&
+                      std::ssize(stopped.window_losses) < evaluation.protocol.windows_used;
+    return same && was.model_hash == model.hash(ctx) ? stopped.window_losses : std::vector<double>();
+}
+
 } // namespace
 
 std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
@@ -78,15 +90,20 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
 
     ctx.progress.begin("Evaluating", static_cast<std::int64_t>(windows.size()));
     evaluation->complete = false;
+    evaluation->window_losses = known_losses(spec, *evaluation, *model, ctx);
+    const std::size_t known = evaluation->window_losses.size();
+    if (known > 0) ctx.log("going on after window " + std::to_string(known) + " of " + std::to_string(windows.size()));
+    ctx.advance(static_cast<std::int64_t>(known));
     RunnerOptions options;
     options.execution = execution;
     options.weight_budget = ctx.weight_budget;
     ModelRunner runner(model, std::move(quantized), device, options);
-    runner.window_losses(windows, ctx, [&](double loss) {
+    runner.window_losses(std::span(windows).subspan(known), ctx, [&](double loss) {
         evaluation->window_losses.push_back(loss);
         summarize(*evaluation);
         evaluation->seconds = std::chrono::duration<double>(Clock::now() - start).count();
         evaluation->kernels = runner.kernels();
+        provenance.model_hash = model->known_hash().value_or(std::string()); // what a stopped one is known by
         if (on_window) on_window(*evaluation);
         ctx.advance();
     });

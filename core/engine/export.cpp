@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/export/json_results.h"
+#include "core/report/json_results.h"
 #include "core/export/staged_dir.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"

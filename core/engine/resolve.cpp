@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/engine/engine.h"
 #include "core/method/method.h"
 #include "core/method/rotation.h"
 #include "core/recipe/layer_rules.h"
@@ -85,6 +86,7 @@ struct Resolver {
     void check_fold_site(const FoldSite& site);
     void check_rotation();
     void check_anything_changes(const std::vector<int>& winners);
+    void check_stored();
     void finish();
 };
 
@@ -251,6 +253,17 @@ void Resolver::check_anything_changes(const std::vector<int>& winners) {
                                        " take all " + layers + "; leave some to what does have one"));
 }
 
+/// The file's own quantization cannot be undone: what the recipe does comes on top of it.
+void Resolver::check_stored() {
+    const auto stored = stored_quantization(model);
+    if (!stored) return;
+    const auto quantizes = [](const auto& plan) { return plan && plan->choice.scheme.weight; };
+    if (std::any_of(plans.begin(), plans.end(), quantizes))
+        out.diagnostics.add(Severity::warning, "",
+                            "the weights are stored quantized already (" + stored->format +
+                                "); this recipe quantizes them a second time, on top of that error");
+}
+
 void Resolver::finish() {
     if (out.diagnostics.has_errors()) return;
     ResolvedRecipe resolved;
@@ -296,6 +309,7 @@ Resolution resolve(const Recipe& recipe, const Model& model) {
     resolver.check_rotation();
     resolver.problems.report(Severity::error, resolver.out.diagnostics);
     resolver.check_anything_changes(winners);
+    resolver.check_stored();
     resolver.finish();
     return std::move(resolver.out);
 }

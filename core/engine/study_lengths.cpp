@@ -36,7 +36,7 @@ CalibrationSpec calibration_at(const LengthStudySpec& spec, std::int64_t length)
     return {spec.text, spec.tokens / length, length, CalibrationSpec::Pick::first, 0};
 }
 
-std::shared_ptr<const Evaluation> evaluate_at(Workspace& work, const LengthStudySpec::Matrix& matrix, bool quantized,
+std::shared_ptr<const Evaluation> evaluate_at(Workbench& work, const LengthStudySpec::Matrix& matrix, bool quantized,
                                               std::int64_t length, std::string name, JobContext& ctx) {
     EvaluationSpec spec;
     spec.window = length;
@@ -46,7 +46,7 @@ std::shared_ptr<const Evaluation> evaluate_at(Workspace& work, const LengthStudy
     return work.evaluate(quantized, matrix.corpus, spec, ctx);
 }
 
-void measure(Workspace& work, const LengthStudySpec& spec, LengthStudy& study, JobContext& ctx) {
+void measure(Workbench& work, const LengthStudySpec& spec, LengthStudy& study, JobContext& ctx) {
     const LengthStudySpec::Matrix& matrix = *spec.matrix;
     study.recipe_line = summary_line(matrix.recipe);
     study.evaluated = matrix.lengths.empty() ? study.lengths : sorted(matrix.lengths);
@@ -64,7 +64,7 @@ void measure(Workspace& work, const LengthStudySpec& spec, LengthStudy& study, J
 
 } // namespace
 
-std::shared_ptr<const LengthStudy> study_lengths(Workspace& work, const LengthStudySpec& spec, JobContext& ctx) {
+std::shared_ptr<const LengthStudy> study_lengths(Workbench& work, const LengthStudySpec& spec, JobContext& ctx) {
     const auto started = std::chrono::steady_clock::now();
     work.model()->start_hashing();
     auto study = std::make_shared<LengthStudy>();

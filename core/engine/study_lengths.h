@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/engine/workspace.h"
+#include "core/engine/workbench.h"
 #include "core/result/length_study.h"
 
 namespace graticule {
@@ -33,7 +33,7 @@ struct LengthStudySpec {
 
 /// Lengths are sorted. Throws Error{usage} for lengths that would see different tokens, Error{bad_input} for a text
 /// that is too short or a recipe that does not fit.
-[[nodiscard]] std::shared_ptr<const LengthStudy> study_lengths(Workspace& work, const LengthStudySpec& spec,
+[[nodiscard]] std::shared_ptr<const LengthStudy> study_lengths(Workbench& work, const LengthStudySpec& spec,
                                                                JobContext& ctx);
 
 } // namespace graticule

@@ -9,7 +9,7 @@
 #include "core/export/bit_packing.h"
 #include "core/export/carry_along.h"
 #include "core/export/ct_config.h"
-#include "core/export/json_results.h"
+#include "core/report/json_results.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
 #include "core/io/safetensors.h"

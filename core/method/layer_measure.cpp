@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/format/quant_format.h"
 #include "core/method/solvers/fixed_sums.h"
 #include "core/runtime/activation_rounding.h"
 
@@ -15,11 +16,10 @@ double decibels(double signal, double noise) {
     return signal > 0 ? 10 * std::log10(signal / noise) : -std::numeric_limits<double>::infinity();
 }
 
-/// Values more than half a step outside the lowest or highest code.
-at::Tensor clipped_mask(const at::Tensor& weight, const CodeGrid& grid, const solvers::BlockParams& params) {
-    const at::Tensor steps = weight / solvers::spread_over_blocks(params.scale, params.layout);
+/// Values more than half a step outside the lowest or highest code; `zero` broadcasts to `steps`.
+at::Tensor clipped_mask(const at::Tensor& steps, const at::Tensor& zero, const CodeGrid& grid) {
     if (grid.shape == CodeGrid::Shape::lattice) {
-        const at::Tensor codes = steps + solvers::spread_over_blocks(params.zero, params.layout);
+        const at::Tensor codes = steps + zero;
         return (codes < -0.5).logical_or(codes > double(grid.levels) - 0.5);
     }
     const auto top = std::size_t(grid.levels - 1);
@@ -57,7 +57,7 @@ void count_weights(const Measured& measured, const CodeGrid& grid, const at::Ten
 ErrorSplit split_error(const Measured& measured, const at::Tensor& underflow, const at::Tensor& clipped) {
     const at::Tensor error = measured.rounded - measured.weight;
     const auto output_error = [&](const at::Tensor& part) {
-        return solvers::mean_square(solvers::product(measured.inputs, part.t()));
+        return part.any().item<bool>() ? solvers::mean_square(solvers::product(measured.inputs, part.t())) : 0.0;
     };
     ErrorSplit split;
     split.underflow = output_error(error * underflow);
@@ -68,6 +68,27 @@ ErrorSplit split_error(const Measured& measured, const at::Tensor& underflow, co
     return split;
 }
 
+ErrorSources::Parts parts_of(const ErrorSplit& split) { return {split.underflow, split.rounding, split.clipping}; }
+
+/// E[(W d)^2] of each part d of the input's error. A dynamic range is the values' own: nothing lies beyond it.
+ErrorSources::Parts split_input_error(const Measured& measured, const at::Tensor& quantized, const QuantScheme& scheme,
+                                      const std::optional<StaticScale>& fixed) {
+    const at::Tensor error = quantized - measured.inputs;
+    const at::Tensor underflow = (quantized == 0).logical_and(measured.inputs != 0);
+    at::Tensor clipped = at::zeros_like(underflow);
+    if (fixed) {
+        const at::Tensor zero = at::full({1}, fixed->zero, measured.inputs.options());
+        clipped = clipped_mask(measured.inputs / fixed->scale, zero, scheme.input->format->grid)
+                      .logical_and(underflow.logical_not());
+        if (measured.keep.defined()) clipped = clipped.logical_and(measured.keep.logical_not());
+    }
+    const auto output_error = [&](const at::Tensor& where) {
+        return where.any().item<bool>() ? solvers::mean_square(solvers::product(error * where, measured.weight.t()))
+                                        : 0.0;
+    };
+    return {output_error(underflow), output_error(underflow.logical_or(clipped).logical_not()), output_error(clipped)};
+}
+
 } // namespace
 
 void measure_layer(const Device& device, const Measured& measured, QuantizedLinear& layer) {
@@ -76,7 +97,13 @@ void measure_layer(const Device& device, const Measured& measured, QuantizedLine
     if (measured.codes.defined()) {
         const CodeGrid& grid = scheme.weight->format->grid;
         at::Tensor underflow = (measured.rounded == 0).logical_and(measured.weight != 0);
-        at::Tensor clipped = clipped_mask(measured.weight, grid, *measured.params).logical_and(underflow.logical_not());
+        const auto spread = [&](const at::Tensor& blocks) {
+            return solvers::spread_over_blocks(blocks, measured.params->layout);
+        };
+        at::Tensor clipped =
+            clipped_mask(measured.weight / spread(measured.params->scale),
+                         grid.shape == CodeGrid::Shape::lattice ? spread(measured.params->zero) : at::Tensor(), grid)
+                .logical_and(underflow.logical_not());
         if (measured.keep.defined()) { // zero in the codes, but not lost
             underflow = underflow.logical_and(measured.keep.logical_not());
             clipped = clipped.logical_and(measured.keep.logical_not());
@@ -87,6 +114,9 @@ void measure_layer(const Device& device, const Measured& measured, QuantizedLine
         if (measured.inputs.defined()) report.weight_output_error = split_error(without_kept, underflow, clipped);
     }
     if (!measured.inputs.defined()) return;
+    report.rows_scored = measured.inputs.size(0);
+    ErrorSources sources;
+    if (report.weight_output_error) sources.weight = parts_of(*report.weight_output_error);
     at::Tensor inputs = measured.inputs;
     if (const auto rounding = input_rounding(layer)) {
         inputs = round_activation(*rounding, measured.inputs, device);
@@ -95,11 +125,17 @@ void measure_layer(const Device& device, const Measured& measured, QuantizedLine
         const auto not_zero = fired.sum().item<std::int64_t>();
         const auto lost = fired.logical_and(inputs == 0).sum().item<std::int64_t>();
         report.input_underflow_percent = not_zero > 0 ? 100 * double(lost) / double(not_zero) : 0;
+        sources.input = split_input_error(measured, inputs, scheme, layer.static_input);
     }
     const at::Tensor expected = solvers::product(measured.inputs, measured.weight.t());
     const double error = solvers::mean_square(solvers::product(inputs, measured.effective.t()) - expected);
     report.output_mse = error;
     report.output_sqnr_db = decibels(solvers::mean_square(expected), error);
+    sources.total = error;
+    for (const ErrorSources::Parts& parts : {sources.weight, sources.input})
+        sources.cross -= parts.underflow + parts.rounding + parts.clipping;
+    sources.cross += error;
+    if (scheme.weight || scheme.input) report.output_error = sources;
 }
 
 } // namespace graticule

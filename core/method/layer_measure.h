@@ -1,4 +1,4 @@
-// What quantizing one linear cost, measured on the kept calibration rows. Private to core/method.
+// What quantizing one linear cost, measured on kept calibration rows. Private to core/method.
 #pragma once
 
 #include "core/method/stages.h"

@@ -82,7 +82,8 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
     }
 }
 
-at::Tensor kept_rows(const LinearJob& job) {
+at::Tensor scored_rows(const LinearJob& job) {
+    if (job.scored.defined()) return job.scored;
     if (job.statistics == nullptr || job.statistics->kept_rows.empty()) return {};
     return apply(job.map, to_torch(job.statistics->kept_rows, job.device), job.device);
 }
@@ -211,7 +212,7 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     solvers::BlockParams params;
     if (job.choice.scheme.weight) quantize_weight(job, measured, params, out);
     set_static_scales(job, measured.keep, out);
-    measured.inputs = kept_rows(job);
+    measured.inputs = scored_rows(job);
     measure_layer(job.device, measured, out);
     report.bytes_before = job.linear.stored_bytes;
     report.bytes_after = packed_bytes(out, job.linear);

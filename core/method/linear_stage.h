@@ -19,6 +19,7 @@ struct LinearJob {
     std::function<SiteSamples(const SampleWants&)> exact_samples = {}, round_samples = {};
     bool coarse = false;                                ///< WeightRequest::coarse
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
+    at::Tensor scored = {}; ///< input rows, folded, that errors are measured on; undefined: all that calibration kept
 };
 
 /// What the stages of `choice` want of the samples for a linear of this role: nothing, where they want nothing.

@@ -33,9 +33,11 @@ InputMap residual_map(const Model& model, const Linear& linear, const SchemeChoi
     return {{DiagonalMap{to_vector(norm_factors(model, weight))}, HadamardMap{rotation->block, true}}};
 }
 
-/// The scales of the layer's input, `before` having been done to it, when all linears that read it have `choice`.
-std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, LayerId layer,
-                                       const SchemeChoice& choice, const InputMap& before, const Device& device) {
+/// The scales of the layer's input, `before` having been done to it, when all linears that read it have `choice`;
+/// searched on `inputs`, as calibration saw them.
+std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, const at::Tensor& inputs,
+                                       LayerId layer, const SchemeChoice& choice, const InputMap& before,
+                                       const Device& device) {
     const auto transform = chosen<Transform>(choice);
     const FoldSite* site = fold_site_of(model, layer);
     if (!transform || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
@@ -50,8 +52,19 @@ std::optional<FoldResult> search_scale(const Model& model, const SiteStats& stat
     SampleWants wants = transform.method->wants(request);
     if (!before.empty()) wants.magnitudes = true; // the statistics are of the input as it was
     if (transform.row->needs == Needs::samples || !before.empty())
-        request.samples = samples_of(apply(before, to_torch(statistics.kept_rows, device), device), wants, device);
+        request.samples = samples_of(apply(before, inputs, device), wants, device);
     return transform.method->scale(request);
+}
+
+/// The rows that calibration kept. A method that looks at inputs fits itself to those it sees, so every fourth row is
+/// held out for the score; other methods are scored on all.
+struct KeptRows {
+    at::Tensor fitted, scored;
+};
+KeptRows split_rows(const at::Tensor& kept, bool fits) {
+    if (!fits || kept.size(0) < 8) return {kept, kept};
+    const at::Tensor held_out = at::arange(kept.size(0), kept.options().dtype(at::kLong)).remainder(4) == 3;
+    return {kept.index({held_out.logical_not()}), kept.index({held_out})};
 }
 
 bool uses_samples(const SchemeChoice& choice) {
@@ -68,7 +81,10 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
         const Linear& linear = model.linear(layer);
         const SiteStats& statistics = stats.sites.at(index_of(linear.site));
         const InputMap before = residual_map(model, linear, choice, device);
-        const std::optional<FoldResult> fold = search_scale(model, statistics, layer, choice, before, device);
+        const bool fits = uses_samples(choice);
+        const KeptRows rows = split_rows(to_torch(statistics.kept_rows, device), fits);
+        const std::optional<FoldResult> fold =
+            search_scale(model, statistics, rows.fitted, layer, choice, before, device);
         LinearJob job{.linear = linear,
                       .choice = choice,
                       .device = device,
@@ -80,17 +96,14 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
             job.map.steps.emplace_back(HadamardMap{rotation->block, false});
         job.weight = fold_into(job.map, job.weight, device);
         job.exact_samples = job.round_samples = [&](const SampleWants& wants) {
-            const at::Tensor rows = to_torch(statistics.kept_rows, device);
-            return samples_of(apply(job.map, rows, device), wants, device);
+            return samples_of(apply(job.map, rows.fitted, device), wants, device);
         };
+        if (fits && rows.scored.size(0) > 0) job.scored = apply(job.map, rows.scored, device);
         WhatIfLayer result;
         LinearOutcome outcome = quantize_linear(job);
         if (fold) add_to_report(*fold, outcome.quantized.report);
-        if (uses_samples(choice)) {
-            std::string& note = outcome.quantized.report.method_note;
-            note += (note.empty() ? "" : "; ") + std::string("estimated from ") +
-                    std::to_string(statistics.kept_rows.rows()) + " kept rows";
-        }
+        outcome.quantized.report.estimated = true;
+        if (fits) outcome.quantized.report.rows_fitted = rows.fitted.size(0);
         if (choice.scheme.weight) {
             result.weight_in_steps =
                 to_vector(job.weight / solvers::spread_over_blocks(outcome.scale, outcome.quantized.params.layout));

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/recipe/presets.h"
 #include "core/recipe/recipe.h"
+#include "core/recipe/recipe_text.h"
 
 namespace graticule {
 
@@ -23,7 +24,8 @@ Recipe read_file(const std::filesystem::path& path) {
     std::ostringstream text;
     text << file.rdbuf();
     try {
-        return parse_recipe(text.str());
+        const std::string suffix = path.extension().string();
+        return suffix == ".txt" || suffix == ".recipe" ? parse_recipe_text(text.str()) : parse_recipe(text.str());
     } catch (Error& error) {
         error.add_context("reading recipe " + path.string());
         throw;

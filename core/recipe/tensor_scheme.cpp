@@ -66,9 +66,7 @@ std::string to_text(const QuantScheme& scheme) {
 std::string short_label(const QuantScheme& scheme) {
     std::string text;
     if (scheme.weight) {
-        text = std::string(scheme.weight->format->label);
-        if (scheme.weight->granularity.kind != Granularity::Kind::channel)
-            text += " " + to_text(scheme.weight->granularity);
+        text = std::string(scheme.weight->format->label) + " " + to_text(scheme.weight->granularity);
     } else {
         text = "W16";
     }

@@ -49,7 +49,7 @@ struct QuantScheme {
 [[nodiscard]] std::string to_text(const TensorScheme& scheme); ///< "dint4/asym/g128", "int8/sym/token"
 /// "w=int4/asym/g128 a=int8/sym/tensor/static"; empty for full precision.
 [[nodiscard]] std::string to_text(const QuantScheme& scheme);
-/// As a person reads it in a table: "dINT4 g128 / A8".
+/// As a person reads it in a table: "dINT4 g128 / A8", "INT4 channel / A8".
 [[nodiscard]] std::string short_label(const QuantScheme& scheme);
 
 /// Empty when this scheme makes sense for the operand, whatever the model; else what is wrong and what would do.

@@ -1,6 +1,7 @@
 #include "core/result/evaluation.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/base/error.h"
 
@@ -30,8 +31,16 @@ void note_difference(Diagnostics& notes, Severity severity, const std::string& w
 double Measurement::figure() const { return row_of(*this).figure(items); }
 std::optional<double> Measurement::standard_error() const { return row_of(*this).standard_error(items); }
 
-double running_perplexity(const std::vector<double>& losses, std::size_t count) {
-    return find_metric("perplexity")->figure(std::span(losses).first(std::min(count, losses.size())));
+double perplexity_of(std::span<const double> losses) { return find_metric("perplexity")->figure(losses); }
+
+std::vector<double> running_perplexity(std::span<const double> losses) {
+    std::vector<double> curve;
+    double sum = 0; // not the metric's figure of each part, which would add the first losses again and again
+    for (const double loss : losses) {
+        sum += loss;
+        curve.push_back(std::exp(sum / static_cast<double>(curve.size() + 1)));
+    }
+    return curve;
 }
 
 std::vector<PairedDifference> running_difference(const std::vector<double>& baseline_losses,

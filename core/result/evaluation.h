@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,8 +61,10 @@ struct Evaluation {
     bool complete = true;
 };
 
-/// Of the first `count` windows.
-[[nodiscard]] double running_perplexity(const std::vector<double>& losses, std::size_t count);
+/// exp of the mean of the windows' losses; 0 of none.
+[[nodiscard]] double perplexity_of(std::span<const double> losses);
+/// After the first window, the first two, ...: what a run under way shows.
+[[nodiscard]] std::vector<double> running_perplexity(std::span<const double> losses);
 
 /// The difference over the first window, the first two, ... as far as both have losses: what a run under way shows.
 /// Its last entry is what `compare` says of finished runs. After one window the interval is infinite.

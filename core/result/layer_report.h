@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "core/base/ids.h"
 #include "core/recipe/tensor_scheme.h"
@@ -21,6 +23,34 @@ struct ErrorSplit {       ///< of the mean squared output error, aqas_slac_dint.
     bool operator==(const ErrorSplit&) const = default;
 };
 
+/// Where the mean squared error of a linear's output comes from, weights and inputs both quantized: the parts of both
+/// operands, each alone, and what they add to or take from each other. The seven add up to the total.
+struct ErrorSources {
+    struct Parts {
+        double underflow = 0; ///< values that became zero
+        double rounding = 0;  ///< in range, not zero
+        double clipping = 0;  ///< beyond the range
+        bool operator==(const Parts&) const = default;
+    };
+    Parts weight;     ///< E[(D X)^2] of each part D of W^ - W, the input in full precision
+    Parts input;      ///< E[(W d)^2] of each part d of X^ - X, the weight in full precision
+    double cross = 0; ///< the rest; may be negative. Low-rank compensation, which takes error away, is in it
+    double total = 0; ///< E[(W^ X^ - W X)^2] per output element: `output_mse`
+    bool operator==(const ErrorSources&) const = default;
+};
+
+/// All of it times `factor`, as in percent of an output's power.
+[[nodiscard]] ErrorSources scaled(const ErrorSources& error, double factor);
+
+/// The sources as a table, in the order in which they are drawn and written.
+struct ErrorSource {
+    std::string_view key;   ///< in CSV: "weight_underflow"
+    std::string_view label; ///< on screen: "weights: underflow"
+    std::string_view brief; ///< above a narrow column: "w un"
+    double (*of)(const ErrorSources&);
+};
+[[nodiscard]] std::span<const ErrorSource> error_sources(); ///< their values add up to the total
+
 struct LayerReport {
     LayerId layer{};
     std::string name;        ///< short name
@@ -33,13 +63,20 @@ struct LayerReport {
     std::optional<ErrorSplit> weight_output_error; ///< weights quantized, input in full precision
     std::optional<double> input_mse;               ///< mean (X^ - X)^2 on the kept rows, when the input is quantized
     std::optional<double> input_underflow_percent; ///< of the inputs that are not zero
+    std::optional<ErrorSources> output_error;      ///< both quantized, by source
     std::optional<double> output_mse;              ///< both quantized, against the full-precision output
     std::optional<double> output_sqnr_db;          ///< 10 log10(E[y^2] / E[(y^ - y)^2])
-    std::optional<double> search_loss;             ///< what the method's own objective reached, where it has one
-    std::optional<double> search_loss_before;      ///< the same objective without the method
-    std::string method_note;                       ///< e.g. "Cholesky failed, rounded to nearest"; dead channels met
-    std::int64_t bytes_before = 0;                 ///< as stored in the checkpoint
-    std::int64_t bytes_after = 0;                  ///< packed codes + scales + zero points
+    std::int64_t rows_scored = 0;                  ///< input rows that the output errors are means over
+    /// A what-if on the rows that calibration kept; false: measured by a run.
+    bool estimated = false;
+    /// Of an estimate whose method looks at inputs: the kept rows it was fitted on, none of which is scored. A method
+    /// with fewer rows than inputs has more freedom than data: its figures are not to be trusted.
+    std::int64_t rows_fitted = 0;
+    std::optional<double> search_loss;        ///< what the method's own objective reached, where it has one
+    std::optional<double> search_loss_before; ///< the same objective without the method
+    std::string method_note;                  ///< e.g. "Cholesky failed, rounded to nearest"; dead channels met
+    std::int64_t bytes_before = 0;            ///< as stored in the checkpoint
+    std::int64_t bytes_after = 0;             ///< packed codes + scales + zero points
     double seconds = 0;
 };
 

@@ -85,32 +85,39 @@ double Histogram::percentile(double percent) const {
     return last;
 }
 
-std::vector<double> Histogram::rebin(double low, double high, int bins) const {
-    std::vector<double> counts(static_cast<std::size_t>(std::max(bins, 0)));
-    if (bins <= 0 || !(high > low)) return counts;
-    const double width = (high - low) / bins;
+std::vector<double> Histogram::counts_between(const std::vector<double>& edges) const {
+    std::vector<double> counts(edges.empty() ? 0 : edges.size() - 1);
+    if (counts.empty() || !(edges.back() > edges.front())) return counts;
+    const auto bin_of = [&](double value) { // that begins at or below the value
+        const auto above = std::upper_bound(edges.begin(), edges.end(), value);
+        return static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, above - edges.begin() - 1));
+    };
     // Spreads one source bin [from, to) evenly over the target bins that it overlaps.
     const auto spread = [&](double from, double to, double amount) {
-        const double first = std::max(from, low);
-        const double last = std::min(to, high);
+        const double first = std::max(from, edges.front());
+        const double last = std::min(to, edges.back());
         if (last <= first) return;
-        const auto begin = static_cast<std::size_t>((first - low) / width);
-        for (std::size_t bin = begin; bin < counts.size(); ++bin) {
-            const double left = low + width * static_cast<double>(bin);
-            const double overlap = std::min(last, left + width) - std::max(first, left);
+        for (std::size_t bin = bin_of(first); bin < counts.size(); ++bin) {
+            const double overlap = std::min(last, edges[bin + 1]) - std::max(first, edges[bin]);
             if (overlap <= 0) break;
             counts[bin] += amount * overlap / (to - from);
         }
     };
     const double zeros = static_cast<double>(positive[0] + negative[0]);
-    if (zeros > 0 && low <= 0 && high > 0)
-        counts[std::min(counts.size() - 1, static_cast<std::size_t>(-low / width))] += zeros;
+    if (zeros > 0 && edges.front() <= 0 && edges.back() > 0) counts[std::min(counts.size() - 1, bin_of(0))] += zeros;
     for (int bin = 1; bin < histogram_bins; ++bin) {
         const auto index = static_cast<std::size_t>(bin);
         if (positive[index] > 0) spread(lower_edge(bin), upper_edge(bin), static_cast<double>(positive[index]));
         if (negative[index] > 0) spread(-upper_edge(bin), -lower_edge(bin), static_cast<double>(negative[index]));
     }
     return counts;
+}
+
+std::vector<double> Histogram::rebin(double low, double high, int bins) const {
+    std::vector<double> edges;
+    for (int bin = 0; bin <= bins; ++bin) edges.push_back(low + (high - low) * bin / bins);
+    if (bins <= 0 || !(high > low)) return std::vector<double>(static_cast<std::size_t>(std::max(bins, 0)));
+    return counts_between(edges);
 }
 
 } // namespace graticule

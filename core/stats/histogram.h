@@ -24,6 +24,8 @@ struct Histogram {
     [[nodiscard]] double percentile(double percent) const;
     /// Share of values with |x| < magnitude.
     [[nodiscard]] double share_below(double magnitude) const;
+    /// Counts between neighbouring `edges`, which ascend; values outside are left out.
+    [[nodiscard]] std::vector<double> counts_between(const std::vector<double>& edges) const;
     /// Counts in `bins` equal bins over [low, high]; values outside are left out.
     [[nodiscard]] std::vector<double> rebin(double low, double high, int bins) const;
     bool operator==(const Histogram&) const = default;

@@ -10,7 +10,7 @@
 
 #include "app/window/main_window.h"
 #include "core/export/exporter.h"
-#include "core/export/report.h"
+#include "core/report/report.h"
 #include "tests/support/test_main.h"
 #include "widgets/panels/recipe_panel.h"
 

@@ -81,7 +81,7 @@ private Q_SLOTS:
         before->jobs().cancelAll();
         QTRY_VERIFY_WITH_TIMEOUT(!before->jobs().busy(), 60'000);
 
-        after->removeRun(after->runs()[1].id); // taken away stays away
+        after->runList().remove(after->runs()[1].id); // taken away stays away
         QCOMPARE(opened()->runs().size(), std::size_t(1));
     }
 
@@ -92,7 +92,7 @@ private Q_SLOTS:
         write_journal(QByteArray(good).replace(hash, QByteArray(hash.size(), '0')));
         const auto session = opened();
         QVERIFY(session->runs().empty());
-        session->removeRun(0); // whatever is kept next does not write over them
+        session->runList().remove(0); // whatever is kept next does not write over them
         QCOMPARE(RunJournal(folder_.path()).read(path_of(*session)).size(), std::size_t(1));
         QVERIFY(journal().contains(QByteArray(hash.size(), '0')));
         write_journal(good);
@@ -112,7 +112,7 @@ private Q_SLOTS:
         gate.release();
         QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
         QVERIFY(session.runs().empty());
-        session.removeRun(0); // keeps what there is: nothing
+        session.runList().remove(0); // keeps what there is: nothing
         const auto after = opened();
         QCOMPARE(after->runs().size(), std::size_t(1));
         QCOMPARE(after->runs()[0].evaluation->window_losses, losses);
@@ -143,12 +143,12 @@ private Q_SLOTS:
         for (const QVariantList& call : log) lines << call[0].toString();
         QVERIFY2(lines.join('\n').contains(file), qPrintable(lines.join('\n')));
         QCOMPARE(journal(), damaged);
-        session.removeRun(0); // the next keeping leaves it where somebody can look at it, twice if need be
+        session.runList().remove(0); // the next keeping leaves it where somebody can look at it, twice if need be
         write(file, "{");
         Session second(nullptr, RunJournal(folder_.path()));
         second.open("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(second.model() && !second.jobs().busy(), 60'000);
-        second.removeRun(0);
+        second.runList().remove(0);
         QCOMPARE(read(file + ".unread"), damaged);
         QCOMPARE(read(file + ".unread-2"), QByteArray("{"));
         QVERIFY(RunJournal(folder_.path()).read(path_of(session)).empty());

@@ -1,13 +1,17 @@
 // Recipe edits, their history, the command line that says the same, and the session over the sample model from open to
 // compare.
 #include <QtCore/QDir>
+#include <QtCore/QRegularExpression>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
 #include <QtCore/QThread>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QTableWidget>
 
 #include "app/session/command_line_text.h"
+#include "app/session/draft.h"
 #include "app/session/recent_models.h"
 #include "app/session/recipe_edit.h"
 #include "app/session/session.h"
@@ -19,6 +23,7 @@
 #include "core/recipe/layer_rules.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
+#include "widgets/panels/slac_panel.h"
 
 using namespace graticule;
 
@@ -64,13 +69,19 @@ private Q_SLOTS:
         QTest::newRow("one linear") << "layers.3.self_attn.v_proj" << QStringList{"layers.3.self_attn.v_proj"};
         QTest::newRow("one role") << ".v_proj" << QStringList{"*.v_proj"};
         QTest::newRow("one block") << "layers.3." << QStringList{"layers.3.*"};
-        QTest::newRow("two roles") << ".fc" << QStringList{"*.fc1", "*.fc2"};
+        QTest::newRow("two roles") << ".fc" << QStringList{"*.{fc1,fc2}"};
+        QTest::newRow("q, k and v of a block")
+            << "layers.3.self_attn.[qkv]" << QStringList{"layers.3.*{k_proj,q_proj,v_proj}"};
+        QTest::newRow("a role of some blocks") << "layers.[13].fc2" << QStringList{"{layers.1,layers.3}.*fc2"};
     }
     void editing_some_layers_makes_the_shortest_rule() {
         QFETCH(QString, part);
         QFETCH(QStringList, patterns);
-        const auto layers = layers_where(
-            [&](const Linear& linear) { return linear.short_name.find(part.toStdString()) != std::string::npos; });
+        const auto layers = layers_where([&](const Linear& linear) {
+            QString pattern = part;
+            pattern.replace(u'.', QStringLiteral("\\."));
+            return QRegularExpression(pattern).match(QString::fromStdString(linear.short_name)).hasMatch();
+        });
         QVERIFY(!layers.empty());
         const Recipe edited = edit_layers(int4_recipe(), *sample(), layers, to_dint);
         QStringList made;
@@ -208,12 +219,12 @@ private Q_SLOTS:
         remember_model(settings, folder.filePath("gone"));
         remember_model(settings, folder.path());
         remember_model(settings, folder.filePath("gone"));
-        const auto models = recent_models(settings);
+        const auto models = recent_models(settings, Draft(RunJournal()));
         QCOMPARE(models.size(), std::size_t(2));
         QVERIFY(models[0].missing);
         QVERIFY(!models[1].missing);
         forget_model(settings, models[0].path);
-        QCOMPARE(recent_models(settings).size(), std::size_t(1));
+        QCOMPARE(recent_models(settings, Draft(RunJournal())).size(), std::size_t(1));
     }
 
     void failed_open_leaves_the_session_as_it_was() {
@@ -279,7 +290,7 @@ private Q_SLOTS:
         for (const JobView& job : session.jobs().jobs())
             if (job.title.startsWith("Calibrate")) ++calibrations;
         QCOMPARE(calibrations, 1);
-        session.removeRun(session.runs()[1].id); // must not take the calibration along
+        session.runList().remove(session.runs()[1].id); // must not take the calibration along
         QVERIFY(session.statsComplete());
     }
 
@@ -349,7 +360,15 @@ private Q_SLOTS:
         QCOMPARE(session.lengthAdvice()->own, std::int64_t(128));
         const plots::PlotScene scene = sequence_length_plot(session);
         QCOMPARE(scene.panels.size(), std::size_t(2)); // activations, and the update ratio on an axis of its own
-        QVERIFY2(scene.subtitle.contains(QStringLiteral("update ratio")), qPrintable(scene.subtitle));
+        SlacPanel advice;
+        advice.setStudy(session.lengthStudy(), session.lengthAdvice());
+        QVERIFY(advice.matrix()->isHidden()); // nothing was measured, and it says so
+        bool reason = false, not_measured = false;
+        for (const QLabel* label : advice.findChildren<QLabel*>()) {
+            reason = reason || label->text() == QString::fromStdString(session.lengthAdvice()->reason);
+            not_measured = not_measured || label->text().startsWith(QStringLiteral("Not measured"));
+        }
+        QVERIFY(reason && not_measured);
         session.open(QStringLiteral("sample-llama"));
         QTRY_VERIFY_WITH_TIMEOUT(session.lengthStudy() == nullptr, 30'000); // of the other model
     }

@@ -12,6 +12,7 @@
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QPlainTextEdit>
+#include <QtWidgets/QPushButton>
 #include <QtWidgets/QTableView>
 
 #include "app/session/recent_models.h"
@@ -23,6 +24,7 @@
 #include "tests/support/test_main.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/panels/layers_panel.h"
+#include "widgets/panels/offer_bar.h"
 
 using namespace graticule;
 using graticule::testing::error_message;
@@ -88,7 +90,7 @@ private Q_SLOTS:
         window->setEvaluationChoice({{}, 64, 2});
         session.evaluate({{}, 64, 2});
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs().size() == 2, 60'000);
-        session.setBaseline(session.runs()[1].id);
+        session.runList().setBaseline(session.runs()[1].id);
         session.select({LayerId{7}, LayerId{3}});
         session.editSelected([](SchemeChoice& choice) { choice.scheme.weight->format = find_format("dint4"); }, "dint",
                              {});
@@ -122,12 +124,59 @@ private Q_SLOTS:
         QCOMPARE(after.view.sort_column, int(LayerTableModel::Underflow));
         QVERIFY(after.view.descending);
         QCOMPARE(window->dockWidgetArea(window->findChild<QDockWidget*>("recipe")), Qt::LeftDockWidgetArea);
-        QVERIFY(!session.history().canUndo());
+        QCOMPARE(session.history().steps().size(), before_.history.size()); // what was done can be undone
+        QCOMPARE(session.history().undoName(), before_.history.back().name);
         // And the runs are in this window's journal as well.
         window.reset();
         auto [again, third] = this->window("second");
         third->openPath("sample-opt");
         QTRY_COMPARE_WITH_TIMEOUT(third->session().runs().size(), std::size_t(2), 30'000);
+    }
+
+    void unsaved_work_is_offered_the_next_time() {
+        const auto all_int8 = [](SchemeChoice& choice) { choice = parse_scheme_line("w=int8/sym/channel"); };
+        Recipe made;
+        {
+            auto [settings, window] = this->window("draft");
+            window->openPath("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+            QVERIFY(window->findChild<OfferBar*>()->isHidden()); // nothing was done here before
+            window->session().select({LayerId{3}});
+            window->session().editSelected(all_int8, "eight bits", {});
+            window->plots().showTab(PlotArea::HeatMap);
+            made = window->session().recipe();
+            QTest::qWait(900); // and then a kill: nothing is closed, nothing saved
+            // Another model takes its place in the window; the recipe of the first is not lost with it.
+            window->openPath("sample-llama");
+            QTRY_VERIFY_WITH_TIMEOUT(window->session().model()->name() == "sample-llama" && quiet(*window), 30'000);
+        }
+        auto [settings, window] = this->window("draft");
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+        auto* offer = window->findChild<OfferBar*>();
+        QVERIFY(!offer->isHidden());
+        QVERIFY2(offer->text().contains("eight bits"), qPrintable(offer->text()));
+        QVERIFY(window->session().recipe() != made); // offered, not forced
+        offer->findChildren<QPushButton*>().front()->click();
+        QVERIFY(window->session().recipe() == made);
+        QCOMPARE(window->session().selection(), std::vector<LayerId>{LayerId{3}});
+        QCOMPARE(window->plots().currentIndex(), int(PlotArea::HeatMap));
+        QVERIFY(window->session().history().canUndo());
+        QVERIFY(offer->isHidden());
+        offer = nullptr;
+        window.reset();
+        // Discarded, it does not come again.
+        auto [more_settings, third] = this->window("draft");
+        third->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*third), 30'000);
+        offer = third->findChild<OfferBar*>();
+        QVERIFY(!offer->isHidden());
+        offer->findChildren<QPushButton*>().back()->click();
+        third.reset();
+        auto [last_settings, fourth] = this->window("draft");
+        fourth->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*fourth), 30'000);
+        QVERIFY(fourth->findChild<OfferBar*>()->isHidden());
     }
 
     void runs_that_are_there_already_are_not_doubled() {

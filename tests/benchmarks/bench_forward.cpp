@@ -12,7 +12,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "core/engine/workspace.h"
+#include "core/engine/workbench.h"
 #include "core/runtime/model_runner.h"
 #include "core/stats/accumulator.h"
 
@@ -37,7 +37,7 @@ struct Options {
     double budget = 0; ///< share of the weights that may stay; 0: the engine's own choice
 };
 
-std::vector<std::vector<std::int32_t>> windows_of(Workspace& work, const Options& options, std::int64_t count) {
+std::vector<std::vector<std::int32_t>> windows_of(Workbench& work, const Options& options, std::int64_t count) {
     const Corpus corpus = load_text(options.text, BuiltInText::evaluation, TextRule::raw);
     const std::vector<std::int32_t> ids = tokenize(work.tokenizer(), corpus);
     std::vector<std::vector<std::int32_t>> windows;
@@ -51,7 +51,7 @@ std::vector<std::vector<std::int32_t>> windows_of(Workspace& work, const Options
     return windows;
 }
 
-json evaluate(Workspace& work, const Options& options, JobContext& ctx) {
+json evaluate(Workbench& work, const Options& options, JobContext& ctx) {
     if (!options.recipe.empty()) work.quantize(parse_recipe(options.recipe), false, ctx);
     const auto ids = windows_of(work, options, options.windows);
     const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
@@ -71,12 +71,12 @@ json evaluate(Workspace& work, const Options& options, JobContext& ctx) {
     return {{"rate", static_cast<double>(options.windows * options.window) / seconds},
             {"seconds", seconds},
             {"first_window_seconds", first},
-            {"perplexity", running_perplexity(losses, losses.size())},
+            {"perplexity", perplexity_of(losses)},
             {"losses", losses},
             {"weight_bytes", weight_bytes}};
 }
 
-json calibrate(Workspace& work, const Options& options, JobContext& ctx) {
+json calibrate(Workbench& work, const Options& options, JobContext& ctx) {
     const auto ids = windows_of(work, options, options.samples);
     const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
     ModelRunner runner(work.model(), std::shared_ptr<const QuantizedModel>(), open_device(ctx.device));
@@ -116,7 +116,7 @@ int main(int count, char** words) {
     }
     CLI11_PARSE(app, count, words);
     try {
-        Workspace work;
+        Workbench work;
         work.open(resolve_model_path(options.model), ctx);
         json result = commands[0]->parsed() ? evaluate(work, options, ctx) : calibrate(work, options, ctx);
         for (const auto& [name, version] : current_versions()) result["version"] = name + " " + version;

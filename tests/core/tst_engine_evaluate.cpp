@@ -23,7 +23,7 @@ Corpus evaluation_text() { return load_corpus(sample("text/evaluation.txt")); }
 Evaluation run_of(std::vector<double> losses) {
     Evaluation run;
     run.window_losses = std::move(losses);
-    run.perplexity = running_perplexity(run.window_losses, run.window_losses.size());
+    run.perplexity = perplexity_of(run.window_losses);
     return run;
 }
 
@@ -77,6 +77,42 @@ private Q_SLOTS:
         QCOMPARE(run->run_name, std::string("full precision"));
         QCOMPARE(run->provenance.model_hash, *opened.model->known_hash());
         QVERIFY(!run->provenance.data_hash.empty() && run->provenance.recipe_hash.empty());
+    }
+
+    void a_stopped_evaluation_goes_on_where_it_stopped() {
+        JobContext whole_ctx;
+        const OpenedModel opened = open_model(sample("sample-opt"), whole_ctx);
+        EvaluationSpec spec;
+        spec.window = 64;
+        spec.max_windows = 6;
+        const auto whole = evaluate(opened.model, nullptr, *opened.tokenizer, evaluation_text(), spec, whole_ctx);
+        JobContext stopped_ctx;
+        auto stopped = std::make_shared<Evaluation>();
+        try {
+            (void)evaluate(opened.model, nullptr, *opened.tokenizer, evaluation_text(), spec, stopped_ctx,
+                           [&](const Evaluation& so_far) {
+                               *stopped = so_far;
+                               if (so_far.window_losses.size() == 4) stopped_ctx.cancel.request();
+                           });
+            QFAIL("it ran to its end");
+        } catch (const Cancelled&) {
+        }
+        QCOMPARE(stopped->window_losses.size(), std::size_t{4});
+        JobContext ctx;
+        std::vector<std::size_t> seen;
+        spec.resume = stopped;
+        const auto resumed = evaluate(opened.model, nullptr, *opened.tokenizer, evaluation_text(), spec, ctx,
+                                      [&](const Evaluation& so_far) { seen.push_back(so_far.window_losses.size()); });
+        QCOMPARE(seen, (std::vector<std::size_t>{5, 6})); // no window twice
+        QCOMPARE(resumed->window_losses, whole->window_losses);
+        QCOMPARE(resumed->perplexity, whole->perplexity);
+        QVERIFY(resumed->complete);
+        // Of another protocol it is no beginning.
+        seen.clear();
+        spec.window = 128;
+        (void)evaluate(opened.model, nullptr, *opened.tokenizer, evaluation_text(), spec, ctx,
+                       [&](const Evaluation& so_far) { seen.push_back(so_far.window_losses.size()); });
+        QCOMPARE(seen.front(), std::size_t{1});
     }
 
     void a_short_text_is_refused() {

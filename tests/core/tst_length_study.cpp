@@ -25,7 +25,7 @@ LengthStudy study_of(double ratio_128, double range_128) {
 std::shared_ptr<const Evaluation> run_with(double loss) { // four windows that agree on a difference
     auto run = std::make_shared<Evaluation>();
     run->window_losses = {loss, loss + 0.1, loss - 0.1, loss + 0.05};
-    run->perplexity = running_perplexity(run->window_losses, 4);
+    run->perplexity = perplexity_of(run->window_losses);
     return run;
 }
 
@@ -48,9 +48,9 @@ Recipe gptq_recipe(std::int64_t length) {
 class TestLengthStudy : public QObject {
     Q_OBJECT
 
-    static Workspace opened() {
+    static Workbench opened() {
         JobContext ctx;
-        Workspace work;
+        Workbench work;
         work.open(std::filesystem::path(GRATICULE_SOURCE_DIR) / "resources/samples/sample-opt", ctx);
         return work;
     }
@@ -97,7 +97,7 @@ private Q_SLOTS:
         measure(study, {3.2, 3.2, 3.2});
         auto noisy = std::make_shared<Evaluation>(*study.perplexity[2][0]);
         noisy->window_losses = {3.6, 2.7, 3.5, 2.9}; // lower on the mean, but not window by window
-        noisy->perplexity = running_perplexity(noisy->window_losses, 4);
+        noisy->perplexity = perplexity_of(noisy->window_losses);
         study.perplexity[2][0] = noisy;
         const LengthAdvice found = advise_length(study, 100);
         QCOMPARE(found.length, std::int64_t(128));
@@ -108,7 +108,7 @@ private Q_SLOTS:
     // The first block's attention input does not depend on anything quantized before, so GPTQ, calibrated at a length,
     // must have met the very ratio that the study gives for that length.
     void ratios_are_those_gptq_meets() {
-        Workspace work = opened();
+        Workbench work = opened();
         JobContext ctx;
         const auto study = study_lengths(work, {.tokens = 1024, .lengths = {256, 64}}, ctx);
         QCOMPARE(study->lengths, (std::vector<std::int64_t>{64, 256}));
@@ -132,7 +132,7 @@ private Q_SLOTS:
         QVERIFY(std::abs(study->sites.front().at.back().absmax - double(largest)) < 1e-5 * double(largest));
     }
     void the_matrix_is_what_the_verbs_give() {
-        Workspace work = opened();
+        Workbench work = opened();
         JobContext ctx;
         LengthStudySpec spec{.tokens = 256, .lengths = {64, 128}};
         Recipe recipe;
@@ -152,7 +152,7 @@ private Q_SLOTS:
         QVERIFY(study->perplexity[1][0]->window_losses != run->window_losses);
     }
     void lengths_that_see_different_tokens_are_refused() {
-        Workspace work = opened();
+        Workbench work = opened();
         JobContext ctx;
         const auto problem = [&](const LengthStudySpec& spec) {
             try {

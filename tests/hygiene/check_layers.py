@@ -13,7 +13,8 @@ TENSOR = BASE + ["core/tensor"]
 FORMAT = TENSOR + ["core/model", "core/format"]
 STATS = FORMAT + ["core/io", "core/stats", "core/recipe"]
 RESULT = STATS + ["core/result"]
-RUNTIME = RESULT + ["core/runtime", "core/export"]
+REPORT = RESULT + ["core/report"]
+RUNTIME = REPORT + ["core/runtime", "core/export"]
 ENGINE = RUNTIME + ["core/method", "core/engine"]
 WIDGETS = ["core/base", "core/tensor", "core/model", "core/format", "core/stats", "core/recipe", "core/result", "kernels/api",
            "widgets"]
@@ -30,6 +31,7 @@ ALLOWED = {
     "core/stats": STATS,
     "core/recipe": STATS,
     "core/result": RESULT,
+    "core/report": REPORT,
     "core/runtime": RUNTIME,
     "core/export": RUNTIME,
     "core/method": RUNTIME + ["core/method"],
@@ -48,7 +50,7 @@ RESTRICTED = [
     (r"^imgui", r"^widgets/plots/|^tests/widgets/", "Dear ImGui only in widgets/plots"),
     (r"^cuda(_runtime|_fp|\.h)|^cub/|^cooperative_groups", r"^kernels/cuda/", "CUDA headers only in kernels/cuda"),
     (r"^nlohmann/json\.hpp$",
-     r"^core/(base|io|recipe|export|engine|model)/.*\.cpp$|^core/(io|export)/json_\w+\.h$|^app/(cli|session)/|^app/main|^tests/",
+     r"^core/(base|io|recipe|report|export|engine|model)/.*\.cpp$|^core/(io|report)/json_\w+\.h$|^app/(cli|session)/|^app/main|^tests/",
      "the full JSON header only in .cpp files at the edges (headers: json_fwd.hpp)"),
 ]
 SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}

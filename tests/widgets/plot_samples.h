@@ -58,6 +58,10 @@ inline plots::ChannelsData sample_channels(std::size_t count) {
     return data;
 }
 
+inline ErrorSources sample_sources(double underflow, double cross) {
+    return {{underflow, 1, 0.1}, {0.05, 0.5, 0.02}, cross, underflow + 1.67 + cross};
+}
+
 inline plots::ErrorSplitData sample_errors(std::size_t rows) {
     plots::ErrorSplitData data;
     data.unit = QStringLiteral("%");
@@ -66,7 +70,8 @@ inline plots::ErrorSplitData sample_errors(std::size_t rows) {
         const double size = 1 + double((i * 7) % rows);
         data.rows.push_back({QStringLiteral("layers.%1.fc2").arg(i),
                              qint64(100 + i),
-                             {{size, 1, 0.1, -0.2, 12}, {size / 2, 1, 0.1, 0.1, 14}}});
+                             {{sample_sources(size, -0.2), 12, QStringLiteral("measured")},
+                              {sample_sources(size / 2, 0.1), 14, QStringLiteral("estimated from 512 rows")}}});
     }
     return data;
 }
@@ -168,7 +173,7 @@ inline std::vector<NamedScene> broken_scenes() {
         heat.values.assign(16, odd);
         scenes.push_back({QStringLiteral("cells of ") + tag, plots::heat_map_scene(heat)});
         auto errors = sample_errors(3);
-        for (auto& row : errors.rows) row.recipes.front().cross = odd;
+        for (auto& row : errors.rows) row.recipes.front().error.cross = row.recipes.front().error.total = odd;
         scenes.push_back({QStringLiteral("errors with ") + tag, plots::error_split_scene(errors)});
     }
     return scenes;

@@ -222,7 +222,7 @@ private Q_SLOTS:
         panel.show();
         panel.setTexts("w=int4/asym/channel a=int8/sym/token", "{}");
         auto* text = panel.findChild<QPlainTextEdit*>();
-        QSignalSpy edited(&panel, &RecipePanel::lineEdited);
+        QSignalSpy edited(&panel, &RecipePanel::textEdited);
         QTest::qWait(400);
         QCOMPARE(edited.size(), 0);
         text->setFocus();

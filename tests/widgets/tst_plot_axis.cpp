@@ -1,7 +1,7 @@
 // Axes: places, ticks, and how numbers read.
 #include "tests/support/test_main.h"
+#include "widgets/models/number_text.h"
 #include "widgets/plots/axis_scale.h"
-#include "widgets/plots/number_text.h"
 
 #include <QtTest/QTest>
 #include <cmath>
@@ -109,16 +109,16 @@ private Q_SLOTS:
         QTest::addColumn<QString>("got");
         QTest::addColumn<QString>("expected");
         QTest::newRow("thousands") << number_text(1050) << QStringLiteral("1,050");
-        QTest::newRow("millions") << count_text(-1234567) << QStringLiteral("−1,234,567");
+        QTest::newRow("millions") << whole_text(-1234567) << QStringLiteral("−1,234,567");
         QTest::newRow("digits") << number_text(7.6543) << QStringLiteral("7.654");
         QTest::newRow("no false digits") << number_text(2.50) << QStringLiteral("2.5");
         QTest::newRow("tiny") << number_text(-3.2e-7) << QStringLiteral("−3.2e−7");
         QTest::newRow("sign") << signed_text(3.04, 2) << QStringLiteral("+3.04");
-        QTest::newRow("no sign on zero") << signed_text(-0.001, 2) << QStringLiteral("0.00");
+        QTest::newRow("no sign on zero") << signed_text(-0.001, 2) << QStringLiteral("0");
         QTest::newRow("share") << percent_text(0.1768) << QStringLiteral("17.7 %");
         QTest::newRow("nan") << number_text(std::nan("")) << QStringLiteral("–");
         QTest::newRow("infinite") << fixed_text(-INFINITY, 1) << QStringLiteral("−∞");
-        QTest::newRow("three digits stay") << count_text(999) << QStringLiteral("999");
+        QTest::newRow("three digits stay") << whole_text(999) << QStringLiteral("999");
     }
     void numbers_read_well() {
         QFETCH(QString, got);

@@ -172,7 +172,10 @@ private Q_SLOTS:
         double before = 1e9;
         for (const auto& row : scene.table.rows) {
             if (row[1] != QStringLiteral("INT4")) continue;
-            const double total = row[6].toDouble();
+            double parts = 0;
+            for (std::size_t column = 2; column < 9; ++column) parts += row[column].toDouble();
+            const double total = row[9].toDouble();
+            QVERIFY(std::abs(parts - total) < 1e-9); // the sources add up
             QVERIFY(total <= before);
             before = total;
         }

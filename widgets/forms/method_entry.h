@@ -1,4 +1,5 @@
-// What the forms know of a method or an exporter: plain data, copied from the engine's registries by the program.
+// What the forms know of a method, a preset or an exporter: plain data, copied from the engine's registries by the
+// program.
 #pragma once
 
 #include <QtCore/QString>
@@ -15,6 +16,11 @@ struct MethodEntry {
     QString label; ///< on screen: "SmoothQuant"
     QString help;
     std::vector<ParamSpec> params;
+};
+
+struct PresetEntry {
+    QString name; ///< may be typed wherever a recipe is asked for
+    QString line, help, source;
 };
 
 struct ExporterEntry {

@@ -10,13 +10,12 @@
 #include <algorithm>
 
 #include "widgets/forms/param_form.h"
+#include "widgets/models/qt_text.h"
 
 namespace graticule {
 
 namespace {
 constexpr int standard_groups[] = {16, 32, 64, 128, 256};
-
-QString qs(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
 QString grain_label(Granularity grain) {
     switch (grain.kind) {
@@ -42,7 +41,7 @@ QString input_label(const TensorScheme& scheme) {
     const QString grain = !scheme.dynamic                                       ? QObject::tr("static")
                           : scheme.granularity.kind == Granularity::Kind::token ? QObject::tr("per token")
                                                                                 : grain_label(scheme.granularity);
-    return qs(scheme.format->label) + QStringLiteral(", ") + grain +
+    return qt_text(scheme.format->label) + QStringLiteral(", ") + grain +
            (scheme.symmetric ? QString() : QObject::tr(", asymmetric"));
 }
 
@@ -98,7 +97,7 @@ SchemeEditor::Field SchemeEditor::makeField(const QString& label, const QString&
 void SchemeEditor::buildWeightFields() {
     weights_ = makeField(tr("weights"), tr("Number format of the weights"));
     weights_.key = [](const SchemeChoice& choice) {
-        return choice.scheme.weight ? qs(choice.scheme.weight->format->name) : QString();
+        return choice.scheme.weight ? qt_text(choice.scheme.weight->format->name) : QString();
     };
     weights_.apply = [](SchemeChoice& choice, const QString& key) {
         const QuantFormat* format = key.isEmpty() ? nullptr : find_format(key.toStdString());
@@ -153,10 +152,10 @@ void SchemeEditor::buildStageFields() {
         {Stage::transform, tr("smoothing"),
          tr("Moves difficulty from the inputs into the weights, channel by channel, before quantizing"), tr("none")},
         {Stage::rotate, tr("rotation"), tr("Spreads outliers over many channels before quantizing"), tr("none")},
-        {Stage::keep, tr("kept"), tr("Input channels that stay in 16 bits"), tr("none")},
+        {Stage::keep, tr("in 16 bits"), tr("Input channels that stay in 16 bits"), tr("none")},
         {Stage::clip, tr("clipping"), tr("Shrinks the range of the scale before rounding"), tr("none")},
         {Stage::round, tr("rounding"), tr("How values become codes"), tr("nearest (RTN)")},
-        {Stage::compensate, tr("repair"), tr("Adds what rounding lost in another form"), tr("none")}};
+        {Stage::compensate, tr("correction"), tr("Adds what rounding lost as a small low-rank product"), tr("none")}};
     for (std::size_t i = 0; i < stages_.size(); ++i) {
         StageField& entry = stages_[i];
         const Stage stage = words[i].stage;
@@ -172,7 +171,7 @@ void SchemeEditor::buildStageFields() {
     }
     more_ = new QToolButton;
     more_->setCheckable(true);
-    more_->setToolTip(tr("Rotation, kept channels, clipping and repair of rounding"));
+    more_->setToolTip(tr("Rotation, channels kept in 16 bits, clipping and a low-rank correction"));
     rows_->addRow(QString(), more_);
     connect(more_, &QToolButton::toggled, this, &SchemeEditor::showStages);
     showStages();
@@ -189,7 +188,7 @@ void SchemeEditor::connectParams(ParamForm* form, Stage stage) {
         const auto edit = [this, stage, name, value](SchemeChoice& choice) {
             const QString current = methodKey(choice, stage);
             for (MethodStep& step : choice.steps)
-                if (qs(step.method) == current) step.params[name.toStdString()] = value;
+                if (qt_text(step.method) == current) step.params[name.toStdString()] = value;
         };
         Q_EMIT edited(edit, tr("%1 = %2").arg(name, QString::fromStdString(to_text(value))),
                       QStringLiteral("param:") + name);
@@ -201,7 +200,7 @@ void SchemeEditor::fillFormats() {
     weights_.box->clear();
     input_.box->clear();
     for (const QuantFormat& format : all_formats())
-        add_item(weights_.box, qs(format.label), qs(format.name), qs(format.help));
+        add_item(weights_.box, qt_text(format.label), qt_text(format.name), qt_text(format.help));
     weights_.box->insertSeparator(weights_.box->count());
     add_item(weights_.box, tr("full precision"), {});
     for (const bool dynamic : {true, false}) {
@@ -209,7 +208,7 @@ void SchemeEditor::fillFormats() {
             if (format.bits < 4) continue;
             const TensorScheme scheme{
                 &format, true, {dynamic ? Granularity::Kind::token : Granularity::Kind::tensor, 0}, dynamic};
-            add_item(input_.box, input_label(scheme), input_key(scheme), qs(format.help));
+            add_item(input_.box, input_label(scheme), input_key(scheme), qt_text(format.help));
         }
         input_.box->insertSeparator(input_.box->count());
     }
@@ -274,23 +273,33 @@ const MethodEntry* SchemeEditor::method(const QString& name) const {
 
 QString SchemeEditor::methodKey(const SchemeChoice& choice, Stage stage) const {
     for (const MethodStep& step : choice.steps)
-        if (const MethodEntry* entry = method(qs(step.method)); entry && entry->stage == stage && entry->name != u"rtn")
+        if (const MethodEntry* entry = method(qt_text(step.method));
+            entry && entry->stage == stage && entry->name != u"rtn")
             return entry->name;
     return {};
 }
 
 void SchemeEditor::setMethod(SchemeChoice& choice, Stage stage, const QString& name) const {
     const auto of_stage = [&](const MethodStep& step) {
-        const MethodEntry* entry = method(qs(step.method));
+        const MethodEntry* entry = method(qt_text(step.method));
         return entry && entry->stage == stage;
     };
     std::erase_if(choice.steps, of_stage);
     if (name.isEmpty()) return;
     const auto later = [&](const MethodStep& step) {
-        const MethodEntry* entry = method(qs(step.method));
+        const MethodEntry* entry = method(qt_text(step.method));
         return entry && entry->stage > stage;
     };
     choice.steps.insert(std::find_if(choice.steps.begin(), choice.steps.end(), later), {name.toStdString(), {}});
+}
+
+void SchemeEditor::chooseMethod(const QString& name) {
+    const MethodEntry* entry = method(name);
+    if (!entry || shown_.empty()) return;
+    for (const StageField& stage : stages_)
+        if (stage.stage == entry->stage)
+            if (const int item = stage.field.box->findData(name == u"rtn" ? QString() : name); item >= 0)
+                fieldChosen(stage.field, item);
 }
 
 void SchemeEditor::fieldChosen(const Field& field, int item) {
@@ -361,7 +370,7 @@ void SchemeEditor::showParams(const std::vector<SchemeChoice>& now) {
         if (!same) continue;
         stage.params->setSpecs(entry->params);
         for (const MethodStep& step : now[0].steps)
-            if (qs(step.method) == entry->name) stage.params->setValues(step.params);
+            if (qt_text(step.method) == entry->name) stage.params->setValues(step.params);
     }
 }
 

@@ -31,6 +31,9 @@ public:
     void setChoices(const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference,
                     const std::vector<std::int64_t>& columns);
 
+    /// As if somebody had chosen it in the form: for all layers that setChoices named.
+    void chooseMethod(const QString& name);
+
 Q_SIGNALS:
     /// `group` is the same for edits of one gesture, for undo.
     void edited(const graticule::SchemeEditor::Edit& edit, const QString& name, const QString& group);

@@ -5,6 +5,7 @@
 
 #include <QtCore/QAbstractTableModel>
 #include <algorithm>
+#include <concepts>
 #include <optional>
 #include <vector>
 
@@ -12,14 +13,18 @@ namespace graticule {
 
 struct TableColumn {
     QString title, tip;
-    bool left = false; ///< words stand at the left, numbers at the right
+    bool left = false;          ///< words stand at the left, numbers at the right
+    bool largest_first = false; ///< by the first click on it: where large is bad, or interesting
 };
 
 template <class Row>
 class ColumnTable : public QAbstractTableModel {
 public:
     /// Replaces all rows; no reset, so that selection and scrolling stay, when they are of the same things as before.
+    /// Rows that say the same as before change nothing: nothing is painted again.
     void setRows(std::vector<Row> rows) {
+        if constexpr (std::equality_comparable<Row>)
+            if (rows == rows_) return;
         const bool same = std::equal(rows.begin(), rows.end(), rows_.begin(), rows_.end(),
                                      [this](const Row& a, const Row& b) { return sameThing(a, b); });
         if (!same) beginResetModel();
@@ -45,6 +50,8 @@ public:
         if (role == Qt::DisplayRole) return column.title;
         if (role == Qt::ToolTipRole) return column.tip;
         if (role == Qt::TextAlignmentRole) return alignment(section);
+        if (role == Qt::InitialSortOrderRole)
+            return static_cast<int>(column.largest_first ? Qt::DescendingOrder : Qt::AscendingOrder);
         return {};
     }
 

@@ -15,12 +15,16 @@ std::optional<double> minus(const std::optional<double>& b, const std::optional<
     return *b - *a;
 }
 
-const char* const sqnr_tip =
-    QT_TRANSLATE_NOOP("graticule::CompareTableModel", "Signal to quantization noise of the linear's output on kept "
-                                                      "calibration inputs, in dB; B − A above 0: B is better");
+constexpr double least_decibels = 0.1, least_percent = 2.3; // that have a colour: the same difference twice
+
+const char* const sqnr_tip = QT_TRANSLATE_NOOP("graticule::CompareTableModel",
+                                               "Signal to quantization noise of the linear's output on kept "
+                                               "calibration inputs, in dB; B − A above 0: B is better. Differences "
+                                               "below 0.1 dB have no colour: other inputs would change them");
 const char* const mse_tip =
     QT_TRANSLATE_NOOP("graticule::CompareTableModel",
-                      "Mean squared error of the linear's output, both operands quantized; B against A in percent");
+                      "Mean squared error of the linear's output, both operands quantized; B against A in percent. "
+                      "Differences below 2.3 % (0.1 dB) have no colour");
 } // namespace
 
 CompareTableModel::CompareTableModel(QObject* parent)
@@ -30,12 +34,12 @@ CompareTableModel::CompareTableModel(QObject* parent)
                    {tr("SQNR A"), tr(sqnr_tip)},
                    {tr("SQNR B"), tr(sqnr_tip)},
                    {tr("Δ SQNR"), tr(sqnr_tip)},
-                   {tr("MSE A"), tr(mse_tip)},
-                   {tr("MSE B"), tr(mse_tip)},
-                   {tr("Δ MSE"), tr(mse_tip)},
-                   {tr("underfl. A %"), tr("Non-zero weights that A rounds to zero, in %")},
-                   {tr("underfl. B %"), tr("Non-zero weights that B rounds to zero, in %")},
-                   {tr("Δ bytes"), tr("Stored size under B less that under A")}},
+                   {tr("MSE A"), tr(mse_tip), false, true},
+                   {tr("MSE B"), tr(mse_tip), false, true},
+                   {tr("Δ MSE"), tr(mse_tip), false, true},
+                   {tr("w underfl. A %"), tr("Non-zero weights that A rounds to zero, in %"), false, true},
+                   {tr("w underfl. B %"), tr("Non-zero weights that B rounds to zero, in %"), false, true},
+                   {tr("Δ bytes"), tr("Stored size under B less that under A"), false, true}},
                   parent) {}
 
 void CompareTableModel::setReports(const std::vector<LayerReport>& a, const std::vector<LayerReport>& b) {
@@ -133,7 +137,8 @@ QVariant CompareTableModel::data(const QModelIndex& index, int role) const {
         return value ? QVariant(*value) : QVariant(text());
     case ToneRole:
         if (!value || (column != SqnrDelta && column != MseRatio)) return 0;
-        return *value == 0 ? 0 : (*value > 0) == (column == SqnrDelta) ? 1 : 2;
+        if (std::abs(*value) < (column == SqnrDelta ? least_decibels : least_percent)) return 0;
+        return (*value > 0) == (column == SqnrDelta) ? 1 : 2;
     case Qt::TextAlignmentRole:
         return alignment(column);
     default:

@@ -11,6 +11,7 @@ JobListModel::JobListModel(QObject* parent)
     : QAbstractListModel(parent) {}
 
 void JobListModel::setRows(std::vector<JobRow> rows) {
+    if (rows == rows_) return; // nothing is painted again when nothing has changed
     const bool same = std::equal(rows.begin(), rows.end(), rows_.begin(), rows_.end(),
                                  [](const JobRow& a, const JobRow& b) { return a.id == b.id; });
     if (same) {
@@ -29,19 +30,19 @@ int JobListModel::rowCount(const QModelIndex& parent) const {
 
 QString JobListModel::detail(const JobRow& row) const {
     switch (row.state) {
-    case JobRow::State::waiting:
+    case JobState::waiting:
         return tr("waiting");
-    case JobRow::State::cancelled:
+    case JobState::cancelled:
         return tr("cancelled");
-    case JobRow::State::failed:
+    case JobState::failed:
         return tr("failed: %1").arg(row.error.section(u'\n', 0, 0));
-    case JobRow::State::skipped:
+    case JobState::skipped:
         return tr("not run");
-    case JobRow::State::done:
+    case JobState::done:
         return row.tokens_per_second > 0
                    ? tr("done, %1 · %2 tok/s").arg(duration_text(row.seconds), count_text(row.tokens_per_second))
                    : tr("done, %1").arg(duration_text(row.seconds));
-    case JobRow::State::running:
+    case JobState::running:
         break;
     }
     if (row.stopping) return tr("stopping …");
@@ -58,7 +59,7 @@ QString JobListModel::detail(const JobRow& row) const {
 QVariant JobListModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
     const JobRow& row = rows_[static_cast<std::size_t>(index.row())];
-    const bool live = row.state == JobRow::State::running || row.state == JobRow::State::waiting;
+    const bool live = row.state == JobState::running || row.state == JobState::waiting;
     switch (role) {
     case Qt::DisplayRole:
         return row.title;
@@ -69,7 +70,7 @@ QVariant JobListModel::data(const QModelIndex& index, int role) const {
     case JobRole:
         return row.id;
     case ShareRole:
-        if (row.state != JobRow::State::running) return {};
+        if (row.state != JobState::running) return {};
         return row.total > 0 ? static_cast<double>(row.done) / static_cast<double>(row.total) : 0.0;
     case CanCancelRole:
         return live && !row.stopping;

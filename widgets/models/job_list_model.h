@@ -5,12 +5,14 @@
 #include <optional>
 #include <vector>
 
+#include "widgets/models/job_state.h"
+
 namespace graticule {
 
 struct JobRow {
     int id = 0;
     QString title;
-    enum class State { waiting, running, done, cancelled, failed, skipped } state = State::waiting;
+    JobState state = JobState::waiting;
     QString stage; ///< what it is doing: "Evaluating"
     std::int64_t done = 0, total = 0;
     double seconds = 0; ///< running or, at the end, all in all
@@ -18,6 +20,7 @@ struct JobRow {
     double tokens_per_second = 0; ///< 0: not a job over tokens
     bool stopping = false;
     QString error; ///< whole text for the tooltip and the log
+    bool operator==(const JobRow&) const = default;
 };
 
 class JobListModel final : public QAbstractListModel {

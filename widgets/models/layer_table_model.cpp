@@ -18,16 +18,19 @@ LayerTableModel::LayerTableModel(QObject* parent)
     : ColumnTable(
           {{tr("#"), tr("Decoder block, 0 nearest the embedding"), true},
            {tr("linear"), tr("The linear inside its block"), true},
-           {tr("max |x|"), tr("Largest magnitude of the linear's input over all calibration tokens")},
-           {tr("outlier"), tr("Outlier ratio: largest channel maximum of the input over the median channel maximum")},
-           {tr("underfl. %"), tr("Share of non-zero weights that round to zero under the layer's scheme, in %")},
+           {tr("max |x|"), tr("Largest magnitude of the linear's input over all calibration tokens"), false, true},
+           {tr("outlier"), tr("Outlier ratio: largest channel maximum of the input over the median channel maximum"),
+            false, true},
+           {tr("w underfl. %"), tr("Share of non-zero weights that round to zero under the layer's scheme, in %"),
+            false, true},
            {tr("SQNR dB"),
             tr("Signal to quantization noise of the linear's output: 10 log10(E[y²] / E[(ŷ−y)²]), in dB, on "
-               "kept calibration inputs")},
+               "kept calibration inputs. ≈: a what-if's estimate; without it: measured by a run")},
            {tr("scheme"), tr("Weights / activations as the recipe has them now"), true},
            {tr("kind"), tr("Role of the linear: q k v o gate up down fc1 fc2; filter with kind="), true},
-           {tr("shape"), tr("Outputs × inputs")},
-           {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points")}},
+           {tr("shape"), tr("Outputs × inputs"), false, true},
+           {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points"), false, true},
+           {tr("basis"), tr("Where underflow and SQNR come from: measured by a run, or estimated by a what-if"), true}},
           parent) {}
 
 bool LayerTableModel::sameThing(const LayerRow& a, const LayerRow& b) const { return a.id == b.id && a.name == b.name; }
@@ -60,7 +63,11 @@ QString LayerTableModel::text(const LayerRow& row, int column) const {
     case Underflow:
         return optional_text(row.underflow_percent, 1);
     case Sqnr:
-        return optional_text(row.sqnr_db, 1);
+        return row.sqnr_db ? (row.estimated ? QStringLiteral("≈") : QString()) + fixed_text(*row.sqnr_db, 1) +
+                                 (row.doubtful ? QStringLiteral("?") : QString())
+                           : QString();
+    case Basis:
+        return row.basis;
     case Scheme:
         return row.ignored ? tr("ignored") : row.scheme;
     case Kind:
@@ -116,6 +123,26 @@ QVariant LayerTableModel::heat(const LayerRow& row, int column) const {
     }
 }
 
+QString LayerTableModel::tip(const LayerRow& row, int column) {
+    const QString name = QStringLiteral("%1 · %2 × %3").arg(row.name).arg(row.rows).arg(row.columns);
+    switch (column) {
+    case Scheme:
+        return row.scheme_line;
+    case Underflow:
+    case Sqnr:
+    case Basis:
+        return row.basis.isEmpty() ? name
+               : row.doubtful
+                   ? tr("%1\n%2: fewer than the %3 inputs that the method fits to, so it is not to be trusted. "
+                        "Calibrate on more tokens, or quantize to measure it.")
+                         .arg(name, row.basis)
+                         .arg(row.columns)
+                   : name + u'\n' + row.basis;
+    default:
+        return name;
+    }
+}
+
 QVariant LayerTableModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
     const LayerRow& row = this->row(index);
@@ -134,8 +161,7 @@ QVariant LayerTableModel::data(const QModelIndex& index, int role) const {
     case LayerRole:
         return static_cast<int>(row.id);
     case Qt::ToolTipRole:
-        return column == Scheme ? row.scheme_line
-                                : QStringLiteral("%1 · %2 × %3").arg(row.name).arg(row.rows).arg(row.columns);
+        return tip(row, column);
     case Qt::TextAlignmentRole:
         return alignment(column);
     default:

@@ -9,7 +9,7 @@ namespace graticule {
 class LayerTableModel final : public ColumnTable<LayerRow> {
     Q_OBJECT
 public:
-    enum Column { Block, Name, AbsMax, Outlier, Underflow, Sqnr, Scheme, Kind, ShapeColumn, Bytes, ColumnCount };
+    enum Column { Block, Name, AbsMax, Outlier, Underflow, Sqnr, Scheme, Kind, ShapeColumn, Bytes, Basis, ColumnCount };
     /// MatchRole comes from the filter: QList<QPoint> of (first letter, letters) in the shown text.
     enum Role { SortRole = Qt::UserRole + 1, HeatRole, EditedRole, LayerRole, MatchRole };
 
@@ -25,6 +25,7 @@ private:
         double low = 0, high = 0;
     };
     [[nodiscard]] QString text(const LayerRow& row, int column) const;
+    [[nodiscard]] static QString tip(const LayerRow& row, int column);
     [[nodiscard]] QVariant number(const LayerRow& row, int column) const;
     [[nodiscard]] QVariant heat(const LayerRow& row, int column) const;
 

@@ -17,7 +17,9 @@ RunTableModel::RunTableModel(QObject* parent)
            {tr("PPL"), tr("Perplexity: exp of the mean cross entropy over windows, ± one standard error")},
            {tr("Δ paired"), tr("Paired difference to the baseline over the same windows, with its 95 % interval")},
            {tr("Δ %"), tr("The difference in percent of the baseline's perplexity")},
-           {tr("state"), tr("Where the run stands"), true}},
+           {tr("state"), tr("Where the run stands"), true},
+           {tr("protocol"), tr("Text, windows × tokens: only runs of one protocol are compared; each has its baseline"),
+            true}},
           parent) {}
 
 bool RunTableModel::sameThing(const RunRow& a, const RunRow& b) const { return a.id == b.id; }
@@ -47,18 +49,22 @@ QString RunTableModel::text(const RunRow& row, int column) const {
         return row.percent && !row.baseline ? signed_text(*row.percent, 1) + QStringLiteral(" %") : QString();
     case StateColumn:
         switch (row.state) {
-        case RunRow::State::waiting:
+        case JobState::waiting:
             return tr("waiting");
-        case RunRow::State::running:
+        case JobState::running:
             return tr("%1 %").arg(static_cast<int>(row.share_done * 100));
-        case RunRow::State::done:
+        case JobState::done:
             return tr("done");
-        case RunRow::State::cancelled:
-            return tr("cancelled");
-        case RunRow::State::failed:
+        case JobState::cancelled:
+        case JobState::skipped:
+            return row.stopped_at > 0 ? tr("stopped at %1 of %2").arg(row.stopped_at).arg(row.windows)
+                                      : tr("cancelled");
+        case JobState::failed:
             return tr("failed");
         }
         return {};
+    case Protocol:
+        return row.group;
     default:
         return {};
     }
@@ -92,7 +98,10 @@ QString RunTableModel::tip(const RunRow& row, int column) const {
         return tr("Paired difference in perplexity to the baseline over the same windows, with its 95 % interval.%1")
             .arg(row.difference && !row.significant ? tr("\nThe interval contains 0: not significant.") : QString());
     case StateColumn:
-        return row.error;
+        return row.stopped_at > 0 ? tr("Evaluate its recipe again: it goes on after window %1").arg(row.stopped_at)
+                                  : row.error;
+    case Protocol:
+        return row.protocol;
     default:
         return {};
     }
@@ -100,8 +109,8 @@ QString RunTableModel::tip(const RunRow& row, int column) const {
 
 int RunTableModel::tone(const RunRow& row, int column) {
     if (column == StateColumn) {
-        if (row.state == RunRow::State::done) return Good;
-        if (row.state == RunRow::State::failed) return Worse;
+        if (row.state == JobState::done) return Good;
+        if (row.state == JobState::failed) return Worse;
         return Faint;
     }
     if (column == Difference || column == Percent) {
@@ -129,7 +138,7 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
     case CurveRole:
         return column == Curve ? QVariant::fromValue(QList<double>(row.curve.begin(), row.curve.end())) : QVariant();
     case ProgressRole:
-        return column == StateColumn && row.state == RunRow::State::running ? QVariant(row.share_done) : QVariant();
+        return column == StateColumn && row.state == JobState::running ? QVariant(row.share_done) : QVariant();
     case ToneRole:
         return tone(row, column);
     case Qt::ToolTipRole:

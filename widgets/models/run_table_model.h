@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "widgets/models/column_table.h"
+#include "widgets/models/job_state.h"
 
 namespace graticule {
 
@@ -21,16 +22,20 @@ struct RunRow {
     std::optional<double> difference, difference_low, difference_high, percent;
     bool significant = false;
     QString not_comparable; ///< why there is no difference; empty: there is one, or nothing to compare with yet
-    enum class State { waiting, running, done, cancelled, failed } state = State::waiting;
+    JobState state = JobState::waiting;
     double share_done = 0;
-    QString protocol;
+    int stopped_at = 0, windows = 0; ///< of one that was stopped: evaluating it again goes on after that window
+    QString group;        ///< the protocol in few words: runs of one are compared, each group has its baseline
+    bool current = false; ///< of the group that plots of many runs show
+    QString protocol;     ///< in full; empty: not known yet
     QString error;
+    bool operator==(const RunRow&) const = default;
 };
 
 class RunTableModel final : public ColumnTable<RunRow> {
     Q_OBJECT
 public:
-    enum Column { Recipe, Bits, Size, Curve, Perplexity, Difference, Percent, StateColumn, ColumnCount };
+    enum Column { Recipe, Bits, Size, Curve, Perplexity, Difference, Percent, StateColumn, Protocol, ColumnCount };
     enum Role { SortRole = Qt::UserRole + 1, RunRole, ColourRole, CurveRole, ProgressRole, ToneRole };
     enum Tone { Plain, Good, Worse, Faint };
 

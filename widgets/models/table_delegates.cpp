@@ -34,7 +34,8 @@ void draw_background(QPainter& painter, const QStyleOptionViewItem& option, cons
 // cannot switch on; its digits are near enough in width for two decimals, and right alignment does the rest.
 void draw_text(QPainter& painter, const QRect& rect, int alignment, const QString& text, const QColor& colour) {
     painter.setPen(colour);
-    const QString shown = painter.fontMetrics().elidedText(text, Qt::ElideRight, rect.width());
+    // In the middle: the telling end of a name is its last part, of a scheme its methods.
+    const QString shown = painter.fontMetrics().elidedText(text, Qt::ElideMiddle, rect.width());
     painter.drawText(rect, alignment | Qt::TextSingleLine, shown);
 }
 
@@ -183,8 +184,8 @@ QRect JobDelegate::crossRect(const QRect& row) { return {row.right() - 30, row.t
 
 void JobDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
     const Theme& look = theme::of(option.palette);
-    const auto state = static_cast<JobRow::State>(index.data(JobListModel::StateRole).toInt());
-    const bool running = state == JobRow::State::running;
+    const auto state = static_cast<JobState>(index.data(JobListModel::StateRole).toInt());
+    const bool running = state == JobState::running;
     painter->save();
     painter->setFont(option.font);
     painter->setPen(look[Token::border]);
@@ -202,7 +203,7 @@ void JobDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     right.setLeft(line.right() - detail_width);
     draw_text(*painter, left, Qt::AlignVCenter | Qt::AlignLeft, index.data().toString(),
               look[running ? Token::text : Token::secondary]);
-    const bool failed = state == JobRow::State::failed;
+    const bool failed = state == JobState::failed;
     draw_text(*painter, right, Qt::AlignVCenter | Qt::AlignRight, detail,
               look[failed ? Token::worse : Token::secondary]);
     if (running) {

@@ -41,7 +41,7 @@ CommandPalette::CommandPalette(std::vector<PaletteItem> items, QWidget* parent)
     setAttribute(Qt::WA_DeleteOnClose);
     setObjectName(QStringLiteral("palette"));
     setWindowTitle(tr("Search"));
-    line_->setPlaceholderText(tr("search everything;  > commands   l layers   r runs"));
+    line_->setPlaceholderText(tr("search everything;  > commands   l layers   r runs   ? help"));
     line_->setAccessibleName(tr("Search commands, layers and runs"));
     line_->installEventFilter(this);
     list_->setItemDelegate(new ItemDelegate(list_));
@@ -74,7 +74,8 @@ void CommandPalette::filter(const QString& text) {
     int only = -1;
     const std::pair<QString, PaletteItem::Kind> prefixes[] = {{QStringLiteral(">"), PaletteItem::Kind::command},
                                                               {QStringLiteral("l "), PaletteItem::Kind::layer},
-                                                              {QStringLiteral("r "), PaletteItem::Kind::run}};
+                                                              {QStringLiteral("r "), PaletteItem::Kind::run},
+                                                              {QStringLiteral("?"), PaletteItem::Kind::help}};
     for (const auto& [prefix, kind] : prefixes)
         if (text.startsWith(prefix)) {
             only = static_cast<int>(kind);

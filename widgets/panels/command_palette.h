@@ -1,4 +1,5 @@
-// Ctrl+K: one line that finds commands, layers and runs. "> " commands only, "l " layers, "r " runs.
+// Ctrl+K: one line that finds commands, presets, methods, layers and runs. "> " commands only, "l " layers, "r " runs,
+// "? " help.
 #pragma once
 
 #include <QtWidgets/QDialog>
@@ -12,7 +13,7 @@ class QListWidget;
 namespace graticule {
 
 struct PaletteItem {
-    enum class Kind { command, layer, run } kind = Kind::command;
+    enum class Kind { command, layer, run, help } kind = Kind::command;
     QString title, shortcut;
     std::function<void()> go;
 };

@@ -102,6 +102,7 @@ ComparePanel::ComparePanel(QWidget* parent)
     table_->sortByColumn(CompareTableModel::SqnrDelta, Qt::AscendingOrder);
     table_->setAccessibleName(tr("Layers of both runs"));
     table_->setShowGrid(false);
+    table_->setTabKeyNavigation(false); // Tab leaves the table; arrows walk in it
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(24);

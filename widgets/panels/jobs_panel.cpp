@@ -28,6 +28,7 @@ JobsPanel::JobsPanel(QWidget* parent)
     list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     list_->setToolTip(tr("Del cancels the selected job"));
     log_->setReadOnly(true);
+    log_->setTabChangesFocus(true);
     log_->setProperty("mono", true);
     log_->setAccessibleName(tr("Log"));
     log_->setMaximumBlockCount(20'000);
@@ -53,7 +54,7 @@ JobsPanel::JobsPanel(QWidget* parent)
 void JobsPanel::setRows(std::vector<JobRow> rows) {
     // Running on top, then what waits, then the finished, newest first.
     const auto rank = [](const JobRow& row) {
-        return row.state == JobRow::State::running ? 0 : row.state == JobRow::State::waiting ? 1 : 2;
+        return row.state == JobState::running ? 0 : row.state == JobState::waiting ? 1 : 2;
     };
     std::stable_sort(rows.begin(), rows.end(), [&](const JobRow& a, const JobRow& b) {
         if (rank(a) != rank(b)) return rank(a) < rank(b);

@@ -1,6 +1,7 @@
 #include "widgets/panels/layers_panel.h"
 
 #include <QtCore/QEvent>
+#include <QtCore/QTimer>
 #include <QtGui/QAction>
 #include <QtGui/QGuiApplication>
 #include <QtWidgets/QHBoxLayout>
@@ -8,6 +9,7 @@
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QLineEdit>
 #include <QtWidgets/QMenu>
+#include <QtWidgets/QScrollBar>
 #include <QtWidgets/QStyle>
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QToolButton>
@@ -23,6 +25,7 @@
 #include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
+#include "widgets/theme/theme.h"
 
 namespace graticule {
 
@@ -96,6 +99,10 @@ void LayersPanel::buildAnswer() {
 }
 
 void LayersPanel::buildTable() {
+    sight_soon_ = new QTimer(this);
+    sight_soon_->setSingleShot(true);
+    sight_soon_->setInterval(60);
+    connect(sight_soon_, &QTimer::timeout, this, &LayersPanel::sightChanged);
     TableHeader::install(*table_);
     table_->setModel(proxy_);
     table_->setItemDelegate(new HeatDelegate(table_));
@@ -103,6 +110,7 @@ void LayersPanel::buildTable() {
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
     table_->setShowGrid(false);
+    table_->setTabKeyNavigation(false); // Tab leaves the table; arrows walk in it
     table_->setSortingEnabled(true);
     table_->setMouseTracking(true);
     table_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
@@ -114,7 +122,8 @@ void LayersPanel::buildTable() {
     columns->setSectionsMovable(true);
     columns->setMinimumSectionSize(24);
     columns->setStretchLastSection(true);
-    for (const int hidden : {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes})
+    for (const int hidden :
+         {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes, LayerTableModel::Basis})
         table_->hideColumn(hidden);
     hint_ = new EmptyHint(*table_, {});
     enable_copy(*table_);
@@ -133,11 +142,30 @@ void LayersPanel::buildTable() {
         if (QGuiApplication::mouseButtons() != Qt::NoButton && !fitting_) widths_chosen_ = true;
     });
     table_->viewport()->installEventFilter(this);
+    connect(table_->verticalScrollBar(), &QScrollBar::valueChanged, this, &LayersPanel::sightMayChange);
     fitColumns();
 }
 
+void LayersPanel::sightMayChange() {
+    if (!sight_soon_->isActive()) sight_soon_->start();
+}
+
+std::vector<LayerId> LayersPanel::inSight() const {
+    std::vector<LayerId> layers;
+    if (!isVisible()) return layers;
+    const int first = table_->rowAt(0), below = table_->rowAt(table_->viewport()->height() - 1);
+    if (first < 0) return layers;
+    const int last = below < 0 ? proxy_->rowCount() - 1 : below;
+    for (int row = first; row <= last; ++row)
+        layers.push_back(LayerId{proxy_->index(row, 0).data(LayerTableModel::LayerRole).toInt()});
+    return layers;
+}
+
 bool LayersPanel::eventFilter(QObject* watched, QEvent* event) {
-    if (watched == table_->viewport() && event->type() == QEvent::Resize) fitColumns();
+    if (watched == table_->viewport() && event->type() == QEvent::Resize) {
+        fitColumns();
+        sightMayChange();
+    }
     return QWidget::eventFilter(watched, event);
 }
 
@@ -150,14 +178,28 @@ void LayersPanel::fitColumns() {
     };
     constexpr Width widths[] = {{LayerTableModel::Block, 30, 27},     {LayerTableModel::Name, 72, 62},
                                 {LayerTableModel::AbsMax, 58, 55},    {LayerTableModel::Outlier, 64, 54},
-                                {LayerTableModel::Underflow, 83, 70}, {LayerTableModel::Sqnr, 80, 74}};
+                                {LayerTableModel::Underflow, 86, 70}, {LayerTableModel::Sqnr, 80, 74}};
     constexpr int scheme = 76; // the last, and the same in most rows: beyond the edge first
+    const QFontMetrics metrics(theme::ui_font(12));
+    const auto contents = [&](int column) { // no number is cut, however long it is
+        int widest = 0;
+        for (int row = 0; row < model_->rowCount(); ++row)
+            widest = std::max(widest, metrics.horizontalAdvance(model_->index(row, column).data().toString()));
+        return widest + 14;
+    };
+    std::vector<std::pair<int, int>> fitted; // narrow, wide
     int wide = scheme, narrow = 0;
-    for (const Width& width : widths) wide += width.wide, narrow += width.narrow;
-    const double room = std::clamp(double(table_->viewport()->width() - narrow) / (wide - narrow), 0.0, 1.0);
+    for (const Width& width : widths) {
+        const int needed = contents(width.column);
+        fitted.emplace_back(std::max(width.narrow, needed), std::max(width.wide, needed));
+        narrow += fitted.back().first;
+        wide += fitted.back().second;
+    }
+    const double room = std::clamp(double(table_->viewport()->width() - narrow) / std::max(1, wide - narrow), 0.0, 1.0);
     fitting_ = true;
-    for (const Width& width : widths)
-        table_->horizontalHeader()->resizeSection(width.column, width.narrow + int(room * (width.wide - width.narrow)));
+    for (std::size_t i = 0; i < fitted.size(); ++i)
+        table_->horizontalHeader()->resizeSection(widths[i].column,
+                                                  fitted[i].first + int(room * (fitted[i].second - fitted[i].first)));
     table_->horizontalHeader()->resizeSection(LayerTableModel::Scheme, scheme);
     fitting_ = false;
 }
@@ -166,6 +208,7 @@ void LayersPanel::setRows(std::vector<LayerRow> rows) {
     quiet_ = true; // new values may filter the selected rows away
     model_->setRows(std::move(rows));
     quiet_ = false;
+    fitColumns();
     filterChanged();
 }
 
@@ -189,6 +232,7 @@ void LayersPanel::filterChanged() {
 }
 
 void LayersPanel::updateTitles() {
+    sightMayChange(); // another order or other rows
     const int column = table_->horizontalHeader()->sortIndicatorSection();
     QString subtitle = linears_text(model_->rowCount());
     if (model_->rowCount() == 0)

@@ -10,6 +10,7 @@
 class QLabel;
 class QLineEdit;
 class QTableView;
+class QTimer;
 class QToolButton;
 
 namespace graticule {
@@ -36,10 +37,12 @@ public:
     /// Whether somebody has selected rows by hand.
     [[nodiscard]] bool selectionChosen() const { return selection_chosen_; }
     [[nodiscard]] std::vector<LayerId> matching() const;
+    [[nodiscard]] std::vector<LayerId> inSight() const; ///< of the rows that can be seen now, from the top
     [[nodiscard]] QTableView* table() const { return table_; }
 
 Q_SIGNALS:
     void selectionChanged(const std::vector<graticule::LayerId>& layers);
+    void sightChanged(); ///< other rows can be seen than before; a little after the last move
     /// The filter as a rule: a pattern that means the same, or empty and the layers it matches.
     void ruleWanted(const QString& pattern, const std::vector<graticule::LayerId>& layers);
 
@@ -50,6 +53,7 @@ private:
     void buildAnswer();
     void buildTable();
     void fitColumns();
+    void sightMayChange();
     void filterChanged();
     void updateTitles();
     void sendSelection();
@@ -64,6 +68,7 @@ private:
     LayerTableModel* model_;
     LayerFilterProxy* proxy_;
     std::vector<LayerId> selected_; // also those that the filter hides; the one that plots show first
+    QTimer* sight_soon_ = nullptr;
     bool sort_chosen_ = false, selection_chosen_ = false;
     bool widths_chosen_ = false, fitting_ = false;
     bool quiet_ = false; // while the selection is set from outside

@@ -6,6 +6,7 @@
 #include <QtWidgets/QButtonGroup>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
+#include <QtWidgets/QMenu>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QScrollArea>
 #include <QtWidgets/QStyle>
@@ -17,6 +18,8 @@
 namespace graticule {
 
 namespace {
+constexpr int text_height = 132;
+
 QLabel* section_label(const QString& text) {
     auto* label = new QLabel(text.toUpper());
     label->setProperty("role", "section");
@@ -49,20 +52,30 @@ RecipePanel::RecipePanel(QWidget* parent)
     , predicted_(new QLabel)
     , typing_(new QTimer(this)) {
     setAttribute(Qt::WA_StyledBackground);
+    presets_ = header_->addMenuButton(tr("presets"), tr("Recipes of papers and programs, by name"));
     undo_ = header_->addButton(QStringLiteral("↶"), tr("Undo the last change of the recipe"));
     redo_ = header_->addButton(QStringLiteral("↷"), tr("Redo"));
     auto* inside = new QWidget;
     auto* column = new QVBoxLayout(inside);
     column->setContentsMargins(0, 0, 0, 8);
     column->setSpacing(8);
-    column->addWidget(editor_);
-    column->addWidget(rule_line());
     const auto add = [column](QWidget* widget) {
         auto* row = new QHBoxLayout;
         row->setContentsMargins(12, 0, 12, 0);
         row->addWidget(widget);
         column->addLayout(row);
     };
+    // What is wrong stands where somebody looks who has just changed something.
+    diagnostics_->setWordWrap(true);
+    diagnostics_->setProperty("role", "worse");
+    mend_ = new QToolButton;
+    connect(mend_, &QToolButton::clicked, this, &RecipePanel::mendWanted);
+    for (QWidget* said : {static_cast<QWidget*>(diagnostics_), static_cast<QWidget*>(mend_)}) {
+        add(said);
+        said->hide();
+    }
+    column->addWidget(editor_);
+    column->addWidget(rule_line());
     add(section_label(tr("What if, on this linear")));
     add(card_);
     column->addWidget(rule_line());
@@ -71,10 +84,6 @@ RecipePanel::RecipePanel(QWidget* parent)
     rules_row->setContentsMargins(4, 0, 4, 0);
     rules_row->addWidget(rules_);
     column->addLayout(rules_row);
-    diagnostics_->setWordWrap(true);
-    diagnostics_->setProperty("role", "worse");
-    add(diagnostics_);
-    diagnostics_->hide();
     column->addWidget(rule_line());
     buildText(column);
     column->addStretch(1);
@@ -106,7 +115,7 @@ RecipePanel::RecipePanel(QWidget* parent)
 void RecipePanel::buildText(QVBoxLayout* column) {
     auto* heading = new QHBoxLayout;
     heading->setContentsMargins(12, 0, 12, 0);
-    heading->addWidget(section_label(tr("As text")));
+    heading->addWidget(section_label(tr("The recipe as text")));
     heading->addStretch(1);
     auto* tabs = new QButtonGroup(this);
     const auto tab = [&](const QString& name, const QString& tip) {
@@ -118,9 +127,11 @@ void RecipePanel::buildText(QVBoxLayout* column) {
         heading->addWidget(button);
         return button;
     };
-    line_tab_ = tab(tr("line"), tr("The selected layers' scheme in one line"));
-    json_tab_ = tab(tr("JSON"), tr("The whole recipe as a file"));
-    line_tab_->setChecked(true);
+    text_tab_ =
+        tab(tr("text"), tr("One line for all layers, then rules: PATTERN => scheme, PATTERN => ignore; # starts a "
+                           "comment, which stays"));
+    json_tab_ = tab(tr("JSON"), tr("The same as a file"));
+    text_tab_->setChecked(true);
     column->addLayout(heading);
     auto* row = new QHBoxLayout;
     row->setContentsMargins(12, 0, 12, 0);
@@ -129,7 +140,7 @@ void RecipePanel::buildText(QVBoxLayout* column) {
     text_->setToolTip(tr("Edit freely; what can be read takes effect at once and can be undone"));
     text_->setTabChangesFocus(true);
     text_->installEventFilter(this);
-    text_->setFixedHeight(72);
+    text_->setFixedHeight(text_height);
     row->addWidget(text_);
     column->addLayout(row);
     auto* problem = new QHBoxLayout;
@@ -149,7 +160,7 @@ void RecipePanel::buildText(QVBoxLayout* column) {
         if (json_tab_->isChecked())
             Q_EMIT jsonEdited(text);
         else
-            Q_EMIT lineEdited(text.simplified());
+            Q_EMIT textEdited(text);
     });
 }
 
@@ -163,9 +174,9 @@ void RecipePanel::setWhatIf(const WhatIfTable& table) { card_->setTable(table); 
 void RecipePanel::setRules(const std::vector<RuleRow>& rows) { rules_->setRows(rows); }
 void RecipePanel::setPredicted(const QString& text) { predicted_->setText(text); }
 
-void RecipePanel::setTexts(const QString& line, const QString& json) {
-    const bool changed = line != line_ || json != json_;
-    line_ = line;
+void RecipePanel::setTexts(const QString& text, const QString& json) {
+    const bool changed = text != words_ || json != json_;
+    words_ = text;
     json_ = json;
     // Somebody is typing: their text stays as typed until they leave it.
     if (changed && !text_->hasFocus()) showText();
@@ -173,15 +184,25 @@ void RecipePanel::setTexts(const QString& line, const QString& json) {
 
 void RecipePanel::showText() {
     const bool json = json_tab_->isChecked();
-    text_->setFixedHeight(json ? 220 : 72);
+    text_->setFixedHeight(json ? 220 : text_height);
     text_->setLineWrapMode(json ? QPlainTextEdit::NoWrap : QPlainTextEdit::WidgetWidth);
     setTextProblem({});
     // The same words are left alone, so that the cursor stays where it is.
-    const QString wanted = json ? json_ : line_;
-    if (text_->toPlainText().simplified() == wanted.simplified()) return;
+    const QString wanted = json ? json_ : words_;
+    if (text_->toPlainText() == wanted) return;
     const QSignalBlocker quiet(text_);
-    // One operand a line reads better in a narrow panel; the notation does not care about white space.
-    text_->setPlainText(json ? wanted : QString(wanted).replace(QStringLiteral(" "), QStringLiteral("\n")));
+    text_->setPlainText(wanted);
+}
+
+void RecipePanel::setPresets(const std::vector<PresetEntry>& presets) {
+    QMenu* menu = presets_->menu();
+    menu->clear();
+    menu->setToolTipsVisible(true);
+    for (const PresetEntry& preset : presets) {
+        QAction* action = menu->addAction(tr("%1 – %2").arg(preset.name, preset.help), this,
+                                          [this, name = preset.name] { Q_EMIT presetWanted(name); });
+        action->setToolTip(preset.line + u'\n' + preset.source);
+    }
 }
 
 void RecipePanel::setTextProblem(const QString& problem) {
@@ -192,7 +213,9 @@ void RecipePanel::setTextProblem(const QString& problem) {
     if (!problem.isEmpty()) QTimer::singleShot(0, this, [this] { scroll_->ensureWidgetVisible(text_problem_, 0, 12); });
 }
 
-void RecipePanel::setDiagnostics(const Diagnostics& diagnostics) {
+void RecipePanel::setDiagnostics(const Diagnostics& diagnostics, const QString& mend) {
+    mend_->setText(mend);
+    mend_->setVisible(!mend.isEmpty());
     QStringList lines;
     for (const Diagnostic& item : diagnostics.items)
         if (item.severity != Severity::note) {

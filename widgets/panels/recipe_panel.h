@@ -33,15 +33,19 @@ public:
     void setSelectionText(const QString& text);
     void setWhatIf(const WhatIfTable& table);
     void setRules(const std::vector<RuleRow>& rows);
-    /// The selected layers' choice in one line, and the whole recipe as JSON.
-    void setTexts(const QString& line, const QString& json);
+    /// The whole recipe as the text that a person keeps (core/recipe/recipe_text.h), and as JSON.
+    void setTexts(const QString& text, const QString& json);
+    void setPresets(const std::vector<PresetEntry>& presets);
     void setTextProblem(const QString& problem);
-    void setDiagnostics(const Diagnostics& diagnostics);
+    /// At the head of the form. `mend`: what a button beside them offers to do about them; empty: no button.
+    void setDiagnostics(const Diagnostics& diagnostics, const QString& mend = {});
     void setPredicted(const QString& text);
 
 Q_SIGNALS:
-    void lineEdited(const QString& line);
+    void textEdited(const QString& text);
     void jsonEdited(const QString& json);
+    void presetWanted(const QString& name);
+    void mendWanted();
 
 protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
@@ -55,12 +59,12 @@ private:
     WhatIfCard* card_;
     RulesView* rules_;
     QToolButton *undo_, *redo_;
-    QToolButton *line_tab_, *json_tab_;
+    QToolButton *text_tab_, *json_tab_, *presets_, *mend_;
     QPlainTextEdit* text_;
     QLabel *text_problem_, *diagnostics_, *predicted_;
     QScrollArea* scroll_ = nullptr;
     QTimer* typing_;
-    QString line_, json_;
+    QString words_, json_; // the recipe in both views
 };
 
 } // namespace graticule

@@ -63,8 +63,7 @@ void RulesView::setRows(const std::vector<RuleRow>& rows) {
         item->setForeground(1, look[row.problem     ? theme::Token::worse
                                     : row.wins_here ? theme::Token::candidate
                                                     : theme::Token::secondary]);
-        item->setToolTip(0, row.pattern);
-        item->setToolTip(1, row.tip);
+        for (const int column : {0, 1}) item->setToolTip(column, row.pattern + u'\n' + row.info + u'\n' + row.tip);
         if (row.kind != RuleRow::Kind::defaults) item->setFlags(item->flags() | Qt::ItemIsEditable);
     }
     filling_ = false;

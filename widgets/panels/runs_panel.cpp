@@ -10,6 +10,7 @@
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
+#include <set>
 
 #include "widgets/models/empty_hint.h"
 #include "widgets/models/number_text.h"
@@ -70,7 +71,7 @@ void RunsPanel::shareWidth() {
     constexpr Width widths[] = {{RunTableModel::Bits, 76, 62},         {RunTableModel::Size, 74, 64},
                                 {RunTableModel::Curve, 128, 0},        {RunTableModel::Perplexity, 110, 96},
                                 {RunTableModel::Difference, 176, 150}, {RunTableModel::Percent, 76, 66},
-                                {RunTableModel::StateColumn, 130, 84}};
+                                {RunTableModel::StateColumn, 130, 84}, {RunTableModel::Protocol, 170, 110}};
     auto* columns = table_->horizontalHeader();
     const bool narrow = width() < room_for_curve;
     for (const Width& width : widths)
@@ -78,7 +79,8 @@ void RunsPanel::shareWidth() {
     table_->setColumnHidden(RunTableModel::Curve, narrow);
     int others = 0;
     for (int section = 0; section < RunTableModel::ColumnCount; ++section)
-        if (section != RunTableModel::Recipe) others += columns->sectionSize(section);
+        if (section != RunTableModel::Recipe && !table_->isColumnHidden(section))
+            others += columns->sectionSize(section);
     columns->resizeSection(RunTableModel::Recipe, std::max(least_name, table_->viewport()->width() - others));
 }
 
@@ -90,6 +92,7 @@ void RunsPanel::buildTable() {
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
     table_->setShowGrid(false);
+    table_->setTabKeyNavigation(false); // Tab leaves the table; arrows walk in it
     table_->setMouseTracking(true);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(30);
@@ -110,11 +113,15 @@ void RunsPanel::buildTable() {
 }
 
 void RunsPanel::setRows(std::vector<RunRow> rows) {
-    QString protocol;
-    for (const RunRow& row : rows)
-        if (!row.protocol.isEmpty()) protocol = row.protocol;
-    header_->setSubtitle(protocol);
+    std::set<QString> groups;
+    for (const RunRow& row : rows) {
+        groups.insert(row.group);
+        if (row.current && row.baseline) header_->setSubtitle(row.protocol.isEmpty() ? row.group : row.protocol);
+    }
+    if (rows.empty()) header_->setSubtitle({});
+    table_->setColumnHidden(RunTableModel::Protocol, groups.size() < 2); // of one group the heading says it
     model_->setRows(std::move(rows));
+    shareWidth();
     updateBaselines();
 }
 
@@ -124,7 +131,7 @@ void RunsPanel::updateBaselines() {
     for (const RunRow& row : model_->rows()) {
         if (!row.perplexity) continue;
         baseline_->addItem(elided_middle(row.name, 40), row.id);
-        if (row.baseline) baseline_->setCurrentIndex(baseline_->count() - 1);
+        if (row.baseline && row.current) baseline_->setCurrentIndex(baseline_->count() - 1);
     }
     baseline_->setEnabled(baseline_->count() > 0);
     if (baseline_->count() == 0) baseline_->addItem(tr("full precision"));

@@ -87,7 +87,7 @@ ShortcutsDialog::ShortcutsDialog(std::vector<ShortcutRow> rows, std::vector<Fixe
     table_->addAction(clear);
     problem_->setProperty("role", "worse");
     problem_->setWordWrap(true);
-    auto* reset = new QPushButton(tr("All as delivered"));
+    auto* reset = new QPushButton(tr("Reset all keys"));
     auto* close = new QPushButton(tr("Close"));
     for (QPushButton* button : {reset, close}) button->setAutoDefault(false); // Enter edits the row
     connect(reset, &QPushButton::clicked, this, &ShortcutsDialog::resetAll);

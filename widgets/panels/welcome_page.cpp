@@ -1,5 +1,6 @@
 #include "widgets/panels/welcome_page.h"
 
+#include <QtGui/QKeyEvent>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
@@ -93,9 +94,16 @@ void WelcomePage::setSamples(const std::vector<RecentModel>& samples) {
         auto* button = new QPushButton(tr("Open %1").arg(sample.name));
         button->setProperty("primary", first);
         button->setToolTip(sample.path);
+        if (first) primary_ = button;
         first = false;
         connect(button, &QPushButton::clicked, this, [this, path = sample.path] { Q_EMIT openWanted(path); });
         row->addWidget(button);
+    }
+    if (!samples.empty()) {
+        auto* tour = new QPushButton(tr("Take the tour"));
+        tour->setToolTip(tr("Five steps on the sample model: find what hurts in it, and what helps"));
+        connect(tour, &QPushButton::clicked, this, &WelcomePage::tourWanted);
+        row->addWidget(tour);
     }
     row->addStretch(1);
     samples_->addLayout(row);
@@ -120,9 +128,22 @@ void WelcomePage::setRecent(const std::vector<RecentModel>& recent) {
         row->addWidget(open, 1);
         row->addWidget(forget);
         recent_->addLayout(row);
+        if (!model.note.isEmpty()) {
+            auto* note = new QLabel(model.note);
+            note->setProperty("role", "secondary");
+            note->setWordWrap(true);
+            note->setIndent(14);
+            recent_->addWidget(note);
+        }
         connect(open, &QToolButton::clicked, this, [this, path = model.path] { Q_EMIT openWanted(path); });
         connect(forget, &QToolButton::clicked, this, [this, path = model.path] { Q_EMIT forgetWanted(path); });
     }
+}
+
+void WelcomePage::keyPressEvent(QKeyEvent* event) {
+    if (event->key() != Qt::Key_Return && event->key() != Qt::Key_Enter) return QWidget::keyPressEvent(event);
+    auto* focused = qobject_cast<QAbstractButton*>(focusWidget());
+    if (QAbstractButton* button = focused ? focused : primary_.data()) button->click();
 }
 
 void WelcomePage::setProblem(const QString& text) {

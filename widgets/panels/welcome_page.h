@@ -1,10 +1,12 @@
 // What the window shows before a model is open: the samples, a folder, and what was opened before.
 #pragma once
 
+#include <QtCore/QPointer>
 #include <QtWidgets/QWidget>
 #include <vector>
 
 class QLabel;
+class QPushButton;
 class QVBoxLayout;
 
 namespace graticule {
@@ -13,6 +15,7 @@ struct RecentModel {
     QString path;
     QString name;
     bool missing = false;
+    QString note = {}; ///< what else is known of it: unsaved work
 };
 
 class WelcomePage final : public QWidget {
@@ -24,8 +27,12 @@ public:
     void setRecent(const std::vector<RecentModel>& recent);
     void setProblem(const QString& text); ///< why the last attempt failed; empty: none
 
+protected:
+    void keyPressEvent(QKeyEvent* event) override; ///< Enter is the button that has the focus, else the first sample
+
 Q_SIGNALS:
     void openWanted(const QString& path);
+    void tourWanted();
     void folderWanted();
     void fileWanted();
     void forgetWanted(const QString& path);
@@ -33,6 +40,7 @@ Q_SIGNALS:
 private:
     QVBoxLayout *samples_, *recent_;
     QLabel *problem_, *recent_title_;
+    QPointer<QPushButton> primary_;
 };
 
 } // namespace graticule

@@ -74,6 +74,14 @@ void WhatIfCard::setTable(const WhatIfTable& table) {
         put(row, 2, line.candidate, nullptr);
         put(row, 3, line.delta, line.better > 0 ? "good" : line.better < 0 ? "worse" : "secondary");
     }
+    const auto put_below = [this, &row](const QString& text, const char* role) {
+        if (text.isEmpty()) return;
+        auto* label = small(new QLabel(text), role);
+        label->setWordWrap(true);
+        grid_->addWidget(label, ++row, 0, 1, 4);
+    };
+    put_below(table.basis, "faint");
+    put_below(table.warning, "worse");
 }
 
 } // namespace graticule

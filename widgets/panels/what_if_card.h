@@ -19,7 +19,9 @@ struct WhatIfTable {
     QString current_label;
     QString candidate_label; ///< empty: there is no candidate, one column is shown
     std::vector<WhatIfRow> rows;
-    QString note; ///< shown instead of the rows when there are none
+    QString basis;   ///< under the rows: "measured", "estimated from 512 rows"
+    QString warning; ///< why the figures are not to be trusted; empty: they are
+    QString note;    ///< shown instead of the rows when there are none
 };
 
 class WhatIfCard final : public QFrame {

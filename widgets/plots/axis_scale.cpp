@@ -1,6 +1,6 @@
 #include "widgets/plots/axis_scale.h"
 
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 
 #include <algorithm>
 #include <cmath>

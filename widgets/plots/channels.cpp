@@ -1,5 +1,5 @@
 // Channel by channel: the largest magnitude, the outliers that stretch the range, and what smoothing does to them.
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 #include "widgets/plots/plot_builders.h"
 #include "widgets/plots/scene_text.h"
 

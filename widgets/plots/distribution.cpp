@@ -1,5 +1,5 @@
 // The histogram under the graticule: a line for each of the quantizer's levels, the zero bin shaded with its share.
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 #include "widgets/plots/plot_builders.h"
 #include "widgets/plots/scene_text.h"
 
@@ -21,7 +21,7 @@ double largest(const HistogramData& histogram) {
 /// The level a value at `u` goes to, specials included; clipping is part of rounding to the nearest.
 std::optional<double> nearest_level(const FormatLevels& format, double u) {
     std::optional<double> best;
-    for (const auto* list : {&format.levels, &format.extra})
+    for (const auto* list : {&format.levels, &format.some, &format.extra})
         for (const double level : *list)
             if (!best || std::abs(level - u) < std::abs(*best - u)) best = level;
     return best;
@@ -66,6 +66,7 @@ void add_format(Panel& panel, PlotScene& scene, const FormatLevels& format, cons
                                                        level) != compared_with->levels.end();
         if (!shared) panel.levels.push_back({level, own, false});
     }
+    for (const double level : format.some) panel.levels.push_back({level, {own.token, 0.35}, false});
     const bool has_own_levels = panel.levels.size() > drawn_before;
     const Ink extra{Token::candidate, 0.95};
     for (const double level : format.extra) panel.levels.push_back({level, extra, true});
@@ -78,6 +79,7 @@ void add_format(Panel& panel, PlotScene& scene, const FormatLevels& format, cons
                               : QStringLiteral("%1 zero bin: %2 of the %3 underflow").arg(format.name, share, what);
     panel.ranges.push_back(zero);
     if (has_own_levels) scene.legend.push_back({QStringLiteral("levels of %1").arg(format.name), {own.token, 1}});
+    if (!format.some.empty()) scene.legend.push_back({QStringLiteral("of some channels only"), {own.token, 0.35}});
     if (!format.extra.empty())
         scene.legend.push_back({is_candidate ? QStringLiteral("levels that %1 adds").arg(format.name)
                                              : QStringLiteral("levels between the integers"),
@@ -96,7 +98,7 @@ void add_clipped_tails(Panel& panel, const FormatLevels& format) {
 }
 
 DataTable histogram_table(const DistributionData& data) {
-    DataTable table{{QStringLiteral("from"), QStringLiteral("to"), QStringLiteral("full precision")}, {}};
+    DataTable table{{QStringLiteral("from"), QStringLiteral("to"), data.unquantized}, {}};
     const auto& histogram = data.full_precision;
     const bool smoothed = data.smoothed && data.smoothed->edges == histogram.edges;
     if (smoothed) table.columns.push_back(QStringLiteral("after smoothing"));
@@ -121,8 +123,7 @@ QString distribution_summary(const DistributionData& data, const Span& range) {
 }
 
 void add_series(Panel& panel, PlotScene& scene, const DistributionData& data) {
-    Series full =
-        bars_of(data.full_precision, QStringLiteral("full precision"), {Token::full_precision, 0.85}, Mark::bars);
+    Series full = bars_of(data.full_precision, data.unquantized, {Token::full_precision, 0.85}, Mark::bars);
     full.readout = QStringLiteral("%1 ") + data.what + QStringLiteral(" in bin");
     full.details = bin_details(data.full_precision, data);
     panel.series.push_back(full);
@@ -159,12 +160,14 @@ PlotScene distribution_scene(const DistributionData& data) {
     scene.subtitle = data.about;
     scene.caption = data.provenance.caption();
     scene.starts_logarithmic = true; // linear counts hide the tails, which are what clipping is about
-    scene.x_key = QStringLiteral("distribution/") + data.x_label;
+    scene.x_key =
+        QStringLiteral("distribution/") + data.x_label + (data.linear_part ? QStringLiteral("/symlog") : QString());
     scene.summary = distribution_summary(data, *range);
     Panel panel;
     panel.x.label = data.x_label;
     panel.x.symbol = data.x_symbol;
-    panel.x.scale = data.logarithmic_x ? Scale::log10 : Scale::linear;
+    panel.x.scale = data.logarithmic_x ? Scale::log10 : data.linear_part ? Scale::symlog : Scale::linear;
+    panel.x.linear_part = data.linear_part.value_or(1);
     panel.x.span = *range;
     panel.x.decimals = data.logarithmic_x ? -1 : 2;
     if (data.logarithmic_x && range->lower <= 0) {
@@ -184,14 +187,16 @@ PlotScene distribution_scene(const DistributionData& data) {
     if (data.candidate) add_format(panel, scene, *data.candidate, data.current ? &*data.current : nullptr, data.what);
     if (data.current) add_clipped_tails(panel, *data.current);
     if (data.current || data.candidate) scene.legend.push_back({QStringLiteral("underflow"), {Token::underflow, 0.6}});
+    double height = 0.96; // each on a line of its own: near each other they would be written over one another
     for (const Percentile& percentile : data.percentiles) {
         panel.levels.push_back({percentile.value, {Token::secondary, 0.8}, true});
-        const double middle = to_scale(panel.x.scale, percentile.value),
-                     low = to_scale(panel.x.scale, panel.x.span.lower);
-        const double width = to_scale(panel.x.scale, panel.x.span.upper) - low;
+        const auto place = [&](double value) { return to_scale(panel.x.scale, value, panel.x.linear_part); };
+        const double middle = place(percentile.value), low = place(panel.x.span.lower);
+        const double width = place(panel.x.span.upper) - low;
         if (std::isfinite(middle) && width > 0)
             panel.notes.push_back(
-                {std::clamp((middle - low) / width, 0.0, 1.0), 0.96, percentile.name, {Token::secondary, 1}});
+                {std::clamp((middle - low) / width, 0.0, 1.0), height, percentile.name, {Token::secondary, 1}});
+        height -= 0.07;
     }
     scene.table = histogram_table(data);
     scene.panels.push_back(std::move(panel));

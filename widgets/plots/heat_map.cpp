@@ -1,5 +1,5 @@
 // Cells coloured by a statistic: layers by kinds, tokens by channels, calibration length by evaluation length.
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 #include "widgets/plots/plot_builders.h"
 #include "widgets/plots/scene_text.h"
 
@@ -26,13 +26,14 @@ Span colour_range(const HeatMapData& data, const Span& values) {
 QString heat_summary(const HeatMapData& data, const Span& values) {
     std::size_t worst = 0;
     for (std::size_t i = 0; i < data.values.size(); ++i)
-        if (data.values[i] == values.upper) worst = i;
+        if (data.values[i] == (data.low_is_worse ? values.lower : values.upper)) worst = i;
     const std::size_t columns = data.columns.size();
-    return QStringLiteral("%1: %2 by %3 cells from %4 to %5 %6; the largest is %7, %8.")
+    return QStringLiteral("%1: %2 by %3 cells from %4 to %5 %6; the %7 is %8, %9.")
         .arg(data.title)
         .arg(data.rows.size())
         .arg(columns)
-        .arg(number_text(values.lower), number_text(values.upper), data.unit, data.rows[worst / columns],
+        .arg(number_text(values.lower), number_text(values.upper), data.unit,
+             data.low_is_worse ? QStringLiteral("smallest") : QStringLiteral("largest"), data.rows[worst / columns],
              data.columns[worst % columns]);
 }
 
@@ -81,6 +82,8 @@ PlotScene heat_map_scene(const HeatMapData& data) {
     cells.range = colour_range(data, *values);
     cells.logarithmic = data.logarithmic && data.colours == CellColours::viridis;
     cells.colours = data.colours;
+    cells.low_is_worse = data.low_is_worse;
+    cells.marked = data.marked;
     cells.write_values = true;
     cells.decimals = data.decimals;
     cells.unit = data.unit;

@@ -1,5 +1,5 @@
 // Cost against loss: what a search predicts (hollow) and what was measured (solid), with the front that nothing beats.
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 #include "widgets/plots/plot_builders.h"
 #include "widgets/plots/scene_text.h"
 

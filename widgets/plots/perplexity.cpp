@@ -1,6 +1,6 @@
 // Running perplexity while windows arrive, and the paired difference against the baseline, which settles long before
 // either curve.
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 #include "widgets/plots/plot_builders.h"
 #include "widgets/plots/scene_text.h"
 

@@ -10,7 +10,12 @@ QString Provenance::caption() const {
     QStringList parts;
     if (!model.isEmpty()) parts << model;
     if (seed) parts << QStringLiteral("seed %1").arg(*seed);
-    if (!recipe_hash.isEmpty()) parts << QStringLiteral("recipe %1").arg(recipe_hash);
+    const QString hash = recipe_hash.isEmpty() ? QString() : QStringLiteral("recipe %1").arg(recipe_hash);
+    if (!recipe.isEmpty())
+        parts << (hash.isEmpty() ? recipe : QStringLiteral("%1 (%2)").arg(recipe, hash));
+    else if (!hash.isEmpty())
+        parts << hash;
+    if (!conditions.isEmpty()) parts << conditions;
     parts << QStringLiteral("Graticule " GRATICULE_VERSION);
     return parts.join(QStringLiteral(" · "));
 }

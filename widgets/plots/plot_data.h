@@ -9,13 +9,18 @@
 #include <optional>
 #include <vector>
 
+#include "core/result/layer_report.h"
+
 namespace graticule::plots {
 
 /// What stands under an exported picture, beside its title.
 struct Provenance {
     QString model, recipe_hash;
+    QString recipe;     ///< in one line
+    QString conditions; ///< "calibrated 8 × 512", or the protocol
     std::optional<quint64> seed;
-    [[nodiscard]] QString caption() const; ///< "sample-opt · seed 1 · recipe 4f2a91c0 · Graticule 0.1.0"
+    /// "sample-opt · seed 1 · w=int4/asym/g128 (recipe 4f2a91c0) · calibrated 8 × 512 · Graticule 0.1.0"
+    [[nodiscard]] QString caption() const;
 };
 
 /// The code points of one format on the axis of a distribution.
@@ -23,6 +28,7 @@ struct FormatLevels {
     QString name;               ///< "INT4"
     std::vector<double> levels; ///< in units of the axis
     std::vector<double> extra;  ///< dINT's specials: dashed in the candidate's colour
+    std::vector<double> some;   ///< levels that only some channels have, whose zero points differ: paler
     Span zero_bin;              ///< what rounds to zero
     double underflow_share = 0; ///< of nonzero values in the zero bin, 0 to 1
     std::optional<Span> reach;  ///< values outside are clipped
@@ -45,6 +51,9 @@ struct DistributionData {
     QString x_symbol;           ///< "u"
     QString what;               ///< of what the counts are: "weights", "inputs"
     bool logarithmic_x = false; ///< magnitudes, binned by their logarithm
+    /// Logarithmic beyond this magnitude on either side, so that one outlier does not squash the rest; absent: linear.
+    std::optional<double> linear_part;
+    QString unquantized = QStringLiteral("full precision"); ///< what the filled bars are called; or "as stored"
     HistogramData full_precision;
     std::optional<Span> whole; ///< of the axis, where the counts are those of the part in sight; absent: their edges
     std::optional<HistogramData> smoothed;                  ///< outlined
@@ -68,10 +77,9 @@ struct ChannelsData {
 };
 
 struct ErrorTerms {
-    double underflow = 0, rounding = 0, clipping = 0;
-    double cross = 0; ///< signed
+    ErrorSources error; ///< in the unit of the plot; `total` is what its parts add up to
     double sqnr_db = not_a_number;
-    [[nodiscard]] double total() const { return underflow + rounding + clipping + cross; }
+    QString basis; ///< "measured", "estimated from 512 rows"
 };
 
 struct ErrorSplitRow {
@@ -132,7 +140,9 @@ struct HeatMapData {
     QString unit;
     std::optional<Span> range; ///< absent: of the values
     bool logarithmic = false;
-    CellColours colours = CellColours::viridis; ///< blue_orange: centred at zero
+    CellColours colours = CellColours::viridis;              ///< blue_orange: centred at zero
+    bool low_is_worse = false;                               ///< bright is worse everywhere
+    std::vector<std::pair<std::size_t, std::size_t>> marked; ///< (row, column): what is selected
     int decimals = 2;
     Provenance provenance;
 };

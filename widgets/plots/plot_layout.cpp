@@ -1,6 +1,6 @@
 #include "widgets/plots/plot_layout.h"
 
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 #include "widgets/plots/plot_fonts.h"
 #include "widgets/plots/plot_marks.h"
 

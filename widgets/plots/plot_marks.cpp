@@ -1,7 +1,7 @@
 #include "widgets/plots/plot_marks.h"
 
+#include "widgets/models/number_text.h"
 #include "widgets/plots/decimate.h"
-#include "widgets/plots/number_text.h"
 #include "widgets/plots/plot_fonts.h"
 #include "widgets/theme/colour_map.h"
 
@@ -85,7 +85,8 @@ double colour_share(const HeatCells& cells, double value) {
 
 QColor cell_colour(const HeatCells& cells, double value) {
     const double share = colour_share(cells, value);
-    return cells.colours == CellColours::viridis ? theme::viridis(share) : theme::blue_orange(2 * share - 1);
+    return cells.colours == CellColours::viridis ? theme::viridis(cells.low_is_worse ? 1 - share : share)
+                                                 : theme::blue_orange(2 * share - 1);
 }
 
 void MarkPainter::box(QRectF rect, const QColor& fill, const QColor& outline) {
@@ -157,6 +158,14 @@ void MarkPainter::cells(const HeatCells& cells) {
             if (frame_.plot.contains(QRectF(a, b).normalized().center()))
                 out_.push_back(Text{middle, text, ink, TextStyle::axis, Across::centre, false});
         }
+    }
+    for (const auto& [row, column] : cells.marked) { // a light and a dark frame: one of them is seen on every colour
+        const QRectF cell = QRectF(QPointF(frame_.x.pixel(double(column) - 0.5), frame_.y.pixel(double(row) - 0.5)),
+                                   QPointF(frame_.x.pixel(double(column) + 0.5), frame_.y.pixel(double(row) + 0.5)))
+                                .normalized();
+        box(cell, Qt::transparent, theme_[theme::Token::text]);
+        box(cell.adjusted(1, 1, -1, -1), Qt::transparent, theme_[theme::Token::panel]);
+        box(cell.adjusted(2, 2, -2, -2), Qt::transparent, theme_[theme::Token::text]);
     }
 }
 

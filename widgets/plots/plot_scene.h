@@ -115,7 +115,9 @@ struct HeatCells {
     Span range;                 ///< of the colours
     bool logarithmic = false;
     CellColours colours = CellColours::viridis;
+    bool low_is_worse = false; ///< then low values are the bright ones: bright is worse everywhere
     bool write_values = false; ///< inside the cells, where they fit
+    std::vector<std::pair<std::size_t, std::size_t>> marked; ///< (row, column) with a frame: what is selected
     int decimals = 2;
     QString unit;
 };

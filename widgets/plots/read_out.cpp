@@ -1,5 +1,5 @@
 // What lies under the pointer. Kept apart from plot_view.cpp, which is about axes.
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 #include "widgets/plots/plot_fonts.h"
 #include "widgets/plots/plot_view.h"
 
@@ -67,7 +67,7 @@ QString axis_value(const Axis& axis, double value) {
         const auto i = std::size_t(std::max(0.0, std::round(value)));
         return i < axis.names.size() ? axis.names[i] : QString();
     }
-    QString text = axis.whole           ? count_text(value)
+    QString text = axis.whole           ? whole_text(value)
                    : axis.decimals >= 0 ? fixed_text(value, axis.decimals)
                                         : number_text(value);
     if (!axis.symbol.isEmpty()) text = axis.symbol + QLatin1Char(' ') + text;

@@ -1,6 +1,6 @@
 #include "widgets/plots/scene_text.h"
 
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 
 #include <QtCore/QStringList>
 #include <algorithm>
@@ -83,7 +83,7 @@ QString summary_text(const PlotScene& scene) {
             }
             if (!std::isnan(lowest))
                 parts << QStringLiteral("%1: %2 values from %3 to %4")
-                             .arg(series.name, count_text(double(series.y.size())), number_text(lowest),
+                             .arg(series.name, whole_text(double(series.y.size())), number_text(lowest),
                                   number_text(highest));
         }
     }

@@ -1,5 +1,5 @@
 // A statistic against sequence length: what calibrating at one length and running at another costs.
-#include "widgets/plots/number_text.h"
+#include "widgets/models/number_text.h"
 #include "widgets/plots/plot_builders.h"
 #include "widgets/plots/scene_text.h"
 
@@ -70,9 +70,9 @@ PlotScene sequence_length_scene(const SequenceLengthData& data) {
     scene.caption = data.provenance.caption();
     scene.summary = QStringLiteral("%1: %2 from %3 to %4 over lengths %5 to %6.")
                         .arg(data.title, data.statistic, number_text(up->lower), number_text(up->upper),
-                             count_text(across->lower), count_text(across->upper));
+                             whole_text(across->lower), whole_text(across->upper));
     if (data.advised)
-        scene.summary += QStringLiteral(" Advised length %1: %2.").arg(count_text(*data.advised), data.reason);
+        scene.summary += QStringLiteral(" Advised length %1: %2.").arg(whole_text(*data.advised), data.reason);
     scene.x_key = QStringLiteral("length");
     scene.table = length_table(data);
     Panel panel;
@@ -94,7 +94,7 @@ PlotScene sequence_length_scene(const SequenceLengthData& data) {
         panel.ranges.push_back({*data.advised * 0.999,
                                 *data.advised * 1.001,
                                 {Token::candidate, 0},
-                                QStringLiteral("advised %1: %2").arg(count_text(*data.advised), data.reason),
+                                QStringLiteral("advised %1: %2").arg(whole_text(*data.advised), data.reason),
                                 {}});
     }
     const Axis shared = panel.x;

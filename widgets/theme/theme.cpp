@@ -149,6 +149,8 @@ void apply(QApplication& application, Mode mode) {
     QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
     QApplication::setPalette(palette(theme));
     QApplication::setFont(ui_font());
+    // A blinking cursor paints the window twice a second for ever, and with it every plot again.
+    QApplication::setCursorFlashTime(0);
     application.setStyleSheet(style_sheet(theme));
 }
 

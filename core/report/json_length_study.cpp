@@ -1,4 +1,4 @@
-#include "core/export/json_results.h"
+#include "core/report/json_results.h"
 
 namespace graticule {
 namespace {

@@ -1,7 +1,7 @@
 // Strings the verbs together and remembers the latest result of each, so that the window and the command line do the
 // same things in the same order and give the same bytes.
 //
-//     Workspace work;
+//     Workbench work;
 //     work.open("sample-opt", ctx);
 //     work.quantize(recipe, ctx);                              // calibrates first when that has not been done
 //     RunResult result = run_recipe(work, {.recipe = recipe, .out = "runs/int4"}, ctx);
@@ -18,7 +18,7 @@
 
 namespace graticule {
 
-class Workspace {
+class Workbench {
 public:
     void open(const std::filesystem::path& path, JobContext& ctx);
     void adopt(OpenedModel opened); ///< one that was opened elsewhere; forgets the results of another model
@@ -56,7 +56,8 @@ struct RunRequest {
     bool force = false;
     std::string exporter = "compressed-tensors";
     ExportOptions export_options;
-    std::string text; ///< path; empty: the built-in evaluation text
+    bool html = false; ///< also report.html and model_card.md
+    std::string text;  ///< path; empty: the built-in evaluation text
     TextRule text_rule = TextRule::automatic;
     EvaluationSpec evaluation;
 };
@@ -72,7 +73,7 @@ struct RunResult {
 /// Calibrate, quantize, evaluate in full precision and quantized, compare, export, report: the whole job. What is
 /// written depends on the model, the recipe, the texts and the versions only (no times), and appears as a whole or not
 /// at all.
-[[nodiscard]] RunResult run_recipe(Workspace& workspace, const RunRequest& request, JobContext& ctx,
+[[nodiscard]] RunResult run_recipe(Workbench& work, const RunRequest& request, JobContext& ctx,
                                    const LayerCallback& on_layer = {}, const WindowCallback& on_window = {});
 
 } // namespace graticule

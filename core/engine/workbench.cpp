@@ -1,33 +1,34 @@
-#include "core/engine/workspace.h"
+#include "core/engine/workbench.h"
 
 #include "core/base/error.h"
-#include "core/export/report.h"
+#include "core/engine/plan.h"
 #include "core/export/staged_dir.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
+#include "core/report/html_report.h"
 
 namespace graticule {
 
-void Workspace::open(const std::filesystem::path& path, JobContext& ctx) { adopt(open_model(path, ctx)); }
+void Workbench::open(const std::filesystem::path& path, JobContext& ctx) { adopt(open_model(path, ctx)); }
 
-void Workspace::adopt(OpenedModel opened) {
-    *this = Workspace();
+void Workbench::adopt(OpenedModel opened) {
+    *this = Workbench();
     opened_ = std::move(opened);
 }
 
-const Tokenizer& Workspace::tokenizer() const {
+const Tokenizer& Workbench::tokenizer() const {
     if (!opened_.tokenizer) throw Error(ErrorKind::bad_input, opened_.tokenizer_problem);
     return *opened_.tokenizer;
 }
 
-std::shared_ptr<const ActivationStats> Workspace::calibrate(const CalibrationSpec& spec, JobContext& ctx,
+std::shared_ptr<const ActivationStats> Workbench::calibrate(const CalibrationSpec& spec, JobContext& ctx,
                                                             const StatsCallback& on_snapshot) {
     if (!statistics_ || statistics_->spec != spec)
         statistics_ = graticule::calibrate(*opened_.model, tokenizer(), spec, ctx, on_snapshot);
     return statistics_;
 }
 
-ResolvedRecipe Workspace::resolve(const Recipe& recipe) const {
+ResolvedRecipe Workbench::resolve(const Recipe& recipe) const {
     Resolution resolution = graticule::resolve(recipe, *opened_.model);
     if (resolution.resolved) return std::move(*resolution.resolved);
     std::string text;
@@ -37,16 +38,22 @@ ResolvedRecipe Workspace::resolve(const Recipe& recipe) const {
     throw Error(ErrorKind::bad_input, text);
 }
 
-std::shared_ptr<const QuantizedModel> Workspace::quantize(const Recipe& recipe, bool with_statistics, JobContext& ctx,
+std::shared_ptr<const QuantizedModel> Workbench::quantize(const Recipe& recipe, bool with_statistics, JobContext& ctx,
                                                           const LayerCallback& on_layer) {
     const ResolvedRecipe resolved = resolve(recipe); // before the long work, so that a wrong recipe fails at once
+    for (const Diagnostic& item : graticule::resolve(recipe, *opened_.model).diagnostics.items)
+        if (item.severity == Severity::warning)
+            ctx.log("warning: " + (item.where.empty() ? "" : item.where + ": ") + item.text);
     std::shared_ptr<const ActivationStats> statistics;
-    if (with_statistics || resolved.needs_calibration()) statistics = calibrate(recipe.calibration, ctx);
-    quantized_ = graticule::quantize(opened_.model, statistics, resolved, ctx, on_layer);
+    for (const Step step : plan_of({Step::quantize, &resolved, with_statistics}, {})) {
+        if (step == Step::calibrate) statistics = calibrate(recipe.calibration, ctx);
+        if (step == Step::quantize)
+            quantized_ = graticule::quantize(opened_.model, statistics, resolved, ctx, on_layer);
+    }
     return quantized_;
 }
 
-std::shared_ptr<const Evaluation> Workspace::evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
+std::shared_ptr<const Evaluation> Workbench::evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
                                                       JobContext& ctx, const WindowCallback& on_window) {
     GRATICULE_ASSERT(!quantized || quantized_, "evaluating a quantized model before there is one");
     const std::string key = corpus.name + '\n' + corpus.rule + '\n' + std::to_string(corpus.text.size()) + '\n' +
@@ -64,7 +71,7 @@ std::shared_ptr<const Evaluation> Workspace::evaluate(bool quantized, const Corp
 
 namespace {
 
-void write_reports(const RunResult& result, const std::filesystem::path& folder) {
+void write_reports(const RunResult& result, const RunRequest& request, const std::filesystem::path& folder) {
     const ReportInput input{result.quantized, result.baseline, result.evaluation, result.comparison,
                             result.exported.notes};
     atomic_write_file(folder / "recipe.json", to_json(result.quantized->recipe));
@@ -72,33 +79,36 @@ void write_reports(const RunResult& result, const std::filesystem::path& folder)
     atomic_write_file(folder / "report.md", report_markdown(input));
     atomic_write_file(folder / "layers.csv", layers_csv(*result.quantized));
     atomic_write_file(folder / provenance_file, provenance_json(input));
+    if (!request.html) return;
+    atomic_write_file(folder / "report.html", report_html(input));
+    atomic_write_file(folder / "model_card.md", model_card(input, request.exporter));
 }
 
 } // namespace
 
-RunResult run_recipe(Workspace& workspace, const RunRequest& request, JobContext& ctx, const LayerCallback& on_layer,
+RunResult run_recipe(Workbench& work, const RunRequest& request, JobContext& ctx, const LayerCallback& on_layer,
                      const WindowCallback& on_window) {
-    const Model& model = *workspace.model();
+    const Model& model = *work.model();
     const Exporter& exporter = exporter_named(request.exporter);
     // Everything that can be refused is refused before the long work.
     const auto& checkpoint = model.parts().checkpoint;
     StagedDir staged(request.out, {.keep_out_of = checkpoint ? checkpoint->folder() : "", .force = request.force});
     const Corpus corpus = load_text(request.text, BuiltInText::evaluation, request.text_rule);
     const ExportTarget inside{staged.path() / "model", false};
-    (void)check_export(model, choices_of(workspace.resolve(request.recipe)), exporter, inside, request.export_options);
+    (void)check_export(model, choices_of(work.resolve(request.recipe)), exporter, inside, request.export_options);
 
     RunResult result;
-    result.quantized = workspace.quantize(request.recipe, true, ctx, on_layer);
     EvaluationSpec spec = request.evaluation;
     spec.run_name = unquantized_name(model);
-    result.baseline = workspace.evaluate(false, corpus, spec, ctx, on_window);
+    result.baseline = work.evaluate(false, corpus, spec, ctx, on_window);
+    result.quantized = work.quantize(request.recipe, true, ctx, on_layer);
     spec.run_name = summary_line(request.recipe);
-    result.evaluation = workspace.evaluate(true, corpus, spec, ctx, on_window);
+    result.evaluation = work.evaluate(true, corpus, spec, ctx, on_window);
     result.comparison = compare(*result.baseline, *result.evaluation);
 
     std::filesystem::create_directory(inside.folder);
     result.exported = export_into(*result.quantized, exporter, inside.folder, request.export_options, ctx);
-    write_reports(result, staged.path());
+    write_reports(result, request, staged.path());
     result.exported.replaced = staged.replaces_ours();
     result.exported.moved_aside = staged.commit(ctx);
     result.out = staged.target();

@@ -1,4 +1,4 @@
-#include "core/export/json_results.h"
+#include "core/report/json_results.h"
 
 #include <cmath>
 
@@ -22,6 +22,17 @@ json to_json(const ErrorSplit& split) {
             {"clipping", number(split.clipping)},
             {"cross", number(split.cross)},
             {"total", number(split.total)}};
+}
+
+json to_json(const ErrorSources& sources) {
+    const auto parts = [](const ErrorSources::Parts& of) {
+        return json{
+            {"underflow", number(of.underflow)}, {"rounding", number(of.rounding)}, {"clipping", number(of.clipping)}};
+    };
+    return {{"weight", parts(sources.weight)},
+            {"input", parts(sources.input)},
+            {"cross", number(sources.cross)},
+            {"total", number(sources.total)}};
 }
 
 } // namespace
@@ -85,6 +96,8 @@ json to_json(const LayerReport& report, Timing timing) {
                   {"bytes_before", report.bytes_before},
                   {"bytes_after", report.bytes_after}};
     value["weight_output_error"] = report.weight_output_error ? to_json(*report.weight_output_error) : json(nullptr);
+    value["output_error"] = report.output_error ? to_json(*report.output_error) : json(nullptr);
+    value["rows_scored"] = report.rows_scored;
     if (timing == Timing::include) value["seconds"] = report.seconds;
     return value;
 }

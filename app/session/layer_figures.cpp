@@ -1,0 +1,28 @@
+#include "app/session/layer_figures.h"
+
+namespace graticule {
+
+namespace {
+QString tr(const char* text) { return QObject::tr(text); }
+} // namespace
+
+LayerFigures figures_of(const Session& session, LayerId layer, const SchemeChoice& choice) {
+    if (auto measured = session.measured(layer, choice)) return {std::move(measured)};
+    if (const auto tried = session.whatIfs().find(layer, choice, false))
+        return {std::shared_ptr<const LayerReport>(tried, &tried->report)};
+    return {};
+}
+
+QString basis_text(const LayerReport& report) {
+    if (!report.estimated) return tr("measured");
+    if (report.rows_fitted == 0) return tr("estimated from %1 rows").arg(report.rows_scored);
+    return tr("estimated: fitted on %1 rows, scored on %2 others").arg(report.rows_fitted).arg(report.rows_scored);
+}
+
+QString basis_text(std::size_t measured, std::size_t estimated) {
+    if (estimated == 0) return tr("measured");
+    if (measured == 0) return tr("estimated");
+    return tr("%1 measured, %2 estimated").arg(measured).arg(estimated);
+}
+
+} // namespace graticule

@@ -1,0 +1,32 @@
+// What is known of a linear under a choice, and how: what a run measured outranks every estimate, wherever figures of
+// layers are shown (table, heat map, error plot, card), and each place says which of the two it shows.
+#pragma once
+
+#include <QtCore/QString>
+#include <memory>
+
+#include "app/session/session.h"
+
+namespace graticule {
+
+struct LayerFigures {
+    /// Null: nothing is known yet. Kept alive by what holds it.
+    std::shared_ptr<const LayerReport> report;
+
+    [[nodiscard]] explicit operator bool() const { return report != nullptr; }
+    [[nodiscard]] bool estimated() const { return report && report->estimated; }
+    /// Fewer rows than inputs to fit a method to: more freedom than data.
+    [[nodiscard]] bool doubtful(const Linear& linear) const {
+        return report && report->rows_fitted > 0 && report->rows_fitted < linear.in_features();
+    }
+};
+
+/// The newest measurement of this choice under the recipe's calibration, else the what-if.
+[[nodiscard]] LayerFigures figures_of(const Session& session, LayerId layer, const SchemeChoice& choice);
+
+/// "measured", "estimated from 512 rows", "estimated: fitted on 384 rows, scored on 128 others".
+[[nodiscard]] QString basis_text(const LayerReport& report);
+/// Of many: "measured", "estimated", "31 measured, 17 estimated".
+[[nodiscard]] QString basis_text(std::size_t measured, std::size_t estimated);
+
+} // namespace graticule

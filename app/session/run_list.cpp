@@ -1,0 +1,151 @@
+#include "app/session/run_list.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "app/session/run_names.h"
+
+namespace graticule {
+
+RunList::RunList(JobRunner& jobs, RunJournal journal, QObject* parent)
+    : QObject(parent)
+    , jobs_(jobs)
+    , journal_(std::move(journal)) {}
+
+QString RunList::modelFile() const { return QString::fromStdString(model_->parts().path.string()); }
+
+int RunList::nextColour() const {
+    int colour = 0; // the unquantized model's
+    for (const Run& run : runs_) colour = std::max(colour, run.colour);
+    return colour + 1;
+}
+
+const Run* RunList::find(int id) const {
+    const auto found = std::find_if(runs_.begin(), runs_.end(), [id](const Run& run) { return run.id == id; });
+    return found == runs_.end() ? nullptr : &*found;
+}
+
+Run* RunList::findMutable(int id) { return const_cast<Run*>(find(id)); }
+
+std::optional<Comparison> RunList::comparison(int a, int b) const {
+    const Run *first = find(a), *second = find(b);
+    if (!first || !second || !first->finished() || !second->finished()) return std::nullopt;
+    return compare(*first->evaluation, *second->evaluation);
+}
+
+const Run* RunList::unquantized(const RunProtocol& protocol) const {
+    const auto found = std::find_if(runs_.begin(), runs_.end(), [&](const Run& run) {
+        return run.full_precision && run.protocol() == protocol && run.alive();
+    });
+    return found == runs_.end() ? nullptr : &*found;
+}
+
+int RunList::baselineOf(const RunProtocol& protocol) const {
+    for (auto id = chosen_.rbegin(); id != chosen_.rend(); ++id)
+        if (const Run* run = find(*id); run && run->alive() && run->protocol() == protocol) return *id;
+    if (const Run* run = unquantized(protocol)) return run->id;
+    const auto first = std::find_if(runs_.begin(), runs_.end(),
+                                    [&](const Run& run) { return run.finished() && run.protocol() == protocol; });
+    return first == runs_.end() ? 0 : first->id;
+}
+
+std::vector<QString> RunList::names() const { return run_names(runs_); }
+
+void RunList::setModel(std::shared_ptr<const Model> model) {
+    model_ = std::move(model);
+    runs_.clear();
+    other_runs_.clear();
+    journal_taken_ = false;
+    pending_ = {};
+    chosen_.clear();
+    protocol_ = {};
+    readJournal();
+}
+
+int RunList::add(Run run) {
+    run.id = ++last_run_;
+    run.colour = run.full_precision ? 0 : nextColour();
+    protocol_ = run.protocol();
+    runs_.push_back(std::move(run));
+    return last_run_;
+}
+
+const Run* RunList::resumable(const Run& like) const {
+    const auto found = std::find_if(runs_.begin(), runs_.end(), [&](const Run& run) {
+        return run.resumable() && run.full_precision == like.full_precision && run.protocol() == like.protocol() &&
+               run.recipe == like.recipe;
+    });
+    return found == runs_.end() ? nullptr : &*found;
+}
+
+void RunList::setJobs(int id, std::vector<JobId> jobs) {
+    Run* run = findMutable(id);
+    if (!run) return;
+    run->jobs = std::move(jobs);
+    run->state = JobState::waiting;
+    run->error.clear();
+}
+
+void RunList::receive(int id, const Evaluation& so_far) {
+    Run* run = findMutable(id);
+    if (!run || run->state == JobState::done) return; // removed, or a late part
+    run->take(so_far, false);
+    Q_EMIT changed();
+}
+
+void RunList::finish(int id, const Evaluation& whole, std::shared_ptr<const QuantizedModel> quantized) {
+    Run* run = findMutable(id);
+    if (!run) return; // removed meanwhile
+    run->take(whole, true);
+    run->state = JobState::done;
+    if (quantized) { // no estimate any more
+        run->weight_bits = quantized->bits_per_weight();
+        run->bytes = quantized->bytes_after();
+    }
+    run->quantized = std::move(quantized);
+    keep();
+    Q_EMIT changed();
+}
+
+void RunList::setBaseline(int id) {
+    const Run* run = find(id);
+    if (!run) return;
+    std::erase(chosen_, id);
+    chosen_.push_back(id);
+    protocol_ = run->protocol();
+    pending_.baseline = -1; // chosen here, after the session was saved
+    Q_EMIT changed();
+}
+
+void RunList::remove(int id) {
+    if (const Run* gone = find(id))
+        for (const JobId job : gone->jobs) jobs_.cancel(job);
+    std::erase_if(runs_, [id](const Run& run) { return run.id == id; });
+    std::erase(chosen_, id);
+    keep();
+    Q_EMIT changed();
+}
+
+void RunList::poll() {
+    if (runs_.empty()) return;
+    bool any = false;
+    const std::vector<JobView> views = jobs_.jobs();
+    for (Run& run : runs_) {
+        if (run.jobs.empty() || run.state == JobState::done) continue;
+        JobState state = run.state;
+        for (const JobView& view : views) {
+            if (std::find(run.jobs.begin(), run.jobs.end(), view.id) == run.jobs.end()) continue;
+            state = view.state;
+            if (view.state == JobState::failed) run.error = QString::fromStdString(view.error.text());
+            if (view.state != JobState::done)
+                break; // the first of the chain that is not done says where the run stands
+        }
+        // Done means that the result has arrived as well, which the evaluation's own callback says.
+        if (state == JobState::done) state = JobState::running;
+        any = any || state != run.state;
+        run.state = state;
+    }
+    if (any) Q_EMIT changed();
+}
+
+} // namespace graticule

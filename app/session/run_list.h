@@ -1,0 +1,90 @@
+// The runs of the open model: the table's rows with their baseline, the journal that keeps the finished ones, and those
+// of a session file that are on their way. Lives on the GUI thread. Of what a run is made, the session knows; here is
+// where it is found, kept, compared and brought back.
+#pragma once
+
+#include <QtCore/QObject>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "app/jobs/job_runner.h"
+#include "app/session/run.h"
+#include "app/session/run_journal.h"
+#include "core/model/model.h"
+
+namespace graticule {
+
+class RunList final : public QObject {
+    Q_OBJECT
+public:
+    /// `jobs` reads the journal beside the window; both outlive the list.
+    RunList(JobRunner& jobs, RunJournal journal, QObject* parent);
+
+    [[nodiscard]] const std::vector<Run>& all() const { return runs_; }
+    [[nodiscard]] const Run* find(int id) const;
+    /// What differences of runs of this protocol refer to (id; 0: none yet): the one chosen last that has not been
+    /// cancelled, else the unquantized model under the protocol, else the first that finished.
+    [[nodiscard]] int baselineOf(const RunProtocol& protocol) const;
+    [[nodiscard]] int baseline() const { return baselineOf(protocol_); } ///< under protocol()
+    /// That of the newest run or of the baseline chosen last: what plots of many runs show.
+    [[nodiscard]] const RunProtocol& protocol() const { return protocol_; }
+    /// Names that tell each run from all others: what differs between runs of one name (calibration, rules, device) is
+    /// added. Same order as all().
+    [[nodiscard]] std::vector<QString> names() const;
+    /// Of two finished runs; absent: one of them is not.
+    [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const;
+    /// The unquantized model under this protocol: finished, or on its way there.
+    [[nodiscard]] const Run* unquantized(const RunProtocol& protocol) const;
+
+    /// Forgets the runs of the model before, which is the caller's to tell, and queues a job that brings back the
+    /// finished ones of this model.
+    void setModel(std::shared_ptr<const Model> model);
+    /// Puts it at the end with an id and a colour of its own; `changed` is the caller's to wait for.
+    int add(Run run);
+    /// One that was stopped with windows to its name and is of the same recipe and protocol: it can go on. Null: none.
+    [[nodiscard]] const Run* resumable(const Run& like) const;
+    void setJobs(int id, std::vector<JobId> jobs); ///< and it waits for them
+    void receive(int id, const Evaluation& so_far);
+    void finish(int id, const Evaluation& whole, std::shared_ptr<const QuantizedModel> quantized);
+    void setBaseline(int id); ///< of the runs under its protocol
+    void remove(int id);      ///< and cancels its jobs
+    void poll();              ///< takes job states over into the runs; called by the window's timer
+
+    /// Takes over the runs of a session file once the model's hash says that they are its own; those that are here
+    /// already are not doubled. restored() when all is here.
+    void restore(std::vector<Run> runs, int baseline);
+    /// The finished ones with those of restore() that are still under way, as a session file holds them.
+    struct Finished {
+        std::vector<Run> runs;
+        int baseline = -1; ///< index in `runs`
+    };
+    [[nodiscard]] Finished finished() const;
+
+Q_SIGNALS:
+    void changed();
+    void restored();
+    void logged(const QString& line);
+
+private:
+    [[nodiscard]] Run* findMutable(int id);
+    [[nodiscard]] QString modelFile() const; ///< the open model's own path
+    [[nodiscard]] int nextColour() const;
+    void keep();
+    void takeUnreadJournal();
+    void readJournal();
+    void takePending(const std::string& model_hash);
+
+    JobRunner& jobs_;
+    RunJournal journal_;
+    std::shared_ptr<const Model> model_;
+    std::vector<Run> runs_;
+    std::vector<Run> other_runs_; // in the journal, and of no model that is open
+    bool journal_taken_ = false;  // all that it holds is in the two
+    Finished pending_;            // what restore() was given and is not here yet
+    int last_run_ = 0;
+    std::vector<int> chosen_; // baselines, the newest last: where one goes, the one before comes back
+    RunProtocol protocol_;    // protocol()
+};
+
+} // namespace graticule

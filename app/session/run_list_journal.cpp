@@ -1,0 +1,131 @@
+// Runs that were finished before: kept when one ends, shown again when the same model or a session file is opened.
+#include <QtCore/QDateTime>
+#include <QtCore/QFileInfo>
+#include <algorithm>
+
+#include "app/session/run_list.h"
+
+namespace graticule {
+
+void RunList::keep() {
+    try {
+        if (!journal_taken_) takeUnreadJournal();
+        std::vector<Run> runs = runs_;
+        runs.insert(runs.end(), other_runs_.begin(), other_runs_.end());
+        journal_.keep(modelFile(), runs);
+    } catch (const Error& error) { // the runs are still here; only a kill would lose them
+        Q_EMIT logged(tr("Finished runs were not kept: %1").arg(QString::fromStdString(error.info().text())));
+    }
+}
+
+// Reading it was cancelled or failed, and now it is to be written over: what it holds is carried on, and what nobody
+// can read is renamed.
+void RunList::takeUnreadJournal() {
+    std::vector<Run> there;
+    try {
+        there = journal_.read(modelFile());
+    } catch (const Error& error) {
+        const QString aside = journal_.putAside(modelFile());
+        Q_EMIT logged(tr("%1. That file is now %2.")
+                          .arg(QString::fromStdString(error.info().text()), QFileInfo(aside).fileName()));
+    }
+    for (Run& run : there)
+        if (find_result(runs_, run) == runs_.end()) other_runs_.push_back(std::move(run));
+    journal_taken_ = true;
+}
+
+void RunList::readJournal() {
+    const QString file = journal_.file(modelFile());
+    if (!QFileInfo::exists(file)) {
+        journal_taken_ = true;
+        return;
+    }
+    struct Kept {
+        std::vector<Run> of_model, others;
+    };
+    // An untitled job: first in the queue, so it is there before any new run ends; and the model's hash, which says
+    // whether it is the same model, reads all of its weights.
+    jobs_.submit<Kept>(
+        {},
+        [journal = journal_, path = modelFile(), model = model_](JobContext& ctx) {
+            Kept kept;
+            for (Run& run : journal.read(path))
+                (run.evaluation->provenance.model_hash == model->hash(ctx) ? kept.of_model : kept.others)
+                    .push_back(std::move(run));
+            return std::make_shared<const Kept>(std::move(kept));
+        },
+        [this, file, model = model_](std::shared_ptr<const Kept> kept) {
+            if (model != model_) return;
+            other_runs_ = kept->others;
+            journal_taken_ = true;
+            if (kept->of_model.empty()) return;
+            for (const Run& run : kept->of_model) add(run);
+            Q_EMIT logged(tr("%n finished run(s) of %1 are back", nullptr, static_cast<int>(kept->of_model.size()))
+                              .arg(QFileInfo(file).lastModified().toString(Qt::ISODate)));
+            Q_EMIT changed();
+        },
+        [this, model = model_](const JobView& job) {
+            if (job.state == JobState::done || model != model_) return;
+            Q_EMIT logged(job.state == JobState::failed
+                              ? tr("Earlier runs were not read: %1").arg(QString::fromStdString(job.error.text()))
+                              : tr("Reading earlier runs was cancelled; they are still kept"));
+        });
+}
+
+// An untitled job, after the one that brings the journal's runs: the model's hash reads all of its weights.
+void RunList::restore(std::vector<Run> runs, int baseline) {
+    pending_ = {std::move(runs), baseline};
+    if (pending_.runs.empty()) return Q_EMIT restored();
+    jobs_.submit<std::string>(
+        {}, [model = model_](JobContext& ctx) { return std::make_shared<const std::string>(model->hash(ctx)); },
+        [this, model = model_](std::shared_ptr<const std::string> hash) {
+            if (model == model_) takePending(*hash);
+        },
+        [this, model = model_](const JobView& job) {
+            if (job.state == JobState::done || model != model_) return;
+            Q_EMIT logged(tr("Runs of the session were not taken over: %1. Saving the session keeps them; opening it "
+                             "again shows them.")
+                              .arg(job.state == JobState::failed ? QString::fromStdString(job.error.text())
+                                                                 : tr("reading the model was cancelled")));
+        });
+}
+
+void RunList::takePending(const std::string& model_hash) {
+    int others = 0, chosen = 0;
+    for (std::size_t i = 0; i < pending_.runs.size(); ++i) {
+        const Run& run = pending_.runs[i];
+        if (run.evaluation->provenance.model_hash != model_hash) {
+            ++others;
+            continue;
+        }
+        const auto there = find_result(runs_, run);
+        const int id = there != runs_.end() ? there->id : add(run);
+        if (static_cast<int>(i) == pending_.baseline) chosen = id;
+    }
+    pending_ = {};
+    if (chosen != 0) setBaseline(chosen);
+    if (others > 0)
+        Q_EMIT logged(
+            tr("%n run(s) of the session left out: the model at that path is another one now", nullptr, others));
+    keep();
+    Q_EMIT changed();
+    Q_EMIT restored();
+}
+
+RunList::Finished RunList::finished() const {
+    Finished all;
+    for (const Run& run : runs_) {
+        if (!run.finished()) continue;
+        if (run.id == baseline()) all.baseline = static_cast<int>(all.runs.size());
+        all.runs.push_back(run);
+    }
+    for (std::size_t i = 0; i < pending_.runs.size(); ++i) {
+        const Run& run = pending_.runs[i];
+        auto there = find_result(all.runs, run);
+        if (there == all.runs.end()) there = all.runs.insert(there, run);
+        if (static_cast<int>(i) == pending_.baseline) all.baseline = static_cast<int>(there - all.runs.begin());
+    }
+    return all;
+}
+
+} // namespace graticule

@@ -1,0 +1,71 @@
+#include "app/session/run_names.h"
+
+#include <QtCore/QFileInfo>
+#include <QtCore/QObject>
+#include <map>
+#include <set>
+
+namespace graticule {
+
+namespace {
+QString tr(const char* text) { return QObject::tr(text); }
+
+QString file_name(const QString& path) { return QFileInfo(path).fileName(); }
+
+/// What can tell runs apart, in the order in which it is said. Empty: nothing to say of this run.
+using Attribute = QString (*)(const Run&);
+constexpr Attribute attributes[] = {
+    [](const Run& run) { return run.full_precision ? QString() : calibration_text(run.recipe.calibration); },
+    [](const Run& run) { return protocol_text(run.protocol()); },
+    [](const Run& run) {
+        return run.evaluation ? QString::fromStdString(run.evaluation->provenance.device) : QString();
+    },
+    [](const Run& run) { // rules and ignored layers, which the line only counts
+        Recipe alone = run.recipe;
+        alone.calibration = {};
+        return run.full_precision ? QString() : tr("recipe %1").arg(QString::fromStdString(recipe_hash(alone)).left(6));
+    }};
+} // namespace
+
+QString calibration_text(const CalibrationSpec& spec) {
+    QString text = tr("calibrated %1 × %2").arg(spec.samples).arg(spec.length);
+    if (!spec.text.empty()) text += tr(" of %1").arg(file_name(QString::fromStdString(spec.text)));
+    if (spec.pick == CalibrationSpec::Pick::random) text += tr(", random, seed %1").arg(spec.seed);
+    return text;
+}
+
+QString protocol_text(const RunProtocol& protocol) {
+    const EvaluationChoice& choice = protocol.choice;
+    const QString text = choice.text.isEmpty() ? tr("built-in text") : file_name(choice.text);
+    const QString windows = choice.windows > 0 ? tr("%1, %2 × %3").arg(text).arg(choice.windows).arg(choice.window)
+                                               : tr("%1, all windows of %2").arg(text).arg(choice.window);
+    const bool usual = protocol.execution == Execution{Compute::float32, Arithmetic::simulated};
+    return usual ? windows : windows + QStringLiteral(", ") + QString::fromStdString(to_text(protocol.execution));
+}
+
+std::vector<QString> run_names(const std::vector<Run>& runs) {
+    std::vector<QString> names;
+    std::map<QString, std::vector<std::size_t>> by_name;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        names.push_back(runs[i].name);
+        by_name[runs[i].name].push_back(i);
+    }
+    for (const auto& [name, same] : by_name) {
+        if (same.size() < 2) continue;
+        for (const Attribute attribute : attributes) {
+            std::set<QString> values;
+            for (const std::size_t i : same)
+                if (const QString value = attribute(runs[i]); !value.isEmpty()) values.insert(value);
+            if (values.size() < 2) continue;
+            for (const std::size_t i : same)
+                if (const QString value = attribute(runs[i]); !value.isEmpty())
+                    names[i] += QStringLiteral(" · ") + value;
+        }
+        std::map<QString, int> times;
+        for (const std::size_t i : same)
+            if (const int before = times[names[i]]++; before > 0) names[i] += tr(" · again %1").arg(before);
+    }
+    return names;
+}
+
+} // namespace graticule

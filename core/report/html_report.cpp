@@ -1,0 +1,143 @@
+#include "core/report/html_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "core/recipe/recipe_text.h"
+#include "core/report/json_results.h"
+#include "core/report/report_text.h"
+#include "core/report/svg_charts.h"
+
+namespace graticule {
+namespace {
+
+constexpr const char* style = R"(<style>
+:root { color-scheme: light dark; }
+body { font: 14px/1.5 Inter, system-ui, sans-serif; max-width: 1080px; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; font-size: 12.5px; font-variant-numeric: tabular-nums; }
+th, td { padding: 3px 8px; border-bottom: 1px solid #8884; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child, td.words, th.words { text-align: left; }
+pre { background: #8881; padding: 10px; overflow-x: auto; font-size: 12px; }
+.wide { overflow-x: auto; }
+svg { width: 100%; height: auto; font: 11px Inter, system-ui, sans-serif; }
+svg text { fill: currentColor; }
+svg .grid { stroke: #8885; stroke-width: 1; }
+</style>
+)";
+
+std::string cell(const std::string& text, const char* kind = "td", bool words = false) {
+    return std::string("<") + kind + (words ? " class=\"words\"" : "") + ">" + escaped(text) + "</" + kind + ">";
+}
+
+std::string summary_table(const ReportInput& input) {
+    const QuantizedModel& model = *input.quantized;
+    std::string html =
+        "<table>\n<tr>" + cell("", "th") + cell(input.baseline->run_name, "th") + cell("quantized", "th") + "</tr>\n";
+    const auto row = [&](const std::string& name, const std::string& before, const std::string& after) {
+        html += "<tr>" + cell(name) + cell(before) + cell(after) + "</tr>\n";
+    };
+    row("perplexity", perplexity_text(*input.baseline), perplexity_text(*input.evaluation));
+    row("size", megabytes_text(model.bytes_before()), megabytes_text(model.bytes_after()));
+    row("bits per weight (decoder linears)", number_text("%.3f", stored_bits_per_weight(*model.base)),
+        number_text("%.3f", model.bits_per_weight()));
+    return html + "</table>\n";
+}
+
+std::string perplexity_chart(const ReportInput& input) {
+    const auto line = [](const Evaluation& run) {
+        return ChartLine{run.run_name, running_perplexity(run.window_losses)};
+    };
+    return line_chart({line(*input.baseline), line(*input.evaluation)}, "windows", "perplexity so far");
+}
+
+/// In percent of each output's power, so that layers can be set side by side.
+std::string error_chart(const std::vector<const LayerReport*>& worst) {
+    std::vector<ChartBar> bars;
+    for (const LayerReport* report : worst) {
+        if (!report->output_error || !report->output_mse || !report->output_sqnr_db) continue;
+        const double power = *report->output_mse * std::pow(10, *report->output_sqnr_db / 10);
+        if (!(power > 0) || !std::isfinite(power)) continue;
+        ChartBar bar{report->name, {}};
+        for (const ErrorSource& source : error_sources())
+            bar.parts.push_back(100 * source.of(*report->output_error) / power);
+        bars.push_back(std::move(bar));
+    }
+    std::vector<std::string> names;
+    for (const ErrorSource& source : error_sources()) names.emplace_back(source.label);
+    return bar_chart(bars, names, "output error, % of its power");
+}
+
+std::string layer_table(const std::vector<const LayerReport*>& worst) {
+    std::string html = "<div class=\"wide\"><table>\n<tr>" + cell("layer", "th") + cell("scheme", "th", true);
+    for (const char* title : {"output SQNR dB", "weight SQNR dB", "weight underflow %", "input underflow %"})
+        html += cell(title, "th");
+    for (const ErrorSource& source : error_sources()) html += cell(std::string(source.label) + " %", "th");
+    html += cell("bytes", "th") + "</tr>\n";
+    for (const LayerReport* report : worst) {
+        html += "<tr>" + cell(report->name) + cell(report->scheme_line, "td", true) +
+                cell(number_text("%.2f", report->output_sqnr_db)) + cell(number_text("%.2f", report->weight_sqnr_db)) +
+                cell(number_text("%.2f", report->weight_underflow_percent)) +
+                cell(number_text("%.2f", report->input_underflow_percent));
+        for (const ErrorSource& source : error_sources()) {
+            const auto& error = report->output_error;
+            html += cell(error && error->total > 0 ? number_text("%.1f", 100 * source.of(*error) / error->total) : "-");
+        }
+        html += cell(std::to_string(report->bytes_after)) + "</tr>\n";
+    }
+    return html + "</table></div>\n";
+}
+
+std::string section(const std::string& title, const std::string& body) {
+    return body.empty() ? body : "<h2>" + escaped(title) + "</h2>\n" + body;
+}
+
+std::string preformatted(const std::string& text) { return "<pre>" + escaped(text) + "</pre>\n"; }
+
+} // namespace
+
+std::string report_html(const ReportInput& input) {
+    const QuantizedModel& model = *input.quantized;
+    const std::string title = model.base->name() + ", " + summary_line(model.recipe);
+    const std::vector<const LayerReport*> worst = worst_first(model);
+    std::string notes;
+    for (const Diagnostic& item : input.export_notes.items)
+        notes += "<li>" + escaped((item.where.empty() ? "" : item.where + ": ") + item.text) + "</li>\n";
+    return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + escaped(title) + "</title>\n" +
+           style + "</head><body>\n<h1>" + escaped(title) + "</h1>\n" + summary_table(input) +
+           "<p>Difference of perplexity: " + escaped(difference_text(input.comparison)) + ".</p>\n<p>Protocol: " +
+           escaped(input.evaluation->protocol.text() + ", on " + input.evaluation->provenance.data_name) + ".</p>\n" +
+           section("Perplexity, window by window", perplexity_chart(input)) +
+           section("Output error by source, worst linear first", error_chart(worst)) +
+           section("Linears, worst output first",
+                   layer_table(worst) +
+                       "<p>Error columns are shares of the output's mean squared error; they add up to "
+                       "100 %. Measured by the run on kept calibration inputs.</p>\n") +
+           section("Recipe", preformatted(recipe_text(model.recipe)) + preformatted(to_json(model.recipe))) +
+           section("Export", notes.empty() ? notes : "<ul>\n" + notes + "</ul>\n") +
+           section("Provenance", preformatted(to_json(input.evaluation->provenance).dump(2))) + "</body></html>\n";
+}
+
+std::string model_card(const ReportInput& input, const std::string& exporter) {
+    const QuantizedModel& model = *input.quantized;
+    const Provenance& provenance = input.evaluation->provenance;
+    std::string text = "---\nbase_model: " + model.base->name() + "\ntags:\n- quantized\n- graticule\n";
+    if (!exporter.empty()) text += "- " + exporter + "\n";
+    text += "---\n\n# " + model.base->name() + ", quantized\n\nMade with Graticule by this recipe:\n\n```\n" +
+            recipe_text(model.recipe) + "```\n\n";
+    text += "| | " + input.baseline->run_name + " | quantized |\n|---|---:|---:|\n";
+    text += "| perplexity | " + perplexity_text(*input.baseline) + " | " + perplexity_text(*input.evaluation) + " |\n";
+    text += "| size | " + megabytes_text(model.bytes_before()) + " | " + megabytes_text(model.bytes_after()) + " |\n";
+    text += "| bits per weight (decoder linears) | " + number_text("%.3f", stored_bits_per_weight(*model.base)) +
+            " | " + number_text("%.3f", model.bits_per_weight()) + " |\n\n";
+    text += "Difference of perplexity: " + difference_text(input.comparison) +
+            ".\n\nProtocol: " + input.evaluation->protocol.text() + ", on " + provenance.data_name + ".\n\n";
+    if (!input.export_notes.items.empty()) text += "## Notes\n\n";
+    for (const Diagnostic& item : input.export_notes.items)
+        text += "- " + (item.where.empty() ? "" : item.where + ": ") + item.text + "\n";
+    return text + "\n## Provenance\n\nModel `" + provenance.model_hash + "`, recipe `" + provenance.recipe_hash +
+           "`, data `" + provenance.data_hash + "`, on " + provenance.device + ".\n";
+}
+
+} // namespace graticule

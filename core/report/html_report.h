@@ -1,0 +1,16 @@
+// A run as one self-contained page, and as a model card: to attach to an issue, to publish beside the weights. The same
+// inputs give the same bytes: no times, no paths of this machine, nothing from the network.
+#pragma once
+
+#include <string>
+
+#include "core/report/report.h"
+
+namespace graticule {
+
+/// Tables, plots as SVG, recipe, protocol and provenance in one HTML file without scripts.
+[[nodiscard]] std::string report_html(const ReportInput& input);
+/// Markdown with the front matter that model hubs read. `exporter`: what the weights were written as; empty: nowhere.
+[[nodiscard]] std::string model_card(const ReportInput& input, const std::string& exporter);
+
+} // namespace graticule

@@ -1,0 +1,47 @@
+#include "core/report/report_text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace graticule {
+
+std::string number_text(const char* format, double value) {
+    if (!std::isfinite(value)) return value > 0 ? "exact" : "-";
+    char buffer[400];
+    std::snprintf(buffer, sizeof buffer, format, value);
+    return buffer;
+}
+
+std::string number_text(const char* format, const std::optional<double>& value) {
+    return value ? number_text(format, *value) : std::string("-");
+}
+
+std::string perplexity_text(const Evaluation& run) {
+    return number_text("%.4f", run.perplexity) +
+           (run.standard_error ? " ± " + number_text("%.4f", *run.standard_error) : std::string(" (one window)"));
+}
+
+std::string megabytes_text(std::int64_t bytes) { return number_text("%.2f MB", static_cast<double>(bytes) / 1e6); }
+
+std::vector<const LayerReport*> worst_first(const QuantizedModel& model) {
+    std::vector<const LayerReport*> reports;
+    for (const auto& linear : model.linears)
+        if (linear) reports.push_back(&linear->report);
+    std::stable_sort(reports.begin(), reports.end(), [](const LayerReport* a, const LayerReport* b) {
+        return a->output_sqnr_db.value_or(a->weight_sqnr_db) < b->output_sqnr_db.value_or(b->weight_sqnr_db);
+    });
+    return reports;
+}
+
+std::string difference_text(const Comparison& comparison) {
+    if (!comparison.difference) return "not comparable: " + comparison.notes.text();
+    const PairedDifference& d = *comparison.difference;
+    const std::string text =
+        number_text("%+.4f", d.perplexity_difference) + " (" + number_text("%+.2f", d.percent) + " %)";
+    if (std::isinf(d.interval_high)) return text + ", of one window, which has no interval";
+    return text + ", 95 % interval " + number_text("%+.4f", d.interval_low) + " to " +
+           number_text("%+.4f", d.interval_high) + (d.significant ? "" : ", not significant");
+}
+
+} // namespace graticule

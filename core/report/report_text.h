@@ -1,0 +1,24 @@
+// How the reports write a number or a difference: Markdown, HTML and the model card alike.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result/evaluation.h"
+#include "core/result/quantized_model.h"
+
+namespace graticule {
+
+/// `format` of printf for one double; what is not finite is "exact" (plus infinity) or "-".
+[[nodiscard]] std::string number_text(const char* format, double value);
+[[nodiscard]] std::string number_text(const char* format, const std::optional<double>& value); ///< absent: "-"
+[[nodiscard]] std::string megabytes_text(std::int64_t bytes);
+/// Perplexity and its spread, which one window does not have.
+[[nodiscard]] std::string perplexity_text(const Evaluation& run);
+[[nodiscard]] std::string difference_text(const Comparison& comparison);
+/// Worst output first; without calibration, worst weight first.
+[[nodiscard]] std::vector<const LayerReport*> worst_first(const QuantizedModel& model);
+
+} // namespace graticule

@@ -1,0 +1,27 @@
+#include "core/result/layer_report.h"
+
+#include <array>
+
+namespace graticule {
+
+ErrorSources scaled(const ErrorSources& error, double factor) {
+    const auto parts = [factor](const ErrorSources::Parts& of) {
+        return ErrorSources::Parts{of.underflow * factor, of.rounding * factor, of.clipping * factor};
+    };
+    return {parts(error.weight), parts(error.input), error.cross * factor, error.total * factor};
+}
+
+std::span<const ErrorSource> error_sources() {
+    using Sources = const ErrorSources&;
+    static constexpr std::array<ErrorSource, 7> rows{
+        {{"weight_underflow", "weights: underflow", "w un", [](Sources error) { return error.weight.underflow; }},
+         {"weight_rounding", "weights: rounding", "w ro", [](Sources error) { return error.weight.rounding; }},
+         {"weight_clipping", "weights: clipping", "w cl", [](Sources error) { return error.weight.clipping; }},
+         {"input_rounding", "input: rounding", "a ro", [](Sources error) { return error.input.rounding; }},
+         {"input_clipping", "input: clipping", "a cl", [](Sources error) { return error.input.clipping; }},
+         {"input_underflow", "input: underflow", "a un", [](Sources error) { return error.input.underflow; }},
+         {"cross", "cross term", "cross", [](Sources error) { return error.cross; }}}};
+    return rows;
+}
+
+} // namespace graticule

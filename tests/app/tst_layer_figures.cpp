@@ -1,0 +1,132 @@
+// Numbers that must not contradict each other: what a run measured outranks what a what-if estimates, and every place
+// says which of the two it shows.
+#include <QtTest/QTest>
+#include <cmath>
+
+#include "app/session/layer_figures.h"
+#include "app/window/plot_feed.h"
+#include "app/window/recipe_presenter.h"
+#include "app/window/table_rows.h"
+#include "tests/support/short_calibration.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+namespace {
+Recipe recipe_of(const char* line) {
+    Recipe recipe;
+    recipe.defaults = parse_scheme_line(line);
+    recipe.calibration = testing::short_calibration();
+    return recipe;
+}
+
+const LayerReport& measured_by(const Session& session, LayerId layer) {
+    return session.newestQuantized()->linears[index_of(layer)]->report;
+}
+} // namespace
+
+class LayerFiguresTest : public QObject {
+    Q_OBJECT
+
+    Session session_;
+    LayerId layer_{};
+
+private Q_SLOTS:
+    void initTestCase() {
+        session_.open(QStringLiteral("sample-opt"));
+        QTRY_VERIFY_WITH_TIMEOUT(session_.model() != nullptr, 30'000);
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/token gptq"), QStringLiteral("test"));
+        session_.calibrate(testing::short_calibration());
+        QTRY_VERIFY_WITH_TIMEOUT(session_.statsComplete() && session_.whatIfs().idle(), 120'000);
+        layer_ = session_.model()->find_linear("layers.0.fc2").value();
+        session_.select({layer_});
+    }
+
+    void measured_outranks_estimated() {
+        const SchemeChoice choice = session_.choiceFor(layer_, session_.recipeRules());
+        QTRY_VERIFY_WITH_TIMEOUT(static_cast<bool>(figures_of(session_, layer_, choice)), 60'000);
+        const LayerFigures before = figures_of(session_, layer_, choice);
+        QVERIFY(before.estimated());
+        QVERIFY(before.report->rows_fitted > 0); // GPTQ looks at inputs: some rows are held out for the score
+        QCOMPARE(before.report->rows_fitted + before.report->rows_scored,
+                 session_.stats()->sites[index_of(session_.model()->linear(layer_).site)].kept_rows.rows());
+        QVERIFY(basis_text(*before.report).contains(QStringLiteral("estimated")));
+        QVERIFY(layer_rows(session_)[index_of(layer_)].estimated);
+        QVERIFY(error_plot(session_).subtitle.contains(QStringLiteral("estimated")));
+        QVERIFY(heat_map_plot(session_, LayerStatistic::sqnr).subtitle.contains(QStringLiteral("estimated")));
+        QVERIFY(what_if_table(session_).basis.contains(QStringLiteral("estimated")));
+
+        session_.quantize();
+        QTRY_VERIFY_WITH_TIMEOUT(session_.newestQuantized() != nullptr && !session_.jobs().busy(), 240'000);
+        const double measured = *measured_by(session_, layer_).output_sqnr_db;
+        QVERIFY(std::abs(measured - *before.report->output_sqnr_db) > 1e-6); // so that the places can be told apart
+        // A later estimate of the same choice changes nothing.
+        session_.select({});
+        session_.select({layer_});
+        QTRY_VERIFY_WITH_TIMEOUT(session_.whatIfs().idle(), 60'000);
+        const LayerFigures after = figures_of(session_, layer_, choice);
+        QVERIFY(!after.estimated());
+        QCOMPARE(*after.report->output_sqnr_db, measured);
+        const LayerRow row = layer_rows(session_)[index_of(layer_)];
+        QVERIFY(!row.estimated);
+        QCOMPARE(*row.sqnr_db, measured);
+        QCOMPARE(row.basis, QStringLiteral("measured"));
+        QVERIFY(error_plot(session_).subtitle.endsWith(QStringLiteral("measured")));
+        QVERIFY(heat_map_plot(session_, LayerStatistic::sqnr).subtitle.endsWith(QStringLiteral("measured")));
+        QCOMPARE(what_if_table(session_).basis, QStringLiteral("measured"));
+    }
+
+    void another_calibration_measured_something_else() {
+        Recipe other = session_.recipe();
+        other.calibration.samples += 1;
+        session_.setRecipe(other, QStringLiteral("test"));
+        QVERIFY(session_.measured(layer_, session_.choiceFor(layer_, session_.recipeRules())) == nullptr);
+        session_.undo();
+        QVERIFY(session_.measured(layer_, session_.choiceFor(layer_, session_.recipeRules())) != nullptr);
+    }
+
+    void an_estimate_from_too_few_rows_is_doubted() {
+        // 128 tokens were watched, and fc2 reads more inputs than that.
+        const Linear& linear = session_.model()->linear(layer_);
+        session_.setRecipe(recipe_of("w=int3/asym/channel a=int8/sym/token gptq"), QStringLiteral("test"));
+        QTRY_VERIFY_WITH_TIMEOUT(session_.whatIfs().idle() &&
+                                     figures_of(session_, layer_, session_.choiceFor(layer_, session_.recipeRules())),
+                                 120'000);
+        const LayerFigures tried = figures_of(session_, layer_, session_.choiceFor(layer_, session_.recipeRules()));
+        QVERIFY(tried.estimated());
+        QVERIFY(tried.report->rows_fitted < linear.in_features());
+        QVERIFY(tried.doubtful(linear));
+        const WhatIfTable table = what_if_table(session_);
+        QVERIFY(table.warning.contains(QString::number(linear.in_features())));
+        for (const WhatIfRow& row : table.rows) QCOMPARE(row.better, 0);
+        QVERIFY(layer_rows(session_)[index_of(layer_)].doubtful);
+    }
+
+    void sources_add_up_to_the_error() {
+        for (const char* line : {"w=int4/asym/channel a=int8/sym/token", "w=int3/sym/channel a=int4/sym/tensor/static",
+                                 "a=int8/sym/token", "w=int4/asym/channel"}) {
+            session_.setRecipe(recipe_of(line), QStringLiteral("test"));
+            session_.quantize();
+            QTRY_VERIFY_WITH_TIMEOUT(session_.newestQuantized()->recipe == session_.recipe() && !session_.jobs().busy(),
+                                     240'000);
+            for (const auto& linear : session_.newestQuantized()->linears) {
+                const LayerReport& report = linear->report;
+                QVERIFY2(report.output_error.has_value(), line);
+                double sum = 0;
+                for (const ErrorSource& source : error_sources()) sum += source.of(*report.output_error);
+                QVERIFY(std::abs(sum - *report.output_mse) <= 1e-9 * *report.output_mse);
+                QCOMPARE(report.output_error->total, *report.output_mse);
+                const bool weights = QByteArray(line).startsWith("w=");
+                const bool inputs = QByteArray(line).contains("a=");
+                QCOMPARE(report.output_error->weight.rounding > 0, weights);
+                QCOMPARE(report.output_error->input.rounding > 0, inputs);
+                // Alone, an operand's parts are all there is; what is left is how they fit together.
+                if (!inputs) QCOMPARE(report.output_error->input, ErrorSources::Parts());
+                if (!weights) QCOMPARE(report.output_error->weight, ErrorSources::Parts());
+            }
+        }
+    }
+};
+
+GRATICULE_TEST(LayerFiguresTest);
+#include "tst_layer_figures.moc"

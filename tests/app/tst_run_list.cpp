@@ -1,0 +1,146 @@
+// The runs as a list: which one differences refer to, and names that tell runs apart.
+#include <QtTest/QTest>
+#include <cmath>
+
+#include "app/session/run_list.h"
+#include "app/session/run_names.h"
+#include "core/engine/engine.h"
+#include "core/engine/resources.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+namespace {
+Evaluation evaluation_of(const EvaluationChoice& choice) {
+    Evaluation evaluation;
+    evaluation.protocol.window = choice.window;
+    evaluation.protocol.windows_used = choice.windows;
+    evaluation.window_losses.assign(static_cast<std::size_t>(choice.windows), 2.5);
+    evaluation.perplexity = std::exp(2.5);
+    return evaluation;
+}
+
+Run run_of(const char* line, const EvaluationChoice& choice, bool full_precision = false) {
+    Run run;
+    run.full_precision = full_precision;
+    run.choice = choice;
+    run.recipe.defaults = parse_scheme_line(line);
+    run.name = full_precision ? QStringLiteral("full precision") : QString::fromStdString(summary_line(run.recipe));
+    run.evaluation = evaluation_of(choice);
+    run.state = JobState::done;
+    return run;
+}
+
+const EvaluationChoice brief{{}, 64, 3}, lengthy{{}, 512, 2};
+
+RunProtocol of(const EvaluationChoice& choice) {
+    Run run;
+    run.choice = choice;
+    return run.protocol();
+}
+} // namespace
+
+class RunListTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void every_protocol_has_a_baseline_of_its_own() {
+        JobRunner jobs;
+        RunList list(jobs, RunJournal(), nullptr);
+        QCOMPARE(list.baseline(), 0);
+        const int first = list.add(run_of("w=int4", brief));
+        QCOMPARE(list.baseline(), first); // there is nothing else
+        const int full = list.add(run_of("none", brief, true));
+        QCOMPARE(list.baselineOf(of(brief)), full);
+        const int other_full = list.add(run_of("none", lengthy, true)), other = list.add(run_of("w=int4", lengthy));
+        QCOMPARE(list.baselineOf(of(brief)), full);
+        QCOMPARE(list.baselineOf(of(lengthy)), other_full);
+        QCOMPARE(list.protocol(), of(lengthy)); // of the newest run: what plots of many runs show
+        QCOMPARE(list.baseline(), other_full);
+        list.setBaseline(first);
+        QCOMPARE(list.baselineOf(of(brief)), first);
+        QCOMPARE(list.baselineOf(of(lengthy)), other_full);
+        QCOMPARE(list.protocol(), of(brief));
+        Q_UNUSED(other)
+    }
+
+    void a_baseline_that_goes_gives_way_to_the_one_before() {
+        JobRunner jobs;
+        RunList list(jobs, RunJournal(), nullptr);
+        JobContext ctx;
+        list.setModel(open_model(resolve_model_path("sample-opt"), ctx).model);
+        const int full = list.add(run_of("none", brief, true));
+        const int a = list.add(run_of("w=int4", brief)), b = list.add(run_of("w=int8", brief));
+        list.setBaseline(a);
+        list.setBaseline(b);
+        QCOMPARE(list.baseline(), b);
+        list.remove(b);
+        QCOMPARE(list.baseline(), a);
+        list.remove(a);
+        QCOMPARE(list.baseline(), full);
+    }
+
+    void a_cancelled_baseline_is_none() {
+        JobRunner jobs;
+        RunList list(jobs, RunJournal(), nullptr);
+        const int a = list.add(run_of("w=int4", brief));
+        Run cancelled = run_of("none", brief, true);
+        cancelled.state = JobState::cancelled;
+        cancelled.evaluation.reset();
+        list.add(cancelled);
+        QCOMPARE(list.baseline(), a);
+    }
+
+    void a_stopped_run_is_found_again_by_its_recipe() {
+        JobRunner jobs;
+        RunList list(jobs, RunJournal(), nullptr);
+        Run stopped = run_of("w=int4", brief);
+        stopped.state = JobState::cancelled;
+        stopped.evaluation->complete = false;
+        stopped.evaluation->window_losses.resize(2);
+        const int id = list.add(stopped);
+        QVERIFY(list.resumable(run_of("w=int8", brief)) == nullptr);
+        QVERIFY(list.resumable(run_of("w=int4", lengthy)) == nullptr);
+        QVERIFY(list.resumable(run_of("w=int4", brief)) == list.find(id));
+        list.setJobs(id, {JobId{1}}); // on its way again
+        QVERIFY(list.resumable(run_of("w=int4", brief)) == nullptr);
+        QVERIFY(list.find(id)->alive());
+    }
+
+    void runs_that_differ_have_names_that_differ_data() {
+        QTest::addColumn<QString>("part");
+        QTest::newRow("calibration") << QStringLiteral("calibrated 128 × 2048");
+        QTest::newRow("seed") << QStringLiteral("seed 7");
+        QTest::newRow("protocol") << QStringLiteral("2 × 512");
+        QTest::newRow("precision") << QStringLiteral("bfloat16");
+        QTest::newRow("rules") << QStringLiteral("recipe ");
+        QTest::newRow("nothing") << QStringLiteral("again 1");
+    }
+    void runs_that_differ_have_names_that_differ() {
+        QFETCH(QString, part);
+        Run a = run_of("w=int4 gptq", brief), b = a;
+        const QString what = QString::fromLatin1(QTest::currentDataTag());
+        if (what == u"calibration") b.recipe.calibration.samples = 128, b.recipe.calibration.length = 2048;
+        if (what == u"seed") b.recipe.calibration.pick = CalibrationSpec::Pick::random, b.recipe.calibration.seed = 7;
+        if (what == u"protocol") b.choice = lengthy;
+        if (what == u"precision") b.execution.compute = Compute::bfloat16;
+        if (what == u"rules") {
+            for (Run* run : {&a, &b}) {
+                run->recipe.rules.push_back({run == &a ? "*.fc1" : "*.fc2", false, parse_scheme_line("w=int8")});
+                run->name = QString::fromStdString(summary_line(run->recipe));
+            }
+        }
+        const std::vector<QString> names = run_names({a, b});
+        QVERIFY2(names[0] != names[1], qPrintable(names[0]));
+        QVERIFY2(names[1].contains(part), qPrintable(names[1]));
+        QVERIFY(names[0].startsWith(a.name));
+    }
+
+    void a_lone_run_has_its_own_name() {
+        const Run a = run_of("w=int4 gptq", brief), b = run_of("w=int8", lengthy);
+        QCOMPARE(run_names({a, b}), (std::vector<QString>{a.name, b.name}));
+    }
+};
+
+GRATICULE_TEST(RunListTest);
+#include "tst_run_list.moc"

@@ -1,0 +1,106 @@
+// A window that nothing happens in does nothing: nothing is painted, no timer runs.
+#include <QtCore/QRegularExpression>
+#include <QtCore/QTemporaryDir>
+#include <QtTest/QTest>
+#include <QtWidgets/QApplication>
+#include <QtWidgets/QPushButton>
+
+#include "app/session/selection_history.h"
+#include "app/window/tour.h"
+#include "tests/app/shown_window.h"
+#include "tests/support/short_calibration.h"
+#include "tests/support/test_main.h"
+#include "widgets/panels/layers_panel.h"
+#include "widgets/panels/offer_bar.h"
+
+using namespace graticule;
+
+namespace {
+class PaintCounter final : public QObject {
+public:
+    int paints = 0, timers = 0;
+    QStringList who;
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override {
+        if (event->type() == QEvent::Paint || event->type() == QEvent::UpdateRequest) {
+            ++paints;
+            who << QString::fromLatin1(watched->metaObject()->className());
+        }
+        if (event->type() == QEvent::Timer) ++timers;
+        return false;
+    }
+};
+} // namespace
+
+class WindowRestTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void nothing_is_painted_when_nothing_changes() {
+        const QString sheet = qApp->styleSheet();
+        theme::apply(*qApp, theme::Mode::dark); // as the program starts: it sets how a cursor blinks
+        QTemporaryDir folder;
+        auto [settings, window] = testing::show_window(folder.filePath("rest.ini"));
+        window->openPath("sample-opt");
+        Session& session = window->session();
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        session.calibrate(testing::short_calibration());
+        QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && !session.jobs().busy() && session.whatIfs().idle(),
+                                 120'000);
+        window->layers().focusFilter(); // with a cursor in a field
+        QTest::qWait(1500);             // what was asked for last is painted by then, tool tips and hovers included
+        PaintCounter counter;
+        qApp->installEventFilter(&counter);
+        QTest::qWait(2000);
+        qApp->removeEventFilter(&counter);
+        QVERIFY2(counter.paints == 0, qPrintable(counter.who.join(u' ')));
+        QVERIFY2(counter.timers <= 2, qPrintable(QString::number(counter.timers))); // the test's own
+        qApp->setStyleSheet(sheet);
+    }
+
+    void the_tour_ends_with_a_finding() {
+        QTemporaryDir folder;
+        auto [settings, window] = testing::show_window(folder.filePath("tour.ini"));
+        window->setEvaluationChoice({{}, 64, 3});
+        window->tour().start();
+        const auto speaking = [&]() -> OfferBar* {
+            for (OfferBar* bar : window->findChildren<OfferBar*>())
+                if (!bar->isHidden()) return bar;
+            return nullptr;
+        };
+        QStringList said;
+        for (std::size_t step = 0; step < 5; ++step) {
+            QTRY_VERIFY_WITH_TIMEOUT(window->tour().step() == step && speaking() != nullptr, 240'000);
+            said << speaking()->text();
+            speaking()->findChildren<QPushButton*>().front()->click();
+        }
+        QVERIFY(!window->tour().running());
+        QVERIFY2(said[2].contains(QRegularExpression("[0-9]+ of its [0-9]+ input channels")), qPrintable(said[2]));
+        const auto gained = QRegularExpression("\\((.[0-9.]+) dB\\)").match(said[3]);
+        QVERIFY2(gained.hasMatch() && gained.captured(1).startsWith(u'+'), qPrintable(said[3])); // it does help
+        QVERIFY2(said[4].contains("95 % interval"), qPrintable(said[4]));
+        QCOMPARE(window->session().runs().size(), std::size_t(2));
+    }
+
+    void one_goes_back_to_where_one_was() {
+        SelectionHistory history;
+        const std::vector<LayerId> a{LayerId{1}}, b{LayerId{2}, LayerId{3}}, c{LayerId{4}};
+        QVERIFY(!history.canGoBack() && !history.canGoForward());
+        history.visit(a);
+        history.visit(a);
+        QVERIFY(!history.canGoBack());
+        history.visit(b);
+        history.visit(c);
+        QCOMPARE(history.back(), b);
+        QCOMPARE(history.back(), a);
+        QVERIFY(!history.canGoBack());
+        QCOMPARE(history.forward(), b);
+        history.visit(a); // from here on somewhere else
+        QVERIFY(!history.canGoForward());
+        QCOMPARE(history.back(), b);
+    }
+};
+
+GRATICULE_TEST(WindowRestTest);
+#include "tst_window_rest.moc"

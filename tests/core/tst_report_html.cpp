@@ -1,0 +1,84 @@
+// A run as a page that needs nothing else, and as a model card.
+#include <QtCore/QXmlStreamReader>
+#include <QtTest/QTest>
+
+#include "core/engine/engine.h"
+#include "core/engine/resources.h"
+#include "core/report/html_report.h"
+#include "core/report/svg_charts.h"
+#include "tests/support/short_calibration.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+class TestReportHtml : public QObject {
+    Q_OBJECT
+
+    ReportInput input_;
+
+private Q_SLOTS:
+    void initTestCase() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(resolve_model_path("sample-opt"), ctx);
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
+        recipe.rules.push_back({"*.<fc1>&\"", false, parse_scheme_line("w=int8")}); // a name that markup must escape
+        recipe.rules.push_back({"*.fc2", false, parse_scheme_line("w=dint4/asym/channel a=int8/sym/token")});
+        recipe.calibration = testing::short_calibration();
+        Recipe works = recipe;
+        works.rules.erase(works.rules.begin());
+        const auto stats = calibrate(*opened.model, *opened.tokenizer, recipe.calibration, ctx);
+        const Resolution resolution = resolve(works, *opened.model);
+        QVERIFY2(resolution.resolved, resolution.diagnostics.text().c_str());
+        auto quantized = std::make_shared<QuantizedModel>(*quantize(opened.model, stats, *resolution.resolved, ctx));
+        quantized->recipe = recipe;
+        input_.quantized = quantized;
+        const Corpus corpus = load_text({}, BuiltInText::evaluation);
+        const EvaluationSpec spec{64, 3, {}};
+        input_.baseline = evaluate(opened.model, nullptr, *opened.tokenizer, corpus, spec, ctx);
+        input_.evaluation = evaluate(opened.model, quantized, *opened.tokenizer, corpus, spec, ctx);
+        input_.comparison = compare(*input_.baseline, *input_.evaluation);
+    }
+
+    void the_page_stands_alone() {
+        const std::string html = report_html(input_);
+        // Well formed as XML but for the doctype and the void meta element, which are HTML's.
+        QString xml = QString::fromStdString(html);
+        xml.remove(QStringLiteral("<!doctype html>\n"));
+        xml.replace(QStringLiteral("<meta charset=\"utf-8\">"), QStringLiteral("<meta charset=\"utf-8\"/>"));
+        QXmlStreamReader reader(xml);
+        int rows = 0, pictures = 0;
+        while (!reader.atEnd()) {
+            if (reader.readNext() != QXmlStreamReader::StartElement) continue;
+            rows += reader.name() == u"tr";
+            pictures += reader.name() == u"svg";
+            for (const auto& attribute : reader.attributes())
+                QVERIFY2(attribute.name() != u"src" && attribute.name() != u"href",
+                         qPrintable(attribute.value().toString()));
+        }
+        QVERIFY2(!reader.hasError(), qPrintable(reader.errorString()));
+        QCOMPARE(pictures, 2); // perplexity, error by source
+        QVERIFY(rows >= 48 + 4);
+        QVERIFY(html.find("*.&lt;fc1&gt;&amp;&quot;") != std::string::npos);
+        QVERIFY(html.find("http") == std::string::npos);
+        QVERIFY(html.find(input_.evaluation->protocol.text()) != std::string::npos);
+        QCOMPARE(report_html(input_), html);
+    }
+
+    void the_card_says_what_was_measured() {
+        const std::string card = model_card(input_, "compressed-tensors");
+        QVERIFY(card.starts_with("---\nbase_model: sample-opt\n"));
+        QVERIFY(card.find("- compressed-tensors\n") != std::string::npos);
+        QVERIFY(card.find(input_.evaluation->provenance.model_hash) != std::string::npos);
+        QVERIFY(card.find("*.fc2 => w=dint4/asym/channel a=int8/sym/token") != std::string::npos);
+    }
+
+    void charts_of_nothing_are_nothing() {
+        QCOMPARE(line_chart({}, "x", "y"), std::string());
+        QCOMPARE(bar_chart({}, {}, "y"), std::string());
+        QVERIFY(line_chart({{"flat", {2, 2, 2}}}, "x", "y").find("nan") == std::string::npos);
+    }
+};
+
+GRATICULE_TEST(TestReportHtml);
+#include "tst_report_html.moc"

@@ -1,0 +1,28 @@
+// A line over the plots that offers something and waits: no dialog that must be answered first.
+#pragma once
+
+#include <QtWidgets/QFrame>
+
+class QLabel;
+class QPushButton;
+
+namespace graticule {
+
+class OfferBar final : public QFrame {
+    Q_OBJECT
+public:
+    explicit OfferBar(QWidget* parent = nullptr);
+    void offer(const QString& text, const QString& yes, const QString& no);
+    void withdraw() { hide(); }
+    [[nodiscard]] QString text() const;
+
+Q_SIGNALS:
+    void taken();
+    void refused();
+
+private:
+    QLabel* text_;
+    QPushButton *yes_, *no_;
+};
+
+} // namespace graticule

@@ -1,0 +1,127 @@
+#include "widgets/panels/slac_panel.h"
+
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QHeaderView>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QPushButton>
+#include <QtWidgets/QTableWidget>
+#include <QtWidgets/QVBoxLayout>
+#include <cmath>
+
+#include "widgets/models/number_text.h"
+#include "widgets/models/table_text.h"
+#include "widgets/theme/theme.h"
+
+namespace graticule {
+
+namespace {
+QLabel* words(const char* role) {
+    auto* label = new QLabel;
+    label->setProperty("role", role);
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    return label;
+}
+
+QString tokens_text(std::int64_t count) { return SlacPanel::tr("%1 tokens").arg(thousands_text(count)); }
+} // namespace
+
+SlacPanel::SlacPanel(QWidget* parent)
+    : QFrame(parent)
+    , headline_(words("title"))
+    , reason_(words("secondary"))
+    , note_(words("faint"))
+    , matrix_(new QTableWidget)
+    , compare_(new QPushButton(tr("Compare lengths …")))
+    , measure_(new QPushButton(tr("Measure perplexities …"))) {
+    compare_->setToolTip(tr("GPTQ's update ratio and the inputs' range at 128, 512 and 2,048 tokens"));
+    measure_->setToolTip(tr("Quantizes by the recipe with each calibration length and evaluates at each length"));
+    matrix_->setAccessibleName(tr("Perplexity by calibration length and evaluation length"));
+    matrix_->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    matrix_->setSelectionMode(QAbstractItemView::ContiguousSelection);
+    matrix_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
+    matrix_->verticalHeader()->setDefaultSectionSize(26);
+    matrix_->setTabKeyNavigation(false);
+    enable_copy(*matrix_);
+    auto* said = new QVBoxLayout;
+    said->addWidget(headline_);
+    said->addWidget(reason_);
+    auto* top = new QHBoxLayout;
+    top->addLayout(said, 1);
+    top->addWidget(compare_, 0, Qt::AlignTop);
+    top->addWidget(measure_, 0, Qt::AlignTop);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(16, 10, 16, 10);
+    column->setSpacing(6);
+    column->addLayout(top);
+    column->addWidget(matrix_, 1);
+    column->addWidget(note_);
+    setBackgroundRole(QPalette::Base);
+    setAutoFillBackground(true);
+    connect(compare_, &QPushButton::clicked, this, &SlacPanel::compareWanted);
+    connect(measure_, &QPushButton::clicked, this, &SlacPanel::measureWanted);
+    setStudy(nullptr, {});
+}
+
+void SlacPanel::setStudy(const std::shared_ptr<const LengthStudy>& study, const std::optional<LengthAdvice>& advice) {
+    const bool measured = study && !study->evaluated.empty();
+    headline_->setText(
+        advice
+            ? tr("For sequences of %1: calibrate at %2").arg(tokens_text(advice->target), tokens_text(advice->length))
+            : tr("How long should calibration sequences be?"));
+    reason_->setText(advice ? QString::fromStdString(advice->reason)
+                            : tr("Compare lengths to see what changes with them; measure perplexities to decide."));
+    matrix_->setVisible(measured);
+    note_->setText(
+        measured ? tr("%1. Differences to the first row, paired over windows; grey where the 95 % interval contains 0. "
+                      "Columns are protocols of their own.")
+                       .arg(QString::fromStdString(study->recipe_line))
+        : study ? tr("Not measured: perplexity by calibration length × evaluation length. Update ratio: how far GPTQ "
+                     "moves a weight that is not yet rounded per unit of rounding error; where it changes with the "
+                     "length, so does what GPTQ does.")
+                : QString());
+    note_->setVisible(!note_->text().isEmpty());
+    if (measured) fill(*study);
+}
+
+void SlacPanel::fill(const LengthStudy& study) {
+    const theme::Theme& look = theme::of(palette());
+    QStringList columns, rows;
+    for (const std::int64_t length : study.evaluated) columns << tr("evaluated at %1").arg(thousands_text(length));
+    rows << QString::fromStdString(study.full_precision.front()->run_name);
+    for (const std::int64_t length : study.lengths) rows << tr("calibrated at %1").arg(thousands_text(length));
+    matrix_->setColumnCount(static_cast<int>(columns.size()));
+    matrix_->setRowCount(static_cast<int>(rows.size()));
+    matrix_->setHorizontalHeaderLabels(columns);
+    matrix_->setVerticalHeaderLabels(rows);
+    const auto put = [&](std::size_t row, std::size_t column, const QString& text, theme::Token ink,
+                         const QString& tip) {
+        auto* item = new QTableWidgetItem(text);
+        item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+        item->setForeground(look[ink]);
+        item->setToolTip(tip);
+        matrix_->setItem(static_cast<int>(row), static_cast<int>(column), item);
+    };
+    for (std::size_t column = 0; column < study.evaluated.size(); ++column) {
+        const Evaluation& base = *study.full_precision[column];
+        put(0, column, fixed_text(base.perplexity, 3), theme::Token::text,
+            QString::fromStdString(base.protocol.text()));
+        for (std::size_t row = 0; row < study.lengths.size(); ++row) {
+            const Evaluation& run = *study.perplexity[row][column];
+            const auto difference = compare(base, run).difference;
+            QString text = fixed_text(run.perplexity, 3), tip;
+            theme::Token ink = theme::Token::secondary;
+            if (difference) {
+                text += QStringLiteral("  (%1 %)").arg(signed_text(difference->percent, 2));
+                if (std::isfinite(difference->interval_high))
+                    tip = tr("95 % interval [%1, %2]")
+                              .arg(signed_text(difference->interval_low, 3), signed_text(difference->interval_high, 3));
+                if (difference->significant)
+                    ink = difference->perplexity_difference > 0 ? theme::Token::worse : theme::Token::good;
+            }
+            put(row + 1, column, text, ink, tip);
+        }
+    }
+}
+
+} // namespace graticule
