@@ -102,6 +102,8 @@ const Backend* cuda_backend(std::string& why) {
     return loaded.module.backend;
 }
 
+const GemmTable* cuda_gemms() { return loaded_module().module.gemms; }
+
 DeviceMemory& host_memory() {
     static HostMemory memory;
     return memory;

@@ -7,15 +7,17 @@
 
 #include "kernels/api/backend.h"
 #include "kernels/api/device_memory.h"
+#include "kernels/api/gemm.h"
 
 namespace graticule {
 
 struct CudaModule {
     const Backend* backend = nullptr;
     DeviceMemory* memory = nullptr;
+    const GemmTable* gemms = nullptr;
 };
 
-inline constexpr int cuda_module_interface_version = 2;
+inline constexpr int cuda_module_interface_version = 3;
 inline constexpr const char* cuda_module_entry = "graticule_cuda_module";
 
 /// Fills `module` and returns true, or writes what is missing into `why` and returns false. Never throws.

@@ -142,6 +142,6 @@ graticule_cuda_module(int interface_version, graticule::CudaModule* module, char
     }
     static const graticule::CudaBackend backend;
     static graticule::CudaMemory memory;
-    *module = {&backend, &memory};
+    *module = {&backend, &memory, nullptr};
     return true;
 }

@@ -1,0 +1,140 @@
+#include "kernels/api/gemm.h"
+
+#include <algorithm>
+#include <array>
+
+#include "kernels/api/kernel_error.h"
+
+namespace graticule {
+namespace {
+
+[[noreturn]] void reject(const std::string& message) {
+    throw KernelError(KernelError::Kind::invalid_argument, message);
+}
+
+void need(const void* pointer, const char* what) {
+    if (pointer == nullptr) reject(std::string(what) + " of an integer product needs memory, got a null pointer");
+}
+
+struct ValueTypeRow {
+    std::string_view name;
+    std::int64_t bytes;
+};
+constexpr std::array<ValueTypeRow, 4> value_types{{{"f32", 4}, {"bf16", 2}, {"f16", 2}, {"i32", 4}}};
+constexpr std::array<std::string_view, 3> grain_names{"channel", "group", "dual"};
+
+constexpr std::int64_t largest_sum = (std::int64_t{1} << 31) - 1;
+
+/// Largest |w| there can be.
+std::int64_t largest_weight(const GemmProblem& problem) {
+    if (problem.grain == GemmGrain::dual) return 127;
+    const IntegerCodes codes = integer_codes(*problem.grid);
+    return std::int64_t{codes.factor} * std::max(codes.levels - 1, 1);
+}
+
+} // namespace
+
+std::string_view name_of(GemmGrain grain) { return grain_names.at(static_cast<std::size_t>(grain)); }
+std::string_view name_of(ValueType type) { return value_types.at(static_cast<std::size_t>(type)).name; }
+std::int64_t bytes_of(ValueType type) { return value_types.at(static_cast<std::size_t>(type)).bytes; }
+
+std::int64_t groups_of(const GemmProblem& problem) {
+    return problem.grain == GemmGrain::channel ? 1 : problem.inputs / problem.group;
+}
+
+IntegerCodes integer_codes(const CodeGrid& grid) {
+    const bool specials = grid.special_count != 0;
+    return {specials ? 2 : 1, grid.levels, specials};
+}
+
+std::optional<std::string> no_integer_product(const GemmProblem& problem) {
+    if (problem.grid == nullptr) return "no weight format was given";
+    const CodeGrid& grid = *problem.grid;
+    if (grid.shape != CodeGrid::Shape::lattice) return "the weight's format is a table of values, not integers";
+    if (grid.special_count != 0 && !(grid.special_count == 2 && grid.specials[0] == 0.5F && grid.specials[1] == -0.5F))
+        return "the weight's special codes are not +1/2 and -1/2";
+    if (grid.levels < 2 || grid.code_count() > 256)
+        return "a weight of " + std::to_string(grid.code_count()) + " codes; 2 to 256 are possible";
+    if (problem.tokens < 0 || problem.outputs < 1 || problem.inputs < 1)
+        return "a product of " + std::to_string(problem.tokens) + " tokens with " + std::to_string(problem.outputs) +
+               " x " + std::to_string(problem.inputs) + " weights has no meaning";
+    if (problem.grain != GemmGrain::channel && (problem.group < 1 || problem.inputs % problem.group != 0))
+        return "groups of " + std::to_string(problem.group) + " do not divide " + std::to_string(problem.inputs) +
+               " inputs";
+    if (problem.grain == GemmGrain::group && problem.output == ValueType::i32)
+        return "groups with float scales have no one integer sum";
+    const std::int64_t terms = problem.grain == GemmGrain::group ? problem.group : problem.inputs;
+    const std::int64_t input_range = problem.input_zeros ? 255 : 128;
+    if (terms > largest_sum / (largest_weight(problem) * input_range))
+        return std::to_string(terms) + " products of up to " + std::to_string(largest_weight(problem)) + " x " +
+               std::to_string(input_range) + " do not fit a 32-bit sum";
+    return std::nullopt;
+}
+
+const GemmRow* choose_gemm(const GemmTable& table, const GemmProblem& problem, std::string& why) {
+    why.clear();
+    for (const GemmRow& row : table.rows) {
+        const std::optional<std::string> reason = row.refuses(problem);
+        if (!reason) return &row;
+        why += (why.empty() ? "" : "; ") + std::string(row.name) + ": " + *reason;
+    }
+    return nullptr;
+}
+
+std::size_t quantized_input_bytes(InputLayout layout, std::int64_t tokens, std::int64_t inputs) {
+    if (layout == InputLayout::plain) return static_cast<std::size_t>(tokens * inputs);
+    return static_cast<std::size_t>((tokens + 7) / 8 * 8 * ((inputs + 127) / 128 * 128));
+}
+
+void check_gemm_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed) {
+    if (const auto reason = no_integer_product(problem)) reject("integer product: " + *reason);
+    if (weights.codes.rows != problem.outputs || weights.codes.columns != problem.inputs ||
+        weights.codes.row_stride < weights.codes.columns)
+        reject("the codes are " + std::to_string(weights.codes.rows) + " x " + std::to_string(weights.codes.columns) +
+               " (row stride " + std::to_string(weights.codes.row_stride) + "), the product wants " +
+               std::to_string(problem.outputs) + " x " + std::to_string(problem.inputs));
+    need(weights.codes.data, "the codes");
+    need(weights.scale, "the weight's scale");
+    need(weights.zero, "the weight's zero point");
+    if (problem.grain == GemmGrain::dual) need(weights.group_scale, "the group scale");
+    need(packed, "the packed weight");
+}
+
+void check_gemm_run(const GemmProblem& problem, const void* packed, const GemmInput& input, GemmOutput y,
+                    const void* workspace) {
+    if (const auto reason = no_integer_product(problem)) reject("integer product: " + *reason);
+    need(packed, "the packed weight");
+    if (problem.tokens == 0) return;
+    need(input.values, "the input");
+    need(input.scale, "the input's scale");
+    need(input.row_sum, "the input's row sum");
+    if (problem.input_zeros) need(input.zero, "the input's zero point");
+    need(y.data, "the output");
+    if (y.row_stride < problem.outputs)
+        reject("a row stride of " + std::to_string(y.row_stride) + " is too short for " +
+               std::to_string(problem.outputs) + " outputs");
+    need(workspace, "the workspace");
+}
+
+void check_quantize_input(const ValueMatrix& values, const InputRounding& rounding, const QuantizedInput& out) {
+    if (values.type == ValueType::i32) reject("inputs to quantize are f32, bf16 or f16, not i32");
+    if (values.rows < 0 || values.columns < 1 || values.row_stride < values.columns)
+        reject("inputs of " + std::to_string(values.rows) + " x " + std::to_string(values.columns) +
+               " cannot have a row stride of " + std::to_string(values.row_stride));
+    if (!(rounding.options.clip_ratio > 0.0F) || !(rounding.options.clip_ratio <= 2.0F))
+        reject("clip ratio " + std::to_string(rounding.options.clip_ratio) + " is outside (0, 2]");
+    if (!(rounding.options.epsilon >= 0.0F))
+        reject("epsilon " + std::to_string(rounding.options.epsilon) + " must not be negative");
+    const bool has_zeros = rounding.fixed_scale != nullptr
+                               ? rounding.fixed_zero != nullptr
+                               : rounding.options.rule == ScaleRule::asymmetric_through_zero;
+    if (has_zeros && out.zero == nullptr)
+        reject("inputs rounded with a zero point need memory for it; or use a symmetric rule");
+    if (values.rows == 0) return;
+    need(values.data, "the values");
+    need(out.values, "the quantized input");
+    need(out.scale, "the input's scale");
+    need(out.row_sum, "the input's row sum");
+}
+
+} // namespace graticule

@@ -1,0 +1,191 @@
+// Integer products y = x W^T of quantized inputs and weights: a table of rows, one per kernel (ENGINE.md section 2).
+// A row says in words what it does not take; the first that takes a problem runs it. The reference (kernels/cpu/gemm/
+// reference.cpp) takes everything and is the definition; every other row gives the same bits.
+//
+//     std::string why;
+//     const GemmRow* row = choose_gemm(cpu_gemms(), problem, why);        // null: `why` says what every row lacks
+//     row->pack(problem, weights, packed, workspace, stream);             // once per weight
+//     cpu_gemms().quantize_input(values, rounding, row->input_layout, input, stream); // once per site
+//     row->run(problem, packed, input, {y, outputs}, workspace, stream);
+//
+// **Integers.** A weight is w = code - zero; a grid with the specials +-1/2 (dINT, Lee et al. 2023, section 4.2) is
+// counted in half steps: w = 2 (code - zero), specials +-1, scales halved. Dual grain (DGQ, Zhang et al. 2023, section
+// 3): w = (code - zero) * group_scale with |w| <= 127. Inputs are int8; with an input zero point x stands for
+// (x - zero) * scale. Sums of products are exact in 32 bits.
+//
+// **Numeric contract**, each step rounded once to float32, so that every device gives the same bits:
+//     channel, dual:  y = ((float(sum_k w (x - x_zero)) * x_scale) * w_scale) + bias
+//     group:          s = 0; for each group in order: s = fma(float(sum of the group), w_scale[group], s);
+//                     y = (s * x_scale) + bias
+// and then once more to bf16 or f16 where those are asked for. Without a bias nothing is added.
+//
+// All memory is the back end's own and the caller's; kernels never allocate. Errors are KernelError.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "kernels/api/backend.h"
+
+namespace graticule {
+
+/// Who shares a weight's scale.
+enum class GemmGrain : std::uint8_t {
+    channel, ///< scale and zero per output
+    group,   ///< scale and zero per output and group of inputs; groups are added in float32
+    dual,    ///< DGQ: int8 scale and zero per output and group, float scale per output; one integer sum
+};
+
+enum class ValueType : std::uint8_t {
+    f32,
+    bf16,
+    f16,
+    i32, ///< outputs only, not for `group`: the integer sums themselves, as conformance compares them
+};
+
+[[nodiscard]] std::string_view name_of(GemmGrain grain);
+[[nodiscard]] std::string_view name_of(ValueType type);
+[[nodiscard]] std::int64_t bytes_of(ValueType type);
+
+struct GemmProblem {
+    std::int64_t tokens = 0;        ///< rows of x; may be 0 where a weight is packed: packing does not depend on it
+    std::int64_t outputs = 0;       ///< rows of W
+    std::int64_t inputs = 0;        ///< columns of both
+    const CodeGrid* grid = nullptr; ///< of the weight's codes; a lattice, without specials or with +1/2 and -1/2
+    GemmGrain grain = GemmGrain::channel;
+    std::int64_t group = 0;   ///< inputs per group (group, dual); divides `inputs`
+    bool input_zeros = false; ///< whether inputs have zero points
+    ValueType output = ValueType::f32;
+};
+
+/// Codes and parameters as quantizing leaves them (core's QParams), in the back end's memory.
+struct GemmWeights {
+    MatrixView<const std::uint8_t> codes;     ///< (outputs, inputs), a byte each
+    const float* scale = nullptr;             ///< channel and dual: (outputs); group: (outputs, groups)
+    const float* zero = nullptr;              ///< integers: channel (outputs), else (outputs, groups). INT4 and below
+                                              ///< -128 ... 127, INT8 -128 ... 255, dINT one of its lattice codes
+    const std::int8_t* group_scale = nullptr; ///< dual: (outputs, groups)
+    const float* bias = nullptr;              ///< (outputs) or null
+};
+
+/// How a row wants the int8 inputs to lie.
+enum class InputLayout : std::uint8_t {
+    plain, ///< (tokens, inputs), row-major
+    /// (inputs / 128, tokens, 128) with both rounded up, to 128 inputs and 8 tokens; the eight 16-byte pieces of a
+    /// token's 128 bytes are permuted, piece p lies at place p ^ (token mod 8): a bulk copy of any 8 n tokens is a
+    /// shared-memory operand of wgmma as it stands. Inputs past the end are 0, tokens past the end anything.
+    tiles,
+};
+
+/// Inputs of a product in the back end's memory.
+struct GemmInput {
+    const std::int8_t* values = nullptr;   ///< in the layout the row asks for
+    const float* scale = nullptr;          ///< (tokens)
+    const float* zero = nullptr;           ///< (tokens), integers; null without `input_zeros`
+    const std::int32_t* row_sum = nullptr; ///< (tokens): sum of the token's values
+};
+
+struct GemmOutput {
+    void* data = nullptr;        ///< (tokens, outputs) of the problem's output type
+    std::int64_t row_stride = 0; ///< in elements
+};
+
+struct GemmRow {
+    std::string_view name; ///< what results call it: "int reference", "w4a8 wgmma sm_90a"
+    InputLayout input_layout = InputLayout::plain;
+    /// Why it does not take the problem on this machine, in words; nothing when it does.
+    std::optional<std::string> (*refuses)(const GemmProblem& problem) = nullptr;
+    std::size_t (*packed_bytes)(const GemmProblem& problem) = nullptr;
+    /// Scratch memory of `run`. The first gemm_counter_bytes of it must be zero at the first call; every call leaves
+    /// them zero, so that one workspace serves all products of a stream.
+    std::size_t (*workspace_bytes)(const GemmProblem& problem) = nullptr;
+    /// Codes and parameters into the row's own layout. Reads `weights` on `stream` and keeps nothing of them.
+    void (*pack)(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) = nullptr;
+    void (*run)(const GemmProblem& problem, const void* packed, const GemmInput& input, GemmOutput y, void* workspace,
+                Stream stream) = nullptr;
+};
+
+inline constexpr std::size_t gemm_counter_bytes = std::size_t{1} << 16;
+/// Alignment of `packed`, `workspace` and tiled inputs.
+inline constexpr std::size_t gemm_alignment = 256;
+
+/// A matrix of floats of any type, (tokens, inputs).
+struct ValueMatrix {
+    const void* data = nullptr;
+    ValueType type = ValueType::f32;
+    std::int64_t rows = 0, columns = 0, row_stride = 0;
+};
+
+/// How inputs become int8. Codes and scales are those of Backend::fake_quantize_dynamic (or fake_quantize, where the
+/// scale is fixed) with the INT8 grid and one scale per token, bit for bit; stored is code - 128. Without `zero` in the
+/// output the rule must be a symmetric one, whose code of 0 is 128.
+struct InputRounding {
+    ScaleOptions options;
+    const float* fixed_scale = nullptr; ///< one number in the back end's memory; null: found per token by `options`
+    const float* fixed_zero = nullptr;  ///< with fixed_scale: the code of 0 among 0 ... 255; null: 128
+};
+
+struct QuantizedInput {
+    std::int8_t* values = nullptr;
+    float* scale = nullptr;          ///< (tokens)
+    float* zero = nullptr;           ///< (tokens) or null
+    std::int32_t* row_sum = nullptr; ///< (tokens)
+};
+
+/// Bytes of the values of `tokens` x `inputs` in a layout.
+[[nodiscard]] std::size_t quantized_input_bytes(InputLayout layout, std::int64_t tokens, std::int64_t inputs);
+
+/// Where the value of a token and input lies.
+[[nodiscard]] constexpr std::int64_t place_in_layout(InputLayout layout, std::int64_t tokens, std::int64_t inputs,
+                                                     std::int64_t token, std::int64_t input) {
+    if (layout == InputLayout::plain) return token * inputs + input;
+    const std::int64_t padded_tokens = (tokens + 7) / 8 * 8;
+    const std::int64_t piece = (input % 128 / 16) ^ (token % 8);
+    return ((input / 128) * padded_tokens + token) * 128 + piece * 16 + input % 16;
+}
+
+/// The products of one kind of device, and the quantization of their inputs: one read of the values.
+struct GemmTable {
+    std::span<const GemmRow> rows; ///< the fastest first
+    void (*quantize_input)(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
+                           const QuantizedInput& out, Stream stream) = nullptr;
+};
+
+[[nodiscard]] const GemmTable& cpu_gemms();
+/// Null when there is no CUDA back end (see cuda_backend) or its module has no rows.
+[[nodiscard]] const GemmTable* cuda_gemms();
+
+/// The first row that takes the problem. Null: `why` holds each row's reason.
+[[nodiscard]] const GemmRow* choose_gemm(const GemmTable& table, const GemmProblem& problem, std::string& why);
+
+// -- for rows ---------------------------------------------------------------------------------------------------------
+
+/// What no row can take: shapes, grids that are no integers, sums beyond 32 bits.
+[[nodiscard]] std::optional<std::string> no_integer_product(const GemmProblem& problem);
+
+/// What a grid's codes are as integers: w = factor * (code - zero), specials +1 and -1.
+struct IntegerCodes {
+    std::int32_t factor = 1; ///< 2 with specials: half steps
+    std::int32_t levels = 0; ///< codes below it are lattice points
+    bool specials = false;   ///< codes levels and levels + 1 are +1 and -1
+    [[nodiscard]] constexpr std::int32_t value(std::int32_t code, std::int32_t zero) const {
+        return specials && code >= levels ? (code == levels ? 1 : -1) : factor * (code - zero);
+    }
+    [[nodiscard]] constexpr float scale(float step) const { return specials ? 0.5F * step : step; }
+};
+[[nodiscard]] IntegerCodes integer_codes(const CodeGrid& grid);
+
+/// Throw KernelError{invalid_argument} that names the missing or wrong argument; rows call them first.
+void check_gemm_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed);
+void check_gemm_run(const GemmProblem& problem, const void* packed, const GemmInput& input, GemmOutput y,
+                    const void* workspace);
+void check_quantize_input(const ValueMatrix& values, const InputRounding& rounding, const QuantizedInput& out);
+
+/// Groups of a row's inputs that share parameters: 1 for `channel`.
+[[nodiscard]] std::int64_t groups_of(const GemmProblem& problem);
+
+} // namespace graticule

@@ -1,0 +1,40 @@
+// Weights and inputs of the integer products' cases: made by rule, the same everywhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/api/gemm.h"
+
+namespace graticule::conformance {
+
+struct GemmKind {
+    std::string name; ///< "int4 dual64"
+    CodeGrid grid;
+    GemmGrain grain = GemmGrain::channel;
+    std::int64_t group = 0;
+};
+
+struct GemmShape {
+    std::int64_t outputs = 0, inputs = 0;
+    std::vector<std::int64_t> tokens;
+    bool quick = false;
+};
+
+[[nodiscard]] std::vector<GemmKind> gemm_kinds();
+[[nodiscard]] std::vector<GemmShape> gemm_shapes();
+
+struct GemmData {
+    std::vector<std::uint8_t> codes;
+    std::vector<float> scale, zero, bias;
+    std::vector<std::int8_t> group_scale;
+};
+
+/// Uses every code; dual grain: |w| <= 127 whatever the code, some group scales negative.
+[[nodiscard]] GemmData make_gemm_data(const GemmProblem& problem, std::uint32_t seed);
+
+/// Normal-like values with a few columns twenty times larger.
+[[nodiscard]] std::vector<float> make_gemm_inputs(std::int64_t tokens, std::int64_t inputs, std::uint32_t seed);
+
+} // namespace graticule::conformance

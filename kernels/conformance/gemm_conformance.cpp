@@ -1,0 +1,299 @@
+#include "kernels/conformance/gemm_conformance.h"
+
+#include <algorithm>
+#include <bit>
+#include <functional>
+#include <memory>
+#include <numeric>
+
+#include "kernels/api/backends.h"
+#include "kernels/api/half.h"
+#include "kernels/api/kernel_error.h"
+#include "kernels/conformance/gemm_cases.h"
+#include "kernels/conformance/guarded.h"
+
+namespace graticule {
+namespace conformance {
+namespace {
+
+/// Which element differs first, or nothing.
+template <class T>
+std::string first_difference(const std::vector<T>& got, const std::vector<T>& expected, std::string_view what) {
+    if (got == expected) return {};
+    const auto at = std::mismatch(got.begin(), got.end(), expected.begin(), expected.end()).first - got.begin();
+    const auto differing = std::inner_product(got.begin(), got.end(), expected.begin(), std::int64_t{0}, std::plus<>(),
+                                              [](T a, T b) { return a != b ? 1 : 0; });
+    return std::to_string(differing) + " of " + std::to_string(got.size()) + " bit patterns of " + std::string(what) +
+           " differ, first element " + std::to_string(at) + ": " + std::to_string(got[static_cast<std::size_t>(at)]) +
+           " instead of " + std::to_string(expected[static_cast<std::size_t>(at)]);
+}
+
+/// Memory of a back end, aligned as rows ask for.
+class Buffer {
+public:
+    Buffer(DeviceMemory& memory, std::size_t bytes)
+        : memory_(memory)
+        , start_(memory.allocate(bytes + gemm_alignment)) {
+        const auto address = reinterpret_cast<std::uintptr_t>(start_);
+        aligned_ = reinterpret_cast<void*>((address + gemm_alignment - 1) / gemm_alignment * gemm_alignment);
+    }
+    template <class T>
+    Buffer(DeviceMemory& memory, const std::vector<T>& values)
+        : Buffer(memory, values.size() * sizeof(T)) {
+        memory.to_device(aligned_, values.data(), values.size() * sizeof(T));
+    }
+    ~Buffer() { memory_.release(start_); }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    template <class T>
+    [[nodiscard]] T* as() const {
+        return static_cast<T*>(aligned_);
+    }
+
+private:
+    DeviceMemory& memory_;
+    void* start_;
+    void* aligned_ = nullptr;
+};
+
+/// A weight, packed by one row.
+std::unique_ptr<Buffer> packed_by(const GemmRow& row, const GemmProblem& problem, const GemmData& data, bool bias,
+                                  DeviceMemory& memory) {
+    auto packed = std::make_unique<Buffer>(memory, row.packed_bytes(problem));
+    const Buffer codes(memory, data.codes), scale(memory, data.scale), zero(memory, data.zero);
+    const Buffer group_scale(memory, data.group_scale), bias_values(memory, data.bias);
+    GemmWeights weights;
+    weights.codes = {codes.as<std::uint8_t>(), problem.outputs, problem.inputs};
+    weights.scale = scale.as<float>();
+    weights.zero = zero.as<float>();
+    weights.group_scale = problem.grain == GemmGrain::dual ? group_scale.as<std::int8_t>() : nullptr;
+    weights.bias = bias ? bias_values.as<float>() : nullptr;
+    row.pack(problem, weights, packed->as<void>(), {});
+    std::uint8_t done = 0;
+    memory.to_host(&done, codes.as<std::uint8_t>(), 1); // the codes must live until the queue has read them
+    return packed;
+}
+
+/// Inputs as one back end's memory holds them in one layout.
+struct Inputs {
+    Inputs(DeviceMemory& memory, InputLayout layout, std::int64_t tokens, std::int64_t inputs)
+        : values(memory, quantized_input_bytes(layout, tokens, inputs))
+        , scale(memory, static_cast<std::size_t>(tokens) * 4)
+        , zero(memory, static_cast<std::size_t>(tokens) * 4)
+        , row_sum(memory, static_cast<std::size_t>(tokens) * 4) {}
+    [[nodiscard]] QuantizedInput out() const {
+        return {values.as<std::int8_t>(), scale.as<float>(), zero.as<float>(), row_sum.as<std::int32_t>()};
+    }
+    [[nodiscard]] GemmInput view() const {
+        return {values.as<std::int8_t>(), scale.as<float>(), zero.as<float>(), row_sum.as<std::int32_t>()};
+    }
+    Buffer values, scale, zero, row_sum;
+};
+
+InputRounding rounding_of(bool zeros) {
+    InputRounding rounding;
+    rounding.options = {zeros ? ScaleRule::asymmetric_through_zero : ScaleRule::symmetric_absmax, 1.0F, 1e-5F};
+    return rounding;
+}
+
+/// y of one row as bytes, and damage to what lies around it.
+template <class T>
+std::vector<T> product(const GemmRow& row, const GemmProblem& problem, const void* packed, const GemmInput& input,
+                       const Buffer& workspace, DeviceMemory& memory, std::int64_t stride, std::string& damage) {
+    GuardedArray<T> y(memory, problem.tokens, problem.outputs, stride, 0);
+    row.run(problem, packed, input, {y.data(), stride}, workspace.as<void>(), {});
+    std::vector<T> values = y.read();
+    damage = y.guard_damage();
+    return values;
+}
+
+/// What the reference gives, as bit patterns of the output's type. The 16-bit types are its float32 rounded.
+struct Expected {
+    std::vector<std::int32_t> sums; ///< empty for `group`
+    std::vector<std::int32_t> floats;
+    std::vector<std::uint16_t> bf16, f16;
+
+    Expected(GemmProblem problem, const void* packed, const GemmInput& input) {
+        const GemmRow& reference = cpu_gemms().rows.back();
+        const Buffer workspace(host_memory(), reference.workspace_bytes(problem));
+        std::string unused;
+        problem.output = ValueType::f32;
+        floats =
+            product<std::int32_t>(reference, problem, packed, input, workspace, host_memory(), problem.outputs, unused);
+        for (const std::int32_t bits : floats) {
+            bf16.push_back(float_to_bf16(std::bit_cast<float>(bits)));
+            f16.push_back(float_to_f16(std::bit_cast<float>(bits)));
+        }
+        if (problem.grain == GemmGrain::group) return;
+        problem.output = ValueType::i32;
+        sums =
+            product<std::int32_t>(reference, problem, packed, input, workspace, host_memory(), problem.outputs, unused);
+    }
+};
+
+std::string compare_products(const GemmRow& row, const GemmProblem& problem, const void* packed, const GemmInput& input,
+                             const Expected& expected, const Buffer& workspace, DeviceMemory& memory) {
+    const std::int64_t stride = problem.tokens % 2 == 0 ? problem.outputs : problem.outputs + 8;
+    std::string damage, difference;
+    if (bytes_of(problem.output) == 4)
+        difference = first_difference(
+            product<std::int32_t>(row, problem, packed, input, workspace, memory, stride, damage),
+            problem.output == ValueType::i32 ? expected.sums : expected.floats, name_of(problem.output));
+    else
+        difference =
+            first_difference(product<std::uint16_t>(row, problem, packed, input, workspace, memory, stride, damage),
+                             problem.output == ValueType::bf16 ? expected.bf16 : expected.f16, name_of(problem.output));
+    return difference.empty() ? damage : difference;
+}
+
+struct Totals {
+    std::vector<ConformanceResult>& rows;
+    const std::function<void()>& after_case;
+    void add(const std::string& operation, const std::string& format, const std::string& case_name,
+             const std::string& failure) const {
+        auto row = std::find_if(rows.begin(), rows.end(), [&](const ConformanceResult& r) {
+            return r.operation == operation && r.format == format;
+        });
+        if (row == rows.end()) row = rows.insert(rows.end(), ConformanceResult{operation, format, 0, 0, {}});
+        ++row->cases;
+        if (!failure.empty()) {
+            ++row->failures;
+            if (row->first_failure.empty()) row->first_failure = case_name + ": " + failure;
+        }
+        if (after_case) after_case();
+    }
+};
+
+constexpr ValueType outputs_of_cases[] = {ValueType::i32, ValueType::f32, ValueType::bf16, ValueType::f16};
+
+/// One weight through one row, with every number of tokens and every output type.
+void run_row(const GemmRow& row, const GemmTable& subject, DeviceMemory& memory, const GemmKind& kind,
+             const GemmShape& shape, bool zeros, const Totals& totals) {
+    GemmProblem problem{0, shape.outputs, shape.inputs, &kind.grid, kind.grain, kind.group, zeros, ValueType::f32};
+    if (no_integer_product(problem) || row.refuses(problem)) return;
+    const GemmTable& reference_table = cpu_gemms();
+    const GemmRow& reference = reference_table.rows.back();
+    const GemmData data = make_gemm_data(problem, static_cast<std::uint32_t>(shape.outputs + shape.inputs));
+    const bool bias = shape.outputs % 3 != 0;
+    const auto packed = packed_by(row, problem, data, bias, memory);
+    const auto reference_packed = packed_by(reference, problem, data, bias, host_memory());
+    for (const std::int64_t tokens : shape.tokens) {
+        problem.tokens = tokens;
+        const std::vector<float> x = make_gemm_inputs(tokens, shape.inputs, static_cast<std::uint32_t>(tokens));
+        const Buffer subject_x(memory, x);
+        const Inputs inputs(memory, row.input_layout, tokens, shape.inputs);
+        const Inputs reference_inputs(host_memory(), InputLayout::plain, tokens, shape.inputs);
+        subject.quantize_input({subject_x.as<float>(), ValueType::f32, tokens, shape.inputs, shape.inputs},
+                               rounding_of(zeros), row.input_layout, inputs.out(), {});
+        reference_table.quantize_input({x.data(), ValueType::f32, tokens, shape.inputs, shape.inputs},
+                                       rounding_of(zeros), InputLayout::plain, reference_inputs.out(), {});
+        const Expected expected(problem, reference_packed->as<void>(), reference_inputs.view());
+        for (const ValueType output : outputs_of_cases) {
+            problem.output = output;
+            if (row.refuses(problem)) continue;
+            const std::size_t workspace_bytes = std::max(row.workspace_bytes(problem), gemm_counter_bytes);
+            const Buffer workspace(memory, std::vector<std::uint8_t>(workspace_bytes));
+            std::string failure;
+            for (int repeat = 0; repeat < 2 && failure.empty(); ++repeat) // the second call meets the first's counters
+                failure =
+                    compare_products(row, problem, packed->as<void>(), inputs.view(), expected, workspace, memory);
+            std::vector<std::uint8_t> counters(gemm_counter_bytes);
+            memory.to_host(counters.data(), workspace.as<void>(), counters.size());
+            if (failure.empty() && std::any_of(counters.begin(), counters.end(), [](auto byte) { return byte != 0; }))
+                failure = "left the workspace's counters other than zero";
+            totals.add(std::string(row.name), kind.name,
+                       std::to_string(tokens) + " x " + std::to_string(shape.outputs) + " x " +
+                           std::to_string(shape.inputs) + (zeros ? " with input zeros, " : ", ") +
+                           std::string(name_of(output)),
+                       failure);
+        }
+    }
+}
+
+std::string compare_inputs(const GemmTable& subject, DeviceMemory& memory, ValueType type, InputLayout layout,
+                           const InputRounding& rule, std::int64_t tokens, std::int64_t columns, std::int64_t stride) {
+    std::vector<float> x = make_gemm_inputs(tokens, stride, 5);
+    if (tokens > 2) std::fill(x.begin() + stride, x.begin() + 2 * stride, 0.0F); // a token of zeros
+    std::vector<std::uint16_t> halves;
+    for (const float value : x) halves.push_back(type == ValueType::f16 ? float_to_f16(value) : float_to_bf16(value));
+    const Buffer subject_x = type == ValueType::f32 ? Buffer(memory, x) : Buffer(memory, halves);
+    const void* host_x = type == ValueType::f32 ? static_cast<const void*>(x.data()) : halves.data();
+    const std::size_t bytes = quantized_input_bytes(layout, tokens, columns);
+    const auto run = [&](const GemmTable& table, DeviceMemory& at, const void* data, InputRounding rounding) {
+        const Inputs inputs(at, layout, tokens, columns);
+        const std::vector<std::int8_t> unset(bytes, 99); // tokens past the end are nobody's
+        at.to_device(inputs.values.as<void>(), unset.data(), bytes);
+        const float fixed[2] = {0.031F, 117.0F};
+        const Buffer parameters(at, std::vector<float>(fixed, fixed + 2));
+        if (rounding.fixed_scale != nullptr) {
+            rounding.fixed_scale = parameters.as<float>();
+            if (rounding.fixed_zero != nullptr) rounding.fixed_zero = parameters.as<float>() + 1;
+        }
+        table.quantize_input({data, type, tokens, columns, stride}, rounding, layout, inputs.out(), {});
+        std::vector<std::int8_t> values(bytes), result;
+        std::vector<float> numbers(static_cast<std::size_t>(3 * tokens));
+        at.to_host(values.data(), inputs.values.as<void>(), bytes);
+        at.to_host(numbers.data(), inputs.scale.as<void>(), static_cast<std::size_t>(tokens) * 4);
+        at.to_host(numbers.data() + tokens, inputs.zero.as<void>(), static_cast<std::size_t>(tokens) * 4);
+        at.to_host(numbers.data() + 2 * tokens, inputs.row_sum.as<void>(), static_cast<std::size_t>(tokens) * 4);
+        const std::int64_t padded = layout == InputLayout::plain ? columns : (columns + 127) / 128 * 128;
+        for (std::int64_t token = 0; token < tokens; ++token)
+            for (std::int64_t i = 0; i < padded; ++i)
+                result.push_back(values[static_cast<std::size_t>(place_in_layout(layout, tokens, columns, token, i))]);
+        const auto* raw = reinterpret_cast<const std::int8_t*>(numbers.data());
+        result.insert(result.end(), raw, raw + numbers.size() * sizeof(float));
+        return result;
+    };
+    return first_difference(run(subject, memory, subject_x.as<void>(), rule),
+                            run(cpu_gemms(), host_memory(), host_x, rule), "values, scales, zero points and row sums");
+}
+
+void run_input_cases(const GemmTable& subject, DeviceMemory& memory, bool quick, const Totals& totals) {
+    struct Rule {
+        const char* name;
+        InputRounding rounding;
+    };
+    const float present = 0; // compare_inputs puts the back end's own numbers in its place
+    const Rule rules[] = {{"absmax", rounding_of(false)},
+                          {"through zero", rounding_of(true)},
+                          {"clipped", {{ScaleRule::symmetric_absmax, 0.7F, 0.0F}, nullptr, nullptr}},
+                          {"fixed", {{}, &present, nullptr}},
+                          {"fixed with a zero point", {{}, &present, &present}}};
+    struct Shape {
+        std::int64_t tokens, columns, stride;
+    };
+    const Shape shapes[] = {{1, 128, 128},    {3, 200, 208},     {9, 96, 96},
+                            {33, 4096, 4096}, {5, 11008, 11008}, {300, 512, 520}};
+    for (const Shape& shape : shapes) {
+        if (quick && shape.tokens * shape.columns > 10000) continue;
+        for (const ValueType type : {ValueType::f32, ValueType::bf16, ValueType::f16})
+            for (const InputLayout layout : {InputLayout::plain, InputLayout::tiles})
+                for (const Rule& rule : rules)
+                    totals.add("quantize_input", std::string(name_of(type)),
+                               std::to_string(shape.tokens) + " x " + std::to_string(shape.columns) + ", " +
+                                   (layout == InputLayout::plain ? "plain, " : "tiles, ") + rule.name,
+                               compare_inputs(subject, memory, type, layout, rule.rounding, shape.tokens, shape.columns,
+                                              shape.stride));
+    }
+}
+
+} // namespace
+} // namespace conformance
+
+std::vector<ConformanceResult> run_gemm_conformance(const GemmTable& subject, DeviceMemory& subject_memory,
+                                                    ConformanceDepth depth, const std::function<void()>& after_case) {
+    using namespace conformance;
+    std::vector<ConformanceResult> results;
+    const Totals totals{results, after_case};
+    const bool quick = depth == ConformanceDepth::quick;
+    run_input_cases(subject, subject_memory, quick, totals);
+    for (const GemmRow& row : subject.rows)
+        for (const GemmKind& kind : gemm_kinds())
+            for (const GemmShape& shape : gemm_shapes())
+                for (const bool zeros : {false, true})
+                    if (shape.quick || (!quick && !zeros))
+                        run_row(row, subject, subject_memory, kind, shape, zeros, totals);
+    return results;
+}
+
+} // namespace graticule
