@@ -12,9 +12,13 @@ namespace {
 
 constexpr std::int64_t elements_per_band = std::int64_t{1} << 16;
 constexpr std::int64_t elements_per_thread = std::int64_t{1} << 19; // about 0.3 ms: a thread costs 0.03 ms to start
-constexpr std::int64_t most_threads = 16;                           // these loops are bound by memory long before
 
 } // namespace
+
+/// Loops that are bound by memory gain nothing beyond 16.
+std::int64_t most_threads() {
+    return std::clamp<std::int64_t>(std::int64_t{std::thread::hardware_concurrency()}, 1, 16);
+}
 
 std::int64_t band_rows(std::int64_t rows, std::int64_t columns, std::int64_t granule) {
     const std::int64_t wanted = std::max<std::int64_t>(1, elements_per_band / std::max<std::int64_t>(1, columns));
@@ -22,8 +26,7 @@ std::int64_t band_rows(std::int64_t rows, std::int64_t columns, std::int64_t gra
 }
 
 void for_each_band(std::int64_t bands, std::int64_t elements, const std::function<void(std::int64_t)>& work) {
-    const std::int64_t useful = std::min<std::int64_t>(
-        {bands, elements / elements_per_thread, most_threads, std::int64_t{std::thread::hardware_concurrency()}});
+    const std::int64_t useful = std::min<std::int64_t>({bands, elements / elements_per_thread, most_threads()});
     if (useful <= 1) {
         for (std::int64_t band = 0; band < bands; ++band) work(band);
         return;

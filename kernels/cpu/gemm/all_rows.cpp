@@ -5,7 +5,12 @@
 namespace graticule {
 
 const GemmTable& cpu_gemms() {
-    static const std::array rows{cpu::reference_gemm};
+    static const std::array rows {
+#if defined(__x86_64__) && defined(__GNUC__)
+        cpu::avx512_gemm, cpu::avx2_gemm,
+#endif
+            cpu::reference_gemm
+    };
     static const GemmTable table{rows, cpu::quantize_input};
     return table;
 }

@@ -5,6 +5,10 @@
 
 namespace graticule::cpu {
 
+#if defined(__x86_64__) && defined(__GNUC__)
+extern const GemmRow avx512_gemm; ///< avx512_vnni.cpp
+extern const GemmRow avx2_gemm;   ///< avx2.cpp
+#endif
 extern const GemmRow reference_gemm; ///< takes every problem; the definition
 
 void quantize_input(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
