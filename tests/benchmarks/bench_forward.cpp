@@ -14,7 +14,7 @@
 
 #include "core/engine/workbench.h"
 #include "core/runtime/model_runner.h"
-#include "core/stats/accumulator.h"
+#include "core/runtime/settle_execution.h"
 
 using namespace graticule;
 using nlohmann::json;
@@ -32,7 +32,7 @@ double median(std::vector<double> values) {
 }
 
 struct Options {
-    std::string model, text, recipe;
+    std::string model, text, recipe, precision = "auto", arithmetic = "simulated";
     std::int64_t window = 2048, windows = 16, samples = 16;
     double budget = 0; ///< share of the weights that may stay; 0: the engine's own choice
 };
@@ -56,8 +56,10 @@ json evaluate(Workbench& work, const Options& options, JobContext& ctx) {
     const auto ids = windows_of(work, options, options.windows);
     const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
     const Model& model = *work.model();
-    const std::int64_t weight_bytes = model.linear_parameter_count() * 4;
     RunnerOptions runner_options;
+    runner_options.execution = ctx.execution;
+    const Execution settled = settle_execution(ctx.execution, open_device(ctx.device).name(), model);
+    const std::int64_t weight_bytes = model.linear_parameter_count() * (settled.compute == Compute::float32 ? 4 : 2);
     if (options.budget > 0)
         runner_options.weight_budget = static_cast<std::int64_t>(options.budget * static_cast<double>(weight_bytes));
     ModelRunner runner(work.model(), options.recipe.empty() ? nullptr : work.quantized(), open_device(ctx.device),
@@ -79,21 +81,25 @@ json evaluate(Workbench& work, const Options& options, JobContext& ctx) {
 json calibrate(Workbench& work, const Options& options, JobContext& ctx) {
     const auto ids = windows_of(work, options, options.samples);
     const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
-    ModelRunner runner(work.model(), std::shared_ptr<const QuantizedModel>(), open_device(ctx.device));
+    RunnerOptions runner_options;
+    runner_options.execution = ctx.execution;
+    ModelRunner runner(work.model(), std::shared_ptr<const QuantizedModel>(), open_device(ctx.device), runner_options);
     std::vector<double> bare, watched;
+    double observing = 0;
     for (int turn = 0; turn < 4; ++turn) {
         Clock::time_point start = Clock::now();
-        runner.observe(windows, ctx, [](const ObservedInput&) {});
+        runner.observe(windows, nullptr, ctx, {});
         if (turn > 0) bare.push_back(seconds_since(start)); // the first turn warms everything
         start = Clock::now();
-        StatsAccumulator accumulator(*work.model(), options.samples, options.window);
-        runner.observe(windows, ctx, [&](const ObservedInput& input) {
-            accumulator.add(input.site, input.sample, input.values, *input.kernels, input.stream, input.copy_rows);
-        });
-        (void)accumulator.freeze();
+        const StatisticsPlan plan = statistics_plan(*work.model(), options.samples, options.window);
+        std::vector<SiteStats> sites;
+        observing = runner.observe(windows, &plan, ctx, [&](SiteStats&& site) { sites.push_back(std::move(site)); });
         if (turn > 0) watched.push_back(seconds_since(start));
     }
-    return {{"bare_seconds", median(bare)}, {"seconds", median(watched)}, {"tokens", options.samples * options.window}};
+    return {{"bare_seconds", median(bare)},
+            {"seconds", median(watched)},
+            {"seconds_observing", observing},
+            {"tokens", options.samples * options.window}};
 }
 
 } // namespace
@@ -113,13 +119,17 @@ int main(int count, char** words) {
         command->add_option("--samples", options.samples);
         command->add_option("--recipe", options.recipe);
         command->add_option("--budget", options.budget);
+        command->add_option("--precision", options.precision);
+        command->add_option("--arithmetic", options.arithmetic);
     }
     CLI11_PARSE(app, count, words);
     try {
+        ctx.execution = {parse_compute(options.precision), parse_arithmetic(options.arithmetic)};
         Workbench work;
         work.open(resolve_model_path(options.model), ctx);
         json result = commands[0]->parsed() ? evaluate(work, options, ctx) : calibrate(work, options, ctx);
         for (const auto& [name, version] : current_versions()) result["version"] = name + " " + version;
+        result["precision"] = options.precision;
         std::puts(result.dump().c_str());
         return 0;
     } catch (const Error& error) {
