@@ -153,7 +153,7 @@ private Q_SLOTS:
         QCOMPARE(table.candidate_label, QString("dINT4"));
         bool underflow_shrinks = false;
         for (const WhatIfRow& row : table.rows)
-            if (row.name.startsWith("underflow")) underflow_shrinks = row.better > 0;
+            if (row.name.startsWith("weight underflow")) underflow_shrinks = row.better > 0;
         QVERIFY(underflow_shrinks);
         const auto zero_bins = [&] {
             const plots::PlotScene scene = distribution_plot(session, DistributionOf::weight);

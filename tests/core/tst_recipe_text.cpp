@@ -4,7 +4,7 @@
 #include "core/base/error.h"
 #include "core/recipe/presets.h"
 #include "core/recipe/recipe_text.h"
-#include "tests/support/error_message.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;

@@ -43,7 +43,9 @@ inline plots::DistributionData sample_distribution(std::size_t bins) {
     dint4.underflow_share = 0.104;
     data.current = int4;
     data.candidate = dint4;
-    data.provenance = {QStringLiteral("sample-opt"), QStringLiteral("4f2a91c0"), 7};
+    data.provenance.model = QStringLiteral("sample-opt");
+    data.provenance.recipe_hash = QStringLiteral("4f2a91c0");
+    data.provenance.seed = 7;
     return data;
 }
 

@@ -351,7 +351,9 @@ private Q_SLOTS:
 
     void the_what_if_card_keeps_its_numbers_whole_under_long_names() {
         WhatIfCard card;
-        WhatIfTable table{"smoothquant+gptq", "smoothquant+awq+gptq", {}, {}};
+        WhatIfTable table;
+        table.current_label = "smoothquant+gptq";
+        table.candidate_label = "smoothquant+awq+gptq";
         table.rows.push_back({"output SQNR, dB", "", "25.64", "27.38", "+1.74", 1});
         table.rows.push_back({"input RMS error", "", "0.0204", "0.0009", "−0.0195", 1});
         card.setTable(table);

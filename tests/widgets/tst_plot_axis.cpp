@@ -6,6 +6,7 @@
 #include <QtTest/QTest>
 #include <cmath>
 
+using namespace graticule;
 using namespace graticule::plots;
 
 class PlotAxis : public QObject {

@@ -25,9 +25,9 @@ struct RunRow {
     JobState state = JobState::waiting;
     double share_done = 0;
     int stopped_at = 0, windows = 0; ///< of one that was stopped: evaluating it again goes on after that window
-    QString group;        ///< the protocol in few words: runs of one are compared, each group has its baseline
-    bool current = false; ///< of the group that plots of many runs show
-    QString protocol;     ///< in full; empty: not known yet
+    QString group;       ///< the protocol in few words: runs of one are compared, each group has its baseline
+    bool current = true; ///< of the group that plots of many runs show
+    QString protocol;    ///< in full; empty: not known yet
     QString error;
     bool operator==(const RunRow&) const = default;
 };
