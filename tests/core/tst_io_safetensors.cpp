@@ -124,7 +124,7 @@ private Q_SLOTS:
     }
 
     void header_length_lies() {
-        for (const std::uint64_t length : {std::uint64_t{3}, std::uint64_t{100'000'001}, ~std::uint64_t{0}}) {
+        for (const std::uint64_t length : {std::uint64_t{3}, std::uint64_t{100000'001}, ~std::uint64_t{0}}) {
             std::string bytes(8, '\0');
             std::memcpy(bytes.data(), &length, 8);
             GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "header of " + std::to_string(length), parse(bytes + "{}"));
@@ -139,16 +139,16 @@ private Q_SLOTS:
             GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, says, parse(with_header(header, 0)));
             QVERIFY(std::chrono::steady_clock::now() - start < std::chrono::seconds(10)); // one, on a quiet machine
         };
-        refused("at most 33554432 are read", "{}" + std::string(100'000'000 - 2, ' '));
+        refused("at most 33554432 are read", "{}" + std::string(100000000 - 2, ' '));
         std::string tensors, metadata = R"({"__metadata__":{)";
-        for (int i = 0; i <= 250'000; ++i)
+        for (int i = 0; i <= 250000; ++i)
             tensors +=
                 (i == 0 ? "{\"" : ",\"") + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
         refused("more than the 250000 tensors", tensors + "}");
-        for (int i = 0; i <= 100'000; ++i) metadata += (i == 0 ? "\"" : ",\"") + std::to_string(i) + R"(":"")";
+        for (int i = 0; i <= 100000; ++i) metadata += (i == 0 ? "\"" : ",\"") + std::to_string(i) + R"(":"")";
         refused("more than the 100000 entries", metadata + "}}");
         std::string field = R"({"a":{"more":[)"; // a value that nobody asks for is gone through, not kept
-        while (field.size() < 30'000'000) field += "[],";
+        while (field.size() < 30000000) field += "[],";
         refused("no dtype", field + "0]}}");
     }
 
