@@ -1,6 +1,5 @@
 #include "core/runtime/block_loader.h"
 
-#include <c10/core/Event.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 

@@ -58,6 +58,7 @@ struct ModelRunner::Impl {
             longest = std::max(longest, static_cast<std::int64_t>(row.size()));
             all += static_cast<std::int64_t>(row.size());
         }
+        if (device.is_cuda()) at::getDeviceAllocator(at::kCUDA)->emptyCache(); // what earlier work left is free too
         std::int64_t free = device.free_bytes();
         if (device.is_cuda()) free = std::max<std::int64_t>(0, free - working_bytes(rows_at_once(longest) * longest));
         states_budget = options.state_budget >= 0 ? options.state_budget : std::min(state_bytes(all), free / 4);
@@ -113,18 +114,19 @@ struct ModelRunner::Impl {
         return bytes;
     }
 
-    /// The first block after this one that has to be loaded; `again`: there will be another pass.
-    [[nodiscard]] std::optional<BlockId> next_to_load(BlockId after, bool again) const {
+    /// The first block after this one that has to be loaded; `more`: there will be another pass.
+    [[nodiscard]] std::optional<BlockId> next_to_load(BlockId after, bool more) const {
         for (std::size_t i = index_of(after) + 1; i < block_count(); ++i)
             if (!kept[i]) return decoder.model().blocks()[i].id;
-        if (!again) return std::nullopt;
+        if (!more) return std::nullopt;
         for (std::size_t i = 0; i <= index_of(after); ++i)
             if (!kept[i]) return decoder.model().blocks()[i].id;
         return std::nullopt;
     }
 
     /// Blocks are asked for in order. One that fits the budget stays; the next that has to come is on its way.
-    std::shared_ptr<const BlockOperations> next_block(BlockId id, bool again) {
+    /// `keep`: it may be asked for again; `more`: it will be, by a pass after this one.
+    std::shared_ptr<const BlockOperations> next_block(BlockId id, bool keep, bool more = false) {
         if (const auto& there = kept.at(index_of(id))) return there;
         if (passing && passing_id == id) return passing;
         if (loader.started() != id) {
@@ -138,11 +140,11 @@ struct ModelRunner::Impl {
             kernels[{std::string(linear.operation->kernel()), linear.no_integers}].insert(
                 decoder.model().linear(layer).role);
         const std::int64_t bytes = block_bytes(*operations);
-        if (again && kept_bytes + bytes <= weight_budget) {
+        if (keep && kept_bytes + bytes <= weight_budget) {
             kept[index_of(id)] = operations;
             kept_bytes += bytes;
         }
-        if (const auto next = next_to_load(id, again)) loader.start(*next);
+        if (const auto next = next_to_load(id, more)) loader.start(*next);
         return operations;
     }
 
@@ -157,12 +159,12 @@ struct ModelRunner::Impl {
         if (device.is_cuda()) at::getDeviceAllocator(at::kCUDA)->emptyCache();
     }
 
-    /// Hidden states after the last block, one tensor per part. `again`: there will be another pass.
-    std::vector<at::Tensor> through_blocks(std::span<const Part> parts, bool again, JobContext& ctx) {
+    /// Hidden states after the last block, one tensor per part; `keep` and `more` as in next_block.
+    std::vector<at::Tensor> through_blocks(std::span<const Part> parts, bool keep, bool more, JobContext& ctx) {
         std::vector<at::Tensor> hidden;
         for (const Part& part : parts) hidden.push_back(decoder.embed(part));
         for (const Block& block : decoder.model().blocks()) {
-            const auto operations = next_block(block.id, again);
+            const auto operations = next_block(block.id, keep, more);
             for (at::Tensor& part : hidden) {
                 part = decoder.forward(block.id, *operations, part);
                 ctx.check_cancelled();
@@ -173,8 +175,8 @@ struct ModelRunner::Impl {
 
     /// A result of this window is not finite: if every parameter is, goes through the blocks once more to say where.
     [[noreturn]] void refuse_overflow(Window window, const std::string& what) {
-        decoder.verify_parameters();
         loader.reset();
+        decoder.verify_parameters();
         std::string place = "behind the last block";
         at::Tensor hidden = decoder.embed(std::span(&window, 1));
         for (const Block& block : decoder.model().blocks()) {
@@ -243,7 +245,7 @@ HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
         const TorchScope scope(impl_->device);
         std::vector<at::Tensor> parts;
         std::size_t done = 0;
-        for (const at::Tensor& hidden : impl_->through_blocks(impl_->parts_of(rows), false, ctx)) {
+        for (const at::Tensor& hidden : impl_->through_blocks(impl_->parts_of(rows), false, false, ctx)) {
             const at::Tensor& part = parts.emplace_back(impl_->decoder.logits(hidden).cpu());
             for (std::int64_t i = 0; i < part.size(0); ++i, ++done)
                 if (!all_finite(part[i]))
@@ -270,10 +272,10 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
     };
     for (std::span<const Part> left(all); !left.empty();) {
         const std::span<const Part> wave = left.first(wave_of(left, ctx));
-        const bool again = wave.size() < left.size() || left.size() < all.size();
+        const bool more = wave.size() < left.size(), keep = more || left.size() < all.size();
         left = left.subspan(wave.size());
         const std::size_t earlier = arriving.size();
-        std::vector<at::Tensor> hidden = through_blocks(wave, again, ctx);
+        std::vector<at::Tensor> hidden = through_blocks(wave, keep, more, ctx);
         for (std::size_t i = 0; i < wave.size(); ++i) {
             for (std::size_t row = 0; row < wave[i].size(); ++row) {
                 arriving.emplace_back(measure(hidden[i].narrow(0, static_cast<std::int64_t>(row), 1), wave[i][row]));

@@ -1,8 +1,6 @@
 #include "core/runtime/parameter_loader.h"
 
 #include <ATen/Parallel.h>
-#include <c10/core/Event.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -17,8 +15,7 @@ class ParameterLoader::PinnedRing {
 public:
     /// Enqueues the copy on the current stream of the device.
     void copy(std::span<const std::byte> bytes, at::Tensor& target, const Device& device) {
-        const c10::impl::VirtualGuardImpl guard(at::kCUDA);
-        const c10::Stream stream = guard.getStream(torch_device(device));
+        const c10::Stream stream = current_torch_stream(device);
         at::Tensor flat = target.view({-1}).view(at::kByte);
         for (std::size_t first = 0; first < bytes.size(); first += buffer_bytes) {
             const auto count = static_cast<std::int64_t>(std::min(buffer_bytes, bytes.size() - first));
@@ -79,7 +76,8 @@ at::Tensor ParameterLoader::load(const std::string& name, const HostTensor& tens
     const std::lock_guard lock(mutex_);
     if (checked_.insert(name).second) {
         const auto [low, high] = at::aminmax(values);
-        extremes_.emplace_back(name, at::stack({low, high}).to(at::kFloat));
+        Extremes& extremes = extremes_.emplace_back(name, at::stack({low, high}).to(at::kFloat), c10::Event(at::kCUDA));
+        extremes.there.record(current_torch_stream(device_));
     }
     return values;
 }
@@ -88,12 +86,15 @@ void ParameterLoader::verify() {
     const std::lock_guard lock(mutex_);
     if (extremes_.empty()) return;
     std::vector<at::Tensor> rows;
-    for (const auto& [name, extremes] : extremes_) rows.push_back(extremes);
+    for (const Extremes& extremes : extremes_) {
+        extremes.there.block(current_torch_stream(device_)); // loaded on another stream, perhaps just now
+        rows.push_back(extremes.values);
+    }
     const std::vector<float> values = to_vector(at::stack(rows));
     const auto loaded = std::exchange(extremes_, {});
     for (std::size_t i = 0; i < loaded.size(); ++i)
         if (!std::isfinite(values[2 * i]) || !std::isfinite(values[2 * i + 1]))
-            refuse_parameter(*model_, loaded[i].first);
+            refuse_parameter(*model_, loaded[i].name);
 }
 
 } // namespace graticule

@@ -7,7 +7,6 @@
 #include <mutex>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/model/model.h"
@@ -44,7 +43,12 @@ private:
     std::shared_ptr<Workspace> workspace_;
     std::mutex mutex_; ///< guards the ring and what follows
     std::set<std::string> checked_;
-    std::vector<std::pair<std::string, at::Tensor>> extremes_; ///< not looked at yet: (2) float32, least and greatest
+    struct Extremes {
+        std::string name;
+        at::Tensor values; ///< (2) float32, least and greatest
+        c10::Event there;
+    };
+    std::vector<Extremes> extremes_; ///< not looked at yet
 };
 
 } // namespace graticule

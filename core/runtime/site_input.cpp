@@ -27,7 +27,7 @@ UnitActivation units_of(const IntegerActivation& input, const at::Tensor& x) {
 const UnitActivation* SiteInput::units() const {
     if (!rounding() || !has_units(*rounding())) return nullptr;
     if (!units_)
-        units_ = integer_input(*rounding()) && value_type(raw_.scalar_type())
+        units_ = integer_input(*rounding()) && value_type(raw_.scalar_type()) && gemm_table(*device_) != nullptr
                      ? units_of(integers(InputLayout::plain), raw_) // one read of x, for any product of these inputs
                      : round_to_units(*rounding(), raw_, *device_);
     return &*units_;

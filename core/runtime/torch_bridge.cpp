@@ -95,8 +95,11 @@ MatrixView<float> writable_view_of(at::Tensor& tensor) {
 
 Stream current_stream(const Device& device) {
     if (!device.is_cuda()) return {};
-    const c10::impl::VirtualGuardImpl guard(at::kCUDA);
-    return {guard.getStream(torch_device(device)).native_handle()};
+    return {current_torch_stream(device).native_handle()};
+}
+
+c10::Stream current_torch_stream(const Device& device) {
+    return c10::impl::VirtualGuardImpl(at::kCUDA).getStream(torch_device(device));
 }
 
 TorchScope::TorchScope(const Device& device)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <c10/core/Event.h>
 #include <optional>
 
 #include "core/base/execution.h"
@@ -31,6 +32,8 @@ namespace graticule {
 [[nodiscard]] MatrixView<float> writable_view_of(at::Tensor& tensor);
 /// Torch's current stream on the device; null on the CPU.
 [[nodiscard]] Stream current_stream(const Device& device);
+/// The same as Torch's own type, of a card.
+[[nodiscard]] c10::Stream current_torch_stream(const Device& device);
 
 /// No gradients, TF32 off: put one at the top of every function that runs Torch code on behalf of a verb.
 class TorchScope {

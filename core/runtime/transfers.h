@@ -1,7 +1,6 @@
 // Small tensors between the host and a device without waiting for what the device is doing.
 #pragma once
 
-#include <c10/core/Event.h>
 #include <optional>
 
 #include "core/runtime/torch_bridge.h"
