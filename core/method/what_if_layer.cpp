@@ -104,6 +104,10 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
         if (fold) add_to_report(*fold, outcome.quantized.report);
         outcome.quantized.report.estimated = true;
         if (fits) outcome.quantized.report.rows_fitted = rows.fitted.size(0);
+        const MethodStep* rounding = step_of(choice, Stage::round);
+        outcome.quantized.report.too_few_rows = rounding != nullptr &&
+                                                find_method(rounding->method)->needs == Needs::samples &&
+                                                rows.fitted.size(0) < linear.in_features();
         if (choice.scheme.weight) {
             result.weight_in_steps =
                 to_vector(job.weight / solvers::spread_over_blocks(outcome.scale, outcome.quantized.params.layout));
