@@ -149,7 +149,8 @@ private Q_SLOTS:
         double worst = 0;
         for (std::size_t i = 0; i < plain.size(); ++i) worst = std::max(worst, std::abs(plain[i] - folded[i]));
         QVERIFY2(worst < 1e-9, std::to_string(worst).c_str());
-        QVERIFY(!model->fold_sites().empty());
+        // Falcon's one norm feeds attention and MLP at once, its values are shared by all heads: nothing can be folded.
+        QCOMPARE(model->fold_sites().empty(), family == QStringLiteral("falcon"));
     }
 
     void rotary_scaling_agrees_with_transformers_data() {
