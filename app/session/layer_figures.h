@@ -15,10 +15,8 @@ struct LayerFigures {
 
     [[nodiscard]] explicit operator bool() const { return report != nullptr; }
     [[nodiscard]] bool estimated() const { return report && report->estimated; }
-    /// Fewer rows than inputs to fit a method to: more freedom than data.
-    [[nodiscard]] bool doubtful(const Linear& linear) const {
-        return report && report->rows_fitted > 0 && report->rows_fitted < linear.in_features();
-    }
+    /// LayerReport::too_few_rows.
+    [[nodiscard]] bool doubtful() const { return report && report->too_few_rows; }
 };
 
 /// The newest measurement of this choice under the recipe's calibration, else the what-if.

@@ -71,7 +71,7 @@ void add_basis(WhatIfTable& table, const LayerFigures& current, const LayerFigur
     if (candidate.estimated() && candidate.report->seconds > 0.1)
         table.basis += QObject::tr(" (took %1)").arg(duration_text(candidate.report->seconds));
     for (const LayerFigures* figures : {&current, &candidate}) {
-        if (!figures->doubtful(linear)) continue;
+        if (!figures->doubtful()) continue;
         table.warning = QObject::tr("Only %1 rows for the %2 inputs that the method fits to: not to be trusted. "
                                     "Calibrate on more tokens, or quantize to measure it.")
                             .arg(figures->report->rows_fitted)

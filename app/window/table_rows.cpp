@@ -89,7 +89,7 @@ std::vector<LayerRow> layer_rows(const Session& session) {
             }
             row.bits = 8 * static_cast<double>(report.bytes_after) / static_cast<double>(row.rows * row.columns);
             row.estimated = known.estimated();
-            row.doubtful = known.doubtful(linear);
+            row.doubtful = known.doubtful();
             row.basis = basis_text(report);
         }
         rows.push_back(std::move(row));

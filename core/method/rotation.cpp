@@ -16,8 +16,8 @@ std::optional<HadamardChoice> hadamard_of(const SchemeChoice& choice, const Line
     const auto rotation = chosen<Rotation>(choice);
     if (!rotation) return std::nullopt;
     const std::int64_t width = linear.role == Role::o ? model.config().head_dim : linear.in_features();
-    return HadamardChoice{hadamard_block(width),
-                          rotation.method->residual(rotation.params()) && reads_residual(linear)};
+    const bool stream = rotation.method->residual(rotation.params()), reads = reads_residual(linear);
+    return HadamardChoice{hadamard_block(width), stream && reads, stream && !reads};
 }
 
 std::optional<std::int64_t> residual_block(const LayerChoices& choices, const Model& model) {

@@ -18,7 +18,8 @@ namespace graticule {
 
 struct HadamardChoice {
     std::int64_t block = 1;
-    bool residual = false; ///< the input comes rotated
+    bool residual = false;       ///< the input comes rotated
+    bool writes_rotated = false; ///< what the linear gives goes into a rotated stream
 };
 /// Absent: the choice does not rotate.
 [[nodiscard]] std::optional<HadamardChoice> hadamard_of(const SchemeChoice& choice, const Linear& linear,

@@ -92,8 +92,10 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
                       .map = before,
                       .statistics = &statistics};
         if (fold) job.map.steps.emplace_back(DiagonalMap{to_vector(fold->scale)});
-        if (const auto rotation = hadamard_of(choice, linear, model); rotation && !rotation->residual)
-            job.map.steps.emplace_back(HadamardMap{rotation->block, false});
+        const auto rotation = hadamard_of(choice, linear, model);
+        if (rotation && !rotation->residual) job.map.steps.emplace_back(HadamardMap{rotation->block, false});
+        if (rotation && rotation->writes_rotated)
+            job.weight = hadamard(job.weight.t(), hadamard_block(model.config().hidden), device).t().contiguous();
         job.weight = fold_into(job.map, job.weight, device);
         job.exact_samples = job.round_samples = [&](const SampleWants& wants) {
             return samples_of(apply(job.map, rows.fitted, device), wants, device);
@@ -104,6 +106,10 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
         if (fold) add_to_report(*fold, outcome.quantized.report);
         outcome.quantized.report.estimated = true;
         if (fits) outcome.quantized.report.rows_fitted = rows.fitted.size(0);
+        const MethodStep* rounding = step_of(choice, Stage::round);
+        outcome.quantized.report.too_few_rows = rounding != nullptr &&
+                                                find_method(rounding->method)->needs == Needs::samples &&
+                                                rows.fitted.size(0) < linear.in_features();
         if (choice.scheme.weight) {
             result.weight_in_steps =
                 to_vector(job.weight / solvers::spread_over_blocks(outcome.scale, outcome.quantized.params.layout));

@@ -69,9 +69,11 @@ struct LayerReport {
     std::int64_t rows_scored = 0;                  ///< input rows that the output errors are means over
     /// A what-if on the rows that calibration kept; false: measured by a run.
     bool estimated = false;
-    /// Of an estimate whose method looks at inputs: the kept rows it was fitted on, none of which is scored. A method
-    /// with fewer rows than inputs has more freedom than data: its figures are not to be trusted.
+    /// Of an estimate whose method looks at inputs: the kept rows it was fitted on, none of which is scored.
     std::int64_t rows_fitted = 0;
+    /// Its rounding compensates through X^T X and had fewer rows than inputs, which leave that undetermined: more
+    /// freedom than data, so its figures are not to be trusted.
+    bool too_few_rows = false;
     std::optional<double> search_loss;        ///< what the method's own objective reached, where it has one
     std::optional<double> search_loss_before; ///< the same objective without the method
     std::string method_note;                  ///< e.g. "Cholesky failed, rounded to nearest"; dead channels met

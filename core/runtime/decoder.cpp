@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/model/family.h"
 #include "core/runtime/decoder_parts.h"
+#include "core/runtime/fixed_products.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/transfers.h"
 
@@ -191,7 +192,7 @@ at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids) co
     hidden = hidden.to(state_type());
     if (config.embedding_scale != 1) hidden.mul_(config.embedding_scale);
     hidden = norm(parts_->embedding_norm, hidden);
-    if (parts_->project_in.defined()) hidden = at::linear(hidden.to(type()), parts_->project_in).to(state_type());
+    if (parts_->project_in.defined()) hidden = fixed_linear(hidden.to(type()), parts_->project_in).to(state_type());
     if (parts_->positions.defined()) hidden = hidden + parts_->positions.narrow(0, config.position_offset, tokens);
     return hidden;
 }
@@ -208,7 +209,7 @@ std::vector<at::Tensor> Decoder::embed(const std::vector<std::vector<std::int32_
 at::Tensor Decoder::finish(const at::Tensor& hidden) const {
     load_outer();
     const at::Tensor out = norm(parts_->final_norm, hidden).to(type());
-    return parts_->project_out.defined() ? at::linear(out, parts_->project_out) : out;
+    return parts_->project_out.defined() ? fixed_linear(out, parts_->project_out) : out;
 }
 
 namespace {
@@ -222,7 +223,7 @@ void soft_cap_in_place(at::Tensor& logits, double cap) {
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {
     const TorchScope scope(device_);
     const at::Tensor last = finish(hidden);
-    at::Tensor scores = at::linear(last, parts_->head).to(state_type());
+    at::Tensor scores = fixed_linear(last, parts_->head).to(state_type());
     soft_cap_in_place(scores, model_->config().logit_softcap);
     return scores;
 }
@@ -241,7 +242,7 @@ std::vector<at::Tensor> Decoder::loss_chunks(const at::Tensor& hidden, std::span
     std::vector<at::Tensor> chunks;
     for (std::int64_t first = 0; first < targets; first += rows_at_once) {
         const std::int64_t count = std::min(rows_at_once, targets - first);
-        at::Tensor scores = at::linear(last.narrow(0, first, count), parts_->head).to(state_type());
+        at::Tensor scores = fixed_linear(last.narrow(0, first, count), parts_->head).to(state_type());
         soft_cap_in_place(scores, model_->config().logit_softcap);
         const at::Tensor target = scores.gather(1, next.narrow(0, first, count));
         const at::Tensor highest = scores.amax(-1, true);

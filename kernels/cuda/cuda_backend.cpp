@@ -10,6 +10,7 @@
 #include "kernels/api/cuda_module.h"
 #include "kernels/api/kernel_error.h"
 #include "kernels/cuda/device/check.h"
+#include "kernels/cuda/gemm/products.h"
 #include "kernels/cuda/ops.h"
 
 namespace graticule {
@@ -155,6 +156,6 @@ graticule_cuda_module(int interface_version, graticule::CudaModule* module, char
     }
     static const graticule::CudaBackend backend;
     static graticule::CudaMemory memory;
-    *module = {&backend, &memory, nullptr};
+    *module = {&backend, &memory, &graticule::cuda::gemms()};
     return true;
 }

@@ -206,7 +206,7 @@ private Q_SLOTS:
         for (const char* line :
              {"w=int4/asym/g64 a=int8/sym/token hadamard gptq:quantized_inputs=true",
               "w=int4/asym/g64 hadamard clip:grid=4", "w=int4/asym/dual128 a=int8/sym/tensor/static hadamard dgq",
-              "w=int3/asym/channel hadamard lorc:rank=4"}) {
+              "w=int4/asym/channel hadamard lorc:rank=4"}) {
             for (const char* model : {"opt", "llama"}) QTest::addRow("%s %s", model, line) << model << line;
             const QString residual = QString(line).replace("hadamard", "hadamard:residual=true");
             QTest::addRow("llama %s", qPrintable(residual)) << "llama" << residual;

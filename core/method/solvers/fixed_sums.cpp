@@ -1,17 +1,13 @@
 #include "core/method/solvers/fixed_sums.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <tuple>
 #include <utility>
 
-#include "core/base/error.h"
+#include "core/runtime/fixed_products.h"
 
 namespace graticule::solvers {
 namespace {
-
-constexpr std::int64_t tile = 256; // rows and columns of a product that one thread makes at a time
 
 thread_local bool coarse_products = false;
 
@@ -28,60 +24,29 @@ public:
     Rounded& operator=(const Rounded&) = delete;
 };
 
-std::int64_t tiles(std::int64_t size) { return (size + tile - 1) / tile; }
-
-/// Rows [index * tile, ...) of a dimension, the last tile perhaps smaller.
-at::Tensor part(const at::Tensor& matrix, std::int64_t dimension, std::int64_t index) {
-    const std::int64_t first = index * tile;
-    return matrix.slice(dimension, first, std::min(first + tile, matrix.size(dimension)));
-}
-
-/// Calls work(0) ... work(count - 1), several at a time; library calls inside have one thread each.
-template <class Work>
-void each(std::int64_t count, const Work& work) {
-    // A region of one iteration would not be parallel, and a product inside it would take all threads for itself.
-    at::parallel_for(0, std::max<std::int64_t>(2, count), 1, [&](std::int64_t first, std::int64_t last) {
-        const c10::InferenceMode inference; // a thread's own setting
-        for (std::int64_t i = first; i < std::min(last, count); ++i) work(i);
-    });
-}
-
-/// target (m, n) = beta target + alpha a b by tiles.
-void multiply(const at::Tensor& target, const at::Tensor& a, const at::Tensor& b, double beta, double alpha) {
-    const std::int64_t across = tiles(target.size(1));
-    each(tiles(target.size(0)) * across, [&](std::int64_t i) {
-        at::Tensor out = part(part(target, 0, i / across), 1, i % across);
-        const at::Tensor left = part(a, 0, i / across), right = part(b, 1, i % across);
-        if (beta == 0)
-            at::mm_out(out, left, right);
-        else
-            out.addmm_(left, right, beta, alpha);
-    });
-}
-
 /// The lower triangular L with L L^T = matrix, in place; what lies above the diagonal tiles is left over. False: not
 /// positive definite.
 bool factor_in_place(at::Tensor& matrix) {
     const std::int64_t count = tiles(matrix.size(0));
     for (std::int64_t k = 0; k < count; ++k) {
-        at::Tensor diagonal = part(part(matrix, 0, k), 1, k);
+        at::Tensor diagonal = tile_of(tile_of(matrix, 0, k), 1, k);
         bool positive = false;
-        each(1, [&](std::int64_t) {
+        each_alone(1, [&](std::int64_t) {
             const auto [lower, failed] = at::linalg_cholesky_ex(diagonal);
             positive = failed.item<int>() == 0;
             diagonal.copy_(lower);
         });
         if (!positive) return false;
-        each(count - k - 1, [&](std::int64_t i) {
-            at::Tensor below = part(part(matrix, 0, k + 1 + i), 1, k);
+        each_alone(count - k - 1, [&](std::int64_t i) {
+            at::Tensor below = tile_of(tile_of(matrix, 0, k + 1 + i), 1, k);
             below.copy_(at::linalg_solve_triangular(diagonal.t(), below, /*upper=*/true, /*left=*/false));
         });
         const std::int64_t rest = count - k - 1;
-        each(rest * rest, [&](std::int64_t i) {
+        each_alone(rest * rest, [&](std::int64_t i) {
             const std::int64_t row = k + 1 + i / rest, column = k + 1 + i % rest;
             if (column > row) return;
-            part(part(matrix, 0, row), 1, column)
-                .addmm_(part(part(matrix, 0, row), 1, k), part(part(matrix, 0, column), 1, k).t(), 1, -1);
+            tile_of(tile_of(matrix, 0, row), 1, column)
+                .addmm_(tile_of(tile_of(matrix, 0, row), 1, k), tile_of(tile_of(matrix, 0, column), 1, k).t(), 1, -1);
         });
     }
     return true;
@@ -91,10 +56,10 @@ bool factor_in_place(at::Tensor& matrix) {
 at::Tensor inverse_of_lower(const at::Tensor& lower) {
     at::Tensor inverse = at::zeros_like(lower);
     const std::int64_t count = tiles(lower.size(0)), size = lower.size(0);
-    each(count, [&](std::int64_t i) {
+    each_alone(count, [&](std::int64_t i) {
         // Long and short columns in turn, so that threads with neighbouring shares have as much to do.
-        const std::int64_t column = i % 2 == 0 ? i / 2 : count - 1 - i / 2, first = column * tile;
-        at::Tensor out = part(inverse.slice(0, first, size), 1, column);
+        const std::int64_t column = i % 2 == 0 ? i / 2 : count - 1 - i / 2, first = column * product_tile;
+        at::Tensor out = tile_of(inverse.slice(0, first, size), 1, column);
         at::Tensor unit = at::zeros(out.sizes(), out.options());
         unit.diagonal().fill_(1);
         out.copy_(at::linalg_solve_triangular(lower.slice(0, first, size).slice(1, first, size), unit,
@@ -115,7 +80,7 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
         return at::mm(a, b);
     }
     const at::Tensor result = at::empty({a.size(0), b.size(1)}, a.options());
-    multiply(result, a, b, 0, 1);
+    multiply_by_tiles(result, a, b, 0, 1);
     return result;
 }
 
@@ -126,20 +91,20 @@ at::Tensor products(const at::Tensor& a, const at::Tensor& b) {
     }
     at::Tensor result = at::empty({a.size(0), a.size(1), b.size(2)}, a.options());
     if (a.size(0) == 1) {
-        multiply(result[0], a[0], b[0], 0, 1);
+        multiply_by_tiles(result[0], a[0], b[0], 0, 1);
         return result;
     }
     const std::int64_t down = tiles(result.size(1));
-    each(result.size(0) * down, [&](std::int64_t i) {
-        at::Tensor out = part(result[i / down], 0, i % down);
-        at::mm_out(out, part(a[i / down], 0, i % down), b[i / down]);
+    each_alone(result.size(0) * down, [&](std::int64_t i) {
+        at::Tensor out = tile_of(result[i / down], 0, i % down);
+        at::mm_out(out, tile_of(a[i / down], 0, i % down), b[i / down]);
     });
     return result;
 }
 
 void subtract_product(at::Tensor target, const at::Tensor& a, const at::Tensor& b) {
     if (target.is_cpu())
-        multiply(target, a, b, 1, -1);
+        multiply_by_tiles(target, a, b, 1, -1);
     else
         target.addmm_(a, b, 1, -1);
 }
@@ -150,12 +115,12 @@ void add_gram(at::Tensor& sum, const at::Tensor& rows) {
         return;
     }
     const std::int64_t count = tiles(sum.size(0));
-    each(count * count, [&](std::int64_t i) { // half of it, and the mirror of that
+    each_alone(count * count, [&](std::int64_t i) { // half of it, and the mirror of that
         const std::int64_t row = i / count, column = i % count;
         if (column < row) return;
-        at::Tensor out = part(part(sum, 0, row), 1, column);
-        out.addmm_(part(rows, 1, row).t(), part(rows, 1, column));
-        if (column > row) part(part(sum, 0, column), 1, row).copy_(out.t());
+        at::Tensor out = tile_of(tile_of(sum, 0, row), 1, column);
+        out.addmm_(tile_of(rows, 1, row).t(), tile_of(rows, 1, column));
+        if (column > row) tile_of(tile_of(sum, 0, column), 1, row).copy_(out.t());
     });
 }
 
@@ -201,7 +166,7 @@ Singular singular_values(const at::Tensor& matrix) {
     Singular found;
     const auto factor = [&] { std::tie(found.u, found.s, found.vh) = at::linalg_svd(matrix, /*full_matrices=*/false); };
     if (matrix.is_cpu())
-        each(1, [&](std::int64_t) { factor(); });
+        each_alone(1, [&](std::int64_t) { factor(); });
     else
         factor();
     return found;

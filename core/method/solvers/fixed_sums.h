@@ -1,7 +1,6 @@
-// Products, sums and factors of float32 matrices whose result on a CPU does not depend on how many threads there are.
-// A library divides a long sum among its threads and so adds in another order with each number of them; a search that
-// compares two sums, or GPTQ's walk, then ends at other codes. Here every product is cut into tiles of a fixed size and
-// each tile is one thread's. On a card, whose sums are the same each time, these are Torch's own operations.
+// Products, sums and factors of float32 matrices whose result on a CPU does not depend on how many threads there are
+// (core/runtime/fixed_products.h says how): a search that compares two sums, or GPTQ's walk, would otherwise end at
+// other codes. On a card, whose sums are the same each time, these are Torch's own operations.
 //
 //     at::Tensor gram = at::zeros({channels, channels});
 //     for (const at::Tensor& batch : batches) add_gram(gram, batch);          // in their order

@@ -1,3 +1,4 @@
+#include "core/runtime/fixed_products.h"
 #include "core/runtime/linear/linear_op.h"
 
 namespace graticule {
@@ -14,7 +15,7 @@ public:
         const at::ScalarType type = x.raw().scalar_type();
         if (weight_.scalar_type() != type) weight_ = weight_.to(type); // a method's float32 tensors, once
         if (bias_.defined() && bias_.scalar_type() != type) bias_ = bias_.to(type);
-        return bias_.defined() ? at::linear(x.values(), weight_, bias_) : at::linear(x.values(), weight_);
+        return fixed_linear(x.values(), weight_, bias_);
     }
     [[nodiscard]] std::int64_t device_bytes() const override {
         return std::int64_t(weight_.nbytes()) + (bias_.defined() ? std::int64_t(bias_.nbytes()) : 0);

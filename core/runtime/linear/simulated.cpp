@@ -1,3 +1,4 @@
+#include "core/runtime/fixed_products.h"
 #include "core/runtime/linear/device_codes.h"
 #include "core/runtime/linear/linear_op.h"
 #include "core/runtime/parameter_loader.h"
@@ -31,7 +32,7 @@ public:
         if (type != at::kFloat && type != at::kDouble)
             if (const UnitActivation* units = x.units()) return run_units(*units, type);
         const at::Tensor weight = dequantized(scale_).to(type);
-        return bias_.defined() ? at::linear(x.values(), weight, bias_) : at::linear(x.values(), weight);
+        return fixed_linear(x.values(), weight, bias_);
     }
     [[nodiscard]] std::int64_t device_bytes() const override {
         return codes_.device_bytes() + std::int64_t(scale_.nbytes() + zero_.nbytes()) +
@@ -49,7 +50,7 @@ private:
         const at::Tensor units = shift.input == 1 ? x.units : x.units * shift.input;
         at::Tensor weight = dequantized(per_output ? at::ones_like(scale_) : scale_);
         if (per_output && shift.weight != 1) weight.mul_(shift.weight);
-        at::Tensor y = at::linear(units, weight.to(type));
+        at::Tensor y = fixed_linear(units, weight.to(type));
         y.mul_(shift.input == 1 ? x.scale : x.scale / shift.input);
         if (per_output) y.mul_(shift.weight == 1 ? scale_ : scale_ / shift.weight);
         return bias_.defined() ? y.add_(bias_) : y;

@@ -1,3 +1,4 @@
+#include "core/runtime/fixed_products.h"
 #include "core/runtime/linear/linear_op.h"
 
 namespace graticule {
@@ -13,9 +14,9 @@ public:
     [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
         at::Tensor y = main_->run(x);
         if (parts_.kept_columns.defined())
-            y.add_(at::linear(x.raw().index_select(-1, parts_.kept_channels), parts_.kept_columns));
+            y.add_(fixed_linear(x.raw().index_select(-1, parts_.kept_channels), parts_.kept_columns));
         if (parts_.low_rank_in.defined())
-            y.add_(at::linear(at::linear(x.values(), parts_.low_rank_in), parts_.low_rank_out));
+            y.add_(fixed_linear(fixed_linear(x.values(), parts_.low_rank_in), parts_.low_rank_out));
         return y;
     }
     [[nodiscard]] std::int64_t device_bytes() const override {

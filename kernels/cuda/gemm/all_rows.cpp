@@ -1,0 +1,14 @@
+// The integer products of this module, the fastest first.
+#include <array>
+
+#include "kernels/cuda/gemm/products.h"
+
+namespace graticule::cuda {
+
+const GemmTable& gemms() {
+    static const std::array rows{wgmma_gemm, mma_gemm};
+    static const GemmTable table{rows, quantize_input};
+    return table;
+}
+
+} // namespace graticule::cuda

@@ -1,0 +1,17 @@
+// What the products ask about the card that is current on this thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace graticule::cuda {
+
+/// Compute capability as major * 10 + minor, 90 for an H100; asked once per device.
+[[nodiscard]] int compute_capability();
+[[nodiscard]] inline bool runs_on_hopper_or_newer() { return compute_capability() >= 90; }
+
+/// A kernel may use more than 48 KiB of shared memory only where it says so, once per device; `devices` remembers
+/// which.
+void allow_shared_memory(const void* kernel, int bytes, std::atomic<std::uint64_t>& devices);
+
+} // namespace graticule::cuda

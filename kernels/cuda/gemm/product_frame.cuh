@@ -1,0 +1,355 @@
+// What the products of all cards share: their arguments, the walk over parts of tiles, and the way from exact sums to
+// y. A thread block is 256 threads that hold sums, two groups of four warps with 64 outputs each ("warpgroups"); a warp
+// holds 16 outputs x tile_tokens as m16n8 accumulators lie: register 4 j + e of lane l is row l / 4 (e < 2) or l / 4 +
+// 8, token 8 j + 2 (l mod 4) + e mod 2. wgmma and mma.sync agree in that.
+//
+// **Parts of tiles** (schedule.h): each part is written to the workspace as it lies in registers, 16 bytes per thread
+// and coalesced; a ticket per tile tells the last to arrive, which adds the others' parts to the sums it still has.
+// Where a tile is split evenly among thread blocks that have no other part, they share that work: each waits for the
+// others (they all run at once) and finishes a share of the tile's tokens. One write and one read per part, no atomics
+// on sums, and since integers add exactly, the same bits whatever the order. Tickets are back at 0 afterwards.
+//
+// **Epilogue.** Scales and row sums of the tile's tokens are fetched to shared memory while the last products run. 32
+// tokens at a time are scaled, rounded to 16 bits, transposed through shared memory and stored in 16-byte pieces of
+// 128-byte rows of y. f32 and i32 are stored from registers.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <type_traits>
+
+#include "kernels/api/gemm.h"
+#include "kernels/cuda/gemm/packed_weight.h"
+#include "kernels/cuda/gemm/schedule.h"
+
+namespace graticule::cuda {
+
+__device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
+    return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
+}
+
+/// Waits for `threads` threads at one of the 16 named barriers (0 is __syncthreads).
+__device__ __forceinline__ void named_barrier(int id, int threads) {
+    asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+__device__ __forceinline__ void named_barrier_arrive(int id, int threads) {
+    asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+struct ProductArguments {
+    const ChannelRecord* channels;
+    const std::uint8_t* blocks;
+    const std::int8_t* x;
+    const float* x_scale;
+    const float* x_zero; ///< or null
+    const std::int32_t* row_sum;
+    void* y;
+    std::int64_t y_stride;
+    std::int32_t* tickets; ///< one per split tile, all zero
+    int4* parts;
+    std::int32_t outputs, tokens, padded_tokens;
+    ValueType output;
+    bool wide_stores; ///< y's rows allow 16-byte stores
+    Schedule schedule;
+};
+
+/// A part of a tile: inputs [begin, end) in blocks of 128.
+struct Part {
+    std::int32_t tile, channel_tile, token_tile, begin, end;
+};
+
+/// Walks the parts of one thread block; every thread of it walks alike.
+class PartWalk {
+public:
+    __device__ explicit PartWalk(const Schedule& schedule)
+        : schedule_(schedule)
+        , tile_(schedule.split_tiles + static_cast<std::int32_t>(blockIdx.x)) {
+        const std::int32_t units = schedule.split_tiles * schedule.input_blocks;
+        const auto block = static_cast<std::int32_t>(blockIdx.x);
+        if (block < schedule.split_blocks) {
+            unit_ = units * block / schedule.split_blocks;
+            unit_end_ = units * (block + 1) / schedule.split_blocks;
+        }
+    }
+    __device__ bool next(Part& part) {
+        if (unit_ < unit_end_) {
+            part.tile = unit_ / schedule_.input_blocks;
+            part.begin = unit_ - part.tile * schedule_.input_blocks;
+            part.end = min(schedule_.input_blocks, part.begin + unit_end_ - unit_);
+            unit_ += part.end - part.begin;
+        } else {
+            if (tile_ >= schedule_.channel_tiles * schedule_.token_tiles) return false;
+            part.tile = tile_;
+            part.begin = 0;
+            part.end = schedule_.input_blocks;
+            tile_ += static_cast<std::int32_t>(gridDim.x);
+        }
+        const std::int32_t per_raster = schedule_.raster * schedule_.token_tiles;
+        const std::int32_t raster = part.tile / per_raster, within = part.tile % per_raster;
+        const std::int32_t wide = min(schedule_.raster, schedule_.channel_tiles - raster * schedule_.raster);
+        part.channel_tile = raster * schedule_.raster + within % wide;
+        part.token_tile = within / wide;
+        return true;
+    }
+
+private:
+    const Schedule& schedule_;
+    std::int32_t unit_ = 0, unit_end_ = 0, tile_;
+};
+
+/// The first and last thread block with a part of a split tile.
+struct Contributors {
+    std::int32_t first, last;
+    __device__ Contributors(const Schedule& s, std::int32_t tile) {
+        const std::int32_t units = s.split_tiles * s.input_blocks, begin = tile * s.input_blocks;
+        first = ((begin + 1) * s.split_blocks - 1) / units;
+        last = ((begin + s.input_blocks) * s.split_blocks - 1) / units;
+    }
+};
+
+__device__ __forceinline__ std::uint32_t two_halves(float a, float b, ValueType type) {
+    if (type == ValueType::bf16) {
+        const __nv_bfloat162 pair = __floats2bfloat162_rn(a, b);
+        return *reinterpret_cast<const std::uint32_t*>(&pair);
+    }
+    const __half2 pair = __floats2half2_rn(a, b);
+    return *reinterpret_cast<const std::uint32_t*>(&pair);
+}
+
+/// One output's place in the numeric contract of gemm.h; written with intrinsics so that no flag can fuse it.
+__device__ __forceinline__ float scaled(std::int32_t sum, float x_scale, const ChannelRecord& channel) {
+    return __fadd_rn(__fmul_rn(__fmul_rn(__int2float_rn(sum), x_scale), channel.scale), channel.bias);
+}
+
+/// What the epilogue knows of a token.
+struct TokenRecord {
+    float scale;
+    std::int32_t row_sum;
+    std::int32_t zero;
+    std::int32_t unused;
+};
+
+/// The sums of one warpgroup's 64 outputs, and what becomes of them.
+template <int tile_tokens, int staging_tokens, int staging_row>
+struct Epilogue {
+    static constexpr int chunks = tile_tokens / staging_tokens;
+    static constexpr int pieces = tile_tokens / 8;
+    static constexpr unsigned all_chunks = (1U << chunks) - 1U;
+
+    const ProductArguments& arguments;
+    int warpgroup, thread, lane,
+        warp; ///< within the warpgroup, but for `warpgroup` itself
+    std::uint8_t* staged;
+    TokenRecord* tokens; ///< of the tile, this warpgroup's own copy
+    std::int32_t* is_last;
+
+    /// The records of the tile's tokens this thread is to put down: asked for while the last products run.
+    struct AskedFor {
+        TokenRecord records[(tile_tokens + 127) / 128];
+    };
+    __device__ AskedFor ask_for_tokens(const Part& part) const {
+        AskedFor asked{};
+#pragma unroll
+        for (int i = 0; i < (tile_tokens + 127) / 128; ++i) {
+            const int token = part.token_tile * tile_tokens + i * 128 + thread;
+            if (i * 128 + thread >= tile_tokens || token >= arguments.tokens) continue;
+            asked.records[i].scale = __ldg(arguments.x_scale + token);
+            asked.records[i].row_sum = __ldg(arguments.row_sum + token);
+            if (arguments.x_zero != nullptr) asked.records[i].zero = __float2int_rn(__ldg(arguments.x_zero + token));
+        }
+        return asked;
+    }
+    __device__ void put_down(const AskedFor& asked) const {
+#pragma unroll
+        for (int i = 0; i < (tile_tokens + 127) / 128; ++i)
+            if (i * 128 + thread < tile_tokens) tokens[i * 128 + thread] = asked.records[i];
+    }
+
+    /// Sums of this part to the workspace, the others' parts to `d`. Which chunks of the tile this thread block is to
+    /// store: the last to arrive stores all; where every thread block has just one part (an even split), they wait for
+    /// each other and share the chunks.
+    __device__ unsigned complete(int (&d)[tile_tokens / 2], const Part& part) const {
+        const Schedule& schedule = arguments.schedule;
+        const Contributors contributors(schedule, part.tile);
+        const int me = static_cast<int>(blockIdx.x) - contributors.first;
+        const int shares = contributors.last - contributors.first + 1;
+        const bool even = chunks > 1 && schedule.split_blocks % schedule.split_tiles == 0;
+        const int there = min(tile_tokens, arguments.tokens - part.token_tile * tile_tokens);
+        unsigned mine = even ? 0U : all_chunks;
+        if (even) {
+#pragma unroll
+            for (int chunk = 0; chunk < chunks; ++chunk)
+                if (chunk * shares / chunks == me) mine |= 1U << chunk;
+        }
+        int4* own = part_of(static_cast<std::int32_t>(blockIdx.x), part.begin == 0);
+#pragma unroll
+        for (int piece = 0; piece < pieces; ++piece)
+            if (piece * 8 < there && (!even || (mine >> (piece * 8 / staging_tokens) & 1U) == 0))
+                __stcg(own + piece * 256,
+                       make_int4(d[4 * piece], d[4 * piece + 1], d[4 * piece + 2], d[4 * piece + 3]));
+        __threadfence();
+        named_barrier(1, 256);
+        if (warpgroup == 0 && thread == 0) {
+            std::int32_t* ticket = arguments.tickets + part.tile;
+            std::int32_t arrived = atomicAdd(ticket, 1) + 1;
+            if (even) {
+                while (mine != 0 && (arrived & 0xFFFF) < shares) arrived = load_acquire(ticket);
+            } else {
+                *is_last = arrived == shares ? 1 : 0;
+                if (arrived == shares) *ticket = 0;
+            }
+            __threadfence();
+        }
+        named_barrier(1, 256);
+        if (!even && *is_last == 0) return 0; // overwritten only behind the next part's first barrier
+        add_parts(d, contributors, there, mine);
+        if (even) { // the last to leave puts the ticket back
+            named_barrier(1, 256);
+            if (warpgroup == 0 && thread == 0) {
+                constexpr std::int32_t departure = 1 << 16;
+                const std::int32_t before = atomicAdd(arguments.tickets + part.tile, departure);
+                if (before / departure == shares - 1) arguments.tickets[part.tile] = 0;
+            }
+        }
+        return mine;
+    }
+
+    /// `d`: exact sums, or sums of groups already times their scales (float).
+    template <class Sum>
+    __device__ void store(const Sum (&d)[tile_tokens / 2], const Part& part, unsigned mine) const {
+        const int first_output = part.channel_tile * 128 + warpgroup * 64;
+        const int row = warp * 16 + lane / 4; // and row + 8
+        const ChannelRecord channels[2] = {arguments.channels[first_output + row],
+                                           arguments.channels[first_output + row + 8]};
+        const int first_token = part.token_tile * tile_tokens;
+        const bool halves = arguments.output == ValueType::bf16 || arguments.output == ValueType::f16;
+        named_barrier(2 + warpgroup, 128); // the tokens' records are there
+#pragma unroll
+        for (int chunk = 0; chunk < chunks; ++chunk) {
+            if (first_token + chunk * staging_tokens >= arguments.tokens) break;
+            if ((mine >> chunk & 1U) == 0) continue;
+#pragma unroll
+            for (int piece = 0; piece < staging_tokens / 8; ++piece) {
+                const int at = (chunk * staging_tokens / 8 + piece) * 4;
+                const int in_tile = chunk * staging_tokens + piece * 8 + lane % 4 * 2;
+                std::int32_t sums[2][2]; // [row][token]
+                float y[2][2];
+#pragma unroll
+                for (int t = 0; t < 2; ++t) {
+                    const TokenRecord token = tokens[in_tile + t];
+#pragma unroll
+                    for (int r = 0; r < 2; ++r) {
+                        if constexpr (std::is_same_v<Sum, float>) {
+                            sums[r][t] = 0;
+                            y[r][t] = __fadd_rn(__fmul_rn(d[at + 2 * r + t], token.scale), channels[r].bias);
+                        } else {
+                            sums[r][t] = d[at + 2 * r + t] - channels[r].correction * token.row_sum -
+                                         channels[r].weight_sum * token.zero;
+                            y[r][t] = scaled(sums[r][t], token.scale, channels[r]);
+                        }
+                    }
+                }
+                if (halves)
+                    stage(piece, two_halves(y[0][0], y[0][1], arguments.output),
+                          two_halves(y[1][0], y[1][1], arguments.output));
+                else
+                    store_words(sums, y, first_token + in_tile, first_output + row);
+            }
+            if (!halves) continue;
+            named_barrier(2 + warpgroup, 128);
+#pragma unroll
+            for (int i = 0; i < staging_tokens * 8; i += 128) {
+                const int piece = i + thread, token = first_token + chunk * staging_tokens + piece / 8;
+                if (piece < staging_tokens * 8 && token < arguments.tokens)
+                    store_piece(staged + piece / 8 * staging_row + piece % 8 * 16, token, first_output + piece % 8 * 8);
+            }
+            named_barrier(2 + warpgroup, 128); // read, may be overwritten
+        }
+        if (!halves) named_barrier(2 + warpgroup, 128); // so may the tokens' records
+    }
+
+private:
+    /// The chunks `mine` of all other parts, two parts at a time so that their loads overlap.
+    __device__ void add_parts(int (&d)[tile_tokens / 2], const Contributors& contributors, int there,
+                              unsigned mine) const {
+        constexpr int pieces_of_chunk = staging_tokens / 8;
+        const auto me = static_cast<std::int32_t>(blockIdx.x);
+        for (std::int32_t block = contributors.first; block <= contributors.last; block += 2) {
+            const std::int32_t other = block + 1;
+            const int4* first = block == me ? nullptr : part_of(block, block == contributors.first);
+            const int4* second = other == me || other > contributors.last ? nullptr : part_of(other, false);
+#pragma unroll
+            for (int chunk = 0; chunk < chunks; ++chunk) {
+                if ((mine >> chunk & 1U) == 0 || chunk * staging_tokens >= there) continue;
+                int4 a[pieces_of_chunk], b[pieces_of_chunk];
+#pragma unroll
+                for (int i = 0; i < pieces_of_chunk; ++i) {
+                    const int piece = chunk * pieces_of_chunk + i;
+                    const bool wanted = piece * 8 < there;
+                    a[i] = wanted && first != nullptr ? __ldcg(first + piece * 256) : make_int4(0, 0, 0, 0);
+                    b[i] = wanted && second != nullptr ? __ldcg(second + piece * 256) : make_int4(0, 0, 0, 0);
+                }
+#pragma unroll
+                for (int i = 0; i < pieces_of_chunk; ++i) {
+                    int* to = d + 4 * (chunk * pieces_of_chunk + i);
+                    to[0] += a[i].x + b[i].x;
+                    to[1] += a[i].y + b[i].y;
+                    to[2] += a[i].z + b[i].z;
+                    to[3] += a[i].w + b[i].w;
+                }
+            }
+        }
+    }
+    /// A part's sums in the workspace, as this thread holds them: `pieces` times 16 bytes, 256 threads apart. A thread
+    /// block has at most two parts that are no whole tiles: one that ends a tile, then one that begins a tile.
+    __device__ int4* part_of(std::int32_t block, bool begins_tile) const {
+        return arguments.parts + (static_cast<std::int64_t>(block) * 2 + (begins_tile ? 1 : 0)) * pieces * 256 +
+               warpgroup * 128 + thread;
+    }
+    /// Two rows of two tokens to where rows are tokens. Hopper transposes 8 x 8 blocks on the way; no "memory" clobber,
+    /// so that the next tokens' values can be on their way, and a barrier follows before the bytes are read.
+    __device__ void stage(int piece, std::uint32_t upper, std::uint32_t lower) const {
+#if __CUDA_ARCH__ >= 900
+        const std::uint32_t to =
+            shared_address(staged) + (piece * 8 + lane % 8) * staging_row + warp * 32 + (lane / 8 % 2) * 16;
+        asm volatile("stmatrix.sync.aligned.m8n8.x2.trans.shared.b16 [%0], {%1, %2};" ::"r"(to), "r"(upper),
+                     "r"(lower));
+#else
+        std::uint8_t* to = staged + (piece * 8 + lane % 4 * 2) * staging_row + (warp * 16 + lane / 4) * 2;
+        *reinterpret_cast<std::uint16_t*>(to) = static_cast<std::uint16_t>(upper);
+        *reinterpret_cast<std::uint16_t*>(to + staging_row) = static_cast<std::uint16_t>(upper >> 16);
+        *reinterpret_cast<std::uint16_t*>(to + 16) = static_cast<std::uint16_t>(lower);
+        *reinterpret_cast<std::uint16_t*>(to + staging_row + 16) = static_cast<std::uint16_t>(lower >> 16);
+#endif
+    }
+    static __device__ std::int32_t load_acquire(const std::int32_t* from) {
+        std::int32_t value;
+        asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(value) : "l"(from) : "memory");
+        return value;
+    }
+    /// 32-bit outputs: eight lanes write eight neighbouring outputs of one token.
+    __device__ void store_words(const std::int32_t (&sums)[2][2], const float (&y)[2][2], int token, int output) const {
+#pragma unroll
+        for (int r = 0; r < 2; ++r)
+#pragma unroll
+            for (int t = 0; t < 2; ++t) {
+                if (token + t >= arguments.tokens || output + 8 * r >= arguments.outputs) continue;
+                static_cast<std::int32_t*>(arguments.y)[(token + t) * arguments.y_stride + output + 8 * r] =
+                    arguments.output == ValueType::i32 ? sums[r][t] : __float_as_int(y[r][t]);
+            }
+    }
+    /// Eight 16-bit outputs of one token.
+    __device__ void store_piece(const std::uint8_t* from, int token, int output) const {
+        std::uint16_t* to = static_cast<std::uint16_t*>(arguments.y) + token * arguments.y_stride + output;
+        const uint4 eight = *reinterpret_cast<const uint4*>(from);
+        if (arguments.wide_stores && output + 8 <= arguments.outputs) {
+            *reinterpret_cast<uint4*>(to) = eight;
+            return;
+        }
+        const auto* halves = reinterpret_cast<const std::uint16_t*>(from);
+        for (int i = 0; i < 8 && output + i < arguments.outputs; ++i) to[i] = halves[i];
+    }
+};
+
+} // namespace graticule::cuda

@@ -1,0 +1,43 @@
+// What the files of kernels/cuda/gemm offer each other: host functions only.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "kernels/api/gemm.h"
+#include "kernels/cuda/gemm/packed_weight.h"
+
+namespace graticule::cuda {
+
+struct ProductArguments;
+
+/// One instantiation per kind of weight, one file each (compile time).
+using WgmmaLaunch = void (*)(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+void wgmma_int4_channel(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+void wgmma_int4_dual128(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+void wgmma_int4_dual64(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+void wgmma_dint4_channel(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+void wgmma_dint4_dual128(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+void wgmma_int8_channel(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+
+struct MmaArguments;
+
+/// Those of mma_product.cuh, one per format of weights.
+using MmaLaunch = void (*)(const MmaArguments& arguments, GemmGrain grain, int tile_tokens, int blocks,
+                           cudaStream_t stream);
+void mma_int4(const MmaArguments& arguments, GemmGrain grain, int tile_tokens, int blocks, cudaStream_t stream);
+void mma_dint4(const MmaArguments& arguments, GemmGrain grain, int tile_tokens, int blocks, cudaStream_t stream);
+void mma_int8(const MmaArguments& arguments, GemmGrain grain, int tile_tokens, int blocks, cudaStream_t stream);
+
+/// Any weight of a known block format into the packed layout.
+void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, cudaStream_t stream);
+
+void quantize_input(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
+                    const QuantizedInput& out, Stream stream);
+
+extern const GemmRow wgmma_gemm; ///< wgmma_row.cu
+extern const GemmRow mma_gemm;   ///< mma_row.cu
+
+/// What the module exports.
+[[nodiscard]] const GemmTable& gemms();
+
+} // namespace graticule::cuda

@@ -1,0 +1,10 @@
+// INT4 per channel: the decoder is a mask and a shift (wgmma_product.cuh).
+#include "kernels/cuda/gemm/wgmma_launch.cuh"
+
+namespace graticule::cuda {
+
+void wgmma_int4_channel(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream) {
+    launch_wgmma<Int4Channel, 1>(arguments, tile_tokens, blocks, stream);
+}
+
+} // namespace graticule::cuda

@@ -1,0 +1,51 @@
+// Starts wgmma_product with the tile asked for; included by the files that instantiate it for a kind of weight.
+#pragma once
+
+#include <atomic>
+
+#include "kernels/cuda/device/check.h"
+#include "kernels/cuda/gemm/card.h"
+#include "kernels/cuda/gemm/products.h"
+#include "kernels/cuda/gemm/wgmma_product.cuh"
+
+namespace graticule::cuda {
+
+template <class Decoder, int groups_in_block, int tile_tokens>
+void launch_wgmma_tile(const ProductArguments& arguments, int blocks, cudaStream_t stream) {
+    using Memory = Stages<Decoder, groups_in_block, tile_tokens>;
+    static_assert(Memory::count >= 4, "the warpgroups are kept apart by three stages");
+    static std::atomic<std::uint64_t> devices{0};
+    const auto kernel = wgmma_product<Decoder, groups_in_block, tile_tokens>;
+    allow_shared_memory(reinterpret_cast<const void*>(kernel), Memory::total, devices);
+    cudaLaunchAttribute overlap{};
+    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    overlap.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(static_cast<unsigned>(blocks));
+    config.blockDim = dim3(384);
+    config.dynamicSmemBytes = Memory::total;
+    config.stream = stream;
+    config.attrs = &overlap;
+    config.numAttrs = 1;
+    GRATICULE_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, arguments));
+}
+
+template <class Decoder, int groups_in_block>
+void launch_wgmma(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream) {
+    switch (tile_tokens) {
+    case 8:
+        return launch_wgmma_tile<Decoder, groups_in_block, 8>(arguments, blocks, stream);
+    case 16:
+        return launch_wgmma_tile<Decoder, groups_in_block, 16>(arguments, blocks, stream);
+    case 32:
+        return launch_wgmma_tile<Decoder, groups_in_block, 32>(arguments, blocks, stream);
+    case 64:
+        return launch_wgmma_tile<Decoder, groups_in_block, 64>(arguments, blocks, stream);
+    case 128:
+        return launch_wgmma_tile<Decoder, groups_in_block, 128>(arguments, blocks, stream);
+    default:
+        return launch_wgmma_tile<Decoder, groups_in_block, 256>(arguments, blocks, stream);
+    }
+}
+
+} // namespace graticule::cuda

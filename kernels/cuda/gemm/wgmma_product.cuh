@@ -1,0 +1,225 @@
+// The integer product for sm_90a: y (tokens, outputs) = x W^T from int8 inputs and 4- or 8-bit weights, fused: codes go
+// from global memory to the tensor cores without ever lying in memory as bytes.
+//
+// **Formula.** y[m, n] = float(acc[m, n] - correction[n] row_sum[m] - x_zero[m] weight_sum[n]) x_scale[m] scale[n] +
+// bias[n]; acc is the exact int32 sum of decoded bytes times inputs. What the decoded bytes hold too much (decode.cuh)
+// is a multiple of the token's row sum, taken off once per output.
+//
+// **The product is turned round**, Y^T = W X^T, because wgmma takes its first operand from registers, where codes can
+// be decoded, and both operands as rows of k: x as it lies, (tokens, inputs), is the second one. 64 outputs are a
+// warpgroup's rows; tokens are the flexible side of the instruction, 8 to 256, so that one token and 8,192 run on the
+// same code.
+//
+// clang-format off
+//     thread block = 128 outputs x tile_tokens                  one stage of shared memory, 128 inputs
+//
+//     warpgroup 2: one thread copies ahead                      +------------------------+
+//     warpgroup 0: outputs  0 ...  63 x tile_tokens             | x, tile_tokens x 128   |  rows of 128 bytes, swizzled
+//     warpgroup 1: outputs 64 ... 127 x tile_tokens             | outputs  0 ...  63     |  codes as threads want them
+//                                                               | outputs 64 ... 127     |  (packed_weight.h)
+//                                                               +------------------------+
+// clang-format on
+//
+// **Pipeline.** Inputs (tiles of gemm.h) and weights (packed_weight.h) are stored as stages want them, so a stage is
+// two one-dimensional bulk copies on one mbarrier; no tensor maps. A warpgroup loads a stage's codes with two 16-byte
+// loads per thread, decodes one step of 32 inputs while the products of the steps before run (at most four in flight),
+// and hands the stage back when the next stage's last step has been issued. Weights are known before the kernel starts:
+// with programmatic dependent launch the first stages are on their way while the kernel before still runs.
+//
+// **The two warpgroups are kept apart by a few stages** where tiles are large: one scales and stores its tile while the
+// other has the tensor cores for itself.
+//
+// **Parts of tiles and the epilogue** are product_frame.cuh's.
+//
+// **Limits.** Inputs up to 65,536 (sums in 32 bits); any number of outputs, inputs and tokens: tails are padded when
+// packed and not stored.
+#pragma once
+
+#include <type_traits>
+
+#include "kernels/cuda/gemm/decode.cuh"
+#include "kernels/cuda/gemm/hopper.cuh"
+#include "kernels/cuda/gemm/product_frame.cuh"
+
+namespace graticule::cuda {
+
+/// 8-bit weights: no decoder, the first operand comes from shared memory.
+struct Int8Channel {
+    static constexpr bool has_constants = false;
+};
+
+template <class Decoder, int groups_in_block>
+inline constexpr int stored_block_bytes = std::is_same_v<Decoder, Int8Channel>
+                                              ? 8192
+                                              : 4096 + (Decoder::has_constants ? 128 * groups_in_block : 0);
+
+/// Shared memory of one kernel.
+template <class Decoder, int groups_in_block, int tile_tokens>
+struct Stages {
+    static constexpr int input_bytes = tile_tokens * 128;
+    static constexpr int block_bytes = stored_block_bytes<Decoder, groups_in_block>;
+    static constexpr int bytes = (input_bytes + 2 * block_bytes + 1023) / 1024 * 1024;
+    static constexpr int staging_tokens = tile_tokens < 32 ? tile_tokens : 32;
+    static constexpr int staging_row = 144; ///< 64 outputs of 16 bits and 16 bytes against bank conflicts
+    /// Of one warpgroup: outputs on their way to y, and what the epilogue knows of each token.
+    static constexpr int staged_bytes = staging_tokens * staging_row, token_bytes = tile_tokens * 16;
+    static constexpr int staging_bytes = 2 * (staged_bytes + token_bytes);
+    static constexpr int available = 227 * 1024 - 2048 - staging_bytes;
+    static constexpr int count = available / bytes < 18 ? available / bytes : 18;
+    static constexpr int total = 1024 + count * bytes + staging_bytes;
+};
+
+template <class Decoder, int groups_in_block, int tile_tokens>
+__global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ ProductArguments arguments) {
+    using Memory = Stages<Decoder, groups_in_block, tile_tokens>;
+    constexpr bool from_registers = !std::is_same_v<Decoder, Int8Channel>;
+    extern __shared__ __align__(1024) std::uint8_t shared[];
+    __shared__ __align__(8) std::uint64_t barriers[2 * Memory::count];
+    __shared__ std::int32_t is_last;
+    const std::uint32_t full = shared_address(barriers), empty = full + 8 * Memory::count;
+    const std::uint32_t stages = shared_address(shared);
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < Memory::count; ++i) {
+            barrier_init(full + 8 * i, 1);
+            barrier_init(empty + 8 * i, 8); // one per consumer warp
+        }
+        barrier_init_done();
+    }
+    __syncthreads();
+    launch_dependents();
+    const int warpgroup = static_cast<int>(threadIdx.x) / 128;
+    const auto weights_of = [](const ProductArguments& p, const Part& at) {
+        return p.blocks + (static_cast<std::int64_t>(at.channel_tile) * p.schedule.input_blocks + at.begin) *
+                              (2 * Memory::block_bytes);
+    };
+    const auto input_bytes_of = [](const ProductArguments& p, const Part& at) {
+        return min(tile_tokens, p.padded_tokens - at.token_tile * tile_tokens) * 128;
+    };
+    PartWalk walk(arguments.schedule);
+    Part part;
+
+    int stage = 0;
+    std::uint32_t phase = 0;
+
+    if (warpgroup == 2) { // the producer
+        give_registers<40>();
+        if (threadIdx.x % 128 != 0) return;
+        const bool one_pass = arguments.schedule.token_tiles == 1;
+        const std::uint64_t weights_policy = cache_policy(one_pass ? Reuse::none : Reuse::nearby);
+        const std::uint64_t inputs_policy = cache_policy(one_pass ? Reuse::everywhere : Reuse::nearby);
+        if (!walk.next(part)) return;
+        // The first stages' weights do not depend on the kernel before; their inputs may.
+        int asked_for = min(Memory::count, part.end - part.begin);
+        {
+            const std::uint8_t* weights = weights_of(arguments, part);
+            const int bytes = input_bytes_of(arguments, part);
+            for (int i = 0; i < asked_for; ++i, weights += 2 * Memory::block_bytes) {
+                barrier_expect(full + 8 * i, bytes + 2 * Memory::block_bytes);
+                bulk_copy(stages + i * Memory::bytes + Memory::input_bytes, weights, 2 * Memory::block_bytes,
+                          full + 8 * i, weights_policy);
+            }
+        }
+        wait_for_predecessor();
+        do {
+            const int bytes = input_bytes_of(arguments, part);
+            const std::uint8_t* weights = weights_of(arguments, part);
+            const std::int8_t* inputs =
+                arguments.x +
+                (static_cast<std::int64_t>(part.begin) * arguments.padded_tokens + part.token_tile * tile_tokens) * 128;
+            for (int k = part.begin; k < part.end; ++k) {
+                const std::uint32_t barrier = full + 8 * stage, to = stages + stage * Memory::bytes;
+                if (asked_for > 0) {
+                    --asked_for;
+                } else {
+                    barrier_wait(empty + 8 * stage, phase ^ 1);
+                    barrier_expect(barrier, bytes + 2 * Memory::block_bytes);
+                    bulk_copy(to + Memory::input_bytes, weights, 2 * Memory::block_bytes, barrier, weights_policy);
+                }
+                bulk_copy(to, inputs, bytes, barrier, inputs_policy);
+                weights += 2 * Memory::block_bytes;
+                inputs += arguments.padded_tokens * 128;
+                if (++stage == Memory::count) {
+                    stage = 0;
+                    phase ^= 1;
+                }
+            }
+        } while (walk.next(part));
+        return;
+    }
+
+    take_registers<232>(); // with the producer's 40, no more than the launch had
+    wait_for_predecessor();
+    const int thread = static_cast<int>(threadIdx.x) % 128, lane = thread % 32, warp = thread / 32;
+    constexpr bool apart = tile_tokens >= 128; // see "kept apart" above
+    constexpr int lead = 3;
+    bool first_part = true;
+    std::uint8_t* staged = shared + Memory::count * Memory::bytes + warpgroup * (Memory::staging_bytes / 2);
+    const Epilogue<tile_tokens, Memory::staging_tokens, Memory::staging_row> epilogue{
+        arguments, warpgroup, thread, lane, warp, staged, reinterpret_cast<TokenRecord*>(staged + Memory::staged_bytes),
+        &is_last};
+    int d[tile_tokens / 2];
+    while (walk.next(part)) {
+        Decoder decoder;
+        if constexpr (from_registers) {
+            const ChannelRecord* channels =
+                arguments.channels + part.channel_tile * 128 + warpgroup * 64 + warp * 16 + lane / 4;
+            decoder.for_tile(channels[0], channels[8]);
+        }
+        if (apart && first_part && warpgroup == 1) named_barrier(4, 256);
+#pragma unroll
+        for (int i = 0; i < tile_tokens / 2; ++i) d[i] = 0;
+        std::uint32_t a[4][4];
+        int before = stage;
+        for (int k = part.begin; k < part.end; ++k) {
+            barrier_wait(full + 8 * stage, phase);
+            const std::uint32_t inputs = stages + stage * Memory::bytes;
+            const std::uint64_t rows = swizzled_rows(inputs);
+            if constexpr (from_registers) {
+                const std::uint8_t* block =
+                    shared + stage * Memory::bytes + Memory::input_bytes + warpgroup * Memory::block_bytes;
+                const uint4 half0 = reinterpret_cast<const uint4*>(block)[thread];
+                const uint4 half1 = reinterpret_cast<const uint4*>(block)[128 + thread];
+#pragma unroll
+                for (int step = 0; step < 4; ++step) {
+                    if constexpr (Decoder::has_constants)
+                        if (step % (4 / groups_in_block) == 0)
+                            decoder.for_group(*reinterpret_cast<const std::uint32_t*>(
+                                block + 4096 + step / (4 / groups_in_block) * 128 + (warp * 8 + lane / 4) * 4));
+                    const uint4& half = step < 2 ? half0 : half1;
+                    wgmma_wait<3>(); // the product that read a[step] last time is done
+                    decoder.template bytes<0>(step % 2 == 0 ? half.x : half.z, a[step][0], a[step][2]);
+                    decoder.template bytes<1>(step % 2 == 0 ? half.y : half.w, a[step][1], a[step][3]);
+                    wgmma_fence();
+                    Wgmma<tile_tokens>::unsigned_registers(d, a[step], rows + 2 * step);
+                    wgmma_commit();
+                }
+            } else {
+                const std::uint64_t weights = swizzled_rows(inputs + Memory::input_bytes + warpgroup * 8192);
+                wgmma_fence();
+#pragma unroll
+                for (int step = 0; step < 4; ++step)
+                    Wgmma<tile_tokens>::signed_shared(d, weights + 2 * step, rows + 2 * step);
+                wgmma_commit();
+                wgmma_wait<1>();
+            }
+            if (k > part.begin && lane == 0) barrier_arrive(empty + 8 * before);
+            if (apart && first_part && warpgroup == 0 && k == min(part.begin + lead, part.end - 1))
+                named_barrier_arrive(4, 256);
+            before = stage;
+            if (++stage == Memory::count) {
+                stage = 0;
+                phase ^= 1;
+            }
+        }
+        const auto asked = epilogue.ask_for_tokens(part);
+        wgmma_wait<0>();
+        if (lane == 0) barrier_arrive(empty + 8 * before);
+        epilogue.put_down(asked);
+        first_part = false;
+        const bool whole = part.begin == 0 && part.end == arguments.schedule.input_blocks;
+        const unsigned mine = whole ? epilogue.all_chunks : epilogue.complete(d, part);
+        if (mine != 0) epilogue.store(d, part, mine);
+    }
+}
+
+} // namespace graticule::cuda

@@ -1,0 +1,109 @@
+// The row of the table: what the Hopper product takes, and how it is started.
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "kernels/cuda/device/workspace.h"
+#include "kernels/cuda/gemm/card.h"
+#include "kernels/cuda/gemm/product_run.h"
+#include "kernels/cuda/gemm/wgmma_product.cuh"
+
+namespace graticule::cuda {
+namespace {
+
+/// The instantiations there are.
+struct Kind {
+    BlockFormat format;
+    GemmGrain grain;
+    std::int64_t group;
+    WgmmaLaunch launch;
+};
+constexpr std::array<Kind, 6> kinds{{{BlockFormat::int4, GemmGrain::channel, 0, wgmma_int4_channel},
+                                     {BlockFormat::int4, GemmGrain::dual, 128, wgmma_int4_dual128},
+                                     {BlockFormat::int4, GemmGrain::dual, 64, wgmma_int4_dual64},
+                                     {BlockFormat::dint4, GemmGrain::channel, 0, wgmma_dint4_channel},
+                                     {BlockFormat::dint4, GemmGrain::dual, 128, wgmma_dint4_dual128},
+                                     {BlockFormat::int8, GemmGrain::channel, 0, wgmma_int8_channel}}};
+
+const Kind* kind_of(const GemmProblem& problem) {
+    const auto row = std::find_if(kinds.begin(), kinds.end(), [&](const Kind& kind) {
+        return kind.format == block_format(*problem.grid) && kind.grain == problem.grain &&
+               (kind.grain == GemmGrain::channel || kind.group == problem.group);
+    });
+    return row == kinds.end() ? nullptr : &*row;
+}
+
+std::optional<std::string> refuses(const GemmProblem& problem) {
+    if (auto reason = no_integer_product(problem)) return reason;
+    if (compute_capability() != 90)
+        return "needs compute capability 9.0, this card has " + std::to_string(compute_capability() / 10) + "." +
+               std::to_string(compute_capability() % 10);
+    if (!has_block_format(*problem.grid))
+        return "weights of " + std::to_string(problem.grid->code_count()) + " codes; INT4, dINT4 and INT8 are known";
+    if (kind_of(problem) == nullptr)
+        return "grain " + std::string(name_of(problem.grain)) +
+               (problem.grain == GemmGrain::channel ? "" : " of " + std::to_string(problem.group)) +
+               " with these codes; per channel, INT4 under the dual grain of 128 and 64, dINT4 of 128 are known";
+    if (problem.inputs > 65536) return std::to_string(problem.inputs) + " inputs; 65536 are possible";
+    return std::nullopt;
+}
+
+/// A tile and the schedule that goes with it.
+struct Plan {
+    std::int64_t tile_tokens = 0;
+    Schedule schedule;
+};
+
+/// Few tokens: the smallest instruction that holds them. Many: the tile whose busiest thread block is done first.
+Plan plan_of(const GemmProblem& problem) {
+    struct Tile {
+        std::int64_t tokens, block_clocks; ///< of 128 inputs: tensor cores, or 45 bytes per clock from L2
+    };
+    constexpr Tile tiles[] = {{8, 100}, {16, 110}, {32, 150}, {64, 370}, {128, 555}, {256, 1024}};
+    const PackedLayout layout(problem);
+    Plan best;
+    std::int64_t best_clocks = 0;
+    for (const Tile& tile : tiles) {
+        const std::int64_t token_tiles = (problem.tokens + tile.tokens - 1) / tile.tokens;
+        if (token_tiles > 1 && tile.tokens < 64) continue;
+        const Schedule schedule =
+            make_schedule(layout.channel_tiles, token_tiles, layout.input_blocks, multiprocessors(), tile.tokens);
+        const std::int64_t clocks = estimated_clocks(schedule, multiprocessors(), tile.tokens, tile.block_clocks);
+        if (best.tile_tokens != 0 && clocks >= best_clocks) continue;
+        best = {tile.tokens, schedule};
+        best_clocks = clocks;
+    }
+    return best;
+}
+
+std::size_t packed_bytes(const GemmProblem& problem) { return PackedLayout(problem).bytes(); }
+
+std::size_t workspace_bytes(const GemmProblem& problem) {
+    if (problem.tokens == 0) return gemm_counter_bytes;
+    const Plan plan = plan_of(problem);
+    return parts_bytes(plan.schedule, plan.tile_tokens);
+}
+
+void pack(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) {
+    check_gemm_pack(problem, weights, packed);
+    pack_weight(problem, weights, packed, static_cast<cudaStream_t>(stream.handle));
+}
+
+void run(const GemmProblem& problem, const void* packed, const GemmInput& input, GemmOutput y, void* workspace,
+         Stream stream) {
+    check_gemm_run(problem, packed, input, y, workspace);
+    if (problem.tokens == 0) return;
+    const PackedLayout layout(problem);
+    ProductArguments arguments = product_arguments(problem, layout, packed, input, y, workspace);
+    const Plan plan = plan_of(problem);
+    arguments.schedule = plan.schedule;
+    kind_of(problem)->launch(arguments, static_cast<int>(plan.tile_tokens),
+                             thread_blocks(arguments.schedule, multiprocessors()),
+                             static_cast<cudaStream_t>(stream.handle));
+}
+
+} // namespace
+
+const GemmRow wgmma_gemm{"integer wgmma sm_90a", InputLayout::tiles, refuses, packed_bytes, workspace_bytes, pack, run};
+
+} // namespace graticule::cuda

@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+"""Integer products beside what else an NVIDIA card offers, interleaved in one process on one card.
+
+Usage: bench_gemm.py --libraries FOLDER [--out FILE.json] [--shapes 7B.o,...] [--tokens 1,16,...] [--seconds N]
+
+FOLDER holds libgraticule_gemm_face.so (built with GRATICULE_BENCHMARKS), libgraticule_cublaslt_face.so and
+libgraticule_cuda.so. Protocol (reference/kernels.md, section 4): each contender's calls are captured into one CUDA graph
+whose calls rotate over at least 200 MB of weights; rounds replay every contender's graph once, in shuffled order; reported are
+medians. Before it is timed, each of our products is compared with float64 arithmetic, bit for bit in bf16. int32 outputs of
+cuBLASLt and torch._int_mm carry no scales; ours are bf16 with token and channel scales applied.
+"""
+import argparse
+import ctypes
+import json
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+
+SHAPES = {"7B.qkv": (12288, 4096), "7B.o": (4096, 4096), "7B.gate_up": (22016, 4096), "7B.down": (4096, 11008),
+          "70B.qkv": (10240, 8192), "70B.o": (8192, 8192), "70B.gate_up": (57344, 8192), "70B.down": (8192, 28672),
+          "30B.qkv": (21504, 7168), "30B.o": (7168, 7168), "30B.fc1": (28672, 7168), "30B.fc2": (7168, 28672)}
+FORMATS = {"int4": 0, "dint4": 1, "int8": 2}
+GRAINS = {"channel": 0, "group": 1, "dual": 2}
+BF16 = 1  # ValueType
+ROTATED_BYTES = 200e6
+
+
+class Problem(ctypes.Structure):
+    _fields_ = [("tokens", ctypes.c_int64), ("outputs", ctypes.c_int64), ("inputs", ctypes.c_int64), ("group", ctypes.c_int64),
+                ("format", ctypes.c_int32), ("grain", ctypes.c_int32), ("output", ctypes.c_int32)]
+
+
+class Face:
+    """libgraticule_gemm_face.so with errors as exceptions."""
+
+    def __init__(self, folder):
+        self.library = ctypes.CDLL(str(folder / "libgraticule_gemm_face.so"))
+        for name in ("gemm_error", "gemm_row_name"):
+            getattr(self.library, name).restype = ctypes.c_char_p
+        for name in ("gemm_packed_bytes", "gemm_workspace_bytes", "gemm_input_bytes"):
+            getattr(self.library, name).restype = ctypes.c_int64
+
+    def checked(self, function, *arguments):
+        if getattr(self.library, function)(*arguments) != 0:
+            raise RuntimeError(f"{function}: {self.library.gemm_error().decode()}")
+
+    def row_for(self, problem):
+        for row in range(self.library.gemm_row_count(1)):
+            if self.library.gemm_takes(1, row, ctypes.byref(problem)):
+                return row
+        return None
+
+
+def pointer(tensor):
+    return ctypes.c_void_p(tensor.data_ptr())
+
+
+def stream():
+    return ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
+
+
+class Weight:
+    """A random weight of one kind, packed, in enough copies to rotate over."""
+
+    def __init__(self, face, kind, outputs, inputs, device):
+        format_name, grain, group = kind
+        self.kind, self.outputs, self.inputs = kind, outputs, inputs
+        self.problem = Problem(0, outputs, inputs, group, FORMATS[format_name], GRAINS[grain], BF16)
+        self.row = face.row_for(self.problem)
+        if self.row is None:
+            raise RuntimeError(face.library.gemm_error().decode())
+        generator = torch.Generator(device=device).manual_seed(1)
+        codes_there = {"int4": 16, "dint4": 16, "int8": 256}[format_name]
+        middle = {"int4": 7, "dint4": 6, "int8": 127}[format_name]
+        groups = 1 if grain == "channel" else inputs // group
+
+        def integers(low, high, *shape):
+            return torch.randint(low, high, shape, generator=generator, device=device, dtype=torch.int32)
+
+        self.codes = integers(0, codes_there, outputs, inputs).to(torch.uint8)
+        self.zero = integers(middle, middle + 2, outputs, groups).float()
+        self.group_scale = integers(1, 10 if format_name == "dint4" else 16, outputs, groups).to(torch.int8)
+        scales = groups if grain == "group" else 1
+        self.scale = torch.rand(outputs, scales, generator=generator, device=device) * 0.01 + 0.001
+        self.bytes = face.library.gemm_packed_bytes(1, self.row, ctypes.byref(self.problem))
+        packed = torch.empty(self.bytes, dtype=torch.uint8, device=device)
+        face.checked("gemm_pack", 1, self.row, ctypes.byref(self.problem), pointer(self.codes), pointer(self.scale),
+                     pointer(self.zero), pointer(self.group_scale), pointer(packed), stream())
+        self.packed = [packed] + [packed.clone() for _ in range(int(ROTATED_BYTES // self.bytes))]
+
+    def integers(self, rows):
+        """Rows of the weight as whole numbers (half steps for dINT4), float64."""
+        format_name, grain, group = self.kind
+        codes = self.codes[rows].double()
+        width = self.inputs if grain == "channel" else group
+        zero = self.zero[rows].double().repeat_interleave(width, 1)
+        values = codes - zero
+        if format_name == "dint4":
+            values = torch.where(codes == 14, 1.0, torch.where(codes == 15, -1.0, 2 * values))
+        if grain == "dual":
+            values = values * self.group_scale[rows].double().repeat_interleave(width, 1)
+        return values
+
+
+class Ours:
+    def __init__(self, face, weight, x, with_quantize):
+        self.face, self.weight, self.x = face, weight, x
+        tokens = x.shape[0]
+        self.problem = Problem(tokens, weight.outputs, weight.inputs, weight.problem.group, weight.problem.format,
+                               weight.problem.grain, BF16)
+        self.layout = face.library.gemm_row_layout(1, weight.row)
+        size = face.library.gemm_input_bytes(self.layout, ctypes.c_int64(tokens), ctypes.c_int64(weight.inputs))
+        device = x.device
+        self.values = torch.empty(size, dtype=torch.int8, device=device)
+        self.scale = torch.empty(tokens, device=device)
+        self.row_sum = torch.empty(tokens, dtype=torch.int32, device=device)
+        self.y = torch.full((tokens, weight.outputs), float("nan"), dtype=torch.bfloat16, device=device)
+        self.workspace = torch.zeros(face.library.gemm_workspace_bytes(1, weight.row, ctypes.byref(self.problem)),
+                                     dtype=torch.uint8, device=device)
+        self.with_quantize = with_quantize
+        self.quantize()
+
+    def quantize(self):
+        tokens, inputs = self.x.shape
+        self.face.checked("gemm_quantize", 1, pointer(self.x), BF16, ctypes.c_int64(tokens), ctypes.c_int64(inputs), self.layout,
+                          pointer(self.values), pointer(self.scale), pointer(self.row_sum), stream())
+
+    def __call__(self, i):
+        if self.with_quantize:
+            self.quantize()
+        packed = self.weight.packed[i % len(self.weight.packed)]
+        self.face.checked("gemm_run", 1, self.weight.row, ctypes.byref(self.problem), pointer(packed), pointer(self.values),
+                          pointer(self.scale), pointer(self.row_sum), pointer(self.y), pointer(self.workspace), stream())
+
+    def check(self):
+        """Up to 192 outputs and 256 tokens against float64 sums, which are exact, and the contract's roundings."""
+        tokens = torch.arange(self.x.shape[0], device=self.x.device)[-256:]
+        rows = torch.randperm(self.weight.outputs, device=self.x.device)[:192]
+        # A tensor to divide by: by a number, torch multiplies with its reciprocal on the GPU.
+        scale = torch.clamp(self.x[tokens].float().abs().amax(1), min=1e-5) / torch.full((), 127.0, device=self.x.device)
+        x = torch.clamp(torch.round(self.x[tokens].float() / scale[:, None]), -128, 127)
+        sums = (x.double() @ self.weight.integers(rows).T).float()
+        if self.weight.kind[1] == "group":
+            return None
+        half = 0.5 if self.weight.kind[0] == "dint4" else 1.0
+        expected = ((sums * scale[:, None]) * (self.weight.scale[rows, 0] * half)[None, :]).bfloat16()
+        self.y.fill_(float("nan"))
+        self(0)
+        return bool(torch.equal(self.y[tokens][:, rows], expected))
+
+
+def contenders(face, lt, weights, dense, x, names):
+    """name -> call(i); dense: the rivals' weights."""
+    tokens, inputs = x.shape
+    outputs = dense["bf16"][0].shape[0]
+    calls = {}
+    y = torch.empty(tokens, outputs, dtype=torch.bfloat16, device=x.device)
+    calls["bf16"] = lambda i: torch.matmul(x, dense["bf16"][i % len(dense["bf16"])].T, out=y)
+    x8 = x.to(torch.float8_e4m3fn)
+    one = torch.ones((), device=x.device)
+    x_rows, w_rows = torch.ones(tokens, 1, device=x.device), torch.ones(1, outputs, device=x.device)
+    calls["fp8 tensor"] = lambda i: torch._scaled_mm(x8, dense["fp8"][i % len(dense["fp8"])].T, one, one, out_dtype=torch.bfloat16,
+                                                     use_fast_accum=True)
+    calls["fp8 row"] = lambda i: torch._scaled_mm(x8, dense["fp8"][i % len(dense["fp8"])].T, x_rows, w_rows,
+                                                  out_dtype=torch.bfloat16, use_fast_accum=True)
+    padded = max(tokens, 24)
+    xi = torch.randint(-127, 128, (padded, inputs), dtype=torch.int8, device=x.device)
+    calls["int_mm"] = lambda i: torch._int_mm(xi, dense["int8"][i % len(dense["int8"])].T)
+    if lt is not None:
+        yi = torch.empty(padded, outputs, dtype=torch.int32, device=x.device)
+        lt_tokens = tokens if tokens % 4 == 0 else padded
+        plan = lt.lt_int8_plan(ctypes.c_int64(lt_tokens), ctypes.c_int64(outputs), ctypes.c_int64(inputs),
+                               pointer(dense["int8"][0]), pointer(xi), pointer(yi), stream())
+        if plan:
+            calls["lt int8"] = lambda i: lt.lt_int8_run(ctypes.c_void_p(plan), pointer(dense["int8"][i % len(dense["int8"])]),
+                                                        pointer(xi), pointer(yi), stream())
+            calls["lt int8"].free = lambda: lt.lt_int8_free(ctypes.c_void_p(plan))
+            calls["lt int8"].keep = yi
+    for name, weight in weights.items():
+        calls[name] = Ours(face, weight, x, False)
+    if "dual128" in weights:
+        calls["quantize + dual128"] = Ours(face, weights["dual128"], x, True)
+    return {name: call for name, call in calls.items() if not names or name in names}
+
+
+def measure(calls, rounds):
+    """Medians in microseconds per call, after one estimate of how many calls a graph needs."""
+    graphs, counts = {}, {}
+    side = torch.cuda.Stream()
+    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    with torch.cuda.stream(side):
+        for name, call in list(calls.items()):
+            try:
+                for i in range(2):
+                    call(i)
+                begin.record()
+                call(2)
+                end.record()
+                end.synchronize()
+            except RuntimeError as error:
+                print(f"  {name}: {str(error).splitlines()[0]}", flush=True)
+                del calls[name]
+                continue
+            counts[name] = max(2, min(12, int(2500 / max(begin.elapsed_time(end) * 1e3, 1))))
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=side):
+                for i in range(counts[name]):
+                    call(i)
+            graphs[name] = graph
+        times = {name: [] for name in graphs}
+        for graph in graphs.values():
+            graph.replay()
+        for _ in range(rounds):
+            order = list(graphs)
+            random.shuffle(order)
+            for name in order:
+                begin.record()
+                graphs[name].replay()
+                end.record()
+                end.synchronize()
+                times[name].append(begin.elapsed_time(end) * 1e3 / counts[name])
+    return {name: {"median": statistics.median(values), "min": min(values), "p90": sorted(values)[int(0.9 * (len(values) - 1))]}
+            for name, values in times.items()}
+
+
+def card_state():
+    fields = "name,driver_version,clocks.sm,clocks.max.sm,power.draw,power.limit,temperature.gpu"
+    answer = subprocess.run(["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"], capture_output=True, text=True,
+                            check=False)
+    return dict(zip(fields.split(","), answer.stdout.strip().split(", ")))
+
+
+def geometric_mean(values):
+    return statistics.geometric_mean(values) if values else float("nan")
+
+
+def summarize(cells, rivals=("bf16", "fp8 tensor", "fp8 row", "lt int8", "int_mm")):
+    names = [name for name in cells[0]["us"] if name not in rivals]
+    for tokens in sorted({cell["tokens"] for cell in cells}):
+        here = [cell for cell in cells if cell["tokens"] == tokens]
+        for name in names:
+            ratios = []
+            for rival in rivals:
+                pairs = [cell["us"][rival]["median"] / cell["us"][name]["median"] for cell in here
+                         if rival in cell["us"] and name in cell["us"]]
+                ratios.append(f"{rival} {geometric_mean(pairs):.2f}")
+            print(f"M={tokens:5d} {name:20s} x " + "  ".join(ratios), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--libraries", type=lambda text: pathlib.Path(text).resolve(), required=True)
+    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--tokens", default="1,16,64,256,2048,8192")
+    parser.add_argument("--only", default="", help="names of contenders, comma separated")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=1e9, help="stop after the cell that passes this")
+    parser.add_argument("--commit", default="")
+    parser.add_argument("--repeats", type=int, default=0, help="runs that must be bit-identical, per kind and shape")
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    face = Face(arguments.libraries)
+    try:
+        lt = ctypes.CDLL(str(arguments.libraries / "libgraticule_cublaslt_face.so"))
+        lt.lt_int8_plan.restype = ctypes.c_void_p
+    except OSError as error:
+        print(f"no cuBLASLt: {error}")
+        lt = None
+    device = torch.device("cuda")
+    kinds = {"channel": ("int4", "channel", 0), "dual128": ("int4", "dual", 128), "dual64": ("int4", "dual", 64),
+             "group128": ("int4", "group", 128), "dint4 channel": ("dint4", "channel", 0),
+             "dint4 dual128": ("dint4", "dual", 128), "w8a8": ("int8", "channel", 0)}
+    names = set(filter(None, arguments.only.split(",")))
+    record = {"before": card_state(), "torch": torch.__version__, "commit": arguments.commit, "cells": []}
+    wrong = 0
+    for shape in arguments.shapes.split(","):
+        outputs, inputs = SHAPES[shape]
+        weights = {}
+        for name, kind in kinds.items():
+            if names and name not in names:
+                continue
+            try:
+                weights[name] = Weight(face, kind, outputs, inputs, device)
+            except RuntimeError as error:
+                print(f"{name}: {error}")
+        one = torch.randn(outputs, inputs, device=device, dtype=torch.bfloat16)
+        dense = {"bf16": [one]}
+        dense["fp8"] = [one.to(torch.float8_e4m3fn)]
+        dense["int8"] = [torch.randint(-127, 128, (outputs, inputs), dtype=torch.int8, device=device)]
+        for copies in dense.values():
+            size = copies[0].numel() * copies[0].element_size()
+            copies += [copies[0].clone() for _ in range(int(ROTATED_BYTES // size))]
+        for tokens in map(int, arguments.tokens.split(",")):
+            x = torch.randn(tokens, inputs, device=device).bfloat16()
+            calls = contenders(face, lt, weights, dense, x, names)
+            checks = {}
+            for name, call in calls.items():
+                if isinstance(call, Ours):
+                    checks[name] = call.check()
+                    wrong += checks[name] is False
+                    if arguments.repeats:
+                        first = call.y.clone()
+                        for _ in range(arguments.repeats):
+                            call.y.fill_(float("nan"))
+                            call(0)
+                            if not torch.equal(call.y, first):
+                                print(f"{shape} M={tokens} {name}: runs differ", flush=True)
+                                wrong += 1
+                                break
+            torch.cuda.synchronize()
+            us = measure(calls, arguments.rounds if tokens < 2048 else max(5, arguments.rounds // 2))
+            record["cells"].append({"shape": shape, "outputs": outputs, "inputs": inputs, "tokens": tokens, "us": us,
+                                    "exact": checks})
+            print(f"{shape:11s} {outputs}x{inputs} M={tokens}: " +
+                  "  ".join(f"{name} {value['median']:.1f}" for name, value in us.items()) +
+                  ("" if all(check is not False for check in checks.values()) else f"  WRONG {checks}"), flush=True)
+            for call in calls.values():
+                if hasattr(call, "free"):
+                    call.free()
+            del calls
+            if arguments.out:
+                arguments.out.write_text(json.dumps(record, indent=1))
+            if time.monotonic() - start > arguments.seconds:
+                break
+        del weights, dense, one
+        torch.cuda.empty_cache()
+        if time.monotonic() - start > arguments.seconds:
+            print("stopped by --seconds", flush=True)
+            break
+    record["after"] = card_state()
+    if arguments.out:
+        arguments.out.write_text(json.dumps(record, indent=1))
+    summarize(record["cells"])
+    print(f"wrong: {wrong}; {time.monotonic() - start:.0f} s; {record['before']} {record['after']}")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
