@@ -26,7 +26,7 @@ struct Args {
 
 struct RunRow {
     std::shared_ptr<const Evaluation> evaluation;
-    double bits = 0;
+    StoredBits bits; ///< a weight
     std::int64_t bytes = 0;
 };
 
@@ -36,14 +36,16 @@ std::vector<RunRow> run_all(const Args& args, Workbench& work, const std::vector
     EvaluationSpec spec = args.window.spec(*work.model());
     if (!args.no_full_precision) {
         spec.run_name = unquantized_name(*work.model());
-        runs.push_back({work.evaluate(false, corpus, spec, console.job()), stored_bits_per_weight(*work.model()),
+        runs.push_back({work.evaluate(false, corpus, spec, console.job()),
+                        {stored_bits_per_weight(*work.model()), stored_bits_per_weight(*work.model())},
                         stored_bytes(*work.model())});
     }
     for (const Recipe& recipe : recipes) {
         work.quantize(recipe, false, console.job());
         spec.run_name = summary_line(recipe);
         const auto evaluation = work.evaluate(true, corpus, spec, console.job());
-        runs.push_back({evaluation, work.quantized()->bits_per_weight(), work.quantized()->bytes_after()});
+        const ModelSize size = work.quantized()->size();
+        runs.push_back({evaluation, size.bits_per_weight, size.bytes});
         console.note(spec.run_name + ": " + perplexity_text(*evaluation));
     }
     return runs;
@@ -53,7 +55,8 @@ json runs_json(const std::vector<RunRow>& runs) {
     json all = json::array();
     for (const RunRow& run : runs) {
         json value = to_json(*run.evaluation, Timing::include);
-        value["bits_per_weight"] = run.bits;
+        value["bits_per_weight"] = run.bits.actual;
+        value["ideal_bits_per_weight"] = run.bits.ideal;
         value["bytes"] = run.bytes;
         all.push_back(std::move(value));
     }
@@ -79,7 +82,7 @@ std::string runs_text(const std::vector<RunRow>& runs) {
     for (const RunRow& run : runs) {
         const bool baseline = &run == &runs.front();
         const Comparison comparison = compare(*runs.front().evaluation, *run.evaluation);
-        table.add({run.evaluation->run_name, fixed(run.bits, 3), bytes_text(run.bytes),
+        table.add({run.evaluation->run_name, bits_text(run.bits), bytes_text(run.bytes),
                    perplexity_text(*run.evaluation), baseline ? "baseline" : difference_text(comparison),
                    baseline ? "" : interval_text(comparison)});
     }

@@ -36,9 +36,11 @@ void eval_command(const Args& args, Console& console) {
     nlohmann::json value = to_json(*evaluation, Timing::include);
     value["stored_quantization"] = stored_json(*work.model());
     if (recipe) {
-        value["bits_per_weight"] = work.quantized()->bits_per_weight();
+        const ModelSize size = work.quantized()->size();
+        value["bits_per_weight"] = size.bits_per_weight.actual;
+        value["ideal_bits_per_weight"] = size.bits_per_weight.ideal;
         value["bytes_before"] = work.quantized()->bytes_before();
-        value["bytes_after"] = work.quantized()->bytes_after();
+        value["bytes_after"] = size.bytes;
     }
     console.print_json(value);
     console.print(evaluation_text(*evaluation) + (recipe ? totals_line(*work.quantized()) + "\n" : "") +

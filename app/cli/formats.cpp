@@ -1,4 +1,4 @@
-// formats: every number format there is.
+// formats: every number format there is, the block formats and how scales can be stored.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -6,6 +6,7 @@
 #include "app/cli/console.h"
 #include "app/cli/table.h"
 #include "core/format/quant_format.h"
+#include "core/format/scale_level.h"
 
 namespace graticule::cli {
 namespace {
@@ -41,6 +42,19 @@ nlohmann::json describe(const QuantFormat& format) {
     return value;
 }
 
+nlohmann::json describe(const BlockFormat& block) {
+    return {{"name", block.name},
+            {"label", block.label},
+            {"kind", "block"},
+            {"format", block.format},
+            {"scales", to_text(block.levels)},
+            {"help", block.help}};
+}
+
+nlohmann::json describe(const CodingRow& coding) {
+    return {{"name", coding.name}, {"kind", "scale coding"}, {"bits", coding.bits}, {"help", coding.help}};
+}
+
 } // namespace
 
 Action declare_formats(CLI::App&) {
@@ -53,8 +67,19 @@ Action declare_formats(CLI::App&) {
                        std::to_string(format.grid.code_count()), format.allows_asymmetric ? "yes" : "no",
                        std::string(format.help)});
         }
+        Table blocks({{"block format"}, {"is"}, {""}});
+        for (const BlockFormat& block : all_block_formats()) {
+            all.push_back(describe(block));
+            blocks.add({std::string(block.name), std::string(block.format) + "/" + to_text(block.levels),
+                        std::string(block.help)});
+        }
+        Table codings({{"scales stored as"}, {"bits", Align::right}, {""}});
+        for (const CodingRow& coding : all_codings()) {
+            all.push_back(describe(coding));
+            codings.add({std::string(coding.name), std::to_string(coding.bits), std::string(coding.help)});
+        }
         console.print_json(all);
-        console.print(table.text());
+        console.print(table.text() + "\n" + blocks.text() + "\n" + codings.text());
     };
 }
 

@@ -8,8 +8,8 @@
 #include "app/cli/show.h"
 #include "app/cli/table.h"
 #include "core/engine/workbench.h"
-#include "core/report/json_results.h"
 #include "core/export/staged_dir.h"
+#include "core/report/json_results.h"
 
 namespace graticule::cli {
 namespace {
@@ -25,8 +25,9 @@ struct Args {
 std::string result_text(const RunResult& result) {
     Table table({{"run"}, {"bits", Align::right}, {"model", Align::right}, {"perplexity", Align::right}});
     const QuantizedModel& model = *result.quantized;
+    const ModelSize size = model.size();
     table.add({result.baseline->run_name, "", bytes_text(model.bytes_before()), perplexity_text(*result.baseline)});
-    table.add({result.evaluation->run_name, fixed(model.bits_per_weight(), 3), bytes_text(model.bytes_after()),
+    table.add({result.evaluation->run_name, bits_text(size.bits_per_weight), bytes_text(size.bytes),
                perplexity_text(*result.evaluation)});
     return table.text() + "\ndifference " + difference_text(result.comparison) + ", 95 % interval " +
            interval_text(result.comparison) + "\n" + result.evaluation->protocol.text() + ", " +

@@ -16,9 +16,15 @@ std::string optional_fixed(const std::optional<double>& value, int decimals) {
 
 } // namespace
 
+std::string bits_text(const StoredBits& bits) {
+    const std::string actual = fixed(bits.actual, 3), ideal = fixed(bits.ideal, 3);
+    return actual == ideal ? actual : actual + " (ideal " + ideal + ")";
+}
+
 std::string totals_line(const QuantizedModel& model) {
-    return fixed(model.bits_per_weight(), 3) + " bits a weight, model " + bytes_text(model.bytes_before()) + " -> " +
-           bytes_text(model.bytes_after()) + ", quantized in " + duration_text(model.seconds) + ", peak memory +" +
+    const ModelSize size = model.size();
+    return bits_text(size.bits_per_weight) + " bits a weight, model " + bytes_text(model.bytes_before()) + " -> " +
+           bytes_text(size.bytes) + ", quantized in " + duration_text(model.seconds) + ", peak memory +" +
            bytes_text(model.peak_bytes) +
            (model.peak_device_bytes > 0 ? ", on the card " + bytes_text(model.peak_device_bytes) : "");
 }

@@ -33,7 +33,8 @@ struct Run {
     Execution execution = {Compute::float32, Arithmetic::simulated}; ///< settled: what its protocol will say
     std::shared_ptr<const QuantizedModel> quantized;                 ///< null: full precision, or not there yet
     std::optional<Evaluation> evaluation;                            ///< as far as it has come
-    double weight_bits = 16, input_bits = 16;
+    StoredBits weight_bits{16, 16};                                  ///< per weight
+    double input_bits = 16;
     std::int64_t bytes = 0;
     std::vector<JobId> jobs; ///< of this run, in order
     JobState state = JobState::waiting;
@@ -41,6 +42,10 @@ struct Run {
     QString error;
 
     [[nodiscard]] RunProtocol protocol() const { return {choice, execution}; }
+    void setSize(const ModelSize& size) {
+        weight_bits = size.bits_per_weight;
+        bytes = size.bytes;
+    }
     [[nodiscard]] bool finished() const { return evaluation && evaluation->complete && state == JobState::done; }
     /// Stopped on the way, with windows that need not be evaluated again.
     [[nodiscard]] bool resumable() const {

@@ -72,7 +72,8 @@ json run_to_json(const Run& run) {
             {"text", run.choice.text.toStdString()},
             {"window", run.choice.window},
             {"windows", run.choice.windows},
-            {"weight_bits", run.weight_bits},
+            {"weight_bits", run.weight_bits.actual},
+            {"ideal_weight_bits", run.weight_bits.ideal},
             {"input_bits", run.input_bits},
             {"bytes", run.bytes},
             {"complete", run.evaluation->complete},
@@ -87,7 +88,9 @@ Run run_from_json(const json& value) {
     run.choice.text = QString::fromStdString(value.at("text").get<std::string>());
     value.at("window").get_to(run.choice.window);
     value.at("windows").get_to(run.choice.windows);
-    value.at("weight_bits").get_to(run.weight_bits);
+    value.at("weight_bits").get_to(run.weight_bits.actual);
+    // Runs of older versions counted float scales as 16 bits.
+    run.weight_bits.ideal = value.value("ideal_weight_bits", run.weight_bits.actual);
     value.at("input_bits").get_to(run.input_bits);
     value.at("bytes").get_to(run.bytes);
     run.evaluation = read_evaluation(value.at("evaluation"));

@@ -98,10 +98,7 @@ void RunList::finish(int id, const Evaluation& whole, std::shared_ptr<const Quan
     if (!run) return; // removed meanwhile
     run->take(whole, true);
     run->state = JobState::done;
-    if (quantized) { // no estimate any more
-        run->weight_bits = quantized->bits_per_weight();
-        run->bytes = quantized->bytes_after();
-    }
+    if (quantized) run->setSize(quantized->size()); // no estimate any more
     run->quantized = std::move(quantized);
     keep();
     Q_EMIT changed();

@@ -207,14 +207,13 @@ Run Session::newRun(bool full_precision, const EvaluationChoice& choice) const {
     run.bytes = stored_bytes(*model());
     if (full_precision) {
         run.recipe.name = unquantized_name(*model());
-        run.weight_bits = stored_bits_per_weight(*model());
+        run.weight_bits = {stored_bits_per_weight(*model()), stored_bits_per_weight(*model())};
         run.name = QString::fromStdString(run.recipe.name);
     } else {
         run.recipe = recipe();
         run.name = QString::fromStdString(summary_line(recipe()));
-        run.weight_bits = resolution_.resolved->bits_per_weight();
+        run.setSize(resolution_.resolved->size());
         run.input_bits = average_input_bits(*resolution_.resolved);
-        run.bytes = resolution_.resolved->estimated_bytes();
     }
     return run;
 }

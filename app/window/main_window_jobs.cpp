@@ -229,7 +229,7 @@ void MainWindow::askExport(int run_id) {
     const LayerChoices choices = choices_of(*quantized);
     const QString name = tr("%1: %2 → %3")
                              .arg(QString::fromStdString(summary_line(quantized->recipe)),
-                                  bytes_text(quantized->bytes_before()), bytes_text(quantized->bytes_after()));
+                                  bytes_text(quantized->bytes_before()), bytes_text(quantized->size().bytes));
     bool move_aside = false;
     QString folder = exportFolder(run_id), exporter = exporter_entries().front().name;
     if (asking_) {

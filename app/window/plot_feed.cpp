@@ -186,9 +186,9 @@ PlotScene weight_plot(const Session& session, const Linear& linear, const std::o
                      .arg(linear.in_features())
                      .arg(differs ? tr(" · what-if, not yet run") : QString());
     data.x_label = tr("weight / step of its %1")
-                       .arg(shown_choice.scheme.weight->granularity.kind == Granularity::Kind::channel ? tr("channel")
-                            : shown_choice.scheme.weight->granularity.kind == Granularity::Kind::group ? tr("group")
-                                                                                                       : tr("tensor"));
+                       .arg(shown_choice.scheme.weight->grain().kind == Granularity::Kind::channel ? tr("channel")
+                            : shown_choice.scheme.weight->grain().kind == Granularity::Kind::group ? tr("group")
+                                                                                                   : tr("tensor"));
     data.x_symbol = QStringLiteral("u");
     data.what = tr("weights");
     // The edges of zero bins (halves and quarters of a step) are edges of bars, unless a wide format has more steps

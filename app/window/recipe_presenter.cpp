@@ -29,9 +29,14 @@ std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeCho
     return {QObject::tr("current"), QObject::tr("candidate")};
 }
 
-double bits_of(const SchemeChoice& choice, const Linear& linear) {
-    return choice.scheme.weight ? choice.scheme.weight->bits_per_value(linear.out_features(), linear.in_features())
-                                : 16;
+// "2.41 MB, 4.28 bit (ideal 4.16)"
+QString predicted_text(const ResolvedRecipe& resolved) {
+    const ModelSize& size = resolved.size();
+    const QString actual = fixed_text(size.bits_per_weight.actual, 2),
+                  ideal = fixed_text(size.bits_per_weight.ideal, 2);
+    QString text = QObject::tr("%1, %2 bit").arg(bytes_text(size.bytes), actual);
+    if (actual != ideal) text += QObject::tr(" (ideal %1)").arg(ideal);
+    return resolved.size_is_exact() ? text : QObject::tr("at least %1").arg(text);
 }
 
 // A difference below `least` is said and has no colour: other inputs would change it.
@@ -123,10 +128,11 @@ WhatIfTable what_if_table(const Session& session) {
         table.rows.push_back(compare_row(
             QObject::tr("input RMS error"), QObject::tr("Root of the mean squared error of the quantized input"),
             std::sqrt(*a.input_mse), std::sqrt(*b.input_mse), 4, -1, 0.01 * std::sqrt(*a.input_mse)));
-    WhatIfRow bits =
-        compare_row(QObject::tr("bits / weight"), QObject::tr("Stored bits, scales and zero points included"),
-                    bits_of(before, linear), bits_of(now, linear), 2, -1, 0.005);
-    table.rows.push_back(bits);
+    const double weights = double(linear.out_features()) * double(linear.in_features());
+    const auto bits = [&](const LayerReport& report) { return double(report.bytes_after) * 8 / weights; };
+    table.rows.push_back(compare_row(QObject::tr("bits / weight"),
+                                     QObject::tr("Stored bits: codes, scales, zero points and what is kept in 16 bits"),
+                                     bits(a), bits(b), 2, -1, 0.005));
     add_sources(table, a, b);
     add_basis(table, current, answer, linear);
     return table;
@@ -279,11 +285,8 @@ void RecipePresenter::refreshForm() {
         names << QString::fromStdString(session_.model()->linear(layer).short_name).section(u'.', -1);
     panel_.setDiagnostics(session_.model() ? resolution.diagnostics : Diagnostics{},
                           names.isEmpty() ? QString() : tr("apply to %1 too").arg(names.join(tr(" and "))));
-    panel_.setPredicted(resolution.resolved && session_.model()
-                            ? QObject::tr("%1, %2 bit")
-                                  .arg(bytes_text(resolution.resolved->estimated_bytes()),
-                                       fixed_text(resolution.resolved->bits_per_weight(), 2))
-                            : QStringLiteral("–"));
+    panel_.setPredicted(resolution.resolved && session_.model() ? predicted_text(*resolution.resolved)
+                                                                : QStringLiteral("–"));
 }
 
 void RecipePresenter::refreshRules() { panel_.setRules(rule_rows(session_)); }

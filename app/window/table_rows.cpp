@@ -108,7 +108,8 @@ std::vector<RunRow> run_rows(const Session& session) {
         row.name = names[i];
         row.group = protocol_text(run.protocol());
         row.recipe = run.full_precision ? run.name : QString::fromStdString(to_json(run.recipe));
-        row.weight_bits = run.weight_bits;
+        row.weight_bits = run.weight_bits.actual;
+        row.ideal_bits = run.weight_bits.ideal;
         row.input_bits = run.input_bits;
         row.bytes = run.bytes;
         row.state = run.state;

@@ -8,6 +8,7 @@
 #include "core/engine/peak_memory.h"
 #include "core/io/spill_file.h"
 #include "core/method/pipeline.h"
+#include "core/method/rotation.h"
 #include "core/runtime/device.h"
 #include "core/runtime/settle_execution.h"
 
@@ -84,6 +85,7 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     const auto planned = std::count_if(choices.begin(), choices.end(), [](const auto& one) { return one.has_value(); });
     ctx.progress.begin("Quantizing", planned);
     SpillFile spill(held_bytes >= 0 ? held_bytes : open_device("cpu").free_bytes() / 4);
+    result->head_untied = !model->parts().head && residual_block(choices, *model);
     PipelineOptions options;
     options.execution = settle_execution(ctx.execution, ctx.device, *model);
     QuantizePipeline pipeline(model, stats, std::move(choices), device, options);
@@ -112,7 +114,7 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     result->peak_bytes = memory.bytes();
     result->peak_device_bytes = device.peak_bytes();
     ctx.log("quantized " + std::to_string(planned) + " layers: " + std::to_string(result->bytes_before()) + " -> " +
-            std::to_string(result->bytes_after()) + " bytes");
+            std::to_string(result->size().bytes) + " bytes");
     return result;
 }
 

@@ -1,7 +1,6 @@
 #include "core/engine/resolve.h"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "core/base/error.h"
@@ -9,7 +8,6 @@
 #include "core/method/method.h"
 #include "core/method/rotation.h"
 #include "core/recipe/layer_rules.h"
-#include "core/result/quantized_model.h"
 
 namespace graticule {
 
@@ -84,6 +82,7 @@ struct Resolver {
     void check_layer(const Linear& linear, const SchemeChoice& choice);
     void check_attention(const Block& block);
     void check_fold_site(const FoldSite& site);
+    [[nodiscard]] LayerChoices planned_choices() const;
     void check_rotation();
     void check_anything_changes(const std::vector<int>& winners);
     void check_stored();
@@ -141,7 +140,7 @@ std::vector<int> Resolver::assign() {
 void Resolver::check_layer(const Linear& linear, const SchemeChoice& choice) {
     const auto check = [&](const std::optional<TensorScheme>& scheme, std::int64_t columns, const char* what) {
         if (!scheme) return;
-        if (const std::string problem = check_granularity(scheme->granularity, columns); !problem.empty())
+        if (const std::string problem = check_levels(scheme->levels, columns); !problem.empty())
             problems.add(std::string(what) + ": " + problem, linear.short_name);
     };
     check(choice.scheme.weight, linear.in_features(), "weight");
@@ -217,10 +216,15 @@ void Resolver::check_fold_site(const FoldSite& site) {
     }
 }
 
-/// A rotated residual stream is read by every block: all its readers have the same, or none has it.
-void Resolver::check_rotation() {
+LayerChoices Resolver::planned_choices() const {
     LayerChoices choices;
     for (const auto& plan : plans) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
+    return choices;
+}
+
+/// A rotated residual stream is read by every block: all its readers have the same, or none has it.
+void Resolver::check_rotation() {
+    const LayerChoices choices = planned_choices();
     if (!residual_block(choices, model)) return;
     if (const std::string problem = why_residual_stays(model); !problem.empty())
         return out.diagnostics.add(Severity::error, "hadamard", "residual=true: " + problem);
@@ -268,18 +272,15 @@ void Resolver::finish() {
     if (out.diagnostics.has_errors()) return;
     ResolvedRecipe resolved;
     resolved.recipe_ = recipe;
-    double bits = 0, weights = 0;
-    double bytes = double(stored_bytes(model));
-    for (const Linear& linear : model.linears()) {
-        const double count = double(linear.in_features()) * double(linear.out_features());
-        const double stored = double(linear.stored_bytes);
+    const auto form_of = [&](const Linear& linear) -> LinearForm {
         const auto& plan = plans[index_of(linear.id)];
-        double after = double(linear.weight.bytes.size()) * 8; // what stays is written decoded
-        if (plan && plan->choice.scheme.weight)
-            after = count * plan->choice.scheme.weight->bits_per_value(linear.out_features(), linear.in_features());
-        bytes += after / 8 - stored;
-        bits += after;
-        weights += count;
+        if (!plan) return {};
+        const auto parts = expected_parts(plan->choice, linear);
+        resolved.size_is_exact_ = resolved.size_is_exact_ && parts;
+        return {plan->choice.scheme.weight, parts.value_or(StoredParts{})};
+    };
+    resolved.size_ = size_of(model, form_of, residual_block(planned_choices(), model).has_value());
+    for (const auto& plan : plans) {
         if (!plan) continue;
         for (const OperandName& row : operand_names())
             if (const auto& scheme = plan->choice.scheme[row.operand];
@@ -289,8 +290,6 @@ void Resolver::finish() {
             if (find_method(step.method)->needs != Needs::nothing) resolved.needs_calibration_ = true;
     }
     resolved.plans_ = std::move(plans);
-    resolved.estimated_bytes_ = std::int64_t(std::llround(bytes));
-    resolved.bits_per_weight_ = weights > 0 ? bits / weights : 0;
     out.resolved = std::move(resolved);
 }
 

@@ -10,6 +10,7 @@
 #include "core/model/model.h"
 #include "core/recipe/layer_choices.h"
 #include "core/recipe/recipe.h"
+#include "core/result/stored_size.h"
 
 namespace graticule {
 
@@ -30,16 +31,17 @@ public:
     [[nodiscard]] const Recipe& recipe() const { return recipe_; }
     [[nodiscard]] const std::vector<std::optional<LayerPlan>>& plans() const { return plans_; } ///< index = LayerId
     [[nodiscard]] bool needs_calibration() const { return needs_calibration_; }
-    [[nodiscard]] std::int64_t estimated_bytes() const { return estimated_bytes_; } ///< whole model, packed
-    [[nodiscard]] double bits_per_weight() const { return bits_per_weight_; }
+    /// What QuantizedModel::size() will be, or at least, where calibration decides how many channels are kept.
+    [[nodiscard]] const ModelSize& size() const { return size_; }
+    [[nodiscard]] bool size_is_exact() const { return size_is_exact_; }
 
 private:
     friend struct Resolver;
     Recipe recipe_;
     std::vector<std::optional<LayerPlan>> plans_;
     bool needs_calibration_ = false;
-    std::int64_t estimated_bytes_ = 0;
-    double bits_per_weight_ = 0;
+    ModelSize size_;
+    bool size_is_exact_ = true;
 };
 
 struct Resolution {

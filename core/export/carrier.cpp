@@ -74,8 +74,13 @@ CarrierPlan plan_carrier(const SchemeChoice& choice, bool exact_int8) {
     }
     const TensorScheme& scheme = *choice.scheme.weight;
     plan.bits = scheme.format->bits;
-    plan.group = scheme.granularity.kind == Granularity::Kind::group ? scheme.granularity.group_size : 0;
-    const bool dual = scheme.granularity.kind == Granularity::Kind::dual_grain;
+    const bool dual = is_dual_grain(scheme.levels);
+    plan.group = !dual && scheme.grain().kind == Granularity::Kind::group ? scheme.grain().group_size : 0;
+    if (!dual && scheme.levels.size() > 1 && scheme.format->kind != FormatKind::floating) {
+        plan.problem = "has scales of two levels (" + to_text(scheme.levels) +
+                       "), which compressed-tensors has no form for; use one level, such as g128";
+        return plan;
+    }
     switch (scheme.format->kind) {
     case FormatKind::integer:
         plan.symmetric = scheme.symmetric;
@@ -86,7 +91,7 @@ CarrierPlan plan_carrier(const SchemeChoice& choice, bool exact_int8) {
                         "but 8 bits a weight in the file";
         } else if (dual) {
             plan.symmetric = false;
-            plan.group = scheme.granularity.group_size;
+            plan.group = scheme.grain().group_size;
             plan.note = "the dual grain's two scales are multiplied out to one scale a group";
         }
         break;
@@ -95,8 +100,12 @@ CarrierPlan plan_carrier(const SchemeChoice& choice, bool exact_int8) {
         break;
     case FormatKind::floating:
         plan.encoding = CarrierPlan::Encoding::float8;
-        if (scheme.format->name != "fp8_e4m3" || plan.group != 0)
+        if (const BlockFormat* block = find_block_format(scheme.format->name, scheme.levels))
+            plan.problem = std::string(block->label) +
+                           " is not written to compressed-tensors yet; use fp8_e4m3 per channel, or an integer format";
+        else if (scheme.format->name != "fp8_e4m3" || plan.group != 0 || scheme.levels.size() > 1)
             plan.problem = std::string(scheme.format->label) + (plan.group != 0 ? " in groups" : "") +
+                           (scheme.levels.size() > 1 ? " with scales of two levels" : "") +
                            " has no form in compressed-tensors here; use fp8_e4m3 per channel, or an integer format";
         break;
     }
@@ -120,12 +129,15 @@ CarriedWeight carry_float8(const QuantizedLinear& linear, CarriedWeight weight) 
 /// Dual grain for the int8 GEMM: (code - zero) * group scale, with the channel's scale.
 CarriedWeight carry_dual_products(const QuantizedLinear& linear, const std::string& name, CarriedWeight weight) {
     const QParams& params = linear.params;
+    GRATICULE_ASSERT(params.coarse.has_value(), "a dual grain with the scales of its channels");
+    const std::vector<float> fine = fine_scales(params, weight.columns);
     for (std::int64_t row = 0; row < weight.rows; ++row) {
-        weight.scale[static_cast<std::size_t>(row)] = params.channel_scale[static_cast<std::size_t>(row)];
+        weight.scale[static_cast<std::size_t>(row)] = params.coarse->scale[static_cast<std::size_t>(row)];
         for (std::int64_t column = 0; column < weight.columns; ++column) {
             const std::size_t block = block_of(params.layout, weight.columns, row, column);
             const auto at = static_cast<std::size_t>(row * weight.columns + column);
-            const int value = (weight.fields[at] - static_cast<int>(params.zero[block])) * params.group_scale[block];
+            const int value =
+                (weight.fields[at] - static_cast<int>(params.zero[block])) * static_cast<int>(fine[block]);
             if (value < -127 || value > 127) does_not_fit(name, "the int8 product", value, 8);
             weight.fields[at] = static_cast<std::uint8_t>(value + 128);
         }
@@ -175,7 +187,7 @@ CarriedWeight carry(const QuantizedLinear& linear, const Linear& shape, const Ca
     GRATICULE_ASSERT(std::ssize(weight.fields) == weight.rows * weight.columns, "a quantized linear without its codes");
     weight.scale.resize(static_cast<std::size_t>(weight.rows * groups));
     if (plan.encoding == CarrierPlan::Encoding::float8) return carry_float8(linear, std::move(weight));
-    const bool dual = linear.choice.scheme.weight->granularity.kind == Granularity::Kind::dual_grain;
+    const bool dual = is_dual_grain(linear.choice.scheme.weight->levels);
     if (dual && plan.group == 0) return carry_dual_products(linear, shape.short_name, std::move(weight));
     return carry_lattice(linear, shape.short_name, plan, std::move(weight));
 }

@@ -29,7 +29,7 @@ ordered_json input_args(const TensorScheme& scheme) {
     return {{"num_bits", scheme.format->bits},
             {"type", scheme.format->kind == FormatKind::floating ? "float" : "int"},
             {"symmetric", scheme.symmetric},
-            {"strategy", scheme.granularity.kind == Granularity::Kind::token ? "token" : "tensor"},
+            {"strategy", scheme.grain().kind == Granularity::Kind::token ? "token" : "tensor"},
             {"group_size", nullptr},
             {"block_structure", nullptr},
             {"dynamic", scheme.dynamic},
@@ -52,7 +52,7 @@ std::string input_line(const nlohmann::json& args) {
     scheme.symmetric = !is("symmetric", false);
     scheme.dynamic = is("dynamic", true); // may be "local", too
     const std::string strategy = is("strategy", "token") ? "token" : is("strategy", "tensor") ? "tensor" : "";
-    scheme.granularity.kind = strategy == "token" ? Granularity::Kind::token : Granularity::Kind::tensor;
+    scheme.levels.front().grain.kind = strategy == "token" ? Granularity::Kind::token : Granularity::Kind::tensor;
     if (scheme.format == nullptr || strategy.empty() || !check_operand_scheme(Operand::input, scheme).empty())
         return {};
     QuantScheme inputs;
@@ -74,14 +74,17 @@ std::string check_input(const TensorScheme& input) {
         return "a=" + name + ": clients have no dINT activations; use a=int8/sym/token";
     if (input.format->kind == FormatKind::floating && input.format->name != "fp8_e4m3")
         return "a=" + name + ": of the floating-point activations clients know fp8_e4m3; use it, or a=int8/sym/token";
-    switch (input.granularity.kind) {
+    if (input.levels.size() > 1 || input.levels.front().coding != Coding::f32)
+        return "a=" + name +
+               ": clients find float scales of activations; use a=int8/sym/token, or leave a= out and export "
+               "the weights alone";
+    switch (input.grain().kind) {
     case Granularity::Kind::token:
         return {};
     case Granularity::Kind::tensor:
         return {};
     case Granularity::Kind::group:
     case Granularity::Kind::channel:
-    case Granularity::Kind::dual_grain:
         return "a=" + name +
                ": no client quantizes activations in groups or by channel; use a=int8/sym/token, or leave a= out and "
                "export "

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/format/quant_format.h"
+#include "kernels/api/scale_coding.h"
 
 namespace graticule {
 
@@ -26,13 +27,6 @@ constexpr CodeGrid dint_grid(int bits) {
     grid.special_count = 2;
     grid.specials = {0.5F, -0.5F};
     return grid;
-}
-
-constexpr float power_of_two(int exponent) {
-    float value = 1;
-    for (; exponent > 0; --exponent) value *= 2;
-    for (; exponent < 0; ++exponent) value /= 2;
-    return value;
 }
 
 /// Every finite value of a sign-exponent-mantissa format, once each (one zero), ascending. `top_values` is how many

@@ -47,8 +47,6 @@ std::string to_text(Granularity granularity) {
         return "g" + std::to_string(granularity.group_size);
     case Granularity::Kind::token:
         return "token";
-    case Granularity::Kind::dual_grain:
-        return "dual" + std::to_string(granularity.group_size);
     }
     return {};
 }
@@ -57,21 +55,14 @@ std::optional<Granularity> parse_granularity(std::string_view text) {
     if (text == "tensor") return Granularity{Granularity::Kind::tensor, 0};
     if (text == "channel") return Granularity{Granularity::Kind::channel, 0};
     if (text == "token") return Granularity{Granularity::Kind::token, 0};
-    constexpr std::string_view dual = "dual";
-    if (text.starts_with(dual)) {
-        if (const auto size = parse_size(text.substr(dual.size())))
-            return Granularity{Granularity::Kind::dual_grain, *size};
-    } else if (text.starts_with('g')) {
+    if (text.starts_with('g'))
         if (const auto size = parse_size(text.substr(1))) return Granularity{Granularity::Kind::group, *size};
-    }
     return std::nullopt;
 }
 
 std::string check_granularity(Granularity granularity, std::int64_t columns) {
     const std::int64_t size = granularity.group_size;
-    const bool grouped =
-        granularity.kind == Granularity::Kind::group || granularity.kind == Granularity::Kind::dual_grain;
-    if (!grouped || (size > 0 && columns % size == 0)) return {};
+    if (granularity.kind != Granularity::Kind::group || (size > 0 && columns % size == 0)) return {};
     std::string text = "group size " + std::to_string(size) + " does not divide the " + std::to_string(columns) +
                        " input columns; use ";
     for (const std::int64_t divisor : near_divisors(columns, std::max<std::int64_t>(size, 1)))
@@ -89,7 +80,6 @@ BlockLayout layout_of(Granularity granularity, std::int64_t rows, std::int64_t c
     case Granularity::Kind::token:
         return {1, columns};
     case Granularity::Kind::group:
-    case Granularity::Kind::dual_grain:
         return {1, granularity.group_size};
     }
     return {};

@@ -13,14 +13,14 @@
 namespace graticule {
 
 struct Granularity {
-    enum class Kind : std::uint8_t { tensor, channel, group, token, dual_grain };
+    enum class Kind : std::uint8_t { tensor, channel, group, token };
     Kind kind = Kind::channel;
-    std::int64_t group_size = 0; ///< group and dual_grain only (dual grain: INT8 scale a group, float scale a channel)
+    std::int64_t group_size = 0; ///< group only
 
     bool operator==(const Granularity&) const = default;
 };
 
-[[nodiscard]] std::string to_text(Granularity granularity); ///< "tensor", "channel", "g128", "token", "dual128"
+[[nodiscard]] std::string to_text(Granularity granularity); ///< "tensor", "channel", "g128", "token"
 [[nodiscard]] std::optional<Granularity> parse_granularity(std::string_view text);
 
 /// Rectangles for a matrix of this shape. Throws Error{bad_input} when a group size does not divide `columns`: the

@@ -69,14 +69,16 @@ std::string needs_weight(const QuantScheme& scheme) {
 
 std::string not_dual_grain(const QuantScheme& scheme) {
     if (const std::string problem = needs_weight(scheme); !problem.empty()) return problem;
-    if (scheme.weight->granularity.kind != Granularity::Kind::dual_grain) return {};
+    if (!is_dual_grain(scheme.weight->levels)) return {};
     return "the dual grain is rounded by dgq or rtn; use one of them, or a granularity such as g128";
 }
 
 std::string int4_asymmetric(const QuantScheme& scheme) {
     if (const std::string problem = needs_weight(scheme); !problem.empty()) return problem;
+    const bool float_scales = scheme.weight->levels.size() == 1 && scheme.weight->levels[0].coding == Coding::f32;
     const bool good = scheme.weight->format->name == "int4" && !scheme.weight->symmetric &&
-                      scheme.weight->granularity.kind != Granularity::Kind::tensor;
+                      scheme.weight->grain().kind != Granularity::Kind::tensor &&
+                      (float_scales || is_dual_grain(scheme.weight->levels));
     return good ? ""
                 : "the search is defined for w=int4/asym with dual128, g128 or channel; this is w=" +
                       to_text(*scheme.weight);

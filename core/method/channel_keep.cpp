@@ -13,4 +13,9 @@ std::vector<std::int32_t> LargestChannels::choose(const std::vector<float>& absm
     return {chosen.begin(), chosen.end()};
 }
 
+std::optional<std::int64_t> LargestChannels::count(std::int64_t channels, const ParamMap& params) const {
+    if (param<std::string>(params, "rule") == "threshold") return std::nullopt;
+    return solvers::count_by_share(channels, param<double>(params, "percent"));
+}
+
 } // namespace graticule

@@ -10,6 +10,7 @@ class LargestChannels final : public ChannelChoice {
 public:
     [[nodiscard]] std::vector<std::int32_t> choose(const std::vector<float>& absmax,
                                                    const ParamMap& params) const override;
+    [[nodiscard]] std::optional<std::int64_t> count(std::int64_t channels, const ParamMap& params) const override;
 };
 
 } // namespace graticule

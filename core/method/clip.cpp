@@ -35,14 +35,15 @@ at::Tensor OutputClip::clip(const WeightRequest& request, std::string& note) con
     const solvers::OutputClipOptions options{.grid = int(param<std::int64_t>(request.params, "grid")),
                                              .max_shrink = param<double>(request.params, "shrink"),
                                              .tokens = param<std::int64_t>(request.params, "tokens")};
-    const solvers::ClipResult result = solvers::output_clip(request.weight, request.samples.rows.to(at::kFloat),
-                                                            fine_quantizer(request), input, options, request.device);
+    const solvers::ClipResult result =
+        solvers::output_clip(request.weight, request.samples.rows.to(at::kFloat), rounding_quantizer(request), input,
+                             options, request.device);
     add_note(note, (result.ratio < 1).to(at::kFloat).mean().item<double>());
     return result.clipped;
 }
 
 at::Tensor MseClip::clip(const WeightRequest& request, std::string& note) const {
-    const solvers::TensorQuantizer quantizer = fine_quantizer(request);
+    const solvers::TensorQuantizer quantizer = rounding_quantizer(request);
     const solvers::MseClipOptions options{.grid = int(param<std::int64_t>(request.params, "grid")),
                                           .max_shrink = param<double>(request.params, "shrink"),
                                           .norm = param<double>(request.params, "norm")};

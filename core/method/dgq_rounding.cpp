@@ -20,7 +20,7 @@ Rounded round_in_groups(const WeightRequest& request, const solvers::DgqGroups& 
     rounded.codes = solvers::quantize(request.weight, grid, rounded.params, request.device);
     const at::Tensor values = solvers::dequantize(rounded.codes, grid, rounded.params, request.device);
     rounded.loss = total(solvers::row_losses(values - request.weight, gram));
-    const at::Tensor nearest = solvers::round_to_nearest(request.weight, fine_quantizer(request), request.device);
+    const at::Tensor nearest = solvers::round_to_nearest(request.weight, rounding_quantizer(request), request.device);
     rounded.loss_before = total(solvers::row_losses(nearest - request.weight, gram));
     return rounded;
 }
@@ -31,8 +31,6 @@ Rounded rounded_of(const solvers::DualGrain& dual) {
     Rounded rounded;
     rounded.codes = dual.codes;
     rounded.params = dual.params();
-    rounded.group_scale = dual.group_scale;
-    rounded.channel_scale = dual.channel_scale;
     return rounded;
 }
 
@@ -43,10 +41,10 @@ SampleWants Dgq::wants(const ParamMap& params) const {
 
 Rounded Dgq::round(const WeightRequest& request) const {
     const solvers::CoarseProducts products(request.coarse);
-    const Granularity granularity = request.scheme.weight->granularity;
+    const Granularity granularity = request.scheme.weight->grain();
     const std::string& mode = param<std::string>(request.params, "mode");
     const auto arithmetic = mode == "reference" ? solvers::DgqArithmetic::bfloat16 : solvers::DgqArithmetic::float32;
-    const bool dual = granularity.kind == Granularity::Kind::dual_grain, clean = !published(request.params);
+    const bool dual = is_dual_grain(request.scheme.weight->levels), clean = !published(request.params);
     const std::int64_t group =
         granularity.kind == Granularity::Kind::channel ? request.weight.size(1) : granularity.group_size;
     const solvers::DgqOptions options;
@@ -66,7 +64,7 @@ Rounded Dgq::round(const WeightRequest& request) const {
               : solvers::dgq_published(request.weight, last_sample, group, options, arithmetic);
     Rounded rounded = rounded_of(found);
     rounded.loss = total(solvers::row_losses(found.dequantized - request.weight, gram));
-    const solvers::BlockParams fine = solvers::find_params(request.weight, fine_quantizer(request), request.device);
+    const solvers::BlockParams fine = solvers::find_params(request.weight, rounding_quantizer(request), request.device);
     rounded.loss_before = total(solvers::round_to_dual_grain(request.weight, fine, gram, options).loss);
     return rounded;
 }

@@ -161,10 +161,6 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
     }
     out.codes = to_host(rounded.codes, out.choice.scheme.weight->format->bits);
     out.params = to_host(params);
-    if (!rounded.channel_scale.defined()) return;
-    out.params.channel_scale = to_vector(rounded.channel_scale.contiguous());
-    for (const float scale : to_vector(rounded.group_scale.contiguous()))
-        out.params.group_scale.push_back(std::int8_t(scale));
 }
 
 } // namespace

@@ -9,6 +9,7 @@ class LowRankCompensation final : public Compensation {
 public:
     [[nodiscard]] std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& weight, const at::Tensor& rounded,
                                                             const ParamMap& params) const override;
+    [[nodiscard]] std::int64_t rank(std::int64_t rows, std::int64_t columns, const ParamMap& params) const override;
 };
 
 } // namespace graticule

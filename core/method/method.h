@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "core/base/param_spec.h"
 #include "core/recipe/recipe.h"
 #include "core/recipe/stage.h"
+#include "core/result/stored_size.h"
 
 namespace graticule {
 
@@ -54,6 +56,9 @@ struct MethodRow {
 [[nodiscard]] ParamMap complete_params(const MethodRow& row, const ParamMap& set);
 /// `choice` without the parameters that have their default value: what reports show.
 [[nodiscard]] SchemeChoice without_defaults(const SchemeChoice& choice);
+/// What a choice with complete parameters will store of a linear beside codes and scales. Absent where calibration
+/// decides it (keep:rule=threshold).
+[[nodiscard]] std::optional<StoredParts> expected_parts(const SchemeChoice& choice, const Linear& linear);
 /// The step of this stage, or null; every method name must be known.
 [[nodiscard]] const MethodStep* step_of(const SchemeChoice& choice, Stage stage);
 

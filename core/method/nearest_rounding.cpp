@@ -11,16 +11,10 @@ solvers::TensorQuantizer rounding_quantizer(const WeightRequest& request) {
     return solvers::weight_quantizer(*request.scheme.weight, full);
 }
 
-solvers::TensorQuantizer fine_quantizer(const WeightRequest& request) {
-    solvers::TensorQuantizer quantizer = rounding_quantizer(request);
-    if (quantizer.granularity.kind == Granularity::Kind::dual_grain)
-        quantizer.granularity.kind = Granularity::Kind::group;
-    return quantizer;
-}
-
 Rounded RoundToNearest::round(const WeightRequest& request) const {
-    if (request.scheme.weight->granularity.kind == Granularity::Kind::dual_grain) {
-        const solvers::BlockParams fine = solvers::find_params(request.weight, fine_quantizer(request), request.device);
+    if (is_dual_grain(request.scheme.weight->levels)) {
+        const solvers::BlockParams fine =
+            solvers::find_params(request.weight, rounding_quantizer(request), request.device);
         return rounded_of(solvers::round_to_dual_grain(request.weight, fine, {}, {}));
     }
     solvers::QuantizedTensor nearest =

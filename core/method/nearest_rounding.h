@@ -7,8 +7,6 @@ namespace graticule {
 
 /// The weight's quantizer: the scheme's, or with GPTQ's symmetric full range where `range=full`.
 [[nodiscard]] solvers::TensorQuantizer rounding_quantizer(const WeightRequest& request);
-/// The same in groups where the scheme is a dual grain: its fine grain.
-[[nodiscard]] solvers::TensorQuantizer fine_quantizer(const WeightRequest& request);
 
 class RoundToNearest final : public Rounding {
 public:

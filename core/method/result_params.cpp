@@ -25,6 +25,9 @@ QParams to_host(const solvers::BlockParams& params) {
     host.layout = params.layout;
     host.scale = to_vector(params.scale.contiguous());
     host.zero = to_vector(params.zero.contiguous());
+    host.coding = params.coding;
+    if (params.coarse.defined())
+        host.coarse = CoarseParams{params.coarse_layout, to_vector(params.coarse.contiguous())};
     return host;
 }
 

@@ -91,8 +91,6 @@ FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::Sca
         const QuantScheme& scheme = *request.schemes[i];
         spec.weights.push_back(request.weights[i]);
         spec.quantizers.push_back(solvers::weight_quantizer(*scheme.weight));
-        if (spec.quantizers.back().granularity.kind == Granularity::Kind::dual_grain)
-            spec.quantizers.back().granularity.kind = Granularity::Kind::group;
         if (rules_.quantize_inputs && scheme.input) spec.input = solvers::input_quantizer(*scheme.input);
     }
     spec.module = module_of(request);

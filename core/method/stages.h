@@ -90,6 +90,8 @@ public:
     /// Channels that stay in 16 bits, ascending. `absmax`: of the input each channel, after transforms.
     [[nodiscard]] virtual std::vector<std::int32_t> choose(const std::vector<float>& absmax,
                                                            const ParamMap& params) const = 0;
+    /// How many of so many channels that will be, where it does not depend on their values.
+    [[nodiscard]] virtual std::optional<std::int64_t> count(std::int64_t channels, const ParamMap& params) const = 0;
 };
 
 // ---- clip and round
@@ -117,7 +119,6 @@ public:
 struct Rounded {
     at::Tensor codes; ///< (out, in) uint8 on the device
     solvers::BlockParams params;
-    at::Tensor group_scale, channel_scale;   ///< dual grain: S2 (out, groups), s1 (out)
     std::optional<double> loss, loss_before; ///< of the method's own objective
     std::string note;
 };
@@ -139,6 +140,7 @@ public:
     /// Factors a (out, rank) and b (rank, in), 16-bit values, to add to the rounded weight.
     [[nodiscard]] virtual std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& weight, const at::Tensor& rounded,
                                                                     const ParamMap& params) const = 0;
+    [[nodiscard]] virtual std::int64_t rank(std::int64_t rows, std::int64_t columns, const ParamMap& params) const = 0;
 };
 
 /// A layer's method of one stage, if it has one.

@@ -49,6 +49,14 @@ constexpr std::array presets = {
            "Zhang et al. 2023 (DGQ); the script of DGQ 141eef7"},
     Preset{"zeroquant-fp-w4a8", "w=fp4_e2m1/sym/g256 a=fp8_e4m3/sym/token gptq lorc:rank=8",
            "FP4 weights, FP8 activations, low-rank compensation", "Wu et al. 2023 (ZeroQuant-FP), section 3"},
+    Preset{"nvfp4-w4a4", "w=nvfp4 a=nvfp4", "FP4 weights and activations in blocks of 16 with FP8 scales",
+           "NVIDIA NVFP4; Cook et al. 2025 (arXiv 2512.02010), section 2"},
+    Preset{"nvfp4-four-over-six", "w=nvfp4/four_over_six",
+           "NVFP4 weights, each block's largest mapped to 6 or to 4, whichever loses less",
+           "Cook et al. 2025 (arXiv 2512.02010)"},
+    Preset{"mxfp4-w4", "w=mxfp4", "FP4 weights in blocks of 32 that share an exponent", "OCP Microscaling Formats 1.0"},
+    Preset{"mxfp8-w8a8", "w=mxfp8 a=mxfp8", "FP8 weights and activations in blocks of 32 that share an exponent",
+           "OCP Microscaling Formats 1.0"},
 };
 
 } // namespace

@@ -21,7 +21,11 @@ using Json = nlohmann::ordered_json;
 
 Json scheme_json(Operand operand, const TensorScheme& scheme) {
     Json json = {
-        {"format", scheme.format->name}, {"symmetric", scheme.symmetric}, {"granularity", to_text(scheme.granularity)}};
+        {"format", scheme.format->name}, {"symmetric", scheme.symmetric}, {"granularity", to_text(scheme.levels)}};
+    // Written only where they are not what goes without saying, so that the hashes of older recipes stay.
+    if (scheme.zero_coding == ZeroCoding::i8 && !scheme.symmetric && !is_dual_grain(scheme.levels))
+        json["zero_point"] = "i8";
+    if (scheme.four_over_six) json["four_over_six"] = true;
     if (operand != Operand::weight) json["dynamic"] = scheme.dynamic;
     return json;
 }
@@ -113,18 +117,25 @@ private:
 
 std::optional<TensorScheme> Reader::read_scheme(const Json& json, const OperandName& operand,
                                                 const std::string& where) {
-    if (!is_object(json, where, {"format", "symmetric", "granularity", "dynamic"})) return std::nullopt;
-    std::string format, granularity;
+    if (!is_object(json, where, {"format", "symmetric", "granularity", "zero_point", "four_over_six", "dynamic"}))
+        return std::nullopt;
+    std::string format, granularity, zero_point;
     take(json, "format", where, format);
     take(json, "granularity", where, granularity);
     if (lacks(json, "format")) problem(where, "the key \"format\" is missing, such as \"int4\"");
     if (!is_text(json, "format")) return std::nullopt; // there is nothing to check the rest against
     // The notation knows the defaults; going through it keeps one place for them.
     std::string line = std::string(operand.letter) + "=" + format;
-    bool symmetric = true, dynamic = true;
+    bool symmetric = true, dynamic = true, four_over_six = false;
     take(json, "symmetric", where, symmetric);
     take(json, "dynamic", where, dynamic);
-    if (json.contains("symmetric")) line += symmetric ? "/sym" : "/asym";
+    take(json, "zero_point", where, zero_point);
+    take(json, "four_over_six", where, four_over_six);
+    if (json.contains("zero_point") && (zero_point != "i8" || symmetric))
+        problem(join(where, "zero_point"),
+                "this is " + json.at("zero_point").dump() + ", but must be \"i8\", beside \"symmetric\": false");
+    if (json.contains("symmetric")) line += symmetric ? "/sym" : zero_point == "i8" ? "/asym:i8" : "/asym";
+    if (four_over_six) line += "/four_over_six";
     if (!granularity.empty()) line += "/" + granularity;
     if (json.contains("dynamic")) {
         if (operand.operand == Operand::weight)

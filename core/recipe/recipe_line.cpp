@@ -23,6 +23,13 @@ std::vector<std::string> split(const std::string& text, char separator) {
 std::string format_names() {
     std::string names;
     for (const QuantFormat& format : all_formats()) names += (names.empty() ? "" : ", ") + std::string(format.name);
+    for (const BlockFormat& format : all_block_formats()) names += ", " + std::string(format.name);
+    return names;
+}
+
+std::string coding_names() {
+    std::string names;
+    for (const CodingRow& coding : all_codings()) names += (names.empty() ? "" : " ") + std::string(coding.name);
     return names;
 }
 
@@ -37,7 +44,7 @@ TensorScheme default_scheme(Operand operand, const QuantFormat& format) {
     scheme.format = &format;
     const bool like_weight = operand == Operand::weight || operand == Operand::value;
     scheme.symmetric = !(like_weight && format.allows_asymmetric);
-    scheme.granularity = {like_weight ? Granularity::Kind::channel : Granularity::Kind::token, 0};
+    scheme.levels = {{{like_weight ? Granularity::Kind::channel : Granularity::Kind::token, 0}}};
     scheme.dynamic = operand != Operand::weight;
     return scheme;
 }
@@ -52,32 +59,45 @@ std::optional<TensorScheme> parse_tensor(const std::string& term, Operand operan
         if (parts.size() > 1) fail(term, "\"none\" leaves the operand in full precision and takes nothing after it");
         return std::nullopt;
     }
-    const QuantFormat* format = find_format(parts.front());
+    const BlockFormat* block = find_block_format(parts.front());
+    const QuantFormat* format = find_format(block != nullptr ? block->format : std::string_view(parts.front()));
     if (format == nullptr)
         fail(term, "there is no format \"" + parts.front() + "\"; formats are " + format_names() + ", none");
     TensorScheme scheme = default_scheme(operand, *format);
-    bool symmetry_given = false, granularity_given = false, range_given = false;
+    bool symmetry_given = false, levels_given = false, range_given = false, choice_given = false;
     const auto once = [&](bool& given, const std::string& part) {
         if (given) fail(term, "\"" + part + "\" comes twice or contradicts an earlier part");
         given = true;
     };
+    const auto set_levels = [&](std::vector<ScaleLevel> levels, const std::string& part) {
+        once(levels_given, part);
+        scheme.set_levels(std::move(levels));
+    };
+    if (block != nullptr) set_levels(block->levels, parts.front());
     for (auto part = parts.begin() + 1; part != parts.end(); ++part) {
-        if (*part == "sym" || *part == "asym") {
+        if (*part == "sym" || *part == "asym" || *part == "asym:i8") {
             once(symmetry_given, *part);
             scheme.symmetric = *part == "sym";
+            if (*part == "asym:i8") scheme.zero_coding = ZeroCoding::i8;
         } else if (*part == "static" || *part == "dynamic") {
             once(range_given, *part);
             scheme.dynamic = *part == "dynamic";
             // A static range is one number for all tokens, so that is what is meant unless something else is said.
-            if (!scheme.dynamic && !granularity_given && operand != Operand::weight)
-                scheme.granularity = {Granularity::Kind::tensor, 0};
-        } else if (const auto granularity = parse_granularity(*part)) {
-            once(granularity_given, *part);
-            scheme.granularity = *granularity;
+            if (!scheme.dynamic && !levels_given && operand != Operand::weight)
+                scheme.levels = {{{Granularity::Kind::tensor, 0}}};
+        } else if (*part == "four_over_six") {
+            once(choice_given, *part);
+            scheme.four_over_six = true;
+        } else if (!parse_levels(*part).empty()) {
+            std::string grains = *part; // neighbours are levels of one scale, from fine to coarse
+            while (part + 1 != parts.end() && !parse_levels(grains + "/" + *(part + 1)).empty())
+                grains += "/" + *++part;
+            set_levels(parse_levels(grains), grains);
         } else {
             fail(term, "\"" + *part +
-                           "\" is not understood; after the format come sym or asym, a granularity "
-                           "(tensor, channel, token, g128, dual128) and static");
+                           "\" is not understood; after the format come sym or asym, who shares a scale (tensor, "
+                           "channel, token, g128, dual128; stored as g128:f16 or g16:e4m3/tensor:f32, codings " +
+                           coding_names() + "), four_over_six and static");
         }
     }
     check_operand(term, operand, scheme);
@@ -119,26 +139,64 @@ MethodStep parse_method(const std::string& term) {
     return step;
 }
 
+/// What no operand's levels may be.
+std::string check_scale_levels(Operand operand, const TensorScheme& scheme) {
+    using Kind = Granularity::Kind;
+    const auto& levels = scheme.levels;
+    const Kind kind = scheme.grain().kind;
+    if (levels.size() > 2) return "scales have one level or two, as in g16:e4m3/tensor:f32";
+    if (levels.size() == 2) {
+        const Kind coarse = levels[1].grain.kind;
+        const std::string text = to_text(levels);
+        if (levels[0].coding == Coding::f32)
+            return text + ": float32 scales need no coarser ones; give one of the two, or store the fine ones "
+                          "smaller, as in g16:e4m3/tensor:f32";
+        const bool rows = coarse == Kind::channel || coarse == Kind::token;
+        const bool whole_groups = coarse == Kind::group && levels[1].grain.group_size % levels[0].grain.group_size == 0;
+        const bool above = kind == Kind::group
+                               ? coarse == Kind::tensor || rows || whole_groups
+                               : (kind == Kind::channel || kind == Kind::token) && coarse == Kind::tensor;
+        if (!above || (operand != Operand::weight && coarse == Kind::channel))
+            return text + ": a coarse level is made of whole blocks of the fine one, which comes first; use gN under " +
+                   (operand == Operand::weight ? "channel or tensor" : "token or tensor");
+        if (levels[1].coding == Coding::i8) return text + ": a coarse scale needs a float coding; use f32, f16 or bf16";
+    }
+    if (levels.front().coding == Coding::i8 && !is_dual_grain(levels))
+        return "i8 scales are whole multiples of a channel's scale (DGQ); use gN:i8/channel:f32 with int4/asym";
+    if (!scheme.symmetric)
+        for (const ScaleLevel& level : levels)
+            if (level.coding == Coding::e8m0)
+                return "scales that are shared exponents (e8m0) have no zero point; use sym";
+    if (scheme.four_over_six &&
+        (scheme.format->name != "fp4_e2m1" || kind != Kind::group || levels.front().coding == Coding::e8m0))
+        return "four_over_six is a choice of blocks of fp4_e2m1 with scales that can be a third apart; use it with "
+               "nvfp4, or leave it out";
+    return {};
+}
+
 } // namespace
 
 std::string check_operand_scheme(Operand operand, const TensorScheme& scheme) {
     using Kind = Granularity::Kind;
-    const Kind kind = scheme.granularity.kind;
+    const Kind kind = scheme.grain().kind;
     if (!scheme.symmetric && !scheme.format->allows_asymmetric)
         return std::string(scheme.format->name) + " has no zero point; use sym";
+    const bool dual = is_dual_grain(scheme.levels);
     if (operand == Operand::weight) {
-        if (kind == Kind::token) return "weights have no tokens; use tensor, channel, gN or dualN";
-        if (kind == Kind::dual_grain && (scheme.format->name != "int4" || scheme.symmetric))
+        for (const ScaleLevel& level : scheme.levels)
+            if (level.grain.kind == Kind::token) return "weights have no tokens; use tensor, channel, gN or dualN";
+        if (dual && (scheme.format->name != "int4" || scheme.symmetric))
             return "the dual grain is defined for int4/asym (DGQ, section 3.1); use int4/asym/" +
-                   to_text(scheme.granularity);
-        return {};
+                   to_text(scheme.levels);
+    } else {
+        if (dual) return "the dual grain is for weights; use token, tensor or gN";
+        if (!scheme.dynamic && (kind != Kind::tensor || scheme.levels.size() > 1))
+            return "a static range is one for the whole tensor; use tensor/static";
+        if (kind == Kind::channel && operand != Operand::value && operand != Operand::key)
+            return "per channel is possible for weights, keys and values only: elsewhere the scales of an inner "
+                   "product's terms would differ; use token, gN or tensor";
     }
-    if (kind == Kind::dual_grain) return "the dual grain is for weights; use token, tensor or gN";
-    if (!scheme.dynamic && kind != Kind::tensor) return "a static range is one for the whole tensor; use tensor/static";
-    if (kind == Kind::channel && operand != Operand::value && operand != Operand::key)
-        return "per channel is possible for weights, keys and values only: elsewhere the scales of an inner product's "
-               "terms would differ; use token, gN or tensor";
-    return {};
+    return check_scale_levels(operand, scheme);
 }
 
 SchemeChoice parse_scheme_line(const std::string& line) {

@@ -1,5 +1,6 @@
 #include "core/recipe/tensor_scheme.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/base/error.h"
@@ -8,8 +9,8 @@ namespace graticule {
 
 namespace {
 
-constexpr double scale_bits = 16;
-constexpr double dual_grain_scale_bits = 8; // INT8 group scale; its zero point is stored in 8 bits as well
+constexpr double byte_bits = 8;
+constexpr double ideal_float_bits = 16;
 
 template <class Scheme>
 auto& operand_of(Scheme& scheme, Operand operand) {
@@ -33,23 +34,40 @@ auto& operand_of(Scheme& scheme, Operand operand) {
 
 } // namespace
 
-double TensorScheme::bits_per_value(std::int64_t rows, std::int64_t columns) const {
-    if (format == nullptr) return 32;
-    const BlockLayout layout = layout_of(granularity, rows, columns);
-    const double per_block = double(layout.rows_per_block) * double(layout.columns_per_block);
-    if (granularity.kind == Granularity::Kind::dual_grain)
-        return format->bits + 2 * dual_grain_scale_bits / per_block + scale_bits / double(columns);
-    const double zero_bits = symmetric ? 0 : format->bits;
-    return format->bits + (scale_bits + zero_bits) / per_block;
+void TensorScheme::set_levels(std::vector<ScaleLevel> fine_to_coarse) {
+    if (is_dual_grain(levels)) zero_coding = ZeroCoding::code;
+    levels = std::move(fine_to_coarse);
+    if (is_dual_grain(levels)) zero_coding = ZeroCoding::i8;
+}
+
+StoredBits stored_bits(const TensorScheme& scheme, std::int64_t rows, std::int64_t columns) {
+    GRATICULE_ASSERT(scheme.format != nullptr, "a quantized tensor has a format");
+    const auto blocks = [&](Granularity grain) {
+        return rows * columns == 0 ? 0.0 : double(layout_of(grain, rows, columns).count(rows, columns));
+    };
+    const double codes = double(scheme.format->bits) * double(rows) * double(columns);
+    StoredBits bits{codes, codes};
+    for (const ScaleLevel& level : scheme.levels) {
+        const double scale = row_of(level.coding).bits;
+        bits += {scale * blocks(level.grain), std::min(scale, ideal_float_bits) * blocks(level.grain)};
+    }
+    if (scheme.symmetric) return bits;
+    const double zero = scheme.zero_coding == ZeroCoding::i8 ? byte_bits : scheme.format->bits;
+    bits += {zero * blocks(scheme.grain()), zero * blocks(scheme.grain())};
+    return bits;
 }
 
 const std::optional<TensorScheme>& QuantScheme::operator[](Operand operand) const { return operand_of(*this, operand); }
 std::optional<TensorScheme>& QuantScheme::operator[](Operand operand) { return operand_of(*this, operand); }
 
 std::string to_text(const TensorScheme& scheme) {
-    std::string text = scheme.format != nullptr ? std::string(scheme.format->name) : "none";
-    text += scheme.symmetric ? "/sym/" : "/asym/";
-    return text + to_text(scheme.granularity);
+    const std::string format = scheme.format != nullptr ? std::string(scheme.format->name) : "none";
+    const std::string choice = scheme.four_over_six ? "/four_over_six" : "";
+    if (const BlockFormat* named = find_block_format(format, scheme.levels)) return std::string(named->name) + choice;
+    std::string text = format + (scheme.symmetric ? "/sym" : "/asym");
+    // The dual grain's zero points are bytes without saying so.
+    if (!scheme.symmetric && scheme.zero_coding == ZeroCoding::i8 && !is_dual_grain(scheme.levels)) text += ":i8";
+    return text + "/" + to_text(scheme.levels) + choice;
 }
 
 std::string to_text(const QuantScheme& scheme) {
@@ -64,18 +82,28 @@ std::string to_text(const QuantScheme& scheme) {
 }
 
 std::string short_label(const QuantScheme& scheme) {
+    const auto block_format = [](const TensorScheme& tensor) {
+        return find_block_format(tensor.format->name, tensor.levels);
+    };
     std::string text;
-    if (scheme.weight) {
-        text = std::string(scheme.weight->format->label) + " " + to_text(scheme.weight->granularity);
-    } else {
+    if (!scheme.weight) {
         text = "W16";
+    } else if (const BlockFormat* named = block_format(*scheme.weight)) {
+        text = std::string(named->label) + (scheme.weight->four_over_six ? " 4/6" : "");
+    } else {
+        text = std::string(scheme.weight->format->label) + " " + to_text(scheme.weight->levels);
     }
     const auto attach = [&](const std::optional<TensorScheme>& tensor, const char* letter) {
         if (!tensor) return;
         text += std::string(" / ") + letter;
+        if (const BlockFormat* named = block_format(*tensor)) {
+            text += " " + std::string(named->label) + (tensor->four_over_six ? " 4/6" : "");
+            return;
+        }
         text += tensor->format->kind == FormatKind::integer ? std::to_string(tensor->format->bits)
                                                             : " " + std::string(tensor->format->label);
-        if (tensor->granularity.kind == Granularity::Kind::group) text += " " + to_text(tensor->granularity);
+        if (tensor->levels.size() > 1 || tensor->grain().kind == Granularity::Kind::group)
+            text += " " + to_text(tensor->levels);
         if (!tensor->dynamic) text += " static";
     };
     attach(scheme.input, "A");

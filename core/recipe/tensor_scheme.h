@@ -7,22 +7,42 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "core/format/granularity.h"
 #include "core/format/quant_format.h"
+#include "core/format/scale_level.h"
 
 namespace graticule {
 
 struct TensorScheme {
     const QuantFormat* format = nullptr; ///< a row of all_formats(); never null in a resolved scheme
     bool symmetric = true;
-    Granularity granularity;
+    std::vector<ScaleLevel> levels{ScaleLevel{}}; ///< from fine to coarse, one or two
     bool dynamic = false; ///< activations: scale found from the values at run time; false: from calibration ("static")
+    ZeroCoding zero_coding = ZeroCoding::code; ///< asymmetric only
+    /// FP4 in blocks: the largest magnitude of a block is mapped to 4 instead of 6 where that has the smaller squared
+    /// error (Cook et al. 2025, arXiv 2512.02010).
+    bool four_over_six = false;
 
-    /// Stored bits a value, scales and zero points included (16-bit scales; zero points at the format's width).
-    [[nodiscard]] double bits_per_value(std::int64_t rows, std::int64_t columns) const;
+    [[nodiscard]] Granularity grain() const { return levels.front().grain; } ///< who shares a scale
+    /// With what follows from them: DGQ stores a byte for a group's scale and one for its zero point.
+    void set_levels(std::vector<ScaleLevel> fine_to_coarse);
     bool operator==(const TensorScheme&) const = default;
 };
+
+/// Bits that a quantized tensor takes.
+struct StoredBits {
+    double actual = 0; ///< as the scheme's codings have it
+    double ideal = 0;  ///< with float32 scales in 16 bits, as papers count and most containers store
+    StoredBits& operator+=(const StoredBits& other) {
+        actual += other.actual;
+        ideal += other.ideal;
+        return *this;
+    }
+    bool operator==(const StoredBits&) const = default;
+};
+/// Codes, scales of all levels and zero points of a (rows, columns) tensor, each packed to its bits.
+[[nodiscard]] StoredBits stored_bits(const TensorScheme& scheme, std::int64_t rows, std::int64_t columns);
 
 /// What a scheme can address. The attention operands are tensors of the attention product, not of a linear.
 enum class Operand : std::uint8_t { weight, input, query, key, value, probability };

@@ -33,15 +33,17 @@ std::string cell(const std::string& text, const char* kind = "td", bool words = 
 
 std::string summary_table(const ReportInput& input) {
     const QuantizedModel& model = *input.quantized;
+    const ModelSize size = model.size();
     std::string html =
         "<table>\n<tr>" + cell("", "th") + cell(input.baseline->run_name, "th") + cell("quantized", "th") + "</tr>\n";
     const auto row = [&](const std::string& name, const std::string& before, const std::string& after) {
         html += "<tr>" + cell(name) + cell(before) + cell(after) + "</tr>\n";
     };
     row("perplexity", perplexity_text(*input.baseline), perplexity_text(*input.evaluation));
-    row("size", megabytes_text(model.bytes_before()), megabytes_text(model.bytes_after()));
+    row("size", megabytes_text(model.bytes_before()), megabytes_text(size.bytes));
     row("bits per weight (decoder linears)", number_text("%.3f", stored_bits_per_weight(*model.base)),
-        number_text("%.3f", model.bits_per_weight()));
+        number_text("%.3f", size.bits_per_weight.actual));
+    row("the same with float scales in 16 bits", "", number_text("%.3f", size.bits_per_weight.ideal));
     return html + "</table>\n";
 }
 
@@ -121,6 +123,7 @@ std::string report_html(const ReportInput& input) {
 
 std::string model_card(const ReportInput& input, const std::string& exporter) {
     const QuantizedModel& model = *input.quantized;
+    const ModelSize size = model.size();
     const Provenance& provenance = input.evaluation->provenance;
     std::string text = "---\nbase_model: " + model.base->name() + "\ntags:\n- quantized\n- graticule\n";
     if (!exporter.empty()) text += "- " + exporter + "\n";
@@ -128,9 +131,10 @@ std::string model_card(const ReportInput& input, const std::string& exporter) {
             recipe_text(model.recipe) + "```\n\n";
     text += "| | " + input.baseline->run_name + " | quantized |\n|---|---:|---:|\n";
     text += "| perplexity | " + perplexity_text(*input.baseline) + " | " + perplexity_text(*input.evaluation) + " |\n";
-    text += "| size | " + megabytes_text(model.bytes_before()) + " | " + megabytes_text(model.bytes_after()) + " |\n";
+    text += "| size | " + megabytes_text(model.bytes_before()) + " | " + megabytes_text(size.bytes) + " |\n";
     text += "| bits per weight (decoder linears) | " + number_text("%.3f", stored_bits_per_weight(*model.base)) +
-            " | " + number_text("%.3f", model.bits_per_weight()) + " |\n\n";
+            " | " + number_text("%.3f", size.bits_per_weight.actual) + " |\n";
+    text += "| the same with float scales in 16 bits | | " + number_text("%.3f", size.bits_per_weight.ideal) + " |\n\n";
     text += "Difference of perplexity: " + difference_text(input.comparison) +
             ".\n\nProtocol: " + input.evaluation->protocol.text() + ", on " + provenance.data_name + ".\n\n";
     if (!input.export_notes.items.empty()) text += "## Notes\n\n";

@@ -153,15 +153,17 @@ json to_json(const QuantizedModel& model, Timing timing) {
     json layers = json::array();
     for (const auto& linear : model.linears)
         if (linear) layers.push_back(to_json(linear->report, timing));
+    const ModelSize size = model.size();
     json value = {{"model", model.base->name()},
                   {"recipe", json::parse(to_json(model.recipe))},
                   {"recipe_line", summary_line(model.recipe)},
                   {"layers", layers},
                   {"layers_quantized", layers.size()},
                   {"layers_there", model.base->linears().size()},
-                  {"bits_per_weight", number(model.bits_per_weight())},
+                  {"bits_per_weight", number(size.bits_per_weight.actual)},
+                  {"ideal_bits_per_weight", number(size.bits_per_weight.ideal)},
                   {"bytes_before", model.bytes_before()},
-                  {"bytes_after", model.bytes_after()},
+                  {"bytes_after", size.bytes},
                   {"provenance", to_json(model.provenance)}};
     if (timing == Timing::include) {
         value["seconds"] = model.seconds;

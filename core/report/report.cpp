@@ -41,8 +41,10 @@ std::string report_markdown(const ReportInput& input) {
     std::string text = "# " + model.base->name() + ", " + summary_line(model.recipe) + "\n\n";
     text += "| | " + input.baseline->run_name + " | quantized |\n|---|---:|---:|\n";
     text += "| perplexity | " + perplexity_text(*input.baseline) + " | " + perplexity_text(*input.evaluation) + " |\n";
-    text += "| size | " + megabytes_text(model.bytes_before()) + " | " + megabytes_text(model.bytes_after()) + " |\n";
-    text += "| bits a weight (decoder linears) | | " + number_text("%.3f", model.bits_per_weight()) + " |\n\n";
+    const ModelSize size = model.size();
+    text += "| size | " + megabytes_text(model.bytes_before()) + " | " + megabytes_text(size.bytes) + " |\n";
+    text += "| bits a weight (decoder linears) | | " + number_text("%.3f", size.bits_per_weight.actual) + " |\n";
+    text += "| the same with float scales in 16 bits | | " + number_text("%.3f", size.bits_per_weight.ideal) + " |\n\n";
     text += "Difference of perplexity: " + difference_text(input.comparison) + ".\n\n";
     text +=
         "Protocol: " + input.evaluation->protocol.text() + ", on " + input.evaluation->provenance.data_name + ".\n\n";

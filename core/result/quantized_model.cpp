@@ -9,22 +9,8 @@ namespace graticule {
 
 namespace {
 
-constexpr double kept_bits = 16;
-
-/// Of a weight that stays as it is: it is written as it was read, decoded where the file had it quantized.
-double plain_bits(const Linear& linear) { return double(linear.weight.bytes.size()) * 8; }
-
-double bits_of(const QuantizedLinear& quantized, const Linear& linear) {
-    const double rows = double(linear.out_features()), columns = double(linear.in_features());
-    const auto& scheme = quantized.choice.scheme.weight;
-    if (!scheme) return plain_bits(linear);
-    double bits = scheme->bits_per_value(linear.out_features(), linear.in_features()) * rows * columns;
-    // Kept columns take the place of codes that are all zero and need not be stored.
-    bits += rows * double(quantized.kept_channels.size()) * (kept_bits - scheme->format->bits);
-    if (quantized.low_rank)
-        bits +=
-            kept_bits * double(element_count(quantized.low_rank->a.shape) + element_count(quantized.low_rank->b.shape));
-    return bits;
+StoredParts parts_of(const QuantizedLinear& quantized) {
+    return {std::ssize(quantized.kept_channels), quantized.low_rank ? quantized.low_rank->a.columns() : 0};
 }
 
 void put_kept_columns(const QuantizedLinear& quantized, std::int64_t columns, std::vector<float>& weight) {
@@ -49,45 +35,19 @@ void add_low_rank(const LowRank& low_rank, std::int64_t columns, std::vector<flo
 
 } // namespace
 
-std::int64_t stored_bytes(const Model& model) {
-    std::int64_t bytes = 0;
-    for_each_tensor(model, [&](const ModelTensor& tensor) { bytes += tensor.stored_bytes; });
-    return bytes;
-}
-
-double stored_bits_per_weight(const Model& model) {
-    double bits = 0, weights = 0;
-    for (const Linear& linear : model.linears()) {
-        bits += double(linear.stored_bytes) * 8;
-        weights += double(element_count(linear.weight.shape));
-    }
-    return weights > 0 ? bits / weights : 0;
-}
-
-double QuantizedModel::bits_per_weight() const {
-    double bits = 0, weights = 0;
-    for (const Linear& linear : base->linears()) {
+ModelSize QuantizedModel::size() const {
+    const auto form_of = [this](const Linear& linear) -> LinearForm {
         const auto& quantized = linears.at(index_of(linear.id));
-        bits += quantized ? bits_of(*quantized, linear) : plain_bits(linear);
-        weights += double(linear.out_features()) * double(linear.in_features());
-    }
-    return weights > 0 ? bits / weights : 0;
+        if (!quantized) return {};
+        return {quantized->choice.scheme.weight, parts_of(*quantized)};
+    };
+    return size_of(*base, form_of, head_untied);
 }
 
 std::int64_t QuantizedModel::bytes_before() const { return stored_bytes(*base); }
 
-std::int64_t QuantizedModel::bytes_after() const {
-    std::int64_t bytes = stored_bytes(*base);
-    for (const Linear& linear : base->linears()) {
-        const auto& quantized = linears.at(index_of(linear.id));
-        bytes +=
-            (quantized ? quantized->report.bytes_after : std::int64_t(plain_bits(linear) / 8)) - linear.stored_bytes;
-    }
-    return bytes;
-}
-
 std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear) {
-    return std::int64_t((bits_of(quantized, linear) + 7) / 8);
+    return weight_bytes(linear, quantized.choice.scheme.weight, parts_of(quantized));
 }
 
 std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer) {

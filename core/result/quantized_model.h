@@ -16,6 +16,7 @@
 #include "core/recipe/recipe.h"
 #include "core/result/input_map.h"
 #include "core/result/layer_report.h"
+#include "core/result/stored_size.h"
 
 namespace graticule {
 
@@ -51,15 +52,14 @@ struct QuantizedModel {
     /// Float tensors that folding changed, by checkpoint name with ".weight" or ".bias": norms, biases, and weights of
     /// linears that are not quantized themselves.
     std::map<std::string, HostTensor> replaced;
+    bool head_untied = false; ///< one of them is a head of its own, which the checkpoint has tied to the embedding
     Provenance provenance;
     double seconds = 0;
     std::int64_t peak_bytes = 0; ///< of the host's memory that the job took at most, mapped files not counted; measured
     std::int64_t peak_device_bytes = 0; ///< of a card's, allocated at most; 0 on the CPU
 
-    /// Average stored bits a weight over the decoder linears.
-    [[nodiscard]] double bits_per_weight() const;
     [[nodiscard]] std::int64_t bytes_before() const; ///< whole model as stored
-    [[nodiscard]] std::int64_t bytes_after() const;
+    [[nodiscard]] ModelSize size() const;            ///< with what is held here
 };
 
 /// Dequantized weight (out, in) of one linear as the decoder uses it: folded, with kept columns and low rank put back.
@@ -69,10 +69,6 @@ struct QuantizedModel {
 [[nodiscard]] std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer);
 [[nodiscard]] std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer);
 
-/// Bytes of all tensors of the model as they are stored in the checkpoint.
-[[nodiscard]] std::int64_t stored_bytes(const Model& model);
-/// Average stored bits a weight over the decoder linears, before anything is quantized here.
-[[nodiscard]] double stored_bits_per_weight(const Model& model);
 /// Packed codes, scales, zero points, kept columns and low-rank factors of one linear.
 [[nodiscard]] std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear);
 

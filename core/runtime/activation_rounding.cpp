@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/format/granularity.h"
+#include "core/recipe/scale_options.h"
 #include "core/runtime/linear/workspace.h"
 #include "core/runtime/transfers.h"
 
@@ -14,44 +14,58 @@ namespace graticule {
 namespace {
 
 /// Rectangles for (..., tokens, channels) seen as a matrix; see round_activation.
-BlockLayout activation_layout(const TensorScheme& scheme, const at::Tensor& x) {
+BlockLayout activation_layout(Granularity grain, const at::Tensor& x) {
     const std::int64_t channels = x.size(-1);
     const std::int64_t rows_of_first = x.dim() > 2 ? x.numel() / x.size(0) / channels : x.size(-2);
-    switch (scheme.granularity.kind) {
+    switch (grain.kind) {
     case Granularity::Kind::tensor:
         return {rows_of_first, channels};
-    case Granularity::Kind::token:
-        return {1, channels};
     case Granularity::Kind::channel:
         return {x.size(-2), 1};
-    case Granularity::Kind::group: {
-        const std::string problem = check_granularity(scheme.granularity, channels);
-        if (!problem.empty()) throw Error(ErrorKind::bad_input, problem);
-        return {1, scheme.granularity.group_size};
+    case Granularity::Kind::token:
+    case Granularity::Kind::group:
+        return layout_of(grain, rows_of_first, channels);
     }
-    case Granularity::Kind::dual_grain:
-        break;
-    }
-    throw Error(ErrorKind::unsupported,
-                "activations in \"" + to_text(scheme) + "\": dual grain is for weights; use token, tensor or gN");
+    return {};
 }
 
-void round_dynamically(const TensorScheme& scheme, at::Tensor& x, BlockLayout layout, const Device& device) {
+/// Options of the blocks' level, with the scales of the level above found first where there is one; `coarse` keeps
+/// them.
+ScaleOptions options_under_coarse(const TensorScheme& scheme, const at::Tensor& x, at::Tensor& coarse,
+                                  const Device& device) {
+    ScaleOptions options = fine_scale_options(scheme, least_activation_range);
+    if (scheme.levels.size() < 2) return options;
+    const MatrixView<const float> values = view_of(x);
+    const BlockLayout layout = activation_layout(scheme.levels[1].grain, x);
+    coarse = at::empty({layout.count(values.rows, values.columns)}, x.options());
+    at::Tensor zero = at::empty_like(coarse);
+    device.kernels().find_scales(values, layout, scheme.format->grid,
+                                 coarse_scale_options(scheme, least_activation_range), coarse.data_ptr<float>(),
+                                 zero.data_ptr<float>(), current_stream(device));
+    options.coarse = {coarse.data_ptr<float>(), layout};
+    return options;
+}
+
+void round_dynamically(const TensorScheme& scheme, at::Tensor& x, const Device& device) {
     const Backend& kernels = device.kernels();
+    const BlockLayout layout = activation_layout(scheme.grain(), x);
     const MatrixView<float> values = writable_view_of(x);
-    const ScaleOptions options = activation_scale_options(scheme);
+    at::Tensor coarse;
+    const ScaleOptions options = options_under_coarse(scheme, x, coarse, device);
     const CodeGrid& grid = scheme.format->grid;
     const Stream stream = current_stream(device);
     if (device.is_cuda()) {
         kernels.fake_quantize_dynamic(values, layout, grid, options, values, nullptr, stream);
         return;
     }
-    // Bands of whole blocks are independent: one per thread.
-    const std::int64_t bands = values.rows / layout.rows_per_block;
-    at::parallel_for(0, bands, 1, [&](std::int64_t first, std::int64_t last) {
-        const MatrixView<float> band(values.data + first * layout.rows_per_block * values.row_stride,
-                                     (last - first) * layout.rows_per_block, values.columns, values.row_stride);
-        kernels.fake_quantize_dynamic(band, layout, grid, options, band, nullptr, stream);
+    // Bands of whole blocks, of the coarse level where there is one, are independent: one per thread.
+    const std::int64_t band_rows = coarse.defined() ? options.coarse.layout.rows_per_block : layout.rows_per_block;
+    at::parallel_for(0, values.rows / band_rows, 1, [&](std::int64_t first, std::int64_t last) {
+        const MatrixView<float> band(values.data + first * band_rows * values.row_stride, (last - first) * band_rows,
+                                     values.columns, values.row_stride);
+        ScaleOptions of_band = options;
+        if (coarse.defined()) of_band.coarse.scale += first * options.coarse.layout.blocks_across(values.columns);
+        kernels.fake_quantize_dynamic(band, layout, grid, of_band, band, nullptr, stream);
     });
 }
 
@@ -75,13 +89,6 @@ void check_calibrated(const ActivationRounding& rounding, const Linear& owner) {
     if (rounding.scheme.dynamic || rounding.fixed) return;
     throw Error(ErrorKind::bad_input, "layer " + owner.short_name + " has a static activation scheme (" +
                                           to_text(rounding.scheme) + ") and no scale; calibrate first");
-}
-
-ScaleOptions activation_scale_options(const TensorScheme& scheme) {
-    ScaleOptions options;
-    options.rule = scheme.symmetric ? ScaleRule::symmetric_absmax : ScaleRule::asymmetric_through_zero;
-    options.epsilon = 1e-5F;
-    return options;
 }
 
 namespace {
@@ -116,7 +123,7 @@ at::Tensor round_activation(const ActivationRounding& rounding, const at::Tensor
     if (rounding.fixed)
         round_statically(scheme, rounded, *rounding.fixed, device);
     else
-        round_dynamically(scheme, rounded, activation_layout(scheme, rounded), device);
+        round_dynamically(scheme, rounded, device);
     if (kept.defined()) rounded.index_copy_(-1, kept, x.index_select(-1, kept).to(at::kFloat));
     return rounded.to(x.scalar_type());
 }
@@ -124,7 +131,7 @@ at::Tensor round_activation(const ActivationRounding& rounding, const at::Tensor
 bool has_units(const ActivationRounding& rounding) {
     const TensorScheme& scheme = rounding.scheme;
     return scheme.format->grid.shape == CodeGrid::Shape::lattice &&
-           (rounding.fixed || scheme.granularity.kind == Granularity::Kind::token);
+           (rounding.fixed || (scheme.levels.size() == 1 && scheme.grain().kind == Granularity::Kind::token));
 }
 
 UnitActivation round_to_units(const ActivationRounding& rounding, const at::Tensor& x, const Device& device) {
@@ -144,7 +151,7 @@ UnitActivation round_to_units(const ActivationRounding& rounding, const at::Tens
     result.scale = at::full(scale_shape, rounding.fixed ? rounding.fixed->scale : 0, values.options());
     const at::Tensor zero = at::full(scale_shape, rounding.fixed ? rounding.fixed->zero : 0, values.options());
     if (!rounding.fixed)
-        kernels.find_scales(matrix, layout, grid, activation_scale_options(rounding.scheme),
+        kernels.find_scales(matrix, layout, grid, fine_scale_options(rounding.scheme, least_activation_range),
                             result.scale.data_ptr<float>(), zero.data_ptr<float>(), stream);
     at::Tensor codes = at::empty(x.sizes(), values.options().dtype(at::kByte));
     const MatrixView<std::uint8_t> code_view(codes.data_ptr<std::uint8_t>(), matrix.rows, matrix.columns);
@@ -158,7 +165,8 @@ UnitActivation round_to_units(const ActivationRounding& rounding, const at::Tens
 
 bool integer_input(const ActivationRounding& rounding) {
     const CodeGrid& grid = rounding.scheme.format->grid;
-    return grid.shape == CodeGrid::Shape::lattice && grid.levels == 256 && grid.special_count == 0 &&
+    const bool float_scale = rounding.fixed || rounding.scheme.levels.front().coding == Coding::f32;
+    return grid.shape == CodeGrid::Shape::lattice && grid.levels == 256 && grid.special_count == 0 && float_scale &&
            has_units(rounding);
 }
 
@@ -185,7 +193,7 @@ IntegerActivation round_to_integers(const ActivationRounding& rounding, const at
     result.scale = at::empty({tokens}, floats);
     if (!rounding.scheme.symmetric) result.zero = at::empty({tokens}, floats);
     result.row_sum = at::empty({tokens}, dense.options().dtype(at::kInt));
-    InputRounding rule{activation_scale_options(rounding.scheme), nullptr, nullptr};
+    InputRounding rule{fine_scale_options(rounding.scheme, least_activation_range), nullptr, nullptr};
     at::Tensor fixed_scale, fixed_zero;
     if (rounding.fixed) {
         fixed_scale = at::full({1}, rounding.fixed->scale, floats);

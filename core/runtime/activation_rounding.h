@@ -25,12 +25,10 @@ struct ActivationRounding {
 /// Throws Error{bad_input} naming `owner` when a static scheme has no scale.
 void check_calibrated(const ActivationRounding& rounding, const Linear& owner);
 
-/// The scale rule of a scheme's dynamic activations: lower bound of the range 1e-5 as in the papers' programs.
-[[nodiscard]] ScaleOptions activation_scale_options(const TensorScheme& scheme);
-
 /// Rounded copy of x, whose last dimension is channels and whose second to last is tokens of one sample (or of one head
 /// of it). Scales: `token` one per row, `gN` one per row and group, `channel` one per column of each (tokens, channels)
-/// matrix, `tensor` one for each index of the first dimension. A static scheme needs its scale.
+/// matrix, `tensor` one for each index of the first dimension; a coarse level likewise. A static scheme needs its
+/// scale.
 [[nodiscard]] at::Tensor round_activation(const ActivationRounding& rounding, const at::Tensor& x,
                                           const Device& device);
 
@@ -51,7 +49,7 @@ struct IntegerActivation {
     at::Tensor zero;    ///< (tokens) float32; undefined where the scheme is symmetric
     at::Tensor row_sum; ///< (tokens) int32
 };
-/// Whether there is such a form: 8-bit integers, one scale per token or a static one.
+/// Whether there is such a form: 8-bit integers, one float32 scale per token or a static one.
 [[nodiscard]] bool integer_input(const ActivationRounding& rounding);
 [[nodiscard]] IntegerActivation round_to_integers(const ActivationRounding& rounding, const at::Tensor& x,
                                                   InputLayout layout, const Device& device);

@@ -51,20 +51,53 @@ void check_layout(std::int64_t rows, std::int64_t columns, BlockLayout layout) {
     check_divides(columns, layout.columns_per_block, "columns");
 }
 
-void check_options(ScaleOptions options) {
+void check_coarse(std::int64_t rows, std::int64_t columns, BlockLayout fine, BlockLayout coarse) {
+    check_layout(rows, columns, coarse);
+    const auto within = [](std::int64_t larger, std::int64_t smaller) { return larger >= 1 && larger % smaller == 0; };
+    if (rows > 0 && columns > 0 &&
+        !(within(coarse.rows_per_block, fine.rows_per_block) &&
+          within(coarse.columns_per_block, fine.columns_per_block)))
+        reject("coarse scales of blocks of " + size_text(coarse.rows_per_block, coarse.columns_per_block) +
+               " are not made of whole blocks of " + size_text(fine.rows_per_block, fine.columns_per_block));
+}
+
+void check_coding(const ScaleCoding& coding) {
+    if (coding.mantissa_bits < 0 || coding.least_exponent < -126 || !(coding.smallest > 0.0F) ||
+        !(coding.largest >= coding.smallest) || !std::isfinite(coding.largest))
+        reject("a scale coding of " + std::to_string(coding.mantissa_bits) + " mantissa bits, exponents from " +
+               std::to_string(coding.least_exponent) + " and numbers from " + std::to_string(coding.smallest) + " to " +
+               std::to_string(coding.largest) +
+               " is none: numbers must be positive and finite, exponents at least -126");
+}
+
+void check_options(std::int64_t rows, std::int64_t columns, BlockLayout layout, const CodeGrid& grid,
+                   const ScaleOptions& options) {
     if (!(options.clip_ratio > 0.0F) || !(options.clip_ratio <= 2.0F))
         reject("clip ratio " + std::to_string(options.clip_ratio) + " is outside (0, 2]");
     if (!(options.epsilon >= 0.0F) || !std::isfinite(options.epsilon))
         reject("epsilon " + std::to_string(options.epsilon) + " must be finite and not negative");
+    check_coding(options.coding);
+    const bool table = grid.shape == CodeGrid::Shape::table;
+    if (options.coding.shared_exponent && !table && options.rule == ScaleRule::asymmetric_through_zero)
+        reject("scales that are shared exponents have no zero point; use a symmetric rule");
+    if (!(options.finer_largest >= 1.0F) || !std::isfinite(options.finer_largest))
+        reject("the finer level's largest scale is " + std::to_string(options.finer_largest) +
+               "; it must be finite and at least 1");
+    if (!(options.second_largest >= 0.0F) || !std::isfinite(options.second_largest))
+        reject("the second largest point " + std::to_string(options.second_largest) +
+               " must be finite and not negative");
+    if (options.second_largest > 0.0F && !(table && layout.rows_per_block == 1))
+        reject("a second largest point is for tables and blocks one row high; leave it 0");
+    if (options.coarse.scale != nullptr) check_coarse(rows, columns, layout, options.coarse.layout);
 }
 
 } // namespace
 
-void check_find_scales(MatrixView<const float> values, BlockLayout layout, ScaleOptions options, const float* scale,
-                       const float* zero) {
+void check_find_scales(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, ScaleOptions options,
+                       const float* scale, const float* zero) {
     check_view(values, "values");
     check_layout(values.rows, values.columns, layout);
-    check_options(options);
+    check_options(values.rows, values.columns, layout, grid, options);
     check_present(scale, "scale");
     check_present(zero, "zero");
 }
@@ -99,13 +132,13 @@ void check_fake_quantize(MatrixView<const float> values, BlockLayout layout, con
     check_present(zero, "zero");
 }
 
-void check_fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, ScaleOptions options,
-                                 MatrixView<const float> out) {
+void check_fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
+                                 ScaleOptions options, MatrixView<const float> out) {
     check_view(values, "values");
     check_view(out, "the output");
     check_same_shape(values, out);
     check_layout(values.rows, values.columns, layout);
-    check_options(options);
+    check_options(values.rows, values.columns, layout, grid, options);
 }
 
 void check_statistics(const ActivationBatch& batch, SegmentEnds ends, std::span<const std::int64_t> rows_before) {

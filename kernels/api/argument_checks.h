@@ -6,16 +6,16 @@
 
 namespace graticule {
 
-void check_find_scales(MatrixView<const float> values, BlockLayout layout, ScaleOptions options, const float* scale,
-                       const float* zero);
+void check_find_scales(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, ScaleOptions options,
+                       const float* scale, const float* zero);
 void check_quantize(MatrixView<const float> values, BlockLayout layout, const float* scale, const float* zero,
                     MatrixView<const std::uint8_t> codes);
 void check_dequantize(MatrixView<const std::uint8_t> codes, BlockLayout layout, const float* scale, const float* zero,
                       MatrixView<const float> values);
 void check_fake_quantize(MatrixView<const float> values, BlockLayout layout, const float* scale, const float* zero,
                          MatrixView<const float> out);
-void check_fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, ScaleOptions options,
-                                 MatrixView<const float> out);
+void check_fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
+                                 ScaleOptions options, MatrixView<const float> out);
 /// `rows_before` empty: not asked for.
 void check_statistics(const ActivationBatch& batch, SegmentEnds ends, std::span<const std::int64_t> rows_before);
 void check_gptq_walk(const GptqWalk& walk);

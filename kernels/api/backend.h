@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "kernels/api/code_grid.h"
+#include "kernels/api/scale_coding.h"
 #include "kernels/api/statistics.h"
 #include "kernels/api/views.h"
 
@@ -26,10 +27,31 @@ enum class ScaleRule : std::uint8_t {
     symmetric_full_range, ///< GPTQ: s = 2 absmax / (levels-1), z = levels/2
 };
 
+/// Scales of a coarser level, which finer ones are stored relative to. Memory of the back end; null: there is none.
+struct CoarseScales {
+    const float* scale = nullptr; ///< one per rectangle of `layout`, row-major
+    BlockLayout layout;           ///< each rectangle is made of whole blocks of the finer level
+
+    /// Of the element at (row, column) of a matrix with so many columns; 1 where there is no coarser level.
+    [[nodiscard]] constexpr float at(std::int64_t row, std::int64_t column, std::int64_t columns) const {
+        if (scale == nullptr) return 1.0F;
+        return scale[row / layout.rows_per_block * (columns / layout.columns_per_block) +
+                     column / layout.columns_per_block];
+    }
+};
+
 struct ScaleOptions {
     ScaleRule rule = ScaleRule::asymmetric_through_zero;
     float clip_ratio = 1.0F; ///< shrinks the range first: min and max (or absmax) times this
     float epsilon = 0.0F; ///< lower bound of the range (asymmetric) or of absmax (symmetric); dynamic activations: 1e-5
+    ScaleCoding coding{}; ///< what is stored: the scale over the coarse one, rounded to this. Found is their product
+    CoarseScales coarse{};
+    /// A coarser level's own scales: the largest number that the finer level's coding may become (E4M3: 448). A block's
+    /// range is spread over so many times the grid's points.
+    float finer_largest = 1.0F;
+    /// Tables with blocks one row high: a second point that the largest magnitude may be mapped to instead of the
+    /// grid's largest; whichever has the smaller squared error, of equals the grid's. NVFP4's four over six: 4. 0: none
+    float second_largest = 0.0F;
 };
 
 /// What became of the values of one call. Counts are exact; sums are over all values of the call.
@@ -62,7 +84,8 @@ public:
     virtual ~Backend() = default;
     [[nodiscard]] virtual std::string_view name() const = 0; ///< "cpu", "cuda"
 
-    /// scale and zero of every block. `zero` is written as float holding an integer (table grids: 0).
+    /// scale and zero of every block. `zero` is written as float holding an integer (table grids: 0). Scales of two
+    /// levels are found in two calls: the coarse ones first, then the fine ones with options.coarse.
     virtual void find_scales(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
                              ScaleOptions options, float* scale, float* zero, Stream stream) const = 0;
 

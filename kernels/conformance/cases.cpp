@@ -120,11 +120,32 @@ std::vector<Input> inputs() {
 }
 
 std::vector<Rule> rules() {
+    const auto coded = [](ScaleRule rule, ScaleCoding coding) { return ScaleOptions{rule, 1.0F, 0.0F, coding}; };
+    const auto above = [](ScaleRule rule, ScaleCoding coding, float finer_largest) {
+        return ScaleOptions{rule, 1.0F, 0.0F, coding, {}, finer_largest};
+    };
+    constexpr ScaleCoding half{10, -14, 0x1p-24F, 65504.0F}, brain{7, -126, 0x1p-126F, 0x1.fep127F},
+        e4m3{3, -6, 0x1p-9F, 448.0F}, e8m0{0, -126, 0x1p-126F, 0x1p127F, true}, whole{7, 7, 1.0F, 127.0F};
+    constexpr auto asymmetric = ScaleRule::asymmetric_through_zero, absmax = ScaleRule::symmetric_absmax;
     return {
         {"asymmetric", {ScaleRule::asymmetric_through_zero, 1.0F, 0.0F}, true},
         {"asymmetric clipped", {ScaleRule::asymmetric_through_zero, 0.7F, 1e-5F}, false},
         {"absmax", {ScaleRule::symmetric_absmax, 1.0F, 1e-5F}, true},
         {"full range", {ScaleRule::symmetric_full_range, 0.9F, 0.0F}, false},
+        {"half", coded(asymmetric, half), false},
+        {"shared exponent", coded(absmax, e8m0), true},
+        {"full range, shared exponent", coded(ScaleRule::symmetric_full_range, e8m0), false},
+        {"e4m3 under the matrix", coded(absmax, e4m3), true, Rule::Coarse::of_matrix,
+         above(absmax, float32_coding, 448.0F)},
+        {"e4m3 under rows, clipped",
+         {absmax, 0.8F, 1e-5F, e4m3},
+         false,
+         Rule::Coarse::of_rows,
+         above(absmax, half, 448.0F)},
+        {"whole numbers under rows", coded(asymmetric, whole), false, Rule::Coarse::of_rows,
+         above(asymmetric, brain, 127.0F)},
+        {"four over six", coded(absmax, e4m3), true, Rule::Coarse::of_matrix, above(absmax, float32_coding, 448.0F),
+         true},
     };
 }
 

@@ -28,9 +28,13 @@ struct Input {
 };
 
 struct Rule {
+    enum class Coarse { none, of_rows, of_matrix }; ///< who shares a scale of the level above the blocks'
     std::string name;
     ScaleOptions options;
     bool all_inputs; ///< others see the inputs marked `for_all_formats` only
+    Coarse coarse = Coarse::none;
+    ScaleOptions coarse_options{};
+    bool two_largest = false; ///< four over six: two thirds of the grid's largest point as the second; tables only
 };
 
 [[nodiscard]] std::vector<Format> formats();

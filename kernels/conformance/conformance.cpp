@@ -29,6 +29,13 @@ struct Case {
     const Rule& rule;
     const std::vector<float>& values;
 
+    /// Blocks of the level above; each is made of whole blocks.
+    [[nodiscard]] BlockLayout coarse_layout() const {
+        return {rule.coarse == Rule::Coarse::of_rows ? layout.rows_per_block : shape.rows, shape.columns};
+    }
+    [[nodiscard]] bool possible() const {
+        return !rule.two_largest || (format.grid.shape == CodeGrid::Shape::table && layout.rows_per_block == 1);
+    }
     [[nodiscard]] std::string name() const {
         return std::to_string(shape.rows) + " x " + std::to_string(shape.columns) + " stride " +
                std::to_string(shape.stride) + ", blocks " + std::to_string(layout.rows_per_block) + " x " +
@@ -38,7 +45,8 @@ struct Case {
 
 /// Everything one side made of one case.
 struct Outcome {
-    std::vector<float> scale, zero, dequantized, fake, fake_counted, in_place, dynamic, dynamic_counted;
+    std::vector<float> coarse, scale, zero, dequantized, fake, fake_counted, in_place, dynamic, dynamic_counted,
+        dynamic_in_place;
     std::vector<std::uint8_t> codes, codes_counted;
     QuantizeCounts quantize_counts, fake_counts, dynamic_counts;
     std::string damage; ///< of a guard zone
@@ -84,20 +92,35 @@ Outcome run_case(const Side& side, const Case& c) {
     const std::int64_t blocks = c.layout.count(s.rows, s.columns);
     GuardedArray<float> input(side.memory, s.rows, s.columns, s.stride, s.offset);
     input.write(c.values);
+    const BlockLayout coarse_layout = c.coarse_layout();
+    const std::int64_t coarse_blocks = coarse_layout.count(s.rows, s.columns);
+    GuardedArray<float> coarse(side.memory, coarse_blocks), coarse_zero(side.memory, coarse_blocks);
+    ScaleOptions options = c.rule.options;
+    if (c.rule.two_largest)
+        options.second_largest = c.format.grid.table[static_cast<std::size_t>(c.format.grid.levels - 1)] * (2.0F / 3);
+    if (c.rule.coarse != Rule::Coarse::none) {
+        side.backend.find_scales(input.const_view(), coarse_layout, c.format.grid, c.rule.coarse_options, coarse.data(),
+                                 coarse_zero.data(), {});
+        outcome.coarse = read_checked(coarse, outcome.damage, "find_scales of the coarse level");
+        options.coarse = {coarse.data(), coarse_layout};
+    }
     GuardedArray<float> scale(side.memory, blocks), zero(side.memory, blocks);
-    side.backend.find_scales(input.const_view(), c.layout, c.format.grid, c.rule.options, scale.data(), zero.data(),
-                             {});
+    side.backend.find_scales(input.const_view(), c.layout, c.format.grid, options, scale.data(), zero.data(), {});
     outcome.scale = read_checked(scale, outcome.damage, "find_scales");
     outcome.zero = read_checked(zero, outcome.damage, "find_scales");
     run_static(side, c, input, scale.data(), zero.data(), outcome);
 
     GuardedArray<float> dynamic(side.memory, s.rows, s.columns, s.stride, s.offset);
-    side.backend.fake_quantize_dynamic(input.const_view(), c.layout, c.format.grid, c.rule.options, dynamic.view(),
-                                       nullptr, {});
+    side.backend.fake_quantize_dynamic(input.const_view(), c.layout, c.format.grid, options, dynamic.view(), nullptr,
+                                       {});
     outcome.dynamic = read_checked(dynamic, outcome.damage, "fake_quantize_dynamic");
-    side.backend.fake_quantize_dynamic(input.const_view(), c.layout, c.format.grid, c.rule.options, dynamic.view(),
+    side.backend.fake_quantize_dynamic(input.const_view(), c.layout, c.format.grid, options, dynamic.view(),
                                        &outcome.dynamic_counts, {});
     outcome.dynamic_counted = read_checked(dynamic, outcome.damage, "fake_quantize_dynamic with counts");
+    dynamic.write(c.values);
+    side.backend.fake_quantize_dynamic(dynamic.const_view(), c.layout, c.format.grid, options, dynamic.view(), nullptr,
+                                       {});
+    outcome.dynamic_in_place = read_checked(dynamic, outcome.damage, "fake_quantize_dynamic in place");
     return outcome;
 }
 
@@ -139,7 +162,8 @@ void compare(const Case& c, const Outcome& got, const Outcome& expected, Table& 
         table.add(operation, c.format.name, name, failure);
     };
     add("find_scales",
-        first_of({compare_bits(got.scale, expected.scale, "scale"), compare_bits(got.zero, expected.zero, "zero")}));
+        first_of({compare_bits(got.coarse, expected.coarse, "coarse scale"),
+                  compare_bits(got.scale, expected.scale, "scale"), compare_bits(got.zero, expected.zero, "zero")}));
     add("quantize", first_of({compare_bits(got.codes, expected.codes, "codes"),
                               compare_bits(got.codes_counted, expected.codes, "codes with counts"),
                               compare_counts(got.quantize_counts, expected.quantize_counts)}));
@@ -151,6 +175,7 @@ void compare(const Case& c, const Outcome& got, const Outcome& expected, Table& 
                                    compare_counts(got.fake_counts, expected.fake_counts)}));
     add("fake_quantize_dynamic", first_of({compare_bits(got.dynamic, expected.dynamic, "values"),
                                            compare_bits(got.dynamic_counted, expected.dynamic, "values with counts"),
+                                           compare_bits(got.dynamic_in_place, expected.dynamic, "values in place"),
                                            compare_counts(got.dynamic_counts, expected.dynamic_counts)}));
     add("guard zones", got.damage);
 }
@@ -334,23 +359,27 @@ void run_hadamard_cases(const Side& subject, const Side& reference, Table& table
 void run_refusals(const Side& subject, Table& table) {
     const CodeGrid grid = formats().front().grid;
     GuardedArray<float> array(subject.memory, 4, 12, 12, 0);
-    const float not_a_number = std::numeric_limits<float>::quiet_NaN();
-    const auto refuse = [&](const char* name, BlockLayout layout, float clip_ratio) {
+    const auto refuse = [&](const char* name, BlockLayout layout, const ScaleOptions& options) {
         std::string failure = "was accepted";
         try {
-            subject.backend.fake_quantize_dynamic(array.const_view(), layout, grid,
-                                                  {ScaleRule::symmetric_absmax, clip_ratio, 0.0F}, array.view(),
-                                                  nullptr, {});
+            subject.backend.fake_quantize_dynamic(array.const_view(), layout, grid, options, array.view(), nullptr, {});
         } catch (const KernelError& error) {
             failure = error.kind() == KernelError::Kind::invalid_argument ? "" : "was refused for another reason";
         }
         table.add("refusals", "-", name, failure);
     };
-    refuse("blocks of 5 over 12 columns", {1, 5}, 1.0F);
-    refuse("blocks of 3 over 4 rows", {3, 12}, 1.0F);
-    refuse("empty blocks", {0, 12}, 1.0F);
-    refuse("clip ratio 0", {1, 12}, 0.0F);
-    refuse("clip ratio NaN", {1, 12}, not_a_number);
+    constexpr auto absmax = ScaleRule::symmetric_absmax;
+    constexpr ScaleCoding shared_exponent{0, -126, 0x1p-126F, 0x1p127F, true};
+    refuse("blocks of 5 over 12 columns", {1, 5}, {absmax});
+    refuse("blocks of 3 over 4 rows", {3, 12}, {absmax});
+    refuse("empty blocks", {0, 12}, {absmax});
+    refuse("clip ratio 0", {1, 12}, {absmax, 0.0F});
+    refuse("clip ratio NaN", {1, 12}, {absmax, std::numeric_limits<float>::quiet_NaN()});
+    refuse("a coding without numbers", {1, 12}, {absmax, 1.0F, 0.0F, {3, -6, 2.0F, 1.0F}});
+    refuse("a shared exponent with a zero point", {1, 12},
+           {ScaleRule::asymmetric_through_zero, 1.0F, 0.0F, shared_exponent});
+    refuse("coarse blocks smaller than fine ones", {1, 6}, {absmax, 1.0F, 0.0F, {}, {array.data(), {1, 4}}});
+    refuse("a second largest point of a lattice", {1, 12}, {absmax, 1.0F, 0.0F, {}, {}, 1.0F, 4.0F});
 }
 
 } // namespace
@@ -374,6 +403,7 @@ std::vector<ConformanceResult> run_conformance(const Backend& subject, const Bac
                     if (!rule.all_inputs && (quick || !input.for_all_formats)) continue;
                     for (const BlockLayout layout : shape.layouts) {
                         const Case c{format, shape, layout, input, rule, values};
+                        if (!c.possible()) continue;
                         compare(c, run_case(subject_side, c), run_case(reference_side, c), table);
                     }
                 }

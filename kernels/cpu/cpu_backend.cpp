@@ -12,7 +12,7 @@ public:
 
     void find_scales(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, ScaleOptions options,
                      float* scale, float* zero, Stream) const override {
-        check_find_scales(values, layout, options, scale, zero);
+        check_find_scales(values, layout, grid, options, scale, zero);
         if (values.rows * values.columns > 0)
             cpu::find_scales(values, layout, prepare_grid(grid), options, scale, zero);
     }
@@ -42,7 +42,7 @@ public:
     void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
                                ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
                                Stream) const override {
-        check_fake_quantize_dynamic(values, layout, options, out);
+        check_fake_quantize_dynamic(values, layout, grid, options, out);
         if (counts != nullptr) *counts = {};
         if (values.rows * values.columns > 0)
             cpu::fake_quantize_dynamic(values, layout, prepare_grid(grid), options, out, counts);

@@ -65,7 +65,13 @@ void find_scales_of_rows(MatrixView<const float> values, BlockLayout layout, con
         }
         for (std::int64_t block = 0; block < across; ++block) {
             const auto at = static_cast<std::size_t>(block);
-            const ScaleAndZero found = scale_of_range(low[at], high[at], points, options);
+            const std::int64_t column = block * layout.columns_per_block;
+            const float coarse = options.coarse.at(top, column, values.columns);
+            ScaleAndZero found = scale_of_range(low[at], high[at], points, options, coarse);
+            if (options.second_largest > 0.0F)
+                found.scale =
+                    better_scale_of_run(found.scale, low[at], high[at], values.data + top * values.row_stride + column,
+                                        layout.columns_per_block, points, options, coarse);
             *scale++ = found.scale;
             *zero++ = found.zero;
         }

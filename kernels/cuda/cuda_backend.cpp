@@ -33,7 +33,7 @@ public:
 
     void find_scales(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, ScaleOptions options,
                      float* scale, float* zero, Stream stream) const override {
-        check_find_scales(values, layout, options, scale, zero);
+        check_find_scales(values, layout, grid, options, scale, zero);
         if (has_work(values.rows, values.columns))
             cuda::find_scales(values, layout, prepare_grid(grid), options, scale, zero, stream_of(stream));
     }
@@ -65,7 +65,7 @@ public:
     void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
                                ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
                                Stream stream) const override {
-        check_fake_quantize_dynamic(values, layout, options, out);
+        check_fake_quantize_dynamic(values, layout, grid, options, out);
         if (counts != nullptr) *counts = {};
         if (has_work(values.rows, values.columns))
             cuda::fake_quantize_dynamic(values, layout, prepare_grid(grid), options, out, counts, stream_of(stream));

@@ -8,7 +8,6 @@
 // value.
 #include <algorithm>
 
-#include "kernels/api/scale_rule.h"
 #include "kernels/cuda/device/counts.cuh"
 #include "kernels/cuda/device/counts_call.h"
 #include "kernels/cuda/device/points.cuh"
@@ -69,7 +68,11 @@ __global__ void __launch_bounds__(segment_threads)
             for (int i = 0; i < width; ++i) join_extremes(x.at[i], low, high);
         }
         reduce_extremes(shared.segment, a.lanes, low, high);
-        const ScaleAndZero found = scale_of_range(low, high, points, a.options);
+        // Every lane finds the same: what the second candidate reads is one address a step for all of them.
+        const ScaleAndZero found = present ? scale_of_segment(a.input, segment, a.stride, a.columns_per_block, a.across,
+                                                              low, high, points, a.options)
+                                           : ScaleAndZero{1.0F, 0.0F};
+        if (a.options.second_largest > 0.0F) __syncthreads(); // out may be the input: all have read before one writes
         BlockPoint blocks[width];
 #pragma unroll
         for (int i = 0; i < width; ++i) blocks[i] = block_point<kind>(points, found.scale, found.zero);

@@ -41,7 +41,8 @@ __global__ void __launch_bounds__(segment_threads)
         }
         reduce_extremes(shared, lanes, low, high);
         if (lane == 0 && segment < segments) {
-            const ScaleAndZero found = scale_of_range(low, high, points, options);
+            const ScaleAndZero found =
+                scale_of_segment(input, segment, stride, columns_per_block, across, low, high, points, options);
             scale[segment] = found.scale;
             zero[segment] = found.zero;
         }
@@ -81,11 +82,15 @@ __global__ void __launch_bounds__(segment_threads)
     }
 }
 
-__global__ void scales_of_extremes(std::int64_t blocks, const __grid_constant__ GridPoints points, ScaleOptions options,
-                                   float* scale, float* zero) {
+__global__ void scales_of_extremes(std::int64_t blocks, std::int64_t across, BlockLayout layout,
+                                   const __grid_constant__ GridPoints points, ScaleOptions options, float* scale,
+                                   float* zero) {
     const std::int64_t block = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (block >= blocks) return;
-    const ScaleAndZero found = scale_of_range(-zero[block], scale[block], points, options);
+    const float coarse =
+        options.coarse.at(block / across * layout.rows_per_block, block % across * layout.columns_per_block,
+                          across * layout.columns_per_block);
+    const ScaleAndZero found = scale_of_range(-zero[block], scale[block], points, options, coarse);
     scale[block] = found.scale;
     zero[block] = found.zero;
 }
@@ -136,8 +141,8 @@ void find_scales(MatrixView<const float> values, BlockLayout layout, const GridP
         values.data, values.rows, values.columns, values.row_stride, layout.rows_per_block, layout.columns_per_block,
         layout.blocks_across(values.columns), scale, zero);
     GRATICULE_CUDA_CHECK(cudaGetLastError());
-    scales_of_extremes<<<static_cast<unsigned int>((blocks + 255) / 256), 256, 0, stream>>>(blocks, points, options,
-                                                                                            scale, zero);
+    scales_of_extremes<<<static_cast<unsigned int>((blocks + 255) / 256), 256, 0, stream>>>(
+        blocks, layout.blocks_across(values.columns), layout, points, options, scale, zero);
     GRATICULE_CUDA_CHECK(cudaGetLastError());
 }
 

@@ -124,7 +124,7 @@ struct Layer {
 };
 
 TensorScheme scheme(const char* format, bool symmetric, Granularity granularity) {
-    return {find_format(format), symmetric, granularity, false};
+    return {find_format(format), symmetric, {{granularity}}};
 }
 
 std::vector<Form> dgq_forms(const Layer& layer) {

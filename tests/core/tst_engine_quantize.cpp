@@ -189,9 +189,9 @@ private Q_SLOTS:
         const Recipe recipe = recipe_from("w=int4/asym/g128");
         const Resolution found = resolve(recipe, *opt_.model);
         const auto result = quantized(opt_, nullptr, recipe);
-        QVERIFY(near(double(found.resolved->estimated_bytes()), double(result->bytes_after()), 1e-4));
-        QVERIFY(near(found.resolved->bits_per_weight(), 4 + 20 / 128.0, 1e-9));
-        QVERIFY(near(result->bits_per_weight(), 4 + 20 / 128.0, 1e-9));
+        QVERIFY(found.resolved->size() == result->size());
+        QVERIFY(near(result->size().bits_per_weight.actual, 4 + 36 / 128.0, 1e-9)); // float32 scales
+        QVERIFY(near(result->size().bits_per_weight.ideal, 4 + 20 / 128.0, 1e-9));  // as papers count them
     }
 
     // ---- quantize
@@ -331,8 +331,7 @@ private Q_SLOTS:
         for (const auto& [name, tensor] : held->replaced)
             QCOMPARE(to_floats(sink.replaced.at(name)), to_floats(tensor));
         QVERIFY(told->replaced.empty());
-        QCOMPARE(told->bits_per_weight(), held->bits_per_weight());
-        QCOMPARE(told->bytes_after(), held->bytes_after());
+        QVERIFY(told->size() == held->size());
     }
 
     /// No memory for results: their bytes lie in a file, and everything that reads them finds the same.
@@ -413,14 +412,17 @@ private Q_SLOTS:
         const auto result = quantized(opt_, opt_stats_, recipe);
         for (const auto& linear : result->linears) {
             if (!linear) continue;
-            QVERIFY(!linear->params.group_scale.empty());
-            const std::size_t groups = linear->params.group_scale.size();
+            const Linear& shape = opt_.model->linear(linear->layer);
+            QVERIFY(linear->params.coarse.has_value());
+            QCOMPARE(std::int64_t(linear->params.coarse->scale.size()), shape.out_features());
+            const std::vector<float> group_scale = fine_scales(linear->params, shape.in_features());
+            const std::size_t groups = group_scale.size();
+            for (const float scale : group_scale) QVERIFY(scale >= 1 && scale <= 127 && scale == std::round(scale));
             const std::vector<std::uint8_t> codes = linear->codes.unpack();
             for (std::size_t i = 0; i < codes.size(); ++i) {
                 const std::size_t group = i / 128;
                 QVERIFY(group < groups);
-                const float product =
-                    (float(codes[i]) - linear->params.zero[group]) * float(linear->params.group_scale[group]);
+                const float product = (float(codes[i]) - linear->params.zero[group]) * group_scale[group];
                 if (std::abs(product) > 127) QFAIL("an expanded weight leaves eight bits");
             }
             QVERIFY(*linear->report.search_loss < *linear->report.search_loss_before);

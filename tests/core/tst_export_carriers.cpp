@@ -43,7 +43,7 @@ Made make(const std::string& line) {
     const std::vector<float> weight = values();
     const MatrixView<const float> view(weight.data(), rows, columns);
     QParams& params = made.linear.params;
-    params.layout = layout_of(scheme.granularity, rows, columns);
+    params.layout = layout_of(scheme.grain(), rows, columns);
     const auto blocks = static_cast<std::size_t>(params.layout.count(rows, columns));
     params.scale.resize(blocks);
     params.zero.resize(blocks);
@@ -53,12 +53,12 @@ Made make(const std::string& line) {
     const CodeGrid& grid = scheme.format->grid;
     backend.find_scales(view, params.layout, grid, options, params.scale.data(), params.zero.data(), {});
     std::vector<std::uint8_t> codes(weight.size());
-    backend.quantize(view, params.layout, grid, params.scale.data(), params.zero.data(),
-                     {codes.data(), rows, columns}, nullptr, {});
+    backend.quantize(view, params.layout, grid, params.scale.data(), params.zero.data(), {codes.data(), rows, columns},
+                     nullptr, {});
     made.linear.codes = PackedCodes::pack(codes, rows, columns, scheme.format->bits);
     made.expected.resize(weight.size());
-    backend.dequantize({codes.data(), rows, columns}, params.layout, grid, params.scale.data(),
-                       params.zero.data(), {made.expected.data(), rows, columns}, {});
+    backend.dequantize({codes.data(), rows, columns}, params.layout, grid, params.scale.data(), params.zero.data(),
+                       {made.expected.data(), rows, columns}, {});
     return made;
 }
 

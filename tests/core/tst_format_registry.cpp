@@ -7,7 +7,7 @@
 #include "core/base/error.h"
 #include "core/format/granularity.h"
 #include "core/format/quant_format.h"
-#include "core/recipe/tensor_scheme.h"
+#include "core/recipe/recipe.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -84,8 +84,7 @@ private Q_SLOTS:
 
     void granularity_text_data() {
         QTest::addColumn<QString>("text");
-        for (const char* text : {"tensor", "channel", "token", "g1", "g32", "g128", "dual128"})
-            QTest::newRow(text) << text;
+        for (const char* text : {"tensor", "channel", "token", "g1", "g32", "g128"}) QTest::newRow(text) << text;
     }
     void granularity_text() {
         QFETCH(QString, text);
@@ -95,7 +94,7 @@ private Q_SLOTS:
     }
     void granularity_refused_data() {
         QTest::addColumn<QString>("text");
-        for (const char* text : {"", "g", "g0", "g-4", "g12x", "dual", "row", "G128", "g99999999999999999999"})
+        for (const char* text : {"", "g", "g0", "g-4", "g12x", "dual128", "row", "G128", "g99999999999999999999"})
             QTest::newRow(text) << text;
     }
     void granularity_refused() {
@@ -107,7 +106,6 @@ private Q_SLOTS:
         QCOMPARE(layout_of(*parse_granularity("tensor"), 4, 256), (BlockLayout{4, 256}));
         QCOMPARE(layout_of(*parse_granularity("channel"), 4, 256), (BlockLayout{1, 256}));
         QCOMPARE(layout_of(*parse_granularity("g64"), 4, 256), (BlockLayout{1, 64}));
-        QCOMPARE(layout_of(*parse_granularity("dual128"), 4, 256), (BlockLayout{1, 128}));
     }
     void a_group_that_does_not_divide_names_what_would() {
         try {
@@ -119,13 +117,68 @@ private Q_SLOTS:
         }
     }
 
-    void stored_bits() {
-        TensorScheme scheme{find_format("int4"), false, *parse_granularity("g128"), false};
-        QCOMPARE(scheme.bits_per_value(256, 256), 4 + (16 + 4) / 128.0);
-        scheme.symmetric = true;
-        QCOMPARE(scheme.bits_per_value(256, 256), 4 + 16 / 128.0);
-        scheme.granularity = *parse_granularity("dual128"); // INT8 scale and zero point a group, 16 bits a row
-        QCOMPARE(scheme.bits_per_value(256, 256), 4 + 16 / 128.0 + 16 / 256.0);
+    void levels_text_data() {
+        QTest::addColumn<QString>("text");
+        for (const char* text : {"tensor", "channel", "g128", "g128:f16", "channel:bf16", "dual128",
+                                 "g16:e4m3/tensor:f32", "g32:e8m0", "g32:f32/g256:f16"})
+            QTest::newRow(text) << text;
+    }
+    void levels_text() {
+        QFETCH(QString, text);
+        const auto levels = parse_levels(text.toStdString());
+        QVERIFY(!levels.empty());
+        QCOMPARE(to_text(levels), text.toStdString());
+    }
+    void levels_refused_data() {
+        QTest::addColumn<QString>("text");
+        for (const char* text :
+             {"", "g16:", "g16:e5m2", "g16:e4m3/", "/tensor", "dual", "dual0", "dual64/tensor", "f32"})
+            QTest::newRow(text) << text;
+    }
+    void levels_refused() {
+        QFETCH(QString, text);
+        QVERIFY(parse_levels(text.toStdString()).empty());
+    }
+    void dual_grain_is_two_levels() {
+        const auto levels = parse_levels("g128:i8/channel:f32");
+        QVERIFY(is_dual_grain(levels));
+        QCOMPARE(to_text(levels), std::string("dual128"));
+    }
+    void codings_are_in_order() {
+        for (std::size_t i = 0; i < all_codings().size(); ++i) QCOMPARE(std::size_t(all_codings()[i].coding), i);
+    }
+    void block_formats_are_formats() {
+        for (const BlockFormat& block : all_block_formats()) {
+            QVERIFY(find_format(block.format) != nullptr);
+            QVERIFY(find_format(block.name) == nullptr); // one name, one meaning
+            QCOMPARE(find_block_format(block.format, block.levels), &block);
+        }
+    }
+
+    // Counted by hand from the specifications: OCP MX 1.0, NVFP4, DGQ section 3.1.
+    void bits_of_schemes_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<double>("actual"); // of a 256 x 512 weight, per value
+        QTest::addColumn<double>("ideal");
+        const double weights = 256 * 512;
+        QTest::newRow("int4 g128") << "int4/asym/g128" << 4 + (32 + 4) / 128.0 << 4 + (16 + 4) / 128.0;
+        QTest::newRow("symmetric") << "int4/sym/g128" << 4 + 32 / 128.0 << 4 + 16 / 128.0;
+        QTest::newRow("half") << "int4/sym/g128:f16" << 4 + 16 / 128.0 << 4 + 16 / 128.0;
+        QTest::newRow("byte zero points") << "int3/asym:i8/channel:bf16" << 3 + 24 / 512.0 << 3 + 24 / 512.0;
+        QTest::newRow("dual grain") << "int4/asym/dual128" << 4 + 16 / 128.0 + 32 / 512.0
+                                    << 4 + 16 / 128.0 + 16 / 512.0;
+        QTest::newRow("nvfp4") << "nvfp4" << 4.5 + 32 / weights << 4.5 + 16 / weights;
+        QTest::newRow("mxfp4") << "mxfp4" << 4.25 << 4.25;
+        QTest::newRow("mxfp8") << "mxfp8" << 8.25 << 8.25;
+    }
+    void bits_of_schemes() {
+        QFETCH(QString, line);
+        QFETCH(double, actual);
+        QFETCH(double, ideal);
+        const TensorScheme scheme = *parse_scheme_line("w=" + line.toStdString()).scheme.weight;
+        const StoredBits bits = stored_bits(scheme, 256, 512);
+        QCOMPARE(bits.actual / (256 * 512), actual);
+        QCOMPARE(bits.ideal / (256 * 512), ideal);
     }
 };
 

@@ -45,6 +45,16 @@ private Q_SLOTS:
         row("smoothquant:alpha=0.5 a=int8 w=int4", "w=int4/asym/channel a=int8/sym/token smoothquant:alpha=0.5");
         row("w=int4/asym/g128 gptq:damp=0.05,act_order=true", "w=int4/asym/g128 gptq:act_order=true,damp=0.05");
         row("w=int4/asym/dual128 percentile dgq", "w=int4/asym/dual128 percentile dgq");
+        row("w=nvfp4", "w=nvfp4");
+        row("w=fp4_e2m1/g16:e4m3/tensor:f32", "w=nvfp4");
+        row("w=nvfp4/four_over_six a=nvfp4", "w=nvfp4/four_over_six a=nvfp4");
+        row("w=mxfp8 a=mxfp8", "w=mxfp8 a=mxfp8");
+        row("w=fp4_e2m1/g32:e8m0", "w=mxfp4");
+        row("w=fp4_e2m1/g32:e4m3/channel", "w=fp4_e2m1/sym/g32:e4m3/channel:f32");
+        row("a=fp8_e4m3/g32:e4m3/token", "a=fp8_e4m3/sym/g32:e4m3/token:f32");
+        row("w=int4/g128:f16", "w=int4/asym/g128:f16");
+        row("w=int4/asym:i8/g32:f16", "w=int4/asym:i8/g32:f16");
+        row("w=int4/g128:i8/channel", "w=int4/asym/dual128");
         row("", "none");
         row("none", "none");
         row("w=none a=int8", "a=int8/sym/token");
@@ -65,7 +75,20 @@ private Q_SLOTS:
         row("w=int9", "there is no format \"int9\"");
         row("w=int4/asymm", "\"asymm\" is not understood");
         row("w=int4/sym/asym", "\"asym\" comes twice or contradicts");
-        row("w=int4/g128/g64", "\"g64\" comes twice");
+        row("w=int4/g128/sym/g64", "\"g64\" comes twice");
+        row("w=int4/g128/channel", "float32 scales need no coarser ones");
+        row("w=fp4_e2m1/g16:e4m3/g24:f32", "a coarse level is made of whole blocks");
+        row("w=fp4_e2m1/tensor:e4m3/g16:f32", "a coarse level is made of whole blocks");
+        row("w=fp4_e2m1/g8:e4m3/g16:e4m3/tensor", "one level or two");
+        row("w=int4/g128:f24", "\"g128:f24\" is not understood");
+        row("w=int4/g128:i8", "i8 scales are whole multiples of a channel's scale");
+        row("w=int8/g32:e8m0", "have no zero point; use sym");
+        row("w=int4/four_over_six", "four_over_six is a choice of blocks of fp4_e2m1");
+        row("w=mxfp4/four_over_six", "four_over_six is a choice of blocks of fp4_e2m1");
+        row("w=nvfp4/g32", "\"g32\" comes twice");
+        row("w=nvfp4/asym", "fp4_e2m1 has no zero point");
+        row("a=nvfp4/static", "a static range is one for the whole tensor");
+        row("a=fp4_e2m1/g16:e4m3/channel:f32", "a coarse level is made of whole blocks");
         row("w=int4 w=int8", "operand w is given twice");
         row("w=fp8_e4m3/asym", "fp8_e4m3 has no zero point");
         row("w=int4/token", "weights have no tokens");
@@ -97,6 +120,38 @@ private Q_SLOTS:
         Recipe other = recipe;
         other.calibration.seed = 12;
         QVERIFY(recipe_hash(other) != recipe_hash(recipe));
+    }
+    void json_of_scale_levels_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<QString>("weight"); // in JSON, as written
+        QTest::newRow("as before") << "w=int4/asym/g128"
+                                   << "{'format':'int4','symmetric':false,'granularity':'g128'}";
+        QTest::newRow("dual grain") << "w=int4/asym/dual128"
+                                    << "{'format':'int4','symmetric':false,'granularity':'dual128'}";
+        QTest::newRow("nvfp4") << "w=nvfp4/four_over_six"
+                               << "{'format':'fp4_e2m1','symmetric':true,'granularity':'g16:e4m3/tensor:f32',"
+                                  "'four_over_six':true}";
+        QTest::newRow("byte zero points")
+            << "w=int4/asym:i8/g32:f16"
+            << "{'format':'int4','symmetric':false,'granularity':'g32:f16','zero_point':'i8'}";
+    }
+    void json_of_scale_levels() {
+        QFETCH(QString, line);
+        QFETCH(QString, weight);
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line(line.toStdString());
+        std::string json = to_json(recipe);
+        std::erase_if(json, [](char c) { return c == ' ' || c == '\n'; });
+        const std::string expected = "\"weight\":" + quoted(weight.toStdString());
+        QVERIFY2(json.find(expected) != std::string::npos, json.c_str());
+        QCOMPARE(parse_recipe(to_json(recipe)), recipe);
+    }
+    void json_zero_point_needs_one() {
+        const std::string message = error_message([] {
+            (void)parse_recipe(quoted("{'schema': 1, 'defaults': {'weight': {'format': 'int4', 'symmetric': true, "
+                                      "'zero_point': 'i8'}}}"));
+        });
+        QVERIFY2(message.find("weight.zero_point: this is \"i8\"") != std::string::npos, message.c_str());
     }
     void json_takes_lines() {
         const Recipe recipe = parse_recipe(quoted("{'schema': 1, 'defaults': 'w=int4/asym/g128 gptq'}"));

@@ -96,6 +96,39 @@ private Q_SLOTS:
         QVERIFY2(std::abs(result->perplexity / expected - 1) < tolerance, figures.c_str());
     }
 
+    // First 16 windows of 2,048; weights of the decoder's linears only.
+    void block_formats_data() {
+        QTest::addColumn<QString>("key");
+        QTest::addColumn<QString>("line");
+        QTest::newRow("nvfp4") << "nvfp4"
+                               << "w=nvfp4";
+        QTest::newRow("four over six") << "nvfp4 four over six"
+                                       << "w=nvfp4/four_over_six";
+        QTest::newRow("mxfp4") << "mxfp4"
+                               << "w=mxfp4";
+        QTest::newRow("mxfp8") << "mxfp8 e4m3"
+                               << "w=mxfp8";
+    }
+    void block_formats() {
+        QFETCH(QString, key);
+        QFETCH(QString, line);
+        GRATICULE_NEEDS_SHARED("fixtures/perplexity/blockscaled-sample-opt.json");
+        GRATICULE_NEEDS_SHARED("data/wikitext2");
+        std::ifstream file(testing::shared_dir() / "fixtures/perplexity/blockscaled-sample-opt.json");
+        const nlohmann::json fixture = nlohmann::json::parse(file);
+        const double expected = fixture.at("ppl_first").at(key.toStdString());
+        JobContext ctx;
+        const OpenedModel opened =
+            open_model(std::filesystem::path(GRATICULE_SOURCE_DIR) / "resources/samples/sample-opt", ctx);
+        EvaluationSpec spec;
+        spec.window = fixture.at("window");
+        spec.max_windows = fixture.at("windows");
+        const auto result = run(opened, line.toStdString(), spec, ctx);
+        const std::string figures = std::to_string(result->perplexity) + " against " + std::to_string(expected);
+        qInfo("%s: %s", line.toStdString().c_str(), figures.c_str());
+        QVERIFY2(std::abs(result->perplexity / expected - 1) < 0.004, figures.c_str());
+    }
+
     void a_real_model_from_gguf_data() {
         QTest::addColumn<QString>("line");
         QTest::addColumn<double>("expected");

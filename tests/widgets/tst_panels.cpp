@@ -103,6 +103,32 @@ private Q_SLOTS:
         QVERIFY(now.scheme.weight);
     }
 
+    void block_formats_bring_their_scales_and_take_them_away() {
+        SchemeEditor editor;
+        editor.setMethods(methods());
+        const SchemeChoice before = parse_scheme_line("w=int4/asym/g32 a=int8/sym/token");
+        SchemeChoice now = before;
+        connect(&editor, &SchemeEditor::edited, this, [&](const SchemeEditor::Edit& edit) {
+            edit(now);
+            editor.setChoices({now}, {before}, {256});
+        });
+        editor.setChoices({before}, {before}, {256});
+        pick(field(editor, "weights"), "NVFP4");
+        QCOMPARE(to_line(now), std::string("w=nvfp4 a=int8/sym/token"));
+        QCOMPARE(field(editor, "weights")->currentText(), QString("NVFP4"));
+        QCOMPARE(field(editor, "grain")->currentText(), QString("group of 16, e4m3 under whole tensor"));
+        pick(field(editor, "weights"), "NVFP4, four over six");
+        QCOMPARE(to_line(now), std::string("w=nvfp4/four_over_six a=int8/sym/token"));
+        QCOMPARE(field(editor, "weights")->findText("MXFP4, four over six"), -1); // a power of two leaves no choice
+        pick(field(editor, "grain"), "group of 32");                              // float scales: the format alone
+        QCOMPARE(to_line(now), std::string("w=fp4_e2m1/sym/g32/four_over_six a=int8/sym/token"));
+        pick(field(editor, "weights"), "MXFP8");
+        pick(field(editor, "input"), "MXFP8");
+        QCOMPARE(to_line(now), std::string("w=mxfp8 a=mxfp8"));
+        pick(field(editor, "weights"), "INT4");
+        QCOMPARE(to_line(now), std::string("w=int4/asym/channel a=mxfp8"));
+    }
+
     void groups_that_do_not_divide_cannot_be_chosen_and_say_why() {
         SchemeEditor editor;
         const SchemeChoice choice = parse_scheme_line("w=int4/asym/channel");

@@ -17,32 +17,65 @@ namespace graticule {
 namespace {
 constexpr int standard_groups[] = {16, 32, 64, 128, 256};
 
-QString grain_label(Granularity grain) {
-    switch (grain.kind) {
+QString level_label(const ScaleLevel& level) {
+    QString label;
+    switch (level.grain.kind) {
     case Granularity::Kind::tensor:
-        return QObject::tr("whole tensor");
+        label = QObject::tr("whole tensor");
+        break;
     case Granularity::Kind::channel:
-        return QObject::tr("output channel");
+        label = QObject::tr("output channel");
+        break;
     case Granularity::Kind::group:
-        return QObject::tr("group of %1").arg(grain.group_size);
+        label = QObject::tr("group of %1").arg(level.grain.group_size);
+        break;
     case Granularity::Kind::token:
-        return QObject::tr("token");
-    case Granularity::Kind::dual_grain:
-        return QObject::tr("dual grain, %1").arg(grain.group_size);
+        label = QObject::tr("token");
+        break;
     }
-    return {};
+    return level.coding == Coding::f32 ? label : label + QStringLiteral(", ") + qt_text(row_of(level.coding).name);
 }
+
+QString levels_label(const std::vector<ScaleLevel>& levels) {
+    if (is_dual_grain(levels)) return QObject::tr("dual grain, %1").arg(levels.front().grain.group_size);
+    QStringList labels;
+    for (const ScaleLevel& level : levels) labels << level_label(level);
+    return labels.join(QObject::tr(" under "));
+}
+
+QString key_of(const std::vector<ScaleLevel>& levels) { return QString::fromStdString(to_text(levels)); }
 
 QString input_key(const std::optional<TensorScheme>& scheme) {
     return scheme ? QString::fromStdString(to_text(*scheme)) : QString();
 }
 
-QString input_label(const TensorScheme& scheme) {
-    const QString grain = !scheme.dynamic                                       ? QObject::tr("static")
-                          : scheme.granularity.kind == Granularity::Kind::token ? QObject::tr("per token")
-                                                                                : grain_label(scheme.granularity);
+QString scheme_label(const TensorScheme& scheme) {
+    if (const BlockFormat* block = find_block_format(scheme.format->name, scheme.levels))
+        return qt_text(block->label) + (scheme.four_over_six ? QObject::tr(", four over six") : QString());
+    const bool per_token = scheme.levels == std::vector{ScaleLevel{{Granularity::Kind::token, 0}}};
+    const QString grain = !scheme.dynamic ? QObject::tr("static")
+                          : per_token     ? QObject::tr("per token")
+                                          : levels_label(scheme.levels);
     return qt_text(scheme.format->label) + QStringLiteral(", ") + grain +
            (scheme.symmetric ? QString() : QObject::tr(", asymmetric"));
+}
+
+// The weights' format as one item: a format, or a block format, which says who shares its scales as well.
+QString weight_key(const TensorScheme& scheme) {
+    return find_block_format(scheme.format->name, scheme.levels) ? QString::fromStdString(to_text(scheme))
+                                                                 : qt_text(scheme.format->name);
+}
+
+// The block formats as they are, and with four over six where that is a choice.
+std::vector<TensorScheme> block_schemes(Operand operand, const char* letter) {
+    std::vector<TensorScheme> schemes;
+    for (const BlockFormat& block : all_block_formats()) {
+        TensorScheme scheme = *parse_scheme_line(letter + std::string(block.name)).scheme[operand];
+        schemes.push_back(scheme);
+        scheme.four_over_six = true;
+        if (check_operand_scheme(operand, scheme).empty()) schemes.push_back(scheme);
+    }
+    return schemes;
 }
 
 void add_item(QComboBox* box, const QString& text, const QString& key, const QString& tip = {}) {
@@ -57,9 +90,7 @@ void restyle(QWidget* widget, const char* property, bool on) {
     widget->style()->polish(widget);
 }
 
-TensorScheme default_weight(const QuantFormat* format) {
-    return {format, !format->allows_asymmetric, {Granularity::Kind::channel, 0}, false};
-}
+TensorScheme default_weight(const QuantFormat* format) { return {format, !format->allows_asymmetric}; }
 } // namespace
 
 SchemeEditor::SchemeEditor(QWidget* parent)
@@ -97,25 +128,32 @@ SchemeEditor::Field SchemeEditor::makeField(const QString& label, const QString&
 void SchemeEditor::buildWeightFields() {
     weights_ = makeField(tr("weights"), tr("Number format of the weights"));
     weights_.key = [](const SchemeChoice& choice) {
-        return choice.scheme.weight ? qt_text(choice.scheme.weight->format->name) : QString();
+        return choice.scheme.weight ? weight_key(*choice.scheme.weight) : QString();
     };
     weights_.apply = [](SchemeChoice& choice, const QString& key) {
-        const QuantFormat* format = key.isEmpty() ? nullptr : find_format(key.toStdString());
+        auto& weight = choice.scheme.weight;
+        if (key.isEmpty()) return weight.reset();
+        const QuantFormat* format = find_format(key.toStdString());
         if (!format) {
-            choice.scheme.weight.reset();
+            weight = parse_scheme_line("w=" + key.toStdString()).scheme.weight;
             return;
         }
-        if (!choice.scheme.weight) choice.scheme.weight = default_weight(format);
-        choice.scheme.weight->format = format;
-        if (!format->allows_asymmetric) choice.scheme.weight->symmetric = true;
+        // A block format's levels belong to it; every other grain is kept.
+        if (!weight || find_block_format(weight->format->name, weight->levels)) weight = default_weight(format);
+        weight->format = format;
+        if (!format->allows_asymmetric) weight->symmetric = true;
+        if (!check_operand_scheme(Operand::weight, *weight).empty()) weight->four_over_six = false;
     };
     grain_ = makeField(tr("grain"), tr("Which weights share a scale"));
     grain_.key = [](const SchemeChoice& choice) {
-        return choice.scheme.weight ? QString::fromStdString(to_text(choice.scheme.weight->granularity)) : QString();
+        return choice.scheme.weight ? key_of(choice.scheme.weight->levels) : QString();
     };
     grain_.apply = [](SchemeChoice& choice, const QString& key) {
-        const auto grain = parse_granularity(key.toStdString());
-        if (grain && choice.scheme.weight) choice.scheme.weight->granularity = *grain;
+        auto levels = parse_levels(key.toStdString());
+        auto& weight = choice.scheme.weight;
+        if (levels.empty() || !weight) return;
+        weight->set_levels(std::move(levels));
+        if (!check_operand_scheme(Operand::weight, *weight).empty()) weight->four_over_six = false;
     };
     zero_ = makeField(tr("zero point"),
                       tr("Symmetric: code range centred on 0. Asymmetric: a zero point lets the range follow the "
@@ -201,15 +239,22 @@ void SchemeEditor::fillFormats() {
     input_.box->clear();
     for (const QuantFormat& format : all_formats())
         add_item(weights_.box, qt_text(format.label), qt_text(format.name), qt_text(format.help));
+    for (const TensorScheme& scheme : block_schemes(Operand::weight, "w="))
+        add_item(weights_.box, scheme_label(scheme), weight_key(scheme),
+                 qt_text(find_block_format(scheme.format->name, scheme.levels)->help));
     weights_.box->insertSeparator(weights_.box->count());
     add_item(weights_.box, tr("full precision"), {});
     for (const bool dynamic : {true, false}) {
         for (const QuantFormat& format : all_formats()) {
             if (format.bits < 4) continue;
             const TensorScheme scheme{
-                &format, true, {dynamic ? Granularity::Kind::token : Granularity::Kind::tensor, 0}, dynamic};
-            add_item(input_.box, input_label(scheme), input_key(scheme), qt_text(format.help));
+                &format, true, {{{dynamic ? Granularity::Kind::token : Granularity::Kind::tensor, 0}}}, dynamic};
+            add_item(input_.box, scheme_label(scheme), input_key(scheme), qt_text(format.help));
         }
+        if (dynamic)
+            for (const TensorScheme& scheme : block_schemes(Operand::input, "a="))
+                add_item(input_.box, scheme_label(scheme), input_key(scheme),
+                         qt_text(find_block_format(scheme.format->name, scheme.levels)->help));
         input_.box->insertSeparator(input_.box->count());
     }
     add_item(input_.box, tr("full precision"), {});
@@ -218,13 +263,13 @@ void SchemeEditor::fillFormats() {
 void SchemeEditor::fillGrain(const std::vector<std::int64_t>& columns) {
     const QSignalBlocker quiet(grain_.box);
     grain_.box->clear();
-    std::vector<Granularity> grains{{Granularity::Kind::channel, 0}};
-    for (const int size : standard_groups) grains.push_back({Granularity::Kind::group, size});
-    grains.push_back({Granularity::Kind::tensor, 0});
-    for (const Granularity grain : grains) {
-        add_item(grain_.box, grain_label(grain), QString::fromStdString(to_text(grain)));
+    std::vector<ScaleLevel> grains{{{Granularity::Kind::channel, 0}}};
+    for (const int size : standard_groups) grains.push_back({{Granularity::Kind::group, size}});
+    grains.push_back({{Granularity::Kind::tensor, 0}});
+    for (const ScaleLevel& grain : grains) {
+        add_item(grain_.box, level_label(grain), key_of({grain}));
         for (const std::int64_t width : columns) {
-            const std::string problem = check_granularity(grain, width);
+            const std::string problem = check_granularity(grain.grain, width);
             if (problem.empty()) continue;
             // What cannot work cannot be chosen, and says why.
             auto* items = qobject_cast<QStandardItemModel*>(grain_.box->model());
@@ -335,8 +380,8 @@ void SchemeEditor::show(Field& field, const std::vector<SchemeChoice>& now,
     const QString key = field.key(now[0]);
     int item = field.box->findData(key);
     if (item < 0) { // a choice made as text that the form does not offer by itself
-        const QString label = &field == &input_   ? input_label(*now[0].scheme.input)
-                              : &field == &grain_ ? grain_label(now[0].scheme.weight->granularity)
+        const QString label = &field == &input_   ? scheme_label(*now[0].scheme.input)
+                              : &field == &grain_ ? levels_label(now[0].scheme.weight->levels)
                                                   : key;
         field.box->addItem(label, key);
         item = field.box->count() - 1;

@@ -91,6 +91,9 @@ QString RunTableModel::tip(const RunRow& row, int column) const {
     switch (column) {
     case Recipe:
         return row.recipe;
+    case Bits:
+        return tr("Ideal, with float32 scales in 16 bits as papers count: %1")
+            .arg(bits_text(row.ideal_bits, row.input_bits));
     case Perplexity:
         return tr("%1\n± one standard error over windows").arg(row.protocol);
     case Difference:

@@ -117,6 +117,7 @@ ClipResult output_clip(const at::Tensor& weight, const at::Tensor& inputs, const
                        const Device& device) {
     GRATICULE_ASSERT(inputs.dim() == 2 && inputs.size(1) == weight.size(1), "inputs (tokens, in) belong to the weight");
     const BlockLayout layout = quantizer.layout(weight);
+    const TensorQuantizer candidate = with_fixed_coarse(quantizer, weight, device);
     const PartialOutputLoss loss_of(
         weight, block_grams(strided_tokens(inputs, options.tokens), input, layout.columns_per_block, device), layout);
     const at::Tensor absmax = absmax_of_blocks(weight, layout);
@@ -128,7 +129,7 @@ ClipResult output_clip(const at::Tensor& weight, const at::Tensor& inputs, const
         const at::Tensor threshold = absmax * ratio;
         const at::Tensor limit = spread_over_blocks(threshold, layout);
         const at::Tensor limited = at::minimum(at::maximum(weight, -limit), limit);
-        const at::Tensor loss = loss_of.of(round_to_nearest(limited, quantizer, device));
+        const at::Tensor loss = loss_of.of(round_to_nearest(limited, candidate, device));
         if (i == 0) {
             result.threshold = threshold;
             result.ratio = at::ones_like(threshold);

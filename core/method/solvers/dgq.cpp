@@ -25,7 +25,10 @@ void check(const at::Tensor& weight, const at::Tensor& gram, std::int64_t group)
 
 } // namespace
 
-BlockParams DualGrain::params() const { return {{1, group}, group_scale * channel_scale.unsqueeze(1), zero}; }
+BlockParams DualGrain::params() const {
+    const at::Tensor channel = channel_scale.unsqueeze(1);
+    return {{1, group}, group_scale * channel, zero, row_of(Coding::i8).numbers, {1, codes.size(1)}, channel};
+}
 
 at::Tensor row_losses(const at::Tensor& difference, const at::Tensor& gram) {
     return product(difference, gram).mul_(difference).sum(1);

@@ -58,7 +58,7 @@ class Scales {
 public:
     Scales(const at::Tensor& original, const Problem& problem, const TensorQuantizer& quantizer,
            const GptqOptions& options, const Device& device)
-        : quantizer_(quantizer)
+        : quantizer_(with_fixed_coarse(quantizer, original, device))
         , options_(options)
         , device_(device)
         , order_(problem.order)
@@ -66,14 +66,14 @@ public:
         , grouped_(layout_.columns_per_block < original.size(1)) {
         if (!grouped_) {
             params_ =
-                params_of(original, quantizer, options, device); // before dead columns are cleared, as the reference
+                params_of(original, quantizer_, options, device); // before dead columns are cleared, as the reference
         } else if (options.static_groups) {
             const at::Tensor plain =
                 order_.defined() ? problem.weight.index_select(1, problem.inverse) : problem.weight;
-            params_ = params_of(plain, quantizer, options, device);
+            params_ = params_of(plain, quantizer_, options, device);
         } else {
-            params_ = {layout_, original.new_empty({original.size(0), layout_.blocks_across(original.size(1))}), {}};
-            params_.zero = at::empty_like(params_.scale);
+            // Their coarse level, where there is one, and the shape; the rest is overwritten as groups are met.
+            params_ = find_params(original, quantizer_, device);
         }
         rows_ = original.size(0);
     }
@@ -96,8 +96,8 @@ public:
 
 private:
     void measure(const at::Tensor& values, std::int64_t group) {
-        TensorQuantizer whole_group = quantizer_;
-        whole_group.granularity = {Granularity::Kind::channel, 0};
+        const TensorQuantizer whole_group =
+            quantizer_of_columns(quantizer_, group * layout_.columns_per_block, layout_.columns_per_block);
         const BlockParams found = params_of(values, whole_group, options_, device_);
         params_.scale.select(1, group).copy_(found.scale.squeeze(1));
         params_.zero.select(1, group).copy_(found.zero.squeeze(1));
@@ -106,7 +106,7 @@ private:
         return per_block.index_select(1, index).expand({rows_, index.size(0)}).contiguous();
     }
 
-    const TensorQuantizer& quantizer_;
+    TensorQuantizer quantizer_; ///< a coarse level is that of the weight before anything is rounded
     const GptqOptions& options_;
     const Device& device_;
     at::Tensor order_;

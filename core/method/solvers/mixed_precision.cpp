@@ -17,19 +17,22 @@ at::Tensor index_of(const at::Tensor& weight, std::span<const std::int64_t> kept
 
 } // namespace
 
-std::vector<std::int64_t> channels_by_share(const at::Tensor& absmax, double percent) {
+std::int64_t count_by_share(std::int64_t channels, double percent) {
     if (!(percent >= 0 && percent <= 100))
         throw Error(ErrorKind::bad_input,
                     "a share of " + std::to_string(percent) + " % of the channels is outside 0 to 100");
+    const std::int64_t count = std::llround(percent / 100 * static_cast<double>(channels));
+    return std::min(percent > 0 ? std::max<std::int64_t>(count, 1) : count, channels);
+}
+
+std::vector<std::int64_t> channels_by_share(const at::Tensor& absmax, double percent) {
     const std::vector<float> magnitude = to_vector(absmax);
     std::vector<std::int64_t> order(magnitude.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
         return magnitude[static_cast<std::size_t>(a)] > magnitude[static_cast<std::size_t>(b)];
     });
-    auto count = static_cast<std::size_t>(std::llround(percent / 100 * static_cast<double>(order.size())));
-    if (percent > 0) count = std::max<std::size_t>(count, 1);
-    order.resize(std::min(count, order.size()));
+    order.resize(static_cast<std::size_t>(count_by_share(std::ssize(order), percent)));
     std::sort(order.begin(), order.end());
     return order;
 }

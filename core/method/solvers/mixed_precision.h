@@ -17,6 +17,9 @@ namespace graticule::solvers {
 /// Error{bad_input}.
 [[nodiscard]] std::vector<std::int64_t> channels_by_share(const at::Tensor& absmax, double percent);
 
+/// How many that is.
+[[nodiscard]] std::int64_t count_by_share(std::int64_t channels, double percent);
+
 /// LLM.int8's rule: every channel that reaches the threshold during calibration (bitsandbytes decides per call;
 /// Hugging Face's default is 6.0). 0 keeps none, as there (section 8).
 [[nodiscard]] std::vector<std::int64_t> channels_above(const at::Tensor& absmax, double threshold);

@@ -178,17 +178,20 @@ double OutputLoss::of_linears(const at::Tensor& scale) const {
     const at::Tensor all = at::cat(rounded).t();
     // One scale for everything is found on everything.
     std::optional<BlockParams> whole;
-    if (spec_.input->granularity.kind == Granularity::Kind::tensor)
-        whole = find_params(spec_.inputs / scale, *spec_.input, device_);
+    TensorQuantizer input = *spec_.input;
+    if (input.granularity.kind == Granularity::Kind::tensor)
+        whole = find_params(spec_.inputs / scale, input, device_);
+    else if (input.coarse && input.coarse->granularity.kind == Granularity::Kind::tensor)
+        input = with_fixed_coarse(input, spec_.inputs / scale, device_);
     double sum = 0;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
         const at::Tensor smooth = parts_[i] / scale;
         at::Tensor seen;
         if (whole) {
             whole->layout = {smooth.size(0), smooth.size(1)};
-            seen = dequantize(quantize(smooth, spec_.input->grid, *whole, device_), spec_.input->grid, *whole, device_);
+            seen = dequantize(quantize(smooth, input.grid, *whole, device_), input.grid, *whole, device_);
         } else {
-            seen = round_to_nearest(smooth, *spec_.input, device_);
+            seen = round_to_nearest(smooth, input, device_);
         }
         sum += total(product(seen, all).sub_(exact_parts_[i]).square_());
     }

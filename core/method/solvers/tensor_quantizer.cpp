@@ -1,7 +1,7 @@
 #include "core/method/solvers/tensor_quantizer.h"
 
 #include "core/base/error.h"
-#include "core/runtime/activation_rounding.h"
+#include "core/recipe/scale_options.h"
 
 namespace graticule::solvers {
 namespace {
@@ -10,9 +10,41 @@ MatrixView<std::uint8_t> code_view(const at::Tensor& codes) {
     return {codes.data_ptr<std::uint8_t>(), codes.size(0), codes.size(1)};
 }
 
-ScaleRule rule_of(const TensorScheme& scheme, bool full_range) {
-    if (!scheme.symmetric) return ScaleRule::asymmetric_through_zero;
-    return full_range ? ScaleRule::symmetric_full_range : ScaleRule::symmetric_absmax;
+/// Scales of the coarse level, found or fixed, with their layout.
+struct CoarseFound {
+    at::Tensor scale;
+    BlockLayout layout;
+};
+
+CoarseFound find_coarse(const at::Tensor& dense, const TensorQuantizer& quantizer, const Device& device) {
+    if (!quantizer.coarse) return {};
+    const CoarseLevel& level = *quantizer.coarse;
+    CoarseFound found{level.fixed, layout_of(level.granularity, dense.size(0), dense.size(1))};
+    if (found.scale.defined()) return found;
+    const std::int64_t down = found.layout.blocks_down(dense.size(0)),
+                       across = found.layout.blocks_across(dense.size(1));
+    found.scale = at::empty({down, across}, dense.options());
+    at::Tensor zero = at::empty_like(found.scale);
+    device.kernels().find_scales(view_of(dense), found.layout, quantizer.grid, level.scale,
+                                 found.scale.data_ptr<float>(), zero.data_ptr<float>(), current_stream(device));
+    return found;
+}
+
+/// The quantizer's options of the blocks' level; `coarse` outlives them.
+ScaleOptions options_under(const TensorQuantizer& quantizer, const CoarseFound& coarse) {
+    ScaleOptions options = quantizer.scale;
+    if (coarse.scale.defined()) options.coarse = {coarse.scale.data_ptr<float>(), coarse.layout};
+    return options;
+}
+
+TensorQuantizer quantizer_of(const TensorScheme& scheme, float epsilon) {
+    GRATICULE_ASSERT(scheme.format != nullptr, "a resolved scheme has a format");
+    TensorQuantizer quantizer{scheme.format->grid, scheme.grain(), fine_scale_options(scheme, epsilon)};
+    if (is_dual_grain(scheme.levels))
+        quantizer.scale.coding = float32_coding;
+    else if (scheme.levels.size() > 1)
+        quantizer.coarse = CoarseLevel{scheme.levels[1].grain, coarse_scale_options(scheme, epsilon)};
+    return quantizer;
 }
 
 } // namespace
@@ -23,24 +55,48 @@ BlockLayout TensorQuantizer::layout(const at::Tensor& values) const {
 }
 
 TensorQuantizer weight_quantizer(const TensorScheme& scheme, bool full_range) {
-    GRATICULE_ASSERT(scheme.format != nullptr, "a resolved scheme has a format");
-    return {scheme.format->grid, scheme.granularity, {.rule = rule_of(scheme, full_range)}};
+    TensorQuantizer quantizer = quantizer_of(scheme, 0);
+    if (!full_range || !scheme.symmetric) return quantizer;
+    quantizer.scale.rule = ScaleRule::symmetric_full_range;
+    if (quantizer.coarse) quantizer.coarse->scale.rule = ScaleRule::symmetric_full_range;
+    return quantizer;
 }
 
-TensorQuantizer input_quantizer(const TensorScheme& scheme) {
-    GRATICULE_ASSERT(scheme.format != nullptr, "a resolved scheme has a format");
-    return {scheme.format->grid, scheme.granularity, activation_scale_options(scheme)};
+TensorQuantizer input_quantizer(const TensorScheme& scheme) { return quantizer_of(scheme, least_activation_range); }
+
+TensorQuantizer with_fixed_coarse(const TensorQuantizer& quantizer, const at::Tensor& values, const Device& device) {
+    TensorQuantizer fixed = quantizer;
+    if (fixed.coarse) fixed.coarse->fixed = find_coarse(values.contiguous(), quantizer, device).scale;
+    return fixed;
+}
+
+TensorQuantizer quantizer_of_columns(const TensorQuantizer& quantizer, std::int64_t first, std::int64_t columns) {
+    TensorQuantizer part = quantizer;
+    part.granularity = {Granularity::Kind::channel, 0};
+    if (!part.coarse) return part;
+    CoarseLevel& coarse = *part.coarse;
+    GRATICULE_ASSERT(coarse.fixed.defined(), "parts of a matrix share the scales of the whole");
+    if (coarse.granularity.kind != Granularity::Kind::group) return part; // the same for all columns
+    GRATICULE_ASSERT(first % coarse.granularity.group_size + columns <= coarse.granularity.group_size,
+                     "the columns are of one coarse group");
+    coarse.fixed = coarse.fixed.slice(1, first / coarse.granularity.group_size).slice(1, 0, 1).contiguous();
+    coarse.granularity = {Granularity::Kind::channel, 0};
+    return part;
 }
 
 BlockParams find_params(const at::Tensor& values, const TensorQuantizer& quantizer, const Device& device) {
     const at::Tensor dense = values.contiguous();
+    const CoarseFound coarse = find_coarse(dense, quantizer, device);
     BlockParams params;
     params.layout = quantizer.layout(dense);
+    params.coding = quantizer.scale.coding;
+    params.coarse = coarse.scale;
+    params.coarse_layout = coarse.layout;
     const std::int64_t down = params.layout.blocks_down(dense.size(0));
     const std::int64_t across = params.layout.blocks_across(dense.size(1));
     params.scale = at::empty({down, across}, dense.options());
     params.zero = at::empty({down, across}, dense.options());
-    device.kernels().find_scales(view_of(dense), params.layout, quantizer.grid, quantizer.scale,
+    device.kernels().find_scales(view_of(dense), params.layout, quantizer.grid, options_under(quantizer, coarse),
                                  params.scale.data_ptr<float>(), params.zero.data_ptr<float>(), current_stream(device));
     return params;
 }
@@ -74,9 +130,11 @@ QuantizedTensor quantize_to_nearest(const at::Tensor& values, const TensorQuanti
 
 at::Tensor round_to_nearest(const at::Tensor& values, const TensorQuantizer& quantizer, const Device& device) {
     const at::Tensor dense = values.contiguous();
+    const CoarseFound coarse = find_coarse(dense, quantizer, device);
     at::Tensor rounded = at::empty_like(dense);
-    device.kernels().fake_quantize_dynamic(view_of(dense), quantizer.layout(dense), quantizer.grid, quantizer.scale,
-                                           writable_view_of(rounded), nullptr, current_stream(device));
+    device.kernels().fake_quantize_dynamic(view_of(dense), quantizer.layout(dense), quantizer.grid,
+                                           options_under(quantizer, coarse), writable_view_of(rounded), nullptr,
+                                           current_stream(device));
     return rounded;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/recipe/tensor_scheme.h"
 #include "core/runtime/torch_bridge.h"
@@ -15,27 +16,47 @@
 
 namespace graticule::solvers {
 
+/// The level of scales above the blocks'.
+struct CoarseLevel {
+    Granularity granularity;
+    ScaleOptions scale;
+    at::Tensor fixed{}; ///< (down, across) found beforehand; undefined: they are found from the values
+};
+
 /// Everything that decides how a tensor of any shape is rounded, but for the values themselves.
 struct TensorQuantizer {
     CodeGrid grid;
     Granularity granularity;
     ScaleOptions scale;
+    std::optional<CoarseLevel> coarse{};
 
     /// Rectangles that share a scale in a matrix like this one.
     [[nodiscard]] BlockLayout layout(const at::Tensor& values) const;
 };
 
 /// Asymmetric schemes force zero into the range; symmetric ones have s = absmax / (levels/2 - 1), or GPTQ's
-/// 2 absmax / (levels - 1) where `full_range`.
+/// 2 absmax / (levels - 1) where `full_range`. Of a dual grain: its groups with float scales, which dgq.h rounds.
 [[nodiscard]] TensorQuantizer weight_quantizer(const TensorScheme& scheme, bool full_range = false);
-/// Dynamic activations, with the scale rule of the forward pass (activation_scale_options).
+/// Dynamic activations, with the scale rule of the forward pass (scale_options.h).
 [[nodiscard]] TensorQuantizer input_quantizer(const TensorScheme& scheme);
 
-/// One scale and zero point a block of a layout.
+/// The coarse level fixed to what it is for these values; for quantizing parts of them, or what they become. A
+/// quantizer of one level stays as it is.
+[[nodiscard]] TensorQuantizer with_fixed_coarse(const TensorQuantizer& quantizer, const at::Tensor& values,
+                                                const Device& device);
+/// Of a quantizer whose coarse level is fixed: the one of `width` columns from `first` on as one block a row, or as one
+/// in all where the coarse scale is the tensor's.
+[[nodiscard]] TensorQuantizer quantizer_of_columns(const TensorQuantizer& quantizer, std::int64_t first,
+                                                   std::int64_t columns);
+
+/// One scale and zero point per block of a layout.
 struct BlockParams {
     BlockLayout layout;
-    at::Tensor scale; ///< (blocks down, blocks across) float32
-    at::Tensor zero;  ///< the same shape: integers; 0 for table grids
+    at::Tensor scale;     ///< (blocks down, blocks across) float32, all levels in it
+    at::Tensor zero;      ///< the same shape: integers; 0 for table grids
+    ScaleCoding coding{}; ///< of the blocks' own level
+    BlockLayout coarse_layout{};
+    at::Tensor coarse{}; ///< (down, across) scales of the level above; undefined: there is none
 };
 
 struct QuantizedTensor {

@@ -1,4 +1,6 @@
 // A row of the table of integer products (kernels/api/gemm.h), with inputs quantized once per site.
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/runtime/linear/device_codes.h"
 #include "core/runtime/linear/linear_op.h"
@@ -34,18 +36,19 @@ std::optional<GemmProblem> problem_of(const QuantizedLinear& quantized, const Li
     problem.grid = &weight.format->grid;
     problem.input_zeros = !input->scheme.symmetric;
     problem.output = *output;
-    switch (weight.granularity.kind) {
+    if (is_dual_grain(weight.levels)) {
+        problem.grain = GemmGrain::dual;
+        problem.group = weight.grain().group_size;
+        return problem;
+    }
+    switch (weight.grain().kind) {  // further levels are in the scales
     case Granularity::Kind::tensor: // one scale for all is one per output that happens to be the same
     case Granularity::Kind::channel:
         problem.grain = GemmGrain::channel;
         return problem;
     case Granularity::Kind::group:
         problem.grain = GemmGrain::group;
-        problem.group = weight.granularity.group_size;
-        return problem;
-    case Granularity::Kind::dual_grain:
-        problem.grain = GemmGrain::dual;
-        problem.group = weight.granularity.group_size;
+        problem.group = weight.grain().group_size;
         return problem;
     case Granularity::Kind::token:
         break;
@@ -116,11 +119,13 @@ std::shared_ptr<const LinearOp> integer_op(const QuantizedLinear& quantized, con
         const at::Tensor sent = to_torch(values, {static_cast<std::int64_t>(values.size())}, device);
         return values.size() == 1 ? sent.expand({problem->outputs}).contiguous() : sent;
     };
-    const at::Tensor scale = spread(dual ? params.channel_scale : params.scale), zero = spread(params.zero);
+    const at::Tensor scale = spread(dual ? params.coarse->scale : params.scale), zero = spread(params.zero);
     at::Tensor group_scale;
     if (dual) {
-        group_scale = at::empty({static_cast<std::int64_t>(params.group_scale.size())}, at::kChar);
-        std::copy(params.group_scale.begin(), params.group_scale.end(), group_scale.data_ptr<std::int8_t>());
+        const std::vector<float> whole = fine_scales(params, problem->inputs);
+        group_scale = at::empty({std::ssize(whole)}, at::kChar);
+        std::ranges::transform(whole, group_scale.data_ptr<std::int8_t>(),
+                               [](float whole_number) { return static_cast<std::int8_t>(whole_number); });
         group_scale = group_scale.to(torch_device(device));
     }
     const at::Tensor wide_bias = bias.defined() ? bias.to(at::kFloat).contiguous() : at::Tensor();

@@ -7,8 +7,7 @@
 
 #include <cuda_runtime.h>
 
-#include "kernels/api/backend.h"
-#include "kernels/api/grid_points.h"
+#include "kernels/api/scale_rule.h"
 #include "kernels/cuda/device/pack.cuh"
 
 namespace graticule::cuda {
@@ -44,6 +43,20 @@ __device__ __forceinline__ void reduce_extremes(SegmentShared& shared, int lanes
         low = fminf(low, shared.low[warp]);
         high = fmaxf(high, shared.high[warp]);
     }
+}
+
+/// Scale and zero point of a segment with these extremes, the values walked once more where the options ask for it.
+__device__ __forceinline__ ScaleAndZero scale_of_segment(const float* input, std::int64_t segment, std::int64_t stride,
+                                                         std::int64_t columns_per_block, std::int64_t across, float low,
+                                                         float high, const GridPoints& points,
+                                                         const ScaleOptions& options) {
+    const std::int64_t row = segment / across, first = segment % across * columns_per_block;
+    const float coarse = options.coarse.at(row, first, across * columns_per_block);
+    ScaleAndZero found = scale_of_range(low, high, points, options, coarse);
+    if (options.second_largest > 0.0F)
+        found.scale = better_scale_of_run(found.scale, low, high, input + row * stride + first, columns_per_block,
+                                          points, options, coarse);
+    return found;
 }
 
 /// Lanes for segments of `packs` packs: few enough that most have work.
