@@ -69,6 +69,9 @@ struct QuantizedModel {
 [[nodiscard]] std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer);
 [[nodiscard]] std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer);
 
+/// Reports of the layers that are quantized, worst first; those alike in the order of execution.
+[[nodiscard]] std::vector<const LayerReport*> worst_first(const QuantizedModel& model);
+
 /// Bytes of all tensors of the model as they are stored in the checkpoint.
 [[nodiscard]] std::int64_t stored_bytes(const Model& model);
 /// Average stored bits a weight over the decoder linears, before anything is quantized here.
