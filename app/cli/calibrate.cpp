@@ -11,8 +11,8 @@
 #include "app/cli/show.h"
 #include "app/cli/table.h"
 #include "core/engine/workbench.h"
-#include "core/report/json_results.h"
 #include "core/format/quant_format.h"
+#include "core/report/json_results.h"
 
 namespace graticule::cli {
 namespace {

@@ -93,7 +93,10 @@ Corpus load_corpus(const std::filesystem::path& path, TextRule rule) {
     try {
         const auto file = MappedFile::open(path);
         const auto bytes = file->bytes();
-        return make_corpus(path.filename().string(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, rule);
+        Corpus corpus =
+            make_corpus(path.filename().string(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, rule);
+        file->verify();
+        return corpus;
     } catch (Error& error) {
         error.add_context("reading the text " + path.string());
         throw;

@@ -121,7 +121,9 @@ std::string read_text_file(const std::filesystem::path& path, std::size_t max_by
     if (bytes.size() > max_bytes)
         throw Error(ErrorKind::bad_input, path.string() + " has " + std::to_string(bytes.size()) + " bytes; at most " +
                                               std::to_string(max_bytes) + " are read");
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    file->verify();
+    return text;
 }
 
 } // namespace graticule
