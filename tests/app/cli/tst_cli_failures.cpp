@@ -315,8 +315,8 @@ private Q_SLOTS:
                                                  << "cannot be made there" << 3;
         QTest::newRow("export: below a device") << exported << "/dev/null/out"
                                                 << "choose another folder" << 3;
-        QTest::newRow("export: name too long") << exported << QString(300, 'n') << "choose another folder" << 3;
-        QTest::newRow("run: name too long") << run << QString(300, 'n') << "choose another folder" << 3;
+        QTest::newRow("export: name too long") << exported << QString(300, 'n') << "choose another place" << 3;
+        QTest::newRow("run: name too long") << run << QString(300, 'n') << "choose another place" << 3;
         QTest::newRow("export: inside the model") << exported << "MODEL/out"
                                                   << "lies in the model's own folder" << 2;
         QTest::newRow("run: inside the model") << run << "MODEL/out"

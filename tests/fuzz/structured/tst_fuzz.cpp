@@ -23,7 +23,7 @@ using namespace graticule::fuzz;
 namespace {
 
 constexpr std::uint64_t first_seed = 20261128;
-constexpr double longest_allowed = 1.0; ///< seconds of processor time an input
+constexpr double longest_allowed = 1.0; ///< seconds of processor time per input
 
 thread_local char current[160]; // what a crash handler says: target and seed
 
