@@ -35,9 +35,11 @@ void shuffle_one(std::vector<T>& list, Decisions& decide) {
 
 void change_bytes(std::string& bytes, Decisions& decide) {
     if (bytes.empty() || decide.one_in(8))
-        return bytes.append(1 + decide.below(8), static_cast<char>(decide.below(256)));
-    if (decide.one_in(8)) return bytes.resize(decide.below(bytes.size()));
-    bytes[decide.below(bytes.size())] = static_cast<char>(decide.below(256));
+        bytes.append(1 + decide.below(8), static_cast<char>(decide.below(256)));
+    else if (decide.one_in(8))
+        bytes.resize(decide.below(bytes.size()));
+    else
+        bytes[decide.below(bytes.size())] = static_cast<char>(decide.below(256));
 }
 
 void change_entry(GgufDocument::Entry& entry, Decisions& decide) {
