@@ -39,6 +39,17 @@ class TestCliOutputs : public QObject {
         }
         return at(name);
     }
+    /// As logits reads them: `count` times the same.
+    static QByteArray ids_file(std::int64_t count, std::int64_t id) {
+        std::string header = R"({"input_ids":{"dtype":"I64","shape":[1,)" + std::to_string(count) +
+                             R"(],"data_offsets":[0,)" + std::to_string(8 * count) + "]}}";
+        header.append((8 - header.size() % 8) % 8, ' ');
+        const std::uint64_t length = header.size();
+        QByteArray bytes(reinterpret_cast<const char*>(&length), 8);
+        bytes += QByteArray::fromStdString(header);
+        for (std::int64_t i = 0; i < count; ++i) bytes.append(reinterpret_cast<const char*>(&id), 8);
+        return bytes;
+    }
     static QByteArray everything(const QString& folder) {
         QByteArray all;
         for (const QString& name : entries(folder)) all += name.toUtf8() + '\0' + read(folder + '/' + name);
@@ -67,8 +78,8 @@ private Q_SLOTS:
         QDir().mkpath(at("out"));
         write(at("out/text.txt"), "text");
         write(at("text"), "text");
-        write(at("recipe"), R"({"schema": 1})");
-        write(at("ids"), "ids");
+        write(at("recipe"), R"({"schema": 1, "defaults": "w=int4/sym/channel"})");
+        write(at("ids"), ids_file(4, 5));
         const QHash<QString, QString> places{{"M", model},     {"T", at("text")}, {"R", at("recipe")},
                                              {"I", at("ids")}, {"X", at("new")},  {"O", at("out")}};
         for (QString& word : words) {
@@ -98,7 +109,7 @@ private Q_SLOTS:
         QTest::addColumn<QStringList>("words");
         QTest::addColumn<QByteArray>("when");
         const QStringList brief{"--calib-samples", "16", "--calib-length", "256"};
-        const QStringList recipe{"--recipe", "w=int4/sym/channel/gptq"};
+        const QStringList recipe{"--recipe", "w=int4/sym/channel gptq"};
         QTest::newRow("calibrate") << QStringList{"calibrate", "M"} + brief << QByteArray("Calibrating");
         QTest::newRow("quantize") << QStringList{"quantize", "M"} + recipe + brief << QByteArray("Calibrating");
         QTest::newRow("eval") << QStringList{"eval", "M", "--window", "64"} << QByteArray("Evaluating");
@@ -149,14 +160,7 @@ private Q_SLOTS:
 
     void ids_that_no_model_can_run_are_refused_at_once() {
         const auto ids = [&](std::int64_t count, std::int64_t id) {
-            std::string header = R"({"input_ids":{"dtype":"I64","shape":[1,)" + std::to_string(count) +
-                                 R"(],"data_offsets":[0,)" + std::to_string(8 * count) + "]}}";
-            header.append((8 - header.size() % 8) % 8, ' ');
-            const std::uint64_t length = header.size();
-            QByteArray bytes(reinterpret_cast<const char*>(&length), 8);
-            bytes += QByteArray::fromStdString(header);
-            for (std::int64_t i = 0; i < count; ++i) bytes.append(reinterpret_cast<const char*>(&id), 8);
-            write(at("ids"), bytes);
+            write(at("ids"), ids_file(count, id));
             return run_cli({"logits", "sample-llama", "--ids", at("ids"), "--out", at("logits")});
         };
         for (const Outcome& outcome : {ids(100'000, 5), ids(4, 1'000'000)}) {
