@@ -66,6 +66,36 @@ const std::vector<Job>& jobs() {
                                 out,   "--window", "64",      "--windows",  "1"} +
                     brief;
          }},
+        {"calibrate",
+         [](const QString&, const QString&) {
+             return QStringList{"calibrate", "sample-llama", "--calib-samples", "2", "--calib-length", "128"};
+         },
+         false},
+        {"eval",
+         [](const QString&, const QString&) {
+             return QStringList{"eval", "sample-llama", "--window", "128", "--windows", "4"};
+         },
+         false},
+        {"compare",
+         [](const QString&, const QString&) {
+             return QStringList{"compare", "sample-opt", "--recipe", recipe, "--window", "64", "--windows", "2"};
+         },
+         false},
+        {"slac",
+         [](const QString&, const QString&) {
+             return QStringList{"slac", "sample-opt", "--lengths", "64,128", "--tokens", "512"};
+         },
+         false},
+        {"tokenize",
+         [](const QString&, const QString&) {
+             return QStringList{"tokenize", "sample-opt"};
+         },
+         false},
+        {"info",
+         [](const QString&, const QString&) {
+             return QStringList{"info", "sample-opt"};
+         },
+         false},
     };
     return all;
 }
@@ -89,7 +119,9 @@ JobTrial::JobTrial(const Job& job)
     if (ending.code != 0) qFatal("%s ended with %d: %s", job.name, ending.code, ending.err.constData());
     usual_seconds_ = ending.seconds;
     new_ = snapshot(out());
-    if (fs::is_directory(out()))
+    if (!job.writes)
+        old_ = {};
+    else if (fs::is_directory(out()))
         old_ = {{provenance_file, "{\"old\": true}"}, {"model/weights", std::string(100'000, 'o')}};
     else
         old_ = {{"", "the old file"}};
@@ -122,7 +154,7 @@ Ending JobTrial::run(const QStringList& environment, const std::function<void()>
     process.setProcessEnvironment(variables);
     if (limits) process.setChildProcessModifier(limits);
     const auto started = Clock::now();
-    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/") + QString::fromLatin1(job_.program),
+    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"),
                   job_.words(folder_.path(), QString::fromStdString(out().string())));
     return finish(process, started);
 }
@@ -133,7 +165,7 @@ Ending JobTrial::run_and_signal(int signal, std::chrono::milliseconds delay) {
     variables.insert("GOMP_SPINCOUNT", "1000");
     process.setProcessEnvironment(variables);
     const auto started = Clock::now();
-    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/") + QString::fromLatin1(job_.program),
+    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"),
                   job_.words(folder_.path(), QString::fromStdString(out().string())));
     process.waitForStarted();
     process.waitForFinished(static_cast<int>(delay.count()));

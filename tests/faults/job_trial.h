@@ -27,11 +27,11 @@ struct Ending {
     double seconds_after_request = 0; ///< of a stop
 };
 
-/// `out` is what it writes: a file or a folder.
+/// A command line of graticule-cli; `out` is what it writes: a file or a folder.
 struct Job {
     const char* name;
     std::function<QStringList(const QString& folder, const QString& out)> words;
-    const char* program = "bin/graticule-cli";
+    bool writes = true; ///< false: it only prints
 };
 
 [[nodiscard]] const std::vector<Job>& jobs();

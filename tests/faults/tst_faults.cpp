@@ -80,6 +80,7 @@ private Q_SLOTS:
         const Ending whole = trial.run(with_fault(kind, error, 0, report));
         QVERIFY2(trial.broken(whole, false).empty(), trial.broken(whole, false).c_str());
         const long count = number_in(report);
+        if (count == 0 && !jobs()[static_cast<std::size_t>(job)].writes) return; // it has none to fail
         QVERIFY2(count > 0, "the library of failing calls was not loaded, or the job makes no such call");
         long failed = 0;
         const std::vector<long> numbers = chosen(count);
