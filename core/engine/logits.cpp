@@ -6,11 +6,10 @@
 namespace graticule {
 namespace {
 
-/// Rotary embeddings that stretch themselves do so by a factor that the model names; all others end at its positions.
+/// How many a row may have; 0: any number. Rotary embeddings that are stretched reach as far as the model says.
 std::int64_t positions_of(const ModelConfig& config) {
-    const double stretch =
-        config.rope.type == RopeConfig::Type::dynamic ? std::max(1.0, double(config.rope.factor)) : 1;
-    return static_cast<std::int64_t>(static_cast<double>(config.max_positions) * stretch);
+    if (config.positions == PositionKind::alibi) return 0;
+    return static_cast<std::int64_t>(static_cast<double>(config.max_positions) * std::max(1.0, config.rope.factor));
 }
 
 } // namespace
