@@ -10,6 +10,7 @@
 
 #include "app/session/run_json.h"
 #include "core/base/error.h"
+#include "core/io/aside.h"
 #include "core/io/file_lock.h"
 
 namespace graticule {
@@ -54,6 +55,7 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
     if (!QDir().mkpath(folder_))
         throw Error(ErrorKind::bad_input, folder_.toStdString() + ": the folder of the journal cannot be made");
     const FileLock lock(folder_.toStdString());
+    (void)sweep_leftovers(folder_.toStdString());
     QString aside;
     std::vector<Run> there;
     try {

@@ -1,6 +1,5 @@
 #include "tests/faults/job_trial.h"
 
-#include <QtCore/QProcessEnvironment>
 #include <cstring>
 #include <fstream>
 #include <set>
@@ -146,11 +145,17 @@ Ending JobTrial::finish(QProcess& process, Clock::time_point started) {
     return ending;
 }
 
-Ending JobTrial::run(const QStringList& environment, const std::function<void()>& limits) {
-    QProcess process;
+QProcessEnvironment JobTrial::environment() const {
     QProcessEnvironment variables = QProcessEnvironment::systemEnvironment();
     variables.insert("GOMP_SPINCOUNT", "1000"); // or the program starts itself once more
-    for (const QString& setting : environment) variables.insert(setting.section('=', 0, 0), setting.section('=', 1));
+    variables.insert("XDG_CACHE_HOME", folder_.filePath("cache"));
+    return variables;
+}
+
+Ending JobTrial::run(const QStringList& settings, const std::function<void()>& limits) {
+    QProcess process;
+    QProcessEnvironment variables = environment();
+    for (const QString& setting : settings) variables.insert(setting.section('=', 0, 0), setting.section('=', 1));
     process.setProcessEnvironment(variables);
     if (limits) process.setChildProcessModifier(limits);
     const auto started = Clock::now();
@@ -161,9 +166,7 @@ Ending JobTrial::run(const QStringList& environment, const std::function<void()>
 
 Ending JobTrial::run_and_signal(int signal, std::chrono::milliseconds delay) {
     QProcess process;
-    QProcessEnvironment variables = QProcessEnvironment::systemEnvironment();
-    variables.insert("GOMP_SPINCOUNT", "1000");
-    process.setProcessEnvironment(variables);
+    process.setProcessEnvironment(environment());
     const auto started = Clock::now();
     process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"),
                   job_.words(folder_.path(), QString::fromStdString(out().string())));

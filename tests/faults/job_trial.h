@@ -4,6 +4,7 @@
 #pragma once
 
 #include <QtCore/QProcess>
+#include <QtCore/QProcessEnvironment>
 #include <QtCore/QStringList>
 #include <QtCore/QTemporaryDir>
 #include <chrono>
@@ -42,8 +43,8 @@ public:
 
     /// The output as it was before, nothing beside it.
     void reset();
-    /// `limits` runs in the child before the program does.
-    Ending run(const QStringList& environment = {}, const std::function<void()>& limits = {});
+    /// `settings`: "NAME=value" of its environment. `limits` runs in the child before the program does.
+    Ending run(const QStringList& settings = {}, const std::function<void()>& limits = {});
     /// Sends `signal` after `delay`.
     Ending run_and_signal(int signal, std::chrono::milliseconds delay);
 
@@ -54,6 +55,7 @@ public:
     [[nodiscard]] std::size_t left_over() const; ///< of killed runs
 
 private:
+    [[nodiscard]] QProcessEnvironment environment() const;
     [[nodiscard]] std::filesystem::path out() const { return folder() / "place" / "out"; }
     Ending finish(QProcess& process, std::chrono::steady_clock::time_point started);
 
