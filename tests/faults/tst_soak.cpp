@@ -71,7 +71,7 @@ private Q_SLOTS:
             session.evaluate({{}, 64, 2});
             QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy() && session.whatIfs().idle(), 120'000);
             QVERIFY(!session.runs().empty() && session.runs().back().finished());
-            while (!session.runs().empty()) session.removeRun(session.runs().back().id); // or the journal grows
+            while (!session.runs().empty()) session.runList().remove(session.runs().back().id); // or the journal grows
             tick.stop();
             shown.window->close();
             if (round == 0 || round % 10 == 9 || rounds < 10) {
