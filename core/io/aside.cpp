@@ -73,8 +73,10 @@ Aside::Aside(const fs::path& target, Kind kind) {
             if (errno == EEXIST) continue;
             const int reason = errno;
             path_.clear();
-            throw_write_failure(
-                target, kind == Kind::file ? "creating a file beside it" : "creating a folder beside it", reason, 0);
+            throw_write_failure(target,
+                                kind == Kind::file ? "creating a file beside it"
+                                                   : "a folder for the output cannot be made there",
+                                reason, 0);
         }
         // Somebody who sweeps may have seen it before it was locked; then it is theirs, and the next name is tried.
         const bool swept = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -136,14 +138,14 @@ fs::path output_place(const fs::path& path) {
 }
 
 void throw_write_failure(const fs::path& path, const std::string& doing, int code, std::uint64_t needed) {
-    std::string why = doing + ": " + std::strerror(code);
+    std::string why = doing + ": " + std::strerror(code) + "; choose another place for the output";
     struct statvfs system = {};
     const bool known = ::statvfs(folder_of(path).c_str(), &system) == 0;
     if (code == EDQUOT)
         why = "the disk quota is used up; free some space or choose another folder";
     else if (code == EFBIG)
-        why = "larger than a file may be here (" + std::to_string(needed) +
-              " bytes); raise the limit (ulimit -f) or choose another folder";
+        why = std::to_string(needed) +
+              " bytes are needed, more than a file may have here; raise the limit (ulimit -f) or choose another folder";
     else if (code == ENOSPC && known && system.f_files > 0 && system.f_favail == 0)
         why =
             "the file system has no room for another file (out of inodes); remove some files or choose another folder";
