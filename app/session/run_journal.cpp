@@ -60,7 +60,8 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
     std::vector<Run> there;
     try {
         there = read_runs(path);
-    } catch (const Error&) {
+    } catch (const Error& error) {
+        if (error.info().kind != ErrorKind::bad_input) throw; // nothing is wrong with the file itself
         aside = putAside(model_path);
     }
     std::vector<Run> all;

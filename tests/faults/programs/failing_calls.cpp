@@ -5,8 +5,8 @@
 //     unsupported) FAULT_AT=n                            the n-th fails (0: none, only count) FAULT_ERROR=28 errno of
 //     the failure FAULT_REPORT=FILE                     the number of calls is written there when the program ends
 //
-// Only what the program does to files counts as a write or a flush: not what it prints. An allocation counts from
-// 64 KiB up.
+// Calls count from the program's main on. Only what it does to files counts as a write or a flush: not what it prints.
+// An allocation counts from 64 KiB up, where it is operator new's or aligned (LibTorch's).
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
@@ -15,6 +15,7 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <new>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -57,8 +58,18 @@ void tell() {
     ::close(file);
 }
 
+int (*program_main)(int, char**, char**) = nullptr;
+std::atomic<bool> in_main{false};
+
+int counting_main(int argc, char** argv, char** environment) {
+    in_main = true;
+    const int code = program_main(argc, argv, environment);
+    in_main = false;
+    return code;
+}
+
 bool fails(Kind which) {
-    if (kind != which) return false;
+    if (kind != which || !in_main) return false;
     if (calls.fetch_add(1) + 1 != fail_at) return false;
     errno = error_code;
     return true;
@@ -109,7 +120,7 @@ int rename(const char* from, const char* to) noexcept {
 int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) noexcept {
     static const auto real = next<int (*)(int, const char*, int, const char*, unsigned)>("renameat2");
     if (kind == exchange_call) {
-        calls.fetch_add(1);
+        ++calls;
         errno = EINVAL; // what a file system says that cannot exchange
         return -1;
     }
@@ -122,19 +133,27 @@ void* mmap(void* address, std::size_t size, int protection, int flags, int descr
                                                : real(address, size, protection, flags, descriptor, offset);
 }
 
-void* malloc(std::size_t size) noexcept {
-    static const auto real = next<void* (*)(std::size_t)>("malloc");
-    return size >= large && kind == allocate_call && fails(allocate_call) ? nullptr : real(size);
-}
-
-int posix_memalign(void** out, std::size_t alignment, std::size_t size) noexcept {
+int posix_memalign(void** out, std::size_t alignment, std::size_t size) noexcept { // what LibTorch allocates with
     static const auto real = next<int (*)(void**, std::size_t, std::size_t)>("posix_memalign");
-    return size >= large && kind == allocate_call && fails(allocate_call) ? ENOMEM : real(out, alignment, size);
+    return size >= large && fails(allocate_call) ? ENOMEM : real(out, alignment, size);
 }
 
-void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
-    static const auto real = next<void* (*)(std::size_t, std::size_t)>("aligned_alloc");
-    return size >= large && kind == allocate_call && fails(allocate_call) ? nullptr : real(alignment, size);
+/// The program's own main, so that what libraries do before it and after it does not count.
+int __libc_start_main(int (*main_function)(int, char**, char**), int argc, char** argv, void (*init)(), void (*fini)(),
+                      void (*loader_fini)(), void* stack_end) {
+    using Start = int (*)(int (*)(int, char**, char**), int, char**, void (*)(), void (*)(), void (*)(), void*);
+    program_main = main_function;
+    return next<Start>("__libc_start_main")(counting_main, argc, argv, init, fini, loader_fini, stack_end);
 }
 
 } // extern "C"
+
+void* operator new(std::size_t size) {
+    if (size >= large && fails(allocate_call)) throw std::bad_alloc();
+    void* memory = std::malloc(size == 0 ? 1 : size);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
