@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
+#include "core/base/cancel_point.h"
 #include "core/runtime/device.h"
 #include "core/runtime/host_threads.h"
 #include "core/runtime/torch_error.h"
@@ -25,6 +27,7 @@ int fail(Console& console, const ErrorInfo& error) {
 }
 
 int run(const Action& action, Console& console) {
+    const CancelScope scope(console.job());
     try {
         check_device_name(console.job().device); // also for commands that compute nothing
         action(console);
@@ -128,7 +131,10 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& help) { // --help, --version
-        return app.exit(help);
+        std::ostringstream text;
+        app.exit(help, text, text);
+        Console console(ConsoleOptions{}); // that writes what the console writes fails as every result does
+        return run([&](Console& to) { to.print(text.str()); }, console);
     } catch (const CLI::ParseError& error) {
         // Options after the mistake may not have been read: --json counts wherever it stands.
         options.json = std::any_of(argv + 1, argv + argc, [](std::string_view word) { return word == "--json"; });

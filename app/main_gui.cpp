@@ -15,6 +15,7 @@
 #include "app/window/demo_journey.h"
 #include "app/window/main_window.h"
 #include "app/window/save_plots.h"
+#include "app/window/stop_signals.h"
 #include "core/runtime/host_threads.h"
 #include "core/runtime/torch_error.h"
 #include "widgets/plots/plot_surface.h"
@@ -133,9 +134,12 @@ Options read(const QCommandLineParser& parser) {
     return options;
 }
 
-std::unique_ptr<QSettings> open_settings(const Options& options, const QTemporaryDir& temporary) {
-    if (options.clean_settings)
-        return std::make_unique<QSettings>(temporary.filePath("settings.ini"), QSettings::IniFormat);
+/// `temporary` is made where nothing is to be kept, and goes with the caller.
+std::unique_ptr<QSettings> open_settings(const Options& options, std::optional<QTemporaryDir>& temporary) {
+    if (options.clean_settings) {
+        temporary.emplace();
+        return std::make_unique<QSettings>(temporary->filePath("settings.ini"), QSettings::IniFormat);
+    }
     if (!options.settings_path.isEmpty())
         return std::make_unique<QSettings>(options.settings_path, QSettings::IniFormat);
     return std::make_unique<QSettings>(QSettings::IniFormat, QSettings::UserScope, "graticule", "graticule");
@@ -153,11 +157,12 @@ int save_plots(const Options& options) {
     QObject::connect(&saving, &SavePlots::failed,
                      [](const QString& why) { QApplication::exit(fail(exit_code(ErrorKind::bad_input), why)); });
     QTimer::singleShot(0, &saving, [&] { saving.start(options.model); });
+    const StopSignals stop([] { QApplication::exit(exit_code_cancelled); });
     return QApplication::exec();
 }
 
 int run(Application& application, const Options& options) {
-    const QTemporaryDir temporary;
+    std::optional<QTemporaryDir> temporary;
     const std::unique_ptr<QSettings> settings = open_settings(options, temporary);
     const QString wanted = options.theme.isEmpty() ? settings->value("window/theme", "dark").toString() : options.theme;
     const theme::Mode mode = theme::parse_mode(wanted).value_or(theme::Mode::dark);
@@ -170,6 +175,7 @@ int run(Application& application, const Options& options) {
     if (!options.device.isEmpty()) window.session().setDevice(options.device.toStdString());
     window.session().setExecution(options.execution());
     window.show();
+    const StopSignals stop([&window] { window.saveAndLeave(); });
     application.setFailureHandler([&window](const ErrorInfo& error) {
         window.showFailure(QObject::tr("Graticule made a mistake"), QString::fromStdString(error.text()));
     });

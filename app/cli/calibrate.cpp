@@ -11,8 +11,8 @@
 #include "app/cli/show.h"
 #include "app/cli/table.h"
 #include "core/engine/workbench.h"
-#include "core/report/json_results.h"
 #include "core/format/quant_format.h"
+#include "core/report/json_results.h"
 
 namespace graticule::cli {
 namespace {
@@ -97,7 +97,7 @@ void sort_rows(std::vector<Row>& rows, const std::string& by) {
         if (by == "max") return row.max_absmax;
         if (by == "underflow") return row.underflow;
         if (by == "kurtosis") return row.kurtosis;
-        if (by == "sqnr") return row.report ? -row.report->output_sqnr_db.value_or(row.report->weight_sqnr_db) : -1e300;
+        if (by == "sqnr") return row.report ? -sqnr_for_order(*row.report) : -1e300;
         return row.ratio;
     };
     if (by != "model")
@@ -181,8 +181,9 @@ void calibrate_command(const Args& args, Console& console) {
     if (!format)
         throw Error(ErrorKind::usage, "format \"" + args.format + "\" is not known; see: graticule-cli formats");
     Recipe recipe;
-    if (!args.recipe.empty()) recipe = read_recipe(args.recipe);
+    if (!args.recipe.empty()) recipe = read_recipe_for(args.recipe, console);
     recipe.calibration = args.calibration.over(recipe.calibration);
+    console.files().reads("the calibration text", recipe.calibration.text);
     if (args.sort == "sqnr" && args.recipe.empty())
         throw Error(ErrorKind::usage, "--sort sqnr needs a --recipe to measure; give one, or sort by ratio");
     Workbench work;

@@ -101,9 +101,9 @@ void compare_command(const Args& args, Console& console) {
     if (args.recipes.size() + (args.no_full_precision ? 0 : 1) < 2)
         throw Error(ErrorKind::usage,
                     "there is only one run; give --recipe once more, or leave --no-full-precision out");
-    const Corpus corpus = args.text.load();
+    const Corpus corpus = args.text.load(console);
     std::vector<Recipe> recipes;
-    for (const std::string& text : args.recipes) recipes.push_back(read_recipe_with(text, args.calibration));
+    for (const std::string& text : args.recipes) recipes.push_back(read_recipe_with(text, args.calibration, console));
     Workbench work;
     work.adopt(args.model.open(console));
     (void)work.tokenizer();

@@ -149,7 +149,9 @@ private:
 };
 
 Console::Console(const ConsoleOptions& options)
-    : options_(options) {
+    : options_(options)
+    , files_([this](const std::string& line) { note(line); }) {
+    files_.writes_to_stream("standard output", STDOUT_FILENO);
     job_.device = options.device;
     job_.weight_budget = options.weight_budget;
     job_.execution = {parse_compute(options.precision), parse_arithmetic(options.arithmetic)};
@@ -163,12 +165,18 @@ void Console::end_progress() { display_->finish(); }
 
 void Console::print(const std::string& text) {
     if (options_.json) return;
+    verify_mappings();
     end_progress();
     write_all(stdout, text);
 }
 
 void Console::print_json(const nlohmann::json& value) {
     if (!options_.json) return;
+    verify_mappings();
+    print_json_text(value);
+}
+
+void Console::print_json_text(const nlohmann::json& value) {
     end_progress();
     // Bytes that are no UTF-8 (a file name, say) must not turn a result into a failure.
     write_all(stdout, value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
@@ -180,15 +188,21 @@ void Console::note(const std::string& line) {
 
 void Console::cancelled() {
     end_progress();
-    print_json({{"error", {{"kind", "cancelled"}, {"message", "cancelled"}, {"context", nlohmann::json::array()}}}});
-    if (!options_.json) note("cancelled; nothing was left behind");
+    std::string written;
+    for (const std::filesystem::path& file : files_.written()) written += (written.empty() ? "" : ", ") + file.string();
+    const std::string message =
+        written.empty() ? "cancelled; nothing was left behind" : "cancelled; written before that: " + written;
+    if (options_.json)
+        print_json_text(
+            {{"error", {{"kind", "cancelled"}, {"message", message}, {"context", nlohmann::json::array()}}}});
+    if (!options_.json) note(message);
 }
 
 void Console::fail(const ErrorInfo& error) {
     end_progress();
     if (options_.json) {
         try {
-            return print_json(
+            return print_json_text(
                 {{"error", {{"kind", kind_name(error.kind)}, {"message", error.message}, {"context", error.context}}}});
         } catch (const Error&) { // what failed may be the very stream that this was for
         }

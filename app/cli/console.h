@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/job_context.h"
+#include "core/engine/job_files.h"
 
 namespace graticule::cli {
 
@@ -29,7 +30,9 @@ public:
 
     [[nodiscard]] bool json() const { return options_.json; }
     [[nodiscard]] JobContext& job() { return job_; }
+    [[nodiscard]] JobFiles& files() { return files_; } ///< each command declares what it reads and writes
 
+    /// Results: both throw Error{bad_input} when a file that they come from was cut short meanwhile.
     void print(const std::string& text);          ///< stdout, for people; nothing in JSON mode
     void print_json(const nlohmann::json& value); ///< stdout; nothing outside JSON mode
     void note(const std::string& line);           ///< stderr, unless quiet
@@ -39,8 +42,11 @@ public:
 
 private:
     class ProgressDisplay;
+    void print_json_text(const nlohmann::json& value);
+
     ConsoleOptions options_;
     JobContext job_;
+    JobFiles files_;
     std::unique_ptr<ProgressDisplay> display_;
 };
 

@@ -23,9 +23,9 @@ struct Args {
 
 void eval_command(const Args& args, Console& console) {
     // What needs no model is read first: a wrong recipe or text must not cost a model's opening.
-    const Corpus corpus = args.text.load();
+    const Corpus corpus = args.text.load(console);
     std::optional<Recipe> recipe;
-    if (!args.recipe.empty()) recipe = read_recipe_with(args.recipe, args.calibration);
+    if (!args.recipe.empty()) recipe = read_recipe_with(args.recipe, args.calibration, console);
     Workbench work;
     work.adopt(args.model.open(console));
     (void)work.tokenizer();

@@ -7,8 +7,8 @@
 #include "app/cli/inputs.h"
 #include "app/cli/show.h"
 #include "core/engine/workbench.h"
-#include "core/report/json_results.h"
 #include "core/export/staged_dir.h"
+#include "core/report/json_results.h"
 
 namespace graticule::cli {
 namespace {
@@ -40,7 +40,8 @@ json exported_json(const Exported& exported) {
 
 void export_command(const Args& args, Console& console) {
     const Exporter& exporter = exporter_named(args.exporter);
-    const Recipe recipe = read_recipe_with(args.recipe, args.calibration);
+    const Recipe recipe = read_recipe_with(args.recipe, args.calibration, console);
+    console.files().writes_folder("--out", args.folder);
     StagedDir::check(args.folder, {.keep_out_of = {}, .force = args.force}); // before the model is opened
     Workbench work;
     work.adopt(args.model.open(console));
@@ -54,6 +55,7 @@ void export_command(const Args& args, Console& console) {
     }
     const auto quantized = work.quantize(recipe, false, console.job());
     const Exported exported = export_model(*quantized, exporter, target, options, console.job());
+    console.files().wrote(exported.folder);
     console.print_json(exported_json(exported));
     console.print(exported_text(exported));
 }

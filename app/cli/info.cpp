@@ -79,9 +79,7 @@ json describe(const OpenedModel& opened, const std::optional<std::string>& hash)
     for (const FoldSite& fold : model.fold_sites()) {
         json consumers = json::array();
         for (const LayerId id : fold.consumers) consumers.push_back(model.linear(id).short_name);
-        folds.push_back({{"name", fold.name},
-                         {"source", model.source_name(fold)},
-                         {"into", consumers}});
+        folds.push_back({{"name", fold.name}, {"source", model.source_name(fold)}, {"into", consumers}});
     }
     json value = {{"name", model.name()},
                   {"path", model.parts().path.string()},

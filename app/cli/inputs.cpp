@@ -31,7 +31,9 @@ std::filesystem::path ModelInput::path() const {
 }
 
 OpenedModel ModelInput::open(Console& console) const {
-    return open_model(path(), console.job()); // its warnings go to the job's log, which is stderr
+    OpenedModel opened = open_model(path(), console.job()); // its warnings go to the job's log, which is stderr
+    console.files().reads_model(*opened.model);
+    return opened;
 }
 
 void TextInput::declare(CLI::App& options) {
@@ -44,7 +46,10 @@ void TextInput::declare(CLI::App& options) {
         ->type_name("RULE");
 }
 
-Corpus TextInput::load() const { return load_text(path, BuiltInText::evaluation, parse_text_rule(rule)); }
+Corpus TextInput::load(Console& console) const {
+    console.files().reads("--text", path);
+    return load_text(path, BuiltInText::evaluation, parse_text_rule(rule));
+}
 
 void CalibrationInput::declare(CLI::App& options) {
     not_empty(options.add_option("--calib", path, "Calibration text; without it the recipe's, or the built-in one"),
@@ -93,9 +98,15 @@ EvaluationSpec WindowInput::spec(const Model& model) const {
     return spec;
 }
 
-Recipe read_recipe_with(const std::string& file_or_line, const CalibrationInput& calibration) {
-    Recipe recipe = read_recipe(file_or_line);
+Recipe read_recipe_for(const std::string& file_or_line, Console& console) {
+    console.files().reads("the recipe", file_or_line);
+    return read_recipe(file_or_line);
+}
+
+Recipe read_recipe_with(const std::string& file_or_line, const CalibrationInput& calibration, Console& console) {
+    Recipe recipe = read_recipe_for(file_or_line, console);
     recipe.calibration = calibration.over(recipe.calibration);
+    console.files().reads("the calibration text", recipe.calibration.text);
     return recipe;
 }
 

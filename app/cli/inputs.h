@@ -39,7 +39,7 @@ struct TextInput {
     std::string rule = "auto";
 
     void declare(CLI::App& options);
-    [[nodiscard]] Corpus load() const;
+    [[nodiscard]] Corpus load(Console& console) const; ///< declared among the console's files, as all that is read
 };
 
 /// --calib FILE --calib-samples N --calib-length N --calib-pick first|random --seed N: each overrides the recipe's.
@@ -64,7 +64,10 @@ struct WindowInput {
     [[nodiscard]] EvaluationSpec spec(const Model& model) const;
 };
 
-/// read_recipe with the calibration options on top.
-[[nodiscard]] Recipe read_recipe_with(const std::string& file_or_line, const CalibrationInput& calibration);
+/// A recipe as an option names it; the file, and the calibration text that it names.
+[[nodiscard]] Recipe read_recipe_for(const std::string& file_or_line, Console& console);
+/// The same with the calibration options on top.
+[[nodiscard]] Recipe read_recipe_with(const std::string& file_or_line, const CalibrationInput& calibration,
+                                      Console& console);
 
 } // namespace graticule::cli

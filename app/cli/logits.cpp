@@ -1,14 +1,13 @@
 // logits: float32 logits of given token ids, to check a model against another program.
 #include <CLI/CLI.hpp>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
 #include "app/cli/inputs.h"
 #include "core/engine/workbench.h"
-#include "core/io/output_file.h"
 #include "core/io/safetensors.h"
 
 namespace graticule::cli {
@@ -54,20 +53,26 @@ std::vector<std::vector<std::int32_t>> read_ids(const std::string& file) {
 }
 
 void logits_command(const Args& args, Console& console) {
-    check_output_file(args.out);
-    std::error_code apart;
-    if (std::filesystem::equivalent(args.ids, args.out, apart))
-        throw Error(ErrorKind::usage, args.out + ": --out is the file of --ids; choose another file");
+    console.files().reads("--ids", args.ids);
+    console.files().writes("--out", args.out, WritingOrder::any);
+    std::optional<Recipe> recipe;
+    if (!args.recipe.empty()) recipe = read_recipe_with(args.recipe, args.calibration, console);
     Workbench work;
     const auto ids = read_ids(args.ids);
     work.adopt(args.model.open(console));
+    try {
+        check_token_ids(*work.model(), ids); // before anything is quantized
+    } catch (Error& error) {
+        error.add_context("reading the ids in " + args.ids);
+        throw;
+    }
     std::shared_ptr<const QuantizedModel> quantized;
-    if (!args.recipe.empty())
-        quantized = work.quantize(read_recipe_with(args.recipe, args.calibration), false, console.job());
+    if (recipe) quantized = work.quantize(*recipe, false, console.job());
     const HostTensor result = logits(work.model(), quantized, ids, console.job());
     SafetensorsWriter writer(args.out, {{"logits", result.dtype, result.shape}});
     writer.write("logits", result);
     writer.finish();
+    console.files().wrote(args.out);
     console.print_json({{"out", args.out}, {"shape", result.shape}});
     console.print("logits " + to_text(result.shape) + " -> " + args.out + "\n");
 }

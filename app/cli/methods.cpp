@@ -5,9 +5,9 @@
 #include "app/cli/command.h"
 #include "app/cli/console.h"
 #include "app/cli/table.h"
-#include "core/report/json_results.h"
 #include "core/method/method.h"
 #include "core/recipe/presets.h"
+#include "core/report/json_results.h"
 
 namespace graticule::cli {
 namespace {

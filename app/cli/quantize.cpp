@@ -9,10 +9,10 @@
 #include "app/cli/table.h"
 #include "core/engine/resolve.h"
 #include "core/engine/workbench.h"
-#include "core/report/json_results.h"
-#include "core/report/report.h"
 #include "core/io/output_file.h"
 #include "core/io/safetensors.h"
+#include "core/report/json_results.h"
+#include "core/report/report.h"
 
 namespace graticule::cli {
 namespace {
@@ -64,14 +64,20 @@ nlohmann::json rules_json(const Recipe& recipe, const std::vector<RuleMatch>& ma
 }
 
 void quantize_command(const Args& args, Console& console) {
-    const Recipe recipe = read_recipe_with(args.recipe, args.calibration);
-    for (const std::string& file : {args.csv, args.weights})
-        if (!file.empty()) check_output_file(file);
+    const Recipe recipe = read_recipe_with(args.recipe, args.calibration, console);
+    console.files().writes("--csv", args.csv);
+    console.files().writes("--dequantized", args.weights, WritingOrder::any);
     Workbench work;
     work.adopt(args.model.open(console));
     const auto quantized = work.quantize(recipe, !args.weights_only, console.job());
-    if (!args.csv.empty()) atomic_write_file(args.csv, layers_csv(*quantized));
-    if (!args.weights.empty()) write_weights(*quantized, args.weights, console.job());
+    if (!args.csv.empty()) {
+        atomic_write_file(args.csv, layers_csv(*quantized));
+        console.files().wrote(args.csv);
+    }
+    if (!args.weights.empty()) {
+        write_weights(*quantized, args.weights, console.job());
+        console.files().wrote(args.weights);
+    }
     const std::vector<RuleMatch> matches = resolve(recipe, *work.model()).matches;
     nlohmann::json value = to_json(*quantized, Timing::include);
     value["rules"] = rules_json(recipe, matches);

@@ -37,18 +37,21 @@ std::string result_text(const RunResult& result) {
 
 void run_command(const Args& args, Console& console) {
     RunRequest request;
-    request.recipe = read_recipe_with(args.recipe, args.calibration);
+    request.recipe = read_recipe_with(args.recipe, args.calibration, console);
     request.out = args.out;
     request.force = args.force;
     request.html = args.html;
     request.exporter = args.exporter;
     request.text = args.text.path;
     request.text_rule = parse_text_rule(args.text.rule);
+    console.files().reads("--text", request.text);
+    console.files().writes_folder("--out", request.out);
     StagedDir::check(request.out, {.keep_out_of = {}, .force = request.force}); // before the model is opened
     Workbench work;
     work.adopt(ModelInput{args.model, {}}.open(console));
     request.evaluation = args.window.spec(*work.model());
     const RunResult result = run_recipe(work, request, console.job());
+    console.files().wrote(result.out);
     console.print_json({{"out", result.out.string()},
                         {"model", result.exported.folder.string()},
                         {"baseline", to_json(*result.baseline, Timing::include)},

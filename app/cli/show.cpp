@@ -30,12 +30,6 @@ std::string totals_line(const QuantizedModel& model) {
 }
 
 std::string layers_text(const QuantizedModel& model) {
-    std::vector<const LayerReport*> reports;
-    for (const auto& linear : model.linears)
-        if (linear) reports.push_back(&linear->report);
-    std::stable_sort(reports.begin(), reports.end(), [](const LayerReport* a, const LayerReport* b) {
-        return a->output_sqnr_db.value_or(a->weight_sqnr_db) < b->output_sqnr_db.value_or(b->weight_sqnr_db);
-    });
     std::vector<Column> columns{{"layer"},
                                 {"out SQNR dB", Align::right},
                                 {"w SQNR dB", Align::right},
@@ -45,7 +39,7 @@ std::string layers_text(const QuantizedModel& model) {
         columns.push_back({"err " + std::string(source.brief), Align::right});
     columns.insert(columns.end(), {{"unused levels", Align::right}, {"bytes", Align::right}, {"scheme"}});
     Table table(std::move(columns));
-    for (const LayerReport* report : reports) {
+    for (const LayerReport* report : worst_first(model)) {
         std::vector<std::string> cells{report->name, optional_fixed(report->output_sqnr_db, 2),
                                        fixed(report->weight_sqnr_db, 2), fixed(report->weight_underflow_percent, 2),
                                        optional_fixed(report->input_underflow_percent, 2)};

@@ -74,11 +74,12 @@ std::string advice_text(const LengthAdvice& advice) {
 
 void slac_command(const Args& args, Console& console) {
     LengthStudySpec spec = args.spec;
+    console.files().reads("--calib", spec.text);
     if (args.recipe.empty() && (!args.evaluated.empty() || args.max_tokens > 0 || !args.text.path.empty()))
         throw Error(ErrorKind::usage, "an evaluation was described, but there is no recipe to evaluate; give --recipe");
     if (!args.recipe.empty())
-        spec.matrix =
-            LengthStudySpec::Matrix{read_recipe(args.recipe), args.text.load(), args.evaluated, args.max_tokens};
+        spec.matrix = LengthStudySpec::Matrix{read_recipe_for(args.recipe, console), args.text.load(console),
+                                              args.evaluated, args.max_tokens};
     Workbench work;
     work.adopt(args.model.open(console));
     const auto study = study_lengths(work, spec, console.job());

@@ -49,7 +49,7 @@ std::string printable(const std::string& text) {
 
 void tokenize_command(const Args& args, Console& console) {
     const auto tokenizer = open_any_tokenizer(args.model);
-    const std::string text = args.words ? *args.words : args.text.load().text;
+    const std::string text = args.words ? *args.words : args.text.load(console).text;
     const std::vector<std::int32_t> ids = tokenizer->encode(text, !args.no_special);
     const std::int64_t sum = std::accumulate(ids.begin(), ids.end(), std::int64_t{0});
     if (console.json())

@@ -3,6 +3,7 @@
 #include <QtCore/QMetaObject>
 #include <algorithm>
 
+#include "core/base/cancel_point.h"
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
@@ -145,8 +146,10 @@ void JobRunner::run(const std::shared_ptr<Job>& job) {
     Result result;
     ErrorInfo error;
     try {
+        const CancelScope scope(job->context);
         job->context.check_cancelled();
         result = job->work(job->context);
+        verify_mappings(); // nothing is shown that a file cut short went into
     } catch (const Cancelled&) {
         state = JobState::cancelled;
     } catch (...) {

@@ -4,10 +4,14 @@
 #include <QtCore/QDir>
 #include <QtCore/QFile>
 #include <QtCore/QFileInfo>
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "app/session/run_json.h"
 #include "core/base/error.h"
+#include "core/io/aside.h"
+#include "core/io/file_lock.h"
 
 namespace graticule {
 
@@ -15,6 +19,20 @@ namespace {
 using nlohmann::json;
 
 constexpr int schema = 1;
+
+std::vector<Run> read_runs(const QString& path) {
+    if (!QFileInfo::exists(path)) return {};
+    const json document = read_json_file(path.toStdString(), run_file_limits);
+    std::vector<Run> runs;
+    try {
+        if (document.at("schema").get<int>() != schema)
+            throw Error(ErrorKind::bad_input, path.toStdString() + " is of another version of this program");
+        for (const json& run : document.at("runs")) runs.push_back(run_from_json(run));
+    } catch (const json::exception& problem) {
+        throw Error(ErrorKind::bad_input, path.toStdString() + " holds no runs: " + problem.what());
+    }
+    return runs;
+}
 } // namespace
 
 QString RunJournal::file(const QString& model_path) const {
@@ -24,15 +42,43 @@ QString RunJournal::file(const QString& model_path) const {
     return QDir(folder_).filePath(QString::fromLatin1(name) + QStringLiteral(".json"));
 }
 
-void RunJournal::keep(const QString& model_path, const std::vector<Run>& runs) const {
-    const QString path = file(model_path);
-    if (path.isEmpty()) return;
-    json kept = json::array();
+void RunJournal::remember(const QString& path, const std::vector<Run>& runs) const {
+    const std::lock_guard lock(known_->mutex);
+    std::vector<Run>& known = known_->runs[path];
     for (const Run& run : runs)
-        if (run.finished()) kept.push_back(run_to_json(run));
-    const json document = {{"schema", schema}, {"model", model_path.toStdString()}, {"runs", kept}};
-    QDir().mkpath(folder_); // where it fails, writing says so
-    write_run_file(path, document);
+        if (find_result(known, run) == known.end()) known.push_back(run);
+}
+
+QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs) const {
+    const QString path = file(model_path);
+    if (path.isEmpty()) return {};
+    if (!QDir().mkpath(folder_))
+        throw Error(ErrorKind::bad_input, folder_.toStdString() + ": the folder of the journal cannot be made");
+    const FileLock lock(folder_.toStdString());
+    (void)sweep_leftovers(folder_.toStdString());
+    QString aside;
+    std::vector<Run> there;
+    try {
+        there = read_runs(path);
+    } catch (const Error& error) {
+        if (error.info().kind != ErrorKind::bad_input) throw; // nothing is wrong with the file itself
+        aside = putAside(model_path);
+    }
+    std::vector<Run> all;
+    std::ranges::copy_if(runs, std::back_inserter(all), &Run::finished);
+    const std::vector<Run> ours = all;
+    {
+        const std::lock_guard guard(known_->mutex);
+        const std::vector<Run>& known = known_->runs[path];
+        for (Run& run : there) // another window's; what this one knows and does not have was removed here
+            if (find_result(all, run) == all.end() && find_result(known, run) == known.end())
+                all.push_back(std::move(run));
+    }
+    json kept = json::array();
+    for (const Run& run : all) kept.push_back(run_to_json(run));
+    write_run_file(path, {{"schema", schema}, {"model", model_path.toStdString()}, {"runs", std::move(kept)}});
+    remember(path, ours); // not the others: what is theirs is theirs to remove
+    return aside;
 }
 
 QString RunJournal::putAside(const QString& model_path) const {
@@ -47,16 +93,9 @@ QString RunJournal::putAside(const QString& model_path) const {
 
 std::vector<Run> RunJournal::read(const QString& model_path) const {
     const QString path = file(model_path);
-    if (path.isEmpty() || !QFileInfo::exists(path)) return {};
-    const json document = read_json_file(path.toStdString(), run_file_limits);
-    std::vector<Run> runs;
-    try {
-        if (document.at("schema").get<int>() != schema)
-            throw Error(ErrorKind::bad_input, path.toStdString() + " is of another version of this program");
-        for (const json& run : document.at("runs")) runs.push_back(run_from_json(run));
-    } catch (const json::exception& problem) {
-        throw Error(ErrorKind::bad_input, path.toStdString() + " holds no runs: " + problem.what());
-    }
+    if (path.isEmpty()) return {};
+    std::vector<Run> runs = read_runs(path);
+    remember(path, runs);
     return runs;
 }
 

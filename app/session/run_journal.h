@@ -1,8 +1,12 @@
 // Finished runs on disk, so that killing the program loses nothing that was done: one file a model, rewritten whole
-// (aside, then renamed) whenever a run ends. Quantized weights are not kept; the recipe makes them again.
+// (aside, then renamed) whenever a run ends. Several windows may have one journal: each reads, merges and writes it
+// under a lock. Quantized weights are not kept; the recipe makes them again.
 #pragma once
 
 #include <QtCore/QString>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "app/session/run.h"
@@ -11,12 +15,16 @@ namespace graticule {
 
 class RunJournal {
 public:
-    /// `folder` empty: nothing is kept.
+    /// `folder` empty: nothing is kept. Copies are of one window.
     explicit RunJournal(QString folder = {})
-        : folder_(std::move(folder)) {}
+        : folder_(std::move(folder))
+        , known_(std::make_shared<Known>()) {}
 
-    /// The finished ones of `runs`, of the model opened from `model_path`. Throws Error{bad_input} naming the file.
-    void keep(const QString& model_path, const std::vector<Run>& runs) const;
+    /// The finished ones of `runs`, of the model opened from `model_path`; and those that another window has written
+    /// since (same_result() tells), but not those that this window has read or written before and no longer has. Throws
+    /// Error{bad_input} naming the file. What cannot be read there is renamed first; returns its new name, as a rule
+    /// empty.
+    QString keep(const QString& model_path, const std::vector<Run>& runs) const;
     /// What was kept; without ids, colours and jobs. Throws Error{bad_input} for a file that cannot be read. Runs whose
     /// provenance names another model are not shown but kept: the file at that path may have changed, or several
     /// models share one folder.
@@ -26,7 +34,14 @@ public:
     [[nodiscard]] QString file(const QString& model_path) const; ///< empty: nothing is kept
 
 private:
+    struct Known { ///< read and written from the window's thread and from that of its jobs
+        std::mutex mutex;
+        std::map<QString, std::vector<Run>> runs; ///< by file: all that this window has seen there
+    };
+    void remember(const QString& path, const std::vector<Run>& runs) const;
+
     QString folder_;
+    std::shared_ptr<Known> known_;
 };
 
 } // namespace graticule

@@ -1,10 +1,10 @@
 #include "app/session/run_json.h"
 
-#include <QtCore/QSaveFile>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/io/output_file.h"
 #include "core/report/json_results.h"
 
 namespace graticule {
@@ -101,15 +101,13 @@ Run run_from_json(const json& value) {
 }
 
 void write_run_file(const QString& path, const json& document) {
-    const QByteArray text = QByteArray::fromStdString(document.dump(1) + "\n");
-    if (static_cast<std::size_t>(text.size()) > run_file_limits.bytes)
+    const std::string text = document.dump(1) + "\n";
+    if (text.size() > run_file_limits.bytes)
         throw Error(ErrorKind::bad_input, path.toStdString() + " was not written: it would have " +
                                               std::to_string(text.size()) + " bytes, and at most " +
                                               std::to_string(run_file_limits.bytes) +
                                               " are read again; remove runs that are not needed");
-    QSaveFile out(path);
-    if (!out.open(QIODevice::WriteOnly) || out.write(text) != text.size() || !out.commit())
-        throw Error(ErrorKind::bad_input, path.toStdString() + " was not written: " + out.errorString().toStdString());
+    atomic_write_file(path.toStdString(), text);
 }
 
 } // namespace graticule

@@ -112,6 +112,8 @@ public:
     void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed);
     /// `move_aside`: a folder that holds something else is kept under another name instead of refused.
     void exportRun(int run, const QString& exporter, const QString& folder, bool move_aside = false);
+    /// Throws Error{usage} when a file to be saved is one that the model or the calibration is read from.
+    void mayWrite(const QString& path) const;
     [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const { return runs_.comparison(a, b); }
     /// What the reports of a run are made of; absent: it is not finished, its quantized model is not in memory (it was
     /// made before the model was opened), or the unquantized model was not evaluated under its protocol.

@@ -1,5 +1,6 @@
 #include "app/session/session.h"
 #include "core/engine/export.h"
+#include "core/engine/job_files.h"
 #include "core/export/exporter.h"
 #include "core/report/report.h"
 #include "widgets/models/number_text.h"
@@ -22,6 +23,14 @@ std::optional<ReportInput> Session::reportOf(int run_id) const {
                        {}};
 }
 
+void Session::mayWrite(const QString& path) const {
+    JobFiles files;
+    if (model()) files.reads_model(*model());
+    files.reads("the calibration text", recipe().calibration.text);
+    for (const Run& run : runs()) files.reads("the text of a run", run.choice.text.toStdString());
+    files.writes("the file to save", path.toStdString());
+}
+
 void Session::exportRun(int run_id, const QString& exporter, const QString& folder, bool move_aside) {
     const Run* chosen = run(run_id);
     const std::shared_ptr<const QuantizedModel> quantized = chosen ? chosen->quantized : quantized_;
@@ -29,6 +38,9 @@ void Session::exportRun(int run_id, const QString& exporter, const QString& fold
     jobs_.submit<Exported>(
         request({}, tr("Export as %1").arg(exporter), {}, 0),
         [quantized, name = exporter.toStdString(), target = export_target(folder, move_aside)](JobContext& ctx) {
+            JobFiles files(ctx.log);
+            files.reads("the calibration text", quantized->recipe.calibration.text);
+            files.writes_folder("the folder", target.folder);
             return std::make_shared<const Exported>(export_model(*quantized, exporter_named(name), target, {}, ctx));
         },
         [this](std::shared_ptr<const Exported> done) {

@@ -122,6 +122,7 @@ void WhatIfService::loop(std::stop_token stop) {
         // program.
         try {
             WhatIf answer = what_if(*model, *stats, request.layer, request.choice);
+            check_mappings();
             result = request.full ? std::make_shared<const WhatIf>(std::move(answer)) : slimmed(std::move(answer));
         } catch (...) {
             problem = QString::fromStdString(current_error().message);

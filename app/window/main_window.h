@@ -53,6 +53,9 @@ public:
     void openRecipe(const QString& file_or_line);
     void openSession(const QString& path);
     void saveSession(const QString& path);
+    /// For a request to end that nobody can be asked about: what is open and finished goes into the session's file, or
+    /// into one beside the settings that the start page then lists; what is under way is stopped.
+    void saveAndLeave();
     [[nodiscard]] SessionFile sessionFile() const;
     void setTheme(theme::Mode mode);
     /// The command under its object name ("run.evaluate"); null if there is none.

@@ -3,7 +3,6 @@
 #include <QtCore/QFile>
 #include <QtCore/QFileInfo>
 #include <QtCore/QRegularExpression>
-#include <QtCore/QSaveFile>
 #include <QtCore/QSettings>
 #include <QtGui/QClipboard>
 #include <QtGui/QDesktopServices>
@@ -20,6 +19,7 @@
 #include "app/window/catalogue.h"
 #include "app/window/main_window.h"
 #include "core/engine/export.h"
+#include "core/io/output_file.h"
 #include "core/report/html_report.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/jobs_panel.h"
@@ -69,10 +69,12 @@ void MainWindow::saveRecipe() {
     const QString path =
         QFileDialog::getSaveFileName(this, tr("Save recipe"), QStringLiteral("recipe.json"), tr("Recipes (*.json)"));
     if (path.isEmpty()) return;
-    QSaveFile file(path);
-    const QByteArray text = QByteArray::fromStdString(to_json(session_.recipe()));
-    if (!file.open(QIODevice::WriteOnly) || file.write(text) != text.size() || !file.commit())
-        showFailure(tr("Save recipe"), tr("%1 was not written: %2").arg(path, file.errorString()));
+    try {
+        session_.mayWrite(path);
+        atomic_write_file(path.toStdString(), to_json(session_.recipe()));
+    } catch (const Error& error) {
+        showFailure(tr("Save recipe"), QString::fromStdString(error.info().text()));
+    }
 }
 
 void MainWindow::askCalibrate() {
@@ -209,12 +211,11 @@ void MainWindow::writeReport(int run, const QString& folder) {
     const std::pair<QString, std::string> files[] = {{QStringLiteral("report.html"), report_html(*input)},
                                                      {QStringLiteral("model_card.md"), model_card(*input, {})},
                                                      {QStringLiteral("layers.csv"), layers_csv(*input->quantized)}};
-    for (const auto& [name, text] : files) {
-        QSaveFile file(QDir(folder).filePath(name));
-        const QByteArray bytes = QByteArray::fromStdString(text);
-        if (!file.open(QIODevice::WriteOnly) || file.write(bytes) != bytes.size() || !file.commit())
-            return showFailure(tr("Write report"),
-                               tr("%1 was not written: %2").arg(file.fileName(), file.errorString()));
+    try {
+        for (const auto& [name, text] : files) session_.mayWrite(QDir(folder).filePath(name));
+        for (const auto& [name, text] : files) atomic_write_file(QDir(folder).filePath(name).toStdString(), text);
+    } catch (const Error& error) {
+        return showFailure(tr("Write report"), QString::fromStdString(error.info().text()));
     }
     jobs_->addLogLine(tr("Report written to %1").arg(QDir(folder).filePath(QStringLiteral("report.html"))));
     if (asking_) QDesktopServices::openUrl(QUrl::fromLocalFile(QDir(folder).filePath(QStringLiteral("report.html"))));

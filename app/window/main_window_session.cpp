@@ -1,11 +1,15 @@
 // Session files: what is open, chosen and finished, and how it stands on the screen.
 #include <QtCore/QDir>
 #include <QtCore/QFileInfo>
+#include <QtCore/QSettings>
+#include <QtCore/QTextStream>
 #include <QtCore/QTimer>
+#include <QtWidgets/QApplication>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QTableView>
 
+#include "app/session/recent_models.h"
 #include "app/window/main_window.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
@@ -33,12 +37,35 @@ SessionFile MainWindow::sessionFile() const {
 
 void MainWindow::saveSession(const QString& path) {
     try {
+        session_.mayWrite(path);
         write_session(path, sessionFile());
         session_path_ = path;
         jobs_->addLogLine(tr("Session written to %1").arg(path));
     } catch (const Error& error) {
         showFailure(tr("Save session"), QString::fromStdString(error.info().text()));
     }
+}
+
+void MainWindow::saveAndLeave() {
+    if (session_.model()) {
+        const QFileInfo settings(settings_.fileName());
+        const QString beside = settings.dir().filePath(settings.completeBaseName() + QStringLiteral("-interrupted") +
+                                                       QLatin1String(session_suffix));
+        const QString path = session_path_.isEmpty() ? beside : session_path_;
+        try {
+            QDir().mkpath(settings.path());
+            write_session(path, sessionFile());
+            remember_model(settings_, path);
+            QTextStream(stderr) << "graticule: stopped; the session is in " << path << Qt::endl;
+        } catch (const Error& error) {
+            QTextStream(stderr) << "graticule: " << QString::fromStdString(error.info().text()) << Qt::endl;
+        }
+    }
+    saveLayout();
+    settings_.sync();
+    tick_->stop();
+    session_.jobs().cancelAll();
+    QApplication::exit(0); // also out of a dialog that is open
 }
 
 void MainWindow::askSaveSession() {

@@ -1,11 +1,11 @@
 #include "app/window/save_plots.h"
 
 #include <QtCore/QDir>
-#include <QtCore/QSaveFile>
 #include <algorithm>
-#include <limits>
 
 #include "app/window/plot_feed.h"
+#include "core/base/error.h"
+#include "core/io/output_file.h"
 #include "widgets/plots/painter_qt.h"
 #include "widgets/theme/theme.h"
 
@@ -62,20 +62,19 @@ void SavePlots::poll() {
 
 void SavePlots::takeWorst() {
     std::vector<LayerReport> reports = session_.reports();
-    const auto sqnr = [](const LayerReport& report) {
-        return report.output_sqnr_db.value_or(std::numeric_limits<double>::infinity());
-    };
-    std::ranges::stable_sort(reports, {}, sqnr);
+    std::ranges::stable_sort(reports, {}, sqnr_for_order);
     for (const LayerReport& report : reports)
         if (std::ssize(worst_) < linears_) worst_.push_back(report.layer);
 }
 
 void SavePlots::save(const QString& name, const plots::PlotScene& scene) {
     const QString path = QDir(folder_).filePath(name + QStringLiteral(".svg"));
-    QSaveFile file(path);
-    const QByteArray svg = plots::render_svg(scene, plots::View(), theme::light(), size_);
-    if (!file.open(QIODevice::WriteOnly) || file.write(svg) != svg.size() || !file.commit())
-        return fail(tr("%1: %2").arg(path, file.errorString()));
+    try {
+        atomic_write_file(path.toStdString(),
+                          plots::render_svg(scene, plots::View(), theme::light(), size_).toStdString());
+    } catch (const Error& error) {
+        return fail(QString::fromStdString(error.info().text()));
+    }
     Q_EMIT written(path);
 }
 

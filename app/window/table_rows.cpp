@@ -78,8 +78,7 @@ std::vector<LayerRow> layer_rows(const Session& session) {
         if (const LayerFigures known = now.ignored ? LayerFigures() : figures_of(session, linear.id, now.choice)) {
             const LayerReport& report = *known.report;
             if (now.choice.scheme.weight) row.underflow_percent = report.weight_underflow_percent;
-            row.sqnr_db = report.output_sqnr_db;
-            if (!row.sqnr_db && now.choice.scheme.weight) row.sqnr_db = report.weight_sqnr_db;
+            if (report.output_sqnr_db || now.choice.scheme.weight) row.sqnr_db = sqnr_for_order(report);
             row.bytes_after = report.bytes_after;
             if (now.choice.scheme.weight) row.weight_sqnr_db = report.weight_sqnr_db;
             row.input_underflow_percent = report.input_underflow_percent;

@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/execution.h"
+#include "core/base/mapping_guard.h"
 
 namespace graticule {
 
@@ -74,13 +75,14 @@ struct JobContext {
     std::int64_t weight_budget = -1; ///< bytes of a model's weights that stay on the device; -1: as many as fit
     Execution execution;             ///< in what type, with which products
 
-    /// Reports `steps` more done; throws Cancelled when a stop is due.
+    /// Reports `steps` more done; throws Cancelled when a stop is due, and Error when a file that is mapped shrank.
     void advance(std::int64_t steps = 1) {
         progress.add(steps);
         check_cancelled();
     }
     void check_cancelled() const {
         if (cancel.due()) throw Cancelled();
+        check_mappings();
     }
 };
 

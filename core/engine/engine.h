@@ -84,6 +84,10 @@ using WindowCallback = std::function<void(const Evaluation& so_far)>;
                                                          const EvaluationSpec& spec, JobContext& ctx,
                                                          const WindowCallback& on_window = {});
 
+/// Throws Error{bad_input} naming the model for rows that it cannot run: of different lengths, longer than its
+/// positions, with ids outside its vocabulary.
+void check_token_ids(const Model& model, const std::vector<std::vector<std::int32_t>>& ids);
+
 /// Logits (sequences, tokens, vocabulary) float32 for id rows of equal length.
 [[nodiscard]] HostTensor logits(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
                                 const std::vector<std::vector<std::int32_t>>& ids, JobContext& ctx);

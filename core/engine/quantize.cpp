@@ -91,6 +91,8 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     QuantizePipeline pipeline(model, stats, std::move(choices), device, options);
     for (const Block& block : model->blocks()) {
         pipeline.run(block.id, ctx, [&](QuantizedLinear&& linear) {
+            if (!linear.report.not_measured.empty())
+                ctx.log("warning: " + linear.report.name + " has no SQNR: " + linear.report.not_measured);
             if (on_layer) on_layer(linear.report);
             auto& slot = result->linears.at(index_of(linear.layer));
             if (sink == nullptr) {

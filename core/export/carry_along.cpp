@@ -5,7 +5,7 @@
 
 namespace graticule {
 
-std::vector<std::string> carry_along(const std::filesystem::path& model_folder, const std::filesystem::path& folder) {
+std::vector<std::string> companion_files(const std::filesystem::path& model_folder) {
     static constexpr const char* names[] = {"tokenizer.json",
                                             "tokenizer_config.json",
                                             "special_tokens_map.json",
@@ -22,17 +22,18 @@ std::vector<std::string> carry_along(const std::filesystem::path& model_folder, 
                                             "LICENSE.md",
                                             "USE_POLICY.md",
                                             "NOTICE"};
-    std::vector<std::string> copied;
-    for (const char* name : names) {
-        const std::filesystem::path from = model_folder / name;
-        if (!std::filesystem::is_regular_file(from)) continue; // follows the hub cache's links
-        if (std::filesystem::file_size(from) == 0)
-            atomic_write_file(folder / name, std::string_view());
-        else
-            atomic_write_file(folder / name, MappedFile::open(from)->bytes());
-        copied.emplace_back(name);
-    }
-    return copied;
+    std::vector<std::string> there;
+    std::error_code unknown;
+    for (const char* name : names)
+        if (std::filesystem::is_regular_file(model_folder / name, unknown)) there.emplace_back(name); // follows links
+    return there;
+}
+
+std::vector<std::string> carry_along(const std::filesystem::path& model_folder, const std::filesystem::path& folder) {
+    std::vector<std::string> names = companion_files(model_folder);
+    for (const std::string& name : names)
+        atomic_write_file(folder / name, MappedFile::open(model_folder / name)->bytes());
+    return names;
 }
 
 bool has_tokenizer_files(const std::filesystem::path& model_folder) {

@@ -7,7 +7,9 @@
 
 namespace graticule {
 
-/// Copies what is there of them from `model_folder`; returns the names.
+/// Names of those that are in `model_folder`.
+[[nodiscard]] std::vector<std::string> companion_files(const std::filesystem::path& model_folder);
+/// Copies them from `model_folder`; returns the names.
 std::vector<std::string> carry_along(const std::filesystem::path& model_folder, const std::filesystem::path& folder);
 
 [[nodiscard]] bool has_tokenizer_files(const std::filesystem::path& model_folder);

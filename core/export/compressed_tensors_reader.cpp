@@ -75,13 +75,14 @@ private:
     static constexpr std::array parts = {".weight_packed",    ".weight_scale", ".weight_shape", ".weight_zero_point",
                                          ".input_zero_point", ".input_scale",  ".weight_g_idx"};
 
-    [[noreturn]] static void refuse(const std::string& name, const std::string& text) {
-        throw Error(ErrorKind::bad_input, name + ": " + text);
+    [[noreturn]] void refuse(const std::string& name, const std::string& text) const {
+        throw Error(ErrorKind::bad_input, stored_->file_of(name).string() + ": " + name + ": " + text);
     }
 
     /// Scale and zero point of each element: rows of the scale may stand for one row, a block of rows, or all.
-    static HostTensor scaled(const std::string& base, std::vector<float> values, std::int64_t rows,
-                             std::int64_t columns, const HostTensor& scale_tensor, const std::vector<float>& zero) {
+    [[nodiscard]] HostTensor scaled(const std::string& base, std::vector<float> values, std::int64_t rows,
+                                    std::int64_t columns, const HostTensor& scale_tensor,
+                                    const std::vector<float>& zero) const {
         const std::vector<float> scale = to_floats(scale_tensor);
         const std::int64_t down = scale_tensor.shape.size() < 2 ? 1 : scale_tensor.shape[0];
         const std::int64_t across = down > 0 ? std::ssize(scale) / down : 0;

@@ -1,8 +1,11 @@
 #include "core/export/staged_dir.h"
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <climits>
+#include <cstdio>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -13,25 +16,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path cleaned(const fs::path& path) {
-    if (path.empty()) throw Error(ErrorKind::usage, "the output folder has no name; say where to write");
-    fs::path full = fs::absolute(path).lexically_normal();
-    if (!full.has_filename()) full = full.parent_path(); // a trailing slash
-    return full;
-}
-
 bool is_inside(const fs::path& inner, const fs::path& outer) {
     const fs::path relative = inner.lexically_relative(outer);
     return !relative.empty() && *relative.begin() != "..";
 }
 
-/// What is at `path`; what the system will not even look at (a name too long, no permission) can be no output either.
-fs::file_status status_of(const fs::path& path) {
-    std::error_code failed;
-    const fs::file_status status = fs::status(path, failed);
-    if (status.type() == fs::file_type::none)
-        throw Error(ErrorKind::bad_input, path.string() + ": " + failed.message() + "; choose another folder");
-    return status;
+/// What the system says about a folder only when it is to be renamed, which is after the work.
+void refuse_what_cannot_be_moved(const fs::path& target) {
+    struct statx found = {};
+    if (::statx(AT_FDCWD, target.c_str(), 0, STATX_BASIC_STATS, &found) != 0) return; // renaming will say it
+    if ((found.stx_attributes_mask & found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
+        throw Error(ErrorKind::bad_input, target.string() +
+                                              " is a mount point, which cannot be replaced; name a folder "
+                                              "in it");
+    struct stat above = {};
+    if (::stat(target.parent_path().c_str(), &above) != 0) return;
+    const uid_t me = ::geteuid();
+    if ((above.st_mode & S_ISVTX) != 0 && me != 0 && found.stx_uid != me && above.st_uid != me)
+        throw Error(ErrorKind::bad_input, target.string() + " belongs to another user and cannot be replaced in " +
+                                              target.parent_path().string() + "; choose another folder");
 }
 
 void flush(const fs::path& path, bool folder) {
@@ -41,7 +44,7 @@ void flush(const fs::path& path, bool folder) {
     const int reason = errno;
     if (descriptor >= 0) ::close(descriptor);
     if (result != 0 && reason != EINVAL && reason != EROFS)
-        throw Error(ErrorKind::bad_input, path.string() + ": flushing to the disk: " + std::strerror(reason));
+        throw_write_failure(path, "flushing to the disk", reason, 0);
 }
 
 /// Files first, then their folders: a rename must never become durable before what it names.
@@ -55,11 +58,15 @@ void flush_tree(const fs::path& folder) {
 }
 
 void rename_or_throw(const fs::path& from, const fs::path& to) {
-    std::error_code failed;
-    fs::rename(from, to, failed);
-    if (failed)
-        throw Error(ErrorKind::bad_input,
-                    to.string() + ": renaming " + from.filename().string() + " into place: " + failed.message());
+    if (::rename(from.c_str(), to.c_str()) != 0)
+        throw_write_failure(to, "renaming " + from.filename().string() + " into place", errno, 0);
+}
+
+/// Both names change what they stand for in one step. False where the system or the file system cannot do it.
+bool exchange(const fs::path& a, const fs::path& b) {
+    if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return true;
+    if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) return false;
+    throw_write_failure(b, "exchanging it with " + a.filename().string(), errno, 0);
 }
 
 fs::path free_name(const fs::path& wish, const std::string& suffix) {
@@ -83,15 +90,18 @@ bool holds_more(const fs::path& folder, const fs::path& other) {
 } // namespace
 
 bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
-    const fs::path target = cleaned(wish);
-    const fs::file_status status = status_of(target);
+    const fs::path target = output_place(wish);
+    constexpr std::size_t longest_suffix = 16; // ".replaced-12345"
+    if (const std::size_t length = target.filename().native().size(); length + longest_suffix > NAME_MAX)
+        throw Error(ErrorKind::bad_input, target.string() + ": a name of " + std::to_string(length) +
+                                              " bytes is too long for an output folder; choose another");
     std::error_code failed;
-    const fs::path real = fs::weakly_canonical(target, failed);
+    const fs::file_status status = fs::status(target, failed);
     if (!options.keep_out_of.empty()) {
-        const fs::path model = fs::weakly_canonical(cleaned(options.keep_out_of), failed);
+        const fs::path model = output_place(options.keep_out_of);
         // A lone .gguf may lie in a folder of anything, where a new folder is not inside the model.
         const bool all_model = fs::exists(model / "config.json", failed);
-        if (real == model || is_inside(model, real) || (all_model && is_inside(real, model)))
+        if (target == model || is_inside(model, target) || (all_model && is_inside(target, model)))
             throw Error(ErrorKind::usage, target.string() + " is, holds or lies in the model's own folder " +
                                               model.string() + "; choose another folder for the output");
     }
@@ -114,58 +124,99 @@ bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
         throw Error(ErrorKind::usage, target.string() +
                                           " is not empty and was not written by this program (it has no " +
                                           provenance_file + "); choose another folder, or " + options.force_hint);
+    refuse_what_cannot_be_moved(target);
     return ours;
 }
 
 StagedDir::StagedDir(const fs::path& target, const StagedDirOptions& options)
-    : target_(cleaned(target))
+    : target_(output_place(target))
     , replaces_ours_(check(target, options)) {
     std::error_code failed;
     const fs::path parent = target_.parent_path();
-    for (fs::path above = parent; !fs::exists(above) && above.has_relative_path(); above = above.parent_path())
+    for (fs::path above = parent; !fs::exists(above, failed) && above.has_relative_path(); above = above.parent_path())
         made_.push_back(above);
     fs::create_directories(parent, failed);
-    if (failed) throw Error(ErrorKind::bad_input, parent.string() + ": creating the folder: " + failed.message());
-    std::string pattern = (parent / ("." + target_.filename().string() + ".partial-XXXXXX")).string();
-    if (::mkdtemp(pattern.data()) == nullptr)
-        throw Error(ErrorKind::bad_input, parent.string() + ": a folder for the output cannot be made there (" +
-                                              std::strerror(errno) + "); choose another folder");
-    staging_ = pattern;
-    fs::permissions(staging_, fs::perms(0755), failed); // mkdtemp makes it private
+    if (failed) throw_write_failure(parent, "creating the folder", failed.value(), 0);
+    try {
+        staging_.emplace(target_, Aside::Kind::folder);
+    } catch (...) {
+        remove_made();
+        throw;
+    }
 }
 
 StagedDir::~StagedDir() {
+    if (!staging_ || staging_->path().empty()) return;
+    staging_.reset();
+    remove_made();
+}
+
+void StagedDir::remove_made() {
     std::error_code ignored;
-    if (staging_.empty()) return;
-    fs::remove_all(staging_, ignored);
     for (const fs::path& folder : made_) // innermost first; one that holds something by now stays
         if (!fs::remove(folder, ignored)) break;
 }
 
 fs::path StagedDir::commit(JobContext& ctx) {
-    flush_tree(staging_);
+    verify_mappings(); // nothing is kept that a file cut short went into
+    flush_tree(path());
     ctx.check_cancelled(); // the last chance: from here on it is done as a whole
     const CancelToken::Suppression whole = ctx.cancel.suppress();
-    fs::path moved_aside;
-    if (fs::exists(target_)) {
-        moved_aside = free_name(target_, replaces_ours_ ? ".replaced-" : ".before-");
-        rename_or_throw(target_, moved_aside);
+    std::error_code failed;
+    fs::path kept;
+    if (fs::exists(target_, failed)) { // what stands there now counts, not what stood there before the work
+        const bool ours = fs::exists(target_ / provenance_file, failed);
+        // Of ours, what somebody added to it is kept: a model card, notes.
+        const bool keep = ours ? holds_more(target_, path()) : !fs::is_empty(target_, failed);
+        kept = replace(keep, ours ? ".replaced-" : ".before-");
+    } else {
+        rename_or_throw(path(), target_);
+        staging_->placed();
     }
-    try {
-        rename_or_throw(staging_, target_);
-    } catch (...) {
-        std::error_code ignored;
-        if (!moved_aside.empty()) fs::rename(moved_aside, target_, ignored); // as it was
-        throw;
-    }
-    staging_.clear();
+    (void)staging_->close();
     flush(target_.parent_path(), true);
-    std::error_code ignored;
-    if (moved_aside.empty()) return {};
-    // Of ours, what somebody added to it is kept: a model card, notes.
-    if (replaces_ours_ ? holds_more(moved_aside, target_) : !fs::is_empty(moved_aside, ignored)) return moved_aside;
-    fs::remove_all(moved_aside, ignored);
+    return kept;
+}
+
+/// What stood there is under the name it shall keep from the moment the new folder is in place: no kill makes it look
+/// like something to be swept.
+fs::path StagedDir::replace(bool keep, const std::string& suffix) {
+    if (keep) {
+        const fs::path name = free_name(target_, suffix);
+        rename_or_throw(path(), name);
+        staging_->moved_to(name);
+    }
+    fs::path old = path();
+    if (!exchange(path(), target_)) {
+        old = free_name(target_, suffix);
+        rename_or_throw(target_, old);
+        try {
+            rename_or_throw(path(), target_);
+        } catch (...) {
+            ::rename(old.c_str(), target_.c_str()); // as it was
+            throw;
+        }
+    }
+    staging_->placed();
+    if (keep) return old;
+    std::error_code failed;
+    fs::remove_all(old, failed);
     return {};
+}
+
+std::vector<fs::path> kept_beside(const fs::path& target) {
+    std::vector<fs::path> kept;
+    const std::string name = target.filename().string();
+    std::error_code failed;
+    for (const fs::directory_entry& entry : fs::directory_iterator(target.parent_path(), failed)) {
+        const std::string other = entry.path().filename().string();
+        for (const std::string suffix : {".replaced-", ".before-"})
+            if (other.starts_with(name + suffix) && other.size() > name.size() + suffix.size() &&
+                other.find_first_not_of("0123456789", name.size() + suffix.size()) == std::string::npos)
+                kept.push_back(entry.path());
+    }
+    std::sort(kept.begin(), kept.end());
+    return kept;
 }
 
 } // namespace graticule

@@ -1,4 +1,7 @@
-// A folder that appears whole or not at all: everything is written beside its place, flushed, then renamed.
+// A folder that appears whole or not at all: everything is written beside its place (core/io/aside.h), flushed, then
+// exchanged with what stands there in one step (renameat2 with RENAME_EXCHANGE). Where the file system cannot do that,
+// what stands there is renamed to "NAME.replaced-1" first: a kill between the two renames leaves both, whole, under
+// these names.
 //
 //     StagedDir staged("exports/opt-int4", {.keep_out_of = model_folder});   // refuses before any work is done
 //     write_everything(staged.path());
@@ -6,10 +9,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/job_context.h"
+#include "core/io/aside.h"
 
 namespace graticule {
 
@@ -27,7 +32,8 @@ struct StagedDirOptions {
 
 class StagedDir {
 public:
-    /// Throws Error{usage} when `target` must not be replaced, Error{bad_input} when nothing can be written there.
+    /// Throws Error{usage} when `target` must not be replaced, Error{bad_input} when nothing can be written there. A
+    /// link is followed: the folder it leads to is replaced, not the link.
     StagedDir(const std::filesystem::path& target, const StagedDirOptions& options);
     ~StagedDir();
     /// What the constructor refuses, as far as it can be told without writing anything. Whether `target` is a folder
@@ -36,7 +42,7 @@ public:
     StagedDir(const StagedDir&) = delete;
     StagedDir& operator=(const StagedDir&) = delete;
 
-    [[nodiscard]] const std::filesystem::path& path() const { return staging_; } ///< where to write
+    [[nodiscard]] const std::filesystem::path& path() const { return staging_->path(); } ///< where to write
     [[nodiscard]] const std::filesystem::path& target() const { return target_; }
     /// Whether an earlier output of this program gives way.
     [[nodiscard]] bool replaces_ours() const { return replaces_ours_; }
@@ -45,9 +51,16 @@ public:
     std::filesystem::path commit(JobContext& ctx);
 
 private:
-    std::filesystem::path target_, staging_;
+    [[nodiscard]] std::filesystem::path replace(bool keep, const std::string& suffix);
+    void remove_made();
+
+    std::filesystem::path target_;
     std::vector<std::filesystem::path> made_; ///< folders above the target that were not there, innermost first
+    std::optional<Aside> staging_;
     bool replaces_ours_ = false;
 };
+
+/// What earlier runs of this program moved out of the way of `target` and kept: "NAME.replaced-1", "NAME.before-1".
+[[nodiscard]] std::vector<std::filesystem::path> kept_beside(const std::filesystem::path& target);
 
 } // namespace graticule

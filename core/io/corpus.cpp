@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/io/json_file.h"
 #include "core/io/mapped_file.h"
@@ -46,6 +47,7 @@ std::string join_documents(std::string_view text, const std::string& name) {
     std::size_t number = 0;
     for_each_line(text, [&](std::string_view line, bool) {
         ++number;
+        cancel_point();
         if (is_blank(line)) return;
         const std::string where = name + ", line " + std::to_string(number);
         const json document = parse_json(line, where);
@@ -93,7 +95,10 @@ Corpus load_corpus(const std::filesystem::path& path, TextRule rule) {
     try {
         const auto file = MappedFile::open(path);
         const auto bytes = file->bytes();
-        return make_corpus(path.filename().string(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, rule);
+        Corpus corpus =
+            make_corpus(path.filename().string(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, rule);
+        file->verify();
+        return corpus;
     } catch (Error& error) {
         error.add_context("reading the text " + path.string());
         throw;

@@ -73,6 +73,7 @@ void remember_hash(const fs::path& file, const FileStamp& stamp, const std::stri
     std::error_code failed;
     fs::create_directories(entry->parent_path(), failed);
     if (failed) return;
+    (void)sweep_leftovers(entry->parent_path());
     try {
         atomic_write_file(*entry, entry_json(name, stamp, hash).dump());
     } catch (const Error&) {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/io/mapped_file.h"
 
@@ -48,6 +49,7 @@ public:
 
 private:
     json* place(json&& value) {
+        if (++placed_ % 4096 == 0) cancel_point();
         if (stack_.empty()) {
             root_ = std::move(value);
             return &root_;
@@ -82,6 +84,7 @@ private:
     const int max_depth_;
     json root_;
     std::vector<json*> stack_; // open objects and arrays; an outer one does not move while an inner one grows
+    std::size_t placed_ = 0;
     json* slot_ = nullptr;     // where the value of the key just read goes
 };
 
@@ -121,7 +124,9 @@ std::string read_text_file(const std::filesystem::path& path, std::size_t max_by
     if (bytes.size() > max_bytes)
         throw Error(ErrorKind::bad_input, path.string() + " has " + std::to_string(bytes.size()) + " bytes; at most " +
                                               std::to_string(max_bytes) + " are read");
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    file->verify();
+    return text;
 }
 
 } // namespace graticule

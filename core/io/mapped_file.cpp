@@ -29,6 +29,7 @@ public:
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
     [[nodiscard]] int get() const { return value_; }
+    [[nodiscard]] int release() { return std::exchange(value_, -1); }
 
 private:
     int value_;
@@ -38,7 +39,7 @@ private:
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
     // O_NONBLOCK: opening a named pipe must fail below, not wait for a writer.
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (file.get() < 0) fail(path, "cannot be opened", errno);
     struct stat status = {};
     if (::fstat(file.get(), &status) != 0) fail(path, "cannot be examined", errno);
@@ -52,14 +53,19 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
         if (address == MAP_FAILED) fail(path, "cannot be mapped into memory", errno);
         bytes = {static_cast<const std::byte*>(address), size};
     }
-    return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes));
+    return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes, file.release()));
 }
 
-MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> bytes)
+MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> bytes, int descriptor)
     : path_(std::move(path))
-    , bytes_(bytes) {}
+    , bytes_(bytes)
+    , descriptor_(descriptor) {
+    if (!bytes_.empty()) guard_.emplace(bytes_.data(), bytes_.size(), descriptor_, path_.string());
+}
 
 MappedFile::~MappedFile() {
+    guard_.reset();
+    ::close(descriptor_);
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 

@@ -8,7 +8,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
+
+#include "core/base/mapping_guard.h"
 
 namespace graticule {
 
@@ -21,12 +24,18 @@ public:
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
     [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+    /// Throws Error{bad_input} naming the file if it has lost bytes since it was opened (core/base/mapping_guard.h).
+    void verify() const {
+        if (guard_) guard_->verify();
+    }
 
 private:
-    MappedFile(std::filesystem::path path, std::span<const std::byte> bytes);
+    MappedFile(std::filesystem::path path, std::span<const std::byte> bytes, int descriptor);
 
     std::filesystem::path path_;
     std::span<const std::byte> bytes_;
+    int descriptor_;
+    std::optional<MappingGuard> guard_; ///< empty for an empty file
 };
 
 } // namespace graticule

@@ -2,62 +2,78 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/mapping_guard.h"
 
 namespace graticule {
 namespace {
 
-std::filesystem::path folder_of(const std::filesystem::path& path) {
-    return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+namespace fs = std::filesystem;
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+bool is_written_through(const fs::path& path) {
+    std::error_code unknown;
+    const fs::file_type type = fs::status(path, unknown).type();
+    return type == fs::file_type::character || type == fs::file_type::fifo;
 }
 
-std::string free_space_text(const std::filesystem::path& folder) {
-    std::error_code ignored;
-    const auto space = std::filesystem::space(folder, ignored);
-    return ignored ? "an unknown number of bytes is free" : std::to_string(space.available) + " bytes are free";
+/// Where the output goes, after what can be refused without touching anything.
+fs::path checked_place(const fs::path& path) {
+    fs::path place = output_place(path);
+    std::error_code unknown;
+    const fs::file_status status = fs::status(place, unknown);
+    if (fs::is_directory(status)) throw Error(ErrorKind::bad_input, path.string() + " is a folder; name a file in it");
+    if (fs::exists(status) && !fs::is_regular_file(status) && !is_written_through(place))
+        throw Error(ErrorKind::bad_input,
+                    path.string() + " is neither a file nor a pipe or device that can be written to; name another");
+    if (is_written_through(place) && ::access(place.c_str(), W_OK) != 0) throw_write_failure(path, "opening", errno, 0);
+    if (!fs::is_directory(folder_of(place), unknown))
+        throw Error(ErrorKind::bad_input, path.string() + ": there is no folder " + folder_of(place).string());
+    return place;
 }
 
-bool means_no_space(int code) { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
+[[noreturn]] void refuse_pipe(const fs::path& path) {
+    throw Error(ErrorKind::bad_input,
+                path.string() + " is no regular file, and this result is not written front to back; name a file");
+}
 
 } // namespace
 
-OutputFile::OutputFile(std::filesystem::path path, std::uint64_t expected_bytes)
-    : path_(std::move(path))
+OutputFile::OutputFile(const fs::path& path, std::uint64_t expected_bytes)
+    : path_(checked_place(path))
     , expected_bytes_(expected_bytes) {
-    std::error_code unknown;
-    const auto space = std::filesystem::space(folder_of(path_), unknown);
-    if (!unknown && space.available < expected_bytes) fail("writing", ENOSPC);
-
-    // A name of its own for each writer; what a crashed one left behind is never reused.
-    for (int attempt = 0; descriptor_ < 0; ++attempt) {
-        std::string name(1, '.');
-        name.append(path_.filename().string()).append(1, '.').append(std::to_string(::getpid()));
-        name.append(1, '-').append(std::to_string(attempt)).append(".partial");
-        std::filesystem::path candidate = folder_of(path_) / name;
-        descriptor_ = ::open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor_ >= 0)
-            aside_ = std::move(candidate);
-        else if (errno != EEXIST)
-            fail("creating a file beside it", errno);
+    if (is_written_through(path_)) {
+        // A pipe that nobody reads is refused instead of waited for.
+        through_ = ::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        if (through_ < 0) fail("opening", errno);
+        ::fcntl(through_, F_SETFL, ::fcntl(through_, F_GETFL) & ~O_NONBLOCK);
+        return;
     }
+    std::error_code unknown;
+    const auto space = fs::space(folder_of(path_), unknown);
+    if (!unknown && space.available < expected_bytes) fail("writing", ENOSPC);
+    aside_.emplace(path_, Aside::Kind::file);
 }
 
 OutputFile::~OutputFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    std::error_code ignored;
-    if (!aside_.empty()) std::filesystem::remove(aside_, ignored);
+    if (through_ >= 0) ::close(through_);
 }
 
 void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+    if (!aside_ && offset != end_) refuse_pipe(path_);
     end_ = std::max(end_, offset + bytes.size());
     while (!bytes.empty()) {
-        const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        const ssize_t written =
+            aside_ ? ::pwrite(aside_->descriptor(), bytes.data(), bytes.size(), static_cast<off_t>(offset))
+                   : ::write(through_, bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EFAULT) verify_mappings(); // the bytes are of a mapped file that shrank
         if (written <= 0) fail("writing", written < 0 ? errno : ENOSPC);
         offset += static_cast<std::uint64_t>(written);
         bytes = bytes.subspan(static_cast<std::size_t>(written));
@@ -67,11 +83,16 @@ void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
 void OutputFile::append(std::span<const std::byte> bytes) { write_at(end_, bytes); }
 
 void OutputFile::commit() {
+    verify_mappings(); // nothing is kept that a file cut short went into
+    if (!aside_) {
+        if (::close(std::exchange(through_, -1)) != 0) fail("closing", errno);
+        return;
+    }
     // Some file systems report a full disk only here: the flush and the close count as writes.
-    if (::fsync(descriptor_) != 0) fail("flushing", errno);
-    if (::close(std::exchange(descriptor_, -1)) != 0) fail("closing", errno);
-    if (::rename(aside_.c_str(), path_.c_str()) != 0) fail("renaming into place", errno);
-    aside_.clear();
+    if (::fsync(aside_->descriptor()) != 0) fail("flushing", errno);
+    if (::rename(aside_->path().c_str(), path_.c_str()) != 0) fail("renaming into place", errno);
+    aside_->placed();
+    if (aside_->close() != 0) fail("closing", errno);
     // The rename itself lives in the folder. Not every file system can flush one, and the content is safe already.
     if (const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
         ::fsync(folder);
@@ -79,32 +100,26 @@ void OutputFile::commit() {
     }
 }
 
-void OutputFile::fail(const std::string& doing, int code) const {
-    if (means_no_space(code))
-        throw Error(ErrorKind::bad_input, path_.string() +
-                                              ": the disk is full: " + std::to_string(std::max(expected_bytes_, end_)) +
-                                              " bytes are needed, " + free_space_text(folder_of(path_)) +
-                                              "; free some space or choose another folder");
-    throw Error(ErrorKind::bad_input, path_.string() + ": " + doing + ": " + std::strerror(code));
+void OutputFile::fail(const char* doing, int code) const {
+    throw_write_failure(path_, doing, code, std::max(expected_bytes_, end_));
 }
 
-void check_output_file(const std::filesystem::path& path) {
-    if (path.empty()) throw Error(ErrorKind::usage, "the output file has no name; say where to write");
-    std::error_code unknown;
-    if (std::filesystem::is_directory(path, unknown))
-        throw Error(ErrorKind::bad_input, path.string() + " is a folder; name a file in it");
-    if (!std::filesystem::is_directory(folder_of(path), unknown))
-        throw Error(ErrorKind::bad_input, path.string() + ": there is no folder " + folder_of(path).string());
-    const OutputFile trial(path);
+void check_output_file(const fs::path& path, WritingOrder order) {
+    const fs::path place = checked_place(path);
+    if (!is_written_through(place)) {
+        const Aside trial(place, Aside::Kind::file); // some places are only found out by trying
+    } else if (order == WritingOrder::any) {
+        refuse_pipe(path);
+    }
 }
 
-void atomic_write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+void atomic_write_file(const fs::path& path, std::span<const std::byte> bytes) {
     OutputFile file(path, bytes.size());
     file.append(bytes);
     file.commit();
 }
 
-void atomic_write_file(const std::filesystem::path& path, std::string_view text) {
+void atomic_write_file(const fs::path& path, std::string_view text) {
     atomic_write_file(path, std::as_bytes(std::span(text.data(), text.size())));
 }
 

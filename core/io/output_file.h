@@ -1,5 +1,5 @@
 // Files that are complete or not there at all: written beside their place under another name, flushed to the disk, then
-// renamed.
+// renamed. A link is followed; a device or a pipe is written through, front to back.
 //
 //     OutputFile file(path, total_bytes);     // refuses at once when the disk cannot hold it
 //     file.write_at(0, header);
@@ -9,16 +9,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
+
+#include "core/io/aside.h"
 
 namespace graticule {
 
 class OutputFile {
 public:
     /// Throws Error{bad_input} naming the file, the bytes needed and the free space when `expected_bytes` do not fit.
-    explicit OutputFile(std::filesystem::path path, std::uint64_t expected_bytes = 0);
+    explicit OutputFile(const std::filesystem::path& path, std::uint64_t expected_bytes = 0);
     ~OutputFile();
     OutputFile(const OutputFile&) = delete;
     OutputFile& operator=(const OutputFile&) = delete;
@@ -28,17 +30,20 @@ public:
     void commit(); ///< flush, rename into place, flush the folder
 
 private:
-    [[noreturn]] void fail(const std::string& doing, int code) const;
+    [[noreturn]] void fail(const char* doing, int code) const;
 
     std::filesystem::path path_;
-    std::filesystem::path aside_;
+    std::optional<Aside> aside_; ///< empty: written through
     std::uint64_t expected_bytes_ = 0;
     std::uint64_t end_ = 0;
-    int descriptor_ = -1;
+    int through_ = -1; ///< descriptor of a device or a pipe
 };
 
+/// How the writer of a file goes through it: `any` cannot go through a pipe.
+enum class WritingOrder { front_to_back, any };
+
 /// Throws what writing `path` would throw at once, before the work whose result it is for; leaves nothing.
-void check_output_file(const std::filesystem::path& path);
+void check_output_file(const std::filesystem::path& path, WritingOrder order = WritingOrder::front_to_back);
 
 void atomic_write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void atomic_write_file(const std::filesystem::path& path, std::string_view text);

@@ -6,6 +6,7 @@
 #include "core/format/quant_format.h"
 #include "core/method/solvers/fixed_sums.h"
 #include "core/runtime/activation_rounding.h"
+#include "core/runtime/parameters.h"
 
 namespace graticule {
 
@@ -14,6 +15,22 @@ namespace {
 double decibels(double signal, double noise) {
     if (noise <= 0) return std::numeric_limits<double>::infinity();
     return signal > 0 ? 10 * std::log10(signal / noise) : -std::numeric_limits<double>::infinity();
+}
+
+/// Squares leave the range of float32 long before the values do; then they are taken in double.
+at::Tensor squares(const at::Tensor& x) {
+    at::Tensor squared = x.square();
+    return std::isfinite(solvers::total(squared)) ? squared : x.to(at::kDouble).square();
+}
+double mean_squared(const at::Tensor& x) { return solvers::total(squares(x)) / static_cast<double>(x.numel()); }
+
+/// Why there is no SQNR; empty where there is one. Without a signal even an error of zero says nothing.
+std::string why_not_measured(const Measured& measured, const at::Tensor& expected, double signal, double error) {
+    if (!all_finite(measured.inputs)) return "its inputs leave the range of float32";
+    if (!all_finite(expected)) return "its outputs leave the range of float32";
+    if (!std::isfinite(error)) return "its quantized outputs leave the range of float32";
+    if (signal == 0) return "its outputs are all zero, there is no signal to compare an error with";
+    return {};
 }
 
 /// Values more than half a step outside the lowest or highest code; `zero` broadcasts to `steps`.
@@ -31,7 +48,7 @@ at::Tensor clipped_mask(const at::Tensor& steps, const at::Tensor& zero, const C
 void count_weights(const Measured& measured, const CodeGrid& grid, const at::Tensor& underflow,
                    const at::Tensor& clipped, LayerReport& report) {
     QuantizeCounts& counts = report.weight_counts;
-    const at::Tensor squared_error = (measured.rounded - measured.weight).square();
+    const at::Tensor squared_error = squares(measured.rounded - measured.weight);
     counts.total = measured.weight.numel();
     counts.zeros_in = (measured.weight == 0).sum().item<std::int64_t>();
     counts.underflow = underflow.sum().item<std::int64_t>();
@@ -39,7 +56,7 @@ void count_weights(const Measured& measured, const CodeGrid& grid, const at::Ten
     counts.squared_error = solvers::total(squared_error);
     counts.squared_underflow_error = solvers::total(squared_error * underflow);
     counts.squared_clip_error = solvers::total(squared_error * clipped);
-    counts.squared_value = solvers::total(measured.weight.square());
+    counts.squared_value = solvers::total(squares(measured.weight));
     const at::Tensor used = at::bincount(measured.codes.flatten().to(at::kInt), {}, 256).to(at::kLong).cpu();
     report.levels_unused = 0;
     for (std::int64_t code = 0; code < 256; ++code) {
@@ -57,7 +74,7 @@ void count_weights(const Measured& measured, const CodeGrid& grid, const at::Ten
 ErrorSplit split_error(const Measured& measured, const at::Tensor& underflow, const at::Tensor& clipped) {
     const at::Tensor error = measured.rounded - measured.weight;
     const auto output_error = [&](const at::Tensor& part) {
-        return part.any().item<bool>() ? solvers::mean_square(solvers::product(measured.inputs, part.t())) : 0.0;
+        return part.any().item<bool>() ? mean_squared(solvers::product(measured.inputs, part.t())) : 0.0;
     };
     ErrorSplit split;
     split.underflow = output_error(error * underflow);
@@ -83,8 +100,7 @@ ErrorSources::Parts split_input_error(const Measured& measured, const at::Tensor
         if (measured.keep.defined()) clipped = clipped.logical_and(measured.keep.logical_not());
     }
     const auto output_error = [&](const at::Tensor& where) {
-        return where.any().item<bool>() ? solvers::mean_square(solvers::product(error * where, measured.weight.t()))
-                                        : 0.0;
+        return where.any().item<bool>() ? mean_squared(solvers::product(error * where, measured.weight.t())) : 0.0;
     };
     return {output_error(underflow), output_error(underflow.logical_or(clipped).logical_not()), output_error(clipped)};
 }
@@ -120,7 +136,7 @@ void measure_layer(const Device& device, const Measured& measured, QuantizedLine
     at::Tensor inputs = measured.inputs;
     if (const auto rounding = input_rounding(layer)) {
         inputs = round_activation(*rounding, measured.inputs, device);
-        report.input_mse = solvers::mean_square(inputs - measured.inputs);
+        report.input_mse = mean_squared(inputs - measured.inputs);
         const at::Tensor fired = measured.inputs != 0;
         const auto not_zero = fired.sum().item<std::int64_t>();
         const auto lost = fired.logical_and(inputs == 0).sum().item<std::int64_t>();
@@ -128,9 +144,12 @@ void measure_layer(const Device& device, const Measured& measured, QuantizedLine
         sources.input = split_input_error(measured, inputs, scheme, layer.static_input);
     }
     const at::Tensor expected = solvers::product(measured.inputs, measured.weight.t());
-    const double error = solvers::mean_square(solvers::product(inputs, measured.effective.t()) - expected);
+    const double error = mean_squared(solvers::product(inputs, measured.effective.t()) - expected);
+    const double signal = mean_squared(expected);
     report.output_mse = error;
-    report.output_sqnr_db = decibels(solvers::mean_square(expected), error);
+    report.not_measured = why_not_measured(measured, expected, signal, error);
+    report.output_sqnr_db =
+        report.not_measured.empty() ? decibels(signal, error) : std::numeric_limits<double>::quiet_NaN();
     sources.total = error;
     for (const ErrorSources::Parts& parts : {sources.weight, sources.input})
         sources.cross -= parts.underflow + parts.rounding + parts.clipping;

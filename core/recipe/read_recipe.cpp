@@ -1,8 +1,7 @@
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/base/error.h"
+#include "core/io/json_file.h"
 #include "core/recipe/presets.h"
 #include "core/recipe/recipe.h"
 #include "core/recipe/recipe_text.h"
@@ -11,24 +10,14 @@ namespace graticule {
 
 namespace {
 
-constexpr std::uintmax_t largest_recipe = 16U << 20U;
+constexpr std::size_t largest_recipe = std::size_t{16} << 20;
 
 Recipe read_file(const std::filesystem::path& path) {
-    std::error_code status;
-    const std::uintmax_t size = std::filesystem::file_size(path, status);
-    std::ifstream file(path, std::ios::binary);
-    if (status || !file) throw Error(ErrorKind::bad_input, "recipe " + path.string() + " cannot be read");
-    if (size > largest_recipe)
-        throw Error(ErrorKind::bad_input, "recipe " + path.string() + " has " + std::to_string(size) +
-                                              " bytes; a recipe has at most " + std::to_string(largest_recipe));
-    std::ostringstream text;
-    text << file.rdbuf();
     try {
-        const std::string suffix = path.extension().string();
-        return suffix == ".txt" || suffix == ".recipe" ? parse_recipe_text(text.str()) : parse_recipe(text.str());
-    } catch (Error& error) {
-        error.add_context("reading recipe " + path.string());
-        throw;
+        const std::string suffix = path.extension().string(), text = read_text_file(path, largest_recipe);
+        return suffix == ".txt" || suffix == ".recipe" ? parse_recipe_text(text) : parse_recipe(text);
+    } catch (const Error& error) {
+        throw Error(error.info().kind, "recipe " + path.string() + ": " + error.info().message);
     }
 }
 

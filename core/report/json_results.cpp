@@ -7,7 +7,8 @@ namespace {
 
 using nlohmann::json;
 
-/// JSON has no infinity: an exact layer's SQNR is infinite and becomes null.
+/// JSON has no infinity: an exact layer's SQNR is infinite and becomes null; "not_measured" tells it from one that
+/// could not be measured.
 json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 
 json number(const std::optional<double>& value) { return value ? number(*value) : json(nullptr); }
@@ -92,6 +93,7 @@ json to_json(const LayerReport& report, Timing timing) {
                   {"output_sqnr_db", number(report.output_sqnr_db)},
                   {"search_loss", number(report.search_loss)},
                   {"search_loss_before", number(report.search_loss_before)},
+                  {"not_measured", report.not_measured.empty() ? json(nullptr) : json(report.not_measured)},
                   {"note", report.method_note},
                   {"bytes_before", report.bytes_before},
                   {"bytes_after", report.bytes_after}};

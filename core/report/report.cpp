@@ -58,6 +58,8 @@ std::string report_markdown(const ReportInput& input) {
                 " | " + number_text("%.2f", report->weight_underflow_percent) + " | " +
                 number_text("%.2f", report->input_underflow_percent) + " | " + std::to_string(report->bytes_after) +
                 " |\n";
+    for (const LayerReport* report : worst_first(model))
+        if (!report->not_measured.empty()) text += "\n- " + report->name + ": " + report->not_measured + "\n";
 
     if (!input.export_notes.items.empty()) text += "\n## Export\n\n";
     for (const Diagnostic& item : input.export_notes.items)

@@ -24,16 +24,6 @@ std::string perplexity_text(const Evaluation& run) {
 
 std::string megabytes_text(std::int64_t bytes) { return number_text("%.2f MB", static_cast<double>(bytes) / 1e6); }
 
-std::vector<const LayerReport*> worst_first(const QuantizedModel& model) {
-    std::vector<const LayerReport*> reports;
-    for (const auto& linear : model.linears)
-        if (linear) reports.push_back(&linear->report);
-    std::stable_sort(reports.begin(), reports.end(), [](const LayerReport* a, const LayerReport* b) {
-        return a->output_sqnr_db.value_or(a->weight_sqnr_db) < b->output_sqnr_db.value_or(b->weight_sqnr_db);
-    });
-    return reports;
-}
-
 std::string difference_text(const Comparison& comparison) {
     if (!comparison.difference) return "not comparable: " + comparison.notes.text();
     const PairedDifference& d = *comparison.difference;

@@ -18,7 +18,5 @@ namespace graticule {
 /// Perplexity and its spread, which one window does not have.
 [[nodiscard]] std::string perplexity_text(const Evaluation& run);
 [[nodiscard]] std::string difference_text(const Comparison& comparison);
-/// Worst output first; without calibration, worst weight first.
-[[nodiscard]] std::vector<const LayerReport*> worst_first(const QuantizedModel& model);
 
 } // namespace graticule

@@ -1,6 +1,8 @@
 #include "core/result/layer_report.h"
 
 #include <array>
+#include <cmath>
+#include <limits>
 
 namespace graticule {
 
@@ -22,6 +24,11 @@ std::span<const ErrorSource> error_sources() {
          {"input_underflow", "input: underflow", "a un", [](Sources error) { return error.input.underflow; }},
          {"cross", "cross term", "cross", [](Sources error) { return error.cross; }}}};
     return rows;
+}
+
+double sqnr_for_order(const LayerReport& report) {
+    const double sqnr = report.output_sqnr_db.value_or(report.weight_sqnr_db);
+    return std::isnan(sqnr) ? -std::numeric_limits<double>::infinity() : sqnr;
 }
 
 } // namespace graticule

@@ -76,10 +76,16 @@ struct LayerReport {
     bool too_few_rows = false;
     std::optional<double> search_loss;        ///< what the method's own objective reached, where it has one
     std::optional<double> search_loss_before; ///< the same objective without the method
-    std::string method_note;                  ///< e.g. "Cholesky failed, rounded to nearest"; dead channels met
-    std::int64_t bytes_before = 0;            ///< as stored in the checkpoint
-    std::int64_t bytes_after = 0;             ///< packed codes + scales + zero points
+    /// Why an SQNR above is not a number: "its outputs leave the range of float32"; empty: it is one.
+    std::string not_measured;
+    std::string method_note;       ///< e.g. "Cholesky failed, rounded to nearest"; dead channels met
+    std::int64_t bytes_before = 0; ///< as stored in the checkpoint
+    std::int64_t bytes_after = 0;  ///< packed codes + scales + zero points
     double seconds = 0;
 };
+
+/// What layers are put in order by, the worst first: the SQNR of the output, of the weight where no output was seen.
+/// One that could not be measured comes before all that could.
+[[nodiscard]] double sqnr_for_order(const LayerReport& report);
 
 } // namespace graticule

@@ -69,6 +69,9 @@ struct QuantizedModel {
 [[nodiscard]] std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer);
 [[nodiscard]] std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer);
 
+/// Reports of the layers that are quantized, worst first; those alike in the order of execution.
+[[nodiscard]] std::vector<const LayerReport*> worst_first(const QuantizedModel& model);
+
 /// Packed codes, scales, zero points, kept columns and low-rank factors of one linear.
 [[nodiscard]] std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear);
 

@@ -127,13 +127,14 @@ void Decoder::load_outer() const {
 
 namespace {
 
-void check_ids(const HostTensor& table, std::span<const std::span<const std::int32_t>> ids) {
+void check_ids(const Model& model, std::span<const std::span<const std::int32_t>> ids) {
+    const std::int64_t vocabulary = model.parts().embedding.rows();
     for (const auto& row : ids) {
         GRATICULE_ASSERT(row.size() == ids.front().size(), "rows of equal length");
         for (const std::int32_t id : row)
-            if (id < 0 || id >= table.rows())
-                throw Error(ErrorKind::bad_input, "token id " + std::to_string(id) + " is outside the vocabulary of " +
-                                                      std::to_string(table.rows()) +
+            if (id < 0 || id >= vocabulary)
+                throw Error(ErrorKind::bad_input, model.parts().path.string() + ": token id " + std::to_string(id) +
+                                                      " is outside the vocabulary of " + std::to_string(vocabulary) +
                                                       "; does the tokenizer belong to this model?");
     }
 }
@@ -178,7 +179,7 @@ at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids) co
         throw Error(ErrorKind::bad_input, std::to_string(tokens) + " tokens are more than the " +
                                               std::to_string(config.max_positions) +
                                               " positions this model has learned; use a shorter window");
-    check_ids(parts.embedding, ids);
+    check_ids(*model_, ids);
     load_outer();
     at::Tensor hidden;
     if (parts_->embedding.defined()) {

@@ -186,8 +186,9 @@ struct ModelRunner::Impl {
             break;
         }
         throw Error(ErrorKind::bad_input,
-                    what + " not finite: every parameter is, but " + place + " a value leaves the range of " +
-                        std::string(to_text(execution.compute)) + "; the weights are not those of a working model" +
+                    decoder.model().parts().path.string() + ": " + what + " not finite: every parameter is, but " +
+                        place + " a value leaves the range of " + std::string(to_text(execution.compute)) +
+                        "; the weights are not those of a working model" +
                         (quantized ? ", or its inputs are quantized too coarsely" : ""));
     }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <new>
 
+#include "core/base/mapping_guard.h"
 #include "core/runtime/torch_bridge.h"
 #include "kernels/api/kernel_error.h"
 
@@ -60,6 +61,7 @@ ErrorInfo from_kernel(const KernelError& problem) {
 
 ErrorInfo current_error() {
     try {
+        verify_mappings(); // a file that was cut short explains whatever else went wrong
         throw;
     } catch (const Error& error) {
         return error.info();
@@ -72,7 +74,8 @@ ErrorInfo current_error() {
     } catch (const std::bad_alloc&) {
         return out_of_memory({});
     } catch (const std::filesystem::filesystem_error& problem) {
-        return {ErrorKind::bad_input, problem.what(), {}};
+        const std::string where = problem.path1().empty() ? std::string() : problem.path1().string() + ": ";
+        return {ErrorKind::bad_input, where + problem.code().message(), {}};
     } catch (const std::exception& problem) {
         return {ErrorKind::internal, problem.what(), {}};
     } catch (...) {

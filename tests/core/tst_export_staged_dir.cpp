@@ -127,12 +127,40 @@ private Q_SLOTS:
         QVERIFY(fs::exists(StagedDir(at("downloads/exported"), {.keep_out_of = at("downloads")}).path()));
     }
 
+    void aLinkIsFollowed() {
+        JobContext ctx;
+        put(at("real") / provenance_file, "old");
+        fs::create_directory_symlink("real", at("link"));
+        StagedDir staged(at("link"), {});
+        QVERIFY(staged.replaces_ours());
+        put(staged.path() / provenance_file, "new");
+        staged.commit(ctx);
+        QVERIFY(fs::is_symlink(at("link")));
+        QCOMPARE(get(at("real") / provenance_file), std::string("new"));
+        QCOMPARE(entries(at("")), std::size_t{2});
+        fs::create_directory_symlink("nothing", at("dangling"));
+        refuses(at("dangling"), {}, "which is not there");
+    }
+
+    void aMountPointIsRefusedBeforeTheWork() { refuses("/proc", {.keep_out_of = {}, .force = true}, "mount point"); }
+
+    void whatWasKeptIsFoundAgain() {
+        put(at("out/thesis.tex"), "years of work");
+        put(at("out.before-1/a"), "");
+        put(at("out.replaced-12/a"), "");
+        put(at("out.before-x/a"), "");
+        put(at("other.before-1/a"), "");
+        QCOMPARE(kept_beside(at("out")), (std::vector{at("out.before-1"), at("out.replaced-12")}));
+    }
+
     void namesThatCannotBe_data() {
         QTest::addColumn<QString>("target");
         QTest::addColumn<QString>("says");
         QTest::newRow("none") << ""
                               << "has no name";
-        QTest::newRow("too long") << QString(300, 'n') << "choose another folder";
+        QTest::newRow("too long") << QString(300, 'n') << "choose another place";
+        QTest::newRow("too long to be put aside") << QString(250, 'n') << "too long for an output folder";
+        QTest::newRow("too long below a new folder") << "new/" + QString(300, 'n') << "choose another place";
         QTest::newRow("below a file") << QStringLiteral(GRATICULE_SOURCE_DIR "/README.md/out")
                                       << "choose another folder";
     }

@@ -10,8 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "core/base/cancel_point.h"
+#include "core/base/job_context.h"
 #include "core/io/checkpoint.h"
 #include "core/io/corpus.h"
+#include "core/io/text/added_tokens.h"
 #include "core/io/text/pre_tokenizer.h"
 #include "core/io/text/sentencepiece_tokenizer.h"
 #include "core/io/text/tokenizer_json.h"
@@ -22,6 +25,7 @@
 
 using namespace graticule;
 using graticule::testing::shared_dir;
+using graticule::testing::TemporaryFolder;
 using nlohmann::json;
 using Ids = std::vector<std::int32_t>;
 
@@ -330,6 +334,90 @@ private Q_SLOTS:
             QVERIFY(!tokenizer->encode(text).empty());
         }
         QVERIFY2(timer.elapsed() < 10000, "merging must not be quadratic in the length of a piece");
+    }
+
+    // Against the definition: leftmost, and of those that start there the longest.
+    void added_tokens_are_found_as_defined() {
+        std::uint32_t state = 12345;
+        const auto below = [&state](std::uint32_t count) {
+            state = state * 1664525 + 1013904223;
+            return (state >> 16) % count;
+        };
+        const auto word = [&](std::uint32_t longest) {
+            std::string text;
+            for (std::uint32_t left = below(longest) + 1; left > 0; --left) text += "ab"[below(2)];
+            return text;
+        };
+        for (int round = 0; round < 2000; ++round) {
+            std::vector<AddedToken> tokens;
+            for (std::uint32_t left = below(5) + 1; left > 0; --left)
+                tokens.push_back({word(5), static_cast<std::int32_t>(tokens.size())});
+            const std::string text = word(30);
+            std::string expected, found;
+            std::size_t at = 0;
+            while (at < text.size()) {
+                const AddedToken* longest = nullptr;
+                for (const AddedToken& token : tokens) // of two alike the later
+                    if (text.compare(at, token.content.size(), token.content) == 0 &&
+                        (longest == nullptr || token.content.size() >= longest->content.size()))
+                        longest = &token;
+                expected += longest ? "<" + std::to_string(longest->id) + ">" : text.substr(at, 1);
+                at += longest ? longest->content.size() : 1;
+            }
+            AddedTokenMatcher(tokens).split(
+                text, [&](std::string_view piece, std::size_t) { found += piece; },
+                [&](std::int32_t id) { found += "<" + std::to_string(id) + ">"; });
+            QCOMPARE(found, expected);
+        }
+    }
+
+    void thousands_of_added_tokens_stay_linear() {
+        std::vector<AddedToken> tokens;
+        for (std::size_t length = 1; length <= 3000; ++length)
+            tokens.push_back({std::string(length, 'a') + "b", static_cast<std::int32_t>(length)});
+        const AddedTokenMatcher matcher(std::move(tokens));
+        const std::string text(3'000'000, 'a'); // a beginning of all of them at every place, a token nowhere
+        QElapsedTimer timer;
+        timer.start();
+        std::size_t pieces = 0;
+        matcher.split(
+            text + "b", [&](std::string_view piece, std::size_t) { pieces += piece.size(); },
+            [&](std::int32_t id) { pieces += static_cast<std::size_t>(id) * 10'000'000; });
+        QCOMPARE(pieces, std::size_t{3000} * 10'000'000 + 3'000'000 - 3000);
+        QVERIFY2(timer.elapsed() < 2000, qPrintable(QString::number(timer.elapsed()) + " ms"));
+    }
+
+    void a_text_is_not_blown_up_data() {
+        QTest::addColumn<QByteArray>("component");
+        QTest::newRow("normalizer") << QByteArray("normalizer");
+        QTest::newRow("decoder") << QByteArray("decoder");
+    }
+    void a_text_is_not_blown_up() {
+        QFETCH(QByteArray, component);
+        json file = byte_level_json({}, json::array(), json::array());
+        file[component.toStdString()] = {
+            {"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(10'000'000, 'x')}};
+        const TemporaryFolder folder;
+        const auto path = folder.write("tokenizer.json", file.dump());
+        const auto tokenizer = open_tokenizer(path);
+        const std::string text(20'000, 'a'); // 200 GB without a bound
+        QElapsedTimer timer;
+        timer.start();
+        const auto encode = [&] { return tokenizer->decode(tokenizer->encode(text)); };
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "hundreds of times its own", encode());
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, path.string(), encode());
+        QVERIFY2(timer.elapsed() < 2000, qPrintable(QString::number(timer.elapsed()) + " ms"));
+    }
+
+    void a_long_piece_can_be_cancelled() {
+        json file = toy_sentencepiece();
+        file["pre_tokenizer"] = {{"type", "Metaspace"}, {"prepend_scheme", "first"}, {"split", false}};
+        const auto tokenizer = from_json(file);
+        JobContext job;
+        const CancelScope scope(job);
+        QVERIFY(!tokenizer->encode("hello").empty());
+        job.cancel.request();
+        QVERIFY_EXCEPTION_THROWN(tokenizer->encode(std::string(300'000, 'l')), Cancelled);
     }
 
     void text_that_is_not_utf8() {

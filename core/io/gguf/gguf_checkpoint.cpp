@@ -91,27 +91,26 @@ public:
     bool contains(const std::string& name) const override { return places_.contains(name); }
 
     HostTensor tensor(const std::string& name) const override {
-        const auto found = places_.find(name);
-        if (found == places_.end()) bad(parts_.front()->path(), "no tensor for \"" + name + "\" in the file");
-        const GgufFile& part = *parts_[found->second.part];
-        const HostTensor stored = part.tensor(*found->second.tensor);
-        switch (found->second.change) {
+        const Place& place = place_of(name);
+        const GgufFile& part = *parts_[place.part];
+        const HostTensor stored = part.tensor(*place.tensor);
+        switch (place.change) {
         case GgufChange::none:
             return stored;
         case GgufChange::query_rows:
-            return with_half_split_rows(stored, heads_, part.path(), found->second.tensor->name);
+            return with_half_split_rows(stored, heads_, part.path(), place.tensor->name);
         case GgufChange::key_rows:
-            return with_half_split_rows(stored, key_heads_, part.path(), found->second.tensor->name);
+            return with_half_split_rows(stored, key_heads_, part.path(), place.tensor->name);
         case GgufChange::plus_one:
             return minus_one(stored);
         case GgufChange::transposed:
-            return transposed(stored, part.path(), found->second.tensor->name);
+            return transposed(stored, part.path(), place.tensor->name);
         }
         return stored;
     }
 
     std::int64_t stored_bytes(const std::string& name) const override {
-        const Place& place = places_.at(name);
+        const Place& place = place_of(name);
         return static_cast<std::int64_t>(parts_[place.part]->tensor(*place.tensor).bytes.size());
     }
     fs::path file_of(const std::string& name) const override {
@@ -151,6 +150,13 @@ private:
         const GgufTensor* tensor = nullptr;
         GgufChange change = GgufChange::none;
     };
+
+    /// The one look-up of names that a model asks for: a file need not have them.
+    const Place& place_of(const std::string& name) const {
+        const auto found = places_.find(name);
+        if (found == places_.end()) bad(parts_.front()->path(), "no tensor for \"" + name + "\" in the file");
+        return found->second;
+    }
 
     void add(std::size_t part, const GgufTensor& tensor) {
         auto mapping = map_gguf_name(architecture_, tensor.name);

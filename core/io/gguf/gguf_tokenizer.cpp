@@ -76,6 +76,7 @@ public:
         if (parts.bos && metadata_.flag("tokenizer.ggml.add_bos_token").value_or(adds_bos)) parts.prefix = {*parts.bos};
         if (parts.eos && metadata_.flag("tokenizer.ggml.add_eos_token").value_or(false)) parts.suffix = {*parts.eos};
         parts.origin = "GGUF metadata";
+        parts.file = file_.path().string();
         return parts;
     }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/cancel_point.h"
+#include "core/base/error.h"
 #include "core/io/text/unicode.h"
 #include "core/io/text/utf8.h"
 
@@ -36,44 +38,109 @@ bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
 
 } // namespace
 
-void AddedTokenMatcher::add(AddedToken token) {
-    if (token.content.empty()) return;
-    auto& lengths = lengths_[static_cast<unsigned char>(token.content.front())];
-    const std::size_t length = token.content.size();
-    const auto place = std::lower_bound(lengths.begin(), lengths.end(), length, std::greater<>());
-    if (place == lengths.end() || *place != length) lengths.insert(place, length);
-    std::string content = token.content;
-    tokens_.insert_or_assign(std::move(content), std::move(token));
+AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens)
+    : tokens_(std::move(tokens))
+    , nodes_(1) {
+    constexpr std::size_t most_bytes = std::size_t{16} << 20; // thirty times those of the largest vocabularies
+    std::size_t bytes = 0;
+    for (const AddedToken& token : tokens_) {
+        bytes += token.content.size();
+        longest_ = std::max(longest_, token.content.size());
+    }
+    if (bytes > most_bytes)
+        throw Error(ErrorKind::bad_input, "the added tokens of the tokenizer have " + std::to_string(bytes) +
+                                              " bytes; at most " + std::to_string(most_bytes) + " are read");
+    first_.fill(none);
+    for (std::size_t i = 0; i < tokens_.size(); ++i)
+        if (!tokens_[i].content.empty()) insert(static_cast<std::int32_t>(i));
+    link();
 }
 
-const AddedToken* AddedTokenMatcher::longest_at(std::string_view text, std::size_t at) const {
-    for (const std::size_t length : lengths_[static_cast<unsigned char>(text[at])]) {
-        if (length > text.size() - at) continue;
-        const auto found = tokens_.find(std::string(text.substr(at, length)));
-        if (found != tokens_.end()) return &found->second;
+void AddedTokenMatcher::insert(std::int32_t token) {
+    const std::string& content = tokens_[static_cast<std::size_t>(token)].content;
+    std::int32_t at = 0;
+    for (auto byte = content.rbegin(); byte != content.rend(); ++byte) {
+        std::int32_t next = child(at, *byte);
+        if (next == none) {
+            next = static_cast<std::int32_t>(nodes_.size());
+            Node fresh;
+            fresh.byte = *byte;
+            fresh.sibling = std::exchange(nodes_[static_cast<std::size_t>(at)].child, next);
+            nodes_.push_back(fresh);
+            if (at == 0) first_[static_cast<unsigned char>(*byte)] = next;
+        }
+        at = next;
     }
-    return nullptr;
+    nodes_[static_cast<std::size_t>(at)].token = token;
+}
+
+std::int32_t AddedTokenMatcher::child(std::int32_t node, char byte) const {
+    if (node == 0) return first_[static_cast<unsigned char>(byte)];
+    std::int32_t at = nodes_[static_cast<std::size_t>(node)].child;
+    while (at != none && nodes_[static_cast<std::size_t>(at)].byte != byte)
+        at = nodes_[static_cast<std::size_t>(at)].sibling;
+    return at;
+}
+
+std::int32_t AddedTokenMatcher::step(std::int32_t node, char byte) const {
+    for (;; node = nodes_[static_cast<std::size_t>(node)].fallback) {
+        if (const std::int32_t next = child(node, byte); next != none) return next;
+        if (node == 0) return 0;
+    }
+}
+
+/// Shorter texts first: what a node falls back to is complete before it is asked.
+void AddedTokenMatcher::link() {
+    std::vector<std::int32_t> order{0};
+    order.reserve(nodes_.size());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const std::int32_t above = order[i];
+        for (std::int32_t at = nodes_[static_cast<std::size_t>(above)].child; at != none;) {
+            Node& node = nodes_[static_cast<std::size_t>(at)];
+            node.fallback = above == 0 ? 0 : step(nodes_[static_cast<std::size_t>(above)].fallback, node.byte);
+            if (node.token == none) node.token = nodes_[static_cast<std::size_t>(node.fallback)].token;
+            order.push_back(at);
+            at = node.sibling;
+        }
+    }
+}
+
+void AddedTokenMatcher::find_starts(std::string_view text, std::size_t begin, std::size_t end,
+                                    std::vector<std::int32_t>& starts) const {
+    starts.assign(end - begin, none);
+    std::int32_t node = 0;
+    for (std::size_t at = std::min(text.size(), end + longest_ - 1); at-- > begin;) {
+        node = step(node, text[at]);
+        if (at < end) starts[at - begin] = nodes_[static_cast<std::size_t>(node)].token;
+    }
 }
 
 void AddedTokenMatcher::split(std::string_view text, const std::function<void(std::string_view, std::size_t)>& on_text,
                               const std::function<void(std::int32_t)>& on_token) const {
+    constexpr std::size_t block = std::size_t{1} << 20; // of text whose tokens are known at a time
     std::size_t done = 0;
-    if (!tokens_.empty()) {
-        for (std::size_t at = 0; at < text.size();) {
-            const AddedToken* token = longest_at(text, at);
-            if (token == nullptr) {
-                ++at;
-                continue;
-            }
-            std::size_t begin = at, end = at + token->content.size();
-            at = end; // where the search goes on, whatever becomes of this match
-            if (token->single_word && !stands_alone(text, begin, end)) continue;
-            if (token->strip_left) begin = std::max(without_space_before(text, begin), done);
-            if (token->strip_right) end = without_space_after(text, end);
-            if (begin > done) on_text(text.substr(done, begin - done), done);
-            on_token(token->id);
-            done = end;
+    std::vector<std::int32_t> starts;
+    for (std::size_t at = 0, begin = 0, end = 0; longest_ > 0 && at < text.size();) {
+        if (at >= end) {
+            cancel_point();
+            begin = at;
+            end = std::min(text.size(), begin + block);
+            find_starts(text, begin, end, starts);
         }
+        const std::int32_t found = starts[at - begin];
+        if (found == none) {
+            ++at;
+            continue;
+        }
+        const AddedToken& token = tokens_[static_cast<std::size_t>(found)];
+        std::size_t first = at, last = at + token.content.size();
+        at = last; // where the search goes on, whatever becomes of this match
+        if (token.single_word && !stands_alone(text, first, last)) continue;
+        if (token.strip_left) first = std::max(without_space_before(text, first), done);
+        if (token.strip_right) last = without_space_after(text, last);
+        if (first > done) on_text(text.substr(done, first - done), done);
+        on_token(token.id);
+        done = last;
     }
     if (done < text.size()) on_text(text.substr(done), done);
 }

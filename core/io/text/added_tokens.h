@@ -7,7 +7,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace graticule {
@@ -22,11 +21,14 @@ struct AddedToken {
     bool single_word = false; ///< only where no word character touches it
 };
 
-/// Finds them, leftmost first and the longest of those that start there.
+/// Finds them, leftmost first and the longest of those that start there, in time linear in the text whatever the tokens
+/// are. The automaton of the tokens written backwards (Aho and Corasick 1975) goes through the text from behind, and so
+/// knows at every place the longest token that starts there.
 class AddedTokenMatcher {
 public:
-    void add(AddedToken token);
-    [[nodiscard]] bool empty() const { return tokens_.empty(); }
+    /// Empty ones are left out; of several with one content the last counts. Throws Error{bad_input} when they have
+    /// more bytes than any vocabulary.
+    explicit AddedTokenMatcher(std::vector<AddedToken> tokens = {});
 
     /// Calls on_text(piece, offset) for the text between the tokens (never empty) and on_token(id) for the tokens, in
     /// order.
@@ -34,10 +36,27 @@ public:
                const std::function<void(std::int32_t)>& on_token) const;
 
 private:
-    [[nodiscard]] const AddedToken* longest_at(std::string_view text, std::size_t at) const;
+    static constexpr std::int32_t none = -1;
+    /// An end of tokens, read backwards; its children are ends one byte longer.
+    struct Node {
+        std::int32_t child = none, sibling = none;
+        std::int32_t fallback = 0; ///< node of the longest shorter text that this one begins with
+        std::int32_t token = none; ///< the longest token that this text begins with
+        char byte = 0;
+    };
 
-    std::unordered_map<std::string, AddedToken> tokens_;
-    std::array<std::vector<std::size_t>, 256> lengths_; ///< of the tokens that start with this byte, longest first
+    void insert(std::int32_t token);
+    void link();
+    [[nodiscard]] std::int32_t child(std::int32_t node, char byte) const;
+    [[nodiscard]] std::int32_t step(std::int32_t node, char byte) const;
+    /// Which token is the longest that starts at each place of text[begin, end).
+    void find_starts(std::string_view text, std::size_t begin, std::size_t end,
+                     std::vector<std::int32_t>& starts) const;
+
+    std::vector<AddedToken> tokens_;
+    std::vector<Node> nodes_;               ///< the root first
+    std::array<std::int32_t, 256> first_{}; ///< the root's children
+    std::size_t longest_ = 0;               ///< bytes of a token
 };
 
 } // namespace graticule

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <queue>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/io/text/subword_model.h"
 #include "core/io/text/token_table.h"
@@ -173,7 +174,8 @@ private:
         }
         for (std::uint32_t i = 0; i < count; ++i) consider(i, [&](Candidate c) { found.push_back(c); });
         std::priority_queue<Candidate> queue(std::less<Candidate>(), std::move(found));
-        while (!queue.empty()) {
+        for (std::uint32_t turn = 1; !queue.empty(); ++turn) {
+            if (turn % 0x10000 == 0) cancel_point();
             const Candidate top = queue.top();
             queue.pop();
             if (symbol[top.at] < 0 || next[top.at] == none) continue;

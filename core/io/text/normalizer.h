@@ -11,7 +11,8 @@
 
 namespace graticule {
 
-using NormalizeStep = std::function<std::string(std::string)>;
+/// Throws what check_growth does before it has made more than `limit` bytes.
+using NormalizeStep = std::function<std::string(std::string, std::size_t limit)>;
 
 [[nodiscard]] NormalizeStep normalize_to(NormalForm form);
 [[nodiscard]] NormalizeStep prepend_text(std::string prefix); ///< an empty text stays empty
@@ -19,13 +20,16 @@ using NormalizeStep = std::function<std::string(std::string)>;
 [[nodiscard]] NormalizeStep to_lower_case();
 [[nodiscard]] NormalizeStep strip_white_space(bool left, bool right);
 
-/// Throws Error{bad_input} when a step has made `size` out of a text of `original` bytes and no real tokenizer would: a
-/// file with a chain of replacements can make a text grow without end.
-void check_growth(std::size_t size, std::size_t original);
+/// Bytes that no real tokenizer makes of a text of `original`: a file with a chain of replacements can make a text grow
+/// without end.
+[[nodiscard]] std::size_t growth_limit(std::size_t original);
+/// Throws Error{bad_input} when a step makes more than that.
+void check_growth(std::size_t size, std::size_t limit);
 
 [[nodiscard]] std::string apply_steps(const std::vector<NormalizeStep>& steps, std::string_view text);
 
-/// Every occurrence of `from` (not empty), left to right.
-[[nodiscard]] std::string replaced(std::string_view text, std::string_view from, std::string_view to);
+/// Every occurrence of `from` (not empty), left to right; check_growth while it is made.
+[[nodiscard]] std::string replaced(std::string_view text, std::string_view from, std::string_view to,
+                                   std::size_t limit);
 
 } // namespace graticule

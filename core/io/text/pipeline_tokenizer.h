@@ -29,6 +29,7 @@ struct TokenizerParts {
     std::optional<std::int32_t> eos;
     std::string kind;   ///< "byte-level BPE"
     std::string origin; ///< "tokenizer.json"
+    std::string file;   ///< its path, for messages
 };
 
 [[nodiscard]] std::shared_ptr<const Tokenizer> make_pipeline_tokenizer(TokenizerParts parts);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <queue>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/io/text/subword_model.h"
 #include "core/io/text/token_table.h"
@@ -26,7 +27,8 @@ public:
         std::vector<Symbol> symbols = characters(piece);
         std::priority_queue<Candidate> queue;
         for (std::uint32_t i = 0; i + 1 < symbols.size(); ++i) consider(piece, symbols, i, queue);
-        while (!queue.empty()) {
+        for (std::uint32_t turn = 1; !queue.empty(); ++turn) {
+            if (turn % 0x10000 == 0) cancel_point();
             const Candidate top = queue.top();
             queue.pop();
             Symbol& left = symbols[top.at];

@@ -45,9 +45,11 @@ public:
     LibraryTokenizer(std::unique_ptr<SentencePieceProcessor> processor, Around around)
         : processor_(std::move(processor))
         , around_(std::move(around)) {
+        std::vector<AddedToken> special;
         for (int id = 0; id < processor_->GetPieceSize(); ++id)
             if (processor_->IsControl(id) || processor_->IsUnknown(id))
-                special_.add({processor_->IdToPiece(id), id, true});
+                special.push_back({processor_->IdToPiece(id), id, true});
+        special_ = AddedTokenMatcher(std::move(special));
     }
 
     std::vector<std::int32_t> encode(std::string_view text, bool add_special) const override {
@@ -114,7 +116,7 @@ bool runs_here(const SentencePieceSpec& spec, const SentencePieceProcessor& proc
 }
 
 std::shared_ptr<const Tokenizer> fast_tokenizer(const SentencePieceProcessor& processor, const SentencePieceSpec& spec,
-                                                Around around) {
+                                                Around around, const std::string& file) {
     SentencePieceVocabulary vocabulary;
     for (int id = 0; id < processor.GetPieceSize(); ++id) {
         vocabulary.pieces.push_back(processor.IdToPiece(id));
@@ -130,6 +132,7 @@ std::shared_ptr<const Tokenizer> fast_tokenizer(const SentencePieceProcessor& pr
     parts.suffix = std::move(around.suffix);
     parts.kind = "SentencePiece BPE";
     parts.origin = "tokenizer.model";
+    parts.file = file;
     return make_pipeline_tokenizer(std::move(parts));
 }
 
@@ -140,7 +143,7 @@ std::shared_ptr<const Tokenizer> open_sentencepiece(const std::filesystem::path&
     auto processor = load(serialized, model_file);
     Around around = around_text(*processor, read_tokenizer_config(model_file.parent_path()));
     const SentencePieceSpec spec = read_sentencepiece_spec(serialized);
-    if (runs_here(spec, *processor)) return fast_tokenizer(*processor, spec, std::move(around));
+    if (runs_here(spec, *processor)) return fast_tokenizer(*processor, spec, std::move(around), model_file.string());
     return std::make_shared<LibraryTokenizer>(std::move(processor), std::move(around));
 }
 

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 
 namespace graticule {
@@ -115,9 +117,12 @@ void SplitPattern::for_each_match(std::string_view text,
                                   const std::function<void(std::size_t, std::size_t)>& use) const {
     const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
         pcre2_match_data_create_from_pattern(compiled_->code, nullptr), &pcre2_match_data_free);
+    if (match == nullptr) throw std::bad_alloc();
     const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match.get());
     const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+    std::size_t matches = 0;
     for (std::size_t at = 0; at < text.size();) {
+        if (++matches % 0x10000 == 0) cancel_point();
         const int result =
             pcre2_match(compiled_->code, subject, text.size(), at, PCRE2_NO_UTF_CHECK, match.get(), compiled_->context);
         if (result == PCRE2_ERROR_NOMATCH) return;

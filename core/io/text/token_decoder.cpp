@@ -46,7 +46,7 @@ void flush_bytes(std::string& bytes, TokenTexts& out) {
 } // namespace
 
 DecodeStep decode_byte_level() {
-    return [](const TokenTexts& tokens) {
+    return [](const TokenTexts& tokens, std::size_t) {
         std::string bytes;
         for (const std::string& token : tokens) bytes += bytes_of(token);
         return TokenTexts{replace_invalid_utf8(bytes)};
@@ -54,7 +54,7 @@ DecodeStep decode_byte_level() {
 }
 
 DecodeStep decode_byte_fallback() {
-    return [](TokenTexts tokens) {
+    return [](TokenTexts tokens, std::size_t) {
         TokenTexts result;
         result.reserve(tokens.size());
         std::string pending;
@@ -72,33 +72,40 @@ DecodeStep decode_byte_fallback() {
 }
 
 DecodeStep decode_replace(std::string from, std::string to) {
-    return [from = std::move(from), to = std::move(to)](TokenTexts tokens) {
-        for (std::string& token : tokens) token = replaced(token, from, to);
+    return [from = std::move(from), to = std::move(to)](TokenTexts tokens, std::size_t limit) {
+        std::size_t size = 0;
+        for (std::string& token : tokens) {
+            token = replaced(token, from, to, limit - size);
+            size += token.size();
+            check_growth(size, limit);
+        }
         return tokens;
     };
 }
 
 DecodeStep decode_fuse() {
-    return [](const TokenTexts& tokens) {
+    return [](const TokenTexts& tokens, std::size_t) {
         return TokenTexts{std::accumulate(tokens.begin(), tokens.end(), std::string())};
     };
 }
 
 DecodeStep decode_strip(std::string character, std::size_t at_start, std::size_t at_end) {
-    return [character = std::move(character), at_start, at_end](TokenTexts tokens) {
+    return [character = std::move(character), at_start, at_end](TokenTexts tokens, std::size_t) {
         for (std::string& token : tokens) {
-            for (std::size_t i = 0; i < at_start && token.starts_with(character); ++i) token.erase(0, character.size());
-            for (std::size_t i = 0; i < at_end && token.ends_with(character); ++i)
-                token.resize(token.size() - character.size());
+            std::string_view rest = token;
+            for (std::size_t i = 0; i < at_start && rest.starts_with(character); ++i)
+                rest.remove_prefix(character.size());
+            for (std::size_t i = 0; i < at_end && rest.ends_with(character); ++i) rest.remove_suffix(character.size());
+            token = std::string(rest);
         }
         return tokens;
     };
 }
 
 DecodeStep decode_metaspace(std::string replacement, PrependScheme scheme) {
-    return [replacement = std::move(replacement), scheme](TokenTexts tokens) {
+    return [replacement = std::move(replacement), scheme](TokenTexts tokens, std::size_t limit) {
         for (std::size_t i = 0; i < tokens.size(); ++i)
-            tokens[i] = replaced(tokens[i], replacement, i == 0 && scheme != PrependScheme::never ? "" : " ");
+            tokens[i] = replaced(tokens[i], replacement, i == 0 && scheme != PrependScheme::never ? "" : " ", limit);
         return tokens;
     };
 }

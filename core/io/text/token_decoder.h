@@ -10,7 +10,8 @@
 namespace graticule {
 
 using TokenTexts = std::vector<std::string>;
-using DecodeStep = std::function<TokenTexts(TokenTexts)>;
+/// Throws what check_growth does before it has made more than `limit` bytes.
+using DecodeStep = std::function<TokenTexts(TokenTexts, std::size_t limit)>;
 
 [[nodiscard]] DecodeStep decode_byte_level();
 [[nodiscard]] DecodeStep decode_byte_fallback(); ///< "<0xNN>" tokens become bytes

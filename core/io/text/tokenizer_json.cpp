@@ -46,6 +46,7 @@ public:
         find_special_tokens(template_seen);
         parts_.kind = byte_level ? "byte-level BPE" : byte_fallback_ ? "BPE with byte fallback" : "BPE";
         parts_.origin = "tokenizer.json";
+        parts_.file = name_;
         return std::move(parts_);
     }
 

@@ -127,6 +127,7 @@ std::shared_ptr<const Tokenizer> open_vocab_merges(const fs::path& folder) {
     if (parts.eos && config.add_eos.value_or(false)) parts.suffix = {*parts.eos};
     parts.kind = "byte-level BPE";
     parts.origin = "vocab.json and merges.txt";
+    parts.file = folder.string();
     return make_pipeline_tokenizer(std::move(parts));
 }
 

@@ -1,0 +1,52 @@
+// Where outputs are written before they are renamed into place: beside the target, as ".NAME.graticule-PID-N". Whoever
+// writes there holds a lock on it for as long as the process lives, so what a killed one left is known by its free lock
+// and swept.
+//
+//     Aside aside(path, Aside::Kind::folder);        // locked
+//     write_into(aside.path());
+//     rename(aside.path(), path); aside.placed();    // without it the destructor removes what was written
+//     for (const fs::path& gone : sweep_leftovers(folder)) tell(gone);
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace graticule {
+
+class Aside {
+public:
+    enum class Kind { file, folder };
+
+    /// Makes it, empty. Throws Error{bad_input} naming `target` and the reason.
+    Aside(const std::filesystem::path& target, Kind kind);
+    ~Aside();
+    Aside(const Aside&) = delete;
+    Aside& operator=(const Aside&) = delete;
+
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+    [[nodiscard]] int descriptor() const { return descriptor_; } ///< open for writing where it is a file
+    void moved_to(std::filesystem::path path) { path_ = std::move(path); }
+    void placed() { path_.clear(); } ///< it has its name now, there is nothing to remove
+    [[nodiscard]] int close();       ///< the descriptor, and with it the lock; the system's result
+
+private:
+    std::filesystem::path path_;
+    int descriptor_ = -1;
+};
+
+/// Removes from `folder` what processes that are gone were writing there, and says what it was. Files whose lock is
+/// held, or cannot be asked for on this file system, stay.
+std::vector<std::filesystem::path> sweep_leftovers(const std::filesystem::path& folder);
+
+/// Follows links: where an output of that name will be. Throws Error{usage} for an empty path and Error{bad_input} for
+/// a link that leads nowhere, a name that is too long, and what the system will not look at, naming the path and why.
+[[nodiscard]] std::filesystem::path output_place(const std::filesystem::path& path);
+
+/// What went wrong while `doing` ("writing"), for an output of which at least `needed` bytes were to be written: a full
+/// disk, one without room for another file, a quota and a size limit are told apart.
+[[noreturn]] void throw_write_failure(const std::filesystem::path& path, const std::string& doing, int code,
+                                      std::uint64_t needed);
+
+} // namespace graticule

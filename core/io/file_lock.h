@@ -1,0 +1,23 @@
+// A lock between processes on a file or a folder that is there, for as long as the object lives; a process that dies
+// lets go of it. Those who change a shared file read, change and write it under one.
+//
+//     const FileLock lock(journal_folder);     // waits for others, then throws Error{bad_input} naming the path
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+
+namespace graticule {
+
+class FileLock {
+public:
+    explicit FileLock(const std::filesystem::path& path, std::chrono::milliseconds patience = std::chrono::seconds(5));
+    ~FileLock();
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+
+private:
+    int descriptor_;
+};
+
+} // namespace graticule

@@ -1,0 +1,211 @@
+// What the command line reads and writes: an output is never an input, a file that is cut short under it is an error
+// that names it, and what it says about what it left is true.
+#include <QFile>
+#include <QFileInfo>
+#include <QHash>
+#include <QRegularExpression>
+#include <QTemporaryDir>
+#include <unistd.h>
+
+#include "tests/app/cli/cli_process.h"
+#include "tests/support/shared_data.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule::testing;
+using nlohmann::json;
+
+class TestCliOutputs : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir dir_;
+    QString at(const QString& name) const { return dir_.filePath(name); }
+
+    static QByteArray read(const QString& file) {
+        QFile in(file);
+        return in.open(QIODevice::ReadOnly) ? in.readAll() : QByteArray();
+    }
+    static void write(const QString& file, const QByteArray& bytes) {
+        QFile out(file);
+        QVERIFY(out.open(QIODevice::WriteOnly));
+        QCOMPARE(out.write(bytes), bytes.size());
+    }
+    QString copy_of_sample(const QString& name) const {
+        const QString source = QStringLiteral(GRATICULE_SOURCE_DIR "/resources/samples/sample-opt");
+        QDir(at(name)).removeRecursively();
+        QDir().mkpath(at(name));
+        for (const QString& file : entries(source)) {
+            QFile::copy(source + "/" + file, at(name) + "/" + file);
+            QFile::setPermissions(at(name) + "/" + file, QFile::ReadOwner | QFile::WriteOwner);
+        }
+        return at(name);
+    }
+    /// As logits reads them: `count` times the same.
+    static QByteArray ids_file(std::int64_t count, std::int64_t id) {
+        std::string header = R"({"input_ids":{"dtype":"I64","shape":[1,)" + std::to_string(count) +
+                             R"(],"data_offsets":[0,)" + std::to_string(8 * count) + "]}}";
+        header.append((8 - header.size() % 8) % 8, ' ');
+        const std::uint64_t length = header.size();
+        QByteArray bytes(reinterpret_cast<const char*>(&length), 8);
+        bytes += QByteArray::fromStdString(header);
+        for (std::int64_t i = 0; i < count; ++i) bytes.append(reinterpret_cast<const char*>(&id), 8);
+        return bytes;
+    }
+    static QByteArray everything(const QString& folder) {
+        QByteArray all;
+        for (const QString& name : entries(folder)) all += name.toUtf8() + '\0' + read(folder + '/' + name);
+        return all;
+    }
+
+private Q_SLOTS:
+    void an_output_is_never_an_input_data() {
+        QTest::addColumn<QStringList>("words"); // M: the model's folder, T: a text, R: a recipe
+        const QStringList quantize{"quantize", "M", "--recipe", "w=int4/sym/channel", "--weights-only"};
+        QTest::newRow("csv over the weights") << quantize + QStringList{"--csv", "M/model.safetensors"};
+        QTest::newRow("csv over the configuration") << quantize + QStringList{"--csv", "M/config.json"};
+        QTest::newRow("weights over the tokenizer") << quantize + QStringList{"--dequantized", "M/tokenizer.json"};
+        QTest::newRow("csv over the recipe") << QStringList{"quantize", "M", "--recipe", "R", "--csv", "R"};
+        QTest::newRow("csv over the calibration text") << quantize + QStringList{"--calib", "T", "--csv", "T"};
+        QTest::newRow("csv and weights to one file") << quantize + QStringList{"--csv", "X", "--dequantized", "X"};
+        QTest::newRow("logits over the weights")
+            << QStringList{"logits", "M", "--ids", "I", "--out", "M/model.safetensors"};
+        QTest::newRow("logits over the ids") << QStringList{"logits", "M", "--ids", "I", "--out", "I"};
+        QTest::newRow("a run over its text")
+            << QStringList{"run", "R", "--model", "M", "--text", "O/text.txt", "--out", "O", "--force"};
+    }
+    void an_output_is_never_an_input() {
+        QFETCH(QStringList, words);
+        const QString model = copy_of_sample("in");
+        QDir().mkpath(at("out"));
+        write(at("out/text.txt"), "text");
+        write(at("text"), "text");
+        write(at("recipe"), R"({"schema": 1, "defaults": "w=int4/sym/channel"})");
+        write(at("ids"), ids_file(4, 5));
+        const QHash<QString, QString> places{{"M", model},     {"T", at("text")}, {"R", at("recipe")},
+                                             {"I", at("ids")}, {"X", at("new")},  {"O", at("out")}};
+        for (QString& word : words) {
+            const QString first = word.section('/', 0, 0);
+            if (places.contains(first)) word.replace(0, first.size(), places[first]);
+        }
+        const QByteArray before = everything(model) + everything(at("out")) + read(at("text")) + read(at("recipe"));
+        const Outcome outcome = run_cli(words);
+        QVERIFY2(outcome.code == 2, outcome.err);
+        QVERIFY2(outcome.err.contains("choose another place for the output"), outcome.err);
+        QCOMPARE(everything(model) + everything(at("out")) + read(at("text")) + read(at("recipe")), before);
+        QVERIFY(!QFile::exists(at("new")));
+    }
+
+    void standard_output_counts_as_one() {
+        const QString text = at("text.txt");
+        write(text, QByteArray("some words to look at\n").repeated(200));
+        QProcess process;
+        process.setStandardOutputFile(text, QIODevice::Append);
+        process.start(cli_program(), {"eval", "sample-opt", "--text", text, "--window", "64", "--quiet"});
+        const Outcome outcome = collect(process);
+        QVERIFY2(outcome.code == 2, outcome.err);
+        QVERIFY2(outcome.err.contains("standard output"), outcome.err);
+    }
+
+    void a_file_cut_short_meanwhile_is_named_data() {
+        QTest::addColumn<QStringList>("words");
+        QTest::addColumn<QByteArray>("when");
+        const QStringList brief{"--calib-samples", "16", "--calib-length", "256"};
+        const QStringList recipe{"--recipe", "w=int4/sym/channel gptq"};
+        QTest::newRow("calibrate") << QStringList{"calibrate", "M"} + brief << QByteArray("Calibrating");
+        QTest::newRow("quantize") << QStringList{"quantize", "M"} + recipe + brief << QByteArray("Calibrating");
+        QTest::newRow("eval") << QStringList{"eval", "M", "--window", "64"} << QByteArray("Evaluating");
+        QTest::newRow("export") << QStringList{"export", "M", "--out", "X"} + recipe + brief
+                                << QByteArray("Calibrating");
+    }
+    void a_file_cut_short_meanwhile_is_named() {
+        QFETCH(QStringList, words);
+        QFETCH(QByteArray, when);
+        const QString model = copy_of_sample("cut"), weights = model + "/model.safetensors";
+        words.replaceInStrings(QRegularExpression("^M$"), model)
+            .replaceInStrings(QRegularExpression("^X$"), at("cut-out"));
+        QProcess process;
+        process.setReadChannel(QProcess::StandardError);
+        process.start(cli_program(), words);
+        QByteArray err;
+        while (!err.contains(when) && process.state() != QProcess::NotRunning && process.waitForReadyRead(60'000))
+            err += process.readAllStandardError();
+        QCOMPARE(::truncate(weights.toLocal8Bit().constData(), QFileInfo(weights).size() / 3), 0);
+        Outcome outcome = collect(process);
+        QVERIFY2(outcome.code == 3, err + outcome.err + QByteArray::number(outcome.code));
+        QVERIFY2(outcome.err.contains(weights.toUtf8() + " was cut short"), outcome.err);
+        QVERIFY2(outcome.out.isEmpty(), outcome.out);
+        QVERIFY(!QFile::exists(at("cut-out")));
+    }
+
+    void help_into_a_full_device_fails() {
+        QProcess process;
+        process.setStandardOutputFile("/dev/full");
+        process.start(cli_program(), {"quantize", "--help"});
+        const Outcome outcome = collect(process);
+        QCOMPARE(outcome.code, 3);
+        QVERIFY2(outcome.err.contains("standard output"), outcome.err);
+    }
+
+    void a_loop_of_links_is_named() {
+        QFile::link("loop", at("loop"));
+        for (const QStringList& words :
+             {QStringList{"info", at("loop")}, QStringList{"tokenize", at("loop")},
+              QStringList{"quantize", "sample-opt", "--recipe", "none", "--csv", at("loop")},
+              QStringList{"export", "sample-opt", "--recipe", "w=int4", "--out", at("loop")}}) {
+            const Outcome outcome = run_cli(words);
+            QVERIFY2(outcome.code == 3, outcome.err);
+            QVERIFY2(outcome.err.contains(at("loop").toUtf8()), outcome.err);
+            QVERIFY2(!outcome.err.contains("filesystem error"), outcome.err);
+        }
+    }
+
+    void ids_that_no_model_can_run_are_refused_at_once() {
+        const auto ids = [&](std::int64_t count, std::int64_t id) {
+            write(at("ids"), ids_file(count, id));
+            return run_cli({"logits", "sample-llama", "--ids", at("ids"), "--out", at("logits")});
+        };
+        for (const Outcome& outcome : {ids(100'000, 5), ids(4, 1'000'000)}) {
+            QVERIFY2(outcome.code == 3, outcome.err);
+            QVERIFY2(outcome.err.contains("positions of the model") || outcome.err.contains("outside the vocabulary"),
+                     outcome.err);
+            QVERIFY2(outcome.err.contains(at("ids").toUtf8()) && outcome.err.contains("sample-llama"), outcome.err);
+        }
+        QVERIFY(!QFile::exists(at("logits")));
+    }
+
+    void a_gguf_that_lacks_a_linear_says_which() {
+        GRATICULE_NEEDS_SHARED("fixtures/hostile/gguf-missing-linear");
+        const QString file =
+            QString::fromStdString((shared_dir() / "fixtures/hostile/gguf-missing-linear/m.gguf").string());
+        const Outcome outcome = run_cli({"info", file});
+        QVERIFY2(outcome.code == 3, outcome.err);
+        QVERIFY2(outcome.err.contains("m.gguf: no tensor for \""), outcome.err);
+    }
+
+    void a_layer_that_cannot_be_measured_comes_first_and_says_why() {
+        GRATICULE_NEEDS_SHARED("fixtures/hostile/act-1e18");
+        const QString model = QString::fromStdString((shared_dir() / "fixtures/hostile/act-1e18").string());
+        const QStringList words{
+            "quantize",       model, "--recipe", "w=int4/sym/g32", "--calib", model + "/t.txt", "--calib-samples", "2",
+            "--calib-length", "64"};
+        const Outcome table = run_cli(words);
+        QVERIFY2(table.code == 0, table.err);
+        QVERIFY2(table.err.contains("warning: ") && table.err.contains("has no SQNR: "), table.err);
+        bool measured = false; // from here on the table holds no other
+        for (const QByteArray& line : table.out.split('\n').mid(2)) {
+            const bool without = line.contains(" nan ");
+            QVERIFY2(!without || !measured, line);
+            measured = measured || !without;
+        }
+        QVERIFY2(!table.out.contains(" inf "), table.out);
+        const Outcome machine = run_cli(words + QStringList{"--json"});
+        int told = 0;
+        for (const json& layer : machine.json().at("layers")) {
+            QCOMPARE(layer.at("output_sqnr_db").is_null(), !layer.at("not_measured").is_null());
+            told += !layer.at("not_measured").is_null();
+        }
+        QVERIFY(told > 0);
+    }
+};
+
+GRATICULE_TEST(TestCliOutputs);
+#include "tst_cli_outputs.moc"

@@ -1,0 +1,204 @@
+#include "tests/faults/job_trial.h"
+
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <signal.h>
+#include <thread>
+
+#include "core/export/staged_dir.h"
+
+namespace graticule::faults {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+std::string content(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void put(const fs::path& file, const std::string& text) {
+    fs::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary) << text;
+}
+
+/// Token ids as the logits command reads them: one row of 16.
+std::string ids_file() {
+    std::string header = R"({"input_ids":{"dtype":"I64","shape":[1,16],"data_offsets":[0,128]}})";
+    header.append((8 - header.size() % 8) % 8, ' ');
+    const std::uint64_t length = header.size();
+    std::string bytes(reinterpret_cast<const char*>(&length), 8);
+    bytes += header;
+    for (std::int64_t id = 5; id < 21; ++id) bytes.append(reinterpret_cast<const char*>(&id), 8);
+    return bytes;
+}
+
+const QString recipe = QStringLiteral("w=int4/sym/channel");
+const QStringList brief{"--calib-samples", "1", "--calib-length", "64"};
+
+} // namespace
+
+const std::vector<Job>& jobs() {
+    static const std::vector<Job> all{
+        {"csv",
+         [](const QString&, const QString& out) {
+             return QStringList{"quantize", "sample-opt", "--recipe", recipe, "--weights-only", "--csv", out};
+         }},
+        {"dequantized",
+         [](const QString&, const QString& out) {
+             return QStringList{"quantize", "sample-opt", "--recipe", recipe, "--weights-only", "--dequantized", out};
+         }},
+        {"logits",
+         [](const QString& folder, const QString& out) {
+             return QStringList{"logits", "sample-opt", "--ids", folder + "/ids.safetensors", "--out", out};
+         }},
+        {"export",
+         [](const QString&, const QString& out) {
+             return QStringList{"export", "sample-opt", "--recipe", recipe, "--out", out} + brief;
+         }},
+        {"run",
+         [](const QString&, const QString& out) {
+             return QStringList{"run", recipe,     "--model", "sample-opt", "--out",
+                                out,   "--window", "64",      "--windows",  "1"} +
+                    brief;
+         }},
+        {"calibrate",
+         [](const QString&, const QString&) {
+             return QStringList{"calibrate", "sample-llama", "--calib-samples", "2", "--calib-length", "128"};
+         },
+         false},
+        {"eval",
+         [](const QString&, const QString&) {
+             return QStringList{"eval", "sample-llama", "--window", "128", "--windows", "4"};
+         },
+         false},
+        {"compare",
+         [](const QString&, const QString&) {
+             return QStringList{"compare", "sample-opt", "--recipe", recipe, "--window", "64", "--windows", "2"};
+         },
+         false},
+        {"slac",
+         [](const QString&, const QString&) {
+             return QStringList{"slac", "sample-opt", "--lengths", "64,128", "--tokens", "512"};
+         },
+         false},
+        {"tokenize",
+         [](const QString&, const QString&) {
+             return QStringList{"tokenize", "sample-opt"};
+         },
+         false},
+        {"info",
+         [](const QString&, const QString&) {
+             return QStringList{"info", "sample-opt"};
+         },
+         false},
+    };
+    return all;
+}
+
+bool full() { return qEnvironmentVariableIntValue("GRATICULE_FULL") == 1; }
+
+Snapshot snapshot(const fs::path& place) {
+    Snapshot found;
+    if (fs::is_regular_file(place)) found[""] = content(place);
+    if (fs::is_directory(place))
+        for (const auto& entry : fs::recursive_directory_iterator(place))
+            if (entry.is_regular_file()) found[entry.path().lexically_relative(place).string()] = content(entry.path());
+    return found;
+}
+
+JobTrial::JobTrial(const Job& job)
+    : job_(job) {
+    put(folder() / "ids.safetensors", ids_file());
+    fs::create_directory(folder() / "place");
+    const Ending ending = run();
+    if (ending.code != 0) qFatal("%s ended with %d: %s", job.name, ending.code, ending.err.constData());
+    usual_seconds_ = ending.seconds;
+    new_ = snapshot(out());
+    if (!job.writes)
+        old_ = {};
+    else if (fs::is_directory(out()))
+        old_ = {{provenance_file, "{\"old\": true}"}, {"model/weights", std::string(100'000, 'o')}};
+    else
+        old_ = {{"", "the old file"}};
+}
+
+void JobTrial::reset() {
+    fs::remove_all(folder() / "place");
+    fs::create_directory(folder() / "place");
+    for (const auto& [name, text] : old_) put(name.empty() ? out() : out() / name, text);
+}
+
+Ending JobTrial::finish(QProcess& process, Clock::time_point started) {
+    Ending ending;
+    if (!process.waitForFinished(300'000)) process.kill();
+    process.waitForFinished();
+    ending.seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    ending.err = process.readAllStandardError();
+    if (process.exitStatus() == QProcess::NormalExit)
+        ending.code = process.exitCode();
+    else
+        ending.signal = process.exitCode();
+    return ending;
+}
+
+QProcessEnvironment JobTrial::environment() const {
+    QProcessEnvironment variables = QProcessEnvironment::systemEnvironment();
+    variables.insert("GOMP_SPINCOUNT", "1000"); // or the program starts itself once more
+    variables.insert("XDG_CACHE_HOME", folder_.filePath("cache"));
+    return variables;
+}
+
+Ending JobTrial::run(const QStringList& settings, const std::function<void()>& limits) {
+    QProcess process;
+    QProcessEnvironment variables = environment();
+    for (const QString& setting : settings) variables.insert(setting.section('=', 0, 0), setting.section('=', 1));
+    process.setProcessEnvironment(variables);
+    if (limits) process.setChildProcessModifier(limits);
+    const auto started = Clock::now();
+    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"),
+                  job_.words(folder_.path(), QString::fromStdString(out().string())));
+    return finish(process, started);
+}
+
+Ending JobTrial::run_and_signal(int signal, std::chrono::milliseconds delay) {
+    QProcess process;
+    process.setProcessEnvironment(environment());
+    const auto started = Clock::now();
+    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"),
+                  job_.words(folder_.path(), QString::fromStdString(out().string())));
+    process.waitForStarted();
+    process.waitForFinished(static_cast<int>(delay.count()));
+    const auto asked = Clock::now();
+    if (process.state() != QProcess::NotRunning) ::kill(static_cast<pid_t>(process.processId()), signal);
+    Ending ending = finish(process, started);
+    ending.seconds_after_request = std::chrono::duration<double>(Clock::now() - asked).count();
+    return ending;
+}
+
+std::size_t JobTrial::left_over() const {
+    return static_cast<std::size_t>(
+               std::distance(fs::directory_iterator(folder() / "place"), fs::directory_iterator())) -
+           (fs::exists(out()) ? 1 : 0);
+}
+
+std::string JobTrial::broken(const Ending& ending, bool killed) const {
+    static const std::set<int> contract{0, 2, 3, 4, 5, 130};
+    if (!killed && !contract.contains(ending.code))
+        return "exit code " + std::to_string(ending.code) + ", signal " + std::to_string(ending.signal) + ": " +
+               ending.err.toStdString();
+    const Snapshot now = snapshot(out());
+    if (ending.code == 0 && now != new_) return "it ended well and the output is not the new one";
+    if (now != old_ && now != new_) return "the output is neither the old nor the new one";
+    for (const auto& entry : fs::directory_iterator(folder() / "place")) {
+        const std::string name = entry.path().filename().string();
+        if (name != "out" && !(killed && name.find(".graticule-") != std::string::npos))
+            return name + " lies beside the output: " + ending.err.toStdString();
+    }
+    return {};
+}
+
+} // namespace graticule::faults

@@ -1,0 +1,71 @@
+// A job of graticule-cli on files of its own, run under faults: what lies at its output before, what it writes when
+// nothing fails, and the one thing that must hold whatever happens: the old output whole or the new one whole, an exit
+// code of the contract, and nothing left beside it that is not swept at the next start.
+#pragma once
+
+#include <QtCore/QProcess>
+#include <QtCore/QProcessEnvironment>
+#include <QtCore/QStringList>
+#include <QtCore/QTemporaryDir>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+
+namespace graticule::faults {
+
+/// Content by path relative to a folder or, of one file, by "".
+using Snapshot = std::map<std::string, std::string>;
+[[nodiscard]] Snapshot snapshot(const std::filesystem::path& place);
+
+struct Ending {
+    int code = -1; ///< -1: by a signal
+    int signal = 0;
+    QByteArray err;
+    double seconds = 0;
+    double seconds_after_request = 0; ///< of a stop
+};
+
+/// A command line of graticule-cli; `out` is what it writes: a file or a folder.
+struct Job {
+    const char* name;
+    std::function<QStringList(const QString& folder, const QString& out)> words;
+    bool writes = true; ///< false: it only prints
+};
+
+[[nodiscard]] const std::vector<Job>& jobs();
+
+class JobTrial {
+public:
+    explicit JobTrial(const Job& job);
+
+    /// The output as it was before, nothing beside it.
+    void reset();
+    /// `settings`: "NAME=value" of its environment. `limits` runs in the child before the program does.
+    Ending run(const QStringList& settings = {}, const std::function<void()>& limits = {});
+    /// Sends `signal` after `delay`.
+    Ending run_and_signal(int signal, std::chrono::milliseconds delay);
+
+    [[nodiscard]] double usual_seconds() const { return usual_seconds_; }
+    [[nodiscard]] std::filesystem::path folder() const { return folder_.path().toStdString(); }
+    /// Empty, or what is wrong. `killed`: half-written things may lie beside the output under their own names.
+    [[nodiscard]] std::string broken(const Ending& ending, bool killed) const;
+    [[nodiscard]] std::size_t left_over() const; ///< of killed runs
+
+private:
+    [[nodiscard]] QProcessEnvironment environment() const;
+    [[nodiscard]] std::filesystem::path out() const { return folder() / "place" / "out"; }
+    Ending finish(QProcess& process, std::chrono::steady_clock::time_point started);
+
+    const Job& job_;
+    QTemporaryDir folder_;
+    Snapshot old_, new_;
+    double usual_seconds_ = 0;
+};
+
+/// Whether the long campaign was asked for (ctest label slow): GRATICULE_FULL=1.
+[[nodiscard]] bool full();
+
+} // namespace graticule::faults

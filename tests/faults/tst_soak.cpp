@@ -1,0 +1,97 @@
+// The window over and over: open, calibrate, quantize, evaluate, close. What a round takes must be given back, and the
+// event loop must stay answerable. Five rounds in the ordinary run, 300 in the one labelled slow.
+#include <QtCore/QElapsedTimer>
+#include <QtCore/QTemporaryDir>
+#include <QtCore/QTimer>
+#include <QtTest/QTest>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <malloc.h>
+#include <unistd.h>
+#include <vector>
+
+#include "tests/app/shown_window.h"
+#include "tests/faults/job_trial.h"
+#include "tests/support/short_calibration.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+using graticule::testing::show_window;
+
+namespace {
+
+double resident_megabytes() {
+    std::ifstream in("/proc/self/statm");
+    long all = 0, resident = 0;
+    in >> all >> resident;
+    return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e6;
+}
+
+std::ptrdiff_t open_handles() {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+}
+
+double median(std::vector<double> values) {
+    std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
+    return values[values.size() / 2];
+}
+
+} // namespace
+
+class TestSoak : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void open_calibrate_quantize_evaluate_close() {
+        const QTemporaryDir folder;
+        const int rounds = faults::full() ? 300 : 5;
+        std::vector<double> resident;
+        std::vector<std::ptrdiff_t> handles;
+        qint64 longest_gap = 0;
+        QElapsedTimer since_tick;
+        QTimer tick;
+        connect(&tick, &QTimer::timeout, this, [&] {
+            longest_gap = std::max(longest_gap, since_tick.isValid() ? since_tick.elapsed() : 0);
+            since_tick.start();
+        });
+        for (int round = 0; round < rounds; ++round) {
+            const auto shown = show_window(folder.filePath("settings.ini"));
+            Session& session = shown.window->session();
+            shown.window->openPath("sample-opt");
+            since_tick.invalidate(); // building a window is not answering
+            tick.start(2);
+            QTRY_VERIFY_WITH_TIMEOUT(session.model() && !session.jobs().busy(), 120'000);
+            Recipe recipe = session.recipe();
+            recipe.calibration = graticule::testing::short_calibration();
+            recipe.calibration.seed = static_cast<std::uint64_t>(round); // no run is one that the journal has
+            session.setRecipe(recipe, "soak");
+            session.calibrate(recipe.calibration);
+            QVERIFY(session.quantize());
+            session.evaluate({{}, 64, 2});
+            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy() && session.whatIfs().idle(), 120'000);
+            QVERIFY(!session.runs().empty() && session.runs().back().finished());
+            while (!session.runs().empty()) session.runList().remove(session.runs().back().id); // or the journal grows
+            tick.stop();
+            shown.window->close();
+            if (round == 0 || round % 10 == 9 || rounds < 10) {
+                ::malloc_trim(0);
+                resident.push_back(resident_megabytes());
+                handles.push_back(open_handles());
+            }
+        }
+        qInfo("%d rounds: resident %.1f MB after the first, %.1f at the end; %td handles, then %td; longest gap of the "
+              "event loop %lld ms",
+              rounds, resident.front(), resident.back(), handles.front(), handles.back(),
+              static_cast<long long>(longest_gap));
+        QVERIFY(handles.back() <= handles.front() + 2);
+        const auto third = std::max<std::ptrdiff_t>(1, std::ssize(resident) / 3);
+        const double early = median({resident.begin() + 1, resident.begin() + 1 + third}),
+                     late = median({resident.end() - third, resident.end()});
+        QVERIFY2(late < early * 1.05 + 4, qPrintable(QString("%1 MB grew to %2 MB").arg(early).arg(late)));
+        if (faults::full()) QVERIFY2(longest_gap <= 100, std::to_string(longest_gap).c_str());
+    }
+};
+
+GRATICULE_TEST(TestSoak);
+#include "tst_soak.moc"

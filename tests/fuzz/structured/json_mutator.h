@@ -1,0 +1,18 @@
+// Changes of a JSON document that keep it one as a rule: values, keys, order, counts, copies of parts elsewhere, keys
+// that come twice.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/fuzz/structured/decisions.h"
+
+namespace graticule::fuzz {
+
+using Json = nlohmann::ordered_json;
+
+void mutate(Json& document, Decisions& decide);
+/// The text, now and then with a flaw that no tree can have: a key twice, a stray byte, an end cut off.
+[[nodiscard]] std::string written(const Json& document, Decisions& decide);
+
+} // namespace graticule::fuzz

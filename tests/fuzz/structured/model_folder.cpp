@@ -1,0 +1,173 @@
+#include "tests/fuzz/structured/model_folder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <utility>
+
+namespace graticule::fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+
+void put(const fs::path& file, const std::string& bytes) {
+    const int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    [[maybe_unused]] const ssize_t written = ::write(out, bytes.data(), bytes.size());
+    ::close(out);
+}
+
+std::string safetensors(const ModelFolder::Shard& shard, Decisions& decide) {
+    std::string header = written(shard.header, decide);
+    header.append((8 - header.size() % 8) % 8, ' ');
+    const std::uint64_t length = header.size() + static_cast<std::uint64_t>(shard.length_error);
+    std::string bytes;
+    for (int byte = 0; byte < 8; ++byte) bytes += static_cast<char>(length >> (8 * byte) & 0xff);
+    return bytes + header + shard.data;
+}
+
+void add(ModelFolder::Shard& shard, const std::string& name, const std::vector<std::int64_t>& shape) {
+    std::int64_t count = 1;
+    for (const std::int64_t extent : shape) count *= extent;
+    const std::size_t begin = shard.data.size();
+    for (std::int64_t i = 0; i < count; ++i) shard.data += std::string("\x80\x3E", 2); // 0.25 in BF16
+    shard.header[name] = {{"dtype", "BF16"}, {"shape", shape}, {"data_offsets", {begin, shard.data.size()}}};
+}
+
+void add_llama(ModelFolder& model, ModelFolder::Shard& shard) {
+    model.config = {{"model_type", "llama"},
+                    {"hidden_size", 8},
+                    {"num_hidden_layers", 1},
+                    {"num_attention_heads", 2},
+                    {"num_key_value_heads", 1},
+                    {"intermediate_size", 16},
+                    {"vocab_size", 34},
+                    {"max_position_embeddings", 32},
+                    {"rms_norm_eps", 1e-6},
+                    {"rope_theta", 10000.0},
+                    {"rope_scaling", {{"rope_type", "linear"}, {"factor", 2.0}}},
+                    {"hidden_act", "silu"},
+                    {"tie_word_embeddings", true},
+                    {"bos_token_id", 1},
+                    {"eos_token_id", 2}};
+    add(shard, "model.embed_tokens.weight", {34, 8});
+    add(shard, "model.norm.weight", {8});
+    const std::string block = "model.layers.0.";
+    for (const char* norm : {"input_layernorm", "post_attention_layernorm"}) add(shard, block + norm + ".weight", {8});
+    add(shard, block + "self_attn.q_proj.weight", {8, 8});
+    add(shard, block + "self_attn.k_proj.weight", {4, 8});
+    add(shard, block + "self_attn.v_proj.weight", {4, 8});
+    add(shard, block + "self_attn.o_proj.weight", {8, 8});
+    add(shard, block + "mlp.gate_proj.weight", {16, 8});
+    add(shard, block + "mlp.up_proj.weight", {16, 8});
+    add(shard, block + "mlp.down_proj.weight", {8, 16});
+}
+
+void add_opt(ModelFolder& model, ModelFolder::Shard& shard) {
+    model.config = {{"model_type", "opt"},
+                    {"hidden_size", 8},
+                    {"num_hidden_layers", 1},
+                    {"num_attention_heads", 2},
+                    {"ffn_dim", 16},
+                    {"vocab_size", 34},
+                    {"max_position_embeddings", 32},
+                    {"word_embed_proj_dim", 8},
+                    {"do_layer_norm_before", true},
+                    {"activation_function", "relu"}};
+    const std::string all = "model.decoder.", block = all + "layers.0.";
+    add(shard, all + "embed_tokens.weight", {34, 8});
+    add(shard, all + "embed_positions.weight", {34, 8});
+    for (const std::string& norm :
+         {all + "final_layer_norm", block + "self_attn_layer_norm", block + "final_layer_norm"})
+        for (const char* part : {".weight", ".bias"}) add(shard, norm + part, {8});
+    for (const char* name : {"q_proj", "k_proj", "v_proj", "out_proj"}) {
+        add(shard, block + "self_attn." + name + ".weight", {8, 8});
+        add(shard, block + "self_attn." + name + ".bias", {8});
+    }
+    add(shard, block + "fc1.weight", {16, 8});
+    add(shard, block + "fc1.bias", {16});
+    add(shard, block + "fc2.weight", {8, 16});
+    add(shard, block + "fc2.bias", {8});
+}
+
+void add_gpt2(ModelFolder& model, ModelFolder::Shard& shard) {
+    model.config = {{"model_type", "gpt2"},
+                    {"n_embd", 8},
+                    {"n_layer", 1},
+                    {"n_head", 2},
+                    {"n_positions", 32},
+                    {"vocab_size", 34},
+                    {"activation_function", "gelu_new"}};
+    const std::string all = "transformer.", block = all + "h.0.";
+    add(shard, all + "wte.weight", {34, 8});
+    add(shard, all + "wpe.weight", {32, 8});
+    for (const std::string& norm : {all + "ln_f", block + "ln_1", block + "ln_2"})
+        for (const char* part : {".weight", ".bias"}) add(shard, norm + part, {8});
+    add(shard, block + "attn.c_attn.weight", {8, 24});
+    add(shard, block + "attn.c_attn.bias", {24});
+    add(shard, block + "attn.c_proj.weight", {8, 8});
+    add(shard, block + "attn.c_proj.bias", {8});
+    add(shard, block + "mlp.c_fc.weight", {8, 32});
+    add(shard, block + "mlp.c_fc.bias", {32});
+    add(shard, block + "mlp.c_proj.weight", {32, 8});
+    add(shard, block + "mlp.c_proj.bias", {8});
+}
+
+void shard_in_two(ModelFolder& model) {
+    ModelFolder::Shard whole = std::move(model.shards.front());
+    model.shards = {{"model-00001-of-00002.safetensors", Json::object(), {}, 0},
+                    {"model-00002-of-00002.safetensors", Json::object(), {}, 0}};
+    Json map = Json::object();
+    std::size_t number = 0;
+    for (const auto& [name, entry] : whole.header.items()) {
+        ModelFolder::Shard& shard = model.shards[number++ % 2];
+        const auto begin = entry["data_offsets"][0].get<std::size_t>(),
+                   end = entry["data_offsets"][1].get<std::size_t>();
+        const std::size_t at = shard.data.size();
+        shard.data += whole.data.substr(begin, end - begin);
+        shard.header[name] = {
+            {"dtype", entry["dtype"]}, {"shape", entry["shape"]}, {"data_offsets", {at, shard.data.size()}}};
+        map[name] = shard.name;
+    }
+    model.index = {{"metadata", {{"total_size", whole.data.size()}}}, {"weight_map", std::move(map)}};
+}
+
+} // namespace
+
+void ModelFolder::mutate(Decisions& decide) {
+    if (decide.one_in(2)) return fuzz::mutate(config, decide);
+    if (!index.is_null() && decide.one_in(4)) return fuzz::mutate(index, decide);
+    Shard& shard = shards[decide.below(shards.size())];
+    switch (decide.below(12)) {
+    case 0:
+        shard.length_error = decide.integer();
+        return;
+    case 1:
+        shard.data.resize(decide.below(2 * shard.data.size() + 1));
+        return;
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+        if (!shard.data.empty()) shard.data[decide.below(shard.data.size())] = static_cast<char>(decide.below(256));
+        return;
+    default:
+        fuzz::mutate(shard.header, decide);
+    }
+}
+
+void ModelFolder::write(const fs::path& folder, Decisions& decide) const {
+    put(folder / "config.json", written(config, decide));
+    for (const Shard& shard : shards) put(folder / shard.name, safetensors(shard, decide));
+    if (!index.is_null()) put(folder / "model.safetensors.index.json", written(index, decide));
+}
+
+ModelFolder tiny_model(const std::string& family, bool sharded) {
+    ModelFolder model;
+    model.shards.push_back({"model.safetensors", Json::object(), {}, 0});
+    if (family == "llama") add_llama(model, model.shards.front());
+    if (family == "opt") add_opt(model, model.shards.front());
+    if (family == "gpt2") add_gpt2(model, model.shards.front());
+    if (sharded) shard_in_two(model);
+    return model;
+}
+
+} // namespace graticule::fuzz
