@@ -1,10 +1,11 @@
-// formats: every number format there is.
+// formats: every number format there is, and what a pair of them costs in hardware where a unit was made for it.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
 #include "app/cli/table.h"
+#include "core/format/mac_units.h"
 #include "core/format/quant_format.h"
 
 namespace graticule::cli {
@@ -38,7 +39,26 @@ nlohmann::json describe(const QuantFormat& format) {
         for (int i = 0; i < grid.levels; ++i) table.push_back(grid.table[static_cast<std::size_t>(i)]);
     value["specials"] = specials;
     value["table"] = table;
+    nlohmann::json units = nlohmann::json::array();
+    for (const MacUnit& unit : all_mac_units())
+        if (unit.weights == format.name)
+            units.push_back({{"unit", unit.unit},
+                             {"label", unit.label},
+                             {"inputs", unit.inputs},
+                             {"dual_grain", unit.expands_groups},
+                             {"relative_area", unit.area},
+                             {"relative_power", unit.power},
+                             {"source", mac_unit_source()}});
+    value["units"] = units; // that multiply weights of this format
     return value;
+}
+
+std::string units_text() {
+    Table table({{"unit"}, {"weights"}, {"inputs"}, {"area", Align::right}, {"power", Align::right}});
+    for (const MacUnit& unit : all_mac_units())
+        table.add({std::string(unit.label), std::string(unit.weights) + (unit.expands_groups ? ", dual grain" : ""),
+                   std::string(unit.inputs), fixed(unit.area, 2), fixed(unit.power, 2)});
+    return "\nOne multiply-accumulate unit, weights x inputs:\n" + table.text() + std::string(mac_unit_source()) + "\n";
 }
 
 } // namespace
@@ -54,7 +74,7 @@ Action declare_formats(CLI::App&) {
                        std::string(format.help)});
         }
         console.print_json(all);
-        console.print(table.text());
+        console.print(table.text() + units_text());
     };
 }
 
