@@ -5,7 +5,9 @@
     measure.py --check FILE                   synthesizes again and fails where an area is not the one in FILE
 """
 import argparse
+import concurrent.futures
 import json
+import os
 import pathlib
 import random
 import struct
@@ -19,7 +21,7 @@ import synthesis
 TECHNOLOGY = pathlib.Path("/usr/share/qflow/tech/osu018")  # Debian package qflow-tech-osu018
 LIBERTY, SPICE = TECHNOLOGY / "osu018_stdcells.lib", TECHNOLOGY / "osu018_stdcells.sp"
 REFERENCE = "int8_int8"
-RANDOM_LANES, RANDOM_CLOCKS = 1024, 64
+RANDOM_LANES, RANDOM_CLOCKS = 1024, 32
 
 # unit, what it is called, number formats of weights and inputs (core/format/all_formats.cpp), what the weights' scales share
 UNITS = [
@@ -110,21 +112,29 @@ def package_version(name):
     return subprocess.run(["dpkg-query", "-W", "-f=${Version}", name], capture_output=True, text=True, check=True).stdout
 
 
-def measure(folder):
+def measure_unit(folder, unit):
+    """Figures of the unit with and without accumulator, and their energies on layers and on random operands."""
     library, counts = liberty.Library(LIBERTY), liberty.transistors(SPICE)
+    clocks, lanes, expected = read_operands(folder / f"{unit}.bin")
+    figures, energies = {}, {}
+    for part, (netlist, found) in areas(unit, library, counts).items():
+        figures[part] = found
+        energies[part] = {
+            "layers": switched(netlist, library, (clocks, lanes), unit, expected if part == "with_accumulator" else None),
+            "random": switched(netlist, library, random_operands(unit), unit)}
+    print(unit, file=sys.stderr, flush=True)
+    return figures, energies, lanes, len(clocks)
+
+
+def measure(folder):
     rows, energies = [], {}
-    for unit, title, weights, inputs, grain in UNITS:
-        print(unit, file=sys.stderr, flush=True)
-        clocks, lanes, expected = read_operands(folder / f"{unit}.bin")
-        found = areas(unit, library, counts)
-        row = {"unit": unit, "title": title, "weights": weights, "inputs": inputs, "grain": grain}
-        energies[unit] = {}
-        for part, (netlist, figures) in found.items():
-            row[part] = figures
-            energies[unit][part] = {
-                "layers": switched(netlist, library, (clocks, lanes), unit, expected if part == "with_accumulator" else None),
-                "random": switched(netlist, library, random_operands(unit), unit)}
-        rows.append(row)
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
+        # The float unit first: it takes as long as all others.
+        order = sorted(UNITS, key=lambda row: row[0] != "fp8_fp8")
+        waiting = {row[0]: pool.submit(measure_unit, folder, row[0]) for row in order}
+        for unit, title, weights, inputs, grain in UNITS:
+            figures, energies[unit], lanes, clocks = waiting[unit].result()
+            rows.append({"unit": unit, "title": title, "weights": weights, "inputs": inputs, "grain": grain, **figures})
     reference = next(row for row in rows if row["unit"] == REFERENCE)
     for row in rows:
         for part in ("with_accumulator", "without_accumulator"):
@@ -141,7 +151,7 @@ def measure(folder):
     return {"reference": REFERENCE,
             "tools": {**synthesis.tool_versions(), "library": f"{library.name} (Debian qflow-tech-osu018 "
                                                               f"{package_version('qflow-tech-osu018')})"},
-            "operands": {"lanes": lanes, "clocks": len(clocks), "random_lanes": RANDOM_LANES, "random_clocks": RANDOM_CLOCKS},
+            "operands": {"lanes": lanes, "clocks": clocks, "random_lanes": RANDOM_LANES, "random_clocks": RANDOM_CLOCKS},
             "units": rows}
 
 
@@ -177,4 +187,5 @@ def main():
     arguments.out.write_text(json.dumps(measure(arguments.operands), indent=1, ensure_ascii=False) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
