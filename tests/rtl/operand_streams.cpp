@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "core/engine/resources.h"
 #include "core/engine/workbench.h"
@@ -131,9 +133,12 @@ std::vector<OperandLane> operand_lanes(const QuantizedModel& quantized, const Ac
 }
 
 QuantizedSample quantized_sample(std::string_view model, std::string_view recipe) {
+    // Every unit's tests ask for both samples: opened and calibrated once each.
+    static std::map<std::string, Workbench, std::less<>> opened;
     JobContext ctx;
-    Workbench work;
-    work.open(resolve_model_path(std::string(model)), ctx);
+    const auto [found, is_new] = opened.try_emplace(std::string(model));
+    Workbench& work = found->second;
+    if (is_new) work.open(resolve_model_path(std::string(model)), ctx);
     Recipe chosen = read_recipe(std::string(recipe));
     chosen.calibration.samples = 4;
     chosen.calibration.length = 128;
