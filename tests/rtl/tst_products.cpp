@@ -106,7 +106,7 @@ private Q_SLOTS:
         for (int w = 0; w < 16; ++w)
             for (int x = 0; x < 16; ++x) {
                 const auto sum = static_cast<std::int32_t>(simulated->clock({byte(w), byte(x), 0, true, false}));
-                QCOMPARE(float(sum), 4 * value(w) * value(x));
+                QVERIFY(float(sum) == 4 * value(w) * value(x));
             }
     }
 
