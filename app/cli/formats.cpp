@@ -1,10 +1,12 @@
-// formats: every number format there is, the block formats and how scales can be stored.
+// formats: every number format there is, the block formats, how scales can be stored, and what a pair of formats costs in
+// hardware where a unit was made for it.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
 #include "app/cli/table.h"
+#include "core/format/mac_units.h"
 #include "core/format/quant_format.h"
 #include "core/format/scale_level.h"
 
@@ -39,6 +41,17 @@ nlohmann::json describe(const QuantFormat& format) {
         for (int i = 0; i < grid.levels; ++i) table.push_back(grid.table[static_cast<std::size_t>(i)]);
     value["specials"] = specials;
     value["table"] = table;
+    nlohmann::json units = nlohmann::json::array();
+    for (const MacUnit& unit : all_mac_units())
+        if (unit.weights == format.name)
+            units.push_back({{"unit", unit.unit},
+                             {"label", unit.label},
+                             {"inputs", unit.inputs},
+                             {"dual_grain", unit.expands_groups},
+                             {"relative_area", unit.area},
+                             {"relative_power", unit.power},
+                             {"source", mac_unit_source()}});
+    value["units"] = units; // that multiply weights of this format
     return value;
 }
 
@@ -53,6 +66,14 @@ nlohmann::json describe(const BlockFormat& block) {
 
 nlohmann::json describe(const CodingRow& coding) {
     return {{"name", coding.name}, {"kind", "scale coding"}, {"bits", coding.bits}, {"help", coding.help}};
+}
+
+std::string units_text() {
+    Table table({{"unit"}, {"weights"}, {"inputs"}, {"area", Align::right}, {"power", Align::right}});
+    for (const MacUnit& unit : all_mac_units())
+        table.add({std::string(unit.label), std::string(unit.weights) + (unit.expands_groups ? ", dual grain" : ""),
+                   std::string(unit.inputs), fixed(unit.area, 2), fixed(unit.power, 2)});
+    return "\nOne multiply-accumulate unit, weights x inputs:\n" + table.text() + std::string(mac_unit_source()) + "\n";
 }
 
 } // namespace
@@ -79,7 +100,7 @@ Action declare_formats(CLI::App&) {
             codings.add({std::string(coding.name), std::to_string(coding.bits), std::string(coding.help)});
         }
         console.print_json(all);
-        console.print(table.text() + "\n" + blocks.text() + "\n" + codings.text());
+        console.print(table.text() + "\n" + blocks.text() + "\n" + codings.text() + units_text());
     };
 }
 

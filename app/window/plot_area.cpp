@@ -157,7 +157,15 @@ PlotArea::Row PlotArea::compareRow() {
 }
 
 PlotArea::Row PlotArea::paretoRow() {
-    Row row = plotRow(tr("Pareto"), {}, false, [this] { return pareto_plot(session_); });
+    auto* cost = new QComboBox;
+    cost->addItems({tr("size"), tr("unit area"), tr("unit power")}); // as ParetoCost
+    cost->setAccessibleName(tr("Cost"));
+    cost->setToolTip(
+        tr("What a recipe costs: bytes, or area or power of the multiply-accumulate units for its formats"));
+    connect(cost, &QComboBox::activated, this, &PlotArea::refreshNow);
+    Row row = plotRow(tr("Pareto"), {}, false,
+                      [this, cost] { return pareto_plot(session_, static_cast<ParetoCost>(cost->currentIndex())); });
+    row.plot->addTool(cost);
     connect(row.plot, &PlotSurface::itemClicked, this,
             [this](int, const QString&, qint64 id) { Q_EMIT recipeWanted(static_cast<int>(id)); });
     return row;

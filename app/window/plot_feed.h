@@ -35,7 +35,9 @@ enum class LayerStatistic : std::size_t {
 [[nodiscard]] plots::PlotScene heat_map_plot(const Session& session, LayerStatistic statistic);
 /// The linear behind a cell of the heat map.
 [[nodiscard]] std::optional<LayerId> heat_map_layer(const Session& session, qint64 row, qint64 column);
-[[nodiscard]] plots::PlotScene pareto_plot(const Session& session);
+/// What a recipe costs: bytes, or its multiply-accumulate units (core/recipe/hardware_cost.h), where runs have some.
+enum class ParetoCost { size, unit_area, unit_power };
+[[nodiscard]] plots::PlotScene pareto_plot(const Session& session, ParetoCost cost);
 
 /// The code points of a scheme in steps of its own scale, as the distribution draws them.
 [[nodiscard]] plots::FormatLevels format_levels(const TensorScheme& scheme, const QParams& params,

@@ -6,6 +6,7 @@
 #include "app/session/layer_figures.h"
 #include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
+#include "core/recipe/hardware_cost.h"
 #include "widgets/models/number_text.h"
 #include "widgets/plots/plot_builders.h"
 
@@ -288,25 +289,58 @@ std::optional<LayerId> heat_map_layer(const Session& session, qint64 row, qint64
     return found == grid.cells.end() ? std::nullopt : std::optional(found->second->id);
 }
 
-PlotScene pareto_plot(const Session& session) {
+namespace {
+struct CostAxis { // index = ParetoCost
+    const char* label;
+    double HardwareCost::*figure; ///< null: bytes
+};
+constexpr CostAxis cost_axes[] = {
+    {"size of the model, MB", nullptr},
+    {"area of the units, of INT8 × INT8's", &HardwareCost::area},
+    {"power of the units, of INT8 × INT8's", &HardwareCost::power},
+};
+
+/// Absent where a linear of the run has no unit; full precision has none.
+std::optional<double> cost_of(const Session& session, const Run& run, const CostAxis& axis) {
+    if (!axis.figure) return static_cast<double>(run.bytes) / 1e6;
+    if (run.full_precision || !session.model()) return std::nullopt;
+    const auto hardware = hardware_cost(*session.model(), LayerRules(run.recipe));
+    return hardware ? std::optional(*hardware.*axis.figure) : std::nullopt;
+}
+} // namespace
+
+PlotScene pareto_plot(const Session& session, ParetoCost cost) {
     ParetoData data;
     data.about = tr("measured runs under the baseline's protocol; click one to load its recipe");
-    data.cost_label = tr("size of the model, MB");
+    const CostAxis& axis = cost_axes[static_cast<std::size_t>(cost)];
+    data.cost_label = tr(axis.label);
     data.loss_label = tr("perplexity");
+    int without = 0;
     const std::vector<QString> names = session.runList().names();
     for (std::size_t i = 0; i < names.size(); ++i) {
         const Run& run = session.runs()[i];
         if (!run.finished() || run.protocol() != session.runList().protocol()) continue;
+        const auto spent = cost_of(session, run, axis);
+        if (!spent) {
+            ++without;
+            continue;
+        }
         // The scheme as a table has it, then whatever tells the run from others of the same recipe.
         QString name = run.full_precision ? run.name : scheme_label(run.recipe.defaults);
         const std::size_t rules = run.recipe.rules.size();
         if (!run.full_precision && rules > 0) name += (rules == 1 ? tr(" + %1 rule") : tr(" + %1 rules")).arg(rules);
         name += names[i].mid(run.name.size());
-        data.points.push_back(
-            {name, run.id, static_cast<double>(run.bytes) / 1e6, run.evaluation->perplexity, true, false});
+        data.points.push_back({name, run.id, *spent, run.evaluation->perplexity, true, false});
     }
     if (data.points.empty())
-        return empty_scene(tr("Pareto"), tr("Evaluate some recipes to see what each megabyte buys"));
+        return empty_scene(tr("Pareto"), without > 0
+                                             ? tr("No run has a measured unit for every linear: quantize weights and "
+                                                  "inputs to a pair that the recipe form names a unit for")
+                                             : tr("Evaluate some recipes to see what each megabyte buys"));
+    if (axis.figure) {
+        data.about = tr("multiply-accumulate units as measured in docs/results/mac_unit.md");
+        if (without > 0) data.about += tr("; runs without a unit, left out: %1").arg(without);
+    }
     for (ParetoPoint& point : data.points)
         point.on_front = std::none_of(data.points.begin(), data.points.end(), [&](const ParetoPoint& other) {
             return (other.cost < point.cost && other.loss <= point.loss) ||

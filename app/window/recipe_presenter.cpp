@@ -6,6 +6,7 @@
 #include "app/session/layer_figures.h"
 #include "app/session/recipe_edit.h"
 #include "app/window/table_rows.h"
+#include "core/recipe/hardware_cost.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
 #include "widgets/panels/panel_header.h"
@@ -133,6 +134,17 @@ WhatIfTable what_if_table(const Session& session) {
     table.rows.push_back(compare_row(QObject::tr("bits / weight"),
                                      QObject::tr("Stored bits: codes, scales, zero points and what is kept in 16 bits"),
                                      bits(a), bits(b), 2, -1, 0.005));
+    const MacUnit *before_unit = mac_unit_of(before.scheme), *unit = mac_unit_of(now.scheme);
+    const auto unit_row = [&](const QString& name, double MacUnit::*figure) {
+        const auto of = [&](const MacUnit* u) { return u ? std::optional(u->*figure) : std::nullopt; };
+        table.rows.push_back(compare_row(name,
+                                         QObject::tr("Of a multiply-accumulate unit, %1").arg(qt_text(mac_unit_source())),
+                                         of(before_unit), of(unit), 2, -1, 0.005));
+    };
+    if (before_unit || unit) {
+        unit_row(QObject::tr("unit area"), &MacUnit::area);
+        unit_row(QObject::tr("unit power"), &MacUnit::power);
+    }
     add_sources(table, a, b);
     add_basis(table, current, answer, linear);
     return table;

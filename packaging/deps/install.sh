@@ -2,7 +2,10 @@
 # Installs what building Graticule needs and is not there yet: Debian packages, then LibTorch, the CUDA Toolkit and CMake in a
 # virtual environment (.deps). Run again, it finds everything and returns at once.
 #
-#   packaging/deps/install.sh [--clients]     --clients: also transformers and compressed-tensors, for the tests
+#   packaging/deps/install.sh [--clients] [--rtl]
+#
+#   --clients   also transformers and compressed-tensors, for the tests
+#   --rtl       also Yosys, Verilator and a free cell library, for the units of kernels/rtl
 #
 # GRATICULE_CUDA=OFF     leaves the CUDA Toolkit out (1.3 GB instead of 4.9 GB)
 # GRATICULE_TORCH_DIR=D  uses the LibTorch in folder D
@@ -14,13 +17,20 @@ root=$(cd "$here/../.." && pwd)
 . "$here/versions.sh"
 cuda=${GRATICULE_CUDA:-ON}
 deps=$root/.deps
-clients=no
-[ "${1:-}" != --clients ] || clients=yes
+clients=no rtl=no
+for option in "$@"; do
+    case $option in
+        --clients) clients=yes ;;
+        --rtl) rtl=yes ;;
+        *) echo "error: unknown option $option" >&2; exit 2 ;;
+    esac
+done
 
 debian_packages=(g++ git pkg-config ninja-build ccache mold python3-venv
     qt6-base-dev libqt6opengl6-dev qt6-svg-dev libgl-dev libimgui-dev libstb-dev
     nlohmann-json3-dev libcli11-dev libpcre2-dev libsentencepiece-dev libutf8proc-dev libssl-dev
     xvfb xauth xdotool libgl1-mesa-dri fonts-inter fonts-jetbrains-mono)
+[ "$rtl" = no ] || debian_packages+=(yosys verilator qflow-tech-osu018)
 
 say() { printf '== %s\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -20,6 +20,7 @@
 #include "core/engine/export.h"
 #include "core/engine/resolve.h"
 #include "core/engine/resources.h"
+#include "core/recipe/hardware_cost.h"
 #include "core/recipe/layer_rules.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
@@ -342,6 +343,15 @@ private Q_SLOTS:
         QVERIFY(session.runs()[1].evaluation->perplexity > session.runs()[0].evaluation->perplexity);
         QVERIFY(session.runs()[1].quantized != nullptr);
         QCOMPARE(session.baseline(), session.runs()[0].id);
+        // Full precision has a size and no unit.
+        const auto points = [&](ParetoCost cost) { return pareto_plot(session, cost).table.rows; };
+        QCOMPARE(points(ParetoCost::size).size(), std::size_t(2));
+        QCOMPARE(points(ParetoCost::unit_area).size(), std::size_t(1));
+        const MacUnit* unit = mac_unit_of(session.recipe().defaults.scheme);
+        QVERIFY(unit);
+        QVERIFY(std::abs(points(ParetoCost::unit_area)[0][1].toDouble() - unit->area) < 1e-6);
+        QVERIFY(std::abs(points(ParetoCost::unit_power)[0][1].toDouble() - unit->power) < 1e-6);
+        QVERIFY(pareto_plot(session, ParetoCost::unit_power).subtitle.contains("left out: 1"));
         // Another protocol is another measure: refused, with the reason.
         session.evaluate({{}, 128, 2});
         QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 4 && session.runs()[3].finished(), 120'000);

@@ -19,10 +19,12 @@
 #include "app/window/main_window.h"
 #include "app/window/plot_feed.h"
 #include "app/window/recipe_presenter.h"
+#include "core/recipe/hardware_cost.h"
 #include "tests/app/shown_window.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 #include "widgets/models/layer_table_model.h"
+#include "widgets/models/number_text.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
 
@@ -155,6 +157,14 @@ private Q_SLOTS:
         for (const WhatIfRow& row : table.rows)
             if (row.name.startsWith("weight underflow")) underflow_shrinks = row.better > 0;
         QVERIFY(underflow_shrinks);
+        const auto area = std::find_if(table.rows.begin(), table.rows.end(),
+                                       [](const WhatIfRow& row) { return row.name == u"unit area"; });
+        QVERIFY(area != table.rows.end());
+        QCOMPARE(area->current,
+                 fixed_text(mac_unit_of(parse_scheme_line("w=int4/sym/g64 a=int8/sym/token").scheme)->area, 2));
+        QCOMPARE(area->candidate,
+                 fixed_text(mac_unit_of(parse_scheme_line("w=dint4/sym/g64 a=int8/sym/token").scheme)->area, 2));
+        QCOMPARE(area->better, -1); // dINT4's unit holds the zero point and places the specials
         const auto zero_bins = [&] {
             const plots::PlotScene scene = distribution_plot(session, DistributionOf::weight);
             return scene.panels.empty() ? 0 : int(scene.panels[0].ranges.size());

@@ -1,12 +1,17 @@
 // Every row of the format registry, and the granularities.
 #include <QtTest/QTest>
 
+#include <QtCore/QFile>
+#include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/base/error.h"
 #include "core/format/granularity.h"
+#include "core/format/mac_units.h"
 #include "core/format/quant_format.h"
+#include "core/recipe/hardware_cost.h"
 #include "core/recipe/recipe.h"
 #include "tests/support/test_main.h"
 
@@ -46,6 +51,48 @@ private Q_SLOTS:
         std::set<std::string_view> names;
         for (const QuantFormat& format : all_formats()) QVERIFY(names.insert(format.name).second);
         QVERIFY(find_format("int9") == nullptr);
+    }
+
+    // The program's table of units is what was measured: docs/results/mac_unit.json, units of formats that there are.
+    void units_are_as_measured() {
+        QFile file(QStringLiteral(GRATICULE_SOURCE_DIR "/docs/results/mac_unit.json"));
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        const nlohmann::json measured = nlohmann::json::parse(file.readAll().toStdString()).at("units");
+        std::size_t of_pairs = 0;
+        for (const nlohmann::json& row : measured) {
+            if (row.at("weights").is_null()) continue; // measured for the page alone
+            ++of_pairs;
+            const auto unit = std::find_if(all_mac_units().begin(), all_mac_units().end(), [&](const MacUnit& u) {
+                return u.unit == row.at("unit").get<std::string>();
+            });
+            QVERIFY2(unit != all_mac_units().end(), row.at("unit").get<std::string>().c_str());
+            QCOMPARE(std::string(unit->label), row.at("title").get<std::string>());
+            QCOMPARE(std::string(unit->weights), row.at("weights").get<std::string>());
+            QCOMPARE(std::string(unit->inputs), row.at("inputs").get<std::string>());
+            QCOMPARE(unit->expands_groups, !row.at("grain").get<std::string>().empty());
+            const nlohmann::json& relative = row.at("with_accumulator").at("relative");
+            QCOMPARE(unit->area, relative.at("area").get<double>());
+            QCOMPARE(unit->power, relative.at("power").get<double>());
+        }
+        QCOMPARE(of_pairs, all_mac_units().size());
+        for (const MacUnit& unit : all_mac_units()) {
+            const QuantFormat *weights = find_format(unit.weights), *inputs = find_format(unit.inputs);
+            QVERIFY(weights != nullptr && inputs != nullptr);
+            QCOMPARE(find_mac_unit(*weights, *inputs, unit.expands_groups), &unit);
+        }
+    }
+
+    void units_of_schemes() {
+        const auto name = [](const char* line) {
+            const MacUnit* unit = mac_unit_of(parse_scheme_line(line).scheme);
+            return unit ? std::string(unit->unit) : std::string();
+        };
+        QCOMPARE(name("w=dint4/asym/channel a=int8/sym/token"), std::string("dint4_int8"));
+        QCOMPARE(name("w=int4/asym/g128 a=int8/sym/tensor/static"), std::string("int4_int8"));
+        QCOMPARE(name("w=int4/asym/dual128 a=int8/sym/token"), std::string("dgq_int4_int8"));
+        QCOMPARE(name("w=int4/asym/g128"), std::string()); // inputs in 16 bits
+        QCOMPARE(name("w=int5/asym/g128 a=int8/sym/token"), std::string());
+        QCOMPARE(name("none"), std::string());
     }
 
     // OCP 8-bit Floating Point Specification and MX: how many finite values, the largest and the smallest.

@@ -16,11 +16,13 @@
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QToolButton>
 
+#include "core/recipe/hardware_cost.h"
 #include "core/recipe/recipe.h"
 #include "tests/support/test_main.h"
 #include "widgets/forms/param_form.h"
 #include "widgets/forms/scheme_editor.h"
 #include "widgets/models/empty_hint.h"
+#include "widgets/models/number_text.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/command_palette.h"
 #include "widgets/panels/compare_panel.h"
@@ -82,6 +84,28 @@ private Q_SLOTS:
         QCOMPARE(field(editor, "grain")->currentText(), QString("output channel"));
         editor.setChoices({b, b}, {a, a}, {256, 256});
         QCOMPARE(field(editor, "weights")->findText("— differs —"), -1);
+    }
+
+    void scheme_editor_says_what_the_pair_costs_in_hardware() {
+        SchemeEditor editor;
+        const auto* cost = editor.findChild<QLabel*>("unitCost");
+        QVERIFY(cost);
+        const SchemeChoice a = parse_scheme_line("w=dint4/asym/channel a=int8/sym/token"),
+                           b = parse_scheme_line("w=int8/asym/channel a=int8/sym/token"),
+                           none = parse_scheme_line("w=int5/asym/channel a=int8/sym/token");
+        const MacUnit* unit = mac_unit_of(a.scheme);
+        QVERIFY(unit);
+        editor.setChoices({a, a}, {a, a}, {256, 256});
+        QCOMPARE(cost->text(), QStringLiteral("area %1, power %2 of INT8 × INT8")
+                                   .arg(fixed_text(unit->area, 2), fixed_text(unit->power, 2)));
+        QVERIFY(cost->toolTip().contains("docs/results/mac_unit.md"));
+        editor.setChoices({a, b}, {a, b}, {256, 256});
+        QVERIFY(cost->text().contains("differs"));
+        editor.setChoices({b}, {b}, {256});
+        QCOMPARE(cost->text(), QString("area 1.00, power 1.00 of INT8 × INT8"));
+        editor.setChoices({none}, {none}, {256});
+        QVERIFY(cost->text().contains("none measured"));
+        QVERIFY(cost->toolTip().isEmpty());
     }
 
     void an_edit_touches_its_field_and_nothing_else() {

@@ -9,7 +9,9 @@
 #include <QtWidgets/QToolButton>
 #include <algorithm>
 
+#include "core/recipe/hardware_cost.h"
 #include "widgets/forms/param_form.h"
+#include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
 
 namespace graticule {
@@ -103,6 +105,7 @@ SchemeEditor::SchemeEditor(QWidget* parent)
     rows_->setLabelAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     buildWeightFields();
     buildInputField();
+    buildCostLine();
     buildStageFields();
     for (Field* field : allFields())
         connect(field->box, &QComboBox::activated, this, [this, field](int item) { fieldChosen(*field, item); });
@@ -179,6 +182,17 @@ void SchemeEditor::buildInputField() {
     input_.apply = [](SchemeChoice& choice, const QString& key) {
         choice.scheme.input = key.isEmpty() ? std::nullopt : parse_scheme_line("a=" + key.toStdString()).scheme.input;
     };
+}
+
+void SchemeEditor::buildCostLine() {
+    cost_ = new QLabel;
+    cost_->setObjectName(QStringLiteral("unitCost"));
+    cost_->setProperty("role", "secondary");
+    cost_->setWordWrap(true);
+    auto* label = new QLabel(tr("unit"));
+    label->setProperty("role", "secondary");
+    label->setToolTip(tr("A multiply-accumulate unit for these weights and inputs, relative to one for INT8 × INT8"));
+    rows_->addRow(label, cost_);
 }
 
 void SchemeEditor::buildStageFields() {
@@ -403,6 +417,19 @@ void SchemeEditor::setChoices(const std::vector<SchemeChoice>& now, const std::v
     shown_ = now;
     showStages();
     showParams(now);
+    showCost(now);
+}
+
+void SchemeEditor::showCost(const std::vector<SchemeChoice>& now) {
+    const MacUnit* unit = now.empty() ? nullptr : mac_unit_of(now[0].scheme);
+    const bool differ = std::any_of(now.begin(), now.end(),
+                                    [&](const SchemeChoice& choice) { return mac_unit_of(choice.scheme) != unit; });
+    cost_->setText(
+        now.empty() ? QString()
+        : differ    ? tr("— differs —")
+        : unit      ? tr("area %1, power %2 of INT8 × INT8").arg(fixed_text(unit->area, 2), fixed_text(unit->power, 2))
+                    : tr("none measured for this pair"));
+    cost_->setToolTip(unit && !differ ? qt_text(unit->label) + QStringLiteral(", ") + qt_text(mac_unit_source()) : QString());
 }
 
 void SchemeEditor::showParams(const std::vector<SchemeChoice>& now) {

@@ -55,6 +55,7 @@ private:
     };
     void buildWeightFields();
     void buildInputField();
+    void buildCostLine();
     void buildStageFields();
     void fillFormats();
     void fillGrain(const std::vector<std::int64_t>& columns);
@@ -63,6 +64,7 @@ private:
     [[nodiscard]] std::vector<Field*> allFields();
     void show(Field& field, const std::vector<SchemeChoice>& now, const std::vector<SchemeChoice>& reference);
     void showParams(const std::vector<SchemeChoice>& now);
+    void showCost(const std::vector<SchemeChoice>& now);
     void fieldChosen(const Field& field, int item);
     [[nodiscard]] const MethodEntry* method(const QString& name) const;
     [[nodiscard]] QString methodKey(const SchemeChoice& choice, Stage stage) const;
@@ -72,6 +74,7 @@ private:
     std::vector<MethodEntry> methods_;
     QFormLayout* rows_;
     Field weights_, grain_, zero_, input_;
+    QLabel* cost_ = nullptr;           // of the pair of formats in hardware
     std::array<StageField, 6> stages_; // in the order in which they run
     QToolButton* more_ = nullptr;      // shows the stages that few recipes use
     std::vector<SchemeChoice> shown_;

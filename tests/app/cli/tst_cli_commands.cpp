@@ -54,6 +54,21 @@ private Q_SLOTS:
         QVERIFY2(table.out.contains(has.toUtf8()) || table.out.contains(has.toUpper().toUtf8()), table.out);
     }
 
+    void formatsSayWhatAUnitCosts() {
+        const json all = run_cli({"formats", "--json"}).json();
+        int units = 0;
+        for (const json& format : all)
+            for (const json& unit : format.at("units")) {
+                ++units;
+                QVERIFY(unit.at("relative_area").get<double>() > 0 && unit.at("relative_power").get<double>() > 0);
+                QVERIFY(unit.at("source").get<std::string>().find("docs/results/mac_unit.md") != std::string::npos);
+                if (unit.at("unit") == "int8_int8") QCOMPARE(unit.at("relative_area").get<double>(), 1.0);
+            }
+        QCOMPARE(units, 7);
+        const Outcome table = run_cli({"formats"});
+        QVERIFY2(table.out.contains("dINT4 × INT8"), table.out);
+    }
+
     void helpNamesTheOptionsOfEveryCommand_data() {
         QTest::addColumn<QString>("command");
         for (const char* command :
