@@ -1,11 +1,12 @@
-// Forward passes over the calibration samples with every site's input watched: one read of each activation.
+// Forward passes over the calibration samples with every site's input watched: one read of each activation, on the
+// device.
 #include <chrono>
 
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/model_runner.h"
-#include "core/stats/accumulator.h"
+#include "core/stats/site_statistics.h"
 
 namespace graticule {
 
@@ -46,31 +47,24 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
     RunnerOptions options;
     options.execution = ctx.execution;
     ModelRunner runner(borrowed, std::shared_ptr<const QuantizedModel>(), device, options);
-    StatsAccumulator accumulator(model, spec.samples, spec.length);
-    double observing = 0;
+    const StatisticsPlan plan = statistics_plan(model, spec.samples, spec.length);
+    auto stats = std::make_shared<ActivationStats>();
+    stats->spec = spec;
+    stats->samples = samples;
+    for (const InputSite& site : model.input_sites())
+        stats->sites.push_back(no_statistics(site.id, plan, site.channels));
     SnapshotThrottle throttle;
-    const auto freeze = [&] {
-        std::shared_ptr<ActivationStats> stats = accumulator.freeze();
-        stats->spec = spec;
-        stats->samples = samples;
-        stats->seconds = seconds_since(start);
-        stats->seconds_observing = observing;
-        return stats;
-    };
-    const auto observe = [&](const ObservedInput& input) {
-        const Clock::time_point began = Clock::now();
-        accumulator.add(input.site, input.sample, input.values, *input.kernels, input.stream, input.copy_rows);
-        observing += seconds_since(began);
-        if (!on_snapshot || !throttle.due()) return;
-        const Clock::time_point freezing = Clock::now();
-        on_snapshot(freeze());
-        throttle.took(seconds_since(freezing));
-    };
     ctx.progress.begin("Calibrating", spec.samples * static_cast<std::int64_t>(model.blocks().size()));
     const std::vector<ModelRunner::Window> windows(samples.begin(), samples.end());
-    runner.observe(windows, ctx, observe);
+    stats->seconds_observing = runner.observe(windows, &plan, ctx, [&](SiteStats&& site) {
+        stats->sites.at(index_of(site.site)) = std::move(site);
+        if (!on_snapshot || !throttle.due()) return;
+        const Clock::time_point copying = Clock::now();
+        stats->seconds = seconds_since(start);
+        on_snapshot(std::make_shared<const ActivationStats>(*stats));
+        throttle.took(seconds_since(copying));
+    });
 
-    std::shared_ptr<ActivationStats> stats = freeze();
     stats->provenance = run_provenance(device, runner.execution(), corpus, windows);
     stats->provenance.model_hash = model.hash(ctx);
     stats->provenance.seed = spec.seed;

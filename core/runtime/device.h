@@ -1,7 +1,7 @@
 // Where tensors live and which kernels work on them.
 //
 //     const Device device = open_device(ctx.device);            // "cpu", "cuda", "cuda:1"
-//     device.kernels().column_statistics(...);
+//     device.kernels().fake_quantize(...);
 #pragma once
 
 #include <cstdint>

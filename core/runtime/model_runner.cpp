@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <deque>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -13,47 +13,12 @@
 #include "core/runtime/block_loader.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/settle_execution.h"
+#include "core/runtime/site_watcher.h"
 #include "core/runtime/torch_error.h"
 #include "core/runtime/transfers.h"
 #include "core/runtime/weight_source.h"
 
 namespace graticule {
-
-namespace {
-
-/// Shows every site's input to the caller's observer, one sample after the other.
-class Watcher final : public DecoderHooks {
-public:
-    Watcher(const InputObserver& observer, const Device& device)
-        : observer_(observer)
-        , device_(device) {}
-
-    void set_sample(std::int64_t sample) { sample_ = sample; }
-
-    void observe(SiteId site, const at::Tensor& x) override {
-        const at::Tensor rows = x.reshape({-1, x.size(-1)}).to(at::kFloat).contiguous();
-        ObservedInput seen;
-        seen.site = site;
-        seen.sample = sample_;
-        seen.values = view_of(rows);
-        seen.kernels = &device_.kernels();
-        seen.stream = current_stream(device_);
-        seen.copy_rows = [&rows](std::span<const std::int64_t> indices, float* out) {
-            const at::Tensor index =
-                at::tensor(at::ArrayRef<std::int64_t>(indices.data(), indices.size()), at::kLong).to(rows.device());
-            const at::Tensor picked = rows.index_select(0, index).to(at::kCPU).contiguous();
-            std::memcpy(out, picked.data_ptr<float>(), picked.nbytes());
-        };
-        observer_(seen);
-    }
-
-private:
-    const InputObserver& observer_;
-    const Device& device_;
-    std::int64_t sample_ = 0;
-};
-
-} // namespace
 
 struct ModelRunner::Impl {
     Impl(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, bool quantized_, Device where,
@@ -387,28 +352,42 @@ void ModelRunner::score(std::span<const ScoreRequest> requests, JobContext& ctx,
         });
 }
 
-void ModelRunner::observe(std::span<const Window> samples, JobContext& ctx, const InputObserver& observer,
-                          const std::function<void(BlockId)>& on_block) {
-    const auto run = [&] {
+double ModelRunner::observe(std::span<const Window> samples, const StatisticsPlan* plan, JobContext& ctx,
+                            const std::function<void(SiteStats&&)>& on_site) {
+    if (samples.empty()) return 0;
+    return translate_torch_errors("calibrating on " + impl_->device.name(), [&] {
         const TorchScope scope(impl_->device);
-        Watcher watcher(observer, impl_->device);
+        std::optional<SiteWatcher> watcher;
+        if (plan != nullptr) watcher.emplace(*plan, impl_->device);
+        // A CPU gains nothing from batches, and one sample at a time stays in its caches.
+        const auto tokens = static_cast<std::int64_t>(samples.front().size());
+        const auto batch = static_cast<std::size_t>(impl_->device.is_cuda() ? impl_->rows_at_once(tokens) : 1);
         std::vector<at::Tensor> hidden;
-        for (const Window& sample : samples) hidden.push_back(impl_->decoder.embed(std::span(&sample, 1)));
+        for (std::size_t first = 0; first < samples.size(); first += batch)
+            hidden.push_back(impl_->decoder.embed(samples.subspan(first, std::min(batch, samples.size() - first))));
         for (const Block& block : impl_->decoder.model().blocks()) {
-            const BlockOperations operations = impl_->decoder.prepare(block.id);
-            for (std::size_t sample = 0; sample < hidden.size(); ++sample) {
-                watcher.set_sample(static_cast<std::int64_t>(sample));
-                hidden[sample] = impl_->decoder.forward(block.id, operations, hidden[sample], &watcher);
-                ctx.advance();
+            const auto operations = impl_->next_block(block.id, false);
+            std::int64_t first = 0;
+            for (at::Tensor& part : hidden) {
+                if (watcher) watcher->start_batch(first, part.size(0));
+                part = impl_->decoder.forward(block.id, *operations, part, watcher ? &*watcher : nullptr);
+                first += part.size(0);
+                ctx.advance(part.size(0));
             }
-            if (on_block) on_block(block.id);
+            if (!watcher) continue;
+            watcher->end_block();
+            watcher->deliver(on_site, SiteWatcher::Wait::not_for_the_last);
         }
-        for (std::size_t sample = 0; sample < hidden.size(); ++sample) // a NaN on the way is a NaN at the end
-            if (!all_finite(hidden[sample]))
-                impl_->refuse_overflow(samples[sample],
-                                       "the output of calibration sample " + std::to_string(sample + 1) + " is");
-    };
-    translate_torch_errors("calibrating on " + impl_->device.name(), run);
+        if (watcher) watcher->deliver(on_site, SiteWatcher::Wait::for_all);
+        std::size_t sample = 0;
+        for (const at::Tensor& part : hidden) // a NaN on the way is a NaN at the end
+            for (std::int64_t i = 0; i < part.size(0); ++i, ++sample)
+                if (!all_finite(part[i]))
+                    impl_->refuse_overflow(samples[sample],
+                                           "the output of calibration sample " + std::to_string(sample + 1) + " is");
+        impl_->decoder.verify_parameters();
+        return watcher ? watcher->seconds() : 0.0;
+    });
 }
 
 } // namespace graticule

@@ -14,23 +14,12 @@
 #include "core/result/evaluation.h"
 #include "core/result/quantized_model.h"
 #include "core/runtime/device.h"
+#include "core/stats/site_statistics.h"
 #include "core/tensor/host_tensor.h"
 
 namespace graticule {
 
 class WeightSource;
-
-/// One site's input for one sample: (tokens, channels) in the device's memory, valid during the call.
-struct ObservedInput {
-    SiteId site{};
-    std::int64_t sample = 0;
-    MatrixView<const float> values;
-    const Backend* kernels = nullptr;
-    Stream stream;
-    /// Copies rows (token indices of this sample) to `out`, row-major.
-    std::function<void(std::span<const std::int64_t> rows, float* out)> copy_rows;
-};
-using InputObserver = std::function<void(const ObservedInput&)>;
 
 /// A text whose tokens from `first` on are scored; `first` at least 1.
 struct ScoreRequest {
@@ -72,10 +61,11 @@ public:
                const std::function<void(std::size_t request, std::vector<float> scores)>& on_scores);
     /// Calls `on_loss` with each window's mean cross entropy (nats), in order. All windows have the same length.
     void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
-    /// Runs the samples block by block and shows every site's input, sample by sample. Advances `ctx` once a sample and
-    /// block; `on_block` is called after each block.
-    void observe(std::span<const Window> samples, JobContext& ctx, const InputObserver& observer,
-                 const std::function<void(BlockId)>& on_block = {});
+    /// Runs the samples block by block, in batches, and hands over each site's statistics when its block is done, in
+    /// order. `plan` null: the bare pass, which benchmarks compare with. Advances `ctx` once per sample and block.
+    /// Returns the seconds that the statistics took (SiteWatcher::seconds).
+    double observe(std::span<const Window> samples, const StatisticsPlan* plan, JobContext& ctx,
+                   const std::function<void(SiteStats&&)>& on_site);
 
 private:
     struct Impl;

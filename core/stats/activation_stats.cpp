@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "kernels/api/moments.h"
 
 namespace graticule {
 
@@ -44,21 +45,15 @@ void ChannelStats::merge(const ChannelStats& other) {
     GRATICULE_ASSERT(channels() == other.channels(), "statistics of the same channels");
     const auto a = static_cast<double>(tokens);
     const auto b = static_cast<double>(other.tokens);
-    const double n = a + b;
     for (std::size_t c = 0; c < channels(); ++c) {
         minimum[c] = lower(minimum[c], other.minimum[c]);
         maximum[c] = higher(maximum[c], other.maximum[c]);
-        // Pairwise update of central moments (Pebay 2008, Eq. 1.5, 2.1, 2.2 and the fourth-order case).
-        const double d = other.mean[c] - mean[c];
-        const double d2 = d * d;
-        const double m4_cross = d2 * d2 * a * b * (a * a - a * b + b * b) / (n * n * n) +
-                                6 * d2 * (a * a * other.m2[c] + b * b * m2[c]) / (n * n) +
-                                4 * d * (a * other.m3[c] - b * m3[c]) / n;
-        const double m3_cross = d2 * d * a * b * (a - b) / (n * n) + 3 * d * (a * other.m2[c] - b * m2[c]) / n;
-        m4[c] += other.m4[c] + m4_cross;
-        m3[c] += other.m3[c] + m3_cross;
-        m2[c] += other.m2[c] + d2 * a * b / n;
-        mean[c] += d * b / n;
+        const Moments joined =
+            join_moments({mean[c], m2[c], m3[c], m4[c]}, a, {other.mean[c], other.m2[c], other.m3[c], other.m4[c]}, b);
+        mean[c] = joined.mean;
+        m2[c] = joined.m2;
+        m3[c] = joined.m3;
+        m4[c] = joined.m4;
     }
     tokens += other.tokens;
 }

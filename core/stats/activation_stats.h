@@ -1,5 +1,5 @@
 // What calibration saw at every input site: per channel and per sequence-length bucket, in one pass over each
-// activation. Immutable snapshots; the accumulator that makes them is core/stats/accumulator.h.
+// activation. Immutable snapshots; core/stats/site_statistics.h makes them.
 #pragma once
 
 #include <cstdint>

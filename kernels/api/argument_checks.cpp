@@ -108,18 +108,30 @@ void check_fake_quantize_dynamic(MatrixView<const float> values, BlockLayout lay
     check_options(options);
 }
 
-void check_column_statistics(MatrixView<const float> values, const ColumnStatistics& out, const std::int64_t* negative,
-                             const std::int64_t* positive) {
-    check_view(values, "values");
-    if (values.rows == 0) reject("column statistics need at least one row, got 0 x " + std::to_string(values.columns));
-    check_present(out.minimum, "minimum");
-    check_present(out.maximum, "maximum");
-    check_present(out.mean, "mean");
-    check_present(out.m2, "m2");
-    check_present(out.m3, "m3");
-    check_present(out.m4, "m4");
-    check_present(negative, "the negative histogram");
-    check_present(positive, "the positive histogram");
+void check_statistics(const ActivationBatch& batch, SegmentEnds ends, std::span<const std::int64_t> rows_before) {
+    const auto text = [](std::int64_t number) { return std::to_string(number); };
+    if (batch.type != ValueType::f32 && batch.type != ValueType::bf16 && batch.type != ValueType::f16)
+        reject("statistics are of float32, bfloat16 or float16 values");
+    if (batch.samples < 1 || batch.length < 1 || batch.columns < 0)
+        reject("statistics need at least one sample of one row, got " + text(batch.samples) + " samples of " +
+               text(batch.length) + " x " + text(batch.columns));
+    if (batch.row_stride < batch.columns)
+        reject("a row stride of " + text(batch.row_stride) + " is shorter than a row of " + text(batch.columns));
+    if (batch.columns > 0) check_present(batch.values, "values");
+    if (ends.empty() || ends.size() > most_statistics_segments)
+        reject(text(static_cast<std::int64_t>(ends.size())) + " segments; between 1 and " +
+               text(static_cast<std::int64_t>(most_statistics_segments)) + " are taken");
+    std::int64_t begin = 0;
+    for (const std::int64_t end : ends) {
+        if (end <= begin) reject("a segment ends at " + text(end) + ", where or before it begins: " + text(begin));
+        begin = end;
+    }
+    if (begin != batch.length) reject("the segments end at " + text(begin) + ", the samples at " + text(batch.length));
+    if (!rows_before.empty() && rows_before.size() != ends.size())
+        reject("rows before of " + std::to_string(rows_before.size()) + " segments, but there are " +
+               std::to_string(ends.size()));
+    for (const std::int64_t rows : rows_before)
+        if (rows < 0) reject("a segment with " + text(rows) + " rows before");
 }
 
 void check_gptq_walk(const GptqWalk& walk) {

@@ -16,8 +16,8 @@ void check_fake_quantize(MatrixView<const float> values, BlockLayout layout, con
                          MatrixView<const float> out);
 void check_fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, ScaleOptions options,
                                  MatrixView<const float> out);
-void check_column_statistics(MatrixView<const float> values, const ColumnStatistics& out, const std::int64_t* negative,
-                             const std::int64_t* positive);
+/// `rows_before` empty: not asked for.
+void check_statistics(const ActivationBatch& batch, SegmentEnds ends, std::span<const std::int64_t> rows_before);
 void check_gptq_walk(const GptqWalk& walk);
 void check_hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<const float> out);
 

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "kernels/api/code_grid.h"
+#include "kernels/api/statistics.h"
 #include "kernels/api/views.h"
 
 namespace graticule {
@@ -45,25 +46,6 @@ struct QuantizeCounts {
     double squared_value = 0;           ///< sum x^2
     std::int64_t codes_used[256] = {};  ///< how often each code was given; levels unused = zeros among the grid's codes
 };
-
-/// Per-column statistics of a matrix of tokens x channels, mergeable: see core/stats for the merge. A column that holds
-/// a value that is not finite has NaN in all six.
-struct ColumnStatistics { // arrays of `columns`, the caller's
-    float* minimum = nullptr;
-    float* maximum = nullptr;
-    double* mean = nullptr;
-    double* m2 = nullptr; ///< sum of (x-mean)^2
-    double* m3 = nullptr;
-    double* m4 = nullptr;
-};
-
-/// Magnitude histogram: bin 0 counts exact zeros and everything below 2^-40; bin 1 + i counts |x| in
-/// [2^(-40 + i/8), 2^(-40 + (i+1)/8)), eight bins an octave; the last bin counts everything from 2^40 on. Negative and
-/// non-negative values are counted apart, NaN nowhere. One outlier costs one bin, not the picture.
-inline constexpr int histogram_bins_per_octave = 8;
-inline constexpr int histogram_octaves = 80;
-inline constexpr int histogram_first_exponent = -40;
-inline constexpr int histogram_bins = 2 + histogram_bins_per_octave * histogram_octaves;
 
 /// One block of GPTQ's columns; see Backend::gptq_walk. All (rows, columns) but the factor.
 struct GptqWalk {
@@ -102,10 +84,15 @@ public:
                                        ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
                                        Stream stream) const = 0;
 
-    /// One read of `values` (tokens, channels): column statistics of *this* matrix, and its magnitude histogram added
-    /// to negative[histogram_bins] and positive[histogram_bins]. All outputs in host memory.
-    virtual void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
-                                   std::int64_t* positive, Stream stream) const = 0;
+    /// Bytes of workspace, of any content and in the back end's memory, that the next call needs for this batch.
+    [[nodiscard]] virtual std::size_t statistics_workspace_bytes(const ActivationBatch& batch,
+                                                                 SegmentEnds ends) const = 0;
+    /// One read of the batch joins it to what `sums` holds: of each segment `rows_before` rows (0: whatever is there is
+    /// written over). The order of the calls and their batches decide the last bits of the moments; extremes and
+    /// histograms are exact. Nothing is waited for.
+    virtual void accumulate_statistics(const ActivationBatch& batch, SegmentEnds ends,
+                                       std::span<const std::int64_t> rows_before, const SiteAccumulators& sums,
+                                       void* workspace, Stream stream) const = 0;
 
     /// Rounds the columns of each row one after the other; column i's error times U[i,j] is taken from every later
     /// column j of the row before that is rounded. Rows do not look at each other.

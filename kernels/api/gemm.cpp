@@ -16,11 +16,6 @@ void need(const void* pointer, const char* what) {
     if (pointer == nullptr) reject(std::string(what) + " of an integer product needs memory, got a null pointer");
 }
 
-struct ValueTypeRow {
-    std::string_view name;
-    std::int64_t bytes;
-};
-constexpr std::array<ValueTypeRow, 4> value_types{{{"f32", 4}, {"bf16", 2}, {"f16", 2}, {"i32", 4}}};
 constexpr std::array<std::string_view, 3> grain_names{"channel", "group", "dual"};
 
 constexpr std::int64_t largest_sum = (std::int64_t{1} << 31) - 1;
@@ -35,8 +30,6 @@ std::int64_t largest_weight(const GemmProblem& problem) {
 } // namespace
 
 std::string_view name_of(GemmGrain grain) { return grain_names.at(static_cast<std::size_t>(grain)); }
-std::string_view name_of(ValueType type) { return value_types.at(static_cast<std::size_t>(type)).name; }
-std::int64_t bytes_of(ValueType type) { return value_types.at(static_cast<std::size_t>(type)).bytes; }
 
 std::int64_t groups_of(const GemmProblem& problem) {
     return problem.grain == GemmGrain::channel ? 1 : problem.inputs / problem.group;

@@ -30,6 +30,7 @@
 #include <string_view>
 
 #include "kernels/api/backend.h"
+#include "kernels/api/value_type.h"
 
 namespace graticule {
 
@@ -40,16 +41,7 @@ enum class GemmGrain : std::uint8_t {
     dual,    ///< DGQ: int8 scale and zero per output and group, float scale per output; one integer sum
 };
 
-enum class ValueType : std::uint8_t {
-    f32,
-    bf16,
-    f16,
-    i32, ///< outputs only, not for `group`: the integer sums themselves, as conformance compares them
-};
-
 [[nodiscard]] std::string_view name_of(GemmGrain grain);
-[[nodiscard]] std::string_view name_of(ValueType type);
-[[nodiscard]] std::int64_t bytes_of(ValueType type);
 
 struct GemmProblem {
     std::int64_t tokens = 0;        ///< rows of x; may be 0 where a weight is packed: packing does not depend on it

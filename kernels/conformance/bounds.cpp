@@ -69,47 +69,63 @@ std::string compare_counts(const QuantizeCounts& got, const QuantizeCounts& expe
     return text;
 }
 
-Statistics::Statistics(std::int64_t columns)
-    : minimum(static_cast<std::size_t>(columns))
-    , maximum(minimum.size())
-    , mean(minimum.size())
-    , m2(minimum.size())
-    , m3(minimum.size())
-    , m4(minimum.size())
-    , negative(histogram_bins, 1)
-    , positive(histogram_bins, 2) {}
+Statistics::Statistics(std::int64_t segments_, std::int64_t columns_)
+    : segments(segments_)
+    , columns(columns_)
+    , memory(SiteAccumulators::bytes(segments_, columns_) / sizeof(double)) {}
 
-ColumnStatistics Statistics::view() {
-    return {minimum.data(), maximum.data(), mean.data(), m2.data(), m3.data(), m4.data()};
+SiteAccumulators Statistics::view() const {
+    return {const_cast<double*>(memory.data()), segments, columns}; // the layout knows no constant memory
 }
 
-std::string compare_statistics(const Statistics& got, const Statistics& expected, std::int64_t rows) {
-    std::string text =
-        compare_bits(without_sign_of_zero(got.minimum), without_sign_of_zero(expected.minimum), "minimum");
-    if (text.empty())
-        text = compare_bits(without_sign_of_zero(got.maximum), without_sign_of_zero(expected.maximum), "maximum");
-    const auto n = static_cast<double>(rows);
-    const auto moment = [&](const char* what, std::size_t c, double is, double should, int order) {
-        const auto low = static_cast<double>(expected.minimum[c]), high = static_cast<double>(expected.maximum[c]);
-        const double count = order == 1 ? 1.0 : n;
-        const double bound = 1e-5 * (order == 1 ? 0.0 : std::fabs(should)) +
-                             1e-8 * count * std::pow(high - low, order) * (order == 1 ? 100 : 1) +
-                             1e-12 * count * std::pow(std::max(std::fabs(low), std::fabs(high)), order);
-        if (text.empty() && !near(is, should, bound)) text = difference(what, c, is, should);
+namespace {
+
+std::string compare_segment(const Statistics& got, const Statistics& expected, std::int64_t segment,
+                            std::int64_t rows) {
+    const std::int64_t columns = expected.columns;
+    const SiteAccumulators is = got.view(), should = expected.view();
+    const auto part = [&](const float* values) {
+        return without_sign_of_zero({values + segment * columns, values + (segment + 1) * columns});
     };
-    for (std::size_t c = 0; c < expected.mean.size() && text.empty(); ++c) {
-        moment("mean", c, got.mean[c], expected.mean[c], 1);
-        moment("m2", c, got.m2[c], expected.m2[c], 2);
-        moment("m3", c, got.m3[c], expected.m3[c], 3);
-        moment("m4", c, got.m4[c], expected.m4[c], 4);
+    std::string text = compare_bits(part(is.minimum), part(should.minimum), "minimum");
+    if (text.empty()) text = compare_bits(part(is.maximum), part(should.maximum), "maximum");
+    const auto n = static_cast<double>(rows);
+    for (std::int64_t column = 0; column < columns && text.empty(); ++column) {
+        const std::int64_t at = segment * columns + column;
+        const auto low = static_cast<double>(should.minimum[at]), high = static_cast<double>(should.maximum[at]);
+        const auto moment = [&](const char* what, double found, double wanted, int order) {
+            const double count = order == 1 ? 1.0 : n;
+            const double bound = 1e-5 * (order == 1 ? 0.0 : std::fabs(wanted)) +
+                                 1e-8 * count * std::pow(high - low, order) * (order == 1 ? 100 : 1) +
+                                 1e-12 * count * std::pow(std::max(std::fabs(low), std::fabs(high)), order);
+            if (text.empty() && !near(found, wanted, bound))
+                text = difference(what, static_cast<std::size_t>(column), found, wanted);
+        };
+        moment("mean", is.mean[at], should.mean[at], 1);
+        moment("m2", is.m2[at], should.m2[at], 2);
+        moment("m3", is.m3[at], should.m3[at], 3);
+        moment("m4", is.m4[at], should.m4[at], 4);
     }
-    for (std::size_t bin = 0; bin < static_cast<std::size_t>(histogram_bins) && text.empty(); ++bin) {
-        if (got.negative[bin] != expected.negative[bin])
-            text = difference("negative histogram", bin, got.negative[bin], expected.negative[bin]);
-        else if (got.positive[bin] != expected.positive[bin])
-            text = difference("positive histogram", bin, got.positive[bin], expected.positive[bin]);
+    for (std::int64_t bin = 0; bin < 2 * histogram_bins && text.empty(); ++bin) {
+        const std::int64_t at = segment * 2 * histogram_bins + bin;
+        if (is.histogram[at] != should.histogram[at])
+            text = difference(bin < histogram_bins ? "non-negative histogram" : "negative histogram",
+                              static_cast<std::size_t>(bin % histogram_bins), is.histogram[at], should.histogram[at]);
     }
-    return text;
+    return text.empty() ? text : "segment " + std::to_string(segment) + ": " + text;
+}
+
+} // namespace
+
+std::string compare_statistics(const Statistics& got, const Statistics& expected, std::int64_t samples,
+                               SegmentEnds ends) {
+    std::int64_t begin = 0;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        std::string text = compare_segment(got, expected, static_cast<std::int64_t>(i), samples * (ends[i] - begin));
+        if (!text.empty()) return text;
+        begin = ends[i];
+    }
+    return {};
 }
 
 } // namespace graticule::conformance

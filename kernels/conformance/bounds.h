@@ -17,18 +17,19 @@ namespace graticule::conformance {
 /// Counts exactly. Sums to 1e-6 of themselves (float32 squares in short runs are allowed) and 1e-12 of the sum of x^2.
 [[nodiscard]] std::string compare_counts(const QuantizeCounts& got, const QuantizeCounts& expected);
 
-/// One set of column statistics and histograms, owned.
+/// The accumulators of one site, owned.
 struct Statistics {
-    explicit Statistics(std::int64_t columns);
-    std::vector<float> minimum, maximum;
-    std::vector<double> mean, m2, m3, m4;
-    std::vector<std::int64_t> negative, positive;
-    [[nodiscard]] ColumnStatistics view();
+    Statistics(std::int64_t segments, std::int64_t columns);
+    std::int64_t segments, columns;
+    std::vector<double> memory; ///< laid out as SiteAccumulators
+    std::string damage;         ///< of a guard zone
+    [[nodiscard]] SiteAccumulators view() const;
 };
 
 /// Extremes (but for the sign of zero) and histograms exactly; the k-th moment to 1e-5 of itself and 1e-8 n range^k,
 /// which a sum of float32 powers about a value inside the range keeps, and 1e-12 n absmax^k for columns that are
 /// constant up to rounding.
-[[nodiscard]] std::string compare_statistics(const Statistics& got, const Statistics& expected, std::int64_t rows);
+[[nodiscard]] std::string compare_statistics(const Statistics& got, const Statistics& expected, std::int64_t samples,
+                                             SegmentEnds ends);
 
 } // namespace graticule::conformance

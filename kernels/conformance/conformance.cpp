@@ -5,6 +5,7 @@
 
 #include "kernels/api/backends.h"
 #include "kernels/api/hadamard.h"
+#include "kernels/api/half.h"
 #include "kernels/api/kernel_error.h"
 #include "kernels/conformance/bounds.h"
 #include "kernels/conformance/cases.h"
@@ -154,13 +155,66 @@ void compare(const Case& c, const Outcome& got, const Outcome& expected, Table& 
     add("guard zones", got.damage);
 }
 
-Statistics run_statistics(const Side& side, const Shape& shape, const std::vector<float>& values) {
-    GuardedArray<float> input(side.memory, shape.rows, shape.columns, shape.stride, shape.offset);
+/// How a matrix is read as samples: `calls` batches of some samples each, cut into segments.
+struct StatisticsCase {
+    std::int64_t samples, length;
+    std::vector<std::int64_t> ends;
+    std::vector<std::int64_t> calls; ///< samples of each
+    ValueType type = ValueType::f32;
+};
+
+std::vector<StatisticsCase> statistics_cases(std::int64_t rows) {
+    std::vector<StatisticsCase> all;
+    for (const ValueType type : {ValueType::f32, ValueType::bf16, ValueType::f16})
+        all.push_back({1, rows, {rows}, {1}, type});
+    if (rows >= 3) all.push_back({1, rows, {1, rows / 2 + 1, rows}, {1}});
+    if (rows >= 6) {
+        const std::int64_t length = rows / 3;
+        all.push_back({3, length, {length}, {3}});
+        all.push_back({3, length, {length}, {2, 1}, ValueType::bf16});
+        all.push_back({3, length, {length / 2, length}, {1, 2}, ValueType::f16});
+        all.push_back({3, length, {length / 2, length}, {1, 1, 1}});
+    }
+    return all;
+}
+
+/// The values as a back end of that type reads them, rows at the shape's stride.
+std::vector<std::uint16_t> as_halves(const std::vector<float>& values, ValueType type) {
+    std::vector<std::uint16_t> halves(values.size());
+    std::ranges::transform(values, halves.begin(),
+                           [&](float x) { return type == ValueType::bf16 ? float_to_bf16(x) : float_to_f16(x); });
+    return halves;
+}
+
+template <class T>
+Statistics run_statistics(const Side& side, const StatisticsCase& c, const Shape& shape, const std::vector<T>& values) {
+    GuardedArray<T> input(side.memory, shape.rows, shape.columns, shape.stride, shape.offset);
     input.write(values);
-    Statistics statistics(shape.columns);
-    side.backend.column_statistics(input.const_view(), statistics.view(), statistics.negative.data(),
-                                   statistics.positive.data(), {});
+    Statistics statistics(std::ssize(c.ends), shape.columns);
+    // What lies in the memory before the first call is written over.
+    GuardedArray<double> sums(side.memory, std::ssize(statistics.memory));
+    std::int64_t before = 0;
+    for (const std::int64_t samples : c.calls) {
+        std::vector<std::int64_t> rows_before;
+        for (std::size_t i = 0; i < c.ends.size(); ++i)
+            rows_before.push_back(before * (c.ends[i] - (i == 0 ? 0 : c.ends[i - 1])));
+        const ActivationBatch batch{
+            input.data() + before * c.length * shape.stride, c.type, samples, c.length, shape.columns, shape.stride};
+        GuardedArray<std::uint8_t> workspace(
+            side.memory, static_cast<std::int64_t>(side.backend.statistics_workspace_bytes(batch, c.ends)));
+        side.backend.accumulate_statistics(batch, c.ends, rows_before, {sums.data(), std::ssize(c.ends), shape.columns},
+                                           workspace.data(), {});
+        (void)read_checked(workspace, statistics.damage, "the workspace");
+        before += samples;
+    }
+    statistics.memory = read_checked(sums, statistics.damage, "accumulate_statistics");
     return statistics;
+}
+
+Statistics run_statistics(const Side& side, const StatisticsCase& c, const Shape& shape,
+                          const std::vector<float>& values) {
+    if (c.type == ValueType::f32) return run_statistics<float>(side, c, shape, values);
+    return run_statistics<std::uint16_t>(side, c, shape, as_halves(values, c.type));
 }
 
 void run_statistics_cases(const Side& subject, const Side& reference, Table& table) {
@@ -170,10 +224,15 @@ void run_statistics_cases(const Side& subject, const Side& reference, Table& tab
     for (const Shape& shape : all)
         for (const Input& input : inputs()) {
             const std::vector<float> values = make_input(input, shape);
-            table.add("column_statistics", "-",
-                      std::to_string(shape.rows) + " x " + std::to_string(shape.columns) + ", " + input.name,
-                      compare_statistics(run_statistics(subject, shape, values),
-                                         run_statistics(reference, shape, values), shape.rows));
+            for (const StatisticsCase& c : statistics_cases(shape.rows)) {
+                const Statistics got = run_statistics(subject, c, shape, values);
+                const Statistics expected = run_statistics(reference, c, shape, values);
+                table.add("accumulate_statistics", std::string(name_of(c.type)),
+                          std::to_string(c.samples) + " x " + std::to_string(c.length) + " x " +
+                              std::to_string(shape.columns) + " in " + std::to_string(c.ends.size()) +
+                              " segments and " + std::to_string(c.calls.size()) + " calls, " + input.name,
+                          first_of({got.damage, compare_statistics(got, expected, c.samples, c.ends)}));
+            }
         }
 }
 

@@ -18,7 +18,7 @@ namespace graticule {
 /// One operation with one number format, over all inputs, shapes, layouts and scale rules.
 struct ConformanceResult {
     std::string operation; ///< "quantize"
-    std::string format;    ///< "dint4"; "-" for column_statistics
+    std::string format;    ///< "dint4"; "-" for accumulate_statistics
     int cases = 0;
     int failures = 0;
     std::string first_failure; ///< which case, where, what was expected and what came

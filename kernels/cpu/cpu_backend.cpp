@@ -48,10 +48,14 @@ public:
             cpu::fake_quantize_dynamic(values, layout, prepare_grid(grid), options, out, counts);
     }
 
-    void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
-                           std::int64_t* positive, Stream) const override {
-        check_column_statistics(values, out, negative, positive);
-        if (values.columns > 0) cpu::column_statistics(values, out, negative, positive);
+    [[nodiscard]] std::size_t statistics_workspace_bytes(const ActivationBatch&, SegmentEnds) const override {
+        return 0;
+    }
+    void accumulate_statistics(const ActivationBatch& batch, SegmentEnds ends,
+                               std::span<const std::int64_t> rows_before, const SiteAccumulators& sums, void*,
+                               Stream) const override {
+        check_statistics(batch, ends, rows_before);
+        if (batch.columns > 0) cpu::accumulate_statistics(batch, ends, rows_before, sums);
     }
 
     void gptq_walk(const GptqWalk& walk, const CodeGrid& grid, Stream) const override {

@@ -17,8 +17,8 @@ void fake_quantize(MatrixView<const float> values, BlockLayout layout, const Gri
                    const float* zero, MatrixView<float> out, QuantizeCounts* counts);
 void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const GridPoints& points,
                            ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts);
-void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
-                       std::int64_t* positive);
+void accumulate_statistics(const ActivationBatch& batch, SegmentEnds ends, std::span<const std::int64_t> rows_before,
+                           const SiteAccumulators& sums);
 void hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<float> out);
 void gptq_walk(const GptqWalk& walk, const GridPoints& points); ///< on the calling thread
 

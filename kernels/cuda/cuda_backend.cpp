@@ -70,11 +70,18 @@ public:
             cuda::fake_quantize_dynamic(values, layout, prepare_grid(grid), options, out, counts, stream_of(stream));
     }
 
-    void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
-                           std::int64_t* positive, Stream stream) const override {
-        check_column_statistics(values, out, negative, positive);
-        if (has_work(values.rows, values.columns))
-            cuda::column_statistics(values, out, negative, positive, stream_of(stream));
+    [[nodiscard]] std::size_t statistics_workspace_bytes(const ActivationBatch& batch,
+                                                         SegmentEnds ends) const override {
+        check_statistics(batch, ends, {});
+        return has_work(batch.samples * batch.length, batch.columns) ? cuda::statistics_workspace_bytes(batch, ends)
+                                                                     : 0;
+    }
+    void accumulate_statistics(const ActivationBatch& batch, SegmentEnds ends,
+                               std::span<const std::int64_t> rows_before, const SiteAccumulators& sums, void* workspace,
+                               Stream stream) const override {
+        check_statistics(batch, ends, rows_before);
+        if (has_work(batch.samples * batch.length, batch.columns))
+            cuda::accumulate_statistics(batch, ends, rows_before, sums, workspace, stream_of(stream));
     }
 
     void gptq_walk(const GptqWalk& walk, const CodeGrid& grid, Stream stream) const override {

@@ -1,6 +1,5 @@
-// The operations of the CUDA back end, one .cu each. Pointers are device memory, except counts, column statistics and
-// histograms, which are host memory. The back end's face (cuda_backend.cpp) has checked the arguments and left out
-// empty matrices.
+// The operations of the CUDA back end, one .cu each. Pointers are device memory, except counts, which are host memory.
+// The back end's face (cuda_backend.cpp) has checked the arguments and left out empty matrices.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -23,8 +22,9 @@ void fake_quantize(MatrixView<const float> values, BlockLayout layout, const Gri
                    const float* zero, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream);
 void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const GridPoints& points,
                            ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream);
-void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
-                       std::int64_t* positive, cudaStream_t stream);
+[[nodiscard]] std::size_t statistics_workspace_bytes(const ActivationBatch& batch, SegmentEnds ends);
+void accumulate_statistics(const ActivationBatch& batch, SegmentEnds ends, std::span<const std::int64_t> rows_before,
+                           const SiteAccumulators& sums, void* workspace, cudaStream_t stream);
 void hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<float> out, cudaStream_t stream);
 void gptq_walk(const GptqWalk& walk, const GridPoints& points, cudaStream_t stream);
 

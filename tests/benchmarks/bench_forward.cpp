@@ -14,7 +14,6 @@
 
 #include "core/engine/workspace.h"
 #include "core/runtime/model_runner.h"
-#include "core/stats/accumulator.h"
 
 using namespace graticule;
 using nlohmann::json;
@@ -81,19 +80,21 @@ json calibrate(Workspace& work, const Options& options, JobContext& ctx) {
     const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
     ModelRunner runner(work.model(), std::shared_ptr<const QuantizedModel>(), open_device(ctx.device));
     std::vector<double> bare, watched;
+    double observing = 0;
     for (int turn = 0; turn < 4; ++turn) {
         Clock::time_point start = Clock::now();
-        runner.observe(windows, ctx, [](const ObservedInput&) {});
+        runner.observe(windows, nullptr, ctx, {});
         if (turn > 0) bare.push_back(seconds_since(start)); // the first turn warms everything
         start = Clock::now();
-        StatsAccumulator accumulator(*work.model(), options.samples, options.window);
-        runner.observe(windows, ctx, [&](const ObservedInput& input) {
-            accumulator.add(input.site, input.sample, input.values, *input.kernels, input.stream, input.copy_rows);
-        });
-        (void)accumulator.freeze();
+        const StatisticsPlan plan = statistics_plan(*work.model(), options.samples, options.window);
+        std::vector<SiteStats> sites;
+        observing = runner.observe(windows, &plan, ctx, [&](SiteStats&& site) { sites.push_back(std::move(site)); });
         if (turn > 0) watched.push_back(seconds_since(start));
     }
-    return {{"bare_seconds", median(bare)}, {"seconds", median(watched)}, {"tokens", options.samples * options.window}};
+    return {{"bare_seconds", median(bare)},
+            {"seconds", median(watched)},
+            {"seconds_observing", observing},
+            {"tokens", options.samples * options.window}};
 }
 
 } // namespace

@@ -205,16 +205,20 @@ struct Bench {
             });
     }
 
+    /// Six segments, as samples of 2048 tokens have them; nothing comes back to the host on either side.
     void statistics() {
-        const auto n = static_cast<std::size_t>(columns);
-        std::vector<float> low(n), high(n);
-        std::vector<double> mean(n), m2(n), m3(n), m4(n);
-        std::vector<std::int64_t> negative(graticule::histogram_bins), positive(graticule::histogram_bins);
+        const std::vector<std::int64_t> ends = {rows / 32, rows / 16, rows / 8, rows / 4, rows / 2, rows};
+        const auto bytes = static_cast<std::int64_t>(graticule::SiteAccumulators::bytes(std::ssize(ends), columns));
+        const at::Tensor memory = at::empty({bytes}, x.options().dtype(at::kByte));
+        const graticule::SiteAccumulators sums(memory.data_ptr(), std::ssize(ends), columns);
+        const std::vector<std::int64_t> nothing(ends.size());
+        const graticule::ActivationBatch batch{x.data_ptr(), graticule::ValueType::f32, 1, rows, columns, columns};
+        const auto work = static_cast<std::int64_t>(cuda.statistics_workspace_bytes(batch, ends));
+        const at::Tensor workspace = at::empty({work}, x.options().dtype(at::kByte));
         add(
-            "column statistics and histogram", 4,
-            [&] {
-                cuda.column_statistics(input(), {low.data(), high.data(), mean.data(), m2.data(), m3.data(), m4.data()},
-                                       negative.data(), positive.data(), {});
+            "statistics and histograms of six segments", 4,
+            [this, ends, nothing, batch, sums, memory, workspace] {
+                cuda.accumulate_statistics(batch, ends, nothing, sums, workspace.data_ptr(), {});
             },
             [&] {
                 const at::Tensor average = x.mean({0}, true);
@@ -226,7 +230,6 @@ struct Bench {
                     x.abs().log2_().mul_(8).floor_().add_(321).clamp_(0, graticule::histogram_bins - 1);
                 const at::Tensor slot = bin.add_(x.lt(0).to(at::kFloat).mul_(graticule::histogram_bins)).to(at::kInt);
                 const at::Tensor histogram = at::bincount(slot.flatten(), {}, 2 * graticule::histogram_bins);
-                const at::Tensor moments_here = moments.cpu(), histogram_here = histogram.cpu();
             });
     }
 };

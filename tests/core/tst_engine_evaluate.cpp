@@ -6,7 +6,6 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
-#include "core/stats/accumulator.h"
 #include "tests/support/error_message.h"
 #include "tests/support/test_main.h"
 

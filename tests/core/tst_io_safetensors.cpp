@@ -1,6 +1,7 @@
 // The safetensors container: every row of formats.md 1.4, damage at every byte, the writer's rules, a disk that fills
 // up.
 #include <QTest>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
@@ -129,6 +130,26 @@ private Q_SLOTS:
             GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "header of " + std::to_string(length), parse(bytes + "{}"));
         }
         GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "7 bytes", parse("1234567"));
+    }
+
+    /// What would take long or much memory is refused while it is read.
+    void large_headers_are_bounded() {
+        const auto refused = [](const std::string& says, const std::string& header) {
+            const auto start = std::chrono::steady_clock::now();
+            GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, says, parse(with_header(header, 0)));
+            QVERIFY(std::chrono::steady_clock::now() - start < std::chrono::seconds(10)); // one, on a quiet machine
+        };
+        refused("at most 33554432 are read", "{}" + std::string(100'000'000 - 2, ' '));
+        std::string tensors, metadata = R"({"__metadata__":{)";
+        for (int i = 0; i <= 250'000; ++i)
+            tensors +=
+                (i == 0 ? "{\"" : ",\"") + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
+        refused("more than the 250000 tensors", tensors + "}");
+        for (int i = 0; i <= 100'000; ++i) metadata += (i == 0 ? "\"" : ",\"") + std::to_string(i) + R"(":"")";
+        refused("more than the 100000 entries", metadata + "}}");
+        std::string field = R"({"a":{"more":[)"; // a value that nobody asks for is gone through, not kept
+        while (field.size() < 30'000'000) field += "[],";
+        refused("no dtype", field + "0]}}");
     }
 
     void truncated_at_every_byte() {

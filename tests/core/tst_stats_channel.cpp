@@ -6,8 +6,8 @@
 #include <cmath>
 #include <random>
 
-#include "core/stats/accumulator.h"
 #include "core/stats/activation_stats.h"
+#include "core/stats/site_statistics.h"
 #include "kernels/api/backends.h"
 #include "tests/support/test_main.h"
 
@@ -27,17 +27,14 @@ std::vector<float> heavy_tailed(std::size_t count, unsigned seed) {
 }
 
 ChannelStats column_stats(const float* values, std::int64_t rows, std::int64_t columns, Histogram& histogram) {
-    const auto size = static_cast<std::size_t>(columns);
-    ChannelStats stats;
-    stats.tokens = rows;
-    stats.minimum.resize(size);
-    stats.maximum.resize(size);
-    for (auto* moment : {&stats.mean, &stats.m2, &stats.m3, &stats.m4}) moment->resize(size);
-    cpu_backend().column_statistics({values, rows, columns},
-                                    {stats.minimum.data(), stats.maximum.data(), stats.mean.data(), stats.m2.data(),
-                                     stats.m3.data(), stats.m4.data()},
-                                    histogram.negative.data(), histogram.positive.data(), {});
-    return stats;
+    const StatisticsPlan plan{1, rows, {rows}, {}};
+    std::vector<double> memory(SiteAccumulators::bytes(1, columns) / sizeof(double));
+    const SiteAccumulators sums(memory.data(), 1, columns);
+    cpu_backend().accumulate_statistics({values, ValueType::f32, 1, rows, columns, columns}, plan.ends,
+                                        std::vector<std::int64_t>(1), sums, nullptr, {});
+    const SiteStats stats = site_statistics(SiteId{0}, plan, columns, plan.ends, sums, {}, {});
+    histogram.merge(stats.all().histogram);
+    return stats.all().channels;
 }
 
 bool close(double a, double b, double relative) { return std::abs(a - b) <= relative * (std::abs(b) + 1e-300); }
@@ -163,6 +160,39 @@ private Q_SLOTS:
         Histogram histogram;
         static_cast<void>(column_stats(values.data(), 8, 1, histogram));
         QCOMPARE(underflow_share(histogram, 0.5), 1.0 / 6);
+    }
+
+    /// Segments of several samples, put together, are what each bucket's rows give at once.
+    void buckets_are_the_first_positions_of_every_sample() {
+        constexpr std::int64_t samples = 3, length = 100, columns = 5;
+        const std::vector<float> values = heavy_tailed(samples * length * columns, 11);
+        const StatisticsPlan plan{samples, length, bucket_lengths(length), {}};
+        std::vector<double> memory(SiteAccumulators::bytes(2, columns) / sizeof(double));
+        const SiteAccumulators sums(memory.data(), 2, columns);
+        cpu_backend().accumulate_statistics({values.data(), ValueType::f32, samples, length, columns, columns},
+                                            plan.ends, std::vector<std::int64_t>(2), sums, nullptr, {});
+        const std::vector<std::int64_t> rows_seen = {samples * 64, samples * 36};
+        const SiteStats stats = site_statistics(SiteId{0}, plan, columns, rows_seen, sums, {}, {});
+        QCOMPARE(stats.buckets.size(), std::size_t{2});
+        for (const BucketStats& bucket : stats.buckets) {
+            std::vector<float> rows;
+            for (std::int64_t sample = 0; sample < samples; ++sample) {
+                const auto begin = values.begin() + sample * length * columns;
+                rows.insert(rows.end(), begin, begin + bucket.length * columns);
+            }
+            Histogram histogram;
+            const ChannelStats expected = column_stats(rows.data(), samples * bucket.length, columns, histogram);
+            QCOMPARE(bucket.channels.tokens, samples * bucket.length);
+            QCOMPARE(bucket.channels.minimum, expected.minimum);
+            QCOMPARE(bucket.channels.maximum, expected.maximum);
+            QVERIFY(bucket.histogram == histogram);
+            for (std::size_t c = 0; c < columns; ++c) {
+                QVERIFY(close(bucket.channels.mean[c], expected.mean[c], 1e-9));
+                QVERIFY(close(bucket.channels.m2[c], expected.m2[c], 1e-11));
+                QVERIFY(close(bucket.channels.m3[c], expected.m3[c], 1e-8));
+                QVERIFY(close(bucket.channels.m4[c], expected.m4[c], 1e-11));
+            }
+        }
     }
 
     void bucket_lengths_double_up_to_the_sample() {

@@ -3,6 +3,7 @@
 #include <QtTest/QTest>
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/api/backends.h"
 #include "kernels/api/histogram_bin.h"
@@ -27,6 +28,8 @@ enum class Fault {
     moment,
     extreme,
     bin,
+    segment,
+    forgotten_call,
     walk,
     transform
 };
@@ -70,12 +73,22 @@ public:
         cpu_backend().fake_quantize_dynamic(values, layout, grid, options, out, counts, stream);
         if (fault_ == Fault::dynamic_value && out.rows == 300) out.data[299 * out.row_stride] += 1;
     }
-    void column_statistics(MatrixView<const float> values, ColumnStatistics out, std::int64_t* negative,
-                           std::int64_t* positive, Stream stream) const override {
-        cpu_backend().column_statistics(values, out, negative, positive, stream);
-        if (fault_ == Fault::moment) out.m3[values.columns - 1] *= 1.001;
-        if (fault_ == Fault::extreme) out.minimum[0] = std::nextafter(out.minimum[0], 0.0F);
-        if (fault_ == Fault::bin && positive[300] > 2) --positive[300];
+    [[nodiscard]] std::size_t statistics_workspace_bytes(const ActivationBatch& batch,
+                                                         SegmentEnds ends) const override {
+        return cpu_backend().statistics_workspace_bytes(batch, ends);
+    }
+    void accumulate_statistics(const ActivationBatch& batch, SegmentEnds ends,
+                               std::span<const std::int64_t> rows_before, const SiteAccumulators& sums, void* workspace,
+                               Stream stream) const override {
+        const std::vector<std::int64_t> nothing(ends.size());
+        cpu_backend().accumulate_statistics(
+            batch, ends, fault_ == Fault::forgotten_call ? std::span<const std::int64_t>(nothing) : rows_before, sums,
+            workspace, stream);
+        const std::int64_t last = std::ssize(ends) * batch.columns - 1;
+        if (fault_ == Fault::moment) sums.m3[last] *= 1.001;
+        if (fault_ == Fault::extreme) sums.minimum[0] = std::nextafter(sums.minimum[0], 0.0F);
+        if (fault_ == Fault::bin && sums.histogram[300] > 2) --sums.histogram[300];
+        if (fault_ == Fault::segment && ends.size() == 2) std::swap(sums.mean[0], sums.mean[batch.columns]);
     }
     void gptq_walk(const GptqWalk& walk, const CodeGrid& grid, Stream stream) const override {
         cpu_backend().gptq_walk(walk, grid, stream);
@@ -110,7 +123,9 @@ private Q_SLOTS:
     void moments_by_hand();
     void moments_of_large_offset();
     void histogram_edges();
-    void histogram_accumulates();
+    void samples_accumulate();
+    void batches_do_not_matter_on_a_cpu();
+    void bad_batches();
     void counts_by_hand();
     void hadamard_is_its_matrix_data();
     void hadamard_is_its_matrix();
@@ -145,9 +160,11 @@ void TestBackends::planted_errors_are_found_data() {
     add("error sum off by 1e-5", Fault::error_sum, "fake_quantize");
     add("written beyond the end", Fault::beyond_end, "guard zones");
     add("written between rows", Fault::between_rows, "guard zones");
-    add("third moment off by 1e-3", Fault::moment, "column_statistics");
-    add("minimum off by a bit", Fault::extreme, "column_statistics");
-    add("one value missing in the histogram", Fault::bin, "column_statistics");
+    add("third moment off by 1e-3", Fault::moment, "accumulate_statistics");
+    add("minimum off by a bit", Fault::extreme, "accumulate_statistics");
+    add("one value missing in the histogram", Fault::bin, "accumulate_statistics");
+    add("two segments' means swapped", Fault::segment, "accumulate_statistics");
+    add("a second call that forgets the first", Fault::forgotten_call, "accumulate_statistics");
     add("one error of GPTQ off by a bit", Fault::walk, "gptq_walk");
     add("one transformed value off by a bit", Fault::transform, "hadamard");
 }
@@ -164,24 +181,25 @@ void TestBackends::planted_errors_are_found() {
 
 namespace {
 
+/// One segment, each call one sample more.
 struct Columns {
     explicit Columns(std::int64_t count)
-        : minimum(static_cast<std::size_t>(count))
-        , maximum(minimum.size())
-        , mean(minimum.size())
-        , m2(minimum.size())
-        , m3(minimum.size())
-        , m4(minimum.size())
-        , negative(histogram_bins)
-        , positive(histogram_bins) {}
-    void run(const std::vector<float>& values, std::int64_t rows, std::int64_t columns) {
-        cpu_backend().column_statistics({values.data(), rows, columns},
-                                        {minimum.data(), maximum.data(), mean.data(), m2.data(), m3.data(), m4.data()},
-                                        negative.data(), positive.data(), {});
+        : columns(count)
+        , memory(SiteAccumulators::bytes(1, count) / sizeof(double))
+        , found(memory.data(), 1, count) {}
+    void run(const std::vector<float>& values) {
+        const std::int64_t rows = std::ssize(values) / columns;
+        const std::int64_t ends[] = {rows}, rows_before[] = {before};
+        cpu_backend().accumulate_statistics({values.data(), ValueType::f32, 1, rows, columns, columns}, ends,
+                                            rows_before, found, nullptr, {});
+        before += rows;
     }
-    std::vector<float> minimum, maximum;
-    std::vector<double> mean, m2, m3, m4;
-    std::vector<std::int64_t> negative, positive;
+    [[nodiscard]] std::int64_t non_negative(int bin) const { return found.histogram[bin]; }
+    [[nodiscard]] std::int64_t negative(int bin) const { return found.histogram[histogram_bins + bin]; }
+
+    std::int64_t columns, before = 0;
+    std::vector<double> memory;
+    SiteAccumulators found;
 };
 
 } // namespace
@@ -189,28 +207,31 @@ struct Columns {
 /// Column 0: 1 2 3 6 (mean 3; differences -2 -1 0 3). Column 1 holds a NaN, column 2 an infinity.
 void TestBackends::moments_by_hand() {
     const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
-    Columns found(3);
-    found.run({1, 0, 0, 2, nan, 0, 3, 0, infinity, 6, 0, 0}, 4, 3);
+    Columns columns(3);
+    columns.run({1, 0, 0, 2, nan, 0, 3, 0, infinity, 6, 0, 0});
+    const SiteAccumulators& found = columns.found;
     QCOMPARE(found.minimum[0], 1.0F);
     QCOMPARE(found.maximum[0], 6.0F);
     QCOMPARE(found.mean[0], 3.0);
     QCOMPARE(found.m2[0], 14.0);
     QCOMPARE(found.m3[0], 18.0);
     QCOMPARE(found.m4[0], 98.0);
-    for (const std::size_t column : {std::size_t{1}, std::size_t{2}}) {
+    for (const int column : {1, 2})
         QVERIFY(std::isnan(found.mean[column]) && std::isnan(found.m4[column]) && std::isnan(found.minimum[column]));
-    }
-    QCOMPARE(std::count_if(found.positive.begin(), found.positive.end(), [](auto n) { return n != 0; }), 6);
-    QCOMPARE(found.positive[0], std::int64_t{6}); // six zeros; the NaN is in no bin
-    QCOMPARE(found.positive[histogram_bins - 1], std::int64_t{1});
+    int filled = 0;
+    for (int bin = 0; bin < histogram_bins; ++bin) filled += columns.non_negative(bin) != 0 ? 1 : 0;
+    QCOMPARE(filled, 6);
+    QCOMPARE(columns.non_negative(0), std::int64_t{6}); // six zeros; the NaN is in no bin
+    QCOMPARE(columns.non_negative(histogram_bins - 1), std::int64_t{1});
 }
 
 /// 10,000 values of +-1 about 1e6 in turn: sums of powers would lose m4 entirely. Exact: mean 1e6, m2 = m4 = n, m3 = 0.
 void TestBackends::moments_of_large_offset() {
     std::vector<float> values;
     for (int i = 0; i < 10000; ++i) values.push_back(i % 2 == 0 ? 1000001.0F : 999999.0F);
-    Columns found(1);
-    found.run(values, 10000, 1);
+    Columns columns(1);
+    columns.run(values);
+    const SiteAccumulators& found = columns.found;
     QCOMPARE(found.mean[0], 1e6);
     QCOMPARE(found.m2[0], 1e4);
     QVERIFY(std::fabs(found.m3[0]) < 1e-6);
@@ -234,15 +255,46 @@ void TestBackends::histogram_edges() {
     QCOMPARE(bin_of(std::numeric_limits<float>::infinity()), histogram_bins - 1);
 }
 
-void TestBackends::histogram_accumulates() {
-    Columns found(2);
-    found.run({1, -1, 1, -0.0F}, 2, 2);
-    found.run({1, -1, 1, -0.0F}, 2, 2);
-    const auto one = static_cast<std::size_t>(histogram_bin(std::bit_cast<std::uint32_t>(1.0F)));
-    QCOMPARE(found.positive[one], std::int64_t{4});
-    QCOMPARE(found.negative[one], std::int64_t{2});
-    QCOMPARE(found.positive[0], std::int64_t{2}); // -0 is not negative
-    QCOMPARE(found.negative[0], std::int64_t{0});
+void TestBackends::samples_accumulate() {
+    Columns columns(2);
+    columns.run({1, -1, 1, -0.0F});
+    columns.run({1, -1, 3, -0.0F});
+    const int one = histogram_bin(std::bit_cast<std::uint32_t>(1.0F));
+    QCOMPARE(columns.non_negative(one), std::int64_t{3});
+    QCOMPARE(columns.negative(one), std::int64_t{2});
+    QCOMPARE(columns.non_negative(0), std::int64_t{2}); // -0 is not negative
+    QCOMPARE(columns.negative(0), std::int64_t{0});
+    QCOMPARE(columns.found.mean[0], 1.5);
+    QCOMPARE(columns.found.m2[0], 3.0); // 3 x 0.25 + 2.25
+    QCOMPARE(columns.found.maximum[0], 3.0F);
+    columns.before = 0; // what is there is written over
+    columns.run({2, 2});
+    QCOMPARE(columns.found.mean[0], 2.0);
+    QCOMPARE(columns.found.maximum[0], 2.0F);
+    QCOMPARE(columns.non_negative(0), std::int64_t{0});
+}
+
+/// Cutting the samples into other batches gives the same bits.
+void TestBackends::batches_do_not_matter_on_a_cpu() {
+    constexpr std::int64_t samples = 5, length = 70, columns = 150;
+    std::vector<float> values(samples * length * columns);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i) * 0.37F) * 3;
+    const std::vector<std::int64_t> ends = {32, 64, 70};
+    const auto run = [&](const std::vector<std::int64_t>& batches) {
+        std::vector<double> memory(SiteAccumulators::bytes(3, columns) / sizeof(double));
+        std::int64_t before = 0;
+        for (const std::int64_t batch : batches) {
+            const std::vector<std::int64_t> rows_before = {32 * before, 32 * before, 6 * before};
+            cpu_backend().accumulate_statistics(
+                {values.data() + before * length * columns, ValueType::f32, batch, length, columns, columns}, ends,
+                rows_before, {memory.data(), 3, columns}, nullptr, {});
+            before += batch;
+        }
+        return memory;
+    };
+    const std::vector<double> whole = run({5});
+    for (const auto& batches : {std::vector<std::int64_t>{1, 1, 1, 1, 1}, std::vector<std::int64_t>{3, 2}})
+        QVERIFY(std::memcmp(run(batches).data(), whole.data(), whole.size() * sizeof(double)) == 0);
 }
 
 /// INT4, zero 8, scale 2: points -16..14.
@@ -335,6 +387,34 @@ void TestBackends::bad_arguments() {
             QVERIFY2(QString::fromUtf8(error.what()).contains(says), error.what());
         }
     }
+}
+
+void TestBackends::bad_batches() {
+    std::vector<float> x(48);
+    std::vector<double> memory(SiteAccumulators::bytes(2, 4) / sizeof(double));
+    const auto refused = [&](const ActivationBatch& batch, const std::vector<std::int64_t>& ends, const char* says) {
+        try {
+            cpu_backend().accumulate_statistics(batch, ends, std::vector<std::int64_t>(ends.size()),
+                                                {memory.data(), 2, 4}, nullptr, {});
+            return QString("accepted");
+        } catch (const KernelError& error) {
+            return QString::fromUtf8(error.what()).contains(says) ? QString() : QString::fromUtf8(error.what());
+        }
+    };
+    const ActivationBatch good{x.data(), ValueType::f32, 2, 6, 4, 4};
+    QCOMPARE(refused(good, {3, 5}, "segments end at 5"), QString());
+    QCOMPARE(refused(good, {3, 3, 6}, "ends at 3"), QString());
+    QCOMPARE(refused(good, {}, "0 segments"), QString());
+    QCOMPARE(refused(good, std::vector<std::int64_t>(33, 1), "33 segments"), QString());
+    ActivationBatch bad = good;
+    bad.samples = 0;
+    QCOMPARE(refused(bad, {6}, "0 samples"), QString());
+    bad = good;
+    bad.row_stride = 3;
+    QCOMPARE(refused(bad, {6}, "row stride of 3"), QString());
+    bad = good;
+    bad.values = nullptr;
+    QCOMPARE(refused(bad, {6}, "values"), QString());
 }
 
 void TestBackends::cuda_against_cpu() {
