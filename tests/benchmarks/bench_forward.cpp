@@ -31,7 +31,7 @@ double median(std::vector<double> values) {
 }
 
 struct Options {
-    std::string model, text, recipe;
+    std::string model, text, recipe, precision = "float32", arithmetic = "simulated";
     std::int64_t window = 2048, windows = 16, samples = 16;
     double budget = 0; ///< share of the weights that may stay; 0: the engine's own choice
 };
@@ -114,13 +114,19 @@ int main(int count, char** words) {
         command->add_option("--samples", options.samples);
         command->add_option("--recipe", options.recipe);
         command->add_option("--budget", options.budget);
+        command->add_option("--precision", options.precision);
+        command->add_option("--arithmetic", options.arithmetic);
     }
     CLI11_PARSE(app, count, words);
     try {
+        if (options.precision != "float32" || options.arithmetic != "simulated")
+            throw Error(ErrorKind::unsupported, "precision " + options.precision + " with " + options.arithmetic +
+                                                    " arithmetic: the engine computes float32, simulated");
         Workspace work;
         work.open(resolve_model_path(options.model), ctx);
         json result = commands[0]->parsed() ? evaluate(work, options, ctx) : calibrate(work, options, ctx);
         for (const auto& [name, version] : current_versions()) result["version"] = name + " " + version;
+        result["precision"] = options.precision;
         std::puts(result.dump().c_str());
         return 0;
     } catch (const Error& error) {

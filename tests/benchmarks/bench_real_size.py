@@ -41,7 +41,7 @@ class Bench:
         self.rows = []
         self.facts = {}
         self.peer = None
-        self.cli = [str(args.build / "app" / "graticule-cli"), "--quiet", "--json", "--device", args.device]
+        self.cli = [str(args.build / "bin" / "graticule-cli"), "--quiet", "--json", "--device", args.device]
         self.help = {}
 
     def add(self, what, value, unit, peer=None, target=None, reached=None, note=""):
@@ -185,7 +185,7 @@ def part_open(bench):
 def forward(bench, *words):
     """One run of bench_forward, which shows every window as it is done."""
     args = bench.args
-    command = [str(args.build / "tests/benchmarks/bench_forward"), str(args.checkpoint), "--device", args.device,
+    command = [str(args.build / "bin" / "bench_forward"), str(args.checkpoint), "--device", args.device,
                "--precision", args.precision, "--text", str(args.text), "--window", str(args.window),
                "--windows", str(args.windows), *map(str, words)]
     process = subprocess.run(command, capture_output=True, text=True)
@@ -207,12 +207,6 @@ def part_evaluate(bench):
     bench.add("evaluation, start to first window", ours["first_window_seconds"], "s", target="< 5 s",
               reached=ours["first_window_seconds"] < 5)
     bench.full_rate = ours["rate"]
-
-
-def evaluate_recipe(bench, recipe, *more):
-    value, _ = bench.run_cli("eval", bench.args.checkpoint, "--recipe", recipe, "--text", bench.args.text, "--text-rule",
-                             "raw", "--window", bench.args.window, "--windows", bench.args.windows, *bench.precision(), *more)
-    return value
 
 
 def rate_of_recipe(bench, recipe, *more):
