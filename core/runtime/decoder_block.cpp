@@ -200,10 +200,12 @@ at::Tensor Decoder::run_experts(const Block& block, const BlockOperations& opera
         if (sent.size(0) == 0) continue;
         const at::Tensor which = sent.select(1, 0);
         const at::Tensor weight = share.index({which, sent.select(1, 1)}).to(rows.scalar_type());
+        if (hooks != nullptr) hooks->select_tokens(which);
         const at::Tensor answer =
             run_mlp(block.mlps[expert], operations, rows.index_select(0, which).unsqueeze(0), hooks).squeeze(0);
         out.index_add_(0, which, answer.mul_(weight.unsqueeze(1)));
     }
+    if (hooks != nullptr) hooks->select_tokens({});
     return out.view(input.sizes());
 }
 

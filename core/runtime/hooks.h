@@ -16,6 +16,9 @@ public:
         (void)site;
         (void)x;
     }
+    /// Which rows of the batch's tokens, all samples one after the other, the sites shown next see (int64, ascending);
+    /// undefined: all, as in the beginning. Experts see the tokens that their router sends them.
+    virtual void select_tokens(const at::Tensor& rows) { (void)rows; }
     /// What the attention products read, before it is rounded: query (batch, heads, tokens, head_dim) after rotary
     /// embedding, key and value (batch, kv_heads, tokens, head_dim) before heads are repeated, probability (1, heads,
     /// tokens, tokens), sample by sample.

@@ -64,11 +64,18 @@ at::Tensor start_copy(const at::Tensor& tensor) {
 struct Site {
     SiteId id{};
     std::int64_t channels = 0;
-    at::Tensor accumulators;        ///< bytes, laid out as SiteAccumulators
-    at::Tensor kept;                ///< (kept tokens, channels), in the type that was seen
-    at::Tensor absmax;              ///< (kept tokens), once the block has ended
-    std::int64_t filled = 0;        ///< rows of `kept`
-    std::vector<std::int64_t> rows; ///< of each segment
+    at::Tensor accumulators;               ///< bytes, laid out as SiteAccumulators
+    std::vector<std::int64_t> rows;        ///< of each segment, that they hold
+    at::Tensor kept;                       ///< (kept tokens, channels), in the type that was seen
+    at::Tensor absmax;                     ///< (kept tokens), once the block has ended
+    std::vector<std::int64_t> kept_tokens; ///< so far
+};
+
+/// Rows of a batch: those of one segment, and those that are kept.
+struct Selection {
+    std::vector<at::Tensor> of_segment; ///< empty: all rows, whole samples
+    std::vector<std::int64_t> kept_tokens;
+    at::Tensor kept; ///< which rows of what a site shows these are
 };
 
 struct EndedBlock {
@@ -81,10 +88,16 @@ struct EndedBlock {
 struct SiteWatcher::State {
     const StatisticsPlan& plan;
     const Device& device;
-    at::Tensor kept_here; ///< rows of the batch that are kept
-    EndedBlock block;     ///< under way
+    std::int64_t first_sample = 0;
+    Selection whole_batch, selected;
+    bool some_tokens_only = false; ///< `selected` holds
+    EndedBlock block;              ///< under way
     std::deque<EndedBlock> ended;
     double seconds = 0;
+
+    [[nodiscard]] at::Tensor to_device(const std::vector<std::int64_t>& rows) const {
+        return at::tensor(at::ArrayRef<std::int64_t>(rows), at::kLong).to(torch_device(device));
+    }
 
     Site& site_of(SiteId id, const at::Tensor& x) {
         for (Site& site : block.sites)
@@ -103,56 +116,95 @@ struct SiteWatcher::State {
         return {site.accumulators.data_ptr(), std::ssize(plan.ends), site.channels};
     }
 
-    void accumulate(Site& site, const at::Tensor& rows) const {
+    /// Joins a batch, whole samples or rows of one segment alone, to the sums of the segments that end at `ends`.
+    void accumulate(const at::Tensor& values, std::int64_t samples, std::int64_t length, SegmentEnds ends,
+                    std::span<std::int64_t> rows, const SiteAccumulators& sums) const {
         const Backend& kernels = device.kernels();
-        const std::int64_t samples = rows.size(0) / plan.length;
-        const ActivationBatch batch{rows.data_ptr(), value_type(rows), samples,
-                                    plan.length,     site.channels,    site.channels};
-        const auto bytes = static_cast<std::int64_t>(kernels.statistics_workspace_bytes(batch, plan.ends));
-        const at::Tensor workspace = at::empty({bytes}, rows.options().dtype(at::kByte));
-        kernels.accumulate_statistics(batch, plan.ends, site.rows, accumulators_of(site), workspace.data_ptr(),
-                                      current_stream(device));
-        for (std::size_t i = 0; i < plan.ends.size(); ++i)
-            site.rows[i] += samples * (plan.ends[i] - (i == 0 ? 0 : plan.ends[i - 1]));
+        const std::int64_t columns = values.size(1);
+        const ActivationBatch batch{values.data_ptr(), value_type(values), samples, length, columns, columns};
+        const auto bytes = static_cast<std::int64_t>(kernels.statistics_workspace_bytes(batch, ends));
+        const at::Tensor workspace = at::empty({bytes}, values.options().dtype(at::kByte));
+        kernels.accumulate_statistics(batch, ends, rows, sums, workspace.data_ptr(), current_stream(device));
+        for (std::size_t i = 0; i < ends.size(); ++i) rows[i] += samples * (ends[i] - (i == 0 ? 0 : ends[i - 1]));
     }
 
-    void keep_rows(Site& site, const at::Tensor& rows) const {
-        if (kept_here.numel() == 0) return;
-        at::Tensor place = site.kept.narrow(0, site.filled, kept_here.numel());
-        at::index_select_out(place, rows, 0, kept_here);
-        site.filled += kept_here.numel();
+    void accumulate(Site& site, const at::Tensor& values) const {
+        const SiteAccumulators sums = accumulators_of(site);
+        if (!some_tokens_only) {
+            GRATICULE_ASSERT(values.size(0) % plan.length == 0, "whole samples of the announced length");
+            return accumulate(values, values.size(0) / plan.length, plan.length, plan.ends, site.rows, sums);
+        }
+        for (std::size_t i = 0; i < plan.ends.size(); ++i) {
+            const at::Tensor& which = selected.of_segment[i];
+            const std::int64_t ends[] = {which.numel()};
+            if (ends[0] == 0) continue;
+            accumulate(values.index_select(0, which), 1, ends[0], ends, std::span(site.rows).subspan(i, 1),
+                       sums.segment(static_cast<std::int64_t>(i), site.channels));
+        }
+    }
+
+    void keep_rows(Site& site, const at::Tensor& values) const {
+        const Selection& here = some_tokens_only ? selected : whole_batch;
+        if (here.kept_tokens.empty()) return;
+        at::Tensor place = site.kept.narrow(0, std::ssize(site.kept_tokens), std::ssize(here.kept_tokens));
+        at::index_select_out(place, values, 0, here.kept);
+        site.kept_tokens.insert(site.kept_tokens.end(), here.kept_tokens.begin(), here.kept_tokens.end());
     }
 
     [[nodiscard]] SiteStats finish(const Site& site) const {
         // Pinned memory is short: what stays is copied out of it, as float32.
-        const at::Tensor kept = site.kept.to(at::kFloat, /*non_blocking=*/false, /*copy=*/site.kept.is_pinned());
-        return site_statistics(site.id, plan, site.channels, site.rows, accumulators_of(site), to_host(kept),
-                               to_vector(site.absmax));
+        const at::Tensor kept = site.kept.to(at::kFloat, /*non_blocking=*/false, /*copy=*/device.is_cuda());
+        return site_statistics(site.id, plan, site.channels, site.rows, accumulators_of(site),
+                               {to_host(kept), site.kept_tokens, to_vector(site.absmax)});
     }
 };
 
 SiteWatcher::SiteWatcher(const StatisticsPlan& plan, const Device& device)
-    : state_(new State{plan, device, {}, {}, {}, 0}) {}
+    : state_(new State{plan, device, 0, {}, {}, false, {}, {}, 0}) {}
 
 SiteWatcher::~SiteWatcher() = default;
 
 void SiteWatcher::start_batch(std::int64_t first, std::int64_t count) {
     const StatisticsPlan& plan = state_->plan;
+    state_->first_sample = first;
+    state_->some_tokens_only = false;
     const auto begin = std::ranges::lower_bound(plan.kept_tokens, first * plan.length);
     const auto end = std::ranges::lower_bound(plan.kept_tokens, (first + count) * plan.length);
-    const at::ArrayRef<std::int64_t> tokens(plan.kept_tokens.data() + (begin - plan.kept_tokens.begin()),
-                                            static_cast<std::size_t>(end - begin));
-    const at::Tensor rows = at::tensor(tokens, at::kLong) - first * plan.length;
-    state_->kept_here = rows.to(torch_device(state_->device));
+    Selection& all = state_->whole_batch;
+    all.kept_tokens.assign(begin, end);
+    std::vector<std::int64_t> rows;
+    for (const std::int64_t token : all.kept_tokens) rows.push_back(token - first * plan.length);
+    all.kept = state_->to_device(rows);
+}
+
+void SiteWatcher::select_tokens(const at::Tensor& which) {
+    state_->some_tokens_only = which.defined();
+    if (!which.defined()) return;
+    const StatisticsPlan& plan = state_->plan;
+    const at::Tensor host = which.to(at::kCPU).contiguous();
+    const std::span<const std::int64_t> tokens(host.data_ptr<std::int64_t>(), static_cast<std::size_t>(host.numel()));
+    Selection& selected = state_->selected;
+    selected = {};
+    std::vector<std::vector<std::int64_t>> of_segment(plan.ends.size());
+    std::vector<std::int64_t> kept;
+    for (std::int64_t row = 0; row < std::ssize(tokens); ++row) {
+        const std::int64_t token = tokens[static_cast<std::size_t>(row)] + state_->first_sample * plan.length;
+        const auto segment = std::ranges::upper_bound(plan.ends, token % plan.length) - plan.ends.begin();
+        of_segment[static_cast<std::size_t>(segment)].push_back(row);
+        if (!std::ranges::binary_search(plan.kept_tokens, token)) continue;
+        kept.push_back(row);
+        selected.kept_tokens.push_back(token);
+    }
+    for (const auto& rows : of_segment) selected.of_segment.push_back(state_->to_device(rows));
+    selected.kept = state_->to_device(kept);
 }
 
 void SiteWatcher::observe(SiteId id, const at::Tensor& x) {
     Stopwatch watch(state_->device);
-    const at::Tensor rows = x.reshape({-1, x.size(-1)}).contiguous();
-    GRATICULE_ASSERT(rows.size(0) % state_->plan.length == 0, "whole samples of the announced length");
-    Site& site = state_->site_of(id, rows);
-    state_->accumulate(site, rows);
-    state_->keep_rows(site, rows);
+    const at::Tensor values = x.reshape({-1, x.size(-1)}).contiguous();
+    Site& site = state_->site_of(id, values);
+    state_->accumulate(site, values);
+    state_->keep_rows(site, values);
     watch.stop();
     state_->block.watches.push_back(std::move(watch));
 }
@@ -160,6 +212,7 @@ void SiteWatcher::observe(SiteId id, const at::Tensor& x) {
 void SiteWatcher::end_block() {
     Stopwatch watch(state_->device);
     for (Site& site : state_->block.sites) {
+        site.kept = site.kept.narrow(0, 0, std::ssize(site.kept_tokens)); // an expert's may be fewer than planned
         site.absmax = start_copy(site.kept.abs().amax(1));
         site.accumulators = start_copy(site.accumulators);
         site.kept = start_copy(site.kept);

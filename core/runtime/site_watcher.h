@@ -24,6 +24,7 @@ public:
 
     /// What observe() sees until the next call: samples [first, first + count) of the plan.
     void start_batch(std::int64_t first, std::int64_t count);
+    void select_tokens(const at::Tensor& rows) override;
     void observe(SiteId site, const at::Tensor& x) override;
     void end_block();
 

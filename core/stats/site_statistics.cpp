@@ -16,6 +16,14 @@ ChannelStats channels_of(const SiteAccumulators& seen, std::int64_t segment, std
             array(seen.m2), array(seen.m3),      array(seen.m4)};
 }
 
+ChannelStats no_channels(std::int64_t channels) {
+    const auto size = static_cast<std::size_t>(channels);
+    ChannelStats none;
+    for (auto* extreme : {&none.minimum, &none.maximum}) extreme->resize(size);
+    for (auto* moment : {&none.mean, &none.m2, &none.m3, &none.m4}) moment->resize(size);
+    return none;
+}
+
 Histogram histogram_of(const SiteAccumulators& seen, std::int64_t segment) {
     const std::int64_t* counts = seen.histogram + segment * 2 * histogram_bins;
     Histogram histogram;
@@ -46,33 +54,30 @@ StatisticsPlan statistics_plan(const Model& model, std::int64_t samples, std::in
 }
 
 SiteStats site_statistics(SiteId site, const StatisticsPlan& plan, std::int64_t channels,
-                          std::span<const std::int64_t> rows, const SiteAccumulators& seen, HostTensor kept_rows,
-                          std::vector<float> token_absmax) {
+                          std::span<const std::int64_t> rows, const SiteAccumulators& seen, KeptRows kept) {
     SiteStats stats;
     stats.site = site;
-    ChannelStats together;
+    ChannelStats together = no_channels(channels);
     Histogram histogram;
     for (std::size_t i = 0; i < plan.ends.size(); ++i) { // each bucket is everything before its end
         const auto segment = static_cast<std::int64_t>(i);
-        together.merge(channels_of(seen, segment, channels, rows[i]));
-        histogram.merge(histogram_of(seen, segment));
+        if (rows[i] > 0) {
+            together.merge(channels_of(seen, segment, channels, rows[i]));
+            histogram.merge(histogram_of(seen, segment));
+        }
         stats.buckets.push_back({plan.ends[i], together, histogram});
     }
-    stats.kept_rows = std::move(kept_rows);
-    stats.kept_tokens = plan.kept_tokens;
-    stats.token_absmax = std::move(token_absmax);
+    stats.kept_rows = std::move(kept.rows);
+    stats.kept_tokens = std::move(kept.tokens);
+    stats.token_absmax = std::move(kept.absmax);
     return stats;
 }
 
 SiteStats no_statistics(SiteId site, const StatisticsPlan& plan, std::int64_t channels) {
-    const auto size = static_cast<std::size_t>(channels);
-    ChannelStats none;
-    for (auto* extreme : {&none.minimum, &none.maximum}) extreme->resize(size);
-    for (auto* moment : {&none.mean, &none.m2, &none.m3, &none.m4}) moment->resize(size);
     SiteStats stats;
     stats.site = site;
     stats.kept_rows.shape = {0, channels};
-    for (const std::int64_t end : plan.ends) stats.buckets.push_back({end, none, {}});
+    for (const std::int64_t end : plan.ends) stats.buckets.push_back({end, no_channels(channels), {}});
     return stats;
 }
 

@@ -2,7 +2,7 @@
 // reads.
 //
 //     const StatisticsPlan plan = statistics_plan(model, samples, length);
-//     SiteStats stats = site_statistics(site, plan, channels, rows, accumulators, std::move(kept), std::move(absmax));
+//     SiteStats stats = site_statistics(site, plan, channels, rows, accumulators, std::move(kept));
 #pragma once
 
 #include <cstdint>
@@ -28,11 +28,16 @@ struct StatisticsPlan {
 };
 [[nodiscard]] StatisticsPlan statistics_plan(const Model& model, std::int64_t samples, std::int64_t length);
 
-/// `seen`: what all samples left, in host memory; `rows`: of each segment. `kept_rows`: float32 (kept tokens,
-/// channels); `token_absmax`: of each of them.
+/// Input rows kept for what-if, as SiteStats has them.
+struct KeptRows {
+    HostTensor rows; ///< float32 (kept, channels)
+    std::vector<std::int64_t> tokens;
+    std::vector<float> absmax;
+};
+/// `seen`: what all samples left, in host memory; `rows`: of each segment (where 0, what lies there is not read).
 [[nodiscard]] SiteStats site_statistics(SiteId site, const StatisticsPlan& plan, std::int64_t channels,
                                         std::span<const std::int64_t> rows, const SiteAccumulators& seen,
-                                        HostTensor kept_rows, std::vector<float> token_absmax);
+                                        KeptRows kept);
 /// Of a site that no sample has reached: every bucket with zero tokens.
 [[nodiscard]] SiteStats no_statistics(SiteId site, const StatisticsPlan& plan, std::int64_t channels);
 

@@ -52,6 +52,15 @@ struct SiteAccumulators {
         , minimum(reinterpret_cast<float*>(histogram + segments * 2 * histogram_bins))
         , maximum(minimum + segments * columns) {}
 
+    /// Those of one segment alone.
+    [[nodiscard]] SiteAccumulators segment(std::int64_t index, std::int64_t columns) const {
+        SiteAccumulators one = *this;
+        for (double** moment : {&one.mean, &one.m2, &one.m3, &one.m4}) *moment += index * columns;
+        one.histogram += index * 2 * histogram_bins;
+        one.minimum += index * columns;
+        one.maximum += index * columns;
+        return one;
+    }
     [[nodiscard]] static std::size_t bytes(std::int64_t segments, std::int64_t columns) {
         return static_cast<std::size_t>(segments) *
                (static_cast<std::size_t>(columns) * (4 * sizeof(double) + 2 * sizeof(float)) +

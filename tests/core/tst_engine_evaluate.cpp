@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
+#include "core/runtime/model_runner.h"
 #include "tests/support/error_message.h"
+#include "tests/support/shared_data.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -221,6 +224,56 @@ private Q_SLOTS:
             ratio = std::max(ratio, find_outliers(stats->sites[index_of(hidden)].all().channels).ratio);
         }
         QVERIFY2(ratio > outlier_factor, std::to_string(ratio).c_str());
+    }
+
+    /// Every token of a mixture of experts goes to two of them; their sites saw those tokens and no others.
+    void experts_see_the_tokens_sent_to_them() {
+        if (!graticule::testing::have_shared("fixtures/families/mixtral"))
+            QSKIP("needs the reference data fixtures/families");
+        JobContext ctx;
+        const auto model = open_model(graticule::testing::shared_dir() / "fixtures/families/mixtral", ctx).model;
+        constexpr std::int64_t samples = 2, length = 100;
+        std::vector<std::vector<std::int32_t>> ids(samples);
+        for (std::size_t sample = 0; sample < ids.size(); ++sample)
+            for (std::int32_t i = 0; i < length; ++i)
+                ids[sample].push_back((i * 37 + static_cast<std::int32_t>(sample) * 11) % 320);
+        const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
+        const StatisticsPlan plan = statistics_plan(*model, samples, length);
+        QCOMPARE(plan.ends, (std::vector<std::int64_t>{64, 100}));
+        std::map<SiteId, SiteStats> seen;
+        ModelRunner runner(model, std::shared_ptr<const QuantizedModel>(), open_device("cpu"));
+        runner.observe(windows, &plan, ctx, [&](SiteStats&& site) { seen[site.site] = std::move(site); });
+        for (const Block& block : model->blocks()) {
+            std::int64_t tokens = 0, early = 0;
+            std::map<std::int64_t, int> experts_of;
+            for (const Mlp& mlp : block.mlps) {
+                const SiteId id = model->linear(mlp.down).site;
+                if (!seen.contains(id)) continue; // no token came
+                const SiteStats& site = seen.at(id);
+                const ChannelStats& all = site.all().channels;
+                tokens += all.tokens;
+                early += site.buckets.front().channels.tokens;
+                QCOMPARE(std::ssize(site.kept_tokens), all.tokens); // so few tokens are kept as a whole
+                for (const std::int64_t token : site.kept_tokens) ++experts_of[token];
+                // What was kept gives the same statistics.
+                const std::vector<float> rows = to_floats(site.kept_rows);
+                const std::size_t channels = all.channels();
+                for (std::size_t c = 0; c < channels; ++c) {
+                    double sum = 0;
+                    float lowest = rows[c];
+                    for (std::size_t row = 0; row * channels < rows.size(); ++row) {
+                        sum += double(rows[row * channels + c]);
+                        lowest = std::min(lowest, rows[row * channels + c]);
+                    }
+                    QCOMPARE(all.minimum[c], lowest);
+                    QVERIFY(std::abs(all.mean[c] - sum / double(all.tokens)) < 1e-9);
+                }
+            }
+            QCOMPARE(tokens, 2 * samples * length);
+            QCOMPARE(early, 2 * samples * 64);
+            QCOMPARE(std::ssize(experts_of), samples * length);
+            for (const auto& [token, experts] : experts_of) QCOMPARE(experts, 2);
+        }
     }
 
     void cancelling_stops_a_calibration() {

@@ -32,7 +32,7 @@ ChannelStats column_stats(const float* values, std::int64_t rows, std::int64_t c
     const SiteAccumulators sums(memory.data(), 1, columns);
     cpu_backend().accumulate_statistics({values, ValueType::f32, 1, rows, columns, columns}, plan.ends,
                                         std::vector<std::int64_t>(1), sums, nullptr, {});
-    const SiteStats stats = site_statistics(SiteId{0}, plan, columns, plan.ends, sums, {}, {});
+    const SiteStats stats = site_statistics(SiteId{0}, plan, columns, plan.ends, sums, {});
     histogram.merge(stats.all().histogram);
     return stats.all().channels;
 }
@@ -172,7 +172,7 @@ private Q_SLOTS:
         cpu_backend().accumulate_statistics({values.data(), ValueType::f32, samples, length, columns, columns},
                                             plan.ends, std::vector<std::int64_t>(2), sums, nullptr, {});
         const std::vector<std::int64_t> rows_seen = {samples * 64, samples * 36};
-        const SiteStats stats = site_statistics(SiteId{0}, plan, columns, rows_seen, sums, {}, {});
+        const SiteStats stats = site_statistics(SiteId{0}, plan, columns, rows_seen, sums, {});
         QCOMPARE(stats.buckets.size(), std::size_t{2});
         for (const BucketStats& bucket : stats.buckets) {
             std::vector<float> rows;
