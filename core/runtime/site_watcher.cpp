@@ -5,6 +5,7 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <chrono>
 #include <deque>
+#include <future>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -25,8 +26,9 @@ ValueType value_type(const at::Tensor& x) {
 /// What lies between two moments: of the host, or of the device's queue of work.
 class Stopwatch {
 public:
-    explicit Stopwatch(const Device& device)
-        : began_(Clock::now()) {
+    enum OfHost { of_host };
+    explicit Stopwatch(OfHost) {}
+    explicit Stopwatch(const Device& device) {
         if (!device.is_cuda()) return;
         stream_ = c10::impl::VirtualGuardImpl(at::kCUDA).getStream(torch_device(device));
         events_.emplace(c10::Event(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT),
@@ -48,7 +50,7 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
-    Clock::time_point began_;
+    Clock::time_point began_ = Clock::now();
     double seconds_ = 0;
     std::optional<c10::Stream> stream_;
     std::optional<std::pair<c10::Event, c10::Event>> events_;
@@ -78,9 +80,15 @@ struct Selection {
     at::Tensor kept; ///< which rows of what a site shows these are
 };
 
-struct EndedBlock {
-    std::vector<Site> sites; ///< in host memory once the last watch has stopped
+/// In host memory once the last watch has stopped.
+struct SeenBlock {
+    std::vector<Site> sites;
     std::vector<Stopwatch> watches;
+};
+
+struct FinishedBlock {
+    std::vector<SiteStats> sites;
+    double seconds = 0;
 };
 
 } // namespace
@@ -91,9 +99,9 @@ struct SiteWatcher::State {
     std::int64_t first_sample = 0;
     Selection whole_batch, selected;
     bool some_tokens_only = false; ///< `selected` holds
-    EndedBlock block;              ///< under way
-    std::deque<EndedBlock> ended;
+    SeenBlock block;               ///< under way
     double seconds = 0;
+    std::deque<std::future<FinishedBlock>> ended; // last: waited for before what they look at goes
 
     [[nodiscard]] at::Tensor to_device(const std::vector<std::int64_t>& rows) const {
         return at::tensor(at::ArrayRef<std::int64_t>(rows), at::kLong).to(torch_device(device));
@@ -151,6 +159,17 @@ struct SiteWatcher::State {
         site.kept_tokens.insert(site.kept_tokens.end(), here.kept_tokens.begin(), here.kept_tokens.end());
     }
 
+    [[nodiscard]] FinishedBlock finish(const SeenBlock& seen) const {
+        const TorchScope scope(device);
+        FinishedBlock finished;
+        for (const Stopwatch& watch : seen.watches) finished.seconds += watch.seconds();
+        Stopwatch watch(Stopwatch::of_host);
+        for (const Site& site : seen.sites) finished.sites.push_back(finish(site));
+        watch.stop();
+        if (!device.is_cuda()) finished.seconds += watch.seconds(); // on a card it is done beside the next block
+        return finished;
+    }
+
     [[nodiscard]] SiteStats finish(const Site& site) const {
         // Pinned memory is short: what stays is copied out of it, as float32.
         const at::Tensor kept = site.kept.to(at::kFloat, /*non_blocking=*/false, /*copy=*/device.is_cuda());
@@ -160,7 +179,7 @@ struct SiteWatcher::State {
 };
 
 SiteWatcher::SiteWatcher(const StatisticsPlan& plan, const Device& device)
-    : state_(new State{plan, device, 0, {}, {}, false, {}, {}, 0}) {}
+    : state_(new State{plan, device, 0, {}, {}, false, {}, 0, {}}) {}
 
 SiteWatcher::~SiteWatcher() = default;
 
@@ -219,20 +238,20 @@ void SiteWatcher::end_block() {
     }
     watch.stop();
     state_->block.watches.push_back(std::move(watch));
-    state_->ended.push_back(std::exchange(state_->block, {}));
+    // A thread of its own waits for the copies and puts the sites together, while this one prepares the next block.
+    const auto when = state_->device.is_cuda() ? std::launch::async : std::launch::deferred;
+    state_->ended.push_back(std::async(
+        when, [state = state_.get(), seen = std::exchange(state_->block, {})] { return state->finish(seen); }));
 }
 
 void SiteWatcher::deliver(const std::function<void(SiteStats&&)>& on_site, Wait wait) {
     // On a CPU there is nothing to wait for.
     const std::size_t stay = wait == Wait::not_for_the_last && state_->device.is_cuda() ? 1 : 0;
     while (state_->ended.size() > stay) {
-        const EndedBlock block = std::move(state_->ended.front());
+        FinishedBlock block = state_->ended.front().get();
         state_->ended.pop_front();
-        for (const Stopwatch& watch : block.watches) state_->seconds += watch.seconds();
-        const auto start = std::chrono::steady_clock::now();
-        for (const Site& site : block.sites) on_site(state_->finish(site));
-        if (!state_->device.is_cuda())
-            state_->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        state_->seconds += block.seconds;
+        for (SiteStats& site : block.sites) on_site(std::move(site));
     }
 }
 

@@ -29,7 +29,7 @@ METHODS = [  # name, recipe, seconds to reach on a 7B shape (ENGINE.md section 1
     ("GPTQ", "w=int4/asym/g128 a=int8/sym/token gptq", 20),
     ("AWQ + clip", "w=int4/asym/g128 a=int8/sym/token awq clip", 40),
     ("AQAS", "w=int4/asym/g128 a=int8/sym/token aqas", 60),
-    ("DGQ", "w=int4/asym/dual128 a=int8/sym/static dgq", 60),
+    ("DGQ", "w=int4/asym/dual128 a=int8/sym/tensor/static percentile dgq", 60),
 ]
 SIMULATED = "w=int4/asym/g128 a=int8/sym/token"
 INTEGER = [("dual128", "w=int4/asym/dual128 a=int8/sym/token"), ("per channel", "w=int4/asym/channel a=int8/sym/token")]
