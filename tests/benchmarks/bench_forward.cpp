@@ -14,6 +14,7 @@
 
 #include "core/engine/workspace.h"
 #include "core/runtime/model_runner.h"
+#include "core/runtime/settle_execution.h"
 
 using namespace graticule;
 using nlohmann::json;
@@ -31,7 +32,7 @@ double median(std::vector<double> values) {
 }
 
 struct Options {
-    std::string model, text, recipe, precision = "float32", arithmetic = "simulated";
+    std::string model, text, recipe, precision = "auto", arithmetic = "simulated";
     std::int64_t window = 2048, windows = 16, samples = 16;
     double budget = 0; ///< share of the weights that may stay; 0: the engine's own choice
 };
@@ -55,8 +56,10 @@ json evaluate(Workspace& work, const Options& options, JobContext& ctx) {
     const auto ids = windows_of(work, options, options.windows);
     const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
     const Model& model = *work.model();
-    const std::int64_t weight_bytes = model.linear_parameter_count() * 4;
     RunnerOptions runner_options;
+    runner_options.execution = settle_execution(ctx.execution, ctx.device, model);
+    const std::int64_t element = runner_options.execution.compute == Compute::float32 ? 4 : 2;
+    const std::int64_t weight_bytes = model.linear_parameter_count() * element;
     if (options.budget > 0)
         runner_options.weight_budget = static_cast<std::int64_t>(options.budget * static_cast<double>(weight_bytes));
     ModelRunner runner(work.model(), options.recipe.empty() ? nullptr : work.quantized(), open_device(ctx.device),
@@ -67,18 +70,24 @@ json evaluate(Workspace& work, const Options& options, JobContext& ctx) {
     const Clock::time_point start = Clock::now();
     runner.window_losses(windows, ctx, [&](double loss) { losses.push_back(loss); });
     const double seconds = seconds_since(start);
+    json kernels = json::array();
+    for (const KernelUse& use : runner.kernels()) kernels.push_back(use.kernel);
     return {{"rate", static_cast<double>(options.windows * options.window) / seconds},
             {"seconds", seconds},
             {"first_window_seconds", first},
             {"perplexity", running_perplexity(losses, losses.size())},
             {"losses", losses},
+            {"precision", to_text(runner.execution())},
+            {"kernels", kernels},
             {"weight_bytes", weight_bytes}};
 }
 
 json calibrate(Workspace& work, const Options& options, JobContext& ctx) {
     const auto ids = windows_of(work, options, options.samples);
     const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
-    ModelRunner runner(work.model(), std::shared_ptr<const QuantizedModel>(), open_device(ctx.device));
+    RunnerOptions runner_options;
+    runner_options.execution = ctx.execution;
+    ModelRunner runner(work.model(), std::shared_ptr<const QuantizedModel>(), open_device(ctx.device), runner_options);
     std::vector<double> bare, watched;
     double observing = 0;
     for (int turn = 0; turn < 4; ++turn) {
@@ -119,14 +128,11 @@ int main(int count, char** words) {
     }
     CLI11_PARSE(app, count, words);
     try {
-        if (options.precision != "float32" || options.arithmetic != "simulated")
-            throw Error(ErrorKind::unsupported, "precision " + options.precision + " with " + options.arithmetic +
-                                                    " arithmetic: the engine computes float32, simulated");
+        ctx.execution = {parse_compute(options.precision), parse_arithmetic(options.arithmetic)};
         Workspace work;
         work.open(resolve_model_path(options.model), ctx);
         json result = commands[0]->parsed() ? evaluate(work, options, ctx) : calibrate(work, options, ctx);
         for (const auto& [name, version] : current_versions()) result["version"] = name + " " + version;
-        result["precision"] = options.precision;
         std::puts(result.dump().c_str());
         return 0;
     } catch (const Error& error) {

@@ -217,7 +217,7 @@ def part_simulated(bench):
     ours = rate_of_recipe(bench, SIMULATED)
     full = getattr(bench, "full_rate", None)
     bench.add("evaluation, simulated W4A8 g128", ours["rate"], "tokens/s", full, ">= 0.8 x our own full precision",
-              full and ours["rate"] >= 0.8 * full, "peer: our own full precision")
+              full and ours["rate"] >= 0.8 * full, "peer: our own full precision; on " + ", ".join(ours["kernels"]))
 
 
 def part_integer(bench):
@@ -225,7 +225,7 @@ def part_integer(bench):
     for name, recipe in INTEGER:
         ours = rate_of_recipe(bench, recipe, "--arithmetic", "integer")
         bench.add(f"evaluation, integer W4A8 {name}", ours["rate"], "tokens/s", peer, ">= 1.4 x",
-                  peer and ours["rate"] >= 1.4 * peer)
+                  peer and ours["rate"] >= 1.4 * peer, "on " + ", ".join(ours["kernels"]))
 
 
 def part_calibrate(bench):
