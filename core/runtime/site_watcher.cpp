@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/runtime/transfers.h"
 
 namespace graticule {
 
@@ -56,20 +57,12 @@ private:
     std::optional<std::pair<c10::Event, c10::Event>> events_;
 };
 
-/// On its way to the host once the work before it is done; nothing waits here.
-at::Tensor start_copy(const at::Tensor& tensor) {
-    if (tensor.is_cpu()) return tensor;
-    at::Tensor host = at::empty(tensor.sizes(), tensor.options().device(at::kCPU).pinned_memory(true));
-    return host.copy_(tensor, /*non_blocking=*/true);
-}
-
 struct Site {
     SiteId id{};
     std::int64_t channels = 0;
     at::Tensor accumulators;               ///< bytes, laid out as SiteAccumulators
     std::vector<std::int64_t> rows;        ///< of each segment, that they hold
     at::Tensor kept;                       ///< (kept tokens, channels), in the type that was seen
-    at::Tensor absmax;                     ///< (kept tokens), once the block has ended
     std::vector<std::int64_t> kept_tokens; ///< so far
 };
 
@@ -80,9 +73,14 @@ struct Selection {
     at::Tensor kept; ///< which rows of what a site shows these are
 };
 
-/// In host memory once the last watch has stopped.
+/// What was gathered at a site, on its way to the host.
+struct SeenSite {
+    Site site;
+    Arrival accumulators, kept, absmax;
+};
+
 struct SeenBlock {
-    std::vector<Site> sites;
+    std::vector<SeenSite> sites;
     std::vector<Stopwatch> watches;
 };
 
@@ -98,17 +96,18 @@ struct SiteWatcher::State {
     const Device& device;
     std::int64_t first_sample = 0;
     Selection whole_batch, selected;
-    bool some_tokens_only = false; ///< `selected` holds
-    SeenBlock block;               ///< under way
+    bool some_tokens_only = false;  ///< `selected` holds
+    std::vector<Site> sites;        ///< of the block under way
+    std::vector<Stopwatch> watches; ///< likewise
     double seconds = 0;
     std::deque<std::future<FinishedBlock>> ended; // last: waited for before what they look at goes
 
     [[nodiscard]] at::Tensor to_device(const std::vector<std::int64_t>& rows) const {
-        return at::tensor(at::ArrayRef<std::int64_t>(rows), at::kLong).to(torch_device(device));
+        return send(at::tensor(at::ArrayRef<std::int64_t>(rows), at::kLong), device);
     }
 
     Site& site_of(SiteId id, const at::Tensor& x) {
-        for (Site& site : block.sites)
+        for (Site& site : sites)
             if (site.id == id) return site;
         Site site;
         site.id = id;
@@ -117,11 +116,11 @@ struct SiteWatcher::State {
         site.accumulators = at::empty({static_cast<std::int64_t>(bytes)}, x.options().dtype(at::kByte));
         site.kept = at::empty({std::ssize(plan.kept_tokens), site.channels}, x.options());
         site.rows.resize(plan.ends.size());
-        return block.sites.emplace_back(std::move(site));
+        return sites.emplace_back(std::move(site));
     }
 
-    [[nodiscard]] SiteAccumulators accumulators_of(const Site& site) const {
-        return {site.accumulators.data_ptr(), std::ssize(plan.ends), site.channels};
+    [[nodiscard]] SiteAccumulators accumulators_of(const Site& site, const at::Tensor& memory) const {
+        return {memory.data_ptr(), std::ssize(plan.ends), site.channels};
     }
 
     /// Joins a batch, whole samples or rows of one segment alone, to the sums of the segments that end at `ends`.
@@ -137,7 +136,7 @@ struct SiteWatcher::State {
     }
 
     void accumulate(Site& site, const at::Tensor& values) const {
-        const SiteAccumulators sums = accumulators_of(site);
+        const SiteAccumulators sums = accumulators_of(site, site.accumulators);
         if (!some_tokens_only) {
             GRATICULE_ASSERT(values.size(0) % plan.length == 0, "whole samples of the announced length");
             return accumulate(values, values.size(0) / plan.length, plan.length, plan.ends, site.rows, sums);
@@ -159,27 +158,28 @@ struct SiteWatcher::State {
         site.kept_tokens.insert(site.kept_tokens.end(), here.kept_tokens.begin(), here.kept_tokens.end());
     }
 
-    [[nodiscard]] FinishedBlock finish(const SeenBlock& seen) const {
+    [[nodiscard]] FinishedBlock finish(SeenBlock& seen) const {
         const TorchScope scope(device);
         FinishedBlock finished;
         for (const Stopwatch& watch : seen.watches) finished.seconds += watch.seconds();
         Stopwatch watch(Stopwatch::of_host);
-        for (const Site& site : seen.sites) finished.sites.push_back(finish(site));
+        for (SeenSite& site : seen.sites) finished.sites.push_back(finish(site));
         watch.stop();
         if (!device.is_cuda()) finished.seconds += watch.seconds(); // on a card it is done beside the next block
         return finished;
     }
 
-    [[nodiscard]] SiteStats finish(const Site& site) const {
+    [[nodiscard]] SiteStats finish(SeenSite& seen) const {
+        const Site& site = seen.site;
         // Pinned memory is short: what stays is copied out of it, as float32.
-        const at::Tensor kept = site.kept.to(at::kFloat, /*non_blocking=*/false, /*copy=*/device.is_cuda());
-        return site_statistics(site.id, plan, site.channels, site.rows, accumulators_of(site),
-                               {to_host(kept), site.kept_tokens, to_vector(site.absmax)});
+        const at::Tensor kept = seen.kept.wait().to(at::kFloat, /*non_blocking=*/false, /*copy=*/device.is_cuda());
+        return site_statistics(site.id, plan, site.channels, site.rows, accumulators_of(site, seen.accumulators.wait()),
+                               {to_host(kept), site.kept_tokens, to_vector(seen.absmax.wait())});
     }
 };
 
 SiteWatcher::SiteWatcher(const StatisticsPlan& plan, const Device& device)
-    : state_(new State{plan, device, 0, {}, {}, false, {}, 0, {}}) {}
+    : state_(new State{plan, device, 0, {}, {}, false, {}, {}, 0, {}}) {}
 
 SiteWatcher::~SiteWatcher() = default;
 
@@ -218,31 +218,33 @@ void SiteWatcher::select_tokens(const at::Tensor& which) {
     selected.kept = state_->to_device(kept);
 }
 
-void SiteWatcher::observe(SiteId id, const at::Tensor& seen) {
-    const at::Tensor x = seen.scalar_type() == at::kDouble ? seen.to(at::kFloat) : seen; // statistics are of 32 bits
+void SiteWatcher::observe(SiteId id, const at::Tensor& x) {
     Stopwatch watch(state_->device);
-    const at::Tensor values = x.reshape({-1, x.size(-1)}).contiguous();
+    at::Tensor values = x.reshape({-1, x.size(-1)}).contiguous();
+    if (values.scalar_type() == at::kDouble) values = values.to(at::kFloat);
     Site& site = state_->site_of(id, values);
     state_->accumulate(site, values);
     state_->keep_rows(site, values);
     watch.stop();
-    state_->block.watches.push_back(std::move(watch));
+    state_->watches.push_back(std::move(watch));
 }
 
 void SiteWatcher::end_block() {
     Stopwatch watch(state_->device);
-    for (Site& site : state_->block.sites) {
-        site.kept = site.kept.narrow(0, 0, std::ssize(site.kept_tokens)); // an expert's may be fewer than planned
-        site.absmax = start_copy(site.kept.abs().amax(1));
-        site.accumulators = start_copy(site.accumulators);
-        site.kept = start_copy(site.kept);
+    SeenBlock seen;
+    for (Site& site : std::exchange(state_->sites, {})) {
+        // An expert's may be fewer than planned.
+        const at::Tensor kept = site.kept.narrow(0, 0, std::ssize(site.kept_tokens));
+        const at::Tensor accumulators = site.accumulators;
+        seen.sites.push_back({std::move(site), Arrival(accumulators), Arrival(kept), Arrival(kept.abs().amax(1))});
     }
     watch.stop();
-    state_->block.watches.push_back(std::move(watch));
+    seen.watches = std::exchange(state_->watches, {});
+    seen.watches.push_back(std::move(watch));
     // A thread of its own waits for the copies and puts the sites together, while this one prepares the next block.
     const auto when = state_->device.is_cuda() ? std::launch::async : std::launch::deferred;
-    state_->ended.push_back(std::async(
-        when, [state = state_.get(), seen = std::exchange(state_->block, {})] { return state->finish(seen); }));
+    state_->ended.push_back(
+        std::async(when, [state = state_.get(), seen = std::move(seen)]() mutable { return state->finish(seen); }));
 }
 
 void SiteWatcher::deliver(const std::function<void(SiteStats&&)>& on_site, Wait wait) {

@@ -57,9 +57,9 @@ json evaluate(Workbench& work, const Options& options, JobContext& ctx) {
     const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
     const Model& model = *work.model();
     RunnerOptions runner_options;
-    runner_options.execution = ctx.execution;
-    const Execution settled = settle_execution(ctx.execution, open_device(ctx.device).name(), model);
-    const std::int64_t weight_bytes = model.linear_parameter_count() * (settled.compute == Compute::float32 ? 4 : 2);
+    runner_options.execution = settle_execution(ctx.execution, ctx.device, model);
+    const std::int64_t element = runner_options.execution.compute == Compute::float32 ? 4 : 2;
+    const std::int64_t weight_bytes = model.linear_parameter_count() * element;
     if (options.budget > 0)
         runner_options.weight_budget = static_cast<std::int64_t>(options.budget * static_cast<double>(weight_bytes));
     ModelRunner runner(work.model(), options.recipe.empty() ? nullptr : work.quantized(), open_device(ctx.device),
@@ -70,11 +70,15 @@ json evaluate(Workbench& work, const Options& options, JobContext& ctx) {
     const Clock::time_point start = Clock::now();
     runner.window_losses(windows, ctx, [&](double loss) { losses.push_back(loss); });
     const double seconds = seconds_since(start);
+    json kernels = json::array();
+    for (const KernelUse& use : runner.kernels()) kernels.push_back(use.kernel);
     return {{"rate", static_cast<double>(options.windows * options.window) / seconds},
             {"seconds", seconds},
             {"first_window_seconds", first},
-            {"perplexity", perplexity_of(losses)},
+            {"perplexity", running_perplexity(losses, losses.size())},
             {"losses", losses},
+            {"precision", to_text(runner.execution())},
+            {"kernels", kernels},
             {"weight_bytes", weight_bytes}};
 }
 
@@ -129,7 +133,6 @@ int main(int count, char** words) {
         work.open(resolve_model_path(options.model), ctx);
         json result = commands[0]->parsed() ? evaluate(work, options, ctx) : calibrate(work, options, ctx);
         for (const auto& [name, version] : current_versions()) result["version"] = name + " " + version;
-        result["precision"] = options.precision;
         std::puts(result.dump().c_str());
         return 0;
     } catch (const Error& error) {

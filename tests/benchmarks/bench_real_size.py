@@ -41,8 +41,8 @@ class Bench:
         self.rows = []
         self.facts = {}
         self.peer = None
-        self.cli = [str(args.build / "bin" / "graticule-cli"), "--quiet", "--json", "--device", args.device]
-        self.help = {}
+        self.cli = [str(args.build / "bin" / "graticule-cli"), "--quiet", "--json", "--device", args.device,
+                    "--precision", args.precision]
 
     def add(self, what, value, unit, peer=None, target=None, reached=None, note=""):
         """`target` in words; `reached` says whether it is, None where nothing was to be reached."""
@@ -66,14 +66,6 @@ class Bench:
             lines = (errors.strip() or out.strip()).splitlines()
             raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}: {lines[-1] if lines else 'no message'}")
         return json.loads(out), seconds
-
-    def knows(self, command, option):
-        if command not in self.help:
-            self.help[command] = subprocess.run(self.cli[:1] + [command, "--help"], capture_output=True, text=True).stdout
-        return option in self.help[command]
-
-    def precision(self, command="eval"):
-        return ["--precision", self.args.precision] if self.knows(command, "--precision") else []
 
     def save(self):
         if not self.args.out:
@@ -217,7 +209,7 @@ def part_simulated(bench):
     ours = rate_of_recipe(bench, SIMULATED)
     full = getattr(bench, "full_rate", None)
     bench.add("evaluation, simulated W4A8 g128", ours["rate"], "tokens/s", full, ">= 0.8 x our own full precision",
-              full and ours["rate"] >= 0.8 * full, "peer: our own full precision")
+              full and ours["rate"] >= 0.8 * full, "peer: our own full precision; on " + ", ".join(ours["kernels"]))
 
 
 def part_integer(bench):
@@ -225,7 +217,7 @@ def part_integer(bench):
     for name, recipe in INTEGER:
         ours = rate_of_recipe(bench, recipe, "--arithmetic", "integer")
         bench.add(f"evaluation, integer W4A8 {name}", ours["rate"], "tokens/s", peer, ">= 1.4 x",
-                  peer and ours["rate"] >= 1.4 * peer)
+                  peer and ours["rate"] >= 1.4 * peer, "on " + ", ".join(ours["kernels"]))
 
 
 def part_calibrate(bench):
@@ -242,7 +234,7 @@ def part_quantize(bench):
     shape = bench.args.shape == "7b"
     for name, recipe, target in METHODS:
         value, seconds = bench.run_cli("quantize", bench.args.checkpoint, "--recipe", recipe, "--weights-only",
-                                       "--calib-samples", bench.args.samples, "--calib-length", 512, *bench.precision("quantize"))
+                                       "--calib-samples", bench.args.samples, "--calib-length", 512)
         bench.add(f"quantizing, {name}", value["seconds"], "s", target=f"<= {target} s" if shape else None,
                   reached=value["seconds"] <= target if shape else None, note=f"{recipe}; process {seconds:.1f} s")
 
@@ -281,7 +273,7 @@ def part_run(bench):
     value, seconds = bench.run_cli("run", SIMULATED, "--model", bench.args.checkpoint, "--out", out, "--force", "--text",
                                    bench.args.text, "--text-rule", "raw", "--window", bench.args.window, "--windows",
                                    min(4, bench.args.windows), "--calib-samples", bench.args.samples, "--calib-length", 512,
-                                   *bench.precision("run"), watch=watch)
+                                   watch=watch)
     packed = value["quantized"]["bytes_after"]
     peak = kept[0].peak
     bench.add("run, private host memory at its peak", peak / 1e9, "GB", packed / 1e9, "<= packed model + 2 GB",
