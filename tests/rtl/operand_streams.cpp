@@ -37,12 +37,17 @@ std::size_t block_of(const QParams& params, std::int64_t row, std::int64_t chann
                                     channel / params.layout.columns_per_block);
 }
 
+/// A dual grain's whole numbers, one per group; empty for every other weight.
+std::vector<float> group_scales(const QParams& params, std::int64_t width) {
+    return params.coarse ? fine_scales(params, width) : std::vector<float>{};
+}
+
 /// The weight's constants: a dual grain's group scale and zero point, else the zero point.
-std::uint16_t constants_of(const QParams& params, std::size_t block) {
+std::uint16_t constants_of(const QParams& params, const std::vector<float>& group_scale, std::size_t block) {
     const auto zero = static_cast<unsigned>(params.zero[block]);
     // A unit without constants does not look: INT8's zero point has no place in the dozen bits.
-    if (params.group_scale.empty()) return static_cast<std::uint16_t>(zero & 0xfU);
-    return static_cast<std::uint16_t>(static_cast<unsigned>(params.group_scale[block]) << 4U | zero);
+    if (group_scale.empty()) return static_cast<std::uint16_t>(zero & 0xfU);
+    return static_cast<std::uint16_t>(static_cast<unsigned>(group_scale[block]) << 4U | zero);
 }
 
 /// What a unit adds up, from the values that codes stand for at scale 1.
@@ -52,14 +57,14 @@ struct ExpectedSum {
 
     /// An integer unit counts the weight in half (dINT) or quarter (both E2M1) steps, and from the middle of its range:
     /// the rest of a channel's zero point is taken off after the sum. DGQ's expansion takes it off inside.
-    void add(const QuantFormat& format, const QParams& params, std::size_t block, std::uint8_t code, float input) {
+    void add(const QuantFormat& format, const QParams& params, const std::vector<float>& group_scale, std::size_t block,
+             std::uint8_t code, float input) {
         const float value = value_of(format.grid, code, static_cast<int>(params.zero[block]));
         floating += value * input;
         const float parts = format.kind == FormatKind::dint ? 2 : format.kind == FormatKind::floating ? 4 : 1;
         const float from_middle =
             format.kind == FormatKind::floating ? 0 : params.zero[block] - float(format.grid.levels / 2);
-        const float weight =
-            params.group_scale.empty() ? parts * (value + from_middle) : value * float(params.group_scale[block]);
+        const float weight = group_scale.empty() ? parts * (value + from_middle) : value * group_scale[block];
         integer += std::lround(weight * input);
     }
     [[nodiscard]] std::uint32_t bits(const QuantFormat& format) const {
@@ -75,7 +80,7 @@ std::span<const UnitOperands> unit_operands() { return operands; }
 std::vector<std::uint8_t> input_codes(const TensorScheme& scheme, const HostTensor& rows) {
     const std::vector<float> values = to_floats(rows);
     const MatrixView<const float> view(values.data(), rows.rows(), rows.columns());
-    const BlockLayout layout = layout_of(scheme.granularity, view.rows, view.columns);
+    const BlockLayout layout = layout_of(scheme.grain(), view.rows, view.columns);
     const auto blocks = static_cast<std::size_t>(layout.count(view.rows, view.columns));
     std::vector<float> scale(blocks), zero(blocks);
     std::vector<std::uint8_t> codes(values.size());
@@ -101,6 +106,7 @@ std::vector<OperandLane> operand_lanes(const QuantizedModel& quantized, const Ac
         const std::vector<std::uint8_t> codes = linear->codes.unpack();
         const std::int64_t width = shape.in_features(), tokens = site.kept_rows.rows();
         const std::int64_t terms = terms_wanted == 0 ? width : terms_wanted;
+        const std::vector<float> group_scale = group_scales(linear->params, width);
         for (std::int64_t i = 0; i < lanes_per_linear; ++i) {
             OperandLane lane{linear->layer,
                              (i * 97 + 13) % shape.out_features(),
@@ -112,17 +118,17 @@ std::vector<OperandLane> operand_lanes(const QuantizedModel& quantized, const Ac
                 return block_of(linear->params, lane.row, std::min(channel, width - 1), width);
             };
             ExpectedSum expected;
-            std::uint16_t in_force = constants_of(linear->params, block_at(lane.first_channel));
+            std::uint16_t in_force = constants_of(linear->params, group_scale, block_at(lane.first_channel));
             lane.clocks.push_back({0, 0, in_force, true, true});
             for (std::int64_t k = 0; k < terms; ++k) {
                 const std::int64_t channel = lane.first_channel + k;
                 const std::uint8_t code = codes[std::size_t(lane.row * width + channel)];
                 const std::uint8_t x_code = inputs[std::size_t(lane.token * width + channel)];
-                const std::uint16_t next = constants_of(linear->params, block_at(channel + 1));
+                const std::uint16_t next = constants_of(linear->params, group_scale, block_at(channel + 1));
                 lane.clocks.push_back(
                     {port_bits(weight, code, false), port_bits(input, x_code, true), next, k == 0, next != in_force});
                 in_force = next;
-                expected.add(weight, linear->params, block_at(channel), code,
+                expected.add(weight, linear->params, group_scale, block_at(channel), code,
                              value_of(input.grid, x_code, input.grid.levels / 2));
             }
             lane.sum = expected.bits(weight);

@@ -18,14 +18,14 @@ struct RowSums {
 
 RowSums sums_of(const QuantizedLinear& linear, const Linear& shape, const std::vector<std::uint8_t>& input_codes) {
     const TensorScheme& scheme = *linear.choice.scheme.weight;
-    const bool dual = !linear.params.group_scale.empty();
+    const bool dual = linear.params.coarse.has_value();
     GemmProblem problem;
     problem.outputs = shape.out_features();
     problem.inputs = shape.in_features();
     problem.tokens = std::int64_t(input_codes.size()) / problem.inputs;
     problem.grid = &scheme.format->grid;
     problem.grain = dual ? GemmGrain::dual : GemmGrain::channel;
-    problem.group = dual ? scheme.granularity.group_size : 0;
+    problem.group = dual ? scheme.grain().group_size : 0;
     problem.output = ValueType::i32;
     std::vector<std::int8_t> values;
     RowSums found;
@@ -38,9 +38,13 @@ RowSums sums_of(const QuantizedLinear& linear, const Linear& shape, const std::v
     GemmWeights weights;
     const std::vector<std::uint8_t> codes = linear.codes.unpack();
     weights.codes = {codes.data(), problem.outputs, problem.inputs};
-    weights.scale = dual ? linear.params.channel_scale.data() : linear.params.scale.data();
+    std::vector<std::int8_t> group_scale;
+    if (dual)
+        for (const float whole : fine_scales(linear.params, problem.inputs))
+            group_scale.push_back(static_cast<std::int8_t>(whole));
+    weights.scale = dual ? linear.params.coarse->scale.data() : linear.params.scale.data();
     weights.zero = linear.params.zero.data();
-    weights.group_scale = dual ? linear.params.group_scale.data() : nullptr;
+    weights.group_scale = dual ? group_scale.data() : nullptr;
     const GemmRow& row = cpu_gemms().rows.back(); // takes everything: the definition
     if (row.input_layout != InputLayout::plain || row.refuses(problem))
         qFatal("the reference takes every problem as it is");
@@ -97,7 +101,7 @@ private Q_SLOTS:
             std::uint32_t bits = 0;
             for (const UnitPorts& ports : lane.clocks) bits = simulated->clock(ports);
             const CodeGrid& grid = linear.choice.scheme.weight->format->grid;
-            const bool expands = !linear.params.group_scale.empty();
+            const bool expands = linear.params.coarse.has_value();
             const auto zero = static_cast<std::int32_t>(linear.params.zero[std::size_t(lane.row)]);
             const std::int32_t epilogue = expands ? 0
                                                   : integer_codes(grid).factor * (grid.levels / 2 - zero) *
