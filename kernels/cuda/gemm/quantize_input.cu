@@ -151,7 +151,7 @@ __global__ void __launch_bounds__(threads) quantize_rows(const __grid_constant__
         }
         low = join_all(low, lows, [](float x, float y) { return y < x ? y : x; });
         high = join_all(high, highs, [](float x, float y) { return y > x ? y : x; });
-        const ScaleAndZero found = scale_of_range(low, high, a.points, a.options);
+        const ScaleAndZero found = scale_of_range(low, high, a.points, a.options, 1.0F);
         scale = found.scale;
         zero = found.zero;
     } else {
