@@ -57,6 +57,7 @@ void RunList::setModel(std::shared_ptr<const Model> model) {
     other_runs_.clear();
     journal_taken_ = false;
     pending_ = {};
+    hash_waiters_.clear();
     chosen_.clear();
     protocol_ = {};
     readJournal();

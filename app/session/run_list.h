@@ -4,6 +4,7 @@
 #pragma once
 
 #include <QtCore/QObject>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -73,15 +74,21 @@ private:
     void keep();
     void takeUnreadJournal();
     void readJournal();
+    void queueJournal();
+    void queuePending();
+    /// Calls when the model's hash is there, or cannot be: a job that asks for it then does not hold up the engine.
+    void whenHashed(std::function<void()> call);
+    void callHashWaiters();
     void takePending(const std::string& model_hash);
 
     JobRunner& jobs_;
     RunJournal journal_;
     std::shared_ptr<const Model> model_;
     std::vector<Run> runs_;
-    std::vector<Run> other_runs_; // in the journal, and of no model that is open
-    bool journal_taken_ = false;  // all that it holds is in the two
-    Finished pending_;            // what restore() was given and is not here yet
+    std::vector<Run> other_runs_;                     // in the journal, and of no model that is open
+    bool journal_taken_ = false;                      // all that it holds is in the two
+    Finished pending_;                                // what restore() was given and is not here yet
+    std::vector<std::function<void()>> hash_waiters_; // of the open model
     int last_run_ = 0;
     std::vector<int> chosen_; // baselines, the newest last: where one goes, the one before comes back
     RunProtocol protocol_;    // protocol()

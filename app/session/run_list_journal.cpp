@@ -1,7 +1,9 @@
 // Runs that were finished before: kept when one ends, shown again when the same model or a session file is opened.
 #include <QtCore/QDateTime>
 #include <QtCore/QFileInfo>
+#include <QtCore/QTimer>
 #include <algorithm>
+#include <utility>
 
 #include "app/session/run_list.h"
 
@@ -40,28 +42,51 @@ void RunList::readJournal() {
         journal_taken_ = true;
         return;
     }
+    whenHashed([this] { queueJournal(); }); // the hash says whether it is the same model
+}
+
+void RunList::whenHashed(std::function<void()> call) {
+    model_->start_hashing();
+    hash_waiters_.push_back(std::move(call));
+    callHashWaiters();
+}
+
+void RunList::callHashWaiters() {
+    if (hash_waiters_.empty()) return;
+    try {
+        if (!model_->known_hash()) return QTimer::singleShot(100, this, &RunList::callHashWaiters);
+    } catch (const Error&) { // the jobs that ask for it will say so
+    }
+    for (const auto& call : std::exchange(hash_waiters_, {})) call();
+}
+
+void RunList::queueJournal() {
     struct Kept {
         std::vector<Run> of_model, others;
     };
-    // An untitled job: first in the queue, so it is there before any new run ends; and the model's hash, which says
-    // whether it is the same model, reads all of its weights.
+    // An untitled job: as a rule it is done before any new run ends.
     jobs_.submit<Kept>(
         {},
         [journal = journal_, path = modelFile(), model = model_](JobContext& ctx) {
             Kept kept;
+            const std::string hash = model->hash(ctx);
             for (Run& run : journal.read(path))
-                (run.evaluation->provenance.model_hash == model->hash(ctx) ? kept.of_model : kept.others)
-                    .push_back(std::move(run));
+                (run.evaluation->provenance.model_hash == hash ? kept.of_model : kept.others).push_back(std::move(run));
             return std::make_shared<const Kept>(std::move(kept));
         },
-        [this, file, model = model_](std::shared_ptr<const Kept> kept) {
+        [this, model = model_](std::shared_ptr<const Kept> kept) {
             if (model != model_) return;
             other_runs_ = kept->others;
             journal_taken_ = true;
-            if (kept->of_model.empty()) return;
-            for (const Run& run : kept->of_model) add(run);
-            Q_EMIT logged(tr("%n finished run(s) of %1 are back", nullptr, static_cast<int>(kept->of_model.size()))
-                              .arg(QFileInfo(file).lastModified().toString(Qt::ISODate)));
+            int back = 0;
+            for (const Run& run : kept->of_model) {
+                if (find_result(runs_, run) != runs_.end()) continue; // it ended while the hash was computed
+                add(run);
+                ++back;
+            }
+            if (back == 0) return;
+            Q_EMIT logged(tr("%n finished run(s) of %1 are back", nullptr, back)
+                              .arg(QFileInfo(journal_.file(modelFile())).lastModified().toString(Qt::ISODate)));
             Q_EMIT changed();
         },
         [this, model = model_](const JobView& job) {
@@ -72,10 +97,14 @@ void RunList::readJournal() {
         });
 }
 
-// An untitled job, after the one that brings the journal's runs: the model's hash reads all of its weights.
+// After the journal's runs.
 void RunList::restore(std::vector<Run> runs, int baseline) {
     pending_ = {std::move(runs), baseline};
     if (pending_.runs.empty()) return Q_EMIT restored();
+    whenHashed([this] { queuePending(); });
+}
+
+void RunList::queuePending() {
     jobs_.submit<std::string>(
         {}, [model = model_](JobContext& ctx) { return std::make_shared<const std::string>(model->hash(ctx)); },
         [this, model = model_](std::shared_ptr<const std::string> hash) {

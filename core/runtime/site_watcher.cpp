@@ -220,8 +220,7 @@ void SiteWatcher::select_tokens(const at::Tensor& which) {
 
 void SiteWatcher::observe(SiteId id, const at::Tensor& x) {
     Stopwatch watch(state_->device);
-    at::Tensor values = x.reshape({-1, x.size(-1)}).contiguous();
-    if (values.scalar_type() == at::kDouble) values = values.to(at::kFloat);
+    const at::Tensor values = x.reshape({-1, x.size(-1)}).contiguous();
     Site& site = state_->site_of(id, values);
     state_->accumulate(site, values);
     state_->keep_rows(site, values);

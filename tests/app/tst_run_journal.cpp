@@ -9,6 +9,8 @@
 #include "app/session/run_journal.h"
 #include "app/session/run_json.h"
 #include "app/session/session.h"
+#include "core/engine/resources.h"
+#include "core/io/safetensors.h"
 #include "tests/support/error_message.h"
 #include "tests/support/test_main.h"
 
@@ -152,6 +154,38 @@ private Q_SLOTS:
         QCOMPARE(read(file + ".unread"), damaged);
         QCOMPARE(read(file + ".unread-2"), QByteArray("{"));
         QVERIFY(RunJournal(folder_.path()).read(path_of(session)).empty());
+    }
+
+    /// A model whose files are not read when it is opened: its runs come when the hash is there.
+    void runs_of_a_large_model_come_back_with_its_hash() {
+        const QTemporaryDir place, kept;
+        const std::filesystem::path folder = place.path().toStdString(), sample = resolve_model_path("sample-opt");
+        for (const char* file : {"config.json", "tokenizer.json"}) std::filesystem::copy(sample / file, folder / file);
+        const auto weights = SafetensorsFile::open(sample / "model.safetensors");
+        std::vector<SafetensorsSpec> specs{{"filler", DType::u8, {std::int64_t{17} << 20}}};
+        for (const SafetensorsEntry& entry : weights->entries())
+            specs.push_back({entry.name, *entry.dtype, entry.shape});
+        SafetensorsWriter writer(folder / "model.safetensors", specs);
+        writer.write("filler", std::vector<std::byte>(std::size_t{17} << 20));
+        for (const SafetensorsEntry& entry : weights->entries()) writer.write(entry.name, weights->tensor(entry.name));
+        writer.finish();
+
+        Recipe recipe;
+        for (const std::size_t runs_kept : {std::size_t{0}, std::size_t{2}}) {
+            Session session(nullptr, RunJournal(kept.path()));
+            session.open(place.path());
+            QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 60'000);
+            QTRY_COMPARE_WITH_TIMEOUT(session.runs().size(), runs_kept, 60'000);
+            if (runs_kept > 0) break;
+            recipe = session.recipe();
+            recipe.calibration.samples = 1;
+            recipe.calibration.length = 64;
+            session.setRecipe(recipe, "short");
+            session.evaluate(brief_);
+            QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 2 && session.runs()[1].finished(), 120'000);
+            QCOMPARE(QString::fromStdString(session.runs()[1].evaluation->provenance.model_hash),
+                     QString::fromStdString(*session.model()->known_hash()));
+        }
     }
 };
 
