@@ -75,7 +75,7 @@ json evaluate(Workbench& work, const Options& options, JobContext& ctx) {
     return {{"rate", static_cast<double>(options.windows * options.window) / seconds},
             {"seconds", seconds},
             {"first_window_seconds", first},
-            {"perplexity", running_perplexity(losses, losses.size())},
+            {"perplexity", perplexity_of(losses)},
             {"losses", losses},
             {"precision", to_text(runner.execution())},
             {"kernels", kernels},
