@@ -1,5 +1,5 @@
-// formats: every number format there is, the block formats, how scales can be stored, and what a pair of formats costs in
-// hardware where a unit was made for it.
+// formats: every number format there is, the block formats, how scales can be stored, and what a pair of formats costs
+// in hardware where a unit was made for it.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 

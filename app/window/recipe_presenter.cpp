@@ -137,9 +137,9 @@ WhatIfTable what_if_table(const Session& session) {
     const MacUnit *before_unit = mac_unit_of(before.scheme), *unit = mac_unit_of(now.scheme);
     const auto unit_row = [&](const QString& name, double MacUnit::*figure) {
         const auto of = [&](const MacUnit* u) { return u ? std::optional(u->*figure) : std::nullopt; };
-        table.rows.push_back(compare_row(name,
-                                         QObject::tr("Of a multiply-accumulate unit, %1").arg(qt_text(mac_unit_source())),
-                                         of(before_unit), of(unit), 2, -1, 0.005));
+        table.rows.push_back(
+            compare_row(name, QObject::tr("Of a multiply-accumulate unit, %1").arg(qt_text(mac_unit_source())),
+                        of(before_unit), of(unit), 2, -1, 0.005));
     };
     if (before_unit || unit) {
         unit_row(QObject::tr("unit area"), &MacUnit::area);

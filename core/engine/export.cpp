@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/report/json_results.h"
 #include "core/export/staged_dir.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
 #include "core/method/method.h"
 #include "core/model/family.h"
+#include "core/report/json_results.h"
 
 namespace graticule {
 namespace {

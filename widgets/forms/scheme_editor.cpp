@@ -429,7 +429,8 @@ void SchemeEditor::showCost(const std::vector<SchemeChoice>& now) {
         : differ    ? tr("— differs —")
         : unit      ? tr("area %1, power %2 of INT8 × INT8").arg(fixed_text(unit->area, 2), fixed_text(unit->power, 2))
                     : tr("none measured for this pair"));
-    cost_->setToolTip(unit && !differ ? qt_text(unit->label) + QStringLiteral(", ") + qt_text(mac_unit_source()) : QString());
+    cost_->setToolTip(unit && !differ ? qt_text(unit->label) + QStringLiteral(", ") + qt_text(mac_unit_source())
+                                      : QString());
 }
 
 void SchemeEditor::showParams(const std::vector<SchemeChoice>& now) {
