@@ -227,9 +227,7 @@ private Q_SLOTS:
             if (name.starts_with("layers.0.")) first.add(name, *linear.report.search_loss, expected);
             if (record.contains("plain round of RTN"))
                 plain.add(name, *linear.report.search_loss_before, record["plain round of RTN"].get<double>());
-            scales.add(name + " S2",
-                       sum_of(fine_scales(linear.params,
-                                          std::int64_t(linear.codes.size() / linear.params.coarse->scale.size()))),
+            scales.add(name + " S2", sum_of(fine_scales(linear.params, linear.codes.columns())),
                        record["S2sum"].get<double>());
             scales.add(name + " z", sum_of(linear.params.zero), record["Zsum"].get<double>());
             scales.add(name + " s1", sum_of(linear.params.coarse->scale), record["s1sum"].get<double>());
