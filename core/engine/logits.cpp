@@ -7,16 +7,19 @@ namespace graticule {
 namespace {
 
 /// How many a row may have; 0: any number. Rotary embeddings that are stretched reach as far as the model says.
-std::int64_t positions_of(const ModelConfig& config) {
+std::int64_t positions_of(const Model& model) {
+    const ModelConfig& config = model.config();
+    if (model.parts().positions) return config.max_positions;
     if (config.positions == PositionKind::alibi) return 0;
-    return static_cast<std::int64_t>(static_cast<double>(config.max_positions) * std::max(1.0, config.rope.factor));
+    // Rotary angles go on beyond what was trained and some look there on purpose; this far nobody does.
+    return static_cast<std::int64_t>(4 * static_cast<double>(config.max_positions) * std::max(1.0, config.rope.factor));
 }
 
 } // namespace
 
 void check_token_ids(const Model& model, const std::vector<std::vector<std::int32_t>>& ids) {
     if (ids.empty() || ids.front().empty()) throw Error(ErrorKind::bad_input, "there are no token ids to run");
-    const std::int64_t vocabulary = model.parts().embedding.rows(), positions = positions_of(model.config());
+    const std::int64_t vocabulary = model.parts().embedding.rows(), positions = positions_of(model);
     const auto refuse = [&](const std::string& why) {
         throw Error(ErrorKind::bad_input, model.parts().path.string() + ": " + why);
     };

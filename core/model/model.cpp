@@ -36,7 +36,7 @@ std::string_view to_text(Role role) {
 
 Model::Model(Parts parts)
     : parts_(std::move(parts)) {
-    if (!parts_.checkpoint) return;
+    if (!parts_.checkpoint || parts_.checkpoint->files().empty()) return; // its tensors are hashed instead
     file_hash_ = std::make_shared<ContentHash>(parts_.checkpoint->files());
     file_hash_->look_up();
 }
