@@ -54,7 +54,7 @@ private Q_SLOTS:
         QVERIFY(layer_rows(session_)[index_of(layer_)].estimated);
         QVERIFY(error_plot(session_).subtitle.contains(QStringLiteral("estimated")));
         QVERIFY(heat_map_plot(session_, LayerStatistic::sqnr).subtitle.contains(QStringLiteral("estimated")));
-        QVERIFY(what_if_table(session_).basis.contains(QStringLiteral("estimated")));
+        QTRY_VERIFY_WITH_TIMEOUT(what_if_table(session_).basis.contains(QStringLiteral("estimated")), 60'000);
 
         session_.quantize();
         QTRY_VERIFY_WITH_TIMEOUT(session_.newestQuantized() != nullptr && !session_.jobs().busy(), 240'000);

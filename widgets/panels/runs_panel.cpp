@@ -92,7 +92,8 @@ void RunsPanel::buildTable() {
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
     table_->setShowGrid(false);
-    table_->setTabKeyNavigation(false); // Tab leaves the table; arrows walk in it
+    table_->setColumnHidden(RunTableModel::Protocol, true); // until there are two
+    table_->setTabKeyNavigation(false);                     // Tab leaves the table; arrows walk in it
     table_->setMouseTracking(true);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(30);

@@ -106,13 +106,18 @@ private:
         bottom_ -= 18;
     }
 
-    /// Room for the legend at the bottom, in as many rows as it needs; drawn when the frames' left edge is known.
+    /// Room for the legend at the bottom, in as many rows as it needs, up to a third of the picture: in a small one the
+    /// last entries are left to the read-out. Drawn when the frames' left edge is known.
     void reserve_legend() {
         const double width = options_.size.width() - 2 * edge - 60;
         double x = 0, row = 0;
         for (const LegendEntry& entry : scene_.legend) {
             const double needed = legend_width(entry);
             if (x > 0 && x + needed > width) x = 0, ++row;
+            if (row > 0 && legend_row * (row + 1) > options_.size.height() / 3) {
+                --row;
+                break;
+            }
             legend_places_.emplace_back(x, row);
             x += needed;
         }
@@ -122,7 +127,7 @@ private:
 
     void legend() {
         const double left = picture_.panels.front().plot.left(), right = options_.size.width() - edge;
-        for (std::size_t i = 0; i < scene_.legend.size(); ++i) {
+        for (std::size_t i = 0; i < legend_places_.size(); ++i) {
             const LegendEntry& entry = scene_.legend[i];
             const double at = left + legend_places_[i].x();
             const double middle = legend_top_ + legend_row * (legend_places_[i].y() + 0.5) + 2;
