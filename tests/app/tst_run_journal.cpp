@@ -113,8 +113,7 @@ private Q_SLOTS:
         session.jobs().cancelAll();
         gate.release();
         QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
-        QVERIFY(session.runs().empty());
-        session.runList().remove(0); // keeps what there is: nothing
+        session.runList().remove(0); // keeps what there is, read or not
         const auto after = opened();
         QCOMPARE(after->runs().size(), std::size_t(1));
         QCOMPARE(after->runs()[0].evaluation->window_losses, losses);
