@@ -53,6 +53,7 @@ std::vector<std::vector<std::int32_t>> read_ids(const std::string& file) {
 }
 
 void logits_command(const Args& args, Console& console) {
+    if (args.out.empty()) throw Error(ErrorKind::usage, "--out is empty; say where to write the logits");
     console.files().reads("--ids", args.ids);
     console.files().writes("--out", args.out, WritingOrder::any);
     std::optional<Recipe> recipe;

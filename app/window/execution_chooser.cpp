@@ -1,5 +1,7 @@
 #include "app/window/execution_chooser.h"
 
+#include <QtWidgets/QAbstractItemView>
+
 #include <algorithm>
 #include <vector>
 
@@ -30,8 +32,11 @@ ExecutionChooser::ExecutionChooser(QWidget* parent)
     setToolTip(
         tr("Type of the products. Auto: float32 on a CPU, the model's own 16 bits on a GPU. Results of different "
            "types do not compare."));
-    setSizeAdjustPolicy(AdjustToContents);
     for (const Execution& choice : all_choices()) addItem(label_of(choice));
+    // As wide as the usual choices; the longest one is whole in the list.
+    setSizeAdjustPolicy(AdjustToMinimumContentsLengthWithIcon);
+    setMinimumContentsLength(4);
+    view()->setMinimumWidth(view()->sizeHintForColumn(0) + 24);
     connect(this, &QComboBox::activated, this,
             [this](int item) { Q_EMIT chosen(all_choices().at(static_cast<std::size_t>(item))); });
 }

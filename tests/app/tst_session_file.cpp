@@ -154,7 +154,7 @@ private Q_SLOTS:
         window->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
         auto* offer = window->findChild<OfferBar*>();
-        QVERIFY(!offer->isHidden());
+        QTRY_VERIFY_WITH_TIMEOUT(!offer->isHidden(), 10'000);
         QVERIFY2(offer->text().contains("eight bits"), qPrintable(offer->text()));
         QVERIFY(window->session().recipe() != made); // offered, not forced
         offer->findChildren<QPushButton*>().front()->click();
