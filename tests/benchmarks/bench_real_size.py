@@ -177,9 +177,10 @@ def part_open(bench):
 def forward(bench, *words):
     """One run of bench_forward, which shows every window as it is done."""
     args = bench.args
-    command = [str(args.build / "bin" / "bench_forward"), str(args.checkpoint), "--device", args.device,
+    what, *more = map(str, words)
+    command = [str(args.build / "bin" / "bench_forward"), what, str(args.checkpoint), "--device", args.device,
                "--precision", args.precision, "--text", str(args.text), "--window", str(args.window),
-               "--windows", str(args.windows), *map(str, words)]
+               "--windows", str(args.windows), *more]
     process = subprocess.run(command, capture_output=True, text=True)
     if process.returncode != 0:
         lines = (process.stderr.strip() or process.stdout.strip()).splitlines()
