@@ -32,7 +32,7 @@ const MacUnit* find_mac_unit(const QuantFormat& weights, const QuantFormat& inpu
 std::string_view mac_unit_source() {
     return "relative to INT8 × INT8 with a 32-bit accumulator; synthesized from kernels/rtl with Yosys for OSU's 0.18 "
            "µm "
-           "cells, switching from layers of the sample models (docs/results/mac_unit.md)";
+           "cells; PROVISIONAL, random operands, until docs/results/mac_unit.md is made";
 }
 
 } // namespace graticule
