@@ -152,9 +152,11 @@ std::string check_scale_levels(Operand operand, const TensorScheme& scheme) {
             return text + ": float32 scales need no coarser ones; give one of the two, or store the fine ones "
                           "smaller, as in g16:e4m3/tensor:f32";
         const bool rows = coarse == Kind::channel || coarse == Kind::token;
-        const bool whole_groups = coarse == Kind::group && levels[1].grain.group_size % levels[0].grain.group_size == 0;
+        const auto whole_groups = [&] { // only a group has a size to divide by
+            return coarse == Kind::group && levels[1].grain.group_size % levels[0].grain.group_size == 0;
+        };
         const bool above = kind == Kind::group
-                               ? coarse == Kind::tensor || rows || whole_groups
+                               ? coarse == Kind::tensor || rows || whole_groups()
                                : (kind == Kind::channel || kind == Kind::token) && coarse == Kind::tensor;
         if (!above || (operand != Operand::weight && coarse == Kind::channel))
             return text + ": a coarse level is made of whole blocks of the fine one, which comes first; use gN under " +

@@ -273,7 +273,8 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
     };
     for (std::span<const Part> left(all); !left.empty();) {
         const std::span<const Part> wave = left.first(wave_of(left, ctx));
-        const bool more = wave.size() < left.size(), keep = more || left.size() < all.size();
+        // A card's memory is there to be filled: blocks that fit stay for the next call too. A CPU has them in its files.
+        const bool more = wave.size() < left.size(), keep = more || left.size() < all.size() || device.is_cuda();
         left = left.subspan(wave.size());
         const std::size_t earlier = arriving.size();
         std::vector<at::Tensor> hidden = through_blocks(wave, keep, more, ctx);

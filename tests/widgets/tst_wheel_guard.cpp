@@ -38,6 +38,8 @@ private Q_SLOTS:
             column->addWidget(widget);
         number->setValue(5);
         form.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&form));
+        form.activateWindow(); // a virtual screen has no window manager to do it
         QVERIFY(QTest::qWaitForWindowActive(&form));
         other->setFocus();
         for (QWidget* widget : {static_cast<QWidget*>(box), static_cast<QWidget*>(number)}) {

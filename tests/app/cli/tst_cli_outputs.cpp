@@ -198,8 +198,9 @@ private Q_SLOTS:
         }
         QVERIFY2(!table.out.contains(" inf "), table.out);
         const Outcome machine = run_cli(words + QStringList{"--json"});
+        const json result = machine.json();
         int told = 0;
-        for (const json& layer : machine.json().at("layers")) {
+        for (const json& layer : result.at("layers")) {
             QCOMPARE(layer.at("output_sqnr_db").is_null(), !layer.at("not_measured").is_null());
             told += !layer.at("not_measured").is_null();
         }
