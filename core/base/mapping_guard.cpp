@@ -89,7 +89,8 @@ MappingGuard::MappingGuard(const void* begin, std::size_t bytes, int descriptor,
     mapping_ = first.load();
     while (mapping_ != nullptr && mapping_->begin.load() != 0) mapping_ = mapping_->next;
     if (mapping_ == nullptr) {
-        static std::deque<Mapping> all; // addresses stay
+        // Addresses stay, and after main() too: whoever maps first may hold its mapping in an older static object.
+        static auto& all = *new std::deque<Mapping>;
         mapping_ = &all.emplace_back();
         mapping_->next = first.load();
         first.store(mapping_);

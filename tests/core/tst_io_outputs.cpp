@@ -47,6 +47,15 @@ std::vector<fs::path> entries(const fs::path& folder) {
     return all;
 }
 
+/// A static object older than the first mapping, and so destroyed after whatever that made: its file must still be
+/// good.
+struct HeldPastMain {
+    std::shared_ptr<const MappedFile> file;
+    ~HeldPastMain() {
+        if (file) file->verify(); // throws out of a destructor: the program fails
+    }
+} held_past_main;
+
 } // namespace
 
 class TestOutputs : public QObject {
@@ -202,6 +211,13 @@ private Q_SLOTS:
         }
         ctx.advance(); // it is no longer mapped: what has nothing to do with it goes on
         verify_mappings();
+    }
+
+    // The rest of this check is HeldPastMain's destructor.
+    void a_mapping_may_outlive_main() {
+        const TemporaryFolder folder;
+        held_past_main.file = MappedFile::open(folder.write("model.bin", std::string(10000, 'x')));
+        held_past_main.file->verify();
     }
 
     void a_fault_elsewhere_still_ends_the_program() {
