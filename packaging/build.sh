@@ -5,7 +5,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 "$root/packaging/deps/install.sh" ${GRATICULE_CLIENTS:+--clients} ${GRATICULE_RTL:+--rtl} >&2
 
-options=(-DGRATICULE_CUDA="${GRATICULE_CUDA:-ON}" -DGRATICULE_GUI="${GRATICULE_GUI:-ON}")
+rtl=${GRATICULE_RTL:+ON}
+options=(-DGRATICULE_CUDA="${GRATICULE_CUDA:-ON}" -DGRATICULE_GUI="${GRATICULE_GUI:-ON}" -DGRATICULE_RTL="${rtl:-OFF}")
 [ -z "${GRATICULE_TORCH_DIR:-}" ] || options+=(-DGRATICULE_TORCH_DIR="$GRATICULE_TORCH_DIR")
 log=build/configure.log
 mkdir -p build

@@ -7,8 +7,11 @@
 #   packaging/test.sh -L unit   other arguments go to ctest
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-[ "${1:-}" != --rtl ] || export GRATICULE_RTL=yes
-GRATICULE_CLIENTS=yes "$root/packaging/build.sh"
+if [ "${1:-}" = --rtl ]; then
+    GRATICULE_RTL=yes "$root/packaging/build.sh" tst_rtl write_operands
+else
+    GRATICULE_CLIENTS=yes "$root/packaging/build.sh"
+fi
 cd "$root/build"
 select=(-LE slow)
 case ${1:-} in

@@ -1,7 +1,6 @@
 // What the units must compute, said without them: the meaning of a code is what the CPU back end dequantizes it to.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "core/format/quant_format.h"

@@ -33,6 +33,7 @@ std::int64_t dint_term(int weight, int activation, int constants) {
     const float steps = value_of(grid, byte(weight & mask), zero) + float(zero - grid.levels / 2);
     return std::lround(2 * steps) * static_cast<std::int8_t>(activation);
 }
+std::int64_t symmetric_dint4_term(int weight, int activation, int) { return dint_term<4>(weight, activation, 7); }
 std::int64_t dgq_term(int weight, int activation, int constants) {
     const int expanded = ((weight & 15) - (constants & 15)) * (constants >> 4);
     return std::int64_t(expanded) * static_cast<std::int8_t>(activation);
@@ -59,6 +60,7 @@ private Q_SLOTS:
         row("int8_int8", int8_term, 15);
         row("int4_int8", int4_term, 15);
         row("dint4_int8", dint_term<4>, 13);
+        row("dint4_int8_symmetric", symmetric_dint4_term, 15);
         row("dint3_int8", dint_term<3>, 5);
         row("dgq_int4_int8", dgq_term, 15);
         row("fp4_fp4", fp4_term, 15);

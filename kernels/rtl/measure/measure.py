@@ -2,7 +2,7 @@
 """Area and switching of every unit of kernels/rtl, relative to INT8 x INT8, as JSON (docs/results/mac_unit.json).
 
     measure.py --operands FOLDER --out FILE   everything; FOLDER is what tests/rtl/write_operands wrote
-    measure.py --check FILE                   synthesizes again and fails where an area is not the one in FILE
+    measure.py --check FILE                   measures again what needs no operands (areas, random operands); fails where FILE differs
 """
 import argparse
 import concurrent.futures
@@ -22,6 +22,7 @@ TECHNOLOGY = pathlib.Path("/usr/share/qflow/tech/osu018")  # Debian package qflo
 LIBERTY, SPICE = TECHNOLOGY / "osu018_stdcells.lib", TECHNOLOGY / "osu018_stdcells.sp"
 REFERENCE = "int8_int8"
 RANDOM_LANES, RANDOM_CLOCKS = 1024, 32
+PARTS = {"with_accumulator": "mac", "without_accumulator": "product"}  # and the modules that they are
 
 # unit, what it is called, number formats of weights and inputs (core/format/all_formats.cpp), what the weights' scales share
 UNITS = [
@@ -92,86 +93,122 @@ def check_sums(unit, sums, expected):
 
 
 def areas(unit, library, counts):
+    """{part: (netlist, its figures)} of the unit with and without its accumulator."""
     found = {}
-    for part, module in (("with_accumulator", "mac"), ("without_accumulator", "product")):
+    for part, module in PARTS.items():
         netlist = synthesis.synthesize(module, unit, LIBERTY)
         found[part] = (netlist, {"area": netlist.area(library), "transistors": netlist.transistors(counts),
                                  "cells": len(netlist.cells), "flip_flops": netlist.flip_flops(library)})
     return found
 
 
-def switched(netlist, library, operands, unit, expected=None):
+def switched(netlist, library, operands, unit, expected=None, delay=switching.DELAY):
+    """The switching.Energy of the netlist on the operands, (clocks, lanes)."""
     clocks, lanes = operands
-    energy, sums = switching.Simulation(netlist, library).run(only_ports(clocks, netlist), lanes)
+    energy, sums = switching.Simulation(netlist, library, delay).run(only_ports(clocks, netlist), lanes)
     if expected is not None:
         check_sums(unit, sums[-1], expected)
     return energy
 
 
-def package_version(name):
-    return subprocess.run(["dpkg-query", "-W", "-f=${Version}", name], capture_output=True, text=True, check=True).stdout
+def measure_on_random_operands(unit):
+    """Figures of both parts, their netlists, and their energies on random operands: what can be measured without the engine."""
+    library, counts = liberty.Library(LIBERTY), liberty.transistors(SPICE)
+    netlists, figures, energies = {}, {}, {}
+    for part, (netlist, found) in areas(unit, library, counts).items():
+        netlists[part], figures[part] = netlist, found
+        energies[part] = switched(netlist, library, random_operands(unit), unit)
+    return netlists, figures, energies
 
 
 def measure_unit(folder, unit):
-    """Figures of the unit with and without accumulator, and their energies on layers and on random operands."""
-    library, counts = liberty.Library(LIBERTY), liberty.transistors(SPICE)
+    """Everything about a unit: figures, energies on the sample models' layers and on random operands, and what other choices of
+    the method would have given (with accumulator, random operands)."""
+    library = liberty.Library(LIBERTY)
+    netlists, figures, random_energies = measure_on_random_operands(unit)
     clocks, lanes, expected = read_operands(folder / f"{unit}.bin")
-    figures, energies = {}, {}
-    for part, (netlist, found) in areas(unit, library, counts).items():
-        figures[part] = found
-        energies[part] = {
-            "layers": switched(netlist, library, (clocks, lanes), unit, expected if part == "with_accumulator" else None),
-            "random": switched(netlist, library, random_operands(unit), unit)}
+    layer_energies = {part: switched(netlist, library, (clocks, lanes), unit, expected if part == "with_accumulator" else None)
+                      for part, netlist in netlists.items()}
+    whole = PARTS["with_accumulator"]
+    other_areas = {title: synthesis.synthesize(whole, unit, LIBERTY, choice).area(library)
+                   for title, choice in synthesis.OTHER_CHOICES.items()}
+    other_energies = {title: switched(netlists["with_accumulator"], library, random_operands(unit), unit, delay=delay).total
+                      for title, delay in switching.OTHER_DELAYS.items()}
     print(unit, file=sys.stderr, flush=True)
-    return figures, energies, lanes, len(clocks)
+    return {"figures": figures, "layers": layer_energies, "random": random_energies, "other_areas": other_areas,
+            "other_energies": other_energies, "lanes": lanes, "clocks": len(clocks)}
+
+
+def all_units(work, *arguments):
+    """{unit: work(*arguments, unit)}, on every core. The float unit comes first: it takes as long as all others."""
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
+        order = sorted((row[0] for row in UNITS), key=lambda unit: unit != "fp8_fp8")
+        waiting = {unit: pool.submit(work, *arguments, unit) for unit in order}
+        return {row[0]: waiting[row[0]].result() for row in UNITS}
+
+
+def ratio(mine, reference):
+    return round(mine / reference, 3)
+
+
+def tools():
+    yosys = subprocess.run(["yosys", "-V"], capture_output=True, text=True, check=True).stdout.split("(")[0].strip()
+    package = "qflow-tech-osu018"
+    version = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=True).stdout
+    return {"yosys": yosys, "library": f"{liberty.Library(LIBERTY).name} (Debian {package} {version})"}
 
 
 def measure(folder):
-    rows, energies = [], {}
-    with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
-        # The float unit first: it takes as long as all others.
-        order = sorted(UNITS, key=lambda row: row[0] != "fp8_fp8")
-        waiting = {row[0]: pool.submit(measure_unit, folder, row[0]) for row in order}
-        for unit, title, weights, inputs, grain in UNITS:
-            figures, energies[unit], lanes, clocks = waiting[unit].result()
-            rows.append({"unit": unit, "title": title, "weights": weights, "inputs": inputs, "grain": grain, **figures})
-    reference = next(row for row in rows if row["unit"] == REFERENCE)
-    for row in rows:
-        for part in ("with_accumulator", "without_accumulator"):
-            mine, theirs = energies[row["unit"]][part], energies[REFERENCE][part]
-            row[part]["relative"] = {
-                "area": round(row[part]["area"] / reference[part]["area"], 3),
-                "transistors": round(row[part]["transistors"] / reference[part]["transistors"], 3),
-                "power": round(mine["layers"].total / theirs["layers"].total, 3),
-                "power_without_glitches": round(mine["layers"].without_glitches / theirs["layers"].without_glitches, 3),
-                "power_random_operands": round(mine["random"].total / theirs["random"].total, 3)}
-            row[part]["share_of_energy"] = {
-                "clock": round(mine["layers"].clock / mine["layers"].total, 3),
-                "glitches": round(1 - mine["layers"].without_glitches / mine["layers"].total, 3)}
+    found = all_units(measure_unit, folder)
+    reference = found[REFERENCE]
+    rows = []
+    for unit, title, weights, inputs, grain in UNITS:
+        mine = found[unit]
+        row = {"unit": unit, "title": title, "weights": weights, "inputs": inputs, "grain": grain}
+        for part in PARTS:
+            figures, layers, on_random = mine["figures"][part], mine["layers"][part], mine["random"][part]
+            their_figures, their_layers = reference["figures"][part], reference["layers"][part]
+            row[part] = {
+                **figures,
+                "relative": {"area": ratio(figures["area"], their_figures["area"]),
+                             "transistors": ratio(figures["transistors"], their_figures["transistors"]),
+                             "power": ratio(layers.total, their_layers.total),
+                             "power_without_glitches": ratio(layers.without_glitches, their_layers.without_glitches),
+                             "power_random_operands": ratio(on_random.total, reference["random"][part].total)},
+                "share_of_energy": {"clock": ratio(layers.clock, layers.total),
+                                    "glitches": round(1 - layers.without_glitches / layers.total, 3)}}
+        rows.append(row)
     return {"reference": REFERENCE,
-            "tools": {**synthesis.tool_versions(), "library": f"{library.name} (Debian qflow-tech-osu018 "
-                                                              f"{package_version('qflow-tech-osu018')})"},
-            "operands": {"lanes": lanes, "clocks": clocks, "random_lanes": RANDOM_LANES, "random_clocks": RANDOM_CLOCKS},
-            "units": rows}
+            "tools": tools(),
+            "operands": {"lanes": reference["lanes"], "clocks": reference["clocks"], "random_lanes": RANDOM_LANES,
+                         "random_clocks": RANDOM_CLOCKS},
+            "units": rows,
+            "other_choices": {
+                "synthesis": [{"title": title, "area": {unit: mine["other_areas"][title] for unit, mine in found.items()}}
+                              for title in synthesis.OTHER_CHOICES],
+                "delays": [{"title": title, "power": {unit: ratio(mine["other_energies"][title], reference["other_energies"][title])
+                                                      for unit, mine in found.items()}} for title in switching.OTHER_DELAYS]}}
 
 
 def check(path):
     """Exit code 77: another Yosys or library may map differently, which is no mistake of ours."""
     stored = json.loads(path.read_text())
-    library, counts = liberty.Library(LIBERTY), liberty.transistors(SPICE)
-    here = synthesis.tool_versions()["yosys"]
-    if here != stored["tools"]["yosys"]:
-        print(f"SKIP: areas were measured with {stored['tools']['yosys']}, here is {here}")
+    if tools() != stored["tools"]:
+        print(f"SKIP: measured with {stored['tools']}, here is {tools()}")
         sys.exit(77)
-    wrong = 0
-    for row in stored["units"]:
-        for part, (_, figures) in areas(row["unit"], library, counts).items():
-            for name, value in figures.items():
-                if row[part][name] != value:
+    found, compared, wrong = all_units(measure_on_random_operands), 0, 0
+    rows = {row["unit"]: row for row in stored["units"]}
+    for unit, (_, figures, energies) in found.items():
+        for part in PARTS:
+            power = ratio(energies[part].total, found[REFERENCE][2][part].total)
+            expected = {**rows[unit][part], "power_random_operands": rows[unit][part]["relative"]["power_random_operands"]}
+            for name, value in {**figures[part], "power_random_operands": power}.items():
+                compared += 1
+                if expected[name] != value:
                     wrong += 1
-                    print(f"{row['unit']}, {part}: {name} is {value} where {path.name} has {row[part][name]}")
-    print(f"{len(stored['units'])} units synthesized, {wrong} figures differ")
-    sys.exit(1 if wrong or not stored["units"] else 0)
+                    print(f"{unit}, {part}: {name} is {value} where {path.name} has {expected[name]}")
+    print(f"{len(found)} units synthesized, {compared} figures compared, {wrong} differ")
+    sys.exit(1 if wrong or len(found) != len(rows) else 0)
 
 
 def main():

@@ -13,6 +13,17 @@ import re
 TICK_NS = 0.05  # delays are whole ticks; the cells' are 0.1 to 0.3 ns
 
 
+def library_delay(tick):
+    """A gate's delay in ticks of `tick` ns, as the library has it at the gate's load."""
+    return lambda pin, load: max(1, round(pin.delay.at(load) / tick))
+
+
+DELAY = library_delay(TICK_NS)
+# What else could have been assumed, to see how much hangs on it.
+OTHER_DELAYS = {"ticks of 0.02 ns": library_delay(0.02), "ticks of 0.1 ns": library_delay(0.1),
+                "every gate the same delay": lambda pin, load: 1}
+
+
 def python_function(function):
     """A Liberty function ("(!((A B)+C))") as the text of a Python expression on integers; `m` has a bit for each lane."""
     text = re.sub(r"(?<=[A-Za-z0-9_)])\s+(?=[A-Za-z(!])", "&", function.strip())  # a space between operands is AND
@@ -39,7 +50,7 @@ class Energy:
 class Simulation:
     """A netlist made ready: nets are numbered, gates are functions, and every net has the energy of one transition."""
 
-    def __init__(self, netlist, library):
+    def __init__(self, netlist, library, delay=DELAY):
         self.ports = netlist.ports
         loads = {}
         for name, pins in netlist.cells:
@@ -71,8 +82,7 @@ class Simulation:
                 if not cell.clock:
                     names = ", ".join(p.name for p in cell.inputs)
                     function = eval(f"lambda m, {names}: {python_function(pin.function)}")  # the library's own text
-                    self.gates.append((out, function, [numbered(pins[p.name]) for p in cell.inputs],
-                                       max(1, round(pin.delay.at(at) / TICK_NS))))
+                    self.gates.append((out, function, [numbered(pins[p.name]) for p in cell.inputs], delay(pin, at)))
             if cell.clock:
                 clock = cell.pin(cell.clock)
                 self.clock_nets.add(numbered(pins[cell.clock]))

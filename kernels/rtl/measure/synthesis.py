@@ -13,22 +13,29 @@ SCRIPT = """
 read_verilog -sv {source}
 hierarchy -check -top {top} -libdir {rtl}
 proc; flatten; opt -full; wreduce; peepopt; opt_clean
-techmap t:$lt t:$le t:$gt t:$ge; opt
+{comparisons}
 alumacc; opt
 maccmap; opt
-techmap -map {adders}; opt
+{adders}
 read_liberty -lib {liberty}
 techmap; opt -fast
 dfflibmap -liberty {liberty}; opt -fast
-abc -liberty {liberty} -script +strash;ifraig;scorr;dc2;dc2;dc2;dch,-f;map,-a
+abc -liberty {liberty} {abc}
 opt_clean -purge
 check -assert -mapped
 write_json {netlist}
 """
 
-
-def tool_versions():
-    return {"yosys": subprocess.run(["yosys", "-V"], capture_output=True, text=True, check=True).stdout.split("(")[0].strip()}
+CHOICE = {"comparisons": "techmap t:$lt t:$le t:$gt t:$ge; opt", "adders": f"techmap -map {HERE / 'adders.v'}; opt",
+          "abc": "-script +strash;ifraig;scorr;dc2;dc2;dc2;dch,-f;map,-a"}
+# What else could have been chosen, to see how much hangs on it.
+OTHER_CHOICES = {
+    "comparisons are subtractions": {**CHOICE, "comparisons": ""},
+    "Yosys's own adders (look-ahead)": {**CHOICE, "adders": ""},
+    "ABC's own script for a library": {**CHOICE, "abc": ""},
+    "one dc2 instead of three": {**CHOICE, "abc": "-script +strash;ifraig;scorr;dc2;dch,-f;map,-a"},
+    "no structural choices (dch)": {**CHOICE, "abc": "-script +strash;ifraig;scorr;dc2;dc2;dc2;map,-a"},
+}
 
 
 class Netlist:
@@ -50,14 +57,13 @@ class Netlist:
         return sum(1 for name, _ in self.cells if library.cells[name].clock)
 
 
-def synthesize(part, unit, liberty):
-    """The netlist of module `part`_`unit` ("mac", "product"). Only its own files are read: what ABC finds depends a little on the
-    names that Yosys gives, and those on everything that it has read."""
+def synthesize(part, unit, liberty, choice=CHOICE):
+    """The netlist of module `part`_`unit` ("mac", "product"), by CHOICE or a row of OTHER_CHOICES. Only its own files are read: what
+    ABC finds depends a little on the names that Yosys gives, and those on everything that it has read."""
     top = f"{part}_{unit}"
     with tempfile.TemporaryDirectory() as folder:
         netlist = pathlib.Path(folder) / "netlist.json"
-        script = SCRIPT.format(source=RTL / f"mac_{unit}.sv", rtl=RTL, top=top, adders=HERE / "adders.v", liberty=liberty,
-                               netlist=netlist)
+        script = SCRIPT.format(source=RTL / f"mac_{unit}.sv", rtl=RTL, top=top, liberty=liberty, netlist=netlist, **choice)
         done = subprocess.run(["yosys", "-q", "-s", "/dev/stdin"], input=script, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"yosys could not synthesize {top}: {done.stderr.strip() or done.stdout.strip()}")
