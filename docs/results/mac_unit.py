@@ -9,6 +9,9 @@ import pathlib
 import sys
 
 PAPER_AREA, PAPER_POWER = 1.93, 2.56  # Lee et al. 2023, Table 2
+# µm² of the dINT4 unit with the decoders that were given up (Yosys 0.23, the script of kernels/rtl/measure/synthesis.py). They are
+# not in the repository; the page says what they did.
+EARLIER_DECODERS = (15328, 14997)
 
 INK, FAINT, PAPER = "#1f2430", "#8a93a6", "#ffffff"
 FILL = {"port": "#ffffff", "logic": "#eef1f6", "dint": "#fde7c8", "register": "#d7e6fb"}
@@ -169,8 +172,14 @@ def saving(value):
     return f"{1 / value:.2f}"
 
 
+def span(values, digits=2):
+    return f"{min(values):,.{digits}f} to {max(values):,.{digits}f}"
+
+
 def page(measured):
     units = {row["unit"]: row for row in measured["units"]}
+    shown = [row for row in measured["units"] if row["weights"]]  # the program's own table
+    reference = measured["reference"]
 
     def relative(unit, part, name):
         return units[unit][part]["relative"][name]
@@ -193,9 +202,23 @@ def page(measured):
     shares = [[row["title"], f"{row['with_accumulator']['share_of_energy']['clock']:.0%}",
                f"{row['with_accumulator']['share_of_energy']['glitches']:.0%}",
                str(row["with_accumulator"]["flip_flops"]), str(row["with_accumulator"]["cells"])] for row in measured["units"]]
+
+    # Areas by script and powers by delay model, each with the method's own in the first row.
+    scripts = [("as measured above", {unit: row["with_accumulator"]["area"] for unit, row in units.items()})]
+    scripts += [(row["title"], row["area"]) for row in measured["other_choices"]["synthesis"]]
+    by_script = {unit: [area[unit] / area[reference] for _, area in scripts] for unit in units}
+    delays = [("as measured above", {unit: relative(unit, "with_accumulator", "power_random_operands") for unit in units})]
+    delays += [(row["title"], row["power"]) for row in measured["other_choices"]["delays"]]
+    by_delay = {unit: [power[unit] for _, power in delays] for unit in units}
+    unit_headings = [row["title"] for row in shown]
+    script_rows = [[title] + [f"{area[row['unit']] / area[reference]:.3f}" for row in shown] for title, area in scripts]
+    delay_rows = [[title] + [f"{power[row['unit']]:.3f}" for row in shown] for title, power in delays]
+    float_areas = [area["fp8_fp8"] for _, area in scripts]
+
     accumulator = units["int8_int8"]["with_accumulator"]["area"] - units["int8_int8"]["without_accumulator"]["area"]
     share = accumulator / units["int8_int8"]["with_accumulator"]["area"]
     dint, int4 = units["dint4_int8"]["without_accumulator"], units["int4_int8"]["without_accumulator"]
+    dint_area = units["dint4_int8"]["with_accumulator"]["area"]
     symmetric = units["dint4_int8_symmetric"]["without_accumulator"]
     operands = measured["operands"]
     return f"""# What a format costs in hardware
@@ -203,10 +226,12 @@ def page(measured):
 Lee et al. 2023 (section 4.3, Table 2) give a dINT4 × INT8 multiply-accumulate unit {PAPER_AREA} times less area and {PAPER_POWER} times less
 power than INT8 × INT8, in a commercial 7 nm process at 1 GHz. Here are units for the same and other pairs of formats, written for
 this project (`kernels/rtl`, SystemVerilog), what they take in a real process that is free, and why the ratios are not the paper's.
+**dINT4 × INT8 saves {saving(relative('dint4_int8', 'with_accumulator', 'area'))} times in area and {saving(relative('dint4_int8', 'with_accumulator', 'power'))} times in power here; without the accumulator {saving(dint['relative']['area'])} and {saving(dint['relative']['power'])}.**
 
 `docs/results/make_mac_unit.sh` makes this page, its pictures and `mac_unit.json` again; `packaging/test.sh --rtl` checks the units
-bit by bit against the CPU, and the areas against the JSON. The program shows the two columns *area* and *power* of the first table
-(`graticule-cli formats`, the recipe form, the what-if card, the Pareto plot); a test holds its table and the JSON together.
+bit by bit against the CPU, and the areas and the powers on random operands against the JSON. The program shows the two columns
+*area* and *power* of the first table (`graticule-cli formats`, the recipe form, the what-if card, the Pareto plot); a test holds its
+table and the JSON together.
 
 ![area and power of every unit](mac_unit/units.svg)
 
@@ -234,14 +259,14 @@ Our ratios are smaller. Nothing was tuned towards the paper; what in the method 
 
 - **The accumulator.** Ours is 32 bits in every unit and {share:.0%} of the INT8 unit's area. The paper does not say how wide its own is
   or whether it is counted. INT4 × INT8, which knows no specials at all, saves {saving(int4['relative']['area'])} in area without the accumulator and
-  {saving(relative('int4_int8', 'with_accumulator', 'area'))} with it: no 4-bit unit with our accumulator can reach {PAPER_AREA}.
+  {saving(relative('int4_int8', 'with_accumulator', 'area'))} with it: no 4-bit unit with our accumulator comes near {PAPER_AREA}.
 - **The zero point.** The specials are half a step from true zero, so a unit for asymmetric channels must hold the channel's zero point
   ({dint['flip_flops']} flip-flops, a multiplexer and a small subtractor), and its operand has five bits instead of four. The paper says nothing of the
   zero point. With symmetric channels alone the multiplier is that of INT4 × INT8, and the saving of the product grows from
   {saving(dint['relative']['area'])} to {saving(symmetric['relative']['area'])} in area.
 - **The clock.** The paper's units meet 1 GHz. A tool that has to meet a clock spends area on the longest path first, which is the 8 × 8
   multiplier's; ours are as small as they can be, at no particular speed. That favours INT8 × INT8 here.
-- **The multiplier.** Design Compiler chooses among multipliers (Booth, Wallace); ours is an array of full adders in both units.
+- **The multiplier.** Design Compiler chooses among multipliers (Booth, Wallace); ours is an array of full adders in every unit.
 - **The process.** Wires, leakage and the weight of flip-flops against logic are those of 0.18 µm without wires here, and of 7 nm there.
 - **Power.** The paper does not say with which operands its power was found. Ours are real, and {units['int8_int8']['with_accumulator']['share_of_energy']['glitches']:.0%} of the INT8 unit's energy is
   glitches, whose number depends on the delays that a method assumes; the column without them shows what is left.
@@ -249,6 +274,24 @@ Our ratios are smaller. Nothing was tuned towards the paper; what in the method 
 DGQ's expansion stands in front of every unit here. An array would share one expansion among all units of a row, which use the same
 weight: its cost then falls towards that of INT8 × INT8. FP8's unit is mostly its float32 accumulator, which has to align, normalize and
 round; the product alone is smaller than INT8's.
+
+## How much hangs on the method
+
+Area relative to INT8 × INT8, accumulator included, by what the synthesis script could have been instead:
+
+{table(["script"] + unit_headings, script_rows)}
+
+Power relative to INT8 × INT8 on random operands, accumulator included, by what could have been assumed of the gates' delays:
+
+{table(["delays"] + unit_headings, delay_rows)}
+
+- **dINT4 × INT8** lies between {span(by_script['dint4_int8'])} of INT8's area and {span(by_delay['dint4_int8'])} of its power: the second digit is the method's.
+- **FP8 is the least certain.** Its unit takes {span(float_areas, 0)} µm² by these scripts alone, and single runs during development gave 34,000 to
+  47,400; its power is {span(by_delay['fp8_fp8'], 1)} times INT8's by the delay model. Read it as *two to three times the area*, no closer.
+- **The dINT decoder was redesigned three times and the smallest kept.** Two earlier forms, which do the same, by the script of this page:
+  subtract the zero point first (an operand of six bits), {EARLIER_DECODERS[0]:,} µm² for the whole dINT4 unit; shift the product instead of the operand, as the
+  paper words it, {EARLIER_DECODERS[1]:,}; the present form {dint_area:,.0f}. INT8 × INT8 had no such rounds: it is the multiplier that all integer units share
+  (`signed_product.sv`). That favours dINT here, by up to {EARLIER_DECODERS[0] / dint_area - 1:.0%}.
 
 ## Data paths
 
@@ -277,11 +320,10 @@ at zero ± 1/2, so all codes count from one origin, and the zero point is taken 
   float32 addition, bit for bit. The synthesized netlists are simulated as well, on the sample models' operands, with the same sums.
 - **Area.** {measured['tools']['yosys']} and ABC, for {measured['tools']['library']}: the standard cells of Oklahoma State University for
   TSMC's 0.18 µm process, areas from their Liberty file, transistors from their netlists. Every bit of an adder is a full-adder cell and carries
-  ripple (`kernels/rtl/measure/adders.v`); ABC maps the rest for area, without a clock to meet. What ABC finds
-  moves with everything before it: by about 1 % for the integer units, by 10 % and more for the float32 accumulator. No wires, no placement, no clock tree, no scan.
+  ripple (`kernels/rtl/measure/adders.v`); ABC maps the rest for area, without a clock to meet. No wires, no placement, no clock tree, no scan.
 - **Power.** Gates are simulated between clock edges with the library's delays at their actual loads, pulses shorter than a gate's delay die in
   it. A transition of a net costs 1/2 C V² of the pins that it drives plus the cells' internal energy from the library's tables; flip-flops pay for both clock
-  edges. No wires, no leakage, no clock gating. A ratio, not watts.
+  edges. No wires, no leakage, no clock gating. Only the ratio means anything: energy a clock against INT8 × INT8's, at the same rate.
 - **Operands.** {operands['lanes']:,} streams of {operands['clocks'] - 1} pairs: 16 outputs of every linear of sample-opt and sample-llama, in the order of the input channels,
   weights as the engine quantizes them (`w=…/asym/channel a=int8/sym/token`; DGQ with groups of 64; E4M3 symmetric per channel; E2M1 in groups
   of 16), inputs from calibration. *Random operands*: every bit at random.

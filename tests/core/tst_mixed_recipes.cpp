@@ -3,6 +3,7 @@
 #include <QtTest/QTest>
 
 #include "core/engine/engine.h"
+#include "core/recipe/hardware_cost.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -105,6 +106,22 @@ private Q_SLOTS:
             const bool same = effective_weight(*mixed, linear.id) == effective_weight(*expected, linear.id);
             QVERIFY2(same == (linear.id != second.mlps.front().down), linear.short_name.c_str());
         }
+    }
+
+    /// OPT multiplies 4 d x d in attention and 2 x 4 d x d in the MLP: a third and two thirds.
+    void cost_in_hardware_is_the_mean_over_multiplications() {
+        const Model& model = *models_.at("opt").model;
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line("w=int8/asym/channel a=int8/sym/token");
+        recipe.rules = {{"*attn*", false, parse_scheme_line("w=dint4/asym/channel a=int8/sym/token")}};
+        const auto mixed = hardware_cost(model, LayerRules(recipe));
+        const MacUnit* unit = mac_unit_of(recipe.rules[0].choice.scheme);
+        QVERIFY(mixed && unit);
+        QCOMPARE(mixed->area, (unit->area + 2) / 3);
+        QCOMPARE(mixed->power, (unit->power + 2) / 3);
+        // Inputs in 16 bits: no unit, and so no figure for the model.
+        recipe.rules[0].choice = parse_scheme_line("w=int4/asym/g64");
+        QVERIFY(!hardware_cost(model, LayerRules(recipe)));
     }
 };
 
