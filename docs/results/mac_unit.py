@@ -226,7 +226,7 @@ def page(measured):
 Lee et al. 2023 (section 4.3, Table 2) give a dINT4 × INT8 multiply-accumulate unit {PAPER_AREA} times less area and {PAPER_POWER} times less
 power than INT8 × INT8, in a commercial 7 nm process at 1 GHz. Here are units for the same and other pairs of formats, written for
 this project (`kernels/rtl`, SystemVerilog), what they take in a real process that is free, and why the ratios are not the paper's.
-**dINT4 × INT8 saves {saving(relative('dint4_int8', 'with_accumulator', 'area'))} times in area and {saving(relative('dint4_int8', 'with_accumulator', 'power'))} times in power here; without the accumulator {saving(dint['relative']['area'])} and {saving(dint['relative']['power'])}.**
+**dINT4 × INT8 takes {saving(relative('dint4_int8', 'with_accumulator', 'area'))} times less area and {saving(relative('dint4_int8', 'with_accumulator', 'power'))} times less power here; without the accumulator {saving(dint['relative']['area'])} and {saving(dint['relative']['power'])} times less.**
 
 `docs/results/make_mac_unit.sh` makes this page, its pictures and `mac_unit.json` again; `packaging/test.sh --rtl` checks the units
 bit by bit against the CPU, and the areas and the powers on random operands against the JSON. The program shows the two columns
@@ -255,7 +255,8 @@ How many times less than INT8 × INT8:
 
 {table(["", "area", "power"], against)}
 
-Our ratios are smaller. Nothing was tuned towards the paper; what in the method makes a difference, largest first:
+Our ratios are smaller. Nothing was tuned towards the paper. What in the method could cause the difference (the first two are measured here,
+the others are not):
 
 - **The accumulator.** Ours is 32 bits in every unit and {share:.0%} of the INT8 unit's area. The paper does not say how wide its own is
   or whether it is counted. INT4 × INT8, which knows no specials at all, saves {saving(int4['relative']['area'])} in area without the accumulator and
@@ -285,9 +286,9 @@ Power relative to INT8 × INT8 on random operands, accumulator included, by what
 
 {table(["delays"] + unit_headings, delay_rows)}
 
-- **dINT4 × INT8** lies between {span(by_script['dint4_int8'])} of INT8's area and {span(by_delay['dint4_int8'])} of its power: the second digit is the method's.
-- **FP8 is the least certain.** Its unit takes {span(float_areas, 0)} µm² by these scripts alone, and single runs during development gave 34,000 to
-  47,400; its power is {span(by_delay['fp8_fp8'], 1)} times INT8's by the delay model. Read it as *two to three times the area*, no closer.
+- **dINT4 × INT8** takes {span(by_script['dint4_int8'])} of INT8's area and {span(by_delay['dint4_int8'])} of its power: the second digit is the method's.
+- **FP8 is the least certain.** Its unit takes {span(float_areas, 0)} µm² by these scripts ({span(by_script['fp8_fp8'])} times INT8's), and runs during
+  development, with other texts of the same circuit, gave 34,000 to 47,400; its power is {span(by_delay['fp8_fp8'], 1)} times INT8's by the delay model.
 - **The dINT decoder was redesigned three times and the smallest kept.** Two earlier forms, which do the same, by the script of this page:
   subtract the zero point first (an operand of six bits), {EARLIER_DECODERS[0]:,} µm² for the whole dINT4 unit; shift the product instead of the operand, as the
   paper words it, {EARLIER_DECODERS[1]:,}; the present form {dint_area:,.0f}. INT8 × INT8 had no such rounds: it is the multiplier that all integer units share
