@@ -17,7 +17,9 @@ constexpr std::int64_t elements_per_thread = std::int64_t{1} << 19; // about 0.3
 
 /// Loops that are bound by memory gain nothing beyond 16.
 std::int64_t most_threads() {
-    return std::clamp<std::int64_t>(std::int64_t{std::thread::hardware_concurrency()}, 1, 16);
+    // Asked once: the system answers by reading a file, which takes longer than a small matrix.
+    static const auto most = std::clamp<std::int64_t>(std::int64_t{std::thread::hardware_concurrency()}, 1, 16);
+    return most;
 }
 
 std::int64_t band_rows(std::int64_t rows, std::int64_t columns, std::int64_t granule) {
