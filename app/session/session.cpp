@@ -94,6 +94,7 @@ JobId Session::open(const QString& path) {
 }
 
 void Session::takeModel(OpenedModel opened, const QString& path) {
+    if (model()) Q_EMIT modelLeaving();
     // They belong to the model before; a model that was asked for meanwhile does not.
     jobs_.cancelAll(QString::fromLatin1(open_tag));
     opened_ = std::move(opened);

@@ -130,6 +130,7 @@ public:
     void poll() { runs_.poll(); } ///< called by the window's timer
 
 Q_SIGNALS:
+    void modelLeaving(); ///< another takes its place next; all of it is still there
     void modelChanged();
     void restored();
     void openFailed(const QString& path, const QString& why);

@@ -185,6 +185,8 @@ void DemoJourney::shortPrompts() {
         trigger("run.calibrate");
         window_.plots().showTab(PlotArea::SequenceLength);
     });
+    add(QStringLiteral("advised"), [this] { trigger("run.lengths"); });
+    add(QStringLiteral("measured"), [this] { trigger("run.measure-lengths"); });
 }
 
 void DemoJourney::shipIt() {

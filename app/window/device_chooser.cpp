@@ -15,8 +15,8 @@ QString row_text(const DeviceRow& row) {
 DeviceChooser::DeviceChooser(QWidget* parent)
     : QComboBox(parent) {
     setAccessibleName(tr("Device"));
-    setMinimumWidth(110);
     setSizeAdjustPolicy(AdjustToContents);
+    setMinimumContentsLength(5); // in a narrow window "CUDA:0" and no more; the list has it whole
     connect(this, &QComboBox::activated, this, [this](int item) { Q_EMIT chosen(itemData(item).toString()); });
     setDevices({}, "cpu");
 }

@@ -45,6 +45,7 @@ void ExecutionChooser::setExecution(const Execution& in_use) {
     const std::vector<Execution> choices = all_choices();
     const auto found = std::find(choices.begin(), choices.end(), in_use);
     setCurrentIndex(found == choices.end() ? -1 : static_cast<int>(found - choices.begin()));
+    setMinimumContentsLength(std::clamp(static_cast<int>(label_of(in_use).size()), 4, 9)); // the usual ones whole
     setPlaceholderText(label_of(in_use)); // a script may ask for what the list does not offer
 }
 

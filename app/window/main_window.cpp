@@ -22,6 +22,7 @@
 #include "app/window/catalogue.h"
 #include "app/window/device_chooser.h"
 #include "app/window/execution_chooser.h"
+#include "app/window/process_memory.h"
 #include "app/window/recipe_presenter.h"
 #include "app/window/table_rows.h"
 #include "app/window/tour.h"
@@ -91,7 +92,9 @@ void MainWindow::buildCentre() {
     welcome_ = new WelcomePage;
     plots_ = new PlotArea(session_, centre_);
     offer_ = new OfferBar;
+    offer_->setObjectName(QStringLiteral("draft"));
     tour_bar_ = new OfferBar;
+    tour_bar_->setObjectName(QStringLiteral("tour"));
     tour_ = new Tour(*this, *tour_bar_);
     plot_page_ = new QWidget;
     auto* column = new QVBoxLayout(plot_page_);
@@ -136,7 +139,7 @@ void MainWindow::resetLayout() {
     if (!first_layout_.isEmpty()) restoreState(first_layout_, layoutVersion);
     for (QDockWidget* dock : docks_) dock->show();
     // Shares of the window: in a small one the plots must not be what is left over.
-    const int layers = std::clamp(width() * 32 / 100, 300, 474), recipe = std::clamp(width() * 26 / 100, 262, 304);
+    const int layers = std::clamp(width() * 34 / 100, 300, 500), recipe = std::clamp(width() * 49 / 200, 262, 304);
     const int below = std::clamp(height() * 22 / 100, 130, 222);
     resizeDocks({docks_[0], docks_[1]}, {layers, recipe}, Qt::Horizontal);
     resizeDocks({docks_[2], docks_[3]}, {below, below}, Qt::Vertical);
@@ -163,12 +166,15 @@ void MainWindow::buildStrip() {
     row->addWidget(stripButton(tr("Quantize"), "run.quantize"));
     row->addWidget(stripButton(tr("Evaluate"), "run.evaluate", true));
     row->addWidget(stripButton(tr("Export …"), "run.export"));
-    model_summary_ = new ElidedLabel; // gives way first in a narrow window
+    model_summary_ = new ElidedLabel; // gives way first in a narrow window, down to the name
     model_summary_->setProperty("role", "secondary");
     model_summary_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     row->addWidget(model_summary_, 1);
     row->addSpacing(8);
-    row->addWidget(searchButton());
+    search_ = stripButton({}, "view.palette");
+    connect(command(QStringLiteral("view.palette")), &QAction::changed, this, &MainWindow::nameSearch);
+    nameSearch();
+    row->addWidget(search_);
     devices_ = new DeviceChooser;
     row->addWidget(devices_);
     executions_ = new ExecutionChooser;
@@ -196,17 +202,17 @@ QPushButton* MainWindow::stripButton(const QString& text, const char* name, bool
     return button;
 }
 
-QPushButton* MainWindow::searchButton() {
-    QPushButton* button = stripButton({}, "view.palette");
-    const QAction* action = command(QStringLiteral("view.palette"));
-    const auto name_keys = [button, action] {
-        // Without the plus signs: in a small window the model's name needs the room.
-        const QString keys = action->shortcut().toString(QKeySequence::NativeText).replace(u'+', u' ');
-        button->setText(keys.isEmpty() ? tr("Search") : tr("Search   %1").arg(keys));
-    };
-    name_keys();
-    connect(action, &QAction::changed, button, name_keys);
-    return button;
+void MainWindow::nameSearch() {
+    constexpr int roomy = 1280; // below, the strip needs every pixel for the model's name; the tip has the keys
+    const QKeySequence keys = command(QStringLiteral("view.palette"))->shortcut();
+    search_->setText(keys.isEmpty() || width() < roomy
+                         ? tr("Search")
+                         : tr("Search   %1").arg(keys.toString(QKeySequence::NativeText).replace(u'+', u' ')));
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event) {
+    nameSearch();
+    QMainWindow::resizeEvent(event);
 }
 
 void MainWindow::connectPanels() {
@@ -262,6 +268,9 @@ void MainWindow::connectSession() {
         visited_.visit(first_selection_);
         layers_->setSelection(first_selection_);
         offerDraft();
+    });
+    connect(&session_, &Session::modelLeaving, this, [this] {
+        if (draft_soon_->isActive()) keepDraft(); // under the model that it is of
     });
     draft_soon_ = new QTimer(this);
     draft_soon_->setSingleShot(true);
@@ -339,6 +348,8 @@ void MainWindow::showWorst() {
 void MainWindow::updateJobs() {
     session_.poll();
     jobs_->setRows(job_rows(session_.jobs().jobs()));
+    if (const auto memory = process_memory())
+        jobs_->setMemory(tr("%1, peak %2").arg(bytes_text(memory->now), bytes_text(memory->peak)));
     if (!session_.jobs().busy())
         tick_->stop();
     else if (!tick_->isActive())
@@ -358,6 +369,9 @@ void MainWindow::updateTitle() {
                                 .arg(name, count_text(static_cast<double>(model.parameter_count())),
                                      linears_text(static_cast<std::int64_t>(model.linears().size()))));
     model_summary_->setHelp(QString::fromStdString(model.parts().path.string()));
+    constexpr int longest_kept = 160; // of a name that would push the choosers out of the strip
+    const QFontMetrics metrics(model_summary_->font());
+    model_summary_->setMinimumWidth(std::min(longest_kept, metrics.horizontalAdvance(name + QStringLiteral(" …")) + 2));
 }
 
 void MainWindow::updateActions() {

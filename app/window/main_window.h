@@ -72,6 +72,7 @@ public:
 
 protected:
     void closeEvent(QCloseEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
 
@@ -103,7 +104,7 @@ private:
     QAction* addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys,
                         std::function<void()> go);
     QPushButton* stripButton(const QString& text, const char* command, bool primary = false);
-    QPushButton* searchButton();
+    void nameSearch(); ///< with its keys where there is room
     void showPalette();
     void addChoices(std::vector<PaletteItem>& items);
     /// A preset's choices under the recipe's own calibration, as one step.
@@ -121,6 +122,9 @@ private:
     void askEvaluate();
     void askExport(int run);
     void askReport();
+    void askProblemReport();
+    /// All that somebody needs who is to find out what went wrong, but the model, as one text.
+    [[nodiscard]] QString problemReport();
     /// report.html, model_card.md and layers.csv of the run; into a folder that is there.
     void writeReport(int run, const QString& folder);
     /// The one selected in the table, else the newest quantized one; 0: none.
@@ -171,6 +175,7 @@ private:
 
     QMenuBar* menus_ = nullptr;
     QMenu* recent_menu_ = nullptr;
+    QPushButton* search_ = nullptr;
     ElidedLabel* model_summary_ = nullptr;
     DeviceChooser* devices_ = nullptr;
     ExecutionChooser* executions_ = nullptr;

@@ -191,6 +191,9 @@ void MainWindow::buildHelpMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&Help"));
     addCommand(menu, "help.shortcuts", tr("Keyboard &shortcuts"), QKeySequence(tr("?")), [this] { showShortcuts(); });
     addCommand(menu, "help.tour", tr("&Tour: find what hurts in a sample"), {}, [this] { tour_->start(); });
+    addCommand(menu, "help.problem", tr("Write &problem report …"), {}, [this] {
+        askProblemReport();
+    })->setToolTip(tr("One text with versions, devices, model, recipe, runs and log, to send with a question"));
     addCommand(menu, "help.about", tr("&About Graticule"), {}, [this] { showAbout(); });
 }
 

@@ -4,6 +4,7 @@
 #include <QtCore/QFileInfo>
 #include <QtCore/QRegularExpression>
 #include <QtCore/QSettings>
+#include <QtCore/QSysInfo>
 #include <QtGui/QClipboard>
 #include <QtGui/QDesktopServices>
 #include <QtGui/QGuiApplication>
@@ -18,10 +19,13 @@
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
 #include "app/window/main_window.h"
+#include "core/base/provenance.h"
 #include "core/engine/export.h"
 #include "core/io/output_file.h"
 #include "core/report/html_report.h"
 #include "widgets/models/number_text.h"
+#include "widgets/models/table_text.h"
+#include "widgets/panels/elided_label.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
@@ -219,6 +223,53 @@ void MainWindow::writeReport(int run, const QString& folder) {
     }
     jobs_->addLogLine(tr("Report written to %1").arg(QDir(folder).filePath(QStringLiteral("report.html"))));
     if (asking_) QDesktopServices::openUrl(QUrl::fromLocalFile(QDir(folder).filePath(QStringLiteral("report.html"))));
+}
+
+QString MainWindow::problemReport() {
+    QString text;
+    const auto part = [&text](const QString& name, const QString& content) {
+        text += QStringLiteral("== %1 ==\n%2\n\n").arg(name, content.trimmed());
+    };
+    QStringList lines;
+    for (const auto& [name, version] : current_versions())
+        lines << QStringLiteral("%1 %2").arg(QString::fromStdString(name), QString::fromStdString(version));
+    lines << QStringLiteral("Qt %1 on %2").arg(QLatin1String(qVersion()), QSysInfo::prettyProductName());
+    part(QStringLiteral("versions"), lines.join(u'\n'));
+    lines.clear();
+    for (const DeviceRow& row : session_.devices())
+        lines << QString::fromStdString(row.label + (row.problem.empty() ? "" : ": " + row.problem));
+    lines << QStringLiteral("in use: %1, %2")
+                 .arg(QString::fromStdString(session_.device()), QString::fromStdString(to_text(session_.execution())));
+    part(QStringLiteral("devices"), lines.join(u'\n'));
+    if (session_.model()) {
+        part(QStringLiteral("model"), QStringLiteral("%1\n%2").arg(model_summary_->text(), modelFile()));
+        part(QStringLiteral("recipe"), QString::fromStdString(session_.history().text()));
+        if (const std::string found = session_.resolution().diagnostics.text(); !found.empty())
+            part(QStringLiteral("findings"), QString::fromStdString(found));
+        part(QStringLiteral("runs"), table_as(TableFormat::markdown, *runs_->table()));
+    }
+    lines.clear();
+    for (const JobView& job : session_.jobs().jobs())
+        if (job.state == JobState::failed)
+            lines << job.title + QStringLiteral(": ") + QString::fromStdString(job.error.text());
+    part(QStringLiteral("failed jobs"), lines.join(u'\n'));
+    part(QStringLiteral("log"), jobs_->logText());
+    return text;
+}
+
+void MainWindow::askProblemReport() {
+    const QString suggested = QStringLiteral("graticule-problem.txt");
+    const QString path = asking_ ? QFileDialog::getSaveFileName(this, tr("Write problem report"), suggested,
+                                                                tr("Text (*.txt)"))
+                                 : QFileInfo(settings_.fileName()).dir().filePath(suggested); // a script's
+    if (path.isEmpty()) return;
+    try {
+        session_.mayWrite(path);
+        atomic_write_file(path.toStdString(), problemReport().toStdString());
+        jobs_->addLogLine(tr("Problem report written to %1").arg(path));
+    } catch (const Error& error) {
+        showFailure(tr("Write problem report"), QString::fromStdString(error.info().text()));
+    }
 }
 
 void MainWindow::askExport(int run_id) {

@@ -6,6 +6,7 @@
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 
+#include "app/session/recipe_difference.h"
 #include "app/session/run_names.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/fitting_tab_bar.h"
@@ -237,7 +238,9 @@ void PlotArea::refreshCompare() {
                 if (linear) list.push_back(linear->report);
         return list;
     };
-    compare_->setComparison({*comparison, *a.evaluation, *b.evaluation, reports(compared_a_), reports(compared_b_)});
+    compare_->setComparison(
+        {*comparison, *a.evaluation, *b.evaluation, reports(compared_a_), reports(compared_b_),
+         a.full_precision || b.full_precision ? QStringList() : recipe_difference(a.recipe, b.recipe)});
 }
 
 void PlotArea::compareRuns(int a, int b) {

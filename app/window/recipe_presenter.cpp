@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "app/session/layer_figures.h"
 #include "app/session/recipe_edit.h"
@@ -59,11 +60,13 @@ std::optional<double> share_of_error(const LayerReport& report, const ErrorSourc
 
 // The sources of the error, those that are nowhere left out; shares of one error have no better and worse.
 void add_sources(WhatIfTable& table, const LayerReport& a, const LayerReport& b) {
+    bool headed = false;
     for (const ErrorSource& source : error_sources()) {
         const auto before = share_of_error(a, source), now = share_of_error(b, source);
         if (before.value_or(0) == 0 && now.value_or(0) == 0) continue;
+        if (!std::exchange(headed, true)) table.rows.push_back({.name = QObject::tr("shares of the output error, %")});
         table.rows.push_back(
-            compare_row(QObject::tr("%1, % of error").arg(qt_text(source.label)),
+            compare_row(qt_text(source.label),
                         QObject::tr("Share of the mean squared output error E[(ŷ−y)²] that this source "
                                     "makes alone; the shares add up to 100 %"),
                         before, now, 1, 0, 0));
@@ -125,10 +128,16 @@ WhatIfTable what_if_table(const Session& session) {
     table.rows.push_back(compare_row(QObject::tr("weight underflow, %"),
                                      QObject::tr("Share of non-zero weights that become zero"),
                                      a.weight_underflow_percent, b.weight_underflow_percent, 1, -1, 0.1));
-    if (a.input_mse && b.input_mse)
-        table.rows.push_back(compare_row(
-            QObject::tr("input RMS error"), QObject::tr("Root of the mean squared error of the quantized input"),
-            std::sqrt(*a.input_mse), std::sqrt(*b.input_mse), 4, -1, 0.01 * std::sqrt(*a.input_mse)));
+    if (a.input_mse && b.input_mse) { // of any size, so digits that count, and the difference in %
+        const double before_rms = std::sqrt(*a.input_mse), now_rms = std::sqrt(*b.input_mse);
+        WhatIfRow row = compare_row(QObject::tr("input RMS error"),
+                                    QObject::tr("Root of the mean squared error of the quantized input"), before_rms,
+                                    now_rms, 4, -1, 0.01 * before_rms);
+        row.current = number_text(before_rms, 3);
+        row.candidate = number_text(now_rms, 3);
+        row.delta = before_rms > 0 ? signed_text(100 * (now_rms / before_rms - 1), 1) + QObject::tr(" %") : QString();
+        table.rows.push_back(std::move(row));
+    }
     const double weights = double(linear.out_features()) * double(linear.in_features());
     const auto bits = [&](const LayerReport& report) { return double(report.bytes_after) * 8 / weights; };
     table.rows.push_back(compare_row(QObject::tr("bits / weight"),
@@ -283,9 +292,8 @@ void RecipePresenter::refreshForm() {
             columns.push_back(session_.model()->linear(layer).in_features());
         }
     panel_.editor()->setChoices(now, before, columns);
-    panel_.setSelectionText(now.empty()
-                                ? QObject::tr("no linear selected")
-                                : QObject::tr("%1 selected").arg(linears_text(static_cast<std::int64_t>(now.size()))));
+    panel_.setSelectionText(now.empty() ? QObject::tr("none selected")
+                                        : QObject::tr("%1 selected").arg(now.size())); // of the layers at the left
     const bool open = session_.model() != nullptr;
     panel_.setTexts(open ? QString::fromStdString(session_.history().text()) : QString(),
                     open ? QString::fromStdString(to_json(session_.recipe())) : QString());

@@ -43,6 +43,14 @@ class SessionFileTest : public QObject {
     static bool quiet(MainWindow& window) {
         return window.session().model() && !window.session().jobs().busy() && window.session().whatIfs().idle();
     }
+    /// There is another bar, for the tour.
+    static OfferBar* draft_offer(const MainWindow& window) { return window.findChild<OfferBar*>("draft"); }
+    static void click(const OfferBar& bar, const QString& what) {
+        const auto buttons = bar.findChildren<QPushButton*>();
+        for (QPushButton* button : buttons)
+            if (button->text() == what) return button->click();
+        QFAIL(qPrintable("no button " + what));
+    }
     static void keep_busy(Session& session, QSemaphore& gate) {
         session.jobs().submit<int>(
             {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 30'000)); }, {});
@@ -140,44 +148,43 @@ private Q_SLOTS:
             auto [settings, window] = this->window("draft");
             window->openPath("sample-opt");
             QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
-            QVERIFY(window->findChild<OfferBar*>()->isHidden()); // nothing was done here before
+            QVERIFY(draft_offer(*window)->isHidden()); // nothing was done here before
             window->session().select({LayerId{3}});
             window->session().editSelected(all_int8, "eight bits", {});
             window->plots().showTab(PlotArea::HeatMap);
             made = window->session().recipe();
-            QTest::qWait(900); // and then a kill: nothing is closed, nothing saved
-            // Another model takes its place in the window; the recipe of the first is not lost with it.
+            // Another model takes its place at once, nothing is saved; the recipe of the first is not lost with it.
             window->openPath("sample-llama");
             QTRY_VERIFY_WITH_TIMEOUT(window->session().model()->name() == "sample-llama" && quiet(*window), 30'000);
         }
         auto [settings, window] = this->window("draft");
         window->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
-        auto* offer = window->findChild<OfferBar*>();
-        QEXPECT_FAIL("", "known: the draft of a model whose place another took is not offered", Abort);
+        OfferBar* offer = draft_offer(*window);
         QVERIFY(!offer->isHidden());
         QVERIFY2(offer->text().contains("eight bits"), qPrintable(offer->text()));
         QVERIFY(window->session().recipe() != made); // offered, not forced
-        offer->findChildren<QPushButton*>().front()->click();
+        click(*offer, "Go on with it");
         QVERIFY(window->session().recipe() == made);
         QCOMPARE(window->session().selection(), std::vector<LayerId>{LayerId{3}});
         QCOMPARE(window->plots().currentIndex(), int(PlotArea::HeatMap));
         QVERIFY(window->session().history().canUndo());
         QVERIFY(offer->isHidden());
+        QTest::qWait(900); // and then a kill: nothing is closed
         offer = nullptr;
         window.reset();
         // Discarded, it does not come again.
         auto [more_settings, third] = this->window("draft");
         third->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*third), 30'000);
-        offer = third->findChild<OfferBar*>();
+        offer = draft_offer(*third);
         QVERIFY(!offer->isHidden());
-        offer->findChildren<QPushButton*>().back()->click();
+        click(*offer, "Discard it");
         third.reset();
         auto [last_settings, fourth] = this->window("draft");
         fourth->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*fourth), 30'000);
-        QVERIFY(fourth->findChild<OfferBar*>()->isHidden());
+        QVERIFY(draft_offer(*fourth)->isHidden());
     }
 
     void runs_that_are_there_already_are_not_doubled() {

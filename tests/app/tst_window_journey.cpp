@@ -237,6 +237,17 @@ private Q_SLOTS:
         }
     }
 
+    void a_problem_report_holds_what_is_open_and_what_was_said() {
+        window_->showFailure("Evaluate", "the text is too short");
+        window_->command("help.problem")->trigger();
+        QFile file(folder_.filePath("graticule-problem.txt"));
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        const QString report = QString::fromUtf8(file.readAll());
+        for (const QString part : {"== versions ==\ngraticule ", "Qt 6", "sample-opt", "48 linears",
+                                   "w=int4/asym/channel", "Evaluate: the text is too short"})
+            QVERIFY2(report.contains(part), qPrintable(part + " in\n" + report));
+    }
+
     void plots_say_what_is_missing() {
         QVERIFY(channels_plot(window_->session(), false, {}).empty_text.contains("Calibrate"));
         QVERIFY(perplexity_plot(window_->session()).empty_text.contains("Evaluate"));

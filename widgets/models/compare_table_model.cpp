@@ -1,6 +1,7 @@
 #include "widgets/models/compare_table_model.h"
 
 #include <QtGui/QColor>
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -52,6 +53,10 @@ void CompareTableModel::setReports(const std::vector<LayerReport>& a, const std:
     std::vector<CompareRow> rows;
     for (auto& [id, row] : joined) rows.push_back(std::move(row));
     setRows(std::move(rows));
+}
+
+bool CompareTableModel::hasFigures(int column) const {
+    return std::any_of(rows().begin(), rows().end(), [column](const CompareRow& row) { return number(row, column); });
 }
 
 bool CompareTableModel::sameThing(const CompareRow& a, const CompareRow& b) const { return a.name == b.name; }

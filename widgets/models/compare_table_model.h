@@ -39,6 +39,7 @@ public:
     explicit CompareTableModel(QObject* parent = nullptr);
     /// Joined by layer; a layer that one run left alone has empty cells there.
     void setReports(const std::vector<LayerReport>& a, const std::vector<LayerReport>& b);
+    [[nodiscard]] bool hasFigures(int column) const; ///< in any row
 
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
 

@@ -95,11 +95,15 @@ void HeatDelegate::paintScheme(QPainter& painter, const QStyleOptionViewItem& op
         draw_text(painter, rect, Qt::AlignVCenter | Qt::AlignLeft, text, look[Token::secondary]);
         return;
     }
-    const QString head = text.section(QStringLiteral(" / "), 0, 0);
+    QString head = text.section(QStringLiteral(" / "), 0, 0);
     QFont strong = option.font;
     strong.setWeight(QFont::DemiBold);
     painter.setFont(strong);
+    if (const QFontMetrics plain(option.font);
+        painter.fontMetrics().horizontalAdvance(head) + plain.horizontalAdvance(text.mid(head.size())) > rect.width())
+        head = text; // cut as one, so that neither the format nor the methods are what is left out
     draw_text(painter, rect, Qt::AlignVCenter | Qt::AlignLeft, head, look[Token::levels]);
+    if (head == text) return;
     rect.setLeft(rect.left() + painter.fontMetrics().horizontalAdvance(head));
     painter.setFont(option.font);
     draw_text(painter, rect, Qt::AlignVCenter | Qt::AlignLeft, text.mid(head.size()), look[Token::secondary]);

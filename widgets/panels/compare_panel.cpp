@@ -7,7 +7,8 @@
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
-#include <QtWidgets/QStyle>
+#include <QtWidgets/QStyleOption>
+#include <QtWidgets/QStylePainter>
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QVBoxLayout>
 #include <cmath>
@@ -28,8 +29,24 @@ void set_role(QLabel* label, const char* role) {
     label->style()->polish(label);
 }
 
+/// Cut in the middle: runs differ at the ends of their names.
+class RunBox final : public QComboBox {
+protected:
+    void paintEvent(QPaintEvent*) override {
+        QStylePainter painter(this);
+        QStyleOptionComboBox option;
+        initStyleOption(&option);
+        painter.drawComplexControl(QStyle::CC_ComboBox, option);
+        const int room =
+            style()->subControlRect(QStyle::CC_ComboBox, &option, QStyle::SC_ComboBoxEditField, this).width();
+        option.currentText =
+            fontMetrics().elidedText(itemData(currentIndex(), Qt::ToolTipRole).toString(), Qt::ElideMiddle, room - 2);
+        painter.drawControl(QStyle::CE_ComboBoxLabel, option);
+    }
+};
+
 QComboBox* run_box(const QString& name) {
-    auto* box = new QComboBox;
+    auto* box = new RunBox;
     box->setAccessibleName(name);
     box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     box->setMinimumContentsLength(8);
@@ -44,6 +61,7 @@ ComparePanel::ComparePanel(QWidget* parent)
     , headline_(new QLabel)
     , detail_(new QLabel)
     , notes_(new QLabel)
+    , recipes_(new QLabel)
     , table_(new QTableView)
     , model_(new CompareTableModel(this)) {
     setBackgroundRole(QPalette::Base);
@@ -78,6 +96,10 @@ ComparePanel::ComparePanel(QWidget* parent)
     detail_->setWordWrap(true);
     notes_->setProperty("role", "worse");
     notes_->setWordWrap(true);
+    recipes_->setProperty("role", "mono");
+    recipes_->setWordWrap(true);
+    recipes_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    recipes_->setAccessibleName(tr("Difference of the recipes"));
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 12, 16, 0);
     column->setSpacing(8);
@@ -88,6 +110,7 @@ ComparePanel::ComparePanel(QWidget* parent)
     column->addLayout(said);
     column->addWidget(detail_);
     column->addWidget(notes_);
+    column->addWidget(recipes_);
     column->addWidget(table_, 1);
 
     auto* sorted = new QSortFilterProxyModel(this);
@@ -171,9 +194,20 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
     }
     notes_->setText(QString::fromStdString(compared.comparison.notes.text()));
     notes_->setVisible(!compared.comparison.notes.items.empty());
+    constexpr qsizetype most_lines = 6; // the table is what the panel is for
+    const bool all = compared.recipes.size() <= most_lines;
+    recipes_->setText((all ? compared.recipes
+                           : compared.recipes.first(most_lines - 1)
+                                 << tr("and %1 more").arg(compared.recipes.size() - most_lines + 1))
+                          .join(u'\n'));
+    recipes_->setToolTip(compared.recipes.join(u'\n'));
+    recipes_->setVisible(!compared.recipes.isEmpty());
     model_->setReports(compared.reports_a, compared.reports_b);
-    // Full precision has no errors to subtract: then the worst of the other run comes first.
+    // Full precision has no errors to subtract: then only the other run's columns, its worst first.
     const bool both = !compared.reports_a.empty() && !compared.reports_b.empty();
+    const bool neither = compared.reports_a.empty() && compared.reports_b.empty();
+    for (int column = CompareTableModel::SqnrA; column < CompareTableModel::ColumnCount; ++column)
+        table_->setColumnHidden(column, !both && !neither && !model_->hasFigures(column));
     table_->sortByColumn(both                         ? CompareTableModel::SqnrDelta
                          : compared.reports_a.empty() ? CompareTableModel::SqnrB
                                                       : CompareTableModel::SqnrA,
@@ -185,6 +219,7 @@ void ComparePanel::clearComparison(const QString& why) {
     set_role(headline_, "title");
     detail_->setText(why);
     notes_->hide();
+    recipes_->hide();
     model_->setReports({}, {});
 }
 

@@ -1,6 +1,7 @@
 // Two runs side by side: the paired difference in words, and every layer with its difference, worst first.
 #pragma once
 
+#include <QtCore/QStringList>
 #include <QtWidgets/QWidget>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct ComparedRuns {
     Comparison comparison;
     Evaluation a, b;
     std::vector<LayerReport> reports_a, reports_b; ///< empty: full precision
+    QStringList recipes; ///< the lines that only one of the recipes has: "− ..." of A, "+ ..." of B
 };
 
 class ComparePanel final : public QWidget {
@@ -42,7 +44,7 @@ private:
     void sendPair();
 
     QComboBox *a_, *b_;
-    QLabel *headline_, *detail_, *notes_;
+    QLabel *headline_, *detail_, *notes_, *recipes_;
     QTableView* table_;
     CompareTableModel* model_;
 };

@@ -1,6 +1,7 @@
 #include "widgets/panels/jobs_panel.h"
 
 #include <QtCore/QTime>
+#include <QtWidgets/QLabel>
 #include <QtWidgets/QListView>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QTabWidget>
@@ -17,7 +18,8 @@ JobsPanel::JobsPanel(QWidget* parent)
     , tabs_(new QTabWidget)
     , list_(new QListView)
     , model_(new JobListModel(this))
-    , log_(new QPlainTextEdit) {
+    , log_(new QPlainTextEdit)
+    , memory_(new QLabel) {
     auto* delegate = new JobDelegate(list_);
     list_->setModel(model_);
     new EmptyHint(*list_, tr("What runs, waits and is done is listed here"));
@@ -36,6 +38,10 @@ JobsPanel::JobsPanel(QWidget* parent)
     tabs_->setDocumentMode(true);
     tabs_->addTab(list_, tr("Jobs"));
     tabs_->addTab(log_, tr("Log"));
+    memory_->setProperty("role", "secondary");
+    memory_->setContentsMargins(0, 0, 12, 0);
+    memory_->setToolTip(tr("Memory of this program on the host now, and at most since it began"));
+    tabs_->setCornerWidget(memory_);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(tabs_);
@@ -69,6 +75,13 @@ void JobsPanel::setRows(std::vector<JobRow> rows) {
 
 void JobsPanel::addLogLine(const QString& line) {
     log_->appendPlainText(QTime::currentTime().toString(QStringLiteral("HH:mm:ss  ")) + line);
+}
+
+QString JobsPanel::logText() const { return log_->toPlainText(); }
+
+void JobsPanel::setMemory(const QString& text) {
+    memory_->setText(text);
+    memory_->setAccessibleName(tr("Memory: %1").arg(text));
 }
 
 void JobsPanel::showLog() { tabs_->setCurrentWidget(log_); }

@@ -6,6 +6,7 @@
 
 #include "widgets/models/job_list_model.h"
 
+class QLabel;
 class QListView;
 class QPlainTextEdit;
 class QTabWidget;
@@ -18,6 +19,8 @@ public:
     explicit JobsPanel(QWidget* parent = nullptr);
     void setRows(std::vector<JobRow> rows);
     void addLogLine(const QString& line);
+    [[nodiscard]] QString logText() const;
+    void setMemory(const QString& text); ///< beside the tabs
     void showLog();
     void showJobs();
 
@@ -29,6 +32,7 @@ private:
     QListView* list_;
     JobListModel* model_;
     QPlainTextEdit* log_;
+    QLabel* memory_;
 };
 
 } // namespace graticule

@@ -136,7 +136,10 @@ void LayersPanel::buildTable() {
         columns->addAction(show);
     }
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this, &LayersPanel::sendSelection);
-    connect(columns, &QHeaderView::sortIndicatorChanged, this, &LayersPanel::updateTitles);
+    connect(columns, &QHeaderView::sortIndicatorChanged, this, [this] {
+        fitColumns();
+        updateTitles();
+    });
     connect(columns, &QHeaderView::sectionClicked, this, [this] { sort_chosen_ = true; });
     connect(columns, &QHeaderView::sectionResized, this, [this] {
         if (QGuiApplication::mouseButtons() != Qt::NoButton && !fitting_) widths_chosen_ = true;
@@ -178,8 +181,7 @@ void LayersPanel::fitColumns() {
     };
     constexpr Width widths[] = {{LayerTableModel::Block, 30, 27},     {LayerTableModel::Name, 72, 62},
                                 {LayerTableModel::AbsMax, 58, 55},    {LayerTableModel::Outlier, 64, 54},
-                                {LayerTableModel::Underflow, 86, 70}, {LayerTableModel::Sqnr, 80, 74}};
-    constexpr int scheme = 76; // the last, and the same in most rows: beyond the edge first
+                                {LayerTableModel::Underflow, 86, 78}, {LayerTableModel::Sqnr, 80, 68}};
     const QFontMetrics metrics(theme::ui_font(12));
     const auto contents = [&](int column) { // no number is cut, however long it is
         int widest = 0;
@@ -187,15 +189,22 @@ void LayersPanel::fitColumns() {
             widest = std::max(widest, metrics.horizontalAdvance(model_->index(row, column).data().toString()));
         return widest + 14;
     };
+    // The last, and the same in most rows: beyond the edge first, but whole before the numbers stand apart.
+    constexpr int least_scheme = 76, longest_scheme = 190;
+    const int scheme = std::clamp(contents(LayerTableModel::Scheme), least_scheme, longest_scheme);
+    const QHeaderView& columns = *table_->horizontalHeader();
     std::vector<std::pair<int, int>> fitted; // narrow, wide
     int wide = scheme, narrow = 0;
     for (const Width& width : widths) {
-        const int needed = contents(width.column);
+        int needed = contents(width.column);
+        if (width.column == columns.sortIndicatorSection()) // the arrow must not cut the words
+            needed = std::max(needed, columns.sectionSizeHint(width.column));
         fitted.emplace_back(std::max(width.narrow, needed), std::max(width.wide, needed));
         narrow += fitted.back().first;
         wide += fitted.back().second;
     }
-    const double room = std::clamp(double(table_->viewport()->width() - narrow) / std::max(1, wide - narrow), 0.0, 1.0);
+    const int spare = std::max(0, table_->viewport()->width() - narrow - scheme);
+    const double room = std::min(1.0, double(spare) / std::max(1, wide - narrow - scheme));
     fitting_ = true;
     for (std::size_t i = 0; i < fitted.size(); ++i)
         table_->horizontalHeader()->resizeSection(widths[i].column,

@@ -9,6 +9,10 @@
 
 namespace graticule {
 
+namespace {
+constexpr int glyph_width = 26;
+}
+
 PanelHeader::PanelHeader(const QString& title, QWidget* parent)
     : QFrame(parent)
     , row_(new QHBoxLayout(this))
@@ -17,7 +21,7 @@ PanelHeader::PanelHeader(const QString& title, QWidget* parent)
     setProperty("role", "header");
     setFixedHeight(32);
     row_->setContentsMargins(12, 0, 8, 0);
-    row_->setSpacing(8);
+    row_->setSpacing(6);
     title_->setProperty("role", "title");
     subtitle_->setProperty("role", "secondary");
     row_->addWidget(title_);
@@ -34,6 +38,7 @@ QToolButton* PanelHeader::addButton(const QString& text, const QString& tip) {
     button->setToolTip(tip);
     button->setAccessibleName(tip);
     button->setAutoRaise(true);
+    if (text.size() == 1) button->setFixedWidth(glyph_width);
     row_->addWidget(button);
     return button;
 }

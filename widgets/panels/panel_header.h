@@ -18,7 +18,7 @@ public:
     explicit PanelHeader(const QString& title, QWidget* parent = nullptr);
     void setTitle(const QString& title);
     void setSubtitle(const QString& subtitle);
-    /// A flat text button at the right end.
+    /// A flat text button at the right end; of one glyph: as narrow as that.
     QToolButton* addButton(const QString& text, const QString& tip);
     /// The same, with a menu that opens under it.
     QToolButton* addMenuButton(const QString& text, const QString& tip);

@@ -43,19 +43,19 @@ SlacPanel::SlacPanel(QWidget* parent)
     matrix_->verticalHeader()->setDefaultSectionSize(26);
     matrix_->setTabKeyNavigation(false);
     enable_copy(*matrix_);
-    auto* said = new QVBoxLayout;
-    said->addWidget(headline_);
-    said->addWidget(reason_);
-    auto* top = new QHBoxLayout;
-    top->addLayout(said, 1);
-    top->addWidget(compare_, 0, Qt::AlignTop);
-    top->addWidget(measure_, 0, Qt::AlignTop);
+    auto* buttons = new QHBoxLayout;
+    buttons->addWidget(compare_);
+    buttons->addWidget(measure_);
+    buttons->addStretch(1);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 10, 16, 10);
     column->setSpacing(6);
-    column->addLayout(top);
+    column->addWidget(headline_);
+    column->addWidget(reason_);
+    column->addLayout(buttons);
     column->addWidget(matrix_, 1);
     column->addWidget(note_);
+    column->addStretch(0); // where there is no matrix, the words stay together at the top
     setBackgroundRole(QPalette::Base);
     setAutoFillBackground(true);
     connect(compare_, &QPushButton::clicked, this, &SlacPanel::compareWanted);

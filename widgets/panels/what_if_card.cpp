@@ -44,8 +44,8 @@ void WhatIfCard::setTable(const WhatIfTable& table) {
     const auto put_name = [this](int row, int columns, const QString& text, const QString& tip) {
         auto* label = new ElidedLabel(text);
         label->setHelp(tip);
-        if (columns > 1) label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
         grid_->addWidget(small(label, "secondary"), row, 0, 1, columns);
+        return label;
     };
     if (table.rows.empty()) {
         auto* note = new QLabel(table.note);
@@ -62,13 +62,16 @@ void WhatIfCard::setTable(const WhatIfTable& table) {
         // The names of methods are longer than any number: one line above all of the columns, in their order.
         put_name(0, compares ? 3 : 2,
                  compares ? table.current_label + QStringLiteral(" → ") + table.candidate_label : table.current_label,
-                 {});
+                 {})
+            ->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     }
     if (compares) put(0, 3, tr("Δ"), "secondary");
     int row = 0;
     for (const WhatIfRow& line : table.rows) {
         ++row;
-        put_name(row, 1, line.name, line.tip);
+        const bool heading = line.current.isEmpty() && line.candidate.isEmpty();
+        put_name(row, heading ? 4 : 1, line.name, line.tip);
+        if (heading) continue;
         put(row, 1, line.current, nullptr);
         if (!compares) continue;
         put(row, 2, line.candidate, nullptr);

@@ -9,9 +9,9 @@ class QGridLayout;
 
 namespace graticule {
 
-struct WhatIfRow {
-    QString name, tip;
-    QString current, candidate, delta;
+struct WhatIfRow { ///< without figures: a heading of the rows below it
+    QString name, tip{};
+    QString current{}, candidate{}, delta{};
     int better = 0; ///< 1: the candidate is better, -1: worse, 0: equal or a matter of taste
 };
 

@@ -35,8 +35,8 @@ double text_ascent(TextStyle style) { return QFontMetricsF(plot_font(style)).asc
 
 double text_descent(TextStyle style) { return QFontMetricsF(plot_font(style)).descent(); }
 
-QString elided(TextStyle style, const QString& text, double width) {
-    return QFontMetricsF(plot_font(style)).elidedText(text, Qt::ElideRight, width);
+QString elided(TextStyle style, const QString& text, double width, Qt::TextElideMode where) {
+    return QFontMetricsF(plot_font(style)).elidedText(text, where, width);
 }
 
 } // namespace graticule::plots

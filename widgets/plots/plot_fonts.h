@@ -13,6 +13,7 @@ namespace graticule::plots {
 [[nodiscard]] double text_ascent(TextStyle style);
 [[nodiscard]] double text_descent(TextStyle style);
 /// `text` shortened with an ellipsis so that it fits `width`.
-[[nodiscard]] QString elided(TextStyle style, const QString& text, double width);
+[[nodiscard]] QString elided(TextStyle style, const QString& text, double width,
+                             Qt::TextElideMode where = Qt::ElideRight);
 
 } // namespace graticule::plots

@@ -79,7 +79,7 @@ private:
         }
         const double room = options_.size.width() - 2 * edge - options_.title_room_right;
         const double baseline = top_ + 17;
-        const QString name = elided(TextStyle::title, scene_.title, room);
+        const QString name = elided(TextStyle::title, scene_.title, room, Qt::ElideMiddle); // "layers.2.…q_proj"
         push(Text{{edge, baseline}, name, theme_[Token::text], TextStyle::title, Across::left, false});
         const double used = name.isEmpty() ? 0 : text_width(TextStyle::title, name) + 14;
         top_ += title_height;
