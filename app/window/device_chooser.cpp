@@ -16,7 +16,7 @@ DeviceChooser::DeviceChooser(QWidget* parent)
     : QComboBox(parent) {
     setAccessibleName(tr("Device"));
     setSizeAdjustPolicy(AdjustToContents);
-    setMinimumContentsLength(5); // in a narrow window "CUDA:0" and no more; the list has it whole
+    setMinimumContentsLength(4); // in a narrow window little more than "CUDA:0"; the list has it whole
     connect(this, &QComboBox::activated, this, [this](int item) { Q_EMIT chosen(itemData(item).toString()); });
     setDevices({}, "cpu");
 }

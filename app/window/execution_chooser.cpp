@@ -35,7 +35,7 @@ ExecutionChooser::ExecutionChooser(QWidget* parent)
     for (const Execution& choice : all_choices()) addItem(label_of(choice));
     // As wide as the usual choices; the longest one is whole in the list.
     setSizeAdjustPolicy(AdjustToMinimumContentsLengthWithIcon);
-    setMinimumContentsLength(4);
+    setMinimumContentsLength(3);
     view()->setMinimumWidth(view()->sizeHintForColumn(0) + 24);
     connect(this, &QComboBox::activated, this,
             [this](int item) { Q_EMIT chosen(all_choices().at(static_cast<std::size_t>(item))); });
@@ -45,7 +45,7 @@ void ExecutionChooser::setExecution(const Execution& in_use) {
     const std::vector<Execution> choices = all_choices();
     const auto found = std::find(choices.begin(), choices.end(), in_use);
     setCurrentIndex(found == choices.end() ? -1 : static_cast<int>(found - choices.begin()));
-    setMinimumContentsLength(std::clamp(static_cast<int>(label_of(in_use).size()), 4, 9)); // the usual ones whole
+    setMinimumContentsLength(std::clamp(static_cast<int>(label_of(in_use).size()) - 1, 3, 9)); // the usual ones whole
     setPlaceholderText(label_of(in_use)); // a script may ask for what the list does not offer
 }
 

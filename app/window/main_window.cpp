@@ -153,7 +153,7 @@ void MainWindow::buildStrip() {
     strip->setFixedHeight(40);
     auto* row = new QHBoxLayout(strip);
     row->setContentsMargins(6, 0, 10, 0);
-    row->setSpacing(7);
+    row->setSpacing(6);
     menus_->setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
     menus_->setStyleSheet(QStringLiteral("QMenuBar { border: none; }"));
     menus_->setMinimumWidth(menus_->sizeHint().width()); // every menu stays, however narrow the window
@@ -371,7 +371,7 @@ void MainWindow::updateTitle() {
     model_summary_->setHelp(QString::fromStdString(model.parts().path.string()));
     constexpr int longest_kept = 160; // of a name that would push the choosers out of the strip
     const QFontMetrics metrics(model_summary_->font());
-    model_summary_->setMinimumWidth(std::min(longest_kept, metrics.horizontalAdvance(name + QStringLiteral(" …")) + 2));
+    model_summary_->setMinimumWidth(std::min(longest_kept, metrics.horizontalAdvance(name + u'…') + 2));
 }
 
 void MainWindow::updateActions() {

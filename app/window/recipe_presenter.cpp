@@ -133,8 +133,11 @@ WhatIfTable what_if_table(const Session& session) {
         WhatIfRow row = compare_row(QObject::tr("input RMS error"),
                                     QObject::tr("Root of the mean squared error of the quantized input"), before_rms,
                                     now_rms, 4, -1, 0.01 * before_rms);
-        row.current = number_text(before_rms, 3);
-        row.candidate = number_text(now_rms, 3);
+        const auto short_text = [](double rms) { // as wide as the other figures
+            return rms >= 0.01 || rms == 0 ? fixed_text(rms, 4) : QString::number(rms, 'e', 1).replace(u'-', u'−');
+        };
+        row.current = short_text(before_rms);
+        row.candidate = short_text(now_rms);
         row.delta = before_rms > 0 ? signed_text(100 * (now_rms / before_rms - 1), 1) + QObject::tr(" %") : QString();
         table.rows.push_back(std::move(row));
     }
@@ -200,8 +203,9 @@ std::vector<RuleRow> rule_rows(const Session& session) {
                 wins(-1),
                 false};
     const auto total = static_cast<std::int64_t>(session.model()->linears().size());
-    all.info = QObject::tr("%1 · %2").arg(all.wins_here && !recipe.rules.empty() ? QObject::tr("wins here")
-                                                                                 : linears_text(total),
+    // Short, so that method and grain stand beside the pattern: a tick for the rule that decides the layer shown.
+    const QString wins_here = QStringLiteral("✓");
+    all.info = QObject::tr("%1 · %2").arg(all.wins_here && !recipe.rules.empty() ? wins_here : thousands_text(total),
                                           scheme_label(recipe.defaults));
     rows.push_back(all);
     for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
@@ -222,7 +226,7 @@ std::vector<RuleRow> rule_rows(const Session& session) {
         else if (won == 0)
             row.info = QObject::tr("shadowed by %1").arg(takers);
         else
-            row.info = QObject::tr("%1 · %2").arg(row.wins_here ? QObject::tr("wins here")
+            row.info = QObject::tr("%1 · %2").arg(row.wins_here ? wins_here
                                                   : won < count ? QObject::tr("%1 of %2").arg(won).arg(count)
                                                                 : QString::number(count),
                                                   scheme);
@@ -292,8 +296,10 @@ void RecipePresenter::refreshForm() {
             columns.push_back(session_.model()->linear(layer).in_features());
         }
     panel_.editor()->setChoices(now, before, columns);
-    panel_.setSelectionText(now.empty() ? QObject::tr("none selected")
-                                        : QObject::tr("%1 selected").arg(now.size())); // of the layers at the left
+    const auto total = session_.model() ? session_.model()->linears().size() : 0;
+    panel_.setSelectionText(total == 0 ? QString() : QObject::tr("%1 of %2").arg(now.size()).arg(total),
+                            QObject::tr("%1 selected; what is chosen here is for them")
+                                .arg(linears_text(static_cast<std::int64_t>(now.size()))));
     const bool open = session_.model() != nullptr;
     panel_.setTexts(open ? QString::fromStdString(session_.history().text()) : QString(),
                     open ? QString::fromStdString(to_json(session_.recipe())) : QString());

@@ -4,6 +4,7 @@
 #include <QtTest/QTest>
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHeaderView>
+#include <QtWidgets/QLayout>
 #include <QtWidgets/QTabBar>
 #include <QtWidgets/QTableView>
 
@@ -65,6 +66,8 @@ private Q_SLOTS:
         for (const ElidedLabel* label : window.findChildren<ElidedLabel*>())
             named = named || label->shownText().startsWith("sample-opt");
         QVERIFY(named);
+        const int strip = window.menuWidget()->layout()->minimumSize().width();
+        QVERIFY2(strip <= size.width(), qPrintable(QString::number(strip))); // nothing in it covers its neighbour
         QVERIFY(window.recipePanel().width() >= 262);
         QVERIFY(window.runs().table()->horizontalHeader()->length() <= window.runs().table()->viewport()->width());
         QVERIFY(window.runs().table()->viewport()->height() >= 60); // two runs at least

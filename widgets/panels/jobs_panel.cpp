@@ -1,9 +1,11 @@
 #include "widgets/panels/jobs_panel.h"
 
 #include <QtCore/QTime>
+#include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QListView>
 #include <QtWidgets/QPlainTextEdit>
+#include <QtWidgets/QTabBar>
 #include <QtWidgets/QTabWidget>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
@@ -39,9 +41,13 @@ JobsPanel::JobsPanel(QWidget* parent)
     tabs_->addTab(list_, tr("Jobs"));
     tabs_->addTab(log_, tr("Log"));
     memory_->setProperty("role", "secondary");
-    memory_->setContentsMargins(0, 0, 12, 0);
     memory_->setToolTip(tr("Memory of this program on the host now, and at most since it began"));
-    tabs_->setCornerWidget(memory_);
+    auto* corner = new QFrame; // continues the strip of tabs
+    corner->setProperty("role", "header");
+    auto* in_corner = new QHBoxLayout(corner);
+    in_corner->setContentsMargins(0, 0, 12, 0);
+    in_corner->addWidget(memory_);
+    tabs_->setCornerWidget(corner);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(tabs_);
@@ -82,6 +88,7 @@ QString JobsPanel::logText() const { return log_->toPlainText(); }
 void JobsPanel::setMemory(const QString& text) {
     memory_->setText(text);
     memory_->setAccessibleName(tr("Memory: %1").arg(text));
+    tabs_->cornerWidget()->setFixedHeight(tabs_->tabBar()->sizeHint().height()); // after the style sheet is there
 }
 
 void JobsPanel::showLog() { tabs_->setCurrentWidget(log_); }

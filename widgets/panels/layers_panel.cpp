@@ -181,7 +181,7 @@ void LayersPanel::fitColumns() {
     };
     constexpr Width widths[] = {{LayerTableModel::Block, 30, 27},     {LayerTableModel::Name, 72, 62},
                                 {LayerTableModel::AbsMax, 58, 55},    {LayerTableModel::Outlier, 64, 54},
-                                {LayerTableModel::Underflow, 86, 78}, {LayerTableModel::Sqnr, 80, 68}};
+                                {LayerTableModel::Underflow, 86, 82}, {LayerTableModel::Sqnr, 80, 68}};
     const QFontMetrics metrics(theme::ui_font(12));
     const auto contents = [&](int column) { // no number is cut, however long it is
         int widest = 0;

@@ -30,7 +30,10 @@ PanelHeader::PanelHeader(const QString& title, QWidget* parent)
 
 void PanelHeader::setTitle(const QString& title) { title_->setText(title); }
 
-void PanelHeader::setSubtitle(const QString& subtitle) { subtitle_->setText(subtitle); }
+void PanelHeader::setSubtitle(const QString& subtitle, const QString& help) {
+    subtitle_->setText(subtitle);
+    subtitle_->setHelp(help);
+}
 
 QToolButton* PanelHeader::addButton(const QString& text, const QString& tip) {
     auto* button = new QToolButton;

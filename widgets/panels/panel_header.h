@@ -17,7 +17,7 @@ class PanelHeader final : public QFrame {
 public:
     explicit PanelHeader(const QString& title, QWidget* parent = nullptr);
     void setTitle(const QString& title);
-    void setSubtitle(const QString& subtitle);
+    void setSubtitle(const QString& subtitle, const QString& help = {}); ///< `help`: its tip
     /// A flat text button at the right end; of one glyph: as narrow as that.
     QToolButton* addButton(const QString& text, const QString& tip);
     /// The same, with a menu that opens under it.

@@ -79,7 +79,7 @@ RecipePanel::RecipePanel(QWidget* parent)
     add(section_label(tr("What if, on this linear")));
     add(card_);
     column->addWidget(rule_line());
-    add(section_label(tr("Rules, last match wins")));
+    add(section_label(tr("Rules, last match wins; ✓ here")));
     auto* rules_row = new QHBoxLayout;
     rules_row->setContentsMargins(4, 0, 4, 0);
     rules_row->addWidget(rules_);
@@ -170,7 +170,7 @@ bool RecipePanel::eventFilter(QObject* watched, QEvent* event) {
     return QWidget::eventFilter(watched, event);
 }
 
-void RecipePanel::setSelectionText(const QString& text) { header_->setSubtitle(text); }
+void RecipePanel::setSelectionText(const QString& text, const QString& help) { header_->setSubtitle(text, help); }
 void RecipePanel::setWhatIf(const WhatIfTable& table) { card_->setTable(table); }
 void RecipePanel::setRules(const std::vector<RuleRow>& rows) { rules_->setRows(rows); }
 void RecipePanel::setPredicted(const QString& text) { predicted_->setText(text); }

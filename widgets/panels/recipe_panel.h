@@ -30,7 +30,7 @@ public:
     [[nodiscard]] QToolButton* undoButton() const { return undo_; }
     [[nodiscard]] QToolButton* redoButton() const { return redo_; }
 
-    void setSelectionText(const QString& text);
+    void setSelectionText(const QString& text, const QString& help);
     void setWhatIf(const WhatIfTable& table);
     void setRules(const std::vector<RuleRow>& rows);
     /// The whole recipe as the text that a person keeps (core/recipe/recipe_text.h), and as JSON.

@@ -33,6 +33,7 @@ RulesView::RulesView(QWidget* parent)
     setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::EditKeyPressed);
     setContextMenuPolicy(Qt::CustomContextMenu);
     setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setTextElideMode(Qt::ElideMiddle);
     header()->setStretchLastSection(false);
     header()->setMinimumSectionSize(40);
     header()->setSectionResizeMode(QHeaderView::Fixed);
@@ -71,14 +72,17 @@ void RulesView::setRows(const std::vector<RuleRow>& rows) {
     updateGeometry();
 }
 
-// Patterns get the room they need, up to all but a rest in which the words about them are cut short.
+// Patterns get the room they need, what is said about them as well; where both do not fit, the longer one gives way
+// down to half, cut in the middle.
 void RulesView::shareWidth() {
-    constexpr int least = 96;
-    int widest = 40;
-    for (int row = 0; row < topLevelItemCount(); ++row)
-        widest = std::max(widest, sizeHintForIndex(indexFromItem(topLevelItem(row))).width() + 8);
+    const auto widest = [this](int column) {
+        int width = 40;
+        for (int row = 0; row < topLevelItemCount(); ++row)
+            width = std::max(width, sizeHintForIndex(indexFromItem(topLevelItem(row), column)).width() + 8);
+        return width;
+    };
     const int room = viewport()->width();
-    const int patterns = std::min(widest, std::max(room / 2, room - least));
+    const int patterns = std::min(widest(0), std::max(room / 2, room - widest(1)));
     header()->resizeSection(0, patterns);
     header()->resizeSection(1, room - patterns);
 }

@@ -15,6 +15,8 @@
 namespace graticule {
 
 namespace {
+constexpr int row_height = 26;
+
 QLabel* words(const char* role) {
     auto* label = new QLabel;
     label->setProperty("role", role);
@@ -40,7 +42,7 @@ SlacPanel::SlacPanel(QWidget* parent)
     matrix_->setEditTriggers(QAbstractItemView::NoEditTriggers);
     matrix_->setSelectionMode(QAbstractItemView::ContiguousSelection);
     matrix_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
-    matrix_->verticalHeader()->setDefaultSectionSize(26);
+    matrix_->verticalHeader()->setDefaultSectionSize(row_height);
     matrix_->setTabKeyNavigation(false);
     enable_copy(*matrix_);
     auto* buttons = new QHBoxLayout;
@@ -87,13 +89,17 @@ void SlacPanel::setStudy(const std::shared_ptr<const LengthStudy>& study, const 
 void SlacPanel::fill(const LengthStudy& study) {
     const theme::Theme& look = theme::of(palette());
     QStringList columns, rows;
-    for (const std::int64_t length : study.evaluated) columns << tr("evaluated at %1").arg(thousands_text(length));
+    for (const std::int64_t length : study.evaluated) columns << tr("evaluated\nat %1").arg(thousands_text(length));
     rows << QString::fromStdString(study.full_precision.front()->run_name);
     for (const std::int64_t length : study.lengths) rows << tr("calibrated at %1").arg(thousands_text(length));
     matrix_->setColumnCount(static_cast<int>(columns.size()));
     matrix_->setRowCount(static_cast<int>(rows.size()));
     matrix_->setHorizontalHeaderLabels(columns);
     matrix_->setVerticalHeaderLabels(rows);
+    // Whole, however low the panel: the plot above gives way.
+    constexpr int heading_height = 40, frame = 4;
+    matrix_->horizontalHeader()->setFixedHeight(heading_height);
+    matrix_->setMinimumHeight(heading_height + static_cast<int>(rows.size()) * row_height + frame);
     const auto put = [&](std::size_t row, std::size_t column, const QString& text, theme::Token ink,
                          const QString& tip) {
         auto* item = new QTableWidgetItem(text);

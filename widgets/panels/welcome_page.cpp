@@ -7,6 +7,7 @@
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 
+#include "widgets/models/number_text.h"
 #include "widgets/theme/theme.h"
 
 namespace graticule {
@@ -114,11 +115,11 @@ void WelcomePage::setRecent(const std::vector<RecentModel>& recent) {
     recent_title_->setVisible(!recent.empty());
     for (const RecentModel& model : recent) {
         auto* row = new QHBoxLayout;
-        auto* open = new QToolButton;
-        open->setText(model.name + QStringLiteral("    ") + model.path);
+        constexpr int longest_path = 64; // letters; the tip has all of them
+        auto* open = new QPushButton(model.name + QStringLiteral("    ") + elided_middle(model.path, longest_path));
         open->setToolTip(model.missing ? tr("%1 is not there any more").arg(model.path) : model.path);
         open->setEnabled(!model.missing);
-        open->setAutoRaise(true);
+        open->setProperty("flat", true);
         open->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
         open->setStyleSheet(QStringLiteral("text-align: left;"));
         auto* forget = new QToolButton;
@@ -135,7 +136,7 @@ void WelcomePage::setRecent(const std::vector<RecentModel>& recent) {
             note->setIndent(14);
             recent_->addWidget(note);
         }
-        connect(open, &QToolButton::clicked, this, [this, path = model.path] { Q_EMIT openWanted(path); });
+        connect(open, &QPushButton::clicked, this, [this, path = model.path] { Q_EMIT openWanted(path); });
         connect(forget, &QToolButton::clicked, this, [this, path = model.path] { Q_EMIT forgetWanted(path); });
     }
 }

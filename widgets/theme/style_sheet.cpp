@@ -75,7 +75,7 @@ QTabBar::close-button { image: url(:/theme/icons/close.svg); }
 
 constexpr const char* buttons = R"(
 QPushButton, QToolBar QToolButton { background: @window; color: @text; border: 1px solid @border; border-radius: 5px;
-                                    padding: 4px 11px; min-height: 18px; }
+                                    padding: 4px 10px; min-height: 18px; }
 QPushButton:hover, QToolBar QToolButton:hover { border-color: @faint; }
 QPushButton:pressed, QToolBar QToolButton:pressed, QPushButton:checked { background: @selection; border-color: @accent; }
 QPushButton:focus { border-color: @accent; }
