@@ -1,149 +1,29 @@
-// graticule-cli: parses the line, runs one command, maps what went wrong to an exit code (core/base/error.h). This is
-// one of the places that catch; all of them read the exception by core/runtime/torch_error.h.
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <csignal>
-#include <cstdio>
-#include <sstream>
+// graticule-cli. LibTorch takes a third of a second to load, and reading a model's header a few milliseconds. So this
+// program is without it and runs what needs none; for every other command it becomes graticule-engine, which has them
+// all. One process, one command line, one set of exit codes: nothing tells the two apart but the time.
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
-#include <string_view>
-#include <vector>
+#include <system_error>
+#include <unistd.h>
 
-#include "app/cli/command.h"
 #include "app/cli/console.h"
-#include "core/base/cancel_point.h"
-#include "core/runtime/device.h"
-#include "core/runtime/host_threads.h"
-#include "core/runtime/torch_error.h"
-
-namespace {
-
-using namespace graticule;
-using namespace graticule::cli;
-
-int fail(Console& console, const ErrorInfo& error) {
-    console.fail(error);
-    return exit_code(error.kind);
-}
-
-int run(const Action& action, Console& console) {
-    const CancelScope scope(console.job());
-    try {
-        check_device_name(console.job().device); // also for commands that compute nothing
-        action(console);
-        console.end_progress();
-        return 0;
-    } catch (const Cancelled&) {
-        console.end_progress();
-        console.cancelled();
-        return exit_code_cancelled;
-    } catch (...) {
-        return fail(console, current_error());
-    }
-}
-
-/// CLI11 only says that a subcommand is missing when the word is none of them.
-std::string unknown_command(int argc, char** argv) {
-    const auto commands = all_commands();
-    for (int i = 1; i < argc; ++i) {
-        const std::string_view word = argv[i];
-        if (word == "--device" || word == "--precision" || word == "--arithmetic" || word == "--weight-budget")
-            ++i; // take a value
-        if (word.starts_with('-')) continue;
-        const auto known = [&](const Command& command) { return command.name == word; };
-        if (std::any_of(commands.begin(), commands.end(), known)) return {};
-        std::string names;
-        for (const Command& command : commands) names += (names.empty() ? "" : ", ") + std::string(command.name);
-        return "\"" + std::string(word) + "\" is no command; there are: " + names;
-    }
-    return {};
-}
-
-ErrorInfo usage_error(const CLI::App& app, const CLI::ParseError& error) {
-    std::string message = error.what();
-    std::replace(message.begin(), message.end(), '\n', ' ');
-    const auto chosen = app.get_subcommands();
-    const std::string name = chosen.empty() ? std::string() : " " + chosen.front()->get_name();
-    return {ErrorKind::usage, message + " (see graticule-cli" + name + " --help)", {}};
-}
-
-template <class Value>
-std::vector<std::string> list_of(std::span<const ExecutionName<Value>> rows) {
-    std::vector<std::string> names;
-    for (const auto& row : rows) names.emplace_back(row.name);
-    return names;
-}
-
-template <class Value>
-std::string names_of(std::span<const ExecutionName<Value>> rows) {
-    std::string text;
-    for (const auto& row : rows) text += (text.empty() ? "" : ", ") + std::string(row.name);
-    return text;
-}
-
-/// The options of every command, before or after its name; as a paragraph of each command's help.
-std::string declare_shared(CLI::App& app, ConsoleOptions& options) {
-    const std::vector<const CLI::Option*> shared{
-        app.add_flag("--json", options.json, "Print one JSON value instead of tables"),
-        app.add_flag("-q,--quiet", options.quiet, "No progress and no notes on stderr"),
-        app.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str()->type_name("DEVICE"),
-        app.add_option("--precision", options.precision,
-                       "Type of the products: " + names_of(compute_names()) +
-                           "; auto: float32 on a CPU, the model's own 16 bits on a GPU")
-            ->check(CLI::IsMember(list_of(compute_names())))
-            ->capture_default_str()
-            ->type_name("TYPE"),
-        app.add_option("--arithmetic", options.arithmetic,
-                       "Products of quantized linears: " + names_of(arithmetic_names()))
-            ->check(CLI::IsMember(list_of(arithmetic_names())))
-            ->capture_default_str()
-            ->type_name("KIND"),
-        app.add_option("--weight-budget", options.weight_budget,
-                       "Bytes of weights that stay on the device while evaluating; the rest is loaded as it is needed. "
-                       "Without it as many as fit; results do not depend on it")
-            ->check(CLI::NonNegativeNumber)
-            ->type_name("BYTES")};
-    return CLI::Formatter().make_group("Options of every command", false, shared).substr(1); // without the empty line
-}
-
-} // namespace
+#include "app/cli/program.h"
+#include "core/base/plain_error.h"
 
 int main(int argc, char** argv) {
-    let_workers_sleep(argv);
-    // A file-size limit then fails the write like a full disk, instead of killing the program half-way.
-    std::signal(SIGXFSZ, SIG_IGN);
-    ConsoleOptions options;
-    CLI::App app("Explore what quantization does to a language model: look, quantize, evaluate, compare, export.",
-                 "graticule-cli");
-    app.set_version_flag("--version", std::string("graticule-cli ") + GRATICULE_VERSION);
-    app.require_subcommand(1);
-    app.fallthrough();
-    const std::string shared = declare_shared(app, options);
-
-    std::vector<std::pair<CLI::App*, Action>> actions;
-    for (const Command& command : all_commands()) {
-        CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.help));
-        sub->group(std::string(command.group));
-        sub->fallthrough();
-        sub->footer(shared);
-        actions.emplace_back(sub, command.declare(*sub));
-    }
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::Success& help) { // --help, --version
-        std::ostringstream text;
-        app.exit(help, text, text);
-        Console console(ConsoleOptions{}); // that writes what the console writes fails as every result does
-        return run([&](Console& to) { to.print(text.str()); }, console);
-    } catch (const CLI::ParseError& error) {
-        // Options after the mistake may not have been read: --json counts wherever it stands.
-        options.json = std::any_of(argv + 1, argv + argc, [](std::string_view word) { return word == "--json"; });
-        Console console(options);
-        const std::string unknown = unknown_command(argc, argv);
-        return fail(console, unknown.empty() ? usage_error(app, error) : ErrorInfo{ErrorKind::usage, unknown, {}});
-    }
-    Console console(options);
-    for (const auto& [sub, action] : actions)
-        if (sub->parsed()) return run(action, console);
-    return exit_code(ErrorKind::usage);
+    using namespace graticule;
+    using namespace graticule::cli;
+    if (find_command(commands_without_torch(), command_word(argc, argv)) != nullptr)
+        return run_program(commands_without_torch(), plain_error, argc, argv);
+    // What let_workers_sleep() would start the engine a second time for.
+    if (std::getenv("OMP_WAIT_POLICY") == nullptr) (void)::setenv("GOMP_SPINCOUNT", "1000", 0);
+    std::error_code unknown;
+    const auto engine = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path() / "graticule-engine";
+    ::execv(engine.c_str(), argv); // returns only where that failed
+    const std::string why = std::error_code(errno, std::system_category()).message();
+    Console console{ConsoleOptions{}};
+    console.fail({ErrorKind::internal, engine.string() + ": " + why + "; it belongs beside graticule-cli", {}});
+    return exit_code(ErrorKind::internal);
 }

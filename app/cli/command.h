@@ -1,5 +1,6 @@
 // The table of commands. A command is one file: it declares its options on a CLI11 subcommand and hands back what to
-// do once the line is parsed. Adding one is a file and a row in commands.cpp.
+// do once the line is parsed. Adding one is a file and a row in commands.cpp
+// or, for one that needs no LibTorch, commands_without_torch.cpp.
 #pragma once
 
 #include <functional>
@@ -23,6 +24,9 @@ struct Command {
     Action (*declare)(CLI::App& options);
 };
 
+/// What runs without LibTorch: reading models and texts, and lists.
+[[nodiscard]] std::span<const Command> commands_without_torch();
+/// These and all others.
 [[nodiscard]] std::span<const Command> all_commands();
 
 Action declare_info(CLI::App&);

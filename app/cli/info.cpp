@@ -27,9 +27,16 @@ std::string norm_text(const ModelConfig& config) {
     return std::string(names[static_cast<int>(config.norm)]) + (config.norm_after ? ", after the residual" : "");
 }
 
-std::string rope_text(const RopeConfig& rope) {
-    static constexpr const char* names[] = {"learned", "rope", "rope, linear scaling", "rope, dynamic scaling",
-                                            "rope, llama3 scaling"};
+std::string positions_text(const ModelConfig& config) {
+    if (config.positions == PositionKind::alibi) return "ALiBi";
+    const RopeConfig& rope = config.rope;
+    static constexpr const char* names[] = {"learned",
+                                            "rope",
+                                            "rope, linear scaling",
+                                            "rope, dynamic scaling",
+                                            "rope, llama3 scaling",
+                                            "rope, yarn scaling",
+                                            "rope, longrope scaling"};
     std::string text = names[static_cast<int>(rope.type)];
     if (rope.type != RopeConfig::Type::none) text += ", theta " + significant(rope.theta, 8);
     return text;
@@ -47,7 +54,7 @@ json config_json(const ModelConfig& c) {
             {"vocabulary", c.vocabulary},
             {"max_positions", c.max_positions},
             {"norm", norm_text(c)},
-            {"positions", rope_text(c.rope)},
+            {"positions", positions_text(c)},
             {"activation", activations[static_cast<int>(c.activation)]},
             {"gated_mlp", c.gated_mlp},
             {"tied_head", c.tied_head},
@@ -126,7 +133,7 @@ std::string facts_text(const OpenedModel& opened, const std::optional<std::strin
     facts.add({"attention", std::to_string(c.heads) + " heads of " + std::to_string(c.head_dim) + ", " +
                                 std::to_string(c.kv_heads) + " key-value heads" +
                                 (c.sliding_window ? ", window " + std::to_string(*c.sliding_window) : "")});
-    facts.add({"positions", rope_text(c.rope) + ", up to " + std::to_string(c.max_positions)});
+    facts.add({"positions", positions_text(c) + ", up to " + std::to_string(c.max_positions)});
     facts.add({"norm", norm_text(c) + ", epsilon " + significant(c.norm_epsilon, 3)});
     facts.add({"vocabulary", std::to_string(c.vocabulary) + (c.tied_head ? ", head tied to the embedding" : "")});
     facts.add({"hash", hash.value_or("not computed yet; --hash computes it")});

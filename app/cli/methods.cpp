@@ -1,4 +1,4 @@
-// methods and presets: what a recipe can ask for.
+// methods: what a recipe can ask for.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -6,7 +6,6 @@
 #include "app/cli/console.h"
 #include "app/cli/table.h"
 #include "core/method/method.h"
-#include "core/recipe/presets.h"
 #include "core/report/json_results.h"
 
 namespace graticule::cli {
@@ -52,21 +51,8 @@ void methods_command(Console& console) {
                   "shown. --json tells ranges and sources.\n");
 }
 
-void presets_command(Console& console) {
-    json all = json::array();
-    Table table({{"preset"}, {"recipe"}, {"from"}});
-    for (const Preset& preset : all_presets()) {
-        all.push_back({{"name", preset.name}, {"line", preset.line}, {"help", preset.help}, {"source", preset.source}});
-        table.add({std::string(preset.name), std::string(preset.line), std::string(preset.source)});
-    }
-    console.print_json(all);
-    console.print(table.text());
-}
-
 } // namespace
 
 Action declare_methods(CLI::App&) { return methods_command; }
-
-Action declare_presets(CLI::App&) { return presets_command; }
 
 } // namespace graticule::cli

@@ -8,10 +8,10 @@
 #include <dlfcn.h>
 #include <torch/headeronly/version.h>
 
-#include <charconv>
 #include <fstream>
 #include <optional>
 
+#include "core/base/device_name.h"
 #include "core/base/error.h"
 #include "core/runtime/torch_bridge.h"
 #include "core/runtime/torch_error.h"
@@ -80,17 +80,6 @@ private:
     std::string problem_;
 };
 
-/// Index in "cuda", "cuda:N"; empty: neither.
-std::optional<int> parse_cuda(const std::string& name) {
-    if (name == "cuda") return 0;
-    if (!name.starts_with("cuda:")) return std::nullopt;
-    int index = -1;
-    const char* end = name.data() + name.size();
-    const auto [stop, code] = std::from_chars(name.data() + 5, end, index);
-    if (code != std::errc() || stop != end || index < 0) return std::nullopt;
-    return index;
-}
-
 std::int64_t available_host_bytes() {
     std::ifstream info("/proc/meminfo");
     std::string key;
@@ -129,15 +118,10 @@ std::int64_t Device::peak_bytes() const {
         .peak;
 }
 
-void check_device_name(const std::string& name) {
-    if (name != "cpu" && !parse_cuda(name))
-        throw Error(ErrorKind::usage, "\"" + name + "\" is no device; use cpu, cuda or cuda:N");
-}
-
 Device open_device(const std::string& name) {
     check_device_name(name);
     Device device;
-    const std::optional<int> index = parse_cuda(name);
+    const std::optional<int> index = cuda_index(name);
     if (!index) {
         device.backend_ = &cpu_backend();
         return device;

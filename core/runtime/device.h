@@ -33,9 +33,7 @@ private:
     std::string backend_problem_;
 };
 
-/// Throws Error{usage} unless the name is "cpu", "cuda" or "cuda:N". Whether there is such a device is not asked.
-void check_device_name(const std::string& name);
-/// Throws Error{usage} as above, Error{device} saying what is missing and the way out. The first CUDA
+/// Throws Error{usage} as check_device_name does, Error{device} saying what is missing and the way out. The first CUDA
 /// device loads LibTorch's CUDA library and our kernel module into the program.
 [[nodiscard]] Device open_device(const std::string& name);
 

@@ -1,9 +1,9 @@
 #include "core/runtime/torch_error.h"
 
-#include <filesystem>
 #include <new>
 
 #include "core/base/mapping_guard.h"
+#include "core/base/plain_error.h"
 #include "core/runtime/torch_bridge.h"
 #include "kernels/api/kernel_error.h"
 
@@ -63,8 +63,6 @@ ErrorInfo current_error() {
     try {
         verify_mappings(); // a file that was cut short explains whatever else went wrong
         throw;
-    } catch (const Error& error) {
-        return error.info();
     } catch (const KernelError& problem) {
         return from_kernel(problem);
     } catch (const c10::OutOfMemoryError& problem) {
@@ -73,13 +71,8 @@ ErrorInfo current_error() {
         return from_torch(problem);
     } catch (const std::bad_alloc&) {
         return out_of_memory({});
-    } catch (const std::filesystem::filesystem_error& problem) {
-        const std::string where = problem.path1().empty() ? std::string() : problem.path1().string() + ": ";
-        return {ErrorKind::bad_input, where + problem.code().message(), {}};
-    } catch (const std::exception& problem) {
-        return {ErrorKind::internal, problem.what(), {}};
     } catch (...) {
-        return {ErrorKind::internal, "an exception of a type that this program does not know", {}};
+        return plain_error();
     }
 }
 

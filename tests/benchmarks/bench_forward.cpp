@@ -52,7 +52,7 @@ std::vector<std::vector<std::int32_t>> windows_of(Workbench& work, const Options
 }
 
 json evaluate(Workbench& work, const Options& options, JobContext& ctx) {
-    if (!options.recipe.empty()) work.quantize(parse_recipe(options.recipe), false, ctx);
+    if (!options.recipe.empty()) work.quantize(read_recipe(options.recipe), false, ctx);
     const auto ids = windows_of(work, options, options.windows);
     const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
     const Model& model = *work.model();

@@ -69,6 +69,27 @@ private Q_SLOTS:
         QVERIFY2(table.out.contains("dINT4 × INT8"), table.out);
     }
 
+    void whatNeedsNoTorchDoesNotLoadIt() {
+        QProcess process; // with this the loader lists what it would load, and nothing runs
+        QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+        environment.insert(QStringLiteral("LD_TRACE_LOADED_OBJECTS"), QStringLiteral("1"));
+        process.setProcessEnvironment(environment);
+        process.start(cli_program(), {});
+        const Outcome light = collect(process);
+        QVERIFY2(light.out.contains("libstdc++") && !light.out.contains("libtorch"), light.out);
+        // Alone it still does its part, and says where the rest belongs.
+        const QTemporaryDir folder;
+        const QString alone = folder.filePath(QStringLiteral("graticule-cli"));
+        QVERIFY(QFile::copy(cli_program(), alone));
+        process.setProcessEnvironment(QProcessEnvironment::systemEnvironment());
+        process.start(alone, {QStringLiteral("formats")});
+        QCOMPARE(collect(process).code, 0);
+        process.start(alone, {QStringLiteral("selftest")});
+        const Outcome without = collect(process);
+        QCOMPARE(without.code, 1);
+        QVERIFY2(without.err.contains("graticule-engine: No such file"), without.err);
+    }
+
     void helpNamesTheOptionsOfEveryCommand_data() {
         QTest::addColumn<QString>("command");
         for (const char* command :
