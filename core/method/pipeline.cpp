@@ -9,6 +9,7 @@
 #include "core/method/result_params.h"
 #include "core/method/sample_stream.h"
 #include "core/method/static_ranges.h"
+#include "core/runtime/block_loader.h"
 #include "core/runtime/input_mapping.h"
 #include "core/runtime/torch_error.h"
 
@@ -64,6 +65,9 @@ struct QuantizePipeline::Impl {
     LayerChoices choices;
     Device device;
     Decoder decoder;
+    BlockLoader<BlockWeights> loader;
+    /// The block at hand as it was loaded: given up when the next one is there, see BlockLoader.
+    std::shared_ptr<const BlockWeights> passing;
     std::map<StreamKey, SampleStream> streams;
     SampleBudget budget;
     std::optional<ResidualRotation> residual; ///< present: the whole model's stream is rotated
@@ -77,11 +81,14 @@ struct QuantizePipeline::Impl {
         , choices(std::move(choices_))
         , device(device_)
         , decoder(model_, stored_weights(), device_, options.execution)
+        , loader(decoder, &Decoder::load)
         , budget{options.sample_bytes >= 0 ? options.sample_bytes : device_.free_bytes() / 4, {}} {
         if (const auto block = residual_block(choices, *model)) residual.emplace(*model, device, *block);
     }
 
     [[nodiscard]] bool coarse() const { return c10::elementSize(decoder.type()) == 2; }
+    /// Asked for in order: the one after it is on its way then.
+    const BlockWeights& next_block(BlockId id);
     void open_streams();
     SampleStream& stream_for(const MethodStep& step) { return streams.at(stream_key(step)); }
     void open_stream(StreamKey key, const std::string& method);
@@ -128,6 +135,17 @@ QuantizePipeline::QuantizePipeline(std::shared_ptr<const Model> model, std::shar
 QuantizePipeline::~QuantizePipeline() = default;
 std::map<std::string, HostTensor>& QuantizePipeline::replaced() { return impl_->replaced; }
 const std::vector<SearchTrace>& QuantizePipeline::traces() const { return impl_->traces; }
+
+const BlockWeights& QuantizePipeline::Impl::next_block(BlockId id) {
+    if (loader.started() != id) {
+        loader.reset();
+        loader.start(id);
+    }
+    if (!device.is_cuda()) passing.reset(); // nothing is under way that could still read it
+    passing = loader.take();
+    if (id != model->blocks().back().id) loader.start(model->blocks()[index_of(id) + 1].id);
+    return *passing;
+}
 
 void QuantizePipeline::Impl::open_stream(StreamKey key, const std::string& method) {
     if (streams.contains(key)) return;
@@ -323,7 +341,7 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
     translate_torch_errors("quantizing block " + std::to_string(index_of(id)), [&] {
         if (index_of(id) == 0) impl.open_streams();
         Folded changed; // on the device until the block is done
-        BlockWeights original = impl.decoder.load(id);
+        BlockWeights original = impl.next_block(id);
         if (impl.residual) impl.residual->rotate(block, original, changed);
         if (impl.residual && index_of(id) == 0)
             changed.merge(impl.residual->ends(original.at(block.q).weight.scalar_type()));

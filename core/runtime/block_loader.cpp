@@ -3,59 +3,52 @@
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include "core/base/error.h"
-
 namespace graticule {
 
-struct BlockLoader::Card {
-    explicit Card(at::Device where)
-        : device(where)
-        , copies(c10::impl::VirtualGuardImpl(at::kCUDA).getStreamFromGlobalPool(where)) {}
+struct WorkAhead::Card {
+    explicit Card(const Device& device_)
+        : device(device_)
+        , copies(c10::impl::VirtualGuardImpl(at::kCUDA).getStreamFromGlobalPool(torch_device(device))) {}
 
-    [[nodiscard]] c10::Stream computing() const { return c10::impl::VirtualGuardImpl(at::kCUDA).getStream(device); }
+    [[nodiscard]] c10::Stream computing() const {
+        return c10::impl::VirtualGuardImpl(at::kCUDA).getStream(torch_device(device));
+    }
 
-    at::Device device;
+    Device device;
     c10::Stream copies;
-    std::future<std::shared_ptr<const BlockOperations>> next;
+    std::future<void> next;
 };
 
-BlockLoader::BlockLoader(const Decoder& decoder)
-    : decoder_(decoder)
-    , card_(decoder.device().is_cuda() ? std::make_unique<Card>(torch_device(decoder.device())) : nullptr) {}
+WorkAhead::WorkAhead(const Device& device)
+    : card_(device.is_cuda() ? std::make_unique<Card>(device) : nullptr) {}
 
-BlockLoader::~BlockLoader() { reset(); }
+WorkAhead::~WorkAhead() { abandon(); }
 
-std::shared_ptr<const BlockOperations> BlockLoader::prepare(BlockId block) const {
-    return std::make_shared<const BlockOperations>(decoder_.prepare(block));
-}
-
-void BlockLoader::start(BlockId block) {
-    GRATICULE_ASSERT(!started_, "one block at a time");
-    started_ = block;
-    if (!card_) return;
+void WorkAhead::start(std::function<void()> work) {
+    if (!card_) {
+        work_ = std::move(work);
+        return;
+    }
     c10::Event queued(at::kCUDA);
     queued.record(card_->computing());
     queued.block(card_->copies); // memory of blocks given up is taken again by these copies
-    card_->next = std::async(std::launch::async, [this, block] {
-        const TorchScope scope(decoder_.device());
-        const c10::StreamGuard stream(card_->copies);
-        return prepare(block);
+    card_->next = std::async(std::launch::async, [card = card_.get(), work = std::move(work)] {
+        const TorchScope scope(card->device);
+        const c10::StreamGuard stream(card->copies);
+        work();
     });
 }
 
-std::shared_ptr<const BlockOperations> BlockLoader::take() {
-    GRATICULE_ASSERT(started_, "a block was started");
-    const BlockId block = *std::exchange(started_, std::nullopt);
-    if (!card_) return prepare(block);
-    auto operations = card_->next.get();
+void WorkAhead::finish() {
+    if (!card_) return std::exchange(work_, nullptr)();
+    card_->next.get();
     c10::Event copied(at::kCUDA);
     copied.record(card_->copies);
     copied.block(card_->computing());
-    return operations;
 }
 
-void BlockLoader::reset() {
-    started_.reset();
+void WorkAhead::abandon() {
+    work_ = nullptr;
     if (card_ && card_->next.valid()) card_->next.wait();
     if (card_) card_->next = {};
 }

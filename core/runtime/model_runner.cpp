@@ -28,7 +28,7 @@ struct ModelRunner::Impl {
         , quantized(quantized_)
         , execution(settle_execution(chosen.execution, device.name(), *model))
         , decoder(std::move(model), std::move(weights), device, execution)
-        , loader(decoder)
+        , loader(decoder, &Decoder::prepare)
         , kept(decoder.model().blocks().size()) {
         // Rows of one product follow from the protocol alone, never from memory, so that its figures do: a card wants
         // as many as fill it, a CPU what stays in its caches.
@@ -206,7 +206,7 @@ struct ModelRunner::Impl {
     bool quantized; ///< for messages
     Execution execution;
     Decoder decoder;
-    BlockLoader loader;
+    BlockLoader<BlockOperations> loader;
     std::vector<std::shared_ptr<const BlockOperations>> kept; ///< null: not loaded, or does not stay
     std::shared_ptr<const BlockOperations> passing;           ///< the block that was loaded last
     BlockId passing_id{};
@@ -273,7 +273,8 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
     };
     for (std::span<const Part> left(all); !left.empty();) {
         const std::span<const Part> wave = left.first(wave_of(left, ctx));
-        // A card's memory is there to be filled: blocks that fit stay for the next call too. A CPU has them in its files.
+        // A card's memory is there to be filled: blocks that fit stay for the next call too. A CPU has them in its
+        // files.
         const bool more = wave.size() < left.size(), keep = more || left.size() < all.size() || device.is_cuda();
         left = left.subspan(wave.size());
         const std::size_t earlier = arriving.size();
