@@ -130,4 +130,20 @@ void check_quantize_input(const ValueMatrix& values, const InputRounding& roundi
     need(out.row_sum, "the input's row sum");
 }
 
+void check_dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const float* scale, const float* zero,
+                             ValueType type, const void* values) {
+    if (type == ValueType::i32) reject("weights become f32, bf16 or f16, not i32");
+    if (codes.bits != 1 && codes.bits != 2 && codes.bits != 4 && codes.bits != 8)
+        reject("codes of " + std::to_string(codes.bits) + " bits do not share bytes evenly; use 1, 2, 4 or 8");
+    if (codes.rows < 0 || codes.columns < 1 || layout.rows_per_block < 1 || layout.columns_per_block < 1 ||
+        codes.rows % layout.rows_per_block != 0 || codes.columns % layout.columns_per_block != 0)
+        reject("blocks of " + std::to_string(layout.rows_per_block) + " x " + std::to_string(layout.columns_per_block) +
+               " do not tile " + std::to_string(codes.rows) + " x " + std::to_string(codes.columns) + " codes");
+    if (codes.rows == 0) return;
+    need(codes.data, "the codes");
+    need(scale, "the scales");
+    need(zero, "the zero points");
+    need(values, "the values");
+}
+
 } // namespace graticule

@@ -140,11 +140,25 @@ struct QuantizedInput {
     return ((input / 128) * padded_tokens + token) * 128 + piece * 16 + input % 16;
 }
 
-/// The products of one kind of device, and the quantization of their inputs: one read of the values.
+/// A weight's codes as they are kept: fields of `bits` bits, lowest bits first, each row beginning on a byte.
+struct PackedMatrix {
+    const std::uint8_t* data = nullptr;
+    std::int64_t rows = 0, columns = 0;
+    int bits = 8; ///< 1, 2, 4 or 8
+
+    [[nodiscard]] std::int64_t row_bytes() const { return (columns * bits + 7) / 8; }
+};
+
+/// The products of one kind of device, and what prepares both operands: the quantization of inputs in one read of the
+/// values, and, for products that are no integer ones, weights in the type of the product in one read of their codes.
 struct GemmTable {
     std::span<const GemmRow> rows; ///< the fastest first
     void (*quantize_input)(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
                            const QuantizedInput& out, Stream stream) = nullptr;
+    /// values (rows, columns), dense: what Backend::dequantize gives, rounded once more to bf16 or f16 where that is
+    /// the type. Parameters as there.
+    void (*dequantize)(const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
+                       const float* zero, ValueType type, void* values, Stream stream) = nullptr;
 };
 
 [[nodiscard]] const GemmTable& cpu_gemms();
@@ -176,6 +190,8 @@ void check_gemm_pack(const GemmProblem& problem, const GemmWeights& weights, con
 void check_gemm_run(const GemmProblem& problem, const void* packed, const GemmInput& input, GemmOutput y,
                     const void* workspace);
 void check_quantize_input(const ValueMatrix& values, const InputRounding& rounding, const QuantizedInput& out);
+void check_dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const float* scale, const float* zero,
+                             ValueType type, const void* values);
 
 /// Groups of a row's inputs that share parameters: 1 for `channel`.
 [[nodiscard]] std::int64_t groups_of(const GemmProblem& problem);

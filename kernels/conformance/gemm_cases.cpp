@@ -101,4 +101,40 @@ std::vector<float> make_gemm_inputs(std::int64_t tokens, std::int64_t inputs, st
     return values;
 }
 
+std::vector<PackedKind> packed_kinds() {
+    CodeGrid table;
+    table.shape = CodeGrid::Shape::table;
+    table.levels = 16;
+    for (std::size_t i = 0; i < 16; ++i) table.table[i] = 0.25F * static_cast<float>(i * i) - 25.0F;
+    return {{"1 bit", lattice(2, false), 1},   {"2 bits", lattice(4, false), 2},
+            {"4 bits", lattice(16, false), 4}, {"4 bits with specials", lattice(14, true), 4},
+            {"4 bits of a table", table, 4},   {"3 bits in bytes", lattice(8, false), 8},
+            {"8 bits", lattice(256, false), 8}};
+}
+
+std::vector<PackedShape> packed_shapes() {
+    return {{6, 128, {1, 128}}, {6, 128, {1, 32}},      {6, 128, {6, 128}},    {5, 40, {1, 8}},
+            {5, 37, {1, 37}},   {4, 24, {4, 1}},        {3, 16, {1, 16}},      {4, 64, {2, 32}},
+            {1, 1, {1, 1}},     {257, 11008, {1, 128}}, {130, 4096, {1, 4096}}};
+}
+
+PackedData make_packed_data(const PackedKind& kind, const PackedShape& shape) {
+    Generator random(static_cast<std::uint32_t>(shape.rows + shape.columns + kind.bits));
+    PackedData data;
+    const std::int64_t row_bytes = PackedMatrix{nullptr, shape.rows, shape.columns, kind.bits}.row_bytes();
+    data.packed.resize(static_cast<std::size_t>(shape.rows * row_bytes));
+    for (std::int64_t i = 0; i < shape.rows * shape.columns; ++i) {
+        const auto code = random.below(static_cast<std::uint32_t>(kind.grid.code_count()));
+        const std::int64_t bit = i % shape.columns * kind.bits;
+        data.codes.push_back(static_cast<std::uint8_t>(code));
+        data.packed[static_cast<std::size_t>(i / shape.columns * row_bytes + bit / 8)] |=
+            static_cast<std::uint8_t>(code << (bit % 8));
+    }
+    for (std::int64_t i = 0; i < shape.layout.count(shape.rows, shape.columns); ++i) {
+        data.scale.push_back(0.001F + 0.0003F * static_cast<float>(random.below(1000)));
+        data.zero.push_back(kind.grid.shape == CodeGrid::Shape::lattice ? static_cast<float>(random.below(8)) : 0.0F);
+    }
+    return data;
+}
+
 } // namespace graticule::conformance

@@ -37,4 +37,23 @@ struct GemmData {
 /// Normal-like values with a few columns twenty times larger.
 [[nodiscard]] std::vector<float> make_gemm_inputs(std::int64_t tokens, std::int64_t inputs, std::uint32_t seed);
 
+/// Weights whose codes become values again.
+struct PackedKind {
+    std::string name; ///< "4 bits with specials"
+    CodeGrid grid;
+    int bits = 8;
+};
+struct PackedShape {
+    std::int64_t rows = 0, columns = 0;
+    BlockLayout layout;
+};
+struct PackedData {
+    std::vector<std::uint8_t> codes, packed; ///< a byte each; as in PackedMatrix
+    std::vector<float> scale, zero;
+};
+
+[[nodiscard]] std::vector<PackedKind> packed_kinds();
+[[nodiscard]] std::vector<PackedShape> packed_shapes();
+[[nodiscard]] PackedData make_packed_data(const PackedKind& kind, const PackedShape& shape);
+
 } // namespace graticule::conformance

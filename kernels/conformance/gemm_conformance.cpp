@@ -277,6 +277,46 @@ void run_input_cases(const GemmTable& subject, DeviceMemory& memory, bool quick,
     }
 }
 
+/// Packed codes to values of each type, against the CPU's Backend::dequantize rounded once more.
+std::string compare_weights(const GemmTable& subject, DeviceMemory& memory, const PackedKind& kind,
+                            const PackedShape& shape, ValueType type) {
+    const PackedData data = make_packed_data(kind, shape);
+    std::vector<float> expected(data.codes.size());
+    cpu_backend().dequantize({data.codes.data(), shape.rows, shape.columns}, shape.layout, kind.grid, data.scale.data(),
+                             data.zero.data(), {expected.data(), shape.rows, shape.columns}, {});
+    const Buffer packed(memory, data.packed), scale(memory, data.scale), zero(memory, data.zero);
+    const auto run = [&]<class Bits>(const std::vector<Bits>& reference) {
+        const Buffer out(memory, std::vector<Bits>(reference.size()));
+        subject.dequantize({packed.as<std::uint8_t>(), shape.rows, shape.columns, kind.bits}, shape.layout, kind.grid,
+                           scale.as<float>(), zero.as<float>(), type, out.as<void>(), {});
+        std::vector<Bits> values(reference.size());
+        memory.to_host(values.data(), out.as<void>(), values.size() * sizeof(Bits));
+        return first_difference(values, reference, name_of(type));
+    };
+    if (type == ValueType::f32) {
+        std::vector<std::int32_t> reference;
+        for (const float value : expected) reference.push_back(std::bit_cast<std::int32_t>(value));
+        return run(reference);
+    }
+    std::vector<std::uint16_t> reference;
+    for (const float value : expected)
+        reference.push_back(type == ValueType::bf16 ? float_to_bf16(value) : float_to_f16(value));
+    return run(reference);
+}
+
+void run_weight_cases(const GemmTable& subject, DeviceMemory& memory, bool quick, const Totals& totals) {
+    for (const PackedKind& kind : packed_kinds())
+        for (const PackedShape& shape : packed_shapes()) {
+            if (quick && shape.rows * shape.columns > 10000) continue;
+            for (const ValueType type : {ValueType::f32, ValueType::bf16, ValueType::f16})
+                totals.add("dequantize packed codes", kind.name,
+                           std::to_string(shape.rows) + " x " + std::to_string(shape.columns) + " in blocks of " +
+                               std::to_string(shape.layout.rows_per_block) + " x " +
+                               std::to_string(shape.layout.columns_per_block) + ", " + std::string(name_of(type)),
+                           compare_weights(subject, memory, kind, shape, type));
+        }
+}
+
 } // namespace
 } // namespace conformance
 
@@ -287,6 +327,7 @@ std::vector<ConformanceResult> run_gemm_conformance(const GemmTable& subject, De
     const Totals totals{results, after_case};
     const bool quick = depth == ConformanceDepth::quick;
     run_input_cases(subject, subject_memory, quick, totals);
+    run_weight_cases(subject, subject_memory, quick, totals);
     for (const GemmRow& row : subject.rows)
         for (const GemmKind& kind : gemm_kinds())
             for (const GemmShape& shape : gemm_shapes())

@@ -31,8 +31,7 @@ public:
         const at::ScalarType type = x.raw().scalar_type();
         if (type != at::kFloat && type != at::kDouble)
             if (const UnitActivation* units = x.units()) return run_units(*units, type);
-        const at::Tensor weight = dequantized(scale_).to(type);
-        return fixed_linear(x.values(), weight, bias_);
+        return fixed_linear(x.values(), dequantized(scale_, type), bias_);
     }
     [[nodiscard]] std::int64_t device_bytes() const override {
         return codes_.device_bytes() + std::int64_t(scale_.nbytes() + zero_.nbytes()) +
@@ -48,20 +47,21 @@ private:
         const bool per_output = layout_.rows_per_block == 1 && layout_.columns_per_block == columns_ &&
                                 grid_.shape == CodeGrid::Shape::lattice;
         const at::Tensor units = shift.input == 1 ? x.units : x.units * shift.input;
-        at::Tensor weight = dequantized(per_output ? at::ones_like(scale_) : scale_);
+        at::Tensor weight = dequantized(per_output ? at::ones_like(scale_) : scale_, type);
         if (per_output && shift.weight != 1) weight.mul_(shift.weight);
-        at::Tensor y = fixed_linear(units, weight.to(type));
+        at::Tensor y = fixed_linear(units, weight);
         y.mul_(shift.input == 1 ? x.scale : x.scale / shift.input);
         if (per_output) y.mul_(shift.weight == 1 ? scale_ : scale_ / shift.weight);
         return bias_.defined() ? y.add_(bias_) : y;
     }
-    [[nodiscard]] at::Tensor dequantized(const at::Tensor& scale) const {
-        const at::Tensor codes = codes_.unpacked();
-        at::Tensor weight = at::empty(codes.sizes(), codes.options().dtype(at::kFloat));
-        device_.kernels().dequantize({codes.data_ptr<std::uint8_t>(), codes.size(0), codes.size(1)}, layout_, grid_,
-                                     scale.data_ptr<float>(), zero_.data_ptr<float>(), writable_view_of(weight),
-                                     current_stream(device_));
-        return weight;
+    [[nodiscard]] at::Tensor dequantized(const at::Tensor& scale, at::ScalarType type) const {
+        (void)device_.kernels(); // says why where there is no back end; one that is there has the table too
+        const ValueType made = value_type(type).value_or(ValueType::f32);
+        at::Tensor weight = at::empty({codes_.packed().rows, columns_},
+                                      scale.options().dtype(made == ValueType::f32 ? at::kFloat : type));
+        gemm_table(device_)->dequantize(codes_.packed(), layout_, grid_, scale.data_ptr<float>(),
+                                        zero_.data_ptr<float>(), made, weight.data_ptr(), current_stream(device_));
+        return weight.to(type);
     }
 
     CodeGrid grid_;

@@ -11,7 +11,7 @@ const GemmTable& cpu_gemms() {
 #endif
             cpu::reference_gemm
     };
-    static const GemmTable table{rows, cpu::quantize_input};
+    static const GemmTable table{rows, cpu::quantize_input, cpu::dequantize_packed};
     return table;
 }
 

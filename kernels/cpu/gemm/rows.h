@@ -13,5 +13,7 @@ extern const GemmRow reference_gemm; ///< takes every problem; the definition
 
 void quantize_input(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
                     const QuantizedInput& out, Stream stream);
+void dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
+                       const float* zero, ValueType type, void* values, Stream stream);
 
 } // namespace graticule::cpu

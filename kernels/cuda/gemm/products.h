@@ -33,6 +33,8 @@ void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* p
 
 void quantize_input(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
                     const QuantizedInput& out, Stream stream);
+void dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
+                       const float* zero, ValueType type, void* values, Stream stream);
 
 extern const GemmRow wgmma_gemm; ///< wgmma_row.cu
 extern const GemmRow mma_gemm;   ///< mma_row.cu
