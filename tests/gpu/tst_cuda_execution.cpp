@@ -74,7 +74,7 @@ private Q_SLOTS:
         const Execution exact{Compute::float32, Arithmetic::simulated};
         const auto cpu = run(opened, codes, "cpu", exact), gpu = run(opened, codes, "cuda", exact);
         // Rounded inputs on a tie may go either way, which one layer hands on to the next.
-        const double bound = line.isEmpty() ? 1e-5 : 2e-3;
+        const double bound = line.isEmpty() ? 1e-5 : 5e-3;
         QVERIFY2(ratio(*gpu, *cpu) < bound, std::to_string(ratio(*gpu, *cpu)).c_str());
         QCOMPARE(gpu->kernels, cpu->kernels);
     }
