@@ -9,7 +9,8 @@ With quantized activations clients scale symmetric INT8 inputs by absmax/127.5 w
 made in plain PyTorch from our weights, one a rule: the client must agree with the one, we with the other, up to the few codes that
 float32 sums in another order turn over (FLIPS, a share of what rounding the activations does to the logits at all).
 
-Exit code 77 (ctest: skipped) when transformers, compressed-tensors or safetensors are missing, naming them.
+Exit code 77 (ctest: skipped) when transformers, compressed-tensors or safetensors are missing, naming them;
+1 with GRATICULE_REQUIRE_CLIENTS=1.
 """
 import argparse
 import json
@@ -63,6 +64,8 @@ MIXED = """{"schema": 1, "name": "mixed", "defaults": "w=int4/asym/g128",
 
 
 def skip(reason):
+    if os.environ.get("GRATICULE_REQUIRE_CLIENTS") == "1":
+        sys.exit(f"FAILED: {reason}, and GRATICULE_REQUIRE_CLIENTS is set")
     print(f"SKIPPED: {reason}; install with packaging/deps/install.sh --clients", file=sys.stderr)
     sys.exit(SKIPPED)
 
