@@ -1,7 +1,11 @@
 #include "tests/support/test_main.h"
 
 #include <QtTest/QTest>
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
+#include <memory>
+#include <vector>
 
 #ifdef QT_WIDGETS_LIB
 #include <QtWidgets/QApplication>
@@ -20,16 +24,17 @@ std::vector<Factory>& test_classes() {
 
 namespace {
 
-/// Whether the class has one of the functions ("name" or "name:row") asked for, or none was asked for.
-bool is_wanted(const QObject& test, int argc, char** argv) {
-    bool asked = false;
-    for (int i = 1; i < argc; ++i) {
-        if (argv[i][0] == '-') continue;
-        asked = true;
-        const QByteArray name = QByteArray(argv[i]).split(':').front() + "()";
-        if (test.metaObject()->indexOfMethod(name) >= 0) return true;
-    }
-    return !asked;
+/// The options, and of the functions asked for ("name" or "name:row") those that the class has.
+std::vector<char*> arguments_for(const QObject& test, const std::vector<char*>& all) {
+    std::vector<char*> kept{all.front()};
+    std::copy_if(all.begin() + 1, all.end(), std::back_inserter(kept), [&](const char* word) {
+        return word[0] == '-' || test.metaObject()->indexOfMethod(QByteArray(word).split(':').front() + "()") >= 0;
+    });
+    return kept;
+}
+
+bool names_a_function(const std::vector<char*>& arguments) {
+    return std::any_of(arguments.begin() + 1, arguments.end(), [](const char* word) { return word[0] != '-'; });
 }
 
 } // namespace
@@ -49,9 +54,10 @@ int main(int argc, char** argv) {
     int failed = 0, ran = 0;
     for (const auto& factory : graticule::testing::test_classes()) {
         const std::unique_ptr<QObject> test = factory();
-        if (!is_wanted(*test, argc, argv)) continue;
+        std::vector<char*> own = arguments_for(*test, arguments);
+        if (names_a_function(arguments) && !names_a_function(own)) continue;
         ++ran;
-        failed += QTest::qExec(test.get(), static_cast<int>(arguments.size()), arguments.data());
+        failed += QTest::qExec(test.get(), static_cast<int>(own.size()), own.data());
     }
     if (ran == 0) std::fputs("no test has that name; -functions lists them\n", stderr); // nothing ran: no success
     return failed == 0 && ran > 0 ? 0 : 1;
