@@ -317,7 +317,7 @@ at zero ± 1/2, so all codes count from one origin, and the zero point is taken 
 
 - **Units.** One pair of operands a clock, a registered 32-bit sum, the same ports. Operands come from registers that are not counted.
 - **Correct.** Every pair of codes through every multiplier (with every zero point; for DGQ every zero point and scale that it allows),
-  random sums of 200,000 terms, and sums of both sample models' linears, compared with the CPU back end's own values; the float unit with C's
+  random sums of 200,000 terms, whole outputs of random codes and of both sample models' linears against the CPU's integer row; the float unit with C's
   float32 addition, bit for bit. The synthesized netlists are simulated as well, on the sample models' operands, with the same sums.
 - **Area.** {measured['tools']['yosys']} and ABC, for {measured['tools']['library']}: the standard cells of Oklahoma State University for
   TSMC's 0.18 µm process, areas from their Liberty file, transistors from their netlists. Every bit of an adder is a full-adder cell and carries

@@ -10,6 +10,7 @@
 #include <iostream>
 
 #include "core/base/error.h"
+#include "core/runtime/host_threads.h"
 #include "tests/rtl/operand_streams.h"
 
 using namespace graticule;
@@ -41,6 +42,7 @@ void write(const std::filesystem::path& path, const std::vector<OperandLane>& la
 } // namespace
 
 int main(int argc, char** argv) {
+    let_workers_sleep(argv);
     if (argc != 2) {
         std::cerr << "usage: write_operands FOLDER\n";
         return 2;
