@@ -33,20 +33,16 @@ struct RunRow {
 std::vector<RunRow> run_all(const Args& args, Workbench& work, const std::vector<Recipe>& recipes, const Corpus& corpus,
                             Console& console) {
     std::vector<RunRow> runs;
-    EvaluationSpec spec = args.window.spec(*work.model());
-    if (!args.no_full_precision) {
-        spec.run_name = unquantized_name(*work.model());
-        runs.push_back({work.evaluate(false, corpus, spec, console.job()),
-                        {stored_bits_per_weight(*work.model()), stored_bits_per_weight(*work.model())},
-                        stored_bytes(*work.model())});
-    }
-    for (const Recipe& recipe : recipes) {
-        work.quantize(recipe, false, console.job());
-        spec.run_name = summary_line(recipe);
-        const auto evaluation = work.evaluate(true, corpus, spec, console.job());
-        const ModelSize size = work.quantized()->size();
+    for (const auto& [quantized, evaluation] :
+         work.compare(recipes, !args.no_full_precision, corpus, args.window.spec(*work.model()), console.job())) {
+        if (!quantized) {
+            const double bits = stored_bits_per_weight(*work.model());
+            runs.push_back({evaluation, {bits, bits}, stored_bytes(*work.model())});
+            continue;
+        }
+        const ModelSize size = quantized->size();
         runs.push_back({evaluation, size.bits_per_weight, size.bytes});
-        console.note(spec.run_name + ": " + perplexity_text(*evaluation));
+        console.note(evaluation->run_name + ": " + perplexity_text(*evaluation));
     }
     return runs;
 }
@@ -107,7 +103,6 @@ void compare_command(const Args& args, Console& console) {
     Workbench work;
     work.adopt(args.model.open(console));
     (void)work.tokenizer();
-    for (const Recipe& recipe : recipes) (void)work.resolve(recipe); // all of them before the first long run
     const std::vector<RunRow> runs = run_all(args, work, recipes, corpus, console);
     json value = runs_json(runs);
     value["stored_quantization"] = stored_json(*work.model());

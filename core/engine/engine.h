@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,21 @@ using WindowCallback = std::function<void(const Evaluation& so_far)>;
                                                          const Tokenizer& tokenizer, const Corpus& corpus,
                                                          const EvaluationSpec& spec, JobContext& ctx,
                                                          const WindowCallback& on_window = {});
+
+/// One of several evaluations that share a pass over the weights; members as the parameter and in EvaluationSpec.
+struct EvaluationSide {
+    std::shared_ptr<const QuantizedModel> quantized;
+    std::string run_name;
+    std::shared_ptr<const Evaluation> resume = nullptr;
+};
+using SideCallback = std::function<void(std::size_t side, const Evaluation& so_far)>;
+/// The same results, in the order of `sides`, from one pass: each block is loaded once and every side's windows pass
+/// it. Of `spec` the windows count. The sides go on where the one that was stopped first left off; `seconds` are those
+/// of the pass.
+[[nodiscard]] std::vector<std::shared_ptr<const Evaluation>>
+evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
+                  const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,
+                  const SideCallback& on_window = {});
 
 /// Throws Error{bad_input} naming the model for rows that it cannot run: of different lengths, longer than its
 /// positions, with ids outside its vocabulary.

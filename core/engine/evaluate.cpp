@@ -45,23 +45,40 @@ Protocol protocol_of(const EvaluationSpec& spec, const Tokenizer& tokenizer, con
 }
 
 /// The losses of a stopped evaluation that this one may take over.
-std::vector<double> known_losses(const EvaluationSpec& spec, const Evaluation& evaluation, const Model& model,
+std::vector<double> known_losses(const Evaluation* stopped, const Evaluation& evaluation, const Model& model,
                                  JobContext& ctx) {
-    if (!spec.resume || spec.resume->window_losses.empty()) return {};
-    const Evaluation& stopped = *spec.resume;
-    const Provenance &was = stopped.provenance, &is = evaluation.provenance;
-    const bool same = stopped.protocol == evaluation.protocol && was.device == is.device &&
+    if (stopped == nullptr || stopped->window_losses.empty()) return {};
+    const Provenance &was = stopped->provenance, &is = evaluation.provenance;
+    const bool same = stopped->protocol == evaluation.protocol && was.device == is.device &&
                       was.recipe_hash == is.recipe_hash && was.backend == is.backend && !was.model_hash.empty() &&
-                      std::ssize(stopped.window_losses) < evaluation.protocol.windows_used;
-    return same && was.model_hash == model.hash(ctx) ? stopped.window_losses : std::vector<double>();
+                      std::ssize(stopped->window_losses) < evaluation.protocol.windows_used;
+    return same && was.model_hash == model.hash(ctx) ? stopped->window_losses : std::vector<double>();
+}
+
+/// Of the side, before its first window; `common`: what all sides have of the provenance.
+std::shared_ptr<Evaluation> begin_side(const EvaluationSide& side, const Model& model, const Protocol& protocol,
+                                       const Provenance& common) {
+    auto evaluation = std::make_shared<Evaluation>();
+    evaluation->protocol = protocol;
+    evaluation->complete = false;
+    Provenance& provenance = evaluation->provenance = common;
+    if (side.quantized) {
+        provenance.recipe_hash = side.quantized->provenance.recipe_hash;
+        provenance.recipe_line = summary_line(side.quantized->recipe);
+        provenance.backend = side.quantized->provenance.backend;
+        provenance.seed = side.quantized->provenance.seed;
+    }
+    evaluation->run_name = !side.run_name.empty() ? side.run_name
+                           : side.quantized       ? provenance.recipe_line
+                                                  : unquantized_name(model);
+    return evaluation;
 }
 
 } // namespace
 
-std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
-                                           std::shared_ptr<const QuantizedModel> quantized, const Tokenizer& tokenizer,
-                                           const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,
-                                           const WindowCallback& on_window) {
+std::vector<std::shared_ptr<const Evaluation>>
+evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
+                  const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx, const SideCallback& on_window) {
     const Clock::time_point start = Clock::now();
     model->start_hashing();
     ctx.progress.begin("Tokenizing " + corpus.name, 0);
@@ -69,47 +86,61 @@ std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
     std::vector<std::span<const std::int32_t>> windows = windows_of(ids, corpus, spec);
     ctx.check_cancelled();
 
-    auto evaluation = std::make_shared<Evaluation>();
-    evaluation->protocol = protocol_of(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
-    windows.resize(static_cast<std::size_t>(evaluation->protocol.windows_used));
-    const std::string recipe_line = quantized ? summary_line(quantized->recipe) : std::string();
-    evaluation->run_name = !spec.run_name.empty() ? spec.run_name : quantized ? recipe_line : unquantized_name(*model);
+    Protocol protocol = protocol_of(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
+    windows.resize(static_cast<std::size_t>(protocol.windows_used));
     const Device device = open_device(ctx.device);
-    const Execution execution = settle_execution(ctx.execution, ctx.device, *model);
-    evaluation->protocol.execution = execution;
-    Provenance& provenance = evaluation->provenance;
-    provenance = run_provenance(device, execution, corpus, windows);
-    evaluation->protocol.data_hash = provenance.data_hash;
-    provenance.protocol = evaluation->protocol.text();
-    if (quantized) {
-        provenance.recipe_hash = quantized->provenance.recipe_hash;
-        provenance.recipe_line = recipe_line;
-        provenance.backend = quantized->provenance.backend;
-        provenance.seed = quantized->provenance.seed;
-    }
+    protocol.execution = settle_execution(ctx.execution, ctx.device, *model);
+    Provenance common = run_provenance(device, protocol.execution, corpus, windows);
+    protocol.data_hash = common.data_hash;
+    common.protocol = protocol.text();
+    std::vector<std::shared_ptr<Evaluation>> evaluations;
+    for (const EvaluationSide& side : sides) evaluations.push_back(begin_side(side, *model, protocol, common));
 
-    ctx.progress.begin("Evaluating", static_cast<std::int64_t>(windows.size()));
-    evaluation->complete = false;
-    evaluation->window_losses = known_losses(spec, *evaluation, *model, ctx);
-    const std::size_t known = evaluation->window_losses.size();
+    ctx.progress.begin(sides.size() == 1 ? "Evaluating" : "Evaluating " + std::to_string(sides.size()) + " runs",
+                       std::ssize(windows));
+    std::size_t known = windows.size();
+    for (std::size_t side = 0; side < sides.size(); ++side) {
+        std::vector<double>& losses = evaluations[side]->window_losses;
+        losses = known_losses(sides[side].resume.get(), *evaluations[side], *model, ctx);
+        known = std::min(known, losses.size());
+    }
+    for (const auto& evaluation : evaluations) evaluation->window_losses.resize(known);
     if (known > 0) ctx.log("going on after window " + std::to_string(known) + " of " + std::to_string(windows.size()));
     ctx.advance(static_cast<std::int64_t>(known));
     RunnerOptions options;
-    options.execution = execution;
+    options.execution = protocol.execution;
     options.weight_budget = ctx.weight_budget;
-    ModelRunner runner(model, std::move(quantized), device, options);
-    runner.window_losses(std::span(windows).subspan(known), ctx, [&](double loss) {
-        evaluation->window_losses.push_back(loss);
-        summarize(*evaluation);
-        evaluation->seconds = std::chrono::duration<double>(Clock::now() - start).count();
-        evaluation->kernels = runner.kernels();
-        provenance.model_hash = model->known_hash().value_or(std::string()); // what a stopped one is known by
-        if (on_window) on_window(*evaluation);
+    std::vector<std::shared_ptr<const QuantizedModel>> weights;
+    for (const EvaluationSide& side : sides) weights.push_back(side.quantized);
+    ModelRunner runner(model, weights, device, options);
+    runner.window_losses(std::span(windows).subspan(known), ctx, [&](std::span<const double> losses) {
+        for (std::size_t side = 0; side < losses.size(); ++side) {
+            Evaluation& evaluation = *evaluations[side];
+            evaluation.window_losses.push_back(losses[side]);
+            summarize(evaluation);
+            evaluation.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+            evaluation.kernels = runner.kernels(side);
+            // What a stopped one is known by.
+            evaluation.provenance.model_hash = model->known_hash().value_or(std::string());
+            if (on_window) on_window(side, evaluation);
+        }
         ctx.advance();
     });
-    provenance.model_hash = model->hash(ctx);
-    evaluation->complete = true;
-    return evaluation;
+    for (const auto& evaluation : evaluations) {
+        evaluation->provenance.model_hash = model->hash(ctx);
+        evaluation->complete = true;
+    }
+    return {evaluations.begin(), evaluations.end()};
+}
+
+std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
+                                           std::shared_ptr<const QuantizedModel> quantized, const Tokenizer& tokenizer,
+                                           const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,
+                                           const WindowCallback& on_window) {
+    const EvaluationSide side{std::move(quantized), spec.run_name, spec.resume};
+    SideCallback on_side;
+    if (on_window) on_side = [&](std::size_t, const Evaluation& so_far) { on_window(so_far); };
+    return evaluate_together(std::move(model), std::span(&side, 1), tokenizer, corpus, spec, ctx, on_side).front();
 }
 
 } // namespace graticule

@@ -69,6 +69,20 @@ std::shared_ptr<const Evaluation> Workbench::evaluate(bool quantized, const Corp
     return evaluation;
 }
 
+std::vector<Workbench::ComparedRun> Workbench::compare(std::span<const Recipe> recipes, bool unquantized,
+                                                       const Corpus& corpus, const EvaluationSpec& spec,
+                                                       JobContext& ctx, const SideCallback& on_window) {
+    for (const Recipe& recipe : recipes) (void)resolve(recipe); // all of them before the first long work
+    std::vector<EvaluationSide> sides;
+    if (unquantized) sides.push_back({nullptr, unquantized_name(*opened_.model)});
+    for (const Recipe& recipe : recipes) sides.push_back({quantize(recipe, false, ctx), summary_line(recipe)});
+    const auto evaluations = evaluate_together(opened_.model, sides, tokenizer(), corpus, spec, ctx, on_window);
+    std::vector<ComparedRun> runs;
+    for (std::size_t side = 0; side < sides.size(); ++side)
+        runs.push_back({std::move(sides[side].quantized), evaluations[side]});
+    return runs;
+}
+
 namespace {
 
 void write_reports(const RunResult& result, const RunRequest& request, const std::filesystem::path& folder) {

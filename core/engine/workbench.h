@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,15 @@ public:
     /// same text, window and number of windows.
     std::shared_ptr<const Evaluation> evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
                                                JobContext& ctx, const WindowCallback& on_window = {});
+
+    /// Every recipe quantized, one after another, then all evaluated side by side in one pass over the weights; first
+    /// the model as it is, where `unquantized`.
+    struct ComparedRun {
+        std::shared_ptr<const QuantizedModel> quantized; ///< null: the model as it is
+        std::shared_ptr<const Evaluation> evaluation;
+    };
+    std::vector<ComparedRun> compare(std::span<const Recipe> recipes, bool unquantized, const Corpus& corpus,
+                                     const EvaluationSpec& spec, JobContext& ctx, const SideCallback& on_window = {});
 
     [[nodiscard]] const std::shared_ptr<const ActivationStats>& statistics() const { return statistics_; }
     [[nodiscard]] const std::shared_ptr<const QuantizedModel>& quantized() const { return quantized_; }

@@ -81,7 +81,7 @@ struct QuantizePipeline::Impl {
         , choices(std::move(choices_))
         , device(device_)
         , decoder(model_, stored_weights(), device_, options.execution)
-        , loader(decoder, &Decoder::load)
+        , loader(device, [this](BlockId id) { return decoder.load(id); })
         , budget{options.sample_bytes >= 0 ? options.sample_bytes : device_.free_bytes() / 4, {}} {
         if (const auto block = residual_block(choices, *model)) residual.emplace(*model, device, *block);
     }

@@ -1,6 +1,6 @@
 // Loads the next block while the one before computes: on a card in a thread, and on a stream of its own.
 //
-//     BlockLoader<BlockOperations> loader(decoder, &Decoder::prepare);
+//     BlockLoader<BlockOperations> loader(device, [&](BlockId block) { return decoder.prepare(block); });
 //     loader.start(next);                 // after the block before has been asked for, before it is run
 //     ... run the block before ...
 //     const auto operations = loader.take();
@@ -37,22 +37,20 @@ private:
     std::unique_ptr<Card> card_; ///< null on a CPU
 };
 
-/// `Loaded`: what one block becomes on the device, its operations or its weights.
+/// `Loaded`: what one block becomes on the device, its operations or its weights, of one decoder or of several.
 template <class Loaded>
 class BlockLoader {
 public:
-    using Load = Loaded (Decoder::*)(BlockId) const;
-    /// `decoder` outlives it.
-    BlockLoader(const Decoder& decoder, Load load)
-        : decoder_(decoder)
-        , load_(load)
-        , ahead_(decoder.device()) {}
+    /// What `load` reads outlives it.
+    BlockLoader(const Device& device, std::function<Loaded(BlockId)> load)
+        : load_(std::move(load))
+        , ahead_(device) {}
 
     /// What the device has queued so far may still read blocks that were given up before this call.
     void start(BlockId block) {
         GRATICULE_ASSERT(!started_, "one block at a time");
         started_ = block;
-        ahead_.start([this, block] { loaded_ = std::make_shared<const Loaded>((decoder_.*load_)(block)); });
+        ahead_.start([this, block] { loaded_ = std::make_shared<const Loaded>(load_(block)); });
     }
     [[nodiscard]] std::optional<BlockId> started() const { return started_; }
     /// The block that was started. Nothing else may be given up between start() and take().
@@ -69,8 +67,7 @@ public:
     }
 
 private:
-    const Decoder& decoder_;
-    Load load_;
+    std::function<Loaded(BlockId)> load_;
     std::optional<BlockId> started_;
     std::shared_ptr<const Loaded> loaded_;
     WorkAhead ahead_; ///< last: it ends before what its work writes to

@@ -21,7 +21,16 @@ Decoder::Decoder(std::shared_ptr<const Model> model, std::shared_ptr<const Weigh
     , device_(std::move(device))
     , execution_(execution)
     , type_(scalar_type(execution.compute))
-    , loader_(std::make_unique<ParameterLoader>(model_, device_))
+    , loader_(std::make_shared<ParameterLoader>(model_, device_))
+    , parts_(std::make_unique<Parts>()) {}
+
+Decoder::Decoder(const Decoder& beside, std::shared_ptr<const WeightSource> weights)
+    : model_(beside.model_)
+    , weights_(std::move(weights))
+    , device_(beside.device_)
+    , execution_(beside.execution_)
+    , type_(beside.type_)
+    , loader_(beside.loader_)
     , parts_(std::make_unique<Parts>()) {}
 
 Decoder::~Decoder() = default;

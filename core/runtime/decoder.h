@@ -34,6 +34,9 @@ class Decoder {
 public:
     Decoder(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
             Execution execution = {Compute::float32, Arithmetic::simulated});
+    /// The same model, device and execution with other weights. The two run side by side: what both take from the
+    /// checkpoint is loaded once while one of them holds it.
+    Decoder(const Decoder& beside, std::shared_ptr<const WeightSource> weights);
     ~Decoder();
 
     [[nodiscard]] const Model& model() const { return *model_; }
@@ -108,7 +111,7 @@ private:
     Device device_;
     Execution execution_;
     at::ScalarType type_;
-    std::unique_ptr<ParameterLoader> loader_;
+    std::shared_ptr<ParameterLoader> loader_;
     std::unique_ptr<Parts> parts_;
 };
 

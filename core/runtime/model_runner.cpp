@@ -20,27 +20,69 @@
 
 namespace graticule {
 
+namespace {
+
+struct SideWeights {
+    std::shared_ptr<const WeightSource> source;
+    std::string recipe = {}; ///< for messages; empty: nothing is quantized
+};
+
+SideWeights side_of(const std::shared_ptr<const QuantizedModel>& quantized) {
+    return quantized ? SideWeights{quantized_weights(quantized), summary_line(quantized->recipe)}
+                     : SideWeights{stored_weights()};
+}
+
+} // namespace
+
 struct ModelRunner::Impl {
-    Impl(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, bool quantized_, Device where,
+    Impl(const std::shared_ptr<const Model>& model, std::vector<SideWeights> weights, Device where,
          RunnerOptions chosen)
         : device(std::move(where))
         , options(chosen)
-        , quantized(quantized_)
         , execution(settle_execution(chosen.execution, device.name(), *model))
-        , decoder(std::move(model), std::move(weights), device, execution)
-        , loader(decoder, &Decoder::prepare)
+        , sides(make_sides(model, std::move(weights), device, execution))
+        , decoder(sides.front()->decoder)
+        , loader(device, [this](BlockId id) { return prepare(id); })
         , kept(decoder.model().blocks().size()) {
         // Rows of one product follow from the protocol alone, never from memory, so that its figures do: a card wants
         // as many as fill it, a CPU what stays in its caches.
         if (options.product_tokens == 0) options.product_tokens = device.is_cuda() ? 16384 : 1024;
     }
 
+    /// One set of weights of the model.
+    struct Side {
+        std::string recipe; ///< SideWeights::recipe
+        Decoder decoder;
+        /// By name and the reason why it is no integer product, of what was prepared so far.
+        std::map<std::pair<std::string, std::string>, std::set<Role>> kernels = {};
+    };
+    using Sides = std::vector<std::unique_ptr<Side>>;
+    [[nodiscard]] static Sides make_sides(const std::shared_ptr<const Model>& model, std::vector<SideWeights> weights,
+                                          const Device& device, const Execution& execution) {
+        GRATICULE_ASSERT(!weights.empty(), "nothing to run");
+        Sides sides;
+        for (SideWeights& side : weights)
+            sides.push_back(std::unique_ptr<Side>(
+                sides.empty()
+                    ? new Side{std::move(side.recipe), Decoder(model, std::move(side.source), device, execution)}
+                    : new Side{std::move(side.recipe), Decoder(sides.front()->decoder, std::move(side.source))}));
+        return sides;
+    }
+    /// One block as every side has it.
+    using SidesOfBlock = std::vector<BlockOperations>;
+    [[nodiscard]] SidesOfBlock prepare(BlockId id) const {
+        SidesOfBlock block;
+        for (const auto& side : sides) block.push_back(side->decoder.prepare(id));
+        return block;
+    }
+
     [[nodiscard]] std::size_t block_count() const { return kept.size(); }
     [[nodiscard]] std::int64_t rows_at_once(std::int64_t tokens) const {
         return std::max<std::int64_t>(1, options.product_tokens / tokens);
     }
+    /// Of all sides.
     [[nodiscard]] std::int64_t state_bytes(std::int64_t tokens) const {
-        return tokens * decoder.model().config().hidden *
+        return std::ssize(sides) * tokens * decoder.model().config().hidden *
                static_cast<std::int64_t>(c10::elementSize(decoder.state_type()));
     }
     /// What one product's rows need beside their states: norms, a module's inner values, a chunk of logits.
@@ -52,7 +94,7 @@ struct ModelRunner::Impl {
     /// Decides, once for this runner, how many bytes of blocks stay and how many of states are there at a time.
     void budget_memory(std::span<const Window> rows) {
         if (states_budget >= 0) return;
-        decoder.load_outer();
+        for (const auto& side : sides) side->decoder.load_outer();
         std::int64_t longest = 0, all = 0;
         for (const Window& row : rows) {
             longest = std::max(longest, static_cast<std::int64_t>(row.size()));
@@ -108,9 +150,11 @@ struct ModelRunner::Impl {
         return count;
     }
 
-    [[nodiscard]] static std::int64_t block_bytes(const BlockOperations& operations) {
+    /// What sides share is counted for each of them: too much at worst.
+    [[nodiscard]] static std::int64_t block_bytes(const SidesOfBlock& block) {
         std::int64_t bytes = 0;
-        for (const auto& [layer, linear] : operations.linears) bytes += linear.operation->device_bytes();
+        for (const BlockOperations& operations : block)
+            for (const auto& [layer, linear] : operations.linears) bytes += linear.operation->device_bytes();
         return bytes;
     }
 
@@ -126,26 +170,27 @@ struct ModelRunner::Impl {
 
     /// Blocks are asked for in order. One that fits the budget stays; the next that has to come is on its way.
     /// `keep`: it may be asked for again; `more`: it will be, by a pass after this one.
-    std::shared_ptr<const BlockOperations> next_block(BlockId id, bool keep, bool more = false) {
+    std::shared_ptr<const SidesOfBlock> next_block(BlockId id, bool keep, bool more = false) {
         if (const auto& there = kept.at(index_of(id))) return there;
         if (passing && passing_id == id) return passing;
         if (loader.started() != id) {
             loader.reset();
             loader.start(id);
         }
-        auto operations = loader.take();
+        auto block = loader.take();
         passing_id = id;
-        passing = operations; // gives up the block before: only now, see BlockLoader
-        for (const auto& [layer, linear] : operations->linears)
-            kernels[{std::string(linear.operation->kernel()), linear.no_integers}].insert(
-                decoder.model().linear(layer).role);
-        const std::int64_t bytes = block_bytes(*operations);
+        passing = block; // gives up the block before: only now, see BlockLoader
+        for (std::size_t side = 0; side < sides.size(); ++side)
+            for (const auto& [layer, linear] : block->at(side).linears)
+                sides[side]->kernels[{std::string(linear.operation->kernel()), linear.no_integers}].insert(
+                    decoder.model().linear(layer).role);
+        const std::int64_t bytes = block_bytes(*block);
         if (keep && kept_bytes + bytes <= weight_budget) {
-            kept[index_of(id)] = operations;
+            kept[index_of(id)] = block;
             kept_bytes += bytes;
         }
         if (const auto next = next_to_load(id, more)) loader.start(*next);
-        return operations;
+        return block;
     }
 
     void halve_products() {
@@ -159,41 +204,52 @@ struct ModelRunner::Impl {
         if (device.is_cuda()) at::getDeviceAllocator(at::kCUDA)->emptyCache();
     }
 
-    /// Hidden states after the last block, one tensor per part; `keep` and `more` as in next_block.
-    std::vector<at::Tensor> through_blocks(std::span<const Part> parts, bool keep, bool more, JobContext& ctx) {
-        std::vector<at::Tensor> hidden;
-        for (const Part& part : parts) hidden.push_back(decoder.embed(part));
+    /// Hidden states after the last block, for each part one tensor of each side; `keep` and `more` as in next_block.
+    std::vector<std::vector<at::Tensor>> through_blocks(std::span<const Part> parts, bool keep, bool more,
+                                                        JobContext& ctx) {
+        std::vector<std::vector<at::Tensor>> hidden;
+        for (const Part& part : parts) {
+            auto& states = hidden.emplace_back();
+            for (const auto& side : sides) states.push_back(side->decoder.embed(part));
+        }
         for (const Block& block : decoder.model().blocks()) {
-            const auto operations = next_block(block.id, keep, more);
-            for (at::Tensor& part : hidden) {
-                part = decoder.forward(block.id, *operations, part);
-                ctx.check_cancelled();
-            }
+            const auto loaded = next_block(block.id, keep, more);
+            for (auto& states : hidden)
+                for (std::size_t side = 0; side < sides.size(); ++side) {
+                    states[side] = sides[side]->decoder.forward(block.id, loaded->at(side), states[side]);
+                    ctx.check_cancelled();
+                }
         }
         return hidden;
     }
 
     /// A result of this window is not finite: if every parameter is, goes through the blocks once more to say where.
-    [[noreturn]] void refuse_overflow(Window window, const std::string& what) {
+    [[noreturn]] void refuse_overflow(std::size_t of, Window window, const std::string& what) {
+        const Side& side = *sides.at(of);
         loader.reset();
-        decoder.verify_parameters();
+        side.decoder.verify_parameters();
         std::string place = "behind the last block";
-        at::Tensor hidden = decoder.embed(std::span(&window, 1));
+        at::Tensor hidden = side.decoder.embed(std::span(&window, 1));
         for (const Block& block : decoder.model().blocks()) {
-            hidden = decoder.forward(block.id, *next_block(block.id, false), hidden);
+            hidden = side.decoder.forward(block.id, next_block(block.id, false)->at(of), hidden);
             if (all_finite(hidden)) continue;
             place = "in block " + std::to_string(index_of(block.id));
             break;
         }
-        throw Error(ErrorKind::bad_input,
-                    decoder.model().parts().path.string() + ": " + what + " not finite: every parameter is, but " +
-                        place + " a value leaves the range of " + std::string(to_text(execution.compute)) +
-                        "; the weights are not those of a working model" +
-                        (quantized ? ", or its inputs are quantized too coarsely" : ""));
+        const bool quantized = !side.recipe.empty();
+        throw Error(ErrorKind::bad_input, decoder.model().parts().path.string() + ": " + what + " not finite" +
+                                              (quantized && sides.size() > 1 ? " under " + side.recipe : "") +
+                                              ": every parameter is, but " + place + " a value leaves the range of " +
+                                              std::string(to_text(execution.compute)) +
+                                              "; the weights are not those of a working model" +
+                                              (quantized ? ", or its inputs are quantized too coarsely" : ""));
     }
 
-    /// What is wanted of one row: from its hidden states (1, tokens, hidden), on the device.
-    using Measure = std::function<at::Tensor(const at::Tensor& hidden, Window row)>;
+    /// For what one set of weights is asked.
+    void check_one_side() const { GRATICULE_ASSERT(sides.size() == 1, "asked of several sides at once"); }
+
+    /// What is wanted of one row: from the hidden states (1, tokens, hidden) that each side has of it, on the device.
+    using Measure = std::function<at::Tensor(std::span<const at::Tensor> hidden, Window row)>;
     /// The same on the host, row after row.
     using Report = std::function<void(std::size_t row, const at::Tensor& measured)>;
     void measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx, const Measure& measure,
@@ -203,37 +259,42 @@ struct ModelRunner::Impl {
 
     Device device;
     RunnerOptions options;
-    bool quantized; ///< for messages
     Execution execution;
-    Decoder decoder;
-    BlockLoader<BlockOperations> loader;
-    std::vector<std::shared_ptr<const BlockOperations>> kept; ///< null: not loaded, or does not stay
-    std::shared_ptr<const BlockOperations> passing;           ///< the block that was loaded last
+    Sides sides;
+    const Decoder& decoder; ///< the first side's, for what all have in common
+    BlockLoader<SidesOfBlock> loader;
+    std::vector<std::shared_ptr<const SidesOfBlock>> kept; ///< null: not loaded, or does not stay
+    std::shared_ptr<const SidesOfBlock> passing;           ///< the block that was loaded last
     BlockId passing_id{};
     std::int64_t kept_bytes = 0;
     std::int64_t weight_budget = 0, states_budget = -1; ///< bytes; the second -1: not decided
-    std::int64_t block_share = 0;                       ///< bytes of a block; 0: not known yet
+    std::int64_t block_share = 0;                       ///< bytes of a block of all sides; 0: not known yet
     bool told_waves = false;
-    /// By name and the reason why it is no integer product, of what was prepared so far.
-    std::map<std::pair<std::string, std::string>, std::set<Role>> kernels;
 };
 
 ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
                          Device device, RunnerOptions options)
-    : impl_(std::make_unique<Impl>(std::move(model), quantized ? quantized_weights(quantized) : stored_weights(),
-                                   quantized != nullptr, std::move(device), options)) {}
+    : ModelRunner(std::move(model), std::span(&quantized, 1), std::move(device), options) {}
+
+ModelRunner::ModelRunner(std::shared_ptr<const Model> model,
+                         std::span<const std::shared_ptr<const QuantizedModel>> sides, Device device,
+                         RunnerOptions options) {
+    std::vector<SideWeights> weights;
+    for (const auto& side : sides) weights.push_back(side_of(side));
+    impl_ = std::make_unique<Impl>(model, std::move(weights), std::move(device), options);
+}
 
 ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
                          RunnerOptions options)
-    : impl_(std::make_unique<Impl>(std::move(model), std::move(weights), false, std::move(device), options)) {}
+    : impl_(std::make_unique<Impl>(model, std::vector{SideWeights{std::move(weights)}}, std::move(device), options)) {}
 
 ModelRunner::~ModelRunner() = default;
 
 const Execution& ModelRunner::execution() const { return impl_->execution; }
 
-std::vector<KernelUse> ModelRunner::kernels() const {
+std::vector<KernelUse> ModelRunner::kernels(std::size_t side) const {
     std::vector<KernelUse> uses;
-    for (const auto& [kernel, roles] : impl_->kernels) {
+    for (const auto& [kernel, roles] : impl_->sides.at(side)->kernels) {
         KernelUse& use = uses.emplace_back(KernelUse{kernel.first, {}, kernel.second});
         for (const Role role : roles) use.layers.emplace_back(to_text(role));
     }
@@ -242,15 +303,16 @@ std::vector<KernelUse> ModelRunner::kernels() const {
 
 HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
     GRATICULE_ASSERT(!rows.empty(), "no rows");
+    impl_->check_one_side();
     return translate_torch_errors("computing logits on " + impl_->device.name(), [&] {
         const TorchScope scope(impl_->device);
         std::vector<at::Tensor> parts;
         std::size_t done = 0;
-        for (const at::Tensor& hidden : impl_->through_blocks(impl_->parts_of(rows), false, false, ctx)) {
-            const at::Tensor& part = parts.emplace_back(impl_->decoder.logits(hidden).cpu());
+        for (const auto& hidden : impl_->through_blocks(impl_->parts_of(rows), false, false, ctx)) {
+            const at::Tensor& part = parts.emplace_back(impl_->decoder.logits(hidden.front()).cpu());
             for (std::int64_t i = 0; i < part.size(0); ++i, ++done)
                 if (!all_finite(part[i]))
-                    impl_->refuse_overflow(rows[done], "the logits of row " + std::to_string(done + 1) + " are");
+                    impl_->refuse_overflow(0, rows[done], "the logits of row " + std::to_string(done + 1) + " are");
         }
         impl_->decoder.verify_parameters();
         return to_host(at::cat(parts));
@@ -278,18 +340,21 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
         const bool more = wave.size() < left.size(), keep = more || left.size() < all.size() || device.is_cuda();
         left = left.subspan(wave.size());
         const std::size_t earlier = arriving.size();
-        std::vector<at::Tensor> hidden = through_blocks(wave, keep, more, ctx);
+        std::vector<std::vector<at::Tensor>> hidden = through_blocks(wave, keep, more, ctx);
         for (std::size_t i = 0; i < wave.size(); ++i) {
             for (std::size_t row = 0; row < wave[i].size(); ++row) {
-                arriving.emplace_back(measure(hidden[i].narrow(0, static_cast<std::int64_t>(row), 1), wave[i][row]));
+                std::vector<at::Tensor> states;
+                for (const at::Tensor& side : hidden[i])
+                    states.push_back(side.narrow(0, static_cast<std::int64_t>(row), 1));
+                arriving.emplace_back(measure(states, wave[i][row]));
                 if (!device.is_cuda()) report_next();
             }
-            hidden[i].reset();
+            hidden[i].clear();
         }
         for (std::size_t i = 0; i < earlier; ++i) report_next();
     }
     while (!arriving.empty()) report_next();
-    decoder.verify_parameters();
+    decoder.verify_parameters(); // of all sides, which share what loads them
 }
 
 void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx,
@@ -316,20 +381,34 @@ void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::st
 }
 
 void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
-                                const std::function<void(double)>& on_loss) {
+                                const std::function<void(std::span<const double> losses)>& on_losses) {
     impl_->measure_rows(
         windows, "window", ctx,
-        [&](const at::Tensor& hidden, Window ids) { return impl_->decoder.window_loss(hidden, ids); },
+        [&](std::span<const at::Tensor> hidden, Window ids) {
+            std::vector<at::Tensor> losses;
+            for (std::size_t side = 0; side < hidden.size(); ++side)
+                losses.push_back(impl_->sides[side]->decoder.window_loss(hidden[side], ids));
+            return at::stack(losses);
+        },
         [&](std::size_t window, const at::Tensor& measured) {
-            const double loss = measured.item<double>();
-            if (!std::isfinite(loss))
-                impl_->refuse_overflow(windows[window], "the loss of window " + std::to_string(window + 1) + " is");
-            on_loss(loss);
+            const std::span<const double> losses(measured.const_data_ptr<double>(), impl_->sides.size());
+            for (std::size_t side = 0; side < losses.size(); ++side)
+                if (!std::isfinite(losses[side]))
+                    impl_->refuse_overflow(side, windows[window],
+                                           "the loss of window " + std::to_string(window + 1) + " is");
+            on_losses(losses);
         });
+}
+
+void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
+                                const std::function<void(double)>& on_loss) {
+    impl_->check_one_side();
+    window_losses(windows, ctx, [&](std::span<const double> losses) { on_loss(losses.front()); });
 }
 
 void ModelRunner::score(std::span<const ScoreRequest> requests, JobContext& ctx,
                         const std::function<void(std::size_t request, std::vector<float> scores)>& on_scores) {
+    impl_->check_one_side();
     for (const ScoreRequest& request : requests)
         if (request.first < 1 || std::cmp_greater_equal(request.first, request.tokens.size()))
             throw Error(ErrorKind::bad_input,
@@ -346,19 +425,23 @@ void ModelRunner::score(std::span<const ScoreRequest> requests, JobContext& ctx,
     for (const std::size_t index : order) rows.emplace_back(requests[index].tokens);
     impl_->measure_rows(
         rows, "request", ctx,
-        [&](const at::Tensor& hidden, Window ids) { return impl_->decoder.token_losses(hidden, ids); },
+        [&](std::span<const at::Tensor> hidden, Window ids) {
+            return impl_->decoder.token_losses(hidden.front(), ids);
+        },
         [&](std::size_t row, const at::Tensor& losses) {
             const ScoreRequest& request = requests[order[row]];
             const auto count = static_cast<std::int64_t>(request.tokens.size()) - request.first;
             std::vector<float> scores = to_vector(losses.narrow(0, request.first - 1, count).neg());
             if (!std::all_of(scores.begin(), scores.end(), [](float score) { return std::isfinite(score); }))
-                impl_->refuse_overflow(rows[row], "the scores of request " + std::to_string(order[row] + 1) + " are");
+                impl_->refuse_overflow(0, rows[row],
+                                       "the scores of request " + std::to_string(order[row] + 1) + " are");
             on_scores(order[row], std::move(scores));
         });
 }
 
 double ModelRunner::observe(std::span<const Window> samples, const StatisticsPlan* plan, JobContext& ctx,
                             const std::function<void(SiteStats&&)>& on_site) {
+    impl_->check_one_side();
     if (samples.empty()) return 0;
     return translate_torch_errors("calibrating on " + impl_->device.name(), [&] {
         const TorchScope scope(impl_->device);
@@ -371,11 +454,11 @@ double ModelRunner::observe(std::span<const Window> samples, const StatisticsPla
         for (std::size_t first = 0; first < samples.size(); first += batch)
             hidden.push_back(impl_->decoder.embed(samples.subspan(first, std::min(batch, samples.size() - first))));
         for (const Block& block : impl_->decoder.model().blocks()) {
-            const auto operations = impl_->next_block(block.id, false);
+            const auto loaded = impl_->next_block(block.id, false);
             std::int64_t first = 0;
             for (at::Tensor& part : hidden) {
                 if (watcher) watcher->start_batch(first, part.size(0));
-                part = impl_->decoder.forward(block.id, *operations, part, watcher ? &*watcher : nullptr);
+                part = impl_->decoder.forward(block.id, loaded->front(), part, watcher ? &*watcher : nullptr);
                 first += part.size(0);
                 ctx.advance(part.size(0));
             }
@@ -388,7 +471,7 @@ double ModelRunner::observe(std::span<const Window> samples, const StatisticsPla
         for (const at::Tensor& part : hidden) // a NaN on the way is a NaN at the end
             for (std::int64_t i = 0; i < part.size(0); ++i, ++sample)
                 if (!all_finite(part[i]))
-                    impl_->refuse_overflow(samples[sample],
+                    impl_->refuse_overflow(0, samples[sample],
                                            "the output of calibration sample " + std::to_string(sample + 1) + " is");
         impl_->decoder.verify_parameters();
         return watcher ? watcher->seconds() : 0.0;

@@ -1,5 +1,9 @@
 // Whole-model passes for the verbs, without Torch in sight: logits, losses of windows, and watching the inputs of every
 // linear. Blocks are loaded when they are needed; those that fit the memory budget stay for the next chunk.
+//
+// A runner may have several sides: sets of weights of one model (as stored, and under recipes) that pass each block
+// together, each with its own hidden states. What they share of a block is loaded once, and what is measured of a row
+// sees the states of all of them.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +44,9 @@ public:
     /// `quantized` null: full precision. With it, its effective weights and its activation schemes are used.
     ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized, Device device,
                 RunnerOptions options = {});
+    /// Several sides, at least one.
+    ModelRunner(std::shared_ptr<const Model> model, std::span<const std::shared_ptr<const QuantizedModel>> sides,
+                Device device, RunnerOptions options = {});
     /// The caller's own weights, full-precision activations.
     ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const WeightSource> weights, Device device,
                 RunnerOptions options = {});
@@ -47,8 +54,8 @@ public:
 
     /// As it is computed: never Compute::automatic.
     [[nodiscard]] const Execution& execution() const;
-    /// Which kernels the linears run on, as far as they have been used.
-    [[nodiscard]] std::vector<KernelUse> kernels() const;
+    /// Which kernels the linears of this side run on, as far as they have been used.
+    [[nodiscard]] std::vector<KernelUse> kernels(std::size_t side = 0) const;
 
     using Window = std::span<const std::int32_t>;
     /// (rows, tokens, vocabulary), rows of equal length. As the two below, throws Error{bad_input} naming the block
@@ -59,7 +66,11 @@ public:
     /// Error{bad_input} for a request that scores nothing.
     void score(std::span<const ScoreRequest> requests, JobContext& ctx,
                const std::function<void(std::size_t request, std::vector<float> scores)>& on_scores);
-    /// Calls `on_loss` with each window's mean cross entropy (nats), in order. All windows have the same length.
+    /// Calls back with each window's mean cross entropy (nats) under every side, in order. All windows have the same
+    /// length. A side's losses are those that it has alone, bit for bit.
+    void window_losses(std::span<const Window> windows, JobContext& ctx,
+                       const std::function<void(std::span<const double> losses)>& on_losses);
+    /// Of a runner with one side, as everything else here but kernels().
     void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
     /// Runs the samples block by block, in batches, and hands over each site's statistics when its block is done, in
     /// order. `plan` null: the bare pass, which benchmarks compare with. Advances `ctx` once per sample and block.

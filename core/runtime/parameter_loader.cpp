@@ -68,13 +68,30 @@ at::Tensor ParameterLoader::upload(std::span<const std::byte> bytes, at::IntArra
     return target;
 }
 
+at::Tensor ParameterLoader::find_loaded(const HostTensor& tensor, at::ScalarType type) {
+    const std::lock_guard lock(mutex_);
+    const auto found = loaded_.find({tensor.bytes.data(), type});
+    if (found == loaded_.end() || found->second.bytes.expired()) return {};
+    at::Tensor values(found->second.values.lock());
+    return values.defined() && values.sizes() == at::IntArrayRef(tensor.shape) ? values : at::Tensor();
+}
+
 at::Tensor ParameterLoader::load(const std::string& name, const HostTensor& tensor, at::ScalarType type) {
+    if (at::Tensor there = find_loaded(tensor, type); there.defined()) return there;
+    at::Tensor values = load_afresh(name, tensor, type);
+    const std::lock_guard lock(mutex_);
+    loaded_.insert_or_assign(std::pair(tensor.bytes.data(), type),
+                             Loaded{tensor.owner, decltype(Loaded::values)(values.getIntrusivePtr())});
+    return values;
+}
+
+at::Tensor ParameterLoader::load_afresh(const std::string& name, const HostTensor& tensor, at::ScalarType type) {
     if (!ring_) return load_parameter(*model_, name, tensor, device_, type);
     const std::optional<at::ScalarType> stored = stored_scalar_type(tensor.dtype);
     const HostTensor decoded = stored ? tensor : HostTensor::from_floats(to_floats(tensor), tensor.shape);
     const at::Tensor values = upload(decoded.bytes, decoded.shape, stored.value_or(at::kFloat)).to(type);
     const std::lock_guard lock(mutex_);
-    if (checked_.insert(name).second) {
+    if (checked_.emplace(name, tensor.bytes.data()).second) {
         const auto [low, high] = at::aminmax(values);
         Extremes& extremes = extremes_.emplace_back(name, at::stack({low, high}).to(at::kFloat), c10::Event(at::kCUDA));
         extremes.there.record(current_torch_stream(device_));

@@ -3,6 +3,7 @@
 // decode. One NaN among them makes every result NaN and says nothing about where it came from, so each is checked once.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -16,6 +17,7 @@
 namespace graticule {
 
 /// May be used from two threads (a block is prepared while another is computed); work goes to each one's own stream.
+/// Decoders of one model share it when they run side by side: a tensor that one of them holds is not loaded again.
 class ParameterLoader {
 public:
     ParameterLoader(std::shared_ptr<const Model> model, Device device);
@@ -36,13 +38,21 @@ public:
     void verify();
 
 private:
+    [[nodiscard]] at::Tensor load_afresh(const std::string& name, const HostTensor& tensor, at::ScalarType type);
+    [[nodiscard]] at::Tensor find_loaded(const HostTensor& tensor, at::ScalarType type); ///< undefined: it is not there
     class PinnedRing;
     std::shared_ptr<const Model> model_;
     Device device_;
     std::unique_ptr<PinnedRing> ring_; ///< null on a CPU
     std::shared_ptr<Workspace> workspace_;
-    std::mutex mutex_; ///< guards the ring and what follows
-    std::set<std::string> checked_;
+    std::mutex mutex_;                                           ///< guards the ring and what follows
+    std::set<std::pair<std::string, const std::byte*>> checked_; ///< sides have tensors of one name
+    /// Neither is kept alive by being here: bytes that are gone may have made room for others at the same place.
+    struct Loaded {
+        std::weak_ptr<const void> bytes;
+        c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> values;
+    };
+    std::map<std::pair<const std::byte*, at::ScalarType>, Loaded> loaded_;
     struct Extremes {
         std::string name;
         at::Tensor values; ///< (2) float32, least and greatest
