@@ -11,6 +11,7 @@
 
 #include "app/session/recent_models.h"
 #include "app/window/main_window.h"
+#include "app/window/tour.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/offer_bar.h"
