@@ -71,9 +71,9 @@ int RunList::add(Run run) {
     return last_run_;
 }
 
-const Run* RunList::resumable(const Run& like) const {
+const Run* RunList::stopped(const Run& like) const {
     const auto found = std::find_if(runs_.begin(), runs_.end(), [&](const Run& run) {
-        return run.resumable() && run.full_precision == like.full_precision && run.protocol() == like.protocol() &&
+        return !run.alive() && run.full_precision == like.full_precision && run.protocol() == like.protocol() &&
                run.recipe == like.recipe;
     });
     return found == runs_.end() ? nullptr : &*found;

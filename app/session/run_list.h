@@ -43,8 +43,9 @@ public:
     void setModel(std::shared_ptr<const Model> model);
     /// Puts it at the end with an id and a colour of its own; `changed` is the caller's to wait for.
     int add(Run run);
-    /// One that was stopped with windows to its name and is of the same recipe and protocol: it can go on. Null: none.
-    [[nodiscard]] const Run* resumable(const Run& like) const;
+    /// One of the same recipe and protocol that was stopped, or cancelled before it began: it goes on instead of a
+    /// second one. Null: none.
+    [[nodiscard]] const Run* stopped(const Run& like) const;
     void setJobs(int id, std::vector<JobId> jobs); ///< and it waits for them
     void receive(int id, const Evaluation& so_far);
     void finish(int id, const Evaluation& whole, std::shared_ptr<const QuantizedModel> quantized);

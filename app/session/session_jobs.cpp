@@ -284,7 +284,7 @@ std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::o
 void Session::queueRun(bool full_precision, const EvaluationChoice& choice, const ChainPtr& chain,
                        std::vector<JobId> own) {
     Run run = newRun(full_precision, choice);
-    const Run* stopped = runs_.resumable(run); // goes on where it stopped
+    const Run* stopped = runs_.stopped(run); // goes on where it stopped, perhaps before it began
     const int id = stopped ? stopped->id : runs_.add(std::move(run));
     own.push_back(evaluateInto(*runs_.find(id), chain, own));
     runs_.setJobs(id, own);

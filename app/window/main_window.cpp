@@ -22,7 +22,6 @@
 #include "app/window/catalogue.h"
 #include "app/window/device_chooser.h"
 #include "app/window/execution_chooser.h"
-#include "app/window/process_memory.h"
 #include "app/window/recipe_presenter.h"
 #include "app/window/table_rows.h"
 #include "app/window/tour.h"
@@ -285,6 +284,7 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::statsChanged, this, changed);
     connect(plots_, &QTabWidget::currentChanged, this, changed);
     connect(offer_, &OfferBar::taken, this, &MainWindow::takeDraft);
+    connect(tour_, &Tour::left, this, &MainWindow::showOffer);
     connect(offer_, &OfferBar::refused, this, [this] {
         offered_.reset();
         draft_.discard(modelFile());
@@ -348,8 +348,6 @@ void MainWindow::showWorst() {
 void MainWindow::updateJobs() {
     session_.poll();
     jobs_->setRows(job_rows(session_.jobs().jobs()));
-    if (const auto memory = process_memory())
-        jobs_->setMemory(tr("%1, peak %2").arg(bytes_text(memory->now), bytes_text(memory->peak)));
     if (!session_.jobs().busy())
         tick_->stop();
     else if (!tick_->isActive())

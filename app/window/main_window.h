@@ -154,6 +154,7 @@ private:
     /// Keeps what is on the screen a moment after the last change.
     void keepDraft();
     void offerDraft();
+    void showOffer(); ///< not while the tour speaks
     void takeDraft();
 
     QSettings& settings_;

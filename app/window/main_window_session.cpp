@@ -11,6 +11,7 @@
 
 #include "app/session/recent_models.h"
 #include "app/window/main_window.h"
+#include "app/window/tour.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/offer_bar.h"
@@ -135,7 +136,11 @@ void MainWindow::keepDraft() {
 void MainWindow::offerDraft() {
     offer_->withdraw();
     offered_ = draft_.take(modelFile());
-    if (!offered_ || opening_) return; // a session file brings its own
+    showOffer();
+}
+
+void MainWindow::showOffer() {
+    if (!offered_ || opening_ || tour_->running()) return; // a session file brings its own
     offer_->offer(tr("There is unsaved work on this model, of %1: %2.")
                       .arg(offered_->when.toString(QStringLiteral("yyyy-MM-dd HH:mm")), offered_->contents),
                   tr("Go on with it"), tr("Discard it"));

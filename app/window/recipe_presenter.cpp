@@ -138,7 +138,7 @@ WhatIfTable what_if_table(const Session& session) {
         };
         row.current = short_text(before_rms);
         row.candidate = short_text(now_rms);
-        row.delta = before_rms > 0 ? signed_text(100 * (now_rms / before_rms - 1), 1) + QObject::tr(" %") : QString();
+        row.delta = before_rms > 0 ? signed_text(100 * (now_rms / before_rms - 1), 0) + QObject::tr(" %") : QString();
         table.rows.push_back(std::move(row));
     }
     const double weights = double(linear.out_features()) * double(linear.in_features());

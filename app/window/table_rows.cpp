@@ -6,6 +6,7 @@
 
 #include "app/session/layer_figures.h"
 #include "app/session/run_names.h"
+#include "app/window/process_memory.h"
 #include "core/method/method.h"
 #include "widgets/models/qt_text.h"
 
@@ -78,7 +79,7 @@ std::vector<LayerRow> layer_rows(const Session& session) {
         if (const LayerFigures known = now.ignored ? LayerFigures() : figures_of(session, linear.id, now.choice)) {
             const LayerReport& report = *known.report;
             if (now.choice.scheme.weight) row.underflow_percent = report.weight_underflow_percent;
-            if (report.output_sqnr_db || now.choice.scheme.weight) row.sqnr_db = sqnr_for_order(report);
+            if (report.output_sqnr_db) row.sqnr_db = sqnr_for_order(report); // the weights' own is another figure
             row.bytes_after = report.bytes_after;
             if (now.choice.scheme.weight) row.weight_sqnr_db = report.weight_sqnr_db;
             row.input_underflow_percent = report.input_underflow_percent;
@@ -153,6 +154,10 @@ std::vector<JobRow> job_rows(const std::vector<JobView>& jobs) {
         row.total = job.progress.total;
         row.seconds = job.seconds;
         row.stopping = job.stopping;
+        if (const auto memory = job.state == JobState::running ? process_memory() : std::nullopt) {
+            row.memory = memory->now;
+            row.memory_peak = memory->peak;
+        }
         row.error = QString::fromStdString(job.error.message.empty() ? std::string() : job.error.text());
         const double share = row.total > 0 ? static_cast<double>(row.done) / static_cast<double>(row.total) : 0;
         if (job.state == JobState::running && share > 0) {

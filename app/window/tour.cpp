@@ -62,6 +62,7 @@ void Tour::leave() {
     at_.reset();
     timer_.stop();
     bar_.withdraw();
+    Q_EMIT left();
 }
 
 void Tour::go() {

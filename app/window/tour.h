@@ -27,6 +27,9 @@ public:
     [[nodiscard]] bool running() const { return at_.has_value(); }
     [[nodiscard]] std::size_t step() const { return at_.value_or(0); }
 
+Q_SIGNALS:
+    void left(); ///< at its end or before
+
 private:
     struct Step {
         std::function<QString()> says; ///< once what the step before began is there

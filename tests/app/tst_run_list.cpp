@@ -99,12 +99,25 @@ private Q_SLOTS:
         stopped.evaluation->complete = false;
         stopped.evaluation->window_losses.resize(2);
         const int id = list.add(stopped);
-        QVERIFY(list.resumable(run_of("w=int8", brief)) == nullptr);
-        QVERIFY(list.resumable(run_of("w=int4", lengthy)) == nullptr);
-        QVERIFY(list.resumable(run_of("w=int4", brief)) == list.find(id));
+        QVERIFY(list.stopped(run_of("w=int8", brief)) == nullptr);
+        QVERIFY(list.stopped(run_of("w=int4", lengthy)) == nullptr);
+        QVERIFY(list.stopped(run_of("w=int4", brief)) == list.find(id));
         list.setJobs(id, {JobId{1}}); // on its way again
-        QVERIFY(list.resumable(run_of("w=int4", brief)) == nullptr);
+        QVERIFY(list.stopped(run_of("w=int4", brief)) == nullptr);
         QVERIFY(list.find(id)->alive());
+    }
+
+    void a_run_that_was_cancelled_before_it_began_is_no_second_one() {
+        JobRunner jobs;
+        RunList list(jobs, RunJournal(), nullptr);
+        Run cancelled = run_of("w=int4", brief);
+        cancelled.state = JobState::cancelled;
+        cancelled.evaluation.reset();
+        const int id = list.add(cancelled);
+        QVERIFY(list.stopped(run_of("w=int4", brief)) == list.find(id));
+        QVERIFY(!list.find(id)->resumable()); // there is nothing to go on from
+        const int done = list.add(run_of("w=int8", brief));
+        QVERIFY(list.find(done)->alive() && list.stopped(run_of("w=int8", brief)) == nullptr);
     }
 
     void runs_that_differ_have_names_that_differ_data() {

@@ -18,6 +18,7 @@
 #include "app/session/recent_models.h"
 #include "app/session/session_file.h"
 #include "app/window/main_window.h"
+#include "app/window/tour.h"
 #include "tests/app/shown_window.h"
 #include "tests/support/error_message.h"
 #include "tests/support/short_calibration.h"
@@ -185,6 +186,25 @@ private Q_SLOTS:
         fourth->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*fourth), 30'000);
         QVERIFY(draft_offer(*fourth)->isHidden());
+    }
+
+    void the_tour_speaks_before_unsaved_work_is_offered() {
+        {
+            auto [settings, window] = this->window("tour");
+            window->openPath("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+            window->session().editSelected([](SchemeChoice& choice) { choice = parse_scheme_line("w=int8"); }, "eight",
+                                           {});
+            QTest::qWait(900);
+        }
+        auto [settings, window] = this->window("tour");
+        window->tour().start();
+        const auto* speaking = window->findChild<OfferBar*>("tour");
+        QTRY_VERIFY_WITH_TIMEOUT(!speaking->isHidden(), 30'000);
+        QVERIFY(draft_offer(*window)->isHidden());
+        window->tour().leave();
+        QVERIFY(speaking->isHidden());
+        QVERIFY(!draft_offer(*window)->isHidden());
     }
 
     void runs_that_are_there_already_are_not_doubled() {

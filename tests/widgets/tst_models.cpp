@@ -112,6 +112,24 @@ private Q_SLOTS:
         compared.setReports({}, {});
     }
 
+    void a_running_job_says_where_it_is_and_what_it_takes() {
+        JobListModel jobs;
+        JobRow job;
+        job.id = 1;
+        job.state = JobState::running;
+        job.stage = "Evaluating";
+        job.done = 412;
+        job.total = 4096;
+        job.seconds_left = 75;
+        job.tokens_per_second = 3100;
+        job.memory = 533'000'000;
+        job.memory_peak = 1'250'000'000;
+        jobs.setRows({job});
+        QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
+                 QString("412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left"));
+        QVERIFY(jobs.index(0).data(Qt::ToolTipRole).toString().contains("1.3 GB at most"));
+    }
+
     void new_numbers_of_the_same_layers_do_not_reset_the_table() {
         LayerTableModel layers;
         layers.setRows(rows());

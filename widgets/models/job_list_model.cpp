@@ -52,6 +52,7 @@ QString JobListModel::detail(const JobRow& row) const {
     else if (!row.stage.isEmpty())
         parts << row.stage;
     if (row.tokens_per_second > 0) parts << tr("%1 tok/s").arg(count_text(row.tokens_per_second));
+    if (row.memory > 0) parts << bytes_text(row.memory);
     if (row.seconds_left) parts << tr("%1 left").arg(duration_text(*row.seconds_left));
     return parts.join(QStringLiteral(" · "));
 }
@@ -75,7 +76,10 @@ QVariant JobListModel::data(const QModelIndex& index, int role) const {
     case CanCancelRole:
         return live && !row.stopping;
     case Qt::ToolTipRole:
-        return row.error.isEmpty() ? row.stage : row.error;
+        if (!row.error.isEmpty()) return row.error;
+        return row.memory > 0 ? tr("%1\nmemory of the program: %2 now, %3 at most since it began")
+                                    .arg(row.stage, bytes_text(row.memory), bytes_text(row.memory_peak))
+                              : row.stage;
     case Qt::AccessibleTextRole:
         return row.title + QStringLiteral(": ") + detail(row);
     default:

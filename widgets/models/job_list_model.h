@@ -17,7 +17,8 @@ struct JobRow {
     std::int64_t done = 0, total = 0;
     double seconds = 0; ///< running or, at the end, all in all
     std::optional<double> seconds_left;
-    double tokens_per_second = 0; ///< 0: not a job over tokens
+    double tokens_per_second = 0;             ///< 0: not a job over tokens
+    std::int64_t memory = 0, memory_peak = 0; ///< bytes of the program on the host while the job runs; 0: not known
     bool stopping = false;
     QString error; ///< whole text for the tooltip and the log
     bool operator==(const JobRow&) const = default;

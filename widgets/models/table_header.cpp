@@ -58,7 +58,7 @@ void TableHeader::paintSection(QPainter* painter, const QRect& rect, int section
 
 QSize TableHeader::sectionSizeFromContents(int section) const {
     const QString text = model()->headerData(section, orientation(), Qt::DisplayRole).toString();
-    return {QFontMetrics(theme::ui_font(12)).horizontalAdvance(text) + 2 * padding + arrow_room, 28};
+    return {QFontMetrics(theme::ui_font(12)).horizontalAdvance(text) + 2 * padding + arrow_room + 2, 28};
 }
 
 bool TableHeader::viewportEvent(QEvent* event) {

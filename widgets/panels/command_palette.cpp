@@ -7,6 +7,7 @@
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QLineEdit>
 #include <QtWidgets/QListWidget>
+#include <QtWidgets/QStyle>
 #include <QtWidgets/QStyledItemDelegate>
 #include <QtWidgets/QVBoxLayout>
 
@@ -22,11 +23,16 @@ class ItemDelegate final : public QStyledItemDelegate {
 public:
     using QStyledItemDelegate::QStyledItemDelegate;
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
-        QStyledItemDelegate::paint(painter, option, index);
+        constexpr int edge = 12;
+        const QString shortcut = index.data(shortcut_role).toString();
+        QStyleOptionViewItem title = option;
+        initStyleOption(&title, index);
+        const int room = title.rect.width() - title.fontMetrics.horizontalAdvance(shortcut) - 3 * edge;
+        title.text = title.fontMetrics.elidedText(title.text, Qt::ElideRight, room);
+        title.widget->style()->drawControl(QStyle::CE_ItemViewItem, &title, painter, title.widget);
         painter->save();
         painter->setPen(theme::of(option.palette)[theme::Token::secondary]);
-        painter->drawText(option.rect.adjusted(0, 0, -12, 0), Qt::AlignRight | Qt::AlignVCenter,
-                          index.data(shortcut_role).toString());
+        painter->drawText(option.rect.adjusted(0, 0, -edge, 0), Qt::AlignRight | Qt::AlignVCenter, shortcut);
         painter->restore();
     }
 };
@@ -46,6 +52,7 @@ CommandPalette::CommandPalette(std::vector<PaletteItem> items, QWidget* parent)
     line_->installEventFilter(this);
     list_->setItemDelegate(new ItemDelegate(list_));
     list_->setFocusPolicy(Qt::NoFocus);
+    list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff); // what is cut is in the tip
     list_->setAccessibleName(tr("Matches"));
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(10, 10, 10, 10);
@@ -86,6 +93,7 @@ void CommandPalette::filter(const QString& text) {
         if (only >= 0 && static_cast<int>(items_[i].kind) != only) continue;
         if (!matches(query, items_[i].title)) continue;
         auto* item = new QListWidgetItem(items_[i].title, list_);
+        item->setToolTip(items_[i].title);
         item->setData(at_role, static_cast<int>(i));
         item->setData(shortcut_role, items_[i].shortcut);
     }

@@ -208,6 +208,8 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
     const bool neither = compared.reports_a.empty() && compared.reports_b.empty();
     for (int column = CompareTableModel::SqnrA; column < CompareTableModel::ColumnCount; ++column)
         table_->setColumnHidden(column, !both && !neither && !model_->hasFigures(column));
+    table_->setColumnHidden(CompareTableModel::SchemeA, compared.reports_a.empty() && !neither);
+    table_->setColumnHidden(CompareTableModel::SchemeB, compared.reports_b.empty() && !neither);
     table_->sortByColumn(both                         ? CompareTableModel::SqnrDelta
                          : compared.reports_a.empty() ? CompareTableModel::SqnrB
                                                       : CompareTableModel::SqnrA,

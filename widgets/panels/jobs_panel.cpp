@@ -1,11 +1,8 @@
 #include "widgets/panels/jobs_panel.h"
 
 #include <QtCore/QTime>
-#include <QtWidgets/QHBoxLayout>
-#include <QtWidgets/QLabel>
 #include <QtWidgets/QListView>
 #include <QtWidgets/QPlainTextEdit>
-#include <QtWidgets/QTabBar>
 #include <QtWidgets/QTabWidget>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
@@ -20,8 +17,7 @@ JobsPanel::JobsPanel(QWidget* parent)
     , tabs_(new QTabWidget)
     , list_(new QListView)
     , model_(new JobListModel(this))
-    , log_(new QPlainTextEdit)
-    , memory_(new QLabel) {
+    , log_(new QPlainTextEdit) {
     auto* delegate = new JobDelegate(list_);
     list_->setModel(model_);
     new EmptyHint(*list_, tr("What runs, waits and is done is listed here"));
@@ -40,14 +36,6 @@ JobsPanel::JobsPanel(QWidget* parent)
     tabs_->setDocumentMode(true);
     tabs_->addTab(list_, tr("Jobs"));
     tabs_->addTab(log_, tr("Log"));
-    memory_->setProperty("role", "secondary");
-    memory_->setToolTip(tr("Memory of this program on the host now, and at most since it began"));
-    auto* corner = new QFrame; // continues the strip of tabs
-    corner->setProperty("role", "header");
-    auto* in_corner = new QHBoxLayout(corner);
-    in_corner->setContentsMargins(0, 0, 12, 0);
-    in_corner->addWidget(memory_);
-    tabs_->setCornerWidget(corner);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(tabs_);
@@ -84,12 +72,6 @@ void JobsPanel::addLogLine(const QString& line) {
 }
 
 QString JobsPanel::logText() const { return log_->toPlainText(); }
-
-void JobsPanel::setMemory(const QString& text) {
-    memory_->setText(text);
-    memory_->setAccessibleName(tr("Memory: %1").arg(text));
-    tabs_->cornerWidget()->setFixedHeight(tabs_->tabBar()->sizeHint().height()); // after the style sheet is there
-}
 
 void JobsPanel::showLog() { tabs_->setCurrentWidget(log_); }
 void JobsPanel::showJobs() { tabs_->setCurrentWidget(list_); }

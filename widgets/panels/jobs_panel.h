@@ -6,7 +6,6 @@
 
 #include "widgets/models/job_list_model.h"
 
-class QLabel;
 class QListView;
 class QPlainTextEdit;
 class QTabWidget;
@@ -20,7 +19,6 @@ public:
     void setRows(std::vector<JobRow> rows);
     void addLogLine(const QString& line);
     [[nodiscard]] QString logText() const;
-    void setMemory(const QString& text); ///< beside the tabs
     void showLog();
     void showJobs();
 
@@ -32,7 +30,6 @@ private:
     QListView* list_;
     JobListModel* model_;
     QPlainTextEdit* log_;
-    QLabel* memory_;
 };
 
 } // namespace graticule

@@ -183,10 +183,20 @@ void LayersPanel::fitColumns() {
                                 {LayerTableModel::AbsMax, 58, 55},    {LayerTableModel::Outlier, 64, 54},
                                 {LayerTableModel::Underflow, 86, 82}, {LayerTableModel::Sqnr, 80, 68}};
     const QFontMetrics metrics(theme::ui_font(12));
-    const auto contents = [&](int column) { // no number is cut, however long it is
+    // No number is cut, however long it is. Only texts of nearly the most letters are measured: thousands of rows
+    // change ten times a second while a job runs.
+    const auto contents = [&](int column) {
+        constexpr qsizetype narrower_letters = 1;
+        QStringList texts;
+        qsizetype longest = 0;
+        for (int row = 0; row < model_->rowCount(); ++row) {
+            texts << model_->index(row, column).data().toString();
+            longest = std::max(longest, texts.back().size());
+        }
+        texts.removeIf([&](const QString& text) { return text.size() + narrower_letters < longest; });
+        texts.removeDuplicates();
         int widest = 0;
-        for (int row = 0; row < model_->rowCount(); ++row)
-            widest = std::max(widest, metrics.horizontalAdvance(model_->index(row, column).data().toString()));
+        for (const QString& text : texts) widest = std::max(widest, metrics.horizontalAdvance(text));
         return widest + 14;
     };
     // The last, and the same in most rows: beyond the edge first, but whole before the numbers stand apart.
@@ -209,7 +219,8 @@ void LayersPanel::fitColumns() {
     for (std::size_t i = 0; i < fitted.size(); ++i)
         table_->horizontalHeader()->resizeSection(widths[i].column,
                                                   fitted[i].first + int(room * (fitted[i].second - fitted[i].first)));
-    table_->horizontalHeader()->resizeSection(LayerTableModel::Scheme, scheme);
+    table_->horizontalHeader()->resizeSection(LayerTableModel::Scheme,
+                                              std::clamp(table_->viewport()->width() - narrow, least_scheme, scheme));
     fitting_ = false;
 }
 

@@ -41,8 +41,8 @@ SlacPanel::SlacPanel(QWidget* parent)
     matrix_->setAccessibleName(tr("Perplexity by calibration length and evaluation length"));
     matrix_->setEditTriggers(QAbstractItemView::NoEditTriggers);
     matrix_->setSelectionMode(QAbstractItemView::ContiguousSelection);
-    matrix_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
     matrix_->verticalHeader()->setDefaultSectionSize(row_height);
+    matrix_->verticalHeader()->hide(); // rows are named in the first column
     matrix_->setTabKeyNavigation(false);
     enable_copy(*matrix_);
     auto* buttons = new QHBoxLayout;
@@ -74,28 +74,30 @@ void SlacPanel::setStudy(const std::shared_ptr<const LengthStudy>& study, const 
     reason_->setText(advice ? QString::fromStdString(advice->reason)
                             : tr("Compare lengths to see what changes with them; measure perplexities to decide."));
     matrix_->setVisible(measured);
+    matrix_->setToolTip(measured
+                            ? tr("%1. Differences to the first row, paired over windows; grey where the 95 % interval "
+                                 "contains 0. Columns are protocols of their own.")
+                                  .arg(QString::fromStdString(study->recipe_line))
+                            : QString());
     note_->setText(
-        measured ? tr("%1. Differences to the first row, paired over windows; grey where the 95 % interval contains 0. "
-                      "Columns are protocols of their own.")
-                       .arg(QString::fromStdString(study->recipe_line))
-        : study ? tr("Not measured: perplexity by calibration length × evaluation length. Update ratio: how far GPTQ "
-                     "moves a weight that is not yet rounded per unit of rounding error; where it changes with the "
-                     "length, so does what GPTQ does.")
-                : QString());
+        study && !measured
+            ? tr("Not measured: perplexity by calibration length × evaluation length. Update ratio: how far GPTQ "
+                 "moves a weight that is not yet rounded per unit of rounding error; where it changes with the "
+                 "length, so does what GPTQ does.")
+            : QString());
     note_->setVisible(!note_->text().isEmpty());
     if (measured) fill(*study);
 }
 
 void SlacPanel::fill(const LengthStudy& study) {
     const theme::Theme& look = theme::of(palette());
-    QStringList columns, rows;
+    QStringList columns{QString()}, rows;
     for (const std::int64_t length : study.evaluated) columns << tr("evaluated\nat %1").arg(thousands_text(length));
     rows << QString::fromStdString(study.full_precision.front()->run_name);
     for (const std::int64_t length : study.lengths) rows << tr("calibrated at %1").arg(thousands_text(length));
     matrix_->setColumnCount(static_cast<int>(columns.size()));
     matrix_->setRowCount(static_cast<int>(rows.size()));
     matrix_->setHorizontalHeaderLabels(columns);
-    matrix_->setVerticalHeaderLabels(rows);
     // Whole, however low the panel: the plot above gives way.
     constexpr int heading_height = 40, frame = 4;
     matrix_->horizontalHeader()->setFixedHeight(heading_height);
@@ -103,29 +105,33 @@ void SlacPanel::fill(const LengthStudy& study) {
     const auto put = [&](std::size_t row, std::size_t column, const QString& text, theme::Token ink,
                          const QString& tip) {
         auto* item = new QTableWidgetItem(text);
-        item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+        item->setTextAlignment((column == 0 ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
         item->setForeground(look[ink]);
         item->setToolTip(tip);
         matrix_->setItem(static_cast<int>(row), static_cast<int>(column), item);
     };
+    for (qsizetype row = 0; row < rows.size(); ++row)
+        put(static_cast<std::size_t>(row), 0, rows[row], theme::Token::text, {});
+    matrix_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
+    matrix_->horizontalHeader()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
     for (std::size_t column = 0; column < study.evaluated.size(); ++column) {
         const Evaluation& base = *study.full_precision[column];
-        put(0, column, fixed_text(base.perplexity, 3), theme::Token::text,
+        put(0, column + 1, fixed_text(base.perplexity, 2), theme::Token::text,
             QString::fromStdString(base.protocol.text()));
         for (std::size_t row = 0; row < study.lengths.size(); ++row) {
             const Evaluation& run = *study.perplexity[row][column];
             const auto difference = compare(base, run).difference;
-            QString text = fixed_text(run.perplexity, 3), tip;
+            QString text = fixed_text(run.perplexity, 2), tip;
             theme::Token ink = theme::Token::secondary;
             if (difference) {
-                text += QStringLiteral("  (%1 %)").arg(signed_text(difference->percent, 2));
+                text += QStringLiteral(" (%1 %)").arg(signed_text(difference->percent, 1));
                 if (std::isfinite(difference->interval_high))
                     tip = tr("95 % interval [%1, %2]")
                               .arg(signed_text(difference->interval_low, 3), signed_text(difference->interval_high, 3));
                 if (difference->significant)
                     ink = difference->perplexity_difference > 0 ? theme::Token::worse : theme::Token::good;
             }
-            put(row + 1, column, text, ink, tip);
+            put(row + 1, column + 1, text, ink, tip);
         }
     }
 }
