@@ -2,6 +2,7 @@
 
 #include <QtCore/QDir>
 #include <QtCore/QFileInfo>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/session/run_json.h"
@@ -50,7 +51,7 @@ SessionFile from_json(const json& document) {
             file.history.push_back(
                 {text_of(step.at("name")), parse_recipe(step.at("recipe").dump()), step.at("text").get<std::string>()});
         document.at("history_at").get_to(file.history_at);
-        if (file.history_at >= file.history.size())
+        if (file.history_at >= std::max<std::size_t>(file.history.size(), 1)) // none: none was kept
             throw Error(ErrorKind::bad_input, "step " + std::to_string(file.history_at) + " is none of its " +
                                                   std::to_string(file.history.size()) + " steps of the recipe");
     }

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "core/base/mapping_guard.h"
 
@@ -18,6 +19,15 @@ ErrorInfo plain_error() {
     } catch (const std::filesystem::filesystem_error& problem) {
         const std::string where = problem.path1().empty() ? std::string() : problem.path1().string() + ": ";
         return {ErrorKind::bad_input, where + problem.code().message(), {}};
+    } catch (const std::system_error& problem) {
+        // What a thread's start says that gets no memory for its stack, or is one too many.
+        if (problem.code() == std::errc::resource_unavailable_try_again ||
+            problem.code() == std::errc::not_enough_memory)
+            return {ErrorKind::out_of_memory,
+                    "no thread could be started: memory or the number of processes is limited (ulimit -v, -d, -u); "
+                    "raise the limit, or set OMP_NUM_THREADS to fewer threads",
+                    {}};
+        return {ErrorKind::internal, problem.what(), {}};
     } catch (const std::exception& problem) {
         return {ErrorKind::internal, problem.what(), {}};
     } catch (...) {

@@ -164,7 +164,7 @@ void write_provenance(const QuantizedModel& model, const Exporter& exporter, con
                                       {{"tensors", exported.reload.tensors},
                                        {"different", exported.reload.different},
                                        {"largest_relative", exported.reload.largest_relative}}}};
-    atomic_write_file(exported.folder / provenance_file, document.dump(2) + "\n");
+    write_provenance_file(exported.folder, document.dump());
 }
 
 } // namespace

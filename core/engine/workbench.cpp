@@ -92,10 +92,11 @@ void write_reports(const RunResult& result, const RunRequest& request, const std
     atomic_write_file(folder / "report.json", report_json(input));
     atomic_write_file(folder / "report.md", report_markdown(input));
     atomic_write_file(folder / "layers.csv", layers_csv(*result.quantized));
-    atomic_write_file(folder / provenance_file, provenance_json(input));
-    if (!request.html) return;
-    atomic_write_file(folder / "report.html", report_html(input));
-    atomic_write_file(folder / "model_card.md", model_card(input, request.exporter));
+    if (request.html) {
+        atomic_write_file(folder / "report.html", report_html(input));
+        atomic_write_file(folder / "model_card.md", model_card(input, request.exporter));
+    }
+    write_provenance_file(folder, provenance_json(input));
 }
 
 } // namespace

@@ -5,11 +5,15 @@
 #include <climits>
 #include <cstdio>
 #include <fcntl.h>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/io/output_file.h"
 
 namespace graticule {
 namespace {
@@ -77,17 +81,46 @@ fs::path free_name(const fs::path& wish, const std::string& suffix) {
     }
 }
 
-/// Whether `folder` has a file for which there is none of that name in `other`.
+/// Relative to `folder`.
+std::set<std::string> files_below(const fs::path& folder, std::error_code& failed) {
+    std::set<std::string> names;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder, failed))
+        if (!entry.is_directory(failed)) names.insert(entry.path().lexically_relative(folder).string());
+    return names;
+}
+
+/// What this program wrote there, as far as its provenance says (those of earlier versions do not).
+std::set<std::string> files_of_ours(const fs::path& folder) {
+    std::ifstream in(folder / provenance_file, std::ios::binary);
+    const auto provenance = nlohmann::json::parse(in, nullptr, false);
+    std::set<std::string> names;
+    if (const auto files = provenance.find("files"); files != provenance.end() && files->is_array())
+        for (const auto& name : *files)
+            if (name.is_string()) names.insert(name.get<std::string>());
+    return names;
+}
+
+/// Whether `folder`, an output of ours, has a file that this program did not write and for which there is none of that
+/// name in `other`.
 bool holds_more(const fs::path& folder, const fs::path& other) {
     std::error_code failed;
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder, failed))
-        if (!entry.is_directory(failed) &&
-            !fs::exists(fs::symlink_status(other / entry.path().lexically_relative(folder), failed)))
-            return true;
+    const std::set<std::string> ours = files_of_ours(folder);
+    for (const std::string& name : files_below(folder, failed))
+        if (!ours.contains(name) && !fs::exists(fs::symlink_status(other / name, failed))) return true;
     return static_cast<bool>(failed); // what could not be looked at is not thrown away
 }
 
 } // namespace
+
+void write_provenance_file(const fs::path& folder, const std::string& provenance) {
+    std::error_code failed;
+    std::set<std::string> files = files_below(folder, failed);
+    if (failed) throw_write_failure(folder / provenance_file, "listing the files beside it", failed.value(), 0);
+    files.insert(provenance_file);
+    auto document = nlohmann::ordered_json::parse(provenance);
+    document["files"] = files;
+    atomic_write_file(folder / provenance_file, document.dump(2) + "\n");
+}
 
 bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
     const fs::path target = output_place(wish);

@@ -21,6 +21,11 @@ namespace graticule {
 /// Marks a folder as written by this program, and holds its provenance. Only such folders are replaced.
 inline constexpr const char* provenance_file = "graticule.json";
 
+/// Writes `provenance`, a JSON object, as that file, last of all that goes into `folder`: it gets the names of all
+/// files there as "files". A later output replaces these, whether or not it has them itself; what else lies there by
+/// then was added by somebody and is kept.
+void write_provenance_file(const std::filesystem::path& folder, const std::string& provenance);
+
 struct StagedDirOptions {
     std::filesystem::path keep_out_of; ///< the model's own folder: never written to, nor into it, nor around it
     /// A folder that is not ours and not empty is moved aside ("NAME.before-1") instead of refused. It is never
@@ -47,7 +52,8 @@ public:
     /// Whether an earlier output of this program gives way.
     [[nodiscard]] bool replaces_ours() const { return replaces_ours_; }
     /// Flushes, then swaps the folder into place; cannot be cancelled half-way. Returns where a folder went that was
-    /// not ours, or that held more than the new one does; an empty path when nothing is left of what was there.
+    /// not ours, or to which somebody had added what the new one does not have; an empty path when nothing is left of
+    /// what was there.
     std::filesystem::path commit(JobContext& ctx);
 
 private:

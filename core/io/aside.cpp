@@ -141,7 +141,10 @@ void throw_write_failure(const fs::path& path, const std::string& doing, int cod
     std::string why = doing + ": " + std::strerror(code) + "; choose another place for the output";
     struct statvfs system = {};
     const bool known = ::statvfs(folder_of(path).c_str(), &system) == 0;
-    if (code == EDQUOT)
+    std::error_code unknown;
+    if (code == ENOSPC && fs::is_character_file(path, unknown)) // no disk of which to say how much is free
+        why = doing + ": the device takes nothing more; choose another place for the output";
+    else if (code == EDQUOT)
         why = "the disk quota is used up; free some space or choose another folder";
     else if (code == EFBIG)
         why = std::to_string(needed) +

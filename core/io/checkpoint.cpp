@@ -106,6 +106,8 @@ std::shared_ptr<const Checkpoint> open_folder(const fs::path& folder) {
 std::shared_ptr<const Checkpoint> open_checkpoint(const fs::path& path) {
     std::error_code missing;
     const fs::file_status status = fs::status(path, missing);
+    if (status.type() == fs::file_type::none) // it may be there: a closed folder, links that lead to each other
+        throw Error(ErrorKind::bad_input, path.string() + ": cannot be opened: " + missing.message());
     if (fs::is_directory(status)) return open_folder(is_hub_repo_folder(path) ? hub_snapshot(path) : path);
     if (fs::exists(status)) return path.filename() == "config.json" ? open_folder(path.parent_path()) : open_file(path);
     if (is_repo_id(path.string())) {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <mutex>
+#include <new>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -152,7 +153,10 @@ struct ContentHash::State {
             keep(item, std::move(hash));
         } catch (const Error& problem) {
             keep(problem);
-        } catch (const std::exception& problem) { // no memory for the buffer ...
+        } catch (const std::bad_alloc&) {
+            keep(Error(ErrorKind::out_of_memory,
+                       item.file.path().string() + ": not enough memory to hash it; close other programs"));
+        } catch (const std::exception& problem) {
             keep(Error(ErrorKind::internal, item.file.path().string() + ": hashing it: " + problem.what()));
         }
     }

@@ -1,5 +1,6 @@
 #include "core/io/safetensors_checkpoint.h"
 
+#include <climits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -114,6 +115,9 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
         const auto shard = file.get<std::string>();
         if (!is_bare_file_name(shard))
             fail(index, "tensor \"" + name + "\": \"" + shard + "\" is not a plain file name");
+        if (shard.size() > NAME_MAX)
+            fail(index, "tensor \"" + name + "\": its shard's name has " + std::to_string(shard.size()) +
+                            " bytes, and at most " + std::to_string(NAME_MAX) + " are possible; the file is damaged");
         map.emplace(name, shard);
     }
     if (map.empty()) fail(index, "the weight map is empty");

@@ -35,12 +35,15 @@ Recipe read_recipe(const std::string& file_or_line) {
                                       "or a file, or \"none\" for no quantization");
     if (const Preset* preset = find_preset(file_or_line)) return recipe_of(*preset);
     if (file_or_line.starts_with('{')) return parse_recipe(file_or_line);
-    std::error_code ignored;
+    std::error_code ignored, unreadable;
     if (std::filesystem::is_regular_file(file_or_line, ignored)) return read_file(file_or_line);
     if (std::filesystem::is_directory(file_or_line, ignored))
         throw Error(ErrorKind::bad_input,
                     "recipe \"" + file_or_line + "\" is a folder; name the recipe file in it (a run's is recipe.json)");
     const bool looks_like_line = file_or_line.find_first_of("=: ") != std::string::npos || file_or_line == "none";
+    if (!looks_like_line &&
+        std::filesystem::status(file_or_line, unreadable).type() == std::filesystem::file_type::none)
+        throw Error(ErrorKind::bad_input, "recipe \"" + file_or_line + "\": cannot be opened: " + unreadable.message());
     if (!looks_like_line)
         throw Error(ErrorKind::bad_input, "recipe \"" + file_or_line +
                                               "\": there is no such file, and it is neither a line such as "

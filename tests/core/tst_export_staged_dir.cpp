@@ -97,6 +97,26 @@ private Q_SLOTS:
         QCOMPARE(get(at("deep/out") / provenance_file), std::string("new"));
     }
 
+    void whatItWroteItselfIsNot() { // an export of five shards gives way to one of two
+        JobContext ctx;
+        for (const bool with_more : {true, false}) {
+            StagedDir staged(at("deep/out"), {});
+            put(staged.path() / "model/weights-1", "weights");
+            if (with_more) put(staged.path() / "model/weights-2", "weights");
+            write_provenance_file(staged.path(), R"({"exporter": "one"})");
+            QCOMPARE(staged.commit(ctx), fs::path());
+        }
+        QVERIFY(!fs::exists(at("deep/out/model/weights-2")));
+        QCOMPARE(get(at("deep/out") / provenance_file),
+                 std::string("{\n  \"exporter\": \"one\",\n  \"files\": [\n    \"graticule.json\",\n    "
+                             "\"model/weights-1\"\n  ]\n}\n"));
+        QCOMPARE(entries(at("deep")), std::size_t{1});
+        put(at("deep/out/notes.txt"), "mine");
+        StagedDir staged(at("deep/out"), {});
+        write_provenance_file(staged.path(), "{}");
+        QCOMPARE(get(staged.commit(ctx) / "notes.txt"), std::string("mine"));
+    }
+
     void refusesWhatIsNotItsOwn() {
         put(at("out/thesis.tex"), "years of work");
         refuses(at("out"), {}, "is not empty and was not written by this program");

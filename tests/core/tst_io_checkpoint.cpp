@@ -115,6 +115,8 @@ private Q_SLOTS:
         QTest::newRow("drive") << QByteArray(R"({"weight_map":{"a":"c:x"}})") << "not a plain file name";
         QTest::newRow("zero byte") << QByteArray(R"({"weight_map":{"a":"one\u0000.safetensors"}})")
                                    << "not a plain file name";
+        QTest::newRow("long name") << QByteArray(R"({"weight_map":{"a":"NAME"}})").replace("NAME", QByteArray(300, 'x'))
+                                   << "its shard's name has 300 bytes, and at most 255";
         QTest::newRow("missing shard") << QByteArray(R"({"weight_map":{"a":"three.safetensors"}})")
                                        << "three.safetensors with 1 tensors is missing";
         QTest::newRow("wrong shard") << QByteArray(R"({"weight_map":{"a":"two.safetensors"}})")

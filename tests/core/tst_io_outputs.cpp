@@ -127,7 +127,7 @@ private Q_SLOTS:
         const TemporaryFolder folder;
         const fs::path full = folder / "full"; // a name of its own: nothing can happen to the real one
         fs::create_symlink("/dev/full", full);
-        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "the disk is full",
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "the device takes nothing more",
                                (atomic_write_file(full, std::string_view("text")), 0));
         QVERIFY(fs::is_character_file(full));
     }

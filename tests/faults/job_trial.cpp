@@ -121,7 +121,8 @@ JobTrial::JobTrial(const Job& job)
     if (!job.writes)
         old_ = {};
     else if (fs::is_directory(out()))
-        old_ = {{provenance_file, "{\"old\": true}"}, {"model/weights", std::string(100'000, 'o')}};
+        old_ = {{provenance_file, R"({"files": ["graticule.json", "model/old"]})"},
+                {"model/old", std::string(100'000, 'o')}};
     else
         old_ = {{"", "the old file"}};
 }

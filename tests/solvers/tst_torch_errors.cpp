@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <new>
+#include <system_error>
 
 #include "core/runtime/torch_error.h"
 #include "kernels/api/kernel_error.h"
@@ -46,6 +47,12 @@ private Q_SLOTS:
         row(
             "operator new", [] { throw std::bad_alloc(); }, ErrorKind::out_of_memory,
             "not enough memory; use shorter windows, or fewer or shorter samples");
+        row(
+            "a thread too many",
+            [] { throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again)); },
+            ErrorKind::out_of_memory,
+            "no thread could be started: memory or the number of processes is limited (ulimit -v, -d, -u); raise the "
+            "limit, or set OMP_NUM_THREADS to fewer threads");
         row(
             "kernel memory",
             [] { throw KernelError(KernelError::Kind::out_of_memory, "CUDA: out of memory in cudaMalloc"); },

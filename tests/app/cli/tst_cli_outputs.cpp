@@ -150,11 +150,12 @@ private Q_SLOTS:
         for (const QStringList& words :
              {QStringList{"info", at("loop")}, QStringList{"tokenize", at("loop")},
               QStringList{"quantize", "sample-opt", "--recipe", "none", "--csv", at("loop")},
+              QStringList{"quantize", "sample-opt", "--recipe", at("loop"), "--weights-only"},
               QStringList{"export", "sample-opt", "--recipe", "w=int4", "--out", at("loop")}}) {
             const Outcome outcome = run_cli(words);
             QVERIFY2(outcome.code == 3, outcome.err);
             QVERIFY2(outcome.err.contains(at("loop").toUtf8()), outcome.err);
-            QVERIFY2(!outcome.err.contains("filesystem error"), outcome.err);
+            QVERIFY2(outcome.err.contains("Too many levels of symbolic links"), outcome.err);
         }
     }
 

@@ -20,6 +20,9 @@ public:
     /// 0 .. count - 1; once a fuzzer's bytes are used up, 0.
     std::size_t below(std::size_t count) { return count < 2 ? 0 : static_cast<std::size_t>(bits() % count); }
     bool one_in(std::size_t count) { return below(count) + 1 == count; }
+    /// Whether a change shall be one that most readers take: every second one, so that a third of the inputs get
+    /// through.
+    bool mildly() { return one_in(2); }
     /// Small, or at an edge of some integer type.
     std::int64_t integer();
     double real();

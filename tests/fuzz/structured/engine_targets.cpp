@@ -82,7 +82,7 @@ bool run_safetensors(Decisions& decide, const fs::path& scratch) {
 
 struct JsonDocument {
     Json json;
-    void mutate(Decisions& decide) { fuzz::mutate(json, decide); }
+    void mutate(Decisions& decide) { decide.mildly() ? mutate_mildly(json, decide) : fuzz::mutate(json, decide); }
 };
 
 std::vector<JsonDocument> tokenizer_seeds() {

@@ -109,7 +109,34 @@ std::string GgufDocument::bytes() const {
     return head + data;
 }
 
+void GgufDocument::mutate_mildly(Decisions& decide) {
+    if (entries.empty() || tensors.empty()) return;
+    switch (decide.below(4)) {
+    case 0:
+        return std::swap(entries[decide.below(entries.size())], entries[decide.below(entries.size())]);
+    case 1:
+        return std::swap(tensors[decide.below(tensors.size())], tensors[decide.below(tensors.size())]);
+    case 2: { // a letter of a token or of a merge
+        const auto has_texts = [](const Entry& entry) { return entry.item_type == text_type && !entry.items.empty(); };
+        const auto first = entries.begin() + static_cast<std::ptrdiff_t>(decide.below(entries.size()));
+        auto entry = std::find_if(first, entries.end(), has_texts);
+        if (entry == entries.end()) entry = std::find_if(entries.begin(), first, has_texts);
+        if (entry == first && !has_texts(*entry)) return;
+        std::string& text = entry->items[decide.below(entry->items.size())];
+        constexpr std::size_t length_bytes = 8;
+        if (text.size() > length_bytes)
+            text[length_bytes + decide.below(text.size() - length_bytes)] = static_cast<char>('a' + decide.below(26));
+        return;
+    }
+    default:
+        Tensor& tensor = tensors[decide.below(tensors.size())];
+        if (!tensor.bytes.empty())
+            tensor.bytes[decide.below(tensor.bytes.size())] = static_cast<char>(decide.below(256));
+    }
+}
+
 void GgufDocument::mutate(Decisions& decide) {
+    if (decide.mildly()) return mutate_mildly(decide);
     switch (decide.below(12)) {
     case 0:
         return shuffle_one(entries, decide);

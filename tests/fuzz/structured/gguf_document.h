@@ -32,6 +32,7 @@ struct GgufDocument {
 
     [[nodiscard]] std::string bytes() const;
     void mutate(Decisions& decide);
+    void mutate_mildly(Decisions& decide);
 
     void number(const std::string& key, std::uint32_t value);
     void real(const std::string& key, float value);

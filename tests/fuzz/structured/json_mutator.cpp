@@ -76,6 +76,27 @@ void rename_key(Json& object, std::size_t index, const std::string& key) {
 
 } // namespace
 
+void rotate_members(Json& object, std::size_t first) {
+    std::vector<std::pair<std::string, Json>> all;
+    for (const auto& [name, value] : object.items()) all.emplace_back(name, value);
+    std::rotate(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
+    object = Json::object();
+    for (auto& [name, value] : all) object[name] = std::move(value);
+}
+
+void mutate_mildly(Json& document, Decisions& decide) {
+    if (!document.is_structured() || document.empty()) return;
+    const Place place = pick(document, decide);
+    if (Json& value = place.value(); value.is_number_float())
+        value = value.get<double>() * (decide.one_in(2) ? 0.5 : 1.25);
+    else if (value.is_boolean())
+        value = !value.get<bool>();
+    else if (place.container->is_object())
+        rotate_members(*place.container, place.index);
+    else
+        std::swap(value, (*place.container)[decide.below(place.container->size())]);
+}
+
 void mutate(Json& document, Decisions& decide) {
     if (!document.is_structured() || document.empty()) return change(document, decide);
     const Place place = pick(document, decide);
@@ -91,13 +112,7 @@ void mutate(Json& document, Decisions& decide) {
         if (container.is_array()) {
             std::swap(container[place.index], container[decide.below(container.size())]);
         } else {
-            Json turned = Json::object();
-            const auto items = container.items();
-            std::vector<std::pair<std::string, Json>> all;
-            for (const auto& [name, value] : items) all.emplace_back(name, value);
-            std::rotate(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(place.index), all.end());
-            for (auto& [name, value] : all) turned[name] = std::move(value);
-            container = std::move(turned);
+            rotate_members(container, place.index);
         }
         return;
     case 2: // once more

@@ -132,7 +132,23 @@ void shard_in_two(ModelFolder& model) {
 
 } // namespace
 
+void ModelFolder::mutate_mildly(Decisions& decide) {
+    Shard& shard = shards[decide.below(shards.size())];
+    switch (decide.below(4)) {
+    case 0:
+        return fuzz::mutate_mildly(config, decide);
+    case 1:
+        return fuzz::mutate_mildly(index.is_null() ? config : index, decide);
+    case 2: // only the order: what it says of a tensor must fit the data
+        if (!shard.header.empty()) rotate_members(shard.header, decide.below(shard.header.size()));
+        return;
+    default:
+        if (!shard.data.empty()) shard.data[decide.below(shard.data.size())] = static_cast<char>(decide.below(256));
+    }
+}
+
 void ModelFolder::mutate(Decisions& decide) {
+    if (decide.mildly()) return mutate_mildly(decide);
     if (decide.one_in(2)) return fuzz::mutate(config, decide);
     if (!index.is_null() && decide.one_in(4)) return fuzz::mutate(index, decide);
     Shard& shard = shards[decide.below(shards.size())];

@@ -21,6 +21,7 @@ struct ModelFolder {
     std::vector<Shard> shards;
 
     void mutate(Decisions& decide);
+    void mutate_mildly(Decisions& decide);
     /// Over what an earlier one left there.
     void write(const std::filesystem::path& folder, Decisions& decide) const;
 };

@@ -23,7 +23,7 @@ Json content(const QString& file) {
 template <class Read>
 bool change_and_read(Json document, const QString& file, Decisions& decide, Read read) {
     do {
-        mutate(document, decide);
+        decide.mildly() ? mutate_mildly(document, decide) : mutate(document, decide);
     } while (decide.one_in(3) && !decide.used_up());
     std::ofstream(file.toStdString(), std::ios::binary) << written(document, decide);
     try {
@@ -51,6 +51,7 @@ bool run_session(Decisions& decide, const fs::path& scratch) {
         session.baseline = 0;
         session.selection = {"layers.0.fc1"};
         write_session(file, session);
+        (void)read_session(file); // or no change of it would get anywhere
         return content(file);
     }();
     return change_and_read(seed, file, decide, [&] { (void)read_session(file); });
@@ -61,6 +62,7 @@ bool run_journal(Decisions& decide, const fs::path& scratch) {
     const QString file = journal.file(faults::journal_model);
     thread_local const Json seed = [&] {
         journal.keep(faults::journal_model, some_runs());
+        (void)journal.read(faults::journal_model);
         return content(file);
     }();
     return change_and_read(seed, file, decide, [&] { (void)journal.read(faults::journal_model); });
