@@ -1,9 +1,9 @@
-// Writes the operand streams that docs/results/make_mac_unit.sh measures switching with: one file a unit,
+// Writes the operand streams that docs/results/make_mac_unit.sh measures switching with, one file per unit:
 //
 //     write_operands FOLDER
 //
-// FOLDER/<unit>.bin: two int32 (clocks, lanes), then one uint32 a clock and lane, lanes next to each other: weight (8
-// bits), activation (8), constants (12), load, start.
+// FOLDER/<unit>.bin, all uint32: clocks, lanes; for each clock the ports of every lane, from the lowest bit: weight (8
+// bits), activation (8), constants (12), load, start; last, for every lane, the sum that the unit must end with.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
