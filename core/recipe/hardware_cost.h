@@ -16,8 +16,8 @@ namespace graticule {
 struct HardwareCost {
     double area = 0, power = 0; ///< of INT8 x INT8's, mean over all multiplications of a token
 };
-/// Over the decoder's linears, each counted by its weights: one multiplication a weight and token. Absent when a linear
-/// has no unit. 16-bit work beside the units (kept channels, low-rank terms) is not counted.
+/// Over the decoder's linears, each counted by its weights: one multiplication per weight and token. Absent when a
+/// linear has no unit. 16-bit work beside the units (kept channels, low-rank terms) is not counted.
 [[nodiscard]] std::optional<HardwareCost> hardware_cost(const Model& model, const LayerRules& rules);
 
 } // namespace graticule

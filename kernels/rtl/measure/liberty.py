@@ -98,7 +98,7 @@ class Pin:
     capacitance: float  # pF
     function: str       # of an output
     delay: Tables       # ns
-    energy: Tables      # internal, pJ a transition of this pin
+    energy: Tables      # internal, pJ per transition of this pin
 
 
 @dataclasses.dataclass

@@ -200,13 +200,16 @@ def check(path):
     rows = {row["unit"]: row for row in stored["units"]}
     for unit, (_, figures, energies) in found.items():
         for part in PARTS:
-            power = ratio(energies[part].total, found[REFERENCE][2][part].total)
-            expected = {**rows[unit][part], "power_random_operands": rows[unit][part]["relative"]["power_random_operands"]}
-            for name, value in {**figures[part], "power_random_operands": power}.items():
+            row, reference = rows[unit][part], found[REFERENCE]
+            relative = {name: ratio(figures[part][name], reference[1][part][name]) for name in ("area", "transistors")}
+            relative["power_random_operands"] = ratio(energies[part].total, reference[2][part].total)
+            here = [(name, value, row[name]) for name, value in figures[part].items()]
+            here += [(f"relative {name}", value, row["relative"][name]) for name, value in relative.items()]
+            for name, value, expected in here:
                 compared += 1
-                if expected[name] != value:
+                if expected != value:
                     wrong += 1
-                    print(f"{unit}, {part}: {name} is {value} where {path.name} has {expected[name]}")
+                    print(f"{unit}, {part}: {name} is {value} where {path.name} has {expected}")
     print(f"{len(found)} units synthesized, {compared} figures compared, {wrong} differ")
     sys.exit(1 if wrong or len(found) != len(rows) else 0)
 

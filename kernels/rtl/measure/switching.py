@@ -32,7 +32,7 @@ def python_function(function):
 
 @dataclasses.dataclass
 class Energy:
-    """pJ a clock and lane."""
+    """pJ per clock and lane."""
     nets: float = 0.0      # 1/2 C V^2 of every transition
     internal: float = 0.0  # inside the cells, by the library's tables
     clock: float = 0.0     # clock pins, both edges
