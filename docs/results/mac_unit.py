@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Sets docs/results/mac_unit.md and its pictures from mac_unit.json (make_mac_unit.sh runs it).
 
-    mac_unit.py FOLDER     the folder of mac_unit.json; writes mac_unit.md and mac_unit/*.svg there
+    mac_unit.py FOLDER           the folder of mac_unit.json; writes mac_unit.md and mac_unit/*.svg there
+    mac_unit.py --check FOLDER   fails where they, or the sentences of README.md and papers.md, have other figures than mac_unit.json
 """
 import html
 import json
@@ -229,7 +230,7 @@ this project (`kernels/rtl`, SystemVerilog), what they take in a real process th
 **dINT4 × INT8 takes {saving(relative('dint4_int8', 'with_accumulator', 'area'))} times less area and {saving(relative('dint4_int8', 'with_accumulator', 'power'))} times less power here; without the accumulator {saving(dint['relative']['area'])} and {saving(dint['relative']['power'])} times less.**
 
 `docs/results/make_mac_unit.sh` makes this page, its pictures and `mac_unit.json` again; `packaging/test.sh --rtl` checks the units
-bit by bit against the CPU, and the areas and the powers on random operands against the JSON. The program shows the two columns
+bit by bit against the CPU, the areas and the powers on random operands against the JSON, and this page against it. The program shows the two columns
 *area* and *power* of the first table (`graticule-cli formats`, the recipe form, the what-if card, the Pareto plot); a test holds its
 table and the JSON together.
 
@@ -289,7 +290,7 @@ Power relative to INT8 × INT8 on random operands, accumulator included, by what
 - **dINT4 × INT8** takes {span(by_script['dint4_int8'])} of INT8's area and {span(by_delay['dint4_int8'])} of its power: the second digit is the method's.
 - **FP8 is the least certain.** Its unit takes {span(float_areas, 0)} µm² by these scripts ({span(by_script['fp8_fp8'])} times INT8's), and runs during
   development, with other texts of the same circuit, gave 34,000 to 47,400; its power is {span(by_delay['fp8_fp8'], 1)} times INT8's by the delay model.
-- **The dINT decoder was redesigned three times and the smallest kept.** Two earlier forms, which do the same, by the script of this page:
+- **Three forms of the dINT decoder were tried and the smallest kept.** The two earlier ones, which do the same, by the script of this page:
   subtract the zero point first (an operand of six bits), {EARLIER_DECODERS[0]:,} µm² for the whole dINT4 unit; shift the product instead of the operand, as the
   paper words it, {EARLIER_DECODERS[1]:,}; the present form {dint_area:,.0f}. INT8 × INT8 had no such rounds: it is the multiplier that all integer units share
   (`signed_product.sv`). That favours dINT here, by up to {EARLIER_DECODERS[0] / dint_area - 1:.0%}.
@@ -315,31 +316,58 @@ at zero ± 1/2, so all codes count from one origin, and the zero point is taken 
 
 ## Method, and its limits
 
-- **Units.** One pair of operands a clock, a registered 32-bit sum, the same ports. Operands come from registers that are not counted.
+- **Units.** One pair of operands per clock, a registered 32-bit sum, the same ports. Operands come from registers that are not counted.
+- **What follows the sum is not counted**: multiplying by the scales, and taking off the rest of a zero point. With a scale per channel this
+  happens once per output. With groups (`g128`, NVFP4's blocks of 16) it happens once per group and ends in an addition of floats, so that the figure
+  of a pair, which the program shows for every grain, is then too low. Only DGQ's group scales are inside its unit.
 - **Correct.** Every pair of codes through every multiplier (with every zero point; for DGQ every zero point and scale that it allows),
-  random sums of 200,000 terms, whole outputs of random codes and of both sample models' linears against the CPU's integer row; the float unit with C's
+  200,000 random terms per unit in sums started at random, whole outputs of random codes and of both sample models' linears against the CPU's integer row; the float unit with C's
   float32 addition, bit for bit. The synthesized netlists are simulated as well, on the sample models' operands, with the same sums.
 - **Area.** {measured['tools']['yosys']} and ABC, for {measured['tools']['library']}: the standard cells of Oklahoma State University for
   TSMC's 0.18 µm process, areas from their Liberty file, transistors from their netlists. Every bit of an adder is a full-adder cell and carries
   ripple (`kernels/rtl/measure/adders.v`); ABC maps the rest for area, without a clock to meet. No wires, no placement, no clock tree, no scan.
 - **Power.** Gates are simulated between clock edges with the library's delays at their actual loads, pulses shorter than a gate's delay die in
   it. A transition of a net costs 1/2 C V² of the pins that it drives plus the cells' internal energy from the library's tables; flip-flops pay for both clock
-  edges. No wires, no leakage, no clock gating. Only the ratio means anything: energy a clock against INT8 × INT8's, at the same rate.
+  edges. No wires, no leakage, no clock gating. Only the ratio means anything: energy per clock against INT8 × INT8's, at the same rate.
 - **Operands.** {operands['lanes']:,} streams of {operands['clocks'] - 1} pairs: 16 outputs of every linear of sample-opt and sample-llama, in the order of the input channels,
   weights as the engine quantizes them (`w=…/asym/channel a=int8/sym/token`; DGQ with groups of 64; E4M3 symmetric per channel; E2M1 in groups
   of 16), inputs from calibration. *Random operands*: every bit at random.
 """
 
 
+def files_of(measured):
+    """{path in the folder: text}"""
+    files = {f"mac_unit/{name}.svg": path.svg() for name, path in data_paths()}
+    files["mac_unit/units.svg"] = bars([row for row in measured["units"] if row["weights"]])
+    return files | {"mac_unit.md": page(measured)}
+
+
+def sentences_elsewhere(measured):
+    """What other pages say of dINT4, written by hand: (page, words)."""
+    dint = next(row for row in measured["units"] if row["unit"] == "dint4_int8")
+    (area, power), (area_alone, power_alone) = ((saving(dint[part]["relative"]["area"]), saving(dint[part]["relative"]["power"]))
+                                                for part in ("with_accumulator", "without_accumulator"))
+    return [("../../README.md", f"dINT4 × INT8 takes {area} times less area and {power} times less power, "
+                                f"where Lee et al. give {PAPER_AREA} and {PAPER_POWER}"),
+            ("papers.md", f"{area} and {power} times less, and {area_alone} and {power_alone} without the accumulator")]
+
+
+def check(folder, measured):
+    wrong = [f"{name} is not what mac_unit.json gives" for name, made in files_of(measured).items()
+             if (folder / name).read_text() != made]
+    wrong += [f"{page_name} does not say: {words}" for page_name, words in sentences_elsewhere(measured)
+              if words not in " ".join((folder / page_name).read_text().split())]
+    sys.exit("\n".join(wrong) if wrong else 0)
+
+
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    folder = pathlib.Path(sys.argv[-1])
     measured = json.loads((folder / "mac_unit.json").read_text())
-    pictures = folder / "mac_unit"
-    pictures.mkdir(exist_ok=True)
-    for name, path in data_paths():
-        (pictures / f"{name}.svg").write_text(path.svg())
-    (pictures / "units.svg").write_text(bars([row for row in measured["units"] if row["weights"]]))
-    (folder / "mac_unit.md").write_text(page(measured))
+    if sys.argv[1] == "--check":
+        check(folder, measured)
+    (folder / "mac_unit").mkdir(exist_ok=True)
+    for name, made in files_of(measured).items():
+        (folder / name).write_text(made)
 
 
 main()

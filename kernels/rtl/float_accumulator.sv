@@ -2,7 +2,7 @@
 // `sum += term` is in C. Smaller numbers than 2^-126 are not handled, because they cannot appear: every term is a multiple of
 // 2^-18 (mac_fp8_fp8.sv), and so is every sum. Neither can infinity, short of 2^110 terms. NaN stays until `start`.
 //
-// Seven steps, as on paper: order by magnitude, align, add or subtract, bring the leading one back to its place, round.
+// Five steps, as on paper: order by magnitude, align, add or subtract, bring the leading one back to its place, round.
 module float_accumulator (
     input logic clock,
     input logic start,

@@ -1,7 +1,7 @@
 // dINT4 x INT8 (Lee et al. 2023, section 4.3). Ports: mac_int8_int8.sv. The sum counts half steps.
 //
 // constants[3:0]: the channel's zero point, 0..13. What a code means, and why the unit holds the zero point:
-// dint_value.sv. What an asymmetric channel's zero point differs from 7 is taken off after the sum, as for INT.
+// dint_value.sv. What an asymmetric channel's zero point differs from 7 is taken off after the sum as for INT, in half steps.
 module product_dint4_int8 (
     input logic clock,
     input logic load,

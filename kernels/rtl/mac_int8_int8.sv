@@ -1,6 +1,6 @@
 // INT8 x INT8: the unit that the others are compared with.
 //
-// Every unit in this folder has these ports and adds one pair of operands a clock to a registered sum of 32 bits:
+// Every unit in this folder has these ports and adds one pair of operands per clock to a registered sum of 32 bits:
 //
 //   weight, activation   the operands, in the low bits where a format has fewer than eight. A weight is a code as Graticule
 //                        stores it (kernels/api/code_grid.h); an INT8 activation is the input's integer, two's complement
@@ -10,7 +10,7 @@
 //
 // An integer code counts from the channel's zero point. The unit takes off half the range, which only turns the top bit
 // over and is the whole zero point of a symmetric channel. What an asymmetric channel's zero point differs from it is taken
-// off after the sum: (half range - zero) x the sum of the inputs, one number for all channels.
+// off after the sum: (half range - zero) x the sum of the inputs, which all channels share.
 //
 // A product_* module is a unit without its accumulator; mac_* is the unit.
 module product_int8_int8 (
