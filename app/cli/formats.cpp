@@ -73,7 +73,8 @@ std::string units_text() {
     for (const MacUnit& unit : all_mac_units())
         table.add({std::string(unit.label), std::string(unit.weights) + (unit.expands_groups ? ", dual grain" : ""),
                    std::string(unit.inputs), fixed(unit.area, 2), fixed(unit.power, 2)});
-    return "\nOne multiply-accumulate unit, weights x inputs:\n" + table.text() + std::string(mac_unit_source()) + "\n";
+    return "\nOne multiply-accumulate unit, weights x inputs:\n" + table.text() + std::string(mac_unit_source()) +
+           "\nno other pair has a unit that was measured\n";
 }
 
 } // namespace

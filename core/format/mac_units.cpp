@@ -30,8 +30,9 @@ const MacUnit* find_mac_unit(const QuantFormat& weights, const QuantFormat& inpu
 }
 
 std::string_view mac_unit_source() {
-    return "relative to INT8 × INT8 with a 32-bit accumulator; synthesized from kernels/rtl for OSU's 0.18 µm cells, "
-           "switching on operands of the sample models' layers: docs/results/mac_unit.md";
+    return "relative to INT8 × INT8 with a 32-bit accumulator, scaling of the sum not counted; synthesized from "
+           "kernels/rtl for OSU's 0.18 µm cells, switching on operands of the sample models' layers: "
+           "docs/results/mac_unit.md";
 }
 
 } // namespace graticule

@@ -66,7 +66,7 @@ private Q_SLOTS:
             }
         QCOMPARE(units, 7);
         const Outcome table = run_cli({"formats"});
-        QVERIFY2(table.out.contains("dINT4 × INT8"), table.out);
+        QVERIFY2(table.out.contains("dINT4 × INT8") && table.out.contains("no other pair has a unit"), table.out);
     }
 
     void whatNeedsNoTorchDoesNotLoadIt() {
