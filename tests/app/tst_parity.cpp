@@ -1,6 +1,9 @@
 // What the window does is what graticule-cli does: the same recipe, text and protocol give the same files, byte for
 // byte. The command line that is run here is the one that the window copies.
 #include <QtCore/QDirIterator>
+#include <QtCore/QJsonArray>
+#include <QtCore/QJsonDocument>
+#include <QtCore/QJsonObject>
 #include <QtCore/QProcess>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
@@ -122,9 +125,14 @@ private Q_SLOTS:
         const std::pair<const char*, std::string> reports[] = {{"recipe.json", to_json(session.recipe())},
                                                                {"report.json", report_json(input)},
                                                                {"report.md", report_markdown(input)},
-                                                               {"layers.csv", layers_csv(*run.quantized)},
-                                                               {"graticule.json", provenance_json(input)}};
-        QStringList compared;
+                                                               {"layers.csv", layers_csv(*run.quantized)}};
+        QStringList compared{"graticule.json"};
+        QJsonObject provenance = QJsonDocument::fromJson(bytes_of(from_run + "/graticule.json")).object();
+        QStringList listed; // what was written there, this file too
+        for (const QJsonValue& name : provenance.take("files").toArray()) listed << name.toString();
+        listed.sort();
+        QCOMPARE(listed, files_in(from_run));
+        QCOMPARE(provenance, QJsonDocument::fromJson(QByteArray::fromStdString(provenance_json(input))).object());
         for (const auto& [name, text] : reports) {
             QCOMPARE(QString(bytes_of(from_run + '/' + name)), QString::fromStdString(text));
             compared << name;
