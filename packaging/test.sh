@@ -11,7 +11,7 @@ if [ "${1:-}" = --rtl ]; then
     GRATICULE_RTL=yes "$root/packaging/build.sh" tst_rtl write_operands
 else
     GRATICULE_CLIENTS=yes "$root/packaging/build.sh"
-export GRATICULE_REQUIRE_CLIENTS=1 # they were just installed: without them nothing passes
+    export GRATICULE_REQUIRE_CLIENTS=1 # they were just installed: without them nothing passes
 fi
 cd "$root/build"
 select=(-LE slow)

@@ -211,6 +211,9 @@ void quantize_and_count_run(const GridPoints& points, const QuantizeRun& whole, 
     }
 }
 
+namespace {
+
+/// `one_block` as in QuantizeRun.
 void dequantize_run(const GridPoints& points, const std::uint8_t* codes, std::int64_t length, const float* scale,
                     const float* zero, bool one_block, float* values) {
     const auto loop = [&]<GridKind kind>() {
@@ -226,6 +229,19 @@ void dequantize_run(const GridPoints& points, const std::uint8_t* codes, std::in
         return loop.template operator()<GridKind::lattice_with_specials>();
     case GridKind::table:
         return loop.template operator()<GridKind::table>();
+    }
+}
+
+} // namespace
+
+void dequantize_row(const GridPoints& points, const std::uint8_t* codes, BlockLayout layout, std::int64_t row,
+                    std::int64_t columns, const float* scale, const float* zero, float* values) {
+    const std::int64_t across = layout.blocks_across(columns);
+    const bool one_block = layout.columns_per_block > 1 || across == 1;
+    const std::int64_t run_length = one_block ? layout.columns_per_block : columns;
+    for (std::int64_t begin = 0; begin < columns; begin += run_length) {
+        const std::int64_t block = row / layout.rows_per_block * across + (one_block ? begin / run_length : 0);
+        dequantize_run(points, codes + begin, run_length, scale + block, zero + block, one_block, values + begin);
     }
 }
 

@@ -23,9 +23,10 @@ void quantize_run(const GridPoints& points, const QuantizeRun& run);
 /// The same and adds to `counts`. Sums are over float64 lanes in a fixed order.
 void quantize_and_count_run(const GridPoints& points, const QuantizeRun& run, QuantizeCounts& counts);
 
-/// codes back to values.
-void dequantize_run(const GridPoints& points, const std::uint8_t* codes, std::int64_t length, const float* scale,
-                    const float* zero, bool one_block, float* values);
+/// Codes of one row of a matrix back to values. `codes` and `values` (columns) are the row's, `scale` and `zero` those
+/// of all blocks.
+void dequantize_row(const GridPoints& points, const std::uint8_t* codes, BlockLayout layout, std::int64_t row,
+                    std::int64_t columns, const float* scale, const float* zero, float* values);
 
 /// Adds `part` to `sum`: counts of a later band to those before.
 void add_counts(QuantizeCounts& sum, const QuantizeCounts& part);

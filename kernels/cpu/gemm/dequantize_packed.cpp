@@ -15,9 +15,7 @@ void dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const Code
     check_dequantize_packed(codes, layout, scale, zero, type, values);
     if (codes.rows == 0) return;
     const GridPoints points = prepare_grid(grid);
-    const std::int64_t columns = codes.columns, across = layout.blocks_across(columns);
-    const bool one_block = layout.columns_per_block > 1 || across == 1;
-    const std::int64_t run_length = one_block ? layout.columns_per_block : columns;
+    const std::int64_t columns = codes.columns;
     const std::int64_t band = band_rows(codes.rows, columns, 1);
     const int per_byte = 8 / codes.bits;
     const unsigned mask = (1U << codes.bits) - 1;
@@ -30,11 +28,7 @@ void dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const Code
                 bytes[static_cast<std::size_t>(i)] =
                     static_cast<std::uint8_t>(packed[i / per_byte] >> (i % per_byte * codes.bits) & mask);
             float* out = type == ValueType::f32 ? static_cast<float*>(values) + row * columns : floats.data();
-            for (std::int64_t begin = 0; begin < columns; begin += run_length) {
-                const std::int64_t block = row / layout.rows_per_block * across + (one_block ? begin / run_length : 0);
-                dequantize_run(points, bytes.data() + begin, run_length, scale + block, zero + block, one_block,
-                               out + begin);
-            }
+            dequantize_row(points, bytes.data(), layout, row, columns, scale, zero, out);
             if (type == ValueType::f32) continue;
             auto* halves = static_cast<std::uint16_t*>(values) + row * columns;
             std::transform(out, out + columns, halves, type == ValueType::bf16 ? float_to_bf16 : float_to_f16);
