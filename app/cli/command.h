@@ -37,6 +37,7 @@ Action declare_quantize(CLI::App&);
 Action declare_eval(CLI::App&);
 Action declare_compare(CLI::App&);
 Action declare_slac(CLI::App&);
+Action declare_speed(CLI::App&);
 Action declare_export(CLI::App&);
 Action declare_run(CLI::App&);
 Action declare_formats(CLI::App&);

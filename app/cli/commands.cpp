@@ -14,6 +14,8 @@ std::span<const Command> all_commands() {
         Command{"eval", "Work", "Perplexity of a model, or of a recipe on it", declare_eval},
         Command{"compare", "Work", "Several recipes on one text, with paired differences", declare_compare},
         Command{"slac", "Work", "How much the calibration length matters to a model, and which to take", declare_slac},
+        Command{"speed", "Work", "Time and memory of forward passes by length, with the kernels there are",
+                declare_speed},
         Command{"export", "Work", "Quantize and write the model for other programs", declare_export},
         Command{"run", "Work", "All of it from a recipe: model, figures and report in one folder", declare_run},
         Command{"methods", "Lists", "Quantization methods and their parameters", declare_methods},

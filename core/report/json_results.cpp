@@ -117,6 +117,15 @@ json to_json(const Protocol& protocol) {
             {"text", protocol.text()}};
 }
 
+json to_json(const std::vector<KernelUse>& kernels) {
+    json all = json::array();
+    for (const KernelUse& use : kernels) {
+        all.push_back({{"kernel", use.kernel}, {"layers", use.layers}});
+        if (!use.no_integers.empty()) all.back()["no_integers"] = use.no_integers;
+    }
+    return all;
+}
+
 json to_json(const Evaluation& evaluation, Timing timing) {
     json value = {{"run", evaluation.run_name},
                   {"metric", evaluation.measurement().metric},
@@ -127,11 +136,7 @@ json to_json(const Evaluation& evaluation, Timing timing) {
                   {"window_losses", evaluation.window_losses},
                   {"protocol", to_json(evaluation.protocol)},
                   {"provenance", to_json(evaluation.provenance)}};
-    json& kernels = value["kernels"] = json::array();
-    for (const KernelUse& use : evaluation.kernels) {
-        kernels.push_back({{"kernel", use.kernel}, {"layers", use.layers}});
-        if (!use.no_integers.empty()) kernels.back()["no_integers"] = use.no_integers;
-    }
+    value["kernels"] = to_json(evaluation.kernels);
     if (timing == Timing::include) value["seconds"] = evaluation.seconds;
     return value;
 }

@@ -10,6 +10,7 @@
 #include "core/result/layer_report.h"
 #include "core/result/length_study.h"
 #include "core/result/quantized_model.h"
+#include "core/result/speed_study.h"
 
 namespace graticule {
 
@@ -21,6 +22,7 @@ enum class Timing { leave_out, include };
 [[nodiscard]] nlohmann::json to_json(const Provenance& provenance);
 [[nodiscard]] nlohmann::json to_json(const LayerReport& report, Timing timing);
 [[nodiscard]] nlohmann::json to_json(const Protocol& protocol);
+[[nodiscard]] nlohmann::json to_json(const std::vector<KernelUse>& kernels);
 [[nodiscard]] nlohmann::json to_json(const Evaluation& evaluation, Timing timing);
 [[nodiscard]] nlohmann::json to_json(const PairedDifference& difference);
 [[nodiscard]] nlohmann::json to_json(const Comparison& comparison);
@@ -29,5 +31,7 @@ enum class Timing { leave_out, include };
 /// Update ratios, ranges and, where measured, perplexities by calibration length.
 [[nodiscard]] nlohmann::json to_json(const LengthStudy& study, Timing timing);
 [[nodiscard]] nlohmann::json to_json(const LengthAdvice& advice);
+/// Times are what it is about: all of them.
+[[nodiscard]] nlohmann::json to_json(const SpeedStudy& study);
 
 } // namespace graticule

@@ -1,9 +1,6 @@
 #include "core/runtime/site_watcher.h"
 
 #include <algorithm>
-#include <c10/core/Event.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
-#include <chrono>
 #include <deque>
 #include <future>
 #include <optional>
@@ -11,6 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/runtime/torch_stopwatch.h"
 #include "core/runtime/transfers.h"
 
 namespace graticule {
@@ -23,39 +21,6 @@ ValueType value_type(const at::Tensor& x) {
     GRATICULE_ASSERT(x.scalar_type() == at::kFloat, "statistics are of float32, bfloat16 or float16");
     return ValueType::f32;
 }
-
-/// What lies between two moments: of the host, or of the device's queue of work.
-class Stopwatch {
-public:
-    enum OfHost { of_host };
-    explicit Stopwatch(OfHost) {}
-    explicit Stopwatch(const Device& device) {
-        if (!device.is_cuda()) return;
-        stream_ = c10::impl::VirtualGuardImpl(at::kCUDA).getStream(torch_device(device));
-        events_.emplace(c10::Event(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT),
-                        c10::Event(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT));
-        events_->first.record(*stream_);
-    }
-    void stop() {
-        if (events_)
-            events_->second.record(*stream_);
-        else
-            seconds_ = std::chrono::duration<double>(Clock::now() - began_).count();
-    }
-    /// Waits until the device has got there.
-    [[nodiscard]] double seconds() const {
-        if (!events_) return seconds_;
-        events_->second.synchronize();
-        return events_->first.elapsedTime(events_->second) / 1e3;
-    }
-
-private:
-    using Clock = std::chrono::steady_clock;
-    Clock::time_point began_ = Clock::now();
-    double seconds_ = 0;
-    std::optional<c10::Stream> stream_;
-    std::optional<std::pair<c10::Event, c10::Event>> events_;
-};
 
 struct Site {
     SiteId id{};

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Integer products beside what else an NVIDIA card offers, interleaved in one process on one card.
 
-Usage: bench_gemm.py --libraries FOLDER [--out FILE.json] [--shapes 7B.o,...] [--tokens 1,16,...] [--seconds N]
+Usage: bench_gemm.py --libraries FOLDER [--beside NAME=FOLDER ...] [--out FILE.json] [--shapes 7B.o,...] [--tokens 1,16,...]
+                     [--only NAME,...] [--seconds N]
 
 FOLDER holds libgraticule_gemm_face.so (built with GRATICULE_BENCHMARKS), libgraticule_cublaslt_face.so and
-libgraticule_cuda.so. Protocol (reference/kernels.md, section 4): each contender's calls are captured into one CUDA graph
+libgraticule_cuda.so. --beside puts other builds of the same three files into the same rounds, as "NAME: kind". Protocol (reference/kernels.md, section 4): each contender's calls are captured into one CUDA graph
 whose calls rotate over at least 200 MB of weights; rounds replay every contender's graph once, in shuffled order; reported are
 medians. Before it is timed, each of our products is compared with float64 arithmetic, bit for bit in bf16. int32 outputs of
 cuBLASLt and torch._int_mm carry no scales; ours are bf16 with token and channel scales applied.
@@ -69,7 +70,7 @@ class Weight:
 
     def __init__(self, face, kind, outputs, inputs, device):
         format_name, grain, group = kind
-        self.kind, self.outputs, self.inputs = kind, outputs, inputs
+        self.face, self.kind, self.outputs, self.inputs = face, kind, outputs, inputs
         self.problem = Problem(0, outputs, inputs, group, FORMATS[format_name], GRAINS[grain], BF16)
         self.row = face.row_for(self.problem)
         if self.row is None:
@@ -154,8 +155,8 @@ class Ours:
         return bool(torch.equal(self.y[tokens][:, rows], expected))
 
 
-def contenders(face, lt, weights, dense, x, names):
-    """name -> call(i); dense: the rivals' weights."""
+def contenders(lt, weights, dense, x, names):
+    """name -> call(i); weights: ours, by name; dense: the rivals' weights."""
     tokens, inputs = x.shape
     outputs = dense["bf16"][0].shape[0]
     calls = {}
@@ -182,10 +183,10 @@ def contenders(face, lt, weights, dense, x, names):
             calls["lt int8"].free = lambda: lt.lt_int8_free(ctypes.c_void_p(plan))
             calls["lt int8"].keep = yi
     for name, weight in weights.items():
-        calls[name] = Ours(face, weight, x, False)
-    if "dual128" in weights:
-        calls["quantize + dual128"] = Ours(face, weights["dual128"], x, True)
-    return {name: call for name, call in calls.items() if not names or name in names}
+        calls[name] = Ours(weight.face, weight, x, False)
+        if name.endswith("dual128") and "dint4" not in name:
+            calls[name.replace("dual128", "quantize + dual128")] = Ours(weight.face, weight, x, True)
+    return {name: call for name, call in calls.items() if not names or name.split(": ")[-1] in names}
 
 
 def measure(calls, rounds):
@@ -255,6 +256,7 @@ def summarize(cells, rivals=("bf16", "fp8 tensor", "fp8 row", "lt int8", "int_mm
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--libraries", type=lambda text: pathlib.Path(text).resolve(), required=True)
+    parser.add_argument("--beside", action="append", default=[], metavar="NAME=FOLDER", help="another build, in the same rounds")
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--shapes", default=",".join(SHAPES))
     parser.add_argument("--tokens", default="1,16,64,256,2048,8192")
@@ -265,7 +267,10 @@ def main():
     parser.add_argument("--repeats", type=int, default=0, help="runs that must be bit-identical, per kind and shape")
     arguments = parser.parse_args()
     start = time.monotonic()
-    face = Face(arguments.libraries)
+    faces = {"": Face(arguments.libraries)}
+    for other in arguments.beside:
+        name, folder = other.split("=", 1)
+        faces[name + ": "] = Face(pathlib.Path(folder).resolve())
     try:
         lt = ctypes.CDLL(str(arguments.libraries / "libgraticule_cublaslt_face.so"))
         lt.lt_int8_plan.restype = ctypes.c_void_p
@@ -283,12 +288,13 @@ def main():
         outputs, inputs = SHAPES[shape]
         weights = {}
         for name, kind in kinds.items():
-            if names and name not in names:
+            if names and not {name, "quantize + " + name} & names:
                 continue
-            try:
-                weights[name] = Weight(face, kind, outputs, inputs, device)
-            except RuntimeError as error:
-                print(f"{name}: {error}")
+            for build, face in faces.items():
+                try:
+                    weights[build + name] = Weight(face, kind, outputs, inputs, device)
+                except RuntimeError as error:
+                    print(f"{build}{name}: {error}")
         one = torch.randn(outputs, inputs, device=device, dtype=torch.bfloat16)
         dense = {"bf16": [one]}
         dense["fp8"] = [one.to(torch.float8_e4m3fn)]
@@ -298,7 +304,7 @@ def main():
             copies += [copies[0].clone() for _ in range(int(ROTATED_BYTES // size))]
         for tokens in map(int, arguments.tokens.split(",")):
             x = torch.randn(tokens, inputs, device=device).bfloat16()
-            calls = contenders(face, lt, weights, dense, x, names)
+            calls = contenders(lt, weights, dense, x, names)
             checks = {}
             for name, call in calls.items():
                 if isinstance(call, Ours):

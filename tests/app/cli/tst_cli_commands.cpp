@@ -2,6 +2,7 @@
 #include <QFile>
 #include <QTemporaryDir>
 #include <cmath>
+#include <map>
 
 #include "tests/app/cli/cli_process.h"
 #include "tests/support/shared_data.h"
@@ -93,8 +94,8 @@ private Q_SLOTS:
     void helpNamesTheOptionsOfEveryCommand_data() {
         QTest::addColumn<QString>("command");
         for (const char* command :
-             {"info", "calibrate", "tokenize", "logits", "quantize", "eval", "compare", "slac", "export", "run",
-              "formats", "methods", "presets", "families", "exporters", "selftest"})
+             {"info", "calibrate", "tokenize", "logits", "quantize", "eval", "compare", "slac", "speed", "export",
+              "run", "formats", "methods", "presets", "families", "exporters", "selftest"})
             QTest::newRow(command) << command;
     }
     void helpNamesTheOptionsOfEveryCommand() {
@@ -130,6 +131,78 @@ private Q_SLOTS:
         const Outcome wrong = run_cli({"slac", "sample-llama", "--evaluate", "64"});
         QCOMPARE(wrong.code, 2);
         QVERIFY2(wrong.err.contains("give --recipe"), wrong.err);
+    }
+
+    void speedTimesEveryPointAndNamesItsKernels() {
+        const Outcome done =
+            run_cli({"speed", "sample-llama", "--lengths", "64,16", "--batch", "1,4", "--json", "--quiet"});
+        QCOMPARE(done.code, 0);
+        QVERIFY2(done.err.isEmpty(), done.err);
+        const json value = done.json();
+        const json& ceilings = value.at("ceilings");
+        for (const char* rate : {"bytes_per_second", "float_operations_per_second", "integer_operations_per_second"})
+            QVERIFY2(ceilings.at(rate).get<double>() > 1e8, rate);
+        const auto close = [](double a, double b) { return std::fabs(a - b) <= 1e-9 * std::fabs(b); };
+        std::map<std::string, double> weight_bytes;
+        for (const json& run : value.at("runs")) {
+            const std::string name = run.at("name");
+            weight_bytes[name] = run.at("weight_bytes").get<double>();
+            std::map<std::string, std::string> kernel_of;
+            for (const json& use : run.at("kernels"))
+                for (const json& layer : use.at("layers")) kernel_of[layer] = use.at("kernel");
+            QCOMPARE(kernel_of.size(), std::size_t{7}); // q k v o gate up down
+            std::vector<std::pair<std::string, std::int64_t>> shapes;
+            for (const json& point : run.at("points")) {
+                const auto tokens = point.at("tokens").get<std::int64_t>();
+                shapes.emplace_back(point.at("phase"), tokens);
+                QCOMPARE(tokens, point.at("batch").get<std::int64_t>() * point.at("length").get<std::int64_t>());
+                const double seconds = point.at("seconds").get<double>();
+                QVERIFY(seconds > 0 && point.at("least_seconds").get<double>() <= seconds);
+                QVERIFY(close(point.at("tokens_per_second").get<double>(), static_cast<double>(tokens) / seconds));
+                QVERIFY(point.at("passes").get<int>() >= 3);
+                QVERIFY(point.at("peak_bytes").get<double>() >= weight_bytes[name]);
+                double share = 0, floor = 0, all = 0;
+                std::size_t linears = 0;
+                for (const json& layer : point.at("layers")) all += layer.at("seconds").get<double>();
+                for (const json& layer : point.at("layers")) {
+                    share += layer.at("share").get<double>();
+                    QVERIFY(close(layer.at("share").get<double>(), layer.at("seconds").get<double>() / all));
+                    if (!layer.at("floor_seconds").is_null()) floor += layer.at("floor_seconds").get<double>();
+                    if (layer.at("kernel").is_null()) continue;
+                    ++linears;
+                    QCOMPARE(layer.at("kernel").get<std::string>(), kernel_of.at(layer.at("kind")));
+                    QVERIFY(layer.at("seconds").get<double>() > 0 && layer.at("floor_seconds").get<double>() > 0);
+                }
+                QCOMPARE(linears, kernel_of.size());
+                QVERIFY(close(share, 1));
+                QVERIFY(close(point.at("floor_seconds").get<double>(), floor));
+            }
+            using Shapes = std::vector<std::pair<std::string, std::int64_t>>;
+            QCOMPARE(shapes, (Shapes{{"prefill", 16}, {"prefill", 64}, {"decode", 1}, {"decode", 4}}));
+            const bool integers = name.find("A8") == 0;
+            QCOMPARE(run.at("execution").get<std::string>().find("integer arithmetic") != std::string::npos,
+                     !run.at("recipe").is_null());
+            for (const auto& [layer, kernel] : kernel_of) {
+                QCOMPARE(kernel == "dense", name == "float32");
+                QCOMPARE(kernel != "dense" && kernel != "simulated", integers);
+            }
+        }
+        // What is held: 32, 8 and a little over 4 bits for each weight.
+        QCOMPARE(weight_bytes.size(), std::size_t{5});
+        QVERIFY(weight_bytes.at("A8W8") < 0.3 * weight_bytes.at("float32"));
+        QVERIFY(weight_bytes.at("A8W4 dual grain") < 0.6 * weight_bytes.at("A8W8"));
+        QVERIFY(weight_bytes.at("A8W4 dINT4") < 0.6 * weight_bytes.at("A8W8"));
+    }
+    void speedRefusesWhatItCannotTime() {
+        const Outcome longer = run_cli({"speed", "sample-opt", "--lengths", "100000"});
+        QCOMPARE(longer.code, 3);
+        QVERIFY2(longer.err.contains("100000 tokens are more than its"), longer.err);
+        const Outcome none = run_cli({"speed", "sample-opt", "--batch", "0"});
+        QCOMPARE(none.code, 2);
+        QVERIFY2(none.err.contains("--batch"), none.err);
+        const Outcome recipe = run_cli({"speed", "sample-opt", "--recipe", "w=int4/asym/g100"});
+        QCOMPARE(recipe.code, 3);
+        QVERIFY2(recipe.err.contains("100"), recipe.err);
     }
 
     void evalPrintsItsProtocol() {

@@ -1,0 +1,41 @@
+// The verb behind Speed: forward passes of one model under several settings, timed on the device of the job, beside
+// what that device reaches at best. Every figure is measured in this run; none is modelled.
+//
+//     auto study = measure_speed(work, {.lengths = {128, 512}, .batches = {1, 16}}, ctx);
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/engine/workbench.h"
+#include "core/result/speed_study.h"
+
+namespace graticule {
+
+struct SpeedSetting {
+    std::string_view name;   ///< "A8W4 dual grain"
+    std::string_view recipe; ///< a line of notation; empty: full precision
+    std::string_view help;
+};
+/// What is measured in every study: full precision, A8W8, A16W4, A8W4 with DGQ's dual grain, dINT4. Rounded to
+/// nearest, because how codes are chosen does not change how fast they are multiplied.
+[[nodiscard]] std::span<const SpeedSetting> speed_settings();
+
+struct SpeedSpec {
+    std::vector<std::int64_t> lengths{};      ///< of the prefill; empty: those of default_lengths the model allows
+    std::vector<std::int64_t> batches{1, 16}; ///< of the decode
+    std::vector<Recipe> recipes{};            ///< further runs, in integer arithmetic where there are kernels
+    static constexpr std::int64_t default_lengths[] = {128, 512, 1024, 2048};
+};
+
+using SpeedCallback = std::function<void(const SpeedStudy& so_far)>; ///< after every run
+/// Throws Error{usage} for lengths or batches below 1, Error{bad_input} for lengths beyond the model's positions and
+/// for recipes that do not fit, Error{out_of_memory} for a model that does not fit the device.
+[[nodiscard]] std::shared_ptr<const SpeedStudy> measure_speed(Workbench& work, const SpeedSpec& spec, JobContext& ctx,
+                                                              const SpeedCallback& on_run = {});
+
+} // namespace graticule

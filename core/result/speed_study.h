@@ -1,0 +1,75 @@
+// How fast a model runs on one device, measured (DGQ, Zhang et al. 2023, figures 1 and 4): forward passes at several
+// lengths under several settings, beside what the device could do at best.
+//
+//     for (const SpeedRun& run : study.runs)
+//         for (const SpeedPoint& point : run.points) std::cout << run.name << ' ' << point.tokens_per_second();
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/execution.h"
+#include "core/base/provenance.h"
+#include "core/result/evaluation.h"
+
+namespace graticule {
+
+/// What the device reached when it did nothing else, in the same run.
+struct SpeedCeilings {
+    double bytes_per_second = 0;                ///< of memory
+    double float_operations = 0;                ///< per second, of products in the compute type; 2 per multiply-add
+    std::optional<double> integer_operations;   ///< of int8 products with int32 sums; absent: no kernel
+    std::string bytes_by, float_by, integer_by; ///< what reached them
+};
+
+enum class SpeedPhase : std::uint8_t {
+    prefill, ///< one sequence of `length` tokens, and the logits of its last token
+    decode,  ///< one token of each of `batch` sequences: products have M = batch. There is no cache of keys and values,
+             ///< so attention sees the token alone
+};
+[[nodiscard]] std::string_view to_text(SpeedPhase phase);
+
+/// A kind of layer: a role ("q", "down") or what is around the linears. Input rounding counts for the first linear of
+/// its site that runs, and the seconds of all kinds add up to those of the pass they are from.
+struct SpeedShare {
+    std::string kind;
+    std::string kernel; ///< LinearOp::kernel, several with commas; empty: no linears
+    double seconds = 0, share = 0;
+    std::optional<double> floor_seconds; ///< see SpeedPoint; absent: no products
+};
+
+struct SpeedPoint {
+    SpeedPhase phase = SpeedPhase::prefill;
+    std::int64_t batch = 1, length = 1;    ///< sequences, and tokens of each
+    double seconds = 0, least_seconds = 0; ///< of a pass: median and least
+    int passes = 0;                        ///< that were timed; one before them was not
+    std::int64_t peak_bytes = 0;           ///< weights and all else at most
+    /// The least time of the products of linears and head at the ceilings: for each the greater of bytes (weights as
+    /// they are held, inputs, outputs) / bytes_per_second and operations / those of its arithmetic.
+    double floor_seconds = 0;
+    std::vector<SpeedShare> shares; ///< of one further pass, in the order of execution
+
+    [[nodiscard]] std::int64_t tokens() const { return batch * length; }
+    [[nodiscard]] double tokens_per_second() const { return static_cast<double>(tokens()) / seconds; }
+};
+
+struct SpeedRun {
+    std::string name;        ///< "A8W4 dual grain"
+    std::string recipe_line; ///< empty: full precision
+    Execution execution;
+    std::int64_t weight_bytes = 0; ///< of the linears, as the kernels hold them
+    std::vector<KernelUse> kernels;
+    std::vector<SpeedPoint> points; ///< prefill by length, then decode by batch
+};
+
+struct SpeedStudy {
+    SpeedCeilings ceilings;
+    std::vector<SpeedRun> runs;
+    Provenance provenance;
+    double seconds = 0;
+};
+
+} // namespace graticule

@@ -1,0 +1,348 @@
+#include "core/runtime/timed_passes.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/format/quant_format.h"
+#include "core/runtime/decoder.h"
+#include "core/runtime/linear/workspace.h"
+#include "core/runtime/parameters.h"
+#include "core/runtime/torch_error.h"
+#include "core/runtime/torch_stopwatch.h"
+
+namespace graticule {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Seconds of `work` until the device has done it.
+template <class Work>
+double seconds_of(const Device& device, const Work& work) {
+    const Clock::time_point begin = Clock::now();
+    Stopwatch watch(device);
+    work();
+    watch.stop();
+    (void)watch.seconds();
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+/// The best of a few tries after one that warms up.
+template <class Work>
+double least_seconds(const Device& device, JobContext& ctx, const Work& work) {
+    work();
+    double least = seconds_of(device, work);
+    for (int i = 0; i < 6; ++i) {
+        ctx.check_cancelled();
+        least = std::min(least, seconds_of(device, work));
+    }
+    return least;
+}
+
+struct Rate {
+    double per_second = 0;
+    std::string by;
+    void offer(double units, double seconds, std::string how) {
+        if (seconds <= 0 || units / seconds <= per_second) return;
+        per_second = units / seconds;
+        by = std::move(how);
+    }
+};
+
+Rate memory_rate(const Device& device, JobContext& ctx) {
+    const std::int64_t elements = std::int64_t{device.is_cuda() ? 256 : 64} << 20;
+    const at::Tensor from = at::ones({elements}, at::TensorOptions().device(torch_device(device)).dtype(at::kFloat));
+    const auto bytes = static_cast<double>(from.nbytes());
+    Rate rate;
+    at::Tensor to = at::empty_like(from);
+    rate.offer(2 * bytes, least_seconds(device, ctx, [&] { to.copy_(from); }), "copy");
+    rate.offer(bytes, least_seconds(device, ctx, [&] { (void)from.sum(); }), "sum");
+    return rate;
+}
+
+Rate float_rate(const Device& device, at::ScalarType type, JobContext& ctx) {
+    const std::int64_t size = device.is_cuda() ? 8192 : 1024;
+    const auto options = at::TensorOptions().device(torch_device(device)).dtype(type);
+    const at::Tensor a = at::rand({size, size}, options), b = at::rand({size, size}, options);
+    at::Tensor out = at::empty({size, size}, options);
+    Rate rate;
+    rate.offer(2.0 * static_cast<double>(size * size * size),
+               least_seconds(device, ctx, [&] { at::matmul_out(out, a, b.t()); }),
+               "LibTorch's product of " + std::to_string(size) + " x " + std::to_string(size));
+    return rate;
+}
+
+/// One product of the table, with codes that mean nothing.
+void offer_integer_rate(const Device& device, const GemmTable& table, std::string_view format, Rate& rate,
+                        JobContext& ctx) {
+    const std::int64_t tokens = device.is_cuda() ? 8192 : 512, size = device.is_cuda() ? 8192 : 2048;
+    GemmProblem problem;
+    problem.tokens = tokens;
+    problem.outputs = problem.inputs = size;
+    problem.grid = &find_format(format)->grid;
+    problem.output = device.is_cuda() ? ValueType::bf16 : ValueType::f32;
+    std::string why;
+    const GemmRow* row = choose_gemm(table, problem, why);
+    if (row == nullptr) return;
+    const auto options = at::TensorOptions().device(torch_device(device));
+    const at::Tensor codes = at::randint(problem.grid->levels, {size, size}, options.dtype(at::kByte));
+    const at::Tensor ones = at::ones({std::max(tokens, size)}, options.dtype(at::kFloat));
+    const at::Tensor zeros = at::full({size}, problem.grid->levels / 2 - 1, options.dtype(at::kFloat));
+    at::Tensor packed = aligned_bytes(row->packed_bytes(problem), device);
+    GemmWeights weights;
+    weights.codes = {codes.data_ptr<std::uint8_t>(), size, size};
+    weights.scale = ones.data_ptr<float>();
+    weights.zero = zeros.data_ptr<float>();
+    row->pack(problem, weights, packed.data_ptr(), current_stream(device));
+    at::Tensor values = aligned_bytes(quantized_input_bytes(row->input_layout, tokens, size), device);
+    values.view(at::kChar).copy_(at::randint(-127, 128, values.sizes(), options.dtype(at::kChar)));
+    const at::Tensor sums = at::zeros({tokens}, options.dtype(at::kInt));
+    at::Tensor y =
+        at::empty({tokens, size}, options.dtype(problem.output == ValueType::f32 ? at::kFloat : at::kBFloat16));
+    Workspace workspace(device);
+    void* scratch = workspace.at_least(row->workspace_bytes(problem));
+    const GemmInput input{reinterpret_cast<const std::int8_t*>(values.data_ptr()), ones.data_ptr<float>(), nullptr,
+                          sums.data_ptr<std::int32_t>()};
+    rate.offer(
+        2.0 * static_cast<double>(tokens * size * size),
+        least_seconds(
+            device, ctx,
+            [&] {
+                row->run(problem, packed.data_ptr(), input, {y.data_ptr(), size}, scratch, current_stream(device));
+            }),
+        std::string(row->name) + " with " + std::string(format) + " weights, " + std::to_string(tokens) + " x " +
+            std::to_string(size) + " x " + std::to_string(size));
+}
+
+} // namespace
+
+SpeedCeilings measure_ceilings(const Device& device, const Execution& execution, JobContext& ctx) {
+    return translate_torch_errors("measuring what " + device.name() + " reaches", [&] {
+        const TorchScope scope(device);
+        SpeedCeilings ceilings;
+        Rate rate = memory_rate(device, ctx);
+        ceilings.bytes_per_second = rate.per_second;
+        ceilings.bytes_by = rate.by;
+        rate = float_rate(device, scalar_type(execution.compute), ctx);
+        ceilings.float_operations = rate.per_second;
+        ceilings.float_by = rate.by;
+        Rate integers;
+        if (const GemmTable* table = gemm_table(device))
+            for (const std::string_view format : {"int8", "int4"})
+                offer_integer_rate(device, *table, format, integers, ctx);
+        if (integers.per_second > 0) ceilings.integer_operations = integers.per_second;
+        ceilings.integer_by = integers.by;
+        return ceilings;
+    });
+}
+
+namespace {
+
+/// The products of one kind of layer in one pass.
+struct KindRecord {
+    std::vector<Stopwatch> watches;
+    std::set<std::string> kernels;
+    double floor_seconds = 0;
+};
+
+/// What the timed operations write to while a pass is watched.
+struct Watch {
+    const SpeedCeilings* ceilings = nullptr; ///< null: nobody watches
+    std::vector<std::string> order;
+    std::map<std::string, KindRecord> kinds;
+
+    KindRecord& of(const std::string& kind) {
+        const auto [record, fresh] = kinds.try_emplace(kind);
+        if (fresh) order.push_back(kind);
+        return record->second;
+    }
+    [[nodiscard]] double floor(double bytes, double operations, bool integers) const {
+        const double most = integers ? ceilings->integer_operations.value() : ceilings->float_operations;
+        return std::max(bytes / ceilings->bytes_per_second, operations / most);
+    }
+};
+
+class TimedOp final : public LinearOp {
+public:
+    TimedOp(std::shared_ptr<const LinearOp> operation, const Linear& linear, bool integers, const Device& device,
+            std::shared_ptr<Watch> watch)
+        : operation_(std::move(operation))
+        , kind_(to_text(linear.role))
+        , outputs_(linear.out_features())
+        , inputs_(linear.in_features())
+        , integers_(integers)
+        , device_(device)
+        , watch_(std::move(watch)) {}
+
+    [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
+        if (watch_->ceilings == nullptr) return operation_->run(x);
+        KindRecord& record = watch_->of(kind_);
+        Stopwatch stopwatch(device_);
+        at::Tensor y = operation_->run(x);
+        stopwatch.stop();
+        record.watches.push_back(std::move(stopwatch));
+        record.kernels.emplace(operation_->kernel());
+        const std::int64_t tokens = x.raw().numel() / inputs_;
+        const auto element = static_cast<std::int64_t>(x.raw().element_size());
+        const std::int64_t bytes =
+            operation_->device_bytes() + tokens * inputs_ * (integers_ ? 1 : element) + tokens * outputs_ * element;
+        record.floor_seconds += watch_->floor(static_cast<double>(bytes),
+                                              2.0 * static_cast<double>(tokens * inputs_ * outputs_), integers_);
+        return y;
+    }
+    [[nodiscard]] std::int64_t device_bytes() const override { return operation_->device_bytes(); }
+    [[nodiscard]] std::string_view kernel() const override { return operation_->kernel(); }
+
+private:
+    std::shared_ptr<const LinearOp> operation_;
+    std::string kind_;
+    std::int64_t outputs_, inputs_;
+    bool integers_;
+    Device device_;
+    std::shared_ptr<Watch> watch_;
+};
+
+constexpr const char* outer_kind = "embedding and head";
+constexpr const char* rest_kind = "attention, norms and sums";
+
+} // namespace
+
+struct TimedModel::Impl {
+    Impl(std::shared_ptr<const Model> model, const std::shared_ptr<const QuantizedModel>& quantized, Device where,
+         const Execution& execution, JobContext& ctx)
+        : device(std::move(where))
+        , decoder(std::move(model), quantized ? quantized_weights(quantized) : stored_weights(), device, execution) {
+        const std::vector<Block>& all = decoder.model().blocks();
+        decoder.load_outer();
+        for (const Block& block : all) {
+            BlockOperations operations = decoder.prepare(block.id);
+            std::int64_t bytes = 0;
+            for (auto& [id, prepared] : operations.linears) {
+                const Linear& linear = decoder.model().linear(id);
+                const std::string kernel(prepared.operation->kernel());
+                uses[{kernel, prepared.no_integers}].insert(linear.role);
+                const bool integers = execution.arithmetic == Arithmetic::integer && prepared.no_integers.empty() &&
+                                      kernel != "dense" && kernel != "simulated";
+                bytes += prepared.operation->device_bytes();
+                prepared.operation =
+                    std::make_shared<TimedOp>(std::move(prepared.operation), linear, integers, device, watch);
+            }
+            weight_bytes += bytes;
+            blocks.push_back(std::move(operations));
+            ctx.check_cancelled();
+            if (blocks.size() == 1) check_room(bytes * (std::ssize(all) - 1));
+        }
+        decoder.verify_parameters();
+    }
+
+    void check_room(std::int64_t more) const {
+        const std::int64_t free = device.free_bytes();
+        if (more <= free) return;
+        throw Error(ErrorKind::out_of_memory, decoder.model().parts().path.string() + ": its other blocks take " +
+                                                  std::to_string(more) + " bytes on " + device.name() + " and " +
+                                                  std::to_string(free) +
+                                                  " are free; speed is measured with every block in memory: take a "
+                                                  "device with more, or a smaller model");
+    }
+
+    void run(const Shape& shape) {
+        const std::int64_t vocabulary = decoder.model().parts().embedding.rows();
+        std::vector<std::vector<std::int32_t>> ids(static_cast<std::size_t>(shape.batch));
+        for (std::int64_t row = 0; row < shape.batch; ++row)
+            for (std::int64_t i = 0; i < shape.length; ++i)
+                ids[static_cast<std::size_t>(row)].push_back(
+                    static_cast<std::int32_t>((1 + 977 * row + 7919 * i) % vocabulary));
+        const std::vector<std::span<const std::int32_t>> rows(ids.begin(), ids.end());
+        at::Tensor hidden = outer([&] { return decoder.embed(rows); });
+        for (const Block& block : decoder.model().blocks())
+            hidden = decoder.forward(block.id, blocks[index_of(block.id)], hidden);
+        last = outer([&] { return decoder.logits(hidden.narrow(1, shape.length - 1, 1)); });
+        if (watch->ceilings == nullptr) return;
+        const double width = static_cast<double>(last.size(-1)) * static_cast<double>(hidden.size(-1));
+        const double head_bytes = width * static_cast<double>(c10::elementSize(decoder.type()));
+        watch->of(outer_kind).floor_seconds +=
+            watch->floor(head_bytes, 2.0 * static_cast<double>(shape.batch) * width, false);
+    }
+    template <class Work>
+    at::Tensor outer(const Work& work) {
+        if (watch->ceilings == nullptr) return work();
+        Stopwatch stopwatch(device);
+        at::Tensor result = work();
+        stopwatch.stop();
+        watch->of(outer_kind).watches.push_back(std::move(stopwatch));
+        return result;
+    }
+
+    Device device;
+    Decoder decoder;
+    std::shared_ptr<Watch> watch = std::make_shared<Watch>();
+    std::vector<BlockOperations> blocks;
+    std::map<std::pair<std::string, std::string>, std::set<Role>> uses; ///< by kernel and KernelUse::no_integers
+    std::int64_t weight_bytes = 0;
+    at::Tensor last; ///< logits: kept, so that no pass is without a reader
+};
+
+TimedModel::TimedModel(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
+                       Device device, const Execution& execution, JobContext& ctx) {
+    translate_torch_errors("bringing the weights to " + device.name(), [&] {
+        const TorchScope scope(device);
+        impl_ = std::make_unique<Impl>(std::move(model), quantized, device, execution, ctx);
+    });
+}
+TimedModel::~TimedModel() = default;
+
+std::int64_t TimedModel::weight_bytes() const { return impl_->weight_bytes; }
+
+std::vector<KernelUse> TimedModel::kernels() const {
+    std::vector<KernelUse> uses;
+    for (const auto& [kernel, roles] : impl_->uses) {
+        KernelUse& use = uses.emplace_back(KernelUse{kernel.first, {}, kernel.second});
+        for (const Role role : roles) use.layers.emplace_back(to_text(role));
+    }
+    return uses;
+}
+
+double TimedModel::pass(const Shape& shape, JobContext& ctx) {
+    ctx.check_cancelled();
+    return translate_torch_errors(
+        "timing a pass of " + std::to_string(shape.batch) + " x " + std::to_string(shape.length) + " tokens", [&] {
+            const TorchScope scope(impl_->device);
+            return seconds_of(impl_->device, [&] { impl_->run(shape); });
+        });
+}
+
+std::vector<SpeedShare> TimedModel::watched_pass(const Shape& shape, const SpeedCeilings& ceilings, JobContext& ctx) {
+    ctx.check_cancelled();
+    return translate_torch_errors("timing the layers of a pass", [&] {
+        const TorchScope scope(impl_->device);
+        Watch& watch = *impl_->watch;
+        watch = {&ceilings, {}, {}};
+        Stopwatch whole(impl_->device);
+        impl_->run(shape);
+        whole.stop();
+        const double all = whole.seconds();
+        watch.ceilings = nullptr;
+        std::vector<SpeedShare> shares;
+        double seen = 0;
+        for (const std::string& kind : watch.order) {
+            const KindRecord& record = watch.kinds.at(kind);
+            SpeedShare& share = shares.emplace_back();
+            share.kind = kind;
+            for (const std::string& kernel : record.kernels)
+                share.kernel += (share.kernel.empty() ? "" : ", ") + kernel;
+            for (const Stopwatch& stopwatch : record.watches) share.seconds += stopwatch.seconds();
+            share.floor_seconds = record.floor_seconds;
+            seen += share.seconds;
+        }
+        SpeedShare& rest = shares.emplace_back();
+        rest.kind = rest_kind;
+        rest.seconds = std::max(0.0, all - seen);
+        for (SpeedShare& share : shares) share.share = share.seconds / std::max(all, seen);
+        return shares;
+    });
+}
+
+} // namespace graticule

@@ -1,0 +1,47 @@
+// Forward passes to be timed, and what the device reaches when it does nothing else. No Torch in this header.
+//
+//     TimedModel timed(model, quantized, device, execution, ctx);      // every block prepared, on the device
+//     timed.pass({.batch = 1, .length = 512}, ctx);                    // seconds
+//     timed.watched_pass({.batch = 1, .length = 512}, ceilings, ctx);  // seconds of every kind of layer
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/base/job_context.h"
+#include "core/result/quantized_model.h"
+#include "core/result/speed_study.h"
+#include "core/runtime/device.h"
+
+namespace graticule {
+
+/// Copies and sums of an array far beyond the caches; products of square matrices in the compute type, and of integers
+/// by the rows of the device's own table (the best of INT8 and INT4 weights): the best of a few tries each.
+[[nodiscard]] SpeedCeilings measure_ceilings(const Device& device, const Execution& execution, JobContext& ctx);
+
+class TimedModel {
+public:
+    /// `quantized` null: the model as it is stored. `execution` is settled. Throws Error{out_of_memory} naming the
+    /// bytes where the weights do not fit the device.
+    TimedModel(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized, Device device,
+               const Execution& execution, JobContext& ctx);
+    ~TimedModel();
+
+    [[nodiscard]] std::int64_t weight_bytes() const; ///< of the linears
+    [[nodiscard]] std::vector<KernelUse> kernels() const;
+
+    struct Shape {
+        std::int64_t batch = 1, length = 1;
+    };
+    /// Seconds from token ids to the logits of every sequence's last token, on the device.
+    [[nodiscard]] double pass(const Shape& shape, JobContext& ctx);
+    /// The same with every kind of layer timed by itself: shares add up to 1.
+    [[nodiscard]] std::vector<SpeedShare> watched_pass(const Shape& shape, const SpeedCeilings& ceilings,
+                                                       JobContext& ctx);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace graticule

@@ -1,0 +1,52 @@
+// Seconds between two points of the work on a device.
+//
+//     Stopwatch watch(device);
+//     run();
+//     watch.stop();
+//     total += watch.seconds();     // on a card: waits until it has got there
+#pragma once
+
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "core/runtime/torch_bridge.h"
+
+namespace graticule {
+
+/// What lies between two moments: of the host, or of the device's queue of work.
+class Stopwatch {
+public:
+    enum OfHost { of_host };
+    explicit Stopwatch(OfHost) {}
+    explicit Stopwatch(const Device& device) {
+        if (!device.is_cuda()) return;
+        stream_ = c10::impl::VirtualGuardImpl(at::kCUDA).getStream(torch_device(device));
+        events_.emplace(c10::Event(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT),
+                        c10::Event(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT));
+        events_->first.record(*stream_);
+    }
+    void stop() {
+        if (events_)
+            events_->second.record(*stream_);
+        else
+            seconds_ = std::chrono::duration<double>(Clock::now() - began_).count();
+    }
+    /// Waits until the device has got there.
+    [[nodiscard]] double seconds() const {
+        if (!events_) return seconds_;
+        events_->second.synchronize();
+        return events_->first.elapsedTime(events_->second) / 1e3;
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point began_ = Clock::now();
+    double seconds_ = 0;
+    std::optional<c10::Stream> stream_;
+    std::optional<std::pair<c10::Event, c10::Event>> events_;
+};
+
+} // namespace graticule
