@@ -146,4 +146,10 @@ void check_dequantize_packed(const PackedMatrix& codes, BlockLayout layout, cons
     need(values, "the values");
 }
 
+void check_scale_product(ValueType type, const void* y, std::int64_t rows, std::int64_t columns) {
+    if (type == ValueType::i32) reject("products to scale are f32, bf16 or f16, not i32");
+    if (rows < 0 || columns < 1) reject("a product of " + std::to_string(rows) + " x " + std::to_string(columns));
+    if (rows > 0) need(y, "the product");
+}
+
 } // namespace graticule

@@ -149,6 +149,13 @@ struct PackedMatrix {
     [[nodiscard]] std::int64_t row_bytes() const { return (columns * bits + 7) / 8; }
 };
 
+/// Null: without.
+struct ProductScales {
+    const float* row = nullptr;    ///< (rows): one per token
+    const float* column = nullptr; ///< (columns): one per output
+    const float* bias = nullptr;   ///< (columns)
+};
+
 /// The products of one kind of device, and what prepares both operands: the quantization of inputs in one read of the
 /// values, and, for products that are no integer ones, weights in the type of the product in one read of their codes.
 struct GemmTable {
@@ -159,6 +166,10 @@ struct GemmTable {
     /// the type. Parameters as there.
     void (*dequantize)(const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
                        const float* zero, ValueType type, void* values, Stream stream) = nullptr;
+    /// What a product of unscaled operands lacks, in place: y = (y * row_scale) * column_scale + bias in float32, each
+    /// step rounded once, and then once to y's type. `y` dense.
+    void (*scale_product)(const ProductScales& scales, ValueType type, void* y, std::int64_t rows, std::int64_t columns,
+                          Stream stream) = nullptr;
 };
 
 [[nodiscard]] const GemmTable& cpu_gemms();
@@ -192,6 +203,7 @@ void check_gemm_run(const GemmProblem& problem, const void* packed, const GemmIn
 void check_quantize_input(const ValueMatrix& values, const InputRounding& rounding, const QuantizedInput& out);
 void check_dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const float* scale, const float* zero,
                              ValueType type, const void* values);
+void check_scale_product(ValueType type, const void* y, std::int64_t rows, std::int64_t columns);
 
 /// Groups of a row's inputs that share parameters: 1 for `channel`.
 [[nodiscard]] std::int64_t groups_of(const GemmProblem& problem);

@@ -317,6 +317,56 @@ void run_weight_cases(const GemmTable& subject, DeviceMemory& memory, bool quick
         }
 }
 
+/// Every combination of scales on one product, against the formula in plain arithmetic.
+template <class Bits>
+std::string compare_scaling(const GemmTable& subject, DeviceMemory& memory, std::int64_t rows, std::int64_t columns,
+                            ValueType type, unsigned which) {
+    const auto to_bits = [&](float value) {
+        if constexpr (sizeof(Bits) == 4)
+            return std::bit_cast<Bits>(value);
+        else
+            return static_cast<Bits>(type == ValueType::bf16 ? float_to_bf16(value) : float_to_f16(value));
+    };
+    const auto to_value = [&](Bits bits) {
+        if constexpr (sizeof(Bits) == 4)
+            return std::bit_cast<float>(bits);
+        else
+            return type == ValueType::bf16 ? bf16_to_float(bits) : f16_to_float(bits);
+    };
+    std::vector<Bits> y, expected;
+    for (const float value : make_gemm_inputs(rows, columns, 11)) y.push_back(to_bits(value));
+    const std::vector<float> row = make_gemm_inputs(1, rows, 12), column = make_gemm_inputs(1, columns, 13),
+                             bias = make_gemm_inputs(1, columns, 14);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+        const std::size_t at = i % static_cast<std::size_t>(columns);
+        float value = to_value(y[i]);
+        if ((which & 1U) != 0) value = value * row[i / static_cast<std::size_t>(columns)];
+        if ((which & 2U) != 0) value = value * column[at];
+        if ((which & 4U) != 0) value = value + bias[at];
+        expected.push_back(to_bits(value));
+    }
+    const Buffer on_y(memory, y), on_row(memory, row), on_column(memory, column), on_bias(memory, bias);
+    const ProductScales scales{(which & 1U) != 0 ? on_row.as<float>() : nullptr,
+                               (which & 2U) != 0 ? on_column.as<float>() : nullptr,
+                               (which & 4U) != 0 ? on_bias.as<float>() : nullptr};
+    subject.scale_product(scales, type, on_y.as<void>(), rows, columns, {});
+    memory.to_host(y.data(), on_y.as<void>(), y.size() * sizeof(Bits));
+    return first_difference(y, expected, name_of(type));
+}
+
+void run_scaling_cases(const GemmTable& subject, DeviceMemory& memory, const Totals& totals) {
+    for (const auto& [rows, columns] : {std::pair<std::int64_t, std::int64_t>{1, 8}, {7, 96}, {5, 37}, {300, 264}})
+        for (const ValueType type : {ValueType::f32, ValueType::bf16, ValueType::f16})
+            for (unsigned which = 0; which < 8; ++which)
+                totals.add("scale_product", std::string(name_of(type)),
+                           std::to_string(rows) + " x " + std::to_string(columns) +
+                               ((which & 1U) != 0 ? ", rows" : "") + ((which & 2U) != 0 ? ", columns" : "") +
+                               ((which & 4U) != 0 ? ", bias" : ""),
+                           type == ValueType::f32
+                               ? compare_scaling<std::int32_t>(subject, memory, rows, columns, type, which)
+                               : compare_scaling<std::uint16_t>(subject, memory, rows, columns, type, which));
+}
+
 } // namespace
 } // namespace conformance
 
@@ -328,6 +378,7 @@ std::vector<ConformanceResult> run_gemm_conformance(const GemmTable& subject, De
     const bool quick = depth == ConformanceDepth::quick;
     run_input_cases(subject, subject_memory, quick, totals);
     run_weight_cases(subject, subject_memory, quick, totals);
+    run_scaling_cases(subject, subject_memory, totals);
     for (const GemmRow& row : subject.rows)
         for (const GemmKind& kind : gemm_kinds())
             for (const GemmShape& shape : gemm_shapes())

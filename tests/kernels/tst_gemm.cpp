@@ -325,23 +325,29 @@ void TestGemm::a_planted_error_is_found() {
         cpu_gemms().rows.back().run(problem, packed, input, y, workspace, stream);
         if (problem.output == ValueType::i32 && problem.tokens == 17) ++static_cast<std::int32_t*>(y.data)[5];
     };
-    const GemmTable table{{&faulty, 1},
-                          [](const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
-                             const QuantizedInput& out, Stream stream) {
-                              cpu_gemms().quantize_input(values, rounding, layout, out, stream);
-                              if (values.type == ValueType::bf16) out.row_sum[0] += 1;
-                          },
-                          [](const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
-                             const float* zero, ValueType type, void* values, Stream stream) {
-                              cpu_gemms().dequantize(codes, layout, grid, scale, zero, type, values, stream);
-                              if (type == ValueType::f16) ++static_cast<std::uint16_t*>(values)[codes.columns - 1];
-                          }};
+    const GemmTable table{
+        {&faulty, 1},
+        [](const ValueMatrix& values, const InputRounding& rounding, InputLayout layout, const QuantizedInput& out,
+           Stream stream) {
+            cpu_gemms().quantize_input(values, rounding, layout, out, stream);
+            if (values.type == ValueType::bf16) out.row_sum[0] += 1;
+        },
+        [](const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale, const float* zero,
+           ValueType type, void* values, Stream stream) {
+            cpu_gemms().dequantize(codes, layout, grid, scale, zero, type, values, stream);
+            if (type == ValueType::f16) ++static_cast<std::uint16_t*>(values)[codes.columns - 1];
+        },
+        [](const ProductScales& scales, ValueType type, void* y, std::int64_t rows, std::int64_t columns,
+           Stream stream) {
+            cpu_gemms().scale_product({scales.row, scales.column, nullptr}, type, y, rows, columns, stream);
+        }};
     std::map<std::string, int> failures;
     for (const ConformanceResult& row : run_gemm_conformance(table, host_memory(), ConformanceDepth::quick))
         failures[row.operation] += row.failures;
     QVERIFY(failures.at(std::string(faulty.name)) > 0);
     QVERIFY(failures.at("quantize_input") > 0);
     QVERIFY(failures.at("dequantize packed codes") > 0);
+    QVERIFY(failures.at("scale_product") > 0);
 }
 
 void TestGemm::cuda_rows_against_the_reference() {

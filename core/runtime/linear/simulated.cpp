@@ -25,6 +25,7 @@ public:
         , scale_(send(at::tensor(quantized.params.scale), loader.device()))
         , zero_(send(at::tensor(quantized.params.zero), loader.device()))
         , bias_(std::move(bias))
+        , float_bias_(bias_.defined() ? bias_.to(at::kFloat) : bias_)
         , device_(loader.device()) {}
 
     [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
@@ -49,10 +50,16 @@ private:
         const at::Tensor units = shift.input == 1 ? x.units : x.units * shift.input;
         at::Tensor weight = dequantized(per_output ? at::ones_like(scale_) : scale_, type);
         if (per_output && shift.weight != 1) weight.mul_(shift.weight);
-        at::Tensor y = fixed_linear(units, weight);
-        y.mul_(shift.input == 1 ? x.scale : x.scale / shift.input);
-        if (per_output) y.mul_(shift.weight == 1 ? scale_ : scale_ / shift.weight);
-        return bias_.defined() ? y.add_(bias_) : y;
+        const at::Tensor y = fixed_linear(units, weight).contiguous();
+        const std::int64_t rows = y.numel() / y.size(-1);
+        const at::Tensor scale = shift.input == 1 ? x.scale : x.scale / shift.input;
+        const at::Tensor of_rows = scale.reshape({-1, 1}).expand({rows, 1}).contiguous(); // static: one for all
+        const at::Tensor of_columns = shift.weight == 1 ? scale_ : scale_ / shift.weight;
+        const ProductScales scales{of_rows.data_ptr<float>(), per_output ? of_columns.data_ptr<float>() : nullptr,
+                                   float_bias_.defined() ? float_bias_.data_ptr<float>() : nullptr};
+        gemm_table(device_)->scale_product(scales, *value_type(type), y.data_ptr(), rows, y.size(-1),
+                                           current_stream(device_));
+        return y;
     }
     [[nodiscard]] at::Tensor dequantized(const at::Tensor& scale, at::ScalarType type) const {
         (void)device_.kernels(); // says why where there is no back end; one that is there has the table too
@@ -69,7 +76,7 @@ private:
     DeviceCodes codes_;
     std::int64_t columns_;
     at::Tensor scale_, zero_; ///< float32, one per block of the layout
-    at::Tensor bias_;
+    at::Tensor bias_, float_bias_;
     Device device_;
 };
 

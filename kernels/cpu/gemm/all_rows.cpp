@@ -11,7 +11,7 @@ const GemmTable& cpu_gemms() {
 #endif
             cpu::reference_gemm
     };
-    static const GemmTable table{rows, cpu::quantize_input, cpu::dequantize_packed};
+    static const GemmTable table{rows, cpu::quantize_input, cpu::dequantize_packed, cpu::scale_product};
     return table;
 }
 

@@ -15,5 +15,7 @@ void quantize_input(const ValueMatrix& values, const InputRounding& rounding, In
                     const QuantizedInput& out, Stream stream);
 void dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
                        const float* zero, ValueType type, void* values, Stream stream);
+void scale_product(const ProductScales& scales, ValueType type, void* y, std::int64_t rows, std::int64_t columns,
+                   Stream stream);
 
 } // namespace graticule::cpu

@@ -7,7 +7,7 @@ namespace graticule::cuda {
 
 const GemmTable& gemms() {
     static const std::array rows{wgmma_gemm, mma_gemm};
-    static const GemmTable table{rows, quantize_input, dequantize_packed};
+    static const GemmTable table{rows, quantize_input, dequantize_packed, scale_product};
     return table;
 }
 
