@@ -13,6 +13,17 @@ namespace {
 
 using nlohmann::json;
 
+/// Empties a value from the inside out; as deep as the limits of reading allow.
+void free_in_place(json& value) noexcept {
+    if (value.is_array()) {
+        for (json& item : value) free_in_place(item);
+        value.get_ref<json::array_t&>().clear();
+    } else if (value.is_object()) {
+        for (auto& [key, item] : value.get_ref<json::object_t&>()) free_in_place(item);
+        value.get_ref<json::object_t&>().clear();
+    }
+}
+
 /// Builds the value as nlohmann's own parser does, but counts the depth and refuses a key that comes twice: readers
 /// that differ on which of the two wins would disagree about what a file says.
 class StrictBuilder final : public nlohmann::json_sax<json> {
@@ -20,6 +31,9 @@ public:
     StrictBuilder(const std::string& name, int max_depth)
         : name_(name)
         , max_depth_(max_depth) {}
+    ~StrictBuilder() override { free_in_place(root_); }
+    StrictBuilder(const StrictBuilder&) = delete;
+    StrictBuilder& operator=(const StrictBuilder&) = delete;
 
     json take() { return std::move(root_); }
 
@@ -85,10 +99,17 @@ private:
     json root_;
     std::vector<json*> stack_; // open objects and arrays; an outer one does not move while an inner one grows
     std::size_t placed_ = 0;
-    json* slot_ = nullptr;     // where the value of the key just read goes
+    json* slot_ = nullptr; // where the value of the key just read goes
 };
 
 } // namespace
+
+JsonDocument::JsonDocument(json&& value)
+    : value_(std::make_unique<json>(std::move(value))) {}
+JsonDocument::JsonDocument(JsonDocument&&) noexcept = default;
+JsonDocument::~JsonDocument() {
+    if (value_) free_in_place(*value_);
+}
 
 void check_json_text(std::string_view text, const std::string& name, const JsonLimits& limits) {
     if (text.size() > limits.bytes)

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -19,6 +20,20 @@ struct JsonLimits {
 /// Throws Error{bad_input}; `name` is how the message calls the text, a path as a rule.
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& name, const JsonLimits& limits = {});
 [[nodiscard]] nlohmann::json read_json_file(const std::filesystem::path& path, const JsonLimits& limits = {});
+
+/// Owns what was read from a large file. nlohmann's own destructor collects all children of a value in a vector before
+/// it frees them, and where there is no memory for that the program ends without a word; this one frees in place.
+class JsonDocument {
+public:
+    explicit JsonDocument(nlohmann::json&& value);
+    JsonDocument(JsonDocument&&) noexcept;
+    JsonDocument& operator=(JsonDocument&&) = delete;
+    ~JsonDocument();
+    [[nodiscard]] const nlohmann::json& value() const { return *value_; }
+
+private:
+    std::unique_ptr<nlohmann::json> value_;
+};
 
 /// What parse_json refuses before it parses, and how it says that the text is no JSON (`what`: the parser's words): for
 /// readers that take values as they come.

@@ -106,7 +106,8 @@ bool is_bare_file_name(const std::string& name) {
 }
 
 std::map<std::string, std::string> read_weight_map(const fs::path& index) {
-    const json document = read_json_file(index, {max_index_bytes});
+    const JsonDocument owner(read_json_file(index, {max_index_bytes}));
+    const json& document = owner.value();
     if (!document.is_object() || !document.contains("weight_map") || !document["weight_map"].is_object())
         fail(index, "no \"weight_map\" object that says which shard each tensor is in");
     std::map<std::string, std::string> map;

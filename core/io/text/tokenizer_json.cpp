@@ -23,7 +23,7 @@ constexpr std::size_t max_token_bytes = std::size_t{64} << 10;
 class Reader {
 public:
     Reader(json document, std::string name, const TokenizerConfig& config)
-        : document_(std::move(document))
+        : owner_(std::move(document))
         , name_(std::move(name))
         , config_(config) {
         if (!document_.is_object()) bad("not a JSON object");
@@ -222,7 +222,8 @@ private:
         if (config_.add_eos.value_or(false) && parts_.eos) parts_.suffix = {*parts_.eos};
     }
 
-    const json document_;
+    const JsonDocument owner_;
+    const json& document_ = owner_.value();
     const std::string name_;
     const TokenizerConfig& config_;
     TokenizerParts parts_;

@@ -24,8 +24,9 @@ constexpr std::uint64_t max_id = 4'000'000;
     throw Error(ErrorKind::bad_input, file.string() + ": " + what);
 }
 
-json read_token_ids(const fs::path& file, std::uint64_t offset = 0) {
-    json document = read_json_file(file, {max_file_bytes});
+JsonDocument read_token_ids(const fs::path& file, std::uint64_t offset = 0) {
+    JsonDocument owner(read_json_file(file, {max_file_bytes}));
+    const json& document = owner.value();
     if (!document.is_object() || document.empty()) bad(file, "not an object of tokens and their ids");
     // Ids may have gaps, but a short list of huge ids must not become a long table of nothing. Added tokens follow a
     // vocabulary.
@@ -34,13 +35,13 @@ json read_token_ids(const fs::path& file, std::uint64_t offset = 0) {
         if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= largest)
             bad(file, "token \"" + token + "\" has the id " + id.dump() + ", which is not a whole number below " +
                           std::to_string(largest));
-    return document;
+    return owner;
 }
 
 std::vector<std::string> read_vocabulary(const fs::path& file) {
     std::vector<std::string> tokens;
-    const json vocabulary = read_token_ids(file); // items() refers to it
-    for (const auto& [token, id] : vocabulary.items()) {
+    const JsonDocument vocabulary = read_token_ids(file);
+    for (const auto& [token, id] : vocabulary.value().items()) {
         const auto index = id.get<std::size_t>();
         if (index >= tokens.size()) tokens.resize(index + 1);
         if (!tokens[index].empty())
@@ -92,8 +93,8 @@ std::vector<AddedToken> special_tokens(const SubwordModel& model, const Tokenize
 
 void read_added_tokens(const fs::path& file, const SubwordModel& model, std::vector<AddedToken>& tokens) {
     if (!fs::exists(file)) return;
-    const json document = read_token_ids(file, model.tokens().size());
-    for (const auto& [content, id] : document.items()) {
+    const JsonDocument document = read_token_ids(file, model.tokens().size());
+    for (const auto& [content, id] : document.value().items()) {
         const auto in_vocabulary = model.id_of(content);
         if (in_vocabulary && *in_vocabulary != id.get<std::int32_t>())
             bad(file, "token \"" + content + "\" has the id " + id.dump() + " here and " +
