@@ -44,6 +44,7 @@ void Session::findDevices() {
 
 void Session::setDevice(const std::string& device) {
     device_ = device.empty() ? "cpu" : device == "cuda" ? "cuda:0" : device; // as list_devices names them
+    what_ifs_.setDevice(device_);
     Q_EMIT devicesChanged();
 }
 

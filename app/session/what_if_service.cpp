@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "core/method/method.h"
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
@@ -31,6 +32,11 @@ WhatIfService::~WhatIfService() {
     thread_.join();
 }
 
+void WhatIfService::setDevice(const std::string& device) {
+    const std::lock_guard lock(mutex_);
+    device_ = device;
+}
+
 void WhatIfService::setSource(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats) {
     known_.clear();
     const std::lock_guard lock(mutex_);
@@ -46,18 +52,35 @@ void WhatIfService::setSource(std::shared_ptr<const Model> model, std::shared_pt
 
 void WhatIfService::want(std::vector<Request> requests) {
     std::set<Key> asked; // a full answer serves a later request for the report alone
-    std::erase_if(requests, [&](const Request& request) {
+    std::vector<Request> refinements;
+    std::erase_if(requests, [&](Request& request) {
         const Key name = key(request.layer, request.choice);
         if (!asked.insert(name).second) return true;
         const auto found = known_.find(name);
-        return found != known_.end() && (found->second.full || !request.full || !found->second.problem.isEmpty());
+        if (found != known_.end() && !found->second.problem.isEmpty()) return true;
+        if (takesLong(request)) {
+            if (found == known_.end() || !found->second.refined) refinements.push_back(request);
+            request.rows = first_rows;
+        }
+        return found != known_.end() && (found->second.full || !request.full);
     });
+    requests.insert(requests.end(), refinements.begin(), refinements.end());
     std::reverse(requests.begin(), requests.end());
     {
         const std::lock_guard lock(mutex_);
         wanted_ = std::move(requests);
     }
     wake_.notify_all();
+}
+
+bool WhatIfService::takesLong(const Request& request) const {
+    if (!model_ || !stats_ || device_ != "cpu") return false;
+    const bool fits = std::ranges::any_of(request.choice.steps, [](const MethodStep& step) {
+        return find_method(step.method)->needs == Needs::samples; // few rows would fit another weight
+    });
+    const Linear& linear = model_->linear(request.layer);
+    const std::int64_t rows = stats_->sites.at(index_of(linear.site)).kept_rows.shape.at(0);
+    return !fits && rows > first_rows && linear.out_features() * linear.in_features() * rows >= long_product;
 }
 
 void WhatIfService::wantWeights(LayerId layer) {
@@ -92,11 +115,15 @@ bool WhatIfService::idle() const {
 }
 
 void WhatIfService::loop(std::stop_token stop) {
+    std::unique_ptr<WhatIfs> answers;
+    std::string answers_on; // its device, as it was asked for
+    int answers_of = -1;    // the generation of its source
     while (true) {
         Request request;
         std::optional<LayerId> weights;
         std::shared_ptr<const Model> model;
         std::shared_ptr<const ActivationStats> stats;
+        std::string device;
         int generation = 0;
         {
             std::unique_lock lock(mutex_);
@@ -108,6 +135,7 @@ void WhatIfService::loop(std::stop_token stop) {
             }
             model = model_;
             stats = stats_;
+            device = device_;
             generation = generation_;
             if (!model || (!weights && !stats)) continue; // nothing to answer from
             ++under_way_;
@@ -121,7 +149,21 @@ void WhatIfService::loop(std::stop_token stop) {
         // A what-if is a question, not a job: what cannot be answered is said in the card and is no failure of the
         // program.
         try {
-            WhatIf answer = what_if(*model, *stats, request.layer, request.choice);
+            if (!answers || answers_of != generation || answers_on != device) {
+                answers.reset(); // before the next takes memory
+                answers = std::make_unique<WhatIfs>(model, stats, device);
+                answers_on = device;
+                answers_of = generation;
+            }
+            WhatIf answer = [&] {
+                try {
+                    return answers->of(request.layer, request.choice, request.rows);
+                } catch (...) {
+                    if (device == "cpu" || current_error().kind != ErrorKind::device) throw;
+                    answers = std::make_unique<WhatIfs>(model, stats, "cpu");
+                    return answers->of(request.layer, request.choice, request.rows);
+                }
+            }();
             check_mappings();
             result = request.full ? std::make_shared<const WhatIf>(std::move(answer)) : slimmed(std::move(answer));
         } catch (...) {
@@ -162,8 +204,14 @@ void WhatIfService::keep(const Request& request, std::shared_ptr<const WhatIf> r
         if (generation != generation_) return; // of another model or calibration
     }
     Known& known = known_[key(request.layer, request.choice)];
-    if (known.full && !request.full) return; // asked for before the full answer came
-    known = {std::move(result), request.full, problem, ++clock_};
+    const bool refined = request.rows == 0;
+    if (known.full && !request.full && (known.refined || !refined)) return; // asked for before it came
+    if (known.refined && !refined && known.result && result) {              // only the plots were missing
+        WhatIf both = *result;
+        both.report = known.result->report;
+        result = std::make_shared<const WhatIf>(std::move(both));
+    }
+    known = {std::move(result), request.full, refined || known.refined, problem, ++clock_};
     thinOut();
     Q_EMIT ready(request.layer);
 }

@@ -21,12 +21,21 @@ public:
     struct Request {
         LayerId layer{};
         SchemeChoice choice;
-        bool full = false; ///< with weights and channels for the plots; else the report alone is kept
+        bool full = false;     ///< with weights and channels for the plots; else the report alone is kept
+        std::int64_t rows = 0; ///< set by the service
     };
 
     explicit WhatIfService(QObject* parent = nullptr);
     ~WhatIfService() override;
 
+    /// Input rows of a first answer where all kept ones would take long; the answer from all of them follows when
+    /// nothing else is wanted.
+    static constexpr std::int64_t first_rows = 32;
+    /// Multiplications of one product from which that is so, on a CPU.
+    static constexpr std::int64_t long_product = std::int64_t{1} << 30;
+
+    /// Where to compute; a card that has no memory to spare leaves it to the CPU.
+    void setDevice(const std::string& device);
     /// What to compute from; forgets all answers. Either may be null: then none is computed.
     void setSource(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats);
     /// Replaces what is wanted; what is known already is not computed again.
@@ -51,10 +60,12 @@ private:
     struct Known {
         std::shared_ptr<const WhatIf> result;
         bool full = false;
+        bool refined = false; ///< from all kept rows
         QString problem;
         mutable std::uint64_t used = 0; ///< for dropping the oldest full results
     };
     [[nodiscard]] static Key key(LayerId layer, const SchemeChoice& choice) { return {layer, to_line(choice)}; }
+    [[nodiscard]] bool takesLong(const Request& request) const;
     void loop(std::stop_token stop);
     void keep(const Request& request, std::shared_ptr<const WhatIf> result, const QString& problem, int generation);
     void thinOut();
@@ -68,6 +79,7 @@ private:
     std::condition_variable_any wake_;
     std::shared_ptr<const Model> model_;
     std::shared_ptr<const ActivationStats> stats_;
+    std::string device_ = "cpu";
     std::vector<Request> wanted_; // most urgent last
     std::optional<LayerId> wanted_weights_;
     int under_way_ = 0; // begun, and not delivered to the GUI thread

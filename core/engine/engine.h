@@ -116,8 +116,23 @@ struct WhatIf {
     std::vector<float> smoothing;    ///< factor s a channel; empty: none
     std::vector<float> input_absmax; ///< per channel after smoothing
 };
-[[nodiscard]] WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer,
-                             const SchemeChoice& choice);
+class WhatIfLayers;
+/// For one thread, one after the other, beside whatever `device` computes for others.
+class WhatIfs {
+public:
+    /// Throws as open_device does.
+    WhatIfs(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
+            const std::string& device = "cpu");
+    ~WhatIfs();
+    /// `rows`: of the kept inputs, evenly spread, that are looked at; 0: all. Throws Error{bad_input} for a choice that
+    /// the run would refuse.
+    [[nodiscard]] WhatIf of(LayerId layer, const SchemeChoice& choice, std::int64_t rows = 0) const;
+
+private:
+    std::shared_ptr<const Model> model_;
+    std::shared_ptr<const ActivationStats> stats_;
+    std::unique_ptr<WhatIfLayers> layers_;
+};
 
 /// The weights of one linear as they are, for where nothing is calibrated yet.
 [[nodiscard]] StepHistogram weight_histogram(const Model& model, LayerId layer);

@@ -5,7 +5,15 @@
 
 namespace graticule {
 
-WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer, const SchemeChoice& choice) {
+WhatIfs::WhatIfs(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
+                 const std::string& device)
+    : model_(std::move(model))
+    , stats_(std::move(stats))
+    , layers_(std::make_unique<WhatIfLayers>(model_, stats_, device)) {}
+WhatIfs::~WhatIfs() = default;
+
+WhatIf WhatIfs::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows) const {
+    const Model& model = *model_;
     // Resolving a recipe for this layer alone finds every problem that the run would find there.
     const std::string& name = model.linear(layer).short_name;
     Recipe recipe;
@@ -16,13 +24,13 @@ WhatIf what_if(const Model& model, const ActivationStats& stats, LayerId layer, 
     SchemeChoice complete = choice;
     for (MethodStep& step : complete.steps) step.params = complete_params(*find_method(step.method), step.params);
 
-    WhatIfLayer tried = what_if_layer(model, stats, layer, complete);
+    WhatIfLayer tried = layers_->of(layer, complete, rows);
     WhatIf result;
     result.report = std::move(tried.quantized.report);
     result.params = std::move(tried.quantized.params);
-    if (!tried.weight_in_steps.empty()) result.weight_in_steps = count_in_steps(tried.weight_in_steps);
+    result.weight_in_steps = std::move(tried.weight_in_steps);
     result.smoothing = tried.quantized.input_map.scale();
-    result.input_absmax = stats.sites.at(index_of(model.linear(layer).site)).all().channels.absmax_per_channel();
+    result.input_absmax = stats_->sites.at(index_of(model.linear(layer).site)).all().channels.absmax_per_channel();
     for (std::size_t i = 0; i < result.smoothing.size(); ++i) result.input_absmax[i] /= result.smoothing[i];
     return result;
 }

@@ -132,7 +132,7 @@ void keep_channels(const LinearJob& job, Measured& measured, QuantizedLinear& ou
     out.kept_channels = choose_channels(job);
     if (out.kept_channels.empty()) return;
     measured.keep = channel_mask(out.kept_channels, job.weight.size(1), job.device);
-    if (out.choice.scheme.weight)
+    if (out.choice.scheme.weight && !job.report_only)
         out.kept_columns = to_host(in_half(job.weight.index({at::indexing::Slice(), measured.keep})).contiguous());
     append_note(out.report.method_note, std::to_string(out.kept_channels.size()) + " channels kept in 16 bits");
 }
@@ -159,7 +159,7 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
         measured.effective = measured.effective + solvers::product(a, b);
         out.low_rank = LowRank{to_host(a.contiguous()), to_host(b.contiguous())};
     }
-    out.codes = to_host(rounded.codes, out.choice.scheme.weight->format->bits);
+    if (!job.report_only) out.codes = to_host(rounded.codes, out.choice.scheme.weight->format->bits);
     out.params = to_host(params);
 }
 

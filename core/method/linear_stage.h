@@ -19,6 +19,7 @@ struct LinearJob {
     std::function<SiteSamples(const SampleWants&)> exact_samples = {}, round_samples = {};
     bool coarse = false;                                ///< WeightRequest::coarse
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
+    bool report_only = false;                           ///< codes and kept columns stay behind
     at::Tensor scored = {}; ///< input rows, folded, that errors are measured on; undefined: all that calibration kept
 };
 

@@ -1,6 +1,11 @@
 #include "core/method/what_if_layer.h"
 
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 #include <algorithm>
+#include <cmath>
+#include <functional>
 
 #include "core/method/fold.h"
 #include "core/method/linear_stage.h"
@@ -22,22 +27,81 @@ const FoldSite* fold_site_of(const Model& model, LayerId layer) {
     return nullptr;
 }
 
+/// What the answers read: on the CPU views of the mapped file and of the statistics, on a card copies that stay.
+class Inputs {
+public:
+    Inputs(const Model& model, const Device& device)
+        : model_(model)
+        , device_(device) {}
+
+    at::Tensor parameter(const std::string& name, const HostTensor& values) {
+        return kept(name, [&] { return load_parameter(model_, name, values, device_); });
+    }
+    /// `count` of a site's kept rows, evenly spread; 0: all.
+    at::Tensor rows(const SiteStats& site, const Linear& linear, std::int64_t count) {
+        const at::Tensor all = kept("rows of site " + std::to_string(index_of(linear.site)),
+                                    [&] { return to_torch(site.kept_rows, device_); });
+        if (count <= 0 || count >= all.size(0)) return all;
+        return all.index_select(0,
+                                (at::arange(count, all.options().dtype(at::kLong)) * all.size(0)).floor_divide(count));
+    }
+
+private:
+    at::Tensor kept(const std::string& name, const std::function<at::Tensor()>& load) {
+        if (!device_.is_cuda()) return load();
+        const auto found = std::ranges::find(kept_, name, &Kept::first);
+        if (found != kept_.end()) {
+            std::rotate(found, found + 1, kept_.end()); // the one used last is last
+            return kept_.back().second;
+        }
+        kept_.emplace_back(name, load());
+        std::int64_t bytes = 0;
+        for (const auto& [each, tensor] : kept_) bytes += static_cast<std::int64_t>(tensor.nbytes());
+        while (bytes > WhatIfLayers::kept_bytes && kept_.size() > 1) {
+            bytes -= static_cast<std::int64_t>(kept_.front().second.nbytes());
+            kept_.erase(kept_.begin());
+        }
+        return kept_.back().second;
+    }
+
+    using Kept = std::pair<std::string, at::Tensor>;
+    const Model& model_;
+    const Device& device_;
+    std::vector<Kept> kept_;
+};
+
+/// count_in_steps, where the values are.
+StepHistogram count_steps(const at::Tensor& steps) {
+    if (!steps.is_cuda()) {
+        const at::Tensor dense = steps.contiguous();
+        return count_in_steps({dense.data_ptr<float>(), static_cast<std::size_t>(dense.numel())});
+    }
+    const at::Tensor within = steps.abs() <= farthest_step; // false for NaN
+    StepHistogram histogram = empty_histogram(at::where(within, steps.abs(), 0).max().item<float>());
+    const std::int64_t bins = 2 * histogram.reach;
+    at::Tensor bin = (at::where(within, steps, 0) / histogram.width).floor().add_(double(histogram.reach));
+    bin = at::where(within, bin.clamp_(0, double(bins - 1)), double(bins)); // one more for what is not counted
+    const at::Tensor counts = at::bincount(bin.to(at::kInt).flatten(), {}, bins + 1).to(at::kDouble).cpu();
+    histogram.counts.assign(counts.data_ptr<double>(), counts.data_ptr<double>() + bins);
+    return histogram;
+}
+
 /// What a rotated residual stream has done to the layer's input, if `choice` wants one.
-InputMap residual_map(const Model& model, const Linear& linear, const SchemeChoice& choice, const Device& device) {
+InputMap residual_map(const Model& model, const Linear& linear, const SchemeChoice& choice, Inputs& inputs) {
     const auto rotation = hadamard_of(choice, linear, model);
     if (!rotation || !rotation->residual) return {};
     const Block& block = model.blocks().at(index_of(linear.block));
     const bool attention = linear.site == model.linear(block.q).site;
     const Norm& norm = block.norm(attention ? NormSlot::attention : NormSlot::mlp);
-    const at::Tensor weight = load_parameter(model, norm.name + ".weight", norm.weight, device);
+    const at::Tensor weight = inputs.parameter(norm.name + ".weight", norm.weight);
     return {{DiagonalMap{to_vector(norm_factors(model, weight))}, HadamardMap{rotation->block, true}}};
 }
 
 /// The scales of the layer's input, `before` having been done to it, when all linears that read it have `choice`;
-/// searched on `inputs`, as calibration saw them.
-std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, const at::Tensor& inputs,
+/// searched on `rows`, as calibration saw them.
+std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, const at::Tensor& rows,
                                        LayerId layer, const SchemeChoice& choice, const InputMap& before,
-                                       const Device& device) {
+                                       Inputs& inputs, const Device& device) {
     const auto transform = chosen<Transform>(choice);
     const FoldSite* site = fold_site_of(model, layer);
     if (!transform || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
@@ -46,13 +110,13 @@ std::optional<FoldResult> search_scale(const Model& model, const SiteStats& stat
     for (const LayerId id : site->consumers) choices[index_of(id)] = choice;
     FoldRequest request = fold_request(*site, choices, transform.params(), device, [&](LayerId id) {
         const Linear& linear = model.linear(id);
-        return fold_into(before, load_parameter(model, linear.name + ".weight", linear.weight, device), device);
+        return fold_into(before, inputs.parameter(linear.name + ".weight", linear.weight), device);
     });
     request.statistics = &statistics.all().channels;
     SampleWants wants = transform.method->wants(request);
     if (!before.empty()) wants.magnitudes = true; // the statistics are of the input as it was
     if (transform.row->needs == Needs::samples || !before.empty())
-        request.samples = samples_of(apply(before, inputs, device), wants, device);
+        request.samples = samples_of(apply(before, rows, device), wants, device);
     return transform.method->scale(request);
 }
 
@@ -74,23 +138,50 @@ bool uses_samples(const SchemeChoice& choice) {
 
 } // namespace
 
-WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, LayerId layer, const SchemeChoice& choice) {
-    const Device device = open_device("cpu");
+struct WhatIfLayers::State {
+    State(std::shared_ptr<const Model> model_, std::shared_ptr<const ActivationStats> stats_, const std::string& name)
+        : model(std::move(model_))
+        , stats(std::move(stats_))
+        , device(open_device(name))
+        , inputs(*model, device) {
+        if (device.is_cuda())
+            stream = c10::impl::VirtualGuardImpl(at::kCUDA).getStreamFromGlobalPool(torch_device(device));
+    }
+
+    std::shared_ptr<const Model> model;
+    std::shared_ptr<const ActivationStats> stats;
+    Device device;
+    Inputs inputs;
+    std::optional<c10::Stream> stream; ///< of a card: beside that of the jobs
+};
+
+WhatIfLayers::WhatIfLayers(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
+                           const std::string& device)
+    : state_(std::make_unique<State>(std::move(model), std::move(stats), device)) {}
+WhatIfLayers::~WhatIfLayers() = default;
+
+WhatIfLayer WhatIfLayers::of(LayerId layer, const SchemeChoice& choice, std::int64_t count) {
+    const Model& model = *state_->model;
+    const Device& device = state_->device;
+    Inputs& inputs = state_->inputs;
     const TorchScope scope(device);
+    std::optional<c10::StreamGuard> aside;
+    if (state_->stream) aside.emplace(*state_->stream);
     return translate_torch_errors("trying " + model.linear(layer).short_name, [&] {
         const Linear& linear = model.linear(layer);
-        const SiteStats& statistics = stats.sites.at(index_of(linear.site));
-        const InputMap before = residual_map(model, linear, choice, device);
+        const SiteStats& statistics = state_->stats->sites.at(index_of(linear.site));
+        const InputMap before = residual_map(model, linear, choice, inputs);
         const bool fits = uses_samples(choice);
-        const KeptRows rows = split_rows(to_torch(statistics.kept_rows, device), fits);
+        const KeptRows rows = split_rows(inputs.rows(statistics, linear, count), fits);
         const std::optional<FoldResult> fold =
-            search_scale(model, statistics, rows.fitted, layer, choice, before, device);
+            search_scale(model, statistics, rows.fitted, layer, choice, before, inputs, device);
         LinearJob job{.linear = linear,
                       .choice = choice,
                       .device = device,
-                      .weight = load_parameter(model, linear.name + ".weight", linear.weight, device),
+                      .weight = inputs.parameter(linear.name + ".weight", linear.weight),
                       .map = before,
-                      .statistics = &statistics};
+                      .statistics = &statistics,
+                      .report_only = true};
         if (fold) job.map.steps.emplace_back(DiagonalMap{to_vector(fold->scale)});
         const auto rotation = hadamard_of(choice, linear, model);
         if (rotation && !rotation->residual) job.map.steps.emplace_back(HadamardMap{rotation->block, false});
@@ -100,7 +191,7 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
         job.exact_samples = job.round_samples = [&](const SampleWants& wants) {
             return samples_of(apply(job.map, rows.fitted, device), wants, device);
         };
-        if (fits && rows.scored.size(0) > 0) job.scored = apply(job.map, rows.scored, device);
+        if (rows.scored.size(0) > 0) job.scored = apply(job.map, rows.scored, device);
         WhatIfLayer result;
         LinearOutcome outcome = quantize_linear(job);
         if (fold) add_to_report(*fold, outcome.quantized.report);
@@ -112,7 +203,7 @@ WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, Laye
                                                 rows.fitted.size(0) < linear.in_features();
         if (choice.scheme.weight) {
             result.weight_in_steps =
-                to_vector(job.weight / solvers::spread_over_blocks(outcome.scale, outcome.quantized.params.layout));
+                count_steps(job.weight / solvers::spread_over_blocks(outcome.scale, outcome.quantized.params.layout));
         }
         result.quantized = std::move(outcome.quantized);
         return result;

@@ -1,22 +1,37 @@
 // One linear under one choice, from the kept calibration rows alone. No Torch here.
 #pragma once
 
-#include <vector>
+#include <memory>
 
 #include "core/result/layer_report.h"
 #include "core/result/quantized_model.h"
 #include "core/stats/activation_stats.h"
+#include "core/stats/step_histogram.h"
 
 namespace graticule {
 
 struct WhatIfLayer {
-    QuantizedLinear quantized;          ///< with its report
-    std::vector<float> weight_in_steps; ///< every folded weight divided by its block's scale; empty: not quantized
+    QuantizedLinear quantized;     ///< with its report, without its codes
+    StepHistogram weight_in_steps; ///< every folded weight divided by its block's scale; empty: not quantized
 };
 
-/// `choice`: parameters complete. Methods that run samples get the kept rows instead, and judge scales by the linears'
-/// own output; the report's note says so.
-[[nodiscard]] WhatIfLayer what_if_layer(const Model& model, const ActivationStats& stats, LayerId layer,
-                                        const SchemeChoice& choice);
+/// Answers for one thread, one after the other, beside whatever the device computes for others. What a card has read
+/// for one answer stays there for the next, up to `kept_bytes`.
+class WhatIfLayers {
+public:
+    static constexpr std::int64_t kept_bytes = std::int64_t{1} << 30;
+
+    WhatIfLayers(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
+                 const std::string& device);
+    ~WhatIfLayers();
+
+    /// `choice`: parameters complete. `rows`: of the kept inputs, evenly spread, that are looked at; 0: all. Methods
+    /// that run samples get these rows instead, and judge scales by the linears' own output; the report's note says so.
+    [[nodiscard]] WhatIfLayer of(LayerId layer, const SchemeChoice& choice, std::int64_t rows);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 } // namespace graticule

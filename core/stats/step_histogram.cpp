@@ -7,9 +7,9 @@
 namespace graticule {
 
 namespace {
-constexpr double bins_a_step = 64, farthest_step = 2048;
+constexpr double bins_a_step = 64;
 
-double largest_magnitude(const std::vector<float>& values, double limit) {
+double largest_magnitude(std::span<const float> values, double limit) {
     double largest = 0;
     for (const float value : values) {
         const double magnitude = std::abs(double(value));
@@ -18,7 +18,7 @@ double largest_magnitude(const std::vector<float>& values, double limit) {
     return largest;
 }
 
-void count(const std::vector<float>& values, StepHistogram& histogram) {
+void count(std::span<const float> values, StepHistogram& histogram) {
     histogram.counts.assign(static_cast<std::size_t>(2 * histogram.reach), 0);
     const double last = double(2 * histogram.reach - 1);
     for (const float value : values) {
@@ -29,16 +29,21 @@ void count(const std::vector<float>& values, StepHistogram& histogram) {
 }
 } // namespace
 
-StepHistogram count_in_steps(const std::vector<float>& values) {
+StepHistogram empty_histogram(double largest) {
     StepHistogram histogram;
     histogram.width = 1 / bins_a_step;
-    histogram.largest = largest_magnitude(values, farthest_step);
-    histogram.reach = std::max<std::int64_t>(1, std::int64_t(std::floor(histogram.largest * bins_a_step)) + 1);
+    histogram.largest = largest;
+    histogram.reach = std::max<std::int64_t>(1, std::int64_t(std::floor(largest * bins_a_step)) + 1);
+    return histogram;
+}
+
+StepHistogram count_in_steps(std::span<const float> values) {
+    StepHistogram histogram = empty_histogram(largest_magnitude(values, farthest_step));
     count(values, histogram);
     return histogram;
 }
 
-StepHistogram count_to_largest(const std::vector<float>& values, std::int64_t bins_a_side) {
+StepHistogram count_to_largest(std::span<const float> values, std::int64_t bins_a_side) {
     StepHistogram histogram;
     histogram.largest = largest_magnitude(values, std::numeric_limits<float>::max());
     histogram.reach = bins_a_side;

@@ -3,10 +3,12 @@
 //
 //     bench_forward evaluate MODEL --device cuda --text FILE --window 2048 --windows 16 [--recipe LINE] [--budget 0.25]
 //     bench_forward calibrate MODEL --device cuda --text FILE --window 2048 --samples 16
+//     bench_forward what_if MODEL --device cuda --text FILE --window 512 --samples 1 --recipe LINE
 //
 // evaluate: two passes with one runner; the second is timed, as everything that stays in memory is there by then.
 // --budget: weights kept on the device, as a share of all. calibrate: the pass with all statistics and the same pass
-// with nobody looking, in turns, medians.
+// with nobody looking, in turns, medians. what_if: the largest linear of the first block under LINE, from the first
+// rows and from all kept ones; the first answer, which reads the weight, and the median of those after it.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -106,6 +108,37 @@ json calibrate(Workbench& work, const Options& options, JobContext& ctx) {
             {"tokens", options.samples * options.window}};
 }
 
+json what_if(Workbench& work, const Options& options, JobContext& ctx) {
+    const Model& model = *work.model();
+    CalibrationSpec spec;
+    spec.text = options.text;
+    spec.samples = options.samples;
+    spec.length = options.window;
+    const auto stats = calibrate(model, work.tokenizer(), spec, ctx);
+    const auto weights = [](const Linear& linear) { return linear.out_features() * linear.in_features(); };
+    const auto& linears = model.linears();
+    const Linear& largest =
+        *std::ranges::max_element(linears.begin(), linears.end(), std::less<>(), [&](const Linear& linear) {
+            return index_of(linear.block) == 0 ? weights(linear) : 0;
+        });
+    json result = {{"linear", largest.name}, {"shape", {largest.out_features(), largest.in_features()}}};
+    for (const std::int64_t rows : {32, 0}) {
+        const WhatIfs answers(work.model(), stats, ctx.device);
+        std::vector<double> seconds;
+        std::int64_t scored = 0;
+        for (int turn = 0; turn < 6; ++turn) {
+            const Clock::time_point start = Clock::now();
+            scored = answers.of(largest.id, parse_scheme_line(options.recipe), rows).report.rows_scored;
+            seconds.push_back(seconds_since(start));
+        }
+        const double first = seconds.front();
+        seconds.erase(seconds.begin());
+        result[rows == 0 ? "all_rows" : "first_rows"] = {
+            {"rows", scored}, {"first_seconds", first}, {"seconds", median(seconds)}};
+    }
+    return result;
+}
+
 } // namespace
 
 int main(int count, char** words) {
@@ -113,8 +146,15 @@ int main(int count, char** words) {
     Options options;
     JobContext ctx;
     app.require_subcommand(1);
-    CLI::App* commands[] = {app.add_subcommand("evaluate"), app.add_subcommand("calibrate")};
-    for (CLI::App* command : commands) {
+    struct Command {
+        const char* name;
+        json (*run)(Workbench&, const Options&, JobContext&);
+    };
+    constexpr Command commands[] = {{"evaluate", evaluate}, {"calibrate", calibrate}, {"what_if", what_if}};
+    const Command* asked = nullptr;
+    for (const Command& row : commands) {
+        CLI::App* command = app.add_subcommand(row.name);
+        command->callback([&asked, &row] { asked = &row; });
         command->add_option("MODEL", options.model)->required();
         command->add_option("--device", ctx.device);
         command->add_option("--text", options.text)->required();
@@ -131,7 +171,7 @@ int main(int count, char** words) {
         ctx.execution = {parse_compute(options.precision), parse_arithmetic(options.arithmetic)};
         Workbench work;
         work.open(resolve_model_path(options.model), ctx);
-        json result = commands[0]->parsed() ? evaluate(work, options, ctx) : calibrate(work, options, ctx);
+        json result = asked->run(work, options, ctx);
         for (const auto& [name, version] : current_versions()) result["version"] = name + " " + version;
         std::puts(result.dump().c_str());
         return 0;

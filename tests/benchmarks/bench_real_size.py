@@ -292,9 +292,20 @@ def part_stream(bench):
               f"{whole['seconds']:.2f} s; weights {quarter['weight_bytes'] / 1e9:.2f} GB")
 
 
+def part_what_if(bench):
+    ours = forward(bench, "what_if", "--samples", 1, "--recipe", SIMULATED)
+    card = bench.args.device.startswith("cuda")
+    shape = " x ".join(map(str, ours["shape"]))
+    for name in ("first_rows", "all_rows"):
+        got = ours[name]
+        bench.add(f"what-if of {shape}, {got['rows']} rows", got["seconds"], "s",
+                  target="<= 0.016 s on a card" if card else None, reached=got["seconds"] <= 0.016 if card else None,
+                  note=f"{SIMULATED}; the first answer, which reads the weight, {got['first_seconds']:.3f} s")
+
+
 PARTS = {"peer": part_peer, "open": part_open, "evaluate": part_evaluate, "simulated": part_simulated,
          "integer": part_integer, "calibrate": part_calibrate, "quantize": part_quantize, "run": part_run,
-         "stream": part_stream}
+         "stream": part_stream, "what_if": part_what_if}
 
 
 def prepare(bench):

@@ -258,6 +258,7 @@ def make(arguments):
         sys.exit(f"{a.out} is there already; remove it or name another folder")
     made = FAMILIES[a.family](a)
     total = sum(t.size for t in made.tensors) * DTYPES[a.dtype][1]
+    a.out.absolute().parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(a.out.absolute().parent).free
     if total > free:
         sys.exit(f"{a.out}: {total} bytes are needed, {free} are free")

@@ -538,7 +538,7 @@ private Q_SLOTS:
         QFETCH(QString, line);
         const auto result = quantized(opt_, opt_stats_, recipe_from(line.toStdString()));
         const LayerId layer = *opt_.model->find_linear("layers.2.fc1");
-        const WhatIf tried = what_if(*opt_.model, *opt_stats_, layer, parse_scheme_line(line.toStdString()));
+        const WhatIf tried = WhatIfs(opt_.model, opt_stats_).of(layer, parse_scheme_line(line.toStdString()));
         const LayerReport& run = result->linears[index_of(layer)]->report;
         QVERIFY(near(tried.report.weight_mse, run.weight_mse, 1e-9));
         QVERIFY(near(*tried.report.output_mse, *run.output_mse, 1e-9));
@@ -557,8 +557,8 @@ private Q_SLOTS:
     }
     void what_if_refuses_what_cannot_be() {
         try {
-            (void)what_if(*opt_.model, *opt_stats_, *opt_.model->find_linear("layers.2.fc1"),
-                          parse_scheme_line("w=int4/g100"));
+            (void)WhatIfs(opt_.model, opt_stats_)
+                .of(*opt_.model->find_linear("layers.2.fc1"), parse_scheme_line("w=int4/g100"));
             QFAIL("accepted");
         } catch (const Error& error) {
             QVERIFY(error.info().message.find("group size 100 does not divide the 256 input columns") !=

@@ -285,7 +285,8 @@ private Q_SLOTS:
         const Model& model = *models_.at("llama").model;
         for (const char* name : {"layers.2.mlp.up_proj", "layers.1.self_attn.o_proj"}) {
             const LayerId layer = *model.find_linear(name);
-            const WhatIf tried = what_if(model, *stats_.at("llama"), layer, parse_scheme_line(line.toStdString()));
+            const WhatIf tried =
+                WhatIfs(models_.at("llama").model, stats_.at("llama")).of(layer, parse_scheme_line(line.toStdString()));
             COMPARE_CLOSE(*tried.report.output_mse, *result->linears[index_of(layer)]->report.output_mse, 1e-3);
         }
     }
