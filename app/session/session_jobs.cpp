@@ -270,6 +270,10 @@ std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::o
             break;
         }
         case Step::quantize: // a run is never replaced by the next; a quantization alone is
+            if (after.empty() && !chain->calibrated->stats)
+                Q_EMIT logged(tr("%1 is quantized without calibration: nothing is known of its layers' outputs. "
+                                 "Calibrate first to have their errors measured.")
+                                  .arg(QString::fromStdString(summary_line(recipe()))));
             own.push_back(quantizeInto(chain, after, choice ? QString() : QStringLiteral("quantize")));
             break;
         case Step::evaluate:

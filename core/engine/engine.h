@@ -69,6 +69,18 @@ quantize(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationSta
          const ResolvedRecipe& resolved, JobContext& ctx, const LayerCallback& on_layer = {},
          QuantizedSink* sink = nullptr, std::int64_t held_bytes = -1);
 
+/// One of several recipes that are quantized in one pass over the model's file; members as the parameters of quantize.
+struct QuantizationSide {
+    ResolvedRecipe resolved;
+    std::shared_ptr<const ActivationStats> stats = nullptr;
+};
+using SideLayerCallback = std::function<void(std::size_t side, const LayerReport&)>;
+/// The same results, in the order of `sides`: every block is loaded once and quantized under all of them. `seconds` and
+/// the peaks are those of the pass.
+[[nodiscard]] std::vector<std::shared_ptr<const QuantizedModel>>
+quantize_together(std::shared_ptr<const Model> model, std::span<const QuantizationSide> sides, JobContext& ctx,
+                  const SideLayerCallback& on_layer = {});
+
 struct EvaluationSpec {
     std::int64_t window = 2048;
     std::int64_t max_windows = 0; ///< 0: all

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/engine/engine.h"
@@ -63,61 +65,124 @@ void check_stats(const Model& model, const ActivationStats* stats, const Resolve
                                           "; calibrate this model");
 }
 
+/// One recipe on its way through the blocks.
+struct Side {
+    const QuantizationSide& asked;
+    std::shared_ptr<QuantizedModel> result;
+    std::unique_ptr<QuantizePipeline> pipeline;
+};
+
+struct SinkOptions {
+    QuantizedSink* sink = nullptr; ///< of one side alone
+    std::int64_t held_bytes = -1;
+};
+
+/// Hands on what one linear has become, or keeps it.
+void keep(QuantizedLinear&& linear, QuantizedModel& result, QuantizedSink* sink, SpillFile& spill) {
+    auto& slot = result.linears.at(index_of(linear.layer));
+    if (sink != nullptr) {
+        slot = without_payload(linear);
+        sink->take(std::move(linear));
+        return;
+    }
+    slot = std::move(linear);
+    const PackedCodes& codes = slot->codes;
+    if (!codes.empty()) slot->codes = {spill.keep(codes.bytes()), codes.columns(), codes.bits()};
+}
+
+std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::shared_ptr<const Model>& model,
+                                                                  std::span<const QuantizationSide> asked,
+                                                                  JobContext& ctx, const SideLayerCallback& on_layer,
+                                                                  const SinkOptions& where) {
+    GRATICULE_ASSERT(!asked.empty(), "nothing to quantize");
+    for (const QuantizationSide& side : asked) check_stats(*model, side.stats.get(), side.resolved);
+    const auto started = std::chrono::steady_clock::now();
+    model->start_hashing();
+    const PeakMemory memory;
+    const Device device = open_device(ctx.device);
+    device.start_peak();
+    SpillFile spill(where.held_bytes >= 0 ? where.held_bytes : open_device("cpu").free_bytes() / 4);
+    PipelineOptions options;
+    options.execution = settle_execution(ctx.execution, ctx.device, *model);
+    options.sample_bytes = device.free_bytes() / 4 / std::ssize(asked);
+
+    std::vector<Side> sides;
+    std::int64_t planned = 0;
+    for (const QuantizationSide& one : asked) {
+        Side& side = sides.emplace_back(Side{one, std::make_shared<QuantizedModel>(), nullptr});
+        LayerChoices choices = choices_of(one.resolved);
+        planned += std::count_if(choices.begin(), choices.end(), [](const auto& choice) { return choice.has_value(); });
+        side.result->base = model;
+        side.result->recipe = one.resolved.recipe();
+        side.result->linears.resize(model->linears().size());
+        side.result->head_untied = !model->parts().head && residual_block(choices, *model);
+        side.pipeline =
+            sides.size() == 1
+                ? std::make_unique<QuantizePipeline>(model, one.stats, std::move(choices), device, options)
+                : std::make_unique<QuantizePipeline>(*sides.front().pipeline, one.stats, std::move(choices));
+    }
+    ctx.progress.begin(sides.size() == 1 ? "Quantizing" : "Quantizing " + std::to_string(sides.size()) + " recipes",
+                       planned);
+    const auto run_block = [&](std::size_t index, const Block& block) {
+        const Side& side = sides[index];
+        side.pipeline->run(block.id, ctx, [&](QuantizedLinear&& linear) {
+            if (!linear.report.not_measured.empty())
+                ctx.log("warning: " + linear.report.name + " has no SQNR: " + linear.report.not_measured);
+            if (on_layer) on_layer(index, linear.report);
+            keep(std::move(linear), *side.result, where.sink, spill);
+        });
+        for (auto& [name, tensor] : std::exchange(side.pipeline->replaced(), {})) {
+            if (where.sink != nullptr)
+                where.sink->take(name, std::move(tensor));
+            else
+                side.result->replaced.insert_or_assign(name, spill.keep(std::move(tensor)));
+        }
+    };
+    for (const Block& block : model->blocks())
+        for (std::size_t index = 0; index < sides.size(); ++index) {
+            try {
+                run_block(index, block);
+            } catch (Error& error) {
+                if (sides.size() > 1)
+                    error.add_context("quantizing under " + summary_line(sides[index].result->recipe));
+                throw;
+            }
+        }
+    std::vector<std::shared_ptr<const QuantizedModel>> results;
+    for (const Side& side : sides) {
+        QuantizedModel& result = *side.result;
+        result.provenance =
+            provenance_of(*model, side.asked.stats.get(), side.asked.resolved, device, options.execution, ctx);
+        result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+        result.peak_bytes = memory.bytes();
+        result.peak_device_bytes = device.peak_bytes();
+        const auto done = std::count_if(result.linears.begin(), result.linears.end(),
+                                        [](const auto& linear) { return linear.has_value(); });
+        ctx.log("quantized " + std::to_string(done) + " layers: " + std::to_string(result.bytes_before()) + " -> " +
+                std::to_string(result.size().bytes) + " bytes");
+        results.push_back(side.result);
+    }
+    return results;
+}
+
 } // namespace
+
+std::vector<std::shared_ptr<const QuantizedModel>> quantize_together(std::shared_ptr<const Model> model,
+                                                                     std::span<const QuantizationSide> sides,
+                                                                     JobContext& ctx,
+                                                                     const SideLayerCallback& on_layer) {
+    return quantize_sides(model, sides, ctx, on_layer, {});
+}
 
 std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,
                                                std::shared_ptr<const ActivationStats> stats,
                                                const ResolvedRecipe& resolved, JobContext& ctx,
                                                const LayerCallback& on_layer, QuantizedSink* sink,
                                                std::int64_t held_bytes) {
-    check_stats(*model, stats.get(), resolved);
-    const auto started = std::chrono::steady_clock::now();
-    model->start_hashing();
-    const PeakMemory memory;
-    const Device device = open_device(ctx.device);
-    device.start_peak();
-    auto result = std::make_shared<QuantizedModel>();
-    result->base = model;
-    result->recipe = resolved.recipe();
-    result->linears.resize(model->linears().size());
-
-    LayerChoices choices = choices_of(resolved);
-    const auto planned = std::count_if(choices.begin(), choices.end(), [](const auto& one) { return one.has_value(); });
-    ctx.progress.begin("Quantizing", planned);
-    SpillFile spill(held_bytes >= 0 ? held_bytes : open_device("cpu").free_bytes() / 4);
-    result->head_untied = !model->parts().head && residual_block(choices, *model);
-    PipelineOptions options;
-    options.execution = settle_execution(ctx.execution, ctx.device, *model);
-    QuantizePipeline pipeline(model, stats, std::move(choices), device, options);
-    for (const Block& block : model->blocks()) {
-        pipeline.run(block.id, ctx, [&](QuantizedLinear&& linear) {
-            if (!linear.report.not_measured.empty())
-                ctx.log("warning: " + linear.report.name + " has no SQNR: " + linear.report.not_measured);
-            if (on_layer) on_layer(linear.report);
-            auto& slot = result->linears.at(index_of(linear.layer));
-            if (sink == nullptr) {
-                slot = std::move(linear);
-                const PackedCodes& codes = slot->codes;
-                if (!codes.empty()) slot->codes = {spill.keep(codes.bytes()), codes.columns(), codes.bits()};
-                return;
-            }
-            slot = without_payload(linear);
-            sink->take(std::move(linear));
-        });
-        for (auto& [name, tensor] : std::exchange(pipeline.replaced(), {})) {
-            if (sink != nullptr)
-                sink->take(name, std::move(tensor));
-            else
-                result->replaced.insert_or_assign(name, spill.keep(std::move(tensor)));
-        }
-    }
-    result->provenance = provenance_of(*model, stats.get(), resolved, device, options.execution, ctx);
-    result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    result->peak_bytes = memory.bytes();
-    result->peak_device_bytes = device.peak_bytes();
-    ctx.log("quantized " + std::to_string(planned) + " layers: " + std::to_string(result->bytes_before()) + " -> " +
-            std::to_string(result->size().bytes) + " bytes");
-    return result;
+    const QuantizationSide side{resolved, std::move(stats)};
+    SideLayerCallback on_side;
+    if (on_layer) on_side = [&](std::size_t, const LayerReport& report) { on_layer(report); };
+    return quantize_sides(model, std::span(&side, 1), ctx, on_side, {sink, held_bytes}).front();
 }
 
 } // namespace graticule

@@ -38,19 +38,21 @@ ResolvedRecipe Workbench::resolve(const Recipe& recipe) const {
     throw Error(ErrorKind::bad_input, text);
 }
 
-std::shared_ptr<const QuantizedModel> Workbench::quantize(const Recipe& recipe, bool with_statistics, JobContext& ctx,
-                                                          const LayerCallback& on_layer) {
-    const ResolvedRecipe resolved = resolve(recipe); // before the long work, so that a wrong recipe fails at once
+/// What quantizing needs: the recipe resolved, its warnings told, calibrated where the plan says so.
+QuantizationSide Workbench::prepare(const Recipe& recipe, bool with_statistics, JobContext& ctx) {
+    QuantizationSide side{resolve(recipe)}; // before the long work, so that a wrong recipe fails at once
     for (const Diagnostic& item : graticule::resolve(recipe, *opened_.model).diagnostics.items)
         if (item.severity == Severity::warning)
             ctx.log("warning: " + (item.where.empty() ? "" : item.where + ": ") + item.text);
-    std::shared_ptr<const ActivationStats> statistics;
-    for (const Step step : plan_of({Step::quantize, &resolved, with_statistics}, {})) {
-        if (step == Step::calibrate) statistics = calibrate(recipe.calibration, ctx);
-        if (step == Step::quantize)
-            quantized_ = graticule::quantize(opened_.model, statistics, resolved, ctx, on_layer);
-    }
-    return quantized_;
+    for (const Step step : plan_of({Step::quantize, &side.resolved, with_statistics}, {}))
+        if (step == Step::calibrate) side.stats = calibrate(recipe.calibration, ctx);
+    return side;
+}
+
+std::shared_ptr<const QuantizedModel> Workbench::quantize(const Recipe& recipe, bool with_statistics, JobContext& ctx,
+                                                          const LayerCallback& on_layer) {
+    const QuantizationSide side = prepare(recipe, with_statistics, ctx);
+    return quantized_ = graticule::quantize(opened_.model, side.stats, side.resolved, ctx, on_layer);
 }
 
 std::shared_ptr<const Evaluation> Workbench::evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
@@ -75,7 +77,13 @@ std::vector<Workbench::ComparedRun> Workbench::compare(std::span<const Recipe> r
     for (const Recipe& recipe : recipes) (void)resolve(recipe); // all of them before the first long work
     std::vector<EvaluationSide> sides;
     if (unquantized) sides.push_back({nullptr, unquantized_name(*opened_.model)});
-    for (const Recipe& recipe : recipes) sides.push_back({quantize(recipe, false, ctx), summary_line(recipe)});
+    if (!recipes.empty()) {
+        std::vector<QuantizationSide> wanted;
+        for (const Recipe& recipe : recipes) wanted.push_back(prepare(recipe, false, ctx));
+        const auto quantized = quantize_together(opened_.model, wanted, ctx);
+        for (std::size_t i = 0; i < recipes.size(); ++i) sides.push_back({quantized[i], summary_line(recipes[i])});
+        quantized_ = quantized.back();
+    }
     const auto evaluations = evaluate_together(opened_.model, sides, tokenizer(), corpus, spec, ctx, on_window);
     std::vector<ComparedRun> runs;
     for (std::size_t side = 0; side < sides.size(); ++side)

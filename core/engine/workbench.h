@@ -40,8 +40,8 @@ public:
     std::shared_ptr<const Evaluation> evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
                                                JobContext& ctx, const WindowCallback& on_window = {});
 
-    /// Every recipe quantized, one after another, then all evaluated side by side in one pass over the weights; first
-    /// the model as it is, where `unquantized`.
+    /// Every recipe quantized in one pass over the weights, then all evaluated side by side in another; first the model
+    /// as it is, where `unquantized`.
     struct ComparedRun {
         std::shared_ptr<const QuantizedModel> quantized; ///< null: the model as it is
         std::shared_ptr<const Evaluation> evaluation;
@@ -53,6 +53,8 @@ public:
     [[nodiscard]] const std::shared_ptr<const QuantizedModel>& quantized() const { return quantized_; }
 
 private:
+    [[nodiscard]] QuantizationSide prepare(const Recipe& recipe, bool with_statistics, JobContext& ctx);
+
     OpenedModel opened_;
     std::shared_ptr<const ActivationStats> statistics_;
     std::shared_ptr<const QuantizedModel> quantized_;

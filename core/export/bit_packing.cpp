@@ -19,11 +19,11 @@ void pack_stream(const std::uint8_t* codes, std::int64_t count, std::int64_t cod
     }
 }
 
-void unpack_stream(const std::uint32_t* words, std::int64_t word_stride, std::int64_t count, int bits,
-                   std::uint8_t* codes, std::int64_t code_stride) {
+void unpack_stream(const std::uint32_t* words, std::int64_t word_stride, std::int64_t first, std::int64_t count,
+                   int bits, std::uint8_t* codes, std::int64_t code_stride) {
     const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
     for (std::int64_t i = 0; i < count; ++i) {
-        const std::int64_t bit = i * bits;
+        const std::int64_t bit = (first + i) * bits;
         const int offset = static_cast<int>(bit % 32);
         const std::uint32_t* word = words + (bit / 32) * word_stride;
         std::uint64_t value = *word;
@@ -54,7 +54,7 @@ void unpack_rows(std::span<const std::uint32_t> words, std::int64_t rows, std::i
     const std::int64_t width = packed_words(columns, bits);
     check_sizes(codes.size(), rows * columns, words.size(), rows * width, bits);
     for (std::int64_t row = 0; row < rows; ++row)
-        unpack_stream(words.data() + row * width, 1, columns, bits, codes.data() + row * columns, 1);
+        unpack_stream(words.data() + row * width, 1, 0, columns, bits, codes.data() + row * columns, 1);
 }
 
 std::vector<std::uint32_t> pack_columns(std::span<const std::uint8_t> codes, std::int64_t rows, std::int64_t columns,
@@ -67,12 +67,18 @@ std::vector<std::uint32_t> pack_columns(std::span<const std::uint8_t> codes, std
 }
 
 std::vector<std::uint8_t> unpack_columns(std::span<const std::uint32_t> words, std::int64_t rows, std::int64_t columns,
-                                         int bits) {
-    std::vector<std::uint8_t> codes(static_cast<std::size_t>(rows * columns));
-    check_sizes(codes.size(), rows * columns, words.size(), packed_words(rows, bits) * columns, bits);
+                                         int bits, std::int64_t first, std::int64_t count) {
+    GRATICULE_ASSERT(first >= 0 && count >= 0 && first + count <= rows, "rows outside what is packed");
+    std::vector<std::uint8_t> codes(static_cast<std::size_t>(count * columns));
+    check_sizes(codes.size(), count * columns, words.size(), packed_words(rows, bits) * columns, bits);
     for (std::int64_t column = 0; column < columns; ++column)
-        unpack_stream(words.data() + column, columns, rows, bits, codes.data() + column, columns);
+        unpack_stream(words.data() + column, columns, first, count, bits, codes.data() + column, columns);
     return codes;
+}
+
+std::vector<std::uint8_t> unpack_columns(std::span<const std::uint32_t> words, std::int64_t rows, std::int64_t columns,
+                                         int bits) {
+    return unpack_columns(words, rows, columns, bits, 0, rows);
 }
 
 } // namespace graticule

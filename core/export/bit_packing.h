@@ -25,6 +25,10 @@ void unpack_rows(std::span<const std::uint32_t> words, std::int64_t rows, std::i
 /// Zero points are packed down the rows: `codes` (rows, columns) to (packed_words(rows, bits), columns).
 [[nodiscard]] std::vector<std::uint32_t> pack_columns(std::span<const std::uint8_t> codes, std::int64_t rows,
                                                       std::int64_t columns, int bits);
+/// Of the `rows` that are packed those of [first, first + count).
+[[nodiscard]] std::vector<std::uint8_t> unpack_columns(std::span<const std::uint32_t> words, std::int64_t rows,
+                                                       std::int64_t columns, int bits, std::int64_t first,
+                                                       std::int64_t count);
 [[nodiscard]] std::vector<std::uint8_t> unpack_columns(std::span<const std::uint32_t> words, std::int64_t rows,
                                                        std::int64_t columns, int bits);
 

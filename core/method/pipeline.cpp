@@ -59,36 +59,52 @@ bool wants_static_operands(const QuantScheme& scheme) {
 
 } // namespace
 
+/// Blocks of the model as it is stored, in order, each loaded once for all pipelines that stand beside each other.
+class QuantizePipeline::Blocks {
+public:
+    Blocks(const std::shared_ptr<const Model>& model, const Device& device, const Execution& execution)
+        : decoder_(model, stored_weights(), device, execution)
+        , loader_(device, [this](BlockId id) { return decoder_.load(id); }) {}
+
+    [[nodiscard]] const Decoder& decoder() const { return decoder_; }
+    /// The one after it is on its way then.
+    [[nodiscard]] const BlockWeights& load(BlockId id);
+
+private:
+    Decoder decoder_;
+    BlockLoader<BlockWeights> loader_;
+    /// The block at hand: given up when the next one is there, see BlockLoader.
+    std::shared_ptr<const BlockWeights> passing_;
+    BlockId passing_id_{};
+};
+
 struct QuantizePipeline::Impl {
+    std::shared_ptr<Blocks> blocks;
+    const Decoder& decoder;
     std::shared_ptr<const Model> model;
     std::shared_ptr<const ActivationStats> stats;
     LayerChoices choices;
     Device device;
-    Decoder decoder;
-    BlockLoader<BlockWeights> loader;
-    /// The block at hand as it was loaded: given up when the next one is there, see BlockLoader.
-    std::shared_ptr<const BlockWeights> passing;
     std::map<StreamKey, SampleStream> streams;
     SampleBudget budget;
     std::optional<ResidualRotation> residual; ///< present: the whole model's stream is rotated
     std::map<std::string, HostTensor> replaced;
     std::vector<SearchTrace> traces;
 
-    Impl(std::shared_ptr<const Model> model_, std::shared_ptr<const ActivationStats> stats_, LayerChoices choices_,
-         Device device_, const PipelineOptions& options)
-        : model(model_)
+    Impl(std::shared_ptr<Blocks> blocks_, std::shared_ptr<const Model> model_,
+         std::shared_ptr<const ActivationStats> stats_, LayerChoices choices_, Device device_,
+         std::int64_t sample_bytes)
+        : blocks(std::move(blocks_))
+        , decoder(blocks->decoder())
+        , model(std::move(model_))
         , stats(std::move(stats_))
         , choices(std::move(choices_))
-        , device(device_)
-        , decoder(model_, stored_weights(), device_, options.execution)
-        , loader(device, [this](BlockId id) { return decoder.load(id); })
-        , budget{options.sample_bytes >= 0 ? options.sample_bytes : device_.free_bytes() / 4, {}} {
+        , device(std::move(device_))
+        , budget{sample_bytes, {}} {
         if (const auto block = residual_block(choices, *model)) residual.emplace(*model, device, *block);
     }
 
     [[nodiscard]] bool coarse() const { return c10::elementSize(decoder.type()) == 2; }
-    /// Asked for in order: the one after it is on its way then.
-    const BlockWeights& next_block(BlockId id);
     void open_streams();
     SampleStream& stream_for(const MethodStep& step) { return streams.at(stream_key(step)); }
     void open_stream(StreamKey key, const std::string& method);
@@ -130,21 +146,31 @@ struct QuantizePipeline::Impl {
 
 QuantizePipeline::QuantizePipeline(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
                                    LayerChoices choices, Device device, const PipelineOptions& options)
-    : impl_(std::make_unique<Impl>(std::move(model), std::move(stats), std::move(choices), device, options)) {}
+    : impl_(std::make_unique<Impl>(std::make_shared<Blocks>(model, device, options.execution), model, std::move(stats),
+                                   std::move(choices), device,
+                                   options.sample_bytes >= 0 ? options.sample_bytes : device.free_bytes() / 4)) {}
+
+QuantizePipeline::QuantizePipeline(const QuantizePipeline& beside, std::shared_ptr<const ActivationStats> stats,
+                                   LayerChoices choices)
+    : impl_(std::make_unique<Impl>(beside.impl_->blocks, beside.impl_->model, std::move(stats), std::move(choices),
+                                   beside.impl_->device, beside.impl_->budget.bytes)) {}
 
 QuantizePipeline::~QuantizePipeline() = default;
 std::map<std::string, HostTensor>& QuantizePipeline::replaced() { return impl_->replaced; }
 const std::vector<SearchTrace>& QuantizePipeline::traces() const { return impl_->traces; }
 
-const BlockWeights& QuantizePipeline::Impl::next_block(BlockId id) {
-    if (loader.started() != id) {
-        loader.reset();
-        loader.start(id);
+const BlockWeights& QuantizePipeline::Blocks::load(BlockId id) {
+    if (passing_ && passing_id_ == id) return *passing_;
+    if (loader_.started() != id) {
+        loader_.reset();
+        loader_.start(id);
     }
-    if (!device.is_cuda()) passing.reset(); // nothing is under way that could still read it
-    passing = loader.take();
-    if (id != model->blocks().back().id) loader.start(model->blocks()[index_of(id) + 1].id);
-    return *passing;
+    if (!decoder_.device().is_cuda()) passing_.reset(); // nothing is under way that could still read it
+    passing_ = loader_.take();
+    passing_id_ = id;
+    const std::vector<Block>& blocks = decoder_.model().blocks();
+    if (id != blocks.back().id) loader_.start(blocks[index_of(id) + 1].id);
+    return *passing_;
 }
 
 void QuantizePipeline::Impl::open_stream(StreamKey key, const std::string& method) {
@@ -341,7 +367,7 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
     translate_torch_errors("quantizing block " + std::to_string(index_of(id)), [&] {
         if (index_of(id) == 0) impl.open_streams();
         Folded changed; // on the device until the block is done
-        BlockWeights original = impl.next_block(id);
+        BlockWeights original = impl.blocks->load(id);
         if (impl.residual) impl.residual->rotate(block, original, changed);
         if (impl.residual && index_of(id) == 0)
             changed.merge(impl.residual->ends(original.at(block.q).weight.scalar_type()));

@@ -41,6 +41,10 @@ public:
     /// method needs it.
     QuantizePipeline(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
                      LayerChoices choices, Device device, const PipelineOptions& options = {});
+    /// Another recipe of the same model: device, execution and the sample memory of one are those of the other, and
+    /// each block is loaded once where all run it before one runs the next. What comes out is what each gives alone.
+    QuantizePipeline(const QuantizePipeline& beside, std::shared_ptr<const ActivationStats> stats,
+                     LayerChoices choices);
     ~QuantizePipeline();
 
     using LinearSink = std::function<void(QuantizedLinear&&)>;
@@ -52,6 +56,7 @@ public:
     [[nodiscard]] const std::vector<SearchTrace>& traces() const;
 
 private:
+    class Blocks;
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -19,13 +19,28 @@ std::string numbered(std::string_view pattern, std::int64_t number, std::string_
     return text;
 }
 
+/// Rows of `whole` from `first` on.
+class RowsFrom final : public EncodedRows {
+public:
+    RowsFrom(std::shared_ptr<const EncodedRows> whole, std::int64_t first)
+        : whole_(std::move(whole))
+        , first_(first) {}
+    void decode(std::int64_t first, std::int64_t count, float* out) const override {
+        whole_->decode(first_ + first, count, out);
+    }
+
+private:
+    std::shared_ptr<const EncodedRows> whole_;
+    std::int64_t first_;
+};
+
 /// Rows [first, first + count) of a matrix or vector as a view of the same bytes.
 HostTensor slice_rows(const HostTensor& tensor, std::int64_t first, std::int64_t count) {
-    const DTypeRow& row = row_of(tensor.dtype);
-    const std::int64_t columns = tensor.columns();
-    GRATICULE_ASSERT(columns % row.block_elements == 0, "a row of a fused tensor that cuts a block");
-    const std::int64_t row_bytes = columns / row.block_elements * row.block_bytes;
+    GRATICULE_ASSERT(tensor.columns() % row_of(tensor.dtype).block_elements == 0,
+                     "a row of a fused tensor that cuts a block");
+    const std::int64_t row_bytes = std::ssize(tensor.bytes) / tensor.rows();
     HostTensor slice = tensor;
+    if (tensor.encoded) slice.encoded = std::make_shared<RowsFrom>(tensor.encoded, first);
     slice.shape[0] = count;
     slice.bytes =
         tensor.bytes.subspan(static_cast<std::size_t>(first * row_bytes), static_cast<std::size_t>(count * row_bytes));
@@ -34,6 +49,7 @@ HostTensor slice_rows(const HostTensor& tensor, std::int64_t first, std::int64_t
 
 /// The rows at these places one after another, as a copy.
 HostTensor gather_rows(const HostTensor& tensor, const std::vector<std::int64_t>& rows) {
+    if (tensor.encoded) return gather_rows(HostTensor::from_floats(to_floats(tensor), tensor.shape), rows);
     const std::size_t row_bytes = tensor.bytes.size() / std::size_t(tensor.shape[0]);
     std::vector<std::byte> gathered;
     gathered.reserve(rows.size() * row_bytes);
@@ -44,6 +60,10 @@ HostTensor gather_rows(const HostTensor& tensor, const std::vector<std::int64_t>
     Shape shape = tensor.shape;
     shape[0] = std::int64_t(rows.size());
     return HostTensor::from_vector(std::move(gathered), tensor.dtype, std::move(shape));
+}
+
+bool same_values(const HostTensor& a, const HostTensor& b) {
+    return a.encoded || b.encoded ? to_floats(a) == to_floats(b) : std::ranges::equal(a.bytes, b.bytes);
 }
 
 HostTensor transposed(const HostTensor& tensor) {
@@ -107,7 +127,7 @@ private:
     HostTensor take(const std::string& name, const Shape& expected) {
         HostTensor tensor = checkpoint_->tensor(name);
         used_.insert(name);
-        if (row_of(tensor.dtype).decode == nullptr)
+        if (!tensor.holds_numbers())
             throw Error(ErrorKind::bad_input,
                         "tensor \"" + name + "\" is of type " + std::string(row_of(tensor.dtype).name) +
                             ", which holds no weights; was this model quantized by another program?");
@@ -167,7 +187,7 @@ private:
         }
         if (!checkpoint_->contains(name)) return;
         const HostTensor stored = take(name, {vocabulary, width});
-        if (!std::ranges::equal(stored.bytes, parts_.embedding.bytes))
+        if (!same_values(stored, parts_.embedding))
             parts_.warnings.push_back("\"" + name +
                                       "\" differs from the embedding, but config.json says that they are "
                                       "tied; the embedding is used, as transformers does");

@@ -91,6 +91,13 @@ std::string layer_table(const std::vector<const LayerReport*>& worst) {
     return html + "</table></div>\n";
 }
 
+std::string outputs_note(const std::vector<const LayerReport*>& worst) {
+    return outputs_measured(worst)
+               ? "<p>Error columns are shares of the output's mean squared error; they add up to "
+                 "100 %. Measured by the run on kept calibration inputs.</p>\n"
+               : "<p>Output errors are measured on kept calibration inputs; this run had none.</p>\n";
+}
+
 std::string section(const std::string& title, const std::string& body) {
     return body.empty() ? body : "<h2>" + escaped(title) + "</h2>\n" + body;
 }
@@ -112,10 +119,7 @@ std::string report_html(const ReportInput& input) {
            escaped(input.evaluation->protocol.text() + ", on " + input.evaluation->provenance.data_name) + ".</p>\n" +
            section("Perplexity, window by window", perplexity_chart(input)) +
            section("Output error by source, worst linear first", error_chart(worst)) +
-           section("Linears, worst output first",
-                   layer_table(worst) +
-                       "<p>Error columns are shares of the output's mean squared error; they add up to "
-                       "100 %. Measured by the run on kept calibration inputs.</p>\n") +
+           section("Linears, " + order_text(worst), layer_table(worst) + outputs_note(worst)) +
            section("Recipe", preformatted(recipe_text(model.recipe)) + preformatted(to_json(model.recipe))) +
            section("Export", notes.empty() ? notes : "<ul>\n" + notes + "</ul>\n") +
            section("Provenance", preformatted(to_json(input.evaluation->provenance).dump(2))) + "</body></html>\n";

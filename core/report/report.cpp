@@ -49,16 +49,17 @@ std::string report_markdown(const ReportInput& input) {
     text +=
         "Protocol: " + input.evaluation->protocol.text() + ", on " + input.evaluation->provenance.data_name + ".\n\n";
 
-    text += "## Layers, worst output first\n\n";
+    const std::vector<const LayerReport*> worst = worst_first(model);
+    text += "## Layers, " + order_text(worst) + "\n\n";
     text += "| layer | scheme | output SQNR dB | weight SQNR dB | weight underflow % | input underflow % | bytes |\n";
     text += "|---|---|---:|---:|---:|---:|---:|\n";
-    for (const LayerReport* report : worst_first(model))
+    for (const LayerReport* report : worst)
         text += "| " + report->name + " | `" + report->scheme_line + "` | " +
                 number_text("%.2f", report->output_sqnr_db) + " | " + number_text("%.2f", report->weight_sqnr_db) +
                 " | " + number_text("%.2f", report->weight_underflow_percent) + " | " +
                 number_text("%.2f", report->input_underflow_percent) + " | " + std::to_string(report->bytes_after) +
                 " |\n";
-    for (const LayerReport* report : worst_first(model))
+    for (const LayerReport* report : worst)
         if (!report->not_measured.empty()) text += "\n- " + report->name + ": " + report->not_measured + "\n";
 
     if (!input.export_notes.items.empty()) text += "\n## Export\n\n";

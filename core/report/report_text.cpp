@@ -34,4 +34,12 @@ std::string difference_text(const Comparison& comparison) {
            number_text("%+.4f", d.interval_high) + (d.significant ? "" : ", not significant");
 }
 
+bool outputs_measured(const std::vector<const LayerReport*>& reports) {
+    return std::ranges::any_of(reports, [](const LayerReport* report) { return report->output_mse.has_value(); });
+}
+
+std::string order_text(const std::vector<const LayerReport*>& worst) {
+    return outputs_measured(worst) ? "worst output first" : "worst weight first; no output was measured";
+}
+
 } // namespace graticule

@@ -12,7 +12,7 @@ constexpr double kept_bits = 16;
 
 StoredBits weight_bits(const Linear& linear, const std::optional<TensorScheme>& scheme, StoredParts parts) {
     if (!scheme) {
-        const double plain = double(linear.weight.bytes.size()) * 8;
+        const double plain = double(linear.stored_bytes) * 8;
         return {plain, plain};
     }
     const double rows = double(linear.out_features()), columns = double(linear.in_features());

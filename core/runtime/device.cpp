@@ -13,6 +13,7 @@
 
 #include "core/base/device_name.h"
 #include "core/base/error.h"
+#include "core/runtime/host_allocator.h"
 #include "core/runtime/torch_bridge.h"
 #include "core/runtime/torch_error.h"
 #include "kernels/api/backends.h"
@@ -120,6 +121,7 @@ std::int64_t Device::peak_bytes() const {
 
 Device open_device(const std::string& name) {
     check_device_name(name);
+    use_host_allocator();
     Device device;
     const std::optional<int> index = cuda_index(name);
     if (!index) {

@@ -106,6 +106,7 @@ constexpr std::array rows = {
     DTypeRow{DType::q6_k, "Q6_K", "", 14, 256, 210, decode_q6_k},
     DTypeRow{DType::iq4_nl, "IQ4_NL", "", 20, 32, 18, decode_iq4_nl},
     DTypeRow{DType::mxfp4, "MXFP4", "", 39, 32, 17, decode_mxfp4},
+    DTypeRow{DType::encoded, "codes", "", -1, 1, 0, nullptr},
 };
 
 constexpr bool rows_follow_the_enum() {

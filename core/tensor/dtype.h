@@ -37,6 +37,8 @@ enum class DType : std::uint8_t {
     q6_k,
     iq4_nl,
     mxfp4,
+    encoded, ///< spread over several tensors of its container (codes here, scales there): HostTensor::encoded decodes
+             ///< it
 };
 
 struct DTypeRow {

@@ -27,11 +27,12 @@ HostTensor HostTensor::from_floats(std::vector<float> values, Shape shape) {
 
 void to_floats(const HostTensor& tensor, std::int64_t first, std::int64_t count, float* out) {
     const DTypeRow& row = row_of(tensor.dtype);
-    if (row.decode == nullptr)
+    if (!tensor.holds_numbers())
         throw Error(ErrorKind::unsupported,
                     "a tensor of " + std::string(row.name) + " " + to_text(tensor.shape) +
                         " holds integers, not numbers of the model; only float and GGUF block types do");
     GRATICULE_ASSERT(first >= 0 && count >= 0 && first + count <= tensor.rows(), "rows outside the tensor");
+    if (tensor.encoded) return tensor.encoded->decode(first, count, out);
     const std::int64_t begin = first * tensor.columns();
     const std::int64_t elements = count * tensor.columns();
     GRATICULE_ASSERT(begin % row.block_elements == 0 && elements % row.block_elements == 0, "a row that cuts a block");

@@ -19,11 +19,23 @@ using Shape = std::vector<std::int64_t>;
 [[nodiscard]] std::int64_t element_count(const Shape& shape);
 [[nodiscard]] std::string to_text(const Shape& shape); ///< "[256, 1024]"
 
+/// Values that their container keeps in a form of its own; decoded when they are looked at, no earlier.
+class EncodedRows {
+public:
+    virtual ~EncodedRows() = default;
+    /// Rows [first, first + count) as float32, row after row.
+    virtual void decode(std::int64_t first, std::int64_t count, float* out) const = 0;
+};
+
 struct HostTensor {
     DType dtype = DType::f32;
     Shape shape;
-    std::shared_ptr<const void> owner; ///< keeps `bytes` alive
-    std::span<const std::byte> bytes;
+    std::shared_ptr<const void> owner;                    ///< keeps `bytes` alive
+    std::span<const std::byte> bytes;                     ///< row after row, as many for each
+    std::shared_ptr<const EncodedRows> encoded = nullptr; ///< of DType::encoded, whose `bytes` are its codes alone
+
+    /// Numbers of a model, which to_floats decodes.
+    [[nodiscard]] bool holds_numbers() const { return encoded || row_of(dtype).decode != nullptr; }
 
     [[nodiscard]] bool empty() const { return bytes.empty(); }
     [[nodiscard]] std::int64_t rows() const { return shape.empty() ? 1 : shape.front(); }

@@ -385,6 +385,37 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(session.lengthStudy() == nullptr, 30'000); // of the other model
     }
 
+    /// A recipe that needs no calibration runs without one, which is said where none was finished.
+    void a_run_without_statistics_says_so() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        session.setRecipe(int4_recipe(), {});
+        const QSignalSpy told(&session, &Session::logged);
+        const auto times_told = [&] {
+            return std::count_if(told.begin(), told.end(), [](const QList<QVariant>& line) {
+                return line.front().toString().contains("is quantized without calibration");
+            });
+        };
+        CalibrationSpec spec = session.recipe().calibration;
+        spec.samples = 24;
+        spec.length = 128;
+        session.jobs().cancel(session.calibrate(spec));
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
+        QVERIFY(!session.statsComplete());
+        session.quantize();
+        QCOMPARE(times_told(), 1);
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
+        spec.samples = 1;
+        spec.length = 64;
+        session.calibrate(spec);
+        session.quantize(); // joins the calibration under way
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
+        session.quantize();
+        QCOMPARE(times_told(), 1);
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
+    }
+
     void cancelled_calibration_leaves_no_half_result() {
         Session session;
         session.open("sample-opt");

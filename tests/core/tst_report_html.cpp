@@ -73,6 +73,22 @@ private Q_SLOTS:
         QVERIFY(card.find("*.fc2 => w=dint4/asym/channel a=int8/sym/token") != std::string::npos);
     }
 
+    /// The order goes by outputs where they were measured, by weights where none was, and says which.
+    void the_order_is_named() {
+        QVERIFY(report_html(input_).find("<h2>Linears, worst output first</h2>") != std::string::npos);
+        QVERIFY(report_markdown(input_).find("## Layers, worst output first\n") != std::string::npos);
+        auto unseen = std::make_shared<QuantizedModel>(*input_.quantized);
+        for (auto& linear : unseen->linears)
+            if (linear) linear->report.output_mse = linear->report.output_sqnr_db = std::nullopt;
+        ReportInput without = input_;
+        without.quantized = unseen;
+        for (const std::string& text : {report_html(without), report_markdown(without)}) {
+            QVERIFY(text.find("worst output first") == std::string::npos);
+            QVERIFY(text.find(", worst weight first; no output was measured") != std::string::npos);
+        }
+        QVERIFY(report_html(without).find("Measured by the run") == std::string::npos);
+    }
+
     void charts_of_nothing_are_nothing() {
         QCOMPARE(line_chart({}, "x", "y"), std::string());
         QCOMPARE(bar_chart({}, {}, "y"), std::string());
