@@ -88,7 +88,7 @@ PlotArea::Row PlotArea::distributionRow() {
         refreshDistribution();
         channels->setScene(channels_plot(session_, false, threshold_));
     };
-    return {tr("Distribution"), tr("Distrib."), both, distribution_, refresh, true};
+    return {tr("Distribution"), tr("Dist."), both, distribution_, refresh, true};
 }
 
 PlotArea::Row PlotArea::channelsRow() {
@@ -97,7 +97,7 @@ PlotArea::Row PlotArea::channelsRow() {
     sorted->setCheckable(true);
     sorted->setToolTip(tr("Channels by size, largest first, instead of by index"));
     connect(sorted, &QToolButton::toggled, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Channels"), {}, true,
+    Row row = plotRow(tr("Channels"), tr("Chan."), true,
                       [this, sorted] { return channels_plot(session_, sorted->isChecked(), threshold_); });
     row.plot->addTool(sorted);
     followThreshold(row.plot);
@@ -116,7 +116,7 @@ PlotArea::Row PlotArea::heatMapRow() {
     statistic->addItems(layer_statistic_names());
     statistic->setAccessibleName(tr("Statistic"));
     connect(statistic, &QComboBox::activated, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Heat map"), {}, false, [this, statistic] {
+    Row row = plotRow(tr("Heat map"), tr("Heat"), false, [this, statistic] {
         return heat_map_plot(session_, static_cast<LayerStatistic>(statistic->currentIndex()));
     });
     row.plot->addTool(statistic);
