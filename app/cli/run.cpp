@@ -10,6 +10,7 @@
 #include "core/engine/workbench.h"
 #include "core/export/staged_dir.h"
 #include "core/report/json_results.h"
+#include "core/report/kernels_text.h"
 
 namespace graticule::cli {
 namespace {
@@ -31,8 +32,8 @@ std::string result_text(const RunResult& result) {
                perplexity_text(*result.evaluation)});
     return table.text() + "\ndifference " + difference_text(result.comparison) + ", 95 % interval " +
            interval_text(result.comparison) + "\n" + result.evaluation->protocol.text() + ", " +
-           result.evaluation->provenance.data_name + "\n\n" + exported_text(result.exported) +
-           "report: " + (result.out / "report.md").string() + "\n";
+           result.evaluation->provenance.data_name + "\nproducts: " + kernels_text(*result.evaluation) + "\n\n" +
+           exported_text(result.exported) + "report: " + (result.out / "report.md").string() + "\n";
 }
 
 void run_command(const Args& args, Console& console) {

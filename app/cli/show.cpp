@@ -6,6 +6,7 @@
 
 #include "app/cli/table.h"
 #include "core/engine/engine.h"
+#include "core/report/kernels_text.h"
 
 namespace graticule::cli {
 namespace {
@@ -105,17 +106,7 @@ std::string evaluation_text(const Evaluation& evaluation) {
     table.add({"text", evaluation.provenance.data_name});
     table.add({"tokens scored", grouped(evaluation.tokens)});
     table.add({"device", evaluation.provenance.device});
-    std::string kernels;
-    for (const KernelUse& use : evaluation.kernels)
-        for (const std::string& layer : use.layers)
-            kernels += (&layer != &use.layers.front() ? ", "
-                        : kernels.empty()             ? ""
-                                                      : "; ") +
-                       layer +
-                       (&layer == &use.layers.back()
-                            ? ": " + use.kernel + (use.no_integers.empty() ? "" : " (" + use.no_integers + ")")
-                            : "");
-    table.add({"products", kernels});
+    table.add({"products", kernels_text(evaluation)});
     const double rate = evaluation.seconds > 0 ? static_cast<double>(evaluation.tokens) / evaluation.seconds : 0;
     table.add(
         {"time", duration_text(evaluation.seconds) + ", " + grouped(static_cast<std::int64_t>(rate)) + " tokens/s"});

@@ -104,6 +104,7 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     complete_stats_.reset();
     stats_complete_ = false;
     length_study_.reset();
+    speed_study_.reset();
     length_advice_.reset();
     outliers_.clear();
     calibration_wanted_ = false;

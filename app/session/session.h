@@ -14,6 +14,7 @@
 #include "app/session/run_list.h"
 #include "app/session/what_if_service.h"
 #include "core/engine/engine.h"
+#include "core/engine/measure_speed.h"
 #include "core/engine/plan.h"
 #include "core/engine/resolve.h"
 #include "core/recipe/layer_rules.h"
@@ -45,6 +46,8 @@ public:
     /// How much the calibration length matters, and the one advised; null until studyLengths() is done.
     [[nodiscard]] const std::shared_ptr<const LengthStudy>& lengthStudy() const { return length_study_; }
     [[nodiscard]] const std::optional<LengthAdvice>& lengthAdvice() const { return length_advice_; }
+    /// How fast the model runs on the device that it was measured on, perhaps not all settings yet; null: not measured.
+    [[nodiscard]] const std::shared_ptr<const SpeedStudy>& speedStudy() const { return speed_study_; }
     [[nodiscard]] const std::vector<OutlierReport>& outliers() const { return outliers_; } ///< index = SiteId
     [[nodiscard]] const RecipeHistory& history() const { return history_; }
     [[nodiscard]] const Recipe& recipe() const { return history_.current(); }
@@ -105,6 +108,8 @@ public:
     /// Compares calibration lengths for sequences of `target` tokens; `measure`: by the recipe's perplexities too, as
     /// the command line's `slac --recipe`. statsChanged() when it is done.
     void studyLengths(std::int64_t target, bool measure = false);
+    /// Times the model's passes, as the command line's `speed` does. speedChanged() after every setting.
+    void measureSpeed(const SpeedSpec& spec = {});
     /// Queues the calibration where the recipe needs one that is not there, and the quantization; empty when the recipe
     /// cannot work.
     std::optional<JobId> quantize();
@@ -135,6 +140,7 @@ Q_SIGNALS:
     void restored();
     void openFailed(const QString& path, const QString& why);
     void statsChanged();
+    void speedChanged();
     void recipeChanged();
     void selectionChanged();
     void runsChanged();
@@ -200,6 +206,7 @@ private:
     bool stats_complete_ = false;
     std::shared_ptr<const LengthStudy> length_study_;
     std::optional<LengthAdvice> length_advice_;
+    std::shared_ptr<const SpeedStudy> speed_study_;
     std::optional<Calibrating> calibrating_;
     std::vector<OutlierReport> outliers_;
     RecipeHistory history_;

@@ -158,6 +158,26 @@ void Session::studyLengths(std::int64_t target, bool measure) {
         reporter());
 }
 
+void Session::measureSpeed(const SpeedSpec& spec) {
+    if (!model()) return;
+    const auto take = [this, model = model()](std::shared_ptr<const SpeedStudy> study) {
+        if (model != this->model()) return;
+        speed_study_ = std::move(study);
+        Q_EMIT speedChanged();
+    };
+    const Throttle<SpeedStudy> partial(&jobs_, between_partials, [take](const SpeedStudy& so_far) {
+        take(std::make_shared<const SpeedStudy>(so_far));
+    });
+    jobs_.submit<SpeedStudy>(
+        request(QStringLiteral("speed"), tr("Measure speed"), {}, 0),
+        [spec, opened = opened_, offer = partial.handle()](JobContext& ctx) {
+            Workbench work;
+            work.adopt(opened);
+            return measure_speed(work, spec, ctx, offer);
+        },
+        take, reporter());
+}
+
 JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag) {
     const auto reports = std::make_shared<std::vector<LayerReport>>(); // grows on the engine thread
     const auto ended = std::make_shared<bool>(false);

@@ -234,6 +234,7 @@ void MainWindow::connectPanels() {
     connect(runs_, &RunsPanel::recipeWanted, this, load_recipe);
     connect(plots_, &PlotArea::recipeWanted, this, load_recipe);
     connect(plots_, &PlotArea::lengthsWanted, this, &MainWindow::askLengths);
+    connect(plots_, &PlotArea::speedWanted, this, &MainWindow::measureSpeed);
     connect(plots_, &PlotArea::failed, this, [this](const QString& text) { showFailure(tr("Save"), text); });
     connect(jobs_, &JobsPanel::cancelWanted, this, [this](int job) { session_.jobs().cancel(JobId{job}); });
     connect(welcome_, &WelcomePage::openWanted, this, &MainWindow::openPath);
@@ -378,9 +379,9 @@ void MainWindow::updateActions() {
     const auto enable = [this](const char* name, bool on) {
         if (QAction* action = command(QLatin1String(name))) action->setEnabled(on);
     };
-    for (const char* name : {"run.calibrate", "run.lengths", "edit.select-all", "file.save-recipe", "file.save-session",
-                             "file.open-recipe", "edit.copy-command", "file.save-plot", "file.save-plot-data",
-                             "edit.history", "edit.set-current", "edit.find"})
+    for (const char* name : {"run.calibrate", "run.lengths", "run.speed", "edit.select-all", "file.save-recipe",
+                             "file.save-session", "file.open-recipe", "edit.copy-command", "file.save-plot",
+                             "file.save-plot-data", "edit.history", "edit.set-current", "edit.find"})
         enable(name, open);
     const std::size_t chosen = runs_->selectedRuns().size();
     enable("compare.selected", chosen == 1 || chosen == 2);

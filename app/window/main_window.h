@@ -118,6 +118,7 @@ private:
     void saveRecipe();
     void askCalibrate();
     void askLengths(bool measure);
+    void measureSpeed();
     void quantize();
     void askEvaluate();
     void askExport(int run);

@@ -152,6 +152,9 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.measure-lengths", tr("&Measure calibration lengths …"), {}, [this] {
         askLengths(true);
     })->setToolTip(tr("The recipe's perplexity by calibration length × evaluation length"));
+    addCommand(menu, "run.speed", tr("Measure &speed"), {}, [this] {
+        measureSpeed();
+    })->setToolTip(tr("Time and memory of passes in full precision and with the kernels there are for 8 and 4 bits"));
     addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] {
         quantize();
     })->setToolTip(tr("Quantize the model by the recipe"));

@@ -107,6 +107,13 @@ void MainWindow::askLengths(bool measure) {
     session_.studyLengths(target, measure);
 }
 
+void MainWindow::measureSpeed() {
+    if (!session_.model()) return;
+    jobs_->showJobs();
+    plots_->showTab(PlotArea::Speed);
+    session_.measureSpeed();
+}
+
 void MainWindow::quantize() {
     jobs_->showJobs();
     session_.quantize();

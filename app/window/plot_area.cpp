@@ -11,6 +11,7 @@
 #include "widgets/models/number_text.h"
 #include "widgets/panels/fitting_tab_bar.h"
 #include "widgets/panels/slac_panel.h"
+#include "widgets/panels/speed_panel.h"
 
 namespace graticule {
 
@@ -32,6 +33,7 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(plotRow(tr("Perplexity"), tr("PPL"), false, [this] { return perplexity_plot(session_); }));
     rows_.push_back(compareRow());
     rows_.push_back(paretoRow());
+    rows_.push_back(speedRow());
     for (const Row& row : rows_) {
         const int tab = addTab(row.page, row.title);
         if (!row.short_title.isEmpty()) tabs_->setShortName(tab, row.short_title);
@@ -86,7 +88,7 @@ PlotArea::Row PlotArea::distributionRow() {
         refreshDistribution();
         channels->setScene(channels_plot(session_, false, threshold_));
     };
-    return {tr("Distribution"), tr("Distrib."), both, distribution_, refresh, true};
+    return {tr("Distribution"), tr("Dist."), both, distribution_, refresh, true};
 }
 
 PlotArea::Row PlotArea::channelsRow() {
@@ -95,7 +97,7 @@ PlotArea::Row PlotArea::channelsRow() {
     sorted->setCheckable(true);
     sorted->setToolTip(tr("Channels by size, largest first, instead of by index"));
     connect(sorted, &QToolButton::toggled, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Channels"), {}, true,
+    Row row = plotRow(tr("Channels"), tr("Chan."), true,
                       [this, sorted] { return channels_plot(session_, sorted->isChecked(), threshold_); });
     row.plot->addTool(sorted);
     followThreshold(row.plot);
@@ -114,7 +116,7 @@ PlotArea::Row PlotArea::heatMapRow() {
     statistic->addItems(layer_statistic_names());
     statistic->setAccessibleName(tr("Statistic"));
     connect(statistic, &QComboBox::activated, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Heat map"), {}, false, [this, statistic] {
+    Row row = plotRow(tr("Heat map"), tr("Heat"), false, [this, statistic] {
         return heat_map_plot(session_, static_cast<LayerStatistic>(statistic->currentIndex()));
     });
     row.plot->addTool(statistic);
@@ -172,6 +174,23 @@ PlotArea::Row PlotArea::paretoRow() {
     return row;
 }
 
+PlotArea::Row PlotArea::speedRow() {
+    auto* both = new QSplitter(Qt::Vertical);
+    both->setChildrenCollapsible(false);
+    PlotSurface* plot = makePlot();
+    auto* figures = new SpeedPanel;
+    both->addWidget(plot);
+    both->addWidget(figures);
+    both->setStretchFactor(0, 3);
+    both->setSizes({400, 300});
+    connect(figures, &SpeedPanel::measureWanted, this, &PlotArea::speedWanted);
+    const auto refresh = [this, plot, figures] {
+        plot->setScene(speed_plot(session_));
+        figures->setStudy(session_.speedStudy());
+    };
+    return {tr("Speed"), {}, both, plot, refresh, false};
+}
+
 void PlotArea::connectSession() {
     connect(&session_, &Session::selectionChanged, this, [this] {
         threshold_.reset();
@@ -181,8 +200,8 @@ void PlotArea::connectSession() {
         compared_a_ = compared_b_ = 0;
         refresh();
     });
-    for (const auto signal :
-         {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged, &Session::reportsChanged})
+    for (const auto signal : {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged,
+                              &Session::reportsChanged, &Session::speedChanged})
         connect(&session_, signal, this, &PlotArea::refresh);
     connect(&session_, &Session::whatIfChanged, this, [this](LayerId layer) {
         if (!rows_[static_cast<std::size_t>(currentIndex())].of_layer || session_.primary() == layer) refresh();

@@ -22,7 +22,7 @@ class FittingTabBar;
 class PlotArea final : public QTabWidget {
     Q_OBJECT
 public:
-    enum Tab { Distribution, Channels, HeatMap, SequenceLength, ErrorTab, Perplexity, Compare, Pareto };
+    enum Tab { Distribution, Channels, HeatMap, SequenceLength, ErrorTab, Perplexity, Compare, Pareto, Speed };
 
     PlotArea(Session& session, QWidget* parent);
     void showTab(Tab tab);
@@ -33,6 +33,7 @@ public:
 Q_SIGNALS:
     void recipeWanted(int run);
     void lengthsWanted(bool measure); ///< compared, or their perplexities measured
+    void speedWanted();
     void failed(const QString& text);
 
 protected:
@@ -58,6 +59,7 @@ private:
     [[nodiscard]] Row errorRow();
     [[nodiscard]] Row compareRow();
     [[nodiscard]] Row paretoRow();
+    [[nodiscard]] Row speedRow();
     void followThreshold(plots::PlotSurface* plot);
     void connectSession();
     void refresh(); ///< soon, once, whatever asked

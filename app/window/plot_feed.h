@@ -19,6 +19,7 @@ enum class DistributionOf { weight, input };
 [[nodiscard]] plots::PlotScene error_plot(const Session& session);
 [[nodiscard]] plots::PlotScene perplexity_plot(const Session& session);
 [[nodiscard]] plots::PlotScene sequence_length_plot(const Session& session);
+[[nodiscard]] plots::PlotScene speed_plot(const Session& session);
 
 /// What the heat map can show of every linear, in the order in which it is offered.
 enum class LayerStatistic : std::size_t {

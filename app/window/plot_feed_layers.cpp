@@ -152,6 +152,31 @@ void add_length_study(const Session& session, SiteId site, SequenceLengthData& d
 
 } // namespace
 
+PlotScene speed_plot(const Session& session) {
+    const QString title = tr("Speed");
+    if (!session.model()) return empty_scene(title, tr("Open a model first"));
+    const auto& study = session.speedStudy();
+    if (!study) return empty_scene(title, tr("Measure speed (Run menu) to see tokens per second by length"));
+    SequenceLengthData data;
+    data.title = tr("Prefill, tokens/s");
+    data.about = QString::fromStdString(study->provenance.device + ", " + study->provenance.execution);
+    data.statistic = tr("tokens/s");
+    for (const SpeedRun& run : study->runs) {
+        LengthLine line{QString::fromStdString(run.name), {}, {}, run.recipe_line.empty()};
+        for (const SpeedPoint& point : run.points) {
+            if (point.phase != SpeedPhase::prefill) continue;
+            line.lengths.push_back(static_cast<double>(point.length));
+            line.values.push_back(point.tokens_per_second());
+        }
+        data.lines.push_back(std::move(line));
+    }
+    data.provenance = provenance_of(session);
+    data.provenance.recipe.clear(); // of the study's own settings, which the legend names
+    data.provenance.recipe_hash.clear();
+    data.provenance.conditions = QString::fromStdString(study->provenance.protocol);
+    return sequence_length_scene(data);
+}
+
 PlotScene sequence_length_plot(const Session& session) {
     const auto layer = session.primary();
     const QString title = tr("Sequence length");

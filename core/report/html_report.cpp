@@ -7,6 +7,7 @@
 
 #include "core/recipe/recipe_text.h"
 #include "core/report/json_results.h"
+#include "core/report/kernels_text.h"
 #include "core/report/report_text.h"
 #include "core/report/svg_charts.h"
 
@@ -116,7 +117,8 @@ std::string report_html(const ReportInput& input) {
     return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + escaped(title) + "</title>\n" +
            style + "</head><body>\n<h1>" + escaped(title) + "</h1>\n" + summary_table(input) +
            "<p>Difference of perplexity: " + escaped(difference_text(input.comparison)) + ".</p>\n<p>Protocol: " +
-           escaped(input.evaluation->protocol.text() + ", on " + input.evaluation->provenance.data_name) + ".</p>\n" +
+           escaped(input.evaluation->protocol.text() + ", on " + input.evaluation->provenance.data_name) +
+           ".</p>\n<p>Products: " + escaped(kernels_text(*input.evaluation)) + ".</p>\n" +
            section("Perplexity, window by window", perplexity_chart(input)) +
            section("Output error by source, worst linear first", error_chart(worst)) +
            section("Linears, " + order_text(worst), layer_table(worst) + outputs_note(worst)) +

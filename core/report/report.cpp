@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/report/json_results.h"
+#include "core/report/kernels_text.h"
 #include "core/report/report_text.h"
 
 namespace graticule {
@@ -48,6 +49,7 @@ std::string report_markdown(const ReportInput& input) {
     text += "Difference of perplexity: " + difference_text(input.comparison) + ".\n\n";
     text +=
         "Protocol: " + input.evaluation->protocol.text() + ", on " + input.evaluation->provenance.data_name + ".\n\n";
+    text += "Products: " + kernels_text(*input.evaluation) + ".\n\n";
 
     const std::vector<const LayerReport*> worst = worst_first(model);
     text += "## Layers, " + order_text(worst) + "\n\n";

@@ -24,7 +24,9 @@
 #include "core/recipe/layer_rules.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
+#include "widgets/models/number_text.h"
 #include "widgets/panels/slac_panel.h"
+#include "widgets/panels/speed_panel.h"
 
 using namespace graticule;
 
@@ -359,6 +361,34 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 4 && session.runs()[3].finished(), 120'000);
         const auto refused = session.comparison(session.runs()[0].id, session.runs()[3].id);
         QVERIFY(refused && !refused->difference && !refused->notes.items.empty());
+    }
+
+    void speed_is_measured_and_shown_as_plot_and_table() {
+        Session session;
+        session.open("sample-llama");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        QVERIFY(!session.speedStudy());
+        QVERIFY(speed_plot(session).panels.empty());
+        session.measureSpeed({.lengths = {16, 32}, .batches = {2}});
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy() && session.speedStudy() != nullptr, 120'000);
+        const SpeedStudy& study = *session.speedStudy();
+        QCOMPARE(study.runs.size(), std::size_t(5));      // full precision, A8W8, A16W4, A8W4, dINT4
+        const auto rows = speed_plot(session).table.rows; // prefill alone
+        QCOMPARE(rows.size(), std::size_t(10));
+        QCOMPARE(rows[3][0], QString("A8W8"));
+        QCOMPARE(rows[3][1], QString("32"));
+        const double rate = study.runs[1].points[1].tokens_per_second();
+        QVERIFY(std::abs(rows[3][2].toDouble() / rate - 1) < 1e-6);
+        SpeedPanel panel;
+        QVERIFY(panel.table()->isHidden());
+        panel.setStudy(session.speedStudy());
+        QCOMPARE(panel.table()->rowCount(), 5);
+        QCOMPARE(panel.table()->columnCount(), 1 + 3 + 2); // name, two prefills and a decode, weights and kernel
+        QCOMPARE(panel.table()->item(1, 2)->text(), thousands_text(static_cast<std::int64_t>(rate)));
+        for (const SpeedShare& share : study.runs[1].points[1].shares)
+            QVERIFY(panel.table()->item(1, 2)->toolTip().contains(QString::fromStdString(share.kind)));
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.speedStudy() == nullptr, 30'000); // of the other model
     }
 
     void compared_lengths_are_advised_and_drawn() {

@@ -341,6 +341,7 @@ private Q_SLOTS:
                 if (name == "model") continue;
                 QVERIFY2(bytes_of(at("one") + file) == bytes_of(at("two") + file), qPrintable(file));
             }
+        QVERIFY(bytes_of(at("one/report.md")).contains("Products: q, k, v, o, fc1, fc2: simulated.")); // the kernels
         QVERIFY(entries(at("one/model")).contains("config.json"));
         QVERIFY(entries(at("one/model")).contains("tokenizer.json"));
 

@@ -1,0 +1,13 @@
+// Which kernels ran, in words: reports and the command line alike.
+#pragma once
+
+#include <string>
+
+#include "core/result/evaluation.h"
+
+namespace graticule {
+
+/// By kind of layer: "q, k, v: dense; down: simulated (why there were no integers)".
+[[nodiscard]] std::string kernels_text(const Evaluation& run);
+
+} // namespace graticule

@@ -1,0 +1,127 @@
+#include "widgets/panels/speed_panel.h"
+
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QHeaderView>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QPushButton>
+#include <QtWidgets/QTableWidget>
+#include <QtWidgets/QVBoxLayout>
+
+#include "widgets/models/number_text.h"
+#include "widgets/models/table_text.h"
+
+namespace graticule {
+
+namespace {
+
+QLabel* words(const char* role) {
+    auto* label = new QLabel;
+    label->setProperty("role", role);
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    return label;
+}
+
+QString pass_name(const SpeedPoint& point) {
+    return point.phase == SpeedPhase::prefill ? SpeedPanel::tr("prefill\n%1").arg(thousands_text(point.length))
+                                              : SpeedPanel::tr("decode\n%1").arg(thousands_text(point.batch));
+}
+
+QString kernels_of(const SpeedRun& run) {
+    QStringList names;
+    for (const KernelUse& use : run.kernels) names << QString::fromStdString(use.kernel);
+    names.removeDuplicates();
+    return names.join(QStringLiteral(", "));
+}
+
+/// Everything that was measured of a point.
+QString details(const SpeedPoint& point) {
+    QStringList lines{SpeedPanel::tr("%1 ms (least %2, %3 passes), memory %4")
+                          .arg(number_text(1e3 * point.seconds), number_text(1e3 * point.least_seconds))
+                          .arg(point.passes)
+                          .arg(bytes_text(point.peak_bytes)),
+                      SpeedPanel::tr("%1 ms at least for the products, at what the device reaches")
+                          .arg(number_text(1e3 * point.floor_seconds))};
+    for (const SpeedShare& share : point.shares)
+        lines << QStringLiteral("%1: %2").arg(QString::fromStdString(share.kind), percent_text(share.share));
+    return lines.join(u'\n');
+}
+
+QString rate_text(double per_second) { return thousands_text(static_cast<std::int64_t>(per_second / 1e9)); }
+
+} // namespace
+
+SpeedPanel::SpeedPanel(QWidget* parent)
+    : QFrame(parent)
+    , headline_(words("title"))
+    , note_(words("faint"))
+    , table_(new QTableWidget)
+    , measure_(new QPushButton(tr("Measure speed"))) {
+    measure_->setToolTip(tr("Times passes in full precision, A8W8, A16W4, A8W4 and dINT4 on the chosen device"));
+    table_->setAccessibleName(tr("Tokens per second by setting and pass"));
+    table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    table_->setSelectionMode(QAbstractItemView::ContiguousSelection);
+    table_->verticalHeader()->hide(); // rows are named in the first column
+    table_->setTabKeyNavigation(false);
+    enable_copy(*table_);
+    auto* buttons = new QHBoxLayout;
+    buttons->addWidget(measure_);
+    buttons->addStretch(1);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(16, 10, 16, 10);
+    column->setSpacing(6);
+    column->addWidget(headline_);
+    column->addLayout(buttons);
+    column->addWidget(table_, 1);
+    column->addWidget(note_);
+    column->addStretch(0); // where there is no table, the words stay together at the top
+    setBackgroundRole(QPalette::Base);
+    setAutoFillBackground(true);
+    connect(measure_, &QPushButton::clicked, this, &SpeedPanel::measureWanted);
+    setStudy(nullptr);
+}
+
+void SpeedPanel::setStudy(const std::shared_ptr<const SpeedStudy>& study) {
+    const bool there = study && !study->runs.empty();
+    headline_->setText(there ? tr("Tokens per second on %1").arg(QString::fromStdString(study->provenance.device))
+                             : tr("How fast does the model run?"));
+    table_->setVisible(there);
+    const QString integers = there && study->ceilings.integer_operations
+                                 ? tr(", %1 GOP/s of integers").arg(rate_text(*study->ceilings.integer_operations))
+                                 : QString();
+    note_->setText(there
+                       ? tr("The device alone: %1 GB/s, %2 GFLOP/s%3. Decode: one token of each of so many sequences, "
+                            "without a cache of keys and values.")
+                             .arg(rate_text(study->ceilings.bytes_per_second),
+                                  rate_text(study->ceilings.float_operations), integers)
+                       : tr("Passes are timed at several lengths, with the kernels there are on the chosen device."));
+    if (there) fill(*study);
+}
+
+void SpeedPanel::fill(const SpeedStudy& study) {
+    QStringList columns{QString()};
+    for (const SpeedPoint& point : study.runs.front().points) columns << pass_name(point);
+    columns << tr("weights") << tr("kernel");
+    table_->setColumnCount(static_cast<int>(columns.size()));
+    table_->setRowCount(static_cast<int>(study.runs.size()));
+    table_->setHorizontalHeaderLabels(columns);
+    for (int row = 0; row < table_->rowCount(); ++row) {
+        const SpeedRun& run = study.runs[static_cast<std::size_t>(row)];
+        int column = 0;
+        const auto put = [&](const QString& text, bool number, const QString& tip) {
+            auto* item = new QTableWidgetItem(text);
+            item->setTextAlignment((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+            item->setToolTip(tip);
+            table_->setItem(row, column++, item);
+        };
+        put(QString::fromStdString(run.name), false, QString::fromStdString(run.recipe_line));
+        for (const SpeedPoint& point : run.points)
+            put(thousands_text(static_cast<std::int64_t>(point.tokens_per_second())), true, details(point));
+        put(bytes_text(run.weight_bytes), true, {});
+        put(kernels_of(run), false, {});
+    }
+    table_->resizeColumnsToContents();
+    table_->horizontalHeader()->setStretchLastSection(true);
+}
+
+} // namespace graticule
