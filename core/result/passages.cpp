@@ -1,6 +1,9 @@
 #include "core/result/passages.h"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -19,9 +22,9 @@ std::string whole_characters(const Tokenizer& tokenizer, const std::vector<std::
 /// Texts of tokens in a row, each what it adds: blanks and characters of several tokens show where they belong.
 class TextSoFar {
 public:
-    TextSoFar(const Tokenizer& tokenizer, std::int32_t before)
+    TextSoFar(const Tokenizer& tokenizer, std::vector<std::int32_t> before)
         : tokenizer_(tokenizer)
-        , ids_{before}
+        , ids_(std::move(before))
         , text_(whole_characters(tokenizer, ids_)) {}
 
     [[nodiscard]] std::string with(std::int32_t id) const {
@@ -66,8 +69,10 @@ std::vector<Passage> worst_passages(const Evaluation& baseline, const Evaluation
     all.resize(std::min(count, all.size()));
     for (Passage& passage : all) {
         const auto start = static_cast<std::size_t>(passage.window * targets + passage.first - 1);
-        // In front stands a token of the text, or where a window begins the passage's own first.
-        TextSoFar text(tokenizer, passage.first > 1 ? after[start - 1].token : after[start].token);
+        // Behind the token in front, so that a blank between the two is kept; a window's first is not among these.
+        std::vector<std::int32_t> in_front;
+        if (passage.first > 1) in_front.push_back(after[start - 1].token);
+        TextSoFar text(tokenizer, std::move(in_front));
         for (std::size_t i = 0; i < passage.tokens.size(); ++i) {
             const TokenPrediction &was = before[start + i], &is = after[start + i];
             PassageToken& token = passage.tokens[i];
