@@ -113,6 +113,28 @@ std::string evaluation_text(const Evaluation& evaluation) {
     return table.text();
 }
 
+std::string interval_text(const Interval& interval, int decimals) {
+    if (std::isinf(interval.high)) return "n/a";
+    return fixed(interval.low, decimals) + " .. " + fixed(interval.high, decimals);
+}
+
+std::string divergence_text(const Divergence& divergence) {
+    Table table({{"divergence from " + divergence.baseline_name}, {"nats per token"}});
+    table.add({"mean", significant(divergence.mean, 5) + ", 95 % interval over windows " +
+                           interval_text(divergence.over_windows.interval, 5)});
+    table.add({"median, 90 %, 99 %", significant(divergence.median, 5) + ", " + significant(divergence.p90, 5) + ", " +
+                                         significant(divergence.p99, 5)});
+    table.add({"maximum", significant(divergence.maximum, 5)});
+    table.add({"loss of the text's tokens", signed_fixed(divergence.mean_nll_difference, 5) + ", 95 % interval " +
+                                                interval_text(divergence.nll_difference.interval, 5)});
+    table.add({"same first choice", percent(divergence.same_first_choice, 2) + " of " + grouped(divergence.tokens)});
+    table.add({"first choice became",
+               std::to_string(divergence.became_right) + " times right, " + std::to_string(divergence.became_wrong) +
+                   " times wrong (McNemar p = " + significant(divergence.first_choice_p, 3) + ")"});
+    table.add({"verdict", std::string(to_text(divergence.verdict))});
+    return table.text() + "verdict: " + std::string(verdict_test) + "\n";
+}
+
 std::string stored_text(const Model& model) {
     const std::string note = stored_note(model);
     return note.empty() ? note : "note: " + note + "\n";

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/engine/export.h"
+#include "core/result/divergence.h"
 #include "core/result/evaluation.h"
 #include "core/result/quantized_model.h"
 
@@ -26,6 +27,9 @@ class Console;
 [[nodiscard]] std::string exported_text(const Exported& exported);
 
 [[nodiscard]] std::string evaluation_text(const Evaluation& evaluation);
+[[nodiscard]] std::string divergence_text(const Divergence& divergence);
+/// "0.21 .. 0.24"; "n/a" of a single value
+[[nodiscard]] std::string interval_text(const Interval& interval, int decimals);
 
 /// What to know about a model whose file holds quantized weights: "note: ..." and a newline, empty for others.
 [[nodiscard]] std::string stored_text(const Model& model);

@@ -88,7 +88,14 @@ struct EvaluationSpec {
     /// One that was stopped: its windows are not evaluated again where model, recipe, protocol and device are the same,
     /// and the result is that of an uninterrupted one. Anything else starts from the beginning.
     std::shared_ptr<const Evaluation> resume = nullptr;
+    /// Keep what every side says of each token, and how far that is from the first side: divergence_between two of
+    /// them. Nothing is resumed then.
+    bool predictions = false;
 };
+/// The windows of `ids` that an evaluation uses. Throws Error{bad_input} where the text has not one.
+[[nodiscard]] std::vector<std::span<const std::int32_t>>
+evaluation_windows(const std::vector<std::int32_t>& ids, const Corpus& corpus, const EvaluationSpec& spec);
+
 using WindowCallback = std::function<void(const Evaluation& so_far)>;
 /// `quantized` null: the model as it is.
 [[nodiscard]] std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,
@@ -105,8 +112,8 @@ struct EvaluationSide {
 };
 using SideCallback = std::function<void(std::size_t side, const Evaluation& so_far)>;
 /// The same results, in the order of `sides`, from one pass: each block is loaded once and every side's windows pass
-/// it. Of `spec` the windows count. The sides go on where the one that was stopped first left off; `seconds` are those
-/// of the pass.
+/// it. Of `spec` the windows and `predictions` count. The sides go on where the one that was stopped first left off;
+/// `seconds` are those of the pass.
 [[nodiscard]] std::vector<std::shared_ptr<const Evaluation>>
 evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
                   const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,

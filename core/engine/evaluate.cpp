@@ -61,16 +61,9 @@ std::shared_ptr<Evaluation> begin_side(const EvaluationSide& side, const Model& 
     auto evaluation = std::make_shared<Evaluation>();
     evaluation->protocol = protocol;
     evaluation->complete = false;
-    Provenance& provenance = evaluation->provenance = common;
-    if (side.quantized) {
-        provenance.recipe_hash = side.quantized->provenance.recipe_hash;
-        provenance.recipe_line = summary_line(side.quantized->recipe);
-        provenance.backend = side.quantized->provenance.backend;
-        provenance.seed = side.quantized->provenance.seed;
-    }
-    evaluation->run_name = !side.run_name.empty() ? side.run_name
-                           : side.quantized       ? provenance.recipe_line
-                                                  : unquantized_name(model);
+    evaluation->provenance = common;
+    describe_recipe(evaluation->provenance, side.quantized.get());
+    evaluation->run_name = side_name(side, model);
     return evaluation;
 }
 
@@ -101,7 +94,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     std::size_t known = windows.size();
     for (std::size_t side = 0; side < sides.size(); ++side) {
         std::vector<double>& losses = evaluations[side]->window_losses;
-        losses = known_losses(sides[side].resume.get(), *evaluations[side], *model, ctx);
+        if (!spec.predictions) losses = known_losses(sides[side].resume.get(), *evaluations[side], *model, ctx);
         known = std::min(known, losses.size());
     }
     for (const auto& evaluation : evaluations) evaluation->window_losses.resize(known);
@@ -113,7 +106,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     std::vector<std::shared_ptr<const QuantizedModel>> weights;
     for (const EvaluationSide& side : sides) weights.push_back(side.quantized);
     ModelRunner runner(model, weights, device, options);
-    runner.window_losses(std::span(windows).subspan(known), ctx, [&](std::span<const double> losses) {
+    const auto take_losses = [&](std::span<const double> losses) {
         for (std::size_t side = 0; side < losses.size(); ++side) {
             Evaluation& evaluation = *evaluations[side];
             evaluation.window_losses.push_back(losses[side]);
@@ -125,12 +118,30 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
             if (on_window) on_window(side, evaluation);
         }
         ctx.advance();
-    });
+    };
+    if (spec.predictions)
+        runner.window_predictions(windows, ctx, [&](ModelRunner::WindowPredictions&& window) {
+            for (std::size_t side = 0; side < window.sides.size(); ++side) {
+                TokenPredictions& all = evaluations[side]->predictions;
+                all.insert(all.end(), window.sides[side].begin(), window.sides[side].end());
+            }
+            take_losses(window.losses);
+        });
+    else
+        runner.window_losses(std::span(windows).subspan(known), ctx, take_losses);
     for (const auto& evaluation : evaluations) {
         evaluation->provenance.model_hash = model->hash(ctx);
         evaluation->complete = true;
     }
     return {evaluations.begin(), evaluations.end()};
+}
+
+std::vector<std::span<const std::int32_t>> evaluation_windows(const std::vector<std::int32_t>& ids,
+                                                              const Corpus& corpus, const EvaluationSpec& spec) {
+    std::vector<std::span<const std::int32_t>> windows = windows_of(ids, corpus, spec);
+    if (spec.max_windows > 0 && spec.max_windows < std::ssize(windows))
+        windows.resize(static_cast<std::size_t>(spec.max_windows));
+    return windows;
 }
 
 std::shared_ptr<const Evaluation> evaluate(std::shared_ptr<const Model> model,

@@ -18,4 +18,17 @@ Provenance run_provenance(const Device& device, const Execution& execution, cons
     return provenance;
 }
 
+void describe_recipe(Provenance& provenance, const QuantizedModel* quantized) {
+    if (quantized == nullptr) return;
+    provenance.recipe_hash = quantized->provenance.recipe_hash;
+    provenance.recipe_line = summary_line(quantized->recipe);
+    provenance.backend = quantized->provenance.backend;
+    provenance.seed = quantized->provenance.seed;
+}
+
+std::string side_name(const EvaluationSide& side, const Model& model) {
+    if (!side.run_name.empty()) return side.run_name;
+    return side.quantized ? summary_line(side.quantized->recipe) : unquantized_name(model);
+}
+
 } // namespace graticule

@@ -6,6 +6,7 @@
 
 #include "core/base/execution.h"
 #include "core/base/provenance.h"
+#include "core/engine/engine.h"
 #include "core/io/corpus.h"
 #include "core/runtime/device.h"
 
@@ -15,5 +16,9 @@ namespace graticule {
 /// done: Model::hash waits for it.
 [[nodiscard]] Provenance run_provenance(const Device& device, const Execution& execution, const Corpus& corpus,
                                         std::span<const std::span<const std::int32_t>> windows);
+/// What a recipe adds; nothing of the model as it is (null).
+void describe_recipe(Provenance& provenance, const QuantizedModel* quantized);
+/// What a side is called: as it asks for, or its recipe's line, or what the model without one is called.
+[[nodiscard]] std::string side_name(const EvaluationSide& side, const Model& model);
 
 } // namespace graticule

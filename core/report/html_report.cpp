@@ -127,6 +127,60 @@ std::string report_html(const ReportInput& input) {
            section("Provenance", preformatted(to_json(input.evaluation->provenance).dump(2))) + "</body></html>\n";
 }
 
+namespace {
+
+std::string token_html(const PassageToken& token) {
+    const double strength = token.divergence / (token.divergence + 1); // 0 .. 1, half at one nat
+    std::string shown = escaped(token.text);
+    for (auto line = shown.find('\n'); line != std::string::npos; line = shown.find('\n', line + 7))
+        shown.replace(line, 1, "&#9166;"); // a line's end would hide its colour
+    return "<span style=\"background:rgba(220,50,40," + number_text("%.2f", strength) + ")\" title=\"" +
+           number_text("%.3f", token.divergence) + " nats; loss " + number_text("%+.3f", token.loss_change) +
+           "; baseline: " + escaped(token.baseline_choice) + "; recipe: " + escaped(token.choice) + "\">" + shown +
+           "</span>";
+}
+
+} // namespace
+
+std::string divergence_html(const Evaluation& evaluation, const Divergence& divergence,
+                            const std::vector<Passage>& worst) {
+    const std::string title = evaluation.run_name + " beside " + divergence.baseline_name;
+    std::string figures =
+        "<table>\n<tr>" + cell("KL(baseline || recipe), nats per token", "th") + cell("", "th") + "</tr>\n";
+    const auto row = [&](const std::string& name, const std::string& value) {
+        figures += "<tr>" + cell(name) + cell(value) + "</tr>\n";
+    };
+    const auto nats = [](double value) { return number_text("%.5g", value); };
+    row("mean", nats(divergence.mean));
+    row("median", nats(divergence.median));
+    row("90 %, 99 %, 100 %", nats(divergence.p90) + ", " + nats(divergence.p99) + ", " + nats(divergence.maximum));
+    row("same first choice", number_text("%.2f %%", 100 * divergence.same_first_choice));
+    row("first choice became right, wrong (McNemar)",
+        std::to_string(divergence.became_right) + ", " + std::to_string(divergence.became_wrong) +
+            " (p = " + number_text("%.3g", divergence.first_choice_p) + ")");
+    row("loss of the text's tokens", number_text("%+.5f", divergence.mean_nll_difference));
+    row("verdict", std::string(to_text(divergence.verdict)));
+    figures += "</table>\n";
+    std::string passages;
+    for (const Passage& passage : worst) {
+        passages += "<p>Window " + std::to_string(passage.window + 1) + ", token " + std::to_string(passage.first) +
+                    ": " + nats(passage.mean) + " nats per token<br>\n";
+        for (const PassageToken& token : passage.tokens) passages += token_html(token);
+        passages += "</p>\n";
+    }
+    return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + escaped(title) + "</title>\n" +
+           style + "</head><body>\n<h1>" + escaped(title) + "</h1>\n" + figures + "<p>Verdict by " +
+           escaped(std::string(verdict_test)) +
+           ".</p>\n<p>Protocol: " + escaped(evaluation.protocol.text() + ", on " + evaluation.provenance.data_name) +
+           ".</p>\n" +
+           section("Divergence by position in the window",
+                   line_chart({{"mean over windows", divergence.position_means}},
+                              "parts of the window, " + std::to_string(divergence.position_means.size()) + " in all",
+                              "nats per token")) +
+           section("Worst passages, token by token", passages) +
+           section("Provenance", preformatted(to_json(evaluation.provenance).dump(2))) + "</body></html>\n";
+}
+
 std::string model_card(const ReportInput& input, const std::string& exporter) {
     const QuantizedModel& model = *input.quantized;
     const ModelSize size = model.size();

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "core/report/report.h"
+#include "core/result/divergence.h"
+#include "core/result/passages.h"
 
 namespace graticule {
 
@@ -12,5 +14,11 @@ namespace graticule {
 [[nodiscard]] std::string report_html(const ReportInput& input);
 /// Markdown with the front matter that model hubs read. `exporter`: what the weights were written as; empty: nowhere.
 [[nodiscard]] std::string model_card(const ReportInput& input, const std::string& exporter);
+
+/// Where it hurts: how far a recipe's predictions are from its baseline's, and the worst passages of the text, each
+/// token coloured by its divergence, with what both thought most likely there in its tooltip. One page without anything
+/// beside.
+[[nodiscard]] std::string divergence_html(const Evaluation& evaluation, const Divergence& divergence,
+                                          const std::vector<Passage>& worst);
 
 } // namespace graticule

@@ -156,6 +156,121 @@ json to_json(const Comparison& comparison) {
             {"notes", to_json(comparison.notes)}};
 }
 
+namespace {
+
+json to_json(const Interval& interval) { return json::array({number(interval.low), number(interval.high)}); }
+
+} // namespace
+
+json to_json(const Divergence& divergence) {
+    return {{"baseline", divergence.baseline_name},
+            {"tokens", divergence.tokens},
+            {"mean", divergence.mean},
+            {"standard_error", number(divergence.over_windows.standard_error)},
+            {"interval", to_json(divergence.over_windows.interval)},
+            {"median", divergence.median},
+            {"p90", divergence.p90},
+            {"p99", divergence.p99},
+            {"maximum", divergence.maximum},
+            {"window_means", divergence.window_means},
+            {"position_means", divergence.position_means},
+            {"same_first_choice", divergence.same_first_choice},
+            {"first_choices",
+             {{"became_right", divergence.became_right},
+              {"became_wrong", divergence.became_wrong},
+              {"p_value", divergence.first_choice_p},
+              {"test", "McNemar, exact"}}},
+            {"mean_nll_difference", divergence.mean_nll_difference},
+            {"nll_difference_interval", to_json(divergence.nll_difference.interval)},
+            {"verdict", to_text(divergence.verdict)},
+            {"verdict_test", verdict_test}};
+}
+
+json to_json(const Passage& passage) {
+    json tokens = json::array();
+    std::string text;
+    for (const PassageToken& token : passage.tokens) {
+        text += token.text;
+        tokens.push_back({{"text", token.text},
+                          {"divergence", token.divergence},
+                          {"loss_change", token.loss_change},
+                          {"baseline_choice", token.baseline_choice},
+                          {"choice", token.choice}});
+    }
+    return {{"window", passage.window},
+            {"first", passage.first},
+            {"mean", passage.mean},
+            {"text", text},
+            {"tokens", tokens}};
+}
+
+json to_json(const TaskRun& run, Timing timing) {
+    const TaskRun::Accuracy plain = run.accuracy(), norm = run.accuracy(true);
+    json scores = json::array();
+    for (const AnsweredItem& item : run.items) scores.push_back(item.scores);
+    const TaskProtocol& protocol = run.protocol;
+    json value = {{"task", protocol.task},
+                  {"run", run.run_name},
+                  {"metric", "accuracy"},
+                  {"items", protocol.items_used},
+                  {"accuracy", plain.share},
+                  {"accuracy_interval", to_json(plain.interval)},
+                  {"accuracy_norm", norm.share},
+                  {"accuracy_norm_interval", to_json(norm.interval)},
+                  {"correct", plain.correct},
+                  {"correct_norm", norm.correct},
+                  {"scores", scores},
+                  {"tokens", run.tokens},
+                  {"requests_shortened", run.shortened},
+                  {"protocol",
+                   {{"file", protocol.file},
+                    {"items_used", protocol.items_used},
+                    {"items_there", protocol.items_there},
+                    {"spread", protocol.spread},
+                    {"examples", protocol.examples},
+                    {"precision", to_text(protocol.execution.compute)},
+                    {"arithmetic", to_text(protocol.execution.arithmetic)},
+                    {"data_hash", protocol.data_hash},
+                    {"text", protocol.text()}}},
+                  {"provenance", to_json(run.provenance)}};
+    if (timing == Timing::include) value["seconds"] = run.seconds;
+    return value;
+}
+
+json to_json(const Flips& flips, const TaskRun& run) {
+    const auto list = [&](const std::vector<std::size_t>& items) {
+        json all = json::array();
+        for (const std::size_t item : items) all.push_back({{"item", item}, {"place", run.items.at(item).place}});
+        return all;
+    };
+    return {{"became_right", list(flips.became_right)},
+            {"became_wrong", list(flips.became_wrong)},
+            {"p_value", flips.p_value},
+            {"test", "McNemar, exact"},
+            {"verdict", to_text(flips.verdict)}};
+}
+
+json to_json(const Sensitivity& sensitivity, Timing timing) {
+    json schemes = json::array();
+    for (const SchemeSensitivity& scheme : sensitivity.schemes) {
+        json layers = json::array();
+        for (const LayerSensitivity& layer : scheme.layers)
+            layers.push_back(
+                {{"name", layer.name}, {"predicted", layer.predicted}, {"measured", number(layer.measured)}});
+        schemes.push_back({{"scheme", scheme.scheme_line},
+                           {"layers", layers},
+                           {"rank_correlation", number(scheme.rank_correlation())}});
+    }
+    json value = {{"schemes", schemes},
+                  {"protocol", to_json(sensitivity.protocol)},
+                  {"provenance", to_json(sensitivity.provenance)}};
+    if (timing == Timing::include) {
+        value["prediction_seconds"] = sensitivity.prediction_seconds;
+        value["measuring_seconds"] = sensitivity.measuring_seconds;
+    }
+    return value;
+}
+
 json to_json(const QuantizedModel& model, Timing timing) {
     json layers = json::array();
     for (const auto& linear : model.linears)

@@ -6,11 +6,15 @@
 #include "core/base/diagnostics.h"
 #include "core/base/param_spec.h"
 #include "core/base/provenance.h"
+#include "core/result/divergence.h"
 #include "core/result/evaluation.h"
 #include "core/result/layer_report.h"
 #include "core/result/length_study.h"
+#include "core/result/passages.h"
 #include "core/result/quantized_model.h"
+#include "core/result/sensitivity.h"
 #include "core/result/speed_study.h"
+#include "core/result/task_run.h"
 
 namespace graticule {
 
@@ -26,6 +30,12 @@ enum class Timing { leave_out, include };
 [[nodiscard]] nlohmann::json to_json(const Evaluation& evaluation, Timing timing);
 [[nodiscard]] nlohmann::json to_json(const PairedDifference& difference);
 [[nodiscard]] nlohmann::json to_json(const Comparison& comparison);
+[[nodiscard]] nlohmann::json to_json(const Divergence& divergence);
+[[nodiscard]] nlohmann::json to_json(const Passage& passage);
+[[nodiscard]] nlohmann::json to_json(const TaskRun& run, Timing timing);
+/// With the places of the items in the file, which `run` has.
+[[nodiscard]] nlohmann::json to_json(const Flips& flips, const TaskRun& run);
+[[nodiscard]] nlohmann::json to_json(const Sensitivity& sensitivity, Timing timing);
 /// Sizes, recipe and layers of a quantized model.
 [[nodiscard]] nlohmann::json to_json(const QuantizedModel& model, Timing timing);
 /// Update ratios, ranges and, where measured, perplexities by calibration length.

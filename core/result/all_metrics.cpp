@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/result/metric.h"
+#include "core/result/statistical_tests.h"
 
 namespace graticule {
 
@@ -23,20 +24,6 @@ std::optional<double> perplexity_error(std::span<const double> losses) {
     double squares = 0;
     for (const double loss : losses) squares += (loss - mean) * (loss - mean);
     return figure * std::sqrt(squares / (n - 1) / n);
-}
-
-/// 97.5 % quantile of Student's t with `degrees` of freedom (Cornish-Fisher expansion around the normal quantile;
-/// within 0.1 % from 4 degrees on, exact values below).
-double student_quantile(std::size_t degrees) {
-    static constexpr double small[] = {0, 12.706205, 4.302653, 3.182446};
-    if (degrees < std::size(small)) return small[degrees];
-    const double z = 1.959963985;
-    const auto n = static_cast<double>(degrees);
-    const double z3 = z * z * z;
-    const double z5 = z3 * z * z;
-    const double z7 = z5 * z * z;
-    return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n) +
-           (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * n * n * n);
 }
 
 std::vector<PairedDifference> perplexity_difference(std::span<const double> baseline_losses,
@@ -71,9 +58,19 @@ std::vector<PairedDifference> perplexity_difference(std::span<const double> base
     return differences;
 }
 
+double mean(std::span<const double> items) { return estimate_mean(items).mean; }
+
+std::optional<double> error_of_mean(std::span<const double> items) {
+    if (items.size() < 2) return std::nullopt;
+    return estimate_mean(items).standard_error;
+}
+
 constexpr Metric metrics[] = {
     {"perplexity", "perplexity", "mean cross entropy of a window's tokens, nats", true, perplexity, perplexity_error,
      perplexity_difference},
+    {"divergence", "divergence from the baseline", "mean KL(baseline || recipe) over a window's tokens, nats", true,
+     mean, error_of_mean},
+    {"accuracy", "accuracy", "1 for a right answer, 0 for a wrong one", false, mean, error_of_mean},
 };
 
 } // namespace

@@ -12,6 +12,7 @@
 #include "core/base/provenance.h"
 #include "core/result/layer_report.h"
 #include "core/result/metric.h"
+#include "core/result/prediction.h"
 
 namespace graticule {
 
@@ -50,6 +51,7 @@ struct Evaluation {
     std::string run_name; ///< "full precision" or the recipe's line
     Protocol protocol;
     std::vector<double> window_losses; ///< mean cross entropy in nats of each window's T-1 targets
+    TokenPredictions predictions;      ///< of those targets, window after window; empty unless they were asked for
     std::int64_t tokens = 0;           ///< targets scored
     double perplexity = 0;             ///< exp(mean of window_losses)
     /// Perplexity x standard error of the mean over windows; one window has none.

@@ -29,7 +29,7 @@ struct Metric {
     bool lower_is_better = true;
     double (*figure)(std::span<const double> items) = nullptr;                        ///< 0 without items
     std::optional<double> (*standard_error)(std::span<const double> items) = nullptr; ///< absent: too few items
-    /// Over the first item, the first two, ... as far as both have scores.
+    /// Over the first item, the first two, ... as far as both have scores; null: nothing that is shown live.
     std::vector<PairedDifference> (*running_difference)(std::span<const double> baseline,
                                                         std::span<const double> other) = nullptr;
 };

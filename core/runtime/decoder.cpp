@@ -9,6 +9,7 @@
 #include "core/model/family.h"
 #include "core/runtime/decoder_parts.h"
 #include "core/runtime/fixed_products.h"
+#include "core/runtime/gradients.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/transfers.h"
 
@@ -232,46 +233,27 @@ void soft_cap_in_place(at::Tensor& logits, double cap) {
 
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {
     const TorchScope scope(device_);
-    const at::Tensor last = finish(hidden);
-    at::Tensor scores = fixed_linear(last, parts_->head).to(state_type());
-    soft_cap_in_place(scores, model_->config().logit_softcap);
+    return head_output(finish(hidden));
+}
+
+at::Tensor Decoder::head_input(const at::Tensor& hidden) const {
+    GRATICULE_ASSERT(hidden.dim() == 3 && hidden.size(0) == 1, "one window");
+    return finish(hidden)[0];
+}
+
+at::Tensor Decoder::head_output(const at::Tensor& rows) const {
+    at::Tensor scores = fixed_linear(rows, parts_->head).to(state_type());
+    const double cap = model_->config().logit_softcap;
+    if (cap > 0 && differentiating()) return at::tanh(scores / cap) * cap;
+    soft_cap_in_place(scores, cap);
     return scores;
 }
 
-/// A few hundred rows at a time: a whole window of logits over a large vocabulary would not stay in cache, and need not
-/// be in memory.
-std::vector<at::Tensor> Decoder::loss_chunks(const at::Tensor& hidden, std::span<const std::int32_t> ids) const {
-    GRATICULE_ASSERT(hidden.dim() == 3 && hidden.size(0) == 1 && std::cmp_equal(hidden.size(1), ids.size()),
-                     "one window and its ids");
-    const at::Tensor last = finish(hidden)[0]; // (tokens, width)
-    const std::int64_t targets = last.size(0) - 1;
-    const at::Tensor next = send(as_tensor(std::span(&ids, 1)).narrow(1, 1, targets).view({targets, 1}), device_);
+std::int64_t Decoder::logit_rows() const {
     const std::int64_t budget = std::int64_t{device_.is_cuda() ? 1024 : 64} << 20;
-    const std::int64_t rows_at_once =
-        std::max<std::int64_t>(1, budget / (parts_->head.size(0) * static_cast<std::int64_t>(hidden.element_size())));
-    std::vector<at::Tensor> chunks;
-    for (std::int64_t first = 0; first < targets; first += rows_at_once) {
-        const std::int64_t count = std::min(rows_at_once, targets - first);
-        at::Tensor scores = fixed_linear(last.narrow(0, first, count), parts_->head).to(state_type());
-        soft_cap_in_place(scores, model_->config().logit_softcap);
-        const at::Tensor target = scores.gather(1, next.narrow(0, first, count));
-        const at::Tensor highest = scores.amax(-1, true);
-        const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
-        chunks.push_back((log_sum - target).squeeze(1));
-    }
-    return chunks;
-}
-
-at::Tensor Decoder::token_losses(const at::Tensor& hidden, std::span<const std::int32_t> ids) const {
-    const TorchScope scope(device_);
-    return at::cat(loss_chunks(hidden, ids));
-}
-
-at::Tensor Decoder::window_loss(const at::Tensor& hidden, std::span<const std::int32_t> ids) const {
-    const TorchScope scope(device_);
-    at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
-    for (const at::Tensor& losses : loss_chunks(hidden, ids)) sum.add_(losses.sum(at::kDouble));
-    return sum.div_(static_cast<double>(ids.size() - 1));
+    const Model::Parts& parts = model_->parts();
+    const std::int64_t vocabulary = parts.head ? parts.head->rows() : parts.embedding.rows();
+    return std::max<std::int64_t>(1, budget / (vocabulary * static_cast<std::int64_t>(c10::elementSize(state_type()))));
 }
 
 } // namespace graticule

@@ -75,11 +75,14 @@ public:
 
     /// Final norm, projection and head: (batch, tokens, vocabulary) of the state type.
     [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
-    /// Negative log-probabilities in nats of targets 1 .. tokens-1, for one window: hidden (1, tokens, hidden).
-    /// (targets) of the state type, on the device.
-    [[nodiscard]] at::Tensor token_losses(const at::Tensor& hidden, std::span<const std::int32_t> ids) const;
-    /// Their mean: float64, without dimensions, on the device.
-    [[nodiscard]] at::Tensor window_loss(const at::Tensor& hidden, std::span<const std::int32_t> ids) const;
+    /// The same in two steps, for work on a few rows at a time: what the head multiplies, of one window, (tokens,
+    /// width) of type() from hidden (1, tokens, hidden); and of some rows of that (rows, vocabulary), the caller's to
+    /// change.
+    [[nodiscard]] at::Tensor head_input(const at::Tensor& hidden) const;
+    [[nodiscard]] at::Tensor head_output(const at::Tensor& rows) const;
+    /// How many rows of logits are worth having at a time: a whole window of them over a large vocabulary would not
+    /// stay in cache, and need not be in memory.
+    [[nodiscard]] std::int64_t logit_rows() const;
 
     /// Everything outside the blocks now instead of on first use, so that its memory is counted.
     void load_outer() const;
@@ -103,8 +106,6 @@ private:
     [[nodiscard]] BlockNorms load_norms(const Block& block) const;
     [[nodiscard]] at::Tensor load_router(const Block& block) const;  // undefined: there is none
     [[nodiscard]] at::Tensor finish(const at::Tensor& hidden) const; // final norm and output projection
-    [[nodiscard]] std::vector<at::Tensor> loss_chunks(const at::Tensor& hidden,
-                                                      std::span<const std::int32_t> ids) const;
 
     std::shared_ptr<const Model> model_;
     std::shared_ptr<const WeightSource> weights_;

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/runtime/decoder.h"
 #include "core/runtime/decoder_parts.h"
+#include "core/runtime/gradients.h"
 
 namespace graticule {
 
@@ -70,7 +71,7 @@ at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& any) cons
     if (config.norm == NormKind::layer)
         return at::layer_norm(x, {x.size(-1)}, weights.weight, weights.bias, config.norm_epsilon);
     const bool plus_one = config.norm == NormKind::rms_plus_one;
-    if (device_.is_cuda() && type() != state_type()) // one kernel
+    if (differentiating() || (device_.is_cuda() && type() != state_type())) // one kernel
         return at::rms_norm(x, {x.size(-1)}, plus_one ? weights.weight + 1 : weights.weight, config.norm_epsilon);
     // Without a squared copy of x: |x|^2 / n is the mean square.
     const at::Tensor mean_square = at::linalg_vector_norm(x, 2, {-1}, true).square_().div_(x.size(-1));

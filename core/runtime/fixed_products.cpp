@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/runtime/gradients.h"
+
 /// Intel's library, inside LibTorch where there is one: threads of this thread's calls from now on; gives what was set
 /// before, 0: nothing of its own.
 extern "C" __attribute__((weak)) int MKL_Set_Num_Threads_Local(int threads);
@@ -59,7 +61,8 @@ void multiply_by_tiles(const at::Tensor& target, const at::Tensor& a, const at::
 
 at::Tensor fixed_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
     const bool exact = x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble;
-    if (!x.is_cpu() || !exact) return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+    if (!x.is_cpu() || !exact || differentiating())
+        return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
     std::vector<std::int64_t> shape = x.sizes().vec();
     shape.back() = weight.size(0);
     const at::Tensor rows = x.reshape({-1, x.size(-1)});

@@ -1,7 +1,7 @@
 // Products of float32 and float64 matrices whose result on a CPU does not depend on how many threads there are. A
 // library divides a long sum among its threads and so adds in another order with each number of them; a rounding that
 // compares two sums then falls the other way. Here a product is cut into tiles of a fixed size and each tile is one
-// thread's. On a card, and in 16 bits, these are Torch's own operations.
+// thread's. On a card, in 16 bits and where gradients are wanted, these are Torch's own operations.
 #pragma once
 
 #include <functional>

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/runtime/block_loader.h"
 #include "core/runtime/parameters.h"
+#include "core/runtime/predictions.h"
 #include "core/runtime/settle_execution.h"
 #include "core/runtime/site_watcher.h"
 #include "core/runtime/torch_error.h"
@@ -85,10 +86,11 @@ struct ModelRunner::Impl {
         return std::ssize(sides) * tokens * decoder.model().config().hidden *
                static_cast<std::int64_t>(c10::elementSize(decoder.state_type()));
     }
-    /// What one product's rows need beside their states: norms, a module's inner values, a chunk of logits.
+    /// What one product's rows need beside their states: norms, a module's inner values, a chunk of every
+    /// side's logits.
     [[nodiscard]] std::int64_t working_bytes(std::int64_t tokens) const {
         const ModelConfig& config = decoder.model().config();
-        return tokens * (10 * config.hidden + 4 * config.mlp_hidden) * 4 + (std::int64_t{2} << 30);
+        return tokens * (10 * config.hidden + 4 * config.mlp_hidden) * 4 + ((1 + std::ssize(sides)) << 30);
     }
 
     /// Decides, once for this runner, how many bytes of blocks stay and how many of states are there at a time.
@@ -249,11 +251,12 @@ struct ModelRunner::Impl {
     void check_one_side() const { GRATICULE_ASSERT(sides.size() == 1, "asked of several sides at once"); }
 
     /// What is wanted of one row: from the hidden states (1, tokens, hidden) that each side has of it, on the device.
-    using Measure = std::function<at::Tensor(std::span<const at::Tensor> hidden, Window row)>;
+    using Measure = std::function<at::Tensor(std::span<const SideStates> sides, std::size_t row)>;
     /// The same on the host, row after row.
     using Report = std::function<void(std::size_t row, const at::Tensor& measured)>;
     void measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx, const Measure& measure,
                       const Report& report);
+    void check_losses(std::span<const double> losses, std::size_t window, Window ids);
     void measure_from(std::span<const Window> rows, std::size_t& done, JobContext& ctx, const Measure& measure,
                       const Report& report);
 
@@ -343,10 +346,11 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
         std::vector<std::vector<at::Tensor>> hidden = through_blocks(wave, keep, more, ctx);
         for (std::size_t i = 0; i < wave.size(); ++i) {
             for (std::size_t row = 0; row < wave[i].size(); ++row) {
-                std::vector<at::Tensor> states;
-                for (const at::Tensor& side : hidden[i])
-                    states.push_back(side.narrow(0, static_cast<std::int64_t>(row), 1));
-                arriving.emplace_back(measure(states, wave[i][row]));
+                std::vector<SideStates> states;
+                for (std::size_t side = 0; side < sides.size(); ++side)
+                    states.push_back(
+                        {&sides[side]->decoder, hidden[i][side].narrow(0, static_cast<std::int64_t>(row), 1)});
+                arriving.emplace_back(measure(states, done + arriving.size()));
                 if (!device.is_cuda()) report_next();
             }
             hidden[i].clear();
@@ -380,22 +384,24 @@ void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::st
     }
 }
 
+void ModelRunner::Impl::check_losses(std::span<const double> losses, std::size_t window, Window ids) {
+    for (std::size_t side = 0; side < losses.size(); ++side)
+        if (!std::isfinite(losses[side]))
+            refuse_overflow(side, ids, "the loss of window " + std::to_string(window + 1) + " is");
+}
+
 void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
                                 const std::function<void(std::span<const double> losses)>& on_losses) {
     impl_->measure_rows(
         windows, "window", ctx,
-        [&](std::span<const at::Tensor> hidden, Window ids) {
+        [&](std::span<const SideStates> sides, std::size_t window) {
             std::vector<at::Tensor> losses;
-            for (std::size_t side = 0; side < hidden.size(); ++side)
-                losses.push_back(impl_->sides[side]->decoder.window_loss(hidden[side], ids));
+            for (const SideStates& side : sides) losses.push_back(mean_loss(side, windows[window].subspan(1)));
             return at::stack(losses);
         },
         [&](std::size_t window, const at::Tensor& measured) {
             const std::span<const double> losses(measured.const_data_ptr<double>(), impl_->sides.size());
-            for (std::size_t side = 0; side < losses.size(); ++side)
-                if (!std::isfinite(losses[side]))
-                    impl_->refuse_overflow(side, windows[window],
-                                           "the loss of window " + std::to_string(window + 1) + " is");
+            impl_->check_losses(losses, window, windows[window]);
             on_losses(losses);
         });
 }
@@ -406,9 +412,45 @@ void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx
     window_losses(windows, ctx, [&](std::span<const double> losses) { on_loss(losses.front()); });
 }
 
-void ModelRunner::score(std::span<const ScoreRequest> requests, JobContext& ctx,
-                        const std::function<void(std::size_t request, std::vector<float> scores)>& on_scores) {
-    impl_->check_one_side();
+namespace {
+
+/// Of `predict`, on the host.
+std::vector<TokenPredictions> predictions_of(const at::Tensor& measured, std::span<const std::int32_t> targets) {
+    std::vector<TokenPredictions> sides(static_cast<std::size_t>(measured.size(0)));
+    const auto* values = measured.const_data_ptr<double>();
+    const std::size_t count = targets.size();
+    for (TokenPredictions& side : sides) {
+        for (std::size_t i = 0; i < count; ++i)
+            side.push_back({targets[i], static_cast<std::int32_t>(values[count + i]), static_cast<float>(values[i]),
+                            static_cast<float>(values[2 * count + i])});
+        values += 3 * count;
+    }
+    return sides;
+}
+
+} // namespace
+
+void ModelRunner::window_predictions(std::span<const Window> windows, JobContext& ctx,
+                                     const std::function<void(WindowPredictions&&)>& on_window) {
+    impl_->measure_rows(
+        windows, "window", ctx,
+        [&](std::span<const SideStates> sides, std::size_t window) {
+            return predict(sides, 0, windows[window].subspan(1));
+        },
+        [&](std::size_t window, const at::Tensor& measured) {
+            WindowPredictions result;
+            // Sums of numbers of 24 bits in 53: exact, in whatever order.
+            for (std::int64_t side = 0; side < measured.size(0); ++side)
+                result.losses.push_back(measured[side][0].mean().item<double>());
+            impl_->check_losses(result.losses, window, windows[window]);
+            result.sides = predictions_of(measured, windows[window].subspan(1));
+            on_window(std::move(result));
+        });
+}
+
+void ModelRunner::score(
+    std::span<const ScoreRequest> requests, JobContext& ctx,
+    const std::function<void(std::size_t request, std::span<const TokenPredictions> sides)>& on_scores) {
     for (const ScoreRequest& request : requests)
         if (request.first < 1 || std::cmp_greater_equal(request.first, request.tokens.size()))
             throw Error(ErrorKind::bad_input,
@@ -421,21 +463,24 @@ void ModelRunner::score(std::span<const ScoreRequest> requests, JobContext& ctx,
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
         return requests[a].tokens.size() > requests[b].tokens.size();
     });
-    std::vector<Window> rows;
-    for (const std::size_t index : order) rows.emplace_back(requests[index].tokens);
+    std::vector<Window> rows; // without their last token, from which nothing is predicted
+    for (const std::size_t index : order)
+        rows.push_back(Window(requests[index].tokens).first(requests[index].tokens.size() - 1));
+    const auto targets_of = [&](std::size_t row) {
+        const ScoreRequest& request = requests[order[row]];
+        return Window(request.tokens).subspan(static_cast<std::size_t>(request.first));
+    };
     impl_->measure_rows(
         rows, "request", ctx,
-        [&](std::span<const at::Tensor> hidden, Window ids) {
-            return impl_->decoder.token_losses(hidden.front(), ids);
+        [&](std::span<const SideStates> sides, std::size_t row) {
+            return predict(sides, requests[order[row]].first - 1, targets_of(row));
         },
-        [&](std::size_t row, const at::Tensor& losses) {
-            const ScoreRequest& request = requests[order[row]];
-            const auto count = static_cast<std::int64_t>(request.tokens.size()) - request.first;
-            std::vector<float> scores = to_vector(losses.narrow(0, request.first - 1, count).neg());
-            if (!std::all_of(scores.begin(), scores.end(), [](float score) { return std::isfinite(score); }))
-                impl_->refuse_overflow(0, rows[row],
-                                       "the scores of request " + std::to_string(order[row] + 1) + " are");
-            on_scores(order[row], std::move(scores));
+        [&](std::size_t row, const at::Tensor& measured) {
+            for (std::int64_t side = 0; side < measured.size(0); ++side)
+                if (!all_finite(measured[side][0]))
+                    impl_->refuse_overflow(static_cast<std::size_t>(side), rows[row],
+                                           "the scores of request " + std::to_string(order[row] + 1) + " are");
+            on_scores(order[row], predictions_of(measured, targets_of(row)));
         });
 }
 

@@ -16,6 +16,7 @@
 #include "core/base/job_context.h"
 #include "core/model/model.h"
 #include "core/result/evaluation.h"
+#include "core/result/prediction.h"
 #include "core/result/quantized_model.h"
 #include "core/runtime/device.h"
 #include "core/stats/site_statistics.h"
@@ -61,16 +62,23 @@ public:
     /// (rows, tokens, vocabulary), rows of equal length. As the two below, throws Error{bad_input} naming the block
     /// where the values leave the range of their type.
     [[nodiscard]] HostTensor logits(std::span<const Window> rows, JobContext& ctx);
-    /// Log-probabilities (nats) of the tokens of each request from its `first` on, each given all tokens before it.
-    /// Calls `on_scores` once per request, not in their order: requests of equal length share products. Throws
-    /// Error{bad_input} for a request that scores nothing.
+    /// What every side says of the tokens of each request from its `first` on, each given all tokens before it. Calls
+    /// back once per request, not in their order: requests of equal length share products. Throws Error{bad_input} for
+    /// a request that scores nothing.
     void score(std::span<const ScoreRequest> requests, JobContext& ctx,
-               const std::function<void(std::size_t request, std::vector<float> scores)>& on_scores);
+               const std::function<void(std::size_t request, std::span<const TokenPredictions> sides)>& on_scores);
     /// Calls back with each window's mean cross entropy (nats) under every side, in order. All windows have the same
     /// length. A side's losses are those that it has alone, bit for bit.
     void window_losses(std::span<const Window> windows, JobContext& ctx,
                        const std::function<void(std::span<const double> losses)>& on_losses);
-    /// Of a runner with one side, as everything else here but kernels().
+    /// The same losses, and what every side says of each token but the first.
+    struct WindowPredictions {
+        std::vector<double> losses;
+        std::vector<TokenPredictions> sides;
+    };
+    void window_predictions(std::span<const Window> windows, JobContext& ctx,
+                            const std::function<void(WindowPredictions&&)>& on_window);
+    /// Of a runner with one side, as logits() and observe().
     void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
     /// Runs the samples block by block, in batches, and hands over each site's statistics when its block is done, in
     /// order. `plan` null: the bare pass, which benchmarks compare with. Advances `ctx` once per sample and block.

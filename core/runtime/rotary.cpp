@@ -5,6 +5,8 @@
 #include <numbers>
 #include <vector>
 
+#include "core/runtime/gradients.h"
+
 namespace graticule {
 
 namespace {
@@ -88,6 +90,11 @@ at::Tensor rotate(const at::Tensor& x, const RotaryTable& table) {
     const std::int64_t pairs = table.cosine.size(-1);
     const at::Tensor first = x.narrow(-1, 0, pairs);
     const at::Tensor second = x.narrow(-1, pairs, pairs);
+    const std::int64_t rest = x.size(-1) - 2 * pairs;
+    if (differentiating())
+        return at::cat({first * table.cosine - second * table.sine, second * table.cosine + first * table.sine,
+                        x.narrow(-1, 2 * pairs, rest)},
+                       -1);
     at::Tensor turned = at::empty_like(x, at::MemoryFormat::Contiguous);
     at::Tensor low = turned.narrow(-1, 0, pairs);
     at::Tensor high = turned.narrow(-1, pairs, pairs);
@@ -95,7 +102,6 @@ at::Tensor rotate(const at::Tensor& x, const RotaryTable& table) {
     low.addcmul_(second, table.sine, -1);
     at::mul_out(high, second, table.cosine);
     high.addcmul_(first, table.sine);
-    const std::int64_t rest = x.size(-1) - 2 * pairs;
     if (rest > 0) turned.narrow(-1, 2 * pairs, rest).copy_(x.narrow(-1, 2 * pairs, rest));
     return turned;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/runtime/gradients.h"
 
 namespace graticule {
 
@@ -103,7 +104,8 @@ c10::Stream current_torch_stream(const Device& device) {
 }
 
 TorchScope::TorchScope(const Device& device)
-    : device_(device.is_cuda() ? c10::optional<at::Device>(torch_device(device)) : std::nullopt) {
+    : inference_(!differentiating())
+    , device_(device.is_cuda() ? c10::optional<at::Device>(torch_device(device)) : std::nullopt) {
     if (!device.is_cuda()) return;
     // Ten bits of mantissa would hide what is measured here.
     at::globalContext().setAllowTF32CuBLAS(false);

@@ -1,6 +1,7 @@
 // Scoring ragged requests against the same model's logits and window losses.
 #include <QtTest/QTest>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/engine/engine.h"
@@ -46,10 +47,10 @@ private Q_SLOTS:
         RunnerOptions options;
         options.product_tokens = 10; // two requests of five tokens share a product
         ModelRunner runner(model_, std::shared_ptr<const QuantizedModel>(), open_device("cpu"), options);
-        std::vector<std::vector<float>> scores(requests.size());
-        runner.score(requests, ctx_, [&](std::size_t request, std::vector<float> values) {
-            QVERIFY(scores.at(request).empty()); // once each
-            scores.at(request) = std::move(values);
+        std::vector<TokenPredictions> scores(requests.size());
+        runner.score(requests, ctx_, [&](std::size_t request, std::span<const TokenPredictions> sides) {
+            QVERIFY(sides.size() == 1 && scores.at(request).empty()); // once each
+            scores.at(request) = sides.front();
         });
         for (std::size_t i = 0; i < requests.size(); ++i) {
             const auto& [tokens, first] = requests[i];
@@ -60,8 +61,12 @@ private Q_SLOTS:
             for (std::size_t t = std::size_t(first); t < tokens.size(); ++t) {
                 const double expected =
                     log_probability(values.data() + std::int64_t(t - 1) * vocabulary, vocabulary, tokens[t]);
-                QVERIFY2(std::abs(double(scores[i][t - std::size_t(first)]) - expected) < 1e-4,
-                         std::to_string(expected).c_str());
+                const TokenPrediction& score = scores[i][t - std::size_t(first)];
+                QCOMPARE(score.token, tokens[t]);
+                QCOMPARE(score.divergence, 0.0F);
+                QVERIFY2(std::abs(double(score.loss) + expected) < 1e-4, std::to_string(expected).c_str());
+                const float* row = values.data() + std::int64_t(t - 1) * vocabulary;
+                QCOMPARE(score.choice, std::int32_t(std::max_element(row, row + vocabulary) - row));
             }
         }
     }
@@ -73,10 +78,10 @@ private Q_SLOTS:
         std::vector<double> losses;
         runner.window_losses(windows, ctx_, [&](double loss) { losses.push_back(loss); });
         const std::vector<ScoreRequest> requests = {{ids[0], 1}, {ids[1], 1}};
-        runner.score(requests, ctx_, [&](std::size_t request, std::vector<float> values) {
+        runner.score(requests, ctx_, [&](std::size_t request, std::span<const TokenPredictions> sides) {
             double sum = 0;
-            for (const float value : values) sum -= double(value);
-            QVERIFY(std::abs(sum / double(values.size()) - losses.at(request)) < 1e-6);
+            for (const TokenPrediction& token : sides.front()) sum += double(token.loss);
+            QVERIFY(std::abs(sum / double(sides.front().size()) - losses.at(request)) < 1e-6);
         });
     }
 
@@ -85,7 +90,7 @@ private Q_SLOTS:
         const auto message = [&](std::int64_t first) {
             const std::vector<ScoreRequest> requests = {{{1, 2, 3}, first}};
             return testing::error_message(
-                [&] { runner.score(requests, ctx_, [](std::size_t, std::vector<float>) {}); });
+                [&] { runner.score(requests, ctx_, [](std::size_t, std::span<const TokenPredictions>) {}); });
         };
         QVERIFY2(message(3).find("3 tokens") != std::string::npos, message(3).c_str());
         QVERIFY(message(0).find("follows nothing") != std::string::npos);

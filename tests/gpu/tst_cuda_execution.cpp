@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "core/engine/engine.h"
+#include "core/engine/measure_sensitivity.h"
 #include "core/engine/resources.h"
+#include "core/result/divergence.h"
 #include "core/runtime/device.h"
 #include "tests/support/test_main.h"
 
@@ -77,6 +79,42 @@ private Q_SLOTS:
         const double bound = line.isEmpty() ? 1e-5 : 5e-3;
         QVERIFY2(ratio(*gpu, *cpu) < bound, std::to_string(ratio(*gpu, *cpu)).c_str());
         QCOMPARE(gpu->kernels, cpu->kernels);
+    }
+
+    /// Token by token of a window; and the gradients, by what they predict.
+    void divergences_agree_with_the_cpu_data() {
+        QTest::addColumn<QString>("model");
+        QTest::newRow("opt") << "opt";
+        QTest::newRow("llama") << "llama";
+    }
+    void divergences_agree_with_the_cpu() {
+        QFETCH(QString, model);
+        const OpenedModel opened = open(model);
+        const auto codes = quantized(opened, "w=int4/asym/g128");
+        const auto on = [&](const char* device) {
+            JobContext ctx;
+            ctx.device = device;
+            ctx.execution = {Compute::float32, Arithmetic::simulated};
+            SensitivitySpec spec;
+            spec.text.window = 256;
+            spec.text.max_windows = 4;
+            spec.text.predictions = true;
+            spec.measured = 0;
+            const std::vector<EvaluationSide> sides = {{nullptr, {}}, {codes, {}}};
+            const Corpus text = load_text({}, BuiltInText::evaluation);
+            const auto runs = evaluate_together(opened.model, sides, *opened.tokenizer, text, spec.text, ctx);
+            const auto predicted =
+                measure_sensitivity(opened.model, std::span(&codes, 1), *opened.tokenizer, text, spec, ctx);
+            return std::pair{divergence_between(*runs[0], *runs[1]).value(), predicted};
+        };
+        const auto [cpu, cpu_predicted] = on("cpu");
+        const auto [gpu, gpu_predicted] = on("cuda");
+        QVERIFY(std::abs(gpu.mean / cpu.mean - 1) < 1e-3 && std::abs(gpu.p99 / cpu.p99 - 1) < 1e-2);
+        QVERIFY(std::abs(gpu.same_first_choice - cpu.same_first_choice) < 3e-3);
+        for (std::size_t i = 0; i < opened.model->linears().size(); ++i)
+            QVERIFY(
+                std::abs(gpu_predicted->schemes[0].layers[i].predicted / cpu_predicted->schemes[0].layers[i].predicted -
+                         1) < 1e-2);
     }
 
     void sixteen_bits_agree_with_float32_data() { add_rows(); }

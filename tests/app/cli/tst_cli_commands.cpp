@@ -1,6 +1,7 @@
 // The command line's contract: one JSON value on stdout, figures that agree with the fixtures, results that repeat.
 #include <QFile>
 #include <QTemporaryDir>
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -94,8 +95,9 @@ private Q_SLOTS:
     void helpNamesTheOptionsOfEveryCommand_data() {
         QTest::addColumn<QString>("command");
         for (const char* command :
-             {"info", "calibrate", "tokenize", "logits", "quantize", "eval", "compare", "slac", "speed", "export",
-              "run", "formats", "methods", "presets", "families", "exporters", "selftest"})
+             {"info",    "calibrate", "tokenize",    "logits",   "quantize",  "eval",    "compare",
+              "task",    "generate",  "sensitivity", "slac",     "speed",     "export",  "run",
+              "formats", "methods",   "presets",     "families", "exporters", "selftest"})
             QTest::newRow(command) << command;
     }
     void helpNamesTheOptionsOfEveryCommand() {
@@ -219,6 +221,69 @@ private Q_SLOTS:
         QVERIFY(std::fabs(value.at("perplexity").get<double>() - std::exp(sum / 3)) < 1e-9);
         QVERIFY(value.at("standard_error").get<double>() > 0);
         QVERIFY(value.at("seconds").get<double>() > 0);
+    }
+
+    /// The names that other programs rely on.
+    void evalMeasuresDivergence() {
+        const QStringList eval{"eval", "sample-llama", "--recipe", "w=int4/asym/g64", "--window",
+                               "128",  "--windows",    "3",        "--json",          "--quiet"};
+        const Outcome done = run_cli(eval + QStringList{"--metric", "divergence"});
+        QCOMPARE(done.code, 0);
+        const json value = done.json(), divergence = value.at("divergence");
+        for (const char* field : {"mean", "median", "p90", "p99", "maximum"})
+            QVERIFY2(divergence.at(field).get<double>() > 0, field);
+        QVERIFY(divergence.at("p99") <= divergence.at("maximum") && divergence.at("median") < divergence.at("p90"));
+        const double same = divergence.at("same_first_choice");
+        QVERIFY(same > 0.3 && same < 1);
+        double sum = 0;
+        for (const double mean : divergence.at("window_means")) sum += mean;
+        QCOMPARE(divergence.at("window_means").size(), std::size_t{3});
+        QVERIFY(std::fabs(sum / 3 - divergence.at("mean").get<double>()) < 1e-9);
+        QVERIFY(divergence.at("interval")[0] < divergence.at("mean"));
+        QCOMPARE(divergence.at("tokens").get<int>(), 3 * 127);
+        // The losses of both are what each alone has.
+        QCOMPARE(value.at("window_losses"), run_cli(eval).json().at("window_losses"));
+        QVERIFY(value.at("baseline").at("perplexity") < value.at("perplexity"));
+        const QByteArray text = run_cli({"eval", "sample-llama", "--recipe", "w=int4/asym/g64", "--window", "128",
+                                         "--windows", "3", "--quiet", "--metric", "divergence"})
+                                    .out;
+        for (const char* part : {"nats per token", "same first choice", "verdict"}) QVERIFY2(text.contains(part), text);
+    }
+
+    void tasksAreAnswered() {
+        QFile file(at("own.jsonl"));
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        for (int i = 0; i < 12; ++i)
+            file.write(R"({"context": "Then they went to )" + QByteArray(i % 3, 'a') +
+                       R"( the", "choices": ["house", "zebra qx", "of"], "gold": )" + QByteArray::number(i % 3) +
+                       "}\n");
+        file.close();
+        const QStringList task{"task",          "sample-llama", "--task", "multiple_choice", "--file",
+                               at("own.jsonl"), "--items",      "9",      "--json",          "--quiet"};
+        const json plain = run_cli(task).json();
+        QCOMPARE(plain.at("items").get<int>(), 9);
+        const std::string correct = plain.at("correct");
+        QCOMPARE(correct.size(), std::size_t{9});
+        QVERIFY(correct.find_first_not_of("01") == std::string::npos);
+        const double right = double(std::ranges::count(correct, '1'));
+        QVERIFY(std::fabs(plain.at("accuracy").get<double>() - right / 9) < 1e-12);
+        QVERIFY(plain.contains("accuracy_norm") && !plain.contains("flips"));
+        QVERIFY(plain.at("accuracy_interval")[0] <= plain.at("accuracy"));
+        for (std::size_t i = 0; i < 9; ++i) { // the answer is the choice with the largest score
+            const auto scores = plain.at("scores")[i].get<std::vector<double>>();
+            const auto largest = std::ranges::max_element(scores) - scores.begin();
+            QCOMPARE(correct[i] == '1', largest == std::ptrdiff_t(i % 3));
+        }
+        const json coarse = run_cli(task + QStringList{"--recipe", "w=int2/asym/channel"}).json();
+        QCOMPARE(coarse.at("baseline").at("scores"), plain.at("scores")); // beside a recipe as alone
+        std::size_t flipped = 0;
+        for (std::size_t i = 0; i < 9; ++i) flipped += coarse.at("correct").get<std::string>()[i] != correct[i];
+        const json& flips = coarse.at("flips");
+        QCOMPARE(flips.at("became_right").size() + flips.at("became_wrong").size(), flipped);
+        QVERIFY(flips.at("p_value").get<double>() <= 1);
+        const Outcome broken = run_cli({"task", "sample-llama", "--task", "piqa", "--file", at("own.jsonl")});
+        QCOMPARE(broken.code, 3);
+        QVERIFY2(broken.err.contains("own.jsonl, line 1") && broken.err.contains("\"goal\" is missing"), broken.err);
     }
 
     void precisionIsPartOfTheProtocol() {

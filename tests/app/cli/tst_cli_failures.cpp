@@ -104,6 +104,11 @@ private Q_SLOTS:
                                    << "--text";
         QTest::newRow("rule of no file") << QStringList{"tokenize", "sample-opt", "--words", "a", "--text-rule", "raw"}
                                          << "--text-rule";
+        QTest::newRow("divergence of nothing")
+            << QStringList{"eval", "sample-opt", "--metric", "divergence"} << "give --recipe";
+        QTest::newRow("unknown metric") << QStringList{"eval", "sample-opt", "--metric", "luck"} << "luck";
+        QTest::newRow("unknown task") << QStringList{"task", "sample-opt", "--task", "squad", "--file", "x"} << "squad";
+        QTest::newRow("task without a file") << QStringList{"task", "sample-opt", "--task", "piqa"} << "--file";
         QTest::newRow("eval: empty recipe")
             << QStringList{"eval", "sample-opt", "--recipe", ""} << "leave --recipe out";
         QTest::newRow("eval: blank recipe") << QStringList{"eval", "sample-opt", "--recipe", " "} << "full precision";

@@ -1,0 +1,97 @@
+// generate: a prompt continued by a model, and beside it under a recipe.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.h"
+#include "app/cli/console.h"
+#include "app/cli/inputs.h"
+#include "app/cli/show.h"
+#include "app/cli/table.h"
+#include "core/engine/continue_prompt.h"
+#include "core/engine/workbench.h"
+
+namespace graticule::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Args {
+    ModelInput model;
+    CalibrationInput calibration;
+    std::string prompt, recipe;
+    std::int64_t tokens = 32;
+};
+
+json to_json(const Continuation& continuation) {
+    const double seconds = continuation.seconds;
+    return {{"run", continuation.run_name},
+            {"tokens", continuation.tokens},
+            {"text", continuation.text},
+            {"seconds", seconds},
+            {"tokens_per_second",
+             seconds > 0 ? json(static_cast<double>(continuation.tokens.size()) / seconds) : json(nullptr)}};
+}
+
+/// Up to the parting as it is, then a mark.
+std::string marked(const Continuation& continuation, const std::optional<std::size_t>& parting,
+                   const Tokenizer& tokenizer) {
+    if (!parting) return continuation.text;
+    const std::span<const std::int32_t> tokens(continuation.tokens);
+    const std::string common = tokenizer.decode(tokens.first(*parting)), all = tokenizer.decode(tokens);
+    if (!all.starts_with(common)) return continuation.text;
+    // decode() may leave out the blank in front: what comes after the parting is what both end with.
+    const std::size_t after = all.size() - common.size();
+    const std::size_t place = continuation.text.size() - std::min(after, continuation.text.size());
+    return continuation.text.substr(0, place) + " >>>" + continuation.text.substr(place);
+}
+
+void generate_command(const Args& args, Console& console) {
+    std::optional<Recipe> recipe;
+    if (!args.recipe.empty()) recipe = read_recipe_with(args.recipe, args.calibration, console);
+    Workbench work;
+    work.adopt(args.model.open(console));
+    std::vector<EvaluationSide> sides(1);
+    (void)work.tokenizer();
+    if (recipe) sides.push_back({work.quantize(*recipe, false, console.job()), {}});
+    const auto runs = continue_prompt(work.model(), sides, work.tokenizer(), args.prompt, args.tokens, console.job());
+    json value = {{"prompt", args.prompt}, {"continuations", json::array()}};
+    std::optional<std::size_t> parting;
+    if (runs.size() == 2) {
+        parting = first_parting(runs[0], runs[1]);
+        value["first_parting"] = parting ? json(*parting) : json(nullptr);
+    }
+    std::string text;
+    for (const Continuation& run : runs) {
+        value["continuations"].push_back(to_json(run));
+        const double rate = run.seconds > 0 ? static_cast<double>(run.tokens.size()) / run.seconds : 0;
+        text += (text.empty() ? "" : "\n") + run.run_name + ", " + fixed(rate, 1) + " tokens/s:\n" + args.prompt +
+                marked(run, parting, work.tokenizer()) + "\n";
+    }
+    if (runs.size() == 2)
+        text += parting ? "\nthey part at token " + std::to_string(*parting + 1) + ", where >>> stands\n"
+                        : "\nthe same tokens\n";
+    console.print_json(value);
+    console.print(text);
+}
+
+} // namespace
+
+Action declare_generate(CLI::App& options) {
+    auto args = std::make_shared<Args>();
+    args->model.declare(options);
+    not_empty(options.add_option("--prompt", args->prompt, "The text to go on from")->required(),
+              "give a text to go on from")
+        ->type_name("TEXT");
+    options.add_option("--tokens", args->tokens, "How many tokens, each the most likely one")
+        ->check(CLI::Range(1, 1048576))
+        ->capture_default_str()
+        ->type_name("N");
+    not_empty(options.add_option("--recipe", args->recipe, "A file, a preset or a line: also go on under it"),
+              "leave --recipe out for the model as it is")
+        ->type_name("RECIPE");
+    args->calibration.declare(options);
+    CalibrationInput::only_with_recipe(options);
+    return [args](Console& console) { generate_command(*args, console); };
+}
+
+} // namespace graticule::cli

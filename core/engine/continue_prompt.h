@@ -1,0 +1,33 @@
+// The verb for before and after: a prompt continued greedily by several sides.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/engine/engine.h"
+
+namespace graticule {
+
+struct Continuation {
+    std::string run_name;
+    std::vector<std::int32_t> tokens; ///< after the prompt; it ends early behind the tokenizer's end of text
+    std::string text;                 ///< what they add to the prompt
+    double seconds = 0;
+};
+
+/// Each token is the most likely one. Every step runs the whole text so far, there is no cache of keys and values: the
+/// time of a token grows with the text. Throws Error{bad_input} for a prompt without tokens, or where prompt and tokens
+/// do not fit the model's positions.
+[[nodiscard]] std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model,
+                                                        std::span<const EvaluationSide> sides,
+                                                        const Tokenizer& tokenizer, const std::string& prompt,
+                                                        std::int64_t tokens, JobContext& ctx);
+
+/// Index of the first token where the two differ, or where one has ended; absent: they are the same.
+[[nodiscard]] std::optional<std::size_t> first_parting(const Continuation& a, const Continuation& b);
+
+} // namespace graticule

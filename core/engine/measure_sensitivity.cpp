@@ -1,0 +1,99 @@
+#include "core/engine/measure_sensitivity.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/result/divergence.h"
+#include "core/runtime/device.h"
+#include "core/runtime/predicted_damage.h"
+
+namespace graticule {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Quantized = std::shared_ptr<const QuantizedModel>;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+void check_candidate(const Quantized& quantized) {
+    if (!quantized->replaced.empty())
+        throw Error(ErrorKind::unsupported, summary_line(quantized->recipe) + " changes tensors beside the linears (" +
+                                                quantized->replaced.begin()->first +
+                                                "), so that none can be quantized alone; leave its smoothing or "
+                                                "rotation out");
+}
+
+/// The model with one linear quantized.
+Quantized alone(const Quantized& quantized, LayerId layer) {
+    auto one = std::make_shared<QuantizedModel>();
+    one->base = quantized->base;
+    one->recipe = quantized->recipe;
+    one->linears.resize(quantized->linears.size());
+    one->linears[index_of(layer)] = quantized->linears[index_of(layer)];
+    one->provenance = quantized->provenance;
+    return one;
+}
+
+/// Of a scheme and one of its layers.
+struct Place {
+    std::size_t scheme = 0, layer = 0;
+};
+
+constexpr std::size_t layers_per_pass = 8;
+
+} // namespace
+
+std::shared_ptr<const Sensitivity> measure_sensitivity(std::shared_ptr<const Model> model,
+                                                       std::span<const Quantized> schemes, const Tokenizer& tokenizer,
+                                                       const Corpus& corpus, const SensitivitySpec& spec,
+                                                       JobContext& ctx) {
+    for (const Quantized& quantized : schemes) check_candidate(quantized);
+    auto result = std::make_shared<Sensitivity>();
+    for (const Quantized& quantized : schemes) {
+        SchemeSensitivity& scheme = result->schemes.emplace_back();
+        scheme.scheme_line = summary_line(quantized->recipe);
+        for (const Linear& linear : model->linears()) scheme.layers.push_back({linear.id, linear.name, 0, {}});
+    }
+    const std::vector<std::int32_t> ids = tokenize(tokenizer, corpus);
+    const auto windows = evaluation_windows(ids, corpus, spec.text);
+
+    const Clock::time_point start = Clock::now();
+    ctx.progress.begin("Predicting damage from gradients", 2 * std::ssize(windows) * std::ssize(model->blocks()));
+    predict_damage(model, schemes, open_device(ctx.device), windows, ctx,
+                   [&](LayerId layer, std::size_t scheme, double nats) {
+                       result->schemes[scheme].layers[index_of(layer)].predicted = nats;
+                   });
+    result->prediction_seconds = seconds_since(start);
+
+    std::vector<Place> places;
+    for (std::size_t scheme = 0; scheme < schemes.size(); ++scheme) {
+        std::vector<std::size_t> worst = result->schemes[scheme].worst_first();
+        if (spec.measured >= 0) worst.resize(std::min(worst.size(), static_cast<std::size_t>(spec.measured)));
+        for (const std::size_t layer : worst)
+            if (schemes[scheme]->linears[layer]) places.push_back({scheme, layer});
+    }
+    const Clock::time_point measuring = Clock::now();
+    EvaluationSpec text = spec.text;
+    text.predictions = true;
+    // Also where nothing is measured: what the protocol and the provenance say comes from a pass.
+    for (std::size_t first = 0; first == 0 || first < places.size(); first += layers_per_pass) {
+        std::vector<EvaluationSide> sides(1);
+        const std::size_t count = std::min(layers_per_pass, places.size() - first);
+        for (std::size_t i = first; i < first + count; ++i)
+            sides.push_back({alone(schemes[places[i].scheme], LayerId(places[i].layer)), {}});
+        const auto runs = evaluate_together(model, sides, tokenizer, corpus, text, ctx);
+        result->protocol = runs[0]->protocol;
+        result->provenance = runs[0]->provenance;
+        for (std::size_t i = 0; i < count; ++i) {
+            const Place& place = places[first + i];
+            result->schemes[place.scheme].layers[place.layer].measured =
+                divergence_between(*runs[0], *runs[i + 1])->mean;
+        }
+        ctx.log("measured " + std::to_string(first + count) + " of " + std::to_string(places.size()) + " layers");
+    }
+    result->measuring_seconds = seconds_since(measuring);
+    return result;
+}
+
+} // namespace graticule

@@ -1,0 +1,25 @@
+// The verb for sensitivity: which linears suffer from which scheme.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/engine/engine.h"
+#include "core/result/sensitivity.h"
+
+namespace graticule {
+
+struct SensitivitySpec {
+    EvaluationSpec text;        ///< windows
+    std::int64_t measured = -1; ///< layers per scheme, those with the largest prediction first; -1: all of them
+};
+
+/// `schemes`: the model quantized by each candidate scheme, every linear. Error{unsupported} for one that folds
+/// something into other tensors (smoothing, rotation): a linear of it cannot stand alone. Predictions of all come
+/// first, in float32, then the measuring, eight layers to a pass beside full precision.
+[[nodiscard]] std::shared_ptr<const Sensitivity>
+measure_sensitivity(std::shared_ptr<const Model> model, std::span<const std::shared_ptr<const QuantizedModel>> schemes,
+                    const Tokenizer& tokenizer, const Corpus& corpus, const SensitivitySpec& spec, JobContext& ctx);
+
+} // namespace graticule

@@ -1,0 +1,58 @@
+// How far a recipe's predictions are from its baseline's, token by token: what a user may feel although the perplexity
+// is the same.
+//
+//     const std::optional<Divergence> divergence = divergence_between(*baseline, *evaluation);
+//     if (divergence) std::cout << divergence->mean << " nats, " << to_text(divergence->verdict);
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result/evaluation.h"
+#include "core/result/statistical_tests.h"
+
+namespace graticule {
+
+/// What the text says of the recipe's quality against the baseline's.
+enum class Verdict { indistinguishable, better, worse };
+[[nodiscard]] std::string_view to_text(Verdict verdict);
+
+struct Divergence {
+    std::string baseline_name;
+    std::int64_t tokens = 0; ///< compared
+
+    // KL(baseline || recipe) of the next token's distribution, nats.
+    double mean = 0, median = 0, p90 = 0, p99 = 0, maximum = 0;
+    std::vector<double> window_means;
+    MeanEstimate over_windows; ///< the mean of those, with its interval
+
+    /// Over all windows by place in the window, which is cut into equal parts, 32 where it has as many targets: whether
+    /// the recipe gets worse with the length of what it has read.
+    std::vector<double> position_means;
+
+    double same_first_choice = 0; ///< share of positions where both think the same token most likely
+    /// Positions where only the recipe's first choice is the text's token, and where only the baseline's is.
+    std::int64_t became_right = 0, became_wrong = 0;
+    double first_choice_p = 1; ///< McNemar's, of those two
+
+    double mean_nll_difference = 0; ///< mean of log p_baseline - log p_recipe of the text's tokens
+    MeanEstimate nll_difference;    ///< the same over the means of windows, paired
+
+    Verdict verdict = Verdict::indistinguishable; ///< by verdict_test
+    [[nodiscard]] Measurement measurement(const Protocol& protocol) const {
+        return {"divergence", protocol, window_means};
+    }
+};
+
+/// How the verdict comes about, in a sentence.
+inline constexpr std::string_view verdict_test =
+    "two paired tests at 5 %: losses over windows (Student's t) and first choices over tokens (McNemar, exact); "
+    "indistinguishable where neither tells the recipe from its baseline";
+
+/// Of two sides of one pass that kept predictions, `other` measured against `baseline`; absent where they have none.
+[[nodiscard]] std::optional<Divergence> divergence_between(const Evaluation& baseline, const Evaluation& other);
+
+} // namespace graticule

@@ -1,0 +1,104 @@
+#include "core/runtime/predictions.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/runtime/transfers.h"
+
+namespace graticule {
+
+namespace {
+
+/// Calls use(logits (rows, vocabulary) of every side, targets (rows, 1)) for one run of rows after another.
+template <class Use>
+void for_each_logits(std::span<const SideStates> sides, std::int64_t first, std::span<const std::int32_t> targets,
+                     Use use) {
+    const Decoder& decoder = *sides.front().decoder;
+    const auto count = static_cast<std::int64_t>(targets.size());
+    std::vector<at::Tensor> inputs;
+    for (const SideStates& side : sides) {
+        GRATICULE_ASSERT(side.hidden.size(1) >= first + count, "a position for every target");
+        inputs.push_back(side.decoder->head_input(side.hidden));
+    }
+    at::Tensor ids = at::empty({count, 1}, at::kLong);
+    std::copy(targets.begin(), targets.end(), ids.data_ptr<std::int64_t>());
+    ids = send(ids, decoder.device());
+    for (std::int64_t done = 0; done < count;) {
+        const std::int64_t rows = std::min(decoder.logit_rows(), count - done);
+        std::vector<at::Tensor> logits;
+        for (std::size_t i = 0; i < sides.size(); ++i)
+            logits.push_back(sides[i].decoder->head_output(inputs[i].narrow(0, first + done, rows)));
+        use(std::span<const at::Tensor>(logits), ids.narrow(0, done, rows));
+        done += rows;
+    }
+}
+
+} // namespace
+
+at::Tensor mean_loss(const SideStates& side, std::span<const std::int32_t> targets) {
+    const TorchScope scope(side.decoder->device());
+    at::Tensor sum = at::zeros({}, side.hidden.options().dtype(at::kDouble));
+    for_each_logits(std::span(&side, 1), 0, targets, [&](std::span<const at::Tensor> logits, const at::Tensor& ids) {
+        const at::Tensor& scores = logits.front();
+        const at::Tensor target = scores.gather(1, ids);
+        const at::Tensor highest = scores.amax(-1, true);
+        const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
+        sum.add_((log_sum - target).sum(at::kDouble));
+    });
+    return sum.div_(static_cast<double>(targets.size()));
+}
+
+namespace {
+
+/// The three rows of every side for these rows of logits, which are used up: (sides, 3, rows) float64.
+at::Tensor predict_rows(std::span<const at::Tensor> logits, const at::Tensor& ids) {
+    at::Tensor first_scores, first_powers, first_total; // of the first side: log-probabilities but for a constant
+    std::vector<at::Tensor> sides;
+    for (const at::Tensor& scores : logits) {
+        const at::Tensor target = scores.gather(1, ids);
+        const auto [highest, choice] = scores.max(-1, true);
+        scores.sub_(highest); // now no power overflows, and differences of two sides are small numbers
+        const at::Tensor powers = scores.exp();
+        const at::Tensor sum = powers.sum(-1, true);
+        const at::Tensor loss = sum.log().add_(highest) - target; // as mean_loss has it, to the last bit
+        const at::Tensor total = sum.to(at::kDouble);
+        at::Tensor divergence = at::zeros_like(total);
+        if (!first_scores.defined()) {
+            std::tie(first_scores, first_powers, first_total) = std::tie(scores, powers, total);
+        } else {
+            const at::Tensor mean = at::sub(first_scores, scores).mul_(first_powers).sum(-1, true).to(at::kDouble);
+            // Rounding leaves two equal distributions a hair below zero.
+            divergence = (mean / first_total - (first_total / total).log_()).clamp_min_(0);
+        }
+        sides.push_back(at::cat({loss.to(at::kDouble), choice.to(at::kDouble), divergence}, 1).t());
+    }
+    return at::stack(sides);
+}
+
+/// Logits of all sides that one step of predict_rows reads: on a CPU they stay in its caches.
+constexpr std::int64_t cpu_step_values = 1 << 18, card_step_values = 1 << 26;
+
+} // namespace
+
+at::Tensor predict(std::span<const SideStates> sides, std::int64_t first, std::span<const std::int32_t> targets) {
+    const Device& device = sides.front().decoder->device();
+    const TorchScope scope(device);
+    std::vector<at::Tensor> parts;
+    for_each_logits(sides, first, targets, [&](std::span<const at::Tensor> logits, const at::Tensor& ids) {
+        const std::int64_t rows = ids.size(0), vocabulary = logits.front().size(1);
+        const std::int64_t step =
+            std::max<std::int64_t>(1, (device.is_cuda() ? card_step_values : cpu_step_values) / vocabulary);
+        for (std::int64_t done = 0; done < rows; done += step) {
+            const std::int64_t count = std::min(step, rows - done);
+            std::vector<at::Tensor> some;
+            for (const at::Tensor& all : logits) some.push_back(all.narrow(0, done, count));
+            parts.push_back(predict_rows(some, ids.narrow(0, done, count)));
+        }
+    });
+    return at::cat(parts, 2);
+}
+
+} // namespace graticule

@@ -1,0 +1,170 @@
+// Divergence of recipes from their baseline against transformers, and against what the two models' logits say.
+#include <QtTest/QTest>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/engine/engine.h"
+#include "core/engine/resources.h"
+#include "core/result/divergence.h"
+#include "core/runtime/model_runner.h"
+#include "tests/support/measures_fixture.h"
+#include "tests/support/shared_data.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+namespace {
+
+using Quantized = std::shared_ptr<const QuantizedModel>;
+
+Quantized quantized_with(const OpenedModel& opened, const std::string& line) {
+    Recipe recipe;
+    recipe.defaults = parse_scheme_line(line);
+    JobContext ctx;
+    return quantize(opened.model, nullptr, *resolve(recipe, *opened.model).resolved, ctx);
+}
+
+std::vector<double> log_probabilities(const float* logits, std::int64_t vocabulary) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < vocabulary; ++i) sum += std::exp(double(logits[i]));
+    std::vector<double> result;
+    for (std::int64_t i = 0; i < vocabulary; ++i) result.push_back(double(logits[i]) - std::log(sum));
+    return result;
+}
+
+/// One window of three targets.
+Evaluation run_of(std::vector<TokenPrediction> predictions) {
+    Evaluation run;
+    run.protocol.window = 4;
+    run.predictions = std::move(predictions);
+    return run;
+}
+
+} // namespace
+
+class TestDivergence : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void agrees_with_transformers_data() { testing::divergence_rows("sample-opt"); }
+    void agrees_with_transformers() {
+        QFETCH(QString, line);
+        GRATICULE_NEEDS_SHARED("fixtures/measures/sample-opt.json");
+        GRATICULE_NEEDS_SHARED("data/wikitext2/wiki.test.raw");
+        testing::check_divergence("sample-opt", resolve_model_path("sample-opt"), line.toStdString());
+    }
+
+    void figures_are_those_of_the_logits() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(resolve_model_path("sample-llama"), ctx);
+        const std::vector<Quantized> sides = {nullptr, quantized_with(opened, "w=int3/asym/g64"),
+                                              quantized_with(opened, "w=int8/sym/channel a=int8/sym/token")};
+        std::vector<std::int32_t> ids;
+        for (std::int32_t i = 0; i < 48; ++i) ids.push_back(1 + (i * 37) % 4000);
+        const std::vector<ModelRunner::Window> windows = {std::span(ids).first(24), std::span(ids).subspan(24)};
+        ModelRunner runner(opened.model, sides, open_device("cpu"));
+        std::vector<std::vector<double>> losses, expected_losses;
+        std::vector<std::vector<TokenPredictions>> seen;
+        runner.window_predictions(windows, ctx, [&](ModelRunner::WindowPredictions&& window) {
+            losses.push_back(std::move(window.losses));
+            seen.push_back(std::move(window.sides));
+        });
+        runner.window_losses(windows, ctx, [&](std::span<const double> of_sides) {
+            expected_losses.emplace_back(of_sides.begin(), of_sides.end());
+        });
+        QCOMPARE(losses, expected_losses); // to the last bit
+        QCOMPARE(seen.size(), windows.size());
+        for (std::size_t window = 0; window < windows.size(); ++window) {
+            const std::vector<std::vector<std::int32_t>> row = {{windows[window].begin(), windows[window].end()}};
+            const HostTensor before = logits(opened.model, nullptr, row, ctx);
+            const std::vector<float> base = to_floats(before);
+            const std::int64_t vocabulary = before.shape.back();
+            for (std::size_t side = 0; side < sides.size(); ++side) {
+                const std::vector<float> other = to_floats(logits(opened.model, sides[side], row, ctx));
+                const TokenPredictions& predictions = seen[window][side];
+                QCOMPARE(predictions.size(), windows[window].size() - 1);
+                for (std::size_t t = 0; t < predictions.size(); ++t) {
+                    const auto p = log_probabilities(base.data() + std::int64_t(t) * vocabulary, vocabulary);
+                    const auto q = log_probabilities(other.data() + std::int64_t(t) * vocabulary, vocabulary);
+                    double divergence = 0;
+                    for (std::size_t i = 0; i < p.size(); ++i) divergence += std::exp(p[i]) * (p[i] - q[i]);
+                    const TokenPrediction& token = predictions[t];
+                    QCOMPARE(token.token, row[0][t + 1]);
+                    QCOMPARE(token.choice, std::int32_t(std::ranges::max_element(q) - q.begin()));
+                    QVERIFY(std::abs(double(token.loss) + q[std::size_t(token.token)]) < 1e-4);
+                    QVERIFY2(std::abs(double(token.divergence) - divergence) < 2e-6 + 1e-4 * divergence,
+                             std::to_string(divergence).c_str());
+                    if (side == 0) QCOMPARE(token.divergence, 0.0F);
+                }
+            }
+        }
+    }
+
+    void a_model_does_not_diverge_from_itself() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(resolve_model_path("sample-llama"), ctx);
+        const std::vector<EvaluationSide> sides = {{nullptr, {}}, {nullptr, {}}};
+        EvaluationSpec spec;
+        spec.window = 64;
+        spec.max_windows = 3;
+        spec.predictions = true;
+        const auto runs = evaluate_together(opened.model, sides, *opened.tokenizer,
+                                            load_text({}, BuiltInText::evaluation), spec, ctx);
+        const Divergence same = divergence_between(*runs[0], *runs[1]).value();
+        QCOMPARE(same.maximum, 0.0);
+        QCOMPARE(same.same_first_choice, 1.0);
+        QCOMPARE(same.first_choice_p, 1.0);
+        QCOMPARE(same.mean_nll_difference, 0.0);
+        QVERIFY(same.verdict == Verdict::indistinguishable);
+        QCOMPARE(same.window_means, (std::vector<double>{0, 0, 0}));
+        QCOMPARE(same.tokens, std::int64_t{3 * 63});
+        spec.predictions = false;
+        QVERIFY(!divergence_between(
+            *evaluate(opened.model, nullptr, *opened.tokenizer, load_text({}, BuiltInText::evaluation), spec, ctx),
+            *runs[1]));
+    }
+
+    void figures_of_few_tokens() {
+        // Of six tokens the baseline's first choice is right at the first two and the last, the recipe's at the first.
+        const Evaluation before =
+            run_of({{1, 1, 1, 0}, {2, 2, 1, 0}, {3, 9, 2, 0}, {4, 9, 2, 0}, {5, 9, 2, 0}, {6, 6, 1, 0}});
+        const Evaluation after = run_of(
+            {{1, 1, 2, 0.5F}, {2, 8, 3, 1.0F}, {3, 9, 2, 0.0F}, {4, 9, 2, 0.25F}, {5, 8, 2, 0.25F}, {6, 8, 2, 4.0F}});
+        const Divergence d = divergence_between(before, after).value();
+        QCOMPARE(d.mean, 1.0);
+        QCOMPARE(d.median, 0.375);
+        QCOMPARE(d.p90, 2.5); // half-way between the fifth and the sixth
+        QCOMPARE(d.maximum, 4.0);
+        QCOMPARE(d.window_means, (std::vector<double>{0.5, 1.5}));
+        QCOMPARE(d.same_first_choice, 0.5);
+        QCOMPARE(d.became_right, std::int64_t{0});
+        QCOMPARE(d.became_wrong, std::int64_t{2});
+        QCOMPARE(d.first_choice_p, 0.5); // both of two the same way
+        QVERIFY(std::abs(d.mean_nll_difference - 4.0 / 6) < 1e-12);
+        // Windows lose 1 and 1/3: mean 2/3, standard error 1/3, t(1, 97.5 %) = 12.706205.
+        QVERIFY(std::abs(d.nll_difference.interval.low - (2 - 12.706205) / 3) < 1e-9);
+        QVERIFY(d.verdict == Verdict::indistinguishable);
+    }
+
+    void tests_have_the_values_of_the_books() {
+        QVERIFY(std::abs(mcnemar(10, 3) - 756.0 / 8192) < 1e-12); // 2 (1 + 13 + 78 + 286) / 2^13
+        QVERIFY(std::abs(mcnemar(0, 6) - 2.0 / 64) < 1e-12);
+        QCOMPARE(mcnemar(4, 4), 1.0);
+        QCOMPARE(mcnemar(0, 0), 1.0);
+        QVERIFY(mcnemar(100000, 101000) > 0.02 && mcnemar(100000, 101000) < 0.03); // z = -2.23
+        // Newcombe 1998, table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+        const auto near = [](const Interval& interval, double low, double high) {
+            return std::abs(interval.low - low) < 5e-5 && std::abs(interval.high - high) < 5e-5;
+        };
+        QVERIFY(near(binomial_interval(81, 263), 0.2553, 0.3662));
+        QVERIFY(near(binomial_interval(15, 148), 0.0624, 0.1605));
+        QVERIFY(near(binomial_interval(0, 20), 0, 0.1611));
+        QVERIFY(near(binomial_interval(1, 29), 0.0061, 0.1718));
+        QVERIFY(std::abs(student_quantile(9) - 2.262157) < 2e-3 && std::abs(student_quantile(1) - 12.706205) < 1e-6);
+    }
+};
+
+GRATICULE_TEST(TestDivergence);
+#include "tst_divergence.moc"
