@@ -37,6 +37,7 @@ OpenedModel open_model(const std::filesystem::path& path, JobContext& ctx) {
     ctx.check_cancelled();
     try {
         opened.tokenizer = open_tokenizer(*checkpoint);
+        for (const std::string& note : opened.tokenizer->notes()) ctx.log("warning: " + note);
     } catch (const Error& error) {
         opened.tokenizer_problem = error.info().message; // layers can be looked at; what needs text says this
     }

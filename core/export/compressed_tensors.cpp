@@ -1,6 +1,8 @@
 #include "core/export/compressed_tensors.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -9,10 +11,10 @@
 #include "core/export/bit_packing.h"
 #include "core/export/carry_along.h"
 #include "core/export/ct_config.h"
-#include "core/report/json_results.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
 #include "core/io/safetensors.h"
+#include "core/report/json_results.h"
 
 namespace graticule {
 namespace {
@@ -94,6 +96,20 @@ std::vector<HostTensor> weight_tensors(const QuantizedLinear& linear, const Line
     tensors.push_back(HostTensor::from_floats(weight.scale, {out, groups}));
     append_inputs(linear, shape, form, tensors);
     return tensors;
+}
+
+/// What is written is what others compute with: no NaN and no infinity leaves this program without being noticed.
+void refuse_what_is_not_finite(const QuantizedModel& model, const std::string& name, const HostTensor& tensor) {
+    if (row_of(tensor.dtype).decode == nullptr) return;
+    const std::vector<float> values = to_floats(tensor);
+    const auto bad = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
+    if (bad == values.end()) return;
+    const std::int64_t index = bad - values.begin(), columns = std::max<std::int64_t>(tensor.columns(), 1);
+    throw Error(ErrorKind::bad_input,
+                model.base->parts().checkpoint->folder().string() + ": tensor \"" + name +
+                    "\" holds a value that is not finite (NaN or infinity) in row " + std::to_string(index / columns) +
+                    ", column " + std::to_string(index % columns) +
+                    "; nothing was written. Mend the checkpoint: a row that is never used may be zero");
 }
 
 /// Buffers that old checkpoints carry and clients compute themselves.
@@ -182,7 +198,10 @@ void write_weights(const QuantizedModel& model, const std::vector<Unit>& units, 
         for (std::size_t i = begin; i < end; ++i) {
             const std::vector<HostTensor> tensors = units[i].make();
             GRATICULE_ASSERT(tensors.size() == units[i].specs.size(), "planned and written tensors differ");
-            for (std::size_t t = 0; t < tensors.size(); ++t) writer.write(units[i].specs[t].name, tensors[t]);
+            for (std::size_t t = 0; t < tensors.size(); ++t) {
+                refuse_what_is_not_finite(model, units[i].specs[t].name, tensors[t]);
+                writer.write(units[i].specs[t].name, tensors[t]);
+            }
             ctx.advance();
         }
         writer.finish();
@@ -201,6 +220,8 @@ void write_config(const QuantizedModel& model, const std::vector<std::optional<C
                                  {"model_hash", model.provenance.model_hash},
                                  {"version", GRATICULE_VERSION}};
     config["quantization_config"] = std::move(quantization);
+    // A head of its own is in the file: clients that go by this field would put the embedding in its place.
+    if (model.base->parts().head || model.head_untied) config["tie_word_embeddings"] = false;
     atomic_write_file(folder / "config.json", config.dump(2) + "\n");
 }
 

@@ -14,10 +14,10 @@ void write_compressed_tensors(const QuantizedModel& model, const std::filesystem
                               const ExportOptions& options, JobContext& ctx);
 [[nodiscard]] std::shared_ptr<const Checkpoint> read_back_compressed_tensors(const std::filesystem::path& folder);
 
-/// A checkpoint whose config.json says quant_method "compressed-tensors", seen as the float checkpoint it stands for:
-/// packed and integer weights stand under their original names and are decoded to float32, row by row, when they are
-/// looked at. Any other checkpoint comes back as it is. Throws Error{unsupported} naming the tensor for the variants
-/// that are not read (4-bit floats, group index).
+/// A checkpoint whose config.json says that its weights are quantized (compressed-tensors, GPTQ, AWQ), seen as the
+/// float checkpoint it stands for: they stand under their original names and are decoded to float32 when they are
+/// looked at. One that is not quantized comes back as it is. Throws Error{unsupported} naming the method, key or tensor
+/// for what is not read (bitsandbytes, sparse weights, group index).
 [[nodiscard]] std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<const Checkpoint> checkpoint);
 
 } // namespace graticule

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,7 +10,9 @@
 #include "core/base/error.h"
 #include "core/export/bit_packing.h"
 #include "core/export/compressed_tensors.h"
+#include "core/export/ct_arguments.h"
 #include "core/export/ct_config.h"
+#include "core/export/gptq_awq_reader.h"
 #include "core/io/checkpoint.h"
 #include "core/io/json_file.h"
 
@@ -23,23 +26,65 @@ std::vector<T> values_of(std::span<const std::byte> bytes) { // stored tensors n
     return values;
 }
 
+/// Two whole numbers, in whichever integer type.
+std::vector<std::int64_t> whole_numbers(const HostTensor& tensor) {
+    if (tensor.dtype == DType::i64) return values_of<std::int64_t>(tensor.bytes);
+    if (tensor.dtype != DType::i32) return {};
+    const auto narrow = values_of<std::int32_t>(tensor.bytes);
+    return {narrow.begin(), narrow.end()};
+}
+
+/// E2M1 by code: a sign over eight magnitudes.
+constexpr std::array<float, 16> fp4_values = {0, 0.5F, 1, 1.5F, 2, 3, 4, 6, -0.0F, -0.5F, -1, -1.5F, -2, -3, -4, -6};
+
+/// How the codes of a weight are stored.
+struct Codes {
+    enum class Kind : std::uint8_t {
+        plain,   ///< one element each: I8 or 8-bit floats
+        packed,  ///< `bits` each, in words of 32
+        fp4,     ///< two E2M1 codes per byte, the even column in the low half
+        rounded, ///< the weight itself in float, which clients round to `bits` as they compute
+    };
+    HostTensor stored;
+    Kind kind = Kind::plain;
+    int bits = 8;
+};
+
+/// How their scales are: one for a row, a block of rows or all, and for a block of columns.
+struct Scales {
+    HostTensor stored; ///< floats, or exponents of two as E8M0 in U8
+    float divisor = 1; ///< NVFP4's global scale
+
+    [[nodiscard]] std::int64_t down() const { return stored.shape.size() < 2 ? 1 : stored.shape[0]; }
+    [[nodiscard]] std::int64_t across() const { return down() > 0 ? element_count(stored.shape) / down() : 0; }
+    [[nodiscard]] std::vector<float> rows(std::int64_t first, std::int64_t count) const {
+        std::vector<float> values;
+        if (stored.dtype == DType::u8) {
+            const auto bytes = values_of<std::uint8_t>(stored.bytes.subspan(
+                static_cast<std::size_t>(first * across()), static_cast<std::size_t>(count * across())));
+            for (const std::uint8_t exponent : bytes)
+                values.push_back(exponent == 255 ? NAN : std::ldexp(1.0F, int(exponent) - 127));
+        } else {
+            values = down() == 1 ? to_floats(stored) : to_floats(stored, first, count);
+        }
+        if (divisor != 1)
+            for (float& value : values) value /= divisor;
+        return values;
+    }
+};
+
 /// Rows of a weight whose codes, scales and zero points are tensors of their own. Holds views of the file.
 class ScaledRows final : public EncodedRows {
 public:
-    /// Plain codes (rows, columns), one element each, or words of packed ones.
-    struct Codes {
-        HostTensor stored;
-        int packed_bits = 0; ///< 0: not packed
-    };
-    /// A scale is for one row, for a block of rows or for all, and for a block of columns. Zero points as many, stored
-    /// one byte each or packed down the rows as the codes are; empty: as the codes' type has it.
-    ScaledRows(Codes codes, std::int64_t rows, std::int64_t columns, HostTensor scale, std::optional<HostTensor> zero)
+    /// Zero points: as many as scales, one element each, or packed down the rows where the codes are packed; empty: as
+    /// the kind of codes has it.
+    ScaledRows(Codes codes, std::int64_t rows, std::int64_t columns, Scales scales, std::optional<HostTensor> zero)
         : codes_(std::move(codes))
-        , scale_(std::move(scale))
+        , scales_(std::move(scales))
         , zero_(std::move(zero))
         , columns_(columns)
-        , down_(scale_.shape.size() < 2 ? 1 : scale_.shape[0])
-        , across_(element_count(scale_.shape) / down_)
+        , down_(scales_.down())
+        , across_(scales_.across())
         , rows_of_a_scale_(rows / down_)
         , columns_of_a_scale_(columns / across_) {}
 
@@ -47,29 +92,38 @@ public:
         if (count == 0) return;
         const std::int64_t first_scale = first / rows_of_a_scale_;
         const std::int64_t scales = (first + count - 1) / rows_of_a_scale_ + 1 - first_scale;
-        const std::vector<float> scale = down_ == 1 ? to_floats(scale_) : to_floats(scale_, first_scale, scales);
+        const std::vector<float> scale = scales_.rows(first_scale, scales);
         const std::vector<float> zero = zeros(first_scale, scales);
         decode_codes(first, count, out);
+        const bool rounds = codes_.kind == Codes::Kind::rounded;
+        const float least = -std::ldexp(1.0F, codes_.bits - 1), most = -least - 1;
         for (std::int64_t row = 0; row < count; ++row) {
             const std::int64_t cells = ((first + row) / rows_of_a_scale_ - first_scale) * across_;
             for (std::int64_t column = 0; column < columns_; ++column) {
                 const auto cell = static_cast<std::size_t>(cells + column / columns_of_a_scale_);
+                const float shift = zero.empty() ? 0.0F : zero[cell];
                 float& value = out[row * columns_ + column];
-                value = (value - (zero.empty() ? 0.0F : zero[cell])) * scale[cell];
+                if (rounds) value = std::clamp(std::nearbyint(value / scale[cell] + shift), least, most);
+                value = (value - shift) * scale[cell];
             }
         }
     }
 
 private:
     [[nodiscard]] std::vector<float> zeros(std::int64_t first, std::int64_t count) const {
-        if (!zero_ && codes_.packed_bits == 0) return {};
+        const bool packed = codes_.kind == Codes::Kind::packed;
+        if (!zero_ && !packed) return {};
         if (!zero_)
             return std::vector<float>(static_cast<std::size_t>(count * across_),
-                                      static_cast<float>(1 << (codes_.packed_bits - 1)));
-        if (codes_.packed_bits > 0) {
-            const auto fields = unpack_columns(values_of<std::uint32_t>(zero_->bytes), down_, across_,
-                                               codes_.packed_bits, first, count);
+                                      static_cast<float>(1 << (codes_.bits - 1)));
+        if (packed) {
+            const auto fields =
+                unpack_columns(values_of<std::uint32_t>(zero_->bytes), down_, across_, codes_.bits, first, count);
             return {fields.begin(), fields.end()};
+        }
+        if (zero_->dtype != DType::i8) { // a float zero beside FP8
+            const std::vector<float> all = to_floats(*zero_);
+            return {all.begin() + first * across_, all.begin() + (first + count) * across_};
         }
         const auto values = values_of<std::int8_t>(
             zero_->bytes.subspan(static_cast<std::size_t>(first * across_), static_cast<std::size_t>(count * across_)));
@@ -81,10 +135,15 @@ private:
         const auto row_bytes = stored.bytes.size() / static_cast<std::size_t>(stored.rows());
         const auto bytes = stored.bytes.subspan(static_cast<std::size_t>(first) * row_bytes,
                                                 static_cast<std::size_t>(count) * row_bytes);
-        if (codes_.packed_bits > 0) {
+        if (codes_.kind == Codes::Kind::packed) {
             std::vector<std::uint8_t> fields(static_cast<std::size_t>(count * columns_));
-            unpack_rows(values_of<std::uint32_t>(bytes), count, columns_, codes_.packed_bits, fields);
+            unpack_rows(values_of<std::uint32_t>(bytes), count, columns_, codes_.bits, fields);
             std::copy(fields.begin(), fields.end(), out);
+        } else if (codes_.kind == Codes::Kind::fp4) {
+            for (const std::uint8_t pair : values_of<std::uint8_t>(bytes)) {
+                *out++ = fp4_values[pair & 15];
+                *out++ = fp4_values[pair >> 4];
+            }
         } else if (stored.dtype == DType::i8) {
             const auto values = values_of<std::int8_t>(bytes);
             std::copy(values.begin(), values.end(), out);
@@ -94,19 +153,19 @@ private:
     }
 
     Codes codes_;
-    HostTensor scale_;
+    Scales scales_;
     std::optional<HostTensor> zero_;
     std::int64_t columns_, down_, across_, rows_of_a_scale_, columns_of_a_scale_;
 };
 
-/// The decoded view. What a tensor is follows from the tensors stored beside it, so the config's targets, which are
-/// patterns over another program's module names, need not be understood: the width from the packed row's length, zero
-/// points from their presence, groups from the scale's shape.
+/// The decoded view. What a tensor is follows from its type and the tensors stored beside it; the width of packed codes
+/// from the config, because short rows of several widths are equally long.
 class DecodedCheckpoint final : public Checkpoint {
 public:
-    DecodedCheckpoint(std::shared_ptr<const Checkpoint> stored, StoredQuantization quantization)
+    DecodedCheckpoint(std::shared_ptr<const Checkpoint> stored, StoredQuantization quantization, CtArguments arguments)
         : stored_(std::move(stored))
-        , quantization_(std::move(quantization)) {
+        , quantization_(std::move(quantization))
+        , arguments_(std::move(arguments)) {
         for (const std::string& name : stored_->tensor_names()) {
             if (std::none_of(parts.begin(), parts.end(), [&](const char* part) { return name.ends_with(part); }))
                 names_.push_back(name);
@@ -137,6 +196,11 @@ public:
         return bytes;
     }
     [[nodiscard]] std::shared_ptr<const Tokenizer> tokenizer() const override { return stored_->tokenizer(); }
+    [[nodiscard]] std::vector<std::string> warnings() const override {
+        std::vector<std::string> all = stored_->warnings();
+        all.insert(all.end(), arguments_.warnings().begin(), arguments_.warnings().end());
+        return all;
+    }
 
     [[nodiscard]] HostTensor tensor(const std::string& name) const override {
         if (!name.ends_with(".weight")) return stored_->tensor(name);
@@ -150,69 +214,81 @@ public:
     }
 
 private:
-    static constexpr std::array parts = {".weight_packed",    ".weight_scale", ".weight_shape", ".weight_zero_point",
-                                         ".input_zero_point", ".input_scale",  ".weight_g_idx"};
+    static constexpr std::array parts = {".weight_packed",     ".weight_scale",        ".weight_shape",
+                                         ".weight_zero_point", ".input_zero_point",    ".input_scale",
+                                         ".weight_g_idx",      ".weight_global_scale", ".input_global_scale"};
 
     [[noreturn]] void refuse(const std::string& name, const std::string& text) const {
         throw Error(ErrorKind::bad_input, stored_->file_of(name).string() + ": " + name + ": " + text);
     }
 
     /// The weight of these codes, whose values come when they are looked at; what can be wrong with it is said now.
-    [[nodiscard]] HostTensor scaled(const std::string& base, ScaledRows::Codes codes, std::int64_t rows,
-                                    std::int64_t columns) const {
-        HostTensor scale = stored_->tensor(base + ".weight_scale");
-        const std::int64_t down = scale.shape.size() < 2 ? 1 : scale.shape[0];
-        const std::int64_t scales = element_count(scale.shape), across = down > 0 ? scales / down : 0;
+    [[nodiscard]] HostTensor scaled(const std::string& base, Codes codes, std::int64_t rows, std::int64_t columns,
+                                    Scales scales) const {
+        const std::int64_t down = scales.down(), across = scales.across();
         if (down <= 0 || across <= 0 || rows % down != 0 || columns % across != 0)
-            refuse(base + ".weight_scale", "shape " + to_text(scale.shape) + " does not divide a weight of [" +
+            refuse(base + ".weight_scale", "shape " + to_text(scales.stored.shape) + " does not divide a weight of [" +
                                                std::to_string(rows) + ", " + std::to_string(columns) + "]");
-        check_numbers(scale);
+        if (scales.stored.dtype != DType::u8) check_numbers(scales.stored);
         std::optional<HostTensor> zero;
         if (const std::string name = base + ".weight_zero_point"; stored_->contains(name)) {
             zero = stored_->tensor(name);
-            check_zero(name, *zero, codes.packed_bits, down, across);
+            check_zero(name, *zero, codes, down, across);
         }
         const std::span<const std::byte> bytes = codes.stored.bytes;
         auto encoded =
-            std::make_shared<const ScaledRows>(std::move(codes), rows, columns, std::move(scale), std::move(zero));
+            std::make_shared<const ScaledRows>(std::move(codes), rows, columns, std::move(scales), std::move(zero));
         return {DType::encoded, {rows, columns}, encoded, bytes, encoded};
     }
 
     /// Throws as decoding would.
     static void check_numbers(const HostTensor& tensor) { to_floats(tensor, 0, 0, nullptr); }
 
-    void check_zero(const std::string& name, const HostTensor& zero, int packed_bits, std::int64_t down,
+    void check_zero(const std::string& name, const HostTensor& zero, const Codes& codes, std::int64_t down,
                     std::int64_t across) const {
-        if (packed_bits > 0) {
-            if (zero.dtype != DType::i32 || element_count(zero.shape) != packed_words(down, packed_bits) * across)
+        if (codes.kind == Codes::Kind::packed) {
+            if (zero.dtype == DType::i8)
+                throw Error(ErrorKind::unsupported,
+                            stored_->file_of(name).string() + ": " + name +
+                                " is I8: zero points one byte each, as early versions of compressed-tensors wrote them "
+                                "beside packed weights; current ones pack them in I32. Load the model with the version "
+                                "that wrote it and save it with a current one");
+            if (zero.dtype != DType::i32 || element_count(zero.shape) != packed_words(down, codes.bits) * across)
                 refuse(name, "shape " + to_text(zero.shape) + " does not fit " + std::to_string(down) + " x " +
                                  std::to_string(across) + " scales");
-        } else if (std::ssize(zero.bytes) != down * across) {
-            refuse(name, "has " + std::to_string(zero.bytes.size()) + " values, the scale has " +
-                             std::to_string(down * across));
+            return;
         }
+        if (zero.dtype != DType::i8 && row_of(zero.dtype).decode == nullptr)
+            refuse(name, "is of type " + std::string(row_of(zero.dtype).name) + "; I8 or a float is expected");
+        if (element_count(zero.shape) != down * across)
+            refuse(name, "has " + std::to_string(element_count(zero.shape)) + " values, the scale has " +
+                             std::to_string(down * across));
     }
 
     [[nodiscard]] HostTensor packed(const std::string& base) const {
         HostTensor words = stored_->tensor(base + ".weight_packed");
+        if (words.dtype == DType::u8 && words.shape.size() == 2) return fp4(base, std::move(words));
         if (words.dtype != DType::i32 || words.shape.size() != 2)
             throw Error(ErrorKind::unsupported, base + ".weight_packed: packed weights of type " +
                                                     std::string(row_of(words.dtype).name) +
-                                                    " (4-bit floats?) are not read; integers packed in I32 are");
+                                                    " are not read; integers packed in I32 and 4-bit floats in U8 are");
         const HostTensor shape_tensor = stored_->tensor(base + ".weight_shape");
-        if (shape_tensor.dtype != DType::i64 || element_count(shape_tensor.shape) != 2)
-            refuse(base + ".weight_shape", "must be two I64 numbers");
-        const auto shape = values_of<std::int64_t>(shape_tensor.bytes);
+        const auto shape = whole_numbers(shape_tensor);
+        if (shape.size() != 2) refuse(base + ".weight_shape", "must be two whole numbers, I64 or I32");
         const std::int64_t rows = shape[0], columns = shape[1];
         if (rows != words.shape[0] || columns <= 0 || columns > words.shape[1] * 32)
             refuse(base + ".weight_shape",
                    "says " + to_text(shape) + ", which weight_packed of " + to_text(words.shape) + " cannot hold");
-        int bits = 1;
-        while (bits <= 8 && packed_words(columns, bits) != words.shape[1]) ++bits;
-        if (bits > 8)
-            refuse(base + ".weight_packed",
-                   to_text(words.shape) + " fits no width of 1 to 8 bits for " + to_text(shape));
-        return scaled(base, {std::move(words), bits}, rows, columns);
+        const auto arguments = arguments_.of_module(base);
+        if (!arguments)
+            refuse(base + ".weight_packed", "no group of \"config_groups\" in config.json takes this module, so its "
+                                            "width is not known; add it to the targets of one");
+        const int bits = arguments->bits;
+        if (packed_words(columns, bits) != words.shape[1])
+            refuse(base + ".weight_packed", to_text(words.shape) + " is not " + to_text(shape) + " in " +
+                                                std::to_string(bits) + " bits, the num_bits of its group");
+        return scaled(base, {std::move(words), Codes::Kind::packed, bits}, rows, columns,
+                      {stored_->tensor(base + ".weight_scale")});
     }
 
     [[nodiscard]] HostTensor plain(const std::string& base) const {
@@ -220,12 +296,44 @@ private:
         if (weight.shape.size() != 2)
             refuse(base + ".weight", "has shape " + to_text(weight.shape) + " beside a scale; a matrix is expected");
         if (weight.dtype != DType::i8) check_numbers(weight);
+        Codes codes;
+        if (weight.dtype != DType::i8 && row_of(weight.dtype).block_bytes != 1)
+            codes = {{}, Codes::Kind::rounded, rounded_bits(base)};
         const std::int64_t rows = weight.shape[0], columns = weight.shape[1];
-        return scaled(base, {std::move(weight)}, rows, columns);
+        codes.stored = std::move(weight);
+        return scaled(base, std::move(codes), rows, columns, {stored_->tensor(base + ".weight_scale")});
+    }
+
+    /// A weight in float beside a scale (quantization_status "frozen") is the weight itself.
+    [[nodiscard]] int rounded_bits(const std::string& base) const {
+        const auto arguments = arguments_.of_module(base);
+        if (arguments && !arguments->floating) return arguments->bits;
+        throw Error(ErrorKind::unsupported, stored_->file_of(base + ".weight").string() + ": " + base +
+                                                ".weight is not quantized yet but has a scale, and " +
+                                                (arguments ? "floating-point codes are not made here"
+                                                           : "no group of \"config_groups\" says its num_bits") +
+                                                "; save the model compressed");
+    }
+
+    /// NVFP4 and MXFP4: the scale is E4M3 over one global divisor, or a power of two as E8M0.
+    [[nodiscard]] HostTensor fp4(const std::string& base, HostTensor bytes) const {
+        const std::int64_t rows = bytes.shape[0], columns = 2 * bytes.shape[1];
+        Scales scales{stored_->tensor(base + ".weight_scale")};
+        if (stored_->contains(base + ".weight_global_scale")) {
+            const std::vector<float> global = to_floats(stored_->tensor(base + ".weight_global_scale"));
+            if (global.size() != 1 || !(global.front() > 0))
+                refuse(base + ".weight_global_scale", "must be one number above 0");
+            scales.divisor = global.front();
+        } else if (scales.stored.dtype != DType::u8) {
+            refuse(base + ".weight_scale", "is of type " + std::string(row_of(scales.stored.dtype).name) +
+                                               " without a weight_global_scale; NVFP4 has one, MXFP4 has U8 scales");
+        }
+        return scaled(base, {std::move(bytes), Codes::Kind::fp4, 4}, rows, columns, std::move(scales));
     }
 
     std::shared_ptr<const Checkpoint> stored_;
     StoredQuantization quantization_;
+    CtArguments arguments_;
     std::vector<std::string> names_;
     std::set<std::string> known_;
 };
@@ -235,21 +343,49 @@ private:
 std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<const Checkpoint> checkpoint) {
     const std::string file = (checkpoint->folder() / "config.json").string();
     const nlohmann::json config = parse_json(checkpoint->config_json(), file);
+    if (config.contains("compression_config"))
+        throw Error(ErrorKind::unsupported,
+                    file + ": \"compression_config\" is how early versions of compressed-tensors said that weights are "
+                           "quantized; load the model with the version that wrote it and save it with a current one, "
+                           "which writes \"quantization_config\"");
     const auto quantization = config.find("quantization_config");
-    if (quantization == config.end() || !quantization->is_object()) return checkpoint;
+    if (quantization == config.end() || !quantization->is_object()) {
+        const std::filesystem::path beside = checkpoint->folder() / "quantize_config.json"; // AutoGPTQ's own file
+        const auto names = checkpoint->tensor_names();
+        const bool packed = std::ranges::any_of(names, [](const auto& name) { return name.ends_with(".qweight"); });
+        if (!packed || !std::filesystem::exists(beside)) return checkpoint;
+        nlohmann::json said = read_json_file(beside);
+        if (!said.is_object()) throw Error(ErrorKind::bad_input, beside.string() + ": not a JSON object");
+        said["quant_method"] = said.value("quant_method", std::string("gptq"));
+        try {
+            return decode_gptq_awq(std::move(checkpoint), said);
+        } catch (const Error& error) {
+            throw Error(error.info().kind, beside.string() + ": " + error.info().message);
+        }
+    }
     try {
         const std::string method = quantization->value("quant_method", std::string());
-        if (method != "compressed-tensors")
+        if (method == "gptq" || method == "awq") return decode_gptq_awq(std::move(checkpoint), *quantization);
+        if (method == "bitsandbytes")
             throw Error(ErrorKind::unsupported,
-                        file + ": weights quantized by \"" + method +
-                            "\" are not read; compressed-tensors is, and unquantized checkpoints");
+                        file +
+                            ": weights quantized by bitsandbytes (NF4, FP4 or LLM.int8) are not read; open the model "
+                            "that they were made from, or save it dequantized: model.dequantize() in transformers");
+        if (method != "compressed-tensors")
+            throw Error(ErrorKind::unsupported, file + ": weights quantized by \"" + method +
+                                                    "\" are not read; compressed-tensors, gptq, awq and unquantized "
+                                                    "checkpoints are");
         StoredQuantization stored;
         const auto format = quantization->find("format");
         stored.format =
             "compressed-tensors " +
             (format != quantization->end() && format->is_string() ? format->get<std::string>() : "of unnamed format");
         read_ct_inputs(*quantization, stored);
-        return std::make_shared<DecodedCheckpoint>(std::move(checkpoint), std::move(stored));
+        return std::make_shared<DecodedCheckpoint>(std::move(checkpoint), std::move(stored),
+                                                   CtArguments(*quantization));
+    } catch (Error& error) {
+        if (error.info().message.starts_with(file)) throw;
+        throw Error(error.info().kind, file + ": \"quantization_config\": " + error.info().message);
     } catch (const nlohmann::json::exception& problem) {
         throw Error(ErrorKind::bad_input, file + ": \"quantization_config\": " + problem.what());
     }

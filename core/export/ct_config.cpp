@@ -193,7 +193,9 @@ CtVerdict ct_verdict(const SchemeChoice& choice) {
     return verdict;
 }
 
-std::string client_name(const Model& model, const std::string& checkpoint_name) {
+std::string client_name(const Model& model, const std::string& stored_name) {
+    const std::string& outer = model.parts().outer_prefix; // clients know nothing of it
+    const std::string checkpoint_name = stored_name.starts_with(outer) ? stored_name.substr(outer.size()) : stored_name;
     const auto& prefixes = model.family().names.prefixes;
     if (prefixes.empty()) return checkpoint_name;
     for (std::size_t i = 0; i < prefixes.size(); ++i)
@@ -308,6 +310,12 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
     }
     if (quantized == 0)
         all.add(Severity::error, "", "the recipe quantizes no layer, so there is nothing to export; give it a scheme");
+    if (model.parts().checkpoint &&
+        nlohmann::json::parse(model.parts().checkpoint->config_json()).contains("text_config"))
+        all.add(
+            Severity::error, "",
+            "the checkpoint holds more than a language model (\"text_config\"), and clients would quantize its other "
+            "linears as well; export the language model alone");
     if (!model.parts().checkpoint)
         all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
     else if (!has_tokenizer_files(model.parts().checkpoint->folder()))

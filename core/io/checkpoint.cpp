@@ -75,6 +75,9 @@ std::shared_ptr<const Checkpoint> open_folder(const fs::path& folder) {
         return open_safetensors_shards(folder / "model.safetensors.index.json");
     if (const auto indices = files_ending_with(folder, ".safetensors.index.json"); indices.size() == 1)
         return open_safetensors_shards(indices.front());
+    // Without a config.json a .safetensors is no model: beside a GGUF it holds something else.
+    if (!fs::exists(folder / "config.json"))
+        if (const auto file = only_gguf(folder)) return open_gguf(*file);
     const auto weights = files_ending_with(folder, ".safetensors");
     if (weights.size() == 1) return open_safetensors(weights.front());
     if (weights.size() > 1)

@@ -49,6 +49,8 @@ public:
     /// Text of config.json as transformers would write it; a GGUF file's is made from its metadata.
     [[nodiscard]] virtual const std::string& config_json() const = 0;
     [[nodiscard]] virtual std::filesystem::path folder() const = 0; ///< where tokenizer and other files lie
+    /// What was guessed or mended while opening, a sentence each.
+    [[nodiscard]] virtual std::vector<std::string> warnings() const { return {}; }
     /// Every file the model was taken from, the one with the configuration first, for `info` and for hashing.
     [[nodiscard]] virtual std::vector<std::filesystem::path> files() const = 0;
     [[nodiscard]] virtual std::string container() const = 0; ///< "safetensors", "safetensors, 3 shards", "GGUF v3"

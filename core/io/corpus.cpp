@@ -36,6 +36,8 @@ std::string join_as_gptq(std::string_view text) {
         if (!first) joined += "\n\n";
         first = false;
         if (is_blank(line)) return;
+        // A copy with the line ends of Windows is the same text: the data set's reader opens it in text mode.
+        if (ended && line.ends_with('\r')) line.remove_suffix(1);
         joined += line;
         if (ended) joined += '\n';
     });

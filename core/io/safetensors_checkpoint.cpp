@@ -1,8 +1,10 @@
 #include "core/io/safetensors_checkpoint.h"
 
+#include <algorithm>
 #include <climits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -36,7 +38,7 @@ public:
         , files_(std::move(files))
         , config_(std::move(config)) {}
 
-    void add_shard(std::shared_ptr<const SafetensorsFile> shard, const std::map<std::string, std::string>* weight_map) {
+    void add_shard(std::shared_ptr<const SafetensorsFile> shard) {
         const std::string shard_name = shard->path().filename().string();
         for (const SafetensorsEntry& entry : shard->entries()) {
             const auto [place, fresh] = shard_of_.emplace(entry.name, shards_.size());
@@ -44,20 +46,36 @@ public:
                 fail(shard->path(), "tensor \"" + entry.name + "\" is in " +
                                         shards_[place->second]->path().filename().string() +
                                         " too; each may be in one shard only");
-            if (weight_map == nullptr || weight_map->contains(entry.name)) names_.push_back(entry.name);
+            names_.push_back(entry.name);
         }
         shards_.push_back(std::move(shard));
     }
 
-    void keep_only(const std::map<std::string, std::string>& weight_map, const fs::path& index) {
+    /// The shards hold what they hold: an index that says otherwise is wrong, and transformers goes by the shards, too.
+    void compare_with(const std::map<std::string, std::string>& weight_map, const fs::path& index) {
+        std::vector<std::string> elsewhere, nowhere, unlisted;
         for (const auto& [name, shard_name] : weight_map) {
             const auto found = shard_of_.find(name);
-            if (found == shard_of_.end() || shards_[found->second]->path().filename() != shard_name)
-                fail(index, "tensor \"" + name + "\" is not in " + shard_name + ", where the index says it is");
+            if (found == shard_of_.end())
+                nowhere.push_back(name + " (" + shard_name + ")");
+            else if (const std::string there = shards_[found->second]->path().filename().string(); there != shard_name)
+                elsewhere.push_back(name + " (in " + there + ")");
         }
-        // What the index does not list is no part of the model, as in transformers.
-        std::erase_if(shard_of_, [&](const auto& entry) { return !weight_map.contains(entry.first); });
+        for (const std::string& name : names_)
+            if (!weight_map.contains(name)) unlisted.push_back(name);
+        const auto warn = [&](const std::vector<std::string>& names, const std::string& what) {
+            if (names.empty()) return;
+            std::string text = index.filename().string() + ": " + std::to_string(names.size()) + what;
+            for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 4); ++i)
+                text += (i > 0 ? ", " : "") + names[i];
+            warnings_.push_back(text + (names.size() > 4 ? " ..." : ""));
+        };
+        warn(elsewhere,
+             " tensors are not in the shard where the index says they are; they are read from where they are: ");
+        warn(nowhere, " tensors that the index lists are in no shard: ");
+        warn(unlisted, " tensors of the shards are not in the index; they are read all the same: ");
     }
+    void warn(std::string text) { warnings_.push_back(std::move(text)); }
 
     std::vector<std::string> tensor_names() const override { return names_; }
     bool contains(const std::string& name) const override { return shard_of_.contains(name); }
@@ -79,6 +97,7 @@ public:
         return shards_.size() == 1 ? "safetensors" : "safetensors, " + std::to_string(shards_.size()) + " shards";
     }
     std::shared_ptr<const Tokenizer> tokenizer() const override { return open_tokenizer(folder_); }
+    std::vector<std::string> warnings() const override { return warnings_; }
 
 private:
     fs::path folder_;
@@ -86,7 +105,7 @@ private:
     std::string config_;
     std::vector<std::shared_ptr<const SafetensorsFile>> shards_;
     std::unordered_map<std::string, std::size_t> shard_of_;
-    std::vector<std::string> names_;
+    std::vector<std::string> names_, warnings_;
 };
 
 std::string read_config(const fs::path& folder, const fs::path& weights) {
@@ -125,6 +144,29 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
     return map;
 }
 
+/// "model-00002-of-00003.safetensors" -> "model-", "-of-00003.safetensors": what the shards of one model share.
+std::optional<std::pair<std::string, std::string>> shard_pattern(const std::string& name) {
+    const auto of = name.rfind("-of-");
+    if (of == std::string::npos || !name.ends_with(".safetensors")) return std::nullopt;
+    std::size_t digits = of;
+    while (digits > 0 && name[digits - 1] >= '0' && name[digits - 1] <= '9') --digits;
+    if (digits == of) return std::nullopt;
+    return std::pair(name.substr(0, digits), name.substr(of));
+}
+
+/// Shards that the index does not name, by their names; sorted.
+std::vector<std::string> siblings(const fs::path& folder, const std::map<std::string, std::uint64_t>& named) {
+    const auto pattern = shard_pattern(named.begin()->first);
+    std::vector<std::string> found;
+    if (!pattern) return found;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        std::string name = entry.path().filename().string();
+        if (!named.contains(name) && shard_pattern(name) == pattern) found.push_back(std::move(name));
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
 } // namespace
 
 std::shared_ptr<const Checkpoint> open_safetensors(const fs::path& file) {
@@ -134,7 +176,7 @@ std::shared_ptr<const Checkpoint> open_safetensors(const fs::path& file) {
     std::string config = read_config(folder, file);
     auto checkpoint =
         std::make_shared<SafetensorsCheckpoint>(folder, std::vector{folder / "config.json", file}, std::move(config));
-    checkpoint->add_shard(std::move(shard), nullptr);
+    checkpoint->add_shard(std::move(shard));
     return checkpoint;
 }
 
@@ -152,12 +194,17 @@ std::shared_ptr<const Checkpoint> open_safetensors_shards(const fs::path& index)
                             " tensors is missing; the download is incomplete");
         files.push_back(folder / shard);
     }
+    const std::vector<std::string> forgotten = siblings(folder, tensors_in);
+    for (const std::string& shard : forgotten) files.push_back(folder / shard);
     auto checkpoint = std::make_shared<SafetensorsCheckpoint>(folder, files, read_config(folder, index));
-    for (const auto& [shard, count] : tensors_in) {
-        check_hub_link(folder / shard);
-        checkpoint->add_shard(SafetensorsFile::open(folder / shard), &weight_map);
+    for (std::size_t i = 2; i < files.size(); ++i) {
+        check_hub_link(files[i]);
+        checkpoint->add_shard(SafetensorsFile::open(files[i]));
     }
-    checkpoint->keep_only(weight_map, index);
+    for (const std::string& shard : forgotten)
+        checkpoint->warn(index.filename().string() + " does not name " + shard +
+                         ", which by its name is a shard of this model; it is read, too");
+    checkpoint->compare_with(weight_map, index);
     return checkpoint;
 }
 

@@ -34,6 +34,8 @@ public:
     token_text(std::int32_t id) const = 0; ///< as in the vocabulary; empty: no such token
     [[nodiscard]] virtual std::optional<std::int32_t> bos() const = 0;
     [[nodiscard]] virtual std::optional<std::int32_t> eos() const = 0;
+    /// What its files leave open and was guessed, a sentence each with the way to set it.
+    [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
     [[nodiscard]] virtual std::string description() const = 0; ///< "byte-level BPE, 50257 tokens, from tokenizer.json"
 };
 

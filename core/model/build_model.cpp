@@ -1,11 +1,13 @@
 // From an opened checkpoint to a Model: every tensor that the family's row names is found and its shape compared with
 // what the configuration promises, before anything computes with it.
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/io/checkpoint.h"
+#include "core/model/config_reader.h"
 #include "core/model/family.h"
 
 namespace graticule {
@@ -77,11 +79,21 @@ HostTensor transposed(const HostTensor& tensor) {
     return HostTensor::from_floats(std::move(turned), {columns, rows});
 }
 
+/// The part of a configuration that describes the language model: all of it, or "text_config" of a model with more
+/// parts, with what only the whole says.
+std::string language_part(const std::string& config_json) {
+    const ConfigReader whole(config_json);
+    const auto text = whole.object("text_config");
+    return text
+               ? text->json_with(whole, {"tie_word_embeddings", "dtype", "torch_dtype", "bos_token_id", "eos_token_id"})
+               : config_json;
+}
+
 /// Readers of the configuration say which field is wrong; which file it stands in is known here.
 template <class Read>
 decltype(auto) from_config(const Checkpoint& checkpoint, Read read) {
     try {
-        return read(checkpoint.config_json());
+        return read(language_part(checkpoint.config_json()));
     } catch (const Error& error) {
         const auto files = checkpoint.files();
         throw Error(error.info().kind,
@@ -113,10 +125,34 @@ public:
 private:
     [[nodiscard]] const ModelConfig& config() const { return parts_.config; }
 
+    /// The family's own prefixes first; else one that the checkpoint puts before all of them: "language_model.",
+    /// "module.", "_orig_mod.".
     void find_prefix() {
+        const std::string embedding = std::string(names_.embedding) + ".weight";
         for (const std::string_view prefix : names_.prefixes) {
             parts_.prefix = prefix_ = prefix;
-            if (checkpoint_->contains(prefix_ + std::string(names_.embedding) + ".weight")) return;
+            if (checkpoint_->contains(prefix_ + embedding)) return;
+        }
+        std::map<std::string, std::string_view> found; // what stands before, and the family's prefix after it
+        for (const std::string& name : checkpoint_->tensor_names())
+            for (const std::string_view prefix : names_.prefixes) {
+                const std::string ending = "." + std::string(prefix) + embedding;
+                if (!name.ends_with(ending)) continue;
+                found.emplace(name.substr(0, name.size() - ending.size() + 1), prefix);
+                break;
+            }
+        if (found.size() > 1)
+            throw Error(ErrorKind::bad_input, "the checkpoint holds several models: there is \"" + embedding +
+                                                  "\" under \"" + found.begin()->first + "\" and under \"" +
+                                                  std::next(found.begin())->first +
+                                                  "\"; keep the tensors of one of them");
+        if (found.size() == 1) {
+            parts_.outer_prefix = found.begin()->first;
+            parts_.prefix = prefix_ = parts_.outer_prefix + std::string(found.begin()->second);
+            parts_.warnings.push_back("the tensors' names begin with \"" + parts_.outer_prefix +
+                                      "\", which is no part of " + std::string(family_.label) +
+                                      "'s names; the model under it is read");
+            return;
         }
         throw Error(ErrorKind::bad_input, "the checkpoint has no tensor \"" + std::string(names_.prefixes.front()) +
                                               std::string(names_.embedding) + ".weight\", which every " +
@@ -140,6 +176,20 @@ private:
     std::optional<HostTensor> take_if_there(const std::string& name, const Shape& expected) {
         if (!checkpoint_->contains(name)) return std::nullopt;
         return take(name, expected);
+    }
+
+    [[nodiscard]] bool has_bias(Role role) const {
+        const ModelConfig::Biases& biases = config().biases;
+        if (role == Role::q || role == Role::k || role == Role::v) return biases.qkv;
+        return role == Role::o ? biases.output : biases.mlp;
+    }
+
+    /// As the configuration says: one that is stored all the same is left out, one that is not there is zero. Both are
+    /// said at the end, and both are what transformers does.
+    std::optional<HostTensor> take_bias(const std::string& name, Role role, std::int64_t out) {
+        if (!has_bias(role)) return std::nullopt;
+        if (!checkpoint_->contains(name)) missing_biases_.push_back(name);
+        return take_if_there(name, {out});
     }
 
     Norm take_norm(const std::string& name, std::int64_t width) {
@@ -173,24 +223,26 @@ private:
             parts_.project_out = take(full(names_.project_out), {width, hidden});
         }
         const std::string final_norm = prefix_ + std::string(names_.final_norm);
-        // Post-norm OPT has none; everything else must, and take_norm says so by name.
-        if (!config().norm_after || checkpoint_->contains(final_norm + ".weight"))
-            parts_.final_norm = take_norm(final_norm, hidden);
+        if (config().final_norm) parts_.final_norm = take_norm(final_norm, hidden);
         add_head(vocabulary, width);
     }
 
     void add_head(std::int64_t vocabulary, std::int64_t width) {
-        const std::string name = std::string(names_.head) + ".weight";
+        std::string name = parts_.outer_prefix + std::string(names_.head) + ".weight";
+        if (!checkpoint_->contains(name)) name = std::string(names_.head) + ".weight";
         if (!config().tied_head) {
             parts_.head = take(name, {vocabulary, width});
             return;
         }
         if (!checkpoint_->contains(name)) return;
-        const HostTensor stored = take(name, {vocabulary, width});
-        if (!same_values(stored, parts_.embedding))
-            parts_.warnings.push_back("\"" + name +
-                                      "\" differs from the embedding, but config.json says that they are "
-                                      "tied; the embedding is used, as transformers does");
+        HostTensor stored = take(name, {vocabulary, width});
+        if (same_values(stored, parts_.embedding)) return;
+        parts_.head = std::move(stored);
+        parts_.config.tied_head = false;
+        parts_.warnings.push_back(
+            "\"" + name +
+            "\" differs from the embedding, but config.json says that they are tied; the "
+            "stored head is used, as current transformers does; older versions use the embedding");
     }
 
     LayerId add_linear(BlockId block, SiteId site, Role role, std::string_view name, HostTensor weight,
@@ -214,7 +266,7 @@ private:
                         std::int64_t in) {
         const std::string full = prefix_ + numbered(names_.block, static_cast<std::int64_t>(block)) + std::string(name);
         return add_linear(block, site, role, name, take_weight(full + ".weight", out, in),
-                          checkpoint_->stored_bytes(full + ".weight"), take_if_there(full + ".bias", {out}));
+                          checkpoint_->stored_bytes(full + ".weight"), take_bias(full + ".bias", role, out));
     }
 
     struct Piece {
@@ -242,7 +294,7 @@ private:
         const std::string full =
             prefix_ + numbered(names_.block, static_cast<std::int64_t>(block)) + std::string(fused);
         const HostTensor weight = take_weight(full + ".weight", all_rows, in);
-        const std::optional<HostTensor> bias = take_if_there(full + ".bias", {all_rows});
+        const std::optional<HostTensor> bias = take_bias(full + ".bias", pieces.front().role, all_rows);
         const std::int64_t stored_bytes = checkpoint_->stored_bytes(full + ".weight");
         const bool by_head = config().fused_by_head && fused == names_.fused_qkv;
         std::vector<LayerId> ids;
@@ -305,12 +357,13 @@ private:
                 if (which == NormSlot(slot) && checkpoint_->contains(full + std::string(other) + ".weight"))
                     name = other;
             if (name.empty()) continue;
+            if ((NormSlot(slot) == NormSlot::query || NormSlot(slot) == NormSlot::key) && !model.query_key_norms)
+                continue;
             const bool of_query = NormSlot(slot) == NormSlot::query, of_key = NormSlot(slot) == NormSlot::key;
-            // Attention and MLP that stand side by side may read one norm.
-            const bool required =
-                NormSlot(slot) == NormSlot::attention || (NormSlot(slot) == NormSlot::mlp && !model.parallel);
+            // Attention and MLP that stand side by side may read one norm; every other must be there.
             const std::string norm = full + std::string(name);
-            if (!required && !checkpoint_->contains(norm + ".weight")) continue;
+            const bool shared = NormSlot(slot) == NormSlot::mlp && model.parallel;
+            if (shared && !checkpoint_->contains(norm + ".weight")) continue;
             std::int64_t width = model.hidden;
             if (of_query || of_key) { // per head, or over all heads at once
                 const std::int64_t all = (of_query ? model.heads : model.kv_heads) * model.head_dim;
@@ -410,20 +463,31 @@ private:
         }
     }
 
+    void warn_about(const std::vector<std::string>& names, const std::string& what, const std::string& how) {
+        if (names.empty()) return;
+        std::string text = std::to_string(names.size()) + what;
+        for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 4); ++i) text += (i > 0 ? ", " : "") + names[i];
+        parts_.warnings.push_back(text + (names.size() > 4 ? " ..." : "") + how);
+    }
+
     void warn_about_the_rest() {
         static constexpr const char* buffers[] = {".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias",
                                                   ".attention.bias", ".attention.masked_bias"};
-        std::vector<std::string> unknown;
+        std::vector<std::string> unknown, biases;
         for (const std::string& name : checkpoint_->tensor_names()) {
             const bool buffer =
                 std::ranges::any_of(buffers, [&](const char* ending) { return name.ends_with(ending); });
-            if (!buffer && !used_.contains(name)) unknown.push_back(name);
+            if (buffer || used_.contains(name)) continue;
+            const bool bias = name.ends_with(".bias") && used_.contains(name.substr(0, name.size() - 4) + "weight");
+            (bias ? biases : unknown).push_back(name);
         }
-        if (unknown.empty()) return;
-        std::string text = std::to_string(unknown.size()) + " tensors of the checkpoint are not used: ";
-        for (std::size_t i = 0; i < std::min<std::size_t>(unknown.size(), 4); ++i)
-            text += (i > 0 ? ", " : "") + unknown[i];
-        parts_.warnings.push_back(text + (unknown.size() > 4 ? " ..." : ""));
+        warn_about(unknown, " tensors of the checkpoint are not used: ", "");
+        warn_about(biases, " biases of the checkpoint are not used: ",
+                   "; the configuration announces none there, and transformers drops them, too");
+        warn_about(missing_biases_,
+                   " biases that the configuration announces are not in the checkpoint: ", "; they are taken as zero");
+        for (const std::string& note : config().notes) parts_.warnings.push_back(note);
+        for (std::string& warning : checkpoint_->warnings()) parts_.warnings.push_back(std::move(warning));
     }
 
     std::shared_ptr<const Checkpoint> checkpoint_;
@@ -431,6 +495,7 @@ private:
     const ModelFamily::Names& names_;
     std::string prefix_;
     std::set<std::string> used_;
+    std::vector<std::string> missing_biases_;
     Model::Parts parts_;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/model/config_fields.h"
 
 namespace graticule {
 
@@ -13,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-std::string shown(const json& value) {
+std::string cut_short(const json& value) {
     std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
     if (text.size() > 60) text = text.substr(0, 57) + "...";
     return text;
@@ -29,17 +30,21 @@ ConfigReader::ConfigReader(const std::string& json_text) {
         throw Error(ErrorKind::bad_input, std::string("not valid JSON: ") + problem.what());
     }
     if (!parsed.is_object())
-        throw Error(ErrorKind::bad_input, "holds " + shown(parsed) + " where an object is expected");
+        throw Error(ErrorKind::bad_input, "holds " + cut_short(parsed) + " where an object is expected");
     json_ = std::make_shared<const json>(std::move(parsed));
+    asked_ = std::make_shared<std::set<std::string>>();
 }
 
-ConfigReader::ConfigReader(std::shared_ptr<const json> value, std::string path)
+ConfigReader::ConfigReader(std::shared_ptr<const json> value, std::string path,
+                           std::shared_ptr<std::set<std::string>> asked)
     : json_(std::move(value))
-    , path_(std::move(path)) {}
+    , path_(std::move(path))
+    , asked_(std::move(asked)) {}
 
 ConfigReader::~ConfigReader() = default;
 
 const json* ConfigReader::find(const std::string& field) const {
+    asked_->insert(path_ + field);
     const auto found = json_->find(field);
     return found == json_->end() || found->is_null() ? nullptr : &*found;
 }
@@ -48,12 +53,36 @@ void ConfigReader::wrong(const std::string& field, const std::string& expected) 
     const json* value = find(field);
     throw Error(ErrorKind::bad_input,
                 "\"" + path_ + field + "\" " +
-                    (value != nullptr ? "is " + shown(*value) + "; expected " : "is missing; it must be ") + expected);
+                    (value != nullptr ? "is " + cut_short(*value) + "; expected " : "is missing; it must be ") +
+                    expected);
 }
 
 bool ConfigReader::has(const std::string& field) const { return find(field) != nullptr; }
 
-bool ConfigReader::absent(const std::string& field) const { return !json_->contains(field); }
+bool ConfigReader::absent(const std::string& field) const {
+    asked_->insert(path_ + field);
+    return !json_->contains(field);
+}
+
+std::string ConfigReader::json_with(const ConfigReader& other, const std::vector<std::string>& fields) const {
+    json merged = *json_;
+    for (const std::string& field : fields)
+        if (const json* value = other.find(field); value != nullptr && !merged.contains(field)) merged[field] = *value;
+    return merged.dump();
+}
+
+std::vector<std::string> ConfigReader::unread() const {
+    std::vector<std::string> fields;
+    for (const auto& [field, value] : json_->items()) {
+        if (!asked_->contains(path_ + field)) fields.push_back(path_ + field);
+        const std::string inside = path_ + field + ".";
+        const auto opened = asked_->lower_bound(inside); // an object that was looked into
+        if (!value.is_object() || opened == asked_->end() || !opened->starts_with(inside)) continue;
+        const auto rest = ConfigReader(std::shared_ptr<const json>(json_, &value), inside, asked_).unread();
+        fields.insert(fields.end(), rest.begin(), rest.end());
+    }
+    return fields;
+}
 
 std::int64_t ConfigReader::integer(const std::string& field, std::int64_t maximum) const {
     const json* value = find(field);
@@ -69,6 +98,27 @@ std::int64_t ConfigReader::integer(const std::string& field, std::int64_t maximu
 
 std::int64_t ConfigReader::integer(const std::string& field, std::int64_t maximum, std::int64_t fallback) const {
     return has(field) ? integer(field, maximum) : fallback;
+}
+
+std::optional<std::int64_t> ConfigReader::limit(const std::string& field, std::int64_t maximum,
+                                                std::optional<std::int64_t> when_absent) const {
+    if (absent(field)) return when_absent;
+    const json* value = find(field);
+    if (value == nullptr || *value == 0) return std::nullopt;
+    return integer(field, maximum);
+}
+
+std::string ConfigReader::shown(const std::string& path) const {
+    const json* value = &*json_;
+    std::string_view rest = path;
+    while (value->is_object() && !value->contains(rest) && rest.find('.') != std::string_view::npos) {
+        const auto inner = value->find(rest.substr(0, rest.find('.')));
+        if (inner == value->end()) return {};
+        value = &*inner;
+        rest.remove_prefix(rest.find('.') + 1);
+    }
+    const auto found = value->is_object() ? value->find(rest) : value->end();
+    return found == value->end() ? std::string() : cut_short(*found);
 }
 
 double ConfigReader::real(const std::string& field, double fallback, double minimum, double maximum) const {
@@ -150,7 +200,7 @@ std::optional<ConfigReader> ConfigReader::object(const std::string& field) const
     const json* value = find(field);
     if (value == nullptr) return std::nullopt;
     if (!value->is_object()) wrong(field, "an object");
-    return ConfigReader(std::shared_ptr<const json>(json_, value), path_ + field + ".");
+    return ConfigReader(std::shared_ptr<const json>(json_, value), path_ + field + ".", asked_);
 }
 
 void read_common(const ConfigReader& config, bool tied, ModelConfig& model) {
@@ -211,7 +261,7 @@ RopeConfig read_rope(const ConfigReader& config, RopeDefaults defaults) {
     defaults.theta = config.real("rope_theta", defaults.theta, 1, 1e12);
     defaults.partial = config.real("partial_rotary_factor", defaults.partial, 0.01, 1);
     std::optional<ConfigReader> keys = config.object("rope_parameters");
-    if (!keys) keys = config.object("rope_scaling");
+    if (const auto older = config.object("rope_scaling"); older && !keys) keys = older;
     // Phi-3 keeps the first training's length beside the set rather than in it.
     defaults.original_positions =
         config.integer("original_max_position_embeddings", limits::positions, defaults.max_positions);
@@ -270,7 +320,7 @@ Activation parse_activation(const std::string& field, const std::string& name) {
                                             "\" is not done; relu, silu, gelu, gelu_new and gelu_pytorch_tanh are");
 }
 
-void check_config(const ModelConfig& model) {
+void finish_config(const ConfigReader& config, ModelConfig& model) {
     const auto refuse = [](const std::string& text) { throw Error(ErrorKind::bad_input, text); };
     if (model.heads % model.kv_heads != 0)
         refuse(std::to_string(model.heads) + " attention heads cannot share " + std::to_string(model.kv_heads) +
@@ -281,6 +331,7 @@ void check_config(const ModelConfig& model) {
     if (!model.sliding_blocks.empty() && std::cmp_not_equal(model.sliding_blocks.size(), model.blocks))
         refuse(std::to_string(model.sliding_blocks.size()) + " entries in \"layer_types\" for " +
                std::to_string(model.blocks) + " layers");
+    note_unread_fields(config, model);
 }
 
 } // namespace graticule

@@ -10,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ public:
     /// In 1 .. maximum. Without a fallback the field is required.
     [[nodiscard]] std::int64_t integer(const std::string& field, std::int64_t maximum) const;
     [[nodiscard]] std::int64_t integer(const std::string& field, std::int64_t maximum, std::int64_t fallback) const;
+    /// A limit that null and 0 switch off. `when_absent`: where the field is not there at all.
+    [[nodiscard]] std::optional<std::int64_t> limit(const std::string& field, std::int64_t maximum,
+                                                    std::optional<std::int64_t> when_absent = std::nullopt) const;
     [[nodiscard]] double real(const std::string& field, double fallback, double minimum, double maximum) const;
     [[nodiscard]] bool flag(const std::string& field, bool fallback) const;
     [[nodiscard]] std::string text(const std::string& field, const std::string& fallback) const;
@@ -46,14 +50,22 @@ public:
     [[nodiscard]] std::vector<std::int64_t> indices(const std::string& field, std::int64_t maximum) const;
     [[nodiscard]] std::optional<std::int32_t> token_id(const std::string& field) const; ///< of a list: the first
     [[nodiscard]] std::optional<ConfigReader> object(const std::string& field) const;
+    /// The text of this object, with those fields of `other` that it lacks.
+    [[nodiscard]] std::string json_with(const ConfigReader& other, const std::vector<std::string>& fields) const;
+    /// Fields that nobody has asked for, those of objects that were opened included: "rope_parameters.beta".
+    [[nodiscard]] std::vector<std::string> unread() const;
+    /// The value as JSON for a message, cut short; `path` as unread() gives it.
+    [[nodiscard]] std::string shown(const std::string& path) const;
 
 private:
-    ConfigReader(std::shared_ptr<const nlohmann::json> json, std::string path);
+    ConfigReader(std::shared_ptr<const nlohmann::json> json, std::string path,
+                 std::shared_ptr<std::set<std::string>> asked);
     [[nodiscard]] const nlohmann::json* find(const std::string& field) const;
     [[noreturn]] void wrong(const std::string& field, const std::string& expected) const;
 
     std::shared_ptr<const nlohmann::json> json_;
-    std::string path_; ///< "rope_parameters." inside that object
+    std::string path_;                             ///< "rope_parameters." inside that object
+    std::shared_ptr<std::set<std::string>> asked_; ///< shared with the objects inside
 };
 
 /// What every family shares: vocabulary, tokens, stored type, tied head (`tied` where the field is absent).
@@ -71,8 +83,9 @@ struct RopeDefaults {
 [[nodiscard]] RopeConfig read_rope(const ConfigReader& config, RopeDefaults defaults);
 /// One set of keys ("rope_type", "factor" ...); absent: the defaults.
 [[nodiscard]] RopeConfig read_rope_keys(const std::optional<ConfigReader>& keys, const RopeDefaults& defaults);
-/// Products that sizes are computed from stay in range and heads fit; call last.
-void check_config(const ModelConfig& model);
+/// Call last. Products that sizes are computed from stay in range and heads fit; what was not read of the configuration
+/// is known to change nothing (core/model/config_fields.h), refused by name, or noted in `model`.
+void finish_config(const ConfigReader& config, ModelConfig& model);
 [[nodiscard]] Activation parse_activation(const std::string& field, const std::string& name);
 
 } // namespace graticule

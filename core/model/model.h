@@ -134,7 +134,10 @@ public:
         std::optional<HostTensor> head;               ///< absent: tied to the embedding
         std::shared_ptr<const Checkpoint> checkpoint; ///< what it was read from; null for hand-made models
         std::string prefix;                           ///< what tensor names begin with: "model.decoder."
-        std::string name;                             ///< folder or file name, for people
+        /// What this checkpoint puts before every name of the family, prefix and head included: "module."; mostly
+        /// empty.
+        std::string outer_prefix;
+        std::string name; ///< folder or file name, for people
         std::filesystem::path path;
         std::vector<std::string> warnings; ///< tensors that were not understood ...
     };

@@ -41,8 +41,14 @@ struct ModelConfig {
     std::int64_t position_offset = 0; ///< OPT: row = position + 2
     NormKind norm = NormKind::rms;
     double norm_epsilon = 1e-6;
-    bool norm_after = false; ///< OPT-350m: residual first, then the norm; no final norm
-    bool parallel = false;   ///< GPT-NeoX, Falcon: attention and MLP read the same state and are added together
+    bool norm_after = false; ///< OPT-350m: residual first, then the norm
+    bool final_norm = true;
+    bool query_key_norms = false; ///< on each head's query and key, or over all heads at once
+    /// Which linears have biases. Tensors that the configuration does not announce are no part of the model.
+    struct Biases {
+        bool qkv = false, output = false, mlp = false;
+    } biases;
+    bool parallel = false; ///< GPT-NeoX, Falcon: attention and MLP read the same state and are added together
     Activation activation = Activation::silu;
     bool gated_mlp = true;
     /// A fused q, k, v is stored head by head, the query heads of a key-value head before its k and v; else all of q,
@@ -64,7 +70,8 @@ struct ModelConfig {
     double logit_softcap = 0;
     double embedding_scale = 1;
     std::optional<std::int32_t> bos, eos;
-    std::string stored_dtype; ///< as config.json says, for people
+    std::string stored_dtype;       ///< as config.json says, for people
+    std::vector<std::string> notes; ///< fields that are not known to this program, in sentences
 };
 
 } // namespace graticule

@@ -25,6 +25,13 @@ private Q_SLOTS:
                                   << QByteArray("\n\n = T = \n\n\n\n\n a b \n") << "gptq";
         QTest::newRow("WikiText as it is")
             << "wiki.test.raw" << QByteArray(" \n = T = \n") << raw << QByteArray(" \n = T = \n") << "raw";
+        QTest::newRow("WikiText with the line ends of Windows")
+            << "wiki.test.raw" << QByteArray(" \r\n = T = \r\n \r\n a b \r\n") << automatic
+            << QByteArray("\n\n = T = \n\n\n\n\n a b \n") << "gptq";
+        QTest::newRow("a return inside a line")
+            << "wiki.test.raw" << QByteArray("a\rb\r\r\n") << automatic << QByteArray("a\rb\r\n") << "gptq";
+        QTest::newRow("plain text keeps them")
+            << "book.txt" << QByteArray("a\r\nb") << automatic << QByteArray("a\r\nb") << "raw";
         QTest::newRow("plain text") << "book.txt" << QByteArray("a\n\nb") << automatic << QByteArray("a\n\nb") << "raw";
         QTest::newRow("plain text as GPTQ")
             << "book.txt" << QByteArray("a\nb") << gptq << QByteArray("a\n\n\nb") << "gptq";

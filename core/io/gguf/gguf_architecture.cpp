@@ -110,6 +110,9 @@ const GgufArchitecture& gguf_architecture(const GgufFile& file) {
     const auto name = file.metadata().text("general.architecture");
     if (!name)
         throw Error(ErrorKind::bad_input, file.path().string() + ": no \"general.architecture\" in the metadata");
+    if (const auto kind = file.metadata().text("general.type"); kind && *kind != "model")
+        throw Error(ErrorKind::unsupported, file.path().string() + ": \"general.type\" is \"" + *kind +
+                                                "\", so this is no language model; open the model that it goes with");
     for (const GgufArchitecture& row : architectures)
         if (row.name == *name) {
             if (file.metadata().whole(*name + ".expert_count").value_or(0) > 0)

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/io/gguf/gguf_file.h"
 
@@ -45,10 +46,17 @@ struct GgufMapping {
 /// Nothing for tensors that are not weights (rope_freqs, which goes into the config).
 [[nodiscard]] std::optional<GgufMapping> map_gguf_name(const GgufArchitecture& architecture, const std::string& name);
 
-/// config.json as transformers would write it. `file` holds the metadata; `embedding` and `has_head` come from the
-/// tensors, which may lie in other parts; `rope_divisors` is rope_freqs.weight, empty if there is none.
+/// What the configuration takes from the tensors, which may lie in other parts than the metadata.
+struct GgufContents {
+    const GgufTensor* embedding = nullptr; ///< null: there is none
+    bool has_head = false, has_attention_bias = false, has_mlp_bias = false;
+    std::vector<float> rope_divisors;               ///< rope_freqs.weight
+    std::vector<float> short_factors, long_factors; ///< rope_factors_short.weight, rope_factors_long.weight
+};
+
+/// config.json as transformers would write it. Keys of the metadata that change the arithmetic and are not done throw
+/// Error{unsupported}; those that this program does not know go into `warnings`.
 [[nodiscard]] std::string gguf_config_json(const GgufFile& file, const GgufArchitecture& architecture,
-                                           const GgufTensor* embedding, bool has_head, bool has_query_bias,
-                                           const std::vector<float>& rope_divisors);
+                                           const GgufContents& contents, std::vector<std::string>& warnings);
 
 } // namespace graticule

@@ -1,5 +1,6 @@
 #include "core/io/gguf/gguf_checkpoint.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -69,17 +70,24 @@ public:
     explicit GgufCheckpoint(std::vector<std::shared_ptr<const GgufFile>> parts)
         : parts_(std::move(parts))
         , architecture_(gguf_architecture(*parts_.front())) {
-        std::vector<float> rope_divisors;
-        bool has_query_bias = false;
+        GgufContents contents;
+        const std::pair<std::string_view, std::vector<float>*> rotary[] = {
+            {"rope_freqs.weight", &contents.rope_divisors},
+            {"rope_factors_short.weight", &contents.short_factors},
+            {"rope_factors_long.weight", &contents.long_factors}};
         for (std::size_t part = 0; part < parts_.size(); ++part)
             for (const GgufTensor& tensor : parts_[part]->tensors()) {
-                if (tensor.name == "rope_freqs.weight") rope_divisors = to_floats(parts_[part]->tensor(tensor));
-                add(part, tensor);
-                has_query_bias = has_query_bias || tensor.name.ends_with("attn_q.bias");
+                const auto values = std::ranges::find(rotary, tensor.name, [](const auto& row) { return row.first; });
+                if (values != std::end(rotary))
+                    *values->second = to_floats(parts_[part]->tensor(tensor));
+                else
+                    add(part, tensor);
+                contents.has_attention_bias = contents.has_attention_bias || tensor.name.ends_with("attn_q.bias");
+                contents.has_mlp_bias = contents.has_mlp_bias || tensor.name.ends_with("ffn_up.bias");
             }
-        const bool has_head = contains("lm_head.weight");
-        const GgufTensor* embedding = find_in_parts("token_embd.weight");
-        config_ = gguf_config_json(*parts_.front(), architecture_, embedding, has_head, has_query_bias, rope_divisors);
+        contents.has_head = contains("lm_head.weight");
+        contents.embedding = find_in_parts("token_embd.weight");
+        config_ = gguf_config_json(*parts_.front(), architecture_, contents, warnings_);
         const std::string prefix = std::string(architecture_.name) + ".attention.head_count";
         const auto heads = parts_.front()->metadata().wholes(prefix),
                    key_heads = parts_.front()->metadata().wholes(prefix + "_kv");
@@ -129,6 +137,7 @@ public:
     }
 
     const std::string& config_json() const override { return config_; }
+    std::vector<std::string> warnings() const override { return warnings_; }
     fs::path folder() const override {
         const fs::path& file = parts_.front()->path();
         return file.has_parent_path() ? file.parent_path() : fs::path(".");
@@ -162,7 +171,6 @@ private:
         auto mapping = map_gguf_name(architecture_, tensor.name);
         if (!mapping) {
             // A tensor that is left out silently would be a different model.
-            if (tensor.name == "rope_freqs.weight" || tensor.name.starts_with("rope_factors_")) return;
             throw Error(ErrorKind::unsupported, parts_[part]->path().string() + ": tensor \"" + tensor.name +
                                                     "\" is not part of the \"" + std::string(architecture_.name) +
                                                     "\" models this program knows");
@@ -181,7 +189,7 @@ private:
     std::vector<std::shared_ptr<const GgufFile>> parts_;
     const GgufArchitecture& architecture_;
     std::string config_;
-    std::vector<std::string> names_;
+    std::vector<std::string> names_, warnings_;
     std::unordered_map<std::string, Place> places_;
     std::uint64_t heads_ = 0, key_heads_ = 0;
 };

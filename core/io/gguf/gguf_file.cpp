@@ -22,22 +22,19 @@ struct TypeName {
     std::string_view name;
 };
 
-// Types that exist but are not decoded here, for the message.
-constexpr auto other_types = std::to_array<TypeName>({{9, "Q8_1"},
-                                                      {15, "Q8_K"},
-                                                      {16, "IQ2_XXS"},
-                                                      {17, "IQ2_XS"},
-                                                      {18, "IQ3_XXS"},
-                                                      {19, "IQ1_S"},
-                                                      {21, "IQ3_S"},
-                                                      {22, "IQ2_S"},
-                                                      {23, "IQ4_XS"},
-                                                      {29, "IQ1_M"},
-                                                      {34, "TQ1_0"},
-                                                      {35, "TQ2_0"},
-                                                      {40, "NVFP4"},
-                                                      {41, "Q1_0"},
-                                                      {42, "Q2_0"}});
+// Types that exist, or that llama.cpp once had, but are not decoded here: for the message.
+constexpr auto removed_types = std::to_array<TypeName>({{4, "Q4_2"},
+                                                        {5, "Q4_3"},
+                                                        {31, "Q4_0_4_4"},
+                                                        {32, "Q4_0_4_8"},
+                                                        {33, "Q4_0_8_8"},
+                                                        {36, "IQ4_NL_4_4"},
+                                                        {37, "IQ4_NL_4_8"},
+                                                        {38, "IQ4_NL_8_8"}});
+constexpr auto other_types = std::to_array<TypeName>(
+    {{9, "Q8_1"},   {15, "Q8_K"},   {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {21, "IQ3_S"},
+     {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"},      {25, "I16"},    {26, "I32"},     {27, "I64"},   {28, "F64"},
+     {29, "IQ1_M"}, {34, "TQ1_0"},  {35, "TQ2_0"},   {40, "NVFP4"},  {41, "Q1_0"},    {42, "Q2_0"}});
 
 } // namespace
 
@@ -60,7 +57,9 @@ public:
 
 private:
     [[noreturn]] void bad(const std::string& what) const {
-        throw Error(ErrorKind::bad_input, file_.path_.string() + ": " + what);
+        throw Error(ErrorKind::bad_input, file_.path_.string() + ": " + what +
+                                              "; the file is truncated or damaged: download it again, or convert the "
+                                              "model again with llama.cpp's convert_hf_to_gguf.py");
     }
     [[noreturn]] void unsupported(const std::string& what) const {
         throw Error(ErrorKind::unsupported, file_.path_.string() + ": " + what);
@@ -69,8 +68,7 @@ private:
     std::span<const std::byte> take(std::uint64_t count, const std::string& what) {
         if (count > bytes_.size() - at_)
             bad(what + " of " + std::to_string(count) + " bytes at offset " + std::to_string(at_) +
-                " goes beyond the end of the file at " + std::to_string(bytes_.size()) +
-                "; the file is truncated or damaged");
+                " goes beyond the end of the file at " + std::to_string(bytes_.size()));
         const auto taken = bytes_.subspan(at_, count);
         at_ += count;
         return taken;
@@ -94,8 +92,7 @@ private:
     /// A count of things that take at least `smallest` bytes each: more than fit in the rest of the file is a lie.
     std::uint64_t checked_count(std::uint64_t count, std::uint64_t smallest, const std::string& what) const {
         if (count > max_entries || count > (bytes_.size() - at_) / smallest)
-            bad(std::to_string(count) + " " + what + " in a file of " + std::to_string(bytes_.size()) +
-                " bytes; the file is truncated or damaged");
+            bad(std::to_string(count) + " " + what + " in a file of " + std::to_string(bytes_.size()) + " bytes");
         return count;
     }
 
@@ -182,6 +179,11 @@ private:
     }
 
     [[noreturn]] void unknown_type(const std::string& what, std::int32_t type) const {
+        for (const TypeName& removed : removed_types)
+            if (removed.id == type)
+                unsupported(what + " is " + std::string(removed.name) +
+                            ", which llama.cpp itself no longer reads; quantize the model again, to Q4_0 or Q4_K for "
+                            "example");
         for (const TypeName& other : other_types)
             if (other.id == type)
                 unsupported(what + " is " + std::string(other.name) +
@@ -222,8 +224,7 @@ private:
                 bad(what + " is said to start at byte " + std::to_string(offsets[i]) +
                     " of the data, but the one before it ends at " + std::to_string(expected));
             if (start > bytes_.size() || bytes > bytes_.size() - start || expected > bytes_.size() - start - bytes)
-                bad(what + ": its " + std::to_string(bytes) +
-                    " bytes go beyond the end of the file; the file is truncated or damaged");
+                bad(what + ": its " + std::to_string(bytes) + " bytes go beyond the end of the file");
             tensor.bytes = bytes_.subspan(start + expected, bytes);
             expected += (bytes + alignment - 1) / alignment * alignment;
         }

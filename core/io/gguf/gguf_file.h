@@ -52,6 +52,8 @@ inline constexpr std::array<GgufKindRow, 13> gguf_kinds = {{{"u8", 1, true},
 class GgufMetadata {
 public:
     [[nodiscard]] bool contains(const std::string& key) const { return values_.contains(key); }
+    [[nodiscard]] std::vector<std::string> keys() const;           ///< sorted
+    [[nodiscard]] std::string shown(const std::string& key) const; ///< the value for a message, cut short
     [[nodiscard]] std::optional<std::uint64_t> whole(const std::string& key) const; ///< any integer kind, not negative
     [[nodiscard]] std::optional<double> real(const std::string& key) const;         ///< f32, f64 or an integer
     [[nodiscard]] std::optional<bool> flag(const std::string& key) const;

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 
 #include "core/base/error.h"
@@ -48,11 +50,30 @@ const GgufMetadata::Value* GgufMetadata::find(const std::string& key) const {
     return found == values_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::string> GgufMetadata::keys() const {
+    std::vector<std::string> all;
+    for (const auto& [key, value] : values_) all.push_back(key);
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+std::string GgufMetadata::shown(const std::string& key) const {
+    const Value* value = find(key);
+    if (value == nullptr) return {};
+    if (value->kind == GgufKind::array)
+        return std::to_string(value->count) + " values of type " + std::string(row_of(value->element).name);
+    if (value->kind == GgufKind::text) return "\"" + text(key)->substr(0, 60) + "\"";
+    if (value->kind == GgufKind::boolean) return *flag(key) ? "true" : "false";
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%g", real(key).value_or(0));
+    return digits;
+}
+
 void GgufMetadata::wrong_kind(const std::string& key, const Value& value, std::string_view wanted) const {
     std::string found(row_of(value.kind).name);
     if (value.kind == GgufKind::array) found += " of " + std::string(row_of(value.element).name);
-    throw Error(ErrorKind::bad_input,
-                file_ + ": metadata \"" + key + "\" is not " + std::string(wanted) + ", it is of type " + found);
+    throw Error(ErrorKind::bad_input, file_ + ": metadata \"" + key + "\" is not " + std::string(wanted) +
+                                          ", it is of type " + found + "; convert the model again");
 }
 
 std::optional<std::uint64_t> GgufMetadata::integer(GgufKind kind, const std::byte* at) const {

@@ -124,8 +124,16 @@ private:
         return static_cast<std::int32_t>(*id);
     }
 
-    const PreTokenizerRow& pre_tokenizer() const {
-        const std::string name = metadata_.text("tokenizer.ggml.pre").value_or("default");
+    const PreTokenizerRow& pre_tokenizer(std::vector<std::string>& notes) const {
+        const auto stated = metadata_.text("tokenizer.ggml.pre");
+        const std::string name = stated.value_or("default");
+        if (!stated)
+            notes.push_back(
+                file_.path().string() +
+                ": the metadata does not say how text is cut into words (\"tokenizer.ggml.pre\"); "
+                "\"default\" is assumed, as llama.cpp does, and token ids are wrong if the model was trained "
+                "otherwise. Set the key (llama-bpe for Llama 3, qwen2, ...): gguf_new_metadata.py of llama.cpp "
+                "writes it, and so does converting the model again");
         for (const PreTokenizerRow& row : pre_tokenizers)
             if (lists(row.names, name)) return row;
         unsupported("the pre-tokenizer \"" + name +
@@ -148,9 +156,9 @@ private:
     }
 
     TokenizerParts byte_level_parts(bool& adds_bos) {
-        const PreTokenizerRow& row = pre_tokenizer();
-        adds_bos = row.adds_bos;
         TokenizerParts parts;
+        const PreTokenizerRow& row = pre_tokenizer(parts.notes);
+        adds_bos = row.adds_bos;
         for (std::size_t id = 0; id < tokens_.size(); ++id)
             if (kinds_[id] == PieceKind::control || kinds_[id] == PieceKind::user_defined ||
                 kinds_[id] == PieceKind::unknown)

@@ -9,25 +9,31 @@
 namespace graticule {
 
 NormalizeStep normalize_to(NormalForm form) {
-    return [form](const std::string& text, std::size_t) { return normalized(text, form); };
+    return [form](NormalText& normal, std::size_t) { normal.text = normalized(normal.text, form); };
 }
 
 NormalizeStep prepend_text(std::string prefix) {
-    return [prefix = std::move(prefix)](std::string text, std::size_t) { return text.empty() ? text : prefix + text; };
+    return [prefix = std::move(prefix)](NormalText& normal, std::size_t) {
+        if (!normal.text.empty()) normal.text.insert(0, prefix); // where it began stays where it began
+    };
 }
 
 NormalizeStep replace_text(std::string from, std::string to) {
-    return [from = std::move(from), to = std::move(to)](const std::string& text, std::size_t limit) {
-        return replaced(text, from, to, limit);
+    return [from = std::move(from), to = std::move(to)](NormalText& normal, std::size_t limit) {
+        // What is put in stands where the last character of what is taken out stood; nothing: what follows moves up.
+        if (normal.text.starts_with(from) && (to.empty() || utf8_length(from, 0) < from.size()))
+            normal.from_start = false;
+        normal.text = replaced(normal.text, from, to, limit);
     };
 }
 
 NormalizeStep to_lower_case() {
-    return [](const std::string& text, std::size_t) { return lower_case(text); };
+    return [](NormalText& normal, std::size_t) { normal.text = lower_case(normal.text); };
 }
 
 NormalizeStep strip_white_space(bool left, bool right) {
-    return [left, right](const std::string& text, std::size_t) {
+    return [left, right](NormalText& normal, std::size_t) {
+        const std::string& text = normal.text;
         std::size_t begin = 0, end = 0; // end: behind the last character that stays
         bool inside = false;
         for (std::size_t at = 0, length = 0; at < text.size(); at += length) {
@@ -37,9 +43,11 @@ NormalizeStep strip_white_space(bool left, bool right) {
             inside = true;
             end = at + length;
         }
-        if (!inside) return left || right ? std::string() : text;
+        if (!left && !right) return;
+        if (!inside) begin = end = left ? text.size() : 0;
         const std::size_t from = left ? begin : 0;
-        return text.substr(from, (right ? end : text.size()) - from);
+        normal.from_start = normal.from_start && from == 0;
+        normal.text = text.substr(from, (right ? end : text.size()) - from);
     };
 }
 
@@ -55,13 +63,13 @@ void check_growth(std::size_t size, std::size_t limit) {
                                               " bytes, hundreds of times its own; its file is damaged");
 }
 
-std::string apply_steps(const std::vector<NormalizeStep>& steps, std::string_view text) {
+NormalText apply_steps(const std::vector<NormalizeStep>& steps, std::string_view text) {
     const std::size_t limit = growth_limit(text.size());
-    std::string result(text);
+    NormalText result{std::string(text)};
     for (const NormalizeStep& step : steps) {
         cancel_point();
-        result = step(std::move(result), limit);
-        check_growth(result.size(), limit);
+        step(result, limit);
+        check_growth(result.text.size(), limit);
     }
     return result;
 }

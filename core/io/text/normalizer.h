@@ -11,8 +11,16 @@
 
 namespace graticule {
 
+/// A text while it is normalized.
+struct NormalText {
+    std::string text;
+    /// Whether its first character comes from the first of the original: "Metaspace first" asks, as the reference
+    /// library does, where a text began before anything was deleted from its front.
+    bool from_start = true;
+};
+
 /// Throws what check_growth does before it has made more than `limit` bytes.
-using NormalizeStep = std::function<std::string(std::string, std::size_t limit)>;
+using NormalizeStep = std::function<void(NormalText&, std::size_t limit)>;
 
 [[nodiscard]] NormalizeStep normalize_to(NormalForm form);
 [[nodiscard]] NormalizeStep prepend_text(std::string prefix); ///< an empty text stays empty
@@ -26,7 +34,7 @@ using NormalizeStep = std::function<std::string(std::string, std::size_t limit)>
 /// Throws Error{bad_input} when a step makes more than that.
 void check_growth(std::size_t size, std::size_t limit);
 
-[[nodiscard]] std::string apply_steps(const std::vector<NormalizeStep>& steps, std::string_view text);
+[[nodiscard]] NormalText apply_steps(const std::vector<NormalizeStep>& steps, std::string_view text);
 
 /// Every occurrence of `from` (not empty), left to right; check_growth while it is made.
 [[nodiscard]] std::string replaced(std::string_view text, std::string_view from, std::string_view to,

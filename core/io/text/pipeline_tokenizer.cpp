@@ -70,7 +70,7 @@ public:
             added_text_.emplace(token.id, token.content);
             if (token.special) special_.push_back(token.id);
             if (token.normalized) {
-                token.content = apply_steps(parts_.normalizers, token.content);
+                token.content = apply_steps(parts_.normalizers, token.content).text;
                 normalized.push_back(std::move(token));
             } else {
                 raw.push_back(std::move(token));
@@ -100,6 +100,7 @@ public:
     }
     std::optional<std::int32_t> bos() const override { return parts_.bos; }
     std::optional<std::int32_t> eos() const override { return parts_.eos; }
+    std::vector<std::string> notes() const override { return parts_.notes; }
     std::string description() const override {
         return parts_.kind + ", " + std::to_string(vocab_size_) + " tokens, from " + parts_.origin;
     }
@@ -124,11 +125,11 @@ private:
         raw_matcher_.split(
             text,
             [&](std::string_view raw, std::size_t raw_offset) {
-                const std::string normal = apply_steps(parts_.normalizers, raw);
+                const NormalText normal = apply_steps(parts_.normalizers, raw);
                 normalized_matcher_.split(
-                    normal,
+                    normal.text,
                     [&](std::string_view piece, std::size_t offset) {
-                        encode_text(piece, raw_offset + offset == 0, cache, ids);
+                        encode_text(piece, normal.from_start && raw_offset + offset == 0, cache, ids);
                     },
                     on_token);
             },

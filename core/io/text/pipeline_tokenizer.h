@@ -27,9 +27,10 @@ struct TokenizerParts {
     std::vector<std::int32_t> suffix;
     std::optional<std::int32_t> bos;
     std::optional<std::int32_t> eos;
-    std::string kind;   ///< "byte-level BPE"
-    std::string origin; ///< "tokenizer.json"
-    std::string file;   ///< its path, for messages
+    std::string kind;               ///< "byte-level BPE"
+    std::string origin;             ///< "tokenizer.json"
+    std::string file;               ///< its path, for messages
+    std::vector<std::string> notes; ///< as Tokenizer::notes
 };
 
 [[nodiscard]] std::shared_ptr<const Tokenizer> make_pipeline_tokenizer(TokenizerParts parts);

@@ -217,9 +217,13 @@ private:
         parts_.bos = config_.bos_token ? id_of(config_.bos_token) : config_.bos_id;
         parts_.eos = config_.eos_token ? id_of(config_.eos_token) : config_.eos_id;
         if (!parts_.bos && !parts_.prefix.empty()) parts_.bos = parts_.prefix.front();
-        if (template_seen) return; // the file has spoken
-        if (config_.add_bos.value_or(false) && parts_.bos) parts_.prefix = {*parts_.bos};
-        if (config_.add_eos.value_or(false) && parts_.eos) parts_.suffix = {*parts_.eos};
+        // transformers 5 goes by this file alone, too, whatever the tokenizer's class; before, it did as it was told.
+        if (!template_seen && (config_.add_bos.value_or(false) || config_.add_eos.value_or(false)))
+            parts_.notes.push_back(
+                name_ + ": tokenizer_config.json asks for special tokens around a text (add_bos_token or "
+                        "add_eos_token), but tokenizer.json has no template (\"post_processor\") that puts them there; "
+                        "none are put, as in transformers 5; transformers 4 put them. Add a TemplateProcessing to "
+                        "tokenizer.json to have them");
     }
 
     const JsonDocument owner_;

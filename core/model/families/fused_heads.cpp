@@ -37,11 +37,13 @@ ModelConfig read_gpt_neox(const std::string& json) {
     model.norm_epsilon = config.real("layer_norm_eps", 1e-5, 0, 1);
     model.activation = parse_activation("hidden_act", config.text("hidden_act", "gelu"));
     model.parallel = config.flag("use_parallel_residual", true);
+    const bool attention_bias = config.flag("attention_bias", true);
+    model.biases = {attention_bias, attention_bias, true};
     model.rope = read_rope(config, {.theta = config.real("rotary_emb_base", 10000, 1, 1e12),
                                     .partial = config.real("rotary_pct", 0.25, 0.01, 1),
                                     .head_dim = model.head_dim,
                                     .max_positions = model.max_positions});
-    check_config(model);
+    finish_config(config, model);
     return model;
 }
 
@@ -66,8 +68,10 @@ ModelConfig read_falcon(const std::string& json) {
     model.norm_epsilon = config.real("layer_norm_epsilon", 1e-5, 0, 1);
     model.activation = parse_activation("activation", config.text("activation", "gelu"));
     model.parallel = new_architecture || config.flag("parallel_attn", true);
+    const bool bias = config.flag("bias", false);
+    model.biases = {bias, bias, bias};
     model.rope = read_rope(config, {.head_dim = model.head_dim, .max_positions = model.max_positions});
-    check_config(model);
+    finish_config(config, model);
     return model;
 }
 
@@ -88,10 +92,11 @@ ModelConfig read_bloom(const std::string& json) {
     model.fused_by_head = true;
     model.norm_epsilon = config.real("layer_norm_epsilon", 1e-5, 0, 1);
     model.activation = Activation::gelu_tanh;
+    model.biases = {true, true, true};
     model.positions = PositionKind::alibi;
     if (config.flag("apply_residual_connection_post_layernorm", false))
         throw Error(ErrorKind::unsupported, "\"apply_residual_connection_post_layernorm\" true is not done");
-    check_config(model);
+    finish_config(config, model);
     return model;
 }
 

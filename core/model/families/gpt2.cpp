@@ -30,10 +30,11 @@ ModelConfig read_config(const std::string& json) {
     model.norm_epsilon = config.real("layer_norm_epsilon", 1e-5, 0, 1);
     model.activation = parse_activation("activation_function", config.text("activation_function", "gelu_new"));
     model.gated_mlp = false;
+    model.biases = {true, true, true};
     model.attention_scale = config.flag("scale_attn_weights", true) ? 1 / std::sqrt(double(model.head_dim)) : 1;
     if (config.flag("scale_attn_by_inverse_layer_idx", false))
         throw Error(ErrorKind::unsupported, "\"scale_attn_by_inverse_layer_idx\" true is not done");
-    check_config(model);
+    finish_config(config, model);
     return model;
 }
 

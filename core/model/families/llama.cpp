@@ -33,6 +33,10 @@ RopeDefaults rope_defaults(const ModelConfig& model, double theta) {
     return {.theta = theta, .head_dim = model.head_dim, .max_positions = model.max_positions};
 }
 
+void read_attention_bias(const ConfigReader& config, ModelConfig& model) {
+    model.biases.qkv = model.biases.output = config.flag("attention_bias", false);
+}
+
 void read_experts(const ConfigReader& config, std::int64_t experts, std::int64_t default_per_token,
                   ModelConfig& model) {
     model.experts = experts;
@@ -75,19 +79,19 @@ ModelConfig read_llama(const std::string& json) {
     const std::string type = config.text("model_type", "llama");
     ModelConfig model = read_shared(config, false, type == "qwen3" ? 128 : 0, 1e-6);
     const bool windowed = type == "mistral" || (type != "llama" && config.flag("use_sliding_window", false));
-    // As transformers: Mistral has a window of 4096 where the field is absent, and none where it is null (v0.2 on).
-    if (windowed && config.has("sliding_window"))
-        model.sliding_window = config.integer("sliding_window", limits::positions);
-    else if (windowed && config.absent("sliding_window"))
-        model.sliding_window = 4096;
+    // As transformers: a window of 4096 where the field is absent, and none where it is null (Mistral v0.2 on).
+    if (windowed) model.sliding_window = config.limit("sliding_window", limits::positions, 4096);
     if (model.sliding_window) {
-        model.sliding_blocks = sliding_blocks(config, model, [](std::int64_t) { return std::uint8_t{1}; });
-        const std::int64_t first = type == "mistral" ? 0 : config.integer("max_window_layers", limits::blocks, 28);
-        if (!config.has("layer_types"))
-            for (std::int64_t block = 0; block < std::min(first, model.blocks); ++block)
-                model.sliding_blocks[static_cast<std::size_t>(block)] = 0;
+        const std::int64_t first =
+            type == "mistral" ? 0 : config.limit("max_window_layers", limits::blocks, 28).value_or(0);
+        model.sliding_blocks = sliding_blocks(
+            config, model, [first](std::int64_t block) { return static_cast<std::uint8_t>(block >= first); });
     }
-    check_config(model);
+    model.query_key_norms = type == "qwen3";
+    if (type == "llama" || type == "qwen3") read_attention_bias(config, model);
+    if (type == "llama") model.biases.mlp = config.flag("mlp_bias", false);
+    if (type == "qwen2") model.biases.qkv = true;
+    finish_config(config, model);
     return model;
 }
 
@@ -98,16 +102,17 @@ ModelConfig read_gemma2(const std::string& json) {
     model.activation = parse_activation(
         "hidden_activation", config.text("hidden_activation", config.text("hidden_act", "gelu_pytorch_tanh")));
     model.attention_scale = 1 / std::sqrt(config.real("query_pre_attn_scalar", 256, 1e-6, 1e9));
-    const auto cap = [&](const char* field, double fallback) { // null switches a cap off
-        return config.real(field, config.absent(field) ? fallback : 0, 1e-6, 1e9);
+    const auto cap = [&](const char* field, double fallback) { // null and 0 switch a cap off
+        return config.real(field, config.absent(field) ? fallback : 0, 0, 1e9);
     };
     model.attention_softcap = cap("attn_logit_softcapping", 50);
     model.logit_softcap = cap("final_logit_softcapping", 30);
     model.embedding_scale = std::sqrt(static_cast<double>(model.hidden));
-    model.sliding_window = config.integer("sliding_window", limits::positions, 4096);
+    model.sliding_window = config.limit("sliding_window", limits::positions, 4096);
     model.sliding_blocks =
         sliding_blocks(config, model, [](std::int64_t block) { return static_cast<std::uint8_t>(block % 2 == 0); });
-    check_config(model);
+    read_attention_bias(config, model);
+    finish_config(config, model);
     return model;
 }
 
@@ -122,10 +127,10 @@ ModelConfig read_gemma3(const std::string& json) {
     model.activation = parse_activation(
         "hidden_activation", config.text("hidden_activation", config.text("hidden_act", "gelu_pytorch_tanh")));
     model.attention_scale = 1 / std::sqrt(config.real("query_pre_attn_scalar", 256, 1e-6, 1e9));
-    model.attention_softcap = config.real("attn_logit_softcapping", 0, 1e-6, 1e9);
-    model.logit_softcap = config.real("final_logit_softcapping", 0, 1e-6, 1e9);
+    model.attention_softcap = config.real("attn_logit_softcapping", 0, 0, 1e9);
+    model.logit_softcap = config.real("final_logit_softcapping", 0, 0, 1e9);
     model.embedding_scale = std::sqrt(static_cast<double>(model.hidden));
-    model.sliding_window = config.integer("sliding_window", limits::positions, 4096);
+    model.sliding_window = config.limit("sliding_window", limits::positions, 4096);
     const std::int64_t pattern = config.integer("sliding_window_pattern", limits::blocks,
                                                 config.integer("_sliding_window_pattern", limits::blocks, 6));
     model.sliding_blocks = sliding_blocks(
@@ -139,7 +144,9 @@ ModelConfig read_gemma3(const std::string& json) {
         model.sliding_rope =
             read_rope_keys(std::nullopt, rope_defaults(model, config.real("rope_local_base_freq", 1e4, 1, 1e12)));
     }
-    check_config(model);
+    read_attention_bias(config, model);
+    model.query_key_norms = true;
+    finish_config(config, model);
     return model;
 }
 
@@ -147,7 +154,9 @@ ModelConfig read_gemma3(const std::string& json) {
 ModelConfig read_olmo2(const std::string& json) {
     const ConfigReader config(json);
     ModelConfig model = read_shared(config, false, 0, 1e-5);
-    check_config(model);
+    read_attention_bias(config, model);
+    model.query_key_norms = true;
+    finish_config(config, model);
     return model;
 }
 
@@ -156,20 +165,18 @@ ModelConfig read_mixtral(const std::string& json) {
     ModelConfig model = read_shared(config, false, 0, 1e-5);
     read_experts(config, config.integer("num_local_experts", limits::experts, 8), 2, model);
     model.expert_hidden = model.mlp_hidden;
-    if (config.has("sliding_window")) {
-        model.sliding_window = config.integer("sliding_window", limits::positions);
-        model.sliding_blocks.assign(static_cast<std::size_t>(model.blocks), 1);
-    }
-    check_config(model);
+    model.sliding_window = config.limit("sliding_window", limits::positions);
+    if (model.sliding_window) model.sliding_blocks.assign(static_cast<std::size_t>(model.blocks), 1);
+    finish_config(config, model);
     return model;
 }
 
 ModelConfig read_qwen3_moe(const std::string& json) {
     const ConfigReader config(json);
     ModelConfig model = read_shared(config, false, 128, 1e-6);
-    const std::int64_t experts =
-        config.integer("num_experts", limits::experts, config.integer("num_local_experts", limits::experts, 128));
-    read_experts(config, experts, 8, model);
+    const std::optional<std::int64_t> experts =
+        config.limit("num_experts", limits::experts, config.limit("num_local_experts", limits::experts, 128));
+    if (experts) read_experts(config, *experts, 8, model);
     model.expert_hidden = config.integer("moe_intermediate_size", limits::width, 768);
     model.normalize_experts = config.flag("norm_topk_prob", false);
     const std::int64_t step = config.integer("decoder_sparse_step", limits::blocks, 1);
@@ -179,18 +186,18 @@ ModelConfig read_qwen3_moe(const std::string& json) {
         model.dense_blocks[static_cast<std::size_t>(block)] = 1;
     if (config.flag("use_sliding_window", false))
         throw Error(ErrorKind::unsupported, "\"use_sliding_window\" true is not done for qwen3_moe");
-    check_config(model);
+    read_attention_bias(config, model);
+    model.query_key_norms = true;
+    finish_config(config, model);
     return model;
 }
 
 ModelConfig read_phi3(const std::string& json) {
     const ConfigReader config(json);
     ModelConfig model = read_shared(config, false, 0, 1e-5);
-    if (config.has("sliding_window")) {
-        model.sliding_window = config.integer("sliding_window", limits::positions);
-        model.sliding_blocks.assign(static_cast<std::size_t>(model.blocks), 1);
-    }
-    check_config(model);
+    model.sliding_window = config.limit("sliding_window", limits::positions);
+    if (model.sliding_window) model.sliding_blocks.assign(static_cast<std::size_t>(model.blocks), 1);
+    finish_config(config, model);
     return model;
 }
 

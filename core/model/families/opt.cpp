@@ -32,12 +32,15 @@ ModelConfig read_config(const std::string& json) {
     model.norm = NormKind::layer;
     model.norm_epsilon = 1e-5;
     model.norm_after = !config.flag("do_layer_norm_before", true);
+    model.final_norm = !config.flag("_remove_final_layer_norm", false) && !model.norm_after;
     model.activation = parse_activation("activation_function", config.text("activation_function", "relu"));
     model.gated_mlp = false;
+    const bool bias = config.flag("enable_bias", true);
+    model.biases = {bias, bias, bias};
     model.attention_scale = 1 / std::sqrt(static_cast<double>(model.head_dim));
     if (!config.flag("layer_norm_elementwise_affine", true))
         throw Error(ErrorKind::unsupported, "\"layer_norm_elementwise_affine\" false is not done");
-    check_config(model);
+    finish_config(config, model);
     return model;
 }
 

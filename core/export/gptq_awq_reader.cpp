@@ -1,0 +1,237 @@
+#include "core/export/gptq_awq_reader.h"
+
+#include <array>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/export/bit_packing.h"
+
+namespace graticule {
+namespace {
+
+using nlohmann::json;
+
+std::vector<std::uint32_t> words_of(const HostTensor& tensor) { // stored tensors need not be aligned
+    std::vector<std::uint32_t> words(tensor.bytes.size() / 4);
+    std::memcpy(words.data(), tensor.bytes.data(), words.size() * 4);
+    return words;
+}
+
+/// How the config says that weights are packed.
+struct Packing {
+    bool awq = false;
+    int bits = 4;
+    std::int64_t group = 0;    ///< inputs that share a scale; 0: all
+    bool zero_less_one = true; ///< GPTQ's first format stores zero points less one
+};
+
+[[noreturn]] void unsupported(const std::string& what) { throw Error(ErrorKind::unsupported, what); }
+
+std::string text_or(const json& config, const char* key, const char* fallback) {
+    const auto found = config.find(key);
+    return found != config.end() && found->is_string() ? found->get<std::string>() : fallback;
+}
+
+Packing read_packing(const json& config) {
+    Packing packing;
+    packing.awq = config.at("quant_method") == "awq";
+    const auto bits = config.contains("bits") ? config.find("bits") : config.find("w_bit");
+    if (bits == config.end() || !bits->is_number_integer())
+        throw Error(ErrorKind::bad_input, "\"bits\" is missing, so the width of the codes is not known");
+    packing.bits = bits->get<int>();
+    const auto group = config.contains("group_size") ? config.find("group_size") : config.find("q_group_size");
+    const std::int64_t size = group != config.end() && group->is_number_integer() ? group->get<std::int64_t>() : -1;
+    packing.group = size > 0 ? size : 0;
+    if (packing.awq) {
+        if (packing.bits != 4) unsupported("AWQ with " + std::to_string(packing.bits) + " bits is not read; 4 are");
+        const std::string version = text_or(config, "version", "gemm");
+        if (version != "gemm" && version != "GEMM")
+            unsupported("AWQ's layout \"" + version + "\" is not read; gemm is. Pack the model again for it");
+        return packing;
+    }
+    if (packing.bits != 2 && packing.bits != 3 && packing.bits != 4 && packing.bits != 8)
+        unsupported("GPTQ with " + std::to_string(packing.bits) + " bits is not read; 2, 3, 4 and 8 are");
+    const std::string format = text_or(config, "checkpoint_format", text_or(config, "format", "gptq").c_str());
+    if (format != "gptq" && format != "gptq_v2")
+        unsupported("GPTQ's layout \"" + format + "\" is not read; gptq and gptq_v2 are. Pack the model again for one");
+    packing.zero_less_one = format == "gptq";
+    if (const std::string words = text_or(config, "pack_dtype", "int32"); words != "int32")
+        unsupported("GPTQ codes packed in " + words + " are not read; int32 is");
+    if (const auto rules = config.find("dynamic"); rules != config.end() && !rules->is_null() && !rules->empty())
+        unsupported("\"dynamic\": other widths for some modules are not read; quantize all with the same");
+    return packing;
+}
+
+class DecodedCheckpoint final : public Checkpoint {
+public:
+    DecodedCheckpoint(std::shared_ptr<const Checkpoint> stored, Packing packing)
+        : stored_(std::move(stored))
+        , packing_(packing) {
+        for (const std::string& name : stored_->tensor_names()) {
+            if (name.ends_with(".qweight")) {
+                names_.push_back(name.substr(0, name.size() - std::strlen("qweight")) + "weight");
+            } else {
+                const auto dot = name.rfind('.');
+                const std::string base = dot == std::string::npos ? name : name.substr(0, dot);
+                const std::string part = dot == std::string::npos ? "" : name.substr(dot);
+                const bool of_codes = part == ".qzeros" || part == ".scales" || part == ".g_idx";
+                if (!of_codes || !stored_->contains(base + ".qweight")) names_.push_back(name);
+            }
+        }
+        known_.insert(names_.begin(), names_.end());
+    }
+
+    [[nodiscard]] std::vector<std::string> tensor_names() const override { return names_; }
+    [[nodiscard]] bool contains(const std::string& name) const override { return known_.contains(name); }
+    [[nodiscard]] const std::string& config_json() const override { return stored_->config_json(); }
+    [[nodiscard]] std::filesystem::path folder() const override { return stored_->folder(); }
+    [[nodiscard]] std::vector<std::filesystem::path> files() const override { return stored_->files(); }
+    [[nodiscard]] std::vector<std::string> warnings() const override { return stored_->warnings(); }
+    [[nodiscard]] std::string container() const override {
+        return stored_->container() + ", " + format() + " decoded to f32";
+    }
+    [[nodiscard]] std::optional<StoredQuantization> stored_quantization() const override {
+        return StoredQuantization{format(), false, {}};
+    }
+    [[nodiscard]] std::filesystem::path file_of(const std::string& name) const override {
+        return stored_->file_of(stored_->contains(name) ? name : base_of(name) + ".qweight");
+    }
+    [[nodiscard]] std::int64_t stored_bytes(const std::string& name) const override {
+        if (stored_->contains(name)) return stored_->stored_bytes(name);
+        std::int64_t bytes = 0;
+        for (const char* part : {".qweight", ".qzeros", ".scales", ".g_idx"})
+            if (stored_->contains(base_of(name) + part)) bytes += stored_->stored_bytes(base_of(name) + part);
+        return bytes;
+    }
+    [[nodiscard]] std::shared_ptr<const Tokenizer> tokenizer() const override { return stored_->tokenizer(); }
+
+    [[nodiscard]] HostTensor tensor(const std::string& name) const override {
+        const std::string base = base_of(name);
+        if (base.empty() || !stored_->contains(base + ".qweight")) return stored_->tensor(name);
+        const HostTensor scales = part(base + ".scales"), words = packed(base + ".qweight");
+        if (scales.shape.size() != 2 || row_of(scales.dtype).decode == nullptr)
+            refuse(base + ".scales", "must be a matrix of numbers, groups by outputs");
+        const std::int64_t groups = scales.shape[0], out = scales.shape[1];
+        const std::int64_t in = packing_.awq ? words.shape[0] : words.shape[0] * 32 / packing_.bits;
+        const Shape expected =
+            packing_.awq ? Shape{in, packed_words(out, 4)} : Shape{packed_words(in, packing_.bits), out};
+        if (words.shape != expected || out * packing_.bits % 32 != 0)
+            refuse(base + ".qweight", to_text(words.shape) + " does not hold " + std::to_string(packing_.bits) +
+                                          "-bit codes for the scales " + to_text(scales.shape));
+        const std::vector<std::int64_t> group_of = groups_of(base, in, groups);
+        const std::vector<std::uint8_t> codes =
+            packing_.awq ? rows_of_codes(words, in, out) : unpack_columns(words_of(words), in, out, packing_.bits);
+        const std::vector<int> zeros = zeros_of(base, groups, out);
+        const std::vector<float> scale = to_floats(scales);
+        std::vector<float> weight(static_cast<std::size_t>(out * in));
+        for (std::int64_t k = 0; k < in; ++k)
+            for (std::int64_t o = 0; o < out; ++o) {
+                const auto cell = static_cast<std::size_t>(group_of[static_cast<std::size_t>(k)] * out + o);
+                const int code = codes[static_cast<std::size_t>(k * out + o)];
+                weight[static_cast<std::size_t>(o * in + k)] = scale[cell] * static_cast<float>(code - zeros[cell]);
+            }
+        return HostTensor::from_floats(std::move(weight), {out, in});
+    }
+
+private:
+    [[noreturn]] void refuse(const std::string& name, const std::string& text) const {
+        throw Error(ErrorKind::bad_input, stored_->file_of(name).string() + ": " + name + ": " + text);
+    }
+    [[nodiscard]] std::string format() const {
+        return std::string(packing_.awq ? "AWQ" : "GPTQ") + " " + std::to_string(packing_.bits) + "-bit";
+    }
+    static std::string base_of(const std::string& name) {
+        return name.ends_with(".weight") ? name.substr(0, name.size() - std::strlen(".weight")) : std::string();
+    }
+    [[nodiscard]] HostTensor part(const std::string& name) const {
+        if (!stored_->contains(name)) refuse(name, "is missing beside the codes; the checkpoint is incomplete");
+        return stored_->tensor(name);
+    }
+    [[nodiscard]] HostTensor packed(const std::string& name) const {
+        HostTensor words = part(name);
+        if (words.dtype != DType::i32 || words.shape.size() != 2)
+            refuse(name, "is " + std::string(row_of(words.dtype).name) + " " + to_text(words.shape) +
+                             "; a matrix of I32 words is expected");
+        return words;
+    }
+
+    /// The group of each input: as stored (GPTQ in activation order), else one after another.
+    [[nodiscard]] std::vector<std::int64_t> groups_of(const std::string& base, std::int64_t in,
+                                                      std::int64_t groups) const {
+        std::vector<std::int64_t> all(static_cast<std::size_t>(in));
+        const std::int64_t size = packing_.group > 0 ? packing_.group : in;
+        const std::string name = base + ".g_idx";
+        if (!packing_.awq && stored_->contains(name)) {
+            const HostTensor stored = stored_->tensor(name);
+            if (stored.dtype != DType::i32 || element_count(stored.shape) != in)
+                refuse(name, "must be " + std::to_string(in) + " I32 numbers, the group of each input");
+            const std::vector<std::uint32_t> values = words_of(stored);
+            for (std::size_t k = 0; k < values.size(); ++k) all[k] = values[k];
+        } else {
+            for (std::int64_t k = 0; k < in; ++k) all[static_cast<std::size_t>(k)] = k / size;
+        }
+        for (std::size_t k = 0; k < all.size(); ++k)
+            if (all[k] >= groups)
+                refuse(base + ".scales", "has " + std::to_string(groups) + " groups, but input " + std::to_string(k) +
+                                             " is in group " + std::to_string(all[k]));
+        return all;
+    }
+
+    /// AWQ packs eight columns per word, in the order its kernels unpack them.
+    static std::vector<std::uint8_t> rows_of_codes(const HostTensor& tensor, std::int64_t rows, std::int64_t columns) {
+        static constexpr std::array<int, 8> column_of_nibble = {0, 2, 4, 6, 1, 3, 5, 7};
+        std::vector<std::uint8_t> codes;
+        codes.resize(static_cast<std::size_t>(rows * columns));
+        const std::vector<std::uint32_t> words = words_of(tensor);
+        for (std::size_t word = 0; word < words.size(); ++word)
+            for (std::size_t nibble = 0; nibble < 8; ++nibble)
+                codes[8 * word + static_cast<std::size_t>(column_of_nibble[nibble])] =
+                    static_cast<std::uint8_t>(words[word] >> (4 * nibble) & 15);
+        return codes;
+    }
+
+    /// (groups, out). Absent: the middle of the codes.
+    [[nodiscard]] std::vector<int> zeros_of(const std::string& base, std::int64_t groups, std::int64_t out) const {
+        const std::string name = base + ".qzeros";
+        std::vector<int> zeros(static_cast<std::size_t>(groups * out), 1 << (packing_.bits - 1));
+        if (!stored_->contains(name)) return zeros;
+        const HostTensor words = packed(name);
+        if (words.shape != Shape{groups, packed_words(out, packing_.bits)})
+            refuse(name, to_text(words.shape) + " does not hold zero points for " + std::to_string(groups) +
+                             " groups of " + std::to_string(out) + " outputs");
+        std::vector<std::uint8_t> stored;
+        if (packing_.awq) {
+            stored = rows_of_codes(words, groups, out);
+        } else {
+            stored.resize(zeros.size());
+            unpack_rows(words_of(words), groups, out, packing_.bits, stored);
+        }
+        const bool less_one = !packing_.awq && packing_.zero_less_one;
+        for (std::size_t i = 0; i < zeros.size(); ++i) {
+            zeros[i] = stored[i] + (less_one ? 1 : 0);
+            if (less_one && zeros[i] >> packing_.bits != 0)
+                throw Error(
+                    ErrorKind::unsupported,
+                    stored_->file_of(name).string() + ": " + name +
+                        ": a zero point of 0 was stored less one, "
+                        "which wraps around and spoils its neighbours; readers differ on what it means. Quantize "
+                        "symmetrically, or save as gptq_v2");
+        }
+        return zeros;
+    }
+
+    std::shared_ptr<const Checkpoint> stored_;
+    Packing packing_;
+    std::vector<std::string> names_;
+    std::set<std::string> known_;
+};
+
+} // namespace
+
+std::shared_ptr<const Checkpoint> decode_gptq_awq(std::shared_ptr<const Checkpoint> stored, const json& config) {
+    return std::make_shared<DecodedCheckpoint>(std::move(stored), read_packing(config));
+}
+
+} // namespace graticule
