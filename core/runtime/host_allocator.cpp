@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <c10/core/CPUAllocator.h>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <unordered_map>
-
-#include "core/base/error.h"
 
 namespace graticule {
 
@@ -36,14 +35,17 @@ public:
         return at;
     }
 
-    void give_up(void* at) {
+    /// False: it is none of them.
+    bool give_up(void* at) {
+        if (reinterpret_cast<std::uintptr_t>(at) % page_ != 0) return false; // most of the heap, without the lock
         const std::lock_guard lock(mutex_);
         const auto found = used_.find(at);
-        GRATICULE_ASSERT(found != used_.end(), "a mapping that is in use");
+        if (found == used_.end()) return false;
         idle_.push_back({at, found->second});
         idle_bytes_ += found->second;
         used_.erase(found);
         drop_idle(std::size_t{most_idle_bytes});
+        return true;
     }
 
 private:
@@ -84,26 +86,31 @@ Mappings& mappings() {
     return instance;
 }
 
+c10::Allocator& heap() {
+    static c10::Allocator& instance = *c10::GetDefaultCPUAllocator();
+    return instance;
+}
+
+/// One deleter for both, as raw_allocate and raw_deallocate ask for; some of LibTorch's kernels call them.
+void release(void* at) {
+    if (at != nullptr && !mappings().give_up(at)) heap().raw_deleter()(at);
+}
+
 class HostAllocator final : public c10::Allocator {
 public:
-    explicit HostAllocator(c10::Allocator& heap)
-        : heap_(heap) {}
-
     c10::DataPtr allocate(std::size_t bytes) override {
         void* at = bytes < std::size_t{least_large_tensor} ? nullptr : mappings().take(bytes);
-        if (at == nullptr) return heap_.allocate(bytes); // where there is no memory, its message says so
-        return {at, at, [](void* mapping) { mappings().give_up(mapping); }, c10::Device(c10::DeviceType::CPU)};
+        if (at == nullptr) at = heap().raw_allocate(bytes); // where there is no memory, its message says so
+        return {at, at, release, c10::Device(c10::DeviceType::CPU)};
     }
+    [[nodiscard]] c10::DeleterFnPtr raw_deleter() const override { return release; }
     void copy_data(void* to, const void* from, std::size_t bytes) const override { default_copy_data(to, from, bytes); }
-
-private:
-    c10::Allocator& heap_;
 };
 
 } // namespace
 
 void use_host_allocator() {
-    static HostAllocator& allocator = *new HostAllocator(*c10::GetDefaultCPUAllocator());
+    static HostAllocator& allocator = *new HostAllocator;
     static const bool set = (c10::SetAllocator(c10::DeviceType::CPU, &allocator), true);
     (void)set;
 }

@@ -84,7 +84,10 @@ private Q_SLOTS:
         encoded_ = build_model(std::make_shared<EncodedCheckpoint>(opened_.model->parts().checkpoint, decoded_), "one");
         // Nothing from samples; transforms; two states of the blocks before, in full precision and quantized; a stream
         // that is rotated as a whole; layers left as they are.
-        const auto stats = calibrate(*opened_.model, *opened_.tokenizer, {.samples = 3, .length = 48}, ctx);
+        CalibrationSpec spec;
+        spec.samples = 3;
+        spec.length = 48;
+        const auto stats = calibrate(*opened_.model, *opened_.tokenizer, spec, ctx);
         for (const char* line :
              {"w=int4/asym/g64 a=int8/sym/token", "w=int4/asym/g64 a=int8/sym/token smoothquant", "w=int4/g64 gptq",
               "w=int4/asym/g64 awq gptq:quantized_inputs=true", "w=int3/asym/g64 hadamard:residual=true gptq"}) {
