@@ -19,8 +19,9 @@ TaskItem choose(const TaskRecord& record, const std::string& context, const std:
 std::string question(const std::string& text) { return "Question: " + text + "\nAnswer:"; }
 
 TaskItem read_piqa(const TaskRecord& record) {
-    return choose(record, question(record.text("goal")), {record.text("sol1"), record.text("sol2")},
-                  record.index("label", 2));
+    const std::string context = question(record.text("goal"));
+    const std::vector<std::string> choices = {record.text("sol1"), record.text("sol2")};
+    return choose(record, context, choices, record.index("label", 2));
 }
 
 /// The answer as the key among the labels of the choices, or as an index.
@@ -69,12 +70,16 @@ std::string capitalized(std::string text) {
 TaskItem read_hellaswag(const TaskRecord& record) {
     std::vector<std::string> endings = record.texts("endings");
     if (endings.size() != 4) record.refuse("endings", "four texts");
-    if (record.has("context")) return choose(record, record.text("context"), endings, record.index("label", 4));
-    for (std::string& ending : endings) ending = without_marks(ending);
-    return choose(record,
-                  without_marks(record.text("activity_label") + ": " + record.text("ctx_a") + " " +
-                                capitalized(record.text("ctx_b"))),
-                  endings, record.index("label", 4));
+    std::string context;
+    if (record.has("context")) {
+        context = record.text("context");
+    } else {
+        for (std::string& ending : endings) ending = without_marks(ending);
+        context = record.text("activity_label");
+        context += ": " + record.text("ctx_a");
+        context = without_marks(context + " " + capitalized(record.text("ctx_b")));
+    }
+    return choose(record, context, endings, record.index("label", 4));
 }
 
 /// Each option in the place of "_" is a context; what follows is scored.
@@ -90,8 +95,9 @@ TaskItem read_winogrande(const TaskRecord& record) {
 }
 
 TaskItem read_boolq(const TaskRecord& record) {
-    return choose(record, record.text("passage") + "\n" + question(record.text("question") + "?"), {"no", "yes"},
-                  record.flag("answer") ? 1 : 0);
+    std::string context = record.text("passage");
+    context += "\n" + question(record.text("question") + "?");
+    return choose(record, context, {"no", "yes"}, record.flag("answer") ? 1 : 0);
 }
 
 TaskItem read_lambada(const TaskRecord& record) {
@@ -117,8 +123,8 @@ TaskItem read_mmlu(const TaskRecord& record) {
 TaskItem read_multiple_choice(const TaskRecord& record) {
     const std::vector<std::string> choices = record.texts("choices");
     if (choices.size() < 2) record.refuse("choices", "at least two texts");
-    return choose(record, record.has("context") ? record.text("context") : question(record.text("question")), choices,
-                  record.index("gold", choices.size()));
+    const std::string context = record.has("context") ? record.text("context") : question(record.text("question"));
+    return choose(record, context, choices, record.index("gold", choices.size()));
 }
 
 constexpr Task tasks[] = {

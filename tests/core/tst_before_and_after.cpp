@@ -70,6 +70,10 @@ private Q_SLOTS:
         const auto runs = evaluate_together(opened_.model, sides_, *opened_.tokenizer, text, spec, ctx_);
         const auto all = worst_passages(*runs[0], *runs[1], *opened_.tokenizer, 100, 20);
         QCOMPARE(all.size(), std::size_t{3 * 4}); // 20, 20, 20 and 4 targets of each window
+        // This tokenizer's byte for a line's end is among its special tokens, which decoding leaves out, as the
+        // tokenizers library does.
+        std::string words = text.text;
+        std::erase(words, '\n');
         double sum = 0;
         std::size_t tokens = 0;
         for (std::size_t i = 0; i < all.size(); ++i) {
@@ -84,7 +88,7 @@ private Q_SLOTS:
             }
             QVERIFY(std::abs(mean - all[i].mean) < 1e-9);
             // The words of the text, as they stand there.
-            QVERIFY2(text.text.find(shown) != std::string::npos, shown.c_str());
+            QVERIFY2(words.find(shown) != std::string::npos, shown.c_str());
             QVERIFY(!shown.empty());
         }
         QCOMPARE(tokens, std::size_t{3 * 64});

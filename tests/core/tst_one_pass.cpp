@@ -152,8 +152,7 @@ private Q_SLOTS:
         const std::size_t linears = encoded_->linears().size();
         for (const std::size_t count :
              {std::size_t{1}, sides_.size() - 1}) { // the last one rotates what is outside too
-            decoded_.clear();
-            for (const Linear& linear : encoded_->linears()) decoded_[linear.name + ".weight"];
+            for (auto& [name, rows] : decoded_) rows = 0; // the tensors refer to them
             JobContext ctx;
             (void)quantize_together(encoded_, std::span(sides_).first(count), ctx);
             std::size_t seen = 0;

@@ -238,7 +238,18 @@ private Q_SLOTS:
         QCOMPARE(run->tokens, std::int64_t{2049}); // all positions, and the answer
         QVERIFY(std::ranges::any_of(
             told, [](const std::string& line) { return line.find("lost their beginning") != std::string::npos; }));
-        QVERIFY(run->items[0].scores[0] > -1); // no surprise after two thousand of them
+        // The last 2,048 tokens of the context, and what the model says after them.
+        const TaskChoice& asked = set.items[0].choices[0];
+        const auto context = opened.tokenizer->encode(asked.context),
+                   answer = opened.tokenizer->encode(asked.context + asked.continuation);
+        QCOMPARE(answer.size(), context.size() + 1);
+        const std::vector<float> last =
+            to_floats(logits(opened.model, nullptr, {{context.end() - 2048, context.end()}}, ctx));
+        const std::span row = std::span(last).last(std::size_t(opened.model->config().vocabulary));
+        double sum = 0;
+        for (const float logit : row) sum += std::exp(double(logit) - double(row[0]));
+        const double expected = double(row[std::size_t(answer.back())]) - double(row[0]) - std::log(sum);
+        QVERIFY(std::abs(run->items[0].scores[0] - expected) < 1e-4);
     }
 
     void flips_are_the_items_that_changed() {
