@@ -75,6 +75,9 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     const Clock::time_point start = Clock::now();
     model->start_hashing();
     ctx.progress.begin("Tokenizing " + corpus.name, 0);
+    if (corpus.text.find("\r\n") != std::string::npos)
+        ctx.log("warning: the lines of " + corpus.name + " end as on Windows (CR LF) and the rule " + corpus.rule +
+                " keeps that: a copy with LF has other tokens. Convert the file, or use the rule gptq");
     const std::vector<std::int32_t> ids = tokenize(tokenizer, corpus);
     std::vector<std::span<const std::int32_t>> windows = windows_of(ids, corpus, spec);
     ctx.check_cancelled();

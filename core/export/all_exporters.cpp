@@ -3,11 +3,12 @@
 #include "core/base/error.h"
 #include "core/export/compressed_tensors.h"
 #include "core/export/exporter.h"
+#include "core/export/gptq_awq.h"
 
 namespace graticule {
 
 std::span<const Exporter> all_exporters() {
-    static const std::array<Exporter, 1> rows{{
+    static const std::array<Exporter, 3> rows{{
         {
             .name = "compressed-tensors",
             .label = "compressed-tensors (Hugging Face)",
@@ -17,6 +18,29 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_compressed_tensors,
             .write = write_compressed_tensors,
+            .read_back = read_back_compressed_tensors,
+        },
+        {
+            .name = "gptq",
+            .label = "GPTQ",
+            .help =
+                "INT2, 3, 4 and 8 weights with float16 scales, one scheme for all linears: GPTQModel's and AutoGPTQ's "
+                "layout",
+            .loaders = {"GPTQModel", "transformers", "vLLM", "SGLang"},
+            .params = {},
+            .check = check_gptq,
+            .write = write_gptq,
+            .read_back = read_back_compressed_tensors,
+        },
+        {
+            .name = "awq",
+            .label = "AWQ",
+            .help =
+                "INT4 weights with float16 scales, one scheme for all linears: the layout of AutoAWQ's gemm kernels",
+            .loaders = {"vLLM", "SGLang", "transformers"},
+            .params = {},
+            .check = check_awq,
+            .write = write_awq,
             .read_back = read_back_compressed_tensors,
         },
     }};

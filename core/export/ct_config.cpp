@@ -141,8 +141,9 @@ void warn_about_servers(CtVerdict& verdict) {
         warn("a=" + to_text(*form.input) + ": transformers imitates it; no server has a kernel");
 }
 
-/// Clients know modules, so a linear must be one in the checkpoint, stored (out, in).
-std::string check_storage(const Model& model, const Linear& linear) {
+} // namespace
+
+std::string ct_storage_problem(const Model& model, const Linear& linear) {
     const auto& checkpoint = model.parts().checkpoint;
     if (!checkpoint) return {}; // said once for the whole model
     if (!checkpoint->contains(linear.name + ".weight"))
@@ -152,6 +153,8 @@ std::string check_storage(const Model& model, const Linear& linear) {
         return "the checkpoint stores this weight transposed (Conv1D), which is no Linear to clients; ignore the layer";
     return {};
 }
+
+namespace {
 
 /// Clients fuse q, k, v and gate, up into one matrix, which then has one scheme.
 void check_fused(const Model& model, const std::vector<std::optional<CtForm>>& forms, LayerProblems& warnings) {
@@ -291,7 +294,7 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
         const auto& choice = choices.at(index_of(linear.id));
         if (!choice) continue;
         ++quantized;
-        if (const std::string problem = check_storage(model, linear); !problem.empty())
+        if (const std::string problem = ct_storage_problem(model, linear); !problem.empty())
             errors.add(problem, linear.short_name);
         const CtVerdict verdict = ct_verdict(*choice);
         if (!verdict.problem.empty()) {

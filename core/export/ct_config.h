@@ -33,6 +33,9 @@ struct CtVerdict {
 /// Name of a tensor or module as transformers calls it: some old checkpoints leave the leading "model." out.
 [[nodiscard]] std::string client_name(const Model& model, const std::string& checkpoint_name);
 
+/// Clients know modules, so a linear must be one in the checkpoint, stored (out, in). Empty: it is; else why not.
+[[nodiscard]] std::string ct_storage_problem(const Model& model, const Linear& linear);
+
 /// The "quantization_config" value of config.json for these forms (index = LayerId; absent: left in float).
 [[nodiscard]] nlohmann::ordered_json ct_quantization_config(const Model& model,
                                                             const std::vector<std::optional<CtForm>>& forms);

@@ -564,6 +564,24 @@ private Q_SLOTS:
                 .strings("tokenizer.ggml.tokens", {"a"})
                 .array<std::int32_t>("tokenizer.ggml.token_type", 5, {9}),
             bad, "unknown type 9");
+        row("byte below 0",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "llama")
+                .strings("tokenizer.ggml.tokens", {"a", "<0x-1>"})
+                .array<std::int32_t>("tokenizer.ggml.token_type", 5, {1, 6}),
+            bad, "token 1, \"<0x-1>\", is of the type byte");
+        row("a byte without digits",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "llama")
+                .strings("tokenizer.ggml.tokens", {"<0x>"})
+                .array<std::int32_t>("tokenizer.ggml.token_type", 5, {6}),
+            bad, "\"<0x>\", is of the type byte");
+        row("a score that is none",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "llama")
+                .strings("tokenizer.ggml.tokens", {"a"})
+                .array<float>("tokenizer.ggml.scores", 6, {std::nanf("")}),
+            bad, "token 0 has the score NaN");
         row("BOS outside", with_pre("gpt-2").u32("tokenizer.ggml.bos_token_id", 6), bad,
             "bos_token_id is 6, but there are 6 tokens");
         row("flag of the wrong kind",

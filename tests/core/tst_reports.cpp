@@ -207,6 +207,7 @@ private Q_SLOTS:
         const Opened opened = open_quietly(reports() / "gguf_llama3_pre_missing");
         QVERIFY2(opened.log.find("tokenizer.ggml.pre") != std::string::npos, opened.log.c_str());
         QVERIFY2(opened.log.find("llama-bpe") != std::string::npos, opened.log.c_str());
+        QVERIFY2(opened.log.find("tokenizer.ggml.add_bos_token") != std::string::npos, opened.log.c_str());
         QCOMPARE(opened.log.find("tokenizer.ggml.pre"), opened.log.rfind("tokenizer.ggml.pre")); // once
     }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "core/base/error.h"
@@ -41,6 +42,13 @@ constexpr auto pre_tokenizers = std::to_array<PreTokenizerRow>({
     {"default", {patterns::default_punctuation, patterns::default_words, patterns::numbers, patterns::three_digits}},
 });
 
+/// "<0x0A>", upper case.
+bool is_byte_token(std::string_view token) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    return token.size() == 6 && token.starts_with("<0x") && token.ends_with('>') &&
+           token.substr(3, 2).find_first_not_of(digits) == std::string_view::npos;
+}
+
 bool lists(std::string_view names, std::string_view name) {
     while (!names.empty()) {
         const auto space = names.find(' ');
@@ -75,6 +83,14 @@ public:
         parts.eos = token_id("eos_token_id");
         if (parts.bos && metadata_.flag("tokenizer.ggml.add_bos_token").value_or(adds_bos)) parts.prefix = {*parts.bos};
         if (parts.eos && metadata_.flag("tokenizer.ggml.add_eos_token").value_or(false)) parts.suffix = {*parts.eos};
+        if (parts.bos && !metadata_.contains("tokenizer.ggml.add_bos_token"))
+            parts.notes.push_back(
+                file_.path().string() +
+                ": the metadata does not say whether a text begins with the BOS "
+                "token (\"tokenizer.ggml.add_bos_token\"); " +
+                (adds_bos ? "it does" : "it does not") +
+                ", as llama.cpp has it for this kind of tokenizer. Set the key with gguf_new_metadata.py "
+                "of llama.cpp");
         parts.origin = "GGUF metadata";
         parts.file = file_.path().string();
         return parts;
@@ -106,6 +122,9 @@ private:
             if (type < 0 || type > 6)
                 bad("token " + std::to_string(id) + " has the unknown type " + std::to_string(type));
             kinds_[id] = type == 0 ? PieceKind::normal : static_cast<PieceKind>(type); // 0: not said
+            if (kinds_[id] == PieceKind::byte && !is_byte_token(tokens_[id]))
+                bad("token " + std::to_string(id) + ", \"" + tokens_[id] +
+                    "\", is of the type byte but names none; <0x00> to <0xFF> do. Convert the model again");
         }
     }
 
@@ -185,6 +204,8 @@ private:
         auto scores = metadata_.reals("tokenizer.ggml.scores");
         if (!scores) bad("no \"tokenizer.ggml.scores\" in the metadata");
         require_size(scores->size(), "tokenizer.ggml.scores");
+        for (std::size_t id = 0; id < scores->size(); ++id)
+            if (std::isnan((*scores)[id])) bad("token " + std::to_string(id) + " has the score NaN");
         SentencePieceVocabulary vocabulary;
         vocabulary.scores = std::move(*scores);
         vocabulary.kinds = kinds_;
