@@ -1,17 +1,18 @@
-// The integer product for every card from compute capability 8.0 on, by mma.sync m16n8k32: the same packed weights, the
-// same tiles of inputs, the same decoders and the same bits as wgmma_product.cuh, which is faster where it runs. And
-// the grain `group` everywhere, whose groups are added in float32.
+// The integer product for every card from compute capability 8.0 on, by mma.sync m16n8k32: the same packed weights,
+// the same tiles of inputs, the same decoders and the same bits as wgmma_product.cuh, which is faster where it runs.
+// And the grain `group` everywhere, whose groups are added in float32.
 //
 // **Formula.** As in wgmma_product.cuh, and for `group`, whose weights are decoded to signed bytes so that nothing is
-// to be taken off: s = fma(float(sum of a group), scale[group, n], s) in the order of the groups, y = s x_scale + bias.
+// to be taken off: s = fma(float(sum of a group), scale[group, n], s) in the order of the groups, y = s x_scale +
+// bias.
 //
 // **Parallel split.** A thread block of eight warps computes 128 outputs x tile_tokens; each warp 16 outputs with all
 // the tile's tokens. A stage of shared memory holds 128 inputs, filled by cp.async in 16-byte pieces, several stages
 // ahead; ldmatrix reads two groups of eight tokens at a time, conflict-free since pieces are swizzled. Parts of tiles
 // are product_frame.cuh's; grain `group` computes whole tiles only, for its order of additions.
 //
-// **Limits.** Those of wgmma_product.cuh; groups of 32, 64 and 128; `group` takes no input zero points (the correction
-// would need the row sums of groups). Shared memory stays below the 99 KiB of the smallest cards.
+// **Limits.** Those of wgmma_product.cuh; groups of 32, 64 and 128; `group` takes no input zero points (the
+// correction would need the row sums of groups). Shared memory stays below the 99 KiB of the smallest cards.
 #pragma once
 
 #include "kernels/cuda/gemm/decode.cuh"
@@ -43,8 +44,8 @@ struct MmaStages {
     static constexpr int bytes = input_bytes + 2 * most_block_bytes;
     static constexpr int staging_tokens = tile_tokens < 32 ? tile_tokens : 32;
     static constexpr int staging_row = 144;
-    static constexpr int staged_bytes = staging_tokens * staging_row, token_bytes = tile_tokens * 16;
-    static constexpr int staging_bytes = 2 * (staged_bytes + token_bytes);
+    static constexpr int staged_bytes = staging_tokens * staging_row;
+    static constexpr int staging_bytes = 2 * staged_bytes + static_cast<int>(sizeof(TileRecords<tile_tokens>));
     static constexpr int available = 99 * 1024 - 2048 - staging_bytes;
     static constexpr int count = available / bytes < 6 ? available / bytes : 6;
     static constexpr int total = 128 + count * bytes + staging_bytes;
@@ -109,10 +110,10 @@ __global__ void __launch_bounds__(256) mma_product(const __grid_constant__ MmaAr
     const ProductArguments& product = arguments.product;
     const int thread = static_cast<int>(threadIdx.x) % 128, warpgroup = static_cast<int>(threadIdx.x) / 128;
     const int lane = thread % 32, warp = thread / 32;
-    std::uint8_t* staged = shared + Memory::count * Memory::bytes + warpgroup * (Memory::staging_bytes / 2);
+    std::uint8_t* staged = shared + Memory::count * Memory::bytes;
+    auto* records = reinterpret_cast<TileRecords<tile_tokens>*>(staged + 2 * Memory::staged_bytes);
     const Epilogue<tile_tokens, Memory::staging_tokens, Memory::staging_row> epilogue{
-        product, warpgroup, thread, lane, warp, staged, reinterpret_cast<TokenRecord*>(staged + Memory::staged_bytes),
-        &is_last};
+        product, warpgroup, thread, lane, warp, staged + warpgroup * Memory::staged_bytes, records, &is_last};
 
     BlockWalk ahead(product.schedule);
     int filled = 0; // the stage to be filled next
@@ -147,7 +148,11 @@ __global__ void __launch_bounds__(256) mma_product(const __grid_constant__ MmaAr
     while (walk.next(part)) {
         const int first_row = part.channel_tile * 128 + warpgroup * 64 + warp * 16 + lane / 4;
         Decoder decoder;
-        if constexpr (decodes) decoder.for_tile(product.channels[first_row], product.channels[first_row + 8]);
+        if constexpr (decodes) {
+            const std::int32_t corrections[2] = {product.channels[first_row].correction,
+                                                 product.channels[first_row + 8].correction};
+            decoder.for_tile(corrections);
+        }
 #pragma unroll
         for (int i = 0; i < tile_tokens / 2; ++i) d[i] = 0;
         if constexpr (sums == Sums::groups) {
@@ -206,7 +211,8 @@ __global__ void __launch_bounds__(256) mma_product(const __grid_constant__ MmaAr
             }
             stage = stage + 1 == Memory::count ? 0 : stage + 1;
         }
-        epilogue.put_down(epilogue.ask_for_tokens(part));
+        records->fetch(product, part, static_cast<int>(threadIdx.x), 256);
+        __syncthreads();
         if constexpr (sums == Sums::groups) {
             epilogue.store(grouped, part, epilogue.all_chunks);
         } else {

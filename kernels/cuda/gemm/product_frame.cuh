@@ -1,15 +1,16 @@
 // What the products of all cards share: their arguments, the walk over parts of tiles, and the way from exact sums to
-// y. A thread block is 256 threads that hold sums, two groups of four warps with 64 outputs each ("warpgroups"); a warp
-// holds 16 outputs x tile_tokens as m16n8 accumulators lie: register 4 j + e of lane l is row l / 4 (e < 2) or l / 4 +
-// 8, token 8 j + 2 (l mod 4) + e mod 2. wgmma and mma.sync agree in that.
+// y. A thread block is 256 threads that hold sums, two groups of four warps with 64 outputs each ("warpgroups"); a
+// warp holds 16 outputs x tile_tokens as m16n8 accumulators lie: register 4 j + e of lane l is row l / 4 (e < 2) or l
+// / 4 + 8, token 8 j + 2 (l mod 4) + e mod 2. wgmma and mma.sync agree in that.
 //
 // **Parts of tiles** (schedule.h): each part is written to the workspace as it lies in registers, 16 bytes per thread
 // and coalesced; a ticket per tile tells the last to arrive, which adds the others' parts to the sums it still has.
 // Where a tile is split evenly among thread blocks that have no other part, they share that work: each waits for the
-// others (they all run at once) and finishes a share of the tile's tokens. One write and one read per part, no atomics
-// on sums, and since integers add exactly, the same bits whatever the order. Tickets are back at 0 afterwards.
+// others (they all run at once) and finishes a share of the tile's tokens. One write and one read per part, no
+// atomics on sums, and since integers add exactly, the same bits whatever the order. Tickets are back at 0
+// afterwards.
 //
-// **Epilogue.** Scales and row sums of the tile's tokens are fetched to shared memory while the last products run. 32
+// **Epilogue.** What it must know of the tile's tokens and outputs lies in shared memory by then (TileRecords). 32
 // tokens at a time are scaled, rounded to 16 bits, transposed through shared memory and stored in 16-byte pieces of
 // 128-byte rows of y. f32 and i32 are stored from registers.
 #pragma once
@@ -122,12 +123,26 @@ __device__ __forceinline__ float scaled(std::int32_t sum, float x_scale, const C
     return __fadd_rn(__fmul_rn(__fmul_rn(__int2float_rn(sum), x_scale), channel.scale), channel.bias);
 }
 
-/// What the epilogue knows of a token.
-struct TokenRecord {
-    float scale;
-    std::int32_t row_sum;
-    std::int32_t zero;
-    std::int32_t unused;
+/// What the epilogue knows of a tile, in shared memory. Tokens past the end are zeros.
+template <int tile_tokens>
+struct alignas(16) TileRecords {
+    float scale[tile_tokens];
+    std::int32_t row_sum[tile_tokens];
+    std::int32_t zero[tile_tokens];
+    ChannelRecord channels[128];
+
+    /// Fetched by `count` threads, of which this is number `index`.
+    __device__ void fetch(const ProductArguments& arguments, const Part& part, int index, int count) {
+        for (int i = index; i < tile_tokens; i += count) {
+            const int token = part.token_tile * tile_tokens + i;
+            const bool there = token < arguments.tokens;
+            scale[i] = there ? __ldg(arguments.x_scale + token) : 0.0F;
+            row_sum[i] = there ? __ldg(arguments.row_sum + token) : 0;
+            zero[i] = there && arguments.x_zero != nullptr ? __float2int_rn(__ldg(arguments.x_zero + token)) : 0;
+        }
+        const auto* from = reinterpret_cast<const int4*>(arguments.channels + part.channel_tile * 128);
+        for (int i = index; i < 128; i += count) reinterpret_cast<int4*>(channels)[i] = __ldg(from + i);
+    }
 };
 
 /// The sums of one warpgroup's 64 outputs, and what becomes of them.
@@ -138,37 +153,15 @@ struct Epilogue {
     static constexpr unsigned all_chunks = (1U << chunks) - 1U;
 
     const ProductArguments& arguments;
-    int warpgroup, thread, lane,
-        warp; ///< within the warpgroup, but for `warpgroup` itself
-    std::uint8_t* staged;
-    TokenRecord* tokens; ///< of the tile, this warpgroup's own copy
+    int warpgroup;
+    int thread, lane, warp; ///< within the warpgroup
+    std::uint8_t* staged;   ///< of this warpgroup
+    const TileRecords<tile_tokens>* records;
     std::int32_t* is_last;
 
-    /// The records of the tile's tokens this thread is to put down: asked for while the last products run.
-    struct AskedFor {
-        TokenRecord records[(tile_tokens + 127) / 128];
-    };
-    __device__ AskedFor ask_for_tokens(const Part& part) const {
-        AskedFor asked{};
-#pragma unroll
-        for (int i = 0; i < (tile_tokens + 127) / 128; ++i) {
-            const int token = part.token_tile * tile_tokens + i * 128 + thread;
-            if (i * 128 + thread >= tile_tokens || token >= arguments.tokens) continue;
-            asked.records[i].scale = __ldg(arguments.x_scale + token);
-            asked.records[i].row_sum = __ldg(arguments.row_sum + token);
-            if (arguments.x_zero != nullptr) asked.records[i].zero = __float2int_rn(__ldg(arguments.x_zero + token));
-        }
-        return asked;
-    }
-    __device__ void put_down(const AskedFor& asked) const {
-#pragma unroll
-        for (int i = 0; i < (tile_tokens + 127) / 128; ++i)
-            if (i * 128 + thread < tile_tokens) tokens[i * 128 + thread] = asked.records[i];
-    }
-
     /// Sums of this part to the workspace, the others' parts to `d`. Which chunks of the tile this thread block is to
-    /// store: the last to arrive stores all; where every thread block has just one part (an even split), they wait for
-    /// each other and share the chunks.
+    /// store: the last to arrive stores all; where every thread block has just one part (an even split), they wait
+    /// for each other and share the chunks.
     __device__ unsigned complete(int (&d)[tile_tokens / 2], const Part& part) const {
         const Schedule& schedule = arguments.schedule;
         const Contributors contributors(schedule, part.tile);
@@ -215,58 +208,13 @@ struct Epilogue {
         return mine;
     }
 
-    /// `d`: exact sums, or sums of groups already times their scales (float).
+    /// The chunks `mine` of the tile to y. `d`: exact sums, or sums of groups already times their scales (float).
     template <class Sum>
     __device__ void store(const Sum (&d)[tile_tokens / 2], const Part& part, unsigned mine) const {
-        const int first_output = part.channel_tile * 128 + warpgroup * 64;
-        const int row = warp * 16 + lane / 4; // and row + 8
-        const ChannelRecord channels[2] = {arguments.channels[first_output + row],
-                                           arguments.channels[first_output + row + 8]};
-        const int first_token = part.token_tile * tile_tokens;
-        const bool halves = arguments.output == ValueType::bf16 || arguments.output == ValueType::f16;
-        named_barrier(2 + warpgroup, 128); // the tokens' records are there
-#pragma unroll
-        for (int chunk = 0; chunk < chunks; ++chunk) {
-            if (first_token + chunk * staging_tokens >= arguments.tokens) break;
-            if ((mine >> chunk & 1U) == 0) continue;
-#pragma unroll
-            for (int piece = 0; piece < staging_tokens / 8; ++piece) {
-                const int at = (chunk * staging_tokens / 8 + piece) * 4;
-                const int in_tile = chunk * staging_tokens + piece * 8 + lane % 4 * 2;
-                std::int32_t sums[2][2]; // [row][token]
-                float y[2][2];
-#pragma unroll
-                for (int t = 0; t < 2; ++t) {
-                    const TokenRecord token = tokens[in_tile + t];
-#pragma unroll
-                    for (int r = 0; r < 2; ++r) {
-                        if constexpr (std::is_same_v<Sum, float>) {
-                            sums[r][t] = 0;
-                            y[r][t] = __fadd_rn(__fmul_rn(d[at + 2 * r + t], token.scale), channels[r].bias);
-                        } else {
-                            sums[r][t] = d[at + 2 * r + t] - channels[r].correction * token.row_sum -
-                                         channels[r].weight_sum * token.zero;
-                            y[r][t] = scaled(sums[r][t], token.scale, channels[r]);
-                        }
-                    }
-                }
-                if (halves)
-                    stage(piece, two_halves(y[0][0], y[0][1], arguments.output),
-                          two_halves(y[1][0], y[1][1], arguments.output));
-                else
-                    store_words(sums, y, first_token + in_tile, first_output + row);
-            }
-            if (!halves) continue;
-            named_barrier(2 + warpgroup, 128);
-#pragma unroll
-            for (int i = 0; i < staging_tokens * 8; i += 128) {
-                const int piece = i + thread, token = first_token + chunk * staging_tokens + piece / 8;
-                if (piece < staging_tokens * 8 && token < arguments.tokens)
-                    store_piece(staged + piece / 8 * staging_row + piece % 8 * 16, token, first_output + piece % 8 * 8);
-            }
-            named_barrier(2 + warpgroup, 128); // read, may be overwritten
-        }
-        if (!halves) named_barrier(2 + warpgroup, 128); // so may the tokens' records
+        if (arguments.output == ValueType::bf16 || arguments.output == ValueType::f16)
+            store_halves(d, part, mine);
+        else
+            store_words(d, part, mine);
     }
 
 private:
@@ -301,14 +249,14 @@ private:
             }
         }
     }
-    /// A part's sums in the workspace, as this thread holds them: `pieces` times 16 bytes, 256 threads apart. A thread
-    /// block has at most two parts that are no whole tiles: one that ends a tile, then one that begins a tile.
+    /// A part's sums in the workspace, as this thread holds them: `pieces` times 16 bytes, 256 threads apart. A
+    /// thread block has at most two parts that are no whole tiles: one that ends a tile, then one that begins a tile.
     __device__ int4* part_of(std::int32_t block, bool begins_tile) const {
         return arguments.parts + (static_cast<std::int64_t>(block) * 2 + (begins_tile ? 1 : 0)) * pieces * 256 +
                warpgroup * 128 + thread;
     }
-    /// Two rows of two tokens to where rows are tokens. Hopper transposes 8 x 8 blocks on the way; no "memory" clobber,
-    /// so that the next tokens' values can be on their way, and a barrier follows before the bytes are read.
+    /// Two rows of two tokens to where rows are tokens. Hopper transposes 8 x 8 blocks on the way; no "memory"
+    /// clobber, so that the next tokens' values can be on their way, and a barrier follows before the bytes are read.
     __device__ void stage(int piece, std::uint32_t upper, std::uint32_t lower) const {
 #if __CUDA_ARCH__ >= 900
         const std::uint32_t to =
@@ -328,27 +276,93 @@ private:
         asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(value) : "l"(from) : "memory");
         return value;
     }
-    /// 32-bit outputs: eight lanes write eight neighbouring outputs of one token.
-    __device__ void store_words(const std::int32_t (&sums)[2][2], const float (&y)[2][2], int token, int output) const {
+    /// What is known of one token.
+    struct Token {
+        float scale;
+        std::int32_t row_sum, zero;
+    };
+    /// One sum as y and, of exact sums, as the integer it stands for.
+    template <class Sum>
+    static __device__ float value_of(Sum sum, const ChannelRecord& channel, const Token& token, std::int32_t& integer) {
+        if constexpr (std::is_same_v<Sum, float>) {
+            integer = 0;
+            return __fadd_rn(__fmul_rn(sum, token.scale), channel.bias);
+        } else {
+            integer = sum - channel.correction * token.row_sum - channel.weight_sum * token.zero;
+            return scaled(integer, token.scale, channel);
+        }
+    }
+    /// 16-bit outputs: through shared memory, where rows are tokens, in 16-byte pieces.
+    template <class Sum>
+    __device__ void store_halves(const Sum (&d)[tile_tokens / 2], const Part& part, unsigned mine) const {
+        const int row = warpgroup * 64 + warp * 16 + lane / 4;
+        const ChannelRecord upper = records->channels[row], lower = records->channels[row + 8];
+        const int first_token = part.token_tile * tile_tokens, there = arguments.tokens - first_token;
+        const int output = part.channel_tile * 128 + warpgroup * 64 + thread % 8 * 8;
+        const bool wide = arguments.wide_stores && output + 8 <= arguments.outputs;
+        std::uint16_t* y =
+            static_cast<std::uint16_t*>(arguments.y) + (first_token + thread / 8) * arguments.y_stride + output;
 #pragma unroll
-        for (int r = 0; r < 2; ++r)
+        for (int chunk = 0; chunk < chunks; ++chunk) {
+            if (chunk * staging_tokens >= there) break;
+            if ((mine >> chunk & 1U) == 0) continue;
 #pragma unroll
-            for (int t = 0; t < 2; ++t) {
-                if (token + t >= arguments.tokens || output + 8 * r >= arguments.outputs) continue;
-                static_cast<std::int32_t*>(arguments.y)[(token + t) * arguments.y_stride + output + 8 * r] =
-                    arguments.output == ValueType::i32 ? sums[r][t] : __float_as_int(y[r][t]);
+            for (int piece = 0; piece < staging_tokens / 8; ++piece) {
+                const Sum* at = d + (chunk * staging_tokens / 8 + piece) * 4;
+                const int in_tile = chunk * staging_tokens + piece * 8 + lane % 4 * 2; // and the token behind it
+                const float2 scale = *reinterpret_cast<const float2*>(records->scale + in_tile);
+                const int2 row_sum = *reinterpret_cast<const int2*>(records->row_sum + in_tile);
+                const int2 zero = *reinterpret_cast<const int2*>(records->zero + in_tile);
+                const Token first{scale.x, row_sum.x, zero.x}, second{scale.y, row_sum.y, zero.y};
+                std::int32_t unused;
+                stage(piece,
+                      two_halves(value_of(at[0], upper, first, unused), value_of(at[1], upper, second, unused),
+                                 arguments.output),
+                      two_halves(value_of(at[2], lower, first, unused), value_of(at[3], lower, second, unused),
+                                 arguments.output));
             }
+            named_barrier(2 + warpgroup, 128);
+#pragma unroll
+            for (int first = 0; first < staging_tokens; first += 16) {
+                const int in_chunk = first + thread / 8;
+                if (in_chunk < staging_tokens && chunk * staging_tokens + in_chunk < there)
+                    store_piece(staged + in_chunk * staging_row + thread % 8 * 16,
+                                y + (chunk * staging_tokens + first) * arguments.y_stride, wide, output);
+            }
+            named_barrier(2 + warpgroup, 128); // read, may be overwritten
+        }
     }
     /// Eight 16-bit outputs of one token.
-    __device__ void store_piece(const std::uint8_t* from, int token, int output) const {
-        std::uint16_t* to = static_cast<std::uint16_t*>(arguments.y) + token * arguments.y_stride + output;
-        const uint4 eight = *reinterpret_cast<const uint4*>(from);
-        if (arguments.wide_stores && output + 8 <= arguments.outputs) {
-            *reinterpret_cast<uint4*>(to) = eight;
+    __device__ void store_piece(const std::uint8_t* from, std::uint16_t* to, bool wide, int output) const {
+        if (wide) {
+            *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(from);
             return;
         }
-        const auto* halves = reinterpret_cast<const std::uint16_t*>(from);
-        for (int i = 0; i < 8 && output + i < arguments.outputs; ++i) to[i] = halves[i];
+#pragma unroll 1
+        for (int i = 0; i < 8 && output + i < arguments.outputs; ++i)
+            to[i] = reinterpret_cast<const std::uint16_t*>(from)[i];
+    }
+    /// 32-bit outputs, from registers: eight lanes write eight neighbouring outputs of one token.
+    template <class Sum>
+    __device__ void store_words(const Sum (&d)[tile_tokens / 2], const Part& part, unsigned mine) const {
+        const int row = warpgroup * 64 + warp * 16 + lane / 4, output = part.channel_tile * 128 + row;
+        const ChannelRecord channels[2] = {records->channels[row], records->channels[row + 8]};
+        const int first_token = part.token_tile * tile_tokens, there = arguments.tokens - first_token;
+        std::int32_t* y = static_cast<std::int32_t*>(arguments.y) + first_token * arguments.y_stride + output;
+#pragma unroll
+        for (int piece = 0; piece < pieces; ++piece) {
+            if ((mine >> (piece * 8 / staging_tokens) & 1U) == 0) continue;
+#pragma unroll
+            for (int e = 0; e < 4; ++e) {
+                const int in_tile = piece * 8 + lane % 4 * 2 + e % 2;
+                if (in_tile >= there || output + e / 2 * 8 >= arguments.outputs) continue;
+                const Token token{records->scale[in_tile], records->row_sum[in_tile], records->zero[in_tile]};
+                std::int32_t integer;
+                const float value = value_of(d[4 * piece + e], channels[e / 2], token, integer);
+                y[in_tile * arguments.y_stride + e / 2 * 8] =
+                    arguments.output == ValueType::i32 ? integer : __float_as_int(value);
+            }
+        }
     }
 };
 

@@ -3,8 +3,8 @@
 // One thread block per token. Each thread keeps its share of the token in registers, eight neighbouring values (16 or
 // 32 bytes) at a time, from the search for the extremes until the codes are stored, so that memory is read once (2
 // bytes per value from bf16) and written once (1 byte). A token too long for that is read twice, the second time from
-// the cache. The arithmetic is that of grid_points.h and scale_rule.h, division included, compiled without contraction:
-// the codes are those of the CPU.
+// the cache. The arithmetic is that of grid_points.h and scale_rule.h, division included, compiled without
+// contraction: the codes are those of the CPU.
 //
 // Layouts are those of gemm.h; eight values are half of a 16-byte piece in both.
 #include <cuda_bf16.h>
@@ -21,9 +21,6 @@
 
 namespace graticule::cuda {
 namespace {
-
-constexpr int threads = 256;
-constexpr int warps = threads / 32;
 
 struct QuantizeArguments {
     const void* values;
@@ -96,7 +93,7 @@ __device__ void widen(const Eight<type>& eight, float& low, float& high) {
 }
 
 /// `shared` holds a value per warp; every thread gets the same result.
-template <class T, class Join>
+template <int warps, class T, class Join>
 __device__ T join_all(T value, T* shared, Join join) {
 #pragma unroll
     for (int step = 16; step > 0; step /= 2) value = join(value, __shfl_xor_sync(0xFFFFFFFFU, value, step));
@@ -108,19 +105,30 @@ __device__ T join_all(T value, T* shared, Join join) {
     return value;
 }
 
-/// The code of quantize: of x / scale, rounded once. The product with the reciprocal is off by less than 5e-5 steps
-/// among the codes there are, so it rounds alike wherever it is not that near to a half; the rare rest divides.
-__device__ __forceinline__ std::int32_t nearest_code(const GridPoints& points, const BlockPoint& block, float x,
-                                                     float scale, float reciprocal) {
-    const float steps = clamp_to(x * reciprocal, block.low, block.high);
-    const float rounded = round_half_even(steps);
-    if (magnitude_of(steps - rounded) < 0.4999F) return static_cast<std::int32_t>(rounded + block.zero);
-    return nearest_lattice_point<GridKind::lattice>(points, block, in_steps(x, scale)).code; // NaN comes here as well
+/// Eight codes of quantize, less 128: of x / scale, rounded once. The product with the reciprocal is off by less than
+/// 5e-5 steps among the codes there are, so it rounds alike wherever it is not that near to a half; where one of the
+/// eight is (or is NaN), all are divided.
+template <ValueType type>
+__device__ __forceinline__ void eight_codes(const GridPoints& points, const BlockPoint& block, const Eight<type>& x,
+                                            float scale, float reciprocal, std::int32_t (&codes)[8]) {
+    bool clear = true;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+        const float steps = clamp_to(x[i] * reciprocal, block.low, block.high);
+        const float rounded = round_half_even(steps);
+        clear &= magnitude_of(steps - rounded) < 0.4999F; // not of NaN
+        codes[i] = static_cast<std::int32_t>(rounded + block.zero) - 128;
+    }
+    if (clear) return;
+#pragma unroll
+    for (int i = 0; i < 8; ++i)
+        codes[i] = nearest_lattice_point<GridKind::lattice>(points, block, in_steps(x[i], scale)).code - 128;
 }
 
 /// `kept`: groups of eight a thread keeps; 0: none, the row is read twice.
-template <ValueType type, int kept>
+template <ValueType type, int kept, int threads>
 __global__ void __launch_bounds__(threads) quantize_rows(const __grid_constant__ QuantizeArguments a) {
+    constexpr int warps = threads / 32;
     __shared__ float lows[warps], highs[warps];
     __shared__ std::int32_t sums[warps];
 #if __CUDA_ARCH__ >= 900
@@ -149,8 +157,8 @@ __global__ void __launch_bounds__(threads) quantize_rows(const __grid_constant__
         } else {
             for (std::int32_t v = thread; v < eights; v += threads) widen(load_eight<type>(a, row, v), low, high);
         }
-        low = join_all(low, lows, [](float x, float y) { return y < x ? y : x; });
-        high = join_all(high, highs, [](float x, float y) { return y > x ? y : x; });
+        low = join_all<warps>(low, lows, [](float x, float y) { return y < x ? y : x; });
+        high = join_all<warps>(high, highs, [](float x, float y) { return y > x ? y : x; });
         const ScaleAndZero found = scale_of_range(low, high, a.points, a.options, 1.0F);
         scale = found.scale;
         zero = found.zero;
@@ -165,13 +173,17 @@ __global__ void __launch_bounds__(threads) quantize_rows(const __grid_constant__
     std::int32_t sum = 0;
     const auto store = [&](const Eight<type>& eight, std::int32_t v) {
         if (v >= eights) return;
+        std::int32_t codes[8];
+        eight_codes(a.points, block, eight, scale, reciprocal, codes);
+        if (8 * v + 8 > a.columns) {
+#pragma unroll
+            for (int i = 0; i < 8; ++i) codes[i] = 8 * v + i < a.columns ? codes[i] : 0;
+        }
         std::uint32_t words[2] = {0, 0};
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
-            std::int32_t code = nearest_code(a.points, block, eight[i], scale, reciprocal) - 128;
-            if (8 * v + i >= a.columns) code = 0;
-            sum += code;
-            words[i / 4] |= (static_cast<std::uint32_t>(code) & 0xFFU) << (8 * (i % 4));
+            sum += codes[i];
+            words[i / 4] |= (static_cast<std::uint32_t>(codes[i]) & 0xFFU) << (8 * (i % 4));
         }
         std::int8_t* to = a.out.values + place_in_layout(a.layout, a.tokens, a.columns, token, 8 * v);
         if (a.wide_stores) {
@@ -187,7 +199,7 @@ __global__ void __launch_bounds__(threads) quantize_rows(const __grid_constant__
     } else {
         for (std::int32_t v = thread; v < eights; v += threads) store(load_eight<type>(a, row, v), v);
     }
-    sum = join_all(sum, sums, [](std::int32_t x, std::int32_t y) { return x + y; });
+    sum = join_all<warps>(sum, sums, [](std::int32_t x, std::int32_t y) { return x + y; });
     if (thread == 0) {
         a.out.scale[token] = scale;
         if (a.out.zero != nullptr) a.out.zero[token] = zero - 128.0F;
@@ -195,7 +207,7 @@ __global__ void __launch_bounds__(threads) quantize_rows(const __grid_constant__
     }
 }
 
-template <ValueType type, int kept>
+template <ValueType type, int kept, int threads>
 void launch(const QuantizeArguments& arguments, cudaStream_t stream) {
     cudaLaunchAttribute overlap{};
     overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
@@ -206,18 +218,18 @@ void launch(const QuantizeArguments& arguments, cudaStream_t stream) {
     config.stream = stream;
     config.attrs = &overlap;
     config.numAttrs = 1;
-    GRATICULE_CUDA_CHECK(cudaLaunchKernelEx(&config, quantize_rows<type, kept>, arguments));
+    GRATICULE_CUDA_CHECK(cudaLaunchKernelEx(&config, quantize_rows<type, kept, threads>, arguments));
 }
 
 template <ValueType type>
 void launch_for_length(const QuantizeArguments& arguments, cudaStream_t stream) {
-    const std::int32_t each = ((arguments.columns + 127) / 128 * 16 + threads - 1) / threads;
-    if (each <= 1) return launch<type, 1>(arguments, stream);
-    if (each <= 2) return launch<type, 2>(arguments, stream);
-    if (each <= 4) return launch<type, 4>(arguments, stream);
-    if (each <= 6) return launch<type, 6>(arguments, stream);
-    if (each <= 14) return launch<type, 14>(arguments, stream);
-    return launch<type, 0>(arguments, stream);
+    const std::int32_t eights = (arguments.columns + 127) / 128 * 16;
+    if (eights <= 256) return launch<type, 1, 256>(arguments, stream);
+    if (eights <= 512) return launch<type, 2, 256>(arguments, stream);
+    if (eights <= 1024) return launch<type, 4, 256>(arguments, stream);
+    if (eights <= 2048) return launch<type, 4, 512>(arguments, stream);
+    if (eights <= 3584) return launch<type, 7, 512>(arguments, stream);
+    launch<type, 0, 512>(arguments, stream);
 }
 
 } // namespace

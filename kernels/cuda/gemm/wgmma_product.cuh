@@ -1,9 +1,9 @@
-// The integer product for sm_90a: y (tokens, outputs) = x W^T from int8 inputs and 4- or 8-bit weights, fused: codes go
-// from global memory to the tensor cores without ever lying in memory as bytes.
+// The integer product for sm_90a: y (tokens, outputs) = x W^T from int8 inputs and 4- or 8-bit weights, fused: codes
+// go from global memory to the tensor cores without ever lying in memory as bytes.
 //
 // **Formula.** y[m, n] = float(acc[m, n] - correction[n] row_sum[m] - x_zero[m] weight_sum[n]) x_scale[m] scale[n] +
-// bias[n]; acc is the exact int32 sum of decoded bytes times inputs. What the decoded bytes hold too much (decode.cuh)
-// is a multiple of the token's row sum, taken off once per output.
+// bias[n]; acc is the exact int32 sum of decoded bytes times inputs. What the decoded bytes hold too much
+// (decode.cuh) is a multiple of the token's row sum, taken off once per output.
 //
 // **The product is turned round**, Y^T = W X^T, because wgmma takes its first operand from registers, where codes can
 // be decoded, and both operands as rows of k: x as it lies, (tokens, inputs), is the second one. 64 outputs are a
@@ -13,7 +13,7 @@
 // clang-format off
 //     thread block = 128 outputs x tile_tokens                  one stage of shared memory, 128 inputs
 //
-//     warpgroup 2: one thread copies ahead                      +------------------------+
+//     warpgroup 2: copies ahead, fetches scales                 +------------------------+
 //     warpgroup 0: outputs  0 ...  63 x tile_tokens             | x, tile_tokens x 128   |  rows of 128 bytes, swizzled
 //     warpgroup 1: outputs 64 ... 127 x tile_tokens             | outputs  0 ...  63     |  codes as threads want them
 //                                                               | outputs 64 ... 127     |  (packed_weight.h)
@@ -22,12 +22,13 @@
 //
 // **Pipeline.** Inputs (tiles of gemm.h) and weights (packed_weight.h) are stored as stages want them, so a stage is
 // two one-dimensional bulk copies on one mbarrier; no tensor maps. A warpgroup loads a stage's codes with two 16-byte
-// loads per thread, decodes one step of 32 inputs while the products of the steps before run (at most four in flight),
-// and hands the stage back when the next stage's last step has been issued. Weights are known before the kernel starts:
-// with programmatic dependent launch the first stages are on their way while the kernel before still runs.
+// loads per thread, decodes one step of 32 inputs while the products of the steps before run (at most four in
+// flight), and hands the stage back when the next stage's last step has been issued. Weights are known before the
+// kernel starts: with programmatic dependent launch the first stages are on their way while the kernel before still
+// runs.
 //
-// **The two warpgroups are kept apart by a few stages** where tiles are large: one scales and stores its tile while the
-// other has the tensor cores for itself.
+// **The two warpgroups are kept apart by a few stages** where tiles are large: one scales and stores its tile while
+// the other has the tensor cores for itself.
 //
 // **Parts of tiles and the epilogue** are product_frame.cuh's.
 //
@@ -45,7 +46,8 @@ namespace graticule::cuda {
 
 /// 8-bit weights: no decoder, the first operand comes from shared memory.
 struct Int8Channel {
-    static constexpr bool has_constants = false;
+    static constexpr bool has_constants = false, uses_corrections = false;
+    __device__ void for_tile(const std::int32_t (&)[2]) {}
 };
 
 template <class Decoder, int groups_in_block>
@@ -61,9 +63,8 @@ struct Stages {
     static constexpr int bytes = (input_bytes + 2 * block_bytes + 1023) / 1024 * 1024;
     static constexpr int staging_tokens = tile_tokens < 32 ? tile_tokens : 32;
     static constexpr int staging_row = 144; ///< 64 outputs of 16 bits and 16 bytes against bank conflicts
-    /// Of one warpgroup: outputs on their way to y, and what the epilogue knows of each token.
-    static constexpr int staged_bytes = staging_tokens * staging_row, token_bytes = tile_tokens * 16;
-    static constexpr int staging_bytes = 2 * (staged_bytes + token_bytes);
+    static constexpr int staged_bytes = staging_tokens * staging_row; ///< of one warpgroup, on their way to y
+    static constexpr int staging_bytes = 2 * staged_bytes + static_cast<int>(sizeof(TileRecords<tile_tokens>));
     static constexpr int available = 227 * 1024 - 2048 - staging_bytes;
     static constexpr int count = available / bytes < 18 ? available / bytes : 18;
     static constexpr int total = 1024 + count * bytes + staging_bytes;
@@ -74,15 +75,18 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
     using Memory = Stages<Decoder, groups_in_block, tile_tokens>;
     constexpr bool from_registers = !std::is_same_v<Decoder, Int8Channel>;
     extern __shared__ __align__(1024) std::uint8_t shared[];
-    __shared__ __align__(8) std::uint64_t barriers[2 * Memory::count];
+    __shared__ __align__(8) std::uint64_t barriers[2 * Memory::count + 2];
     __shared__ std::int32_t is_last;
     const std::uint32_t full = shared_address(barriers), empty = full + 8 * Memory::count;
+    const std::uint32_t records_full = empty + 8 * Memory::count, records_empty = records_full + 8;
     const std::uint32_t stages = shared_address(shared);
     if (threadIdx.x == 0) {
         for (int i = 0; i < Memory::count; ++i) {
             barrier_init(full + 8 * i, 1);
             barrier_init(empty + 8 * i, 8); // one per consumer warp
         }
+        barrier_init(records_full, 32);
+        barrier_init(records_empty, 8);
         barrier_init_done();
     }
     __syncthreads();
@@ -98,12 +102,24 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
     PartWalk walk(arguments.schedule);
     Part part;
 
+    auto* records =
+        reinterpret_cast<TileRecords<tile_tokens>*>(shared + Memory::count * Memory::bytes + 2 * Memory::staged_bytes);
     int stage = 0;
     std::uint32_t phase = 0;
 
-    if (warpgroup == 2) { // the producer
+    if (warpgroup == 2) {
         give_registers<40>();
-        if (threadIdx.x % 128 != 0) return;
+        if (threadIdx.x / 32 % 4 == 1) { // fetches what the epilogue must know,
+                                         // while the tile is multiplied
+            wait_for_predecessor();
+            for (; walk.next(part); phase ^= 1) {
+                barrier_wait(records_empty, phase ^ 1);
+                records->fetch(arguments, part, static_cast<int>(threadIdx.x) % 32, 32);
+                barrier_arrive(records_full);
+            }
+            return;
+        }
+        if (threadIdx.x % 128 != 0) return; // the producer of stages
         const bool one_pass = arguments.schedule.token_tiles == 1;
         const std::uint64_t weights_policy = cache_policy(one_pass ? Reuse::none : Reuse::nearby);
         const std::uint64_t inputs_policy = cache_policy(one_pass ? Reuse::everywhere : Reuse::nearby);
@@ -148,23 +164,31 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
     }
 
     take_registers<232>(); // with the producer's 40, no more than the launch had
-    wait_for_predecessor();
     const int thread = static_cast<int>(threadIdx.x) % 128, lane = thread % 32, warp = thread / 32;
     constexpr bool apart = tile_tokens >= 128; // see "kept apart" above
     constexpr int lead = 3;
     bool first_part = true;
-    std::uint8_t* staged = shared + Memory::count * Memory::bytes + warpgroup * (Memory::staging_bytes / 2);
+    std::uint32_t records_phase = 0;
     const Epilogue<tile_tokens, Memory::staging_tokens, Memory::staging_row> epilogue{
-        arguments, warpgroup, thread, lane, warp, staged, reinterpret_cast<TokenRecord*>(staged + Memory::staged_bytes),
-        &is_last};
+        arguments, warpgroup, thread,
+        lane,      warp,      shared + Memory::count * Memory::bytes + warpgroup * Memory::staged_bytes,
+        records,   &is_last};
+    // Corrections of a tile that a decoder is made of: asked for before the tile is begun.
+    std::int32_t corrections[2] = {};
+    const auto ask_for_corrections = [&](PartWalk ahead) {
+        if (Part next; Decoder::uses_corrections && ahead.next(next)) {
+            const ChannelRecord* channels =
+                arguments.channels + next.channel_tile * 128 + warpgroup * 64 + warp * 16 + lane / 4;
+            corrections[0] = __ldg(&channels[0].correction);
+            corrections[1] = __ldg(&channels[8].correction);
+        }
+    };
+    ask_for_corrections(walk);
+    wait_for_predecessor();
     int d[tile_tokens / 2];
     while (walk.next(part)) {
         Decoder decoder;
-        if constexpr (from_registers) {
-            const ChannelRecord* channels =
-                arguments.channels + part.channel_tile * 128 + warpgroup * 64 + warp * 16 + lane / 4;
-            decoder.for_tile(channels[0], channels[8]);
-        }
+        decoder.for_tile(corrections);
         if (apart && first_part && warpgroup == 1) named_barrier(4, 256);
 #pragma unroll
         for (int i = 0; i < tile_tokens / 2; ++i) d[i] = 0;
@@ -211,14 +235,17 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
                 phase ^= 1;
             }
         }
-        const auto asked = epilogue.ask_for_tokens(part);
+        ask_for_corrections(walk);
         wgmma_wait<0>();
         if (lane == 0) barrier_arrive(empty + 8 * before);
-        epilogue.put_down(asked);
         first_part = false;
         const bool whole = part.begin == 0 && part.end == arguments.schedule.input_blocks;
         const unsigned mine = whole ? epilogue.all_chunks : epilogue.complete(d, part);
+        barrier_wait(records_full, records_phase);
+        records_phase ^= 1;
         if (mine != 0) epilogue.store(d, part, mine);
+        __syncwarp();
+        if (lane == 0) barrier_arrive(records_empty);
     }
 }
 
