@@ -128,6 +128,33 @@ private Q_SLOTS:
         }
     }
 
+    /// The same answers, those from few rows and those from copies that stayed on the card included.
+    void what_ifs_data() { add_models(); }
+    void what_ifs() {
+        QFETCH(QString, model);
+        const Sample& sample = samples_.at(model);
+        const WhatIfs here(sample.opened.model, sample.stats, "cpu"), there(sample.opened.model, sample.stats, "cuda");
+        for (const char* line : {"w=int4/asym/g64 a=int8/sym/token", "w=fp4_e2m1/sym/g32",
+                                 "w=dint4/asym/channel a=int8/sym/token smoothquant"})
+            for (const Linear& linear : sample.opened.model->linears()) {
+                if (index_of(linear.block) != 1) continue;
+                const SchemeChoice choice = parse_scheme_line(line);
+                for (const std::int64_t rows : {0, 32, 0}) {
+                    const WhatIf a = there.of(linear.id, choice, rows), b = here.of(linear.id, choice, rows);
+                    const std::string what = linear.short_name + " under " + line;
+                    QCOMPARE(a.report.rows_scored, b.report.rows_scored);
+                    if (choice.steps.empty()) {
+                        QCOMPARE(a.weight_in_steps.counts, b.weight_in_steps.counts);
+                        QCOMPARE(a.report.weight_counts.underflow, b.report.weight_counts.underflow);
+                        QVERIFY2(near(a.report.weight_mse, b.report.weight_mse, 1e-6), what.c_str());
+                        QVERIFY2(near(*a.report.output_mse, *b.report.output_mse, 1e-3), what.c_str());
+                    } else { // folded weights differ in their last bits, and with them a code here and there
+                        QVERIFY2(near(*a.report.output_mse, *b.report.output_mse, 0.02), what.c_str());
+                    }
+                }
+            }
+    }
+
     void methods_data() {
         QTest::addColumn<QString>("model");
         QTest::addColumn<QString>("line");
