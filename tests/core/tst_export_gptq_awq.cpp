@@ -93,7 +93,7 @@ private Q_SLOTS:
         QTest::addColumn<QString>("recipe");
         for (const char* model : {"sample-opt", "sample-llama"})
             for (const char* recipe : {"w=int4/sym/channel:f16", "w=int4/asym/g32:f16", "w=int4/sym/g64:f16"})
-                QTest::addRow("%s %s", model, recipe) << model << recipe;
+                QTest::newRow((std::string(model) + " " + recipe).c_str()) << model << recipe;
     }
     void awq_round_trips() {
         QFETCH(QString, model);
