@@ -19,7 +19,7 @@ except ImportError:
     print("skipped: numpy is missing (.deps/bin/python has it)")
     sys.exit(77)
 
-TYPES = {"F32": np.float32, "F16": np.float16, "I32": np.int32, "I64": np.int64}
+TYPES = {"F32": np.float32, "F16": np.float16, "I32": np.int32, "I64": np.int64, "BF16": np.uint16}
 
 
 def tensors(path):
