@@ -133,7 +133,7 @@ private Q_SLOTS:
         QTest::newRow("empty device") << QStringList{"tokenize", "sample-opt", "--words", "a", "--device", ""}
                                       << "use cpu, cuda or cuda:N";
         QTest::newRow("unknown exporter")
-            << QStringList{"export", "sample-opt", "--recipe", "w=int4", "--out", "x", "--exporter", "gptq"}
+            << QStringList{"export", "sample-opt", "--recipe", "w=int4", "--out", "x", "--exporter", "onnx"}
             << "compressed-tensors";
     }
     void usage() {
