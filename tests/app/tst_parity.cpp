@@ -10,6 +10,7 @@
 #include <QtGui/QClipboard>
 #include <QtGui/QGuiApplication>
 #include <QtTest/QTest>
+#include <algorithm>
 
 #include "app/window/main_window.h"
 #include "core/export/exporter.h"
@@ -58,6 +59,16 @@ class ParityTest : public QObject {
     QTemporaryDir folder_;
 
     [[nodiscard]] QString at(const QString& name) const { return folder_.filePath(name); }
+
+    /// Where two texts part, and how each goes on; empty: they are the same.
+    static QString first_difference(const QByteArray& a, const QByteArray& b) {
+        if (a == b) return {};
+        const auto at = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
+        const auto around = [at](const QByteArray& text) {
+            return QString(text.mid(std::max<qsizetype>(0, at - 80), 160));
+        };
+        return QStringLiteral("byte %1\n%2\n---\n%3").arg(at).arg(around(a), around(b));
+    }
 
     /// Runs the line as a shell does, with the program of this build on its path; what it said if it failed.
     static QString run_line(const QString& line) {
@@ -134,7 +145,9 @@ private Q_SLOTS:
         QCOMPARE(listed, files_in(from_run));
         QCOMPARE(provenance, QJsonDocument::fromJson(QByteArray::fromStdString(provenance_json(input))).object());
         for (const auto& [name, text] : reports) {
-            QCOMPARE(QString(bytes_of(from_run + '/' + name)), QString::fromStdString(text));
+            const QString difference =
+                first_difference(bytes_of(from_run + '/' + name), QByteArray::fromStdString(text));
+            QVERIFY2(difference.isEmpty(), qPrintable(QString(name) + ": " + difference));
             compared << name;
         }
         for (const QString& name : files_in(from_run))
