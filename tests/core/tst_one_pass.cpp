@@ -151,7 +151,7 @@ private Q_SLOTS:
     void each_block_is_loaded_once_for_all() {
         const std::size_t linears = encoded_->linears().size();
         for (const std::size_t count :
-             {std::size_t{1}, sides_.size() - 1}) { // the last one rotates what is outside too
+             {std::size_t{1}, sides_.size() - 1}) {       // the last one rotates what is outside too
             for (auto& [name, rows] : decoded_) rows = 0; // the tensors refer to them
             JobContext ctx;
             (void)quantize_together(encoded_, std::span(sides_).first(count), ctx);
