@@ -53,8 +53,7 @@ void export_command(const Args& args, Console& console) {
         console.print_json({{"ok", true}, {"notes", to_json(before)}});
         return console.print(before.items.empty() ? "it can be exported as it is\n" : before.text() + "\n");
     }
-    const auto quantized = work.quantize(recipe, false, console.job());
-    const Exported exported = export_model(*quantized, exporter, target, options, console.job());
+    const Exported exported = work.quantize_and_export(recipe, exporter, target, options, console.job()).exported;
     console.files().wrote(exported.folder);
     console.print_json(exported_json(exported));
     console.print(exported_text(exported));

@@ -57,6 +57,9 @@ using LayerCallback = std::function<void(const LayerReport&)>; ///< each layer a
 class QuantizedSink {
 public:
     virtual ~QuantizedSink() = default;
+    /// Before the first block: the result as far as it is known then, without what is in its linears. In place of a
+    /// hash of the model that is not known yet stand zeros.
+    virtual void begin(const QuantizedModel& heading) = 0;
     virtual void take(QuantizedLinear linear) = 0;                       ///< in execution order
     virtual void take(const std::string& name, HostTensor replaced) = 0; ///< QuantizedModel::replaced, block by block
 };

@@ -55,6 +55,15 @@ std::shared_ptr<const QuantizedModel> Workbench::quantize(const Recipe& recipe, 
     return quantized_ = graticule::quantize(opened_.model, side.stats, side.resolved, ctx, on_layer);
 }
 
+QuantizedExport Workbench::quantize_and_export(const Recipe& recipe, const Exporter& exporter,
+                                               const ExportTarget& target, const ExportOptions& options,
+                                               JobContext& ctx, const LayerCallback& on_layer) {
+    const QuantizationSide side = prepare(recipe, false, ctx);
+    quantized_ = nullptr;
+    return graticule::quantize_and_export(opened_.model, side.stats, side.resolved, exporter, target, options, ctx,
+                                          on_layer);
+}
+
 std::shared_ptr<const Evaluation> Workbench::evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
                                                       JobContext& ctx, const WindowCallback& on_window) {
     GRATICULE_ASSERT(!quantized || quantized_, "evaluating a quantized model before there is one");

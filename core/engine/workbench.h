@@ -35,6 +35,10 @@ public:
     /// `with_statistics`: calibrate even when the recipe does not need it, for the output errors in the reports.
     std::shared_ptr<const QuantizedModel> quantize(const Recipe& recipe, bool with_statistics, JobContext& ctx,
                                                    const LayerCallback& on_layer = {});
+    /// The same straight into a folder, see quantize_and_export; there is no latest quantized model afterwards.
+    QuantizedExport quantize_and_export(const Recipe& recipe, const Exporter& exporter, const ExportTarget& target,
+                                        const ExportOptions& options, JobContext& ctx,
+                                        const LayerCallback& on_layer = {});
     /// The latest quantized model, or full precision (`quantized` false). The full-precision result is kept for the
     /// same text, window and number of windows.
     std::shared_ptr<const Evaluation> evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,

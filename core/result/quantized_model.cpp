@@ -50,24 +50,25 @@ std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear
     return weight_bytes(linear, quantized.choice.scheme.weight, parts_of(quantized));
 }
 
+std::vector<float> effective_weight(const QuantizedLinear& quantized, const Linear& shape) {
+    const std::int64_t rows = shape.out_features(), columns = shape.in_features();
+    GRATICULE_ASSERT(quantized.codes.rows() == rows && quantized.codes.columns() == columns, "one code per weight");
+    const std::vector<std::uint8_t> codes = quantized.codes.unpack();
+    std::vector<float> weight(codes.size());
+    const QParams& params = quantized.params;
+    cpu_backend().dequantize({codes.data(), rows, columns}, params.layout, quantized.choice.scheme.weight->format->grid,
+                             params.scale.data(), params.zero.data(), {weight.data(), rows, columns}, {});
+    put_kept_columns(quantized, columns, weight);
+    if (quantized.low_rank) add_low_rank(*quantized.low_rank, columns, weight);
+    return weight;
+}
+
 std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer) {
     const Linear& linear = model.base->linear(layer);
     const auto& quantized = model.linears.at(index_of(layer));
-    if (!quantized || quantized->codes.empty()) {
-        const auto replaced = model.replaced.find(linear.name + ".weight");
-        return to_floats(replaced == model.replaced.end() ? linear.weight : replaced->second);
-    }
-    const std::int64_t rows = linear.out_features(), columns = linear.in_features();
-    GRATICULE_ASSERT(quantized->codes.rows() == rows && quantized->codes.columns() == columns, "one code per weight");
-    const std::vector<std::uint8_t> codes = quantized->codes.unpack();
-    std::vector<float> weight(codes.size());
-    const QParams& params = quantized->params;
-    cpu_backend().dequantize({codes.data(), rows, columns}, params.layout,
-                             quantized->choice.scheme.weight->format->grid, params.scale.data(), params.zero.data(),
-                             {weight.data(), rows, columns}, {});
-    put_kept_columns(*quantized, columns, weight);
-    if (quantized->low_rank) add_low_rank(*quantized->low_rank, columns, weight);
-    return weight;
+    if (quantized && !quantized->codes.empty()) return effective_weight(*quantized, linear);
+    const auto replaced = model.replaced.find(linear.name + ".weight");
+    return to_floats(replaced == model.replaced.end() ? linear.weight : replaced->second);
 }
 
 std::vector<float> plain_weight(const QuantizedModel& model, LayerId layer) {

@@ -67,6 +67,8 @@ struct QuantizedModel {
 /// `plain_weight` is the same for inputs that no forward pass transforms.
 [[nodiscard]] std::vector<float> plain_weight(const QuantizedModel& model, LayerId layer);
 [[nodiscard]] std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer);
+/// Of one linear that has codes, without its model. `shape` is the linear it was made from.
+[[nodiscard]] std::vector<float> effective_weight(const QuantizedLinear& quantized, const Linear& shape);
 [[nodiscard]] std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer);
 
 /// Reports of the layers that are quantized, worst first; those alike in the order of execution.

@@ -307,6 +307,8 @@ private Q_SLOTS:
         struct Collected final : QuantizedSink {
             std::map<LayerId, QuantizedLinear> linears;
             std::map<std::string, HostTensor> replaced;
+            Provenance announced;
+            void begin(const QuantizedModel& heading) override { announced = heading.provenance; }
             void take(QuantizedLinear linear) override { linears.emplace(linear.layer, std::move(linear)); }
             void take(const std::string& name, HostTensor tensor) override {
                 replaced.emplace(name, std::move(tensor));
@@ -332,6 +334,9 @@ private Q_SLOTS:
             QCOMPARE(to_floats(sink.replaced.at(name)), to_floats(tensor));
         QVERIFY(told->replaced.empty());
         QVERIFY(told->size() == held->size());
+        QCOMPARE(told->provenance, held->provenance);
+        sink.announced.model_hash = held->provenance.model_hash; // the one thing that may come later
+        QCOMPARE(sink.announced, held->provenance);
     }
 
     /// No memory for results: their bytes lie in a file, and everything that reads them finds the same.
