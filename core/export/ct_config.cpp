@@ -120,27 +120,6 @@ void choose_format(const SchemeChoice& choice, CtVerdict& verdict) {
     form.format = int8_input && form.carrier.bits == 8 ? "int-quantized" : "pack-quantized";
 }
 
-void warn_about_servers(CtVerdict& verdict) {
-    const CtForm& form = verdict.form;
-    const CarrierPlan& carrier = form.carrier;
-    const auto warn = [&](std::string text) { verdict.warnings.push_back(std::move(text)); };
-    if (form.format == "pack-quantized" && carrier.bits != 4 && carrier.bits != 8)
-        warn(std::to_string(carrier.bits) +
-             "-bit packed weights: transformers reads them; vLLM only with its humming kernels");
-    if (form.format == "pack-quantized" && !carrier.symmetric && carrier.bits != 4 && carrier.bits != 8)
-        warn("asymmetric weights of " + std::to_string(carrier.bits) +
-             " bits: vLLM takes zero points at 4 and 8 bits only");
-    if (form.format == "int-quantized" && (carrier.group > 0 || !carrier.symmetric))
-        warn("int8 weights with " + std::string(carrier.group > 0 ? "groups" : "zero points") +
-             " beside int8 activations: transformers reads them; vLLM wants w=int8/sym/channel");
-    if (form.format == "pack-quantized" && form.input)
-        warn(
-            "packed weights with quantized activations: transformers computes them as asked; vLLM runs 4-bit symmetric "
-            "groups with FP8 activations on Hopper and weight-only elsewhere");
-    if (form.input && form.input->format->bits < 8)
-        warn("a=" + to_text(*form.input) + ": transformers imitates it; no server has a kernel");
-}
-
 } // namespace
 
 std::string ct_storage_problem(const Model& model, const Linear& linear) {
@@ -192,7 +171,6 @@ CtVerdict ct_verdict(const SchemeChoice& choice) {
     if (!verdict.form.carrier.problem.empty()) verdict.problem = verdict.form.carrier.problem;
     if (!verdict.problem.empty()) return verdict;
     choose_format(choice, verdict);
-    if (verdict.problem.empty()) warn_about_servers(verdict);
     return verdict;
 }
 
@@ -302,7 +280,6 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
             continue;
         }
         forms[index_of(linear.id)] = verdict.form;
-        for (const std::string& text : verdict.warnings) warnings.add(text, linear.short_name);
         if (!verdict.form.carrier.note.empty()) notes.add(verdict.form.carrier.note, linear.short_name);
         if (const auto& input = verdict.form.input;
             input && input->dynamic && input->symmetric && input->format->kind == FormatKind::integer)

@@ -18,6 +18,7 @@
 #include "core/base/diagnostics.h"
 #include "core/base/job_context.h"
 #include "core/base/param_spec.h"
+#include "core/export/target.h"
 #include "core/recipe/layer_choices.h"
 #include "core/result/quantized_model.h"
 
@@ -34,7 +35,7 @@ struct Exporter {
     std::string_view name;  ///< on the command line and in files
     std::string_view label; ///< on screen
     std::string_view help;
-    std::vector<std::string_view> loaders; ///< programs that read the result
+    std::vector<std::string_view> loaders; ///< programs that read the result; what they do with it: core/export/target.h
     std::vector<ParamSpec> params;
     /// Everything that the target cannot hold (errors) or that a loader reads differently (warnings, notes), naming the
     /// layer and the way out.
@@ -43,6 +44,8 @@ struct Exporter {
     /// rest.
     void (*write)(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
                   JobContext& ctx) = nullptr;
+    /// How a linear is stored under a choice; absent: it cannot be, and `check` says why.
+    std::optional<StoredLinear> (*stored)(const Linear& linear, const SchemeChoice& choice) = nullptr;
     /// Opens what `write` wrote, weights decoded under their original names.
     std::shared_ptr<const Checkpoint> (*read_back)(const std::filesystem::path& folder) = nullptr;
 };

@@ -159,6 +159,13 @@ TensorUnit unit_of(const QuantizedLinear& linear, const Linear& shape, const std
     return unit;
 }
 
+std::optional<StoredLinear> stored(const Linear& linear, const SchemeChoice& choice, Layout layout) {
+    const Form form = form_of(choice, layout);
+    if (!form.problem.empty()) return std::nullopt;
+    return StoredLinear{layout == Layout::gptq ? "gptq" : "awq", form.carrier.bits,    form.carrier.symmetric,
+                        form.carrier.group,                      linear.in_features(), std::nullopt};
+}
+
 Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout) {
     Diagnostics all;
     LayerProblems errors;
@@ -188,12 +195,6 @@ Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout
     }
     errors.report(Severity::error, all);
     if (!carrier) return all;
-    if (layout == Layout::gptq && !carrier->symmetric)
-        all.add(Severity::warning, "",
-                "asymmetric: written as gptq_v2, which GPTQModel reads; vLLM takes symmetric ones only");
-    if (carrier->bits != 4 && carrier->bits != 8)
-        all.add(Severity::warning, "",
-                std::to_string(carrier->bits) + "-bit codes: GPTQModel reads them; vLLM takes 4 and 8 bits only");
     if (!carrier->note.empty()) all.add(Severity::note, "", carrier->note);
     if (!model.parts().checkpoint)
         all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
@@ -234,6 +235,12 @@ Diagnostics check_gptq(const Model& model, const LayerChoices& choices, const Ex
 }
 Diagnostics check_awq(const Model& model, const LayerChoices& choices, const ExportOptions&) {
     return check(model, choices, Layout::awq);
+}
+std::optional<StoredLinear> stored_as_gptq(const Linear& linear, const SchemeChoice& choice) {
+    return stored(linear, choice, Layout::gptq);
+}
+std::optional<StoredLinear> stored_as_awq(const Linear& linear, const SchemeChoice& choice) {
+    return stored(linear, choice, Layout::awq);
 }
 void write_gptq(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
                 JobContext& ctx) {

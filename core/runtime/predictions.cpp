@@ -38,16 +38,17 @@ void for_each_logits(std::span<const SideStates> sides, std::int64_t first, std:
 
 } // namespace
 
-at::Tensor mean_loss(const SideStates& side, std::span<const std::int32_t> targets) {
+at::Tensor mean_loss(const SideStates& side, std::int64_t first, std::span<const std::int32_t> targets) {
     const TorchScope scope(side.decoder->device());
     at::Tensor sum = at::zeros({}, side.hidden.options().dtype(at::kDouble));
-    for_each_logits(std::span(&side, 1), 0, targets, [&](std::span<const at::Tensor> logits, const at::Tensor& ids) {
+    const auto add = [&](std::span<const at::Tensor> logits, const at::Tensor& ids) {
         const at::Tensor& scores = logits.front();
         const at::Tensor target = scores.gather(1, ids);
         const at::Tensor highest = scores.amax(-1, true);
         const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
         sum.add_((log_sum - target).sum(at::kDouble));
-    });
+    };
+    for_each_logits(std::span(&side, 1), first, targets, add);
     return sum.div_(static_cast<double>(targets.size()));
 }
 
