@@ -96,6 +96,7 @@ Run run_from_json(const json& value) {
     value.at("input_bits").get_to(run.input_bits);
     value.at("bytes").get_to(run.bytes);
     run.evaluation = read_evaluation(value.at("evaluation"));
+    run.served_as = QString::fromStdString(run.evaluation->provenance.served_as);
     run.execution = run.evaluation->protocol.execution;
     run.take(Evaluation(*run.evaluation), value.value("complete", true)); // absent until partial ones were kept
     run.state = run.evaluation->complete ? JobState::done : JobState::cancelled;

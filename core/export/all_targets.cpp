@@ -96,7 +96,8 @@ constexpr TargetRule rules[] = {
      "no kernel takes this shape: Marlin wants inputs that are a multiple of 128",
      "https://github.com/vllm-project/llm-compressor/issues/2693"},
     {vllm, [](const StoredLinear& l) { return w4a8(l) && l.group == 0; }, Fate::other_inputs, "",
-     "0.23 and older refuse one scale a channel with INT8 inputs; newer ones multiply the weights alone, without a word "
+     "0.23 and older refuse one scale a channel with INT8 inputs; newer ones multiply the weights alone, without a "
+     "word "
      "(--linear-backend humming rounds the inputs)",
      "https://github.com/vllm-project/vllm/issues/46036"},
     {vllm, [](const StoredLinear& l) { return w4a8(l) && marlin_shape(l); }, Fate::other_inputs, "",
@@ -105,8 +106,7 @@ constexpr TargetRule rules[] = {
      "https://github.com/vllm-project/vllm/pull/38066"},
     {vllm, [](const StoredLinear& l) { return packed(l) && l.input && !l.symmetric; }, Fate::refused, "",
      "no scheme has zero points beside quantized inputs; use symmetric weights, or leave a= out", schemes_source},
-    {vllm,
-     [](const StoredLinear& l) { return packed(l) && l.input && (!token_inputs(l) || !l.input->symmetric); },
+    {vllm, [](const StoredLinear& l) { return packed(l) && l.input && (!token_inputs(l) || !l.input->symmetric); },
      Fate::refused, "",
      "beside packed weights it takes symmetric inputs with a scale a token only; use a=int8/sym/token, or leave a= out",
      "https://github.com/vllm-project/vllm/pull/46390"},
@@ -116,27 +116,27 @@ constexpr TargetRule rules[] = {
      "https://github.com/vllm-project/vllm/pull/46390"},
 
     // vLLM: packed weights alone.
-    {vllm, [](const StoredLinear& l) { return weights_alone(l) && is(l, "gptq") && (!l.symmetric || !marlin_width(l)); },
-     Fate::refused, "", "of GPTQ it takes symmetric codes of 4 and 8 bits; use those, or the exporter compressed-tensors",
+    {vllm,
+     [](const StoredLinear& l) { return weights_alone(l) && is(l, "gptq") && (!l.symmetric || !marlin_width(l)); },
+     Fate::refused, "",
+     "of GPTQ it takes symmetric codes of 4 and 8 bits; use those, or the exporter compressed-tensors",
      "https://github.com/vllm-project/vllm/blob/main/vllm/model_executor/layers/quantization/auto_gptq.py"},
     {vllm, [](const StoredLinear& l) { return weights_alone(l) && !marlin_width(l); }, Fate::refused, "",
      "weights of other widths than 4 and 8 bits need the optional humming kernels (--linear-backend humming)",
      "https://github.com/vllm-project/vllm/pull/34556"},
     {vllm, [](const StoredLinear& l) { return weights_alone(l) && !marlin_shape(l); }, Fate::refused, "",
-     "Marlin takes groups of 32, 64, 128 or one scale a channel and inputs that are a multiple of 128; what takes others "
+     "Marlin takes groups of 32, 64, 128 or one scale a channel and inputs that are a multiple of 128; what takes "
+     "others "
      "depends on the version",
      "https://github.com/vllm-project/llm-compressor/issues/973"},
     {vllm, weights_alone, Fate::as_asked, "", "scales are rounded to the model's 16 bits on loading", marlin_source},
 
     // vLLM: 8-bit weights and inputs.
-    {vllm, [](const StoredLinear& l) { return is(l, "int-quantized") && (l.group > 0 || !l.symmetric); },
-     Fate::refused, "",
-     "beside INT8 inputs it takes INT8 weights with one scale a channel and no zero points; use w=int8/sym/channel",
+    {vllm, [](const StoredLinear& l) { return is(l, "int-quantized") && (l.group > 0 || !l.symmetric); }, Fate::refused,
+     "", "beside INT8 inputs it takes INT8 weights with one scale a channel and no zero points; use w=int8/sym/channel",
      schemes_source},
     {vllm,
-     [](const StoredLinear& l) {
-         return is(l, "int-quantized") && l.input && l.input->dynamic && !token_inputs(l);
-     },
+     [](const StoredLinear& l) { return is(l, "int-quantized") && l.input && l.input->dynamic && !token_inputs(l); },
      Fate::refused, "", "no scheme has one scale for all tokens found at run time; use a=int8/sym/token or .../static",
      schemes_source},
     {vllm_sm100, [](const StoredLinear& l) { return is(l, "int-quantized"); }, Fate::refused, "",
@@ -152,7 +152,8 @@ constexpr TargetRule rules[] = {
 
     // SGLang.
     {sglang, [](const StoredLinear& l) { return packed(l) && l.input; }, Fate::refused, "",
-     "its dense layers have no scheme of packed weights with quantized inputs; use w=int8/sym/channel a=int8/sym/token, "
+     "its dense layers have no scheme of packed weights with quantized inputs; use w=int8/sym/channel "
+     "a=int8/sym/token, "
      "or leave a= out",
      sglang_source},
     {sglang, [](const StoredLinear& l) { return is(l, "gptq") && !l.symmetric; }, Fate::refused, "",
@@ -175,10 +176,16 @@ std::optional<TensorScheme> inputs_of(const TargetRule& rule, const StoredLinear
 
 std::span<const Target> all_targets() {
     static const std::array<Target, 7> rows{{
-        {"transformers-5.17", "transformers 5.17 to 5.22", "transformers",
-         "5.17.0 with compressed-tensors 0.20.0, run here", {"compressed-tensors", "gptq", "awq"}},
-        {"transformers-5.24", "transformers 5.23 and 5.24", "transformers",
-         "5.24.0 with compressed-tensors 0.20.1, run here", {"compressed-tensors", "gptq", "awq"}},
+        {"transformers-5.17",
+         "transformers 5.17 to 5.22",
+         "transformers",
+         "5.17.0 with compressed-tensors 0.20.0, run here",
+         {"compressed-tensors", "gptq", "awq"}},
+        {"transformers-5.24",
+         "transformers 5.23 and 5.24",
+         "transformers",
+         "5.24.0 with compressed-tensors 0.20.1, run here",
+         {"compressed-tensors", "gptq", "awq"}},
         {"vllm-sm80", "vLLM on Ampere (sm80)", "vLLM", vllm_basis, {"compressed-tensors", "gptq", "awq"}},
         {"vllm-sm89", "vLLM on Ada (sm89)", "vLLM", vllm_basis, {"compressed-tensors", "gptq", "awq"}},
         {"vllm-sm90", "vLLM on Hopper (sm90)", "vLLM", vllm_basis, {"compressed-tensors", "gptq", "awq"}},

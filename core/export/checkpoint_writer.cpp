@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/export/ct_config.h"
+#include "core/export/other_parts.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
 #include "core/report/json_results.h"
@@ -91,8 +92,10 @@ std::vector<TensorUnit> plan_units(const QuantizedModel& model, const UnitOf& un
         }
     for (const auto& [name, tensor] : model.replaced)
         if (done.insert(name).second) units.push_back(plain_unit(client_name(*model.base, name), tensor));
+    // Of the other parts everything is carried along.
+    const std::string text = has_other_parts(*model.base) ? model.base->parts().outer_prefix : std::string();
     for (const std::string& name : checkpoint.tensor_names())
-        if (!is_buffer(name) && done.insert(name).second)
+        if (!(is_buffer(name) && name.starts_with(text)) && done.insert(name).second)
             units.push_back(plain_unit(client_name(*model.base, name), checkpoint.tensor(name)));
     for (TensorUnit& unit : units)
         for (const SafetensorsSpec& spec : unit.specs) unit.bytes += tensor_bytes(spec);
@@ -140,7 +143,11 @@ void write_config(const QuantizedModel& model, nlohmann::ordered_json quantizati
                                  {"version", GRATICULE_VERSION}};
     config["quantization_config"] = std::move(quantization);
     // A head of its own is in the file: clients that go by this field would put the embedding in its place.
-    if (model.base->parts().head || model.head_untied) config["tie_word_embeddings"] = false;
+    if (model.base->parts().head || model.head_untied) {
+        config["tie_word_embeddings"] = false;
+        if (const auto part = config.find("text_config"); part != config.end() && part->is_object())
+            (*part)["tie_word_embeddings"] = false;
+    }
     atomic_write_file(folder / "config.json", config.dump(2) + "\n");
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/export/carry_along.h"
+#include "core/export/other_parts.h"
 #include "core/model/family.h"
 
 namespace graticule {
@@ -175,6 +176,7 @@ CtVerdict ct_verdict(const SchemeChoice& choice) {
 }
 
 std::string client_name(const Model& model, const std::string& stored_name) {
+    if (has_other_parts(model)) return stored_name;        // which part it belongs to is in its name
     const std::string& outer = model.parts().outer_prefix; // clients know nothing of it
     const std::string checkpoint_name = stored_name.starts_with(outer) ? stored_name.substr(outer.size()) : stored_name;
     const auto& prefixes = model.family().names.prefixes;
@@ -191,9 +193,10 @@ ordered_json ct_quantization_config(const Model& model, const std::vector<std::o
     std::vector<CtForm> groups;
     std::vector<std::vector<std::string>> members;
     ordered_json ignore = ordered_json::array();
+    const bool one_of_several = has_other_parts(model);
     for (const Linear& linear : model.linears()) {
         const auto& form = forms[index_of(linear.id)];
-        const std::string name = client_name(model, linear.name);
+        const std::string name = one_of_several ? module_pattern(model, linear) : client_name(model, linear.name);
         if (!form) {
             ignore.push_back(name);
             continue;
@@ -209,8 +212,11 @@ ordered_json ct_quantization_config(const Model& model, const std::vector<std::o
     const std::string prefix(model.family().names.prefixes.empty() ? "" : model.family().names.prefixes.front());
     if (model.parts().project_in) ignore.push_back(prefix + "project_in");
     if (model.parts().project_out) ignore.push_back(prefix + "project_out");
+    for (const std::string& part : other_parts(model)) ignore.push_back("re:.*" + part + "\\..*");
+    if (one_of_several) ignore.push_back("re:.*lm_head$");
     // Always a Linear to clients, tied or not.
-    if (std::find(ignore.begin(), ignore.end(), "lm_head") == ignore.end()) ignore.push_back("lm_head");
+    else if (std::find(ignore.begin(), ignore.end(), "lm_head") == ignore.end())
+        ignore.push_back("lm_head");
 
     const bool one_format = std::all_of(groups.begin(), groups.end(),
                                         [&](const CtForm& form) { return form.format == groups.front().format; });
@@ -290,12 +296,6 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
     }
     if (quantized == 0)
         all.add(Severity::error, "", "the recipe quantizes no layer, so there is nothing to export; give it a scheme");
-    if (model.parts().checkpoint &&
-        nlohmann::json::parse(model.parts().checkpoint->config_json()).contains("text_config"))
-        all.add(
-            Severity::error, "",
-            "the checkpoint holds more than a language model (\"text_config\"), and clients would quantize its other "
-            "linears as well; export the language model alone");
     if (!model.parts().checkpoint)
         all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
     else if (!has_tokenizer_files(model.parts().checkpoint->folder()))

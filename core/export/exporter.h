@@ -35,7 +35,8 @@ struct Exporter {
     std::string_view name;  ///< on the command line and in files
     std::string_view label; ///< on screen
     std::string_view help;
-    std::vector<std::string_view> loaders; ///< programs that read the result; what they do with it: core/export/target.h
+    std::vector<std::string_view>
+        loaders; ///< programs that read the result; what they do with it: core/export/target.h
     std::vector<ParamSpec> params;
     /// Everything that the target cannot hold (errors) or that a loader reads differently (warnings, notes), naming the
     /// layer and the way out.

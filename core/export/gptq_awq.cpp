@@ -10,6 +10,7 @@
 #include "core/export/carry_along.h"
 #include "core/export/checkpoint_writer.h"
 #include "core/export/ct_config.h"
+#include "core/export/other_parts.h"
 #include "core/io/output_file.h"
 
 namespace graticule {
@@ -61,26 +62,31 @@ std::string shape_problem(const Linear& linear, int bits, Layout layout) {
            "exporter compressed-tensors";
 }
 
-nlohmann::ordered_json quantization_config(const CarrierPlan& carrier, Layout layout) {
-    if (layout == Layout::awq)
-        return {{"quant_method", "awq"},
-                {"bits", carrier.bits},
-                {"group_size", carrier.group > 0 ? carrier.group : -1},
-                {"zero_point", true},
-                {"version", "gemm"},
-                {"modules_to_not_convert", nlohmann::ordered_json::array({"lm_head"})}};
-    return {{"quant_method", "gptq"},
-            {"bits", carrier.bits},
-            {"group_size", carrier.group > 0 ? carrier.group : -1},
-            {"desc_act", false},
-            {"sym", carrier.symmetric},
-            {"lm_head", false},
-            {"static_groups", false},
-            {"true_sequential", true},
-            // The first format stores zero points less one, where a zero point of 0 wraps.
-            {"checkpoint_format", carrier.symmetric ? "gptq" : "gptq_v2"},
-            {"pack_dtype", "int32"},
-            {"meta", {{"quantizer", nlohmann::ordered_json::array({"graticule:" GRATICULE_VERSION})}}}};
+nlohmann::ordered_json quantization_config(const Model& model, const CarrierPlan& carrier, Layout layout) {
+    using nlohmann::ordered_json;
+    const std::vector<std::string> others = other_parts(model);
+    if (layout == Layout::awq) {
+        ordered_json left = ordered_json::array({"lm_head"});
+        for (const std::string& part : others) left.push_back(part);
+        return {{"quant_method", "awq"}, {"bits", carrier.bits}, {"group_size", carrier.group > 0 ? carrier.group : -1},
+                {"zero_point", true},    {"version", "gemm"},    {"modules_to_not_convert", std::move(left)}};
+    }
+    ordered_json rules = ordered_json::object(); // GPTQModel's: a name that begins with "-:" is left as it is
+    for (const std::string& part : others) rules["-:.*" + part + "\\..*"] = ordered_json::object();
+    ordered_json config = {{"quant_method", "gptq"},
+                           {"bits", carrier.bits},
+                           {"group_size", carrier.group > 0 ? carrier.group : -1},
+                           {"desc_act", false},
+                           {"sym", carrier.symmetric},
+                           {"lm_head", false},
+                           {"static_groups", false},
+                           {"true_sequential", true},
+                           // The first format stores zero points less one, where a zero point of 0 wraps.
+                           {"checkpoint_format", carrier.symmetric ? "gptq" : "gptq_v2"},
+                           {"pack_dtype", "int32"},
+                           {"meta", {{"quantizer", ordered_json::array({"graticule:" GRATICULE_VERSION})}}}};
+    if (!rules.empty()) config["dynamic"] = std::move(rules);
+    return config;
 }
 
 /// (rows, columns) to (columns, rows).
@@ -162,8 +168,12 @@ TensorUnit unit_of(const QuantizedLinear& linear, const Linear& shape, const std
 std::optional<StoredLinear> stored(const Linear& linear, const SchemeChoice& choice, Layout layout) {
     const Form form = form_of(choice, layout);
     if (!form.problem.empty()) return std::nullopt;
-    return StoredLinear{layout == Layout::gptq ? "gptq" : "awq", form.carrier.bits,    form.carrier.symmetric,
-                        form.carrier.group,                      linear.in_features(), std::nullopt};
+    return StoredLinear{layout == Layout::gptq ? "gptq" : "awq",
+                        form.carrier.bits,
+                        form.carrier.symmetric,
+                        form.carrier.group,
+                        linear.in_features(),
+                        std::nullopt};
 }
 
 Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout) {
@@ -221,7 +231,7 @@ void write(const QuantizedModel& model, const std::filesystem::path& folder, con
     };
     const std::vector<TensorUnit> units = plan_units(model, unit);
     write_units(model, units, folder, static_cast<std::uint64_t>(options.shard_bytes), ctx);
-    const nlohmann::ordered_json config = quantization_config(carrier.value(), layout);
+    const nlohmann::ordered_json config = quantization_config(*model.base, carrier.value(), layout);
     write_config(model, config, folder);
     if (layout == Layout::gptq) // what AutoGPTQ looks for
         atomic_write_file(folder / "quantize_config.json", config.dump(2) + "\n");

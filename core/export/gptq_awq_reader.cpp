@@ -59,10 +59,78 @@ Packing read_packing(const json& config) {
     packing.zero_less_one = format == "gptq";
     if (const std::string words = text_or(config, "pack_dtype", "int32"); words != "int32")
         unsupported("GPTQ codes packed in " + words + " are not read; int32 is");
-    if (const auto rules = config.find("dynamic"); rules != config.end() && !rules->is_null() && !rules->empty())
-        unsupported("\"dynamic\": other widths for some modules are not read; quantize all with the same");
+    if (const auto rules = config.find("dynamic"); rules != config.end())
+        for (const auto& [module, rule] : rules->items())
+            if (!module.starts_with("-:")) // modules that are left in float need no rule to be read
+                unsupported("\"dynamic\": other widths for some modules (" + module +
+                            ") are not read; quantize all with the same");
     return packing;
 }
+
+/// AWQ packs eight columns per word, in the order its kernels unpack them: the nibble of each column.
+constexpr std::array<std::size_t, 8> nibble_of_column = {0, 4, 1, 5, 2, 6, 3, 7};
+
+std::uint32_t word_at(const HostTensor& words, std::int64_t index) { // stored tensors need not be aligned
+    std::uint32_t word = 0;
+    std::memcpy(&word, words.bytes.data() + index * 4, 4);
+    return word;
+}
+
+/// A weight (out, in) whose codes lie input by input: GPTQ packs them along the inputs, AWQ along the outputs.
+class PackedRows final : public EncodedRows {
+public:
+    /// `zeros` (groups, out); `group_of` each input; `scales` (groups, out) floats.
+    PackedRows(Packing packing, HostTensor words, std::vector<std::int64_t> group_of, std::vector<std::uint16_t> zeros,
+               HostTensor scales, std::int64_t out)
+        : packing_(packing)
+        , words_(std::move(words))
+        , group_of_(std::move(group_of))
+        , zeros_(std::move(zeros))
+        , scales_(std::move(scales))
+        , out_(out) {}
+
+    void decode(std::int64_t first, std::int64_t count, float* out) const override {
+        const auto in = std::ssize(group_of_);
+        std::vector<float> scale;
+        std::int64_t group = -1;
+        for (std::int64_t k = 0; k < in; ++k) {
+            if (const std::int64_t its = group_of_[static_cast<std::size_t>(k)]; its != group) {
+                group = its;
+                scale = scales_of(group, first, count);
+            }
+            const std::uint16_t* zero = zeros_.data() + group * out_ + first;
+            for (std::int64_t row = 0; row < count; ++row) {
+                const int code = packing_.awq ? awq_code(k, first + row) : gptq_code(k, first + row);
+                out[row * in + k] = scale[static_cast<std::size_t>(row)] * static_cast<float>(code - zero[row]);
+            }
+        }
+    }
+
+private:
+    [[nodiscard]] std::vector<float> scales_of(std::int64_t group, std::int64_t first, std::int64_t count) const {
+        const std::size_t each = scales_.bytes.size() / static_cast<std::size_t>(element_count(scales_.shape));
+        const auto at = static_cast<std::size_t>(group * out_ + first) * each;
+        return to_floats(
+            {scales_.dtype, {count}, scales_.owner, scales_.bytes.subspan(at, each * static_cast<std::size_t>(count))});
+    }
+    [[nodiscard]] int awq_code(std::int64_t k, std::int64_t o) const {
+        const std::uint32_t word = word_at(words_, (k * out_ + o) / 8);
+        return static_cast<int>(word >> (4 * nibble_of_column[static_cast<std::size_t>(o % 8)]) & 15U);
+    }
+    [[nodiscard]] int gptq_code(std::int64_t k, std::int64_t o) const {
+        const std::int64_t bit = k * packing_.bits, place = bit % 32;
+        std::uint32_t code = word_at(words_, bit / 32 * out_ + o) >> place;
+        if (place + packing_.bits > 32) code |= word_at(words_, (bit / 32 + 1) * out_ + o) << (32 - place);
+        return static_cast<int>(code & ((1U << packing_.bits) - 1));
+    }
+
+    Packing packing_;
+    HostTensor words_;
+    std::vector<std::int64_t> group_of_;
+    std::vector<std::uint16_t> zeros_;
+    HostTensor scales_;
+    std::int64_t out_;
+};
 
 class DecodedCheckpoint final : public Checkpoint {
 public:
@@ -107,6 +175,7 @@ public:
     }
     [[nodiscard]] std::shared_ptr<const Tokenizer> tokenizer() const override { return stored_->tokenizer(); }
 
+    /// Decoded when it is looked at; what can be wrong with it is said now.
     [[nodiscard]] HostTensor tensor(const std::string& name) const override {
         const std::string base = base_of(name);
         if (base.empty() || !stored_->contains(base + ".qweight")) return stored_->tensor(name);
@@ -121,18 +190,10 @@ public:
             refuse(base + ".qweight", to_text(words.shape) + " does not hold " + std::to_string(packing_.bits) +
                                           "-bit codes for the scales " + to_text(scales.shape));
         const std::vector<std::int64_t> group_of = groups_of(base, in, groups);
-        const std::vector<std::uint8_t> codes =
-            packing_.awq ? rows_of_codes(words, in, out) : unpack_columns(words_of(words), in, out, packing_.bits);
-        const std::vector<int> zeros = zeros_of(base, groups, out);
-        const std::vector<float> scale = to_floats(scales);
-        std::vector<float> weight(static_cast<std::size_t>(out * in));
-        for (std::int64_t k = 0; k < in; ++k)
-            for (std::int64_t o = 0; o < out; ++o) {
-                const auto cell = static_cast<std::size_t>(group_of[static_cast<std::size_t>(k)] * out + o);
-                const int code = codes[static_cast<std::size_t>(k * out + o)];
-                weight[static_cast<std::size_t>(o * in + k)] = scale[cell] * static_cast<float>(code - zeros[cell]);
-            }
-        return HostTensor::from_floats(std::move(weight), {out, in});
+        const std::span<const std::byte> bytes = words.bytes;
+        auto encoded =
+            std::make_shared<const PackedRows>(packing_, words, group_of, zeros_of(base, groups, out), scales, out);
+        return {DType::encoded, {out, in}, encoded, bytes, encoded};
     }
 
 private:
@@ -179,39 +240,28 @@ private:
         return all;
     }
 
-    /// AWQ packs eight columns per word, in the order its kernels unpack them.
-    static std::vector<std::uint8_t> rows_of_codes(const HostTensor& tensor, std::int64_t rows, std::int64_t columns) {
-        static constexpr std::array<int, 8> column_of_nibble = {0, 2, 4, 6, 1, 3, 5, 7};
-        std::vector<std::uint8_t> codes;
-        codes.resize(static_cast<std::size_t>(rows * columns));
-        const std::vector<std::uint32_t> words = words_of(tensor);
-        for (std::size_t word = 0; word < words.size(); ++word)
-            for (std::size_t nibble = 0; nibble < 8; ++nibble)
-                codes[8 * word + static_cast<std::size_t>(column_of_nibble[nibble])] =
-                    static_cast<std::uint8_t>(words[word] >> (4 * nibble) & 15);
-        return codes;
-    }
-
     /// (groups, out). Absent: the middle of the codes.
-    [[nodiscard]] std::vector<int> zeros_of(const std::string& base, std::int64_t groups, std::int64_t out) const {
+    [[nodiscard]] std::vector<std::uint16_t> zeros_of(const std::string& base, std::int64_t groups,
+                                                      std::int64_t out) const {
         const std::string name = base + ".qzeros";
-        std::vector<int> zeros(static_cast<std::size_t>(groups * out), 1 << (packing_.bits - 1));
+        std::vector<std::uint16_t> zeros(static_cast<std::size_t>(groups * out),
+                                         static_cast<std::uint16_t>(1 << (packing_.bits - 1)));
         if (!stored_->contains(name)) return zeros;
         const HostTensor words = packed(name);
         if (words.shape != Shape{groups, packed_words(out, packing_.bits)})
             refuse(name, to_text(words.shape) + " does not hold zero points for " + std::to_string(groups) +
                              " groups of " + std::to_string(out) + " outputs");
-        std::vector<std::uint8_t> stored;
         if (packing_.awq) {
-            stored = rows_of_codes(words, groups, out);
-        } else {
-            stored.resize(zeros.size());
-            unpack_rows(words_of(words), groups, out, packing_.bits, stored);
+            for (std::size_t i = 0; i < zeros.size(); ++i)
+                zeros[i] = static_cast<std::uint16_t>(
+                    word_at(words, static_cast<std::int64_t>(i / 8)) >> (4 * nibble_of_column[i % 8]) & 15U);
+            return zeros;
         }
-        const bool less_one = !packing_.awq && packing_.zero_less_one;
+        std::vector<std::uint8_t> stored(zeros.size());
+        unpack_rows(words_of(words), groups, out, packing_.bits, stored);
         for (std::size_t i = 0; i < zeros.size(); ++i) {
-            zeros[i] = stored[i] + (less_one ? 1 : 0);
-            if (less_one && zeros[i] >> packing_.bits != 0)
+            zeros[i] = static_cast<std::uint16_t>(stored[i] + (packing_.zero_less_one ? 1 : 0));
+            if (zeros[i] >> packing_.bits != 0)
                 throw Error(
                     ErrorKind::unsupported,
                     stored_->file_of(name).string() + ": " + name +

@@ -37,10 +37,10 @@ enum class Fate : std::uint8_t { as_asked, other_inputs, refused };
 [[nodiscard]] std::string_view to_text(Fate fate); ///< "as asked", "other inputs", "refused"
 
 struct Target {
-    std::string_view name;    ///< on the command line: "vllm-sm90"
-    std::string_view label;   ///< on screen: "vLLM on Hopper (sm90)"
-    std::string_view program; ///< "vLLM"
-    std::string_view basis;   ///< versions, and whether they were run here
+    std::string_view name;                   ///< on the command line: "vllm-sm90"
+    std::string_view label;                  ///< on screen: "vLLM on Hopper (sm90)"
+    std::string_view program;                ///< "vLLM"
+    std::string_view basis;                  ///< versions, and whether they were run here
     std::vector<std::string_view> exporters; ///< whose files it is given, the most telling first
 };
 [[nodiscard]] std::span<const Target> all_targets();
