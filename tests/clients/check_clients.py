@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Loads what graticule-cli exports into transformers with compressed-tensors on the CPU, as a stranger would.
 
-Usage: check_clients.py --cli PROGRAM --work FOLDER [--only WORD]
+Usage: check_clients.py --cli PROGRAM --work FOLDER [--packages FOLDER] [--target NAME] [--only WORD]
+
+`--packages`: where transformers and compressed-tensors are taken from instead of the virtual environment, and `--target` what
+`export --check` calls them: a recipe that it says is refused there must not load (with the weights dequantized on loading it
+must, and they must be ours), every other one must.
 
 For every row of CASES: export; load with output_loading_info (no key missing, unexpected or mismatched); every
 dequantized weight must equal ours bit for bit; logits must agree with ours: to float32 rounding for weight-only rows.
@@ -74,6 +78,13 @@ def run_cli(cli, *words):
     done = subprocess.run([cli, *words, "--quiet"], capture_output=True, text=True)
     if done.returncode != 0:
         raise AssertionError(f"graticule-cli {' '.join(words)}: exit code {done.returncode}: {done.stderr.strip()}")
+
+
+def fate(cli, target, sample, recipe, folder):
+    """What `export --check` says of a target: "as asked", "other inputs" or "refused"."""
+    done = subprocess.run([cli, "export", sample, "--recipe", recipe, "--out", str(folder) + "-check", "--check", "--json", "--quiet"],
+                          capture_output=True, text=True, check=True)
+    return next(row["fate"] for row in json.loads(done.stdout)["targets"] if row["name"] == target)
 
 
 def client_weight(module):
@@ -170,7 +181,23 @@ def check_activations(folder, sample, recipe, weights, ids, got, expected, probl
     return text
 
 
-def check_case(cli, work, case):
+def check_refused(folder, recipe, problems):
+    """Does not load as it is; returns the model with its weights dequantized on loading."""
+    import torch
+    import transformers
+
+    load = dict(dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
+    try:
+        transformers.AutoModelForCausalLM.from_pretrained(folder, **load)
+        problems.append(f"{recipe}: export --check says that it is refused, but it loads: core/export/all_targets.cpp is out of date")
+    except RuntimeError as error:
+        if "mismatch" not in str(error):
+            problems.append(f"refused for another reason: {error}")
+    dequantized = transformers.CompressedTensorsConfig(dequantize=True)
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, quantization_config=dequantized, **load)
+
+
+def check_case(cli, work, case, target):
     import torch
     import transformers
     from safetensors.torch import load_file, save_file
@@ -189,9 +216,14 @@ def check_case(cli, work, case):
     run_cli(cli, "logits", sample, "--recipe", recipe, "--ids", str(ids_file), "--out", str(logits_file))
     run_cli(cli, "quantize", sample, "--recipe", recipe, "--weights-only", "--dequantized", str(weights_file))
 
-    model, info = transformers.AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
-    problems = [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
+    problems = []
+    refused = fate(cli, target, sample, recipe, folder) == "refused"
+    if refused:
+        model, info = check_refused(folder, recipe, problems)
+    else:
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
+    problems += [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
                 if info.get(key)]
     compared = check_weights(model, load_file(weights_file), problems)
     with torch.no_grad():
@@ -200,7 +232,9 @@ def check_case(cli, work, case):
     largest = (got - expected).abs().max().item()
     relative = ((got - expected).abs().mean() / expected.std()).item()
     text = ""
-    if activations:
+    if refused:
+        text = ", refused as said, dequantized on loading instead"
+    elif activations:
         folder_of_sample = pathlib.Path(__file__).parents[2] / "resources" / "samples" / sample  # a path of its own stays
         text = check_activations(folder, folder_of_sample, recipe, load_file(weights_file), ids, got, expected, problems)
     if not activations and not largest < WEIGHT_ONLY_BOUND:
@@ -216,13 +250,22 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cli", required=True)
     parser.add_argument("--work", required=True, type=pathlib.Path)
+    parser.add_argument("--packages", type=pathlib.Path)
+    parser.add_argument("--target", default="transformers-5.17")
     parser.add_argument("--only", default="")
     args = parser.parse_args()
+    if args.packages:
+        if not args.packages.is_dir():
+            skip(f"{args.packages} is not there")
+        sys.path.insert(0, str(args.packages))
     for package in ("torch", "safetensors", "transformers", "compressed_tensors"):
         try:
             __import__(package)
         except ImportError as error:
             skip(f"{package} cannot be imported ({error})")
+    import compressed_tensors
+    import transformers
+    print(f"transformers {transformers.__version__}, compressed-tensors {compressed_tensors.__version__}, {args.target}", flush=True)
     args.work.mkdir(parents=True, exist_ok=True)
     shared = pathlib.Path(os.environ.get("GRATICULE_SHARED", pathlib.Path(__file__).parents[2] / ".." / "shared"))
     families = shared / "fixtures" / "families"
@@ -232,7 +275,7 @@ def main():
     else:
         print(f"left out: {len(FAMILY_CASES)} cases that need {families}", flush=True)
     chosen = [case for case in cases if args.only in case[0]]
-    passed = sum([check_case(args.cli, args.work, case) for case in chosen])
+    passed = sum([check_case(args.cli, args.work, case, args.target) for case in chosen])
     print(f"{passed} of {len(chosen)} exports load as they should")
     sys.exit(0 if passed == len(chosen) and chosen else 1)
 
