@@ -26,6 +26,9 @@ constexpr std::string_view vllm_basis = "source of August 2026 and public report
 
 bool is(const StoredLinear& linear, std::string_view layout) { return linear.layout == layout; }
 bool packed(const StoredLinear& linear) { return is(linear, "pack-quantized"); }
+bool fp4(const StoredLinear& linear) {
+    return is(linear, "nvfp4-pack-quantized") || is(linear, "mxfp4-pack-quantized");
+}
 bool integer_inputs(const StoredLinear& linear, int bits) {
     return linear.input && linear.input->format->kind == FormatKind::integer && linear.input->format->bits == bits;
 }
@@ -69,12 +72,15 @@ constexpr TargetRule rules[] = {
     // transformers, run here (tests/clients).
     {transformers_newest, [](const StoredLinear& l) { return packed(l) && !l.symmetric; }, Fate::refused, "",
      "zero points beside packed weights are not loaded since 5.23, unless the weights are dequantized on loading "
-     "(quantization_config=CompressedTensorsConfig(dequantize=True)); or use symmetric weights, or transformers 5.17 to "
+     "(quantization_config=CompressedTensorsConfig(dequantize=True)); or use symmetric weights, or transformers 5.17 "
+     "to "
      "5.22",
      "https://github.com/vllm-project/llm-compressor/issues/1618"},
     {transformers, [](const StoredLinear& l) { return is(l, "gptq") || is(l, "awq"); }, Fate::as_asked, "",
      "wants the package gptqmodel (for GPTQ optimum as well) and stops without; not run here",
      "https://github.com/huggingface/transformers/tree/main/src/transformers/quantizers"},
+    {transformers, fp4, Fate::as_asked, "asked",
+     "wants dtype=bfloat16 on loading: it computes a weight of four-bit floats in bfloat16", ""},
     {transformers,
      [](const StoredLinear& l) {
          return l.input && l.input->dynamic && l.input->symmetric && l.input->format->kind == FormatKind::integer;
@@ -152,7 +158,15 @@ constexpr TargetRule rules[] = {
      Fate::as_asked, "a=fp8_e4m3/sym/token", "", "https://docs.vllm.ai/en/stable/features/quantization/fp8/"},
     {vllm, [](const StoredLinear& l) { return is(l, "float-quantized"); }, Fate::as_asked, "asked", "", schemes_source},
 
+    // vLLM: four-bit floats.
+    {vllm_sm100, [](const StoredLinear& l) { return is(l, "mxfp4-pack-quantized") && !l.input; }, Fate::other_inputs,
+     "a=mxfp4", "taken for weights and inputs in MXFP4, and multiplied so without a word",
+     "https://github.com/vllm-project/vllm/issues/56770"},
+    {vllm, fp4, Fate::as_asked, "asked", "", schemes_source},
+
     // SGLang.
+    {sglang, [](const StoredLinear& l) { return fp4(l) && !l.input; }, Fate::refused, "",
+     "of four-bit floats its dense layers have NVFP4 with quantized inputs alone", sglang_source},
     {sglang, [](const StoredLinear& l) { return packed(l) && l.input; }, Fate::refused, "",
      "its dense layers have no scheme of packed weights with quantized inputs; use w=int8/sym/channel "
      "a=int8/sym/token, "

@@ -45,7 +45,8 @@ struct Exporter {
     /// rest.
     void (*write)(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
                   JobContext& ctx) = nullptr;
-    /// How a linear is stored under a choice; absent: it cannot be, and `check` says why.
+    /// How a linear is stored under a choice; absent: it cannot be, and `check` says why. Null where no target reads
+    /// the files.
     std::optional<StoredLinear> (*stored)(const Linear& linear, const SchemeChoice& choice) = nullptr;
     /// Opens what `write` wrote, weights decoded under their original names.
     std::shared_ptr<const Checkpoint> (*read_back)(const std::filesystem::path& folder) = nullptr;

@@ -32,6 +32,11 @@ std::string line_of(const TargetReport::Part& part) {
     return text;
 }
 
+std::optional<StoredLinear> stored_by(const Exporter& exporter, const Linear& linear,
+                                      const std::optional<SchemeChoice>& choice) {
+    return choice && exporter.stored != nullptr ? exporter.stored(linear, *choice) : std::nullopt;
+}
+
 } // namespace
 
 std::string_view to_text(Fate fate) {
@@ -54,7 +59,7 @@ TargetReport target_report(const Model& model, const LayerChoices& choices, cons
     report.target = &target;
     for (const Linear& linear : model.linears()) {
         const auto& choice = choices.at(index_of(linear.id));
-        const auto stored = choice ? exporter.stored(linear, *choice) : std::nullopt;
+        const auto stored = stored_by(exporter, linear, choice);
         if (!stored) continue;
         Served served = served_at(target, *stored);
         report.fate = std::max(report.fate, served.fate);
@@ -117,7 +122,7 @@ nlohmann::json to_json(const std::vector<TargetReport>& reports) {
 LayerChoices served_choices(const Model& model, LayerChoices choices, const Exporter& exporter, const Target& target) {
     for (const Linear& linear : model.linears()) {
         auto& choice = choices.at(index_of(linear.id));
-        const auto stored = choice ? exporter.stored(linear, *choice) : std::nullopt;
+        const auto stored = stored_by(exporter, linear, choice);
         if (!stored) continue;
         const Served there = served_at(target, *stored);
         if (there.fate == Fate::refused)
