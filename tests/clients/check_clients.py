@@ -246,6 +246,50 @@ def check_case(cli, work, case, target):
     return not problems
 
 
+def check_other_parts(cli, work):
+    """A language model inside LLaVA: the image tower must come back as it was, the language model as we quantized it."""
+    import torch
+    import transformers
+    from safetensors.torch import load_file, save_file
+
+    torch.manual_seed(0)
+    config = transformers.LlavaConfig(
+        text_config=transformers.LlamaConfig(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+                                             num_key_value_heads=2, vocab_size=320, max_position_embeddings=256).to_dict(),
+        vision_config=transformers.CLIPVisionConfig(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+                                                    image_size=28, patch_size=14).to_dict(), image_token_index=319)
+    made, passed = work / "llava", 0
+    original = transformers.LlavaForConditionalGeneration(config).eval()
+    original.save_pretrained(made)
+    stored = original.state_dict()
+    ids = torch.randint(4, 300, (2, 40), generator=torch.Generator().manual_seed(7))
+    ids_file, logits_file = work / "llava-ids.safetensors", work / "llava-logits.safetensors"
+    save_file({"input_ids": ids}, ids_file)
+    mixed = work / "llava-mixed.json"
+    mixed.write_text('{"schema": 1, "name": "m", "defaults": "w=int4/sym/g32", "rules": [{"pattern": "*.down_proj", "choice": "w=int8/sym/channel"}],'
+                     ' "ignore": ["layers.1.self_attn.*"]}')
+    for name, recipe in (("one scheme", "w=int4/sym/g32"), ("mixed", str(mixed))):
+        folder = work / ("llava-" + name.replace(" ", "-"))
+        run_cli(cli, "export", str(made), "--recipe", recipe, "--out", str(folder))
+        run_cli(cli, "logits", str(made), "--recipe", recipe, "--ids", str(ids_file), "--out", str(logits_file))
+        model, info = transformers.LlavaForConditionalGeneration.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
+        problems = [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs") if info.get(key)]
+        others = [key for key in stored if "vision_tower" in key or "projector" in key]
+        assert others
+        loaded = model.state_dict()
+        problems += [f"{key}: is not as it was" for key in others if key not in loaded or not torch.equal(loaded[key], stored[key])]
+        with torch.no_grad():
+            largest = (model(input_ids=ids).logits - load_file(logits_file)["logits"]).abs().max().item()
+        if not largest < WEIGHT_ONLY_BOUND:
+            problems.append(f"logits differ by {largest:.2e}")
+        passed += not problems
+        print(f"{'ok  ' if not problems else 'FAIL'} inside LLaVA, {name:10}: {len(others)} other tensors, logits: largest {largest:.2e}", flush=True)
+        for problem in problems:
+            print(f"       {problem}", flush=True)
+    return passed, 2
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cli", required=True)
@@ -276,8 +320,12 @@ def main():
         print(f"left out: {len(FAMILY_CASES)} cases that need {families}", flush=True)
     chosen = [case for case in cases if args.only in case[0]]
     passed = sum([check_case(args.cli, args.work, case, args.target) for case in chosen])
-    print(f"{passed} of {len(chosen)} exports load as they should")
-    sys.exit(0 if passed == len(chosen) and chosen else 1)
+    tried = len(chosen)
+    if args.only in "inside llava":
+        more, of = check_other_parts(args.cli, args.work)
+        passed, tried = passed + more, tried + of
+    print(f"{passed} of {tried} exports load as they should")
+    sys.exit(0 if passed == tried and tried else 1)
 
 
 main()
