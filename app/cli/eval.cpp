@@ -100,9 +100,10 @@ Action declare_eval(CLI::App& options) {
                                  "With --metric divergence: a page with the text's worst passages, token by token"),
               "leave --html out for no page")
         ->type_name("FILE");
-    args->as.declare(options, "With --recipe: round the inputs as this program does with the exported model (FP8 or not at "
-                              "all instead of INT8, say), so that the figure is the one to expect there; export "
-                              "--check tells what each does");
+    args->as.declare(options,
+                     "With --recipe: round the inputs as this program does with the exported model (FP8 or not at "
+                     "all instead of INT8, say), so that the figure is the one to expect there; export "
+                     "--check tells what each does");
     options.get_option("--as")->needs(options.get_option("--recipe"));
     args->calibration.declare(options);
     CalibrationInput::only_with_recipe(options);

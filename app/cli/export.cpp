@@ -81,9 +81,10 @@ Action declare_export(CLI::App& options) {
         ->capture_default_str()
         ->type_name("MB");
     options.add_flag("--force", args->force, "Move a folder aside that was not written by this program");
-    options.add_flag("--check", args->check_only,
-                     "Only say what the format holds, and what becomes of it in transformers, vLLM and others by version and "
-                     "card: as asked, with other inputs, or refused");
+    options.add_flag(
+        "--check", args->check_only,
+        "Only say what the format holds, and what becomes of it in transformers, vLLM and others by version and "
+        "card: as asked, with other inputs, or refused");
     args->calibration.declare(options);
     return [args](Console& console) { export_command(*args, console); };
 }

@@ -81,8 +81,8 @@ std::string interval_text(const Comparison& comparison) {
 std::string targets_text(const std::vector<TargetReport>& reports) {
     Table table({{"there"}, {"runs"}, {"taken from"}});
     for (const TargetReport& report : reports)
-        table.add({std::string(report.target->label), std::string(to_text(report.fate)),
-                   std::string(report.target->basis)});
+        table.add(
+            {std::string(report.target->label), std::string(to_text(report.fate)), std::string(report.target->basis)});
     std::string text = table.text();
     for (const TargetReport& report : reports) {
         std::string lines;

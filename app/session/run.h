@@ -68,8 +68,7 @@ struct Run {
 /// The same recipe of the same model with the same outcome: one run, wherever the two come from.
 [[nodiscard]] inline bool same_result(const Run& a, const Run& b) {
     return a.evaluation && b.evaluation && a.full_precision == b.full_precision && a.recipe == b.recipe &&
-           a.served_as == b.served_as &&
-           a.evaluation->provenance.model_hash == b.evaluation->provenance.model_hash &&
+           a.served_as == b.served_as && a.evaluation->provenance.model_hash == b.evaluation->provenance.model_hash &&
            a.evaluation->protocol == b.evaluation->protocol &&
            a.evaluation->window_losses == b.evaluation->window_losses;
 }

@@ -40,8 +40,12 @@ namespace {
 TargetEntry entry_of(const TargetReport& report) {
     QStringList lines;
     for (const std::string& line : to_lines(report)) lines << QString::fromStdString(line);
-    return {qt_text(report.target->name),  qt_text(report.target->label), qt_text(to_text(report.fate)),
-            qt_text(report.target->basis), lines.join(u'\n'),             report.fate == Fate::refused};
+    return {qt_text(report.target->name),
+            qt_text(report.target->label),
+            qt_text(to_text(report.fate)),
+            qt_text(report.target->basis),
+            lines.join(u'\n'),
+            report.fate == Fate::refused};
 }
 
 } // namespace

@@ -82,7 +82,7 @@ quantize_together(std::shared_ptr<const Model> model, std::span<const Quantizati
                   const SideLayerCallback& on_layer = {});
 
 struct EvaluationSpec {
-    std::int64_t window = 2048; ///< tokens
+    std::int64_t window = 2048;   ///< tokens
     std::int64_t max_windows = 0; ///< 0: all
     std::string run_name;
     /// One that was stopped: its windows are not evaluated again where model, recipe, protocol and device are the same,

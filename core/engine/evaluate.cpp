@@ -53,9 +53,8 @@ std::vector<double> known_losses(const Evaluation* stopped, const Evaluation& ev
     if (stopped == nullptr || stopped->window_losses.empty()) return {};
     const Provenance &was = stopped->provenance, &is = evaluation.provenance;
     const bool same = stopped->protocol == evaluation.protocol && was.device == is.device &&
-                      was.recipe_hash == is.recipe_hash && was.served_as == is.served_as &&
-                      was.backend == is.backend && !was.model_hash.empty() &&
-                      std::ssize(stopped->window_losses) < evaluation.protocol.windows_used;
+                      was.recipe_hash == is.recipe_hash && was.served_as == is.served_as && was.backend == is.backend &&
+                      !was.model_hash.empty() && std::ssize(stopped->window_losses) < evaluation.protocol.windows_used;
     return same && was.model_hash == model.hash(ctx) ? stopped->window_losses : std::vector<double>();
 }
 

@@ -71,8 +71,8 @@ std::shared_ptr<const Evaluation> Workbench::evaluate(bool quantized, const Corp
                                                       JobContext& ctx, const WindowCallback& on_window) {
     GRATICULE_ASSERT(!quantized || quantized_, "evaluating a quantized model before there is one");
     const std::string key = corpus.name + '\n' + corpus.rule + '\n' + std::to_string(corpus.text.size()) + '\n' +
-                            spec.protocol + '\n' + std::to_string(spec.window) + '\n' + std::to_string(spec.max_windows) + '\n' + ctx.device +
-                            '\n' + to_text(ctx.execution);
+                            spec.protocol + '\n' + std::to_string(spec.window) + '\n' +
+                            std::to_string(spec.max_windows) + '\n' + ctx.device + '\n' + to_text(ctx.execution);
     if (!quantized && baseline_ && baseline_key_ == key) return baseline_;
     auto evaluation =
         graticule::evaluate(opened_.model, quantized ? quantized_ : nullptr, tokenizer(), corpus, spec, ctx, on_window);

@@ -13,8 +13,9 @@ std::span<const ProtocolRow> all_protocols() {
         {"gptq", "as the papers' programs: every token but a window's first is scored", 2048, false, false, ""},
         // As in its tools/perplexity, which leaves one newline at the end of a text out, which the last
         // window would show if it ended there.
-        {"llama.cpp", "as llama-perplexity: the second half of each window is scored, each begins with BOS where the "
-                      "model's files ask for one",
+        {"llama.cpp",
+         "as llama-perplexity: the second half of each window is scored, each begins with BOS where the "
+         "model's files ask for one",
          512, true, true, ", second halves scored"},
     }};
     return rows;
@@ -35,8 +36,8 @@ std::int64_t Protocol::first_scored() const { return graticule::first_scored(pro
 
 std::string Protocol::text() const {
     return name + ", windows of " + std::to_string(window) + " (" + std::to_string(windows_used) + " of " +
-           std::to_string(windows_there) + ")" + std::string(protocol_named(name).rule) + ", bos " + bos + (text_rule.empty() ? "" : ", text rule " + text_rule) +
-           ", " + to_text(execution);
+           std::to_string(windows_there) + ")" + std::string(protocol_named(name).rule) + ", bos " + bos +
+           (text_rule.empty() ? "" : ", text rule " + text_rule) + ", " + to_text(execution);
 }
 
 namespace {

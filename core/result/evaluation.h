@@ -21,9 +21,9 @@ namespace graticule {
 struct ProtocolRow {
     std::string_view name; ///< on the command line and in files
     std::string_view help;
-    std::int64_t window; ///< tokens, where nothing is asked for
-    bool second_half;    ///< only tokens behind the one after a window's middle are scored: all have some context
-    bool bos_each_window; ///< where the tokenizer sets one, it takes the place of every window's first token
+    std::int64_t window;   ///< tokens, where nothing is asked for
+    bool second_half;      ///< only tokens behind the one after a window's middle are scored: all have some context
+    bool bos_each_window;  ///< where the tokenizer sets one, it takes the place of every window's first token
     std::string_view rule; ///< in a protocol's text; empty: nothing to add
 };
 [[nodiscard]] std::span<const ProtocolRow> all_protocols();
@@ -40,8 +40,8 @@ struct Protocol {              ///< decides what a perplexity means; two results
     std::string bos = "once"; ///< "once" at the very start, in "each window", or "none"
     std::string text_rule;
     Execution execution = {Compute::float32, Arithmetic::simulated};
-    std::string data_hash;                  ///< of the token ids used
-    [[nodiscard]] std::string text() const; ///< "gptq, windows of 2048 (199 of 199), bos once, float32"
+    std::string data_hash;                           ///< of the token ids used
+    [[nodiscard]] std::string text() const;          ///< "gptq, windows of 2048 (199 of 199), bos once, float32"
     [[nodiscard]] std::int64_t first_scored() const; ///< token of a window
     [[nodiscard]] std::int64_t scored() const { return window - first_scored(); } ///< tokens of a window
     bool operator==(const Protocol&) const = default;

@@ -69,7 +69,8 @@ std::vector<Passage> worst_passages(const Evaluation& baseline, const Evaluation
     all.resize(std::min(count, all.size()));
     for (Passage& passage : all) {
         const auto start = static_cast<std::size_t>(passage.window * targets + passage.first - front);
-        // Behind the token in front, so that a blank between the two is kept; a window's first scored one has none here.
+        // Behind the token in front, so that a blank between the two is kept; a window's first scored one has none
+        // here.
         std::vector<std::int32_t> in_front;
         if (passage.first > front) in_front.push_back(after[start - 1].token);
         TextSoFar text(tokenizer, std::move(in_front));

@@ -1,5 +1,5 @@
-// What the forms know of a method, a preset, an exporter or a target: plain data, copied from the engine's registries by the
-// program.
+// What the forms know of a method, a preset, an exporter or a target: plain data, copied from the engine's registries
+// by the program.
 #pragma once
 
 #include <QtCore/QString>
