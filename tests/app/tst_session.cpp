@@ -14,6 +14,7 @@
 #include "app/session/draft.h"
 #include "app/session/recent_models.h"
 #include "app/session/recipe_edit.h"
+#include "app/session/run_json.h"
 #include "app/session/session.h"
 #include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
