@@ -113,8 +113,10 @@ public:
     /// Queues the calibration where the recipe needs one that is not there, and the quantization; empty when the recipe
     /// cannot work.
     std::optional<JobId> quantize();
-    /// Queues what is missing and the evaluation of the recipe, with the full-precision baseline first.
-    void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed);
+    /// Queues what is missing and the evaluation of the recipe, with the full-precision baseline first. `served_as`: a
+    /// Target::name whose rounding of the inputs is evaluated instead of the recipe's.
+    void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed,
+                  const QString& served_as = {});
     /// `move_aside`: a folder that holds something else is kept under another name instead of refused.
     void exportRun(int run, const QString& exporter, const QString& folder, bool move_aside = false);
     /// Throws Error{usage} when a file to be saved is one that the model or the calibration is read from.
@@ -185,13 +187,14 @@ private:
     /// there are neither for the recipe's calibration.
     bool joinStats(Chain& chain, std::vector<JobId>& after) const;
     /// `choice` empty: nothing is evaluated.
-    std::optional<JobId> queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice);
-    void queueRun(bool full_precision, const EvaluationChoice& choice, const ChainPtr& chain, std::vector<JobId> own);
+    std::optional<JobId> queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice,
+                                    const QString& served_as = {});
+    void queueRun(Run run, const ChainPtr& chain, std::vector<JobId> own);
     void showReports(); ///< of the newest quantization that succeeded
     void takeReports(std::vector<LayerReport> reports, const CalibrationSpec& calibration);
     JobId quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag);
     JobId evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after);
-    [[nodiscard]] Run newRun(bool full_precision, const EvaluationChoice& choice) const;
+    [[nodiscard]] Run newRun(bool full_precision, const EvaluationChoice& choice, const QString& served_as = {}) const;
     [[nodiscard]] bool recipeReady(const QString& what);
 
     JobRunner jobs_;

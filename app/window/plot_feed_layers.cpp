@@ -325,10 +325,10 @@ constexpr CostAxis cost_axes[] = {
     {"power of the units, of INT8 × INT8's", &HardwareCost::power},
 };
 
-/// Absent where a linear of the run has no unit; full precision has none.
+/// Absent where a linear of the run has no unit; full precision has none, nor what a program makes of a recipe.
 std::optional<double> cost_of(const Session& session, const Run& run, const CostAxis& axis) {
     if (!axis.figure) return static_cast<double>(run.bytes) / 1e6;
-    if (run.full_precision || !session.model()) return std::nullopt;
+    if (run.full_precision || !run.served_as.isEmpty() || !session.model()) return std::nullopt;
     const auto hardware = hardware_cost(*session.model(), LayerRules(run.recipe));
     return hardware ? std::optional(*hardware.*axis.figure) : std::nullopt;
 }

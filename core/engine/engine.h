@@ -85,7 +85,7 @@ quantize_together(std::shared_ptr<const Model> model, std::span<const Quantizati
                   const SideLayerCallback& on_layer = {});
 
 struct EvaluationSpec {
-    std::int64_t window = 2048;
+    std::int64_t window = 2048;   ///< tokens
     std::int64_t max_windows = 0; ///< 0: all
     std::string run_name;
     /// One that was stopped: its windows are not evaluated again where model, recipe, protocol and device are the same,
@@ -94,6 +94,7 @@ struct EvaluationSpec {
     /// Keep what every side says of each token, and how far that is from the first side: divergence_between two of
     /// them. Nothing is resumed then.
     bool predictions = false;
+    std::string protocol = "gptq"; ///< ProtocolRow::name
 };
 /// The windows of `ids` that an evaluation uses. Throws Error{bad_input} where the text has not one.
 [[nodiscard]] std::vector<std::span<const std::int32_t>>

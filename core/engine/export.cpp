@@ -172,6 +172,7 @@ void write_provenance(const QuantizedModel& model, const Exporter& exporter, con
                                      {"provenance", to_json(model.provenance)},
                                      {"recipe", nlohmann::json::parse(to_json(model.recipe))},
                                      {"notes", to_json(exported.notes)},
+                                     {"targets", to_json(exported.targets)},
                                      {"reload_check",
                                       {{"tensors", exported.reload.tensors},
                                        {"different", exported.reload.different},
@@ -260,12 +261,32 @@ Diagnostics check_export(const Model& model, const LayerChoices& choices, const 
     return diagnostics;
 }
 
+const Exporter& check_served(const Model& model, const LayerChoices& choices, const Target& target) {
+    std::optional<Diagnostics> problems;
+    for (const std::string_view name : target.exporters) {
+        const Exporter& exporter = exporter_named(name);
+        Diagnostics found = check_contents(model, choices, exporter, {});
+        if (found.has_errors()) {
+            if (!problems) problems = std::move(found);
+            continue;
+        }
+        const TargetReport report = target_report(model, choices, exporter, target);
+        if (report.fate != Fate::refused) return exporter;
+        std::string text;
+        for (const std::string& line : to_lines(report)) text += "\n  " + line;
+        throw Error(ErrorKind::unsupported, std::string(target.label) + " does not run this recipe:" + text);
+    }
+    throw_problems(problems.value(), exporter_named(target.exporters.front()));
+    throw Error(ErrorKind::internal, std::string(target.name) + ": an exporter without problems was passed over");
+}
+
 Exported export_into(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
                      const ExportOptions& options, JobContext& ctx) {
     Exported exported;
     const LayerChoices choices = choices_of(model);
     exported.notes = check_contents(*model.base, choices, exporter, options);
     throw_problems(exported.notes, exporter);
+    exported.targets = target_reports(*model.base, choices_of(model), exporter);
     exported.folder = folder;
     if (exporter.open == nullptr) {
         exporter.write(model, folder, options, ctx);

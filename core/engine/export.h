@@ -31,7 +31,8 @@ struct Exported {
     std::filesystem::path folder;
     std::vector<std::pair<std::string, std::int64_t>> files; ///< name and bytes, sorted
     std::int64_t bytes = 0;
-    Diagnostics notes; ///< warnings and notes of the check
+    Diagnostics notes;                 ///< warnings and notes of the check
+    std::vector<TargetReport> targets; ///< what becomes of it where
     ReloadCheck reload;
     std::filesystem::path moved_aside; ///< StagedDir::commit
     bool replaced = false;             ///< an earlier output of this program stood there
@@ -52,6 +53,10 @@ struct ExportTarget {
 /// when nothing can be written there; returns what remains to be said.
 [[nodiscard]] Diagnostics check_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                                        const ExportTarget& target, const ExportOptions& options);
+
+/// That the recipe can be exported for the target and that the target takes every linear. Throws Error{unsupported}
+/// with what stands against it. Returns the first of the target's exporters that can hold the recipe.
+const Exporter& check_served(const Model& model, const LayerChoices& choices, const Target& target);
 
 [[nodiscard]] Exported export_model(const QuantizedModel& model, const Exporter& exporter, const ExportTarget& target,
                                     const ExportOptions& options, JobContext& ctx);

@@ -23,12 +23,18 @@ void describe_recipe(Provenance& provenance, const QuantizedModel* quantized) {
     provenance.recipe_hash = quantized->provenance.recipe_hash;
     provenance.recipe_line = summary_line(quantized->recipe);
     provenance.backend = quantized->provenance.backend;
+    provenance.served_as = quantized->provenance.served_as;
     provenance.seed = quantized->provenance.seed;
+}
+
+std::string run_name(const QuantizedModel& quantized) {
+    const std::string& target = quantized.provenance.served_as;
+    return summary_line(quantized.recipe) + (target.empty() ? "" : " as " + target);
 }
 
 std::string side_name(const EvaluationSide& side, const Model& model) {
     if (!side.run_name.empty()) return side.run_name;
-    return side.quantized ? summary_line(side.quantized->recipe) : unquantized_name(model);
+    return side.quantized ? run_name(*side.quantized) : unquantized_name(model);
 }
 
 } // namespace graticule

@@ -18,6 +18,8 @@ namespace graticule {
                                         std::span<const std::span<const std::int32_t>> windows);
 /// What a recipe adds; nothing of the model as it is (null).
 void describe_recipe(Provenance& provenance, const QuantizedModel* quantized);
+/// The recipe's line, and the target it is served as: "w=int4/sym/g128 a=int8/sym/token as vllm-sm90".
+[[nodiscard]] std::string run_name(const QuantizedModel& quantized);
 /// What a side is called: as it asks for, or its recipe's line, or what the model without one is called.
 [[nodiscard]] std::string side_name(const EvaluationSide& side, const Model& model);
 

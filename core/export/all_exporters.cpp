@@ -18,6 +18,7 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_compressed_tensors,
             .open = open_compressed_tensors,
+            .stored = stored_as_compressed_tensors,
             .read_back = read_back_compressed_tensors,
         },
         {
@@ -30,6 +31,7 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_gptq,
             .open = open_gptq,
+            .stored = stored_as_gptq,
             .read_back = read_back_compressed_tensors,
         },
         {
@@ -41,6 +43,7 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_awq,
             .open = open_awq,
+            .stored = stored_as_awq,
             .read_back = read_back_compressed_tensors,
         },
     }};

@@ -13,6 +13,7 @@
 #include "core/export/carry_along.h"
 #include "core/export/compressed_tensors.h"
 #include "core/export/ct_config.h"
+#include "core/export/other_parts.h"
 #include "core/io/aside.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
@@ -102,7 +103,11 @@ void write_config(const QuantizedModel& model, nlohmann::ordered_json quantizati
                                  {"version", GRATICULE_VERSION}};
     config["quantization_config"] = std::move(quantization);
     // A head of its own is in the file: clients that go by this field would put the embedding in its place.
-    if (model.base->parts().head || model.head_untied) config["tie_word_embeddings"] = false;
+    if (model.base->parts().head || model.head_untied) {
+        config["tie_word_embeddings"] = false;
+        if (const auto part = config.find("text_config"); part != config.end() && part->is_object())
+            (*part)["tie_word_embeddings"] = false;
+    }
     atomic_write_file(folder / "config.json", config.dump(2) + "\n");
 }
 
@@ -286,8 +291,10 @@ void FolderWriter::add_other_tensors(const QuantizedModel& model) {
     for (const auto& [layer, place] : unit_of_) done.insert(base_->linear(layer).name + ".weight");
     for (const auto& [name, tensor] : model.replaced)
         if (done.insert(name).second) units_.push_back(plain_unit(client_name(*base_, name), tensor));
+    // Of the other parts everything is carried along.
+    const std::string text = has_other_parts(*base_) ? base_->parts().outer_prefix : std::string();
     for (const std::string& name : checkpoint.tensor_names())
-        if (!is_buffer(name) && done.insert(name).second)
+        if (!(is_buffer(name) && name.starts_with(text)) && done.insert(name).second)
             units_.push_back(plain_unit(client_name(*base_, name), checkpoint.tensor(name)));
 }
 

@@ -87,6 +87,14 @@ Diagnostics check_compressed_tensors(const Model& model, const LayerChoices& cho
     return ct_check(model, choices, options);
 }
 
+std::optional<StoredLinear> stored_as_compressed_tensors(const Linear& linear, const SchemeChoice& choice) {
+    const CtVerdict verdict = ct_verdict(choice);
+    if (!verdict.problem.empty()) return std::nullopt;
+    const CtForm& form = verdict.form;
+    return StoredLinear{form.format,        form.carrier.bits,    form.carrier.symmetric,
+                        form.carrier.group, linear.in_features(), form.input};
+}
+
 std::unique_ptr<ModelWriter> open_compressed_tensors(const QuantizedModel& heading, const LayerChoices& choices,
                                                      const std::filesystem::path& folder,
                                                      const ExportOptions& options) {

@@ -19,6 +19,7 @@
 #include "core/base/diagnostics.h"
 #include "core/base/job_context.h"
 #include "core/base/param_spec.h"
+#include "core/export/target.h"
 #include "core/recipe/layer_choices.h"
 #include "core/result/quantized_model.h"
 
@@ -47,7 +48,8 @@ struct Exporter {
     std::string_view name;  ///< on the command line and in files
     std::string_view label; ///< on screen
     std::string_view help;
-    std::vector<std::string_view> loaders; ///< programs that read the result
+    std::vector<std::string_view>
+        loaders; ///< programs that read the result; what they do with it: core/export/target.h
     std::vector<ParamSpec> params;
     /// Everything that the target cannot hold (errors) or that a loader reads differently (warnings, notes), naming the
     /// layer and the way out.
@@ -60,6 +62,9 @@ struct Exporter {
     /// The whole of it at once, for an exporter that cannot `open`; core/engine/export.cpp is the one place that asks.
     void (*write)(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
                   JobContext& ctx) = nullptr;
+    /// How a linear is stored under a choice; absent: it cannot be, and `check` says why. Null where no target reads
+    /// the files.
+    std::optional<StoredLinear> (*stored)(const Linear& linear, const SchemeChoice& choice) = nullptr;
     /// Opens what `write` wrote, weights decoded under their original names.
     std::shared_ptr<const Checkpoint> (*read_back)(const std::filesystem::path& folder) = nullptr;
 };

@@ -10,6 +10,7 @@
 #include "core/export/carry_along.h"
 #include "core/export/checkpoint_writer.h"
 #include "core/export/ct_config.h"
+#include "core/export/other_parts.h"
 
 namespace graticule {
 namespace {
@@ -60,26 +61,31 @@ std::string shape_problem(const Linear& linear, int bits, Layout layout) {
            "exporter compressed-tensors";
 }
 
-nlohmann::ordered_json quantization_config(const CarrierPlan& carrier, Layout layout) {
-    if (layout == Layout::awq)
-        return {{"quant_method", "awq"},
-                {"bits", carrier.bits},
-                {"group_size", carrier.group > 0 ? carrier.group : -1},
-                {"zero_point", true},
-                {"version", "gemm"},
-                {"modules_to_not_convert", nlohmann::ordered_json::array({"lm_head"})}};
-    return {{"quant_method", "gptq"},
-            {"bits", carrier.bits},
-            {"group_size", carrier.group > 0 ? carrier.group : -1},
-            {"desc_act", false},
-            {"sym", carrier.symmetric},
-            {"lm_head", false},
-            {"static_groups", false},
-            {"true_sequential", true},
-            // The first format stores zero points less one, where a zero point of 0 wraps.
-            {"checkpoint_format", carrier.symmetric ? "gptq" : "gptq_v2"},
-            {"pack_dtype", "int32"},
-            {"meta", {{"quantizer", nlohmann::ordered_json::array({"graticule:" GRATICULE_VERSION})}}}};
+nlohmann::ordered_json quantization_config(const Model& model, const CarrierPlan& carrier, Layout layout) {
+    using nlohmann::ordered_json;
+    const std::vector<std::string> others = other_parts(model);
+    if (layout == Layout::awq) {
+        ordered_json left = ordered_json::array({"lm_head"});
+        for (const std::string& part : others) left.push_back(part);
+        return {{"quant_method", "awq"}, {"bits", carrier.bits}, {"group_size", carrier.group > 0 ? carrier.group : -1},
+                {"zero_point", true},    {"version", "gemm"},    {"modules_to_not_convert", std::move(left)}};
+    }
+    ordered_json rules = ordered_json::object(); // GPTQModel's: a name that begins with "-:" is left as it is
+    for (const std::string& part : others) rules["-:.*" + part + "\\..*"] = ordered_json::object();
+    ordered_json config = {{"quant_method", "gptq"},
+                           {"bits", carrier.bits},
+                           {"group_size", carrier.group > 0 ? carrier.group : -1},
+                           {"desc_act", false},
+                           {"sym", carrier.symmetric},
+                           {"lm_head", false},
+                           {"static_groups", false},
+                           {"true_sequential", true},
+                           // The first format stores zero points less one, where a zero point of 0 wraps.
+                           {"checkpoint_format", carrier.symmetric ? "gptq" : "gptq_v2"},
+                           {"pack_dtype", "int32"},
+                           {"meta", {{"quantizer", ordered_json::array({"graticule:" GRATICULE_VERSION})}}}};
+    if (!rules.empty()) config["dynamic"] = std::move(rules);
+    return config;
 }
 
 /// (rows, columns) to (columns, rows).
@@ -159,6 +165,17 @@ LinearUnit unit_of(const Linear& shape, const std::string& name, const CarrierPl
     return unit;
 }
 
+std::optional<StoredLinear> stored(const Linear& linear, const SchemeChoice& choice, Layout layout) {
+    const Form form = form_of(choice, layout);
+    if (!form.problem.empty()) return std::nullopt;
+    return StoredLinear{layout == Layout::gptq ? "gptq" : "awq",
+                        form.carrier.bits,
+                        form.carrier.symmetric,
+                        form.carrier.group,
+                        linear.in_features(),
+                        std::nullopt};
+}
+
 Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout) {
     Diagnostics all;
     LayerProblems errors;
@@ -188,12 +205,6 @@ Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout
     }
     errors.report(Severity::error, all);
     if (!carrier) return all;
-    if (layout == Layout::gptq && !carrier->symmetric)
-        all.add(Severity::warning, "",
-                "asymmetric: written as gptq_v2, which GPTQModel reads; vLLM takes symmetric ones only");
-    if (carrier->bits != 4 && carrier->bits != 8)
-        all.add(Severity::warning, "",
-                std::to_string(carrier->bits) + "-bit codes: GPTQModel reads them; vLLM takes 4 and 8 bits only");
     if (!carrier->note.empty()) all.add(Severity::note, "", carrier->note);
     if (!model.parts().checkpoint)
         all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
@@ -215,7 +226,7 @@ std::unique_ptr<ModelWriter> open(const QuantizedModel& heading, const LayerChoi
     const auto unit = [model, plan = carrier.value(), layout](const Linear& shape) -> std::optional<LinearUnit> {
         return unit_of(shape, client_name(*model, shape.name), plan, layout);
     };
-    const nlohmann::ordered_json config = quantization_config(*carrier, layout);
+    const nlohmann::ordered_json config = quantization_config(*model, carrier.value(), layout);
     FolderLayout files{unit, config.dump(), {}};
     if (layout == Layout::gptq) files.files.emplace("quantize_config.json", config.dump(2) + "\n"); // AutoGPTQ's
     return open_folder(heading, std::move(files), folder, options);
@@ -228,6 +239,12 @@ Diagnostics check_gptq(const Model& model, const LayerChoices& choices, const Ex
 }
 Diagnostics check_awq(const Model& model, const LayerChoices& choices, const ExportOptions&) {
     return check(model, choices, Layout::awq);
+}
+std::optional<StoredLinear> stored_as_gptq(const Linear& linear, const SchemeChoice& choice) {
+    return stored(linear, choice, Layout::gptq);
+}
+std::optional<StoredLinear> stored_as_awq(const Linear& linear, const SchemeChoice& choice) {
+    return stored(linear, choice, Layout::awq);
 }
 std::unique_ptr<ModelWriter> open_gptq(const QuantizedModel& heading, const LayerChoices& choices,
                                        const std::filesystem::path& folder, const ExportOptions& options) {

@@ -60,8 +60,11 @@ Packing read_packing(const json& config) {
     packing.zero_less_one = format == "gptq";
     if (const std::string words = text_or(config, "pack_dtype", "int32"); words != "int32")
         unsupported("GPTQ codes packed in " + words + " are not read; int32 is");
-    if (const auto rules = config.find("dynamic"); rules != config.end() && !rules->is_null() && !rules->empty())
-        unsupported("\"dynamic\": other widths for some modules are not read; quantize all with the same");
+    if (const auto rules = config.find("dynamic"); rules != config.end())
+        for (const auto& [module, rule] : rules->items())
+            if (!module.starts_with("-:")) // modules that are left in float need no rule to be read
+                unsupported("\"dynamic\": other widths for some modules (" + module +
+                            ") are not read; quantize all with the same");
     return packing;
 }
 

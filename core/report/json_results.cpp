@@ -74,6 +74,7 @@ json to_json(const Provenance& provenance) {
             {"device", provenance.device},
             {"execution", provenance.execution},
             {"backend", provenance.backend},
+            {"served_as", provenance.served_as.empty() ? json(nullptr) : json(provenance.served_as)},
             {"seed", provenance.seed},
             {"versions", versions}};
 }
@@ -109,6 +110,7 @@ json to_json(const Protocol& protocol) {
             {"window", protocol.window},
             {"windows_used", protocol.windows_used},
             {"windows_there", protocol.windows_there},
+            {"first_scored", protocol.first_scored()},
             {"bos", protocol.bos},
             {"text_rule", protocol.text_rule},
             {"precision", to_text(protocol.execution.compute)},

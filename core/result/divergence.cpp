@@ -47,7 +47,7 @@ std::optional<Divergence> divergence_between(const Evaluation& baseline, const E
     Divergence result;
     result.baseline_name = baseline.run_name;
     result.tokens = static_cast<std::int64_t>(after.size());
-    const auto window = static_cast<std::size_t>(other.protocol.window - 1);
+    const auto window = static_cast<std::size_t>(other.protocol.scored());
     std::vector<double> all, differences;
     std::int64_t same = 0;
     for (std::size_t first = 0; first < after.size(); first += window) {

@@ -390,13 +390,14 @@ void ModelRunner::Impl::check_losses(std::span<const double> losses, std::size_t
             refuse_overflow(side, ids, "the loss of window " + std::to_string(window + 1) + " is");
 }
 
-void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
+void ModelRunner::window_losses(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                                 const std::function<void(std::span<const double> losses)>& on_losses) {
     impl_->measure_rows(
         windows, "window", ctx,
         [&](std::span<const SideStates> sides, std::size_t window) {
             std::vector<at::Tensor> losses;
-            for (const SideStates& side : sides) losses.push_back(mean_loss(side, windows[window].subspan(1)));
+            const Window targets = windows[window].subspan(static_cast<std::size_t>(first));
+            for (const SideStates& side : sides) losses.push_back(mean_loss(side, first - 1, targets));
             return at::stack(losses);
         },
         [&](std::size_t window, const at::Tensor& measured) {
@@ -409,7 +410,7 @@ void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx
 void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
                                 const std::function<void(double)>& on_loss) {
     impl_->check_one_side();
-    window_losses(windows, ctx, [&](std::span<const double> losses) { on_loss(losses.front()); });
+    window_losses(windows, 1, ctx, [&](std::span<const double> losses) { on_loss(losses.front()); });
 }
 
 namespace {
@@ -430,12 +431,13 @@ std::vector<TokenPredictions> predictions_of(const at::Tensor& measured, std::sp
 
 } // namespace
 
-void ModelRunner::window_predictions(std::span<const Window> windows, JobContext& ctx,
+void ModelRunner::window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                                      const std::function<void(WindowPredictions&&)>& on_window) {
+    const auto targets = [&](std::size_t window) { return windows[window].subspan(static_cast<std::size_t>(first)); };
     impl_->measure_rows(
         windows, "window", ctx,
         [&](std::span<const SideStates> sides, std::size_t window) {
-            return predict(sides, 0, windows[window].subspan(1));
+            return predict(sides, first - 1, targets(window));
         },
         [&](std::size_t window, const at::Tensor& measured) {
             WindowPredictions result;
@@ -443,7 +445,7 @@ void ModelRunner::window_predictions(std::span<const Window> windows, JobContext
             for (std::int64_t side = 0; side < measured.size(0); ++side)
                 result.losses.push_back(measured[side][0].mean().item<double>());
             impl_->check_losses(result.losses, window, windows[window]);
-            result.sides = predictions_of(measured, windows[window].subspan(1));
+            result.sides = predictions_of(measured, targets(window));
             on_window(std::move(result));
         });
 }

@@ -67,18 +67,18 @@ public:
     /// a request that scores nothing.
     void score(std::span<const ScoreRequest> requests, JobContext& ctx,
                const std::function<void(std::size_t request, std::span<const TokenPredictions> sides)>& on_scores);
-    /// Calls back with each window's mean cross entropy (nats) under every side, in order. All windows have the same
-    /// length. A side's losses are those that it has alone, bit for bit.
-    void window_losses(std::span<const Window> windows, JobContext& ctx,
+    /// Calls back with each window's mean cross entropy (nats) over its tokens from `first` on (at least 1) under every
+    /// side, in order. All windows have the same length. A side's losses are those that it has alone, bit for bit.
+    void window_losses(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                        const std::function<void(std::span<const double> losses)>& on_losses);
-    /// The same losses, and what every side says of each token but the first.
+    /// The same losses, and what every side says of each of these tokens.
     struct WindowPredictions {
         std::vector<double> losses;
         std::vector<TokenPredictions> sides;
     };
-    void window_predictions(std::span<const Window> windows, JobContext& ctx,
+    void window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                             const std::function<void(WindowPredictions&&)>& on_window);
-    /// Of a runner with one side, as logits() and observe().
+    /// Of a runner with one side, as logits() and observe(); from the second token on.
     void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
     /// Runs the samples block by block, in batches, and hands over each site's statistics when its block is done, in
     /// order. `plan` null: the bare pass, which benchmarks compare with. Advances `ctx` once per sample and block.

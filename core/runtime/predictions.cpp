@@ -49,21 +49,22 @@ void for_each_step(const Device& device, std::int64_t rows, std::int64_t vocabul
 
 } // namespace
 
-at::Tensor mean_loss(const SideStates& side, std::span<const std::int32_t> targets) {
+at::Tensor mean_loss(const SideStates& side, std::int64_t first, std::span<const std::int32_t> targets) {
     const Device& device = side.decoder->device();
     const TorchScope scope(device);
     at::Tensor sum = at::zeros({}, side.hidden.options().dtype(at::kDouble));
-    for_each_logits(std::span(&side, 1), 0, targets, [&](std::span<const at::Tensor> logits, const at::Tensor& ids) {
-        std::vector<at::Tensor> losses;
-        for_each_step(device, ids.size(0), logits.front().size(1), [&](std::int64_t first, std::int64_t count) {
-            const at::Tensor scores = logits.front().narrow(0, first, count);
-            const at::Tensor target = scores.gather(1, ids.narrow(0, first, count));
-            const at::Tensor highest = scores.amax(-1, true);
-            const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
-            losses.push_back(log_sum - target);
+    for_each_logits(
+        std::span(&side, 1), first, targets, [&](std::span<const at::Tensor> logits, const at::Tensor& ids) {
+            std::vector<at::Tensor> losses;
+            for_each_step(device, ids.size(0), logits.front().size(1), [&](std::int64_t row, std::int64_t count) {
+                const at::Tensor scores = logits.front().narrow(0, row, count);
+                const at::Tensor target = scores.gather(1, ids.narrow(0, row, count));
+                const at::Tensor highest = scores.amax(-1, true);
+                const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
+                losses.push_back(log_sum - target);
+            });
+            sum.add_(at::cat(losses).sum(at::kDouble));
         });
-        sum.add_(at::cat(losses).sum(at::kDouble));
-    });
     return sum.div_(static_cast<double>(targets.size()));
 }
 

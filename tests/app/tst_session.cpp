@@ -14,6 +14,7 @@
 #include "app/session/draft.h"
 #include "app/session/recent_models.h"
 #include "app/session/recipe_edit.h"
+#include "app/session/run_json.h"
 #include "app/session/session.h"
 #include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
@@ -323,6 +324,47 @@ private Q_SLOTS:
         move_aside = true;
         QVERIFY(!findings("w=int4/sym/g64", folder.path()).has_errors());
         QVERIFY(QDir(folder.path()).entryList(QDir::AllEntries | QDir::Hidden | QDir::NoDotAndDotDot).size() == 1);
+    }
+
+    /// A run as a program serves it: beside the recipe's own, told apart, kept, and with the figures of that path.
+    void evaluated_as_a_target_serves_it() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        const auto take = [&](const char* line) {
+            Recipe recipe;
+            recipe.defaults = parse_scheme_line(line);
+            session.setRecipe(recipe, line);
+        };
+        take("w=int4/sym/g128 a=int8/sym/token");
+        session.evaluate({{}, 64, 2});
+        session.evaluate({{}, 64, 2}, Session::Calibrate::where_needed, "vllm-sm80");
+        take("w=int4/sym/g128");
+        session.evaluate({{}, 64, 2});
+        QCOMPARE(session.runs().size(), std::size_t(4));
+        QTRY_VERIFY_WITH_TIMEOUT(session.runs()[3].finished(), 120'000);
+        const Run &asked = session.runs()[1], &served = session.runs()[2], &alone = session.runs()[3];
+        QVERIFY(served.finished() && asked.finished());
+        QCOMPARE(served.evaluation->window_losses, alone.evaluation->window_losses);
+        QVERIFY(asked.evaluation->window_losses != served.evaluation->window_losses);
+        QCOMPARE(served.name, asked.name + " as vllm-sm80");
+        QCOMPARE(served.input_bits, 16.0);
+        QVERIFY(!same_result(asked, served));
+        const Run again = run_from_json(run_to_json(served));
+        QVERIFY(same_result(again, served) && again.served_as == "vllm-sm80");
+        QCOMPARE(served_command("m", served.recipe, served.served_as, served.choice, "cpu"),
+                 QString("graticule-cli eval m --recipe 'w=int4/sym/g128 a=int8/sym/token' --calib-samples 16 "
+                         "--calib-length 512 --as vllm-sm80 --window 64 --windows 2"));
+        const auto compared = session.comparison(asked.id, served.id);
+        QVERIFY(compared && compared->difference);
+        QVERIFY(compared->notes.text().find("vllm-sm80") != std::string::npos);
+        // One that it refuses is said, and nothing is queued.
+        take("w=int4/sym/g64 a=int8/sym/token");
+        const QSignalSpy failures(&session, &Session::failed);
+        session.evaluate({{}, 64, 2}, Session::Calibrate::where_needed, "vllm-sm90");
+        QCOMPARE(failures.size(), 1);
+        QVERIFY(failures.front().at(1).toString().contains("groups of 128"));
+        QCOMPARE(session.runs().size(), std::size_t(4));
     }
 
     void from_open_to_compare_on_the_sample() {
