@@ -18,18 +18,24 @@ namespace graticule {
 class WhatIfService final : public QObject {
     Q_OBJECT
 public:
+    /// What an answer has looked at, each including the one before. Where all would take long they come one after the
+    /// other.
+    enum class Look : std::uint8_t {
+        weight,    ///< and at no input
+        some_rows, ///< first_rows of the kept inputs
+        all_rows,
+    };
     struct Request {
         LayerId layer{};
         SchemeChoice choice;
-        bool full = false;     ///< with weights and channels for the plots; else the report alone is kept
-        std::int64_t rows = 0; ///< set by the service
+        bool full = false;          ///< with weights and channels for the plots; else the report alone is kept
+        Look look = Look::all_rows; ///< set by the service
     };
 
     explicit WhatIfService(QObject* parent = nullptr);
     ~WhatIfService() override;
 
-    /// Input rows of a first answer where all kept ones would take long; the answer from all of them follows when
-    /// nothing else is wanted.
+    /// Input rows of an early answer; the answer from all of them follows when nothing else is wanted.
     static constexpr std::int64_t first_rows = 32;
     /// Multiplications of one product from which that is so, on a CPU.
     static constexpr std::int64_t long_product = std::int64_t{1} << 30;
@@ -60,7 +66,7 @@ private:
     struct Known {
         std::shared_ptr<const WhatIf> result;
         bool full = false;
-        bool refined = false; ///< from all kept rows
+        Look look = Look::weight;
         QString problem;
         mutable std::uint64_t used = 0; ///< for dropping the oldest full results
     };

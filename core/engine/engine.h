@@ -135,6 +135,7 @@ struct WhatIf {
     std::vector<float> smoothing;    ///< factor s a channel; empty: none
     std::vector<float> input_absmax; ///< per channel after smoothing
 };
+struct WhatIfLayer;
 class WhatIfLayers;
 /// For one thread, one after the other, beside whatever `device` computes for others.
 class WhatIfs {
@@ -146,8 +147,14 @@ public:
     /// `rows`: of the kept inputs, evenly spread, that are looked at; 0: all. Throws Error{bad_input} for a choice that
     /// the run would refuse.
     [[nodiscard]] WhatIf of(LayerId layer, const SchemeChoice& choice, std::int64_t rows = 0) const;
+    /// The same of the weight alone, which is there much sooner: the report says nothing of inputs and outputs. Only
+    /// for choices that look at no samples.
+    [[nodiscard]] WhatIf of_weight(LayerId layer, const SchemeChoice& choice) const;
 
 private:
+    [[nodiscard]] SchemeChoice complete(LayerId layer, const SchemeChoice& choice) const;
+    [[nodiscard]] WhatIf result_of(LayerId layer, WhatIfLayer tried) const;
+
     std::shared_ptr<const Model> model_;
     std::shared_ptr<const ActivationStats> stats_;
     std::unique_ptr<WhatIfLayers> layers_;
