@@ -22,8 +22,9 @@ std::shared_ptr<const WhatIf> slimmed(WhatIf result) {
 }
 } // namespace
 
-WhatIfService::WhatIfService(QObject* parent)
+WhatIfService::WhatIfService(QObject* parent, std::int64_t long_product)
     : QObject(parent)
+    , long_product_(long_product)
     , thread_([this](std::stop_token stop) { loop(stop); }) {}
 
 WhatIfService::~WhatIfService() {
@@ -88,7 +89,7 @@ bool WhatIfService::takesLong(const Request& request) const {
     });
     const Linear& linear = model_->linear(request.layer);
     const std::int64_t rows = stats_->sites.at(index_of(linear.site)).kept_rows.shape.at(0);
-    return !fits && rows > first_rows && linear.out_features() * linear.in_features() * rows >= long_product;
+    return !fits && rows > first_rows && linear.out_features() * linear.in_features() * rows >= long_product_;
 }
 
 void WhatIfService::wantWeights(LayerId layer) {

@@ -32,13 +32,12 @@ public:
         Look look = Look::all_rows; ///< set by the service
     };
 
-    explicit WhatIfService(QObject* parent = nullptr);
+    /// `long_product`: multiplications of one product from which all rows take long, on a CPU.
+    explicit WhatIfService(QObject* parent = nullptr, std::int64_t long_product = std::int64_t{1} << 30);
     ~WhatIfService() override;
 
     /// Input rows of an early answer; the answer from all of them follows when nothing else is wanted.
     static constexpr std::int64_t first_rows = 32;
-    /// Multiplications of one product from which that is so, on a CPU.
-    static constexpr std::int64_t long_product = std::int64_t{1} << 30;
 
     /// Where to compute; a card that has no memory to spare leaves it to the CPU.
     void setDevice(const std::string& device);
@@ -77,6 +76,7 @@ private:
     void thinOut();
     void countWeights(const std::shared_ptr<const Model>& model, LayerId layer);
 
+    const std::int64_t long_product_;
     std::map<Key, Known> known_; // GUI thread only, as the next
     std::map<LayerId, std::shared_ptr<const StepHistogram>> weights_;
     mutable std::uint64_t clock_ = 0;
