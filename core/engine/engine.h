@@ -109,11 +109,14 @@ struct EvaluationSide {
     std::shared_ptr<const QuantizedModel> quantized;
     std::string run_name;
     std::shared_ptr<const Evaluation> resume = nullptr;
+    /// When a stop of it is due, this side goes no further and the others do; null: it is never stopped alone.
+    const CancelToken* stop = nullptr;
 };
 using SideCallback = std::function<void(std::size_t side, const Evaluation& so_far)>;
 /// The same results, in the order of `sides`, from one pass: each block is loaded once and every side's windows pass
 /// it. Of `spec` the windows and `predictions` count. The sides go on where the one that was stopped first left off;
-/// `seconds` are those of the pass.
+/// `seconds` are those of the pass. One that was stopped on the way is as far as it came, and not complete; Cancelled
+/// is thrown when all are. With `predictions`, which are told apart from the first side, none is stopped alone.
 [[nodiscard]] std::vector<std::shared_ptr<const Evaluation>>
 evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
                   const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,
