@@ -246,24 +246,62 @@ Run Session::newRun(bool full_precision, const EvaluationChoice& choice, const Q
     return run;
 }
 
+namespace {
+/// What one of several runs brings into the pass in which they are evaluated together.
+struct EvaluationPart {
+    std::function<std::shared_ptr<const QuantizedModel>()> quantized; ///< there when the pass begins
+    std::string name;
+    std::shared_ptr<const Evaluation> resume;
+    std::function<void(Evaluation)> offer;
+};
+
+void evaluate_parts(const OpenedModel& opened, const Corpus& corpus, const EvaluationSpec& spec,
+                    std::span<JobRunner::Share> shares, JobContext& ctx) {
+    std::vector<EvaluationSide> sides;
+    std::vector<const EvaluationPart*> parts;
+    for (const JobRunner::Share& share : shares) {
+        parts.push_back(static_cast<const EvaluationPart*>(share.part.get()));
+        sides.push_back({parts.back()->quantized(), parts.back()->name, parts.back()->resume, &share.cancel});
+    }
+    const auto evaluations =
+        evaluate_together(opened.model, sides, *opened.tokenizer, corpus, spec, ctx,
+                          [&](std::size_t side, const Evaluation& so_far) { parts[side]->offer(so_far); });
+    for (std::size_t i = 0; i < shares.size(); ++i)
+        if (evaluations[i]->complete) shares[i].result = evaluations[i];
+}
+} // namespace
+
+// Runs of one protocol that wait at the same moment pass the model's blocks together. One that goes on where it was
+// stopped does so alone: the others would have it begin again.
 JobId Session::evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after) {
     const Throttle<Evaluation> windows(&jobs_, between_partials,
                                        [this, id = run.id](const Evaluation& so_far) { runs_.receive(id, so_far); });
-    EvaluationSpec spec{run.choice.window, run.choice.windows, run.name.toStdString(),
-                        run.resumable() ? std::make_shared<const Evaluation>(*run.evaluation) : nullptr};
+    const bool resumes = run.resumable();
+    const auto part = std::make_shared<const EvaluationPart>(
+        EvaluationPart{[chain, model = model(), full = run.full_precision, served_as = run.served_as.toStdString()] {
+                           std::shared_ptr<const QuantizedModel> evaluated = full ? nullptr : chain->quantized;
+                           if (!evaluated || served_as.empty()) return evaluated;
+                           const Target& target = target_named(served_as);
+                           return as_served(*evaluated, check_served(*model, choices_of(*evaluated), target), target);
+                       },
+                       run.name.toStdString(), resumes ? std::make_shared<const Evaluation>(*run.evaluation) : nullptr,
+                       windows.handle()});
+    EvaluationSpec spec;
+    spec.window = run.choice.window;
+    spec.max_windows = run.choice.windows;
     const double tokens = static_cast<double>(run.choice.window * run.choice.windows);
-    return jobs_.submit<Evaluation>(
-        request({}, tr("Evaluate %1").arg(run.name), std::move(after), tokens),
-        [chain, spec, model = model(), tokenizer = opened_.tokenizer, full = run.full_precision,
-         text = run.choice.text.toStdString(), served_as = run.served_as.toStdString(),
-         offer = windows.handle()](JobContext& ctx) {
-            std::shared_ptr<const QuantizedModel> evaluated = full ? nullptr : chain->quantized;
-            if (evaluated && !served_as.empty()) {
-                const Target& target = target_named(served_as);
-                evaluated = as_served(*evaluated, check_served(*model, choices_of(*evaluated), target), target);
-            }
-            return graticule::evaluate(model, evaluated, *tokenizer, load_text(text, BuiltInText::evaluation), spec,
-                                       ctx, offer);
+    JobRequest asked = request({}, tr("Evaluate %1").arg(run.name), std::move(after), tokens);
+    if (!resumes)
+        asked.together = QStringLiteral("evaluate %1 tokens, %2 windows, model %3, %4")
+                             .arg(run.choice.window)
+                             .arg(run.choice.windows)
+                             .arg(reinterpret_cast<quintptr>(model().get()))
+                             .arg(run.choice.text);
+    return jobs_.submitTogether<Evaluation>(
+        std::move(asked), part,
+        [spec, opened = opened_, text = run.choice.text.toStdString()](std::span<JobRunner::Share> shares,
+                                                                       JobContext& ctx) {
+            evaluate_parts(opened, load_text(text, BuiltInText::evaluation), spec, shares, ctx);
         },
         [this, id = run.id, chain](std::shared_ptr<const Evaluation> evaluation) {
             runs_.finish(id, *evaluation, chain->quantized); // the engine thread is through with the chain

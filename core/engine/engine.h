@@ -113,11 +113,14 @@ struct EvaluationSide {
     std::shared_ptr<const QuantizedModel> quantized;
     std::string run_name;
     std::shared_ptr<const Evaluation> resume = nullptr;
+    /// When a stop of it is due, this side goes no further and the others do; null: it is never stopped alone.
+    const CancelToken* stop = nullptr;
 };
 using SideCallback = std::function<void(std::size_t side, const Evaluation& so_far)>;
 /// The same results, in the order of `sides`, from one pass: each block is loaded once and every side's windows pass
 /// it. Of `spec` the windows and `predictions` count. The sides go on where the one that was stopped first left off;
-/// `seconds` are those of the pass.
+/// `seconds` are those of the pass. One that was stopped on the way is as far as it came, and not complete; Cancelled
+/// is thrown when all are. With `predictions`, which are told apart from the first side, none is stopped alone.
 [[nodiscard]] std::vector<std::shared_ptr<const Evaluation>>
 evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
                   const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,
@@ -139,6 +142,7 @@ struct WhatIf {
     std::vector<float> smoothing;    ///< factor s a channel; empty: none
     std::vector<float> input_absmax; ///< per channel after smoothing
 };
+struct WhatIfLayer;
 class WhatIfLayers;
 /// For one thread, one after the other, beside whatever `device` computes for others.
 class WhatIfs {
@@ -150,8 +154,14 @@ public:
     /// `rows`: of the kept inputs, evenly spread, that are looked at; 0: all. Throws Error{bad_input} for a choice that
     /// the run would refuse.
     [[nodiscard]] WhatIf of(LayerId layer, const SchemeChoice& choice, std::int64_t rows = 0) const;
+    /// The same of the weight alone, which is there much sooner: the report says nothing of inputs and outputs. Only
+    /// for choices that look at no samples.
+    [[nodiscard]] WhatIf of_weight(LayerId layer, const SchemeChoice& choice) const;
 
 private:
+    [[nodiscard]] SchemeChoice complete(LayerId layer, const SchemeChoice& choice) const;
+    [[nodiscard]] WhatIf result_of(LayerId layer, WhatIfLayer tried) const;
+
     std::shared_ptr<const Model> model_;
     std::shared_ptr<const ActivationStats> stats_;
     std::unique_ptr<WhatIfLayers> layers_;

@@ -1,5 +1,6 @@
 // Perplexity: the whole text tokenized once, windows that do not overlap, the mean over windows of each window's mean
 // cross entropy. What of a window is scored, and how it begins, is the protocol's affair (all_protocols).
+#include <algorithm>
 #include <chrono>
 
 #include "core/engine/engine.h"
@@ -115,8 +116,17 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     std::vector<std::shared_ptr<const QuantizedModel>> weights;
     for (const EvaluationSide& side : sides) weights.push_back(side.quantized);
     ModelRunner runner(model, weights, device, options);
+    std::vector<bool> stopped(sides.size());
+    runner.leave_out([&](std::size_t side) {
+        const CancelToken* stop = sides[side].stop;
+        if (spec.predictions || stop == nullptr || !stop->due()) return false;
+        stopped[side] = true;
+        if (std::ranges::find(stopped, false) == stopped.end()) throw Cancelled();
+        return true;
+    });
     const auto take_losses = [&](std::span<const double> losses) {
         for (std::size_t side = 0; side < losses.size(); ++side) {
+            if (stopped[side]) continue;
             Evaluation& evaluation = *evaluations[side];
             evaluation.window_losses.push_back(losses[side]);
             summarize(evaluation);
@@ -139,9 +149,9 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
         });
     else
         runner.window_losses(std::span(windows).subspan(known), first, ctx, take_losses);
-    for (const auto& evaluation : evaluations) {
-        evaluation->provenance.model_hash = model->hash(ctx);
-        evaluation->complete = true;
+    for (std::size_t side = 0; side < sides.size(); ++side) {
+        evaluations[side]->provenance.model_hash = model->hash(ctx);
+        evaluations[side]->complete = !stopped[side];
     }
     return {evaluations.begin(), evaluations.end()};
 }

@@ -1,8 +1,10 @@
 #include "core/runtime/model_runner.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -54,6 +56,7 @@ struct ModelRunner::Impl {
     struct Side {
         std::string recipe; ///< SideWeights::recipe
         Decoder decoder;
+        std::atomic<bool> left = false; ///< leave_out(); the thread that loads blocks looks as well
         /// By name and the reason why it is no integer product, of what was prepared so far.
         std::map<std::pair<std::string, std::string>, std::set<Role>> kernels = {};
     };
@@ -69,12 +72,16 @@ struct ModelRunner::Impl {
                     : new Side{std::move(side.recipe), Decoder(sides.front()->decoder, std::move(side.source))}));
         return sides;
     }
-    /// One block as every side has it.
+    /// One block as every side has it; of one that was left, nothing.
     using SidesOfBlock = std::vector<BlockOperations>;
     [[nodiscard]] SidesOfBlock prepare(BlockId id) const {
         SidesOfBlock block;
-        for (const auto& side : sides) block.push_back(side->decoder.prepare(id));
+        for (const auto& side : sides) block.push_back(side->left ? BlockOperations() : side->decoder.prepare(id));
         return block;
+    }
+    [[nodiscard]] bool goes_on(std::size_t side) {
+        if (!sides[side]->left && left_out && left_out(side)) sides[side]->left = true;
+        return !sides[side]->left;
     }
 
     [[nodiscard]] std::size_t block_count() const { return kept.size(); }
@@ -206,19 +213,23 @@ struct ModelRunner::Impl {
         if (device.is_cuda()) at::getDeviceAllocator(at::kCUDA)->emptyCache();
     }
 
-    /// Hidden states after the last block, for each part one tensor of each side; `keep` and `more` as in next_block.
+    /// Hidden states after the last block, for each part one tensor of each side, undefined where it was left; `keep`
+    /// and `more` as in next_block.
     std::vector<std::vector<at::Tensor>> through_blocks(std::span<const Part> parts, bool keep, bool more,
                                                         JobContext& ctx) {
         std::vector<std::vector<at::Tensor>> hidden;
         for (const Part& part : parts) {
             auto& states = hidden.emplace_back();
-            for (const auto& side : sides) states.push_back(side->decoder.embed(part));
+            for (std::size_t side = 0; side < sides.size(); ++side)
+                states.push_back(goes_on(side) ? sides[side]->decoder.embed(part) : at::Tensor());
         }
         for (const Block& block : decoder.model().blocks()) {
             const auto loaded = next_block(block.id, keep, more);
             for (auto& states : hidden)
                 for (std::size_t side = 0; side < sides.size(); ++side) {
-                    states[side] = sides[side]->decoder.forward(block.id, loaded->at(side), states[side]);
+                    states[side] = goes_on(side)
+                                       ? sides[side]->decoder.forward(block.id, loaded->at(side), states[side])
+                                       : at::Tensor();
                     ctx.check_cancelled();
                 }
         }
@@ -250,7 +261,8 @@ struct ModelRunner::Impl {
     /// For what one set of weights is asked.
     void check_one_side() const { GRATICULE_ASSERT(sides.size() == 1, "asked of several sides at once"); }
 
-    /// What is wanted of one row: from the hidden states (1, tokens, hidden) that each side has of it, on the device.
+    /// What is wanted of one row: from the hidden states (1, tokens, hidden) that each side has of it, on the device;
+    /// undefined where the side was left.
     using Measure = std::function<at::Tensor(std::span<const SideStates> sides, std::size_t row)>;
     /// The same on the host, row after row.
     using Report = std::function<void(std::size_t row, const at::Tensor& measured)>;
@@ -273,6 +285,7 @@ struct ModelRunner::Impl {
     std::int64_t weight_budget = 0, states_budget = -1; ///< bytes; the second -1: not decided
     std::int64_t block_share = 0;                       ///< bytes of a block of all sides; 0: not known yet
     bool told_waves = false;
+    std::function<bool(std::size_t side)> left_out; ///< null: none ever is
 };
 
 ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
@@ -349,7 +362,9 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
                 std::vector<SideStates> states;
                 for (std::size_t side = 0; side < sides.size(); ++side)
                     states.push_back(
-                        {&sides[side]->decoder, hidden[i][side].narrow(0, static_cast<std::int64_t>(row), 1)});
+                        {&sides[side]->decoder, hidden[i][side].defined()
+                                                    ? hidden[i][side].narrow(0, static_cast<std::int64_t>(row), 1)
+                                                    : at::Tensor()});
                 arriving.emplace_back(measure(states, done + arriving.size()));
                 if (!device.is_cuda()) report_next();
             }
@@ -386,7 +401,7 @@ void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::st
 
 void ModelRunner::Impl::check_losses(std::span<const double> losses, std::size_t window, Window ids) {
     for (std::size_t side = 0; side < losses.size(); ++side)
-        if (!std::isfinite(losses[side]))
+        if (!std::isfinite(losses[side]) && !sides[side]->left)
             refuse_overflow(side, ids, "the loss of window " + std::to_string(window + 1) + " is");
 }
 
@@ -397,7 +412,10 @@ void ModelRunner::window_losses(std::span<const Window> windows, std::int64_t fi
         [&](std::span<const SideStates> sides, std::size_t window) {
             std::vector<at::Tensor> losses;
             const Window targets = windows[window].subspan(static_cast<std::size_t>(first));
-            for (const SideStates& side : sides) losses.push_back(mean_loss(side, first - 1, targets));
+            const auto none = at::full({}, std::numeric_limits<double>::quiet_NaN(),
+                                       at::TensorOptions(at::kDouble).device(torch_device(impl_->device)));
+            for (const SideStates& side : sides)
+                losses.push_back(side.hidden.defined() ? mean_loss(side, first - 1, targets) : none);
             return at::stack(losses);
         },
         [&](std::size_t window, const at::Tensor& measured) {
@@ -406,6 +424,8 @@ void ModelRunner::window_losses(std::span<const Window> windows, std::int64_t fi
             on_losses(losses);
         });
 }
+
+void ModelRunner::leave_out(std::function<bool(std::size_t side)> left) { impl_->left_out = std::move(left); }
 
 void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
                                 const std::function<void(double)>& on_loss) {

@@ -78,6 +78,9 @@ public:
     };
     void window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                             const std::function<void(WindowPredictions&&)>& on_window);
+    /// `left(side)` is asked at every step of window_losses. From the first yes on, once and for all, nobody waits for
+    /// that side: it passes no further block, and its losses are no numbers.
+    void leave_out(std::function<bool(std::size_t side)> left);
     /// Of a runner with one side, as logits() and observe(); from the second token on.
     void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
     /// Runs the samples block by block, in batches, and hands over each site's statistics when its block is done, in

@@ -300,6 +300,90 @@ private Q_SLOTS:
         QVERIFY(session.statsComplete());
     }
 
+    /// Runs that wait together pass the blocks together, and come to what each comes to alone.
+    void runs_that_wait_together_are_evaluated_together() {
+        const char* lines[] = {"w=int4/asym/channel a=int8/sym/token", "w=dint4/sym/g64",
+                               "w=int3/asym/g32 a=int8/sym/token"};
+        const EvaluationChoice choice{{}, 64, 40};
+        const auto set_recipe = [](Session& session, const char* line) {
+            Recipe recipe;
+            recipe.defaults = parse_scheme_line(line);
+            session.setRecipe(recipe, QString::fromLatin1(line));
+        };
+        std::vector<std::shared_ptr<const Evaluation>> alone; // full precision first
+        {
+            JobContext ctx;
+            const OpenedModel opened = open_model(resolve_model_path("sample-opt"), ctx);
+            const Corpus corpus = load_text({}, BuiltInText::evaluation);
+            EvaluationSpec spec;
+            spec.window = choice.window;
+            spec.max_windows = choice.windows;
+            alone.push_back(evaluate(opened.model, nullptr, *opened.tokenizer, corpus, spec, ctx));
+            for (const char* line : lines) {
+                Recipe recipe;
+                recipe.defaults = parse_scheme_line(line);
+                const auto quantized = quantize(opened.model, nullptr, *resolve(recipe, *opened.model).resolved, ctx);
+                alone.push_back(evaluate(opened.model, quantized, *opened.tokenizer, corpus, spec, ctx));
+            }
+        }
+        for (const int cancelled : {-1, 2}) {
+            Session session;
+            session.open("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+            session.calibrate(testing::short_calibration()); // holds the engine while all are queued
+            for (const char* line : lines) {
+                set_recipe(session, line);
+                session.evaluate(choice);
+            }
+            QCOMPARE(session.runs().size(), std::size_t(4));
+            bool together = false;
+            const auto at_work = [&] {
+                int running = 0;
+                for (const JobView& job : session.jobs().jobs())
+                    running += job.state == JobState::running && job.progress.stage == "Evaluating 4 runs" &&
+                               job.progress.done > 0;
+                session.poll();
+                together = together || running == 4;
+                return running == 4;
+            };
+            const auto all_but_one = [&] {
+                at_work();
+                for (std::size_t i = 0; i < 4; ++i)
+                    if (int(i) != cancelled && !session.runs()[i].finished()) return false;
+                return true;
+            };
+            if (cancelled >= 0) {
+                QTRY_VERIFY_WITH_TIMEOUT(at_work(), 60'000);
+                session.jobs().cancel(session.runs()[std::size_t(cancelled)].jobs.back());
+            }
+            QTRY_VERIFY_WITH_TIMEOUT(all_but_one(), 60'000);
+            QVERIFY(together);
+            session.poll();
+            for (std::size_t i = 0; i < 4; ++i) {
+                const Run& run = session.runs()[i];
+                if (int(i) == cancelled) {
+                    QCOMPARE(run.state, JobState::cancelled);
+                    QVERIFY(!run.finished());
+                    continue;
+                }
+                QVERIFY(run.evaluation->complete);
+                QVERIFY(run.evaluation->window_losses == alone[i]->window_losses); // the same bits
+                QCOMPARE(run.evaluation->perplexity, alone[i]->perplexity);
+                QVERIFY(run.evaluation->protocol == alone[i]->protocol);
+                QCOMPARE(run.evaluation->provenance.recipe_hash, alone[i]->provenance.recipe_hash);
+                QCOMPARE(run.quantized == nullptr, i == 0);
+            }
+            if (cancelled < 0) continue;
+            // It goes on where it was stopped, and ends where it would have.
+            set_recipe(session, lines[std::size_t(cancelled) - 1]);
+            session.evaluate(choice);
+            QCOMPARE(session.runs().size(), std::size_t(4));
+            QTRY_VERIFY_WITH_TIMEOUT(session.runs()[std::size_t(cancelled)].finished(), 60'000);
+            QVERIFY(session.runs()[std::size_t(cancelled)].evaluation->window_losses ==
+                    alone[std::size_t(cancelled)]->window_losses);
+        }
+    }
+
     void the_export_dialog_is_told_all_that_the_export_would_refuse() {
         const QTemporaryDir folder;
         const Exporter& exporter = exporter_named("compressed-tensors");

@@ -23,7 +23,8 @@ import pathlib
 import subprocess
 import sys
 
-SKIPPED = 77
+from skipping import skip
+
 WEIGHT_ONLY_BOUND = 5e-4  # max |difference| of logits of the order of 10: two float32 programs, sums in another order
 # Of mean |logits - logits without rounding|. Measured: clients 0.000 and, with zero points, 0.15; we, with sums in another order
 # through every layer, 0.06 to 0.37. Another scale gives 1 to 1.6.
@@ -65,13 +66,6 @@ MIXED = """{"schema": 1, "name": "mixed", "defaults": "w=int4/asym/g128",
             {"pattern": "*.down_proj", "choice": "w=dint4/asym/channel"}],
   "ignore": ["layers.3.mlp.*"]}
 """
-
-
-def skip(reason):
-    if os.environ.get("GRATICULE_REQUIRE_CLIENTS") == "1":
-        sys.exit(f"FAILED: {reason}, and GRATICULE_REQUIRE_CLIENTS is set")
-    print(f"SKIPPED: {reason}; install with packaging/deps/install.sh --clients", file=sys.stderr)
-    sys.exit(SKIPPED)
 
 
 def run_cli(cli, *words):
