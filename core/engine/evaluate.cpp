@@ -33,17 +33,6 @@ std::vector<std::span<const std::int32_t>> windows_of(const std::vector<std::int
     return windows;
 }
 
-Protocol protocol_of(const EvaluationSpec& spec, const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids,
-                     const Corpus& corpus, std::int64_t there) {
-    Protocol protocol;
-    protocol.window = spec.window;
-    protocol.windows_there = there;
-    protocol.windows_used = spec.max_windows > 0 ? std::min(spec.max_windows, there) : there;
-    protocol.bos = tokenizer.bos() && ids.front() == *tokenizer.bos() ? "once" : "none";
-    protocol.text_rule = corpus.rule;
-    return protocol;
-}
-
 /// The losses of a stopped evaluation that this one may take over.
 std::vector<double> known_losses(const Evaluation* stopped, const Evaluation& evaluation, const Model& model,
                                  JobContext& ctx) {
@@ -82,7 +71,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     std::vector<std::span<const std::int32_t>> windows = windows_of(ids, corpus, spec);
     ctx.check_cancelled();
 
-    Protocol protocol = protocol_of(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
+    Protocol protocol = evaluation_protocol(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
     windows.resize(static_cast<std::size_t>(protocol.windows_used));
     const Device device = open_device(ctx.device);
     protocol.execution = settle_execution(ctx.execution, ctx.device, *model);
