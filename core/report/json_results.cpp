@@ -182,6 +182,7 @@ json to_json(const Divergence& divergence) {
               {"test", "McNemar, exact"}}},
             {"mean_nll_difference", divergence.mean_nll_difference},
             {"nll_difference_interval", to_json(divergence.nll_difference.interval)},
+            {"nll_difference_p_value", divergence.nll_p},
             {"verdict", to_text(divergence.verdict)},
             {"verdict_test", verdict_test}};
 }
@@ -274,11 +275,6 @@ json to_json(const Sensitivity& sensitivity, Timing timing) {
 
 namespace {
 
-json interval_json(const MeanEstimate& estimate) {
-    return {{"mean", number(estimate.mean)},
-            {"interval", {number(estimate.interval.low), number(estimate.interval.high)}}};
-}
-
 json to_json(const SearchPoint& point) {
     return {{"name", point.name},
             {"recipe", json::parse(graticule::to_json(point.recipe))},
@@ -296,7 +292,8 @@ json to_json(const SearchPoint& point) {
 json to_json(const std::optional<PairedPoints>& difference, const std::optional<std::size_t>& rival) {
     if (!difference) return nullptr;
     return {{"uniform", *rival},
-            {"divergence", interval_json(difference->divergence)},
+            {"divergence",
+             {{"mean", difference->divergence.mean}, {"interval", to_json(difference->divergence.interval)}}},
             {"perplexity", to_json(difference->perplexity)}};
 }
 

@@ -40,6 +40,7 @@ struct Divergence {
 
     double mean_nll_difference = 0; ///< mean of log p_baseline - log p_recipe of the text's tokens
     MeanEstimate nll_difference;    ///< the same over the means of windows, paired
+    double nll_p = 1;               ///< Student's, of that difference
 
     Verdict verdict = Verdict::indistinguishable; ///< by verdict_test
     [[nodiscard]] Measurement measurement(const Protocol& protocol) const {
@@ -49,8 +50,8 @@ struct Divergence {
 
 /// How the verdict comes about, in a sentence.
 inline constexpr std::string_view verdict_test =
-    "two paired tests at 5 %: losses over windows (Student's t) and first choices over tokens (McNemar, exact); "
-    "indistinguishable where neither tells the recipe from its baseline";
+    "two paired tests, at 5 % together by Holm's correction: losses over windows (Student's t) and first choices over "
+    "tokens (McNemar, exact); indistinguishable where neither tells the recipe from its baseline";
 
 /// Of two sides of one pass that kept predictions, `other` measured against `baseline`; absent where they have none.
 [[nodiscard]] std::optional<Divergence> divergence_between(const Evaluation& baseline, const Evaluation& other);

@@ -72,14 +72,14 @@ std::vector<at::Tensor> gradients_at_the_end(const Decoder& decoder, const at::T
         for (std::int64_t draw = 0; draw < draws; ++draw) {
             at::nll_loss(scores, labels[draw], {}, at::Reduction::Sum).backward({}, draw + 1 < draws);
             input_gradients[std::size_t(draw)].narrow(0, first, rows).copy_(some.grad());
-            some.mutable_grad() = {};
+            some.mutable_grad() = at::Tensor();
         }
     }
     std::vector<at::Tensor> gradients;
     for (std::int64_t draw = 0; draw < draws; ++draw) {
         input.backward(input_gradients[std::size_t(draw)], draw + 1 < draws);
         gradients.push_back(hidden.grad());
-        hidden.mutable_grad() = {};
+        hidden.mutable_grad() = at::Tensor();
     }
     return gradients;
 }
@@ -155,12 +155,12 @@ void predict_damage(
                 for (std::size_t draw = 0; draw < draws; ++draw) {
                     output.backward(gradient[i][draw], draw + 1 < draws);
                     gradient[i][draw] = input.grad();
-                    input.mutable_grad() = {};
+                    input.mutable_grad() = at::Tensor();
                     for (Seen& seen : all) {
                         for (std::size_t c = 0; c < seen.errors.size(); ++c)
                             found[seen.layer][c][i * draws + draw] +=
                                 scale * (seen.errors[c] * seen.output.grad()).sum(at::kDouble).item<double>();
-                        seen.output.mutable_grad() = {};
+                        seen.output.mutable_grad() = at::Tensor();
                     }
                     ctx.check_cancelled();
                 }
