@@ -1,6 +1,7 @@
 // Perplexity in the protocol of the GPTQ papers: the whole text tokenized once, windows that do not overlap, the mean
 // over windows of each window's mean cross entropy.
 #include <chrono>
+#include <cmath>
 
 #include "core/engine/engine.h"
 #include "core/engine/run_provenance.h"
@@ -116,12 +117,18 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
             for (std::size_t side = 0; side < window.sides.size(); ++side) {
                 TokenPredictions& all = evaluations[side]->predictions;
                 all.insert(all.end(), window.sides[side].begin(), window.sides[side].end());
+                // The mean square so far: roots are taken at the end.
+                std::vector<double>& errors = evaluations[side]->state_errors;
+                errors.resize(window.state_errors[side].size());
+                for (std::size_t block = 0; block < errors.size(); ++block)
+                    errors[block] += window.state_errors[side][block] / static_cast<double>(windows.size());
             }
             take_losses(window.losses);
         });
     else
         runner.window_losses(std::span(windows).subspan(known), ctx, take_losses);
     for (const auto& evaluation : evaluations) {
+        for (double& error : evaluation->state_errors) error = std::sqrt(error);
         evaluation->provenance.model_hash = model->hash(ctx);
         evaluation->complete = true;
     }

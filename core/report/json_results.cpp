@@ -174,6 +174,7 @@ json to_json(const Divergence& divergence) {
             {"maximum", divergence.maximum},
             {"window_means", divergence.window_means},
             {"position_means", divergence.position_means},
+            {"state_errors", divergence.state_errors},
             {"same_first_choice", divergence.same_first_choice},
             {"first_choices",
              {{"became_right", divergence.became_right},
@@ -291,10 +292,10 @@ json to_json(const SearchPoint& point) {
 /// The searched recipe's figures less those of a uniform one.
 json to_json(const std::optional<PairedPoints>& difference, const std::optional<std::size_t>& rival) {
     if (!difference) return nullptr;
-    return {{"uniform", *rival},
-            {"divergence",
-             {{"mean", difference->divergence.mean}, {"interval", to_json(difference->divergence.interval)}}},
-            {"perplexity", to_json(difference->perplexity)}};
+    return {
+        {"uniform", *rival},
+        {"divergence", {{"mean", difference->divergence.mean}, {"interval", to_json(difference->divergence.interval)}}},
+        {"perplexity", to_json(difference->perplexity)}};
 }
 
 } // namespace

@@ -47,6 +47,7 @@ std::optional<Divergence> divergence_between(const Evaluation& baseline, const E
     GRATICULE_ASSERT(before.size() == after.size(), "two sides of one pass");
     Divergence result;
     result.baseline_name = baseline.run_name;
+    result.state_errors = other.state_errors;
     result.tokens = static_cast<std::int64_t>(after.size());
     const auto window = static_cast<std::size_t>(other.protocol.window - 1);
     std::vector<double> all, differences;

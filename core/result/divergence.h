@@ -33,6 +33,8 @@ struct Divergence {
     /// the recipe gets worse with the length of what it has read.
     std::vector<double> position_means;
 
+    std::vector<double> state_errors; ///< Evaluation::state_errors of the recipe: how its error grows over depth
+
     double same_first_choice = 0; ///< share of positions where both think the same token most likely
     /// Positions where only the recipe's first choice is the text's token, and where only the baseline's is.
     std::int64_t became_right = 0, became_wrong = 0;

@@ -126,6 +126,28 @@ private Q_SLOTS:
             *runs[1]));
     }
 
+    /// Error comes in where something is quantized, and stays: behind the blocks before, states are the baseline's to
+    /// the last bit.
+    void errors_are_followed_over_depth() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(resolve_model_path("sample-llama"), ctx);
+        Recipe recipe;
+        recipe.rules.push_back({"layers.{5,6}.*", false, parse_scheme_line("w=int3/asym/g64")});
+        const auto quantized = quantize(opened.model, nullptr, *resolve(recipe, *opened.model).resolved, ctx);
+        const std::vector<EvaluationSide> sides = {{nullptr, {}}, {quantized, {}}};
+        EvaluationSpec spec;
+        spec.window = 64;
+        spec.max_windows = 3;
+        spec.predictions = true;
+        const auto runs = evaluate_together(opened.model, sides, *opened.tokenizer,
+                                            load_text({}, BuiltInText::evaluation), spec, ctx);
+        const std::vector<double>& errors = divergence_between(*runs[0], *runs[1]).value().state_errors;
+        QCOMPARE(errors.size(), opened.model->blocks().size());
+        for (std::size_t block = 0; block < 5; ++block) QCOMPARE(errors[block], 0.0);
+        QVERIFY(errors[5] > 0.001 && errors[6] > errors[5] && errors[7] > 0.001 && errors[7] < 1);
+        QCOMPARE(runs[0]->state_errors, std::vector<double>(opened.model->blocks().size()));
+    }
+
     void figures_of_few_tokens() {
         // Of six tokens the baseline's first choice is right at the first two and the last, the recipe's at the first.
         const Evaluation before =
