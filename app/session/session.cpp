@@ -105,6 +105,9 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     stats_complete_ = false;
     length_study_.reset();
     speed_study_.reset();
+    sensitivity_.reset();
+    searches_.clear();
+    divergence_.reset();
     length_advice_.reset();
     outliers_.clear();
     calibration_wanted_ = false;
