@@ -5,6 +5,7 @@
 #include "app/session/recipe_edit.h"
 #include "core/engine/resources.h"
 #include "core/method/method.h"
+#include "core/recipe/few_rules.h"
 #include "core/recipe/recipe_text.h"
 
 namespace graticule {

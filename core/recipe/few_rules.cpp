@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <tuple>
+#include <set>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/recipe/layer_rules.h"
@@ -12,132 +13,108 @@ namespace graticule {
 
 namespace {
 
-/// "layers" "3" "mlp.up_proj"; of a linear outside the blocks only the last.
-struct NameParts {
-    std::string stem, block, kind;
-    bool operator<(const NameParts& other) const {
-        return std::tie(stem, block, kind) < std::tie(other.stem, other.block, other.kind);
-    }
-};
+std::string leaf_of(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
-NameParts parts_of(const Linear& linear) {
-    const std::string& name = linear.short_name;
-    if (linear.block < BlockId{0}) return {"", "", name};
-    const std::string number = std::to_string(index_of(linear.block));
-    const std::size_t place = name.find("." + number + ".");
-    if (place == std::string::npos) return {"", "", name};
-    return {name.substr(0, place), number, name.substr(place + number.size() + 2)};
+// "layers.3.self_attn.q_proj" -> "layers.3"
+std::string block_prefix(const Linear& linear) {
+    const std::string number = "." + std::to_string(static_cast<int>(linear.block)) + ".";
+    const auto at = linear.short_name.find(number);
+    return at == std::string::npos ? std::string() : linear.short_name.substr(0, at + number.size() - 1);
 }
 
-/// In the order of execution, without repeats.
-using Names = std::vector<std::string>;
-
-void add_once(Names& names, const std::string& name) {
-    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+bool matches_exactly(const Model& model, const std::string& pattern, const std::set<LayerId>& wanted) {
+    const LayerPattern compiled(pattern);
+    return std::all_of(model.linears().begin(), model.linears().end(), [&](const Linear& linear) {
+        return compiled.matches(linear.name) == wanted.contains(linear.id);
+    });
 }
 
-std::string one_of(const Names& names) {
-    if (names.size() == 1) return names.front();
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "{" : ",") + name;
+/// "x", or "{x,y}" of several.
+std::string any_of(const std::set<std::string>& parts) {
+    if (parts.size() == 1) return *parts.begin();
+    std::string text = "{";
+    for (const std::string& part : parts) text += (text.size() > 1 ? "," : "") + part;
     return text + "}";
 }
 
-/// Linears as cells of a table of blocks and kinds, which rules cover with rectangles.
-struct Cells {
-    std::vector<NameParts> of;                                         ///< index = LayerId
-    std::map<std::string, Names> blocks_with;                          ///< by kind
-    std::map<std::pair<std::string, std::string>, Names> kinds_within; ///< by stem and block
-};
+using Names = std::set<std::string>;
 
-Cells cells_of(const Model& model) {
-    Cells cells;
-    for (const Linear& linear : model.linears()) {
-        const NameParts& parts = cells.of.emplace_back(parts_of(linear));
-        add_once(cells.blocks_with[parts.kind], parts.block);
-        add_once(cells.kinds_within[{parts.stem, parts.block}], parts.kind);
+/// One pattern for all rows that have the same columns, as far as together they match `wanted` and nothing else; rows
+/// and columns are blocks and roles, one way or the other.
+std::optional<std::vector<std::string>> rectangles(const Model& model, const std::set<LayerId>& wanted,
+                                                   const std::map<std::string, Names>& columns_of,
+                                                   bool rows_are_roles) {
+    std::map<Names, Names> rows_by_columns;
+    for (const auto& [row, columns] : columns_of) rows_by_columns[columns].insert(row);
+    std::vector<std::string> patterns;
+    std::set<LayerId> matched;
+    for (const auto& [columns, rows] : rows_by_columns) {
+        const Names &blocks = rows_are_roles ? columns : rows, &roles = rows_are_roles ? rows : columns;
+        patterns.push_back(any_of(blocks) + ".*" + any_of(roles));
+        const LayerPattern compiled(patterns.back());
+        for (const Linear& linear : model.linears())
+            if (compiled.matches(linear.name)) matched.insert(linear.id);
     }
-    return cells;
-}
-
-std::string pattern_of(const Cells& cells, const std::string& stem, const Names& blocks, const Names& kinds) {
-    if (blocks.front().empty()) return one_of(kinds);
-    const bool all_blocks = std::ranges::all_of(
-        kinds, [&](const std::string& kind) { return cells.blocks_with.at(kind).size() == blocks.size(); });
-    const bool all_kinds = std::ranges::all_of(blocks, [&](const std::string& block) {
-        return cells.kinds_within.at({stem, block}).size() == kinds.size();
-    });
-    return (all_blocks ? "*" : stem + "." + one_of(blocks)) + "." + (all_kinds ? "*" : one_of(kinds));
-}
-
-/// Patterns that match these layers and no others: kinds that have the same blocks are one, or blocks that have the
-/// same kinds, whichever gives fewer.
-Names cover(const Cells& cells, const std::vector<std::size_t>& layers) {
-    std::map<NameParts, Names> blocks_of, kinds_of; // by (stem, -, kind) and by (stem, block, -)
-    std::vector<NameParts> kinds, blocks;           // in the order of execution
-    for (const std::size_t layer : layers) {
-        const NameParts& parts = cells.of[layer];
-        const NameParts kind{parts.stem, "", parts.kind}, block{parts.stem, parts.block, ""};
-        if (!blocks_of.contains(kind)) kinds.push_back(kind);
-        if (!kinds_of.contains(block)) blocks.push_back(block);
-        blocks_of[kind].push_back(parts.block);
-        kinds_of[block].push_back(parts.kind);
-    }
-    const auto merged = [](const std::vector<NameParts>& keys, std::map<NameParts, Names>& names,
-                           std::string NameParts::*own) {
-        std::vector<std::tuple<std::string, Names, Names>> rectangles; // stem, own names, the others
-        for (const NameParts& key : keys) {
-            const auto same = std::ranges::find_if(rectangles, [&](const auto& rectangle) {
-                return std::get<0>(rectangle) == key.stem && std::get<2>(rectangle) == names[key];
-            });
-            if (same == rectangles.end())
-                rectangles.emplace_back(key.stem, Names{key.*own}, names[key]);
-            else
-                std::get<1>(*same).push_back(key.*own);
-        }
-        return rectangles;
-    };
-    const auto by_kind = merged(kinds, blocks_of, &NameParts::kind);
-    const auto by_block = merged(blocks, kinds_of, &NameParts::block);
-    Names patterns;
-    if (by_kind.size() <= by_block.size())
-        for (const auto& [stem, some_kinds, some_blocks] : by_kind)
-            patterns.push_back(pattern_of(cells, stem, some_blocks, some_kinds));
-    else
-        for (const auto& [stem, some_blocks, some_kinds] : by_block)
-            patterns.push_back(pattern_of(cells, stem, some_blocks, some_kinds));
-    return patterns;
+    return matched == wanted ? std::optional(patterns) : std::nullopt;
 }
 
 } // namespace
 
+std::vector<std::string> patterns_for(const Model& model, const std::vector<LayerId>& layers) {
+    const std::set<LayerId> wanted(layers.begin(), layers.end());
+    if (wanted.empty()) return {};
+    if (wanted.size() == 1) return {model.linear(*wanted.begin()).short_name};
+    Names leaves, prefixes;
+    std::map<std::string, Names> blocks_of, roles_in; // of a role, and of a block, where they are wanted
+    for (const LayerId id : wanted) {
+        const std::string leaf = leaf_of(model.linear(id).short_name), prefix = block_prefix(model.linear(id));
+        leaves.insert(leaf);
+        prefixes.insert(prefix);
+        blocks_of[leaf].insert(prefix);
+        roles_in[prefix].insert(leaf);
+    }
+    const bool in_blocks = !prefixes.contains(std::string()); // a head is in none
+    std::vector<std::string> candidates{"*", "*." + any_of(leaves)};
+    if (in_blocks) {
+        candidates.push_back(any_of(prefixes) + ".*");
+        candidates.push_back(any_of(prefixes) + ".*" + any_of(leaves));
+    }
+    for (const std::string& candidate : candidates)
+        if (matches_exactly(model, candidate, wanted)) return {candidate};
+    std::vector<std::string> fewest;
+    for (const LayerId id : wanted) fewest.push_back(model.linear(id).short_name);
+    if (!in_blocks) return fewest;
+    // Roles that are wanted in the same blocks share a pattern, or blocks of which the same roles are.
+    for (const bool by_role : {true, false})
+        if (const auto found = rectangles(model, wanted, by_role ? blocks_of : roles_in, by_role);
+            found && found->size() < fewest.size())
+            fewest = *found;
+    return fewest;
+}
+
 Recipe recipe_with_few_rules(const Model& model, const std::vector<SchemeChoice>& choices) {
     GRATICULE_ASSERT(choices.size() == model.linears().size() && !choices.empty(), "a choice for every linear");
-    const Cells cells = cells_of(model);
-    std::vector<SchemeChoice> schemes; // different ones
-    std::vector<std::vector<std::size_t>> layers_with;
-    for (std::size_t layer = 0; layer < choices.size(); ++layer) {
-        const auto known = std::ranges::find(schemes, choices[layer]);
-        if (known == schemes.end()) {
-            schemes.push_back(choices[layer]);
-            layers_with.push_back({layer});
-        } else {
-            layers_with[std::size_t(known - schemes.begin())].push_back(layer);
-        }
+    std::vector<std::pair<SchemeChoice, std::vector<LayerId>>> schemes; // each one once
+    for (const Linear& linear : model.linears()) {
+        const SchemeChoice& choice = choices[index_of(linear.id)];
+        const auto known = std::ranges::find(schemes, choice, [](const auto& scheme) { return scheme.first; });
+        if (known == schemes.end())
+            schemes.push_back({choice, {linear.id}});
+        else
+            known->second.push_back(linear.id);
     }
-    std::vector<Names> covers;
-    for (const auto& layers : layers_with) covers.push_back(cover(cells, layers));
+    std::vector<std::vector<std::string>> patterns;
+    for (const auto& [scheme, layers] : schemes) patterns.push_back(patterns_for(model, layers));
     // The default saves its own rules; of equals the one with more layers.
-    std::size_t best = 0;
+    std::size_t defaults = 0;
+    const auto saved = [&](std::size_t i) { return std::pair(patterns[i].size(), schemes[i].second.size()); };
     for (std::size_t i = 1; i < schemes.size(); ++i)
-        if (std::pair(covers[i].size(), layers_with[i].size()) >
-            std::pair(covers[best].size(), layers_with[best].size()))
-            best = i;
+        if (saved(i) > saved(defaults)) defaults = i;
     Recipe recipe;
-    recipe.defaults = schemes[best];
+    recipe.defaults = schemes[defaults].first;
     for (std::size_t i = 0; i < schemes.size(); ++i)
-        if (i != best)
-            for (const std::string& pattern : covers[i]) recipe.rules.push_back({pattern, false, schemes[i]});
+        if (i != defaults)
+            for (const std::string& pattern : patterns[i]) recipe.rules.push_back({pattern, false, schemes[i].first});
     const LayerRules rules(recipe);
     for (const Linear& linear : model.linears())
         GRATICULE_ASSERT(rules.scheme_of(linear) == choices[index_of(linear.id)], "rules that say what was chosen");

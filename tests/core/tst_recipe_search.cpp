@@ -114,10 +114,10 @@ private Q_SLOTS:
         QVERIFY(rules_of([](const Linear&) { return false; }).rules.empty());
         const Recipe values = rules_of([](const Linear& linear) { return linear.role == Role::v; });
         QCOMPARE(values.rules.size(), std::size_t{1});
-        QCOMPARE(values.rules[0].pattern, std::string("*.self_attn.v_proj"));
+        QCOMPARE(values.rules[0].pattern, std::string("*.v_proj"));
         const Recipe blocks = rules_of([](const Linear& linear) { return index_of(linear.block) % 4 == 0; });
         QCOMPARE(blocks.rules.size(), std::size_t{1});
-        QCOMPARE(blocks.rules[0].pattern, std::string("layers.{0,4}.*"));
+        QCOMPARE(blocks.rules[0].pattern, std::string("{layers.0,layers.4}.*"));
         const Recipe some = rules_of([](const Linear& linear) {
             return (linear.role == Role::v || linear.role == Role::o) && index_of(linear.block) < 2;
         });
