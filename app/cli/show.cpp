@@ -152,6 +152,9 @@ std::string divergence_text(const Divergence& divergence) {
     table.add({"first choice became",
                std::to_string(divergence.became_right) + " times right, " + std::to_string(divergence.became_wrong) +
                    " times wrong (McNemar p = " + significant(divergence.first_choice_p, 3) + ")"});
+    if (!divergence.state_errors.empty())
+        table.add({"hidden states off by", percent(divergence.state_errors.front(), 2) + " behind the first block, " +
+                                               percent(divergence.state_errors.back(), 2) + " behind the last"});
     table.add({"verdict", std::string(to_text(divergence.verdict))});
     return table.text() + "verdict: " + std::string(verdict_test) + "\n";
 }

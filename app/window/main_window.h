@@ -119,6 +119,9 @@ private:
     void askCalibrate();
     void askLengths(bool measure);
     void measureSpeed();
+    void searchRecipe(double bits);
+    void predictSensitivity(bool measure);
+    void measureDivergence();
     void quantize();
     void askEvaluate();
     void askExport(int run);

@@ -114,6 +114,25 @@ void MainWindow::measureSpeed() {
     session_.measureSpeed();
 }
 
+void MainWindow::searchRecipe(double bits) {
+    if (!session_.model()) return;
+    jobs_->showJobs();
+    plots_->showTab(PlotArea::Search);
+    session_.searchRecipe({bits, std::nullopt}, evaluationChoice());
+}
+
+void MainWindow::predictSensitivity(bool measure) {
+    constexpr std::int64_t measured_layers = 8; // of each scheme, the worst by prediction
+    jobs_->showJobs();
+    session_.predictSensitivity(evaluationChoice(), measure ? measured_layers : 0);
+}
+
+void MainWindow::measureDivergence() {
+    jobs_->showJobs();
+    plots_->showTab(PlotArea::Divergence);
+    session_.measureDivergence(evaluationChoice());
+}
+
 void MainWindow::quantize() {
     jobs_->showJobs();
     session_.quantize();

@@ -254,8 +254,11 @@ constexpr StatisticRow statistics[] = {
      QT_TRANSLATE_NOOP("QObject", "Share of the output error made by quantizing the input"), "%", 1, false, false, true,
      [](const LayerRow& row) { return row.input_share_percent; }},
     {QT_TRANSLATE_NOOP("QObject", "bits per weight"), QT_TRANSLATE_NOOP("QObject", "Stored bits per weight"), "bit", 2,
-     false, false, true, [](const LayerRow& row) { return row.bits; }}};
-static_assert(std::size(statistics) == static_cast<std::size_t>(LayerStatistic::bits) + 1);
+     false, false, true, [](const LayerRow& row) { return row.bits; }},
+    {QT_TRANSLATE_NOOP("QObject", "predicted damage"),
+     QT_TRANSLATE_NOOP("QObject", "Divergence that each linear alone is predicted to cause"), "nats / token", 6, true,
+     false, true, [](const LayerRow& row) { return row.damage; }}};
+static_assert(std::size(statistics) == static_cast<std::size_t>(LayerStatistic::damage) + 1);
 } // namespace
 
 QStringList layer_statistic_names() {

@@ -2,6 +2,7 @@
 // cross entropy. What of a window is scored, and how it begins, is the protocol's affair (all_protocols).
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "core/engine/engine.h"
 #include "core/engine/run_provenance.h"
@@ -33,19 +34,6 @@ std::vector<std::span<const std::int32_t>> windows_of(const std::vector<std::int
                                               " tokens, fewer than one window of " + std::to_string(spec.window) +
                                               "; take a longer text or a shorter window");
     return windows;
-}
-
-Protocol protocol_of(const EvaluationSpec& spec, const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids,
-                     const Corpus& corpus, std::int64_t there) {
-    Protocol protocol;
-    protocol.name = spec.protocol;
-    protocol.window = spec.window;
-    protocol.windows_there = there;
-    protocol.windows_used = spec.max_windows > 0 ? std::min(spec.max_windows, there) : there;
-    const bool set = tokenizer.bos() && ids.front() == *tokenizer.bos();
-    protocol.bos = !set ? "none" : protocol_named(spec.protocol).bos_each_window ? "each window" : "once";
-    protocol.text_rule = corpus.rule;
-    return protocol;
 }
 
 /// The losses of a stopped evaluation that this one may take over.
@@ -86,7 +74,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     std::vector<std::span<const std::int32_t>> windows = windows_of(ids, corpus, spec);
     ctx.check_cancelled();
 
-    Protocol protocol = protocol_of(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
+    Protocol protocol = evaluation_protocol(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
     if (protocol.bos == "each window")
         for (std::size_t first = 0; first < ids.size(); first += static_cast<std::size_t>(spec.window))
             ids[first] = ids.front(); // windows are views of them
@@ -144,12 +132,18 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
             for (std::size_t side = 0; side < window.sides.size(); ++side) {
                 TokenPredictions& all = evaluations[side]->predictions;
                 all.insert(all.end(), window.sides[side].begin(), window.sides[side].end());
+                // The mean square so far: roots are taken at the end.
+                std::vector<double>& errors = evaluations[side]->state_errors;
+                errors.resize(window.state_errors[side].size());
+                for (std::size_t block = 0; block < errors.size(); ++block)
+                    errors[block] += window.state_errors[side][block] / static_cast<double>(windows.size());
             }
             take_losses(window.losses);
         });
     else
         runner.window_losses(std::span(windows).subspan(known), first, ctx, take_losses);
     for (std::size_t side = 0; side < sides.size(); ++side) {
+        for (double& error : evaluations[side]->state_errors) error = std::sqrt(error);
         evaluations[side]->provenance.model_hash = model->hash(ctx);
         evaluations[side]->complete = !stopped[side];
     }

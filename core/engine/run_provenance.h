@@ -12,6 +12,10 @@
 
 namespace graticule {
 
+/// Of the `there` windows that the text has; execution and data_hash are left to whoever runs it.
+[[nodiscard]] Protocol evaluation_protocol(const EvaluationSpec& spec, const Tokenizer& tokenizer,
+                                           const std::vector<std::int32_t>& ids, const Corpus& corpus,
+                                           std::int64_t there);
 /// Data (the token ids that were used), device, execution, versions. The model's hash comes last, when the work is
 /// done: Model::hash waits for it.
 [[nodiscard]] Provenance run_provenance(const Device& device, const Execution& execution, const Corpus& corpus,

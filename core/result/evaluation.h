@@ -70,8 +70,11 @@ struct Evaluation {
     Protocol protocol;
     std::vector<double> window_losses; ///< mean cross entropy in nats of each window's scored tokens
     TokenPredictions predictions;      ///< of those targets, window after window; empty unless they were asked for
-    std::int64_t tokens = 0;           ///< targets scored
-    double perplexity = 0;             ///< exp(mean of window_losses)
+    /// Behind each block: how far the hidden states are from the first side's, in parts of those, root mean square over
+    /// tokens; with predictions.
+    std::vector<double> state_errors;
+    std::int64_t tokens = 0; ///< targets scored
+    double perplexity = 0;   ///< exp(mean of window_losses)
     /// Perplexity x standard error of the mean over windows; one window has none.
     std::optional<double> standard_error;
     double seconds = 0;

@@ -9,10 +9,6 @@ namespace graticule {
 
 namespace {
 
-StoredParts parts_of(const QuantizedLinear& quantized) {
-    return {std::ssize(quantized.kept_channels), quantized.low_rank ? quantized.low_rank->a.columns() : 0};
-}
-
 void put_kept_columns(const QuantizedLinear& quantized, std::int64_t columns, std::vector<float>& weight) {
     if (quantized.kept_channels.empty()) return;
     const std::vector<float> kept = to_floats(quantized.kept_columns);
@@ -35,11 +31,15 @@ void add_low_rank(const LowRank& low_rank, std::int64_t columns, std::vector<flo
 
 } // namespace
 
+StoredParts stored_parts(const QuantizedLinear& quantized) {
+    return {std::ssize(quantized.kept_channels), quantized.low_rank ? quantized.low_rank->a.columns() : 0};
+}
+
 ModelSize QuantizedModel::size() const {
     const auto form_of = [this](const Linear& linear) -> LinearForm {
         const auto& quantized = linears.at(index_of(linear.id));
         if (!quantized) return {};
-        return {quantized->choice.scheme.weight, parts_of(*quantized)};
+        return {quantized->choice.scheme.weight, stored_parts(*quantized)};
     };
     return size_of(*base, form_of, head_untied);
 }
@@ -47,7 +47,7 @@ ModelSize QuantizedModel::size() const {
 std::int64_t QuantizedModel::bytes_before() const { return stored_bytes(*base); }
 
 std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear) {
-    return weight_bytes(linear, quantized.choice.scheme.weight, parts_of(quantized));
+    return weight_bytes(linear, quantized.choice.scheme.weight, stored_parts(quantized));
 }
 
 std::vector<float> effective_weight(const QuantizedLinear& quantized, const Linear& shape) {

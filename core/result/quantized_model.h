@@ -74,6 +74,8 @@ struct QuantizedModel {
 /// Reports of the layers that are quantized, worst first; those alike in the order of execution.
 [[nodiscard]] std::vector<const LayerReport*> worst_first(const QuantizedModel& model);
 
+/// What the linear stores beside codes, scales and zero points.
+[[nodiscard]] StoredParts stored_parts(const QuantizedLinear& quantized);
 /// Packed codes, scales, zero points, kept columns and low-rank factors of one linear.
 [[nodiscard]] std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear);
 

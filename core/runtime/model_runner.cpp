@@ -35,6 +35,17 @@ SideWeights side_of(const std::shared_ptr<const QuantizedModel>& quantized) {
                      : SideWeights{stored_weights()};
 }
 
+/// By side, (sides, rows): see SideStates::state_errors. Token by token, because the first ones of a text may have
+/// states a thousand times as long as all others.
+at::Tensor state_errors(const std::vector<at::Tensor>& sides) {
+    const at::Tensor& first = sides.front(); // (rows, tokens, hidden)
+    const at::Tensor squares = first.square().sum(-1, false, at::kDouble).clamp_min_(1e-300);
+    std::vector<at::Tensor> errors;
+    for (const at::Tensor& side : sides)
+        errors.push_back(((side - first).square_().sum(-1, false, at::kDouble) / squares).mean(-1));
+    return at::stack(errors);
+}
+
 } // namespace
 
 struct ModelRunner::Impl {
@@ -213,25 +224,32 @@ struct ModelRunner::Impl {
         if (device.is_cuda()) at::getDeviceAllocator(at::kCUDA)->emptyCache();
     }
 
-    /// Hidden states after the last block, for each part one tensor of each side, undefined where it was left; `keep`
-    /// and `more` as in next_block.
-    std::vector<std::vector<at::Tensor>> through_blocks(std::span<const Part> parts, bool keep, bool more,
-                                                        JobContext& ctx) {
-        std::vector<std::vector<at::Tensor>> hidden;
+    /// Of one part: hidden states of each side, undefined where it was left, and with them, where they are watched, by
+    /// block (sides, rows) of SideStates::state_errors.
+    struct PartStates {
+        std::vector<at::Tensor> sides;
+        std::vector<at::Tensor> errors;
+    };
+    /// After the last block, for each part; `keep` and `more` as in next_block.
+    std::vector<PartStates> through_blocks(std::span<const Part> parts, bool keep, bool more, JobContext& ctx,
+                                           bool watch_errors = false) {
+        std::vector<PartStates> hidden;
         for (const Part& part : parts) {
-            auto& states = hidden.emplace_back();
+            PartStates& states = hidden.emplace_back();
             for (std::size_t side = 0; side < sides.size(); ++side)
-                states.push_back(goes_on(side) ? sides[side]->decoder.embed(part) : at::Tensor());
+                states.sides.push_back(goes_on(side) ? sides[side]->decoder.embed(part) : at::Tensor());
         }
         for (const Block& block : decoder.model().blocks()) {
             const auto loaded = next_block(block.id, keep, more);
-            for (auto& states : hidden)
+            for (PartStates& states : hidden) {
                 for (std::size_t side = 0; side < sides.size(); ++side) {
-                    states[side] = goes_on(side)
-                                       ? sides[side]->decoder.forward(block.id, loaded->at(side), states[side])
-                                       : at::Tensor();
+                    at::Tensor& state = states.sides[side];
+                    state =
+                        goes_on(side) ? sides[side]->decoder.forward(block.id, loaded->at(side), state) : at::Tensor();
                     ctx.check_cancelled();
                 }
+                if (watch_errors) states.errors.push_back(state_errors(states.sides));
+            }
         }
         return hidden;
     }
@@ -267,10 +285,10 @@ struct ModelRunner::Impl {
     /// The same on the host, row after row.
     using Report = std::function<void(std::size_t row, const at::Tensor& measured)>;
     void measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx, const Measure& measure,
-                      const Report& report);
+                      const Report& report, bool watch_errors = false);
     void check_losses(std::span<const double> losses, std::size_t window, Window ids);
     void measure_from(std::span<const Window> rows, std::size_t& done, JobContext& ctx, const Measure& measure,
-                      const Report& report);
+                      const Report& report, bool watch_errors);
 
     Device device;
     RunnerOptions options;
@@ -325,7 +343,7 @@ HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
         std::vector<at::Tensor> parts;
         std::size_t done = 0;
         for (const auto& hidden : impl_->through_blocks(impl_->parts_of(rows), false, false, ctx)) {
-            const at::Tensor& part = parts.emplace_back(impl_->decoder.logits(hidden.front()).cpu());
+            const at::Tensor& part = parts.emplace_back(impl_->decoder.logits(hidden.sides.front()).cpu());
             for (std::int64_t i = 0; i < part.size(0); ++i, ++done)
                 if (!all_finite(part[i]))
                     impl_->refuse_overflow(0, rows[done], "the logits of row " + std::to_string(done + 1) + " are");
@@ -338,7 +356,7 @@ HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
 /// Waves of rows pass block after block. On a card what is measured of one wave is waited for when the next has been
 /// queued, so that the card never waits for the host.
 void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& done, JobContext& ctx,
-                                     const Measure& measure, const Report& report) {
+                                     const Measure& measure, const Report& report, bool watch_errors) {
     budget_memory(rows);
     const std::vector<Part> all = parts_of(rows.subspan(done));
     std::deque<Arrival> arriving;
@@ -356,19 +374,22 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
         const bool more = wave.size() < left.size(), keep = more || left.size() < all.size() || device.is_cuda();
         left = left.subspan(wave.size());
         const std::size_t earlier = arriving.size();
-        std::vector<std::vector<at::Tensor>> hidden = through_blocks(wave, keep, more, ctx);
+        std::vector<PartStates> hidden = through_blocks(wave, keep, more, ctx, watch_errors);
         for (std::size_t i = 0; i < wave.size(); ++i) {
             for (std::size_t row = 0; row < wave[i].size(); ++row) {
                 std::vector<SideStates> states;
+                at::Tensor errors; // (sides, blocks) of this row
+                if (watch_errors) errors = at::stack(hidden[i].errors, 1).select(2, static_cast<std::int64_t>(row));
                 for (std::size_t side = 0; side < sides.size(); ++side)
-                    states.push_back(
-                        {&sides[side]->decoder, hidden[i][side].defined()
-                                                    ? hidden[i][side].narrow(0, static_cast<std::int64_t>(row), 1)
-                                                    : at::Tensor()});
+                    states.push_back({&sides[side]->decoder,
+                                      hidden[i].sides[side].defined()
+                                          ? hidden[i].sides[side].narrow(0, static_cast<std::int64_t>(row), 1)
+                                          : at::Tensor(),
+                                      watch_errors ? errors[static_cast<std::int64_t>(side)] : at::Tensor()});
                 arriving.emplace_back(measure(states, done + arriving.size()));
                 if (!device.is_cuda()) report_next();
             }
-            hidden[i].clear();
+            hidden[i] = {};
         }
         for (std::size_t i = 0; i < earlier; ++i) report_next();
     }
@@ -377,7 +398,7 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
 }
 
 void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx,
-                                     const Measure& measure, const Report& report) {
+                                     const Measure& measure, const Report& report, bool watch_errors) {
     std::size_t done = 0;
     bool tried_smaller = false;
     while (done < rows.size()) {
@@ -386,7 +407,7 @@ void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::st
                                        std::to_string(rows.size()) + " on " + device.name(),
                                    [&] {
                                        const TorchScope scope(device);
-                                       measure_from(rows, done, ctx, measure, report);
+                                       measure_from(rows, done, ctx, measure, report, watch_errors);
                                    });
         } catch (const Error& error) {
             // Out of memory is an ordinary outcome: once more with half of everything, then the message.
@@ -457,17 +478,26 @@ void ModelRunner::window_predictions(std::span<const Window> windows, std::int64
     impl_->measure_rows(
         windows, "window", ctx,
         [&](std::span<const SideStates> sides, std::size_t window) {
-            return predict(sides, first - 1, targets(window));
+            std::vector<at::Tensor> parts = {predict(sides, first - 1, targets(window)).flatten()};
+            for (const SideStates& side : sides) parts.push_back(side.state_errors);
+            return at::cat(parts); // what waits for a card is one tensor
         },
-        [&](std::size_t window, const at::Tensor& measured) {
+        [&](std::size_t window, const at::Tensor& all) {
             WindowPredictions result;
+            const std::int64_t scored = std::ssize(targets(window)), sides = std::ssize(impl_->sides);
+            const at::Tensor measured = all.narrow(0, 0, sides * 3 * scored).view({sides, 3, scored});
+            const auto blocks = static_cast<std::int64_t>(impl_->block_count());
+            const auto* errors = all.const_data_ptr<double>() + measured.numel();
+            for (std::int64_t side = 0; side < sides; ++side, errors += blocks)
+                result.state_errors.emplace_back(errors, errors + blocks);
             // Sums of numbers of 24 bits in 53: exact, in whatever order.
             for (std::int64_t side = 0; side < measured.size(0); ++side)
                 result.losses.push_back(measured[side][0].mean().item<double>());
             impl_->check_losses(result.losses, window, windows[window]);
             result.sides = predictions_of(measured, targets(window));
             on_window(std::move(result));
-        });
+        },
+        true);
 }
 
 void ModelRunner::score(

@@ -75,6 +75,9 @@ public:
     struct WindowPredictions {
         std::vector<double> losses;
         std::vector<TokenPredictions> sides;
+        /// Of every side by block: how far its state behind the block is from the first side's, squared, in parts of
+        /// the square of that one's, the mean over tokens.
+        std::vector<std::vector<double>> state_errors;
     };
     void window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                             const std::function<void(WindowPredictions&&)>& on_window);

@@ -13,6 +13,9 @@ namespace graticule {
 struct SideStates {
     const Decoder* decoder = nullptr;
     at::Tensor hidden;
+    /// Behind each block, mean over tokens of the squared distance from the first side's state in parts of that state's
+    /// square; (blocks) float64, undefined: not asked for.
+    at::Tensor state_errors = {};
 };
 
 /// Mean over targets[i], which follows position first + i, of its negative log-probability in nats. float64, without

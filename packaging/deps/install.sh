@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building Graticule needs and is not there yet: Debian packages, then LibTorch, the CUDA Toolkit and CMake in a
-# virtual environment (.deps). Run again, it finds everything and returns at once.
+# Installs what building Graticule needs and is not there yet: Debian packages, then LibTorch, the CUDA Toolkit, HiGHS and CMake in
+# a virtual environment (.deps). Run again, it finds everything and returns at once.
 #
 #   packaging/deps/install.sh [--clients] [--llama-cpp] [--rtl]
 #
@@ -71,6 +71,13 @@ step="cmake $GRATICULE_CMAKE_VERSION"
 if ! done_already "$step"; then
     say "installing CMake $GRATICULE_CMAKE_VERSION"
     pip_install "cmake==$GRATICULE_CMAKE_VERSION"
+    finished "$step"
+fi
+
+step="highs $GRATICULE_HIGHS_VERSION"
+if ! done_already "$step"; then
+    say "installing the solver HiGHS $GRATICULE_HIGHS_VERSION (9 MB)"
+    pip_install --no-deps "highsbox==$GRATICULE_HIGHS_VERSION"
     finished "$step"
 fi
 

@@ -94,10 +94,9 @@ private Q_SLOTS:
 
     void helpNamesTheOptionsOfEveryCommand_data() {
         QTest::addColumn<QString>("command");
-        for (const char* command :
-             {"info",    "calibrate", "tokenize",    "logits",   "quantize",  "eval",    "compare",
-              "task",    "generate",  "sensitivity", "slac",     "speed",     "export",  "run",
-              "formats", "methods",   "presets",     "families", "exporters", "selftest"})
+        for (const char* command : {"info", "calibrate", "tokenize",    "logits",  "quantize", "eval",      "compare",
+                                    "task", "generate",  "sensitivity", "search",  "slac",     "speed",     "export",
+                                    "run",  "formats",   "methods",     "presets", "families", "exporters", "selftest"})
             QTest::newRow(command) << command;
     }
     void helpNamesTheOptionsOfEveryCommand() {
