@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -56,10 +57,11 @@ private:
     void* aligned_ = nullptr;
 };
 
-/// A weight, packed by one row.
-std::unique_ptr<Buffer> packed_by(const GemmRow& row, const GemmProblem& problem, const GemmData& data, bool bias,
+/// A weight, packed by one row of either table.
+template <class Row>
+std::unique_ptr<Buffer> packed_by(const Row& row, const GemmProblem& problem, const GemmData& data, bool bias,
                                   DeviceMemory& memory) {
-    auto packed = std::make_unique<Buffer>(memory, row.packed_bytes(problem));
+    std::unique_ptr<Buffer> packed = std::make_unique<Buffer>(memory, row.packed_bytes(problem));
     const Buffer codes(memory, data.codes), scale(memory, data.scale), zero(memory, data.zero);
     const Buffer group_scale(memory, data.group_scale), bias_values(memory, data.bias);
     GemmWeights weights;
@@ -205,6 +207,96 @@ void run_row(const GemmRow& row, const GemmTable& subject, DeviceMemory& memory,
                        std::to_string(tokens) + " x " + std::to_string(shape.outputs) + " x " +
                            std::to_string(shape.inputs) + (zeros ? " with input zeros, " : ", ") +
                            std::string(name_of(output)),
+                       failure);
+        }
+    }
+}
+
+/// y of a weight-only row must lie within its error of the exact value, both ends rounded to y's type.
+struct ExactProducts {
+    std::vector<double> value, magnitude; ///< sum + bias, and what weight_only_error is relative to
+
+    ExactProducts(const GemmProblem& problem, const GemmData& data, bool bias, const std::vector<float>& x) {
+        const std::int64_t groups = groups_of(problem), length = problem.inputs / groups;
+        std::vector<double> weight(data.codes.size());
+        for (std::size_t i = 0; i < weight.size(); ++i) {
+            const std::size_t output = i / std::size_t(problem.inputs), input = i % std::size_t(problem.inputs);
+            const std::size_t at = output * std::size_t(groups) + input / std::size_t(length);
+            const float scale = problem.grain == GemmGrain::group ? kept_scale(data.scale[at]) : data.scale[at];
+            weight[i] = (double{static_cast<float>(data.codes[i])} - double{data.zero[at]}) * double{scale};
+        }
+        for (std::int64_t token = 0; token < problem.tokens; ++token)
+            for (std::int64_t output = 0; output < problem.outputs; ++output) {
+                const float* row = x.data() + token * problem.inputs;
+                const double* of_output = weight.data() + output * problem.inputs;
+                const double start = bias ? double{data.bias[std::size_t(output)]} : 0.0;
+                double sum = start, absolute = std::fabs(start);
+                for (std::int64_t i = 0; i < problem.inputs; ++i) {
+                    sum += double{row[i]} * of_output[i];
+                    absolute += std::fabs(double{row[i]} * of_output[i]);
+                }
+                value.push_back(sum);
+                magnitude.push_back(absolute);
+            }
+    }
+};
+
+/// A weight-only row against float64 sums, twice with the same bits.
+void run_weight_only(const WeightOnlyRow& row, DeviceMemory& memory, const GemmKind& kind, const GemmShape& shape,
+                     const Totals& totals) {
+    for (const ValueType type : {ValueType::bf16, ValueType::f16}) {
+        GemmProblem problem{0, shape.outputs, shape.inputs, &kind.grid, kind.grain, kind.group, false, type};
+        if (no_weight_only_product(problem) || row.refuses(problem)) continue;
+        const auto to_half = type == ValueType::bf16 ? float_to_bf16 : float_to_f16;
+        const auto to_float = type == ValueType::bf16 ? bf16_to_float : f16_to_float;
+        const GemmData data = make_gemm_data(problem, static_cast<std::uint32_t>(shape.outputs + shape.inputs));
+        const bool bias = shape.outputs % 3 != 0;
+        const auto packed = packed_by(row, problem, data, bias, memory);
+        for (const std::int64_t tokens : shape.tokens) {
+            problem.tokens = tokens;
+            std::vector<float> x = make_gemm_inputs(tokens, shape.inputs, static_cast<std::uint32_t>(tokens));
+            const std::int64_t x_stride = tokens % 2 == 0 ? shape.inputs : shape.inputs + 8;
+            std::vector<std::uint16_t> halves(static_cast<std::size_t>(tokens * x_stride), 0x7F80); // between rows: inf
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                const std::size_t row_of = i / std::size_t(shape.inputs);
+                const std::uint16_t half = to_half(x[i]);
+                halves[row_of * std::size_t(x_stride) + i % std::size_t(shape.inputs)] = half;
+                x[i] = to_float(half);
+            }
+            const Buffer on_x(memory, halves);
+            const Buffer workspace(memory, std::vector<std::uint8_t>(row.workspace_bytes(problem)));
+            const std::int64_t stride = tokens % 2 == 0 ? problem.outputs + 8 : problem.outputs;
+            std::string failure;
+            std::vector<std::uint16_t> first;
+            for (int repeat = 0; repeat < 2 && failure.empty(); ++repeat) {
+                GuardedArray<std::uint16_t> y(memory, tokens, problem.outputs, stride, 0);
+                row.run(problem, packed->as<void>(), {on_x.as<void>(), type, tokens, shape.inputs, x_stride},
+                        {y.data(), stride}, workspace.as<void>(), {});
+                const std::vector<std::uint16_t> values = y.read();
+                failure = y.guard_damage();
+                if (repeat == 0)
+                    first = values;
+                else if (failure.empty())
+                    failure = first_difference(values, first, "a second run");
+            }
+            const ExactProducts exact(problem, data, bias, x);
+            for (std::size_t i = 0; i < first.size() && failure.empty(); ++i) {
+                const double error = weight_only_error(shape.inputs) * exact.magnitude[i];
+                const float low = to_float(to_half(static_cast<float>(exact.value[i] - error)));
+                const float high = to_float(to_half(static_cast<float>(exact.value[i] + error)));
+                const float got = to_float(first[i]);
+                if (!(got >= low && got <= high))
+                    failure = "output " + std::to_string(i % std::size_t(shape.outputs)) + " of token " +
+                              std::to_string(i / std::size_t(shape.outputs)) + " is " + std::to_string(got) +
+                              ", outside " + std::to_string(low) + " ... " + std::to_string(high);
+            }
+            std::vector<std::uint8_t> counters(gemm_counter_bytes);
+            memory.to_host(counters.data(), workspace.as<void>(), counters.size());
+            if (failure.empty() && std::any_of(counters.begin(), counters.end(), [](auto byte) { return byte != 0; }))
+                failure = "left the workspace's counters other than zero";
+            totals.add(std::string(row.name), kind.name,
+                       std::to_string(tokens) + " x " + std::to_string(shape.outputs) + " x " +
+                           std::to_string(shape.inputs) + ", " + std::string(name_of(type)),
                        failure);
         }
     }
@@ -385,6 +477,10 @@ std::vector<ConformanceResult> run_gemm_conformance(const GemmTable& subject, De
                 for (const bool zeros : {false, true})
                     if (shape.quick || (!quick && !zeros))
                         run_row(row, subject, subject_memory, kind, shape, zeros, totals);
+    for (const WeightOnlyRow& row : subject.weight_only)
+        for (const GemmKind& kind : weight_only_kinds())
+            for (const GemmShape& shape : gemm_shapes())
+                if (shape.quick || !quick) run_weight_only(row, subject_memory, kind, shape, totals);
     return results;
 }
 
