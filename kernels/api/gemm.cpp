@@ -137,6 +137,12 @@ void check_weight_only_pack(const GemmProblem& problem, const GemmWeights& weigh
     check_weights(problem, weights, packed);
 }
 
+void check_weight_only_expand(const GemmProblem& problem, const void* packed, const void* values) {
+    if (const auto reason = no_weight_only_product(problem)) reject("weight-only product: " + *reason);
+    need(packed, "the packed weight");
+    need(values, "the dense weight");
+}
+
 void check_weight_only_run(const GemmProblem& problem, const void* packed, const ValueMatrix& x, GemmOutput y,
                            const void* workspace) {
     if (const auto reason = no_weight_only_product(problem)) reject("weight-only product: " + *reason);

@@ -128,6 +128,10 @@ struct WeightOnlyRow {
     void (*pack)(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) = nullptr;
     void (*run)(const GemmProblem& problem, const void* packed, const ValueMatrix& x, GemmOutput y, void* workspace,
                 Stream stream) = nullptr;
+    /// The weight (outputs, inputs), dense, of the problem's type: (code - zero) * scale, rounded once to float32 and
+    /// once to the type. From `dense_tokens` on this and a dense product take less time than `run`.
+    void (*expand)(const GemmProblem& problem, const void* packed, void* values, Stream stream) = nullptr;
+    std::int64_t dense_tokens = 0;
 };
 
 inline constexpr std::size_t gemm_counter_bytes = std::size_t{1} << 16;
@@ -244,6 +248,7 @@ void check_gemm_run(const GemmProblem& problem, const void* packed, const GemmIn
                     const void* workspace);
 void check_weight_only_run(const GemmProblem& problem, const void* packed, const ValueMatrix& x, GemmOutput y,
                            const void* workspace);
+void check_weight_only_expand(const GemmProblem& problem, const void* packed, const void* values);
 void check_weight_only_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed);
 void check_quantize_input(const ValueMatrix& values, const InputRounding& rounding, const QuantizedInput& out);
 void check_dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const float* scale, const float* zero,

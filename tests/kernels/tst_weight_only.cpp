@@ -5,10 +5,12 @@
 #include <cmath>
 #include <set>
 
+#include "kernels/api/backends.h"
 #include "kernels/api/gemm.h"
 #include "kernels/api/half.h"
 #include "kernels/api/kernel_error.h"
 #include "kernels/conformance/gemm_cases.h"
+#include "kernels/conformance/gemm_conformance.h"
 #include "kernels/cuda/gemm/weight_only_layout.h"
 #include "tests/kernels/grids.h"
 #include "tests/support/test_main.h"
@@ -55,6 +57,7 @@ class TestWeightOnly : public QObject {
 private Q_SLOTS:
     void reference_follows_the_contract_data();
     void reference_follows_the_contract();
+    void reference_is_within_the_stated_error();
     void refusals();
     void codes_have_places_of_their_own();
     void inputs_have_places_of_their_own();
@@ -107,6 +110,17 @@ void TestWeightOnly::reference_follows_the_contract() {
             QCOMPARE(y[token * 20 + output],
                      bf16 ? bf16_to_float(float_to_bf16(single)) : f16_to_float(float_to_f16(single)));
         }
+}
+
+void TestWeightOnly::reference_is_within_the_stated_error() {
+    GemmTable table = cpu_gemms();
+    table.rows = {};
+    int cases = 0;
+    for (const ConformanceResult& row : run_gemm_conformance(table, host_memory(), ConformanceDepth::quick)) {
+        QVERIFY2(row.failures == 0, (row.format + ": " + row.first_failure).c_str());
+        if (row.operation == table.weight_only.back().name) cases += row.cases;
+    }
+    QVERIFY(cases > 50);
 }
 
 void TestWeightOnly::refusals() {

@@ -79,9 +79,24 @@ void run(const GemmProblem& problem, const void* memory, const ValueMatrix& x, G
     });
 }
 
+void expand(const GemmProblem& problem, const void* memory, void* values, Stream) {
+    check_weight_only_expand(problem, memory, values);
+    const Packed packed(problem, const_cast<void*>(memory));
+    for_each_band(problem.outputs, problem.outputs * problem.inputs, [&](std::int64_t output) {
+        auto* row = static_cast<std::uint16_t*>(values) + output * problem.inputs;
+        for (std::int64_t i = 0; i < problem.inputs; ++i) {
+            const float value = static_cast<float>(packed.weight[output * problem.inputs + i]) *
+                                packed.scale[output * packed.groups + i / packed.length];
+            row[i] = problem.output == ValueType::bf16 ? float_to_bf16(value) : float_to_f16(value);
+        }
+    });
+}
+
+constexpr std::int64_t dense_tokens = 9; ///< float64 sums are for judging, not for work
+
 } // namespace
 
 const WeightOnlyRow weight_only_reference{
-    "weight-only reference", no_weight_only_product, packed_bytes, workspace_bytes, pack, run};
+    "w4a16 reference", no_weight_only_product, packed_bytes, workspace_bytes, pack, run, expand, dense_tokens};
 
 } // namespace graticule::cpu

@@ -156,8 +156,79 @@ void run(const GemmProblem& problem, const void* packed, const ValueMatrix& x, G
            static_cast<cudaStream_t>(stream.handle));
 }
 
+struct ExpandArguments {
+    const weight_only::Record* records;
+    const std::uint8_t* blocks;
+    std::uint16_t* values;
+    std::int64_t outputs, inputs, input_blocks, block_bytes;
+    std::int32_t groups_in_block;
+    ValueType type;
+};
+
+/// A thread block per block of 128 x 128 codes, a thread per word of eight.
+__global__ void __launch_bounds__(256) expand_blocks(const __grid_constant__ ExpandArguments a) {
+    const std::int64_t first_output = blockIdx.x / a.input_blocks * weight_only::tile_outputs;
+    const std::int64_t first_input = blockIdx.x % a.input_blocks * weight_only::block_inputs;
+    const auto* from = reinterpret_cast<const std::uint32_t*>(a.blocks + blockIdx.x * a.block_bytes);
+#pragma unroll
+    for (int i = 0; i < weight_only::code_bytes / 4 / 256; ++i) {
+        // Neighbouring threads take neighbouring eights of an output, so that stores of a warp meet.
+        const int index = i * 256 + static_cast<int>(threadIdx.x);
+        const int output_in_tile = index / 16, eight = index % 16;
+        const std::int64_t output = first_output + output_in_tile, input = first_input + 8 * eight;
+        if (output >= a.outputs || input >= a.inputs) continue;
+        const std::uint32_t word = from[weight_only::place_of_code(output_in_tile, 8 * eight).word];
+        float scale;
+        int zero;
+        if (a.groups_in_block == 0) {
+            const weight_only::Record record = a.records[output];
+            scale = record.scale;
+            zero = record.zero;
+        } else {
+            const int group = a.groups_in_block == 2 ? eight / 8 : 0;
+            const std::uint32_t constant =
+                from[weight_only::code_bytes / 4 + group * weight_only::tile_outputs + output_in_tile];
+            scale = weight_only::scale_of(constant);
+            zero = weight_only::zero_of(constant);
+        }
+        std::uint32_t pairs[4];
+#pragma unroll
+        for (int pair = 0; pair < 4; ++pair) {
+            const std::uint32_t two = word >> (4 * pair);
+            const auto value = [&](std::uint32_t code) {
+                return __fmul_rn(__int2float_rn(static_cast<int>(code & 15U) - zero), scale);
+            };
+            pairs[pair] = two_halves(value(two), value(two >> 16), a.type);
+        }
+        *reinterpret_cast<uint4*>(a.values + output * a.inputs + input) =
+            make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
+    }
+}
+
+void expand(const GemmProblem& problem, const void* packed, void* values, Stream stream) {
+    check_weight_only_expand(problem, packed, values);
+    const Layout layout(problem);
+    const auto* bytes = static_cast<const std::uint8_t*>(packed);
+    ExpandArguments a{};
+    a.records = reinterpret_cast<const weight_only::Record*>(bytes);
+    a.blocks = bytes + layout.blocks_offset();
+    a.values = static_cast<std::uint16_t*>(values);
+    a.outputs = problem.outputs;
+    a.inputs = problem.inputs;
+    a.input_blocks = layout.input_blocks;
+    a.block_bytes = layout.block_bytes;
+    a.groups_in_block = weight_only::groups_in_block(problem);
+    a.type = problem.output;
+    expand_blocks<<<static_cast<unsigned>(layout.output_tiles * layout.input_blocks), 256, 0,
+                    static_cast<cudaStream_t>(stream.handle)>>>(a);
+    GRATICULE_CUDA_CHECK(cudaGetLastError());
+}
+
+constexpr std::int64_t dense_tokens = 257;
+
 } // namespace
 
-const WeightOnlyRow weight_only_mma{"w4a16 mma.sync", refuses, packed_bytes, workspace_bytes, pack, run};
+const WeightOnlyRow weight_only_mma{"w4a16 mma.sync", refuses,     packed_bytes, workspace_bytes, pack, run,
+                                    expand,           dense_tokens};
 
 } // namespace graticule::cuda
