@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernels/api/hadamard.h"
 #include "kernels/api/kernel_error.h"
 
 namespace graticule {
@@ -28,6 +29,11 @@ std::int64_t largest_weight(const GemmProblem& problem) {
 }
 
 } // namespace
+
+std::string_view name_of(InputFront front) {
+    constexpr std::array<std::string_view, 4> names{"as they are", "rms norm", "layer norm", "silu times up"};
+    return names.at(static_cast<std::size_t>(front));
+}
 
 std::string_view name_of(GemmGrain grain) { return grain_names.at(static_cast<std::size_t>(grain)); }
 
@@ -177,7 +183,26 @@ void check_gemm_run(const GemmProblem& problem, const void* packed, const GemmIn
     need(workspace, "the workspace");
 }
 
-void check_quantize_input(const ValueMatrix& values, const InputRounding& rounding, const QuantizedInput& out) {
+std::optional<std::string> no_input_source(const InputSource& source) {
+    const ValueMatrix& values = source.values;
+    if (source.is_plain()) return std::nullopt;
+    if (values.columns > most_made_inputs)
+        return std::to_string(values.columns) + " inputs, which do not stay in registers; " +
+               std::to_string(most_made_inputs) + " do";
+    const bool norm = source.front == InputFront::rms_norm || source.front == InputFront::layer_norm;
+    if (norm && values.type != ValueType::f32)
+        return "a norm of " + std::string(name_of(values.type)) + " values; hidden states are f32";
+    if (source.hadamard < 1 || source.hadamard > largest_hadamard || (source.hadamard & (source.hadamard - 1)) != 0 ||
+        values.columns % source.hadamard != 0)
+        return "Hadamard blocks of " + std::to_string(source.hadamard) + " for " + std::to_string(values.columns) +
+               " inputs; powers of two up to " + std::to_string(largest_hadamard) + " that divide them are possible";
+    if (source.through == ValueType::i32) return "inputs that become i32 on the way";
+    return std::nullopt;
+}
+
+void check_quantize_input(const InputSource& source, const InputRounding& rounding, const QuantizedInput& out) {
+    const ValueMatrix& values = source.values;
+    if (const auto reason = no_input_source(source)) reject("inputs to quantize: " + *reason);
     if (values.type == ValueType::i32) reject("inputs to quantize are f32, bf16 or f16, not i32");
     if (values.rows < 0 || values.columns < 1 || values.row_stride < values.columns)
         reject("inputs of " + std::to_string(values.rows) + " x " + std::to_string(values.columns) +
@@ -193,6 +218,17 @@ void check_quantize_input(const ValueMatrix& values, const InputRounding& roundi
         reject("inputs rounded with a zero point need memory for it; or use a symmetric rule");
     if (values.rows == 0) return;
     need(values.data, "the values");
+    if (source.front == InputFront::rms_norm || source.front == InputFront::layer_norm)
+        need(source.weight, "the norm's weight");
+    if (source.front == InputFront::silu_product) {
+        const ValueMatrix& up = source.up;
+        need(up.data, "the second factor");
+        if (up.type != values.type || up.rows != values.rows || up.columns != values.columns ||
+            up.row_stride < up.columns)
+            reject("the two factors of an input are not alike: " + std::to_string(values.rows) + " x " +
+                   std::to_string(values.columns) + " and " + std::to_string(up.rows) + " x " +
+                   std::to_string(up.columns));
+    }
     need(out.values, "the quantized input");
     need(out.scale, "the input's scale");
     need(out.row_sum, "the input's row sum");

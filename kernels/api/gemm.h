@@ -138,6 +138,31 @@ inline constexpr std::size_t gemm_counter_bytes = std::size_t{1} << 16;
 /// Alignment of `packed`, `workspace` and tiled inputs.
 inline constexpr std::size_t gemm_alignment = 256;
 
+/// What values go through before they are quantized, in the same read: kernels/api/input_fronts.h.
+enum class InputFront : std::uint8_t { none, rms_norm, layer_norm, silu_product };
+
+[[nodiscard]] std::string_view name_of(InputFront front);
+
+/// Inputs on their way to int8: the values' front, rounded to `through`, then their Hadamard transform in blocks
+/// (Backend::hadamard), rounded to `through` again; what is quantized is what separate operations on tensors of that
+/// type would hand on. Most sources are values alone, of one type all the way.
+struct InputSource {
+    ValueMatrix values; ///< float32 where a norm is the front
+    InputFront front = InputFront::none;
+    const float* weight = nullptr; ///< (inputs), of a norm
+    const float* bias = nullptr;   ///< (inputs) or null, of a layer norm
+    float epsilon = 0;             ///< of a norm
+    ValueMatrix up = {};           ///< silu(values) * up; of the values' type, which silu(values) is rounded to
+    std::int64_t hadamard = 1;     ///< inputs of a block: a power of two, at most 256, that divides them
+    ValueType through = ValueType::f32;
+
+    [[nodiscard]] bool is_plain() const { return front == InputFront::none && hadamard == 1; }
+};
+/// A row of that many inputs stays in registers from its front to its codes.
+inline constexpr std::int64_t most_made_inputs = 28672;
+/// What no quantization can make inputs of.
+[[nodiscard]] std::optional<std::string> no_input_source(const InputSource& source);
+
 /// How inputs become int8. Codes and scales are those of Backend::fake_quantize_dynamic (or fake_quantize, where the
 /// scale is fixed) with the INT8 grid and one scale per token, bit for bit; stored is code - 128. Without `zero` in the
 /// output the rule must be a symmetric one, whose code of 0 is 128.
@@ -183,11 +208,12 @@ struct ProductScales {
 };
 
 /// The products of one kind of device, and what prepares both operands: the quantization of inputs in one read of the
-/// values, and, for products that are no integer ones, weights in the type of the product in one read of their codes.
+/// values, with what makes the values of others, and, for products that are no integer ones, weights in the type of the
+/// product in one read of their codes.
 struct GemmTable {
     std::span<const GemmRow> rows;              ///< the fastest first
     std::span<const WeightOnlyRow> weight_only; ///< likewise
-    void (*quantize_input)(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
+    void (*quantize_input)(const InputSource& source, const InputRounding& rounding, InputLayout layout,
                            const QuantizedInput& out, Stream stream) = nullptr;
     /// values (rows, columns), dense: what Backend::dequantize gives, rounded once more to bf16 or f16 where that is
     /// the type. Parameters as there.
@@ -250,7 +276,7 @@ void check_weight_only_run(const GemmProblem& problem, const void* packed, const
                            const void* workspace);
 void check_weight_only_expand(const GemmProblem& problem, const void* packed, const void* values);
 void check_weight_only_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed);
-void check_quantize_input(const ValueMatrix& values, const InputRounding& rounding, const QuantizedInput& out);
+void check_quantize_input(const InputSource& source, const InputRounding& rounding, const QuantizedInput& out);
 void check_dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const float* scale, const float* zero,
                              ValueType type, const void* values);
 void check_scale_product(ValueType type, const void* y, std::int64_t rows, std::int64_t columns);

@@ -335,10 +335,10 @@ void TestGemm::a_planted_error_is_found() {
     const GemmTable table{
         {&faulty, 1},
         {&unfaithful, 1},
-        [](const ValueMatrix& values, const InputRounding& rounding, InputLayout layout, const QuantizedInput& out,
+        [](const InputSource& source, const InputRounding& rounding, InputLayout layout, const QuantizedInput& out,
            Stream stream) {
-            cpu_gemms().quantize_input(values, rounding, layout, out, stream);
-            if (values.type == ValueType::bf16) out.row_sum[0] += 1;
+            cpu_gemms().quantize_input(source, rounding, layout, out, stream);
+            if (source.values.type == ValueType::bf16) out.row_sum[0] += 1;
         },
         [](const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale, const float* zero,
            ValueType type, void* values, Stream stream) {

@@ -12,7 +12,7 @@ extern const GemmRow avx2_gemm;   ///< avx2.cpp
 extern const GemmRow reference_gemm;              ///< takes every problem; the definition
 extern const WeightOnlyRow weight_only_reference; ///< weight_only.cpp
 
-void quantize_input(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
+void quantize_input(const InputSource& source, const InputRounding& rounding, InputLayout layout,
                     const QuantizedInput& out, Stream stream);
 void dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
                        const float* zero, ValueType type, void* values, Stream stream);

@@ -38,7 +38,10 @@ void weight_only_f16(const WeightOnlyArguments& arguments, bool groups, int tile
 /// Any weight of a known block format into the packed layout.
 void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, cudaStream_t stream);
 
-void quantize_input(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
+struct QuantizeArguments;
+/// A source that is not plain; make_input.cu.
+void make_input(const QuantizeArguments& quantize, const InputSource& source, cudaStream_t stream);
+void quantize_input(const InputSource& source, const InputRounding& rounding, InputLayout layout,
                     const QuantizedInput& out, Stream stream);
 void dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
                        const float* zero, ValueType type, void* values, Stream stream);
