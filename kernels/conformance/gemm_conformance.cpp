@@ -89,6 +89,23 @@ struct Inputs {
     [[nodiscard]] GemmInput view() const {
         return {values.as<std::int8_t>(), scale.as<float>(), zero.as<float>(), row_sum.as<std::int32_t>()};
     }
+    /// Values token by token in their order, then scales, zero points (where there are any) and row sums, as bytes.
+    [[nodiscard]] std::vector<std::int8_t> read(DeviceMemory& memory, InputLayout layout, std::int64_t tokens,
+                                                std::int64_t inputs, bool zeros) const {
+        std::vector<std::int8_t> stored(quantized_input_bytes(layout, tokens, inputs)), result;
+        memory.to_host(stored.data(), values.as<void>(), stored.size());
+        const std::int64_t padded = layout == InputLayout::plain ? inputs : (inputs + 127) / 128 * 128;
+        for (std::int64_t token = 0; token < tokens; ++token)
+            for (std::int64_t i = 0; i < padded; ++i)
+                result.push_back(stored[static_cast<std::size_t>(place_in_layout(layout, tokens, inputs, token, i))]);
+        for (const Buffer* numbers : {&scale, &row_sum, &zero}) {
+            if (numbers == &zero && !zeros) continue;
+            std::vector<std::int8_t> bytes(static_cast<std::size_t>(tokens) * 4);
+            memory.to_host(bytes.data(), numbers->as<void>(), bytes.size());
+            result.insert(result.end(), bytes.begin(), bytes.end());
+        }
+        return result;
+    }
     Buffer values, scale, zero, row_sum;
 };
 
@@ -349,19 +366,7 @@ std::string compare_inputs(const GemmTable& subject, DeviceMemory& memory, Value
             if (rounding.fixed_zero != nullptr) rounding.fixed_zero = parameters.as<float>() + 1;
         }
         table.quantize_input({data, type, tokens, columns, stride}, rounding, layout, inputs.out(), {});
-        std::vector<std::int8_t> values(bytes), result;
-        std::vector<float> numbers(static_cast<std::size_t>(3 * tokens));
-        at.to_host(values.data(), inputs.values.as<void>(), bytes);
-        at.to_host(numbers.data(), inputs.scale.as<void>(), static_cast<std::size_t>(tokens) * 4);
-        at.to_host(numbers.data() + tokens, inputs.zero.as<void>(), static_cast<std::size_t>(tokens) * 4);
-        at.to_host(numbers.data() + 2 * tokens, inputs.row_sum.as<void>(), static_cast<std::size_t>(tokens) * 4);
-        const std::int64_t padded = layout == InputLayout::plain ? columns : (columns + 127) / 128 * 128;
-        for (std::int64_t token = 0; token < tokens; ++token)
-            for (std::int64_t i = 0; i < padded; ++i)
-                result.push_back(values[static_cast<std::size_t>(place_in_layout(layout, tokens, columns, token, i))]);
-        const auto* raw = reinterpret_cast<const std::int8_t*>(numbers.data());
-        result.insert(result.end(), raw, raw + numbers.size() * sizeof(float));
-        return result;
+        return inputs.read(at, layout, tokens, columns, true);
     };
     return first_difference(run(subject, memory, subject_x.as<void>(), rule),
                             run(cpu_gemms(), host_memory(), host_x, rule), "values, scales, zero points and row sums");
@@ -393,6 +398,82 @@ void run_input_cases(const GemmTable& subject, DeviceMemory& memory, bool quick,
                                    (layout == InputLayout::plain ? "plain, " : "tiles, ") + rule.name,
                                compare_inputs(subject, memory, type, layout, rule.rounding, shape.tokens, shape.columns,
                                               shape.stride));
+    }
+}
+
+/// An input that is made on the way (input_fronts.h), against the CPU's.
+struct MadeCase {
+    InputFront front;
+    std::int64_t hadamard;
+    ValueType type, through;
+};
+
+std::string compare_made_inputs(const GemmTable& subject, DeviceMemory& memory, const MadeCase& made, bool zeros,
+                                InputLayout layout, std::int64_t tokens, std::int64_t columns, std::int64_t stride) {
+    const auto in_type = [&](const std::vector<float>& values) {
+        std::vector<std::uint8_t> bytes;
+        for (const float value : values) {
+            const std::uint32_t bits = made.type == ValueType::f32    ? std::bit_cast<std::uint32_t>(value)
+                                       : made.type == ValueType::bf16 ? float_to_bf16(value)
+                                                                      : float_to_f16(value);
+            for (std::int64_t i = 0; i < bytes_of(made.type); ++i)
+                bytes.push_back(static_cast<std::uint8_t>(bits >> (8 * i)));
+        }
+        return bytes;
+    };
+    std::vector<float> x = make_gemm_inputs(tokens, stride, 31);
+    if (tokens > 2) std::fill(x.begin() + stride, x.begin() + 2 * stride, 0.0F); // a token of zeros
+    const std::vector<std::uint8_t> values = in_type(x), up = in_type(make_gemm_inputs(tokens, stride, 32));
+    const std::vector<float> weight = make_gemm_inputs(1, columns, 33), bias = make_gemm_inputs(1, columns, 34);
+    const auto run = [&](const GemmTable& table, DeviceMemory& at) {
+        const Buffer on_values(at, values), on_up(at, up), on_weight(at, weight), on_bias(at, bias);
+        const Inputs inputs(at, layout, tokens, columns);
+        InputSource source{{on_values.as<void>(), made.type, tokens, columns, stride}};
+        source.front = made.front;
+        source.hadamard = made.hadamard;
+        source.through = made.through;
+        source.epsilon = 1e-5F;
+        source.weight = on_weight.as<float>();
+        source.bias = tokens % 2 == 0 ? on_bias.as<float>() : nullptr;
+        source.up = {on_up.as<void>(), made.type, tokens, columns, stride};
+        const std::size_t bytes = quantized_input_bytes(layout, tokens, columns);
+        const std::vector<std::int8_t> unset(bytes, 99); // tokens past the end are nobody's
+        at.to_device(inputs.values.as<void>(), unset.data(), bytes);
+        table.quantize_input(source, rounding_of(zeros), layout, inputs.out(), {});
+        return inputs.read(at, layout, tokens, columns, zeros);
+    };
+    return first_difference(run(subject, memory), run(cpu_gemms(), host_memory()),
+                            "values, scales, zero points and row sums");
+}
+
+void run_made_input_cases(const GemmTable& subject, DeviceMemory& memory, bool quick, const Totals& totals) {
+    constexpr ValueType f32 = ValueType::f32, bf16 = ValueType::bf16, f16 = ValueType::f16;
+    const MadeCase cases[] = {{InputFront::rms_norm, 1, f32, bf16},       {InputFront::rms_norm, 1, f32, f32},
+                              {InputFront::rms_norm, 8, f32, f16},        {InputFront::layer_norm, 1, f32, bf16},
+                              {InputFront::layer_norm, 8, f32, f32},      {InputFront::silu_product, 1, bf16, bf16},
+                              {InputFront::silu_product, 1, f32, f32},    {InputFront::silu_product, 1, f16, f16},
+                              {InputFront::silu_product, 64, bf16, bf16}, {InputFront::none, 256, bf16, bf16},
+                              {InputFront::none, 64, f16, f16},           {InputFront::none, 32, f32, f32},
+                              {InputFront::none, 4, bf16, bf16},          {InputFront::none, 2, f32, f32}};
+    struct Shape {
+        std::int64_t tokens, columns, stride;
+    };
+    const Shape shapes[] = {{3, 256, 256},     {2, 200, 208},     {1, 1024, 1024},  {33, 4096, 4096},
+                            {4, 11008, 11008}, {5, 14336, 14344}, {2, 28672, 28672}};
+    for (const Shape& shape : shapes) {
+        if (quick && shape.tokens * shape.columns > 10000) continue;
+        for (const MadeCase& made : cases)
+            for (const bool zeros : {false, true}) {
+                if (shape.columns % made.hadamard != 0) continue;
+                const InputLayout layout = zeros ? InputLayout::plain : InputLayout::tiles;
+                totals.add("quantize_input", std::string(name_of(made.front)),
+                           std::to_string(shape.tokens) + " x " + std::to_string(shape.columns) +
+                               (made.hadamard > 1 ? ", hadamard " + std::to_string(made.hadamard) : "") + ", " +
+                               std::string(name_of(made.type)) + " through " + std::string(name_of(made.through)) +
+                               (zeros ? ", plain, through zero" : ", tiles, absmax"),
+                           compare_made_inputs(subject, memory, made, zeros, layout, shape.tokens, shape.columns,
+                                               shape.stride));
+            }
     }
 }
 
@@ -496,6 +577,7 @@ std::vector<ConformanceResult> run_gemm_conformance(const GemmTable& subject, De
     const Totals totals{results, after_case};
     const bool quick = depth == ConformanceDepth::quick;
     run_input_cases(subject, subject_memory, quick, totals);
+    run_made_input_cases(subject, subject_memory, quick, totals);
     run_weight_cases(subject, subject_memory, quick, totals);
     run_scaling_cases(subject, subject_memory, totals);
     for (const GemmRow& row : subject.rows)
