@@ -4,7 +4,7 @@
 #include <fstream>
 #include <set>
 #include <signal.h>
-#include <thread>
+#include <sys/wait.h>
 
 #include "core/export/staged_dir.h"
 
@@ -178,6 +178,38 @@ Ending JobTrial::run_and_signal(int signal, std::chrono::milliseconds delay) {
     Ending ending = finish(process, started);
     ending.seconds_after_request = std::chrono::duration<double>(Clock::now() - asked).count();
     return ending;
+}
+
+Ending JobTrial::run_and_fail(const char* kind, long at, int error) {
+    const QString errors = folder_.filePath("errors");
+    if (server_.state() == QProcess::NotRunning) {
+        QProcessEnvironment variables = environment();
+        variables.insert("LD_PRELOAD", QStringLiteral(GRATICULE_FAILING_CALLS));
+        variables.insert("FAULT_SERVER", errors);
+        server_.setProcessEnvironment(variables);
+        server_.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-engine"),
+                      job_.words(folder_.path(), QString::fromStdString(out().string())));
+    }
+    const auto started = Clock::now();
+    server_.write(QStringLiteral("%1 %2 %3\n").arg(kind).arg(at).arg(error).toLatin1());
+    while (!server_.canReadLine())
+        if (!server_.waitForReadyRead(300'000)) qFatal("no answer: %s", qPrintable(server_.errorString()));
+    const QList<QByteArray> answer = server_.readLine().trimmed().split(' ');
+    const int status = answer.front().toInt();
+    Ending ending;
+    if (WIFEXITED(status))
+        ending.code = WEXITSTATUS(status);
+    else
+        ending.signal = WTERMSIG(status);
+    ending.calls = answer.back().toLong();
+    ending.err = QByteArray::fromStdString(content(errors.toStdString()));
+    ending.seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    return ending;
+}
+
+JobTrial::~JobTrial() {
+    server_.closeWriteChannel();
+    server_.waitForFinished();
 }
 
 std::size_t JobTrial::left_over() const {
