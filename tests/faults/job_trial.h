@@ -29,10 +29,17 @@ struct Ending {
     long calls = 0;                   ///< of the kind that was to fail
 };
 
-/// A command line of graticule-cli; `out` is what it writes: a file or a folder.
+struct Files {
+    QString model; ///< folder, or a shipped one's name
+    QString ids;   ///< what logits reads
+    QString out;   ///< what the job writes: a file or a folder
+};
+
+/// A command line of graticule-cli.
 struct Job {
     const char* name;
-    std::function<QStringList(const QString& folder, const QString& out)> words;
+    const char* sample; ///< the shipped model it is about
+    std::function<QStringList(const Files&)> words;
     bool writes = true; ///< false: it only prints
 };
 
@@ -40,7 +47,8 @@ struct Job {
 
 class JobTrial {
 public:
-    explicit JobTrial(const Job& job);
+    enum class Model { whole, cut }; ///< cut: cut_model.h
+    explicit JobTrial(const Job& job, Model model = Model::whole);
     ~JobTrial();
 
     /// The output as it was before, nothing beside it.
@@ -66,6 +74,7 @@ private:
 
     const Job& job_;
     QTemporaryDir folder_;
+    QStringList words_;
     QProcess server_;
     Snapshot old_, new_;
     double usual_seconds_ = 0;

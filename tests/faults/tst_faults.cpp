@@ -81,7 +81,7 @@ private Q_SLOTS:
         QFETCH(int, job);
         QFETCH(int, fault);
         const auto [kind, error] = faults_of_calls[fault];
-        JobTrial trial(jobs()[static_cast<std::size_t>(job)]);
+        JobTrial trial(jobs()[static_cast<std::size_t>(job)], JobTrial::Model::cut);
         trial.reset();
         const Ending whole = trial.run_and_fail(kind, 0, error);
         QVERIFY2(trial.broken(whole, false).empty(), trial.broken(whole, false).c_str());

@@ -110,7 +110,7 @@ private Q_SLOTS:
             QVERIFY(!session.runs().empty() && session.runs().back().finished());
             doing = "removing runs";
             while (!session.runs().empty()) session.runList().remove(session.runs().back().id); // or the journal grows
-            QTest::qWait(10); // one more tick
+            QTest::qWait(10);                                                                   // one more tick
             tick.stop();
             shown.window->close();
             if (round == 0 || round % 10 == 9 || rounds < 10) {

@@ -13,7 +13,7 @@
 //                         standard output by "STATUS CALLS", waitpid's and how many calls there were
 //
 // Calls count from the program's main on. Only what it does to files counts as a write or a flush: not what it prints.
-// An allocation counts from 64 KiB up, where it is operator new's or aligned (LibTorch's).
+// An allocation counts from 16 KiB up, where it is operator new's or aligned (LibTorch's).
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
@@ -33,7 +33,7 @@ namespace {
 
 enum Kind { none, write_call, fsync_call, rename_call, exchange_call, mmap_call, allocate_call };
 
-constexpr std::size_t large = std::size_t{64} << 10;
+constexpr std::size_t large = std::size_t{16} << 10; ///< a weight of the cut model (../cut_model.h) in float32
 
 /// In memory that the server shares with the process it started.
 std::atomic<long>& calls =
