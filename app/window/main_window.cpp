@@ -132,6 +132,7 @@ void MainWindow::buildDocks() {
     auto* jobs = addDock(QStringLiteral("jobs"), tr("Jobs and log"), jobs_, nullptr, Qt::BottomDockWidgetArea);
     jobs->setTitleBarWidget(new QWidget);
     splitDockWidget(runs, jobs, Qt::Horizontal);
+    pins_ = new PinnedPlots(session_, *this, *docks_[1]);
 }
 
 void MainWindow::resetLayout() {
@@ -217,6 +218,7 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
 void MainWindow::connectPanels() {
     connect(layers_, &LayersPanel::selectionChanged, &session_, &Session::select);
     connect(layers_, &LayersPanel::ruleWanted, &session_, &Session::addRule);
+    connect(layers_, &LayersPanel::explainWanted, this, &MainWindow::explain);
     connect(layers_, &LayersPanel::sightChanged, this, [this] { session_.setInSight(layers_->inSight()); });
     connect(recipe_, &RecipePanel::presetWanted, this, &MainWindow::takePreset);
     connect(recipe_->undoButton(), &QToolButton::clicked, &session_, &Session::undo);
@@ -235,8 +237,16 @@ void MainWindow::connectPanels() {
     connect(plots_, &PlotArea::recipeWanted, this, load_recipe);
     connect(plots_, &PlotArea::lengthsWanted, this, &MainWindow::askLengths);
     connect(plots_, &PlotArea::speedWanted, this, &MainWindow::measureSpeed);
+    connect(plots_, &PlotArea::pinWanted, this, [this](PinnedPlots::Kind kind) {
+        if (const auto layer = session_.primary()) pins_->pin(*layer, kind);
+    });
+    connect(pins_, &PinnedPlots::failed, this, [this](const QString& text) { showFailure(tr("Save"), text); });
     connect(plots_, &PlotArea::failed, this, [this](const QString& text) { showFailure(tr("Save"), text); });
     connect(jobs_, &JobsPanel::cancelWanted, this, [this](int job) { session_.jobs().cancel(JobId{job}); });
+    connect(jobs_, &JobsPanel::holdWanted, this,
+            [this](int job, bool held) { session_.jobs().hold(JobId{job}, held); });
+    connect(jobs_, &JobsPanel::moveWanted, this,
+            [this](int job, int before) { session_.jobs().move(JobId{job}, JobId{before}); });
     connect(welcome_, &WelcomePage::openWanted, this, &MainWindow::openPath);
     connect(welcome_, &WelcomePage::tourWanted, tour_, &Tour::start);
     connect(welcome_, &WelcomePage::folderWanted, this, &MainWindow::askFolder);
@@ -349,7 +359,7 @@ void MainWindow::showWorst() {
 void MainWindow::updateJobs() {
     session_.poll();
     jobs_->setRows(job_rows(session_.jobs().jobs()));
-    if (!session_.jobs().busy())
+    if (!session_.jobs().moving())
         tick_->stop();
     else if (!tick_->isActive())
         tick_->start(100);
@@ -402,6 +412,7 @@ void MainWindow::updateActions() {
     enable("run.export", session_.newestQuantized() != nullptr);
     enable("run.report", chosenRun() != 0);
     enable("run.cancel", session_.jobs().busy());
+    enable("run.pause", session_.jobs().busy());
     const RecipeHistory& history = session_.history();
     enable("edit.undo", open && history.canUndo());
     enable("edit.redo", open && history.canRedo());

@@ -111,6 +111,7 @@ private:
     void takePreset(const QString& name);
     void showHistory();
     void showAbout();
+    void explain(LayerId layer, int column);
     // main_window_jobs.cpp
     void askFolder();
     void askFile();
@@ -132,6 +133,7 @@ private:
     [[nodiscard]] int chosenRun() const;
     void runEverything();
     void cancelAll();
+    void pauseRunning(); ///< or lets it go on
     /// What leaving the model would cost is asked: "Leave Graticule", "Stop and leave".
     [[nodiscard]] bool mayStopJobs(const QString& title, const QString& stop);
     [[nodiscard]] bool mayOpenAnother();
@@ -190,6 +192,7 @@ private:
     JobsPanel* jobs_ = nullptr;
     QList<QDockWidget*> docks_;
     RecipePresenter* presenter_ = nullptr;
+    PinnedPlots* pins_ = nullptr;
     OfferBar *offer_ = nullptr, *tour_bar_ = nullptr;
     Tour* tour_ = nullptr;
     QWidget* plot_page_ = nullptr;

@@ -12,6 +12,7 @@
 
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
+#include "app/window/explain_figure.h"
 #include "app/window/main_window.h"
 #include "app/window/tour.h"
 #include "core/base/provenance.h"
@@ -115,7 +116,8 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
     menu->addSeparator();
     for (int tab = 0; tab < plots_->count(); ++tab)
         addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabText(tab),
-                   QKeySequence(tr("Alt+%1").arg(tab + 1)), [this, tab] { plots_->setCurrentIndex(tab); })
+                   tab < 10 ? QKeySequence(tr("Alt+%1").arg((tab + 1) % 10)) : QKeySequence(),
+                   [this, tab] { plots_->setCurrentIndex(tab); })
             ->setProperty("context", tr("Plot"));
     menu->addSeparator();
     for (QDockWidget* dock : docks_) {
@@ -170,6 +172,8 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     menu->addSeparator();
     addCommand(menu, "run.all", tr("Run &all: calibrate, quantize, evaluate, compare"), QKeySequence(tr("F9")),
                [this] { runEverything(); });
+    addCommand(menu, "run.pause", tr("&Pause the running job, or let it go on"), QKeySequence(Qt::Key_Pause),
+               [this] { pauseRunning(); });
     addCommand(menu, "run.cancel", tr("Cancel all &jobs"), QKeySequence(tr("Ctrl+.")), [this] { cancelAll(); });
 }
 
@@ -265,6 +269,22 @@ void MainWindow::showAbout() {
         QMessageBox::Close, this);
     box->setAttribute(Qt::WA_DeleteOnClose);
     box->open();
+}
+
+// In a window that stays while one looks at the next number.
+void MainWindow::explain(LayerId layer, int column) {
+    const auto found = explain_figure(session_, layer, column);
+    auto* box =
+        new QMessageBox(QMessageBox::NoIcon, tr("Explain this number"),
+                        found ? found->title : tr("There is no figure to explain here"), QMessageBox::Close, this);
+    box->setAttribute(Qt::WA_DeleteOnClose);
+    box->setModal(false);
+    box->setInformativeText(found
+                                ? found->lines
+                                : tr("Choose a number of the layer table: max |x|, outlier, underflow, SQNR or bytes. "
+                                     "Calibrate first where there is none yet."));
+    box->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    box->show();
 }
 
 } // namespace graticule

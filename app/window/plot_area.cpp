@@ -8,8 +8,10 @@
 
 #include "app/session/recipe_difference.h"
 #include "app/session/run_names.h"
+#include "app/window/multiples_feed.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/fitting_tab_bar.h"
+#include "widgets/panels/multiples_panel.h"
 #include "widgets/panels/slac_panel.h"
 #include "widgets/panels/speed_panel.h"
 
@@ -34,6 +36,7 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(compareRow());
     rows_.push_back(paretoRow());
     rows_.push_back(speedRow());
+    rows_.push_back(allInputsRow());
     for (const Row& row : rows_) {
         const int tab = addTab(row.page, row.title);
         if (!row.short_title.isEmpty()) tabs_->setShortName(tab, row.short_title);
@@ -73,6 +76,9 @@ PlotArea::Row PlotArea::distributionRow() {
     operand_->setToolTip(tr("Distribution of the linear's weights, or of its input over the calibration tokens"));
     connect(operand_, &QComboBox::activated, this, &PlotArea::refreshNow);
     distribution_->addTool(operand_);
+    offerPin(distribution_, [this] {
+        return operand() == DistributionOf::weight ? PinnedPlots::Kind::weight : PinnedPlots::Kind::input;
+    });
     distribution_->setLogarithmic(true);
     distribution_->setWhole([this] { return distribution_plot(session_, operand()); });
     // Queued: the surface is in the middle of a gesture when it tells.
@@ -100,6 +106,7 @@ PlotArea::Row PlotArea::channelsRow() {
     Row row = plotRow(tr("Channels"), tr("Chan."), true,
                       [this, sorted] { return channels_plot(session_, sorted->isChecked(), threshold_); });
     row.plot->addTool(sorted);
+    offerPin(row.plot, [] { return PinnedPlots::Kind::channels; });
     followThreshold(row.plot);
     return row;
 }
@@ -111,16 +118,43 @@ void PlotArea::followThreshold(PlotSurface* plot) {
     });
 }
 
+void PlotArea::offerPin(PlotSurface* plot, std::function<PinnedPlots::Kind()> kind) {
+    auto* pin = new QToolButton;
+    pin->setText(tr("pin"));
+    pin->setToolTip(tr("Keep this plot of this linear beside the others while the selection moves"));
+    pin->setAccessibleName(pin->toolTip());
+    plot->addTool(pin);
+    connect(pin, &QToolButton::clicked, this, [this, kind = std::move(kind)] { Q_EMIT pinWanted(kind()); });
+}
+
+PlotArea::Row PlotArea::allInputsRow() {
+    auto* panel = new MultiplesPanel;
+    connect(panel, &MultiplesPanel::layerChosen, this, [this](LayerId layer) { session_.select({layer}); });
+    const auto refresh = [this, panel] {
+        MultiplesShown shown = input_multiples(session_);
+        panel->setMultiples(std::move(shown.multiples), shown.about);
+        if (session_.primary()) panel->setSelected(first_reader(session_, *session_.primary()));
+    };
+    return {tr("All inputs"), tr("All"), panel, nullptr, refresh, true};
+}
+
 PlotArea::Row PlotArea::heatMapRow() {
     auto* statistic = new QComboBox;
     statistic->addItems(layer_statistic_names());
+    const int of_layers = statistic->count(); // behind them: what the selected linear's input is token by token
+    statistic->insertSeparator(of_layers);
+    statistic->addItem(tr("tokens by channels"), static_cast<int>(TokenOrder::in_text));
+    statistic->addItem(tr("tokens by channels, largest first"), static_cast<int>(TokenOrder::largest_first));
     statistic->setAccessibleName(tr("Statistic"));
     connect(statistic, &QComboBox::activated, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Heat map"), tr("Heat"), false, [this, statistic] {
+    Row row = plotRow(tr("Heat map"), tr("Heat"), false, [this, statistic, of_layers] {
+        if (statistic->currentIndex() > of_layers)
+            return token_map_plot(session_, static_cast<TokenOrder>(statistic->currentData().toInt()));
         return heat_map_plot(session_, static_cast<LayerStatistic>(statistic->currentIndex()));
     });
     row.plot->addTool(statistic);
-    connect(row.plot, &PlotSurface::cellClicked, this, [this](qint64 cell_row, qint64 column) {
+    connect(row.plot, &PlotSurface::cellClicked, this, [this, statistic, of_layers](qint64 cell_row, qint64 column) {
+        if (statistic->currentIndex() > of_layers) return; // cells are tokens then
         if (const auto layer = heat_map_layer(session_, cell_row, column)) session_.select({*layer});
     });
     return row;
@@ -130,6 +164,7 @@ PlotArea::Row PlotArea::lengthsRow() {
     auto* both = new QSplitter(Qt::Vertical);
     both->setChildrenCollapsible(false);
     PlotSurface* plot = makePlot();
+    offerPin(plot, [] { return PinnedPlots::Kind::lengths; });
     auto* advice = new SlacPanel;
     both->addWidget(plot);
     both->addWidget(advice);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/session/session.h"
+#include "app/window/pinned_plots.h"
 #include "app/window/plot_feed.h"
 #include "widgets/panels/compare_panel.h"
 #include "widgets/plots/plot_surface.h"
@@ -22,7 +23,18 @@ class FittingTabBar;
 class PlotArea final : public QTabWidget {
     Q_OBJECT
 public:
-    enum Tab { Distribution, Channels, HeatMap, SequenceLength, ErrorTab, Perplexity, Compare, Pareto, Speed };
+    enum Tab {
+        Distribution,
+        Channels,
+        HeatMap,
+        SequenceLength,
+        ErrorTab,
+        Perplexity,
+        Compare,
+        Pareto,
+        Speed,
+        AllInputs
+    };
 
     PlotArea(Session& session, QWidget* parent);
     void showTab(Tab tab);
@@ -32,7 +44,8 @@ public:
 
 Q_SIGNALS:
     void recipeWanted(int run);
-    void lengthsWanted(bool measure); ///< compared, or their perplexities measured
+    void pinWanted(graticule::PinnedPlots::Kind kind); ///< the plot of the selected linear as it stands now
+    void lengthsWanted(bool measure);                  ///< compared, or their perplexities measured
     void speedWanted();
     void failed(const QString& text);
 
@@ -54,6 +67,7 @@ private:
     [[nodiscard]] plots::PlotSurface* makePlot();
     [[nodiscard]] Row distributionRow();
     [[nodiscard]] Row channelsRow();
+    [[nodiscard]] Row allInputsRow();
     [[nodiscard]] Row heatMapRow();
     [[nodiscard]] Row lengthsRow();
     [[nodiscard]] Row errorRow();
@@ -61,6 +75,7 @@ private:
     [[nodiscard]] Row paretoRow();
     [[nodiscard]] Row speedRow();
     void followThreshold(plots::PlotSurface* plot);
+    void offerPin(plots::PlotSurface* plot, std::function<PinnedPlots::Kind()> kind);
     void connectSession();
     void refresh(); ///< soon, once, whatever asked
     void refreshNow();

@@ -1,7 +1,7 @@
 // Perplexity in the protocol of the GPTQ papers: the whole text tokenized once, windows that do not overlap, the mean
 // over windows of each window's mean cross entropy.
-#include <chrono>
 
+#include "core/base/hold.h"
 #include "core/engine/engine.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/model_runner.h"
@@ -10,8 +10,6 @@
 namespace graticule {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 void summarize(Evaluation& evaluation) {
     const Measurement measurement = evaluation.measurement();
@@ -72,7 +70,7 @@ std::shared_ptr<Evaluation> begin_side(const EvaluationSide& side, const Model& 
 std::vector<std::shared_ptr<const Evaluation>>
 evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
                   const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx, const SideCallback& on_window) {
-    const Clock::time_point start = Clock::now();
+    const WorkClock clock;
     model->start_hashing();
     ctx.progress.begin("Tokenizing " + corpus.name, 0);
     if (corpus.text.find("\r\n") != std::string::npos)
@@ -114,7 +112,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
             Evaluation& evaluation = *evaluations[side];
             evaluation.window_losses.push_back(losses[side]);
             summarize(evaluation);
-            evaluation.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+            evaluation.seconds = clock.seconds();
             evaluation.kernels = runner.kernels(side);
             // What a stopped one is known by.
             evaluation.provenance.model_hash = model->known_hash().value_or(std::string());

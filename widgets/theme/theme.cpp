@@ -28,15 +28,15 @@ constexpr std::array<Row, std::size_t(Token::count)> table{{
     {Token::border, 0xff2d323c, 0xffd9dde3},
     {Token::text, 0xffe4e7ec, 0xff1b1f27},
     {Token::secondary, 0xff98a1b0, 0xff5a6372},
-    {Token::faint, 0xff6b7484, 0xff8a93a2},
+    {Token::faint, 0xff8790a0, 0xff646d7c},
     {Token::accent, 0xff5b9df5, 0xff1f6fd6},
     {Token::selection, 0xff27405f, 0xffd6e6fb},
     {Token::full_precision, 0xff8796ad, 0xff8594aa},
-    {Token::levels, 0xfff0ad4e, 0xffb36b00},
+    {Token::levels, 0xfff0ad4e, 0xff9c5d00},
     {Token::candidate, 0xff4fd1bb, 0xff00796b},
     {Token::underflow, 0xfff0839b, 0xffb3264d},
-    {Token::good, 0xff59c28a, 0xff1e8a52},
-    {Token::worse, 0xfff0883e, 0xffc8560a},
+    {Token::good, 0xff59c28a, 0xff187545},
+    {Token::worse, 0xfff0883e, 0xffb04a08},
 }};
 
 Theme build(bool dark) {
