@@ -62,12 +62,12 @@ void Session::exportRun(int run_id, const QString& exporter, const QString& fold
 // Opened again as any other model and run on one window: the last thing that can be known here before it is shipped.
 void Session::checkExported(const std::shared_ptr<const QuantizedModel>& quantized, const QString& folder,
                             const QString& said) {
-    constexpr std::int64_t tokens = 128;
     if (!opened_.tokenizer || opened_.model != quantized->base)
         return Q_EMIT exported(folder, said + tr("\nLogits were not compared: there is no tokenizer for a text"));
     jobs_.submit<LogitsCheck>(
         request({}, tr("Compare the logits of what was written"), {}, 0),
         [quantized, tokenizer = opened_.tokenizer, written = folder.toStdString()](JobContext& ctx) {
+            constexpr std::int64_t tokens = 128;
             const Corpus corpus = load_text({}, BuiltInText::evaluation);
             const std::vector<std::int32_t> ids = tokenize(*tokenizer, corpus);
             const std::int64_t most = quantized->base->config().max_positions;

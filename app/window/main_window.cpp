@@ -72,6 +72,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     first_layout_ = saveState(layoutVersion);
     restoreGeometry(settings_.value(QStringLiteral("window/geometry")).toByteArray());
     restoreState(settings_.value(QStringLiteral("window/layout")).toByteArray(), layoutVersion);
+    if (settings_.value(QStringLiteral("window/reduced-motion")).toBool()) setReducedMotion(true);
     tick_ = new QTimer(this);
     connect(tick_, &QTimer::timeout, this, &MainWindow::updateJobs);
     updateTitle();
@@ -275,6 +276,7 @@ void MainWindow::connectSession() {
         refreshWelcome();
         first_selection_ = session_.selection();
         visited_.clear();
+        bookmarks_.clear();
         visited_.visit(first_selection_);
         layers_->setSelection(first_selection_);
         offerDraft();
@@ -359,6 +361,7 @@ void MainWindow::showWorst() {
 void MainWindow::updateJobs() {
     session_.poll();
     jobs_->setRows(job_rows(session_.jobs().jobs()));
+    awake_.set(session_.jobs().moving());
     if (!session_.jobs().moving())
         tick_->stop();
     else if (!tick_->isActive())
@@ -406,6 +409,14 @@ void MainWindow::updateActions() {
         action->setToolTip(!open || works ? action->property("help").toString()
                                           : tr("The recipe cannot work: %1")
                                                 .arg(QString::fromStdString(session_.resolution().diagnostics.text())));
+    }
+    enable("view.bookmark", open && !session_.selection().empty());
+    enable("view.copy-location", open);
+    for (std::size_t at = 0; at < most_bookmarks; ++at) {
+        QAction* go = command(QStringLiteral("view.bookmark%1").arg(at + 1));
+        const bool set = open && at < bookmarks_.size() && !bookmarks_[at].layers.isEmpty();
+        go->setEnabled(set);
+        go->setText(set ? tr("&%1: %2").arg(at + 1).arg(placeText(bookmarks_[at])) : tr("&%1: free").arg(at + 1));
     }
     enable("view.back", visited_.canGoBack());
     enable("view.forward", visited_.canGoForward());
@@ -455,6 +466,28 @@ void MainWindow::setTheme(theme::Mode mode) {
     settings_.setValue(QStringLiteral("window/theme"), theme::mode_name(mode));
     theme::apply(*qApp, mode);
     presenter_->refresh();
+}
+
+void MainWindow::setTextScale(double scale) {
+    theme::set_text_scale(scale);
+    settings_.setValue(QStringLiteral("window/text-scale"), theme::text_scale());
+    setTheme(theme_);
+    updateTitle(); // room for the model's name
+}
+
+void MainWindow::setReducedMotion(bool reduced) {
+    settings_.setValue(QStringLiteral("window/reduced-motion"), reduced);
+    setAnimated(!reduced); // docks that slide
+    for (const Qt::UIEffect effect : {Qt::UI_AnimateMenu, Qt::UI_FadeMenu, Qt::UI_AnimateCombo, Qt::UI_AnimateTooltip,
+                                      Qt::UI_FadeTooltip, Qt::UI_AnimateToolBox})
+        QApplication::setEffectEnabled(effect, !reduced);
+}
+
+void MainWindow::showFor(const QString& path) {
+    if (isMinimized()) showNormal();
+    raise();
+    activateWindow();
+    if (!path.isEmpty()) openPath(path);
 }
 
 } // namespace graticule

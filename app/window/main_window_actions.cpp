@@ -18,7 +18,9 @@
 #include "core/base/provenance.h"
 #include "core/recipe/presets.h"
 #include "widgets/models/table_text.h"
+#include "widgets/panels/colour_preview.h"
 #include "widgets/panels/command_palette.h"
+#include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/runs_panel.h"
@@ -113,6 +115,15 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
     addCommand(menu, "view.forward", tr("&Forward again"), {}, [this] {
         session_.select(visited_.forward());
     })->setShortcuts({QKeySequence(tr("Alt+Right")), QKeySequence(tr("Ctrl+]"))});
+    addCommand(menu, "view.bookmark", tr("&Bookmark this place, or no longer"), QKeySequence(tr("Ctrl+Shift+B")),
+               [this] { toggleBookmark(); });
+    QMenu* bookmarks = menu->addMenu(tr("Bookmarks"));
+    for (std::size_t at = 0; at < most_bookmarks; ++at)
+        addCommand(bookmarks, qPrintable(QStringLiteral("view.bookmark%1").arg(at + 1)), {},
+                   QKeySequence(tr("Ctrl+%1").arg(at + 1)), [this, at] { goToBookmark(at); })
+            ->setProperty("context", tr("Bookmark"));
+    addCommand(menu, "view.copy-location", tr("Cop&y where this is"), {},
+               [this] { QGuiApplication::clipboard()->setText(placeText(place())); });
     menu->addSeparator();
     for (int tab = 0; tab < plots_->count(); ++tab)
         addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabText(tab),
@@ -140,6 +151,21 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
         action->setProperty("context", tr("Theme"));
         group->addAction(action);
     }
+    QMenu* sizes = menu->addMenu(tr("Text size"));
+    auto* size_group = new QActionGroup(this);
+    for (const int percent : {90, 100, 115, 130, 150}) {
+        QAction* action = addCommand(sizes, qPrintable(QStringLiteral("view.text-%1").arg(percent)),
+                                     tr("%1 %").arg(percent), {}, [this, percent] { setTextScale(percent / 100.0); });
+        action->setCheckable(true);
+        action->setChecked(qRound(theme::text_scale() * 100) == percent);
+        action->setProperty("context", tr("Text size"));
+        size_group->addAction(action);
+    }
+    QAction* still = addCommand(menu, "view.still", tr("Reduce &motion"), {}, [] {});
+    still->setCheckable(true);
+    still->setChecked(settings_.value(QStringLiteral("window/reduced-motion")).toBool());
+    connect(still, &QAction::toggled, this, &MainWindow::setReducedMotion);
+    addCommand(menu, "view.colours", tr("&Colours as others see them …"), {}, [this] { showColours(); });
     addCommand(menu, "view.reset", tr("&Reset layout"), {}, [this] { resetLayout(); });
 }
 
@@ -257,6 +283,53 @@ void MainWindow::showHistory() {
     (new QVBoxLayout(dialog))->addWidget(list);
     dialog->resize(420, 420);
     dialog->open();
+}
+
+void MainWindow::showColours() {
+    auto* preview = new ColourPreview(grab().toImage(), this);
+    preview->setAttribute(Qt::WA_DeleteOnClose);
+    preview->open();
+}
+
+Place MainWindow::place() const {
+    Place place{{}, plots_->currentIndex()};
+    for (const LayerId layer : session_.selection())
+        place.layers << QString::fromStdString(session_.model()->linear(layer).short_name);
+    return place;
+}
+
+QString MainWindow::placeText(const Place& place) const {
+    const QString others = place.layers.size() > 1 ? tr(" and %1 more").arg(place.layers.size() - 1) : QString();
+    return tr("%1 · %2%3 · %4")
+        .arg(QString::fromStdString(session_.model()->name()), place.layers.value(0), others,
+             plots_->tabText(place.plot));
+}
+
+void MainWindow::toggleBookmark() {
+    const Place here = place();
+    auto found = std::find(bookmarks_.begin(), bookmarks_.end(), here);
+    if (found != bookmarks_.end()) {
+        *found = {};
+    } else {
+        found = std::find(bookmarks_.begin(), bookmarks_.end(), Place());
+        if (found == bookmarks_.end() && bookmarks_.size() == most_bookmarks) found = bookmarks_.begin();
+        if (found == bookmarks_.end()) found = bookmarks_.insert(found, Place());
+        *found = here;
+        const auto number = found - bookmarks_.begin() + 1;
+        jobs_->addLogLine(tr("Bookmark %1: %2 (Ctrl+%1 goes there)").arg(number).arg(placeText(here)));
+    }
+    updateActions();
+    draft_soon_->start();
+}
+
+void MainWindow::goToBookmark(std::size_t at) {
+    if (at >= bookmarks_.size()) return;
+    std::vector<LayerId> layers;
+    for (const QString& name : bookmarks_[at].layers)
+        for (const Linear& linear : session_.model()->linears())
+            if (name == QString::fromStdString(linear.short_name)) layers.push_back(linear.id);
+    plots_->setCurrentIndex(std::clamp(bookmarks_[at].plot, 0, plots_->count() - 1));
+    if (!layers.empty()) session_.select(std::move(layers));
 }
 
 void MainWindow::showAbout() {

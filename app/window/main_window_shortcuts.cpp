@@ -37,6 +37,9 @@ std::vector<FixedKeys> fixed_keys() {
             {QObject::tr("Plot: everything"),
              QObject::tr("double click"),
              {QKeySequence(Qt::Key_Home), QKeySequence(Qt::Key_0)}},
+            {QObject::tr("Plot: zoom back, forward"),
+             QObject::tr("back and forward buttons"),
+             {QKeySequence(Qt::Key_Backspace), QKeySequence(Qt::SHIFT | Qt::Key_Backspace)}},
             {QObject::tr("Plot: logarithmic axis"), {}, {QKeySequence(Qt::Key_L)}}};
 }
 

@@ -9,6 +9,7 @@
 #include "app/session/recipe_difference.h"
 #include "app/session/run_names.h"
 #include "app/window/multiples_feed.h"
+#include "core/recipe/recipe_text.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/fitting_tab_bar.h"
 #include "widgets/panels/multiples_panel.h"
@@ -190,6 +191,16 @@ PlotArea::Row PlotArea::errorRow() {
 PlotArea::Row PlotArea::compareRow() {
     compare_ = new ComparePanel;
     connect(compare_, &ComparePanel::pairChosen, this, &PlotArea::compareRuns);
+    connect(compare_, &ComparePanel::othersChosen, this, [this](const std::vector<int>& runs) {
+        compared_beside_ = runs;
+        refreshNow();
+    });
+    connect(compare_, &ComparePanel::lineTaken, this, [this](const QString& line) {
+        session_.setRecipe(with_line(session_.recipe(), line), tr("taken over: %1").arg(line));
+    });
+    connect(compare_, &ComparePanel::lineDropped, this, [this](const QString& line) {
+        session_.setRecipe(without_line(session_.recipe(), line), tr("dropped: %1").arg(line));
+    });
     connect(compare_, &ComparePanel::baselineWanted, this, [this](int run) { session_.runList().setBaseline(run); });
     return {tr("Compare"), {}, compare_, nullptr, [this] { refreshCompare(); }, false};
 }
@@ -233,6 +244,7 @@ void PlotArea::connectSession() {
     });
     connect(&session_, &Session::modelChanged, this, [this] {
         compared_a_ = compared_b_ = 0;
+        compared_beside_.clear();
         refresh();
     });
     for (const auto signal : {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged,
@@ -274,7 +286,8 @@ void PlotArea::refreshCompare() {
     };
     if (!is_there(compared_a_)) compared_a_ = is_there(session_.baseline()) ? session_.baseline() : 0;
     if (!is_there(compared_b_) && choices.size() > 1) compared_b_ = choices.back().id;
-    compare_->setRuns(choices, compared_a_, compared_b_);
+    std::erase_if(compared_beside_, [&](int id) { return !is_there(id) || id == compared_a_ || id == compared_b_; });
+    compare_->setRuns(choices, compared_a_, compared_b_, compared_beside_);
     auto comparison = session_.comparison(compared_a_, compared_b_);
     if (!comparison)
         return compare_->clearComparison(tr("Evaluate two recipes, or full precision and one, and choose them above."));
@@ -292,9 +305,18 @@ void PlotArea::refreshCompare() {
                 if (linear) list.push_back(linear->report);
         return list;
     };
-    compare_->setComparison(
-        {*comparison, *a.evaluation, *b.evaluation, reports(compared_a_), reports(compared_b_),
-         a.full_precision || b.full_precision ? QStringList() : recipe_difference(a.recipe, b.recipe)});
+    ComparedRuns compared;
+    compared.comparison = *comparison;
+    compared.a = *a.evaluation;
+    compared.b = *b.evaluation;
+    compared.reports_a = reports(compared_a_);
+    compared.reports_b = reports(compared_b_);
+    if (!a.full_precision && !b.full_precision) compared.recipes = recipe_difference(a.recipe, b.recipe);
+    compared.current = QString::fromStdString(recipe_text(session_.recipe())).split(u'\n');
+    for (const int id : compared_beside_)
+        for (const RunChoice& choice : choices)
+            if (choice.id == id) compared.others.push_back({choice.name, reports(id)});
+    compare_->setComparison(compared);
 }
 
 void PlotArea::compareRuns(int a, int b) {

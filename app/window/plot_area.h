@@ -92,6 +92,7 @@ private:
     QComboBox* operand_ = nullptr;
     std::optional<double> threshold_; // dragged; absent: the stated rule
     int compared_a_ = 0, compared_b_ = 0;
+    std::vector<int> compared_beside_; // runs beside the two
 };
 
 } // namespace graticule

@@ -14,6 +14,8 @@ static void register_icons() { Q_INIT_RESOURCE(theme); }
 namespace graticule::theme {
 namespace {
 
+double scale_of_texts = 1; // of the program, as its palette is
+
 struct Row {
     Token token;
     QRgb dark, light;
@@ -53,7 +55,7 @@ double luminance(const QColor& colour) {
 
 QFont named_font(bool installed, const QString& family, QFontDatabase::SystemFont fallback, int pixel_size) {
     QFont font = installed ? QFont(family) : QFontDatabase::systemFont(fallback);
-    font.setPixelSize(pixel_size);
+    font.setPixelSize(qRound(pixel_size * text_scale()));
     return font;
 }
 
@@ -137,6 +139,9 @@ QPalette palette(const Theme& theme) {
         result.setColor(QPalette::Disabled, role, theme[Token::faint]);
     return result;
 }
+
+void set_text_scale(double scale) { scale_of_texts = std::clamp(scale, 0.9, 1.5); }
+double text_scale() { return scale_of_texts; }
 
 void apply(QApplication& application, Mode mode) {
     register_icons();
