@@ -172,6 +172,11 @@ void MainWindow::runEverything() {
 
 void MainWindow::cancelAll() { session_.jobs().cancelAll(); }
 
+void MainWindow::pauseRunning() {
+    for (const JobView& job : session_.jobs().jobs())
+        if (job.state == JobState::running) session_.jobs().hold(job.id, !job.held);
+}
+
 // Closing or another model in the middle of a job loses that job, so it is asked. What is finished is on disk already,
 // a model that is being opened is no work, and what is being stopped was given up before.
 bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {
