@@ -3,12 +3,15 @@
 #include "core/base/error.h"
 #include "core/export/compressed_tensors.h"
 #include "core/export/exporter.h"
+#include "core/export/gguf.h"
 #include "core/export/gptq_awq.h"
+#include "core/export/packed.h"
+#include "core/export/stored_weights.h"
 
 namespace graticule {
 
 std::span<const Exporter> all_exporters() {
-    static const std::array<Exporter, 3> rows{{
+    static const std::array<Exporter, 5> rows{{
         {
             .name = "compressed-tensors",
             .label = "compressed-tensors (Hugging Face)",
@@ -18,7 +21,7 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_compressed_tensors,
             .write = write_compressed_tensors,
-            .read_back = read_back_compressed_tensors,
+            .read_back = read_back_folder,
         },
         {
             .name = "gptq",
@@ -30,7 +33,7 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_gptq,
             .write = write_gptq,
-            .read_back = read_back_compressed_tensors,
+            .read_back = read_back_folder,
         },
         {
             .name = "awq",
@@ -41,7 +44,29 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_awq,
             .write = write_awq,
-            .read_back = read_back_compressed_tensors,
+            .read_back = read_back_folder,
+        },
+        {
+            .name = "gguf",
+            .label = "GGUF (llama.cpp)",
+            .help = "one file with its tokenizer; INT, dINT and dual grain with float16 scales in Q4_0 to Q8_0, MXFP4, "
+                    "and what is not quantized as it is stored",
+            .loaders = {"llama.cpp", "Ollama", "transformers"},
+            .params = {},
+            .check = check_gguf,
+            .write = write_gguf,
+            .read_back = read_back_folder,
+        },
+        {
+            .name = "packed",
+            .label = "Graticule packed (lossless)",
+            .help = "every format at its true size, dINT and dual grain included; read by Graticule and by the "
+                    "sixty lines of Python in docs/formats",
+            .loaders = {"Graticule"},
+            .params = {},
+            .check = check_packed,
+            .write = write_packed,
+            .read_back = read_back_folder,
         },
     }};
     return rows;

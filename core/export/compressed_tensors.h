@@ -12,7 +12,6 @@ namespace graticule {
                                                    const ExportOptions& options);
 void write_compressed_tensors(const QuantizedModel& model, const std::filesystem::path& folder,
                               const ExportOptions& options, JobContext& ctx);
-[[nodiscard]] std::shared_ptr<const Checkpoint> read_back_compressed_tensors(const std::filesystem::path& folder);
 
 /// A checkpoint whose config.json says that its weights are quantized (compressed-tensors, GPTQ, AWQ), seen as the
 /// float checkpoint it stands for: they stand under their original names and are decoded to float32 when they are

@@ -391,8 +391,4 @@ std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<cons
     }
 }
 
-std::shared_ptr<const Checkpoint> read_back_compressed_tensors(const std::filesystem::path& folder) {
-    return decode_compressed_tensors(open_checkpoint(folder));
-}
-
 } // namespace graticule

@@ -1,0 +1,168 @@
+#include "core/export/packed_layout.h"
+
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+
+namespace graticule {
+namespace {
+
+using nlohmann::json;
+
+DType type_of(Coding coding) {
+    switch (coding) {
+    case Coding::f32:
+        return DType::f32;
+    case Coding::f16:
+        return DType::f16;
+    case Coding::bf16:
+        return DType::bf16;
+    case Coding::e4m3:
+        return DType::f8_e4m3;
+    case Coding::e8m0:
+        return DType::u8;
+    case Coding::i8:
+        return DType::i8;
+    }
+    return DType::f32;
+}
+
+Shape blocks_of(const BlockLayout& layout, std::int64_t rows, std::int64_t columns) {
+    return {layout.blocks_down(rows), layout.blocks_across(columns)};
+}
+
+bool has_zeros(const TensorScheme& scheme) {
+    return !scheme.symmetric && scheme.format->grid.shape == CodeGrid::Shape::lattice;
+}
+
+/// The byte whose value this is; the table is that of the type's own decoder.
+std::uint8_t byte_of(float value, DType type, const std::string& layer) {
+    for (int byte = 0; byte < 256; ++byte) {
+        const auto bits = static_cast<std::byte>(byte);
+        float decoded = 0;
+        row_of(type).decode(&bits, 1, &decoded);
+        if (decoded == value) return static_cast<std::uint8_t>(byte);
+    }
+    throw Error(ErrorKind::internal, layer + ": a scale of " + std::to_string(value) + " is none of its coding");
+}
+
+template <class T, class Encode>
+HostTensor coded(const std::vector<float>& scales, DType type, const Shape& shape, Encode encode) {
+    std::vector<T> values;
+    values.reserve(scales.size());
+    for (const float scale : scales) values.push_back(static_cast<T>(encode(scale)));
+    return HostTensor::from_vector(std::move(values), type, shape);
+}
+
+HostTensor coded_zeros(const QParams& params, const SafetensorsSpec& spec, const Shape& blocks, int bits,
+                       const std::string& layer) {
+    const bool bytes = spec.dtype == DType::i8;
+    std::vector<std::uint8_t> fields;
+    for (const float zero : params.zero) {
+        const bool fits = bytes ? zero >= -128 && zero <= 127 : zero >= 0 && zero < float(1 << bits);
+        if (!fits)
+            throw Error(ErrorKind::unsupported, layer + ": a zero point of " + std::to_string(int(zero)) +
+                                                    " does not fit its coding; quantize with asym:i8");
+        fields.push_back(static_cast<std::uint8_t>(static_cast<int>(zero)));
+    }
+    if (bytes) return HostTensor::from_vector(std::move(fields), DType::i8, spec.shape);
+    return PackedCodes::pack(fields, blocks[0], blocks[1], bits).bytes();
+}
+
+} // namespace
+
+json describe(const TensorScheme& scheme) {
+    const CodeGrid& grid = scheme.format->grid;
+    json levels = json::array();
+    for (const ScaleLevel& level : scheme.levels)
+        levels.push_back({{"grain", to_text(level.grain)}, {"coding", row_of(level.coding).name}});
+    json described = {{"bits", scheme.format->bits}, {"levels", levels}};
+    if (grid.shape == CodeGrid::Shape::table) {
+        described["values"] = std::vector<float>(grid.table.begin(), grid.table.begin() + grid.levels);
+        return described;
+    }
+    described["lattice"] = grid.levels;
+    described["specials"] = std::vector<float>(grid.specials.begin(), grid.specials.begin() + grid.special_count);
+    if (scheme.symmetric) described["zero"] = grid.levels / 2;
+    return described;
+}
+
+PackedSpecs packed_specs(const TensorScheme& scheme, std::int64_t rows, std::int64_t columns, const std::string& name) {
+    const int bits = scheme.format->bits;
+    const Shape blocks = blocks_of(layout_of(scheme.grain(), rows, columns), rows, columns);
+    PackedSpecs specs;
+    specs.codes = {name + ".codes", DType::u8, {rows, PackedCodes::row_bytes(columns, bits)}};
+    specs.scales = {name + ".scales", type_of(scheme.levels.front().coding), blocks};
+    if (scheme.levels.size() > 1)
+        specs.coarse_scales = {name + ".coarse_scales", type_of(scheme.levels[1].coding),
+                               blocks_of(layout_of(scheme.levels[1].grain, rows, columns), rows, columns)};
+    if (!has_zeros(scheme)) return specs;
+    specs.zeros = {name + ".zeros", DType::i8, blocks};
+    if (scheme.zero_coding == ZeroCoding::code)
+        specs.zeros = {name + ".zeros", DType::u8, {blocks[0], PackedCodes::row_bytes(blocks[1], bits)}};
+    return specs;
+}
+
+HostTensor code_scales(const std::vector<float>& scales, Coding coding, const Shape& shape, const std::string& layer) {
+    const DType type = type_of(coding);
+    switch (coding) {
+    case Coding::f32:
+        return HostTensor::from_floats(scales, shape);
+    case Coding::f16:
+        return coded<std::uint16_t>(scales, type, shape, float_to_half);
+    case Coding::bf16:
+        return coded<std::uint16_t>(scales, type, shape, float_to_bfloat16);
+    case Coding::e4m3:
+        return coded<std::uint8_t>(scales, type, shape, [&](float scale) { return byte_of(scale, type, layer); });
+    case Coding::e8m0:
+        return coded<std::uint8_t>(scales, type, shape, [](float scale) { return exponent_of(scale) + 127; });
+    case Coding::i8:
+        return coded<std::int8_t>(scales, type, shape, [](float scale) { return scale; });
+    }
+    return {};
+}
+
+std::vector<float> decode_scales(const HostTensor& stored, Coding coding) {
+    if (coding != Coding::e8m0 && coding != Coding::i8) return to_floats(stored);
+    std::vector<float> scales;
+    for (const std::byte byte : stored.bytes)
+        scales.push_back(coding == Coding::i8 ? static_cast<float>(static_cast<std::int8_t>(byte))
+                                              : std::ldexp(1.0F, static_cast<int>(byte) - 127));
+    return scales;
+}
+
+TensorUnit packed_unit(const QuantizedLinear& linear, const Linear& shape, const std::string& name) {
+    const TensorScheme& scheme = *linear.choice.scheme.weight;
+    const std::int64_t rows = shape.out_features(), columns = shape.in_features();
+    const PackedSpecs specs = packed_specs(scheme, rows, columns, name);
+    TensorUnit unit;
+    unit.specs = {specs.codes, specs.scales};
+    if (specs.coarse_scales) unit.specs.push_back(*specs.coarse_scales);
+    if (specs.zeros) unit.specs.push_back(*specs.zeros);
+    unit.make = [&linear, &shape, &scheme, specs, columns] {
+        const QParams& params = linear.params;
+        const std::string& layer = shape.short_name;
+        GRATICULE_ASSERT(params.layout == layout_of(scheme.grain(), shape.out_features(), columns),
+                         "blocks as the scheme has them");
+        GRATICULE_ASSERT(params.coarse.has_value() == specs.coarse_scales.has_value(), "levels as the scheme has them");
+        std::vector<HostTensor> tensors;
+        const bool as_kept = linear.codes.bits() == scheme.format->bits;
+        tensors.push_back(as_kept ? linear.codes.bytes()
+                                  : PackedCodes::pack(linear.codes.unpack(), shape.out_features(), columns,
+                                                      scheme.format->bits)
+                                        .bytes());
+        const std::vector<float> fine = fine_scales(params, columns);
+        tensors.push_back(code_scales(fine, scheme.levels.front().coding, specs.scales.shape, layer));
+        if (params.coarse)
+            tensors.push_back(
+                code_scales(params.coarse->scale, scheme.levels[1].coding, specs.coarse_scales->shape, layer));
+        if (specs.zeros)
+            tensors.push_back(coded_zeros(params, *specs.zeros, specs.scales.shape, scheme.format->bits, layer));
+        return tensors;
+    };
+    return unit;
+}
+
+} // namespace graticule

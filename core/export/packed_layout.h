@@ -1,0 +1,39 @@
+// The tensors of one linear in our own container (docs/formats/packed.md). Private to its writer and reader.
+//
+//     NAME.codes          U8  (out, ceil(in * bits / 8))   fields of `bits` bits, lowest first; a row begins on a byte
+//     NAME.scales         (down, across)                   one per block of the finest level, as its coding stores it
+//     NAME.coarse_scales  (down, across)                   of the level above, where there is one
+//     NAME.zeros          (down, ...)                      asymmetric lattices: packed like codes, or a byte each (I8)
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "core/export/checkpoint_writer.h"
+#include "core/result/quantized_model.h"
+
+namespace graticule {
+
+inline constexpr int packed_version = 1;
+
+/// What the grid of a scheme means, for readers that know none of this program's formats.
+[[nodiscard]] nlohmann::json describe(const TensorScheme& scheme);
+
+/// Name and type of a tensor by the scheme and the shape (out, in) of the weight.
+struct PackedSpecs {
+    SafetensorsSpec codes, scales;
+    std::optional<SafetensorsSpec> coarse_scales, zeros;
+};
+[[nodiscard]] PackedSpecs packed_specs(const TensorScheme& scheme, std::int64_t rows, std::int64_t columns,
+                                       const std::string& name);
+
+[[nodiscard]] TensorUnit packed_unit(const QuantizedLinear& linear, const Linear& shape, const std::string& name);
+
+/// Stored scales as floats and back; exact. Throws Error{unsupported} naming the layer for a scale that is none of the
+/// coding.
+[[nodiscard]] HostTensor code_scales(const std::vector<float>& scales, Coding coding, const Shape& shape,
+                                     const std::string& layer);
+[[nodiscard]] std::vector<float> decode_scales(const HostTensor& stored, Coding coding);
+
+} // namespace graticule
