@@ -6,12 +6,13 @@
 #include "core/export/gguf.h"
 #include "core/export/gptq_awq.h"
 #include "core/export/packed.h"
+#include "core/export/qserve.h"
 #include "core/export/stored_weights.h"
 
 namespace graticule {
 
 std::span<const Exporter> all_exporters() {
-    static const std::array<Exporter, 5> rows{{
+    static const std::array<Exporter, 6> rows{{
         {
             .name = "compressed-tensors",
             .label = "compressed-tensors (Hugging Face)",
@@ -55,6 +56,17 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_gguf,
             .write = write_gguf,
+            .read_back = read_back_folder,
+        },
+        {
+            .name = "qserve",
+            .label = "QServe W4A8",
+            .help = "the dual grain in groups of 128 (dual128:f16), in the tiles of QServe's kernel; for servers of "
+                    "2024 to mid-2026",
+            .loaders = {"SGLang (to mid-2026)"},
+            .params = {},
+            .check = check_qserve,
+            .write = write_qserve,
             .read_back = read_back_folder,
         },
         {

@@ -31,7 +31,7 @@ using UnitOf = std::function<std::optional<TensorUnit>(const Linear&)>;
 [[nodiscard]] std::vector<TensorUnit> plan_units(const QuantizedModel& model, const UnitOf& unit_of);
 
 struct WeightFiles {
-    std::string stem = "model"; ///< of the file, or of shards and their index
+    std::string stem = "model";                ///< of the file, or of shards and their index
     std::map<std::string, std::string> header; ///< beside what every file says of itself
 };
 /// Throws Error{bad_input} naming the tensor for a value that is not finite.

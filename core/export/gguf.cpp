@@ -59,9 +59,7 @@ public:
     }
 
     /// A head that folding took off the embedding.
-    void add_head(const HostTensor& head) {
-        add_plain(std::string(model_.family().names.head), ".weight", head);
-    }
+    void add_head(const HostTensor& head) { add_plain(std::string(model_.family().names.head), ".weight", head); }
 
     [[nodiscard]] const std::vector<Planned>& tensors() const { return tensors_; }
     [[nodiscard]] const std::vector<std::string>& unknown() const { return unknown_; }
@@ -162,8 +160,8 @@ double bits_of(DType type) {
 /// What the file is called by its most frequent type (llama.cpp's llama_ftype).
 std::uint32_t file_type(const std::map<DType, std::int64_t>& elements) {
     constexpr std::pair<DType, std::uint32_t> numbers[] = {
-        {DType::f32, 0},  {DType::f16, 1},  {DType::q4_0, 2},  {DType::q4_1, 3},  {DType::q8_0, 7},
-        {DType::q5_0, 8}, {DType::q5_1, 9}, {DType::q2_k, 10}, {DType::q3_k, 12}, {DType::q4_k, 15},
+        {DType::f32, 0},   {DType::f16, 1},   {DType::q4_0, 2},    {DType::q4_1, 3},  {DType::q8_0, 7},
+        {DType::q5_0, 8},  {DType::q5_1, 9},  {DType::q2_k, 10},   {DType::q3_k, 12}, {DType::q4_k, 15},
         {DType::q5_k, 17}, {DType::q6_k, 18}, {DType::iq4_nl, 25}, {DType::bf16, 32}, {DType::mxfp4, 38}};
     const auto most = std::ranges::max_element(elements, {}, [](const auto& entry) { return entry.second; });
     const auto found = std::ranges::find(numbers, most->first, [](const auto& row) { return row.first; });
@@ -172,9 +170,7 @@ std::uint32_t file_type(const std::map<DType, std::int64_t>& elements) {
 
 std::vector<std::byte> bytes_of(std::span<const std::byte> bytes) { return {bytes.begin(), bytes.end()}; }
 
-std::vector<std::byte> as_bytes(const std::vector<float>& values) {
-    return bytes_of(std::as_bytes(std::span(values)));
-}
+std::vector<std::byte> as_bytes(const std::vector<float>& values) { return bytes_of(std::as_bytes(std::span(values))); }
 
 /// Rows of each head, (2, half) for a half-split rotation, into (half, 2): llama.cpp's llama turns neighbours.
 std::vector<std::byte> with_neighbouring_rows(const std::vector<std::byte>& bytes, std::int64_t rows,
@@ -366,7 +362,8 @@ Diagnostics check_gguf(const Model& model, const LayerChoices& choices, const Ex
         return all;
     }
     try {
-        for (const std::string& note : gguf_tokenizer_entries(*model.parts().checkpoint, model.config().vocabulary).notes)
+        for (const std::string& note :
+             gguf_tokenizer_entries(*model.parts().checkpoint, model.config().vocabulary).notes)
             all.add(Severity::warning, "", note);
     } catch (const Error& error) {
         all.add(Severity::error, "", error.info().message);

@@ -1,5 +1,5 @@
-// One GGUF file as llama.cpp reads it (formats.md section 9): linears in block types that hold the recipe's grid bit for
-// bit, everything else as it is stored, the tokenizer and where it came from in the metadata.
+// One GGUF file as llama.cpp reads it (formats.md section 9): linears in block types that hold the recipe's grid bit
+// for bit, everything else as it is stored, the tokenizer and where it came from in the metadata.
 #pragma once
 
 #include <filesystem>

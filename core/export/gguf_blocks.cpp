@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/export/e2m1.h"
 
 namespace graticule {
 namespace {
@@ -63,8 +64,9 @@ std::string coding_problem(const TensorScheme& weight) {
         return name + " has scales of two levels, which GGUF has no type for; use one level, such as " +
                std::string(weight.format->name) + (weight.symmetric ? "/sym" : "/asym") + "/g32:f16";
     if (weight.levels.back().coding == Coding::f32)
-        return name + ": GGUF's blocks hold float16 scales; quantize with such scales, as in w=" +
-               with_half_scales(weight) + ", so that what is exported is what was measured";
+        return name +
+               ": GGUF's blocks hold float16 scales; quantize with such scales, as in w=" + with_half_scales(weight) +
+               ", so that what is exported is what was measured";
     return {};
 }
 
@@ -130,15 +132,6 @@ void put_six_bits(std::byte*& at, const std::array<int, 256>& fields) {
     std::memcpy(at, low.data(), low.size());
     std::memcpy(at + low.size(), high.data(), high.size());
     at += low.size() + high.size();
-}
-
-/// Magnitudes of E2M1 by code.
-constexpr std::array<float, 8> fp4_magnitudes = {0, 0.5F, 1, 1.5F, 2, 3, 4, 6};
-
-int fp4_field(float value) {
-    const auto magnitude = std::ranges::find(fp4_magnitudes, std::fabs(value));
-    GRATICULE_ASSERT(magnitude != fp4_magnitudes.end(), "a code of FP4 that is no E2M1 value");
-    return static_cast<int>(magnitude - fp4_magnitudes.begin()) + (value < 0 ? 8 : 0);
 }
 
 class RowWriter {
@@ -249,7 +242,7 @@ private:
         put(at, static_cast<std::uint8_t>(exponent_of(scale) + 127));
         std::array<int, 32> four{};
         for (std::size_t i = 0; i < four.size(); ++i)
-            four[i] = fp4_field(scheme_.format->grid.table[codes_[static_cast<std::size_t>(first) + i]]);
+            four[i] = e2m1_field(scheme_.format->grid.table[codes_[static_cast<std::size_t>(first) + i]]);
         put_nibbles(at, four);
     }
 
@@ -282,8 +275,7 @@ GgufForm gguf_form(const TensorScheme& weight, std::int64_t columns) {
             if (row.bits == weight.format->bits && scale_digits + row.bits <= half_digits) return {row.type, {}};
     for (const WholeRow& row : whole_rows) {
         const bool superblocks = row.type == DType::q6_k;
-        if (superblocks && (columns % most_block != 0 ||
-                            !one_scale(weight.grain(), dual ? part_of_q6_k : most_block)))
+        if (superblocks && (columns % most_block != 0 || !one_scale(weight.grain(), dual ? part_of_q6_k : most_block)))
             continue;
         if (dual ? (superblocks && holds(row, reach_of(weight))) || row.type == DType::q8_0
                  : holds(row, reach_of(weight)))

@@ -20,9 +20,9 @@ struct FixedRow {
     bool windows; ///< it has a key for the sliding window
 };
 constexpr FixedRow fixed_rows[] = {
-    {"llama", Activation::silu, true, true, false},        {"qwen2", Activation::silu, true, false, false},
-    {"qwen3", Activation::silu, true, false, false},       {"gemma2", Activation::gelu_tanh, false, false, true},
-    {"phi3", Activation::silu, false, false, true},        {"gpt2", Activation::gelu_tanh, true, true, false},
+    {"llama", Activation::silu, true, true, false},  {"qwen2", Activation::silu, true, false, false},
+    {"qwen3", Activation::silu, true, false, false}, {"gemma2", Activation::gelu_tanh, false, false, true},
+    {"phi3", Activation::silu, false, false, true},  {"gpt2", Activation::gelu_tanh, true, true, false},
 };
 
 const FixedRow& fixed_row(const GgufArchitecture& architecture) {
@@ -165,8 +165,7 @@ void add_gguf_config(const Model& model, const GgufArchitecture& architecture, G
 std::vector<std::pair<std::string, std::vector<float>>> gguf_rotary_tensors(const ModelConfig& config) {
     const RopeConfig& rope = config.rope;
     if (!rope.frequency_divisors.empty()) return {{"rope_freqs.weight", as_floats(rope.frequency_divisors)}};
-    if (rope.type == RopeType::llama3)
-        return {{"rope_freqs.weight", llama3_divisors(rope, rotary_dimensions(config))}};
+    if (rope.type == RopeType::llama3) return {{"rope_freqs.weight", llama3_divisors(rope, rotary_dimensions(config))}};
     if (rope.type == RopeType::longrope)
         return {{"rope_factors_long.weight", as_floats(rope.long_factors)},
                 {"rope_factors_short.weight", as_floats(rope.short_factors)}};

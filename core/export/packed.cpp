@@ -81,8 +81,8 @@ json description(const QuantizedModel& model) {
         const TensorScheme& scheme = *quantized->choice.scheme.weight;
         const std::string name = to_text(scheme);
         if (!schemes.contains(name)) schemes[name] = describe(scheme);
-        linears[client_name(*model.base, shape.name)] = {
-            {"scheme", name}, {"shape", {shape.out_features(), shape.in_features()}}};
+        linears[client_name(*model.base, shape.name)] = {{"scheme", name},
+                                                         {"shape", {shape.out_features(), shape.in_features()}}};
     }
     return {{"version", packed_version}, {"schemes", schemes}, {"linears", linears}};
 }
@@ -151,8 +151,9 @@ void write_packed(const QuantizedModel& model, const std::filesystem::path& fold
             throw Error(ErrorKind::unsupported, shape.short_name +
                                                     ": 16-bit channels and low-rank terms are not stored in this "
                                                     "container; quantize without them");
-        TensorUnit unit = quantized ? packed_unit(*quantized, shape, name)
-                                    : plain_unit(name + ".weight", current(model, shape.name + ".weight", shape.weight));
+        TensorUnit unit = quantized
+                              ? packed_unit(*quantized, shape, name)
+                              : plain_unit(name + ".weight", current(model, shape.name + ".weight", shape.weight));
         if (alone) return unit;
         if (shape.bias) append(unit, plain_unit(name + ".bias", current(model, shape.name + ".bias", *shape.bias)));
         unit.covers = {shape.name + ".bias"};

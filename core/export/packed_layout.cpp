@@ -1,33 +1,14 @@
 #include "core/export/packed_layout.h"
 
-#include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/export/stored_scales.h"
 
 namespace graticule {
 namespace {
 
 using nlohmann::json;
-
-DType type_of(Coding coding) {
-    switch (coding) {
-    case Coding::f32:
-        return DType::f32;
-    case Coding::f16:
-        return DType::f16;
-    case Coding::bf16:
-        return DType::bf16;
-    case Coding::e4m3:
-        return DType::f8_e4m3;
-    case Coding::e8m0:
-        return DType::u8;
-    case Coding::i8:
-        return DType::i8;
-    }
-    return DType::f32;
-}
 
 Shape blocks_of(const BlockLayout& layout, std::int64_t rows, std::int64_t columns) {
     return {layout.blocks_down(rows), layout.blocks_across(columns)};
@@ -35,25 +16,6 @@ Shape blocks_of(const BlockLayout& layout, std::int64_t rows, std::int64_t colum
 
 bool has_zeros(const TensorScheme& scheme) {
     return !scheme.symmetric && scheme.format->grid.shape == CodeGrid::Shape::lattice;
-}
-
-/// The byte whose value this is; the table is that of the type's own decoder.
-std::uint8_t byte_of(float value, DType type, const std::string& layer) {
-    for (int byte = 0; byte < 256; ++byte) {
-        const auto bits = static_cast<std::byte>(byte);
-        float decoded = 0;
-        row_of(type).decode(&bits, 1, &decoded);
-        if (decoded == value) return static_cast<std::uint8_t>(byte);
-    }
-    throw Error(ErrorKind::internal, layer + ": a scale of " + std::to_string(value) + " is none of its coding");
-}
-
-template <class T, class Encode>
-HostTensor coded(const std::vector<float>& scales, DType type, const Shape& shape, Encode encode) {
-    std::vector<T> values;
-    values.reserve(scales.size());
-    for (const float scale : scales) values.push_back(static_cast<T>(encode(scale)));
-    return HostTensor::from_vector(std::move(values), type, shape);
 }
 
 HostTensor coded_zeros(const QParams& params, const SafetensorsSpec& spec, const Shape& blocks, int bits,
@@ -94,43 +56,15 @@ PackedSpecs packed_specs(const TensorScheme& scheme, std::int64_t rows, std::int
     const Shape blocks = blocks_of(layout_of(scheme.grain(), rows, columns), rows, columns);
     PackedSpecs specs;
     specs.codes = {name + ".codes", DType::u8, {rows, PackedCodes::row_bytes(columns, bits)}};
-    specs.scales = {name + ".scales", type_of(scheme.levels.front().coding), blocks};
+    specs.scales = {name + ".scales", stored_type(scheme.levels.front().coding), blocks};
     if (scheme.levels.size() > 1)
-        specs.coarse_scales = {name + ".coarse_scales", type_of(scheme.levels[1].coding),
+        specs.coarse_scales = {name + ".coarse_scales", stored_type(scheme.levels[1].coding),
                                blocks_of(layout_of(scheme.levels[1].grain, rows, columns), rows, columns)};
     if (!has_zeros(scheme)) return specs;
     specs.zeros = {name + ".zeros", DType::i8, blocks};
     if (scheme.zero_coding == ZeroCoding::code)
         specs.zeros = {name + ".zeros", DType::u8, {blocks[0], PackedCodes::row_bytes(blocks[1], bits)}};
     return specs;
-}
-
-HostTensor code_scales(const std::vector<float>& scales, Coding coding, const Shape& shape, const std::string& layer) {
-    const DType type = type_of(coding);
-    switch (coding) {
-    case Coding::f32:
-        return HostTensor::from_floats(scales, shape);
-    case Coding::f16:
-        return coded<std::uint16_t>(scales, type, shape, float_to_half);
-    case Coding::bf16:
-        return coded<std::uint16_t>(scales, type, shape, float_to_bfloat16);
-    case Coding::e4m3:
-        return coded<std::uint8_t>(scales, type, shape, [&](float scale) { return byte_of(scale, type, layer); });
-    case Coding::e8m0:
-        return coded<std::uint8_t>(scales, type, shape, [](float scale) { return exponent_of(scale) + 127; });
-    case Coding::i8:
-        return coded<std::int8_t>(scales, type, shape, [](float scale) { return scale; });
-    }
-    return {};
-}
-
-std::vector<float> decode_scales(const HostTensor& stored, Coding coding) {
-    if (coding != Coding::e8m0 && coding != Coding::i8) return to_floats(stored);
-    std::vector<float> scales;
-    for (const std::byte byte : stored.bytes)
-        scales.push_back(coding == Coding::i8 ? static_cast<float>(static_cast<std::int8_t>(byte))
-                                              : std::ldexp(1.0F, static_cast<int>(byte) - 127));
-    return scales;
 }
 
 TensorUnit packed_unit(const QuantizedLinear& linear, const Linear& shape, const std::string& name) {
@@ -149,15 +83,15 @@ TensorUnit packed_unit(const QuantizedLinear& linear, const Linear& shape, const
         GRATICULE_ASSERT(params.coarse.has_value() == specs.coarse_scales.has_value(), "levels as the scheme has them");
         std::vector<HostTensor> tensors;
         const bool as_kept = linear.codes.bits() == scheme.format->bits;
-        tensors.push_back(as_kept ? linear.codes.bytes()
-                                  : PackedCodes::pack(linear.codes.unpack(), shape.out_features(), columns,
-                                                      scheme.format->bits)
-                                        .bytes());
+        tensors.push_back(
+            as_kept
+                ? linear.codes.bytes()
+                : PackedCodes::pack(linear.codes.unpack(), shape.out_features(), columns, scheme.format->bits).bytes());
         const std::vector<float> fine = fine_scales(params, columns);
-        tensors.push_back(code_scales(fine, scheme.levels.front().coding, specs.scales.shape, layer));
+        tensors.push_back(store_scales(fine, scheme.levels.front().coding, specs.scales.shape, layer));
         if (params.coarse)
             tensors.push_back(
-                code_scales(params.coarse->scale, scheme.levels[1].coding, specs.coarse_scales->shape, layer));
+                store_scales(params.coarse->scale, scheme.levels[1].coding, specs.coarse_scales->shape, layer));
         if (specs.zeros)
             tensors.push_back(coded_zeros(params, *specs.zeros, specs.scales.shape, scheme.format->bits, layer));
         return tensors;

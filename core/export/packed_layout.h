@@ -30,10 +30,4 @@ struct PackedSpecs {
 
 [[nodiscard]] TensorUnit packed_unit(const QuantizedLinear& linear, const Linear& shape, const std::string& name);
 
-/// Stored scales as floats and back; exact. Throws Error{unsupported} naming the layer for a scale that is none of the
-/// coding.
-[[nodiscard]] HostTensor code_scales(const std::vector<float>& scales, Coding coding, const Shape& shape,
-                                     const std::string& layer);
-[[nodiscard]] std::vector<float> decode_scales(const HostTensor& stored, Coding coding);
-
 } // namespace graticule

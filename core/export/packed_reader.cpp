@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -8,7 +7,8 @@
 #include "core/base/error.h"
 #include "core/export/packed.h"
 #include "core/export/packed_layout.h"
-#include "core/io/checkpoint.h"
+#include "core/export/stored_scales.h"
+#include "core/export/wrapped_checkpoint.h"
 #include "core/io/json_file.h"
 #include "core/recipe/recipe.h"
 #include "kernels/api/backends.h"
@@ -57,15 +57,15 @@ private:
 
     /// All levels multiplied, as they were when the weight was quantized.
     [[nodiscard]] std::vector<float> scales(std::int64_t first, std::int64_t count, std::int64_t across) const {
-        std::vector<float> scale = decode_scales(rows_of(scales_, first, count), scheme_.levels.front().coding);
+        std::vector<float> scale = load_scales(rows_of(scales_, first, count), scheme_.levels.front().coding);
         if (!coarse_scales_) return scale;
-        const std::vector<float> coarse = decode_scales(*coarse_scales_, scheme_.levels[1].coding);
+        const std::vector<float> coarse = load_scales(*coarse_scales_, scheme_.levels[1].coding);
         const BlockLayout above = layout_of(scheme_.levels[1].grain, rows_, columns_);
         for (std::size_t block = 0; block < scale.size(); ++block) {
             const std::int64_t row = (first + static_cast<std::int64_t>(block) / across) * layout_.rows_per_block;
             const std::int64_t column = static_cast<std::int64_t>(block) % across * layout_.columns_per_block;
-            scale[block] *= coarse[static_cast<std::size_t>((row / above.rows_per_block) * above.blocks_across(columns_) +
-                                                            column / above.columns_per_block)];
+            scale[block] *= coarse[static_cast<std::size_t>(
+                (row / above.rows_per_block) * above.blocks_across(columns_) + column / above.columns_per_block)];
         }
         return scale;
     }
@@ -74,7 +74,7 @@ private:
         const auto blocks = static_cast<std::size_t>(count * across);
         const bool lattice = scheme_.format->grid.shape == CodeGrid::Shape::lattice;
         if (!zeros_) return std::vector<float>(blocks, lattice ? float(scheme_.format->grid.levels / 2) : 0.0F);
-        if (zeros_->dtype == DType::i8) return decode_scales(rows_of(*zeros_, first, count), Coding::i8);
+        if (zeros_->dtype == DType::i8) return load_scales(rows_of(*zeros_, first, count), Coding::i8);
         std::vector<std::uint8_t> fields(blocks);
         PackedCodes(*zeros_, across, scheme_.format->bits).unpack(first, count, fields.data());
         return {fields.begin(), fields.end()};
@@ -88,10 +88,10 @@ private:
     std::optional<HostTensor> coarse_scales_, zeros_;
 };
 
-class PackedCheckpoint final : public Checkpoint {
+class PackedCheckpoint final : public WrappedCheckpoint {
 public:
     PackedCheckpoint(std::shared_ptr<const Checkpoint> stored, const json& description)
-        : stored_(std::move(stored)) {
+        : WrappedCheckpoint(std::move(stored)) {
         if (description.at("version") != packed_version)
             throw Error(ErrorKind::unsupported, "version " + description.at("version").dump() +
                                                     " of the container; this program reads version " +
@@ -103,7 +103,7 @@ public:
             weights_.emplace(name + ".weight", weight(name, text, shape));
             schemes.insert(text);
         }
-        for (const std::string& name : stored_->tensor_names()) {
+        for (const std::string& name : stored().tensor_names()) {
             const auto dot = name.rfind('.');
             const bool part = dot != std::string::npos && weights_.contains(name.substr(0, dot) + ".weight") &&
                               std::ranges::find(parts, name.substr(dot)) != parts.end();
@@ -121,38 +121,33 @@ public:
 
     [[nodiscard]] std::vector<std::string> tensor_names() const override { return names_; }
     [[nodiscard]] bool contains(const std::string& name) const override {
-        return weights_.contains(name) || stored_->contains(name);
+        return weights_.contains(name) || stored().contains(name);
     }
     [[nodiscard]] HostTensor tensor(const std::string& name) const override {
         const auto found = weights_.find(name);
-        return found == weights_.end() ? stored_->tensor(name) : found->second;
+        return found == weights_.end() ? stored().tensor(name) : found->second;
     }
     [[nodiscard]] std::int64_t stored_bytes(const std::string& name) const override {
-        if (!weights_.contains(name)) return stored_->stored_bytes(name);
+        if (!weights_.contains(name)) return stored().stored_bytes(name);
         const std::string base = name.substr(0, name.rfind('.'));
         std::int64_t bytes = 0;
         for (const std::string_view part : parts)
-            if (const std::string tensor = base + std::string(part); stored_->contains(tensor))
-                bytes += stored_->stored_bytes(tensor);
+            if (const std::string tensor = base + std::string(part); stored().contains(tensor))
+                bytes += stored().stored_bytes(tensor);
         return bytes;
     }
     [[nodiscard]] std::filesystem::path file_of(const std::string& name) const override {
-        if (!weights_.contains(name)) return stored_->file_of(name);
-        return stored_->file_of(name.substr(0, name.rfind('.')) + ".codes");
+        if (!weights_.contains(name)) return stored().file_of(name);
+        return stored().file_of(name.substr(0, name.rfind('.')) + ".codes");
     }
     [[nodiscard]] std::optional<StoredQuantization> stored_quantization() const override { return quantization_; }
-    [[nodiscard]] const std::string& config_json() const override { return stored_->config_json(); }
-    [[nodiscard]] std::filesystem::path folder() const override { return stored_->folder(); }
-    [[nodiscard]] std::vector<std::string> warnings() const override { return stored_->warnings(); }
-    [[nodiscard]] std::vector<std::filesystem::path> files() const override { return stored_->files(); }
-    [[nodiscard]] std::string container() const override { return stored_->container() + ", packed, decoded to f32"; }
-    [[nodiscard]] std::shared_ptr<const Tokenizer> tokenizer() const override { return stored_->tokenizer(); }
+    [[nodiscard]] std::string container() const override { return stored().container() + ", packed, decoded to f32"; }
 
 private:
     static constexpr std::array<std::string_view, 4> parts = {".codes", ".scales", ".coarse_scales", ".zeros"};
 
     [[nodiscard]] HostTensor expected(const SafetensorsSpec& spec) const {
-        HostTensor tensor = stored_->tensor(spec.name);
+        HostTensor tensor = stored().tensor(spec.name);
         if (tensor.dtype != spec.dtype || tensor.shape != spec.shape)
             throw Error(ErrorKind::bad_input, spec.name + ": " + std::string(row_of(tensor.dtype).name) + " " +
                                                   to_text(tensor.shape) + ", the description asks for " +
@@ -185,7 +180,6 @@ private:
         return {DType::encoded, {shape[0], shape[1]}, rows, bytes, rows};
     }
 
-    std::shared_ptr<const Checkpoint> stored_;
     StoredQuantization quantization_;
     std::map<std::string, HostTensor> weights_;
     std::vector<std::string> names_;
@@ -197,8 +191,8 @@ std::shared_ptr<const Checkpoint> decode_packed(std::shared_ptr<const Checkpoint
     const std::string description = checkpoint->header_entry(packed_header);
     if (description.empty()) return checkpoint;
     const auto files = checkpoint->files();
-    const std::string file = (files.empty() ? checkpoint->folder() : files.back()).string() + ": \"" + packed_header +
-                             "\" of its header";
+    const std::string file =
+        (files.empty() ? checkpoint->folder() : files.back()).string() + ": \"" + packed_header + "\" of its header";
     try {
         constexpr std::size_t most_bytes = std::size_t{64} << 20;
         const JsonDocument document(parse_json(description, file, {most_bytes}));

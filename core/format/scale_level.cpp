@@ -100,8 +100,7 @@ std::vector<ScaleLevel> dual_grain(std::int64_t group_size, Coding channels) {
 }
 
 bool is_dual_grain(std::span<const ScaleLevel> levels) {
-    return levels.size() == 2 && levels[0].grain.kind == Granularity::Kind::group &&
-           is_float(levels[1].coding) &&
+    return levels.size() == 2 && levels[0].grain.kind == Granularity::Kind::group && is_float(levels[1].coding) &&
            std::ranges::equal(levels, dual_grain(levels[0].grain.group_size, levels[1].coding));
 }
 

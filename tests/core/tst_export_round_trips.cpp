@@ -97,8 +97,7 @@ std::string trip(Quantizer& quantizer, const Exporter& exporter, const std::stri
     const TemporaryFolder parent;
     JobContext ctx;
     try {
-        const Exported exported =
-            export_model(*quantizer.quantized(recipe), exporter, {parent / "out"}, {}, ctx);
+        const Exported exported = export_model(*quantizer.quantized(recipe), exporter, {parent / "out"}, {}, ctx);
         if (exported.reload.largest_relative > 2e-7)
             return exported.reload.worst + " differs by " + std::to_string(exported.reload.largest_relative);
     } catch (const Error& error) {
@@ -131,8 +130,7 @@ private Q_SLOTS:
             for (const std::string& recipe : recipes()) {
                 bool written = false;
                 const std::string problem = trip(quantizer, exporter, recipe, written);
-                if (!problem.empty())
-                    problems += "\n" + std::string(exporter.name) + ", " + recipe + ": " + problem;
+                if (!problem.empty()) problems += "\n" + std::string(exporter.name) + ", " + recipe + ": " + problem;
             }
         QVERIFY2(problems.empty(), problems.c_str());
     }
@@ -183,14 +181,13 @@ private Q_SLOTS:
         std::string problems;
         int count = 0;
         for (const Exporter& exporter : all_exporters())
-            for (const char* recipe :
-                 {"w=int2/sym/channel:f16", "w=int4/asym/channel:f16", "w=int6/sym/channel:f16", "w=dint4/sym/channel:f16",
-                  "w=int4/asym/dual32:f16", "w=int4/asym/dual128:f16", "w=dint3/asym/channel", "w=int4/asym/g4"}) {
+            for (const char* recipe : {"w=int2/sym/channel:f16", "w=int4/asym/channel:f16", "w=int6/sym/channel:f16",
+                                       "w=dint4/sym/channel:f16", "w=int4/asym/dual32:f16", "w=int4/asym/dual128:f16",
+                                       "w=dint3/asym/channel", "w=int4/asym/g4"}) {
                 bool written = false;
                 const std::string problem = trip(quantizer, exporter, recipe, written);
                 count += written ? 1 : 0;
-                if (!problem.empty())
-                    problems += "\n" + std::string(exporter.name) + ", " + recipe + ": " + problem;
+                if (!problem.empty()) problems += "\n" + std::string(exporter.name) + ", " + recipe + ": " + problem;
             }
         QVERIFY2(problems.empty(), problems.c_str());
         QVERIFY(count > 0);

@@ -137,9 +137,9 @@ private:
 
     void make_gpt2() {
         const TinyShape& s = shape_;
-        config = {{"model_type", "gpt2"},      {"n_embd", s.hidden},        {"n_inner", s.intermediate},
-                  {"n_layer", s.blocks},       {"n_head", s.heads},         {"vocab_size", s.vocabulary},
-                  {"n_positions", 128},        {"layer_norm_epsilon", 1e-5}, {"tie_word_embeddings", true}};
+        config = {{"model_type", "gpt2"}, {"n_embd", s.hidden},         {"n_inner", s.intermediate},
+                  {"n_layer", s.blocks},  {"n_head", s.heads},          {"vocab_size", s.vocabulary},
+                  {"n_positions", 128},   {"layer_norm_epsilon", 1e-5}, {"tie_word_embeddings", true}};
         matrix("transformer.wte", s.vocabulary, s.hidden);
         matrix("transformer.wpe", 128, s.hidden);
         norm("transformer.ln_f", s.hidden, true);
@@ -156,15 +156,9 @@ private:
 
     void make_opt() {
         const TinyShape& s = shape_;
-        config = {{"model_type", "opt"},
-                  {"hidden_size", s.hidden},
-                  {"word_embed_proj_dim", s.hidden},
-                  {"ffn_dim", s.intermediate},
-                  {"num_hidden_layers", s.blocks},
-                  {"num_attention_heads", s.heads},
-                  {"vocab_size", s.vocabulary},
-                  {"max_position_embeddings", 128},
-                  {"tie_word_embeddings", true}};
+        config = {{"model_type", "opt"},        {"hidden_size", s.hidden},        {"word_embed_proj_dim", s.hidden},
+                  {"ffn_dim", s.intermediate},  {"num_hidden_layers", s.blocks},  {"num_attention_heads", s.heads},
+                  {"vocab_size", s.vocabulary}, {"max_position_embeddings", 128}, {"tie_word_embeddings", true}};
         matrix("model.decoder.embed_tokens", s.vocabulary, s.hidden);
         matrix("model.decoder.embed_positions", 130, s.hidden);
         norm("model.decoder.final_layer_norm", s.hidden, true);

@@ -150,8 +150,7 @@ std::optional<GgufMapping> map_gguf_name(const GgufArchitecture& architecture, c
     for (const GgufNameRow& row : architecture.names) {
         if (row.gguf != stem) continue;
         std::string mapped;
-        if (!block.empty())
-            mapped = std::string(block_prefix(architecture)) + std::string(block) + ".";
+        if (!block.empty()) mapped = std::string(block_prefix(architecture)) + std::string(block) + ".";
         mapped.append(row.hugging_face).append(suffix);
         const bool untouched = row.change == transposed && suffix == ".bias";
         return GgufMapping{std::move(mapped), untouched ? none : row.change};

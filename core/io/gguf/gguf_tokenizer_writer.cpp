@@ -29,7 +29,8 @@ constexpr auto texts = std::to_array<const char*>({
     "I'm sure they're right: don't, we'll, it's; DON'T, We'Ve, 'tis",
     "3 33 333 3333 33333 333333 1,234,567.89 0x1F 2024-11-29",
     "a  b   c    d\tx\n\ny \n z\r\n\r\nw \t \n",
-    "caf\xC3\xA9 cafe\xCC\x81 na\xC3\xAFve \xC3\x9C" "ber \xC2\xB2\xC2\xB3 \xE2\x85\xAB \xD9\xA1\xD9\xA2\xD9\xA3",
+    "caf\xC3\xA9 cafe\xCC\x81 na\xC3\xAFve \xC3\x9C"
+    "ber \xC2\xB2\xC2\xB3 \xE2\x85\xAB \xD9\xA1\xD9\xA2\xD9\xA3",
     "\xE4\xBD\xA0\xE5\xA5\xBD\xE4\xB8\x96\xE7\x95\x8C \xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82 "
     "\xE3\x81\x93\xE3\x82\x93 \xF0\x9F\x9A\x80 (x) \xD8\xB9\xD8\xB1\xD8\xA8\xD9\x8A\xE0\xA5\xA4",
     "foo_bar->baz::qux(); if (a<=b) { return x/y//z; } // !!! ??? ... ,,, $+<=>^~|`",
@@ -282,8 +283,7 @@ private:
             probes.push_back(own_->decode(row));
             row.clear();
         }
-        if (vocabulary_.scored)
-            std::erase_if(probes, [](const std::string& probe) { return probe.starts_with(' '); });
+        if (vocabulary_.scored) std::erase_if(probes, [](const std::string& probe) { return probe.starts_with(' '); });
         return probes;
     }
 
@@ -319,8 +319,7 @@ GgufTokenizerEntries copied(const GgufFile& file, std::int64_t rows) {
 } // namespace
 
 GgufTokenizerEntries gguf_tokenizer_entries(const Checkpoint& checkpoint, std::int64_t rows) {
-    if (checkpoint.container().starts_with("GGUF"))
-        return copied(*GgufFile::open(checkpoint.files().front()), rows);
+    if (checkpoint.container().starts_with("GGUF")) return copied(*GgufFile::open(checkpoint.files().front()), rows);
     try {
         return Writer(checkpoint, rows).write();
     } catch (const json::exception& problem) {
