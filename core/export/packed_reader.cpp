@@ -90,8 +90,8 @@ private:
 
 class PackedCheckpoint final : public WrappedCheckpoint {
 public:
-    PackedCheckpoint(std::shared_ptr<const Checkpoint> stored, const json& description)
-        : WrappedCheckpoint(std::move(stored)) {
+    PackedCheckpoint(std::shared_ptr<const Checkpoint> checkpoint, const json& description)
+        : WrappedCheckpoint(std::move(checkpoint)) {
         if (description.at("version") != packed_version)
             throw Error(ErrorKind::unsupported, "version " + description.at("version").dump() +
                                                     " of the container; this program reads version " +

@@ -4,7 +4,7 @@
 #
 #   packaging/deps/install.sh [--clients] [--rtl]
 #
-#   --clients   also transformers and compressed-tensors, for the tests
+#   --clients   also transformers, compressed-tensors and gguf, for the tests
 #   --rtl       also Yosys, Verilator and a free cell library, for the units of kernels/rtl
 #
 # GRATICULE_CUDA=OFF     leaves the CUDA Toolkit out (1.3 GB instead of 4.9 GB)
@@ -98,9 +98,10 @@ for toolkit in "$deps"/lib/python3*/site-packages/nvidia/cu13; do
     done
 done
 
-step="clients $GRATICULE_TRANSFORMERS_VERSION $GRATICULE_COMPRESSED_TENSORS_VERSION"
+step="clients $GRATICULE_TRANSFORMERS_VERSION $GRATICULE_COMPRESSED_TENSORS_VERSION $GRATICULE_GGUF_VERSION"
 if [ "$clients" = yes ] && [ "$cuda" != OFF ] && ! done_already "$step"; then
     say "installing the clients that the tests load exported models with"
-    pip_install "transformers==$GRATICULE_TRANSFORMERS_VERSION" "compressed-tensors==$GRATICULE_COMPRESSED_TENSORS_VERSION"
+    pip_install "transformers==$GRATICULE_TRANSFORMERS_VERSION" "compressed-tensors==$GRATICULE_COMPRESSED_TENSORS_VERSION" \
+                "gguf==$GRATICULE_GGUF_VERSION"
     finished "$step"
 fi

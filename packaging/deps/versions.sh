@@ -4,3 +4,4 @@ GRATICULE_CUDA_TOOLKIT_VERSION=13.0.2   # nvcc 13.0.88; takes g++ 12 as host com
 GRATICULE_CMAKE_VERSION=4.4.3           # Debian's 3.25 does not know C++20 for CUDA
 GRATICULE_TRANSFORMERS_VERSION=5.17.0   # real clients, for the tests labelled "clients"
 GRATICULE_COMPRESSED_TENSORS_VERSION=0.20.0
+GRATICULE_GGUF_VERSION=0.19.0
