@@ -37,15 +37,13 @@ struct ScaleLevel {
 /// them.
 enum class ZeroCoding : std::uint8_t { code, i8 };
 
-/// "g128", "g128:f16", "g16:e4m3/tensor:f32", "dual128", "dual128:f16". float32 goes without saying where there is one
-/// level, and of the dual grain's channels.
+/// "g128", "g128:f16", "g16:e4m3/tensor:f32", "dual128". float32 goes without saying where there is one level.
 [[nodiscard]] std::string to_text(std::span<const ScaleLevel> levels);
 /// Empty when the text is none.
 [[nodiscard]] std::vector<ScaleLevel> parse_levels(std::string_view text);
 
-/// INT8 scales of groups under a float scale of each channel (Zhang et al. 2023, DGQ): "dual128". The channels' may be
-/// stored in 16 bits, as GGUF and QServe have them: "dual128:f16".
-[[nodiscard]] std::vector<ScaleLevel> dual_grain(std::int64_t group_size, Coding channels = Coding::f32);
+/// INT8 scales under a float one of each channel (Zhang et al. 2023, DGQ): "dual128", "dual128:f16" with 16-bit ones.
+[[nodiscard]] std::vector<ScaleLevel> dual_grain(std::int64_t group_size);
 [[nodiscard]] bool is_dual_grain(std::span<const ScaleLevel> levels);
 
 /// Empty when the levels fit a matrix with so many columns, else what would do.

@@ -44,8 +44,6 @@ public:
     [[nodiscard]] virtual std::filesystem::path file_of(const std::string& name) const {
         return static_cast<void>(name), folder();
     }
-    /// An entry of the container's own header, where it has one ("__metadata__" of a safetensors file); empty: none.
-    [[nodiscard]] virtual std::string header_entry(const std::string& key) const { return static_cast<void>(key), ""; }
     /// Absent: the weights are stored as they were trained.
     [[nodiscard]] virtual std::optional<StoredQuantization> stored_quantization() const { return std::nullopt; }
     /// Text of config.json as transformers would write it; a GGUF file's is made from its metadata.

@@ -90,11 +90,6 @@ public:
         const auto found = shard_of_.find(name);
         return found == shard_of_.end() ? folder_ : shards_[found->second]->path();
     }
-    std::string header_entry(const std::string& key) const override {
-        for (const auto& shard : shards_)
-            if (const auto found = shard->metadata().find(key); found != shard->metadata().end()) return found->second;
-        return {};
-    }
     const std::string& config_json() const override { return config_; }
     fs::path folder() const override { return folder_; }
     std::vector<fs::path> files() const override { return files_; }
