@@ -11,10 +11,12 @@ namespace graticule {
 struct JobRunner::Job {
     JobId id{};
     JobRequest request;
-    Work work;
+    std::shared_ptr<const void> part;
+    JointWork work;
     Done done;
     std::function<void(const JobView&)> when_ended;
     JobContext context;
+    std::shared_ptr<JobContext> pass; ///< of the pass that it shares with others; null: its own
     JobState state = JobState::waiting;
     bool stopping = false;
     ErrorInfo error;
@@ -40,17 +42,23 @@ JobRunner::~JobRunner() {
 }
 
 JobId JobRunner::submitAny(JobRequest request, Work work, Done done, std::function<void(const JobView&)> when_ended) {
+    request.together.clear();
+    return add(
+        std::move(request), nullptr,
+        [work = std::move(work)](std::span<Share> shares, JobContext& ctx) { shares.front().result = work(ctx); },
+        std::move(done), std::move(when_ended));
+}
+
+JobId JobRunner::add(JobRequest request, std::shared_ptr<const void> part, JointWork work, Done done,
+                     std::function<void(const JobView&)> when_ended) {
     auto job = std::make_shared<Job>();
     job->request = std::move(request);
+    job->part = std::move(part);
     job->work = std::move(work);
     job->done = std::move(done);
     job->when_ended = std::move(when_ended);
-    job->context.device = job->request.device;
-    job->context.execution = job->request.execution;
-    job->context.log = [this](const std::string& line) {
-        post([this, line] { Q_EMIT logged(QString::fromStdString(line)); });
-    };
-    std::vector<std::shared_ptr<Job>> replaced;
+    prepare(job->context, job->request);
+    Jobs replaced;
     {
         const std::lock_guard lock(mutex_);
         job->id = JobId{++last_id_};
@@ -67,6 +75,14 @@ JobId JobRunner::submitAny(JobRequest request, Work work, Done done, std::functi
     return job->id;
 }
 
+void JobRunner::prepare(JobContext& context, const JobRequest& request) {
+    context.device = request.device;
+    context.execution = request.execution;
+    context.log = [this](const std::string& line) {
+        post([this, line] { Q_EMIT logged(QString::fromStdString(line)); });
+    };
+}
+
 void JobRunner::cancel(JobId id) {
     std::shared_ptr<Job> dropped;
     {
@@ -74,8 +90,14 @@ void JobRunner::cancel(JobId id) {
         for (const auto& job : jobs_) {
             if (job->id != id) continue;
             job->context.cancel.request();
-            job->stopping = job->state == JobState::running;
             if (job->state == JobState::waiting && std::erase(waiting_, job) > 0) dropped = job;
+            if (job->state != JobState::running) continue;
+            if (running_.size() > 1 && std::erase(running_, job) > 0) { // the pass goes on for the others
+                dropped = job;
+                continue;
+            }
+            job->stopping = true;
+            if (job->pass) job->pass->cancel.request();
         }
     }
     if (dropped) finish(dropped, JobState::cancelled, nullptr, {});
@@ -91,7 +113,7 @@ void JobRunner::cancelAll(const QString& spared_tag) {
             if (spared_tag.isEmpty() || job.request.tag != spared_tag) live.push_back(job.id);
         };
         for (const auto& job : waiting_) add(*job);
-        if (running_) add(*running_);
+        for (const auto& job : running_) add(*job);
     }
     for (const JobId id : live) cancel(id);
 }
@@ -115,49 +137,101 @@ bool JobRunner::prerequisitesHold(const Job& job) const {
     });
 }
 
+bool JobRunner::awaits(const Job& job, const Job& other) const {
+    return std::ranges::any_of(job.request.after, [&](JobId id) {
+        if (id == other.id) return true;
+        const auto between = std::ranges::find(waiting_, id, [](const auto& each) { return each->id; });
+        return between != waiting_.end() && awaits(**between, other);
+    });
+}
+
+// The first that waits, with those that it is done together with. Before them comes what any of these waits for.
+JobRunner::Jobs JobRunner::takeNext() {
+    Jobs next{waiting_.front()};
+    const JobRequest& first = next.front()->request;
+    if (!first.together.isEmpty())
+        for (const auto& job : waiting_)
+            if (job != next.front() && next.size() < most_together && job->request.together == first.together &&
+                job->request.device == first.device && job->request.execution == first.execution)
+                next.push_back(job);
+    for (const auto& job : waiting_)
+        if (std::ranges::any_of(next, [&](const auto& each) { return awaits(*each, *job); })) {
+            next = {job};
+            break;
+        }
+    for (const auto& job : next) std::erase(waiting_, job);
+    return next;
+}
+
 void JobRunner::loop(std::stop_token stop) {
     while (true) {
-        std::shared_ptr<Job> job;
-        bool skip = false;
+        Jobs skipped, pass;
         {
             std::unique_lock lock(mutex_);
             if (!wake_.wait(lock, stop, [this] { return !waiting_.empty(); })) return;
-            job = waiting_.front();
-            waiting_.pop_front();
-            skip = !prerequisitesHold(*job);
-            if (!skip) {
+            for (const auto& job : takeNext()) (prerequisitesHold(*job) ? pass : skipped).push_back(job);
+            const auto together = pass.size() > 1 ? std::make_shared<JobContext>() : nullptr;
+            if (together) prepare(*together, pass.front()->request);
+            for (const auto& job : pass) {
                 job->state = JobState::running;
                 job->started = std::chrono::steady_clock::now();
-                running_ = job;
+                job->pass = together;
             }
+            running_ = pass;
         }
-        if (skip) {
-            finish(job, JobState::skipped, nullptr, {});
-            continue;
-        }
+        for (const auto& job : skipped) finish(job, JobState::skipped, nullptr, {});
+        if (pass.empty()) continue;
         post([this] { Q_EMIT changed(); });
-        run(job);
+        run(pass);
     }
 }
 
 // The one place where a failure of the window's work is caught; the command line's main is the other.
-void JobRunner::run(const std::shared_ptr<Job>& job) {
+void JobRunner::run(const Jobs& pass) {
+    JobContext& context = pass.front()->pass ? *pass.front()->pass : pass.front()->context;
+    std::vector<Share> shares;
+    for (const auto& job : pass) shares.push_back({job->part, job->context.cancel});
     JobState state = JobState::done;
-    Result result;
     ErrorInfo error;
     try {
-        const CancelScope scope(job->context);
-        job->context.check_cancelled();
-        result = job->work(job->context);
+        const CancelScope scope(context);
+        context.check_cancelled();
+        pass.front()->work(shares, context);
         verify_mappings(); // nothing is shown that a file cut short went into
     } catch (const Cancelled&) {
         state = JobState::cancelled;
     } catch (...) {
+        if (pass.size() > 1) return queueAlone(pass);
         state = JobState::failed;
         error = current_error();
     }
-    job->work = nullptr; // what it captured (models, statistics) must not outlive its use
-    finish(job, state, std::move(result), std::move(error));
+    for (std::size_t i = 0; i < pass.size(); ++i) {
+        const auto& job = pass[i];
+        job->work = nullptr; // what it captured (models, statistics) must not outlive its use
+        job->part = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            if (std::ranges::find(running_, job) == running_.end()) continue; // cancelled, and told so
+        }
+        const bool stopped = pass.size() > 1 && state == JobState::done && !shares[i].result;
+        finish(job, stopped ? JobState::cancelled : state, std::move(shares[i].result), error);
+    }
+}
+
+// One of them may be the cause, and the others need not fail for it.
+void JobRunner::queueAlone(const Jobs& pass) {
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto job = pass.rbegin(); job != pass.rend(); ++job) {
+            if (std::ranges::find(running_, *job) == running_.end()) continue;
+            (*job)->state = JobState::waiting;
+            (*job)->pass.reset();
+            (*job)->request.together.clear();
+            waiting_.push_front(*job);
+        }
+        running_.clear();
+    }
+    post([this] { Q_EMIT changed(); });
 }
 
 void JobRunner::finish(const std::shared_ptr<Job>& job, JobState state, Result result, ErrorInfo error) {
@@ -168,7 +242,7 @@ void JobRunner::finish(const std::shared_ptr<Job>& job, JobState state, Result r
         job->stopping = false;
         job->stopped = std::chrono::steady_clock::now();
         if (job->started == std::chrono::steady_clock::time_point{}) job->started = job->stopped;
-        if (running_ == job) running_.reset();
+        std::erase(running_, job);
         ++undelivered_;
     }
     post([this, job, result = std::move(result), state] {
@@ -191,7 +265,7 @@ JobView JobRunner::view(const Job& job) {
     view.tag = job.request.tag;
     view.title = job.request.title;
     view.state = job.state;
-    view.progress = job.context.progress.snapshot();
+    view.progress = (job.pass ? *job.pass : job.context).progress.snapshot();
     view.tokens = job.request.tokens;
     view.stopping = job.stopping;
     view.error = job.error;
@@ -213,7 +287,7 @@ std::vector<JobView> JobRunner::jobs() const {
 
 bool JobRunner::busy() const {
     const std::lock_guard lock(mutex_);
-    return running_ != nullptr || !waiting_.empty() || undelivered_ > 0;
+    return !running_.empty() || !waiting_.empty() || undelivered_ > 0;
 }
 
 } // namespace graticule

@@ -22,7 +22,19 @@ class FittingTabBar;
 class PlotArea final : public QTabWidget {
     Q_OBJECT
 public:
-    enum Tab { Distribution, Channels, HeatMap, SequenceLength, ErrorTab, Perplexity, Compare, Pareto, Speed };
+    enum Tab {
+        Distribution,
+        Channels,
+        HeatMap,
+        SequenceLength,
+        ErrorTab,
+        Perplexity,
+        Compare,
+        Pareto,
+        Speed,
+        Search,
+        Divergence
+    };
 
     PlotArea(Session& session, QWidget* parent);
     void showTab(Tab tab);
@@ -34,6 +46,10 @@ Q_SIGNALS:
     void recipeWanted(int run);
     void lengthsWanted(bool measure); ///< compared, or their perplexities measured
     void speedWanted();
+    void searchWanted(double bits);
+    void sensitivityWanted();
+    void divergenceWanted();
+    void searchedRecipeWanted(int point); ///< of all_points
     void failed(const QString& text);
 
 protected:
@@ -60,6 +76,8 @@ private:
     [[nodiscard]] Row compareRow();
     [[nodiscard]] Row paretoRow();
     [[nodiscard]] Row speedRow();
+    [[nodiscard]] Row searchRow();
+    [[nodiscard]] Row divergenceRow();
     void followThreshold(plots::PlotSurface* plot);
     void connectSession();
     void refresh(); ///< soon, once, whatever asked

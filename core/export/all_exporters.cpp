@@ -16,12 +16,14 @@ std::span<const Exporter> all_exporters() {
         {
             .name = "compressed-tensors",
             .label = "compressed-tensors (Hugging Face)",
-            .help = "INT2-INT8 weights packed, W8A8 and FP8 as they are, dINT and dual grain through exact integer "
-                    "carriers",
+            .help =
+                "INT2-INT8 weights packed, W8A8, FP8, NVFP4 and MXFP4 as they are, dINT and dual grain through exact "
+                "integer carriers",
             .loaders = {"transformers", "vLLM", "SGLang"},
             .params = {},
             .check = check_compressed_tensors,
-            .write = write_compressed_tensors,
+            .open = open_compressed_tensors,
+            .stored = stored_as_compressed_tensors,
             .read_back = read_back_folder,
         },
         {
@@ -33,7 +35,8 @@ std::span<const Exporter> all_exporters() {
             .loaders = {"GPTQModel", "transformers", "vLLM", "SGLang"},
             .params = {},
             .check = check_gptq,
-            .write = write_gptq,
+            .open = open_gptq,
+            .stored = stored_as_gptq,
             .read_back = read_back_folder,
         },
         {
@@ -44,7 +47,8 @@ std::span<const Exporter> all_exporters() {
             .loaders = {"vLLM", "SGLang", "transformers"},
             .params = {},
             .check = check_awq,
-            .write = write_awq,
+            .open = open_awq,
+            .stored = stored_as_awq,
             .read_back = read_back_folder,
         },
         {
@@ -66,18 +70,18 @@ std::span<const Exporter> all_exporters() {
             .loaders = {"SGLang (to mid-2026)"},
             .params = {},
             .check = check_qserve,
-            .write = write_qserve,
+            .open = open_qserve,
             .read_back = read_back_folder,
         },
         {
             .name = "packed",
             .label = "Graticule packed (lossless)",
             .help = "every format at its true size, dINT and dual grain included; read by Graticule and by the "
-                    "sixty lines of Python in docs/formats",
+                    "sixty lines of Python in docs/packed",
             .loaders = {"Graticule"},
             .params = {},
             .check = check_packed,
-            .write = write_packed,
+            .open = open_packed,
             .read_back = read_back_folder,
         },
     }};

@@ -272,7 +272,7 @@ private:
 
     [[nodiscard]] std::vector<std::byte> plain_bytes(const Planned& tensor, DType type) const {
         const HostTensor& values = current(tensor.stored_name, tensor.plain);
-        refuse_what_is_not_finite(model_, tensor.stored_name, values);
+        refuse_what_is_not_finite(*model_.base, tensor.stored_name, values);
         if (tensor.change != GgufChange::plus_one) return converted(values, type);
         std::vector<float> floats = to_floats(values);
         for (float& value : floats) value += 1.0F;
@@ -281,7 +281,7 @@ private:
 
     [[nodiscard]] std::vector<std::byte> bias_bytes(const Linear& linear) const {
         const HostTensor& bias = current(linear.name + ".bias", *linear.bias);
-        refuse_what_is_not_finite(model_, linear.name + ".bias", bias);
+        refuse_what_is_not_finite(*model_.base, linear.name + ".bias", bias);
         return converted(bias, DType::f32);
     }
 
@@ -289,13 +289,10 @@ private:
         const auto& quantized = model_.linears.at(index_of(linear.id));
         if (!quantized) {
             const HostTensor& weight = current(linear.name + ".weight", linear.weight);
-            refuse_what_is_not_finite(model_, linear.name + ".weight", weight);
+            refuse_what_is_not_finite(*model_.base, linear.name + ".weight", weight);
             return converted(weight, spec.dtype);
         }
-        if (!quantized->kept_channels.empty() || quantized->low_rank)
-            throw Error(ErrorKind::unsupported,
-                        linear.short_name + ": 16-bit channels and low-rank terms cannot be stored in GGUF; quantize "
-                                            "without them");
+        refuse_what_is_beside_codes(*quantized, linear, "GGUF");
         return gguf_rows(*quantized, linear, spec.dtype);
     }
 

@@ -1,9 +1,9 @@
 #include "core/export/packed.h"
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "core/base/error.h"
 #include "core/export/carry_along.h"
@@ -23,66 +23,43 @@ bool stored_alone(const Model& model, const Linear& linear) {
     return !model.family().names.transposed_linears && model.parts().checkpoint->contains(linear.name + ".weight");
 }
 
-/// Linears that one tensor of the checkpoint holds, by that tensor's name without its ending.
-class FusedLinears {
-public:
-    explicit FusedLinears(const QuantizedModel& model) {
-        const Model& base = *model.base;
-        const ModelFamily::Names& names = base.family().names;
-        for (const Linear& linear : base.linears()) {
-            if (base.parts().checkpoint->contains(linear.name + ".weight")) continue;
-            std::string_view own, fused = names.fused_qkv;
-            for (const auto& [role, name, whole] : {std::tuple{Role::q, names.q, names.fused_qkv},
-                                                    {Role::k, names.k, names.fused_qkv},
-                                                    {Role::v, names.v, names.fused_qkv},
-                                                    {Role::gate, names.gate, names.fused_gate_up},
-                                                    {Role::up, names.up, names.fused_gate_up}})
-                if (linear.role == role) {
-                    own = name;
-                    fused = whole;
-                }
-            whole_[linear.id] = linear.name.substr(0, linear.name.size() - own.size()) + std::string(fused);
-            if (model.linears.at(index_of(linear.id))) apart_.insert(whole_[linear.id]);
-        }
-    }
-    /// The tensor that holds this linear among others; empty: none.
-    [[nodiscard]] std::string of(const Linear& linear) const {
-        const auto found = whole_.find(linear.id);
-        return found == whole_.end() ? std::string() : found->second;
-    }
-    /// Whether it has to be taken apart, because one of them is quantized.
-    [[nodiscard]] bool apart(const std::string& fused) const { return apart_.contains(fused); }
-
-private:
-    std::map<LayerId, std::string> whole_;
-    std::set<std::string> apart_;
-};
-
-HostTensor current(const QuantizedModel& model, const std::string& name, const HostTensor& stored) {
-    const auto replaced = model.replaced.find(name);
-    return replaced == model.replaced.end() ? stored : replaced->second;
+/// The tensor of the checkpoint, without its ending, that holds this linear among others.
+std::string fused_name(const Model& model, const Linear& linear) {
+    const ModelFamily::Names& names = model.family().names;
+    for (const auto& [role, own, fused] : {std::tuple{Role::q, names.q, names.fused_qkv},
+                                           {Role::k, names.k, names.fused_qkv},
+                                           {Role::v, names.v, names.fused_qkv},
+                                           {Role::gate, names.gate, names.fused_gate_up},
+                                           {Role::up, names.up, names.fused_gate_up}})
+        if (linear.role == role) return linear.name.substr(0, linear.name.size() - own.size()) + std::string(fused);
+    return linear.name;
 }
 
-void append(TensorUnit& unit, TensorUnit other) {
-    unit.specs.insert(unit.specs.end(), other.specs.begin(), other.specs.end());
-    unit.make = [first = std::move(unit.make), second = std::move(other.make)] {
-        std::vector<HostTensor> all = first(), more = second();
-        all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-        return all;
-    };
+/// Linears that have to stand alone here: turned ones, and those of fused tensors of which one is quantized.
+void take_apart(const Model& model, const LayerChoices& choices, FolderLayout& layout) {
+    std::set<std::string> fused;
+    for (const Linear& linear : model.linears())
+        if (!stored_alone(model, linear) && choices.at(index_of(linear.id))) fused.insert(fused_name(model, linear));
+    for (const Linear& linear : model.linears()) {
+        if (stored_alone(model, linear)) continue;
+        const std::string whole = fused_name(model, linear);
+        if (!model.family().names.transposed_linears && !fused.contains(whole)) continue;
+        layout.taken_apart.push_back(linear.id);
+        if (whole != linear.name)
+            layout.replaced_tensors.insert(layout.replaced_tensors.end(), {whole + ".weight", whole + ".bias"});
+    }
 }
 
 /// One entry per linear: the scheme and what a reader needs to know of it without knowing this program.
-json description(const QuantizedModel& model) {
+json describe_linears(const Model& model, const LayerChoices& choices) {
     json schemes = json::object(), linears = json::object();
-    for (const Linear& shape : model.base->linears()) {
-        const auto& quantized = model.linears.at(index_of(shape.id));
-        if (!quantized) continue;
-        const TensorScheme& scheme = *quantized->choice.scheme.weight;
-        const std::string name = to_text(scheme);
-        if (!schemes.contains(name)) schemes[name] = describe(scheme);
-        linears[client_name(*model.base, shape.name)] = {{"scheme", name},
-                                                         {"shape", {shape.out_features(), shape.in_features()}}};
+    for (const Linear& shape : model.linears()) {
+        const auto& choice = choices.at(index_of(shape.id));
+        if (!choice) continue;
+        const std::string name = to_text(choice->scheme.weight.value());
+        if (!schemes.contains(name)) schemes[name] = describe(*choice->scheme.weight);
+        linears[client_name(model, shape.name)] = {{"scheme", name},
+                                                   {"shape", {shape.out_features(), shape.in_features()}}};
     }
     return {{"version", packed_version}, {"schemes", schemes}, {"linears", linears}};
 }
@@ -137,36 +114,26 @@ Diagnostics check_packed(const Model& model, const LayerChoices& choices, const 
     return all;
 }
 
-void write_packed(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-                  JobContext& ctx) {
-    const Model& base = *model.base;
-    const FusedLinears fused(model);
-    const auto unit_of = [&](const Linear& shape) -> std::optional<TensorUnit> {
-        const auto& quantized = model.linears.at(index_of(shape.id));
-        const std::string whole = fused.of(shape), name = client_name(base, shape.name);
-        const bool alone = stored_alone(base, shape);
-        if (!quantized && (alone || (!whole.empty() && !fused.apart(whole) && !base.family().names.transposed_linears)))
-            return std::nullopt;
-        if (quantized && (!quantized->kept_channels.empty() || quantized->low_rank))
-            throw Error(ErrorKind::unsupported, shape.short_name +
-                                                    ": 16-bit channels and low-rank terms are not stored in this "
-                                                    "container; quantize without them");
-        TensorUnit unit = quantized
-                              ? packed_unit(*quantized, shape, name)
-                              : plain_unit(name + ".weight", current(model, shape.name + ".weight", shape.weight));
-        if (alone) return unit;
-        if (shape.bias) append(unit, plain_unit(name + ".bias", current(model, shape.name + ".bias", *shape.bias)));
-        unit.covers = {shape.name + ".bias"};
-        if (!whole.empty()) unit.covers.insert(unit.covers.end(), {whole + ".weight", whole + ".bias"});
-        return unit;
-    };
-    const LayerChoices choices = choices_of(model);
-    json header = description(model);
+std::unique_ptr<ModelWriter> open_packed(const QuantizedModel& heading, const LayerChoices& choices,
+                                         const std::filesystem::path& folder, const ExportOptions& options) {
+    const std::shared_ptr<const Model> model = heading.base;
+    json header = describe_linears(*model, choices);
     header["inputs"] = {{"quantized", quantizes_inputs(choices)}, {"recipe", input_line(choices)}};
-    write_units(model, plan_units(model, unit_of), folder, static_cast<std::uint64_t>(options.shard_bytes), ctx,
-                {.stem = "packed", .header = {{packed_header, header.dump()}}});
-    write_config(model, nullptr, folder);
-    carry_along(base.parts().checkpoint->folder(), folder);
+    const std::string description = header.dump();
+    FolderLayout layout;
+    layout.unit_of = [model, choices](const Linear& shape) -> std::optional<LinearUnit> {
+        const auto& choice = choices.at(index_of(shape.id));
+        if (!choice) return std::nullopt;
+        return packed_unit(choice->scheme.weight.value(), shape, client_name(*model, shape.name));
+    };
+    layout.quantization_config = "null";
+    layout.stem = packed_stem;
+    layout.header = {{packed_header, description}};
+    take_apart(*model, choices, layout);
+    layout.decode = [description](std::shared_ptr<const Checkpoint> stored) {
+        return decode_packed(std::move(stored), description);
+    };
+    return open_folder(heading, std::move(layout), folder, options);
 }
 
 } // namespace graticule

@@ -5,21 +5,24 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "core/export/exporter.h"
 
 namespace graticule {
 
-/// Key of the description in the file's "__metadata__".
-inline constexpr const char* packed_header = "graticule_packed";
-
 [[nodiscard]] Diagnostics check_packed(const Model& model, const LayerChoices& choices, const ExportOptions& options);
-void write_packed(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-                  JobContext& ctx);
+[[nodiscard]] std::unique_ptr<ModelWriter> open_packed(const QuantizedModel& heading, const LayerChoices& choices,
+                                                       const std::filesystem::path& folder,
+                                                       const ExportOptions& options);
 
-/// A checkpoint with such a description, seen as the float checkpoint it stands for: weights are decoded to float32
-/// when they are looked at. One without comes back as it is. Throws Error{bad_input} naming the tensor for what does
-/// not fit together, Error{unsupported} for a version or a format that this program does not know.
-[[nodiscard]] std::shared_ptr<const Checkpoint> decode_packed(std::shared_ptr<const Checkpoint> checkpoint);
+/// What the header of its files says about the container; empty: it is none of ours.
+[[nodiscard]] std::string packed_description(const Checkpoint& checkpoint);
+
+/// A checkpoint with this description, seen as the float checkpoint it stands for: weights are decoded to float32 when
+/// they are looked at. Throws Error{bad_input} naming the tensor for what does not fit together, Error{unsupported} for
+/// a version or a format that this program does not know; the latter two and the tensor's own when it is asked for.
+[[nodiscard]] std::shared_ptr<const Checkpoint> decode_packed(std::shared_ptr<const Checkpoint> checkpoint,
+                                                              const std::string& description);
 
 } // namespace graticule

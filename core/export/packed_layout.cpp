@@ -67,28 +67,26 @@ PackedSpecs packed_specs(const TensorScheme& scheme, std::int64_t rows, std::int
     return specs;
 }
 
-TensorUnit packed_unit(const QuantizedLinear& linear, const Linear& shape, const std::string& name) {
-    const TensorScheme& scheme = *linear.choice.scheme.weight;
-    const std::int64_t rows = shape.out_features(), columns = shape.in_features();
-    const PackedSpecs specs = packed_specs(scheme, rows, columns, name);
-    TensorUnit unit;
+LinearUnit packed_unit(const TensorScheme& scheme, const Linear& shape, const std::string& name) {
+    const PackedSpecs specs = packed_specs(scheme, shape.out_features(), shape.in_features(), name);
+    LinearUnit unit;
     unit.specs = {specs.codes, specs.scales};
     if (specs.coarse_scales) unit.specs.push_back(*specs.coarse_scales);
     if (specs.zeros) unit.specs.push_back(*specs.zeros);
-    unit.make = [&linear, &shape, &scheme, specs, columns] {
-        const QParams& params = linear.params;
+    unit.make = [&shape, scheme, specs](const QuantizedLinear& linear) {
         const std::string& layer = shape.short_name;
-        GRATICULE_ASSERT(params.layout == layout_of(scheme.grain(), shape.out_features(), columns),
-                         "blocks as the scheme has them");
+        const std::int64_t rows = shape.out_features(), columns = shape.in_features();
+        const QParams& params = linear.params;
+        refuse_what_is_beside_codes(linear, shape, "a packed folder");
+        GRATICULE_ASSERT(params.layout == layout_of(scheme.grain(), rows, columns), "blocks as the scheme has them");
         GRATICULE_ASSERT(params.coarse.has_value() == specs.coarse_scales.has_value(), "levels as the scheme has them");
-        std::vector<HostTensor> tensors;
         const bool as_kept = linear.codes.bits() == scheme.format->bits;
+        std::vector<HostTensor> tensors;
+        tensors.push_back(as_kept
+                              ? linear.codes.bytes()
+                              : PackedCodes::pack(linear.codes.unpack(), rows, columns, scheme.format->bits).bytes());
         tensors.push_back(
-            as_kept
-                ? linear.codes.bytes()
-                : PackedCodes::pack(linear.codes.unpack(), shape.out_features(), columns, scheme.format->bits).bytes());
-        const std::vector<float> fine = fine_scales(params, columns);
-        tensors.push_back(store_scales(fine, scheme.levels.front().coding, specs.scales.shape, layer));
+            store_scales(fine_scales(params, columns), scheme.levels.front().coding, specs.scales.shape, layer));
         if (params.coarse)
             tensors.push_back(
                 store_scales(params.coarse->scale, scheme.levels[1].coding, specs.coarse_scales->shape, layer));

@@ -16,6 +16,9 @@
 namespace graticule {
 
 inline constexpr int packed_version = 1;
+/// Key of the description in a file's "__metadata__", and what the files' names begin with.
+inline constexpr const char* packed_header = "graticule_packed";
+inline constexpr const char* packed_stem = "packed";
 
 /// What the grid of a scheme means, for readers that know none of this program's formats.
 [[nodiscard]] nlohmann::json describe(const TensorScheme& scheme);
@@ -28,6 +31,6 @@ struct PackedSpecs {
 [[nodiscard]] PackedSpecs packed_specs(const TensorScheme& scheme, std::int64_t rows, std::int64_t columns,
                                        const std::string& name);
 
-[[nodiscard]] TensorUnit packed_unit(const QuantizedLinear& linear, const Linear& shape, const std::string& name);
+[[nodiscard]] LinearUnit packed_unit(const TensorScheme& scheme, const Linear& shape, const std::string& name);
 
 } // namespace graticule

@@ -98,10 +98,10 @@ public:
                                                     std::to_string(packed_version) + ", a newer one may read it");
         std::set<std::string> schemes;
         for (const auto& [name, linear] : description.at("linears").items()) {
-            const auto text = linear.at("scheme").get<std::string>();
-            const auto shape = linear.at("shape").get<std::vector<std::int64_t>>();
-            weights_.emplace(name + ".weight", weight(name, text, shape));
-            schemes.insert(text);
+            const Described described{linear.at("scheme").get<std::string>(),
+                                      linear.at("shape").get<std::vector<std::int64_t>>()};
+            schemes.insert(described.scheme);
+            weights_.emplace(name + ".weight", described);
         }
         for (const std::string& name : stored().tensor_names()) {
             const auto dot = name.rfind('.');
@@ -125,7 +125,8 @@ public:
     }
     [[nodiscard]] HostTensor tensor(const std::string& name) const override {
         const auto found = weights_.find(name);
-        return found == weights_.end() ? stored().tensor(name) : found->second;
+        if (found == weights_.end()) return stored().tensor(name);
+        return weight(name.substr(0, name.rfind('.')), found->second.scheme, found->second.shape);
     }
     [[nodiscard]] std::int64_t stored_bytes(const std::string& name) const override {
         if (!weights_.contains(name)) return stored().stored_bytes(name);
@@ -180,19 +181,31 @@ private:
         return {DType::encoded, {shape[0], shape[1]}, rows, bytes, rows};
     }
 
+    struct Described {
+        std::string scheme;
+        std::vector<std::int64_t> shape;
+    };
+
     StoredQuantization quantization_;
-    std::map<std::string, HostTensor> weights_;
+    std::map<std::string, Described> weights_;
     std::vector<std::string> names_;
 };
 
 } // namespace
 
-std::shared_ptr<const Checkpoint> decode_packed(std::shared_ptr<const Checkpoint> checkpoint) {
-    const std::string description = checkpoint->header_entry(packed_header);
-    if (description.empty()) return checkpoint;
-    const auto files = checkpoint->files();
-    const std::string file =
-        (files.empty() ? checkpoint->folder() : files.back()).string() + ": \"" + packed_header + "\" of its header";
+std::string packed_description(const Checkpoint& checkpoint) {
+    for (const std::filesystem::path& file : checkpoint.files()) {
+        const std::string name = file.filename().string();
+        if (!name.starts_with(packed_stem) || !name.ends_with(".safetensors")) continue;
+        const auto& header = SafetensorsFile::open(file)->metadata();
+        if (const auto found = header.find(packed_header); found != header.end()) return found->second;
+    }
+    return {};
+}
+
+std::shared_ptr<const Checkpoint> decode_packed(std::shared_ptr<const Checkpoint> checkpoint,
+                                                const std::string& description) {
+    const std::string file = checkpoint->folder().string() + ": \"" + packed_header + "\" in the header of its weights";
     try {
         constexpr std::size_t most_bytes = std::size_t{64} << 20;
         const JsonDocument document(parse_json(description, file, {most_bytes}));

@@ -111,14 +111,16 @@ std::vector<HostTensor> tensors_of(const QuantizedLinear& linear, const Linear& 
     return tensors;
 }
 
-TensorUnit unit_of(const QuantizedLinear& linear, const Linear& shape, const std::string& name) {
+LinearUnit unit_of(const Linear& shape, const std::string& name) {
     const std::int64_t rows = shape.out_features(), columns = shape.in_features(), groups = columns / group_size;
     return {{{name + ".qweight", DType::i8, {rows, columns / 2}},
              {name + ".s1_scales", DType::f16, {rows}},
              {name + ".s2_scales", DType::i8, {groups, rows}},
              {name + ".s2_zeros", DType::i8, {groups, rows}}},
-            [&linear, &shape] { return tensors_of(linear, shape); },
-            0};
+            [&shape](const QuantizedLinear& linear) {
+                refuse_what_is_beside_codes(linear, shape, "QServe's layout");
+                return tensors_of(linear, shape);
+            }};
 }
 
 /// Rows of one weight: ((code * s2 + s2_zero) mod 256 as INT8) * s1, the kernel's arithmetic.
@@ -278,19 +280,14 @@ Diagnostics check_qserve(const Model& model, const LayerChoices& choices, const 
     return all;
 }
 
-void write_qserve(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-                  JobContext& ctx) {
-    const auto unit = [&](const Linear& shape) -> std::optional<TensorUnit> {
-        const QuantizedLinear& linear = *model.linears.at(index_of(shape.id));
-        if (!linear.kept_channels.empty() || linear.low_rank)
-            throw Error(ErrorKind::unsupported,
-                        shape.short_name + ": 16-bit channels and low-rank terms cannot be stored in QServe's layout; "
-                                           "quantize without them");
-        return unit_of(linear, shape, client_name(*model.base, shape.name));
-    };
-    write_units(model, plan_units(model, unit), folder, static_cast<std::uint64_t>(options.shard_bytes), ctx);
-    write_config(model, {{"quant_method", "qoq"}, {"wbits", 4}, {"group_size", group_size}}, folder);
-    carry_along(model.base->parts().checkpoint->folder(), folder);
+std::unique_ptr<ModelWriter> open_qserve(const QuantizedModel& heading, const LayerChoices&,
+                                         const std::filesystem::path& folder, const ExportOptions& options) {
+    const std::shared_ptr<const Model> model = heading.base;
+    FolderLayout layout;
+    layout.unit_of = [model](const Linear& shape) { return unit_of(shape, client_name(*model, shape.name)); };
+    layout.quantization_config =
+        nlohmann::ordered_json({{"quant_method", "qoq"}, {"wbits", 4}, {"group_size", group_size}}).dump();
+    return open_folder(heading, std::move(layout), folder, options);
 }
 
 std::shared_ptr<const Checkpoint> decode_qserve(std::shared_ptr<const Checkpoint> stored) {

@@ -13,8 +13,9 @@
 namespace graticule {
 
 [[nodiscard]] Diagnostics check_qserve(const Model& model, const LayerChoices& choices, const ExportOptions& options);
-void write_qserve(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-                  JobContext& ctx);
+[[nodiscard]] std::unique_ptr<ModelWriter> open_qserve(const QuantizedModel& heading, const LayerChoices& choices,
+                                                       const std::filesystem::path& folder,
+                                                       const ExportOptions& options);
 
 /// Checkpoints whose quantization_config says quant_method "qoq", as float checkpoints: weights are decoded to float32
 /// when they are looked at. Throws Error{bad_input} naming the tensor for what does not fit together.

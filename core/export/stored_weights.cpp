@@ -6,7 +6,8 @@
 namespace graticule {
 
 std::shared_ptr<const Checkpoint> decode_stored_weights(std::shared_ptr<const Checkpoint> checkpoint) {
-    if (!checkpoint->header_entry(packed_header).empty()) return decode_packed(std::move(checkpoint));
+    if (const std::string packed = packed_description(*checkpoint); !packed.empty())
+        return decode_packed(std::move(checkpoint), packed);
     return decode_compressed_tensors(std::move(checkpoint));
 }
 
