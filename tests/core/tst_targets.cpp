@@ -114,6 +114,14 @@ private Q_SLOTS:
             QVERIFY2(served.source.starts_with("https://"), served.source.c_str());
     }
 
+    void llama_cpp_rounds_the_inputs() {
+        const Workbench work = opened("sample-llama");
+        const TargetReport report = target_report(*work.model(), choices_for(work, "w=int4/asym/g32:f16"),
+                                                  exporter_named("gguf"), target_named("llama.cpp"));
+        QVERIFY(report.fate == Fate::other_inputs);
+        QCOMPARE(to_text(report.parts.front().served.input.value()), std::string("int8/sym/g32:f16"));
+    }
+
     /// Every way in which an exporter may store a linear is spoken of by every target that reads it.
     void every_stored_form_has_a_rule() {
         const Workbench work = opened("sample-opt");
