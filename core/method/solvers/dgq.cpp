@@ -94,6 +94,18 @@ DualGrain make_dual_grain(const DualCodes& codes, const DgqGroups& groups, const
     return result;
 }
 
+DualGrain with_coded_channels(DualGrain found, const ScaleCoding& coding) {
+    if (coding == float32_coding) return found;
+    at::Tensor coded = found.channel_scale.cpu().contiguous().clone();
+    float* scale = coded.data_ptr<float>();
+    for (std::int64_t row = 0; row < coded.numel(); ++row) scale[row] = round_to_coding(scale[row], coding);
+    found.channel_scale = coded.to(found.channel_scale.device());
+    const at::Tensor centred = grouped(found.codes.to(at::kFloat), found.group) - found.zero.unsqueeze(2);
+    const at::Tensor step = (found.group_scale * found.channel_scale.unsqueeze(1)).unsqueeze(2);
+    found.dequantized = (centred * step).reshape(found.codes.sizes());
+    return found;
+}
+
 DualGrain search_channel_scale(const at::Tensor& weight, const DgqGroups& groups, const DgqOptions& options,
                                const RowLosses& losses) {
     const at::Tensor plain = grouped(weight, groups.group);

@@ -61,6 +61,10 @@ struct DualGrain {
 [[nodiscard]] DualGrain round_to_dual_grain(const at::Tensor& weight, const BlockParams& params, const at::Tensor& gram,
                                             const DgqOptions& options);
 
+/// The same codes and whole numbers with s1 rounded to the scheme's coding, which must not be zero then; `loss` is that
+/// of before.
+[[nodiscard]] DualGrain with_coded_channels(DualGrain found, const ScaleCoding& coding);
+
 /// Mean over tokens of the squared output error of every row, (out).
 [[nodiscard]] at::Tensor row_losses(const at::Tensor& difference, const at::Tensor& gram);
 
