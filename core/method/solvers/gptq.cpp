@@ -161,7 +161,7 @@ void check(const at::Tensor& weight, const at::Tensor& hessian, const TensorQuan
     if (grouped && options.act_order && !options.static_groups)
         throw Error(ErrorKind::unsupported,
                     "GPTQ's act-order scatters the columns of a group unless its scales are fixed beforehand; add "
-                    "static groups, or use one scale a channel");
+                    "static groups, or use one scale per channel");
 }
 
 } // namespace
