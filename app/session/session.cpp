@@ -5,6 +5,7 @@
 #include "app/session/recipe_edit.h"
 #include "core/engine/resources.h"
 #include "core/method/method.h"
+#include "core/recipe/few_rules.h"
 #include "core/recipe/recipe_text.h"
 
 namespace graticule {
@@ -105,6 +106,9 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     stats_complete_ = false;
     length_study_.reset();
     speed_study_.reset();
+    sensitivity_.reset();
+    searches_.clear();
+    divergence_.reset();
     length_advice_.reset();
     outliers_.clear();
     calibration_wanted_ = false;

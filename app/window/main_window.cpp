@@ -17,6 +17,7 @@
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
@@ -34,6 +35,7 @@
 #include "widgets/panels/panel_header.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/runs_panel.h"
+#include "widgets/panels/search_panel.h"
 #include "widgets/panels/welcome_page.h"
 
 namespace graticule {
@@ -238,6 +240,16 @@ void MainWindow::connectPanels() {
     connect(plots_, &PlotArea::recipeWanted, this, load_recipe);
     connect(plots_, &PlotArea::lengthsWanted, this, &MainWindow::askLengths);
     connect(plots_, &PlotArea::speedWanted, this, &MainWindow::measureSpeed);
+    connect(plots_, &PlotArea::searchWanted, this, &MainWindow::searchRecipe);
+    connect(plots_, &PlotArea::sensitivityWanted, this, [this] { predictSensitivity(false); });
+    connect(plots_, &PlotArea::divergenceWanted, this, &MainWindow::measureDivergence);
+    connect(plots_, &PlotArea::searchedRecipeWanted, this, [this](int point) {
+        const std::vector<SearchedPoint> points = all_points(session_.searches());
+        if (point < 0 || std::cmp_greater_equal(point, points.size())) return;
+        const SearchedPoint& wanted = points[static_cast<std::size_t>(point)];
+        session_.setRecipe(wanted.point->recipe,
+                           wanted.searched ? tr("searched recipe") : QString::fromStdString(wanted.point->name));
+    });
     connect(plots_, &PlotArea::pinWanted, this, [this](PinnedPlots::Kind kind) {
         if (const auto layer = session_.primary()) pins_->pin(*layer, kind);
     });
@@ -318,6 +330,7 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::recipeChanged, this, &MainWindow::updateActions);
     connect(&session_, &Session::whatIfChanged, this, soon);
     connect(&session_, &Session::reportsChanged, this, soon);
+    connect(&session_, &Session::decisionsChanged, this, soon);
     connect(&session_, &Session::selectionChanged, this, [this] {
         layers_->setSelection(session_.selection());
         visited_.visit(session_.selection());
@@ -401,7 +414,8 @@ void MainWindow::updateActions() {
     enable("compare.baseline", chosen == 1);
     for (const char* name : {"compare.copy-markdown", "compare.copy-csv", "compare.copy-json"})
         enable(name, !session_.runs().empty());
-    for (const char* name : {"run.quantize", "run.evaluate", "run.all", "run.measure-lengths"}) {
+    for (const char* name : {"run.quantize", "run.evaluate", "run.all", "run.measure-lengths", "run.sensitivity",
+                             "run.measure-sensitivity", "run.divergence"}) {
         QAction* action = command(QLatin1String(name));
         action->setEnabled(works);
         // A command that cannot be given says why where it is looked for.

@@ -132,6 +132,9 @@ private:
     void askCalibrate();
     void askLengths(bool measure);
     void measureSpeed();
+    void searchRecipe(double bits);
+    void predictSensitivity(bool measure);
+    void measureDivergence();
     void quantize();
     void askEvaluate();
     void askExport(int run);
@@ -178,7 +181,7 @@ private:
     bool asking_ = true, worst_wanted_ = false;
     EvaluationChoice evaluation_;          // as wished; a model with fewer positions does not change the wish
     std::vector<LayerId> first_selection_; // what a newly opened model starts with
-    QString export_folder_, session_path_;
+    QString export_folder_, session_path_, served_as_; // the last: Target::name that was chosen when last evaluated
     Draft draft_;
     std::optional<Draft::Found> offered_;
     std::vector<Place> bookmarks_; // index: number - 1; without layers: free

@@ -183,6 +183,15 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.speed", tr("Measure &speed"), {}, [this] {
         measureSpeed();
     })->setToolTip(tr("Time and memory of passes in full precision and with the kernels there are for 8 and 4 bits"));
+    addCommand(menu, "run.sensitivity", tr("Predict sensitivit&y"), {}, [this] {
+        predictSensitivity(false);
+    })->setToolTip(tr("What the recipe's schemes, and 8 bits in their place, cost each linear: columns of the layers"));
+    addCommand(menu, "run.measure-sensitivity", tr("Measure sensitivity of the worst"), {}, [this] {
+        predictSensitivity(true);
+    })->setToolTip(tr("The same, and the eight worst linears of every scheme quantized alone and measured"));
+    addCommand(menu, "run.divergence", tr("Measure &divergence"), {}, [this] {
+        measureDivergence();
+    })->setToolTip(tr("How far the recipe's predictions are from full precision's, token by token, and where"));
     addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] {
         quantize();
     })->setToolTip(tr("Quantize the model by the recipe"));

@@ -11,8 +11,10 @@
 #include "app/window/multiples_feed.h"
 #include "core/recipe/recipe_text.h"
 #include "widgets/models/number_text.h"
+#include "widgets/panels/divergence_panel.h"
 #include "widgets/panels/fitting_tab_bar.h"
 #include "widgets/panels/multiples_panel.h"
+#include "widgets/panels/search_panel.h"
 #include "widgets/panels/slac_panel.h"
 #include "widgets/panels/speed_panel.h"
 
@@ -37,6 +39,8 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(compareRow());
     rows_.push_back(paretoRow());
     rows_.push_back(speedRow());
+    rows_.push_back(searchRow());
+    rows_.push_back(divergenceRow());
     rows_.push_back(allInputsRow());
     for (const Row& row : rows_) {
         const int tab = addTab(row.page, row.title);
@@ -237,6 +241,50 @@ PlotArea::Row PlotArea::speedRow() {
     return {tr("Speed"), {}, both, plot, refresh, false};
 }
 
+PlotArea::Row PlotArea::searchRow() {
+    auto* both = new QSplitter(Qt::Vertical);
+    both->setChildrenCollapsible(false);
+    PlotSurface* plot = makePlot();
+    auto* panel = new SearchPanel;
+    both->addWidget(plot);
+    both->addWidget(panel);
+    both->setStretchFactor(0, 3);
+    both->setSizes({380, 320});
+    connect(panel, &SearchPanel::searchWanted, this, &PlotArea::searchWanted);
+    connect(panel, &SearchPanel::sensitivityWanted, this, &PlotArea::sensitivityWanted);
+    connect(panel, &SearchPanel::recipeWanted, this, &PlotArea::searchedRecipeWanted);
+    connect(plot, &PlotSurface::itemClicked, this,
+            [this](int, const QString&, qint64 id) { Q_EMIT searchedRecipeWanted(static_cast<int>(id)); });
+    const auto refresh = [this, plot, panel] {
+        plot->setScene(search_plot(session_));
+        panel->setSearches(session_.searches());
+    };
+    return {tr("Search"), {}, both, plot, refresh, false};
+}
+
+PlotArea::Row PlotArea::divergenceRow() {
+    auto* both = new QSplitter(Qt::Vertical);
+    both->setChildrenCollapsible(false);
+    PlotSurface* plot = makePlot();
+    auto* panel = new DivergencePanel;
+    both->addWidget(plot);
+    both->addWidget(panel);
+    both->setStretchFactor(1, 3);
+    both->setSizes({260, 440});
+    connect(panel, &DivergencePanel::measureWanted, this, &PlotArea::divergenceWanted);
+    const auto refresh = [this, plot, panel, told = std::shared_ptr<const DivergenceStudy>()]() mutable {
+        plot->setScene(depth_plot(session_));
+        const auto& study = session_.divergence();
+        if (study == told) return; // where the reader has scrolled to stays
+        told = study;
+        if (study)
+            panel->setDivergence(QString::fromStdString(summary_line(study->recipe)), study->divergence, study->worst);
+        else
+            panel->clearDivergence();
+    };
+    return {tr("Where it hurts"), tr("Hurts"), both, plot, refresh, false};
+}
+
 void PlotArea::connectSession() {
     connect(&session_, &Session::selectionChanged, this, [this] {
         threshold_.reset();
@@ -248,7 +296,7 @@ void PlotArea::connectSession() {
         refresh();
     });
     for (const auto signal : {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged,
-                              &Session::reportsChanged, &Session::speedChanged})
+                              &Session::reportsChanged, &Session::speedChanged, &Session::decisionsChanged})
         connect(&session_, signal, this, &PlotArea::refresh);
     connect(&session_, &Session::whatIfChanged, this, [this](LayerId layer) {
         if (!rows_[static_cast<std::size_t>(currentIndex())].of_layer || session_.primary() == layer) refresh();

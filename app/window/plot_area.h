@@ -33,6 +33,8 @@ public:
         Compare,
         Pareto,
         Speed,
+        Search,
+        Divergence,
         AllInputs
     };
 
@@ -47,6 +49,10 @@ Q_SIGNALS:
     void pinWanted(graticule::PinnedPlots::Kind kind); ///< the plot of the selected linear as it stands now
     void lengthsWanted(bool measure);                  ///< compared, or their perplexities measured
     void speedWanted();
+    void searchWanted(double bits);
+    void sensitivityWanted();
+    void divergenceWanted();
+    void searchedRecipeWanted(int point); ///< of all_points
     void failed(const QString& text);
 
 protected:
@@ -74,6 +80,8 @@ private:
     [[nodiscard]] Row compareRow();
     [[nodiscard]] Row paretoRow();
     [[nodiscard]] Row speedRow();
+    [[nodiscard]] Row searchRow();
+    [[nodiscard]] Row divergenceRow();
     void followThreshold(plots::PlotSurface* plot);
     void offerPin(plots::PlotSurface* plot, std::function<PinnedPlots::Kind()> kind);
     void connectSession();

@@ -23,6 +23,10 @@ enum class DistributionOf { weight, input };
 [[nodiscard]] plots::PlotScene perplexity_plot(const Session& session);
 [[nodiscard]] plots::PlotScene sequence_length_plot(const Session& session, std::optional<LayerId> layer = {});
 [[nodiscard]] plots::PlotScene speed_plot(const Session& session);
+/// What searches found: bits against divergence, predicted and measured; clicks report a point of all_points.
+[[nodiscard]] plots::PlotScene search_plot(const Session& session);
+/// How far the hidden states are from full precision's behind every block.
+[[nodiscard]] plots::PlotScene depth_plot(const Session& session);
 
 /// What the heat map can show of every linear, in the order in which it is offered.
 enum class LayerStatistic : std::size_t {
@@ -33,7 +37,8 @@ enum class LayerStatistic : std::size_t {
     input_underflow,
     weight_sqnr,
     input_share,
-    bits
+    bits,
+    damage
 };
 [[nodiscard]] QStringList layer_statistic_names();
 [[nodiscard]] plots::PlotScene heat_map_plot(const Session& session, LayerStatistic statistic);

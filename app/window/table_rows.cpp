@@ -93,6 +93,10 @@ std::vector<LayerRow> layer_rows(const Session& session) {
             row.doubtful = known.doubtful();
             row.basis = basis_text(report);
         }
+        if (const LayerSensitivity* known = now.ignored ? nullptr : session.sensitivityOf(linear.id, now.choice)) {
+            row.damage = known->predicted;
+            row.damage_measured = known->measured;
+        }
         rows.push_back(std::move(row));
     }
     return rows;

@@ -17,7 +17,8 @@ std::span<const Exporter> all_exporters() {
             .loaders = {"transformers", "vLLM", "SGLang"},
             .params = {},
             .check = check_compressed_tensors,
-            .write = write_compressed_tensors,
+            .open = open_compressed_tensors,
+            .stored = stored_as_compressed_tensors,
             .read_back = read_back_compressed_tensors,
         },
         {
@@ -29,7 +30,8 @@ std::span<const Exporter> all_exporters() {
             .loaders = {"GPTQModel", "transformers", "vLLM", "SGLang"},
             .params = {},
             .check = check_gptq,
-            .write = write_gptq,
+            .open = open_gptq,
+            .stored = stored_as_gptq,
             .read_back = read_back_compressed_tensors,
         },
         {
@@ -40,7 +42,8 @@ std::span<const Exporter> all_exporters() {
             .loaders = {"vLLM", "SGLang", "transformers"},
             .params = {},
             .check = check_awq,
-            .write = write_awq,
+            .open = open_awq,
+            .stored = stored_as_awq,
             .read_back = read_back_compressed_tensors,
         },
     }};

@@ -4,7 +4,6 @@
 
 #include "core/base/error.h"
 #include "core/export/bit_packing.h"
-#include "core/export/carry_along.h"
 #include "core/export/checkpoint_writer.h"
 #include "core/export/ct_config.h"
 #include "core/io/checkpoint.h"
@@ -88,31 +87,38 @@ Diagnostics check_compressed_tensors(const Model& model, const LayerChoices& cho
     return ct_check(model, choices, options);
 }
 
-void write_compressed_tensors(const QuantizedModel& model, const std::filesystem::path& folder,
-                              const ExportOptions& options, JobContext& ctx) {
-    std::vector<std::optional<CtForm>> forms(model.linears.size());
-    for (std::size_t i = 0; i < model.linears.size(); ++i) {
-        if (!model.linears[i]) continue;
-        const QuantizedLinear& linear = *model.linears[i];
-        const CtVerdict verdict = ct_verdict(linear.choice);
-        const std::string& name = model.base->linears()[i].short_name;
-        if (!verdict.problem.empty()) throw Error(ErrorKind::unsupported, name + ": " + verdict.problem);
-        if (!linear.kept_channels.empty() || linear.low_rank)
-            throw Error(ErrorKind::unsupported,
-                        name + ": 16-bit channels and low-rank terms cannot be stored in compressed-tensors; quantize "
-                               "without them");
+std::optional<StoredLinear> stored_as_compressed_tensors(const Linear& linear, const SchemeChoice& choice) {
+    const CtVerdict verdict = ct_verdict(choice);
+    if (!verdict.problem.empty()) return std::nullopt;
+    const CtForm& form = verdict.form;
+    return StoredLinear{form.format,        form.carrier.bits,    form.carrier.symmetric,
+                        form.carrier.group, linear.in_features(), form.input};
+}
+
+std::unique_ptr<ModelWriter> open_compressed_tensors(const QuantizedModel& heading, const LayerChoices& choices,
+                                                     const std::filesystem::path& folder,
+                                                     const ExportOptions& options) {
+    const std::shared_ptr<const Model> model = heading.base;
+    std::vector<std::optional<CtForm>> forms(choices.size());
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+        if (!choices[i]) continue;
+        const CtVerdict verdict = ct_verdict(*choices[i]);
+        if (!verdict.problem.empty())
+            throw Error(ErrorKind::unsupported, model->linears()[i].short_name + ": " + verdict.problem);
         forms[i] = verdict.form;
     }
-    const auto unit_of = [&](const Linear& shape) -> std::optional<TensorUnit> {
+    FolderLayout layout;
+    layout.quantization_config = ct_quantization_config(*model, forms).dump();
+    layout.unit_of = [model, forms = std::move(forms)](const Linear& shape) -> std::optional<LinearUnit> {
         const auto& form = forms[index_of(shape.id)];
         if (!form) return std::nullopt;
-        const QuantizedLinear& linear = *model.linears[index_of(shape.id)];
-        return TensorUnit{weight_specs(client_name(*model.base, shape.name), shape, *form),
-                          [&linear, &shape, form = *form] { return weight_tensors(linear, shape, form); }, 0};
+        return LinearUnit{weight_specs(client_name(*model, shape.name), shape, *form),
+                          [&shape, form = *form](const QuantizedLinear& linear) {
+                              refuse_what_is_beside_codes(linear, shape, "compressed-tensors");
+                              return weight_tensors(linear, shape, form);
+                          }};
     };
-    write_units(model, plan_units(model, unit_of), folder, static_cast<std::uint64_t>(options.shard_bytes), ctx);
-    write_config(model, ct_quantization_config(*model.base, forms), folder);
-    carry_along(model.base->parts().checkpoint->folder(), folder);
+    return open_folder(heading, std::move(layout), folder, options);
 }
 
 } // namespace graticule

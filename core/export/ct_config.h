@@ -22,11 +22,10 @@ struct CtForm {
     bool operator==(const CtForm&) const = default;
 };
 
-/// The form of one layer's choice, or why there is none; `notes` collects what a loader reads differently.
+/// The form of one layer's choice, or why there is none.
 struct CtVerdict {
     CtForm form;
     std::string problem; ///< empty: it can be stored
-    std::vector<std::string> warnings;
 };
 [[nodiscard]] CtVerdict ct_verdict(const SchemeChoice& choice);
 

@@ -5,10 +5,13 @@
 
 namespace graticule {
 
+solvers::TensorQuantizer rounding_quantizer(const TensorScheme& scheme, const ParamMap& params) {
+    const auto range = params.find("range");
+    return solvers::weight_quantizer(scheme, range != params.end() && std::get<std::string>(range->second) == "full");
+}
+
 solvers::TensorQuantizer rounding_quantizer(const WeightRequest& request) {
-    const auto range = request.params.find("range");
-    const bool full = range != request.params.end() && std::get<std::string>(range->second) == "full";
-    return solvers::weight_quantizer(*request.scheme.weight, full);
+    return rounding_quantizer(*request.scheme.weight, request.params);
 }
 
 Rounded RoundToNearest::round(const WeightRequest& request) const {

@@ -225,7 +225,7 @@ struct TimedModel::Impl {
                 const std::string kernel(prepared.operation->kernel());
                 uses[{kernel, prepared.no_integers}].insert(linear.role);
                 const bool integers = execution.arithmetic == Arithmetic::integer && prepared.no_integers.empty() &&
-                                      kernel != "dense" && kernel != "simulated";
+                                      prepared.input.rounding && kernel != "dense" && kernel != "simulated";
                 bytes += prepared.operation->device_bytes();
                 prepared.operation =
                     std::make_shared<TimedOp>(std::move(prepared.operation), linear, integers, device, watch);

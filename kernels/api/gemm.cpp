@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernels/api/hadamard.h"
 #include "kernels/api/kernel_error.h"
 
 namespace graticule {
@@ -13,7 +14,7 @@ namespace {
 }
 
 void need(const void* pointer, const char* what) {
-    if (pointer == nullptr) reject(std::string(what) + " of an integer product needs memory, got a null pointer");
+    if (pointer == nullptr) reject(std::string(what) + " of a product needs memory, got a null pointer");
 }
 
 constexpr std::array<std::string_view, 3> grain_names{"channel", "group", "dual"};
@@ -28,6 +29,11 @@ std::int64_t largest_weight(const GemmProblem& problem) {
 }
 
 } // namespace
+
+std::string_view name_of(InputFront front) {
+    constexpr std::array<std::string_view, 4> names{"as they are", "rms norm", "layer norm", "silu times up"};
+    return names.at(static_cast<std::size_t>(front));
+}
 
 std::string_view name_of(GemmGrain grain) { return grain_names.at(static_cast<std::size_t>(grain)); }
 
@@ -64,9 +70,30 @@ std::optional<std::string> no_integer_product(const GemmProblem& problem) {
     return std::nullopt;
 }
 
-const GemmRow* choose_gemm(const GemmTable& table, const GemmProblem& problem, std::string& why) {
+std::optional<std::string> no_weight_only_product(const GemmProblem& problem) {
+    if (problem.grid == nullptr) return "no weight format was given";
+    if (problem.grid->shape != CodeGrid::Shape::lattice || problem.grid->special_count != 0)
+        return "the weight's format is not made of whole steps alone";
+    if (problem.grid->levels < 2 || problem.grid->levels > 256)
+        return "a weight of " + std::to_string(problem.grid->levels) + " codes; 2 to 256 are possible";
+    if (problem.tokens < 0 || problem.outputs < 1 || problem.inputs < 1)
+        return "a product of " + std::to_string(problem.tokens) + " tokens with " + std::to_string(problem.outputs) +
+               " x " + std::to_string(problem.inputs) + " weights has no meaning";
+    if (problem.grain == GemmGrain::dual) return "scales of two levels; float scales per output or group are possible";
+    if (problem.grain == GemmGrain::group && (problem.group < 1 || problem.inputs % problem.group != 0))
+        return "groups of " + std::to_string(problem.group) + " do not divide " + std::to_string(problem.inputs) +
+               " inputs";
+    if (problem.output != ValueType::bf16 && problem.output != ValueType::f16)
+        return "inputs and outputs of " + std::string(name_of(problem.output)) + "; bf16 and f16 are possible";
+    return std::nullopt;
+}
+
+namespace {
+
+template <class Row>
+const Row* first_that_takes(std::span<const Row> rows, const GemmProblem& problem, std::string& why) {
     why.clear();
-    for (const GemmRow& row : table.rows) {
+    for (const Row& row : rows) {
         const std::optional<std::string> reason = row.refuses(problem);
         if (!reason) return &row;
         why += (why.empty() ? "" : "; ") + std::string(row.name) + ": " + *reason;
@@ -74,13 +101,24 @@ const GemmRow* choose_gemm(const GemmTable& table, const GemmProblem& problem, s
     return nullptr;
 }
 
+} // namespace
+
+const GemmRow* choose_gemm(const GemmTable& table, const GemmProblem& problem, std::string& why) {
+    return first_that_takes(table.rows, problem, why);
+}
+
+const WeightOnlyRow* choose_weight_only(const GemmTable& table, const GemmProblem& problem, std::string& why) {
+    return first_that_takes(table.weight_only, problem, why);
+}
+
 std::size_t quantized_input_bytes(InputLayout layout, std::int64_t tokens, std::int64_t inputs) {
     if (layout == InputLayout::plain) return static_cast<std::size_t>(tokens * inputs);
     return static_cast<std::size_t>((tokens + 7) / 8 * 8 * ((inputs + 127) / 128 * 128));
 }
 
-void check_gemm_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed) {
-    if (const auto reason = no_integer_product(problem)) reject("integer product: " + *reason);
+namespace {
+
+void check_weights(const GemmProblem& problem, const GemmWeights& weights, const void* packed) {
     if (weights.codes.rows != problem.outputs || weights.codes.columns != problem.inputs ||
         weights.codes.row_stride < weights.codes.columns)
         reject("the codes are " + std::to_string(weights.codes.rows) + " x " + std::to_string(weights.codes.columns) +
@@ -91,6 +129,42 @@ void check_gemm_pack(const GemmProblem& problem, const GemmWeights& weights, con
     need(weights.zero, "the weight's zero point");
     if (problem.grain == GemmGrain::dual) need(weights.group_scale, "the group scale");
     need(packed, "the packed weight");
+}
+
+} // namespace
+
+void check_gemm_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed) {
+    if (const auto reason = no_integer_product(problem)) reject("integer product: " + *reason);
+    check_weights(problem, weights, packed);
+}
+
+void check_weight_only_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed) {
+    if (const auto reason = no_weight_only_product(problem)) reject("weight-only product: " + *reason);
+    check_weights(problem, weights, packed);
+}
+
+void check_weight_only_expand(const GemmProblem& problem, const void* packed, const void* values) {
+    if (const auto reason = no_weight_only_product(problem)) reject("weight-only product: " + *reason);
+    need(packed, "the packed weight");
+    need(values, "the dense weight");
+}
+
+void check_weight_only_run(const GemmProblem& problem, const void* packed, const ValueMatrix& x, GemmOutput y,
+                           const void* workspace) {
+    if (const auto reason = no_weight_only_product(problem)) reject("weight-only product: " + *reason);
+    need(packed, "the packed weight");
+    if (problem.tokens == 0) return;
+    need(x.data, "the input");
+    if (x.type != problem.output || x.rows != problem.tokens || x.columns != problem.inputs || x.row_stride < x.columns)
+        reject("the input is " + std::to_string(x.rows) + " x " + std::to_string(x.columns) + " of " +
+               std::string(name_of(x.type)) + " (row stride " + std::to_string(x.row_stride) + "), the product wants " +
+               std::to_string(problem.tokens) + " x " + std::to_string(problem.inputs) + " of " +
+               std::string(name_of(problem.output)));
+    need(y.data, "the output");
+    if (y.row_stride < problem.outputs)
+        reject("a row stride of " + std::to_string(y.row_stride) + " is too short for " +
+               std::to_string(problem.outputs) + " outputs");
+    need(workspace, "the workspace");
 }
 
 void check_gemm_run(const GemmProblem& problem, const void* packed, const GemmInput& input, GemmOutput y,
@@ -109,7 +183,26 @@ void check_gemm_run(const GemmProblem& problem, const void* packed, const GemmIn
     need(workspace, "the workspace");
 }
 
-void check_quantize_input(const ValueMatrix& values, const InputRounding& rounding, const QuantizedInput& out) {
+std::optional<std::string> no_input_source(const InputSource& source) {
+    const ValueMatrix& values = source.values;
+    if (source.is_plain()) return std::nullopt;
+    if (values.columns > most_made_inputs)
+        return std::to_string(values.columns) + " inputs, which do not stay in registers; " +
+               std::to_string(most_made_inputs) + " do";
+    const bool norm = source.front == InputFront::rms_norm || source.front == InputFront::layer_norm;
+    if (norm && values.type != ValueType::f32)
+        return "a norm of " + std::string(name_of(values.type)) + " values; hidden states are f32";
+    if (source.hadamard < 1 || source.hadamard > largest_hadamard || (source.hadamard & (source.hadamard - 1)) != 0 ||
+        values.columns % source.hadamard != 0)
+        return "Hadamard blocks of " + std::to_string(source.hadamard) + " for " + std::to_string(values.columns) +
+               " inputs; powers of two up to " + std::to_string(largest_hadamard) + " that divide them are possible";
+    if (source.through == ValueType::i32) return "inputs that become i32 on the way";
+    return std::nullopt;
+}
+
+void check_quantize_input(const InputSource& source, const InputRounding& rounding, const QuantizedInput& out) {
+    const ValueMatrix& values = source.values;
+    if (const auto reason = no_input_source(source)) reject("inputs to quantize: " + *reason);
     if (values.type == ValueType::i32) reject("inputs to quantize are f32, bf16 or f16, not i32");
     if (values.rows < 0 || values.columns < 1 || values.row_stride < values.columns)
         reject("inputs of " + std::to_string(values.rows) + " x " + std::to_string(values.columns) +
@@ -125,6 +218,17 @@ void check_quantize_input(const ValueMatrix& values, const InputRounding& roundi
         reject("inputs rounded with a zero point need memory for it; or use a symmetric rule");
     if (values.rows == 0) return;
     need(values.data, "the values");
+    if (source.front == InputFront::rms_norm || source.front == InputFront::layer_norm)
+        need(source.weight, "the norm's weight");
+    if (source.front == InputFront::silu_product) {
+        const ValueMatrix& up = source.up;
+        need(up.data, "the second factor");
+        if (up.type != values.type || up.rows != values.rows || up.columns != values.columns ||
+            up.row_stride < up.columns)
+            reject("the two factors of an input are not alike: " + std::to_string(values.rows) + " x " +
+                   std::to_string(values.columns) + " and " + std::to_string(up.rows) + " x " +
+                   std::to_string(up.columns));
+    }
     need(out.values, "the quantized input");
     need(out.scale, "the input's scale");
     need(out.row_sum, "the input's row sum");

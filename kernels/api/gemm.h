@@ -1,4 +1,5 @@
-// Integer products y = x W^T of quantized inputs and weights: a table of rows, one per kernel (ENGINE.md section 2).
+// Products y = x W^T with quantized weights: tables of rows, one per kernel (ENGINE.md section 2). Most are integer
+// products, whose inputs are quantized as well.
 // A row says in words what it does not take; the first that takes a problem runs it. The reference (kernels/cpu/gemm/
 // reference.cpp) takes everything and is the definition; every other row gives the same bits.
 //
@@ -19,9 +20,18 @@
 //                     y = (s * x_scale) + bias
 // and then once more to bf16 or f16 where those are asked for. Without a bias nothing is added.
 //
+// **Weight-only products** (W4A16: bf16 or f16 inputs as they are, 4-bit weights) stand beside them, rows of their own.
+// With w = (code - zero), products x w are exact in float32 and nothing of the weight is rounded to 16 bits:
+//     channel: y = ((sum_k x w) * w_scale) + bias
+//     group:   y = sum over groups of (sum of the group) * w_scale[group] + bias
+// Sums are float32 in whatever order suits the device, always the same one, so a row gives the same bits every time,
+// and the exact value within weight_only_error. Scales of groups are kept with 16 significant bits (kept_scale), which
+// every f16 or bf16 scale has.
+//
 // All memory is the back end's own and the caller's; kernels never allocate. Errors are KernelError.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -101,16 +111,57 @@ struct GemmRow {
                 Stream stream) = nullptr;
 };
 
-inline constexpr std::size_t gemm_counter_bytes = std::size_t{1} << 16;
-/// Alignment of `packed`, `workspace` and tiled inputs.
-inline constexpr std::size_t gemm_alignment = 256;
-
 /// A matrix of floats of any type, (tokens, inputs).
 struct ValueMatrix {
     const void* data = nullptr;
     ValueType type = ValueType::f32;
     std::int64_t rows = 0, columns = 0, row_stride = 0;
 };
+
+/// A product of 16-bit inputs with codes, grains `channel` and `group`. Inputs have the type of the problem's output,
+/// bf16 or f16. Members as in GemmRow; `workspace` likewise.
+struct WeightOnlyRow {
+    std::string_view name; ///< "w4a16 mma.sync"
+    std::optional<std::string> (*refuses)(const GemmProblem& problem) = nullptr;
+    std::size_t (*packed_bytes)(const GemmProblem& problem) = nullptr;
+    std::size_t (*workspace_bytes)(const GemmProblem& problem) = nullptr;
+    void (*pack)(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) = nullptr;
+    void (*run)(const GemmProblem& problem, const void* packed, const ValueMatrix& x, GemmOutput y, void* workspace,
+                Stream stream) = nullptr;
+    /// The weight (outputs, inputs), dense, of the problem's type: (code - zero) * scale, rounded once to float32 and
+    /// once to the type. From `dense_tokens` on this and a dense product take less time than `run`.
+    void (*expand)(const GemmProblem& problem, const void* packed, void* values, Stream stream) = nullptr;
+    std::int64_t dense_tokens = 0;
+};
+
+inline constexpr std::size_t gemm_counter_bytes = std::size_t{1} << 16;
+/// Alignment of `packed`, `workspace` and tiled inputs.
+inline constexpr std::size_t gemm_alignment = 256;
+
+/// What values go through before they are quantized, in the same read: kernels/api/input_fronts.h.
+enum class InputFront : std::uint8_t { none, rms_norm, layer_norm, silu_product };
+
+[[nodiscard]] std::string_view name_of(InputFront front);
+
+/// Inputs on their way to int8: the values' front, rounded to `through`, then their Hadamard transform in blocks
+/// (Backend::hadamard), rounded to `through` again; what is quantized is what separate operations on tensors of that
+/// type would hand on. Most sources are values alone, of one type all the way.
+struct InputSource {
+    ValueMatrix values; ///< float32 where a norm is the front
+    InputFront front = InputFront::none;
+    const float* weight = nullptr; ///< (inputs), of a norm
+    const float* bias = nullptr;   ///< (inputs) or null, of a layer norm
+    float epsilon = 0;             ///< of a norm
+    ValueMatrix up = {};           ///< silu(values) * up; of the values' type, which silu(values) is rounded to
+    std::int64_t hadamard = 1;     ///< inputs of a block: a power of two, at most 256, that divides them
+    ValueType through = ValueType::f32;
+
+    [[nodiscard]] bool is_plain() const { return front == InputFront::none && hadamard == 1; }
+};
+/// A row of that many inputs stays in registers from its front to its codes.
+inline constexpr std::int64_t most_made_inputs = 28672;
+/// What no quantization can make inputs of.
+[[nodiscard]] std::optional<std::string> no_input_source(const InputSource& source);
 
 /// How inputs become int8. Codes and scales are those of Backend::fake_quantize_dynamic (or fake_quantize, where the
 /// scale is fixed) with the INT8 grid and one scale per token, bit for bit; stored is code - 128. Without `zero` in the
@@ -157,10 +208,12 @@ struct ProductScales {
 };
 
 /// The products of one kind of device, and what prepares both operands: the quantization of inputs in one read of the
-/// values, and, for products that are no integer ones, weights in the type of the product in one read of their codes.
+/// values, with what makes the values of others, and, for products that are no integer ones, weights in the type of the
+/// product in one read of their codes.
 struct GemmTable {
-    std::span<const GemmRow> rows; ///< the fastest first
-    void (*quantize_input)(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
+    std::span<const GemmRow> rows;              ///< the fastest first
+    std::span<const WeightOnlyRow> weight_only; ///< likewise
+    void (*quantize_input)(const InputSource& source, const InputRounding& rounding, InputLayout layout,
                            const QuantizedInput& out, Stream stream) = nullptr;
     /// values (rows, columns), dense: what Backend::dequantize gives, rounded once more to bf16 or f16 where that is
     /// the type. Parameters as there.
@@ -179,10 +232,29 @@ struct GemmTable {
 /// The first row that takes the problem. Null: `why` holds each row's reason.
 [[nodiscard]] const GemmRow* choose_gemm(const GemmTable& table, const GemmProblem& problem, std::string& why);
 
+/// Likewise of the weight-only rows.
+[[nodiscard]] const WeightOnlyRow* choose_weight_only(const GemmTable& table, const GemmProblem& problem,
+                                                      std::string& why);
+
+/// How far y may be from the exact value before it is rounded to its type, over sum_k |x w scale| + |bias|: one
+/// rounding of a partial sum per 16 inputs (what a tensor core adds at once, cutting off below 2^-23), and the last
+/// steps.
+[[nodiscard]] constexpr double weight_only_error(std::int64_t inputs) {
+    return (static_cast<double>(inputs) / 16 + 8) * 0x1p-22;
+}
+/// A group's scale as weight-only rows keep it: rounded to 16 significant bits, ties to even.
+[[nodiscard]] constexpr float kept_scale(float scale) {
+    const auto bits = std::bit_cast<std::uint32_t>(scale);
+    return std::bit_cast<float>((bits + 0x7FU + ((bits >> 8) & 1U)) & 0xFFFFFF00U);
+}
+
 // -- for rows ---------------------------------------------------------------------------------------------------------
 
 /// What no row can take: shapes, grids that are no integers, sums beyond 32 bits.
 [[nodiscard]] std::optional<std::string> no_integer_product(const GemmProblem& problem);
+
+/// What no weight-only row can take.
+[[nodiscard]] std::optional<std::string> no_weight_only_product(const GemmProblem& problem);
 
 /// What a grid's codes are as integers: w = factor * (code - zero), specials +1 and -1.
 struct IntegerCodes {
@@ -200,7 +272,11 @@ struct IntegerCodes {
 void check_gemm_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed);
 void check_gemm_run(const GemmProblem& problem, const void* packed, const GemmInput& input, GemmOutput y,
                     const void* workspace);
-void check_quantize_input(const ValueMatrix& values, const InputRounding& rounding, const QuantizedInput& out);
+void check_weight_only_run(const GemmProblem& problem, const void* packed, const ValueMatrix& x, GemmOutput y,
+                           const void* workspace);
+void check_weight_only_expand(const GemmProblem& problem, const void* packed, const void* values);
+void check_weight_only_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed);
+void check_quantize_input(const InputSource& source, const InputRounding& rounding, const QuantizedInput& out);
 void check_dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const float* scale, const float* zero,
                              ValueType type, const void* values);
 void check_scale_product(ValueType type, const void* y, std::int64_t rows, std::int64_t columns);

@@ -51,6 +51,17 @@ std::vector<GemmKind> gemm_kinds() {
             {"dint8 channel", lattice(254, true), GemmGrain::channel, 0}};
 }
 
+std::vector<GemmKind> weight_only_kinds() {
+    const CodeGrid int4 = lattice(16, false);
+    return {{"w4a16 channel", int4, GemmGrain::channel, 0},
+            {"w4a16 g128", int4, GemmGrain::group, 128},
+            {"w4a16 g64", int4, GemmGrain::group, 64},
+            {"w4a16 g256", int4, GemmGrain::group, 256},
+            {"w4a16 g192", int4, GemmGrain::group, 192},
+            {"w4a16 g32", int4, GemmGrain::group, 32},
+            {"w8a16 channel", lattice(256, false), GemmGrain::channel, 0}};
+}
+
 std::vector<GemmShape> gemm_shapes() {
     return {{64, 128, {1, 3, 8}, true},
             {192, 384, {1, 17, 40}, true},

@@ -23,6 +23,8 @@ struct GemmShape {
 };
 
 [[nodiscard]] std::vector<GemmKind> gemm_kinds();
+/// Of the weight-only products.
+[[nodiscard]] std::vector<GemmKind> weight_only_kinds();
 [[nodiscard]] std::vector<GemmShape> gemm_shapes();
 
 struct GemmData {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -56,10 +57,11 @@ private:
     void* aligned_ = nullptr;
 };
 
-/// A weight, packed by one row.
-std::unique_ptr<Buffer> packed_by(const GemmRow& row, const GemmProblem& problem, const GemmData& data, bool bias,
+/// A weight, packed by one row of either table.
+template <class Row>
+std::unique_ptr<Buffer> packed_by(const Row& row, const GemmProblem& problem, const GemmData& data, bool bias,
                                   DeviceMemory& memory) {
-    auto packed = std::make_unique<Buffer>(memory, row.packed_bytes(problem));
+    std::unique_ptr<Buffer> packed = std::make_unique<Buffer>(memory, row.packed_bytes(problem));
     const Buffer codes(memory, data.codes), scale(memory, data.scale), zero(memory, data.zero);
     const Buffer group_scale(memory, data.group_scale), bias_values(memory, data.bias);
     GemmWeights weights;
@@ -86,6 +88,23 @@ struct Inputs {
     }
     [[nodiscard]] GemmInput view() const {
         return {values.as<std::int8_t>(), scale.as<float>(), zero.as<float>(), row_sum.as<std::int32_t>()};
+    }
+    /// Values token by token in their order, then scales, zero points (where there are any) and row sums, as bytes.
+    [[nodiscard]] std::vector<std::int8_t> read(DeviceMemory& memory, InputLayout layout, std::int64_t tokens,
+                                                std::int64_t inputs, bool zeros) const {
+        std::vector<std::int8_t> stored(quantized_input_bytes(layout, tokens, inputs)), result;
+        memory.to_host(stored.data(), values.as<void>(), stored.size());
+        const std::int64_t padded = layout == InputLayout::plain ? inputs : (inputs + 127) / 128 * 128;
+        for (std::int64_t token = 0; token < tokens; ++token)
+            for (std::int64_t i = 0; i < padded; ++i)
+                result.push_back(stored[static_cast<std::size_t>(place_in_layout(layout, tokens, inputs, token, i))]);
+        for (const Buffer* numbers : {&scale, &row_sum, &zero}) {
+            if (numbers == &zero && !zeros) continue;
+            std::vector<std::int8_t> bytes(static_cast<std::size_t>(tokens) * 4);
+            memory.to_host(bytes.data(), numbers->as<void>(), bytes.size());
+            result.insert(result.end(), bytes.begin(), bytes.end());
+        }
+        return result;
     }
     Buffer values, scale, zero, row_sum;
 };
@@ -210,6 +229,123 @@ void run_row(const GemmRow& row, const GemmTable& subject, DeviceMemory& memory,
     }
 }
 
+/// What a weight-only product is exactly, one output of one token at a time.
+struct ExactProduct {
+    double value = 0, magnitude = 0; ///< sum + bias, and what weight_only_error is relative to
+
+    ExactProduct(const GemmProblem& problem, const GemmData& data, bool bias, const float* x, std::int64_t output) {
+        const std::int64_t groups = groups_of(problem), length = problem.inputs / groups;
+        if (bias) value = double{data.bias[std::size_t(output)]};
+        magnitude = std::fabs(value);
+        for (std::int64_t group = 0; group < groups; ++group) {
+            const auto at = static_cast<std::size_t>(output * groups + group);
+            const float scale = problem.grain == GemmGrain::group ? kept_scale(data.scale[at]) : data.scale[at];
+            double sum = 0, absolute = 0;
+            for (std::int64_t i = group * length; i < (group + 1) * length; ++i) {
+                const auto code = static_cast<float>(data.codes[std::size_t(output * problem.inputs + i)]);
+                const double product = double{x[i]} * double{code - data.zero[at]};
+                sum += product;
+                absolute += std::fabs(product);
+            }
+            value += sum * double{scale};
+            magnitude += absolute * double{scale};
+        }
+    }
+};
+
+/// Of large products a selection that has every token and every output.
+bool is_checked(const GemmProblem& problem, std::int64_t token, std::int64_t output) {
+    return problem.tokens * problem.outputs * problem.inputs < 4'000'000 || token % 67 == 0 ||
+           token == problem.tokens - 1 || output % 91 == 5;
+}
+
+/// The dense weight of a weight-only row, bit for bit.
+std::string compare_expanded(const WeightOnlyRow& row, const GemmProblem& problem, const void* packed,
+                             const GemmData& data, DeviceMemory& memory) {
+    GuardedArray<std::uint16_t> dense(memory, problem.outputs, problem.inputs, problem.inputs, 0);
+    row.expand(problem, packed, dense.data(), {});
+    const std::vector<std::uint16_t> got = dense.read();
+    std::vector<std::uint16_t> expected;
+    const std::int64_t groups = groups_of(problem), length = problem.inputs / groups;
+    for (std::int64_t output = 0; output < problem.outputs; ++output)
+        for (std::int64_t i = 0; i < problem.inputs; ++i) {
+            const auto at = static_cast<std::size_t>(output * groups + i / length);
+            const float scale = problem.grain == GemmGrain::group ? kept_scale(data.scale[at]) : data.scale[at];
+            const auto code = static_cast<float>(data.codes[std::size_t(output * problem.inputs + i)]);
+            const float value = (code - data.zero[at]) * scale;
+            expected.push_back(problem.output == ValueType::bf16 ? float_to_bf16(value) : float_to_f16(value));
+        }
+    const std::string damage = dense.guard_damage();
+    return damage.empty() ? first_difference(got, expected, "the dense weight") : damage;
+}
+
+/// A weight-only row against float64 sums, twice with the same bits.
+void run_weight_only(const WeightOnlyRow& row, DeviceMemory& memory, const GemmKind& kind, const GemmShape& shape,
+                     const Totals& totals) {
+    for (const ValueType type : {ValueType::bf16, ValueType::f16}) {
+        GemmProblem problem{0, shape.outputs, shape.inputs, &kind.grid, kind.grain, kind.group, false, type};
+        if (no_weight_only_product(problem) || row.refuses(problem)) continue;
+        const auto to_half = type == ValueType::bf16 ? float_to_bf16 : float_to_f16;
+        const auto to_float = type == ValueType::bf16 ? bf16_to_float : f16_to_float;
+        const GemmData data = make_gemm_data(problem, static_cast<std::uint32_t>(shape.outputs + shape.inputs));
+        const bool bias = shape.outputs % 3 != 0;
+        const auto packed = packed_by(row, problem, data, bias, memory);
+        totals.add(std::string(row.name), kind.name,
+                   "dense " + std::to_string(shape.outputs) + " x " + std::to_string(shape.inputs) + ", " +
+                       std::string(name_of(type)),
+                   compare_expanded(row, problem, packed->as<void>(), data, memory));
+        for (const std::int64_t tokens : shape.tokens) {
+            problem.tokens = tokens;
+            std::vector<float> x = make_gemm_inputs(tokens, shape.inputs, static_cast<std::uint32_t>(tokens));
+            const std::int64_t x_stride = tokens % 2 == 0 ? shape.inputs : shape.inputs + 8;
+            std::vector<std::uint16_t> halves(static_cast<std::size_t>(tokens * x_stride), 0x7F80); // between rows: inf
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                const std::size_t row_of = i / std::size_t(shape.inputs);
+                const std::uint16_t half = to_half(x[i]);
+                halves[row_of * std::size_t(x_stride) + i % std::size_t(shape.inputs)] = half;
+                x[i] = to_float(half);
+            }
+            const Buffer on_x(memory, halves);
+            const Buffer workspace(memory, std::vector<std::uint8_t>(row.workspace_bytes(problem)));
+            const std::int64_t stride = tokens % 2 == 0 ? problem.outputs + 8 : problem.outputs;
+            std::string failure;
+            std::vector<std::uint16_t> first;
+            for (int repeat = 0; repeat < 2 && failure.empty(); ++repeat) {
+                GuardedArray<std::uint16_t> y(memory, tokens, problem.outputs, stride, 0);
+                row.run(problem, packed->as<void>(), {on_x.as<void>(), type, tokens, shape.inputs, x_stride},
+                        {y.data(), stride}, workspace.as<void>(), {});
+                const std::vector<std::uint16_t> values = y.read();
+                failure = y.guard_damage();
+                if (repeat == 0)
+                    first = values;
+                else if (failure.empty())
+                    failure = first_difference(values, first, "a second run");
+            }
+            for (std::size_t i = 0; i < first.size() && failure.empty(); ++i) {
+                const auto token = static_cast<std::int64_t>(i) / problem.outputs;
+                const auto output = static_cast<std::int64_t>(i) % problem.outputs;
+                if (!is_checked(problem, token, output)) continue;
+                const ExactProduct exact(problem, data, bias, x.data() + token * problem.inputs, output);
+                const double error = weight_only_error(shape.inputs) * exact.magnitude;
+                const float low = to_float(to_half(static_cast<float>(exact.value - error)));
+                const float high = to_float(to_half(static_cast<float>(exact.value + error)));
+                const float got = to_float(first[i]);
+                if (!(got >= low && got <= high))
+                    failure = "output " + std::to_string(output) + " of token " + std::to_string(token) + " is " +
+                              std::to_string(got) + ", outside " + std::to_string(low) + " ... " + std::to_string(high);
+            }
+            std::vector<std::uint8_t> counters(gemm_counter_bytes);
+            memory.to_host(counters.data(), workspace.as<void>(), counters.size());
+            if (failure.empty() && std::any_of(counters.begin(), counters.end(), [](auto byte) { return byte != 0; }))
+                failure = "left the workspace's counters other than zero";
+            totals.add(std::string(row.name), kind.name,
+                       std::to_string(tokens) + " x " + std::to_string(shape.outputs) + " x " +
+                           std::to_string(shape.inputs) + ", " + std::string(name_of(type)),
+                       failure);
+        }
+    }
+}
+
 std::string compare_inputs(const GemmTable& subject, DeviceMemory& memory, ValueType type, InputLayout layout,
                            const InputRounding& rule, std::int64_t tokens, std::int64_t columns, std::int64_t stride) {
     std::vector<float> x = make_gemm_inputs(tokens, stride, 5);
@@ -230,19 +366,7 @@ std::string compare_inputs(const GemmTable& subject, DeviceMemory& memory, Value
             if (rounding.fixed_zero != nullptr) rounding.fixed_zero = parameters.as<float>() + 1;
         }
         table.quantize_input({data, type, tokens, columns, stride}, rounding, layout, inputs.out(), {});
-        std::vector<std::int8_t> values(bytes), result;
-        std::vector<float> numbers(static_cast<std::size_t>(3 * tokens));
-        at.to_host(values.data(), inputs.values.as<void>(), bytes);
-        at.to_host(numbers.data(), inputs.scale.as<void>(), static_cast<std::size_t>(tokens) * 4);
-        at.to_host(numbers.data() + tokens, inputs.zero.as<void>(), static_cast<std::size_t>(tokens) * 4);
-        at.to_host(numbers.data() + 2 * tokens, inputs.row_sum.as<void>(), static_cast<std::size_t>(tokens) * 4);
-        const std::int64_t padded = layout == InputLayout::plain ? columns : (columns + 127) / 128 * 128;
-        for (std::int64_t token = 0; token < tokens; ++token)
-            for (std::int64_t i = 0; i < padded; ++i)
-                result.push_back(values[static_cast<std::size_t>(place_in_layout(layout, tokens, columns, token, i))]);
-        const auto* raw = reinterpret_cast<const std::int8_t*>(numbers.data());
-        result.insert(result.end(), raw, raw + numbers.size() * sizeof(float));
-        return result;
+        return inputs.read(at, layout, tokens, columns, true);
     };
     return first_difference(run(subject, memory, subject_x.as<void>(), rule),
                             run(cpu_gemms(), host_memory(), host_x, rule), "values, scales, zero points and row sums");
@@ -274,6 +398,82 @@ void run_input_cases(const GemmTable& subject, DeviceMemory& memory, bool quick,
                                    (layout == InputLayout::plain ? "plain, " : "tiles, ") + rule.name,
                                compare_inputs(subject, memory, type, layout, rule.rounding, shape.tokens, shape.columns,
                                               shape.stride));
+    }
+}
+
+/// An input that is made on the way (input_fronts.h), against the CPU's.
+struct MadeCase {
+    InputFront front;
+    std::int64_t hadamard;
+    ValueType type, through;
+};
+
+std::string compare_made_inputs(const GemmTable& subject, DeviceMemory& memory, const MadeCase& made, bool zeros,
+                                InputLayout layout, std::int64_t tokens, std::int64_t columns, std::int64_t stride) {
+    const auto in_type = [&](const std::vector<float>& values) {
+        std::vector<std::uint8_t> bytes;
+        for (const float value : values) {
+            const std::uint32_t bits = made.type == ValueType::f32    ? std::bit_cast<std::uint32_t>(value)
+                                       : made.type == ValueType::bf16 ? float_to_bf16(value)
+                                                                      : float_to_f16(value);
+            for (std::int64_t i = 0; i < bytes_of(made.type); ++i)
+                bytes.push_back(static_cast<std::uint8_t>(bits >> (8 * i)));
+        }
+        return bytes;
+    };
+    std::vector<float> x = make_gemm_inputs(tokens, stride, 31);
+    if (tokens > 2) std::fill(x.begin() + stride, x.begin() + 2 * stride, 0.0F); // a token of zeros
+    const std::vector<std::uint8_t> values = in_type(x), up = in_type(make_gemm_inputs(tokens, stride, 32));
+    const std::vector<float> weight = make_gemm_inputs(1, columns, 33), bias = make_gemm_inputs(1, columns, 34);
+    const auto run = [&](const GemmTable& table, DeviceMemory& at) {
+        const Buffer on_values(at, values), on_up(at, up), on_weight(at, weight), on_bias(at, bias);
+        const Inputs inputs(at, layout, tokens, columns);
+        InputSource source{{on_values.as<void>(), made.type, tokens, columns, stride}};
+        source.front = made.front;
+        source.hadamard = made.hadamard;
+        source.through = made.through;
+        source.epsilon = 1e-5F;
+        source.weight = on_weight.as<float>();
+        source.bias = tokens % 2 == 0 ? on_bias.as<float>() : nullptr;
+        source.up = {on_up.as<void>(), made.type, tokens, columns, stride};
+        const std::size_t bytes = quantized_input_bytes(layout, tokens, columns);
+        const std::vector<std::int8_t> unset(bytes, 99); // tokens past the end are nobody's
+        at.to_device(inputs.values.as<void>(), unset.data(), bytes);
+        table.quantize_input(source, rounding_of(zeros), layout, inputs.out(), {});
+        return inputs.read(at, layout, tokens, columns, zeros);
+    };
+    return first_difference(run(subject, memory), run(cpu_gemms(), host_memory()),
+                            "values, scales, zero points and row sums");
+}
+
+void run_made_input_cases(const GemmTable& subject, DeviceMemory& memory, bool quick, const Totals& totals) {
+    constexpr ValueType f32 = ValueType::f32, bf16 = ValueType::bf16, f16 = ValueType::f16;
+    const MadeCase cases[] = {{InputFront::rms_norm, 1, f32, bf16},       {InputFront::rms_norm, 1, f32, f32},
+                              {InputFront::rms_norm, 8, f32, f16},        {InputFront::layer_norm, 1, f32, bf16},
+                              {InputFront::layer_norm, 8, f32, f32},      {InputFront::silu_product, 1, bf16, bf16},
+                              {InputFront::silu_product, 1, f32, f32},    {InputFront::silu_product, 1, f16, f16},
+                              {InputFront::silu_product, 64, bf16, bf16}, {InputFront::none, 256, bf16, bf16},
+                              {InputFront::none, 64, f16, f16},           {InputFront::none, 32, f32, f32},
+                              {InputFront::none, 4, bf16, bf16},          {InputFront::none, 2, f32, f32}};
+    struct Shape {
+        std::int64_t tokens, columns, stride;
+    };
+    const Shape shapes[] = {{3, 256, 256},     {2, 200, 208},     {1, 1024, 1024},  {33, 4096, 4096},
+                            {4, 11008, 11008}, {5, 14336, 14344}, {2, 28672, 28672}};
+    for (const Shape& shape : shapes) {
+        if (quick && shape.tokens * shape.columns > 10000) continue;
+        for (const MadeCase& made : cases)
+            for (const bool zeros : {false, true}) {
+                if (shape.columns % made.hadamard != 0) continue;
+                const InputLayout layout = zeros ? InputLayout::plain : InputLayout::tiles;
+                totals.add("quantize_input", std::string(name_of(made.front)),
+                           std::to_string(shape.tokens) + " x " + std::to_string(shape.columns) +
+                               (made.hadamard > 1 ? ", hadamard " + std::to_string(made.hadamard) : "") + ", " +
+                               std::string(name_of(made.type)) + " through " + std::string(name_of(made.through)) +
+                               (zeros ? ", plain, through zero" : ", tiles, absmax"),
+                           compare_made_inputs(subject, memory, made, zeros, layout, shape.tokens, shape.columns,
+                                               shape.stride));
+            }
     }
 }
 
@@ -377,6 +577,7 @@ std::vector<ConformanceResult> run_gemm_conformance(const GemmTable& subject, De
     const Totals totals{results, after_case};
     const bool quick = depth == ConformanceDepth::quick;
     run_input_cases(subject, subject_memory, quick, totals);
+    run_made_input_cases(subject, subject_memory, quick, totals);
     run_weight_cases(subject, subject_memory, quick, totals);
     run_scaling_cases(subject, subject_memory, totals);
     for (const GemmRow& row : subject.rows)
@@ -385,6 +586,10 @@ std::vector<ConformanceResult> run_gemm_conformance(const GemmTable& subject, De
                 for (const bool zeros : {false, true})
                     if (shape.quick || (!quick && !zeros))
                         run_row(row, subject, subject_memory, kind, shape, zeros, totals);
+    for (const WeightOnlyRow& row : subject.weight_only)
+        for (const GemmKind& kind : weight_only_kinds())
+            for (const GemmShape& shape : gemm_shapes())
+                if (shape.quick || !quick) run_weight_only(row, subject_memory, kind, shape, totals);
     return results;
 }
 

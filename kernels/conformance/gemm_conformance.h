@@ -1,6 +1,7 @@
 // Proves the integer products of a table against the CPU's reference row: every case through both, every output type,
-// the same bits, and nothing written outside the outputs; the quantization of inputs likewise. No Qt: the tests and the
-// GPU's check program share it.
+// the same bits, and nothing written outside the outputs; the quantization of inputs likewise. Weight-only rows, whose
+// sums are floats, against float64 within the error that gemm.h states, and against themselves bit for bit. No Qt: the
+// tests and the GPU's check program share it.
 #pragma once
 
 #include "kernels/api/gemm.h"

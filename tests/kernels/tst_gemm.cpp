@@ -314,6 +314,7 @@ void TestGemm::refusals() {
 void TestGemm::cpu_rows_against_the_reference() {
     GemmTable others = cpu_gemms();
     others.rows = others.rows.first(others.rows.size() - 1);
+    others.weight_only = {};
     report(run_gemm_conformance(others, host_memory()));
 }
 
@@ -325,12 +326,19 @@ void TestGemm::a_planted_error_is_found() {
         cpu_gemms().rows.back().run(problem, packed, input, y, workspace, stream);
         if (problem.output == ValueType::i32 && problem.tokens == 17) ++static_cast<std::int32_t*>(y.data)[5];
     };
+    WeightOnlyRow unfaithful = cpu_gemms().weight_only.back();
+    unfaithful.run = [](const GemmProblem& problem, const void* packed, const ValueMatrix& x, GemmOutput y,
+                        void* workspace, Stream stream) {
+        cpu_gemms().weight_only.back().run(problem, packed, x, y, workspace, stream);
+        if (problem.tokens == 17) static_cast<std::uint16_t*>(y.data)[5] += 2; // two places off
+    };
     const GemmTable table{
         {&faulty, 1},
-        [](const ValueMatrix& values, const InputRounding& rounding, InputLayout layout, const QuantizedInput& out,
+        {&unfaithful, 1},
+        [](const InputSource& source, const InputRounding& rounding, InputLayout layout, const QuantizedInput& out,
            Stream stream) {
-            cpu_gemms().quantize_input(values, rounding, layout, out, stream);
-            if (values.type == ValueType::bf16) out.row_sum[0] += 1;
+            cpu_gemms().quantize_input(source, rounding, layout, out, stream);
+            if (source.values.type == ValueType::bf16) out.row_sum[0] += 1;
         },
         [](const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale, const float* zero,
            ValueType type, void* values, Stream stream) {
@@ -345,6 +353,7 @@ void TestGemm::a_planted_error_is_found() {
     for (const ConformanceResult& row : run_gemm_conformance(table, host_memory(), ConformanceDepth::quick))
         failures[row.operation] += row.failures;
     QVERIFY(failures.at(std::string(faulty.name)) > 0);
+    QVERIFY(failures.at(std::string(unfaithful.name)) > 0);
     QVERIFY(failures.at("quantize_input") > 0);
     QVERIFY(failures.at("dequantize packed codes") > 0);
     QVERIFY(failures.at("scale_product") > 0);

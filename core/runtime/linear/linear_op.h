@@ -3,6 +3,7 @@
 //     dense       a product with the weight in full
 //     simulated   codes stay on the device; dequantized for each product with rounded inputs
 //     integer     a row of the table of integer products (kernels/api/gemm.h)
+//     weight_only a row of the products of 16-bit inputs with codes (likewise)
 //     sum         a main operation, and beside it what it leaves out: a low-rank product, columns kept in 16 bits
 #pragma once
 
@@ -41,6 +42,11 @@ public:
 [[nodiscard]] std::shared_ptr<const LinearOp> integer_op(const QuantizedLinear& quantized, const Linear& linear,
                                                          const at::Tensor& bias, at::ScalarType type,
                                                          ParameterLoader& loader, std::string& why);
+
+/// A product of 16-bit inputs, which are not quantized, with codes; otherwise as integer_op.
+[[nodiscard]] std::shared_ptr<const LinearOp> weight_only_op(const QuantizedLinear& quantized, const Linear& linear,
+                                                             const at::Tensor& bias, at::ScalarType type,
+                                                             ParameterLoader& loader, std::string& why);
 
 /// What is added to the main product, each undefined where there is none.
 struct SumParts {

@@ -38,8 +38,10 @@ PreparedLinear prepare_linear(ParameterLoader& loader, const Linear& linear, con
         prepared.operation = dense_op(loader.load(linear.name + ".weight", weights.weight(linear), type), bias);
         return prepared;
     }
-    if (execution.arithmetic == Arithmetic::integer)
-        prepared.operation = integer_op(*quantized, linear, bias, type, loader, prepared.no_integers);
+    if (execution.arithmetic == Arithmetic::integer) {
+        const auto kernel_op = prepared.input.rounding ? integer_op : weight_only_op;
+        prepared.operation = kernel_op(*quantized, linear, bias, type, loader, prepared.no_integers);
+    }
     if (!prepared.operation) prepared.operation = simulated_op(*quantized, linear, bias, loader);
     if (!quantized->kept_channels.empty() || quantized->low_rank)
         prepared.operation = sum_op(prepared.operation, sum_parts(*quantized, device, type));

@@ -11,7 +11,8 @@ const GemmTable& cpu_gemms() {
 #endif
             cpu::reference_gemm
     };
-    static const GemmTable table{rows, cpu::quantize_input, cpu::dequantize_packed, cpu::scale_product};
+    static const std::array weight_only{cpu::weight_only_reference};
+    static const GemmTable table{rows, weight_only, cpu::quantize_input, cpu::dequantize_packed, cpu::scale_product};
     return table;
 }
 

@@ -1,4 +1,4 @@
-// The CPU's integer products, one file each; all_rows.cpp lists them.
+// The CPU's products, one file each; all_rows.cpp lists them.
 #pragma once
 
 #include "kernels/api/gemm.h"
@@ -9,9 +9,10 @@ namespace graticule::cpu {
 extern const GemmRow avx512_gemm; ///< avx512_vnni.cpp
 extern const GemmRow avx2_gemm;   ///< avx2.cpp
 #endif
-extern const GemmRow reference_gemm; ///< takes every problem; the definition
+extern const GemmRow reference_gemm;              ///< takes every problem; the definition
+extern const WeightOnlyRow weight_only_reference; ///< weight_only.cpp
 
-void quantize_input(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
+void quantize_input(const InputSource& source, const InputRounding& rounding, InputLayout layout,
                     const QuantizedInput& out, Stream stream);
 void dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
                        const float* zero, ValueType type, void* values, Stream stream);

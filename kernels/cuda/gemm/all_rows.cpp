@@ -1,4 +1,4 @@
-// The integer products of this module, the fastest first.
+// The products of this module, the fastest first.
 #include <array>
 
 #include "kernels/cuda/gemm/products.h"
@@ -7,7 +7,8 @@ namespace graticule::cuda {
 
 const GemmTable& gemms() {
     static const std::array rows{wgmma_gemm, mma_gemm};
-    static const GemmTable table{rows, quantize_input, dequantize_packed, scale_product};
+    static const std::array weight_only{weight_only_mma};
+    static const GemmTable table{rows, weight_only, quantize_input, dequantize_packed, scale_product};
     return table;
 }
 

@@ -23,6 +23,19 @@ int compute_capability() {
     return capability;
 }
 
+std::size_t shared_memory_per_multiprocessor() {
+    static std::array<std::atomic<int>, 64> known{}; // as above
+    int device = 0;
+    GRATICULE_CUDA_CHECK(cudaGetDevice(&device));
+    std::atomic<int>& bytes = known.at(static_cast<std::size_t>(device));
+    if (bytes == 0) {
+        int found = 0;
+        GRATICULE_CUDA_CHECK(cudaDeviceGetAttribute(&found, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device));
+        bytes = found;
+    }
+    return static_cast<std::size_t>(bytes.load());
+}
+
 void allow_shared_memory(const void* kernel, int bytes, std::atomic<std::uint64_t>& devices) {
     int device = 0;
     GRATICULE_CUDA_CHECK(cudaGetDevice(&device));

@@ -17,6 +17,7 @@
 
 #include "kernels/cuda/gemm/decode.cuh"
 #include "kernels/cuda/gemm/product_frame.cuh"
+#include "kernels/cuda/gemm/staged_copies.cuh"
 
 namespace graticule::cuda {
 
@@ -51,15 +52,6 @@ struct MmaStages {
     static constexpr int total = 128 + count * bytes + staging_bytes;
 };
 
-__device__ __forceinline__ void copy_16(std::uint32_t to, const void* from) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
-}
-__device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int pending>
-__device__ __forceinline__ void copies_wait() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
-}
-
 /// Four 8 x 16-byte matrices; lane l gives the address of row l mod 8 of matrix l / 8.
 __device__ __forceinline__ void load_matrices(std::uint32_t (&r)[4], std::uint32_t address) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -81,24 +73,6 @@ __device__ __forceinline__ void multiply_add(int* d, const std::uint32_t (&a)[4]
                      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
                      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
-
-/// Blocks of 128 inputs one after the other, over all parts of the thread block.
-struct BlockWalk {
-    PartWalk parts;
-    Part part{};
-    std::int32_t block = 0;
-    bool there;
-    __device__ explicit BlockWalk(const Schedule& schedule)
-        : parts(schedule) {
-        there = parts.next(part);
-        block = part.begin;
-    }
-    __device__ void next() {
-        if (!there || ++block < part.end) return;
-        there = parts.next(part);
-        block = part.begin;
-    }
-};
 
 template <class Decoder, Sums sums, int tile_tokens>
 __global__ void __launch_bounds__(256) mma_product(const __grid_constant__ MmaArguments arguments) {

@@ -28,18 +28,29 @@ void mma_int4(const MmaArguments& arguments, GemmGrain grain, int tile_tokens, i
 void mma_dint4(const MmaArguments& arguments, GemmGrain grain, int tile_tokens, int blocks, cudaStream_t stream);
 void mma_int8(const MmaArguments& arguments, GemmGrain grain, int tile_tokens, int blocks, cudaStream_t stream);
 
+/// Weight-only products (weight_only_product.cuh), one file per type of inputs.
+struct WeightOnlyArguments;
+void weight_only_bf16(const WeightOnlyArguments& arguments, bool groups, int tile_tokens, int blocks,
+                      cudaStream_t stream);
+void weight_only_f16(const WeightOnlyArguments& arguments, bool groups, int tile_tokens, int blocks,
+                     cudaStream_t stream);
+
 /// Any weight of a known block format into the packed layout.
 void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, cudaStream_t stream);
 
-void quantize_input(const ValueMatrix& values, const InputRounding& rounding, InputLayout layout,
+struct QuantizeArguments;
+/// A source that is not plain; make_input.cu.
+void make_input(const QuantizeArguments& quantize, const InputSource& source, cudaStream_t stream);
+void quantize_input(const InputSource& source, const InputRounding& rounding, InputLayout layout,
                     const QuantizedInput& out, Stream stream);
 void dequantize_packed(const PackedMatrix& codes, BlockLayout layout, const CodeGrid& grid, const float* scale,
                        const float* zero, ValueType type, void* values, Stream stream);
 void scale_product(const ProductScales& scales, ValueType type, void* y, std::int64_t rows, std::int64_t columns,
                    Stream stream);
 
-extern const GemmRow wgmma_gemm; ///< wgmma_row.cu
-extern const GemmRow mma_gemm;   ///< mma_row.cu
+extern const GemmRow wgmma_gemm;            ///< wgmma_row.cu
+extern const GemmRow mma_gemm;              ///< mma_row.cu
+extern const WeightOnlyRow weight_only_mma; ///< weight_only_row.cu
 
 /// What the module exports.
 [[nodiscard]] const GemmTable& gemms();
