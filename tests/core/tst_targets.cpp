@@ -193,7 +193,7 @@ private Q_SLOTS:
         QCOMPARE(hopper->provenance.recipe_hash, asked->provenance.recipe_hash);
         QCOMPARE(hopper->run_name, std::string(recipe) + " as vllm-sm90");
         QCOMPARE(asked->run_name, std::string(recipe));
-        QCOMPARE(to_json(*hopper, Timing::leave_out).at("provenance").at("served_as"), nlohmann::json("vllm-sm90"));
+        QVERIFY(to_json(*hopper, Timing::leave_out).at("provenance").at("served_as") == "vllm-sm90");
         QVERIFY(to_json(*asked, Timing::leave_out).at("provenance").at("served_as").is_null());
 
         const Comparison comparison = compare(*asked, *hopper);
