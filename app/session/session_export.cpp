@@ -71,7 +71,9 @@ void Session::checkExported(const std::shared_ptr<const QuantizedModel>& quantiz
             const Corpus corpus = load_text({}, BuiltInText::evaluation);
             const std::vector<std::int32_t> ids = tokenize(*tokenizer, corpus);
             const std::int64_t most = quantized->base->config().max_positions;
-            const EvaluationSpec one{.window = most > 0 ? std::min(tokens, most) : tokens, .max_windows = 1};
+            EvaluationSpec one;
+            one.window = most > 0 ? std::min(tokens, most) : tokens;
+            one.max_windows = 1;
             const auto window = evaluation_windows(ids, corpus, one).front();
             return std::make_shared<const LogitsCheck>(
                 check_logits(quantized, written, {window.begin(), window.end()}, ctx));

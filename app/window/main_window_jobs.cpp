@@ -173,8 +173,11 @@ void MainWindow::runEverything() {
 void MainWindow::cancelAll() { session_.jobs().cancelAll(); }
 
 void MainWindow::pauseRunning() {
-    for (const JobView& job : session_.jobs().jobs())
-        if (job.state == JobState::running) session_.jobs().hold(job.id, !job.held);
+    bool go_on = false; // jobs that share a pass stand and go together
+    const std::vector<JobView> jobs = session_.jobs().jobs();
+    for (const JobView& job : jobs) go_on = go_on || job.held;
+    for (const JobView& job : jobs)
+        if (job.state == JobState::running) session_.jobs().hold(job.id, !go_on);
 }
 
 // Closing or another model in the middle of a job loses that job, so it is asked. What is finished is on disk already,
