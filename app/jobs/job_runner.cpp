@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "core/base/cancel_point.h"
+#include "core/base/hold.h"
+#include "core/runtime/card_memory.h"
 #include "core/runtime/torch_error.h"
 
 namespace graticule {
@@ -16,7 +18,8 @@ struct JobRunner::Job {
     Done done;
     std::function<void(const JobView&)> when_ended;
     JobContext context;
-    std::shared_ptr<JobContext> pass; ///< of the pass that it shares with others; null: its own
+    std::shared_ptr<JobContext> pass;                      ///< of the pass that it shares with others; null: its own
+    std::shared_ptr<Hold> hold = std::make_shared<Hold>(); ///< of the pass, from when it begins
     JobState state = JobState::waiting;
     bool stopping = false;
     ErrorInfo error;
@@ -93,11 +96,16 @@ void JobRunner::cancel(JobId id) {
             if (job->state == JobState::waiting && std::erase(waiting_, job) > 0) dropped = job;
             if (job->state != JobState::running) continue;
             if (running_.size() > 1 && std::erase(running_, job) > 0) { // the pass goes on for the others
+                const Progress::Snapshot so_far = job->pass->progress.snapshot();
+                job->context.progress.begin(so_far.stage, so_far.total);
+                job->context.progress.add(so_far.done);
+                job->pass.reset();
                 dropped = job;
                 continue;
             }
             job->stopping = true;
             if (job->pass) job->pass->cancel.request();
+            job->hold->set(false); // it must go on to stop
         }
     }
     if (dropped) finish(dropped, JobState::cancelled, nullptr, {});
@@ -116,6 +124,40 @@ void JobRunner::cancelAll(const QString& spared_tag) {
         for (const auto& job : running_) add(*job);
     }
     for (const JobId id : live) cancel(id);
+}
+
+void JobRunner::hold(JobId id, bool held) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = std::ranges::find(running_, id, [](const auto& job) { return job->id; });
+        if (found == running_.end() || (*found)->stopping) return;
+        (*found)->hold->set(held); // all that pass the blocks with it
+    }
+    Q_EMIT changed();
+}
+
+void JobRunner::move(JobId id, JobId before) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto at = [this](JobId wanted) {
+            return std::find_if(waiting_.begin(), waiting_.end(), [=](const auto& job) { return job->id == wanted; });
+        };
+        const auto found = at(id);
+        if (found == waiting_.end() || id == before) return;
+        const std::shared_ptr<Job> moved = *found;
+        waiting_.erase(found);
+        waiting_.insert(at(before), moved);
+        std::deque<std::shared_ptr<Job>> order; // as wished, each behind those that it waits for
+        const std::function<void(const std::shared_ptr<Job>&)> add = [&](const std::shared_ptr<Job>& job) {
+            if (std::find(order.begin(), order.end(), job) != order.end()) return;
+            for (const JobId needed : job->request.after)
+                if (const auto other = at(needed); other != waiting_.end()) add(*other);
+            order.push_back(job);
+        };
+        for (const auto& job : waiting_) add(job);
+        waiting_ = std::move(order);
+    }
+    Q_EMIT changed();
 }
 
 void JobRunner::post(std::function<void()> call) {
@@ -166,36 +208,41 @@ JobRunner::Jobs JobRunner::takeNext() {
 void JobRunner::loop(std::stop_token stop) {
     while (true) {
         Jobs skipped, pass;
+        std::shared_ptr<JobContext> together;
         {
             std::unique_lock lock(mutex_);
             if (!wake_.wait(lock, stop, [this] { return !waiting_.empty(); })) return;
             for (const auto& job : takeNext()) (prerequisitesHold(*job) ? pass : skipped).push_back(job);
-            const auto together = pass.size() > 1 ? std::make_shared<JobContext>() : nullptr;
-            if (together) prepare(*together, pass.front()->request);
+            if (pass.size() > 1) {
+                together = std::make_shared<JobContext>();
+                prepare(*together, pass.front()->request);
+            }
             for (const auto& job : pass) {
                 job->state = JobState::running;
                 job->started = std::chrono::steady_clock::now();
                 job->pass = together;
+                job->hold = pass.front()->hold;
             }
             running_ = pass;
         }
         for (const auto& job : skipped) finish(job, JobState::skipped, nullptr, {});
         if (pass.empty()) continue;
         post([this] { Q_EMIT changed(); });
-        run(pass);
+        run(pass, together ? *together : pass.front()->context);
     }
 }
 
 // The one place where a failure of the window's work is caught; the command line's main is the other.
-void JobRunner::run(const Jobs& pass) {
-    JobContext& context = pass.front()->pass ? *pass.front()->pass : pass.front()->context;
+void JobRunner::run(const Jobs& pass, JobContext& context) {
     std::vector<Share> shares;
     for (const auto& job : pass) shares.push_back({job->part, job->context.cancel});
     JobState state = JobState::done;
     ErrorInfo error;
     try {
         const CancelScope scope(context);
+        const HoldScope holding(*pass.front()->hold);
         context.check_cancelled();
+        start_card_peak(pass.front()->request.device); // what the job line says is of this job
         pass.front()->work(shares, context);
         verify_mappings(); // nothing is shown that a file cut short went into
     } catch (const Cancelled&) {
@@ -226,6 +273,7 @@ void JobRunner::queueAlone(const Jobs& pass) {
             if (std::ranges::find(running_, *job) == running_.end()) continue;
             (*job)->state = JobState::waiting;
             (*job)->pass.reset();
+            (*job)->hold = std::make_shared<Hold>();
             (*job)->request.together.clear();
             waiting_.push_front(*job);
         }
@@ -247,7 +295,11 @@ void JobRunner::finish(const std::shared_ptr<Job>& job, JobState state, Result r
     }
     post([this, job, result = std::move(result), state] {
         if (state == JobState::done && job->done) job->done(result);
-        if (job->when_ended) job->when_ended(view(*job));
+        const JobView ended_view = [&] {
+            const std::lock_guard lock(mutex_);
+            return view(*job);
+        }();
+        if (job->when_ended) job->when_ended(ended_view);
         job->done = nullptr;
         job->when_ended = nullptr;
         {
@@ -259,7 +311,7 @@ void JobRunner::finish(const std::shared_ptr<Job>& job, JobState state, Result r
     });
 }
 
-JobView JobRunner::view(const Job& job) {
+JobView JobRunner::view(const Job& job) const {
     JobView view;
     view.id = job.id;
     view.tag = job.request.tag;
@@ -267,13 +319,21 @@ JobView JobRunner::view(const Job& job) {
     view.state = job.state;
     view.progress = (job.pass ? *job.pass : job.context).progress.snapshot();
     view.tokens = job.request.tokens;
+    view.device = job.request.device;
     view.stopping = job.stopping;
+    view.held = job.hold->held();
     view.error = job.error;
+    for (std::size_t place = 0; place < waiting_.size(); ++place)
+        if (waiting_[place].get() == &job) view.place = static_cast<int>(place);
+    // What it stood counts nowhere: rates and times left are of work.
     const auto now = std::chrono::steady_clock::now();
+    const auto stage = now - std::chrono::duration_cast<Hold::Clock::duration>(
+                                 std::chrono::duration<double>(view.progress.seconds_in_stage));
+    view.progress.seconds_in_stage -= job.hold->seconds_since(stage);
     if (job.state == JobState::running)
-        view.seconds = seconds_between(job.started, now);
+        view.seconds = seconds_between(job.started, now) - job.hold->seconds_since(job.started);
     else if (job.state != JobState::waiting)
-        view.seconds = seconds_between(job.started, job.stopped);
+        view.seconds = seconds_between(job.started, job.stopped) - job.hold->seconds_since(job.started);
     return view;
 }
 
@@ -288,6 +348,11 @@ std::vector<JobView> JobRunner::jobs() const {
 bool JobRunner::busy() const {
     const std::lock_guard lock(mutex_);
     return !running_.empty() || !waiting_.empty() || undelivered_ > 0;
+}
+
+bool JobRunner::moving() const {
+    const std::lock_guard lock(mutex_);
+    return undelivered_ > 0 || (running_.empty() ? !waiting_.empty() : !running_.front()->hold->held());
 }
 
 } // namespace graticule

@@ -49,8 +49,11 @@ struct JobView {
     Progress::Snapshot progress;
     double seconds = 0; ///< running, or all in all
     double tokens = 0;
+    std::string device;
     bool stopping = false;
-    ErrorInfo error; ///< of a failed one
+    bool held = false; ///< stands, or is about to, until it is let go
+    int place = -1;    ///< in the queue of those that wait, 0 is next
+    ErrorInfo error;   ///< of a failed one
 };
 
 class JobRunner final : public QObject {
@@ -100,15 +103,21 @@ public:
     /// Asks the job to stop at its next step; a waiting one ends at once.
     void cancel(JobId id);
     void cancelAll(const QString& spared_tag = {}); ///< but the jobs of that tag, if it is not empty
+    /// Lets a running job stand at its next step, and go on from there; all others wait behind it.
+    void hold(JobId id, bool held);
+    /// Queues a waiting job before another waiting one, or last where `before` is none. What it needs goes with it:
+    /// no job comes before one whose results it takes.
+    void move(JobId id, JobId before);
     /// Runs `call` on the runner's thread as long as the runner lives: how partial results leave a job.
     void post(std::function<void()> call);
 
     [[nodiscard]] std::vector<JobView> jobs() const; ///< in the order of submission
     [[nodiscard]] bool busy() const;                 ///< until the last result has been delivered
+    [[nodiscard]] bool moving() const;               ///< busy, and not held
     [[nodiscard]] std::thread::id engineThread() const { return thread_.get_id(); }
 
 Q_SIGNALS:
-    void changed(); ///< a job was added, began or ended (progress is polled through jobs())
+    void changed(); ///< a job was added, moved, held, began or ended (progress is polled through jobs())
     void ended(JobId id);
     void logged(const QString& line);
 
@@ -120,14 +129,14 @@ private:
               std::function<void(const JobView&)> ended);
     void prepare(JobContext& context, const JobRequest& request);
     void loop(std::stop_token stop);
-    void run(const Jobs& pass);
+    void run(const Jobs& pass, JobContext& context);
     void queueAlone(const Jobs& pass);
     [[nodiscard]] Jobs takeNext();                // out of waiting_; mutex_ held, as in the next three
     [[nodiscard]] bool isAwaited(JobId id) const; // by a waiting job
     [[nodiscard]] bool prerequisitesHold(const Job& job) const;
     [[nodiscard]] bool awaits(const Job& job, const Job& other) const; // both waiting, perhaps by way of others
     void finish(const std::shared_ptr<Job>& job, JobState state, Result result, ErrorInfo error);
-    [[nodiscard]] static JobView view(const Job& job);
+    [[nodiscard]] JobView view(const Job& job) const; // mutex_ held
 
     mutable std::mutex mutex_; // guards jobs_, waiting_, undelivered_ and every Job's state
     std::condition_variable_any wake_;

@@ -168,6 +168,12 @@ void Session::setInSight(std::vector<LayerId> layers) {
     wantWhatIfs();
 }
 
+void Session::setPinned(std::vector<LayerId> layers) {
+    if (layers == pinned_) return;
+    pinned_ = std::move(layers);
+    wantWhatIfs();
+}
+
 void Session::selectWhere(const std::function<bool(const Linear&)>& wanted) {
     if (!model()) return;
     std::vector<LayerId> layers;
@@ -281,10 +287,12 @@ void Session::wantWhatIfs() {
     if (model() && primary()) what_ifs_.wantWeights(*primary());
     if (!model() || !stats_complete_) return;
     std::vector<WhatIfService::Request> requests;
-    if (const auto layer = primary()) {
-        requests.push_back({*layer, choiceFor(*layer, recipe_rules_), true});
-        requests.push_back({*layer, choiceFor(*layer, reference_rules_), true});
-    }
+    const auto want_whole = [&](LayerId layer) {
+        requests.push_back({layer, choiceFor(layer, recipe_rules_), true});
+        requests.push_back({layer, choiceFor(layer, reference_rules_), true});
+    };
+    if (const auto layer = primary()) want_whole(*layer);
+    for (const LayerId layer : pinned_) want_whole(layer);
     const auto want = [&](LayerId layer) { // what was measured needs no estimate
         SchemeChoice choice = choiceFor(layer, recipe_rules_);
         if (!measured(layer, choice)) requests.push_back({layer, std::move(choice), false});

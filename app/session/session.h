@@ -105,6 +105,8 @@ public:
     void select(std::vector<LayerId> layers);
     /// Layers whose rows somebody sees: their what-ifs come before those of all others.
     void setInSight(std::vector<LayerId> layers);
+    /// Layers whose plots stay in sight whatever is selected: their what-ifs are whole ones, as the primary one's.
+    void setPinned(std::vector<LayerId> layers);
     void selectWhere(const std::function<bool(const Linear&)>& wanted);
     void setDevice(const std::string& device);
     void setExecution(const Execution& execution);
@@ -221,6 +223,9 @@ private:
     JobId evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after);
     [[nodiscard]] Run newRun(bool full_precision, const EvaluationChoice& choice, const QString& served_as = {}) const;
     [[nodiscard]] bool recipeReady(const QString& what);
+    /// exported() at its end, with what it found behind what was `said` already.
+    void checkExported(const std::shared_ptr<const QuantizedModel>& quantized, const QString& folder,
+                       const QString& said);
 
     JobRunner jobs_;
     WhatIfService what_ifs_;
@@ -245,7 +250,7 @@ private:
     Recipe reference_;
     LayerRules reference_rules_; // follows reference_
     Resolution resolution_;
-    std::vector<LayerId> selection_, in_sight_;
+    std::vector<LayerId> selection_, in_sight_, pinned_;
     bool calibration_wanted_ = false; // by the session file that was opened; saved again although it is not there yet
     std::shared_ptr<const QuantizedModel> quantized_; // newest
     std::shared_ptr<const std::vector<LayerReport>> reports_ = std::make_shared<const std::vector<LayerReport>>();

@@ -74,6 +74,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     first_layout_ = saveState(layoutVersion);
     restoreGeometry(settings_.value(QStringLiteral("window/geometry")).toByteArray());
     restoreState(settings_.value(QStringLiteral("window/layout")).toByteArray(), layoutVersion);
+    if (settings_.value(QStringLiteral("window/reduced-motion")).toBool()) setReducedMotion(true);
     tick_ = new QTimer(this);
     connect(tick_, &QTimer::timeout, this, &MainWindow::updateJobs);
     updateTitle();
@@ -134,6 +135,7 @@ void MainWindow::buildDocks() {
     auto* jobs = addDock(QStringLiteral("jobs"), tr("Jobs and log"), jobs_, nullptr, Qt::BottomDockWidgetArea);
     jobs->setTitleBarWidget(new QWidget);
     splitDockWidget(runs, jobs, Qt::Horizontal);
+    pins_ = new PinnedPlots(session_, *this, *docks_[1]);
 }
 
 void MainWindow::resetLayout() {
@@ -219,6 +221,7 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
 void MainWindow::connectPanels() {
     connect(layers_, &LayersPanel::selectionChanged, &session_, &Session::select);
     connect(layers_, &LayersPanel::ruleWanted, &session_, &Session::addRule);
+    connect(layers_, &LayersPanel::explainWanted, this, &MainWindow::explain);
     connect(layers_, &LayersPanel::sightChanged, this, [this] { session_.setInSight(layers_->inSight()); });
     connect(recipe_, &RecipePanel::presetWanted, this, &MainWindow::takePreset);
     connect(recipe_->undoButton(), &QToolButton::clicked, &session_, &Session::undo);
@@ -247,8 +250,16 @@ void MainWindow::connectPanels() {
         session_.setRecipe(wanted.point->recipe,
                            wanted.searched ? tr("searched recipe") : QString::fromStdString(wanted.point->name));
     });
+    connect(plots_, &PlotArea::pinWanted, this, [this](PinnedPlots::Kind kind) {
+        if (const auto layer = session_.primary()) pins_->pin(*layer, kind);
+    });
+    connect(pins_, &PinnedPlots::failed, this, [this](const QString& text) { showFailure(tr("Save"), text); });
     connect(plots_, &PlotArea::failed, this, [this](const QString& text) { showFailure(tr("Save"), text); });
     connect(jobs_, &JobsPanel::cancelWanted, this, [this](int job) { session_.jobs().cancel(JobId{job}); });
+    connect(jobs_, &JobsPanel::holdWanted, this,
+            [this](int job, bool held) { session_.jobs().hold(JobId{job}, held); });
+    connect(jobs_, &JobsPanel::moveWanted, this,
+            [this](int job, int before) { session_.jobs().move(JobId{job}, JobId{before}); });
     connect(welcome_, &WelcomePage::openWanted, this, &MainWindow::openPath);
     connect(welcome_, &WelcomePage::tourWanted, tour_, &Tour::start);
     connect(welcome_, &WelcomePage::folderWanted, this, &MainWindow::askFolder);
@@ -277,6 +288,7 @@ void MainWindow::connectSession() {
         refreshWelcome();
         first_selection_ = session_.selection();
         visited_.clear();
+        bookmarks_.clear();
         visited_.visit(first_selection_);
         layers_->setSelection(first_selection_);
         offerDraft();
@@ -362,7 +374,8 @@ void MainWindow::showWorst() {
 void MainWindow::updateJobs() {
     session_.poll();
     jobs_->setRows(job_rows(session_.jobs().jobs()));
-    if (!session_.jobs().busy())
+    awake_.set(session_.jobs().moving());
+    if (!session_.jobs().moving())
         tick_->stop();
     else if (!tick_->isActive())
         tick_->start(100);
@@ -411,11 +424,20 @@ void MainWindow::updateActions() {
                                           : tr("The recipe cannot work: %1")
                                                 .arg(QString::fromStdString(session_.resolution().diagnostics.text())));
     }
+    enable("view.bookmark", open && !session_.selection().empty());
+    enable("view.copy-location", open);
+    for (std::size_t at = 0; at < most_bookmarks; ++at) {
+        QAction* go = command(QStringLiteral("view.bookmark%1").arg(at + 1));
+        const bool set = open && at < bookmarks_.size() && !bookmarks_[at].layers.isEmpty();
+        go->setEnabled(set);
+        go->setText(set ? tr("&%1: %2").arg(at + 1).arg(placeText(bookmarks_[at])) : tr("&%1: free").arg(at + 1));
+    }
     enable("view.back", visited_.canGoBack());
     enable("view.forward", visited_.canGoForward());
     enable("run.export", session_.newestQuantized() != nullptr);
     enable("run.report", chosenRun() != 0);
     enable("run.cancel", session_.jobs().busy());
+    enable("run.pause", session_.jobs().busy());
     const RecipeHistory& history = session_.history();
     enable("edit.undo", open && history.canUndo());
     enable("edit.redo", open && history.canRedo());
@@ -458,6 +480,28 @@ void MainWindow::setTheme(theme::Mode mode) {
     settings_.setValue(QStringLiteral("window/theme"), theme::mode_name(mode));
     theme::apply(*qApp, mode);
     presenter_->refresh();
+}
+
+void MainWindow::setTextScale(double scale) {
+    theme::set_text_scale(scale);
+    settings_.setValue(QStringLiteral("window/text-scale"), theme::text_scale());
+    setTheme(theme_);
+    updateTitle(); // room for the model's name
+}
+
+void MainWindow::setReducedMotion(bool reduced) {
+    settings_.setValue(QStringLiteral("window/reduced-motion"), reduced);
+    setAnimated(!reduced); // docks that slide
+    for (const Qt::UIEffect effect : {Qt::UI_AnimateMenu, Qt::UI_FadeMenu, Qt::UI_AnimateCombo, Qt::UI_AnimateTooltip,
+                                      Qt::UI_FadeTooltip, Qt::UI_AnimateToolBox})
+        QApplication::setEffectEnabled(effect, !reduced);
+}
+
+void MainWindow::showFor(const QString& path) {
+    if (isMinimized()) showNormal();
+    raise();
+    activateWindow();
+    if (!path.isEmpty()) openPath(path);
 }
 
 } // namespace graticule

@@ -172,6 +172,14 @@ void MainWindow::runEverything() {
 
 void MainWindow::cancelAll() { session_.jobs().cancelAll(); }
 
+void MainWindow::pauseRunning() {
+    bool go_on = false; // jobs that share a pass stand and go together
+    const std::vector<JobView> jobs = session_.jobs().jobs();
+    for (const JobView& job : jobs) go_on = go_on || job.held;
+    for (const JobView& job : jobs)
+        if (job.state == JobState::running) session_.jobs().hold(job.id, !go_on);
+}
+
 // Closing or another model in the middle of a job loses that job, so it is asked. What is finished is on disk already,
 // a model that is being opened is no work, and what is being stopped was given up before.
 bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/session/session.h"
+#include "app/window/pinned_plots.h"
 #include "app/window/plot_feed.h"
 #include "widgets/panels/compare_panel.h"
 #include "widgets/plots/plot_surface.h"
@@ -33,7 +34,8 @@ public:
         Pareto,
         Speed,
         Search,
-        Divergence
+        Divergence,
+        AllInputs
     };
 
     PlotArea(Session& session, QWidget* parent);
@@ -44,7 +46,8 @@ public:
 
 Q_SIGNALS:
     void recipeWanted(int run);
-    void lengthsWanted(bool measure); ///< compared, or their perplexities measured
+    void pinWanted(graticule::PinnedPlots::Kind kind); ///< the plot of the selected linear as it stands now
+    void lengthsWanted(bool measure);                  ///< compared, or their perplexities measured
     void speedWanted();
     void searchWanted(double bits);
     void sensitivityWanted();
@@ -70,6 +73,7 @@ private:
     [[nodiscard]] plots::PlotSurface* makePlot();
     [[nodiscard]] Row distributionRow();
     [[nodiscard]] Row channelsRow();
+    [[nodiscard]] Row allInputsRow();
     [[nodiscard]] Row heatMapRow();
     [[nodiscard]] Row lengthsRow();
     [[nodiscard]] Row errorRow();
@@ -79,6 +83,7 @@ private:
     [[nodiscard]] Row searchRow();
     [[nodiscard]] Row divergenceRow();
     void followThreshold(plots::PlotSurface* plot);
+    void offerPin(plots::PlotSurface* plot, std::function<PinnedPlots::Kind()> kind);
     void connectSession();
     void refresh(); ///< soon, once, whatever asked
     void refreshNow();
@@ -95,6 +100,7 @@ private:
     QComboBox* operand_ = nullptr;
     std::optional<double> threshold_; // dragged; absent: the stated rule
     int compared_a_ = 0, compared_b_ = 0;
+    std::vector<int> compared_beside_; // runs beside the two
 };
 
 } // namespace graticule

@@ -177,8 +177,8 @@ PlotScene speed_plot(const Session& session) {
     return sequence_length_scene(data);
 }
 
-PlotScene sequence_length_plot(const Session& session) {
-    const auto layer = session.primary();
+PlotScene sequence_length_plot(const Session& session, std::optional<LayerId> layer) {
+    if (!layer) layer = session.primary();
     const QString title = tr("Sequence length");
     if (!session.model() || !layer) return empty_scene(title, tr("Select a linear in the layer table"));
     const Linear& linear = session.model()->linear(*layer);

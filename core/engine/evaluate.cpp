@@ -1,9 +1,9 @@
 // Perplexity: the whole text tokenized once, windows that do not overlap, the mean over windows of each window's mean
 // cross entropy. What of a window is scored, and how it begins, is the protocol's affair (all_protocols).
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "core/base/hold.h"
 #include "core/engine/engine.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/model_runner.h"
@@ -12,8 +12,6 @@
 namespace graticule {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 void summarize(Evaluation& evaluation) {
     const Measurement measurement = evaluation.measurement();
@@ -64,7 +62,7 @@ std::shared_ptr<Evaluation> begin_side(const EvaluationSide& side, const Model& 
 std::vector<std::shared_ptr<const Evaluation>>
 evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
                   const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx, const SideCallback& on_window) {
-    const Clock::time_point start = Clock::now();
+    const WorkClock clock;
     model->start_hashing();
     ctx.progress.begin("Tokenizing " + corpus.name, 0);
     if (corpus.text.find("\r\n") != std::string::npos)
@@ -118,7 +116,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
             Evaluation& evaluation = *evaluations[side];
             evaluation.window_losses.push_back(losses[side]);
             summarize(evaluation);
-            evaluation.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+            evaluation.seconds = clock.seconds();
             evaluation.kernels = runner.kernels(side);
             // What a stopped one is known by.
             evaluation.provenance.model_hash = model->known_hash().value_or(std::string());

@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/hold.h"
 #include "core/engine/engine.h"
 #include "core/engine/peak_memory.h"
 #include "core/io/spill_file.h"
@@ -96,7 +96,7 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
                                                                   const SinkOptions& where) {
     GRATICULE_ASSERT(!asked.empty(), "nothing to quantize");
     for (const QuantizationSide& side : asked) check_stats(*model, side.stats.get(), side.resolved);
-    const auto started = std::chrono::steady_clock::now();
+    const WorkClock clock;
     model->start_hashing();
     const PeakMemory memory;
     const Device device = open_device(ctx.device);
@@ -154,7 +154,7 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
     for (const Side& side : sides) {
         QuantizedModel& result = *side.result;
         result.provenance.model_hash = model->hash(ctx);
-        result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+        result.seconds = clock.seconds();
         result.peak_bytes = memory.bytes();
         result.peak_device_bytes = device.peak_bytes();
         const auto done = std::count_if(result.linears.begin(), result.linears.end(),

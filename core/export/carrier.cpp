@@ -93,7 +93,7 @@ CarrierPlan plan_carrier(const SchemeChoice& choice, bool exact_int8) {
         } else if (dual) {
             plan.symmetric = false;
             plan.group = scheme.grain().group_size;
-            plan.note = "the dual grain's two scales are multiplied out to one scale a group";
+            plan.note = "the dual grain's two scales are multiplied out to one scale per group";
         }
         break;
     case FormatKind::dint:

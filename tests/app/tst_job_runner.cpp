@@ -7,6 +7,7 @@
 
 #include "app/jobs/job_runner.h"
 #include "app/jobs/throttle.h"
+#include "core/base/hold.h"
 #include "kernels/api/kernel_error.h"
 #include "tests/support/test_main.h"
 
@@ -319,6 +320,91 @@ private Q_SLOTS:
             QTRY_VERIFY(begun);
         }
         QVERIFY(begun);
+    }
+
+    void a_held_job_stands_and_goes_on_where_it_was() {
+        JobRunner runner;
+        std::atomic<int> steps = 0;
+        double worked = 0;
+        const JobId id = runner.submit<int>(
+            {.tag = {}, .title = "long"},
+            [&steps](JobContext& ctx) {
+                const WorkClock clock;
+                ctx.progress.begin("counting", 200);
+                for (int i = 0; i < 200; ++i) {
+                    ++steps;
+                    ctx.advance();
+                    QThread::msleep(2);
+                }
+                return std::make_shared<const int>(static_cast<int>(clock.seconds() * 1000));
+            },
+            [&worked](std::shared_ptr<const int> milliseconds) { worked = *milliseconds; });
+        const auto view = [&] { return runner.jobs().front(); };
+        QTRY_VERIFY(steps > 3);
+        runner.hold(id, true);
+        QVERIFY(view().held && runner.busy() && !runner.moving());
+        QThread::msleep(50); // its present step ends
+        const int stood_at = steps;
+        const double seconds = view().seconds;
+        QThread::msleep(700);
+        QCOMPARE(int(steps), stood_at);
+        QVERIFY2(view().seconds < seconds + 0.1, "the time that it stands is not counted");
+        QVERIFY(view().state == JobState::running);
+        runner.hold(id, false);
+        QTRY_COMPARE(view().state, JobState::done);
+        QCOMPARE(int(steps), 200);
+        QTRY_VERIFY(worked > 0);
+        QVERIFY2(worked >= 390 && worked / 1000 < view().seconds + 0.05, qPrintable(QString::number(worked)));
+    }
+
+    void a_held_job_can_be_cancelled() {
+        JobRunner runner;
+        std::atomic<int> steps = 0;
+        const JobId id = runner.submit<int>({.tag = {}, .title = "endless"},
+                                            [&steps](JobContext& ctx) -> std::shared_ptr<const int> {
+                                                while (true) {
+                                                    ++steps;
+                                                    ctx.advance();
+                                                    QThread::msleep(1);
+                                                }
+                                            },
+                                            {});
+        QTRY_VERIFY(steps > 3);
+        runner.hold(id, true);
+        QThread::msleep(30);
+        runner.cancel(id);
+        QTRY_COMPARE_WITH_TIMEOUT(state_of(runner, id), JobState::cancelled, 1000);
+    }
+
+    void waiting_jobs_change_places_and_stay_behind_what_they_need() {
+        JobRunner runner;
+        std::atomic<bool> go = false;
+        std::vector<int> order;
+        const auto queue = [&](int number, std::vector<JobId> after = {}) {
+            return runner.submit<int>(
+                {.tag = {}, .title = QString::number(number), .after = std::move(after)},
+                [number](JobContext&) { return std::make_shared<const int>(number); },
+                [&order](std::shared_ptr<const int> value) { order.push_back(*value); });
+        };
+        runner.submit<int>({.tag = {}, .title = "first"},
+                           [&go](JobContext&) {
+                               while (!go) QThread::msleep(1);
+                               return std::make_shared<const int>(0);
+                           },
+                           {});
+        const JobId one = queue(1), two = queue(2), three = queue(3, {two}), four = queue(4);
+        runner.move(three, one); // takes along what it needs
+        runner.move(four, one);
+        runner.move(two, JobId{}); // cannot: the third needs it
+        const auto places = [&] {
+            std::vector<int> found;
+            for (const JobView& job : runner.jobs()) found.push_back(job.place);
+            return found;
+        };
+        QCOMPARE(places(), (std::vector<int>{-1, 3, 0, 1, 2}));
+        go = true;
+        QTRY_COMPARE(order.size(), std::size_t(4));
+        QCOMPARE(order, (std::vector<int>{2, 3, 4, 1}));
     }
 
     void destruction_stops_and_joins() {

@@ -1,5 +1,6 @@
 #include "widgets/models/layer_table_model.h"
 
+#include <QtCore/QSet>
 #include <algorithm>
 #include <cmath>
 
@@ -50,10 +51,47 @@ void LayerTableModel::rowsReplaced() {
             }
         return range;
     };
+    absmax_ = range_of([](const LayerRow& row) { return row.absmax; });
     outlier_ = range_of([](const LayerRow& row) { return row.outlier_ratio; });
     underflow_ = range_of([](const LayerRow& row) { return row.underflow_percent; });
     sqnr_ = range_of([](const LayerRow& row) { return row.sqnr_db; });
     damage_ = range_of([](const LayerRow& row) { return row.damage; });
+}
+
+QStringList LayerTableModel::widest(int column) const {
+    QStringList texts;
+    LayerRow extreme; // numbers of one notation: the least or the greatest has the most digits
+    for (const LayerRow& row : rows()) {
+        extreme.estimated = extreme.estimated || row.estimated;
+        extreme.doubtful = extreme.doubtful || row.doubtful;
+    }
+    const auto both = [&](std::optional<double> LayerRow::*figure, const Range& range) {
+        if (range.high < range.low) return; // none known
+        for (const double value : {range.low, range.high}) {
+            extreme.*figure = value;
+            texts << text(extreme, column);
+        }
+    };
+    switch (column) {
+    case AbsMax:
+        both(&LayerRow::absmax, absmax_);
+        break;
+    case Outlier:
+        both(&LayerRow::outlier_ratio, outlier_);
+        break;
+    case Underflow:
+        both(&LayerRow::underflow_percent, underflow_);
+        break;
+    case Sqnr:
+        both(&LayerRow::sqnr_db, sqnr_);
+        break;
+    default: { // words, and few different ones
+        QSet<QString> different;
+        for (const LayerRow& row : rows()) different.insert(text(row, column));
+        texts = QStringList(different.begin(), different.end());
+    }
+    }
+    return texts;
 }
 
 QString LayerTableModel::text(const LayerRow& row, int column) const {

@@ -30,6 +30,9 @@ public:
 
     explicit LayerTableModel(QObject* parent = nullptr);
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
+    /// Texts of `column` of which one is as wide as any: without looking at every number, for those change all the
+    /// time.
+    [[nodiscard]] QStringList widest(int column) const;
 
 protected:
     [[nodiscard]] bool sameThing(const LayerRow& a, const LayerRow& b) const override;
@@ -44,7 +47,7 @@ private:
     [[nodiscard]] QVariant number(const LayerRow& row, int column) const;
     [[nodiscard]] QVariant heat(const LayerRow& row, int column) const;
 
-    Range outlier_, underflow_, sqnr_, damage_;
+    Range absmax_, outlier_, underflow_, sqnr_, damage_;
 };
 
 } // namespace graticule

@@ -1,5 +1,6 @@
 #include "core/method/solvers/dgq.h"
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/method/solvers/dgq_codes.h"
 #include "core/method/solvers/fixed_sums.h"
@@ -48,6 +49,7 @@ DgqGroups dgq_phase1(const at::Tensor& weight, const at::Tensor& gram, std::int6
     DgqGroups best{group, {}, zero, {}};
     at::Tensor least;
     for (int i = 0; i < options.phase1_steps; ++i) {
+        cancel_point();
         const double ratio = dgq_ratio(i, options.phase1_steps, options.phase1_span);
         const at::Tensor scale = (high - low) * ratio / top;
         const at::Tensor limited =
@@ -113,6 +115,7 @@ DualGrain search_channel_scale(const at::Tensor& weight, const DgqGroups& groups
     const at::Tensor reach = absmax.masked_fill(absmax.eq(0), 1); // a row of zeros: any scale will do
     at::Tensor best_scale, least;
     for (int i = 0; i < options.phase2_steps; ++i) {
+        cancel_point();
         const at::Tensor limit = reach * dgq_ratio(i, options.phase2_steps, options.phase2_span);
         const at::Tensor s1 = limit / int8_limit;
         const DualCodes codes = dual_codes(plain, groups, s1, limit, options.levels);
