@@ -96,6 +96,10 @@ void JobRunner::cancel(JobId id) {
             if (job->state == JobState::waiting && std::erase(waiting_, job) > 0) dropped = job;
             if (job->state != JobState::running) continue;
             if (running_.size() > 1 && std::erase(running_, job) > 0) { // the pass goes on for the others
+                const Progress::Snapshot so_far = job->pass->progress.snapshot();
+                job->context.progress.begin(so_far.stage, so_far.total);
+                job->context.progress.add(so_far.done);
+                job->pass.reset();
                 dropped = job;
                 continue;
             }
@@ -204,12 +208,15 @@ JobRunner::Jobs JobRunner::takeNext() {
 void JobRunner::loop(std::stop_token stop) {
     while (true) {
         Jobs skipped, pass;
+        std::shared_ptr<JobContext> together;
         {
             std::unique_lock lock(mutex_);
             if (!wake_.wait(lock, stop, [this] { return !waiting_.empty(); })) return;
             for (const auto& job : takeNext()) (prerequisitesHold(*job) ? pass : skipped).push_back(job);
-            const auto together = pass.size() > 1 ? std::make_shared<JobContext>() : nullptr;
-            if (together) prepare(*together, pass.front()->request);
+            if (pass.size() > 1) {
+                together = std::make_shared<JobContext>();
+                prepare(*together, pass.front()->request);
+            }
             for (const auto& job : pass) {
                 job->state = JobState::running;
                 job->started = std::chrono::steady_clock::now();
@@ -221,13 +228,12 @@ void JobRunner::loop(std::stop_token stop) {
         for (const auto& job : skipped) finish(job, JobState::skipped, nullptr, {});
         if (pass.empty()) continue;
         post([this] { Q_EMIT changed(); });
-        run(pass);
+        run(pass, together ? *together : pass.front()->context);
     }
 }
 
 // The one place where a failure of the window's work is caught; the command line's main is the other.
-void JobRunner::run(const Jobs& pass) {
-    JobContext& context = pass.front()->pass ? *pass.front()->pass : pass.front()->context;
+void JobRunner::run(const Jobs& pass, JobContext& context) {
     std::vector<Share> shares;
     for (const auto& job : pass) shares.push_back({job->part, job->context.cancel});
     JobState state = JobState::done;

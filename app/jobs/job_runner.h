@@ -129,7 +129,7 @@ private:
               std::function<void(const JobView&)> ended);
     void prepare(JobContext& context, const JobRequest& request);
     void loop(std::stop_token stop);
-    void run(const Jobs& pass);
+    void run(const Jobs& pass, JobContext& context);
     void queueAlone(const Jobs& pass);
     [[nodiscard]] Jobs takeNext();                // out of waiting_; mutex_ held, as in the next three
     [[nodiscard]] bool isAwaited(JobId id) const; // by a waiting job

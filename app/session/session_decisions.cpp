@@ -2,6 +2,7 @@
 // precision.
 #include <algorithm>
 
+#include "app/session/advice.h"
 #include "app/session/session.h"
 #include "core/engine/measure_sensitivity.h"
 #include "core/engine/resources.h"
@@ -39,10 +40,7 @@ std::vector<Recipe> schemes_of(const ResolvedRecipe& resolved) {
     };
     for (const auto& plan : resolved.plans())
         if (plan) add(plan->choice);
-    SchemeChoice eight = schemes.empty() ? SchemeChoice{} : schemes.front().defaults;
-    eight.steps.clear();
-    eight.scheme.weight = parse_scheme_line("w=int8/asym/channel").scheme.weight;
-    add(eight);
+    add(with_eight_bits(schemes.empty() ? SchemeChoice{} : schemes.front().defaults));
     return schemes;
 }
 

@@ -139,7 +139,7 @@ struct WhatIf {
     LayerReport report;              ///< under `choice`
     QParams params;                  ///< of the (smoothed) weight
     StepHistogram weight_in_steps;   ///< of every (smoothed) weight divided by its block's scale; empty: unquantized
-    std::vector<float> smoothing;    ///< factor s a channel; empty: none
+    std::vector<float> smoothing;    ///< factor s per channel; empty: none
     std::vector<float> input_absmax; ///< per channel after smoothing
 };
 struct WhatIfLayer;

@@ -25,20 +25,6 @@ namespace {
 
 using nlohmann::json;
 
-/// What is written is what others compute with: no NaN and no infinity leaves this program without being noticed.
-void refuse_what_is_not_finite(const Model& model, const std::string& name, const HostTensor& tensor) {
-    if (row_of(tensor.dtype).decode == nullptr) return;
-    const std::vector<float> values = to_floats(tensor);
-    const auto bad = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
-    if (bad == values.end()) return;
-    const std::int64_t index = bad - values.begin(), columns = std::max<std::int64_t>(tensor.columns(), 1);
-    throw Error(ErrorKind::bad_input,
-                model.parts().checkpoint->folder().string() + ": tensor \"" + name +
-                    "\" holds a value that is not finite (NaN or infinity) in row " + std::to_string(index / columns) +
-                    ", column " + std::to_string(index % columns) +
-                    "; nothing was written. Mend the checkpoint: a row that is never used may be zero");
-}
-
 /// Buffers that old checkpoints carry and clients compute themselves.
 bool is_buffer(const std::string& name) {
     return name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn.masked_bias") ||
@@ -82,26 +68,31 @@ std::vector<std::size_t> plan_shards(const std::vector<Unit>& units, std::uint64
     return starts;
 }
 
-std::string shard_name(std::size_t index, std::size_t count) {
-    if (count == 1) return "model.safetensors";
-    char name[64];
-    std::snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", index + 1, count);
-    return name;
+std::string shard_name(const std::string& stem, std::size_t index, std::size_t count) {
+    if (count == 1) return stem + ".safetensors";
+    char number[64];
+    std::snprintf(number, sizeof number, "-%05zu-of-%05zu.safetensors", index + 1, count);
+    return stem + number;
 }
 
-std::map<std::string, std::string> file_metadata(const QuantizedModel& model) {
-    return {{"format", "pt"}, {"graticule", to_json(model.provenance).dump()}};
+std::map<std::string, std::string> file_metadata(const QuantizedModel& model, const FolderLayout& layout) {
+    std::map<std::string, std::string> all = layout.header;
+    all.insert({{"format", "pt"}, {"graticule", to_json(model.provenance).dump()}});
+    return all;
 }
 
 /// The model's own config.json with this "quantization_config".
 void write_config(const QuantizedModel& model, nlohmann::ordered_json quantization,
                   const std::filesystem::path& folder) {
     auto config = nlohmann::ordered_json::parse(model.base->parts().checkpoint->config_json());
-    quantization["graticule"] = {{"recipe", summary_line(model.recipe)},
-                                 {"recipe_hash", model.provenance.recipe_hash},
-                                 {"model_hash", model.provenance.model_hash},
-                                 {"version", GRATICULE_VERSION}};
-    config["quantization_config"] = std::move(quantization);
+    config.erase("quantization_config");
+    if (!quantization.is_null()) {
+        quantization["graticule"] = {{"recipe", summary_line(model.recipe)},
+                                     {"recipe_hash", model.provenance.recipe_hash},
+                                     {"model_hash", model.provenance.model_hash},
+                                     {"version", GRATICULE_VERSION}};
+        config["quantization_config"] = std::move(quantization);
+    }
     // A head of its own is in the file: clients that go by this field would put the embedding in its place.
     if (model.base->parts().head || model.head_untied) {
         config["tie_word_embeddings"] = false;
@@ -174,7 +165,7 @@ private:
         return shard + 1 < starts_.size() ? starts_[shard + 1] : units_.size();
     }
     [[nodiscard]] std::filesystem::path file_of(std::size_t shard) const {
-        return folder_ / shard_name(shard, starts_.size());
+        return folder_ / shard_name(layout_.stem, shard, starts_.size());
     }
 
     std::shared_ptr<const Model> base_;
@@ -198,7 +189,7 @@ FolderWriter::FolderWriter(const QuantizedModel& heading, FolderLayout layout, s
     , layout_(std::move(layout))
     , folder_(std::move(folder))
     , shard_bytes_(static_cast<std::uint64_t>(options.shard_bytes))
-    , metadata_(file_metadata(heading))
+    , metadata_(file_metadata(heading, layout_))
     , waiting_(options.held_bytes) {
     std::uint64_t bytes = 0;
     for (const Linear& shape : base_->linears())
@@ -233,16 +224,17 @@ HostTensor FolderWriter::take(const QuantizedLinear& linear) {
         unit.make = [tensors] { return tensors; };
     }
     const std::string name = client_name(*base_, base_->linear(linear.layer).name) + ".weight";
-    return decode_compressed_tensors(std::make_shared<const UnitCheckpoint>(unit.specs, std::move(tensors),
-                                                                            layout_.quantization_config, folder_))
-        ->tensor(name);
+    auto alone =
+        std::make_shared<const UnitCheckpoint>(unit.specs, std::move(tensors), layout_.quantization_config, folder_);
+    const auto decoded = layout_.decode ? layout_.decode(alone) : decode_compressed_tensors(alone);
+    return decoded->tensor(name);
 }
 
 void FolderWriter::finish(const QuantizedModel& model, JobContext& ctx) {
     const std::size_t linears = units_.size();
     add_other_tensors(model);
     starts_ = plan_shards(units_, shard_bytes_);
-    metadata_ = file_metadata(model);
+    metadata_ = file_metadata(model, layout_);
     ctx.progress.begin("Writing", std::ssize(units_) - static_cast<std::int64_t>(starts_[early_.size()]));
     for (std::size_t shard = 0; shard < starts_.size(); ++shard) {
         if (shard < early_.size()) {
@@ -289,6 +281,19 @@ void FolderWriter::add_other_tensors(const QuantizedModel& model) {
     const Checkpoint& checkpoint = *base_->parts().checkpoint;
     std::set<std::string> done;
     for (const auto& [layer, place] : unit_of_) done.insert(base_->linear(layer).name + ".weight");
+    done.insert(layout_.replaced_tensors.begin(), layout_.replaced_tensors.end());
+    const auto add_alone = [&](const std::string& name, const HostTensor& stored) {
+        const auto folded = model.replaced.find(name);
+        if (done.insert(name).second)
+            units_.push_back(
+                plain_unit(client_name(*base_, name), folded == model.replaced.end() ? stored : folded->second));
+    };
+    for (const LayerId layer : layout_.taken_apart) {
+        const Linear& linear = base_->linear(layer);
+        add_alone(linear.name + ".weight", linear.weight);
+        if (linear.bias) add_alone(linear.name + ".bias", *linear.bias);
+        done.insert(linear.name + ".bias");
+    }
     for (const auto& [name, tensor] : model.replaced)
         if (done.insert(name).second) units_.push_back(plain_unit(client_name(*base_, name), tensor));
     // Of the other parts everything is carried along.
@@ -303,9 +308,10 @@ void FolderWriter::write_index() const {
     std::uint64_t total = 0;
     for (const Unit& unit : units_) total += unit.bytes;
     for (std::size_t shard = 0; shard < starts_.size(); ++shard)
-        for (const SafetensorsSpec& spec : specs_of(shard)) weight_map[spec.name] = shard_name(shard, starts_.size());
+        for (const SafetensorsSpec& spec : specs_of(shard))
+            weight_map[spec.name] = shard_name(layout_.stem, shard, starts_.size());
     const json index = {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}};
-    atomic_write_file(folder_ / "model.safetensors.index.json", index.dump(2) + "\n");
+    atomic_write_file(folder_ / (layout_.stem + ".safetensors.index.json"), index.dump(2) + "\n");
 }
 
 void FolderWriter::check_linears(JobContext& ctx) const {
@@ -325,6 +331,19 @@ void FolderWriter::check_linears(JobContext& ctx) const {
 }
 
 } // namespace
+
+void refuse_what_is_not_finite(const Model& model, const std::string& name, const HostTensor& tensor) {
+    if (row_of(tensor.dtype).decode == nullptr) return;
+    const std::vector<float> values = to_floats(tensor);
+    const auto bad = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
+    if (bad == values.end()) return;
+    const std::int64_t index = bad - values.begin(), columns = std::max<std::int64_t>(tensor.columns(), 1);
+    throw Error(ErrorKind::bad_input,
+                model.parts().checkpoint->folder().string() + ": tensor \"" + name +
+                    "\" holds a value that is not finite (NaN or infinity) in row " + std::to_string(index / columns) +
+                    ", column " + std::to_string(index % columns) +
+                    "; nothing was written. Mend the checkpoint: a row that is never used may be zero");
+}
 
 void refuse_what_is_beside_codes(const QuantizedLinear& linear, const Linear& shape, const std::string& folder) {
     if (!linear.kept_channels.empty() || linear.low_rank)

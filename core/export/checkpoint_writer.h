@@ -27,9 +27,21 @@ struct LinearUnit {
 
 struct FolderLayout {
     std::function<std::optional<LinearUnit>(const Linear&)> unit_of; ///< absent: stored as the checkpoint has it
-    std::string quantization_config;                                 ///< JSON, for config.json
+    std::string quantization_config;                                 ///< JSON, for config.json; "null": none
     std::map<std::string, std::string> files = {};                   ///< further ones, whole, by name
+    std::string stem = "model";                                      ///< of the weights' file, or of shards and index
+    std::map<std::string, std::string> header = {};                  ///< beside what every weight file says of itself
+    /// Linears that the checkpoint stores fused or turned and this folder alone, (out, in), with their biases; and the
+    /// names of the tensors that held them.
+    std::vector<LayerId> taken_apart = {};
+    std::vector<std::string> replaced_tensors = {};
+    /// The folder's reader; none: that of quantization_config.
+    std::function<std::shared_ptr<const Checkpoint>(std::shared_ptr<const Checkpoint>)> decode = {};
 };
+
+/// Throws Error{bad_input} naming tensor, row and column of a value that is NaN or infinite: what is written is what
+/// others compute with.
+void refuse_what_is_not_finite(const Model& model, const std::string& name, const HostTensor& tensor);
 
 /// Throws Error{unsupported} for channels kept in 16 bits and low-rank terms; `folder` as in "a GPTQ folder".
 void refuse_what_is_beside_codes(const QuantizedLinear& linear, const Linear& shape, const std::string& folder);

@@ -6,6 +6,7 @@
 #include "core/export/bit_packing.h"
 #include "core/export/checkpoint_writer.h"
 #include "core/export/ct_config.h"
+#include "core/export/stored_scales.h"
 #include "core/io/checkpoint.h"
 
 namespace graticule {
@@ -16,6 +17,13 @@ std::vector<SafetensorsSpec> weight_specs(const std::string& name, const Linear&
     const CarrierPlan& carrier = form.carrier;
     const std::int64_t groups = carrier.group > 0 ? in / carrier.group : 1;
     std::vector<SafetensorsSpec> specs;
+    if (carrier.fp4()) {
+        const bool nvfp4 = carrier.encoding == CarrierPlan::Encoding::nvfp4;
+        specs = {{name + ".weight_packed", DType::u8, {out, in / 2}},
+                 {name + ".weight_scale", nvfp4 ? DType::f8_e4m3 : DType::u8, {out, groups}}};
+        if (nvfp4) specs.push_back({name + ".weight_global_scale", DType::f32, {1}});
+        return specs;
+    }
     if (form.format == "pack-quantized") {
         specs.push_back({name + ".weight_packed", DType::i32, {out, packed_words(in, carrier.bits)}});
         specs.push_back({name + ".weight_shape", DType::i64, {2}});
@@ -55,10 +63,25 @@ void append_inputs(const QuantizedLinear& linear, const Linear& shape, const CtF
         HostTensor::from_vector(std::vector<std::int8_t>{static_cast<std::int8_t>(zero)}, DType::i8, {1}));
 }
 
+/// Two E2M1 fields per byte, the even column in the low half; scales as E4M3 or as exponents.
+std::vector<HostTensor> fp4_tensors(const CarriedWeight& weight, const CtForm& form, const std::string& layer) {
+    const std::int64_t out = weight.rows, in = weight.columns, groups = std::ssize(weight.scale) / out;
+    std::vector<std::uint8_t> bytes(weight.fields.size() / 2);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::uint8_t>(weight.fields[2 * i] | (weight.fields[2 * i + 1] << 4));
+    const bool nvfp4 = form.carrier.encoding == CarrierPlan::Encoding::nvfp4;
+    std::vector<HostTensor> tensors;
+    tensors.push_back(HostTensor::from_vector(std::move(bytes), DType::u8, {out, in / 2}));
+    tensors.push_back(store_scales(weight.scale, nvfp4 ? Coding::e4m3 : Coding::e8m0, {out, groups}, layer));
+    if (nvfp4) tensors.push_back(HostTensor::from_floats({1 / weight.tensor_scale}, {1}));
+    return tensors;
+}
+
 std::vector<HostTensor> weight_tensors(const QuantizedLinear& linear, const Linear& shape, const CtForm& form) {
     const CarriedWeight weight = carry(linear, shape, form.carrier);
     const std::int64_t out = weight.rows, in = weight.columns, groups = std::ssize(weight.scale) / out;
     const int bits = form.carrier.bits;
+    if (form.carrier.fp4()) return fp4_tensors(weight, form, shape.short_name);
     std::vector<HostTensor> tensors;
     if (form.format == "pack-quantized") {
         const std::int64_t width = packed_words(in, bits);

@@ -16,7 +16,6 @@ namespace graticule {
                                                                    const ExportOptions& options);
 [[nodiscard]] std::optional<StoredLinear> stored_as_compressed_tensors(const Linear& linear,
                                                                        const SchemeChoice& choice);
-[[nodiscard]] std::shared_ptr<const Checkpoint> read_back_compressed_tensors(const std::filesystem::path& folder);
 
 /// A checkpoint whose config.json says that its weights are quantized (compressed-tensors, GPTQ, AWQ), seen as the
 /// float checkpoint it stands for: they stand under their original names and are decoded to float32 when they are

@@ -13,17 +13,22 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json weight_args(const CarrierPlan& carrier) {
+    using Encoding = CarrierPlan::Encoding;
     const bool grouped = carrier.group > 0;
-    return {{"num_bits", carrier.bits},
-            {"type", carrier.encoding == CarrierPlan::Encoding::float8 ? "float" : "int"},
-            {"symmetric", carrier.symmetric},
-            {"strategy", grouped ? "group" : "channel"},
-            {"group_size", grouped ? ordered_json(carrier.group) : ordered_json(nullptr)},
-            {"block_structure", nullptr},
-            {"dynamic", false},
-            {"actorder", nullptr},
-            {"observer", "minmax"},
-            {"observer_kwargs", ordered_json::object()}};
+    const char* strategy = carrier.encoding == Encoding::nvfp4 ? "tensor_group" : grouped ? "group" : "channel";
+    ordered_json args = {{"num_bits", carrier.bits},
+                         {"type", carrier.encoding == Encoding::integer ? "int" : "float"},
+                         {"symmetric", carrier.symmetric},
+                         {"strategy", strategy},
+                         {"group_size", grouped ? ordered_json(carrier.group) : ordered_json(nullptr)},
+                         {"block_structure", nullptr},
+                         {"dynamic", false},
+                         {"actorder", nullptr},
+                         {"observer", "minmax"},
+                         {"observer_kwargs", ordered_json::object()}};
+    // A key of newer versions, which the older ones refuse: only where nothing is right without it.
+    if (carrier.encoding == Encoding::mxfp4) args["scale_dtype"] = "torch.uint8";
+    return args;
 }
 
 ordered_json input_args(const TensorScheme& scheme) {
@@ -65,7 +70,7 @@ std::string input_line(const nlohmann::json& args) {
 /// said. Where it is right it is left out, because older readers refuse the key.
 bool guessed_right(const CtForm& form) {
     if (form.format == "int-quantized") return form.input.has_value();
-    if (form.format == "pack-quantized") return !form.input.has_value();
+    if (form.format == "pack-quantized" || form.carrier.fp4()) return !form.input.has_value();
     return form.input.has_value();
 }
 
@@ -104,6 +109,12 @@ void choose_format(const SchemeChoice& choice, CtVerdict& verdict) {
         if (form.input && form.input->format->kind != FormatKind::floating)
             verdict.problem =
                 "fp8_e4m3 weights with integer activations have no client; use a=fp8_e4m3/sym/token or a=none";
+        return;
+    }
+    if (form.carrier.fp4()) {
+        form.format =
+            form.carrier.encoding == CarrierPlan::Encoding::nvfp4 ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized";
+        if (form.input) verdict.problem = "FP4 weights are written with their inputs in float alone; leave a= out";
         return;
     }
     if (form.input && form.input->format->kind == FormatKind::floating) {

@@ -16,7 +16,7 @@ namespace graticule {
 /// How one layer is stored. Layers with equal forms share a config group.
 struct CtForm {
     CarrierPlan carrier;
-    std::string format; ///< "pack-quantized", "int-quantized", "float-quantized"
+    std::string format; ///< "pack-quantized", "int-quantized", "float-quantized", "nvfp4-pack-quantized" ...
     std::optional<TensorScheme> input;
 
     bool operator==(const CtForm&) const = default;

@@ -41,7 +41,9 @@ Packing read_packing(const json& config) {
     const auto bits = config.contains("bits") ? config.find("bits") : config.find("w_bit");
     if (bits == config.end() || !bits->is_number_integer())
         throw Error(ErrorKind::bad_input, "\"bits\" is missing, so the width of the codes is not known");
-    packing.bits = bits->get<int>();
+    const auto said = bits->get<std::int64_t>();
+    if (said < 1 || said > 32) throw Error(ErrorKind::bad_input, "\"bits\" is " + std::to_string(said));
+    packing.bits = static_cast<int>(said);
     const auto group = config.contains("group_size") ? config.find("group_size") : config.find("q_group_size");
     const std::int64_t size = group != config.end() && group->is_number_integer() ? group->get<std::int64_t>() : -1;
     packing.group = size > 0 ? size : 0;

@@ -18,7 +18,9 @@ Rounded RoundToNearest::round(const WeightRequest& request) const {
     if (is_dual_grain(request.scheme.weight->levels)) {
         const solvers::BlockParams fine =
             solvers::find_params(request.weight, rounding_quantizer(request), request.device);
-        return rounded_of(solvers::round_to_dual_grain(request.weight, fine, {}, {}));
+        const ScaleCoding& coding = row_of(request.scheme.weight->levels[1].coding).numbers;
+        return rounded_of(
+            solvers::with_coded_channels(solvers::round_to_dual_grain(request.weight, fine, {}, {}), coding));
     }
     solvers::QuantizedTensor nearest =
         solvers::quantize_to_nearest(request.weight, rounding_quantizer(request), request.device);

@@ -179,20 +179,16 @@ std::optional<ValueType> value_type(at::ScalarType type) {
     return std::nullopt;
 }
 
-IntegerActivation round_to_integers(const ActivationRounding& rounding, const at::Tensor& x, InputLayout layout,
-                                    const Device& device) {
-    check_rounding(rounding, x);
-    GRATICULE_ASSERT(integer_input(rounding) && value_type(x.scalar_type()), "inputs that have an integer form");
+IntegerActivation quantize_source(const ActivationRounding& rounding, const InputSource& source, InputLayout layout,
+                                  const Device& device) {
     const TorchScope scope(device);
-    const at::Tensor kept = kept_index(rounding, device);
-    const at::Tensor dense = kept.defined() ? x.index_fill(-1, kept, 0).contiguous() : x.contiguous();
-    const std::int64_t channels = dense.size(-1), tokens = dense.numel() / channels;
-    const auto floats = dense.options().dtype(at::kFloat);
+    const std::int64_t tokens = source.values.rows, channels = source.values.columns;
+    const auto floats = at::TensorOptions().dtype(at::kFloat).device(torch_device(device));
     IntegerActivation result;
     result.values = aligned_bytes(quantized_input_bytes(layout, tokens, channels), device);
     result.scale = at::empty({tokens}, floats);
     if (!rounding.scheme.symmetric) result.zero = at::empty({tokens}, floats);
-    result.row_sum = at::empty({tokens}, dense.options().dtype(at::kInt));
+    result.row_sum = at::empty({tokens}, floats.dtype(at::kInt));
     InputRounding rule{fine_scale_options(rounding.scheme, least_activation_range), nullptr, nullptr};
     at::Tensor fixed_scale, fixed_zero;
     if (rounding.fixed) {
@@ -204,9 +200,21 @@ IntegerActivation round_to_integers(const ActivationRounding& rounding, const at
     const QuantizedInput out{static_cast<std::int8_t*>(result.values.data_ptr()), result.scale.data_ptr<float>(),
                              result.zero.defined() ? result.zero.data_ptr<float>() : nullptr,
                              result.row_sum.data_ptr<std::int32_t>()};
-    gemm_table(device)->quantize_input({dense.data_ptr(), *value_type(x.scalar_type()), tokens, channels, channels},
-                                       rule, layout, out, current_stream(device));
+    gemm_table(device)->quantize_input(source, rule, layout, out, current_stream(device));
     return result;
+}
+
+IntegerActivation round_to_integers(const ActivationRounding& rounding, const at::Tensor& x, InputLayout layout,
+                                    const Device& device) {
+    check_rounding(rounding, x);
+    GRATICULE_ASSERT(integer_input(rounding) && value_type(x.scalar_type()), "inputs that have an integer form");
+    const TorchScope scope(device);
+    const at::Tensor kept = kept_index(rounding, device);
+    const at::Tensor dense = kept.defined() ? x.index_fill(-1, kept, 0).contiguous() : x.contiguous();
+    const std::int64_t channels = dense.size(-1);
+    return quantize_source(
+        rounding, {{dense.data_ptr(), *value_type(x.scalar_type()), dense.numel() / channels, channels, channels}},
+        layout, device);
 }
 
 } // namespace graticule

@@ -54,6 +54,10 @@ struct IntegerActivation {
 [[nodiscard]] IntegerActivation round_to_integers(const ActivationRounding& rounding, const at::Tensor& x,
                                                   InputLayout layout, const Device& device);
 
+/// The same of what kernels make of other values while they quantize it; no channel is kept.
+[[nodiscard]] IntegerActivation quantize_source(const ActivationRounding& rounding, const InputSource& source,
+                                                InputLayout layout, const Device& device);
+
 /// The table of integer products of a device; null: there is none.
 [[nodiscard]] const GemmTable* gemm_table(const Device& device);
 /// Torch's type as the table's; absent: it takes no such values.

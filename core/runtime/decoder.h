@@ -90,7 +90,11 @@ public:
     void verify_parameters() const { loader_->verify(); }
 
 private:
-    [[nodiscard]] at::Tensor run_mlp(const Mlp& mlp, const BlockOperations& operations, const at::Tensor& input,
+    [[nodiscard]] at::Tensor attention(BlockId block, const BlockOperations& operations, SiteInputs& inputs,
+                                       DecoderHooks* hooks) const;
+    [[nodiscard]] at::Tensor mlp(BlockId block, const BlockOperations& operations, SiteInputs& inputs,
+                                 DecoderHooks* hooks) const;
+    [[nodiscard]] at::Tensor run_mlp(const Mlp& mlp, const BlockOperations& operations, SiteInputs& inputs,
                                      DecoderHooks* hooks) const;
     [[nodiscard]] at::Tensor run_experts(const Block& block, const BlockOperations& operations, const at::Tensor& input,
                                          DecoderHooks* hooks) const;
@@ -98,6 +102,7 @@ private:
     [[nodiscard]] const at::Tensor& distances(std::int64_t tokens, at::Device device) const;
     struct Parts; // what lies outside the blocks (embedding, final norm, head), loaded on first use; rotary tables
     [[nodiscard]] at::Tensor norm(const NormWeights& weights, const at::Tensor& x) const; // to the state type
+    [[nodiscard]] SiteInputs normed_inputs(const NormWeights& weights, const at::Tensor& x) const;
     [[nodiscard]] at::Tensor attend(const Block& block, const AttentionPlan& plan, at::Tensor q, at::Tensor k,
                                     at::Tensor v, DecoderHooks* hooks) const;
     [[nodiscard]] at::Tensor parameter(const std::string& name, const HostTensor& tensor, at::ScalarType type) const;

@@ -79,6 +79,22 @@ at::Tensor Decoder::norm(const NormWeights& weights, const at::Tensor& any) cons
     return plus_one ? normed.mul_(weights.weight + 1) : normed.mul_(weights.weight);
 }
 
+/// What linears read behind a norm: made when they want it as it is, quantized in one read where that is all they want.
+SiteInputs Decoder::normed_inputs(const NormWeights& weights, const at::Tensor& x) const {
+    if (!weights.weight.defined()) return {x.to(type()), device_};
+    const ModelConfig& config = model_->config();
+    SiteFront front;
+    if (x.scalar_type() == at::kFloat && weights.weight.scalar_type() == at::kFloat && !differentiating())
+        front.kind = config.norm == NormKind::layer ? InputFront::layer_norm : InputFront::rms_norm;
+    front.values = x;
+    front.weight = config.norm == NormKind::rms_plus_one ? weights.weight + 1 : weights.weight;
+    if (config.norm == NormKind::layer) front.bias = weights.bias;
+    front.epsilon = config.norm_epsilon;
+    front.type = type();
+    front.make = [this, weights, x] { return norm(weights, x).to(type()); };
+    return {std::move(front), device_};
+}
+
 /// (heads, tokens, tokens): slope times the distance from query to key; keys that are out of view -infinity.
 const at::Tensor& Decoder::distances(std::int64_t tokens, at::Device device) const {
     at::Tensor& bias = parts_->distances[tokens];
@@ -139,13 +155,17 @@ at::Tensor Decoder::norm_heads(const NormWeights& weights, const at::Tensor& x) 
 at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, const at::Tensor& any,
                               DecoderHooks* hooks) const {
     const TorchScope scope(device_);
-    const at::Tensor input = any.to(type());
+    SiteInputs inputs(any.to(type()), device_);
+    return attention(id, operations, inputs, hooks);
+}
+
+at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, SiteInputs& inputs,
+                              DecoderHooks* hooks) const {
     const ModelConfig& config = model_->config();
     const Block& block = model_->blocks().at(index_of(id));
-    const std::int64_t batch = input.size(0);
-    const std::int64_t tokens = input.size(1);
-    if (hooks != nullptr) hooks->observe(model_->linear(block.q).site, input);
-    SiteInputs inputs(input, device_);
+    const std::int64_t batch = inputs.sizes()[0];
+    const std::int64_t tokens = inputs.sizes()[1];
+    if (hooks != nullptr) hooks->observe(model_->linear(block.q).site, inputs.values());
     const auto heads_of = [&](LayerId layer, std::int64_t heads) {
         return operations.run(layer, inputs).view({batch, tokens, heads, config.head_dim});
     };
@@ -174,15 +194,22 @@ at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, con
     return operations.run(block.o, mixed_inputs);
 }
 
-at::Tensor Decoder::run_mlp(const Mlp& mlp, const BlockOperations& operations, const at::Tensor& input,
+at::Tensor Decoder::run_mlp(const Mlp& mlp, const BlockOperations& operations, SiteInputs& inputs,
                             DecoderHooks* hooks) const {
-    if (hooks != nullptr) hooks->observe(model_->linear(mlp.up).site, input);
-    SiteInputs inputs(input, device_);
-    at::Tensor inner = operations.run(mlp.gate ? *mlp.gate : mlp.up, inputs);
-    activate_in_place(inner, model_->config().activation);
-    if (mlp.gate) inner.mul_(operations.run(mlp.up, inputs));
-    if (hooks != nullptr) hooks->observe(model_->linear(mlp.down).site, inner);
-    SiteInputs inner_inputs(inner, device_);
+    if (hooks != nullptr) hooks->observe(model_->linear(mlp.up).site, inputs.values());
+    const at::Tensor first = operations.run(mlp.gate ? *mlp.gate : mlp.up, inputs);
+    SiteFront front;
+    front.values = first;
+    front.type = first.scalar_type();
+    if (mlp.gate) front.up = operations.run(mlp.up, inputs);
+    const Activation activation = model_->config().activation;
+    if (mlp.gate && activation == Activation::silu && !differentiating()) front.kind = InputFront::silu_product;
+    front.make = [inner = first, up = front.up, activation]() mutable {
+        activate_in_place(inner, activation);
+        return up.defined() ? inner.mul_(up) : inner;
+    };
+    SiteInputs inner_inputs(std::move(front), device_);
+    if (hooks != nullptr) hooks->observe(model_->linear(mlp.down).site, inner_inputs.values());
     return operations.run(mlp.down, inner_inputs);
 }
 
@@ -202,8 +229,8 @@ at::Tensor Decoder::run_experts(const Block& block, const BlockOperations& opera
         const at::Tensor which = sent.select(1, 0);
         const at::Tensor weight = share.index({which, sent.select(1, 1)}).to(rows.scalar_type());
         if (hooks != nullptr) hooks->select_tokens(which);
-        const at::Tensor answer =
-            run_mlp(block.mlps[expert], operations, rows.index_select(0, which).unsqueeze(0), hooks).squeeze(0);
+        SiteInputs inputs(rows.index_select(0, which).unsqueeze(0), device_);
+        const at::Tensor answer = run_mlp(block.mlps[expert], operations, inputs, hooks).squeeze(0);
         out.index_add_(0, which, answer.mul_(weight.unsqueeze(1)));
     }
     if (hooks != nullptr) hooks->select_tokens({});
@@ -213,10 +240,14 @@ at::Tensor Decoder::run_experts(const Block& block, const BlockOperations& opera
 at::Tensor Decoder::mlp(BlockId id, const BlockOperations& operations, const at::Tensor& any,
                         DecoderHooks* hooks) const {
     const TorchScope scope(device_);
-    const at::Tensor input = any.to(type());
+    SiteInputs inputs(any.to(type()), device_);
+    return mlp(id, operations, inputs, hooks);
+}
+
+at::Tensor Decoder::mlp(BlockId id, const BlockOperations& operations, SiteInputs& inputs, DecoderHooks* hooks) const {
     const Block& block = model_->blocks().at(index_of(id));
-    return block.router ? run_experts(block, operations, input, hooks)
-                        : run_mlp(block.mlps.front(), operations, input, hooks);
+    return block.router ? run_experts(block, operations, inputs.values(), hooks)
+                        : run_mlp(block.mlps.front(), operations, inputs, hooks);
 }
 
 at::Tensor Decoder::forward(BlockId id, const BlockOperations& operations, const at::Tensor& hidden,
@@ -232,15 +263,24 @@ at::Tensor Decoder::forward(BlockId id, const BlockOperations& operations, const
             normed(NormSlot::attention, with_residual(attention(id, operations, hidden, hooks), hidden));
         return normed(NormSlot::mlp, with_residual(mlp(id, operations, mixed, hooks), mixed));
     }
-    const at::Tensor attention_input = normed(NormSlot::attention, hidden);
+    const auto normed_site = [&](NormSlot slot, const at::Tensor& x) {
+        return normed_inputs(operations.norms.at(slot), x);
+    };
+    SiteInputs attention_input = normed_site(NormSlot::attention, hidden);
     at::Tensor mixed = normed(NormSlot::post_attention, attention(id, operations, attention_input, hooks));
     if (model_->config().parallel) {
-        const bool own_norm = operations.norms.at(NormSlot::mlp).weight.defined();
-        const at::Tensor mlp_input = own_norm ? normed(NormSlot::mlp, hidden) : attention_input;
-        return mlp(id, operations, mlp_input, hooks).to(state_type()).add_(mixed).add_(hidden);
+        at::Tensor answer;
+        if (operations.norms.at(NormSlot::mlp).weight.defined()) {
+            SiteInputs mlp_input = normed_site(NormSlot::mlp, hidden);
+            answer = mlp(id, operations, mlp_input, hooks);
+        } else {
+            answer = mlp(id, operations, attention_input, hooks);
+        }
+        return answer.to(state_type()).add_(mixed).add_(hidden);
     }
     mixed = with_residual(mixed, hidden);
-    return with_residual(normed(NormSlot::post_mlp, mlp(id, operations, normed(NormSlot::mlp, mixed), hooks)), mixed);
+    SiteInputs mlp_input = normed_site(NormSlot::mlp, mixed);
+    return with_residual(normed(NormSlot::post_mlp, mlp(id, operations, mlp_input, hooks)), mixed);
 }
 
 void Decoder::forward(BlockId block, const BlockOperations& operations, std::vector<at::Tensor>& hidden,

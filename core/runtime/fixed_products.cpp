@@ -6,6 +6,7 @@
 #include <atomic>
 #include <vector>
 
+#include "core/base/cancel_point.h"
 #include "core/runtime/gradients.h"
 
 /// Intel's library, inside LibTorch where there is one: threads of this thread's calls from now on; gives what was set
@@ -43,10 +44,15 @@ at::Tensor tile_of(const at::Tensor& matrix, std::int64_t dimension, std::int64_
 void each_alone(std::int64_t count, const std::function<void(std::int64_t)>& work) {
     // Whoever is through takes the next: some have less to do than others.
     std::atomic<std::int64_t> next{0};
+    const JobContext* job = current_job();
     at::parallel_for(0, std::min<std::int64_t>(count, at::get_num_threads()), 1, [&](std::int64_t, std::int64_t) {
         const c10::InferenceMode inference; // a thread's own setting, like the next
         const OneThread alone;
-        for (std::int64_t i = next++; i < count; i = next++) work(i);
+        const CancelScope scope(job);
+        for (std::int64_t i = next++; i < count; i = next++) {
+            cancel_point(); // a tile takes milliseconds, a product of all of them may take many seconds
+            work(i);
+        }
     });
 }
 

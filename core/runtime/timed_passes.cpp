@@ -185,8 +185,8 @@ public:
         stopwatch.stop();
         record.watches.push_back(std::move(stopwatch));
         record.kernels.emplace(operation_->kernel());
-        const std::int64_t tokens = x.raw().numel() / inputs_;
-        const auto element = static_cast<std::int64_t>(x.raw().element_size());
+        const std::int64_t tokens = c10::multiply_integers(x.sizes()) / inputs_;
+        const auto element = static_cast<std::int64_t>(x.options().dtype().itemsize());
         const std::int64_t bytes =
             operation_->device_bytes() + tokens * inputs_ * (integers_ ? 1 : element) + tokens * outputs_ * element;
         record.floor_seconds += watch_->floor(static_cast<double>(bytes),

@@ -1,5 +1,4 @@
-// Scales, codes and counts of a stored matrix, row by row within bands.                       (rows, columns) ->
-// figures
+// Scales, codes and counts of a stored matrix, row by row within bands.                  (rows, columns) -> figures
 #include "kernels/api/weight_figures.h"
 
 #include <algorithm>

@@ -4,7 +4,7 @@
 #
 #   packaging/deps/install.sh [--clients] [--llama-cpp] [--rtl]
 #
-#   --clients   also transformers and compressed-tensors, the pinned and the newest release, for the tests
+#   --clients   also gguf, transformers and compressed-tensors, the pinned and the newest release, for the tests
 #   --llama-cpp also llama-perplexity and llama-quantize, built here: twenty minutes of a core, once
 #   --rtl       also Yosys, Verilator and a free cell library, for the units of kernels/rtl
 #
@@ -107,10 +107,11 @@ for toolkit in "$deps"/lib/python3*/site-packages/nvidia/cu13; do
     done
 done
 
-step="clients $GRATICULE_TRANSFORMERS_VERSION $GRATICULE_COMPRESSED_TENSORS_VERSION"
+step="clients $GRATICULE_TRANSFORMERS_VERSION $GRATICULE_COMPRESSED_TENSORS_VERSION $GRATICULE_GGUF_VERSION"
 if [ "$clients" = yes ] && [ "$cuda" != OFF ] && ! done_already "$step"; then
     say "installing the clients that the tests load exported models with"
-    pip_install "transformers==$GRATICULE_TRANSFORMERS_VERSION" "compressed-tensors==$GRATICULE_COMPRESSED_TENSORS_VERSION"
+    pip_install "transformers==$GRATICULE_TRANSFORMERS_VERSION" "compressed-tensors==$GRATICULE_COMPRESSED_TENSORS_VERSION" \
+                "gguf==$GRATICULE_GGUF_VERSION"
     finished "$step"
 fi
 

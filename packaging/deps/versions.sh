@@ -7,4 +7,5 @@ GRATICULE_TRANSFORMERS_VERSION=5.17.0   # real clients, for the tests labelled "
 GRATICULE_COMPRESSED_TENSORS_VERSION=0.20.0
 GRATICULE_NEWEST_TRANSFORMERS_VERSION=5.24.0 # the newest release beside the pinned one, in a folder of its own
 GRATICULE_NEWEST_COMPRESSED_TENSORS_VERSION=0.20.1
+GRATICULE_GGUF_VERSION=0.19.0           # llama.cpp's own reader of GGUF, for the same
 GRATICULE_LLAMA_CPP_PYTHON_VERSION=0.3.36 # carries llama.cpp, for tests labelled "clients" and "slow"

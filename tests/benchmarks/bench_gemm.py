@@ -2,13 +2,16 @@
 """Integer products beside what else an NVIDIA card offers, interleaved in one process on one card.
 
 Usage: bench_gemm.py --libraries FOLDER [--beside NAME=FOLDER ...] [--out FILE.json] [--shapes 7B.o,...] [--tokens 1,16,...]
-                     [--only NAME,...] [--seconds N]
+                     [--only NAME,...] [--humming] [--seconds N]
 
 FOLDER holds libgraticule_gemm_face.so (built with GRATICULE_BENCHMARKS), libgraticule_cublaslt_face.so and
 libgraticule_cuda.so. --beside puts other builds of the same three files into the same rounds, as "NAME: kind". Protocol (reference/kernels.md, section 4): each contender's calls are captured into one CUDA graph
 whose calls rotate over at least 200 MB of weights; rounds replay every contender's graph once, in shuffled order; reported are
 medians. Before it is timed, each of our products is compared with float64 arithmetic, bit for bit in bf16. int32 outputs of
-cuBLASLt and torch._int_mm carry no scales; ours are bf16 with token and channel scales applied.
+cuBLASLt and torch._int_mm carry no scales; ours are bf16 with token and channel scales applied. W4A16 products are
+checked against float64 within their stated error. "w4a16 g128 dense" makes the weight in bf16 and multiplies that.
+--humming puts the public package into the same rounds (humming_peer.py). "share of read" is the bytes of a weight over
+the time and the fastest read that torch did in the same process.
 """
 import argparse
 import ctypes
@@ -21,6 +24,8 @@ import sys
 import time
 
 import torch
+
+import humming_peer
 
 SHAPES = {"7B.qkv": (12288, 4096), "7B.o": (4096, 4096), "7B.gate_up": (22016, 4096), "7B.down": (4096, 11008),
           "70B.qkv": (10240, 8192), "70B.o": (8192, 8192), "70B.gate_up": (57344, 8192), "70B.down": (8192, 28672),
@@ -43,7 +48,8 @@ class Face:
         self.library = ctypes.CDLL(str(folder / "libgraticule_gemm_face.so"))
         for name in ("gemm_error", "gemm_row_name"):
             getattr(self.library, name).restype = ctypes.c_char_p
-        for name in ("gemm_packed_bytes", "gemm_workspace_bytes", "gemm_input_bytes"):
+        for name in ("gemm_packed_bytes", "gemm_workspace_bytes", "gemm_input_bytes", "weight_only_packed_bytes",
+                     "weight_only_workspace_bytes"):
             getattr(self.library, name).restype = ctypes.c_int64
 
     def checked(self, function, *arguments):
@@ -155,6 +161,85 @@ class Ours:
         return bool(torch.equal(self.y[tokens][:, rows], expected))
 
 
+class WeightOnlyWeight:
+    """INT4 with float scales for 16-bit inputs, packed, in enough copies to rotate over."""
+
+    def __init__(self, face, group, outputs, inputs, device):
+        self.face, self.group, self.outputs, self.inputs = face, group, outputs, inputs
+        self.problem = Problem(0, outputs, inputs, group, FORMATS["int4"], GRAINS["group" if group else "channel"], BF16)
+        self.row = face.library.weight_only_row(1, ctypes.byref(self.problem))
+        if self.row < 0:
+            raise RuntimeError(face.library.gemm_error().decode())
+        generator = torch.Generator(device=device).manual_seed(1)
+        groups = inputs // group if group else 1
+        self.codes = torch.randint(0, 16, (outputs, inputs), generator=generator, device=device, dtype=torch.uint8)
+        self.zero = torch.randint(5, 11, (outputs, groups), generator=generator, device=device).float()
+        self.scale = (torch.rand(outputs, groups, generator=generator, device=device) * 0.01 + 0.005).bfloat16().float()
+        self.bytes = face.library.weight_only_packed_bytes(1, self.row, ctypes.byref(self.problem))
+        packed = torch.empty(self.bytes, dtype=torch.uint8, device=device)
+        face.checked("weight_only_pack", 1, self.row, ctypes.byref(self.problem), pointer(self.codes), pointer(self.scale),
+                     pointer(self.zero), pointer(packed), stream())
+        self.packed = [packed] + [packed.clone() for _ in range(int(ROTATED_BYTES // self.bytes))]
+
+    def rows(self, index):
+        """Real weights of some outputs, float64."""
+        width = self.inputs // self.scale.shape[1]
+        steps = self.codes[index].double() - self.zero[index].double().repeat_interleave(width, 1)
+        return steps * self.scale[index].double().repeat_interleave(width, 1)
+
+
+class WeightOnly:
+    def __init__(self, weight, x, dense):
+        self.weight, self.x, self.dense = weight, x, dense
+        self.face = weight.face
+        tokens = x.shape[0]
+        self.problem = Problem(tokens, weight.outputs, weight.inputs, weight.group, weight.problem.format,
+                               weight.problem.grain, BF16)
+        self.y = torch.full((tokens, weight.outputs), float("nan"), dtype=torch.bfloat16, device=x.device)
+        self.workspace = torch.zeros(
+            self.face.library.weight_only_workspace_bytes(1, weight.row, ctypes.byref(self.problem)), dtype=torch.uint8,
+            device=x.device)
+        self.full = torch.empty(weight.outputs, weight.inputs, dtype=torch.bfloat16, device=x.device) if dense else None
+
+    def __call__(self, i):
+        packed = self.weight.packed[i % len(self.weight.packed)]
+        if self.dense:
+            self.face.checked("weight_only_expand", 1, self.weight.row, ctypes.byref(self.problem), pointer(packed),
+                              pointer(self.full), stream())
+            torch.matmul(self.x, self.full.T, out=self.y)
+            return
+        self.face.checked("weight_only_run", 1, self.weight.row, ctypes.byref(self.problem), pointer(packed), pointer(self.x),
+                          pointer(self.y), pointer(self.workspace), stream())
+
+    def check(self):
+        """Up to 192 outputs and 64 tokens against float64, within gemm.h's weight_only_error and bf16's own rounding."""
+        tokens = torch.arange(self.x.shape[0], device=self.x.device)[-64:]
+        rows = torch.randperm(self.weight.outputs, device=self.x.device)[:192]
+        weight, x = self.weight.rows(rows), self.x[tokens].double()
+        expected, magnitude = x @ weight.T, x.abs() @ weight.abs().T
+        self.y.fill_(float("nan"))
+        self(0)
+        error = (self.y[tokens][:, rows].double() - expected).abs()
+        relative = 2.0**-8 if self.dense else (self.weight.inputs / 16 + 8) * 2.0**-22  # dense: a bf16 weight
+        return bool((error <= relative * magnitude + expected.abs() * 2.0**-8).all())
+
+
+def read_rate(device):
+    """Bytes per second of the fastest of torch's reads of 2 GiB."""
+    words = torch.empty(1 << 29, dtype=torch.int32, device=device).random_()
+    best = 0.0
+    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    floats = words.view(torch.bfloat16).view(1 << 15, -1)
+    for read in (lambda: words.sum(), lambda: floats.amax(1), lambda: words.max(), lambda: words.view(1 << 12, -1).sum(1)):
+        for _ in range(4):
+            begin.record()
+            read()
+            end.record()
+            end.synchronize()
+            best = max(best, words.numel() * 4 / (begin.elapsed_time(end) * 1e-3))
+    return best
+
+
 def contenders(lt, weights, dense, x, names):
     """name -> call(i); weights: ours, by name; dense: the rivals' weights."""
     tokens, inputs = x.shape
@@ -183,10 +268,21 @@ def contenders(lt, weights, dense, x, names):
             calls["lt int8"].free = lambda: lt.lt_int8_free(ctypes.c_void_p(plan))
             calls["lt int8"].keep = yi
     for name, weight in weights.items():
+        if isinstance(weight, humming_peer.HummingWeight):
+            calls[name] = humming_peer.Humming(weight, x, False)
+            if weight.activation == "int8":
+                calls["quantize + " + name] = humming_peer.Humming(weight, x, True)
+            continue
+        if isinstance(weight, WeightOnlyWeight):
+            calls[name] = WeightOnly(weight, x, False)
+            if name == "w4a16 g128":
+                calls[name + " dense"] = WeightOnly(weight, x, True)
+            continue
         calls[name] = Ours(weight.face, weight, x, False)
         if name.endswith("dual128") and "dint4" not in name:
             calls[name.replace("dual128", "quantize + dual128")] = Ours(weight.face, weight, x, True)
-    return {name: call for name, call in calls.items() if not names or name.split(": ")[-1] in names}
+    return {name: call for name, call in calls.items()
+            if not names or name.split(": ")[-1] in names or (name.startswith("humming") and "humming" in names)}
 
 
 def measure(calls, rounds):
@@ -240,8 +336,16 @@ def geometric_mean(values):
     return statistics.geometric_mean(values) if values else float("nan")
 
 
-def summarize(cells, rivals=("bf16", "fp8 tensor", "fp8 row", "lt int8", "int_mm")):
-    names = [name for name in cells[0]["us"] if name not in rivals]
+def summarize(record, rivals=("bf16", "fp8 tensor", "fp8 row", "lt int8", "int_mm")):
+    cells = record["cells"]
+    names = list(dict.fromkeys(name for cell in cells for name in cell["us"] if name not in rivals))
+    for cell in cells:
+        if cell["tokens"] > 16:
+            continue
+        shares = {name: size / (cell["us"][name]["median"] * 1e-6) / record["read_bytes_per_second"]
+                  for name, size in cell["weight_bytes"].items() if name in cell["us"]}
+        print(f"{cell['shape']:11s} M={cell['tokens']}, {cell['outputs'] * cell['inputs'] / 1e6:.0f} M weights, share of read: " +
+              "  ".join(f"{name} {share:.2f}" for name, share in shares.items()), flush=True)
     for tokens in sorted({cell["tokens"] for cell in cells}):
         here = [cell for cell in cells if cell["tokens"] == tokens]
         for name in names:
@@ -264,6 +368,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after the cell that passes this")
     parser.add_argument("--commit", default="")
+    parser.add_argument("--humming", action="store_true", help="with the public package humming-kernels, where it is installed")
     parser.add_argument("--repeats", type=int, default=0, help="runs that must be bit-identical, per kind and shape")
     arguments = parser.parse_args()
     start = time.monotonic()
@@ -283,6 +388,14 @@ def main():
              "dint4 dual128": ("dint4", "dual", 128), "w8a8": ("int8", "channel", 0)}
     names = set(filter(None, arguments.only.split(",")))
     record = {"before": card_state(), "torch": torch.__version__, "commit": arguments.commit, "cells": []}
+    record["read_bytes_per_second"] = read_rate(device)
+    print(f"torch reads at {record['read_bytes_per_second'] / 1e12:.3f} TB/s", flush=True)
+    rivals = []
+    if arguments.humming:
+        record["humming"], why = humming_peer.available()
+        rivals = list(humming_peer.KINDS) if record["humming"] else []
+        print(f"humming-kernels {record['humming'] or 'is not here: ' + why}", flush=True)
+    tokens_of_all = [int(tokens) for tokens in arguments.tokens.split(",")]
     wrong = 0
     for shape in arguments.shapes.split(","):
         outputs, inputs = SHAPES[shape]
@@ -295,6 +408,16 @@ def main():
                     weights[build + name] = Weight(face, kind, outputs, inputs, device)
                 except RuntimeError as error:
                     print(f"{build}{name}: {error}")
+        for name, group in (("w4a16 channel", 0), ("w4a16 g128", 128), ("w4a16 g64", 64)):
+            if not names or name in names or name + " dense" in names:
+                weights[name] = WeightOnlyWeight(faces[""], group, outputs, inputs, device)
+        for name in rivals:
+            try:
+                weights[name] = humming_peer.HummingWeight(name, outputs, inputs, ROTATED_BYTES, device)
+                humming_peer.compile_all([weights[name]], tokens_of_all)
+            except Exception as error:  # a peer that falls out is said and left out
+                print(f"{name}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", flush=True)
+                weights.pop(name, None)
         one = torch.randn(outputs, inputs, device=device, dtype=torch.bfloat16)
         dense = {"bf16": [one]}
         dense["fp8"] = [one.to(torch.float8_e4m3fn)]
@@ -302,15 +425,15 @@ def main():
         for copies in dense.values():
             size = copies[0].numel() * copies[0].element_size()
             copies += [copies[0].clone() for _ in range(int(ROTATED_BYTES // size))]
-        for tokens in map(int, arguments.tokens.split(",")):
+        for tokens in tokens_of_all:
             x = torch.randn(tokens, inputs, device=device).bfloat16()
             calls = contenders(lt, weights, dense, x, names)
             checks = {}
             for name, call in calls.items():
-                if isinstance(call, Ours):
+                if hasattr(call, "check"):
                     checks[name] = call.check()
                     wrong += checks[name] is False
-                    if arguments.repeats:
+                    if arguments.repeats and not isinstance(call, humming_peer.Humming):
                         first = call.y.clone()
                         for _ in range(arguments.repeats):
                             call.y.fill_(float("nan"))
@@ -322,7 +445,7 @@ def main():
             torch.cuda.synchronize()
             us = measure(calls, arguments.rounds if tokens < 2048 else max(5, arguments.rounds // 2))
             record["cells"].append({"shape": shape, "outputs": outputs, "inputs": inputs, "tokens": tokens, "us": us,
-                                    "exact": checks})
+                                    "exact": checks, "weight_bytes": {name: weight.bytes for name, weight in weights.items()}})
             print(f"{shape:11s} {outputs}x{inputs} M={tokens}: " +
                   "  ".join(f"{name} {value['median']:.1f}" for name, value in us.items()) +
                   ("" if all(check is not False for check in checks.values()) else f"  WRONG {checks}"), flush=True)
@@ -342,7 +465,7 @@ def main():
     record["after"] = card_state()
     if arguments.out:
         arguments.out.write_text(json.dumps(record, indent=1))
-    summarize(record["cells"])
+    summarize(record)
     print(f"wrong: {wrong}; {time.monotonic() - start:.0f} s; {record['before']} {record['after']}")
     sys.exit(1 if wrong else 0)
 

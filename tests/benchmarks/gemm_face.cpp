@@ -130,6 +130,77 @@ int gemm_quantize(int cuda, const void* values, int type, std::int64_t tokens, s
     });
 }
 
+/// Weight-only products: the first row that takes the problem, -1 and a text where there is none.
+int weight_only_row(int cuda, const FaceProblem* p) {
+    const CodeGrid grid = grid_of(p->format);
+    const auto& rows = table_of(cuda).weight_only;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+        const auto reason = rows[row].refuses(problem_of(*p, grid));
+        if (!reason) return static_cast<int>(row);
+        last_error = *reason;
+    }
+    return -1;
+}
+static const WeightOnlyRow& weight_only_at(int cuda, int row) {
+    return table_of(cuda).weight_only[static_cast<std::size_t>(row)];
+}
+std::int64_t weight_only_packed_bytes(int cuda, int row, const FaceProblem* p) {
+    const CodeGrid grid = grid_of(p->format);
+    return static_cast<std::int64_t>(weight_only_at(cuda, row).packed_bytes(problem_of(*p, grid)));
+}
+std::int64_t weight_only_workspace_bytes(int cuda, int row, const FaceProblem* p) {
+    const CodeGrid grid = grid_of(p->format);
+    return static_cast<std::int64_t>(weight_only_at(cuda, row).workspace_bytes(problem_of(*p, grid)));
+}
+int weight_only_pack(int cuda, int row, const FaceProblem* p, const void* codes, const void* scale, const void* zero,
+                     void* packed, void* stream) {
+    return guarded([&] {
+        const CodeGrid grid = grid_of(p->format);
+        GemmWeights weights;
+        weights.codes = {static_cast<const std::uint8_t*>(codes), p->outputs, p->inputs};
+        weights.scale = static_cast<const float*>(scale);
+        weights.zero = static_cast<const float*>(zero);
+        weight_only_at(cuda, row).pack(problem_of(*p, grid), weights, packed, {stream});
+    });
+}
+int weight_only_run(int cuda, int row, const FaceProblem* p, const void* packed, const void* x, void* y,
+                    void* workspace, void* stream) {
+    return guarded([&] {
+        const CodeGrid grid = grid_of(p->format);
+        weight_only_at(cuda, row).run(problem_of(*p, grid), packed,
+                                      {x, static_cast<ValueType>(p->output), p->tokens, p->inputs, p->inputs},
+                                      {y, p->outputs}, workspace, {stream});
+    });
+}
+int weight_only_expand(int cuda, int row, const FaceProblem* p, const void* packed, void* values, void* stream) {
+    return guarded([&] {
+        const CodeGrid grid = grid_of(p->format);
+        weight_only_at(cuda, row).expand(problem_of(*p, grid), packed, values, {stream});
+    });
+}
+
+/// Symmetric per token, of values that are made on the way; `front` is an InputFront, types are ValueTypes.
+int gemm_make_input(int cuda, int front, const void* values, int type, std::int64_t tokens, std::int64_t inputs,
+                    const void* weight, const void* bias, const void* up, std::int64_t hadamard, int through,
+                    int layout, void* out, void* scale, void* row_sum, void* stream) {
+    return guarded([&] {
+        InputRounding rounding;
+        rounding.options = {ScaleRule::symmetric_absmax, 1.0F, 1e-5F};
+        InputSource source{{values, static_cast<ValueType>(type), tokens, inputs, inputs}};
+        source.front = static_cast<InputFront>(front);
+        source.weight = static_cast<const float*>(weight);
+        source.bias = static_cast<const float*>(bias);
+        source.epsilon = 1e-5F;
+        source.up = {up, static_cast<ValueType>(type), tokens, inputs, inputs};
+        source.hadamard = hadamard;
+        source.through = static_cast<ValueType>(through);
+        table_of(cuda).quantize_input(
+            source, rounding, static_cast<InputLayout>(layout),
+            {static_cast<std::int8_t*>(out), static_cast<float*>(scale), nullptr, static_cast<std::int32_t*>(row_sum)},
+            {stream});
+    });
+}
+
 /// Prints the table of results; how many cases failed, or -1.
 int gemm_conformance(int cuda, int quick) {
     int failures = 0, cases = 0;

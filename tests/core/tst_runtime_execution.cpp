@@ -129,6 +129,19 @@ private Q_SLOTS:
         }
     }
 
+    /// Codes times inputs in 16 bits: where weights in full are rounded to the type, codes are not.
+    void weight_only_products_agree_with_simulation() {
+        for (const char* line : {"w=int4/asym/g128", "w=int4/asym/channel"}) {
+            const auto simulated = perplexity_of("sample-llama", line, {Compute::bfloat16, Arithmetic::simulated});
+            const auto codes = perplexity_of("sample-llama", line, {Compute::bfloat16, Arithmetic::integer});
+            QCOMPARE(codes->kernels.size(), std::size_t{1});
+            QVERIFY2(codes->kernels.front().kernel.starts_with("w4a16"), codes->kernels.front().kernel.c_str());
+            QVERIFY(codes->kernels.front().no_integers.empty());
+            const double relative = std::abs(codes->perplexity / simulated->perplexity - 1);
+            QVERIFY2(relative < 0.01, std::to_string(relative).c_str());
+        }
+    }
+
     void layers_without_an_integer_product_are_simulated_and_say_so() {
         const auto run = perplexity_of("sample-llama", "w=fp4_e2m1/sym/g128 a=int8/sym/token",
                                        {Compute::float32, Arithmetic::integer});

@@ -124,6 +124,43 @@ private Q_SLOTS:
         QVERIFY2(worst < 1e-6, std::to_string(worst).c_str());
     }
 
+    void weight_only_is_the_product_with_its_values_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<bool>("half");
+        for (const char* line : {"w=int4/asym/g16", "w=int4/asym/channel", "w=int4/sym/g32", "w=int4/asym/tensor"})
+            for (const bool half : {false, true})
+                QTest::addRow("%s %s", line, half ? "float16" : "bfloat16") << QString::fromLatin1(line) << half;
+    }
+    /// Few tokens are multiplied with codes, many with the weight in full: both within a rounding of the type.
+    void weight_only_is_the_product_with_its_values() {
+        QFETCH(QString, line);
+        QFETCH(bool, half);
+        const Device device = open_device("cpu");
+        const at::ScalarType type = half ? at::kHalf : at::kBFloat16;
+        ParameterLoader loader(nullptr, device);
+        at::manual_seed(10);
+        at::Tensor values;
+        const QuantizedLinear quantized = rounded(line.toStdString(), at::randn({outputs, inputs}), values);
+        const at::Tensor bias = at::randn({outputs}).to(type);
+        std::string why;
+        const auto operation = weight_only_op(quantized, linear_of_shape(), bias, type, loader, why);
+        QVERIFY2(operation != nullptr, why.c_str());
+        QVERIFY(operation->device_bytes() > 0 && operation->kernel().starts_with("w4a16"));
+        const double rounding = half ? 1.0 / 2048 : 1.0 / 256;
+        for (const std::int64_t tokens : {1, 3, 20}) {
+            const at::Tensor x = at::randn({2, tokens, inputs}).to(type);
+            SiteInputs site(x, device);
+            const at::Tensor y = operation->run(site.under({}));
+            QCOMPARE(y.scalar_type(), type);
+            const at::Tensor exact = at::linear(x.to(at::kDouble), values.to(at::kDouble), bias.to(at::kDouble));
+            const at::Tensor magnitude = at::linear(x.to(at::kDouble).abs(), values.to(at::kDouble).abs());
+            const at::Tensor excess = (y.to(at::kDouble) - exact).abs() - rounding * (exact.abs() + magnitude);
+            QVERIFY2(excess.max().item<double>() <= 0, std::to_string(tokens).c_str());
+        }
+        QVERIFY(weight_only_op(quantized, linear_of_shape(), bias, at::kFloat, loader, why) == nullptr);
+        QVERIFY2(why.find("bf16 and f16") != std::string::npos, why.c_str());
+    }
+
     void what_has_no_integer_product_says_why_data() {
         QTest::addColumn<QString>("line");
         QTest::addColumn<QString>("why");
@@ -173,6 +210,57 @@ private Q_SLOTS:
         const double worst = (y - expected).abs().max().item<double>() / expected.abs().max().item<double>();
         QVERIFY2(worst < 1e-6, std::to_string(worst).c_str());
         QCOMPARE(operation->kernel(), std::string_view("simulated"));
+    }
+
+    void a_site_behind_a_norm_is_quantized_in_one_read_data() {
+        QTest::addColumn<int>("front");
+        QTest::addColumn<int>("block");
+        for (const int block : {0, 16})
+            for (const int front : {0, 1, 2, 3}) QTest::addRow("%d, blocks of %d", front, block) << front << block;
+    }
+    /// Straight from what the values are made of: the scales and codes of separate operations, but for ties.
+    void a_site_behind_a_norm_is_quantized_in_one_read() {
+        QFETCH(int, front);
+        QFETCH(int, block);
+        const Device device = open_device("cpu");
+        at::manual_seed(11);
+        int made = 0;
+        SiteFront how;
+        how.kind = static_cast<InputFront>(front);
+        how.type = at::kFloat;
+        how.values = at::randn({2, 9, inputs});
+        how.epsilon = 1e-5;
+        if (how.kind == InputFront::rms_norm || how.kind == InputFront::layer_norm) how.weight = at::randn({inputs});
+        if (how.kind == InputFront::layer_norm) how.bias = at::randn({inputs});
+        if (how.kind == InputFront::silu_product) how.up = at::randn({2, 9, inputs});
+        how.make = [&made, how] {
+            ++made;
+            const at::Tensor& x = how.values;
+            switch (how.kind) {
+            case InputFront::rms_norm:
+                return at::rms_norm(x, {inputs}, how.weight, how.epsilon);
+            case InputFront::layer_norm:
+                return at::layer_norm(x, {inputs}, how.weight, how.bias, how.epsilon);
+            case InputFront::silu_product:
+                return at::silu(x) * how.up;
+            case InputFront::none:
+                break;
+            }
+            return x.clone();
+        };
+        InputPreparation preparation{.rounding = {{*parse_scheme_line("a=int8/sym/token").scheme.input}}};
+        if (block != 0) preparation.hadamard = block;
+        SiteInputs straight(how, device), separate(how, device);
+        (void)separate.values(preparation.hadamard);
+        QCOMPARE(made, 1);
+        const IntegerActivation& a = straight.under(preparation).integers(InputLayout::plain);
+        QCOMPARE(made, how.kind == InputFront::none ? 2 : 1);
+        const IntegerActivation& b = separate.under(preparation).integers(InputLayout::plain);
+        QVERIFY(at::allclose(a.scale, b.scale, 1e-5, 0));
+        const at::Tensor difference =
+            (a.values.view(at::kChar).to(at::kInt) - b.values.view(at::kChar).to(at::kInt)).abs();
+        QVERIFY(difference.max().item<int>() <= 1 && difference.sum().item<std::int64_t>() <= 3);
+        QVERIFY(at::allclose(straight.values(), separate.values(), 1e-6, 1e-6)); // still there for who wants them
     }
 
     void a_site_prepares_its_input_once_per_rounding() {

@@ -41,10 +41,10 @@ public:
     [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
         const IntegerActivation& input = x.integers(row_.input_layout);
         GemmProblem problem = problem_;
-        std::vector<std::int64_t> shape = x.raw().sizes().vec();
-        problem.tokens = x.raw().numel() / shape.back();
+        std::vector<std::int64_t> shape = x.sizes().vec();
+        problem.tokens = c10::multiply_integers(shape) / shape.back();
         shape.back() = problem.outputs;
-        at::Tensor y = at::empty(shape, x.raw().options());
+        at::Tensor y = at::empty(shape, x.options());
         const GemmInput values{static_cast<const std::int8_t*>(input.values.data_ptr()), input.scale.data_ptr<float>(),
                                problem.input_zeros ? input.zero.data_ptr<float>() : nullptr,
                                input.row_sum.data_ptr<std::int32_t>()};
