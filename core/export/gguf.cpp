@@ -348,9 +348,11 @@ Diagnostics check_gguf(const Model& model, const LayerChoices& choices, const Ex
     }
     all.append(check_gguf_config(model, *architecture));
     const Plan plan(model, *architecture);
-    for (const std::string& name : plan.unknown())
+    if (const auto& unknown = plan.unknown(); !unknown.empty())
         all.add(Severity::error, "",
-                "tensor \"" + name + "\" has no place in llama.cpp's " + std::string(architecture->name) +
+                "tensor \"" + unknown.front() + "\"" +
+                    (unknown.size() > 1 ? " and " + std::to_string(unknown.size() - 1) + " more have" : " has") +
+                    " no place in llama.cpp's " + std::string(architecture->name) +
                     "; export to compressed-tensors instead");
     check_layers(model, choices, plan, all);
     if (!has_tokenizer(model)) {
