@@ -209,10 +209,11 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     findings_->setReadOnly(true);
     findings_->setAccessibleName(tr("Pre-flight findings"));
     findings_->setMinimumSize(560, 84);
+    findings_->setMaximumHeight(96);
     there_->setAccessibleName(tr("What becomes of it there"));
     there_->setHeaderLabels({tr("Program"), tr("Runs"), tr("Taken from")});
     there_->setRootIsDecorated(false);
-    there_->setMinimumSize(560, 184);
+    there_->setMinimumSize(560, 208);
     there_->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
     form->addRow(tr("Format"), exporter_);
     form->addRow(QString(), help_);
