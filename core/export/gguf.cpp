@@ -370,6 +370,18 @@ Diagnostics check_gguf(const Model& model, const LayerChoices& choices, const Ex
     return all;
 }
 
+std::optional<StoredLinear> stored_as_gguf(const Linear& linear, const SchemeChoice& choice) {
+    if (!choice_problem(choice).empty()) return std::nullopt;
+    const GgufForm form = gguf_form(*choice.scheme.weight, linear.in_features());
+    if (!form.problem.empty()) return std::nullopt;
+    StoredLinear stored;
+    stored.layout = row_of(form.type).name;
+    stored.bits = choice.scheme.weight->format->bits;
+    stored.group = row_of(form.type).block_elements;
+    stored.in_features = linear.in_features();
+    return stored;
+}
+
 void write_gguf(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions&,
                 JobContext& ctx) {
     const Model& base = *model.base;
