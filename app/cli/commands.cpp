@@ -18,6 +18,8 @@ std::span<const Command> all_commands() {
         Command{"generate", "Work", "A prompt continued by a model, and beside it under a recipe", declare_generate},
         Command{"sensitivity", "Look", "Which linears suffer from which scheme: predicted from gradients, and measured",
                 declare_sensitivity},
+        Command{"search", "Work", "The recipe under a budget of size, and whether it beats treating all layers alike",
+                declare_search},
         Command{"slac", "Work", "How much the calibration length matters to a model, and which to take", declare_slac},
         Command{"speed", "Work", "Time and memory of forward passes by length, with the kernels there are",
                 declare_speed},

@@ -20,6 +20,7 @@ struct Args {
     TextInput text;
     WindowInput window;
     CalibrationInput calibration;
+    TargetInput as;
     std::vector<std::string> recipes;
     bool no_full_precision = false;
 };
@@ -94,7 +95,7 @@ std::string runs_text(const std::vector<RunRow>& runs) {
 }
 
 void compare_command(const Args& args, Console& console) {
-    if (args.recipes.size() + (args.no_full_precision ? 0 : 1) < 2)
+    if (args.recipes.size() * (args.as.name.empty() ? 1 : 2) + (args.no_full_precision ? 0 : 1) < 2)
         throw Error(ErrorKind::usage,
                     "there is only one run; give --recipe once more, or leave --no-full-precision out");
     const Corpus corpus = args.text.load(console);
@@ -102,6 +103,7 @@ void compare_command(const Args& args, Console& console) {
     for (const std::string& text : args.recipes) recipes.push_back(read_recipe_with(text, args.calibration, console));
     Workbench work;
     work.adopt(args.model.open(console));
+    work.serve_as(args.as.target(), true);
     (void)work.tokenizer();
     const std::vector<RunRow> runs = run_all(args, work, recipes, corpus, console);
     json value = runs_json(runs);
@@ -117,12 +119,15 @@ Action declare_compare(CLI::App& options) {
     args->model.declare(options);
     args->text.declare(options);
     args->window.declare(options);
+    args->window.declare_protocol(options);
     options.add_option("--recipe", args->recipes, "A file, a preset or a line; once a run")
         ->required()
         ->expected(1)
         ->take_all()
         ->type_name("RECIPE");
     options.add_flag("--no-full-precision", args->no_full_precision, "The first recipe is the baseline");
+    args->as.declare(options, "Each recipe once more with its inputs rounded as this program does with the exported "
+                              "model (see eval --help)");
     args->calibration.declare(options);
     return [args](Console& console) { compare_command(*args, console); };
 }

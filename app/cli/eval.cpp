@@ -20,6 +20,7 @@ struct Args {
     TextInput text;
     WindowInput window;
     CalibrationInput calibration;
+    TargetInput as;
     std::string recipe, metric = "perplexity", html;
 };
 
@@ -35,10 +36,10 @@ void eval_command(const Args& args, Console& console) {
     if (!args.recipe.empty()) recipe = read_recipe_with(args.recipe, args.calibration, console);
     Workbench work;
     work.adopt(args.model.open(console));
+    work.serve_as(args.as.target());
     console.files().writes("--html", args.html);
     (void)work.tokenizer();
     EvaluationSpec spec = args.window.spec(*work.model());
-    spec.run_name = recipe ? summary_line(*recipe) : unquantized_name(*work.model());
     std::shared_ptr<const Evaluation> evaluation, baseline;
     std::optional<Divergence> divergence;
     if (diverges) {
@@ -83,6 +84,7 @@ Action declare_eval(CLI::App& options) {
     args->model.declare(options);
     args->text.declare(options);
     args->window.declare(options);
+    args->window.declare_protocol(options);
     not_empty(options.add_option("--recipe", args->recipe,
                                  "Quantize first: a file, a preset or a line; without it full precision"),
               "leave --recipe out for full precision")
@@ -98,6 +100,11 @@ Action declare_eval(CLI::App& options) {
                                  "With --metric divergence: a page with the text's worst passages, token by token"),
               "leave --html out for no page")
         ->type_name("FILE");
+    args->as.declare(options,
+                     "With --recipe: round the inputs as this program does with the exported model (FP8 or not at "
+                     "all instead of INT8, say), so that the figure is the one to expect there; export "
+                     "--check tells what each does");
+    options.get_option("--as")->needs(options.get_option("--recipe"));
     args->calibration.declare(options);
     CalibrationInput::only_with_recipe(options);
     return [args](Console& console) { eval_command(*args, console); };

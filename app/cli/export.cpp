@@ -30,6 +30,7 @@ json exported_json(const Exported& exported) {
             {"files", files},
             {"bytes", exported.bytes},
             {"notes", to_json(exported.notes)},
+            {"targets", to_json(exported.targets)},
             {"reload_check",
              {{"tensors", exported.reload.tensors},
               {"different", exported.reload.different},
@@ -48,13 +49,15 @@ void export_command(const Args& args, Console& console) {
     const ExportTarget target{args.folder, args.force};
     ExportOptions options;
     options.shard_bytes = args.shard_megabytes * 1'000'000;
-    const Diagnostics before = check_export(*work.model(), choices_of(work.resolve(recipe)), exporter, target, options);
+    const LayerChoices choices = choices_of(work.resolve(recipe));
+    const Diagnostics before = check_export(*work.model(), choices, exporter, target, options);
     if (args.check_only) {
-        console.print_json({{"ok", true}, {"notes", to_json(before)}});
-        return console.print(before.items.empty() ? "it can be exported as it is\n" : before.text() + "\n");
+        const std::vector<TargetReport> targets = target_reports(*work.model(), choices, exporter);
+        console.print_json({{"ok", true}, {"notes", to_json(before)}, {"targets", to_json(targets)}});
+        return console.print((before.items.empty() ? "it can be exported as it is\n" : before.text() + "\n") + "\n" +
+                             targets_text(targets));
     }
-    const auto quantized = work.quantize(recipe, false, console.job());
-    const Exported exported = export_model(*quantized, exporter, target, options, console.job());
+    const Exported exported = work.quantize_and_export(recipe, exporter, target, options, console.job()).exported;
     console.files().wrote(exported.folder);
     console.print_json(exported_json(exported));
     console.print(exported_text(exported));
@@ -77,7 +80,10 @@ Action declare_export(CLI::App& options) {
         ->capture_default_str()
         ->type_name("MB");
     options.add_flag("--force", args->force, "Move a folder aside that was not written by this program");
-    options.add_flag("--check", args->check_only, "Only say what the target accepts and what loaders read differently");
+    options.add_flag(
+        "--check", args->check_only,
+        "Only say what the format holds, and what becomes of it in transformers, vLLM and others by version and "
+        "card: as asked, with other inputs, or refused");
     args->calibration.declare(options);
     return [args](Console& console) { export_command(*args, console); };
 }

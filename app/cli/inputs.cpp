@@ -90,13 +90,37 @@ void WindowInput::declare(CLI::App& options) {
         ->type_name("N");
 }
 
+void WindowInput::declare_protocol(CLI::App& options) {
+    std::string help;
+    std::vector<std::string> names;
+    for (const ProtocolRow& row : all_protocols()) {
+        names.emplace_back(row.name);
+        help += (help.empty() ? "" : "; ") + std::string(row.name) + ": " + std::string(row.help) + ", windows of " +
+                std::to_string(row.window);
+    }
+    options.add_option("--protocol", protocol, help)
+        ->check(CLI::IsMember(names))
+        ->capture_default_str()
+        ->type_name("NAME");
+}
+
 EvaluationSpec WindowInput::spec(const Model& model) const {
     EvaluationSpec spec;
+    spec.protocol = protocol;
+    spec.window = protocol_named(protocol).window;
     spec.window = window.value_or(
         std::min(spec.window, model.config().max_positions > 0 ? model.config().max_positions : spec.window));
     spec.max_windows = max_windows;
     return spec;
 }
+
+void TargetInput::declare(CLI::App& options, const char* help) {
+    std::vector<std::string> names;
+    for (const Target& target : all_targets()) names.emplace_back(target.name);
+    options.add_option("--as", name, help)->check(CLI::IsMember(names))->type_name("TARGET");
+}
+
+const Target* TargetInput::target() const { return name.empty() ? nullptr : &target_named(name); }
 
 Recipe read_recipe_for(const std::string& file_or_line, Console& console) {
     console.files().reads("the recipe", file_or_line);

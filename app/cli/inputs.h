@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/export/target.h"
 #include "core/recipe/recipe.h"
 
 namespace CLI {
@@ -54,14 +55,24 @@ struct CalibrationInput {
     [[nodiscard]] CalibrationSpec over(CalibrationSpec base) const;
 };
 
-/// --window N --windows N.
+/// --window N --windows N, and for commands that evaluate --protocol NAME.
 struct WindowInput {
     std::optional<std::int64_t> window;
     std::int64_t max_windows = 0;
+    std::string protocol = "gptq";
 
     void declare(CLI::App& options);
-    /// The papers' 2048, or all positions of a model that has fewer.
+    void declare_protocol(CLI::App& options);
+    /// The protocol's length (the papers' 2048), or all positions of a model that has fewer.
     [[nodiscard]] EvaluationSpec spec(const Model& model) const;
+};
+
+/// --as TARGET: a program that the recipe is exported for.
+struct TargetInput {
+    std::string name; ///< empty: none
+
+    void declare(CLI::App& options, const char* help);
+    [[nodiscard]] const Target* target() const; ///< null: none was named
 };
 
 /// A recipe as an option names it; the file, and the calibration text that it names.

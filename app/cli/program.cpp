@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -86,7 +88,7 @@ std::string declare_shared(CLI::App& app, ConsoleOptions& options) {
         app.add_option("--weight-budget", options.weight_budget,
                        "Bytes of weights that stay on the device while evaluating; the rest is loaded as it is needed. "
                        "Without it as many as fit; results do not depend on it")
-            ->check(CLI::NonNegativeNumber)
+            ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
             ->type_name("BYTES")};
     return CLI::Formatter().make_group("Options of every command", false, shared).substr(1); // without the empty line
 }

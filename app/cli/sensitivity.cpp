@@ -20,7 +20,8 @@ struct Args {
     WindowInput window;
     CalibrationInput calibration;
     std::vector<std::string> schemes;
-    std::int64_t measure = -1;
+    std::int64_t measure = -1, draws = 8;
+    bool fused = false;
 };
 
 std::string sensitivity_text(const Sensitivity& sensitivity) {
@@ -37,11 +38,11 @@ std::string sensitivity_text(const Sensitivity& sensitivity) {
                 "rank correlation of the two: " + (correlation ? fixed(*correlation, 3) : std::string("n/a")) + "\n\n";
     }
     return text +
-           "nats per token, each linear quantized alone; predicted: half the squared gradient times the squared output "
-           "error\n" +
-           sensitivity.protocol.text() + ", " + sensitivity.provenance.data_name + "; predicted in " +
-           duration_text(sensitivity.prediction_seconds) + ", measured in " +
-           duration_text(sensitivity.measuring_seconds) + "\n";
+           "nats per token, each row quantized alone; predicted: half the squared error in the metric of the Fisher "
+           "information, " +
+           std::to_string(sensitivity.draws) + " draws a window\n" + sensitivity.protocol.text() + ", " +
+           sensitivity.provenance.data_name + "; predicted in " + duration_text(sensitivity.prediction_seconds) +
+           ", measured in " + duration_text(sensitivity.measuring_seconds) + "\n";
 }
 
 void sensitivity_command(const Args& args, Console& console) {
@@ -55,8 +56,10 @@ void sensitivity_command(const Args& args, Console& console) {
     std::vector<std::shared_ptr<const QuantizedModel>> schemes;
     for (const Recipe& recipe : recipes) (void)work.resolve(recipe); // all before the first long work
     for (const Recipe& recipe : recipes) schemes.push_back(work.quantize(recipe, false, console.job()));
-    const auto sensitivity = measure_sensitivity(work.model(), schemes, work.tokenizer(), corpus,
-                                                 {args.window.spec(*work.model()), args.measure}, console.job());
+    const auto sensitivity = measure_sensitivity(
+        work.model(), schemes, work.tokenizer(), corpus,
+        {args.window.spec(*work.model()), args.measure, args.draws, args.fused ? Grouping::fused : Grouping::single},
+        console.job());
     console.print_json(to_json(*sensitivity, Timing::include));
     console.print(sensitivity_text(*sensitivity));
 }
@@ -76,6 +79,13 @@ Action declare_sensitivity(CLI::App& options) {
                     "it all of them")
         ->check(CLI::NonNegativeNumber)
         ->type_name("N");
+    options.add_option("--draws", args->draws, "Backward passes a window: more of them predict more exactly")
+        ->check(CLI::Range(1, 4096))
+        ->capture_default_str()
+        ->type_name("N");
+    options.add_flag("--fused", args->fused,
+                     "By the groups that serving programs store as one (q, k and v; gate and up; all experts of a "
+                     "block), each quantized together");
     args->text.declare(options);
     args->window.declare(options);
     args->calibration.declare(options);

@@ -78,6 +78,21 @@ std::string interval_text(const Comparison& comparison) {
     return signed_fixed(d.interval_low, 4) + " .. " + signed_fixed(d.interval_high, 4);
 }
 
+std::string targets_text(const std::vector<TargetReport>& reports) {
+    Table table({{"there"}, {"runs"}, {"taken from"}});
+    for (const TargetReport& report : reports)
+        table.add(
+            {std::string(report.target->label), std::string(to_text(report.fate)), std::string(report.target->basis)});
+    std::string text = table.text();
+    for (const TargetReport& report : reports) {
+        std::string lines;
+        for (const std::string& line : to_lines(report))
+            if (line != "runs as asked") lines += "  " + line + "\n";
+        if (!lines.empty()) text += "\n" + std::string(report.target->label) + "\n" + lines;
+    }
+    return text;
+}
+
 std::string exported_text(const Exported& exported) {
     Table table({{"file"}, {"bytes", Align::right}});
     for (const auto& [name, bytes] : exported.files) table.add({name, grouped(bytes)});
@@ -92,6 +107,10 @@ std::string exported_text(const Exported& exported) {
     for (const Diagnostic& item : exported.notes.items)
         text += std::string(item.severity == Severity::note ? "note: " : "warning: ") +
                 (item.where.empty() ? "" : item.where + ": ") + item.text + "\n";
+    for (const TargetReport& report : exported.targets)
+        if (report.fate != Fate::as_asked)
+            text += "there: " + std::string(report.target->label) + ": " + std::string(to_text(report.fate)) +
+                    " (export --check says more)\n";
     if (!exported.moved_aside.empty())
         text += "what was there is now " + exported.moved_aside.string() + "\n";
     else if (exported.replaced)
@@ -103,6 +122,8 @@ std::string evaluation_text(const Evaluation& evaluation) {
     Table table({{"run"}, {evaluation.run_name}});
     table.add({"perplexity", perplexity_text(evaluation)});
     table.add({"protocol", evaluation.protocol.text()});
+    if (const std::string& target = evaluation.provenance.served_as; !target.empty())
+        table.add({"inputs rounded", "as " + std::string(target_named(target).label) + " does (" + target + ")"});
     table.add({"text", evaluation.provenance.data_name});
     table.add({"tokens scored", grouped(evaluation.tokens)});
     table.add({"device", evaluation.provenance.device});
@@ -131,6 +152,9 @@ std::string divergence_text(const Divergence& divergence) {
     table.add({"first choice became",
                std::to_string(divergence.became_right) + " times right, " + std::to_string(divergence.became_wrong) +
                    " times wrong (McNemar p = " + significant(divergence.first_choice_p, 3) + ")"});
+    if (!divergence.state_errors.empty())
+        table.add({"hidden states off by", percent(divergence.state_errors.front(), 2) + " behind the first block, " +
+                                               percent(divergence.state_errors.back(), 2) + " behind the last"});
     table.add({"verdict", std::string(to_text(divergence.verdict))});
     return table.text() + "verdict: " + std::string(verdict_test) + "\n";
 }

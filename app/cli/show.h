@@ -24,6 +24,8 @@ class Console;
 /// "+1.23 (+2.3 %)", in brackets when the interval contains 0
 [[nodiscard]] std::string difference_text(const Comparison& comparison);
 [[nodiscard]] std::string interval_text(const Comparison& comparison);
+/// What becomes of the exported model where: one block a target.
+[[nodiscard]] std::string targets_text(const std::vector<TargetReport>& reports);
 [[nodiscard]] std::string exported_text(const Exported& exported);
 
 [[nodiscard]] std::string evaluation_text(const Evaluation& evaluation);

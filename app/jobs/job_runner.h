@@ -4,6 +4,9 @@
 //     runner.submit<ActivationStats>({.tag = "calibrate", .title = "Calibrate"},
 //         [=](JobContext& ctx) { return calibrate(*model, *tokenizer, spec, ctx); },
 //         [this](std::shared_ptr<const ActivationStats> stats) { ... });
+//
+// Jobs that can be done in one go say so (JobRequest::together): those that wait at the same moment become one pass of
+// one work, each with its own end and its own cancel.
 #pragma once
 
 #include <QtCore/QObject>
@@ -14,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -32,6 +36,9 @@ struct JobRequest {
     double tokens = 0;             ///< that the whole job goes through; 0: not a job over tokens
     std::string device = "cpu";
     Execution execution = {};
+    /// Waiting jobs with the same key, device and execution are done in one go, once what any of them waits for is
+    /// done; empty: on its own.
+    QString together = {};
 };
 
 /// A job as the GUI thread sees it; a copy, taken at any time.
@@ -42,8 +49,11 @@ struct JobView {
     Progress::Snapshot progress;
     double seconds = 0; ///< running, or all in all
     double tokens = 0;
+    std::string device;
     bool stopping = false;
-    ErrorInfo error; ///< of a failed one
+    bool held = false; ///< stands, or is about to, until it is let go
+    int place = -1;    ///< in the queue of those that wait, 0 is next
+    ErrorInfo error;   ///< of a failed one
 };
 
 class JobRunner final : public QObject {
@@ -51,12 +61,33 @@ class JobRunner final : public QObject {
 public:
     using Result = std::shared_ptr<const void>;
     using Work = std::function<Result(JobContext&)>;
+    /// One job's part of a pass.
+    struct Share {
+        std::shared_ptr<const void> part; ///< as submitted
+        const CancelToken& cancel;        ///< this job goes no further when a stop of it is due
+        Result result = nullptr;          ///< null at the end: it was stopped
+    };
+    using JointWork = std::function<void(std::span<Share>, JobContext&)>;
     using Done = std::function<void(Result)>;
 
     explicit JobRunner(QObject* parent = nullptr);
     ~JobRunner() override; ///< stops what runs, drops what waits, joins
 
     JobId submitAny(JobRequest request, Work work, Done done, std::function<void(const JobView&)> ended = {});
+
+    /// `work` must be one and the same for all requests with one key: that of the first is called with the shares of
+    /// all. When it fails, each job is done again on its own, and fails or not.
+    template <class T, class Part>
+    JobId submitTogether(JobRequest request, std::shared_ptr<const Part> part, JointWork work,
+                         std::function<void(std::shared_ptr<const T>)> done,
+                         std::function<void(const JobView&)> ended = {}) {
+        return add(
+            std::move(request), std::move(part), std::move(work),
+            [done = std::move(done)](Result result) {
+                if (done) done(std::static_pointer_cast<const T>(result));
+            },
+            std::move(ended));
+    }
 
     template <class T, class Function>
     JobId submit(JobRequest request, Function work, std::function<void(std::shared_ptr<const T>)> done,
@@ -72,32 +103,46 @@ public:
     /// Asks the job to stop at its next step; a waiting one ends at once.
     void cancel(JobId id);
     void cancelAll(const QString& spared_tag = {}); ///< but the jobs of that tag, if it is not empty
+    /// Lets a running job stand at its next step, and go on from there; all others wait behind it.
+    void hold(JobId id, bool held);
+    /// Queues a waiting job before another waiting one, or last where `before` is none. What it needs goes with it:
+    /// no job comes before one whose results it takes.
+    void move(JobId id, JobId before);
     /// Runs `call` on the runner's thread as long as the runner lives: how partial results leave a job.
     void post(std::function<void()> call);
 
     [[nodiscard]] std::vector<JobView> jobs() const; ///< in the order of submission
     [[nodiscard]] bool busy() const;                 ///< until the last result has been delivered
+    [[nodiscard]] bool moving() const;               ///< busy, and not held
     [[nodiscard]] std::thread::id engineThread() const { return thread_.get_id(); }
 
 Q_SIGNALS:
-    void changed(); ///< a job was added, began or ended (progress is polled through jobs())
+    void changed(); ///< a job was added, moved, held, began or ended (progress is polled through jobs())
     void ended(JobId id);
     void logged(const QString& line);
 
 private:
+    static constexpr std::size_t most_together = 8; // each has states and results of its own in memory
     struct Job;
+    using Jobs = std::vector<std::shared_ptr<Job>>;
+    JobId add(JobRequest request, std::shared_ptr<const void> part, JointWork work, Done done,
+              std::function<void(const JobView&)> ended);
+    void prepare(JobContext& context, const JobRequest& request);
     void loop(std::stop_token stop);
-    void run(const std::shared_ptr<Job>& job);
-    [[nodiscard]] bool isAwaited(JobId id) const;               // by a waiting job; mutex_ held
-    [[nodiscard]] bool prerequisitesHold(const Job& job) const; // mutex_ held
+    void run(const Jobs& pass, JobContext& context);
+    void queueAlone(const Jobs& pass);
+    [[nodiscard]] Jobs takeNext();                // out of waiting_; mutex_ held, as in the next three
+    [[nodiscard]] bool isAwaited(JobId id) const; // by a waiting job
+    [[nodiscard]] bool prerequisitesHold(const Job& job) const;
+    [[nodiscard]] bool awaits(const Job& job, const Job& other) const; // both waiting, perhaps by way of others
     void finish(const std::shared_ptr<Job>& job, JobState state, Result result, ErrorInfo error);
-    [[nodiscard]] static JobView view(const Job& job);
+    [[nodiscard]] JobView view(const Job& job) const; // mutex_ held
 
     mutable std::mutex mutex_; // guards jobs_, waiting_, undelivered_ and every Job's state
     std::condition_variable_any wake_;
-    std::vector<std::shared_ptr<Job>> jobs_;
+    Jobs jobs_;
     std::deque<std::shared_ptr<Job>> waiting_;
-    std::shared_ptr<Job> running_;
+    Jobs running_; ///< the pass under way, without those that were cancelled
     int last_id_ = 0;
     int undelivered_ = 0; ///< ended, but the GUI thread has not been told
     std::jthread thread_; // last: starts when everything above is there, joined first

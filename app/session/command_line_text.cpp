@@ -68,4 +68,11 @@ QString evaluate_command(const QString& model, const EvaluationChoice& choice, c
                   execution);
 }
 
+QString served_command(const QString& model, const Recipe& recipe, const QString& target,
+                       const EvaluationChoice& choice, const std::string& device, const Execution& execution) {
+    return joined(QStringList{QStringLiteral("eval"), shell_quoted(model), QStringLiteral("--recipe")} +
+                      recipe_words(recipe) + QStringList{QStringLiteral("--as"), target} + evaluation_words(choice),
+                  device, execution);
+}
+
 } // namespace graticule

@@ -15,6 +15,10 @@ namespace graticule {
 /// Evaluate the model as it is.
 [[nodiscard]] QString evaluate_command(const QString& model, const EvaluationChoice& choice, const std::string& device,
                                        const Execution& execution = {});
+/// Evaluate a recipe as a target (Target::name) serves it.
+[[nodiscard]] QString served_command(const QString& model, const Recipe& recipe, const QString& target,
+                                     const EvaluationChoice& choice, const std::string& device,
+                                     const Execution& execution = {});
 [[nodiscard]] QString shell_quoted(const QString& text);
 
 } // namespace graticule

@@ -15,6 +15,7 @@ LayerFigures figures_of(const Session& session, LayerId layer, const SchemeChoic
 
 QString basis_text(const LayerReport& report) {
     if (!report.estimated) return tr("measured");
+    if (report.rows_scored == 0) return tr("estimated from the weights alone");
     if (report.rows_fitted == 0) return tr("estimated from %1 rows").arg(report.rows_scored);
     return tr("estimated: fitted on %1 rows, scored on %2 others").arg(report.rows_fitted).arg(report.rows_scored);
 }

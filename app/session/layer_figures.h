@@ -22,7 +22,8 @@ struct LayerFigures {
 /// The newest measurement of this choice under the recipe's calibration, else the what-if.
 [[nodiscard]] LayerFigures figures_of(const Session& session, LayerId layer, const SchemeChoice& choice);
 
-/// "measured", "estimated from 512 rows", "estimated: fitted on 384 rows, scored on 128 others".
+/// "measured", "estimated from the weights alone", "estimated from 512 rows", "estimated: fitted on 384 rows, scored on
+/// 128 others".
 [[nodiscard]] QString basis_text(const LayerReport& report);
 /// Of many: "measured", "estimated", "31 measured, 17 estimated".
 [[nodiscard]] QString basis_text(std::size_t measured, std::size_t estimated);

@@ -36,4 +36,40 @@ QStringList recipe_difference(const Recipe& a, const Recipe& b) {
     return difference;
 }
 
+namespace {
+bool same_pattern(const Rule& a, const Rule& b) { return a.pattern == b.pattern && a.regex == b.regex; }
+} // namespace
+
+Recipe with_line(Recipe recipe, const QString& line) {
+    const Recipe said = parse_recipe_text(line.toStdString()); // one decision; the rest of it is the default's
+    for (const Rule& rule : said.rules) {
+        const auto found = std::find_if(recipe.rules.begin(), recipe.rules.end(),
+                                        [&](const Rule& other) { return same_pattern(rule, other); });
+        if (found == recipe.rules.end())
+            recipe.rules.push_back(rule);
+        else
+            *found = rule;
+    }
+    for (const std::string& pattern : said.ignore)
+        if (std::find(recipe.ignore.begin(), recipe.ignore.end(), pattern) == recipe.ignore.end())
+            recipe.ignore.push_back(pattern);
+    if (!said.rules.empty() || !said.ignore.empty()) return recipe;
+    if (line.startsWith(QStringLiteral("calibration:")))
+        recipe.calibration = said.calibration;
+    else
+        recipe.defaults = said.defaults;
+    return recipe;
+}
+
+Recipe without_line(Recipe recipe, const QString& line) {
+    const Recipe said = parse_recipe_text(line.toStdString());
+    std::erase_if(recipe.rules, [&](const Rule& rule) {
+        return std::any_of(said.rules.begin(), said.rules.end(), [&](const Rule& gone) { return rule == gone; });
+    });
+    std::erase_if(recipe.ignore, [&](const std::string& pattern) {
+        return std::find(said.ignore.begin(), said.ignore.end(), pattern) != said.ignore.end();
+    });
+    return recipe;
+}
+
 } // namespace graticule

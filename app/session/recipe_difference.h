@@ -11,4 +11,10 @@ namespace graticule {
 /// "+ w=dint4/..." of `b`. Empty: they say the same.
 [[nodiscard]] QStringList recipe_difference(const Recipe& a, const Recipe& b);
 
+/// The recipe with `line`, as recipe_difference gives it without its sign: a rule for the same pattern is replaced in
+/// its place, a new one comes last and so wins.
+[[nodiscard]] Recipe with_line(Recipe recipe, const QString& line);
+/// The recipe without that rule or ignored pattern; what holds for all layers cannot be left out and stays.
+[[nodiscard]] Recipe without_line(Recipe recipe, const QString& line);
+
 } // namespace graticule

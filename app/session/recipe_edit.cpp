@@ -4,27 +4,12 @@
 #include <map>
 #include <set>
 
+#include "core/recipe/few_rules.h"
 #include "core/recipe/layer_rules.h"
 
 namespace graticule {
 
 namespace {
-std::string leaf_of(const std::string& name) { return name.substr(name.rfind('.') + 1); }
-
-// "layers.3.self_attn.q_proj" -> "layers.3"
-std::string block_prefix(const Linear& linear) {
-    const std::string number = "." + std::to_string(static_cast<int>(linear.block)) + ".";
-    const auto at = linear.short_name.find(number);
-    return at == std::string::npos ? std::string() : linear.short_name.substr(0, at + number.size() - 1);
-}
-
-bool matches_exactly(const Model& model, const std::string& pattern, const std::set<LayerId>& wanted) {
-    const LayerPattern compiled(pattern);
-    return std::all_of(model.linears().begin(), model.linears().end(), [&](const Linear& linear) {
-        return compiled.matches(linear.name) == wanted.contains(linear.id);
-    });
-}
-
 void unignore(Recipe& recipe, const Model& model, const std::set<LayerId>& layers) {
     std::vector<std::string> kept;
     for (const std::string& pattern : recipe.ignore) {
@@ -106,53 +91,6 @@ Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<L
     }
     drop_rules_made_idle(result, model, decided_before);
     return result;
-}
-
-namespace {
-/// "x", or "{x,y}" of several.
-std::string any_of(const std::set<std::string>& parts) {
-    if (parts.size() == 1) return *parts.begin();
-    std::string text = "{";
-    for (const std::string& part : parts) text += (text.size() > 1 ? "," : "") + part;
-    return text + "}";
-}
-} // namespace
-
-std::vector<std::string> patterns_for(const Model& model, const std::vector<LayerId>& layers) {
-    const std::set<LayerId> wanted(layers.begin(), layers.end());
-    if (wanted.empty()) return {};
-    if (wanted.size() == 1) return {model.linear(*wanted.begin()).short_name};
-    std::set<std::string> leaves, prefixes;
-    std::map<std::string, std::set<std::string>> blocks_of; // of a role, where it is wanted
-    for (const LayerId id : wanted) {
-        const std::string leaf = leaf_of(model.linear(id).short_name), prefix = block_prefix(model.linear(id));
-        leaves.insert(leaf);
-        prefixes.insert(prefix);
-        blocks_of[leaf].insert(prefix);
-    }
-    const bool in_blocks = !prefixes.contains(std::string()); // a head is in none
-    std::vector<std::string> candidates{"*", "*." + any_of(leaves)};
-    if (in_blocks) {
-        candidates.push_back(any_of(prefixes) + ".*");
-        candidates.push_back(any_of(prefixes) + ".*" + any_of(leaves));
-    }
-    for (const std::string& candidate : candidates)
-        if (matches_exactly(model, candidate, wanted)) return {candidate};
-    // Roles that are wanted in the same blocks share a pattern.
-    std::map<std::set<std::string>, std::set<std::string>> roles_by_blocks;
-    for (const auto& [leaf, blocks] : blocks_of) roles_by_blocks[blocks].insert(leaf);
-    std::vector<std::string> patterns;
-    std::set<LayerId> matched;
-    for (const auto& [blocks, roles] : roles_by_blocks) {
-        patterns.push_back(any_of(blocks) + ".*" + any_of(roles));
-        const LayerPattern compiled(patterns.back());
-        for (const Linear& linear : model.linears())
-            if (compiled.matches(linear.name)) matched.insert(linear.id);
-    }
-    if (in_blocks && matched == wanted) return patterns;
-    std::vector<std::string> names;
-    for (const LayerId id : wanted) names.push_back(model.linear(id).short_name);
-    return names;
 }
 
 } // namespace graticule

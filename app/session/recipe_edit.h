@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "core/model/model.h"
@@ -16,9 +15,5 @@ namespace graticule {
 /// nothing any more because of the edit are dropped.
 [[nodiscard]] Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<LayerId>& layers,
                                  const std::function<void(SchemeChoice&)>& edit);
-
-/// The fewest patterns found that match these layers and no others: all, roles ("*.{q_proj,k_proj,v_proj}"), blocks,
-/// roles in some blocks, several of those, or name by name.
-[[nodiscard]] std::vector<std::string> patterns_for(const Model& model, const std::vector<LayerId>& layers);
 
 } // namespace graticule

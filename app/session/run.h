@@ -29,6 +29,7 @@ struct Run {
     bool full_precision = false;
     QString name; ///< the recipe in one line
     Recipe recipe;
+    QString served_as; ///< Target::name whose rounding of inputs is evaluated; empty: the recipe's own
     EvaluationChoice choice;
     Execution execution = {Compute::float32, Arithmetic::simulated}; ///< settled: what its protocol will say
     std::shared_ptr<const QuantizedModel> quantized;                 ///< null: full precision, or not there yet
@@ -67,7 +68,7 @@ struct Run {
 /// The same recipe of the same model with the same outcome: one run, wherever the two come from.
 [[nodiscard]] inline bool same_result(const Run& a, const Run& b) {
     return a.evaluation && b.evaluation && a.full_precision == b.full_precision && a.recipe == b.recipe &&
-           a.evaluation->provenance.model_hash == b.evaluation->provenance.model_hash &&
+           a.served_as == b.served_as && a.evaluation->provenance.model_hash == b.evaluation->provenance.model_hash &&
            a.evaluation->protocol == b.evaluation->protocol &&
            a.evaluation->window_losses == b.evaluation->window_losses;
 }

@@ -17,7 +17,7 @@ double number(const json& value) { return value.is_null() ? INFINITY : value.get
 
 Protocol read_protocol(const json& value) {
     Protocol protocol;
-    value.at("name").get_to(protocol.name);
+    protocol.name = protocol_named(value.at("name").get<std::string>()).name;
     value.at("window").get_to(protocol.window);
     value.at("windows_used").get_to(protocol.windows_used);
     value.at("windows_there").get_to(protocol.windows_there);
@@ -41,6 +41,8 @@ Provenance read_provenance(const json& value) {
     value.at("device").get_to(provenance.device);
     provenance.execution = value.value("execution", std::string());
     value.at("backend").get_to(provenance.backend);
+    if (const auto served = value.find("served_as"); served != value.end() && served->is_string())
+        served->get_to(provenance.served_as); // absent in older files
     value.at("seed").get_to(provenance.seed);
     for (const auto& [name, version] : value.at("versions").items())
         provenance.versions.emplace_back(name, version.get<std::string>());
@@ -94,6 +96,7 @@ Run run_from_json(const json& value) {
     value.at("input_bits").get_to(run.input_bits);
     value.at("bytes").get_to(run.bytes);
     run.evaluation = read_evaluation(value.at("evaluation"));
+    run.served_as = QString::fromStdString(run.evaluation->provenance.served_as);
     run.execution = run.evaluation->protocol.execution;
     run.take(Evaluation(*run.evaluation), value.value("complete", true)); // absent until partial ones were kept
     run.state = run.evaluation->complete ? JobState::done : JobState::cancelled;

@@ -74,7 +74,7 @@ int RunList::add(Run run) {
 const Run* RunList::stopped(const Run& like) const {
     const auto found = std::find_if(runs_.begin(), runs_.end(), [&](const Run& run) {
         return !run.alive() && run.full_precision == like.full_precision && run.protocol() == like.protocol() &&
-               run.recipe == like.recipe;
+               run.recipe == like.recipe && run.served_as == like.served_as;
     });
     return found == runs_.end() ? nullptr : &*found;
 }

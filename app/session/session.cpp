@@ -5,6 +5,7 @@
 #include "app/session/recipe_edit.h"
 #include "core/engine/resources.h"
 #include "core/method/method.h"
+#include "core/recipe/few_rules.h"
 #include "core/recipe/recipe_text.h"
 
 namespace graticule {
@@ -105,6 +106,9 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     stats_complete_ = false;
     length_study_.reset();
     speed_study_.reset();
+    sensitivity_.reset();
+    searches_.clear();
+    divergence_.reset();
     length_advice_.reset();
     outliers_.clear();
     calibration_wanted_ = false;
@@ -161,6 +165,12 @@ void Session::select(std::vector<LayerId> layers) {
 void Session::setInSight(std::vector<LayerId> layers) {
     if (layers == in_sight_) return;
     in_sight_ = std::move(layers);
+    wantWhatIfs();
+}
+
+void Session::setPinned(std::vector<LayerId> layers) {
+    if (layers == pinned_) return;
+    pinned_ = std::move(layers);
     wantWhatIfs();
 }
 
@@ -277,10 +287,12 @@ void Session::wantWhatIfs() {
     if (model() && primary()) what_ifs_.wantWeights(*primary());
     if (!model() || !stats_complete_) return;
     std::vector<WhatIfService::Request> requests;
-    if (const auto layer = primary()) {
-        requests.push_back({*layer, choiceFor(*layer, recipe_rules_), true});
-        requests.push_back({*layer, choiceFor(*layer, reference_rules_), true});
-    }
+    const auto want_whole = [&](LayerId layer) {
+        requests.push_back({layer, choiceFor(layer, recipe_rules_), true});
+        requests.push_back({layer, choiceFor(layer, reference_rules_), true});
+    };
+    if (const auto layer = primary()) want_whole(*layer);
+    for (const LayerId layer : pinned_) want_whole(layer);
     const auto want = [&](LayerId layer) { // what was measured needs no estimate
         SchemeChoice choice = choiceFor(layer, recipe_rules_);
         if (!measured(layer, choice)) requests.push_back({layer, std::move(choice), false});

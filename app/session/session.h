@@ -18,10 +18,22 @@
 #include "core/engine/plan.h"
 #include "core/engine/resolve.h"
 #include "core/recipe/layer_rules.h"
+#include "core/result/divergence.h"
 #include "core/result/length_study.h"
+#include "core/result/passages.h"
+#include "core/result/recipe_search.h"
+#include "core/result/sensitivity.h"
 #include "core/runtime/device.h"
 
 namespace graticule {
+
+/// How far a recipe's predictions are from full precision's, and where in the text.
+struct DivergenceStudy {
+    Recipe recipe;
+    std::shared_ptr<const Evaluation> baseline, evaluation;
+    Divergence divergence;
+    std::vector<Passage> worst;
+};
 
 struct ExportTarget;
 struct ReportInput;
@@ -48,6 +60,13 @@ public:
     [[nodiscard]] const std::optional<LengthAdvice>& lengthAdvice() const { return length_advice_; }
     /// How fast the model runs on the device that it was measured on, perhaps not all settings yet; null: not measured.
     [[nodiscard]] const std::shared_ptr<const SpeedStudy>& speedStudy() const { return speed_study_; }
+    /// Which linears suffer from the recipe's schemes, and from 8 bits in their place; null: not predicted yet.
+    [[nodiscard]] const std::shared_ptr<const Sensitivity>& sensitivity() const { return sensitivity_; }
+    /// What is known of the layer under `choice`; null: nothing.
+    [[nodiscard]] const LayerSensitivity* sensitivityOf(LayerId layer, const SchemeChoice& choice) const;
+    /// Of this model, in the order in which they were done.
+    [[nodiscard]] const std::vector<std::shared_ptr<const RecipeSearch>>& searches() const { return searches_; }
+    [[nodiscard]] const std::shared_ptr<const DivergenceStudy>& divergence() const { return divergence_; }
     [[nodiscard]] const std::vector<OutlierReport>& outliers() const { return outliers_; } ///< index = SiteId
     [[nodiscard]] const RecipeHistory& history() const { return history_; }
     [[nodiscard]] const Recipe& recipe() const { return history_.current(); }
@@ -86,6 +105,8 @@ public:
     void select(std::vector<LayerId> layers);
     /// Layers whose rows somebody sees: their what-ifs come before those of all others.
     void setInSight(std::vector<LayerId> layers);
+    /// Layers whose plots stay in sight whatever is selected: their what-ifs are whole ones, as the primary one's.
+    void setPinned(std::vector<LayerId> layers);
     void selectWhere(const std::function<bool(const Linear&)>& wanted);
     void setDevice(const std::string& device);
     void setExecution(const Execution& execution);
@@ -110,11 +131,18 @@ public:
     void studyLengths(std::int64_t target, bool measure = false);
     /// Times the model's passes, as the command line's `speed` does. speedChanged() after every setting.
     void measureSpeed(const SpeedSpec& spec = {});
+    // session_decisions.cpp: each is the command of that name; decisionsChanged() when it is done.
+    /// Of every scheme that the recipe has, and of 8 bits; the worst `measured` linears of each are measured as well.
+    void predictSensitivity(const EvaluationChoice& choice, std::int64_t measured = 0);
+    void searchRecipe(const SizeBudget& budget, const EvaluationChoice& choice);
+    void measureDivergence(const EvaluationChoice& choice);
     /// Queues the calibration where the recipe needs one that is not there, and the quantization; empty when the recipe
     /// cannot work.
     std::optional<JobId> quantize();
-    /// Queues what is missing and the evaluation of the recipe, with the full-precision baseline first.
-    void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed);
+    /// Queues what is missing and the evaluation of the recipe, with the full-precision baseline first. `served_as`: a
+    /// Target::name whose rounding of the inputs is evaluated instead of the recipe's.
+    void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed,
+                  const QString& served_as = {});
     /// `move_aside`: a folder that holds something else is kept under another name instead of refused.
     void exportRun(int run, const QString& exporter, const QString& folder, bool move_aside = false);
     /// Throws Error{usage} when a file to be saved is one that the model or the calibration is read from.
@@ -141,6 +169,7 @@ Q_SIGNALS:
     void openFailed(const QString& path, const QString& why);
     void statsChanged();
     void speedChanged();
+    void decisionsChanged(); ///< sensitivity, searches or divergence
     void recipeChanged();
     void selectionChanged();
     void runsChanged();
@@ -185,14 +214,18 @@ private:
     /// there are neither for the recipe's calibration.
     bool joinStats(Chain& chain, std::vector<JobId>& after) const;
     /// `choice` empty: nothing is evaluated.
-    std::optional<JobId> queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice);
-    void queueRun(bool full_precision, const EvaluationChoice& choice, const ChainPtr& chain, std::vector<JobId> own);
+    std::optional<JobId> queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice,
+                                    const QString& served_as = {});
+    void queueRun(Run run, const ChainPtr& chain, std::vector<JobId> own);
     void showReports(); ///< of the newest quantization that succeeded
     void takeReports(std::vector<LayerReport> reports, const CalibrationSpec& calibration);
     JobId quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag);
     JobId evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after);
-    [[nodiscard]] Run newRun(bool full_precision, const EvaluationChoice& choice) const;
+    [[nodiscard]] Run newRun(bool full_precision, const EvaluationChoice& choice, const QString& served_as = {}) const;
     [[nodiscard]] bool recipeReady(const QString& what);
+    /// exported() at its end, with what it found behind what was `said` already.
+    void checkExported(const std::shared_ptr<const QuantizedModel>& quantized, const QString& folder,
+                       const QString& said);
 
     JobRunner jobs_;
     WhatIfService what_ifs_;
@@ -207,6 +240,9 @@ private:
     std::shared_ptr<const LengthStudy> length_study_;
     std::optional<LengthAdvice> length_advice_;
     std::shared_ptr<const SpeedStudy> speed_study_;
+    std::shared_ptr<const Sensitivity> sensitivity_;
+    std::vector<std::shared_ptr<const RecipeSearch>> searches_;
+    std::shared_ptr<const DivergenceStudy> divergence_;
     std::optional<Calibrating> calibrating_;
     std::vector<OutlierReport> outliers_;
     RecipeHistory history_;
@@ -214,7 +250,7 @@ private:
     Recipe reference_;
     LayerRules reference_rules_; // follows reference_
     Resolution resolution_;
-    std::vector<LayerId> selection_, in_sight_;
+    std::vector<LayerId> selection_, in_sight_, pinned_;
     bool calibration_wanted_ = false; // by the session file that was opened; saved again although it is not there yet
     std::shared_ptr<const QuantizedModel> quantized_; // newest
     std::shared_ptr<const std::vector<LayerReport>> reports_ = std::make_shared<const std::vector<LayerReport>>();

@@ -1,6 +1,8 @@
 #include "app/session/session.h"
 #include "core/engine/export.h"
 #include "core/engine/job_files.h"
+#include "core/engine/logits_check.h"
+#include "core/engine/resources.h"
 #include "core/export/exporter.h"
 #include "core/report/report.h"
 #include "widgets/models/number_text.h"
@@ -43,7 +45,7 @@ void Session::exportRun(int run_id, const QString& exporter, const QString& fold
             files.writes_folder("the folder", target.folder);
             return std::make_shared<const Exported>(export_model(*quantized, exporter_named(name), target, {}, ctx));
         },
-        [this](std::shared_ptr<const Exported> done) {
+        [this, quantized](std::shared_ptr<const Exported> done) {
             const QString where = QString::fromStdString(done->folder.string());
             QString text = tr("%1, read back: %2 tensors, %3 different")
                                .arg(bytes_text(done->bytes))
@@ -52,9 +54,46 @@ void Session::exportRun(int run_id, const QString& exporter, const QString& fold
             if (!done->moved_aside.empty())
                 text += tr("\nWhat was there before is now %1").arg(QString::fromStdString(done->moved_aside.string()));
             Q_EMIT logged(tr("Exported to %1: %2").arg(where, text));
-            Q_EMIT exported(where, text);
+            checkExported(quantized, where, text);
         },
         reporter());
+}
+
+// Opened again as any other model and run on one window: the last thing that can be known here before it is shipped.
+void Session::checkExported(const std::shared_ptr<const QuantizedModel>& quantized, const QString& folder,
+                            const QString& said) {
+    if (!opened_.tokenizer || opened_.model != quantized->base)
+        return Q_EMIT exported(folder, said + tr("\nLogits were not compared: there is no tokenizer for a text"));
+    jobs_.submit<LogitsCheck>(
+        request({}, tr("Compare the logits of what was written"), {}, 0),
+        [quantized, tokenizer = opened_.tokenizer, written = folder.toStdString()](JobContext& ctx) {
+            constexpr std::int64_t tokens = 128;
+            const Corpus corpus = load_text({}, BuiltInText::evaluation);
+            const std::vector<std::int32_t> ids = tokenize(*tokenizer, corpus);
+            const std::int64_t most = quantized->base->config().max_positions;
+            EvaluationSpec one;
+            one.window = most > 0 ? std::min(tokens, most) : tokens;
+            one.max_windows = 1;
+            const auto window = evaluation_windows(ids, corpus, one).front();
+            return std::make_shared<const LogitsCheck>(
+                check_logits(quantized, written, {window.begin(), window.end()}, ctx));
+        },
+        [this, folder, said](std::shared_ptr<const LogitsCheck> check) {
+            const QString text = tr("logits of %1 tokens: largest difference %2 where the largest is %3; another first "
+                                    "choice at %4 of them")
+                                     .arg(check->tokens)
+                                     .arg(number_text(check->largest_difference, 2), number_text(check->largest_logit))
+                                     .arg(check->other_choices);
+            Q_EMIT logged(tr("Compared: %1").arg(text));
+            Q_EMIT exported(folder, said + u'\n' + text);
+        },
+        [this, folder, said](const JobView& job) { // what was written stands, whatever became of the comparison
+            if (job.state == JobState::done) return;
+            const QString why =
+                job.state == JobState::failed ? QString::fromStdString(job.error.text()) : tr("it was stopped");
+            Q_EMIT logged(tr("Logits were not compared: %1").arg(why));
+            Q_EMIT exported(folder, said + tr("\nLogits were not compared: %1").arg(why));
+        });
 }
 
 } // namespace graticule

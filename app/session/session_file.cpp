@@ -22,9 +22,29 @@ QByteArray unpacked(const json& value) {
     return QByteArray::fromBase64(QByteArray::fromStdString(value.get<std::string>()));
 }
 
+json names_to_json(const QStringList& names) {
+    json list = json::array();
+    for (const QString& name : names) list.push_back(name.toStdString());
+    return list;
+}
+
+QStringList names_from_json(const json& value) {
+    QStringList names;
+    for (const json& name : value) names << text_of(name);
+    return names;
+}
+
 json view_to_json(const SessionView& view) {
-    return {{"geometry", packed(view.geometry)},   {"layout", packed(view.layout)},   {"plot", view.plot},
-            {"filter", view.filter.toStdString()}, {"sort_column", view.sort_column}, {"descending", view.descending}};
+    json bookmarks = json::array();
+    for (const Place& place : view.bookmarks)
+        bookmarks.push_back({{"layers", names_to_json(place.layers)}, {"plot", place.plot}});
+    return {{"bookmarks", bookmarks},
+            {"geometry", packed(view.geometry)},
+            {"layout", packed(view.layout)},
+            {"plot", view.plot},
+            {"filter", view.filter.toStdString()},
+            {"sort_column", view.sort_column},
+            {"descending", view.descending}};
 }
 
 SessionView view_from_json(const json& value) {
@@ -35,6 +55,9 @@ SessionView view_from_json(const json& value) {
     view.filter = text_of(value.at("filter"));
     value.at("sort_column").get_to(view.sort_column);
     value.at("descending").get_to(view.descending);
+    if (const auto bookmarks = value.find("bookmarks"); bookmarks != value.end())
+        for (const json& place : *bookmarks)
+            view.bookmarks.push_back({names_from_json(place.at("layers")), place.at("plot").get<int>()});
     return view;
 }
 
@@ -67,7 +90,7 @@ SessionFile from_json(const json& document) {
     if (file.baseline < -1 || file.baseline >= static_cast<int>(file.runs.size()))
         throw Error(ErrorKind::bad_input, "baseline " + std::to_string(file.baseline) + " is none of its " +
                                               std::to_string(file.runs.size()) + " runs");
-    for (const json& name : document.at("selection")) file.selection << text_of(name);
+    file.selection = names_from_json(document.at("selection"));
     file.view = view_from_json(document.at("view"));
     return file;
 }
@@ -84,8 +107,6 @@ void write_session(const QString& path, SessionFile file) {
     for (const RecipeHistory::Step& step : file.history)
         steps.push_back(
             {{"name", step.name.toStdString()}, {"recipe", json::parse(to_json(step.recipe))}, {"text", step.text}});
-    json selection = json::array();
-    for (const QString& name : file.selection) selection.push_back(name.toStdString());
     const json document = {{"kind", kind},
                            {"schema", schema},
                            {"program", GRATICULE_VERSION},
@@ -103,7 +124,7 @@ void write_session(const QString& path, SessionFile file) {
                            {"runs", runs},
                            {"stopped", stopped},
                            {"baseline", file.baseline},
-                           {"selection", selection},
+                           {"selection", names_to_json(file.selection)},
                            {"view", view_to_json(file.view)}};
     write_run_file(path, document);
 }

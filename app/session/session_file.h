@@ -16,6 +16,13 @@
 
 namespace graticule {
 
+/// Somewhere to come back to: what is selected, and the plot that shows it.
+struct Place {
+    QStringList layers; ///< names of linears, the one that plots show first; empty: no place
+    int plot = 0;       ///< tab
+    bool operator==(const Place&) const = default;
+};
+
 /// How the window stood; the session itself does not look at it.
 struct SessionView {
     QByteArray geometry, layout;
@@ -23,6 +30,7 @@ struct SessionView {
     QString filter;
     int sort_column = 0;
     bool descending = false;
+    std::vector<Place> bookmarks;
     bool operator==(const SessionView&) const = default;
 };
 

@@ -4,6 +4,7 @@
 #include "app/jobs/throttle.h"
 #include "app/session/recipe_edit.h"
 #include "app/session/session.h"
+#include "core/engine/export.h"
 #include "core/engine/resources.h"
 #include "core/engine/study_lengths.h"
 #include "core/method/method.h"
@@ -14,11 +15,11 @@ namespace graticule {
 namespace {
 constexpr std::chrono::milliseconds between_partials{100};
 
-double average_input_bits(const ResolvedRecipe& resolved) {
+double average_input_bits(const LayerChoices& choices) {
     double sum = 0;
     std::size_t count = 0;
-    for (const auto& plan : resolved.plans()) {
-        const auto& input = plan ? plan->choice.scheme.input : std::optional<TensorScheme>();
+    for (const auto& choice : choices) {
+        const auto& input = choice ? choice->scheme.input : std::optional<TensorScheme>();
         sum += input ? input->format->bits : 16;
         ++count;
     }
@@ -219,7 +220,7 @@ std::optional<JobId> Session::quantize() {
     return queueSteps(Step::quantize, Calibrate::where_needed, {});
 }
 
-Run Session::newRun(bool full_precision, const EvaluationChoice& choice) const {
+Run Session::newRun(bool full_precision, const EvaluationChoice& choice, const QString& served_as) const {
     Run run;
     run.full_precision = full_precision;
     run.choice = choice;
@@ -233,23 +234,74 @@ Run Session::newRun(bool full_precision, const EvaluationChoice& choice) const {
         run.recipe = recipe();
         run.name = QString::fromStdString(summary_line(recipe()));
         run.setSize(resolution_.resolved->size());
-        run.input_bits = average_input_bits(*resolution_.resolved);
+        LayerChoices choices = choices_of(*resolution_.resolved);
+        if (!served_as.isEmpty()) {
+            const Target& target = target_named(served_as.toStdString());
+            choices = served_choices(*model(), choices, check_served(*model(), choices, target), target);
+            run.served_as = served_as;
+            run.name += QStringLiteral(" as ") + served_as;
+        }
+        run.input_bits = average_input_bits(choices);
     }
     return run;
 }
 
+namespace {
+/// What one of several runs brings into the pass in which they are evaluated together.
+struct EvaluationPart {
+    std::function<std::shared_ptr<const QuantizedModel>()> quantized; ///< there when the pass begins
+    std::string name;
+    std::shared_ptr<const Evaluation> resume;
+    std::function<void(Evaluation)> offer;
+};
+
+void evaluate_parts(const OpenedModel& opened, const Corpus& corpus, const EvaluationSpec& spec,
+                    std::span<JobRunner::Share> shares, JobContext& ctx) {
+    std::vector<EvaluationSide> sides;
+    std::vector<const EvaluationPart*> parts;
+    for (const JobRunner::Share& share : shares) {
+        parts.push_back(static_cast<const EvaluationPart*>(share.part.get()));
+        sides.push_back({parts.back()->quantized(), parts.back()->name, parts.back()->resume, &share.cancel});
+    }
+    const auto evaluations =
+        evaluate_together(opened.model, sides, *opened.tokenizer, corpus, spec, ctx,
+                          [&](std::size_t side, const Evaluation& so_far) { parts[side]->offer(so_far); });
+    for (std::size_t i = 0; i < shares.size(); ++i)
+        if (evaluations[i]->complete) shares[i].result = evaluations[i];
+}
+} // namespace
+
+// Runs of one protocol that wait at the same moment pass the model's blocks together. One that goes on where it was
+// stopped does so alone: the others would have it begin again.
 JobId Session::evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after) {
     const Throttle<Evaluation> windows(&jobs_, between_partials,
                                        [this, id = run.id](const Evaluation& so_far) { runs_.receive(id, so_far); });
-    EvaluationSpec spec{run.choice.window, run.choice.windows, run.name.toStdString(),
-                        run.resumable() ? std::make_shared<const Evaluation>(*run.evaluation) : nullptr};
+    const bool resumes = run.resumable();
+    const auto part = std::make_shared<const EvaluationPart>(
+        EvaluationPart{[chain, model = model(), full = run.full_precision, served_as = run.served_as.toStdString()] {
+                           std::shared_ptr<const QuantizedModel> evaluated = full ? nullptr : chain->quantized;
+                           if (!evaluated || served_as.empty()) return evaluated;
+                           const Target& target = target_named(served_as);
+                           return as_served(*evaluated, check_served(*model, choices_of(*evaluated), target), target);
+                       },
+                       run.name.toStdString(), resumes ? std::make_shared<const Evaluation>(*run.evaluation) : nullptr,
+                       windows.handle()});
+    EvaluationSpec spec;
+    spec.window = run.choice.window;
+    spec.max_windows = run.choice.windows;
     const double tokens = static_cast<double>(run.choice.window * run.choice.windows);
-    return jobs_.submit<Evaluation>(
-        request({}, tr("Evaluate %1").arg(run.name), std::move(after), tokens),
-        [chain, spec, model = model(), tokenizer = opened_.tokenizer, full = run.full_precision,
-         text = run.choice.text.toStdString(), offer = windows.handle()](JobContext& ctx) {
-            return graticule::evaluate(model, full ? nullptr : chain->quantized, *tokenizer,
-                                       load_text(text, BuiltInText::evaluation), spec, ctx, offer);
+    JobRequest asked = request({}, tr("Evaluate %1").arg(run.name), std::move(after), tokens);
+    if (!resumes)
+        asked.together = QStringLiteral("evaluate %1 tokens, %2 windows, model %3, %4")
+                             .arg(run.choice.window)
+                             .arg(run.choice.windows)
+                             .arg(reinterpret_cast<quintptr>(model().get()))
+                             .arg(run.choice.text);
+    return jobs_.submitTogether<Evaluation>(
+        std::move(asked), part,
+        [spec, opened = opened_, text = run.choice.text.toStdString()](std::span<JobRunner::Share> shares,
+                                                                       JobContext& ctx) {
+            evaluate_parts(opened, load_text(text, BuiltInText::evaluation), spec, shares, ctx);
         },
         [this, id = run.id, chain](std::shared_ptr<const Evaluation> evaluation) {
             runs_.finish(id, *evaluation, chain->quantized); // the engine thread is through with the chain
@@ -257,18 +309,25 @@ JobId Session::evaluateInto(const Run& run, const ChainPtr& chain, std::vector<J
         reporter());
 }
 
-void Session::evaluate(const EvaluationChoice& choice, Calibrate when) {
+void Session::evaluate(const EvaluationChoice& choice, Calibrate when, const QString& served_as) {
     if (!recipeReady(tr("Evaluate"))) return;
     if (!opened_.tokenizer) {
         Q_EMIT failed(tr("Evaluate"),
                       tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
         return;
     }
-    queueSteps(Step::evaluate, when, choice);
+    try {
+        queueSteps(Step::evaluate, when, choice, served_as);
+    } catch (const Error& error) { // of a target that refuses the recipe
+        Q_EMIT failed(tr("Evaluate"), QString::fromStdString(error.info().text()));
+    }
 }
 
 // Jobs for the steps of the plan, each after those whose results it takes.
-std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice) {
+std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice,
+                                         const QString& served_as) {
+    std::optional<Run> run; // before anything is queued: a target may refuse the recipe
+    if (choice) run = newRun(false, *choice, served_as);
     const auto chain = std::make_shared<Chain>();
     std::vector<JobId> after; // of the calibration, which may serve other runs as well ...
     std::vector<JobId> own;   // ... and of this run alone, which go when it is removed
@@ -281,7 +340,7 @@ std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::o
     for (const Step step : plan_of({goal, &*resolution_.resolved, when == Calibrate::always}, have)) {
         switch (step) {
         case Step::evaluate_unquantized:
-            queueRun(true, *choice, std::make_shared<Chain>(), {});
+            queueRun(newRun(true, *choice), std::make_shared<Chain>(), {});
             break;
         case Step::calibrate: {
             const auto job = calibrateInto(chain->calibrated, recipe().calibration, {});
@@ -297,7 +356,7 @@ std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::o
             own.push_back(quantizeInto(chain, after, choice ? QString() : QStringLiteral("quantize")));
             break;
         case Step::evaluate:
-            queueRun(false, *choice, chain, own);
+            queueRun(*run, chain, own);
             break;
         }
     }
@@ -305,9 +364,7 @@ std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::o
     return own.empty() ? std::nullopt : std::optional(own.back());
 }
 
-void Session::queueRun(bool full_precision, const EvaluationChoice& choice, const ChainPtr& chain,
-                       std::vector<JobId> own) {
-    Run run = newRun(full_precision, choice);
+void Session::queueRun(Run run, const ChainPtr& chain, std::vector<JobId> own) {
     const Run* stopped = runs_.stopped(run); // goes on where it stopped, perhaps before it began
     const int id = stopped ? stopped->id : runs_.add(std::move(run));
     own.push_back(evaluateInto(*runs_.find(id), chain, own));

@@ -22,8 +22,9 @@ std::shared_ptr<const WhatIf> slimmed(WhatIf result) {
 }
 } // namespace
 
-WhatIfService::WhatIfService(QObject* parent)
+WhatIfService::WhatIfService(QObject* parent, std::int64_t long_product)
     : QObject(parent)
+    , long_product_(long_product)
     , thread_([this](std::stop_token stop) { loop(stop); }) {}
 
 WhatIfService::~WhatIfService() {
@@ -52,23 +53,31 @@ void WhatIfService::setSource(std::shared_ptr<const Model> model, std::shared_pt
 
 void WhatIfService::want(std::vector<Request> requests) {
     std::set<Key> asked; // a full answer serves a later request for the report alone
-    std::vector<Request> refinements;
-    std::erase_if(requests, [&](Request& request) {
+    std::vector<Request> wanted, refinements;
+    for (Request& request : requests) {
         const Key name = key(request.layer, request.choice);
-        if (!asked.insert(name).second) return true;
+        if (!asked.insert(name).second) continue;
         const auto found = known_.find(name);
-        if (found != known_.end() && !found->second.problem.isEmpty()) return true;
-        if (takesLong(request)) {
-            if (found == known_.end() || !found->second.refined) refinements.push_back(request);
-            request.rows = first_rows;
+        const Known* known = found == known_.end() ? nullptr : &found->second;
+        if (known != nullptr && !known->problem.isEmpty()) continue;
+        const bool answered = known != nullptr && (known->full || !request.full);
+        const auto add = [&](std::vector<Request>& to, Look look) {
+            request.look = look;
+            to.push_back(request);
+        };
+        if (!takesLong(request)) {
+            if (!answered) add(wanted, Look::all_rows);
+            continue;
         }
-        return found != known_.end() && (found->second.full || !request.full);
-    });
-    requests.insert(requests.end(), refinements.begin(), refinements.end());
-    std::reverse(requests.begin(), requests.end());
+        if (known == nullptr) add(wanted, Look::weight);
+        if (!answered || known->look < Look::some_rows) add(wanted, Look::some_rows);
+        if (known == nullptr || known->look < Look::all_rows) add(refinements, Look::all_rows);
+    }
+    wanted.insert(wanted.end(), refinements.begin(), refinements.end());
+    std::reverse(wanted.begin(), wanted.end());
     {
         const std::lock_guard lock(mutex_);
-        wanted_ = std::move(requests);
+        wanted_ = std::move(wanted);
     }
     wake_.notify_all();
 }
@@ -80,7 +89,7 @@ bool WhatIfService::takesLong(const Request& request) const {
     });
     const Linear& linear = model_->linear(request.layer);
     const std::int64_t rows = stats_->sites.at(index_of(linear.site)).kept_rows.shape.at(0);
-    return !fits && rows > first_rows && linear.out_features() * linear.in_features() * rows >= long_product;
+    return !fits && rows > first_rows && linear.out_features() * linear.in_features() * rows >= long_product_;
 }
 
 void WhatIfService::wantWeights(LayerId layer) {
@@ -155,13 +164,17 @@ void WhatIfService::loop(std::stop_token stop) {
                 answers_on = device;
                 answers_of = generation;
             }
+            const auto ask = [&] {
+                if (request.look == Look::weight) return answers->of_weight(request.layer, request.choice);
+                return answers->of(request.layer, request.choice, request.look == Look::all_rows ? 0 : first_rows);
+            };
             WhatIf answer = [&] {
                 try {
-                    return answers->of(request.layer, request.choice, request.rows);
+                    return ask();
                 } catch (...) {
                     if (device == "cpu" || current_error().kind != ErrorKind::device) throw;
                     answers = std::make_unique<WhatIfs>(model, stats, "cpu");
-                    return answers->of(request.layer, request.choice, request.rows);
+                    return ask();
                 }
             }();
             check_mappings();
@@ -204,14 +217,19 @@ void WhatIfService::keep(const Request& request, std::shared_ptr<const WhatIf> r
         if (generation != generation_) return; // of another model or calibration
     }
     Known& known = known_[key(request.layer, request.choice)];
-    const bool refined = request.rows == 0;
-    if (known.full && !request.full && (known.refined || !refined)) return; // asked for before it came
-    if (known.refined && !refined && known.result && result) {              // only the plots were missing
-        WhatIf both = *result;
-        both.report = known.result->report;
-        result = std::make_shared<const WhatIf>(std::move(both));
+    const bool both = known.result && result;
+    if (both && known.look >= request.look && (known.full || !request.full)) return; // asked for before it came
+    if (both && known.look > request.look) {                                         // only the plots were missing
+        WhatIf with_plots = *result;
+        with_plots.report = known.result->report;
+        result = std::make_shared<const WhatIf>(std::move(with_plots));
+    } else if (both && known.full && !request.full) { // the plots are there
+        WhatIf with_report = *known.result;
+        with_report.report = result->report;
+        result = std::make_shared<const WhatIf>(std::move(with_report));
     }
-    known = {std::move(result), request.full, refined || known.refined, problem, ++clock_};
+    known = {std::move(result), request.full || (both && known.full), std::max(known.look, request.look), problem,
+             ++clock_};
     thinOut();
     Q_EMIT ready(request.layer);
 }

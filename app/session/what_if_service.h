@@ -18,21 +18,26 @@ namespace graticule {
 class WhatIfService final : public QObject {
     Q_OBJECT
 public:
+    /// What an answer has looked at, each including the one before. Where all would take long they come one after the
+    /// other.
+    enum class Look : std::uint8_t {
+        weight,    ///< and at no input
+        some_rows, ///< first_rows of the kept inputs
+        all_rows,
+    };
     struct Request {
         LayerId layer{};
         SchemeChoice choice;
-        bool full = false;     ///< with weights and channels for the plots; else the report alone is kept
-        std::int64_t rows = 0; ///< set by the service
+        bool full = false;          ///< with weights and channels for the plots; else the report alone is kept
+        Look look = Look::all_rows; ///< set by the service
     };
 
-    explicit WhatIfService(QObject* parent = nullptr);
+    /// `long_product`: multiplications of one product from which all rows take long, on a CPU.
+    explicit WhatIfService(QObject* parent = nullptr, std::int64_t long_product = std::int64_t{1} << 30);
     ~WhatIfService() override;
 
-    /// Input rows of a first answer where all kept ones would take long; the answer from all of them follows when
-    /// nothing else is wanted.
+    /// Input rows of an early answer; the answer from all of them follows when nothing else is wanted.
     static constexpr std::int64_t first_rows = 32;
-    /// Multiplications of one product from which that is so, on a CPU.
-    static constexpr std::int64_t long_product = std::int64_t{1} << 30;
 
     /// Where to compute; a card that has no memory to spare leaves it to the CPU.
     void setDevice(const std::string& device);
@@ -60,7 +65,7 @@ private:
     struct Known {
         std::shared_ptr<const WhatIf> result;
         bool full = false;
-        bool refined = false; ///< from all kept rows
+        Look look = Look::weight;
         QString problem;
         mutable std::uint64_t used = 0; ///< for dropping the oldest full results
     };
@@ -71,6 +76,7 @@ private:
     void thinOut();
     void countWeights(const std::shared_ptr<const Model>& model, LayerId layer);
 
+    const std::int64_t long_product_;
     std::map<Key, Known> known_; // GUI thread only, as the next
     std::map<LayerId, std::shared_ptr<const StepHistogram>> weights_;
     mutable std::uint64_t clock_ = 0;

@@ -1,5 +1,9 @@
 #include "app/window/catalogue.h"
 
+#include <QtCore/QStringList>
+
+#include "core/base/error.h"
+#include "core/engine/export.h"
 #include "core/export/exporter.h"
 #include "core/method/method.h"
 #include "core/recipe/presets.h"
@@ -27,6 +31,42 @@ std::vector<ExporterEntry> exporter_entries() {
         ExporterEntry entry{qt_text(row.name), qt_text(row.label), qt_text(row.help), {}};
         for (const std::string_view loader : row.loaders) entry.loaders.push_back(qt_text(loader));
         entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+namespace {
+
+TargetEntry entry_of(const TargetReport& report) {
+    QStringList lines;
+    for (const std::string& line : to_lines(report)) lines << QString::fromStdString(line);
+    return {qt_text(report.target->name),
+            qt_text(report.target->label),
+            qt_text(to_text(report.fate)),
+            qt_text(report.target->basis),
+            lines.join(u'\n'),
+            report.fate == Fate::refused};
+}
+
+} // namespace
+
+std::vector<TargetEntry> target_entries(const Model& model, const LayerChoices& choices, const QString& exporter) {
+    std::vector<TargetEntry> entries;
+    for (const TargetReport& report : target_reports(model, choices, exporter_named(exporter.toStdString())))
+        entries.push_back(entry_of(report));
+    return entries;
+}
+
+std::vector<TargetEntry> target_entries(const Model& model, const LayerChoices& choices) {
+    std::vector<TargetEntry> entries;
+    for (const Target& target : all_targets()) {
+        try {
+            const Exporter& exporter = check_served(model, choices, target);
+            entries.push_back(entry_of(target_report(model, choices, exporter, target)));
+        } catch (const Error& error) {
+            entries.push_back({qt_text(target.name), qt_text(target.label), qt_text(to_text(Fate::refused)),
+                               qt_text(target.basis), QString::fromStdString(error.info().message), true});
+        }
     }
     return entries;
 }

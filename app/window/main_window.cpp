@@ -17,6 +17,7 @@
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
@@ -34,6 +35,7 @@
 #include "widgets/panels/panel_header.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/runs_panel.h"
+#include "widgets/panels/search_panel.h"
 #include "widgets/panels/welcome_page.h"
 
 namespace graticule {
@@ -72,6 +74,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     first_layout_ = saveState(layoutVersion);
     restoreGeometry(settings_.value(QStringLiteral("window/geometry")).toByteArray());
     restoreState(settings_.value(QStringLiteral("window/layout")).toByteArray(), layoutVersion);
+    if (settings_.value(QStringLiteral("window/reduced-motion")).toBool()) setReducedMotion(true);
     tick_ = new QTimer(this);
     connect(tick_, &QTimer::timeout, this, &MainWindow::updateJobs);
     updateTitle();
@@ -84,6 +87,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
 MainWindow::~MainWindow() {
     session_.jobs().disconnect(this);
     session_.disconnect(this);
+    delete pins_;
 }
 
 void MainWindow::buildCentre() {
@@ -132,6 +136,7 @@ void MainWindow::buildDocks() {
     auto* jobs = addDock(QStringLiteral("jobs"), tr("Jobs and log"), jobs_, nullptr, Qt::BottomDockWidgetArea);
     jobs->setTitleBarWidget(new QWidget);
     splitDockWidget(runs, jobs, Qt::Horizontal);
+    pins_ = new PinnedPlots(session_, *this, *docks_[1]);
 }
 
 void MainWindow::resetLayout() {
@@ -217,6 +222,7 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
 void MainWindow::connectPanels() {
     connect(layers_, &LayersPanel::selectionChanged, &session_, &Session::select);
     connect(layers_, &LayersPanel::ruleWanted, &session_, &Session::addRule);
+    connect(layers_, &LayersPanel::explainWanted, this, &MainWindow::explain);
     connect(layers_, &LayersPanel::sightChanged, this, [this] { session_.setInSight(layers_->inSight()); });
     connect(recipe_, &RecipePanel::presetWanted, this, &MainWindow::takePreset);
     connect(recipe_->undoButton(), &QToolButton::clicked, &session_, &Session::undo);
@@ -235,8 +241,26 @@ void MainWindow::connectPanels() {
     connect(plots_, &PlotArea::recipeWanted, this, load_recipe);
     connect(plots_, &PlotArea::lengthsWanted, this, &MainWindow::askLengths);
     connect(plots_, &PlotArea::speedWanted, this, &MainWindow::measureSpeed);
+    connect(plots_, &PlotArea::searchWanted, this, &MainWindow::searchRecipe);
+    connect(plots_, &PlotArea::sensitivityWanted, this, [this] { predictSensitivity(false); });
+    connect(plots_, &PlotArea::divergenceWanted, this, &MainWindow::measureDivergence);
+    connect(plots_, &PlotArea::searchedRecipeWanted, this, [this](int point) {
+        const std::vector<SearchedPoint> points = all_points(session_.searches());
+        if (point < 0 || std::cmp_greater_equal(point, points.size())) return;
+        const SearchedPoint& wanted = points[static_cast<std::size_t>(point)];
+        session_.setRecipe(wanted.point->recipe,
+                           wanted.searched ? tr("searched recipe") : QString::fromStdString(wanted.point->name));
+    });
+    connect(plots_, &PlotArea::pinWanted, this, [this](PinnedPlots::Kind kind) {
+        if (const auto layer = session_.primary()) pins_->pin(*layer, kind);
+    });
+    connect(pins_, &PinnedPlots::failed, this, [this](const QString& text) { showFailure(tr("Save"), text); });
     connect(plots_, &PlotArea::failed, this, [this](const QString& text) { showFailure(tr("Save"), text); });
     connect(jobs_, &JobsPanel::cancelWanted, this, [this](int job) { session_.jobs().cancel(JobId{job}); });
+    connect(jobs_, &JobsPanel::holdWanted, this,
+            [this](int job, bool held) { session_.jobs().hold(JobId{job}, held); });
+    connect(jobs_, &JobsPanel::moveWanted, this,
+            [this](int job, int before) { session_.jobs().move(JobId{job}, JobId{before}); });
     connect(welcome_, &WelcomePage::openWanted, this, &MainWindow::openPath);
     connect(welcome_, &WelcomePage::tourWanted, tour_, &Tour::start);
     connect(welcome_, &WelcomePage::folderWanted, this, &MainWindow::askFolder);
@@ -265,6 +289,7 @@ void MainWindow::connectSession() {
         refreshWelcome();
         first_selection_ = session_.selection();
         visited_.clear();
+        bookmarks_.clear();
         visited_.visit(first_selection_);
         layers_->setSelection(first_selection_);
         offerDraft();
@@ -306,6 +331,7 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::recipeChanged, this, &MainWindow::updateActions);
     connect(&session_, &Session::whatIfChanged, this, soon);
     connect(&session_, &Session::reportsChanged, this, soon);
+    connect(&session_, &Session::decisionsChanged, this, soon);
     connect(&session_, &Session::selectionChanged, this, [this] {
         layers_->setSelection(session_.selection());
         visited_.visit(session_.selection());
@@ -349,7 +375,8 @@ void MainWindow::showWorst() {
 void MainWindow::updateJobs() {
     session_.poll();
     jobs_->setRows(job_rows(session_.jobs().jobs()));
-    if (!session_.jobs().busy())
+    awake_.set(session_.jobs().moving());
+    if (!session_.jobs().moving())
         tick_->stop();
     else if (!tick_->isActive())
         tick_->start(100);
@@ -388,7 +415,8 @@ void MainWindow::updateActions() {
     enable("compare.baseline", chosen == 1);
     for (const char* name : {"compare.copy-markdown", "compare.copy-csv", "compare.copy-json"})
         enable(name, !session_.runs().empty());
-    for (const char* name : {"run.quantize", "run.evaluate", "run.all", "run.measure-lengths"}) {
+    for (const char* name : {"run.quantize", "run.evaluate", "run.all", "run.measure-lengths", "run.sensitivity",
+                             "run.measure-sensitivity", "run.divergence"}) {
         QAction* action = command(QLatin1String(name));
         action->setEnabled(works);
         // A command that cannot be given says why where it is looked for.
@@ -397,11 +425,20 @@ void MainWindow::updateActions() {
                                           : tr("The recipe cannot work: %1")
                                                 .arg(QString::fromStdString(session_.resolution().diagnostics.text())));
     }
+    enable("view.bookmark", open && !session_.selection().empty());
+    enable("view.copy-location", open);
+    for (std::size_t at = 0; at < most_bookmarks; ++at) {
+        QAction* go = command(QStringLiteral("view.bookmark%1").arg(at + 1));
+        const bool set = open && at < bookmarks_.size() && !bookmarks_[at].layers.isEmpty();
+        go->setEnabled(set);
+        go->setText(set ? tr("&%1: %2").arg(at + 1).arg(placeText(bookmarks_[at])) : tr("&%1: free").arg(at + 1));
+    }
     enable("view.back", visited_.canGoBack());
     enable("view.forward", visited_.canGoForward());
     enable("run.export", session_.newestQuantized() != nullptr);
     enable("run.report", chosenRun() != 0);
     enable("run.cancel", session_.jobs().busy());
+    enable("run.pause", session_.jobs().busy());
     const RecipeHistory& history = session_.history();
     enable("edit.undo", open && history.canUndo());
     enable("edit.redo", open && history.canRedo());
@@ -444,6 +481,28 @@ void MainWindow::setTheme(theme::Mode mode) {
     settings_.setValue(QStringLiteral("window/theme"), theme::mode_name(mode));
     theme::apply(*qApp, mode);
     presenter_->refresh();
+}
+
+void MainWindow::setTextScale(double scale) {
+    theme::set_text_scale(scale);
+    settings_.setValue(QStringLiteral("window/text-scale"), theme::text_scale());
+    setTheme(theme_);
+    updateTitle(); // room for the model's name
+}
+
+void MainWindow::setReducedMotion(bool reduced) {
+    settings_.setValue(QStringLiteral("window/reduced-motion"), reduced);
+    setAnimated(!reduced); // docks that slide
+    for (const Qt::UIEffect effect : {Qt::UI_AnimateMenu, Qt::UI_FadeMenu, Qt::UI_AnimateCombo, Qt::UI_AnimateTooltip,
+                                      Qt::UI_FadeTooltip, Qt::UI_AnimateToolBox})
+        QApplication::setEffectEnabled(effect, !reduced);
+}
+
+void MainWindow::showFor(const QString& path) {
+    if (isMinimized()) showNormal();
+    raise();
+    activateWindow();
+    if (!path.isEmpty()) openPath(path);
 }
 
 } // namespace graticule

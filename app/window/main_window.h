@@ -12,6 +12,7 @@
 #include "app/session/session.h"
 #include "app/session/session_file.h"
 #include "app/window/plot_area.h"
+#include "app/window/sleep_inhibitor.h"
 #include "widgets/theme/theme.h"
 
 class QDockWidget;
@@ -50,6 +51,8 @@ public:
     [[nodiscard]] RecipePanel& recipePanel() { return *recipe_; }
     [[nodiscard]] RunsPanel& runs() { return *runs_; }
     void openPath(const QString& path); ///< model, recipe or session
+    /// Comes to the front and opens what a program that was started later was asked for; empty: nothing.
+    void showFor(const QString& path);
     void openRecipe(const QString& file_or_line);
     void openSession(const QString& path);
     void saveSession(const QString& path);
@@ -58,6 +61,8 @@ public:
     void saveAndLeave();
     [[nodiscard]] SessionFile sessionFile() const;
     void setTheme(theme::Mode mode);
+    void setTextScale(double scale);
+    void setReducedMotion(bool reduced);
     /// The command under its object name ("run.evaluate"); null if there is none.
     [[nodiscard]] QAction* command(const QString& name) const;
     void setEvaluationChoice(const EvaluationChoice& choice) { evaluation_ = choice; }
@@ -78,6 +83,7 @@ protected:
 
 private:
     static constexpr int layoutVersion = 1; // of saveState
+    static constexpr std::size_t most_bookmarks = 9;
 
     // main_window.cpp
     void buildStrip();
@@ -110,7 +116,14 @@ private:
     /// A preset's choices under the recipe's own calibration, as one step.
     void takePreset(const QString& name);
     void showHistory();
+    /// The selection and the plot under the first free number, or no longer.
+    void toggleBookmark();
+    void goToBookmark(std::size_t at);
+    [[nodiscard]] Place place() const;
+    [[nodiscard]] QString placeText(const Place& place) const; ///< "layers.3.self_attn.v_proj · Distribution"
+    void showColours();
     void showAbout();
+    void explain(LayerId layer, int column);
     // main_window_jobs.cpp
     void askFolder();
     void askFile();
@@ -119,6 +132,9 @@ private:
     void askCalibrate();
     void askLengths(bool measure);
     void measureSpeed();
+    void searchRecipe(double bits);
+    void predictSensitivity(bool measure);
+    void measureDivergence();
     void quantize();
     void askEvaluate();
     void askExport(int run);
@@ -132,6 +148,7 @@ private:
     [[nodiscard]] int chosenRun() const;
     void runEverything();
     void cancelAll();
+    void pauseRunning(); ///< or lets it go on
     /// What leaving the model would cost is asked: "Leave Graticule", "Stop and leave".
     [[nodiscard]] bool mayStopJobs(const QString& title, const QString& stop);
     [[nodiscard]] bool mayOpenAnother();
@@ -164,9 +181,11 @@ private:
     bool asking_ = true, worst_wanted_ = false;
     EvaluationChoice evaluation_;          // as wished; a model with fewer positions does not change the wish
     std::vector<LayerId> first_selection_; // what a newly opened model starts with
-    QString export_folder_, session_path_;
+    QString export_folder_, session_path_, served_as_; // the last: Target::name that was chosen when last evaluated
     Draft draft_;
     std::optional<Draft::Found> offered_;
+    std::vector<Place> bookmarks_; // index: number - 1; without layers: free
+    SleepInhibitor awake_;
     SelectionHistory visited_;
     struct Opening { // a session that waits for its model
         SessionFile file;
@@ -190,6 +209,7 @@ private:
     JobsPanel* jobs_ = nullptr;
     QList<QDockWidget*> docks_;
     RecipePresenter* presenter_ = nullptr;
+    PinnedPlots* pins_ = nullptr;
     OfferBar *offer_ = nullptr, *tour_bar_ = nullptr;
     Tour* tour_ = nullptr;
     QWidget* plot_page_ = nullptr;

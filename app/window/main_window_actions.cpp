@@ -12,12 +12,15 @@
 
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
+#include "app/window/explain_figure.h"
 #include "app/window/main_window.h"
 #include "app/window/tour.h"
 #include "core/base/provenance.h"
 #include "core/recipe/presets.h"
 #include "widgets/models/table_text.h"
+#include "widgets/panels/colour_preview.h"
 #include "widgets/panels/command_palette.h"
+#include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/runs_panel.h"
@@ -112,10 +115,20 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
     addCommand(menu, "view.forward", tr("&Forward again"), {}, [this] {
         session_.select(visited_.forward());
     })->setShortcuts({QKeySequence(tr("Alt+Right")), QKeySequence(tr("Ctrl+]"))});
+    addCommand(menu, "view.bookmark", tr("&Bookmark this place, or no longer"), QKeySequence(tr("Ctrl+Shift+B")),
+               [this] { toggleBookmark(); });
+    QMenu* bookmarks = menu->addMenu(tr("Bookmarks"));
+    for (std::size_t at = 0; at < most_bookmarks; ++at)
+        addCommand(bookmarks, qPrintable(QStringLiteral("view.bookmark%1").arg(at + 1)), {},
+                   QKeySequence(tr("Ctrl+%1").arg(at + 1)), [this, at] { goToBookmark(at); })
+            ->setProperty("context", tr("Bookmark"));
+    addCommand(menu, "view.copy-location", tr("Cop&y where this is"), {},
+               [this] { QGuiApplication::clipboard()->setText(placeText(place())); });
     menu->addSeparator();
     for (int tab = 0; tab < plots_->count(); ++tab)
         addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabText(tab),
-                   QKeySequence(tr("Alt+%1").arg(tab + 1)), [this, tab] { plots_->setCurrentIndex(tab); })
+                   tab < 10 ? QKeySequence(tr("Alt+%1").arg((tab + 1) % 10)) : QKeySequence(),
+                   [this, tab] { plots_->setCurrentIndex(tab); })
             ->setProperty("context", tr("Plot"));
     menu->addSeparator();
     for (QDockWidget* dock : docks_) {
@@ -138,6 +151,21 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
         action->setProperty("context", tr("Theme"));
         group->addAction(action);
     }
+    QMenu* sizes = menu->addMenu(tr("Text size"));
+    auto* size_group = new QActionGroup(this);
+    for (const int percent : {90, 100, 115, 130, 150}) {
+        QAction* action = addCommand(sizes, qPrintable(QStringLiteral("view.text-%1").arg(percent)),
+                                     tr("%1 %").arg(percent), {}, [this, percent] { setTextScale(percent / 100.0); });
+        action->setCheckable(true);
+        action->setChecked(qRound(theme::text_scale() * 100) == percent);
+        action->setProperty("context", tr("Text size"));
+        size_group->addAction(action);
+    }
+    QAction* still = addCommand(menu, "view.still", tr("Reduce &motion"), {}, [] {});
+    still->setCheckable(true);
+    still->setChecked(settings_.value(QStringLiteral("window/reduced-motion")).toBool());
+    connect(still, &QAction::toggled, this, &MainWindow::setReducedMotion);
+    addCommand(menu, "view.colours", tr("&Colours as others see them …"), {}, [this] { showColours(); });
     addCommand(menu, "view.reset", tr("&Reset layout"), {}, [this] { resetLayout(); });
 }
 
@@ -155,6 +183,15 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.speed", tr("Measure &speed"), {}, [this] {
         measureSpeed();
     })->setToolTip(tr("Time and memory of passes in full precision and with the kernels there are for 8 and 4 bits"));
+    addCommand(menu, "run.sensitivity", tr("Predict sensitivit&y"), {}, [this] {
+        predictSensitivity(false);
+    })->setToolTip(tr("What the recipe's schemes, and 8 bits in their place, cost each linear: columns of the layers"));
+    addCommand(menu, "run.measure-sensitivity", tr("Measure sensitivity of the worst"), {}, [this] {
+        predictSensitivity(true);
+    })->setToolTip(tr("The same, and the eight worst linears of every scheme quantized alone and measured"));
+    addCommand(menu, "run.divergence", tr("Measure &divergence"), {}, [this] {
+        measureDivergence();
+    })->setToolTip(tr("How far the recipe's predictions are from full precision's, token by token, and where"));
     addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] {
         quantize();
     })->setToolTip(tr("Quantize the model by the recipe"));
@@ -170,6 +207,8 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     menu->addSeparator();
     addCommand(menu, "run.all", tr("Run &all: calibrate, quantize, evaluate, compare"), QKeySequence(tr("F9")),
                [this] { runEverything(); });
+    addCommand(menu, "run.pause", tr("&Pause the running job, or let it go on"), QKeySequence(Qt::Key_Pause),
+               [this] { pauseRunning(); });
     addCommand(menu, "run.cancel", tr("Cancel all &jobs"), QKeySequence(tr("Ctrl+.")), [this] { cancelAll(); });
 }
 
@@ -255,6 +294,53 @@ void MainWindow::showHistory() {
     dialog->open();
 }
 
+void MainWindow::showColours() {
+    auto* preview = new ColourPreview(grab().toImage(), this);
+    preview->setAttribute(Qt::WA_DeleteOnClose);
+    preview->open();
+}
+
+Place MainWindow::place() const {
+    Place place{{}, plots_->currentIndex()};
+    for (const LayerId layer : session_.selection())
+        place.layers << QString::fromStdString(session_.model()->linear(layer).short_name);
+    return place;
+}
+
+QString MainWindow::placeText(const Place& place) const {
+    const QString others = place.layers.size() > 1 ? tr(" and %1 more").arg(place.layers.size() - 1) : QString();
+    return tr("%1 · %2%3 · %4")
+        .arg(QString::fromStdString(session_.model()->name()), place.layers.value(0), others,
+             plots_->tabText(place.plot));
+}
+
+void MainWindow::toggleBookmark() {
+    const Place here = place();
+    auto found = std::find(bookmarks_.begin(), bookmarks_.end(), here);
+    if (found != bookmarks_.end()) {
+        *found = {};
+    } else {
+        found = std::find(bookmarks_.begin(), bookmarks_.end(), Place());
+        if (found == bookmarks_.end() && bookmarks_.size() == most_bookmarks) found = bookmarks_.begin();
+        if (found == bookmarks_.end()) found = bookmarks_.insert(found, Place());
+        *found = here;
+        const auto number = found - bookmarks_.begin() + 1;
+        jobs_->addLogLine(tr("Bookmark %1: %2 (Ctrl+%1 goes there)").arg(number).arg(placeText(here)));
+    }
+    updateActions();
+    draft_soon_->start();
+}
+
+void MainWindow::goToBookmark(std::size_t at) {
+    if (at >= bookmarks_.size()) return;
+    std::vector<LayerId> layers;
+    for (const QString& name : bookmarks_[at].layers)
+        for (const Linear& linear : session_.model()->linears())
+            if (name == QString::fromStdString(linear.short_name)) layers.push_back(linear.id);
+    plots_->setCurrentIndex(std::clamp(bookmarks_[at].plot, 0, plots_->count() - 1));
+    if (!layers.empty()) session_.select(std::move(layers));
+}
+
 void MainWindow::showAbout() {
     QString versions;
     for (const auto& [name, version] : current_versions())
@@ -265,6 +351,22 @@ void MainWindow::showAbout() {
         QMessageBox::Close, this);
     box->setAttribute(Qt::WA_DeleteOnClose);
     box->open();
+}
+
+// In a window that stays while one looks at the next number.
+void MainWindow::explain(LayerId layer, int column) {
+    const auto found = explain_figure(session_, layer, column);
+    auto* box =
+        new QMessageBox(QMessageBox::NoIcon, tr("Explain this number"),
+                        found ? found->title : tr("There is no figure to explain here"), QMessageBox::Close, this);
+    box->setAttribute(Qt::WA_DeleteOnClose);
+    box->setModal(false);
+    box->setInformativeText(found
+                                ? found->lines
+                                : tr("Choose a number of the layer table: max |x|, outlier, underflow, SQNR or bytes. "
+                                     "Calibrate first where there is none yet."));
+    box->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    box->show();
 }
 
 } // namespace graticule

@@ -114,6 +114,25 @@ void MainWindow::measureSpeed() {
     session_.measureSpeed();
 }
 
+void MainWindow::searchRecipe(double bits) {
+    if (!session_.model()) return;
+    jobs_->showJobs();
+    plots_->showTab(PlotArea::Search);
+    session_.searchRecipe({bits, std::nullopt}, evaluationChoice());
+}
+
+void MainWindow::predictSensitivity(bool measure) {
+    constexpr std::int64_t measured_layers = 8; // of each scheme, the worst by prediction
+    jobs_->showJobs();
+    session_.predictSensitivity(evaluationChoice(), measure ? measured_layers : 0);
+}
+
+void MainWindow::measureDivergence() {
+    jobs_->showJobs();
+    plots_->showTab(PlotArea::Divergence);
+    session_.measureDivergence(evaluationChoice());
+}
+
 void MainWindow::quantize() {
     jobs_->showJobs();
     session_.quantize();
@@ -128,9 +147,13 @@ EvaluationChoice MainWindow::evaluationChoice() const {
 void MainWindow::askEvaluate() {
     if (asking_) {
         const EvaluationChoice offered = evaluationChoice();
+        std::vector<TargetEntry> targets;
+        if (const auto& resolved = session_.resolution().resolved)
+            targets = target_entries(*session_.model(), choices_of(*resolved));
         EvaluationDialog dialog(offered, QString::fromStdString(summary_line(session_.recipe())),
-                                session_.model()->config().max_positions, this);
+                                session_.model()->config().max_positions, targets, served_as_, this);
         if (dialog.exec() != QDialog::Accepted) return;
+        served_as_ = dialog.servedAs();
         // A window that the model cut short stays wished for, unless another one was typed.
         const std::int64_t wished = evaluation_.window;
         evaluation_ = dialog.choice();
@@ -138,7 +161,7 @@ void MainWindow::askEvaluate() {
     }
     jobs_->showJobs();
     plots_->showTab(PlotArea::Perplexity);
-    session_.evaluate(evaluationChoice());
+    session_.evaluate(evaluationChoice(), Session::Calibrate::where_needed, asking_ ? served_as_ : QString());
 }
 
 void MainWindow::runEverything() {
@@ -148,6 +171,14 @@ void MainWindow::runEverything() {
 }
 
 void MainWindow::cancelAll() { session_.jobs().cancelAll(); }
+
+void MainWindow::pauseRunning() {
+    bool go_on = false; // jobs that share a pass stand and go together
+    const std::vector<JobView> jobs = session_.jobs().jobs();
+    for (const JobView& job : jobs) go_on = go_on || job.held;
+    for (const JobView& job : jobs)
+        if (job.state == JobState::running) session_.jobs().hold(job.id, !go_on);
+}
 
 // Closing or another model in the middle of a job loses that job, so it is asked. What is finished is on disk already,
 // a model that is being opened is no work, and what is being stopped was given up before.
@@ -297,7 +328,8 @@ void MainWindow::askExport(int run_id) {
                                    : export_findings(*session_.model(), choices, exporter_named(which.toStdString()),
                                                      export_target(where, aside), {});
         };
-        ExportDialog dialog(exporter_entries(), name, folder, check, this);
+        const auto targets = [&](const QString& which) { return target_entries(*session_.model(), choices, which); };
+        ExportDialog dialog(exporter_entries(), name, folder, check, targets, this);
         if (dialog.exec() != QDialog::Accepted) return;
         folder = dialog.folder();
         exporter = dialog.exporter();
@@ -311,10 +343,16 @@ void MainWindow::askExport(int run_id) {
 void MainWindow::copyCommandLine(int run_id) {
     const Run* run = session_.run(run_id);
     const EvaluationChoice choice = run ? run->choice : evaluationChoice();
-    const QString text = run && run->full_precision
-                             ? evaluate_command(session_.modelPath(), choice, session_.device(), session_.execution())
-                             : run_command(session_.modelPath(), run ? run->recipe : session_.recipe(), choice,
-                                           exportFolder(run_id), session_.device(), session_.execution());
+    const QString model = session_.modelPath();
+    const std::string& device = session_.device();
+    QString text;
+    if (run && run->full_precision)
+        text = evaluate_command(model, choice, device, session_.execution());
+    else if (run && !run->served_as.isEmpty())
+        text = served_command(model, run->recipe, run->served_as, choice, device, session_.execution());
+    else
+        text = run_command(model, run ? run->recipe : session_.recipe(), choice, exportFolder(run_id), device,
+                           session_.execution());
     QGuiApplication::clipboard()->setText(text);
     jobs_->addLogLine(tr("Copied: %1").arg(text));
 }

@@ -30,6 +30,7 @@ SessionFile MainWindow::sessionFile() const {
     file.view.layout = saveState(layoutVersion);
     file.view.plot = plots_->currentIndex();
     file.view.filter = layers_->filterText();
+    file.view.bookmarks = bookmarks_;
     const QHeaderView* columns = layers_->table()->horizontalHeader();
     file.view.sort_column = columns->sortIndicatorSection();
     file.view.descending = columns->sortIndicatorOrder() == Qt::DescendingOrder;
@@ -110,6 +111,8 @@ void MainWindow::finishOpening() {
 
 void MainWindow::restoreView(const SessionFile& file) {
     evaluation_ = file.evaluation;
+    bookmarks_ = file.view.bookmarks;
+    bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
     restoreGeometry(file.view.geometry);
     restoreState(file.view.layout, layoutVersion);
     layers_->setFilterText(file.view.filter);

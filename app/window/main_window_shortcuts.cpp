@@ -17,8 +17,15 @@ QList<QKeySequence> delivered_keys(const QAction& action) {
 
 /// What panels do with keys of their own: a command with such a key would take it from them.
 std::vector<FixedKeys> fixed_keys() {
-    return {{QObject::tr("Copy a table as CSV"), {}, {QKeySequence(QKeySequence::Copy)}},
+    return {{QObject::tr("Explain the number in the current cell of the layers"),
+             {},
+             {QKeySequence(Qt::SHIFT | Qt::Key_F1)}},
+            {QObject::tr("Copy a table as CSV"), {}, {QKeySequence(QKeySequence::Copy)}},
             {QObject::tr("Cancel the selected job"), {}, {QKeySequence(QKeySequence::Delete)}},
+            {QObject::tr("Pause the selected job, or let it go on"), {}, {QKeySequence(Qt::Key_Space)}},
+            {QObject::tr("Move the selected job in the queue"),
+             QObject::tr("drag"),
+             {QKeySequence(Qt::CTRL | Qt::Key_Up), QKeySequence(Qt::CTRL | Qt::Key_Down)}},
             {QObject::tr("Plot: zoom along x, y, both"),
              QObject::tr("wheel, Shift+wheel, Ctrl+wheel"),
              {QKeySequence(Qt::Key_Plus), QKeySequence(Qt::Key_Equal), QKeySequence(Qt::Key_Minus)}},
@@ -30,6 +37,9 @@ std::vector<FixedKeys> fixed_keys() {
             {QObject::tr("Plot: everything"),
              QObject::tr("double click"),
              {QKeySequence(Qt::Key_Home), QKeySequence(Qt::Key_0)}},
+            {QObject::tr("Plot: zoom back, forward"),
+             QObject::tr("back and forward buttons"),
+             {QKeySequence(Qt::Key_Backspace), QKeySequence(Qt::SHIFT | Qt::Key_Backspace)}},
             {QObject::tr("Plot: logarithmic axis"), {}, {QKeySequence(Qt::Key_L)}}};
 }
 

@@ -8,8 +8,13 @@
 
 #include "app/session/recipe_difference.h"
 #include "app/session/run_names.h"
+#include "app/window/multiples_feed.h"
+#include "core/recipe/recipe_text.h"
 #include "widgets/models/number_text.h"
+#include "widgets/panels/divergence_panel.h"
 #include "widgets/panels/fitting_tab_bar.h"
+#include "widgets/panels/multiples_panel.h"
+#include "widgets/panels/search_panel.h"
 #include "widgets/panels/slac_panel.h"
 #include "widgets/panels/speed_panel.h"
 
@@ -34,6 +39,9 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(compareRow());
     rows_.push_back(paretoRow());
     rows_.push_back(speedRow());
+    rows_.push_back(searchRow());
+    rows_.push_back(divergenceRow());
+    rows_.push_back(allInputsRow());
     for (const Row& row : rows_) {
         const int tab = addTab(row.page, row.title);
         if (!row.short_title.isEmpty()) tabs_->setShortName(tab, row.short_title);
@@ -73,6 +81,9 @@ PlotArea::Row PlotArea::distributionRow() {
     operand_->setToolTip(tr("Distribution of the linear's weights, or of its input over the calibration tokens"));
     connect(operand_, &QComboBox::activated, this, &PlotArea::refreshNow);
     distribution_->addTool(operand_);
+    offerPin(distribution_, [this] {
+        return operand() == DistributionOf::weight ? PinnedPlots::Kind::weight : PinnedPlots::Kind::input;
+    });
     distribution_->setLogarithmic(true);
     distribution_->setWhole([this] { return distribution_plot(session_, operand()); });
     // Queued: the surface is in the middle of a gesture when it tells.
@@ -100,6 +111,7 @@ PlotArea::Row PlotArea::channelsRow() {
     Row row = plotRow(tr("Channels"), tr("Chan."), true,
                       [this, sorted] { return channels_plot(session_, sorted->isChecked(), threshold_); });
     row.plot->addTool(sorted);
+    offerPin(row.plot, [] { return PinnedPlots::Kind::channels; });
     followThreshold(row.plot);
     return row;
 }
@@ -111,16 +123,43 @@ void PlotArea::followThreshold(PlotSurface* plot) {
     });
 }
 
+void PlotArea::offerPin(PlotSurface* plot, std::function<PinnedPlots::Kind()> kind) {
+    auto* pin = new QToolButton;
+    pin->setText(tr("pin"));
+    pin->setToolTip(tr("Keep this plot of this linear beside the others while the selection moves"));
+    pin->setAccessibleName(pin->toolTip());
+    plot->addTool(pin);
+    connect(pin, &QToolButton::clicked, this, [this, kind = std::move(kind)] { Q_EMIT pinWanted(kind()); });
+}
+
+PlotArea::Row PlotArea::allInputsRow() {
+    auto* panel = new MultiplesPanel;
+    connect(panel, &MultiplesPanel::layerChosen, this, [this](LayerId layer) { session_.select({layer}); });
+    const auto refresh = [this, panel] {
+        MultiplesShown shown = input_multiples(session_);
+        panel->setMultiples(std::move(shown.multiples), shown.about);
+        if (session_.primary()) panel->setSelected(first_reader(session_, *session_.primary()));
+    };
+    return {tr("All inputs"), tr("All"), panel, nullptr, refresh, true};
+}
+
 PlotArea::Row PlotArea::heatMapRow() {
     auto* statistic = new QComboBox;
     statistic->addItems(layer_statistic_names());
+    const int of_layers = statistic->count(); // behind them: what the selected linear's input is token by token
+    statistic->insertSeparator(of_layers);
+    statistic->addItem(tr("tokens by channels"), static_cast<int>(TokenOrder::in_text));
+    statistic->addItem(tr("tokens by channels, largest first"), static_cast<int>(TokenOrder::largest_first));
     statistic->setAccessibleName(tr("Statistic"));
     connect(statistic, &QComboBox::activated, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Heat map"), tr("Heat"), false, [this, statistic] {
+    Row row = plotRow(tr("Heat map"), tr("Heat"), false, [this, statistic, of_layers] {
+        if (statistic->currentIndex() > of_layers)
+            return token_map_plot(session_, static_cast<TokenOrder>(statistic->currentData().toInt()));
         return heat_map_plot(session_, static_cast<LayerStatistic>(statistic->currentIndex()));
     });
     row.plot->addTool(statistic);
-    connect(row.plot, &PlotSurface::cellClicked, this, [this](qint64 cell_row, qint64 column) {
+    connect(row.plot, &PlotSurface::cellClicked, this, [this, statistic, of_layers](qint64 cell_row, qint64 column) {
+        if (statistic->currentIndex() > of_layers) return; // cells are tokens then
         if (const auto layer = heat_map_layer(session_, cell_row, column)) session_.select({*layer});
     });
     return row;
@@ -130,6 +169,7 @@ PlotArea::Row PlotArea::lengthsRow() {
     auto* both = new QSplitter(Qt::Vertical);
     both->setChildrenCollapsible(false);
     PlotSurface* plot = makePlot();
+    offerPin(plot, [] { return PinnedPlots::Kind::lengths; });
     auto* advice = new SlacPanel;
     both->addWidget(plot);
     both->addWidget(advice);
@@ -155,6 +195,16 @@ PlotArea::Row PlotArea::errorRow() {
 PlotArea::Row PlotArea::compareRow() {
     compare_ = new ComparePanel;
     connect(compare_, &ComparePanel::pairChosen, this, &PlotArea::compareRuns);
+    connect(compare_, &ComparePanel::othersChosen, this, [this](const std::vector<int>& runs) {
+        compared_beside_ = runs;
+        refresh(); // later: the menu that was clicked in is made again
+    });
+    connect(compare_, &ComparePanel::lineTaken, this, [this](const QString& line) {
+        session_.setRecipe(with_line(session_.recipe(), line), tr("taken over: %1").arg(line));
+    });
+    connect(compare_, &ComparePanel::lineDropped, this, [this](const QString& line) {
+        session_.setRecipe(without_line(session_.recipe(), line), tr("dropped: %1").arg(line));
+    });
     connect(compare_, &ComparePanel::baselineWanted, this, [this](int run) { session_.runList().setBaseline(run); });
     return {tr("Compare"), {}, compare_, nullptr, [this] { refreshCompare(); }, false};
 }
@@ -191,6 +241,50 @@ PlotArea::Row PlotArea::speedRow() {
     return {tr("Speed"), {}, both, plot, refresh, false};
 }
 
+PlotArea::Row PlotArea::searchRow() {
+    auto* both = new QSplitter(Qt::Vertical);
+    both->setChildrenCollapsible(false);
+    PlotSurface* plot = makePlot();
+    auto* panel = new SearchPanel;
+    both->addWidget(plot);
+    both->addWidget(panel);
+    both->setStretchFactor(0, 3);
+    both->setSizes({380, 320});
+    connect(panel, &SearchPanel::searchWanted, this, &PlotArea::searchWanted);
+    connect(panel, &SearchPanel::sensitivityWanted, this, &PlotArea::sensitivityWanted);
+    connect(panel, &SearchPanel::recipeWanted, this, &PlotArea::searchedRecipeWanted);
+    connect(plot, &PlotSurface::itemClicked, this,
+            [this](int, const QString&, qint64 id) { Q_EMIT searchedRecipeWanted(static_cast<int>(id)); });
+    const auto refresh = [this, plot, panel] {
+        plot->setScene(search_plot(session_));
+        panel->setSearches(session_.searches());
+    };
+    return {tr("Search"), {}, both, plot, refresh, false};
+}
+
+PlotArea::Row PlotArea::divergenceRow() {
+    auto* both = new QSplitter(Qt::Vertical);
+    both->setChildrenCollapsible(false);
+    PlotSurface* plot = makePlot();
+    auto* panel = new DivergencePanel;
+    both->addWidget(plot);
+    both->addWidget(panel);
+    both->setStretchFactor(1, 3);
+    both->setSizes({260, 440});
+    connect(panel, &DivergencePanel::measureWanted, this, &PlotArea::divergenceWanted);
+    const auto refresh = [this, plot, panel, told = std::shared_ptr<const DivergenceStudy>()]() mutable {
+        plot->setScene(depth_plot(session_));
+        const auto& study = session_.divergence();
+        if (study == told) return; // where the reader has scrolled to stays
+        told = study;
+        if (study)
+            panel->setDivergence(QString::fromStdString(summary_line(study->recipe)), study->divergence, study->worst);
+        else
+            panel->clearDivergence();
+    };
+    return {tr("Where it hurts"), tr("Hurts"), both, plot, refresh, false};
+}
+
 void PlotArea::connectSession() {
     connect(&session_, &Session::selectionChanged, this, [this] {
         threshold_.reset();
@@ -198,10 +292,11 @@ void PlotArea::connectSession() {
     });
     connect(&session_, &Session::modelChanged, this, [this] {
         compared_a_ = compared_b_ = 0;
+        compared_beside_.clear();
         refresh();
     });
     for (const auto signal : {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged,
-                              &Session::reportsChanged, &Session::speedChanged})
+                              &Session::reportsChanged, &Session::speedChanged, &Session::decisionsChanged})
         connect(&session_, signal, this, &PlotArea::refresh);
     connect(&session_, &Session::whatIfChanged, this, [this](LayerId layer) {
         if (!rows_[static_cast<std::size_t>(currentIndex())].of_layer || session_.primary() == layer) refresh();
@@ -239,7 +334,8 @@ void PlotArea::refreshCompare() {
     };
     if (!is_there(compared_a_)) compared_a_ = is_there(session_.baseline()) ? session_.baseline() : 0;
     if (!is_there(compared_b_) && choices.size() > 1) compared_b_ = choices.back().id;
-    compare_->setRuns(choices, compared_a_, compared_b_);
+    std::erase_if(compared_beside_, [&](int id) { return !is_there(id) || id == compared_a_ || id == compared_b_; });
+    compare_->setRuns(choices, compared_a_, compared_b_, compared_beside_);
     auto comparison = session_.comparison(compared_a_, compared_b_);
     if (!comparison)
         return compare_->clearComparison(tr("Evaluate two recipes, or full precision and one, and choose them above."));
@@ -257,9 +353,18 @@ void PlotArea::refreshCompare() {
                 if (linear) list.push_back(linear->report);
         return list;
     };
-    compare_->setComparison(
-        {*comparison, *a.evaluation, *b.evaluation, reports(compared_a_), reports(compared_b_),
-         a.full_precision || b.full_precision ? QStringList() : recipe_difference(a.recipe, b.recipe)});
+    ComparedRuns compared;
+    compared.comparison = *comparison;
+    compared.a = *a.evaluation;
+    compared.b = *b.evaluation;
+    compared.reports_a = reports(compared_a_);
+    compared.reports_b = reports(compared_b_);
+    if (!a.full_precision && !b.full_precision) compared.recipes = recipe_difference(a.recipe, b.recipe);
+    compared.current = QString::fromStdString(recipe_text(session_.recipe())).split(u'\n');
+    for (const int id : compared_beside_)
+        for (const RunChoice& choice : choices)
+            if (choice.id == id) compared.others.push_back({choice.name, reports(id)});
+    compare_->setComparison(compared);
 }
 
 void PlotArea::compareRuns(int a, int b) {

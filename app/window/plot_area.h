@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/session/session.h"
+#include "app/window/pinned_plots.h"
 #include "app/window/plot_feed.h"
 #include "widgets/panels/compare_panel.h"
 #include "widgets/plots/plot_surface.h"
@@ -22,7 +23,20 @@ class FittingTabBar;
 class PlotArea final : public QTabWidget {
     Q_OBJECT
 public:
-    enum Tab { Distribution, Channels, HeatMap, SequenceLength, ErrorTab, Perplexity, Compare, Pareto, Speed };
+    enum Tab {
+        Distribution,
+        Channels,
+        HeatMap,
+        SequenceLength,
+        ErrorTab,
+        Perplexity,
+        Compare,
+        Pareto,
+        Speed,
+        Search,
+        Divergence,
+        AllInputs
+    };
 
     PlotArea(Session& session, QWidget* parent);
     void showTab(Tab tab);
@@ -32,8 +46,13 @@ public:
 
 Q_SIGNALS:
     void recipeWanted(int run);
-    void lengthsWanted(bool measure); ///< compared, or their perplexities measured
+    void pinWanted(graticule::PinnedPlots::Kind kind); ///< the plot of the selected linear as it stands now
+    void lengthsWanted(bool measure);                  ///< compared, or their perplexities measured
     void speedWanted();
+    void searchWanted(double bits);
+    void sensitivityWanted();
+    void divergenceWanted();
+    void searchedRecipeWanted(int point); ///< of all_points
     void failed(const QString& text);
 
 protected:
@@ -54,13 +73,17 @@ private:
     [[nodiscard]] plots::PlotSurface* makePlot();
     [[nodiscard]] Row distributionRow();
     [[nodiscard]] Row channelsRow();
+    [[nodiscard]] Row allInputsRow();
     [[nodiscard]] Row heatMapRow();
     [[nodiscard]] Row lengthsRow();
     [[nodiscard]] Row errorRow();
     [[nodiscard]] Row compareRow();
     [[nodiscard]] Row paretoRow();
     [[nodiscard]] Row speedRow();
+    [[nodiscard]] Row searchRow();
+    [[nodiscard]] Row divergenceRow();
     void followThreshold(plots::PlotSurface* plot);
+    void offerPin(plots::PlotSurface* plot, std::function<PinnedPlots::Kind()> kind);
     void connectSession();
     void refresh(); ///< soon, once, whatever asked
     void refreshNow();
@@ -77,6 +100,7 @@ private:
     QComboBox* operand_ = nullptr;
     std::optional<double> threshold_; // dragged; absent: the stated rule
     int compared_a_ = 0, compared_b_ = 0;
+    std::vector<int> compared_beside_; // runs beside the two
 };
 
 } // namespace graticule

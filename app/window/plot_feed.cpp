@@ -250,16 +250,18 @@ PlotScene input_plot(const Session& session, const Linear& linear, const std::op
 }
 } // namespace
 
-PlotScene distribution_plot(const Session& session, DistributionOf which, const std::optional<Span>& visible) {
-    const auto layer = session.primary();
+PlotScene distribution_plot(const Session& session, DistributionOf which, const std::optional<Span>& visible,
+                            std::optional<LayerId> layer) {
+    if (!layer) layer = session.primary();
     if (!session.model() || !layer) return nothing_selected(tr("Distribution"));
     const Linear& linear = session.model()->linear(*layer);
     return which == DistributionOf::weight ? weight_plot(session, linear, visible)
                                            : input_plot(session, linear, visible);
 }
 
-PlotScene channels_plot(const Session& session, bool sorted, std::optional<double> threshold) {
-    const auto layer = session.primary();
+PlotScene channels_plot(const Session& session, bool sorted, std::optional<double> threshold,
+                        std::optional<LayerId> layer) {
+    if (!layer) layer = session.primary();
     if (!session.model() || !layer) return nothing_selected(tr("Input channels"));
     const SiteStats* site = site_of(session, *layer);
     if (!site) return empty_scene(tr("Input channels"), tr("Calibrate to see which channels of the input stand out"));

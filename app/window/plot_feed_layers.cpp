@@ -177,8 +177,8 @@ PlotScene speed_plot(const Session& session) {
     return sequence_length_scene(data);
 }
 
-PlotScene sequence_length_plot(const Session& session) {
-    const auto layer = session.primary();
+PlotScene sequence_length_plot(const Session& session, std::optional<LayerId> layer) {
+    if (!layer) layer = session.primary();
     const QString title = tr("Sequence length");
     if (!session.model() || !layer) return empty_scene(title, tr("Select a linear in the layer table"));
     const Linear& linear = session.model()->linear(*layer);
@@ -254,8 +254,11 @@ constexpr StatisticRow statistics[] = {
      QT_TRANSLATE_NOOP("QObject", "Share of the output error made by quantizing the input"), "%", 1, false, false, true,
      [](const LayerRow& row) { return row.input_share_percent; }},
     {QT_TRANSLATE_NOOP("QObject", "bits per weight"), QT_TRANSLATE_NOOP("QObject", "Stored bits per weight"), "bit", 2,
-     false, false, true, [](const LayerRow& row) { return row.bits; }}};
-static_assert(std::size(statistics) == static_cast<std::size_t>(LayerStatistic::bits) + 1);
+     false, false, true, [](const LayerRow& row) { return row.bits; }},
+    {QT_TRANSLATE_NOOP("QObject", "predicted damage"),
+     QT_TRANSLATE_NOOP("QObject", "Divergence that each linear alone is predicted to cause"), "nats / token", 6, true,
+     false, true, [](const LayerRow& row) { return row.damage; }}};
+static_assert(std::size(statistics) == static_cast<std::size_t>(LayerStatistic::damage) + 1);
 } // namespace
 
 QStringList layer_statistic_names() {
@@ -325,10 +328,10 @@ constexpr CostAxis cost_axes[] = {
     {"power of the units, of INT8 × INT8's", &HardwareCost::power},
 };
 
-/// Absent where a linear of the run has no unit; full precision has none.
+/// Absent where a linear of the run has no unit; full precision has none, nor what a program makes of a recipe.
 std::optional<double> cost_of(const Session& session, const Run& run, const CostAxis& axis) {
     if (!axis.figure) return static_cast<double>(run.bytes) / 1e6;
-    if (run.full_precision || !session.model()) return std::nullopt;
+    if (run.full_precision || !run.served_as.isEmpty() || !session.model()) return std::nullopt;
     const auto hardware = hardware_cost(*session.model(), LayerRules(run.recipe));
     return hardware ? std::optional(*hardware.*axis.figure) : std::nullopt;
 }

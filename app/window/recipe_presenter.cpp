@@ -1,5 +1,6 @@
 #include "app/window/recipe_presenter.h"
 
+#include <QtCore/QTimer>
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -251,7 +252,23 @@ std::vector<RuleRow> rule_rows(const Session& session) {
 RecipePresenter::RecipePresenter(Session& session, RecipePanel& panel, QObject* parent)
     : QObject(parent)
     , session_(session)
-    , panel_(panel) {
+    , panel_(panel)
+    , advice_soon_(new QTimer(this)) {
+    advice_soon_->setSingleShot(true);
+    advice_soon_->setInterval(250);
+    connect(advice_soon_, &QTimer::timeout, this, &RecipePresenter::refreshAdvice);
+    const auto soon = [this] {
+        if (!advice_soon_->isActive()) advice_soon_->start();
+    };
+    for (const auto signal : {&Session::modelChanged, &Session::recipeChanged, &Session::statsChanged,
+                              &Session::reportsChanged, &Session::decisionsChanged})
+        connect(&session, signal, this, soon);
+    connect(&session, &Session::whatIfChanged, this, soon);
+    connect(panel.advice(), &AdviceView::wanted, this, [this](int row) {
+        if (std::cmp_greater_equal(row, advice_.size())) return;
+        const Advice taken = advice_[static_cast<std::size_t>(row)];
+        session_.setRecipe(taken.recipe, taken.action);
+    });
     connect(panel.editor(), &SchemeEditor::edited, this,
             [this](const SchemeEditor::Edit& edit, const QString& name, const QString& group) {
                 session_.editSelected(edit, name, group);
@@ -316,6 +333,16 @@ void RecipePresenter::refreshForm() {
 }
 
 void RecipePresenter::refreshRules() { panel_.setRules(rule_rows(session_)); }
+
+void RecipePresenter::refreshAdvice() {
+    constexpr std::size_t shown = 4; // the rest would push the recipe's text out of sight
+    advice_ = advice_for(session_);
+    if (advice_.size() > shown) advice_.resize(shown);
+    std::vector<AdviceRow> rows;
+    for (const Advice& one : advice_) rows.push_back({one.title, one.evidence, one.action});
+    panel_.advice()->setRows(rows);
+}
+
 void RecipePresenter::refreshWhatIf() { panel_.setWhatIf(what_if_table(session_)); }
 
 // What cannot be read yet is said under the text and changes nothing: somebody is still typing.

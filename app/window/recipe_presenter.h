@@ -3,8 +3,11 @@
 
 #include <QtCore/QObject>
 
+#include "app/session/advice.h"
 #include "app/session/session.h"
 #include "widgets/panels/recipe_panel.h"
+
+class QTimer;
 
 namespace graticule {
 
@@ -21,6 +24,7 @@ private:
     void jsonEdited(const QString& json);
     void refreshForm();
     void refreshRules();
+    void refreshAdvice();
     [[nodiscard]] bool isRegex(const RuleRow& row) const;
     void showUnreadable(const RuleRow& row, const QString& pattern, const QString& why);
     void ruleRenamed(const RuleRow& row, const QString& pattern);
@@ -29,6 +33,8 @@ private:
 
     Session& session_;
     RecipePanel& panel_;
+    std::vector<Advice> advice_; // as shown
+    QTimer* advice_soon_;        // figures come layer by layer; advice is about all of them
 };
 
 /// Current against candidate for one linear; `note` when there is nothing to show.

@@ -8,6 +8,7 @@
 #include "app/session/run_names.h"
 #include "app/window/process_memory.h"
 #include "core/method/method.h"
+#include "core/runtime/card_memory.h"
 #include "widgets/models/qt_text.h"
 
 namespace graticule {
@@ -92,6 +93,10 @@ std::vector<LayerRow> layer_rows(const Session& session) {
             row.doubtful = known.doubtful();
             row.basis = basis_text(report);
         }
+        if (const LayerSensitivity* known = now.ignored ? nullptr : session.sensitivityOf(linear.id, now.choice)) {
+            row.damage = known->predicted;
+            row.damage_measured = known->measured;
+        }
         rows.push_back(std::move(row));
     }
     return rows;
@@ -158,10 +163,16 @@ std::vector<JobRow> job_rows(const std::vector<JobView>& jobs) {
             row.memory = memory->now;
             row.memory_peak = memory->peak;
         }
+        if (const auto card = job.state == JobState::running ? card_memory(job.device) : std::nullopt) {
+            row.card = card->now;
+            row.card_peak = card->peak;
+        }
+        row.held = job.held;
+        row.place = job.place;
         row.error = QString::fromStdString(job.error.message.empty() ? std::string() : job.error.text());
         const double share = row.total > 0 ? static_cast<double>(row.done) / static_cast<double>(row.total) : 0;
         if (job.state == JobState::running && share > 0) {
-            row.seconds_left = job.progress.seconds_in_stage * (1 - share) / share;
+            if (!job.held) row.seconds_left = job.progress.seconds_in_stage * (1 - share) / share;
             if (job.progress.seconds_in_stage > 0.2)
                 row.tokens_per_second = job.tokens * share / job.progress.seconds_in_stage;
         } else if (job.state == JobState::done && job.seconds > 0) {

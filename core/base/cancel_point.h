@@ -13,6 +13,7 @@ struct JobContext;
 class CancelScope {
 public:
     explicit CancelScope(const JobContext& job);
+    explicit CancelScope(const JobContext* job); ///< null: none
     ~CancelScope();
     CancelScope(const CancelScope&) = delete;
     CancelScope& operator=(const CancelScope&) = delete;
@@ -20,6 +21,9 @@ public:
 private:
     const JobContext* outer_;
 };
+
+/// The job of this thread, for the workers it starts; null: none.
+[[nodiscard]] const JobContext* current_job();
 
 /// What JobContext::check_cancelled throws, for the job of this thread.
 void cancel_point();

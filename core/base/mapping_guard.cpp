@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/hold.h"
 
 namespace graticule {
 
@@ -118,6 +119,7 @@ void MappingGuard::verify() const {
 }
 
 void check_mappings() {
+    stand_while_held(); // here, because every cancel point comes through
     if (!any_damaged.load(std::memory_order_relaxed)) return;
     const std::lock_guard lock(mutex);
     for (const Mapping* mapping = first.load(); mapping != nullptr; mapping = mapping->next)

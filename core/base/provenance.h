@@ -19,6 +19,7 @@ struct Provenance {
     std::string device;      ///< "cpu", "cuda: NVIDIA H100 80GB HBM3"
     std::string execution;   ///< compute type and arithmetic of the passes: "bfloat16"; empty: there were none
     std::string backend;     ///< kernel back end that quantized
+    std::string served_as;   ///< Target::name whose rounding of inputs was applied; empty: the recipe's own
     std::uint64_t seed = 0;
     std::vector<std::pair<std::string, std::string>> versions; ///< program, LibTorch ...
 

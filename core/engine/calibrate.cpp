@@ -2,6 +2,7 @@
 // device.
 #include <chrono>
 
+#include "core/base/hold.h"
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
 #include "core/engine/run_provenance.h"
@@ -34,7 +35,7 @@ private:
 std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Tokenizer& tokenizer,
                                                  const CalibrationSpec& spec, JobContext& ctx,
                                                  const StatsCallback& on_snapshot) {
-    const Clock::time_point start = Clock::now();
+    const WorkClock clock;
     model.start_hashing();
     ctx.progress.begin("Tokenizing the calibration text", 0);
     const Corpus corpus = load_text(spec.text, BuiltInText::calibration);
@@ -60,7 +61,7 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
         stats->sites.at(index_of(site.site)) = std::move(site);
         if (!on_snapshot || !throttle.due()) return;
         const Clock::time_point copying = Clock::now();
-        stats->seconds = seconds_since(start);
+        stats->seconds = clock.seconds();
         on_snapshot(std::make_shared<const ActivationStats>(*stats));
         throttle.took(seconds_since(copying));
     });
@@ -71,7 +72,7 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
     stats->provenance.protocol = std::to_string(spec.samples) +
                                  (spec.pick == CalibrationSpec::Pick::first ? " first" : " random") + " samples of " +
                                  std::to_string(spec.length) + " tokens";
-    stats->seconds = seconds_since(start);
+    stats->seconds = clock.seconds();
     return stats;
 }
 

@@ -57,6 +57,9 @@ using LayerCallback = std::function<void(const LayerReport&)>; ///< each layer a
 class QuantizedSink {
 public:
     virtual ~QuantizedSink() = default;
+    /// Before the first block: the result as far as it is known then, without what is in its linears. In place of a
+    /// hash of the model that is not known yet stand zeros.
+    virtual void begin(const QuantizedModel& heading) = 0;
     virtual void take(QuantizedLinear linear) = 0;                       ///< in execution order
     virtual void take(const std::string& name, HostTensor replaced) = 0; ///< QuantizedModel::replaced, block by block
 };
@@ -82,7 +85,7 @@ quantize_together(std::shared_ptr<const Model> model, std::span<const Quantizati
                   const SideLayerCallback& on_layer = {});
 
 struct EvaluationSpec {
-    std::int64_t window = 2048;
+    std::int64_t window = 2048;   ///< tokens
     std::int64_t max_windows = 0; ///< 0: all
     std::string run_name;
     /// One that was stopped: its windows are not evaluated again where model, recipe, protocol and device are the same,
@@ -91,6 +94,7 @@ struct EvaluationSpec {
     /// Keep what every side says of each token, and how far that is from the first side: divergence_between two of
     /// them. Nothing is resumed then.
     bool predictions = false;
+    std::string protocol = "gptq"; ///< ProtocolRow::name
 };
 /// The windows of `ids` that an evaluation uses. Throws Error{bad_input} where the text has not one.
 [[nodiscard]] std::vector<std::span<const std::int32_t>>
@@ -109,11 +113,14 @@ struct EvaluationSide {
     std::shared_ptr<const QuantizedModel> quantized;
     std::string run_name;
     std::shared_ptr<const Evaluation> resume = nullptr;
+    /// When a stop of it is due, this side goes no further and the others do; null: it is never stopped alone.
+    const CancelToken* stop = nullptr;
 };
 using SideCallback = std::function<void(std::size_t side, const Evaluation& so_far)>;
 /// The same results, in the order of `sides`, from one pass: each block is loaded once and every side's windows pass
 /// it. Of `spec` the windows and `predictions` count. The sides go on where the one that was stopped first left off;
-/// `seconds` are those of the pass.
+/// `seconds` are those of the pass. One that was stopped on the way is as far as it came, and not complete; Cancelled
+/// is thrown when all are. With `predictions`, which are told apart from the first side, none is stopped alone.
 [[nodiscard]] std::vector<std::shared_ptr<const Evaluation>>
 evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
                   const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,
@@ -132,9 +139,10 @@ struct WhatIf {
     LayerReport report;              ///< under `choice`
     QParams params;                  ///< of the (smoothed) weight
     StepHistogram weight_in_steps;   ///< of every (smoothed) weight divided by its block's scale; empty: unquantized
-    std::vector<float> smoothing;    ///< factor s a channel; empty: none
+    std::vector<float> smoothing;    ///< factor s per channel; empty: none
     std::vector<float> input_absmax; ///< per channel after smoothing
 };
+struct WhatIfLayer;
 class WhatIfLayers;
 /// For one thread, one after the other, beside whatever `device` computes for others.
 class WhatIfs {
@@ -146,8 +154,14 @@ public:
     /// `rows`: of the kept inputs, evenly spread, that are looked at; 0: all. Throws Error{bad_input} for a choice that
     /// the run would refuse.
     [[nodiscard]] WhatIf of(LayerId layer, const SchemeChoice& choice, std::int64_t rows = 0) const;
+    /// The same of the weight alone, which is there much sooner: the report says nothing of inputs and outputs. Only
+    /// for choices that look at no samples.
+    [[nodiscard]] WhatIf of_weight(LayerId layer, const SchemeChoice& choice) const;
 
 private:
+    [[nodiscard]] SchemeChoice complete(LayerId layer, const SchemeChoice& choice) const;
+    [[nodiscard]] WhatIf result_of(LayerId layer, WhatIfLayer tried) const;
+
     std::shared_ptr<const Model> model_;
     std::shared_ptr<const ActivationStats> stats_;
     std::unique_ptr<WhatIfLayers> layers_;

@@ -1,7 +1,9 @@
-// Perplexity in the protocol of the GPTQ papers: the whole text tokenized once, windows that do not overlap, the mean
-// over windows of each window's mean cross entropy.
-#include <chrono>
+// Perplexity: the whole text tokenized once, windows that do not overlap, the mean over windows of each window's mean
+// cross entropy. What of a window is scored, and how it begins, is the protocol's affair (all_protocols).
+#include <algorithm>
+#include <cmath>
 
+#include "core/base/hold.h"
 #include "core/engine/engine.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/model_runner.h"
@@ -11,20 +13,19 @@ namespace graticule {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 void summarize(Evaluation& evaluation) {
     const Measurement measurement = evaluation.measurement();
     evaluation.perplexity = measurement.figure();
     evaluation.standard_error = measurement.standard_error();
-    evaluation.tokens = static_cast<std::int64_t>(evaluation.window_losses.size()) * (evaluation.protocol.window - 1);
+    evaluation.tokens = static_cast<std::int64_t>(evaluation.window_losses.size()) * evaluation.protocol.scored();
 }
 
 std::vector<std::span<const std::int32_t>> windows_of(const std::vector<std::int32_t>& ids, const Corpus& corpus,
                                                       const EvaluationSpec& spec) {
-    if (spec.window < 2)
-        throw Error(ErrorKind::bad_input,
-                    "a window of " + std::to_string(spec.window) + " tokens predicts nothing; it needs at least 2");
+    const std::int64_t least = protocol_named(spec.protocol).second_half ? 4 : 2;
+    if (spec.window < least)
+        throw Error(ErrorKind::bad_input, "a window of " + std::to_string(spec.window) +
+                                              " tokens predicts nothing; it needs at least " + std::to_string(least));
     std::vector<std::span<const std::int32_t>> windows = cut_windows(ids, spec.window);
     if (windows.empty())
         throw Error(ErrorKind::bad_input, "\"" + corpus.name + "\" has " + std::to_string(ids.size()) +
@@ -33,25 +34,14 @@ std::vector<std::span<const std::int32_t>> windows_of(const std::vector<std::int
     return windows;
 }
 
-Protocol protocol_of(const EvaluationSpec& spec, const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids,
-                     const Corpus& corpus, std::int64_t there) {
-    Protocol protocol;
-    protocol.window = spec.window;
-    protocol.windows_there = there;
-    protocol.windows_used = spec.max_windows > 0 ? std::min(spec.max_windows, there) : there;
-    protocol.bos = tokenizer.bos() && ids.front() == *tokenizer.bos() ? "once" : "none";
-    protocol.text_rule = corpus.rule;
-    return protocol;
-}
-
 /// The losses of a stopped evaluation that this one may take over.
 std::vector<double> known_losses(const Evaluation* stopped, const Evaluation& evaluation, const Model& model,
                                  JobContext& ctx) {
     if (stopped == nullptr || stopped->window_losses.empty()) return {};
     const Provenance &was = stopped->provenance, &is = evaluation.provenance;
     const bool same = stopped->protocol == evaluation.protocol && was.device == is.device &&
-                      was.recipe_hash == is.recipe_hash && was.backend == is.backend && !was.model_hash.empty() &&
-                      std::ssize(stopped->window_losses) < evaluation.protocol.windows_used;
+                      was.recipe_hash == is.recipe_hash && was.served_as == is.served_as && was.backend == is.backend &&
+                      !was.model_hash.empty() && std::ssize(stopped->window_losses) < evaluation.protocol.windows_used;
     return same && was.model_hash == model.hash(ctx) ? stopped->window_losses : std::vector<double>();
 }
 
@@ -72,17 +62,20 @@ std::shared_ptr<Evaluation> begin_side(const EvaluationSide& side, const Model& 
 std::vector<std::shared_ptr<const Evaluation>>
 evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
                   const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx, const SideCallback& on_window) {
-    const Clock::time_point start = Clock::now();
+    const WorkClock clock;
     model->start_hashing();
     ctx.progress.begin("Tokenizing " + corpus.name, 0);
     if (corpus.text.find("\r\n") != std::string::npos)
         ctx.log("warning: the lines of " + corpus.name + " end as on Windows (CR LF) and the rule " + corpus.rule +
                 " keeps that: a copy with LF has other tokens. Convert the file, or use the rule gptq");
-    const std::vector<std::int32_t> ids = tokenize(tokenizer, corpus);
+    std::vector<std::int32_t> ids = tokenize(tokenizer, corpus);
     std::vector<std::span<const std::int32_t>> windows = windows_of(ids, corpus, spec);
     ctx.check_cancelled();
 
-    Protocol protocol = protocol_of(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
+    Protocol protocol = evaluation_protocol(spec, tokenizer, ids, corpus, static_cast<std::int64_t>(windows.size()));
+    if (protocol.bos == "each window")
+        for (std::size_t first = 0; first < ids.size(); first += static_cast<std::size_t>(spec.window))
+            ids[first] = ids.front(); // windows are views of them
     windows.resize(static_cast<std::size_t>(protocol.windows_used));
     const Device device = open_device(ctx.device);
     protocol.execution = settle_execution(ctx.execution, ctx.device, *model);
@@ -109,12 +102,21 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     std::vector<std::shared_ptr<const QuantizedModel>> weights;
     for (const EvaluationSide& side : sides) weights.push_back(side.quantized);
     ModelRunner runner(model, weights, device, options);
+    std::vector<bool> stopped(sides.size());
+    runner.leave_out([&](std::size_t side) {
+        const CancelToken* stop = sides[side].stop;
+        if (spec.predictions || stop == nullptr || !stop->due()) return false;
+        stopped[side] = true;
+        if (std::ranges::find(stopped, false) == stopped.end()) throw Cancelled();
+        return true;
+    });
     const auto take_losses = [&](std::span<const double> losses) {
         for (std::size_t side = 0; side < losses.size(); ++side) {
+            if (stopped[side]) continue;
             Evaluation& evaluation = *evaluations[side];
             evaluation.window_losses.push_back(losses[side]);
             summarize(evaluation);
-            evaluation.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+            evaluation.seconds = clock.seconds();
             evaluation.kernels = runner.kernels(side);
             // What a stopped one is known by.
             evaluation.provenance.model_hash = model->known_hash().value_or(std::string());
@@ -122,19 +124,26 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
         }
         ctx.advance();
     };
+    const std::int64_t first = protocol.first_scored();
     if (spec.predictions)
-        runner.window_predictions(windows, ctx, [&](ModelRunner::WindowPredictions&& window) {
+        runner.window_predictions(windows, first, ctx, [&](ModelRunner::WindowPredictions&& window) {
             for (std::size_t side = 0; side < window.sides.size(); ++side) {
                 TokenPredictions& all = evaluations[side]->predictions;
                 all.insert(all.end(), window.sides[side].begin(), window.sides[side].end());
+                // The mean square so far: roots are taken at the end.
+                std::vector<double>& errors = evaluations[side]->state_errors;
+                errors.resize(window.state_errors[side].size());
+                for (std::size_t block = 0; block < errors.size(); ++block)
+                    errors[block] += window.state_errors[side][block] / static_cast<double>(windows.size());
             }
             take_losses(window.losses);
         });
     else
-        runner.window_losses(std::span(windows).subspan(known), ctx, take_losses);
-    for (const auto& evaluation : evaluations) {
-        evaluation->provenance.model_hash = model->hash(ctx);
-        evaluation->complete = true;
+        runner.window_losses(std::span(windows).subspan(known), first, ctx, take_losses);
+    for (std::size_t side = 0; side < sides.size(); ++side) {
+        for (double& error : evaluations[side]->state_errors) error = std::sqrt(error);
+        evaluations[side]->provenance.model_hash = model->hash(ctx);
+        evaluations[side]->complete = !stopped[side];
     }
     return {evaluations.begin(), evaluations.end()};
 }

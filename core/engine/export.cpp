@@ -9,6 +9,7 @@
 #include "core/export/staged_dir.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
+#include "core/io/spill_file.h"
 #include "core/method/method.h"
 #include "core/model/family.h"
 #include "core/report/json_results.h"
@@ -121,17 +122,19 @@ Diagnostics check_contents(const Model& model, const LayerChoices& choices, cons
     return diagnostics;
 }
 
-ReloadCheck reload(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
-                   JobContext& ctx) {
+/// Looks at what the folder's own reader makes of it. Linears that were compared as they were handed over are not read
+/// again (`linears_done`); then `model` need hold no codes.
+void reload(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
+            bool linears_done, ReloadCheck& check, JobContext& ctx) {
     const std::shared_ptr<const Checkpoint> read = exporter.read_back(folder);
     // Names as the client knows them may have a prefix more than the checkpoint's: build_model resolves both alike.
     const std::shared_ptr<const Model> again = build_model(read, model.base->name());
     const Model& base = *model.base;
     ctx.progress.begin("Reading back", std::ssize(base.linears()));
-    ReloadCheck check;
     for (const Linear& linear : base.linears()) {
-        compare_tensor(linear.name + ".weight", effective_weight(model, linear.id), again->linear(linear.id).weight,
-                       check);
+        if (!linears_done || !model.linears.at(index_of(linear.id)))
+            compare_tensor(linear.name + ".weight", effective_weight(model, linear.id), again->linear(linear.id).weight,
+                           check);
         if (const auto bias = effective_bias(model, linear.id)) {
             const auto& got = again->linear(linear.id).bias;
             if (!got) throw Error(ErrorKind::internal, linear.name + ".bias: was not read back");
@@ -140,11 +143,19 @@ ReloadCheck reload(const QuantizedModel& model, const Exporter& exporter, const 
         ctx.advance();
     }
     compare_others(model, *again, check);
+}
+
+void refuse_what_differs(const ReloadCheck& check) {
     if (!(check.largest_relative <= reload_tolerance))
         throw Error(ErrorKind::internal, check.worst + ": the exported weights read back differ by " +
                                              std::to_string(check.largest_relative) +
                                              " of the largest value; nothing was kept");
-    return check;
+}
+
+/// A linear on its way into the folder, compared with what will be read of it.
+void hand_over(const QuantizedLinear& linear, const Linear& shape, ModelWriter& writer, ReloadCheck& check) {
+    compare_tensor(shape.name + ".weight", effective_weight(linear, shape), writer.take(linear), check);
+    refuse_what_differs(check);
 }
 
 void list_files(Exported& exported) {
@@ -161,11 +172,70 @@ void write_provenance(const QuantizedModel& model, const Exporter& exporter, con
                                      {"provenance", to_json(model.provenance)},
                                      {"recipe", nlohmann::json::parse(to_json(model.recipe))},
                                      {"notes", to_json(exported.notes)},
+                                     {"targets", to_json(exported.targets)},
                                      {"reload_check",
                                       {{"tensors", exported.reload.tensors},
                                        {"different", exported.reload.different},
                                        {"largest_relative", exported.reload.largest_relative}}}};
     write_provenance_file(exported.folder, document.dump());
+}
+
+/// What is left once the weights are in the folder.
+void complete(const QuantizedModel& model, const Exporter& exporter, bool linears_done, Exported& exported,
+              JobContext& ctx) {
+    reload(model, exporter, exported.folder, linears_done, exported.reload, ctx);
+    refuse_what_differs(exported.reload);
+    write_provenance(model, exporter, exported);
+    list_files(exported);
+}
+
+/// Writes linears as they are quantized. Keeps the tensors that folding changed, in memory while they are few.
+class ExportSink final : public QuantizedSink {
+public:
+    ExportSink(const Exporter& exporter, LayerChoices choices, const ExportOptions& options, Exported& exported)
+        : exporter_(exporter)
+        , choices_(std::move(choices))
+        , options_(options)
+        , exported_(exported)
+        , kept_(options.held_bytes) {}
+
+    void begin(const QuantizedModel& heading) override {
+        model_ = heading.base;
+        writer_ = exporter_.open(heading, choices_, exported_.folder, options_);
+    }
+    void take(QuantizedLinear linear) override {
+        hand_over(linear, model_->linear(linear.layer), *writer_, exported_.reload);
+    }
+    void take(const std::string& name, HostTensor replaced) override {
+        replaced_.insert_or_assign(name, kept_.keep(std::move(replaced)));
+    }
+    void finish(const QuantizedModel& reports, JobContext& ctx) {
+        QuantizedModel whole = reports;
+        whole.replaced = replaced_;
+        writer_->finish(whole, ctx);
+        complete(whole, exporter_, true, exported_, ctx);
+    }
+
+private:
+    const Exporter& exporter_;
+    LayerChoices choices_;
+    ExportOptions options_;
+    Exported& exported_;
+    std::shared_ptr<const Model> model_;
+    std::unique_ptr<ModelWriter> writer_;
+    std::map<std::string, HostTensor> replaced_;
+    SpillFile kept_;
+};
+
+/// Into `staged`, then in place of what stands there.
+template <class Work>
+Exported in_its_place(const Model& model, const ExportTarget& target, JobContext& ctx, Work&& work) {
+    StagedDir staged(target.folder, staging(model, target));
+    Exported exported = work(staged.path());
+    exported.replaced = staged.replaces_ours();
+    exported.moved_aside = staged.commit(ctx);
+    exported.folder = staged.target();
+    return exported;
 }
 
 } // namespace
@@ -191,27 +261,76 @@ Diagnostics check_export(const Model& model, const LayerChoices& choices, const 
     return diagnostics;
 }
 
+const Exporter& check_served(const Model& model, const LayerChoices& choices, const Target& target) {
+    std::optional<Diagnostics> problems;
+    for (const std::string_view name : target.exporters) {
+        const Exporter& exporter = exporter_named(name);
+        Diagnostics found = check_contents(model, choices, exporter, {});
+        if (found.has_errors()) {
+            if (!problems) problems = std::move(found);
+            continue;
+        }
+        const TargetReport report = target_report(model, choices, exporter, target);
+        if (report.fate != Fate::refused) return exporter;
+        std::string text;
+        for (const std::string& line : to_lines(report)) text += "\n  " + line;
+        throw Error(ErrorKind::unsupported, std::string(target.label) + " does not run this recipe:" + text);
+    }
+    throw_problems(problems.value(), exporter_named(target.exporters.front()));
+    throw Error(ErrorKind::internal, std::string(target.name) + ": an exporter without problems was passed over");
+}
+
 Exported export_into(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
                      const ExportOptions& options, JobContext& ctx) {
     Exported exported;
-    exported.notes = check_contents(*model.base, choices_of(model), exporter, options);
+    const LayerChoices choices = choices_of(model);
+    exported.notes = check_contents(*model.base, choices, exporter, options);
     throw_problems(exported.notes, exporter);
+    exported.targets = target_reports(*model.base, choices_of(model), exporter);
     exported.folder = folder;
-    exporter.write(model, folder, options, ctx);
-    exported.reload = reload(model, exporter, folder, ctx);
-    write_provenance(model, exporter, exported);
-    list_files(exported);
+    if (exporter.open == nullptr) {
+        exporter.write(model, folder, options, ctx);
+        complete(model, exporter, false, exported, ctx);
+        return exported;
+    }
+    const std::unique_ptr<ModelWriter> writer = exporter.open(model, choices, folder, options);
+    ctx.progress.begin("Writing", std::ssize(model.linears));
+    for (const auto& linear : model.linears) {
+        if (linear) hand_over(*linear, model.base->linear(linear->layer), *writer, exported.reload);
+        ctx.advance();
+    }
+    writer->finish(model, ctx);
+    complete(model, exporter, true, exported, ctx);
     return exported;
 }
 
 Exported export_model(const QuantizedModel& model, const Exporter& exporter, const ExportTarget& target,
                       const ExportOptions& options, JobContext& ctx) {
-    StagedDir staged(target.folder, staging(*model.base, target));
-    Exported exported = export_into(model, exporter, staged.path(), options, ctx);
-    exported.replaced = staged.replaces_ours();
-    exported.moved_aside = staged.commit(ctx);
-    exported.folder = staged.target();
-    return exported;
+    return in_its_place(*model.base, target, ctx, [&](const std::filesystem::path& folder) {
+        return export_into(model, exporter, folder, options, ctx);
+    });
+}
+
+QuantizedExport quantize_and_export(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
+                                    const ResolvedRecipe& resolved, const Exporter& exporter,
+                                    const ExportTarget& target, const ExportOptions& options, JobContext& ctx,
+                                    const LayerCallback& on_layer) {
+    QuantizedExport both;
+    both.exported = in_its_place(*model, target, ctx, [&](const std::filesystem::path& folder) {
+        if (exporter.open == nullptr) {
+            both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer);
+            return export_into(*both.quantized, exporter, folder, options, ctx);
+        }
+        Exported exported;
+        exported.folder = folder;
+        exported.notes = check_contents(*model, choices_of(resolved), exporter, options);
+        throw_problems(exported.notes, exporter);
+        ExportSink sink(exporter, choices_of(resolved), options, exported);
+        both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer, &sink);
+        sink.finish(*both.quantized, ctx);
+        return exported;
+    });
+    return both;
 }
 
 } // namespace graticule

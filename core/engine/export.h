@@ -1,15 +1,18 @@
 // The verb: check first, write aside, read back and compare, then rename into place.
 //
-//     Exported done = export_model(quantized, exporter_named("compressed-tensors"), "exports/opt-int4", {}, ctx);
+//     Exported done = export_model(quantized, exporter_named("compressed-tensors"), {"exports/opt-int4"}, {}, ctx);
+//     QuantizedExport both = quantize_and_export(model, stats, resolved, exporter, {"exports/opt-int4"}, {}, ctx);
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/diagnostics.h"
 #include "core/base/job_context.h"
+#include "core/engine/engine.h"
 #include "core/engine/resolve.h"
 #include "core/export/exporter.h"
 #include "core/export/staged_dir.h"
@@ -28,7 +31,8 @@ struct Exported {
     std::filesystem::path folder;
     std::vector<std::pair<std::string, std::int64_t>> files; ///< name and bytes, sorted
     std::int64_t bytes = 0;
-    Diagnostics notes; ///< warnings and notes of the check
+    Diagnostics notes;                 ///< warnings and notes of the check
+    std::vector<TargetReport> targets; ///< what becomes of it where
     ReloadCheck reload;
     std::filesystem::path moved_aside; ///< StagedDir::commit
     bool replaced = false;             ///< an earlier output of this program stood there
@@ -50,10 +54,27 @@ struct ExportTarget {
 [[nodiscard]] Diagnostics check_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                                        const ExportTarget& target, const ExportOptions& options);
 
+/// That the recipe can be exported for the target and that the target takes every linear. Throws Error{unsupported}
+/// with what stands against it. Returns the first of the target's exporters that can hold the recipe.
+const Exporter& check_served(const Model& model, const LayerChoices& choices, const Target& target);
+
 [[nodiscard]] Exported export_model(const QuantizedModel& model, const Exporter& exporter, const ExportTarget& target,
                                     const ExportOptions& options, JobContext& ctx);
 
-/// The same into an empty folder that the caller stages (a run's output holds the model and the reports).
+/// Quantizes and exports in one go, each linear as soon as it is done: no more than one block of the model is in memory
+/// where the exporter takes one linear after another (Exporter::open). The same bytes as export_model of a finished
+/// one.
+struct QuantizedExport {
+    std::shared_ptr<const QuantizedModel> quantized; ///< as quantize with a sink gives it: reports and sizes, no codes
+    Exported exported;
+};
+[[nodiscard]] QuantizedExport quantize_and_export(std::shared_ptr<const Model> model,
+                                                  std::shared_ptr<const ActivationStats> stats,
+                                                  const ResolvedRecipe& resolved, const Exporter& exporter,
+                                                  const ExportTarget& target, const ExportOptions& options,
+                                                  JobContext& ctx, const LayerCallback& on_layer = {});
+
+/// export_model into an empty folder that the caller stages (a run's output holds the model and the reports).
 [[nodiscard]] Exported export_into(const QuantizedModel& model, const Exporter& exporter,
                                    const std::filesystem::path& folder, const ExportOptions& options, JobContext& ctx);
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
+#include "core/engine/run_provenance.h"
 #include "core/result/divergence.h"
 #include "core/runtime/device.h"
 #include "core/runtime/predicted_damage.h"
@@ -24,15 +26,19 @@ void check_candidate(const Quantized& quantized) {
                                                 "rotation out");
 }
 
-/// The model with one linear quantized.
-Quantized alone(const Quantized& quantized, LayerId layer) {
+/// The model with these linears quantized and no others.
+Quantized alone(const Quantized& quantized, const std::vector<LayerId>& layers) {
     auto one = std::make_shared<QuantizedModel>();
     one->base = quantized->base;
     one->recipe = quantized->recipe;
     one->linears.resize(quantized->linears.size());
-    one->linears[index_of(layer)] = quantized->linears[index_of(layer)];
+    for (const LayerId layer : layers) one->linears[index_of(layer)] = quantized->linears[index_of(layer)];
     one->provenance = quantized->provenance;
     return one;
+}
+
+bool changes(const Quantized& quantized, const std::vector<LayerId>& layers) {
+    return std::ranges::any_of(layers, [&](LayerId layer) { return quantized->linears[index_of(layer)].has_value(); });
 }
 
 /// Of a scheme and one of its layers.
@@ -44,44 +50,72 @@ constexpr std::size_t layers_per_pass = 8;
 
 } // namespace
 
+std::shared_ptr<Sensitivity> predict_sensitivity(std::shared_ptr<const Model> model, std::span<const Quantized> schemes,
+                                                 const Tokenizer& tokenizer, const Corpus& corpus,
+                                                 const SensitivitySpec& spec, JobContext& ctx) {
+    for (const Quantized& quantized : schemes) check_candidate(quantized);
+    const Clock::time_point start = Clock::now();
+    model->start_hashing();
+    auto result = std::make_shared<Sensitivity>();
+    result->draws = spec.draws;
+    std::vector<std::size_t> group_of(model->linears().size()); // by LayerId
+    const std::vector<LinearGroup> groups = linear_groups(*model, spec.grouping);
+    for (std::size_t i = 0; i < groups.size(); ++i)
+        for (const LayerId layer : groups[i].layers) group_of[index_of(layer)] = i;
+    for (const Quantized& quantized : schemes) {
+        SchemeSensitivity& scheme = result->schemes.emplace_back();
+        scheme.scheme_line = summary_line(quantized->recipe);
+        for (const LinearGroup& group : groups) scheme.layers.push_back({group.name, group.layers, 0, {}, {}});
+    }
+    const std::vector<std::int32_t> ids = tokenize(tokenizer, corpus);
+    const auto windows = evaluation_windows(ids, corpus, spec.text);
+    const Device device = open_device(ctx.device);
+    EvaluationSpec all = spec.text;
+    all.max_windows = 0;
+    result->protocol =
+        evaluation_protocol(spec.text, tokenizer, ids, corpus, std::ssize(evaluation_windows(ids, corpus, all)));
+    result->provenance = run_provenance(device, result->protocol.execution, corpus, windows);
+    result->protocol.data_hash = result->provenance.data_hash;
+    result->provenance.protocol = result->protocol.text();
+
+    ctx.progress.begin("Predicting damage from gradients", 2 * std::ssize(windows) * std::ssize(model->blocks()));
+    predict_damage(model, schemes, device, windows, {spec.draws}, ctx,
+                   [&](LayerId layer, std::size_t scheme, const std::vector<double>& projections) {
+                       std::vector<double>& sums =
+                           result->schemes[scheme].layers[group_of[index_of(layer)]].projections;
+                       sums.resize(projections.size());
+                       std::ranges::transform(sums, projections, sums.begin(), std::plus());
+                   });
+    for (SchemeSensitivity& scheme : result->schemes)
+        for (LayerSensitivity& layer : scheme.layers) layer.predicted = mean_square(layer.projections);
+    result->provenance.model_hash = model->hash(ctx);
+    result->prediction_seconds = seconds_since(start);
+    return result;
+}
+
 std::shared_ptr<const Sensitivity> measure_sensitivity(std::shared_ptr<const Model> model,
                                                        std::span<const Quantized> schemes, const Tokenizer& tokenizer,
                                                        const Corpus& corpus, const SensitivitySpec& spec,
                                                        JobContext& ctx) {
-    for (const Quantized& quantized : schemes) check_candidate(quantized);
-    auto result = std::make_shared<Sensitivity>();
-    for (const Quantized& quantized : schemes) {
-        SchemeSensitivity& scheme = result->schemes.emplace_back();
-        scheme.scheme_line = summary_line(quantized->recipe);
-        for (const Linear& linear : model->linears()) scheme.layers.push_back({linear.id, linear.name, 0, {}});
-    }
-    const std::vector<std::int32_t> ids = tokenize(tokenizer, corpus);
-    const auto windows = evaluation_windows(ids, corpus, spec.text);
-
-    const Clock::time_point start = Clock::now();
-    ctx.progress.begin("Predicting damage from gradients", 2 * std::ssize(windows) * std::ssize(model->blocks()));
-    predict_damage(model, schemes, open_device(ctx.device), windows, ctx,
-                   [&](LayerId layer, std::size_t scheme, double nats) {
-                       result->schemes[scheme].layers[index_of(layer)].predicted = nats;
-                   });
-    result->prediction_seconds = seconds_since(start);
-
+    const auto result = predict_sensitivity(model, schemes, tokenizer, corpus, spec, ctx);
     std::vector<Place> places;
     for (std::size_t scheme = 0; scheme < schemes.size(); ++scheme) {
         std::vector<std::size_t> worst = result->schemes[scheme].worst_first();
         if (spec.measured >= 0) worst.resize(std::min(worst.size(), static_cast<std::size_t>(spec.measured)));
         for (const std::size_t layer : worst)
-            if (schemes[scheme]->linears[layer]) places.push_back({scheme, layer});
+            if (changes(schemes[scheme], result->schemes[scheme].layers[layer].layers))
+                places.push_back({scheme, layer});
     }
     const Clock::time_point measuring = Clock::now();
     EvaluationSpec text = spec.text;
     text.predictions = true;
-    // Also where nothing is measured: what the protocol and the provenance say comes from a pass.
-    for (std::size_t first = 0; first == 0 || first < places.size(); first += layers_per_pass) {
+    for (std::size_t first = 0; first < places.size(); first += layers_per_pass) {
         std::vector<EvaluationSide> sides(1);
         const std::size_t count = std::min(layers_per_pass, places.size() - first);
         for (std::size_t i = first; i < first + count; ++i)
-            sides.push_back({alone(schemes[places[i].scheme], LayerId(places[i].layer)), {}});
+            sides.push_back(
+                {alone(schemes[places[i].scheme], result->schemes[places[i].scheme].layers[places[i].layer].layers),
+                 {}});
         const auto runs = evaluate_together(model, sides, tokenizer, corpus, text, ctx);
         result->protocol = runs[0]->protocol;
         result->provenance = runs[0]->provenance;

@@ -13,11 +13,18 @@ namespace graticule {
 struct SensitivitySpec {
     EvaluationSpec text;        ///< windows
     std::int64_t measured = -1; ///< layers per scheme, those with the largest prediction first; -1: all of them
+    std::int64_t draws = 8;     ///< backward passes a window (core/runtime/predicted_damage.h)
+    Grouping grouping = Grouping::single;
 };
 
-/// `schemes`: the model quantized by each candidate scheme, every linear. Error{unsupported} for one that folds
-/// something into other tensors (smoothing, rotation): a linear of it cannot stand alone. Predictions of all come
-/// first, in float32, then the measuring, eight layers to a pass beside full precision.
+/// Predictions alone, in float32. `schemes`: the model quantized by each candidate scheme, every linear.
+/// Error{unsupported} for one that folds something into other tensors (smoothing, rotation): a linear of it cannot
+/// stand alone.
+[[nodiscard]] std::shared_ptr<Sensitivity>
+predict_sensitivity(std::shared_ptr<const Model> model, std::span<const std::shared_ptr<const QuantizedModel>> schemes,
+                    const Tokenizer& tokenizer, const Corpus& corpus, const SensitivitySpec& spec, JobContext& ctx);
+
+/// The same, and then the measuring, eight layers to a pass beside full precision.
 [[nodiscard]] std::shared_ptr<const Sensitivity>
 measure_sensitivity(std::shared_ptr<const Model> model, std::span<const std::shared_ptr<const QuantizedModel>> schemes,
                     const Tokenizer& tokenizer, const Corpus& corpus, const SensitivitySpec& spec, JobContext& ctx);

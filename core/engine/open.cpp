@@ -1,6 +1,6 @@
 // Opening a model: container by content, family by configuration, and the tokenizer beside it where there is one.
 #include "core/engine/engine.h"
-#include "core/export/compressed_tensors.h"
+#include "core/export/stored_weights.h"
 #include "core/io/checkpoint.h"
 #include "core/model/family.h"
 
@@ -29,7 +29,7 @@ std::string display_name(const std::filesystem::path& path) {
 
 OpenedModel open_model(const std::filesystem::path& path, JobContext& ctx) {
     ctx.progress.begin("Opening " + path.filename().string(), 0);
-    const std::shared_ptr<const Checkpoint> checkpoint = decode_compressed_tensors(open_checkpoint(path));
+    const std::shared_ptr<const Checkpoint> checkpoint = decode_stored_weights(open_checkpoint(path));
     ctx.check_cancelled();
     OpenedModel opened;
     opened.model = build_model(checkpoint, display_name(path));

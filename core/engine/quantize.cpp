@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/hold.h"
 #include "core/engine/engine.h"
 #include "core/engine/peak_memory.h"
 #include "core/io/spill_file.h"
@@ -19,13 +19,13 @@ namespace graticule {
 namespace {
 
 /// Data, seed and protocol are the calibration's, where the recipe looks at it: the same codes get the same bytes
-/// whether or not somebody calibrated for the reports.
+/// whether or not somebody calibrated for the reports. The model's hash may still be computed: zeros stand for it.
 Provenance provenance_of(const Model& model, const ActivationStats* stats, const ResolvedRecipe& resolved,
-                         const Device& device, const Execution& execution, JobContext& ctx) {
+                         const Device& device, const Execution& execution) {
     const Recipe& recipe = resolved.recipe();
     Provenance provenance;
     if (stats != nullptr && resolved.needs_calibration()) provenance = stats->provenance;
-    provenance.model_hash = model.hash(ctx);
+    provenance.model_hash = model.known_hash().value_or(std::string(64, '0'));
     provenance.recipe_hash = recipe_hash(recipe);
     provenance.recipe_line = summary_line(recipe);
     provenance.device = device.label();
@@ -96,7 +96,7 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
                                                                   const SinkOptions& where) {
     GRATICULE_ASSERT(!asked.empty(), "nothing to quantize");
     for (const QuantizationSide& side : asked) check_stats(*model, side.stats.get(), side.resolved);
-    const auto started = std::chrono::steady_clock::now();
+    const WorkClock clock;
     model->start_hashing();
     const PeakMemory memory;
     const Device device = open_device(ctx.device);
@@ -116,11 +116,13 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
         side.result->recipe = one.resolved.recipe();
         side.result->linears.resize(model->linears().size());
         side.result->head_untied = !model->parts().head && residual_block(choices, *model);
+        side.result->provenance = provenance_of(*model, one.stats.get(), one.resolved, device, options.execution);
         side.pipeline =
             sides.size() == 1
                 ? std::make_unique<QuantizePipeline>(model, one.stats, std::move(choices), device, options)
                 : std::make_unique<QuantizePipeline>(*sides.front().pipeline, one.stats, std::move(choices));
     }
+    if (where.sink != nullptr) where.sink->begin(*sides.front().result);
     ctx.progress.begin(sides.size() == 1 ? "Quantizing" : "Quantizing " + std::to_string(sides.size()) + " recipes",
                        planned);
     const auto run_block = [&](std::size_t index, const Block& block) {
@@ -148,12 +150,14 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
                 throw;
             }
         }
+    if (spill.spilled_bytes() > 0)
+        ctx.log(std::to_string(spill.spilled_bytes()) +
+                " bytes of quantized weights lie in a file without a name, beyond what may stay in memory");
     std::vector<std::shared_ptr<const QuantizedModel>> results;
     for (const Side& side : sides) {
         QuantizedModel& result = *side.result;
-        result.provenance =
-            provenance_of(*model, side.asked.stats.get(), side.asked.resolved, device, options.execution, ctx);
-        result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+        result.provenance.model_hash = model->hash(ctx);
+        result.seconds = clock.seconds();
         result.peak_bytes = memory.bytes();
         result.peak_device_bytes = device.peak_bytes();
         const auto done = std::count_if(result.linears.begin(), result.linears.end(),

@@ -1,4 +1,4 @@
-// Turns a recipe into one plan a layer of one model, or says everything that is wrong with it at once.
+// Turns a recipe into one plan per layer of one model, or says everything that is wrong with it at once.
 #pragma once
 
 #include <memory>

@@ -1,8 +1,23 @@
 #include "core/engine/run_provenance.h"
 
+#include <algorithm>
+
 #include "core/base/hash.h"
 
 namespace graticule {
+
+Protocol evaluation_protocol(const EvaluationSpec& spec, const Tokenizer& tokenizer,
+                             const std::vector<std::int32_t>& ids, const Corpus& corpus, std::int64_t there) {
+    Protocol protocol;
+    protocol.name = spec.protocol;
+    protocol.window = spec.window;
+    protocol.windows_there = there;
+    protocol.windows_used = spec.max_windows > 0 ? std::min(spec.max_windows, there) : there;
+    const bool set = tokenizer.bos() && ids.front() == *tokenizer.bos();
+    protocol.bos = !set ? "none" : protocol_named(spec.protocol).bos_each_window ? "each window" : "once";
+    protocol.text_rule = corpus.rule;
+    return protocol;
+}
 
 Provenance run_provenance(const Device& device, const Execution& execution, const Corpus& corpus,
                           std::span<const std::span<const std::int32_t>> windows) {
@@ -23,12 +38,18 @@ void describe_recipe(Provenance& provenance, const QuantizedModel* quantized) {
     provenance.recipe_hash = quantized->provenance.recipe_hash;
     provenance.recipe_line = summary_line(quantized->recipe);
     provenance.backend = quantized->provenance.backend;
+    provenance.served_as = quantized->provenance.served_as;
     provenance.seed = quantized->provenance.seed;
+}
+
+std::string run_name(const QuantizedModel& quantized) {
+    const std::string& target = quantized.provenance.served_as;
+    return summary_line(quantized.recipe) + (target.empty() ? "" : " as " + target);
 }
 
 std::string side_name(const EvaluationSide& side, const Model& model) {
     if (!side.run_name.empty()) return side.run_name;
-    return side.quantized ? summary_line(side.quantized->recipe) : unquantized_name(model);
+    return side.quantized ? run_name(*side.quantized) : unquantized_name(model);
 }
 
 } // namespace graticule

@@ -1,8 +1,8 @@
 #include "core/engine/study_lengths.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "core/base/hold.h"
 #include "core/engine/run_provenance.h"
 #include "core/method/length_probe.h"
 #include "core/runtime/settle_execution.h"
@@ -65,7 +65,7 @@ void measure(Workbench& work, const LengthStudySpec& spec, LengthStudy& study, J
 } // namespace
 
 std::shared_ptr<const LengthStudy> study_lengths(Workbench& work, const LengthStudySpec& spec, JobContext& ctx) {
-    const auto started = std::chrono::steady_clock::now();
+    const WorkClock clock;
     work.model()->start_hashing();
     auto study = std::make_shared<LengthStudy>();
     study->lengths = sorted(spec.lengths);
@@ -87,7 +87,7 @@ std::shared_ptr<const LengthStudy> study_lengths(Workbench& work, const LengthSt
     study->sites = probe_lengths(work.model(), samples, study->lengths, spec.damping, device, execution, ctx);
     if (spec.matrix) measure(work, spec, *study, ctx);
     study->provenance.model_hash = work.model()->hash(ctx);
-    study->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    study->seconds = clock.seconds();
     return study;
 }
 

@@ -13,6 +13,14 @@ WhatIfs::WhatIfs(std::shared_ptr<const Model> model, std::shared_ptr<const Activ
 WhatIfs::~WhatIfs() = default;
 
 WhatIf WhatIfs::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows) const {
+    return result_of(layer, layers_->of(layer, complete(layer, choice), rows));
+}
+
+WhatIf WhatIfs::of_weight(LayerId layer, const SchemeChoice& choice) const {
+    return result_of(layer, layers_->of_weight(layer, complete(layer, choice)));
+}
+
+SchemeChoice WhatIfs::complete(LayerId layer, const SchemeChoice& choice) const {
     const Model& model = *model_;
     // Resolving a recipe for this layer alone finds every problem that the run would find there.
     const std::string& name = model.linear(layer).short_name;
@@ -23,14 +31,16 @@ WhatIf WhatIfs::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows)
         if (item.severity == Severity::error) throw Error(ErrorKind::bad_input, name + ": " + item.text);
     SchemeChoice complete = choice;
     for (MethodStep& step : complete.steps) step.params = complete_params(*find_method(step.method), step.params);
+    return complete;
+}
 
-    WhatIfLayer tried = layers_->of(layer, complete, rows);
+WhatIf WhatIfs::result_of(LayerId layer, WhatIfLayer tried) const {
     WhatIf result;
     result.report = std::move(tried.quantized.report);
     result.params = std::move(tried.quantized.params);
     result.weight_in_steps = std::move(tried.weight_in_steps);
     result.smoothing = tried.quantized.input_map.scale();
-    result.input_absmax = stats_->sites.at(index_of(model.linear(layer).site)).all().channels.absmax_per_channel();
+    result.input_absmax = stats_->sites.at(index_of(model_->linear(layer).site)).all().channels.absmax_per_channel();
     for (std::size_t i = 0; i < result.smoothing.size(); ++i) result.input_absmax[i] /= result.smoothing[i];
     return result;
 }

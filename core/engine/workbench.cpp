@@ -41,6 +41,7 @@ ResolvedRecipe Workbench::resolve(const Recipe& recipe) const {
 /// What quantizing needs: the recipe resolved, its warnings told, calibrated where the plan says so.
 QuantizationSide Workbench::prepare(const Recipe& recipe, bool with_statistics, JobContext& ctx) {
     QuantizationSide side{resolve(recipe)}; // before the long work, so that a wrong recipe fails at once
+    if (target_ != nullptr) (void)check_served(*opened_.model, choices_of(side.resolved), *target_);
     for (const Diagnostic& item : graticule::resolve(recipe, *opened_.model).diagnostics.items)
         if (item.severity == Severity::warning)
             ctx.log("warning: " + (item.where.empty() ? "" : item.where + ": ") + item.text);
@@ -52,15 +53,35 @@ QuantizationSide Workbench::prepare(const Recipe& recipe, bool with_statistics, 
 std::shared_ptr<const QuantizedModel> Workbench::quantize(const Recipe& recipe, bool with_statistics, JobContext& ctx,
                                                           const LayerCallback& on_layer) {
     const QuantizationSide side = prepare(recipe, with_statistics, ctx);
-    return quantized_ = graticule::quantize(opened_.model, side.stats, side.resolved, ctx, on_layer);
+    return quantized_ = served(graticule::quantize(opened_.model, side.stats, side.resolved, ctx, on_layer));
+}
+
+void Workbench::serve_as(const Target* target, bool beside) {
+    target_ = target;
+    beside_ = beside;
+}
+
+std::shared_ptr<const QuantizedModel> Workbench::served(std::shared_ptr<const QuantizedModel> quantized) const {
+    if (target_ == nullptr) return quantized;
+    const Exporter& exporter = check_served(*opened_.model, choices_of(*quantized), *target_);
+    return as_served(*quantized, exporter, *target_);
+}
+
+QuantizedExport Workbench::quantize_and_export(const Recipe& recipe, const Exporter& exporter,
+                                               const ExportTarget& target, const ExportOptions& options,
+                                               JobContext& ctx, const LayerCallback& on_layer) {
+    const QuantizationSide side = prepare(recipe, false, ctx);
+    quantized_ = nullptr;
+    return graticule::quantize_and_export(opened_.model, side.stats, side.resolved, exporter, target, options, ctx,
+                                          on_layer);
 }
 
 std::shared_ptr<const Evaluation> Workbench::evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
                                                       JobContext& ctx, const WindowCallback& on_window) {
     GRATICULE_ASSERT(!quantized || quantized_, "evaluating a quantized model before there is one");
     const std::string key = corpus.name + '\n' + corpus.rule + '\n' + std::to_string(corpus.text.size()) + '\n' +
-                            std::to_string(spec.window) + '\n' + std::to_string(spec.max_windows) + '\n' + ctx.device +
-                            '\n' + to_text(ctx.execution);
+                            spec.protocol + '\n' + std::to_string(spec.window) + '\n' +
+                            std::to_string(spec.max_windows) + '\n' + ctx.device + '\n' + to_text(ctx.execution);
     if (!quantized && baseline_ && baseline_key_ == key) return baseline_;
     auto evaluation =
         graticule::evaluate(opened_.model, quantized ? quantized_ : nullptr, tokenizer(), corpus, spec, ctx, on_window);
@@ -81,8 +102,11 @@ std::vector<Workbench::ComparedRun> Workbench::compare(std::span<const Recipe> r
         std::vector<QuantizationSide> wanted;
         for (const Recipe& recipe : recipes) wanted.push_back(prepare(recipe, false, ctx));
         const auto quantized = quantize_together(opened_.model, wanted, ctx);
-        for (std::size_t i = 0; i < recipes.size(); ++i) sides.push_back({quantized[i], summary_line(recipes[i])});
-        quantized_ = quantized.back();
+        for (const auto& model : quantized) {
+            if (target_ == nullptr || beside_) sides.push_back({model, {}}); // called after its recipe
+            if (target_ != nullptr) sides.push_back({served(model), {}});
+        }
+        quantized_ = sides.back().quantized;
     }
     const auto evaluations = evaluate_together(opened_.model, sides, tokenizer(), corpus, spec, ctx, on_window);
     std::vector<ComparedRun> runs;

@@ -35,6 +35,10 @@ public:
     /// `with_statistics`: calibrate even when the recipe does not need it, for the output errors in the reports.
     std::shared_ptr<const QuantizedModel> quantize(const Recipe& recipe, bool with_statistics, JobContext& ctx,
                                                    const LayerCallback& on_layer = {});
+    /// The same straight into a folder, see quantize_and_export; there is no latest quantized model afterwards.
+    QuantizedExport quantize_and_export(const Recipe& recipe, const Exporter& exporter, const ExportTarget& target,
+                                        const ExportOptions& options, JobContext& ctx,
+                                        const LayerCallback& on_layer = {});
     /// The latest quantized model, or full precision (`quantized` false). The full-precision result is kept for the
     /// same text, window and number of windows.
     std::shared_ptr<const Evaluation> evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
@@ -49,17 +53,25 @@ public:
     std::vector<ComparedRun> compare(std::span<const Recipe> recipes, bool unquantized, const Corpus& corpus,
                                      const EvaluationSpec& spec, JobContext& ctx, const SideCallback& on_window = {});
 
+    /// From now on what is quantized is evaluated as the target serves it (as_served), under the run's name with
+    /// " as vllm-sm90"; compare() has each recipe as it says, too, where `beside`. Null: as recipes say. A recipe that
+    /// the target refuses is an Error{unsupported} before any long work.
+    void serve_as(const Target* target, bool beside = false);
+
     [[nodiscard]] const std::shared_ptr<const ActivationStats>& statistics() const { return statistics_; }
     [[nodiscard]] const std::shared_ptr<const QuantizedModel>& quantized() const { return quantized_; }
 
 private:
     [[nodiscard]] QuantizationSide prepare(const Recipe& recipe, bool with_statistics, JobContext& ctx);
+    [[nodiscard]] std::shared_ptr<const QuantizedModel> served(std::shared_ptr<const QuantizedModel> quantized) const;
 
     OpenedModel opened_;
     std::shared_ptr<const ActivationStats> statistics_;
     std::shared_ptr<const QuantizedModel> quantized_;
     std::shared_ptr<const Evaluation> baseline_;
     std::string baseline_key_;
+    const Target* target_ = nullptr;
+    bool beside_ = false; ///< serve_as
 };
 
 struct RunRequest {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/export/e2m1.h"
 #include "core/tensor/dtype.h"
 
 namespace graticule {
@@ -92,7 +93,7 @@ CarrierPlan plan_carrier(const SchemeChoice& choice, bool exact_int8) {
         } else if (dual) {
             plan.symmetric = false;
             plan.group = scheme.grain().group_size;
-            plan.note = "the dual grain's two scales are multiplied out to one scale a group";
+            plan.note = "the dual grain's two scales are multiplied out to one scale per group";
         }
         break;
     case FormatKind::dint:
@@ -100,10 +101,19 @@ CarrierPlan plan_carrier(const SchemeChoice& choice, bool exact_int8) {
         break;
     case FormatKind::floating:
         plan.encoding = CarrierPlan::Encoding::float8;
-        if (const BlockFormat* block = find_block_format(scheme.format->name, scheme.levels))
-            plan.problem = std::string(block->label) +
-                           " is not written to compressed-tensors yet; use fp8_e4m3 per channel, or an integer format";
-        else if (scheme.format->name != "fp8_e4m3" || plan.group != 0 || scheme.levels.size() > 1)
+        if (const BlockFormat* block = find_block_format(scheme.format->name, scheme.levels)) {
+            plan.group = scheme.grain().group_size;
+            if (block->name == "nvfp4") {
+                plan.encoding = CarrierPlan::Encoding::nvfp4;
+                plan.note = "NVFP4's scale of the whole tensor is stored as a divisor, as clients want it: its "
+                            "reciprocal is rounded once, so weights differ in the last bit of float32";
+            } else if (block->name == "mxfp4") {
+                plan.encoding = CarrierPlan::Encoding::mxfp4;
+            } else {
+                plan.problem = std::string(block->label) +
+                               " has no form in compressed-tensors here; use fp8_e4m3 per channel, nvfp4 or mxfp4";
+            }
+        } else if (scheme.format->name != "fp8_e4m3" || plan.group != 0 || scheme.levels.size() > 1)
             plan.problem = std::string(scheme.format->label) + (plan.group != 0 ? " in groups" : "") +
                            (scheme.levels.size() > 1 ? " with scales of two levels" : "") +
                            " has no form in compressed-tensors here; use fp8_e4m3 per channel, or an integer format";
@@ -123,6 +133,17 @@ CarriedWeight carry_float8(const QuantizedLinear& linear, CarriedWeight weight) 
     for (std::int64_t row = 0; row < weight.rows; ++row)
         weight.scale[static_cast<std::size_t>(row)] =
             linear.params.scale[block_of(linear.params.layout, weight.columns, row, 0)];
+    return weight;
+}
+
+CarriedWeight carry_fp4(const QuantizedLinear& linear, const CarrierPlan& plan, CarriedWeight weight) {
+    const CodeGrid& grid = linear.choice.scheme.weight->format->grid;
+    std::array<std::uint8_t, 256> fields{};
+    for (int code = 0; code < grid.levels; ++code)
+        fields[static_cast<std::size_t>(code)] = e2m1_field(grid.table[static_cast<std::size_t>(code)]);
+    for (std::uint8_t& field : weight.fields) field = fields[field];
+    weight.scale = fine_scales(linear.params, weight.columns);
+    if (plan.encoding == CarrierPlan::Encoding::nvfp4) weight.tensor_scale = linear.params.coarse->scale.front();
     return weight;
 }
 
@@ -187,6 +208,7 @@ CarriedWeight carry(const QuantizedLinear& linear, const Linear& shape, const Ca
     GRATICULE_ASSERT(std::ssize(weight.fields) == weight.rows * weight.columns, "a quantized linear without its codes");
     weight.scale.resize(static_cast<std::size_t>(weight.rows * groups));
     if (plan.encoding == CarrierPlan::Encoding::float8) return carry_float8(linear, std::move(weight));
+    if (plan.fp4()) return carry_fp4(linear, plan, std::move(weight));
     const bool dual = is_dual_grain(linear.choice.scheme.weight->levels);
     if (dual && plan.group == 0) return carry_dual_products(linear, shape.short_name, std::move(weight));
     return carry_lattice(linear, shape.short_name, plan, std::move(weight));
@@ -206,8 +228,9 @@ std::vector<float> decode(const CarriedWeight& weight, const CarrierPlan& plan) 
         const auto at = static_cast<std::int64_t>(i);
         const auto cell = static_cast<std::size_t>(at / weight.columns * groups + at % weight.columns / group);
         const int zero = weight.zero.empty() ? 1 << (plan.bits - 1) : weight.zero[cell];
-        const float code = float8 ? plain[weight.fields[i]] : static_cast<float>(weight.fields[i] - zero);
-        values[i] = code * weight.scale[cell];
+        float code = float8 ? plain[weight.fields[i]] : static_cast<float>(weight.fields[i] - zero);
+        if (plan.fp4()) code = e2m1_value(weight.fields[i]);
+        values[i] = code * (weight.scale[cell] * weight.tensor_scale);
     }
     return values;
 }

@@ -13,7 +13,12 @@ namespace graticule {
 
 /// What a scheme needs of the container, before any weight is known.
 struct CarrierPlan {
-    enum class Encoding : std::uint8_t { integer, float8 };
+    enum class Encoding : std::uint8_t {
+        integer,
+        float8,
+        nvfp4, ///< E2M1 with E4M3 scales of 16 under a float32 one of the tensor
+        mxfp4, ///< E2M1 with a power of two for 32
+    };
     Encoding encoding = Encoding::integer;
     int bits = 0;           ///< of the carrier: 6 for dINT4
     bool symmetric = true;  ///< no zero points stored
@@ -21,6 +26,7 @@ struct CarrierPlan {
     std::string problem;    ///< not empty: cannot be carried; a sentence with the way out
     std::string note;       ///< what to know about it ("dINT4 travels as 6-bit integers")
 
+    [[nodiscard]] bool fp4() const { return encoding == Encoding::nvfp4 || encoding == Encoding::mxfp4; }
     bool operator==(const CarrierPlan&) const = default;
 };
 
@@ -29,8 +35,9 @@ struct CarrierPlan {
 
 struct CarriedWeight {
     std::int64_t rows = 0, columns = 0;
-    std::vector<std::uint8_t> fields; ///< (rows, columns): q + 2^(bits-1) (float8: the E4M3 bytes)
-    std::vector<float> scale;         ///< (rows, groups)
+    std::vector<std::uint8_t> fields; ///< (rows, columns): q + 2^(bits-1) (float8: the E4M3 bytes; FP4: E2M1 fields)
+    std::vector<float> scale;         ///< (rows, groups); NVFP4: as stored in E4M3
+    float tensor_scale = 1;           ///< NVFP4: multiplies all of them
     std::vector<std::uint8_t> zero;   ///< (rows, groups) in the fields' terms; empty: symmetric, 2^(bits-1)
 };
 

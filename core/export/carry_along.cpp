@@ -15,6 +15,9 @@ std::vector<std::string> companion_files(const std::filesystem::path& model_fold
                                             "merges.txt",
                                             "vocab.txt",
                                             "generation_config.json",
+                                            "preprocessor_config.json",
+                                            "processor_config.json",
+                                            "video_preprocessor_config.json",
                                             "chat_template.jinja",
                                             "chat_template.json",
                                             "LICENSE",
@@ -29,11 +32,24 @@ std::vector<std::string> companion_files(const std::filesystem::path& model_fold
     return there;
 }
 
+namespace {
+
+void copy_file(const std::string& name, const std::filesystem::path& from, const std::filesystem::path& to) {
+    atomic_write_file(to / name, MappedFile::open(from / name)->bytes());
+}
+
+} // namespace
+
 std::vector<std::string> carry_along(const std::filesystem::path& model_folder, const std::filesystem::path& folder) {
     std::vector<std::string> names = companion_files(model_folder);
-    for (const std::string& name : names)
-        atomic_write_file(folder / name, MappedFile::open(model_folder / name)->bytes());
+    for (const std::string& name : names) copy_file(name, model_folder, folder);
     return names;
+}
+
+void carry_licences(const std::filesystem::path& model_folder, const std::filesystem::path& folder) {
+    for (const std::string& name : companion_files(model_folder))
+        if (name.starts_with("LICENSE") || name == "USE_POLICY.md" || name == "NOTICE")
+            copy_file(name, model_folder, folder);
 }
 
 bool has_tokenizer_files(const std::filesystem::path& model_folder) {

@@ -4,9 +4,9 @@
 
 #include "core/base/error.h"
 #include "core/export/bit_packing.h"
-#include "core/export/carry_along.h"
 #include "core/export/checkpoint_writer.h"
 #include "core/export/ct_config.h"
+#include "core/export/stored_scales.h"
 #include "core/io/checkpoint.h"
 
 namespace graticule {
@@ -17,6 +17,13 @@ std::vector<SafetensorsSpec> weight_specs(const std::string& name, const Linear&
     const CarrierPlan& carrier = form.carrier;
     const std::int64_t groups = carrier.group > 0 ? in / carrier.group : 1;
     std::vector<SafetensorsSpec> specs;
+    if (carrier.fp4()) {
+        const bool nvfp4 = carrier.encoding == CarrierPlan::Encoding::nvfp4;
+        specs = {{name + ".weight_packed", DType::u8, {out, in / 2}},
+                 {name + ".weight_scale", nvfp4 ? DType::f8_e4m3 : DType::u8, {out, groups}}};
+        if (nvfp4) specs.push_back({name + ".weight_global_scale", DType::f32, {1}});
+        return specs;
+    }
     if (form.format == "pack-quantized") {
         specs.push_back({name + ".weight_packed", DType::i32, {out, packed_words(in, carrier.bits)}});
         specs.push_back({name + ".weight_shape", DType::i64, {2}});
@@ -56,10 +63,25 @@ void append_inputs(const QuantizedLinear& linear, const Linear& shape, const CtF
         HostTensor::from_vector(std::vector<std::int8_t>{static_cast<std::int8_t>(zero)}, DType::i8, {1}));
 }
 
+/// Two E2M1 fields per byte, the even column in the low half; scales as E4M3 or as exponents.
+std::vector<HostTensor> fp4_tensors(const CarriedWeight& weight, const CtForm& form, const std::string& layer) {
+    const std::int64_t out = weight.rows, in = weight.columns, groups = std::ssize(weight.scale) / out;
+    std::vector<std::uint8_t> bytes(weight.fields.size() / 2);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::uint8_t>(weight.fields[2 * i] | (weight.fields[2 * i + 1] << 4));
+    const bool nvfp4 = form.carrier.encoding == CarrierPlan::Encoding::nvfp4;
+    std::vector<HostTensor> tensors;
+    tensors.push_back(HostTensor::from_vector(std::move(bytes), DType::u8, {out, in / 2}));
+    tensors.push_back(store_scales(weight.scale, nvfp4 ? Coding::e4m3 : Coding::e8m0, {out, groups}, layer));
+    if (nvfp4) tensors.push_back(HostTensor::from_floats({1 / weight.tensor_scale}, {1}));
+    return tensors;
+}
+
 std::vector<HostTensor> weight_tensors(const QuantizedLinear& linear, const Linear& shape, const CtForm& form) {
     const CarriedWeight weight = carry(linear, shape, form.carrier);
     const std::int64_t out = weight.rows, in = weight.columns, groups = std::ssize(weight.scale) / out;
     const int bits = form.carrier.bits;
+    if (form.carrier.fp4()) return fp4_tensors(weight, form, shape.short_name);
     std::vector<HostTensor> tensors;
     if (form.format == "pack-quantized") {
         const std::int64_t width = packed_words(in, bits);
@@ -88,31 +110,38 @@ Diagnostics check_compressed_tensors(const Model& model, const LayerChoices& cho
     return ct_check(model, choices, options);
 }
 
-void write_compressed_tensors(const QuantizedModel& model, const std::filesystem::path& folder,
-                              const ExportOptions& options, JobContext& ctx) {
-    std::vector<std::optional<CtForm>> forms(model.linears.size());
-    for (std::size_t i = 0; i < model.linears.size(); ++i) {
-        if (!model.linears[i]) continue;
-        const QuantizedLinear& linear = *model.linears[i];
-        const CtVerdict verdict = ct_verdict(linear.choice);
-        const std::string& name = model.base->linears()[i].short_name;
-        if (!verdict.problem.empty()) throw Error(ErrorKind::unsupported, name + ": " + verdict.problem);
-        if (!linear.kept_channels.empty() || linear.low_rank)
-            throw Error(ErrorKind::unsupported,
-                        name + ": 16-bit channels and low-rank terms cannot be stored in compressed-tensors; quantize "
-                               "without them");
+std::optional<StoredLinear> stored_as_compressed_tensors(const Linear& linear, const SchemeChoice& choice) {
+    const CtVerdict verdict = ct_verdict(choice);
+    if (!verdict.problem.empty()) return std::nullopt;
+    const CtForm& form = verdict.form;
+    return StoredLinear{form.format,        form.carrier.bits,    form.carrier.symmetric,
+                        form.carrier.group, linear.in_features(), form.input};
+}
+
+std::unique_ptr<ModelWriter> open_compressed_tensors(const QuantizedModel& heading, const LayerChoices& choices,
+                                                     const std::filesystem::path& folder,
+                                                     const ExportOptions& options) {
+    const std::shared_ptr<const Model> model = heading.base;
+    std::vector<std::optional<CtForm>> forms(choices.size());
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+        if (!choices[i]) continue;
+        const CtVerdict verdict = ct_verdict(*choices[i]);
+        if (!verdict.problem.empty())
+            throw Error(ErrorKind::unsupported, model->linears()[i].short_name + ": " + verdict.problem);
         forms[i] = verdict.form;
     }
-    const auto unit_of = [&](const Linear& shape) -> std::optional<TensorUnit> {
+    FolderLayout layout;
+    layout.quantization_config = ct_quantization_config(*model, forms).dump();
+    layout.unit_of = [model, forms = std::move(forms)](const Linear& shape) -> std::optional<LinearUnit> {
         const auto& form = forms[index_of(shape.id)];
         if (!form) return std::nullopt;
-        const QuantizedLinear& linear = *model.linears[index_of(shape.id)];
-        return TensorUnit{weight_specs(client_name(*model.base, shape.name), shape, *form),
-                          [&linear, &shape, form = *form] { return weight_tensors(linear, shape, form); }, 0};
+        return LinearUnit{weight_specs(client_name(*model, shape.name), shape, *form),
+                          [&shape, form = *form](const QuantizedLinear& linear) {
+                              refuse_what_is_beside_codes(linear, shape, "compressed-tensors");
+                              return weight_tensors(linear, shape, form);
+                          }};
     };
-    write_units(model, plan_units(model, unit_of), folder, static_cast<std::uint64_t>(options.shard_bytes), ctx);
-    write_config(model, ct_quantization_config(*model.base, forms), folder);
-    carry_along(model.base->parts().checkpoint->folder(), folder);
+    return open_folder(heading, std::move(layout), folder, options);
 }
 
 } // namespace graticule

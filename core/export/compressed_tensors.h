@@ -10,9 +10,12 @@ namespace graticule {
 
 [[nodiscard]] Diagnostics check_compressed_tensors(const Model& model, const LayerChoices& choices,
                                                    const ExportOptions& options);
-void write_compressed_tensors(const QuantizedModel& model, const std::filesystem::path& folder,
-                              const ExportOptions& options, JobContext& ctx);
-[[nodiscard]] std::shared_ptr<const Checkpoint> read_back_compressed_tensors(const std::filesystem::path& folder);
+[[nodiscard]] std::unique_ptr<ModelWriter> open_compressed_tensors(const QuantizedModel& heading,
+                                                                   const LayerChoices& choices,
+                                                                   const std::filesystem::path& folder,
+                                                                   const ExportOptions& options);
+[[nodiscard]] std::optional<StoredLinear> stored_as_compressed_tensors(const Linear& linear,
+                                                                       const SchemeChoice& choice);
 
 /// A checkpoint whose config.json says that its weights are quantized (compressed-tensors, GPTQ, AWQ), seen as the
 /// float checkpoint it stands for: they stand under their original names and are decoded to float32 when they are

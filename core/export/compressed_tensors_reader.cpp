@@ -13,6 +13,7 @@
 #include "core/export/ct_arguments.h"
 #include "core/export/ct_config.h"
 #include "core/export/gptq_awq_reader.h"
+#include "core/export/qserve.h"
 #include "core/io/checkpoint.h"
 #include "core/io/json_file.h"
 
@@ -366,15 +367,17 @@ std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<cons
     try {
         const std::string method = quantization->value("quant_method", std::string());
         if (method == "gptq" || method == "awq") return decode_gptq_awq(std::move(checkpoint), *quantization);
+        if (method == "qoq") return decode_qserve(std::move(checkpoint));
         if (method == "bitsandbytes")
             throw Error(ErrorKind::unsupported,
                         file +
                             ": weights quantized by bitsandbytes (NF4, FP4 or LLM.int8) are not read; open the model "
                             "that they were made from, or save it dequantized: model.dequantize() in transformers");
         if (method != "compressed-tensors")
-            throw Error(ErrorKind::unsupported, file + ": weights quantized by \"" + method +
-                                                    "\" are not read; compressed-tensors, gptq, awq and unquantized "
-                                                    "checkpoints are");
+            throw Error(ErrorKind::unsupported,
+                        file + ": weights quantized by \"" + method +
+                            "\" are not read; compressed-tensors, gptq, awq, qoq and unquantized "
+                            "checkpoints are");
         StoredQuantization stored;
         const auto format = quantization->find("format");
         stored.format =
@@ -389,10 +392,6 @@ std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<cons
     } catch (const nlohmann::json::exception& problem) {
         throw Error(ErrorKind::bad_input, file + ": \"quantization_config\": " + problem.what());
     }
-}
-
-std::shared_ptr<const Checkpoint> read_back_compressed_tensors(const std::filesystem::path& folder) {
-    return decode_compressed_tensors(open_checkpoint(folder));
 }
 
 } // namespace graticule

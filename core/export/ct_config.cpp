@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/export/carry_along.h"
+#include "core/export/other_parts.h"
 #include "core/model/family.h"
 
 namespace graticule {
@@ -12,17 +13,22 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json weight_args(const CarrierPlan& carrier) {
+    using Encoding = CarrierPlan::Encoding;
     const bool grouped = carrier.group > 0;
-    return {{"num_bits", carrier.bits},
-            {"type", carrier.encoding == CarrierPlan::Encoding::float8 ? "float" : "int"},
-            {"symmetric", carrier.symmetric},
-            {"strategy", grouped ? "group" : "channel"},
-            {"group_size", grouped ? ordered_json(carrier.group) : ordered_json(nullptr)},
-            {"block_structure", nullptr},
-            {"dynamic", false},
-            {"actorder", nullptr},
-            {"observer", "minmax"},
-            {"observer_kwargs", ordered_json::object()}};
+    const char* strategy = carrier.encoding == Encoding::nvfp4 ? "tensor_group" : grouped ? "group" : "channel";
+    ordered_json args = {{"num_bits", carrier.bits},
+                         {"type", carrier.encoding == Encoding::integer ? "int" : "float"},
+                         {"symmetric", carrier.symmetric},
+                         {"strategy", strategy},
+                         {"group_size", grouped ? ordered_json(carrier.group) : ordered_json(nullptr)},
+                         {"block_structure", nullptr},
+                         {"dynamic", false},
+                         {"actorder", nullptr},
+                         {"observer", "minmax"},
+                         {"observer_kwargs", ordered_json::object()}};
+    // A key of newer versions, which the older ones refuse: only where nothing is right without it.
+    if (carrier.encoding == Encoding::mxfp4) args["scale_dtype"] = "torch.uint8";
+    return args;
 }
 
 ordered_json input_args(const TensorScheme& scheme) {
@@ -64,7 +70,7 @@ std::string input_line(const nlohmann::json& args) {
 /// said. Where it is right it is left out, because older readers refuse the key.
 bool guessed_right(const CtForm& form) {
     if (form.format == "int-quantized") return form.input.has_value();
-    if (form.format == "pack-quantized") return !form.input.has_value();
+    if (form.format == "pack-quantized" || form.carrier.fp4()) return !form.input.has_value();
     return form.input.has_value();
 }
 
@@ -105,6 +111,12 @@ void choose_format(const SchemeChoice& choice, CtVerdict& verdict) {
                 "fp8_e4m3 weights with integer activations have no client; use a=fp8_e4m3/sym/token or a=none";
         return;
     }
+    if (form.carrier.fp4()) {
+        form.format =
+            form.carrier.encoding == CarrierPlan::Encoding::nvfp4 ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized";
+        if (form.input) verdict.problem = "FP4 weights are written with their inputs in float alone; leave a= out";
+        return;
+    }
     if (form.input && form.input->format->kind == FormatKind::floating) {
         verdict.problem = "integer weights with floating-point activations have no client; use a=int8/sym/token, or "
                           "w=fp8_e4m3/sym/channel";
@@ -118,27 +130,6 @@ void choose_format(const SchemeChoice& choice, CtVerdict& verdict) {
             "but 8 bits a weight in the file";
     }
     form.format = int8_input && form.carrier.bits == 8 ? "int-quantized" : "pack-quantized";
-}
-
-void warn_about_servers(CtVerdict& verdict) {
-    const CtForm& form = verdict.form;
-    const CarrierPlan& carrier = form.carrier;
-    const auto warn = [&](std::string text) { verdict.warnings.push_back(std::move(text)); };
-    if (form.format == "pack-quantized" && carrier.bits != 4 && carrier.bits != 8)
-        warn(std::to_string(carrier.bits) +
-             "-bit packed weights: transformers reads them; vLLM only with its humming kernels");
-    if (form.format == "pack-quantized" && !carrier.symmetric && carrier.bits != 4 && carrier.bits != 8)
-        warn("asymmetric weights of " + std::to_string(carrier.bits) +
-             " bits: vLLM takes zero points at 4 and 8 bits only");
-    if (form.format == "int-quantized" && (carrier.group > 0 || !carrier.symmetric))
-        warn("int8 weights with " + std::string(carrier.group > 0 ? "groups" : "zero points") +
-             " beside int8 activations: transformers reads them; vLLM wants w=int8/sym/channel");
-    if (form.format == "pack-quantized" && form.input)
-        warn(
-            "packed weights with quantized activations: transformers computes them as asked; vLLM runs 4-bit symmetric "
-            "groups with FP8 activations on Hopper and weight-only elsewhere");
-    if (form.input && form.input->format->bits < 8)
-        warn("a=" + to_text(*form.input) + ": transformers imitates it; no server has a kernel");
 }
 
 } // namespace
@@ -192,11 +183,11 @@ CtVerdict ct_verdict(const SchemeChoice& choice) {
     if (!verdict.form.carrier.problem.empty()) verdict.problem = verdict.form.carrier.problem;
     if (!verdict.problem.empty()) return verdict;
     choose_format(choice, verdict);
-    if (verdict.problem.empty()) warn_about_servers(verdict);
     return verdict;
 }
 
 std::string client_name(const Model& model, const std::string& stored_name) {
+    if (has_other_parts(model)) return stored_name;        // which part it belongs to is in its name
     const std::string& outer = model.parts().outer_prefix; // clients know nothing of it
     const std::string checkpoint_name = stored_name.starts_with(outer) ? stored_name.substr(outer.size()) : stored_name;
     const auto& prefixes = model.family().names.prefixes;
@@ -213,9 +204,10 @@ ordered_json ct_quantization_config(const Model& model, const std::vector<std::o
     std::vector<CtForm> groups;
     std::vector<std::vector<std::string>> members;
     ordered_json ignore = ordered_json::array();
+    const bool one_of_several = has_other_parts(model);
     for (const Linear& linear : model.linears()) {
         const auto& form = forms[index_of(linear.id)];
-        const std::string name = client_name(model, linear.name);
+        const std::string name = one_of_several ? module_pattern(model, linear) : client_name(model, linear.name);
         if (!form) {
             ignore.push_back(name);
             continue;
@@ -231,8 +223,11 @@ ordered_json ct_quantization_config(const Model& model, const std::vector<std::o
     const std::string prefix(model.family().names.prefixes.empty() ? "" : model.family().names.prefixes.front());
     if (model.parts().project_in) ignore.push_back(prefix + "project_in");
     if (model.parts().project_out) ignore.push_back(prefix + "project_out");
+    for (const std::string& part : other_parts(model)) ignore.push_back("re:.*" + part + "\\..*");
+    if (one_of_several) ignore.push_back("re:.*lm_head$");
     // Always a Linear to clients, tied or not.
-    if (std::find(ignore.begin(), ignore.end(), "lm_head") == ignore.end()) ignore.push_back("lm_head");
+    else if (std::find(ignore.begin(), ignore.end(), "lm_head") == ignore.end())
+        ignore.push_back("lm_head");
 
     const bool one_format = std::all_of(groups.begin(), groups.end(),
                                         [&](const CtForm& form) { return form.format == groups.front().format; });
@@ -302,7 +297,6 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
             continue;
         }
         forms[index_of(linear.id)] = verdict.form;
-        for (const std::string& text : verdict.warnings) warnings.add(text, linear.short_name);
         if (!verdict.form.carrier.note.empty()) notes.add(verdict.form.carrier.note, linear.short_name);
         if (const auto& input = verdict.form.input;
             input && input->dynamic && input->symmetric && input->format->kind == FormatKind::integer)
@@ -313,12 +307,6 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
     }
     if (quantized == 0)
         all.add(Severity::error, "", "the recipe quantizes no layer, so there is nothing to export; give it a scheme");
-    if (model.parts().checkpoint &&
-        nlohmann::json::parse(model.parts().checkpoint->config_json()).contains("text_config"))
-        all.add(
-            Severity::error, "",
-            "the checkpoint holds more than a language model (\"text_config\"), and clients would quantize its other "
-            "linears as well; export the language model alone");
     if (!model.parts().checkpoint)
         all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
     else if (!has_tokenizer_files(model.parts().checkpoint->folder()))

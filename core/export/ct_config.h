@@ -16,17 +16,16 @@ namespace graticule {
 /// How one layer is stored. Layers with equal forms share a config group.
 struct CtForm {
     CarrierPlan carrier;
-    std::string format; ///< "pack-quantized", "int-quantized", "float-quantized"
+    std::string format; ///< "pack-quantized", "int-quantized", "float-quantized", "nvfp4-pack-quantized" ...
     std::optional<TensorScheme> input;
 
     bool operator==(const CtForm&) const = default;
 };
 
-/// The form of one layer's choice, or why there is none; `notes` collects what a loader reads differently.
+/// The form of one layer's choice, or why there is none.
 struct CtVerdict {
     CtForm form;
     std::string problem; ///< empty: it can be stored
-    std::vector<std::string> warnings;
 };
 [[nodiscard]] CtVerdict ct_verdict(const SchemeChoice& choice);
 

@@ -2,8 +2,9 @@
 //
 //     const Exporter& exporter = exporter_named("compressed-tensors");
 //     Diagnostics before = exporter.check(model, choices, options);      // milliseconds: before anything is quantized
-//     exporter.write(quantized, folder, options, ctx);                   // into an empty folder
-//     (core/export/staged_dir.h)
+//     auto writer = exporter.open(heading, choices, folder, options);    // into an empty folder (staged_dir.h)
+//     for (each linear as it is quantized) writer->take(linear);
+//     writer->finish(quantized, ctx);
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include "core/base/diagnostics.h"
 #include "core/base/job_context.h"
 #include "core/base/param_spec.h"
+#include "core/export/target.h"
 #include "core/recipe/layer_choices.h"
 #include "core/result/quantized_model.h"
 
@@ -28,21 +30,41 @@ class Checkpoint;
 struct ExportOptions {
     ParamMap params;                          ///< of the exporter's own ParamSpecs
     std::int64_t shard_bytes = 5'000'000'000; ///< a weight file is closed before it grows beyond this
+    /// Of what waits until its file can be written, as much stays in memory; the rest lies in a nameless file.
+    std::int64_t held_bytes = 64'000'000;
+};
+
+/// A quantized model on its way into a folder, one linear after another: no more than one need be in memory.
+class ModelWriter {
+public:
+    virtual ~ModelWriter() = default;
+    /// Returns the linear's weight (out, in) as the folder's reader decodes what was handed to the folder.
+    [[nodiscard]] virtual HostTensor take(const QuantizedLinear& linear) = 0;
+    /// Every other tensor, the configuration and the companions. The codes in `model` are not looked at.
+    virtual void finish(const QuantizedModel& model, JobContext& ctx) = 0;
 };
 
 struct Exporter {
     std::string_view name;  ///< on the command line and in files
     std::string_view label; ///< on screen
     std::string_view help;
-    std::vector<std::string_view> loaders; ///< programs that read the result
+    std::vector<std::string_view>
+        loaders; ///< programs that read the result; what they do with it: core/export/target.h
     std::vector<ParamSpec> params;
     /// Everything that the target cannot hold (errors) or that a loader reads differently (warnings, notes), naming the
     /// layer and the way out.
     Diagnostics (*check)(const Model& model, const LayerChoices& choices, const ExportOptions& options) = nullptr;
-    /// Writes every file into `folder`, which is there and empty. Throws Error or Cancelled; the caller removes the
-    /// rest.
+    /// Begins to write into `folder`, which is there and empty. Of `heading` all counts but the results and the hash of
+    /// the model, of which only the length does; `choices` as its linears will have them. Throws Error or Cancelled, as
+    /// the writer does; the caller removes what was written. Null: the exporter needs the finished model, see `write`.
+    std::unique_ptr<ModelWriter> (*open)(const QuantizedModel& heading, const LayerChoices& choices,
+                                         const std::filesystem::path& folder, const ExportOptions& options) = nullptr;
+    /// The whole of it at once, for an exporter that cannot `open`; core/engine/export.cpp is the one place that asks.
     void (*write)(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
                   JobContext& ctx) = nullptr;
+    /// How a linear is stored under a choice; absent: it cannot be, and `check` says why. Null where no target reads
+    /// the files.
+    std::optional<StoredLinear> (*stored)(const Linear& linear, const SchemeChoice& choice) = nullptr;
     /// Opens what `write` wrote, weights decoded under their original names.
     std::shared_ptr<const Checkpoint> (*read_back)(const std::filesystem::path& folder) = nullptr;
 };

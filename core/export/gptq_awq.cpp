@@ -10,14 +10,14 @@
 #include "core/export/carry_along.h"
 #include "core/export/checkpoint_writer.h"
 #include "core/export/ct_config.h"
-#include "core/io/output_file.h"
+#include "core/export/other_parts.h"
 
 namespace graticule {
 namespace {
 
 enum class Layout : std::uint8_t { gptq, awq };
 
-std::string name_of(Layout layout) { return layout == Layout::gptq ? "GPTQ" : "AWQ"; }
+std::string name_of(Layout layout) { return layout == Layout::gptq ? "a GPTQ folder" : "an AWQ folder"; }
 
 /// One for the whole folder: its config has no other.
 struct Form {
@@ -27,7 +27,7 @@ struct Form {
 
 Form form_of(const SchemeChoice& choice, Layout layout) {
     Form form;
-    const std::string folder = layout == Layout::gptq ? "a GPTQ folder" : "an AWQ folder";
+    const std::string folder = name_of(layout);
     const QuantScheme& scheme = choice.scheme;
     if (scheme.query || scheme.key || scheme.value || scheme.probability)
         form.problem = "quantized attention operands (q= k= v= p=) have no form in " + folder + "; leave them out";
@@ -61,26 +61,31 @@ std::string shape_problem(const Linear& linear, int bits, Layout layout) {
            "exporter compressed-tensors";
 }
 
-nlohmann::ordered_json quantization_config(const CarrierPlan& carrier, Layout layout) {
-    if (layout == Layout::awq)
-        return {{"quant_method", "awq"},
-                {"bits", carrier.bits},
-                {"group_size", carrier.group > 0 ? carrier.group : -1},
-                {"zero_point", true},
-                {"version", "gemm"},
-                {"modules_to_not_convert", nlohmann::ordered_json::array({"lm_head"})}};
-    return {{"quant_method", "gptq"},
-            {"bits", carrier.bits},
-            {"group_size", carrier.group > 0 ? carrier.group : -1},
-            {"desc_act", false},
-            {"sym", carrier.symmetric},
-            {"lm_head", false},
-            {"static_groups", false},
-            {"true_sequential", true},
-            // The first format stores zero points less one, where a zero point of 0 wraps.
-            {"checkpoint_format", carrier.symmetric ? "gptq" : "gptq_v2"},
-            {"pack_dtype", "int32"},
-            {"meta", {{"quantizer", nlohmann::ordered_json::array({"graticule:" GRATICULE_VERSION})}}}};
+nlohmann::ordered_json quantization_config(const Model& model, const CarrierPlan& carrier, Layout layout) {
+    using nlohmann::ordered_json;
+    const std::vector<std::string> others = other_parts(model);
+    if (layout == Layout::awq) {
+        ordered_json left = ordered_json::array({"lm_head"});
+        for (const std::string& part : others) left.push_back(part);
+        return {{"quant_method", "awq"}, {"bits", carrier.bits}, {"group_size", carrier.group > 0 ? carrier.group : -1},
+                {"zero_point", true},    {"version", "gemm"},    {"modules_to_not_convert", std::move(left)}};
+    }
+    ordered_json rules = ordered_json::object(); // GPTQModel's: a name that begins with "-:" is left as it is
+    for (const std::string& part : others) rules["-:.*" + part + "\\..*"] = ordered_json::object();
+    ordered_json config = {{"quant_method", "gptq"},
+                           {"bits", carrier.bits},
+                           {"group_size", carrier.group > 0 ? carrier.group : -1},
+                           {"desc_act", false},
+                           {"sym", carrier.symmetric},
+                           {"lm_head", false},
+                           {"static_groups", false},
+                           {"true_sequential", true},
+                           // The first format stores zero points less one, where a zero point of 0 wraps.
+                           {"checkpoint_format", carrier.symmetric ? "gptq" : "gptq_v2"},
+                           {"pack_dtype", "int32"},
+                           {"meta", {{"quantizer", ordered_json::array({"graticule:" GRATICULE_VERSION})}}}};
+    if (!rules.empty()) config["dynamic"] = std::move(rules);
+    return config;
 }
 
 /// (rows, columns) to (columns, rows).
@@ -115,19 +120,20 @@ std::vector<std::uint16_t> as_halves(const std::vector<float>& scales, const Lin
     return halves;
 }
 
-TensorUnit unit_of(const QuantizedLinear& linear, const Linear& shape, const std::string& name,
-                   const CarrierPlan& carrier, Layout layout) {
+LinearUnit unit_of(const Linear& shape, const std::string& name, const CarrierPlan& carrier, Layout layout) {
     const std::int64_t out = shape.out_features(), in = shape.in_features(),
                        groups = carrier.group > 0 ? in / carrier.group : 1;
     const int bits = carrier.bits;
     const bool awq = layout == Layout::awq;
-    TensorUnit unit;
+    LinearUnit unit;
     unit.specs = {
         {name + ".qweight", DType::i32, awq ? Shape{in, packed_words(out, bits)} : Shape{packed_words(in, bits), out}},
         {name + ".qzeros", DType::i32, {groups, packed_words(out, bits)}},
         {name + ".scales", DType::f16, {groups, out}}};
     if (!awq) unit.specs.push_back({name + ".g_idx", DType::i32, {in}});
-    unit.make = [&linear, &shape, carrier, awq, specs = unit.specs, out, in, groups, bits] {
+    unit.make = [&shape, carrier, layout, awq, specs = unit.specs, out, in, groups,
+                 bits](const QuantizedLinear& linear) {
+        refuse_what_is_beside_codes(linear, shape, name_of(layout));
         const CarriedWeight weight = carry(linear, shape, carrier);
         const std::vector<std::uint8_t> codes = turned(weight.fields, out, in);
         std::vector<std::uint8_t> zeros(static_cast<std::size_t>(groups * out),
@@ -159,6 +165,17 @@ TensorUnit unit_of(const QuantizedLinear& linear, const Linear& shape, const std
     return unit;
 }
 
+std::optional<StoredLinear> stored(const Linear& linear, const SchemeChoice& choice, Layout layout) {
+    const Form form = form_of(choice, layout);
+    if (!form.problem.empty()) return std::nullopt;
+    return StoredLinear{layout == Layout::gptq ? "gptq" : "awq",
+                        form.carrier.bits,
+                        form.carrier.symmetric,
+                        form.carrier.group,
+                        linear.in_features(),
+                        std::nullopt};
+}
+
 Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout) {
     Diagnostics all;
     LayerProblems errors;
@@ -188,12 +205,6 @@ Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout
     }
     errors.report(Severity::error, all);
     if (!carrier) return all;
-    if (layout == Layout::gptq && !carrier->symmetric)
-        all.add(Severity::warning, "",
-                "asymmetric: written as gptq_v2, which GPTQModel reads; vLLM takes symmetric ones only");
-    if (carrier->bits != 4 && carrier->bits != 8)
-        all.add(Severity::warning, "",
-                std::to_string(carrier->bits) + "-bit codes: GPTQModel reads them; vLLM takes 4 and 8 bits only");
     if (!carrier->note.empty()) all.add(Severity::note, "", carrier->note);
     if (!model.parts().checkpoint)
         all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
@@ -203,28 +214,22 @@ Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout
     return all;
 }
 
-void write(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-           JobContext& ctx, Layout layout) {
+std::unique_ptr<ModelWriter> open(const QuantizedModel& heading, const LayerChoices& choices,
+                                  const std::filesystem::path& folder, const ExportOptions& options, Layout layout) {
+    const std::shared_ptr<const Model> model = heading.base;
     std::optional<CarrierPlan> carrier;
-    const auto unit = [&](const Linear& shape) -> std::optional<TensorUnit> {
-        const QuantizedLinear& linear = *model.linears.at(index_of(shape.id));
-        const Form form = form_of(linear.choice, layout);
+    for (const Linear& shape : model->linears()) {
+        const Form form = form_of(choices.at(index_of(shape.id)).value(), layout); // check() wants all of them
         if (!form.problem.empty()) throw Error(ErrorKind::unsupported, shape.short_name + ": " + form.problem);
-        if (!linear.kept_channels.empty() || linear.low_rank)
-            throw Error(ErrorKind::unsupported, shape.short_name +
-                                                    ": 16-bit channels and low-rank terms cannot be stored in "
-                                                    "the layout of " +
-                                                    name_of(layout) + "; quantize without them");
         carrier = form.carrier;
-        return unit_of(linear, shape, client_name(*model.base, shape.name), form.carrier, layout);
+    }
+    const auto unit = [model, plan = carrier.value(), layout](const Linear& shape) -> std::optional<LinearUnit> {
+        return unit_of(shape, client_name(*model, shape.name), plan, layout);
     };
-    const std::vector<TensorUnit> units = plan_units(model, unit);
-    write_units(model, units, folder, static_cast<std::uint64_t>(options.shard_bytes), ctx);
-    const nlohmann::ordered_json config = quantization_config(carrier.value(), layout);
-    write_config(model, config, folder);
-    if (layout == Layout::gptq) // what AutoGPTQ looks for
-        atomic_write_file(folder / "quantize_config.json", config.dump(2) + "\n");
-    carry_along(model.base->parts().checkpoint->folder(), folder);
+    const nlohmann::ordered_json config = quantization_config(*model, carrier.value(), layout);
+    FolderLayout files{unit, config.dump(), {}};
+    if (layout == Layout::gptq) files.files.emplace("quantize_config.json", config.dump(2) + "\n"); // AutoGPTQ's
+    return open_folder(heading, std::move(files), folder, options);
 }
 
 } // namespace
@@ -235,13 +240,19 @@ Diagnostics check_gptq(const Model& model, const LayerChoices& choices, const Ex
 Diagnostics check_awq(const Model& model, const LayerChoices& choices, const ExportOptions&) {
     return check(model, choices, Layout::awq);
 }
-void write_gptq(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-                JobContext& ctx) {
-    write(model, folder, options, ctx, Layout::gptq);
+std::optional<StoredLinear> stored_as_gptq(const Linear& linear, const SchemeChoice& choice) {
+    return stored(linear, choice, Layout::gptq);
 }
-void write_awq(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-               JobContext& ctx) {
-    write(model, folder, options, ctx, Layout::awq);
+std::optional<StoredLinear> stored_as_awq(const Linear& linear, const SchemeChoice& choice) {
+    return stored(linear, choice, Layout::awq);
+}
+std::unique_ptr<ModelWriter> open_gptq(const QuantizedModel& heading, const LayerChoices& choices,
+                                       const std::filesystem::path& folder, const ExportOptions& options) {
+    return open(heading, choices, folder, options, Layout::gptq);
+}
+std::unique_ptr<ModelWriter> open_awq(const QuantizedModel& heading, const LayerChoices& choices,
+                                      const std::filesystem::path& folder, const ExportOptions& options) {
+    return open(heading, choices, folder, options, Layout::awq);
 }
 
 } // namespace graticule

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 
 #include "core/export/exporter.h"
 
@@ -10,9 +11,11 @@ namespace graticule {
 
 [[nodiscard]] Diagnostics check_gptq(const Model& model, const LayerChoices& choices, const ExportOptions& options);
 [[nodiscard]] Diagnostics check_awq(const Model& model, const LayerChoices& choices, const ExportOptions& options);
-void write_gptq(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-                JobContext& ctx);
-void write_awq(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-               JobContext& ctx);
+[[nodiscard]] std::optional<StoredLinear> stored_as_gptq(const Linear& linear, const SchemeChoice& choice);
+[[nodiscard]] std::optional<StoredLinear> stored_as_awq(const Linear& linear, const SchemeChoice& choice);
+[[nodiscard]] std::unique_ptr<ModelWriter> open_gptq(const QuantizedModel& heading, const LayerChoices& choices,
+                                                     const std::filesystem::path& folder, const ExportOptions& options);
+[[nodiscard]] std::unique_ptr<ModelWriter> open_awq(const QuantizedModel& heading, const LayerChoices& choices,
+                                                    const std::filesystem::path& folder, const ExportOptions& options);
 
 } // namespace graticule

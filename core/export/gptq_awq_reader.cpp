@@ -1,5 +1,6 @@
 #include "core/export/gptq_awq_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -40,7 +41,9 @@ Packing read_packing(const json& config) {
     const auto bits = config.contains("bits") ? config.find("bits") : config.find("w_bit");
     if (bits == config.end() || !bits->is_number_integer())
         throw Error(ErrorKind::bad_input, "\"bits\" is missing, so the width of the codes is not known");
-    packing.bits = bits->get<int>();
+    const auto said = bits->get<std::int64_t>();
+    if (said < 1 || said > 32) throw Error(ErrorKind::bad_input, "\"bits\" is " + std::to_string(said));
+    packing.bits = static_cast<int>(said);
     const auto group = config.contains("group_size") ? config.find("group_size") : config.find("q_group_size");
     const std::int64_t size = group != config.end() && group->is_number_integer() ? group->get<std::int64_t>() : -1;
     packing.group = size > 0 ? size : 0;
@@ -59,10 +62,84 @@ Packing read_packing(const json& config) {
     packing.zero_less_one = format == "gptq";
     if (const std::string words = text_or(config, "pack_dtype", "int32"); words != "int32")
         unsupported("GPTQ codes packed in " + words + " are not read; int32 is");
-    if (const auto rules = config.find("dynamic"); rules != config.end() && !rules->is_null() && !rules->empty())
-        unsupported("\"dynamic\": other widths for some modules are not read; quantize all with the same");
+    if (const auto rules = config.find("dynamic"); rules != config.end())
+        for (const auto& [module, rule] : rules->items())
+            if (!module.starts_with("-:")) // modules that are left in float need no rule to be read
+                unsupported("\"dynamic\": other widths for some modules (" + module +
+                            ") are not read; quantize all with the same");
     return packing;
 }
+
+/// Eight codes per word, in the order in which AWQ's kernels unpack them.
+std::vector<std::uint8_t> codes_of_awq(std::span<const std::uint32_t> words) {
+    static constexpr std::array<std::size_t, 8> column_of_nibble = {0, 2, 4, 6, 1, 3, 5, 7};
+    std::vector<std::uint8_t> codes(8 * words.size());
+    for (std::size_t word = 0; word < words.size(); ++word)
+        for (std::size_t nibble = 0; nibble < 8; ++nibble)
+            codes[8 * word + column_of_nibble[nibble]] = static_cast<std::uint8_t>(words[word] >> (4 * nibble) & 15);
+    return codes;
+}
+
+/// Rows of a weight whose codes are stored the other way round: an input's codes for all outputs beside each other.
+/// Holds views of the file.
+class TurnedCodes final : public EncodedRows {
+public:
+    /// `scales` (groups, out), `zeros` likewise, `group_of` each input.
+    TurnedCodes(const Packing& packing, HostTensor words, HostTensor scales, std::vector<std::uint8_t> zeros,
+                std::vector<std::int32_t> group_of)
+        : packing_(packing)
+        , words_(std::move(words))
+        , scales_(std::move(scales))
+        , zeros_(std::move(zeros))
+        , group_of_(std::move(group_of)) {}
+
+    void decode(std::int64_t first, std::int64_t count, float* out) const override {
+        // A word holds eight outputs of AWQ, and few rows at a time keep what is written in the cache.
+        constexpr std::int64_t rows_at_once = 64;
+        const std::vector<float> scales = to_floats(scales_);
+        for (std::int64_t done = 0; done < count;) {
+            const std::int64_t begin = (first + done) / 8 * 8;
+            const std::int64_t rows = std::min(count - done, begin + rows_at_once - (first + done));
+            decode_some(first + done, rows, begin, scales, out + done * std::ssize(group_of_));
+            done += rows;
+        }
+    }
+
+private:
+    /// Columns [begin, begin + width) of the stored words.
+    [[nodiscard]] std::vector<std::uint32_t> columns(std::int64_t begin, std::int64_t width) const {
+        const std::int64_t rows = words_.shape[0], stride = words_.shape[1];
+        std::vector<std::uint32_t> words(static_cast<std::size_t>(rows * width));
+        for (std::int64_t row = 0; row < rows; ++row)
+            std::memcpy(words.data() + row * width, words_.bytes.data() + 4 * (row * stride + begin),
+                        4 * static_cast<std::size_t>(width));
+        return words;
+    }
+
+    /// `begin`: the multiple of eight at or below `first`.
+    void decode_some(std::int64_t first, std::int64_t count, std::int64_t begin, const std::vector<float>& scales,
+                     float* out) const {
+        const std::int64_t inputs = std::ssize(group_of_), outputs = scales_.shape[1];
+        const std::int64_t width = packing_.awq ? (first + count - begin + 7) / 8 * 8 : count;
+        const std::int64_t skipped = packing_.awq ? first - begin : 0;
+        const std::vector<std::uint8_t> codes =
+            packing_.awq ? codes_of_awq(columns(begin / 8, width / 8))
+                         : unpack_columns(columns(first, count), inputs, count, packing_.bits);
+        for (std::int64_t k = 0; k < inputs; ++k) {
+            const std::int64_t cells = group_of_[static_cast<std::size_t>(k)] * outputs + first;
+            for (std::int64_t row = 0; row < count; ++row) {
+                const auto cell = static_cast<std::size_t>(cells + row);
+                const int code = codes[static_cast<std::size_t>(k * width + skipped + row)];
+                out[row * inputs + k] = scales[cell] * static_cast<float>(code - zeros_[cell]);
+            }
+        }
+    }
+
+    Packing packing_;
+    HostTensor words_, scales_;
+    std::vector<std::uint8_t> zeros_;
+    std::vector<std::int32_t> group_of_;
+};
 
 class DecodedCheckpoint final : public Checkpoint {
 public:
@@ -110,7 +187,8 @@ public:
     [[nodiscard]] HostTensor tensor(const std::string& name) const override {
         const std::string base = base_of(name);
         if (base.empty() || !stored_->contains(base + ".qweight")) return stored_->tensor(name);
-        const HostTensor scales = part(base + ".scales"), words = packed(base + ".qweight");
+        const HostTensor scales = part(base + ".scales");
+        HostTensor words = packed(base + ".qweight");
         if (scales.shape.size() != 2 || row_of(scales.dtype).decode == nullptr)
             refuse(base + ".scales", "must be a matrix of numbers, groups by outputs");
         const std::int64_t groups = scales.shape[0], out = scales.shape[1];
@@ -120,19 +198,11 @@ public:
         if (words.shape != expected || out * packing_.bits % 32 != 0)
             refuse(base + ".qweight", to_text(words.shape) + " does not hold " + std::to_string(packing_.bits) +
                                           "-bit codes for the scales " + to_text(scales.shape));
-        const std::vector<std::int64_t> group_of = groups_of(base, in, groups);
-        const std::vector<std::uint8_t> codes =
-            packing_.awq ? rows_of_codes(words, in, out) : unpack_columns(words_of(words), in, out, packing_.bits);
-        const std::vector<int> zeros = zeros_of(base, groups, out);
-        const std::vector<float> scale = to_floats(scales);
-        std::vector<float> weight(static_cast<std::size_t>(out * in));
-        for (std::int64_t k = 0; k < in; ++k)
-            for (std::int64_t o = 0; o < out; ++o) {
-                const auto cell = static_cast<std::size_t>(group_of[static_cast<std::size_t>(k)] * out + o);
-                const int code = codes[static_cast<std::size_t>(k * out + o)];
-                weight[static_cast<std::size_t>(o * in + k)] = scale[cell] * static_cast<float>(code - zeros[cell]);
-            }
-        return HostTensor::from_floats(std::move(weight), {out, in});
+        to_floats(scales, 0, 0, nullptr); // throws as decoding would
+        const std::span<const std::byte> bytes = words.bytes;
+        auto encoded = std::make_shared<const TurnedCodes>(packing_, std::move(words), scales,
+                                                           zeros_of(base, groups, out), groups_of(base, in, groups));
+        return {DType::encoded, {out, in}, encoded, bytes, encoded};
     }
 
 private:
@@ -158,67 +228,49 @@ private:
     }
 
     /// The group of each input: as stored (GPTQ in activation order), else one after another.
-    [[nodiscard]] std::vector<std::int64_t> groups_of(const std::string& base, std::int64_t in,
+    [[nodiscard]] std::vector<std::int32_t> groups_of(const std::string& base, std::int64_t in,
                                                       std::int64_t groups) const {
-        std::vector<std::int64_t> all(static_cast<std::size_t>(in));
+        std::vector<std::int32_t> all(static_cast<std::size_t>(in));
         const std::int64_t size = packing_.group > 0 ? packing_.group : in;
         const std::string name = base + ".g_idx";
         if (!packing_.awq && stored_->contains(name)) {
             const HostTensor stored = stored_->tensor(name);
             if (stored.dtype != DType::i32 || element_count(stored.shape) != in)
                 refuse(name, "must be " + std::to_string(in) + " I32 numbers, the group of each input");
-            const std::vector<std::uint32_t> values = words_of(stored);
-            for (std::size_t k = 0; k < values.size(); ++k) all[k] = values[k];
+            std::memcpy(all.data(), stored.bytes.data(), all.size() * sizeof all.front());
         } else {
-            for (std::int64_t k = 0; k < in; ++k) all[static_cast<std::size_t>(k)] = k / size;
+            for (std::int64_t k = 0; k < in; ++k)
+                all[static_cast<std::size_t>(k)] = static_cast<std::int32_t>(k / size);
         }
         for (std::size_t k = 0; k < all.size(); ++k)
-            if (all[k] >= groups)
+            if (all[k] < 0 || all[k] >= groups)
                 refuse(base + ".scales", "has " + std::to_string(groups) + " groups, but input " + std::to_string(k) +
                                              " is in group " + std::to_string(all[k]));
         return all;
     }
 
-    /// AWQ packs eight columns per word, in the order its kernels unpack them.
-    static std::vector<std::uint8_t> rows_of_codes(const HostTensor& tensor, std::int64_t rows, std::int64_t columns) {
-        static constexpr std::array<int, 8> column_of_nibble = {0, 2, 4, 6, 1, 3, 5, 7};
-        std::vector<std::uint8_t> codes;
-        codes.resize(static_cast<std::size_t>(rows * columns));
-        const std::vector<std::uint32_t> words = words_of(tensor);
-        for (std::size_t word = 0; word < words.size(); ++word)
-            for (std::size_t nibble = 0; nibble < 8; ++nibble)
-                codes[8 * word + static_cast<std::size_t>(column_of_nibble[nibble])] =
-                    static_cast<std::uint8_t>(words[word] >> (4 * nibble) & 15);
-        return codes;
-    }
-
-    /// (groups, out). Absent: the middle of the codes.
-    [[nodiscard]] std::vector<int> zeros_of(const std::string& base, std::int64_t groups, std::int64_t out) const {
+    /// (groups, out), one byte each. Absent: the middle of the codes.
+    [[nodiscard]] std::vector<std::uint8_t> zeros_of(const std::string& base, std::int64_t groups,
+                                                     std::int64_t out) const {
         const std::string name = base + ".qzeros";
-        std::vector<int> zeros(static_cast<std::size_t>(groups * out), 1 << (packing_.bits - 1));
+        std::vector<std::uint8_t> zeros(static_cast<std::size_t>(groups * out),
+                                        static_cast<std::uint8_t>(1 << (packing_.bits - 1)));
         if (!stored_->contains(name)) return zeros;
         const HostTensor words = packed(name);
         if (words.shape != Shape{groups, packed_words(out, packing_.bits)})
             refuse(name, to_text(words.shape) + " does not hold zero points for " + std::to_string(groups) +
                              " groups of " + std::to_string(out) + " outputs");
-        std::vector<std::uint8_t> stored;
-        if (packing_.awq) {
-            stored = rows_of_codes(words, groups, out);
-        } else {
-            stored.resize(zeros.size());
-            unpack_rows(words_of(words), groups, out, packing_.bits, stored);
-        }
-        const bool less_one = !packing_.awq && packing_.zero_less_one;
-        for (std::size_t i = 0; i < zeros.size(); ++i) {
-            zeros[i] = stored[i] + (less_one ? 1 : 0);
-            if (less_one && zeros[i] >> packing_.bits != 0)
+        if (packing_.awq) return codes_of_awq(words_of(words));
+        unpack_rows(words_of(words), groups, out, packing_.bits, zeros);
+        if (!packing_.zero_less_one) return zeros;
+        for (std::uint8_t& zero : zeros)
+            if (++zero >> packing_.bits != 0 || zero == 0)
                 throw Error(
                     ErrorKind::unsupported,
                     stored_->file_of(name).string() + ": " + name +
                         ": a zero point of 0 was stored less one, "
                         "which wraps around and spoils its neighbours; readers differ on what it means. Quantize "
                         "symmetrically, or save as gptq_v2");
-        }
         return zeros;
     }
 

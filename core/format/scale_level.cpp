@@ -57,14 +57,24 @@ std::optional<ScaleLevel> parse_level(std::string_view text) {
     return ScaleLevel{*grain, row->coding};
 }
 
+bool is_float(Coding coding) { return coding == Coding::f32 || coding == Coding::f16 || coding == Coding::bf16; }
+
+std::vector<ScaleLevel> dual_grain_of(std::int64_t group_size, Coding channels) {
+    return {{{Granularity::Kind::group, group_size}, Coding::i8}, {{Granularity::Kind::channel, 0}, channels}};
+}
+
 } // namespace
 
 std::span<const CodingRow> all_codings() { return codings; }
 const CodingRow& row_of(Coding coding) { return codings[std::size_t(coding)]; }
 
 std::string to_text(std::span<const ScaleLevel> levels) {
-    if (is_dual_grain(levels)) return std::string(dual) + std::to_string(levels.front().grain.group_size);
     std::string text;
+    if (is_dual_grain(levels)) {
+        text = std::string(dual) + std::to_string(levels[0].grain.group_size);
+        if (levels[1].coding != Coding::f32) text += ":" + std::string(row_of(levels[1].coding).name);
+        return text;
+    }
     for (const ScaleLevel& level : levels) {
         text += (text.empty() ? "" : "/") + to_text(level.grain);
         if (levels.size() > 1 || level.coding != Coding::f32) text += ":" + std::string(row_of(level.coding).name);
@@ -74,8 +84,9 @@ std::string to_text(std::span<const ScaleLevel> levels) {
 
 std::vector<ScaleLevel> parse_levels(std::string_view text) {
     if (text.starts_with(dual)) {
-        const auto grain = parse_granularity("g" + std::string(text.substr(dual.size())));
-        return grain ? dual_grain(grain->group_size) : std::vector<ScaleLevel>{};
+        const auto level = parse_level("g" + std::string(text.substr(dual.size()))); // the coding is the channels'
+        if (!level || !is_float(level->coding)) return {};
+        return dual_grain_of(level->grain.group_size, level->coding);
     }
     std::vector<ScaleLevel> levels;
     for (std::size_t start = 0; start <= text.size();) {
@@ -88,13 +99,11 @@ std::vector<ScaleLevel> parse_levels(std::string_view text) {
     return levels;
 }
 
-std::vector<ScaleLevel> dual_grain(std::int64_t group_size) {
-    return {{{Granularity::Kind::group, group_size}, Coding::i8}, {{Granularity::Kind::channel, 0}, Coding::f32}};
-}
+std::vector<ScaleLevel> dual_grain(std::int64_t group_size) { return dual_grain_of(group_size, Coding::f32); }
 
 bool is_dual_grain(std::span<const ScaleLevel> levels) {
-    return levels.size() == 2 && levels[0].grain.kind == Granularity::Kind::group &&
-           std::ranges::equal(levels, dual_grain(levels[0].grain.group_size));
+    return levels.size() == 2 && levels[0].grain.kind == Granularity::Kind::group && is_float(levels[1].coding) &&
+           std::ranges::equal(levels, dual_grain_of(levels[0].grain.group_size, levels[1].coding));
 }
 
 std::string check_levels(std::span<const ScaleLevel> levels, std::int64_t columns) {

@@ -42,7 +42,7 @@ enum class ZeroCoding : std::uint8_t { code, i8 };
 /// Empty when the text is none.
 [[nodiscard]] std::vector<ScaleLevel> parse_levels(std::string_view text);
 
-/// INT8 scales of groups under a float scale of each channel (Zhang et al. 2023, DGQ): "dual128".
+/// INT8 scales under a float one of each channel (Zhang et al. 2023, DGQ): "dual128", "dual128:f16" with 16-bit ones.
 [[nodiscard]] std::vector<ScaleLevel> dual_grain(std::int64_t group_size);
 [[nodiscard]] bool is_dual_grain(std::span<const ScaleLevel> levels);
 

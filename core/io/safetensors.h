@@ -75,6 +75,9 @@ public:
 
     void write(const std::string& name, std::span<const std::byte> next_bytes); ///< appends to that tensor
     void write(const std::string& name, const HostTensor& whole); ///< dtype and shape must be the declared ones
+    /// In place of what the constructor got: for values that are only known at the end, of which the length is known
+    /// before. Not for a pipe.
+    void set_metadata(const std::map<std::string, std::string>& metadata);
     void finish(); ///< throws Error{internal} if a declared tensor is not complete
 
     [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
@@ -82,14 +85,16 @@ public:
 private:
     struct Place {
         SafetensorsSpec spec;
-        std::uint64_t begin = 0; ///< in the file
+        std::uint64_t begin = 0; ///< relative to the data, as in the header
         std::uint64_t bytes = 0;
         std::uint64_t written = 0;
     };
 
+    [[nodiscard]] std::string header(const std::map<std::string, std::string>& metadata) const;
+
+    std::filesystem::path path_;
     std::unordered_map<std::string, Place> places_;
-    std::uint64_t file_bytes_ = 0;
-    std::string header_;
+    std::uint64_t data_begin_ = 0, file_bytes_ = 0;
     std::optional<OutputFile> file_;
 };
 

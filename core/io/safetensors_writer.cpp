@@ -30,7 +30,8 @@ std::uint64_t tensor_bytes(const SafetensorsSpec& spec) {
 }
 
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vector<SafetensorsSpec> specs,
-                                     const std::map<std::string, std::string>& metadata) {
+                                     const std::map<std::string, std::string>& metadata)
+    : path_(path) {
     // Widest elements first keeps every tensor aligned to its element; then by name, so that the same tensors give the
     // same file.
     std::sort(specs.begin(), specs.end(), [](const SafetensorsSpec& a, const SafetensorsSpec& b) {
@@ -39,31 +40,43 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vec
         };
         return key(a) < key(b);
     });
-    json header = json::object();
-    if (!metadata.empty()) header["__metadata__"] = metadata;
     std::uint64_t offset = 0;
     for (const SafetensorsSpec& spec : specs) {
         const std::uint64_t bytes = tensor_bytes(spec);
-        GRATICULE_ASSERT(!header.contains(spec.name), "two tensors of one name in a safetensors file");
-        header[spec.name] = {{"dtype", row_of(spec.dtype).safetensors_name},
-                             {"shape", spec.shape},
-                             {"data_offsets", {offset, offset + bytes}}};
-        places_.emplace(spec.name, Place{spec, offset, bytes, 0});
+        GRATICULE_ASSERT(places_.emplace(spec.name, Place{spec, offset, bytes, 0}).second,
+                         "two tensors of one name in a safetensors file");
         offset += bytes;
     }
-    std::string text = header.dump();
+    const std::string text = header(metadata);
+    data_begin_ = text.size();
+    file_bytes_ = data_begin_ + offset;
+    file_.emplace(path, file_bytes_);
+    file_->write_at(0, std::as_bytes(std::span(text)));
+}
+
+/// With the eight bytes of its length in front.
+std::string SafetensorsWriter::header(const std::map<std::string, std::string>& metadata) const {
+    json values = json::object();
+    if (!metadata.empty()) values["__metadata__"] = metadata;
+    for (const auto& [name, place] : places_)
+        values[name] = {{"dtype", row_of(place.spec.dtype).safetensors_name},
+                        {"shape", place.spec.shape},
+                        {"data_offsets", {place.begin, place.begin + place.bytes}}};
+    std::string text = values.dump();
     text.append((8 - text.size() % 8) % 8, ' '); // the data starts aligned
     if (text.size() > max_header_bytes)
-        throw Error(ErrorKind::unsupported, path.string() + ": a header of " + std::to_string(text.size()) +
+        throw Error(ErrorKind::unsupported, path_.string() + ": a header of " + std::to_string(text.size()) +
                                                 " bytes, more than the " + std::to_string(max_header_bytes) +
                                                 " that clients read; write more shards");
-    const std::uint64_t length = text.size();
-    for (int byte = 0; byte < 8; ++byte) header_ += static_cast<char>((length >> (8 * byte)) & 0xff);
-    header_ += text;
-    for (auto& [name, place] : places_) place.begin += header_.size();
-    file_bytes_ = header_.size() + offset;
-    file_.emplace(path, file_bytes_);
-    file_->write_at(0, std::as_bytes(std::span(header_)));
+    std::string length;
+    for (int byte = 0; byte < 8; ++byte) length += static_cast<char>((text.size() >> (8 * byte)) & 0xff);
+    return length + text;
+}
+
+void SafetensorsWriter::set_metadata(const std::map<std::string, std::string>& metadata) {
+    const std::string text = header(metadata);
+    GRATICULE_ASSERT(text.size() == data_begin_, "metadata of another length than was announced");
+    file_->write_at(0, std::as_bytes(std::span(text)));
 }
 
 void SafetensorsWriter::write(const std::string& name, std::span<const std::byte> next_bytes) {
@@ -72,7 +85,7 @@ void SafetensorsWriter::write(const std::string& name, std::span<const std::byte
     Place& place = found->second;
     GRATICULE_ASSERT(next_bytes.size() <= place.bytes - place.written,
                      "more bytes than the declared shape of the tensor takes");
-    file_->write_at(place.begin + place.written, next_bytes);
+    file_->write_at(data_begin_ + place.begin + place.written, next_bytes);
     place.written += next_bytes.size();
 }
 

@@ -1,8 +1,7 @@
 // Text to token ids and back.
 //
 //     auto tokenizer = open_tokenizer(*checkpoint);
-//     std::vector<std::int32_t> ids = tokenizer->encode("Hello world");   // with BOS where the model's files ask for
-//     one
+//     std::vector<std::int32_t> ids = tokenizer->encode("Hello world");   // with BOS where the files ask for one
 #pragma once
 
 #include <cstdint>

@@ -58,10 +58,12 @@ Rounded Dgq::round(const WeightRequest& request) const {
                   : solvers::dgq_published_phase1(request.weight, last_sample, group, options, arithmetic);
         return round_in_groups(request, groups, gram);
     }
-    const solvers::DualGrain found =
+    const ScaleCoding& coding = row_of(request.scheme.weight->levels[1].coding).numbers;
+    const solvers::DualGrain found = solvers::with_coded_channels(
         clean ? solvers::dgq_phase2(request.weight, gram, solvers::dgq_phase1(request.weight, gram, group, options),
                                     options)
-              : solvers::dgq_published(request.weight, last_sample, group, options, arithmetic);
+              : solvers::dgq_published(request.weight, last_sample, group, options, arithmetic),
+        coding);
     Rounded rounded = rounded_of(found);
     rounded.loss = total(solvers::row_losses(found.dequantized - request.weight, gram));
     const solvers::BlockParams fine = solvers::find_params(request.weight, rounding_quantizer(request), request.device);

@@ -80,7 +80,8 @@ FoldRequest fold_request(const FoldSite& site, const LayerChoices& choices, cons
 
 void add_module_outputs(FoldRequest& request, const Decoder& decoder, const Block& block, const BlockWeights& weights,
                         std::int64_t length) {
-    const auto judge = [&](auto&& module) -> ModuleOutput {
+    using Module = at::Tensor (Decoder::*)(BlockId, const BlockOperations&, const at::Tensor&, DecoderHooks*) const;
+    const auto judge = [&](Module module) -> ModuleOutput {
         return [&decoder, &block, &weights, layers = request.layers, length,
                 module](std::span<const at::Tensor> changed, const at::Tensor& inputs) {
             const BlockOperations trial = with_weights(layers, weights, changed);

@@ -15,7 +15,7 @@ namespace graticule {
 
 /// The transform that the site's quantized consumers want (resolve made sure they agree).
 [[nodiscard]] Chosen<Transform> transform_of(const FoldSite& site, const LayerChoices& choices);
-/// False where the source has not one output a channel of the site (values shared by several heads).
+/// False where the source has not one output per channel of the site (values shared by several heads).
 [[nodiscard]] bool scale_fits(const FoldSite& site, const Model& model);
 
 /// Everything but statistics, inputs and module outputs. `weight_of` gives the consumers' weights.

@@ -1,12 +1,15 @@
 #include "core/method/layer_measure.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "core/format/quant_format.h"
+#include "core/method/solvers/counted_weight.h"
 #include "core/method/solvers/fixed_sums.h"
 #include "core/runtime/activation_rounding.h"
 #include "core/runtime/parameters.h"
+#include "kernels/api/grid_points.h"
 
 namespace graticule {
 
@@ -33,45 +36,42 @@ std::string why_not_measured(const Measured& measured, const at::Tensor& expecte
     return {};
 }
 
-/// Values more than half a step outside the lowest or highest code; `zero` broadcasts to `steps`.
+/// Values more than half a step (a table: half its outermost gap) outside the lowest or highest point; `zero`
+/// broadcasts to `steps`.
 at::Tensor clipped_mask(const at::Tensor& steps, const at::Tensor& zero, const CodeGrid& grid) {
-    if (grid.shape == CodeGrid::Shape::lattice) {
-        const at::Tensor codes = steps + zero;
-        return (codes < -0.5).logical_or(codes > double(grid.levels) - 0.5);
+    const GridPoints points = prepare_grid(grid);
+    if (points.kind == GridKind::table) {
+        const BlockPoint block = block_point<GridKind::table>(points, 1, 0);
+        return (steps < block.hull_low - points.margin_below).logical_or(steps > block.hull_high + points.margin_above);
     }
-    const auto top = std::size_t(grid.levels - 1);
-    const double high = grid.table[top] + (grid.table[top] - grid.table[top - 1]) / 2.0;
-    const double low = grid.table[0] - (grid.table[1] - grid.table[0]) / 2.0;
-    return (steps < low).logical_or(steps > high);
+    at::Tensor low = -zero, high = points.top - zero;
+    if (points.kind == GridKind::lattice_with_specials) {
+        low = low.clamp_max(std::min(points.specials[0], points.specials[1]));
+        high = high.clamp_min(std::max(points.specials[0], points.specials[1]));
+    }
+    return (steps < low - points.margin_below).logical_or(steps > high + points.margin_above);
 }
 
-void count_weights(const Measured& measured, const CodeGrid& grid, const at::Tensor& underflow,
-                   const at::Tensor& clipped, LayerReport& report) {
-    QuantizeCounts& counts = report.weight_counts;
-    const at::Tensor squared_error = squares(measured.rounded - measured.weight);
-    counts.total = measured.weight.numel();
-    counts.zeros_in = (measured.weight == 0).sum().item<std::int64_t>();
-    counts.underflow = underflow.sum().item<std::int64_t>();
-    counts.clipped = clipped.sum().item<std::int64_t>();
-    counts.squared_error = solvers::total(squared_error);
-    counts.squared_underflow_error = solvers::total(squared_error * underflow);
-    counts.squared_clip_error = solvers::total(squared_error * clipped);
-    counts.squared_value = solvers::total(squares(measured.weight));
-    const at::Tensor used = at::bincount(measured.codes.flatten().to(at::kInt), {}, 256).to(at::kLong).cpu();
-    report.levels_unused = 0;
-    for (std::int64_t code = 0; code < 256; ++code) {
-        counts.codes_used[code] = used.data_ptr<std::int64_t>()[code];
-        if (code < grid.code_count() && counts.codes_used[code] == 0) ++report.levels_unused;
-    }
-    const double values = double(counts.total);
-    report.weight_mse = counts.squared_error / values;
-    report.weight_sqnr_db = decibels(counts.squared_value, counts.squared_error);
-    const std::int64_t not_zero = counts.total - counts.zeros_in;
-    report.weight_underflow_percent = not_zero > 0 ? 100 * double(counts.underflow) / double(not_zero) : 0;
+/// Where values became zero, and where others lie beyond the range.
+struct Lost {
+    at::Tensor underflow, clipped;
+};
+Lost lost_in(const Measured& measured, const CodeGrid& grid) {
+    const auto spread = [&](const at::Tensor& blocks) {
+        return solvers::spread_over_blocks(blocks, measured.params->layout);
+    };
+    Lost lost;
+    lost.underflow = (measured.rounded == 0).logical_and(measured.weight != 0);
+    lost.clipped =
+        clipped_mask(measured.weight / spread(measured.params->scale),
+                     grid.shape == CodeGrid::Shape::lattice ? spread(measured.params->zero) : at::Tensor(), grid)
+            .logical_and(lost.underflow.logical_not());
+    return lost;
 }
 
 /// E[(Du X)^2], E[(Dr X)^2], E[(Dc X)^2] and what their cross terms add.
-ErrorSplit split_error(const Measured& measured, const at::Tensor& underflow, const at::Tensor& clipped) {
+ErrorSplit split_error(const Measured& measured, const CodeGrid& grid) {
+    const auto [underflow, clipped] = lost_in(measured, grid);
     const at::Tensor error = measured.rounded - measured.weight;
     const auto output_error = [&](const at::Tensor& part) {
         return part.any().item<bool>() ? mean_squared(solvers::product(measured.inputs, part.t())) : 0.0;
@@ -107,27 +107,47 @@ ErrorSources::Parts split_input_error(const Measured& measured, const at::Tensor
 
 } // namespace
 
+QuantizeCounts count_in_one_pass(const Measured& measured, const CodeGrid& grid) {
+    return solvers::count_codes(measured.weight, grid, *measured.params, measured.codes).counts;
+}
+
+QuantizeCounts count_by_tensors(const Measured& measured, const CodeGrid& grid) {
+    const auto [underflow, clipped] = lost_in(measured, grid);
+    const at::Tensor squared_error = squares(measured.rounded - measured.weight);
+    QuantizeCounts counts;
+    counts.total = measured.weight.numel();
+    counts.zeros_in = (measured.weight == 0).sum().item<std::int64_t>();
+    counts.underflow = underflow.sum().item<std::int64_t>();
+    counts.clipped = clipped.sum().item<std::int64_t>();
+    counts.squared_error = solvers::total(squared_error);
+    counts.squared_underflow_error = solvers::total(squared_error * underflow);
+    counts.squared_clip_error = solvers::total(squared_error * clipped);
+    counts.squared_value = solvers::total(squares(measured.weight));
+    const at::Tensor used = at::bincount(measured.codes.flatten().to(at::kInt), {}, 256).to(at::kLong).cpu();
+    std::copy_n(used.data_ptr<std::int64_t>(), 256, counts.codes_used);
+    return counts;
+}
+
+void report_weight(const QuantizeCounts& counts, const CodeGrid& grid, LayerReport& report) {
+    report.weight_counts = counts;
+    report.levels_unused =
+        static_cast<std::int32_t>(std::count(counts.codes_used, counts.codes_used + grid.code_count(), 0));
+    report.weight_mse = counts.squared_error / double(counts.total);
+    report.weight_sqnr_db = decibels(counts.squared_value, counts.squared_error);
+    const std::int64_t not_zero = counts.total - counts.zeros_in;
+    report.weight_underflow_percent = not_zero > 0 ? 100 * double(counts.underflow) / double(not_zero) : 0;
+}
+
 void measure_layer(const Device& device, const Measured& measured, QuantizedLinear& layer) {
     const QuantScheme& scheme = layer.choice.scheme;
     LayerReport& report = layer.report;
     if (measured.codes.defined()) {
         const CodeGrid& grid = scheme.weight->format->grid;
-        at::Tensor underflow = (measured.rounded == 0).logical_and(measured.weight != 0);
-        const auto spread = [&](const at::Tensor& blocks) {
-            return solvers::spread_over_blocks(blocks, measured.params->layout);
-        };
-        at::Tensor clipped =
-            clipped_mask(measured.weight / spread(measured.params->scale),
-                         grid.shape == CodeGrid::Shape::lattice ? spread(measured.params->zero) : at::Tensor(), grid)
-                .logical_and(underflow.logical_not());
-        if (measured.keep.defined()) { // zero in the codes, but not lost
-            underflow = underflow.logical_and(measured.keep.logical_not());
-            clipped = clipped.logical_and(measured.keep.logical_not());
-        }
-        Measured without_kept = measured;
+        Measured without_kept = measured; // zero in the codes, but not lost
         if (measured.keep.defined()) without_kept.weight = measured.weight.masked_fill(measured.keep, 0);
-        count_weights(without_kept, grid, underflow, clipped, report);
-        if (measured.inputs.defined()) report.weight_output_error = split_error(without_kept, underflow, clipped);
+        report_weight(device.is_cuda() ? count_by_tensors(without_kept, grid) : count_in_one_pass(without_kept, grid),
+                      grid, report);
+        if (measured.inputs.defined()) report.weight_output_error = split_error(without_kept, grid);
     }
     if (!measured.inputs.defined()) return;
     report.rows_scored = measured.inputs.size(0);

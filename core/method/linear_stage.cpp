@@ -83,6 +83,7 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
 }
 
 at::Tensor scored_rows(const LinearJob& job) {
+    if (job.weight_alone) return {};
     if (job.scored.defined()) return job.scored;
     if (job.statistics == nullptr || job.statistics->kept_rows.empty()) return {};
     return apply(job.map, to_torch(job.statistics->kept_rows, job.device), job.device);
@@ -191,15 +192,20 @@ bool rotates(const InputMap& map) {
                        [](const auto& step) { return std::holds_alternative<HadamardMap>(step); });
 }
 
+void begin_report(const Linear& linear, const SchemeChoice& choice, QuantizedLinear& out) {
+    out.layer = out.report.layer = linear.id;
+    out.choice = choice;
+    out.report.name = linear.short_name;
+    out.report.scheme_line = to_line(without_defaults(choice));
+    out.report.bytes_before = linear.stored_bytes;
+}
+
 LinearOutcome quantize_linear(const LinearJob& job) {
     const auto started = std::chrono::steady_clock::now();
     LinearOutcome outcome;
     QuantizedLinear& out = outcome.quantized;
     LayerReport& report = out.report;
-    out.layer = report.layer = job.linear.id;
-    out.choice = job.choice;
-    report.name = job.linear.short_name;
-    report.scheme_line = to_line(without_defaults(job.choice));
+    begin_report(job.linear, job.choice, out);
     out.input_map = job.map;
 
     Measured measured;
@@ -210,7 +216,6 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     set_static_scales(job, measured.keep, out);
     measured.inputs = scored_rows(job);
     measure_layer(job.device, measured, out);
-    report.bytes_before = job.linear.stored_bytes;
     report.bytes_after = packed_bytes(out, job.linear);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     outcome.scale = params.scale;

@@ -20,6 +20,7 @@ struct LinearJob {
     bool coarse = false;                                ///< WeightRequest::coarse
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
     bool report_only = false;                           ///< codes and kept columns stay behind
+    bool weight_alone = false;                          ///< no input is looked at: the report is of the weight
     at::Tensor scored = {}; ///< input rows, folded, that errors are measured on; undefined: all that calibration kept
 };
 
@@ -31,6 +32,9 @@ struct LinearJob {
 [[nodiscard]] SampleWants range_wants(const SchemeChoice& choice, bool rotated);
 /// Whether the map holds more than diagonals.
 [[nodiscard]] bool rotates(const InputMap& map);
+
+/// What `out` says before anything is done: which linear, under which choice.
+void begin_report(const Linear& linear, const SchemeChoice& choice, QuantizedLinear& out);
 
 struct LinearOutcome {
     QuantizedLinear quantized;

@@ -5,17 +5,22 @@
 
 namespace graticule {
 
+solvers::TensorQuantizer rounding_quantizer(const TensorScheme& scheme, const ParamMap& params) {
+    const auto range = params.find("range");
+    return solvers::weight_quantizer(scheme, range != params.end() && std::get<std::string>(range->second) == "full");
+}
+
 solvers::TensorQuantizer rounding_quantizer(const WeightRequest& request) {
-    const auto range = request.params.find("range");
-    const bool full = range != request.params.end() && std::get<std::string>(range->second) == "full";
-    return solvers::weight_quantizer(*request.scheme.weight, full);
+    return rounding_quantizer(*request.scheme.weight, request.params);
 }
 
 Rounded RoundToNearest::round(const WeightRequest& request) const {
     if (is_dual_grain(request.scheme.weight->levels)) {
         const solvers::BlockParams fine =
             solvers::find_params(request.weight, rounding_quantizer(request), request.device);
-        return rounded_of(solvers::round_to_dual_grain(request.weight, fine, {}, {}));
+        const ScaleCoding& coding = row_of(request.scheme.weight->levels[1].coding).numbers;
+        return rounded_of(
+            solvers::with_coded_channels(solvers::round_to_dual_grain(request.weight, fine, {}, {}), coding));
     }
     solvers::QuantizedTensor nearest =
         solvers::quantize_to_nearest(request.weight, rounding_quantizer(request), request.device);

@@ -6,6 +6,7 @@
 namespace graticule {
 
 /// The weight's quantizer: the scheme's, or with GPTQ's symmetric full range where `range=full`.
+[[nodiscard]] solvers::TensorQuantizer rounding_quantizer(const TensorScheme& scheme, const ParamMap& params);
 [[nodiscard]] solvers::TensorQuantizer rounding_quantizer(const WeightRequest& request);
 
 class RoundToNearest final : public Rounding {

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <functional>
 
+#include "core/base/error.h"
+#include "core/method/counted_linear.h"
 #include "core/method/fold.h"
 #include "core/method/linear_stage.h"
 #include "core/method/method.h"
@@ -148,6 +150,8 @@ struct WhatIfLayers::State {
             stream = c10::impl::VirtualGuardImpl(at::kCUDA).getStreamFromGlobalPool(torch_device(device));
     }
 
+    WhatIfLayer answer(LayerId layer, const SchemeChoice& choice, std::int64_t count, bool weight_alone);
+
     std::shared_ptr<const Model> model;
     std::shared_ptr<const ActivationStats> stats;
     Device device;
@@ -160,38 +164,51 @@ WhatIfLayers::WhatIfLayers(std::shared_ptr<const Model> model, std::shared_ptr<c
     : state_(std::make_unique<State>(std::move(model), std::move(stats), device)) {}
 WhatIfLayers::~WhatIfLayers() = default;
 
-WhatIfLayer WhatIfLayers::of(LayerId layer, const SchemeChoice& choice, std::int64_t count) {
-    const Model& model = *state_->model;
-    const Device& device = state_->device;
-    Inputs& inputs = state_->inputs;
+WhatIfLayer WhatIfLayers::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows) {
+    return state_->answer(layer, choice, rows, false);
+}
+
+WhatIfLayer WhatIfLayers::of_weight(LayerId layer, const SchemeChoice& choice) {
+    if (!state_->device.is_cuda())
+        if (auto counted = count_linear(*state_->model, state_->model->linear(layer), choice)) {
+            counted->quantized.report.estimated = true;
+            return std::move(*counted);
+        }
+    return state_->answer(layer, choice, 0, true);
+}
+
+WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choice, std::int64_t count,
+                                        bool weight_alone) {
     const TorchScope scope(device);
     std::optional<c10::StreamGuard> aside;
-    if (state_->stream) aside.emplace(*state_->stream);
-    return translate_torch_errors("trying " + model.linear(layer).short_name, [&] {
-        const Linear& linear = model.linear(layer);
-        const SiteStats& statistics = state_->stats->sites.at(index_of(linear.site));
-        const InputMap before = residual_map(model, linear, choice, inputs);
+    if (stream) aside.emplace(*stream);
+    return translate_torch_errors("trying " + model->linear(layer).short_name, [&] {
+        const Linear& linear = model->linear(layer);
+        const SiteStats& statistics = stats->sites.at(index_of(linear.site));
+        const InputMap before = residual_map(*model, linear, choice, inputs);
         const bool fits = uses_samples(choice);
+        GRATICULE_ASSERT(!fits || !weight_alone, "a method that looks at inputs has to see some");
         const KeptRows rows = split_rows(inputs.rows(statistics, linear, count), fits);
         const std::optional<FoldResult> fold =
-            search_scale(model, statistics, rows.fitted, layer, choice, before, inputs, device);
+            search_scale(*model, statistics, rows.fitted, layer, choice, before, inputs, device);
         LinearJob job{.linear = linear,
                       .choice = choice,
                       .device = device,
                       .weight = inputs.parameter(linear.name + ".weight", linear.weight),
                       .map = before,
                       .statistics = &statistics,
-                      .report_only = true};
+                      .report_only = true,
+                      .weight_alone = weight_alone};
         if (fold) job.map.steps.emplace_back(DiagonalMap{to_vector(fold->scale)});
-        const auto rotation = hadamard_of(choice, linear, model);
+        const auto rotation = hadamard_of(choice, linear, *model);
         if (rotation && !rotation->residual) job.map.steps.emplace_back(HadamardMap{rotation->block, false});
         if (rotation && rotation->writes_rotated)
-            job.weight = hadamard(job.weight.t(), hadamard_block(model.config().hidden), device).t().contiguous();
+            job.weight = hadamard(job.weight.t(), hadamard_block(model->config().hidden), device).t().contiguous();
         job.weight = fold_into(job.map, job.weight, device);
         job.exact_samples = job.round_samples = [&](const SampleWants& wants) {
             return samples_of(apply(job.map, rows.fitted, device), wants, device);
         };
-        if (rows.scored.size(0) > 0) job.scored = apply(job.map, rows.scored, device);
+        if (!weight_alone && rows.scored.size(0) > 0) job.scored = apply(job.map, rows.scored, device);
         WhatIfLayer result;
         LinearOutcome outcome = quantize_linear(job);
         if (fold) add_to_report(*fold, outcome.quantized.report);

@@ -203,7 +203,8 @@ private:
         if (!names_.transposed_linears) return take(name, {out, in});
         // GPT-2's containers do not agree (GGUF keeps (out, in)). The fused q, k, v is never square and so decides.
         const std::string fused = prefix_ + numbered(names_.block, 0) + std::string(names_.fused_qkv) + ".weight";
-        const bool stored_in_out = checkpoint_->tensor(fused).rows() == config().hidden;
+        // A container that has taken it apart keeps (out, in), too.
+        const bool stored_in_out = checkpoint_->contains(fused) && checkpoint_->tensor(fused).rows() == config().hidden;
         return stored_in_out ? transposed(take(name, {in, out})) : take(name, {out, in});
     }
 

@@ -164,7 +164,7 @@ std::string check_scale_levels(Operand operand, const TensorScheme& scheme) {
         if (levels[1].coding == Coding::i8) return text + ": a coarse scale needs a float coding; use f32, f16 or bf16";
     }
     if (levels.front().coding == Coding::i8 && !is_dual_grain(levels))
-        return "i8 scales are whole multiples of a channel's scale (DGQ); use gN:i8/channel:f32 with int4/asym";
+        return "i8 scales are whole multiples of a channel's scale (DGQ); use dualN, or dualN:f16, with int4/asym";
     if (!scheme.symmetric)
         for (const ScaleLevel& level : levels)
             if (level.coding == Coding::e8m0)

@@ -177,6 +177,9 @@ std::string divergence_html(const Evaluation& evaluation, const Divergence& dive
                    line_chart({{"mean over windows", divergence.position_means}},
                               "parts of the window, " + std::to_string(divergence.position_means.size()) + " in all",
                               "nats per token")) +
+           section("Error accumulated over depth",
+                   line_chart({{"distance of the hidden states from the baseline's", divergence.state_errors}}, "block",
+                              "in parts of the baseline's states (root mean square over tokens)")) +
            section("Worst passages, token by token", passages) +
            section("Provenance", preformatted(to_json(evaluation.provenance).dump(2))) + "</body></html>\n";
 }

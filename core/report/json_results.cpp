@@ -74,6 +74,7 @@ json to_json(const Provenance& provenance) {
             {"device", provenance.device},
             {"execution", provenance.execution},
             {"backend", provenance.backend},
+            {"served_as", provenance.served_as.empty() ? json(nullptr) : json(provenance.served_as)},
             {"seed", provenance.seed},
             {"versions", versions}};
 }
@@ -109,6 +110,7 @@ json to_json(const Protocol& protocol) {
             {"window", protocol.window},
             {"windows_used", protocol.windows_used},
             {"windows_there", protocol.windows_there},
+            {"first_scored", protocol.first_scored()},
             {"bos", protocol.bos},
             {"text_rule", protocol.text_rule},
             {"precision", to_text(protocol.execution.compute)},
@@ -174,6 +176,7 @@ json to_json(const Divergence& divergence) {
             {"maximum", divergence.maximum},
             {"window_means", divergence.window_means},
             {"position_means", divergence.position_means},
+            {"state_errors", divergence.state_errors},
             {"same_first_choice", divergence.same_first_choice},
             {"first_choices",
              {{"became_right", divergence.became_right},
@@ -182,6 +185,7 @@ json to_json(const Divergence& divergence) {
               {"test", "McNemar, exact"}}},
             {"mean_nll_difference", divergence.mean_nll_difference},
             {"nll_difference_interval", to_json(divergence.nll_difference.interval)},
+            {"nll_difference_p_value", divergence.nll_p},
             {"verdict", to_text(divergence.verdict)},
             {"verdict_test", verdict_test}};
 }
@@ -262,11 +266,69 @@ json to_json(const Sensitivity& sensitivity, Timing timing) {
                            {"rank_correlation", number(scheme.rank_correlation())}});
     }
     json value = {{"schemes", schemes},
+                  {"draws", sensitivity.draws},
                   {"protocol", to_json(sensitivity.protocol)},
                   {"provenance", to_json(sensitivity.provenance)}};
     if (timing == Timing::include) {
         value["prediction_seconds"] = sensitivity.prediction_seconds;
         value["measuring_seconds"] = sensitivity.measuring_seconds;
+    }
+    return value;
+}
+
+namespace {
+
+json to_json(const SearchPoint& point) {
+    return {{"name", point.name},
+            {"recipe", json::parse(graticule::to_json(point.recipe))},
+            {"bits_per_weight", point.size.bits_per_weight.actual},
+            {"ideal_bits_per_weight", point.size.bits_per_weight.ideal},
+            {"bytes", point.size.bytes},
+            {"predicted", number(point.predicted)},
+            {"predicted_together", number(point.predicted_together)},
+            {"divergence", to_json(point.divergence)},
+            {"perplexity", number(point.evaluation->perplexity)},
+            {"perplexity_error", number(point.evaluation->standard_error)}};
+}
+
+/// The searched recipe's figures less those of a uniform one.
+json to_json(const std::optional<PairedPoints>& difference, const std::optional<std::size_t>& rival) {
+    if (!difference) return nullptr;
+    return {
+        {"uniform", *rival},
+        {"divergence", {{"mean", difference->divergence.mean}, {"interval", to_json(difference->divergence.interval)}}},
+        {"perplexity", to_json(difference->perplexity)}};
+}
+
+} // namespace
+
+json to_json(const RecipeSearch& search, Timing timing) {
+    json uniform = json::array(), groups = json::array();
+    for (const SearchPoint& point : search.uniform) uniform.push_back(to_json(point));
+    const auto& schemes = search.sensitivity->schemes;
+    for (std::size_t i = 0; i < search.choice.size(); ++i) {
+        json predicted = json::object();
+        for (const SchemeSensitivity& scheme : schemes) predicted[scheme.scheme_line] = scheme.layers[i].predicted;
+        groups.push_back({{"name", schemes.front().layers[i].name},
+                          {"scheme", schemes[search.choice[i]].scheme_line},
+                          {"predicted", predicted}});
+    }
+    const SearchPoint* offered = search.offered();
+    json value = {{"budget_bits", number(search.budget.bits)},
+                  {"budget_bytes", search.budget.bytes ? json(*search.budget.bytes) : json()},
+                  {"groups", groups},
+                  {"searched", to_json(search.searched)},
+                  {"uniform", uniform},
+                  {"against_best_in_budget", to_json(search.against_in_budget, search.best_in_budget)},
+                  {"against_best_as_large", to_json(search.against_as_large, search.best_as_large)},
+                  {"beats_uniform", search.beats_uniform},
+                  {"offered", offered == nullptr ? json() : json::parse(to_json(offered->recipe))},
+                  {"verdict", search.verdict()},
+                  {"fit", {{"protocol", to_json(search.sensitivity->protocol)}, {"draws", search.sensitivity->draws}}},
+                  {"baseline", to_json(*search.baseline, timing)}};
+    if (timing == Timing::include) {
+        value["seconds"] = search.seconds;
+        value["prediction_seconds"] = search.sensitivity->prediction_seconds;
     }
     return value;
 }

@@ -12,6 +12,7 @@
 #include "core/result/length_study.h"
 #include "core/result/passages.h"
 #include "core/result/quantized_model.h"
+#include "core/result/recipe_search.h"
 #include "core/result/sensitivity.h"
 #include "core/result/speed_study.h"
 #include "core/result/task_run.h"
@@ -36,6 +37,7 @@ enum class Timing { leave_out, include };
 /// With the places of the items in the file, which `run` has.
 [[nodiscard]] nlohmann::json to_json(const Flips& flips, const TaskRun& run);
 [[nodiscard]] nlohmann::json to_json(const Sensitivity& sensitivity, Timing timing);
+[[nodiscard]] nlohmann::json to_json(const RecipeSearch& search, Timing timing);
 /// Sizes, recipe and layers of a quantized model.
 [[nodiscard]] nlohmann::json to_json(const QuantizedModel& model, Timing timing);
 /// Update ratios, ranges and, where measured, perplexities by calibration length.

@@ -1,6 +1,7 @@
 #include "core/result/divergence.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -24,8 +25,8 @@ double mean(const std::vector<double>& values) {
 }
 
 Verdict verdict_of(const Divergence& divergence) {
-    const bool losses_tell = !divergence.nll_difference.interval.contains(0);
-    const bool choices_tell = divergence.first_choice_p < 0.05;
+    const std::vector<double> p = holm(std::array{divergence.nll_p, divergence.first_choice_p});
+    const bool losses_tell = p[0] < 0.05, choices_tell = p[1] < 0.05;
     if (!losses_tell && !choices_tell) return Verdict::indistinguishable;
     // Losses know more of a distribution than its first choice does: they decide where both speak.
     const bool worse =
@@ -46,8 +47,9 @@ std::optional<Divergence> divergence_between(const Evaluation& baseline, const E
     GRATICULE_ASSERT(before.size() == after.size(), "two sides of one pass");
     Divergence result;
     result.baseline_name = baseline.run_name;
+    result.state_errors = other.state_errors;
     result.tokens = static_cast<std::int64_t>(after.size());
-    const auto window = static_cast<std::size_t>(other.protocol.window - 1);
+    const auto window = static_cast<std::size_t>(other.protocol.scored());
     std::vector<double> all, differences;
     std::int64_t same = 0;
     for (std::size_t first = 0; first < after.size(); first += window) {
@@ -84,6 +86,7 @@ std::optional<Divergence> divergence_between(const Evaluation& baseline, const E
     result.first_choice_p = mcnemar(result.became_right, result.became_wrong);
     result.mean_nll_difference = mean(differences); // windows have the same number of tokens
     result.nll_difference = estimate_mean(differences);
+    result.nll_p = student_test(result.nll_difference, differences.size());
     result.verdict = verdict_of(result);
     return result;
 }

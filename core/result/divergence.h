@@ -33,6 +33,8 @@ struct Divergence {
     /// the recipe gets worse with the length of what it has read.
     std::vector<double> position_means;
 
+    std::vector<double> state_errors; ///< Evaluation::state_errors of the recipe: how its error grows over depth
+
     double same_first_choice = 0; ///< share of positions where both think the same token most likely
     /// Positions where only the recipe's first choice is the text's token, and where only the baseline's is.
     std::int64_t became_right = 0, became_wrong = 0;
@@ -40,6 +42,7 @@ struct Divergence {
 
     double mean_nll_difference = 0; ///< mean of log p_baseline - log p_recipe of the text's tokens
     MeanEstimate nll_difference;    ///< the same over the means of windows, paired
+    double nll_p = 1;               ///< Student's, of that difference
 
     Verdict verdict = Verdict::indistinguishable; ///< by verdict_test
     [[nodiscard]] Measurement measurement(const Protocol& protocol) const {
@@ -49,8 +52,8 @@ struct Divergence {
 
 /// How the verdict comes about, in a sentence.
 inline constexpr std::string_view verdict_test =
-    "two paired tests at 5 %: losses over windows (Student's t) and first choices over tokens (McNemar, exact); "
-    "indistinguishable where neither tells the recipe from its baseline";
+    "two paired tests, at 5 % together by Holm's correction: losses over windows (Student's t) and first choices over "
+    "tokens (McNemar, exact); indistinguishable where neither tells the recipe from its baseline";
 
 /// Of two sides of one pass that kept predictions, `other` measured against `baseline`; absent where they have none.
 [[nodiscard]] std::optional<Divergence> divergence_between(const Evaluation& baseline, const Evaluation& other);

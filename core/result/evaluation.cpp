@@ -1,16 +1,43 @@
 #include "core/result/evaluation.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/base/error.h"
 
 namespace graticule {
 
+std::span<const ProtocolRow> all_protocols() {
+    static constexpr std::array<ProtocolRow, 2> rows{{
+        {"gptq", "as the papers' programs: every token but a window's first is scored", 2048, false, false, ""},
+        // As in its tools/perplexity, which leaves one newline at the end of a text out, which the last
+        // window would show if it ended there.
+        {"llama.cpp",
+         "as llama-perplexity: the second half of each window is scored, each begins with BOS where the "
+         "model's files ask for one",
+         512, true, true, ", second halves scored"},
+    }};
+    return rows;
+}
+
+const ProtocolRow& protocol_named(std::string_view name) {
+    std::string known;
+    for (const ProtocolRow& row : all_protocols()) {
+        if (row.name == name) return row;
+        known += (known.empty() ? "" : ", ") + std::string(row.name);
+    }
+    throw Error(ErrorKind::usage, "protocol \"" + std::string(name) + "\" is not known; there is: " + known);
+}
+
+std::int64_t first_scored(const ProtocolRow& row, std::int64_t window) { return row.second_half ? window / 2 + 1 : 1; }
+
+std::int64_t Protocol::first_scored() const { return graticule::first_scored(protocol_named(name), window); }
+
 std::string Protocol::text() const {
     return name + ", windows of " + std::to_string(window) + " (" + std::to_string(windows_used) + " of " +
-           std::to_string(windows_there) + "), bos " + bos + (text_rule.empty() ? "" : ", text rule " + text_rule) +
-           ", " + to_text(execution);
+           std::to_string(windows_there) + ")" + std::string(protocol_named(name).rule) + ", bos " + bos +
+           (text_rule.empty() ? "" : ", text rule " + text_rule) + ", " + to_text(execution);
 }
 
 namespace {
@@ -54,6 +81,11 @@ Comparison compare(const Evaluation& baseline, const Evaluation& other) {
     note_difference(comparison.notes, Severity::error, "text", baseline.protocol.data_hash, other.protocol.data_hash);
     note_difference(comparison.notes, Severity::error, "model", baseline.provenance.model_hash,
                     other.provenance.model_hash);
+    const auto inputs = [](const Evaluation& run) {
+        return run.provenance.served_as.empty() ? std::string("as the recipe says") : run.provenance.served_as;
+    };
+    if (!baseline.provenance.recipe_hash.empty() && !other.provenance.recipe_hash.empty())
+        note_difference(comparison.notes, Severity::note, "inputs rounded", inputs(baseline), inputs(other));
     note_difference(comparison.notes, Severity::note, "device", baseline.provenance.device, other.provenance.device);
     if (baseline.window_losses.size() != other.window_losses.size())
         comparison.notes.add(Severity::error, "windows",

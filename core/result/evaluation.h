@@ -16,16 +16,34 @@
 
 namespace graticule {
 
+/// How a text is cut and scored. In both the whole text is tokenized once and cut into windows without overlap, and the
+/// figure is the exponential of the mean of the windows' mean losses.
+struct ProtocolRow {
+    std::string_view name; ///< on the command line and in files
+    std::string_view help;
+    std::int64_t window;   ///< tokens, where nothing is asked for
+    bool second_half;      ///< only tokens behind the one after a window's middle are scored: all have some context
+    bool bos_each_window;  ///< where the tokenizer sets one, it takes the place of every window's first token
+    std::string_view rule; ///< in a protocol's text; empty: nothing to add
+};
+[[nodiscard]] std::span<const ProtocolRow> all_protocols();
+/// Throws Error{usage} naming the protocols there are.
+[[nodiscard]] const ProtocolRow& protocol_named(std::string_view name);
+/// First token of a window that is scored.
+[[nodiscard]] std::int64_t first_scored(const ProtocolRow& row, std::int64_t window);
+
 struct Protocol {              ///< decides what a perplexity means; two results compare only when these are equal
-    std::string name = "gptq"; ///< whole text tokenized once, windows without overlap, mean of window means
+    std::string name = "gptq"; ///< ProtocolRow::name
     std::int64_t window = 2048;
     std::int64_t windows_used = 0;
     std::int64_t windows_there = 0;
-    std::string bos = "once"; ///< "once" at the very start, or "none"
+    std::string bos = "once"; ///< "once" at the very start, in "each window", or "none"
     std::string text_rule;
     Execution execution = {Compute::float32, Arithmetic::simulated};
-    std::string data_hash;                  ///< of the token ids used
-    [[nodiscard]] std::string text() const; ///< "gptq, windows of 2048 (199 of 199), bos once, float32"
+    std::string data_hash;                           ///< of the token ids used
+    [[nodiscard]] std::string text() const;          ///< "gptq, windows of 2048 (199 of 199), bos once, float32"
+    [[nodiscard]] std::int64_t first_scored() const; ///< token of a window
+    [[nodiscard]] std::int64_t scored() const { return window - first_scored(); } ///< tokens of a window
     bool operator==(const Protocol&) const = default;
 };
 
@@ -50,10 +68,13 @@ struct Measurement {
 struct Evaluation {
     std::string run_name; ///< "full precision" or the recipe's line
     Protocol protocol;
-    std::vector<double> window_losses; ///< mean cross entropy in nats of each window's T-1 targets
+    std::vector<double> window_losses; ///< mean cross entropy in nats of each window's scored tokens
     TokenPredictions predictions;      ///< of those targets, window after window; empty unless they were asked for
-    std::int64_t tokens = 0;           ///< targets scored
-    double perplexity = 0;             ///< exp(mean of window_losses)
+    /// Behind each block: how far the hidden states are from the first side's, in parts of those, root mean square over
+    /// tokens; with predictions.
+    std::vector<double> state_errors;
+    std::int64_t tokens = 0; ///< targets scored
+    double perplexity = 0;   ///< exp(mean of window_losses)
     /// Perplexity x standard error of the mean over windows; one window has none.
     std::optional<double> standard_error;
     double seconds = 0;

@@ -53,14 +53,14 @@ std::vector<Passage> worst_passages(const Evaluation& baseline, const Evaluation
     const TokenPredictions &before = baseline.predictions, &after = other.predictions;
     if (before.empty() || after.empty()) return {};
     GRATICULE_ASSERT(before.size() == after.size(), "two sides of one pass");
-    const std::int64_t targets = other.protocol.window - 1;
+    const std::int64_t targets = other.protocol.scored(), front = other.protocol.first_scored();
     std::vector<Passage> all;
     for (std::int64_t window = 0; window * targets < std::ssize(after); ++window)
         for (std::int64_t first = 0; first < targets; first += length) {
             const std::int64_t tokens = std::min(length, targets - first);
             Passage& passage = all.emplace_back();
             passage.window = window;
-            passage.first = first + 1; // the window's first token is not predicted
+            passage.first = front + first;
             for (std::int64_t i = 0; i < tokens; ++i)
                 passage.mean += double(after[std::size_t(window * targets + first + i)].divergence) / double(tokens);
             passage.tokens.resize(std::size_t(tokens));
@@ -68,10 +68,11 @@ std::vector<Passage> worst_passages(const Evaluation& baseline, const Evaluation
     std::ranges::stable_sort(all, std::ranges::greater(), &Passage::mean);
     all.resize(std::min(count, all.size()));
     for (Passage& passage : all) {
-        const auto start = static_cast<std::size_t>(passage.window * targets + passage.first - 1);
-        // Behind the token in front, so that a blank between the two is kept; a window's first is not among these.
+        const auto start = static_cast<std::size_t>(passage.window * targets + passage.first - front);
+        // Behind the token in front, so that a blank between the two is kept; a window's first scored one has none
+        // here.
         std::vector<std::int32_t> in_front;
-        if (passage.first > 1) in_front.push_back(after[start - 1].token);
+        if (passage.first > front) in_front.push_back(after[start - 1].token);
         TextSoFar text(tokenizer, std::move(in_front));
         for (std::size_t i = 0; i < passage.tokens.size(); ++i) {
             const TokenPrediction &was = before[start + i], &is = after[start + i];

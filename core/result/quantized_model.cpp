@@ -9,10 +9,6 @@ namespace graticule {
 
 namespace {
 
-StoredParts parts_of(const QuantizedLinear& quantized) {
-    return {std::ssize(quantized.kept_channels), quantized.low_rank ? quantized.low_rank->a.columns() : 0};
-}
-
 void put_kept_columns(const QuantizedLinear& quantized, std::int64_t columns, std::vector<float>& weight) {
     if (quantized.kept_channels.empty()) return;
     const std::vector<float> kept = to_floats(quantized.kept_columns);
@@ -35,11 +31,15 @@ void add_low_rank(const LowRank& low_rank, std::int64_t columns, std::vector<flo
 
 } // namespace
 
+StoredParts stored_parts(const QuantizedLinear& quantized) {
+    return {std::ssize(quantized.kept_channels), quantized.low_rank ? quantized.low_rank->a.columns() : 0};
+}
+
 ModelSize QuantizedModel::size() const {
     const auto form_of = [this](const Linear& linear) -> LinearForm {
         const auto& quantized = linears.at(index_of(linear.id));
         if (!quantized) return {};
-        return {quantized->choice.scheme.weight, parts_of(*quantized)};
+        return {quantized->choice.scheme.weight, stored_parts(*quantized)};
     };
     return size_of(*base, form_of, head_untied);
 }
@@ -47,27 +47,28 @@ ModelSize QuantizedModel::size() const {
 std::int64_t QuantizedModel::bytes_before() const { return stored_bytes(*base); }
 
 std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear) {
-    return weight_bytes(linear, quantized.choice.scheme.weight, parts_of(quantized));
+    return weight_bytes(linear, quantized.choice.scheme.weight, stored_parts(quantized));
+}
+
+std::vector<float> effective_weight(const QuantizedLinear& quantized, const Linear& shape) {
+    const std::int64_t rows = shape.out_features(), columns = shape.in_features();
+    GRATICULE_ASSERT(quantized.codes.rows() == rows && quantized.codes.columns() == columns, "one code per weight");
+    const std::vector<std::uint8_t> codes = quantized.codes.unpack();
+    std::vector<float> weight(codes.size());
+    const QParams& params = quantized.params;
+    cpu_backend().dequantize({codes.data(), rows, columns}, params.layout, quantized.choice.scheme.weight->format->grid,
+                             params.scale.data(), params.zero.data(), {weight.data(), rows, columns}, {});
+    put_kept_columns(quantized, columns, weight);
+    if (quantized.low_rank) add_low_rank(*quantized.low_rank, columns, weight);
+    return weight;
 }
 
 std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer) {
     const Linear& linear = model.base->linear(layer);
     const auto& quantized = model.linears.at(index_of(layer));
-    if (!quantized || quantized->codes.empty()) {
-        const auto replaced = model.replaced.find(linear.name + ".weight");
-        return to_floats(replaced == model.replaced.end() ? linear.weight : replaced->second);
-    }
-    const std::int64_t rows = linear.out_features(), columns = linear.in_features();
-    GRATICULE_ASSERT(quantized->codes.rows() == rows && quantized->codes.columns() == columns, "one code per weight");
-    const std::vector<std::uint8_t> codes = quantized->codes.unpack();
-    std::vector<float> weight(codes.size());
-    const QParams& params = quantized->params;
-    cpu_backend().dequantize({codes.data(), rows, columns}, params.layout,
-                             quantized->choice.scheme.weight->format->grid, params.scale.data(), params.zero.data(),
-                             {weight.data(), rows, columns}, {});
-    put_kept_columns(*quantized, columns, weight);
-    if (quantized->low_rank) add_low_rank(*quantized->low_rank, columns, weight);
-    return weight;
+    if (quantized && !quantized->codes.empty()) return effective_weight(*quantized, linear);
+    const auto replaced = model.replaced.find(linear.name + ".weight");
+    return to_floats(replaced == model.replaced.end() ? linear.weight : replaced->second);
 }
 
 std::vector<float> plain_weight(const QuantizedModel& model, LayerId layer) {

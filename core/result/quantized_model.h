@@ -67,11 +67,15 @@ struct QuantizedModel {
 /// `plain_weight` is the same for inputs that no forward pass transforms.
 [[nodiscard]] std::vector<float> plain_weight(const QuantizedModel& model, LayerId layer);
 [[nodiscard]] std::vector<float> effective_weight(const QuantizedModel& model, LayerId layer);
+/// Of one linear that has codes, without its model. `shape` is the linear it was made from.
+[[nodiscard]] std::vector<float> effective_weight(const QuantizedLinear& quantized, const Linear& shape);
 [[nodiscard]] std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer);
 
 /// Reports of the layers that are quantized, worst first; those alike in the order of execution.
 [[nodiscard]] std::vector<const LayerReport*> worst_first(const QuantizedModel& model);
 
+/// What the linear stores beside codes, scales and zero points.
+[[nodiscard]] StoredParts stored_parts(const QuantizedLinear& quantized);
 /// Packed codes, scales, zero points, kept columns and low-rank factors of one linear.
 [[nodiscard]] std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear);
 

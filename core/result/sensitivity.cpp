@@ -8,6 +8,12 @@
 
 namespace graticule {
 
+double mean_square(const std::vector<double>& projections) {
+    if (projections.empty()) return 0;
+    return std::inner_product(projections.begin(), projections.end(), projections.begin(), 0.0) /
+           static_cast<double>(projections.size());
+}
+
 std::optional<double> SchemeSensitivity::rank_correlation() const {
     std::vector<double> predicted, measured;
     for (const LayerSensitivity& layer : layers) {

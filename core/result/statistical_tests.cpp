@@ -43,6 +43,55 @@ MeanEstimate estimate_mean(std::span<const double> values) {
     return estimate;
 }
 
+namespace {
+
+/// The regularized incomplete beta function I_x(a, b) by its continued fraction (DLMF 8.17.22), for x where it
+/// converges fast: below (a + 1) / (a + b + 2).
+double beta_fraction(double x, double a, double b) {
+    constexpr double tiny = 1e-300;
+    const auto nonzero = [](double value) { return std::abs(value) < tiny ? tiny : value; };
+    double upper = 1, lower = 1 / nonzero(1 - (a + b) * x / (a + 1)), fraction = lower;
+    for (int m = 1; m <= 500; ++m) {
+        const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+        lower = 1 / nonzero(1 + even * lower);
+        upper = nonzero(1 + even / upper);
+        fraction *= upper * lower;
+        const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+        lower = 1 / nonzero(1 + odd * lower);
+        upper = nonzero(1 + odd / upper);
+        fraction *= upper * lower;
+        if (std::abs(upper * lower - 1) < 1e-14) break;
+    }
+    return std::exp(a * std::log(x) + b * std::log1p(-x) + std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b)) *
+           fraction / a;
+}
+
+double incomplete_beta(double x, double a, double b) {
+    if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
+    return x < (a + 1) / (a + b + 2) ? beta_fraction(x, a, b) : 1 - beta_fraction(1 - x, b, a);
+}
+
+} // namespace
+
+double student_test(const MeanEstimate& estimate, std::size_t values) {
+    if (values < 2 || estimate.mean == 0) return 1;
+    const double t = estimate.mean / estimate.standard_error, degrees = static_cast<double>(values - 1);
+    return std::isfinite(t) ? incomplete_beta(degrees / (degrees + t * t), degrees / 2, 0.5) : 0;
+}
+
+std::vector<double> holm(std::span<const double> p_values) {
+    std::vector<std::size_t> order(p_values.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return p_values[i]; });
+    std::vector<double> adjusted(p_values.size());
+    double least = 0;
+    for (std::size_t step = 0; step < order.size(); ++step) {
+        least = std::max(least, std::min(1.0, static_cast<double>(order.size() - step) * p_values[order[step]]));
+        adjusted[order[step]] = least;
+    }
+    return adjusted;
+}
+
 Interval binomial_interval(std::int64_t successes, std::int64_t trials) {
     if (trials == 0) return {0, 1};
     const auto n = static_cast<double>(trials);

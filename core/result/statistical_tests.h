@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace graticule {
 
@@ -23,6 +24,14 @@ struct MeanEstimate {
     Interval interval;         ///< of the mean, by Student's t
 };
 [[nodiscard]] MeanEstimate estimate_mean(std::span<const double> values); ///< zeros of none
+
+/// Student's test of whether that mean differs from 0, over `values` values: how likely one at least so far away is.
+/// 1 where there is no spread to judge by (fewer than two values, or all of them 0).
+[[nodiscard]] double student_test(const MeanEstimate& estimate, std::size_t values);
+
+/// Several tests of one question: p-values such that rejecting those below 5 % is wrong in at most 5 % of all cases
+/// where all hypotheses hold, by Holm's step-down rule (Holm 1979). In the order given.
+[[nodiscard]] std::vector<double> holm(std::span<const double> p_values);
 
 /// Wilson's interval for a share of which `successes` of `trials` were seen; 0 .. 1 without trials.
 [[nodiscard]] Interval binomial_interval(std::int64_t successes, std::int64_t trials);

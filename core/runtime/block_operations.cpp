@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/runtime/weight_source.h"
 
@@ -40,6 +41,7 @@ BlockOperations::BlockOperations(const BlockWeights& weights)
 }
 
 at::Tensor BlockOperations::run(LayerId layer, SiteInputs& inputs) const {
+    cancel_point();
     const PreparedLinear& linear = linears.at(layer);
     return linear.operation->run(inputs.under(linear.input));
 }

@@ -9,7 +9,10 @@
 #include <torch/headeronly/version.h>
 
 #include <fstream>
+#include <latch>
 #include <optional>
+#include <thread>
+#include <vector>
 
 #include "core/base/device_name.h"
 #include "core/base/error.h"
@@ -93,6 +96,26 @@ std::int64_t available_host_bytes() {
     return std::int64_t{4} << 30;
 }
 
+/// LibTorch's workers, for the thread that calls it: each has its own, started by GNU OpenMP when they are first
+/// needed, which ends the program without a word of ours where one of them cannot be. So as many are tried here, where
+/// it is an exception (std::system_error), and OpenMP's are started right behind them.
+void start_workers() {
+    thread_local bool started = false;
+    if (started) return;
+    const int others = at::get_num_threads() - 1;
+    {
+        std::latch all_tried(1); // or one could end before the next is tried
+        std::vector<std::jthread> threads;
+        struct Release {
+            std::latch& latch;
+            ~Release() { latch.count_down(); }
+        } const release{all_tried}; // before the threads are joined
+        for (int i = 0; i < others; ++i) threads.emplace_back([&all_tried] { all_tried.wait(); });
+    }
+    at::parallel_for(0, others + 1, 1, [](std::int64_t, std::int64_t) {});
+    started = true;
+}
+
 } // namespace
 
 const Backend& Device::kernels() const {
@@ -125,6 +148,7 @@ Device open_device(const std::string& name) {
     Device device;
     const std::optional<int> index = cuda_index(name);
     if (!index) {
+        start_workers();
         device.backend_ = &cpu_backend();
         return device;
     }

@@ -3,8 +3,10 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
+#include "core/base/cancel_point.h"
 #include "core/runtime/gradients.h"
 
 /// Intel's library, inside LibTorch where there is one: threads of this thread's calls from now on; gives what was set
@@ -40,18 +42,47 @@ at::Tensor tile_of(const at::Tensor& matrix, std::int64_t dimension, std::int64_
 }
 
 void each_alone(std::int64_t count, const std::function<void(std::int64_t)>& work) {
-    at::parallel_for(0, count, 1, [&](std::int64_t first, std::int64_t last) {
+    // Whoever is through takes the next: some have less to do than others.
+    std::atomic<std::int64_t> next{0};
+    const JobContext* job = current_job();
+    at::parallel_for(0, std::min<std::int64_t>(count, at::get_num_threads()), 1, [&](std::int64_t, std::int64_t) {
         const c10::InferenceMode inference; // a thread's own setting, like the next
         const OneThread alone;
-        for (std::int64_t i = first; i < last; ++i) work(i);
+        const CancelScope scope(job);
+        for (std::int64_t i = next++; i < count; i = next++) {
+            cancel_point(); // a tile takes milliseconds, a product of all of them may take many seconds
+            work(i);
+        }
     });
 }
 
+namespace {
+
+/// A dimension cut into equal parts of about product_tile: a narrow rest would cost almost what a whole tile does,
+/// because both operands are copied for each.
+class EqualParts {
+public:
+    explicit EqualParts(std::int64_t size)
+        : size_(size)
+        , count_(std::max<std::int64_t>(1, (size + product_tile / 2) / product_tile))
+        , length_((size + count_ - 1) / count_) {}
+    [[nodiscard]] std::int64_t count() const { return count_; }
+    [[nodiscard]] at::Tensor of(const at::Tensor& matrix, std::int64_t dimension, std::int64_t index) const {
+        return matrix.slice(dimension, std::min(size_, index * length_), std::min(size_, (index + 1) * length_));
+    }
+
+private:
+    std::int64_t size_, count_, length_;
+};
+
+} // namespace
+
 void multiply_by_tiles(const at::Tensor& target, const at::Tensor& a, const at::Tensor& b, double beta, double alpha) {
-    const std::int64_t across = tiles(target.size(1));
-    each_alone(tiles(target.size(0)) * across, [&](std::int64_t i) {
-        at::Tensor out = tile_of(tile_of(target, 0, i / across), 1, i % across);
-        const at::Tensor left = tile_of(a, 0, i / across), right = tile_of(b, 1, i % across);
+    const EqualParts down(target.size(0)), across(target.size(1));
+    each_alone(down.count() * across.count(), [&](std::int64_t i) {
+        const std::int64_t row = i / across.count(), column = i % across.count();
+        at::Tensor out = across.of(down.of(target, 0, row), 1, column);
+        const at::Tensor left = down.of(a, 0, row), right = across.of(b, 1, column);
         if (beta == 0)
             at::mm_out(out, left, right);
         else

@@ -1,8 +1,10 @@
 #include "core/runtime/model_runner.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -33,6 +35,17 @@ SideWeights side_of(const std::shared_ptr<const QuantizedModel>& quantized) {
                      : SideWeights{stored_weights()};
 }
 
+/// By side, (sides, rows): see SideStates::state_errors. Token by token, because the first ones of a text may have
+/// states a thousand times as long as all others.
+at::Tensor state_errors(const std::vector<at::Tensor>& sides) {
+    const at::Tensor& first = sides.front(); // (rows, tokens, hidden)
+    const at::Tensor squares = first.square().sum(-1, false, at::kDouble).clamp_min_(1e-300);
+    std::vector<at::Tensor> errors;
+    for (const at::Tensor& side : sides)
+        errors.push_back(((side - first).square_().sum(-1, false, at::kDouble) / squares).mean(-1));
+    return at::stack(errors);
+}
+
 } // namespace
 
 struct ModelRunner::Impl {
@@ -54,6 +67,7 @@ struct ModelRunner::Impl {
     struct Side {
         std::string recipe; ///< SideWeights::recipe
         Decoder decoder;
+        std::atomic<bool> left = false; ///< leave_out(); the thread that loads blocks looks as well
         /// By name and the reason why it is no integer product, of what was prepared so far.
         std::map<std::pair<std::string, std::string>, std::set<Role>> kernels = {};
     };
@@ -69,12 +83,16 @@ struct ModelRunner::Impl {
                     : new Side{std::move(side.recipe), Decoder(sides.front()->decoder, std::move(side.source))}));
         return sides;
     }
-    /// One block as every side has it.
+    /// One block as every side has it; of one that was left, nothing.
     using SidesOfBlock = std::vector<BlockOperations>;
     [[nodiscard]] SidesOfBlock prepare(BlockId id) const {
         SidesOfBlock block;
-        for (const auto& side : sides) block.push_back(side->decoder.prepare(id));
+        for (const auto& side : sides) block.push_back(side->left ? BlockOperations() : side->decoder.prepare(id));
         return block;
+    }
+    [[nodiscard]] bool goes_on(std::size_t side) {
+        if (!sides[side]->left && left_out && left_out(side)) sides[side]->left = true;
+        return !sides[side]->left;
     }
 
     [[nodiscard]] std::size_t block_count() const { return kept.size(); }
@@ -206,21 +224,32 @@ struct ModelRunner::Impl {
         if (device.is_cuda()) at::getDeviceAllocator(at::kCUDA)->emptyCache();
     }
 
-    /// Hidden states after the last block, for each part one tensor of each side; `keep` and `more` as in next_block.
-    std::vector<std::vector<at::Tensor>> through_blocks(std::span<const Part> parts, bool keep, bool more,
-                                                        JobContext& ctx) {
-        std::vector<std::vector<at::Tensor>> hidden;
+    /// Of one part: hidden states of each side, undefined where it was left, and with them, where they are watched, by
+    /// block (sides, rows) of SideStates::state_errors.
+    struct PartStates {
+        std::vector<at::Tensor> sides;
+        std::vector<at::Tensor> errors;
+    };
+    /// After the last block, for each part; `keep` and `more` as in next_block.
+    std::vector<PartStates> through_blocks(std::span<const Part> parts, bool keep, bool more, JobContext& ctx,
+                                           bool watch_errors = false) {
+        std::vector<PartStates> hidden;
         for (const Part& part : parts) {
-            auto& states = hidden.emplace_back();
-            for (const auto& side : sides) states.push_back(side->decoder.embed(part));
+            PartStates& states = hidden.emplace_back();
+            for (std::size_t side = 0; side < sides.size(); ++side)
+                states.sides.push_back(goes_on(side) ? sides[side]->decoder.embed(part) : at::Tensor());
         }
         for (const Block& block : decoder.model().blocks()) {
             const auto loaded = next_block(block.id, keep, more);
-            for (auto& states : hidden)
+            for (PartStates& states : hidden) {
                 for (std::size_t side = 0; side < sides.size(); ++side) {
-                    states[side] = sides[side]->decoder.forward(block.id, loaded->at(side), states[side]);
+                    at::Tensor& state = states.sides[side];
+                    state =
+                        goes_on(side) ? sides[side]->decoder.forward(block.id, loaded->at(side), state) : at::Tensor();
                     ctx.check_cancelled();
                 }
+                if (watch_errors) states.errors.push_back(state_errors(states.sides));
+            }
         }
         return hidden;
     }
@@ -250,15 +279,16 @@ struct ModelRunner::Impl {
     /// For what one set of weights is asked.
     void check_one_side() const { GRATICULE_ASSERT(sides.size() == 1, "asked of several sides at once"); }
 
-    /// What is wanted of one row: from the hidden states (1, tokens, hidden) that each side has of it, on the device.
+    /// What is wanted of one row: from the hidden states (1, tokens, hidden) that each side has of it, on the device;
+    /// undefined where the side was left.
     using Measure = std::function<at::Tensor(std::span<const SideStates> sides, std::size_t row)>;
     /// The same on the host, row after row.
     using Report = std::function<void(std::size_t row, const at::Tensor& measured)>;
     void measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx, const Measure& measure,
-                      const Report& report);
+                      const Report& report, bool watch_errors = false);
     void check_losses(std::span<const double> losses, std::size_t window, Window ids);
     void measure_from(std::span<const Window> rows, std::size_t& done, JobContext& ctx, const Measure& measure,
-                      const Report& report);
+                      const Report& report, bool watch_errors);
 
     Device device;
     RunnerOptions options;
@@ -273,6 +303,7 @@ struct ModelRunner::Impl {
     std::int64_t weight_budget = 0, states_budget = -1; ///< bytes; the second -1: not decided
     std::int64_t block_share = 0;                       ///< bytes of a block of all sides; 0: not known yet
     bool told_waves = false;
+    std::function<bool(std::size_t side)> left_out; ///< null: none ever is
 };
 
 ModelRunner::ModelRunner(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
@@ -312,7 +343,7 @@ HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
         std::vector<at::Tensor> parts;
         std::size_t done = 0;
         for (const auto& hidden : impl_->through_blocks(impl_->parts_of(rows), false, false, ctx)) {
-            const at::Tensor& part = parts.emplace_back(impl_->decoder.logits(hidden.front()).cpu());
+            const at::Tensor& part = parts.emplace_back(impl_->decoder.logits(hidden.sides.front()).cpu());
             for (std::int64_t i = 0; i < part.size(0); ++i, ++done)
                 if (!all_finite(part[i]))
                     impl_->refuse_overflow(0, rows[done], "the logits of row " + std::to_string(done + 1) + " are");
@@ -325,7 +356,7 @@ HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
 /// Waves of rows pass block after block. On a card what is measured of one wave is waited for when the next has been
 /// queued, so that the card never waits for the host.
 void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& done, JobContext& ctx,
-                                     const Measure& measure, const Report& report) {
+                                     const Measure& measure, const Report& report, bool watch_errors) {
     budget_memory(rows);
     const std::vector<Part> all = parts_of(rows.subspan(done));
     std::deque<Arrival> arriving;
@@ -343,17 +374,22 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
         const bool more = wave.size() < left.size(), keep = more || left.size() < all.size() || device.is_cuda();
         left = left.subspan(wave.size());
         const std::size_t earlier = arriving.size();
-        std::vector<std::vector<at::Tensor>> hidden = through_blocks(wave, keep, more, ctx);
+        std::vector<PartStates> hidden = through_blocks(wave, keep, more, ctx, watch_errors);
         for (std::size_t i = 0; i < wave.size(); ++i) {
             for (std::size_t row = 0; row < wave[i].size(); ++row) {
                 std::vector<SideStates> states;
+                at::Tensor errors; // (sides, blocks) of this row
+                if (watch_errors) errors = at::stack(hidden[i].errors, 1).select(2, static_cast<std::int64_t>(row));
                 for (std::size_t side = 0; side < sides.size(); ++side)
-                    states.push_back(
-                        {&sides[side]->decoder, hidden[i][side].narrow(0, static_cast<std::int64_t>(row), 1)});
+                    states.push_back({&sides[side]->decoder,
+                                      hidden[i].sides[side].defined()
+                                          ? hidden[i].sides[side].narrow(0, static_cast<std::int64_t>(row), 1)
+                                          : at::Tensor(),
+                                      watch_errors ? errors[static_cast<std::int64_t>(side)] : at::Tensor()});
                 arriving.emplace_back(measure(states, done + arriving.size()));
                 if (!device.is_cuda()) report_next();
             }
-            hidden[i].clear();
+            hidden[i] = {};
         }
         for (std::size_t i = 0; i < earlier; ++i) report_next();
     }
@@ -362,7 +398,7 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
 }
 
 void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx,
-                                     const Measure& measure, const Report& report) {
+                                     const Measure& measure, const Report& report, bool watch_errors) {
     std::size_t done = 0;
     bool tried_smaller = false;
     while (done < rows.size()) {
@@ -371,7 +407,7 @@ void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::st
                                        std::to_string(rows.size()) + " on " + device.name(),
                                    [&] {
                                        const TorchScope scope(device);
-                                       measure_from(rows, done, ctx, measure, report);
+                                       measure_from(rows, done, ctx, measure, report, watch_errors);
                                    });
         } catch (const Error& error) {
             // Out of memory is an ordinary outcome: once more with half of everything, then the message.
@@ -386,17 +422,21 @@ void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::st
 
 void ModelRunner::Impl::check_losses(std::span<const double> losses, std::size_t window, Window ids) {
     for (std::size_t side = 0; side < losses.size(); ++side)
-        if (!std::isfinite(losses[side]))
+        if (!std::isfinite(losses[side]) && !sides[side]->left)
             refuse_overflow(side, ids, "the loss of window " + std::to_string(window + 1) + " is");
 }
 
-void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
+void ModelRunner::window_losses(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                                 const std::function<void(std::span<const double> losses)>& on_losses) {
     impl_->measure_rows(
         windows, "window", ctx,
         [&](std::span<const SideStates> sides, std::size_t window) {
             std::vector<at::Tensor> losses;
-            for (const SideStates& side : sides) losses.push_back(mean_loss(side, windows[window].subspan(1)));
+            const Window targets = windows[window].subspan(static_cast<std::size_t>(first));
+            const auto none = at::full({}, std::numeric_limits<double>::quiet_NaN(),
+                                       at::TensorOptions(at::kDouble).device(torch_device(impl_->device)));
+            for (const SideStates& side : sides)
+                losses.push_back(side.hidden.defined() ? mean_loss(side, first - 1, targets) : none);
             return at::stack(losses);
         },
         [&](std::size_t window, const at::Tensor& measured) {
@@ -406,10 +446,12 @@ void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx
         });
 }
 
+void ModelRunner::leave_out(std::function<bool(std::size_t side)> left) { impl_->left_out = std::move(left); }
+
 void ModelRunner::window_losses(std::span<const Window> windows, JobContext& ctx,
                                 const std::function<void(double)>& on_loss) {
     impl_->check_one_side();
-    window_losses(windows, ctx, [&](std::span<const double> losses) { on_loss(losses.front()); });
+    window_losses(windows, 1, ctx, [&](std::span<const double> losses) { on_loss(losses.front()); });
 }
 
 namespace {
@@ -430,22 +472,32 @@ std::vector<TokenPredictions> predictions_of(const at::Tensor& measured, std::sp
 
 } // namespace
 
-void ModelRunner::window_predictions(std::span<const Window> windows, JobContext& ctx,
+void ModelRunner::window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                                      const std::function<void(WindowPredictions&&)>& on_window) {
+    const auto targets = [&](std::size_t window) { return windows[window].subspan(static_cast<std::size_t>(first)); };
     impl_->measure_rows(
         windows, "window", ctx,
         [&](std::span<const SideStates> sides, std::size_t window) {
-            return predict(sides, 0, windows[window].subspan(1));
+            std::vector<at::Tensor> parts = {predict(sides, first - 1, targets(window)).flatten()};
+            for (const SideStates& side : sides) parts.push_back(side.state_errors);
+            return at::cat(parts); // what waits for a card is one tensor
         },
-        [&](std::size_t window, const at::Tensor& measured) {
+        [&](std::size_t window, const at::Tensor& all) {
             WindowPredictions result;
+            const std::int64_t scored = std::ssize(targets(window)), sides = std::ssize(impl_->sides);
+            const at::Tensor measured = all.narrow(0, 0, sides * 3 * scored).view({sides, 3, scored});
+            const auto blocks = static_cast<std::int64_t>(impl_->block_count());
+            const auto* errors = all.const_data_ptr<double>() + measured.numel();
+            for (std::int64_t side = 0; side < sides; ++side, errors += blocks)
+                result.state_errors.emplace_back(errors, errors + blocks);
             // Sums of numbers of 24 bits in 53: exact, in whatever order.
             for (std::int64_t side = 0; side < measured.size(0); ++side)
                 result.losses.push_back(measured[side][0].mean().item<double>());
             impl_->check_losses(result.losses, window, windows[window]);
-            result.sides = predictions_of(measured, windows[window].subspan(1));
+            result.sides = predictions_of(measured, targets(window));
             on_window(std::move(result));
-        });
+        },
+        true);
 }
 
 void ModelRunner::score(

@@ -67,18 +67,24 @@ public:
     /// a request that scores nothing.
     void score(std::span<const ScoreRequest> requests, JobContext& ctx,
                const std::function<void(std::size_t request, std::span<const TokenPredictions> sides)>& on_scores);
-    /// Calls back with each window's mean cross entropy (nats) under every side, in order. All windows have the same
-    /// length. A side's losses are those that it has alone, bit for bit.
-    void window_losses(std::span<const Window> windows, JobContext& ctx,
+    /// Calls back with each window's mean cross entropy (nats) over its tokens from `first` on (at least 1) under every
+    /// side, in order. All windows have the same length. A side's losses are those that it has alone, bit for bit.
+    void window_losses(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                        const std::function<void(std::span<const double> losses)>& on_losses);
-    /// The same losses, and what every side says of each token but the first.
+    /// The same losses, and what every side says of each of these tokens.
     struct WindowPredictions {
         std::vector<double> losses;
         std::vector<TokenPredictions> sides;
+        /// Of every side by block: how far its state behind the block is from the first side's, squared, in parts of
+        /// the square of that one's, the mean over tokens.
+        std::vector<std::vector<double>> state_errors;
     };
-    void window_predictions(std::span<const Window> windows, JobContext& ctx,
+    void window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
                             const std::function<void(WindowPredictions&&)>& on_window);
-    /// Of a runner with one side, as logits() and observe().
+    /// `left(side)` is asked at every step of window_losses. From the first yes on, once and for all, nobody waits for
+    /// that side: it passes no further block, and its losses are no numbers.
+    void leave_out(std::function<bool(std::size_t side)> left);
+    /// Of a runner with one side, as logits() and observe(); from the second token on.
     void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
     /// Runs the samples block by block, in batches, and hands over each site's statistics when its block is done, in
     /// order. `plan` null: the bare pass, which benchmarks compare with. Advances `ctx` once per sample and block.

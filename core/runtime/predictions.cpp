@@ -36,18 +36,35 @@ void for_each_logits(std::span<const SideStates> sides, std::int64_t first, std:
     }
 }
 
+/// Logits of all sides that are read in one step: on a CPU they stay in its caches.
+constexpr std::int64_t cpu_step_values = 1 << 18, card_step_values = 1 << 26;
+
+/// Calls use(first row, rows) for one part of `rows` rows of logits after another.
+template <class Use>
+void for_each_step(const Device& device, std::int64_t rows, std::int64_t vocabulary, Use use) {
+    const std::int64_t step =
+        std::max<std::int64_t>(1, (device.is_cuda() ? card_step_values : cpu_step_values) / vocabulary);
+    for (std::int64_t done = 0; done < rows; done += step) use(done, std::min(step, rows - done));
+}
+
 } // namespace
 
-at::Tensor mean_loss(const SideStates& side, std::span<const std::int32_t> targets) {
-    const TorchScope scope(side.decoder->device());
+at::Tensor mean_loss(const SideStates& side, std::int64_t first, std::span<const std::int32_t> targets) {
+    const Device& device = side.decoder->device();
+    const TorchScope scope(device);
     at::Tensor sum = at::zeros({}, side.hidden.options().dtype(at::kDouble));
-    for_each_logits(std::span(&side, 1), 0, targets, [&](std::span<const at::Tensor> logits, const at::Tensor& ids) {
-        const at::Tensor& scores = logits.front();
-        const at::Tensor target = scores.gather(1, ids);
-        const at::Tensor highest = scores.amax(-1, true);
-        const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
-        sum.add_((log_sum - target).sum(at::kDouble));
-    });
+    for_each_logits(
+        std::span(&side, 1), first, targets, [&](std::span<const at::Tensor> logits, const at::Tensor& ids) {
+            std::vector<at::Tensor> losses;
+            for_each_step(device, ids.size(0), logits.front().size(1), [&](std::int64_t row, std::int64_t count) {
+                const at::Tensor scores = logits.front().narrow(0, row, count);
+                const at::Tensor target = scores.gather(1, ids.narrow(0, row, count));
+                const at::Tensor highest = scores.amax(-1, true);
+                const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
+                losses.push_back(log_sum - target);
+            });
+            sum.add_(at::cat(losses).sum(at::kDouble));
+        });
     return sum.div_(static_cast<double>(targets.size()));
 }
 
@@ -78,9 +95,6 @@ at::Tensor predict_rows(std::span<const at::Tensor> logits, const at::Tensor& id
     return at::stack(sides);
 }
 
-/// Logits of all sides that one step of predict_rows reads: on a CPU they stay in its caches.
-constexpr std::int64_t cpu_step_values = 1 << 18, card_step_values = 1 << 26;
-
 } // namespace
 
 at::Tensor predict(std::span<const SideStates> sides, std::int64_t first, std::span<const std::int32_t> targets) {
@@ -88,15 +102,11 @@ at::Tensor predict(std::span<const SideStates> sides, std::int64_t first, std::s
     const TorchScope scope(device);
     std::vector<at::Tensor> parts;
     for_each_logits(sides, first, targets, [&](std::span<const at::Tensor> logits, const at::Tensor& ids) {
-        const std::int64_t rows = ids.size(0), vocabulary = logits.front().size(1);
-        const std::int64_t step =
-            std::max<std::int64_t>(1, (device.is_cuda() ? card_step_values : cpu_step_values) / vocabulary);
-        for (std::int64_t done = 0; done < rows; done += step) {
-            const std::int64_t count = std::min(step, rows - done);
+        for_each_step(device, ids.size(0), logits.front().size(1), [&](std::int64_t first_row, std::int64_t count) {
             std::vector<at::Tensor> some;
-            for (const at::Tensor& all : logits) some.push_back(all.narrow(0, done, count));
-            parts.push_back(predict_rows(some, ids.narrow(0, done, count)));
-        }
+            for (const at::Tensor& all : logits) some.push_back(all.narrow(0, first_row, count));
+            parts.push_back(predict_rows(some, ids.narrow(0, first_row, count)));
+        });
     });
     return at::cat(parts, 2);
 }

@@ -13,11 +13,14 @@ namespace graticule {
 struct SideStates {
     const Decoder* decoder = nullptr;
     at::Tensor hidden;
+    /// Behind each block, mean over tokens of the squared distance from the first side's state in parts of that state's
+    /// square; (blocks) float64, undefined: not asked for.
+    at::Tensor state_errors = {};
 };
 
-/// Mean over targets[i], which follows position i, of its negative log-probability in nats. float64, without
+/// Mean over targets[i], which follows position first + i, of its negative log-probability in nats. float64, without
 /// dimensions, on the device.
-[[nodiscard]] at::Tensor mean_loss(const SideStates& side, std::span<const std::int32_t> targets);
+[[nodiscard]] at::Tensor mean_loss(const SideStates& side, std::int64_t first, std::span<const std::int32_t> targets);
 
 /// (sides, 3, targets) float64 on the device: of targets[i], which follows position first + i, the negative
 /// log-probability in nats; the id that is thought most likely there; and how far the side's distribution is from the

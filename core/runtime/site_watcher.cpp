@@ -8,19 +8,13 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/runtime/activation_rounding.h"
 #include "core/runtime/torch_stopwatch.h"
 #include "core/runtime/transfers.h"
 
 namespace graticule {
 
 namespace {
-
-ValueType value_type(const at::Tensor& x) {
-    if (x.scalar_type() == at::kBFloat16) return ValueType::bf16;
-    if (x.scalar_type() == at::kHalf) return ValueType::f16;
-    GRATICULE_ASSERT(x.scalar_type() == at::kFloat, "statistics are of float32, bfloat16 or float16");
-    return ValueType::f32;
-}
 
 struct Site {
     SiteId id{};
@@ -93,7 +87,9 @@ struct SiteWatcher::State {
                     std::span<std::int64_t> rows, const SiteAccumulators& sums) const {
         const Backend& kernels = device.kernels();
         const std::int64_t columns = values.size(1);
-        const ActivationBatch batch{values.data_ptr(), value_type(values), samples, length, columns, columns};
+        const auto type = value_type(values.scalar_type());
+        GRATICULE_ASSERT(type, "statistics are of float32, bfloat16 or float16");
+        const ActivationBatch batch{values.data_ptr(), *type, samples, length, columns, columns};
         const auto bytes = static_cast<std::int64_t>(kernels.statistics_workspace_bytes(batch, ends));
         const at::Tensor workspace = at::empty({bytes}, values.options().dtype(at::kByte));
         kernels.accumulate_statistics(batch, ends, rows, sums, workspace.data_ptr(), current_stream(device));

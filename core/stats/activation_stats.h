@@ -16,7 +16,7 @@
 
 namespace graticule {
 
-/// Per-channel statistics over all tokens seen; every vector has one entry a channel.
+/// Per-channel statistics over all tokens seen; every vector has one entry per channel.
 struct ChannelStats {
     std::int64_t tokens = 0;
     std::vector<float> minimum, maximum;

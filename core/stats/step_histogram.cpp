@@ -7,8 +7,6 @@
 namespace graticule {
 
 namespace {
-constexpr double bins_a_step = 64;
-
 double largest_magnitude(std::span<const float> values, double limit) {
     double largest = 0;
     for (const float value : values) {
@@ -31,9 +29,9 @@ void count(std::span<const float> values, StepHistogram& histogram) {
 
 StepHistogram empty_histogram(double largest) {
     StepHistogram histogram;
-    histogram.width = 1 / bins_a_step;
+    histogram.width = 1.0 / steps_bins_a_unit;
     histogram.largest = largest;
-    histogram.reach = std::max<std::int64_t>(1, std::int64_t(std::floor(largest * bins_a_step)) + 1);
+    histogram.reach = std::max<std::int64_t>(1, std::int64_t(std::floor(largest * steps_bins_a_unit)) + 1);
     return histogram;
 }
 

@@ -18,6 +18,7 @@ struct StepHistogram {
 };
 
 inline constexpr float farthest_step = 2048;
+inline constexpr int steps_bins_a_unit = 64;
 /// Bins of count_in_steps for values up to `largest`, none counted.
 [[nodiscard]] StepHistogram empty_histogram(double largest);
 

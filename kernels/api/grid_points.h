@@ -4,20 +4,17 @@
 //
 //     const GridPoints points = prepare_grid(grid);
 //     const BlockPoint block = block_point<GridKind::lattice>(points, scale, zero);
-//     const Point p = nearest_point<GridKind::lattice>(points, block, x);      // p.code, p.multiple; value =
-//     p.multiple * scale
+//     const Point p = nearest_point<GridKind::lattice>(points, block, x);     // p.code; value = p.multiple * scale
 //
 // Conventions, all measured in steps (y = x / scale, a float32 division as in torch):
 // - lattice: code = clamp(rn(y) + zero, 0, levels - 1), rn half to even: GPTQ's formula. NaN is treated as 0.
 // - specials: the nearest of the lattice point and the specials; a tie goes to the smaller magnitude. With the lattice
-// points 0 and
-//   +-1 present this is Lee et al. 2023, Eq. 5: +1/2 where 1/4 < y <= 3/4, -1/2 where -3/4 <= y < -1/4. When the zero
+//   points 0 and +-1 present this is Lee et al. 2023, Eq. 5: +1/2 where 1/4 < y <= 3/4, -1/2 where -3/4 <= y < -1/4. When the zero
 //   point sits at an end and the lattice has no point beyond (zero = 0: nothing below 0), Eq. 5 read literally would
 //   send y < -3/4 back to 0, farther away than -1/2; here everything beyond stays at the special, the nearest point
 //   there is.
 // - table: the nearest entry; a tie goes to the entry an even number of places from the one nearest to zero. For the
-// FP4 and FP8
-//   tables that is IEEE's ties-to-even, because consecutive encodings of one sign are consecutive entries. Beyond the
+//   FP4 and FP8 tables that is IEEE's ties-to-even, because consecutive encodings of one sign are consecutive entries. Beyond the
 //   ends: saturates.
 #pragma once
 

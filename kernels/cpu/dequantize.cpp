@@ -1,5 +1,4 @@
-// values[r, c] = value of codes[r, c] in its block                                     (rows, columns) -> (rows,
-// columns)
+// values[r, c] = value of codes[r, c] in its block                                   (rows, columns) -> (rows, columns)
 #include <algorithm>
 
 #include "kernels/cpu/ops.h"

@@ -1,5 +1,4 @@
-// out[r, c] = value of the nearest code of values[r, c]; out may be values.            (rows, columns) -> (rows,
-// columns)
+// out[r, c] = value of the nearest code of values[r, c]; out may be values.          (rows, columns) -> (rows, columns)
 #include <algorithm>
 
 #include "kernels/cpu/band_counts.h"

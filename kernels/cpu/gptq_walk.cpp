@@ -1,6 +1,5 @@
 // GPTQ's columns one after the other, row by row: a row stays in the first-level cache while all its columns are
-// walked.                                                                              (rows, columns) -> (rows,
-// columns)
+// walked.                                                                            (rows, columns) -> (rows, columns)
 #include <vector>
 
 #include "kernels/cpu/ops.h"

@@ -4,10 +4,13 @@
 
 #include "kernels/api/backend.h"
 #include "kernels/api/grid_points.h"
+#include "kernels/api/weight_figures.h"
 
 namespace graticule::cpu {
 
 void find_scales(MatrixView<const float> values, BlockLayout layout, const GridPoints& points, ScaleOptions options,
+                 float* scale, float* zero);
+void find_scales(const StoredMatrix& weight, BlockLayout layout, const GridPoints& points, const ScaleOptions& options,
                  float* scale, float* zero);
 void quantize(MatrixView<const float> values, BlockLayout layout, const GridPoints& points, const float* scale,
               const float* zero, MatrixView<std::uint8_t> codes, QuantizeCounts* counts);

@@ -1,5 +1,4 @@
-// codes[r, c] = nearest code of values[r, c]                                          (rows, columns) -> (rows,
-// columns)
+// codes[r, c] = nearest code of values[r, c]                                         (rows, columns) -> (rows, columns)
 #include <algorithm>
 
 #include "kernels/cpu/band_counts.h"

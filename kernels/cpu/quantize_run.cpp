@@ -57,19 +57,24 @@ GRATICULE_VECTOR_CLONES void specials_run(const GridPoints& points, const Quanti
     lattice_outputs<GridKind::lattice_with_specials>(points, run);
 }
 
-constexpr std::int64_t piece = 64; // values whose search steps are interleaved
+constexpr std::int64_t piece = 64;      // values whose search steps are interleaved
+constexpr std::int64_t part_piece = 16; // blocks are often no longer than this
 
-/// Codes of one piece. Small tables count thresholds, a compare each; larger ones walk the binary search of
-/// table_code() for all values of the piece side by side.
-GRATICULE_ALWAYS_INLINE void table_codes(const GridPoints& points, const float* steps, std::int32_t* code) {
-    for (std::int64_t i = 0; i < piece; ++i) code[i] = 0;
+/// Codes of one piece, of which `length` values are there. Small tables count thresholds, a compare each; larger ones
+/// walk the binary search of table_code() for all values of the piece side by side.
+GRATICULE_ALWAYS_INLINE void table_codes(const GridPoints& points, const float* steps, std::int64_t length,
+                                         std::int32_t* code) {
     if (points.levels <= 16) {
-        for (std::int32_t k = 0; k + 1 < points.levels; ++k) {
-            const float threshold = points.threshold[k];
-            for (std::int64_t i = 0; i < piece; ++i) code[i] += steps[i] >= threshold ? 1 : 0;
+        for (std::int64_t part = 0; part < length; part += part_piece) {
+            std::int32_t below[part_piece] = {};
+            for (std::int32_t k = 0; k + 1 < points.levels; ++k)
+                for (std::int64_t i = 0; i < part_piece; ++i)
+                    below[i] += steps[part + i] >= points.threshold[k] ? 1 : 0;
+            for (std::int64_t i = 0; i < part_piece; ++i) code[part + i] = below[i];
         }
         return;
     }
+    for (std::int64_t i = 0; i < piece; ++i) code[i] = 0;
     for (std::int32_t step = 128; step > 0; step /= 2)
         for (std::int64_t i = 0; i < piece; ++i) code[i] += steps[i] >= points.threshold[code[i] + step - 1] ? step : 0;
 }
@@ -83,7 +88,7 @@ GRATICULE_VECTOR_CLONES void table_run(const GridPoints& points, const QuantizeR
         const float* input = run.input + begin;
         for (std::int64_t i = 0; i < length; ++i) scale[i] = run.scale[run.one_block ? 0 : begin + i];
         for (std::int64_t i = 0; i < length; ++i) steps[i] = in_steps(input[i], scale[i]);
-        table_codes(points, steps, code);
+        table_codes(points, steps, length, code);
         if (run.values != nullptr)
             for (std::int64_t i = 0; i < length; ++i) run.values[begin + i] = points.table[code[i]] * scale[i];
         if (run.codes != nullptr)

@@ -1,5 +1,4 @@
-// Scales from the values, then fake quantization with them.                           (rows, columns) -> (rows,
-// columns)
+// Scales from the values, then fake quantization with them.                          (rows, columns) -> (rows, columns)
 //
 // Blocks one row high: the group of lanes that owns a segment (device/segments.cuh) walks it twice, for the extremes
 // and to quantize. The second walk finds it in the first-level cache, 64 KiB a CTA at 16,384 columns, so device memory

@@ -1,5 +1,4 @@
-// GPTQ's columns one after the other: a warp a row, the row in shared memory.          (rows, columns) -> (rows,
-// columns)
+// GPTQ's columns one after the other: a warp per row, the row in shared memory.      (rows, columns) -> (rows, columns)
 //
 //   w[i] -> nearest point -> e = (w[i] - value) / U[i,i] -> w[j] -= e U[i,j] for all later j
 //

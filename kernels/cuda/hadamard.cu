@@ -1,5 +1,4 @@
-// The fast Walsh-Hadamard transform of consecutive values, one read and one write.     (rows, columns) -> (rows,
-// columns)
+// The fast Walsh-Hadamard transform of consecutive values, one read and one write.   (rows, columns) -> (rows, columns)
 //
 //   8 values per lane: pairs 1, 2, 4 apart within it | pairs 8, 16 ... 128 apart by shuffles | times 1 / sqrt(block)
 //

@@ -74,9 +74,22 @@ target_include_directories(graticule_torch SYSTEM INTERFACE "${GRATICULE_TORCH_D
 # A dependency comes after its dependents on the link line, whatever order targets are named in.
 target_link_libraries(PkgConfig::SENTENCEPIECE INTERFACE "${GRATICULE_TORCH_DIR}/lib/libtorch_cpu.so" "${GRATICULE_TORCH_DIR}/lib/libc10.so")
 target_link_libraries(graticule_torch INTERFACE PkgConfig::SENTENCEPIECE)
+
+# HiGHS, for searching recipes under a budget: only its C interface is used, so that compilers need not agree.
+file(GLOB highs_candidates "${GRATICULE_DEPS_DIR}/lib/python3*/site-packages/highsbox/highs_dist")
+find_path(GRATICULE_HIGHS_INCLUDE interfaces/highs_c_api.h HINTS ${highs_candidates} PATH_SUFFIXES include/highs highs)
+find_library(GRATICULE_HIGHS_LIBRARY highs HINTS ${highs_candidates} PATH_SUFFIXES lib)
+if(NOT GRATICULE_HIGHS_INCLUDE OR NOT GRATICULE_HIGHS_LIBRARY)
+  message(FATAL_ERROR "HiGHS was not found. Run packaging/deps/install.sh, or set GRATICULE_HIGHS_INCLUDE and GRATICULE_HIGHS_LIBRARY.")
+endif()
+add_library(graticule_highs INTERFACE)
+target_include_directories(graticule_highs SYSTEM INTERFACE "${GRATICULE_HIGHS_INCLUDE}")
+target_link_libraries(graticule_highs INTERFACE "${GRATICULE_HIGHS_LIBRARY}")
+get_filename_component(graticule_highs_folder "${GRATICULE_HIGHS_LIBRARY}" DIRECTORY)
+
 # torch/lib/../../nvidia/cu13/lib holds libcudart and libcupti, which libtorch_cpu of a CUDA wheel needs.
 get_filename_component(graticule_site "${GRATICULE_TORCH_DIR}" DIRECTORY)
-list(APPEND CMAKE_BUILD_RPATH "${GRATICULE_TORCH_DIR}/lib" "${graticule_site}/nvidia/cu13/lib")
+list(APPEND CMAKE_BUILD_RPATH "${GRATICULE_TORCH_DIR}/lib" "${graticule_site}/nvidia/cu13/lib" "${graticule_highs_folder}")
 set(CMAKE_BUILD_RPATH "${CMAKE_BUILD_RPATH}")
 set(CMAKE_BUILD_RPATH_USE_ORIGIN OFF)
 target_link_options(graticule_torch INTERFACE "-Wl,-rpath-link,${graticule_site}/nvidia/cu13/lib"

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs what building Graticule needs and is not there yet: Debian packages, then LibTorch, the CUDA Toolkit and CMake in a
-# virtual environment (.deps). Run again, it finds everything and returns at once.
+# Installs what building Graticule needs and is not there yet: Debian packages, then LibTorch, the CUDA Toolkit, HiGHS and CMake in
+# a virtual environment (.deps). Run again, it finds everything and returns at once.
 #
-#   packaging/deps/install.sh [--clients] [--rtl]
+#   packaging/deps/install.sh [--clients] [--llama-cpp] [--rtl]
 #
-#   --clients   also transformers and compressed-tensors, for the tests
+#   --clients   also gguf, transformers and compressed-tensors, the pinned and the newest release, for the tests
+#   --llama-cpp also llama-perplexity and llama-quantize, built here: twenty minutes of a core, once
 #   --rtl       also Yosys, Verilator and a free cell library, for the units of kernels/rtl
 #
 # GRATICULE_CUDA=OFF     leaves the CUDA Toolkit out (1.3 GB instead of 4.9 GB)
@@ -17,10 +18,11 @@ root=$(cd "$here/../.." && pwd)
 . "$here/versions.sh"
 cuda=${GRATICULE_CUDA:-ON}
 deps=$root/.deps
-clients=no rtl=no
+clients=no llama_cpp=no rtl=no
 for option in "$@"; do
     case $option in
         --clients) clients=yes ;;
+        --llama-cpp) llama_cpp=yes ;;
         --rtl) rtl=yes ;;
         *) echo "error: unknown option $option" >&2; exit 2 ;;
     esac
@@ -72,6 +74,13 @@ if ! done_already "$step"; then
     finished "$step"
 fi
 
+step="highs $GRATICULE_HIGHS_VERSION"
+if ! done_already "$step"; then
+    say "installing the solver HiGHS $GRATICULE_HIGHS_VERSION (9 MB)"
+    pip_install --no-deps "highsbox==$GRATICULE_HIGHS_VERSION"
+    finished "$step"
+fi
+
 step="torch $GRATICULE_TORCH_VERSION cuda=$cuda"
 if [ -z "${GRATICULE_TORCH_DIR:-}" ] && ! done_already "$step" &&
     ! { [ "$cuda" = OFF ] && done_already "torch $GRATICULE_TORCH_VERSION cuda=ON"; }; then
@@ -98,9 +107,28 @@ for toolkit in "$deps"/lib/python3*/site-packages/nvidia/cu13; do
     done
 done
 
-step="clients $GRATICULE_TRANSFORMERS_VERSION $GRATICULE_COMPRESSED_TENSORS_VERSION"
+step="clients $GRATICULE_TRANSFORMERS_VERSION $GRATICULE_COMPRESSED_TENSORS_VERSION $GRATICULE_GGUF_VERSION"
 if [ "$clients" = yes ] && [ "$cuda" != OFF ] && ! done_already "$step"; then
     say "installing the clients that the tests load exported models with"
-    pip_install "transformers==$GRATICULE_TRANSFORMERS_VERSION" "compressed-tensors==$GRATICULE_COMPRESSED_TENSORS_VERSION"
+    pip_install "transformers==$GRATICULE_TRANSFORMERS_VERSION" "compressed-tensors==$GRATICULE_COMPRESSED_TENSORS_VERSION" \
+                "gguf==$GRATICULE_GGUF_VERSION"
+    finished "$step"
+fi
+
+step="newest clients $GRATICULE_NEWEST_TRANSFORMERS_VERSION $GRATICULE_NEWEST_COMPRESSED_TENSORS_VERSION"
+if [ "$clients" = yes ] && [ "$cuda" != OFF ] && ! done_already "$step"; then
+    say "installing the newest release of the clients beside"
+    # Without what they need: that is the virtual environment's, LibTorch among it.
+    rm -rf "$deps/clients-newest"
+    pip_install --no-deps --target "$deps/clients-newest" "transformers==$GRATICULE_NEWEST_TRANSFORMERS_VERSION" \
+        "compressed-tensors==$GRATICULE_NEWEST_COMPRESSED_TENSORS_VERSION"
+    finished "$step"
+fi
+
+step="llama.cpp of llama-cpp-python $GRATICULE_LLAMA_CPP_PYTHON_VERSION"
+if [ "$llama_cpp" = yes ] && ! done_already "$step"; then
+    [ -z "${GRATICULE_OFFLINE:-}" ] || fail "llama.cpp is not built in .deps"
+    say "building llama-perplexity and llama-quantize of llama.cpp (some ten minutes)"
+    "$here/llama_cpp.sh" "$deps" "$GRATICULE_LLAMA_CPP_PYTHON_VERSION" "$(nproc)"
     finished "$step"
 fi

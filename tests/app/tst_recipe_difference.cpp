@@ -38,6 +38,25 @@ private Q_SLOTS:
             QVERIFY2(lines[i].startsWith(difference[i]), qPrintable(lines[i] + " for " + difference[i]));
         QCOMPARE(lines.isEmpty(), before == now);
     }
+
+    void single_lines_are_taken_over_and_dropped() {
+        const auto read = [](const QString& text) { return parse_recipe_text(text.toStdString()); };
+        const QString all = "w=int4/asym/channel a=int8/sym/token\n", v = "*.v_proj => w=dint4/asym/channel\n",
+                      other_v = "*.v_proj => w=int8/sym/channel\n", head = "lm_head => ignore\n",
+                      length = "calibration: samples=4, length=128\n";
+        QCOMPARE(with_line(read(all), v.trimmed()), read(all + v));
+        QCOMPARE(with_line(read(all + v + head), other_v.trimmed()), read(all + other_v + head)); // in its place
+        QCOMPARE(with_line(read(all + v), "w=int8/sym/channel"), read("w=int8/sym/channel\n" + v));
+        QCOMPARE(with_line(read(all), length.trimmed()), read(all + length));
+        QCOMPARE(with_line(read(all + length), head.trimmed()), read(all + length + head));
+        QCOMPARE(without_line(read(all + v + head), v.trimmed()), read(all + head));
+        QCOMPARE(without_line(read(all + v + head), head.trimmed()), read(all + v));
+        // What recipe_difference says can be taken over line by line until there is no difference.
+        Recipe a = read(all + v), b = read("w=int8/sym/channel\n" + other_v + head);
+        for (const QString& line : recipe_difference(a, b))
+            if (line.startsWith(u'+')) a = with_line(a, line.mid(2));
+        QCOMPARE(recipe_difference(a, b), QStringList());
+    }
 };
 
 GRATICULE_TEST(RecipeDifferenceTest);

@@ -14,6 +14,7 @@
 #include "app/session/draft.h"
 #include "app/session/recent_models.h"
 #include "app/session/recipe_edit.h"
+#include "app/session/run_json.h"
 #include "app/session/session.h"
 #include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
@@ -299,6 +300,90 @@ private Q_SLOTS:
         QVERIFY(session.statsComplete());
     }
 
+    /// Runs that wait together pass the blocks together, and come to what each comes to alone.
+    void runs_that_wait_together_are_evaluated_together() {
+        const char* lines[] = {"w=int4/asym/channel a=int8/sym/token", "w=dint4/sym/g64",
+                               "w=int3/asym/g32 a=int8/sym/token"};
+        const EvaluationChoice choice{{}, 64, 40};
+        const auto set_recipe = [](Session& session, const char* line) {
+            Recipe recipe;
+            recipe.defaults = parse_scheme_line(line);
+            session.setRecipe(recipe, QString::fromLatin1(line));
+        };
+        std::vector<std::shared_ptr<const Evaluation>> alone; // full precision first
+        {
+            JobContext ctx;
+            const OpenedModel opened = open_model(resolve_model_path("sample-opt"), ctx);
+            const Corpus corpus = load_text({}, BuiltInText::evaluation);
+            EvaluationSpec spec;
+            spec.window = choice.window;
+            spec.max_windows = choice.windows;
+            alone.push_back(evaluate(opened.model, nullptr, *opened.tokenizer, corpus, spec, ctx));
+            for (const char* line : lines) {
+                Recipe recipe;
+                recipe.defaults = parse_scheme_line(line);
+                const auto quantized = quantize(opened.model, nullptr, *resolve(recipe, *opened.model).resolved, ctx);
+                alone.push_back(evaluate(opened.model, quantized, *opened.tokenizer, corpus, spec, ctx));
+            }
+        }
+        for (const int cancelled : {-1, 2}) {
+            Session session;
+            session.open("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+            session.calibrate(testing::short_calibration()); // holds the engine while all are queued
+            for (const char* line : lines) {
+                set_recipe(session, line);
+                session.evaluate(choice);
+            }
+            QCOMPARE(session.runs().size(), std::size_t(4));
+            bool together = false;
+            const auto at_work = [&] {
+                int running = 0;
+                for (const JobView& job : session.jobs().jobs())
+                    running += job.state == JobState::running && job.progress.stage == "Evaluating 4 runs" &&
+                               job.progress.done > 0;
+                session.poll();
+                together = together || running == 4;
+                return running == 4;
+            };
+            const auto all_but_one = [&] {
+                at_work();
+                for (std::size_t i = 0; i < 4; ++i)
+                    if (int(i) != cancelled && !session.runs()[i].finished()) return false;
+                return true;
+            };
+            if (cancelled >= 0) {
+                QTRY_VERIFY_WITH_TIMEOUT(at_work(), 60'000);
+                session.jobs().cancel(session.runs()[std::size_t(cancelled)].jobs.back());
+            }
+            QTRY_VERIFY_WITH_TIMEOUT(all_but_one(), 60'000);
+            QVERIFY(together);
+            session.poll();
+            for (std::size_t i = 0; i < 4; ++i) {
+                const Run& run = session.runs()[i];
+                if (int(i) == cancelled) {
+                    QCOMPARE(run.state, JobState::cancelled);
+                    QVERIFY(!run.finished());
+                    continue;
+                }
+                QVERIFY(run.evaluation->complete);
+                QVERIFY(run.evaluation->window_losses == alone[i]->window_losses); // the same bits
+                QCOMPARE(run.evaluation->perplexity, alone[i]->perplexity);
+                QVERIFY(run.evaluation->protocol == alone[i]->protocol);
+                QCOMPARE(run.evaluation->provenance.recipe_hash, alone[i]->provenance.recipe_hash);
+                QCOMPARE(run.quantized == nullptr, i == 0);
+            }
+            if (cancelled < 0) continue;
+            // It goes on where it was stopped, and ends where it would have.
+            set_recipe(session, lines[std::size_t(cancelled) - 1]);
+            session.evaluate(choice);
+            QCOMPARE(session.runs().size(), std::size_t(4));
+            QTRY_VERIFY_WITH_TIMEOUT(session.runs()[std::size_t(cancelled)].finished(), 60'000);
+            QVERIFY(session.runs()[std::size_t(cancelled)].evaluation->window_losses ==
+                    alone[std::size_t(cancelled)]->window_losses);
+        }
+    }
+
     void the_export_dialog_is_told_all_that_the_export_would_refuse() {
         const QTemporaryDir folder;
         const Exporter& exporter = exporter_named("compressed-tensors");
@@ -323,6 +408,47 @@ private Q_SLOTS:
         move_aside = true;
         QVERIFY(!findings("w=int4/sym/g64", folder.path()).has_errors());
         QVERIFY(QDir(folder.path()).entryList(QDir::AllEntries | QDir::Hidden | QDir::NoDotAndDotDot).size() == 1);
+    }
+
+    /// A run as a program serves it: beside the recipe's own, told apart, kept, and with the figures of that path.
+    void evaluated_as_a_target_serves_it() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        const auto take = [&](const char* line) {
+            Recipe recipe;
+            recipe.defaults = parse_scheme_line(line);
+            session.setRecipe(recipe, line);
+        };
+        take("w=int4/sym/g128 a=int8/sym/token");
+        session.evaluate({{}, 64, 2});
+        session.evaluate({{}, 64, 2}, Session::Calibrate::where_needed, "vllm-sm80");
+        take("w=int4/sym/g128");
+        session.evaluate({{}, 64, 2});
+        QCOMPARE(session.runs().size(), std::size_t(4));
+        QTRY_VERIFY_WITH_TIMEOUT(session.runs()[3].finished(), 120'000);
+        const Run &asked = session.runs()[1], &served = session.runs()[2], &alone = session.runs()[3];
+        QVERIFY(served.finished() && asked.finished());
+        QCOMPARE(served.evaluation->window_losses, alone.evaluation->window_losses);
+        QVERIFY(asked.evaluation->window_losses != served.evaluation->window_losses);
+        QCOMPARE(served.name, asked.name + " as vllm-sm80");
+        QCOMPARE(served.input_bits, 16.0);
+        QVERIFY(!same_result(asked, served));
+        const Run again = run_from_json(run_to_json(served));
+        QVERIFY(same_result(again, served) && again.served_as == "vllm-sm80");
+        QCOMPARE(served_command("m", served.recipe, served.served_as, served.choice, "cpu"),
+                 QString("graticule-cli eval m --recipe 'w=int4/sym/g128 a=int8/sym/token' --calib-samples 16 "
+                         "--calib-length 512 --as vllm-sm80 --window 64 --windows 2"));
+        const auto compared = session.comparison(asked.id, served.id);
+        QVERIFY(compared && compared->difference);
+        QVERIFY(compared->notes.text().find("vllm-sm80") != std::string::npos);
+        // One that it refuses is said, and nothing is queued.
+        take("w=int4/sym/g64 a=int8/sym/token");
+        const QSignalSpy failures(&session, &Session::failed);
+        session.evaluate({{}, 64, 2}, Session::Calibrate::where_needed, "vllm-sm90");
+        QCOMPARE(failures.size(), 1);
+        QVERIFY(failures.front().at(1).toString().contains("groups of 128"));
+        QCOMPARE(session.runs().size(), std::size_t(4));
     }
 
     void from_open_to_compare_on_the_sample() {

@@ -26,8 +26,8 @@ private Q_SLOTS:
         JobContext ctx;
         opened_ = open_model(resolve_model_path("sample-opt"), ctx);
         CalibrationSpec spec;
-        spec.samples = 1;
-        spec.length = 32;
+        spec.samples = 2;
+        spec.length = 64;
         stats_ = calibrate(*opened_.model, *opened_.tokenizer, spec, ctx);
     }
 
@@ -59,6 +59,41 @@ private Q_SLOTS:
         limit.start();
         while (!service.idle() && limit.elapsed() < 60'000) QCoreApplication::processEvents(QEventLoop::AllEvents, 1);
         for (const Linear& linear : opened_.model->linears()) QVERIFY(service.find(linear.id, choice_, false));
+    }
+
+    /// Where all rows would take long: the weight's figures first, then the output's from a few rows, then from all.
+    void a_long_answer_comes_in_three() {
+        WhatIfService service(nullptr, 1);
+        service.setSource(opened_.model, stats_);
+        const LayerId layer = opened_.model->linears().front().id;
+        const SchemeChoice choice = parse_scheme_line("w=int4/asym/g128 a=int8/sym/token");
+        const WhatIf all = WhatIfs(opened_.model, stats_).of(layer, choice);
+        const auto kept_rows = all.report.rows_scored;
+        QVERIFY(kept_rows > WhatIfService::first_rows);
+        std::vector<std::shared_ptr<const WhatIf>> answers;
+        connect(&service, &WhatIfService::ready, &service, [&] {
+            answers.push_back(service.find(layer, choice, true));
+            QVERIFY(answers.back());
+        });
+        service.want({{layer, choice, true}, {layer, choice, false}});
+        QTRY_VERIFY_WITH_TIMEOUT(service.idle(), 30'000);
+        std::vector<std::int64_t> rows;
+        for (const auto& answer : answers) rows.push_back(answer->report.rows_scored);
+        QCOMPARE(rows, (std::vector<std::int64_t>{0, WhatIfService::first_rows, kept_rows}));
+        for (const auto& answer : answers) { // of the weight all of them say the same
+            QVERIFY(answer->report.estimated);
+            QCOMPARE(answer->report.weight_mse, all.report.weight_mse);
+            QCOMPARE(answer->report.weight_counts.underflow, all.report.weight_counts.underflow);
+            QCOMPARE(answer->report.levels_unused, all.report.levels_unused);
+            QVERIFY(answer->weight_in_steps.counts == all.weight_in_steps.counts);
+            QVERIFY(answer->params.scale == all.params.scale);
+        }
+        QVERIFY(!answers.front()->report.output_mse);
+        QCOMPARE(*answers.back()->report.output_mse, *all.report.output_mse);
+        // Nothing is computed again, and asked for while it was wanted, the plots are still there.
+        service.want({{layer, choice, false}});
+        service.want({{layer, choice, true}});
+        QVERIFY(service.idle());
     }
 
     void answers_about_a_source_that_went_count_as_delivered() {

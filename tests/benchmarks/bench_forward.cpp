@@ -7,8 +7,9 @@
 //
 // evaluate: two passes with one runner; the second is timed, as everything that stays in memory is there by then.
 // --budget: weights kept on the device, as a share of all. calibrate: the pass with all statistics and the same pass
-// with nobody looking, in turns, medians. what_if: the largest linear of the first block under LINE, from the first
-// rows and from all kept ones; the first answer, which reads the weight, and the median of those after it.
+// with nobody looking, in turns, medians. what_if: the largest linear of the first block under LINE, of the weight
+// alone, from the first rows and from all kept ones; the first answer, which reads the weight, and the median of those
+// after it.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -122,20 +123,23 @@ json what_if(Workbench& work, const Options& options, JobContext& ctx) {
             return index_of(linear.block) == 0 ? weights(linear) : 0;
         });
     json result = {{"linear", largest.name}, {"shape", {largest.out_features(), largest.in_features()}}};
-    for (const std::int64_t rows : {32, 0}) {
+    const SchemeChoice choice = parse_scheme_line(options.recipe);
+    const auto timed = [&](const char* name, const std::function<WhatIf(const WhatIfs&)>& ask) {
         const WhatIfs answers(work.model(), stats, ctx.device);
         std::vector<double> seconds;
         std::int64_t scored = 0;
         for (int turn = 0; turn < 6; ++turn) {
             const Clock::time_point start = Clock::now();
-            scored = answers.of(largest.id, parse_scheme_line(options.recipe), rows).report.rows_scored;
+            scored = ask(answers).report.rows_scored;
             seconds.push_back(seconds_since(start));
         }
         const double first = seconds.front();
         seconds.erase(seconds.begin());
-        result[rows == 0 ? "all_rows" : "first_rows"] = {
-            {"rows", scored}, {"first_seconds", first}, {"seconds", median(seconds)}};
-    }
+        result[name] = {{"rows", scored}, {"first_seconds", first}, {"seconds", median(seconds)}};
+    };
+    timed("weight", [&](const WhatIfs& answers) { return answers.of_weight(largest.id, choice); });
+    timed("first_rows", [&](const WhatIfs& answers) { return answers.of(largest.id, choice, 32); });
+    timed("all_rows", [&](const WhatIfs& answers) { return answers.of(largest.id, choice, 0); });
     return result;
 }
 

@@ -263,22 +263,44 @@ class PrivateMemory:
         self.thread.join()
 
 
-def part_run(bench):
+def run_watched(bench, *words):
+    """JSON of one command, its seconds, and the largest private memory of its process."""
     kept = []
 
     def watch(process_id):
         kept.append(PrivateMemory(process_id))
         return kept[-1]
 
+    value, seconds = bench.run_cli(*words, watch=watch)
+    return value, seconds, kept[0].peak
+
+
+def part_run(bench):
     out = bench.args.work / "run-output"
-    value, seconds = bench.run_cli("run", SIMULATED, "--model", bench.args.checkpoint, "--out", out, "--force", "--text",
-                                   bench.args.text, "--text-rule", "raw", "--window", bench.args.window, "--windows",
-                                   min(4, bench.args.windows), "--calib-samples", bench.args.samples, "--calib-length", 512,
-                                   watch=watch)
+    value, seconds, peak = run_watched(bench, "run", SIMULATED, "--model", bench.args.checkpoint, "--out", out, "--force",
+                                       "--text", bench.args.text, "--text-rule", "raw", "--window", bench.args.window,
+                                       "--windows", min(4, bench.args.windows), "--calib-samples", bench.args.samples,
+                                       "--calib-length", 512)
     packed = value["quantized"]["bytes_after"]
-    peak = kept[0].peak
     bench.add("run, private host memory at its peak", peak / 1e9, "GB", packed / 1e9, "<= packed model + 2 GB",
               peak <= packed + 2e9, f"peer: the packed model; whole job {seconds:.0f} s")
+    subprocess.run(["rm", "-rf", str(out)], check=True)
+
+
+def part_export(bench):
+    """Quantizing straight into a folder, beside quantizing into a model that is held: weights alone, no activations."""
+    config = json.loads((bench.args.checkpoint / "config.json").read_text())
+    width, inner = config["hidden_size"], config["intermediate_size"]
+    heads = config["num_attention_heads"]
+    shared = width * config.get("num_key_value_heads", heads) // heads
+    block = 4 * (2 * width * width + 2 * width * shared + 3 * width * inner)
+    out = bench.args.work / "export-output"
+    value, seconds, peak = run_watched(bench, "export", bench.args.checkpoint, "--recipe", SIMULATED, "--out", out, "--force",
+                                       "--shard-size", 500)
+    _, held_seconds, held = run_watched(bench, "quantize", bench.args.checkpoint, "--recipe", SIMULATED, "--weights-only")
+    bench.add("export, private host memory at its peak", peak / 1e9, "GB", held / 1e9,
+              note=f"peer: quantizing alone, the model held; one block is {block / 1e9:.2f} GB in float32, the folder "
+                   f"{value['bytes'] / 1e9:.2f} GB; {seconds:.0f} s, quantizing alone {held_seconds:.0f} s")
     subprocess.run(["rm", "-rf", str(out)], check=True)
 
 
@@ -305,7 +327,7 @@ def part_what_if(bench):
 
 PARTS = {"peer": part_peer, "open": part_open, "evaluate": part_evaluate, "simulated": part_simulated,
          "integer": part_integer, "calibrate": part_calibrate, "quantize": part_quantize, "run": part_run,
-         "stream": part_stream, "what_if": part_what_if}
+         "export": part_export, "stream": part_stream, "what_if": part_what_if}
 
 
 def prepare(bench):

@@ -7,21 +7,19 @@ arguments give the same bytes, and the program under test reads it with the same
 import argparse
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
 
-SKIP = 77
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "clients"))
+from skipping import skip
+
 try:
     import torch
     import transformers
 except ImportError as missing:
-    if os.environ.get("GRATICULE_REQUIRE_CLIENTS") == "1":
-        sys.exit(f"FAILED: {missing}, and GRATICULE_REQUIRE_CLIENTS is set")
-    print(f"SKIPPED: {missing}; install PyTorch and transformers to check made checkpoints")
-    sys.exit(SKIP)
+    skip(missing)
 
 import make_checkpoint
 

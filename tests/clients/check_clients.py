@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Loads what graticule-cli exports into transformers with compressed-tensors on the CPU, as a stranger would.
 
-Usage: check_clients.py --cli PROGRAM --work FOLDER [--only WORD]
+Usage: check_clients.py --cli PROGRAM --work FOLDER [--packages FOLDER] [--target NAME] [--only WORD]
+
+`--packages`: where transformers and compressed-tensors are taken from instead of the virtual environment, and `--target` what
+`export --check` calls them: a recipe that it says is refused there must not load (with the weights dequantized on loading it
+must, and they must be ours), every other one must.
 
 For every row of CASES: export; load with output_loading_info (no key missing, unexpected or mismatched); every
 dequantized weight must equal ours bit for bit; logits must agree with ours: to float32 rounding for weight-only rows.
@@ -19,7 +23,8 @@ import pathlib
 import subprocess
 import sys
 
-SKIPPED = 77
+from skipping import skip
+
 WEIGHT_ONLY_BOUND = 5e-4  # max |difference| of logits of the order of 10: two float32 programs, sums in another order
 # Of mean |logits - logits without rounding|. Measured: clients 0.000 and, with zero points, 0.15; we, with sums in another order
 # through every layer, 0.06 to 0.37. Another scale gives 1 to 1.6.
@@ -63,17 +68,17 @@ MIXED = """{"schema": 1, "name": "mixed", "defaults": "w=int4/asym/g128",
 """
 
 
-def skip(reason):
-    if os.environ.get("GRATICULE_REQUIRE_CLIENTS") == "1":
-        sys.exit(f"FAILED: {reason}, and GRATICULE_REQUIRE_CLIENTS is set")
-    print(f"SKIPPED: {reason}; install with packaging/deps/install.sh --clients", file=sys.stderr)
-    sys.exit(SKIPPED)
-
-
 def run_cli(cli, *words):
     done = subprocess.run([cli, *words, "--quiet"], capture_output=True, text=True)
     if done.returncode != 0:
         raise AssertionError(f"graticule-cli {' '.join(words)}: exit code {done.returncode}: {done.stderr.strip()}")
+
+
+def fate(cli, target, sample, recipe, folder):
+    """What `export --check` says of a target: "as asked", "other inputs" or "refused"."""
+    done = subprocess.run([cli, "export", sample, "--recipe", recipe, "--out", str(folder) + "-check", "--check", "--json", "--quiet"],
+                          capture_output=True, text=True, check=True)
+    return next(row["fate"] for row in json.loads(done.stdout)["targets"] if row["name"] == target)
 
 
 def client_weight(module):
@@ -170,7 +175,23 @@ def check_activations(folder, sample, recipe, weights, ids, got, expected, probl
     return text
 
 
-def check_case(cli, work, case):
+def check_refused(folder, recipe, problems):
+    """Does not load as it is; returns the model with its weights dequantized on loading."""
+    import torch
+    import transformers
+
+    load = dict(dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
+    try:
+        transformers.AutoModelForCausalLM.from_pretrained(folder, **load)
+        problems.append(f"{recipe}: export --check says that it is refused, but it loads: core/export/all_targets.cpp is out of date")
+    except RuntimeError as error:
+        if "mismatch" not in str(error):
+            problems.append(f"refused for another reason: {error}")
+    dequantized = transformers.CompressedTensorsConfig(dequantize=True)
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, quantization_config=dequantized, **load)
+
+
+def check_case(cli, work, case, target):
     import torch
     import transformers
     from safetensors.torch import load_file, save_file
@@ -189,9 +210,14 @@ def check_case(cli, work, case):
     run_cli(cli, "logits", sample, "--recipe", recipe, "--ids", str(ids_file), "--out", str(logits_file))
     run_cli(cli, "quantize", sample, "--recipe", recipe, "--weights-only", "--dequantized", str(weights_file))
 
-    model, info = transformers.AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
-    problems = [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
+    problems = []
+    refused = fate(cli, target, sample, recipe, folder) == "refused"
+    if refused:
+        model, info = check_refused(folder, recipe, problems)
+    else:
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
+    problems += [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
                 if info.get(key)]
     compared = check_weights(model, load_file(weights_file), problems)
     with torch.no_grad():
@@ -200,7 +226,9 @@ def check_case(cli, work, case):
     largest = (got - expected).abs().max().item()
     relative = ((got - expected).abs().mean() / expected.std()).item()
     text = ""
-    if activations:
+    if refused:
+        text = ", refused as said, dequantized on loading instead"
+    elif activations:
         folder_of_sample = pathlib.Path(__file__).parents[2] / "resources" / "samples" / sample  # a path of its own stays
         text = check_activations(folder, folder_of_sample, recipe, load_file(weights_file), ids, got, expected, problems)
     if not activations and not largest < WEIGHT_ONLY_BOUND:
@@ -212,17 +240,113 @@ def check_case(cli, work, case):
     return not problems
 
 
+def check_fp4(cli, work, recipe, sample):
+    """Four-bit floats, which clients compute in bfloat16 alone: weights are ours rounded to it (NVFP4: to its last place, for the
+    client rounds the scale on the way), logits those of a model in bfloat16."""
+    import torch
+    import transformers
+    from safetensors.torch import load_file, save_file
+
+    folder = work / f"{recipe[2:]}-{sample}"
+    ids_file, logits_file, weights_file = work / "ids.safetensors", work / "logits.safetensors", work / "weights.safetensors"
+    run_cli(cli, "export", sample, "--recipe", recipe, "--out", str(folder))
+    ids = torch.randint(4, 5000, (2, 40), generator=torch.Generator().manual_seed(7))
+    save_file({"input_ids": ids}, ids_file)
+    run_cli(cli, "logits", sample, "--recipe", recipe, "--ids", str(ids_file), "--out", str(logits_file))
+    run_cli(cli, "quantize", sample, "--recipe", recipe, "--weights-only", "--dequantized", str(weights_file))
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.bfloat16, output_loading_info=True, attn_implementation="eager")
+    problems = [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
+                if info.get(key)]
+    modules, compared = dict(model.named_modules()), 0
+    for name, expected in load_file(weights_file).items():
+        base, kind = name.rsplit(".", 1)
+        if kind != "weight" or not hasattr(modules[base], "quantization_scheme"):
+            continue
+        got, expected = client_weight(modules[base]).float(), expected.bfloat16().float()
+        off = ((got - expected).abs() / expected.abs().clamp_min(1e-30)).max().item()
+        compared += 1
+        if got.shape != expected.shape or not off <= (0 if recipe == "w=mxfp4" else 2**-7):
+            problems.append(f"{name}: differs from ours by {off} of the value")
+    if compared == 0:
+        problems.append("no module is quantized for the client")
+    with torch.no_grad():
+        got = model(ids).logits.float()
+    expected = load_file(logits_file)["logits"]
+    relative = ((got - expected).abs().mean() / expected.std()).item()
+    if not relative < 0.02:  # bfloat16 through eight blocks
+        problems.append(f"logits differ by {relative:.3f} of their spread")
+    print(f"{'ok  ' if not problems else 'FAIL'} {recipe[2:]:18} {sample:13} {compared:3} tensors, logits in bfloat16: mean over "
+          f"spread {relative:.2e}", flush=True)
+    for problem in problems:
+        print(f"       {problem}", flush=True)
+    return not problems
+
+
+def check_other_parts(cli, work):
+    """A language model inside LLaVA: the image tower must come back as it was, the language model as we quantized it."""
+    import torch
+    import transformers
+    from safetensors.torch import load_file, save_file
+
+    torch.manual_seed(0)
+    config = transformers.LlavaConfig(
+        text_config=transformers.LlamaConfig(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+                                             num_key_value_heads=2, vocab_size=320, max_position_embeddings=256).to_dict(),
+        vision_config=transformers.CLIPVisionConfig(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+                                                    image_size=28, patch_size=14).to_dict(), image_token_index=319)
+    made, passed = work / "llava", 0
+    original = transformers.LlavaForConditionalGeneration(config).eval()
+    original.save_pretrained(made)
+    stored = original.state_dict()
+    ids = torch.randint(4, 300, (2, 40), generator=torch.Generator().manual_seed(7))
+    ids_file, logits_file = work / "llava-ids.safetensors", work / "llava-logits.safetensors"
+    save_file({"input_ids": ids}, ids_file)
+    mixed = work / "llava-mixed.json"
+    mixed.write_text('{"schema": 1, "name": "m", "defaults": "w=int4/sym/g32", "rules": [{"pattern": "*.down_proj", "choice": "w=int8/sym/channel"}],'
+                     ' "ignore": ["layers.1.self_attn.*"]}')
+    for name, recipe in (("one scheme", "w=int4/sym/g32"), ("mixed", str(mixed))):
+        folder = work / ("llava-" + name.replace(" ", "-"))
+        run_cli(cli, "export", str(made), "--recipe", recipe, "--out", str(folder))
+        run_cli(cli, "logits", str(made), "--recipe", recipe, "--ids", str(ids_file), "--out", str(logits_file))
+        model, info = transformers.LlavaForConditionalGeneration.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
+        problems = [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs") if info.get(key)]
+        others = [key for key in stored if "vision_tower" in key or "projector" in key]
+        assert others
+        loaded = model.state_dict()
+        problems += [f"{key}: is not as it was" for key in others if key not in loaded or not torch.equal(loaded[key], stored[key])]
+        with torch.no_grad():
+            largest = (model(input_ids=ids).logits - load_file(logits_file)["logits"]).abs().max().item()
+        if not largest < WEIGHT_ONLY_BOUND:
+            problems.append(f"logits differ by {largest:.2e}")
+        passed += not problems
+        print(f"{'ok  ' if not problems else 'FAIL'} inside LLaVA, {name:10}: {len(others)} other tensors, logits: largest {largest:.2e}", flush=True)
+        for problem in problems:
+            print(f"       {problem}", flush=True)
+    return passed, 2
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cli", required=True)
     parser.add_argument("--work", required=True, type=pathlib.Path)
+    parser.add_argument("--packages", type=pathlib.Path)
+    parser.add_argument("--target", default="transformers-5.17")
     parser.add_argument("--only", default="")
     args = parser.parse_args()
+    if args.packages:
+        if not args.packages.is_dir():
+            skip(f"{args.packages} is not there")
+        sys.path.insert(0, str(args.packages))
     for package in ("torch", "safetensors", "transformers", "compressed_tensors"):
         try:
             __import__(package)
         except ImportError as error:
             skip(f"{package} cannot be imported ({error})")
+    import compressed_tensors
+    import transformers
+    print(f"transformers {transformers.__version__}, compressed-tensors {compressed_tensors.__version__}, {args.target}", flush=True)
     args.work.mkdir(parents=True, exist_ok=True)
     shared = pathlib.Path(os.environ.get("GRATICULE_SHARED", pathlib.Path(__file__).parents[2] / ".." / "shared"))
     families = shared / "fixtures" / "families"
@@ -232,9 +356,16 @@ def main():
     else:
         print(f"left out: {len(FAMILY_CASES)} cases that need {families}", flush=True)
     chosen = [case for case in cases if args.only in case[0]]
-    passed = sum([check_case(args.cli, args.work, case) for case in chosen])
-    print(f"{passed} of {len(chosen)} exports load as they should")
-    sys.exit(0 if passed == len(chosen) and chosen else 1)
+    passed = sum([check_case(args.cli, args.work, case, args.target) for case in chosen])
+    tried = len(chosen)
+    for recipe, sample in (("w=nvfp4", "sample-llama"), ("w=nvfp4", "sample-opt"), ("w=mxfp4", "sample-llama"), ("w=mxfp4", "sample-opt")):
+        if args.only in recipe:
+            passed, tried = passed + check_fp4(args.cli, args.work, recipe, sample), tried + 1
+    if args.only in "inside llava":
+        more, of = check_other_parts(args.cli, args.work)
+        passed, tried = passed + more, tried + of
+    print(f"{passed} of {tried} exports load as they should")
+    sys.exit(0 if passed == tried and tried else 1)
 
 
 main()

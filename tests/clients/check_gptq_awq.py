@@ -11,13 +11,13 @@ import json
 import pathlib
 import shutil
 import subprocess
-import sys
+
+from skipping import skip
 
 try:
     import numpy as np
-except ImportError:
-    print("skipped: numpy is missing (.deps/bin/python has it)")
-    sys.exit(77)
+except ImportError as missing:
+    skip(missing)
 
 TYPES = {"F32": np.float32, "F16": np.float16, "I32": np.int32, "I64": np.int64, "BF16": np.uint16}
 

@@ -126,6 +126,28 @@ private Q_SLOTS:
             *runs[1]));
     }
 
+    /// Error comes in where something is quantized, and stays: behind the blocks before, states are the baseline's to
+    /// the last bit.
+    void errors_are_followed_over_depth() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(resolve_model_path("sample-llama"), ctx);
+        Recipe recipe;
+        recipe.rules.push_back({"layers.{5,6}.*", false, parse_scheme_line("w=int3/asym/g64")});
+        const auto quantized = quantize(opened.model, nullptr, *resolve(recipe, *opened.model).resolved, ctx);
+        const std::vector<EvaluationSide> sides = {{nullptr, {}}, {quantized, {}}};
+        EvaluationSpec spec;
+        spec.window = 64;
+        spec.max_windows = 3;
+        spec.predictions = true;
+        const auto runs = evaluate_together(opened.model, sides, *opened.tokenizer,
+                                            load_text({}, BuiltInText::evaluation), spec, ctx);
+        const std::vector<double>& errors = divergence_between(*runs[0], *runs[1]).value().state_errors;
+        QCOMPARE(errors.size(), opened.model->blocks().size());
+        for (std::size_t block = 0; block < 5; ++block) QCOMPARE(errors[block], 0.0);
+        QVERIFY(errors[5] > 0.001 && errors[6] > errors[5] && errors[7] > 0.001 && errors[7] < 1);
+        QCOMPARE(runs[0]->state_errors, std::vector<double>(opened.model->blocks().size()));
+    }
+
     void figures_of_few_tokens() {
         // Of six tokens the baseline's first choice is right at the first two and the last, the recipe's at the first.
         const Evaluation before =
@@ -162,6 +184,24 @@ private Q_SLOTS:
         QVERIFY(near(binomial_interval(15, 148), 0.0624, 0.1605));
         QVERIFY(near(binomial_interval(0, 20), 0, 0.1611));
         QVERIFY(near(binomial_interval(1, 29), 0.0061, 0.1718));
+        // Student's test at its own quantiles, and where nothing is spread.
+        for (const std::size_t values : {2, 3, 4, 9, 40, 500}) {
+            MeanEstimate estimate;
+            estimate.standard_error = 2;
+            estimate.mean = 2 * student_quantile(values - 1);
+            QVERIFY2(std::abs(student_test(estimate, values) - 0.05) < 2e-4,
+                     std::to_string(student_test(estimate, values)).c_str());
+            estimate.mean = -estimate.mean;
+            QVERIFY(std::abs(student_test(estimate, values) - 0.05) < 2e-4);
+        }
+        QVERIFY(std::abs(student_test({2.0, 1.0, {}}, 11) - 0.073388) < 1e-6); // scipy.stats.t.sf(2, 10) * 2
+        QCOMPARE(student_test({0, 0, {}}, 5), 1.0);
+        QCOMPARE(student_test({1, HUGE_VAL, {}}, 1), 1.0);
+        // The worked example of Holm's rule: sorted 0.01 x 4, 0.02 x 3, 0.03 x 2 (not below the one before), 0.2.
+        const std::vector<double> adjusted = holm(std::vector<double>{0.03, 0.01, 0.2, 0.02});
+        const std::vector<double> expected = {0.06, 0.04, 0.2, 0.06};
+        for (std::size_t i = 0; i < 4; ++i) QVERIFY(std::abs(adjusted[i] - expected[i]) < 1e-12);
+        QVERIFY(holm(std::vector<double>{0.03, 0.5})[0] > 0.05); // alone it would be a finding
         QVERIFY(std::abs(student_quantile(9) - 2.262157) < 2e-3 && std::abs(student_quantile(1) - 12.706205) < 1e-6);
     }
 };

@@ -307,6 +307,8 @@ private Q_SLOTS:
         struct Collected final : QuantizedSink {
             std::map<LayerId, QuantizedLinear> linears;
             std::map<std::string, HostTensor> replaced;
+            Provenance announced;
+            void begin(const QuantizedModel& heading) override { announced = heading.provenance; }
             void take(QuantizedLinear linear) override { linears.emplace(linear.layer, std::move(linear)); }
             void take(const std::string& name, HostTensor tensor) override {
                 replaced.emplace(name, std::move(tensor));
@@ -332,6 +334,9 @@ private Q_SLOTS:
             QCOMPARE(to_floats(sink.replaced.at(name)), to_floats(tensor));
         QVERIFY(told->replaced.empty());
         QVERIFY(told->size() == held->size());
+        QCOMPARE(told->provenance, held->provenance);
+        sink.announced.model_hash = held->provenance.model_hash; // the one thing that may come later
+        QCOMPARE(sink.announced, held->provenance);
     }
 
     /// No memory for results: their bytes lie in a file, and everything that reads them finds the same.
@@ -554,6 +559,42 @@ private Q_SLOTS:
             const double within = std::accumulate(zero - half, zero + half, 0.0);
             QVERIFY(std::abs(within - double(run.weight_counts.underflow)) < 0.01 * within + 64);
         }
+    }
+    /// What is shown before any input is looked at: the weight's figures of the whole answer, and none of the others.
+    void what_if_of_the_weight_alone_data() {
+        QTest::addColumn<QString>("line");
+        for (const char* line :
+             {"w=int4/asym/g128 a=int8/sym/token", "w=int4/sym/channel rtn:range=full", "w=dint4/asym/channel",
+              "w=nvfp4", "w=int4/asym/dual128", "w=int4/asym/g128 lorc:rank=4",
+              "w=int8/sym/channel a=int8/sym/token smoothquant:alpha=0.5", "a=int8/sym/token"})
+            QTest::newRow(line) << line;
+    }
+    void what_if_of_the_weight_alone() {
+        QFETCH(QString, line);
+        const WhatIfs answers(opt_.model, opt_stats_);
+        const LayerId layer = *opt_.model->find_linear("layers.2.fc1");
+        const SchemeChoice choice = parse_scheme_line(line.toStdString());
+        const WhatIf whole = answers.of(layer, choice), weight = answers.of_weight(layer, choice);
+        const LayerReport &is = weight.report, &should = whole.report;
+        QVERIFY(is.estimated && is.rows_scored == 0);
+        QVERIFY(!is.output_mse && !is.output_sqnr_db && !is.weight_output_error && !is.input_mse && !is.output_error);
+        QCOMPARE(is.name, should.name);
+        QCOMPARE(is.scheme_line, should.scheme_line);
+        QCOMPARE(is.weight_counts.total, should.weight_counts.total);
+        QCOMPARE(is.weight_counts.underflow, should.weight_counts.underflow);
+        QCOMPARE(is.weight_counts.clipped, should.weight_counts.clipped);
+        QCOMPARE(is.weight_counts.squared_error, should.weight_counts.squared_error); // the same pass, the same bits
+        QCOMPARE(is.weight_mse, should.weight_mse);
+        QCOMPARE(is.weight_sqnr_db, should.weight_sqnr_db);
+        QCOMPARE(is.weight_underflow_percent, should.weight_underflow_percent);
+        QCOMPARE(is.levels_unused, should.levels_unused);
+        QCOMPARE(is.bytes_before, should.bytes_before);
+        QCOMPARE(is.bytes_after, should.bytes_after);
+        QVERIFY(weight.params.scale == whole.params.scale && weight.params.zero == whole.params.zero);
+        QVERIFY(weight.params.coarse == whole.params.coarse);
+        QCOMPARE(weight.weight_in_steps.reach, whole.weight_in_steps.reach);
+        QVERIFY(weight.weight_in_steps.counts == whole.weight_in_steps.counts);
+        QCOMPARE(weight.smoothing, whole.smoothing);
     }
     void what_if_refuses_what_cannot_be() {
         try {

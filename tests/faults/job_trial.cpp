@@ -4,9 +4,10 @@
 #include <fstream>
 #include <set>
 #include <signal.h>
-#include <thread>
+#include <sys/wait.h>
 
 #include "core/export/staged_dir.h"
+#include "tests/faults/cut_model.h"
 
 namespace graticule::faults {
 
@@ -42,57 +43,54 @@ const QStringList brief{"--calib-samples", "1", "--calib-length", "64"};
 } // namespace
 
 const std::vector<Job>& jobs() {
+    static constexpr const char* opt = "sample-opt";
+    static constexpr const char* llama = "sample-llama";
     static const std::vector<Job> all{
-        {"csv",
-         [](const QString&, const QString& out) {
-             return QStringList{"quantize", "sample-opt", "--recipe", recipe, "--weights-only", "--csv", out};
+        {"csv", opt,
+         [](const Files& files) {
+             return QStringList{"quantize", files.model, "--recipe", recipe, "--weights-only", "--csv", files.out};
          }},
-        {"dequantized",
-         [](const QString&, const QString& out) {
-             return QStringList{"quantize", "sample-opt", "--recipe", recipe, "--weights-only", "--dequantized", out};
+        {"dequantized", opt,
+         [](const Files& files) {
+             return QStringList{"quantize",       files.model,     "--recipe", recipe,
+                                "--weights-only", "--dequantized", files.out};
          }},
-        {"logits",
-         [](const QString& folder, const QString& out) {
-             return QStringList{"logits", "sample-opt", "--ids", folder + "/ids.safetensors", "--out", out};
+        {"logits", opt,
+         [](const Files& files) { return QStringList{"logits", files.model, "--ids", files.ids, "--out", files.out}; }},
+        {"export", opt,
+         [](const Files& files) {
+             return QStringList{"export", files.model, "--recipe", recipe, "--out", files.out} + brief;
          }},
-        {"export",
-         [](const QString&, const QString& out) {
-             return QStringList{"export", "sample-opt", "--recipe", recipe, "--out", out} + brief;
-         }},
-        {"run",
-         [](const QString&, const QString& out) {
-             return QStringList{"run", recipe,     "--model", "sample-opt", "--out",
-                                out,   "--window", "64",      "--windows",  "1"} +
+        {"run", opt,
+         [](const Files& files) {
+             return QStringList{"run",     recipe,     "--model", files.model, "--out",
+                                files.out, "--window", "64",      "--windows", "1"} +
                     brief;
          }},
-        {"calibrate",
-         [](const QString&, const QString&) {
-             return QStringList{"calibrate", "sample-llama", "--calib-samples", "2", "--calib-length", "128"};
+        {"calibrate", llama,
+         [](const Files& files) {
+             return QStringList{"calibrate", files.model, "--calib-samples", "2", "--calib-length", "128"};
          },
          false},
-        {"eval",
-         [](const QString&, const QString&) {
-             return QStringList{"eval", "sample-llama", "--window", "128", "--windows", "4"};
+        {"eval", llama,
+         [](const Files& files) { return QStringList{"eval", files.model, "--window", "128", "--windows", "4"}; },
+         false},
+        {"compare", opt,
+         [](const Files& files) {
+             return QStringList{"compare", files.model, "--recipe", recipe, "--window", "64", "--windows", "2"};
          },
          false},
-        {"compare",
-         [](const QString&, const QString&) {
-             return QStringList{"compare", "sample-opt", "--recipe", recipe, "--window", "64", "--windows", "2"};
+        {"slac", opt,
+         [](const Files& files) { return QStringList{"slac", files.model, "--lengths", "64,128", "--tokens", "512"}; },
+         false},
+        {"tokenize", opt,
+         [](const Files& files) {
+             return QStringList{"tokenize", files.model};
          },
          false},
-        {"slac",
-         [](const QString&, const QString&) {
-             return QStringList{"slac", "sample-opt", "--lengths", "64,128", "--tokens", "512"};
-         },
-         false},
-        {"tokenize",
-         [](const QString&, const QString&) {
-             return QStringList{"tokenize", "sample-opt"};
-         },
-         false},
-        {"info",
-         [](const QString&, const QString&) {
-             return QStringList{"info", "sample-opt"};
+        {"info", opt,
+         [](const Files& files) {
+             return QStringList{"info", files.model};
          },
          false},
     };
@@ -110,9 +108,12 @@ Snapshot snapshot(const fs::path& place) {
     return found;
 }
 
-JobTrial::JobTrial(const Job& job)
-    : job_(job) {
+JobTrial::JobTrial(const Job& job, Model model)
+    : job_(job)
+    , words_(job.words({model == Model::cut ? folder_.filePath("model") : QString(job.sample),
+                        folder_.filePath("ids.safetensors"), QString::fromStdString(out().string())})) {
     put(folder() / "ids.safetensors", ids_file());
+    if (model == Model::cut) cut_model(job.sample, folder() / "model");
     fs::create_directory(folder() / "place");
     const Ending ending = run();
     if (ending.code != 0) qFatal("%s ended with %d: %s", job.name, ending.code, ending.err.constData());
@@ -160,8 +161,7 @@ Ending JobTrial::run(const QStringList& settings, const std::function<void()>& l
     process.setProcessEnvironment(variables);
     if (limits) process.setChildProcessModifier(limits);
     const auto started = Clock::now();
-    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"),
-                  job_.words(folder_.path(), QString::fromStdString(out().string())));
+    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"), words_);
     return finish(process, started);
 }
 
@@ -169,8 +169,7 @@ Ending JobTrial::run_and_signal(int signal, std::chrono::milliseconds delay) {
     QProcess process;
     process.setProcessEnvironment(environment());
     const auto started = Clock::now();
-    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"),
-                  job_.words(folder_.path(), QString::fromStdString(out().string())));
+    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"), words_);
     process.waitForStarted();
     process.waitForFinished(static_cast<int>(delay.count()));
     const auto asked = Clock::now();
@@ -178,6 +177,37 @@ Ending JobTrial::run_and_signal(int signal, std::chrono::milliseconds delay) {
     Ending ending = finish(process, started);
     ending.seconds_after_request = std::chrono::duration<double>(Clock::now() - asked).count();
     return ending;
+}
+
+Ending JobTrial::run_and_fail(const char* kind, long at, int error) {
+    const QString errors = folder_.filePath("errors");
+    if (server_.state() == QProcess::NotRunning) {
+        QProcessEnvironment variables = environment();
+        variables.insert("LD_PRELOAD", QStringLiteral(GRATICULE_FAILING_CALLS));
+        variables.insert("FAULT_SERVER", errors);
+        server_.setProcessEnvironment(variables);
+        server_.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-engine"), words_);
+    }
+    const auto started = Clock::now();
+    server_.write(QStringLiteral("%1 %2 %3\n").arg(kind).arg(at).arg(error).toLatin1());
+    while (!server_.canReadLine())
+        if (!server_.waitForReadyRead(300'000)) qFatal("no answer: %s", qPrintable(server_.errorString()));
+    const QList<QByteArray> answer = server_.readLine().trimmed().split(' ');
+    const int status = answer.front().toInt();
+    Ending ending;
+    if (WIFEXITED(status))
+        ending.code = WEXITSTATUS(status);
+    else
+        ending.signal = WTERMSIG(status);
+    ending.calls = answer.back().toLong();
+    ending.err = QByteArray::fromStdString(content(errors.toStdString()));
+    ending.seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    return ending;
+}
+
+JobTrial::~JobTrial() {
+    server_.closeWriteChannel();
+    server_.waitForFinished();
 }
 
 std::size_t JobTrial::left_over() const {

@@ -26,12 +26,20 @@ struct Ending {
     QByteArray err;
     double seconds = 0;
     double seconds_after_request = 0; ///< of a stop
+    long calls = 0;                   ///< of the kind that was to fail
 };
 
-/// A command line of graticule-cli; `out` is what it writes: a file or a folder.
+struct Files {
+    QString model; ///< folder, or a shipped one's name
+    QString ids;   ///< what logits reads
+    QString out;   ///< what the job writes: a file or a folder
+};
+
+/// A command line of graticule-cli.
 struct Job {
     const char* name;
-    std::function<QStringList(const QString& folder, const QString& out)> words;
+    const char* sample; ///< the shipped model it is about
+    std::function<QStringList(const Files&)> words;
     bool writes = true; ///< false: it only prints
 };
 
@@ -39,7 +47,9 @@ struct Job {
 
 class JobTrial {
 public:
-    explicit JobTrial(const Job& job);
+    enum class Model { whole, cut }; ///< cut: cut_model.h
+    explicit JobTrial(const Job& job, Model model = Model::whole);
+    ~JobTrial();
 
     /// The output as it was before, nothing beside it.
     void reset();
@@ -47,6 +57,9 @@ public:
     Ending run(const QStringList& settings = {}, const std::function<void()>& limits = {});
     /// Sends `signal` after `delay`.
     Ending run_and_signal(int signal, std::chrono::milliseconds delay);
+    /// The `at`-th call of a kind (programs/failing_calls.cpp) fails with `error`; 0: they are only counted. Forked
+    /// from a process that has loaded graticule-engine once.
+    Ending run_and_fail(const char* kind, long at, int error);
 
     [[nodiscard]] double usual_seconds() const { return usual_seconds_; }
     [[nodiscard]] std::filesystem::path folder() const { return folder_.path().toStdString(); }
@@ -61,6 +74,8 @@ private:
 
     const Job& job_;
     QTemporaryDir folder_;
+    QStringList words_;
+    QProcess server_;
     Snapshot old_, new_;
     double usual_seconds_ = 0;
 };

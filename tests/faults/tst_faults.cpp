@@ -81,19 +81,18 @@ private Q_SLOTS:
         QFETCH(int, job);
         QFETCH(int, fault);
         const auto [kind, error] = faults_of_calls[fault];
-        JobTrial trial(jobs()[static_cast<std::size_t>(job)]);
-        const QString report = QString::fromStdString((trial.folder() / "calls").string());
+        JobTrial trial(jobs()[static_cast<std::size_t>(job)], JobTrial::Model::cut);
         trial.reset();
-        const Ending whole = trial.run(with_fault(kind, error, 0, report));
+        const Ending whole = trial.run_and_fail(kind, 0, error);
         QVERIFY2(trial.broken(whole, false).empty(), trial.broken(whole, false).c_str());
-        const long count = number_in(report);
+        const long count = whole.calls;
         if (count == 0 && !jobs()[static_cast<std::size_t>(job)].writes) return; // it has none to fail
-        QVERIFY2(count > 0, "the library of failing calls was not loaded, or the job makes no such call");
+        QVERIFY2(count > 0, "the job makes no such call");
         long failed = 0;
         const std::vector<long> numbers = chosen(count);
         for (const long n : numbers) {
             trial.reset();
-            const Ending ending = trial.run(with_fault(kind, error, n, report));
+            const Ending ending = trial.run_and_fail(kind, n, error);
             const std::string what = trial.broken(ending, false);
             QVERIFY2(what.empty(), (std::to_string(n) + ": " + what).c_str());
             if (ending.code == 0) continue;

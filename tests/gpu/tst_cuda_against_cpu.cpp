@@ -7,6 +7,7 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
+#include "core/method/method.h"
 #include "core/runtime/device.h"
 #include "tests/support/test_main.h"
 
@@ -165,10 +166,11 @@ private Q_SLOTS:
         // rounding on to all columns after it, so one tie that falls the other way changes the rest (docs/decisions/
         // 0004): its weights are two draws, each about 0.15 from the original and so up to 1.4 times that apart, and
         // what agrees is what it was after: its losses, the outputs, the perplexity. Seen on an H200: half of each.
-        const struct {
-            const char* line;
+        struct Compared {
+            std::string line;
             double codes, losses, later;
-        } rows[] = {
+        };
+        std::vector<Compared> rows = {
             {"w=int4/asym/g64", 0, 0, 1e-6},
             {"w=dint4/sym/channel mse:grid=20", 1e-3, 0, 1e-6},
             {"w=fp4_e2m1/sym/g32 a=fp8_e4m3/sym/token smoothquant", 1e-3, 0, 1e-6},
@@ -183,10 +185,22 @@ private Q_SLOTS:
              "v=int8/asym/tensor/static dgq:mode=reference_f32",
              2e-2, 1e-2, 0.1},
             {"w=int3/asym/channel lorc:rank=8", 0, 0, 2e-4},
+            {"w=int4/asym/g64 a=int8/sym/token hadamard rtn", 1e-3, 0, 1e-5},
         };
+        for (const MethodRow& method : all_methods()) { // one that is new is compared as well
+            const auto named = [&](const Compared& row) {
+                const SchemeChoice choice = parse_scheme_line(row.line);
+                return std::ranges::any_of(choice.steps,
+                                           [&](const MethodStep& step) { return step.method == method.name; });
+            };
+            if (std::ranges::none_of(rows, named))
+                rows.push_back({"w=int4/asym/g64 " + std::string(method.name), 3e-2, 1e-2, 0.4});
+        }
         for (const char* model : {"opt", "llama"})
-            for (const auto& row : rows)
-                QTest::addRow("%s %s", model, row.line) << model << row.line << row.codes << row.losses << row.later;
+            for (const Compared& row : rows)
+                QTest::addRow("%s %s", model, row.line.c_str())
+                    << QString::fromLatin1(model) << QString::fromStdString(row.line) << row.codes << row.losses
+                    << row.later;
     }
     void methods() {
         QFETCH(QString, model);

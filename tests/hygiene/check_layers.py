@@ -50,6 +50,7 @@ RESTRICTED = [
     (r"^imgui", r"^widgets/plots/|^tests/widgets/", "Dear ImGui only in widgets/plots"),
     (r"^cuda(_runtime|_fp|\.h)|^cub/|^cooperative_groups", r"^kernels/cuda/|^tests/benchmarks/",
      "CUDA headers only in kernels/cuda and the benchmarks"),
+    (r"^interfaces/highs_c_api|^Highs|^highs", r"^core/recipe/scheme_allocation\.cpp$", "HiGHS only where schemes are allocated"),
     (r"^nlohmann/json\.hpp$",
      r"^core/(base|io|recipe|report|export|engine|model)/.*\.cpp$|^core/(io|report)/json_\w+\.h$|^app/(cli|session)/|^app/main|^tests/",
      "the full JSON header only in .cpp files at the edges (headers: json_fwd.hpp)"),

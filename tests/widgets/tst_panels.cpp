@@ -15,6 +15,7 @@
 #include <QtWidgets/QSpinBox>
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QToolButton>
+#include <QtWidgets/QTreeWidget>
 
 #include "core/recipe/hardware_cost.h"
 #include "core/recipe/recipe.h"
@@ -346,8 +347,12 @@ private Q_SLOTS:
             if (exporter == u"picky") found.add(Severity::error, "layers.0.fc2", "dual grain has no carrier");
             return found;
         };
+        const auto targets = [](const QString& exporter) {
+            return std::vector<TargetEntry>{{"here", "Here", "as asked", "run here", "", false},
+                                            {"there", "There", "refused", "source", exporter + " is refused", true}};
+        };
         ExportDialog dialog({{"easy", "Easy", "", {}}, {"picky", "Picky", "", {}}}, "a model", "exported", check,
-                            nullptr);
+                            targets, nullptr);
         QPushButton* write = nullptr;
         for (QPushButton* button : dialog.findChildren<QPushButton*>())
             if (button->text() == "Export") write = button;
@@ -355,6 +360,12 @@ private Q_SLOTS:
         field(dialog, "Exporter")->setCurrentIndex(1);
         QVERIFY(!write->isEnabled());
         QVERIFY(dialog.findChild<QPlainTextEdit*>()->toPlainText().contains("dual grain"));
+        auto* there = dialog.findChild<QTreeWidget*>();
+        QCOMPARE(there->topLevelItemCount(), 2);
+        QCOMPARE(there->topLevelItem(1)->text(1), QString("refused"));
+        there->setCurrentItem(there->topLevelItem(1));
+        const auto labels = dialog.findChildren<QLabel*>();
+        QVERIFY(std::ranges::any_of(labels, [](QLabel* label) { return label->text() == "picky is refused"; }));
         field(dialog, "Exporter")->setCurrentIndex(0);
         QVERIFY(write->isEnabled());
         dialog.findChild<PathEdit*>()->setPath("/taken");
@@ -363,6 +374,23 @@ private Q_SLOTS:
         for (QCheckBox* box : dialog.findChildren<QCheckBox*>())
             if (box->text() == "Move what is there aside") box->click(); // as the refusal says
         QVERIFY(write->isEnabled() && dialog.moveAside());
+    }
+
+    void evaluating_as_a_target_that_refuses_is_not_offered() {
+        const std::vector<TargetEntry> targets = {{"here", "Here", "other inputs", "source", "FP8", false},
+                                                  {"there", "There", "refused", "source", "no kernel", true}};
+        const EvaluationDialog dialog({}, "a recipe", 2048, targets, "here", nullptr);
+        QCOMPARE(dialog.servedAs(), QString("here"));
+        QPushButton* go = nullptr;
+        for (QPushButton* button : dialog.findChildren<QPushButton*>())
+            if (button->text() == "Evaluate") go = button;
+        QVERIFY(go && go->isEnabled());
+        QComboBox* chooser = field(dialog, "Inputs rounded");
+        chooser->setCurrentIndex(2);
+        QVERIFY(!go->isEnabled());
+        chooser->setCurrentIndex(0);
+        QVERIFY(go->isEnabled());
+        QCOMPARE(dialog.servedAs(), QString());
     }
 
     void a_label_without_room_ends_in_an_ellipsis() {

@@ -111,6 +111,30 @@ private Q_SLOTS:
         QVERIFY(surface->view().logarithmic);
     }
 
+    void views_are_taken_back_one_gesture_at_a_time() {
+        auto surface = shown(channels_scene(sample_channels(256)));
+        const View whole = surface->view();
+        const QPointF middle = frame_of(*surface).center();
+        QVERIFY(!surface->canZoomBack());
+        for (int i = 0; i < 3; ++i) turn_wheel(*surface, middle, 1); // one gesture
+        const View near = surface->view();
+        drag(*surface, middle, middle + QPointF(60, 0)); // another
+        const View aside = surface->view();
+        QVERIFY(near != whole && aside != near);
+        QTest::keyClick(surface.get(), Qt::Key_Backspace);
+        QVERIFY(surface->view() == near);
+        QTest::keyClick(surface.get(), Qt::Key_Backspace);
+        QVERIFY(surface->view() == whole && !surface->canZoomBack());
+        QTest::keyClick(surface.get(), Qt::Key_Backspace, Qt::ShiftModifier);
+        QTest::keyClick(surface.get(), Qt::Key_Backspace, Qt::ShiftModifier);
+        QVERIFY(surface->view() == aside && !surface->canZoomForward());
+        surface->zoomBack();
+        drag(*surface, middle, middle - QPointF(80, 0)); // from here on somewhere else
+        QVERIFY(!surface->canZoomForward());
+        surface->setScene(heat_map_scene(sample_heat(4, 4))); // other axes: their views mean nothing here
+        QVERIFY(!surface->canZoomBack());
+    }
+
     void the_threshold_can_be_dragged() {
         auto surface = shown(channels_scene(plain_channels()));
         QSignalSpy moved(surface.get(), &PlotSurface::thresholdMoved),

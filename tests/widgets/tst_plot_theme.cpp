@@ -22,11 +22,11 @@ private Q_SLOTS:
         QFETCH(bool, is_dark);
         const Theme& theme = is_dark ? dark() : light();
         for (const Token surface : {Token::window, Token::panel, Token::header})
-            for (const Token text : {Token::text, Token::secondary})
+            for (const Token text : {Token::text, Token::secondary, Token::faint})
                 QVERIFY(contrast(theme[text], theme[surface]) >= 4.5);
         // Words in colour stand on panels.
-        for (const Token text : {Token::levels, Token::candidate, Token::underflow, Token::worse})
-            QVERIFY2(contrast(theme[text], theme[Token::panel]) >= 3.9, qPrintable(theme[text].name()));
+        for (const Token text : {Token::levels, Token::candidate, Token::underflow, Token::good, Token::worse})
+            QVERIFY2(contrast(theme[text], theme[Token::panel]) >= 4.5, qPrintable(theme[text].name()));
         QVERIFY(contrast(theme[Token::text], theme[Token::selection]) >= 4.5);
     }
 

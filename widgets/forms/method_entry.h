@@ -1,5 +1,5 @@
-// What the forms know of a method, a preset or an exporter: plain data, copied from the engine's registries by the
-// program.
+// What the forms know of a method, a preset, an exporter or a target: plain data, copied from the engine's registries
+// by the program.
 #pragma once
 
 #include <QtCore/QString>
@@ -26,6 +26,16 @@ struct PresetEntry {
 struct ExporterEntry {
     QString name, label, help;
     std::vector<QString> loaders; ///< programs that read it
+};
+
+/// A program that reads what is exported, and what becomes of the recipe in it.
+struct TargetEntry {
+    QString name;  ///< on the command line: "vllm-sm90"
+    QString label; ///< on screen
+    QString fate;  ///< "as asked", "other inputs", "refused"
+    QString basis; ///< what that is taken from
+    QString what;  ///< what happens, a line a kind of layers; perhaps empty
+    bool refused = false;
 };
 
 } // namespace graticule

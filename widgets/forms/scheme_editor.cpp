@@ -39,7 +39,11 @@ QString level_label(const ScaleLevel& level) {
 }
 
 QString levels_label(const std::vector<ScaleLevel>& levels) {
-    if (is_dual_grain(levels)) return QObject::tr("dual grain, %1").arg(levels.front().grain.group_size);
+    if (is_dual_grain(levels)) {
+        const QString label = QObject::tr("dual grain, %1").arg(levels[0].grain.group_size);
+        return levels[1].coding == Coding::f32 ? label
+                                               : label + QStringLiteral(", ") + qt_text(row_of(levels[1].coding).name);
+    }
     QStringList labels;
     for (const ScaleLevel& level : levels) labels << level_label(level);
     return labels.join(QObject::tr(" under "));

@@ -32,7 +32,7 @@ public:
         rowsReplaced();
         if (!same)
             endResetModel();
-        else if (!rows_.empty())
+        else if (!rows_.empty()) // all of them: a cell's colour is its place in the column's range
             Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
     }
     [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }

@@ -1,5 +1,6 @@
 #include "widgets/models/job_list_model.h"
 
+#include <QtCore/QMimeData>
 #include <QtCore/QStringList>
 #include <algorithm>
 
@@ -47,14 +48,74 @@ QString JobListModel::detail(const JobRow& row) const {
     }
     if (row.stopping) return tr("stopping …");
     QStringList parts;
+    if (row.held) parts << tr("paused");
     if (row.total > 0)
         parts << tr("%1 of %2").arg(thousands_text(row.done), thousands_text(row.total));
     else if (!row.stage.isEmpty())
         parts << row.stage;
     if (row.tokens_per_second > 0) parts << tr("%1 tok/s").arg(count_text(row.tokens_per_second));
-    if (row.memory > 0) parts << bytes_text(row.memory);
+    if (row.card > 0)
+        parts << tr("%1 on the card").arg(bytes_text(row.card));
+    else if (row.memory > 0)
+        parts << bytes_text(row.memory);
     if (row.seconds_left) parts << tr("%1 left").arg(duration_text(*row.seconds_left));
     return parts.join(QStringLiteral(" · "));
+}
+
+QString JobListModel::tip(const JobRow& row) {
+    QStringList lines{row.stage};
+    if (row.memory > 0)
+        lines << tr("memory of the program: %1 now, %2 at most since it began")
+                     .arg(bytes_text(row.memory), bytes_text(row.memory_peak));
+    if (row.card_peak > 0)
+        lines << tr("memory of the card: %1 now, %2 at most during this job")
+                     .arg(bytes_text(row.card), bytes_text(row.card_peak));
+    if (row.state == JobState::running)
+        lines << (row.held ? tr("Space lets it go on") : tr("Space pauses it at its next step; Del cancels it"));
+    if (row.state == JobState::waiting) lines << tr("Drag it, or Ctrl+Up and Ctrl+Down: its place in the queue");
+    lines.removeAll(QString());
+    return lines.join(u'\n');
+}
+
+int JobListModel::waitingAt(int row) const {
+    if (row < 0 || row >= rowCount()) return 0;
+    const JobRow& job = rows_[static_cast<std::size_t>(row)];
+    return job.state == JobState::waiting ? job.id : 0;
+}
+
+Qt::ItemFlags JobListModel::flags(const QModelIndex& index) const {
+    if (!index.isValid()) return Qt::ItemIsDropEnabled; // between the lines
+    const Qt::ItemFlags flags = QAbstractListModel::flags(index);
+    return waitingAt(index.row()) ? flags | Qt::ItemIsDragEnabled : flags;
+}
+
+namespace {
+const QString dragged_job = QStringLiteral("application/x-graticule-job");
+}
+
+QStringList JobListModel::mimeTypes() const { return {dragged_job}; }
+
+QMimeData* JobListModel::mimeData(const QModelIndexList& indexes) const {
+    auto* data = new QMimeData;
+    if (!indexes.isEmpty()) data->setData(dragged_job, QByteArray::number(indexes.front().data(JobRole).toInt()));
+    return data;
+}
+
+bool JobListModel::dropMimeData(const QMimeData* data, Qt::DropAction, int row, int, const QModelIndex&) {
+    const int job = data->data(dragged_job).toInt();
+    if (job == 0) return false;
+    // Above the line that runs there is no place, below the last that waits there is one.
+    while (row >= 0 && row < rowCount() && rows_[static_cast<std::size_t>(row)].state == JobState::running) ++row;
+    Q_EMIT moveWanted(job, waitingAt(row));
+    return false; // the rows follow the queue, not the view
+}
+
+void JobListModel::moveOne(const QModelIndex& index, bool forward) {
+    const int job = waitingAt(index.row());
+    if (job == 0) return;
+    const int behind = waitingAt(index.row() + 1), before = waitingAt(index.row() - 1);
+    if (forward && before) Q_EMIT moveWanted(job, before);
+    if (!forward && behind) Q_EMIT moveWanted(job, waitingAt(index.row() + 2));
 }
 
 QVariant JobListModel::data(const QModelIndex& index, int role) const {
@@ -77,9 +138,10 @@ QVariant JobListModel::data(const QModelIndex& index, int role) const {
         return live && !row.stopping;
     case Qt::ToolTipRole:
         if (!row.error.isEmpty()) return row.error;
-        return row.memory > 0 ? tr("%1\nmemory of the program: %2 now, %3 at most since it began")
-                                    .arg(row.stage, bytes_text(row.memory), bytes_text(row.memory_peak))
-                              : row.stage;
+        return tip(row);
+    case HeldRole:
+        if (row.state != JobState::running || row.stopping) return {};
+        return row.held;
     case Qt::AccessibleTextRole:
         return row.title + QStringLiteral(": ") + detail(row);
     default:

@@ -24,12 +24,14 @@ struct LayerRow {
     std::optional<double> input_underflow_percent; ///< of the inputs that are not zero
     std::optional<double> input_share_percent;     ///< of the output error, made by quantizing the input
     std::optional<double> bits;                    ///< stored per weight
-    bool estimated = false;                        ///< the two are of a what-if; false: measured by a run
-    bool doubtful = false; ///< estimated by a method that had fewer rows than inputs to fit itself to
-    QString basis;         ///< "measured", "estimated from 512 rows"; empty: nothing known
-    QString scheme;        ///< "dINT4 / A8"
-    QString scheme_line;   ///< the notation, for the tooltip
-    bool edited = false;   ///< differs from the reference recipe
+    std::optional<double> damage;                  ///< predicted: nats per token, this linear alone under its scheme
+    std::optional<double> damage_measured;
+    bool estimated = false; ///< the two are of a what-if; false: measured by a run
+    bool doubtful = false;  ///< estimated by a method that had fewer rows than inputs to fit itself to
+    QString basis;          ///< "measured", "estimated from 512 rows"; empty: nothing known
+    QString scheme;         ///< "dINT4 / A8"
+    QString scheme_line;    ///< the notation, for the tooltip
+    bool edited = false;    ///< differs from the reference recipe
     bool ignored = false;
     std::int64_t bytes_before = 0, bytes_after = 0;
     bool operator==(const LayerRow&) const = default;

@@ -1,5 +1,6 @@
 #include "widgets/models/layer_table_model.h"
 
+#include <QtCore/QSet>
 #include <algorithm>
 #include <cmath>
 
@@ -30,7 +31,12 @@ LayerTableModel::LayerTableModel(QObject* parent)
            {tr("kind"), tr("Role of the linear: q k v o gate up down fc1 fc2; filter with kind="), true},
            {tr("shape"), tr("Outputs × inputs"), false, true},
            {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points"), false, true},
-           {tr("basis"), tr("Where underflow and SQNR come from: measured by a run, or estimated by a what-if"), true}},
+           {tr("basis"), tr("Where underflow and SQNR come from: measured by a run, or estimated by a what-if"), true},
+           {tr("damage"),
+            tr("Predicted divergence from full precision with this linear alone under its scheme, in nats per token "
+               "(Search tab, Predict sensitivity)"),
+            false, true},
+           {tr("measured"), tr("The same, measured (Measure sensitivity)"), false, true}},
           parent) {}
 
 bool LayerTableModel::sameThing(const LayerRow& a, const LayerRow& b) const { return a.id == b.id && a.name == b.name; }
@@ -45,9 +51,47 @@ void LayerTableModel::rowsReplaced() {
             }
         return range;
     };
+    absmax_ = range_of([](const LayerRow& row) { return row.absmax; });
     outlier_ = range_of([](const LayerRow& row) { return row.outlier_ratio; });
     underflow_ = range_of([](const LayerRow& row) { return row.underflow_percent; });
     sqnr_ = range_of([](const LayerRow& row) { return row.sqnr_db; });
+    damage_ = range_of([](const LayerRow& row) { return row.damage; });
+}
+
+QStringList LayerTableModel::widest(int column) const {
+    QStringList texts;
+    LayerRow extreme; // numbers of one notation: the least or the greatest has the most digits
+    for (const LayerRow& row : rows()) {
+        extreme.estimated = extreme.estimated || row.estimated;
+        extreme.doubtful = extreme.doubtful || row.doubtful;
+    }
+    const auto both = [&](std::optional<double> LayerRow::*figure, const Range& range) {
+        if (range.high < range.low) return; // none known
+        for (const double value : {range.low, range.high}) {
+            extreme.*figure = value;
+            texts << text(extreme, column);
+        }
+    };
+    switch (column) {
+    case AbsMax:
+        both(&LayerRow::absmax, absmax_);
+        break;
+    case Outlier:
+        both(&LayerRow::outlier_ratio, outlier_);
+        break;
+    case Underflow:
+        both(&LayerRow::underflow_percent, underflow_);
+        break;
+    case Sqnr:
+        both(&LayerRow::sqnr_db, sqnr_);
+        break;
+    default: { // words, and few different ones
+        QSet<QString> different;
+        for (const LayerRow& row : rows()) different.insert(text(row, column));
+        texts = QStringList(different.begin(), different.end());
+    }
+    }
+    return texts;
 }
 
 QString LayerTableModel::text(const LayerRow& row, int column) const {
@@ -68,6 +112,10 @@ QString LayerTableModel::text(const LayerRow& row, int column) const {
                            : QString();
     case Basis:
         return row.basis;
+    case Damage:
+        return row.damage ? number_text(*row.damage) : QString();
+    case MeasuredDamage:
+        return row.damage_measured ? number_text(*row.damage_measured) : QString();
     case Scheme:
         return row.ignored ? tr("ignored") : row.scheme;
     case Kind:
@@ -93,6 +141,10 @@ QVariant LayerTableModel::number(const LayerRow& row, int column) const {
         return cell(row.underflow_percent);
     case Sqnr:
         return cell(row.sqnr_db);
+    case Damage:
+        return cell(row.damage);
+    case MeasuredDamage:
+        return cell(row.damage_measured);
     case ShapeColumn:
         return QVariant::fromValue<qlonglong>(row.rows * row.columns);
     case Bytes:
@@ -118,6 +170,8 @@ QVariant LayerTableModel::heat(const LayerRow& row, int column) const {
         return share(row.underflow_percent, underflow_, false, false);
     case Sqnr:
         return share(row.sqnr_db, sqnr_, false, true);
+    case Damage:
+        return share(row.damage, damage_, true, false);
     default:
         return {};
     }

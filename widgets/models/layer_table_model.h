@@ -9,12 +9,30 @@ namespace graticule {
 class LayerTableModel final : public ColumnTable<LayerRow> {
     Q_OBJECT
 public:
-    enum Column { Block, Name, AbsMax, Outlier, Underflow, Sqnr, Scheme, Kind, ShapeColumn, Bytes, Basis, ColumnCount };
+    enum Column {
+        Block,
+        Name,
+        AbsMax,
+        Outlier,
+        Underflow,
+        Sqnr,
+        Scheme,
+        Kind,
+        ShapeColumn,
+        Bytes,
+        Basis,
+        Damage,
+        MeasuredDamage,
+        ColumnCount
+    };
     /// MatchRole comes from the filter: QList<QPoint> of (first letter, letters) in the shown text.
     enum Role { SortRole = Qt::UserRole + 1, HeatRole, EditedRole, LayerRole, MatchRole };
 
     explicit LayerTableModel(QObject* parent = nullptr);
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
+    /// Texts of `column` of which one is as wide as any: without looking at every number, for those change all the
+    /// time.
+    [[nodiscard]] QStringList widest(int column) const;
 
 protected:
     [[nodiscard]] bool sameThing(const LayerRow& a, const LayerRow& b) const override;
@@ -29,7 +47,7 @@ private:
     [[nodiscard]] QVariant number(const LayerRow& row, int column) const;
     [[nodiscard]] QVariant heat(const LayerRow& row, int column) const;
 
-    Range outlier_, underflow_, sqnr_;
+    Range absmax_, outlier_, underflow_, sqnr_, damage_;
 };
 
 } // namespace graticule

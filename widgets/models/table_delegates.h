@@ -2,53 +2,83 @@
 // palette.
 #pragma once
 
+#include <QtCore/QCache>
+#include <QtGui/QColor>
+#include <QtGui/QPixmap>
 #include <QtWidgets/QStyledItemDelegate>
+
+#include "widgets/models/cell_text.h"
 
 namespace graticule {
 
-/// Layer table: the heat of LayerTableModel::HeatRole under the text, edited schemes in the edited colour, a bar at the
-/// left of the current row.
-class HeatDelegate final : public QStyledItemDelegate {
+/// What they share: texts that are laid out once.
+class CellDelegate : public QStyledItemDelegate {
     Q_OBJECT
 public:
     using QStyledItemDelegate::QStyledItemDelegate;
+
+protected:
+    mutable CellText texts_;
+};
+
+/// Layer table: the heat of LayerTableModel::HeatRole under the text, edited schemes in the edited colour, a bar at the
+/// left of the current row.
+class HeatDelegate final : public CellDelegate {
+    Q_OBJECT
+public:
+    using CellDelegate::CellDelegate;
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
 private:
-    static void paintMatches(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index);
-    static void paintScheme(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index);
+    void paintMatches(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index,
+                      const QString& text) const;
+    void paintScheme(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index,
+                     const QString& text) const;
 };
 
 /// Run table: dot before the recipe, sparkline of the running perplexity, progress bar in the state column, toned
 /// numbers.
-class RunDelegate final : public QStyledItemDelegate {
+class RunDelegate final : public CellDelegate {
     Q_OBJECT
 public:
-    using QStyledItemDelegate::QStyledItemDelegate;
+    using CellDelegate::CellDelegate;
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
 private:
-    static void paintCurve(QPainter& painter, const QRect& rect, const QList<double>& curve, const QColor& colour);
+    struct Curve {
+        QList<double> values;
+        QSize size;
+        QColor colour;
+        double device_pixels = 1;
+        friend bool operator==(const Curve&, const Curve&) = default;
+        friend size_t qHash(const Curve& curve, size_t seed) {
+            return qHashMulti(seed, curve.values, curve.size.width(), curve.size.height(), curve.colour.rgba(),
+                              curve.device_pixels);
+        }
+    };
+    [[nodiscard]] const QPixmap& curve(const Curve& wanted) const; ///< of the whole cell
+    mutable QCache<Curve, QPixmap> curves_{256};
 };
 
 /// Plain rows with toned numbers: CompareTableModel::ToneRole 1 is better, 2 is worse.
-class ToneDelegate final : public QStyledItemDelegate {
+class ToneDelegate final : public CellDelegate {
     Q_OBJECT
 public:
-    using QStyledItemDelegate::QStyledItemDelegate;
+    using CellDelegate::CellDelegate;
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 };
 
 /// Job list: title and detail on one line, a bar under the running one, a cross that cancels.
-class JobDelegate final : public QStyledItemDelegate {
+class JobDelegate final : public CellDelegate {
     Q_OBJECT
 public:
-    using QStyledItemDelegate::QStyledItemDelegate;
+    using CellDelegate::CellDelegate;
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
     [[nodiscard]] QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
 Q_SIGNALS:
     void cancelClicked(int job);
+    void holdClicked(int job, bool held);
 
 protected:
     bool editorEvent(QEvent* event, QAbstractItemModel* model, const QStyleOptionViewItem& option,
@@ -56,6 +86,7 @@ protected:
 
 private:
     [[nodiscard]] static QRect crossRect(const QRect& row);
+    [[nodiscard]] static QRect holdRect(const QRect& row);
 };
 
 } // namespace graticule

@@ -6,11 +6,14 @@
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
+#include <QtWidgets/QMenu>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QStyleOption>
 #include <QtWidgets/QStylePainter>
 #include <QtWidgets/QTableView>
+#include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
+#include <algorithm>
 #include <cmath>
 
 #include "widgets/models/compare_table_model.h"
@@ -63,7 +66,12 @@ ComparePanel::ComparePanel(QWidget* parent)
     , notes_(new QLabel)
     , recipes_(new QLabel)
     , table_(new QTableView)
-    , model_(new CompareTableModel(this)) {
+    , model_(new CompareTableModel(this))
+    , others_(new QToolButton)
+    , figure_(new QComboBox)
+    , mode_(new QComboBox)
+    , many_table_(new QTableView)
+    , many_(new CompareManyModel(this)) {
     setBackgroundRole(QPalette::Base);
     setAutoFillBackground(true);
     auto* chooser = new QHBoxLayout;
@@ -82,6 +90,12 @@ ComparePanel::ComparePanel(QWidget* parent)
     chooser->addWidget(swap);
     letter(tr("B"));
     chooser->addWidget(b_, 1);
+    others_->setText(tr("more"));
+    others_->setToolTip(tr("Runs to show beside A and B"));
+    others_->setAccessibleName(others_->toolTip());
+    others_->setMenu(new QMenu(others_));
+    others_->setPopupMode(QToolButton::InstantPopup);
+    chooser->addWidget(others_);
     auto* make_baseline = new QPushButton(tr("Make A the baseline"));
 
     headline_->setProperty("role", "title");
@@ -98,7 +112,8 @@ ComparePanel::ComparePanel(QWidget* parent)
     notes_->setWordWrap(true);
     recipes_->setProperty("role", "mono");
     recipes_->setWordWrap(true);
-    recipes_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    recipes_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::LinksAccessibleByMouse |
+                                      Qt::LinksAccessibleByKeyboard);
     recipes_->setAccessibleName(tr("Difference of the recipes"));
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 12, 16, 0);
@@ -111,8 +126,28 @@ ComparePanel::ComparePanel(QWidget* parent)
     column->addWidget(detail_);
     column->addWidget(notes_);
     column->addWidget(recipes_);
+    buildTable();
+    buildFigures();
+    column->addWidget(figures_);
     column->addWidget(table_, 1);
+    column->addWidget(many_table_, 1);
+    connect(a_, &QComboBox::activated, this, &ComparePanel::sendPair);
+    connect(b_, &QComboBox::activated, this, &ComparePanel::sendPair);
+    connect(swap, &QPushButton::clicked, this,
+            [this] { Q_EMIT pairChosen(b_->currentData().toInt(), a_->currentData().toInt()); });
+    connect(make_baseline, &QPushButton::clicked, this, [this] {
+        if (a_->currentIndex() >= 0) Q_EMIT baselineWanted(a_->currentData().toInt());
+    });
+    connect(recipes_, &QLabel::linkActivated, this, [this](const QString& link) { // "take/2", "drop/0"
+        const QString line = lines_.value(link.section(u'/', 1).toInt());
+        if (link.startsWith(QStringLiteral("take")))
+            Q_EMIT lineTaken(line);
+        else
+            Q_EMIT lineDropped(line);
+    });
+}
 
+void ComparePanel::buildTable() {
     auto* sorted = new QSortFilterProxyModel(this);
     sorted->setSourceModel(model_);
     sorted->setSortRole(CompareTableModel::SortRole);
@@ -138,19 +173,68 @@ ComparePanel::ComparePanel(QWidget* parent)
     table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeA, 250);
     table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeB, 250);
     enable_copy(*table_);
+}
 
-    connect(a_, &QComboBox::activated, this, &ComparePanel::sendPair);
-    connect(b_, &QComboBox::activated, this, &ComparePanel::sendPair);
-    connect(swap, &QPushButton::clicked, this,
-            [this] { Q_EMIT pairChosen(b_->currentData().toInt(), a_->currentData().toInt()); });
-    connect(make_baseline, &QPushButton::clicked, this, [this] {
-        if (a_->currentIndex() >= 0) Q_EMIT baselineWanted(a_->currentData().toInt());
-    });
+// Shown instead of the table of two as soon as there are more.
+void ComparePanel::buildFigures() {
+    figure_->addItems(CompareManyModel::figureNames());
+    figure_->setAccessibleName(tr("Figure of the layers"));
+    mode_->addItems(CompareManyModel::modeNames());
+    mode_->setAccessibleName(tr("Values or differences"));
+    figures_ = new QWidget;
+    auto* row = new QHBoxLayout(figures_);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(8);
+    row->addWidget(figure_);
+    row->addWidget(mode_);
+    row->addStretch(1);
+    auto* sorted = new QSortFilterProxyModel(this);
+    sorted->setSourceModel(many_);
+    sorted->setSortRole(CompareManyModel::SortRole);
+    TableHeader::install(*many_table_);
+    many_table_->setModel(sorted);
+    many_table_->setItemDelegate(new ToneDelegate(many_table_));
+    new EmptyHint(*many_table_,
+                  tr("Figures of single layers are not kept on disk: they are here for runs made since the "
+                     "model was opened"));
+    many_table_->setSortingEnabled(true);
+    many_table_->setAccessibleName(tr("Layers of all chosen runs"));
+    many_table_->setShowGrid(false);
+    many_table_->setTabKeyNavigation(false);
+    many_table_->setSelectionBehavior(QAbstractItemView::SelectRows);
+    many_table_->verticalHeader()->hide();
+    many_table_->verticalHeader()->setDefaultSectionSize(24);
+    many_table_->horizontalHeader()->setDefaultSectionSize(96);
+    enable_copy(*many_table_);
+    figures_->hide();
+    many_table_->hide();
+    for (QComboBox* box : {figure_, mode_}) connect(box, &QComboBox::activated, this, &ComparePanel::showFigure);
+}
+
+void ComparePanel::showFigure() {
+    many_->show(static_cast<LayerFigure>(figure_->currentIndex()), static_cast<CompareMode>(mode_->currentIndex()));
+    many_table_->sortByColumn(many_->spreadColumn(), Qt::DescendingOrder);
 }
 
 void ComparePanel::sendPair() { Q_EMIT pairChosen(a_->currentData().toInt(), b_->currentData().toInt()); }
 
-void ComparePanel::setRuns(const std::vector<RunChoice>& runs, int a, int b) {
+void ComparePanel::setRuns(const std::vector<RunChoice>& runs, int a, int b, const std::vector<int>& others) {
+    QMenu& menu = *others_->menu();
+    menu.clear();
+    for (const RunChoice& run : runs) {
+        if (run.id == a || run.id == b) continue;
+        QAction* action = menu.addAction(elided_middle(run.name, 60));
+        action->setCheckable(true);
+        action->setChecked(std::find(others.begin(), others.end(), run.id) != others.end());
+        connect(action, &QAction::toggled, this, [this, id = run.id, others](bool on) {
+            std::vector<int> chosen = others;
+            std::erase(chosen, id);
+            if (on) chosen.push_back(id);
+            Q_EMIT othersChosen(chosen);
+        });
+    }
+    others_->setEnabled(!menu.isEmpty());
+    others_->setText(others.empty() ? tr("more") : tr("+ %1").arg(others.size()));
     for (QComboBox* box : {a_, b_}) {
         const QSignalBlocker quiet(box);
         box->clear();
@@ -194,14 +278,19 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
     }
     notes_->setText(QString::fromStdString(compared.comparison.notes.text()));
     notes_->setVisible(!compared.comparison.notes.items.empty());
-    constexpr qsizetype most_lines = 6; // the table is what the panel is for
-    const bool all = compared.recipes.size() <= most_lines;
-    recipes_->setText((all ? compared.recipes
-                           : compared.recipes.first(most_lines - 1)
-                                 << tr("and %1 more").arg(compared.recipes.size() - most_lines + 1))
-                          .join(u'\n'));
-    recipes_->setToolTip(compared.recipes.join(u'\n'));
-    recipes_->setVisible(!compared.recipes.isEmpty());
+    showRecipes(compared);
+    const bool many = !compared.others.empty();
+    figures_->setVisible(many);
+    many_table_->setVisible(many);
+    table_->setVisible(!many);
+    if (many) {
+        std::vector<ManyRun> runs{{a_->itemData(a_->currentIndex(), Qt::ToolTipRole).toString(), compared.reports_a},
+                                  {b_->itemData(b_->currentIndex(), Qt::ToolTipRole).toString(), compared.reports_b}};
+        runs.insert(runs.end(), compared.others.begin(), compared.others.end());
+        many_->setRuns(runs);
+        many_table_->horizontalHeader()->resizeSection(0, 180);
+        showFigure();
+    }
     model_->setReports(compared.reports_a, compared.reports_b);
     // Full precision has no errors to subtract: then only the other run's columns, its worst first.
     const bool both = !compared.reports_a.empty() && !compared.reports_b.empty();
@@ -216,12 +305,40 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
                          Qt::AscendingOrder);
 }
 
+// Each line with what can be done with it: into the recipe that is edited, or out of it.
+void ComparePanel::showRecipes(const ComparedRuns& compared) {
+    constexpr qsizetype most_lines = 6; // the table is what the panel is for
+    const qsizetype shown = compared.recipes.size() <= most_lines ? compared.recipes.size() : most_lines - 1;
+    lines_.clear();
+    QStringList html;
+    for (qsizetype i = 0; i < shown; ++i) {
+        lines_ << compared.recipes[i].mid(2);
+        const bool there = compared.current.contains(lines_.back());
+        const bool rule = lines_.back().contains(QStringLiteral("=>")); // what holds for all cannot be left out
+        QString entry = compared.recipes[i].toHtmlEscaped();
+        if (!there || rule)
+            entry += QStringLiteral(" &nbsp; <a href=\"%1/%2\">%3</a>")
+                         .arg(there ? QStringLiteral("drop") : QStringLiteral("take"))
+                         .arg(i)
+                         .arg(there ? tr("drop") : tr("take over"));
+        html << entry;
+    }
+    if (shown < compared.recipes.size()) html << tr("and %1 more").arg(compared.recipes.size() - shown);
+    recipes_->setText(html.join(QStringLiteral("<br>")));
+    recipes_->setToolTip(compared.recipes.join(u'\n') + tr("\n\n“take over” puts a line into the recipe that is "
+                                                           "edited, “drop” takes it out; both can be undone"));
+    recipes_->setVisible(!compared.recipes.isEmpty());
+}
+
 void ComparePanel::clearComparison(const QString& why) {
     headline_->setText(tr("Nothing to compare yet"));
     set_role(headline_, "title");
     detail_->setText(why);
     notes_->hide();
     recipes_->hide();
+    figures_->hide();
+    many_table_->hide();
+    table_->show();
     model_->setReports({}, {});
 }
 

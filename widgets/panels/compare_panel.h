@@ -1,4 +1,5 @@
-// Two runs side by side: the paired difference in words, and every layer with its difference, worst first.
+// Two runs side by side: the paired difference in words, and every layer with its difference, worst first. More runs
+// beside them: one figure of every layer under all.
 #pragma once
 
 #include <QtCore/QStringList>
@@ -7,10 +8,12 @@
 
 #include "core/result/evaluation.h"
 #include "core/result/layer_report.h"
+#include "widgets/models/compare_many_model.h"
 
 class QComboBox;
 class QLabel;
 class QTableView;
+class QToolButton;
 
 namespace graticule {
 
@@ -25,28 +28,44 @@ struct ComparedRuns {
     Comparison comparison;
     Evaluation a, b;
     std::vector<LayerReport> reports_a, reports_b; ///< empty: full precision
-    QStringList recipes; ///< the lines that only one of the recipes has: "− ..." of A, "+ ..." of B
+    QStringList recipes;         ///< the lines that only one of the recipes has: "− ..." of A, "+ ..." of B
+    QStringList current;         ///< lines of the recipe that is edited now
+    std::vector<ManyRun> others; ///< runs beside the two
 };
 
 class ComparePanel final : public QWidget {
     Q_OBJECT
 public:
     explicit ComparePanel(QWidget* parent = nullptr);
-    void setRuns(const std::vector<RunChoice>& runs, int a, int b);
+    /// `others`: chosen beside the two.
+    void setRuns(const std::vector<RunChoice>& runs, int a, int b, const std::vector<int>& others = {});
     void setComparison(const ComparedRuns& compared);
     void clearComparison(const QString& why);
 
 Q_SIGNALS:
     void pairChosen(int a, int b);
     void baselineWanted(int run);
+    void othersChosen(const std::vector<int>& runs); ///< beside A and B
+    void lineTaken(const QString& line);             ///< of one of the recipes, into the one that is edited
+    void lineDropped(const QString& line);           ///< from it
 
 private:
     void sendPair();
+    void buildTable();
+    void buildFigures();
+    void showRecipes(const ComparedRuns& compared);
+    void showFigure();
 
     QComboBox *a_, *b_;
     QLabel *headline_, *detail_, *notes_, *recipes_;
     QTableView* table_;
     CompareTableModel* model_;
+    QToolButton* others_;
+    QWidget* figures_ = nullptr; // the row of the two below
+    QComboBox *figure_, *mode_;
+    QTableView* many_table_;
+    CompareManyModel* many_;
+    QStringList lines_; // that links of recipes_ are about
 };
 
 } // namespace graticule

@@ -26,7 +26,6 @@ JobsPanel::JobsPanel(QWidget* parent)
     list_->setSelectionMode(QAbstractItemView::SingleSelection);
     list_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
     list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    list_->setToolTip(tr("Del cancels the selected job"));
     log_->setReadOnly(true);
     log_->setTabChangesFocus(true);
     log_->setProperty("mono", true);
@@ -40,15 +39,32 @@ JobsPanel::JobsPanel(QWidget* parent)
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(tabs_);
     connect(delegate, &JobDelegate::cancelClicked, this, &JobsPanel::cancelWanted);
-    auto* cancel = new QAction(tr("Cancel job"), list_);
-    cancel->setShortcut(QKeySequence::Delete);
-    cancel->setShortcutContext(Qt::WidgetShortcut);
-    connect(cancel, &QAction::triggered, this, [this] {
-        if (list_->currentIndex().isValid())
-            Q_EMIT cancelWanted(list_->currentIndex().data(JobListModel::JobRole).toInt());
+    connect(delegate, &JobDelegate::holdClicked, this, &JobsPanel::holdWanted);
+    connect(model_, &JobListModel::moveWanted, this, &JobsPanel::moveWanted);
+    list_->setDragDropMode(QAbstractItemView::InternalMove);
+    list_->setDragDropOverwriteMode(false);
+    const auto id_of = [](const QModelIndex& index) { return index.data(JobListModel::JobRole).toInt(); };
+    addKey(tr("Pause or go on"), Qt::Key_Space, [this, id_of](const QModelIndex& index) {
+        if (const QVariant held = index.data(JobListModel::HeldRole); held.isValid())
+            Q_EMIT holdWanted(id_of(index), !held.toBool());
     });
-    list_->addAction(cancel);
+    addKey(tr("Cancel job"), QKeySequence::Delete,
+           [this, id_of](const QModelIndex& index) { Q_EMIT cancelWanted(id_of(index)); });
+    addKey(tr("Earlier in the queue"), QKeySequence(Qt::CTRL | Qt::Key_Up),
+           [this](const QModelIndex& index) { model_->moveOne(index, true); });
+    addKey(tr("Later in the queue"), QKeySequence(Qt::CTRL | Qt::Key_Down),
+           [this](const QModelIndex& index) { model_->moveOne(index, false); });
     list_->setContextMenuPolicy(Qt::ActionsContextMenu);
+}
+
+void JobsPanel::addKey(const QString& text, const QKeySequence& keys, std::function<void(const QModelIndex&)> act) {
+    auto* action = new QAction(text, list_);
+    action->setShortcut(keys);
+    action->setShortcutContext(Qt::WidgetShortcut);
+    connect(action, &QAction::triggered, this, [this, act = std::move(act)] {
+        if (list_->currentIndex().isValid()) act(list_->currentIndex());
+    });
+    list_->addAction(action);
 }
 
 void JobsPanel::setRows(std::vector<JobRow> rows) {
@@ -58,12 +74,17 @@ void JobsPanel::setRows(std::vector<JobRow> rows) {
     };
     std::stable_sort(rows.begin(), rows.end(), [&](const JobRow& a, const JobRow& b) {
         if (rank(a) != rank(b)) return rank(a) < rank(b);
-        return rank(a) == 2 ? a.id > b.id : a.id < b.id;
+        return rank(a) == 2 ? a.id > b.id : a.place < b.place;
     });
     std::vector<int> before, after;
     for (const JobRow& row : model_->rows()) before.push_back(row.id * 8 + static_cast<int>(row.state));
     for (const JobRow& row : rows) after.push_back(row.id * 8 + static_cast<int>(row.state));
+    const int current = list_->currentIndex().data(JobListModel::JobRole).toInt();
     model_->setRows(std::move(rows));
+    // The line that somebody works on stays the one, wherever it has moved.
+    for (int row = 0; row < model_->rowCount() && current != 0; ++row)
+        if (const QModelIndex index = model_->index(row); index.data(JobListModel::JobRole).toInt() == current)
+            list_->setCurrentIndex(index);
     if (before != after) list_->doItemsLayout(); // the running line is taller
 }
 

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <QtWidgets/QWidget>
+#include <functional>
 #include <vector>
 
 #include "widgets/models/job_list_model.h"
 
+class QKeySequence;
 class QListView;
+class QModelIndex;
 class QPlainTextEdit;
 class QTabWidget;
 
@@ -24,8 +27,12 @@ public:
 
 Q_SIGNALS:
     void cancelWanted(int job);
+    void holdWanted(int job, bool held);
+    void moveWanted(int job, int before); ///< before 0: last
 
 private:
+    void addKey(const QString& text, const QKeySequence& keys, std::function<void(const QModelIndex&)> act);
+
     QTabWidget* tabs_;
     QListView* list_;
     JobListModel* model_;

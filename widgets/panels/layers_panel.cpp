@@ -126,6 +126,14 @@ void LayersPanel::buildTable() {
          {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes, LayerTableModel::Basis})
         table_->hideColumn(hidden);
     hint_ = new EmptyHint(*table_, {});
+    auto* explain = new QAction(tr("Explain this number"), table_);
+    explain->setShortcut(QKeySequence(Qt::SHIFT | Qt::Key_F1));
+    explain->setShortcutContext(Qt::WidgetShortcut);
+    connect(explain, &QAction::triggered, this, [this] {
+        const QModelIndex cell = table_->currentIndex();
+        if (cell.isValid()) Q_EMIT explainWanted(LayerId{cell.data(LayerTableModel::LayerRole).toInt()}, cell.column());
+    });
+    table_->addAction(explain);
     enable_copy(*table_);
     columns->setContextMenuPolicy(Qt::ActionsContextMenu);
     for (int section = 0; section < LayerTableModel::ColumnCount; ++section) {
@@ -182,21 +190,12 @@ void LayersPanel::fitColumns() {
     constexpr Width widths[] = {{LayerTableModel::Block, 30, 27},     {LayerTableModel::Name, 72, 62},
                                 {LayerTableModel::AbsMax, 58, 55},    {LayerTableModel::Outlier, 64, 54},
                                 {LayerTableModel::Underflow, 86, 82}, {LayerTableModel::Sqnr, 80, 68}};
-    const QFontMetrics metrics(theme::ui_font(12));
-    // No number is cut, however long it is. Only texts of nearly the most letters are measured: thousands of rows
-    // change ten times a second while a job runs.
+    const QFont font = theme::ui_font(12); // as the style sheet gives the table
+    // No number is cut, however long it is.
     const auto contents = [&](int column) {
-        constexpr qsizetype narrower_letters = 1;
-        QStringList texts;
-        qsizetype longest = 0;
-        for (int row = 0; row < model_->rowCount(); ++row) {
-            texts << model_->index(row, column).data().toString();
-            longest = std::max(longest, texts.back().size());
-        }
-        texts.removeIf([&](const QString& text) { return text.size() + narrower_letters < longest; });
-        texts.removeDuplicates();
+        const int side = model_->headerData(column, Qt::Horizontal, Qt::TextAlignmentRole).toInt();
         int widest = 0;
-        for (const QString& text : texts) widest = std::max(widest, metrics.horizontalAdvance(text));
+        for (const QString& text : model_->widest(column)) widest = std::max(widest, texts_.width(text, font, side));
         return widest + 14;
     };
     // The last, and the same in most rows: beyond the edge first, but whole before the numbers stand apart.

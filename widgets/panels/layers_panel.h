@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/ids.h"
+#include "widgets/models/cell_text.h"
 #include "widgets/models/layer_row.h"
 
 class QLabel;
@@ -42,6 +43,7 @@ public:
 
 Q_SIGNALS:
     void selectionChanged(const std::vector<graticule::LayerId>& layers);
+    void explainWanted(graticule::LayerId layer, int column); ///< the computation behind the current cell's figure
     void sightChanged(); ///< other rows can be seen than before; a little after the last move
     /// The filter as a rule: a pattern that means the same, or empty and the layers it matches.
     void ruleWanted(const QString& pattern, const std::vector<graticule::LayerId>& layers);
@@ -67,6 +69,7 @@ private:
     EmptyHint* hint_ = nullptr;
     LayerTableModel* model_;
     LayerFilterProxy* proxy_;
+    CellText texts_;                // for measuring
     std::vector<LayerId> selected_; // also those that the filter hides; the one that plots show first
     QTimer* sight_soon_ = nullptr;
     bool sort_chosen_ = false, selection_chosen_ = false;

@@ -46,6 +46,7 @@ RecipePanel::RecipePanel(QWidget* parent)
     , editor_(new SchemeEditor)
     , card_(new WhatIfCard)
     , rules_(new RulesView)
+    , advice_(new AdviceView)
     , text_(new QPlainTextEdit)
     , text_problem_(new QLabel)
     , diagnostics_(new QLabel)
@@ -84,6 +85,9 @@ RecipePanel::RecipePanel(QWidget* parent)
     rules_row->setContentsMargins(4, 0, 4, 0);
     rules_row->addWidget(rules_);
     column->addLayout(rules_row);
+    column->addWidget(rule_line());
+    add(section_label(tr("Advice, most harm first")));
+    add(advice_);
     column->addWidget(rule_line());
     buildText(column);
     column->addStretch(1);

@@ -6,6 +6,7 @@
 
 #include "core/base/diagnostics.h"
 #include "widgets/forms/scheme_editor.h"
+#include "widgets/panels/advice_view.h"
 #include "widgets/panels/rules_view.h"
 #include "widgets/panels/what_if_card.h"
 
@@ -27,6 +28,7 @@ public:
     [[nodiscard]] PanelHeader* header() const { return header_; }
     [[nodiscard]] SchemeEditor* editor() const { return editor_; }
     [[nodiscard]] RulesView* rules() const { return rules_; }
+    [[nodiscard]] AdviceView* advice() const { return advice_; }
     [[nodiscard]] QToolButton* undoButton() const { return undo_; }
     [[nodiscard]] QToolButton* redoButton() const { return redo_; }
 
@@ -58,6 +60,7 @@ private:
     SchemeEditor* editor_;
     WhatIfCard* card_;
     RulesView* rules_;
+    AdviceView* advice_;
     QToolButton *undo_, *redo_;
     QToolButton *text_tab_, *json_tab_, *presets_, *mend_;
     QPlainTextEdit* text_;

@@ -5,11 +5,13 @@
 #include <QtWidgets/QDialogButtonBox>
 #include <QtWidgets/QFormLayout>
 #include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QRadioButton>
 #include <QtWidgets/QSpinBox>
+#include <QtWidgets/QTreeWidget>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 
@@ -46,6 +48,21 @@ QDialogButtonBox* buttons(QDialog* dialog, QVBoxLayout* column, const QString& a
     column->addWidget(box);
     go->setDefault(true); // only now is it in the dialog that keeps count of default buttons
     return box;
+}
+
+/// A text that changes below a choice, in the secondary colour.
+QLabel* explanation_label() {
+    auto* label = new QLabel;
+    label->setProperty("role", "secondary");
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    return label;
+}
+
+QPushButton* accept_button(QDialogButtonBox* box) {
+    for (QAbstractButton* button : box->buttons())
+        if (box->buttonRole(button) == QDialogButtonBox::AcceptRole) return qobject_cast<QPushButton*>(button);
+    return nullptr;
 }
 
 QVBoxLayout* column_of(QDialog* dialog, const QString& title, const QString& explanation) {
@@ -114,15 +131,18 @@ CalibrationSpec CalibrationDialog::spec() const {
 }
 
 EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions,
-                                   QWidget* parent)
+                                   const std::vector<TargetEntry>& targets, const QString& served_as, QWidget* parent)
     : QDialog(parent)
+    , targets_(targets)
     , text_(new TextEdit(tr("built-in evaluation text"), choice.text))
     , window_(spin(choice.window, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)),
                    tr("Window length"),
                    tr("Tokens a window; papers use 2048; at most the model's %1 positions").arg(max_positions)))
     , windows_(spin(choice.windows > 0 ? choice.windows : 8, 1, 1'000'000, tr("Windows"),
                     tr("The first windows of the text")))
-    , all_(new QCheckBox(tr("all windows of the text"))) {
+    , all_(new QCheckBox(tr("all windows of the text")))
+    , served_as_(new QComboBox)
+    , served_(explanation_label()) {
     auto* column = column_of(this, tr("Evaluate"),
                              tr("Perplexity of %1, window by window (GPTQ protocol). The full-precision baseline is "
                                 "evaluated first where there is none under the same protocol.")
@@ -134,23 +154,47 @@ EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString
     form->addRow(QString(), all_);
     connect(all_, &QCheckBox::toggled, windows_, &QWidget::setDisabled);
     all_->setChecked(choice.windows == 0);
-    buttons(this, column, tr("Evaluate"));
+    served_as_->setAccessibleName(tr("Inputs rounded"));
+    served_as_->setToolTip(tr("Programs do not always round the inputs as the recipe asks: choose one to see the "
+                              "perplexity that the exported model has there"));
+    served_as_->addItem(tr("as the recipe says"), QString());
+    for (const TargetEntry& target : targets_)
+        served_as_->addItem(tr("as %1 does: %2").arg(target.label, target.fate), target.name);
+    form->addRow(tr("Inputs rounded"), served_as_);
+    form->addRow(QString(), served_);
+    evaluate_ = accept_button(buttons(this, column, tr("Evaluate")));
+    connect(served_as_, &QComboBox::currentIndexChanged, this, &EvaluationDialog::showTarget);
+    served_as_->setCurrentIndex(std::max(0, served_as_->findData(served_as)));
+    showTarget();
 }
+
+void EvaluationDialog::showTarget() {
+    const int at = served_as_->currentIndex() - 1;
+    const TargetEntry target = at >= 0 ? targets_[static_cast<std::size_t>(at)] : TargetEntry{};
+    served_->setText(target.what);
+    served_->setVisible(!target.what.isEmpty());
+    evaluate_->setEnabled(!target.refused);
+}
+
+QString EvaluationDialog::servedAs() const { return served_as_->currentData().toString(); }
 
 EvaluationChoice EvaluationDialog::choice() const {
     return {text_->path(), window_->value(), all_->isChecked() ? 0 : std::int64_t{windows_->value()}};
 }
 
 ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder,
-                           Check check, QWidget* parent)
+                           Check check, Targets targets, QWidget* parent)
     : QDialog(parent)
     , exporters_(exporters)
     , check_(std::move(check))
+    , targets_of_(std::move(targets))
     , exporter_(new QComboBox)
     , folder_(new PathEdit(PathEdit::Kind::new_folder, {}))
     , aside_(new QCheckBox(tr("Move what is there aside")))
     , help_(new QLabel)
-    , findings_(new QPlainTextEdit) {
+    , findings_(new QPlainTextEdit)
+    , there_(new QTreeWidget)
+    , what_there_(explanation_label()) {
     auto* column = column_of(this, tr("Export"),
                              tr("Writes %1 for other programs, beside the target first and renamed at the end, then "
                                 "reads it back and compares every weight.")
@@ -163,7 +207,12 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     folder_->setPath(folder);
     findings_->setReadOnly(true);
     findings_->setAccessibleName(tr("Pre-flight findings"));
-    findings_->setMinimumSize(520, 132);
+    findings_->setMinimumSize(560, 84);
+    there_->setAccessibleName(tr("What becomes of it there"));
+    there_->setHeaderLabels({tr("Program"), tr("Runs"), tr("Taken from")});
+    there_->setRootIsDecorated(false);
+    there_->setMinimumSize(560, 184);
+    there_->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
     form->addRow(tr("Format"), exporter_);
     form->addRow(QString(), help_);
     form->addRow(tr("New folder"), folder_);
@@ -171,9 +220,12 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     aside_->setToolTip(tr("A folder that holds something else is kept as NAME.before-1; an export of Graticule is "
                           "replaced in any case"));
     form->addRow(tr("Pre-flight"), findings_);
-    auto* box = buttons(this, column, tr("Export"));
-    for (QAbstractButton* button : box->buttons())
-        if (box->buttonRole(button) == QDialogButtonBox::AcceptRole) write_ = qobject_cast<QPushButton*>(button);
+    form->addRow(tr("There"), there_);
+    what_there_->setMinimumHeight(4 * fontMetrics().lineSpacing()); // stays as high whatever is chosen
+    what_there_->setAlignment(Qt::AlignTop);
+    form->addRow(QString(), what_there_);
+    write_ = accept_button(buttons(this, column, tr("Export")));
+    connect(there_, &QTreeWidget::itemSelectionChanged, this, &ExportDialog::showTarget);
     connect(exporter_, &QComboBox::currentIndexChanged, this, &ExportDialog::preflight);
     connect(folder_, &PathEdit::changed, this, &ExportDialog::preflight);
     connect(aside_, &QCheckBox::toggled, this, &ExportDialog::preflight);
@@ -194,6 +246,18 @@ void ExportDialog::preflight() {
                                 ? tr("Nothing in the way: this target holds every layer's scheme exactly.")
                                 : QString::fromStdString(found.text()));
     write_->setEnabled(!found.has_errors() && !folder().isEmpty());
+    const int chosen = std::max(0, there_->indexOfTopLevelItem(there_->currentItem()));
+    targets_ = targets_of_(entry.name);
+    there_->clear();
+    for (const TargetEntry& target : targets_)
+        there_->addTopLevelItem(new QTreeWidgetItem({target.label, target.fate, target.basis}));
+    there_->setCurrentItem(there_->topLevelItem(std::min(chosen, there_->topLevelItemCount() - 1)));
+    showTarget();
+}
+
+void ExportDialog::showTarget() {
+    const int at = there_->indexOfTopLevelItem(there_->currentItem());
+    what_there_->setText(at < 0 ? QString() : targets_[static_cast<std::size_t>(at)].what);
 }
 
 QString ExportDialog::exporter() const { return exporter_->currentData().toString(); }

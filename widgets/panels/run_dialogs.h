@@ -17,6 +17,7 @@ class QPlainTextEdit;
 class QPushButton;
 class QRadioButton;
 class QSpinBox;
+class QTreeWidget;
 
 namespace graticule {
 
@@ -45,34 +46,49 @@ struct EvaluationChoice {
 class EvaluationDialog final : public QDialog {
     Q_OBJECT
 public:
-    EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions, QWidget* parent);
+    /// `targets`: what the recipe may be evaluated as; one that refuses it says why and cannot be evaluated.
+    EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions,
+                     const std::vector<TargetEntry>& targets, const QString& served_as, QWidget* parent);
     [[nodiscard]] EvaluationChoice choice() const;
+    [[nodiscard]] QString servedAs() const; ///< TargetEntry::name; empty: as the recipe says
 
 private:
+    void showTarget();
+    std::vector<TargetEntry> targets_;
     TextEdit* text_;
     QSpinBox *window_, *windows_;
     QCheckBox* all_;
+    QComboBox* served_as_;
+    QLabel* served_;
+    QPushButton* evaluate_ = nullptr;
 };
 
 class ExportDialog final : public QDialog {
     Q_OBJECT
 public:
     using Check = std::function<Diagnostics(const QString& exporter, const QString& folder, bool move_aside)>;
+    /// What becomes of it in the programs that read that exporter's files.
+    using Targets = std::function<std::vector<TargetEntry>(const QString& exporter)>;
     ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder, Check check,
-                 QWidget* parent);
+                 Targets targets, QWidget* parent);
     [[nodiscard]] QString exporter() const;
     [[nodiscard]] QString folder() const;
     [[nodiscard]] bool moveAside() const;
 
 private:
     void preflight();
+    void showTarget();
     std::vector<ExporterEntry> exporters_;
     Check check_;
+    Targets targets_of_;
+    std::vector<TargetEntry> targets_; ///< of the chosen exporter
     QComboBox* exporter_;
     PathEdit* folder_;
     QCheckBox* aside_;
     QLabel* help_;
     QPlainTextEdit* findings_;
+    QTreeWidget* there_;
+    QLabel* what_there_;
     QPushButton* write_;
 };
 

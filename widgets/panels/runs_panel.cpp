@@ -126,16 +126,25 @@ void RunsPanel::setRows(std::vector<RunRow> rows) {
     updateBaselines();
 }
 
+// While a run goes on the others' names stay as they are: two hundred entries are not made again for each of its
+// windows.
 void RunsPanel::updateBaselines() {
-    const QSignalBlocker quiet(baseline_);
-    baseline_->clear();
+    std::vector<std::pair<int, QString>> choices;
+    int chosen = 0;
     for (const RunRow& row : model_->rows()) {
         if (!row.perplexity) continue;
-        baseline_->addItem(elided_middle(row.name, 40), row.id);
-        if (row.baseline && row.current) baseline_->setCurrentIndex(baseline_->count() - 1);
+        choices.emplace_back(row.id, elided_middle(row.name, 40));
+        if (row.baseline && row.current) chosen = row.id;
     }
-    baseline_->setEnabled(baseline_->count() > 0);
-    if (baseline_->count() == 0) baseline_->addItem(tr("full precision"));
+    const QSignalBlocker quiet(baseline_);
+    if (choices != baselines_ || baseline_->count() == 0) {
+        baseline_->clear();
+        for (const auto& [id, name] : choices) baseline_->addItem(name, id);
+        baseline_->setEnabled(!choices.empty());
+        if (choices.empty()) baseline_->addItem(tr("full precision"));
+        baselines_ = std::move(choices);
+    }
+    if (chosen != 0) baseline_->setCurrentIndex(baseline_->findData(chosen));
 }
 
 std::vector<int> RunsPanel::selectedRuns() const {

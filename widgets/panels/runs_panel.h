@@ -48,6 +48,7 @@ private:
     QToolButton* compare_;
     QTableView* table_;
     RunTableModel* model_;
+    std::vector<std::pair<int, QString>> baselines_; // as the box has them
 };
 
 } // namespace graticule

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "widgets/panels/elided_label.h"
+#include "widgets/theme/theme.h"
 
 namespace graticule {
 
@@ -13,9 +14,7 @@ constexpr int longest_heading = 8; // that stands above a column of numbers with
 
 QLabel* small(QLabel* label, const char* role) {
     if (role) label->setProperty("role", role);
-    QFont font = label->font();
-    font.setPixelSize(12);
-    label->setFont(font);
+    label->setFont(theme::ui_font(12));
     return label;
 }
 } // namespace

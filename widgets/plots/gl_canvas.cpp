@@ -60,11 +60,12 @@ protected:
         ImGuiIO& io = ImGui::GetIO();
         const float ratio = float(devicePixelRatioF());
         const bool new_characters = glyphs_.need(base()) | glyphs_.need(overlay());
-        if (new_characters || ratio != atlas_ratio_) {
+        if (new_characters || ratio != atlas_ratio_ || theme::text_scale() != atlas_scale_) {
             ImGui_ImplOpenGL3_DestroyFontsTexture();
             glyphs_.build(*io.Fonts, ratio);
             ImGui_ImplOpenGL3_CreateFontsTexture();
             atlas_ratio_ = ratio;
+            atlas_scale_ = theme::text_scale();
         }
         const QPoint mouse = mapFromGlobal(QCursor::pos());
         io.DisplaySize = ImVec2(float(width()), float(height()));
@@ -112,6 +113,7 @@ private:
     GlyphAtlas glyphs_;
     ImGuiContext* gui_ = nullptr;
     float atlas_ratio_ = 0;
+    double atlas_scale_ = 1;
 };
 
 } // namespace

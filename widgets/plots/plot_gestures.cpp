@@ -13,6 +13,9 @@ namespace graticule::plots {
 
 void PlotSurface::mousePressEvent(QMouseEvent* event) {
     setFocus(Qt::MouseFocusReason);
+    gesture_began_.invalidate();
+    if (event->button() == Qt::BackButton) return zoomBack();
+    if (event->button() == Qt::ForwardButton) return zoomForward();
     if (event->button() != Qt::LeftButton) return QWidget::mousePressEvent(event);
     pointer_ = pressed_at_ = event->position();
     if (const auto grip = threshold_at(scene_, picture(), pointer_)) {
@@ -136,6 +139,8 @@ void PlotSurface::keyPressEvent(QKeyEvent* event) {
     case Qt::Key_Home:
     case Qt::Key_0:
         return resetView();
+    case Qt::Key_Backspace:
+        return event->modifiers() & Qt::ShiftModifier ? zoomForward() : zoomBack();
     case Qt::Key_L:
         if (offersLogarithm()) return setLogarithmic(!view_.logarithmic);
         break;
@@ -149,6 +154,8 @@ void PlotSurface::contextMenuEvent(QContextMenuEvent* event) {
     QMenu menu(this);
     if (offersLogarithm()) menu.addAction(log_action_);
     menu.addAction(tr("Show everything"), this, &PlotSurface::resetView);
+    menu.addAction(tr("Zoom back"), this, &PlotSurface::zoomBack)->setEnabled(canZoomBack());
+    menu.addAction(tr("Zoom forward"), this, &PlotSurface::zoomForward)->setEnabled(canZoomForward());
     menu.addSeparator();
     menu.addAction(tr("Copy data"), this, &PlotSurface::copyData);
     menu.addAction(tr("Save data as CSV…"), this, &PlotSurface::saveData);

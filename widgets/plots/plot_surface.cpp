@@ -122,6 +122,8 @@ void PlotSurface::setScene(PlotScene scene) {
         const bool same_kind = scene_.x_key == shown_key_ && !shown_key_.isEmpty();
         view_ = View{{}, {}, same_kind ? view_.logarithmic : scene_.starts_logarithmic};
         shown_key_ = scene_.x_key;
+        views_before_.clear();
+        views_after_.clear();
     }
     log_action_->setVisible(offersLogarithm());
     log_action_->setChecked(view_.logarithmic);
@@ -145,12 +147,47 @@ void PlotSurface::setLogarithmic(bool logarithmic) {
 }
 
 void PlotSurface::resetView() {
+    gesture_began_.invalidate(); // a step of its own
     View whole;
     whole.logarithmic = view_.logarithmic;
     setView(whole);
 }
 
+// A drag is one gesture however long it takes, turns of the wheel and repeated keys are one while they follow fast.
 void PlotSurface::setView(View view) {
+    constexpr qint64 together_ms = 700;
+    constexpr std::size_t most = 100;
+    if (view == view_) return log_action_->setChecked(view.logarithmic);
+    const bool goes_on =
+        gesture_began_.isValid() && (gesture_ == Gesture::pan || gesture_began_.elapsed() < together_ms);
+    if (!goes_on) {
+        views_before_.push_back(view_);
+        if (views_before_.size() > most) views_before_.erase(views_before_.begin());
+    }
+    gesture_began_.start();
+    views_after_.clear();
+    showView(std::move(view));
+}
+
+void PlotSurface::zoomBack() {
+    if (views_before_.empty()) return;
+    views_after_.push_back(view_);
+    View view = views_before_.back();
+    views_before_.pop_back();
+    gesture_began_.invalidate();
+    showView(std::move(view));
+}
+
+void PlotSurface::zoomForward() {
+    if (views_after_.empty()) return;
+    views_before_.push_back(view_);
+    View view = views_after_.back();
+    views_after_.pop_back();
+    gesture_began_.invalidate();
+    showView(std::move(view));
+}
+
+void PlotSurface::showView(View view) {
     log_action_->setChecked(view.logarithmic);
     if (view == view_) return;
     view_ = std::move(view);

@@ -6,12 +6,13 @@
 //     connect(plot, &plots::PlotSurface::itemClicked, this, [](int panel, const QString& series, qint64 id) { ... });
 //
 // Wheel zooms x (Ctrl: both, Shift: y), drag pans, Shift+drag zooms to a box, double click or Home shows everything,
-// arrows pan,
-// + and - zoom, L switches the logarithmic axis, the context menu has the rest.
+// arrows pan, + and - zoom, Backspace takes back the last of these (Shift+Backspace: again), L switches the logarithmic
+// axis, the context menu has the rest.
 #pragma once
 
 #include "widgets/plots/plot_view.h"
 
+#include <QtCore/QElapsedTimer>
 #include <QtCore/QString>
 #include <QtGui/QImage>
 #include <QtWidgets/QWidget>
@@ -53,6 +54,11 @@ public:
     void setWhole(std::function<PlotScene()> whole) { whole_ = std::move(whole); }
     void setLogarithmic(bool logarithmic);
     void resetView();
+    /// Views are taken back one gesture at a time: a stack of its own, apart from the undo of what is edited.
+    [[nodiscard]] bool canZoomBack() const { return !views_before_.empty(); }
+    [[nodiscard]] bool canZoomForward() const { return !views_after_.empty(); }
+    void zoomBack();
+    void zoomForward();
     /// A control in the row of buttons beside the title (takes ownership); the built-in ones stay at the right.
     void addTool(QWidget* tool);
 
@@ -99,7 +105,8 @@ private:
     void placeTools();
     void refresh(); ///< the picture is stale
     void repaintOverlay();
-    void setView(View view);
+    void setView(View view); ///< by a gesture, which can be taken back
+    void showView(View view);
     void click(QPointF at);
     [[nodiscard]] std::vector<Primitive> overlay() const;
     [[nodiscard]] const theme::Theme& look() const;
@@ -110,7 +117,9 @@ private:
     PlotScene scene_;
     std::function<PlotScene()> whole_;
     View view_;
-    QString shown_key_; ///< x_key of the last scene that had panels
+    std::vector<View> views_before_, views_after_; // of the scenes of this kind
+    QElapsedTimer gesture_began_;                  // while the turns of a wheel are one gesture
+    QString shown_key_;                            ///< x_key of the last scene that had panels
     std::size_t shown_panels_ = 0;
     mutable std::optional<Picture> picture_;
     PlotCanvas* canvas_ = nullptr;

@@ -2,6 +2,7 @@
 // here.
 #include "widgets/theme/theme.h"
 
+#include <QtCore/QRegularExpression>
 #include <QtCore/QString>
 #include <array>
 #include <utility>
@@ -193,7 +194,17 @@ QString style_sheet(const Theme& theme) {
         {"@worse", theme[Token::worse]},
     }};
     for (const auto& [name, colour] : names) sheet.replace(QString::fromLatin1(name), colour.name());
-    return sheet;
+    // Sizes of letters follow the text scale; those of boxes have room for it.
+    static const QRegularExpression size(QStringLiteral("font-size: (\\d+)px"));
+    QString scaled;
+    qsizetype done = 0;
+    for (auto sizes = size.globalMatch(sheet); sizes.hasNext();) {
+        const QRegularExpressionMatch found = sizes.next();
+        scaled += sheet.mid(done, found.capturedStart() - done);
+        scaled += QStringLiteral("font-size: %1px").arg(qRound(found.captured(1).toInt() * text_scale()));
+        done = found.capturedEnd();
+    }
+    return scaled + sheet.mid(done);
 }
 
 } // namespace graticule::theme

@@ -14,6 +14,8 @@ static void register_icons() { Q_INIT_RESOURCE(theme); }
 namespace graticule::theme {
 namespace {
 
+double scale_of_texts = 1; // of the program, as its palette is
+
 struct Row {
     Token token;
     QRgb dark, light;
@@ -28,15 +30,15 @@ constexpr std::array<Row, std::size_t(Token::count)> table{{
     {Token::border, 0xff2d323c, 0xffd9dde3},
     {Token::text, 0xffe4e7ec, 0xff1b1f27},
     {Token::secondary, 0xff98a1b0, 0xff5a6372},
-    {Token::faint, 0xff6b7484, 0xff8a93a2},
+    {Token::faint, 0xff8790a0, 0xff646d7c},
     {Token::accent, 0xff5b9df5, 0xff1f6fd6},
     {Token::selection, 0xff27405f, 0xffd6e6fb},
     {Token::full_precision, 0xff8796ad, 0xff8594aa},
-    {Token::levels, 0xfff0ad4e, 0xffb36b00},
+    {Token::levels, 0xfff0ad4e, 0xff9c5d00},
     {Token::candidate, 0xff4fd1bb, 0xff00796b},
     {Token::underflow, 0xfff0839b, 0xffb3264d},
-    {Token::good, 0xff59c28a, 0xff1e8a52},
-    {Token::worse, 0xfff0883e, 0xffc8560a},
+    {Token::good, 0xff59c28a, 0xff187545},
+    {Token::worse, 0xfff0883e, 0xffb04a08},
 }};
 
 Theme build(bool dark) {
@@ -53,7 +55,7 @@ double luminance(const QColor& colour) {
 
 QFont named_font(bool installed, const QString& family, QFontDatabase::SystemFont fallback, int pixel_size) {
     QFont font = installed ? QFont(family) : QFontDatabase::systemFont(fallback);
-    font.setPixelSize(pixel_size);
+    font.setPixelSize(qRound(pixel_size * text_scale()));
     return font;
 }
 
@@ -137,6 +139,9 @@ QPalette palette(const Theme& theme) {
         result.setColor(QPalette::Disabled, role, theme[Token::faint]);
     return result;
 }
+
+void set_text_scale(double scale) { scale_of_texts = std::clamp(scale, 0.9, 1.5); }
+double text_scale() { return scale_of_texts; }
 
 void apply(QApplication& application, Mode mode) {
     register_icons();

@@ -70,7 +70,11 @@ struct Theme {
 /// started.
 void apply(QApplication& application, Mode mode);
 
-/// Inter, or the system's own font where it is not installed. Sizes are logical pixels.
+/// All texts, those of the plots too, by this factor (0.9 to 1.5); the next apply() shows it.
+void set_text_scale(double scale);
+[[nodiscard]] double text_scale();
+
+/// Inter, or the system's own font where it is not installed. Sizes are logical pixels at a text scale of 1.
 [[nodiscard]] QFont ui_font(int pixel_size = 13, QFont::Weight weight = QFont::Normal);
 /// JetBrains Mono, or the system's fixed font.
 [[nodiscard]] QFont mono_font(int pixel_size = 12);

@@ -93,6 +93,10 @@ constexpr auto architectures = std::to_array<GgufArchitecture>({
     {"gpt2", "gpt2", "GPT2LMHeadModel", gpt2_names},
 });
 
+std::string_view block_prefix(const GgufArchitecture& architecture) {
+    return architecture.name == "gpt2" ? "transformer.h." : "model.layers.";
+}
+
 /// "blk.12.attn_q" is taken apart into "12" and "blk.N.attn_q".
 std::string without_block_number(std::string_view name, std::string_view& block) {
     constexpr std::string_view prefix = "blk.";
@@ -120,10 +124,20 @@ const GgufArchitecture& gguf_architecture(const GgufFile& file) {
                                                         ".expert_count above 0) is not supported");
             return row;
         }
+    throw Error(ErrorKind::unsupported, file.path().string() + ": the architecture \"" + *name +
+                                            "\" is not supported; " + gguf_architecture_names() + " are");
+}
+
+const GgufArchitecture* gguf_architecture_for(std::string_view model_type) {
+    if (model_type == "mistral") model_type = "llama"; // llama.cpp makes no difference
+    const auto row = std::ranges::find(architectures, model_type, &GgufArchitecture::model_type);
+    return row == architectures.end() ? nullptr : &*row;
+}
+
+std::string gguf_architecture_names() {
     std::string known;
     for (const GgufArchitecture& row : architectures) known += (known.empty() ? "" : ", ") + std::string(row.name);
-    throw Error(ErrorKind::unsupported,
-                file.path().string() + ": the architecture \"" + *name + "\" is not supported; " + known + " are");
+    return known;
 }
 
 std::optional<GgufMapping> map_gguf_name(const GgufArchitecture& architecture, const std::string& name) {
@@ -136,11 +150,29 @@ std::optional<GgufMapping> map_gguf_name(const GgufArchitecture& architecture, c
     for (const GgufNameRow& row : architecture.names) {
         if (row.gguf != stem) continue;
         std::string mapped;
-        if (!block.empty())
-            mapped = (architecture.name == "gpt2" ? "transformer.h." : "model.layers.") + std::string(block) + ".";
+        if (!block.empty()) mapped = std::string(block_prefix(architecture)) + std::string(block) + ".";
         mapped.append(row.hugging_face).append(suffix);
         const bool untouched = row.change == transposed && suffix == ".bias";
         return GgufMapping{std::move(mapped), untouched ? none : row.change};
+    }
+    return std::nullopt;
+}
+
+std::optional<GgufMapping> gguf_name_of(const GgufArchitecture& architecture, std::string_view name) {
+    std::string block;
+    const std::string_view prefix = block_prefix(architecture);
+    if (name.starts_with(prefix)) {
+        const std::size_t dot = name.find('.', prefix.size());
+        if (dot == std::string_view::npos) return std::nullopt;
+        block = "blk." + std::string(name.substr(prefix.size(), dot - prefix.size()));
+        name.remove_prefix(dot + 1);
+    }
+    for (const GgufNameRow& row : architecture.names) {
+        constexpr std::string_view any_block = "blk.N";
+        const bool of_block = row.gguf.starts_with(any_block);
+        if (row.hugging_face != name || of_block == block.empty()) continue;
+        return GgufMapping{of_block ? block + std::string(row.gguf.substr(any_block.size())) : std::string(row.gguf),
+                           row.change};
     }
     return std::nullopt;
 }

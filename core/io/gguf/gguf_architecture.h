@@ -39,12 +39,20 @@ struct GgufArchitecture {
 [[nodiscard]] const GgufArchitecture& gguf_architecture(const GgufFile& file);
 
 struct GgufMapping {
-    std::string name; ///< Hugging Face
+    std::string name; ///< what it is called on the other side
     GgufChange change = GgufChange::none;
 };
 
+/// The architecture that models of this config.json's "model_type" are written in; null: none of them.
+[[nodiscard]] const GgufArchitecture* gguf_architecture_for(std::string_view model_type);
+/// For messages: "llama, qwen2, ...".
+[[nodiscard]] std::string gguf_architecture_names();
+
 /// Nothing for tensors that are not weights (rope_freqs, which goes into the config).
 [[nodiscard]] std::optional<GgufMapping> map_gguf_name(const GgufArchitecture& architecture, const std::string& name);
+
+/// The other way round, without ".weight" and ".bias": where "model.layers.3.self_attn.q_proj" goes.
+[[nodiscard]] std::optional<GgufMapping> gguf_name_of(const GgufArchitecture& architecture, std::string_view name);
 
 /// What the configuration takes from the tensors, which may lie in other parts than the metadata.
 struct GgufContents {

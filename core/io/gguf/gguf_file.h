@@ -65,14 +65,18 @@ public:
     wholes(const std::string& key) const; ///< any integer kind, or one value
     [[nodiscard]] std::optional<std::uint64_t> array_size(const std::string& key) const;
 
-private:
-    friend class GgufParser;
-    struct Value {
+    /// A value as it lies in the file.
+    struct Stored {
         GgufKind kind = GgufKind::u8;
         GgufKind element = GgufKind::u8;  ///< arrays
         std::uint64_t count = 1;          ///< arrays
         std::span<const std::byte> bytes; ///< of the value or of all elements; texts with their lengths
     };
+    [[nodiscard]] std::optional<Stored> stored(const std::string& key) const;
+
+private:
+    friend class GgufParser;
+    using Value = Stored;
     [[nodiscard]] const Value* find(const std::string& key) const;
     [[noreturn]] void wrong_kind(const std::string& key, const Value& value, std::string_view wanted) const;
     [[nodiscard]] std::optional<std::uint64_t> integer(GgufKind kind, const std::byte* at) const;

@@ -50,6 +50,11 @@ const GgufMetadata::Value* GgufMetadata::find(const std::string& key) const {
     return found == values_.end() ? nullptr : &found->second;
 }
 
+std::optional<GgufMetadata::Stored> GgufMetadata::stored(const std::string& key) const {
+    const Value* value = find(key);
+    return value == nullptr ? std::nullopt : std::optional(*value);
+}
+
 std::vector<std::string> GgufMetadata::keys() const {
     std::vector<std::string> all;
     for (const auto& [key, value] : values_) all.push_back(key);

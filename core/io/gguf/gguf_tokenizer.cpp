@@ -225,6 +225,12 @@ private:
 
 } // namespace
 
+std::vector<std::string> gguf_pre_tokenizers() {
+    std::vector<std::string> names;
+    for (const PreTokenizerRow& row : pre_tokenizers) names.emplace_back(row.names.substr(0, row.names.find(' ')));
+    return names;
+}
+
 std::shared_ptr<const Tokenizer> gguf_tokenizer(const GgufFile& file) {
     return make_pipeline_tokenizer(Reader(file).read());
 }

@@ -60,10 +60,17 @@ std::optional<Field> read_field(std::string_view& bytes) {
 } // namespace
 
 SentencePieceSpec read_sentencepiece_spec(std::string_view model) {
-    constexpr std::uint64_t trainer_spec = 2, normalizer_spec = 3; // of ModelProto
-    constexpr std::uint64_t model_type = 3, bpe = 2;               // of TrainerSpec
+    constexpr std::uint64_t piece = 1, trainer_spec = 2, normalizer_spec = 3; // of ModelProto
+    constexpr std::uint64_t model_type = 3, bpe = 2;                          // of TrainerSpec
+    constexpr std::uint64_t piece_type = 3, user_defined = 4;                 // of SentencePiece
     SentencePieceSpec spec;
+    std::int32_t pieces = 0;
     while (auto field = read_field(model)) {
+        if (field->number == piece) {
+            while (const auto inner = read_field(field->content))
+                if (inner->number == piece_type && inner->value == user_defined) spec.user_defined.push_back(pieces);
+            ++pieces;
+        }
         while (field->number == trainer_spec || field->number == normalizer_spec) {
             const auto inner = read_field(field->content);
             if (!inner) break;

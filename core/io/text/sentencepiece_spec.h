@@ -2,7 +2,9 @@
 // fields of the protocol buffer are read here.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace graticule {
 
@@ -12,6 +14,7 @@ struct SentencePieceSpec {
     bool add_dummy_prefix = true;
     bool remove_extra_white_space = true;
     bool escape_white_space = true;
+    std::vector<std::int32_t> user_defined; ///< ids of pieces that are cut out of a text before anything else
 };
 
 /// Of a serialized ModelProto; fields that are not there, or cannot be read, keep their defaults.

@@ -115,8 +115,7 @@ bool runs_here(const SentencePieceSpec& spec, const SentencePieceProcessor& proc
     return normal_with_zero <= 1;
 }
 
-std::shared_ptr<const Tokenizer> fast_tokenizer(const SentencePieceProcessor& processor, const SentencePieceSpec& spec,
-                                                Around around, const std::string& file) {
+SentencePieceVocabulary vocabulary_of(const SentencePieceProcessor& processor, const SentencePieceSpec& spec) {
     SentencePieceVocabulary vocabulary;
     for (int id = 0; id < processor.GetPieceSize(); ++id) {
         vocabulary.pieces.push_back(processor.IdToPiece(id));
@@ -125,7 +124,12 @@ std::shared_ptr<const Tokenizer> fast_tokenizer(const SentencePieceProcessor& pr
     }
     vocabulary.unknown_id = std::max(processor.unk_id(), 0);
     vocabulary.add_space_prefix = spec.add_dummy_prefix;
-    TokenizerParts parts = sentencepiece_parts(std::move(vocabulary));
+    return vocabulary;
+}
+
+std::shared_ptr<const Tokenizer> fast_tokenizer(const SentencePieceProcessor& processor, const SentencePieceSpec& spec,
+                                                Around around, const std::string& file) {
+    TokenizerParts parts = sentencepiece_parts(vocabulary_of(processor, spec));
     parts.bos = around.bos;
     parts.eos = around.eos;
     parts.prefix = std::move(around.prefix);
@@ -145,6 +149,21 @@ std::shared_ptr<const Tokenizer> open_sentencepiece(const std::filesystem::path&
     const SentencePieceSpec spec = read_sentencepiece_spec(serialized);
     if (runs_here(spec, *processor)) return fast_tokenizer(*processor, spec, std::move(around), model_file.string());
     return std::make_shared<LibraryTokenizer>(std::move(processor), std::move(around));
+}
+
+SentencePieceVocabulary read_sentencepiece_vocabulary(const std::filesystem::path& model_file) {
+    const std::string serialized = read_text_file(model_file, max_model_bytes);
+    const auto processor = load(serialized, model_file);
+    const SentencePieceSpec spec = read_sentencepiece_spec(serialized);
+    if (!spec.byte_pair_encoding || spec.rewrites_text || !spec.escape_white_space)
+        throw Error(ErrorKind::unsupported,
+                    model_file.string() + (spec.byte_pair_encoding
+                                               ? " rewrites the text before it cuts it (normalizer_spec)"
+                                               : " is no byte pair encoding (trainer_spec.model_type)"));
+    SentencePieceVocabulary vocabulary = vocabulary_of(*processor, spec);
+    for (const std::int32_t id : spec.user_defined)
+        if (id < std::ssize(vocabulary.kinds)) vocabulary.kinds[std::size_t(id)] = PieceKind::user_defined;
+    return vocabulary;
 }
 
 std::shared_ptr<const Tokenizer> open_sentencepiece_library(const std::filesystem::path& model_file) {

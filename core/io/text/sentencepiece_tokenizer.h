@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "core/io/text/sentencepiece_parts.h"
 #include "core/io/tokenizer.h"
 
 namespace graticule {
@@ -14,5 +15,9 @@ namespace graticule {
 [[nodiscard]] std::shared_ptr<const Tokenizer> open_sentencepiece(const std::filesystem::path& model_file);
 /// The same with the library doing all the work, whatever the kind: what the fast way is tested against.
 [[nodiscard]] std::shared_ptr<const Tokenizer> open_sentencepiece_library(const std::filesystem::path& model_file);
+
+/// Pieces, scores and kinds of a byte pair encoding. Throws Error{unsupported} naming the file for a model of another
+/// kind, or one that rewrites the text before it cuts it.
+[[nodiscard]] SentencePieceVocabulary read_sentencepiece_vocabulary(const std::filesystem::path& model_file);
 
 } // namespace graticule

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/method/solvers/fixed_sums.h"
 
@@ -93,6 +94,7 @@ BlockParams mse_clip(const at::Tensor& values, const TensorQuantizer& quantizer,
     at::Tensor least;
     const int steps = static_cast<int>(options.max_shrink * options.grid);
     for (int i = 0; i < std::max(1, steps); ++i) {
+        cancel_point();
         TensorQuantizer shrunk = quantizer;
         shrunk.scale.clip_ratio = 1.0F - static_cast<float>(i) / static_cast<float>(options.grid);
         const BlockParams params = find_params(dense, shrunk, device);
@@ -125,6 +127,7 @@ ClipResult output_clip(const at::Tensor& weight, const at::Tensor& inputs, const
     ClipResult result;
     at::Tensor least;
     for (int i = 0; i < steps; ++i) {
+        cancel_point();
         const double ratio = 1.0 - static_cast<double>(i) / options.grid;
         const at::Tensor threshold = absmax * ratio;
         const at::Tensor limit = spread_over_blocks(threshold, layout);

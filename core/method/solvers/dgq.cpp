@@ -1,5 +1,6 @@
 #include "core/method/solvers/dgq.h"
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/method/solvers/dgq_codes.h"
 #include "core/method/solvers/fixed_sums.h"
@@ -48,6 +49,7 @@ DgqGroups dgq_phase1(const at::Tensor& weight, const at::Tensor& gram, std::int6
     DgqGroups best{group, {}, zero, {}};
     at::Tensor least;
     for (int i = 0; i < options.phase1_steps; ++i) {
+        cancel_point();
         const double ratio = dgq_ratio(i, options.phase1_steps, options.phase1_span);
         const at::Tensor scale = (high - low) * ratio / top;
         const at::Tensor limited =
@@ -94,6 +96,18 @@ DualGrain make_dual_grain(const DualCodes& codes, const DgqGroups& groups, const
     return result;
 }
 
+DualGrain with_coded_channels(DualGrain found, const ScaleCoding& coding) {
+    if (coding == float32_coding) return found;
+    at::Tensor coded = found.channel_scale.cpu().contiguous().clone();
+    float* scale = coded.data_ptr<float>();
+    for (std::int64_t row = 0; row < coded.numel(); ++row) scale[row] = round_to_coding(scale[row], coding);
+    found.channel_scale = coded.to(found.channel_scale.device());
+    const at::Tensor centred = grouped(found.codes.to(at::kFloat), found.group) - found.zero.unsqueeze(2);
+    const at::Tensor step = (found.group_scale * found.channel_scale.unsqueeze(1)).unsqueeze(2);
+    found.dequantized = (centred * step).reshape(found.codes.sizes());
+    return found;
+}
+
 DualGrain search_channel_scale(const at::Tensor& weight, const DgqGroups& groups, const DgqOptions& options,
                                const RowLosses& losses) {
     const at::Tensor plain = grouped(weight, groups.group);
@@ -101,6 +115,7 @@ DualGrain search_channel_scale(const at::Tensor& weight, const DgqGroups& groups
     const at::Tensor reach = absmax.masked_fill(absmax.eq(0), 1); // a row of zeros: any scale will do
     at::Tensor best_scale, least;
     for (int i = 0; i < options.phase2_steps; ++i) {
+        cancel_point();
         const at::Tensor limit = reach * dgq_ratio(i, options.phase2_steps, options.phase2_span);
         const at::Tensor s1 = limit / int8_limit;
         const DualCodes codes = dual_codes(plain, groups, s1, limit, options.levels);

@@ -1,6 +1,6 @@
 // DGQ (Zhang et al. 2023; ilur98/DGQ 141eef7; algorithms.md section 7): weights in a dual grain
 //
-//     w^ = (q - z) S2 s1,    q in 0..15, z and S2 >= 1 integers a group, s1 a float a row,    |(q - z) S2| <= 127,
+//     w^ = (q - z) S2 s1,    q in 0..15, z and S2 >= 1 integers per group, s1 a float per row,  |(q - z) S2| <= 127,
 //
 // so that (q - z) S2 is an INT8 operand. Phase 1 finds each group's range, phase 2 each row's s1.
 //
@@ -27,7 +27,7 @@ struct DgqOptions {
     double phase2_span = 0.82;
 };
 
-/// A float scale and a zero point a group.
+/// A float scale and a zero point per group.
 struct DgqGroups {
     std::int64_t group = 0;
     at::Tensor scale; ///< (out, groups)
@@ -60,6 +60,10 @@ struct DualGrain {
 /// those of rounding to nearest with groups. `gram` may be undefined: no loss then.
 [[nodiscard]] DualGrain round_to_dual_grain(const at::Tensor& weight, const BlockParams& params, const at::Tensor& gram,
                                             const DgqOptions& options);
+
+/// The same codes and whole numbers with s1 rounded to the scheme's coding, which must not be zero then; `loss` is that
+/// of before.
+[[nodiscard]] DualGrain with_coded_channels(DualGrain found, const ScaleCoding& coding);
 
 /// Mean over tokens of the squared output error of every row, (out).
 [[nodiscard]] at::Tensor row_losses(const at::Tensor& difference, const at::Tensor& gram);

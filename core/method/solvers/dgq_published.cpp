@@ -1,5 +1,6 @@
 #include "core/method/solvers/dgq_published.h"
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/method/solvers/dgq_codes.h"
 #include "core/method/solvers/fixed_sums.h"
@@ -58,6 +59,7 @@ Group search_group(const at::Tensor& weight, const at::Tensor& inputs, const Dgq
 DgqGroups phase1(const at::Tensor& weight, const at::Tensor& inputs, std::int64_t group, const DgqOptions& options) {
     std::vector<at::Tensor> scales, zeros, losses;
     for (std::int64_t start = 0; start < weight.size(1); start += group) {
+        cancel_point();
         const Group found = search_group(weight.slice(1, start, start + group).contiguous(),
                                          inputs.slice(1, start, start + group).contiguous(), options);
         scales.push_back(found.scale);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/method/solvers/fixed_sums.h"
 #include "core/method/solvers/gptq_block.h"
@@ -129,6 +130,7 @@ Walked walk(Problem& problem, const at::Tensor& upper, Scales& scales, const Cod
                   at::empty_like(problem.weight)};
     at::Tensor squares = at::zeros({}, problem.weight.options().dtype(at::kDouble)); // on the card until the end
     for (std::int64_t first = 0; first < columns; first += options.block) {
+        cancel_point();
         const std::int64_t last = std::min(first + options.block, columns);
         GptqBlock block;
         block.weight = problem.weight.slice(1, first, last).contiguous();
@@ -161,7 +163,7 @@ void check(const at::Tensor& weight, const at::Tensor& hessian, const TensorQuan
     if (grouped && options.act_order && !options.static_groups)
         throw Error(ErrorKind::unsupported,
                     "GPTQ's act-order scatters the columns of a group unless its scales are fixed beforehand; add "
-                    "static groups, or use one scale a channel");
+                    "static groups, or use one scale per channel");
 }
 
 } // namespace

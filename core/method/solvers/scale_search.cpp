@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/method/solvers/fixed_sums.h"
 
@@ -185,6 +186,7 @@ double OutputLoss::of_linears(const at::Tensor& scale) const {
         input = with_fixed_coarse(input, spec_.inputs / scale, device_);
     double sum = 0;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
+        cancel_point();
         const at::Tensor smooth = parts_[i] / scale;
         at::Tensor seen;
         if (whole) {

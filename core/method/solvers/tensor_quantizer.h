@@ -44,7 +44,7 @@ struct TensorQuantizer {
 /// quantizer of one level stays as it is.
 [[nodiscard]] TensorQuantizer with_fixed_coarse(const TensorQuantizer& quantizer, const at::Tensor& values,
                                                 const Device& device);
-/// Of a quantizer whose coarse level is fixed: the one of `width` columns from `first` on as one block a row, or as one
+/// Of a quantizer whose coarse level is fixed: the one of `width` columns from `first` on as one block per row, or as one
 /// in all where the coarse scale is the tensor's.
 [[nodiscard]] TensorQuantizer quantizer_of_columns(const TensorQuantizer& quantizer, std::int64_t first,
                                                    std::int64_t columns);
@@ -78,7 +78,7 @@ struct QuantizedTensor {
 [[nodiscard]] at::Tensor round_to_nearest(const at::Tensor& values, const TensorQuantizer& quantizer,
                                           const Device& device);
 
-/// One column with one scale and zero point a row: the step GPTQ takes. Any grid, dINT and tables too.
+/// One column with one scale and zero point per row: the step GPTQ takes. Any grid, dINT and tables too.
 struct RoundedColumn {
     at::Tensor codes;  ///< (rows) uint8
     at::Tensor values; ///< (rows) float32
@@ -86,7 +86,7 @@ struct RoundedColumn {
 [[nodiscard]] RoundedColumn quantize_column(const at::Tensor& column, const CodeGrid& grid, const at::Tensor& scale,
                                             const at::Tensor& zero, const Device& device);
 
-/// One value a block, repeated over the block: (rows, columns).
+/// One value per block, repeated over the block: (rows, columns).
 [[nodiscard]] at::Tensor spread_over_blocks(const at::Tensor& per_block, BlockLayout layout);
 
 } // namespace graticule::solvers

@@ -5,8 +5,7 @@
 //            columns, `width` values a thread
 //   rows   | thread x 0 | thread x 1 | ...      a CTA is block.x packs wide and block.y rows high (256 threads);
 //          |   row + block.y * gridDim.y ...    grid.x CTAs cover the columns, grid.y CTAs share the rows, each thread
-//          walking down
-//                                               two rows at a time so that two loads are under way.
+//                                               walking down two rows at a time so that two loads are under way.
 //
 // A thread keeps its columns, so the block index across is computed once; blocks must be `width` columns wide or more,
 // or one.

@@ -94,10 +94,9 @@ private Q_SLOTS:
 
     void helpNamesTheOptionsOfEveryCommand_data() {
         QTest::addColumn<QString>("command");
-        for (const char* command :
-             {"info",    "calibrate", "tokenize",    "logits",   "quantize",  "eval",    "compare",
-              "task",    "generate",  "sensitivity", "slac",     "speed",     "export",  "run",
-              "formats", "methods",   "presets",     "families", "exporters", "selftest"})
+        for (const char* command : {"info", "calibrate", "tokenize",    "logits",  "quantize", "eval",      "compare",
+                                    "task", "generate",  "sensitivity", "search",  "slac",     "speed",     "export",
+                                    "run",  "formats",   "methods",     "presets", "families", "exporters", "selftest"})
             QTest::newRow(command) << command;
     }
     void helpNamesTheOptionsOfEveryCommand() {
@@ -454,6 +453,50 @@ private Q_SLOTS:
         QVERIFY2(rules == expected, rules.dump().c_str());
         const Outcome text = run_cli(words);
         QVERIFY2(text.out.contains("rule        matches  decides"), text.out);
+    }
+
+    /// Before anything is run: what becomes of the export where, in words and as JSON.
+    void exportSaysWhatHappensThere() {
+        const QStringList words{"export", "sample-opt", "--recipe", "w=int4/sym/g128 a=int8/sym/token",
+                                "--out",  at("there"),  "--check",  "--quiet"};
+        const Outcome text = run_cli(words);
+        QVERIFY2(text.code == 0 && text.out.contains("vLLM on Hopper (sm90)"), text.out);
+        QVERIFY2(text.out.contains("a=fp8_e4m3/sym/token instead of a=int8/sym/token"), text.out);
+        QVERIFY2(text.out.contains("https://github.com/vllm-project/vllm/pull/38066"), text.out);
+        const json value = run_cli(words + QStringList{"--json"}).json();
+        QVERIFY(value.at("ok").get<bool>());
+        std::map<std::string, json> targets;
+        for (const json& target : value.at("targets")) targets[target.at("name")] = target;
+        QVERIFY(targets.at("vllm-sm80").at("fate") == "other inputs");
+        QVERIFY(targets.at("vllm-sm80").at("parts").at(0).at("inputs").is_null());
+        QVERIFY(targets.at("vllm-sm90").at("parts").at(0).at("inputs") == "fp8_e4m3/sym/token");
+        QVERIFY(targets.at("transformers-5.17").at("fate") == "as asked");
+        QVERIFY(targets.at("sglang").at("fate") == "refused");
+        QVERIFY(!QFileInfo::exists(at("there")));
+    }
+
+    void evaluatedAsServed() {
+        const QStringList words{"eval", "sample-opt", "--window", "128", "--windows", "2", "--json", "--quiet"};
+        const auto losses = [&](const QStringList& more) {
+            const json value = run_cli(words + more).json();
+            return std::pair(value.at("window_losses"), value.at("provenance").at("served_as"));
+        };
+        const QStringList recipe{"--recipe", "w=int4/sym/g128 a=int8/sym/token"};
+        const auto ampere = losses(recipe + QStringList{"--as", "vllm-sm80"});
+        QVERIFY(ampere.first == losses({"--recipe", "w=int4/sym/g128"}).first);
+        QVERIFY(ampere.second == "vllm-sm80");
+        QVERIFY(losses(recipe).second.is_null());
+        const Outcome text = run_cli({"compare", "sample-opt", "--window", "128", "--windows", "2", "--recipe",
+                                      "w=int4/sym/g128 a=int8/sym/token", "--as", "vllm-sm90", "--quiet"});
+        QVERIFY2(text.code == 0 && text.out.contains("a=int8/sym/token as vllm-sm90"), text.out);
+    }
+
+    void evaluatedUnderTheProtocolOfLlamaCpp() {
+        const json value =
+            run_cli({"eval", "sample-llama", "--protocol", "llama.cpp", "--windows", "2", "--json", "--quiet"}).json();
+        QVERIFY(value.at("protocol").at("name") == "llama.cpp");
+        QCOMPARE(value.at("protocol").at("window").get<int>(), 512);
+        QCOMPARE(value.at("tokens").get<int>(), 2 * 255);
     }
 
     void exportIsOneFolderOfFiles() {

@@ -295,6 +295,14 @@ private Q_SLOTS:
         QVERIFY(!QFile::exists(at("impossible")));
     }
 
+    void targetThatRefusesTheRecipe() {
+        expect({"eval", "sample-opt", "--recipe", "w=int4/sym/g64 a=int8/sym/token", "--as", "vllm-sm90"}, 4,
+               {"vLLM on Hopper", "groups of 128", "https://"});
+        expect({"eval", "sample-opt", "--recipe", "w=int4/sym/g128", "--as", "vllm-sm95"}, 2, {"vllm-sm90"});
+        expect({"eval", "sample-opt", "--as", "vllm-sm90"}, 2, {"--recipe"});
+        expect({"eval", "sample-opt", "--protocol", "bits"}, 2, {"llama.cpp"});
+    }
+
     void exportIntoSomebodysFolder() {
         QDir().mkpath(at("home"));
         write(at("home/thesis.tex"), "years of work");

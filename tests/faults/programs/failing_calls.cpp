@@ -1,12 +1,19 @@
 // Preloaded into a program under test (LD_PRELOAD): counts the calls of one kind that it makes and lets the n-th fail,
 // as SQLite tests itself. Configured by the environment:
 //
-//     FAULT_KIND=write|fsync|rename|exchange|mmap|allocate   which calls count (exchange: every one fails as
-//     unsupported) FAULT_AT=n                            the n-th fails (0: none, only count) FAULT_ERROR=28 errno of
-//     the failure FAULT_REPORT=FILE                     the number of calls is written there when the program ends
+//     FAULT_KIND=KIND     write, fsync, rename, mmap, allocate: which calls count; exchange: every one is unsupported
+//     FAULT_AT=n          the n-th fails (0: none, only count)
+//     FAULT_ERROR=28      errno of the failure
+//     FAULT_REPORT=FILE   the number of calls is written there when the program ends
+//
+// Loading LibTorch takes longer than a small job. So with
+//
+//     FAULT_SERVER=FILE   each line "KIND AT ERROR" of standard input runs the program's main once more in a process of
+//                         its own (fork) that says on standard error, which is FILE, what went wrong; answered on
+//                         standard output by "STATUS CALLS", waitpid's and how many calls there were
 //
 // Calls count from the program's main on. Only what it does to files counts as a write or a flush: not what it prints.
-// An allocation counts from 64 KiB up, where it is operator new's or aligned (LibTorch's).
+// An allocation counts from 16 KiB up, where it is operator new's or aligned (LibTorch's).
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
@@ -19,30 +26,39 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
 
 enum Kind { none, write_call, fsync_call, rename_call, exchange_call, mmap_call, allocate_call };
 
-constexpr std::size_t large = std::size_t{64} << 10;
+constexpr std::size_t large = std::size_t{16} << 10; ///< a weight of the cut model (../cut_model.h) in float32
 
-std::atomic<long> calls{0};
+/// In memory that the server shares with the process it started.
+std::atomic<long>& calls =
+    *new (::mmap(nullptr, sizeof(std::atomic<long>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
+        std::atomic<long>{0};
 Kind kind = none;
 long fail_at = 0;
 int error_code = 5;
 const char* report = nullptr;
 
+Kind kind_of(const char* name) {
+    static constexpr const char* names[] = {"", "write", "fsync", "rename", "exchange", "mmap", "allocate"};
+    for (int i = 1; i < 7; ++i)
+        if (std::strcmp(name, names[i]) == 0) return static_cast<Kind>(i);
+    return none;
+}
+
 void configure() __attribute__((constructor));
 void configure() {
     const char* name = std::getenv("FAULT_KIND");
     if (name == nullptr) return;
-    static constexpr const char* names[] = {"", "write", "fsync", "rename", "exchange", "mmap", "allocate"};
     if (const char* at = std::getenv("FAULT_AT")) fail_at = std::atol(at);
     if (const char* code = std::getenv("FAULT_ERROR")) error_code = std::atoi(code);
     report = std::getenv("FAULT_REPORT");
-    for (int i = 1; i < 7; ++i)
-        if (std::strcmp(name, names[i]) == 0) kind = static_cast<Kind>(i); // last: calls count from here on
+    kind = kind_of(name); // last: calls count from here on
 }
 
 void tell() __attribute__((destructor));
@@ -58,10 +74,42 @@ void tell() {
     ::close(file);
 }
 
+/// Standard input and output of the process that runs the program: nothing, and nowhere; its errors into `file`.
+bool redirect(const char* file) {
+    const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    const int errors = ::open(file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+    return nothing >= 0 && errors >= 0 && ::dup2(nothing, STDIN_FILENO) >= 0 && ::dup2(nothing, STDOUT_FILENO) >= 0 &&
+           ::dup2(errors, STDERR_FILENO) >= 0;
+}
+
+/// True in every process that is to run the program; false in the server, once nobody asks any more.
+bool serve(const char* errors) {
+    char name[16];
+    long at = 0;
+    int error = 0;
+    while (std::scanf("%15s %ld %d", name, &at, &error) == 3) {
+        calls = 0;
+        const pid_t child = ::fork();
+        if (child == 0) {
+            if (!redirect(errors)) ::_exit(99);
+            kind = kind_of(name);
+            fail_at = at;
+            error_code = error;
+            return true;
+        }
+        int status = 0;
+        if (child < 0 || ::waitpid(child, &status, 0) != child) return false;
+        std::printf("%d %ld\n", status, calls.load());
+        std::fflush(stdout);
+    }
+    return false;
+}
+
 int (*program_main)(int, char**, char**) = nullptr;
 std::atomic<bool> in_main{false};
 
 int counting_main(int argc, char** argv, char** environment) {
+    if (const char* errors = std::getenv("FAULT_SERVER"); errors != nullptr && !serve(errors)) return 0;
     in_main = true;
     const int code = program_main(argc, argv, environment);
     in_main = false;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/export/compressed_tensors.h"
 #include "core/io/checkpoint.h"
 #include "core/io/gguf/gguf_checkpoint.h"
 #include "core/io/gguf/gguf_file.h"
@@ -14,18 +15,20 @@
 #include "tests/fuzz/structured/json_mutator.h"
 #include "tests/fuzz/structured/model_folder.h"
 #include "tests/fuzz/structured/targets.h"
+#include "tests/fuzz/structured/task_document.h"
 
 namespace graticule::fuzz {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// One change as a rule: most inputs shall get through the first checks.
+/// One change as a rule: most inputs shall get through the first checks. None where nothing is left to decide by.
 template <class Document>
 void change_some(Document& document, Decisions& decide) {
-    do {
+    while (!decide.used_up()) {
         document.mutate(decide);
-    } while (decide.one_in(3) && !decide.used_up());
+        if (!decide.one_in(3)) return;
+    }
 }
 
 template <class Read>
@@ -68,16 +71,39 @@ bool run_gguf(Decisions& decide, const fs::path&) {
     return encoded || built;
 }
 
-bool run_safetensors(Decisions& decide, const fs::path& scratch) {
-    static const std::vector<ModelFolder> seeds{tiny_model("llama", false), tiny_model("opt", false),
-                                                tiny_model("gpt2", false), tiny_model("llama", true)};
+/// As the program opens a folder.
+bool run_folder(const std::vector<ModelFolder>& seeds, Decisions& decide, const fs::path& scratch) {
     const std::size_t seed = decide.below(seeds.size());
     ModelFolder model = seeds[seed];
     change_some(model, decide);
     const fs::path folder = scratch / std::to_string(seed); // the same files each time
     fs::create_directories(folder);
     model.write(folder, decide);
-    return reads([&] { look_at(*build_model(open_checkpoint(folder), "fuzz")); });
+    return reads([&] { look_at(*build_model(decode_compressed_tensors(open_checkpoint(folder)), "fuzz")); });
+}
+
+bool run_safetensors(Decisions& decide, const fs::path& scratch) {
+    static const std::vector<ModelFolder> seeds{tiny_model("llama", false), tiny_model("opt", false),
+                                                tiny_model("gpt2", false), tiny_model("llama", true)};
+    return run_folder(seeds, decide, scratch / "safetensors");
+}
+
+bool run_quantized(Decisions& decide, const fs::path& scratch) {
+    static const std::vector<ModelFolder> seeds = quantized_models();
+    return run_folder(seeds, decide, scratch / "quantized");
+}
+
+bool run_task(Decisions& decide, const fs::path& scratch) {
+    static const std::vector<TaskDocument> seeds = task_documents();
+    TaskDocument document = seeds[decide.below(seeds.size())];
+    change_some(document, decide);
+    const TaskFiles files = document.write(scratch, decide);
+    return reads([&] {
+        const TaskSet set = load_task(*find_task(document.task), files);
+        for (const TaskItem& item : set.items)
+            if (item.choices.empty() || item.gold >= item.choices.size())
+                throw Error(ErrorKind::internal, item.place + " has no right choice");
+    });
 }
 
 struct JsonDocument {
@@ -179,7 +205,9 @@ std::span<const Target> engine_targets() {
     static constexpr std::array rows{
         Target{"gguf", run_gguf},
         Target{"safetensors, index and config", run_safetensors},
+        Target{"GPTQ, AWQ, compressed-tensors", run_quantized},
         Target{"tokenizer.json", run_tokenizer},
+        Target{"task", run_task},
         Target{"recipe", run_recipe},
     };
     return rows;

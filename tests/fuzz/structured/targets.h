@@ -12,11 +12,13 @@ namespace graticule::fuzz {
 struct Target {
     const char* name;
     /// Whether the input got as far as a model that was built, a text that was encoded, a recipe, session or journal
-    /// that was taken. `scratch` is a folder of this thread's own.
+    /// that was taken. The first choice is which document it is made from; without a second one it stays sound.
+    /// `scratch` is a folder of this thread's own.
     bool (*run)(Decisions& decide, const std::filesystem::path& scratch);
 };
 
-/// GGUF, safetensors with configuration and index, tokenizer.json, recipe: what needs no window.
+/// GGUF, safetensors with configuration and index, quantized checkpoints, tokenizer.json, tasks, recipe: what needs no
+/// window.
 [[nodiscard]] std::span<const Target> engine_targets();
 /// Session and journal.
 [[nodiscard]] std::span<const Target> window_targets();

@@ -26,6 +26,15 @@ constexpr std::uint64_t first_seed = 20261128;
 constexpr double longest_allowed = 1.0; ///< seconds of processor time per input
 constexpr int most_findings = 20;       ///< then the campaign ends
 
+constexpr std::uint8_t most_documents = 16; ///< more than any target has; they come round again
+
+std::vector<Target> all_targets() {
+    std::vector<Target> targets;
+    for (const auto& rows : {engine_targets(), window_targets()})
+        targets.insert(targets.end(), rows.begin(), rows.end());
+    return targets;
+}
+
 thread_local char current[160]; // what a crash handler says: target and seed
 
 void say_input(int signal) {
@@ -51,10 +60,20 @@ class TestFuzz : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    /// Or no change of it would get anywhere.
+    void sound_documents_are_taken() {
+        const QTemporaryDir scratch;
+        for (const Target& target : all_targets())
+            for (std::uint8_t document = 0; document < most_documents; ++document) {
+                const std::uint8_t choices[] = {0, document};
+                Decisions decide(choices);
+                QVERIFY2(target.run(decide, scratch.path().toStdString()),
+                         qPrintable(QString("%1, document %2").arg(target.name).arg(document)));
+            }
+    }
+
     void structured_inputs() {
-        std::vector<Target> targets;
-        for (const auto& rows : {engine_targets(), window_targets()})
-            targets.insert(targets.end(), rows.begin(), rows.end());
+        const std::vector<Target> targets = all_targets();
         const auto asked = qEnvironmentVariableIntValue("GRATICULE_FUZZ_INPUTS");
         const std::uint64_t wanted = asked > 0 ? static_cast<std::uint64_t>(asked) : 12'000;
         for (const int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGBUS, SIGILL}) std::signal(signal, say_input);

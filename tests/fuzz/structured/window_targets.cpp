@@ -1,3 +1,4 @@
+#include <QtCore/QFile>
 #include <array>
 #include <fstream>
 #include <vector>
@@ -19,12 +20,14 @@ Json content(const QString& file) {
     return Json::parse(std::string(std::istreambuf_iterator<char>(in), {}));
 }
 
-/// Changes what lies in `file` and reads it again.
+/// Changes one of the documents and reads it from `file`.
 template <class Read>
-bool change_and_read(Json document, const QString& file, Decisions& decide, Read read) {
-    do {
+bool change_and_read(const std::vector<Json>& seeds, const QString& file, Decisions& decide, Read read) {
+    Json document = seeds[decide.below(seeds.size())];
+    while (!decide.used_up()) {
         decide.mildly() ? mutate_mildly(document, decide) : mutate(document, decide);
-    } while (decide.one_in(3) && !decide.used_up());
+        if (!decide.one_in(3)) break;
+    }
     std::ofstream(file.toStdString(), std::ios::binary) << written(document, decide);
     try {
         read();
@@ -44,28 +47,38 @@ std::vector<Run> some_runs() {
 
 bool run_session(Decisions& decide, const fs::path& scratch) {
     const QString file = QString::fromStdString((scratch / "fuzz.graticule").string());
-    thread_local const Json seed = [&] {
-        SessionFile session;
-        session.model = faults::journal_model;
-        session.runs = some_runs();
-        session.baseline = 0;
-        session.selection = {"layers.0.fc1"};
-        write_session(file, session);
-        (void)read_session(file); // or no change of it would get anywhere
-        return content(file);
+    thread_local const std::vector<Json> seeds = [&] {
+        SessionFile fresh;
+        fresh.model = faults::journal_model;
+        SessionFile used = fresh;
+        used.runs = some_runs();
+        used.baseline = 0;
+        used.selection = {"layers.0.fc1"};
+        std::vector<Json> all;
+        for (const SessionFile& session : {used, fresh}) {
+            write_session(file, session);
+            all.push_back(content(file));
+        }
+        return all;
     }();
-    return change_and_read(seed, file, decide, [&] { (void)read_session(file); });
+    return change_and_read(seeds, file, decide, [&] { (void)read_session(file); });
 }
 
 bool run_journal(Decisions& decide, const fs::path& scratch) {
     const RunJournal journal(QString::fromStdString((scratch / "journal").string()));
     const QString file = journal.file(faults::journal_model);
-    thread_local const Json seed = [&] {
-        journal.keep(faults::journal_model, some_runs());
-        (void)journal.read(faults::journal_model);
-        return content(file);
+    thread_local const std::vector<Json> seeds = [&] {
+        std::vector<Json> all;
+        for (const std::size_t runs : {std::size_t{2}, std::size_t{1}}) {
+            std::vector<Run> kept = some_runs();
+            kept.resize(runs);
+            journal.keep(faults::journal_model, kept);
+            all.push_back(content(file));
+            QFile::remove(file);
+        }
+        return all;
     }();
-    return change_and_read(seed, file, decide, [&] { (void)journal.read(faults::journal_model); });
+    return change_and_read(seeds, file, decide, [&] { (void)journal.read(faults::journal_model); });
 }
 
 } // namespace

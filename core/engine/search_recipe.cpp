@@ -1,0 +1,240 @@
+#include "core/engine/search_recipe.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <set>
+
+#include "core/engine/measure_sensitivity.h"
+#include "core/recipe/few_rules.h"
+#include "core/recipe/scheme_allocation.h"
+
+namespace graticule {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Quantized = std::shared_ptr<const QuantizedModel>;
+
+void check_candidate(const Recipe& recipe) {
+    if (recipe.rules.empty() && recipe.ignore.empty()) return;
+    throw Error(ErrorKind::usage, summary_line(recipe) +
+                                      " treats layers differently; a candidate is one scheme, and the search decides "
+                                      "which layers have it");
+}
+
+/// What each group takes under each candidate, in the budget's unit, and what it is expected to cost.
+std::vector<SchemeOptions> options_of(const Model& model, std::span<const Quantized> candidates,
+                                      const Sensitivity& sensitivity, const SizeBudget& budget) {
+    std::vector<SchemeOptions> groups(sensitivity.schemes.front().layers.size());
+    for (std::size_t c = 0; c < candidates.size(); ++c)
+        for (std::size_t i = 0; i < groups.size(); ++i) {
+            const LayerSensitivity& group = sensitivity.schemes[c].layers[i];
+            SchemeOption option{group.predicted, 0};
+            for (const LayerId layer : group.layers) {
+                const auto& quantized = candidates[c]->linears[index_of(layer)];
+                const Linear& linear = model.linear(layer);
+                const auto scheme = quantized ? quantized->choice.scheme.weight : std::nullopt;
+                const StoredParts parts = quantized ? stored_parts(*quantized) : StoredParts{};
+                option.size += budget.bits ? weight_bits(linear, scheme, parts).actual
+                                           : double(weight_bytes(linear, scheme, parts));
+            }
+            groups[i].push_back(option);
+        }
+    return groups;
+}
+
+/// What the groups may take together, in the unit of their options.
+double limit_of(const Model& model, const SizeBudget& budget) {
+    if (budget.bits) return *budget.bits * double(model.linear_parameter_count());
+    std::int64_t linears = 0;
+    for (const Linear& linear : model.linears()) linears += linear.stored_bytes;
+    return double(*budget.bytes - (stored_bytes(model) - linears));
+}
+
+std::vector<std::size_t> choose(const std::vector<SchemeOptions>& groups, const Model& model,
+                                const SizeBudget& budget) {
+    std::vector<std::size_t> smallest;
+    for (const SchemeOptions& options : groups)
+        smallest.push_back(std::size_t(std::ranges::min_element(options, {}, &SchemeOption::size) - options.begin()));
+    const double least = sum_of(groups, smallest).size, limit = limit_of(model, budget);
+    if (least > limit) {
+        SizeBudget there;
+        if (budget.bits)
+            there.bits = least / double(model.linear_parameter_count());
+        else
+            there.bytes = std::int64_t(least) + *budget.bytes - std::int64_t(limit);
+        throw Error(ErrorKind::bad_input, "the budget of " + budget.text() +
+                                              " is below what the smallest candidates take, " + there.text() +
+                                              "; allow more, or name smaller candidates");
+    }
+    return allocate_schemes(groups, limit);
+}
+
+/// Recipes for all layers alike that a searched one may be compared with: the candidates, and each with other groups.
+std::vector<SearchPoint> uniform_recipes(const Model& model, std::span<const Recipe> candidates) {
+    std::vector<SearchPoint> points;
+    std::set<std::string> seen;
+    const auto add = [&](const Recipe& recipe) {
+        const std::string line = to_line(recipe.defaults);
+        if (!seen.insert(line).second) return;
+        if (const Resolution resolution = resolve(recipe, model); resolution.resolved) {
+            SearchPoint& point = points.emplace_back();
+            point.name = line;
+            point.recipe = recipe;
+            point.size = resolution.resolved->size();
+        }
+    };
+    for (const Recipe& recipe : candidates) add(recipe);
+    for (const Recipe& recipe : candidates) {
+        const auto& weight = recipe.defaults.scheme.weight;
+        if (!weight || weight->levels.size() != 1) continue;
+        std::vector<Granularity> grains = {{Granularity::Kind::channel, 0}};
+        for (const int group : {128, 64, 32, 16}) grains.push_back({Granularity::Kind::group, group});
+        for (const Granularity grain : grains) {
+            Recipe other = recipe;
+            other.defaults.scheme.weight->levels.front().grain = grain;
+            add(other);
+        }
+    }
+    return points;
+}
+
+/// Those worth measuring: the largest few in the budget, and the next larger ones.
+std::vector<SearchPoint> near_the_budget(std::vector<SearchPoint> points, const SizeBudget& budget) {
+    constexpr std::ptrdiff_t below = 3, above = 2;
+    std::ranges::stable_sort(points, {}, [](const SearchPoint& point) { return point.size.bits_per_weight.actual; });
+    const auto over = std::ranges::find_if(points, [&](const SearchPoint& point) { return !budget.holds(point.size); });
+    return {over - std::min(over - points.begin(), below), over + std::min(points.end() - over, above)};
+}
+
+PairedPoints paired(const SearchPoint& rival, const SearchPoint& other) {
+    std::vector<double> differences;
+    for (std::size_t i = 0; i < other.divergence.window_means.size(); ++i)
+        differences.push_back(other.divergence.window_means[i] - rival.divergence.window_means[i]);
+    return {estimate_mean(differences),
+            running_difference(rival.evaluation->window_losses, other.evaluation->window_losses).back()};
+}
+
+/// The one with the least divergence that `counts`.
+std::optional<std::size_t> best_of(const std::vector<SearchPoint>& points,
+                                   const std::function<bool(const SearchPoint&)>& counts) {
+    std::optional<std::size_t> best;
+    for (std::size_t i = 0; i < points.size(); ++i)
+        if (counts(points[i]) && (!best || points[i].divergence.mean < points[*best].divergence.mean)) best = i;
+    return best;
+}
+
+void judge(RecipeSearch& result) {
+    const double bits = result.searched.size.bits_per_weight.actual;
+    result.best_in_budget =
+        best_of(result.uniform, [&](const SearchPoint& point) { return result.budget.holds(point.size); });
+    result.best_as_large =
+        best_of(result.uniform, [&](const SearchPoint& point) { return point.size.bits_per_weight.actual >= bits; });
+    result.beats_uniform = result.best_in_budget || result.best_as_large;
+    const auto against = [&](const std::optional<std::size_t>& rival, std::optional<PairedPoints>& difference) {
+        if (!rival) return;
+        difference = paired(result.uniform[*rival], result.searched);
+        result.beats_uniform = result.beats_uniform && difference->divergence.interval.high < 0;
+    };
+    against(result.best_in_budget, result.against_in_budget);
+    against(result.best_as_large, result.against_as_large);
+}
+
+/// Of the groups under these schemes: their damages' sum, and their projections' mean square.
+std::pair<double, double> predicted_of(const Sensitivity& sensitivity, const std::vector<std::size_t>& choice) {
+    double sum = 0;
+    std::vector<double> together(sensitivity.schemes.front().layers.front().projections.size());
+    for (std::size_t i = 0; i < choice.size(); ++i) {
+        const LayerSensitivity& group = sensitivity.schemes[choice[i]].layers[i];
+        sum += group.predicted;
+        std::ranges::transform(together, group.projections, together.begin(), std::plus());
+    }
+    return {sum, mean_square(together)};
+}
+
+void set_predicted(SearchPoint& point, const Sensitivity& sensitivity, const std::vector<std::size_t>& choice) {
+    std::tie(point.predicted.emplace(), point.predicted_together.emplace()) = predicted_of(sensitivity, choice);
+}
+
+} // namespace
+
+std::span<const std::string_view> default_candidates() {
+    static constexpr std::string_view lines[] = {"w=int3/asym/g64:f16", "w=int3/asym/g32:f16", "w=int4/asym/g64:f16",
+                                                 "w=int4/asym/g32:f16", "w=int6/asym/g64:f16", "w=int8/asym/channel"};
+    return lines;
+}
+
+std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchSpec& spec, const Corpus& fit_text,
+                                                  const Corpus& held_out_text, JobContext& ctx) {
+    GRATICULE_ASSERT(spec.budget.bits.has_value() != spec.budget.bytes.has_value(), "one budget");
+    const Clock::time_point start = Clock::now();
+    const Model& model = *work.model();
+    if (spec.candidates.size() < 2)
+        throw Error(ErrorKind::usage, "a search needs at least two candidates to choose from");
+    for (const Recipe& recipe : spec.candidates) {
+        check_candidate(recipe);
+        (void)work.resolve(recipe);
+    }
+    const auto windows = [&](const Corpus& corpus, const EvaluationSpec& windows_of) {
+        std::vector<std::int32_t> used;
+        const std::vector<std::int32_t> ids = tokenize(work.tokenizer(), corpus);
+        for (const auto& window : evaluation_windows(ids, corpus, windows_of))
+            used.insert(used.end(), window.begin(), window.end());
+        return used;
+    };
+    if (windows(fit_text, spec.fit) == windows(held_out_text, spec.held_out))
+        throw Error(ErrorKind::usage, "the search's own text and the text it is measured on are the same tokens; what "
+                                      "was searched on one text must be measured on another");
+
+    auto result = std::make_shared<RecipeSearch>();
+    result->budget = spec.budget;
+    std::vector<Quantized> candidates;
+    for (const Recipe& recipe : spec.candidates) candidates.push_back(work.quantize(recipe, false, ctx));
+    SensitivitySpec asked;
+    asked.text = spec.fit;
+    asked.draws = spec.draws;
+    asked.grouping = spec.grouping;
+    result->sensitivity = predict_sensitivity(work.model(), candidates, work.tokenizer(), fit_text, asked, ctx);
+    const Sensitivity& sensitivity = *result->sensitivity;
+
+    const std::vector<SchemeOptions> groups = options_of(model, candidates, sensitivity, spec.budget);
+    result->choice = choose(groups, model, spec.budget);
+    std::vector<SchemeChoice> choices(model.linears().size());
+    for (std::size_t i = 0; i < groups.size(); ++i)
+        for (const LayerId layer : sensitivity.schemes.front().layers[i].layers)
+            choices[index_of(layer)] = spec.candidates[result->choice[i]].defaults;
+    SearchPoint& searched = result->searched;
+    searched.name = "searched";
+    searched.recipe = recipe_with_few_rules(model, choices);
+    searched.recipe.name = "searched under " + spec.budget.text();
+    searched.recipe.calibration = spec.candidates.front().calibration;
+    searched.size = work.resolve(searched.recipe).size();
+    set_predicted(searched, sensitivity, result->choice);
+    candidates.clear(); // their codes are not needed for measuring
+
+    result->uniform = near_the_budget(uniform_recipes(model, spec.candidates), spec.budget);
+    std::vector<Recipe> recipes = {searched.recipe};
+    for (SearchPoint& point : result->uniform) {
+        const auto own = std::ranges::find(spec.candidates, point.recipe);
+        if (own != spec.candidates.end())
+            set_predicted(point, sensitivity, std::vector(groups.size(), std::size_t(own - spec.candidates.begin())));
+        recipes.push_back(point.recipe);
+    }
+    EvaluationSpec held_out = spec.held_out;
+    held_out.predictions = true;
+    const auto runs = work.compare(recipes, true, held_out_text, held_out, ctx);
+    result->baseline = runs.front().evaluation;
+    const auto measure = [&](SearchPoint& point, const Workbench::ComparedRun& run) {
+        point.evaluation = run.evaluation;
+        point.divergence = *divergence_between(*result->baseline, *run.evaluation);
+        point.size = run.quantized->size();
+    };
+    measure(searched, runs[1]);
+    for (std::size_t i = 0; i < result->uniform.size(); ++i) measure(result->uniform[i], runs[i + 2]);
+    judge(*result);
+    result->seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    return result;
+}
+
+} // namespace graticule

@@ -1,0 +1,36 @@
+// The verb for recipes under a budget: predicts what every candidate scheme costs each group of linears, chooses under
+// the budget, and lets measurement on text that the search has not seen decide whether the result is worth having.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/engine/workbench.h"
+#include "core/io/corpus.h"
+#include "core/result/recipe_search.h"
+
+namespace graticule {
+
+struct SearchSpec {
+    SizeBudget budget;
+    /// Each one scheme for all layers: no rules, nothing ignored, nothing that folds into other tensors.
+    std::vector<Recipe> candidates;
+    EvaluationSpec fit;      ///< windows of the search's own text
+    std::int64_t draws = 8;  ///< SensitivitySpec::draws
+    EvaluationSpec held_out; ///< windows that are measured on
+    Grouping grouping = Grouping::fused;
+};
+
+/// Lines of schemes that a search tries when nobody names others: weights of 3 to 8 bits, inputs as they are.
+[[nodiscard]] std::span<const std::string_view> default_candidates();
+
+/// Measured beside the candidates that come near the budget: each candidate with other groups. Throws Error{bad_input}
+/// for a budget below the smallest candidates, Error{usage} for two texts with the same tokens and for candidates that
+/// are not one scheme for all layers; Error{unsupported} as measure_sensitivity does.
+[[nodiscard]] std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchSpec& spec,
+                                                                const Corpus& fit_text, const Corpus& held_out_text,
+                                                                JobContext& ctx);
+
+} // namespace graticule

@@ -1,0 +1,121 @@
+#include "core/recipe/scheme_allocation.h"
+
+#include <interfaces/highs_c_api.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+
+#include "core/base/error.h"
+
+namespace graticule {
+
+namespace {
+
+/// The program of 0/1 variables, one an option, row by row: first the budget, then "exactly one" of each group.
+struct Program {
+    std::vector<double> cost, lower, upper, row_lower, row_upper, values;
+    std::vector<HighsInt> starts, columns, integrality;
+};
+
+/// Costs and sizes in parts of what they are at most, so that the solver's absolute tolerances are small beside them.
+Program program_of(const std::vector<SchemeOptions>& groups, double budget, double slack) {
+    double most = 0;
+    for (const SchemeOptions& options : groups)
+        for (const SchemeOption& option : options) most = std::max(most, option.cost);
+    Program program;
+    program.starts.push_back(0);
+    for (const SchemeOptions& options : groups)
+        for (const SchemeOption& option : options) {
+            program.columns.push_back(HighsInt(program.cost.size()));
+            program.cost.push_back(most > 0 ? 1000 * option.cost / most : 0);
+            program.values.push_back(budget > 0 ? option.size / budget : option.size);
+        }
+    program.row_lower.push_back(-HUGE_VAL);
+    program.row_upper.push_back(budget > 0 ? 1 - slack : 0);
+    HighsInt column = 0;
+    for (const SchemeOptions& options : groups) {
+        program.starts.push_back(HighsInt(program.columns.size()));
+        for (std::size_t i = 0; i < options.size(); ++i) {
+            program.columns.push_back(column++);
+            program.values.push_back(1);
+        }
+        program.row_lower.push_back(1);
+        program.row_upper.push_back(1);
+    }
+    program.lower.assign(program.cost.size(), 0);
+    program.upper.assign(program.cost.size(), 1);
+    program.integrality.assign(program.cost.size(), kHighsVarTypeInteger);
+    return program;
+}
+
+std::vector<double> solve(const Program& program) {
+    const std::unique_ptr<void, decltype(&Highs_destroy)> highs(Highs_create(), &Highs_destroy);
+    const auto check = [](HighsInt status, const char* step) {
+        if (status == kHighsStatusError)
+            throw Error(ErrorKind::internal, std::string("the solver HiGHS failed at ") + step);
+    };
+    check(Highs_setBoolOptionValue(highs.get(), "output_flag", 0), "an option");
+    check(Highs_setIntOptionValue(highs.get(), "threads", 1), "an option");
+    check(Highs_setDoubleOptionValue(highs.get(), "mip_rel_gap", 1e-6), "an option");
+    check(Highs_setDoubleOptionValue(highs.get(), "time_limit", 120), "an option");
+    check(Highs_passMip(highs.get(), HighsInt(program.cost.size()), HighsInt(program.row_lower.size()),
+                        HighsInt(program.values.size()), kHighsMatrixFormatRowwise, kHighsObjSenseMinimize, 0,
+                        program.cost.data(), program.lower.data(), program.upper.data(), program.row_lower.data(),
+                        program.row_upper.data(), program.starts.data(), program.columns.data(), program.values.data(),
+                        program.integrality.data()),
+          "taking the program");
+    check(Highs_run(highs.get()), "solving");
+    HighsInt feasible = 0;
+    check(Highs_getIntInfoValue(highs.get(), "primal_solution_status", &feasible), "telling its result");
+    if (feasible != kHighsSolutionStatusFeasible) return {};
+    std::vector<double> columns(program.cost.size()), duals(columns.size()), rows(program.row_lower.size()),
+        row_duals(rows.size());
+    check(Highs_getSolution(highs.get(), columns.data(), duals.data(), rows.data(), row_duals.data()),
+          "giving its result");
+    return columns;
+}
+
+std::vector<std::size_t> smallest_options(const std::vector<SchemeOptions>& groups) {
+    std::vector<std::size_t> choice;
+    for (const SchemeOptions& options : groups)
+        choice.push_back(std::size_t(std::ranges::min_element(options, {}, &SchemeOption::size) - options.begin()));
+    return choice;
+}
+
+} // namespace
+
+SchemeOption sum_of(const std::vector<SchemeOptions>& groups, const std::vector<std::size_t>& choice) {
+    SchemeOption sum;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        sum.cost += groups[i][choice[i]].cost;
+        sum.size += groups[i][choice[i]].size;
+    }
+    return sum;
+}
+
+std::vector<std::size_t> allocate_schemes(const std::vector<SchemeOptions>& groups, double budget) {
+    const std::vector<std::size_t> smallest = smallest_options(groups);
+    if (sum_of(groups, smallest).size > budget)
+        throw Error(ErrorKind::bad_input, "the budget of " + std::to_string(budget) +
+                                              " is below what the smallest candidates take, " +
+                                              std::to_string(sum_of(groups, smallest).size));
+    // The solver holds the budget to a tolerance; ours is exact, so that it is asked again with a little less.
+    for (const double slack : {0.0, 2e-6, 1e-5}) {
+        const std::vector<double> columns = solve(program_of(groups, budget, slack));
+        if (columns.empty()) break;
+        std::vector<std::size_t> choice;
+        std::size_t first = 0;
+        for (const SchemeOptions& options : groups) {
+            const auto begin = columns.begin() + std::ptrdiff_t(first);
+            choice.push_back(std::size_t(std::max_element(begin, begin + std::ssize(options)) - begin));
+            first += options.size();
+        }
+        if (sum_of(groups, choice).size <= budget) return choice;
+    }
+    if (sum_of(groups, smallest).size > budget * (1 - 1e-5)) return smallest; // too near to leave room for a tolerance
+    throw Error(ErrorKind::internal, "the solver HiGHS found no choice in two minutes; take fewer candidates");
+}
+
+} // namespace graticule

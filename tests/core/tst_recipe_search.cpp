@@ -1,0 +1,189 @@
+// Searching recipes under a budget: the integer program against all choices there are, rules that say what was chosen,
+// and what is offered.
+#include <QtTest/QTest>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "core/engine/resources.h"
+#include "core/engine/search_recipe.h"
+#include "core/recipe/few_rules.h"
+#include "core/recipe/layer_rules.h"
+#include "core/recipe/scheme_allocation.h"
+#include "tests/support/error_message.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule;
+
+namespace {
+
+/// The least cost of any choice in the budget, by looking at all of them.
+double least_cost(const std::vector<SchemeOptions>& groups, double budget) {
+    std::vector<std::size_t> choice(groups.size());
+    double least = HUGE_VAL;
+    for (;;) {
+        const SchemeOption sum = sum_of(groups, choice);
+        if (sum.size <= budget) least = std::min(least, sum.cost);
+        std::size_t i = 0;
+        while (i < groups.size() && ++choice[i] == groups[i].size()) choice[i++] = 0;
+        if (i == groups.size()) return least;
+    }
+}
+
+std::vector<Recipe> recipes_of(const std::vector<std::string>& lines) {
+    std::vector<Recipe> recipes;
+    for (const std::string& line : lines) recipes.push_back(read_recipe(line));
+    return recipes;
+}
+
+SearchSpec small_search(double bits) {
+    SearchSpec spec;
+    spec.budget.bits = bits;
+    spec.candidates = recipes_of({"w=int3/asym/g64", "w=int4/asym/g64", "w=int8/asym/channel"});
+    spec.fit = {.window = 128, .max_windows = 4, .run_name = {}};
+    spec.held_out = {.window = 128, .max_windows = 8, .run_name = {}};
+    return spec;
+}
+
+std::shared_ptr<const RecipeSearch> search(const std::string& model, const SearchSpec& spec,
+                                           BuiltInText fit = BuiltInText::calibration) {
+    JobContext ctx;
+    Workbench work;
+    work.open(resolve_model_path(model), ctx);
+    return search_recipe(work, spec, load_text({}, fit), load_text({}, BuiltInText::evaluation), ctx);
+}
+
+} // namespace
+
+class TestRecipeSearch : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void the_program_finds_the_least_cost() {
+        std::mt19937 random(3);
+        std::uniform_real_distribution<double> cost(1e-7, 1e-2), size(100, 900);
+        for (int round = 0; round < 40; ++round) {
+            std::vector<SchemeOptions> groups(6);
+            double smallest = 0, largest = 0;
+            for (SchemeOptions& options : groups) {
+                for (int i = 0; i < 4; ++i) options.push_back({cost(random), size(random)});
+                smallest += std::ranges::min(options, {}, &SchemeOption::size).size;
+                largest += std::ranges::max(options, {}, &SchemeOption::size).size;
+            }
+            const double budget = smallest + (largest - smallest) * round / 39;
+            const SchemeOption found = sum_of(groups, allocate_schemes(groups, budget));
+            QVERIFY(found.size <= budget);
+            const double least = least_cost(groups, budget);
+            QVERIFY2(found.cost <= least * (1 + 2e-6), (std::to_string(found.cost / least)).c_str());
+        }
+    }
+
+    void a_budget_that_nothing_fits_is_said() {
+        const std::vector<SchemeOptions> groups = {{{1, 10}, {0, 20}}, {{1, 10}}};
+        QCOMPARE(sum_of(groups, allocate_schemes(groups, 20)).size, 20.0);
+        QVERIFY(testing::error_message([&] { (void)allocate_schemes(groups, 19.9); }).find("20") != std::string::npos);
+        const std::string message = testing::error_message([] { (void)search("sample-opt", small_search(2)); });
+        QVERIFY2(message.find("2 bits a weight is below") != std::string::npos, message.c_str());
+    }
+
+    void rules_say_what_was_chosen_data() {
+        QTest::addColumn<QString>("model");
+        QTest::newRow("opt") << "sample-opt";
+        QTest::newRow("llama") << "sample-llama";
+    }
+    /// Whatever is chosen (the assertion inside), and patterns of what people would write in as many rules.
+    void rules_say_what_was_chosen() {
+        QFETCH(QString, model);
+        JobContext ctx;
+        const OpenedModel opened = open_model(resolve_model_path(model.toStdString()), ctx);
+        const auto& linears = opened.model->linears();
+        const SchemeChoice coarse = parse_scheme_line("w=int4/asym/g64"), fine = parse_scheme_line("w=int8");
+        std::mt19937 random(5);
+        for (int round = 0; round < 20; ++round) {
+            std::vector<SchemeChoice> choices(linears.size(), coarse);
+            for (SchemeChoice& choice : choices)
+                if (random() % 3 == 0) choice = random() % 2 == 0 ? fine : SchemeChoice{};
+            (void)recipe_with_few_rules(*opened.model, choices);
+        }
+        const auto rules_of = [&](auto is_fine) {
+            std::vector<SchemeChoice> choices;
+            for (const Linear& linear : linears) choices.push_back(is_fine(linear) ? fine : coarse);
+            return recipe_with_few_rules(*opened.model, choices);
+        };
+        QVERIFY(rules_of([](const Linear&) { return false; }).rules.empty());
+        const Recipe values = rules_of([](const Linear& linear) { return linear.role == Role::v; });
+        QCOMPARE(values.rules.size(), std::size_t{1});
+        QCOMPARE(values.rules[0].pattern, std::string("*.v_proj"));
+        const Recipe blocks = rules_of([](const Linear& linear) { return index_of(linear.block) % 4 == 0; });
+        QCOMPARE(blocks.rules.size(), std::size_t{1});
+        QCOMPARE(blocks.rules[0].pattern, std::string("{layers.0,layers.4}.*"));
+        const Recipe some = rules_of([](const Linear& linear) {
+            return (linear.role == Role::v || linear.role == Role::o) && index_of(linear.block) < 2;
+        });
+        QCOMPARE(some.rules.size(), std::size_t{1});
+        QVERIFY(some.defaults == coarse);
+    }
+
+    void the_recipe_is_within_its_budget_data() { rules_say_what_was_chosen_data(); }
+    void the_recipe_is_within_its_budget() {
+        QFETCH(QString, model);
+        const auto found = search(model.toStdString(), small_search(4.5));
+        const SearchPoint& searched = found->searched;
+        QVERIFY(searched.size.bits_per_weight.actual <= 4.5);
+        QVERIFY2(searched.size.bits_per_weight.actual > 4.3, "a budget that is hardly used");
+        QVERIFY(searched.predicted && searched.divergence.mean > 0);
+        QVERIFY(found->best_in_budget && found->best_as_large);
+        const SearchPoint& fits = found->uniform[*found->best_in_budget];
+        const SearchPoint& larger = found->uniform[*found->best_as_large];
+        QVERIFY(fits.size.bits_per_weight.actual <= 4.5);
+        QVERIFY(larger.size.bits_per_weight.actual >= searched.size.bits_per_weight.actual);
+        // Members of a group agree.
+        const std::shared_ptr<const Model> opened = open(model);
+        const Model& base = *opened;
+        const LayerRules rules(searched.recipe);
+        for (const LinearGroup& group : linear_groups(base, Grouping::fused))
+            for (const LayerId layer : group.layers)
+                QVERIFY(rules.scheme_of(base.linear(layer)) == rules.scheme_of(base.linear(group.layers.front())));
+        // Offered only by proof.
+        const bool proven = found->against_in_budget->divergence.interval.high < 0 &&
+                            found->against_as_large->divergence.interval.high < 0;
+        QCOMPARE(found->beats_uniform, proven);
+        QCOMPARE(found->offered(), proven ? &found->searched : &fits);
+        QVERIFY(found->verdict().find(proven ? "it is offered" : fits.name + " is offered") != std::string::npos);
+    }
+
+    /// A budget in bytes is one of the whole model.
+    void bytes_are_counted_as_sizes_are() {
+        SearchSpec spec = small_search(0);
+        spec.budget = {std::nullopt, 8'300'000};
+        const auto found = search("sample-llama", spec);
+        QVERIFY(found->searched.size.bytes <= 8'300'000);
+        QVERIFY(found->searched.size.bytes > 8'200'000);
+    }
+
+    /// What the search chooses from must not contain its own judge.
+    void the_same_text_twice_is_refused() {
+        SearchSpec spec = small_search(4.5);
+        spec.fit = spec.held_out;
+        const std::string message =
+            testing::error_message([&] { (void)search("sample-opt", spec, BuiltInText::evaluation); });
+        QVERIFY2(message.find("must be measured on another") != std::string::npos, message.c_str());
+    }
+
+    void candidates_are_one_scheme() {
+        SearchSpec spec = small_search(4.5);
+        spec.candidates[1].rules.push_back({"*.v_proj", false, parse_scheme_line("w=int8")});
+        const std::string message = testing::error_message([&] { (void)search("sample-opt", spec); });
+        QVERIFY2(message.find("a candidate is one scheme") != std::string::npos, message.c_str());
+    }
+
+private:
+    static std::shared_ptr<const Model> open(const QString& model) {
+        JobContext ctx;
+        return open_model(resolve_model_path(model.toStdString()), ctx).model;
+    }
+};
+
+GRATICULE_TEST(TestRecipeSearch);
+#include "tst_recipe_search.moc"

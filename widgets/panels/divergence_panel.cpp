@@ -1,0 +1,111 @@
+#include "widgets/panels/divergence_panel.h"
+
+#include <QtGui/QTextCursor>
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QPushButton>
+#include <QtWidgets/QTextEdit>
+#include <QtWidgets/QVBoxLayout>
+#include <cmath>
+
+#include "widgets/models/number_text.h"
+#include "widgets/models/qt_text.h"
+#include "widgets/theme/theme.h"
+
+namespace graticule {
+
+namespace {
+
+QLabel* words(const char* role) {
+    auto* label = new QLabel;
+    label->setProperty("role", role);
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    return label;
+}
+
+// A line's end would hide its colour.
+QString shown(const std::string& text) { return QString::fromStdString(text).replace(u'\n', QStringLiteral("⏎")); }
+
+QString tip(const PassageToken& token) {
+    return DivergencePanel::tr("%1 nats; loss %2\nfull precision: “%3”\nrecipe: “%4”")
+        .arg(number_text(token.divergence), signed_text(token.loss_change, 3), shown(token.baseline_choice),
+             shown(token.choice));
+}
+
+} // namespace
+
+DivergencePanel::DivergencePanel(QWidget* parent)
+    : QFrame(parent)
+    , headline_(words("title"))
+    , figures_(words("secondary"))
+    , measure_(new QPushButton(tr("Measure divergence")))
+    , text_(new QTextEdit) {
+    measure_->setToolTip(
+        tr("Runs the recipe beside full precision over the evaluation text and compares what they say of "
+           "every token"));
+    text_->setReadOnly(true);
+    text_->setTabChangesFocus(true);
+    text_->setAccessibleName(tr("Worst passages, tokens coloured by divergence"));
+    auto* line = new QHBoxLayout;
+    line->addWidget(measure_);
+    line->addStretch(1);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(16, 10, 16, 10);
+    column->setSpacing(6);
+    column->addWidget(headline_);
+    column->addLayout(line);
+    column->addWidget(figures_);
+    column->addWidget(text_, 1);
+    column->addStretch(0);
+    setBackgroundRole(QPalette::Base);
+    setAutoFillBackground(true);
+    connect(measure_, &QPushButton::clicked, this, &DivergencePanel::measureWanted);
+    clearDivergence();
+}
+
+void DivergencePanel::clearDivergence() {
+    headline_->setText(tr("Where does the recipe hurt?"));
+    figures_->setText(
+        tr("What the recipe changes of the model's predictions, token by token: perplexity alone hides it."));
+    text_->hide();
+}
+
+void DivergencePanel::setDivergence(const QString& recipe, const Divergence& divergence,
+                                    const std::vector<Passage>& worst) {
+    headline_->setText(tr("%1: %2").arg(recipe, qt_text(to_text(divergence.verdict))));
+    figures_->setText(
+        tr("%1 nats a token (median %2, 99 % %3); the same first choice at %4 of %5 tokens; first choice became right "
+           "%6 times, wrong %7 times; verdict by %8")
+            .arg(number_text(divergence.mean), number_text(divergence.median), number_text(divergence.p99),
+                 percent_text(divergence.same_first_choice), thousands_text(divergence.tokens))
+            .arg(divergence.became_right)
+            .arg(divergence.became_wrong)
+            .arg(qt_text(verdict_test)));
+    text_->clear();
+    text_->show();
+    QTextCursor cursor(text_->document());
+    const theme::Theme& look = theme::of(palette());
+    QTextCharFormat plain, faint;
+    faint.setForeground(look[theme::Token::secondary]);
+    for (const Passage& passage : worst) {
+        if (!cursor.atStart()) cursor.insertBlock();
+        cursor.insertText(tr("window %1, token %2: %3 nats a token")
+                              .arg(passage.window + 1)
+                              .arg(passage.first)
+                              .arg(number_text(passage.mean)),
+                          faint);
+        cursor.insertBlock();
+        for (const PassageToken& token : passage.tokens) {
+            QTextCharFormat format;
+            const double strength = token.divergence / (token.divergence + 1); // half at one nat
+            format.setBackground(
+                theme::blend(look.faded(theme::Token::worse, 0.75 * strength), palette().color(QPalette::Base)));
+            format.setToolTip(tip(token));
+            cursor.insertText(shown(token.text), format);
+        }
+    }
+    text_->moveCursor(QTextCursor::Start);
+}
+
+} // namespace graticule

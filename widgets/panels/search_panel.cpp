@@ -1,0 +1,149 @@
+#include "widgets/panels/search_panel.h"
+
+#include <QtWidgets/QDoubleSpinBox>
+#include <QtWidgets/QHBoxLayout>
+#include <QtWidgets/QHeaderView>
+#include <QtWidgets/QLabel>
+#include <QtWidgets/QPushButton>
+#include <QtWidgets/QTableWidget>
+#include <QtWidgets/QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/models/number_text.h"
+#include "widgets/models/table_text.h"
+
+namespace graticule {
+
+namespace {
+
+QLabel* words(const char* role) {
+    auto* label = new QLabel;
+    label->setProperty("role", role);
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    return label;
+}
+
+QString interval_text(const Interval& interval) {
+    return std::isfinite(interval.high)
+               ? QStringLiteral("%1 … %2").arg(number_text(interval.low), number_text(interval.high))
+               : SearchPanel::tr("n/a");
+}
+
+} // namespace
+
+std::vector<SearchedPoint> all_points(const SearchPanel::Searches& searches) {
+    std::vector<SearchedPoint> points;
+    const auto add = [&](const SearchPoint& point, const RecipeSearch& search, bool searched) {
+        const SearchedPoint fresh{&point, &search, searched, search.offered() == &point};
+        const auto same = std::ranges::find_if(points, [&](const SearchedPoint& known) {
+            return known.point->recipe.defaults == point.recipe.defaults &&
+                   known.point->recipe.rules == point.recipe.rules &&
+                   known.point->evaluation->protocol == point.evaluation->protocol;
+        });
+        if (same == points.end())
+            points.push_back(fresh);
+        else
+            same->offered = same->offered || fresh.offered;
+    };
+    for (const auto& search : searches) {
+        add(search->searched, *search, true);
+        for (const SearchPoint& point : search->uniform) add(point, *search, false);
+    }
+    std::ranges::stable_sort(points, {},
+                             [](const SearchedPoint& point) { return point.point->size.bits_per_weight.actual; });
+    return points;
+}
+
+SearchPanel::SearchPanel(QWidget* parent)
+    : QFrame(parent)
+    , headline_(words("title"))
+    , verdict_(words("faint"))
+    , budget_(new QDoubleSpinBox)
+    , search_(new QPushButton(tr("Search")))
+    , sensitivity_(new QPushButton(tr("Predict sensitivity")))
+    , table_(new QTableWidget) {
+    budget_->setRange(1, 16);
+    budget_->setDecimals(2);
+    budget_->setSingleStep(0.25);
+    budget_->setValue(4.5);
+    budget_->setSuffix(tr(" bits a weight"));
+    budget_->setAccessibleName(tr("Budget"));
+    budget_->setToolTip(tr("Average stored bits of the decoder's weights, scales and zero points included"));
+    search_->setToolTip(
+        tr("Predicts what 3 to 8 bits cost each group of linears, chooses under the budget, and measures "
+           "the result beside the uniform recipes near it on the evaluation text"));
+    sensitivity_->setToolTip(
+        tr("What the recipe's schemes, and 8 bits in their place, cost each linear: columns of the "
+           "layer table and a statistic of the heat map"));
+    table_->setAccessibleName(tr("Recipes that searches measured"));
+    table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    table_->setSelectionBehavior(QAbstractItemView::SelectRows);
+    table_->verticalHeader()->hide();
+    table_->setTabKeyNavigation(false);
+    table_->setToolTip(tr("Double-click takes the recipe"));
+    enable_copy(*table_);
+    auto* line = new QHBoxLayout;
+    line->addWidget(budget_);
+    line->addWidget(search_);
+    line->addWidget(sensitivity_);
+    line->addStretch(1);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(16, 10, 16, 10);
+    column->setSpacing(6);
+    column->addWidget(headline_);
+    column->addLayout(line);
+    column->addWidget(verdict_);
+    column->addWidget(table_, 1);
+    column->addStretch(0);
+    setBackgroundRole(QPalette::Base);
+    setAutoFillBackground(true);
+    connect(search_, &QPushButton::clicked, this, [this] { Q_EMIT searchWanted(budget_->value()); });
+    connect(sensitivity_, &QPushButton::clicked, this, &SearchPanel::sensitivityWanted);
+    connect(table_, &QTableWidget::cellDoubleClicked, this, [this](int row, int) { Q_EMIT recipeWanted(row); });
+    setSearches({});
+}
+
+void SearchPanel::setSearches(const Searches& searches) {
+    const bool there = !searches.empty();
+    headline_->setText(!there                           ? tr("Which layers deserve more bits?")
+                       : searches.back()->beats_uniform ? tr("The searched recipe beats all layers alike")
+                                                        : tr("Not proven better than all layers alike"));
+    const QString verdict = there ? QString::fromStdString(searches.back()->verdict()) : QString();
+    verdict_->setText(there ? verdict.left(1).toUpper() + verdict.mid(1) + u'.'
+                            : tr("Names a recipe of layers that differ only where measurement on text that the search "
+                                 "has not seen shows that it pays."));
+    table_->setVisible(there);
+    if (!there) return;
+    const std::vector<SearchedPoint> points = all_points(searches);
+    const QStringList columns{tr("recipe"), tr("bits"),       tr("predicted"), tr("divergence"),
+                              tr("95 %"),   tr("perplexity"), tr("offered")};
+    table_->setColumnCount(static_cast<int>(columns.size()));
+    table_->setHorizontalHeaderLabels(columns);
+    table_->setRowCount(static_cast<int>(points.size()));
+    for (int row = 0; row < table_->rowCount(); ++row) {
+        const SearchedPoint& one = points[static_cast<std::size_t>(row)];
+        const SearchPoint& point = *one.point;
+        int column = 0;
+        const auto put = [&](const QString& text, bool number) {
+            auto* item = new QTableWidgetItem(text);
+            item->setTextAlignment((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+            item->setToolTip(QString::fromStdString(summary_line(point.recipe)));
+            table_->setItem(row, column++, item);
+        };
+        put(one.searched ? tr("searched under %1").arg(QString::fromStdString(one.search->budget.text()))
+                         : QString::fromStdString(point.name),
+            false);
+        put(fixed_text(point.size.bits_per_weight.actual, 3), true);
+        put(point.predicted ? number_text(*point.predicted) : QString(), true);
+        put(number_text(point.divergence.mean), true);
+        put(interval_text(point.divergence.over_windows.interval), true);
+        put(fixed_text(point.evaluation->perplexity, 2), true);
+        put(one.offered ? tr("yes") : QString(), false);
+    }
+    table_->resizeColumnsToContents();
+    table_->horizontalHeader()->setStretchLastSection(true);
+}
+
+} // namespace graticule

@@ -1,0 +1,50 @@
+// Recipes under a budget: what to search for, what searches found, and whether it beats treating all layers alike.
+#pragma once
+
+#include <QtWidgets/QFrame>
+#include <memory>
+#include <vector>
+
+#include "core/result/recipe_search.h"
+
+class QDoubleSpinBox;
+class QLabel;
+class QPushButton;
+class QTableWidget;
+
+namespace graticule {
+
+class SearchPanel final : public QFrame {
+    Q_OBJECT
+public:
+    using Searches = std::vector<std::shared_ptr<const RecipeSearch>>;
+
+    explicit SearchPanel(QWidget* parent = nullptr);
+    /// Of one model, in the order in which they were done; the newest is told of.
+    void setSearches(const Searches& searches);
+    [[nodiscard]] QTableWidget* table() const { return table_; }
+    [[nodiscard]] QDoubleSpinBox* budget() const { return budget_; }
+
+Q_SIGNALS:
+    void searchWanted(double bits);
+    void sensitivityWanted();
+    /// Point of all_points(searches).
+    void recipeWanted(int point);
+
+private:
+    QLabel *headline_, *verdict_;
+    QDoubleSpinBox* budget_;
+    QPushButton *search_, *sensitivity_;
+    QTableWidget* table_;
+};
+
+/// Every point that searches measured, each recipe once, by size.
+struct SearchedPoint {
+    const SearchPoint* point = nullptr;
+    const RecipeSearch* search = nullptr;
+    bool searched = false; ///< by the program; else a uniform recipe
+    bool offered = false;
+};
+[[nodiscard]] std::vector<SearchedPoint> all_points(const SearchPanel::Searches& searches);
+
+} // namespace graticule
