@@ -13,9 +13,9 @@
 //     one stage of shared memory, 128 inputs:  | inputs, tile_tokens x 256 bytes | 128 x 128 codes | constants of
 //     groups |
 //
-// Stages are filled several ahead. On Hopper a ninth warp does that with bulk copies, a row of a token each and the
-// weights in one, and mbarriers hand stages over, so that the other warps do nothing but multiply. Elsewhere, and where
-// inputs end within a block of 128, every thread copies its share by cp.async. While the kernel before still runs
+// Stages are filled several ahead. On Hopper, for up to 16 tokens, a ninth warp does that with bulk copies, a row of a
+// token each and the weights in one, and mbarriers hand stages over, so that the other warps do nothing but multiply.
+// Elsewhere, and where inputs end within a block of 128, every thread copies its share by cp.async. While the kernel before still runs
 // (programmatic dependent launch) the first weights are on their way. A lane's codes are one 16-byte load for 16
 // outputs x 64 inputs, its inputs two per token (weight_only_layout.h).
 //
