@@ -76,7 +76,8 @@ private Q_SLOTS:
         for (const char* scheme :
              {"int4/asym/g128", "int8/asym/channel", "dint4/sym/g128", "nvfp4", "int4/asym/tensor"})
             for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
-                QTest::addRow("%s %s", scheme, row_of(dtype).name.data()) << QString::fromLatin1(scheme) << int(dtype);
+                QTest::newRow((std::string(scheme) + " " + std::string(row_of(dtype).name)).c_str())
+                    << QString::fromLatin1(scheme) << int(dtype);
     }
     void stored_weights_agree_with_the_whole_way() {
         QFETCH(QString, scheme);
