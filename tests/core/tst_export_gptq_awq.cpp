@@ -123,7 +123,7 @@ private Q_SLOTS:
         };
         change("config.json", [](nlohmann::json& config) { config.erase("quantization_config"); });
         change("quantize_config.json", [](nlohmann::json& config) { config.erase("quant_method"); });
-        QCOMPARE(open_quietly(folder).model->linears().size(), original.model->linears().size());
+        QCOMPARE(open_quietly(folder)->linears().size(), original->linears().size());
         for (const nlohmann::json& method : {nlohmann::json(4), nlohmann::json("awful")}) {
             change("quantize_config.json", [&](nlohmann::json& config) { config["quant_method"] = method; });
             const std::string error = error_message([&] { (void)open_quietly(folder); });
