@@ -87,6 +87,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
 MainWindow::~MainWindow() {
     session_.jobs().disconnect(this);
     session_.disconnect(this);
+    delete pins_;
 }
 
 void MainWindow::buildCentre() {

@@ -197,7 +197,7 @@ PlotArea::Row PlotArea::compareRow() {
     connect(compare_, &ComparePanel::pairChosen, this, &PlotArea::compareRuns);
     connect(compare_, &ComparePanel::othersChosen, this, [this](const std::vector<int>& runs) {
         compared_beside_ = runs;
-        refreshNow();
+        refresh(); // later: the menu that was clicked in is made again
     });
     connect(compare_, &ComparePanel::lineTaken, this, [this](const QString& line) {
         session_.setRecipe(with_line(session_.recipe(), line), tr("taken over: %1").arg(line));

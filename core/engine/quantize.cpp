@@ -150,6 +150,9 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
                 throw;
             }
         }
+    if (spill.spilled_bytes() > 0)
+        ctx.log(std::to_string(spill.spilled_bytes()) +
+                " bytes of quantized weights lie in a file without a name, beyond what may stay in memory");
     std::vector<std::shared_ptr<const QuantizedModel>> results;
     for (const Side& side : sides) {
         QuantizedModel& result = *side.result;

@@ -60,6 +60,7 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_gguf,
             .write = write_gguf,
+            .stored = stored_as_gguf,
             .read_back = read_back_folder,
         },
         {

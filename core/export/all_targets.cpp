@@ -18,11 +18,12 @@ enum At : unsigned {
     vllm_sm90 = 1U << 4,
     vllm_sm100 = 1U << 5,
     sglang = 1U << 6,
+    llama_cpp = 1U << 7,
     transformers = transformers_older | transformers_newest,
     vllm = vllm_sm80 | vllm_sm89 | vllm_sm90 | vllm_sm100,
 };
 
-constexpr std::string_view vllm_basis = "source of August 2026 and public reports, versions 0.10 to 0.33; not run here";
+constexpr std::string_view vllm_basis = "source of August 2026 and public reports; not run here";
 
 bool is(const StoredLinear& linear, std::string_view layout) { return linear.layout == layout; }
 bool packed(const StoredLinear& linear) { return is(linear, "pack-quantized"); }
@@ -67,6 +68,9 @@ constexpr std::string_view schemes_source =
     "compressed_tensors.py";
 constexpr std::string_view sglang_source =
     "https://github.com/sgl-project/sglang/tree/main/python/sglang/srt/layers/quantization/compressed_tensors";
+
+constexpr std::string_view llama_cpp_source =
+    "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-cpu/ggml-cpu.c";
 
 constexpr TargetRule rules[] = {
     // transformers, run here (tests/clients).
@@ -180,6 +184,12 @@ constexpr TargetRule rules[] = {
      Fate::refused, "", "beside INT8 inputs it takes INT8 weights with one scale a channel; use w=int8/sym/channel",
      sglang_source},
     {sglang, [](const StoredLinear&) { return true; }, Fate::as_asked, "asked", "", sglang_source},
+
+    // llama.cpp, run here (tests/clients/check_llama_cpp.py): every block type has a type of inputs.
+    {llama_cpp, [](const StoredLinear& l) { return l.group == 256; }, Fate::other_inputs, "a=int8/sym/g256",
+     "its products take the inputs rounded to 8 bits in blocks of 256", llama_cpp_source},
+    {llama_cpp, [](const StoredLinear&) { return true; }, Fate::other_inputs, "a=int8/sym/g32:f16",
+     "its products take the inputs rounded to 8 bits in blocks of 32", llama_cpp_source},
 };
 
 std::optional<TensorScheme> inputs_of(const TargetRule& rule, const StoredLinear& linear) {
@@ -191,7 +201,7 @@ std::optional<TensorScheme> inputs_of(const TargetRule& rule, const StoredLinear
 } // namespace
 
 std::span<const Target> all_targets() {
-    static const std::array<Target, 7> rows{{
+    static const std::array<Target, 8> rows{{
         {"transformers-5.17",
          "transformers 5.17 to 5.22",
          "transformers",
@@ -207,6 +217,7 @@ std::span<const Target> all_targets() {
         {"vllm-sm90", "vLLM on Hopper (sm90)", "vLLM", vllm_basis, {"compressed-tensors", "gptq", "awq"}},
         {"vllm-sm100", "vLLM on Blackwell (sm100)", "vLLM", vllm_basis, {"compressed-tensors", "gptq", "awq"}},
         {"sglang", "SGLang", "SGLang", "source of August 2026; not run here", {"compressed-tensors", "gptq", "awq"}},
+        {"llama.cpp", "llama.cpp on a CPU", "llama.cpp", "that of llama-cpp-python 0.3.36, run here", {"gguf"}},
     }};
     return rows;
 }

@@ -348,9 +348,11 @@ Diagnostics check_gguf(const Model& model, const LayerChoices& choices, const Ex
     }
     all.append(check_gguf_config(model, *architecture));
     const Plan plan(model, *architecture);
-    for (const std::string& name : plan.unknown())
+    if (const auto& unknown = plan.unknown(); !unknown.empty())
         all.add(Severity::error, "",
-                "tensor \"" + name + "\" has no place in llama.cpp's " + std::string(architecture->name) +
+                "tensor \"" + unknown.front() + "\"" +
+                    (unknown.size() > 1 ? " and " + std::to_string(unknown.size() - 1) + " more have" : " has") +
+                    " no place in llama.cpp's " + std::string(architecture->name) +
                     "; export to compressed-tensors instead");
     check_layers(model, choices, plan, all);
     if (!has_tokenizer(model)) {
@@ -366,6 +368,18 @@ Diagnostics check_gguf(const Model& model, const LayerChoices& choices, const Ex
         all.add(Severity::error, "", error.info().message);
     }
     return all;
+}
+
+std::optional<StoredLinear> stored_as_gguf(const Linear& linear, const SchemeChoice& choice) {
+    if (!choice_problem(choice).empty()) return std::nullopt;
+    const GgufForm form = gguf_form(*choice.scheme.weight, linear.in_features());
+    if (!form.problem.empty()) return std::nullopt;
+    StoredLinear stored;
+    stored.layout = row_of(form.type).name;
+    stored.bits = choice.scheme.weight->format->bits;
+    stored.group = row_of(form.type).block_elements;
+    stored.in_features = linear.in_features();
+    return stored;
 }
 
 void write_gguf(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions&,

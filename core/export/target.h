@@ -24,7 +24,7 @@ struct Exporter;
 
 /// How an exporter stores one linear, as far as its readers decide by it.
 struct StoredLinear {
-    std::string layout;     ///< "pack-quantized", "int-quantized", "float-quantized", "gptq", "awq"
+    std::string layout;     ///< "pack-quantized", "int-quantized", "float-quantized", "gptq", "awq"; of GGUF "Q4_1"
     int bits = 0;           ///< of the codes in the file
     bool symmetric = true;  ///< no zero points are stored
     std::int64_t group = 0; ///< 0: one scale an output channel

@@ -395,10 +395,11 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
                 changed.erase(linear->name + ".weight");
             else if (online)
                 changed.insert_or_assign(linear->name + ".weight", outcome.effective);
-            for (BlockWeights* weights : {&current.plain, &current.run_time}) {
-                weights->at(linear->id).weight = outcome.effective;
-                weights->at(linear->id).input.hadamard = online;
-            }
+            if (!impl.streams.empty()) // samples are all that passes through what it has become
+                for (BlockWeights* weights : {&current.plain, &current.run_time}) {
+                    weights->at(linear->id).weight = outcome.effective;
+                    weights->at(linear->id).input.hadamard = online;
+                }
             inputs[linear->id] = input_rounding(quantized);
             sink(std::move(quantized));
             ctx.advance();

@@ -4,13 +4,15 @@
 #include <QtCore/QFile>
 #include <QtCore/QStandardPaths>
 #include <QtCore/QTemporaryDir>
+#include <QtCore/QThread>
 #include <QtGui/QClipboard>
 #include <QtGui/QGuiApplication>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QToolButton>
-#include <thread>
+#include <atomic>
+#include <cmath>
 
 #include "app/window/explain_figure.h"
 #include "app/window/first_instance.h"
@@ -212,11 +214,13 @@ private Q_SLOTS:
         FirstInstance first(settings);
         QSignalSpy wanted(&first, &FirstInstance::openWanted);
         std::atomic<int> taken = -1;
-        std::thread second([&] { taken = FirstInstance::hand_over(settings, "/models/a b") ? 1 : 0; });
+        const std::unique_ptr<QThread> second(
+            QThread::create([&] { taken = FirstInstance::hand_over(settings, "/models/a b") ? 1 : 0; }));
+        second->start();
         QTRY_COMPARE(wanted.size(), 1);
         QCOMPARE(wanted[0][0].toString(), QString("/models/a b"));
         QTRY_COMPARE(int(taken), 1);
-        second.join();
+        second->wait();
         QVERIFY(!FirstInstance::hand_over(folder_.filePath("other.ini"), {})); // other settings, another window
     }
 

@@ -240,6 +240,49 @@ def check_case(cli, work, case, target):
     return not problems
 
 
+def check_fp4(cli, work, recipe, sample):
+    """Four-bit floats, which clients compute in bfloat16 alone: weights are ours rounded to it (NVFP4: to its last place, for the
+    client rounds the scale on the way), logits those of a model in bfloat16."""
+    import torch
+    import transformers
+    from safetensors.torch import load_file, save_file
+
+    folder = work / f"{recipe[2:]}-{sample}"
+    ids_file, logits_file, weights_file = work / "ids.safetensors", work / "logits.safetensors", work / "weights.safetensors"
+    run_cli(cli, "export", sample, "--recipe", recipe, "--out", str(folder))
+    ids = torch.randint(4, 5000, (2, 40), generator=torch.Generator().manual_seed(7))
+    save_file({"input_ids": ids}, ids_file)
+    run_cli(cli, "logits", sample, "--recipe", recipe, "--ids", str(ids_file), "--out", str(logits_file))
+    run_cli(cli, "quantize", sample, "--recipe", recipe, "--weights-only", "--dequantized", str(weights_file))
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.bfloat16, output_loading_info=True, attn_implementation="eager")
+    problems = [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
+                if info.get(key)]
+    modules, compared = dict(model.named_modules()), 0
+    for name, expected in load_file(weights_file).items():
+        base, kind = name.rsplit(".", 1)
+        if kind != "weight" or not hasattr(modules[base], "quantization_scheme"):
+            continue
+        got, expected = client_weight(modules[base]).float(), expected.bfloat16().float()
+        off = ((got - expected).abs() / expected.abs().clamp_min(1e-30)).max().item()
+        compared += 1
+        if got.shape != expected.shape or not off <= (0 if recipe == "w=mxfp4" else 2**-7):
+            problems.append(f"{name}: differs from ours by {off} of the value")
+    if compared == 0:
+        problems.append("no module is quantized for the client")
+    with torch.no_grad():
+        got = model(ids).logits.float()
+    expected = load_file(logits_file)["logits"]
+    relative = ((got - expected).abs().mean() / expected.std()).item()
+    if not relative < 0.02:  # bfloat16 through eight blocks
+        problems.append(f"logits differ by {relative:.3f} of their spread")
+    print(f"{'ok  ' if not problems else 'FAIL'} {recipe[2:]:18} {sample:13} {compared:3} tensors, logits in bfloat16: mean over "
+          f"spread {relative:.2e}", flush=True)
+    for problem in problems:
+        print(f"       {problem}", flush=True)
+    return not problems
+
+
 def check_other_parts(cli, work):
     """A language model inside LLaVA: the image tower must come back as it was, the language model as we quantized it."""
     import torch
@@ -315,6 +358,9 @@ def main():
     chosen = [case for case in cases if args.only in case[0]]
     passed = sum([check_case(args.cli, args.work, case, args.target) for case in chosen])
     tried = len(chosen)
+    for recipe, sample in (("w=nvfp4", "sample-llama"), ("w=nvfp4", "sample-opt"), ("w=mxfp4", "sample-llama"), ("w=mxfp4", "sample-opt")):
+        if args.only in recipe:
+            passed, tried = passed + check_fp4(args.cli, args.work, recipe, sample), tried + 1
     if args.only in "inside llava":
         more, of = check_other_parts(args.cli, args.work)
         passed, tried = passed + more, tried + of

@@ -13,17 +13,15 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
+
+from skipping import skip
 
 try:
     import gguf
     import numpy as np
     from gguf.quants import dequantize
 except ImportError as error:
-    if os.environ.get("GRATICULE_REQUIRE_CLIENTS") == "1":
-        sys.exit(f"FAILED: {error}, and GRATICULE_REQUIRE_CLIENTS is set")
-    print(f"SKIPPED: {error}; install with packaging/deps/install.sh --clients", file=sys.stderr)
-    sys.exit(77)
+    skip(f"gguf or numpy cannot be imported ({error})")
 
 ROOT = pathlib.Path(__file__).parents[2]
 ARCHITECTURES = {"llama": "LLAMA", "mistral": "LLAMA", "qwen2": "QWEN2", "qwen3": "QWEN3", "gemma2": "GEMMA2", "phi3": "PHI3",

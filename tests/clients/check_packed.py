@@ -11,13 +11,13 @@ import json
 import pathlib
 import shutil
 import subprocess
-import sys
+
+from skipping import skip
 
 try:
     import numpy as np
-except ImportError:
-    print("skipped: numpy is missing (.deps/bin/python has it)")
-    sys.exit(77)
+except ImportError as error:
+    skip(f"numpy cannot be imported ({error})")
 
 READER = pathlib.Path(__file__).parents[2] / "docs" / "packed" / "read_packed.py"
 RECIPES = ["w=dint4/asym/g128", "w=dint3/sym/channel:f16", "w=int4/asym/dual128", "w=int4/asym/dual128:f16", "w=int3/asym/g64:f16",

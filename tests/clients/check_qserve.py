@@ -10,13 +10,13 @@ import json
 import pathlib
 import shutil
 import subprocess
-import sys
+
+from skipping import skip
 
 try:
     import numpy as np
-except ImportError:
-    print("skipped: numpy is missing (.deps/bin/python has it)")
-    sys.exit(77)
+except ImportError as error:
+    skip(f"numpy cannot be imported ({error})")
 
 TYPES = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "BF16": np.uint16, "U8": np.uint8}
 

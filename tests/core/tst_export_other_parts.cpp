@@ -138,9 +138,9 @@ private Q_SLOTS:
         json was = json::parse(before->config_json()), is = json::parse(after->config_json());
         const json quantization = is.at("quantization_config");
         for (const char* key : {"text_config", "vision_config", "image_token_index", "architectures"})
-            if (std::string(key) != "text_config") QCOMPARE(is.at(key), was.at(key));
+            if (std::string(key) != "text_config") QVERIFY2(is.at(key) == was.at(key), key);
         is.at("text_config").erase("tie_word_embeddings");
-        QCOMPARE(is.at("text_config"), was.at("text_config"));
+        QVERIFY(is.at("text_config") == was.at("text_config"));
         for (const char* part : {"vision_tower", "multi_modal_projector"})
             QVERIFY2(quantization.dump().find(part) != std::string::npos, quantization.dump().c_str());
 

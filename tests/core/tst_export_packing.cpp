@@ -4,6 +4,7 @@
 
 #include "core/base/hash.h"
 #include "core/export/bit_packing.h"
+#include "core/export/qserve.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -99,6 +100,23 @@ private Q_SLOTS:
         unpack_rows(words, height, width, bits, back);
         QCOMPARE(back, codes);
         QCOMPARE(unpack_columns(pack_columns(codes, height, width, bits), height, width, bits), codes);
+    }
+
+    /// omniserve's own packer gave these bytes; the codes are the golden ones, laid out twice down and four times
+    /// across.
+    void qserve_tiles() {
+        const std::vector<std::uint8_t> small = golden_codes(4);
+        std::vector<std::uint8_t> codes;
+        for (std::int64_t row = 0; row < 2 * rows; ++row)
+            for (std::int64_t column = 0; column < 4 * columns; ++column)
+                codes.push_back(small[static_cast<std::size_t>(row % rows * columns + column % columns)]);
+        const std::vector<std::uint8_t> bytes = pack_qserve(codes, 2 * rows, 4 * columns);
+        const std::vector<std::uint8_t> first(bytes.begin(), bytes.begin() + 16);
+        QCOMPARE(first,
+                 (std::vector<std::uint8_t>{0, 83, 166, 249, 136, 236, 64, 52, 64, 147, 118, 201, 234, 222, 50, 38}));
+        Sha256 hash;
+        hash.update(std::as_bytes(std::span(bytes)));
+        QCOMPARE(QString::fromStdString(hash.hex().substr(0, 16)), QString("88a84e79afeb5dd6"));
     }
 };
 

@@ -7,13 +7,12 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/export.h"
-#include "tests/support/error_message.h"
+#include "tests/support/shared_data.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/test_main.h"
 #include "tests/support/tiny_model.h"
 
 using namespace graticule;
-using graticule::testing::error_message;
 using graticule::testing::TemporaryFolder;
 using graticule::testing::TinyModel;
 using graticule::testing::TinyShape;
@@ -33,7 +32,8 @@ std::vector<std::string> recipes() {
           "w=int5/asym/g32:e4m3", "w=int3/sym/g32:e8m0", "w=int4/asym/dual32", "w=int4/asym/dual32:f16",
           "w=int4/asym/dual32:bf16", "w=mxfp4", "w=nvfp4", "w=mxfp8", "w=fp8_e4m3/sym/channel",
           "w=fp4_e2m1/sym/g32:f16", "w=fp8_e5m2/sym/channel", "w=int8/sym/channel a=int8/sym/token",
-          "w=int4/sym/g32:f16 a=int8/sym/token", "w=int4/asym/dual32:f16 a=int8/sym/token"})
+          "w=int4/sym/g32:f16 a=int8/sym/token", "w=int4/asym/dual32 a=int8/sym/token",
+          "w=int4/asym/dual32:f16 a=int8/sym/token"})
         all.emplace_back(line);
     return all;
 }
@@ -60,6 +60,8 @@ public:
         TinyModel(family, shape).write(folder_.path());
         model_ = open_quietly(folder_.path());
     }
+    explicit Quantizer(const std::filesystem::path& model)
+        : model_(open_quietly(model)) {}
     [[nodiscard]] const std::shared_ptr<const Model>& model() const { return model_; }
     [[nodiscard]] std::optional<ResolvedRecipe> resolved(const std::string& recipe) const {
         return resolve(read_recipe(recipe), *model_).resolved;
@@ -82,6 +84,13 @@ private:
     std::map<std::string, std::shared_ptr<const QuantizedModel>> results_;
     std::map<std::string, HostTensor> logits_;
 };
+
+/// What the containers' own terms do not hold to the last bit: NVFP4's scale of the tensor as a divisor, and the product
+/// of the dual grain's two scales where the channel's is float32 (docs/formats.md).
+bool rounds_once(const Exporter& exporter, const std::string& recipe) {
+    return exporter.name == "compressed-tensors" &&
+           (recipe == "w=nvfp4" || recipe.starts_with("w=int4/asym/dual32 a="));
+}
 
 /// What is wrong, or nothing. `written`: whether the exporter took it.
 std::string trip(Quantizer& quantizer, const Exporter& exporter, const std::string& recipe, bool& written) {
@@ -109,6 +118,7 @@ std::string trip(Quantizer& quantizer, const Exporter& exporter, const std::stri
     double largest = 0;
     const std::vector<float> a = to_floats(got), b = to_floats(meant);
     for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::fabs(double(a[i]) - double(b[i])));
+    if (rounds_once(exporter, recipe) && largest < 1e-4) return {};
     return "the logits differ by " + std::to_string(largest);
 }
 
@@ -191,6 +201,26 @@ private Q_SLOTS:
             }
         QVERIFY2(problems.empty(), problems.c_str());
         QVERIFY(count > 0);
+    }
+
+    /// Models that transformers saved, mixtures of experts and fused heads among them, in our own container.
+    void packed_families() {
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        std::string problems;
+        int count = 0;
+        for (const auto& entry :
+             std::filesystem::directory_iterator(graticule::testing::shared_dir() / "fixtures/families")) {
+            Quantizer quantizer(entry.path());
+            for (const char* recipe : {"w=dint4/asym/channel:f16", "w=int4/asym/dual16", "w=int3/asym/g8"}) {
+                bool written = false;
+                const std::string problem = trip(quantizer, exporter_named("packed"), recipe, written);
+                count += written ? 1 : 0;
+                if (!problem.empty())
+                    problems += "\n" + entry.path().filename().string() + ", " + recipe + ": " + problem;
+            }
+        }
+        QVERIFY2(problems.empty(), problems.c_str());
+        QVERIFY(count >= 40);
     }
 };
 

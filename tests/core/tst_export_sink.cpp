@@ -98,6 +98,8 @@ private Q_SLOTS:
         row("gptq", "w=int4/asym/g32:f16 gptq");
         row("gptq", "w=int3/sym/channel:f16 smoothquant");
         row("awq", "w=int4/sym/g64:f16 awq");
+        row("packed", "w=dint4/asym/g32:f16 smoothquant");
+        row("packed", "w=int4/asym/dual64:f16 dgq:mode=clean");
     }
     void the_same_bytes() {
         QFETCH(QString, sample);

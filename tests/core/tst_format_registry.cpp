@@ -180,8 +180,8 @@ private Q_SLOTS:
     }
     void levels_refused_data() {
         QTest::addColumn<QString>("text");
-        for (const char* text :
-             {"", "g16:", "g16:e5m2", "g16:e4m3/", "/tensor", "dual", "dual0", "dual64/tensor", "f32"})
+        for (const char* text : {"", "g16:", "g16:e5m2", "g16:e4m3/", "/tensor", "dual", "dual0", "dual64/tensor",
+                                 "dual64:i8", "dual64:e4m3", "f32"})
             QTest::newRow(text) << text;
     }
     void levels_refused() {
@@ -192,6 +192,11 @@ private Q_SLOTS:
         const auto levels = parse_levels("g128:i8/channel:f32");
         QVERIFY(is_dual_grain(levels));
         QCOMPARE(to_text(levels), std::string("dual128"));
+        for (const char* text : {"dual64:f16", "dual64:bf16"}) {
+            QVERIFY(is_dual_grain(parse_levels(text)));
+            QCOMPARE(to_text(parse_levels(text)), std::string(text));
+        }
+        QCOMPARE(to_text(parse_levels("g32:i8/channel:f16")), std::string("dual32:f16"));
     }
     void codings_are_in_order() {
         for (std::size_t i = 0; i < all_codings().size(); ++i) QCOMPARE(std::size_t(all_codings()[i].coding), i);

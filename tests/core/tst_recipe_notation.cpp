@@ -55,6 +55,7 @@ private Q_SLOTS:
         row("w=int4/g128:f16", "w=int4/asym/g128:f16");
         row("w=int4/asym:i8/g32:f16", "w=int4/asym:i8/g32:f16");
         row("w=int4/g128:i8/channel", "w=int4/asym/dual128");
+        row("w=int4/asym/g128:i8/channel:f16", "w=int4/asym/dual128:f16");
         row("", "none");
         row("none", "none");
         row("w=none a=int8", "a=int8/sym/token");
@@ -93,6 +94,7 @@ private Q_SLOTS:
         row("w=fp8_e4m3/asym", "fp8_e4m3 has no zero point");
         row("w=int4/token", "weights have no tokens");
         row("w=int8/asym/dual128", "the dual grain is defined for int4/asym");
+        row("w=int4/asym/dual128:e4m3", "dual128:e4m3");
         row("a=int8/channel", "per channel is possible for weights, keys and values only");
         row("a=int8/token/static", "a static range is one for the whole tensor");
         row("x=int4", "neither an operand");

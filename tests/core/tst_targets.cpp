@@ -2,6 +2,7 @@
 // protocol beside the papers'.
 #include <QTest>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -114,6 +115,14 @@ private Q_SLOTS:
             QVERIFY2(served.source.starts_with("https://"), served.source.c_str());
     }
 
+    void llama_cpp_rounds_the_inputs() {
+        const Workbench work = opened("sample-llama");
+        const TargetReport report = target_report(*work.model(), choices_for(work, "w=int4/asym/g32:f16"),
+                                                  exporter_named("gguf"), target_named("llama.cpp"));
+        QVERIFY(report.fate == Fate::other_inputs);
+        QCOMPARE(to_text(report.parts.front().served.input.value()), std::string("int8/sym/g32:f16"));
+    }
+
     /// Every way in which an exporter may store a linear is spoken of by every target that reads it.
     void every_stored_form_has_a_rule() {
         const Workbench work = opened("sample-opt");
@@ -136,7 +145,9 @@ private Q_SLOTS:
                         const auto stored = exporter.stored(linear, choice);
                         if (!stored) continue;
                         ++stored_forms;
-                        for (const Target& target : all_targets()) (void)served_at(target, *stored);
+                        for (const Target& target : all_targets())
+                            if (std::ranges::find(target.exporters, exporter.name) != target.exporters.end())
+                                (void)served_at(target, *stored);
                     }
                 }
         QVERIFY(stored_forms > 100);
@@ -185,7 +196,7 @@ private Q_SLOTS:
         QCOMPARE(hopper->provenance.recipe_hash, asked->provenance.recipe_hash);
         QCOMPARE(hopper->run_name, std::string(recipe) + " as vllm-sm90");
         QCOMPARE(asked->run_name, std::string(recipe));
-        QCOMPARE(to_json(*hopper, Timing::leave_out).at("provenance").at("served_as"), nlohmann::json("vllm-sm90"));
+        QVERIFY(to_json(*hopper, Timing::leave_out).at("provenance").at("served_as") == "vllm-sm90");
         QVERIFY(to_json(*asked, Timing::leave_out).at("provenance").at("served_as").is_null());
 
         const Comparison comparison = compare(*asked, *hopper);

@@ -18,6 +18,7 @@ struct TinyShape {
     std::int64_t hidden = 64, intermediate = 96, heads = 2, kv_heads = 1, blocks = 2, vocabulary = 40;
     bool tied = false;
     DType dtype = DType::f32; ///< or f16, bf16
+    float spread = 1;         ///< of the matrices
 };
 
 class TinyModel {
@@ -72,7 +73,7 @@ private:
         tensors_.emplace_back(name, HostTensor::from_vector(std::move(halves), shape_.dtype, std::move(extents)));
     }
     void matrix(const std::string& name, std::int64_t out, std::int64_t in, bool bias = false) {
-        put(name + ".weight", {out, in}, 2.5F / std::sqrt(static_cast<float>(in)));
+        put(name + ".weight", {out, in}, shape_.spread * 2.5F / std::sqrt(static_cast<float>(in)));
         if (bias) put(name + ".bias", {out}, 0.2F);
     }
     void turned(const std::string& name, std::int64_t out, std::int64_t in) { // GPT-2's Conv1D

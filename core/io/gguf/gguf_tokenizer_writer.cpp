@@ -40,6 +40,13 @@ constexpr auto texts = std::to_array<const char*>({
 /// Where SentencePiece and llama.cpp after it keep what the pre-tokenizer Metaspace drops.
 constexpr auto leading_spaces = std::to_array<const char*>({"  a", " ", "   leading spaces"});
 
+/// For a message; whole characters.
+std::string cut_short(const std::string& text) {
+    std::size_t end = std::min<std::size_t>(text.size(), 60);
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    return text.substr(0, end);
+}
+
 struct Vocabulary {
     std::vector<std::string> tokens;
     std::vector<std::int32_t> kinds; ///< PieceKind
@@ -289,7 +296,7 @@ private:
 
     [[nodiscard]] std::string first_difference(const Tokenizer& again, const std::vector<std::string>& probes) const {
         for (const std::string& probe : probes)
-            if (again.encode(probe) != own_->encode(probe)) return probe.substr(0, 60);
+            if (again.encode(probe) != own_->encode(probe)) return cut_short(probe);
         return {};
     }
 

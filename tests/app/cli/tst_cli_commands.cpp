@@ -467,11 +467,11 @@ private Q_SLOTS:
         QVERIFY(value.at("ok").get<bool>());
         std::map<std::string, json> targets;
         for (const json& target : value.at("targets")) targets[target.at("name")] = target;
-        QCOMPARE(targets.at("vllm-sm80").at("fate"), json("other inputs"));
+        QVERIFY(targets.at("vllm-sm80").at("fate") == "other inputs");
         QVERIFY(targets.at("vllm-sm80").at("parts").at(0).at("inputs").is_null());
-        QCOMPARE(targets.at("vllm-sm90").at("parts").at(0).at("inputs"), json("fp8_e4m3/sym/token"));
-        QCOMPARE(targets.at("transformers-5.17").at("fate"), json("as asked"));
-        QCOMPARE(targets.at("sglang").at("fate"), json("refused"));
+        QVERIFY(targets.at("vllm-sm90").at("parts").at(0).at("inputs") == "fp8_e4m3/sym/token");
+        QVERIFY(targets.at("transformers-5.17").at("fate") == "as asked");
+        QVERIFY(targets.at("sglang").at("fate") == "refused");
         QVERIFY(!QFileInfo::exists(at("there")));
     }
 
@@ -483,8 +483,8 @@ private Q_SLOTS:
         };
         const QStringList recipe{"--recipe", "w=int4/sym/g128 a=int8/sym/token"};
         const auto ampere = losses(recipe + QStringList{"--as", "vllm-sm80"});
-        QCOMPARE(ampere.first, losses({"--recipe", "w=int4/sym/g128"}).first);
-        QCOMPARE(ampere.second, json("vllm-sm80"));
+        QVERIFY(ampere.first == losses({"--recipe", "w=int4/sym/g128"}).first);
+        QVERIFY(ampere.second == "vllm-sm80");
         QVERIFY(losses(recipe).second.is_null());
         const Outcome text = run_cli({"compare", "sample-opt", "--window", "128", "--windows", "2", "--recipe",
                                       "w=int4/sym/g128 a=int8/sym/token", "--as", "vllm-sm90", "--quiet"});
@@ -494,7 +494,7 @@ private Q_SLOTS:
     void evaluatedUnderTheProtocolOfLlamaCpp() {
         const json value =
             run_cli({"eval", "sample-llama", "--protocol", "llama.cpp", "--windows", "2", "--json", "--quiet"}).json();
-        QCOMPARE(value.at("protocol").at("name"), json("llama.cpp"));
+        QVERIFY(value.at("protocol").at("name") == "llama.cpp");
         QCOMPARE(value.at("protocol").at("window").get<int>(), 512);
         QCOMPARE(value.at("tokens").get<int>(), 2 * 255);
     }

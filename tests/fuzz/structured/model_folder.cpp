@@ -1,8 +1,6 @@
 #include "tests/fuzz/structured/model_folder.h"
 
 #include <fcntl.h>
-#include <initializer_list>
-#include <tuple>
 #include <unistd.h>
 #include <utility>
 
@@ -35,12 +33,53 @@ void add(ModelFolder::Shard& shard, const std::string& name, const std::vector<s
     add(shard, name, "BF16", shape, bytes);
 }
 
-void add_llama(ModelFolder& model, ModelFolder::Shard& shard) {
+/// What stands in the file for the weight (out, in) of a linear; quantized ones in groups of 8 inputs.
+using StoredLinear = void (*)(ModelFolder::Shard& shard, const std::string& name, std::int64_t out, std::int64_t in);
+
+void add_plain(ModelFolder::Shard& shard, const std::string& name, std::int64_t out, std::int64_t in) {
+    add(shard, name + ".weight", {out, in});
+}
+
+std::string repeated(const char* bytes, std::size_t size, std::int64_t count) {
+    std::string all;
+    for (std::int64_t i = 0; i < count; ++i) all.append(bytes, size);
+    return all;
+}
+std::string words(std::int64_t count) { return repeated("\x77\x56\x67\x78", 4, count); }
+std::string halves(std::int64_t count) { return repeated("\x00\x34", 2, count); } // 0.25
+
+void add_gptq(ModelFolder::Shard& shard, const std::string& name, std::int64_t out, std::int64_t in) {
+    const std::int64_t groups = in / 8;
+    add(shard, name + ".qweight", "I32", {in / 8, out}, words(in / 8 * out));
+    add(shard, name + ".qzeros", "I32", {groups, out / 8}, words(groups * out / 8));
+    add(shard, name + ".scales", "F16", {groups, out}, halves(groups * out));
+    std::string group_of;
+    for (std::int64_t i = 0; i < in; ++i) group_of += std::string{static_cast<char>(i / 8), 0, 0, 0};
+    add(shard, name + ".g_idx", "I32", {in}, group_of);
+}
+
+void add_awq(ModelFolder::Shard& shard, const std::string& name, std::int64_t out, std::int64_t in) {
+    const std::int64_t groups = in / 8;
+    add(shard, name + ".qweight", "I32", {in, out / 8}, words(in * out / 8));
+    add(shard, name + ".qzeros", "I32", {groups, out / 8}, words(groups * out / 8));
+    add(shard, name + ".scales", "F16", {groups, out}, halves(groups * out));
+}
+
+void add_pack_quantized(ModelFolder::Shard& shard, const std::string& name, std::int64_t out, std::int64_t in) {
+    const std::int64_t groups = in / 8;
+    add(shard, name + ".weight_packed", "I32", {out, in / 8}, words(out * in / 8));
+    add(shard, name + ".weight_scale", "F16", {out, groups}, halves(out * groups));
+    add(shard, name + ".weight_zero_point", "I32", {out / 8, groups}, words(out / 8 * groups));
+    add(shard, name + ".weight_shape", "I64", {2},
+        std::string{static_cast<char>(out), 0, 0, 0, 0, 0, 0, 0, static_cast<char>(in), 0, 0, 0, 0, 0, 0, 0});
+}
+
+void add_llama(ModelFolder& model, ModelFolder::Shard& shard, StoredLinear add_linear, std::int64_t kv_heads) {
     model.config = {{"model_type", "llama"},
                     {"hidden_size", 8},
                     {"num_hidden_layers", 1},
                     {"num_attention_heads", 2},
-                    {"num_key_value_heads", 1},
+                    {"num_key_value_heads", kv_heads},
                     {"intermediate_size", 16},
                     {"vocab_size", 34},
                     {"max_position_embeddings", 32},
@@ -55,13 +94,13 @@ void add_llama(ModelFolder& model, ModelFolder::Shard& shard) {
     add(shard, "model.norm.weight", {8});
     const std::string block = "model.layers.0.";
     for (const char* norm : {"input_layernorm", "post_attention_layernorm"}) add(shard, block + norm + ".weight", {8});
-    add(shard, block + "self_attn.q_proj.weight", {8, 8});
-    add(shard, block + "self_attn.k_proj.weight", {4, 8});
-    add(shard, block + "self_attn.v_proj.weight", {4, 8});
-    add(shard, block + "self_attn.o_proj.weight", {8, 8});
-    add(shard, block + "mlp.gate_proj.weight", {16, 8});
-    add(shard, block + "mlp.up_proj.weight", {16, 8});
-    add(shard, block + "mlp.down_proj.weight", {8, 16});
+    add_linear(shard, block + "self_attn.q_proj", 8, 8);
+    add_linear(shard, block + "self_attn.k_proj", 4 * kv_heads, 8);
+    add_linear(shard, block + "self_attn.v_proj", 4 * kv_heads, 8);
+    add_linear(shard, block + "self_attn.o_proj", 8, 8);
+    add_linear(shard, block + "mlp.gate_proj", 16, 8);
+    add_linear(shard, block + "mlp.up_proj", 16, 8);
+    add_linear(shard, block + "mlp.down_proj", 8, 16);
 }
 
 void add_opt(ModelFolder& model, ModelFolder::Shard& shard) {
@@ -114,63 +153,12 @@ void add_gpt2(ModelFolder& model, ModelFolder::Shard& shard) {
     add(shard, block + "mlp.c_proj.bias", {8});
 }
 
-/// A linear that has been quantized: what stands for its weight (out, in) in groups of 8 inputs.
-using StoredLinear = void (*)(ModelFolder::Shard& shard, const std::string& name, std::int64_t out, std::int64_t in);
-
-std::string repeated(const char* bytes, std::size_t size, std::int64_t count) {
-    std::string all;
-    for (std::int64_t i = 0; i < count; ++i) all.append(bytes, size);
-    return all;
-}
-std::string words(std::int64_t count) { return repeated("\x77\x56\x67\x78", 4, count); }
-std::string halves(std::int64_t count) { return repeated("\x00\x34", 2, count); } // 0.25
-
-void add_gptq(ModelFolder::Shard& shard, const std::string& name, std::int64_t out, std::int64_t in) {
-    const std::int64_t groups = in / 8;
-    add(shard, name + ".qweight", "I32", {in / 8, out}, words(in / 8 * out));
-    add(shard, name + ".qzeros", "I32", {groups, out / 8}, words(groups * out / 8));
-    add(shard, name + ".scales", "F16", {groups, out}, halves(groups * out));
-    std::string group_of;
-    for (std::int64_t i = 0; i < in; ++i) group_of += std::string{static_cast<char>(i / 8), 0, 0, 0};
-    add(shard, name + ".g_idx", "I32", {in}, group_of);
-}
-
-void add_awq(ModelFolder::Shard& shard, const std::string& name, std::int64_t out, std::int64_t in) {
-    const std::int64_t groups = in / 8;
-    add(shard, name + ".qweight", "I32", {in, out / 8}, words(in * out / 8));
-    add(shard, name + ".qzeros", "I32", {groups, out / 8}, words(groups * out / 8));
-    add(shard, name + ".scales", "F16", {groups, out}, halves(groups * out));
-}
-
-void add_pack_quantized(ModelFolder::Shard& shard, const std::string& name, std::int64_t out, std::int64_t in) {
-    const std::int64_t groups = in / 8;
-    add(shard, name + ".weight_packed", "I32", {out, in / 8}, words(out * in / 8));
-    add(shard, name + ".weight_scale", "F16", {out, groups}, halves(out * groups));
-    add(shard, name + ".weight_zero_point", "I32", {out / 8, groups}, words(out / 8 * groups));
-    add(shard, name + ".weight_shape", "I64", {2},
-        std::string{static_cast<char>(out), 0, 0, 0, 0, 0, 0, 0, static_cast<char>(in), 0, 0, 0, 0, 0, 0, 0});
-}
-
 /// The llama model with each of its linears stored so.
 ModelFolder stored_as(StoredLinear add_linear, bool in_config, const Json& quantization) {
     ModelFolder model;
     model.shards.push_back({"model.safetensors", Json::object(), {}, 0});
-    ModelFolder::Shard& shard = model.shards.front();
-    add_llama(model, shard);
-    model.config["num_key_value_heads"] = 2; // 8 outputs: a whole word of 4 bits each
+    add_llama(model, model.shards.front(), add_linear, 2); // 8 outputs of each: whole words of 4 bits
     (in_config ? model.config["quantization_config"] : model.quantize_config) = quantization;
-    const std::string block = "model.layers.0.";
-    for (const auto& [part, out, in] :
-         std::initializer_list<std::tuple<const char*, std::int64_t, std::int64_t>>{{"self_attn.q_proj", 8, 8},
-                                                                                    {"self_attn.k_proj", 8, 8},
-                                                                                    {"self_attn.v_proj", 8, 8},
-                                                                                    {"self_attn.o_proj", 8, 8},
-                                                                                    {"mlp.gate_proj", 16, 8},
-                                                                                    {"mlp.up_proj", 16, 8},
-                                                                                    {"mlp.down_proj", 8, 16}}) {
-        shard.header.erase(block + part + ".weight");
-        add_linear(shard, block + part, out, in);
-    }
     return model;
 }
 
@@ -257,7 +245,7 @@ void put(const fs::path& file, std::string_view bytes) {
 ModelFolder tiny_model(const std::string& family, bool sharded) {
     ModelFolder model;
     model.shards.push_back({"model.safetensors", Json::object(), {}, 0});
-    if (family == "llama") add_llama(model, model.shards.front());
+    if (family == "llama") add_llama(model, model.shards.front(), add_plain, 1);
     if (family == "opt") add_opt(model, model.shards.front());
     if (family == "gpt2") add_gpt2(model, model.shards.front());
     if (sharded) shard_in_two(model);
@@ -269,7 +257,11 @@ std::vector<ModelFolder> quantized_models() {
                        {"checkpoint_format", "gptq_v2"}, {"sym", false}};
     const Json awq = {
         {"quant_method", "awq"}, {"bits", 4}, {"group_size", 8}, {"version", "gemm"}, {"zero_point", true}};
-    const Json beside = {{"bits", 4}, {"group_size", 8}, {"desc_act", false}, {"model_file_base_name", "model"}};
+    const Json beside = {{"quant_method", "gptq"},
+                         {"bits", 4},
+                         {"group_size", 8},
+                         {"desc_act", false},
+                         {"model_file_base_name", "model"}};
     const Json weights = {{"num_bits", 4},   {"type", "int"},        {"symmetric", false}, {"strategy", "group"},
                           {"group_size", 8}, {"observer", "minmax"}, {"dynamic", false}};
     const Json group = {{"targets", {"Linear"}}, {"weights", weights}, {"input_activations", nullptr}};
