@@ -177,8 +177,9 @@ void set_predicted(SearchPoint& point, const Sensitivity& sensitivity, const std
 } // namespace
 
 std::span<const std::string_view> default_candidates() {
-    static constexpr std::string_view lines[] = {"w=int3/asym/g64:f16", "w=int3/asym/g32:f16", "w=int4/asym/g64:f16",
-                                                 "w=int4/asym/g32:f16", "w=int6/asym/g64:f16", "w=int8/asym/channel"};
+    static constexpr std::string_view lines[] = {
+        "w=int3/asym/g64:f16", "w=int3/asym/g32:f16", "w=int4/asym/channel:f16", "w=int4/asym/g64:f16",
+        "w=int4/asym/g32:f16", "w=int6/asym/g64:f16", "w=int8/asym/channel"};
     return lines;
 }
 
