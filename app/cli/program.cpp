@@ -93,25 +93,7 @@ std::string declare_shared(CLI::App& app, ConsoleOptions& options) {
     return CLI::Formatter().make_group("Options of every command", false, shared).substr(1); // without the empty line
 }
 
-} // namespace
-
-const Command* find_command(std::span<const Command> commands, std::string_view name) {
-    const auto found =
-        std::find_if(commands.begin(), commands.end(), [&](const Command& row) { return row.name == name; });
-    return found == commands.end() ? nullptr : &*found;
-}
-
-std::string_view command_word(int argc, char** argv) {
-    for (int i = 1; i < argc; ++i) {
-        const std::string_view word = argv[i];
-        if (word == "--device" || word == "--precision" || word == "--arithmetic" || word == "--weight-budget")
-            ++i; // take a value
-        if (!word.starts_with('-')) return word;
-    }
-    return {};
-}
-
-int run_program(std::span<const Command> commands, ErrorReader read_error, int argc, char** argv) {
+int run_line(std::span<const Command> commands, ErrorReader read_error, int argc, char** argv) {
     // A file-size limit then fails the write like a full disk, instead of killing the program half-way.
     std::signal(SIGXFSZ, SIG_IGN);
     ConsoleOptions options;
@@ -148,6 +130,34 @@ int run_program(std::span<const Command> commands, ErrorReader read_error, int a
     for (const auto& [sub, action] : actions)
         if (sub->parsed()) return run(action, read_error, console);
     return exit_code(ErrorKind::usage);
+}
+
+} // namespace
+
+const Command* find_command(std::span<const Command> commands, std::string_view name) {
+    const auto found =
+        std::find_if(commands.begin(), commands.end(), [&](const Command& row) { return row.name == name; });
+    return found == commands.end() ? nullptr : &*found;
+}
+
+std::string_view command_word(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word == "--device" || word == "--precision" || word == "--arithmetic" || word == "--weight-budget")
+            ++i; // take a value
+        if (!word.starts_with('-')) return word;
+    }
+    return {};
+}
+
+int run_program(std::span<const Command> commands, ErrorReader read_error, int argc, char** argv) {
+    try {
+        return run_line(commands, read_error, argc, argv);
+    } catch (...) { // so little memory that there is no console to tell it
+        const ErrorInfo error = read_error();
+        std::fprintf(stderr, "error: %s\n", error.text().c_str());
+        return exit_code(error.kind);
+    }
 }
 
 } // namespace graticule::cli

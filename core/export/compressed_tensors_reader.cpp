@@ -357,7 +357,11 @@ std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<cons
         if (!packed || !std::filesystem::exists(beside)) return checkpoint;
         nlohmann::json said = read_json_file(beside);
         if (!said.is_object()) throw Error(ErrorKind::bad_input, beside.string() + ": not a JSON object");
-        said["quant_method"] = said.value("quant_method", std::string("gptq"));
+        nlohmann::json& method = said["quant_method"];
+        if (method.is_null()) method = "gptq";
+        if (method != "gptq" && method != "awq")
+            throw Error(ErrorKind::unsupported,
+                        beside.string() + ": \"quant_method\" is " + method.dump() + "; gptq and awq are read");
         try {
             return decode_gptq_awq(std::move(checkpoint), said);
         } catch (const Error& error) {

@@ -67,11 +67,11 @@ private Q_SLOTS:
         ModelRunner runner(opened.model, sides, open_device("cpu"));
         std::vector<std::vector<double>> losses, expected_losses;
         std::vector<std::vector<TokenPredictions>> seen;
-        runner.window_predictions(windows, ctx, [&](ModelRunner::WindowPredictions&& window) {
+        runner.window_predictions(windows, 1, ctx, [&](ModelRunner::WindowPredictions&& window) {
             losses.push_back(std::move(window.losses));
             seen.push_back(std::move(window.sides));
         });
-        runner.window_losses(windows, ctx, [&](std::span<const double> of_sides) {
+        runner.window_losses(windows, 1, ctx, [&](std::span<const double> of_sides) {
             expected_losses.emplace_back(of_sides.begin(), of_sides.end());
         });
         QCOMPARE(losses, expected_losses); // to the last bit

@@ -257,7 +257,11 @@ std::vector<ModelFolder> quantized_models() {
                        {"checkpoint_format", "gptq_v2"}, {"sym", false}};
     const Json awq = {
         {"quant_method", "awq"}, {"bits", 4}, {"group_size", 8}, {"version", "gemm"}, {"zero_point", true}};
-    const Json beside = {{"bits", 4}, {"group_size", 8}, {"desc_act", false}, {"model_file_base_name", "model"}};
+    const Json beside = {{"quant_method", "gptq"},
+                         {"bits", 4},
+                         {"group_size", 8},
+                         {"desc_act", false},
+                         {"model_file_base_name", "model"}};
     const Json weights = {{"num_bits", 4},   {"type", "int"},        {"symmetric", false}, {"strategy", "group"},
                           {"group_size", 8}, {"observer", "minmax"}, {"dynamic", false}};
     const Json group = {{"targets", {"Linear"}}, {"weights", weights}, {"input_activations", nullptr}};
