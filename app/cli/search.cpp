@@ -26,7 +26,7 @@ struct Args {
     std::vector<std::string> candidates;
     std::optional<double> bits;
     std::string size, fit_text, out;
-    std::int64_t fit_window = 512, fit_windows = 8, draws = 8;
+    std::int64_t fit_window = 256, fit_windows = 16, draws = 8;
     bool separate = false;
 };
 

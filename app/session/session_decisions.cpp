@@ -12,7 +12,7 @@ namespace graticule {
 
 namespace {
 
-constexpr std::int64_t fit_window = 512, fit_windows = 8; // as the command line's `search`
+constexpr std::int64_t fit_window = 256, fit_windows = 16; // as the command line's `search`
 
 EvaluationSpec spec_of(const EvaluationChoice& choice) {
     EvaluationSpec spec;

@@ -23,7 +23,7 @@ enum At : unsigned {
     vllm = vllm_sm80 | vllm_sm89 | vllm_sm90 | vllm_sm100,
 };
 
-constexpr std::string_view vllm_basis = "source of August 2026 and public reports, versions 0.10 to 0.33; not run here";
+constexpr std::string_view vllm_basis = "source of August 2026 and public reports; not run here";
 
 bool is(const StoredLinear& linear, std::string_view layout) { return linear.layout == layout; }
 bool packed(const StoredLinear& linear) { return is(linear, "pack-quantized"); }

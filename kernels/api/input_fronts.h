@@ -6,9 +6,9 @@
 //     layer_norm:   y = ((x - m) * r) * weight + bias,  m = sum(x) / n,  r = 1 / sqrt(sum((x - m)^2) / n + epsilon)
 //     silu_product: y = silu(x) * up, silu(x) rounded to the type of the values, as two operations would leave it
 //
-// **Sums of a row** are taken in an order that suits 256 or 512 threads: eight neighbours are added in pairs; eight v
-// is of lane v mod sum_lanes, which adds its eights one after the other; of 32 neighbouring lanes those 16, 8, 4, 2, 1
-// apart are added; then these from the first to the last.
+// **Sums of a row** are taken in an order that suits a thread block of sum_lanes threads: eight neighbours are added in
+// pairs; eight v is of lane v mod sum_lanes, which adds its eights one after the other; of 32 neighbouring lanes those
+// 16, 8, 4, 2, 1 apart are added; then these from the first to the last.
 //
 // Against exact arithmetic a norm is within 2^-20 of its value (of |x r w| for a layer norm, whose difference x - m has
 // the rounding of m), SiLU within 2^-21 of its value, at most 28,672 inputs a row.
@@ -20,7 +20,9 @@
 namespace graticule {
 
 /// Lanes that share a row's sum.
-[[nodiscard]] constexpr std::int32_t sum_lanes(std::int64_t columns) { return columns <= 8192 ? 256 : 512; }
+[[nodiscard]] constexpr std::int32_t sum_lanes(std::int64_t columns) {
+    return columns <= 4096 ? 256 : columns <= 12288 ? 512 : 1024;
+}
 
 /// The sum of eight neighbours.
 [[nodiscard]] constexpr float sum_of_eight(const float (&x)[8]) {

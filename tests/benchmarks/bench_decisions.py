@@ -21,12 +21,12 @@ def run(args, name, *line):
     """The JSON of one command, run once."""
     kept = pathlib.Path(args.keep) / f"{name}.json"
     if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
         start = time.time()
         done = subprocess.run(["nice", args.cli, *line, "--json"], stdout=subprocess.PIPE, check=False)
         if done.returncode != 0:
-            sys.exit(f"{' '.join(line)} failed with {done.returncode}")
+            sys.exit(f"{' '.join(line)} failed with {done.returncode}: {done.stdout.decode()}")
         print(f"{name}: {time.time() - start:.0f} s", file=sys.stderr)
-        kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(done.stdout)
     return json.loads(kept.read_text())
 
@@ -57,8 +57,8 @@ def difference_text(difference):
 def search_rows(args, model, label):
     for budget in args.budgets:
         name = f"search-{label}-{budget}"
-        found = run(args, name, "search", model, "--bits", budget, "--fit-windows", str(args.fit_windows), "--draws",
-                    str(args.draws), *held_out(args), "--out", str(pathlib.Path(args.keep) / f"{name}-recipe.json"))
+        found = run(args, name, "search", model, "--bits", budget, "--fit-window", str(args.fit_window), "--fit-windows",
+                    str(args.fit_windows), "--draws", str(args.draws), *held_out(args), "--out", str(pathlib.Path(args.keep) / f"{name}-recipe.json"))
         searched = found["searched"]
         rules = len(searched["recipe"].get("rules", []))
         print(f"| {label} | {budget} | **searched**, {rules} rules | {searched['bits_per_weight']:.3f} | "
@@ -79,7 +79,7 @@ def search_rows(args, model, label):
 def sensitivity_rows(args, model, label):
     for number, scheme in enumerate(SCHEMES):
         found = run(args, f"sensitivity-{label}-{number}", "sensitivity", model, "--schemes", scheme, "--draws", str(args.draws),
-                    "--window", str(min(args.window, 512)), "--windows", str(args.fit_windows))
+                    "--window", str(args.fit_window), "--windows", str(args.fit_windows))
         layers = found["schemes"][0]["layers"]
         predicted, measured = sum(l["predicted"] for l in layers), sum(l["measured"] for l in layers)
         ratios = sorted(l["predicted"] / l["measured"] for l in layers if l["measured"] > 0)
@@ -95,7 +95,8 @@ def main():
     options.add_argument("--text", help="held-out text; without it the built-in evaluation text")
     options.add_argument("--window", type=int, default=512)
     options.add_argument("--windows", type=int, default=40)
-    options.add_argument("--fit-windows", type=int, default=8)
+    options.add_argument("--fit-window", type=int, default=128)
+    options.add_argument("--fit-windows", type=int, default=16)
     options.add_argument("--draws", type=int, default=8)
     options.add_argument("--budgets", nargs="+", default=BUDGETS)
     options.add_argument("--skip", choices=["search", "sensitivity"], action="append", default=[])

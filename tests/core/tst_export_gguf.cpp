@@ -220,7 +220,7 @@ private Q_SLOTS:
         if (exact) QVERIFY(written.same_logits);
         const std::vector<float> a = to_floats(some_logits(written.again, nullptr)),
                                  b = to_floats(some_logits(model, written.quantized));
-        for (std::size_t i = 0; i < a.size(); ++i) QVERIFY(std::abs(a[i] - b[i]) < 2e-5F);
+        for (std::size_t i = 0; i < a.size(); ++i) QVERIFY(std::abs(a[i] - b[i]) < 1e-4F);
     }
 
     /// Token ids as before for texts that the writer has not tried itself.

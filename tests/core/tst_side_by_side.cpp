@@ -78,7 +78,7 @@ private Q_SLOTS:
                 options.state_budget = states;
                 std::vector<std::vector<double>> together(sides_.size());
                 ModelRunner runner(opened_.model, sides_, open_device("cpu"), options);
-                runner.window_losses(windows, ctx, [&](std::span<const double> losses) {
+                runner.window_losses(windows, 1, ctx, [&](std::span<const double> losses) {
                     QCOMPARE(losses.size(), sides_.size());
                     for (std::size_t side = 0; side < losses.size(); ++side) together[side].push_back(losses[side]);
                 });
@@ -154,7 +154,7 @@ private Q_SLOTS:
         const ModelRunner::Window window(ids);
         JobContext ctx;
         const std::string message = testing::error_message(
-            [&] { runner.window_losses(std::span(&window, 1), ctx, [](std::span<const double>) {}); });
+            [&] { runner.window_losses(std::span(&window, 1), 1, ctx, [](std::span<const double>) {}); });
         QVERIFY2(message.find("window 1 is not finite under w=int4/asym/g64") != std::string::npos, message.c_str());
         QVERIFY2(message.find("in block 0") != std::string::npos, message.c_str());
     }

@@ -162,8 +162,8 @@ void TestWeightOnly::inputs_have_places_of_their_own() {
         std::set<int> seen;
         for (int token = 0; token < tile; ++token)
             for (int input = 0; input < layout::block_inputs; ++input) {
-                const int place = layout::place_of_input(tile, token, input);
-                QVERIFY(place >= 0 && place < tile * 256 && place % 2 == 0);
+                const int place = layout::place_of_input(token, input);
+                QVERIFY(place >= 0 && place < tile * layout::token_bytes && place % 2 == 0);
                 QVERIFY(seen.insert(place).second);
                 if (input % 8 == 0) QCOMPARE(place % 16, 0); // what one copy moves
             }
@@ -215,7 +215,7 @@ void TestWeightOnly::a_warp_multiplies_what_it_should() {
     for (int& value : x) value = below(31) - 15;
     for (int& value : zero) value = below(20) - 2;
     std::vector<std::uint32_t> packed(layout::code_bytes / 4);
-    std::vector<std::uint16_t> stage(std::size_t(tile) * 128);
+    std::vector<std::uint16_t> stage(std::size_t(tile * layout::token_bytes) / 2);
     for (int i = 0; i < 128; ++i)
         for (int k = 0; k < 128; ++k) {
             const layout::CodePlace place = layout::place_of_code(i, k);
@@ -224,7 +224,7 @@ void TestWeightOnly::a_warp_multiplies_what_it_should() {
     for (int token = 0; token < tile; ++token)
         for (int k = 0; k < 128; ++k) {
             const auto value = static_cast<float>(x[std::size_t(token * 128 + k)]);
-            stage[std::size_t(layout::place_of_input(tile, token, k) / 2)] =
+            stage[std::size_t(layout::place_of_input(token, k) / 2)] =
                 bf16 ? float_to_bf16(value) : float_to_f16(value);
         }
     for (int sixteen = 0; sixteen < 8; ++sixteen)
@@ -252,8 +252,8 @@ void TestWeightOnly::a_warp_multiplies_what_it_should() {
                         for (int which = 0; which < 2; ++which) {
                             // The lane's 16 inputs of a unit, in two 16-byte pieces of its token's row.
                             const int word = layout::input_word(step, which), token = eight * 8 + g;
-                            const int at = layout::place_of_input(tile, token, unit * 64 + c * 16 + word / 4 * 8) / 2 +
-                                           word % 4 * 2;
+                            const int at =
+                                layout::place_of_input(token, unit * 64 + c * 16 + word / 4 * 8) / 2 + word % 4 * 2;
                             for (int half = 0; half < 2; ++half) {
                                 const std::uint16_t bits = stage[std::size_t(at + half)];
                                 b[std::size_t(2 * c + which * 8 + half)][std::size_t(g)] =

@@ -155,11 +155,11 @@ EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString
     connect(all_, &QCheckBox::toggled, windows_, &QWidget::setDisabled);
     all_->setChecked(choice.windows == 0);
     served_as_->setAccessibleName(tr("Inputs rounded"));
-    served_as_->setToolTip(tr("Programs do not always round the inputs as the recipe asks: choose one to see the "
-                              "perplexity that the exported model has there"));
     served_as_->addItem(tr("as the recipe says"), QString());
     for (const TargetEntry& target : targets_)
         served_as_->addItem(tr("as %1 does: %2").arg(target.label, target.fate), target.name);
+    served_->setMinimumHeight(6 * fontMetrics().lineSpacing()); // stays as high whatever is chosen
+    served_->setAlignment(Qt::AlignTop);
     form->addRow(tr("Inputs rounded"), served_as_);
     form->addRow(QString(), served_);
     evaluate_ = accept_button(buttons(this, column, tr("Evaluate")));
@@ -171,8 +171,9 @@ EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString
 void EvaluationDialog::showTarget() {
     const int at = served_as_->currentIndex() - 1;
     const TargetEntry target = at >= 0 ? targets_[static_cast<std::size_t>(at)] : TargetEntry{};
-    served_->setText(target.what);
-    served_->setVisible(!target.what.isEmpty());
+    served_->setText(at < 0 ? tr("Programs do not always round the inputs as asked. Choose one to see the perplexity "
+                                 "that the exported model has there.")
+                            : target.what);
     evaluate_->setEnabled(!target.refused);
 }
 
@@ -208,10 +209,11 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     findings_->setReadOnly(true);
     findings_->setAccessibleName(tr("Pre-flight findings"));
     findings_->setMinimumSize(560, 84);
+    findings_->setMaximumHeight(96);
     there_->setAccessibleName(tr("What becomes of it there"));
     there_->setHeaderLabels({tr("Program"), tr("Runs"), tr("Taken from")});
     there_->setRootIsDecorated(false);
-    there_->setMinimumSize(560, 184);
+    there_->setMinimumSize(560, 208);
     there_->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
     form->addRow(tr("Format"), exporter_);
     form->addRow(QString(), help_);

@@ -1,5 +1,6 @@
 // The application's style sheet. Colours are written as @token and replaced from the theme's table, so no colour stands
-// here.
+// here. Cells of a plain QTableView have no rule: its delegates paint all of a cell (table_delegates.h), and a rule would be
+// looked up and drawn for each of a thousand cells a frame.
 #include "widgets/theme/theme.h"
 
 #include <QtCore/QRegularExpression>
@@ -139,11 +140,11 @@ constexpr const char* views = R"(
 QAbstractItemView { background: @panel; border: none; outline: none; selection-background-color: @selection;
                     selection-color: @text; }
 QTableView, QTreeView, QListView { font-size: 12px; gridline-color: @gridline; alternate-background-color: @panel; }
-QTableView::item, QTreeView::item, QListView::item { padding: 0 6px; border: none; border-bottom: 1px solid @gridline; }
+QTableWidget::item, QTreeView::item, QListView::item { padding: 0 6px; border: none; border-bottom: 1px solid @gridline; }
 QTreeView::item, QListView::item { min-height: 23px; }
-QTableView::item:selected, QTreeView::item:selected, QListView::item:selected { background: @selection; color: @text; }
-QTableView::item:hover, QTreeView::item:hover, QListView::item:hover { background: @header; }
-QTableView::item:selected:hover, QTreeView::item:selected:hover, QListView::item:selected:hover { background: @selection; }
+QTableWidget::item:selected, QTreeView::item:selected, QListView::item:selected { background: @selection; color: @text; }
+QTableWidget::item:hover, QTreeView::item:hover, QListView::item:hover { background: @header; }
+QTableWidget::item:selected:hover, QTreeView::item:selected:hover, QListView::item:selected:hover { background: @selection; }
 QTreeView::branch { background: @panel; }
 QTreeView::branch:closed:has-children { image: url(:/theme/icons/chevron_right.svg); }
 QTreeView::branch:open:has-children { image: url(:/theme/icons/chevron_down.svg); }

@@ -47,7 +47,7 @@ void round_row(float* row, std::int64_t columns, ValueType type) {
 template <class Part>
 float sum_of_row(const float* x, std::int64_t columns, const Part& part_of) {
     const std::int32_t lanes = sum_lanes(columns);
-    float lane[512] = {};
+    float lane[1024] = {};
     for (std::int64_t first = 0; first < columns; first += 8) {
         float eight[8] = {};
         for (std::int64_t i = 0; i < std::min<std::int64_t>(8, columns - first); ++i) eight[i] = part_of(x[first + i]);

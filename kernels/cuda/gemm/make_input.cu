@@ -96,7 +96,7 @@ struct Share {
 };
 
 template <ValueType type, InputFront front, int kept, int threads>
-__global__ void __launch_bounds__(threads) make_rows(const __grid_constant__ MakeArguments a) {
+__global__ void __launch_bounds__(threads, 1024 / threads) make_rows(const __grid_constant__ MakeArguments a) {
     __shared__ RowShared<threads> shared;
     __shared__ float means[threads / 32], squares[threads / 32];
 #if __CUDA_ARCH__ >= 900
@@ -152,12 +152,14 @@ __global__ void __launch_bounds__(threads) make_rows(const __grid_constant__ Mak
 
 template <ValueType type, InputFront front>
 void launch_for_length(const MakeArguments& a, cudaStream_t stream) {
-    const std::int32_t eights = (a.quantize.columns + 127) / 128 * 16, tokens = a.quantize.tokens;
-    if (eights <= 256) return launch_rows(make_rows<type, front, 1, 256>, a, tokens, 256, stream);
-    if (eights <= 512) return launch_rows(make_rows<type, front, 2, 256>, a, tokens, 256, stream);
-    if (eights <= 1024) return launch_rows(make_rows<type, front, 4, 256>, a, tokens, 256, stream);
-    if (eights <= 2048) return launch_rows(make_rows<type, front, 4, 512>, a, tokens, 512, stream);
-    launch_rows(make_rows<type, front, 7, 512>, a, tokens, 512, stream);
+    const std::int32_t columns = (a.quantize.columns + 127) / 128 * 128, tokens = a.quantize.tokens;
+    static_assert(sum_lanes(4096) == 256 && sum_lanes(12288) == 512 && sum_lanes(most_made_inputs) == 1024);
+    if (columns <= 2048) return launch_rows(make_rows<type, front, 1, 256>, a, tokens, 256, stream);
+    if (columns <= 4096) return launch_rows(make_rows<type, front, 2, 256>, a, tokens, 256, stream);
+    if (columns <= 8192) return launch_rows(make_rows<type, front, 2, 512>, a, tokens, 512, stream);
+    if (columns <= 12288) return launch_rows(make_rows<type, front, 3, 512>, a, tokens, 512, stream);
+    if (columns <= 16384) return launch_rows(make_rows<type, front, 2, 1024>, a, tokens, 1024, stream);
+    launch_rows(make_rows<type, front, 4, 1024>, a, tokens, 1024, stream);
 }
 
 template <InputFront front>

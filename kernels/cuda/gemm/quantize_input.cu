@@ -57,6 +57,7 @@ void launch_for_length(const PlainArguments& arguments, cudaStream_t stream) {
     if (eights <= 256) return launch<type, 1, 256>(arguments, stream);
     if (eights <= 512) return launch<type, 2, 256>(arguments, stream);
     if (eights <= 1024) return launch<type, 4, 256>(arguments, stream);
+    if (eights <= 1536) return launch<type, 3, 512>(arguments, stream);
     if (eights <= 2048) return launch<type, 4, 512>(arguments, stream);
     if (eights <= 3584) return launch<type, 7, 512>(arguments, stream);
     launch<type, 0, 512>(arguments, stream);

@@ -111,24 +111,36 @@ __device__ __forceinline__ T join_all(T value, T* shared, Join join) {
     return value;
 }
 
-/// Eight codes of quantize, less 128: of x / scale, rounded once. The product with the reciprocal is off by less than
-/// 5e-5 steps among the codes there are, so it rounds alike wherever it is not that near to a half; where one of the
-/// eight is (or is NaN), all are divided.
+/// The lowest bytes of four words.
+__device__ __forceinline__ std::uint32_t low_bytes(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t d) {
+    return __byte_perm(__byte_perm(a, b, 0x0040), __byte_perm(c, d, 0x0040), 0x5410);
+}
+
+/// Eight codes of quantize, less 128, in the bytes of two words: of x / scale, rounded once. The product with the
+/// reciprocal is off by less than 5e-5 steps among the codes there are, so it rounds alike wherever it is not that near
+/// to a half; where one of the eight is (or is NaN), all are divided. Rounding is adding a number whose last place is
+/// 1; the sum's lowest byte is the code already.
 template <ValueType type>
 __device__ __forceinline__ void eight_codes(const GridPoints& points, const BlockPoint& block, const Eight<type>& x,
-                                            float scale, float reciprocal, std::int32_t (&codes)[8]) {
+                                            float scale, float reciprocal, std::uint32_t (&words)[2]) {
+    const float magic = 12582912.0F + (block.zero - 128.0F); // 1.5 * 2^23, exact
     bool clear = true;
+    std::uint32_t bits[8];
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
         const float steps = clamp_to(x[i] * reciprocal, block.low, block.high);
-        const float rounded = round_half_even(steps);
-        clear &= magnitude_of(steps - rounded) < 0.4999F; // not of NaN
-        codes[i] = static_cast<std::int32_t>(rounded + block.zero) - 128;
+        const float shifted = steps + magic;
+        clear &= magnitude_of(steps - (shifted - magic)) < 0.4999F; // not of NaN
+        bits[i] = __float_as_uint(shifted);
     }
-    if (clear) return;
+    if (!clear) {
 #pragma unroll
-    for (int i = 0; i < 8; ++i)
-        codes[i] = nearest_lattice_point<GridKind::lattice>(points, block, in_steps(x[i], scale)).code - 128;
+        for (int i = 0; i < 8; ++i)
+            bits[i] = static_cast<std::uint32_t>(
+                nearest_lattice_point<GridKind::lattice>(points, block, in_steps(x[i], scale)).code - 128);
+    }
+    words[0] = low_bytes(bits[0], bits[1], bits[2], bits[3]);
+    words[1] = low_bytes(bits[4], bits[5], bits[6], bits[7]);
 }
 
 /// What warps tell each other.
@@ -165,18 +177,15 @@ __device__ __forceinline__ void quantize_row(const QuantizeArguments& a, std::in
     std::int32_t sum = 0;
     visit([&](const auto& eight, std::int32_t v) {
         if (8 * v >= padded) return;
-        std::int32_t codes[8];
-        eight_codes(a.points, block, eight, scale, reciprocal, codes);
-        if (8 * v + 8 > a.columns) {
-#pragma unroll
-            for (int i = 0; i < 8; ++i) codes[i] = 8 * v + i < a.columns ? codes[i] : 0;
+        std::uint32_t words[2];
+        eight_codes(a.points, block, eight, scale, reciprocal, words);
+        if (8 * v + 8 > a.columns) { // codes past the end are 0
+            const std::int32_t left = max(0, a.columns - 8 * v);
+            words[0] &= left >= 4 ? 0xFFFFFFFFU : (1U << (8 * left)) - 1U;
+            words[1] &= left <= 4 ? 0U : (1U << (8 * (left - 4))) - 1U;
         }
-        std::uint32_t words[2] = {0, 0};
-#pragma unroll
-        for (int i = 0; i < 8; ++i) {
-            sum += codes[i];
-            words[i / 4] |= (static_cast<std::uint32_t>(codes[i]) & 0xFFU) << (8 * (i % 4));
-        }
+        sum = __dp4a(static_cast<int>(words[0]), 0x01010101, sum);
+        sum = __dp4a(static_cast<int>(words[1]), 0x01010101, sum);
         std::int8_t* to = a.out.values + place_in_layout(a.layout, a.tokens, a.columns, token, 8 * v);
         if (a.wide_stores) {
             *reinterpret_cast<uint2*>(to) = make_uint2(words[0], words[1]);

@@ -10,24 +10,34 @@
 
 namespace graticule::cuda {
 
-template <class Inputs, bool groups, int tile_tokens>
-void launch_weight_only_tile(const WeightOnlyArguments& arguments, int blocks, cudaStream_t stream) {
-    using Tile = WeightOnlyTile<groups, tile_tokens>;
+template <class Inputs, bool groups, int tile_tokens, Filling filling>
+void launch_weight_only_filled(const WeightOnlyArguments& arguments, int blocks, cudaStream_t stream) {
+    using Tile = WeightOnlyTile<groups, tile_tokens, filling>;
     static_assert(Tile::stages >= 2, "a stage is filled while another is multiplied");
     static std::atomic<std::uint64_t> devices{0};
-    const auto kernel = weight_only_product<Inputs, groups, tile_tokens>;
+    const auto kernel = weight_only_product<Inputs, groups, tile_tokens, filling>;
     allow_shared_memory(reinterpret_cast<const void*>(kernel), Tile::total, devices);
     cudaLaunchAttribute overlap{};
     overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     overlap.val.programmaticStreamSerializationAllowed = runs_on_hopper_or_newer() ? 1 : 0;
     cudaLaunchConfig_t config{};
     config.gridDim = dim3(static_cast<unsigned>(blocks));
-    config.blockDim = dim3(256);
+    config.blockDim = dim3(Tile::threads);
     config.dynamicSmemBytes = Tile::total;
     config.stream = stream;
     config.attrs = &overlap;
     config.numAttrs = 1;
     GRATICULE_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, arguments));
+}
+
+template <class Inputs, bool groups, int tile_tokens>
+void launch_weight_only_tile(const WeightOnlyArguments& arguments, int blocks, cudaStream_t stream) {
+    // Bulk copies are Hopper's, and leave what is past the end of the inputs as it was. A copy per token costs more than
+    // the threads' own where there are many.
+    if constexpr (tile_tokens <= 16)
+        if (compute_capability() == 90 && arguments.inputs % weight_only::block_inputs == 0)
+            return launch_weight_only_filled<Inputs, groups, tile_tokens, Filling::own_warp>(arguments, blocks, stream);
+    launch_weight_only_filled<Inputs, groups, tile_tokens, Filling::all_threads>(arguments, blocks, stream);
 }
 
 template <class Inputs, bool groups>

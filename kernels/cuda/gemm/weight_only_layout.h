@@ -52,12 +52,10 @@ constexpr WordCodes codes_of_word(int word) {
     return {sixteen * 16 + lane / 4 + word % 4 / 2 * 8, unit * unit_inputs + lane % 4 * 16 + word % 2 * 8};
 }
 
-/// Byte of a token's input within a stage of `tile_tokens` x 128 inputs: units of rows of 128 bytes, whose 16-byte
-/// pieces are permuted so that lanes that read together meet different banks.
-constexpr int place_of_input(int tile_tokens, int token, int input) {
-    const int piece = input % unit_inputs / 8;
-    return (input / unit_inputs * tile_tokens + token) * 128 + (piece ^ token % 8) * 16 + input % 8 * 2;
-}
+/// Byte of a token's input within a stage of 128 inputs: rows of 256 bytes, 16 bytes apart, so that lanes that read
+/// together meet different banks.
+inline constexpr int token_bytes = block_inputs * 2 + 16;
+constexpr int place_of_input(int token, int input) { return token * token_bytes + input * 2; }
 
 /// The four registers of the first operand for step s: pairs of codes of rows g and g + 8, places 2 c ..., then the
 /// same rows, places 2 c + 8 .... Which word of the lane's four, and which pair of that word.

@@ -13,9 +13,11 @@
 //     one stage of shared memory, 128 inputs:  | inputs, tile_tokens x 256 bytes | 128 x 128 codes | constants of
 //     groups |
 //
-// Stages are filled by cp.async several ahead; while the kernel before still runs (programmatic dependent launch) the
-// first weights are fetched as far as the second-level cache. A lane's codes are one 16-byte load for 16 outputs x 64
-// inputs, its inputs two per token (weight_only_layout.h).
+// Stages are filled several ahead. On Hopper, for up to 16 tokens, a ninth warp does that with bulk copies, a row of a
+// token each and the weights in one, and mbarriers hand stages over, so that the other warps do nothing but multiply.
+// Elsewhere, and where inputs end within a block of 128, every thread copies its share by cp.async. While the kernel before still runs
+// (programmatic dependent launch) the first weights are on their way. A lane's codes are one 16-byte load for 16
+// outputs x 64 inputs, its inputs two per token (weight_only_layout.h).
 //
 // **Parts of tiles** follow schedule.h as in the integer products, but sums are floats here: every part goes to the
 // workspace, and the last thread block to arrive adds all of them in their order. The same bits every time.
@@ -27,6 +29,7 @@
 
 #include <type_traits>
 
+#include "kernels/cuda/gemm/hopper.cuh"
 #include "kernels/cuda/gemm/product_frame.cuh"
 #include "kernels/cuda/gemm/staged_copies.cuh"
 #include "kernels/cuda/gemm/weight_only_layout.h"
@@ -47,18 +50,24 @@ struct WeightOnlyArguments {
     Schedule schedule;
 };
 
+/// Who fills the stages: every thread by cp.async, or a warp of its own by bulk copies (Hopper).
+enum class Filling { all_threads, own_warp };
+
 /// Shared memory and the warps' shares of a tile.
-template <bool groups, int tile_tokens>
+template <bool groups, int tile_tokens, Filling filling>
 struct WeightOnlyTile {
+    static constexpr int threads = filling == Filling::own_warp ? 288 : 256;
     static constexpr int token_warps = tile_tokens >= 64 ? 2 : 1, output_warps = 8 / token_warps;
     static constexpr int sixteens = 8 / output_warps;            ///< times 16 outputs of a warp
     static constexpr int eights = tile_tokens / token_warps / 8; ///< times 8 tokens of a warp
-    static constexpr int input_bytes = tile_tokens * 256;
+    static constexpr int input_bytes = tile_tokens * weight_only::token_bytes;
     static constexpr int bytes = input_bytes + weight_only::code_bytes + (groups ? 2 * weight_only::group_bytes : 0);
-    static constexpr int available = 97 * 1024; ///< of the smallest cards; two thread blocks fit Hopper and A100
-    static constexpr int stages = available / bytes < 8 ? available / bytes : 8;
-    static constexpr int total = stages * bytes;
     static constexpr int blocks_per_processor = tile_tokens <= 32 ? 2 : 1;
+    /// cp.async: of the smallest cards. Hopper has 227 KiB for all its thread blocks.
+    static constexpr int available = (filling == Filling::own_warp ? 220 / blocks_per_processor : 97) * 1024;
+    static constexpr int most_stages = filling == Filling::own_warp ? 10 : 8;
+    static constexpr int stages = available / bytes < most_stages ? available / bytes : most_stages;
+    static constexpr int total = stages * bytes;
 };
 
 /// Sixteen-bit types: how codes become them and are multiplied.
@@ -97,217 +106,184 @@ struct F16Inputs {
     }
 };
 
-template <class Inputs, bool groups, int tile_tokens>
-__global__ void __launch_bounds__(256, WeightOnlyTile<groups, tile_tokens>::blocks_per_processor)
-    weight_only_product(const __grid_constant__ WeightOnlyArguments arguments) {
-    using Tile = WeightOnlyTile<groups, tile_tokens>;
-    constexpr int sixteens = Tile::sixteens, eights = Tile::eights;
-    extern __shared__ __align__(128) std::uint8_t shared[];
-    __shared__ std::int32_t is_last;
-    const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32;
-    const int g = lane / 4, c = lane % 4;
-    const int first_sixteen = warp % Tile::output_warps * sixteens; // of this warp, in the tile
-    const int first_token_of_warp = warp / Tile::output_warps * eights * 8;
-    const Schedule& schedule = arguments.schedule;
+/// The sums of one warp: `sixteens` times 16 outputs x `eights` times 8 tokens, and what becomes of them.
+template <class Inputs, bool groups, int tile_tokens, class Tile>
+struct WeightOnlySums {
+    static constexpr int sixteens = Tile::sixteens, eights = Tile::eights;
+    const WeightOnlyArguments& arguments;
+    const int thread, g, c;               ///< g = lane / 4, c = lane mod 4
+    const int first_sixteen, first_token; ///< of this warp, in the tile
+    std::uint32_t offsets[sixteens][2];   ///< of rows g and g + 8
+    float sums[sixteens][eights][4];      ///< registers of a product: rows g, g + 8, tokens 2 c, 2 c + 1
+    float of_group[groups ? sixteens : 1][groups ? eights : 1][4];
 
-    // -- stages, filled ahead
-    const auto weights_of = [&](const BlockWalk& at) {
-        return arguments.blocks + (static_cast<std::int64_t>(at.part.channel_tile) * schedule.input_blocks + at.block) *
-                                      arguments.block_bytes;
-    };
-    BlockWalk ahead(schedule);
-    int filled = 0; // the stage to be filled next
-    const auto fill = [&] {
-        if (ahead.there) {
-            const std::uint32_t to = shared_address(shared) + filled * Tile::bytes;
-            const std::uint8_t* weights = weights_of(ahead);
-            for (int i = thread * 16; i < arguments.block_bytes; i += 256 * 16)
-                copy_16(to + Tile::input_bytes + i, weights + i);
-            for (int i = thread; i < tile_tokens * 16; i += 256) {
-                const int token = i / 16, input = i % 16 * 8; // within the stage
-                const std::int32_t token_of_all = ahead.part.token_tile * tile_tokens + token;
-                const std::int32_t input_of_all = ahead.block * weight_only::block_inputs + input;
-                const bool there = token_of_all < arguments.tokens && input_of_all < arguments.inputs;
-                copy_16_or_zeros(to + weight_only::place_of_input(tile_tokens, token, input),
-                                 arguments.x + (there ? token_of_all * arguments.x_stride + input_of_all : 0), there);
-            }
-            ahead.next();
-        }
-        copies_commit(); // an empty group where nothing is left, so that groups can be counted
-        filled = filled + 1 == Tile::stages ? 0 : filled + 1;
-    };
-#if __CUDA_ARCH__ >= 900
-    // The kernel before may still run: weights do not depend on it, inputs may.
-    asm volatile("griddepcontrol.launch_dependents;");
-    BlockWalk first = ahead;
-    for (int i = 0; i < Tile::stages - 1 && first.there; ++i, first.next())
-        if (thread * 128 < arguments.block_bytes)
-            asm volatile("prefetch.global.L2 [%0];" ::"l"(weights_of(first) + thread * 128));
-    asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
-    for (int i = 0; i < Tile::stages - 1; ++i) fill();
+    __device__ WeightOnlySums(const WeightOnlyArguments& all, int number)
+        : arguments(all)
+        , thread(number)
+        , g(number % 32 / 4)
+        , c(number % 4)
+        , first_sixteen(number / 32 % Tile::output_warps * sixteens)
+        , first_token(number / 32 / Tile::output_warps * eights * 8) {}
 
-    int stage = 0;
-    PartWalk walk(schedule);
-    Part part;
-    while (walk.next(part)) {
-        const int first_output = part.channel_tile * weight_only::tile_outputs + first_sixteen * 16 + g;
-        std::uint32_t offsets[sixteens][2]; // of rows g and g + 8
+    template <class Change>
+    __device__ __forceinline__ void each(const Change& change) {
+#pragma unroll
+        for (int m = 0; m < sixteens; ++m)
+#pragma unroll
+            for (int t = 0; t < eights; ++t) change(m, t);
+    }
+    [[nodiscard]] __device__ int first_output(const Part& part) const {
+        return part.channel_tile * weight_only::tile_outputs + first_sixteen * 16 + g;
+    }
+    __device__ __forceinline__ void begin(const Part& part) {
         if constexpr (!groups) {
 #pragma unroll
             for (int m = 0; m < sixteens; ++m)
 #pragma unroll
                 for (int row = 0; row < 2; ++row)
-                    offsets[m][row] = Inputs::offsets(__ldg(&arguments.records[first_output + 16 * m + 8 * row].zero));
+                    offsets[m][row] =
+                        Inputs::offsets(__ldg(&arguments.records[first_output(part) + 16 * m + 8 * row].zero));
         }
-        float sums[sixteens][eights][4];
-        float of_group[groups ? sixteens : 1][groups ? eights : 1][4];
+        each([&](int m, int t) {
 #pragma unroll
-        for (int m = 0; m < sixteens; ++m)
+            for (int e = 0; e < 4; ++e) {
+                sums[m][t][e] = 0.0F;
+                if constexpr (groups) of_group[m][t][e] = 0.0F;
+            }
+        });
+    }
+    [[nodiscard]] __device__ __forceinline__ float (&products(int m, int t))[4] {
+        if constexpr (groups)
+            return of_group[m][t];
+        else
+            return sums[m][t];
+    }
+
+    /// One stage: 128 inputs.
+    __device__ __forceinline__ void add_stage(const std::uint8_t* stage) {
+        const std::uint8_t* codes = stage + Tile::input_bytes;
+        const std::uint8_t* tokens = stage + weight_only::place_of_input(first_token + g, 16 * c);
 #pragma unroll
-            for (int t = 0; t < eights; ++t)
+        for (int unit = 0; unit < weight_only::units; ++unit) {
+            uint4 words[sixteens];
+            float scales[groups ? sixteens : 1][2];
 #pragma unroll
-                for (int e = 0; e < 4; ++e) {
-                    sums[m][t][e] = 0.0F;
-                    if constexpr (groups) of_group[m][t][e] = 0.0F;
-                }
-        for (int k = part.begin; k < part.end; ++k) {
-            copies_wait<Tile::stages - 2>();
-            __syncthreads(); // this stage is there for all, and all are done with the one before
-            fill();
-            const std::uint8_t* inputs = shared + stage * Tile::bytes;
-            const std::uint8_t* codes = inputs + Tile::input_bytes;
-            stage = stage + 1 == Tile::stages ? 0 : stage + 1;
-#pragma unroll
-            for (int unit = 0; unit < weight_only::units; ++unit) {
-                uint4 words[sixteens];
-                float scales[groups ? sixteens : 1][2];
-#pragma unroll
-                for (int m = 0; m < sixteens; ++m) {
-                    words[m] = reinterpret_cast<const uint4*>(codes)[(unit * 8 + first_sixteen + m) * 32 + lane];
-                    if constexpr (groups) {
-                        const std::uint8_t* of_unit =
-                            codes + weight_only::code_bytes +
-                            (arguments.groups_in_block == 2 ? unit * weight_only::group_bytes : 0);
-#pragma unroll
-                        for (int row = 0; row < 2; ++row) {
-                            const std::uint32_t constant =
-                                reinterpret_cast<const std::uint32_t*>(of_unit)[(first_sixteen + m) * 16 + 8 * row + g];
-                            scales[m][row] = weight_only::scale_of(constant);
-                            offsets[m][row] = Inputs::offsets(weight_only::zero_of(constant));
-                        }
-                    }
-                }
-                const std::uint8_t* tokens = inputs + unit * tile_tokens * 128 + (first_token_of_warp + g) * 128;
-#pragma unroll
-                for (int half = 0; half < 2; ++half) { // steps 2 half and 2 half + 1
-                    std::uint32_t a[2][sixteens][4];
-#pragma unroll
-                    for (int s = 0; s < 2; ++s)
-#pragma unroll
-                        for (int m = 0; m < sixteens; ++m)
-#pragma unroll
-                            for (int which = 0; which < 4; ++which) {
-                                const weight_only::PairPlace at = weight_only::pair_of_register(2 * half + s, which);
-                                const std::uint32_t word = at.word == 0   ? words[m].x
-                                                           : at.word == 1 ? words[m].y
-                                                           : at.word == 2 ? words[m].z
-                                                                          : words[m].w;
-                                a[s][m][which] = Inputs::add(weight_only::two_codes(word, at.pair, Inputs::exponents),
-                                                             offsets[m][which % 2]);
-                            }
-#pragma unroll
-                    for (int t = 0; t < eights; ++t) {
-                        const uint4 b =
-                            *reinterpret_cast<const uint4*>(tokens + t * 8 * 128 + (((2 * c + half) ^ g) * 16));
-#pragma unroll
-                        for (int m = 0; m < sixteens; ++m) {
-                            float(&d)[4] = [&]() -> float(&)[4] {
-                                if constexpr (groups)
-                                    return of_group[m][t];
-                                else
-                                    return sums[m][t];
-                            }();
-                            Inputs::multiply_add(d, a[0][m], b.x, b.y);
-                            Inputs::multiply_add(d, a[1][m], b.z, b.w);
-                        }
-                    }
-                }
+            for (int m = 0; m < sixteens; ++m) {
+                words[m] = reinterpret_cast<const uint4*>(codes)[(unit * 8 + first_sixteen + m) * 32 + thread % 32];
                 if constexpr (groups) {
-                    if (unit == 1 || arguments.groups_in_block == 2) {
+                    if (unit == 0 || arguments.groups_in_block == 2) {
+                        const auto* constants =
+                            reinterpret_cast<const std::uint32_t*>(codes + weight_only::code_bytes) +
+                            unit * weight_only::tile_outputs;
 #pragma unroll
-                        for (int m = 0; m < sixteens; ++m)
-#pragma unroll
-                            for (int t = 0; t < eights; ++t)
-#pragma unroll
-                                for (int e = 0; e < 4; ++e) {
-                                    sums[m][t][e] = __fmaf_rn(of_group[m][t][e], scales[m][e / 2], sums[m][t][e]);
-                                    of_group[m][t][e] = 0.0F;
-                                }
+                        for (int row = 0; row < 2; ++row)
+                            offsets[m][row] = Inputs::offsets(
+                                weight_only::zero_of(constants[(first_sixteen + m) * 16 + 8 * row + g]));
                     }
                 }
             }
-        }
-
-        // -- parts of tiles
-        if (part.begin != 0 || part.end != schedule.input_blocks) {
-            const Contributors contributors(schedule, part.tile);
-            const auto part_of = [&](std::int32_t block, bool begins_tile) {
-                return arguments.parts +
-                       (static_cast<std::int64_t>(block) * 2 + (begins_tile ? 1 : 0)) * sixteens * eights * 256 +
-                       thread;
-            };
-            float4* own = part_of(static_cast<std::int32_t>(blockIdx.x), part.begin == 0);
 #pragma unroll
-            for (int m = 0; m < sixteens; ++m)
+            for (int half = 0; half < 2; ++half) { // steps 2 half and 2 half + 1
+                std::uint32_t a[2][sixteens][4];
 #pragma unroll
-                for (int t = 0; t < eights; ++t)
-                    __stcg(own + (m * eights + t) * 256,
-                           make_float4(sums[m][t][0], sums[m][t][1], sums[m][t][2], sums[m][t][3]));
-            __threadfence();
-            __syncthreads();
-            if (thread == 0) {
-                std::int32_t* ticket = arguments.tickets + part.tile;
-                is_last = atomicAdd(ticket, 1) == contributors.last - contributors.first ? 1 : 0;
-                if (is_last != 0) *ticket = 0;
-                __threadfence();
-            }
-            __syncthreads();
-            if (is_last == 0) continue; // overwritten only behind the next part's first barrier
+                for (int s = 0; s < 2; ++s)
 #pragma unroll
-            for (int m = 0; m < sixteens; ++m)
+                    for (int m = 0; m < sixteens; ++m)
 #pragma unroll
-                for (int t = 0; t < eights; ++t)
+                        for (int which = 0; which < 4; ++which) {
+                            const weight_only::PairPlace at = weight_only::pair_of_register(2 * half + s, which);
+                            const std::uint32_t word = at.word == 0   ? words[m].x
+                                                       : at.word == 1 ? words[m].y
+                                                       : at.word == 2 ? words[m].z
+                                                                      : words[m].w;
+                            a[s][m][which] = Inputs::add(weight_only::two_codes(word, at.pair, Inputs::exponents),
+                                                         offsets[m][which % 2]);
+                        }
 #pragma unroll
-                    for (int e = 0; e < 4; ++e) sums[m][t][e] = 0.0F;
-            for (std::int32_t block = contributors.first; block <= contributors.last; ++block) {
-                const float4* from = part_of(block, block == contributors.first);
+                for (int t = 0; t < eights; ++t) {
+                    const uint4 b = *reinterpret_cast<const uint4*>(
+                        tokens + weight_only::place_of_input(8 * t, unit * weight_only::unit_inputs + 8 * half));
 #pragma unroll
-                for (int m = 0; m < sixteens; ++m)
-#pragma unroll
-                    for (int t = 0; t < eights; ++t) {
-                        const float4 four = __ldcg(from + (m * eights + t) * 256);
-                        sums[m][t][0] += four.x;
-                        sums[m][t][1] += four.y;
-                        sums[m][t][2] += four.z;
-                        sums[m][t][3] += four.w;
+                    for (int m = 0; m < sixteens; ++m) {
+                        Inputs::multiply_add(products(m, t), a[0][m], b.x, b.y);
+                        Inputs::multiply_add(products(m, t), a[1][m], b.z, b.w);
                     }
+                }
+            }
+            if constexpr (groups) {
+                if (unit == 1 || arguments.groups_in_block == 2) {
+                    const auto* constants = reinterpret_cast<const std::uint32_t*>(codes + weight_only::code_bytes) +
+                                            (arguments.groups_in_block == 2 ? unit * weight_only::tile_outputs : 0);
+#pragma unroll
+                    for (int m = 0; m < sixteens; ++m)
+#pragma unroll
+                        for (int row = 0; row < 2; ++row)
+                            scales[m][row] = weight_only::scale_of(constants[(first_sixteen + m) * 16 + 8 * row + g]);
+                    each([&](int m, int t) {
+#pragma unroll
+                        for (int e = 0; e < 4; ++e) {
+                            sums[m][t][e] = __fmaf_rn(of_group[m][t][e], scales[m][e / 2], sums[m][t][e]);
+                            of_group[m][t][e] = 0.0F;
+                        }
+                    });
+                }
             }
         }
+    }
 
-        // -- y: registers e of a product are rows g (e < 2) and g + 8, tokens 2 c + e mod 2
+    /// A part's sums to the workspace; whether this thread block came last and has the sums of all parts now.
+    __device__ bool complete(const Part& part, std::int32_t& is_last) {
+        const Contributors contributors(arguments.schedule, part.tile);
+        const auto part_of = [&](std::int32_t block, bool begins_tile) {
+            return arguments.parts +
+                   (static_cast<std::int64_t>(block) * 2 + (begins_tile ? 1 : 0)) * sixteens * eights * 256 + thread;
+        };
+        float4* own = part_of(static_cast<std::int32_t>(blockIdx.x), part.begin == 0);
+        each([&](int m, int t) {
+            const float(&four)[4] = sums[m][t];
+            __stcg(own + (m * eights + t) * 256, make_float4(four[0], four[1], four[2], four[3]));
+        });
+        __threadfence();
+        named_barrier(1, 256);
+        if (thread == 0) {
+            std::int32_t* ticket = arguments.tickets + part.tile;
+            is_last = atomicAdd(ticket, 1) == contributors.last - contributors.first ? 1 : 0;
+            if (is_last != 0) *ticket = 0;
+            __threadfence();
+        }
+        named_barrier(1, 256);
+        if (is_last == 0) return false; // overwritten only behind the next part's first barrier
+        each([&](int m, int t) {
+#pragma unroll
+            for (int e = 0; e < 4; ++e) sums[m][t][e] = 0.0F;
+        });
+        for (std::int32_t block = contributors.first; block <= contributors.last; ++block) {
+            const float4* from = part_of(block, block == contributors.first);
+            each([&](int m, int t) {
+                const float4 four = __ldcg(from + (m * eights + t) * 256);
+                sums[m][t][0] += four.x;
+                sums[m][t][1] += four.y;
+                sums[m][t][2] += four.z;
+                sums[m][t][3] += four.w;
+            });
+        }
+        return true;
+    }
+
+    /// Scaled, to y.
+    __device__ void store(const Part& part) const {
 #pragma unroll
         for (int m = 0; m < sixteens; ++m)
 #pragma unroll
             for (int row = 0; row < 2; ++row) {
-                const int output = first_output + 16 * m + 8 * row;
+                const int output = first_output(part) + 16 * m + 8 * row;
                 if (output >= arguments.outputs) continue;
                 const weight_only::Record record = arguments.records[output];
 #pragma unroll
                 for (int t = 0; t < eights; ++t)
 #pragma unroll
                     for (int e = 0; e < 2; ++e) {
-                        const int token = part.token_tile * tile_tokens + first_token_of_warp + 8 * t + 2 * c + e;
+                        const int token = part.token_tile * tile_tokens + first_token + 8 * t + 2 * c + e;
                         if (token >= arguments.tokens) continue;
                         float value = sums[m][t][2 * row + e];
                         if constexpr (!groups) value = __fmul_rn(value, record.scale);
@@ -317,7 +293,147 @@ __global__ void __launch_bounds__(256, WeightOnlyTile<groups, tile_tokens>::bloc
                     }
             }
     }
-    copies_wait<0>();
+};
+
+/// Weights of a block of 128 inputs of a tile.
+__device__ __forceinline__ const std::uint8_t* weights_of(const WeightOnlyArguments& a, const BlockWalk& at) {
+    return a.blocks +
+           (static_cast<std::int64_t>(at.part.channel_tile) * a.schedule.input_blocks + at.block) * a.block_bytes;
+}
+
+/// The ninth warp: stages one after the other, as they become free. All inputs of a block are there.
+template <class Tile, int tile_tokens>
+__device__ void fill_stages(const WeightOnlyArguments& arguments, std::uint32_t stages, std::uint32_t full) {
+#if __CUDA_ARCH__ >= 900
+    const std::uint32_t empty = full + 8 * Tile::stages;
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    const std::uint64_t weights_policy =
+        cache_policy(arguments.schedule.token_tiles == 1 ? Reuse::none : Reuse::nearby);
+    const std::uint64_t inputs_policy = cache_policy(Reuse::everywhere);
+    const auto there = [&](const BlockWalk& at) {
+        return min(tile_tokens, arguments.tokens - at.part.token_tile * tile_tokens);
+    };
+    const auto copy_weights = [&](const BlockWalk& at, int stage) {
+        if (lane == 0) {
+            barrier_expect(full + 8 * stage, arguments.block_bytes + there(at) * weight_only::block_inputs * 2);
+            bulk_copy(stages + stage * Tile::bytes + Tile::input_bytes, weights_of(arguments, at),
+                      arguments.block_bytes, full + 8 * stage, weights_policy);
+        }
+        __syncwarp();
+    };
+    BlockWalk walk(arguments.schedule), first = walk;
+    int asked_for = 0;
+    for (; asked_for < Tile::stages && first.there; ++asked_for, first.next()) copy_weights(first, asked_for);
+    wait_for_predecessor(); // inputs may be its
+    int stage = 0;
+    std::uint32_t phase = 0;
+    for (; walk.there; walk.next()) {
+        if (asked_for > 0) {
+            --asked_for;
+        } else {
+            barrier_wait(empty + 8 * stage, phase ^ 1);
+            copy_weights(walk, stage);
+        }
+        const std::uint16_t* x = arguments.x + walk.block * weight_only::block_inputs;
+        for (int token = lane; token < there(walk); token += 32)
+            bulk_copy(stages + stage * Tile::bytes + weight_only::place_of_input(token, 0),
+                      x + (walk.part.token_tile * tile_tokens + token) * arguments.x_stride,
+                      weight_only::block_inputs * 2, full + 8 * stage, inputs_policy);
+        if (++stage == Tile::stages) {
+            stage = 0;
+            phase ^= 1;
+        }
+    }
+#endif
+}
+
+template <class Inputs, bool groups, int tile_tokens, Filling filling>
+__global__ void __launch_bounds__(WeightOnlyTile<groups, tile_tokens, filling>::threads,
+                                  WeightOnlyTile<groups, tile_tokens, filling>::blocks_per_processor)
+    weight_only_product(const __grid_constant__ WeightOnlyArguments arguments) {
+    using Tile = WeightOnlyTile<groups, tile_tokens, filling>;
+    extern __shared__ __align__(128) std::uint8_t shared[];
+    __shared__ std::int32_t is_last;
+    const int thread = static_cast<int>(threadIdx.x);
+    const Schedule& schedule = arguments.schedule;
+    WeightOnlySums<Inputs, groups, tile_tokens, Tile> sums(arguments, thread);
+    PartWalk walk(schedule);
+    Part part;
+    int stage = 0;
+    if constexpr (filling == Filling::own_warp) {
+#if __CUDA_ARCH__ >= 900
+        __shared__ __align__(8) std::uint64_t barriers[2 * Tile::stages];
+        const std::uint32_t full = shared_address(barriers), empty = full + 8 * Tile::stages;
+        if (thread == 0) {
+            for (int i = 0; i < Tile::stages; ++i) {
+                barrier_init(full + 8 * i, 1);
+                barrier_init(empty + 8 * i, 8); // one per warp that multiplies
+            }
+            barrier_init_done();
+        }
+        __syncthreads();
+        launch_dependents();
+        if (thread >= 256) return fill_stages<Tile, tile_tokens>(arguments, shared_address(shared), full);
+        wait_for_predecessor(); // what is written may be what it reads
+        std::uint32_t phase = 0;
+        while (walk.next(part)) {
+            sums.begin(part);
+            for (int k = part.begin; k < part.end; ++k) {
+                barrier_wait(full + 8 * stage, phase);
+                sums.add_stage(shared + stage * Tile::bytes);
+                __syncwarp();
+                if (thread % 32 == 0) barrier_arrive(empty + 8 * stage);
+                if (++stage == Tile::stages) {
+                    stage = 0;
+                    phase ^= 1;
+                }
+            }
+            const bool whole = part.begin == 0 && part.end == schedule.input_blocks;
+            if (whole || sums.complete(part, is_last)) sums.store(part);
+        }
+#endif
+    } else {
+        BlockWalk ahead(schedule);
+        int filled = 0; // the stage to be filled next
+        const auto fill = [&] {
+            if (ahead.there) {
+                const std::uint32_t to = shared_address(shared) + filled * Tile::bytes;
+                const std::uint8_t* weights = weights_of(arguments, ahead);
+                for (int i = thread * 16; i < arguments.block_bytes; i += 256 * 16)
+                    copy_16(to + Tile::input_bytes + i, weights + i);
+                for (int i = thread; i < tile_tokens * 16; i += 256) {
+                    const int token = i / 16, input = i % 16 * 8; // within the stage
+                    const std::int32_t token_of_all = ahead.part.token_tile * tile_tokens + token;
+                    const std::int32_t input_of_all = ahead.block * weight_only::block_inputs + input;
+                    const bool there = token_of_all < arguments.tokens && input_of_all < arguments.inputs;
+                    copy_16_or_zeros(to + weight_only::place_of_input(token, input),
+                                     arguments.x + (there ? token_of_all * arguments.x_stride + input_of_all : 0),
+                                     there);
+                }
+                ahead.next();
+            }
+            copies_commit(); // an empty group where nothing is left, so that groups can be counted
+            filled = filled + 1 == Tile::stages ? 0 : filled + 1;
+        };
+#if __CUDA_ARCH__ >= 900
+        launch_dependents();
+        wait_for_predecessor();
+#endif
+        for (int i = 0; i < Tile::stages - 1; ++i) fill();
+        while (walk.next(part)) {
+            sums.begin(part);
+            for (int k = part.begin; k < part.end; ++k) {
+                copies_wait<Tile::stages - 2>();
+                __syncthreads(); // this stage is there for all, and all are done with the one before
+                fill();
+                sums.add_stage(shared + stage * Tile::bytes);
+                stage = stage + 1 == Tile::stages ? 0 : stage + 1;
+            }
+            const bool whole = part.begin == 0 && part.end == schedule.input_blocks;
+            if (whole || sums.complete(part, is_last)) sums.store(part);
+        }
+        copies_wait<0>();
+    }
 }
 
 } // namespace graticule::cuda
