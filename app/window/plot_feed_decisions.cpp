@@ -90,7 +90,7 @@ PlotScene depth_plot(const Session& session) {
     panel.x.symbol = tr("block");
     panel.x.whole = true;
     panel.x.span = {-0.3, static_cast<double>(errors.size()) - 0.7};
-    panel.y.label = tr("distance from full precision's states, %");
+    panel.y.label = tr("states off by, %");
     panel.y.span = {0, largest > 0 ? 1.1 * largest : 1};
     panel.series = {std::move(line), std::move(points)};
     scene.summary = tr("%1: hidden states are off by %2 % behind the first block and by %3 % behind the last.")

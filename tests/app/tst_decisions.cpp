@@ -166,7 +166,7 @@ private Q_SLOTS:
         QVERIFY(!study.worst.empty());
         QString passage;
         for (const PassageToken& token : study.worst.front().tokens) passage += QString::fromStdString(token.text);
-        QVERIFY2(text.contains(passage.replace(u'\n', QStringLiteral("⏎"))), qPrintable(text));
+        QVERIFY2(text.contains(passage.replace(u'\n', QStringLiteral("↵"))), qPrintable(text));
     }
 
     void advice_rows_have_buttons() {

@@ -25,7 +25,7 @@ QLabel* words(const char* role) {
 }
 
 // A line's end would hide its colour.
-QString shown(const std::string& text) { return QString::fromStdString(text).replace(u'\n', QStringLiteral("⏎")); }
+QString shown(const std::string& text) { return QString::fromStdString(text).replace(u'\n', QStringLiteral("↵")); }
 
 QString tip(const PassageToken& token) {
     return DivergencePanel::tr("%1 nats; loss %2\nfull precision: “%3”\nrecipe: “%4”")
