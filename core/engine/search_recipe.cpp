@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <set>
 
@@ -44,9 +45,17 @@ std::vector<SchemeOptions> options_of(const Model& model, std::span<const Quanti
     return groups;
 }
 
+/// Of all linears, as size_of counts them: biases are none.
+double weights_of(const Model& model) {
+    double weights = 0;
+    for (const Linear& linear : model.linears())
+        weights += double(linear.out_features()) * double(linear.in_features());
+    return weights;
+}
+
 /// What the groups may take together, in the unit of their options.
 double limit_of(const Model& model, const SizeBudget& budget) {
-    if (budget.bits) return *budget.bits * double(model.linear_parameter_count());
+    if (budget.bits) return *budget.bits * weights_of(model);
     std::int64_t linears = 0;
     for (const Linear& linear : model.linears()) linears += linear.stored_bytes;
     return double(*budget.bytes - (stored_bytes(model) - linears));
@@ -61,7 +70,7 @@ std::vector<std::size_t> choose(const std::vector<SchemeOptions>& groups, const 
     if (least > limit) {
         SizeBudget there;
         if (budget.bits)
-            there.bits = least / double(model.linear_parameter_count());
+            there.bits = least / weights_of(model);
         else
             there.bytes = std::int64_t(least) + *budget.bytes - std::int64_t(limit);
         throw Error(ErrorKind::bad_input, "the budget of " + budget.text() +
@@ -125,12 +134,20 @@ std::optional<std::size_t> best_of(const std::vector<SearchPoint>& points,
     return best;
 }
 
+constexpr double same_size = 1.02; ///< sizes that are within this of the next one up are one
+
 void judge(RecipeSearch& result) {
     const double bits = result.searched.size.bits_per_weight.actual;
     result.best_in_budget =
         best_of(result.uniform, [&](const SearchPoint& point) { return result.budget.holds(point.size); });
-    result.best_as_large =
-        best_of(result.uniform, [&](const SearchPoint& point) { return point.size.bits_per_weight.actual >= bits; });
+    // The next size up, and what is as good as that size: one much larger is better by its size alone.
+    double next = HUGE_VAL;
+    const auto bits_of = [](const SearchPoint& point) { return point.size.bits_per_weight.actual; };
+    for (const SearchPoint& point : result.uniform)
+        if (bits_of(point) >= bits) next = std::min(next, bits_of(point));
+    result.best_as_large = best_of(result.uniform, [&](const SearchPoint& point) {
+        return bits_of(point) >= bits && bits_of(point) <= same_size * next;
+    });
     result.beats_uniform = result.best_in_budget || result.best_as_large;
     const auto against = [&](const std::optional<std::size_t>& rival, std::optional<PairedPoints>& difference) {
         if (!rival) return;
@@ -160,8 +177,9 @@ void set_predicted(SearchPoint& point, const Sensitivity& sensitivity, const std
 } // namespace
 
 std::span<const std::string_view> default_candidates() {
-    static constexpr std::string_view lines[] = {"w=int3/asym/g64:f16", "w=int3/asym/g32:f16", "w=int4/asym/g64:f16",
-                                                 "w=int4/asym/g32:f16", "w=int6/asym/g64:f16", "w=int8/asym/channel"};
+    static constexpr std::string_view lines[] = {
+        "w=int3/asym/g64:f16", "w=int3/asym/g32:f16", "w=int4/asym/channel:f16", "w=int4/asym/g64:f16",
+        "w=int4/asym/g32:f16", "w=int6/asym/g64:f16", "w=int8/asym/channel"};
     return lines;
 }
 
@@ -210,6 +228,7 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
     searched.recipe.name = "searched under " + spec.budget.text();
     searched.recipe.calibration = spec.candidates.front().calibration;
     searched.size = work.resolve(searched.recipe).size();
+    GRATICULE_ASSERT(spec.budget.holds(searched.size), "a choice within its budget");
     set_predicted(searched, sensitivity, result->choice);
     candidates.clear(); // their codes are not needed for measuring
 

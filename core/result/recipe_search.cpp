@@ -43,7 +43,7 @@ std::string RecipeSearch::verdict() const {
     if (against_in_budget)
         text += "the best uniform recipe in the budget, " + compared(uniform[*best_in_budget], *against_in_budget);
     if (against_as_large && best_as_large != best_in_budget)
-        text += std::string(against_in_budget ? "; from " : "") + "the best of those as large as it, " +
+        text += std::string(against_in_budget ? "; from " : "") + "the next uniform one that is as large, " +
                 compared(uniform[*best_as_large], *against_as_large);
     if (beats_uniform) return text + ": it is offered";
     const SearchPoint* other = offered();

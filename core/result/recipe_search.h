@@ -49,8 +49,8 @@ struct RecipeSearch {
     std::shared_ptr<const Evaluation> baseline;     ///< full precision on the held-out text
     SearchPoint searched;
     std::vector<SearchPoint> uniform; ///< that were measured, by size
-    /// The uniform one with the least divergence among those that fit the budget, and among those as large as the
-    /// searched recipe or larger; absent: there is none.
+    /// The uniform one with the least divergence among those that fit the budget, and among those of the next size that
+    /// is as large as the searched recipe or larger; absent: there is none.
     std::optional<std::size_t> best_in_budget, best_as_large;
     std::optional<PairedPoints> against_in_budget, against_as_large; ///< the searched recipe's, minus theirs
     /// Whether the searched recipe diverges less than both, by intervals that exclude 0; of one that is absent nothing

@@ -13,6 +13,61 @@
 
 using namespace graticule;
 
+namespace {
+
+/// Submits jobs of one key while another holds the engine, and keeps what each pass was called with.
+struct Together {
+    JobRunner runner;
+    std::atomic<bool> go = false;
+    std::mutex mutex; // guards the next two
+    std::vector<std::vector<int>> passes;
+    std::vector<QString> ran; ///< titles of the other jobs
+    std::map<int, int> results;
+    std::map<int, JobState> ends;
+    std::function<void(std::span<JobRunner::Share>, JobContext&)> during = [](auto, auto&) {};
+
+    Together() { other("blocker", {}, true); }
+    JobId other(const char* title, std::vector<JobId> after = {}, bool blocks = false, bool fails = false) {
+        return runner.submit<int>({.tag = {}, .title = title, .after = std::move(after)},
+                                  [=, this](JobContext& ctx) -> std::shared_ptr<const int> {
+                                      while (blocks && !go) {
+                                          ctx.check_cancelled();
+                                          QThread::msleep(1);
+                                      }
+                                      {
+                                          const std::lock_guard lock(mutex);
+                                          ran.push_back(QString::fromLatin1(title));
+                                      }
+                                      if (fails) throw Error(ErrorKind::bad_input, "no");
+                                      return std::make_shared<const int>(0);
+                                  },
+                                  {});
+    }
+    JobId one(int number, std::vector<JobId> after = {}, const char* key = "together", const char* device = "cpu") {
+        JobRequest request{.tag = {}, .title = QString::number(number), .after = std::move(after)};
+        request.device = device;
+        request.together = QString::fromLatin1(key);
+        return runner.submitTogether<int>(
+            std::move(request), std::make_shared<const int>(number),
+            [this](std::span<JobRunner::Share> shares, JobContext& ctx) {
+                std::vector<int> numbers;
+                for (const JobRunner::Share& share : shares)
+                    numbers.push_back(*static_cast<const int*>(share.part.get()));
+                {
+                    const std::lock_guard lock(mutex);
+                    passes.push_back(numbers);
+                }
+                during(shares, ctx);
+                for (std::size_t i = 0; i < shares.size(); ++i)
+                    if (!shares[i].cancel.due()) shares[i].result = std::make_shared<const int>(10 * numbers[i]);
+            },
+            [this, number](std::shared_ptr<const int> result) { results[number] = *result; },
+            [this, number](const JobView& view) { ends[number] = view.state; });
+    }
+};
+
+} // namespace
+
 class JobRunnerTest : public QObject {
     Q_OBJECT
 
@@ -165,57 +220,6 @@ private Q_SLOTS:
     }
 
     // ---- jobs that are done in one go
-
-    /// Submits jobs of one key while another holds the engine, and keeps what each pass was called with.
-    struct Together {
-        JobRunner runner;
-        std::atomic<bool> go = false;
-        std::mutex mutex; // guards the next two
-        std::vector<std::vector<int>> passes;
-        std::vector<QString> ran; ///< titles of the other jobs
-        std::map<int, int> results;
-        std::map<int, JobState> ends;
-        std::function<void(std::span<JobRunner::Share>, JobContext&)> during = [](auto, auto&) {};
-
-        Together() { other("blocker", {}, true); }
-        JobId other(const char* title, std::vector<JobId> after = {}, bool blocks = false, bool fails = false) {
-            return runner.submit<int>({.tag = {}, .title = title, .after = std::move(after)},
-                                      [=, this](JobContext& ctx) -> std::shared_ptr<const int> {
-                                          while (blocks && !go) {
-                                              ctx.check_cancelled();
-                                              QThread::msleep(1);
-                                          }
-                                          {
-                                              const std::lock_guard lock(mutex);
-                                              ran.push_back(QString::fromLatin1(title));
-                                          }
-                                          if (fails) throw Error(ErrorKind::bad_input, "no");
-                                          return std::make_shared<const int>(0);
-                                      },
-                                      {});
-        }
-        JobId one(int number, std::vector<JobId> after = {}, const char* key = "together", const char* device = "cpu") {
-            JobRequest request{.tag = {}, .title = QString::number(number), .after = std::move(after)};
-            request.device = device;
-            request.together = QString::fromLatin1(key);
-            return runner.submitTogether<int>(
-                std::move(request), std::make_shared<const int>(number),
-                [this](std::span<JobRunner::Share> shares, JobContext& ctx) {
-                    std::vector<int> numbers;
-                    for (const JobRunner::Share& share : shares)
-                        numbers.push_back(*static_cast<const int*>(share.part.get()));
-                    {
-                        const std::lock_guard lock(mutex);
-                        passes.push_back(numbers);
-                    }
-                    during(shares, ctx);
-                    for (std::size_t i = 0; i < shares.size(); ++i)
-                        if (!shares[i].cancel.due()) shares[i].result = std::make_shared<const int>(10 * numbers[i]);
-                },
-                [this, number](std::shared_ptr<const int> result) { results[number] = *result; },
-                [this, number](const JobView& view) { ends[number] = view.state; });
-        }
-    };
 
     void what_can_be_done_together_is_done_in_one_pass() {
         Together jobs;

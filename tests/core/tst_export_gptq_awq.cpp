@@ -109,6 +109,29 @@ private Q_SLOTS:
         QVERIFY2(error.find("use int4") != std::string::npos, error.c_str());
     }
 
+    /// AutoGPTQ's file alone says how the weights are packed; what it says need not be what belongs there.
+    void only_the_file_beside_says_it() {
+        const auto original = open_quietly(sample("sample-opt"));
+        const TemporaryFolder parent;
+        const std::filesystem::path folder = parent / "out";
+        export_to(*quantized_by(original, "w=int4/sym/g32:f16"), "gptq", folder);
+        const auto change = [&](const char* name, const auto& edit) {
+            std::ifstream in(folder / name);
+            nlohmann::json file = nlohmann::json::parse(in);
+            edit(file);
+            std::ofstream(folder / name) << file;
+        };
+        change("config.json", [](nlohmann::json& config) { config.erase("quantization_config"); });
+        change("quantize_config.json", [](nlohmann::json& config) { config.erase("quant_method"); });
+        QCOMPARE(open_quietly(folder)->linears().size(), original->linears().size());
+        for (const nlohmann::json& method : {nlohmann::json(4), nlohmann::json("awful")}) {
+            change("quantize_config.json", [&](nlohmann::json& config) { config["quant_method"] = method; });
+            const std::string error = error_message([&] { (void)open_quietly(folder); });
+            QVERIFY2(error.find("quantize_config.json: \"quant_method\" is " + method.dump()) != std::string::npos,
+                     error.c_str());
+        }
+    }
+
     void refusals_data() {
         QTest::addColumn<QString>("recipe");
         QTest::addColumn<QString>("says");

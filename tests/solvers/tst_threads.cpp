@@ -3,8 +3,12 @@
 
 #include <ATen/Parallel.h>
 
+#include <atomic>
+
+#include "core/base/cancel_point.h"
 #include "core/engine/engine.h"
 #include "core/method/solvers/fixed_sums.h"
+#include "core/runtime/fixed_products.h"
 
 using namespace graticule;
 using namespace graticule::solvers;
@@ -61,6 +65,21 @@ private Q_SLOTS:
                                            ("sample-" + std::string(name)),
                                        ctx);
         }
+    }
+
+    /// A product of many tiles asks each time, also on the threads that LibTorch starts for it.
+    void a_product_stops_between_tiles() {
+        const Threads threads(3);
+        JobContext job;
+        const CancelScope scope(job);
+        std::atomic<int> begun{0};
+        constexpr std::int64_t all = 10'000;
+        QVERIFY_EXCEPTION_THROWN(each_alone(all,
+                                            [&](std::int64_t) {
+                                                if (++begun >= 20) job.cancel.request();
+                                            }),
+                                 Cancelled);
+        QVERIFY2(begun < 40, std::to_string(begun).c_str()); // those that were under way, and no more
     }
 
     void sums_data() {

@@ -379,7 +379,7 @@ private Q_SLOTS:
     void evaluating_as_a_target_that_refuses_is_not_offered() {
         const std::vector<TargetEntry> targets = {{"here", "Here", "other inputs", "source", "FP8", false},
                                                   {"there", "There", "refused", "source", "no kernel", true}};
-        const EvaluationDialog dialog({}, "a recipe", 2048, targets, "here", nullptr);
+        EvaluationDialog dialog({}, "a recipe", 2048, targets, "here", nullptr);
         QCOMPARE(dialog.servedAs(), QString("here"));
         QPushButton* go = nullptr;
         for (QPushButton* button : dialog.findChildren<QPushButton*>())
