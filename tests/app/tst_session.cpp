@@ -9,6 +9,7 @@
 #include <QtTest/QTest>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QTableWidget>
+#include <nlohmann/json.hpp>
 
 #include "app/session/command_line_text.h"
 #include "app/session/draft.h"
