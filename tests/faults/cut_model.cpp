@@ -1,11 +1,8 @@
 #include "tests/faults/cut_model.h"
 
-#include <QtCore/QFile>
-#include <QtCore/QJsonArray>
-#include <QtCore/QJsonDocument>
-#include <QtCore/QJsonObject>
-#include <algorithm>
-#include <map>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "core/io/safetensors.h"
@@ -17,40 +14,38 @@ namespace fs = std::filesystem;
 
 constexpr int blocks = 2, tokens = 512, positions = 128;
 
-QJsonObject read_object(const fs::path& file) {
-    QFile in(QString::fromStdString(file.string()));
-    if (!in.open(QIODevice::ReadOnly)) qFatal("%s cannot be read", file.c_str());
-    return QJsonDocument::fromJson(in.readAll()).object();
+using Json = nlohmann::ordered_json; // Qt's own drops a byte order mark, which is a token of sample-llama
+
+Json read_json(const fs::path& file) {
+    std::ifstream in(file);
+    return Json::parse(in);
 }
 
-void write_object(const fs::path& file, const QJsonObject& object) {
-    QFile out(QString::fromStdString(file.string()));
-    if (!out.open(QIODevice::WriteOnly)) qFatal("%s cannot be written", file.c_str());
-    out.write(QJsonDocument(object).toJson());
-}
-
-QJsonObject cut_config(QJsonObject config) {
+Json cut_config(Json config) {
     for (const char* width : {"hidden_size", "word_embed_proj_dim", "ffn_dim", "intermediate_size", "head_dim"})
-        if (config.contains(width)) config[width] = config[width].toInt() / 4;
+        if (config.contains(width)) config[width] = config[width].get<int>() / 4;
     config["num_hidden_layers"] = blocks;
     config["vocab_size"] = tokens;
     config["max_position_embeddings"] = positions;
     return config;
 }
 
-QJsonObject cut_tokenizer(QJsonObject tokenizer) {
-    QJsonObject model = tokenizer["model"].toObject(), vocabulary = model["vocab"].toObject();
-    for (const QString& token : vocabulary.keys())
-        if (vocabulary[token].toInt() >= tokens) vocabulary.remove(token);
-    QJsonArray merges;
-    for (const QJsonValue& merge : model["merges"].toArray()) {
-        const QString left = merge.isArray() ? merge[0].toString() : merge.toString().section(' ', 0, 0);
-        const QString right = merge.isArray() ? merge[1].toString() : merge.toString().section(' ', 1, 1);
-        if (vocabulary.contains(left + right)) merges.append(merge);
+Json cut_tokenizer(Json tokenizer) {
+    Json vocabulary = Json::object(), merges = Json::array();
+    for (const auto& [token, id] : tokenizer["model"]["vocab"].items())
+        if (id.get<int>() < tokens) vocabulary[token] = id;
+    for (const Json& merge : tokenizer["model"]["merges"]) {
+        std::string joined;
+        if (merge.is_array()) {
+            joined = merge[0].get<std::string>() + merge[1].get<std::string>();
+        } else {
+            joined = merge.get<std::string>();
+            joined.erase(joined.find(' '), 1);
+        }
+        if (vocabulary.contains(joined)) merges.push_back(merge);
     }
-    model["vocab"] = vocabulary;
-    model["merges"] = merges;
-    tokenizer["model"] = model;
+    tokenizer["model"]["vocab"] = std::move(vocabulary);
+    tokenizer["model"]["merges"] = std::move(merges);
     return tokenizer;
 }
 
@@ -71,17 +66,17 @@ std::int64_t cut_extent(std::int64_t extent, std::int64_t vocabulary, std::int64
 void cut_model(const std::string& sample, const fs::path& folder) {
     const fs::path from = fs::path(GRATICULE_SOURCE_DIR "/resources/samples") / sample;
     fs::create_directories(folder);
-    const QJsonObject config = read_object(from / "config.json");
-    write_object(folder / "config.json", cut_config(config));
-    write_object(folder / "tokenizer.json", cut_tokenizer(read_object(from / "tokenizer.json")));
+    const Json config = read_json(from / "config.json");
+    const std::int64_t vocabulary = config["vocab_size"], all_positions = config["max_position_embeddings"];
+    std::ofstream(folder / "config.json") << cut_config(config);
+    std::ofstream(folder / "tokenizer.json") << cut_tokenizer(read_json(from / "tokenizer.json"));
 
     const auto file = SafetensorsFile::open(from / "model.safetensors");
     std::vector<SafetensorsSpec> specs;
     for (const SafetensorsEntry& entry : file->entries()) {
         if (belongs_to_a_cut_block(entry.name)) continue;
         SafetensorsSpec spec{entry.name, *entry.dtype, entry.shape};
-        for (std::int64_t& extent : spec.shape)
-            extent = cut_extent(extent, config["vocab_size"].toInt(), config["max_position_embeddings"].toInt());
+        for (std::int64_t& extent : spec.shape) extent = cut_extent(extent, vocabulary, all_positions);
         specs.push_back(std::move(spec));
     }
     SafetensorsWriter writer(folder / "model.safetensors", specs);
