@@ -260,6 +260,12 @@ private:
     std::vector<std::uint8_t> codes_;
 };
 
+/// Not inlined: a compiler that sees where `tables` lies looks its address up in the inner loop, again for every value.
+[[gnu::noinline]] void count_band(RowCounter& rows, std::int64_t first, std::int64_t last, BandTables& tables,
+                                  QuantizeCounts& counts) {
+    for (std::int64_t row = first; row < last; ++row) rows.count(row, tables, counts);
+}
+
 WeightFigures count_weights(const WeightRounding& rounding, const GridPoints& points) {
     const StoredMatrix& weight = rounding.weight;
     const ScaleOptions* find = rounding.find;
@@ -278,8 +284,7 @@ WeightFigures count_weights(const WeightRounding& rounding, const GridPoints& po
         thread_local BandTables tables; // a megabyte, most of which is never touched
         tables.forget();                // of the band before, perhaps one that failed
         RowCounter rows(rounding, points, find);
-        for (std::int64_t row = index * band; row < std::min(weight.rows, (index + 1) * band); ++row)
-            rows.count(row, tables, *counts.of(index));
+        count_band(rows, index * band, std::min(weight.rows, (index + 1) * band), tables, *counts.of(index));
         const std::lock_guard lock(joining);
         tables.add_to(bins, reach, *counts.of(index));
     });
