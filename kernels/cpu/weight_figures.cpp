@@ -162,9 +162,17 @@ struct BandTables {
     Reach reach;
 
     void count(const Piece& piece, const std::int32_t* bin) {
-        for (std::int64_t i = 0; i < piece.length; ++i) {
-            ++codes[i % 4][piece.codes[i]];
-            ++bins[static_cast<std::size_t>(bin[i])];
+        std::uint32_t* all_bins = bins.data();
+        const std::uint8_t* code = piece.codes;
+        const std::int64_t whole = piece.length / 4 * 4;
+        for (std::int64_t i = 0; i < whole; i += 4)
+            for (int turn = 0; turn < 4; ++turn) {
+                ++codes[turn][code[i + turn]];
+                ++all_bins[bin[i + turn]];
+            }
+        for (std::int64_t i = whole; i < piece.length; ++i) {
+            ++codes[0][code[i]];
+            ++all_bins[bin[i]];
         }
     }
     void add_to(std::vector<std::int64_t>& all_bins, Reach& all_reach, QuantizeCounts& counts) const {
