@@ -390,12 +390,13 @@ private Q_SLOTS:
                 [number](JobContext&) { return std::make_shared<const int>(number); },
                 [&order](std::shared_ptr<const int> value) { order.push_back(*value); });
         };
-        runner.submit<int>({.tag = {}, .title = "first"},
-                           [&go](JobContext&) {
-                               while (!go) QThread::msleep(1);
-                               return std::make_shared<const int>(0);
-                           },
-                           {});
+        const JobId first = runner.submit<int>({.tag = {}, .title = "first"},
+                                               [&go](JobContext&) {
+                                                   while (!go) QThread::msleep(1);
+                                                   return std::make_shared<const int>(0);
+                                               },
+                                               {});
+        QTRY_COMPARE(state_of(runner, first), JobState::running);
         const JobId one = queue(1), two = queue(2), three = queue(3, {two}), four = queue(4);
         runner.move(three, one); // takes along what it needs
         runner.move(four, one);
