@@ -126,7 +126,7 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
                [this] { QGuiApplication::clipboard()->setText(placeText(place())); });
     menu->addSeparator();
     for (int tab = 0; tab < plots_->count(); ++tab)
-        addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabText(tab),
+        addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabName(tab),
                    tab < 10 ? QKeySequence(tr("Alt+%1").arg((tab + 1) % 10)) : QKeySequence(),
                    [this, tab] { plots_->setCurrentIndex(tab); })
             ->setProperty("context", tr("Plot"));
@@ -311,7 +311,7 @@ QString MainWindow::placeText(const Place& place) const {
     const QString others = place.layers.size() > 1 ? tr(" and %1 more").arg(place.layers.size() - 1) : QString();
     return tr("%1 · %2%3 · %4")
         .arg(QString::fromStdString(session_.model()->name()), place.layers.value(0), others,
-             plots_->tabText(place.plot));
+             plots_->tabName(place.plot));
 }
 
 void MainWindow::toggleBookmark() {

@@ -40,6 +40,8 @@ public:
 
     PlotArea(Session& session, QWidget* parent);
     void showTab(Tab tab);
+    /// Whole, also where the strip shows it short.
+    [[nodiscard]] QString tabName(int tab) const { return rows_.at(static_cast<std::size_t>(tab)).title; }
     void compareRuns(int a, int b);
     /// The plot in sight (the upper one, where there are two); null on the Compare tab.
     [[nodiscard]] plots::PlotSurface* currentPlot() const;

@@ -286,7 +286,7 @@ Exported export_into(const QuantizedModel& model, const Exporter& exporter, cons
     const LayerChoices choices = choices_of(model);
     exported.notes = check_contents(*model.base, choices, exporter, options);
     throw_problems(exported.notes, exporter);
-    exported.targets = target_reports(*model.base, choices_of(model), exporter);
+    exported.targets = target_reports(*model.base, choices, exporter);
     exported.folder = folder;
     if (exporter.open == nullptr) {
         exporter.write(model, folder, options, ctx);
@@ -325,6 +325,7 @@ QuantizedExport quantize_and_export(std::shared_ptr<const Model> model, std::sha
         exported.folder = folder;
         exported.notes = check_contents(*model, choices_of(resolved), exporter, options);
         throw_problems(exported.notes, exporter);
+        exported.targets = target_reports(*model, choices_of(resolved), exporter);
         ExportSink sink(exporter, choices_of(resolved), options, exported);
         both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer, &sink);
         sink.finish(*both.quantized, ctx);

@@ -197,7 +197,8 @@ std::string packed_description(const Checkpoint& checkpoint) {
     for (const std::filesystem::path& file : checkpoint.files()) {
         const std::string name = file.filename().string();
         if (!name.starts_with(packed_stem) || !name.ends_with(".safetensors")) continue;
-        const auto& header = SafetensorsFile::open(file)->metadata();
+        const auto weights = SafetensorsFile::open(file);
+        const auto& header = weights->metadata();
         if (const auto found = header.find(packed_header); found != header.end()) return found->second;
     }
     return {};

@@ -382,7 +382,7 @@ private Q_SLOTS:
 
     void waiting_jobs_change_places_and_stay_behind_what_they_need() {
         JobRunner runner;
-        std::atomic<bool> begun = false, go = false;
+        std::atomic<bool> go = false;
         std::vector<int> order;
         const auto queue = [&](int number, std::vector<JobId> after = {}) {
             return runner.submit<int>(
@@ -390,14 +390,13 @@ private Q_SLOTS:
                 [number](JobContext&) { return std::make_shared<const int>(number); },
                 [&order](std::shared_ptr<const int> value) { order.push_back(*value); });
         };
-        runner.submit<int>({.tag = {}, .title = "first"},
-                           [&](JobContext&) {
-                               begun = true;
-                               while (!go) QThread::msleep(1);
-                               return std::make_shared<const int>(0);
-                           },
-                           {});
-        QTRY_VERIFY(begun); // it waits no more
+        const JobId first = runner.submit<int>({.tag = {}, .title = "first"},
+                                               [&go](JobContext&) {
+                                                   while (!go) QThread::msleep(1);
+                                                   return std::make_shared<const int>(0);
+                                               },
+                                               {});
+        QTRY_COMPARE(state_of(runner, first), JobState::running);
         const JobId one = queue(1), two = queue(2), three = queue(3, {two}), four = queue(4);
         runner.move(three, one); // takes along what it needs
         runner.move(four, one);

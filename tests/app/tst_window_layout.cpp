@@ -59,7 +59,9 @@ private Q_SLOTS:
         QVERIFY2(window.plots().width() >= size.width() * 2 / 5, qPrintable(QString::number(window.plots().width())));
         QVERIFY(window.plots().height() > size.height() / 2);
         const auto* tabs = window.plots().findChild<QTabBar*>();
-        QVERIFY(tabs->tabRect(tabs->count() - 1).right() <= window.plots().width());
+        const int last_edge = tabs->tabRect(tabs->count() - 1).right();
+        QVERIFY2(last_edge <= window.plots().width(),
+                 qPrintable(QStringLiteral("%1 of %2").arg(last_edge).arg(window.plots().width())));
         for (int tab = 0; tab < tabs->count(); ++tab) QVERIFY(tabs->tabRect(tab).left() >= 0);
         // The model's name, whole; the recipe's fields; the runs' numbers.
         bool named = false;

@@ -145,9 +145,12 @@ private Q_SLOTS:
             QVERIFY2(ceilings.at(rate).get<double>() > 1e8, rate);
         const auto close = [](double a, double b) { return std::fabs(a - b) <= 1e-9 * std::fabs(b); };
         std::map<std::string, double> weight_bytes;
+        bool reference = false;
         for (const json& run : value.at("runs")) {
             const std::string name = run.at("name");
             weight_bytes[name] = run.at("weight_bytes").get<double>();
+            // Without AVX-512 VNNI there is no other row for 8-bit weights; the definition holds 16 bits for each.
+            reference = reference || (name == "A8W8" && run.at("kernels").at(0).at("kernel") == "int reference");
             std::map<std::string, std::string> kernel_of;
             for (const json& use : run.at("kernels"))
                 for (const json& layer : use.at("layers")) kernel_of[layer] = use.at("kernel");
@@ -190,9 +193,9 @@ private Q_SLOTS:
         }
         // What is held: 32, 8 and a little over 4 bits for each weight.
         QCOMPARE(weight_bytes.size(), std::size_t{5});
-        QVERIFY(weight_bytes.at("A8W8") < 0.3 * weight_bytes.at("float32"));
-        QVERIFY(weight_bytes.at("A8W4 dual grain") < 0.6 * weight_bytes.at("A8W8"));
-        QVERIFY(weight_bytes.at("A8W4 dINT4") < 0.6 * weight_bytes.at("A8W8"));
+        QVERIFY(weight_bytes.at("A8W8") < (reference ? 0.55 : 0.3) * weight_bytes.at("float32"));
+        QVERIFY(weight_bytes.at("A8W4 dual grain") < 0.15 * weight_bytes.at("float32"));
+        QVERIFY(weight_bytes.at("A8W4 dINT4") < 0.15 * weight_bytes.at("float32"));
     }
     void speedRefusesWhatItCannotTime() {
         const Outcome longer = run_cli({"speed", "sample-opt", "--lengths", "100000"});
