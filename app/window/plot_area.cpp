@@ -108,7 +108,7 @@ PlotArea::Row PlotArea::channelsRow() {
     sorted->setCheckable(true);
     sorted->setToolTip(tr("Channels by size, largest first, instead of by index"));
     connect(sorted, &QToolButton::toggled, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Channels"), tr("Chan."), true,
+    Row row = plotRow(tr("Channels"), tr("Ch."), true,
                       [this, sorted] { return channels_plot(session_, sorted->isChecked(), threshold_); });
     row.plot->addTool(sorted);
     offerPin(row.plot, [] { return PinnedPlots::Kind::channels; });
@@ -181,7 +181,7 @@ PlotArea::Row PlotArea::lengthsRow() {
         plot->setScene(sequence_length_plot(session_));
         advice->setStudy(session_.lengthStudy(), session_.lengthAdvice());
     };
-    return {tr("Sequence length"), tr("Length"), both, plot, refresh, true};
+    return {tr("Sequence length"), tr("Len."), both, plot, refresh, true};
 }
 
 PlotArea::Row PlotArea::errorRow() {
@@ -206,7 +206,7 @@ PlotArea::Row PlotArea::compareRow() {
         session_.setRecipe(without_line(session_.recipe(), line), tr("dropped: %1").arg(line));
     });
     connect(compare_, &ComparePanel::baselineWanted, this, [this](int run) { session_.runList().setBaseline(run); });
-    return {tr("Compare"), {}, compare_, nullptr, [this] { refreshCompare(); }, false};
+    return {tr("Compare"), tr("A, B"), compare_, nullptr, [this] { refreshCompare(); }, false};
 }
 
 PlotArea::Row PlotArea::paretoRow() {
@@ -259,7 +259,7 @@ PlotArea::Row PlotArea::searchRow() {
         plot->setScene(search_plot(session_));
         panel->setSearches(session_.searches());
     };
-    return {tr("Search"), {}, both, plot, refresh, false};
+    return {tr("Search"), tr("Find"), both, plot, refresh, false};
 }
 
 PlotArea::Row PlotArea::divergenceRow() {
@@ -282,7 +282,7 @@ PlotArea::Row PlotArea::divergenceRow() {
         else
             panel->clearDivergence();
     };
-    return {tr("Where it hurts"), tr("Hurts"), both, plot, refresh, false};
+    return {tr("Where it hurts"), tr("Hurt"), both, plot, refresh, false};
 }
 
 void PlotArea::connectSession() {

@@ -196,7 +196,7 @@ std::string client_name(const Model& model, const std::string& stored_name) {
         if (!prefixes[i].empty() && checkpoint_name.starts_with(prefixes[i]))
             return std::string(prefixes.front()) + checkpoint_name.substr(prefixes[i].size());
     const bool bare = std::find(prefixes.begin(), prefixes.end(), std::string_view()) != prefixes.end();
-    const bool head = checkpoint_name.starts_with("lm_head");
+    const bool head = checkpoint_name.starts_with(model.family().names.head);
     return bare && !head ? std::string(prefixes.front()) + checkpoint_name : checkpoint_name;
 }
 

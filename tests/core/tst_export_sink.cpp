@@ -116,7 +116,8 @@ private Q_SLOTS:
             const auto [quantized, exported] = streamed(sample, recipe, row, parent / "streamed", options, ctx);
             const Files expected = files_of(parent / "finished");
             QCOMPARE(difference(expected, files_of(parent / "streamed")), std::string());
-            QVERIFY(expected.contains(shard == 5'000'000'000LL ? "model.safetensors" : "model.safetensors.index.json"));
+            const std::string stem = exporter == "packed" ? "packed" : "model";
+            QVERIFY(expected.contains(stem + (shard == 5'000'000'000LL ? ".safetensors" : ".safetensors.index.json")));
             QCOMPARE(exported.files, whole.files);
             QCOMPARE(exported.reload.tensors, whole.reload.tensors);
             QCOMPARE(exported.reload.different, std::int64_t{0});
