@@ -48,7 +48,7 @@ def weights(path):
         if "values" in scheme:  # a table of code points
             yield name, np.array(scheme["values"], np.float32)[codes] * scale
             continue
-        zero = tensor(name + ".zeros") if name + ".zeros" in header else np.full((1, 1), scheme["zero"], np.int8)
+        zero = tensor(name + ".zeros") if name + ".zeros" in header else np.full((1, 1), scheme["zero"])
         if zero.dtype == np.uint8:  # as wide as codes, and packed like them
             zero = unpack(zero, scheme["bits"], header[name + ".scales"]["shape"][1])
         steps = (codes - spread(zero.astype(np.int32), shape)).astype(np.float32)

