@@ -121,7 +121,7 @@ def check(cli, work, folder, recipe, kind):
     shutil.rmtree(out, ignore_errors=True)
     done = subprocess.run([cli, "export", str(folder), "--recipe", recipe, "--exporter", "gguf", "--out", str(out), "-q"],
                           capture_output=True, text=True)
-    if done.returncode == 4 and "no multiple of" in done.stderr:
+    if kind is None and any(text in done.stderr for text in ("no multiple of", "does not divide")):
         return 0  # the family's fixture is too narrow for the blocks; the sample is not
     assert done.returncode == 0, (folder.name, recipe, done.stderr)
     subprocess.run([cli, "quantize", str(folder), "--recipe", recipe, "--weights-only", "--dequantized", str(reference), "-q"],
@@ -150,7 +150,8 @@ def check(cli, work, folder, recipe, kind):
             types.add(tensor.tensor_type.name)
     left = [name for name in stored if not name.startswith("rope_")]
     assert not left, left
-    assert len(types) == 1 and (kind is None or types == {kind}), (folder.name, recipe, types)
+    # Q6_K wants rows of whole super-blocks: the families' narrow layers may be Q8_0 beside it.
+    assert kind is None or types == {kind}, (folder.name, recipe, types)
     return len(expected)
 
 
