@@ -22,6 +22,7 @@ using Files = std::map<std::string, std::string>; // by name below the folder
 Files files_of(const fs::path& folder) {
     Files files;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+        if (!entry.is_regular_file()) continue;
         std::ifstream in(entry.path(), std::ios::binary);
         files[entry.path().lexically_relative(folder).string()] = {std::istreambuf_iterator<char>(in), {}};
     }
@@ -172,7 +173,6 @@ private Q_SLOTS:
 
     /// Stopped in the middle, with shards written already: what stood there stands there, and nothing beside it.
     void cancelling_leaves_what_was_there() {
-        QSKIP("not checked: throws an exception that nobody catches, found in the last minute of 29 November 2026; mend first");
         const Exporter& exporter = exporter_named("compressed-tensors");
         const TemporaryFolder parent;
         JobContext ctx;
