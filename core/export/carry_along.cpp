@@ -1,5 +1,6 @@
 #include "core/export/carry_along.h"
 
+#include "core/io/checkpoint.h"
 #include "core/io/mapped_file.h"
 #include "core/io/output_file.h"
 
@@ -56,6 +57,14 @@ bool has_tokenizer_files(const std::filesystem::path& model_folder) {
     for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json"})
         if (std::filesystem::is_regular_file(model_folder / name)) return true;
     return false;
+}
+
+void check_model_folder(const Model& model, Diagnostics& found, std::string_view consequence) {
+    if (!model.parts().checkpoint)
+        found.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
+    else if (!has_tokenizer_files(model.parts().checkpoint->folder()))
+        found.add(Severity::warning, "",
+                  "no tokenizer files lie beside the model, so none are carried along" + std::string(consequence));
 }
 
 } // namespace graticule

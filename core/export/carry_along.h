@@ -3,7 +3,11 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "core/base/diagnostics.h"
+#include "core/model/model.h"
 
 namespace graticule {
 
@@ -16,5 +20,9 @@ std::vector<std::string> carry_along(const std::filesystem::path& model_folder, 
 void carry_licences(const std::filesystem::path& model_folder, const std::filesystem::path& folder);
 
 [[nodiscard]] bool has_tokenizer_files(const std::filesystem::path& model_folder);
+
+/// What is missing of the rest of a folder that takes everything but the linears from the model's own: its checkpoint
+/// (an error), tokenizer files (a warning; `consequence` ends it).
+void check_model_folder(const Model& model, Diagnostics& found, std::string_view consequence = "; clients need them");
 
 } // namespace graticule

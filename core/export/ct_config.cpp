@@ -307,11 +307,7 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
     }
     if (quantized == 0)
         all.add(Severity::error, "", "the recipe quantizes no layer, so there is nothing to export; give it a scheme");
-    if (!model.parts().checkpoint)
-        all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
-    else if (!has_tokenizer_files(model.parts().checkpoint->folder()))
-        all.add(Severity::warning, "",
-                "no tokenizer files lie beside the model, so none are carried along; clients need them");
+    check_model_folder(model, all);
     check_fused(model, forms, warnings);
     errors.report(Severity::error, all);
     warnings.report(Severity::warning, all);

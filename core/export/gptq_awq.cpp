@@ -206,11 +206,7 @@ Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout
     errors.report(Severity::error, all);
     if (!carrier) return all;
     if (!carrier->note.empty()) all.add(Severity::note, "", carrier->note);
-    if (!model.parts().checkpoint)
-        all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
-    else if (!has_tokenizer_files(model.parts().checkpoint->folder()))
-        all.add(Severity::warning, "",
-                "no tokenizer files lie beside the model, so none are carried along; clients need them");
+    check_model_folder(model, all);
     return all;
 }
 

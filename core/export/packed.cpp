@@ -107,10 +107,7 @@ Diagnostics check_packed(const Model& model, const LayerChoices& choices, const 
         all.add(Severity::note, "",
                 "the file holds the weights; inputs are rounded where a recipe says so when it is opened again, and "
                 "static ranges are calibrated again");
-    if (!model.parts().checkpoint)
-        all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
-    else if (!has_tokenizer_files(model.parts().checkpoint->folder()))
-        all.add(Severity::warning, "", "no tokenizer files lie beside the model, so none are carried along");
+    check_model_folder(model, all, "");
     return all;
 }
 

@@ -272,11 +272,7 @@ Diagnostics check_qserve(const Model& model, const LayerChoices& choices, const 
     all.add(Severity::warning, "",
             "read by omniserve after conversion of its file format and by SGLang up to mid-2026 alone; transformers "
             "does not know the method and would load the model without these weights");
-    if (!model.parts().checkpoint)
-        all.add(Severity::error, "", "the model has no checkpoint to take the other tensors from");
-    else if (!has_tokenizer_files(model.parts().checkpoint->folder()))
-        all.add(Severity::warning, "",
-                "no tokenizer files lie beside the model, so none are carried along; clients need them");
+    check_model_folder(model, all);
     return all;
 }
 
