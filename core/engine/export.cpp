@@ -180,6 +180,17 @@ void write_provenance(const QuantizedModel& model, const Exporter& exporter, con
     write_provenance_file(exported.folder, document.dump());
 }
 
+/// What is known before anything is written. Throws what stands against it.
+Exported begin_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
+                      const std::filesystem::path& folder, const ExportOptions& options) {
+    Exported exported;
+    exported.folder = folder;
+    exported.notes = check_contents(model, choices, exporter, options);
+    throw_problems(exported.notes, exporter);
+    exported.targets = target_reports(model, choices, exporter);
+    return exported;
+}
+
 /// What is left once the weights are in the folder.
 void complete(const QuantizedModel& model, const Exporter& exporter, bool linears_done, Exported& exported,
               JobContext& ctx) {
@@ -282,12 +293,8 @@ const Exporter& check_served(const Model& model, const LayerChoices& choices, co
 
 Exported export_into(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
                      const ExportOptions& options, JobContext& ctx) {
-    Exported exported;
     const LayerChoices choices = choices_of(model);
-    exported.notes = check_contents(*model.base, choices, exporter, options);
-    throw_problems(exported.notes, exporter);
-    exported.targets = target_reports(*model.base, choices, exporter);
-    exported.folder = folder;
+    Exported exported = begin_export(*model.base, choices, exporter, folder, options);
     if (exporter.open == nullptr) {
         exporter.write(model, folder, options, ctx);
         complete(model, exporter, false, exported, ctx);
@@ -321,12 +328,9 @@ QuantizedExport quantize_and_export(std::shared_ptr<const Model> model, std::sha
             both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer);
             return export_into(*both.quantized, exporter, folder, options, ctx);
         }
-        Exported exported;
-        exported.folder = folder;
-        exported.notes = check_contents(*model, choices_of(resolved), exporter, options);
-        throw_problems(exported.notes, exporter);
-        exported.targets = target_reports(*model, choices_of(resolved), exporter);
-        ExportSink sink(exporter, choices_of(resolved), options, exported);
+        const LayerChoices choices = choices_of(resolved);
+        Exported exported = begin_export(*model, choices, exporter, folder, options);
+        ExportSink sink(exporter, choices, options, exported);
         both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer, &sink);
         sink.finish(*both.quantized, ctx);
         return exported;
