@@ -19,6 +19,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/io/declared_tensors.h"
 #include "core/io/mapped_file.h"
 #include "core/io/output_file.h"
 #include "core/tensor/host_tensor.h"
@@ -83,17 +84,11 @@ public:
     [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
 
 private:
-    struct Place {
-        SafetensorsSpec spec;
-        std::uint64_t begin = 0; ///< relative to the data, as in the header
-        std::uint64_t bytes = 0;
-        std::uint64_t written = 0;
-    };
-
     [[nodiscard]] std::string header(const std::map<std::string, std::string>& metadata) const;
 
     std::filesystem::path path_;
-    std::unordered_map<std::string, Place> places_;
+    std::unordered_map<std::string, SafetensorsSpec> specs_;
+    DeclaredTensors tensors_; ///< counted from the data's begin, as in the header
     std::uint64_t data_begin_ = 0, file_bytes_ = 0;
     std::optional<OutputFile> file_;
 };

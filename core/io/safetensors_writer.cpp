@@ -43,8 +43,8 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vec
     std::uint64_t offset = 0;
     for (const SafetensorsSpec& spec : specs) {
         const std::uint64_t bytes = tensor_bytes(spec);
-        GRATICULE_ASSERT(places_.emplace(spec.name, Place{spec, offset, bytes, 0}).second,
-                         "two tensors of one name in a safetensors file");
+        tensors_.add(spec.name, offset, bytes);
+        specs_.emplace(spec.name, spec);
         offset += bytes;
     }
     const std::string text = header(metadata);
@@ -58,10 +58,12 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vec
 std::string SafetensorsWriter::header(const std::map<std::string, std::string>& metadata) const {
     json values = json::object();
     if (!metadata.empty()) values["__metadata__"] = metadata;
-    for (const auto& [name, place] : places_)
-        values[name] = {{"dtype", row_of(place.spec.dtype).safetensors_name},
-                        {"shape", place.spec.shape},
+    for (const auto& [name, spec] : specs_) {
+        const DeclaredTensors::Place& place = tensors_.at(name);
+        values[name] = {{"dtype", row_of(spec.dtype).safetensors_name},
+                        {"shape", spec.shape},
                         {"data_offsets", {place.begin, place.begin + place.bytes}}};
+    }
     std::string text = values.dump();
     text.append((8 - text.size() % 8) % 8, ' '); // the data starts aligned
     if (text.size() > max_header_bytes)
@@ -80,29 +82,19 @@ void SafetensorsWriter::set_metadata(const std::map<std::string, std::string>& m
 }
 
 void SafetensorsWriter::write(const std::string& name, std::span<const std::byte> next_bytes) {
-    const auto found = places_.find(name);
-    GRATICULE_ASSERT(found != places_.end(), "a tensor that was not declared to the safetensors writer");
-    Place& place = found->second;
-    GRATICULE_ASSERT(next_bytes.size() <= place.bytes - place.written,
-                     "more bytes than the declared shape of the tensor takes");
-    file_->write_at(data_begin_ + place.begin + place.written, next_bytes);
-    place.written += next_bytes.size();
+    file_->write_at(data_begin_ + tensors_.place_for(name, next_bytes.size()), next_bytes);
 }
 
 void SafetensorsWriter::write(const std::string& name, const HostTensor& whole) {
-    const auto found = places_.find(name);
-    GRATICULE_ASSERT(found != places_.end(), "a tensor that was not declared to the safetensors writer");
-    GRATICULE_ASSERT(found->second.spec.dtype == whole.dtype && found->second.spec.shape == whole.shape,
+    const auto declared = specs_.find(name);
+    GRATICULE_ASSERT(declared != specs_.end() && declared->second.dtype == whole.dtype &&
+                         declared->second.shape == whole.shape,
                      "a tensor of another type or shape than was declared to the safetensors writer");
     write(name, whole.bytes);
 }
 
 void SafetensorsWriter::finish() {
-    for (const auto& [name, place] : places_)
-        if (place.written != place.bytes)
-            throw Error(ErrorKind::internal, "tensor \"" + name + "\": " + std::to_string(place.written) + " of " +
-                                                 std::to_string(place.bytes) +
-                                                 " bytes were written before the file was finished");
+    tensors_.require_complete();
     file_->commit();
 }
 

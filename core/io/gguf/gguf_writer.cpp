@@ -134,8 +134,7 @@ GgufWriter::GgufWriter(const std::filesystem::path& path, const GgufEntries& ent
     file_bytes_ = header.size();
     for (const GgufSpec& spec : specs) {
         const std::uint64_t bytes = tensor_bytes(spec);
-        GRATICULE_ASSERT(places_.emplace(spec.name, Place{file_bytes_, bytes, 0}).second,
-                         "two tensors of one name in a GGUF file");
+        tensors_.add(spec.name, file_bytes_, bytes);
         file_bytes_ += aligned(bytes);
     }
     file_.emplace(path, file_bytes_);
@@ -143,24 +142,15 @@ GgufWriter::GgufWriter(const std::filesystem::path& path, const GgufEntries& ent
 }
 
 void GgufWriter::write(const std::string& name, std::span<const std::byte> next_bytes) {
-    const auto found = places_.find(name);
-    GRATICULE_ASSERT(found != places_.end(), "a tensor that was not declared to the GGUF writer");
-    Place& place = found->second;
-    GRATICULE_ASSERT(next_bytes.size() <= place.bytes - place.written,
-                     "more bytes than the declared shape of the tensor takes");
-    file_->write_at(place.begin + place.written, next_bytes);
-    place.written += next_bytes.size();
+    file_->write_at(tensors_.place_for(name, next_bytes.size()), next_bytes);
+    const DeclaredTensors::Place& place = tensors_.at(name);
     if (place.written < place.bytes) return;
     const std::vector<std::byte> padding(aligned(place.bytes) - place.bytes);
     file_->write_at(place.begin + place.bytes, padding);
 }
 
 void GgufWriter::finish() {
-    for (const auto& [name, place] : places_)
-        if (place.written != place.bytes)
-            throw Error(ErrorKind::internal, "tensor \"" + name + "\": " + std::to_string(place.written) + " of " +
-                                                 std::to_string(place.bytes) +
-                                                 " bytes were written before the file was finished");
+    tensors_.require_complete();
     file_->commit();
 }
 

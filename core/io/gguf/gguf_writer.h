@@ -14,9 +14,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "core/io/declared_tensors.h"
 #include "core/io/gguf/gguf_file.h"
 #include "core/io/output_file.h"
 
@@ -70,13 +70,7 @@ public:
     void finish(); ///< throws Error{internal} if a declared tensor is not complete
 
 private:
-    struct Place {
-        std::uint64_t begin = 0; ///< in the file
-        std::uint64_t bytes = 0;
-        std::uint64_t written = 0;
-    };
-
-    std::unordered_map<std::string, Place> places_;
+    DeclaredTensors tensors_; ///< counted from the file's begin
     std::uint64_t file_bytes_ = 0;
     std::optional<OutputFile> file_;
 };
