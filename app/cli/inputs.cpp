@@ -122,6 +122,13 @@ void TargetInput::declare(CLI::App& options, const char* help) {
 
 const Target* TargetInput::target() const { return name.empty() ? nullptr : &target_named(name); }
 
+void declare_draws(CLI::App& options, std::int64_t& draws) {
+    options.add_option("--draws", draws, "Backward passes a window: more of them predict more exactly")
+        ->check(CLI::Range(1, 4096))
+        ->capture_default_str()
+        ->type_name("N");
+}
+
 Recipe read_recipe_for(const std::string& file_or_line, Console& console) {
     console.files().reads("the recipe", file_or_line);
     return read_recipe(file_or_line);

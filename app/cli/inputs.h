@@ -75,6 +75,9 @@ struct TargetInput {
     [[nodiscard]] const Target* target() const; ///< null: none was named
 };
 
+/// --draws N, of commands that predict damage.
+void declare_draws(CLI::App& options, std::int64_t& draws);
+
 /// A recipe as an option names it; the file, and the calibration text that it names.
 [[nodiscard]] Recipe read_recipe_for(const std::string& file_or_line, Console& console);
 /// The same with the calibration options on top.

@@ -165,10 +165,7 @@ Action declare_search(CLI::App& options) {
         ->check(CLI::Range(0, 100000000))
         ->capture_default_str()
         ->type_name("N");
-    options.add_option("--draws", args->draws, "Backward passes a window: more of them predict more exactly")
-        ->check(CLI::Range(1, 4096))
-        ->capture_default_str()
-        ->type_name("N");
+    declare_draws(options, args->draws);
     options.add_flag("--separate", args->separate,
                      "Let q, k and v, gate and up differ: smaller damage, but programs that store them as one (vLLM) "
                      "cannot load the result");

@@ -79,10 +79,7 @@ Action declare_sensitivity(CLI::App& options) {
                     "it all of them")
         ->check(CLI::NonNegativeNumber)
         ->type_name("N");
-    options.add_option("--draws", args->draws, "Backward passes a window: more of them predict more exactly")
-        ->check(CLI::Range(1, 4096))
-        ->capture_default_str()
-        ->type_name("N");
+    declare_draws(options, args->draws);
     options.add_flag("--fused", args->fused,
                      "By the groups that serving programs store as one (q, k and v; gate and up; all experts of a "
                      "block), each quantized together");
