@@ -275,7 +275,7 @@ def check_fp4(cli, work, recipe, sample):
     expected = load_file(logits_file)["logits"]
     relative = ((got - expected).abs().mean() / expected.std()).item()
     # bfloat16 through eight blocks: transformers alone, nothing quantized, differs from float32 by 0.009 (llama), 0.039 (opt).
-    if not relative < 0.05:
+    if not relative < (0.05 if sample == "sample-opt" else 0.02):
         problems.append(f"logits differ by {relative:.3f} of their spread")
     print(f"{'ok  ' if not problems else 'FAIL'} {recipe[2:]:18} {sample:13} {compared:3} tensors, logits in bfloat16: mean over "
           f"spread {relative:.2e}", flush=True)

@@ -19,18 +19,7 @@ try:
 except ImportError as missing:
     skip(missing)
 
-TYPES = {"F32": np.float32, "F16": np.float16, "I32": np.int32, "I64": np.int64, "BF16": np.uint16}
-
-
-def tensors(path):
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:8 + length])
-    header.pop("__metadata__", None)
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        raw = data[8 + length + begin:8 + length + end]
-        yield name, np.frombuffer(raw, TYPES[entry["dtype"]]).reshape(entry["shape"])
+from safetensors_file import tensors
 
 
 def fields(words, bits, count):

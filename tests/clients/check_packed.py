@@ -7,7 +7,6 @@ Numpy only. Also: the reader is as short as its documentation says, and needs no
 """
 import argparse
 import importlib.util
-import json
 import pathlib
 import shutil
 import subprocess
@@ -19,22 +18,13 @@ try:
 except ImportError as error:
     skip(f"numpy cannot be imported ({error})")
 
+from safetensors_file import tensors
+
 READER = pathlib.Path(__file__).parents[2] / "docs" / "packed" / "read_packed.py"
 RECIPES = ["w=dint4/asym/g128", "w=dint3/sym/channel:f16", "w=int4/asym/dual128", "w=int4/asym/dual128:f16", "w=int3/asym/g64:f16",
            "w=int5/asym/channel", "w=int8/sym/tensor", "w=int4/asym/g32:bf16", "w=int2/sym/g32:e8m0", "w=int6/asym/g32:e4m3",
            "w=nvfp4", "w=mxfp4", "w=fp8_e4m3/sym/channel", "w=fp8_e5m2/sym/g32:f16", "w=int4/asym:i8/g64",
            "w=dint4/asym/channel a=int8/sym/token"]
-
-
-def float_tensors(path):
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:8 + length])
-    header.pop("__metadata__", None)
-    for name, entry in header.items():
-        assert entry["dtype"] == "F32", name
-        begin, end = entry["data_offsets"]
-        yield name, np.frombuffer(data[8 + length + begin:8 + length + end], np.float32).reshape(entry["shape"])
 
 
 def main():
@@ -60,7 +50,8 @@ def main():
                            stdout=subprocess.DEVNULL)
             files = sorted(folder.glob("packed*.safetensors"))
             assert (len(files) > 1) == bool(shards), files
-            expected = dict(float_tensors(reference))
+            expected = dict(tensors(reference))
+            assert all(weight.dtype == np.float32 for weight in expected.values()), recipe
             decoded = {name + ".weight": weight for file in files for name, weight in reader.weights(file)}
             assert decoded, (sample, recipe)
             for name, weight in decoded.items():

@@ -18,18 +18,7 @@ try:
 except ImportError as error:
     skip(f"numpy cannot be imported ({error})")
 
-TYPES = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "BF16": np.uint16, "U8": np.uint8}
-
-
-def tensors(path):
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:8 + length])
-    header.pop("__metadata__", None)
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        raw = data[8 + length + begin:8 + length + end]
-        yield name, np.frombuffer(raw, TYPES[entry["dtype"]]).reshape(entry["shape"])
+from safetensors_file import tensors
 
 
 def codes_of(qweight):
