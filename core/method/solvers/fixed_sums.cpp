@@ -56,9 +56,8 @@ bool factor_in_place(at::Tensor& matrix) {
 at::Tensor inverse_of_lower(const at::Tensor& lower) {
     at::Tensor inverse = at::zeros_like(lower);
     const std::int64_t count = tiles(lower.size(0)), size = lower.size(0);
-    each_alone(count, [&](std::int64_t i) {
-        // Long and short columns in turn, so that threads with neighbouring shares have as much to do.
-        const std::int64_t column = i % 2 == 0 ? i / 2 : count - 1 - i / 2, first = column * product_tile;
+    each_alone(count, [&](std::int64_t column) { // the longest first
+        const std::int64_t first = column * product_tile;
         at::Tensor out = tile_of(inverse.slice(0, first, size), 1, column);
         at::Tensor unit = at::zeros(out.sizes(), out.options());
         unit.diagonal().fill_(1);
