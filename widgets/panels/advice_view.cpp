@@ -4,19 +4,9 @@
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 
+#include "widgets/panels/words_label.h"
+
 namespace graticule {
-
-namespace {
-
-QLabel* words(const QString& text, const char* role) {
-    auto* label = new QLabel(text);
-    label->setProperty("role", role);
-    label->setWordWrap(true);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    return label;
-}
-
-} // namespace
 
 AdviceView::AdviceView(QWidget* parent)
     : QWidget(parent)
@@ -25,7 +15,7 @@ AdviceView::AdviceView(QWidget* parent)
     column_->setSpacing(4);
     setAccessibleName(tr("Advice"));
     column_->addWidget(
-        words(tr("Calibrate, quantize or predict sensitivity: advice comes from what was measured."), "faint"));
+        words_label("faint", tr("Calibrate, quantize or predict sensitivity: advice comes from what was measured.")));
 }
 
 void AdviceView::setRows(const std::vector<AdviceRow>& rows) {
@@ -35,15 +25,15 @@ void AdviceView::setRows(const std::vector<AdviceRow>& rows) {
         if (QWidget* widget = item->widget()) widget->deleteLater();
         delete item;
     }
-    if (rows.empty()) column_->addWidget(words(tr("Nothing stands out in what was measured so far."), "faint"));
+    if (rows.empty()) column_->addWidget(words_label("faint", tr("Nothing stands out in what was measured so far.")));
     for (std::size_t i = 0; i < rows.size(); ++i) {
         auto* action = new QToolButton;
         action->setText(rows[i].action);
         action->setAccessibleName(rows[i].action);
         action->setToolTip(tr("Changes the recipe; undo takes it back"));
         connect(action, &QToolButton::clicked, this, [this, i] { Q_EMIT wanted(static_cast<int>(i)); });
-        column_->addWidget(words(rows[i].title, "value"));
-        column_->addWidget(words(rows[i].evidence, "secondary"));
+        column_->addWidget(words_label("value", rows[i].title));
+        column_->addWidget(words_label("secondary", rows[i].evidence));
         column_->addWidget(action, 0, Qt::AlignLeft);
     }
 }

@@ -10,19 +10,12 @@
 
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
+#include "widgets/panels/words_label.h"
 #include "widgets/theme/theme.h"
 
 namespace graticule {
 
 namespace {
-
-QLabel* words(const char* role) {
-    auto* label = new QLabel;
-    label->setProperty("role", role);
-    label->setWordWrap(true);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    return label;
-}
 
 // A line's end would hide its colour.
 QString shown(const std::string& text) { return QString::fromStdString(text).replace(u'\n', QStringLiteral("↵")); }
@@ -37,8 +30,8 @@ QString tip(const PassageToken& token) {
 
 DivergencePanel::DivergencePanel(QWidget* parent)
     : QFrame(parent)
-    , headline_(words("title"))
-    , figures_(words("secondary"))
+    , headline_(words_label("title"))
+    , figures_(words_label("secondary"))
     , measure_(new QPushButton(tr("Measure divergence")))
     , text_(new QTextEdit) {
     measure_->setToolTip(

@@ -16,6 +16,7 @@
 #include <algorithm>
 
 #include "widgets/models/number_text.h"
+#include "widgets/panels/words_label.h"
 
 namespace graticule {
 
@@ -51,13 +52,7 @@ QDialogButtonBox* buttons(QDialog* dialog, QVBoxLayout* column, const QString& a
 }
 
 /// A text that changes below a choice, in the secondary colour.
-QLabel* explanation_label() {
-    auto* label = new QLabel;
-    label->setProperty("role", "secondary");
-    label->setWordWrap(true);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    return label;
-}
+QLabel* explanation_label() { return words_label("secondary"); }
 
 QPushButton* accept_button(QDialogButtonBox* box) {
     for (QAbstractButton* button : box->buttons())

@@ -12,18 +12,11 @@
 
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_text.h"
+#include "widgets/panels/words_label.h"
 
 namespace graticule {
 
 namespace {
-
-QLabel* words(const char* role) {
-    auto* label = new QLabel;
-    label->setProperty("role", role);
-    label->setWordWrap(true);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    return label;
-}
 
 QString interval_text(const Interval& interval) {
     return std::isfinite(interval.high)
@@ -58,8 +51,8 @@ std::vector<SearchedPoint> all_points(const SearchPanel::Searches& searches) {
 
 SearchPanel::SearchPanel(QWidget* parent)
     : QFrame(parent)
-    , headline_(words("title"))
-    , verdict_(words("faint"))
+    , headline_(words_label("title"))
+    , verdict_(words_label("faint"))
     , budget_(new QDoubleSpinBox)
     , search_(new QPushButton(tr("Search")))
     , sensitivity_(new QPushButton(tr("Predict sensitivity")))

@@ -10,6 +10,7 @@
 
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_text.h"
+#include "widgets/panels/words_label.h"
 #include "widgets/theme/theme.h"
 
 namespace graticule {
@@ -17,22 +18,14 @@ namespace graticule {
 namespace {
 constexpr int row_height = 26;
 
-QLabel* words(const char* role) {
-    auto* label = new QLabel;
-    label->setProperty("role", role);
-    label->setWordWrap(true);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    return label;
-}
-
 QString tokens_text(std::int64_t count) { return SlacPanel::tr("%1 tokens").arg(thousands_text(count)); }
 } // namespace
 
 SlacPanel::SlacPanel(QWidget* parent)
     : QFrame(parent)
-    , headline_(words("title"))
-    , reason_(words("secondary"))
-    , note_(words("faint"))
+    , headline_(words_label("title"))
+    , reason_(words_label("secondary"))
+    , note_(words_label("faint"))
     , matrix_(new QTableWidget)
     , compare_(new QPushButton(tr("Compare lengths …")))
     , measure_(new QPushButton(tr("Measure perplexities …"))) {

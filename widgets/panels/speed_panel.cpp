@@ -9,18 +9,11 @@
 
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_text.h"
+#include "widgets/panels/words_label.h"
 
 namespace graticule {
 
 namespace {
-
-QLabel* words(const char* role) {
-    auto* label = new QLabel;
-    label->setProperty("role", role);
-    label->setWordWrap(true);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    return label;
-}
 
 QString pass_name(const SpeedPoint& point) {
     return point.phase == SpeedPhase::prefill ? SpeedPanel::tr("prefill\n%1").arg(thousands_text(point.length))
@@ -53,8 +46,8 @@ QString rate_text(double per_second) { return thousands_text(static_cast<std::in
 
 SpeedPanel::SpeedPanel(QWidget* parent)
     : QFrame(parent)
-    , headline_(words("title"))
-    , note_(words("faint"))
+    , headline_(words_label("title"))
+    , note_(words_label("faint"))
     , table_(new QTableWidget)
     , measure_(new QPushButton(tr("Measure speed"))) {
     measure_->setToolTip(tr("Times passes in full precision, A8W8, A16W4, A8W4 and dINT4 on the chosen device"));
