@@ -58,7 +58,8 @@ std::vector<std::int32_t> some_ids(const OpenedModel& opened, std::size_t count)
 std::vector<double> shifted_bias(const Linear& linear, double shift) {
     const std::vector<float> stored = to_floats(*linear.bias);
     std::vector<double> values(stored.begin(), stored.end());
-    for (double& value : values) value += shift;
+    // Up and down in turn: a norm takes away what all channels have in common.
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] += i % 2 == 0 ? shift : -shift;
     return values;
 }
 
