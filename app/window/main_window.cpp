@@ -60,6 +60,8 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     qApp->installEventFilter(new WheelGuard(this));
     setDockNestingEnabled(true);
     setDockOptions(AllowNestedDocks | AllowTabbedDocks);
+    setCorner(Qt::TopLeftCorner, Qt::LeftDockWidgetArea); // what is pinned stands above the plots alone
+    setCorner(Qt::TopRightCorner, Qt::RightDockWidgetArea);
     setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
     setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
     buildCentre();
@@ -136,7 +138,7 @@ void MainWindow::buildDocks() {
     auto* jobs = addDock(QStringLiteral("jobs"), tr("Jobs and log"), jobs_, nullptr, Qt::BottomDockWidgetArea);
     jobs->setTitleBarWidget(new QWidget);
     splitDockWidget(runs, jobs, Qt::Horizontal);
-    pins_ = new PinnedPlots(session_, *this, *docks_[1]);
+    pins_ = new PinnedPlots(session_, *this);
 }
 
 void MainWindow::resetLayout() {
@@ -487,6 +489,7 @@ void MainWindow::setTextScale(double scale) {
     theme::set_text_scale(scale);
     settings_.setValue(QStringLiteral("window/text-scale"), theme::text_scale());
     setTheme(theme_);
+    menus_->setMinimumWidth(menus_->sizeHint().width());
     updateTitle(); // room for the model's name
 }
 

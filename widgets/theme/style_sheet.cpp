@@ -89,6 +89,7 @@ QPushButton[primary="true"]:disabled, QToolBar QToolButton[primary="true"]:disab
                                                                                       border-color: @border; }
 QPushButton[flat="true"] { background: transparent; border-color: transparent; color: @secondary; }
 QToolButton { background: transparent; color: @secondary; border: 1px solid transparent; border-radius: 5px; padding: 3px 6px; }
+QToolButton[tool="true"] { font-size: 12px; }
 QToolButton:hover { background: @border; color: @text; }
 QToolButton:disabled { color: @faint; background: transparent; }
 QToolButton:checked { color: @accent; background: @selection; }
