@@ -17,6 +17,7 @@
 #include "tests/support/test_main.h"
 #include "widgets/panels/advice_view.h"
 #include "widgets/panels/divergence_panel.h"
+#include "widgets/panels/figure_table.h"
 #include "widgets/panels/search_panel.h"
 
 using namespace graticule;

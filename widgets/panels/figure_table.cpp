@@ -41,7 +41,7 @@ void FigureTable::setShape(int rows, const std::vector<Column>& columns) {
 
 QTableWidgetItem* FigureTable::put(int row, int column, const QString& text, const QString& tip) {
     auto* item = new QTableWidgetItem(text);
-    item->setTextAlignment(horizontalHeaderItem(column)->textAlignment());
+    item->setTextAlignment(Qt::Alignment(horizontalHeaderItem(column)->textAlignment()));
     item->setToolTip(tip);
     setItem(row, column, item);
     return item;

@@ -108,10 +108,10 @@ RecipePanel::RecipePanel(QWidget* parent)
     foot->setContentsMargins(12, 9, 12, 9);
     auto* label = new QLabel(tr("predicted"));
     label->setProperty("role", "secondary");
-    label->setMinimumWidth(82); // as the form's names
     label->setToolTip(tr(
         "Size of the whole model under this recipe, and stored bits per weight: codes, scales, zero points and what is "
         "kept in 16 bits. Ideal: with float32 scales in 16 bits, as papers count"));
+    foot->setSpacing(10);
     foot->addWidget(label);
     foot->addWidget(predicted_, 1);
     outer->addLayout(foot);

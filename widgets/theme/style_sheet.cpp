@@ -96,6 +96,7 @@ QToolButton:checked { color: @accent; background: @selection; }
 QToolButton:focus { border-color: @accent; }
 QToolButton::menu-indicator { image: url(:/theme/icons/chevron_down.svg); subcontrol-position: right center; right: 2px; }
 QToolButton[popupMode="2"] { padding-right: 18px; }
+QMessageBox QLabel#qt_msgbox_informativelabel { min-width: 400px; }
 QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QPushButton::menu-indicator { image: url(:/theme/icons/chevron_down.svg); subcontrol-position: right center; right: 6px; }
 QCheckBox, QRadioButton { spacing: 7px; background: transparent; }
