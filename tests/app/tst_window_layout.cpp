@@ -91,7 +91,8 @@ private Q_SLOTS:
         window.setTextScale(1.5); // while it is open
         QCoreApplication::processEvents();
         const auto* menus = window.findChild<QMenuBar*>();
-        QVERIFY(menus->width() >= menus->sizeHint().width());
+        QVERIFY(menus->width() >= menus->sizeHint().width() && menus->height() >= menus->sizeHint().height());
+        QTRY_VERIFY(window.recipePanel().width() >= theme::scaled(260));
         for (const QAction* menu : menus->actions())
             QVERIFY(!menus->actionGeometry(const_cast<QAction*>(menu)).isEmpty());
         const auto* tabs = window.plots().findChild<QTabBar*>();

@@ -66,11 +66,12 @@ void DivergencePanel::clearDivergence() {
 
 void DivergencePanel::setDivergence(const QString& recipe, const Divergence& divergence,
                                     const std::vector<Passage>& worst) {
-    headline_->setText(tr("%1: %2").arg(recipe, qt_text(to_text(divergence.verdict))));
+    headline_->setText(tr("%1, held against full precision: %2").arg(recipe, qt_text(to_text(divergence.verdict))));
     headline_->setToolTip(tr("Verdict by %1").arg(qt_text(verdict_test)));
     figures_->setText(
         tr("%1 nats a token (median %2, 99 % stay below %3). The same first choice at %4 of %5 tokens; it became right "
-           "%6 times, wrong %7 times.\nThe worst passages, the darker a token the more the two sides differ there:")
+           "%6 times, wrong %7 times.\nThe worst passages; the stronger the colour of a token, the more the two sides "
+           "differ there:")
             .arg(number_text(divergence.mean), number_text(divergence.median), number_text(divergence.p99),
                  percent_text(divergence.same_first_choice), thousands_text(divergence.tokens))
             .arg(divergence.became_right)

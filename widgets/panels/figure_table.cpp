@@ -57,6 +57,11 @@ void FigureTable::showAllRows() {
     setMinimumHeight(headingHeight() + rowCount() * row_height + scroll_bar);
 }
 
+void FigureTable::changeEvent(QEvent* event) {
+    QTableWidget::changeEvent(event);
+    if (event->type() == QEvent::StyleChange && columnCount() > 0) fit(); // texts of another size
+}
+
 int FigureTable::headingHeight() const {
     qsizetype lines = 1;
     for (int column = 0; column < columnCount(); ++column)

@@ -25,6 +25,9 @@ public:
     /// Whole, however low the panel: the plot above it gives way.
     void showAllRows();
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
     [[nodiscard]] int headingHeight() const;
 };
