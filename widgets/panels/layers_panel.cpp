@@ -286,7 +286,7 @@ void LayersPanel::updateTitles() {
     QString subtitle = linears_text(model_->rowCount());
     if (model_->rowCount() == 0)
         subtitle.clear();
-    else if (column > LayerTableModel::Block)
+    else if (column > LayerTableModel::Block && !table_->isColumnHidden(column))
         subtitle += tr(", sorted by %1").arg(model_->headerData(column, Qt::Horizontal).toString());
     header_->setSubtitle(subtitle);
 }
