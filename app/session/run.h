@@ -49,9 +49,8 @@ struct Run {
     }
     [[nodiscard]] bool finished() const { return evaluation && evaluation->complete && state == JobState::done; }
     /// Stopped on the way, with windows that need not be evaluated again.
-    [[nodiscard]] bool resumable() const {
-        return !alive() && evaluation && !evaluation->complete && !evaluation->window_losses.empty();
-    }
+    [[nodiscard]] bool resumable() const { return !alive() && hasWindows() && !evaluation->complete; }
+    [[nodiscard]] bool hasWindows() const { return evaluation && !evaluation->window_losses.empty(); }
     /// Finished, or on its way there.
     [[nodiscard]] bool alive() const {
         return state != JobState::failed && state != JobState::cancelled && state != JobState::skipped;
@@ -65,12 +64,23 @@ struct Run {
     }
 };
 
-/// The same recipe of the same model with the same outcome: one run, wherever the two come from.
-[[nodiscard]] inline bool same_result(const Run& a, const Run& b) {
+/// The same recipe of the same model under the same protocol.
+[[nodiscard]] inline bool same_question(const Run& a, const Run& b) {
     return a.evaluation && b.evaluation && a.full_precision == b.full_precision && a.recipe == b.recipe &&
            a.served_as == b.served_as && a.evaluation->provenance.model_hash == b.evaluation->provenance.model_hash &&
-           a.evaluation->protocol == b.evaluation->protocol &&
-           a.evaluation->window_losses == b.evaluation->window_losses;
+           a.evaluation->protocol == b.evaluation->protocol;
+}
+
+/// With the same outcome: one run, wherever the two come from.
+[[nodiscard]] inline bool same_result(const Run& a, const Run& b) {
+    return same_question(a, b) && a.evaluation->window_losses == b.evaluation->window_losses;
+}
+
+/// `a` is what `b` was on its way to, or is further on it.
+[[nodiscard]] inline bool continues(const Run& a, const Run& b) {
+    if (!same_question(a, b)) return false;
+    const auto &there = a.evaluation->window_losses, &before = b.evaluation->window_losses;
+    return there.size() > before.size() && std::equal(before.begin(), before.end(), there.begin());
 }
 
 /// Which of `runs` has the same result as `run`; their end if none has.

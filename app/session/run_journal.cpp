@@ -42,6 +42,10 @@ QString RunJournal::file(const QString& model_path) const {
     return QDir(folder_).filePath(QString::fromLatin1(name) + QStringLiteral(".json"));
 }
 
+QString RunJournal::quantizationFile() const {
+    return folder_.isEmpty() ? QString() : QDir(folder_).filePath(QStringLiteral("quantization"));
+}
+
 void RunJournal::remember(const QString& path, const std::vector<Run>& runs) const {
     const std::lock_guard lock(known_->mutex);
     std::vector<Run>& known = known_->runs[path];
@@ -65,7 +69,9 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
         aside = putAside(model_path);
     }
     std::vector<Run> all;
-    std::ranges::copy_if(runs, std::back_inserter(all), &Run::finished);
+    std::ranges::copy_if(runs, std::back_inserter(all), [](const Run& run) { // of a model that will be known again
+        return run.hasWindows() && !run.evaluation->provenance.model_hash.empty();
+    });
     const std::vector<Run> ours = all;
     {
         const std::lock_guard guard(known_->mutex);
@@ -74,8 +80,13 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
             if (find_result(all, run) == all.end() && find_result(known, run) == known.end())
                 all.push_back(std::move(run));
     }
+    std::vector<const Run*> left_behind; // as they were when another window read them, and have come further since
+    for (const Run& run : all)
+        if (std::ranges::any_of(all, [&](const Run& other) { return continues(other, run); }))
+            left_behind.push_back(&run);
     json kept = json::array();
-    for (const Run& run : all) kept.push_back(run_to_json(run));
+    for (const Run& run : all)
+        if (std::ranges::find(left_behind, &run) == left_behind.end()) kept.push_back(run_to_json(run));
     write_run_file(path, {{"schema", schema}, {"model", model_path.toStdString()}, {"runs", std::move(kept)}});
     remember(path, ours); // not the others: what is theirs is theirs to remove
     return aside;

@@ -1,5 +1,5 @@
-// Finished runs on disk, so that killing the program loses nothing that was done: one file a model, rewritten whole
-// (aside, then renamed) whenever a run ends. Several windows may have one journal: each reads, merges and writes it
+// Runs on disk, so that killing the program loses nothing that was done: one file a model, rewritten whole (aside, then
+// renamed) whenever a run ends, and now and then while one is evaluated. Several windows may have one journal: each reads, merges and writes it
 // under a lock. Quantized weights are not kept; the recipe makes them again.
 #pragma once
 
@@ -20,7 +20,7 @@ public:
         : folder_(std::move(folder))
         , known_(std::make_shared<Known>()) {}
 
-    /// The finished ones of `runs`, of the model opened from `model_path`; and those that another window has written
+    /// Those of `runs` that have evaluated windows, of the model opened from `model_path`; and those that another window has written
     /// since (same_result() tells), but not those that this window has read or written before and no longer has. Throws
     /// Error{bad_input} naming the file. What cannot be read there is renamed first; returns its new name, as a rule
     /// empty.
@@ -32,6 +32,8 @@ public:
     /// Renames a journal that cannot be read instead of writing over it, and says what it is called now.
     QString putAside(const QString& model_path) const;
     [[nodiscard]] QString file(const QString& model_path) const; ///< empty: nothing is kept
+    /// Where the blocks of the quantization under way are kept, of whatever model; empty: nowhere.
+    [[nodiscard]] QString quantizationFile() const;
 
 private:
     struct Known { ///< read and written from the window's thread and from that of its jobs

@@ -91,6 +91,8 @@ void RunList::receive(int id, const Evaluation& so_far) {
     Run* run = findMutable(id);
     if (!run || run->state == JobState::done) return; // removed, or a late part
     run->take(so_far, false);
+    constexpr qint64 between_ms = 10'000; // what a kill costs at most
+    if (!since_kept_.isValid() || since_kept_.hasExpired(between_ms)) keep();
     Q_EMIT changed();
 }
 
@@ -126,7 +128,7 @@ void RunList::remove(int id) {
 
 void RunList::poll() {
     if (runs_.empty()) return;
-    bool any = false;
+    bool any = false, keep_now = false;
     const std::vector<JobView> views = jobs_.jobs();
     for (Run& run : runs_) {
         if (run.jobs.empty() || run.state == JobState::done) continue;
@@ -140,9 +142,12 @@ void RunList::poll() {
         }
         // Done means that the result has arrived as well, which the evaluation's own callback says.
         if (state == JobState::done) state = JobState::running;
+        const bool stopped = state != run.state && !run.finished();
         any = any || state != run.state;
         run.state = state;
+        keep_now = keep_now || (stopped && run.resumable());
     }
+    if (keep_now) keep();
     if (any) Q_EMIT changed();
 }
 

@@ -1,8 +1,9 @@
-// The runs of the open model: the table's rows with their baseline, the journal that keeps the finished ones, and those
+// The runs of the open model: the table's rows with their baseline, the journal that keeps them, and those
 // of a session file that are on their way. Lives on the GUI thread. Of what a run is made, the session knows; here is
 // where it is found, kept, compared and brought back.
 #pragma once
 
+#include <QtCore/QElapsedTimer>
 #include <QtCore/QObject>
 #include <functional>
 #include <memory>
@@ -23,6 +24,7 @@ public:
     RunList(JobRunner& jobs, RunJournal journal, QObject* parent);
 
     [[nodiscard]] const std::vector<Run>& all() const { return runs_; }
+    [[nodiscard]] QString quantizationFile() const { return journal_.quantizationFile(); }
     [[nodiscard]] const Run* find(int id) const;
     /// What differences of runs of this protocol refer to (id; 0: none yet): the one chosen last that has not been
     /// cancelled, else the unquantized model under the protocol, else the first that finished.
@@ -84,6 +86,7 @@ private:
 
     JobRunner& jobs_;
     RunJournal journal_;
+    QElapsedTimer since_kept_;
     std::shared_ptr<const Model> model_;
     std::vector<Run> runs_;
     std::vector<Run> other_runs_;                     // in the journal, and of no model that is open

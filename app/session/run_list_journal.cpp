@@ -1,4 +1,5 @@
-// Runs that were finished before: kept when one ends, shown again when the same model or a session file is opened.
+// Runs of before: kept when one ends and now and then on its way, shown again when the same model or a session file is
+// opened.
 #include <QtCore/QDateTime>
 #include <QtCore/QFileInfo>
 #include <QtCore/QTimer>
@@ -10,13 +11,14 @@
 namespace graticule {
 
 void RunList::keep() {
+    since_kept_.start();
     try {
         if (!journal_taken_) takeUnreadJournal();
         std::vector<Run> runs = runs_;
         runs.insert(runs.end(), other_runs_.begin(), other_runs_.end());
         journal_.keep(modelFile(), runs);
     } catch (const Error& error) { // the runs are still here; only a kill would lose them
-        Q_EMIT logged(tr("Finished runs were not kept: %1").arg(QString::fromStdString(error.info().text())));
+        Q_EMIT logged(tr("Runs were not kept: %1").arg(QString::fromStdString(error.info().text())));
     }
 }
 
@@ -81,11 +83,12 @@ void RunList::queueJournal() {
             int back = 0;
             for (const Run& run : kept->of_model) {
                 if (find_result(runs_, run) != runs_.end()) continue; // it ended while the hash was computed
+                if (std::ranges::any_of(runs_, [&](const Run& here) { return continues(here, run); })) continue;
                 add(run);
                 ++back;
             }
             if (back == 0) return;
-            Q_EMIT logged(tr("%n finished run(s) of %1 are back", nullptr, back)
+            Q_EMIT logged(tr("%n run(s) of %1 are back", nullptr, back)
                               .arg(QFileInfo(journal_.file(modelFile())).lastModified().toString(Qt::ISODate)));
             Q_EMIT changed();
         },

@@ -190,12 +190,14 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
         });
     return jobs_.submit<QuantizedModel>(
         request(tag, tr("Quantize %1").arg(QString::fromStdString(summary_line(recipe()))), std::move(after), 0),
-        [chain, model = model(), resolved = *resolution_.resolved, reports, offer = partial.handle()](JobContext& ctx) {
+        [chain, model = model(), resolved = *resolution_.resolved, reports, offer = partial.handle(),
+         journal = runs_.quantizationFile().toStdString()](JobContext& ctx) {
+            const auto tell = [&](const LayerReport& report) {
+                reports->push_back(report);
+                offer(*reports);
+            };
             chain->quantized =
-                graticule::quantize(model, chain->calibrated->stats, resolved, ctx, [&](const LayerReport& report) {
-                    reports->push_back(report);
-                    offer(*reports);
-                });
+                graticule::quantize(model, chain->calibrated->stats, resolved, ctx, tell, {.journal = journal});
             return chain->quantized;
         },
         [this, ended, model = model(), quantized_recipe = recipe()](std::shared_ptr<const QuantizedModel> quantized) {

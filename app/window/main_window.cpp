@@ -43,6 +43,8 @@ namespace graticule {
 namespace {
 constexpr QSize least_sensible(1100, 700); // everything can be read at this size
 
+int stripHeight() { return std::max(40, theme::scaled(40)); } // a menu bar that is cut shows no menu at all
+
 /// Beside the settings, so that other settings (tests, --clean-settings) have other runs.
 RunJournal journal_beside(const QSettings& settings) {
     const QFileInfo file(settings.fileName());
@@ -60,6 +62,8 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     qApp->installEventFilter(new WheelGuard(this));
     setDockNestingEnabled(true);
     setDockOptions(AllowNestedDocks | AllowTabbedDocks);
+    setCorner(Qt::TopLeftCorner, Qt::LeftDockWidgetArea); // what is pinned stands above the plots alone
+    setCorner(Qt::TopRightCorner, Qt::RightDockWidgetArea);
     setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
     setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
     buildCentre();
@@ -136,25 +140,32 @@ void MainWindow::buildDocks() {
     auto* jobs = addDock(QStringLiteral("jobs"), tr("Jobs and log"), jobs_, nullptr, Qt::BottomDockWidgetArea);
     jobs->setTitleBarWidget(new QWidget);
     splitDockWidget(runs, jobs, Qt::Horizontal);
-    pins_ = new PinnedPlots(session_, *this, *docks_[1]);
+    pins_ = new PinnedPlots(session_, *this);
 }
 
 void MainWindow::resetLayout() {
     if (!first_layout_.isEmpty()) restoreState(first_layout_, layoutVersion);
     for (QDockWidget* dock : docks_) dock->show();
-    // Shares of the window: in a small one the plots must not be what is left over.
-    const int layers = std::clamp(width() * 34 / 100, 300, 500), recipe = std::clamp(width() * 49 / 200, 262, 304);
+    shareWidth();
     const int below = std::clamp(height() * 22 / 100, 130, 222);
-    resizeDocks({docks_[0], docks_[1]}, {layers, recipe}, Qt::Horizontal);
     resizeDocks({docks_[2], docks_[3]}, {below, below}, Qt::Vertical);
     resizeDocks({docks_[2], docks_[3]}, {width() * 7 / 10, width() * 3 / 10}, Qt::Horizontal);
+}
+
+// Shares of the window: in a small one the plots must not be what is left over.
+void MainWindow::shareWidth() {
+    const auto share = [](int wished, int least, int most) {
+        return std::clamp(theme::scaled(wished), theme::scaled(least), theme::scaled(most));
+    };
+    resizeDocks({docks_[0], docks_[1]}, {share(width() * 34 / 100, 300, 500), share(width() * 49 / 200, 262, 304)},
+                Qt::Horizontal);
 }
 
 void MainWindow::buildStrip() {
     auto* strip = new QFrame;
     strip->setObjectName(QStringLiteral("strip"));
     strip->setProperty("role", "header");
-    strip->setFixedHeight(40);
+    strip->setFixedHeight(stripHeight());
     auto* row = new QHBoxLayout(strip);
     row->setContentsMargins(6, 0, 10, 0);
     row->setSpacing(6);
@@ -487,6 +498,9 @@ void MainWindow::setTextScale(double scale) {
     theme::set_text_scale(scale);
     settings_.setValue(QStringLiteral("window/text-scale"), theme::text_scale());
     setTheme(theme_);
+    menuWidget()->setFixedHeight(stripHeight());
+    menus_->setMinimumWidth(menus_->sizeHint().width());
+    shareWidth();
     updateTitle(); // room for the model's name
 }
 

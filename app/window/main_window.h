@@ -87,6 +87,7 @@ private:
 
     // main_window.cpp
     void buildStrip();
+    void shareWidth();
     void buildCentre();
     void buildDocks();
     void connectSession();

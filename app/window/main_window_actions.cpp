@@ -319,6 +319,7 @@ void MainWindow::toggleBookmark() {
     auto found = std::find(bookmarks_.begin(), bookmarks_.end(), here);
     if (found != bookmarks_.end()) {
         *found = {};
+        jobs_->addLogLine(tr("Bookmark %1 is free again").arg(found - bookmarks_.begin() + 1));
     } else {
         found = std::find(bookmarks_.begin(), bookmarks_.end(), Place());
         if (found == bookmarks_.end() && bookmarks_.size() == most_bookmarks) found = bookmarks_.begin();

@@ -46,11 +46,10 @@ bool is_distribution(PinnedPlots::Kind kind) {
 }
 } // namespace
 
-PinnedPlots::PinnedPlots(Session& session, QMainWindow& window, QDockWidget& beside)
+PinnedPlots::PinnedPlots(Session& session, QMainWindow& window)
     : QObject(&window)
     , session_(session)
-    , window_(window)
-    , beside_(beside) {
+    , window_(window) {
     for (const auto signal :
          {&Session::recipeChanged, &Session::statsChanged, &Session::reportsChanged, &Session::runsChanged})
         connect(&session_, signal, this, &PinnedPlots::refreshAll);
@@ -88,10 +87,10 @@ void PinnedPlots::pin(LayerId layer, Kind kind) {
             plot, &plots::PlotSurface::viewChanged, this, [this, made] { refresh(made); }, Qt::QueuedConnection);
     }
     if (pins_.empty()) {
-        window_.addDockWidget(Qt::RightDockWidgetArea, dock);
-        window_.splitDockWidget(dock, &beside_, Qt::Horizontal);
+        window_.addDockWidget(Qt::TopDockWidgetArea, dock);
+        window_.resizeDocks({dock}, {window_.centralWidget()->height() * 2 / 5}, Qt::Vertical);
     } else {
-        window_.splitDockWidget(pins_.back().dock, dock, Qt::Vertical);
+        window_.splitDockWidget(pins_.back().dock, dock, Qt::Horizontal);
     }
     pins_.push_back(made);
     sayWhich();

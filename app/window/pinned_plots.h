@@ -21,8 +21,8 @@ class PinnedPlots final : public QObject {
 public:
     enum class Kind { weight, input, channels, lengths };
 
-    /// New ones stand between the plots and `beside`, below one another.
-    PinnedPlots(Session& session, QMainWindow& window, QDockWidget& beside);
+    /// They stand above the window's plots, as wide as these, and beside one another.
+    PinnedPlots(Session& session, QMainWindow& window);
     /// The same again brings the dock to the front; one too many takes the place of the oldest.
     void pin(LayerId layer, Kind kind);
     void clear();
@@ -46,7 +46,6 @@ private:
 
     Session& session_;
     QMainWindow& window_;
-    QDockWidget& beside_;
     std::vector<Pin> pins_;
 };
 

@@ -59,6 +59,11 @@ void PlotArea::resizeEvent(QResizeEvent* event) {
     QTabWidget::resizeEvent(event);
 }
 
+void PlotArea::changeEvent(QEvent* event) {
+    QTabWidget::changeEvent(event);
+    if (event->type() == QEvent::StyleChange) tabs_->fit(width()); // texts of another size
+}
+
 PlotSurface* PlotArea::makePlot() {
     auto* plot = new PlotSurface;
     connect(plot, &PlotSurface::failed, this, &PlotArea::failed);
@@ -282,7 +287,7 @@ PlotArea::Row PlotArea::divergenceRow() {
         else
             panel->clearDivergence();
     };
-    return {tr("Where it hurts"), tr("Hurt"), both, plot, refresh, false};
+    return {tr("Divergence"), tr("Div."), both, plot, refresh, false};
 }
 
 void PlotArea::connectSession() {

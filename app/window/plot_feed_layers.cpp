@@ -156,7 +156,7 @@ PlotScene speed_plot(const Session& session) {
     const QString title = tr("Speed");
     if (!session.model()) return empty_scene(title, tr("Open a model first"));
     const auto& study = session.speedStudy();
-    if (!study) return empty_scene(title, tr("Measure speed (Run menu) to see tokens per second by length"));
+    if (!study) return empty_scene(title, tr("Measure speed (below) to see tokens per second by length"));
     SequenceLengthData data;
     data.title = tr("Prefill, tokens/s");
     data.about = QString::fromStdString(study->provenance.device + ", " + study->provenance.execution);

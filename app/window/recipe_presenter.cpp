@@ -135,7 +135,7 @@ WhatIfTable what_if_table(const Session& session) {
                                     QObject::tr("Root of the mean squared error of the quantized input"), before_rms,
                                     now_rms, 4, -1, 0.01 * before_rms);
         const auto short_text = [](double rms) { // as wide as the other figures
-            return rms >= 0.01 || rms == 0 ? fixed_text(rms, 4) : QString::number(rms, 'e', 1).replace(u'-', u'−');
+            return rms >= 0.01 || rms == 0 ? fixed_text(rms, 4) : number_text(rms, 2);
         };
         row.current = short_text(before_rms);
         row.candidate = short_text(now_rms);
@@ -340,7 +340,8 @@ void RecipePresenter::refreshAdvice() {
     if (advice_.size() > shown) advice_.resize(shown);
     std::vector<AdviceRow> rows;
     for (const Advice& one : advice_) rows.push_back({one.title, one.evidence, one.action});
-    panel_.advice()->setRows(rows);
+    const bool measured = session_.stats() || session_.sensitivity() || session_.newestQuantized() != nullptr;
+    panel_.advice()->setRows(rows, measured);
 }
 
 void RecipePresenter::refreshWhatIf() { panel_.setWhatIf(what_if_table(session_)); }

@@ -63,14 +63,24 @@ public:
     virtual void take(QuantizedLinear linear) = 0;                       ///< in execution order
     virtual void take(const std::string& name, HostTensor replaced) = 0; ///< QuantizedModel::replaced, block by block
 };
+struct QuantizeOptions {
+    /// With one the result is the report of a run: its linears hold no codes, parameters, kept columns or low-rank
+    /// factors, and nothing is replaced.
+    QuantizedSink* sink = nullptr;
+    /// Without a sink: bytes of weights that stay in memory, the rest lies in a nameless file (core/io/spill_file.h);
+    /// -1: a quarter of the memory that is free.
+    std::int64_t held_bytes = -1;
+    /// File of finished blocks (quantization_journal.h): the same quantization that was stopped or killed goes on behind
+    /// the last of them, with the same result; empty: nothing is kept. One that cannot be written is said in the log.
+    std::filesystem::path journal = {};
+};
 /// `stats` may be null when no method and no static activation needs it; output errors are then absent from the
-/// reports. With a `sink` the result is the report of a run: its linears hold no codes, parameters, kept columns or
-/// low-rank factors, and nothing is replaced. Without one it keeps up to `held_bytes` of weights in memory and the rest
-/// in a nameless file (core/io/spill_file.h); -1: a quarter of the memory that is free.
-[[nodiscard]] std::shared_ptr<const QuantizedModel>
-quantize(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
-         const ResolvedRecipe& resolved, JobContext& ctx, const LayerCallback& on_layer = {},
-         QuantizedSink* sink = nullptr, std::int64_t held_bytes = -1);
+/// reports.
+[[nodiscard]] std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,
+                                                             std::shared_ptr<const ActivationStats> stats,
+                                                             const ResolvedRecipe& resolved, JobContext& ctx,
+                                                             const LayerCallback& on_layer = {},
+                                                             const QuantizeOptions& options = {});
 
 /// One of several recipes that are quantized in one pass over the model's file; members as the parameters of quantize.
 struct QuantizationSide {

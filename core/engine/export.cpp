@@ -331,7 +331,7 @@ QuantizedExport quantize_and_export(std::shared_ptr<const Model> model, std::sha
         const LayerChoices choices = choices_of(resolved);
         Exported exported = begin_export(*model, choices, exporter, folder, options);
         ExportSink sink(exporter, choices, options, exported);
-        both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer, &sink);
+        both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer, {.sink = &sink});
         sink.finish(*both.quantized, ctx);
         return exported;
     });

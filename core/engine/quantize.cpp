@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/hash.h"
 #include "core/base/hold.h"
 #include "core/engine/engine.h"
 #include "core/engine/peak_memory.h"
+#include "core/engine/quantization_journal.h"
 #include "core/io/spill_file.h"
 #include "core/method/pipeline.h"
 #include "core/method/rotation.h"
@@ -72,10 +74,41 @@ struct Side {
     std::unique_ptr<QuantizePipeline> pipeline;
 };
 
-struct SinkOptions {
-    QuantizedSink* sink = nullptr; ///< of one side alone
-    std::int64_t held_bytes = -1;
-};
+/// What two quantizations have in common whose blocks are the same bytes. Builds of one version are told apart too.
+std::string journal_key(const Provenance& provenance, const ActivationStats* stats, const Execution& execution) {
+    std::error_code unknown;
+    const auto built = std::filesystem::last_write_time("/proc/self/exe", unknown);
+    std::string text = provenance.model_hash + provenance.recipe_hash + provenance.device + provenance.backend +
+                       to_text(execution) + std::to_string(built.time_since_epoch().count());
+    for (const auto& [name, version] : provenance.versions) text += name + version;
+    if (stats != nullptr) text += stats->provenance.data_hash + std::to_string(stats->provenance.seed);
+    return sha256_hex(text);
+}
+
+/// Null where none is wanted, and where there can be none: that is no reason not to quantize.
+std::unique_ptr<QuantizationJournal> open_journal(const std::filesystem::path& file, const std::string& key,
+                                                  std::size_t blocks, JobContext& ctx) {
+    try {
+        std::filesystem::create_directories(file.parent_path());
+        auto journal = std::make_unique<QuantizationJournal>(file, key);
+        if (journal->blocks() > 0)
+            ctx.log(std::to_string(journal->blocks()) + " of " + std::to_string(blocks) +
+                    " blocks were quantized before; going on behind them");
+        return journal;
+    } catch (const std::exception& problem) {
+        ctx.log(std::string("a stopped quantization will begin again: ") + problem.what());
+        return nullptr;
+    }
+}
+
+void end_block(std::unique_ptr<QuantizationJournal>& journal, JobContext& ctx) {
+    try {
+        journal->end_block();
+    } catch (const Error& problem) {
+        ctx.log(std::string("stopped from here on, the quantization will begin again: ") + problem.what());
+        journal.reset();
+    }
+}
 
 /// Hands on what one linear has become, or keeps it.
 void keep(QuantizedLinear&& linear, QuantizedModel& result, QuantizedSink* sink, SpillFile& spill) {
@@ -93,7 +126,7 @@ void keep(QuantizedLinear&& linear, QuantizedModel& result, QuantizedSink* sink,
 std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::shared_ptr<const Model>& model,
                                                                   std::span<const QuantizationSide> asked,
                                                                   JobContext& ctx, const SideLayerCallback& on_layer,
-                                                                  const SinkOptions& where) {
+                                                                  const QuantizeOptions& where) {
     GRATICULE_ASSERT(!asked.empty(), "nothing to quantize");
     for (const QuantizationSide& side : asked) check_stats(*model, side.stats.get(), side.resolved);
     const WorkClock clock;
@@ -122,17 +155,29 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
                 ? std::make_unique<QuantizePipeline>(model, one.stats, std::move(choices), device, options)
                 : std::make_unique<QuantizePipeline>(*sides.front().pipeline, one.stats, std::move(choices));
     }
+    std::unique_ptr<QuantizationJournal> journal; // of one side alone
+    if (!where.journal.empty()) {
+        Provenance provenance = sides.front().result->provenance;
+        provenance.model_hash = model->hash(ctx);
+        journal = open_journal(where.journal, journal_key(provenance, asked.front().stats.get(), options.execution),
+                               model->blocks().size(), ctx);
+    }
     if (where.sink != nullptr) where.sink->begin(*sides.front().result);
     ctx.progress.begin(sides.size() == 1 ? "Quantizing" : "Quantizing " + std::to_string(sides.size()) + " recipes",
                        planned);
     const auto run_block = [&](std::size_t index, const Block& block) {
         const Side& side = sides[index];
-        side.pipeline->run(block.id, ctx, [&](QuantizedLinear&& linear) {
+        const bool done = journal && index_of(block.id) < journal->blocks();
+        const auto take = [&](QuantizedLinear&& linear) {
             if (!linear.report.not_measured.empty())
                 ctx.log("warning: " + linear.report.name + " has no SQNR: " + linear.report.not_measured);
             if (on_layer) on_layer(index, linear.report);
+            if (journal && !done) journal->add(linear);
             keep(std::move(linear), *side.result, where.sink, spill);
-        });
+        };
+        side.pipeline->run(block.id, ctx, take,
+                           done ? journal->read(index_of(block.id)) : std::map<LayerId, QuantizedLinear>());
+        if (journal && !done) end_block(journal, ctx);
         for (auto& [name, tensor] : std::exchange(side.pipeline->replaced(), {})) {
             if (where.sink != nullptr)
                 where.sink->take(name, std::move(tensor));
@@ -181,12 +226,11 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_together(std::shared
 std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,
                                                std::shared_ptr<const ActivationStats> stats,
                                                const ResolvedRecipe& resolved, JobContext& ctx,
-                                               const LayerCallback& on_layer, QuantizedSink* sink,
-                                               std::int64_t held_bytes) {
+                                               const LayerCallback& on_layer, const QuantizeOptions& options) {
     const QuantizationSide side{resolved, std::move(stats)};
     SideLayerCallback on_side;
     if (on_layer) on_side = [&](std::size_t, const LayerReport& report) { on_layer(report); };
-    return quantize_sides(model, std::span(&side, 1), ctx, on_side, {sink, held_bytes}).front();
+    return quantize_sides(model, std::span(&side, 1), ctx, on_side, options).front();
 }
 
 } // namespace graticule

@@ -138,6 +138,15 @@ void keep_channels(const LinearJob& job, Measured& measured, QuantizedLinear& ou
     append_note(out.report.method_note, std::to_string(out.kept_channels.size()) + " channels kept in 16 bits");
 }
 
+at::Tensor low_rank_product(const LowRank& factors, const Device& device) {
+    return solvers::product(to_torch(factors.a, device), to_torch(factors.b, device));
+}
+
+/// What the decoder multiplies, of the rounded weight: kept channels as they are, and without what low rank adds.
+at::Tensor with_kept(const LinearJob& job, const at::Tensor& keep, const at::Tensor& rounded) {
+    return keep.defined() ? at::where(keep, in_half(job.weight), rounded) : rounded;
+}
+
 /// Clip, round and compensate; `params` outlive `measured`.
 void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockParams& params, QuantizedLinear& out) {
     const at::Tensor body = measured.keep.defined() ? job.weight.masked_fill(measured.keep, 0) : job.weight;
@@ -149,16 +158,15 @@ void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockPar
     measured.params = &params;
     measured.codes = rounded.codes;
     measured.rounded = solvers::dequantize(rounded.codes, out.choice.scheme.weight->format->grid, params, job.device);
-    measured.effective =
-        measured.keep.defined() ? at::where(measured.keep, in_half(job.weight), measured.rounded) : measured.rounded;
+    measured.effective = with_kept(job, measured.keep, measured.rounded);
     if (!all_finite(measured.effective))
         throw Error(ErrorKind::unsupported, job.linear.short_name +
                                                 ": a kept channel holds a weight beyond 65504, the largest of its 16 "
                                                 "bits; quantize that layer without keep, or put it on the ignore list");
     if (const auto compensation = chosen<Compensation>(job.choice)) {
         const auto [a, b] = compensation.method->factors(job.weight, measured.effective, compensation.params());
-        measured.effective = measured.effective + solvers::product(a, b);
         out.low_rank = LowRank{to_host(a.contiguous()), to_host(b.contiguous())};
+        measured.effective = measured.effective + low_rank_product(*out.low_rank, job.device);
     }
     if (!job.report_only) out.codes = to_host(rounded.codes, out.choice.scheme.weight->format->bits);
     out.params = to_host(params);
@@ -220,6 +228,25 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     outcome.scale = params.scale;
     outcome.effective = measured.effective;
+    return outcome;
+}
+
+LinearOutcome restored_linear(const LinearJob& job, QuantizedLinear quantized) {
+    LinearOutcome outcome;
+    outcome.quantized = std::move(quantized);
+    QuantizedLinear& out = outcome.quantized;
+    out.choice = job.choice;
+    out.input_map = job.map;
+    outcome.effective = job.weight;
+    if (out.codes.empty()) return outcome;
+    const at::IntArrayRef shape = job.weight.sizes();
+    const at::Tensor codes = to_torch(out.codes, job.device);
+    const at::Tensor rounded = solvers::dequantize(codes, job.choice.scheme.weight->format->grid,
+                                                   to_torch(out.params, shape, job.device), job.device);
+    const at::Tensor keep =
+        out.kept_channels.empty() ? at::Tensor() : channel_mask(out.kept_channels, shape[1], job.device);
+    outcome.effective = with_kept(job, keep, rounded);
+    if (out.low_rank) outcome.effective = outcome.effective + low_rank_product(*out.low_rank, job.device);
     return outcome;
 }
 

@@ -43,5 +43,7 @@ struct LinearOutcome {
 };
 
 [[nodiscard]] LinearOutcome quantize_linear(const LinearJob& job);
+/// The outcome of a linear that the same job has quantized before: without `scale`, and no sample is looked at.
+[[nodiscard]] LinearOutcome restored_linear(const LinearJob& job, QuantizedLinear quantized);
 
 } // namespace graticule

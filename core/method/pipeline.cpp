@@ -140,7 +140,8 @@ struct QuantizePipeline::Impl {
     [[nodiscard]] BlockSamples& exact_samples(BlockJob& job, const StreamKey& key);
     [[nodiscard]] BlockSamples& round_samples(BlockJob& job, const MethodStep& step);
     void announce(BlockJob& job, const Linear& linear);
-    LinearOutcome quantize(const Linear& linear, BlockJob& job);
+    /// `done`: what it has become before; null: it is to be quantized.
+    LinearOutcome quantize(const Linear& linear, BlockJob& job, QuantizedLinear* done);
     void advance(const Block& block, const BlockWeights& original, const Forms& quantized);
 };
 
@@ -315,7 +316,7 @@ void QuantizePipeline::Impl::announce(BlockJob& job, const Linear& linear) {
         round_samples(job, *chosen<Rounding>(choice).step).expect(question(wants));
 }
 
-LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& block) {
+LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& block, QuantizedLinear* done) {
     const SchemeChoice& choice = *choices[index_of(linear.id)];
     LinearJob job{.linear = linear,
                   .choice = choice,
@@ -342,7 +343,7 @@ LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& b
     job.round_samples = [&](const SampleWants& wants) {
         return round_samples(block, *chosen<Rounding>(choice).step).at(question(wants));
     };
-    LinearOutcome outcome = quantize_linear(job);
+    LinearOutcome outcome = done != nullptr ? restored_linear(job, std::move(*done)) : quantize_linear(job);
     outcome.effective = outcome.quantized.codes.empty() ? exact : outcome.effective.to(folded.scalar_type());
     return outcome;
 }
@@ -356,7 +357,8 @@ void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& ori
     }
 }
 
-void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) {
+void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink,
+                           std::map<LayerId, QuantizedLinear> done) {
     Impl& impl = *impl_;
     const TorchScope scope(impl.device);
     const Block& block = impl.model->blocks().at(index_of(id));
@@ -383,11 +385,13 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink) 
         std::vector<const Linear*> linears;
         for (const Linear& linear : impl.model->linears())
             if (linear.block == id && impl.choices[index_of(linear.id)]) linears.push_back(&linear);
-        for (const Linear* linear : linears) impl.announce(job, *linear);
+        for (const Linear* linear : linears)
+            if (!done.contains(linear->id)) impl.announce(job, *linear);
         for (const Linear* linear : linears) {
-            LinearOutcome outcome = impl.quantize(*linear, job);
+            const auto before = done.find(linear->id);
+            LinearOutcome outcome = impl.quantize(*linear, job, before != done.end() ? &before->second : nullptr);
             QuantizedLinear& quantized = outcome.quantized;
-            if (const auto fold = folds.find(linear->id); fold != folds.end())
+            if (const auto fold = folds.find(linear->id); fold != folds.end() && before == done.end())
                 add_to_report(fold->second, quantized.report);
             const auto online = quantized.input_map.online();
             // A quantized weight is given by its codes; what folding made of it is not needed beside them.

@@ -48,8 +48,10 @@ public:
     ~QuantizePipeline();
 
     using LinearSink = std::function<void(QuantizedLinear&&)>;
-    /// Blocks must be run in order. Hands out each linear as it is done and advances `ctx` by one for it.
-    void run(BlockId block, JobContext& ctx, const LinearSink& sink);
+    /// Blocks must be run in order. Hands out each linear as it is done and advances `ctx` by one for it. Those that the
+    /// same pipeline has made before, in another process perhaps, are taken from `done` instead of being made again:
+    /// `choice` and `input_map` need not be in them.
+    void run(BlockId block, JobContext& ctx, const LinearSink& sink, std::map<LayerId, QuantizedLinear> done = {});
 
     /// Float tensors that folding changed so far; see QuantizedModel::replaced.
     [[nodiscard]] std::map<std::string, HostTensor>& replaced();

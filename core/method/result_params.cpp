@@ -31,6 +31,26 @@ QParams to_host(const solvers::BlockParams& params) {
     return host;
 }
 
+at::Tensor to_torch(const PackedCodes& codes, const Device& device) {
+    at::Tensor bytes = at::empty({codes.rows(), codes.columns()}, at::kByte);
+    codes.unpack(0, codes.rows(), bytes.data_ptr<std::uint8_t>());
+    return bytes.to(torch_device(device));
+}
+
+solvers::BlockParams to_torch(const QParams& params, at::IntArrayRef shape, const Device& device) {
+    const auto of_blocks = [&](const std::vector<float>& values, const BlockLayout& layout) {
+        return to_torch(values, {layout.blocks_down(shape[0]), layout.blocks_across(shape[1])}, device);
+    };
+    solvers::BlockParams restored{.layout = params.layout,
+                                  .scale = of_blocks(params.scale, params.layout),
+                                  .zero = of_blocks(params.zero, params.layout),
+                                  .coding = params.coding};
+    if (!params.coarse) return restored;
+    restored.coarse_layout = params.coarse->layout;
+    restored.coarse = of_blocks(params.coarse->scale, params.coarse->layout);
+    return restored;
+}
+
 StaticScale static_scale(const Device& device, const TensorScheme& scheme, float minimum, float maximum) {
     const at::Tensor ends = at::tensor({minimum, maximum}, at::kFloat).view({1, 2}).to(torch_device(device));
     const solvers::BlockParams params = solvers::find_params(ends, solvers::input_quantizer(scheme), device);

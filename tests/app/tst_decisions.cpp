@@ -2,10 +2,10 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 #include <QtWidgets/QDoubleSpinBox>
+#include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QTableWidget>
 #include <QtWidgets/QTextEdit>
-#include <QtWidgets/QToolButton>
 
 #include "app/session/advice.h"
 #include "app/session/session.h"
@@ -17,6 +17,7 @@
 #include "tests/support/test_main.h"
 #include "widgets/panels/advice_view.h"
 #include "widgets/panels/divergence_panel.h"
+#include "widgets/panels/figure_table.h"
 #include "widgets/panels/search_panel.h"
 
 using namespace graticule;
@@ -173,12 +174,24 @@ private Q_SLOTS:
         AdviceView view;
         QSignalSpy wanted(&view, &AdviceView::wanted);
         view.setRows({{QStringLiteral("a"), QStringLiteral("b"), QStringLiteral("first")},
-                      {QStringLiteral("c"), QStringLiteral("d"), QStringLiteral("second")}});
-        const auto buttons = view.findChildren<QToolButton*>();
+                      {QStringLiteral("c"), QStringLiteral("d"), QStringLiteral("second")}},
+                     true);
+        const auto buttons = view.findChildren<QPushButton*>();
         QCOMPARE(buttons.size(), 2);
         QCOMPARE(buttons[1]->text(), QStringLiteral("second"));
         buttons[1]->click();
         QCOMPARE(wanted.at(0).at(0).toInt(), 1);
+    }
+
+    /// "Nothing stands out" is a finding, and there is none before something was measured.
+    void without_measurements_there_is_no_finding() {
+        AdviceView view;
+        const auto said = [&] { return view.findChildren<QLabel*>().back()->text(); };
+        QVERIFY(said().startsWith("Calibrate"));
+        view.setRows({}, true);
+        QVERIFY(said().startsWith("Nothing stands out"));
+        view.setRows({}, false); // another model
+        QVERIFY(said().startsWith("Calibrate"));
     }
 };
 

@@ -30,7 +30,7 @@ class RunJournalTest : public QObject {
         return session;
     }
     QString journal_file() const {
-        const QStringList files = QDir(folder_.path()).entryList(QDir::Files);
+        const QStringList files = QDir(folder_.path()).entryList({"*.json"}, QDir::Files);
         return files.size() == 1 ? folder_.filePath(files.front()) : QString();
     }
     static QByteArray read(const QString& path) {
@@ -58,12 +58,12 @@ private Q_SLOTS:
         before->setRecipe(recipe, "rule");
         before->evaluate(brief_);
         QTRY_VERIFY_WITH_TIMEOUT(before->runs().size() == 2 && before->runs()[1].finished(), 120'000);
-        before->evaluate({{}, 512, 0}); // never finished
+        before->evaluate({{}, 512, 0}); // not finished when the other opens, begun perhaps
         QCOMPARE(before->runs().size(), std::size_t(4));
 
         // Nothing is closed or saved: what is on disk now is what a kill leaves.
         const auto after = opened();
-        QCOMPARE(after->runs().size(), std::size_t(2));
+        QCOMPARE(std::ranges::count_if(after->runs(), &Run::finished), 2);
         for (std::size_t i = 0; i < 2; ++i) {
             const Run &was = before->runs()[i], &is = after->runs()[i];
             QVERIFY(is.finished());
@@ -84,7 +84,64 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(!before->jobs().busy(), 60'000);
 
         after->runList().remove(after->runs()[1].id); // taken away stays away
+        while (after->runs().size() > 1) after->runList().remove(after->runs()[1].id);
+        while (before->runs().size() > 2) before->runList().remove(before->runs()[2].id);
         QCOMPARE(opened()->runs().size(), std::size_t(1));
+    }
+
+    /// What is on disk while a run is evaluated is enough to go on from, and gone once it is finished.
+    void a_run_under_way_goes_on_after_a_kill() {
+        const QTemporaryDir folder;
+        const auto open = [&](Session& session) {
+            session.open("sample-opt");
+            [&] { QTRY_VERIFY_WITH_TIMEOUT(session.model() && !session.jobs().busy(), 60'000); }();
+        };
+        const EvaluationChoice choice{{}, 64, 12};
+        std::vector<double> uninterrupted;
+        {
+            Session alone;
+            open(alone);
+            alone.evaluate(choice);
+            QTRY_VERIFY_WITH_TIMEOUT(alone.runs().size() == 2 && alone.runs()[0].finished(), 120'000);
+            uninterrupted = alone.runs()[0].evaluation->window_losses;
+        }
+        Session killed(nullptr, RunJournal(folder.path()));
+        open(killed);
+        Evaluation part; // as it is told on the way, and at the moment of the kill the last that was written
+        {
+            Session other;
+            open(other);
+            other.evaluate(choice);
+            QTRY_VERIFY_WITH_TIMEOUT(other.runs().size() == 2 && other.runs()[0].finished(), 120'000);
+            part = *other.runs()[0].evaluation;
+        }
+        part.window_losses.resize(5);
+        const int run = killed.runList().add([&] {
+            Run begun;
+            begun.full_precision = true;
+            begun.recipe.name = "full precision";
+            begun.name = "full precision";
+            begun.choice = choice;
+            begun.execution = part.protocol.execution;
+            return begun;
+        }());
+        killed.runList().receive(run, part);
+
+        Session after(nullptr, RunJournal(folder.path()));
+        open(after);
+        QCOMPARE(after.runs().size(), std::size_t(1));
+        QVERIFY(after.runs()[0].resumable());
+        QCOMPARE(after.runs()[0].evaluation->window_losses.size(), std::size_t(5));
+        after.evaluate(choice);
+        QTRY_VERIFY_WITH_TIMEOUT(after.runs().size() == 2 && after.runs()[0].finished() && after.runs()[1].finished(),
+                                 120'000);
+        QCOMPARE(after.runs()[0].evaluation->window_losses, uninterrupted);
+        // Of one question there is the furthest answer alone, whatever another window still has.
+        killed.runList().receive(run, part);
+        killed.runList().remove(0);
+        const auto kept = RunJournal(folder.path()).read(path_of(after));
+        QCOMPARE(std::ranges::count_if(kept, [](const Run& one) { return one.full_precision; }), 1);
+        QVERIFY(std::ranges::all_of(kept, &Run::finished));
     }
 
     void runs_of_another_model_at_the_same_place_are_left_out() {

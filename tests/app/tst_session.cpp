@@ -27,6 +27,7 @@
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 #include "widgets/models/number_text.h"
+#include "widgets/panels/figure_table.h"
 #include "widgets/panels/slac_panel.h"
 #include "widgets/panels/speed_panel.h"
 

@@ -1,16 +1,19 @@
 // The window at the sizes it is used at: nothing that matters is cut off, whatever is open.
+#include <QtCore/QScopeGuard>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
 #include <QtTest/QTest>
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLayout>
+#include <QtWidgets/QMenuBar>
 #include <QtWidgets/QTabBar>
 #include <QtWidgets/QTableView>
 
 #include "app/window/main_window.h"
 #include "tests/support/test_main.h"
 #include "widgets/models/layer_table_model.h"
+#include "widgets/models/run_table_model.h"
 #include "widgets/panels/elided_label.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
@@ -73,6 +76,38 @@ private Q_SLOTS:
         QVERIFY(window.recipePanel().width() >= 262);
         QVERIFY(window.runs().table()->horizontalHeader()->length() <= window.runs().table()->viewport()->width());
         QVERIFY(window.runs().table()->viewport()->height() >= 60); // two runs at least
+    }
+
+    void texts_of_another_size_have_their_room() {
+        QSettings settings(folder_.filePath("texts.ini"), QSettings::IniFormat);
+        MainWindow window(settings, theme::Mode::dark);
+        window.setAsking(false);
+        window.resize(1600, 1000);
+        window.resetLayout();
+        window.show();
+        window.openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(window.session().model() != nullptr, 30'000);
+        const auto grown = qScopeGuard([] { theme::set_text_scale(1); });
+        window.setTextScale(1.5); // while it is open
+        QCoreApplication::processEvents();
+        const auto* menus = window.findChild<QMenuBar*>();
+        QVERIFY(menus->width() >= menus->sizeHint().width() && menus->height() >= menus->sizeHint().height());
+        QTRY_VERIFY(window.recipePanel().width() >= theme::scaled(260));
+        for (const QAction* menu : menus->actions())
+            QVERIFY(!menus->actionGeometry(const_cast<QAction*>(menu)).isEmpty());
+        const auto* tabs = window.plots().findChild<QTabBar*>();
+        QVERIFY(tabs->tabRect(tabs->count() - 1).right() <= window.plots().width());
+        const QFontMetrics metrics(theme::ui_font(12, QFont::DemiBold));
+        const QHeaderView* runs = window.runs().table()->horizontalHeader();
+        QVERIFY(runs->sectionSize(RunTableModel::Perplexity) >= metrics.horizontalAdvance("33.69 ± 1.70") + 12);
+        QVERIFY(runs->sectionSize(RunTableModel::Difference) >=
+                metrics.horizontalAdvance("+5.53  [+4.64, +6.45]") + 12);
+        QVERIFY(runs->sectionSize(RunTableModel::Size) >= metrics.horizontalAdvance("16.3 MB") + 12);
+        const QHeaderView* layers = window.layers().table()->horizontalHeader();
+        const QFontMetrics heading(theme::ui_font(12));
+        for (const auto& [column, text] :
+             {std::pair{LayerTableModel::AbsMax, "max |x|"}, std::pair{LayerTableModel::Underflow, "w underfl. %"}})
+            QVERIFY(layers->sectionSize(column) >= heading.horizontalAdvance(text) + 12);
     }
 
     void a_layout_that_somebody_made_comes_back_and_can_be_reset() {

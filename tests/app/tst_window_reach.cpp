@@ -73,6 +73,11 @@ private Q_SLOTS:
             return docks;
         };
         QCOMPARE(pinned().size(), 1);
+        // Above the plots and as wide, where its labels have room, and nothing else is narrower for it.
+        const auto place = [&](QWidget& widget) { return QRect(widget.mapTo(window_.get(), QPoint()), widget.size()); };
+        QTRY_COMPARE(place(*pinned().front()).width(), place(window_->plots()).width());
+        QVERIFY(place(*pinned().front()).bottom() < place(window_->plots()).top());
+        QVERIFY(window_->recipePanel().width() >= window_->recipePanel().minimumSizeHint().width());
         auto* plot = pinned().front()->findChild<plots::PlotSurface*>();
         QTRY_VERIFY(!plot->scene().panels.empty());
         session().select({second});

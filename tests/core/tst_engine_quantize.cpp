@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 
 #include "core/engine/engine.h"
 #include "core/method/method.h"
 #include "core/recipe/presets.h"
+#include "core/report/json_results.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -317,7 +320,7 @@ private Q_SLOTS:
         const Recipe recipe = recipe_from("w=int4/asym/g64 smoothquant keep:percent=2 lorc:rank=3");
         const Resolution resolution = resolve(recipe, *opt_.model);
         JobContext ctx;
-        const auto told = quantize(opt_.model, opt_stats_, *resolution.resolved, ctx, {}, &sink);
+        const auto told = quantize(opt_.model, opt_stats_, *resolution.resolved, ctx, {}, {.sink = &sink});
         const auto held = quantized(opt_, opt_stats_, recipe);
         QCOMPARE(sink.linears.size(), held->linears.size());
         for (const auto& linear : held->linears) {
@@ -339,12 +342,89 @@ private Q_SLOTS:
         QCOMPARE(sink.announced, held->provenance);
     }
 
+    void a_stopped_quantization_goes_on_behind_its_last_block_data() {
+        QTest::addColumn<QString>("model");
+        QTest::addColumn<QString>("line");
+        QTest::newRow("GPTQ in turn, its states passed on")
+            << "opt"
+            << "w=int4/asym/g64 a=int8/sym/token gptq:true_sequential=true,quantized_inputs=true";
+        QTest::newRow("scaled, low rank, kept channels")
+            << "opt"
+            << "w=int4/asym/g64 a=int8/sym/token smoothquant keep:percent=2 lorc:rank=3";
+        QTest::newRow("dINT, a scale found by samples") << "opt"
+                                                        << "w=dint4/asym/channel a=int8/sym/token aqas";
+        QTest::newRow("two levels of scales, static inputs")
+            << "llama"
+            << "w=fp4_e2m1/g16:e4m3/tensor:f32 a=int8/sym/tensor/static gptq";
+    }
+    /// The same codes, floats and reports, wherever it was stopped and whatever a kill left of a record.
+    void a_stopped_quantization_goes_on_behind_its_last_block() {
+        QFETCH(QString, model);
+        QFETCH(QString, line);
+        const Recipe recipe = recipe_from(line.toStdString());
+        const Resolution resolution = resolve(recipe, *opened(model).model);
+        QVERIFY2(resolution.resolved, resolution.diagnostics.text().c_str());
+        const auto whole = quantized(opened(model), stats(model), recipe);
+        const testing::TemporaryFolder folder;
+        const std::filesystem::path journal = folder.path() / "kept" / "quantization";
+        const std::size_t blocks = opened(model).model->blocks().size(), per_block = whole->linears.size() / blocks;
+        std::vector<double> seconds; // of the linears that the stopped one has made: no two runs take the same
+        const auto run = [&](std::size_t linears) {
+            JobContext ctx;
+            std::vector<double> told;
+            const auto tell = [&](const LayerReport& report) {
+                told.push_back(report.seconds);
+                if (told.size() == linears) ctx.cancel.request();
+            };
+            std::shared_ptr<const QuantizedModel> result;
+            try {
+                result =
+                    quantize(opened(model).model, stats(model), *resolution.resolved, ctx, tell, {.journal = journal});
+            } catch (const Cancelled&) {
+            }
+            const std::size_t same = static_cast<std::size_t>(
+                std::mismatch(told.begin(), told.end(), seconds.begin(), seconds.end()).first - told.begin());
+            seconds = told;
+            return std::pair(result, same);
+        };
+        QVERIFY(!run(2 * per_block + 1).first);              // in the third block
+        const auto [second, taken] = run(3 * per_block + 2); // and in the fourth
+        QVERIFY(!second);
+        QCOMPARE(taken, 2 * per_block);
+        std::filesystem::resize_file(journal, std::filesystem::file_size(journal) - 100); // killed while it was written
+        const auto [result, taken_then] = run(0);
+        QVERIFY(result);
+        QCOMPARE(taken_then, 2 * per_block);
+        for (std::size_t i = 0; i < whole->linears.size(); ++i) {
+            const QuantizedLinear &is = *result->linears[i], &was = *whole->linears[i];
+            QVERIFY(is.choice == was.choice && is.codes == was.codes && is.params == was.params);
+            QVERIFY(is.input_map == was.input_map && is.static_input == was.static_input);
+            QCOMPARE(is.kept_channels, was.kept_channels);
+            QCOMPARE(to_floats(is.kept_columns), to_floats(was.kept_columns));
+            QCOMPARE(is.low_rank.has_value(), was.low_rank.has_value());
+            if (is.low_rank) QCOMPARE(to_floats(is.low_rank->a), to_floats(was.low_rank->a));
+            if (is.low_rank) QCOMPARE(to_floats(is.low_rank->b), to_floats(was.low_rank->b));
+            QCOMPARE(to_json(is.report, Timing::leave_out).dump(), to_json(was.report, Timing::leave_out).dump());
+        }
+        QCOMPARE(result->replaced.size(), whole->replaced.size());
+        for (const auto& [name, tensor] : whole->replaced)
+            QCOMPARE(to_floats(result->replaced.at(name)), to_floats(tensor));
+        QCOMPARE(result->provenance, whole->provenance);
+        // Another recipe has nothing of it.
+        const Resolution other = resolve(recipe_from("w=int4/sym/channel"), *opened(model).model);
+        JobContext ctx;
+        std::string log;
+        ctx.log = [&](const std::string& told) { log += told; };
+        (void)quantize(opened(model).model, stats(model), *other.resolved, ctx, {}, {.journal = journal});
+        QVERIFY2(log.find("quantized before") == std::string::npos, log.c_str());
+    }
+
     /// No memory for results: their bytes lie in a file, and everything that reads them finds the same.
     void what_does_not_fit_lies_in_a_file() {
         const Recipe recipe = recipe_from("w=int3/asym/g64 smoothquant");
         const Resolution resolution = resolve(recipe, *opt_.model);
         JobContext ctx;
-        const auto spilled = quantize(opt_.model, opt_stats_, *resolution.resolved, ctx, {}, nullptr, 0);
+        const auto spilled = quantize(opt_.model, opt_stats_, *resolution.resolved, ctx, {}, {.held_bytes = 0});
         const auto held = quantized(opt_, opt_stats_, recipe);
         for (std::size_t i = 0; i < held->linears.size(); ++i) {
             QVERIFY(spilled->linears[i]->codes == held->linears[i]->codes);
@@ -364,7 +444,7 @@ private Q_SLOTS:
         const Resolution resolution = resolve(recipe_from("w=int4"), *opt_.model);
         JobContext ctx;
         try {
-            (void)quantize(opt_.model, nullptr, *resolution.resolved, ctx, {}, nullptr, 0);
+            (void)quantize(opt_.model, nullptr, *resolution.resolved, ctx, {}, {.held_bytes = 0});
             QFAIL("wrote into a folder that is not there");
         } catch (const Error& error) {
             QCOMPARE(error.info().kind, ErrorKind::bad_input);

@@ -125,6 +125,11 @@ private Q_SLOTS:
         job.memory = 533'000'000;
         job.memory_peak = 1'250'000'000;
         jobs.setRows({job});
+        // One of several stages says which its counts and its time are of.
+        QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
+                 QString("evaluating 412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left"));
+        job.title = "Evaluate w=int4/asym/channel";
+        jobs.setRows({job});
         QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
                  QString("412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left"));
         QVERIFY(jobs.index(0).data(Qt::ToolTipRole).toString().contains("1.3 GB at most"));

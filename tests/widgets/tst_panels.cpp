@@ -23,11 +23,13 @@
 #include "widgets/forms/param_form.h"
 #include "widgets/forms/scheme_editor.h"
 #include "widgets/models/empty_hint.h"
+#include "widgets/models/layer_table_model.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/command_palette.h"
 #include "widgets/panels/compare_panel.h"
 #include "widgets/panels/elided_label.h"
+#include "widgets/panels/figure_table.h"
 #include "widgets/panels/fitting_tab_bar.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
@@ -422,9 +424,58 @@ private Q_SLOTS:
         tabs.fit(widest - 60); // by other names, which say the whole in their tips
         QCOMPARE(tabs.tabText(1), QString("Length"));
         QCOMPARE(tabs.tabToolTip(1), QString("Sequence length"));
+        QCOMPARE(tabs.tabText(0), QString("Distribution")); // which saves less and need not
         QVERIFY(end() < widest - 60);
+        tabs.fit(widest - 160); // all of them
+        QCOMPARE(tabs.tabText(0), QString("Dist."));
+        QVERIFY(end() < widest - 160);
         tabs.fit(900);
         QCOMPARE(end(), widest);
+    }
+
+    void figure_tables_show_their_rows_whole_under_their_headings() {
+        FigureTable table("Figures");
+        table.setShape(5, {{"", false, {}}, {"decode\nbatch 16", true, {}}});
+        for (int row = 0; row < 5; ++row) {
+            table.put(row, 0, QStringLiteral("setting %1").arg(row));
+            table.put(row, 1, "1,165");
+        }
+        table.fit();
+        table.showAllRows();
+        table.resize(400, table.minimumHeight());
+        table.show();
+        QCOMPARE(table.item(4, 1)->textAlignment() & Qt::AlignRight, int(Qt::AlignRight));
+        QCOMPARE(table.horizontalHeaderItem(1)->textAlignment(), table.item(4, 1)->textAlignment());
+        QVERIFY(table.viewport()->rect().contains(table.visualItemRect(table.item(4, 1))));
+        QVERIFY(table.columnWidth(1) >= QFontMetrics(theme::ui_font(12)).horizontalAdvance("batch 16") + 12);
+    }
+
+    /// Columns of sensitivity stand beside the SQNR as soon as there is any, the worst first.
+    void columns_of_damage_come_with_it() {
+        LayersPanel panel;
+        panel.resize(520, 300);
+        std::vector<LayerRow> rows(3);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            rows[i].id = LayerId{static_cast<std::int32_t>(i)};
+            rows[i].leaf = rows[i].name = QStringLiteral("layer%1").arg(i);
+        }
+        panel.setRows(rows);
+        const QTableView& table = *panel.table();
+        QVERIFY(table.isColumnHidden(LayerTableModel::Damage) && table.isColumnHidden(LayerTableModel::MeasuredDamage));
+        rows[0].damage = 0.00007;
+        rows[1].damage = 0.0202;
+        rows[2].damage = 0.0161;
+        panel.setRows(rows);
+        QVERIFY(!table.isColumnHidden(LayerTableModel::Damage) &&
+                table.isColumnHidden(LayerTableModel::MeasuredDamage));
+        const QHeaderView& columns = *table.horizontalHeader();
+        QCOMPARE(columns.visualIndex(LayerTableModel::Damage), columns.visualIndex(LayerTableModel::Scheme) - 1);
+        const auto shown = [&](int row) {
+            return table.model()->index(row, LayerTableModel::Damage).data().toString();
+        };
+        QCOMPARE(shown(0), QString("0.02020"));
+        QCOMPARE(shown(1), QString("0.01610"));
+        QCOMPARE(shown(2), QString("0.00007")); // the same decimals
     }
 
     void the_what_if_card_keeps_its_numbers_whole_under_long_names() {

@@ -121,7 +121,7 @@ QVariant CompareTableModel::data(const QModelIndex& index, int role) const {
             return signed_text(*value, 2);
         case MseA:
         case MseB:
-            return QString::number(*value, 'g', 3);
+            return number_text(*value, 3);
         case MseRatio:
             return signed_text(*value, 1) + QStringLiteral(" %");
         case BytesDelta:

@@ -29,6 +29,14 @@ int JobListModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(rows_.size());
 }
 
+namespace {
+/// "Quantize w=int4" while it is "Quantizing": a job of one stage, whose counts and time left are those of the whole.
+bool saysItsStage(const JobRow& row) {
+    constexpr qsizetype stem = 5;
+    return row.stage.isEmpty() || row.title.startsWith(row.stage.first(std::min(stem, row.stage.size())));
+}
+} // namespace
+
 QString JobListModel::detail(const JobRow& row) const {
     switch (row.state) {
     case JobState::waiting:
@@ -49,10 +57,12 @@ QString JobListModel::detail(const JobRow& row) const {
     if (row.stopping) return tr("stopping …");
     QStringList parts;
     if (row.held) parts << tr("paused");
-    if (row.total > 0)
-        parts << tr("%1 of %2").arg(thousands_text(row.done), thousands_text(row.total));
-    else if (!row.stage.isEmpty())
+    if (row.total > 0) {
+        const QString count = tr("%1 of %2").arg(thousands_text(row.done), thousands_text(row.total));
+        parts << (saysItsStage(row) ? count : row.stage.section(u' ', 0, 0).toLower() + u' ' + count);
+    } else if (!row.stage.isEmpty()) {
         parts << row.stage;
+    }
     if (row.tokens_per_second > 0) parts << tr("%1 tok/s").arg(count_text(row.tokens_per_second));
     if (row.card > 0)
         parts << tr("%1 on the card").arg(bytes_text(row.card));

@@ -32,11 +32,11 @@ LayerTableModel::LayerTableModel(QObject* parent)
            {tr("shape"), tr("Outputs × inputs"), false, true},
            {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points"), false, true},
            {tr("basis"), tr("Where underflow and SQNR come from: measured by a run, or estimated by a what-if"), true},
-           {tr("damage"),
-            tr("Predicted divergence from full precision with this linear alone under its scheme, in nats per token "
-               "(Search tab, Predict sensitivity)"),
+           {tr("damage nats"),
+            tr("Predicted divergence from full precision with this linear alone under its scheme, in nats per "
+               "token (Search tab, Predict sensitivity)"),
             false, true},
-           {tr("measured"), tr("The same, measured (Measure sensitivity)"), false, true}},
+           {tr("measured nats"), tr("The same, measured (Measure sensitivity of the worst)"), false, true}},
           parent) {}
 
 bool LayerTableModel::sameThing(const LayerRow& a, const LayerRow& b) const { return a.id == b.id && a.name == b.name; }
@@ -85,6 +85,10 @@ QStringList LayerTableModel::widest(int column) const {
     case Sqnr:
         both(&LayerRow::sqnr_db, sqnr_);
         break;
+    case Damage:
+    case MeasuredDamage:
+        texts = {fixed_text(-8, damageDecimals())};
+        break;
     default: { // words, and few different ones
         QSet<QString> different;
         for (const LayerRow& row : rows()) different.insert(text(row, column));
@@ -92,6 +96,11 @@ QStringList LayerTableModel::widest(int column) const {
     }
     }
     return texts;
+}
+
+// All with the same decimals: four digits of the largest, so that what is a tenth of it looks like that.
+int LayerTableModel::damageDecimals() const {
+    return damage_.high > 0 ? std::clamp(3 - static_cast<int>(std::floor(std::log10(damage_.high))), 2, 9) : 2;
 }
 
 QString LayerTableModel::text(const LayerRow& row, int column) const {
@@ -113,9 +122,9 @@ QString LayerTableModel::text(const LayerRow& row, int column) const {
     case Basis:
         return row.basis;
     case Damage:
-        return row.damage ? number_text(*row.damage) : QString();
+        return optional_text(row.damage, damageDecimals());
     case MeasuredDamage:
-        return row.damage_measured ? number_text(*row.damage_measured) : QString();
+        return optional_text(row.damage_measured, damageDecimals());
     case Scheme:
         return row.ignored ? tr("ignored") : row.scheme;
     case Kind:

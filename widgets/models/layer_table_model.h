@@ -43,6 +43,7 @@ private:
         double low = 0, high = 0;
     };
     [[nodiscard]] QString text(const LayerRow& row, int column) const;
+    [[nodiscard]] int damageDecimals() const;
     [[nodiscard]] static QString tip(const LayerRow& row, int column);
     [[nodiscard]] QVariant number(const LayerRow& row, int column) const;
     [[nodiscard]] QVariant heat(const LayerRow& row, int column) const;

@@ -3,6 +3,7 @@
 #include <QtGui/QHoverEvent>
 #include <QtGui/QPainter>
 #include <QtWidgets/QTableView>
+#include <algorithm>
 
 #include "widgets/theme/theme.h"
 
@@ -44,11 +45,12 @@ void TableHeader::paintSection(QPainter* painter, const QRect& rect, int section
     painter->setFont(theme::ui_font(12));
     const QFontMetrics metrics(painter->font());
     const QRect inside = rect.adjusted(padding, 0, -padding - (sorted ? arrow_room : 0), 0);
-    const QString whole = model()->headerData(section, orientation(), Qt::DisplayRole).toString();
-    const QString text = metrics.elidedText(whole, Qt::ElideRight, inside.width());
+    QStringList lines = model()->headerData(section, orientation(), Qt::DisplayRole).toString().split(u'\n');
+    for (QString& line : lines) line = metrics.elidedText(line, Qt::ElideRight, inside.width());
+    const QString text = lines.join(u'\n');
     const QColor colour = look[sorted || section == hovered_ ? Token::text : Token::secondary];
     painter->setPen(colour);
-    painter->drawText(inside, int(alignment | Qt::AlignVCenter) | Qt::TextSingleLine, text);
+    painter->drawText(inside, int(alignment | Qt::AlignVCenter) | (lines.size() > 1 ? 0 : Qt::TextSingleLine), text);
     if (sorted) {
         const int end = alignment & Qt::AlignRight ? inside.right() : inside.left() + metrics.horizontalAdvance(text);
         draw_arrow(*painter, {end + 8.0, rect.center().y() + 0.5}, sortIndicatorOrder() == Qt::AscendingOrder, colour);
@@ -57,8 +59,11 @@ void TableHeader::paintSection(QPainter* painter, const QRect& rect, int section
 }
 
 QSize TableHeader::sectionSizeFromContents(int section) const {
-    const QString text = model()->headerData(section, orientation(), Qt::DisplayRole).toString();
-    return {QFontMetrics(theme::ui_font(12)).horizontalAdvance(text) + 2 * padding + arrow_room + 2, 28};
+    const QFontMetrics metrics(theme::ui_font(12));
+    int width = 0;
+    for (const QString& line : model()->headerData(section, orientation(), Qt::DisplayRole).toString().split(u'\n'))
+        width = std::max(width, metrics.horizontalAdvance(line));
+    return {width + 2 * padding + arrow_room + 2, 28};
 }
 
 bool TableHeader::viewportEvent(QEvent* event) {

@@ -17,7 +17,8 @@ class AdviceView final : public QWidget {
     Q_OBJECT
 public:
     explicit AdviceView(QWidget* parent = nullptr);
-    void setRows(const std::vector<AdviceRow>& rows); ///< says so where there are none
+    /// Where there are none it says so, or, where nothing has been measured yet, what to do for them.
+    void setRows(const std::vector<AdviceRow>& rows, bool measured);
 
 Q_SIGNALS:
     void wanted(int row);
@@ -25,6 +26,7 @@ Q_SIGNALS:
 private:
     QVBoxLayout* column_;
     std::vector<AdviceRow> rows_;
+    bool measured_ = true;
 };
 
 } // namespace graticule

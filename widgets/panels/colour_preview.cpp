@@ -3,7 +3,6 @@
 #include <QtWidgets/QComboBox>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
-#include <QtWidgets/QScrollArea>
 #include <QtWidgets/QVBoxLayout>
 
 namespace graticule {
@@ -28,20 +27,25 @@ ColourPreview::ColourPreview(const QImage& window, QWidget* parent)
     row->addWidget(choice);
     row->addStretch(1);
     picture_->setAccessibleName(tr("Picture of the window"));
-    auto* area = new QScrollArea;
-    area->setWidget(picture_);
-    area->setWidgetResizable(true);
+    picture_->setAlignment(Qt::AlignCenter);
     auto* column = new QVBoxLayout(this);
     column->addLayout(row);
-    column->addWidget(area, 1);
+    column->addWidget(picture_, 1);
     connect(choice, &QComboBox::currentIndexChanged, this,
             [this, choice] { show(static_cast<ColourVision>(choice->currentData().toInt())); });
+    // The whole window, as large as stands before it.
+    const QSize room = parent != nullptr ? parent->size() * 9 / 10 : window_.deviceIndependentSize().toSize();
+    const double ratio = window_.devicePixelRatio();
+    window_ = window_.scaled(room * ratio, Qt::KeepAspectRatio, Qt::SmoothTransformation);
+    window_.setDevicePixelRatio(ratio);
     show(kinds[0].first);
-    resize(1000, 700);
+    adjustSize();
 }
 
 void ColourPreview::show(ColourVision vision) {
-    picture_->setPixmap(QPixmap::fromImage(theme::seen_with(vision, window_)));
+    QImage seen = theme::seen_with(vision, window_);
+    seen.setDevicePixelRatio(window_.devicePixelRatio());
+    picture_->setPixmap(QPixmap::fromImage(std::move(seen)));
 }
 
 } // namespace graticule

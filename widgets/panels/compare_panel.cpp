@@ -70,6 +70,7 @@ ComparePanel::ComparePanel(QWidget* parent)
     , others_(new QToolButton)
     , figure_(new QComboBox)
     , mode_(new QComboBox)
+    , letters_(new QLabel)
     , many_table_(new QTableView)
     , many_(new CompareManyModel(this)) {
     setBackgroundRole(QPalette::Base);
@@ -185,9 +186,11 @@ void ComparePanel::buildFigures() {
     auto* row = new QHBoxLayout(figures_);
     row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(8);
-    row->addWidget(figure_);
-    row->addWidget(mode_);
-    row->addStretch(1);
+    row->addWidget(figure_, 0, Qt::AlignTop);
+    row->addWidget(mode_, 0, Qt::AlignTop);
+    letters_->setProperty("role", "secondary");
+    letters_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    row->addWidget(letters_, 1);
     auto* sorted = new QSortFilterProxyModel(this);
     sorted->setSourceModel(many_);
     sorted->setSortRole(CompareManyModel::SortRole);
@@ -209,6 +212,24 @@ void ComparePanel::buildFigures() {
     figures_->hide();
     many_table_->hide();
     for (QComboBox* box : {figure_, mode_}) connect(box, &QComboBox::activated, this, &ComparePanel::showFigure);
+}
+
+// A and B are named above; which of the others is which is said here, and why a column is empty.
+void ComparePanel::nameRuns(const std::vector<ManyRun>& runs) {
+    QStringList lines, without;
+    for (std::size_t run = 0; run < runs.size(); ++run) {
+        const QString letter = CompareManyModel::letter(run);
+        if (run >= 2) lines << tr("%1  %2").arg(letter, elided_middle(runs[run].name, 60));
+        if (runs[run].reports.empty()) without << letter;
+    }
+    if (!without.isEmpty())
+        lines
+            << tr("No figures of single layers: %1. They are there for quantized runs made since the model was opened.")
+                   .arg(without.join(QStringLiteral(", ")));
+    letters_->setText(lines.join(u'\n'));
+    letters_->setWordWrap(!without.isEmpty());
+    mode_->setEnabled(!runs.front().reports.empty());
+    if (!mode_->isEnabled()) mode_->setCurrentIndex(static_cast<int>(CompareMode::values)); // nothing to take away
 }
 
 void ComparePanel::showFigure() {
@@ -288,6 +309,7 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
                                   {b_->itemData(b_->currentIndex(), Qt::ToolTipRole).toString(), compared.reports_b}};
         runs.insert(runs.end(), compared.others.begin(), compared.others.end());
         many_->setRuns(runs);
+        nameRuns(runs);
         many_table_->horizontalHeader()->resizeSection(0, 180);
         showFigure();
     }

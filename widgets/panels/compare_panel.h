@@ -54,6 +54,7 @@ private:
     void buildTable();
     void buildFigures();
     void showRecipes(const ComparedRuns& compared);
+    void nameRuns(const std::vector<ManyRun>& runs);
     void showFigure();
 
     QComboBox *a_, *b_;
@@ -61,8 +62,9 @@ private:
     QTableView* table_;
     CompareTableModel* model_;
     QToolButton* others_;
-    QWidget* figures_ = nullptr; // the row of the two below
+    QWidget* figures_ = nullptr; // the row of the three below
     QComboBox *figure_, *mode_;
+    QLabel* letters_;
     QTableView* many_table_;
     CompareManyModel* many_;
     QStringList lines_; // that links of recipes_ are about

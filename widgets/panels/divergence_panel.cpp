@@ -66,29 +66,32 @@ void DivergencePanel::clearDivergence() {
 
 void DivergencePanel::setDivergence(const QString& recipe, const Divergence& divergence,
                                     const std::vector<Passage>& worst) {
-    headline_->setText(tr("%1: %2").arg(recipe, qt_text(to_text(divergence.verdict))));
+    headline_->setText(tr("%1, held against full precision: %2").arg(recipe, qt_text(to_text(divergence.verdict))));
+    headline_->setToolTip(tr("Verdict by %1").arg(qt_text(verdict_test)));
     figures_->setText(
-        tr("%1 nats a token (median %2, 99 % %3); the same first choice at %4 of %5 tokens; first choice became right "
-           "%6 times, wrong %7 times; verdict by %8")
+        tr("%1 nats a token (median %2, 99 % stay below %3). The same first choice at %4 of %5 tokens; it became right "
+           "%6 times, wrong %7 times.\nThe worst passages; the stronger the colour of a token, the more the two sides "
+           "differ there:")
             .arg(number_text(divergence.mean), number_text(divergence.median), number_text(divergence.p99),
                  percent_text(divergence.same_first_choice), thousands_text(divergence.tokens))
             .arg(divergence.became_right)
-            .arg(divergence.became_wrong)
-            .arg(qt_text(verdict_test)));
+            .arg(divergence.became_wrong));
     text_->clear();
     text_->show();
     QTextCursor cursor(text_->document());
     const theme::Theme& look = theme::of(palette());
-    QTextCharFormat plain, faint;
+    QTextBlockFormat apart;
+    apart.setTopMargin(8);
+    QTextCharFormat faint;
     faint.setForeground(look[theme::Token::secondary]);
     for (const Passage& passage : worst) {
-        if (!cursor.atStart()) cursor.insertBlock();
+        if (!cursor.atStart()) cursor.insertBlock(apart);
         cursor.insertText(tr("window %1, token %2: %3 nats a token")
                               .arg(passage.window + 1)
                               .arg(passage.first)
                               .arg(number_text(passage.mean)),
                           faint);
-        cursor.insertBlock();
+        cursor.insertBlock(QTextBlockFormat());
         for (const PassageToken& token : passage.tokens) {
             QTextCharFormat format;
             const double strength = token.divergence / (token.divergence + 1); // half at one nat

@@ -35,16 +35,27 @@ int FittingTabBar::widthOf(const QStringList& names) const {
     return width;
 }
 
+QStringList FittingTabBar::namesFor(int room) const {
+    QStringList names = names_;
+    const auto gain = [&](qsizetype tab) { return nameWidth(names[tab]) - nameWidth(short_names_[tab]); };
+    while (widthOf(names) + 2 * least_padding * names.size() > room) {
+        qsizetype longest = 0;
+        for (qsizetype tab = 1; tab < names.size(); ++tab)
+            if (gain(tab) > gain(longest)) longest = tab;
+        if (gain(longest) <= 0) break; // all of them are short
+        names[longest] = short_names_[longest];
+    }
+    return names;
+}
+
 void FittingTabBar::fit(int room) {
     if (names_.isEmpty()) return;
     const auto tabs = static_cast<int>(names_.size());
-    const auto padding_in = [&](const QStringList& names) { return (room - widthOf(names)) / (2 * tabs); };
-    const bool whole = padding_in(names_) >= least_padding;
-    padding_ = std::clamp(padding_in(whole ? names_ : short_names_), whole ? least_padding : least_short_padding,
-                          most_padding);
+    const QStringList names = namesFor(room);
+    padding_ = std::clamp((room - widthOf(names)) / (2 * tabs), least_short_padding, most_padding);
     for (int tab = 0; tab < count() && tab < tabs; ++tab) {
-        setTabText(tab, (whole ? names_ : short_names_)[tab]);
-        setTabToolTip(tab, whole ? QString() : names_[tab]);
+        setTabText(tab, names[tab]);
+        setTabToolTip(tab, names[tab] == names_[tab] ? QString() : names_[tab]);
     }
     setElideMode(elideMode()); // lays out again also where only the padding has changed
 }

@@ -1,4 +1,5 @@
-// Tabs that all stay in sight: where their names do not fit they stand closer, and then by their short names.
+// Tabs that all stay in sight: where their names do not fit they stand closer, and then as many as need be by their
+// short names, those that save most first.
 #pragma once
 
 #include <QtCore/QStringList>
@@ -23,6 +24,8 @@ protected:
 private:
     [[nodiscard]] int nameWidth(const QString& name) const;
     [[nodiscard]] int widthOf(const QStringList& names) const;
+    /// What they are called in `room` pixels.
+    [[nodiscard]] QStringList namesFor(int room) const;
 
     QStringList names_, short_names_; // of all tabs: as they were added, and the same where they are short enough
     int padding_ = 12;

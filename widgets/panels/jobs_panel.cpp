@@ -3,6 +3,7 @@
 #include <QtCore/QTime>
 #include <QtWidgets/QListView>
 #include <QtWidgets/QPlainTextEdit>
+#include <QtWidgets/QScrollBar>
 #include <QtWidgets/QTabWidget>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
@@ -80,12 +81,14 @@ void JobsPanel::setRows(std::vector<JobRow> rows) {
     for (const JobRow& row : model_->rows()) before.push_back(row.id * 8 + static_cast<int>(row.state));
     for (const JobRow& row : rows) after.push_back(row.id * 8 + static_cast<int>(row.state));
     const int current = list_->currentIndex().data(JobListModel::JobRole).toInt();
+    const int scrolled = list_->verticalScrollBar()->value(); // progress moves nothing
     model_->setRows(std::move(rows));
     // The line that somebody works on stays the one, wherever it has moved.
     for (int row = 0; row < model_->rowCount() && current != 0; ++row)
         if (const QModelIndex index = model_->index(row); index.data(JobListModel::JobRole).toInt() == current)
             list_->setCurrentIndex(index);
     if (before != after) list_->doItemsLayout(); // the running line is taller
+    list_->verticalScrollBar()->setValue(scrolled);
 }
 
 void JobsPanel::addLogLine(const QString& line) {
@@ -95,6 +98,10 @@ void JobsPanel::addLogLine(const QString& line) {
 QString JobsPanel::logText() const { return log_->toPlainText(); }
 
 void JobsPanel::showLog() { tabs_->setCurrentWidget(log_); }
-void JobsPanel::showJobs() { tabs_->setCurrentWidget(list_); }
+
+void JobsPanel::showJobs() {
+    tabs_->setCurrentWidget(list_);
+    list_->scrollToTop(); // to what was just asked for
+}
 
 } // namespace graticule

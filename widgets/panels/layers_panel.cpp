@@ -122,8 +122,8 @@ void LayersPanel::buildTable() {
     columns->setSectionsMovable(true);
     columns->setMinimumSectionSize(24);
     columns->setStretchLastSection(true);
-    for (const int hidden :
-         {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes, LayerTableModel::Basis})
+    for (const int hidden : {LayerTableModel::Kind, LayerTableModel::ShapeColumn, LayerTableModel::Bytes,
+                             LayerTableModel::Basis, LayerTableModel::Damage, LayerTableModel::MeasuredDamage})
         table_->hideColumn(hidden);
     hint_ = new EmptyHint(*table_, {});
     auto* explain = new QAction(tr("Explain this number"), table_);
@@ -180,6 +180,11 @@ bool LayersPanel::eventFilter(QObject* watched, QEvent* event) {
     return QWidget::eventFilter(watched, event);
 }
 
+void LayersPanel::changeEvent(QEvent* event) {
+    if (event->type() == QEvent::StyleChange) fitColumns(); // texts of another size
+    QWidget::changeEvent(event);
+}
+
 // In a narrow panel the numbers move together, down to where their headings still stand, so that the worst SQNR is in
 // sight; widths that somebody has drawn stay.
 void LayersPanel::fitColumns() {
@@ -199,22 +204,28 @@ void LayersPanel::fitColumns() {
         return widest + 14;
     };
     // The last, and the same in most rows: beyond the edge first, but whole before the numbers stand apart.
-    constexpr int least_scheme = 76, longest_scheme = 190;
+    const int least_scheme = theme::scaled(76), longest_scheme = theme::scaled(250);
     const int scheme = std::clamp(contents(LayerTableModel::Scheme), least_scheme, longest_scheme);
     const QHeaderView& columns = *table_->horizontalHeader();
+    fitting_ = true;
     std::vector<std::pair<int, int>> fitted; // narrow, wide
     int wide = scheme, narrow = 0;
+    for (const int column : known_) {
+        const int needed = std::max(contents(column), columns.sectionSizeHint(column));
+        table_->horizontalHeader()->resizeSection(column, needed);
+        narrow += needed;
+        wide += needed;
+    }
     for (const Width& width : widths) {
         int needed = contents(width.column);
         if (width.column == columns.sortIndicatorSection()) // the arrow must not cut the words
             needed = std::max(needed, columns.sectionSizeHint(width.column));
-        fitted.emplace_back(std::max(width.narrow, needed), std::max(width.wide, needed));
+        fitted.emplace_back(std::max(theme::scaled(width.narrow), needed), std::max(theme::scaled(width.wide), needed));
         narrow += fitted.back().first;
         wide += fitted.back().second;
     }
     const int spare = std::max(0, table_->viewport()->width() - narrow - scheme);
     const double room = std::min(1.0, double(spare) / std::max(1, wide - narrow - scheme));
-    fitting_ = true;
     for (std::size_t i = 0; i < fitted.size(); ++i)
         table_->horizontalHeader()->resizeSection(widths[i].column,
                                                   fitted[i].first + int(room * (fitted[i].second - fitted[i].first)));
@@ -227,8 +238,27 @@ void LayersPanel::setRows(std::vector<LayerRow> rows) {
     quiet_ = true; // new values may filter the selected rows away
     model_->setRows(std::move(rows));
     quiet_ = false;
+    showWhatIsKnown();
     fitColumns();
     filterChanged();
+}
+
+// Columns of sensitivity come with it, beside the SQNR, and put in order what was asked for.
+void LayersPanel::showWhatIsKnown() {
+    auto* columns = table_->horizontalHeader();
+    const auto appears = [&](LayerTableModel::Column column, std::optional<double> LayerRow::*figure) {
+        if (known_.contains(column)) return false;
+        const auto& rows = model_->rows();
+        if (std::none_of(rows.begin(), rows.end(), [&](const LayerRow& row) { return (row.*figure).has_value(); }))
+            return false;
+        known_.insert(column);
+        columns->actions().at(column)->setChecked(true);
+        columns->moveSection(columns->visualIndex(column), columns->visualIndex(LayerTableModel::Scheme));
+        return true;
+    };
+    if (appears(LayerTableModel::Damage, &LayerRow::damage))
+        table_->sortByColumn(LayerTableModel::Damage, Qt::DescendingOrder);
+    appears(LayerTableModel::MeasuredDamage, &LayerRow::damage_measured);
 }
 
 void LayersPanel::filterChanged() {
@@ -256,7 +286,7 @@ void LayersPanel::updateTitles() {
     QString subtitle = linears_text(model_->rowCount());
     if (model_->rowCount() == 0)
         subtitle.clear();
-    else if (column > LayerTableModel::Block)
+    else if (column > LayerTableModel::Block && !table_->isColumnHidden(column))
         subtitle += tr(", sorted by %1").arg(model_->headerData(column, Qt::Horizontal).toString());
     header_->setSubtitle(subtitle);
 }
@@ -299,7 +329,10 @@ void LayersPanel::setSelection(const std::vector<LayerId>& layers) {
     if (first.isValid()) table_->selectionModel()->setCurrentIndex(first, QItemSelectionModel::NoUpdate);
     table_->selectionModel()->select(selection, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
     quiet_ = false;
-    if (first.isValid() && !same) table_->scrollTo(first);
+    if (!first.isValid() || same) return;
+    const int sideways = table_->horizontalScrollBar()->value(); // the row is wanted, not its first column
+    table_->scrollTo(first);
+    table_->horizontalScrollBar()->setValue(sideways);
 }
 
 void LayersPanel::focusFilter() {

@@ -1,6 +1,7 @@
 // The layer table with its filter line. Selecting rows is the program's selection of layers.
 #pragma once
 
+#include <QtCore/QSet>
 #include <QtWidgets/QWidget>
 #include <vector>
 
@@ -50,11 +51,13 @@ Q_SIGNALS:
 
 protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
+    void changeEvent(QEvent* event) override;
 
 private:
     void buildAnswer();
     void buildTable();
     void fitColumns();
+    void showWhatIsKnown();
     void sightMayChange();
     void filterChanged();
     void updateTitles();
@@ -71,6 +74,7 @@ private:
     LayerFilterProxy* proxy_;
     CellText texts_;                // for measuring
     std::vector<LayerId> selected_; // also those that the filter hides; the one that plots show first
+    QSet<int> known_;               // columns that are shown since there is something in them
     QTimer* sight_soon_ = nullptr;
     bool sort_chosen_ = false, selection_chosen_ = false;
     bool widths_chosen_ = false, fitting_ = false;

@@ -21,7 +21,7 @@ namespace graticule {
 using theme::Token;
 
 namespace {
-constexpr int cell_height = 62, least_width = 120;
+constexpr int cell_height = 68, figure_height = 16, least_width = 120;
 
 class DistributionDelegate final : public QStyledItemDelegate {
 public:
@@ -38,7 +38,7 @@ public:
             painter->fillRect(option.rect, look[Token::header]);
         const SmallDistribution& cell = model_.at(index);
         if (cell.counts.empty()) return;
-        const QRectF area = QRectF(option.rect).adjusted(8, 8, -8, -6);
+        const QRectF area = QRectF(option.rect).adjusted(8, 4 + figure_height, -8, -6);
         const double most = std::log1p(*std::max_element(cell.counts.begin(), cell.counts.end()));
         const double step = area.width() / static_cast<double>(cell.counts.size());
         for (std::size_t bin = 0; bin < cell.counts.size() && most > 0; ++bin) {
@@ -53,7 +53,7 @@ public:
         if (place > 0 && place <= 1)
             painter->fillRect(QRectF(area.left() + place * area.width(), area.top(), 1, area.height()),
                               look[Token::levels]);
-        texts_.draw(*painter, option.rect.adjusted(8, 4, -8, -option.rect.height() + 20), Qt::AlignRight,
+        texts_.draw(*painter, option.rect.adjusted(8, 4, -8, -option.rect.height() + 4 + figure_height), Qt::AlignRight,
                     number_text(cell.largest, 3), option.font,
                     look[cell.outlier_ratio > 6 ? Token::levels : Token::secondary]);
     }

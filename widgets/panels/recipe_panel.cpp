@@ -14,11 +14,12 @@
 #include <QtWidgets/QVBoxLayout>
 
 #include "widgets/panels/panel_header.h"
+#include "widgets/theme/theme.h"
 
 namespace graticule {
 
 namespace {
-constexpr int text_height = 132;
+constexpr int text_height = 132, least_width = 260;
 
 QLabel* section_label(const QString& text) {
     auto* label = new QLabel(text.toUpper());
@@ -98,7 +99,7 @@ RecipePanel::RecipePanel(QWidget* parent)
     scroll_->setFrameShape(QFrame::NoFrame);
     scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     // Nothing inside may be wider than what is seen: without a bar the rest could not be reached.
-    setMinimumWidth(260);
+    setMinimumWidth(theme::scaled(least_width));
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
     outer->setSpacing(0);
@@ -108,10 +109,10 @@ RecipePanel::RecipePanel(QWidget* parent)
     foot->setContentsMargins(12, 9, 12, 9);
     auto* label = new QLabel(tr("predicted"));
     label->setProperty("role", "secondary");
-    label->setFixedWidth(82);
     label->setToolTip(tr(
         "Size of the whole model under this recipe, and stored bits per weight: codes, scales, zero points and what is "
         "kept in 16 bits. Ideal: with float32 scales in 16 bits, as papers count"));
+    foot->setSpacing(10);
     foot->addWidget(label);
     foot->addWidget(predicted_, 1);
     outer->addLayout(foot);
@@ -167,6 +168,11 @@ void RecipePanel::buildText(QVBoxLayout* column) {
         else
             Q_EMIT textEdited(text);
     });
+}
+
+void RecipePanel::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::StyleChange) setMinimumWidth(theme::scaled(least_width)); // texts of another size
 }
 
 bool RecipePanel::eventFilter(QObject* watched, QEvent* event) {

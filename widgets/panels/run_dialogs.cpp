@@ -217,7 +217,7 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     aside_->setToolTip(tr("A folder that holds something else is kept as NAME.before-1; an export of Graticule is "
                           "replaced in any case"));
     form->addRow(tr("Pre-flight"), findings_);
-    form->addRow(tr("There"), there_);
+    form->addRow(tr("Programs"), there_);
     what_there_->setMinimumHeight(4 * fontMetrics().lineSpacing()); // stays as high whatever is chosen
     what_there_->setAlignment(Qt::AlignTop);
     form->addRow(QString(), what_there_);

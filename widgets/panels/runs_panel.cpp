@@ -18,6 +18,7 @@
 #include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
+#include "widgets/theme/theme.h"
 
 namespace graticule {
 
@@ -62,6 +63,11 @@ bool RunsPanel::eventFilter(QObject* watched, QEvent* event) {
     return QWidget::eventFilter(watched, event);
 }
 
+void RunsPanel::changeEvent(QEvent* event) {
+    if (event->type() == QEvent::StyleChange) shareWidth(); // texts of another size
+    QWidget::changeEvent(event);
+}
+
 // A narrow panel gives up the small curve, then the air between the numbers, before the name of the recipe.
 void RunsPanel::shareWidth() {
     constexpr int room_for_curve = 900, least_name = 150;
@@ -73,9 +79,10 @@ void RunsPanel::shareWidth() {
                                 {RunTableModel::Difference, 176, 150}, {RunTableModel::Percent, 76, 66},
                                 {RunTableModel::StateColumn, 130, 84}, {RunTableModel::Protocol, 170, 110}};
     auto* columns = table_->horizontalHeader();
-    const bool narrow = width() < room_for_curve;
+    const bool narrow = width() < theme::scaled(room_for_curve);
     for (const Width& width : widths)
-        if (width.narrow > 0 || !narrow) columns->resizeSection(width.column, narrow ? width.narrow : width.wide);
+        if (width.narrow > 0 || !narrow)
+            columns->resizeSection(width.column, theme::scaled(narrow ? width.narrow : width.wide));
     table_->setColumnHidden(RunTableModel::Curve, narrow);
     int others = 0;
     for (int section = 0; section < RunTableModel::ColumnCount; ++section)

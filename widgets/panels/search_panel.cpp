@@ -2,16 +2,14 @@
 
 #include <QtWidgets/QDoubleSpinBox>
 #include <QtWidgets/QHBoxLayout>
-#include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
-#include <QtWidgets/QTableWidget>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
 #include "widgets/models/number_text.h"
-#include "widgets/models/table_text.h"
+#include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
 
 namespace graticule {
@@ -20,7 +18,7 @@ namespace {
 
 QString interval_text(const Interval& interval) {
     return std::isfinite(interval.high)
-               ? QStringLiteral("%1 … %2").arg(number_text(interval.low), number_text(interval.high))
+               ? QStringLiteral("%1 … %2").arg(fixed_text(interval.low, 4), fixed_text(interval.high, 4))
                : SearchPanel::tr("n/a");
 }
 
@@ -56,7 +54,7 @@ SearchPanel::SearchPanel(QWidget* parent)
     , budget_(new QDoubleSpinBox)
     , search_(new QPushButton(tr("Search")))
     , sensitivity_(new QPushButton(tr("Predict sensitivity")))
-    , table_(new QTableWidget) {
+    , table_(new FigureTable(tr("Recipes that searches measured"))) {
     budget_->setRange(1, 16);
     budget_->setDecimals(2);
     budget_->setSingleStep(0.25);
@@ -70,13 +68,8 @@ SearchPanel::SearchPanel(QWidget* parent)
     sensitivity_->setToolTip(
         tr("What the recipe's schemes, and 8 bits in their place, cost each linear: columns of the "
            "layer table and a statistic of the heat map"));
-    table_->setAccessibleName(tr("Recipes that searches measured"));
-    table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
-    table_->verticalHeader()->hide();
-    table_->setTabKeyNavigation(false);
     table_->setToolTip(tr("Double-click takes the recipe"));
-    enable_copy(*table_);
     auto* line = new QHBoxLayout;
     line->addWidget(budget_);
     line->addWidget(search_);
@@ -110,33 +103,31 @@ void SearchPanel::setSearches(const Searches& searches) {
     table_->setVisible(there);
     if (!there) return;
     const std::vector<SearchedPoint> points = all_points(searches);
-    const QStringList columns{tr("recipe"), tr("bits"),       tr("predicted"), tr("divergence"),
-                              tr("95 %"),   tr("perplexity"), tr("offered")};
-    table_->setColumnCount(static_cast<int>(columns.size()));
-    table_->setHorizontalHeaderLabels(columns);
-    table_->setRowCount(static_cast<int>(points.size()));
+    table_->setShape(static_cast<int>(points.size()),
+                     {{tr("recipe"), false, {}},
+                      {tr("bits"), true, tr("Stored bits of a weight, scales and zero points included")},
+                      {tr("predicted\nnats"), true, tr("Divergence as the search predicted it, in nats per token")},
+                      {tr("divergence\nnats"), true,
+                       tr("From full precision, measured on text that the search has not seen, in nats per token")},
+                      {tr("95 %\ninterval"), true, tr("Of the measured divergence, over windows")},
+                      {tr("perplexity"), true, {}},
+                      {tr("offered"), false, tr("Measurement shows that nothing of that size is better")}});
     for (int row = 0; row < table_->rowCount(); ++row) {
         const SearchedPoint& one = points[static_cast<std::size_t>(row)];
         const SearchPoint& point = *one.point;
-        int column = 0;
-        const auto put = [&](const QString& text, bool number) {
-            auto* item = new QTableWidgetItem(text);
-            item->setTextAlignment((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
-            item->setToolTip(QString::fromStdString(summary_line(point.recipe)));
-            table_->setItem(row, column++, item);
-        };
-        put(one.searched ? tr("searched under %1").arg(QString::fromStdString(one.search->budget.text()))
-                         : QString::fromStdString(point.name),
-            false);
-        put(fixed_text(point.size.bits_per_weight.actual, 3), true);
-        put(point.predicted ? number_text(*point.predicted) : QString(), true);
-        put(number_text(point.divergence.mean), true);
-        put(interval_text(point.divergence.over_windows.interval), true);
-        put(fixed_text(point.evaluation->perplexity, 2), true);
-        put(one.offered ? tr("yes") : QString(), false);
+        const QString recipe = QString::fromStdString(summary_line(point.recipe));
+        const QStringList texts{one.searched
+                                    ? tr("searched under %1").arg(QString::fromStdString(one.search->budget.text()))
+                                    : QString::fromStdString(point.name),
+                                fixed_text(point.size.bits_per_weight.actual, 3),
+                                point.predicted ? fixed_text(*point.predicted, 4) : QString(),
+                                fixed_text(point.divergence.mean, 4),
+                                interval_text(point.divergence.over_windows.interval),
+                                fixed_text(point.evaluation->perplexity, 2),
+                                one.offered ? tr("yes") : QString()};
+        for (int column = 0; column < table_->columnCount(); ++column) table_->put(row, column, texts[column], recipe);
     }
-    table_->resizeColumnsToContents();
-    table_->horizontalHeader()->setStretchLastSection(true);
+    table_->fit();
 }
 
 } // namespace graticule

@@ -10,9 +10,10 @@
 class QDoubleSpinBox;
 class QLabel;
 class QPushButton;
-class QTableWidget;
 
 namespace graticule {
+
+class FigureTable;
 
 class SearchPanel final : public QFrame {
     Q_OBJECT
@@ -22,7 +23,7 @@ public:
     explicit SearchPanel(QWidget* parent = nullptr);
     /// Of one model, in the order in which they were done; the newest is told of.
     void setSearches(const Searches& searches);
-    [[nodiscard]] QTableWidget* table() const { return table_; }
+    [[nodiscard]] FigureTable* table() const { return table_; }
     [[nodiscard]] QDoubleSpinBox* budget() const { return budget_; }
 
 Q_SIGNALS:
@@ -35,7 +36,7 @@ private:
     QLabel *headline_, *verdict_;
     QDoubleSpinBox* budget_;
     QPushButton *search_, *sensitivity_;
-    QTableWidget* table_;
+    FigureTable* table_;
 };
 
 /// Every point that searches measured, each recipe once, by size.

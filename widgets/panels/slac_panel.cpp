@@ -4,19 +4,17 @@
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
-#include <QtWidgets/QTableWidget>
 #include <QtWidgets/QVBoxLayout>
 #include <cmath>
 
 #include "widgets/models/number_text.h"
-#include "widgets/models/table_text.h"
+#include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
 #include "widgets/theme/theme.h"
 
 namespace graticule {
 
 namespace {
-constexpr int row_height = 26;
 
 QString tokens_text(std::int64_t count) { return SlacPanel::tr("%1 tokens").arg(thousands_text(count)); }
 } // namespace
@@ -26,18 +24,12 @@ SlacPanel::SlacPanel(QWidget* parent)
     , headline_(words_label("title"))
     , reason_(words_label("secondary"))
     , note_(words_label("faint"))
-    , matrix_(new QTableWidget)
+    , matrix_(new FigureTable(tr("Perplexity by calibration length and evaluation length")))
     , compare_(new QPushButton(tr("Compare lengths …")))
     , measure_(new QPushButton(tr("Measure perplexities …"))) {
     compare_->setToolTip(tr("GPTQ's update ratio and the inputs' range at 128, 512 and 2,048 tokens"));
     measure_->setToolTip(tr("Quantizes by the recipe with each calibration length and evaluates at each length"));
-    matrix_->setAccessibleName(tr("Perplexity by calibration length and evaluation length"));
-    matrix_->setEditTriggers(QAbstractItemView::NoEditTriggers);
     matrix_->setSelectionMode(QAbstractItemView::ContiguousSelection);
-    matrix_->verticalHeader()->setDefaultSectionSize(row_height);
-    matrix_->verticalHeader()->hide(); // rows are named in the first column
-    matrix_->setTabKeyNavigation(false);
-    enable_copy(*matrix_);
     auto* buttons = new QHBoxLayout;
     buttons->addWidget(compare_);
     buttons->addWidget(measure_);
@@ -84,24 +76,17 @@ void SlacPanel::setStudy(const std::shared_ptr<const LengthStudy>& study, const 
 
 void SlacPanel::fill(const LengthStudy& study) {
     const theme::Theme& look = theme::of(palette());
-    QStringList columns{QString()}, rows;
-    for (const std::int64_t length : study.evaluated) columns << tr("evaluated\nat %1").arg(thousands_text(length));
+    std::vector<FigureTable::Column> columns{{QString(), false, {}}};
+    QStringList rows;
+    for (const std::int64_t length : study.evaluated)
+        columns.push_back({tr("evaluated\nat %1").arg(thousands_text(length)), true, {}});
     rows << QString::fromStdString(study.full_precision.front()->run_name);
     for (const std::int64_t length : study.lengths) rows << tr("calibrated at %1").arg(thousands_text(length));
-    matrix_->setColumnCount(static_cast<int>(columns.size()));
-    matrix_->setRowCount(static_cast<int>(rows.size()));
-    matrix_->setHorizontalHeaderLabels(columns);
-    // Whole, however low the panel: the plot above gives way.
-    constexpr int heading_height = 40, frame = 4;
-    matrix_->horizontalHeader()->setFixedHeight(heading_height);
-    matrix_->setMinimumHeight(heading_height + static_cast<int>(rows.size()) * row_height + frame);
+    matrix_->setShape(static_cast<int>(rows.size()), columns);
+    matrix_->showAllRows();
     const auto put = [&](std::size_t row, std::size_t column, const QString& text, theme::Token ink,
                          const QString& tip) {
-        auto* item = new QTableWidgetItem(text);
-        item->setTextAlignment((column == 0 ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
-        item->setForeground(look[ink]);
-        item->setToolTip(tip);
-        matrix_->setItem(static_cast<int>(row), static_cast<int>(column), item);
+        matrix_->put(static_cast<int>(row), static_cast<int>(column), text, tip)->setForeground(look[ink]);
     };
     for (qsizetype row = 0; row < rows.size(); ++row)
         put(static_cast<std::size_t>(row), 0, rows[row], theme::Token::text, {});

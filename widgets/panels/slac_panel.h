@@ -10,9 +10,10 @@
 
 class QLabel;
 class QPushButton;
-class QTableWidget;
 
 namespace graticule {
+
+class FigureTable;
 
 class SlacPanel final : public QFrame {
     Q_OBJECT
@@ -20,7 +21,7 @@ public:
     explicit SlacPanel(QWidget* parent = nullptr);
     /// Null: nothing has been compared yet, which is said with the way to do it.
     void setStudy(const std::shared_ptr<const LengthStudy>& study, const std::optional<LengthAdvice>& advice);
-    [[nodiscard]] QTableWidget* matrix() const { return matrix_; }
+    [[nodiscard]] FigureTable* matrix() const { return matrix_; }
 
 Q_SIGNALS:
     void compareWanted(); ///< update ratios and ranges
@@ -30,7 +31,7 @@ private:
     void fill(const LengthStudy& study);
 
     QLabel *headline_, *reason_, *note_;
-    QTableWidget* matrix_;
+    FigureTable* matrix_;
     QPushButton *compare_, *measure_;
 };
 

@@ -1,14 +1,12 @@
 #include "widgets/panels/speed_panel.h"
 
 #include <QtWidgets/QHBoxLayout>
-#include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
-#include <QtWidgets/QTableWidget>
 #include <QtWidgets/QVBoxLayout>
 
 #include "widgets/models/number_text.h"
-#include "widgets/models/table_text.h"
+#include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
 
 namespace graticule {
@@ -16,8 +14,8 @@ namespace graticule {
 namespace {
 
 QString pass_name(const SpeedPoint& point) {
-    return point.phase == SpeedPhase::prefill ? SpeedPanel::tr("prefill\n%1").arg(thousands_text(point.length))
-                                              : SpeedPanel::tr("decode\n%1").arg(thousands_text(point.batch));
+    return point.phase == SpeedPhase::prefill ? SpeedPanel::tr("prefill\n%1 tokens").arg(thousands_text(point.length))
+                                              : SpeedPanel::tr("decode\nbatch %1").arg(thousands_text(point.batch));
 }
 
 QString kernels_of(const SpeedRun& run) {
@@ -40,6 +38,10 @@ QString details(const SpeedPoint& point) {
     return lines.join(u'\n');
 }
 
+QString device_text(const std::string& device) {
+    return device == "cpu" ? SpeedPanel::tr("the CPU") : QString::fromStdString(device);
+}
+
 QString rate_text(double per_second) { return thousands_text(static_cast<std::int64_t>(per_second / 1e9)); }
 
 } // namespace
@@ -48,15 +50,10 @@ SpeedPanel::SpeedPanel(QWidget* parent)
     : QFrame(parent)
     , headline_(words_label("title"))
     , note_(words_label("faint"))
-    , table_(new QTableWidget)
+    , table_(new FigureTable(tr("Tokens per second by setting and pass")))
     , measure_(new QPushButton(tr("Measure speed"))) {
     measure_->setToolTip(tr("Times passes in full precision, A8W8, A16W4, A8W4 and dINT4 on the chosen device"));
-    table_->setAccessibleName(tr("Tokens per second by setting and pass"));
-    table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
     table_->setSelectionMode(QAbstractItemView::ContiguousSelection);
-    table_->verticalHeader()->hide(); // rows are named in the first column
-    table_->setTabKeyNavigation(false);
-    enable_copy(*table_);
     auto* buttons = new QHBoxLayout;
     buttons->addWidget(measure_);
     buttons->addStretch(1);
@@ -76,7 +73,7 @@ SpeedPanel::SpeedPanel(QWidget* parent)
 
 void SpeedPanel::setStudy(const std::shared_ptr<const SpeedStudy>& study) {
     const bool there = study && !study->runs.empty();
-    headline_->setText(there ? tr("Tokens per second on %1").arg(QString::fromStdString(study->provenance.device))
+    headline_->setText(there ? tr("Tokens per second on %1").arg(device_text(study->provenance.device))
                              : tr("How fast does the model run?"));
     table_->setVisible(there);
     const QString integers = there && study->ceilings.integer_operations
@@ -92,29 +89,23 @@ void SpeedPanel::setStudy(const std::shared_ptr<const SpeedStudy>& study) {
 }
 
 void SpeedPanel::fill(const SpeedStudy& study) {
-    QStringList columns{QString()};
-    for (const SpeedPoint& point : study.runs.front().points) columns << pass_name(point);
-    columns << tr("weights") << tr("kernel");
-    table_->setColumnCount(static_cast<int>(columns.size()));
-    table_->setRowCount(static_cast<int>(study.runs.size()));
-    table_->setHorizontalHeaderLabels(columns);
+    std::vector<FigureTable::Column> columns{{QString(), false, {}}};
+    for (const SpeedPoint& point : study.runs.front().points) columns.push_back({pass_name(point), true, {}});
+    columns.push_back({tr("weights"), true, tr("Bytes of all linears as this setting keeps them")});
+    columns.push_back({tr("kernel"), false, {}});
+    table_->setShape(static_cast<int>(study.runs.size()), columns);
     for (int row = 0; row < table_->rowCount(); ++row) {
         const SpeedRun& run = study.runs[static_cast<std::size_t>(row)];
         int column = 0;
-        const auto put = [&](const QString& text, bool number, const QString& tip) {
-            auto* item = new QTableWidgetItem(text);
-            item->setTextAlignment((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
-            item->setToolTip(tip);
-            table_->setItem(row, column++, item);
-        };
-        put(QString::fromStdString(run.name), false, QString::fromStdString(run.recipe_line));
+        table_->put(row, column++, QString::fromStdString(run.name), QString::fromStdString(run.recipe_line));
         for (const SpeedPoint& point : run.points)
-            put(thousands_text(static_cast<std::int64_t>(point.tokens_per_second())), true, details(point));
-        put(bytes_text(run.weight_bytes), true, {});
-        put(kernels_of(run), false, {});
+            table_->put(row, column++, thousands_text(static_cast<std::int64_t>(point.tokens_per_second())),
+                        details(point));
+        table_->put(row, column++, bytes_text(run.weight_bytes));
+        table_->put(row, column, kernels_of(run));
     }
-    table_->resizeColumnsToContents();
-    table_->horizontalHeader()->setStretchLastSection(true);
+    table_->fit();
+    table_->showAllRows();
 }
 
 } // namespace graticule

@@ -9,9 +9,10 @@
 
 class QLabel;
 class QPushButton;
-class QTableWidget;
 
 namespace graticule {
+
+class FigureTable;
 
 class SpeedPanel final : public QFrame {
     Q_OBJECT
@@ -19,7 +20,7 @@ public:
     explicit SpeedPanel(QWidget* parent = nullptr);
     /// Null: nothing has been measured yet, which is said with the way to do it.
     void setStudy(const std::shared_ptr<const SpeedStudy>& study);
-    [[nodiscard]] QTableWidget* table() const { return table_; }
+    [[nodiscard]] FigureTable* table() const { return table_; }
 
 Q_SIGNALS:
     void measureWanted();
@@ -28,7 +29,7 @@ private:
     void fill(const SpeedStudy& study);
 
     QLabel *headline_, *note_;
-    QTableWidget* table_;
+    FigureTable* table_;
     QPushButton* measure_;
 };
 

@@ -72,7 +72,7 @@ void PlotSurface::makeTools() {
         button->setToolTip(help);
         button->setAccessibleName(help);
         button->setFocusPolicy(Qt::TabFocus);
-        button->setFont(theme::ui_font(12));
+        button->setProperty("tool", true);
         tool_row_->addWidget(button);
         return button;
     };
@@ -98,6 +98,7 @@ void PlotSurface::makeTools() {
 
 void PlotSurface::addTool(QWidget* tool) {
     constexpr int built_in = 3;
+    tool->setProperty("tool", true);
     tool_row_->insertWidget(tool_row_->count() - built_in, tool);
     placeTools();
 }

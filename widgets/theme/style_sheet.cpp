@@ -89,12 +89,14 @@ QPushButton[primary="true"]:disabled, QToolBar QToolButton[primary="true"]:disab
                                                                                       border-color: @border; }
 QPushButton[flat="true"] { background: transparent; border-color: transparent; color: @secondary; }
 QToolButton { background: transparent; color: @secondary; border: 1px solid transparent; border-radius: 5px; padding: 3px 6px; }
+QToolButton[tool="true"] { font-size: 12px; }
 QToolButton:hover { background: @border; color: @text; }
 QToolButton:disabled { color: @faint; background: transparent; }
 QToolButton:checked { color: @accent; background: @selection; }
 QToolButton:focus { border-color: @accent; }
 QToolButton::menu-indicator { image: url(:/theme/icons/chevron_down.svg); subcontrol-position: right center; right: 2px; }
 QToolButton[popupMode="2"] { padding-right: 18px; }
+QMessageBox QLabel#qt_msgbox_informativelabel { min-width: 400px; }
 QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QPushButton::menu-indicator { image: url(:/theme/icons/chevron_down.svg); subcontrol-position: right center; right: 6px; }
 QCheckBox, QRadioButton { spacing: 7px; background: transparent; }

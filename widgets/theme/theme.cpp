@@ -142,6 +142,7 @@ QPalette palette(const Theme& theme) {
 
 void set_text_scale(double scale) { scale_of_texts = std::clamp(scale, 0.9, 1.5); }
 double text_scale() { return scale_of_texts; }
+int scaled(int pixels) { return qRound(pixels * scale_of_texts); }
 
 void apply(QApplication& application, Mode mode) {
     register_icons();

@@ -73,6 +73,8 @@ void apply(QApplication& application, Mode mode);
 /// All texts, those of the plots too, by this factor (0.9 to 1.5); the next apply() shows it.
 void set_text_scale(double scale);
 [[nodiscard]] double text_scale();
+/// Pixels of a box that is as wide as the text in it, given those at the usual size.
+[[nodiscard]] int scaled(int pixels);
 
 /// Inter, or the system's own font where it is not installed. Sizes are logical pixels at a text scale of 1.
 [[nodiscard]] QFont ui_font(int pixel_size = 13, QFont::Weight weight = QFont::Normal);

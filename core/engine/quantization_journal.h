@@ -1,0 +1,55 @@
+// What a quantization under way has made so far, in one file: after a cancel or a kill the next one of the same model,
+// recipe, calibration, device and program takes the finished blocks from there and computes the others. A record a
+// block, each with its length and hash behind it; what follows the last whole record counts as not written. For this
+// program on this machine, no format to exchange: whatever is under another key is written over.
+//
+//     QuantizationJournal journal(file, quantization_key(...));
+//     if (block < journal.blocks()) use(journal.read(block));
+//     else { journal.add(linear); ... journal.end_block(); }
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/result/quantized_model.h"
+
+namespace graticule {
+
+class QuantizationJournal {
+public:
+    /// Throws Error{bad_input} naming the file where it cannot be written, or where another process writes it.
+    QuantizationJournal(std::filesystem::path file, const std::string& key);
+    ~QuantizationJournal();
+    QuantizationJournal(const QuantizationJournal&) = delete;
+    QuantizationJournal& operator=(const QuantizationJournal&) = delete;
+
+    /// How many blocks are there, from the first on.
+    [[nodiscard]] std::size_t blocks() const { return records_.size(); }
+    /// Without `choice` and `input_map`, which follow from the recipe.
+    [[nodiscard]] std::map<LayerId, QuantizedLinear> read(std::size_t block) const;
+    /// Of the block behind those that are there.
+    void add(const QuantizedLinear& linear);
+    void end_block(); ///< its linears are on the disk then
+
+private:
+    struct Record {
+        std::int64_t begin = 0, bytes = 0;
+    };
+    [[nodiscard]] bool begins_with(const std::string& heading) const;
+    void find_records();
+    [[nodiscard]] bool is_whole(const Record& record) const;
+    [[nodiscard]] std::string bytes_at(std::int64_t begin, std::int64_t bytes) const; ///< fewer at the file's end
+    void write(const std::string& bytes);
+
+    std::filesystem::path file_;
+    int descriptor_ = -1; ///< locked
+    std::int64_t end_ = 0;
+    std::vector<Record> records_;
+    std::string block_; ///< linears since the last record
+};
+
+} // namespace graticule
