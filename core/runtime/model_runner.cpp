@@ -509,32 +509,48 @@ namespace {
 std::vector<TokenPredictions> predictions_of(const at::Tensor& measured, std::span<const std::int32_t> targets) {
     std::vector<TokenPredictions> sides(static_cast<std::size_t>(measured.size(0)));
     const auto* values = measured.const_data_ptr<double>();
-    const std::size_t count = targets.size();
+    const std::size_t count = targets.size(), columns = static_cast<std::size_t>(measured.size(1));
     for (TokenPredictions& side : sides) {
         for (std::size_t i = 0; i < count; ++i)
             side.push_back({targets[i], static_cast<std::int32_t>(values[count + i]), static_cast<float>(values[i]),
                             static_cast<float>(values[2 * count + i])});
-        values += 3 * count;
+        values += columns * count;
+    }
+    return sides;
+}
+
+std::vector<std::vector<LikelyToken>> likely_of(const at::Tensor& measured) {
+    const std::int64_t likely = (measured.size(1) - 3) / 2, tokens = measured.size(2);
+    std::vector<std::vector<LikelyToken>> sides;
+    for (std::int64_t side = 0; side < measured.size(0); ++side) {
+        const auto* ids = measured[side].const_data_ptr<double>() + 3 * tokens;
+        const auto* probabilities = ids + likely * tokens;
+        auto& all = sides.emplace_back();
+        for (std::int64_t i = 0; i < tokens; ++i)
+            for (std::int64_t rank = 0; rank < likely; ++rank)
+                all.push_back({static_cast<std::int32_t>(ids[rank * tokens + i]),
+                               static_cast<float>(probabilities[rank * tokens + i])});
     }
     return sides;
 }
 
 } // namespace
 
-void ModelRunner::window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
-                                     const std::function<void(WindowPredictions&&)>& on_window) {
+void ModelRunner::window_predictions(std::span<const Window> windows, std::int64_t first, std::int64_t likely,
+                                     JobContext& ctx, const std::function<void(WindowPredictions&&)>& on_window) {
     const auto targets = [&](std::size_t window) { return windows[window].subspan(static_cast<std::size_t>(first)); };
     impl_->measure_rows(
         windows, "window", ctx,
         [&](std::span<const SideStates> sides, std::size_t window) {
-            std::vector<at::Tensor> parts = {predict(sides, first - 1, targets(window)).flatten()};
+            std::vector<at::Tensor> parts = {predict(sides, first - 1, targets(window), likely).flatten()};
             for (const SideStates& side : sides) parts.push_back(side.state_errors);
             return at::cat(parts); // what waits for a card is one tensor
         },
         [&](std::size_t window, const at::Tensor& all) {
             WindowPredictions result;
             const std::int64_t scored = std::ssize(targets(window)), sides = std::ssize(impl_->sides);
-            const at::Tensor measured = all.narrow(0, 0, sides * 3 * scored).view({sides, 3, scored});
+            const std::int64_t columns = 3 + 2 * likely;
+            const at::Tensor measured = all.narrow(0, 0, sides * columns * scored).view({sides, columns, scored});
             const auto blocks = static_cast<std::int64_t>(impl_->block_count());
             const auto* errors = all.const_data_ptr<double>() + measured.numel();
             for (std::int64_t side = 0; side < sides; ++side, errors += blocks)
@@ -544,6 +560,7 @@ void ModelRunner::window_predictions(std::span<const Window> windows, std::int64
                 result.losses.push_back(measured[side][0].mean().item<double>());
             impl_->check_losses(result.losses, window, windows[window]);
             result.sides = predictions_of(measured, targets(window));
+            result.likely = likely_of(measured);
             on_window(std::move(result));
         },
         true);

@@ -82,11 +82,12 @@ public:
     struct WindowPredictions {
         std::vector<double> losses;
         std::vector<TokenPredictions> sides;
+        std::vector<std::vector<LikelyToken>> likely; ///< `likely` of each token, the most likely first
         /// Of every side by block: how far its state behind the block is from the first side's, squared, in parts of
         /// the square of that one's, the mean over tokens.
         std::vector<std::vector<double>> state_errors;
     };
-    void window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
+    void window_predictions(std::span<const Window> windows, std::int64_t first, std::int64_t likely, JobContext& ctx,
                             const std::function<void(WindowPredictions&&)>& on_window);
     /// `left(side)` is asked at every step of window_losses. From the first yes on, once and for all, nobody waits for
     /// that side: it passes no further block, and its losses are no numbers.
