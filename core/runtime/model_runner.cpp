@@ -388,7 +388,7 @@ void ModelRunner::grow(std::vector<std::int32_t> text, std::int64_t length, JobC
         const Window row(grown);
         impl_->budget_memory(std::span(&row, 1));
         if (impl_->options.weight_budget < 0) impl_->weight_budget -= impl_->cache_bytes(length);
-        impl_->wave_of(std::array{Impl::Part(&row, 1)}, ctx);
+        static_cast<void>(impl_->wave_of(std::array{Impl::Part(&row, 1)}, ctx)); // decides how many blocks stay
         std::optional<KeyValueCache> cache(std::in_place);
         while (std::ssize(text) < length) {
             const at::Tensor logits = impl_->grow_once(text, cache, ctx);
