@@ -2,6 +2,7 @@
 #include <QtTest/QTest>
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
@@ -82,8 +83,8 @@ private Q_SLOTS:
         QFETCH(QString, name);
         if (!name.startsWith("sample")) GRATICULE_NEEDS_SHARED("fixtures/families");
         const Subject subject = open_subject(name.toStdString(), ctx_);
-        ModelRunner growing(subject.model, nullptr, open_device("cpu")),
-            whole(subject.model, nullptr, open_device("cpu"));
+        ModelRunner growing(subject.model, stored_weights(), open_device("cpu")),
+            whole(subject.model, stored_weights(), open_device("cpu"));
         double worst = 0;
         std::size_t tokens = 5;
         const Ids start(subject.ids.begin(), subject.ids.begin() + 5);
@@ -119,10 +120,10 @@ private Q_SLOTS:
         at::Tensor whole = decoder.embed(std::span(&text, 1));
         KeyValueCache cache;
         std::vector<at::Tensor> parts;
-        for (const std::size_t length : {7U, 1U, 12U, 11U, 1U, 8U}) {
+        for (const std::size_t length : std::initializer_list<std::size_t>{7, 1, 12, 11, 1, 8}) {
             const auto seen = static_cast<std::size_t>(cache.tokens());
             if (seen == text.size()) break;
-            const auto part = text.subspan(seen, std::min(length, static_cast<unsigned>(text.size() - seen)));
+            const auto part = text.subspan(seen, std::min(length, text.size() - seen));
             at::Tensor& hidden = parts.emplace_back(decoder.embed(std::span(&part, 1), cache.tokens()));
             for (const Block& block : subject.model->blocks())
                 hidden = decoder.forward(block.id, decoder.prepare(block.id), hidden, nullptr, &cache);
