@@ -21,11 +21,18 @@ double decibels(double signal, double noise) {
 }
 
 /// Squares leave the range of float32 long before the values do; then they are taken in double.
-at::Tensor squares(const at::Tensor& x) {
-    at::Tensor squared = x.square();
-    return std::isfinite(solvers::total(squared)) ? squared : x.to(at::kDouble).square();
-}
-double mean_squared(const at::Tensor& x) { return solvers::total(squares(x)) / static_cast<double>(x.numel()); }
+struct Squares {
+    explicit Squares(const at::Tensor& x)
+        : each(x.square())
+        , total(solvers::total(each)) {
+        if (std::isfinite(total)) return;
+        each = x.to(at::kDouble).square();
+        total = solvers::total(each);
+    }
+    at::Tensor each;
+    double total;
+};
+double mean_squared(const at::Tensor& x) { return Squares(x).total / static_cast<double>(x.numel()); }
 
 /// Why there is no SQNR; empty where there is one. Without a signal even an error of zero says nothing.
 std::string why_not_measured(const Measured& measured, const at::Tensor& expected, double signal, double error) {
@@ -57,15 +64,13 @@ struct Lost {
     at::Tensor underflow, clipped;
 };
 Lost lost_in(const Measured& measured, const CodeGrid& grid) {
-    const auto spread = [&](const at::Tensor& blocks) {
-        return solvers::spread_over_blocks(blocks, measured.params->layout);
-    };
+    const solvers::BlockParams& params = *measured.params;
+    const at::Tensor steps = solvers::in_blocks(measured.weight, params.layout) / solvers::beside_blocks(params.scale);
+    const at::Tensor beyond = clipped_mask(
+        steps, grid.shape == CodeGrid::Shape::lattice ? solvers::beside_blocks(params.zero) : at::Tensor(), grid);
     Lost lost;
     lost.underflow = (measured.rounded == 0).logical_and(measured.weight != 0);
-    lost.clipped =
-        clipped_mask(measured.weight / spread(measured.params->scale),
-                     grid.shape == CodeGrid::Shape::lattice ? spread(measured.params->zero) : at::Tensor(), grid)
-            .logical_and(lost.underflow.logical_not());
+    lost.clipped = beyond.view_as(measured.weight).logical_and(lost.underflow.logical_not());
     return lost;
 }
 
@@ -85,17 +90,17 @@ ErrorSplit split_error(const Measured& measured, const Lost& lost, const Quantiz
 }
 
 QuantizeCounts count_lost(const Measured& measured, const Lost& lost) {
-    const at::Tensor squared_error = squares(measured.rounded - measured.weight);
+    const Squares error(measured.rounded - measured.weight);
     QuantizeCounts counts;
     counts.total = measured.weight.numel();
     counts.zeros_in = (measured.weight == 0).sum().item<std::int64_t>();
     counts.underflow = lost.underflow.sum().item<std::int64_t>();
     counts.clipped = lost.clipped.sum().item<std::int64_t>();
-    counts.squared_error = solvers::total(squared_error);
-    if (counts.underflow > 0) counts.squared_underflow_error = solvers::total(squared_error * lost.underflow);
-    if (counts.clipped > 0) counts.squared_clip_error = solvers::total(squared_error * lost.clipped);
-    counts.squared_value = solvers::total(squares(measured.weight));
-    const at::Tensor used = at::bincount(measured.codes.flatten().to(at::kInt), {}, 256).to(at::kLong).cpu();
+    counts.squared_error = error.total;
+    if (counts.underflow > 0) counts.squared_underflow_error = solvers::total(error.each * lost.underflow);
+    if (counts.clipped > 0) counts.squared_clip_error = solvers::total(error.each * lost.clipped);
+    counts.squared_value = Squares(measured.weight).total;
+    const at::Tensor used = at::bincount(measured.codes.flatten(), {}, 256).cpu();
     std::copy_n(used.data_ptr<std::int64_t>(), 256, counts.codes_used);
     return counts;
 }

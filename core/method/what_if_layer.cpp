@@ -219,8 +219,8 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
                                                 find_method(rounding->method)->needs == Needs::samples &&
                                                 rows.fitted.size(0) < linear.in_features();
         if (choice.scheme.weight) {
-            result.weight_in_steps =
-                count_steps(job.weight / solvers::spread_over_blocks(outcome.scale, outcome.quantized.params.layout));
+            result.weight_in_steps = count_steps(solvers::in_blocks(job.weight, outcome.quantized.params.layout) /
+                                                 solvers::beside_blocks(outcome.scale));
         }
         result.quantized = std::move(outcome.quantized);
         return result;

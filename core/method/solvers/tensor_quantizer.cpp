@@ -149,4 +149,11 @@ at::Tensor spread_over_blocks(const at::Tensor& per_block, BlockLayout layout) {
     return per_block.repeat_interleave(layout.rows_per_block, 0).repeat_interleave(layout.columns_per_block, 1);
 }
 
+at::Tensor in_blocks(const at::Tensor& matrix, BlockLayout layout) {
+    return matrix.reshape({matrix.size(0) / layout.rows_per_block, layout.rows_per_block,
+                           matrix.size(1) / layout.columns_per_block, layout.columns_per_block});
+}
+
+at::Tensor beside_blocks(const at::Tensor& per_block) { return per_block.unsqueeze(1).unsqueeze(3); }
+
 } // namespace graticule::solvers

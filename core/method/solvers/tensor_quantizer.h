@@ -88,5 +88,9 @@ struct RoundedColumn {
 
 /// One value per block, repeated over the block: (rows, columns).
 [[nodiscard]] at::Tensor spread_over_blocks(const at::Tensor& per_block, BlockLayout layout);
+/// The same without the memory: a matrix as (blocks down, rows of a block, blocks across, columns of a block), and one
+/// number per block in a shape that broadcasts over it.
+[[nodiscard]] at::Tensor in_blocks(const at::Tensor& matrix, BlockLayout layout);
+[[nodiscard]] at::Tensor beside_blocks(const at::Tensor& per_block);
 
 } // namespace graticule::solvers
