@@ -25,6 +25,7 @@
 #include "tests/support/test_main.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/number_text.h"
+#include "widgets/panels/recipe_panel.h"
 #include "widgets/plots/plot_surface.h"
 
 using namespace graticule;
