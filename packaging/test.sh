@@ -27,9 +27,14 @@ case ${1:-} in
     "") echo "The tests labelled slow are left out; packaging/test.sh --all runs them." ;;
     *) select=() ;;
 esac
-# One at a time: LibTorch uses every core by itself.
+# Two at a time: most wait for files or have one busy thread.
 code=0
-"$root/.deps/bin/ctest" --output-on-failure "${select[@]}" "$@" || code=$?
+"$root/.deps/bin/ctest" --parallel 2 --output-on-failure "${select[@]}" "$@" || code=$?
+# The end of a log is what is read of it: what failed stands there again.
+if [ "$code" != 0 ]; then
+    printf '\nWhat failed:\n'
+    grep -hE -A 4 '^(FAIL!|QFATAL|XPASS)|[^ ]*Error: |terminate called' Testing/Temporary/LastTest.log | head -n 60 || true
+fi
 if grep -h '^SKIP' Testing/Temporary/LastTest.log > skipped.txt; then
     printf '\nNot checked here, %d single tests inside the programs above (all in build/skipped.txt), among them:\n' "$(wc -l < skipped.txt)"
     head -n 8 skipped.txt

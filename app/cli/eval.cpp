@@ -44,6 +44,7 @@ void eval_command(const Args& args, Console& console) {
     std::optional<Divergence> divergence;
     if (diverges) {
         spec.predictions = true;
+        spec.likely = 5;
         const auto sides = work.compare(std::span(&*recipe, 1), true, corpus, spec, console.job());
         baseline = sides[0].evaluation;
         evaluation = sides[1].evaluation;

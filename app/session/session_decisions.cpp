@@ -121,6 +121,7 @@ void Session::measureDivergence(const EvaluationChoice& choice) {
             work.adopt(opened);
             EvaluationSpec spec = spec_of(choice);
             spec.predictions = true;
+            spec.likely = 5;
             const Corpus text = load_text(choice.text.toStdString(), BuiltInText::evaluation);
             const auto runs = work.compare(std::span(&recipe, 1), true, text, spec, ctx);
             auto study = std::make_shared<DivergenceStudy>();

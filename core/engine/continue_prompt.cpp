@@ -8,6 +8,15 @@
 
 namespace graticule {
 
+namespace {
+
+std::int32_t most_likely(const HostTensor& logits) {
+    const std::vector<float> values = to_floats(logits);
+    return static_cast<std::int32_t>(std::ranges::max_element(values) - values.begin());
+}
+
+} // namespace
+
 std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides,
                                           const Tokenizer& tokenizer, const std::string& prompt, std::int64_t tokens,
                                           JobContext& ctx) {
@@ -29,19 +38,17 @@ std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model, st
         Continuation& continuation = continuations.emplace_back();
         continuation.run_name = side_name(side, *model);
         const Clock::time_point begin = Clock::now();
-        ScoreRequest request{start, 0};
-        while (std::ssize(continuation.tokens) < tokens) {
-            request.first = std::ssize(request.tokens);
-            request.tokens.push_back(0); // whose place is asked about: nothing reads it
-            runner.score(std::span(&request, 1), ctx, [&](std::size_t, std::span<const TokenPredictions> predictions) {
-                request.tokens.back() = predictions.front().front().choice;
-            });
-            continuation.tokens.push_back(request.tokens.back());
+        std::vector<std::int32_t> text = start;
+        runner.grow(start, std::ssize(start) + tokens, ctx, [&](const HostTensor& logits) {
+            const std::int32_t token = most_likely(logits);
+            text.push_back(token);
+            continuation.tokens.push_back(token);
             ctx.advance();
-            if (tokenizer.eos() && continuation.tokens.back() == *tokenizer.eos()) break;
-        }
+            const bool ended = tokenizer.eos() && token == *tokenizer.eos();
+            return ended ? std::nullopt : std::optional(token);
+        });
         continuation.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-        const std::string before = tokenizer.decode(start), all = tokenizer.decode(request.tokens);
+        const std::string before = tokenizer.decode(start), all = tokenizer.decode(text);
         continuation.text = all.starts_with(before) ? all.substr(before.size()) : tokenizer.decode(continuation.tokens);
     }
     return continuations;

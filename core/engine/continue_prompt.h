@@ -19,8 +19,8 @@ struct Continuation {
     double seconds = 0;
 };
 
-/// Each token is the most likely one. Every step runs the whole text so far, there is no cache of keys and values: the
-/// time of a token grows with the text. Throws Error{bad_input} for a prompt without tokens, or where prompt and tokens
+/// Each token is the most likely one. Keys and values of the text so far are kept, except where a recipe rounds over
+/// several tokens at once (ModelRunner::grow). Throws Error{bad_input} for a prompt without tokens, or where prompt and tokens
 /// do not fit the model's positions.
 [[nodiscard]] std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model,
                                                         std::span<const EvaluationSide> sides,

@@ -104,6 +104,7 @@ struct EvaluationSpec {
     /// Keep what every side says of each token, and how far that is from the first side: divergence_between two of
     /// them. Nothing is resumed then.
     bool predictions = false;
+    std::int64_t likely = 0;       ///< with them, so many of the most likely tokens at every place, for who looks at it
     std::string protocol = "gptq"; ///< ProtocolRow::name
 };
 /// The windows of `ids` that an evaluation uses. Throws Error{bad_input} where the text has not one.
@@ -128,7 +129,7 @@ struct EvaluationSide {
 };
 using SideCallback = std::function<void(std::size_t side, const Evaluation& so_far)>;
 /// The same results, in the order of `sides`, from one pass: each block is loaded once and every side's windows pass
-/// it. Of `spec` the windows and `predictions` count. The sides go on where the one that was stopped first left off;
+/// it. Of `spec` the windows, `predictions` and `likely` count. The sides go on where the one that was stopped first left off;
 /// `seconds` are those of the pass. One that was stopped on the way is as far as it came, and not complete; Cancelled
 /// is thrown when all are. With `predictions`, which are told apart from the first side, none is stopped alone.
 [[nodiscard]] std::vector<std::shared_ptr<const Evaluation>>

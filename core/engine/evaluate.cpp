@@ -126,10 +126,12 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     };
     const std::int64_t first = protocol.first_scored();
     if (spec.predictions)
-        runner.window_predictions(windows, first, ctx, [&](ModelRunner::WindowPredictions&& window) {
+        runner.window_predictions(windows, first, spec.likely, ctx, [&](ModelRunner::WindowPredictions&& window) {
             for (std::size_t side = 0; side < window.sides.size(); ++side) {
                 TokenPredictions& all = evaluations[side]->predictions;
                 all.insert(all.end(), window.sides[side].begin(), window.sides[side].end());
+                std::vector<LikelyToken>& likely = evaluations[side]->likely;
+                likely.insert(likely.end(), window.likely[side].begin(), window.likely[side].end());
                 // The mean square so far: roots are taken at the end.
                 std::vector<double>& errors = evaluations[side]->state_errors;
                 errors.resize(window.state_errors[side].size());

@@ -75,10 +75,9 @@ constexpr std::string_view llama_cpp_source =
 constexpr TargetRule rules[] = {
     // transformers, run here (tests/clients).
     {transformers_newest, [](const StoredLinear& l) { return packed(l) && !l.symmetric; }, Fate::refused, "",
-     "zero points beside packed weights are not loaded since 5.23, unless the weights are dequantized on loading "
-     "(quantization_config=CompressedTensorsConfig(dequantize=True)); or use symmetric weights, or transformers 5.17 "
-     "to "
-     "5.22",
+     "zero points beside packed weights are not loaded since 5.23, unless all linears share one scheme and the weights "
+     "are dequantized on loading (quantization_config=CompressedTensorsConfig(dequantize=True)); or use symmetric "
+     "weights, or transformers 5.17 to 5.22",
      "https://github.com/vllm-project/llm-compressor/issues/1618"},
     {transformers, [](const StoredLinear& l) { return is(l, "gptq") || is(l, "awq"); }, Fate::as_asked, "",
      "wants the package gptqmodel (for GPTQ optimum as well) and stops without; not run here",

@@ -70,19 +70,34 @@ Lost lost_in(const Measured& measured, const CodeGrid& grid) {
 }
 
 /// E[(Du X)^2], E[(Dr X)^2], E[(Dc X)^2] and what their cross terms add.
-ErrorSplit split_error(const Measured& measured, const CodeGrid& grid) {
-    const auto [underflow, clipped] = lost_in(measured, grid);
+ErrorSplit split_error(const Measured& measured, const Lost& lost, const QuantizeCounts& counts) {
     const at::Tensor error = measured.rounded - measured.weight;
     const auto output_error = [&](const at::Tensor& part) {
-        return part.any().item<bool>() ? mean_squared(solvers::product(measured.inputs, part.t())) : 0.0;
+        return mean_squared(solvers::product(measured.inputs, part.t()));
     };
     ErrorSplit split;
-    split.underflow = output_error(error * underflow);
-    split.clipping = output_error(error * clipped);
-    split.rounding = output_error(error * underflow.logical_or(clipped).logical_not());
+    if (counts.underflow > 0) split.underflow = output_error(error * lost.underflow);
+    if (counts.clipped > 0) split.clipping = output_error(error * lost.clipped);
+    split.rounding = output_error(error * lost.underflow.logical_or(lost.clipped).logical_not());
     split.total = output_error(error);
     split.cross = split.total - split.underflow - split.rounding - split.clipping;
     return split;
+}
+
+QuantizeCounts count_lost(const Measured& measured, const Lost& lost) {
+    const at::Tensor squared_error = squares(measured.rounded - measured.weight);
+    QuantizeCounts counts;
+    counts.total = measured.weight.numel();
+    counts.zeros_in = (measured.weight == 0).sum().item<std::int64_t>();
+    counts.underflow = lost.underflow.sum().item<std::int64_t>();
+    counts.clipped = lost.clipped.sum().item<std::int64_t>();
+    counts.squared_error = solvers::total(squared_error);
+    if (counts.underflow > 0) counts.squared_underflow_error = solvers::total(squared_error * lost.underflow);
+    if (counts.clipped > 0) counts.squared_clip_error = solvers::total(squared_error * lost.clipped);
+    counts.squared_value = solvers::total(squares(measured.weight));
+    const at::Tensor used = at::bincount(measured.codes.flatten().to(at::kInt), {}, 256).to(at::kLong).cpu();
+    std::copy_n(used.data_ptr<std::int64_t>(), 256, counts.codes_used);
+    return counts;
 }
 
 ErrorSources::Parts parts_of(const ErrorSplit& split) { return {split.underflow, split.rounding, split.clipping}; }
@@ -112,20 +127,7 @@ QuantizeCounts count_in_one_pass(const Measured& measured, const CodeGrid& grid)
 }
 
 QuantizeCounts count_by_tensors(const Measured& measured, const CodeGrid& grid) {
-    const auto [underflow, clipped] = lost_in(measured, grid);
-    const at::Tensor squared_error = squares(measured.rounded - measured.weight);
-    QuantizeCounts counts;
-    counts.total = measured.weight.numel();
-    counts.zeros_in = (measured.weight == 0).sum().item<std::int64_t>();
-    counts.underflow = underflow.sum().item<std::int64_t>();
-    counts.clipped = clipped.sum().item<std::int64_t>();
-    counts.squared_error = solvers::total(squared_error);
-    counts.squared_underflow_error = solvers::total(squared_error * underflow);
-    counts.squared_clip_error = solvers::total(squared_error * clipped);
-    counts.squared_value = solvers::total(squares(measured.weight));
-    const at::Tensor used = at::bincount(measured.codes.flatten().to(at::kInt), {}, 256).to(at::kLong).cpu();
-    std::copy_n(used.data_ptr<std::int64_t>(), 256, counts.codes_used);
-    return counts;
+    return count_lost(measured, lost_in(measured, grid));
 }
 
 void report_weight(const QuantizeCounts& counts, const CodeGrid& grid, LayerReport& report) {
@@ -145,9 +147,12 @@ void measure_layer(const Device& device, const Measured& measured, QuantizedLine
         const CodeGrid& grid = scheme.weight->format->grid;
         Measured without_kept = measured; // zero in the codes, but not lost
         if (measured.keep.defined()) without_kept.weight = measured.weight.masked_fill(measured.keep, 0);
-        report_weight(device.is_cuda() ? count_by_tensors(without_kept, grid) : count_in_one_pass(without_kept, grid),
-                      grid, report);
-        if (measured.inputs.defined()) report.weight_output_error = split_error(without_kept, grid);
+        Lost lost;
+        if (device.is_cuda() || measured.inputs.defined()) lost = lost_in(without_kept, grid);
+        report_weight(device.is_cuda() ? count_lost(without_kept, lost) : count_in_one_pass(without_kept, grid), grid,
+                      report);
+        if (measured.inputs.defined())
+            report.weight_output_error = split_error(without_kept, lost, report.weight_counts);
     }
     if (!measured.inputs.defined()) return;
     report.rows_scored = measured.inputs.size(0);

@@ -129,6 +129,14 @@ std::string report_html(const ReportInput& input) {
 
 namespace {
 
+/// The most likely tokens with their probabilities, or the first choice alone where no others were kept.
+std::string choices(const std::string& first, const std::vector<LikelyText>& likely) {
+    std::string all;
+    for (const LikelyText& token : likely)
+        all += (all.empty() ? "" : ", ") + token.text + number_text(" (%.3f)", token.probability);
+    return all.empty() ? first : all;
+}
+
 std::string token_html(const PassageToken& token) {
     const double strength = token.divergence / (token.divergence + 1); // 0 .. 1, half at one nat
     std::string shown = escaped(token.text);
@@ -136,8 +144,8 @@ std::string token_html(const PassageToken& token) {
         shown.replace(line, 1, "&#9166;"); // a line's end would hide its colour
     return "<span style=\"background:rgba(220,50,40," + number_text("%.2f", strength) + ")\" title=\"" +
            number_text("%.3f", token.divergence) + " nats; loss " + number_text("%+.3f", token.loss_change) +
-           "; baseline: " + escaped(token.baseline_choice) + "; recipe: " + escaped(token.choice) + "\">" + shown +
-           "</span>";
+           "; baseline: " + escaped(choices(token.baseline_choice, token.baseline_likely)) +
+           "; recipe: " + escaped(choices(token.choice, token.likely)) + "\">" + shown + "</span>";
 }
 
 } // namespace

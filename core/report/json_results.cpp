@@ -190,6 +190,16 @@ json to_json(const Divergence& divergence) {
             {"verdict_test", verdict_test}};
 }
 
+namespace {
+
+json likely_json(const std::vector<LikelyText>& likely) {
+    json all = json::array();
+    for (const LikelyText& token : likely) all.push_back({{"text", token.text}, {"probability", token.probability}});
+    return all;
+}
+
+} // namespace
+
 json to_json(const Passage& passage) {
     json tokens = json::array();
     std::string text;
@@ -199,7 +209,9 @@ json to_json(const Passage& passage) {
                           {"divergence", token.divergence},
                           {"loss_change", token.loss_change},
                           {"baseline_choice", token.baseline_choice},
-                          {"choice", token.choice}});
+                          {"choice", token.choice},
+                          {"baseline_likely", likely_json(token.baseline_likely)},
+                          {"likely", likely_json(token.likely)}});
     }
     return {{"window", passage.window},
             {"first", passage.first},

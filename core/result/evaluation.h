@@ -70,6 +70,7 @@ struct Evaluation {
     Protocol protocol;
     std::vector<double> window_losses; ///< mean cross entropy in nats of each window's scored tokens
     TokenPredictions predictions;      ///< of those targets, window after window; empty unless they were asked for
+    std::vector<LikelyToken> likely;   ///< EvaluationSpec::likely of each prediction, the most likely first
     /// Behind each block: how far the hidden states are from the first side's, in parts of those, root mean square over
     /// tokens; with predictions.
     std::vector<double> state_errors;

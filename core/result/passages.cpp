@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -46,6 +47,15 @@ private:
     std::string text_;
 };
 
+/// What `side` thought likely at its prediction `place`, behind the text so far.
+std::vector<LikelyText> likely_at(const Evaluation& side, std::size_t place, const TextSoFar& text) {
+    const std::size_t count = side.likely.size() / side.predictions.size();
+    std::vector<LikelyText> all;
+    for (const LikelyToken& token : std::span(side.likely).subspan(place * count, count))
+        all.push_back({text.with(token.token), double(token.probability)});
+    return all;
+}
+
 } // namespace
 
 std::vector<Passage> worst_passages(const Evaluation& baseline, const Evaluation& other, const Tokenizer& tokenizer,
@@ -81,6 +91,8 @@ std::vector<Passage> worst_passages(const Evaluation& baseline, const Evaluation
             token.loss_change = double(is.loss) - double(was.loss);
             token.baseline_choice = text.with(was.choice);
             token.choice = text.with(is.choice);
+            token.baseline_likely = likely_at(baseline, start + i, text);
+            token.likely = likely_at(other, start + i, text);
             token.text = text.add(is.token);
         }
     }

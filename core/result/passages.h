@@ -10,11 +10,18 @@
 
 namespace graticule {
 
+/// A token that is thought likely at some place.
+struct LikelyText {
+    std::string text;
+    double probability = 0;
+};
+
 struct PassageToken {
     std::string text;                    ///< its part of the passage; empty where a character ends in a later token
     double divergence = 0;               ///< KL(baseline || recipe) of what stands here, nats
     double loss_change = 0;              ///< loss under the recipe minus that under the baseline, nats
     std::string baseline_choice, choice; ///< what each thought most likely here
+    std::vector<LikelyText> baseline_likely, likely; ///< as many as the two sides kept, the most likely first
 };
 
 struct Passage {

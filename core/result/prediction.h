@@ -15,4 +15,11 @@ struct TokenPrediction {
 };
 using TokenPredictions = std::vector<TokenPrediction>;
 
+/// One of the tokens that the model thinks likely at some place.
+struct LikelyToken {
+    std::int32_t token = 0;
+    float probability = 0;
+    bool operator==(const LikelyToken&) const = default;
+};
+
 } // namespace graticule

@@ -27,8 +27,8 @@ struct SpeedCeilings {
 
 enum class SpeedPhase : std::uint8_t {
     prefill, ///< one sequence of `length` tokens, and the logits of its last token
-    decode,  ///< one token of each of `batch` sequences: products have M = batch. There is no cache of keys and values,
-             ///< so attention sees the token alone
+    decode,  ///< one token of each of `batch` sequences: products have M = batch. Keys and values of earlier tokens
+             ///< are not there, so attention sees the token alone
 };
 [[nodiscard]] std::string_view to_text(SpeedPhase phase);
 

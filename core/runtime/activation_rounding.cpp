@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
@@ -83,6 +84,12 @@ std::optional<ActivationRounding> input_rounding(const QuantizedLinear& linear) 
     const auto& scheme = linear.choice.scheme.input;
     if (!scheme) return std::nullopt;
     return ActivationRounding{*scheme, scheme->dynamic ? std::nullopt : linear.static_input, linear.kept_channels};
+}
+
+bool token_by_token(const ActivationRounding& rounding) {
+    return rounding.fixed || std::ranges::all_of(rounding.scheme.levels, [](const ScaleLevel& level) {
+               return level.grain.kind == Granularity::Kind::token || level.grain.kind == Granularity::Kind::group;
+           });
 }
 
 void check_calibrated(const ActivationRounding& rounding, const Linear& owner) {

@@ -22,6 +22,9 @@ struct ActivationRounding {
 /// What the linear's own scheme says about its input; absent: full precision.
 [[nodiscard]] std::optional<ActivationRounding> input_rounding(const QuantizedLinear& linear);
 
+/// Whether what becomes of a token depends on that token alone: no scale is found over several of them.
+[[nodiscard]] bool token_by_token(const ActivationRounding& rounding);
+
 /// Throws Error{bad_input} naming `owner` when a static scheme has no scale.
 void check_calibrated(const ActivationRounding& rounding, const Linear& owner);
 

@@ -1,5 +1,6 @@
 #include "core/runtime/block_operations.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/cancel_point.h"
@@ -44,6 +45,15 @@ at::Tensor BlockOperations::run(LayerId layer, SiteInputs& inputs) const {
     cancel_point();
     const PreparedLinear& linear = linears.at(layer);
     return linear.operation->run(inputs.under(linear.input));
+}
+
+bool token_by_token(const BlockOperations& operations) {
+    return std::ranges::all_of(operations.attention.operands,
+                               [](const auto& operand) { return token_by_token(operand.second); }) &&
+           std::ranges::all_of(operations.linears, [](const auto& linear) {
+               const auto& rounding = linear.second.input.rounding;
+               return !rounding || token_by_token(*rounding);
+           });
 }
 
 } // namespace graticule

@@ -68,4 +68,8 @@ struct BlockOperations {
     [[nodiscard]] at::Tensor run(LayerId linear, SiteInputs& inputs) const;
 };
 
+/// Whether everything that the block rounds is rounded token by token: then what it makes of a token depends on no
+/// later one, and keys and values may be kept (key_value_cache.h).
+[[nodiscard]] bool token_by_token(const BlockOperations& operations);
+
 } // namespace graticule

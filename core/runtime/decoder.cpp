@@ -179,14 +179,14 @@ at::Tensor gather_rows(const HostTensor& table, std::span<const std::span<const 
 
 } // namespace
 
-at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids) const {
+at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids, std::int64_t first) const {
     GRATICULE_ASSERT(!ids.empty() && !ids.front().empty(), "nothing to embed");
     const TorchScope scope(device_);
     const Model::Parts& parts = model_->parts();
     const ModelConfig& config = model_->config();
     const auto tokens = static_cast<std::int64_t>(ids.front().size());
-    if (parts.positions && tokens > config.max_positions)
-        throw Error(ErrorKind::bad_input, std::to_string(tokens) + " tokens are more than the " +
+    if (parts.positions && first + tokens > config.max_positions)
+        throw Error(ErrorKind::bad_input, std::to_string(first + tokens) + " tokens are more than the " +
                                               std::to_string(config.max_positions) +
                                               " positions this model has learned; use a shorter window");
     check_ids(*model_, ids);
@@ -204,7 +204,8 @@ at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids) co
     if (config.embedding_scale != 1) hidden.mul_(config.embedding_scale);
     hidden = norm(parts_->embedding_norm, hidden);
     if (parts_->project_in.defined()) hidden = fixed_linear(hidden.to(type()), parts_->project_in).to(state_type());
-    if (parts_->positions.defined()) hidden = hidden + parts_->positions.narrow(0, config.position_offset, tokens);
+    if (parts_->positions.defined())
+        hidden = hidden + parts_->positions.narrow(0, config.position_offset + first, tokens);
     return hidden;
 }
 

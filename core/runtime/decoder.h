@@ -24,11 +24,14 @@
 #include "core/runtime/block_operations.h"
 #include "core/runtime/device.h"
 #include "core/runtime/hooks.h"
+#include "core/runtime/key_value_cache.h"
 #include "core/runtime/parameter_loader.h"
 #include "core/runtime/torch_bridge.h"
 #include "core/runtime/weight_source.h"
 
 namespace graticule {
+
+struct RotaryTable;
 
 class Decoder {
 public:
@@ -51,18 +54,23 @@ public:
     /// The block's operations as the source wants them: codes stay codes, inputs and attention operands are rounded.
     [[nodiscard]] BlockOperations prepare(BlockId block) const;
 
-    /// ids: rows of equal length. Returns (rows, tokens, hidden). Error{bad_input} for an id outside the vocabulary or
-    /// more tokens than learned positions.
-    [[nodiscard]] at::Tensor embed(std::span<const std::span<const std::int32_t>> ids) const;
+    /// ids: rows of equal length, at the positions from `first` on. Returns (rows, tokens, hidden). Error{bad_input} for
+    /// an id outside the vocabulary or more tokens than learned positions.
+    [[nodiscard]] at::Tensor embed(std::span<const std::span<const std::int32_t>> ids, std::int64_t first = 0) const;
     /// One (1, tokens, hidden) a sample.
     [[nodiscard]] std::vector<at::Tensor> embed(const std::vector<std::vector<std::int32_t>>& samples) const;
 
-    /// hidden (batch, tokens, hidden), of the state type, through one block.
+    /// hidden (batch, tokens, hidden), of the state type, through one block. With a cache they are the tokens behind
+    /// those that it has seen; hooks are shown the new ones alone.
     [[nodiscard]] at::Tensor forward(BlockId block, const BlockOperations& operations, const at::Tensor& hidden,
-                                     DecoderHooks* hooks = nullptr) const;
+                                     DecoderHooks* hooks = nullptr, KeyValueCache* cache = nullptr) const;
     /// The same for every sample, in place.
     void forward(BlockId block, const BlockOperations& operations, std::vector<at::Tensor>& hidden,
                  DecoderHooks* hooks = nullptr) const;
+
+    /// Whether a token has the same place in a text of `tokens` tokens and in one that goes on to `longer`: some rotary
+    /// embeddings turn a longer text by other angles.
+    [[nodiscard]] bool same_positions(std::int64_t tokens, std::int64_t longer) const;
 
     /// The attention module alone: `input` (batch, tokens, hidden) is what q, k and v read (already normed); the result
     /// is the o projection's output, before post-norm and residual, of type().
@@ -91,7 +99,7 @@ public:
 
 private:
     [[nodiscard]] at::Tensor attention(BlockId block, const BlockOperations& operations, SiteInputs& inputs,
-                                       DecoderHooks* hooks) const;
+                                       DecoderHooks* hooks, KeyValueCache* cache) const;
     [[nodiscard]] at::Tensor mlp(BlockId block, const BlockOperations& operations, SiteInputs& inputs,
                                  DecoderHooks* hooks) const;
     [[nodiscard]] at::Tensor run_mlp(const Mlp& mlp, const BlockOperations& operations, SiteInputs& inputs,
@@ -99,7 +107,9 @@ private:
     [[nodiscard]] at::Tensor run_experts(const Block& block, const BlockOperations& operations, const at::Tensor& input,
                                          DecoderHooks* hooks) const;
     [[nodiscard]] at::Tensor norm_heads(const NormWeights& weights, const at::Tensor& x) const;
-    [[nodiscard]] const at::Tensor& distances(std::int64_t tokens, at::Device device) const;
+    [[nodiscard]] RotaryTable rotary_rows(bool windowed, std::int64_t first, std::int64_t tokens) const;
+    [[nodiscard]] at::Tensor visible_keys(bool windowed, std::int64_t first, std::int64_t tokens) const;
+    [[nodiscard]] at::Tensor distances(std::int64_t first, std::int64_t tokens) const;
     struct Parts; // what lies outside the blocks (embedding, final norm, head), loaded on first use; rotary tables
     [[nodiscard]] at::Tensor norm(const NormWeights& weights, const at::Tensor& x) const; // to the state type
     [[nodiscard]] SiteInputs normed_inputs(const NormWeights& weights, const at::Tensor& x) const;

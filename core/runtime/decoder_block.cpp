@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "core/base/error.h"
@@ -43,10 +44,12 @@ at::Tensor repeat_heads(const at::Tensor& x, std::int64_t heads) {
     return x.size(1) == heads ? x : x.repeat_interleave(heads / x.size(1), 1);
 }
 
-/// True where query i may look at key j: j <= i and, under a sliding window, i - j < window.
-at::Tensor visible(std::int64_t tokens, std::int64_t window, at::Device device) {
-    const at::Tensor all = at::ones({tokens, tokens}, at::TensorOptions().dtype(at::kBool).device(device)).tril();
-    return window < tokens ? all.logical_and(all.triu(1 - window)) : all;
+/// (tokens, first + tokens) bool, true where the query at position `first + row` may look at the key at j: j <= i and,
+/// under a sliding window, i - j < window.
+at::Tensor visible(std::int64_t first, std::int64_t tokens, std::int64_t window, at::Device device) {
+    const at::Tensor all =
+        at::ones({tokens, first + tokens}, at::TensorOptions().dtype(at::kBool).device(device)).tril(first);
+    return window < first + tokens ? all.logical_and(all.triu(first + 1 - window)) : all;
 }
 
 /// ALiBi's slope of every head (formats.md section 4.8): powers of one base, and for head counts that are no power of
@@ -95,40 +98,77 @@ SiteInputs Decoder::normed_inputs(const NormWeights& weights, const at::Tensor& 
     return {std::move(front), device_};
 }
 
-/// (heads, tokens, tokens): slope times the distance from query to key; keys that are out of view -infinity.
-const at::Tensor& Decoder::distances(std::int64_t tokens, at::Device device) const {
-    at::Tensor& bias = parts_->distances[tokens];
-    if (bias.defined()) return bias;
-    const at::Tensor position = at::arange(tokens, at::kDouble);
-    const at::Tensor slopes = at::tensor(alibi_slopes(model_->config().heads), at::kDouble);
-    bias = (position.unsqueeze(0) - position.unsqueeze(1)).unsqueeze(0) * slopes.view({-1, 1, 1});
-    bias.masked_fill_(visible(tokens, tokens, at::kCPU).logical_not(), -std::numeric_limits<double>::infinity());
-    return bias = bias.to(type()).to(device);
+/// Of the positions from `first` on.
+RotaryTable Decoder::rotary_rows(bool windowed, std::int64_t first, std::int64_t tokens) const {
+    const ModelConfig& config = model_->config();
+    const RopeConfig& rope = windowed ? *config.sliding_rope : config.rope;
+    const std::int64_t all = first + tokens;
+    RotaryTable& table = parts_->rotary[{rotary_regime(config, rope, all), windowed}];
+    if (!table.cosine.defined() || table.cosine.size(0) < all) // a text that grows does not ask every time
+        table = make_rotary_table(config, rope, all, first > 0 ? 2 * all : all, torch_device(device_), state_type());
+    return {table.cosine.narrow(0, first, tokens), table.sine.narrow(0, first, tokens)};
 }
 
+bool Decoder::same_positions(std::int64_t tokens, std::int64_t longer) const {
+    const ModelConfig& config = model_->config();
+    const auto same = [&](const RopeConfig& rope) {
+        return rotary_regime(config, rope, tokens) == rotary_regime(config, rope, longer);
+    };
+    return same(config.rope) && (!config.sliding_rope || same(*config.sliding_rope));
+}
+
+/// See visible(); for blocks with a sliding window that is narrower than the text, or without one.
+at::Tensor Decoder::visible_keys(bool windowed, std::int64_t first, std::int64_t tokens) const {
+    const auto make = [&] {
+        return visible(first, tokens, windowed ? *model_->config().sliding_window : first + tokens,
+                       torch_device(device_));
+    };
+    if (first > 0) return make();
+    at::Tensor& mask = parts_->masks[{tokens, windowed}];
+    return mask.defined() ? mask : mask = make();
+}
+
+/// ALiBi: what is added to the scores of the queries from position `first` on, (heads, tokens, first + tokens): slope
+/// times the distance from query to key; keys that are out of view -infinity.
+at::Tensor Decoder::distances(std::int64_t first, std::int64_t tokens) const {
+    const auto make = [&] {
+        const at::Tensor position = at::arange(first + tokens, at::kDouble);
+        const at::Tensor slopes = at::tensor(alibi_slopes(model_->config().heads), at::kDouble);
+        at::Tensor bias = (position.unsqueeze(0) - position.narrow(0, first, tokens).unsqueeze(1)).unsqueeze(0) *
+                          slopes.view({-1, 1, 1});
+        bias.masked_fill_(visible(first, tokens, first + tokens, at::kCPU).logical_not(),
+                          -std::numeric_limits<double>::infinity());
+        return bias.to(type()).to(torch_device(device_));
+    };
+    if (first > 0) return make();
+    at::Tensor& bias = parts_->distances[tokens];
+    return bias.defined() ? bias : bias = make();
+}
+
+/// q (batch, heads, tokens, head_dim) of the last tokens among those of k and v, which are all that may be seen.
 at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Tensor q, at::Tensor k, at::Tensor v,
                            DecoderHooks* hooks) const {
     const ModelConfig& config = model_->config();
-    const std::int64_t tokens = q.size(2);
-    const bool windowed = block.sliding_window && *config.sliding_window < tokens;
+    const std::int64_t tokens = q.size(2), first = k.size(2) - tokens;
+    const bool windowed = block.sliding_window && *config.sliding_window < first + tokens;
     const bool slopes = config.positions == PositionKind::alibi;
     const bool probabilities =
         plan.rounding(Operand::probability) != nullptr || (hooks != nullptr && hooks->wants_probabilities(block.id));
     const bool fused = !probabilities && config.attention_softcap == 0;
+    // The kernels know the mask of a whole text, and the last token alone sees every key.
+    const bool masked = windowed || (first > 0 && tokens > 1);
     // The kernels for 16 bits on a card read shared heads where they are.
-    const bool shared_heads = fused && !windowed && !slopes && device_.is_cuda() && type() != state_type();
+    const bool shared_heads = fused && !masked && !slopes && device_.is_cuda() && type() != state_type();
     if (!shared_heads) {
         k = repeat_heads(k, q.size(1));
         v = repeat_heads(v, q.size(1));
     }
-    if (fused && !windowed && !slopes)
-        return at::scaled_dot_product_attention(q, k, v, {}, 0, true, config.attention_scale, shared_heads);
+    if (fused && !masked && !slopes)
+        return at::scaled_dot_product_attention(q, k, v, {}, 0, first == 0, config.attention_scale, shared_heads);
     if (fused && slopes)
-        return at::scaled_dot_product_attention(q, k, v, distances(tokens, q.device()), 0, false,
-                                                config.attention_scale);
+        return at::scaled_dot_product_attention(q, k, v, distances(first, tokens), 0, false, config.attention_scale);
 
-    at::Tensor& mask = parts_->masks[{tokens, windowed}];
-    if (!mask.defined()) mask = visible(tokens, windowed ? *config.sliding_window : tokens, q.device());
+    const at::Tensor mask = visible_keys(windowed, first, tokens);
     if (fused) return at::scaled_dot_product_attention(q, k, v, mask, 0, false, config.attention_scale);
 
     const at::Tensor hidden_from_view = mask.logical_not();
@@ -136,7 +176,7 @@ at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Te
     for (std::int64_t sample = 0; sample < q.size(0); ++sample) { // heads x tokens^2 scores: one sample at a time
         at::Tensor scores =
             at::matmul(q[sample], k[sample].transpose(1, 2)).to(state_type()).mul_(config.attention_scale);
-        if (slopes) scores.add_(distances(tokens, q.device()));
+        if (slopes) scores.add_(distances(first, tokens));
         if (config.attention_softcap > 0) scores.div_(config.attention_softcap).tanh_().mul_(config.attention_softcap);
         scores.masked_fill_(hidden_from_view, -std::numeric_limits<double>::infinity());
         at::Tensor weights = at::softmax(scores, -1).unsqueeze(0);
@@ -156,11 +196,11 @@ at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, con
                               DecoderHooks* hooks) const {
     const TorchScope scope(device_);
     SiteInputs inputs(any.to(type()), device_);
-    return attention(id, operations, inputs, hooks);
+    return attention(id, operations, inputs, hooks, nullptr);
 }
 
-at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, SiteInputs& inputs,
-                              DecoderHooks* hooks) const {
+at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, SiteInputs& inputs, DecoderHooks* hooks,
+                              KeyValueCache* cache) const {
     const ModelConfig& config = model_->config();
     const Block& block = model_->blocks().at(index_of(id));
     const std::int64_t batch = inputs.sizes()[0];
@@ -177,8 +217,7 @@ at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, Sit
     const bool windowed = block.sliding_window && config.sliding_rope;
     const RopeConfig& rope = windowed ? *config.sliding_rope : config.rope;
     if (rope.type != RopeConfig::Type::none) {
-        RotaryTable& table = parts_->rotary[{tokens, windowed}];
-        if (table.tokens == 0) table = make_rotary_table(config, rope, tokens, q.device(), state_type());
+        const RotaryTable table = rotary_rows(windowed, cache != nullptr ? cache->tokens(id) : 0, tokens);
         q = rotate(q.to(state_type()), table).to(type());
         k = rotate(k.to(state_type()), table).to(type());
     }
@@ -186,6 +225,7 @@ at::Tensor Decoder::attention(BlockId id, const BlockOperations& operations, Sit
     q = planned_operand(Operand::query, block, plan, q.transpose(1, 2), device_, hooks);
     k = planned_operand(Operand::key, block, plan, k.transpose(1, 2), device_, hooks);
     v = planned_operand(Operand::value, block, plan, v.transpose(1, 2), device_, hooks);
+    if (cache != nullptr) std::tie(k, v) = cache->append(id, k, v);
     const at::Tensor mixed = attend(block, plan, std::move(q), std::move(k), std::move(v), hooks)
                                  .transpose(1, 2)
                                  .reshape({batch, tokens, config.heads * config.head_dim});
@@ -251,7 +291,7 @@ at::Tensor Decoder::mlp(BlockId id, const BlockOperations& operations, SiteInput
 }
 
 at::Tensor Decoder::forward(BlockId id, const BlockOperations& operations, const at::Tensor& hidden,
-                            DecoderHooks* hooks) const {
+                            DecoderHooks* hooks, KeyValueCache* cache) const {
     const TorchScope scope(device_);
     const auto normed = [&](NormSlot slot, const at::Tensor& x) { return norm(operations.norms.at(slot), x); };
     // The modules return fresh tensors, so a residual of their type may be added in place.
@@ -259,15 +299,16 @@ at::Tensor Decoder::forward(BlockId id, const BlockOperations& operations, const
         return x.scalar_type() == residual.scalar_type() ? x.add_(residual) : at::add(residual, x);
     };
     if (model_->config().norm_after) {
-        const at::Tensor mixed =
-            normed(NormSlot::attention, with_residual(attention(id, operations, hidden, hooks), hidden));
+        SiteInputs attention_input(hidden.to(type()), device_);
+        const at::Tensor mixed = normed(
+            NormSlot::attention, with_residual(attention(id, operations, attention_input, hooks, cache), hidden));
         return normed(NormSlot::mlp, with_residual(mlp(id, operations, mixed, hooks), mixed));
     }
     const auto normed_site = [&](NormSlot slot, const at::Tensor& x) {
         return normed_inputs(operations.norms.at(slot), x);
     };
     SiteInputs attention_input = normed_site(NormSlot::attention, hidden);
-    at::Tensor mixed = normed(NormSlot::post_attention, attention(id, operations, attention_input, hooks));
+    at::Tensor mixed = normed(NormSlot::post_attention, attention(id, operations, attention_input, hooks, cache));
     if (model_->config().parallel) {
         at::Tensor answer;
         if (operations.norms.at(NormSlot::mlp).weight.defined()) {

@@ -16,11 +16,12 @@ struct Decoder::Parts {
     at::Tensor project_in;
     NormWeights embedding_norm, final_norm;
     at::Tensor project_out;
-    at::Tensor head;                                ///< (vocabulary, width)
-    using ByLength = std::pair<std::int64_t, bool>; ///< number of tokens; whether the block has a sliding window
-    std::map<ByLength, RotaryTable> rotary;
-    std::map<ByLength, at::Tensor> masks;         ///< (tokens, tokens) bool: true where a query may look
-    std::map<std::int64_t, at::Tensor> distances; ///< ALiBi, by number of tokens: what is added to the scores
+    at::Tensor head; ///< (vocabulary, width)
+    /// By rotary_regime and whether the block has a sliding window: as many positions as were asked for so far.
+    std::map<std::pair<std::int64_t, bool>, RotaryTable> rotary;
+    // Of passes over whole texts, by number of tokens:
+    std::map<std::pair<std::int64_t, bool>, at::Tensor> masks; ///< (tokens, tokens); whether there is a sliding window
+    std::map<std::int64_t, at::Tensor> distances;              ///< (heads, tokens, tokens)
 };
 
 } // namespace graticule

@@ -1,6 +1,7 @@
 #include "core/runtime/model_runner.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <deque>
@@ -13,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/runtime/block_loader.h"
+#include "core/runtime/key_value_cache.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/predictions.h"
 #include "core/runtime/settle_execution.h"
@@ -254,6 +256,31 @@ struct ModelRunner::Impl {
         return hidden;
     }
 
+    /// Bytes of keys and values of so many tokens, with the room that KeyValueCache has for more.
+    [[nodiscard]] std::int64_t cache_bytes(std::int64_t tokens) const {
+        const ModelConfig& config = decoder.model().config();
+        return 3 * tokens * std::ssize(kept) * config.kv_heads * config.head_dim *
+               static_cast<std::int64_t>(c10::elementSize(decoder.type()));
+    }
+
+    /// Logits (vocabulary) behind the text's last token. The tokens that `cache` has seen are not run again, and none is
+    /// left in it when they would have to be.
+    at::Tensor grow_once(Window text, std::optional<KeyValueCache>& cache, JobContext& ctx) {
+        if (cache && !decoder.same_positions(cache->tokens(), std::ssize(text))) cache.emplace();
+        const std::int64_t seen = cache ? cache->tokens() : 0;
+        const Window rest = text.subspan(static_cast<std::size_t>(seen));
+        at::Tensor hidden = decoder.embed(std::span(&rest, 1), seen);
+        bool keeps = true;
+        for (const Block& block : decoder.model().blocks()) {
+            const BlockOperations& operations = next_block(block.id, true, true)->front();
+            keeps = keeps && token_by_token(operations);
+            hidden = decoder.forward(block.id, operations, hidden, nullptr, cache ? &*cache : nullptr);
+            ctx.check_cancelled();
+        }
+        if (!keeps) cache.reset();
+        return decoder.logits(hidden.narrow(1, hidden.size(1) - 1, 1)).flatten();
+    }
+
     /// A result of this window is not finite: if every parameter is, goes through the blocks once more to say where.
     [[noreturn]] void refuse_overflow(std::size_t of, Window window, const std::string& what) {
         const Side& side = *sides.at(of);
@@ -350,6 +377,28 @@ HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
         }
         impl_->decoder.verify_parameters();
         return to_host(at::cat(parts));
+    });
+}
+
+void ModelRunner::grow(std::vector<std::int32_t> text, std::int64_t length, JobContext& ctx, const NextToken& next) {
+    impl_->check_one_side();
+    translate_torch_errors("continuing a text on " + impl_->device.name(), [&] {
+        const TorchScope scope(impl_->device);
+        const std::vector<std::int32_t> grown(static_cast<std::size_t>(length)); // what there has to be memory for
+        const Window row(grown);
+        impl_->budget_memory(std::span(&row, 1));
+        if (impl_->options.weight_budget < 0) impl_->weight_budget -= impl_->cache_bytes(length);
+        static_cast<void>(impl_->wave_of(std::array{Impl::Part(&row, 1)}, ctx)); // decides how many blocks stay
+        std::optional<KeyValueCache> cache(std::in_place);
+        while (std::ssize(text) < length) {
+            const at::Tensor logits = impl_->grow_once(text, cache, ctx);
+            if (!all_finite(logits))
+                impl_->refuse_overflow(0, text, "the logits behind token " + std::to_string(text.size()) + " are");
+            impl_->decoder.verify_parameters();
+            const auto token = next(to_host(logits));
+            if (!token) break;
+            text.push_back(*token);
+        }
     });
 }
 
@@ -460,32 +509,48 @@ namespace {
 std::vector<TokenPredictions> predictions_of(const at::Tensor& measured, std::span<const std::int32_t> targets) {
     std::vector<TokenPredictions> sides(static_cast<std::size_t>(measured.size(0)));
     const auto* values = measured.const_data_ptr<double>();
-    const std::size_t count = targets.size();
+    const std::size_t count = targets.size(), columns = static_cast<std::size_t>(measured.size(1));
     for (TokenPredictions& side : sides) {
         for (std::size_t i = 0; i < count; ++i)
             side.push_back({targets[i], static_cast<std::int32_t>(values[count + i]), static_cast<float>(values[i]),
                             static_cast<float>(values[2 * count + i])});
-        values += 3 * count;
+        values += columns * count;
+    }
+    return sides;
+}
+
+std::vector<std::vector<LikelyToken>> likely_of(const at::Tensor& measured) {
+    const std::int64_t likely = (measured.size(1) - 3) / 2, tokens = measured.size(2);
+    std::vector<std::vector<LikelyToken>> sides;
+    for (std::int64_t side = 0; side < measured.size(0); ++side) {
+        const auto* ids = measured[side].const_data_ptr<double>() + 3 * tokens;
+        const auto* probabilities = ids + likely * tokens;
+        auto& all = sides.emplace_back();
+        for (std::int64_t i = 0; i < tokens; ++i)
+            for (std::int64_t rank = 0; rank < likely; ++rank)
+                all.push_back({static_cast<std::int32_t>(ids[rank * tokens + i]),
+                               static_cast<float>(probabilities[rank * tokens + i])});
     }
     return sides;
 }
 
 } // namespace
 
-void ModelRunner::window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
-                                     const std::function<void(WindowPredictions&&)>& on_window) {
+void ModelRunner::window_predictions(std::span<const Window> windows, std::int64_t first, std::int64_t likely,
+                                     JobContext& ctx, const std::function<void(WindowPredictions&&)>& on_window) {
     const auto targets = [&](std::size_t window) { return windows[window].subspan(static_cast<std::size_t>(first)); };
     impl_->measure_rows(
         windows, "window", ctx,
         [&](std::span<const SideStates> sides, std::size_t window) {
-            std::vector<at::Tensor> parts = {predict(sides, first - 1, targets(window)).flatten()};
+            std::vector<at::Tensor> parts = {predict(sides, first - 1, targets(window), likely).flatten()};
             for (const SideStates& side : sides) parts.push_back(side.state_errors);
             return at::cat(parts); // what waits for a card is one tensor
         },
         [&](std::size_t window, const at::Tensor& all) {
             WindowPredictions result;
             const std::int64_t scored = std::ssize(targets(window)), sides = std::ssize(impl_->sides);
-            const at::Tensor measured = all.narrow(0, 0, sides * 3 * scored).view({sides, 3, scored});
+            const std::int64_t columns = 3 + 2 * likely;
+            const at::Tensor measured = all.narrow(0, 0, sides * columns * scored).view({sides, columns, scored});
             const auto blocks = static_cast<std::int64_t>(impl_->block_count());
             const auto* errors = all.const_data_ptr<double>() + measured.numel();
             for (std::int64_t side = 0; side < sides; ++side, errors += blocks)
@@ -495,6 +560,7 @@ void ModelRunner::window_predictions(std::span<const Window> windows, std::int64
                 result.losses.push_back(measured[side][0].mean().item<double>());
             impl_->check_losses(result.losses, window, windows[window]);
             result.sides = predictions_of(measured, targets(window));
+            result.likely = likely_of(measured);
             on_window(std::move(result));
         },
         true);

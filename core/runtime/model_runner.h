@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -67,6 +68,12 @@ public:
     /// a request that scores nothing.
     void score(std::span<const ScoreRequest> requests, JobContext& ctx,
                const std::function<void(std::size_t request, std::span<const TokenPredictions> sides)>& on_scores);
+    /// A text that grows to `length` tokens: calls back with the logits (vocabulary) behind its last token and goes on
+    /// with the token that comes back, or ends without one. Of a runner with one side. Keys and values of the text so
+    /// far are kept, so that a step computes one token; where a recipe rounds over several tokens at once, a later one
+    /// changes what the earlier were, and every step runs the whole text. Errors as of logits().
+    using NextToken = std::function<std::optional<std::int32_t>(const HostTensor& logits)>;
+    void grow(std::vector<std::int32_t> text, std::int64_t length, JobContext& ctx, const NextToken& next);
     /// Calls back with each window's mean cross entropy (nats) over its tokens from `first` on (at least 1) under every
     /// side, in order. All windows have the same length. A side's losses are those that it has alone, bit for bit.
     void window_losses(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
@@ -75,11 +82,12 @@ public:
     struct WindowPredictions {
         std::vector<double> losses;
         std::vector<TokenPredictions> sides;
+        std::vector<std::vector<LikelyToken>> likely; ///< `likely` of each token, the most likely first
         /// Of every side by block: how far its state behind the block is from the first side's, squared, in parts of
         /// the square of that one's, the mean over tokens.
         std::vector<std::vector<double>> state_errors;
     };
-    void window_predictions(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
+    void window_predictions(std::span<const Window> windows, std::int64_t first, std::int64_t likely, JobContext& ctx,
                             const std::function<void(WindowPredictions&&)>& on_window);
     /// `left(side)` is asked at every step of window_losses. From the first yes on, once and for all, nobody waits for
     /// that side: it passes no further block, and its losses are no numbers.

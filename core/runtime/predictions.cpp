@@ -70,8 +70,8 @@ at::Tensor mean_loss(const SideStates& side, std::int64_t first, std::span<const
 
 namespace {
 
-/// The three rows of every side for these rows of logits, which are used up: (sides, 3, rows) float64.
-at::Tensor predict_rows(std::span<const at::Tensor> logits, const at::Tensor& ids) {
+/// See predict: of these rows of logits, which are used up.
+at::Tensor predict_rows(std::span<const at::Tensor> logits, const at::Tensor& ids, std::int64_t likely) {
     at::Tensor first_scores, first_powers, first_total; // of the first side: log-probabilities but for a constant
     std::vector<at::Tensor> sides;
     for (const at::Tensor& scores : logits) {
@@ -90,14 +90,21 @@ at::Tensor predict_rows(std::span<const at::Tensor> logits, const at::Tensor& id
             // Rounding leaves two equal distributions a hair below zero.
             divergence = (mean / first_total - (first_total / total).log_()).clamp_min_(0);
         }
-        sides.push_back(at::cat({loss.to(at::kDouble), choice.to(at::kDouble), divergence}, 1).t());
+        std::vector<at::Tensor> columns = {loss.to(at::kDouble), choice.to(at::kDouble), divergence};
+        if (likely > 0) {
+            const auto [highest_scores, tokens] = scores.topk(likely, -1);
+            columns.push_back(tokens.to(at::kDouble));
+            columns.push_back((highest_scores.exp() / sum).to(at::kDouble));
+        }
+        sides.push_back(at::cat(columns, 1).t());
     }
     return at::stack(sides);
 }
 
 } // namespace
 
-at::Tensor predict(std::span<const SideStates> sides, std::int64_t first, std::span<const std::int32_t> targets) {
+at::Tensor predict(std::span<const SideStates> sides, std::int64_t first, std::span<const std::int32_t> targets,
+                   std::int64_t likely) {
     const Device& device = sides.front().decoder->device();
     const TorchScope scope(device);
     std::vector<at::Tensor> parts;
@@ -105,7 +112,7 @@ at::Tensor predict(std::span<const SideStates> sides, std::int64_t first, std::s
         for_each_step(device, ids.size(0), logits.front().size(1), [&](std::int64_t first_row, std::int64_t count) {
             std::vector<at::Tensor> some;
             for (const at::Tensor& all : logits) some.push_back(all.narrow(0, first_row, count));
-            parts.push_back(predict_rows(some, ids.narrow(0, first_row, count)));
+            parts.push_back(predict_rows(some, ids.narrow(0, first_row, count), likely));
         });
     });
     return at::cat(parts, 2);

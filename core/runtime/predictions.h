@@ -22,10 +22,11 @@ struct SideStates {
 /// dimensions, on the device.
 [[nodiscard]] at::Tensor mean_loss(const SideStates& side, std::int64_t first, std::span<const std::int32_t> targets);
 
-/// (sides, 3, targets) float64 on the device: of targets[i], which follows position first + i, the negative
+/// (sides, 3 + 2 x likely, targets) float64 on the device: of targets[i], which follows position first + i, the negative
 /// log-probability in nats; the id that is thought most likely there; and how far the side's distribution is from the
-/// first side's, KL(first || side) in nats, 0 for the first itself.
+/// first side's, KL(first || side) in nats, 0 for the first itself. Then the ids of the
+/// `likely` most likely tokens there, the first one before the others, and the probabilities of these.
 [[nodiscard]] at::Tensor predict(std::span<const SideStates> sides, std::int64_t first,
-                                 std::span<const std::int32_t> targets);
+                                 std::span<const std::int32_t> targets, std::int64_t likely = 0);
 
 } // namespace graticule

@@ -75,15 +75,20 @@ std::vector<double> frequencies(const ModelConfig& config, const RopeConfig& rop
 
 } // namespace
 
-RotaryTable make_rotary_table(const ModelConfig& config, const RopeConfig& rope, std::int64_t tokens, at::Device device,
-                              at::ScalarType type) {
+std::int64_t rotary_regime(const ModelConfig& config, const RopeConfig& rope, std::int64_t tokens) {
+    if (rope.type == RopeConfig::Type::dynamic && tokens > config.max_positions) return tokens;
+    return rope.type == RopeConfig::Type::longrope && tokens > rope.original_positions ? 1 : 0;
+}
+
+RotaryTable make_rotary_table(const ModelConfig& config, const RopeConfig& rope, std::int64_t tokens,
+                              std::int64_t positions, at::Device device, at::ScalarType type) {
     const at::Tensor frequency = at::tensor(frequencies(config, rope, tokens), at::kDouble);
-    const at::Tensor position = at::arange(tokens, at::kDouble);
-    const at::Tensor angles = at::outer(position, frequency).unsqueeze(1); // (tokens, 1, pairs)
+    const at::Tensor position = at::arange(positions, at::kDouble);
+    const at::Tensor angles = at::outer(position, frequency).unsqueeze(1); // (positions, 1, pairs)
     const auto table = [&](const at::Tensor& values) {
         return (rope.attention_factor == 1 ? values : values * rope.attention_factor).to(type).to(device);
     };
-    return {tokens, table(angles.cos()), table(angles.sin())};
+    return {table(angles.cos()), table(angles.sin())};
 }
 
 at::Tensor rotate(const at::Tensor& x, const RotaryTable& table) {

@@ -132,10 +132,9 @@ struct SiteWatcher::State {
 
     [[nodiscard]] SiteStats finish(SeenSite& seen) const {
         const Site& site = seen.site;
-        // Pinned memory is short: what stays is copied out of it, as float32.
-        const at::Tensor kept = seen.kept.wait().to(at::kFloat, /*non_blocking=*/false, /*copy=*/device.is_cuda());
+        // Pinned memory is short: what stays is copied out of it.
         return site_statistics(site.id, plan, site.channels, site.rows, accumulators_of(site, seen.accumulators.wait()),
-                               {to_host(kept), site.kept_tokens, to_vector(seen.absmax.wait())});
+                               {to_host_as_it_is(seen.kept.wait()), site.kept_tokens, to_vector(seen.absmax.wait())});
     }
 };
 

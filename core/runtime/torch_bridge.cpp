@@ -60,11 +60,27 @@ at::Tensor to_torch(const std::vector<float>& values, at::IntArrayRef shape, con
     return tensor.to(torch_device(device));
 }
 
+namespace {
+
+HostTensor owning(at::Tensor tensor, DType dtype) {
+    auto host = std::make_shared<at::Tensor>(std::move(tensor));
+    const std::span<const std::byte> bytes(static_cast<const std::byte*>(host->data_ptr()), host->nbytes());
+    return {dtype, host->sizes().vec(), std::move(host), bytes};
+}
+
+} // namespace
+
 HostTensor to_host(const at::Tensor& tensor) {
     const bool wide = tensor.scalar_type() == at::kDouble;
-    auto host = std::make_shared<at::Tensor>(tensor.to(at::kCPU).to(wide ? at::kDouble : at::kFloat).contiguous());
-    const std::span<const std::byte> bytes(static_cast<const std::byte*>(host->data_ptr()), host->nbytes());
-    return {wide ? DType::f64 : DType::f32, host->sizes().vec(), std::move(host), bytes};
+    return owning(tensor.to(at::kCPU).to(wide ? at::kDouble : at::kFloat).contiguous(), wide ? DType::f64 : DType::f32);
+}
+
+HostTensor to_host_as_it_is(const at::Tensor& tensor) {
+    at::Tensor copy = at::empty(tensor.sizes(), at::TensorOptions().dtype(tensor.scalar_type()));
+    copy.copy_(tensor);
+    for (const DType dtype : {DType::f64, DType::f32, DType::f16, DType::bf16})
+        if (stored_scalar_type(dtype) == copy.scalar_type()) return owning(std::move(copy), dtype);
+    throw Error(ErrorKind::internal, "no stored type is a tensor's own");
 }
 
 std::vector<float> to_vector(const at::Tensor& tensor) {

@@ -24,6 +24,8 @@ namespace graticule {
 [[nodiscard]] at::Tensor to_torch(const std::vector<float>& values, at::IntArrayRef shape, const Device& device);
 /// Copies to host memory: float32, or float64 when the tensor is float64.
 [[nodiscard]] HostTensor to_host(const at::Tensor& tensor);
+/// The same in its own type, which is a stored one; always a copy.
+[[nodiscard]] HostTensor to_host_as_it_is(const at::Tensor& tensor);
 [[nodiscard]] std::vector<float> to_vector(const at::Tensor& tensor);
 
 /// Views for kernels: all leading dimensions become rows. The tensor must be float32 and contiguous, else

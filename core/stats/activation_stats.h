@@ -53,7 +53,8 @@ struct BucketStats { ///< everything seen by sequences of `length` tokens: posit
 struct SiteStats {
     SiteId site{};
     std::vector<BucketStats> buckets; ///< ascending lengths 64, 128, ... ; the last is the sample length = everything
-    /// Input rows kept for what-if (rows, channels) f32: an even stride over all tokens, and which token each was.
+    /// Input rows kept for what-if (rows, channels), in the type the pass computed in (two bytes a value on a card): an
+    /// even stride over all tokens, and which token each was.
     HostTensor kept_rows;
     std::vector<std::int64_t> kept_tokens;
     std::vector<float> token_absmax; ///< of the kept rows

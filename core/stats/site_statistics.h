@@ -30,7 +30,7 @@ struct StatisticsPlan {
 
 /// Input rows kept for what-if, as SiteStats has them.
 struct KeptRows {
-    HostTensor rows; ///< float32 (kept, channels)
+    HostTensor rows; ///< (kept, channels), in the type of the pass
     std::vector<std::int64_t> tokens;
     std::vector<float> absmax;
 };

@@ -168,6 +168,20 @@ private Q_SLOTS:
         QString passage;
         for (const PassageToken& token : study.worst.front().tokens) passage += QString::fromStdString(token.text);
         QVERIFY2(text.contains(passage.replace(u'\n', QStringLiteral("↵"))), qPrintable(text));
+        // On hover the five that each side thinks likely, of the worst passage's first token.
+        const PassageToken& first = study.worst.front().tokens.front();
+        QCOMPARE(first.baseline_likely.size(), std::size_t{5});
+        QCOMPARE(first.likely.size(), std::size_t{5});
+        QCOMPARE(first.likely.front().text, first.choice);
+        QTextCursor cursor(panel.text()->document());
+        cursor.movePosition(QTextCursor::NextBlock);
+        cursor.movePosition(QTextCursor::NextCharacter);
+        const QString tip = cursor.charFormat().toolTip();
+        for (const auto* side : {&first.baseline_likely, &first.likely})
+            for (const LikelyText& likely : *side) {
+                const QString word = QString::fromStdString(likely.text).replace(u'\n', QStringLiteral("↵"));
+                QVERIFY2(tip.contains(QStringLiteral("“%1”").arg(word.toHtmlEscaped())), qPrintable(tip));
+            }
     }
 
     void advice_rows_have_buttons() {

@@ -176,7 +176,7 @@ def check_activations(folder, sample, recipe, weights, ids, got, expected, probl
 
 
 def check_refused(folder, recipe, problems):
-    """Does not load as it is; returns the model with its weights dequantized on loading."""
+    """Does not load as it is; returns the model with its weights dequantized on loading, where all share one scheme."""
     import torch
     import transformers
 
@@ -187,8 +187,16 @@ def check_refused(folder, recipe, problems):
     except RuntimeError as error:
         if "mismatch" not in str(error):
             problems.append(f"refused for another reason: {error}")
-    dequantized = transformers.CompressedTensorsConfig(dequantize=True)
-    return transformers.AutoModelForCausalLM.from_pretrained(folder, quantization_config=dequantized, **load)
+    load["quantization_config"] = transformers.CompressedTensorsConfig(dequantize=True)
+    if len(json.loads((folder / "config.json").read_text())["quantization_config"]["config_groups"]) == 1:
+        return transformers.AutoModelForCausalLM.from_pretrained(folder, **load)
+    try:
+        transformers.AutoModelForCausalLM.from_pretrained(folder, **load)
+        problems.append(f"{recipe}: dequantized with several schemes, which core/export/all_targets.cpp says cannot be")
+    except RuntimeError as error:
+        if "CONVERSION" not in str(error):
+            problems.append(f"several schemes are refused for another reason: {error}")
+    return None, {}
 
 
 def check_case(cli, work, case, target):
@@ -217,6 +225,11 @@ def check_case(cli, work, case, target):
     else:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
+    if model is None:
+        print(f"{'ok  ' if not problems else 'FAIL'} {name:18} {pathlib.Path(sample).name:13} refused as said, whichever way it is loaded", flush=True)
+        for problem in problems:
+            print(f"       {problem}", flush=True)
+        return not problems
     problems += [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
                 if info.get(key)]
     compared = check_weights(model, load_file(weights_file), problems)

@@ -67,9 +67,11 @@ private Q_SLOTS:
         ModelRunner runner(opened.model, sides, open_device("cpu"));
         std::vector<std::vector<double>> losses, expected_losses;
         std::vector<std::vector<TokenPredictions>> seen;
-        runner.window_predictions(windows, 1, ctx, [&](ModelRunner::WindowPredictions&& window) {
+        std::vector<std::vector<std::vector<LikelyToken>>> likely;
+        runner.window_predictions(windows, 1, 5, ctx, [&](ModelRunner::WindowPredictions&& window) {
             losses.push_back(std::move(window.losses));
             seen.push_back(std::move(window.sides));
+            likely.push_back(std::move(window.likely));
         });
         runner.window_losses(windows, 1, ctx, [&](std::span<const double> of_sides) {
             expected_losses.emplace_back(of_sides.begin(), of_sides.end());
@@ -97,6 +99,15 @@ private Q_SLOTS:
                     QVERIFY2(std::abs(double(token.divergence) - divergence) < 2e-6 + 1e-4 * divergence,
                              std::to_string(divergence).c_str());
                     if (side == 0) QCOMPARE(token.divergence, 0.0F);
+                    QCOMPARE(likely[window][side].size(), 5 * predictions.size());
+                    const std::span five = std::span(likely[window][side]).subspan(5 * t, 5);
+                    QCOMPARE(five.front().token, token.choice);
+                    std::vector<double> highest = q;
+                    std::ranges::sort(highest, std::greater());
+                    for (std::size_t rank = 0; rank < 5; ++rank) {
+                        QCOMPARE(q[std::size_t(five[rank].token)], highest[rank]);
+                        QVERIFY(std::abs(double(five[rank].probability) - std::exp(highest[rank])) < 1e-5);
+                    }
                 }
             }
         }

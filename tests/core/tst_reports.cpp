@@ -242,7 +242,11 @@ private Q_SLOTS:
         copy_edited(original, folder, {}, [&](const std::string& name) {
             return !head_too && name.starts_with("lm_head") ? name : prefix.toStdString() + name;
         });
-        QCOMPARE(some_logits(folder.path()), some_logits(original));
+        // Not the same bits: longer names move the tensors in the file, and how a product's sums are cut depends on
+        // where its operands begin.
+        const std::vector<float> moved = some_logits(folder.path()), logits = some_logits(original);
+        QCOMPARE(moved.size(), logits.size());
+        for (std::size_t i = 0; i < logits.size(); ++i) QVERIFY(std::abs(moved[i] - logits[i]) < 2e-6F);
         QVERIFY(open_quietly(folder.path()).log.find(prefix.toStdString()) != std::string::npos);
     }
 

@@ -58,7 +58,8 @@ std::vector<std::int32_t> some_ids(const OpenedModel& opened, std::size_t count)
 std::vector<double> shifted_bias(const Linear& linear, double shift) {
     const std::vector<float> stored = to_floats(*linear.bias);
     std::vector<double> values(stored.begin(), stored.end());
-    for (double& value : values) value += shift;
+    // Up and down in turn: a norm takes away what all channels have in common.
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] += i % 2 == 0 ? shift : -shift;
     return values;
 }
 
@@ -130,10 +131,10 @@ private Q_SLOTS:
         const Linear& linear = linear_of(*opened.model, 3, Role(role));
         const std::vector<std::int32_t> ids = some_ids(opened, 64);
         const double measured = divergence_of_shift(opened, linear, ids, 0.02);
-        const double predicted = predicted_of_shift(opened, linear, ids, 0.02, 400);
+        const double predicted = predicted_of_shift(opened, linear, ids, 0.02, 128);
         QVERIFY(measured > 1e-9);
-        // 400 draws of a square know its mean to about 7 %.
-        QVERIFY2(std::abs(predicted / measured - 1) < 0.25,
+        // 128 draws of a square know its mean to about 12 %.
+        QVERIFY2(std::abs(predicted / measured - 1) < 0.3,
                  (std::to_string(predicted) + " " + std::to_string(measured)).c_str());
     }
 

@@ -89,6 +89,7 @@ private Q_SLOTS:
         QSignalSpy held(&panel, &JobsPanel::holdWanted), moved(&panel, &JobsPanel::moveWanted);
         list->setCurrentIndex(model.index(0, 0));
         panel.show();
+        panel.activateWindow(); // an X server without a window manager activates none by itself
         list->setFocus();
         QVERIFY(QTest::qWaitForWindowActive(&panel));
         QTest::keyClick(list, Qt::Key_Space);

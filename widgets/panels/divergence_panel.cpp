@@ -6,6 +6,7 @@
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QTextEdit>
 #include <QtWidgets/QVBoxLayout>
+#include <algorithm>
 #include <cmath>
 
 #include "widgets/models/number_text.h"
@@ -20,10 +21,26 @@ namespace {
 // A line's end would hide its colour.
 QString shown(const std::string& text) { return QString::fromStdString(text).replace(u'\n', QStringLiteral("↵")); }
 
+QString row(const QString& before, const QString& after) {
+    return QStringLiteral("<tr><td>%1</td><td>%2</td></tr>").arg(before, after);
+}
+
+/// One of the tokens that are thought likely; empty beyond the last.
+QString likely_text(const std::vector<LikelyText>& likely, std::size_t rank) {
+    if (rank >= likely.size()) return {};
+    return QStringLiteral("“%1”&nbsp;%2&nbsp;")
+        .arg(shown(likely[rank].text).toHtmlEscaped(), percent_text(likely[rank].probability));
+}
+
+/// What both thought likely there, side by side.
 QString tip(const PassageToken& token) {
-    return DivergencePanel::tr("%1 nats; loss %2\nfull precision: “%3”\nrecipe: “%4”")
-        .arg(number_text(token.divergence), signed_text(token.loss_change, 3), shown(token.baseline_choice),
-             shown(token.choice));
+    QString rows = row(DivergencePanel::tr("<b>full precision</b>"), DivergencePanel::tr("<b>recipe</b>"));
+    for (std::size_t rank = 0; rank < std::max(token.baseline_likely.size(), token.likely.size()); ++rank)
+        rows += row(likely_text(token.baseline_likely, rank), likely_text(token.likely, rank));
+    return DivergencePanel::tr("“%1”: %2 nats; loss %3")
+               .arg(shown(token.text).toHtmlEscaped(), number_text(token.divergence),
+                    signed_text(token.loss_change, 3)) +
+           QStringLiteral("<table>%1</table>").arg(rows);
 }
 
 } // namespace
