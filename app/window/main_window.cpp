@@ -155,7 +155,7 @@ void MainWindow::resetLayout() {
 // Shares of the window: in a small one the plots must not be what is left over.
 void MainWindow::shareWidth() {
     const auto share = [](int wished, int least, int most) {
-        return std::clamp(theme::scaled(wished), theme::scaled(least), theme::scaled(most));
+        return std::clamp(wished, theme::scaled(least), theme::scaled(most));
     };
     resizeDocks({docks_[0], docks_[1]}, {share(width() * 34 / 100, 300, 500), share(width() * 49 / 200, 262, 304)},
                 Qt::Horizontal);

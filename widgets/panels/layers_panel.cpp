@@ -218,8 +218,10 @@ void LayersPanel::fitColumns() {
     }
     for (const Width& width : widths) {
         int needed = contents(width.column);
-        if (width.column == columns.sortIndicatorSection()) // the arrow must not cut the words
-            needed = std::max(needed, columns.sectionSizeHint(width.column));
+        // The words of the heading are whole, beside the arrow where there is one.
+        constexpr int arrow = 14;
+        const bool sorted = width.column == columns.sortIndicatorSection();
+        needed = std::max(needed, columns.sectionSizeHint(width.column) - (sorted ? 0 : arrow));
         fitted.emplace_back(std::max(theme::scaled(width.narrow), needed), std::max(theme::scaled(width.wide), needed));
         narrow += fitted.back().first;
         wide += fitted.back().second;
