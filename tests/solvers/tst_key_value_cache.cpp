@@ -94,7 +94,7 @@ private Q_SLOTS:
             return subject.ids[tokens++]; // the text's own next token
         });
         QCOMPARE(tokens, std::size_t{40});
-        QVERIFY2(worst < 5e-5, std::to_string(worst).c_str());
+        QVERIFY2(worst < 2e-4, std::to_string(worst).c_str()); // as against transformers: sample-opt has 1.2e-4
         // Greedily: the most likely token each time.
         Ids with, without = start;
         growing.grow(start, 40, ctx_, [&](const HostTensor& logits) {
@@ -144,14 +144,16 @@ private Q_SLOTS:
         QTest::newRow("operands") << "w=int8/sym/channel a=int8/sym/token q=int8/sym/token k=int4/asym/g32 "
                                      "v=int4/asym/token p=int8/asym/token";
     }
-    /// A sum in another order may take a value over the edge between two codes, so the bound is wider where inputs are
-    /// rounded: a step of 4 bits of one key moves the logits by less.
+    /// In float64: a float32 sum in another order takes a value over the edge between two codes here and there, and the
+    /// blocks behind make of that differences of the size of the rounding itself.
     void recipes_that_round_token_by_token() {
         QFETCH(QString, line);
         const Subject subject = open_subject("sample-llama", ctx_);
         const auto quantized = under(line.toStdString(), subject, ctx_);
-        ModelRunner growing(subject.model, quantized, open_device("cpu")),
-            whole(subject.model, quantized, open_device("cpu"));
+        RunnerOptions exact;
+        exact.execution.compute = Compute::float64;
+        ModelRunner growing(subject.model, quantized, open_device("cpu"), exact),
+            whole(subject.model, quantized, open_device("cpu"), exact);
         double worst = 0;
         std::size_t tokens = 5;
         growing.grow(Ids(subject.ids.begin(), subject.ids.begin() + 5), 40, ctx_, [&](const HostTensor& logits) {
@@ -159,7 +161,7 @@ private Q_SLOTS:
             worst = std::max(worst, worst_difference(to_floats(logits), expected));
             return subject.ids[tokens++];
         });
-        QVERIFY2(worst < (line == "w=int4/asym/g64" ? 5e-5 : 0.1), std::to_string(worst).c_str());
+        QVERIFY2(worst < 5e-6, std::to_string(worst).c_str());
     }
 
     void recipes_that_round_over_tokens_data() {
