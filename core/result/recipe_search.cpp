@@ -16,8 +16,9 @@ std::string bits(const SearchPoint& point) { return number("%.3f bits", point.si
 
 std::string compared(const SearchPoint& rival, const PairedPoints& difference) {
     const MeanEstimate& divergence = difference.divergence;
-    return rival.name + " (" + bits(rival) + ") by " + number("%+.5f", divergence.mean) + " nats a token (95 %: " +
-           number("%+.5f", divergence.interval.low) + " to " + number("%+.5f", divergence.interval.high) + ")";
+    return rival.name + " (" + bits(rival) + ") by " + number("%+.5f", divergence.mean) +
+           " nats a token (95 %: " + number("%+.5f", divergence.interval.low) + " to " +
+           number("%+.5f", divergence.interval.high) + ")";
 }
 
 } // namespace
