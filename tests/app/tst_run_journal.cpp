@@ -58,7 +58,10 @@ private Q_SLOTS:
         before->setRecipe(recipe, "rule");
         before->evaluate(brief_);
         QTRY_VERIFY_WITH_TIMEOUT(before->runs().size() == 2 && before->runs()[1].finished(), 120'000);
-        before->evaluate({{}, 512, 0}); // not finished when the other opens, begun perhaps
+        QSemaphore gate; // what is asked for next has not begun when the other opens
+        before->jobs().submit<int>(
+            {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 120'000)); }, {});
+        before->evaluate({{}, 512, 0});
         QCOMPARE(before->runs().size(), std::size_t(4));
 
         // Nothing is closed or saved: what is on disk now is what a kill leaves.
@@ -81,6 +84,7 @@ private Q_SLOTS:
         const auto compared = after->comparison(after->runs()[0].id, after->runs()[1].id);
         QVERIFY(compared && compared->difference);
         before->jobs().cancelAll();
+        gate.release();
         QTRY_VERIFY_WITH_TIMEOUT(!before->jobs().busy(), 60'000);
 
         while (before->runs().size() > 2) before->runList().remove(before->runs()[2].id);
