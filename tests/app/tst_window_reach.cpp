@@ -78,7 +78,9 @@ private Q_SLOTS:
         const auto place = [&](QWidget& widget) { return QRect(widget.mapTo(window_.get(), QPoint()), widget.size()); };
         QTRY_COMPARE(place(*pinned().front()).width(), place(window_->plots()).width());
         QVERIFY(place(*pinned().front()).bottom() < place(window_->plots()).top());
-        QVERIFY(window_->recipePanel().width() >= window_->recipePanel().minimumSizeHint().width());
+        const RecipePanel& recipe = window_->recipePanel();
+        QTRY_VERIFY2(recipe.width() >= recipe.minimumSizeHint().width(),
+                     qPrintable(QStringLiteral("%1 of %2").arg(recipe.width()).arg(recipe.minimumSizeHint().width())));
         auto* plot = pinned().front()->findChild<plots::PlotSurface*>();
         QTRY_VERIFY(!plot->scene().panels.empty());
         session().select({second});

@@ -58,11 +58,10 @@ class TestExportSink : public QObject {
         if (!resolution.resolved) throw Error(ErrorKind::usage, resolution.diagnostics.text());
         return *resolution.resolved;
     }
-    [[nodiscard]] Exported finished(const QString& sample, const QString& recipe, const Exporter& exporter,
-                                    const fs::path& folder, const ExportOptions& options) const {
+    [[nodiscard]] std::shared_ptr<const QuantizedModel> finished(const QString& sample, const QString& recipe) const {
         JobContext ctx;
         const auto& [model, stats] = samples_.at(sample);
-        return export_model(*quantize(model, stats, resolved(sample, recipe), ctx), exporter, {folder}, options, ctx);
+        return quantize(model, stats, resolved(sample, recipe), ctx);
     }
     [[nodiscard]] QuantizedExport streamed(const QString& sample, const QString& recipe, const Exporter& exporter,
                                            const fs::path& folder, const ExportOptions& options, JobContext& ctx,
@@ -107,13 +106,14 @@ private Q_SLOTS:
         QFETCH(QString, exporter);
         QFETCH(QString, recipe);
         const Exporter& row = exporter_named(exporter.toStdString());
+        const auto held = finished(sample, recipe);
         for (const std::int64_t shard : {5'000'000'000LL, 100'000LL}) {
             const TemporaryFolder parent;
             ExportOptions options;
             options.shard_bytes = shard;
-            const Exported whole = finished(sample, recipe, row, parent / "finished", options);
-            options.held_bytes = shard == 100'000 ? options.held_bytes : 0; // what waits lies in memory, or in a file
             JobContext ctx;
+            const Exported whole = export_model(*held, row, {parent / "finished"}, options, ctx);
+            options.held_bytes = shard == 100'000 ? options.held_bytes : 0; // what waits lies in memory, or in a file
             const auto [quantized, exported] = streamed(sample, recipe, row, parent / "streamed", options, ctx);
             const Files expected = files_of(parent / "finished");
             QCOMPARE(difference(expected, files_of(parent / "streamed")), std::string());
