@@ -87,8 +87,8 @@ private Q_SLOTS:
         window.show();
         window.openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(window.session().model() != nullptr, 30'000);
-        const auto grown = qScopeGuard([] { theme::set_text_scale(1); });
-        window.setTextScale(1.5); // while it is open
+        const auto grown = qScopeGuard([&] { window.setTextScale(1); }); // of the program too, for the next tests
+        window.setTextScale(1.5);                                        // while it is open
         QCoreApplication::processEvents();
         const auto* menus = window.findChild<QMenuBar*>();
         QVERIFY(menus->width() >= menus->sizeHint().width() && menus->height() >= menus->sizeHint().height());
