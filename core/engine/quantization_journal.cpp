@@ -190,37 +190,25 @@ constexpr std::int64_t length_bytes = sizeof(std::int64_t), hash_bytes = 64; // 
 QuantizationJournal::QuantizationJournal(std::filesystem::path file, const std::string& key)
     : file_(std::move(file))
     , descriptor_(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    if (descriptor_ < 0) fail(file_, "opening");
-    const auto close_and_fail = [this](const char* doing) {
-        const int why = errno;
-        ::close(descriptor_);
-        errno = why;
-        fail(file_, doing);
-    };
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) close_and_fail("taking it for this one");
+    if (descriptor_.get() < 0) fail(file_, "opening");
+    if (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        fail(file_, "taking it for this one");
     const std::string heading = "graticule quantization under way\n" + key + "\n";
     const bool ours = begins_with(heading);
     end_ = std::ssize(heading);
     if (ours) find_records();
-    if (::ftruncate(descriptor_, ours ? end_ : 0) != 0) close_and_fail("cutting");
+    if (::ftruncate(descriptor_.get(), ours ? end_ : 0) != 0) fail(file_, "cutting");
     if (ours) return;
     end_ = 0;
-    try {
-        write(heading);
-    } catch (...) {
-        ::close(descriptor_);
-        throw;
-    }
+    write(heading);
 }
-
-QuantizationJournal::~QuantizationJournal() { ::close(descriptor_); }
 
 std::string QuantizationJournal::bytes_at(std::int64_t begin, std::int64_t bytes) const {
     std::string read(static_cast<std::size_t>(bytes), '\0');
     std::size_t there = 0;
     while (there < read.size()) {
-        const ssize_t got =
-            ::pread(descriptor_, read.data() + there, read.size() - there, begin + static_cast<std::int64_t>(there));
+        const ssize_t got = ::pread(descriptor_.get(), read.data() + there, read.size() - there,
+                                    begin + static_cast<std::int64_t>(there));
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) break;
         there += static_cast<std::size_t>(got);
@@ -239,7 +227,7 @@ bool QuantizationJournal::is_whole(const Record& record) const {
 }
 
 void QuantizationJournal::find_records() {
-    const std::int64_t size = ::lseek(descriptor_, 0, SEEK_END);
+    const std::int64_t size = ::lseek(descriptor_.get(), 0, SEEK_END);
     for (;;) {
         const std::string length = bytes_at(end_, length_bytes);
         if (std::ssize(length) < length_bytes) return;
@@ -266,13 +254,13 @@ std::map<LayerId, QuantizedLinear> QuantizationJournal::read(std::size_t block) 
 
 void QuantizationJournal::write(const std::string& bytes) {
     for (std::size_t done = 0; done < bytes.size();) {
-        const ssize_t wrote = ::pwrite(descriptor_, bytes.data() + done, bytes.size() - done, end_);
+        const ssize_t wrote = ::pwrite(descriptor_.get(), bytes.data() + done, bytes.size() - done, end_);
         if (wrote < 0 && errno == EINTR) continue;
         if (wrote <= 0) fail(file_, "writing");
         done += static_cast<std::size_t>(wrote);
         end_ += wrote;
     }
-    if (::fdatasync(descriptor_) != 0) fail(file_, "writing");
+    if (::fdatasync(descriptor_.get()) != 0) fail(file_, "writing");
 }
 
 void QuantizationJournal::add(const QuantizedLinear& linear) {

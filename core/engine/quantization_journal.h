@@ -3,7 +3,7 @@
 // block, each with its length and hash behind it; what follows the last whole record counts as not written. For this
 // program on this machine, no format to exchange: whatever is under another key is written over.
 //
-//     QuantizationJournal journal(file, quantization_key(...));
+//     QuantizationJournal journal(file, key);     // `key` says of what; journal_key() of core/engine/quantize.cpp
 //     if (block < journal.blocks()) use(journal.read(block));
 //     else { journal.add(linear); ... journal.end_block(); }
 #pragma once
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/ids.h"
+#include "core/io/descriptor.h"
 #include "core/result/quantized_model.h"
 
 namespace graticule {
@@ -23,9 +24,6 @@ class QuantizationJournal {
 public:
     /// Throws Error{bad_input} naming the file where it cannot be written, or where another process writes it.
     QuantizationJournal(std::filesystem::path file, const std::string& key);
-    ~QuantizationJournal();
-    QuantizationJournal(const QuantizationJournal&) = delete;
-    QuantizationJournal& operator=(const QuantizationJournal&) = delete;
 
     /// How many blocks are there, from the first on.
     [[nodiscard]] std::size_t blocks() const { return records_.size(); }
@@ -46,7 +44,7 @@ private:
     void write(const std::string& bytes);
 
     std::filesystem::path file_;
-    int descriptor_ = -1; ///< locked
+    Descriptor descriptor_; ///< locked
     std::int64_t end_ = 0;
     std::vector<Record> records_;
     std::string block_; ///< linears since the last record

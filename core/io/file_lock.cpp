@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <thread>
-#include <unistd.h>
 
 #include "core/base/error.h"
 
@@ -13,9 +12,9 @@ namespace graticule {
 
 FileLock::FileLock(const std::filesystem::path& path, std::chrono::milliseconds patience)
     : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) throw Error(ErrorKind::bad_input, path.string() + ": " + std::strerror(errno));
+    if (descriptor_.get() < 0) throw Error(ErrorKind::bad_input, path.string() + ": " + std::strerror(errno));
     const auto end = std::chrono::steady_clock::now() + patience;
-    while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    while (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0) {
         const int reason = errno;
         if (reason == EWOULDBLOCK && std::chrono::steady_clock::now() < end) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -24,11 +23,8 @@ FileLock::FileLock(const std::filesystem::path& path, std::chrono::milliseconds 
         if (reason == EINTR) continue;
         // A file system that knows no locks leaves things as they were without them.
         if (reason == EOPNOTSUPP || reason == ENOLCK || reason == EINVAL) return;
-        ::close(descriptor_);
         throw Error(ErrorKind::bad_input, path.string() + " is in use by another process; close it, or try again");
     }
 }
-
-FileLock::~FileLock() { ::close(descriptor_); }
 
 } // namespace graticule

@@ -7,17 +7,16 @@
 #include <chrono>
 #include <filesystem>
 
+#include "core/io/descriptor.h"
+
 namespace graticule {
 
 class FileLock {
 public:
     explicit FileLock(const std::filesystem::path& path, std::chrono::milliseconds patience = std::chrono::seconds(5));
-    ~FileLock();
-    FileLock(const FileLock&) = delete;
-    FileLock& operator=(const FileLock&) = delete;
 
 private:
-    int descriptor_;
+    Descriptor descriptor_;
 };
 
 } // namespace graticule

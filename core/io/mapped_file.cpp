@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/descriptor.h"
 
 namespace graticule {
 namespace {
@@ -18,22 +19,6 @@ namespace {
     throw Error(code == ENOMEM ? ErrorKind::out_of_memory : ErrorKind::bad_input,
                 path.string() + ": " + what + ": " + std::strerror(code));
 }
-
-class Descriptor {
-public:
-    explicit Descriptor(int value)
-        : value_(value) {}
-    ~Descriptor() {
-        if (value_ >= 0) ::close(value_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    [[nodiscard]] int get() const { return value_; }
-    [[nodiscard]] int release() { return std::exchange(value_, -1); }
-
-private:
-    int value_;
-};
 
 } // namespace
 
