@@ -80,13 +80,12 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
             if (find_result(all, run) == all.end() && find_result(known, run) == known.end())
                 all.push_back(std::move(run));
     }
-    std::vector<const Run*> left_behind; // as they were when another window read them, and have come further since
-    for (const Run& run : all)
-        if (std::ranges::any_of(all, [&](const Run& other) { return continues(other, run); }))
-            left_behind.push_back(&run);
     json kept = json::array();
-    for (const Run& run : all)
-        if (std::ranges::find(left_behind, &run) == left_behind.end()) kept.push_back(run_to_json(run));
+    for (const Run& run : all) {
+        // As it was when another window read it, and has come further since.
+        const bool left_behind = std::ranges::any_of(all, [&](const Run& other) { return continues(other, run); });
+        if (!left_behind) kept.push_back(run_to_json(run));
+    }
     write_run_file(path, {{"schema", schema}, {"model", model_path.toStdString()}, {"runs", std::move(kept)}});
     remember(path, ours); // not the others: what is theirs is theirs to remove
     return aside;
