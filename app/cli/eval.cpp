@@ -11,6 +11,7 @@
 #include "core/io/output_file.h"
 #include "core/report/html_report.h"
 #include "core/report/json_results.h"
+#include "core/result/passages.h"
 
 namespace graticule::cli {
 namespace {
@@ -44,7 +45,7 @@ void eval_command(const Args& args, Console& console) {
     std::optional<Divergence> divergence;
     if (diverges) {
         spec.predictions = true;
-        spec.likely = 5;
+        spec.likely = likely_shown;
         const auto sides = work.compare(std::span(&*recipe, 1), true, corpus, spec, console.job());
         baseline = sides[0].evaluation;
         evaluation = sides[1].evaluation;

@@ -7,6 +7,7 @@
 #include "core/engine/measure_sensitivity.h"
 #include "core/engine/resources.h"
 #include "core/engine/search_recipe.h"
+#include "core/result/passages.h"
 
 namespace graticule {
 
@@ -121,7 +122,7 @@ void Session::measureDivergence(const EvaluationChoice& choice) {
             work.adopt(opened);
             EvaluationSpec spec = spec_of(choice);
             spec.predictions = true;
-            spec.likely = 5;
+            spec.likely = likely_shown;
             const Corpus text = load_text(choice.text.toStdString(), BuiltInText::evaluation);
             const auto runs = work.compare(std::span(&recipe, 1), true, text, spec, ctx);
             auto study = std::make_shared<DivergenceStudy>();

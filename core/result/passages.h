@@ -16,6 +16,9 @@ struct LikelyText {
     double probability = 0;
 };
 
+/// As many of them a side are worth showing at each place (EvaluationSpec::likely).
+inline constexpr std::int64_t likely_shown = 5;
+
 struct PassageToken {
     std::string text;                    ///< its part of the passage; empty where a character ends in a later token
     double divergence = 0;               ///< KL(baseline || recipe) of what stands here, nats
