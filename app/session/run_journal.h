@@ -1,6 +1,6 @@
 // Runs on disk, so that killing the program loses nothing that was done: one file a model, rewritten whole (aside, then
-// renamed) whenever a run ends, and now and then while one is evaluated. Several windows may have one journal: each reads, merges and writes it
-// under a lock. Quantized weights are not kept; the recipe makes them again.
+// renamed) whenever a run ends, and now and then while one is evaluated. Several windows may have one journal: each
+// reads, merges and writes it under a lock. Quantized weights are not kept; the recipe makes them again.
 #pragma once
 
 #include <QtCore/QString>
@@ -20,8 +20,8 @@ public:
         : folder_(std::move(folder))
         , known_(std::make_shared<Known>()) {}
 
-    /// Those of `runs` that have evaluated windows, of the model opened from `model_path`; and those that another window has written
-    /// since (same_result() tells), but not those that this window has read or written before and no longer has. Throws
+    /// Those of `runs` that have evaluated windows, of the model opened from `model_path`; and those that another window
+    /// has written since (same_result() tells), but not those that this window has read or written before and no longer has. Throws
     /// Error{bad_input} naming the file. What cannot be read there is renamed first; returns its new name, as a rule
     /// empty.
     QString keep(const QString& model_path, const std::vector<Run>& runs) const;

@@ -20,8 +20,8 @@ struct Continuation {
 };
 
 /// Each token is the most likely one. Keys and values of the text so far are kept, except where a recipe rounds over
-/// several tokens at once (ModelRunner::grow). Throws Error{bad_input} for a prompt without tokens, or where prompt and tokens
-/// do not fit the model's positions.
+/// several tokens at once (ModelRunner::grow). Throws Error{bad_input} for a prompt without tokens, or where prompt and
+/// tokens do not fit the model's positions.
 [[nodiscard]] std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model,
                                                         std::span<const EvaluationSide> sides,
                                                         const Tokenizer& tokenizer, const std::string& prompt,

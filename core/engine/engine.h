@@ -129,9 +129,9 @@ struct EvaluationSide {
 };
 using SideCallback = std::function<void(std::size_t side, const Evaluation& so_far)>;
 /// The same results, in the order of `sides`, from one pass: each block is loaded once and every side's windows pass
-/// it. Of `spec` the windows, `predictions` and `likely` count. The sides go on where the one that was stopped first left off;
-/// `seconds` are those of the pass. One that was stopped on the way is as far as it came, and not complete; Cancelled
-/// is thrown when all are. With `predictions`, which are told apart from the first side, none is stopped alone.
+/// it. Of `spec` the windows, `predictions` and `likely` count. The sides go on where the one that was stopped first
+/// left off; `seconds` are those of the pass. One that was stopped on the way is as far as it came, and not complete;
+/// Cancelled is thrown when all are. With `predictions`, which are told apart from the first side, none is stopped alone.
 [[nodiscard]] std::vector<std::shared_ptr<const Evaluation>>
 evaluate_together(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides, const Tokenizer& tokenizer,
                   const Corpus& corpus, const EvaluationSpec& spec, JobContext& ctx,

@@ -24,8 +24,8 @@ struct SideStates {
 
 /// (sides, 3 + 2 x likely, targets) float64 on the device: of targets[i], which follows position first + i, the negative
 /// log-probability in nats; the id that is thought most likely there; and how far the side's distribution is from the
-/// first side's, KL(first || side) in nats, 0 for the first itself. Then the ids of the
-/// `likely` most likely tokens there, the first one before the others, and the probabilities of these.
+/// first side's, KL(first || side) in nats, 0 for the first itself. Then the ids of the `likely` most likely tokens
+/// there, the first one before the others, and the probabilities of these.
 [[nodiscard]] at::Tensor predict(std::span<const SideStates> sides, std::int64_t first,
                                  std::span<const std::int32_t> targets, std::int64_t likely = 0);
 
