@@ -7,28 +7,16 @@
 Prints Markdown. Every run's JSON is kept in --keep, so that a table can be set again without running it again.
 """
 import argparse
-import json
 import pathlib
-import subprocess
-import sys
-import time
+
+from kept_run import kept_run
 
 BUDGETS = ["3.5", "4", "4.5", "5"]
 SCHEMES = ["w=int3/asym/g64:f16", "w=int4/asym/channel", "w=int4/asym/channel a=int8/sym/token"]
 
 
 def run(args, name, *line):
-    """The JSON of one command, run once."""
-    kept = pathlib.Path(args.keep) / f"{name}.json"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        start = time.time()
-        done = subprocess.run(["nice", args.cli, *line, "--json"], stdout=subprocess.PIPE, check=False)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(line)} failed with {done.returncode}: {done.stdout.decode()}")
-        print(f"{name}: {time.time() - start:.0f} s", file=sys.stderr)
-        kept.write_bytes(done.stdout)
-    return json.loads(kept.read_text())
+    return kept_run(args.cli, args.keep, name, line)
 
 
 def held_out(args):

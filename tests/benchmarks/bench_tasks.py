@@ -8,11 +8,11 @@ Prints Markdown. Every run's JSON is kept in --keep, so that a table can be set 
 stops before a run that would begin later than that, and the next call goes on.
 """
 import argparse
-import json
 import pathlib
-import subprocess
 import sys
 import time
+
+from kept_run import kept_file, kept_run
 
 TASKS = [
     ("piqa", "PIQA", ["--file", "piqa_valid.jsonl", "--file-labels", "piqa_valid-labels.lst"]),
@@ -33,20 +33,9 @@ NORM = {"arc_challenge", "hellaswag"}
 
 def run(args, name, line):
     """The JSON of one command, run once; None when the time is over."""
-    kept = pathlib.Path(args.keep) / f"{name}.json"
-    if not kept.exists():
-        if args.seconds and time.monotonic() - args.start > args.seconds:
-            return None
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        start = time.monotonic()
-        done = subprocess.run(["nice", args.cli, *line, "--json"], stdout=subprocess.PIPE, check=False)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(line)} failed with {done.returncode}: {done.stdout.decode()}")
-        print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
-        aside = kept.with_suffix(".part")
-        aside.write_bytes(done.stdout)
-        aside.rename(kept)
-    return json.loads(kept.read_text())
+    if not kept_file(args.keep, name).exists() and args.seconds and time.monotonic() - args.start > args.seconds:
+        return None
+    return kept_run(args.cli, args.keep, name, line)
 
 
 def task_runs(args):
