@@ -175,28 +175,37 @@ def check_activations(folder, sample, recipe, weights, ids, got, expected, probl
     return text
 
 
+def check_load_fails(folder, load, reason, if_it_loads, problems):
+    """Loading stops with an error that holds `reason`."""
+    import transformers
+
+    try:
+        transformers.AutoModelForCausalLM.from_pretrained(folder, **load)
+        problems.append(f"{if_it_loads}: core/export/all_targets.cpp is out of date")
+    except RuntimeError as error:
+        if reason not in str(error):
+            problems.append(f"refused for another reason: {error}")
+
+
 def check_refused(folder, recipe, problems):
     """Does not load as it is; returns the model with its weights dequantized on loading, where all share one scheme."""
     import torch
     import transformers
 
     load = dict(dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
-    try:
-        transformers.AutoModelForCausalLM.from_pretrained(folder, **load)
-        problems.append(f"{recipe}: export --check says that it is refused, but it loads: core/export/all_targets.cpp is out of date")
-    except RuntimeError as error:
-        if "mismatch" not in str(error):
-            problems.append(f"refused for another reason: {error}")
+    check_load_fails(folder, load, "mismatch", f"{recipe}: export --check says that it is refused, but it loads", problems)
     load["quantization_config"] = transformers.CompressedTensorsConfig(dequantize=True)
     if len(json.loads((folder / "config.json").read_text())["quantization_config"]["config_groups"]) == 1:
         return transformers.AutoModelForCausalLM.from_pretrained(folder, **load)
-    try:
-        transformers.AutoModelForCausalLM.from_pretrained(folder, **load)
-        problems.append(f"{recipe}: dequantized with several schemes, which core/export/all_targets.cpp says cannot be")
-    except RuntimeError as error:
-        if "CONVERSION" not in str(error):
-            problems.append(f"several schemes are refused for another reason: {error}")
+    check_load_fails(folder, load, "CONVERSION", f"{recipe}: several schemes are dequantized, said to be impossible", problems)
     return None, {}
+
+
+def tell(what, problems):
+    print(f"{'ok  ' if not problems else 'FAIL'} {what}", flush=True)
+    for problem in problems:
+        print(f"       {problem}", flush=True)
+    return not problems
 
 
 def check_case(cli, work, case, target):
@@ -226,10 +235,7 @@ def check_case(cli, work, case, target):
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager")
     if model is None:
-        print(f"{'ok  ' if not problems else 'FAIL'} {name:18} {pathlib.Path(sample).name:13} refused as said, whichever way it is loaded", flush=True)
-        for problem in problems:
-            print(f"       {problem}", flush=True)
-        return not problems
+        return tell(f"{name:18} {pathlib.Path(sample).name:13} refused as said, whichever way it is loaded", problems)
     problems += [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
                 if info.get(key)]
     compared = check_weights(model, load_file(weights_file), problems)
@@ -246,11 +252,8 @@ def check_case(cli, work, case, target):
         text = check_activations(folder, folder_of_sample, recipe, load_file(weights_file), ids, got, expected, problems)
     if not activations and not largest < WEIGHT_ONLY_BOUND:
         problems.append(f"logits differ by {largest:.2e}, allowed {WEIGHT_ONLY_BOUND:.0e}")
-    print(f"{'ok  ' if not problems else 'FAIL'} {name:18} {pathlib.Path(sample).name:13} {compared:3} tensors, logits: largest "
-          f"{largest:.2e}, mean over spread {relative:.2e}{text}", flush=True)
-    for problem in problems:
-        print(f"       {problem}", flush=True)
-    return not problems
+    return tell(f"{name:18} {pathlib.Path(sample).name:13} {compared:3} tensors, logits: largest {largest:.2e}, mean over spread "
+                f"{relative:.2e}{text}", problems)
 
 
 def check_fp4(cli, work, recipe, sample):
@@ -290,11 +293,7 @@ def check_fp4(cli, work, recipe, sample):
     # bfloat16 through eight blocks: transformers alone, nothing quantized, differs from float32 by 0.009 (llama), 0.039 (opt).
     if not relative < (0.05 if sample == "sample-opt" else 0.02):
         problems.append(f"logits differ by {relative:.3f} of their spread")
-    print(f"{'ok  ' if not problems else 'FAIL'} {recipe[2:]:18} {sample:13} {compared:3} tensors, logits in bfloat16: mean over "
-          f"spread {relative:.2e}", flush=True)
-    for problem in problems:
-        print(f"       {problem}", flush=True)
-    return not problems
+    return tell(f"{recipe[2:]:18} {sample:13} {compared:3} tensors, logits in bfloat16: mean over spread {relative:.2e}", problems)
 
 
 def check_other_parts(cli, work):
@@ -334,10 +333,7 @@ def check_other_parts(cli, work):
             largest = (model(input_ids=ids).logits - load_file(logits_file)["logits"]).abs().max().item()
         if not largest < WEIGHT_ONLY_BOUND:
             problems.append(f"logits differ by {largest:.2e}")
-        passed += not problems
-        print(f"{'ok  ' if not problems else 'FAIL'} inside LLaVA, {name:10}: {len(others)} other tensors, logits: largest {largest:.2e}", flush=True)
-        for problem in problems:
-            print(f"       {problem}", flush=True)
+        passed += tell(f"inside LLaVA, {name:10}: {len(others)} other tensors, logits: largest {largest:.2e}", problems)
     return passed, 2
 
 
