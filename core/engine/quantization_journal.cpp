@@ -253,13 +253,9 @@ std::map<LayerId, QuantizedLinear> QuantizationJournal::read(std::size_t block) 
 }
 
 void QuantizationJournal::write(const std::string& bytes) {
-    for (std::size_t done = 0; done < bytes.size();) {
-        const ssize_t wrote = ::pwrite(descriptor_.get(), bytes.data() + done, bytes.size() - done, end_);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) fail(file_, "writing");
-        done += static_cast<std::size_t>(wrote);
-        end_ += wrote;
-    }
+    errno = write_all(descriptor_, std::as_bytes(std::span(bytes)), static_cast<std::uint64_t>(end_));
+    if (errno != 0) fail(file_, "writing");
+    end_ += std::ssize(bytes);
     if (::fdatasync(descriptor_.get()) != 0) fail(file_, "writing");
 }
 

@@ -42,13 +42,10 @@ void refuse_what_cannot_be_moved(const fs::path& target) {
 }
 
 void flush(const fs::path& path, bool folder) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (folder ? O_DIRECTORY : 0));
-    if (descriptor < 0 && folder) return; // not every file system lets a folder be opened for flushing
-    const int result = descriptor < 0 ? -1 : ::fsync(descriptor);
-    const int reason = errno;
-    if (descriptor >= 0) ::close(descriptor);
-    if (result != 0 && reason != EINVAL && reason != EROFS)
-        throw_write_failure(path, "flushing to the disk", reason, 0);
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (folder ? O_DIRECTORY : 0)));
+    if (!file.is_open() && folder) return; // not every file system lets a folder be opened for flushing
+    if ((!file.is_open() || ::fsync(file.get()) != 0) && errno != EINVAL && errno != EROFS)
+        throw_write_failure(path, "flushing to the disk", errno, 0);
 }
 
 /// Files first, then their folders: a rename must never become durable before what it names.

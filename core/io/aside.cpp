@@ -43,33 +43,34 @@ bool is_leftover_name(std::string_view name) {
            number.find_first_not_of("0123456789-") == std::string_view::npos;
 }
 
-/// Whether `path` is still the file that `descriptor` is open on.
-bool still_there(const fs::path& path, int descriptor) {
+/// Whether `path` is still the file that is open.
+bool still_there(const fs::path& path, const Descriptor& file) {
     struct stat open = {}, named = {};
-    return ::fstat(descriptor, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_dev == named.st_dev &&
+    return ::fstat(file.get(), &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_dev == named.st_dev &&
            open.st_ino == named.st_ino;
 }
 
-int create(const fs::path& path, Aside::Kind kind) {
-    if (kind == Aside::Kind::file) return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (::mkdir(path.c_str(), 0777) != 0) return -1;
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) {
+Descriptor create(const fs::path& path, Aside::Kind kind) {
+    if (kind == Aside::Kind::file)
+        return Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (::mkdir(path.c_str(), 0777) != 0) return {};
+    Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder.is_open()) {
         const int reason = errno;
         ::rmdir(path.c_str());
         errno = reason;
     }
-    return descriptor;
+    return folder;
 }
 
 } // namespace
 
 Aside::Aside(const fs::path& target, Kind kind) {
     const std::string stem = stem_for(target);
-    for (int number = 0; descriptor_ < 0; ++number) {
+    for (int number = 0; !file_.is_open(); ++number) {
         path_ = folder_of(target) / (stem + std::to_string(number));
-        descriptor_ = create(path_, kind);
-        if (descriptor_ < 0) {
+        file_ = create(path_, kind);
+        if (!file_.is_open()) {
             if (errno == EEXIST) continue;
             const int reason = errno;
             path_.clear();
@@ -79,18 +80,17 @@ Aside::Aside(const fs::path& target, Kind kind) {
                                 reason, 0);
         }
         // Somebody who sweeps may have seen it before it was locked; then it is theirs, and the next name is tried.
-        const bool swept = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-        if (swept || !still_there(path_, descriptor_)) ::close(std::exchange(descriptor_, -1));
+        const bool swept = ::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        if (swept || !still_there(path_, file_)) (void)file_.close();
     }
 }
 
 Aside::~Aside() {
     std::error_code ignored;
     if (!path_.empty()) fs::remove_all(path_, ignored);
-    (void)close();
 }
 
-int Aside::close() { return descriptor_ < 0 ? 0 : ::close(std::exchange(descriptor_, -1)); }
+int Aside::close() { return file_.close(); }
 
 std::vector<fs::path> sweep_leftovers(const fs::path& folder) {
     std::vector<fs::path> found, swept;
@@ -98,13 +98,10 @@ std::vector<fs::path> sweep_leftovers(const fs::path& folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder, failed))
         if (is_leftover_name(entry.path().filename().string())) found.push_back(entry.path());
     for (const fs::path& path : found) {
-        const int descriptor = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (descriptor < 0) continue;
-        if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && still_there(path, descriptor)) {
-            fs::remove_all(path, failed);
-            if (!failed) swept.push_back(path);
-        }
-        ::close(descriptor);
+        const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        if (!file.is_open() || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 || !still_there(path, file)) continue;
+        fs::remove_all(path, failed);
+        if (!failed) swept.push_back(path);
     }
     return swept;
 }

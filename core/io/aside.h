@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "core/io/descriptor.h"
+
 namespace graticule {
 
 class Aside {
@@ -26,14 +28,14 @@ public:
     Aside& operator=(const Aside&) = delete;
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-    [[nodiscard]] int descriptor() const { return descriptor_; } ///< open for writing where it is a file
+    [[nodiscard]] const Descriptor& file() const { return file_; } ///< open for writing where it is a file
     void moved_to(std::filesystem::path path) { path_ = std::move(path); }
     void placed() { path_.clear(); } ///< it has its name now, there is nothing to remove
     [[nodiscard]] int close();       ///< the descriptor, and with it the lock; the system's result
 
 private:
     std::filesystem::path path_;
-    int descriptor_ = -1;
+    Descriptor file_;
 };
 
 /// Removes from `folder` what processes that are gone were writing there, and says what it was. Files whose lock is

@@ -18,6 +18,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/io/descriptor.h"
 #include "core/io/hash_cache.h"
 
 namespace graticule {
@@ -43,27 +44,23 @@ public:
     explicit HashedFile(fs::path path)
         : path_(std::move(path))
         , descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK))
-        , open_error_(descriptor_ < 0 ? errno : 0) {
-        if (descriptor_ >= 0) stamp_ = stamp();
+        , open_error_(descriptor_.is_open() ? 0 : errno) {
+        if (descriptor_.is_open()) stamp_ = stamp();
     }
-    ~HashedFile() {
-        if (descriptor_ >= 0) ::close(descriptor_);
-    }
-    HashedFile(const HashedFile&) = delete;
-    HashedFile& operator=(const HashedFile&) = delete;
 
     [[nodiscard]] const fs::path& path() const { return path_; }
     [[nodiscard]] const FileStamp& opened_as() const { return stamp_; }
 
     /// `read` counts the bytes gone through. Throws Stopped when `stop` says so.
     [[nodiscard]] std::string compute(const std::stop_token& stop, std::atomic<std::uint64_t>& read) const {
-        if (descriptor_ < 0) fail(path_, std::string("cannot be read for its hash: ") + std::strerror(open_error_));
+        if (!descriptor_.is_open())
+            fail(path_, std::string("cannot be read for its hash: ") + std::strerror(open_error_));
         check_unchanged();
         Sha256 sha;
         std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(piece, stamp_.bytes)));
         for (std::uint64_t at = 0; at < stamp_.bytes;) {
             if (stop.stop_requested()) throw Stopped();
-            const ssize_t got = ::pread(descriptor_, buffer.data(), buffer.size(), static_cast<off_t>(at));
+            const ssize_t got = ::pread(descriptor_.get(), buffer.data(), buffer.size(), static_cast<off_t>(at));
             if (got < 0 && errno == EINTR) continue;
             if (got < 0) fail(path_, std::string("reading it for its hash: ") + std::strerror(errno));
             if (got == 0) break; // shorter than it was: said below
@@ -83,7 +80,7 @@ public:
 private:
     [[nodiscard]] FileStamp stamp() const {
         struct stat status = {};
-        if (::fstat(descriptor_, &status) != 0) return {};
+        if (::fstat(descriptor_.get(), &status) != 0) return {};
         return {static_cast<std::uint64_t>(status.st_size),
                 static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec,
                 static_cast<std::uint64_t>(status.st_ino)};
@@ -95,7 +92,7 @@ private:
     }
 
     fs::path path_;
-    int descriptor_;
+    Descriptor descriptor_;
     int open_error_;
     FileStamp stamp_;
 };

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/io/descriptor.h"
 
 namespace graticule {
 namespace {
@@ -38,19 +37,18 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
         if (address == MAP_FAILED) fail(path, "cannot be mapped into memory", errno);
         bytes = {static_cast<const std::byte*>(address), size};
     }
-    return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes, file.release()));
+    return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes, std::move(file)));
 }
 
-MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> bytes, int descriptor)
+MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> bytes, Descriptor file)
     : path_(std::move(path))
     , bytes_(bytes)
-    , descriptor_(descriptor) {
-    if (!bytes_.empty()) guard_.emplace(bytes_.data(), bytes_.size(), descriptor_, path_.string());
+    , file_(std::move(file)) {
+    if (!bytes_.empty()) guard_.emplace(bytes_.data(), bytes_.size(), file_.get(), path_.string());
 }
 
 MappedFile::~MappedFile() {
     guard_.reset();
-    ::close(descriptor_);
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 

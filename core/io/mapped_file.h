@@ -12,6 +12,7 @@
 #include <span>
 
 #include "core/base/mapping_guard.h"
+#include "core/io/descriptor.h"
 
 namespace graticule {
 
@@ -30,11 +31,11 @@ public:
     }
 
 private:
-    MappedFile(std::filesystem::path path, std::span<const std::byte> bytes, int descriptor);
+    MappedFile(std::filesystem::path path, std::span<const std::byte> bytes, Descriptor file);
 
     std::filesystem::path path_;
     std::span<const std::byte> bytes_;
-    int descriptor_;
+    Descriptor file_;
     std::optional<MappingGuard> guard_; ///< empty for an empty file
 };
 

@@ -50,9 +50,9 @@ OutputFile::OutputFile(const fs::path& path, std::uint64_t expected_bytes)
     , expected_bytes_(expected_bytes) {
     if (is_written_through(path_)) {
         // A pipe that nobody reads is refused instead of waited for.
-        through_ = ::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-        if (through_ < 0) fail("opening", errno);
-        ::fcntl(through_, F_SETFL, ::fcntl(through_, F_GETFL) & ~O_NONBLOCK);
+        through_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+        if (!through_.is_open()) fail("opening", errno);
+        ::fcntl(through_.get(), F_SETFL, ::fcntl(through_.get(), F_GETFL) & ~O_NONBLOCK);
         return;
     }
     std::error_code unknown;
@@ -61,23 +61,14 @@ OutputFile::OutputFile(const fs::path& path, std::uint64_t expected_bytes)
     aside_.emplace(path_, Aside::Kind::file);
 }
 
-OutputFile::~OutputFile() {
-    if (through_ >= 0) ::close(through_);
-}
+OutputFile::~OutputFile() = default;
 
 void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
     if (!aside_ && offset != end_) refuse_pipe(path_);
     end_ = std::max(end_, offset + bytes.size());
-    while (!bytes.empty()) {
-        const ssize_t written =
-            aside_ ? ::pwrite(aside_->descriptor(), bytes.data(), bytes.size(), static_cast<off_t>(offset))
-                   : ::write(through_, bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0 && errno == EFAULT) verify_mappings(); // the bytes are of a mapped file that shrank
-        if (written <= 0) fail("writing", written < 0 ? errno : ENOSPC);
-        offset += static_cast<std::uint64_t>(written);
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
+    const int failed = aside_ ? write_all(aside_->file(), bytes, offset) : write_all(through_, bytes, std::nullopt);
+    if (failed == EFAULT) verify_mappings(); // the bytes are of a mapped file that shrank
+    if (failed != 0) fail("writing", failed);
 }
 
 void OutputFile::append(std::span<const std::byte> bytes) { write_at(end_, bytes); }
@@ -85,19 +76,17 @@ void OutputFile::append(std::span<const std::byte> bytes) { write_at(end_, bytes
 void OutputFile::commit() {
     verify_mappings(); // nothing is kept that a file cut short went into
     if (!aside_) {
-        if (::close(std::exchange(through_, -1)) != 0) fail("closing", errno);
+        if (through_.close() != 0) fail("closing", errno);
         return;
     }
     // Some file systems report a full disk only here: the flush and the close count as writes.
-    if (::fsync(aside_->descriptor()) != 0) fail("flushing", errno);
+    if (::fsync(aside_->file().get()) != 0) fail("flushing", errno);
     if (::rename(aside_->path().c_str(), path_.c_str()) != 0) fail("renaming into place", errno);
     aside_->placed();
     if (aside_->close() != 0) fail("closing", errno);
     // The rename itself lives in the folder. Not every file system can flush one, and the content is safe already.
-    if (const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
-        ::fsync(folder);
-        ::close(folder);
-    }
+    const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder.is_open()) ::fsync(folder.get());
 }
 
 void OutputFile::fail(const char* doing, int code) const {

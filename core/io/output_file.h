@@ -36,7 +36,7 @@ private:
     std::optional<Aside> aside_; ///< empty: written through
     std::uint64_t expected_bytes_ = 0;
     std::uint64_t end_ = 0;
-    int through_ = -1; ///< descriptor of a device or a pipe
+    Descriptor through_; ///< a device or a pipe
 };
 
 /// How the writer of a file goes through it: `any` cannot go through a pipe.

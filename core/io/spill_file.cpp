@@ -28,15 +28,15 @@ std::string folder() {
                                           std::strerror(errno) + "; make room there, or set TMPDIR to another folder");
 }
 
-int open_nameless(std::int64_t bytes) {
+Descriptor open_nameless(std::int64_t bytes) {
     const std::string place = folder();
-    int descriptor = ::open(place.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (descriptor >= 0) return descriptor;
+    Descriptor file(::open(place.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (file.is_open()) return file;
     std::string path = place + "/graticule-XXXXXX"; // a file system without O_TMPFILE
-    descriptor = ::mkostemp(path.data(), O_CLOEXEC);
-    if (descriptor < 0) fail("make a file for", bytes);
+    file = Descriptor(::mkostemp(path.data(), O_CLOEXEC));
+    if (!file.is_open()) fail("make a file for", bytes);
     ::unlink(path.c_str());
-    return descriptor;
+    return file;
 }
 
 } // namespace
@@ -47,24 +47,14 @@ HostTensor SpillFile::keep(HostTensor tensor) {
         left_ -= bytes;
         return tensor;
     }
-    if (!descriptor_)
-        descriptor_ = {new int(open_nameless(bytes)), [](const int* open) {
-                           ::close(*open);
-                           delete open;
-                       }};
+    if (!file_) file_ = std::make_shared<Descriptor>(open_nameless(bytes));
     const std::int64_t begin = end_, page = ::sysconf(_SC_PAGESIZE);
-    for (std::int64_t done = 0; done < bytes;) {
-        const ssize_t wrote =
-            ::pwrite(*descriptor_, tensor.bytes.data() + done, static_cast<std::size_t>(bytes - done), begin + done);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) fail("write", bytes);
-        done += wrote;
-    }
+    if (errno = write_all(*file_, tensor.bytes, static_cast<std::uint64_t>(begin)); errno != 0) fail("write", bytes);
     end_ += (bytes + page - 1) / page * page; // mappings begin on a page
-    void* mapped = ::mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ, MAP_SHARED, *descriptor_, begin);
+    void* mapped = ::mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ, MAP_SHARED, file_->get(), begin);
     if (mapped == MAP_FAILED) fail("map", bytes);
     spilled_ += bytes;
-    std::shared_ptr<const void> owner(mapped, [bytes, open = descriptor_](const void* at) {
+    std::shared_ptr<const void> owner(mapped, [bytes, open = file_](const void* at) {
         ::munmap(const_cast<void*>(at), static_cast<std::size_t>(bytes));
     });
     return {tensor.dtype,

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/io/descriptor.h"
 #include "core/tensor/host_tensor.h"
 
 namespace graticule {
@@ -26,7 +27,7 @@ public:
 private:
     std::int64_t left_;
     std::int64_t spilled_ = 0, end_ = 0;
-    std::shared_ptr<const int> descriptor_; // closes it
+    std::shared_ptr<const Descriptor> file_; ///< mappings keep it open
 };
 
 } // namespace graticule
