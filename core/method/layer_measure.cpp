@@ -21,18 +21,10 @@ double decibels(double signal, double noise) {
 }
 
 /// Squares leave the range of float32 long before the values do; then they are taken in double.
-struct Squares {
-    explicit Squares(const at::Tensor& x)
-        : each(x.square())
-        , total(solvers::total(each)) {
-        if (std::isfinite(total)) return;
-        each = x.to(at::kDouble).square();
-        total = solvers::total(each);
-    }
-    at::Tensor each;
-    double total;
-};
-double mean_squared(const at::Tensor& x) { return Squares(x).total / static_cast<double>(x.numel()); }
+double mean_squared(const at::Tensor& x) {
+    const double mean = solvers::mean_square(x);
+    return std::isfinite(mean) ? mean : solvers::mean_square(x.to(at::kDouble));
+}
 
 /// Why there is no SQNR; empty where there is one. Without a signal even an error of zero says nothing.
 std::string why_not_measured(const Measured& measured, const at::Tensor& expected, double signal, double error) {
@@ -89,22 +81,6 @@ ErrorSplit split_error(const Measured& measured, const Lost& lost, const Quantiz
     return split;
 }
 
-QuantizeCounts count_lost(const Measured& measured, const Lost& lost) {
-    const Squares error(measured.rounded - measured.weight);
-    QuantizeCounts counts;
-    counts.total = measured.weight.numel();
-    counts.zeros_in = (measured.weight == 0).sum().item<std::int64_t>();
-    counts.underflow = lost.underflow.sum().item<std::int64_t>();
-    counts.clipped = lost.clipped.sum().item<std::int64_t>();
-    counts.squared_error = error.total;
-    if (counts.underflow > 0) counts.squared_underflow_error = solvers::total(error.each * lost.underflow);
-    if (counts.clipped > 0) counts.squared_clip_error = solvers::total(error.each * lost.clipped);
-    counts.squared_value = Squares(measured.weight).total;
-    const at::Tensor used = at::bincount(measured.codes.flatten(), {}, 256).cpu();
-    std::copy_n(used.data_ptr<std::int64_t>(), 256, counts.codes_used);
-    return counts;
-}
-
 ErrorSources::Parts parts_of(const ErrorSplit& split) { return {split.underflow, split.rounding, split.clipping}; }
 
 /// E[(W d)^2] of each part d of the input's error. A dynamic range is the values' own: nothing lies beyond it.
@@ -125,15 +101,12 @@ ErrorSources::Parts split_input_error(const Measured& measured, const at::Tensor
     return {output_error(underflow), output_error(underflow.logical_or(clipped).logical_not()), output_error(clipped)};
 }
 
+void leave_out_zeros(StepCounts& steps, std::int64_t zeros) {
+    const auto bin = static_cast<std::size_t>(-steps.first);
+    if (bin < steps.counts.size()) steps.counts[bin] -= zeros;
+}
+
 } // namespace
-
-QuantizeCounts count_in_one_pass(const Measured& measured, const CodeGrid& grid) {
-    return solvers::count_codes(measured.weight, grid, *measured.params, measured.codes).counts;
-}
-
-QuantizeCounts count_by_tensors(const Measured& measured, const CodeGrid& grid) {
-    return count_lost(measured, lost_in(measured, grid));
-}
 
 void report_weight(const QuantizeCounts& counts, const CodeGrid& grid, LayerReport& report) {
     report.weight_counts = counts;
@@ -145,21 +118,23 @@ void report_weight(const QuantizeCounts& counts, const CodeGrid& grid, LayerRepo
     report.weight_underflow_percent = not_zero > 0 ? 100 * double(counts.underflow) / double(not_zero) : 0;
 }
 
-void measure_layer(const Device& device, const Measured& measured, QuantizedLinear& layer) {
+StepCounts measure_layer(const Device& device, const Measured& measured, QuantizedLinear& layer) {
     const QuantScheme& scheme = layer.choice.scheme;
     LayerReport& report = layer.report;
+    StepCounts steps;
     if (measured.codes.defined()) {
         const CodeGrid& grid = scheme.weight->format->grid;
         Measured without_kept = measured; // zero in the codes, but not lost
         if (measured.keep.defined()) without_kept.weight = measured.weight.masked_fill(measured.keep, 0);
-        Lost lost;
-        if (device.is_cuda() || measured.inputs.defined()) lost = lost_in(without_kept, grid);
-        report_weight(device.is_cuda() ? count_lost(without_kept, lost) : count_in_one_pass(without_kept, grid), grid,
-                      report);
+        WeightFigures figures =
+            solvers::count_codes(without_kept.weight, grid, *measured.params, measured.codes, device);
+        report_weight(figures.counts, grid, report);
         if (measured.inputs.defined())
-            report.weight_output_error = split_error(without_kept, lost, report.weight_counts);
+            report.weight_output_error = split_error(without_kept, lost_in(without_kept, grid), figures.counts);
+        steps = std::move(figures.steps);
+        leave_out_zeros(steps, measured.weight.size(0) * std::ssize(layer.kept_channels));
     }
-    if (!measured.inputs.defined()) return;
+    if (!measured.inputs.defined()) return steps;
     report.rows_scored = measured.inputs.size(0);
     ErrorSources sources;
     if (report.weight_output_error) sources.weight = parts_of(*report.weight_output_error);
@@ -185,6 +160,7 @@ void measure_layer(const Device& device, const Measured& measured, QuantizedLine
         sources.cross -= parts.underflow + parts.rounding + parts.clipping;
     sources.cross += error;
     if (scheme.weight || scheme.input) report.output_error = sources;
+    return steps;
 }
 
 } // namespace graticule

@@ -223,10 +223,9 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     if (job.choice.scheme.weight) quantize_weight(job, measured, params, out);
     set_static_scales(job, measured.keep, out);
     measured.inputs = scored_rows(job);
-    measure_layer(job.device, measured, out);
+    outcome.steps = measure_layer(job.device, measured, out);
     report.bytes_after = packed_bytes(out, job.linear);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    outcome.scale = params.scale;
     outcome.effective = measured.effective;
     return outcome;
 }

@@ -38,12 +38,12 @@ void begin_report(const Linear& linear, const SchemeChoice& choice, QuantizedLin
 
 struct LinearOutcome {
     QuantizedLinear quantized;
-    at::Tensor scale;     ///< (blocks down, blocks across) of the weight; undefined: not quantized
     at::Tensor effective; ///< (out, in) float32: what the decoder uses from now on
+    StepCounts steps;     ///< how the weight lies in steps of its scales; nothing: not quantized
 };
 
 [[nodiscard]] LinearOutcome quantize_linear(const LinearJob& job);
-/// The outcome of a linear that the same job has quantized before: without `scale`, and no sample is looked at.
+/// The outcome of a linear that the same job has quantized before: without `steps`, and no sample is looked at.
 [[nodiscard]] LinearOutcome restored_linear(const LinearJob& job, QuantizedLinear quantized);
 
 } // namespace graticule

@@ -15,6 +15,7 @@
 #include "core/method/residual_rotation.h"
 #include "core/method/result_params.h"
 #include "core/method/rotation.h"
+#include "core/method/solvers/counted_weight.h"
 #include "core/runtime/input_mapping.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/torch_error.h"
@@ -71,22 +72,6 @@ private:
     const Device& device_;
     std::vector<Kept> kept_;
 };
-
-/// count_in_steps, where the values are.
-StepHistogram count_steps(const at::Tensor& steps) {
-    if (!steps.is_cuda()) {
-        const at::Tensor dense = steps.contiguous();
-        return count_in_steps({dense.data_ptr<float>(), static_cast<std::size_t>(dense.numel())});
-    }
-    const at::Tensor within = steps.abs() <= farthest_step; // false for NaN
-    StepHistogram histogram = empty_histogram(at::where(within, steps.abs(), 0).max().item<float>());
-    const std::int64_t bins = 2 * histogram.reach;
-    at::Tensor bin = (at::where(within, steps, 0) / histogram.width).floor().add_(double(histogram.reach));
-    bin = at::where(within, bin.clamp_(0, double(bins - 1)), double(bins)); // one more for what is not counted
-    const at::Tensor counts = at::bincount(bin.to(at::kInt).flatten(), {}, bins + 1).to(at::kDouble).cpu();
-    histogram.counts.assign(counts.data_ptr<double>(), counts.data_ptr<double>() + bins);
-    return histogram;
-}
 
 /// What a rotated residual stream has done to the layer's input, if `choice` wants one.
 InputMap residual_map(const Model& model, const Linear& linear, const SchemeChoice& choice, Inputs& inputs) {
@@ -218,10 +203,7 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
         outcome.quantized.report.too_few_rows = rounding != nullptr &&
                                                 find_method(rounding->method)->needs == Needs::samples &&
                                                 rows.fitted.size(0) < linear.in_features();
-        if (choice.scheme.weight) {
-            result.weight_in_steps = count_steps(solvers::in_blocks(job.weight, outcome.quantized.params.layout) /
-                                                 solvers::beside_blocks(outcome.scale));
-        }
+        if (choice.scheme.weight) result.weight_in_steps = solvers::histogram_of(outcome.steps);
         result.quantized = std::move(outcome.quantized);
         return result;
     });

@@ -7,11 +7,11 @@
 namespace graticule {
 
 namespace {
-double largest_magnitude(std::span<const float> values, double limit) {
+double largest_magnitude(std::span<const float> values) {
     double largest = 0;
     for (const float value : values) {
         const double magnitude = std::abs(double(value));
-        if (magnitude <= limit) largest = std::max(largest, magnitude); // false for NaN
+        if (magnitude <= std::numeric_limits<float>::max()) largest = std::max(largest, magnitude); // false for NaN
     }
     return largest;
 }
@@ -27,23 +27,9 @@ void count(std::span<const float> values, StepHistogram& histogram) {
 }
 } // namespace
 
-StepHistogram empty_histogram(double largest) {
-    StepHistogram histogram;
-    histogram.width = 1.0 / steps_bins_a_unit;
-    histogram.largest = largest;
-    histogram.reach = std::max<std::int64_t>(1, std::int64_t(std::floor(largest * steps_bins_a_unit)) + 1);
-    return histogram;
-}
-
-StepHistogram count_in_steps(std::span<const float> values) {
-    StepHistogram histogram = empty_histogram(largest_magnitude(values, farthest_step));
-    count(values, histogram);
-    return histogram;
-}
-
 StepHistogram count_to_largest(std::span<const float> values, std::int64_t bins_a_side) {
     StepHistogram histogram;
-    histogram.largest = largest_magnitude(values, std::numeric_limits<float>::max());
+    histogram.largest = largest_magnitude(values);
     histogram.reach = bins_a_side;
     histogram.width = std::max(histogram.largest, 1e-12) / double(bins_a_side);
     count(values, histogram);

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "kernels/api/code_grid.h"
+#include "kernels/api/counts.h"
 #include "kernels/api/scale_coding.h"
 #include "kernels/api/statistics.h"
 #include "kernels/api/views.h"
@@ -54,21 +55,6 @@ struct ScaleOptions {
     float second_largest = 0.0F;
 };
 
-/// What became of the values of one call. Counts are exact; sums are over all values of the call.
-struct QuantizeCounts {
-    std::int64_t total = 0;
-    std::int64_t zeros_in = 0;  ///< exact zeros before quantization
-    std::int64_t underflow = 0; ///< non-zero values that became zero
-    std::int64_t clipped =
-        0; ///< values more than half a step (table: half the outermost gap) outside the lowest or highest point
-    std::int64_t not_finite = 0;        ///< NaN or infinity
-    double squared_error = 0;           ///< sum (x^ - x)^2
-    double squared_underflow_error = 0; ///< the part of it from values that became zero
-    double squared_clip_error = 0;      ///< the part of it from clipped values
-    double squared_value = 0;           ///< sum x^2
-    std::int64_t codes_used[256] = {};  ///< how often each code was given; levels unused = zeros among the grid's codes
-};
-
 /// One block of GPTQ's columns; see Backend::gptq_walk. All (rows, columns) but the factor.
 struct GptqWalk {
     MatrixView<const float> weight;      ///< as the columns before the block have left it
@@ -96,6 +82,13 @@ public:
 
     virtual void dequantize(MatrixView<const std::uint8_t> codes, BlockLayout layout, const CodeGrid& grid,
                             const float* scale, const float* zero, MatrixView<float> values, Stream stream) const = 0;
+
+    /// What became of `values` as `codes`, which need not be the nearest, and how they lie in steps of their block's
+    /// scale, in one read of both.
+    [[nodiscard]] virtual WeightFigures count_codes(MatrixView<const float> values,
+                                                    MatrixView<const std::uint8_t> codes, BlockLayout layout,
+                                                    const CodeGrid& grid, const float* scale, const float* zero,
+                                                    Stream stream) const = 0;
 
     /// Quantize and dequantize in one read and one write; `out` may be `values`. `counts` (host memory) may be null.
     virtual void fake_quantize(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,

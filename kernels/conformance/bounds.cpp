@@ -69,6 +69,16 @@ std::string compare_counts(const QuantizeCounts& got, const QuantizeCounts& expe
     return text;
 }
 
+std::string compare_steps(const StepCounts& got, const StepCounts& expected) {
+    std::string text = compare_exactly("largest", got.largest, expected.largest);
+    if (text.empty()) text = compare_exactly("first", got.first, expected.first);
+    if (text.empty()) text = compare_exactly("bins", got.counts.size(), expected.counts.size());
+    for (std::size_t bin = 0; bin < expected.counts.size() && text.empty(); ++bin)
+        if (got.counts[bin] != expected.counts[bin])
+            text = difference("steps", bin, got.counts[bin], expected.counts[bin]);
+    return text;
+}
+
 Statistics::Statistics(std::int64_t segments_, std::int64_t columns_)
     : segments(segments_)
     , columns(columns_)

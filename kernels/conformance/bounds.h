@@ -17,6 +17,9 @@ namespace graticule::conformance {
 /// Counts exactly. Sums to 1e-6 of themselves (float32 squares in short runs are allowed) and 1e-12 of the sum of x^2.
 [[nodiscard]] std::string compare_counts(const QuantizeCounts& got, const QuantizeCounts& expected);
 
+/// Exactly.
+[[nodiscard]] std::string compare_steps(const StepCounts& got, const StepCounts& expected);
+
 /// The accumulators of one site, owned.
 struct Statistics {
     Statistics(std::int64_t segments, std::int64_t columns);

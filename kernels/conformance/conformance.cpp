@@ -49,6 +49,7 @@ struct Outcome {
         dynamic_in_place;
     std::vector<std::uint8_t> codes, codes_counted;
     QuantizeCounts quantize_counts, fake_counts, dynamic_counts;
+    WeightFigures figures;
     std::string damage; ///< of a guard zone
 };
 
@@ -58,6 +59,23 @@ std::vector<T> read_checked(GuardedArray<T>& array, std::string& damage, const c
     const std::string found = array.guard_damage();
     if (damage.empty() && !found.empty()) damage = std::string(what) + " " + found;
     return values;
+}
+
+/// Codes as a method might give them: every third the nearest.
+void counted_codes_of_a_method(const Side& side, const Case& c, const GuardedArray<float>& input, const float* scale,
+                               const float* zero, Outcome& outcome) {
+    const Shape& s = c.shape;
+    const CodeGrid& grid = c.format.grid;
+    GuardedArray<std::uint8_t> codes(side.memory, s.rows, s.columns, s.stride, s.offset);
+    side.backend.quantize(input.const_view(), c.layout, grid, scale, zero, codes.view(), nullptr, {});
+    const std::vector<std::uint8_t> nearest = codes.read();
+    std::vector<std::uint8_t> given(static_cast<std::size_t>(s.rows * s.stride));
+    for (std::int64_t row = 0; row < s.rows; ++row)
+        for (std::int64_t column = 0; column < s.columns; ++column)
+            given[static_cast<std::size_t>(row * s.stride + column)] = static_cast<std::uint8_t>(
+                (nearest[static_cast<std::size_t>(row * s.columns + column)] + (row + column) % 3) % grid.code_count());
+    codes.write(given);
+    outcome.figures = side.backend.count_codes(input.const_view(), codes.const_view(), c.layout, grid, scale, zero, {});
 }
 
 void run_static(const Side& side, const Case& c, const GuardedArray<float>& input, const float* scale,
@@ -74,6 +92,7 @@ void run_static(const Side& side, const Case& c, const GuardedArray<float>& inpu
     backend.quantize(input.const_view(), c.layout, grid, scale, zero, counted_codes.view(), &outcome.quantize_counts,
                      {});
     backend.dequantize(codes.const_view(), c.layout, grid, scale, zero, values.view(), {});
+    counted_codes_of_a_method(side, c, input, scale, zero, outcome);
     outcome.codes = read_checked(codes, outcome.damage, "quantize");
     outcome.codes_counted = read_checked(counted_codes, outcome.damage, "quantize with counts");
     outcome.dequantized = read_checked(values, outcome.damage, "dequantize");
@@ -168,6 +187,8 @@ void compare(const Case& c, const Outcome& got, const Outcome& expected, Table& 
                               compare_bits(got.codes_counted, expected.codes, "codes with counts"),
                               compare_counts(got.quantize_counts, expected.quantize_counts)}));
     add("dequantize", compare_bits(got.dequantized, expected.dequantized, "values"));
+    add("count_codes", first_of({compare_counts(got.figures.counts, expected.figures.counts),
+                                 compare_steps(got.figures.steps, expected.figures.steps)}));
     add("fake_quantize", first_of({compare_bits(got.fake, expected.fake, "values"),
                                    compare_bits(got.fake, got.dequantized, "values against quantize and dequantize"),
                                    compare_bits(got.fake_counted, expected.fake, "values with counts"),

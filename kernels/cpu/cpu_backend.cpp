@@ -31,6 +31,18 @@ public:
         if (codes.rows * codes.columns > 0) cpu::dequantize(codes, layout, prepare_grid(grid), scale, zero, values);
     }
 
+    [[nodiscard]] WeightFigures count_codes(MatrixView<const float> values, MatrixView<const std::uint8_t> codes,
+                                            BlockLayout layout, const CodeGrid& grid, const float* scale,
+                                            const float* zero, Stream) const override {
+        check_quantize(values, layout, scale, zero, codes);
+        return weight_figures({.weight = {values.data, ValueType::f32, values.rows, values.columns, values.row_stride},
+                               .layout = layout,
+                               .grid = grid,
+                               .scale = const_cast<float*>(scale), // given: only read
+                               .zero = const_cast<float*>(zero),
+                               .codes = codes});
+    }
+
     void fake_quantize(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, const float* scale,
                        const float* zero, MatrixView<float> out, QuantizeCounts* counts, Stream) const override {
         check_fake_quantize(values, layout, scale, zero, out);

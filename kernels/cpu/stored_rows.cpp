@@ -27,7 +27,7 @@ GRATICULE_VECTOR_CLONES void widen_f16(const std::uint16_t* halves, std::int64_t
 } // namespace
 
 const float* StoredRows::operator()(std::int64_t row) {
-    const std::int64_t first = row * matrix_.columns;
+    const std::int64_t first = row * matrix_.row_stride;
     if (matrix_.type == ValueType::f32) return static_cast<const float*>(matrix_.data) + first;
     const std::uint16_t* stored = static_cast<const std::uint16_t*>(matrix_.data) + first;
     (matrix_.type == ValueType::bf16 ? widen_bf16 : widen_f16)(stored, matrix_.columns, wide_.data());

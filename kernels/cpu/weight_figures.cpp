@@ -20,8 +20,7 @@ namespace {
 constexpr std::int64_t piece_length = 256;
 constexpr int lanes = 8; // float64 partial sums of a piece, added up in lane order
 constexpr auto bins_a_step = float(StepCounts::bins_a_step);
-constexpr std::int32_t bins_a_side = std::int32_t(StepCounts::farthest) * StepCounts::bins_a_step;
-constexpr std::int32_t not_counted = 2 * bins_a_side + 1; // after the bin of the farthest value itself
+constexpr std::int32_t bins_a_side = StepBins::a_side, not_counted = StepBins::not_counted;
 
 /// Values of one block, at most piece_length of them.
 struct Piece {
@@ -225,7 +224,7 @@ public:
         , rows_(rounding.weight)
         , across_(rounding.layout.blocks_across(rounding.weight.columns))
         , rounded_(std::size_t(rounding.weight.columns))
-        , codes_(rounding.codes != nullptr ? 0 : std::size_t(rounding.weight.columns)) {}
+        , codes_(rounding.codes.data != nullptr ? 0 : std::size_t(rounding.weight.columns)) {}
 
     void count(std::int64_t row, BandTables& tables, QuantizeCounts& counts) {
         const StoredMatrix& weight = rounding_.weight;
@@ -236,8 +235,8 @@ public:
         float *scale = rounding_.scale + block_row, *zero = rounding_.zero + block_row;
         if (find_ != nullptr) find_scales_of_rows(same, layout, points_, *find_, row, row + 1, scale, zero);
         const std::uint8_t* codes = codes_.data();
-        if (rounding_.codes != nullptr) {
-            codes = rounding_.codes + row * weight.columns;
+        if (rounding_.codes.data != nullptr) {
+            codes = rounding_.codes.data + row * rounding_.codes.row_stride;
             dequantize_row(points_, codes, layout, row, weight.columns, rounding_.scale, rounding_.zero,
                            rounded_.data());
         } else {
@@ -311,7 +310,7 @@ namespace {
 
 /// Its shape, for the checks; the values may be of another type.
 MatrixView<const float> shape_of(const StoredMatrix& weight) {
-    return {static_cast<const float*>(weight.data), weight.rows, weight.columns};
+    return {static_cast<const float*>(weight.data), weight.rows, weight.columns, weight.row_stride};
 }
 
 } // namespace

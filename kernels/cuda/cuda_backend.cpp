@@ -54,6 +54,14 @@ public:
             cuda::dequantize(codes, layout, prepare_grid(grid), scale, zero, values, stream_of(stream));
     }
 
+    [[nodiscard]] WeightFigures count_codes(MatrixView<const float> values, MatrixView<const std::uint8_t> codes,
+                                            BlockLayout layout, const CodeGrid& grid, const float* scale,
+                                            const float* zero, Stream stream) const override {
+        check_quantize(values, layout, scale, zero, codes);
+        if (!has_work(values.rows, values.columns)) return {};
+        return cuda::count_codes(values, codes, layout, prepare_grid(grid), scale, zero, stream_of(stream));
+    }
+
     void fake_quantize(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, const float* scale,
                        const float* zero, MatrixView<float> out, QuantizeCounts* counts, Stream stream) const override {
         check_fake_quantize(values, layout, scale, zero, out);

@@ -18,6 +18,9 @@ void quantize(MatrixView<const float> values, BlockLayout layout, const GridPoin
               const float* zero, MatrixView<std::uint8_t> codes, QuantizeCounts* counts, cudaStream_t stream);
 void dequantize(MatrixView<const std::uint8_t> codes, BlockLayout layout, const GridPoints& points, const float* scale,
                 const float* zero, MatrixView<float> values, cudaStream_t stream);
+[[nodiscard]] WeightFigures count_codes(MatrixView<const float> values, MatrixView<const std::uint8_t> codes,
+                                        BlockLayout layout, const GridPoints& points, const float* scale,
+                                        const float* zero, cudaStream_t stream);
 void fake_quantize(MatrixView<const float> values, BlockLayout layout, const GridPoints& points, const float* scale,
                    const float* zero, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream);
 void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const GridPoints& points,

@@ -16,7 +16,7 @@ SCHEMES = ["w=int3/asym/g64:f16", "w=int4/asym/channel", "w=int4/asym/channel a=
 
 
 def run(args, name, *line):
-    return kept_run(args.cli, args.keep, name, line)
+    return kept_run(args.cli, args.keep, name, [*line, "--device", args.device])
 
 
 def held_out(args):
@@ -88,6 +88,7 @@ def main():
     options.add_argument("--draws", type=int, default=8)
     options.add_argument("--budgets", nargs="+", default=BUDGETS)
     options.add_argument("--skip", choices=["search", "sensitivity"], action="append", default=[])
+    options.add_argument("--device", default="cpu")
     options.add_argument("--keep", default="decisions-runs")
     args = options.parse_args()
     labels = [(model, pathlib.Path(model).stem.split(".")[0]) for model in args.model]

@@ -46,7 +46,7 @@ def task_runs(args):
             files = [str(pathlib.Path(args.data) / part) if not part.startswith("--") else part for part in files]
             calibration = ["--calib", args.calib, "--calib-samples", str(args.samples), "--calib-length", "512"] if number > 0 else []
             found[task, number] = run(args, f"{task}-{number}-{args.items}",
-                                      ["task", args.model, "--task", task, *files, "--items", str(args.items), "--recipe", recipe, *calibration])
+                                      ["task", args.model, "--task", task, *files, "--items", str(args.items), "--recipe", recipe, "--device", args.device, *calibration])
     return found
 
 
@@ -73,6 +73,7 @@ def main():
     options.add_argument("--calib", required=True, help="text that AQAS and DGQ are fitted on")
     options.add_argument("--samples", type=int, default=16, help="windows of 512 tokens of it")
     options.add_argument("--items", type=int, default=100)
+    options.add_argument("--device", default="cpu")
     options.add_argument("--keep", default="task-runs")
     options.add_argument("--seconds", type=float, default=0, help="begin no run after so many")
     args = options.parse_args()

@@ -23,6 +23,7 @@ enum class Fault {
     underflow,
     codes_used,
     error_sum,
+    step,
     beyond_end,
     between_rows,
     moment,
@@ -59,6 +60,13 @@ public:
                     const float* zero, MatrixView<float> values, Stream stream) const override {
         cpu_backend().dequantize(codes, layout, grid, scale, zero, values, stream);
         if (fault_ == Fault::value) values.data[values.columns - 1] *= 1.000001F;
+    }
+    [[nodiscard]] WeightFigures count_codes(MatrixView<const float> values, MatrixView<const std::uint8_t> codes,
+                                            BlockLayout layout, const CodeGrid& grid, const float* scale,
+                                            const float* zero, Stream stream) const override {
+        WeightFigures figures = cpu_backend().count_codes(values, codes, layout, grid, scale, zero, stream);
+        if (fault_ == Fault::step && !figures.steps.counts.empty()) ++figures.steps.first;
+        return figures;
     }
     void fake_quantize(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid, const float* scale,
                        const float* zero, MatrixView<float> out, QuantizeCounts* counts, Stream stream) const override {
@@ -158,6 +166,7 @@ void TestBackends::planted_errors_are_found_data() {
     add("one underflow missed", Fault::underflow, "quantize");
     add("two code counts swapped", Fault::codes_used, "quantize");
     add("error sum off by 1e-5", Fault::error_sum, "fake_quantize");
+    add("steps counted one bin too high", Fault::step, "count_codes");
     add("written beyond the end", Fault::beyond_end, "guard zones");
     add("written between rows", Fault::between_rows, "guard zones");
     add("third moment off by 1e-3", Fault::moment, "accumulate_statistics");

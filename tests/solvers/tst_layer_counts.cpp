@@ -1,7 +1,6 @@
 // What became of a weight's values, counted in one pass on the CPU and by operations on tensors: the same.
 #include "tests/solvers/golden_tensors.h"
 
-#include "core/method/layer_measure.h"
 #include "core/method/solvers/counted_weight.h"
 
 using namespace graticule;
@@ -24,13 +23,47 @@ at::Tensor heavy_tailed(std::int64_t rows, std::int64_t columns) {
     return weight;
 }
 
+/// The definitions of kernels/api/counts.h, one operation on whole tensors after the other.
+QuantizeCounts count_by_tensors(const at::Tensor& weight, const at::Tensor& codes, const at::Tensor& rounded,
+                                const CodeGrid& grid, const BlockParams& params) {
+    const at::Tensor steps = weight / spread_over_blocks(params.scale, params.layout);
+    const at::Tensor zero = spread_over_blocks(params.zero, params.layout);
+    const bool table = grid.shape == CodeGrid::Shape::table;
+    const auto top = static_cast<std::size_t>(grid.levels - 1);
+    const auto point = [&](std::size_t i) { return double(grid.table[i]); };
+    at::Tensor low = table ? at::full_like(zero, point(0)) : -zero,
+               high = table ? at::full_like(zero, point(top)) : double(top) - zero;
+    for (int special = 0; special < grid.special_count; ++special) {
+        low = low.clamp_max(double(grid.specials[std::size_t(special)]));
+        high = high.clamp_min(double(grid.specials[std::size_t(special)]));
+    }
+    const double below = table ? (point(1) - point(0)) / 2 : 0.5,
+                 above = table ? (point(top) - point(top - 1)) / 2 : 0.5;
+    const at::Tensor underflow = (rounded == 0).logical_and(weight != 0);
+    const at::Tensor clipped =
+        (steps < low - below).logical_or(steps > high + above).logical_and(underflow.logical_not());
+    const at::Tensor square = (rounded.to(at::kDouble) - weight.to(at::kDouble)).square();
+    QuantizeCounts counts;
+    counts.total = weight.numel();
+    counts.zeros_in = (weight == 0).sum().item<std::int64_t>();
+    counts.underflow = underflow.sum().item<std::int64_t>();
+    counts.clipped = clipped.sum().item<std::int64_t>();
+    counts.squared_error = square.sum().item<double>();
+    counts.squared_underflow_error = (square * underflow).sum().item<double>();
+    counts.squared_clip_error = (square * clipped).sum().item<double>();
+    counts.squared_value = weight.to(at::kDouble).square().sum().item<double>();
+    const at::Tensor used = at::bincount(codes.flatten(), {}, 256);
+    std::copy_n(used.data_ptr<std::int64_t>(), 256, counts.codes_used);
+    return counts;
+}
+
 void compare_counts(const QuantizeCounts& is, const QuantizeCounts& should) {
     QCOMPARE(is.total, should.total);
     QCOMPARE(is.zeros_in, should.zeros_in);
     QCOMPARE(is.underflow, should.underflow);
     QCOMPARE(is.clipped, should.clipped);
     for (int code = 0; code < 256; ++code) QCOMPARE(is.codes_used[code], should.codes_used[code]);
-    COMPARE_CLOSE(is.squared_value, should.squared_value, 1e-6); // the tensors' squares are float32
+    COMPARE_CLOSE(is.squared_value, should.squared_value, 1e-6); // a card's are float32 within four values
     COMPARE_CLOSE(is.squared_error, should.squared_error, 1e-6);
     COMPARE_CLOSE(is.squared_underflow_error, should.squared_underflow_error, 1e-6);
     COMPARE_CLOSE(is.squared_clip_error, should.squared_clip_error, 1e-6);
@@ -59,14 +92,11 @@ private Q_SLOTS:
         const at::Tensor weight = heavy_tailed(96, 256);
         BlockParams params = find_params(weight, weight_quantizer(*choice.scheme.weight), device);
         params.scale = params.scale * narrowed;
-        Measured measured;
-        measured.weight = weight;
-        measured.codes = quantize(weight, grid, params, device);
-        measured.rounded = measured.effective = dequantize(measured.codes, grid, params, device);
-        measured.params = &params;
-        const QuantizeCounts by_tensors = count_by_tensors(measured, grid);
+        const at::Tensor codes = quantize(weight, grid, params, device);
+        const QuantizeCounts by_tensors =
+            count_by_tensors(weight, codes, dequantize(codes, grid, params, device), grid, params);
         if (narrowed < 1) QVERIFY(by_tensors.clipped > 0);
-        compare_counts(count_in_one_pass(measured, grid), by_tensors);
+        compare_counts(count_codes(weight, grid, params, codes, device).counts, by_tensors);
     }
 
     /// A tensor as a file holds it against the whole way of a run: parameters, counts, and how the values lie in steps.
@@ -94,21 +124,18 @@ private Q_SLOTS:
         QVERIFY(at::equal(counted.params.zero, whole.params.zero));
         QCOMPARE(counted.params.coarse.defined(), whole.params.coarse.defined());
         if (whole.params.coarse.defined()) QVERIFY(at::equal(counted.params.coarse, whole.params.coarse));
-        const Measured measured{.weight = weight,
-                                .rounded = whole.dequantized,
-                                .effective = whole.dequantized,
-                                .codes = whole.codes,
-                                .params = &whole.params,
-                                .inputs = {},
-                                .keep = {}};
-        compare_counts(counted.figures.counts, count_by_tensors(measured, grid));
+        compare_counts(counted.figures.counts,
+                       count_by_tensors(weight, whole.codes, whole.dequantized, grid, whole.params));
         const at::Tensor steps = (weight / spread_over_blocks(whole.params.scale, whole.params.layout)).contiguous();
-        const StepHistogram expected = count_in_steps({steps.data_ptr<float>(), std::size_t(steps.numel())});
         const StepHistogram histogram = histogram_of(counted.figures.steps);
-        QCOMPARE(histogram.reach, expected.reach);
-        QCOMPARE(histogram.width, expected.width);
-        QCOMPARE(histogram.largest, expected.largest);
-        QVERIFY(histogram.counts == expected.counts);
+        const float largest = steps.abs().max().item<float>();
+        QCOMPARE(histogram.largest, double(largest));
+        QCOMPARE(histogram.width, 1.0 / 64);
+        QCOMPARE(histogram.reach, std::int64_t(largest * 64) + 1);
+        std::vector<double> expected(std::size_t(2 * histogram.reach));
+        for (std::int64_t i = 0; i < steps.numel(); ++i)
+            ++expected[std::size_t(std::floor(steps.data_ptr<float>()[i] * 64) + double(histogram.reach))];
+        QVERIFY(histogram.counts == expected);
     }
 };
 

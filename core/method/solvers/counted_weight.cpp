@@ -1,12 +1,11 @@
 #include "core/method/solvers/counted_weight.h"
 
+#include <cmath>
 #include <cstdint>
 
 #include "core/base/error.h"
 
 namespace graticule::solvers {
-
-static_assert(StepCounts::farthest == farthest_step && StepCounts::bins_a_step == steps_bins_a_unit);
 
 namespace {
 
@@ -57,19 +56,19 @@ CountedWeight count_nearest(const HostTensor& weight, const TensorQuantizer& qua
 }
 
 WeightFigures count_codes(const at::Tensor& weight, const CodeGrid& grid, const BlockParams& params,
-                          const at::Tensor& codes) {
+                          const at::Tensor& codes, const Device& device) {
     const at::Tensor dense = weight.contiguous(), given = codes.contiguous(), scale = params.scale.contiguous(),
                      zero = params.zero.contiguous();
-    return weight_figures({.weight = {dense.data_ptr<float>(), ValueType::f32, dense.size(0), dense.size(1)},
-                           .layout = params.layout,
-                           .grid = grid,
-                           .scale = scale.data_ptr<float>(),
-                           .zero = zero.data_ptr<float>(),
-                           .codes = given.data_ptr<std::uint8_t>()});
+    return device.kernels().count_codes(view_of(dense), {given.data_ptr<std::uint8_t>(), given.size(0), given.size(1)},
+                                        params.layout, grid, scale.data_ptr<float>(), zero.data_ptr<float>(),
+                                        current_stream(device));
 }
 
 StepHistogram histogram_of(const StepCounts& steps) {
-    StepHistogram histogram = empty_histogram(steps.largest);
+    StepHistogram histogram;
+    histogram.width = 1.0 / StepCounts::bins_a_step;
+    histogram.largest = steps.largest;
+    histogram.reach = std::int64_t(std::floor(histogram.largest * StepCounts::bins_a_step)) + 1;
     histogram.counts.assign(static_cast<std::size_t>(2 * histogram.reach), 0);
     for (std::size_t bin = 0; bin < steps.counts.size(); ++bin)
         histogram.counts[static_cast<std::size_t>(steps.first + histogram.reach) + bin] = double(steps.counts[bin]);

@@ -1,4 +1,4 @@
-// What rounding does to a weight, counted on a CPU in one pass over its values (kernels/api/weight_figures.h).
+// What rounding does to a weight, counted in one pass over its values.
 #pragma once
 
 #include "core/method/solvers/tensor_quantizer.h"
@@ -11,14 +11,15 @@ struct CountedWeight {
     BlockParams params;
     WeightFigures figures;
 };
-/// Rounded to nearest, from the bytes as they are stored: neither float32 values nor codes are made of the whole.
+/// Rounded to nearest on a CPU, from the bytes as they are stored: neither float32 values nor codes are made of the
+/// whole (kernels/api/weight_figures.h).
 [[nodiscard]] CountedWeight count_nearest(const HostTensor& weight, const TensorQuantizer& quantizer);
 
-/// Of a weight (out, in) on the CPU and the codes that a method gave it.
+/// Of a weight (out, in) and the codes that a method gave it, where they are (Backend::count_codes).
 [[nodiscard]] WeightFigures count_codes(const at::Tensor& weight, const CodeGrid& grid, const BlockParams& params,
-                                        const at::Tensor& codes);
+                                        const at::Tensor& codes, const Device& device);
 
-/// As count_in_steps would have counted the values.
+/// With zero in the middle, as far as the largest magnitude reaches.
 [[nodiscard]] StepHistogram histogram_of(const StepCounts& steps);
 
 } // namespace graticule::solvers

@@ -40,6 +40,9 @@ __device__ __forceinline__ double warp_sum(double value) {
     return value;
 }
 
+/// Whether a value that became zero and lies beyond the range is counted as clipped as well.
+enum class Lost { clipped_too, not_clipped };
+
 class ThreadCounts {
 public:
     /// Needs a barrier before the first count.
@@ -49,7 +52,7 @@ public:
         if (thread < 4) shared.whole[thread] = 0;
     }
 
-    template <int width>
+    template <int width, Lost lost = Lost::clipped_too>
     __device__ void count(CountsShared& shared, const GridPoints& points, const BlockPoint* blocks, const float* x,
                           const float* steps, const Point* nearest) {
         float squared_value = 0, squared_error = 0, squared_underflow = 0, squared_clip = 0, largest = 0;
@@ -59,8 +62,9 @@ public:
             const float value = finite ? x[i] : 0.0F;
             const float error = finite ? nearest[i].multiple * blocks[i].scale - value : 0.0F;
             const bool is_underflow = finite && value != 0.0F && nearest[i].multiple == 0.0F;
-            const bool is_clipped = finite && (steps[i] < blocks[i].hull_low - points.margin_below ||
-                                               steps[i] > blocks[i].hull_high + points.margin_above);
+            const bool is_clipped = finite && !(lost == Lost::not_clipped && is_underflow) &&
+                                    (steps[i] < blocks[i].hull_low - points.margin_below ||
+                                     steps[i] > blocks[i].hull_high + points.margin_above);
             largest = fmaxf(largest, fabsf(value));
             squared_value += value * value;
             squared_error += error * error;
@@ -78,7 +82,7 @@ public:
             if (squared_underflow != 0.0F) sums_.squared_underflow += static_cast<double>(squared_underflow);
             if (squared_clip != 0.0F) sums_.squared_clip += static_cast<double>(squared_clip);
         } else {
-            add_in_float64<width>(points, blocks, x, steps, nearest);
+            add_in_float64<width, lost>(points, blocks, x, steps, nearest);
         }
     }
 
@@ -86,7 +90,7 @@ public:
     __device__ void finish(CountsShared& shared, int cta, int ctas, CountsSums* sums_of_ctas, CountsResult* result);
 
 private:
-    template <int width>
+    template <int width, Lost lost>
     __device__ __forceinline__ void add_in_float64(const GridPoints& points, const BlockPoint* blocks, const float* x,
                                                    const float* steps, const Point* nearest) {
 #pragma unroll // inlined and unrolled, or the arrays would move to local memory for everybody
@@ -94,11 +98,13 @@ private:
             if (!is_finite(x[i])) continue;
             const double value = x[i];
             const double error = static_cast<double>(nearest[i].multiple * blocks[i].scale) - value;
-            const bool is_clipped = steps[i] < blocks[i].hull_low - points.margin_below ||
-                                    steps[i] > blocks[i].hull_high + points.margin_above;
+            const bool is_underflow = value != 0 && nearest[i].multiple == 0.0F;
+            const bool is_clipped =
+                !(lost == Lost::not_clipped && is_underflow) && (steps[i] < blocks[i].hull_low - points.margin_below ||
+                                                                 steps[i] > blocks[i].hull_high + points.margin_above);
             sums_.squared_value += value * value;
             sums_.squared_error += error * error;
-            if (value != 0 && nearest[i].multiple == 0.0F) sums_.squared_underflow += error * error;
+            if (is_underflow) sums_.squared_underflow += error * error;
             if (is_clipped) sums_.squared_clip += error * error;
         }
     }
