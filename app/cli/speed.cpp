@@ -23,8 +23,9 @@ std::string milliseconds(double seconds) { return significant(1e3 * seconds, 4);
 std::string giga(double per_second) { return grouped(static_cast<std::int64_t>(per_second / 1e9)); }
 
 std::string point_name(const SpeedPoint& point) {
-    return point.phase == SpeedPhase::prefill ? "prefill " + std::to_string(point.length)
-                                              : "decode " + std::to_string(point.batch);
+    return point.phase == SpeedPhase::prefill
+               ? "prefill " + std::to_string(point.length)
+               : "decode " + std::to_string(point.batch) + " behind " + std::to_string(point.before);
 }
 
 std::string times_text(const SpeedStudy& study) {
@@ -75,8 +76,8 @@ std::string ceilings_text(const SpeedStudy& study) {
            (ceilings.integer_operations
                 ? ", " + giga(*ceilings.integer_operations) + " GOP/s of integers (" + ceilings.integer_by + ")"
                 : "") +
-           "\nfloor: the products of linears and head at these rates; decode N: one token of each of N sequences, "
-           "without a cache of keys and values; medians; taken in " +
+           "\nfloor: the products of linears and head at these rates; decode N behind M: one token of each of N "
+           "sequences, whose M tokens before it have their keys and values kept; medians; taken in " +
            duration_text(study.seconds) + "\n";
 }
 
@@ -110,6 +111,12 @@ Action declare_speed(CLI::App& options) {
         ->delimiter(',')
         ->check(CLI::Range(1, 65536))
         ->type_name("N,N,...");
+    options
+        .add_option("--before", args->spec.before,
+                    "Tokens of each sequence before the one that is decoded, as far as the model has positions")
+        ->check(CLI::Range(0, 1048576))
+        ->type_name("N")
+        ->capture_default_str();
     return [args](Console& console) { speed_command(*args, console); };
 }
 

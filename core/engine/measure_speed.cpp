@@ -50,12 +50,13 @@ std::vector<std::int64_t> lengths_of(const SpeedSpec& spec, const Model& model) 
 }
 
 std::vector<TimedModel::Shape> shapes_of(const SpeedSpec& spec, const Model& model) {
+    if (spec.before < 0) throw Error(ErrorKind::usage, "tokens before the decoded one are a number from 0");
     std::vector<TimedModel::Shape> shapes;
     for (const std::int64_t length : lengths_of(spec, model)) shapes.push_back({1, length});
     for (const std::int64_t batch : spec.batches) {
         if (batch < 1)
             throw Error(ErrorKind::usage, "a batch is a number of sequences from 1; give some, such as 1,16");
-        shapes.push_back({batch, 1});
+        shapes.push_back({batch, 1, std::min(spec.before, model.config().max_positions - 1)});
     }
     return shapes;
 }
@@ -66,6 +67,7 @@ SpeedPoint measure_point(TimedModel& timed, const TimedModel::Shape& shape, Spee
     point.phase = phase;
     point.batch = shape.batch;
     point.length = shape.length;
+    point.before = shape.before;
     const PeakMemory host;
     device.start_peak();
     (void)timed.pass(shape, ctx); // tables, scratch memory and code that is loaded on first use
@@ -128,9 +130,10 @@ std::shared_ptr<const SpeedStudy> measure_speed(Workbench& work, const SpeedSpec
         measured.weight_bytes = timed.weight_bytes();
         measured.kernels = timed.kernels();
         for (std::size_t i = 0; i < shapes.size(); ++i) {
-            measured.points.push_back(measure_point(timed, shapes[i],
-                                                    i < prefills ? SpeedPhase::prefill : SpeedPhase::decode,
-                                                    study->ceilings, device, ctx));
+            TimedModel::Shape shape = shapes[i];
+            if (!timed.keeps_tokens()) shape.before = 0;
+            measured.points.push_back(measure_point(
+                timed, shape, i < prefills ? SpeedPhase::prefill : SpeedPhase::decode, study->ceilings, device, ctx));
             ctx.advance();
         }
         study->runs.push_back(std::move(measured));

@@ -28,12 +28,13 @@ struct SpeedSetting {
 struct SpeedSpec {
     std::vector<std::int64_t> lengths{};      ///< of the prefill; empty: those of default_lengths the model allows
     std::vector<std::int64_t> batches{1, 16}; ///< of the decode
+    std::int64_t before = 512;                ///< tokens behind which it decodes, as far as the model has positions
     std::vector<Recipe> recipes{};            ///< further runs, in integer arithmetic where there are kernels
     static constexpr std::int64_t default_lengths[] = {128, 512, 1024, 2048};
 };
 
 using SpeedCallback = std::function<void(const SpeedStudy& so_far)>; ///< after every run
-/// Throws Error{usage} for lengths or batches below 1, Error{bad_input} for lengths beyond the model's positions and
+/// Throws Error{usage} for lengths or batches below 1 or `before` below 0, Error{bad_input} for lengths beyond the model's positions and
 /// for recipes that do not fit, Error{out_of_memory} for a model that does not fit the device.
 [[nodiscard]] std::shared_ptr<const SpeedStudy> measure_speed(Workbench& work, const SpeedSpec& spec, JobContext& ctx,
                                                               const SpeedCallback& on_run = {});

@@ -28,7 +28,7 @@ SampleWants OutputClip::wants(const ParamMap& params) const {
 }
 
 at::Tensor OutputClip::clip(const WeightRequest& request, std::string& note) const {
-    const solvers::CoarseProducts products(request.coarse);
+    const solvers::Tf32Products products(request.tf32);
     std::optional<solvers::TensorQuantizer> input;
     if (request.scheme.input && param<bool>(request.params, "quantize_inputs"))
         input = solvers::input_quantizer(*request.scheme.input);

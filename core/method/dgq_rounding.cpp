@@ -40,7 +40,7 @@ SampleWants Dgq::wants(const ParamMap& params) const {
 }
 
 Rounded Dgq::round(const WeightRequest& request) const {
-    const solvers::CoarseProducts products(request.coarse);
+    const solvers::Tf32Products products(request.tf32);
     const Granularity granularity = request.scheme.weight->grain();
     const std::string& mode = param<std::string>(request.params, "mode");
     const auto arithmetic = mode == "reference" ? solvers::DgqArithmetic::bfloat16 : solvers::DgqArithmetic::float32;

@@ -106,7 +106,7 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
                              .weight = request.weight,
                              .keep = request.keep,
                              .samples = wants == SampleWants() ? SiteSamples() : samples(wants),
-                             .coarse = job.coarse};
+                             .tf32 = job.tf32};
     };
     const auto unseen = [](const SampleWants& wants, const WeightRequest& asked) {
         return wants != SampleWants() && asked.samples.tokens == 0;

@@ -17,7 +17,7 @@ struct LinearJob {
     /// Mapped inputs: of the full-precision model, and as the rounding wants them. Called only when a method wants
     /// something.
     std::function<SiteSamples(const SampleWants&)> exact_samples = {}, round_samples = {};
-    bool coarse = false;                                ///< WeightRequest::coarse
+    bool tf32 = false;                                  ///< WeightRequest::tf32
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
     bool report_only = false;                           ///< codes and kept columns stay behind
     bool weight_alone = false;                          ///< no input is looked at: the report is of the weight

@@ -104,7 +104,7 @@ struct QuantizePipeline::Impl {
         if (const auto block = residual_block(choices, *model)) residual.emplace(*model, device, *block);
     }
 
-    [[nodiscard]] bool coarse() const { return c10::elementSize(decoder.type()) == 2; }
+    [[nodiscard]] bool tf32() const { return c10::elementSize(decoder.type()) == 2; }
     void open_streams();
     SampleStream& stream_for(const MethodStep& step) { return streams.at(stream_key(step)); }
     void open_stream(StreamKey key, const std::string& method);
@@ -228,7 +228,7 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
         Search& search = searches.emplace_back(
             Search{*transform.method, fold_request(site, choices, transform.params(), device,
                                                    [&](LayerId id) { return original.at(id).weight.to(at::kFloat); })});
-        search.request.coarse = coarse();
+        search.request.tf32 = tf32();
         if (stats != nullptr) search.request.statistics = &stats->sites.at(index_of(site.site)).all().channels;
         // Statistics are of the stream as it was: of a rotated one they come from the samples.
         const bool rotated = residual && reads_residual(model->linear(site.consumers.front()));
@@ -323,7 +323,7 @@ LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& b
                   .device = device,
                   .weight = {},
                   .map = map_of(linear, block.folds),
-                  .coarse = coarse()};
+                  .tf32 = tf32()};
     const std::int64_t online = job.map.online().value_or(0);
     const at::Tensor& folded = block.folded.plain.at(linear.id).weight;
     const at::Tensor exact = online > 0 ? hadamard(folded, online, device) : folded;

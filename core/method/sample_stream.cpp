@@ -76,12 +76,14 @@ std::map<SampleQuestion, SiteSamples> SampleStream::collect(const Decoder& decod
 }
 
 void SampleStream::pass(const Decoder& decoder, BlockId block, const BlockWeights& weights, DecoderHooks& hooks) const {
-    for (const at::Tensor& batch : hidden_) (void)decoder.forward(block, weights, batch, &hooks);
+    const BlockOperations operations(weights); // what they convert once is used by all batches
+    for (const at::Tensor& batch : hidden_) (void)decoder.forward(block, operations, batch, &hooks);
 }
 
 void SampleStream::advance(const Decoder& decoder, BlockId block, const BlockWeights& weights) {
     std::vector<at::Tensor> next; // the old ones stay until all are there: a step that fails can be made again
-    for (const at::Tensor& batch : hidden_) next.push_back(decoder.forward(block, weights, batch));
+    const BlockOperations operations(weights);
+    for (const at::Tensor& batch : hidden_) next.push_back(decoder.forward(block, operations, batch));
     hidden_ = std::move(next);
 }
 

@@ -83,7 +83,7 @@ std::optional<FoldResult> ScaleTransform::scale(const FoldRequest& request) cons
 }
 
 FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::ScaleMethod& method) const {
-    const solvers::CoarseProducts products(request.coarse);
+    const solvers::Tf32Products products(request.tf32);
     solvers::OutputLossSpec spec;
     if (request.samples.rows.defined()) spec.inputs = request.samples.rows.to(at::kFloat);
     if (request.samples.gram.defined()) spec.gram = request.samples.gram / double(request.samples.tokens);

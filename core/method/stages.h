@@ -38,7 +38,7 @@ struct FoldRequest {
     const FoldSite& site;
     const ParamMap& params;
     const Device& device;
-    bool coarse = false;                          ///< the forward pass has 16 bits: a search need not have more
+    bool tf32 = false;                            ///< a search need not have more: the forward pass has 16 bits
     std::vector<LayerId> layers = {};             ///< the quantized consumers
     std::vector<at::Tensor> weights = {};         ///< of the same, (out, in), unscaled
     std::vector<const QuantScheme*> schemes = {}; ///< of the same
@@ -104,7 +104,7 @@ struct WeightRequest {
     at::Tensor weight;        ///< (out, in) float32: folded, kept columns zero, clipped
     at::Tensor keep;          ///< bool (in): columns left in 16 bits, zero in `weight`; undefined: none
     SiteSamples samples = {}; ///< in the folded domain: what the method wants
-    bool coarse = false;      ///< the forward pass has 16 bits: a search need not have more
+    bool tf32 = false;        ///< a search need not have more: the forward pass has 16 bits
 };
 
 class Clip {

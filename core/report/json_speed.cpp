@@ -18,6 +18,7 @@ json point_json(const SpeedPoint& point) {
     return {{"phase", to_text(point.phase)},
             {"batch", point.batch},
             {"length", point.length},
+            {"tokens_before", point.before},
             {"tokens", point.tokens()},
             {"seconds", point.seconds},
             {"least_seconds", point.least_seconds},

@@ -27,8 +27,7 @@ struct SpeedCeilings {
 
 enum class SpeedPhase : std::uint8_t {
     prefill, ///< one sequence of `length` tokens, and the logits of its last token
-    decode,  ///< one token of each of `batch` sequences: products have M = batch. Keys and values of earlier tokens
-             ///< are not there, so attention sees the token alone
+    decode,  ///< one token of each of `batch` sequences behind `before` others: products have M = batch
 };
 [[nodiscard]] std::string_view to_text(SpeedPhase phase);
 
@@ -43,7 +42,10 @@ struct SpeedShare {
 
 struct SpeedPoint {
     SpeedPhase phase = SpeedPhase::prefill;
-    std::int64_t batch = 1, length = 1;    ///< sequences, and tokens of each
+    std::int64_t batch = 1, length = 1; ///< sequences, and tokens of each
+    /// Tokens of each sequence that came earlier: attention reads their keys and values. 0 too where a recipe rounds
+    /// over several tokens at once, so that nothing of them may be kept.
+    std::int64_t before = 0;
     double seconds = 0, least_seconds = 0; ///< of a pass: median and least
     int passes = 0;                        ///< that were timed; one before them was not
     std::int64_t peak_bytes = 0;           ///< weights and all else at most

@@ -56,7 +56,8 @@ void round_dynamically(const TensorScheme& scheme, at::Tensor& x, const Device& 
     const CodeGrid& grid = scheme.format->grid;
     const Stream stream = current_stream(device);
     if (device.is_cuda()) {
-        kernels.fake_quantize_dynamic(values, layout, grid, options, values, nullptr, stream);
+        const at::Tensor workspace = dynamic_workspace(values.rows, values.columns, layout, device);
+        kernels.fake_quantize_dynamic(values, layout, grid, options, values, nullptr, workspace.data_ptr(), stream);
         return;
     }
     // Bands of whole blocks, of the coarse level where there is one, are independent: one per thread.
@@ -66,7 +67,7 @@ void round_dynamically(const TensorScheme& scheme, at::Tensor& x, const Device& 
                                      values.columns, values.row_stride);
         ScaleOptions of_band = options;
         if (coarse.defined()) of_band.coarse.scale += first * options.coarse.layout.blocks_across(values.columns);
-        kernels.fake_quantize_dynamic(band, layout, grid, of_band, band, nullptr, stream);
+        kernels.fake_quantize_dynamic(band, layout, grid, of_band, band, nullptr, nullptr, stream); // none on a CPU
     });
 }
 

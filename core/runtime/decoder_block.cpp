@@ -8,11 +8,22 @@
 #include "core/base/error.h"
 #include "core/runtime/decoder.h"
 #include "core/runtime/decoder_parts.h"
+#include "core/runtime/fixed_products.h"
 #include "core/runtime/gradients.h"
 
 namespace graticule {
 
 namespace {
+
+/// What `make` gives for a length, of a few lengths: texts of many would fill the memory.
+template <class Key, class Make>
+at::Tensor kept_by_length(std::map<Key, at::Tensor>& kept, const Key& key, const Make& make) {
+    constexpr std::size_t most = 4;
+    const auto found = kept.find(key);
+    if (found != kept.end()) return found->second;
+    if (kept.size() == most) kept.clear();
+    return kept[key] = make();
+}
 
 /// Shows the operand to `hooks` and rounds it as the plan says.
 at::Tensor planned_operand(Operand operand, const Block& block, const AttentionPlan& plan, at::Tensor x,
@@ -124,8 +135,7 @@ at::Tensor Decoder::visible_keys(bool windowed, std::int64_t first, std::int64_t
                        torch_device(device_));
     };
     if (first > 0) return make();
-    at::Tensor& mask = parts_->masks[{tokens, windowed}];
-    return mask.defined() ? mask : mask = make();
+    return kept_by_length(parts_->masks, std::pair(tokens, windowed), make);
 }
 
 /// ALiBi: what is added to the scores of the queries from position `first` on, (heads, tokens, first + tokens): slope
@@ -141,8 +151,7 @@ at::Tensor Decoder::distances(std::int64_t first, std::int64_t tokens) const {
         return bias.to(type()).to(torch_device(device_));
     };
     if (first > 0) return make();
-    at::Tensor& bias = parts_->distances[tokens];
-    return bias.defined() ? bias : bias = make();
+    return kept_by_length(parts_->distances, tokens, make);
 }
 
 /// q (batch, heads, tokens, head_dim) of the last tokens among those of k and v, which are all that may be seen.
@@ -259,7 +268,7 @@ at::Tensor Decoder::run_experts(const Block& block, const BlockOperations& opera
                                 DecoderHooks* hooks) const {
     const ModelConfig& config = model_->config();
     const at::Tensor rows = input.reshape({-1, input.size(-1)});
-    const at::Tensor scores = at::softmax(at::linear(rows, operations.router).to(state_type()), -1);
+    const at::Tensor scores = at::softmax(fixed_linear(rows, operations.router, {}).to(state_type()), -1);
     auto [share, chosen] = scores.topk(config.experts_per_token, -1);
     if (config.normalize_experts) share = share / share.sum(-1, true);
     at::Tensor out = at::zeros_like(rows);

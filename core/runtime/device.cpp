@@ -96,9 +96,10 @@ std::int64_t available_host_bytes() {
     return std::int64_t{4} << 30;
 }
 
-/// LibTorch's workers, for the thread that calls it: each has its own, started by GNU OpenMP when they are first
-/// needed, which ends the program without a word of ours where one of them cannot be. So as many are tried here, where
-/// it is an exception (std::system_error), and OpenMP's are started right behind them.
+} // namespace
+
+/// GNU OpenMP starts them when they are first needed, and ends the program without a word of ours where one of them
+/// cannot be. So as many are tried here, and OpenMP's are started right behind them.
 void start_workers() {
     thread_local bool started = false;
     if (started) return;
@@ -115,8 +116,6 @@ void start_workers() {
     at::parallel_for(0, others + 1, 1, [](std::int64_t, std::int64_t) {});
     started = true;
 }
-
-} // namespace
 
 const Backend& Device::kernels() const {
     if (backend_ == nullptr) throw Error(ErrorKind::device, backend_problem_);
@@ -161,7 +160,11 @@ Device open_device(const std::string& name) {
     if (*index >= count)
         throw Error(ErrorKind::device,
                     "\"" + name + "\": there are " + std::to_string(count) + " CUDA devices, counted from cuda:0");
-    translate_torch_errors("starting " + name, [&] { at::globalContext().lazyInitDevice(at::kCUDA); });
+    translate_torch_errors("starting " + name, [&] {
+        at::globalContext().lazyInitDevice(at::kCUDA);
+        choose_exact_products();
+    });
+    start_workers(); // they fill the buffers that weights travel in
     device.index_ = *index;
     device.name_ = "cuda:" + std::to_string(*index);
     device.label_ = "cuda: " + CudaDriver::instance().name(*index);

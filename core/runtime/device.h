@@ -37,6 +37,10 @@ private:
 /// device loads LibTorch's CUDA library and our kernel module into the program.
 [[nodiscard]] Device open_device(const std::string& name);
 
+/// Starts LibTorch's workers of the calling thread, each of which has its own. Throws std::system_error where the system
+/// has no more threads, which OpenMP by itself ends the program for.
+void start_workers();
+
 struct DeviceRow {
     std::string name;    ///< what open_device takes
     std::string label;   ///< for people

@@ -9,11 +9,11 @@
 #include <map>
 #include <numeric>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/runtime/block_loader.h"
+#include "core/runtime/kernel_uses.h"
 #include "core/runtime/key_value_cache.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/predictions.h"
@@ -71,7 +71,7 @@ struct ModelRunner::Impl {
         Decoder decoder;
         std::atomic<bool> left = false; ///< leave_out(); the thread that loads blocks looks as well
         /// By name and the reason why it is no integer product, of what was prepared so far.
-        std::map<std::pair<std::string, std::string>, std::set<Role>> kernels = {};
+        KernelUses kernels = {};
     };
     using Sides = std::vector<std::unique_ptr<Side>>;
     [[nodiscard]] static Sides make_sides(const std::shared_ptr<const Model>& model, std::vector<SideWeights> weights,
@@ -204,8 +204,7 @@ struct ModelRunner::Impl {
         passing = block; // gives up the block before: only now, see BlockLoader
         for (std::size_t side = 0; side < sides.size(); ++side)
             for (const auto& [layer, linear] : block->at(side).linears)
-                sides[side]->kernels[{std::string(linear.operation->kernel()), linear.no_integers}].insert(
-                    decoder.model().linear(layer).role);
+                sides[side]->kernels.add(linear, decoder.model().linear(layer).role);
         const std::int64_t bytes = block_bytes(*block);
         if (keep && kept_bytes + bytes <= weight_budget) {
             kept[index_of(id)] = block;
@@ -353,14 +352,7 @@ ModelRunner::~ModelRunner() = default;
 
 const Execution& ModelRunner::execution() const { return impl_->execution; }
 
-std::vector<KernelUse> ModelRunner::kernels(std::size_t side) const {
-    std::vector<KernelUse> uses;
-    for (const auto& [kernel, roles] : impl_->sides.at(side)->kernels) {
-        KernelUse& use = uses.emplace_back(KernelUse{kernel.first, {}, kernel.second});
-        for (const Role role : roles) use.layers.emplace_back(to_text(role));
-    }
-    return uses;
-}
+std::vector<KernelUse> ModelRunner::kernels(std::size_t side) const { return impl_->sides.at(side)->kernels.list(); }
 
 HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
     GRATICULE_ASSERT(!rows.empty(), "no rows");

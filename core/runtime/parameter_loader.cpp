@@ -80,6 +80,7 @@ at::Tensor ParameterLoader::load(const std::string& name, const HostTensor& tens
     if (at::Tensor there = find_loaded(tensor, type); there.defined()) return there;
     at::Tensor values = load_afresh(name, tensor, type);
     const std::lock_guard lock(mutex_);
+    std::erase_if(loaded_, [](const auto& entry) { return entry.second.bytes.expired(); });
     loaded_.insert_or_assign(std::pair(tensor.bytes.data(), type),
                              Loaded{tensor.owner, decltype(Loaded::values)(values.getIntrusivePtr())});
     return values;
@@ -91,7 +92,9 @@ at::Tensor ParameterLoader::load_afresh(const std::string& name, const HostTenso
     const HostTensor decoded = stored ? tensor : HostTensor::from_floats(to_floats(tensor), tensor.shape);
     const at::Tensor values = upload(decoded.bytes, decoded.shape, stored.value_or(at::kFloat)).to(type);
     const std::lock_guard lock(mutex_);
-    if (checked_.emplace(name, tensor.bytes.data()).second) {
+    std::weak_ptr<const void>& checked = checked_[{name, tensor.bytes.data()}];
+    if (checked.expired()) {
+        checked = tensor.owner;
         const auto [low, high] = at::aminmax(values);
         Extremes& extremes = extremes_.emplace_back(name, at::stack({low, high}).to(at::kFloat), c10::Event(at::kCUDA));
         extremes.there.record(current_torch_stream(device_));

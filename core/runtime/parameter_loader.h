@@ -45,9 +45,10 @@ private:
     Device device_;
     std::unique_ptr<PinnedRing> ring_; ///< null on a CPU
     std::shared_ptr<Workspace> workspace_;
-    std::mutex mutex_;                                           ///< guards the ring and what follows
-    std::set<std::pair<std::string, const std::byte*>> checked_; ///< sides have tensors of one name
-    /// Neither is kept alive by being here: bytes that are gone may have made room for others at the same place.
+    std::mutex mutex_; ///< guards the ring and what follows
+    /// Neither bytes nor values are kept alive by being here: bytes that are gone may have made room for others at the
+    /// same place.
+    std::map<std::pair<std::string, const std::byte*>, std::weak_ptr<const void>> checked_; ///< sides share names
     struct Loaded {
         std::weak_ptr<const void> bytes;
         c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> values;

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/format/quant_format.h"
 #include "core/runtime/decoder.h"
+#include "core/runtime/kernel_uses.h"
 #include "core/runtime/linear/workspace.h"
 #include "core/runtime/parameters.h"
 #include "core/runtime/torch_error.h"
@@ -165,15 +166,30 @@ struct Watch {
     }
 };
 
+/// Nobody watches once it is gone, whatever became of the pass.
+class Watching {
+public:
+    Watching(Watch& watch, const SpeedCeilings& ceilings)
+        : watch_(watch) {
+        watch_ = {&ceilings, {}, {}};
+    }
+    ~Watching() { watch_.ceilings = nullptr; }
+    Watching(const Watching&) = delete;
+    Watching& operator=(const Watching&) = delete;
+
+private:
+    Watch& watch_;
+};
+
 class TimedOp final : public LinearOp {
 public:
-    TimedOp(std::shared_ptr<const LinearOp> operation, const Linear& linear, bool integers, const Device& device,
+    TimedOp(std::shared_ptr<const LinearOp> operation, const Linear& linear, const Device& device,
             std::shared_ptr<Watch> watch)
         : operation_(std::move(operation))
         , kind_(to_text(linear.role))
         , outputs_(linear.out_features())
         , inputs_(linear.in_features())
-        , integers_(integers)
+        , integers_(operation_->multiplies_integers())
         , device_(device)
         , watch_(std::move(watch)) {}
 
@@ -222,13 +238,9 @@ struct TimedModel::Impl {
             std::int64_t bytes = 0;
             for (auto& [id, prepared] : operations.linears) {
                 const Linear& linear = decoder.model().linear(id);
-                const std::string kernel(prepared.operation->kernel());
-                uses[{kernel, prepared.no_integers}].insert(linear.role);
-                const bool integers = execution.arithmetic == Arithmetic::integer && prepared.no_integers.empty() &&
-                                      prepared.input.rounding && kernel != "dense" && kernel != "simulated";
+                uses.add(prepared, linear.role);
                 bytes += prepared.operation->device_bytes();
-                prepared.operation =
-                    std::make_shared<TimedOp>(std::move(prepared.operation), linear, integers, device, watch);
+                prepared.operation = std::make_shared<TimedOp>(std::move(prepared.operation), linear, device, watch);
             }
             weight_bytes += bytes;
             blocks.push_back(std::move(operations));
@@ -248,6 +260,22 @@ struct TimedModel::Impl {
                                                   "device with more, or a smaller model");
     }
 
+    /// Keys and values of `before` tokens that mean nothing: how fast they are read does not depend on it. A copy reads
+    /// the same memory and writes its next token into the room behind them.
+    KeyValueCache earlier_tokens(const Shape& shape) {
+        if (shape.before == 0) return {};
+        if (!earlier || earlier->first != std::pair(shape.batch, shape.before)) {
+            earlier.reset();
+            const ModelConfig& config = decoder.model().config();
+            const at::Tensor random = at::randn({shape.batch, config.kv_heads, shape.before, config.head_dim},
+                                                at::TensorOptions().device(torch_device(device)).dtype(decoder.type()));
+            KeyValueCache cache;
+            for (const Block& block : decoder.model().blocks()) (void)cache.append(block.id, random, random);
+            earlier.emplace(std::pair(shape.batch, shape.before), std::move(cache));
+        }
+        return earlier->second;
+    }
+
     void run(const Shape& shape) {
         const std::int64_t vocabulary = decoder.model().parts().embedding.rows();
         std::vector<std::vector<std::int32_t>> ids(static_cast<std::size_t>(shape.batch));
@@ -256,9 +284,11 @@ struct TimedModel::Impl {
                 ids[static_cast<std::size_t>(row)].push_back(
                     static_cast<std::int32_t>((1 + 977 * row + 7919 * i) % vocabulary));
         const std::vector<std::span<const std::int32_t>> rows(ids.begin(), ids.end());
-        at::Tensor hidden = outer([&] { return decoder.embed(rows); });
+        KeyValueCache cache = earlier_tokens(shape);
+        at::Tensor hidden = outer([&] { return decoder.embed(rows, shape.before); });
         for (const Block& block : decoder.model().blocks())
-            hidden = decoder.forward(block.id, blocks[index_of(block.id)], hidden);
+            hidden = decoder.forward(block.id, blocks[index_of(block.id)], hidden, nullptr,
+                                     shape.before > 0 ? &cache : nullptr);
         last = outer([&] { return decoder.logits(hidden.narrow(1, shape.length - 1, 1)); });
         if (watch->ceilings == nullptr) return;
         const double width = static_cast<double>(last.size(-1)) * static_cast<double>(hidden.size(-1));
@@ -280,9 +310,10 @@ struct TimedModel::Impl {
     Decoder decoder;
     std::shared_ptr<Watch> watch = std::make_shared<Watch>();
     std::vector<BlockOperations> blocks;
-    std::map<std::pair<std::string, std::string>, std::set<Role>> uses; ///< by kernel and KernelUse::no_integers
+    KernelUses uses;
     std::int64_t weight_bytes = 0;
     at::Tensor last; ///< logits: kept, so that no pass is without a reader
+    std::optional<std::pair<std::pair<std::int64_t, std::int64_t>, KeyValueCache>> earlier; ///< by batch and tokens
 };
 
 TimedModel::TimedModel(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
@@ -294,22 +325,20 @@ TimedModel::TimedModel(std::shared_ptr<const Model> model, std::shared_ptr<const
 }
 TimedModel::~TimedModel() = default;
 
+bool TimedModel::keeps_tokens() const {
+    return std::ranges::all_of(impl_->blocks, [](const BlockOperations& block) { return token_by_token(block); });
+}
+
 std::int64_t TimedModel::weight_bytes() const { return impl_->weight_bytes; }
 
-std::vector<KernelUse> TimedModel::kernels() const {
-    std::vector<KernelUse> uses;
-    for (const auto& [kernel, roles] : impl_->uses) {
-        KernelUse& use = uses.emplace_back(KernelUse{kernel.first, {}, kernel.second});
-        for (const Role role : roles) use.layers.emplace_back(to_text(role));
-    }
-    return uses;
-}
+std::vector<KernelUse> TimedModel::kernels() const { return impl_->uses.list(); }
 
 double TimedModel::pass(const Shape& shape, JobContext& ctx) {
     ctx.check_cancelled();
     return translate_torch_errors(
         "timing a pass of " + std::to_string(shape.batch) + " x " + std::to_string(shape.length) + " tokens", [&] {
             const TorchScope scope(impl_->device);
+            (void)impl_->earlier_tokens(shape); // made before the clock runs
             return seconds_of(impl_->device, [&] { impl_->run(shape); });
         });
 }
@@ -319,12 +348,14 @@ std::vector<SpeedShare> TimedModel::watched_pass(const Shape& shape, const Speed
     return translate_torch_errors("timing the layers of a pass", [&] {
         const TorchScope scope(impl_->device);
         Watch& watch = *impl_->watch;
-        watch = {&ceilings, {}, {}};
-        Stopwatch whole(impl_->device);
-        impl_->run(shape);
-        whole.stop();
-        const double all = whole.seconds();
-        watch.ceilings = nullptr;
+        double all = 0;
+        {
+            const Watching watching(watch, ceilings);
+            Stopwatch whole(impl_->device);
+            impl_->run(shape);
+            whole.stop();
+            all = whole.seconds();
+        }
         std::vector<SpeedShare> shares;
         double seen = 0;
         for (const std::string& kind : watch.order) {

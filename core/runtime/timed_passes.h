@@ -32,7 +32,10 @@ public:
 
     struct Shape {
         std::int64_t batch = 1, length = 1;
+        std::int64_t before = 0; ///< tokens of each sequence whose keys and values are there
     };
+    /// Whether keys and values of earlier tokens may be kept (token_by_token); else `before` is 0.
+    [[nodiscard]] bool keeps_tokens() const;
     /// Seconds from token ids to the logits of every sequence's last token, on the device.
     [[nodiscard]] double pass(const Shape& shape, JobContext& ctx);
     /// The same with every kind of layer timed by itself: shares add up to 1.

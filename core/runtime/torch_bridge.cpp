@@ -2,6 +2,7 @@
 
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -115,20 +116,55 @@ Stream current_stream(const Device& device) {
     return {current_torch_stream(device).native_handle()};
 }
 
+at::Tensor dynamic_workspace(std::int64_t rows, std::int64_t columns, BlockLayout layout, const Device& device) {
+    const auto bytes = static_cast<std::int64_t>(device.kernels().dynamic_workspace_bytes(rows, columns, layout));
+    return at::empty({bytes}, at::TensorOptions().dtype(at::kByte).device(torch_device(device)));
+}
+
 c10::Stream current_torch_stream(const Device& device) {
     return c10::impl::VirtualGuardImpl(at::kCUDA).getStream(torch_device(device));
 }
 
+namespace {
+thread_local int scopes = 0; ///< of this thread, one inside the other
+thread_local std::optional<at::NoTF32Guard> without_tf32;
+std::mutex tf32_mutex;
+int tf32_users = 0;
+} // namespace
+
 TorchScope::TorchScope(const Device& device)
     : inference_(!differentiating())
     , device_(device.is_cuda() ? c10::optional<at::Device>(torch_device(device)) : std::nullopt) {
-    if (!device.is_cuda()) return;
-    // Ten bits of mantissa would hide what is measured here.
-    at::globalContext().setAllowTF32CuBLAS(false);
-    at::globalContext().setAllowTF32CuDNN(false);
-    // Nor do partial sums of 16-bit products lose bits: integers that are exact in 16 bits have exact sums.
-    at::globalContext().setAllowBF16ReductionCuBLAS(false);
-    at::globalContext().setAllowFP16ReductionCuBLAS(false);
+    if (scopes++ == 0) without_tf32.emplace();
+}
+
+TorchScope::~TorchScope() {
+    if (--scopes == 0) without_tf32.reset();
+}
+
+Tf32::Tf32() {
+    const std::lock_guard lock(tf32_mutex);
+    if (tf32_users++ == 0) at::globalContext().setAllowTF32CuBLAS(true);
+    without_tf32.reset();
+}
+
+Tf32::~Tf32() {
+    const std::lock_guard lock(tf32_mutex);
+    if (scopes > 0) without_tf32.emplace();
+    if (--tf32_users == 0) at::globalContext().setAllowTF32CuBLAS(false);
+}
+
+void choose_exact_products() {
+    static const bool once = [] {
+        // Ten bits of mantissa would hide what is measured here.
+        at::globalContext().setAllowTF32CuBLAS(false);
+        at::globalContext().setAllowTF32CuDNN(false);
+        // Nor do partial sums of 16-bit products lose bits: integers that are exact in 16 bits have exact sums.
+        at::globalContext().setAllowBF16ReductionCuBLAS(false);
+        at::globalContext().setAllowFP16ReductionCuBLAS(false);
+        return true;
+    }();
+    (void)once;
 }
 
 } // namespace graticule

@@ -36,15 +36,35 @@ namespace graticule {
 [[nodiscard]] Stream current_stream(const Device& device);
 /// The same as Torch's own type, of a card.
 [[nodiscard]] c10::Stream current_torch_stream(const Device& device);
+/// Memory for Backend::fake_quantize_dynamic on a matrix of this shape.
+[[nodiscard]] at::Tensor dynamic_workspace(std::int64_t rows, std::int64_t columns, BlockLayout layout,
+                                           const Device& device);
 
-/// No gradients, TF32 off: put one at the top of every function that runs Torch code on behalf of a verb.
+/// No gradients, and this thread's products in full float32: put one at the top of every function that runs Torch code
+/// on behalf of a verb.
 class TorchScope {
 public:
     explicit TorchScope(const Device& device);
+    ~TorchScope();
+    TorchScope(const TorchScope&) = delete;
+    TorchScope& operator=(const TorchScope&) = delete;
 
 private:
     c10::InferenceMode inference_;
     c10::OptionalDeviceGuard device_;
 };
+
+/// While it lives, this thread's float32 products on a card round factors to ten bits (TF32). Products of other threads
+/// stay as they are: LibTorch's switch is one for all, so each TorchScope holds LibTorch's own guard against it.
+class Tf32 {
+public:
+    Tf32();
+    ~Tf32();
+    Tf32(const Tf32&) = delete;
+    Tf32& operator=(const Tf32&) = delete;
+};
+
+/// LibTorch's switches of products on cards, once for the program.
+void choose_exact_products();
 
 } // namespace graticule

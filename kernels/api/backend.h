@@ -1,6 +1,6 @@
 // The operations every back end answers. CPU (kernels/cpu) defines what is correct; CUDA is judged by it with the cases
-// of kernels/conformance. All memory is the back end's own (host or device) and the caller's; kernels never allocate:
-// workspaces are arguments with a *_bytes query beside the operation. Values are float32, arithmetic is float32, sums
+// of kernels/conformance. All memory is the back end's own (host or device) and the caller's: workspaces are arguments
+// with a *_bytes query beside the operation. A back end keeps a few megabytes for counts on their way to the host. Values are float32, arithmetic is float32, sums
 // are accumulated in float64 per block in a fixed order, rounding is half to even. NaN quantizes to the code of zero,
 // infinity to the outermost code; neither takes part in scales or error sums, both count as `not_finite`. Bad arguments
 // and device failures throw KernelError (kernel_error.h). What nearest means, ties and missing neighbours included, is
@@ -95,10 +95,14 @@ public:
                                const float* scale, const float* zero, MatrixView<float> out, QuantizeCounts* counts,
                                Stream stream) const = 0;
 
-    /// The same with scales found from the values themselves (dynamic activations), still one pass over memory.
+    /// Bytes of workspace, of any content and in the back end's memory, that the next call needs.
+    [[nodiscard]] virtual std::size_t dynamic_workspace_bytes(std::int64_t rows, std::int64_t columns,
+                                                              BlockLayout layout) const = 0;
+    /// The same with scales found from the values themselves (dynamic activations), in one pass over memory where
+    /// blocks are one row high.
     virtual void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
                                        ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
-                                       Stream stream) const = 0;
+                                       void* workspace, Stream stream) const = 0;
 
     /// Bytes of workspace, of any content and in the back end's memory, that the next call needs for this batch.
     [[nodiscard]] virtual std::size_t statistics_workspace_bytes(const ActivationBatch& batch,

@@ -129,17 +129,20 @@ Outcome run_case(const Side& side, const Case& c) {
     outcome.zero = read_checked(zero, outcome.damage, "find_scales");
     run_static(side, c, input, scale.data(), zero.data(), outcome);
 
+    GuardedArray<std::uint8_t> workspace(
+        side.memory, static_cast<std::int64_t>(side.backend.dynamic_workspace_bytes(s.rows, s.columns, c.layout)));
     GuardedArray<float> dynamic(side.memory, s.rows, s.columns, s.stride, s.offset);
     side.backend.fake_quantize_dynamic(input.const_view(), c.layout, c.format.grid, options, dynamic.view(), nullptr,
-                                       {});
+                                       workspace.data(), {});
     outcome.dynamic = read_checked(dynamic, outcome.damage, "fake_quantize_dynamic");
     side.backend.fake_quantize_dynamic(input.const_view(), c.layout, c.format.grid, options, dynamic.view(),
-                                       &outcome.dynamic_counts, {});
+                                       &outcome.dynamic_counts, workspace.data(), {});
     outcome.dynamic_counted = read_checked(dynamic, outcome.damage, "fake_quantize_dynamic with counts");
     dynamic.write(c.values);
     side.backend.fake_quantize_dynamic(dynamic.const_view(), c.layout, c.format.grid, options, dynamic.view(), nullptr,
-                                       {});
+                                       workspace.data(), {});
     outcome.dynamic_in_place = read_checked(dynamic, outcome.damage, "fake_quantize_dynamic in place");
+    (void)read_checked(workspace, outcome.damage, "the workspace of fake_quantize_dynamic");
     return outcome;
 }
 
@@ -383,7 +386,8 @@ void run_refusals(const Side& subject, Table& table) {
     const auto refuse = [&](const char* name, BlockLayout layout, const ScaleOptions& options) {
         std::string failure = "was accepted";
         try {
-            subject.backend.fake_quantize_dynamic(array.const_view(), layout, grid, options, array.view(), nullptr, {});
+            subject.backend.fake_quantize_dynamic(array.const_view(), layout, grid, options, array.view(), nullptr,
+                                                  nullptr, {});
         } catch (const KernelError& error) {
             failure = error.kind() == KernelError::Kind::invalid_argument ? "" : "was refused for another reason";
         }

@@ -51,8 +51,11 @@ public:
             cpu::fake_quantize(values, layout, prepare_grid(grid), scale, zero, out, counts);
     }
 
+    [[nodiscard]] std::size_t dynamic_workspace_bytes(std::int64_t, std::int64_t, BlockLayout) const override {
+        return 0;
+    }
     void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
-                               ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
+                               ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, void*,
                                Stream) const override {
         check_fake_quantize_dynamic(values, layout, grid, options, out);
         if (counts != nullptr) *counts = {};

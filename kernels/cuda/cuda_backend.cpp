@@ -70,13 +70,18 @@ public:
             cuda::fake_quantize(values, layout, prepare_grid(grid), scale, zero, out, counts, stream_of(stream));
     }
 
+    [[nodiscard]] std::size_t dynamic_workspace_bytes(std::int64_t rows, std::int64_t columns,
+                                                      BlockLayout layout) const override {
+        return has_work(rows, columns) ? cuda::dynamic_workspace_bytes(rows, columns, layout) : 0;
+    }
     void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
-                               ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
+                               ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, void* workspace,
                                Stream stream) const override {
         check_fake_quantize_dynamic(values, layout, grid, options, out);
         if (counts != nullptr) *counts = {};
         if (has_work(values.rows, values.columns))
-            cuda::fake_quantize_dynamic(values, layout, prepare_grid(grid), options, out, counts, stream_of(stream));
+            cuda::fake_quantize_dynamic(values, layout, prepare_grid(grid), options, out, counts,
+                                        static_cast<float*>(workspace), stream_of(stream));
     }
 
     [[nodiscard]] std::size_t statistics_workspace_bytes(const ActivationBatch& batch,

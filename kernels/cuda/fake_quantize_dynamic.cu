@@ -113,32 +113,23 @@ void launch(unsigned int ctas, const SegmentArguments& arguments, const GridPoin
     GRATICULE_CUDA_CHECK(cudaGetLastError());
 }
 
-/// Two passes over memory, scales in the workspace between them.
-void quantize_large_blocks(MatrixView<const float> values, BlockLayout layout, const GridPoints& points,
-                           ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream) {
-    const auto blocks = static_cast<std::size_t>(layout.count(values.rows, values.columns));
-    float* scale = nullptr;
-    // Stream-ordered: the pool of the driver hands the same memory out again without a system call.
-    GRATICULE_CUDA_CHECK(cudaMallocAsync(reinterpret_cast<void**>(&scale), 2 * blocks * sizeof(float), stream));
-    float* zero = scale + blocks;
-    try {
-        find_scales(values, layout, points, options, scale, zero, stream);
-        fake_quantize(values, layout, points, scale, zero, out, counts, stream);
-    } catch (...) {
-        cudaFreeAsync(scale, stream);
-        throw;
-    }
-    GRATICULE_CUDA_CHECK(cudaFreeAsync(scale, stream));
-}
-
 } // namespace
 
+/// Blocks of several rows: their scales and zeros, between the two passes over memory.
+std::size_t dynamic_workspace_bytes(std::int64_t rows, std::int64_t columns, BlockLayout layout) {
+    if (layout.rows_per_block == 1) return 0;
+    return 2 * static_cast<std::size_t>(layout.count(rows, columns)) * sizeof(float);
+}
+
 void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const GridPoints& points,
-                           ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream) {
+                           ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, float* workspace,
+                           cudaStream_t stream) {
     const bool packed = packs_of(values, 4) && packs_of(out, 4) && layout.columns_per_block % 4 == 0;
     const int lanes = segment_lanes(packed ? layout.columns_per_block / 4 : layout.columns_per_block);
     if (layout.rows_per_block != 1) {
-        quantize_large_blocks(values, layout, points, options, out, counts, stream);
+        float *scale = workspace, *zero = workspace + layout.count(values.rows, values.columns);
+        find_scales(values, layout, points, options, scale, zero, stream);
+        fake_quantize(values, layout, points, scale, zero, out, counts, stream);
         return;
     }
     const std::int64_t across = layout.blocks_across(values.columns);

@@ -23,8 +23,10 @@ void dequantize(MatrixView<const std::uint8_t> codes, BlockLayout layout, const 
                                         const float* zero, cudaStream_t stream);
 void fake_quantize(MatrixView<const float> values, BlockLayout layout, const GridPoints& points, const float* scale,
                    const float* zero, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream);
+[[nodiscard]] std::size_t dynamic_workspace_bytes(std::int64_t rows, std::int64_t columns, BlockLayout layout);
 void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const GridPoints& points,
-                           ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, cudaStream_t stream);
+                           ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, float* workspace,
+                           cudaStream_t stream);
 [[nodiscard]] std::size_t statistics_workspace_bytes(const ActivationBatch& batch, SegmentEnds ends);
 void accumulate_statistics(const ActivationBatch& batch, SegmentEnds ends, std::span<const std::int64_t> rows_before,
                            const SiteAccumulators& sums, void* workspace, cudaStream_t stream);

@@ -196,7 +196,7 @@ struct Bench {
         add(
             "fake_quantize_dynamic, " + name, 8,
             [&, group] {
-                cuda.fake_quantize_dynamic(input(), {1, group}, grid, options, output(), nullptr, {});
+                cuda.fake_quantize_dynamic(input(), {1, group}, grid, options, output(), nullptr, nullptr, {});
             },
             [&, group] {
                 const at::Tensor grouped = x.view({-1, group});

@@ -75,10 +75,14 @@ public:
         if (fault_ == Fault::beyond_end) out.data[(out.rows - 1) * out.row_stride + out.columns] = 0;
         if (fault_ == Fault::between_rows && out.row_stride > out.columns) out.data[out.columns] = 0;
     }
+    [[nodiscard]] std::size_t dynamic_workspace_bytes(std::int64_t rows, std::int64_t columns,
+                                                      BlockLayout layout) const override {
+        return cpu_backend().dynamic_workspace_bytes(rows, columns, layout);
+    }
     void fake_quantize_dynamic(MatrixView<const float> values, BlockLayout layout, const CodeGrid& grid,
-                               ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts,
+                               ScaleOptions options, MatrixView<float> out, QuantizeCounts* counts, void* workspace,
                                Stream stream) const override {
-        cpu_backend().fake_quantize_dynamic(values, layout, grid, options, out, counts, stream);
+        cpu_backend().fake_quantize_dynamic(values, layout, grid, options, out, counts, workspace, stream);
         if (fault_ == Fault::dynamic_value && out.rows == 300) out.data[299 * out.row_stride] += 1;
     }
     [[nodiscard]] std::size_t statistics_workspace_bytes(const ActivationBatch& batch,
@@ -389,7 +393,8 @@ void TestBackends::bad_arguments() {
         if (backend == nullptr) continue;
         try {
             backend->fake_quantize_dynamic({x.data(), 4, 12, stride}, {rows_per_block, columns_per_block}, grid,
-                                           {ScaleRule::symmetric_absmax, clip, 0}, {out.data(), 4, 12}, nullptr, {});
+                                           {ScaleRule::symmetric_absmax, clip, 0}, {out.data(), 4, 12}, nullptr,
+                                           nullptr, {});
             QFAIL("accepted");
         } catch (const KernelError& error) {
             QCOMPARE(error.kind(), KernelError::Kind::invalid_argument);

@@ -130,7 +130,8 @@ void TestCodeGrid::golden_quantizer() {
     const Backend& cpu = cpu_backend();
     cpu.find_scales(values, layout, grid, options, scale.data(), zero.data(), {});
     cpu.fake_quantize(values, layout, grid, scale.data(), zero.data(), {out.data(), rows, golden_.inputs}, nullptr, {});
-    cpu.fake_quantize_dynamic(values, layout, grid, options, {dynamic.data(), rows, golden_.inputs}, nullptr, {});
+    cpu.fake_quantize_dynamic(values, layout, grid, options, {dynamic.data(), rows, golden_.inputs}, nullptr, nullptr,
+                              {});
     QVERIFY(out == dynamic);
 
     const QJsonObject expected = golden_.records[record].toObject();

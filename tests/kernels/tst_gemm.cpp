@@ -174,7 +174,7 @@ void TestGemm::reference_is_simulation() {
     std::vector<float> rounded(values.size()), weight(data.codes.size());
     const ScaleOptions options{zeros ? ScaleRule::asymmetric_through_zero : ScaleRule::symmetric_absmax, 1, 1e-5F};
     cpu_backend().fake_quantize_dynamic({values.data(), tokens, inputs}, {1, inputs}, int_grid(8), options,
-                                        {rounded.data(), tokens, inputs}, nullptr, {});
+                                        {rounded.data(), tokens, inputs}, nullptr, nullptr, {});
     const std::int64_t groups = groups_of(problem);
     std::vector<float> scale(data.zero.size());
     for (std::size_t i = 0; i < scale.size(); ++i)

@@ -14,8 +14,9 @@ namespace graticule {
 namespace {
 
 QString pass_name(const SpeedPoint& point) {
-    return point.phase == SpeedPhase::prefill ? SpeedPanel::tr("prefill\n%1 tokens").arg(thousands_text(point.length))
-                                              : SpeedPanel::tr("decode\nbatch %1").arg(thousands_text(point.batch));
+    return point.phase == SpeedPhase::prefill
+               ? SpeedPanel::tr("prefill\n%1 tokens").arg(thousands_text(point.length))
+               : SpeedPanel::tr("decode\n%1 behind %2").arg(thousands_text(point.batch), thousands_text(point.before));
 }
 
 QString kernels_of(const SpeedRun& run) {
@@ -81,7 +82,7 @@ void SpeedPanel::setStudy(const std::shared_ptr<const SpeedStudy>& study) {
                                  : QString();
     note_->setText(there
                        ? tr("The device alone: %1 GB/s, %2 GFLOP/s%3. Decode: one token of each of so many sequences, "
-                            "without a cache of keys and values.")
+                            "behind so many whose keys and values are kept.")
                              .arg(rate_text(study->ceilings.bytes_per_second),
                                   rate_text(study->ceilings.float_operations), integers)
                        : tr("Passes are timed at several lengths, with the kernels there are on the chosen device."));

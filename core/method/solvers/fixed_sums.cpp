@@ -1,6 +1,7 @@
 #include "core/method/solvers/fixed_sums.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -9,20 +10,7 @@
 namespace graticule::solvers {
 namespace {
 
-thread_local bool coarse_products = false;
-
-/// Torch's switch for one call.
-class Rounded {
-public:
-    Rounded() {
-        if (coarse_products) at::globalContext().setAllowTF32CuBLAS(true);
-    }
-    ~Rounded() {
-        if (coarse_products) at::globalContext().setAllowTF32CuBLAS(false);
-    }
-    Rounded(const Rounded&) = delete;
-    Rounded& operator=(const Rounded&) = delete;
-};
+thread_local bool tf32_products = false;
 
 /// The lower triangular L with L L^T = matrix, in place; what lies above the diagonal tiles is left over. False: not
 /// positive definite.
@@ -69,13 +57,14 @@ at::Tensor inverse_of_lower(const at::Tensor& lower) {
 
 } // namespace
 
-CoarseProducts::CoarseProducts(bool coarse)
-    : before_(std::exchange(coarse_products, coarse)) {}
-CoarseProducts::~CoarseProducts() { coarse_products = before_; }
+Tf32Products::Tf32Products(bool allowed)
+    : before_(std::exchange(tf32_products, allowed)) {}
+Tf32Products::~Tf32Products() { tf32_products = before_; }
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
     if (!a.is_cpu()) {
-        const Rounded rounded;
+        std::optional<Tf32> rounded;
+        if (tf32_products) rounded.emplace();
         return at::mm(a, b);
     }
     const at::Tensor result = at::empty({a.size(0), b.size(1)}, a.options());
@@ -85,7 +74,8 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
 
 at::Tensor products(const at::Tensor& a, const at::Tensor& b) {
     if (!a.is_cpu()) {
-        const Rounded rounded;
+        std::optional<Tf32> rounded;
+        if (tf32_products) rounded.emplace();
         return at::bmm(a, b);
     }
     at::Tensor result = at::empty({a.size(0), a.size(1), b.size(2)}, a.options());

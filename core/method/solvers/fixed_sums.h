@@ -11,15 +11,15 @@
 
 namespace graticule::solvers {
 
-/// While it lives, and `coarse`, this thread's `product` and `products` on a card round factors to ten bits (TF32):
+/// While it lives, and `allowed`, this thread's `product` and `products` on a card round factors to ten bits (TF32):
 /// many times faster, and enough to tell the candidates of a search apart where the forward pass has sixteen bits
 /// itself.
-class CoarseProducts {
+class Tf32Products {
 public:
-    explicit CoarseProducts(bool coarse);
-    ~CoarseProducts();
-    CoarseProducts(const CoarseProducts&) = delete;
-    CoarseProducts& operator=(const CoarseProducts&) = delete;
+    explicit Tf32Products(bool allowed);
+    ~Tf32Products();
+    Tf32Products(const Tf32Products&) = delete;
+    Tf32Products& operator=(const Tf32Products&) = delete;
 
 private:
     bool before_;

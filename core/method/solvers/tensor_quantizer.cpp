@@ -132,8 +132,10 @@ at::Tensor round_to_nearest(const at::Tensor& values, const TensorQuantizer& qua
     const at::Tensor dense = values.contiguous();
     const CoarseFound coarse = find_coarse(dense, quantizer, device);
     at::Tensor rounded = at::empty_like(dense);
-    device.kernels().fake_quantize_dynamic(view_of(dense), quantizer.layout(dense), quantizer.grid,
-                                           options_under(quantizer, coarse), writable_view_of(rounded), nullptr,
+    const BlockLayout layout = quantizer.layout(dense);
+    const at::Tensor workspace = dynamic_workspace(dense.size(0), dense.size(1), layout, device);
+    device.kernels().fake_quantize_dynamic(view_of(dense), layout, quantizer.grid, options_under(quantizer, coarse),
+                                           writable_view_of(rounded), nullptr, workspace.data_ptr(),
                                            current_stream(device));
     return rounded;
 }

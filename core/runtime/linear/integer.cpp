@@ -54,6 +54,7 @@ public:
     }
     [[nodiscard]] std::int64_t device_bytes() const override { return static_cast<std::int64_t>(packed_.nbytes()); }
     [[nodiscard]] std::string_view kernel() const override { return row_.name; }
+    [[nodiscard]] bool multiplies_integers() const override { return true; }
 
 private:
     const GemmRow& row_;

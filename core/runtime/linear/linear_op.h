@@ -28,6 +28,7 @@ public:
     [[nodiscard]] virtual at::Tensor run(const SiteInput& x) const = 0;
     [[nodiscard]] virtual std::int64_t device_bytes() const = 0; ///< of the parameters it holds
     [[nodiscard]] virtual std::string_view kernel() const = 0;   ///< what results name: "dense", "simulated", a row
+    [[nodiscard]] virtual bool multiplies_integers() const { return false; }
 };
 
 /// weight (out, in), bias (out) or undefined; converted once where the inputs are of another type.

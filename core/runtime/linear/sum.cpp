@@ -27,6 +27,7 @@ public:
         return bytes;
     }
     [[nodiscard]] std::string_view kernel() const override { return main_->kernel(); }
+    [[nodiscard]] bool multiplies_integers() const override { return main_->multiplies_integers(); }
 
 private:
     std::shared_ptr<const LinearOp> main_;

@@ -33,7 +33,10 @@ std::size_t packed_bytes(const GemmProblem& problem) {
            static_cast<std::size_t>(problem.outputs * problem.inputs) * sizeof(std::int16_t);
 }
 
-std::size_t workspace_bytes(const GemmProblem&) { return gemm_counter_bytes; }
+/// The inputs as float32.
+std::size_t workspace_bytes(const GemmProblem& problem) {
+    return gemm_counter_bytes + static_cast<std::size_t>(problem.tokens * problem.inputs) * sizeof(float);
+}
 
 void pack(const GemmProblem& problem, const GemmWeights& weights, void* memory, Stream) {
     check_weight_only_pack(problem, weights, memory);
@@ -54,17 +57,16 @@ void pack(const GemmProblem& problem, const GemmWeights& weights, void* memory, 
 void run(const GemmProblem& problem, const void* memory, const ValueMatrix& x, GemmOutput y, void* workspace, Stream) {
     check_weight_only_run(problem, memory, x, y, workspace);
     const Packed packed(problem, const_cast<void*>(memory));
-    std::vector<float> values(static_cast<std::size_t>(problem.tokens * problem.inputs));
+    auto* values = reinterpret_cast<float*>(static_cast<std::byte*>(workspace) + gemm_counter_bytes);
     const auto* halves = static_cast<const std::uint16_t*>(x.data);
     for (std::int64_t token = 0; token < problem.tokens; ++token)
         for (std::int64_t i = 0; i < problem.inputs; ++i) {
             const std::uint16_t half = halves[token * x.row_stride + i];
-            values[static_cast<std::size_t>(token * problem.inputs + i)] =
-                x.type == ValueType::bf16 ? bf16_to_float(half) : f16_to_float(half);
+            values[token * problem.inputs + i] = x.type == ValueType::bf16 ? bf16_to_float(half) : f16_to_float(half);
         }
     for_each_band(problem.outputs, problem.tokens * problem.outputs * problem.inputs, [&](std::int64_t output) {
         for (std::int64_t token = 0; token < problem.tokens; ++token) {
-            const float* row = values.data() + token * problem.inputs;
+            const float* row = values + token * problem.inputs;
             const std::int16_t* weight = packed.weight + output * problem.inputs;
             double sum = 0;
             for (std::int64_t group = 0; group < packed.groups; ++group) {

@@ -159,6 +159,7 @@ private Q_SLOTS:
             for (const json& point : run.at("points")) {
                 const auto tokens = point.at("tokens").get<std::int64_t>();
                 shapes.emplace_back(point.at("phase"), tokens);
+                QCOMPARE(point.at("tokens_before").get<int>(), point.at("phase") == "decode" ? 512 : 0);
                 QCOMPARE(tokens, point.at("batch").get<std::int64_t>() * point.at("length").get<std::int64_t>());
                 const double seconds = point.at("seconds").get<double>();
                 QVERIFY(seconds > 0 && point.at("least_seconds").get<double>() <= seconds);
