@@ -219,7 +219,7 @@ private Q_SLOTS:
                                                       .grid = grid,
                                                       .scale = expected.scale.data(),
                                                       .zero = expected.zero.data(),
-                                                      .codes = codes.data()});
+                                                      .codes = {codes.data(), weight.rows, weight.columns}});
         compare_figures(figures, expected);
     }
 
