@@ -65,7 +65,7 @@ public:
             const bool is_clipped = finite && !(lost == Lost::not_clipped && is_underflow) &&
                                     (steps[i] < blocks[i].hull_low - points.margin_below ||
                                      steps[i] > blocks[i].hull_high + points.margin_above);
-            largest = fmaxf(largest, fabsf(value));
+            largest = fmaxf(largest, fmaxf(fabsf(value), fabsf(error))); // a method's codes may be far off
             squared_value += value * value;
             squared_error += error * error;
             squared_underflow += is_underflow ? error * error : 0.0F;

@@ -46,7 +46,7 @@ public:
             atomicAdd(&result->bins[bin], 1ULL);
         below_end_ = max(below_end_, static_cast<unsigned int>(StepBins::not_counted - bin));
         highest_ = max(highest_, static_cast<unsigned int>(bin));
-        largest_ = max(largest_, __float_as_uint(magnitude));
+        largest_ = max(largest_, __float_as_uint(magnitude) & 0x7fffffffU); // -0 stays -0
     }
 
     /// All threads of the CTA, after their last count.
