@@ -81,7 +81,11 @@ std::string journal_key(const Provenance& provenance, const ActivationStats* sta
     std::string text = provenance.model_hash + provenance.recipe_hash + provenance.device + provenance.backend +
                        to_text(execution) + std::to_string(built.time_since_epoch().count());
     for (const auto& [name, version] : provenance.versions) text += name + version;
-    if (stats != nullptr) text += stats->provenance.data_hash + std::to_string(stats->provenance.seed);
+    if (stats != nullptr) {
+        const Provenance& seen = stats->provenance;
+        text += seen.data_hash + std::to_string(seen.seed) + seen.device + seen.execution;
+        for (const auto& [name, version] : seen.versions) text += name + version;
+    }
     return sha256_hex(text);
 }
 

@@ -420,6 +420,38 @@ private Q_SLOTS:
         QVERIFY2(log.find("quantized before") == std::string::npos, log.c_str());
     }
 
+    /// Statistics of another type are others, though of the same tokens: no block of theirs is taken over.
+    void a_journal_is_of_its_statistics() {
+        const Resolution resolution = resolve(recipe_from("w=int4/asym/g64 smoothquant"), *opt_.model);
+        const testing::TemporaryFolder folder;
+        const std::filesystem::path journal = folder.path() / "quantization";
+        JobContext stopped;
+        const std::size_t per_block = opt_.model->linears().size() / opt_.model->blocks().size();
+        std::size_t done = 0;
+        const auto stop = [&](const LayerReport&) {
+            if (++done == 2 * per_block + 1) stopped.cancel.request();
+        };
+        QVERIFY_THROWS_EXCEPTION(Cancelled, (void)quantize(opt_.model, opt_stats_, *resolution.resolved, stopped, stop,
+                                                           {.journal = journal}));
+        JobContext coarser;
+        coarser.execution.compute = Compute::bfloat16;
+        const auto others = calibrate(*opt_.model, *opt_.tokenizer, opt_stats_->spec, coarser);
+        QCOMPARE(others->provenance.data_hash, opt_stats_->provenance.data_hash);
+        const auto log_of = [&](const std::shared_ptr<const ActivationStats>& stats) {
+            JobContext ctx;
+            std::string log;
+            ctx.log = [&](const std::string& told) { log += told; };
+            const auto enough = [&](const LayerReport&) { ctx.cancel.request(); };
+            try {
+                (void)quantize(opt_.model, stats, *resolution.resolved, ctx, enough, {.journal = journal});
+            } catch (const Cancelled&) {
+            }
+            return log;
+        };
+        QVERIFY(log_of(opt_stats_).find("quantized before") != std::string::npos);
+        QCOMPARE(log_of(others).find("quantized before"), std::string::npos);
+    }
+
     /// No memory for results: their bytes lie in a file, and everything that reads them finds the same.
     void what_does_not_fit_lies_in_a_file() {
         const Recipe recipe = recipe_from("w=int3/asym/g64 smoothquant");
