@@ -1,5 +1,6 @@
 #include "core/method/gptq_rounding.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "core/method/nearest_rounding.h"
@@ -8,6 +9,8 @@
 namespace graticule {
 
 namespace {
+
+constexpr double least_raised = 0.01; ///< damping of a second attempt: ten times nothing is nothing
 
 /// 2/n X^T X; kept columns are not rounded and take no part.
 at::Tensor hessian_of(const WeightRequest& request) {
@@ -43,7 +46,7 @@ Rounded Gptq::round(const WeightRequest& request) const {
     solvers::GptqResult result = solvers::gptq(request.weight, hessian, quantizer, options, request.device);
     Rounded rounded;
     for (int attempt = 0; result.cholesky_failed && attempt < 2; ++attempt) {
-        options.damping *= 10;
+        options.damping = std::max(10 * options.damping, least_raised);
         result = solvers::gptq(request.weight, hessian, quantizer, options, request.device);
         if (!result.cholesky_failed) rounded.note = "damping raised to " + to_text(options.damping) + "; ";
     }

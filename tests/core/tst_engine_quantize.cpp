@@ -560,6 +560,13 @@ private Q_SLOTS:
         for (const auto& linear : result->linears)
             QVERIFY(*linear->report.search_loss < *linear->report.search_loss_before);
     }
+    /// 256 tokens determine no more than 256 of fc2's 1024 directions.
+    void damping_is_raised_from_nothing() {
+        const auto result = quantized(opt_, opt_stats_, recipe_from("w=int4/asym/g64 gptq:damp=0"));
+        const LayerReport& report = result->linears[index_of(*opt_.model->find_linear("layers.2.fc2"))]->report;
+        QVERIFY2(report.method_note.starts_with("damping raised to 0.01; "), report.method_note.c_str());
+        QVERIFY(*report.search_loss < *report.search_loss_before);
+    }
     void searches_do_not_lose_against_doing_nothing_data() {
         QTest::addColumn<QString>("line");
         QTest::newRow("aqas") << "w=int4/asym/channel a=int8/asym/token aqas:grid=6";
