@@ -304,6 +304,8 @@ struct ModelRunner::Impl {
 
     /// For what one set of weights is asked.
     void check_one_side() const { GRATICULE_ASSERT(sides.size() == 1, "asked of several sides at once"); }
+    /// For what is told of every side.
+    void check_all_stay() const { GRATICULE_ASSERT(!left_out, "only losses go on without a side"); }
 
     /// What is wanted of one row: from the hidden states (1, tokens, hidden) that each side has of it, on the device;
     /// undefined where the side was left.
@@ -311,7 +313,14 @@ struct ModelRunner::Impl {
     /// The same on the host, row after row.
     using Report = std::function<void(std::size_t row, const at::Tensor& measured)>;
     void measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx, const Measure& measure,
-                      const Report& report, bool watch_errors = false);
+                      const Report& report, bool watch_errors = false, std::size_t from = 0);
+    /// Out of memory is an ordinary outcome: once more with half of everything, then the message. `what` is being done
+    /// is asked when it fails.
+    void twice_if_needed(JobContext& ctx, const std::function<std::string()>& what,
+                         const std::function<void(bool smaller)>& pass);
+    /// See ModelRunner::observe. `advanced`: samples and blocks that were reported to `ctx`.
+    double observe_all(std::span<const Window> samples, const StatisticsPlan* plan, JobContext& ctx,
+                       std::int64_t& advanced, bool states_on_host, const std::function<void(SiteStats&&)>& on_site);
     void check_losses(std::span<const double> losses, std::size_t window, Window ids);
     void measure_from(std::span<const Window> rows, std::size_t& done, JobContext& ctx, const Measure& measure,
                       const Report& report, bool watch_errors);
@@ -357,6 +366,7 @@ std::vector<KernelUse> ModelRunner::kernels(std::size_t side) const { return imp
 HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
     GRATICULE_ASSERT(!rows.empty(), "no rows");
     impl_->check_one_side();
+    impl_->check_all_stay();
     return translate_torch_errors("computing logits on " + impl_->device.name(), [&] {
         const TorchScope scope(impl_->device);
         std::vector<at::Tensor> parts;
@@ -439,25 +449,38 @@ void ModelRunner::Impl::measure_from(std::span<const Window> rows, std::size_t& 
 }
 
 void ModelRunner::Impl::measure_rows(std::span<const Window> rows, const std::string& what, JobContext& ctx,
-                                     const Measure& measure, const Report& report, bool watch_errors) {
-    std::size_t done = 0;
-    bool tried_smaller = false;
-    while (done < rows.size()) {
+                                     const Measure& measure, const Report& report, bool watch_errors,
+                                     std::size_t from) {
+    std::size_t done = from;
+    twice_if_needed(
+        ctx,
+        [&] {
+            return "evaluating " + what + " " + std::to_string(done + 1) + " of " + std::to_string(rows.size()) +
+                   " on " + device.name();
+        },
+        [&](bool) {
+            if (done < rows.size()) measure_from(rows, done, ctx, measure, report, watch_errors);
+        });
+}
+
+void ModelRunner::Impl::twice_if_needed(JobContext& ctx, const std::function<std::string()>& what,
+                                        const std::function<void(bool smaller)>& pass) {
+    const auto attempt = [&](bool smaller) {
+        const TorchScope scope(device);
         try {
-            translate_torch_errors("evaluating " + what + " " + std::to_string(done + 1) + " of " +
-                                       std::to_string(rows.size()) + " on " + device.name(),
-                                   [&] {
-                                       const TorchScope scope(device);
-                                       measure_from(rows, done, ctx, measure, report, watch_errors);
-                                   });
-        } catch (const Error& error) {
-            // Out of memory is an ordinary outcome: once more with half of everything, then the message.
-            if (error.info().kind != ErrorKind::out_of_memory || tried_smaller) throw;
-            tried_smaller = true;
-            halve_products();
-            ctx.log("out of memory on " + device.name() + "; once more with " + std::to_string(options.product_tokens) +
-                    " tokens per product, so the last digits of later results may differ");
+            pass(smaller);
+        } catch (...) {
+            rethrow_as_error(what());
         }
+    };
+    try {
+        attempt(false);
+    } catch (const Error& error) {
+        if (error.info().kind != ErrorKind::out_of_memory) throw;
+        halve_products();
+        ctx.log("out of memory on " + device.name() + "; once more with " + std::to_string(options.product_tokens) +
+                " tokens per product, so the last digits of later results may differ");
+        attempt(true);
     }
 }
 
@@ -468,7 +491,8 @@ void ModelRunner::Impl::check_losses(std::span<const double> losses, std::size_t
 }
 
 void ModelRunner::window_losses(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
-                                const std::function<void(std::span<const double> losses)>& on_losses) {
+                                const std::function<void(std::span<const double> losses)>& on_losses,
+                                std::size_t from) {
     impl_->measure_rows(
         windows, "window", ctx,
         [&](std::span<const SideStates> sides, std::size_t window) {
@@ -484,7 +508,8 @@ void ModelRunner::window_losses(std::span<const Window> windows, std::int64_t fi
             const std::span<const double> losses(measured.const_data_ptr<double>(), impl_->sides.size());
             impl_->check_losses(losses, window, windows[window]);
             on_losses(losses);
-        });
+        },
+        false, from);
 }
 
 void ModelRunner::leave_out(std::function<bool(std::size_t side)> left) { impl_->left_out = std::move(left); }
@@ -530,6 +555,7 @@ std::vector<std::vector<LikelyToken>> likely_of(const at::Tensor& measured) {
 
 void ModelRunner::window_predictions(std::span<const Window> windows, std::int64_t first, std::int64_t likely,
                                      JobContext& ctx, const std::function<void(WindowPredictions&&)>& on_window) {
+    impl_->check_all_stay();
     const auto targets = [&](std::size_t window) { return windows[window].subspan(static_cast<std::size_t>(first)); };
     impl_->measure_rows(
         windows, "window", ctx,
@@ -561,6 +587,7 @@ void ModelRunner::window_predictions(std::span<const Window> windows, std::int64
 void ModelRunner::score(
     std::span<const ScoreRequest> requests, JobContext& ctx,
     const std::function<void(std::size_t request, std::span<const TokenPredictions> sides)>& on_scores) {
+    impl_->check_all_stay();
     for (const ScoreRequest& request : requests)
         if (request.first < 1 || std::cmp_greater_equal(request.first, request.tokens.size()))
             throw Error(ErrorKind::bad_input,
@@ -598,39 +625,52 @@ double ModelRunner::observe(std::span<const Window> samples, const StatisticsPla
                             const std::function<void(SiteStats&&)>& on_site) {
     impl_->check_one_side();
     if (samples.empty()) return 0;
-    return translate_torch_errors("calibrating on " + impl_->device.name(), [&] {
-        const TorchScope scope(impl_->device);
-        std::optional<SiteWatcher> watcher;
-        if (plan != nullptr) watcher.emplace(*plan, impl_->device);
-        // A CPU gains nothing from batches, and one sample at a time stays in its caches.
-        const auto tokens = static_cast<std::int64_t>(samples.front().size());
-        const auto batch = static_cast<std::size_t>(impl_->device.is_cuda() ? impl_->rows_at_once(tokens) : 1);
-        std::vector<at::Tensor> hidden;
-        for (std::size_t first = 0; first < samples.size(); first += batch)
-            hidden.push_back(impl_->decoder.embed(samples.subspan(first, std::min(batch, samples.size() - first))));
-        for (const Block& block : impl_->decoder.model().blocks()) {
-            const auto loaded = impl_->next_block(block.id, false);
-            std::int64_t first = 0;
-            for (at::Tensor& part : hidden) {
-                if (watcher) watcher->start_batch(first, part.size(0));
-                part = impl_->decoder.forward(block.id, loaded->front(), part, watcher ? &*watcher : nullptr);
-                first += part.size(0);
-                ctx.advance(part.size(0));
-            }
-            if (!watcher) continue;
-            watcher->end_block();
-            watcher->deliver(on_site, SiteWatcher::Wait::not_for_the_last);
+    double seconds = 0;
+    std::int64_t advanced = 0; // what is run once more does not count again
+    impl_->twice_if_needed(
+        ctx, [&] { return "calibrating on " + impl_->device.name(); },
+        [&](bool smaller) { seconds = impl_->observe_all(samples, plan, ctx, advanced, smaller, on_site); });
+    return seconds;
+}
+
+double ModelRunner::Impl::observe_all(std::span<const Window> samples, const StatisticsPlan* plan, JobContext& ctx,
+                                      std::int64_t& advanced, bool states_on_host,
+                                      const std::function<void(SiteStats&&)>& on_site) {
+    std::optional<SiteWatcher> watcher;
+    if (plan != nullptr) watcher.emplace(*plan, device);
+    const auto away = [&](const at::Tensor& states) { return states_on_host ? states.cpu() : states; };
+    // A CPU gains nothing from batches, and one sample at a time stays in its caches.
+    const auto tokens = static_cast<std::int64_t>(samples.front().size());
+    const auto batch = static_cast<std::size_t>(device.is_cuda() ? rows_at_once(tokens) : 1);
+    std::vector<at::Tensor> hidden;
+    for (std::size_t first = 0; first < samples.size(); first += batch)
+        hidden.push_back(away(decoder.embed(samples.subspan(first, std::min(batch, samples.size() - first)))));
+    std::int64_t passed = 0;
+    for (const Block& block : decoder.model().blocks()) {
+        const auto loaded = next_block(block.id, false);
+        std::int64_t first = 0;
+        for (at::Tensor& part : hidden) {
+            if (watcher) watcher->start_batch(first, part.size(0));
+            part = away(decoder.forward(block.id, loaded->front(), part.to(torch_device(device)),
+                                        watcher ? &*watcher : nullptr));
+            first += part.size(0);
+            passed += part.size(0);
+            ctx.advance(std::max<std::int64_t>(0, passed - advanced));
+            advanced = std::max(advanced, passed);
         }
-        if (watcher) watcher->deliver(on_site, SiteWatcher::Wait::for_all);
-        std::size_t sample = 0;
-        for (const at::Tensor& part : hidden) // a NaN on the way is a NaN at the end
-            for (std::int64_t i = 0; i < part.size(0); ++i, ++sample)
-                if (!all_finite(part[i]))
-                    impl_->refuse_overflow(0, samples[sample],
-                                           "the output of calibration sample " + std::to_string(sample + 1) + " is");
-        impl_->decoder.verify_parameters();
-        return watcher ? watcher->seconds() : 0.0;
-    });
+        if (!watcher) continue;
+        watcher->end_block();
+        watcher->deliver(on_site, SiteWatcher::Wait::not_for_the_last);
+    }
+    if (watcher) watcher->deliver(on_site, SiteWatcher::Wait::for_all);
+    std::size_t sample = 0;
+    for (const at::Tensor& part : hidden) // a NaN on the way is a NaN at the end
+        for (std::int64_t i = 0; i < part.size(0); ++i, ++sample)
+            if (!all_finite(part[i]))
+                refuse_overflow(0, samples[sample],
+                                "the output of calibration sample " + std::to_string(sample + 1) + " is");
+    decoder.verify_parameters();
+    return watcher ? watcher->seconds() : 0.0;
 }
 
 } // namespace graticule
