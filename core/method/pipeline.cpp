@@ -1,6 +1,7 @@
 #include "core/method/pipeline.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/method/fold.h"
 #include "core/method/linear_stage.h"
@@ -108,6 +109,8 @@ struct QuantizePipeline::Impl {
     void open_streams();
     SampleStream& stream_for(const MethodStep& step) { return streams.at(stream_key(step)); }
     void open_stream(StreamKey key, const std::string& method);
+    /// Runs what all samples of the stream pass through; where memory runs out, with fewer of them at a time.
+    void passing(SampleStream& stream, const std::function<void()>& step);
     /// From the input that calibration saw to what the linear's quantized weight multiplies.
     [[nodiscard]] InputMap map_of(const Linear& linear, const std::map<LayerId, FoldResult>& folds) const;
     /// Results by consumer.
@@ -178,8 +181,23 @@ void QuantizePipeline::Impl::open_stream(StreamKey key, const std::string& metho
     if (streams.contains(key)) return;
     if (stats == nullptr || stats->samples.empty())
         throw Error(ErrorKind::bad_input, method + " needs calibration samples; calibrate first");
-    SampleStream& stream = streams.try_emplace(key, decoder, stats->samples, key.length).first->second;
-    if (residual) stream.change_states([&](const at::Tensor& hidden) { return residual->states(hidden); });
+    std::int64_t batch = SampleStream::usual_batch;
+    with_less_memory(
+        device, [&] { streams.try_emplace(key, decoder, stats->samples, key.length, batch); },
+        [&] {
+            if (std::cmp_less_equal(batch, key.length > 0 ? std::size_t(key.length) : stats->samples.front().size()))
+                return false;
+            batch /= 2;
+            budget.on_smaller("fewer samples at a time, whose sums may differ in the last digits");
+            return true;
+        });
+    if (!residual) return;
+    SampleStream& stream = streams.at(key);
+    passing(stream, [&] { stream.change_states([&](const at::Tensor& hidden) { return residual->states(hidden); }); });
+}
+
+void QuantizePipeline::Impl::passing(SampleStream& stream, const std::function<void()>& step) {
+    with_less_memory(device, step, [&] { return pass_fewer(stream, budget); });
 }
 
 void QuantizePipeline::Impl::open_streams() {
@@ -247,8 +265,18 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
     for (Search& search : searches) {
         if (search.samples != nullptr) search.request.samples = search.samples->at(search.question);
         if (search.samples != nullptr && search.request.samples.tokens == 0) continue; // an expert nobody went to
-        if (auto result = search.transform.scale(search.request))
-            found.emplace_back(&search.request.site, std::move(*result));
+        std::optional<FoldResult> result;
+        with_less_memory(
+            device, [&] { result = search.transform.scale(search.request); },
+            [&] {
+                std::int64_t& together = search.request.samples_at_once;
+                if (together == 0) together = search.request.samples.sequences;
+                if (together <= 1) return false;
+                together /= 2;
+                budget.on_smaller("fewer samples at a time in the search of a scale");
+                return true;
+            });
+        if (result) found.emplace_back(&search.request.site, std::move(*result));
         search.request.samples = {};
     }
     std::map<LayerId, FoldResult> results;
@@ -273,9 +301,11 @@ QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& fo
         std::optional<StaticScale> fixed;
         if (!scheme.dynamic) {
             if (found.empty()) { // the block's attention linears agree, so one pass serves all four
-                SampleStream* stream = rounding_stream(*choice);
-                found = attention_ranges(choice->scheme, static_rule(*choice),
-                                         stream != nullptr ? *stream : streams.at({}), decoder, block.id, folded);
+                SampleStream* rounding = rounding_stream(*choice);
+                SampleStream& stream = rounding != nullptr ? *rounding : streams.at({});
+                passing(stream, [&] {
+                    found = attention_ranges(choice->scheme, static_rule(*choice), stream, decoder, block.id, folded);
+                });
             }
             const StaticRange& range = ranges[layer][operand] = found.at(operand);
             fixed = static_scale(device, scheme, range.low, range.high);
@@ -352,8 +382,7 @@ void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& ori
     if (block.id == model->blocks().back().id) return;
     for (auto& [key, stream] : streams) {
         const BlockWeights& weights = key.states == States::full_precision ? original : quantized.read_by(key.states);
-        with_less_memory(
-            device, [&] { stream.advance(decoder, block.id, weights); }, [&] { return stream.halve_batches(); });
+        passing(stream, [&] { stream.advance(decoder, block.id, weights); });
     }
 }
 

@@ -23,6 +23,11 @@ at::Tensor absmax_of(const FoldRequest& request) {
     return to_torch(absmax, {std::int64_t(absmax.size())}, request.device);
 }
 
+/// Samples of a module are equally long; of a linear alone any rows will do.
+std::int64_t rows_of_samples(const SiteSamples& samples, std::int64_t count) {
+    return std::max<std::int64_t>(1, samples.tokens / samples.sequences * count);
+}
+
 std::string dead_note(std::int64_t dead) {
     return dead == 0 ? "" : std::to_string(dead) + " input channels never fired during calibration";
 }
@@ -94,6 +99,7 @@ FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::Sca
         if (rules_.quantize_inputs && scheme.input) spec.input = solvers::input_quantizer(*scheme.input);
     }
     spec.module = module_of(request);
+    if (request.samples_at_once > 0) spec.rows_at_once = rows_of_samples(request.samples, request.samples_at_once);
     const bool maximum = method.formula.input == solvers::InputStatistic::absolute_maximum;
     const solvers::ScaleStatistics statistics{
         maximum ? absmax_of(request) : request.samples.absmean,

@@ -44,7 +44,8 @@ struct FoldRequest {
     std::vector<const QuantScheme*> schemes = {}; ///< of the same
     const ChannelStats* statistics = nullptr;     ///< of the site's input; null: none were taken
     ModuleOutput attention = {}, mlp = {};        ///< null where the site does not belong to it or nothing is run
-    SiteSamples samples = {}; ///< of the full-precision model unless asked: what the transform wants
+    SiteSamples samples = {};         ///< of the full-precision model unless asked: what the transform wants
+    std::int64_t samples_at_once = 0; ///< of them in one product; 0: as suits the device
 };
 
 struct FoldResult {

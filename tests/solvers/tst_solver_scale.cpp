@@ -116,6 +116,28 @@ private Q_SLOTS:
         }
     }
 
+    /// Fewer rows at a time, where memory is short: the same loss.
+    void rows_at_once_change_no_loss_data() { losses_are_the_definition_data(); }
+    void rows_at_once_change_no_loss() {
+        QFETCH(bool, rounded_inputs);
+        QFETCH(bool, as_module);
+        const Site site = make_site();
+        const std::optional<TensorQuantizer> input = rounded_inputs ? std::optional(a8()) : std::nullopt;
+        OutputLossSpec spec{site.weights, site.quantizers, site.inputs, mean_gram(site.inputs), input, {}};
+        std::int64_t most = 0;
+        if (as_module)
+            spec.module = [&most](std::span<const at::Tensor> weights, const at::Tensor& inputs) {
+                most = std::max(most, inputs.size(0));
+                return at::mm(inputs, weights[0].t());
+            };
+        const at::Tensor scale = site.inputs.abs().amax(0).sqrt();
+        const double whole = OutputLoss(spec, site.device).of(scale);
+        spec.rows_at_once = 100;
+        QCOMPARE(std::exchange(most, 0), as_module ? 600 : 0);
+        COMPARE_CLOSE(OutputLoss(spec, site.device).of(scale), whole, 1e-9);
+        QCOMPARE(most, as_module ? 100 : 0);
+    }
+
     /// More tokens than one part, and one scale for all of them.
     void parts_share_one_scale() {
         Site site = make_site();

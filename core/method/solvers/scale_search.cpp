@@ -145,14 +145,14 @@ OutputLoss::OutputLoss(OutputLossSpec spec, const Device& device)
     GRATICULE_ASSERT((spec_.module || spec_.input ? spec_.inputs : spec_.gram).dim() == 2,
                      "inputs (tokens, channels), or their Gram matrix where that is all the loss needs");
     for (const at::Tensor& weight : spec_.weights) outputs_ += weight.size(0);
-    if (spec_.module) {
-        exact_ = spec_.module(spec_.weights, spec_.inputs);
-    } else if (spec_.input) {
-        // A search reads the inputs some twenty times, several passes each.
-        const at::Tensor all = at::cat(spec_.weights).t();
-        parts_ = spec_.inputs.split(device.is_cuda() ? spec_.inputs.size(0) : cached_tokens);
-        for (const at::Tensor& part : parts_) exact_parts_.push_back(product(part, all));
-    }
+    if (!spec_.module && !spec_.input) return;
+    std::int64_t rows = spec_.rows_at_once;
+    // A search reads the inputs some twenty times, several passes each.
+    if (rows == 0) rows = spec_.module || device.is_cuda() ? spec_.inputs.size(0) : cached_tokens;
+    parts_ = spec_.inputs.split(rows);
+    const at::Tensor all = spec_.module ? at::Tensor() : at::cat(spec_.weights).t();
+    for (const at::Tensor& part : parts_)
+        exact_parts_.push_back(spec_.module ? spec_.module(spec_.weights, part) : product(part, all));
 }
 
 double OutputLoss::of(const at::Tensor& scale) const {
@@ -170,7 +170,11 @@ double OutputLoss::of_module(const at::Tensor& scale) const {
     for (std::size_t i = 0; i < spec_.weights.size(); ++i) rounded.push_back(rounded_weight(i, scale).div_(scale));
     const at::Tensor inputs =
         spec_.input ? round_to_nearest(spec_.inputs / scale, *spec_.input, device_).mul_(scale) : spec_.inputs;
-    return mean_square(spec_.module(rounded, inputs) - exact_);
+    double sum = 0;
+    for (std::size_t i = 0, row = 0; i < parts_.size(); row += std::size_t(parts_[i].size(0)), ++i)
+        sum += total(
+            (spec_.module(rounded, inputs.narrow(0, std::int64_t(row), parts_[i].size(0))) - exact_parts_[i]).square());
+    return sum / static_cast<double>(spec_.inputs.size(0) * exact_parts_.front().size(1));
 }
 
 double OutputLoss::of_linears(const at::Tensor& scale) const {

@@ -103,6 +103,7 @@ struct OutputLossSpec {
     at::Tensor gram = {};                    ///< X^T X / tokens of them: enough where neither of the next two is given
     std::optional<TensorQuantizer> input = {}; ///< active in the objective as well (AQAS); absent: weights only (AWQ)
     ModuleForward module = {};                 ///< null: the consumers' own outputs, one beside the other
+    std::int64_t rows_at_once = 0; ///< of the inputs, whole sequences of the module; 0: as suits module and device
 };
 
 /// Mean squared difference of the output from the full-precision output, over tokens and outputs, when the weights are
@@ -120,9 +121,8 @@ private:
 
     OutputLossSpec spec_;
     Device device_;
-    at::Tensor exact_;                    ///< the module's output in full precision
     std::vector<at::Tensor> parts_;       ///< the inputs in parts that stay in a cache ...
-    std::vector<at::Tensor> exact_parts_; ///< ... and the consumers' outputs of each, side by side
+    std::vector<at::Tensor> exact_parts_; ///< ... and of each the module's output, or the consumers' side by side
     std::int64_t outputs_ = 0;            ///< of all consumers together
 };
 
