@@ -345,13 +345,6 @@ void refuse_what_is_not_finite(const Model& model, const std::string& name, cons
                     "; nothing was written. Mend the checkpoint: a row that is never used may be zero");
 }
 
-void refuse_what_is_beside_codes(const QuantizedLinear& linear, const Linear& shape, const std::string& folder) {
-    if (!linear.kept_channels.empty() || linear.low_rank)
-        throw Error(ErrorKind::unsupported, shape.short_name +
-                                                ": 16-bit channels and low-rank terms cannot be stored in " + folder +
-                                                "; quantize without them");
-}
-
 std::unique_ptr<ModelWriter> open_folder(const QuantizedModel& heading, FolderLayout layout,
                                          const std::filesystem::path& folder, const ExportOptions& options) {
     return std::make_unique<FolderWriter>(heading, std::move(layout), folder, options);
