@@ -283,7 +283,7 @@ std::unique_ptr<ModelWriter> open_qserve(const QuantizedModel& heading, const La
     return open_folder(heading, std::move(layout), folder, options);
 }
 
-std::shared_ptr<const Checkpoint> decode_qserve(std::shared_ptr<const Checkpoint> stored) {
+std::shared_ptr<const Checkpoint> decode_qserve(std::shared_ptr<const Checkpoint> stored, const nlohmann::json&) {
     return std::make_shared<QServeCheckpoint>(std::move(stored));
 }
 
