@@ -30,17 +30,12 @@ StagedDirOptions staging(const Model& model, const ExportTarget& target) {
 }
 
 void throw_problems(const Diagnostics& diagnostics, const Exporter& exporter) {
-    std::string text;
-    std::size_t count = 0;
-    for (const Diagnostic& item : diagnostics.items)
-        if (item.severity == Severity::error) {
-            text += "\n  " + (item.where.empty() ? "" : item.where + ": ") + item.text;
-            ++count;
-        }
-    if (count > 0)
-        throw Error(ErrorKind::unsupported, std::string(exporter.name) + " cannot hold this recipe (" +
-                                                std::to_string(count) + (count == 1 ? " problem):" : " problems):") +
-                                                text + "\nwithout a model to write, eval and compare give its figures");
+    const std::vector<std::string> problems = diagnostics.lines(Severity::error);
+    if (problems.empty()) return;
+    std::string text = std::string(exporter.name) + " cannot hold this recipe (" + std::to_string(problems.size()) +
+                       (problems.size() == 1 ? " problem):" : " problems):");
+    for (const std::string& problem : problems) text += "\n  " + problem;
+    throw Error(ErrorKind::unsupported, text + "\nwithout a model to write, eval and compare give its figures");
 }
 
 void compare_tensor(const std::string& name, const std::vector<float>& meant, const HostTensor& read,

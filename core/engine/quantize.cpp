@@ -10,6 +10,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/peak_memory.h"
 #include "core/engine/quantization_journal.h"
+#include "core/engine/run_provenance.h"
 #include "core/io/spill_file.h"
 #include "core/method/pipeline.h"
 #include "core/method/rotation.h"
@@ -30,11 +31,9 @@ Provenance provenance_of(const Model& model, const ActivationStats* stats, const
     provenance.model_hash = model.known_hash().value_or(std::string(64, '0'));
     provenance.recipe_hash = recipe_hash(recipe);
     provenance.recipe_line = summary_line(recipe);
-    provenance.device = device.label();
+    describe_machine(provenance, device);
     if (resolved.needs_calibration()) provenance.execution = to_text(execution);
     provenance.backend = std::string(device.kernels().name());
-    provenance.versions = current_versions();
-    provenance.versions.emplace_back("libtorch", torch_version());
     return provenance;
 }
 

@@ -62,6 +62,7 @@ public:
     [[nodiscard]] const std::shared_ptr<const QuantizedModel>& quantized() const { return quantized_; }
 
 private:
+    [[nodiscard]] Resolution resolution(const Recipe& recipe) const; ///< throws as resolve()
     [[nodiscard]] QuantizationSide prepare(const Recipe& recipe, bool with_statistics, JobContext& ctx);
     [[nodiscard]] std::shared_ptr<const QuantizedModel> served(std::shared_ptr<const QuantizedModel> quantized) const;
 
