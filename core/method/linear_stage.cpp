@@ -37,7 +37,7 @@ Extremes mapped_extremes(const LinearJob& job) {
     GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
     const ChannelStats& stats = job.statistics->all().channels;
     Extremes extremes{stats.minimum, stats.maximum};
-    const std::vector<float> scale = job.map.scale();
+    const std::vector<float> scale = job.map.smoothing();
     for (std::size_t i = 0; i < scale.size(); ++i) {
         extremes.lowest[i] /= scale[i];
         extremes.highest[i] /= scale[i];

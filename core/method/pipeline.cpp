@@ -215,12 +215,10 @@ void QuantizePipeline::Impl::open_streams() {
 }
 
 InputMap QuantizePipeline::Impl::map_of(const Linear& linear, const std::map<LayerId, FoldResult>& folds) const {
-    InputMap map = residual ? residual->map(linear) : InputMap();
-    if (const auto fold = folds.find(linear.id); fold != folds.end())
-        map.steps.emplace_back(DiagonalMap{to_vector(fold->second.scale)});
-    const auto rotation = hadamard_of(*choices[index_of(linear.id)], linear, *model);
-    if (rotation && !rotation->residual) map.steps.emplace_back(HadamardMap{rotation->block, false});
-    return map;
+    const auto fold = folds.find(linear.id);
+    return input_map(residual ? residual->map(linear) : InputMap(),
+                     fold != folds.end() ? to_vector(fold->second.scale) : std::vector<float>(),
+                     hadamard_of(*choices[index_of(linear.id)], linear, *model));
 }
 
 SampleStream* QuantizePipeline::Impl::rounding_stream(const SchemeChoice& choice) {

@@ -73,15 +73,15 @@ private:
     std::vector<Kept> kept_;
 };
 
-/// What a rotated residual stream has done to the layer's input, if `choice` wants one.
-InputMap residual_map(const Model& model, const Linear& linear, const SchemeChoice& choice, Inputs& inputs) {
-    const auto rotation = hadamard_of(choice, linear, model);
+/// What a rotated residual stream has done to the layer's input, if that is the rotation.
+InputMap rotated_before(const Model& model, const Linear& linear, const std::optional<HadamardChoice>& rotation,
+                        Inputs& inputs) {
     if (!rotation || !rotation->residual) return {};
     const Block& block = model.blocks().at(index_of(linear.block));
     const bool attention = linear.site == model.linear(block.q).site;
     const Norm& norm = block.norm(attention ? NormSlot::attention : NormSlot::mlp);
     const at::Tensor weight = inputs.parameter(norm.name + ".weight", norm.weight);
-    return {{DiagonalMap{to_vector(norm_factors(model, weight))}, HadamardMap{rotation->block, true}}};
+    return residual_map(to_vector(norm_factors(model, weight)), rotation->block);
 }
 
 /// The scales of the layer's input, `before` having been done to it, when all linears that read it have `choice`;
@@ -170,7 +170,8 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
     return translate_torch_errors("trying " + model->linear(layer).short_name, [&] {
         const Linear& linear = model->linear(layer);
         const SiteStats& statistics = stats->sites.at(index_of(linear.site));
-        const InputMap before = residual_map(*model, linear, choice, inputs);
+        const auto rotation = hadamard_of(choice, linear, *model);
+        const InputMap before = rotated_before(*model, linear, rotation, inputs);
         const bool fits = uses_samples(choice);
         GRATICULE_ASSERT(!fits || !weight_alone, "a method that looks at inputs has to see some");
         const KeptRows rows = split_rows(inputs.rows(statistics, linear, count), fits);
@@ -180,15 +181,12 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
                       .choice = choice,
                       .device = device,
                       .weight = inputs.parameter(linear.name + ".weight", linear.weight),
-                      .map = before,
+                      .map = input_map(before, fold ? to_vector(fold->scale) : std::vector<float>(), rotation),
                       .statistics = &statistics,
                       .report_only = true,
                       .weight_alone = weight_alone};
-        if (fold) job.map.steps.emplace_back(DiagonalMap{to_vector(fold->scale)});
-        const auto rotation = hadamard_of(choice, linear, *model);
-        if (rotation && !rotation->residual) job.map.steps.emplace_back(HadamardMap{rotation->block, false});
         if (rotation && rotation->writes_rotated)
-            job.weight = hadamard(job.weight.t(), hadamard_block(model->config().hidden), device).t().contiguous();
+            job.weight = rotate_outputs(job.weight, hadamard_block(model->config().hidden), device);
         job.weight = fold_into(job.map, job.weight, device);
         job.exact_samples = job.round_samples = [&](const SampleWants& wants) {
             return samples_of(apply(job.map, rows.fitted, device), wants, device);

@@ -668,7 +668,7 @@ private Q_SLOTS:
         QVERIFY(near(tried.report.weight_mse, run.weight_mse, 1e-9));
         QVERIFY(near(*tried.report.output_mse, *run.output_mse, 1e-9));
         QCOMPARE(tried.report.weight_counts.underflow, run.weight_counts.underflow);
-        QCOMPARE(tried.smoothing, result->linears[index_of(layer)]->input_map.scale());
+        QCOMPARE(tried.smoothing, result->linears[index_of(layer)]->input_map.smoothing());
         const std::vector<double>& counts = tried.weight_in_steps.counts;
         QCOMPARE(std::accumulate(counts.begin(), counts.end(), 0.0), double(256 * 1024)); // every weight, once
         // Where nothing is clipped and zero is a code, what rounds to zero lies within half a step of it.
