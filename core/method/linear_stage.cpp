@@ -82,11 +82,13 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
     }
 }
 
-at::Tensor scored_rows(const LinearJob& job) {
-    if (job.weight_alone) return {};
-    if (job.scored.defined()) return job.scored;
-    if (job.statistics == nullptr || job.statistics->kept_rows.empty()) return {};
-    return apply(job.map, to_torch(job.statistics->kept_rows, job.device), job.device);
+void set_scored_rows(const LinearJob& job, Measured& measured) {
+    if (job.weight_alone) return;
+    measured.inputs = job.scored;
+    measured.row_samples = job.scored_samples;
+    if (job.scored.defined() || job.statistics == nullptr || job.statistics->kept_rows.empty()) return;
+    measured.inputs = apply(job.map, to_torch(job.statistics->kept_rows, job.device), job.device);
+    measured.row_samples = kept_row_samples(*job.statistics);
 }
 
 Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::Tensor& keep, std::string& note) {
@@ -222,7 +224,7 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     solvers::BlockParams params;
     if (job.choice.scheme.weight) quantize_weight(job, measured, params, out);
     set_static_scales(job, measured.keep, out);
-    measured.inputs = scored_rows(job);
+    set_scored_rows(job, measured);
     outcome.steps = measure_layer(job.device, measured, out);
     report.bytes_after = packed_bytes(out, job.linear);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

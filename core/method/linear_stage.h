@@ -21,7 +21,9 @@ struct LinearJob {
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
     bool report_only = false;                           ///< codes and kept columns stay behind
     bool weight_alone = false;                          ///< no input is looked at: the report is of the weight
-    at::Tensor scored = {}; ///< input rows, folded, that errors are measured on; undefined: all that calibration kept
+    /// Input rows, folded, that errors are measured on, and which sample each is of; undefined: all that calibration
+    /// kept.
+    at::Tensor scored = {}, scored_samples = {};
 };
 
 /// What the stages of `choice` want of the samples for a linear of this role: nothing, where they want nothing.

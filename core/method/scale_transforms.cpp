@@ -96,7 +96,9 @@ FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::Sca
         const QuantScheme& scheme = *request.schemes[i];
         spec.weights.push_back(request.weights[i]);
         spec.quantizers.push_back(solvers::weight_quantizer(*scheme.weight));
-        if (rules_.quantize_inputs && scheme.input) spec.input = solvers::input_quantizer(*scheme.input);
+        if (!rules_.quantize_inputs || !scheme.input) continue;
+        spec.input = solvers::input_quantizer(*scheme.input);
+        if (scheme.input->dynamic) spec.samples = request.samples.row_samples;
     }
     spec.module = module_of(request);
     if (request.samples_at_once > 0) spec.rows_at_once = rows_of_samples(request.samples, request.samples_at_once);
@@ -104,10 +106,13 @@ FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::Sca
     const solvers::ScaleStatistics statistics{
         maximum ? absmax_of(request) : request.samples.absmean,
         solvers::weight_statistic(method.formula.weight, spec.weights, spec.quantizers)};
+    FoldResult result;
+    const bool dynamic = std::ranges::any_of(
+        request.schemes, [](const QuantScheme* scheme) { return scheme->input && scheme->input->dynamic; });
+    if (spec.input && dynamic) add_samples_note(request.samples, *spec.input, result.note);
     const solvers::OutputLoss loss(std::move(spec), request.device);
     const solvers::ScaleSearch found =
         solvers::search_scale(method, statistics, [&](const at::Tensor& scale) { return loss.of(scale); });
-    FoldResult result;
     result.scale = found.scale;
     result.loss = found.loss;
     for (const solvers::ScaleTrial& trial : found.trials) {
@@ -119,7 +124,8 @@ FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::Sca
         result.losses.push_back(trial.loss);
     }
     if (!result.loss_before) result.loss_before = loss.of(at::ones_like(found.scale));
-    result.note = dead_note(found.dead_channels);
+    if (const std::string dead = dead_note(found.dead_channels); !dead.empty())
+        result.note += (result.note.empty() ? "" : "; ") + dead;
     return result;
 }
 

@@ -8,6 +8,7 @@
 #include "core/engine/engine.h"
 #include "core/method/pipeline.h"
 #include "core/method/sample_stream.h"
+#include "core/runtime/activation_rounding.h"
 #include "core/runtime/input_mapping.h"
 #include "core/runtime/model_runner.h"
 #include "core/runtime/weight_source.h"
@@ -147,6 +148,27 @@ private Q_SLOTS:
         for (std::size_t i = 0; i < runs[0].size(); ++i)
             QVERIFY2(runs[0][i].codes == runs[1][i].codes && runs[0][i].params == runs[1][i].params,
                      runs[0][i].report.name.c_str());
+    }
+
+    /// A report rounds the kept rows as the forward pass does: a scale for all tokens is that of one sample.
+    void reports_round_sample_by_sample() {
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line("w=int8/sym/channel a=int8/sym/tensor");
+        JobContext ctx;
+        const auto result = quantize(opened_.model, stats_, *resolve(recipe, *opened_.model).resolved, ctx);
+        const Device device = open_device("cpu");
+        for (const LayerId layer : {opened_.model->blocks()[1].q, opened_.model->blocks()[2].mlps.front().down}) {
+            const SiteStats& site = stats_->sites[index_of(opened_.model->linear(layer).site)];
+            const at::Tensor rows = to_torch(site.kept_rows, device);
+            QCOMPARE(rows.size(0), 6 * 48); // all of them
+            const ActivationRounding rounding{*recipe.defaults.scheme.input};
+            const auto error = [&](const at::Tensor& x) {
+                return (round_activation(rounding, x, device) - x).to(at::kDouble).square().mean().item<double>();
+            };
+            const double expected = error(rows.view({6, 48, -1})); // what is first is a sample
+            COMPARE_CLOSE(*result->linears[index_of(layer)]->report.input_mse, expected, 1e-6);
+            QVERIFY(!close(error(rows), expected, 1e-3));
+        }
     }
 
     void out_of_memory_is_tried_smaller_data() {

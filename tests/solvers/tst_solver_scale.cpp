@@ -150,6 +150,29 @@ private Q_SLOTS:
         COMPARE_CLOSE(loss.of(scale), literal_loss(site, scale, input), 2e-4);
     }
 
+    /// At run time a scale that tokens share is found for one sample at a time.
+    void samples_have_scales_of_their_own() {
+        const Site site = make_site();
+        TensorQuantizer input = a8();
+        input.granularity = {Granularity::Kind::tensor, 0};
+        const at::Tensor scale = at::rand({64}).add(0.5);
+        double expected = 0; // of six samples of a hundred tokens
+        for (const at::Tensor& sample : site.inputs.split(100)) {
+            Site one = site;
+            one.inputs = sample;
+            expected += literal_loss(one, scale, input) / 6;
+        }
+        OutputLossSpec spec{site.weights, site.quantizers, site.inputs, mean_gram(site.inputs), input, {}};
+        const double together = OutputLoss(spec, site.device).of(scale);
+        spec.samples = at::arange(600, at::kLong).floor_divide(100);
+        COMPARE_CLOSE(OutputLoss(spec, site.device).of(scale), expected, 2e-4);
+        QVERIFY(!close(together, expected, 1e-3));
+        spec.module = [](std::span<const at::Tensor> weights, const at::Tensor& inputs) {
+            return at::cat({at::mm(inputs, weights[0].t()), at::mm(inputs, weights[1].t())}, 1);
+        };
+        COMPARE_CLOSE(OutputLoss(spec, site.device).of(scale), expected, 2e-4);
+    }
+
     void search_keeps_the_least_and_the_first() {
         const ScaleStatistics statistics{at::rand({8}).add(0.5), at::rand({8}).add(0.5)};
         ScaleMethod method = aqas_method();

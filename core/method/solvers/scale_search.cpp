@@ -149,7 +149,8 @@ OutputLoss::OutputLoss(OutputLossSpec spec, const Device& device)
     std::int64_t rows = spec_.rows_at_once;
     // A search reads the inputs some twenty times, several passes each.
     if (rows == 0) rows = spec_.module || device.is_cuda() ? spec_.inputs.size(0) : cached_tokens;
-    parts_ = spec_.inputs.split(rows);
+    const bool shared = spec_.input && spec_.samples.defined() && rows_share_scales(*spec_.input);
+    parts_ = shared ? by_samples(spec_.inputs, spec_.samples) : spec_.inputs.split(rows);
     const at::Tensor all = spec_.module ? at::Tensor() : at::cat(spec_.weights).t();
     for (const at::Tensor& part : parts_)
         exact_parts_.push_back(spec_.module ? spec_.module(spec_.weights, part) : product(part, all));
@@ -164,16 +165,33 @@ at::Tensor OutputLoss::rounded_weight(std::size_t index, const at::Tensor& scale
     return round_to_nearest(spec_.weights[index] * scale, spec_.quantizers[index], device_);
 }
 
+std::function<at::Tensor(const at::Tensor& smooth)> OutputLoss::input_rounding(const at::Tensor& scale) const {
+    TensorQuantizer input = *spec_.input;
+    if (!rows_share_scales(input) || spec_.samples.defined() || (spec_.module && parts_.size() == 1))
+        return [this, input](const at::Tensor& smooth) { return round_to_nearest(smooth, input, device_); };
+    // One scale for everything is found on everything.
+    const at::Tensor all = spec_.inputs / scale;
+    if (input.granularity.kind != Granularity::Kind::tensor) {
+        input = with_fixed_coarse(input, all, device_);
+        return [this, input](const at::Tensor& smooth) { return round_to_nearest(smooth, input, device_); };
+    }
+    return [this, grid = input.grid, whole = find_params(all, input, device_)](const at::Tensor& smooth) {
+        BlockParams params = whole;
+        params.layout = {smooth.size(0), smooth.size(1)};
+        return dequantize(quantize(smooth, grid, params, device_), grid, params, device_);
+    };
+}
+
 /// The factors are taken out again, because a module may hold linears that are not scaled with the site.
 double OutputLoss::of_module(const at::Tensor& scale) const {
     std::vector<at::Tensor> rounded;
     for (std::size_t i = 0; i < spec_.weights.size(); ++i) rounded.push_back(rounded_weight(i, scale).div_(scale));
-    const at::Tensor inputs =
-        spec_.input ? round_to_nearest(spec_.inputs / scale, *spec_.input, device_).mul_(scale) : spec_.inputs;
+    const auto round = spec_.input ? input_rounding(scale) : nullptr;
     double sum = 0;
-    for (std::size_t i = 0, row = 0; i < parts_.size(); row += std::size_t(parts_[i].size(0)), ++i)
-        sum += total(
-            (spec_.module(rounded, inputs.narrow(0, std::int64_t(row), parts_[i].size(0))) - exact_parts_[i]).square());
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        const at::Tensor seen = round ? round(parts_[i] / scale).mul_(scale) : parts_[i];
+        sum += total((spec_.module(rounded, seen) - exact_parts_[i]).square());
+    }
     return sum / static_cast<double>(spec_.inputs.size(0) * exact_parts_.front().size(1));
 }
 
@@ -181,25 +199,11 @@ double OutputLoss::of_linears(const at::Tensor& scale) const {
     std::vector<at::Tensor> rounded;
     for (std::size_t i = 0; i < spec_.weights.size(); ++i) rounded.push_back(rounded_weight(i, scale));
     const at::Tensor all = at::cat(rounded).t();
-    // One scale for everything is found on everything.
-    std::optional<BlockParams> whole;
-    TensorQuantizer input = *spec_.input;
-    if (input.granularity.kind == Granularity::Kind::tensor)
-        whole = find_params(spec_.inputs / scale, input, device_);
-    else if (input.coarse && input.coarse->granularity.kind == Granularity::Kind::tensor)
-        input = with_fixed_coarse(input, spec_.inputs / scale, device_);
+    const auto round = input_rounding(scale);
     double sum = 0;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
         cancel_point();
-        const at::Tensor smooth = parts_[i] / scale;
-        at::Tensor seen;
-        if (whole) {
-            whole->layout = {smooth.size(0), smooth.size(1)};
-            seen = dequantize(quantize(smooth, input.grid, *whole, device_), input.grid, *whole, device_);
-        } else {
-            seen = round_to_nearest(smooth, input, device_);
-        }
-        sum += total(product(seen, all).sub_(exact_parts_[i]).square_());
+        sum += total(product(round(parts_[i] / scale), all).sub_(exact_parts_[i]).square_());
     }
     return sum / static_cast<double>(spec_.inputs.size(0)) / static_cast<double>(outputs_);
 }

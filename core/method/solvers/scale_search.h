@@ -103,6 +103,7 @@ struct OutputLossSpec {
     at::Tensor gram = {};                    ///< X^T X / tokens of them: enough where neither of the next two is given
     std::optional<TensorQuantizer> input = {}; ///< active in the objective as well (AQAS); absent: weights only (AWQ)
     ModuleForward module = {};                 ///< null: the consumers' own outputs, one beside the other
+    at::Tensor samples = {};       ///< of the rows of dynamic inputs, see round_inputs; undefined: not known
     std::int64_t rows_at_once = 0; ///< of the inputs, whole sequences of the module; 0: as suits module and device
 };
 
@@ -117,6 +118,8 @@ private:
     [[nodiscard]] double of_module(const at::Tensor& scale) const;
     [[nodiscard]] double of_linears(const at::Tensor& scale) const;
     [[nodiscard]] double of_gram(const at::Tensor& scale) const;
+    /// Rounds a part of the inputs that was divided by `scale`.
+    [[nodiscard]] std::function<at::Tensor(const at::Tensor& smooth)> input_rounding(const at::Tensor& scale) const;
     [[nodiscard]] at::Tensor rounded_weight(std::size_t index, const at::Tensor& scale) const; ///< Q(W diag(s))
 
     OutputLossSpec spec_;

@@ -140,6 +140,27 @@ at::Tensor round_to_nearest(const at::Tensor& values, const TensorQuantizer& qua
     return rounded;
 }
 
+bool rows_share_scales(const TensorQuantizer& quantizer) {
+    const auto shared = [](const Granularity& grain) { return grain.kind == Granularity::Kind::tensor; };
+    return shared(quantizer.granularity) || (quantizer.coarse && shared(quantizer.coarse->granularity));
+}
+
+std::vector<at::Tensor> by_samples(const at::Tensor& rows, const at::Tensor& samples) {
+    GRATICULE_ASSERT(samples.size(0) == rows.size(0), "a sample for every row");
+    const at::Tensor counts = std::get<2>(at::unique_consecutive(samples, false, true));
+    const auto* sizes = counts.const_data_ptr<std::int64_t>();
+    return rows.split_with_sizes(at::IntArrayRef(sizes, static_cast<std::size_t>(counts.numel())));
+}
+
+at::Tensor round_inputs(const at::Tensor& rows, const at::Tensor& samples, const TensorQuantizer& quantizer,
+                        const Device& device) {
+    if (!samples.defined() || !rows_share_scales(quantizer)) return round_to_nearest(rows, quantizer, device);
+    std::vector<at::Tensor> rounded;
+    for (const at::Tensor& part : by_samples(rows, samples))
+        rounded.push_back(round_to_nearest(part, quantizer, device));
+    return at::cat(rounded);
+}
+
 RoundedColumn quantize_column(const at::Tensor& column, const CodeGrid& grid, const at::Tensor& scale,
                               const at::Tensor& zero, const Device& device) {
     const BlockParams params{{1, 1}, scale.unsqueeze(1), zero.unsqueeze(1)};
