@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/recipe/scale_options.h"
+#include "core/runtime/dynamic_rounding.h"
 
 namespace graticule::solvers {
 namespace {
@@ -20,13 +21,8 @@ CoarseFound find_coarse(const at::Tensor& dense, const TensorQuantizer& quantize
     if (!quantizer.coarse) return {};
     const CoarseLevel& level = *quantizer.coarse;
     CoarseFound found{level.fixed, layout_of(level.granularity, dense.size(0), dense.size(1))};
-    if (found.scale.defined()) return found;
-    const std::int64_t down = found.layout.blocks_down(dense.size(0)),
-                       across = found.layout.blocks_across(dense.size(1));
-    found.scale = at::empty({down, across}, dense.options());
-    at::Tensor zero = at::empty_like(found.scale);
-    device.kernels().find_scales(view_of(dense), found.layout, quantizer.grid, level.scale,
-                                 found.scale.data_ptr<float>(), zero.data_ptr<float>(), current_stream(device));
+    if (!found.scale.defined())
+        found.scale = find_coarse_scales(view_of(dense), found.layout, quantizer.grid, level.scale, device);
     return found;
 }
 
@@ -132,11 +128,8 @@ at::Tensor round_to_nearest(const at::Tensor& values, const TensorQuantizer& qua
     const at::Tensor dense = values.contiguous();
     const CoarseFound coarse = find_coarse(dense, quantizer, device);
     at::Tensor rounded = at::empty_like(dense);
-    const BlockLayout layout = quantizer.layout(dense);
-    const at::Tensor workspace = dynamic_workspace(dense.size(0), dense.size(1), layout, device);
-    device.kernels().fake_quantize_dynamic(view_of(dense), layout, quantizer.grid, options_under(quantizer, coarse),
-                                           writable_view_of(rounded), nullptr, workspace.data_ptr(),
-                                           current_stream(device));
+    round_by_own_scales(view_of(dense), quantizer.layout(dense), quantizer.grid, options_under(quantizer, coarse),
+                        writable_view_of(rounded), device);
     return rounded;
 }
 
