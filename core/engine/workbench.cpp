@@ -57,6 +57,13 @@ std::shared_ptr<const QuantizedModel> Workbench::quantize(const Recipe& recipe, 
     return quantized_ = served(graticule::quantize(opened_.model, side.stats, side.resolved, ctx, on_layer));
 }
 
+std::vector<std::shared_ptr<const QuantizedModel>> Workbench::quantize_together(std::span<const Recipe> recipes,
+                                                                                JobContext& ctx) {
+    std::vector<QuantizationSide> sides;
+    for (const Recipe& recipe : recipes) sides.push_back(prepare(recipe, false, ctx));
+    return graticule::quantize_together(opened_.model, sides, ctx);
+}
+
 void Workbench::serve_as(const Target* target, bool beside) {
     target_ = target;
     beside_ = beside;
@@ -100,10 +107,7 @@ std::vector<Workbench::ComparedRun> Workbench::compare(std::span<const Recipe> r
     std::vector<EvaluationSide> sides;
     if (unquantized) sides.push_back({nullptr, unquantized_name(*opened_.model)});
     if (!recipes.empty()) {
-        std::vector<QuantizationSide> wanted;
-        for (const Recipe& recipe : recipes) wanted.push_back(prepare(recipe, false, ctx));
-        const auto quantized = quantize_together(opened_.model, wanted, ctx);
-        for (const auto& model : quantized) {
+        for (const auto& model : quantize_together(recipes, ctx)) {
             if (target_ == nullptr || beside_) sides.push_back({model, {}}); // called after its recipe
             if (target_ != nullptr) sides.push_back({served(model), {}});
         }
