@@ -27,6 +27,10 @@ SampleWants OutputClip::wants(const ParamMap& params) const {
     return {.rows = SampleWants::Rows::spread, .count = param<std::int64_t>(params, "tokens")};
 }
 
+std::int64_t OutputClip::calibration_length(const ParamMap& params) const {
+    return param<std::int64_t>(params, "length");
+}
+
 at::Tensor OutputClip::clip(const WeightRequest& request, std::string& note) const {
     const solvers::Tf32Products products(request.tf32);
     std::optional<solvers::TensorQuantizer> input;

@@ -39,6 +39,10 @@ std::string ratio_note(const solvers::UpdateRatio& ratio) {
 
 bool Gptq::quantized_inputs(const ParamMap& params) const { return param<bool>(params, "quantized_inputs"); }
 
+bool Gptq::true_sequential(const ParamMap& params) const { return param<bool>(params, "true_sequential"); }
+
+std::int64_t Gptq::calibration_length(const ParamMap& params) const { return param<std::int64_t>(params, "length"); }
+
 Rounded Gptq::round(const WeightRequest& request) const {
     const at::Tensor hessian = hessian_of(request);
     const solvers::TensorQuantizer quantizer = rounding_quantizer(request);

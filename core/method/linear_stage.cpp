@@ -31,7 +31,7 @@ struct Extremes {
 
 Extremes mapped_extremes(const LinearJob& job) {
     if (rotates(job.map)) {
-        const SiteSamples samples = job.exact_samples(range_wants(job.choice, true));
+        const SiteSamples samples = job.range_samples(range_wants(job.choice, true));
         return {to_vector(samples.lowest.amin(0)), to_vector(samples.highest.amax(0))};
     }
     GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
@@ -116,7 +116,7 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
     const auto clip = chosen<Clip>(job.choice);
     if (clip && clip.method->applies(job.linear.role, clip.params())) {
         const SampleWants wants = clip_wants(job.choice, job.linear.role);
-        const WeightRequest asked = with(*clip.step, wants, job.exact_samples);
+        const WeightRequest asked = with(*clip.step, wants, job.clip_samples);
         if (!unseen(wants, asked)) request.weight = clip.method->clip(asked, note);
     }
     const auto rounding = chosen<Rounding>(job.choice);

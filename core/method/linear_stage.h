@@ -14,9 +14,9 @@ struct LinearJob {
     at::Tensor weight;                     ///< (out, in) float32, `map` folded into it
     InputMap map = {};                     ///< from the input that `statistics` saw to what `weight` multiplies
     const SiteStats* statistics = nullptr; ///< null: no calibration
-    /// Mapped inputs: of the full-precision model, and as the rounding wants them. Called only when a method wants
-    /// something.
-    std::function<SiteSamples(const SampleWants&)> exact_samples = {}, round_samples = {};
+    /// Mapped inputs for ranges and kept channels, for clipping, both of the full-precision model, and as the rounding
+    /// wants them. Called only when something is wanted.
+    std::function<SiteSamples(const SampleWants&)> range_samples = {}, clip_samples = {}, round_samples = {};
     bool tf32 = false;                                  ///< WeightRequest::tf32
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
     bool report_only = false;                           ///< codes and kept columns stay behind

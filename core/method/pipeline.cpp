@@ -19,8 +19,14 @@ namespace graticule {
 namespace {
 
 std::int64_t calibration_length(const MethodStep& step) {
-    const auto found = step.params.find("length");
-    return found == step.params.end() ? 0 : std::get<std::int64_t>(found->second);
+    return std::visit(
+        [&](const auto* method) -> std::int64_t {
+            if constexpr (requires { method->calibration_length(step.params); })
+                return method->calibration_length(step.params);
+            else
+                return 0;
+        },
+        find_method(step.method)->method);
 }
 
 /// The states that the step looks at.
@@ -47,10 +53,8 @@ enum class Capture : std::uint8_t {
     in_turn,          ///< true-sequential: the sites before have become what they will be
 };
 
-Capture capture_of(const MethodStep& rounding) {
-    const auto found = rounding.params.find("true_sequential");
-    return found != rounding.params.end() && std::get<bool>(found->second) ? Capture::in_turn
-                                                                           : Capture::before_the_block;
+Capture capture_of(const Chosen<Rounding>& rounding) {
+    return rounding.method->true_sequential(rounding.params()) ? Capture::in_turn : Capture::before_the_block;
 }
 
 bool wants_static_operands(const QuantScheme& scheme) {
@@ -141,7 +145,7 @@ struct QuantizePipeline::Impl {
         std::map<std::pair<StreamKey, Capture>, BlockSamples> round_samples = {};
     };
     [[nodiscard]] BlockSamples& exact_samples(BlockJob& job, const StreamKey& key);
-    [[nodiscard]] BlockSamples& round_samples(BlockJob& job, const MethodStep& step);
+    [[nodiscard]] BlockSamples& round_samples(BlockJob& job, const Chosen<Rounding>& rounding);
     void announce(BlockJob& job, const Linear& linear);
     /// `done`: what it has become before; null: it is to be quantized.
     LinearOutcome quantize(const Linear& linear, BlockJob& job, QuantizedLinear* done);
@@ -318,12 +322,12 @@ BlockSamples& QuantizePipeline::Impl::exact_samples(BlockJob& job, const StreamK
         .first->second;
 }
 
-BlockSamples& QuantizePipeline::Impl::round_samples(BlockJob& job, const MethodStep& step) {
-    const StreamKey key = stream_key(step);
-    const Capture capture = capture_of(step);
+BlockSamples& QuantizePipeline::Impl::round_samples(BlockJob& job, const Chosen<Rounding>& rounding) {
+    const StreamKey key = stream_key(*rounding.step);
+    const Capture capture = capture_of(rounding);
     const bool in_turn = capture == Capture::in_turn;
     return job.round_samples
-        .try_emplace({key, capture}, stream_for(step), decoder, job.block.id,
+        .try_emplace({key, capture}, streams.at(key), decoder, job.block.id,
                      (in_turn ? job.current : job.folded).read_by(key.states), budget, in_turn)
         .first->second;
 }
@@ -341,7 +345,7 @@ void QuantizePipeline::Impl::announce(BlockJob& job, const Linear& linear) {
     if (const SampleWants wants = clip_wants(choice, linear.role); wants != SampleWants())
         exact_samples(job, stream_key(*chosen<Clip>(choice).step)).expect(question(wants));
     if (const SampleWants wants = round_wants(choice); wants != SampleWants())
-        round_samples(job, *chosen<Rounding>(choice).step).expect(question(wants));
+        round_samples(job, chosen<Rounding>(choice)).expect(question(wants));
 }
 
 LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& block, QuantizedLinear* done) {
@@ -363,13 +367,13 @@ LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& b
         wants.hadamard = online;
         return SampleQuestion{linear.site, wants};
     };
-    job.exact_samples = [&](const SampleWants& wants) {
-        // Ranges are those of all samples as they are, clipping has a length of its own.
-        const bool clips = wants == clip_wants(choice, linear.role);
-        return exact_samples(block, clips ? stream_key(*chosen<Clip>(choice).step) : StreamKey()).at(question(wants));
+    // Ranges are those of all samples as they are, clipping has a length of its own.
+    job.range_samples = [&](const SampleWants& wants) { return exact_samples(block, {}).at(question(wants)); };
+    job.clip_samples = [&](const SampleWants& wants) {
+        return exact_samples(block, stream_key(*chosen<Clip>(choice).step)).at(question(wants));
     };
     job.round_samples = [&](const SampleWants& wants) {
-        return round_samples(block, *chosen<Rounding>(choice).step).at(question(wants));
+        return round_samples(block, chosen<Rounding>(choice)).at(question(wants));
     };
     LinearOutcome outcome = done != nullptr ? restored_linear(job, std::move(*done)) : quantize_linear(job);
     outcome.effective = outcome.quantized.codes.empty() ? exact : outcome.effective.to(folded.scalar_type());

@@ -76,6 +76,10 @@ SampleWants ScaleTransform::wants(const FoldRequest& request) const {
     return {.gram = !rows, .magnitudes = true, .rows = rows ? SampleWants::Rows::all : SampleWants::Rows::none};
 }
 
+std::int64_t ScaleTransform::calibration_length(const ParamMap& params) const {
+    return rules_.search ? param<std::int64_t>(params, "length") : 0;
+}
+
 std::optional<FoldResult> ScaleTransform::scale(const FoldRequest& request) const {
     const solvers::ScaleMethod method = rules_.method(request.params);
     if (rules_.search) return search(request, method);

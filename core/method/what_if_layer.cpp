@@ -198,7 +198,7 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
         if (rotation && rotation->writes_rotated)
             job.weight = rotate_outputs(job.weight, hadamard_block(model->config().hidden), device);
         job.weight = fold_into(job.map, job.weight, device);
-        job.exact_samples = job.round_samples = [&](const SampleWants& wants) {
+        job.range_samples = job.clip_samples = job.round_samples = [&](const SampleWants& wants) {
             return samples_of(apply(job.map, rows.fitted.values, device), wants, device, rows.fitted.samples);
         };
         if (!weight_alone && rows.scored.values.size(0) > 0) {
