@@ -2,7 +2,7 @@
 #include "tests/solvers/golden_tensors.h"
 
 #include "core/method/solvers/fixed_sums.h"
-#include "core/method/solvers/scale_search.h"
+#include "tests/solvers/scale_statistics.h"
 
 using namespace graticule;
 using namespace graticule::solvers;

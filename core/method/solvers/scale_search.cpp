@@ -31,11 +31,6 @@ at::Tensor relative_weight(const at::Tensor& weight, const TensorQuantizer& quan
 
 } // namespace
 
-at::Tensor input_statistic(InputStatistic statistic, const at::Tensor& inputs) {
-    const at::Tensor magnitude = inputs.abs();
-    return statistic == InputStatistic::absolute_maximum ? magnitude.amax(0) : magnitude.mean(0);
-}
-
 at::Tensor weight_statistic(WeightStatistic statistic, std::span<const at::Tensor> weights,
                             std::span<const TensorQuantizer> quantizers) {
     if (statistic == WeightStatistic::none) return {};
@@ -45,11 +40,6 @@ at::Tensor weight_statistic(WeightStatistic statistic, std::span<const at::Tenso
                                                                     : weights[i].abs());
     const at::Tensor all = at::cat(parts, 0);
     return statistic == WeightStatistic::absolute_maximum ? all.amax(0) : all.mean(0);
-}
-
-ScaleStatistics scale_statistics(const ScaleFormula& formula, const at::Tensor& inputs,
-                                 std::span<const at::Tensor> weights, std::span<const TensorQuantizer> quantizers) {
-    return {input_statistic(formula.input, inputs), weight_statistic(formula.weight, weights, quantizers)};
 }
 
 std::int64_t dead_channels(const ScaleStatistics& statistics) {
@@ -141,7 +131,7 @@ OutputLoss::OutputLoss(OutputLossSpec spec, const Device& device)
     : spec_(std::move(spec))
     , device_(device) {
     GRATICULE_ASSERT(spec_.weights.size() == spec_.quantizers.size() && !spec_.weights.empty(),
-                     "one quantizer a weight");
+                     "one quantizer per weight");
     GRATICULE_ASSERT((spec_.module || spec_.input ? spec_.inputs : spec_.gram).dim() == 2,
                      "inputs (tokens, channels), or their Gram matrix where that is all the loss needs");
     for (const at::Tensor& weight : spec_.weights) outputs_ += weight.size(0);

@@ -3,7 +3,7 @@
 // clipping are presets of it (algorithms.md sections 3, 4, 7.3; aqas_slac_dint.md section 2).
 //
 //     const ScaleMethod method = aqas_method();
-//     const ScaleStatistics statistics = scale_statistics(method.formula, inputs, weights, quantizers);
+//     const ScaleStatistics statistics{absmax, weight_statistic(method.formula.weight, weights, quantizers)};
 //     const OutputLoss loss({.weights = weights, .quantizers = quantizers, .inputs = inputs, .input = a8}, device);
 //     const ScaleSearch found = search_scale(method, statistics, [&](const at::Tensor& s) { return loss.of(s); });
 #pragma once
@@ -51,11 +51,7 @@ struct ScaleStatistics {
     at::Tensor weight; ///< (channels) float32; undefined where the formula needs none
 };
 
-/// Statistics from the inputs (tokens, channels) themselves; `quantizers` give the groups of relative_mean.
-[[nodiscard]] ScaleStatistics scale_statistics(const ScaleFormula& formula, const at::Tensor& inputs,
-                                               std::span<const at::Tensor> weights,
-                                               std::span<const TensorQuantizer> quantizers);
-[[nodiscard]] at::Tensor input_statistic(InputStatistic statistic, const at::Tensor& inputs);
+/// `quantizers` give the groups of relative_mean.
 [[nodiscard]] at::Tensor weight_statistic(WeightStatistic statistic, std::span<const at::Tensor> weights,
                                           std::span<const TensorQuantizer> quantizers);
 
@@ -98,7 +94,7 @@ using ModuleForward = std::function<at::Tensor(std::span<const at::Tensor> weigh
 
 struct OutputLossSpec {
     std::vector<at::Tensor> weights;         ///< of the consumers, (out, in), unscaled
-    std::vector<TensorQuantizer> quantizers; ///< one a weight
+    std::vector<TensorQuantizer> quantizers; ///< one per weight
     at::Tensor inputs = {};                  ///< (tokens, in) of the full-precision model
     at::Tensor gram = {};                    ///< X^T X / tokens of them: enough where neither of the next two is given
     std::optional<TensorQuantizer> input = {}; ///< active in the objective as well (AQAS); absent: weights only (AWQ)

@@ -45,7 +45,7 @@ struct TensorQuantizer {
 /// quantizer of one level stays as it is.
 [[nodiscard]] TensorQuantizer with_fixed_coarse(const TensorQuantizer& quantizer, const at::Tensor& values,
                                                 const Device& device);
-/// Of a quantizer whose coarse level is fixed: the one of `width` columns from `first` on as one block per row, or as one
+/// Of a quantizer whose coarse level is fixed: the one of `columns` columns from `first` on as one block per row, or as one
 /// in all where the coarse scale is the tensor's.
 [[nodiscard]] TensorQuantizer quantizer_of_columns(const TensorQuantizer& quantizer, std::int64_t first,
                                                    std::int64_t columns);
