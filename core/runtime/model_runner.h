@@ -94,8 +94,6 @@ public:
     /// that side: it passes no further block, and its losses are no numbers. Everything else that is measured is of all
     /// sides, and not asked of a runner that may leave one out.
     void leave_out(std::function<bool(std::size_t side)> left);
-    /// Of a runner with one side, as logits() and observe(); from the second token on.
-    void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
     /// Runs the samples block by block, in batches, and hands over each site's statistics when its block is done, in
     /// order; where memory ran out, those that were there once more. `plan` null: the bare pass, which benchmarks compare
     /// with. Advances `ctx` once per sample and block.

@@ -73,7 +73,8 @@ class TestOnePass : public QObject {
         ModelRunner runner(model, std::shared_ptr<const QuantizedModel>(), open_device("cpu"));
         JobContext ctx;
         std::vector<double> all;
-        runner.window_losses(std::span(&window, 1), ctx, [&](double loss) { all.push_back(loss); });
+        runner.window_losses(std::span(&window, 1), 1, ctx,
+                             [&](std::span<const double> of_sides) { all.push_back(of_sides.front()); });
         return all;
     }
 

@@ -75,7 +75,8 @@ private Q_SLOTS:
         std::vector<std::vector<double>> expected(sides_.size());
         for (std::size_t side = 0; side < sides_.size(); ++side)
             ModelRunner(opened_.model, sides_[side], open_device("cpu"), options)
-                .window_losses(windows, ctx, [&](double loss) { expected[side].push_back(loss); });
+                .window_losses(windows, 1, ctx,
+                               [&](std::span<const double> of_sides) { expected[side].push_back(of_sides.front()); });
         for (std::size_t side = 1; side < sides_.size(); ++side) QVERIFY(expected[side] != expected[side - 1]);
 
         const std::int64_t block =

@@ -211,7 +211,8 @@ private Q_SLOTS:
             ctx.log = [&](const std::string& told) { log += told; };
             ModelRunner runner(opened_.model, std::make_shared<FullDevice>(times), open_device("cpu"));
             std::vector<double> losses;
-            runner.window_losses(windows, ctx, [&](double loss) { losses.push_back(loss); });
+            runner.window_losses(windows, 1, ctx,
+                                 [&](std::span<const double> of_sides) { losses.push_back(of_sides.front()); });
             return losses;
         };
         std::string quiet, told;
