@@ -58,7 +58,7 @@ void CalibrationInput::declare(CLI::App& options) {
     options.add_option("--calib-samples", samples, "Calibration samples (16)")
         ->check(CLI::Range(1, 1000000))
         ->type_name("N");
-    options.add_option("--calib-length", length, "Tokens a sample (512)")
+    options.add_option("--calib-length", length, "Tokens per sample (512)")
         ->check(CLI::Range(2, 1048576))
         ->type_name("N");
     options.add_option("--calib-pick", pick, "Which windows: first or random")
@@ -82,7 +82,7 @@ CalibrationSpec CalibrationInput::over(CalibrationSpec base) const {
 }
 
 void WindowInput::declare(CLI::App& options) {
-    options.add_option("--window", window, "Tokens a window (2048, or the model's positions if fewer)")
+    options.add_option("--window", window, "Tokens per window (2048, or the model's positions if fewer)")
         ->check(CLI::Range(2, 1048576))
         ->type_name("N");
     options.add_option("--windows", max_windows, "At most so many windows; 0: all")

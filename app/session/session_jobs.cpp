@@ -179,8 +179,38 @@ void Session::measureSpeed(const SpeedSpec& spec) {
         take, reporter());
 }
 
+namespace {
+/// What one of several runs brings into the pass in which they are quantized together.
+struct QuantizationPart {
+    ResolvedRecipe resolved;
+    std::function<std::shared_ptr<const ActivationStats>()> stats; ///< there when the pass begins
+    std::function<void(const std::vector<LayerReport>&)> offer;
+    std::function<void(std::shared_ptr<const QuantizedModel>)> take;
+};
+
+void quantize_parts(const std::shared_ptr<const Model>& model, const std::filesystem::path& journal,
+                    std::span<JobRunner::Share> shares, JobContext& ctx) {
+    std::vector<QuantizationSide> sides;
+    std::vector<const QuantizationPart*> parts;
+    for (const JobRunner::Share& share : shares) {
+        parts.push_back(static_cast<const QuantizationPart*>(share.part.get()));
+        sides.push_back({parts.back()->resolved, parts.back()->stats(), &share.cancel});
+    }
+    std::vector<std::vector<LayerReport>> reports(sides.size());
+    const auto tell = [&](std::size_t side, const LayerReport& report) {
+        reports[side].push_back(report);
+        parts[side]->offer(reports[side]);
+    };
+    const auto quantized = quantize_together(model, sides, ctx, tell, journal);
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+        parts[i]->take(quantized[i]);
+        shares[i].result = quantized[i];
+    }
+}
+} // namespace
+
+// Recipes of runs that wait at the same moment are quantized in one pass over the blocks.
 JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag) {
-    const auto reports = std::make_shared<std::vector<LayerReport>>(); // grows on the engine thread
     const auto ended = std::make_shared<bool>(false);
     const Throttle<std::vector<LayerReport>> partial(
         &jobs_, between_partials,
@@ -188,18 +218,17 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
             if (*ended || model != this->model()) return;
             takeReports(so_far, calibration);
         });
-    return jobs_.submit<QuantizedModel>(
-        request(tag, tr("Quantize %1").arg(QString::fromStdString(summary_line(recipe()))), std::move(after), 0),
-        [chain, model = model(), resolved = *resolution_.resolved, reports, offer = partial.handle(),
-         journal = runs_.quantizationFile().toStdString()](JobContext& ctx) {
-            const auto tell = [&](const LayerReport& report) {
-                reports->push_back(report);
-                offer(*reports);
-            };
-            chain->quantized =
-                graticule::quantize(model, chain->calibrated->stats, resolved, ctx, tell, {.journal = journal});
-            return chain->quantized;
-        },
+    const auto part = std::make_shared<const QuantizationPart>(QuantizationPart{
+        *resolution_.resolved, [chain] { return chain->calibrated->stats; }, partial.handle(),
+        [chain](std::shared_ptr<const QuantizedModel> quantized) { chain->quantized = std::move(quantized); }});
+    JobRequest asked =
+        request(tag, tr("Quantize %1").arg(QString::fromStdString(summary_line(recipe()))), std::move(after), 0);
+    if (tag.isEmpty())
+        asked.together = QStringLiteral("quantize model %1").arg(reinterpret_cast<quintptr>(model().get()));
+    return jobs_.submitTogether<QuantizedModel>(
+        std::move(asked), part,
+        [model = model(), journal = runs_.quantizationFile().toStdString()](
+            std::span<JobRunner::Share> shares, JobContext& ctx) { quantize_parts(model, journal, shares, ctx); },
         [this, ended, model = model(), quantized_recipe = recipe()](std::shared_ptr<const QuantizedModel> quantized) {
             *ended = true;
             if (model != this->model()) return;

@@ -30,6 +30,13 @@ std::string Diagnostics::text() const {
     return all;
 }
 
+std::vector<std::string> Diagnostics::lines(Severity severity) const {
+    std::vector<std::string> lines;
+    for (const Diagnostic& d : items)
+        if (d.severity == severity) lines.push_back((d.where.empty() ? "" : d.where + ": ") + d.text);
+    return lines;
+}
+
 void LayerProblems::add(const std::string& text, const std::string& layer) {
     auto known =
         std::find_if(found_.begin(), found_.end(), [&](const Problem& problem) { return problem.text == text; });

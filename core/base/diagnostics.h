@@ -22,7 +22,8 @@ struct Diagnostics {
     void add(Severity severity, std::string where, std::string text);
     void append(const Diagnostics& other);
     [[nodiscard]] bool has_errors() const;
-    [[nodiscard]] std::string text() const; ///< one line an item: "error: where: text"
+    [[nodiscard]] std::string text() const;                                ///< one line per item: "error: where: text"
+    [[nodiscard]] std::vector<std::string> lines(Severity severity) const; ///< of these items: "where: text"
     bool operator==(const Diagnostics&) const = default;
 };
 

@@ -1,8 +1,8 @@
 #include "core/engine/answer_task.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "core/base/hold.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/model_runner.h"
 #include "core/runtime/settle_execution.h"
@@ -10,8 +10,6 @@
 namespace graticule {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct Request {
     std::size_t item = 0, choice = 0;
@@ -110,7 +108,7 @@ std::vector<std::shared_ptr<const TaskRun>> answer_task(std::shared_ptr<const Mo
                                                         std::span<const EvaluationSide> sides,
                                                         const Tokenizer& tokenizer, const TaskSet& set,
                                                         JobContext& ctx) {
-    const Clock::time_point start = Clock::now();
+    const WorkClock clock;
     model->start_hashing();
     ctx.progress.begin("Tokenizing " + set.name, 0);
     const Requests requests = requests_of(set, tokenizer, *model, ctx);
@@ -162,7 +160,7 @@ std::vector<std::shared_ptr<const TaskRun>> answer_task(std::shared_ptr<const Mo
     for (const auto& run : runs) {
         for (AnsweredItem& item : run->items) judge(item, *set.task);
         run->provenance.model_hash = model->hash(ctx);
-        run->seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        run->seconds = clock.seconds();
     }
     return {runs.begin(), runs.end()};
 }

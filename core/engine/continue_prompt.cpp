@@ -1,8 +1,8 @@
 #include "core/engine/continue_prompt.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "core/base/hold.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/model_runner.h"
 
@@ -20,7 +20,6 @@ std::int32_t most_likely(const HostTensor& logits) {
 std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides,
                                           const Tokenizer& tokenizer, const std::string& prompt, std::int64_t tokens,
                                           JobContext& ctx) {
-    using Clock = std::chrono::steady_clock;
     const std::vector<std::int32_t> start = tokenizer.encode(prompt);
     if (start.empty()) throw Error(ErrorKind::bad_input, "the prompt has no tokens; give a text to go on from");
     if (const std::int64_t most = model->config().max_positions; most > 0 && std::ssize(start) + tokens > most)
@@ -37,7 +36,7 @@ std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model, st
         ModelRunner runner(model, side.quantized, open_device(ctx.device), options);
         Continuation& continuation = continuations.emplace_back();
         continuation.run_name = side_name(side, *model);
-        const Clock::time_point begin = Clock::now();
+        const WorkClock clock;
         std::vector<std::int32_t> text = start;
         runner.grow(start, std::ssize(start) + tokens, ctx, [&](const HostTensor& logits) {
             const std::int32_t token = most_likely(logits);
@@ -47,7 +46,7 @@ std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model, st
             const bool ended = tokenizer.eos() && token == *tokenizer.eos();
             return ended ? std::nullopt : std::optional(token);
         });
-        continuation.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+        continuation.seconds = clock.seconds();
         const std::string before = tokenizer.decode(start), all = tokenizer.decode(text);
         continuation.text = all.starts_with(before) ? all.substr(before.size()) : tokenizer.decode(continuation.tokens);
     }

@@ -86,13 +86,16 @@ struct QuantizeOptions {
 struct QuantizationSide {
     ResolvedRecipe resolved;
     std::shared_ptr<const ActivationStats> stats = nullptr;
+    /// When a stop of it is due, this side goes no further and the others do; null: it is never stopped alone.
+    const CancelToken* stop = nullptr;
 };
 using SideLayerCallback = std::function<void(std::size_t side, const LayerReport&)>;
 /// The same results, in the order of `sides`: every block is loaded once and quantized under all of them. `seconds` and
-/// the peaks are those of the pass.
+/// the peaks are those of the pass. Null for one that was stopped on the way; Cancelled is thrown when all are.
+/// `journal` as in QuantizeOptions, of the same recipes in the same order.
 [[nodiscard]] std::vector<std::shared_ptr<const QuantizedModel>>
 quantize_together(std::shared_ptr<const Model> model, std::span<const QuantizationSide> sides, JobContext& ctx,
-                  const SideLayerCallback& on_layer = {});
+                  const SideLayerCallback& on_layer = {}, const std::filesystem::path& journal = {});
 
 struct EvaluationSpec {
     std::int64_t window = 2048;   ///< tokens

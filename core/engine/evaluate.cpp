@@ -103,13 +103,14 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     for (const EvaluationSide& side : sides) weights.push_back(side.quantized);
     ModelRunner runner(model, weights, device, options);
     std::vector<bool> stopped(sides.size());
-    runner.leave_out([&](std::size_t side) {
+    const auto leaves = [&](std::size_t side) {
         const CancelToken* stop = sides[side].stop;
-        if (spec.predictions || stop == nullptr || !stop->due()) return false;
+        if (stop == nullptr || !stop->due()) return false;
         stopped[side] = true;
         if (std::ranges::find(stopped, false) == stopped.end()) throw Cancelled();
         return true;
-    });
+    };
+    if (!spec.predictions) runner.leave_out(leaves);
     const auto take_losses = [&](std::span<const double> losses) {
         for (std::size_t side = 0; side < losses.size(); ++side) {
             if (stopped[side]) continue;
@@ -141,7 +142,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
             take_losses(window.losses);
         });
     else
-        runner.window_losses(std::span(windows).subspan(known), first, ctx, take_losses);
+        runner.window_losses(windows, first, ctx, take_losses, known);
     for (std::size_t side = 0; side < sides.size(); ++side) {
         for (double& error : evaluations[side]->state_errors) error = std::sqrt(error);
         evaluations[side]->provenance.model_hash = model->hash(ctx);

@@ -30,17 +30,12 @@ StagedDirOptions staging(const Model& model, const ExportTarget& target) {
 }
 
 void throw_problems(const Diagnostics& diagnostics, const Exporter& exporter) {
-    std::string text;
-    std::size_t count = 0;
-    for (const Diagnostic& item : diagnostics.items)
-        if (item.severity == Severity::error) {
-            text += "\n  " + (item.where.empty() ? "" : item.where + ": ") + item.text;
-            ++count;
-        }
-    if (count > 0)
-        throw Error(ErrorKind::unsupported, std::string(exporter.name) + " cannot hold this recipe (" +
-                                                std::to_string(count) + (count == 1 ? " problem):" : " problems):") +
-                                                text + "\nwithout a model to write, eval and compare give its figures");
+    const std::vector<std::string> problems = diagnostics.lines(Severity::error);
+    if (problems.empty()) return;
+    std::string text = std::string(exporter.name) + " cannot hold this recipe (" + std::to_string(problems.size()) +
+                       (problems.size() == 1 ? " problem):" : " problems):");
+    for (const std::string& problem : problems) text += "\n  " + problem;
+    throw Error(ErrorKind::unsupported, text + "\nwithout a model to write, eval and compare give its figures");
 }
 
 void compare_tensor(const std::string& name, const std::vector<float>& meant, const HostTensor& read,
@@ -99,27 +94,62 @@ void compare_others(const QuantizedModel& model, const Model& again, ReloadCheck
     }
 }
 
-/// Methods whose result is more than codes and scales. The exporters see schemes and results, never methods.
-void check_methods(const Model& model, const LayerChoices& choices, Diagnostics& diagnostics) {
+/// What each linear of the recipe will store beside its codes; absent: calibration decides.
+using Parts = std::vector<std::optional<StoredParts>>;
+
+Parts planned_parts(const Model& model, const LayerChoices& choices) {
+    Parts parts;
+    for (const Linear& linear : model.linears()) {
+        const auto& choice = choices.at(index_of(linear.id));
+        parts.push_back(choice ? expected_parts(*choice, linear) : StoredParts());
+    }
+    return parts;
+}
+
+Parts parts_of(const QuantizedModel& model) {
+    Parts parts;
+    for (const auto& linear : model.linears) parts.emplace_back(linear ? stored_parts(*linear) : StoredParts());
+    return parts;
+}
+
+/// Methods whose result is more than codes and scales, and whether the exporter holds it. The exporters see schemes and
+/// results, never methods.
+void check_methods(const Model& model, const LayerChoices& choices, const Exporter& exporter, const Parts& parts,
+                   Diagnostics& diagnostics) {
     LayerProblems problems;
     constexpr std::pair<Stage, const char*> more[] = {{Stage::rotate, "a rotation of the inputs at run time"},
                                                       {Stage::keep, "channels kept in 16 bits"},
                                                       {Stage::compensate, "low-rank terms"}};
-    for (const auto& [stage, what] : more)
-        for (const Linear& linear : model.linears())
-            if (const auto& choice = choices.at(index_of(linear.id)); choice && step_of(*choice, stage))
-                problems.add(std::string(what) +
-                                 " beside the codes cannot be stored; leave that method out of the exported recipe",
+    for (const auto& [stage, what] : more) {
+        const bool held = std::ranges::find(exporter.holds, stage) != exporter.holds.end();
+        for (const Linear& linear : model.linears()) {
+            const auto& choice = choices.at(index_of(linear.id));
+            if (!choice || !step_of(*choice, stage)) continue;
+            if (!held)
+                problems.add(std::string(what) + " beside the codes cannot be stored by " + std::string(exporter.name) +
+                                 "; leave that method out of the exported recipe",
                              linear.short_name);
+            else if (!parts.at(index_of(linear.id)))
+                problems.add(std::string(what) +
+                                 ": how many is known when it is quantized, too late for a file that is "
+                                 "written meanwhile; keep a percentage",
+                             linear.short_name);
+        }
+    }
     problems.report(Severity::error, diagnostics);
 }
 
 /// The one check of what is exported: the dialog shows it, the export acts on it.
 Diagnostics check_contents(const Model& model, const LayerChoices& choices, const Exporter& exporter,
-                           const ExportOptions& options) {
+                           const ExportOptions& options, const Parts& parts) {
     Diagnostics diagnostics = exporter.check(model, choices, options);
-    check_methods(model, choices, diagnostics);
+    check_methods(model, choices, exporter, parts, diagnostics);
     return diagnostics;
+}
+
+Diagnostics check_contents(const Model& model, const LayerChoices& choices, const Exporter& exporter,
+                           const ExportOptions& options) {
+    return check_contents(model, choices, exporter, options, planned_parts(model, choices));
 }
 
 /// Looks at what the folder's own reader makes of it. Linears that were compared as they were handed over are not read
@@ -180,13 +210,14 @@ void write_provenance(const QuantizedModel& model, const Exporter& exporter, con
     write_provenance_file(exported.folder, document.dump());
 }
 
-/// What is known before anything is written. Throws what stands against it.
+/// What is known before anything is written, `parts` too, which `options` get. Throws what stands against it.
 Exported begin_export(const Model& model, const LayerChoices& choices, const Exporter& exporter,
-                      const std::filesystem::path& folder, const ExportOptions& options) {
+                      const std::filesystem::path& folder, const Parts& parts, ExportOptions& options) {
     Exported exported;
     exported.folder = folder;
-    exported.notes = check_contents(model, choices, exporter, options);
+    exported.notes = check_contents(model, choices, exporter, options, parts);
     throw_problems(exported.notes, exporter);
+    for (const auto& of_linear : parts) options.parts.push_back(of_linear.value_or(StoredParts()));
     exported.targets = target_reports(model, choices, exporter);
     return exported;
 }
@@ -292,9 +323,10 @@ const Exporter& check_served(const Model& model, const LayerChoices& choices, co
 }
 
 Exported export_into(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
-                     const ExportOptions& options, JobContext& ctx) {
+                     const ExportOptions& asked, JobContext& ctx) {
     const LayerChoices choices = choices_of(model);
-    Exported exported = begin_export(*model.base, choices, exporter, folder, options);
+    ExportOptions options = asked;
+    Exported exported = begin_export(*model.base, choices, exporter, folder, parts_of(model), options);
     if (exporter.open == nullptr) {
         exporter.write(model, folder, options, ctx);
         complete(model, exporter, false, exported, ctx);
@@ -320,16 +352,17 @@ Exported export_model(const QuantizedModel& model, const Exporter& exporter, con
 
 QuantizedExport quantize_and_export(std::shared_ptr<const Model> model, std::shared_ptr<const ActivationStats> stats,
                                     const ResolvedRecipe& resolved, const Exporter& exporter,
-                                    const ExportTarget& target, const ExportOptions& options, JobContext& ctx,
+                                    const ExportTarget& target, const ExportOptions& asked, JobContext& ctx,
                                     const LayerCallback& on_layer) {
     QuantizedExport both;
+    ExportOptions options = asked;
     both.exported = in_its_place(*model, target, ctx, [&](const std::filesystem::path& folder) {
         if (exporter.open == nullptr) {
             both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer);
             return export_into(*both.quantized, exporter, folder, options, ctx);
         }
         const LayerChoices choices = choices_of(resolved);
-        Exported exported = begin_export(*model, choices, exporter, folder, options);
+        Exported exported = begin_export(*model, choices, exporter, folder, planned_parts(*model, choices), options);
         ExportSink sink(exporter, choices, options, exported);
         both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer, {.sink = &sink});
         sink.finish(*both.quantized, ctx);

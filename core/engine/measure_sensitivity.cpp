@@ -1,9 +1,9 @@
 #include "core/engine/measure_sensitivity.h"
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 
+#include "core/base/hold.h"
 #include "core/engine/run_provenance.h"
 #include "core/result/divergence.h"
 #include "core/runtime/device.h"
@@ -13,10 +13,7 @@ namespace graticule {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Quantized = std::shared_ptr<const QuantizedModel>;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void check_candidate(const Quantized& quantized) {
     if (!quantized->replaced.empty())
@@ -54,7 +51,7 @@ std::shared_ptr<Sensitivity> predict_sensitivity(std::shared_ptr<const Model> mo
                                                  const Tokenizer& tokenizer, const Corpus& corpus,
                                                  const SensitivitySpec& spec, JobContext& ctx) {
     for (const Quantized& quantized : schemes) check_candidate(quantized);
-    const Clock::time_point start = Clock::now();
+    const WorkClock clock;
     model->start_hashing();
     auto result = std::make_shared<Sensitivity>();
     result->draws = spec.draws;
@@ -89,7 +86,7 @@ std::shared_ptr<Sensitivity> predict_sensitivity(std::shared_ptr<const Model> mo
     for (SchemeSensitivity& scheme : result->schemes)
         for (LayerSensitivity& layer : scheme.layers) layer.predicted = mean_square(layer.projections);
     result->provenance.model_hash = model->hash(ctx);
-    result->prediction_seconds = seconds_since(start);
+    result->prediction_seconds = clock.seconds();
     return result;
 }
 
@@ -106,7 +103,7 @@ std::shared_ptr<const Sensitivity> measure_sensitivity(std::shared_ptr<const Mod
             if (changes(schemes[scheme], result->schemes[scheme].layers[layer].layers))
                 places.push_back({scheme, layer});
     }
-    const Clock::time_point measuring = Clock::now();
+    const WorkClock measuring;
     EvaluationSpec text = spec.text;
     text.predictions = true;
     for (std::size_t first = 0; first < places.size(); first += layers_per_pass) {
@@ -126,7 +123,7 @@ std::shared_ptr<const Sensitivity> measure_sensitivity(std::shared_ptr<const Mod
         }
         ctx.log("measured " + std::to_string(first + count) + " of " + std::to_string(places.size()) + " layers");
     }
-    result->measuring_seconds = seconds_since(measuring);
+    result->measuring_seconds = measuring.seconds();
     return result;
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 
+#include "core/base/hold.h"
 #include "core/engine/peak_memory.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/settle_execution.h"
@@ -25,7 +25,6 @@ std::span<const SpeedSetting> speed_settings() {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr int most_passes = 15, least_passes = 3;
 constexpr double seconds_per_point = 0.4; // enough for a median of what takes milliseconds
 
@@ -90,7 +89,7 @@ SpeedPoint measure_point(TimedModel& timed, const TimedModel::Shape& shape, Spee
 
 std::shared_ptr<const SpeedStudy> measure_speed(Workbench& work, const SpeedSpec& spec, JobContext& ctx,
                                                 const SpeedCallback& on_run) {
-    const Clock::time_point started = Clock::now();
+    const WorkClock clock;
     const auto model = work.model();
     model->start_hashing();
     const std::vector<TimedModel::Shape> shapes = shapes_of(spec, *model);
@@ -137,11 +136,11 @@ std::shared_ptr<const SpeedStudy> measure_speed(Workbench& work, const SpeedSpec
             ctx.advance();
         }
         study->runs.push_back(std::move(measured));
-        study->seconds = std::chrono::duration<double>(Clock::now() - started).count();
+        study->seconds = clock.seconds();
         if (on_run) on_run(*study);
     }
     study->provenance.model_hash = model->hash(ctx);
-    study->seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    study->seconds = clock.seconds();
     return study;
 }
 

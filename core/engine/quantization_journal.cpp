@@ -239,8 +239,8 @@ void QuantizationJournal::find_records() {
     }
 }
 
-std::map<LayerId, QuantizedLinear> QuantizationJournal::read(std::size_t block) const {
-    const Record& record = records_.at(block);
+std::map<LayerId, QuantizedLinear> QuantizationJournal::read(std::size_t index) const {
+    const Record& record = records_.at(index);
     const std::string bytes = bytes_at(record.begin, record.bytes);
     Reader reader(bytes, file_);
     std::map<LayerId, QuantizedLinear> linears;
@@ -260,16 +260,16 @@ void QuantizationJournal::write(const std::string& bytes) {
 }
 
 void QuantizationJournal::add(const QuantizedLinear& linear) {
-    Writer write(block_);
+    Writer write(next_);
     write(linear);
 }
 
-void QuantizationJournal::end_block() {
-    const std::int64_t bytes = std::ssize(block_);
+void QuantizationJournal::end_record() {
+    const std::int64_t bytes = std::ssize(next_);
     const std::string length(reinterpret_cast<const char*>(&bytes), sizeof bytes);
     records_.push_back({end_ + length_bytes, bytes});
-    write(length + block_ + sha256_hex(block_));
-    block_.clear();
+    write(length + next_ + sha256_hex(next_));
+    next_.clear();
 }
 
 } // namespace graticule

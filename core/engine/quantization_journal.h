@@ -1,11 +1,12 @@
 // What a quantization under way has made so far, in one file: after a cancel or a kill the next one of the same model,
-// recipe, calibration, device and program takes the finished blocks from there and computes the others. A record a
-// block, each with its length and hash behind it; what follows the last whole record counts as not written. For this
-// program on this machine, no format to exchange: whatever is under another key is written over.
+// recipe, calibration, device and program takes the finished blocks from there and computes the others. A record per
+// block, of several recipes in one pass one for each of them, with its length and hash behind it; what follows the last
+// whole record counts as not written. For this program on this machine, no format to exchange: whatever is under another
+// key is written over.
 //
 //     QuantizationJournal journal(file, key);     // `key` says of what; journal_key() of core/engine/quantize.cpp
-//     if (block < journal.blocks()) use(journal.read(block));
-//     else { journal.add(linear); ... journal.end_block(); }
+//     if (record < journal.records()) use(journal.read(record));
+//     else { journal.add(linear); ... journal.end_record(); }
 #pragma once
 
 #include <cstdint>
@@ -25,13 +26,13 @@ public:
     /// Throws Error{bad_input} naming the file where it cannot be written, or where another process writes it.
     QuantizationJournal(std::filesystem::path file, const std::string& key);
 
-    /// How many blocks are there, from the first on.
-    [[nodiscard]] std::size_t blocks() const { return records_.size(); }
+    /// How many are there, from the first on.
+    [[nodiscard]] std::size_t records() const { return records_.size(); }
     /// Without `choice` and `input_map`, which follow from the recipe.
-    [[nodiscard]] std::map<LayerId, QuantizedLinear> read(std::size_t block) const;
-    /// Of the block behind those that are there.
+    [[nodiscard]] std::map<LayerId, QuantizedLinear> read(std::size_t record) const;
+    /// To the record behind those that are there.
     void add(const QuantizedLinear& linear);
-    void end_block(); ///< its linears are on the disk then
+    void end_record(); ///< its linears are on the disk then
 
 private:
     struct Record {
@@ -47,7 +48,7 @@ private:
     Descriptor descriptor_; ///< locked
     std::int64_t end_ = 0;
     std::vector<Record> records_;
-    std::string block_; ///< linears since the last record
+    std::string next_; ///< linears since the last record
 };
 
 } // namespace graticule

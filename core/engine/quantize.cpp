@@ -10,6 +10,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/peak_memory.h"
 #include "core/engine/quantization_journal.h"
+#include "core/engine/run_provenance.h"
 #include "core/io/spill_file.h"
 #include "core/method/pipeline.h"
 #include "core/method/rotation.h"
@@ -30,11 +31,9 @@ Provenance provenance_of(const Model& model, const ActivationStats* stats, const
     provenance.model_hash = model.known_hash().value_or(std::string(64, '0'));
     provenance.recipe_hash = recipe_hash(recipe);
     provenance.recipe_line = summary_line(recipe);
-    provenance.device = device.label();
+    describe_machine(provenance, device);
     if (resolved.needs_calibration()) provenance.execution = to_text(execution);
     provenance.backend = std::string(device.kernels().name());
-    provenance.versions = current_versions();
-    provenance.versions.emplace_back("libtorch", torch_version());
     return provenance;
 }
 
@@ -71,7 +70,8 @@ void check_stats(const Model& model, const ActivationStats* stats, const Resolve
 struct Side {
     const QuantizationSide& asked;
     std::shared_ptr<QuantizedModel> result;
-    std::unique_ptr<QuantizePipeline> pipeline;
+    std::unique_ptr<QuantizePipeline> pipeline; ///< null: it was stopped
+    std::int64_t linears = 0;                   ///< that are left to do
 };
 
 /// What two quantizations have in common whose blocks are the same bytes. Builds of one version are told apart too.
@@ -81,18 +81,22 @@ std::string journal_key(const Provenance& provenance, const ActivationStats* sta
     std::string text = provenance.model_hash + provenance.recipe_hash + provenance.device + provenance.backend +
                        to_text(execution) + std::to_string(built.time_since_epoch().count());
     for (const auto& [name, version] : provenance.versions) text += name + version;
-    if (stats != nullptr) text += stats->provenance.data_hash + std::to_string(stats->provenance.seed);
+    if (stats != nullptr) {
+        const Provenance& seen = stats->provenance;
+        text += seen.data_hash + std::to_string(seen.seed) + seen.device + seen.execution;
+        for (const auto& [name, version] : seen.versions) text += name + version;
+    }
     return sha256_hex(text);
 }
 
 /// Null where none is wanted, and where there can be none: that is no reason not to quantize.
 std::unique_ptr<QuantizationJournal> open_journal(const std::filesystem::path& file, const std::string& key,
-                                                  std::size_t blocks, JobContext& ctx) {
+                                                  std::size_t blocks, std::size_t sides, JobContext& ctx) {
     try {
         std::filesystem::create_directories(file.parent_path());
         auto journal = std::make_unique<QuantizationJournal>(file, key);
-        if (journal->blocks() > 0)
-            ctx.log(std::to_string(journal->blocks()) + " of " + std::to_string(blocks) +
+        if (journal->records() > 0)
+            ctx.log(std::to_string(journal->records() / sides) + " of " + std::to_string(blocks) +
                     " blocks were quantized before; going on behind them");
         return journal;
     } catch (const std::exception& problem) {
@@ -101,9 +105,9 @@ std::unique_ptr<QuantizationJournal> open_journal(const std::filesystem::path& f
     }
 }
 
-void end_block(std::unique_ptr<QuantizationJournal>& journal, JobContext& ctx) {
+void end_record(std::unique_ptr<QuantizationJournal>& journal, JobContext& ctx) {
     try {
-        journal->end_block();
+        journal->end_record();
     } catch (const Error& problem) {
         ctx.log(std::string("stopped from here on, the quantization will begin again: ") + problem.what());
         journal.reset();
@@ -141,10 +145,12 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
 
     std::vector<Side> sides;
     std::int64_t planned = 0;
+    std::string key; // of the journal
     for (const QuantizationSide& one : asked) {
         Side& side = sides.emplace_back(Side{one, std::make_shared<QuantizedModel>(), nullptr});
         LayerChoices choices = choices_of(one.resolved);
-        planned += std::count_if(choices.begin(), choices.end(), [](const auto& choice) { return choice.has_value(); });
+        side.linears = std::ranges::count_if(choices, [](const auto& choice) { return choice.has_value(); });
+        planned += side.linears;
         side.result->base = model;
         side.result->recipe = one.resolved.recipe();
         side.result->linears.resize(model->linears().size());
@@ -154,30 +160,39 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
             sides.size() == 1
                 ? std::make_unique<QuantizePipeline>(model, one.stats, std::move(choices), device, options)
                 : std::make_unique<QuantizePipeline>(*sides.front().pipeline, one.stats, std::move(choices));
-    }
-    std::unique_ptr<QuantizationJournal> journal; // of one side alone
-    if (!where.journal.empty()) {
-        Provenance provenance = sides.front().result->provenance;
+        if (where.journal.empty()) continue;
+        Provenance provenance = side.result->provenance;
         provenance.model_hash = model->hash(ctx);
-        journal = open_journal(where.journal, journal_key(provenance, asked.front().stats.get(), options.execution),
-                               model->blocks().size(), ctx);
+        key += journal_key(provenance, one.stats.get(), options.execution);
     }
+    std::unique_ptr<QuantizationJournal> journal; // a record per block and side
+    if (!where.journal.empty())
+        journal = open_journal(where.journal, sha256_hex(key), model->blocks().size(), sides.size(), ctx);
     if (where.sink != nullptr) where.sink->begin(*sides.front().result);
     ctx.progress.begin(sides.size() == 1 ? "Quantizing" : "Quantizing " + std::to_string(sides.size()) + " recipes",
                        planned);
+    const auto goes_on = [&](Side& side) {
+        if (!side.pipeline || side.asked.stop == nullptr || !side.asked.stop->due()) return side.pipeline != nullptr;
+        side.pipeline.reset();
+        journal.reset(); // from here on it would be another pass's
+        if (std::ranges::none_of(sides, [](const Side& other) { return other.pipeline != nullptr; })) throw Cancelled();
+        ctx.advance(side.linears);
+        return false;
+    };
     const auto run_block = [&](std::size_t index, const Block& block) {
-        const Side& side = sides[index];
-        const bool done = journal && index_of(block.id) < journal->blocks();
+        Side& side = sides[index];
+        const std::size_t record = index_of(block.id) * sides.size() + index;
+        const bool done = journal && record < journal->records();
         const auto take = [&](QuantizedLinear&& linear) {
             if (!linear.report.not_measured.empty())
                 ctx.log("warning: " + linear.report.name + " has no SQNR: " + linear.report.not_measured);
             if (on_layer) on_layer(index, linear.report);
             if (journal && !done) journal->add(linear);
             keep(std::move(linear), *side.result, where.sink, spill);
+            --side.linears;
         };
-        side.pipeline->run(block.id, ctx, take,
-                           done ? journal->read(index_of(block.id)) : std::map<LayerId, QuantizedLinear>());
-        if (journal && !done) end_block(journal, ctx);
+        side.pipeline->run(block.id, ctx, take, done ? journal->read(record) : std::map<LayerId, QuantizedLinear>());
+        if (journal && !done) end_record(journal, ctx);
         for (auto& [name, tensor] : std::exchange(side.pipeline->replaced(), {})) {
             if (where.sink != nullptr)
                 where.sink->take(name, std::move(tensor));
@@ -187,6 +202,7 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
     };
     for (const Block& block : model->blocks())
         for (std::size_t index = 0; index < sides.size(); ++index) {
+            if (!goes_on(sides[index])) continue;
             try {
                 run_block(index, block);
             } catch (Error& error) {
@@ -200,6 +216,10 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
                 " bytes of quantized weights lie in a file without a name, beyond what may stay in memory");
     std::vector<std::shared_ptr<const QuantizedModel>> results;
     for (const Side& side : sides) {
+        if (!side.pipeline) {
+            results.push_back(nullptr);
+            continue;
+        }
         QuantizedModel& result = *side.result;
         result.provenance.model_hash = model->hash(ctx);
         result.seconds = clock.seconds();
@@ -218,9 +238,9 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
 
 std::vector<std::shared_ptr<const QuantizedModel>> quantize_together(std::shared_ptr<const Model> model,
                                                                      std::span<const QuantizationSide> sides,
-                                                                     JobContext& ctx,
-                                                                     const SideLayerCallback& on_layer) {
-    return quantize_sides(model, sides, ctx, on_layer, {});
+                                                                     JobContext& ctx, const SideLayerCallback& on_layer,
+                                                                     const std::filesystem::path& journal) {
+    return quantize_sides(model, sides, ctx, on_layer, {.journal = journal});
 }
 
 std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> model,

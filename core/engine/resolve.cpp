@@ -25,6 +25,12 @@ std::string param_names(const MethodRow& row) {
     return names.empty() ? "it takes none" : "it takes " + names;
 }
 
+LayerChoices choices_of(const std::vector<std::optional<LayerPlan>>& plans) {
+    LayerChoices choices;
+    for (const auto& plan : plans) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
+    return choices;
+}
+
 /// Problems of a choice that do not depend on the layer; `where` is the rule it came from.
 Diagnostics check_choice(const SchemeChoice& choice, const std::string& where) {
     Diagnostics found;
@@ -82,7 +88,6 @@ struct Resolver {
     void check_layer(const Linear& linear, const SchemeChoice& choice);
     void check_attention(const Block& block);
     void check_fold_site(const FoldSite& site);
-    [[nodiscard]] LayerChoices planned_choices() const;
     void check_rotation();
     void check_anything_changes(const std::vector<int>& winners);
     void check_stored();
@@ -216,15 +221,9 @@ void Resolver::check_fold_site(const FoldSite& site) {
     }
 }
 
-LayerChoices Resolver::planned_choices() const {
-    LayerChoices choices;
-    for (const auto& plan : plans) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
-    return choices;
-}
-
 /// A rotated residual stream is read by every block: all its readers have the same, or none has it.
 void Resolver::check_rotation() {
-    const LayerChoices choices = planned_choices();
+    const LayerChoices choices = choices_of(plans);
     if (!residual_block(choices, model)) return;
     if (const std::string problem = why_residual_stays(model); !problem.empty())
         return out.diagnostics.add(Severity::error, "hadamard", "residual=true: " + problem);
@@ -279,7 +278,7 @@ void Resolver::finish() {
         resolved.size_is_exact_ = resolved.size_is_exact_ && parts;
         return {plan->choice.scheme.weight, parts.value_or(StoredParts{})};
     };
-    resolved.size_ = size_of(model, form_of, residual_block(planned_choices(), model).has_value());
+    resolved.size_ = size_of(model, form_of, residual_block(choices_of(plans), model).has_value());
     for (const auto& plan : plans) {
         if (!plan) continue;
         for (const OperandName& row : operand_names())
@@ -293,11 +292,7 @@ void Resolver::finish() {
     out.resolved = std::move(resolved);
 }
 
-LayerChoices choices_of(const ResolvedRecipe& resolved) {
-    LayerChoices choices;
-    for (const auto& plan : resolved.plans()) choices.push_back(plan ? std::optional(plan->choice) : std::nullopt);
-    return choices;
-}
+LayerChoices choices_of(const ResolvedRecipe& resolved) { return choices_of(resolved.plans()); }
 
 Resolution resolve(const Recipe& recipe, const Model& model) {
     Resolver resolver{recipe, model, {}, {}, {}};

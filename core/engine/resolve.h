@@ -46,7 +46,7 @@ private:
 
 struct Resolution {
     Diagnostics diagnostics;
-    std::vector<RuleMatch> matches;         ///< one a rule
+    std::vector<RuleMatch> matches;         ///< one per rule
     std::optional<ResolvedRecipe> resolved; ///< absent when there are errors
 };
 [[nodiscard]] LayerChoices choices_of(const ResolvedRecipe& resolved);

@@ -19,6 +19,12 @@ Protocol evaluation_protocol(const EvaluationSpec& spec, const Tokenizer& tokeni
     return protocol;
 }
 
+void describe_machine(Provenance& provenance, const Device& device) {
+    provenance.device = device.label();
+    provenance.versions = current_versions();
+    provenance.versions.emplace_back("libtorch", torch_version());
+}
+
 Provenance run_provenance(const Device& device, const Execution& execution, const Corpus& corpus,
                           std::span<const std::span<const std::int32_t>> windows) {
     Sha256 ids;
@@ -26,10 +32,8 @@ Provenance run_provenance(const Device& device, const Execution& execution, cons
     Provenance provenance;
     provenance.data_hash = ids.hex();
     provenance.data_name = corpus.name;
-    provenance.device = device.label();
     provenance.execution = to_text(execution);
-    provenance.versions = current_versions();
-    provenance.versions.emplace_back("libtorch", torch_version());
+    describe_machine(provenance, device);
     return provenance;
 }
 

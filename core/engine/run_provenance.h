@@ -16,6 +16,8 @@ namespace graticule {
 [[nodiscard]] Protocol evaluation_protocol(const EvaluationSpec& spec, const Tokenizer& tokenizer,
                                            const std::vector<std::int32_t>& ids, const Corpus& corpus,
                                            std::int64_t there);
+/// What computes it: device and versions.
+void describe_machine(Provenance& provenance, const Device& device);
 /// Data (the token ids that were used), device, execution, versions. The model's hash comes last, when the work is
 /// done: Model::hash waits for it.
 [[nodiscard]] Provenance run_provenance(const Device& device, const Execution& execution, const Corpus& corpus,

@@ -1,11 +1,11 @@
 #include "core/engine/search_recipe.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <set>
 
+#include "core/base/hold.h"
 #include "core/engine/measure_sensitivity.h"
 #include "core/recipe/few_rules.h"
 #include "core/recipe/scheme_allocation.h"
@@ -14,7 +14,6 @@ namespace graticule {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Quantized = std::shared_ptr<const QuantizedModel>;
 
 void check_candidate(const Recipe& recipe) {
@@ -45,20 +44,9 @@ std::vector<SchemeOptions> options_of(const Model& model, std::span<const Quanti
     return groups;
 }
 
-/// Of all linears, as size_of counts them: biases are none.
-double weights_of(const Model& model) {
-    double weights = 0;
-    for (const Linear& linear : model.linears())
-        weights += double(linear.out_features()) * double(linear.in_features());
-    return weights;
-}
-
 /// What the groups may take together, in the unit of their options.
 double limit_of(const Model& model, const SizeBudget& budget) {
-    if (budget.bits) return *budget.bits * weights_of(model);
-    std::int64_t linears = 0;
-    for (const Linear& linear : model.linears()) linears += linear.stored_bytes;
-    return double(*budget.bytes - (stored_bytes(model) - linears));
+    return budget.bits ? *budget.bits * linear_weights(model) : double(*budget.bytes - bytes_beside_weights(model));
 }
 
 std::vector<std::size_t> choose(const std::vector<SchemeOptions>& groups, const Model& model,
@@ -70,7 +58,7 @@ std::vector<std::size_t> choose(const std::vector<SchemeOptions>& groups, const 
     if (least > limit) {
         SizeBudget there;
         if (budget.bits)
-            there.bits = least / weights_of(model);
+            there.bits = least / linear_weights(model);
         else
             there.bytes = std::int64_t(least) + *budget.bytes - std::int64_t(limit);
         throw Error(ErrorKind::bad_input, "the budget of " + budget.text() +
@@ -186,7 +174,7 @@ std::span<const std::string_view> default_candidates() {
 std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchSpec& spec, const Corpus& fit_text,
                                                   const Corpus& held_out_text, JobContext& ctx) {
     GRATICULE_ASSERT(spec.budget.bits.has_value() != spec.budget.bytes.has_value(), "one budget");
-    const Clock::time_point start = Clock::now();
+    const WorkClock clock;
     const Model& model = *work.model();
     if (spec.candidates.size() < 2)
         throw Error(ErrorKind::usage, "a search needs at least two candidates to choose from");
@@ -207,8 +195,7 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
 
     auto result = std::make_shared<RecipeSearch>();
     result->budget = spec.budget;
-    std::vector<Quantized> candidates;
-    for (const Recipe& recipe : spec.candidates) candidates.push_back(work.quantize(recipe, false, ctx));
+    std::vector<Quantized> candidates = work.quantize_together(spec.candidates, ctx);
     SensitivitySpec asked;
     asked.text = spec.fit;
     asked.draws = spec.draws;
@@ -252,7 +239,7 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
     measure(searched, runs[1]);
     for (std::size_t i = 0; i < result->uniform.size(); ++i) measure(result->uniform[i], runs[i + 2]);
     judge(*result);
-    result->seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    result->seconds = clock.seconds();
     return result;
 }
 

@@ -39,7 +39,7 @@ WhatIf WhatIfs::result_of(LayerId layer, WhatIfLayer tried) const {
     result.report = std::move(tried.quantized.report);
     result.params = std::move(tried.quantized.params);
     result.weight_in_steps = std::move(tried.weight_in_steps);
-    result.smoothing = tried.quantized.input_map.scale();
+    result.smoothing = tried.quantized.input_map.smoothing();
     result.input_absmax = stats_->sites.at(index_of(model_->linear(layer).site)).all().channels.absmax_per_channel();
     for (std::size_t i = 0; i < result.smoothing.size(); ++i) result.input_absmax[i] /= result.smoothing[i];
     return result;

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/engine/plan.h"
+#include "core/engine/run_provenance.h"
 #include "core/export/staged_dir.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
@@ -28,23 +29,23 @@ std::shared_ptr<const ActivationStats> Workbench::calibrate(const CalibrationSpe
     return statistics_;
 }
 
-ResolvedRecipe Workbench::resolve(const Recipe& recipe) const {
+Resolution Workbench::resolution(const Recipe& recipe) const {
     Resolution resolution = graticule::resolve(recipe, *opened_.model);
-    if (resolution.resolved) return std::move(*resolution.resolved);
+    if (resolution.resolved) return resolution;
     std::string text;
-    for (const Diagnostic& item : resolution.diagnostics.items)
-        if (item.severity == Severity::error)
-            text += (text.empty() ? "" : "\n  ") + (item.where.empty() ? "" : item.where + ": ") + item.text;
+    for (const std::string& line : resolution.diagnostics.lines(Severity::error))
+        text += (text.empty() ? "" : "\n  ") + line;
     throw Error(ErrorKind::bad_input, text);
 }
 
+ResolvedRecipe Workbench::resolve(const Recipe& recipe) const { return std::move(*resolution(recipe).resolved); }
+
 /// What quantizing needs: the recipe resolved, its warnings told, calibrated where the plan says so.
 QuantizationSide Workbench::prepare(const Recipe& recipe, bool with_statistics, JobContext& ctx) {
-    QuantizationSide side{resolve(recipe)}; // before the long work, so that a wrong recipe fails at once
+    Resolution found = resolution(recipe); // before the long work, so that a wrong recipe fails at once
+    QuantizationSide side{std::move(*found.resolved)};
     if (target_ != nullptr) (void)check_served(*opened_.model, choices_of(side.resolved), *target_);
-    for (const Diagnostic& item : graticule::resolve(recipe, *opened_.model).diagnostics.items)
-        if (item.severity == Severity::warning)
-            ctx.log("warning: " + (item.where.empty() ? "" : item.where + ": ") + item.text);
+    for (const std::string& line : found.diagnostics.lines(Severity::warning)) ctx.log("warning: " + line);
     for (const Step step : plan_of({Step::quantize, &side.resolved, with_statistics}, {}))
         if (step == Step::calibrate) side.stats = calibrate(recipe.calibration, ctx);
     return side;
@@ -54,6 +55,13 @@ std::shared_ptr<const QuantizedModel> Workbench::quantize(const Recipe& recipe, 
                                                           const LayerCallback& on_layer) {
     const QuantizationSide side = prepare(recipe, with_statistics, ctx);
     return quantized_ = served(graticule::quantize(opened_.model, side.stats, side.resolved, ctx, on_layer));
+}
+
+std::vector<std::shared_ptr<const QuantizedModel>> Workbench::quantize_together(std::span<const Recipe> recipes,
+                                                                                JobContext& ctx) {
+    std::vector<QuantizationSide> sides;
+    for (const Recipe& recipe : recipes) sides.push_back(prepare(recipe, false, ctx));
+    return graticule::quantize_together(opened_.model, sides, ctx);
 }
 
 void Workbench::serve_as(const Target* target, bool beside) {
@@ -99,10 +107,7 @@ std::vector<Workbench::ComparedRun> Workbench::compare(std::span<const Recipe> r
     std::vector<EvaluationSide> sides;
     if (unquantized) sides.push_back({nullptr, unquantized_name(*opened_.model)});
     if (!recipes.empty()) {
-        std::vector<QuantizationSide> wanted;
-        for (const Recipe& recipe : recipes) wanted.push_back(prepare(recipe, false, ctx));
-        const auto quantized = quantize_together(opened_.model, wanted, ctx);
-        for (const auto& model : quantized) {
+        for (const auto& model : quantize_together(recipes, ctx)) {
             if (target_ == nullptr || beside_) sides.push_back({model, {}}); // called after its recipe
             if (target_ != nullptr) sides.push_back({served(model), {}});
         }
@@ -131,6 +136,14 @@ void write_reports(const RunResult& result, const RunRequest& request, const std
     write_provenance_file(folder, provenance_json(input));
 }
 
+/// The model's own figures under the name of a recipe that changes nothing.
+std::shared_ptr<const Evaluation> named_after(const QuantizedModel& unchanged, const Evaluation& baseline) {
+    auto evaluation = std::make_shared<Evaluation>(baseline);
+    evaluation->run_name = summary_line(unchanged.recipe);
+    describe_recipe(evaluation->provenance, &unchanged);
+    return evaluation;
+}
+
 } // namespace
 
 RunResult run_recipe(Workbench& work, const RunRequest& request, JobContext& ctx, const LayerCallback& on_layer,
@@ -142,15 +155,31 @@ RunResult run_recipe(Workbench& work, const RunRequest& request, JobContext& ctx
     StagedDir staged(request.out, {.keep_out_of = checkpoint ? checkpoint->folder() : "", .force = request.force});
     const Corpus corpus = load_text(request.text, BuiltInText::evaluation, request.text_rule);
     const ExportTarget inside{staged.path() / "model", false};
-    (void)check_export(model, choices_of(work.resolve(request.recipe)), exporter, inside, request.export_options);
+    const ResolvedRecipe resolved = work.resolve(request.recipe);
+    (void)check_export(model, choices_of(resolved), exporter, inside, request.export_options);
 
     RunResult result;
     EvaluationSpec spec = request.evaluation;
-    spec.run_name = unquantized_name(model);
-    result.baseline = work.evaluate(false, corpus, spec, ctx, on_window);
-    result.quantized = work.quantize(request.recipe, true, ctx, on_layer);
-    spec.run_name = summary_line(request.recipe);
-    result.evaluation = work.evaluate(true, corpus, spec, ctx, on_window);
+    for (const Step step : plan_of({Step::evaluate, &resolved, true}, {})) {
+        switch (step) {
+        case Step::evaluate_unquantized:
+            spec.run_name = unquantized_name(model);
+            result.baseline = work.evaluate(false, corpus, spec, ctx, on_window);
+            break;
+        case Step::calibrate:
+            (void)work.calibrate(request.recipe.calibration, ctx);
+            break;
+        case Step::quantize:
+            result.quantized = work.quantize(request.recipe, true, ctx, on_layer);
+            break;
+        case Step::evaluate:
+            spec.run_name = summary_line(request.recipe);
+            result.evaluation = work.evaluate(true, corpus, spec, ctx, on_window);
+            break;
+        }
+    }
+    if (!result.quantized) result.quantized = work.quantize(request.recipe, false, ctx); // for what is written
+    if (!result.evaluation) result.evaluation = named_after(*result.quantized, *result.baseline);
     result.comparison = compare(*result.baseline, *result.evaluation);
 
     std::filesystem::create_directory(inside.folder);

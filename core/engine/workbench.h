@@ -44,6 +44,9 @@ public:
     std::shared_ptr<const Evaluation> evaluate(bool quantized, const Corpus& corpus, const EvaluationSpec& spec,
                                                JobContext& ctx, const WindowCallback& on_window = {});
 
+    /// The same of several recipes in one pass over the weights, as they say and in their order; none is the latest.
+    std::vector<std::shared_ptr<const QuantizedModel>> quantize_together(std::span<const Recipe> recipes,
+                                                                         JobContext& ctx);
     /// Every recipe quantized in one pass over the weights, then all evaluated side by side in another; first the model
     /// as it is, where `unquantized`.
     struct ComparedRun {
@@ -62,6 +65,7 @@ public:
     [[nodiscard]] const std::shared_ptr<const QuantizedModel>& quantized() const { return quantized_; }
 
 private:
+    [[nodiscard]] Resolution resolution(const Recipe& recipe) const; ///< throws as resolve()
     [[nodiscard]] QuantizationSide prepare(const Recipe& recipe, bool with_statistics, JobContext& ctx);
     [[nodiscard]] std::shared_ptr<const QuantizedModel> served(std::shared_ptr<const QuantizedModel> quantized) const;
 

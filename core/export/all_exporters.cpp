@@ -77,10 +77,12 @@ std::span<const Exporter> all_exporters() {
         {
             .name = "packed",
             .label = "Graticule packed (lossless)",
-            .help = "every format at its true size, dINT and dual grain included; read by Graticule and by the "
-                    "sixty lines of Python in docs/packed",
+            .help =
+                "every format at its true size, dINT, dual grain, kept channels and low-rank terms included; read by "
+                "Graticule and by the sixty lines of Python in docs/packed",
             .loaders = {"Graticule"},
             .params = {},
+            .holds = {Stage::keep, Stage::compensate},
             .check = check_packed,
             .open = open_packed,
             .read_back = read_back_folder,

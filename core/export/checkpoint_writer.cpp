@@ -11,9 +11,9 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/export/carry_along.h"
-#include "core/export/compressed_tensors.h"
 #include "core/export/ct_config.h"
 #include "core/export/other_parts.h"
+#include "core/export/stored_weights.h"
 #include "core/io/aside.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
@@ -226,7 +226,7 @@ HostTensor FolderWriter::take(const QuantizedLinear& linear) {
     const std::string name = client_name(*base_, base_->linear(linear.layer).name) + ".weight";
     auto alone =
         std::make_shared<const UnitCheckpoint>(unit.specs, std::move(tensors), layout_.quantization_config, folder_);
-    const auto decoded = layout_.decode ? layout_.decode(alone) : decode_compressed_tensors(alone);
+    const auto decoded = layout_.decode ? layout_.decode(alone) : decode_stored_weights(alone);
     return decoded->tensor(name);
 }
 
@@ -343,13 +343,6 @@ void refuse_what_is_not_finite(const Model& model, const std::string& name, cons
                     "\" holds a value that is not finite (NaN or infinity) in row " + std::to_string(index / columns) +
                     ", column " + std::to_string(index % columns) +
                     "; nothing was written. Mend the checkpoint: a row that is never used may be zero");
-}
-
-void refuse_what_is_beside_codes(const QuantizedLinear& linear, const Linear& shape, const std::string& folder) {
-    if (!linear.kept_channels.empty() || linear.low_rank)
-        throw Error(ErrorKind::unsupported, shape.short_name +
-                                                ": 16-bit channels and low-rank terms cannot be stored in " + folder +
-                                                "; quantize without them");
 }
 
 std::unique_ptr<ModelWriter> open_folder(const QuantizedModel& heading, FolderLayout layout,

@@ -43,9 +43,6 @@ struct FolderLayout {
 /// others compute with.
 void refuse_what_is_not_finite(const Model& model, const std::string& name, const HostTensor& tensor);
 
-/// Throws Error{unsupported} for channels kept in 16 bits and low-rank terms; `folder` as in "a GPTQ folder".
-void refuse_what_is_beside_codes(const QuantizedLinear& linear, const Linear& shape, const std::string& folder);
-
 /// Linears first, in the model's order, then what folding replaced, then every other tensor of the checkpoint but
 /// buffers. A shard is written as its linears come; those of the last one wait for what else it will hold. take and
 /// finish throw Error{bad_input} naming the tensor for a value that is not finite; finish looks whether the files hold

@@ -135,11 +135,9 @@ std::unique_ptr<ModelWriter> open_compressed_tensors(const QuantizedModel& headi
     layout.unit_of = [model, forms = std::move(forms)](const Linear& shape) -> std::optional<LinearUnit> {
         const auto& form = forms[index_of(shape.id)];
         if (!form) return std::nullopt;
-        return LinearUnit{weight_specs(client_name(*model, shape.name), shape, *form),
-                          [&shape, form = *form](const QuantizedLinear& linear) {
-                              refuse_what_is_beside_codes(linear, shape, "compressed-tensors");
-                              return weight_tensors(linear, shape, form);
-                          }};
+        return LinearUnit{
+            weight_specs(client_name(*model, shape.name), shape, *form),
+            [&shape, form = *form](const QuantizedLinear& linear) { return weight_tensors(linear, shape, form); }};
     };
     return open_folder(heading, std::move(layout), folder, options);
 }

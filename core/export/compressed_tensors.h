@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 
 #include "core/export/exporter.h"
 
@@ -17,10 +18,10 @@ namespace graticule {
 [[nodiscard]] std::optional<StoredLinear> stored_as_compressed_tensors(const Linear& linear,
                                                                        const SchemeChoice& choice);
 
-/// A checkpoint whose config.json says that its weights are quantized (compressed-tensors, GPTQ, AWQ), seen as the
-/// float checkpoint it stands for: they stand under their original names and are decoded to float32 when they are
-/// looked at. One that is not quantized comes back as it is. Throws Error{unsupported} naming the method, key or tensor
-/// for what is not read (bitsandbytes, sparse weights, group index).
-[[nodiscard]] std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<const Checkpoint> checkpoint);
+/// A checkpoint of this "quantization_config", seen as the float checkpoint it stands for: weights stand under their
+/// original names and are decoded to float32 when they are looked at. Throws Error{unsupported} naming the key or tensor
+/// for what is not read (sparse weights, group index).
+[[nodiscard]] std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<const Checkpoint> checkpoint,
+                                                                          const nlohmann::json& quantization_config);
 
 } // namespace graticule

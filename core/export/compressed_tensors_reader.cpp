@@ -12,10 +12,7 @@
 #include "core/export/compressed_tensors.h"
 #include "core/export/ct_arguments.h"
 #include "core/export/ct_config.h"
-#include "core/export/gptq_awq_reader.h"
-#include "core/export/qserve.h"
 #include "core/io/checkpoint.h"
-#include "core/io/json_file.h"
 
 namespace graticule {
 namespace {
@@ -341,61 +338,16 @@ private:
 
 } // namespace
 
-std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<const Checkpoint> checkpoint) {
-    const std::string file = (checkpoint->folder() / "config.json").string();
-    const nlohmann::json config = parse_json(checkpoint->config_json(), file);
-    if (config.contains("compression_config"))
-        throw Error(ErrorKind::unsupported,
-                    file + ": \"compression_config\" is how early versions of compressed-tensors said that weights are "
-                           "quantized; load the model with the version that wrote it and save it with a current one, "
-                           "which writes \"quantization_config\"");
-    const auto quantization = config.find("quantization_config");
-    if (quantization == config.end() || !quantization->is_object()) {
-        const std::filesystem::path beside = checkpoint->folder() / "quantize_config.json"; // AutoGPTQ's own file
-        const auto names = checkpoint->tensor_names();
-        const bool packed = std::ranges::any_of(names, [](const auto& name) { return name.ends_with(".qweight"); });
-        if (!packed || !std::filesystem::exists(beside)) return checkpoint;
-        nlohmann::json said = read_json_file(beside);
-        if (!said.is_object()) throw Error(ErrorKind::bad_input, beside.string() + ": not a JSON object");
-        nlohmann::json& method = said["quant_method"];
-        if (method.is_null()) method = "gptq";
-        if (method != "gptq" && method != "awq")
-            throw Error(ErrorKind::unsupported,
-                        beside.string() + ": \"quant_method\" is " + method.dump() + "; gptq and awq are read");
-        try {
-            return decode_gptq_awq(std::move(checkpoint), said);
-        } catch (const Error& error) {
-            throw Error(error.info().kind, beside.string() + ": " + error.info().message);
-        }
-    }
-    try {
-        const std::string method = quantization->value("quant_method", std::string());
-        if (method == "gptq" || method == "awq") return decode_gptq_awq(std::move(checkpoint), *quantization);
-        if (method == "qoq") return decode_qserve(std::move(checkpoint));
-        if (method == "bitsandbytes")
-            throw Error(ErrorKind::unsupported,
-                        file +
-                            ": weights quantized by bitsandbytes (NF4, FP4 or LLM.int8) are not read; open the model "
-                            "that they were made from, or save it dequantized: model.dequantize() in transformers");
-        if (method != "compressed-tensors")
-            throw Error(ErrorKind::unsupported,
-                        file + ": weights quantized by \"" + method +
-                            "\" are not read; compressed-tensors, gptq, awq, qoq and unquantized "
-                            "checkpoints are");
-        StoredQuantization stored;
-        const auto format = quantization->find("format");
-        stored.format =
-            "compressed-tensors " +
-            (format != quantization->end() && format->is_string() ? format->get<std::string>() : "of unnamed format");
-        read_ct_inputs(*quantization, stored);
-        return std::make_shared<DecodedCheckpoint>(std::move(checkpoint), std::move(stored),
-                                                   CtArguments(*quantization));
-    } catch (Error& error) {
-        if (error.info().message.starts_with(file)) throw;
-        throw Error(error.info().kind, file + ": \"quantization_config\": " + error.info().message);
-    } catch (const nlohmann::json::exception& problem) {
-        throw Error(ErrorKind::bad_input, file + ": \"quantization_config\": " + problem.what());
-    }
+std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<const Checkpoint> checkpoint,
+                                                            const nlohmann::json& quantization_config) {
+    StoredQuantization stored;
+    const auto format = quantization_config.find("format");
+    stored.format =
+        "compressed-tensors " +
+        (format != quantization_config.end() && format->is_string() ? format->get<std::string>() : "of unnamed format");
+    read_ct_inputs(quantization_config, stored);
+    return std::make_shared<DecodedCheckpoint>(std::move(checkpoint), std::move(stored),
+                                               CtArguments(quantization_config));
 }
 
 } // namespace graticule

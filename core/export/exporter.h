@@ -21,6 +21,7 @@
 #include "core/base/param_spec.h"
 #include "core/export/target.h"
 #include "core/recipe/layer_choices.h"
+#include "core/recipe/stage.h"
 #include "core/result/quantized_model.h"
 
 namespace graticule {
@@ -32,6 +33,8 @@ struct ExportOptions {
     std::int64_t shard_bytes = 5'000'000'000; ///< a weight file is closed before it grows beyond this
     /// Of what waits until its file can be written, as much stays in memory; the rest lies in a nameless file.
     std::int64_t held_bytes = 64'000'000;
+    /// By LayerId, for exporters that hold it: what each linear stores beside its codes. core/engine/export.cpp says so.
+    std::vector<StoredParts> parts = {};
 };
 
 /// A quantized model on its way into a folder, one linear after another: no more than one need be in memory.
@@ -51,6 +54,9 @@ struct Exporter {
     std::vector<std::string_view>
         loaders; ///< programs that read the result; what they do with it: core/export/target.h
     std::vector<ParamSpec> params;
+    /// Of the stages that leave more than codes and scales (core/engine/export.cpp names them), those whose outcome it
+    /// stores.
+    std::vector<Stage> holds = {};
     /// Everything that the target cannot hold (errors) or that a loader reads differently (warnings, notes), naming the
     /// layer and the way out.
     Diagnostics (*check)(const Model& model, const LayerChoices& choices, const ExportOptions& options) = nullptr;

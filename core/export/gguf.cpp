@@ -292,7 +292,6 @@ private:
             refuse_what_is_not_finite(*model_.base, linear.name + ".weight", weight);
             return converted(weight, spec.dtype);
         }
-        refuse_what_is_beside_codes(*quantized, linear, "GGUF");
         return gguf_rows(*quantized, linear, spec.dtype);
     }
 

@@ -133,7 +133,6 @@ LinearUnit unit_of(const Linear& shape, const std::string& name, const CarrierPl
     if (!awq) unit.specs.push_back({name + ".g_idx", DType::i32, {in}});
     unit.make = [&shape, carrier, layout, awq, specs = unit.specs, out, in, groups,
                  bits](const QuantizedLinear& linear) {
-        refuse_what_is_beside_codes(linear, shape, name_of(layout));
         const CarriedWeight weight = carry(linear, shape, carrier);
         const std::vector<std::uint8_t> codes = turned(weight.fields, out, in);
         std::vector<std::uint8_t> zeros(static_cast<std::size_t>(groups * out),

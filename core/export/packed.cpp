@@ -51,17 +51,22 @@ void take_apart(const Model& model, const LayerChoices& choices, FolderLayout& l
 }
 
 /// One entry per linear: the scheme and what a reader needs to know of it without knowing this program.
-json describe_linears(const Model& model, const LayerChoices& choices) {
+json describe_linears(const Model& model, const LayerChoices& choices, const std::vector<StoredParts>& parts) {
     json schemes = json::object(), linears = json::object();
+    bool beside = false;
     for (const Linear& shape : model.linears()) {
         const auto& choice = choices.at(index_of(shape.id));
         if (!choice) continue;
         const std::string name = to_text(choice->scheme.weight.value());
         if (!schemes.contains(name)) schemes[name] = describe(*choice->scheme.weight);
-        linears[client_name(model, shape.name)] = {{"scheme", name},
-                                                   {"shape", {shape.out_features(), shape.in_features()}}};
+        json& linear = linears[client_name(model, shape.name)];
+        linear = {{"scheme", name}, {"shape", {shape.out_features(), shape.in_features()}}};
+        const StoredParts& more = parts.at(index_of(shape.id));
+        if (more.kept_channels > 0) linear["kept_channels"] = more.kept_channels;
+        if (more.rank > 0) linear["rank"] = more.rank;
+        beside = beside || more != StoredParts();
     }
-    return {{"version", packed_version}, {"schemes", schemes}, {"linears", linears}};
+    return {{"version", beside ? packed_version : packed_codes_version}, {"schemes", schemes}, {"linears", linears}};
 }
 
 /// The rest of the recipe, where all linears have the same: what a reader may be told to do with the inputs.
@@ -114,14 +119,15 @@ Diagnostics check_packed(const Model& model, const LayerChoices& choices, const 
 std::unique_ptr<ModelWriter> open_packed(const QuantizedModel& heading, const LayerChoices& choices,
                                          const std::filesystem::path& folder, const ExportOptions& options) {
     const std::shared_ptr<const Model> model = heading.base;
-    json header = describe_linears(*model, choices);
+    json header = describe_linears(*model, choices, options.parts);
     header["inputs"] = {{"quantized", quantizes_inputs(choices)}, {"recipe", input_line(choices)}};
     const std::string description = header.dump();
     FolderLayout layout;
-    layout.unit_of = [model, choices](const Linear& shape) -> std::optional<LinearUnit> {
+    layout.unit_of = [model, choices, parts = options.parts](const Linear& shape) -> std::optional<LinearUnit> {
         const auto& choice = choices.at(index_of(shape.id));
         if (!choice) return std::nullopt;
-        return packed_unit(choice->scheme.weight.value(), shape, client_name(*model, shape.name));
+        return packed_unit(choice->scheme.weight.value(), shape, parts.at(index_of(shape.id)),
+                           client_name(*model, shape.name));
     };
     layout.quantization_config = "null";
     layout.stem = packed_stem;

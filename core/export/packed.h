@@ -1,5 +1,5 @@
 // Our own container: every quantized weight at its true size, codes, scales and zero points as the recipe codes them,
-// lossless for every format there is (docs/formats/packed.md; a reader in Python stands beside it). It is a safetensors
+// lossless for every format there is (docs/packed; a reader in Python stands there). It is a safetensors
 // file whose header describes it, under a name that no other program looks for: none loads it by accident.
 #pragma once
 

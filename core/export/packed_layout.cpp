@@ -33,6 +33,13 @@ HostTensor coded_zeros(const QParams& params, const SafetensorsSpec& spec, const
     return PackedCodes::pack(fields, blocks[0], blocks[1], bits).bytes();
 }
 
+/// Values that have 16 bits already.
+HostTensor in_half(const HostTensor& tensor) {
+    std::vector<std::uint16_t> halves;
+    for (const float value : to_floats(tensor)) halves.push_back(float_to_half(value));
+    return HostTensor::from_vector(std::move(halves), DType::f16, tensor.shape);
+}
+
 } // namespace
 
 json describe(const TensorScheme& scheme) {
@@ -51,7 +58,15 @@ json describe(const TensorScheme& scheme) {
     return described;
 }
 
-PackedSpecs packed_specs(const TensorScheme& scheme, std::int64_t rows, std::int64_t columns, const std::string& name) {
+std::vector<SafetensorsSpec> PackedSpecs::all() const {
+    std::vector<SafetensorsSpec> specs{codes, scales};
+    for (const auto* more : {&coarse_scales, &zeros, &kept_channels, &kept_columns, &low_rank_a, &low_rank_b})
+        if (*more) specs.push_back(**more);
+    return specs;
+}
+
+PackedSpecs packed_specs(const TensorScheme& scheme, std::int64_t rows, std::int64_t columns, const StoredParts& parts,
+                         const std::string& name) {
     const int bits = scheme.format->bits;
     const Shape blocks = blocks_of(layout_of(scheme.grain(), rows, columns), rows, columns);
     PackedSpecs specs;
@@ -60,6 +75,14 @@ PackedSpecs packed_specs(const TensorScheme& scheme, std::int64_t rows, std::int
     if (scheme.levels.size() > 1)
         specs.coarse_scales = {name + ".coarse_scales", stored_type(scheme.levels[1].coding),
                                blocks_of(layout_of(scheme.levels[1].grain, rows, columns), rows, columns)};
+    if (parts.kept_channels > 0) {
+        specs.kept_channels = {name + ".kept_channels", DType::i32, {parts.kept_channels}};
+        specs.kept_columns = {name + ".kept_columns", DType::f16, {rows, parts.kept_channels}};
+    }
+    if (parts.rank > 0) {
+        specs.low_rank_a = {name + ".low_rank_a", DType::f16, {rows, parts.rank}};
+        specs.low_rank_b = {name + ".low_rank_b", DType::f16, {parts.rank, columns}};
+    }
     if (!has_zeros(scheme)) return specs;
     specs.zeros = {name + ".zeros", DType::i8, blocks};
     if (scheme.zero_coding == ZeroCoding::code)
@@ -67,17 +90,15 @@ PackedSpecs packed_specs(const TensorScheme& scheme, std::int64_t rows, std::int
     return specs;
 }
 
-LinearUnit packed_unit(const TensorScheme& scheme, const Linear& shape, const std::string& name) {
-    const PackedSpecs specs = packed_specs(scheme, shape.out_features(), shape.in_features(), name);
+LinearUnit packed_unit(const TensorScheme& scheme, const Linear& shape, const StoredParts& parts,
+                       const std::string& name) {
+    const PackedSpecs specs = packed_specs(scheme, shape.out_features(), shape.in_features(), parts, name);
     LinearUnit unit;
-    unit.specs = {specs.codes, specs.scales};
-    if (specs.coarse_scales) unit.specs.push_back(*specs.coarse_scales);
-    if (specs.zeros) unit.specs.push_back(*specs.zeros);
+    unit.specs = specs.all();
     unit.make = [&shape, scheme, specs](const QuantizedLinear& linear) {
         const std::string& layer = shape.short_name;
         const std::int64_t rows = shape.out_features(), columns = shape.in_features();
         const QParams& params = linear.params;
-        refuse_what_is_beside_codes(linear, shape, "a packed folder");
         GRATICULE_ASSERT(params.layout == layout_of(scheme.grain(), rows, columns), "blocks as the scheme has them");
         GRATICULE_ASSERT(params.coarse.has_value() == specs.coarse_scales.has_value(), "levels as the scheme has them");
         const bool as_kept = linear.codes.bits() == scheme.format->bits;
@@ -92,6 +113,12 @@ LinearUnit packed_unit(const TensorScheme& scheme, const Linear& shape, const st
                 store_scales(params.coarse->scale, scheme.levels[1].coding, specs.coarse_scales->shape, layer));
         if (specs.zeros)
             tensors.push_back(coded_zeros(params, *specs.zeros, specs.scales.shape, scheme.format->bits, layer));
+        if (specs.kept_channels) {
+            tensors.push_back(
+                HostTensor::from_vector(linear.kept_channels, DType::i32, {std::ssize(linear.kept_channels)}));
+            tensors.push_back(in_half(linear.kept_columns));
+        }
+        if (specs.low_rank_a) tensors.insert(tensors.end(), {in_half(linear.low_rank->a), in_half(linear.low_rank->b)});
         return tensors;
     };
     return unit;

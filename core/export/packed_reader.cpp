@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -11,6 +12,7 @@
 #include "core/export/wrapped_checkpoint.h"
 #include "core/io/json_file.h"
 #include "core/recipe/recipe.h"
+#include "core/result/quantized_model.h"
 #include "kernels/api/backends.h"
 
 namespace graticule {
@@ -21,8 +23,14 @@ using nlohmann::json;
 /// Rows of one weight, decoded by the back end that defines what codes mean.
 class PackedRows final : public EncodedRows {
 public:
+    /// What stands beside the codes.
+    struct Beside {
+        std::vector<std::int32_t> kept_channels;
+        HostTensor kept_columns;
+        std::optional<LowRank> low_rank;
+    };
     PackedRows(TensorScheme scheme, HostTensor codes, std::int64_t columns, HostTensor scales,
-               std::optional<HostTensor> coarse_scales, std::optional<HostTensor> zeros)
+               std::optional<HostTensor> coarse_scales, std::optional<HostTensor> zeros, Beside beside)
         : scheme_(std::move(scheme))
         , rows_(codes.rows())
         , columns_(columns)
@@ -30,7 +38,8 @@ public:
         , layout_(layout_of(scheme_.grain(), rows_, columns))
         , scales_(std::move(scales))
         , coarse_scales_(std::move(coarse_scales))
-        , zeros_(std::move(zeros)) {}
+        , zeros_(std::move(zeros))
+        , beside_(std::move(beside)) {}
 
     void decode(std::int64_t first, std::int64_t count, float* out) const override {
         if (count == 0) return;
@@ -43,6 +52,11 @@ public:
         codes_.unpack(first, count, codes.data());
         cpu_backend().dequantize({codes.data(), count, columns_}, layout, scheme_.format->grid, scale.data(),
                                  zero.data(), {out, count, columns_}, {});
+        Beside beside = beside_;
+        if (!beside.kept_channels.empty()) beside.kept_columns = rows_of(beside.kept_columns, first, count);
+        if (beside.low_rank) beside.low_rank->a = rows_of(beside.low_rank->a, first, count);
+        put_beside(beside.kept_channels, beside.kept_columns, beside.low_rank, columns_,
+                   {out, static_cast<std::size_t>(count * columns_)});
     }
 
 private:
@@ -86,20 +100,24 @@ private:
     BlockLayout layout_;
     HostTensor scales_;
     std::optional<HostTensor> coarse_scales_, zeros_;
+    Beside beside_;
 };
 
 class PackedCheckpoint final : public WrappedCheckpoint {
 public:
     PackedCheckpoint(std::shared_ptr<const Checkpoint> checkpoint, const json& description)
         : WrappedCheckpoint(std::move(checkpoint)) {
-        if (description.at("version") != packed_version)
-            throw Error(ErrorKind::unsupported, "version " + description.at("version").dump() +
-                                                    " of the container; this program reads version " +
+        const json& version = description.at("version");
+        if (version != packed_version && version != packed_codes_version)
+            throw Error(ErrorKind::unsupported, "version " + version.dump() +
+                                                    " of the container; this program reads versions up to " +
                                                     std::to_string(packed_version) + ", a newer one may read it");
         std::set<std::string> schemes;
         for (const auto& [name, linear] : description.at("linears").items()) {
-            const Described described{linear.at("scheme").get<std::string>(),
-                                      linear.at("shape").get<std::vector<std::int64_t>>()};
+            const Described described{
+                linear.at("scheme").get<std::string>(),
+                linear.at("shape").get<std::vector<std::int64_t>>(),
+                {linear.value("kept_channels", std::int64_t{0}), linear.value("rank", std::int64_t{0})}};
             schemes.insert(described.scheme);
             weights_.emplace(name + ".weight", described);
         }
@@ -126,7 +144,7 @@ public:
     [[nodiscard]] HostTensor tensor(const std::string& name) const override {
         const auto found = weights_.find(name);
         if (found == weights_.end()) return stored().tensor(name);
-        return weight(name.substr(0, name.rfind('.')), found->second.scheme, found->second.shape);
+        return weight(name.substr(0, name.rfind('.')), found->second);
     }
     [[nodiscard]] std::int64_t stored_bytes(const std::string& name) const override {
         if (!weights_.contains(name)) return stored().stored_bytes(name);
@@ -145,7 +163,15 @@ public:
     [[nodiscard]] std::string container() const override { return stored().container() + ", packed, decoded to f32"; }
 
 private:
-    static constexpr std::array<std::string_view, 4> parts = {".codes", ".scales", ".coarse_scales", ".zeros"};
+    static constexpr std::array<std::string_view, 8> parts = {".codes",      ".scales",        ".coarse_scales",
+                                                              ".zeros",      ".kept_channels", ".kept_columns",
+                                                              ".low_rank_a", ".low_rank_b"};
+
+    struct Described {
+        std::string scheme;
+        std::vector<std::int64_t> shape;
+        StoredParts parts;
+    };
 
     [[nodiscard]] HostTensor expected(const SafetensorsSpec& spec) const {
         HostTensor tensor = stored().tensor(spec.name);
@@ -156,35 +182,52 @@ private:
         return tensor;
     }
 
-    [[nodiscard]] HostTensor weight(const std::string& name, const std::string& text,
-                                    const std::vector<std::int64_t>& shape) const {
+    [[nodiscard]] PackedRows::Beside beside(const PackedSpecs& specs, std::int64_t columns) const {
+        PackedRows::Beside beside;
+        if (specs.kept_channels) {
+            const HostTensor channels = expected(*specs.kept_channels);
+            beside.kept_channels.resize(channels.bytes.size() / sizeof(std::int32_t));
+            std::memcpy(beside.kept_channels.data(), channels.bytes.data(), channels.bytes.size());
+            for (const std::int32_t channel : beside.kept_channels)
+                if (channel < 0 || channel >= columns)
+                    throw Error(ErrorKind::bad_input, specs.kept_channels->name + ": channel " +
+                                                          std::to_string(channel) + " of " + std::to_string(columns));
+            beside.kept_columns = expected(*specs.kept_columns);
+        }
+        if (specs.low_rank_a) beside.low_rank = LowRank{expected(*specs.low_rank_a), expected(*specs.low_rank_b)};
+        return beside;
+    }
+
+    [[nodiscard]] HostTensor weight(const std::string& name, const Described& described) const {
+        const std::vector<std::int64_t>& shape = described.shape;
         constexpr std::int64_t most = std::int64_t{1} << 24;
         if (shape.size() != 2 || shape[0] < 1 || shape[1] < 1 || shape[0] > most || shape[1] > most)
             throw Error(ErrorKind::bad_input, name + ": a weight of shape " + to_text(shape));
+        if (described.parts.kept_channels < 0 || described.parts.kept_channels > shape[1] || described.parts.rank < 0 ||
+            described.parts.rank > most)
+            throw Error(ErrorKind::bad_input, name + ": " + std::to_string(described.parts.kept_channels) +
+                                                  " kept channels and a rank of " +
+                                                  std::to_string(described.parts.rank));
         std::optional<TensorScheme> scheme;
         try {
-            scheme = parse_scheme_line("w=" + text).scheme.weight;
+            scheme = parse_scheme_line("w=" + described.scheme).scheme.weight;
         } catch (const Error& error) {
             throw Error(ErrorKind::unsupported, name + ": " + error.info().message);
         }
         if (const std::string problem = check_levels(scheme->levels, shape[1]); !problem.empty())
             throw Error(ErrorKind::bad_input, name + ": " + problem);
-        const PackedSpecs specs = packed_specs(*scheme, shape[0], shape[1], name);
+        const PackedSpecs specs = packed_specs(*scheme, shape[0], shape[1], described.parts, name);
         HostTensor codes = expected(specs.codes);
         const std::span<const std::byte> bytes = codes.bytes;
         HostTensor scales = expected(specs.scales);
         std::optional<HostTensor> coarse, zeros;
         if (specs.coarse_scales) coarse = expected(*specs.coarse_scales);
         if (specs.zeros) zeros = expected(*specs.zeros);
-        auto rows = std::make_shared<const PackedRows>(std::move(*scheme), std::move(codes), shape[1],
-                                                       std::move(scales), std::move(coarse), std::move(zeros));
+        auto rows =
+            std::make_shared<const PackedRows>(std::move(*scheme), std::move(codes), shape[1], std::move(scales),
+                                               std::move(coarse), std::move(zeros), beside(specs, shape[1]));
         return {DType::encoded, {shape[0], shape[1]}, rows, bytes, rows};
     }
-
-    struct Described {
-        std::string scheme;
-        std::vector<std::int64_t> shape;
-    };
 
     StoredQuantization quantization_;
     std::map<std::string, Described> weights_;

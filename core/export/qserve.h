@@ -19,7 +19,8 @@ namespace graticule {
 
 /// Checkpoints whose quantization_config says quant_method "qoq", as float checkpoints: weights are decoded to float32
 /// when they are looked at. Throws Error{bad_input} naming the tensor for what does not fit together.
-[[nodiscard]] std::shared_ptr<const Checkpoint> decode_qserve(std::shared_ptr<const Checkpoint> stored);
+[[nodiscard]] std::shared_ptr<const Checkpoint> decode_qserve(std::shared_ptr<const Checkpoint> stored,
+                                                              const nlohmann::json& quantization_config);
 
 /// `codes` (rows, columns), each below 16, as the bytes of qweight (rows, columns / 2); both are multiples of 32.
 [[nodiscard]] std::vector<std::uint8_t> pack_qserve(std::span<const std::uint8_t> codes, std::int64_t rows,

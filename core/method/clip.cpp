@@ -27,17 +27,23 @@ SampleWants OutputClip::wants(const ParamMap& params) const {
     return {.rows = SampleWants::Rows::spread, .count = param<std::int64_t>(params, "tokens")};
 }
 
+std::int64_t OutputClip::calibration_length(const ParamMap& params) const {
+    return param<std::int64_t>(params, "length");
+}
+
 at::Tensor OutputClip::clip(const WeightRequest& request, std::string& note) const {
     const solvers::Tf32Products products(request.tf32);
     std::optional<solvers::TensorQuantizer> input;
     if (request.scheme.input && param<bool>(request.params, "quantize_inputs"))
         input = solvers::input_quantizer(*request.scheme.input);
+    const bool dynamic = request.scheme.input && request.scheme.input->dynamic;
     const solvers::OutputClipOptions options{.grid = int(param<std::int64_t>(request.params, "grid")),
                                              .max_shrink = param<double>(request.params, "shrink"),
                                              .tokens = param<std::int64_t>(request.params, "tokens")};
     const solvers::ClipResult result =
         solvers::output_clip(request.weight, request.samples.rows.to(at::kFloat), rounding_quantizer(request), input,
-                             options, request.device);
+                             options, request.device, dynamic ? request.samples.row_samples : at::Tensor());
+    if (input && dynamic) add_samples_note(request.samples, *input, note);
     add_note(note, (result.ratio < 1).to(at::kFloat).mean().item<double>());
     return result.clipped;
 }
@@ -54,9 +60,7 @@ at::Tensor MseClip::clip(const WeightRequest& request, std::string& note) const 
     const at::Tensor ratio = (found.scale / whole.scale).clamp_max(1);
     add_note(note, (ratio < 1).to(at::kFloat).mean().item<double>());
     const BlockLayout layout = quantizer.layout(request.weight);
-    const std::int64_t down = layout.blocks_down(request.weight.size(0));
-    const at::Tensor blocks = request.weight.view(
-        {down, layout.rows_per_block, -1, layout.columns_per_block}); // (down, rows, across, columns)
+    const at::Tensor blocks = solvers::in_blocks(request.weight, layout);
     at::Tensor high = blocks.amax({1, 3}).clamp_min(0), low = blocks.amin({1, 3}).clamp_max(0);
     if (request.scheme.weight->symmetric) {
         high = at::max(high, -low);

@@ -10,6 +10,7 @@ class OutputClip final : public Clip {
 public:
     [[nodiscard]] bool applies(Role role, const ParamMap& params) const override;
     [[nodiscard]] SampleWants wants(const ParamMap& params) const override;
+    [[nodiscard]] std::int64_t calibration_length(const ParamMap& params) const override;
     [[nodiscard]] at::Tensor clip(const WeightRequest& request, std::string& note) const override;
 };
 

@@ -19,7 +19,7 @@ std::optional<WhatIfLayer> count_linear(const Model& model, const Linear& linear
     const ParamMap* params = &none;
     for (const MethodStep& step : choice.steps) {
         const auto* rounding = std::get_if<const Rounding*>(&find_method(step.method)->method);
-        if (rounding == nullptr || dynamic_cast<const RoundToNearest*>(*rounding) == nullptr) return std::nullopt;
+        if (rounding == nullptr || !(*rounding)->to_nearest()) return std::nullopt;
         params = &step.params;
     }
     const auto started = std::chrono::steady_clock::now();

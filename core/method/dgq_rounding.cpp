@@ -34,6 +34,12 @@ Rounded rounded_of(const solvers::DualGrain& dual) {
     return rounded;
 }
 
+StaticRule Dgq::static_rule(const ParamMap& params) const {
+    return param<std::string>(params, "static_range") == "least" ? StaticRule::least_sample : StaticRule::extremes;
+}
+
+std::int64_t Dgq::calibration_length(const ParamMap& params) const { return param<std::int64_t>(params, "length"); }
+
 /// The published program overwrites what it captured, so only the last calibration sample is searched on.
 SampleWants Dgq::wants(const ParamMap& params) const {
     return {.gram = true, .rows = published(params) ? SampleWants::Rows::last_sample : SampleWants::Rows::none};

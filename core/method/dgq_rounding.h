@@ -15,6 +15,8 @@ class Dgq final : public Rounding {
 public:
     [[nodiscard]] bool propagates(const ParamMap&) const override { return true; }
     [[nodiscard]] bool quantized_inputs(const ParamMap&) const override { return true; }
+    [[nodiscard]] StaticRule static_rule(const ParamMap& params) const override;
+    [[nodiscard]] std::int64_t calibration_length(const ParamMap& params) const override;
     [[nodiscard]] SampleWants wants(const ParamMap& params) const override;
     [[nodiscard]] Rounded round(const WeightRequest& request) const override;
 };

@@ -1,5 +1,6 @@
 #include "core/method/gptq_rounding.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "core/method/nearest_rounding.h"
@@ -8,6 +9,8 @@
 namespace graticule {
 
 namespace {
+
+constexpr double least_raised = 0.01; ///< damping of a second attempt: ten times nothing is nothing
 
 /// 2/n X^T X; kept columns are not rounded and take no part.
 at::Tensor hessian_of(const WeightRequest& request) {
@@ -36,6 +39,10 @@ std::string ratio_note(const solvers::UpdateRatio& ratio) {
 
 bool Gptq::quantized_inputs(const ParamMap& params) const { return param<bool>(params, "quantized_inputs"); }
 
+bool Gptq::true_sequential(const ParamMap& params) const { return param<bool>(params, "true_sequential"); }
+
+std::int64_t Gptq::calibration_length(const ParamMap& params) const { return param<std::int64_t>(params, "length"); }
+
 Rounded Gptq::round(const WeightRequest& request) const {
     const at::Tensor hessian = hessian_of(request);
     const solvers::TensorQuantizer quantizer = rounding_quantizer(request);
@@ -43,7 +50,7 @@ Rounded Gptq::round(const WeightRequest& request) const {
     solvers::GptqResult result = solvers::gptq(request.weight, hessian, quantizer, options, request.device);
     Rounded rounded;
     for (int attempt = 0; result.cholesky_failed && attempt < 2; ++attempt) {
-        options.damping *= 10;
+        options.damping = std::max(10 * options.damping, least_raised);
         result = solvers::gptq(request.weight, hessian, quantizer, options, request.device);
         if (!result.cholesky_failed) rounded.note = "damping raised to " + to_text(options.damping) + "; ";
     }

@@ -10,6 +10,8 @@ class Gptq final : public Rounding {
 public:
     [[nodiscard]] bool propagates(const ParamMap&) const override { return true; }
     [[nodiscard]] bool quantized_inputs(const ParamMap& params) const override;
+    [[nodiscard]] bool true_sequential(const ParamMap& params) const override;
+    [[nodiscard]] std::int64_t calibration_length(const ParamMap& params) const override;
     [[nodiscard]] SampleWants wants(const ParamMap&) const override { return {.gram = true}; }
     [[nodiscard]] Rounded round(const WeightRequest& request) const override;
 };

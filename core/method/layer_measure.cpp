@@ -101,6 +101,16 @@ ErrorSources::Parts split_input_error(const Measured& measured, const at::Tensor
     return {output_error(underflow), output_error(underflow.logical_or(clipped).logical_not()), output_error(clipped)};
 }
 
+/// As the forward pass rounds them: a scale that tokens share is that of one sample.
+at::Tensor rounded_inputs(const Measured& measured, const ActivationRounding& rounding, const Device& device) {
+    if (token_by_token(rounding) || !measured.row_samples.defined())
+        return round_activation(rounding, measured.inputs, device);
+    std::vector<at::Tensor> rounded;
+    for (const at::Tensor& part : solvers::by_samples(measured.inputs, measured.row_samples))
+        rounded.push_back(round_activation(rounding, part, device));
+    return at::cat(rounded);
+}
+
 void leave_out_zeros(StepCounts& steps, std::int64_t zeros) {
     const auto bin = static_cast<std::size_t>(-steps.first);
     if (bin < steps.counts.size()) steps.counts[bin] -= zeros;
@@ -140,7 +150,7 @@ StepCounts measure_layer(const Device& device, const Measured& measured, Quantiz
     if (report.weight_output_error) sources.weight = parts_of(*report.weight_output_error);
     at::Tensor inputs = measured.inputs;
     if (const auto rounding = input_rounding(layer)) {
-        inputs = round_activation(*rounding, measured.inputs, device);
+        inputs = rounded_inputs(measured, *rounding, device);
         report.input_mse = mean_squared(inputs - measured.inputs);
         const at::Tensor fired = measured.inputs != 0;
         const auto not_zero = fired.sum().item<std::int64_t>();

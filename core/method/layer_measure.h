@@ -12,8 +12,9 @@ struct Measured {
     at::Tensor effective; ///< (out, in) with them: what the decoder uses
     at::Tensor codes;     ///< undefined: the weight stays in full precision
     const solvers::BlockParams* params = nullptr;
-    at::Tensor inputs; ///< (rows, in) folded; undefined: no calibration
-    at::Tensor keep;   ///< bool (in): channels in 16 bits; undefined: none
+    at::Tensor inputs;           ///< (rows, in) folded; undefined: no calibration
+    at::Tensor row_samples = {}; ///< (rows) on the host: which sample each is of
+    at::Tensor keep;             ///< bool (in): channels in 16 bits; undefined: none
 };
 
 /// The figures of the report that follow from the counts of a weight.

@@ -31,13 +31,13 @@ struct Extremes {
 
 Extremes mapped_extremes(const LinearJob& job) {
     if (rotates(job.map)) {
-        const SiteSamples samples = job.exact_samples(range_wants(job.choice, true));
+        const SiteSamples samples = job.range_samples(range_wants(job.choice, true));
         return {to_vector(samples.lowest.amin(0)), to_vector(samples.highest.amax(0))};
     }
     GRATICULE_ASSERT(job.statistics != nullptr, "a method that needs statistics gets them");
     const ChannelStats& stats = job.statistics->all().channels;
     Extremes extremes{stats.minimum, stats.maximum};
-    const std::vector<float> scale = job.map.scale();
+    const std::vector<float> scale = job.map.smoothing();
     for (std::size_t i = 0; i < scale.size(); ++i) {
         extremes.lowest[i] /= scale[i];
         extremes.highest[i] /= scale[i];
@@ -82,11 +82,13 @@ void set_static_scales(const LinearJob& job, const at::Tensor& keep, QuantizedLi
     }
 }
 
-at::Tensor scored_rows(const LinearJob& job) {
-    if (job.weight_alone) return {};
-    if (job.scored.defined()) return job.scored;
-    if (job.statistics == nullptr || job.statistics->kept_rows.empty()) return {};
-    return apply(job.map, to_torch(job.statistics->kept_rows, job.device), job.device);
+void set_scored_rows(const LinearJob& job, Measured& measured) {
+    if (job.weight_alone) return;
+    measured.inputs = job.scored;
+    measured.row_samples = job.scored_samples;
+    if (job.scored.defined() || job.statistics == nullptr || job.statistics->kept_rows.empty()) return;
+    measured.inputs = apply(job.map, to_torch(job.statistics->kept_rows, job.device), job.device);
+    measured.row_samples = kept_row_samples(*job.statistics);
 }
 
 Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::Tensor& keep, std::string& note) {
@@ -114,7 +116,7 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
     const auto clip = chosen<Clip>(job.choice);
     if (clip && clip.method->applies(job.linear.role, clip.params())) {
         const SampleWants wants = clip_wants(job.choice, job.linear.role);
-        const WeightRequest asked = with(*clip.step, wants, job.exact_samples);
+        const WeightRequest asked = with(*clip.step, wants, job.clip_samples);
         if (!unseen(wants, asked)) request.weight = clip.method->clip(asked, note);
     }
     const auto rounding = chosen<Rounding>(job.choice);
@@ -222,7 +224,7 @@ LinearOutcome quantize_linear(const LinearJob& job) {
     solvers::BlockParams params;
     if (job.choice.scheme.weight) quantize_weight(job, measured, params, out);
     set_static_scales(job, measured.keep, out);
-    measured.inputs = scored_rows(job);
+    set_scored_rows(job, measured);
     outcome.steps = measure_layer(job.device, measured, out);
     report.bytes_after = packed_bytes(out, job.linear);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -14,14 +14,16 @@ struct LinearJob {
     at::Tensor weight;                     ///< (out, in) float32, `map` folded into it
     InputMap map = {};                     ///< from the input that `statistics` saw to what `weight` multiplies
     const SiteStats* statistics = nullptr; ///< null: no calibration
-    /// Mapped inputs: of the full-precision model, and as the rounding wants them. Called only when a method wants
-    /// something.
-    std::function<SiteSamples(const SampleWants&)> exact_samples = {}, round_samples = {};
+    /// Mapped inputs for ranges and kept channels, for clipping, both of the full-precision model, and as the rounding
+    /// wants them. Called only when something is wanted.
+    std::function<SiteSamples(const SampleWants&)> range_samples = {}, clip_samples = {}, round_samples = {};
     bool tf32 = false;                                  ///< WeightRequest::tf32
     std::map<Operand, StaticRange> operand_ranges = {}; ///< static attention operands that this linear owns
     bool report_only = false;                           ///< codes and kept columns stay behind
     bool weight_alone = false;                          ///< no input is looked at: the report is of the weight
-    at::Tensor scored = {}; ///< input rows, folded, that errors are measured on; undefined: all that calibration kept
+    /// Input rows, folded, that errors are measured on, and which sample each is of; undefined: all that calibration
+    /// kept.
+    at::Tensor scored = {}, scored_samples = {};
 };
 
 /// What the stages of `choice` want of the samples for a linear of this role: nothing, where they want nothing.

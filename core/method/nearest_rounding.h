@@ -11,6 +11,7 @@ namespace graticule {
 
 class RoundToNearest final : public Rounding {
 public:
+    [[nodiscard]] bool to_nearest() const override { return true; }
     [[nodiscard]] Rounded round(const WeightRequest& request) const override;
 };
 

@@ -1,6 +1,7 @@
 #include "core/method/pipeline.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/method/fold.h"
 #include "core/method/linear_stage.h"
@@ -18,8 +19,14 @@ namespace graticule {
 namespace {
 
 std::int64_t calibration_length(const MethodStep& step) {
-    const auto found = step.params.find("length");
-    return found == step.params.end() ? 0 : std::get<std::int64_t>(found->second);
+    return std::visit(
+        [&](const auto* method) -> std::int64_t {
+            if constexpr (requires { method->calibration_length(step.params); })
+                return method->calibration_length(step.params);
+            else
+                return 0;
+        },
+        find_method(step.method)->method);
 }
 
 /// The states that the step looks at.
@@ -46,10 +53,8 @@ enum class Capture : std::uint8_t {
     in_turn,          ///< true-sequential: the sites before have become what they will be
 };
 
-Capture capture_of(const MethodStep& rounding) {
-    const auto found = rounding.params.find("true_sequential");
-    return found != rounding.params.end() && std::get<bool>(found->second) ? Capture::in_turn
-                                                                           : Capture::before_the_block;
+Capture capture_of(const Chosen<Rounding>& rounding) {
+    return rounding.method->true_sequential(rounding.params()) ? Capture::in_turn : Capture::before_the_block;
 }
 
 bool wants_static_operands(const QuantScheme& scheme) {
@@ -108,6 +113,8 @@ struct QuantizePipeline::Impl {
     void open_streams();
     SampleStream& stream_for(const MethodStep& step) { return streams.at(stream_key(step)); }
     void open_stream(StreamKey key, const std::string& method);
+    /// Runs what all samples of the stream pass through; where memory runs out, with fewer of them at a time.
+    void passing(SampleStream& stream, const std::function<void()>& step);
     /// From the input that calibration saw to what the linear's quantized weight multiplies.
     [[nodiscard]] InputMap map_of(const Linear& linear, const std::map<LayerId, FoldResult>& folds) const;
     /// Results by consumer.
@@ -138,7 +145,7 @@ struct QuantizePipeline::Impl {
         std::map<std::pair<StreamKey, Capture>, BlockSamples> round_samples = {};
     };
     [[nodiscard]] BlockSamples& exact_samples(BlockJob& job, const StreamKey& key);
-    [[nodiscard]] BlockSamples& round_samples(BlockJob& job, const MethodStep& step);
+    [[nodiscard]] BlockSamples& round_samples(BlockJob& job, const Chosen<Rounding>& rounding);
     void announce(BlockJob& job, const Linear& linear);
     /// `done`: what it has become before; null: it is to be quantized.
     LinearOutcome quantize(const Linear& linear, BlockJob& job, QuantizedLinear* done);
@@ -178,8 +185,23 @@ void QuantizePipeline::Impl::open_stream(StreamKey key, const std::string& metho
     if (streams.contains(key)) return;
     if (stats == nullptr || stats->samples.empty())
         throw Error(ErrorKind::bad_input, method + " needs calibration samples; calibrate first");
-    SampleStream& stream = streams.try_emplace(key, decoder, stats->samples, key.length).first->second;
-    if (residual) stream.change_states([&](const at::Tensor& hidden) { return residual->states(hidden); });
+    std::int64_t batch = SampleStream::usual_batch;
+    with_less_memory(
+        device, [&] { streams.try_emplace(key, decoder, stats->samples, key.length, batch); },
+        [&] {
+            if (std::cmp_less_equal(batch, key.length > 0 ? std::size_t(key.length) : stats->samples.front().size()))
+                return false;
+            batch /= 2;
+            budget.on_smaller("fewer samples at a time, whose sums may differ in the last digits");
+            return true;
+        });
+    if (!residual) return;
+    SampleStream& stream = streams.at(key);
+    passing(stream, [&] { stream.change_states([&](const at::Tensor& hidden) { return residual->states(hidden); }); });
+}
+
+void QuantizePipeline::Impl::passing(SampleStream& stream, const std::function<void()>& step) {
+    with_less_memory(device, step, [&] { return pass_fewer(stream, budget); });
 }
 
 void QuantizePipeline::Impl::open_streams() {
@@ -197,12 +219,10 @@ void QuantizePipeline::Impl::open_streams() {
 }
 
 InputMap QuantizePipeline::Impl::map_of(const Linear& linear, const std::map<LayerId, FoldResult>& folds) const {
-    InputMap map = residual ? residual->map(linear) : InputMap();
-    if (const auto fold = folds.find(linear.id); fold != folds.end())
-        map.steps.emplace_back(DiagonalMap{to_vector(fold->second.scale)});
-    const auto rotation = hadamard_of(*choices[index_of(linear.id)], linear, *model);
-    if (rotation && !rotation->residual) map.steps.emplace_back(HadamardMap{rotation->block, false});
-    return map;
+    const auto fold = folds.find(linear.id);
+    return input_map(residual ? residual->map(linear) : InputMap(),
+                     fold != folds.end() ? to_vector(fold->second.scale) : std::vector<float>(),
+                     hadamard_of(*choices[index_of(linear.id)], linear, *model));
 }
 
 SampleStream* QuantizePipeline::Impl::rounding_stream(const SchemeChoice& choice) {
@@ -247,8 +267,18 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
     for (Search& search : searches) {
         if (search.samples != nullptr) search.request.samples = search.samples->at(search.question);
         if (search.samples != nullptr && search.request.samples.tokens == 0) continue; // an expert nobody went to
-        if (auto result = search.transform.scale(search.request))
-            found.emplace_back(&search.request.site, std::move(*result));
+        std::optional<FoldResult> result;
+        with_less_memory(
+            device, [&] { result = search.transform.scale(search.request); },
+            [&] {
+                std::int64_t& together = search.request.samples_at_once;
+                if (together == 0) together = search.request.samples.sequences;
+                if (together <= 1) return false;
+                together /= 2;
+                budget.on_smaller("fewer samples at a time in the search of a scale");
+                return true;
+            });
+        if (result) found.emplace_back(&search.request.site, std::move(*result));
         search.request.samples = {};
     }
     std::map<LayerId, FoldResult> results;
@@ -273,9 +303,11 @@ QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& fo
         std::optional<StaticScale> fixed;
         if (!scheme.dynamic) {
             if (found.empty()) { // the block's attention linears agree, so one pass serves all four
-                SampleStream* stream = rounding_stream(*choice);
-                found = attention_ranges(choice->scheme, static_rule(*choice),
-                                         stream != nullptr ? *stream : streams.at({}), decoder, block.id, folded);
+                SampleStream* rounding = rounding_stream(*choice);
+                SampleStream& stream = rounding != nullptr ? *rounding : streams.at({});
+                passing(stream, [&] {
+                    found = attention_ranges(choice->scheme, static_rule(*choice), stream, decoder, block.id, folded);
+                });
             }
             const StaticRange& range = ranges[layer][operand] = found.at(operand);
             fixed = static_scale(device, scheme, range.low, range.high);
@@ -290,12 +322,12 @@ BlockSamples& QuantizePipeline::Impl::exact_samples(BlockJob& job, const StreamK
         .first->second;
 }
 
-BlockSamples& QuantizePipeline::Impl::round_samples(BlockJob& job, const MethodStep& step) {
-    const StreamKey key = stream_key(step);
-    const Capture capture = capture_of(step);
+BlockSamples& QuantizePipeline::Impl::round_samples(BlockJob& job, const Chosen<Rounding>& rounding) {
+    const StreamKey key = stream_key(*rounding.step);
+    const Capture capture = capture_of(rounding);
     const bool in_turn = capture == Capture::in_turn;
     return job.round_samples
-        .try_emplace({key, capture}, stream_for(step), decoder, job.block.id,
+        .try_emplace({key, capture}, streams.at(key), decoder, job.block.id,
                      (in_turn ? job.current : job.folded).read_by(key.states), budget, in_turn)
         .first->second;
 }
@@ -313,7 +345,7 @@ void QuantizePipeline::Impl::announce(BlockJob& job, const Linear& linear) {
     if (const SampleWants wants = clip_wants(choice, linear.role); wants != SampleWants())
         exact_samples(job, stream_key(*chosen<Clip>(choice).step)).expect(question(wants));
     if (const SampleWants wants = round_wants(choice); wants != SampleWants())
-        round_samples(job, *chosen<Rounding>(choice).step).expect(question(wants));
+        round_samples(job, chosen<Rounding>(choice)).expect(question(wants));
 }
 
 LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& block, QuantizedLinear* done) {
@@ -335,13 +367,13 @@ LinearOutcome QuantizePipeline::Impl::quantize(const Linear& linear, BlockJob& b
         wants.hadamard = online;
         return SampleQuestion{linear.site, wants};
     };
-    job.exact_samples = [&](const SampleWants& wants) {
-        // Ranges are those of all samples as they are, clipping has a length of its own.
-        const bool clips = wants == clip_wants(choice, linear.role);
-        return exact_samples(block, clips ? stream_key(*chosen<Clip>(choice).step) : StreamKey()).at(question(wants));
+    // Ranges are those of all samples as they are, clipping has a length of its own.
+    job.range_samples = [&](const SampleWants& wants) { return exact_samples(block, {}).at(question(wants)); };
+    job.clip_samples = [&](const SampleWants& wants) {
+        return exact_samples(block, stream_key(*chosen<Clip>(choice).step)).at(question(wants));
     };
     job.round_samples = [&](const SampleWants& wants) {
-        return round_samples(block, *chosen<Rounding>(choice).step).at(question(wants));
+        return round_samples(block, chosen<Rounding>(choice)).at(question(wants));
     };
     LinearOutcome outcome = done != nullptr ? restored_linear(job, std::move(*done)) : quantize_linear(job);
     outcome.effective = outcome.quantized.codes.empty() ? exact : outcome.effective.to(folded.scalar_type());
@@ -352,8 +384,7 @@ void QuantizePipeline::Impl::advance(const Block& block, const BlockWeights& ori
     if (block.id == model->blocks().back().id) return;
     for (auto& [key, stream] : streams) {
         const BlockWeights& weights = key.states == States::full_precision ? original : quantized.read_by(key.states);
-        with_less_memory(
-            device, [&] { stream.advance(decoder, block.id, weights); }, [&] { return stream.halve_batches(); });
+        passing(stream, [&] { stream.advance(decoder, block.id, weights); });
     }
 }
 

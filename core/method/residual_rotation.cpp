@@ -10,6 +10,10 @@ at::Tensor norm_factors(const Model& model, const at::Tensor& weight) {
     return model.config().norm == NormKind::rms_plus_one ? weight + 1 : weight;
 }
 
+at::Tensor rotate_outputs(const at::Tensor& weight, std::int64_t block, const Device& device) {
+    return hadamard(weight.t(), block, device).t().contiguous();
+}
+
 at::Tensor ResidualRotation::states(const at::Tensor& hidden) const { return hadamard(hidden, block_, device_); }
 
 /// The factors that the norm multiplies channels by, which its readers take over.
@@ -35,7 +39,7 @@ void ResidualRotation::rotate(const Block& block, BlockWeights& weights, Folded&
         if (reads_residual(linear)) {
             tensors.weight = hadamard(tensors.weight * norms_.at(linear.site), block_, device_);
         } else {
-            tensors.weight = hadamard(tensors.weight.t(), block_, device_).t().contiguous();
+            tensors.weight = rotate_outputs(tensors.weight, block_, device_);
             if (tensors.bias.defined()) {
                 tensors.bias = hadamard(tensors.bias.unsqueeze(0), block_, device_).squeeze(0);
                 folded.insert_or_assign(linear.name + ".bias", tensors.bias);
@@ -46,8 +50,7 @@ void ResidualRotation::rotate(const Block& block, BlockWeights& weights, Folded&
 }
 
 InputMap ResidualRotation::map(const Linear& linear) const {
-    if (!reads_residual(linear)) return {};
-    return {{DiagonalMap{to_vector(norms_.at(linear.site))}, HadamardMap{block_, true}}};
+    return reads_residual(linear) ? residual_map(to_vector(norms_.at(linear.site)), block_) : InputMap();
 }
 
 Folded ResidualRotation::ends(at::ScalarType type) const {

@@ -9,12 +9,14 @@
 
 #include "core/method/fold.h"
 #include "core/method/rotation.h"
-#include "core/result/input_map.h"
 
 namespace graticule {
 
 /// What a norm with this weight multiplies its channels by: Gemma's stores it less one.
 [[nodiscard]] at::Tensor norm_factors(const Model& model, const at::Tensor& weight);
+
+/// A weight (out, in) whose outputs go into the rotated stream.
+[[nodiscard]] at::Tensor rotate_outputs(const at::Tensor& weight, std::int64_t block, const Device& device);
 
 class ResidualRotation {
 public:

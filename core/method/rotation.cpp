@@ -1,10 +1,10 @@
 #include "core/method/rotation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/method/stages.h"
 #include "core/model/family.h"
-#include "core/result/input_map.h"
 
 namespace graticule {
 
@@ -27,6 +27,17 @@ std::optional<std::int64_t> residual_block(const LayerChoices& choices, const Mo
         return rotation && rotation.method->residual(rotation.params());
     });
     return any ? std::optional(hadamard_block(model.config().hidden)) : std::nullopt;
+}
+
+InputMap residual_map(std::vector<float> norm_factors, std::int64_t block) {
+    return {{DiagonalMap{std::move(norm_factors), true}, HadamardMap{block, true}}};
+}
+
+InputMap input_map(InputMap before, std::vector<float> scale, const std::optional<HadamardChoice>& rotation) {
+    InputMap map = std::move(before);
+    if (!scale.empty()) map.steps.emplace_back(DiagonalMap{std::move(scale)});
+    if (rotation && !rotation->residual) map.steps.emplace_back(HadamardMap{rotation->block, false});
+    return map;
 }
 
 std::string why_residual_stays(const Model& model) {

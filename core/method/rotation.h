@@ -10,9 +10,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/model/model.h"
 #include "core/recipe/layer_choices.h"
+#include "core/result/input_map.h"
 
 namespace graticule {
 
@@ -28,6 +30,12 @@ struct HadamardChoice {
 [[nodiscard]] std::optional<std::int64_t> residual_block(const LayerChoices& choices, const Model& model);
 /// Empty where the residual stream of this model can be rotated, else why not and the way out.
 [[nodiscard]] std::string why_residual_stays(const Model& model);
+/// What a rotated residual stream has done to an input behind a norm with these factors.
+[[nodiscard]] InputMap residual_map(std::vector<float> norm_factors, std::int64_t block);
+/// From the input that calibration saw to what the linear's quantized weight multiplies: `before`, a residual_map or
+/// nothing; the scale of its site, empty where it has none; the rotation that is left for run time.
+[[nodiscard]] InputMap input_map(InputMap before, std::vector<float> scale,
+                                 const std::optional<HadamardChoice>& rotation);
 [[nodiscard]] bool reads_residual(const Linear& linear);
 
 } // namespace graticule

@@ -11,8 +11,6 @@ namespace graticule {
 
 namespace {
 
-constexpr std::int64_t tokens_a_batch = 4096;
-
 /// Answers questions about sites as their inputs pass by.
 class Collector final : public DecoderHooks {
 public:
@@ -43,7 +41,7 @@ private:
 } // namespace
 
 SampleStream::SampleStream(const Decoder& decoder, const std::vector<std::vector<std::int32_t>>& samples,
-                           std::int64_t length) {
+                           std::int64_t length, std::int64_t batch) {
     std::vector<std::span<const std::int32_t>> pieces;
     std::size_t longest = 0;
     for (const auto& sample : samples) longest = std::max(longest, sample.size());
@@ -61,9 +59,9 @@ SampleStream::SampleStream(const Decoder& decoder, const std::vector<std::vector
                                               " tokens; calibrate with longer samples or a shorter length");
     length_ = std::int64_t(size);
     sequences_ = std::int64_t(pieces.size());
-    const auto batch = std::size_t(std::max<std::int64_t>(1, tokens_a_batch / length_));
-    for (std::size_t first = 0; first < pieces.size(); first += batch)
-        hidden_.push_back(decoder.embed(std::span(pieces).subspan(first, std::min(batch, pieces.size() - first))));
+    const auto together = std::size_t(std::max<std::int64_t>(1, batch / length_));
+    for (std::size_t first = 0; first < pieces.size(); first += together)
+        hidden_.push_back(decoder.embed(std::span(pieces).subspan(first, std::min(together, pieces.size() - first))));
 }
 
 std::map<SampleQuestion, SiteSamples> SampleStream::collect(const Decoder& decoder, BlockId block,
@@ -88,7 +86,9 @@ void SampleStream::advance(const Decoder& decoder, BlockId block, const BlockWei
 }
 
 void SampleStream::change_states(const std::function<at::Tensor(const at::Tensor&)>& change) {
-    for (at::Tensor& batch : hidden_) batch = change(batch);
+    std::vector<at::Tensor> changed; // as in advance()
+    for (const at::Tensor& batch : hidden_) changed.push_back(change(batch));
+    hidden_ = std::move(changed);
 }
 
 bool SampleStream::halve_batches() {
@@ -149,11 +149,15 @@ const SiteSamples& BlockSamples::at(const SampleQuestion& question) {
                 budget_.on_smaller("fewer inputs at a time");
                 return true;
             }
-            if (!stream_.halve_batches()) return false;
-            budget_.on_smaller("fewer samples at a time, whose sums may differ in the last digits");
-            return true;
+            return pass_fewer(stream_, budget_);
         });
     return held_.at(question);
+}
+
+bool pass_fewer(SampleStream& stream, const SampleBudget& budget) {
+    if (!stream.halve_batches()) return false;
+    budget.on_smaller("fewer samples at a time, whose sums may differ in the last digits");
+    return true;
 }
 
 void with_less_memory(const Device& device, const std::function<void()>& step, const std::function<bool()>& smaller) {

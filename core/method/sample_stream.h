@@ -37,8 +37,12 @@ struct SampleQuestion {
 
 class SampleStream {
 public:
+    static constexpr std::int64_t usual_batch = 4096; ///< tokens
+
     /// `length`: samples are cut to pieces of this many tokens (calibration length of a method); 0: left as they are.
-    SampleStream(const Decoder& decoder, const std::vector<std::vector<std::int32_t>>& samples, std::int64_t length);
+    /// Whole pieces of about `batch` tokens pass a block together.
+    SampleStream(const Decoder& decoder, const std::vector<std::vector<std::int32_t>>& samples, std::int64_t length,
+                 std::int64_t batch = usual_batch);
 
     [[nodiscard]] std::int64_t sequences() const { return sequences_; }
     [[nodiscard]] std::int64_t length() const { return length_; }
@@ -98,6 +102,9 @@ private:
     std::vector<SampleQuestion> expected_; ///< in the order they will be asked
     std::map<SampleQuestion, SiteSamples> held_;
 };
+
+/// Half as many samples in a forward pass from now on, which is said; false: it is one already.
+[[nodiscard]] bool pass_fewer(SampleStream& stream, const SampleBudget& budget);
 
 /// Runs `step`; where memory runs out, once more after `smaller` has made it need less, until that returns false.
 void with_less_memory(const Device& device, const std::function<void()>& step, const std::function<bool()>& smaller);

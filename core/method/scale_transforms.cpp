@@ -23,6 +23,11 @@ at::Tensor absmax_of(const FoldRequest& request) {
     return to_torch(absmax, {std::int64_t(absmax.size())}, request.device);
 }
 
+/// Samples of a module are equally long; of a linear alone any rows will do.
+std::int64_t rows_of_samples(const SiteSamples& samples, std::int64_t count) {
+    return std::max<std::int64_t>(1, samples.tokens / samples.sequences * count);
+}
+
 std::string dead_note(std::int64_t dead) {
     return dead == 0 ? "" : std::to_string(dead) + " input channels never fired during calibration";
 }
@@ -71,6 +76,10 @@ SampleWants ScaleTransform::wants(const FoldRequest& request) const {
     return {.gram = !rows, .magnitudes = true, .rows = rows ? SampleWants::Rows::all : SampleWants::Rows::none};
 }
 
+std::int64_t ScaleTransform::calibration_length(const ParamMap& params) const {
+    return rules_.search ? param<std::int64_t>(params, "length") : 0;
+}
+
 std::optional<FoldResult> ScaleTransform::scale(const FoldRequest& request) const {
     const solvers::ScaleMethod method = rules_.method(request.params);
     if (rules_.search) return search(request, method);
@@ -91,17 +100,23 @@ FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::Sca
         const QuantScheme& scheme = *request.schemes[i];
         spec.weights.push_back(request.weights[i]);
         spec.quantizers.push_back(solvers::weight_quantizer(*scheme.weight));
-        if (rules_.quantize_inputs && scheme.input) spec.input = solvers::input_quantizer(*scheme.input);
+        if (!rules_.quantize_inputs || !scheme.input) continue;
+        spec.input = solvers::input_quantizer(*scheme.input);
+        if (scheme.input->dynamic) spec.samples = request.samples.row_samples;
     }
     spec.module = module_of(request);
+    if (request.samples_at_once > 0) spec.rows_at_once = rows_of_samples(request.samples, request.samples_at_once);
     const bool maximum = method.formula.input == solvers::InputStatistic::absolute_maximum;
     const solvers::ScaleStatistics statistics{
         maximum ? absmax_of(request) : request.samples.absmean,
         solvers::weight_statistic(method.formula.weight, spec.weights, spec.quantizers)};
+    FoldResult result;
+    const bool dynamic = std::ranges::any_of(
+        request.schemes, [](const QuantScheme* scheme) { return scheme->input && scheme->input->dynamic; });
+    if (spec.input && dynamic) add_samples_note(request.samples, *spec.input, result.note);
     const solvers::OutputLoss loss(std::move(spec), request.device);
     const solvers::ScaleSearch found =
         solvers::search_scale(method, statistics, [&](const at::Tensor& scale) { return loss.of(scale); });
-    FoldResult result;
     result.scale = found.scale;
     result.loss = found.loss;
     for (const solvers::ScaleTrial& trial : found.trials) {
@@ -113,7 +128,8 @@ FoldResult ScaleTransform::search(const FoldRequest& request, const solvers::Sca
         result.losses.push_back(trial.loss);
     }
     if (!result.loss_before) result.loss_before = loss.of(at::ones_like(found.scale));
-    result.note = dead_note(found.dead_channels);
+    if (const std::string dead = dead_note(found.dead_channels); !dead.empty())
+        result.note += (result.note.empty() ? "" : "; ") + dead;
     return result;
 }
 

@@ -22,6 +22,7 @@ public:
         : rules_(rules) {}
     [[nodiscard]] bool applies(const FoldSite& site, const ParamMap& params) const override;
     [[nodiscard]] SampleWants wants(const FoldRequest& request) const override;
+    [[nodiscard]] std::int64_t calibration_length(const ParamMap& params) const override;
     [[nodiscard]] std::optional<FoldResult> scale(const FoldRequest& request) const override;
 
 private:

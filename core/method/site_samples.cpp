@@ -30,10 +30,15 @@ std::int64_t rows_of(const SampleWants& wants, std::int64_t tokens, std::int64_t
 
 } // namespace
 
-SampleSums::SampleSums(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences, const Device& device)
+SampleSums::SampleSums(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences, const Device& device,
+                       at::Tensor row_samples)
     : wants_(wants)
-    , device_(device) {
+    , device_(device)
+    , token_samples_(std::move(row_samples))
+    , planned_(tokens) {
     GRATICULE_ASSERT(sequences > 0 && tokens % sequences == 0, "samples of a site are equally long");
+    if (!token_samples_.defined() && wants.rows != Rows::none && tokens > 0)
+        token_samples_ = at::arange(tokens, at::kLong).floor_divide(tokens / sequences);
     samples_.tokens = tokens;
     samples_.sequences = sequences;
 }
@@ -71,6 +76,7 @@ void SampleSums::add_rows(const at::Tensor& inputs) {
     if (start >= inputs.size(0)) return;
     const at::Tensor wanted = inputs.slice(0, start, inputs.size(0), stride);
     samples_.rows.narrow(0, kept_, wanted.size(0)).copy_(wanted);
+    kept_samples_.push_back(token_samples_.slice(0, seen_ + start, seen_ + inputs.size(0), stride));
     kept_ += wanted.size(0);
 }
 
@@ -78,14 +84,25 @@ SiteSamples SampleSums::finish() {
     GRATICULE_ASSERT(seen_ <= samples_.tokens, "no more inputs than samples");
     samples_.tokens = seen_;
     if (samples_.rows.defined()) samples_.rows = samples_.rows.narrow(0, 0, kept_);
+    if (seen_ == planned_ && !kept_samples_.empty()) samples_.row_samples = at::cat(kept_samples_);
     if (samples_.absmean.defined()) samples_.absmean.div_(static_cast<double>(samples_.tokens));
     return std::move(samples_);
 }
 
-SiteSamples samples_of(const at::Tensor& inputs, const SampleWants& wants, const Device& device) {
-    SampleSums sums(wants, inputs.size(0), 1, device);
+SiteSamples samples_of(const at::Tensor& inputs, const SampleWants& wants, const Device& device,
+                       const at::Tensor& row_samples) {
+    SampleSums sums(wants, inputs.size(0), 1, device, row_samples);
     sums.add(inputs.unsqueeze(0));
     return sums.finish();
+}
+
+at::Tensor kept_row_samples(const SiteStats& site) {
+    return at::tensor(site.kept_tokens, at::kLong).floor_divide(site.all().length);
+}
+
+void add_samples_note(const SiteSamples& samples, const solvers::TensorQuantizer& input, std::string& note) {
+    if (samples.row_samples.defined() || !solvers::rows_share_scales(input)) return;
+    note += (note.empty() ? "" : "; ") + std::string("inputs rounded with one scale for the tokens of all samples");
 }
 
 std::int64_t bytes_of(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences, std::int64_t channels,

@@ -4,8 +4,12 @@
 
 #include <compare>
 #include <cstdint>
+#include <string>
+#include <vector>
 
+#include "core/method/solvers/tensor_quantizer.h"
 #include "core/runtime/torch_bridge.h"
+#include "core/stats/activation_stats.h"
 
 namespace graticule {
 
@@ -32,6 +36,7 @@ struct SiteSamples {
     at::Tensor lowest, highest;             ///< (sequences, channels)
     at::Tensor absmean;                     ///< (channels) of |x|
     at::Tensor rows;                        ///< (tokens kept, channels) in the type that the forward pass has
+    at::Tensor row_samples; ///< (tokens kept) which sample each is of, on the host; undefined: an expert's, not known
 
     [[nodiscard]] at::Tensor absmax() const { return at::maximum(lowest.abs(), highest.abs()); }
 };
@@ -40,7 +45,9 @@ struct SiteSamples {
 class SampleSums {
 public:
     /// `tokens` (at most) and `sequences` of all parts together.
-    SampleSums(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences, const Device& device);
+    /// `row_samples` (tokens): samples_of; undefined: all sequences are equally long.
+    SampleSums(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences, const Device& device,
+               at::Tensor row_samples = {});
     void add(const at::Tensor& x); ///< (samples, tokens of each, channels)
     [[nodiscard]] SiteSamples finish();
 
@@ -50,11 +57,20 @@ private:
     SampleWants wants_;
     const Device& device_;
     SiteSamples samples_;
-    std::int64_t seen_ = 0, kept_ = 0; ///< tokens and rows so far
+    at::Tensor token_samples_;             ///< (tokens) of all that may come
+    std::vector<at::Tensor> kept_samples_; ///< of the rows so far
+    std::int64_t planned_ = 0;             ///< tokens
+    std::int64_t seen_ = 0, kept_ = 0;     ///< tokens and rows so far
 };
 
-/// Of inputs (tokens, channels) that are all there, as one sequence.
-[[nodiscard]] SiteSamples samples_of(const at::Tensor& inputs, const SampleWants& wants, const Device& device);
+/// Of inputs (tokens, channels) that are all there, as one sequence; their rows are of these samples (tokens).
+[[nodiscard]] SiteSamples samples_of(const at::Tensor& inputs, const SampleWants& wants, const Device& device,
+                                     const at::Tensor& row_samples = {});
+/// Which sample each row is of that calibration kept.
+[[nodiscard]] at::Tensor kept_row_samples(const SiteStats& site);
+
+/// Says so where inputs that share a scale by samples are rounded with one for all.
+void add_samples_note(const SiteSamples& samples, const solvers::TensorQuantizer& input, std::string& note);
 
 /// Of `tokens` tokens of `channels` values with `element_bytes`: what SampleSums holds for these wants.
 [[nodiscard]] std::int64_t bytes_of(const SampleWants& wants, std::int64_t tokens, std::int64_t sequences,

@@ -44,7 +44,8 @@ struct FoldRequest {
     std::vector<const QuantScheme*> schemes = {}; ///< of the same
     const ChannelStats* statistics = nullptr;     ///< of the site's input; null: none were taken
     ModuleOutput attention = {}, mlp = {};        ///< null where the site does not belong to it or nothing is run
-    SiteSamples samples = {}; ///< of the full-precision model unless asked: what the transform wants
+    SiteSamples samples = {};         ///< of the full-precision model unless asked: what the transform wants
+    std::int64_t samples_at_once = 0; ///< of them in one product; 0: as suits the device
 };
 
 struct FoldResult {
@@ -64,6 +65,8 @@ public:
     [[nodiscard]] virtual bool on_quantized_states(const ParamMap&) const { return false; }
     /// What of the samples it reads, for a request that has everything else.
     [[nodiscard]] virtual SampleWants wants(const FoldRequest&) const { return {}; }
+    /// Tokens that the samples are cut to for it; 0: as calibrated.
+    [[nodiscard]] virtual std::int64_t calibration_length(const ParamMap&) const { return 0; }
     /// The factors the consumers' columns are multiplied by; absent: leave the site as it is.
     [[nodiscard]] virtual std::optional<FoldResult> scale(const FoldRequest& request) const = 0;
 };
@@ -112,6 +115,7 @@ public:
     virtual ~Clip() = default;
     [[nodiscard]] virtual bool applies(Role role, const ParamMap& params) const = 0;
     [[nodiscard]] virtual SampleWants wants(const ParamMap&) const { return {}; }
+    [[nodiscard]] virtual std::int64_t calibration_length(const ParamMap&) const { return 0; } ///< as Transform's
     /// The weight with its range narrowed; `note` takes what a person should know.
     [[nodiscard]] virtual at::Tensor clip(const WeightRequest& request, std::string& note) const = 0;
 };
@@ -123,6 +127,14 @@ struct Rounded {
     std::string note;
 };
 
+/// What of the calibration decides a static range.
+enum class StaticRule {
+    extremes, ///< the smallest and the largest value seen
+    /// DGQ 141eef7: of each channel's absolute maximum the least over the samples, of those the largest over channels,
+    /// as a range around zero. What only some samples reach is clipped.
+    least_sample,
+};
+
 class Rounding {
 public:
     virtual ~Rounding() = default;
@@ -130,7 +142,13 @@ public:
     [[nodiscard]] virtual bool propagates(const ParamMap&) const { return false; }
     /// True: what is propagated includes the quantization of the linears' inputs.
     [[nodiscard]] virtual bool quantized_inputs(const ParamMap&) const { return false; }
+    /// True: the linears of a block are rounded in turn, each on inputs that those before it have changed.
+    [[nodiscard]] virtual bool true_sequential(const ParamMap&) const { return false; }
+    [[nodiscard]] virtual StaticRule static_rule(const ParamMap&) const { return StaticRule::extremes; }
+    /// True: every weight gets the nearest code of its block's range, so that a pass over them tells all.
+    [[nodiscard]] virtual bool to_nearest() const { return false; }
     [[nodiscard]] virtual SampleWants wants(const ParamMap&) const { return {}; }
+    [[nodiscard]] virtual std::int64_t calibration_length(const ParamMap&) const { return 0; } ///< as Transform's
     [[nodiscard]] virtual Rounded round(const WeightRequest& request) const = 0;
 };
 

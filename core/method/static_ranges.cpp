@@ -42,11 +42,7 @@ StaticRange around_zero(const at::Tensor& absmax) { // (samples, channels)
 
 StaticRule static_rule(const SchemeChoice& choice) {
     const auto rounding = chosen<Rounding>(choice);
-    if (!rounding) return StaticRule::extremes;
-    const auto found = rounding.params().find("static_range");
-    return found != rounding.params().end() && std::get<std::string>(found->second) == "least"
-               ? StaticRule::least_sample
-               : StaticRule::extremes;
+    return rounding ? rounding.method->static_rule(rounding.params()) : StaticRule::extremes;
 }
 
 std::string StaticRange::text() const {

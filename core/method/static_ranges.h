@@ -11,13 +11,7 @@
 
 namespace graticule {
 
-/// What of the calibration decides a static range.
-enum class StaticRule {
-    extremes, ///< the smallest and the largest value seen
-    /// DGQ 141eef7: of each channel's absolute maximum the least over the samples, of those the largest over channels,
-    /// as a range around zero. What only some samples reach is clipped.
-    least_sample,
-};
+/// That of the choice's rounding.
 [[nodiscard]] StaticRule static_rule(const SchemeChoice& choice);
 
 struct StaticRange {

@@ -30,6 +30,14 @@ const FoldSite* fold_site_of(const Model& model, LayerId layer) {
     return nullptr;
 }
 
+/// Rows of inputs on the device, and on the host which sample each is of.
+struct Rows {
+    at::Tensor values, samples;
+    [[nodiscard]] Rows pick(const at::Tensor& index) const {
+        return {values.index_select(0, index.to(values.device())), samples.index_select(0, index)};
+    }
+};
+
 /// What the answers read: on the CPU views of the mapped file and of the statistics, on a card copies that stay.
 class Inputs {
 public:
@@ -41,12 +49,13 @@ public:
         return kept(name, [&] { return load_parameter(model_, name, values, device_); });
     }
     /// `count` of a site's kept rows, evenly spread; 0: all.
-    at::Tensor rows(const SiteStats& site, const Linear& linear, std::int64_t count) {
-        const at::Tensor all = kept("rows of site " + std::to_string(index_of(linear.site)),
-                                    [&] { return to_torch(site.kept_rows, device_); });
-        if (count <= 0 || count >= all.size(0)) return all;
-        return all.index_select(0,
-                                (at::arange(count, all.options().dtype(at::kLong)) * all.size(0)).floor_divide(count));
+    Rows rows(const SiteStats& site, const Linear& linear, std::int64_t count) {
+        const Rows all = {kept("rows of site " + std::to_string(index_of(linear.site)),
+                               [&] { return to_torch(site.kept_rows, device_); }),
+                          kept_row_samples(site)};
+        const std::int64_t there = all.values.size(0);
+        if (count <= 0 || count >= there) return all;
+        return all.pick((at::arange(count, at::kLong) * there).floor_divide(count));
     }
 
 private:
@@ -73,22 +82,22 @@ private:
     std::vector<Kept> kept_;
 };
 
-/// What a rotated residual stream has done to the layer's input, if `choice` wants one.
-InputMap residual_map(const Model& model, const Linear& linear, const SchemeChoice& choice, Inputs& inputs) {
-    const auto rotation = hadamard_of(choice, linear, model);
+/// What a rotated residual stream has done to the layer's input, if that is the rotation.
+InputMap rotated_before(const Model& model, const Linear& linear, const std::optional<HadamardChoice>& rotation,
+                        Inputs& inputs) {
     if (!rotation || !rotation->residual) return {};
     const Block& block = model.blocks().at(index_of(linear.block));
     const bool attention = linear.site == model.linear(block.q).site;
     const Norm& norm = block.norm(attention ? NormSlot::attention : NormSlot::mlp);
     const at::Tensor weight = inputs.parameter(norm.name + ".weight", norm.weight);
-    return {{DiagonalMap{to_vector(norm_factors(model, weight))}, HadamardMap{rotation->block, true}}};
+    return residual_map(to_vector(norm_factors(model, weight)), rotation->block);
 }
 
 /// The scales of the layer's input, `before` having been done to it, when all linears that read it have `choice`;
 /// searched on `rows`, as calibration saw them.
-std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, const at::Tensor& rows,
-                                       LayerId layer, const SchemeChoice& choice, const InputMap& before,
-                                       Inputs& inputs, const Device& device) {
+std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, const Rows& rows, LayerId layer,
+                                       const SchemeChoice& choice, const InputMap& before, Inputs& inputs,
+                                       const Device& device) {
     const auto transform = chosen<Transform>(choice);
     const FoldSite* site = fold_site_of(model, layer);
     if (!transform || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
@@ -103,19 +112,20 @@ std::optional<FoldResult> search_scale(const Model& model, const SiteStats& stat
     SampleWants wants = transform.method->wants(request);
     if (!before.empty()) wants.magnitudes = true; // the statistics are of the input as it was
     if (transform.row->needs == Needs::samples || !before.empty())
-        request.samples = samples_of(apply(before, rows, device), wants, device);
+        request.samples = samples_of(apply(before, rows.values, device), wants, device, rows.samples);
     return transform.method->scale(request);
 }
 
 /// The rows that calibration kept. A method that looks at inputs fits itself to those it sees, so every fourth row is
 /// held out for the score; other methods are scored on all.
 struct KeptRows {
-    at::Tensor fitted, scored;
+    Rows fitted, scored;
 };
-KeptRows split_rows(const at::Tensor& kept, bool fits) {
-    if (!fits || kept.size(0) < 8) return {kept, kept};
-    const at::Tensor held_out = at::arange(kept.size(0), kept.options().dtype(at::kLong)).remainder(4) == 3;
-    return {kept.index({held_out.logical_not()}), kept.index({held_out})};
+KeptRows split_rows(const Rows& kept, bool fits) {
+    const std::int64_t count = kept.values.size(0);
+    if (!fits || count < 8) return {kept, kept};
+    const at::Tensor held_out = at::arange(count, at::kLong).remainder(4) == 3;
+    return {kept.pick(held_out.logical_not().nonzero().flatten()), kept.pick(held_out.nonzero().flatten())};
 }
 
 bool uses_samples(const SchemeChoice& choice) {
@@ -170,7 +180,8 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
     return translate_torch_errors("trying " + model->linear(layer).short_name, [&] {
         const Linear& linear = model->linear(layer);
         const SiteStats& statistics = stats->sites.at(index_of(linear.site));
-        const InputMap before = residual_map(*model, linear, choice, inputs);
+        const auto rotation = hadamard_of(choice, linear, *model);
+        const InputMap before = rotated_before(*model, linear, rotation, inputs);
         const bool fits = uses_samples(choice);
         GRATICULE_ASSERT(!fits || !weight_alone, "a method that looks at inputs has to see some");
         const KeptRows rows = split_rows(inputs.rows(statistics, linear, count), fits);
@@ -180,29 +191,29 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
                       .choice = choice,
                       .device = device,
                       .weight = inputs.parameter(linear.name + ".weight", linear.weight),
-                      .map = before,
+                      .map = input_map(before, fold ? to_vector(fold->scale) : std::vector<float>(), rotation),
                       .statistics = &statistics,
                       .report_only = true,
                       .weight_alone = weight_alone};
-        if (fold) job.map.steps.emplace_back(DiagonalMap{to_vector(fold->scale)});
-        const auto rotation = hadamard_of(choice, linear, *model);
-        if (rotation && !rotation->residual) job.map.steps.emplace_back(HadamardMap{rotation->block, false});
         if (rotation && rotation->writes_rotated)
-            job.weight = hadamard(job.weight.t(), hadamard_block(model->config().hidden), device).t().contiguous();
+            job.weight = rotate_outputs(job.weight, hadamard_block(model->config().hidden), device);
         job.weight = fold_into(job.map, job.weight, device);
-        job.exact_samples = job.round_samples = [&](const SampleWants& wants) {
-            return samples_of(apply(job.map, rows.fitted, device), wants, device);
+        job.range_samples = job.clip_samples = job.round_samples = [&](const SampleWants& wants) {
+            return samples_of(apply(job.map, rows.fitted.values, device), wants, device, rows.fitted.samples);
         };
-        if (!weight_alone && rows.scored.size(0) > 0) job.scored = apply(job.map, rows.scored, device);
+        if (!weight_alone && rows.scored.values.size(0) > 0) {
+            job.scored = apply(job.map, rows.scored.values, device);
+            job.scored_samples = rows.scored.samples;
+        }
         WhatIfLayer result;
         LinearOutcome outcome = quantize_linear(job);
         if (fold) add_to_report(*fold, outcome.quantized.report);
         outcome.quantized.report.estimated = true;
-        if (fits) outcome.quantized.report.rows_fitted = rows.fitted.size(0);
+        if (fits) outcome.quantized.report.rows_fitted = rows.fitted.values.size(0);
         const MethodStep* rounding = step_of(choice, Stage::round);
         outcome.quantized.report.too_few_rows = rounding != nullptr &&
                                                 find_method(rounding->method)->needs == Needs::samples &&
-                                                rows.fitted.size(0) < linear.in_features();
+                                                rows.fitted.values.size(0) < linear.in_features();
         if (choice.scheme.weight) result.weight_in_steps = solvers::histogram_of(outcome.steps);
         result.quantized = std::move(outcome.quantized);
         return result;

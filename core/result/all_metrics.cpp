@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "core/result/metric.h"
-#include "core/result/statistical_tests.h"
 
 namespace graticule {
 
@@ -26,36 +26,13 @@ std::optional<double> perplexity_error(std::span<const double> losses) {
     return figure * std::sqrt(squares / (n - 1) / n);
 }
 
-std::vector<PairedDifference> perplexity_difference(std::span<const double> baseline_losses,
-                                                    std::span<const double> other_losses) {
-    std::vector<PairedDifference> differences;
-    double mean = 0, squares = 0; // of the differences, by Welford's updates
-    double baseline_sum = 0;
-    for (std::size_t i = 0; i < std::min(baseline_losses.size(), other_losses.size()); ++i) {
-        const auto n = static_cast<double>(i + 1);
-        const double value = other_losses[i] - baseline_losses[i];
-        const double before = value - mean;
-        mean += before / n;
-        squares += before * (value - mean);
-        baseline_sum += baseline_losses[i];
-        const double perplexity = std::exp(baseline_sum / n);
-        PairedDifference difference;
-        difference.log_ratio = mean;
-        difference.perplexity_difference = perplexity * std::expm1(mean);
-        difference.percent = 100 * std::expm1(mean);
-        if (i == 0) { // one window says nothing about the spread: no interval to speak of, and nothing is significant
-            difference.log_ratio_error = difference.interval_high = HUGE_VAL;
-            difference.interval_low = -HUGE_VAL;
-        } else {
-            difference.log_ratio_error = std::sqrt(squares / (n - 1) / n);
-            const double reach = student_quantile(i) * difference.log_ratio_error;
-            difference.interval_low = perplexity * std::expm1(mean - reach);
-            difference.interval_high = perplexity * std::expm1(mean + reach);
-        }
-        difference.significant = difference.interval_low > 0 || difference.interval_high < 0;
-        differences.push_back(difference);
-    }
-    return differences;
+Interval perplexity_interval(std::span<const double> losses) {
+    const Interval of_mean = estimate_mean(losses).interval;
+    return {std::exp(of_mean.low), std::exp(of_mean.high)};
+}
+
+double student(std::span<const double> differences) {
+    return student_test(estimate_mean(differences), differences.size());
 }
 
 double mean(std::span<const double> items) { return estimate_mean(items).mean; }
@@ -65,12 +42,28 @@ std::optional<double> error_of_mean(std::span<const double> items) {
     return estimate_mean(items).standard_error;
 }
 
+Interval interval_of_mean(std::span<const double> items) { return estimate_mean(items).interval; }
+
+double share(std::span<const double> answers) {
+    if (answers.empty()) return 0;
+    return static_cast<double>(std::ranges::count(answers, 1.0)) / static_cast<double>(answers.size());
+}
+
+Interval share_interval(std::span<const double> answers) {
+    return binomial_interval(std::ranges::count(answers, 1.0), std::ssize(answers));
+}
+
+double changed_answers(std::span<const double> differences) {
+    return mcnemar(std::ranges::count(differences, 1.0), std::ranges::count(differences, -1.0));
+}
+
 constexpr Metric metrics[] = {
     {"perplexity", "perplexity", "mean cross entropy of a window's tokens, nats", true, perplexity, perplexity_error,
-     perplexity_difference},
+     perplexity_interval, student},
     {"divergence", "divergence from the baseline", "mean KL(baseline || recipe) over a window's tokens, nats", true,
-     mean, error_of_mean},
-    {"accuracy", "accuracy", "1 for a right answer, 0 for a wrong one", false, mean, error_of_mean},
+     mean, error_of_mean, interval_of_mean, nullptr},
+    {"accuracy", "accuracy", "1 for a right answer, 0 for a wrong one", false, share, error_of_mean, share_interval,
+     changed_answers},
 };
 
 } // namespace

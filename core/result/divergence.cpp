@@ -81,12 +81,15 @@ std::optional<Divergence> divergence_between(const Evaluation& baseline, const E
     result.p90 = quantile(all, 0.9);
     result.p99 = quantile(all, 0.99);
     result.maximum = all.back();
-    result.over_windows = estimate_mean(result.window_means);
+    const Metric& metric = *find_metric("divergence");
+    result.over_windows = {metric.figure(result.window_means),
+                           metric.standard_error(result.window_means).value_or(HUGE_VAL),
+                           metric.interval(result.window_means)};
     result.same_first_choice = static_cast<double>(same) / static_cast<double>(result.tokens);
     result.first_choice_p = mcnemar(result.became_right, result.became_wrong);
     result.mean_nll_difference = mean(differences); // windows have the same number of tokens
     result.nll_difference = estimate_mean(differences);
-    result.nll_p = student_test(result.nll_difference, differences.size());
+    result.nll_p = find_metric("perplexity")->paired_test(differences);
     result.verdict = verdict_of(result);
     return result;
 }

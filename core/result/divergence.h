@@ -45,9 +45,6 @@ struct Divergence {
     double nll_p = 1;               ///< Student's, of that difference
 
     Verdict verdict = Verdict::indistinguishable; ///< by verdict_test
-    [[nodiscard]] Measurement measurement(const Protocol& protocol) const {
-        return {"divergence", protocol, window_means};
-    }
 };
 
 /// How the verdict comes about, in a sentence.

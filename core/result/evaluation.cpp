@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/result/statistical_tests.h"
 
 namespace graticule {
 
@@ -72,7 +73,34 @@ std::vector<double> running_perplexity(std::span<const double> losses) {
 
 std::vector<PairedDifference> running_difference(const std::vector<double>& baseline_losses,
                                                  const std::vector<double>& other_losses) {
-    return find_metric("perplexity")->running_difference(baseline_losses, other_losses);
+    std::vector<PairedDifference> differences;
+    double mean = 0, squares = 0; // of the differences, by Welford's updates
+    double baseline_sum = 0;
+    for (std::size_t i = 0; i < std::min(baseline_losses.size(), other_losses.size()); ++i) {
+        const auto n = static_cast<double>(i + 1);
+        const double value = other_losses[i] - baseline_losses[i];
+        const double before = value - mean;
+        mean += before / n;
+        squares += before * (value - mean);
+        baseline_sum += baseline_losses[i];
+        const double perplexity = std::exp(baseline_sum / n);
+        PairedDifference difference;
+        difference.log_ratio = mean;
+        difference.perplexity_difference = perplexity * std::expm1(mean);
+        difference.percent = 100 * std::expm1(mean);
+        if (i == 0) { // one window says nothing about the spread: no interval to speak of, and nothing is significant
+            difference.log_ratio_error = difference.interval_high = HUGE_VAL;
+            difference.interval_low = -HUGE_VAL;
+        } else {
+            difference.log_ratio_error = std::sqrt(squares / (n - 1) / n);
+            const double reach = student_quantile(i) * difference.log_ratio_error;
+            difference.interval_low = perplexity * std::expm1(mean - reach);
+            difference.interval_high = perplexity * std::expm1(mean + reach);
+        }
+        difference.significant = difference.interval_low > 0 || difference.interval_high < 0;
+        differences.push_back(difference);
+    }
+    return differences;
 }
 
 Comparison compare(const Evaluation& baseline, const Evaluation& other) {

@@ -90,6 +90,16 @@ struct Evaluation {
 /// After the first window, the first two, ...: what a run under way shows.
 [[nodiscard]] std::vector<double> running_perplexity(std::span<const double> losses);
 
+/// Of perplexities, paired over windows: d_i = b[i] - a[i], losses of windows.
+struct PairedDifference {
+    double log_ratio = 0;                       ///< mean d
+    double log_ratio_error = 0;                 ///< its standard error; infinite after one window, as the interval
+    double perplexity_difference = 0;           ///< ppl_b - ppl_a
+    double interval_low = 0, interval_high = 0; ///< 95 % for the difference, by the delta method on ppl_a (exp(d) - 1)
+    double percent = 0;
+    bool significant = false; ///< the interval does not contain 0
+};
+
 /// The difference over the first window, the first two, ... as far as both have losses: what a run under way shows.
 /// Its last entry is what `compare` says of finished runs. After one window the interval is infinite.
 [[nodiscard]] std::vector<PairedDifference> running_difference(const std::vector<double>& baseline_losses,

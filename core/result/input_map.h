@@ -20,7 +20,8 @@
 namespace graticule {
 
 struct DiagonalMap {
-    std::vector<float> scale; ///< s, one per channel, > 0
+    std::vector<float> scale; ///< s, one per channel: > 0, of a norm any but 0
+    bool of_norm = false;     ///< the factors of a norm, which a rotated residual stream takes out of it
     bool operator==(const DiagonalMap&) const = default;
 };
 
@@ -41,12 +42,14 @@ struct InputMap {
                 return hadamard->block;
         return std::nullopt;
     }
-    /// The product of all diagonals; empty: none.
-    [[nodiscard]] std::vector<float> scale() const {
+    /// What smoothing divides the channels of the input by, as calibration saw it; empty: nothing, or the channels of a
+    /// rotated input.
+    [[nodiscard]] std::vector<float> smoothing() const {
         std::vector<float> product;
         for (const auto& step : steps) {
             const auto* diagonal = std::get_if<DiagonalMap>(&step);
-            if (diagonal == nullptr) continue;
+            if (diagonal == nullptr) break;
+            if (diagonal->of_norm) continue;
             if (product.empty()) product.assign(diagonal->scale.size(), 1.0F);
             std::transform(product.begin(), product.end(), diagonal->scale.begin(), product.begin(),
                            std::multiplies<>());

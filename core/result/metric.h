@@ -8,19 +8,10 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
+
+#include "core/result/statistical_tests.h"
 
 namespace graticule {
-
-/// Paired over items: d_i = b[i] - a[i]. For perplexity items are the losses of windows.
-struct PairedDifference {
-    double log_ratio = 0;                       ///< mean d
-    double log_ratio_error = 0;                 ///< its standard error; infinite after one window, as the interval
-    double perplexity_difference = 0;           ///< ppl_b - ppl_a
-    double interval_low = 0, interval_high = 0; ///< 95 % for the difference, by the delta method on ppl_a (exp(d) - 1)
-    double percent = 0;
-    bool significant = false; ///< the interval does not contain 0
-};
 
 struct Metric {
     std::string_view name;  ///< in files and on the command line
@@ -29,9 +20,10 @@ struct Metric {
     bool lower_is_better = true;
     double (*figure)(std::span<const double> items) = nullptr;                        ///< 0 without items
     std::optional<double> (*standard_error)(std::span<const double> items) = nullptr; ///< absent: too few items
-    /// Over the first item, the first two, ... as far as both have scores; null: nothing that is shown live.
-    std::vector<PairedDifference> (*running_difference)(std::span<const double> baseline,
-                                                        std::span<const double> other) = nullptr;
+    Interval (*interval)(std::span<const double> items) = nullptr;                    ///< of the figure, 95 %
+    /// How likely differences of items at least so far from none are, of two runs over the same items that are alike;
+    /// null: the scores are of two runs already.
+    double (*paired_test)(std::span<const double> differences) = nullptr;
 };
 
 [[nodiscard]] std::span<const Metric> all_metrics();

@@ -9,18 +9,17 @@ namespace graticule {
 
 namespace {
 
-void put_kept_columns(const QuantizedLinear& quantized, std::int64_t columns, std::vector<float>& weight) {
-    if (quantized.kept_channels.empty()) return;
-    const std::vector<float> kept = to_floats(quantized.kept_columns);
-    const std::size_t count = quantized.kept_channels.size();
-    for (std::size_t row = 0; row < weight.size() / std::size_t(columns); ++row)
-        for (std::size_t i = 0; i < count; ++i)
-            weight[row * std::size_t(columns) + std::size_t(quantized.kept_channels[i])] = kept[row * count + i];
+void put_kept_columns(std::span<const std::int32_t> channels, const HostTensor& columns, std::size_t width,
+                      std::span<float> weight) {
+    const std::vector<float> kept = to_floats(columns);
+    for (std::size_t row = 0; row < weight.size() / width; ++row)
+        for (std::size_t i = 0; i < channels.size(); ++i)
+            weight[row * width + std::size_t(channels[i])] = kept[row * channels.size() + i];
 }
 
-void add_low_rank(const LowRank& low_rank, std::int64_t columns, std::vector<float>& weight) {
+void add_low_rank(const LowRank& low_rank, std::size_t width, std::span<float> weight) {
     const std::vector<float> a = to_floats(low_rank.a), b = to_floats(low_rank.b);
-    const std::size_t rank = std::size_t(low_rank.a.columns()), width = std::size_t(columns);
+    const std::size_t rank = std::size_t(low_rank.a.columns());
     for (std::size_t row = 0; row < weight.size() / width; ++row)
         for (std::size_t r = 0; r < rank; ++r) {
             const float factor = a[row * rank + r];
@@ -50,6 +49,12 @@ std::int64_t packed_bytes(const QuantizedLinear& quantized, const Linear& linear
     return weight_bytes(linear, quantized.choice.scheme.weight, stored_parts(quantized));
 }
 
+void put_beside(std::span<const std::int32_t> kept_channels, const HostTensor& kept_columns,
+                const std::optional<LowRank>& low_rank, std::int64_t columns, std::span<float> weight) {
+    if (!kept_channels.empty()) put_kept_columns(kept_channels, kept_columns, std::size_t(columns), weight);
+    if (low_rank) add_low_rank(*low_rank, std::size_t(columns), weight);
+}
+
 std::vector<float> effective_weight(const QuantizedLinear& quantized, const Linear& shape) {
     const std::int64_t rows = shape.out_features(), columns = shape.in_features();
     GRATICULE_ASSERT(quantized.codes.rows() == rows && quantized.codes.columns() == columns, "one code per weight");
@@ -58,8 +63,7 @@ std::vector<float> effective_weight(const QuantizedLinear& quantized, const Line
     const QParams& params = quantized.params;
     cpu_backend().dequantize({codes.data(), rows, columns}, params.layout, quantized.choice.scheme.weight->format->grid,
                              params.scale.data(), params.zero.data(), {weight.data(), rows, columns}, {});
-    put_kept_columns(quantized, columns, weight);
-    if (quantized.low_rank) add_low_rank(*quantized.low_rank, columns, weight);
+    put_beside(quantized.kept_channels, quantized.kept_columns, quantized.low_rank, columns, weight);
     return weight;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,11 @@ struct QuantizedModel {
 /// Of one linear that has codes, without its model. `shape` is the linear it was made from.
 [[nodiscard]] std::vector<float> effective_weight(const QuantizedLinear& quantized, const Linear& shape);
 [[nodiscard]] std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, LayerId layer);
+
+/// Puts what is stored beside the codes into rows of their dequantized weight: the kept columns (rows, channels) in
+/// their places, and what low rank (its `a` of these rows) adds.
+void put_beside(std::span<const std::int32_t> kept_channels, const HostTensor& kept_columns,
+                const std::optional<LowRank>& low_rank, std::int64_t columns, std::span<float> weight);
 
 /// Reports of the layers that are quantized, worst first; those alike in the order of execution.
 [[nodiscard]] std::vector<const LayerReport*> worst_first(const QuantizedModel& model);

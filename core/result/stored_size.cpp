@@ -31,14 +31,12 @@ std::int64_t weight_bytes(const Linear& linear, const std::optional<TensorScheme
 ModelSize size_of(const Model& model, const std::function<LinearForm(const Linear&)>& form_of, bool head_untied) {
     ModelSize size{{}, stored_bytes(model)};
     if (head_untied && !model.parts().head) size.bytes += std::int64_t(model.parts().embedding.bytes.size());
-    double weights = 0;
     for (const Linear& linear : model.linears()) {
         const LinearForm form = form_of(linear);
         size.bits_per_weight += weight_bits(linear, form.scheme, form.parts);
         size.bytes += weight_bytes(linear, form.scheme, form.parts) - linear.stored_bytes;
-        weights += double(linear.out_features()) * double(linear.in_features());
     }
-    if (weights > 0) {
+    if (const double weights = linear_weights(model); weights > 0) {
         size.bits_per_weight.actual /= weights;
         size.bits_per_weight.ideal /= weights;
     }
@@ -51,12 +49,23 @@ std::int64_t stored_bytes(const Model& model) {
     return bytes;
 }
 
+double linear_weights(const Model& model) {
+    double weights = 0;
+    for (const Linear& linear : model.linears())
+        weights += double(linear.out_features()) * double(linear.in_features());
+    return weights;
+}
+
+std::int64_t bytes_beside_weights(const Model& model) {
+    std::int64_t bytes = stored_bytes(model);
+    for (const Linear& linear : model.linears()) bytes -= linear.stored_bytes;
+    return bytes;
+}
+
 double stored_bits_per_weight(const Model& model) {
-    double bits = 0, weights = 0;
-    for (const Linear& linear : model.linears()) {
-        bits += double(linear.stored_bytes) * 8;
-        weights += double(element_count(linear.weight.shape));
-    }
+    double bits = 0;
+    for (const Linear& linear : model.linears()) bits += double(linear.stored_bytes) * 8;
+    const double weights = linear_weights(model);
     return weights > 0 ? bits / weights : 0;
 }
 

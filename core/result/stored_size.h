@@ -42,6 +42,10 @@ struct LinearForm {
 
 /// Bytes of all tensors of the model as they are stored in the checkpoint.
 [[nodiscard]] std::int64_t stored_bytes(const Model& model);
+/// Weights of the decoder linears, biases left out: what averages are over.
+[[nodiscard]] double linear_weights(const Model& model);
+/// Of stored_bytes, what no scheme changes.
+[[nodiscard]] std::int64_t bytes_beside_weights(const Model& model);
 /// Average stored bits a weight over the decoder linears, before anything is quantized here.
 [[nodiscard]] double stored_bits_per_weight(const Model& model);
 

@@ -1,5 +1,7 @@
 #include "core/result/task_run.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 
 namespace graticule {
@@ -15,31 +17,41 @@ std::string TaskProtocol::text() const {
            (examples == 0 ? std::string("zero-shot") : std::to_string(examples) + "-shot") + ", " + to_text(execution);
 }
 
+namespace {
+
+const Metric& metric() { return *find_metric("accuracy"); }
+
+/// The metric's score of each item.
+std::vector<double> answers_of(const TaskRun& run, bool norm) {
+    std::vector<double> answers;
+    for (const AnsweredItem& item : run.items) answers.push_back((norm ? item.right_norm : item.right) ? 1 : 0);
+    return answers;
+}
+
+} // namespace
+
 TaskRun::Accuracy TaskRun::accuracy(bool norm) const {
+    const std::vector<double> answers = answers_of(*this, norm);
     Accuracy accuracy;
-    for (const AnsweredItem& item : items) {
-        const bool right = norm ? item.right_norm : item.right;
-        accuracy.right += right;
-        accuracy.correct += right ? '1' : '0';
-    }
-    const auto count = static_cast<std::int64_t>(items.size());
-    if (count > 0) accuracy.share = static_cast<double>(accuracy.right) / static_cast<double>(count);
-    accuracy.interval = binomial_interval(accuracy.right, count);
+    for (const double answer : answers) accuracy.correct += answer == 1 ? '1' : '0';
+    accuracy.right = std::ranges::count(answers, 1.0);
+    accuracy.share = metric().figure(answers);
+    accuracy.interval = metric().interval(answers);
     return accuracy;
 }
 
 Flips flips_between(const TaskRun& baseline, const TaskRun& other, bool norm) {
     GRATICULE_ASSERT(baseline.protocol == other.protocol, "runs of the same items");
+    const std::vector<double> was = answers_of(baseline, norm), is = answers_of(other, norm);
     Flips flips;
-    for (std::size_t i = 0; i < other.items.size(); ++i) {
-        const bool was = norm ? baseline.items[i].right_norm : baseline.items[i].right;
-        const bool is = norm ? other.items[i].right_norm : other.items[i].right;
-        if (was != is) (is ? flips.became_right : flips.became_wrong).push_back(i);
+    std::vector<double> differences;
+    for (std::size_t i = 0; i < is.size(); ++i) {
+        differences.push_back(is[i] - was[i]);
+        if (was[i] != is[i]) (is[i] > was[i] ? flips.became_right : flips.became_wrong).push_back(i);
     }
-    const auto right = static_cast<std::int64_t>(flips.became_right.size()),
-               wrong = static_cast<std::int64_t>(flips.became_wrong.size());
-    flips.p_value = mcnemar(right, wrong);
-    if (flips.p_value < 0.05) flips.verdict = right > wrong ? Verdict::better : Verdict::worse;
+    flips.p_value = metric().paired_test(differences);
+    if (flips.p_value < 0.05)
+        flips.verdict = flips.became_right.size() > flips.became_wrong.size() ? Verdict::better : Verdict::worse;
     return flips;
 }
 

@@ -1,12 +1,11 @@
 #include "core/runtime/activation_rounding.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/recipe/scale_options.h"
+#include "core/runtime/dynamic_rounding.h"
 #include "core/runtime/linear/workspace.h"
 #include "core/runtime/transfers.h"
 
@@ -30,45 +29,17 @@ BlockLayout activation_layout(Granularity grain, const at::Tensor& x) {
     return {};
 }
 
-/// Options of the blocks' level, with the scales of the level above found first where there is one; `coarse` keeps
-/// them.
-ScaleOptions options_under_coarse(const TensorScheme& scheme, const at::Tensor& x, at::Tensor& coarse,
-                                  const Device& device) {
-    ScaleOptions options = fine_scale_options(scheme, least_activation_range);
-    if (scheme.levels.size() < 2) return options;
-    const MatrixView<const float> values = view_of(x);
-    const BlockLayout layout = activation_layout(scheme.levels[1].grain, x);
-    coarse = at::empty({layout.count(values.rows, values.columns)}, x.options());
-    at::Tensor zero = at::empty_like(coarse);
-    device.kernels().find_scales(values, layout, scheme.format->grid,
-                                 coarse_scale_options(scheme, least_activation_range), coarse.data_ptr<float>(),
-                                 zero.data_ptr<float>(), current_stream(device));
-    options.coarse = {coarse.data_ptr<float>(), layout};
-    return options;
-}
-
 void round_dynamically(const TensorScheme& scheme, at::Tensor& x, const Device& device) {
-    const Backend& kernels = device.kernels();
-    const BlockLayout layout = activation_layout(scheme.grain(), x);
     const MatrixView<float> values = writable_view_of(x);
+    ScaleOptions options = fine_scale_options(scheme, least_activation_range);
     at::Tensor coarse;
-    const ScaleOptions options = options_under_coarse(scheme, x, coarse, device);
-    const CodeGrid& grid = scheme.format->grid;
-    const Stream stream = current_stream(device);
-    if (device.is_cuda()) {
-        const at::Tensor workspace = dynamic_workspace(values.rows, values.columns, layout, device);
-        kernels.fake_quantize_dynamic(values, layout, grid, options, values, nullptr, workspace.data_ptr(), stream);
-        return;
+    if (scheme.levels.size() > 1) {
+        const BlockLayout layout = activation_layout(scheme.levels[1].grain, x);
+        coarse = find_coarse_scales(values, layout, scheme.format->grid,
+                                    coarse_scale_options(scheme, least_activation_range), device);
+        options.coarse = {coarse.data_ptr<float>(), layout};
     }
-    // Bands of whole blocks, of the coarse level where there is one, are independent: one per thread.
-    const std::int64_t band_rows = coarse.defined() ? options.coarse.layout.rows_per_block : layout.rows_per_block;
-    at::parallel_for(0, values.rows / band_rows, 1, [&](std::int64_t first, std::int64_t last) {
-        const MatrixView<float> band(values.data + first * band_rows * values.row_stride, (last - first) * band_rows,
-                                     values.columns, values.row_stride);
-        ScaleOptions of_band = options;
-        if (coarse.defined()) of_band.coarse.scale += first * options.coarse.layout.blocks_across(values.columns);
-        kernels.fake_quantize_dynamic(band, layout, grid, of_band, band, nullptr, nullptr, stream); // none on a CPU
-    });
+    round_by_own_scales(values, activation_layout(scheme.grain(), x), scheme.format->grid, options, values, device);
 }
 
 void round_statically(const TensorScheme& scheme, at::Tensor& x, StaticScale fixed, const Device& device) {

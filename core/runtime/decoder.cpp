@@ -1,4 +1,4 @@
-// What lies outside the blocks: loading parameters, embedding, head, loss. The block itself is decoder_block.cpp.
+// What lies outside the blocks: loading parameters, embedding, head. The block itself is decoder_block.cpp.
 #include "core/runtime/decoder.h"
 
 #include <algorithm>

@@ -75,9 +75,10 @@ public:
     using NextToken = std::function<std::optional<std::int32_t>(const HostTensor& logits)>;
     void grow(std::vector<std::int32_t> text, std::int64_t length, JobContext& ctx, const NextToken& next);
     /// Calls back with each window's mean cross entropy (nats) over its tokens from `first` on (at least 1) under every
-    /// side, in order. All windows have the same length. A side's losses are those that it has alone, bit for bit.
+    /// side, in order, beginning with window `from`. All windows have the same length. A side's losses are those that it
+    /// has alone, bit for bit.
     void window_losses(std::span<const Window> windows, std::int64_t first, JobContext& ctx,
-                       const std::function<void(std::span<const double> losses)>& on_losses);
+                       const std::function<void(std::span<const double> losses)>& on_losses, std::size_t from = 0);
     /// The same losses, and what every side says of each of these tokens.
     struct WindowPredictions {
         std::vector<double> losses;
@@ -90,12 +91,12 @@ public:
     void window_predictions(std::span<const Window> windows, std::int64_t first, std::int64_t likely, JobContext& ctx,
                             const std::function<void(WindowPredictions&&)>& on_window);
     /// `left(side)` is asked at every step of window_losses. From the first yes on, once and for all, nobody waits for
-    /// that side: it passes no further block, and its losses are no numbers.
+    /// that side: it passes no further block, and its losses are no numbers. Everything else that is measured is of all
+    /// sides, and not asked of a runner that may leave one out.
     void leave_out(std::function<bool(std::size_t side)> left);
-    /// Of a runner with one side, as logits() and observe(); from the second token on.
-    void window_losses(std::span<const Window> windows, JobContext& ctx, const std::function<void(double)>& on_loss);
     /// Runs the samples block by block, in batches, and hands over each site's statistics when its block is done, in
-    /// order. `plan` null: the bare pass, which benchmarks compare with. Advances `ctx` once per sample and block.
+    /// order; where memory ran out, those that were there once more. `plan` null: the bare pass, which benchmarks compare
+    /// with. Advances `ctx` once per sample and block.
     /// Returns the seconds that the statistics took (SiteWatcher::seconds).
     double observe(std::span<const Window> samples, const StatisticsPlan* plan, JobContext& ctx,
                    const std::function<void(SiteStats&&)>& on_site);

@@ -47,6 +47,20 @@ void for_each_step(const Device& device, std::int64_t rows, std::int64_t vocabul
     for (std::int64_t done = 0; done < rows; done += step) use(done, std::min(step, rows - done));
 }
 
+/// Of rows of logits, each with the id that came: negative log-probabilities in nats, and sums of powers.
+struct RowLosses {
+    at::Tensor losses, sums; ///< (rows, 1)
+};
+/// `scores` are less their row's `highest` afterwards, so that no power overflows and differences of two sides are small
+/// numbers; `powers` of them may be `scores` itself, which are used up then.
+RowLosses row_losses(const at::Tensor& scores, const at::Tensor& highest, const at::Tensor& ids, at::Tensor powers) {
+    const at::Tensor target = scores.gather(1, ids);
+    scores.sub_(highest);
+    at::exp_out(powers, scores);
+    const at::Tensor sums = powers.sum(-1, true);
+    return {sums.log().add_(highest) - target, sums};
+}
+
 } // namespace
 
 at::Tensor mean_loss(const SideStates& side, std::int64_t first, std::span<const std::int32_t> targets) {
@@ -58,10 +72,7 @@ at::Tensor mean_loss(const SideStates& side, std::int64_t first, std::span<const
             std::vector<at::Tensor> losses;
             for_each_step(device, ids.size(0), logits.front().size(1), [&](std::int64_t row, std::int64_t count) {
                 const at::Tensor scores = logits.front().narrow(0, row, count);
-                const at::Tensor target = scores.gather(1, ids.narrow(0, row, count));
-                const at::Tensor highest = scores.amax(-1, true);
-                const at::Tensor log_sum = scores.sub_(highest).exp_().sum(-1, true).log_().add_(highest);
-                losses.push_back(log_sum - target);
+                losses.push_back(row_losses(scores, scores.amax(-1, true), ids.narrow(0, row, count), scores).losses);
             });
             sum.add_(at::cat(losses).sum(at::kDouble));
         });
@@ -75,12 +86,9 @@ at::Tensor predict_rows(std::span<const at::Tensor> logits, const at::Tensor& id
     at::Tensor first_scores, first_powers, first_total; // of the first side: log-probabilities but for a constant
     std::vector<at::Tensor> sides;
     for (const at::Tensor& scores : logits) {
-        const at::Tensor target = scores.gather(1, ids);
         const auto [highest, choice] = scores.max(-1, true);
-        scores.sub_(highest); // now no power overflows, and differences of two sides are small numbers
-        const at::Tensor powers = scores.exp();
-        const at::Tensor sum = powers.sum(-1, true);
-        const at::Tensor loss = sum.log().add_(highest) - target; // as mean_loss has it, to the last bit
+        const at::Tensor powers = at::empty_like(scores);
+        const auto [loss, sum] = row_losses(scores, highest, ids, powers);
         const at::Tensor total = sum.to(at::kDouble);
         at::Tensor divergence = at::zeros_like(total);
         if (!first_scores.defined()) {

@@ -1,5 +1,5 @@
-// The one door to LibTorch: only .cpp files of core/runtime and core/method include this header (a file that sees Torch
-// costs seconds; these share one precompiled header).
+// The one door to LibTorch: files of core/runtime and core/method include this header, and the headers among them are
+// seen by no other folder but tests (a file that sees Torch costs seconds; these share one precompiled header).
 #pragma once
 
 #include <ATen/ATen.h>

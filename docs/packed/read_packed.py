@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8, "U8": np.uint8, "F8_E4M3": np.uint8}
+TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I32": np.int32, "I8": np.int8, "U8": np.uint8, "F8_E4M3": np.uint8}
 
 
 def as_floats(values, coding):
@@ -46,12 +46,18 @@ def weights(path):
         for level, part in zip(scheme["levels"], (".scales", ".coarse_scales")):
             scale = spread(as_floats(tensor(name + part), level["coding"]), shape) * scale
         if "values" in scheme:  # a table of code points
-            yield name, np.array(scheme["values"], np.float32)[codes] * scale
-            continue
-        zero = tensor(name + ".zeros") if name + ".zeros" in header else np.full((1, 1), scheme["zero"])
-        if zero.dtype == np.uint8:  # as wide as codes, and packed like them
-            zero = unpack(zero, scheme["bits"], header[name + ".scales"]["shape"][1])
-        steps = (codes - spread(zero.astype(np.int32), shape)).astype(np.float32)
-        for i, special in enumerate(scheme["specials"]):  # steps from 0, whatever the zero point is
-            steps[codes == scheme["lattice"] + i] = special
-        yield name, steps * scale
+            steps = np.array(scheme["values"], np.float32)[codes]
+        else:
+            zero = tensor(name + ".zeros") if name + ".zeros" in header else np.full((1, 1), scheme["zero"])
+            if zero.dtype == np.uint8:  # as wide as codes, and packed like them
+                zero = unpack(zero, scheme["bits"], header[name + ".scales"]["shape"][1])
+            steps = (codes - spread(zero.astype(np.int32), shape)).astype(np.float32)
+            for i, special in enumerate(scheme["specials"]):  # steps from 0, whatever the zero point is
+                steps[codes == scheme["lattice"] + i] = special
+        weight = steps * scale
+        if name + ".kept_columns" in header:
+            weight[:, tensor(name + ".kept_channels")] = tensor(name + ".kept_columns")
+        if name + ".low_rank_a" in header:  # one after the other, as the program adds them
+            for a, b in zip(tensor(name + ".low_rank_a").T, tensor(name + ".low_rank_b")):
+                weight += np.outer(a.astype(np.float32), b.astype(np.float32))
+        yield name, weight

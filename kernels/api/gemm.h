@@ -5,7 +5,7 @@
 //
 //     std::string why;
 //     const GemmRow* row = choose_gemm(cpu_gemms(), problem, why);        // null: `why` says what every row lacks
-//     row->pack(problem, weights, packed, workspace, stream);             // once per weight
+//     row->pack(problem, weights, packed, stream);                        // once per weight
 //     cpu_gemms().quantize_input(values, rounding, row->input_layout, input, stream); // once per site
 //     row->run(problem, packed, input, {y, outputs}, workspace, stream);
 //

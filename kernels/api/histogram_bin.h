@@ -1,4 +1,4 @@
-// Which bin of the magnitude histogram (backend.h) a value belongs to, from its bits: the octave is the exponent, the
+// Which bin of the magnitude histogram (statistics.h) a value belongs to, from its bits: the octave is the exponent, the
 // eighth of an octave follows from seven comparisons of the mantissa with 2^(k/8). No logarithm, so every back end
 // agrees exactly.
 #pragma once

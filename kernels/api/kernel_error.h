@@ -2,7 +2,7 @@
 //
 //     throw KernelError(KernelError::Kind::invalid_argument, "group size 128 does not divide 2592 columns");
 //
-// The type has default visibility and no members of its own beyond std::runtime_error, so that one thrown inside the
+// The type has default visibility and nothing virtual of its own, so that one thrown inside the
 // CUDA module is caught as the same type by the program that loaded it.
 #pragma once
 

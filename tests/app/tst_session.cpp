@@ -338,9 +338,11 @@ private Q_SLOTS:
                 session.evaluate(choice);
             }
             QCOMPARE(session.runs().size(), std::size_t(4));
-            bool together = false;
+            bool together = false, quantized_together = false;
             const auto at_work = [&] {
                 int running = 0;
+                for (const JobView& job : session.jobs().jobs())
+                    quantized_together = quantized_together || job.progress.stage == "Quantizing 3 recipes";
                 for (const JobView& job : session.jobs().jobs())
                     running += job.state == JobState::running && job.progress.stage == "Evaluating 4 runs" &&
                                job.progress.done > 0;
@@ -359,7 +361,7 @@ private Q_SLOTS:
                 session.jobs().cancel(session.runs()[std::size_t(cancelled)].jobs.back());
             }
             QTRY_VERIFY_WITH_TIMEOUT(all_but_one(), 60'000);
-            QVERIFY(together);
+            QVERIFY(together && quantized_together);
             session.poll();
             for (std::size_t i = 0; i < 4; ++i) {
                 const Run& run = session.runs()[i];

@@ -69,9 +69,11 @@ json evaluate(Workbench& work, const Options& options, JobContext& ctx) {
                        runner_options);
     std::vector<double> losses;
     double first = 0;
-    runner.window_losses(windows, ctx, [&](double) { first = first == 0 ? seconds_since(program_start) : first; });
+    runner.window_losses(windows, 1, ctx,
+                         [&](std::span<const double>) { first = first == 0 ? seconds_since(program_start) : first; });
     const Clock::time_point start = Clock::now();
-    runner.window_losses(windows, ctx, [&](double loss) { losses.push_back(loss); });
+    runner.window_losses(windows, 1, ctx,
+                         [&](std::span<const double> of_sides) { losses.push_back(of_sides.front()); });
     const double seconds = seconds_since(start);
     json kernels = json::array();
     for (const KernelUse& use : runner.kernels()) kernels.push_back(use.kernel);

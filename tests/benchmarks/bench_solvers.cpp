@@ -30,6 +30,7 @@
 #include "core/method/solvers/fixed_sums.h"
 #include "core/method/solvers/gptq.h"
 #include "core/method/solvers/scale_search.h"
+#include "tests/solvers/scale_statistics.h"
 
 using namespace graticule;
 using namespace graticule::solvers;
@@ -152,7 +153,8 @@ OutputLossSpec output_loss(const Layer& layer) {
 }
 
 double search(const Layer& layer, const ScaleMethod& method, OutputLossSpec spec) {
-    const ScaleStatistics statistics = scale_statistics(method.formula, spec.inputs, spec.weights, spec.quantizers);
+    const ScaleStatistics statistics =
+        testing::scale_statistics(method.formula, spec.inputs, spec.weights, spec.quantizers);
     const OutputLoss loss(std::move(spec), layer.device);
     return search_scale(method, statistics, [&](const at::Tensor& scale) { return loss.of(scale); }).loss;
 }

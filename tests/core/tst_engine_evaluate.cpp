@@ -185,7 +185,11 @@ private Q_SLOTS:
         QVERIFY(std::abs(metric->standard_error(losses).value() - 4 * std::log(4.0) / 2) < 1e-12);
         for (const Metric& row : all_metrics()) {
             QCOMPARE(find_metric(row.name), &row);
-            QVERIFY(!row.label.empty() && !row.item.empty() && row.figure && row.standard_error);
+            QVERIFY(!row.label.empty() && !row.item.empty() && row.figure && row.standard_error && row.interval);
+            const std::vector<double> items = {1, 0, 1, 1, 0, 1, 1, 1};
+            QVERIFY(row.interval(items).contains(row.figure(items)));
+            // Nothing changed; everything did, the same way: 2 (1/2)^8 by McNemar, and no spread by Student.
+            if (row.paired_test) QCOMPARE(row.paired_test(std::vector<double>(8, 0.0)), 1.0);
         }
         QVERIFY(find_metric("accuracy of nothing") == nullptr);
         QVERIFY(error_message([] { static_cast<void>(Measurement{"none such", {}, {1.0}}.figure()); }) != "no error");

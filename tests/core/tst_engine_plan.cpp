@@ -4,6 +4,8 @@
 #include "core/engine/engine.h"
 #include "core/engine/plan.h"
 #include "core/engine/resources.h"
+#include "core/engine/workbench.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -52,6 +54,38 @@ private Q_SLOTS:
         const Resolution resolution = resolve(recipe, *model);
         QVERIFY2(resolution.resolved, resolution.diagnostics.text().c_str());
         QCOMPARE(plan_of({Step(goal), &*resolution.resolved, with_statistics}, have), steps);
+    }
+
+    /// A run walks the list: what a recipe does not change is not evaluated a second time.
+    void a_run_does_the_steps_of_the_plan_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<int>("windows");
+        QTest::newRow("a recipe that does nothing") << "none" << 2;
+        QTest::newRow("codes") << "w=int8/sym/g32:f16" << 4;
+    }
+    void a_run_does_the_steps_of_the_plan() {
+        QFETCH(QString, line);
+        QFETCH(int, windows);
+        JobContext ctx;
+        Workbench work;
+        work.open(resolve_model_path("sample-llama"), ctx);
+        const testing::TemporaryFolder parent;
+        RunRequest request;
+        request.recipe.defaults = parse_scheme_line(line.toStdString());
+        request.recipe.calibration.samples = 2;
+        request.recipe.calibration.length = 32;
+        request.out = parent / "out";
+        request.exporter = "gguf";
+        request.evaluation.window = 64;
+        request.evaluation.max_windows = 2;
+        int evaluated = 0;
+        const RunResult result = run_recipe(work, request, ctx, {}, [&](const Evaluation&) { ++evaluated; });
+        QCOMPARE(evaluated, windows);
+        QVERIFY(result.baseline && result.quantized && result.evaluation && result.comparison.difference);
+        QCOMPARE(result.evaluation->run_name, summary_line(request.recipe));
+        QCOMPARE(result.evaluation->provenance.recipe_hash, result.quantized->provenance.recipe_hash);
+        QCOMPARE(result.evaluation->window_losses == result.baseline->window_losses, line == "none");
+        QVERIFY(std::filesystem::exists(result.out / "report.json"));
     }
 };
 

@@ -420,6 +420,38 @@ private Q_SLOTS:
         QVERIFY2(log.find("quantized before") == std::string::npos, log.c_str());
     }
 
+    /// Statistics of another type are others, though of the same tokens: no block of theirs is taken over.
+    void a_journal_is_of_its_statistics() {
+        const Resolution resolution = resolve(recipe_from("w=int4/asym/g64 smoothquant"), *opt_.model);
+        const testing::TemporaryFolder folder;
+        const std::filesystem::path journal = folder.path() / "quantization";
+        JobContext stopped;
+        const std::size_t per_block = opt_.model->linears().size() / opt_.model->blocks().size();
+        std::size_t done = 0;
+        const auto stop = [&](const LayerReport&) {
+            if (++done == 2 * per_block + 1) stopped.cancel.request();
+        };
+        QVERIFY_THROWS_EXCEPTION(Cancelled, (void)quantize(opt_.model, opt_stats_, *resolution.resolved, stopped, stop,
+                                                           {.journal = journal}));
+        JobContext coarser;
+        coarser.execution.compute = Compute::bfloat16;
+        const auto others = calibrate(*opt_.model, *opt_.tokenizer, opt_stats_->spec, coarser);
+        QCOMPARE(others->provenance.data_hash, opt_stats_->provenance.data_hash);
+        const auto log_of = [&](const std::shared_ptr<const ActivationStats>& stats) {
+            JobContext ctx;
+            std::string log;
+            ctx.log = [&](const std::string& told) { log += told; };
+            const auto enough = [&](const LayerReport&) { ctx.cancel.request(); };
+            try {
+                (void)quantize(opt_.model, stats, *resolution.resolved, ctx, enough, {.journal = journal});
+            } catch (const Cancelled&) {
+            }
+            return log;
+        };
+        QVERIFY(log_of(opt_stats_).find("quantized before") != std::string::npos);
+        QCOMPARE(log_of(others).find("quantized before"), std::string::npos);
+    }
+
     /// No memory for results: their bytes lie in a file, and everything that reads them finds the same.
     void what_does_not_fit_lies_in_a_file() {
         const Recipe recipe = recipe_from("w=int3/asym/g64 smoothquant");
@@ -528,6 +560,13 @@ private Q_SLOTS:
         for (const auto& linear : result->linears)
             QVERIFY(*linear->report.search_loss < *linear->report.search_loss_before);
     }
+    /// 256 tokens determine no more than 256 of fc2's 1024 directions.
+    void damping_is_raised_from_nothing() {
+        const auto result = quantized(opt_, opt_stats_, recipe_from("w=int4/asym/g64 gptq:damp=0"));
+        const LayerReport& report = result->linears[index_of(*opt_.model->find_linear("layers.2.fc2"))]->report;
+        QVERIFY2(report.method_note.starts_with("damping raised to 0.01; "), report.method_note.c_str());
+        QVERIFY(*report.search_loss < *report.search_loss_before);
+    }
     void searches_do_not_lose_against_doing_nothing_data() {
         QTest::addColumn<QString>("line");
         QTest::newRow("aqas") << "w=int4/asym/channel a=int8/asym/token aqas:grid=6";
@@ -629,7 +668,7 @@ private Q_SLOTS:
         QVERIFY(near(tried.report.weight_mse, run.weight_mse, 1e-9));
         QVERIFY(near(*tried.report.output_mse, *run.output_mse, 1e-9));
         QCOMPARE(tried.report.weight_counts.underflow, run.weight_counts.underflow);
-        QCOMPARE(tried.smoothing, result->linears[index_of(layer)]->input_map.scale());
+        QCOMPARE(tried.smoothing, result->linears[index_of(layer)]->input_map.smoothing());
         const std::vector<double>& counts = tried.weight_in_steps.counts;
         QCOMPARE(std::accumulate(counts.begin(), counts.end(), 0.0), double(256 * 1024)); // every weight, once
         // Where nothing is clipped and zero is a code, what rounds to zero lies within half a step of it.

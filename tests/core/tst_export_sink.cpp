@@ -100,6 +100,7 @@ private Q_SLOTS:
         row("awq", "w=int4/sym/g64:f16 awq");
         row("packed", "w=dint4/asym/g32:f16 smoothquant");
         row("packed", "w=int4/asym/dual64:f16 dgq:mode=clean");
+        row("packed", "w=int3/asym/g32:f16 a=int8/sym/token smoothquant keep:percent=2 lorc:rank=3");
     }
     void the_same_bytes() {
         QFETCH(QString, sample);
@@ -192,6 +193,38 @@ private Q_SLOTS:
                                  (void)streamed("opt", "w=int4/sym/g32", exporter, parent / "out", options, ctx, stop));
         QVERIFY(shards_seen);
         QCOMPARE(difference(before, files_of(parent / "")), std::string());
+    }
+
+    /// What stands beside the codes is in the file of who holds it, and refused by everyone else.
+    void beside_the_codes_data() {
+        QTest::addColumn<QString>("recipe");
+        QTest::addColumn<bool>("packed_holds_it");
+        QTest::newRow("kept") << "w=int4/sym/g32:f16 keep:percent=2" << true;
+        QTest::newRow("low rank") << "w=int4/sym/g32:f16 lorc:rank=3" << true;
+        QTest::newRow("rotated") << "w=int4/sym/g32:f16 hadamard" << false;
+        QTest::newRow("kept, calibration says how many") << "w=int4/sym/g32:f16 keep:rule=threshold" << false;
+    }
+    void beside_the_codes() {
+        QFETCH(QString, recipe);
+        QFETCH(bool, packed_holds_it);
+        const LayerChoices choices = choices_of(resolved("llama", recipe));
+        const TemporaryFolder parent;
+        for (const Exporter& exporter : all_exporters()) {
+            const Diagnostics found =
+                export_findings(*samples_.at("llama").model, choices, exporter, {parent / "out"}, {});
+            const bool holds = packed_holds_it && exporter.name == "packed";
+            if (exporter.name != "qserve") QVERIFY2(found.has_errors() != holds, found.text().c_str());
+        }
+        if (!packed_holds_it) return;
+        JobContext ctx;
+        const auto whole = finished("llama", recipe);
+        (void)export_model(*whole, exporter_named("packed"), {parent / "out"}, {}, ctx);
+        const auto again = open_model(parent / "out", ctx).model;
+        for (const Linear& linear : whole->base->linears())
+            QVERIFY(to_floats(again->linear(linear.id).weight) == effective_weight(*whole, linear.id));
+        std::vector<std::int32_t> ids(24);
+        for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(5 + 7 * i);
+        QVERIFY(to_floats(logits(again, nullptr, {ids}, ctx)) == to_floats(logits(whole->base, whole, {ids}, ctx)));
     }
 
     /// What cannot be stored is refused before anything is quantized.

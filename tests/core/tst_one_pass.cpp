@@ -73,7 +73,8 @@ class TestOnePass : public QObject {
         ModelRunner runner(model, std::shared_ptr<const QuantizedModel>(), open_device("cpu"));
         JobContext ctx;
         std::vector<double> all;
-        runner.window_losses(std::span(&window, 1), ctx, [&](double loss) { all.push_back(loss); });
+        runner.window_losses(std::span(&window, 1), 1, ctx,
+                             [&](std::span<const double> of_sides) { all.push_back(of_sides.front()); });
         return all;
     }
 
@@ -163,6 +164,55 @@ private Q_SLOTS:
                 ++seen;
             }
             QCOMPARE(seen, linears);
+        }
+    }
+
+    /// One that is stopped on the way is no result, and the others are what they would have been.
+    void a_recipe_that_is_stopped_leaves_the_others() {
+        CancelToken stop;
+        std::vector<QuantizationSide> sides = {sides_[0], sides_[2], sides_[3]};
+        sides[0].stop = &stop;
+        JobContext ctx;
+        std::vector<std::size_t> told(sides.size());
+        const auto results = quantize_together(opened_.model, sides, ctx, [&](std::size_t side, const LayerReport&) {
+            if (++told[side] == 3) stop.request();
+        });
+        QVERIFY(!results[0] && results[1] && results[2]);
+        QVERIFY(told[0] < told[1]);
+        QCOMPARE(ctx.progress.snapshot().done, ctx.progress.snapshot().total);
+        JobContext alone_ctx;
+        const auto alone = quantize(opened_.model, sides[1].stats, sides[1].resolved, alone_ctx);
+        for (std::size_t i = 0; i < alone->linears.size(); ++i)
+            QVERIFY(results[1]->linears[i]->codes == alone->linears[i]->codes);
+        for (QuantizationSide& side : sides) side.stop = &stop;
+        QVERIFY_THROWS_EXCEPTION(Cancelled, (void)quantize_together(opened_.model, sides, ctx));
+    }
+
+    /// A pass that was killed goes on behind the last block that was finished under every recipe.
+    void a_stopped_pass_goes_on_behind_its_last_block() {
+        const std::vector<QuantizationSide> sides = {sides_[1], sides_[3]};
+        const testing::TemporaryFolder folder;
+        const std::filesystem::path journal = folder / "quantization";
+        const std::size_t per_block = opened_.model->linears().size() / opened_.model->blocks().size();
+        JobContext stopped;
+        std::size_t done = 0;
+        const auto stop = [&](std::size_t side, const LayerReport&) {
+            if (side == 1 && ++done == 2 * per_block + 1) stopped.cancel.request();
+        };
+        QVERIFY_THROWS_EXCEPTION(Cancelled, (void)quantize_together(opened_.model, sides, stopped, stop, journal));
+        JobContext ctx;
+        std::string log;
+        ctx.log = [&](const std::string& told) { log += told; };
+        const auto results = quantize_together(opened_.model, sides, ctx, {}, journal);
+        QVERIFY2(log.find("2 of ") != std::string::npos && log.find("were quantized before") != std::string::npos,
+                 log.c_str());
+        for (std::size_t side = 0; side < sides.size(); ++side) {
+            JobContext alone_ctx;
+            const auto alone = quantize(opened_.model, sides[side].stats, sides[side].resolved, alone_ctx);
+            for (std::size_t i = 0; i < alone->linears.size(); ++i) {
+                QVERIFY(results[side]->linears[i]->codes == alone->linears[i]->codes);
+                QCOMPARE(results[side]->linears[i]->report.output_mse, alone->linears[i]->report.output_mse);
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <set>
 
 #include "core/engine/resources.h"
 #include "core/engine/search_recipe.h"
@@ -151,6 +152,19 @@ private Q_SLOTS:
         QCOMPARE(found->beats_uniform, proven);
         QCOMPARE(found->offered(), proven ? &found->searched : &fits);
         QVERIFY(found->verdict().find(proven ? "it is offered" : fits.name + " is offered") != std::string::npos);
+    }
+
+    /// Candidates pass the file together.
+    void candidates_are_quantized_in_one_pass() {
+        JobContext ctx;
+        std::set<std::string> stages;
+        Workbench work;
+        work.open(resolve_model_path("sample-opt"), ctx);
+        ctx.log = [&](const std::string&) { stages.insert(ctx.progress.snapshot().stage); };
+        const SearchSpec spec = small_search(4.5);
+        (void)search_recipe(work, spec, load_text({}, BuiltInText::calibration), load_text({}, BuiltInText::evaluation),
+                            ctx);
+        QVERIFY(stages.contains("Quantizing 3 recipes")); // "quantized 48 layers" is said while it is the stage
     }
 
     /// A budget in bytes is one of the whole model.

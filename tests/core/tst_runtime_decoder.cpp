@@ -231,9 +231,9 @@ private Q_SLOTS:
             options.weight_budget = weights;
             options.state_budget = states;
             std::vector<double> all;
-            ModelRunner(model, quantized, open_device("cpu"), options).window_losses(windows, ctx, [&](double loss) {
-                all.push_back(loss);
-            });
+            ModelRunner(model, quantized, open_device("cpu"), options)
+                .window_losses(windows, 1, ctx,
+                               [&](std::span<const double> of_sides) { all.push_back(of_sides.front()); });
             return all;
         };
         const std::vector<double> resident = losses(std::int64_t{1} << 40, -1);

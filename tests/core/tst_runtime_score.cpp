@@ -76,7 +76,8 @@ private Q_SLOTS:
         const std::vector<ModelRunner::Window> windows(ids.begin(), ids.end());
         ModelRunner runner(model_, std::shared_ptr<const QuantizedModel>(), open_device("cpu"));
         std::vector<double> losses;
-        runner.window_losses(windows, ctx_, [&](double loss) { losses.push_back(loss); });
+        runner.window_losses(windows, 1, ctx_,
+                             [&](std::span<const double> of_sides) { losses.push_back(of_sides.front()); });
         const std::vector<ScoreRequest> requests = {{ids[0], 1}, {ids[1], 1}};
         runner.score(requests, ctx_, [&](std::size_t request, std::span<const TokenPredictions> sides) {
             double sum = 0;

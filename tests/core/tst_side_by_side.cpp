@@ -1,6 +1,8 @@
 // A model and its recipes through the blocks together: every figure is the one that each has alone.
 #include <QtTest/QTest>
 
+#include <cmath>
+
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
 #include "core/runtime/model_runner.h"
@@ -32,6 +34,13 @@ class TestSideBySide : public QObject {
     [[nodiscard]] std::shared_ptr<const Evaluation> alone(const Quantized& quantized) const {
         JobContext ctx;
         return evaluate(opened_.model, quantized, *opened_.tokenizer, text_, spec_, ctx);
+    }
+    /// The second side with scales that no type holds.
+    [[nodiscard]] Quantized broken() const {
+        auto model = std::make_shared<QuantizedModel>(*sides_[1]);
+        auto& down = model->linears.at(index_of(opened_.model->blocks().front().mlps.front().down));
+        for (float& scale : down->params.scale) scale = 3e38F;
+        return model;
     }
     [[nodiscard]] std::vector<EvaluationSide> all_sides() const {
         std::vector<EvaluationSide> sides;
@@ -66,7 +75,8 @@ private Q_SLOTS:
         std::vector<std::vector<double>> expected(sides_.size());
         for (std::size_t side = 0; side < sides_.size(); ++side)
             ModelRunner(opened_.model, sides_[side], open_device("cpu"), options)
-                .window_losses(windows, ctx, [&](double loss) { expected[side].push_back(loss); });
+                .window_losses(windows, 1, ctx,
+                               [&](std::span<const double> of_sides) { expected[side].push_back(of_sides.front()); });
         for (std::size_t side = 1; side < sides_.size(); ++side) QVERIFY(expected[side] != expected[side - 1]);
 
         const std::int64_t block =
@@ -143,12 +153,42 @@ private Q_SLOTS:
             QCOMPARE(resumed[side]->window_losses, alone(sides_[side])->window_losses);
     }
 
+    /// What is wrong with a window of one that goes on is said of that window, not of the first that was left.
+    void a_resumed_evaluation_counts_from_the_beginning() {
+        auto stopped = std::make_shared<Evaluation>(*alone(sides_[1]));
+        stopped->window_losses.resize(3);
+        JobContext ctx;
+        const EvaluationSide side{broken(), {}, stopped};
+        const std::string message = testing::error_message([&] {
+            static_cast<void>(
+                evaluate_together(opened_.model, std::span(&side, 1), *opened_.tokenizer, text_, spec_, ctx));
+        });
+        QVERIFY2(message.find("window 4 is not finite") != std::string::npos, message.c_str());
+    }
+
+    /// Scores are of all sides: with one left out there is nothing to be said, and no state to say it of.
+    void only_losses_go_on_without_a_side() {
+        ModelRunner runner(opened_.model, sides_, open_device("cpu"));
+        runner.leave_out([](std::size_t side) { return side == 1; });
+        const std::vector<std::int32_t> ids(16, 5);
+        const ModelRunner::Window window(ids);
+        JobContext ctx;
+        std::vector<bool> finite;
+        runner.window_losses(std::span(&window, 1), 1, ctx, [&](std::span<const double> losses) {
+            for (const double loss : losses) finite.push_back(std::isfinite(loss));
+        });
+        QCOMPARE(finite, (std::vector<bool>{true, false, true, true}));
+        const ScoreRequest request{ids, 1};
+        const std::string scores = testing::error_message([&] { runner.score(std::span(&request, 1), ctx, {}); });
+        QVERIFY2(scores.find("only losses go on") != std::string::npos, scores.c_str());
+        const std::string predictions =
+            testing::error_message([&] { runner.window_predictions(std::span(&window, 1), 1, 0, ctx, {}); });
+        QVERIFY2(predictions.find("only losses go on") != std::string::npos, predictions.c_str());
+    }
+
     /// A loss that is not finite says under which recipe.
     void the_side_that_overflows_is_named() {
-        auto broken = std::make_shared<QuantizedModel>(*sides_[1]);
-        auto& down = broken->linears.at(index_of(opened_.model->blocks().front().mlps.front().down));
-        for (float& scale : down->params.scale) scale = 3e38F;
-        const std::vector<Quantized> sides = {nullptr, broken};
+        const std::vector<Quantized> sides = {nullptr, broken()};
         ModelRunner runner(opened_.model, sides, open_device("cpu"));
         const std::vector<std::int32_t> ids(16, 5);
         const ModelRunner::Window window(ids);

@@ -291,6 +291,27 @@ private Q_SLOTS:
         }
     }
 
+    /// The factors of a norm that a rotated stream takes in are no smoothing, and neither are those of rotated channels.
+    void a_rotated_stream_shows_no_smoothing_data() {
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<bool>("smoothed");
+        QTest::newRow("rotated stream") << "w=int4/asym/g64 hadamard:residual=true" << false;
+        QTest::newRow("scaled behind it")
+            << "w=int4/asym/g64 a=int8/sym/token smoothquant hadamard:residual=true" << false;
+        QTest::newRow("scaled, then rotated") << "w=int4/asym/g64 a=int8/sym/token smoothquant hadamard" << true;
+    }
+    void a_rotated_stream_shows_no_smoothing() {
+        QFETCH(QString, line);
+        QFETCH(bool, smoothed);
+        const OpenedModel& opened = models_.at("llama");
+        const LayerId layer = opened.model->blocks()[1].q;
+        const WhatIf tried = WhatIfs(opened.model, stats_.at("llama")).of(layer, parse_scheme_line(line.toStdString()));
+        QCOMPARE(!tried.smoothing.empty(), smoothed);
+        const SiteStats& site = stats_.at("llama")->sites[index_of(opened.model->linear(layer).site)];
+        QCOMPARE(tried.input_absmax == site.all().channels.absmax_per_channel(), !smoothed);
+        for (const float factor : tried.smoothing) QVERIFY(factor > 0);
+    }
+
     void an_export_says_that_it_cannot_rotate() {
         const auto result = quantized("llama", "w=int4/asym/g64 hadamard");
         const std::string text = export_findings(*models_.at("llama").model, choices_of(*result),

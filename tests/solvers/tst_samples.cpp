@@ -3,10 +3,15 @@
 
 #include <c10/util/Exception.h>
 
+#include <map>
+
 #include "core/engine/engine.h"
 #include "core/method/pipeline.h"
 #include "core/method/sample_stream.h"
+#include "core/runtime/activation_rounding.h"
 #include "core/runtime/input_mapping.h"
+#include "core/runtime/model_runner.h"
+#include "core/runtime/weight_source.h"
 
 using namespace graticule;
 using namespace graticule::testing;
@@ -29,6 +34,37 @@ public:
 
 private:
     int left_;
+};
+
+/// The stored weights, on a device that is full `times` times from some linear of the second block on.
+class FullDevice final : public WeightSource {
+public:
+    explicit FullDevice(int times)
+        : left_(times) {}
+    [[nodiscard]] HostTensor weight(const Linear& linear) const override {
+        if (index_of(linear.block) == 1 && linear.role == Role::o && left_-- > 0)
+            C10_THROW_ERROR(OutOfMemoryError, "CUDA out of memory. Tried to allocate 2.00 GiB.");
+        return linear.weight;
+    }
+
+private:
+    mutable int left_;
+};
+
+/// A table whose first `times` rows do not fit.
+class FullTable final : public EncodedRows {
+public:
+    FullTable(HostTensor values, int times)
+        : values_(std::move(values))
+        , left_(times) {}
+    void decode(std::int64_t first, std::int64_t count, float* out) const override {
+        if (left_-- > 0) C10_THROW_ERROR(OutOfMemoryError, "CUDA out of memory. Tried to allocate 2.00 GiB.");
+        to_floats(values_, first, count, out);
+    }
+
+private:
+    HostTensor values_;
+    mutable int left_;
 };
 
 } // namespace
@@ -114,6 +150,27 @@ private Q_SLOTS:
                      runs[0][i].report.name.c_str());
     }
 
+    /// A report rounds the kept rows as the forward pass does: a scale for all tokens is that of one sample.
+    void reports_round_sample_by_sample() {
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line("w=int8/sym/channel a=int8/sym/tensor");
+        JobContext ctx;
+        const auto result = quantize(opened_.model, stats_, *resolve(recipe, *opened_.model).resolved, ctx);
+        const Device device = open_device("cpu");
+        for (const LayerId layer : {opened_.model->blocks()[1].q, opened_.model->blocks()[2].mlps.front().down}) {
+            const SiteStats& site = stats_->sites[index_of(opened_.model->linear(layer).site)];
+            const at::Tensor rows = to_torch(site.kept_rows, device);
+            QCOMPARE(rows.size(0), 6 * 48); // all of them
+            const ActivationRounding rounding{*recipe.defaults.scheme.input};
+            const auto error = [&](const at::Tensor& x) {
+                return (round_activation(rounding, x, device) - x).to(at::kDouble).square().mean().item<double>();
+            };
+            const double expected = error(rows.view({6, 48, -1})); // what is first is a sample
+            COMPARE_CLOSE(*result->linears[index_of(layer)]->report.input_mse, expected, 1e-6);
+            QVERIFY(!close(error(rows), expected, 1e-3));
+        }
+    }
+
     void out_of_memory_is_tried_smaller_data() {
         QTest::addColumn<int>("times");
         QTest::addColumn<int>("samples_at_once");
@@ -146,6 +203,72 @@ private Q_SLOTS:
         QCOMPARE(told, times);
         QCOMPARE(exhausted.largest, std::int64_t(6));
         QCOMPARE(exhausted.largest_done, std::int64_t(samples_at_once));
+    }
+    void an_evaluation_without_memory_is_tried_smaller() {
+        const std::vector<ModelRunner::Window> windows(stats_->samples.begin(), stats_->samples.end());
+        const auto losses_of = [&](int times, std::string& log) {
+            JobContext ctx;
+            ctx.log = [&](const std::string& told) { log += told; };
+            ModelRunner runner(opened_.model, std::make_shared<FullDevice>(times), open_device("cpu"));
+            std::vector<double> losses;
+            runner.window_losses(windows, 1, ctx,
+                                 [&](std::span<const double> of_sides) { losses.push_back(of_sides.front()); });
+            return losses;
+        };
+        std::string quiet, told;
+        const std::vector<double> expected = losses_of(0, quiet), losses = losses_of(1, told);
+        QVERIFY2(quiet.empty(), quiet.c_str());
+        QVERIFY2(told.find("out of memory on cpu; once more with 512 tokens per product") != std::string::npos,
+                 told.c_str());
+        QCOMPARE(losses.size(), expected.size());
+        for (std::size_t i = 0; i < losses.size(); ++i) COMPARE_CLOSE(losses[i], expected[i], 1e-6);
+        try {
+            (void)losses_of(2, told);
+            QFAIL("it went on");
+        } catch (const Error& error) {
+            QCOMPARE(error.info().kind, ErrorKind::out_of_memory);
+        }
+    }
+    void a_calibration_without_memory_is_tried_smaller() {
+        const std::vector<ModelRunner::Window> windows(stats_->samples.begin(), stats_->samples.end());
+        const StatisticsPlan plan = statistics_plan(*opened_.model, std::ssize(windows), 48);
+        JobContext ctx;
+        std::string told;
+        ctx.log = [&](const std::string& line) { told += line; };
+        ModelRunner runner(opened_.model, std::make_shared<FullDevice>(1), open_device("cpu"));
+        std::map<SiteId, SiteStats> seen;
+        (void)runner.observe(windows, &plan, ctx, [&](SiteStats&& site) { seen[site.site] = std::move(site); });
+        QVERIFY2(told.find("once more with 512 tokens") != std::string::npos, told.c_str());
+        QCOMPARE(ctx.progress.snapshot().done, std::ssize(windows) * std::ssize(opened_.model->blocks()));
+        for (const SiteStats& expected : stats_->sites) {
+            const ChannelStats &is = seen.at(expected.site).all().channels, &should = expected.all().channels;
+            QVERIFY(is.tokens == should.tokens && is.maximum == should.maximum && is.mean == should.mean);
+        }
+        ModelRunner full(opened_.model, std::make_shared<FullDevice>(2), open_device("cpu"));
+        QVERIFY_THROWS_EXCEPTION(Error, (void)full.observe(windows, &plan, ctx, [](SiteStats&&) {}));
+    }
+    /// The samples' states are made once more, fewer at a time: the same states.
+    void a_stream_without_memory_is_opened_smaller() {
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line("w=int4/asym/channel gptq");
+        const LayerChoices choices = choices_of(*resolve(recipe, *opened_.model).resolved);
+        const auto codes_of = [&](const std::shared_ptr<const Model>& model, std::string& log) {
+            QuantizePipeline pipeline(model, stats_, choices, open_device("cpu"));
+            JobContext ctx;
+            ctx.log = [&](const std::string& told) { log += told; };
+            std::vector<PackedCodes> codes;
+            pipeline.run(BlockId(0), ctx, [&](QuantizedLinear&& linear) { codes.push_back(linear.codes); });
+            return codes;
+        };
+        Model::Parts parts = opened_.model->parts();
+        const auto table = std::make_shared<FullTable>(parts.embedding, 1);
+        parts.embedding.encoded = table;
+        parts.embedding.dtype = DType::encoded;
+        std::string quiet, told;
+        const auto expected = codes_of(opened_.model, quiet);
+        const auto codes = codes_of(std::make_shared<const Model>(std::move(parts)), told);
+        QVERIFY2(quiet.empty() && told.find("once more with fewer samples") != std::string::npos, told.c_str());
+        QVERIFY(codes == expected);
     }
     void one_sample_that_does_not_fit_is_an_error() {
         const Device device = open_device("cpu");

@@ -133,16 +133,6 @@ private Q_SLOTS:
         }
     }
 
-    void mse_scales() {
-        GRATICULE_NEEDS_SHARED("reference/golden_vectors.json");
-        const GoldenTensors golden = load_golden_tensors();
-        const TensorQuantizer quantizer = asymmetric(int_grid(4), per_channel());
-        const GptqResult result =
-            gptq(golden.weight, at::eye(golden.weight.size(1)), quantizer, {.mse = MseClipOptions{}}, golden.device);
-        compare_dequantized(golden, result.rounded.dequantized, golden.records["rtn4_gptq_asym_mse_row"].toObject(),
-                            1e-6);
-    }
-
     void dead_columns_are_cleared_and_counted() {
         const Device device = open_device("cpu");
         at::manual_seed(8);

@@ -2,7 +2,7 @@
 #include "tests/solvers/golden_tensors.h"
 
 #include "core/method/solvers/fixed_sums.h"
-#include "core/method/solvers/scale_search.h"
+#include "tests/solvers/scale_statistics.h"
 
 using namespace graticule;
 using namespace graticule::solvers;
@@ -116,6 +116,28 @@ private Q_SLOTS:
         }
     }
 
+    /// Fewer rows at a time, where memory is short: the same loss.
+    void rows_at_once_change_no_loss_data() { losses_are_the_definition_data(); }
+    void rows_at_once_change_no_loss() {
+        QFETCH(bool, rounded_inputs);
+        QFETCH(bool, as_module);
+        const Site site = make_site();
+        const std::optional<TensorQuantizer> input = rounded_inputs ? std::optional(a8()) : std::nullopt;
+        OutputLossSpec spec{site.weights, site.quantizers, site.inputs, mean_gram(site.inputs), input, {}};
+        std::int64_t most = 0;
+        if (as_module)
+            spec.module = [&most](std::span<const at::Tensor> weights, const at::Tensor& inputs) {
+                most = std::max(most, inputs.size(0));
+                return at::mm(inputs, weights[0].t());
+            };
+        const at::Tensor scale = site.inputs.abs().amax(0).sqrt();
+        const double whole = OutputLoss(spec, site.device).of(scale);
+        spec.rows_at_once = 100;
+        QCOMPARE(std::exchange(most, 0), as_module ? 600 : 0);
+        COMPARE_CLOSE(OutputLoss(spec, site.device).of(scale), whole, 1e-9);
+        QCOMPARE(most, as_module ? 100 : 0);
+    }
+
     /// More tokens than one part, and one scale for all of them.
     void parts_share_one_scale() {
         Site site = make_site();
@@ -126,6 +148,29 @@ private Q_SLOTS:
                               site.device);
         const at::Tensor scale = at::rand({64}).add(0.5);
         COMPARE_CLOSE(loss.of(scale), literal_loss(site, scale, input), 2e-4);
+    }
+
+    /// At run time a scale that tokens share is found for one sample at a time.
+    void samples_have_scales_of_their_own() {
+        const Site site = make_site();
+        TensorQuantizer input = a8();
+        input.granularity = {Granularity::Kind::tensor, 0};
+        const at::Tensor scale = at::rand({64}).add(0.5);
+        double expected = 0; // of six samples of a hundred tokens
+        for (const at::Tensor& sample : site.inputs.split(100)) {
+            Site one = site;
+            one.inputs = sample;
+            expected += literal_loss(one, scale, input) / 6;
+        }
+        OutputLossSpec spec{site.weights, site.quantizers, site.inputs, mean_gram(site.inputs), input, {}};
+        const double together = OutputLoss(spec, site.device).of(scale);
+        spec.samples = at::arange(600, at::kLong).floor_divide(100);
+        COMPARE_CLOSE(OutputLoss(spec, site.device).of(scale), expected, 2e-4);
+        QVERIFY(!close(together, expected, 1e-3));
+        spec.module = [](std::span<const at::Tensor> weights, const at::Tensor& inputs) {
+            return at::cat({at::mm(inputs, weights[0].t()), at::mm(inputs, weights[1].t())}, 1);
+        };
+        COMPARE_CLOSE(OutputLoss(spec, site.device).of(scale), expected, 2e-4);
     }
 
     void search_keeps_the_least_and_the_first() {

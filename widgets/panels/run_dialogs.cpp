@@ -79,7 +79,7 @@ CalibrationDialog::CalibrationDialog(const CalibrationSpec& spec, std::int64_t m
     , text_(new TextEdit(tr("built-in calibration text"), QString::fromStdString(spec.text)))
     , samples_(spin(spec.samples, 1, 100'000, tr("Samples"), tr("How many windows of the text the model reads")))
     , length_(spin(spec.length, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)), tr("Length"),
-                   tr("Tokens a sample; at most the model's %1 positions").arg(max_positions)))
+                   tr("Tokens per sample; at most the model's %1 positions").arg(max_positions)))
     , seed_(spin(static_cast<std::int64_t>(spec.seed), 0, 2'147'483'647, tr("Seed"), tr("Chooses the random samples")))
     , first_(new QRadioButton(tr("the first ones")))
     , random_(new QRadioButton(tr("at random")))
@@ -90,7 +90,7 @@ CalibrationDialog::CalibrationDialog(const CalibrationSpec& spec, std::int64_t m
     auto* form = form_in(column);
     form->addRow(tr("Text"), text_);
     form->addRow(tr("Samples"), samples_);
-    form->addRow(tr("Tokens a sample"), length_);
+    form->addRow(tr("Tokens per sample"), length_);
     auto* pick = new QHBoxLayout;
     pick->setSpacing(8);
     pick->addWidget(first_);
@@ -132,7 +132,7 @@ EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString
     , text_(new TextEdit(tr("built-in evaluation text"), choice.text))
     , window_(spin(choice.window, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)),
                    tr("Window length"),
-                   tr("Tokens a window; papers use 2048; at most the model's %1 positions").arg(max_positions)))
+                   tr("Tokens per window; papers use 2048; at most the model's %1 positions").arg(max_positions)))
     , windows_(spin(choice.windows > 0 ? choice.windows : 8, 1, 1'000'000, tr("Windows"),
                     tr("The first windows of the text")))
     , all_(new QCheckBox(tr("all windows of the text")))
@@ -144,7 +144,7 @@ EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString
                                  .arg(what));
     auto* form = form_in(column);
     form->addRow(tr("Text"), text_);
-    form->addRow(tr("Tokens a window"), window_);
+    form->addRow(tr("Tokens per window"), window_);
     form->addRow(tr("Windows"), windows_);
     form->addRow(QString(), all_);
     connect(all_, &QCheckBox::toggled, windows_, &QWidget::setDisabled);

@@ -12,13 +12,11 @@ namespace {
 
 /// Sum over each block of `values` (rows, columns) -> (blocks down, blocks across).
 at::Tensor sum_over_blocks(const at::Tensor& values, BlockLayout layout) {
-    const std::int64_t down = layout.blocks_down(values.size(0)), across = layout.blocks_across(values.size(1));
-    return values.reshape({down, layout.rows_per_block, across, layout.columns_per_block}).sum({1, 3});
+    return in_blocks(values, layout).sum({1, 3});
 }
 
 at::Tensor absmax_of_blocks(const at::Tensor& values, BlockLayout layout) {
-    const std::int64_t down = layout.blocks_down(values.size(0)), across = layout.blocks_across(values.size(1));
-    return values.abs().reshape({down, layout.rows_per_block, across, layout.columns_per_block}).amax({1, 3});
+    return in_blocks(values.abs(), layout).amax({1, 3});
 }
 
 /// What the partial outputs of all blocks cost, from products of inputs alone. With X' = Q(X) (or X) and dX = X' - X
@@ -38,10 +36,10 @@ at::Tensor gram_of(const at::Tensor& a, const at::Tensor& b, std::int64_t group)
     return products(by_groups(a, group).transpose(1, 2), by_groups(b, group)).div_(static_cast<double>(a.size(0)));
 }
 
-BlockGrams block_grams(const at::Tensor& inputs, const std::optional<TensorQuantizer>& input, std::int64_t group,
-                       const Device& device) {
+BlockGrams block_grams(const at::Tensor& inputs, const at::Tensor& samples, const std::optional<TensorQuantizer>& input,
+                       std::int64_t group, const Device& device) {
     if (!input) return {gram_of(inputs, inputs, group), {}, {}};
-    const at::Tensor rounded = round_to_nearest(inputs, *input, device);
+    const at::Tensor rounded = round_inputs(inputs, samples, *input, device);
     const at::Tensor change = rounded - inputs;
     return {gram_of(rounded, rounded, group), gram_of(rounded, change, group), gram_of(change, change, group)};
 }
@@ -80,9 +78,10 @@ private:
     at::Tensor constant_; ///< error of the rounded inputs alone, (groups, rows)
 };
 
-at::Tensor strided_tokens(const at::Tensor& inputs, std::int64_t wanted) {
-    const std::int64_t stride = std::max<std::int64_t>(1, inputs.size(0) / wanted);
-    return inputs.slice(0, 0, inputs.size(0), stride).contiguous();
+at::Tensor strided_tokens(const at::Tensor& values, std::int64_t wanted) {
+    if (!values.defined()) return values;
+    const std::int64_t stride = std::max<std::int64_t>(1, values.size(0) / wanted);
+    return values.slice(0, 0, values.size(0), stride).contiguous();
 }
 
 } // namespace
@@ -116,12 +115,12 @@ BlockParams mse_clip(const at::Tensor& values, const TensorQuantizer& quantizer,
 
 ClipResult output_clip(const at::Tensor& weight, const at::Tensor& inputs, const TensorQuantizer& quantizer,
                        const std::optional<TensorQuantizer>& input, const OutputClipOptions& options,
-                       const Device& device) {
+                       const Device& device, const at::Tensor& samples) {
     GRATICULE_ASSERT(inputs.dim() == 2 && inputs.size(1) == weight.size(1), "inputs (tokens, in) belong to the weight");
     const BlockLayout layout = quantizer.layout(weight);
     const TensorQuantizer candidate = with_fixed_coarse(quantizer, weight, device);
-    const PartialOutputLoss loss_of(
-        weight, block_grams(strided_tokens(inputs, options.tokens), input, layout.columns_per_block, device), layout);
+    const at::Tensor seen = strided_tokens(inputs, options.tokens), of = strided_tokens(samples, options.tokens);
+    const PartialOutputLoss loss_of(weight, block_grams(seen, of, input, layout.columns_per_block, device), layout);
     const at::Tensor absmax = absmax_of_blocks(weight, layout);
     const int steps = std::max(1, static_cast<int>(options.max_shrink * options.grid));
     ClipResult result;

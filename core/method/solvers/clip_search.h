@@ -40,9 +40,10 @@ struct ClipResult {
 };
 
 /// Symmetric limits by block, then the scheme's own quantizer on what is left. `inputs` (tokens, in) are those the
-/// (folded) weight meets; `input` absent: inputs in full precision (AWQ).
+/// (folded) weight meets, `samples` those of their rows (see round_inputs); `input` absent: inputs in full precision (AWQ).
 [[nodiscard]] ClipResult output_clip(const at::Tensor& weight, const at::Tensor& inputs,
                                      const TensorQuantizer& quantizer, const std::optional<TensorQuantizer>& input,
-                                     const OutputClipOptions& options, const Device& device);
+                                     const OutputClipOptions& options, const Device& device,
+                                     const at::Tensor& samples = {});
 
 } // namespace graticule::solvers

@@ -49,11 +49,6 @@ UpdateRatio update_ratio_of(const at::Tensor& upper) {
     return {ratio.max().item<double>(), total(ratio) / static_cast<double>(ratio.numel())};
 }
 
-BlockParams params_of(const at::Tensor& values, const TensorQuantizer& quantizer, const GptqOptions& options,
-                      const Device& device) {
-    return options.mse ? mse_clip(values, quantizer, *options.mse, device) : find_params(values, quantizer, device);
-}
-
 /// Scales as they become known while the columns are walked.
 class Scales {
 public:
@@ -66,12 +61,11 @@ public:
         , layout_(quantizer.layout(original))
         , grouped_(layout_.columns_per_block < original.size(1)) {
         if (!grouped_) {
-            params_ =
-                params_of(original, quantizer_, options, device); // before dead columns are cleared, as the reference
+            params_ = find_params(original, quantizer_, device); // before dead columns are cleared, as the reference
         } else if (options.static_groups) {
             const at::Tensor plain =
                 order_.defined() ? problem.weight.index_select(1, problem.inverse) : problem.weight;
-            params_ = params_of(plain, quantizer_, options, device);
+            params_ = find_params(plain, quantizer_, device);
         } else {
             // Their coarse level, where there is one, and the shape; the rest is overwritten as groups are met.
             params_ = find_params(original, quantizer_, device);
@@ -99,7 +93,7 @@ private:
     void measure(const at::Tensor& values, std::int64_t group) {
         const TensorQuantizer whole_group =
             quantizer_of_columns(quantizer_, group * layout_.columns_per_block, layout_.columns_per_block);
-        const BlockParams found = params_of(values, whole_group, options_, device_);
+        const BlockParams found = find_params(values, whole_group, device_);
         params_.scale.select(1, group).copy_(found.scale.squeeze(1));
         params_.zero.select(1, group).copy_(found.zero.squeeze(1));
     }

@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 
-#include "core/method/solvers/clip_search.h"
 #include "core/method/solvers/tensor_quantizer.h"
 #include "core/runtime/torch_bridge.h"
 
@@ -24,11 +23,10 @@ namespace graticule::solvers {
 enum class GptqLoop : std::uint8_t { by_columns, by_rows };
 
 struct GptqOptions {
-    double damping = 0.01;                            ///< times the mean of H's diagonal, added to the diagonal
-    std::int64_t block = 128;                         ///< columns between two updates of all later ones
-    bool act_order = false;                           ///< columns in order of falling H diagonal
-    bool static_groups = false;                       ///< scales of all groups from the weight before any update
-    std::optional<MseClipOptions> mse = std::nullopt; ///< scales of least error instead of the whole range
+    double damping = 0.01;      ///< times the mean of H's diagonal, added to the diagonal
+    std::int64_t block = 128;   ///< columns between two updates of all later ones
+    bool act_order = false;     ///< columns in order of falling H diagonal
+    bool static_groups = false; ///< scales of all groups from the weight before any update
     GptqLoop loop = GptqLoop::by_rows;
 };
 

@@ -1,7 +1,6 @@
 #include "core/method/solvers/low_rank.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/base/error.h"
 #include "core/method/solvers/fixed_sums.h"
@@ -13,9 +12,7 @@ LowRankFactors low_rank_factors(const at::Tensor& weight, const at::Tensor& roun
     const auto [u, s, vh] = singular_values(weight - rounded);
     const std::int64_t kept = std::min(rank, s.size(0));
     const at::Tensor root = s.slice(0, 0, kept).sqrt();
-    const at::Tensor squares = s.to(at::kDouble).square();
-    return {(u.slice(1, 0, kept) * root).contiguous(), (root.unsqueeze(1) * vh.slice(0, 0, kept)).contiguous(),
-            std::sqrt(squares.sum().item<double>()), std::sqrt(squares.slice(0, kept).sum().item<double>())};
+    return {(u.slice(1, 0, kept) * root).contiguous(), (root.unsqueeze(1) * vh.slice(0, 0, kept)).contiguous()};
 }
 
 } // namespace graticule::solvers

@@ -9,10 +9,8 @@
 namespace graticule::solvers {
 
 struct LowRankFactors {
-    at::Tensor a;            ///< (out, rank)
-    at::Tensor b;            ///< (rank, in)
-    double error_before = 0; ///< Frobenius norm of W - W^
-    double error_after = 0;  ///< of what A B leaves: sqrt(sum of the dropped singular values squared)
+    at::Tensor a; ///< (out, rank)
+    at::Tensor b; ///< (rank, in)
 };
 
 /// `rank` above min(out, in) means all of it.

@@ -7,15 +7,6 @@
 #include "core/base/error.h"
 
 namespace graticule::solvers {
-namespace {
-
-at::Tensor index_of(const at::Tensor& weight, std::span<const std::int64_t> kept) {
-    at::Tensor index = at::empty({std::ssize(kept)}, at::kLong);
-    std::copy(kept.begin(), kept.end(), index.data_ptr<std::int64_t>());
-    return index.to(weight.device());
-}
-
-} // namespace
 
 std::int64_t count_by_share(std::int64_t channels, double percent) {
     if (!(percent >= 0 && percent <= 100))
@@ -44,14 +35,6 @@ std::vector<std::int64_t> channels_above(const at::Tensor& absmax, double thresh
     for (std::size_t i = 0; i < magnitude.size(); ++i)
         if (static_cast<double>(magnitude[i]) >= threshold) kept.push_back(static_cast<std::int64_t>(i));
     return kept;
-}
-
-at::Tensor without_columns(const at::Tensor& weight, std::span<const std::int64_t> kept) {
-    return kept.empty() ? weight : weight.index_fill(1, index_of(weight, kept), 0);
-}
-
-at::Tensor only_columns(const at::Tensor& weight, std::span<const std::int64_t> kept) {
-    return weight.index_select(1, index_of(weight, kept));
 }
 
 } // namespace graticule::solvers

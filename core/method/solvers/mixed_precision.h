@@ -1,11 +1,9 @@
 // Input channels that stay in 16 bits while the rest is quantized: X W^T = X_kept W_kept^T + Q(X_rest) Q(W_rest)^T.
 //
 //     const std::vector<std::int64_t> kept = channels_by_share(absmax, 1.0);    // the top 1 %
-//     const at::Tensor rest = without_columns(weight, kept);                    // what is quantized
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "core/runtime/torch_bridge.h"
@@ -23,10 +21,5 @@ namespace graticule::solvers {
 /// LLM.int8's rule: every channel that reaches the threshold during calibration (bitsandbytes decides per call;
 /// Hugging Face's default is 6.0). 0 keeps none, as there (section 8).
 [[nodiscard]] std::vector<std::int64_t> channels_above(const at::Tensor& absmax, double threshold);
-
-/// (out, in) with the kept columns 0: every scale rule includes 0 in its range, so they take no part in it.
-[[nodiscard]] at::Tensor without_columns(const at::Tensor& weight, std::span<const std::int64_t> kept);
-/// (out, kept)
-[[nodiscard]] at::Tensor only_columns(const at::Tensor& weight, std::span<const std::int64_t> kept);
 
 } // namespace graticule::solvers

@@ -31,11 +31,6 @@ at::Tensor relative_weight(const at::Tensor& weight, const TensorQuantizer& quan
 
 } // namespace
 
-at::Tensor input_statistic(InputStatistic statistic, const at::Tensor& inputs) {
-    const at::Tensor magnitude = inputs.abs();
-    return statistic == InputStatistic::absolute_maximum ? magnitude.amax(0) : magnitude.mean(0);
-}
-
 at::Tensor weight_statistic(WeightStatistic statistic, std::span<const at::Tensor> weights,
                             std::span<const TensorQuantizer> quantizers) {
     if (statistic == WeightStatistic::none) return {};
@@ -45,11 +40,6 @@ at::Tensor weight_statistic(WeightStatistic statistic, std::span<const at::Tenso
                                                                     : weights[i].abs());
     const at::Tensor all = at::cat(parts, 0);
     return statistic == WeightStatistic::absolute_maximum ? all.amax(0) : all.mean(0);
-}
-
-ScaleStatistics scale_statistics(const ScaleFormula& formula, const at::Tensor& inputs,
-                                 std::span<const at::Tensor> weights, std::span<const TensorQuantizer> quantizers) {
-    return {input_statistic(formula.input, inputs), weight_statistic(formula.weight, weights, quantizers)};
 }
 
 std::int64_t dead_channels(const ScaleStatistics& statistics) {
@@ -141,18 +131,19 @@ OutputLoss::OutputLoss(OutputLossSpec spec, const Device& device)
     : spec_(std::move(spec))
     , device_(device) {
     GRATICULE_ASSERT(spec_.weights.size() == spec_.quantizers.size() && !spec_.weights.empty(),
-                     "one quantizer a weight");
+                     "one quantizer per weight");
     GRATICULE_ASSERT((spec_.module || spec_.input ? spec_.inputs : spec_.gram).dim() == 2,
                      "inputs (tokens, channels), or their Gram matrix where that is all the loss needs");
     for (const at::Tensor& weight : spec_.weights) outputs_ += weight.size(0);
-    if (spec_.module) {
-        exact_ = spec_.module(spec_.weights, spec_.inputs);
-    } else if (spec_.input) {
-        // A search reads the inputs some twenty times, several passes each.
-        const at::Tensor all = at::cat(spec_.weights).t();
-        parts_ = spec_.inputs.split(device.is_cuda() ? spec_.inputs.size(0) : cached_tokens);
-        for (const at::Tensor& part : parts_) exact_parts_.push_back(product(part, all));
-    }
+    if (!spec_.module && !spec_.input) return;
+    std::int64_t rows = spec_.rows_at_once;
+    // A search reads the inputs some twenty times, several passes each.
+    if (rows == 0) rows = spec_.module || device.is_cuda() ? spec_.inputs.size(0) : cached_tokens;
+    const bool shared = spec_.input && spec_.samples.defined() && rows_share_scales(*spec_.input);
+    parts_ = shared ? by_samples(spec_.inputs, spec_.samples) : spec_.inputs.split(rows);
+    const at::Tensor all = spec_.module ? at::Tensor() : at::cat(spec_.weights).t();
+    for (const at::Tensor& part : parts_)
+        exact_parts_.push_back(spec_.module ? spec_.module(spec_.weights, part) : product(part, all));
 }
 
 double OutputLoss::of(const at::Tensor& scale) const {
@@ -164,38 +155,45 @@ at::Tensor OutputLoss::rounded_weight(std::size_t index, const at::Tensor& scale
     return round_to_nearest(spec_.weights[index] * scale, spec_.quantizers[index], device_);
 }
 
+std::function<at::Tensor(const at::Tensor& smooth)> OutputLoss::input_rounding(const at::Tensor& scale) const {
+    TensorQuantizer input = *spec_.input;
+    if (!rows_share_scales(input) || spec_.samples.defined() || (spec_.module && parts_.size() == 1))
+        return [this, input](const at::Tensor& smooth) { return round_to_nearest(smooth, input, device_); };
+    // One scale for everything is found on everything.
+    const at::Tensor all = spec_.inputs / scale;
+    if (input.granularity.kind != Granularity::Kind::tensor) {
+        input = with_fixed_coarse(input, all, device_);
+        return [this, input](const at::Tensor& smooth) { return round_to_nearest(smooth, input, device_); };
+    }
+    return [this, grid = input.grid, whole = find_params(all, input, device_)](const at::Tensor& smooth) {
+        BlockParams params = whole;
+        params.layout = {smooth.size(0), smooth.size(1)};
+        return dequantize(quantize(smooth, grid, params, device_), grid, params, device_);
+    };
+}
+
 /// The factors are taken out again, because a module may hold linears that are not scaled with the site.
 double OutputLoss::of_module(const at::Tensor& scale) const {
     std::vector<at::Tensor> rounded;
     for (std::size_t i = 0; i < spec_.weights.size(); ++i) rounded.push_back(rounded_weight(i, scale).div_(scale));
-    const at::Tensor inputs =
-        spec_.input ? round_to_nearest(spec_.inputs / scale, *spec_.input, device_).mul_(scale) : spec_.inputs;
-    return mean_square(spec_.module(rounded, inputs) - exact_);
+    const auto round = spec_.input ? input_rounding(scale) : nullptr;
+    double sum = 0;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        const at::Tensor seen = round ? round(parts_[i] / scale).mul_(scale) : parts_[i];
+        sum += total((spec_.module(rounded, seen) - exact_parts_[i]).square());
+    }
+    return sum / static_cast<double>(spec_.inputs.size(0) * exact_parts_.front().size(1));
 }
 
 double OutputLoss::of_linears(const at::Tensor& scale) const {
     std::vector<at::Tensor> rounded;
     for (std::size_t i = 0; i < spec_.weights.size(); ++i) rounded.push_back(rounded_weight(i, scale));
     const at::Tensor all = at::cat(rounded).t();
-    // One scale for everything is found on everything.
-    std::optional<BlockParams> whole;
-    TensorQuantizer input = *spec_.input;
-    if (input.granularity.kind == Granularity::Kind::tensor)
-        whole = find_params(spec_.inputs / scale, input, device_);
-    else if (input.coarse && input.coarse->granularity.kind == Granularity::Kind::tensor)
-        input = with_fixed_coarse(input, spec_.inputs / scale, device_);
+    const auto round = input_rounding(scale);
     double sum = 0;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
         cancel_point();
-        const at::Tensor smooth = parts_[i] / scale;
-        at::Tensor seen;
-        if (whole) {
-            whole->layout = {smooth.size(0), smooth.size(1)};
-            seen = dequantize(quantize(smooth, input.grid, *whole, device_), input.grid, *whole, device_);
-        } else {
-            seen = round_to_nearest(smooth, input, device_);
-        }
-        sum += total(product(seen, all).sub_(exact_parts_[i]).square_());
+        sum += total(product(round(parts_[i] / scale), all).sub_(exact_parts_[i]).square_());
     }
     return sum / static_cast<double>(spec_.inputs.size(0)) / static_cast<double>(outputs_);
 }

@@ -3,7 +3,7 @@
 // clipping are presets of it (algorithms.md sections 3, 4, 7.3; aqas_slac_dint.md section 2).
 //
 //     const ScaleMethod method = aqas_method();
-//     const ScaleStatistics statistics = scale_statistics(method.formula, inputs, weights, quantizers);
+//     const ScaleStatistics statistics{absmax, weight_statistic(method.formula.weight, weights, quantizers)};
 //     const OutputLoss loss({.weights = weights, .quantizers = quantizers, .inputs = inputs, .input = a8}, device);
 //     const ScaleSearch found = search_scale(method, statistics, [&](const at::Tensor& s) { return loss.of(s); });
 #pragma once
@@ -51,11 +51,7 @@ struct ScaleStatistics {
     at::Tensor weight; ///< (channels) float32; undefined where the formula needs none
 };
 
-/// Statistics from the inputs (tokens, channels) themselves; `quantizers` give the groups of relative_mean.
-[[nodiscard]] ScaleStatistics scale_statistics(const ScaleFormula& formula, const at::Tensor& inputs,
-                                               std::span<const at::Tensor> weights,
-                                               std::span<const TensorQuantizer> quantizers);
-[[nodiscard]] at::Tensor input_statistic(InputStatistic statistic, const at::Tensor& inputs);
+/// `quantizers` give the groups of relative_mean.
 [[nodiscard]] at::Tensor weight_statistic(WeightStatistic statistic, std::span<const at::Tensor> weights,
                                           std::span<const TensorQuantizer> quantizers);
 
@@ -98,11 +94,13 @@ using ModuleForward = std::function<at::Tensor(std::span<const at::Tensor> weigh
 
 struct OutputLossSpec {
     std::vector<at::Tensor> weights;         ///< of the consumers, (out, in), unscaled
-    std::vector<TensorQuantizer> quantizers; ///< one a weight
+    std::vector<TensorQuantizer> quantizers; ///< one per weight
     at::Tensor inputs = {};                  ///< (tokens, in) of the full-precision model
     at::Tensor gram = {};                    ///< X^T X / tokens of them: enough where neither of the next two is given
     std::optional<TensorQuantizer> input = {}; ///< active in the objective as well (AQAS); absent: weights only (AWQ)
     ModuleForward module = {};                 ///< null: the consumers' own outputs, one beside the other
+    at::Tensor samples = {};       ///< of the rows of dynamic inputs, see round_inputs; undefined: not known
+    std::int64_t rows_at_once = 0; ///< of the inputs, whole sequences of the module; 0: as suits module and device
 };
 
 /// Mean squared difference of the output from the full-precision output, over tokens and outputs, when the weights are
@@ -116,13 +114,14 @@ private:
     [[nodiscard]] double of_module(const at::Tensor& scale) const;
     [[nodiscard]] double of_linears(const at::Tensor& scale) const;
     [[nodiscard]] double of_gram(const at::Tensor& scale) const;
+    /// Rounds a part of the inputs that was divided by `scale`.
+    [[nodiscard]] std::function<at::Tensor(const at::Tensor& smooth)> input_rounding(const at::Tensor& scale) const;
     [[nodiscard]] at::Tensor rounded_weight(std::size_t index, const at::Tensor& scale) const; ///< Q(W diag(s))
 
     OutputLossSpec spec_;
     Device device_;
-    at::Tensor exact_;                    ///< the module's output in full precision
     std::vector<at::Tensor> parts_;       ///< the inputs in parts that stay in a cache ...
-    std::vector<at::Tensor> exact_parts_; ///< ... and the consumers' outputs of each, side by side
+    std::vector<at::Tensor> exact_parts_; ///< ... and of each the module's output, or the consumers' side by side
     std::int64_t outputs_ = 0;            ///< of all consumers together
 };
 

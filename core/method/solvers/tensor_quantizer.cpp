@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/recipe/scale_options.h"
+#include "core/runtime/dynamic_rounding.h"
 
 namespace graticule::solvers {
 namespace {
@@ -20,13 +21,8 @@ CoarseFound find_coarse(const at::Tensor& dense, const TensorQuantizer& quantize
     if (!quantizer.coarse) return {};
     const CoarseLevel& level = *quantizer.coarse;
     CoarseFound found{level.fixed, layout_of(level.granularity, dense.size(0), dense.size(1))};
-    if (found.scale.defined()) return found;
-    const std::int64_t down = found.layout.blocks_down(dense.size(0)),
-                       across = found.layout.blocks_across(dense.size(1));
-    found.scale = at::empty({down, across}, dense.options());
-    at::Tensor zero = at::empty_like(found.scale);
-    device.kernels().find_scales(view_of(dense), found.layout, quantizer.grid, level.scale,
-                                 found.scale.data_ptr<float>(), zero.data_ptr<float>(), current_stream(device));
+    if (!found.scale.defined())
+        found.scale = find_coarse_scales(view_of(dense), found.layout, quantizer.grid, level.scale, device);
     return found;
 }
 
@@ -132,12 +128,30 @@ at::Tensor round_to_nearest(const at::Tensor& values, const TensorQuantizer& qua
     const at::Tensor dense = values.contiguous();
     const CoarseFound coarse = find_coarse(dense, quantizer, device);
     at::Tensor rounded = at::empty_like(dense);
-    const BlockLayout layout = quantizer.layout(dense);
-    const at::Tensor workspace = dynamic_workspace(dense.size(0), dense.size(1), layout, device);
-    device.kernels().fake_quantize_dynamic(view_of(dense), layout, quantizer.grid, options_under(quantizer, coarse),
-                                           writable_view_of(rounded), nullptr, workspace.data_ptr(),
-                                           current_stream(device));
+    round_by_own_scales(view_of(dense), quantizer.layout(dense), quantizer.grid, options_under(quantizer, coarse),
+                        writable_view_of(rounded), device);
     return rounded;
+}
+
+bool rows_share_scales(const TensorQuantizer& quantizer) {
+    const auto shared = [](const Granularity& grain) { return grain.kind == Granularity::Kind::tensor; };
+    return shared(quantizer.granularity) || (quantizer.coarse && shared(quantizer.coarse->granularity));
+}
+
+std::vector<at::Tensor> by_samples(const at::Tensor& rows, const at::Tensor& samples) {
+    GRATICULE_ASSERT(samples.size(0) == rows.size(0), "a sample for every row");
+    const at::Tensor counts = std::get<2>(at::unique_consecutive(samples, false, true));
+    const auto* sizes = counts.const_data_ptr<std::int64_t>();
+    return rows.split_with_sizes(at::IntArrayRef(sizes, static_cast<std::size_t>(counts.numel())));
+}
+
+at::Tensor round_inputs(const at::Tensor& rows, const at::Tensor& samples, const TensorQuantizer& quantizer,
+                        const Device& device) {
+    if (!samples.defined() || !rows_share_scales(quantizer)) return round_to_nearest(rows, quantizer, device);
+    std::vector<at::Tensor> rounded;
+    for (const at::Tensor& part : by_samples(rows, samples))
+        rounded.push_back(round_to_nearest(part, quantizer, device));
+    return at::cat(rounded);
 }
 
 RoundedColumn quantize_column(const at::Tensor& column, const CodeGrid& grid, const at::Tensor& scale,

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/recipe/tensor_scheme.h"
 #include "core/runtime/torch_bridge.h"
@@ -44,7 +45,7 @@ struct TensorQuantizer {
 /// quantizer of one level stays as it is.
 [[nodiscard]] TensorQuantizer with_fixed_coarse(const TensorQuantizer& quantizer, const at::Tensor& values,
                                                 const Device& device);
-/// Of a quantizer whose coarse level is fixed: the one of `width` columns from `first` on as one block per row, or as one
+/// Of a quantizer whose coarse level is fixed: the one of `columns` columns from `first` on as one block per row, or as one
 /// in all where the coarse scale is the tensor's.
 [[nodiscard]] TensorQuantizer quantizer_of_columns(const TensorQuantizer& quantizer, std::int64_t first,
                                                    std::int64_t columns);
@@ -77,6 +78,16 @@ struct QuantizedTensor {
 /// Values only, in one pass: what searches call for every candidate.
 [[nodiscard]] at::Tensor round_to_nearest(const at::Tensor& values, const TensorQuantizer& quantizer,
                                           const Device& device);
+
+/// Whether several rows share a scale, of any level.
+[[nodiscard]] bool rows_share_scales(const TensorQuantizer& quantizer);
+/// Rows of one sample after the other, in parts of one sample each; `samples` (rows) on the host, ascending: which
+/// sample each is of.
+[[nodiscard]] std::vector<at::Tensor> by_samples(const at::Tensor& rows, const at::Tensor& samples);
+/// Inputs as the forward pass sees them: a scale that its rows share is that of one sample. `samples` undefined: all are
+/// taken for one.
+[[nodiscard]] at::Tensor round_inputs(const at::Tensor& rows, const at::Tensor& samples,
+                                      const TensorQuantizer& quantizer, const Device& device);
 
 /// One column with one scale and zero point per row: the step GPTQ takes. Any grid, dINT and tables too.
 struct RoundedColumn {

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/export/compressed_tensors.h"
+#include "core/export/stored_weights.h"
 #include "core/io/checkpoint.h"
 #include "core/io/gguf/gguf_checkpoint.h"
 #include "core/io/gguf/gguf_file.h"
@@ -79,7 +79,7 @@ bool run_folder(const std::vector<ModelFolder>& seeds, Decisions& decide, const 
     const fs::path folder = scratch / std::to_string(seed); // the same files each time
     fs::create_directories(folder);
     model.write(folder, decide);
-    return reads([&] { look_at(*build_model(decode_compressed_tensors(open_checkpoint(folder)), "fuzz")); });
+    return reads([&] { look_at(*build_model(decode_stored_weights(open_checkpoint(folder)), "fuzz")); });
 }
 
 bool run_safetensors(Decisions& decide, const fs::path& scratch) {
