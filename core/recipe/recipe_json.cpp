@@ -124,6 +124,16 @@ std::optional<TensorScheme> Reader::read_scheme(const Json& json, const OperandN
     take(json, "granularity", where, granularity);
     if (lacks(json, "format")) problem(where, "the key \"format\" is missing, such as \"int4\"");
     if (!is_text(json, "format")) return std::nullopt; // there is nothing to check the rest against
+    if (format.find('/') != std::string::npos) {
+        problem(join(where, "format"), "\"" + format + "\" is a line of notation; a format is its first part alone");
+        return std::nullopt;
+    }
+    if (!granularity.empty() && parse_levels(granularity).empty()) {
+        problem(join(where, "granularity"),
+                "\"" + granularity +
+                    "\" does not say who shares a scale, as tensor, channel, token, g128 or dual128 do");
+        granularity.clear();
+    }
     // The notation knows the defaults; going through it keeps one place for them.
     std::string line = std::string(operand.letter) + "=" + format;
     bool symmetric = true, dynamic = true, four_over_six = false;

@@ -81,10 +81,11 @@ std::optional<TensorScheme> parse_tensor(const std::string& term, Operand operan
             if (*part == "asym:i8") scheme.zero_coding = ZeroCoding::i8;
         } else if (*part == "static" || *part == "dynamic") {
             once(range_given, *part);
+            if (operand == Operand::weight)
+                fail(term, "\"" + *part + "\" is for inputs; weights are known beforehand: leave it out");
             scheme.dynamic = *part == "dynamic";
             // A static range is one number for all tokens, so that is what is meant unless something else is said.
-            if (!scheme.dynamic && !levels_given && operand != Operand::weight)
-                scheme.levels = {{{Granularity::Kind::tensor, 0}}};
+            if (!scheme.dynamic && !levels_given) scheme.levels = {{{Granularity::Kind::tensor, 0}}};
         } else if (*part == "four_over_six") {
             once(choice_given, *part);
             scheme.four_over_six = true;

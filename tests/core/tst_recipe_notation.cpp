@@ -97,6 +97,8 @@ private Q_SLOTS:
         row("w=int4/asym/dual128:e4m3", "dual128:e4m3");
         row("a=int8/channel", "per channel is possible for weights, keys and values only");
         row("a=int8/token/static", "a static range is one for the whole tensor");
+        row("w=int4/dynamic", "\"dynamic\" is for inputs");
+        row("w=int8/tensor/static", "\"static\" is for inputs");
         row("x=int4", "neither an operand");
         row("gptq:damp", "\"damp\" is not of the form param=value");
         row("gptq:damp=1,damp=2", "parameter damp is set twice");
@@ -184,6 +186,13 @@ private Q_SLOTS:
         row("format that is no text", "{'schema': 1, 'defaults': {'weight': {'format': 3}}}", "format: this is 3");
         row("misspelled format", "{'schema': 1, 'defaults': {'weight': {'fromat': 'int4'}}}", "no key \"fromat\"");
         row("no format", "{'schema': 1, 'defaults': {'weight': {'symmetric': true}}}", "\"format\" is missing");
+        row("a line for a format", "{'schema': 1, 'defaults': {'weight': {'format': 'int4/g128'}}}",
+            "weight.format: \"int4/g128\" is a line of notation");
+        for (const char* part : {"dynamic", "sym", "four_over_six", "g128/sym"}) // what a line may hold elsewhere
+            row(part,
+                qPrintable(QString("{'schema': 1, 'defaults': {'weight': {'format': 'int4', 'granularity': '%1'}}}")
+                               .arg(part)),
+                "does not say who shares a scale");
         row("method that is no text", "{'schema': 1, 'defaults': {'methods': [{'method': 3}]}}", "method: this is 3");
         row("no method", "{'schema': 1, 'defaults': {'methods': [{}]}}", "\"method\" is missing");
         row("pattern that is no text", "{'schema': 1, 'rules': [{'pattern': 3, 'choice': 'w=int8'}]}",

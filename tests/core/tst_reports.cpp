@@ -13,8 +13,8 @@
 #include "core/base/error.h"
 #include "core/engine/engine.h"
 #include "core/engine/export.h"
-#include "core/export/compressed_tensors.h"
 #include "core/export/ct_arguments.h"
+#include "core/export/stored_weights.h"
 #include "core/io/checkpoint.h"
 #include "core/io/safetensors.h"
 #include "tests/support/error_message.h"
@@ -584,7 +584,7 @@ private Q_SLOTS:
                          HostTensor::from_vector(std::vector<std::uint8_t>{126, 130}, DType::u8, {2, 1}));
         }
         writer.finish();
-        const auto decoded = decode_compressed_tensors(open_checkpoint(folder.path()));
+        const auto decoded = decode_stored_weights(open_checkpoint(folder.path()));
         QStringList ours;
         for (const float value : to_floats(decoded->tensor("m.weight"))) ours << QString::number(double(value + 0.0F));
         QCOMPARE(ours.join(' '), expected);
@@ -648,7 +648,7 @@ private Q_SLOTS:
         writer.write("m.qzeros", HostTensor::from_vector(zeros, DType::i32, {groups, out / 8}));
         writer.write("m.scales", floats(scales, {groups, out}));
         writer.finish();
-        const auto decoded = decode_compressed_tensors(open_checkpoint(folder.path()));
+        const auto decoded = decode_stored_weights(open_checkpoint(folder.path()));
         QCOMPARE(decoded->tensor_names(), (std::vector<std::string>{"m.weight"}));
         const std::vector<float> weight = to_floats(decoded->tensor("m.weight"));
         for (int o = 0; o < out; ++o)

@@ -2,6 +2,7 @@
 #include "tests/solvers/golden_tensors.h"
 
 #include "core/method/solvers/counted_weight.h"
+#include "core/recipe/recipe.h"
 
 using namespace graticule;
 using namespace graticule::solvers;
