@@ -27,9 +27,7 @@ struct WorkAhead::Card {
         return done;
     }
 
-    [[nodiscard]] c10::Stream computing() const {
-        return c10::impl::VirtualGuardImpl(at::kCUDA).getStream(torch_device(device));
-    }
+    [[nodiscard]] c10::Stream computing() const { return current_torch_stream(device); }
 
     Device device;
     c10::Stream copies;

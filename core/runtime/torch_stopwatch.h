@@ -7,7 +7,6 @@
 #pragma once
 
 #include <c10/core/Event.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -23,7 +22,7 @@ public:
     explicit Stopwatch(OfHost) {}
     explicit Stopwatch(const Device& device) {
         if (!device.is_cuda()) return;
-        stream_ = c10::impl::VirtualGuardImpl(at::kCUDA).getStream(torch_device(device));
+        stream_ = current_torch_stream(device);
         events_.emplace(c10::Event(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT),
                         c10::Event(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT));
         events_->first.record(*stream_);

@@ -222,9 +222,6 @@ private Q_SLOTS:
         const auto again = open_model(parent / "out", ctx).model;
         for (const Linear& linear : whole->base->linears())
             QVERIFY(to_floats(again->linear(linear.id).weight) == effective_weight(*whole, linear.id));
-        std::vector<std::int32_t> ids(24);
-        for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(5 + 7 * i);
-        QVERIFY(to_floats(logits(again, nullptr, {ids}, ctx)) == to_floats(logits(whole->base, whole, {ids}, ctx)));
     }
 
     /// What cannot be stored is refused before anything is quantized.
