@@ -216,7 +216,7 @@ bool is_software() {
     return renderer.contains("llvmpipe") || renderer.contains("softpipe") || renderer.contains("swiftshader");
 }
 
-bool software_ = false; // as the last opengl_available() found it
+bool software_ = false;
 
 } // namespace
 
@@ -244,9 +244,14 @@ bool opengl_available(std::string& why) {
     return false;
 }
 
+bool opengl_is_software() { return software_; }
+
 PlotCanvas* make_gl_canvas(QWidget* parent, std::function<void(QString)> failed) {
-    if (software_) return new GlPictureCanvas(parent, std::move(failed));
     return new GlCanvas(parent, std::move(failed));
+}
+
+PlotCanvas* make_gl_picture_canvas(QWidget* parent, std::function<void(QString)> failed) {
+    return new GlPictureCanvas(parent, std::move(failed));
 }
 
 } // namespace graticule::plots
