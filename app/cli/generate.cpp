@@ -23,26 +23,19 @@ struct Args {
 };
 
 json to_json(const Continuation& continuation) {
-    const double seconds = continuation.seconds;
+    const double rate = continuation.tokens_per_second();
     return {{"run", continuation.run_name},
             {"tokens", continuation.tokens},
             {"text", continuation.text},
-            {"seconds", seconds},
-            {"tokens_per_second",
-             seconds > 0 ? json(static_cast<double>(continuation.tokens.size()) / seconds) : json(nullptr)}};
+            {"seconds", continuation.seconds},
+            {"tokens_per_second", rate > 0 ? json(rate) : json(nullptr)}};
 }
 
 /// Up to the parting as it is, then a mark.
 std::string marked(const Continuation& continuation, const std::optional<std::size_t>& parting,
                    const Tokenizer& tokenizer) {
-    if (!parting) return continuation.text;
-    const std::span<const std::int32_t> tokens(continuation.tokens);
-    const std::string common = tokenizer.decode(tokens.first(*parting)), all = tokenizer.decode(tokens);
-    if (!all.starts_with(common)) return continuation.text;
-    // decode() may leave out the blank in front: what comes after the parting is what both end with.
-    const std::size_t after = all.size() - common.size();
-    const std::size_t place = continuation.text.size() - std::min(after, continuation.text.size());
-    return continuation.text.substr(0, place) + " >>>" + continuation.text.substr(place);
+    const auto place = parting ? text_before(continuation, *parting, tokenizer) : std::nullopt;
+    return place ? continuation.text.substr(0, *place) + " >>>" + continuation.text.substr(*place) : continuation.text;
 }
 
 void generate_command(const Args& args, Console& console) {
@@ -63,9 +56,8 @@ void generate_command(const Args& args, Console& console) {
     std::string text;
     for (const Continuation& run : runs) {
         value["continuations"].push_back(to_json(run));
-        const double rate = run.seconds > 0 ? static_cast<double>(run.tokens.size()) / run.seconds : 0;
-        text += (text.empty() ? "" : "\n") + run.run_name + ", " + fixed(rate, 1) + " tokens/s:\n" + args.prompt +
-                marked(run, parting, work.tokenizer()) + "\n";
+        text += (text.empty() ? "" : "\n") + run.run_name + ", " + fixed(run.tokens_per_second(), 1) + " tokens/s:\n" +
+                args.prompt + marked(run, parting, work.tokenizer()) + "\n";
     }
     if (runs.size() == 2)
         text += parting ? "\nthey part at token " + std::to_string(*parting + 1) + ", where >>> stands\n"

@@ -238,20 +238,23 @@ void JobRunner::run(const Jobs& pass, JobContext& context) {
     for (const auto& job : pass) shares.push_back({job->part, job->context.cancel});
     JobState state = JobState::done;
     ErrorInfo error;
-    try {
-        const CancelScope scope(context);
-        const HoldScope holding(*pass.front()->hold);
-        context.check_cancelled();
-        start_card_peak(pass.front()->request.device); // what the job line says is of this job
-        pass.front()->work(shares, context);
-        verify_mappings(); // nothing is shown that a file cut short went into
-    } catch (const Cancelled&) {
-        state = JobState::cancelled;
-    } catch (...) {
-        if (pass.size() > 1) return queueAlone(pass);
-        state = JobState::failed;
-        error = current_error();
-    }
+    do {
+        state = JobState::done;
+        try {
+            const CancelScope scope(context);
+            const HoldScope holding(*pass.front()->hold);
+            context.check_cancelled();
+            start_card_peak(pass.front()->request.device); // what the job line says is of this job
+            pass.front()->work(shares, context);
+            verify_mappings(); // nothing is shown that a file cut short went into
+        } catch (const Cancelled&) {
+            state = JobState::cancelled;
+        } catch (...) {
+            if (pass.size() > 1) return queueAlone(pass);
+            state = JobState::failed;
+            error = current_error();
+        }
+    } while (state == JobState::failed && standFor(error, pass.front()));
     for (std::size_t i = 0; i < pass.size(); ++i) {
         const auto& job = pass[i];
         job->work = nullptr; // what it captured (models, statistics) must not outlive its use
@@ -263,6 +266,34 @@ void JobRunner::run(const Jobs& pass, JobContext& context) {
         const bool stopped = pass.size() > 1 && state == JobState::done && !shares[i].result;
         finish(job, stopped ? JobState::cancelled : state, std::move(shares[i].result), error);
     }
+}
+
+bool JobRunner::standFor(const ErrorInfo& error, const std::shared_ptr<Job>& job) {
+    if (!stands_for_memory_ || error.kind != ErrorKind::out_of_memory || job->request.device == "cpu") return false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (job->stopping) return false;
+        job->error = error;
+        job->hold->set(true);
+    }
+    post([this, id = job->id, title = job->request.title, why = QString::fromStdString(error.text())] {
+        Q_EMIT changed();
+        Q_EMIT shortOfMemory(id, title, why);
+    });
+    job->hold->stand();
+    const std::lock_guard lock(mutex_);
+    job->error = {};
+    job->context.device = job->request.device;
+    return true;
+}
+
+void JobRunner::tryOn(JobId id, const std::string& device) {
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& job : running_)
+            if (job->id == id && job->hold->held()) job->request.device = device;
+    }
+    hold(id, false);
 }
 
 // One of them may be the cause, and the others need not fail for it.

@@ -11,6 +11,7 @@
 
 #include <QtCore/QObject>
 #include <QtCore/QString>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -53,7 +54,7 @@ struct JobView {
     bool stopping = false;
     bool held = false; ///< stands, or is about to, until it is let go
     int place = -1;    ///< in the queue of those that wait, 0 is next
-    ErrorInfo error;   ///< of a failed one
+    ErrorInfo error;   ///< of a failed one, or of one that stands for want of a card's memory
 };
 
 class JobRunner final : public QObject {
@@ -105,6 +106,11 @@ public:
     void cancelAll(const QString& spared_tag = {}); ///< but the jobs of that tag, if it is not empty
     /// Lets a running job stand at its next step, and go on from there; all others wait behind it.
     void hold(JobId id, bool held);
+    /// A job whose card has too little memory stands instead of failing, and tries again when it is let go: somebody is
+    /// there to make room, or to send it elsewhere.
+    void standForMemory(bool stands) { stands_for_memory_ = stands; }
+    /// Lets a job that stands so try again on another device.
+    void tryOn(JobId id, const std::string& device);
     /// Queues a waiting job before another waiting one, or last where `before` is none. What it needs goes with it:
     /// no job comes before one whose results it takes.
     void move(JobId id, JobId before);
@@ -120,6 +126,7 @@ Q_SIGNALS:
     void changed(); ///< a job was added, moved, held, began or ended (progress is polled through jobs())
     void ended(JobId id);
     void logged(const QString& line);
+    void shortOfMemory(JobId id, const QString& title, const QString& why); ///< it stands
 
 private:
     static constexpr std::size_t most_together = 8; // each has states and results of its own in memory
@@ -130,6 +137,8 @@ private:
     void prepare(JobContext& context, const JobRequest& request);
     void loop(std::stop_token stop);
     void run(const Jobs& pass, JobContext& context);
+    /// Returns when it was let go; false: it does not stand for this.
+    bool standFor(const ErrorInfo& error, const std::shared_ptr<Job>& job);
     void queueAlone(const Jobs& pass);
     [[nodiscard]] Jobs takeNext();                // out of waiting_; mutex_ held, as in the next three
     [[nodiscard]] bool isAwaited(JobId id) const; // by a waiting job
@@ -143,6 +152,7 @@ private:
     Jobs jobs_;
     std::deque<std::shared_ptr<Job>> waiting_;
     Jobs running_; ///< the pass under way, without those that were cancelled
+    std::atomic<bool> stands_for_memory_ = false;
     int last_id_ = 0;
     int undelivered_ = 0; ///< ended, but the GUI thread has not been told
     std::jthread thread_; // last: starts when everything above is there, joined first

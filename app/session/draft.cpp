@@ -24,6 +24,7 @@ QString contents_of(const SessionFile& file) {
                     .arg(run.evaluation->window_losses.size())
                     .arg(run.evaluation->protocol.windows_used);
     if (file.calibrated) text += QStringLiteral("; ") + calibration_text(file.recipe.calibration);
+    if (!file.notes.isEmpty()) text += tr("; notes");
     return text;
 }
 
@@ -31,8 +32,8 @@ std::optional<Draft::Found> read_draft(const QString& path) {
     if (!QFileInfo::exists(path)) return std::nullopt;
     try {
         Draft::Found found{read_session(path), QFileInfo(path).lastModified(), {}};
-        if (found.file.history.empty() ||
-            (found.file.history_at == 0 && !found.file.calibrated && found.file.stopped.empty()))
+        if (found.file.history.empty() || (found.file.history_at == 0 && !found.file.calibrated &&
+                                           found.file.stopped.empty() && found.file.notes.isEmpty()))
             return std::nullopt;
         found.contents = contents_of(found.file);
         return found;

@@ -7,6 +7,7 @@
 #include "core/method/method.h"
 #include "core/recipe/few_rules.h"
 #include "core/recipe/recipe_text.h"
+#include "core/runtime/settle_execution.h"
 
 namespace graticule {
 
@@ -55,7 +56,9 @@ void Session::setExecution(const Execution& execution) {
 }
 
 JobRequest Session::request(const QString& tag, const QString& title, std::vector<JobId> after, double tokens) const {
-    return {tag, title, std::move(after), tokens, device_, execution_};
+    // Settled for this device: a job that goes on elsewhere keeps to its protocol.
+    const Execution execution = model() ? settle_execution(execution_, device_, *model()) : execution_;
+    return {tag, title, std::move(after), tokens, device_, execution};
 }
 
 std::function<void(const JobView&)> Session::reporter() {
@@ -109,6 +112,7 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     sensitivity_.reset();
     searches_.clear();
     divergence_.reset();
+    prompt_study_.reset();
     length_advice_.reset();
     outliers_.clear();
     calibration_wanted_ = false;

@@ -13,6 +13,7 @@
 #include "app/session/recipe_history.h"
 #include "app/session/run_list.h"
 #include "app/session/what_if_service.h"
+#include "core/engine/continue_prompt.h"
 #include "core/engine/engine.h"
 #include "core/engine/measure_speed.h"
 #include "core/engine/plan.h"
@@ -33,6 +34,15 @@ struct DivergenceStudy {
     std::shared_ptr<const Evaluation> baseline, evaluation;
     Divergence divergence;
     std::vector<Passage> worst;
+};
+
+/// A prompt continued by the model as it is and under a recipe.
+struct PromptStudy {
+    std::string prompt;
+    Recipe recipe;
+    std::vector<Continuation> sides;          ///< full precision, the recipe
+    std::optional<std::size_t> first_parting; ///< token of both
+    std::vector<std::size_t> same;            ///< bytes of each side's text before that token
 };
 
 struct ExportTarget;
@@ -67,6 +77,7 @@ public:
     /// Of this model, in the order in which they were done.
     [[nodiscard]] const std::vector<std::shared_ptr<const RecipeSearch>>& searches() const { return searches_; }
     [[nodiscard]] const std::shared_ptr<const DivergenceStudy>& divergence() const { return divergence_; }
+    [[nodiscard]] const std::shared_ptr<const PromptStudy>& promptStudy() const { return prompt_study_; }
     [[nodiscard]] const std::vector<OutlierReport>& outliers() const { return outliers_; } ///< index = SiteId
     [[nodiscard]] const RecipeHistory& history() const { return history_; }
     [[nodiscard]] const Recipe& recipe() const { return history_.current(); }
@@ -136,6 +147,7 @@ public:
     void predictSensitivity(const EvaluationChoice& choice, std::int64_t measured = 0);
     void searchRecipe(const SizeBudget& budget, const EvaluationChoice& choice);
     void measureDivergence(const EvaluationChoice& choice);
+    void continuePrompt(const QString& prompt, std::int64_t tokens);
     /// Queues the calibration where the recipe needs one that is not there, and the quantization; empty when the recipe
     /// cannot work.
     std::optional<JobId> quantize();
@@ -169,7 +181,7 @@ Q_SIGNALS:
     void openFailed(const QString& path, const QString& why);
     void statsChanged();
     void speedChanged();
-    void decisionsChanged(); ///< sensitivity, searches or divergence
+    void decisionsChanged(); ///< sensitivity, searches, divergence or a prompt that was continued
     void recipeChanged();
     void selectionChanged();
     void runsChanged();
@@ -243,6 +255,7 @@ private:
     std::shared_ptr<const Sensitivity> sensitivity_;
     std::vector<std::shared_ptr<const RecipeSearch>> searches_;
     std::shared_ptr<const DivergenceStudy> divergence_;
+    std::shared_ptr<const PromptStudy> prompt_study_;
     std::optional<Calibrating> calibrating_;
     std::vector<OutlierReport> outliers_;
     RecipeHistory history_;

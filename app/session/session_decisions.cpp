@@ -1,5 +1,5 @@
 // The session's work beyond perplexity: which layers suffer, recipes under a budget, where a recipe departs from full
-// precision.
+// precision, how both go on from a prompt.
 #include <algorithm>
 
 #include "app/session/advice.h"
@@ -136,6 +136,37 @@ void Session::measureDivergence(const EvaluationChoice& choice) {
         [this, model = model()](std::shared_ptr<const DivergenceStudy> study) {
             if (model != this->model()) return;
             divergence_ = std::move(study);
+            Q_EMIT decisionsChanged();
+        },
+        reporter());
+}
+
+void Session::continuePrompt(const QString& prompt, std::int64_t tokens) {
+    const QString title = tr("Continue a prompt");
+    if (!recipeReady(title)) return;
+    const bool made = quantized_ && quantized_->recipe == recipe();
+    jobs_.submit<PromptStudy>(
+        request(QStringLiteral("generate"), title, {}, 0),
+        [prompt = prompt.toStdString(), tokens, recipe = recipe(), quantized = made ? quantized_ : nullptr,
+         opened = opened_](JobContext& ctx) {
+            Workbench work;
+            work.adopt(opened);
+            const Tokenizer& tokenizer = work.tokenizer();
+            auto study = std::make_shared<PromptStudy>();
+            study->prompt = prompt;
+            study->recipe = recipe;
+            const EvaluationSide sides[] = {{}, {quantized ? quantized : work.quantize(recipe, false, ctx), {}}};
+            study->sides = continue_prompt(work.model(), sides, tokenizer, prompt, tokens, ctx);
+            study->first_parting = first_parting(study->sides[0], study->sides[1]);
+            for (const Continuation& side : study->sides) {
+                const std::size_t same = study->first_parting.value_or(side.tokens.size());
+                study->same.push_back(text_before(side, same, tokenizer).value_or(side.text.size()));
+            }
+            return study;
+        },
+        [this, model = model()](std::shared_ptr<const PromptStudy> study) {
+            if (model != this->model()) return;
+            prompt_study_ = std::move(study);
             Q_EMIT decisionsChanged();
         },
         reporter());

@@ -91,6 +91,7 @@ SessionFile from_json(const json& document) {
         throw Error(ErrorKind::bad_input, "baseline " + std::to_string(file.baseline) + " is none of its " +
                                               std::to_string(file.runs.size()) + " runs");
     file.selection = names_from_json(document.at("selection"));
+    if (const auto notes = document.find("notes"); notes != document.end()) file.notes = text_of(*notes);
     file.view = view_from_json(document.at("view"));
     return file;
 }
@@ -125,6 +126,7 @@ void write_session(const QString& path, SessionFile file) {
                            {"stopped", stopped},
                            {"baseline", file.baseline},
                            {"selection", names_to_json(file.selection)},
+                           {"notes", file.notes.toStdString()},
                            {"view", view_to_json(file.view)}};
     write_run_file(path, document);
 }

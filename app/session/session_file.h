@@ -48,6 +48,7 @@ struct SessionFile {
     std::vector<Run> stopped; ///< evaluations that were under way, as far as they had come
     int baseline = -1;        ///< index in `runs`; -1: none
     QStringList selection;    ///< names of linears, the one that plots show first
+    QString notes;            ///< what somebody wrote down
     SessionView view;
 };
 

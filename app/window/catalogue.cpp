@@ -14,7 +14,8 @@ namespace graticule {
 std::vector<MethodEntry> method_entries() {
     std::vector<MethodEntry> entries;
     for (const MethodRow& row : all_methods())
-        entries.push_back({row.stage(), qt_text(row.name), qt_text(row.label), qt_text(row.help), row.params});
+        entries.push_back(
+            {row.stage(), qt_text(row.name), qt_text(row.label), qt_text(row.help), row.params, qt_text(row.source)});
     return entries;
 }
 

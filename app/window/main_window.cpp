@@ -2,11 +2,9 @@
 
 #include <QtCore/QDir>
 #include <QtCore/QFileInfo>
-#include <QtCore/QMimeData>
 #include <QtCore/QSettings>
 #include <QtCore/QTimer>
 #include <QtGui/QCloseEvent>
-#include <QtGui/QDropEvent>
 #include <QtGui/QScreen>
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QDockWidget>
@@ -23,12 +21,14 @@
 #include "app/window/catalogue.h"
 #include "app/window/device_chooser.h"
 #include "app/window/execution_chooser.h"
+#include "app/window/file_drops.h"
 #include "app/window/recipe_presenter.h"
 #include "app/window/table_rows.h"
 #include "app/window/tour.h"
 #include "widgets/forms/wheel_guard.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/elided_label.h"
+#include "widgets/panels/find_bar.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/offer_bar.h"
@@ -58,7 +58,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     , session_(nullptr, journal_beside(settings))
     , draft_(journal_beside(settings)) {
     setObjectName(QStringLiteral("main"));
-    setAcceptDrops(true);
+    connect(new FileDrops(*this), &FileDrops::dropped, this, &MainWindow::openPath);
     qApp->installEventFilter(new WheelGuard(this));
     setDockNestingEnabled(true);
     setDockOptions(AllowNestedDocks | AllowTabbedDocks);
@@ -255,6 +255,7 @@ void MainWindow::connectPanels() {
     connect(plots_, &PlotArea::searchWanted, this, &MainWindow::searchRecipe);
     connect(plots_, &PlotArea::sensitivityWanted, this, [this] { predictSensitivity(false); });
     connect(plots_, &PlotArea::divergenceWanted, this, &MainWindow::measureDivergence);
+    connect(plots_, &PlotArea::generateWanted, &session_, &Session::continuePrompt);
     connect(plots_, &PlotArea::searchedRecipeWanted, this, [this](int point) {
         const std::vector<SearchedPoint> points = all_points(session_.searches());
         if (point < 0 || std::cmp_greater_equal(point, points.size())) return;
@@ -301,6 +302,7 @@ void MainWindow::connectSession() {
         first_selection_ = session_.selection();
         visited_.clear();
         bookmarks_.clear();
+        jobs_->setNotes({});
         visited_.visit(first_selection_);
         layers_->setSelection(first_selection_);
         offerDraft();
@@ -315,6 +317,7 @@ void MainWindow::connectSession() {
     const auto changed = [this] {
         if (!draft_soon_->isActive()) draft_soon_->start(); // a stream of changes must not put it off for ever
     };
+    connect(jobs_, &JobsPanel::notesEdited, this, changed);
     connect(&session_, &Session::runsChanged, this, changed);
     connect(&session_, &Session::recipeChanged, this, changed);
     connect(&session_, &Session::selectionChanged, this, changed);
@@ -359,6 +362,8 @@ void MainWindow::connectSession() {
         devices_->setDevices(session_.devices(), session_.device());
         executions_->setExecution(session_.execution());
     });
+    session_.jobs().standForMemory(asking_);
+    connect(&session_.jobs(), &JobRunner::shortOfMemory, this, &MainWindow::askForMemory);
     connect(&session_.jobs(), &JobRunner::ended, this, [this] { // long work is done while one looks elsewhere
         if (!isActiveWindow() && !session_.jobs().busy()) QApplication::alert(this);
     });
@@ -427,7 +432,7 @@ void MainWindow::updateActions() {
     for (const char* name : {"compare.copy-markdown", "compare.copy-csv", "compare.copy-json"})
         enable(name, !session_.runs().empty());
     for (const char* name : {"run.quantize", "run.evaluate", "run.all", "run.measure-lengths", "run.sensitivity",
-                             "run.measure-sensitivity", "run.divergence"}) {
+                             "run.measure-sensitivity", "run.divergence", "run.generate"}) {
         QAction* action = command(QLatin1String(name));
         action->setEnabled(works);
         // A command that cannot be given says why where it is looked for.
@@ -474,17 +479,6 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     if (draft_soon_->isActive()) keepDraft();
     session_.jobs().cancelAll();
     event->accept();
-}
-
-void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-    if (event->mimeData()->hasUrls() && event->mimeData()->urls().size() == 1 &&
-        event->mimeData()->urls().front().isLocalFile())
-        event->acceptProposedAction();
-}
-
-void MainWindow::dropEvent(QDropEvent* event) {
-    openPath(event->mimeData()->urls().front().toLocalFile());
-    event->acceptProposedAction();
 }
 
 void MainWindow::setTheme(theme::Mode mode) {

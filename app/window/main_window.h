@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QtCore/QElapsedTimer>
+#include <QtCore/QPointer>
 #include <QtWidgets/QMainWindow>
 #include <memory>
 #include <optional>
@@ -28,6 +29,7 @@ namespace graticule {
 class DeviceChooser;
 class ExecutionChooser;
 class ElidedLabel;
+class FindBar;
 class JobsPanel;
 class LayersPanel;
 class OfferBar;
@@ -70,16 +72,17 @@ public:
     [[nodiscard]] EvaluationChoice evaluationChoice() const;
     [[nodiscard]] Tour& tour() { return *tour_; }
     void setExportFolder(const QString& folder) { export_folder_ = folder; }
-    /// Scripts answer no dialogs: jobs start with the last choices.
-    void setAsking(bool ask) { asking_ = ask; }
+    /// Scripts answer no dialogs: jobs start with the last choices, and none stands until somebody lets it go on.
+    void setAsking(bool ask) {
+        asking_ = ask;
+        session_.jobs().standForMemory(ask);
+    }
     void resetLayout();
     void showFailure(const QString& title, const QString& text);
 
 protected:
     void closeEvent(QCloseEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
-    void dragEnterEvent(QDragEnterEvent* event) override;
-    void dropEvent(QDropEvent* event) override;
 
 private:
     static constexpr int layoutVersion = 1; // of saveState
@@ -112,6 +115,7 @@ private:
                         std::function<void()> go);
     QPushButton* stripButton(const QString& text, const char* command, bool primary = false);
     void nameSearch(); ///< with its keys where there is room
+    void find();
     void showPalette();
     void addChoices(std::vector<PaletteItem>& items);
     /// A preset's choices under the recipe's own calibration, as one step.
@@ -150,6 +154,7 @@ private:
     void runEverything();
     void cancelAll();
     void pauseRunning(); ///< or lets it go on
+    void askForMemory(JobId job, const QString& title, const QString& why);
     /// What leaving the model would cost is asked: "Leave Graticule", "Stop and leave".
     [[nodiscard]] bool mayStopJobs(const QString& title, const QString& stop);
     [[nodiscard]] bool mayOpenAnother();
@@ -213,6 +218,7 @@ private:
     PinnedPlots* pins_ = nullptr;
     OfferBar *offer_ = nullptr, *tour_bar_ = nullptr;
     Tour* tour_ = nullptr;
+    QPointer<FindBar> find_; // in the view that is searched, and gone with it
     QWidget* plot_page_ = nullptr;
     QTimer *tick_ = nullptr, *layers_soon_ = nullptr, *draft_soon_ = nullptr;
     QList<QAction*> commands_;

@@ -8,6 +8,7 @@
 #include <QtWidgets/QListWidget>
 #include <QtWidgets/QMenuBar>
 #include <QtWidgets/QMessageBox>
+#include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QVBoxLayout>
 
 #include "app/session/recent_models.h"
@@ -20,6 +21,8 @@
 #include "widgets/models/table_text.h"
 #include "widgets/panels/colour_preview.h"
 #include "widgets/panels/command_palette.h"
+#include "widgets/panels/find_bar.h"
+#include "widgets/panels/generate_panel.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
@@ -96,7 +99,9 @@ void MainWindow::buildEditMenu(QMenuBar* bar) {
     menu->addSeparator();
     addCommand(menu, "edit.select-all", tr("Select &all linears"), QKeySequence(tr("Ctrl+Shift+A")),
                [this] { session_.selectWhere([](const Linear&) { return true; }); });
-    addCommand(menu, "edit.find", tr("&Filter layers"), QKeySequence::Find, [this] { layers_->focusFilter(); });
+    addCommand(menu, "edit.find", tr("&Find in this view"), QKeySequence::Find, [this] { find(); })
+        ->setToolTip(
+            tr("Words in the table or text that has the focus; of the layers, and of what has none, the filter"));
     addCommand(menu, "edit.set-current", tr("Take the recipe as &current for what-if"), QKeySequence(tr("Ctrl+Return")),
                [this] { session_.setReferenceToCurrent(); });
     menu->addSeparator();
@@ -192,6 +197,10 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.divergence", tr("Measure &divergence"), {}, [this] {
         measureDivergence();
     })->setToolTip(tr("How far the recipe's predictions are from full precision's, token by token, and where"));
+    addCommand(menu, "run.generate", tr("Continue a pro&mpt …"), {}, [this] {
+        plots_->showTab(PlotArea::Generate);
+        plots_->findChild<GeneratePanel*>()->prompt()->setFocus(Qt::ShortcutFocusReason);
+    })->setToolTip(tr("How the model as it is and under the recipe go on from the same words, side by side"));
     addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] {
         quantize();
     })->setToolTip(tr("Quantize the model by the recipe"));
@@ -237,6 +246,12 @@ void MainWindow::buildHelpMenu(QMenuBar* bar) {
         askProblemReport();
     })->setToolTip(tr("One text with versions, devices, model, recipe, runs and log, to send with a question"));
     addCommand(menu, "help.about", tr("&About Graticule"), {}, [this] { showAbout(); });
+}
+
+void MainWindow::find() {
+    QWidget* focused = QApplication::focusWidget();
+    if (!find_) find_ = new FindBar(this);
+    if (!focused || layers_->isAncestorOf(focused) || !find_->openIn(focused)) layers_->focusFilter();
 }
 
 void MainWindow::showPalette() {

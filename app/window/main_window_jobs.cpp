@@ -180,6 +180,24 @@ void MainWindow::pauseRunning() {
         if (job.state == JobState::running) session_.jobs().hold(job.id, !go_on);
 }
 
+// The job stands meanwhile, and the list of jobs lets it go on or cancels it as well.
+void MainWindow::askForMemory(JobId job, const QString& title, const QString& why) {
+    jobs_->addLogLine(tr("%1 stands: %2").arg(title, why));
+    auto* box = new QMessageBox(QMessageBox::NoIcon, title, tr("The card's memory does not suffice: the job stands."),
+                                QMessageBox::NoButton, this);
+    box->setAttribute(Qt::WA_DeleteOnClose);
+    box->setInformativeText(
+        tr("%1\n\nMake room on the card and try again, or let it go on where there is memory.").arg(why));
+    connect(box->addButton(tr("Try again"), QMessageBox::AcceptRole), &QAbstractButton::clicked, this,
+            [this, job] { session_.jobs().hold(job, false); });
+    connect(box->addButton(tr("Go on on the CPU"), QMessageBox::ActionRole), &QAbstractButton::clicked, this,
+            [this, job] { session_.jobs().tryOn(job, "cpu"); });
+    connect(box->addButton(tr("Cancel the job"), QMessageBox::DestructiveRole), &QAbstractButton::clicked, this,
+            [this, job] { session_.jobs().cancel(job); });
+    box->addButton(tr("Later"), QMessageBox::RejectRole);
+    box->open();
+}
+
 // Closing or another model in the middle of a job loses that job, so it is asked. What is finished is on disk already,
 // a model that is being opened is no work, and what is being stopped was given up before.
 bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {

@@ -26,6 +26,7 @@ const QString filter = QStringLiteral("Sessions (*%1);;All files (*)").arg(QLati
 SessionFile MainWindow::sessionFile() const {
     SessionFile file = session_.toFile();
     file.evaluation = evaluation_;
+    file.notes = jobs_->notes();
     file.view.geometry = saveGeometry();
     file.view.layout = saveState(layoutVersion);
     file.view.plot = plots_->currentIndex();
@@ -112,6 +113,7 @@ void MainWindow::finishOpening() {
 void MainWindow::restoreView(const SessionFile& file) {
     evaluation_ = file.evaluation;
     bookmarks_ = file.view.bookmarks;
+    jobs_->setNotes(file.notes);
     bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
     restoreGeometry(file.view.geometry);
     restoreState(file.view.layout, layoutVersion);
@@ -128,7 +130,7 @@ void MainWindow::keepDraft() {
     draft_soon_->stop();
     if (!session_.model()) return;
     SessionFile file = sessionFile();
-    if (file.history.size() < 2 && !file.calibrated && file.stopped.empty()) return;
+    if (file.history.size() < 2 && !file.calibrated && file.stopped.empty() && file.notes.isEmpty()) return;
     try {
         draft_.keep(modelFile(), std::move(file));
     } catch (const Error& error) {

@@ -13,6 +13,7 @@
 #include "widgets/models/number_text.h"
 #include "widgets/panels/divergence_panel.h"
 #include "widgets/panels/fitting_tab_bar.h"
+#include "widgets/panels/generate_panel.h"
 #include "widgets/panels/multiples_panel.h"
 #include "widgets/panels/search_panel.h"
 #include "widgets/panels/slac_panel.h"
@@ -42,6 +43,7 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(searchRow());
     rows_.push_back(divergenceRow());
     rows_.push_back(allInputsRow());
+    rows_.push_back(generateRow());
     for (const Row& row : rows_) {
         const int tab = addTab(row.page, row.title);
         if (!row.short_title.isEmpty()) tabs_->setShortName(tab, row.short_title);
@@ -156,6 +158,8 @@ PlotArea::Row PlotArea::heatMapRow() {
     statistic->addItem(tr("tokens by channels"), static_cast<int>(TokenOrder::in_text));
     statistic->addItem(tr("tokens by channels, largest first"), static_cast<int>(TokenOrder::largest_first));
     statistic->setAccessibleName(tr("Statistic"));
+    statistic->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon); // the plot's title says it too
+    statistic->setMinimumContentsLength(10);
     connect(statistic, &QComboBox::activated, this, &PlotArea::refreshNow);
     Row row = plotRow(tr("Heat map"), tr("Heat"), false, [this, statistic, of_layers] {
         if (statistic->currentIndex() > of_layers)
@@ -275,7 +279,7 @@ PlotArea::Row PlotArea::divergenceRow() {
     both->addWidget(plot);
     both->addWidget(panel);
     both->setStretchFactor(1, 3);
-    both->setSizes({260, 440});
+    both->setSizes({220, 480});
     connect(panel, &DivergencePanel::measureWanted, this, &PlotArea::divergenceWanted);
     const auto refresh = [this, plot, panel, told = std::shared_ptr<const DivergenceStudy>()]() mutable {
         plot->setScene(depth_plot(session_));
@@ -288,6 +292,35 @@ PlotArea::Row PlotArea::divergenceRow() {
             panel->clearDivergence();
     };
     return {tr("Divergence"), tr("Div."), both, plot, refresh, false};
+}
+
+namespace {
+ContinuedPrompt continued(const PromptStudy& study) {
+    ContinuedPrompt shown;
+    shown.prompt = QString::fromStdString(study.prompt);
+    shown.parting = study.first_parting ? static_cast<qint64>(*study.first_parting) + 1 : 0;
+    for (std::size_t side = 0; side < shown.sides.size(); ++side) {
+        const Continuation& one = study.sides[side];
+        shown.tokens = std::max(shown.tokens, static_cast<qint64>(one.tokens.size()));
+        shown.sides[side] = {side == 0 ? QString::fromStdString(one.run_name)
+                                       : QString::fromStdString(summary_line(study.recipe)),
+                             QString::fromStdString(one.text.substr(0, study.same[side])),
+                             QString::fromStdString(one.text.substr(study.same[side])), one.tokens_per_second()};
+    }
+    return shown;
+}
+} // namespace
+
+PlotArea::Row PlotArea::generateRow() {
+    auto* panel = new GeneratePanel;
+    connect(panel, &GeneratePanel::continueWanted, this, &PlotArea::generateWanted);
+    const auto refresh = [this, panel, told = std::shared_ptr<const PromptStudy>()]() mutable {
+        const auto& study = session_.promptStudy();
+        if (study == told) return; // where the reader has scrolled to stays
+        told = study;
+        study ? panel->setContinued(continued(*study)) : panel->clearContinued();
+    };
+    return {tr("Generate"), tr("Gen."), panel, nullptr, refresh, false};
 }
 
 void PlotArea::connectSession() {

@@ -35,7 +35,8 @@ public:
         Speed,
         Search,
         Divergence,
-        AllInputs
+        AllInputs,
+        Generate
     };
 
     PlotArea(Session& session, QWidget* parent);
@@ -54,6 +55,7 @@ Q_SIGNALS:
     void searchWanted(double bits);
     void sensitivityWanted();
     void divergenceWanted();
+    void generateWanted(const QString& prompt, int tokens);
     void searchedRecipeWanted(int point); ///< of all_points
     void failed(const QString& text);
 
@@ -85,6 +87,7 @@ private:
     [[nodiscard]] Row speedRow();
     [[nodiscard]] Row searchRow();
     [[nodiscard]] Row divergenceRow();
+    [[nodiscard]] Row generateRow();
     void followThreshold(plots::PlotSurface* plot);
     void offerPin(plots::PlotSurface* plot, std::function<PinnedPlots::Kind()> kind);
     void connectSession();

@@ -59,4 +59,14 @@ std::optional<std::size_t> first_parting(const Continuation& a, const Continuati
     return static_cast<std::size_t>(one - a.tokens.begin());
 }
 
+std::optional<std::size_t> text_before(const Continuation& continuation, std::size_t tokens,
+                                       const Tokenizer& tokenizer) {
+    const std::span<const std::int32_t> ids(continuation.tokens);
+    const std::string start = tokenizer.decode(ids.first(tokens)), all = tokenizer.decode(ids);
+    if (!all.starts_with(start)) return std::nullopt;
+    // decode() may leave out the blank in front: what comes after is what both texts end with.
+    const std::size_t after = all.size() - start.size();
+    return continuation.text.size() - std::min(after, continuation.text.size());
+}
+
 } // namespace graticule

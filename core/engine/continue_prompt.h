@@ -17,6 +17,9 @@ struct Continuation {
     std::vector<std::int32_t> tokens; ///< after the prompt; it ends early behind the tokenizer's end of text
     std::string text;                 ///< what they add to the prompt
     double seconds = 0;
+    [[nodiscard]] double tokens_per_second() const { ///< 0: not known
+        return seconds > 0 ? static_cast<double>(tokens.size()) / seconds : 0;
+    }
 };
 
 /// Each token is the most likely one. Keys and values of the text so far are kept, except where a recipe rounds over
@@ -29,5 +32,10 @@ struct Continuation {
 
 /// Index of the first token where the two differ, or where one has ended; absent: they are the same.
 [[nodiscard]] std::optional<std::size_t> first_parting(const Continuation& a, const Continuation& b);
+
+/// How many bytes of its text the first `tokens` tokens make; absent where the text does not fall apart there: within a
+/// letter of several bytes.
+[[nodiscard]] std::optional<std::size_t> text_before(const Continuation& continuation, std::size_t tokens,
+                                                     const Tokenizer& tokenizer);
 
 } // namespace graticule

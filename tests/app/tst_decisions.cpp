@@ -180,8 +180,32 @@ private Q_SLOTS:
         for (const auto* side : {&first.baseline_likely, &first.likely})
             for (const LikelyText& likely : *side) {
                 const QString word = QString::fromStdString(likely.text).replace(u'\n', QStringLiteral("↵"));
-                QVERIFY2(tip.contains(QStringLiteral("“%1”").arg(word.toHtmlEscaped())), qPrintable(tip));
+                const QString said =
+                    word.isEmpty() ? QStringLiteral("(a token") : QStringLiteral("“%1”").arg(word.toHtmlEscaped());
+                QVERIFY2(tip.contains(said), qPrintable(tip));
             }
+    }
+
+    /// The command line's `generate`, with the place where the two texts part.
+    void a_prompt_is_continued_by_both() {
+        Session session;
+        open_sample(session, QStringLiteral("sample-llama"));
+        Recipe recipe = session.recipe();
+        recipe.defaults = parse_scheme_line("w=int3/asym/g64");
+        session.setRecipe(recipe, QStringLiteral("test"));
+        session.continuePrompt(QStringLiteral("It was a dark night, and"), 8);
+        QTRY_VERIFY_WITH_TIMEOUT(session.promptStudy() != nullptr && !session.jobs().busy(), 120'000);
+        const PromptStudy& study = *session.promptStudy();
+        QCOMPARE(study.sides.size(), std::size_t{2});
+        QVERIFY(study.first_parting.has_value());
+        const auto same = [&](std::size_t side) { return study.sides[side].text.substr(0, study.same[side]); };
+        QCOMPARE(same(0), same(1));
+        QVERIFY(study.sides[0].tokens[*study.first_parting] != study.sides[1].tokens[*study.first_parting]);
+        QSignalSpy failed(&session, &Session::failed);
+        session.continuePrompt(QStringLiteral("It was"), 1 << 20); // more than it has positions
+        QTRY_COMPARE_WITH_TIMEOUT(failed.size(), 1, 60'000);
+        QVERIFY(failed[0][1].toString().contains("ask for fewer"));
+        QVERIFY(session.promptStudy().get() == &study);
     }
 
     void advice_rows_have_buttons() {

@@ -1,6 +1,7 @@
 // The engine thread: order, results on the right thread, cancelling, failing, chains, joining at the end.
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -117,6 +118,55 @@ private Q_SLOTS:
         QVERIFY(busy_on_arrival);
         QTRY_VERIFY(!runner.busy());
     }
+
+    /// It stands and says why; let go it tries again, there or elsewhere; what waits for it waits on.
+    void a_job_without_memory_on_its_card_stands_until_it_is_let_go() {
+        JobRunner runner;
+        QSignalSpy told(&runner, &JobRunner::shortOfMemory);
+        std::vector<std::string> tries;
+        const auto start = [&] {
+            JobRequest request{.tag = {}, .title = "large"};
+            request.device = "cuda:0";
+            return runner.submit<int>(request,
+                                      [&tries](JobContext& ctx) -> std::shared_ptr<const int> {
+                                          tries.push_back(ctx.device);
+                                          if (ctx.device != "cpu" && tries.size() < 3)
+                                              throw Error(ErrorKind::out_of_memory, "2 GiB more");
+                                          return std::make_shared<const int>(7);
+                                      },
+                                      {});
+        };
+        const JobId failing = start(); // nobody is there to answer
+        QTRY_COMPARE(state_of(runner, failing), JobState::failed);
+        QVERIFY(told.isEmpty());
+        tries.clear();
+        runner.standForMemory(true);
+        const JobId id = start();
+        const JobId behind = runner.submit<int>({.tag = {}, .title = "behind", .after = {id}},
+                                                [](JobContext&) { return std::make_shared<const int>(1); }, {});
+        const auto view = [&] {
+            const auto all = runner.jobs();
+            return *std::ranges::find(all, id, &JobView::id);
+        };
+        QTRY_COMPARE(told.size(), 1);
+        QVERIFY(told[0][2].toString().contains("2 GiB more"));
+        QVERIFY(view().state == JobState::running && view().held && view().error.message == "2 GiB more");
+        QCOMPARE(state_of(runner, behind), JobState::waiting);
+        runner.hold(id, false);
+        QTRY_COMPARE(told.size(), 2);
+        runner.tryOn(id, "cpu");
+        QTRY_COMPARE(state_of(runner, behind), JobState::done);
+        QCOMPARE(state_of(runner, id), JobState::done);
+        QVERIFY(view().error.message.empty());
+        QCOMPARE(tries, (std::vector<std::string>{"cuda:0", "cuda:0", "cpu"}));
+        tries.clear();
+        const JobId cancelled = start();
+        QTRY_COMPARE(told.size(), 3);
+        runner.cancel(cancelled);
+        QTRY_COMPARE(state_of(runner, cancelled), JobState::cancelled);
+        start();
+        QTRY_COMPARE(told.size(), 4);
+    } // the runner goes while it does
 
     void cancelled_job_stops_at_its_next_step_and_delivers_nothing() {
         JobRunner runner;

@@ -24,6 +24,7 @@
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 #include "widgets/models/layer_table_model.h"
+#include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/offer_bar.h"
 
@@ -107,6 +108,7 @@ private Q_SLOTS:
         window->layers().setFilterText("block<5");
         window->layers().sortBy(LayerTableModel::Underflow, Qt::DescendingOrder);
         window->addDockWidget(Qt::LeftDockWidgetArea, window->findChild<QDockWidget*>("recipe"));
+        window->findChild<JobsPanel*>()->setNotes("fc2 of block 3 is the odd one");
         before_ = window->sessionFile();
         window->saveSession(file_);
         QVERIFY(QFile::exists(file_));
@@ -118,6 +120,7 @@ private Q_SLOTS:
         Session& session = window->session();
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs().size() == 2, 60'000);
         QCOMPARE(session.model()->name(), std::string("sample-opt"));
+        QCOMPARE(window->findChild<JobsPanel*>()->notes(), QString("fc2 of block 3 is the odd one"));
         QVERIFY(session.recipe() == before_.recipe && session.reference() == before_.reference);
         QCOMPARE(session.recipe().calibration.length, std::int64_t(64));
         QCOMPARE(losses(session.runs()), losses(before_.runs));

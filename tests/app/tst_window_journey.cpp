@@ -10,6 +10,7 @@
 #include <QtTest/QTest>
 #include <QtWidgets/QAbstractButton>
 #include <QtWidgets/QComboBox>
+#include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QMessageBox>
 #include <QtWidgets/QTableView>
@@ -197,18 +198,22 @@ private Q_SLOTS:
 
     void dropped_files_are_opened_data() {
         QTest::addColumn<QString>("file");
-        QTest::addColumn<QString>("opens"); // model, recipe, or nothing
+        QTest::addColumn<QString>("opens");  // model, recipe, or nothing
+        QTest::addColumn<bool>("onto_dock"); // that floats
         QTest::newRow("model folder") << "sample-llama"
-                                      << "model";
+                                      << "model" << false;
         QTest::newRow("recipe") << "recipe.json"
-                                << "recipe";
+                                << "recipe" << false;
+        QTest::newRow("recipe, onto a floating dock") << "recipe.json"
+                                                      << "recipe" << true;
         QTest::newRow("broken gguf") << "broken.gguf"
-                                     << "";
+                                     << "" << false;
     }
 
     void dropped_files_are_opened() {
         QFETCH(QString, file);
         QFETCH(QString, opens);
+        QFETCH(bool, onto_dock);
         Session& session = window_->session();
         QString path = folder_.filePath(file);
         if (opens == u"model") {
@@ -222,11 +227,15 @@ private Q_SLOTS:
         QMimeData files;
         files.setUrls({QUrl::fromLocalFile(path)});
         QSignalSpy refused(&session, &Session::openFailed);
+        auto* runs = window_->findChild<QDockWidget*>("runs");
+        runs->setFloating(onto_dock);
+        QWidget* onto = onto_dock ? static_cast<QWidget*>(runs) : window_.get();
+        QVERIFY(onto->acceptDrops());
         QDragEnterEvent enter({5, 5}, Qt::CopyAction, &files, Qt::LeftButton, Qt::NoModifier);
-        QApplication::sendEvent(window_.get(), &enter);
+        QApplication::sendEvent(onto, &enter);
         QVERIFY(enter.isAccepted());
         QDropEvent drop({5.0, 5.0}, Qt::CopyAction, &files, Qt::LeftButton, Qt::NoModifier);
-        QApplication::sendEvent(window_.get(), &drop);
+        QApplication::sendEvent(onto, &drop);
         if (opens == u"model") {
             QTRY_COMPARE_WITH_TIMEOUT(session.model()->name(), file.toStdString(), 30'000);
         } else if (opens == u"recipe") {

@@ -1,15 +1,21 @@
 // Everything at once: small distributions of all inputs, several runs side by side, texts of many cells, the queue.
 #include <QtCore/QMimeData>
+#include <QtCore/QScopeGuard>
 #include <QtGui/QPainter>
+#include <QtGui/QStandardItemModel>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QListView>
 #include <QtWidgets/QMenu>
+#include <QtWidgets/QScrollBar>
+#include <QtWidgets/QStyledItemDelegate>
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QToolButton>
 
 #include "tests/support/test_main.h"
+#include "widgets/models/cell_table.h"
 #include "widgets/models/cell_text.h"
 #include "widgets/models/compare_many_model.h"
 #include "widgets/panels/compare_panel.h"
@@ -74,6 +80,37 @@ private Q_SLOTS:
                 if (side == Qt::AlignRight) QVERIFY2(last >= 84, qPrintable(QString::number(last)));
                 if (side == Qt::AlignLeft) QVERIFY2(first <= 33, qPrintable(QString::number(first)));
             }
+    }
+
+    /// Under the style sheet, which takes a table's own ground away.
+    void scrolling_paints_what_comes_in() {
+        struct Counter final : QStyledItemDelegate {
+            mutable int cells = 0;
+            void paint(QPainter*, const QStyleOptionViewItem&, const QModelIndex&) const override { ++cells; }
+        };
+        const QString sheet = qApp->styleSheet();
+        const auto plain = qScopeGuard([&] { qApp->setStyleSheet(sheet); });
+        theme::apply(*qApp, theme::Mode::dark);
+        QStandardItemModel model(400, 3);
+        CellTable table;
+        Counter counter;
+        table.setModel(&model);
+        table.setItemDelegate(&counter);
+        table.setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
+        table.verticalHeader()->setDefaultSectionSize(20);
+        table.resize(400, 500);
+        table.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&table));
+        QTRY_VERIFY(counter.cells > 3 * 20);
+        QTest::qWait(50);
+        counter.cells = 0;
+        table.verticalScrollBar()->setValue(40);
+        QTRY_VERIFY(counter.cells > 0);
+        QVERIFY2(counter.cells <= 3 * 4, qPrintable(QString::number(counter.cells)));
+        // What is not covered by a cell has the panel's colour.
+        model.setRowCount(1);
+        const QImage image = table.viewport()->grab().toImage();
+        QCOMPARE(image.pixelColor(image.width() / 2, image.height() - 5), theme::dark()[theme::Token::panel]);
     }
 
     void a_job_is_paused_and_moved_from_its_list() {

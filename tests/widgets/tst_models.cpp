@@ -172,6 +172,77 @@ private Q_SLOTS:
         QCOMPARE(proxy.index(3, 0).data(LayerTableModel::LayerRole).toInt(), 3);
     }
 
+    /// The rest of a job's changes leave the table's layout alone.
+    void new_values_move_rows_only_where_their_order_changes() {
+        LayerTableModel layers;
+        LayerFilterProxy proxy;
+        proxy.setSourceModel(&layers);
+        std::vector<LayerRow> changed = rows();
+        layers.setRows(changed);
+        proxy.sort(LayerTableModel::Sqnr, Qt::AscendingOrder);
+        const auto order = [&] {
+            std::vector<int> ids;
+            for (int line = 0; line < proxy.rowCount(); ++line)
+                ids.push_back(proxy.index(line, 0).data(LayerTableModel::LayerRole).toInt());
+            return ids;
+        };
+        QCOMPARE(order(), (std::vector<int>{1, 0, 3, 2}));
+        const QSignalSpy moved(&proxy, &QAbstractItemModel::layoutChanged),
+            told(&proxy, &QAbstractItemModel::dataChanged);
+        changed[0].sqnr_db = 21;
+        layers.setRows(changed);
+        QCOMPARE(moved.size(), 0);
+        QCOMPARE(told.size(), 1);
+        changed[0].sqnr_db = 5;
+        layers.setRows(changed);
+        QCOMPARE(moved.size(), 1);
+        QCOMPARE(order(), (std::vector<int>{0, 1, 3, 2}));
+        proxy.setFilterLine("sqnr<10");
+        QCOMPARE(order(), (std::vector<int>{0, 1}));
+        changed[3].sqnr_db = 7; // comes in, in its place
+        changed[1].sqnr_db = 12;
+        layers.setRows(changed);
+        QCOMPARE(order(), (std::vector<int>{0, 3}));
+    }
+
+    /// Nothing is painted again that looks the same.
+    void only_columns_that_changed_are_told() {
+        LayerTableModel layers;
+        std::vector<LayerRow> changed = rows();
+        layers.setRows(changed);
+        QList<QRect> told; // columns across, rows down
+        connect(&layers, &QAbstractItemModel::dataChanged, this,
+                [&](const QModelIndex& first, const QModelIndex& last) {
+                    told << QRect(QPoint(first.column(), first.row()), QPoint(last.column(), last.row()));
+                });
+        const auto tell = [&] {
+            told.clear();
+            layers.setRows(changed);
+            return std::exchange(told, {});
+        };
+        const auto cells = [](int column, int row, int columns, int rows) { return QRect(column, row, columns, rows); };
+        changed[2].scheme = "dINT4 / A8";
+        QCOMPARE(tell(), QList<QRect>{cells(LayerTableModel::Scheme, 2, 1, 1)});
+        changed[0].sqnr_db = 21; // within the range: nobody else's colour changes
+        changed[2].basis = "measured";
+        QCOMPARE(tell(), (QList<QRect>{cells(LayerTableModel::Sqnr, 0, 1, 1), cells(LayerTableModel::Basis, 2, 1, 1)}));
+        changed[3].sqnr_db = 40; // every cell's share of the column is another
+        const QList<QRect> all = tell();
+        QVERIFY(all.front().contains(cells(LayerTableModel::Sqnr, 0, 1, 4)));
+        QVERIFY(tell().isEmpty());
+
+        RunTableModel runs;
+        RunRow run;
+        run.id = 1;
+        runs.setRows({run, run});
+        QSignalSpy spy(&runs, &QAbstractItemModel::dataChanged);
+        run.perplexity = 5;
+        runs.setRows({run, run});
+        QCOMPARE(spy.size(), 1);
+        QCOMPARE(spy[0][0].toModelIndex().column(), int(RunTableModel::Perplexity));
+        QCOMPARE(spy[0][1].toModelIndex(), runs.index(1, RunTableModel::Perplexity));
+    }
+
     void filters_data() {
         QTest::addColumn<QString>("line");
         QTest::addColumn<QList<int>>("layers");

@@ -14,6 +14,7 @@
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QSpinBox>
 #include <QtWidgets/QTableView>
+#include <QtWidgets/QTextEdit>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QTreeWidget>
 
@@ -31,6 +32,7 @@
 #include "widgets/panels/elided_label.h"
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/fitting_tab_bar.h"
+#include "widgets/panels/generate_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/run_dialogs.h"
@@ -511,6 +513,45 @@ private Q_SLOTS:
         panel.resize(1100, 160);
         QTRY_VERIFY(!columns->isSectionHidden(RunTableModel::Curve));
         QCOMPARE(columns->sectionSize(RunTableModel::Difference), 176);
+    }
+
+    void parameters_say_their_default_and_where_it_comes_from() {
+        SchemeEditor editor;
+        std::vector<MethodEntry> entries = methods();
+        entries[0].source = "a paper, section 4";
+        editor.setMethods(entries);
+        const SchemeChoice smoothed = parse_scheme_line("w=int4/asym/channel smoothquant:alpha=0.3");
+        editor.setChoices({smoothed}, {smoothed}, {256});
+        const auto boxes = editor.findChildren<QDoubleSpinBox*>();
+        QCOMPARE(boxes.size(), 1);
+        QCOMPARE(boxes[0]->toolTip(), QString("migration strength\ndefault: 0.5\nfrom: a paper, section 4"));
+    }
+
+    void both_continuations_stand_side_by_side_and_their_parting_is_marked() {
+        GeneratePanel panel;
+        QSignalSpy wanted(&panel, &GeneratePanel::continueWanted);
+        QVERIFY(!panel.text(0)->isVisibleTo(&panel));
+        panel.prompt()->setPlainText("Once");
+        panel.findChild<QSpinBox*>()->setValue(12);
+        panel.findChild<QPushButton*>()->click();
+        QCOMPARE(wanted.at(0), (QVariantList{"Once", 12}));
+        panel.prompt()->clear();
+        QVERIFY(!panel.findChild<QPushButton*>()->isEnabled()); // nothing to go on from
+        ContinuedPrompt continued{
+            "Once", {{{"full precision", " upon", " a time", 41.3}, {"int3", " upon", " it", 0}}}, 4, 2};
+        panel.setContinued(continued);
+        QCOMPARE(panel.text(0)->toPlainText(), QString("Once upon▸ a time"));
+        QCOMPARE(panel.text(1)->toPlainText(), QString("Once upon▸ it"));
+        QStringList said;
+        for (const QLabel* label : panel.findChildren<QLabel*>()) said << label->text();
+        QVERIFY2(said.contains("They part at token 2 of 4") && said.contains("full precision, 41.3 tokens/s") &&
+                     said.contains("int3"),
+                 qPrintable(said.join('|')));
+        continued = {"Once", {{{"a", " more", {}, 1}, {"b", " more", {}, 1}}}, 1, 0};
+        panel.setContinued(continued);
+        QCOMPARE(panel.text(1)->toPlainText(), QString("Once more"));
+        panel.clearContinued();
+        QVERIFY(!panel.text(0)->isVisibleTo(&panel));
     }
 
     void every_control_has_a_name_for_screen_readers() {

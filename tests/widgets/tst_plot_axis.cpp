@@ -114,6 +114,7 @@ private Q_SLOTS:
         QTest::newRow("digits") << number_text(7.6543) << QStringLiteral("7.654");
         QTest::newRow("no false digits") << number_text(2.50) << QStringLiteral("2.5");
         QTest::newRow("tiny") << number_text(-3.2e-7) << QStringLiteral("−3.2e−7");
+        QTest::newRow("small, with an exponent") << exponent_text(0.00042, 2) << QStringLiteral("4.2e−4");
         QTest::newRow("sign") << signed_text(3.04, 2) << QStringLiteral("+3.04");
         QTest::newRow("no sign on zero") << signed_text(-0.001, 2) << QStringLiteral("0");
         QTest::newRow("share") << percent_text(0.1768) << QStringLiteral("17.7 %");

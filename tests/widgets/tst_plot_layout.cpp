@@ -4,6 +4,7 @@
 #include "widgets/plots/plot_fonts.h"
 #include "widgets/plots/plot_view.h"
 
+#include <QtCore/QScopeGuard>
 #include <QtTest/QTest>
 #include <algorithm>
 
@@ -122,9 +123,20 @@ private Q_SLOTS:
         }
     }
 
+    void axis_texts_do_not_overlap_data() {
+        QTest::addColumn<double>("scale");
+        QTest::addColumn<QSizeF>("size");
+        for (const double scale : {1.0, 1.5})
+            for (const QSizeF size : {QSizeF(870, 360), QSizeF(480, 270)})
+                QTest::addRow("%.1f at %dx%d", scale, int(size.width()), int(size.height())) << scale << size;
+    }
     void axis_texts_do_not_overlap() {
+        QFETCH(double, scale);
+        QFETCH(QSizeF, size);
+        const auto usual = qScopeGuard([] { theme::set_text_scale(1); });
+        theme::set_text_scale(scale);
         for (const auto& [name, scene] : sample_scenes(48)) {
-            const Picture picture = lay_out(scene, {}, theme::dark(), {.size = {870, 360}});
+            const Picture picture = lay_out(scene, {}, theme::dark(), {.size = size});
             std::vector<QRectF> placed;
             for (const Primitive& primitive : picture.primitives) {
                 const Text* text = std::get_if<Text>(&primitive);

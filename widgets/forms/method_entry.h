@@ -16,6 +16,7 @@ struct MethodEntry {
     QString label; ///< on screen: "SmoothQuant"
     QString help;
     std::vector<ParamSpec> params;
+    QString source = {}; ///< the paper and code that it and its defaults are taken from
 };
 
 struct PresetEntry {

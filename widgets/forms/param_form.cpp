@@ -33,18 +33,22 @@ ParamForm::ParamForm(QWidget* parent)
     rows_->setVerticalSpacing(6);
 }
 
-void ParamForm::setSpecs(const std::vector<ParamSpec>& specs) {
-    if (same_names(specs, specs_)) return;
+void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& source) {
+    if (source == source_ && same_names(specs, specs_)) return;
+    source_ = source;
     while (rows_->rowCount() > 0) rows_->removeRow(0);
     editors_.clear();
     specs_ = specs;
     for (const ParamSpec& spec : specs_) {
         QWidget* editor = makeEditor(spec);
-        editor->setToolTip(QString::fromStdString(spec.help));
+        QString tip = tr("%1\ndefault: %2")
+                          .arg(QString::fromStdString(spec.help), QString::fromStdString(to_text(spec.default_value)));
+        if (!source.isEmpty()) tip += tr("\nfrom: %1").arg(source);
+        editor->setToolTip(tip);
         editor->setAccessibleName(QString::fromStdString(spec.label));
         auto* label = new QLabel(QString::fromStdString(spec.label));
         label->setProperty("role", "secondary");
-        label->setToolTip(QString::fromStdString(spec.help));
+        label->setToolTip(tip);
         rows_->addRow(label, editor);
         editors_.push_back(editor);
     }

@@ -14,8 +14,8 @@ class ParamForm final : public QWidget {
     Q_OBJECT
 public:
     explicit ParamForm(QWidget* parent = nullptr);
-    /// Rebuilds the rows only when the specs differ from those shown.
-    void setSpecs(const std::vector<ParamSpec>& specs);
+    /// Rebuilds the rows only when they differ from those shown. `source`: what the defaults are taken from.
+    void setSpecs(const std::vector<ParamSpec>& specs, const QString& source = {});
     void setValues(const ParamMap& values);
 
 Q_SIGNALS:
@@ -26,6 +26,7 @@ private:
     void show(QWidget* editor, const ParamSpec& spec, const ParamValue& value);
 
     std::vector<ParamSpec> specs_;
+    QString source_;
     std::vector<QWidget*> editors_;
     QFormLayout* rows_;
 };

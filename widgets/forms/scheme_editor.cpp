@@ -310,7 +310,8 @@ void SchemeEditor::fillMethods(StageField& stage) {
     box->clear();
     add_item(box, stage.none, {});
     for (const MethodEntry& entry : methods_)
-        if (entry.stage == stage.stage && entry.name != u"rtn") add_item(box, entry.label, entry.name, entry.help);
+        if (entry.stage == stage.stage && entry.name != u"rtn")
+            add_item(box, entry.label, entry.name, entry.help + u'\n' + entry.source);
 }
 
 // Smoothing and rounding always; the other stages when they are asked for or in use. A stage that no method serves is
@@ -445,7 +446,7 @@ void SchemeEditor::showParams(const std::vector<SchemeChoice>& now) {
                           });
         stage.params->setVisible(same && !entry->params.empty());
         if (!same) continue;
-        stage.params->setSpecs(entry->params);
+        stage.params->setSpecs(entry->params, entry->source);
         for (const MethodStep& step : now[0].steps)
             if (qt_text(step.method) == entry->name) stage.params->setValues(step.params);
     }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <concepts>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace graticule {
@@ -21,19 +22,19 @@ template <class Row>
 class ColumnTable : public QAbstractTableModel {
 public:
     /// Replaces all rows; no reset, so that selection and scrolling stay, when they are of the same things as before.
-    /// Rows that say the same as before change nothing: nothing is painted again.
+    /// What says the same as before is not painted again.
     void setRows(std::vector<Row> rows) {
         if constexpr (std::equality_comparable<Row>)
             if (rows == rows_) return;
         const bool same = std::equal(rows.begin(), rows.end(), rows_.begin(), rows_.end(),
                                      [this](const Row& a, const Row& b) { return sameThing(a, b); });
         if (!same) beginResetModel();
-        rows_ = std::move(rows);
+        const std::vector<Row> before = std::exchange(rows_, std::move(rows));
         rowsReplaced();
         if (!same)
             endResetModel();
-        else if (!rows_.empty()) // all of them: a cell's colour is its place in the column's range
-            Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
+        else
+            tellChanges(before);
     }
     [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
 
@@ -63,6 +64,8 @@ protected:
 
     [[nodiscard]] virtual bool sameThing(const Row& a, const Row& b) const = 0;
     virtual void rowsReplaced() {}
+    /// Whether a cell says and looks the same in both; asked behind rowsReplaced().
+    [[nodiscard]] virtual bool sameCell(const Row&, const Row&, int) const { return false; }
     [[nodiscard]] const Row& row(const QModelIndex& index) const {
         return rows_[static_cast<std::size_t>(index.row())];
     }
@@ -75,6 +78,28 @@ protected:
     }
 
 private:
+    // Neighbouring columns that changed are told together, from the first row that did to the last.
+    void tellChanges(const std::vector<Row>& before) {
+        const int none = rowCount();
+        int from = 0, first = none, last = -1;
+        for (int column = 0; column <= columnCount(); ++column) {
+            int top = none, bottom = -1;
+            for (int line = 0; line < none && column < columnCount(); ++line) {
+                const auto at = static_cast<std::size_t>(line);
+                if (sameCell(before[at], rows_[at], column)) continue;
+                top = std::min(top, line);
+                bottom = line;
+            }
+            if (bottom < 0) {
+                if (last >= 0) Q_EMIT dataChanged(index(first, from), index(last, column - 1));
+                from = column + 1, first = none, last = -1;
+            } else {
+                first = std::min(first, top);
+                last = std::max(last, bottom);
+            }
+        }
+    }
+
     std::vector<TableColumn> columns_;
     std::vector<Row> rows_;
 };

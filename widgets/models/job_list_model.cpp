@@ -56,7 +56,7 @@ QString JobListModel::detail(const JobRow& row) const {
     }
     if (row.stopping) return tr("stopping …");
     QStringList parts;
-    if (row.held) parts << tr("paused");
+    if (row.held) parts << (row.error.isEmpty() ? tr("paused") : tr("paused: %1").arg(row.error.section(u'\n', 0, 0)));
     if (row.total > 0) {
         const QString count = tr("%1 of %2").arg(thousands_text(row.done), thousands_text(row.total));
         parts << (saysItsStage(row) ? count : row.stage.section(u' ', 0, 0).toLower() + u' ' + count);
@@ -147,8 +147,8 @@ QVariant JobListModel::data(const QModelIndex& index, int role) const {
     case CanCancelRole:
         return live && !row.stopping;
     case Qt::ToolTipRole:
-        if (!row.error.isEmpty()) return row.error;
-        return tip(row);
+        if (row.error.isEmpty()) return tip(row);
+        return row.state == JobState::running ? row.error + u'\n' + tip(row) : row.error;
     case HeldRole:
         if (row.state != JobState::running || row.stopping) return {};
         return row.held;

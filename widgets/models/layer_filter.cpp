@@ -231,6 +231,32 @@ std::optional<QString> LayerFilter::as_pattern() const {
 LayerFilterProxy::LayerFilterProxy(QObject* parent)
     : QSortFilterProxyModel(parent) {
     setSortRole(LayerTableModel::SortRole);
+    setDynamicSortFilter(false); // settle() does, and cheaply where the order stays
+}
+
+void LayerFilterProxy::setSourceModel(QAbstractItemModel* model) {
+    QSortFilterProxyModel::setSourceModel(model);
+    connect(model, &QAbstractItemModel::dataChanged, this, &LayerFilterProxy::settle);
+}
+
+// During a job values change all the time, their order seldom: the base class would take every row out and put it in
+// again.
+void LayerFilterProxy::settle() {
+    const QAbstractItemModel& source = *sourceModel();
+    for (int row = 0; row < source.rowCount(); ++row)
+        if (filterAcceptsRow(row, {}) != mapFromSource(source.index(row, 0)).isValid()) {
+            invalidateFilter();
+            break;
+        }
+    if (sortColumn() < 0) return;
+    QModelIndex before;
+    for (int row = 0; row < rowCount(); ++row) {
+        const QModelIndex here = mapToSource(index(row, sortColumn()));
+        const bool ascending = sortOrder() == Qt::AscendingOrder;
+        if (before.isValid() && (ascending ? lessThan(here, before) : lessThan(before, here)))
+            return sort(sortColumn(), sortOrder());
+        before = here;
+    }
 }
 
 void LayerFilterProxy::setFilterLine(const QString& line) {
@@ -253,11 +279,21 @@ bool LayerFilterProxy::filterAcceptsRow(int row, const QModelIndex&) const {
 }
 
 bool LayerFilterProxy::lessThan(const QModelIndex& left, const QModelIndex& right) const {
-    const QVariant a = left.data(sortRole()), b = right.data(sortRole());
+    const bool ascending = sortOrder() == Qt::AscendingOrder;
+    const auto& rows = static_cast<const LayerTableModel*>(sourceModel())->rows();
+    const auto row_of = [&](const QModelIndex& cell) -> const LayerRow& {
+        return rows[static_cast<std::size_t>(cell.row())];
+    };
+    if (LayerTableModel::isWords(left.column())) {
+        const int order = QString::compare(LayerTableModel::words(row_of(left), left.column()),
+                                           LayerTableModel::words(row_of(right), left.column()));
+        return order != 0 ? order < 0 : (left.row() < right.row()) == ascending;
+    }
+    const auto a = LayerTableModel::figure(row_of(left), left.column()),
+               b = LayerTableModel::figure(row_of(right), left.column());
     // What is not known yet goes last in either order; equal values keep the order of the model.
-    if (a.isValid() != b.isValid()) return a.isValid() == (sortOrder() == Qt::AscendingOrder);
-    if (a == b) return (left.row() < right.row()) == (sortOrder() == Qt::AscendingOrder);
-    return QSortFilterProxyModel::lessThan(left, right);
+    if (a.has_value() != b.has_value()) return a.has_value() == ascending;
+    return a != b ? *a < *b : (left.row() < right.row()) == ascending;
 }
 
 } // namespace graticule

@@ -52,11 +52,12 @@ private:
     QString problem_;
 };
 
-/// Sorts by LayerTableModel::SortRole and shows what the filter accepts.
+/// Sorts numbers as numbers and shows what the filter accepts.
 class LayerFilterProxy final : public QSortFilterProxyModel {
     Q_OBJECT
 public:
     explicit LayerFilterProxy(QObject* parent = nullptr);
+    void setSourceModel(QAbstractItemModel* model) override; ///< a LayerTableModel
     void setFilterLine(const QString& line);
     [[nodiscard]] const LayerFilter& filter() const { return filter_; }
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
@@ -66,6 +67,8 @@ protected:
     [[nodiscard]] bool lessThan(const QModelIndex& left, const QModelIndex& right) const override;
 
 private:
+    void settle();
+
     LayerFilter filter_;
 };
 

@@ -51,11 +51,23 @@ void LayerTableModel::rowsReplaced() {
             }
         return range;
     };
-    absmax_ = range_of([](const LayerRow& row) { return row.absmax; });
-    outlier_ = range_of([](const LayerRow& row) { return row.outlier_ratio; });
-    underflow_ = range_of([](const LayerRow& row) { return row.underflow_percent; });
-    sqnr_ = range_of([](const LayerRow& row) { return row.sqnr_db; });
-    damage_ = range_of([](const LayerRow& row) { return row.damage; });
+    const Ranges ranges{range_of([](const LayerRow& row) { return row.absmax; }),
+                        range_of([](const LayerRow& row) { return row.outlier_ratio; }),
+                        range_of([](const LayerRow& row) { return row.underflow_percent; }),
+                        range_of([](const LayerRow& row) { return row.sqnr_db; }),
+                        range_of([](const LayerRow& row) { return row.damage; })};
+    ranges_changed_ = ranges != ranges_;
+    ranges_ = ranges;
+}
+
+bool LayerTableModel::sameCell(const LayerRow& before, const LayerRow& now, int column) const {
+    if (isWords(column)) {
+        if (column == Scheme && before.edited != now.edited) return false;
+        return words(before, column) == words(now, column);
+    }
+    if (ranges_changed_ && column != Block && column != ShapeColumn && column != Bytes) return false;
+    if (column == Sqnr && (before.estimated != now.estimated || before.doubtful != now.doubtful)) return false;
+    return figure(before, column) == figure(now, column);
 }
 
 QStringList LayerTableModel::widest(int column) const {
@@ -74,16 +86,16 @@ QStringList LayerTableModel::widest(int column) const {
     };
     switch (column) {
     case AbsMax:
-        both(&LayerRow::absmax, absmax_);
+        both(&LayerRow::absmax, ranges_.absmax);
         break;
     case Outlier:
-        both(&LayerRow::outlier_ratio, outlier_);
+        both(&LayerRow::outlier_ratio, ranges_.outlier);
         break;
     case Underflow:
-        both(&LayerRow::underflow_percent, underflow_);
+        both(&LayerRow::underflow_percent, ranges_.underflow);
         break;
     case Sqnr:
-        both(&LayerRow::sqnr_db, sqnr_);
+        both(&LayerRow::sqnr_db, ranges_.sqnr);
         break;
     case Damage:
     case MeasuredDamage:
@@ -100,15 +112,14 @@ QStringList LayerTableModel::widest(int column) const {
 
 // All with the same decimals: four digits of the largest, so that what is a tenth of it looks like that.
 int LayerTableModel::damageDecimals() const {
-    return damage_.high > 0 ? std::clamp(3 - static_cast<int>(std::floor(std::log10(damage_.high))), 2, 9) : 2;
+    return ranges_.damage.high > 0 ? std::clamp(3 - static_cast<int>(std::floor(std::log10(ranges_.damage.high))), 2, 9)
+                                   : 2;
 }
 
 QString LayerTableModel::text(const LayerRow& row, int column) const {
     switch (column) {
     case Block:
         return row.block < 0 ? QString() : QString::number(row.block);
-    case Name:
-        return row.leaf;
     case AbsMax:
         return optional_text(row.absmax, 2);
     case Outlier:
@@ -119,48 +130,68 @@ QString LayerTableModel::text(const LayerRow& row, int column) const {
         return row.sqnr_db ? (row.estimated ? QStringLiteral("≈") : QString()) + fixed_text(*row.sqnr_db, 1) +
                                  (row.doubtful ? QStringLiteral("?") : QString())
                            : QString();
-    case Basis:
-        return row.basis;
     case Damage:
         return optional_text(row.damage, damageDecimals());
     case MeasuredDamage:
         return optional_text(row.damage_measured, damageDecimals());
-    case Scheme:
-        return row.ignored ? tr("ignored") : row.scheme;
-    case Kind:
-        return row.kind;
     case ShapeColumn:
         return QStringLiteral("%1 × %2").arg(row.rows).arg(row.columns);
     case Bytes:
         return row.bytes_after ? bytes_text(row.bytes_after) : bytes_text(row.bytes_before);
     default:
+        return words(row, column);
+    }
+}
+
+bool LayerTableModel::isWords(int column) {
+    return column == Name || column == Scheme || column == Kind || column == Basis;
+}
+
+QString LayerTableModel::words(const LayerRow& row, int column) {
+    switch (column) {
+    case Name:
+        return row.leaf;
+    case Scheme:
+        return row.ignored ? tr("ignored") : row.scheme;
+    case Kind:
+        return row.kind;
+    case Basis:
+        return row.basis;
+    default:
         return {};
     }
 }
 
-QVariant LayerTableModel::number(const LayerRow& row, int column) const {
+std::optional<double> LayerTableModel::figure(const LayerRow& row, int column) {
     switch (column) {
     case Block:
         return row.block;
     case AbsMax:
-        return cell(row.absmax);
+        return row.absmax;
     case Outlier:
-        return cell(row.outlier_ratio);
+        return row.outlier_ratio;
     case Underflow:
-        return cell(row.underflow_percent);
+        return row.underflow_percent;
     case Sqnr:
-        return cell(row.sqnr_db);
+        return row.sqnr_db;
     case Damage:
-        return cell(row.damage);
+        return row.damage;
     case MeasuredDamage:
-        return cell(row.damage_measured);
+        return row.damage_measured;
     case ShapeColumn:
-        return QVariant::fromValue<qlonglong>(row.rows * row.columns);
+        return static_cast<double>(row.rows * row.columns);
     case Bytes:
-        return QVariant::fromValue<qlonglong>(row.bytes_after ? row.bytes_after : row.bytes_before);
+        return static_cast<double>(row.bytes_after ? row.bytes_after : row.bytes_before);
     default:
-        return text(row, column);
+        return std::nullopt;
     }
+}
+
+QVariant LayerTableModel::number(const LayerRow& row, int column) {
+    if (isWords(column)) return words(row, column);
+    const bool whole = column == Block || column == ShapeColumn || column == Bytes; // in files without a point
+    const std::optional<double> value = figure(row, column);
+    return whole ? QVariant::fromValue<qlonglong>(static_cast<qlonglong>(*value)) : cell(value);
 }
 
 QVariant LayerTableModel::heat(const LayerRow& row, int column) const {
@@ -174,13 +205,13 @@ QVariant LayerTableModel::heat(const LayerRow& row, int column) const {
     };
     switch (column) {
     case Outlier:
-        return share(row.outlier_ratio, outlier_, true, false);
+        return share(row.outlier_ratio, ranges_.outlier, true, false);
     case Underflow:
-        return share(row.underflow_percent, underflow_, false, false);
+        return share(row.underflow_percent, ranges_.underflow, false, false);
     case Sqnr:
-        return share(row.sqnr_db, sqnr_, false, true);
+        return share(row.sqnr_db, ranges_.sqnr, false, true);
     case Damage:
-        return share(row.damage, damage_, true, false);
+        return share(row.damage, ranges_.damage, true, false);
     default:
         return {};
     }

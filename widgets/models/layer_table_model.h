@@ -33,22 +33,33 @@ public:
     /// Texts of `column` of which one is as wide as any: without looking at every number, for those change all the
     /// time.
     [[nodiscard]] QStringList widest(int column) const;
+    /// What a column of words says of a row, and one of numbers; absent: not known.
+    [[nodiscard]] static bool isWords(int column);
+    [[nodiscard]] static QString words(const LayerRow& row, int column);
+    [[nodiscard]] static std::optional<double> figure(const LayerRow& row, int column);
 
 protected:
     [[nodiscard]] bool sameThing(const LayerRow& a, const LayerRow& b) const override;
     void rowsReplaced() override; ///< measures the columns' ranges, which heat refers to
+    [[nodiscard]] bool sameCell(const LayerRow& before, const LayerRow& now, int column) const override;
 
 private:
     struct Range {
         double low = 0, high = 0;
+        bool operator==(const Range&) const = default;
+    };
+    struct Ranges {
+        Range absmax, outlier, underflow, sqnr, damage;
+        bool operator==(const Ranges&) const = default;
     };
     [[nodiscard]] QString text(const LayerRow& row, int column) const;
     [[nodiscard]] int damageDecimals() const;
     [[nodiscard]] static QString tip(const LayerRow& row, int column);
-    [[nodiscard]] QVariant number(const LayerRow& row, int column) const;
+    [[nodiscard]] static QVariant number(const LayerRow& row, int column);
     [[nodiscard]] QVariant heat(const LayerRow& row, int column) const;
 
-    Range absmax_, outlier_, underflow_, sqnr_, damage_;
+    Ranges ranges_;
+    bool ranges_changed_ = false; ///< by the newest rows: cells that stay have another colour
 };
 
 } // namespace graticule

@@ -37,21 +37,24 @@ QString fixed_text(double value, int decimals) {
     return dressed(text);
 }
 
+QString exponent_text(double value, int digits) {
+    if (!std::isfinite(value)) return unusual(value);
+    QString text = QString::number(value, 'e', std::max(0, digits - 1));
+    const qsizetype e = text.indexOf(QLatin1Char('e'));
+    QString mantissa = text.left(e);
+    if (mantissa.contains(QLatin1Char('.'))) {
+        while (mantissa.endsWith(QLatin1Char('0'))) mantissa.chop(1);
+        if (mantissa.endsWith(QLatin1Char('.'))) mantissa.chop(1);
+    }
+    text = mantissa + QLatin1Char('e') + QString::number(text.mid(e + 1).toInt());
+    return text.replace(QLatin1Char('-'), minus_sign);
+}
+
 QString number_text(double value, int digits) {
     if (!std::isfinite(value)) return unusual(value);
     if (value == 0) return QStringLiteral("0");
     const double magnitude = std::floor(std::log10(std::abs(value)));
-    if (magnitude < -4 || magnitude > 8) {
-        QString text = QString::number(value, 'e', std::max(0, digits - 1));
-        const qsizetype e = text.indexOf(QLatin1Char('e'));
-        QString mantissa = text.left(e);
-        if (mantissa.contains(QLatin1Char('.'))) {
-            while (mantissa.endsWith(QLatin1Char('0'))) mantissa.chop(1);
-            if (mantissa.endsWith(QLatin1Char('.'))) mantissa.chop(1);
-        }
-        text = mantissa + QLatin1Char('e') + QString::number(text.mid(e + 1).toInt());
-        return text.replace(QLatin1Char('-'), minus_sign);
-    }
+    if (magnitude < -4 || magnitude > 8) return exponent_text(value, digits);
     const int decimals = std::clamp(digits - 1 - int(magnitude), 0, 8);
     QString text = QString::number(value, 'f', decimals);
     if (text.contains(QLatin1Char('.'))) {

@@ -12,6 +12,8 @@ namespace graticule {
 [[nodiscard]] QString signed_text(double value, int digits);
 /// `value` with `digits` significant digits: "1,050", "0.0123", "−3.2e−7".
 [[nodiscard]] QString number_text(double value, int digits = 4);
+/// The same always with an exponent: no wider for small values than for large ones.
+[[nodiscard]] QString exponent_text(double value, int digits);
 /// A tick's text, given the distance of its neighbours: as many decimals as the step needs and no more.
 [[nodiscard]] QString tick_text(double value, double step);
 [[nodiscard]] QString whole_text(double value);                         ///< "8,204,288"

@@ -24,6 +24,32 @@ RunTableModel::RunTableModel(QObject* parent)
 
 bool RunTableModel::sameThing(const RunRow& a, const RunRow& b) const { return a.id == b.id; }
 
+bool RunTableModel::sameCell(const RunRow& before, const RunRow& now, int column) const {
+    const auto same = [&](auto... fields) { return ((before.*fields == now.*fields) && ...); };
+    switch (column) {
+    case Recipe:
+        return same(&RunRow::name, &RunRow::colour);
+    case Bits:
+        return same(&RunRow::weight_bits, &RunRow::input_bits);
+    case Size:
+        return same(&RunRow::bytes);
+    case Curve:
+        return same(&RunRow::curve, &RunRow::colour);
+    case Perplexity:
+        return same(&RunRow::perplexity, &RunRow::standard_error);
+    case Difference:
+    case Percent:
+        return same(&RunRow::baseline, &RunRow::not_comparable, &RunRow::difference, &RunRow::difference_low,
+                    &RunRow::difference_high, &RunRow::percent, &RunRow::significant);
+    case StateColumn:
+        return same(&RunRow::state, &RunRow::share_done, &RunRow::stopped_at, &RunRow::windows);
+    case Protocol:
+        return same(&RunRow::group);
+    default:
+        return false;
+    }
+}
+
 QString RunTableModel::text(const RunRow& row, int column) const {
     switch (column) {
     case Recipe:

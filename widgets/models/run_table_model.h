@@ -44,6 +44,7 @@ public:
 
 protected:
     [[nodiscard]] bool sameThing(const RunRow& a, const RunRow& b) const override;
+    [[nodiscard]] bool sameCell(const RunRow& before, const RunRow& now, int column) const override;
 
 private:
     [[nodiscard]] QString text(const RunRow& row, int column) const;

@@ -10,17 +10,16 @@
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QStyleOption>
 #include <QtWidgets/QStylePainter>
-#include <QtWidgets/QTableView>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/models/cell_table.h"
 #include "widgets/models/compare_table_model.h"
 #include "widgets/models/empty_hint.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
-#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 
 namespace graticule {
@@ -65,13 +64,13 @@ ComparePanel::ComparePanel(QWidget* parent)
     , detail_(new QLabel)
     , notes_(new QLabel)
     , recipes_(new QLabel)
-    , table_(new QTableView)
+    , table_(new CellTable)
     , model_(new CompareTableModel(this))
     , others_(new QToolButton)
     , figure_(new QComboBox)
     , mode_(new QComboBox)
     , letters_(new QLabel)
-    , many_table_(new QTableView)
+    , many_table_(new CellTable)
     , many_(new CompareManyModel(this)) {
     setBackgroundRole(QPalette::Base);
     setAutoFillBackground(true);
@@ -152,7 +151,6 @@ void ComparePanel::buildTable() {
     auto* sorted = new QSortFilterProxyModel(this);
     sorted->setSourceModel(model_);
     sorted->setSortRole(CompareTableModel::SortRole);
-    TableHeader::install(*table_);
     table_->setModel(sorted);
     table_->setItemDelegate(new ToneDelegate(table_));
     new EmptyHint(*table_, tr("Figures of single layers are not kept on disk: they are here for runs made since the "
@@ -160,8 +158,6 @@ void ComparePanel::buildTable() {
     table_->setSortingEnabled(true);
     table_->sortByColumn(CompareTableModel::SqnrDelta, Qt::AscendingOrder);
     table_->setAccessibleName(tr("Layers of both runs"));
-    table_->setShowGrid(false);
-    table_->setTabKeyNavigation(false); // Tab leaves the table; arrows walk in it
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(24);
@@ -194,7 +190,6 @@ void ComparePanel::buildFigures() {
     auto* sorted = new QSortFilterProxyModel(this);
     sorted->setSourceModel(many_);
     sorted->setSortRole(CompareManyModel::SortRole);
-    TableHeader::install(*many_table_);
     many_table_->setModel(sorted);
     many_table_->setItemDelegate(new ToneDelegate(many_table_));
     new EmptyHint(*many_table_,
@@ -202,8 +197,6 @@ void ComparePanel::buildFigures() {
                      "model was opened"));
     many_table_->setSortingEnabled(true);
     many_table_->setAccessibleName(tr("Layers of all chosen runs"));
-    many_table_->setShowGrid(false);
-    many_table_->setTabKeyNavigation(false);
     many_table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     many_table_->verticalHeader()->hide();
     many_table_->verticalHeader()->setDefaultSectionSize(24);

@@ -22,21 +22,25 @@ namespace {
 QString shown(const std::string& text) { return QString::fromStdString(text).replace(u'\n', QStringLiteral("↵")); }
 
 QString row(const QString& before, const QString& after) {
-    return QStringLiteral("<tr><td>%1</td><td>%2</td></tr>").arg(before, after);
+    return QStringLiteral("<tr><td style='padding-right: 16px'>%1</td><td>%2</td></tr>").arg(before, after);
 }
 
-/// One of the tokens that are thought likely; empty beyond the last.
-QString likely_text(const std::vector<LikelyText>& likely, std::size_t rank) {
+/// One of the tokens that are thought likely, strong if it is the one that came; empty beyond the last.
+QString likely_text(const std::vector<LikelyText>& likely, std::size_t rank, const std::string& came) {
     if (rank >= likely.size()) return {};
-    return QStringLiteral("“%1”&nbsp;%2&nbsp;")
-        .arg(shown(likely[rank].text).toHtmlEscaped(), percent_text(likely[rank].probability));
+    const std::string& text = likely[rank].text;
+    const QString words = text.empty() ? DivergencePanel::tr("(a token without text)")
+                                       : QStringLiteral("“%1”").arg(shown(text).toHtmlEscaped());
+    const bool strong = !text.empty() && text == came;
+    return QStringLiteral("%1&nbsp;%2")
+        .arg(strong ? QStringLiteral("<b>%1</b>").arg(words) : words, percent_text(likely[rank].probability));
 }
 
 /// What both thought likely there, side by side.
 QString tip(const PassageToken& token) {
     QString rows = row(DivergencePanel::tr("<b>full precision</b>"), DivergencePanel::tr("<b>recipe</b>"));
     for (std::size_t rank = 0; rank < std::max(token.baseline_likely.size(), token.likely.size()); ++rank)
-        rows += row(likely_text(token.baseline_likely, rank), likely_text(token.likely, rank));
+        rows += row(likely_text(token.baseline_likely, rank, token.text), likely_text(token.likely, rank, token.text));
     return DivergencePanel::tr("“%1”: %2 nats; loss %3")
                .arg(shown(token.text).toHtmlEscaped(), number_text(token.divergence),
                     signed_text(token.loss_change, 3)) +
@@ -57,6 +61,7 @@ DivergencePanel::DivergencePanel(QWidget* parent)
     text_->setReadOnly(true);
     text_->setTabChangesFocus(true);
     text_->setAccessibleName(tr("Worst passages, tokens coloured by divergence"));
+    text_->setMinimumHeight(96);
     auto* line = new QHBoxLayout;
     line->addWidget(measure_);
     line->addStretch(1);
@@ -87,8 +92,7 @@ void DivergencePanel::setDivergence(const QString& recipe, const Divergence& div
     headline_->setToolTip(tr("Verdict by %1").arg(qt_text(verdict_test)));
     figures_->setText(
         tr("%1 nats a token (median %2, 99 % stay below %3). The same first choice at %4 of %5 tokens; it became right "
-           "%6 times, wrong %7 times.\nThe worst passages; the stronger the colour of a token, the more the two sides "
-           "differ there:")
+           "%6 times, wrong %7 times. The worst passages, strongly coloured where the two differ most:")
             .arg(number_text(divergence.mean), number_text(divergence.median), number_text(divergence.p99),
                  percent_text(divergence.same_first_choice), thousands_text(divergence.tokens))
             .arg(divergence.became_right)

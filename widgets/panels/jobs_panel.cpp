@@ -1,5 +1,6 @@
 #include "widgets/panels/jobs_panel.h"
 
+#include <QtCore/QSignalBlocker>
 #include <QtCore/QTime>
 #include <QtWidgets/QListView>
 #include <QtWidgets/QPlainTextEdit>
@@ -18,7 +19,8 @@ JobsPanel::JobsPanel(QWidget* parent)
     , tabs_(new QTabWidget)
     , list_(new QListView)
     , model_(new JobListModel(this))
-    , log_(new QPlainTextEdit) {
+    , log_(new QPlainTextEdit)
+    , notes_(new QPlainTextEdit) {
     auto* delegate = new JobDelegate(list_);
     list_->setModel(model_);
     new EmptyHint(*list_, tr("What runs, waits and is done is listed here"));
@@ -36,6 +38,12 @@ JobsPanel::JobsPanel(QWidget* parent)
     tabs_->setDocumentMode(true);
     tabs_->addTab(list_, tr("Jobs"));
     tabs_->addTab(log_, tr("Log"));
+    tabs_->addTab(notes_, tr("Notes"));
+    notes_->setPlaceholderText(tr("What you noticed: it stays with the model's session and its unsaved work"));
+    notes_->setTabChangesFocus(true);
+    notes_->setAccessibleName(tr("Notes"));
+    notes_->setFrameShape(QFrame::NoFrame);
+    connect(notes_, &QPlainTextEdit::textChanged, this, &JobsPanel::notesEdited);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(tabs_);
@@ -96,6 +104,13 @@ void JobsPanel::addLogLine(const QString& line) {
 }
 
 QString JobsPanel::logText() const { return log_->toPlainText(); }
+
+void JobsPanel::setNotes(const QString& text) {
+    const QSignalBlocker quiet(this);
+    notes_->setPlainText(text);
+}
+
+QString JobsPanel::notes() const { return notes_->toPlainText(); }
 
 void JobsPanel::showLog() { tabs_->setCurrentWidget(log_); }
 

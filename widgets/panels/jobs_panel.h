@@ -1,4 +1,4 @@
-// Jobs with progress and a cross that cancels, and the log beside them.
+// Jobs with progress and a cross that cancels, beside them the log, and what somebody wrote down.
 #pragma once
 
 #include <QtWidgets/QWidget>
@@ -22,6 +22,8 @@ public:
     void setRows(std::vector<JobRow> rows);
     void addLogLine(const QString& line);
     [[nodiscard]] QString logText() const;
+    void setNotes(const QString& text); ///< tells nobody
+    [[nodiscard]] QString notes() const;
     void showLog();
     void showJobs();
 
@@ -29,6 +31,7 @@ Q_SIGNALS:
     void cancelWanted(int job);
     void holdWanted(int job, bool held);
     void moveWanted(int job, int before); ///< before 0: last
+    void notesEdited();
 
 private:
     void addKey(const QString& text, const QKeySequence& keys, std::function<void(const QModelIndex&)> act);
@@ -36,7 +39,7 @@ private:
     QTabWidget* tabs_;
     QListView* list_;
     JobListModel* model_;
-    QPlainTextEdit* log_;
+    QPlainTextEdit *log_, *notes_;
 };
 
 } // namespace graticule

@@ -11,18 +11,17 @@
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QScrollBar>
 #include <QtWidgets/QStyle>
-#include <QtWidgets/QTableView>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 #include <set>
 
+#include "widgets/models/cell_table.h"
 #include "widgets/models/empty_hint.h"
 #include "widgets/models/layer_filter.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
-#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
 #include "widgets/theme/theme.h"
@@ -44,7 +43,7 @@ LayersPanel::LayersPanel(QWidget* parent)
     , filter_(new QLineEdit)
     , matches_(new QLabel)
     , make_rule_(new QToolButton)
-    , table_(new QTableView)
+    , table_(new CellTable)
     , model_(new LayerTableModel(this))
     , proxy_(new LayerFilterProxy(this)) {
     setMinimumWidth(240);                  // wherever its dock is moved to
@@ -103,14 +102,11 @@ void LayersPanel::buildTable() {
     sight_soon_->setSingleShot(true);
     sight_soon_->setInterval(60);
     connect(sight_soon_, &QTimer::timeout, this, &LayersPanel::sightChanged);
-    TableHeader::install(*table_);
     table_->setModel(proxy_);
     table_->setItemDelegate(new HeatDelegate(table_));
     table_->setAccessibleName(tr("Layers"));
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
-    table_->setShowGrid(false);
-    table_->setTabKeyNavigation(false); // Tab leaves the table; arrows walk in it
     table_->setSortingEnabled(true);
     table_->setMouseTracking(true);
     table_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
@@ -208,29 +204,42 @@ void LayersPanel::fitColumns() {
     const int scheme = std::clamp(contents(LayerTableModel::Scheme), least_scheme, longest_scheme);
     const QHeaderView& columns = *table_->horizontalHeader();
     fitting_ = true;
-    std::vector<std::pair<int, int>> fitted; // narrow, wide
-    int wide = scheme, narrow = 0;
+    struct Fitted {
+        int least, narrow, wide; ///< its figures are whole; its heading too; air on both sides
+    };
+    std::vector<Fitted> fitted;
+    int wide = scheme, narrow = 0, least = 0;
     for (const int column : known_) {
         const int needed = std::max(contents(column), columns.sectionSizeHint(column));
         table_->horizontalHeader()->resizeSection(column, needed);
         narrow += needed;
         wide += needed;
+        least += needed;
     }
     for (const Width& width : widths) {
-        int needed = contents(width.column);
+        const int figures =
+            std::max(contents(width.column), theme::scaled(width.column == LayerTableModel::Block ? 24 : 40));
+        int needed = figures;
         // The words of the heading are whole, beside the arrow where there is one.
         constexpr int arrow = 14;
         const bool sorted = width.column == columns.sortIndicatorSection();
         needed = std::max(needed, columns.sectionSizeHint(width.column) - (sorted ? 0 : arrow));
-        fitted.emplace_back(std::max(theme::scaled(width.narrow), needed), std::max(theme::scaled(width.wide), needed));
-        narrow += fitted.back().first;
-        wide += fitted.back().second;
+        fitted.push_back(
+            {figures, std::max(theme::scaled(width.narrow), needed), std::max(theme::scaled(width.wide), needed)});
+        least += fitted.back().least;
+        narrow += fitted.back().narrow;
+        wide += fitted.back().wide;
     }
     const int spare = std::max(0, table_->viewport()->width() - narrow - scheme);
     const double room = std::min(1.0, double(spare) / std::max(1, wide - narrow - scheme));
-    for (std::size_t i = 0; i < fitted.size(); ++i)
-        table_->horizontalHeader()->resizeSection(widths[i].column,
-                                                  fitted[i].first + int(room * (fitted[i].second - fitted[i].first)));
+    // Where there is no room for the headings they give way, not the last of the numbers.
+    const double headings =
+        std::clamp(double(table_->viewport()->width() - least) / std::max(1, narrow - least), 0.0, 1.0);
+    for (std::size_t i = 0; i < fitted.size(); ++i) {
+        const Fitted& one = fitted[i];
+        const double width = one.least + headings * (one.narrow - one.least) + room * (one.wide - one.narrow);
+        table_->horizontalHeader()->resizeSection(widths[i].column, static_cast<int>(width));
+    }
     table_->horizontalHeader()->resizeSection(LayerTableModel::Scheme,
                                               std::clamp(table_->viewport()->width() - narrow, least_scheme, scheme));
     fitting_ = false;

@@ -4,15 +4,14 @@
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QStyledItemDelegate>
-#include <QtWidgets/QTableView>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/models/cell_table.h"
 #include "widgets/models/cell_text.h"
 #include "widgets/models/empty_hint.h"
 #include "widgets/models/number_text.h"
-#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/theme/theme.h"
 
@@ -21,7 +20,7 @@ namespace graticule {
 using theme::Token;
 
 namespace {
-constexpr int cell_height = 68, figure_height = 16, least_width = 120;
+constexpr int cell_height = 68, figure_height = 16, least_width = 96;
 
 class DistributionDelegate final : public QStyledItemDelegate {
 public:
@@ -67,20 +66,17 @@ private:
 MultiplesPanel::MultiplesPanel(QWidget* parent)
     : QWidget(parent)
     , about_(new QLabel)
-    , table_(new QTableView)
+    , table_(new CellTable)
     , model_(new MultiplesModel(this)) {
     setBackgroundRole(QPalette::Base);
     setAutoFillBackground(true);
     about_->setProperty("role", "secondary");
     about_->setWordWrap(true);
-    TableHeader::install(*table_);
     table_->setModel(model_);
     table_->setItemDelegate(new DistributionDelegate(*model_, table_));
     table_->setAccessibleName(tr("Distributions of all inputs"));
     table_->setSelectionMode(QAbstractItemView::SingleSelection);
-    table_->setShowGrid(false);
     table_->setMouseTracking(true);
-    table_->setTabKeyNavigation(false); // Tab leaves the table; arrows walk in it
     table_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
     table_->verticalHeader()->setDefaultSectionSize(cell_height);
     table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);

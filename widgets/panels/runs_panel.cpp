@@ -6,16 +6,15 @@
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QMenu>
-#include <QtWidgets/QTableView>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 #include <set>
 
+#include "widgets/models/cell_table.h"
 #include "widgets/models/empty_hint.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
-#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
 #include "widgets/theme/theme.h"
@@ -26,7 +25,7 @@ RunsPanel::RunsPanel(QWidget* parent)
     : QWidget(parent)
     , header_(new PanelHeader(tr("Runs"), this))
     , baseline_(new QComboBox)
-    , table_(new QTableView)
+    , table_(new CellTable)
     , model_(new RunTableModel(this)) {
     compare_ =
         header_->addButton(tr("compare"), tr("Compare two selected runs, or the selected run with the baseline"));
@@ -92,15 +91,12 @@ void RunsPanel::shareWidth() {
 }
 
 void RunsPanel::buildTable() {
-    TableHeader::install(*table_);
     table_->setModel(model_);
     table_->setItemDelegate(new RunDelegate(table_));
     table_->setAccessibleName(tr("Runs"));
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
-    table_->setShowGrid(false);
     table_->setColumnHidden(RunTableModel::Protocol, true); // until there are two
-    table_->setTabKeyNavigation(false);                     // Tab leaves the table; arrows walk in it
     table_->setMouseTracking(true);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(30);

@@ -18,6 +18,7 @@ public:
     }
     void showOverlay(std::vector<Primitive> overlay) override {
         overlay_ = std::move(overlay);
+        changed_ = true;
         this->update();
     }
 
@@ -26,12 +27,15 @@ protected:
         : Widget(parent) {
         this->setAttribute(Qt::WA_TransparentForMouseEvents); // the surface below handles them
     }
+    /// Whether there is something else to show than when this was last asked.
+    [[nodiscard]] bool takeChanged() { return std::exchange(changed_, false); }
     [[nodiscard]] const std::vector<Primitive>& base() const { return base_; }
     [[nodiscard]] const std::vector<Primitive>& overlay() const { return overlay_; }
 
 private:
     using QWidget::show;
     std::vector<Primitive> base_, overlay_;
+    bool changed_ = true;
 };
 
 } // namespace graticule::plots

@@ -35,6 +35,8 @@ double text_ascent(TextStyle style) { return QFontMetricsF(plot_font(style)).asc
 
 double text_descent(TextStyle style) { return QFontMetricsF(plot_font(style)).descent(); }
 
+double grown(double pixels) { return pixels * theme::text_scale(); }
+
 QString elided(TextStyle style, const QString& text, double width, Qt::TextElideMode where) {
     return QFontMetricsF(plot_font(style)).elidedText(text, where, width);
 }

@@ -12,6 +12,8 @@ namespace graticule::plots {
 [[nodiscard]] double text_width(TextStyle style, const QString& text);
 [[nodiscard]] double text_ascent(TextStyle style);
 [[nodiscard]] double text_descent(TextStyle style);
+/// A distance between lines of text, in pixels at their usual size: it grows with them.
+[[nodiscard]] double grown(double pixels);
 /// `text` shortened with an ellipsis so that it fits `width`.
 [[nodiscard]] QString elided(TextStyle style, const QString& text, double width,
                              Qt::TextElideMode where = Qt::ElideRight);

@@ -14,6 +14,7 @@ using theme::Token;
 
 constexpr double least_left = 56; // so that plots one above the other share their left edge
 constexpr double edge = 12;       // between the picture's border and its content
+// The rest at the usual size of texts; drawn grown().
 constexpr double title_height = 30;
 constexpr double subtitle_row = 18, room_for_subtitle = 190; // a row of its own; the least height that has one
 constexpr double legend_row = 20;
@@ -23,7 +24,7 @@ constexpr double longest_name = 96; // of a named axis, in pixels
 struct NamePlan {
     bool upward = false;
     int stride = 1;
-    double height = 14;
+    double height = grown(14);
 };
 
 /// How the names of a named x axis fit: flat, upright, or only every n-th.
@@ -36,9 +37,10 @@ NamePlan plan_names(const Axis& axis, const Span& span, double width) {
     for (std::size_t i = 0; i < axis.names.size(); i += every)
         widest = std::max(widest, text_width(TextStyle::axis, axis.names[i]));
     plan.upward = widest + 6 > slot && widest > 26;
-    const double needed = plan.upward ? 13 : std::min(widest, longest_name) + 8;
+    const double longest = grown(longest_name);
+    const double needed = plan.upward ? grown(13) : std::min(widest, longest) + 8;
     plan.stride = std::max(1, int(std::ceil(needed / slot)));
-    plan.height = plan.upward ? std::min(widest, longest_name) + 6 : 14;
+    plan.height = plan.upward ? std::min(widest, longest) + 6 : grown(14);
     return plan;
 }
 
@@ -78,20 +80,20 @@ private:
             return;
         }
         const double room = options_.size.width() - 2 * edge - options_.title_room_right;
-        const double baseline = top_ + 17;
+        const double baseline = top_ + grown(17);
         const QString name = elided(TextStyle::title, scene_.title, room, Qt::ElideMiddle); // "layers.2.…q_proj"
         push(Text{{edge, baseline}, name, theme_[Token::text], TextStyle::title, Across::left, false});
         const double used = name.isEmpty() ? 0 : text_width(TextStyle::title, name) + 14;
-        top_ += title_height;
+        top_ += grown(title_height);
         if (scene_.subtitle.isEmpty()) return;
         // What does not fit beside the title goes below it, where there is height for a line more.
         const bool below = text_width(TextStyle::subtitle, scene_.subtitle) > room - used &&
                            options_.size.height() >= room_for_subtitle;
         if (below)
-            subtitle({edge, baseline + subtitle_row}, options_.size.width() - 2 * edge);
+            subtitle({edge, baseline + grown(subtitle_row)}, options_.size.width() - 2 * edge);
         else if (room - used > 60)
             subtitle({edge + used, baseline}, room - used);
-        if (below) top_ += subtitle_row;
+        if (below) top_ += grown(subtitle_row);
     }
 
     void subtitle(QPointF at, double room) {
@@ -103,7 +105,7 @@ private:
         if (!options_.with_caption || scene_.caption.isEmpty()) return;
         const QString text = elided(TextStyle::axis, scene_.caption, options_.size.width() - 2 * edge);
         push(Text{{edge, bottom_ - 4}, text, theme_[Token::secondary], TextStyle::axis, Across::left, false});
-        bottom_ -= 18;
+        bottom_ -= grown(18);
     }
 
     /// Room for the legend at the bottom, in as many rows as it needs, up to a third of the picture: in a small one the
@@ -114,14 +116,14 @@ private:
         for (const LegendEntry& entry : scene_.legend) {
             const double needed = legend_width(entry);
             if (x > 0 && x + needed > width) x = 0, ++row;
-            if (row > 0 && legend_row * (row + 1) > options_.size.height() / 3) {
+            if (row > 0 && grown(legend_row) * (row + 1) > options_.size.height() / 3) {
                 --row;
                 break;
             }
             legend_places_.emplace_back(x, row);
             x += needed;
         }
-        if (!legend_places_.empty()) bottom_ -= legend_row * (row + 1);
+        if (!legend_places_.empty()) bottom_ -= grown(legend_row) * (row + 1);
         legend_top_ = bottom_;
     }
 
@@ -130,7 +132,7 @@ private:
         for (std::size_t i = 0; i < legend_places_.size(); ++i) {
             const LegendEntry& entry = scene_.legend[i];
             const double at = left + legend_places_[i].x();
-            const double middle = legend_top_ + legend_row * (legend_places_[i].y() + 0.5) + 2;
+            const double middle = legend_top_ + grown(legend_row) * (legend_places_[i].y() + 0.5) + 2;
             const QColor colour = resolve(entry.ink, theme_);
             if (entry.line)
                 push(Stroke{{at - 2, middle}, {at + 11, middle}, colour, 2, entry.dashed});
@@ -139,7 +141,7 @@ private:
             else
                 push(Box{QRectF(at, middle - 5, 10, 10), entry.hollow ? QColor() : colour,
                          entry.hollow ? colour : QColor(), entry.hollow ? 0.0 : 2.0});
-            push(Text{{at + 16, middle + 4},
+            push(Text{{at + 16, middle + grown(4)},
                       elided(TextStyle::axis, entry.text, right - at - 16),
                       theme_[Token::secondary],
                       TextStyle::axis,
@@ -157,7 +159,7 @@ private:
         double y = middle.y();
         for (const QString& line : scene_.empty_text.split(QLatin1Char('\n'))) {
             push(Text{{middle.x(), y}, line, theme_[Token::secondary], TextStyle::label, Across::centre, false});
-            y += 18;
+            y += grown(18);
         }
     }
 
@@ -166,12 +168,13 @@ private:
         const double height = std::abs(map.first - map.last);
         if (!axis.names.empty()) {
             std::vector<Tick> result;
-            const int stride = std::max(1, int(std::ceil(14 * std::abs(map.span.width()) / std::max(1.0, height))));
+            const int stride =
+                std::max(1, int(std::ceil(grown(14) * std::abs(map.span.width()) / std::max(1.0, height))));
             for (std::size_t i = 0; i < axis.names.size(); i += std::size_t(stride))
                 result.push_back({double(i), axis.names[i]});
             return result;
         }
-        return ticks(map.scale, map.span, std::max(2, int(height / (height < 300 ? 27 : 42))), map.linear_part);
+        return ticks(map.scale, map.span, std::max(2, int(height / grown(height < 300 ? 27 : 42))), map.linear_part);
     }
 
     /// Two passes: the tick texts decide the left margin, the margins decide the frames.
@@ -182,16 +185,16 @@ private:
             const double height = (bottom_ - top_) / double(count);
             double widest = 0;
             for (const Tick& tick : y_ticks(i, y_map(scene_, i, view_, height, 0)))
-                widest = std::max(widest, std::min(longest_name, text_width(TextStyle::axis, tick.text)));
-            left = std::max(left, widest + 8 + (scene_.panels[i].y.label.isEmpty() ? 0 : 18));
+                widest = std::max(widest, std::min(grown(longest_name), text_width(TextStyle::axis, tick.text)));
+            left = std::max(left, widest + 8 + (scene_.panels[i].y.label.isEmpty() ? 0 : grown(18)));
             share += scene_.panels[i].height_share;
-            if (scene_.panels[i].cells) right = options_.size.width() - edge - 66;
+            if (scene_.panels[i].cells) right = options_.size.width() - edge - grown(66);
         }
         left = std::min(left + edge, options_.size.width() / 2);
         right = std::max(right, left + 10);
         const Axis& x = scene_.panels.back().x;
-        const double names = x.names.empty() ? 14 : plan_names(x, view_.x.value_or(x.span), right - left).height;
-        const double below = names + 6 + (x.label.isEmpty() ? 0 : 16);
+        const double names = x.names.empty() ? grown(14) : plan_names(x, view_.x.value_or(x.span), right - left).height;
+        const double below = names + 6 + (x.label.isEmpty() ? 0 : grown(16));
         const double available = std::max(10.0 * double(count), bottom_ - top_ - below - panel_gap * double(count - 1));
         double y = top_ + 4;
         for (std::size_t i = 0; i < count; ++i) {
@@ -236,7 +239,7 @@ private:
                 push(Stroke{
                     {frame.plot.left(), y}, {frame.plot.right(), y}, theme_.faded(Token::border, 0.8), 1, false});
             push(Text{{frame.plot.left() - 8, y + ascent / 2 - 1.5},
-                      elided(TextStyle::axis, tick.text, longest_name),
+                      elided(TextStyle::axis, tick.text, grown(longest_name)),
                       theme_[Token::secondary],
                       TextStyle::axis,
                       Across::right,
@@ -250,7 +253,7 @@ private:
         if (panel.y.label.isEmpty()) return;
         const bool log = view_.logarithmic && panel.y.log_span;
         const QString label = log ? panel.y.label + QStringLiteral(" (log)") : panel.y.label;
-        push(Text{{edge + 8, frame.plot.center().y()},
+        push(Text{{edge + grown(8), frame.plot.center().y()},
                   elided(TextStyle::axis, label, frame.plot.height() + 20),
                   theme_[Token::secondary],
                   TextStyle::axis,
@@ -265,7 +268,7 @@ private:
         push(Stroke{
             {frame.plot.left(), bottom + 0.5}, {frame.plot.right(), bottom + 0.5}, theme_[Token::faint], 1, false});
         if (index + 1 != scene_.panels.size()) return;
-        double below = 14;
+        double below = grown(14);
         if (panel.x.names.empty())
             x_numbers(panel.x, frame);
         else
@@ -282,8 +285,8 @@ private:
     void x_numbers(const Axis& axis, const PanelFrame& frame) {
         const double baseline = frame.plot.bottom() + 4 + text_ascent(TextStyle::axis);
         double free_from = -1e9;
-        for (const Tick& tick :
-             ticks(frame.x.scale, frame.x.span, std::max(2, int(frame.plot.width() / 72)), frame.x.linear_part)) {
+        for (const Tick& tick : ticks(frame.x.scale, frame.x.span, std::max(2, int(frame.plot.width() / grown(72))),
+                                      frame.x.linear_part)) {
             const double x = frame.x.pixel(tick.value);
             const double half = text_width(TextStyle::axis, tick.text) / 2;
             if (tick.text.isEmpty() || (axis.whole && tick.value != std::round(tick.value))) continue;
@@ -299,7 +302,7 @@ private:
         for (std::size_t i = 0; i < axis.names.size(); i += std::size_t(plan.stride)) {
             const double x = frame.x.pixel(double(i));
             if (x < frame.plot.left() || x > frame.plot.right()) continue;
-            const QString text = elided(TextStyle::axis, axis.names[i], longest_name);
+            const QString text = elided(TextStyle::axis, axis.names[i], grown(longest_name));
             if (plan.upward)
                 push(Text{{x + ascent / 2 - 1.5, frame.plot.bottom() + 6},
                           text,
@@ -332,7 +335,7 @@ private:
                      0});
         }
         const double ascent = text_ascent(TextStyle::axis);
-        for (const Tick& tick : ticks(scale, map.span, std::max(2, int(bar.height() / 36)))) {
+        for (const Tick& tick : ticks(scale, map.span, std::max(2, int(bar.height() / grown(36))))) {
             if (tick.text.isEmpty()) continue;
             push(Text{{bar.right() + 5, map.pixel(tick.value) + ascent / 2 - 1.5},
                       tick.text,
@@ -343,7 +346,7 @@ private:
         }
         if (!cells.unit.isEmpty())
             push(Text{{bar.left(), bar.bottom() + 6 + ascent},
-                      elided(TextStyle::axis, cells.unit, 60),
+                      elided(TextStyle::axis, cells.unit, grown(60)),
                       theme_[Token::secondary],
                       TextStyle::axis,
                       Across::left,

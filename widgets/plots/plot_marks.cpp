@@ -350,7 +350,7 @@ void MarkPainter::threshold(const Threshold& threshold) {
 void MarkPainter::range_label(const ShadedRange& range, int row) {
     const double left = frame_.x.pixel(range.lower), right = frame_.x.pixel(range.upper);
     if (right < frame_.plot.left() || left > frame_.plot.right() || !(right > left)) return;
-    const double middle = frame_.plot.top() + 14 + 17 * row;
+    const double middle = frame_.plot.top() + grown(14 + 17 * row);
     const QColor colour = range.edge_ink ? resolve(*range.edge_ink, theme_) : resolve({range.ink.token, 1}, theme_);
     const double width = text_width(TextStyle::axis, range.label);
     const double baseline = middle + text_ascent(TextStyle::axis) / 2 - 1.5;
@@ -372,7 +372,8 @@ void MarkPainter::range_label(const ShadedRange& range, int row) {
     }
     // Level lines run behind the words, not through them.
     const double text_left = to_the_right ? end + 1 : end - 7 - width;
-    out_.push_back(Box{QRectF(text_left, middle - 8, width + 6, 16), theme_.faded(theme::Token::panel, 0.78), {}, 3});
+    out_.push_back(Box{
+        QRectF(text_left, middle - grown(8), width + 6, grown(16)), theme_.faded(theme::Token::panel, 0.78), {}, 3});
     place_text({end + (to_the_right ? 4 : -4), baseline}, range.label, colour,
                to_the_right ? Across::left : Across::right, true);
     stroke({start, std::floor(middle) + 0.5}, {end, std::floor(middle) + 0.5}, colour, 1, false);
@@ -391,7 +392,10 @@ void MarkPainter::point_labels(const Series& series) {
         if (x < frame_.plot.left() || x > frame_.plot.right()) continue;
         const double above = series.mark == Mark::points ? std::max(2.0, series.width * 2) + 4 : 4;
         const double y = frame_.y.nearest_end(frame_.y.pixel(series.y[i])) - above;
-        place_text({x, y}, series.labels[i], colour, Across::centre, false);
+        const double half = text_width(TextStyle::axis, series.labels[i]) / 2; // not over the axis beside the frame
+        const double middle =
+            std::clamp(x, frame_.plot.left() + half, std::max(frame_.plot.left() + half, frame_.plot.right() - half));
+        place_text({middle, y}, series.labels[i], colour, Across::centre, false);
     }
 }
 

@@ -37,9 +37,12 @@ PlotSurface::~PlotSurface() = default;
 
 void PlotSurface::makeCanvas(Renderer renderer) {
     std::string why;
-    opengl_ = renderer == Renderer::opengl || (renderer == Renderer::automatic && opengl_available(why));
+    if (renderer == Renderer::automatic && opengl_available(why))
+        renderer = opengl_is_software() ? Renderer::opengl_picture : Renderer::opengl;
+    opengl_ = renderer == Renderer::opengl || renderer == Renderer::opengl_picture;
     if (opengl_) {
-        canvas_ = make_gl_canvas(this, [this](const QString& reason) { useSoftware(reason); });
+        const auto make = renderer == Renderer::opengl ? make_gl_canvas : make_gl_picture_canvas;
+        canvas_ = make(this, [this](const QString& reason) { useSoftware(reason); });
     } else {
         canvas_ = make_software_canvas(this);
         // Nobody is connected yet while the constructor runs.

@@ -37,7 +37,8 @@ class PlotSurface final : public QWidget {
     Q_OBJECT
 
 public:
-    enum class Renderer { automatic, opengl, software };
+    /// OpenGL on the screen, or into a picture of the plot; the second where the processor plays the card.
+    enum class Renderer { automatic, opengl, opengl_picture, software };
 
     explicit PlotSurface(QWidget* parent = nullptr, Renderer renderer = Renderer::automatic);
     ~PlotSurface() override;

@@ -148,7 +148,8 @@ std::optional<ReadOut> read_out(const PlotScene& scene, const Picture& picture, 
 
 std::vector<Primitive> read_out_card(const ReadOut& read_out, const Picture& picture, const theme::Theme& theme,
                                      QPointF pointer) {
-    constexpr double line_height = 17, padding = 9, swatch_room = 14;
+    constexpr double padding = 9, swatch_room = 14;
+    const double line_height = grown(17);
     const PanelFrame& frame = picture.panels[read_out.panel];
     std::vector<Primitive> result;
     const double guide = std::floor(read_out.guide) + 0.5;
@@ -175,7 +176,7 @@ std::vector<Primitive> read_out_card(const ReadOut& read_out, const Picture& pic
     top = std::clamp(top, 4.0, std::max(4.0, picture.size.height() - size.height() - 4));
     const QPointF corner(std::round(left), std::round(top));
     result.push_back(Box{QRectF(corner, size), theme[theme::Token::header], theme[theme::Token::border], 5});
-    double y = corner.y() + padding + 9.5;
+    double y = corner.y() + padding + grown(9.5);
     for (const ReadOutLine& line : read_out.lines) {
         if (line.swatch)
             result.push_back(Box{QRectF(corner.x() + padding, y - 8, 8, 8), resolve(*line.swatch, theme), {}, 2});
