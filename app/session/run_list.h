@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/jobs/job_runner.h"
+#include "app/session/keeper.h"
 #include "app/session/run.h"
 #include "app/session/run_journal.h"
 #include "core/model/model.h"
@@ -86,6 +87,7 @@ private:
 
     JobRunner& jobs_;
     RunJournal journal_;
+    std::shared_ptr<Keeper> keeper_ = std::make_shared<Keeper>(); ///< a job that reads the journal waits for it
     QElapsedTimer since_kept_;
     std::shared_ptr<const Model> model_;
     std::vector<Run> runs_;

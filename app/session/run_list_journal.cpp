@@ -12,20 +12,27 @@ namespace graticule {
 
 void RunList::keep() {
     since_kept_.start();
+    const auto failed = [this](const QString& why) { // the runs are still here; only a kill would lose them
+        Q_EMIT logged(tr("Runs were not kept: %1").arg(why));
+    };
     try {
         if (!journal_taken_) takeUnreadJournal();
-        std::vector<Run> runs = runs_;
-        runs.insert(runs.end(), other_runs_.begin(), other_runs_.end());
-        journal_.keep(modelFile(), runs);
-    } catch (const Error& error) { // the runs are still here; only a kill would lose them
-        Q_EMIT logged(tr("Runs were not kept: %1").arg(QString::fromStdString(error.info().text())));
+    } catch (const Error& error) {
+        return failed(QString::fromStdString(error.info().text()));
     }
+    std::vector<Run> runs = runs_;
+    runs.insert(runs.end(), other_runs_.begin(), other_runs_.end());
+    keeper_->keep(
+        modelFile(),
+        [journal = journal_, file = modelFile(), runs = std::move(runs)] { (void)journal.keep(file, runs); }, this,
+        failed);
 }
 
 // Reading it was cancelled or failed, and now it is to be written over: what it holds is carried on, and what nobody
 // can read is renamed.
 void RunList::takeUnreadJournal() {
     std::vector<Run> there;
+    keeper_->finish();
     try {
         there = journal_.read(modelFile());
     } catch (const Error& error) {
@@ -40,6 +47,7 @@ void RunList::takeUnreadJournal() {
 
 void RunList::readJournal() {
     const QString file = journal_.file(modelFile());
+    keeper_->finish(); // the model may be the one that was open before
     if (!QFileInfo::exists(file)) {
         journal_taken_ = true;
         return;
@@ -69,9 +77,10 @@ void RunList::queueJournal() {
     // An untitled job: as a rule it is done before any new run ends.
     jobs_.submit<Kept>(
         {},
-        [journal = journal_, path = modelFile(), model = model_](JobContext& ctx) {
+        [journal = journal_, keeper = keeper_, path = modelFile(), model = model_](JobContext& ctx) {
             Kept kept;
             const std::string hash = model->hash(ctx);
+            keeper->finish();
             for (Run& run : journal.read(path))
                 (run.evaluation->provenance.model_hash == hash ? kept.of_model : kept.others).push_back(std::move(run));
             return std::make_shared<const Kept>(std::move(kept));

@@ -327,7 +327,7 @@ void MainWindow::connectSession() {
     connect(tour_, &Tour::left, this, &MainWindow::showOffer);
     connect(offer_, &OfferBar::refused, this, [this] {
         offered_.reset();
-        draft_.discard(modelFile());
+        discardDraft();
     });
     // Queued: after the model's own consequences, so that nothing undoes what the session file says.
     connect(&session_, &Session::modelChanged, this, &MainWindow::finishOpening, Qt::QueuedConnection);

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "app/session/draft.h"
+#include "app/session/keeper.h"
 #include "app/session/selection_history.h"
 #include "app/session/session.h"
 #include "app/session/session_file.h"
@@ -180,6 +181,7 @@ private:
     void offerDraft();
     void showOffer(); ///< not while the tour speaks
     void takeDraft();
+    void discardDraft();
 
     QSettings& settings_;
     theme::Mode theme_;
@@ -189,6 +191,7 @@ private:
     std::vector<LayerId> first_selection_; // what a newly opened model starts with
     QString export_folder_, session_path_, served_as_; // the last: Target::name that was chosen when last evaluated
     Draft draft_;
+    Keeper keeper_; ///< of the draft
     std::optional<Draft::Found> offered_;
     std::vector<Place> bookmarks_; // index: number - 1; without layers: free
     SleepInhibitor awake_;

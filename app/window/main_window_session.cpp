@@ -131,15 +131,14 @@ void MainWindow::keepDraft() {
     if (!session_.model()) return;
     SessionFile file = sessionFile();
     if (file.history.size() < 2 && !file.calibrated && file.stopped.empty() && file.notes.isEmpty()) return;
-    try {
-        draft_.keep(modelFile(), std::move(file));
-    } catch (const Error& error) {
-        jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(QString::fromStdString(error.info().text())));
-    }
+    keeper_.keep(
+        modelFile(), [draft = draft_, model = modelFile(), file = std::move(file)] { draft.keep(model, file); }, this,
+        [this](const QString& why) { jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(why)); });
 }
 
 void MainWindow::offerDraft() {
     offer_->withdraw();
+    keeper_.finish();
     offered_ = draft_.take(modelFile());
     showOffer();
 }
@@ -156,9 +155,14 @@ void MainWindow::takeDraft() {
     const SessionFile file = std::exchange(offered_, std::nullopt)->file;
     restoreView(file);
     session_.takeWork(file);
-    draft_.discard(modelFile());
+    discardDraft();
     jobs_->addLogLine(tr("Unsaved work is back"));
     keepDraft();
+}
+
+void MainWindow::discardDraft() {
+    keeper_.finish(); // or it comes back
+    draft_.discard(modelFile());
 }
 
 void MainWindow::sayRestored() { jobs_->addLogLine(tr("Session %1 is back").arg(QFileInfo(session_path_).fileName())); }
