@@ -240,6 +240,7 @@ void JobRunner::run(const Jobs& pass, JobContext& context) {
     ErrorInfo error;
     do {
         state = JobState::done;
+        error = {};
         try {
             const CancelScope scope(context);
             const HoldScope holding(*pass.front()->hold);

@@ -237,6 +237,7 @@ LayerFilterProxy::LayerFilterProxy(QObject* parent)
 void LayerFilterProxy::setSourceModel(QAbstractItemModel* model) {
     QSortFilterProxyModel::setSourceModel(model);
     connect(model, &QAbstractItemModel::dataChanged, this, &LayerFilterProxy::settle);
+    connect(model, &QAbstractItemModel::modelReset, this, &LayerFilterProxy::settle);
 }
 
 // During a job values change all the time, their order seldom: the base class would take every row out and put it in
