@@ -42,30 +42,29 @@ LayerTableModel::LayerTableModel(QObject* parent)
 bool LayerTableModel::sameThing(const LayerRow& a, const LayerRow& b) const { return a.id == b.id && a.name == b.name; }
 
 void LayerTableModel::rowsReplaced() {
-    const auto range_of = [this](auto value) {
-        Range range{1e300, -1e300};
+    for (int column = 0; column < ColumnCount; ++column) {
+        if (isWords(column)) continue;
+        Range range;
         for (const LayerRow& row : rows())
-            if (const std::optional<double> number = value(row); number && std::isfinite(*number)) {
+            if (const auto number = figure(row, column); number && std::isfinite(*number)) {
                 range.low = std::min(range.low, *number);
                 range.high = std::max(range.high, *number);
             }
-        return range;
-    };
-    const Ranges ranges{range_of([](const LayerRow& row) { return row.absmax; }),
-                        range_of([](const LayerRow& row) { return row.outlier_ratio; }),
-                        range_of([](const LayerRow& row) { return row.underflow_percent; }),
-                        range_of([](const LayerRow& row) { return row.sqnr_db; }),
-                        range_of([](const LayerRow& row) { return row.damage; })};
-    ranges_changed_ = ranges != ranges_;
-    ranges_ = ranges;
+        const auto at = static_cast<std::size_t>(column);
+        recoloured_[at] = hasHeat(column) && range != ranges_[at];
+        ranges_[at] = range;
+    }
+    recoloured_[MeasuredDamage] = recoloured_[Damage]; // whose decimals it has
+}
+
+bool LayerTableModel::hasHeat(int column) {
+    return column == Outlier || column == Underflow || column == Sqnr || column == Damage;
 }
 
 bool LayerTableModel::sameCell(const LayerRow& before, const LayerRow& now, int column) const {
-    if (isWords(column)) {
-        if (column == Scheme && before.edited != now.edited) return false;
-        return words(before, column) == words(now, column);
-    }
-    if (ranges_changed_ && column != Block && column != ShapeColumn && column != Bytes) return false;
+    if (isWords(column))
+        return words(before, column) == words(now, column) && (column != Scheme || before.edited == now.edited);
+    if (recoloured_[static_cast<std::size_t>(column)]) return false;
     if (column == Sqnr && (before.estimated != now.estimated || before.doubtful != now.doubtful)) return false;
     return figure(before, column) == figure(now, column);
 }
@@ -86,16 +85,16 @@ QStringList LayerTableModel::widest(int column) const {
     };
     switch (column) {
     case AbsMax:
-        both(&LayerRow::absmax, ranges_.absmax);
+        both(&LayerRow::absmax, ranges_[AbsMax]);
         break;
     case Outlier:
-        both(&LayerRow::outlier_ratio, ranges_.outlier);
+        both(&LayerRow::outlier_ratio, ranges_[Outlier]);
         break;
     case Underflow:
-        both(&LayerRow::underflow_percent, ranges_.underflow);
+        both(&LayerRow::underflow_percent, ranges_[Underflow]);
         break;
     case Sqnr:
-        both(&LayerRow::sqnr_db, ranges_.sqnr);
+        both(&LayerRow::sqnr_db, ranges_[Sqnr]);
         break;
     case Damage:
     case MeasuredDamage:
@@ -112,8 +111,9 @@ QStringList LayerTableModel::widest(int column) const {
 
 // All with the same decimals: four digits of the largest, so that what is a tenth of it looks like that.
 int LayerTableModel::damageDecimals() const {
-    return ranges_.damage.high > 0 ? std::clamp(3 - static_cast<int>(std::floor(std::log10(ranges_.damage.high))), 2, 9)
-                                   : 2;
+    return ranges_[Damage].high > 0
+               ? std::clamp(3 - static_cast<int>(std::floor(std::log10(ranges_[Damage].high))), 2, 9)
+               : 2;
 }
 
 QString LayerTableModel::text(const LayerRow& row, int column) const {
@@ -205,13 +205,13 @@ QVariant LayerTableModel::heat(const LayerRow& row, int column) const {
     };
     switch (column) {
     case Outlier:
-        return share(row.outlier_ratio, ranges_.outlier, true, false);
+        return share(row.outlier_ratio, ranges_[Outlier], true, false);
     case Underflow:
-        return share(row.underflow_percent, ranges_.underflow, false, false);
+        return share(row.underflow_percent, ranges_[Underflow], false, false);
     case Sqnr:
-        return share(row.sqnr_db, ranges_.sqnr, false, true);
+        return share(row.sqnr_db, ranges_[Sqnr], false, true);
     case Damage:
-        return share(row.damage, ranges_.damage, true, false);
+        return share(row.damage, ranges_[Damage], true, false);
     default:
         return {};
     }

@@ -1,6 +1,8 @@
 // The layers as a table. Numbers sort as numbers (SortRole), heat is 0..1 within a column (HeatRole).
 #pragma once
 
+#include <array>
+
 #include "widgets/models/column_table.h"
 #include "widgets/models/layer_row.h"
 
@@ -45,21 +47,18 @@ protected:
 
 private:
     struct Range {
-        double low = 0, high = 0;
+        double low = 1e300, high = -1e300; ///< as long as nothing is known
         bool operator==(const Range&) const = default;
-    };
-    struct Ranges {
-        Range absmax, outlier, underflow, sqnr, damage;
-        bool operator==(const Ranges&) const = default;
     };
     [[nodiscard]] QString text(const LayerRow& row, int column) const;
     [[nodiscard]] int damageDecimals() const;
     [[nodiscard]] static QString tip(const LayerRow& row, int column);
     [[nodiscard]] static QVariant number(const LayerRow& row, int column);
+    [[nodiscard]] static bool hasHeat(int column);
     [[nodiscard]] QVariant heat(const LayerRow& row, int column) const;
 
-    Ranges ranges_;
-    bool ranges_changed_ = false; ///< by the newest rows: cells that stay have another colour
+    std::array<Range, ColumnCount> ranges_;      ///< of columns of numbers
+    std::array<bool, ColumnCount> recoloured_{}; ///< by the newest rows: cells that say the same look another way
 };
 
 } // namespace graticule

@@ -351,6 +351,7 @@ void MarkPainter::range_label(const ShadedRange& range, int row) {
     const double left = frame_.x.pixel(range.lower), right = frame_.x.pixel(range.upper);
     if (right < frame_.plot.left() || left > frame_.plot.right() || !(right > left)) return;
     const double middle = frame_.plot.top() + grown(14 + 17 * row);
+    if (middle + grown(8) > frame_.plot.bottom()) return; // a small plot: the read-out and the table say it
     const QColor colour = range.edge_ink ? resolve(*range.edge_ink, theme_) : resolve({range.ink.token, 1}, theme_);
     const double width = text_width(TextStyle::axis, range.label);
     const double baseline = middle + text_ascent(TextStyle::axis) / 2 - 1.5;
