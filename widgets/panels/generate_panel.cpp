@@ -1,6 +1,7 @@
 #include "widgets/panels/generate_panel.h"
 
 #include <QtGui/QTextCursor>
+#include <QtWidgets/QGridLayout>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPlainTextEdit>
@@ -45,19 +46,20 @@ GeneratePanel::GeneratePanel(QWidget* parent)
     line->addWidget(tokens_);
     line->addWidget(continue_);
     line->addStretch(1);
-    auto* sides = new QHBoxLayout(both_);
+    auto* sides = new QGridLayout(both_); // the texts begin at one height, however long the names are
     sides->setContentsMargins(0, 0, 0, 0);
-    sides->setSpacing(12);
+    sides->setHorizontalSpacing(12);
+    sides->setRowStretch(1, 1);
     for (std::size_t side = 0; side < texts_.size(); ++side) {
         names_[side] = words_label("secondary");
         texts_[side] = new QTextEdit;
         texts_[side]->setReadOnly(true);
         texts_[side]->setTabChangesFocus(true);
         texts_[side]->setAccessibleName(side == 0 ? tr("Continued in full precision") : tr("Continued by the recipe"));
-        auto* column = new QVBoxLayout;
-        column->addWidget(names_[side]);
-        column->addWidget(texts_[side], 1);
-        sides->addLayout(column, 1);
+        const int column = static_cast<int>(side);
+        sides->addWidget(names_[side], 0, column, Qt::AlignBottom);
+        sides->addWidget(texts_[side], 1, column);
+        sides->setColumnStretch(column, 1);
     }
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 10, 16, 10);
