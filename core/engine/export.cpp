@@ -313,7 +313,8 @@ const Exporter& check_served(const Model& model, const LayerChoices& choices, co
             continue;
         }
         const TargetReport report = target_report(model, choices, exporter, target);
-        if (report.fate != Fate::refused) return exporter;
+        if (runs(report.fate)) return exporter;
+        if (problems) break; // of the exporter that says most
         std::string text;
         for (const std::string& line : to_lines(report)) text += "\n  " + line;
         throw Error(ErrorKind::unsupported, std::string(target.label) + " does not run this recipe:" + text);

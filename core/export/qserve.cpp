@@ -273,6 +273,11 @@ Diagnostics check_qserve(const Model& model, const LayerChoices& choices, const 
     return all;
 }
 
+std::optional<StoredLinear> stored_as_qserve(const Linear& linear, const SchemeChoice& choice) {
+    if (!scheme_problem(choice).empty() || !shape_problem(linear).empty()) return std::nullopt;
+    return StoredLinear{"qserve", 4, false, group_size, linear.in_features(), choice.scheme.input};
+}
+
 std::unique_ptr<ModelWriter> open_qserve(const QuantizedModel& heading, const LayerChoices&,
                                          const std::filesystem::path& folder, const ExportOptions& options) {
     const std::shared_ptr<const Model> model = heading.base;
