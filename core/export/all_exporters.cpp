@@ -59,7 +59,7 @@ std::span<const Exporter> all_exporters() {
             .loaders = {"llama.cpp", "Ollama", "transformers"},
             .params = {},
             .check = check_gguf,
-            .write = write_gguf,
+            .open = open_gguf_folder,
             .stored = stored_as_gguf,
             .read_back = read_back_folder,
         },
