@@ -270,6 +270,7 @@ Diagnostics check_qserve(const Model& model, const LayerChoices& choices, const 
             "read by omniserve after conversion of its file format and by SGLang up to mid-2026 alone; transformers "
             "does not know the method and would load the model without these weights");
     check_model_folder(model, all);
+    check_config_for_others(model, all);
     return all;
 }
 
