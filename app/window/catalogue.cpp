@@ -46,7 +46,7 @@ TargetEntry entry_of(const TargetReport& report) {
             qt_text(to_text(report.fate)),
             qt_text(report.target->basis),
             lines.join(u'\n'),
-            report.fate == Fate::refused};
+            !runs(report.fate)};
 }
 
 } // namespace

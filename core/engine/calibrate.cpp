@@ -30,6 +30,29 @@ private:
     Clock::time_point next_ = Clock::now();
 };
 
+/// Sums over fewer tokens than columns say little of what other texts send to an expert.
+void tell_experts_that_saw_few(const Model& model, const ActivationStats& stats, JobContext& ctx) {
+    std::size_t experts = 0, few = 0;
+    std::int64_t fewest = 0;
+    const Linear* of_fewest = nullptr;
+    for (const Block& block : model.blocks())
+        for (std::size_t expert = 0; block.router && expert < block.mlps.size(); ++expert) {
+            const Linear& linear = model.linear(block.mlps[expert].up);
+            const std::int64_t tokens = stats.sites.at(index_of(linear.site)).all().channels.tokens;
+            ++experts;
+            if (tokens >= linear.in_features()) continue;
+            ++few;
+            if (of_fewest != nullptr && tokens >= fewest) continue;
+            fewest = tokens;
+            of_fewest = &linear;
+        }
+    if (few > 0)
+        ctx.log("warning: " + std::to_string(few) + " of " + std::to_string(experts) +
+                " experts saw fewer calibration tokens than they have inputs, " + of_fewest->short_name + " " +
+                std::to_string(fewest) + " of " + std::to_string(of_fewest->in_features()) +
+                ": what methods find for them fits these few alone. Calibrate on more samples");
+}
+
 } // namespace
 
 std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Tokenizer& tokenizer,
@@ -73,6 +96,7 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
                                  (spec.pick == CalibrationSpec::Pick::first ? " first" : " random") + " samples of " +
                                  std::to_string(spec.length) + " tokens";
     stats->seconds = clock.seconds();
+    tell_experts_that_saw_few(model, *stats, ctx);
     return stats;
 }
 

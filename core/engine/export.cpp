@@ -152,17 +152,17 @@ Diagnostics check_contents(const Model& model, const LayerChoices& choices, cons
     return check_contents(model, choices, exporter, options, planned_parts(model, choices));
 }
 
-/// Looks at what the folder's own reader makes of it. Linears that were compared as they were handed over are not read
-/// again (`linears_done`); then `model` need hold no codes.
+/// Looks at what the folder's own reader makes of it. Quantized linears were compared as they were handed over and are
+/// not read again: `model` need hold no codes.
 void reload(const QuantizedModel& model, const Exporter& exporter, const std::filesystem::path& folder,
-            bool linears_done, ReloadCheck& check, JobContext& ctx) {
+            ReloadCheck& check, JobContext& ctx) {
     const std::shared_ptr<const Checkpoint> read = exporter.read_back(folder);
     // Names as the client knows them may have a prefix more than the checkpoint's: build_model resolves both alike.
     const std::shared_ptr<const Model> again = build_model(read, model.base->name());
     const Model& base = *model.base;
     ctx.progress.begin("Reading back", std::ssize(base.linears()));
     for (const Linear& linear : base.linears()) {
-        if (!linears_done || !model.linears.at(index_of(linear.id)))
+        if (!model.linears.at(index_of(linear.id)))
             compare_tensor(linear.name + ".weight", effective_weight(model, linear.id), again->linear(linear.id).weight,
                            check);
         if (const auto bias = effective_bias(model, linear.id)) {
@@ -223,9 +223,8 @@ Exported begin_export(const Model& model, const LayerChoices& choices, const Exp
 }
 
 /// What is left once the weights are in the folder.
-void complete(const QuantizedModel& model, const Exporter& exporter, bool linears_done, Exported& exported,
-              JobContext& ctx) {
-    reload(model, exporter, exported.folder, linears_done, exported.reload, ctx);
+void complete(const QuantizedModel& model, const Exporter& exporter, Exported& exported, JobContext& ctx) {
+    reload(model, exporter, exported.folder, exported.reload, ctx);
     refuse_what_differs(exported.reload);
     write_provenance(model, exporter, exported);
     list_files(exported);
@@ -255,7 +254,7 @@ public:
         QuantizedModel whole = reports;
         whole.replaced = replaced_;
         writer_->finish(whole, ctx);
-        complete(whole, exporter_, true, exported_, ctx);
+        complete(whole, exporter_, exported_, ctx);
     }
 
 private:
@@ -313,7 +312,8 @@ const Exporter& check_served(const Model& model, const LayerChoices& choices, co
             continue;
         }
         const TargetReport report = target_report(model, choices, exporter, target);
-        if (report.fate != Fate::refused) return exporter;
+        if (runs(report.fate)) return exporter;
+        if (problems) break; // of the exporter that says most
         std::string text;
         for (const std::string& line : to_lines(report)) text += "\n  " + line;
         throw Error(ErrorKind::unsupported, std::string(target.label) + " does not run this recipe:" + text);
@@ -327,11 +327,6 @@ Exported export_into(const QuantizedModel& model, const Exporter& exporter, cons
     const LayerChoices choices = choices_of(model);
     ExportOptions options = asked;
     Exported exported = begin_export(*model.base, choices, exporter, folder, parts_of(model), options);
-    if (exporter.open == nullptr) {
-        exporter.write(model, folder, options, ctx);
-        complete(model, exporter, false, exported, ctx);
-        return exported;
-    }
     const std::unique_ptr<ModelWriter> writer = exporter.open(model, choices, folder, options);
     ctx.progress.begin("Writing", std::ssize(model.linears));
     for (const auto& linear : model.linears) {
@@ -339,7 +334,7 @@ Exported export_into(const QuantizedModel& model, const Exporter& exporter, cons
         ctx.advance();
     }
     writer->finish(model, ctx);
-    complete(model, exporter, true, exported, ctx);
+    complete(model, exporter, exported, ctx);
     return exported;
 }
 
@@ -357,10 +352,6 @@ QuantizedExport quantize_and_export(std::shared_ptr<const Model> model, std::sha
     QuantizedExport both;
     ExportOptions options = asked;
     both.exported = in_its_place(*model, target, ctx, [&](const std::filesystem::path& folder) {
-        if (exporter.open == nullptr) {
-            both.quantized = quantize(model, std::move(stats), resolved, ctx, on_layer);
-            return export_into(*both.quantized, exporter, folder, options, ctx);
-        }
         const LayerChoices choices = choices_of(resolved);
         Exported exported = begin_export(*model, choices, exporter, folder, planned_parts(*model, choices), options);
         ExportSink sink(exporter, choices, options, exported);

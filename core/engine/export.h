@@ -61,9 +61,8 @@ const Exporter& check_served(const Model& model, const LayerChoices& choices, co
 [[nodiscard]] Exported export_model(const QuantizedModel& model, const Exporter& exporter, const ExportTarget& target,
                                     const ExportOptions& options, JobContext& ctx);
 
-/// Quantizes and exports in one go, each linear as soon as it is done: no more than one block of the model is in memory
-/// where the exporter takes one linear after another (Exporter::open). The same bytes as export_model of a finished
-/// one.
+/// Quantizes and exports in one go, each linear as soon as it is done: no more than one block of the model is in memory.
+/// The same bytes as export_model of a finished one.
 struct QuantizedExport {
     std::shared_ptr<const QuantizedModel> quantized; ///< as quantize with a sink gives it: reports and sizes, no codes
     Exported exported;

@@ -59,7 +59,7 @@ std::span<const Exporter> all_exporters() {
             .loaders = {"llama.cpp", "Ollama", "transformers"},
             .params = {},
             .check = check_gguf,
-            .write = write_gguf,
+            .open = open_gguf_folder,
             .stored = stored_as_gguf,
             .read_back = read_back_folder,
         },
@@ -72,6 +72,7 @@ std::span<const Exporter> all_exporters() {
             .params = {},
             .check = check_qserve,
             .open = open_qserve,
+            .stored = stored_as_qserve,
             .read_back = read_back_folder,
         },
         {
@@ -85,6 +86,7 @@ std::span<const Exporter> all_exporters() {
             .holds = {Stage::keep, Stage::compensate},
             .check = check_packed,
             .open = open_packed,
+            .stored = stored_as_packed,
             .read_back = read_back_folder,
         },
     }};

@@ -1,6 +1,7 @@
 // The programs and their rules. A rule says of which targets it speaks, which stored linears it is about, and what
 // becomes of them; the first that fits decides, and each target has one for everything else at its end.
 #include <array>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/export/exporter.h"
@@ -18,7 +19,12 @@ enum At : unsigned {
     vllm_sm90 = 1U << 4,
     vllm_sm100 = 1U << 5,
     sglang = 1U << 6,
-    llama_cpp = 1U << 7,
+    sglang_2025 = 1U << 7,
+    omniserve = 1U << 8,
+    llama_cpp = 1U << 9,
+    llama_cpp_cuda = 1U << 10,
+    llama_cpp_sm120 = 1U << 11,
+    graticule = 1U << 12,
     transformers = transformers_older | transformers_newest,
     vllm = vllm_sm80 | vllm_sm89 | vllm_sm90 | vllm_sm100,
 };
@@ -47,6 +53,26 @@ bool marlin_shape(const StoredLinear& linear) {
     const bool group = linear.group == 0 || linear.group == 32 || linear.group == 64 || linear.group == 128;
     return group && linear.in_features % 128 == 0;
 }
+bool qserve(const StoredLinear& linear) { return is(linear, "qserve"); }
+bool own(const StoredLinear& linear) { return is(linear, "packed"); }
+bool any(const StoredLinear&) { return true; }
+/// Of GGUF's, whose types have names of their own.
+bool gguf(const StoredLinear& linear) {
+    return linear.layout.starts_with('Q') || linear.layout.starts_with("IQ") || linear.layout.ends_with("FP4");
+}
+bool of_type(const StoredLinear& linear, std::string_view type) {
+    return linear.config != nullptr && linear.config->model_type == type;
+}
+bool rotary_scaling(const StoredLinear& linear) {
+    if (linear.config == nullptr) return false;
+    const RopeConfig& rope = linear.config->rope;
+    const bool plain = rope.type == RopeConfig::Type::none || rope.type == RopeConfig::Type::standard;
+    return !plain || !rope.frequency_divisors.empty();
+}
+bool gemma2_as_published(const StoredLinear& linear) {
+    const ModelConfig& config = *linear.config;
+    return config.attention_scale == 1.0 / 16 && config.attention_softcap == 50 && config.logit_softcap == 30;
+}
 bool weights_alone(const StoredLinear& linear) {
     return !linear.input && (packed(linear) || is(linear, "gptq") || is(linear, "awq"));
 }
@@ -72,7 +98,59 @@ constexpr std::string_view sglang_source =
 constexpr std::string_view llama_cpp_source =
     "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-cpu/ggml-cpu.c";
 
+constexpr std::string_view llama_cpp_cuda_source =
+    "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-cuda/quantize.cu";
+
 constexpr TargetRule rules[] = {
+    // Our own container, and QServe's layout.
+    {graticule, [](const StoredLinear& l) { return l.input.has_value(); }, Fate::other_inputs, "",
+     "the file holds the weights; give the a= of the recipe again when it is opened", ""},
+    {graticule, any, Fate::as_asked, "", "", ""},
+    {transformers, own, Fate::refused, "",
+     "there is no model.safetensors in the folder, so that nobody takes it for one; use the exporter "
+     "compressed-tensors, or read the weights with docs/packed/read_packed.py",
+     ""},
+    {vllm | sglang, own, Fate::refused, "", "it knows no tensors of these names; use the exporter compressed-tensors",
+     "https://github.com/vllm-project/vllm/blob/main/vllm/model_executor/model_loader/default_loader.py"},
+    {sglang_2025, [](const StoredLinear& l) { return qserve(l) && !l.input; }, Fate::other_inputs, "a=int8/sym/token",
+     "its kernel multiplies inputs that are rounded to 8 bits per token; the model runs in float16",
+     "https://github.com/sgl-project/sglang/pull/6521"},
+    {sglang_2025, qserve, Fate::as_asked, "asked", "the model runs in float16",
+     "https://github.com/sgl-project/sglang/pull/6521"},
+    {sglang, qserve, Fate::refused, "",
+     "removed in July 2026; use the exporter compressed-tensors, with w=int8/sym/channel a=int8/sym/token for integer "
+     "products",
+     "https://github.com/sgl-project/sglang/pull/31109"},
+    {omniserve, qserve, Fate::refused, "",
+     "reads pytorch_model.bin alone, of models of LLaMA's family: model.safetensors has to be saved as that",
+     "https://github.com/mit-han-lab/omniserve"},
+    {vllm, qserve, Fate::refused, "", "never had the method qoq; use the exporter compressed-tensors",
+     "https://docs.vllm.ai/en/latest/features/quantization/"},
+    {transformers, qserve, Fate::other_model, "",
+     "it does not know the method qoq, says so in a warning at most, and computes with random weights; use the "
+     "exporter compressed-tensors",
+     ""},
+
+    // GGUF elsewhere than in llama.cpp.
+    {transformers, [](const StoredLinear& l) { return gguf(l) && rotary_scaling(l); }, Fate::other_model, "",
+     "its reader of GGUF passes over rotary scaling; use llama.cpp, or the exporter compressed-tensors", ""},
+    {transformers, [](const StoredLinear& l) { return gguf(l) && of_type(l, "gemma2") && !gemma2_as_published(l); },
+     Fate::other_model, "",
+     "its reader of GGUF takes query_pre_attn_scalar 256 and soft caps of 50 and 30, whatever the model has; use "
+     "llama.cpp, or the exporter compressed-tensors",
+     ""},
+    {transformers, [](const StoredLinear& l) { return gguf(l) && of_type(l, "mistral"); }, Fate::refused, "",
+     "its reader of GGUF stops at a model that is called Mistral; use the exporter compressed-tensors", ""},
+    {transformers_newest, [](const StoredLinear& l) { return gguf(l) && of_type(l, "gpt2"); }, Fate::refused, "",
+     "its reader of GGUF takes GPT-2's weights for shapes that do not fit, which 5.17 does not", ""},
+    {transformers, [](const StoredLinear& l) { return gguf(l) && of_type(l, "qwen3") && l.config->head_dim != 128; },
+     Fate::refused, "", "its reader of GGUF knows heads of 128 dimensions alone; use the exporter compressed-tensors",
+     ""},
+    {transformers, gguf, Fate::as_asked, "",
+     "dequantized on loading (gguf_file=\"model.gguf\"), with the packages gguf and accelerate", ""},
+    {vllm, gguf, Fate::refused, "", "since 0.24 GGUF wants the package vllm-gguf-plugin, which was not looked at",
+     "https://github.com/vllm-project/vllm/pull/39612"},
+
     // transformers, run here (tests/clients).
     {transformers_newest, [](const StoredLinear& l) { return packed(l) && !l.symmetric; }, Fate::refused, "",
      "zero points beside packed weights are not loaded since 5.23, unless all linears share one scheme and the weights "
@@ -91,7 +169,7 @@ constexpr TargetRule rules[] = {
      Fate::as_asked, "asked",
      "imitated in floating point, its scale absmax over half the code range (127.5 at 8 bits) instead of absmax/127",
      ""},
-    {transformers, [](const StoredLinear&) { return true; }, Fate::as_asked, "asked", "", ""},
+    {transformers, any, Fate::as_asked, "asked", "", ""},
 
     // vLLM: four-bit weights with INT8 inputs.
     {vllm_sm90, [](const StoredLinear& l) { return w4a8(l) && l.group == 128 && l.in_features % 128 == 0; },
@@ -182,13 +260,18 @@ constexpr TargetRule rules[] = {
     {sglang, [](const StoredLinear& l) { return is(l, "int-quantized") && (l.group > 0 || !l.symmetric); },
      Fate::refused, "", "beside INT8 inputs it takes INT8 weights with one scale a channel; use w=int8/sym/channel",
      sglang_source},
-    {sglang, [](const StoredLinear&) { return true; }, Fate::as_asked, "asked", "", sglang_source},
+    {sglang, any, Fate::as_asked, "asked", "", sglang_source},
 
     // llama.cpp, run here (tests/clients/check_llama_cpp.py): every block type has a type of inputs.
     {llama_cpp, [](const StoredLinear& l) { return l.group == 256; }, Fate::other_inputs, "a=int8/sym/g256",
      "its products take the inputs rounded to 8 bits in blocks of 256", llama_cpp_source},
-    {llama_cpp, [](const StoredLinear&) { return true; }, Fate::other_inputs, "a=int8/sym/g32:f16",
+    {llama_cpp, any, Fate::other_inputs, "a=int8/sym/g32:f16",
      "its products take the inputs rounded to 8 bits in blocks of 32", llama_cpp_source},
+    {llama_cpp_sm120, [](const StoredLinear& l) { return is(l, "MXFP4"); }, Fate::other_inputs, "a=mxfp4",
+     "builds for Blackwell multiply MXFP4 with inputs rounded to MXFP4, prompts at least",
+     "https://github.com/ggml-org/llama.cpp/pull/17906"},
+    {llama_cpp_cuda | llama_cpp_sm120, any, Fate::other_inputs, "a=int8/sym/g32:f16",
+     "its products take the inputs rounded to 8 bits in blocks of 32", llama_cpp_cuda_source},
 };
 
 std::optional<TensorScheme> inputs_of(const TargetRule& rule, const StoredLinear& linear) {
@@ -200,23 +283,29 @@ std::optional<TensorScheme> inputs_of(const TargetRule& rule, const StoredLinear
 } // namespace
 
 std::span<const Target> all_targets() {
-    static const std::array<Target, 8> rows{{
-        {"transformers-5.17",
-         "transformers 5.17 to 5.22",
-         "transformers",
-         "5.17.0 with compressed-tensors 0.20.0, run here",
-         {"compressed-tensors", "gptq", "awq"}},
-        {"transformers-5.24",
-         "transformers 5.23 and 5.24",
-         "transformers",
-         "5.24.0 with compressed-tensors 0.20.1, run here",
-         {"compressed-tensors", "gptq", "awq"}},
-        {"vllm-sm80", "vLLM on Ampere (sm80)", "vLLM", vllm_basis, {"compressed-tensors", "gptq", "awq"}},
-        {"vllm-sm89", "vLLM on Ada (sm89)", "vLLM", vllm_basis, {"compressed-tensors", "gptq", "awq"}},
-        {"vllm-sm90", "vLLM on Hopper (sm90)", "vLLM", vllm_basis, {"compressed-tensors", "gptq", "awq"}},
-        {"vllm-sm100", "vLLM on Blackwell (sm100)", "vLLM", vllm_basis, {"compressed-tensors", "gptq", "awq"}},
-        {"sglang", "SGLang", "SGLang", "source of August 2026; not run here", {"compressed-tensors", "gptq", "awq"}},
+    // The exporter that says most of a recipe that none can hold comes first.
+    static const std::vector<std::string_view> all = {"compressed-tensors", "gptq", "awq", "gguf", "qserve", "packed"};
+    static const std::vector<std::string_view> of_sglang = {"compressed-tensors", "gptq", "awq", "qserve", "packed"};
+    static const std::array<Target, 13> rows{{
+        {"transformers-5.17", "transformers 5.17 to 5.22", "transformers",
+         "5.17.0 with compressed-tensors 0.20.0, run here", all},
+        {"transformers-5.24", "transformers 5.23 and 5.24", "transformers",
+         "5.24.0 with compressed-tensors 0.20.1, run here", all},
+        {"vllm-sm80", "vLLM on Ampere (sm80)", "vLLM", vllm_basis, all},
+        {"vllm-sm89", "vLLM on Ada (sm89)", "vLLM", vllm_basis, all},
+        {"vllm-sm90", "vLLM on Hopper (sm90)", "vLLM", vllm_basis, all},
+        {"vllm-sm100", "vLLM on Blackwell (sm100)", "vLLM", vllm_basis, all},
+        {"sglang", "SGLang", "SGLang", "source of August 2026; not run here", of_sglang},
+        {"sglang-2025", "SGLang, June 2025 to June 2026", "SGLang", "public pull requests; not run here", {"qserve"}},
+        {"omniserve", "omniserve (QServe)", "omniserve", "source of February 2025; not run here", {"qserve"}},
         {"llama.cpp", "llama.cpp on a CPU", "llama.cpp", "that of llama-cpp-python 0.3.36, run here", {"gguf"}},
+        {"llama.cpp-cuda",
+         "llama.cpp on CUDA before Blackwell",
+         "llama.cpp",
+         "source and public reports; not run here",
+         {"gguf"}},
+        {"llama.cpp-sm120", "llama.cpp on Blackwell", "llama.cpp", "source and public reports; not run here", {"gguf"}},
+        {"graticule", "Graticule", "Graticule", "run here", {"packed"}},
     }};
     return rows;
 }

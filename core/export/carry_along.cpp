@@ -1,5 +1,7 @@
 #include "core/export/carry_along.h"
 
+#include <nlohmann/json.hpp>
+
 #include "core/io/checkpoint.h"
 #include "core/io/mapped_file.h"
 #include "core/io/output_file.h"
@@ -57,6 +59,19 @@ bool has_tokenizer_files(const std::filesystem::path& model_folder) {
     for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json"})
         if (std::filesystem::is_regular_file(model_folder / name)) return true;
     return false;
+}
+
+void check_config_for_others(const Model& model, Diagnostics& found) {
+    if (!model.parts().checkpoint) return;
+    const auto refuse = [&](const std::string& what) {
+        found.add(Severity::error, "",
+                  what +
+                      ", for which config.json has no key that other programs know; use the exporter gguf or packed");
+    };
+    if (!model.config().rope.frequency_divisors.empty())
+        refuse("rotary angles are divided by numbers of the GGUF file (rope_freqs)");
+    if (nlohmann::json::parse(model.parts().checkpoint->config_json()).contains("rotary_dimensions"))
+        refuse("a part of each head turns (rope.dimension_count of the GGUF file)");
 }
 
 void check_model_folder(const Model& model, Diagnostics& found, std::string_view consequence) {

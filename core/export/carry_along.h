@@ -21,6 +21,10 @@ void carry_licences(const std::filesystem::path& model_folder, const std::filesy
 
 [[nodiscard]] bool has_tokenizer_files(const std::filesystem::path& model_folder);
 
+/// What the model's config.json says in words of our own (GGUF files, core/io/gguf/gguf_config.cpp), which other
+/// programs pass over: errors with the way out.
+void check_config_for_others(const Model& model, Diagnostics& found);
+
 /// What is missing of the rest of a folder that takes everything but the linears from the model's own: its checkpoint
 /// (an error), tokenizer files (a warning; `consequence` ends it).
 void check_model_folder(const Model& model, Diagnostics& found, std::string_view consequence = "; clients need them");

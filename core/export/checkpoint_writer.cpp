@@ -333,16 +333,21 @@ void FolderWriter::check_linears(JobContext& ctx) const {
 } // namespace
 
 void refuse_what_is_not_finite(const Model& model, const std::string& name, const HostTensor& tensor) {
-    if (row_of(tensor.dtype).decode == nullptr) return;
-    const std::vector<float> values = to_floats(tensor);
-    const auto bad = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
-    if (bad == values.end()) return;
-    const std::int64_t index = bad - values.begin(), columns = std::max<std::int64_t>(tensor.columns(), 1);
-    throw Error(ErrorKind::bad_input,
-                model.parts().checkpoint->folder().string() + ": tensor \"" + name +
-                    "\" holds a value that is not finite (NaN or infinity) in row " + std::to_string(index / columns) +
-                    ", column " + std::to_string(index % columns) +
-                    "; nothing was written. Mend the checkpoint: a row that is never used may be zero");
+    if (!tensor.holds_numbers()) return;
+    const std::int64_t columns = std::max<std::int64_t>(tensor.columns(), 1), rows = tensor.rows();
+    const std::int64_t step = std::max<std::int64_t>(1, (1 << 22) / columns); // a few megabytes at a time
+    for (std::int64_t first = 0; first < rows; first += step) {
+        const std::vector<float> values = to_floats(tensor, first, std::min(step, rows - first));
+        const auto bad = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
+        if (bad == values.end()) continue;
+        const std::int64_t index = bad - values.begin();
+        throw Error(ErrorKind::bad_input, model.parts().checkpoint->folder().string() + ": tensor \"" + name +
+                                              "\" holds a value that is not finite (NaN or infinity) in row " +
+                                              std::to_string(first + index / columns) + ", column " +
+                                              std::to_string(index % columns) +
+                                              "; nothing was written. Mend the checkpoint: a row that is never used "
+                                              "may be zero");
+    }
 }
 
 std::unique_ptr<ModelWriter> open_folder(const QuantizedModel& heading, FolderLayout layout,

@@ -171,6 +171,13 @@ public:
                 names_.push_back(name.substr(0, name.size() - std::strlen("_packed")));
         }
         known_.insert(names_.begin(), names_.end());
+        std::size_t unused = 0;
+        for (const std::string& name : stored_->tensor_names())
+            if (name.ends_with(zero_point) && !has_zero(name.substr(0, name.size() - zero_point.size()))) ++unused;
+        if (unused > 0)
+            unused_zeros_ = std::to_string(unused) +
+                            " tensors of zero points are not used: \"quantization_config\" calls their weights "
+                            "symmetric, and transformers leaves them out, too";
     }
 
     [[nodiscard]] std::vector<std::string> tensor_names() const override { return names_; }
@@ -197,6 +204,7 @@ public:
     [[nodiscard]] std::vector<std::string> warnings() const override {
         std::vector<std::string> all = stored_->warnings();
         all.insert(all.end(), arguments_.warnings().begin(), arguments_.warnings().end());
+        if (!unused_zeros_.empty()) all.push_back(unused_zeros_);
         return all;
     }
 
@@ -216,8 +224,16 @@ private:
                                          ".weight_zero_point", ".input_zero_point",    ".input_scale",
                                          ".weight_g_idx",      ".weight_global_scale", ".input_global_scale"};
 
+    static constexpr std::string_view zero_point = ".weight_zero_point";
+
     [[noreturn]] void refuse(const std::string& name, const std::string& text) const {
         throw Error(ErrorKind::bad_input, stored_->file_of(name).string() + ": " + name + ": " + text);
+    }
+
+    /// By the config, as transformers has it: what else is stored does not count.
+    [[nodiscard]] bool has_zero(const std::string& base) const {
+        const auto arguments = arguments_.of_module(base);
+        return arguments ? !arguments->symmetric : stored_->contains(base + std::string(zero_point));
     }
 
     /// The weight of these codes, whose values come when they are looked at; what can be wrong with it is said now.
@@ -229,9 +245,13 @@ private:
                                                std::to_string(rows) + ", " + std::to_string(columns) + "]");
         if (scales.stored.dtype != DType::u8) check_numbers(scales.stored);
         std::optional<HostTensor> zero;
-        if (const std::string name = base + ".weight_zero_point"; stored_->contains(name)) {
-            zero = stored_->tensor(name);
-            check_zero(name, *zero, codes, down, across);
+        if (const std::string name = base + std::string(zero_point); stored_->contains(name)) {
+            const HostTensor stored = stored_->tensor(name);
+            check_zero(name, stored, codes, down, across);
+            if (has_zero(base)) zero = stored;
+        } else if (has_zero(base)) {
+            refuse(name, "is missing, and config.json says that the weights are not symmetric; the checkpoint is "
+                         "incomplete");
         }
         const std::span<const std::byte> bytes = codes.stored.bytes;
         auto encoded =
@@ -334,6 +354,7 @@ private:
     CtArguments arguments_;
     std::vector<std::string> names_;
     std::set<std::string> known_;
+    std::string unused_zeros_; ///< what is said of them
 };
 
 } // namespace

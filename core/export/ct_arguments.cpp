@@ -81,6 +81,9 @@ CtArguments::CtArguments(const json& config) {
     const json& groups = config.at("config_groups");
     if (!groups.is_object()) throw Error(ErrorKind::bad_input, "config_groups is not an object");
     for (const auto& [name, group] : groups.items()) {
+        if (group.is_object() && is_set(group, "output_activations"))
+            warnings_.push_back("the file asks for quantized outputs of linears (config_groups." + name +
+                                ".output_activations), which is not done");
         if (!group.is_object() || !is_set(group, "weights")) continue; // activations only, or a named preset
         Group read;
         read.weights = read_weights(group.at("weights"), "config_groups." + name + ".weights");

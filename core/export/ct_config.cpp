@@ -308,6 +308,7 @@ Diagnostics ct_check(const Model& model, const LayerChoices& choices, const Expo
     if (quantized == 0)
         all.add(Severity::error, "", "the recipe quantizes no layer, so there is nothing to export; give it a scheme");
     check_model_folder(model, all);
+    check_config_for_others(model, all);
     check_fused(model, forms, warnings);
     errors.report(Severity::error, all);
     warnings.report(Severity::warning, all);

@@ -62,16 +62,12 @@ struct Exporter {
     Diagnostics (*check)(const Model& model, const LayerChoices& choices, const ExportOptions& options) = nullptr;
     /// Begins to write into `folder`, which is there and empty. Of `heading` all counts but the results and the hash of
     /// the model, of which only the length does; `choices` as its linears will have them. Throws Error or Cancelled, as
-    /// the writer does; the caller removes what was written. Null: the exporter needs the finished model, see `write`.
+    /// the writer does; the caller removes what was written.
     std::unique_ptr<ModelWriter> (*open)(const QuantizedModel& heading, const LayerChoices& choices,
                                          const std::filesystem::path& folder, const ExportOptions& options) = nullptr;
-    /// The whole of it at once, for an exporter that cannot `open`; core/engine/export.cpp is the one place that asks.
-    void (*write)(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-                  JobContext& ctx) = nullptr;
-    /// How a linear is stored under a choice; absent: it cannot be, and `check` says why. Null where no target reads
-    /// the files.
+    /// How a linear is stored under a choice; absent: it cannot be, and `check` says why.
     std::optional<StoredLinear> (*stored)(const Linear& linear, const SchemeChoice& choice) = nullptr;
-    /// Opens what `write` wrote, weights decoded under their original names.
+    /// Opens what was written, weights decoded under their original names.
     std::shared_ptr<const Checkpoint> (*read_back)(const std::filesystem::path& folder) = nullptr;
 };
 

@@ -14,7 +14,9 @@ inline constexpr const char* gguf_file_name = "model.gguf";
 [[nodiscard]] Diagnostics check_gguf(const Model& model, const LayerChoices& choices, const ExportOptions& options);
 /// The layout is the name of the block type: "Q4_1".
 [[nodiscard]] std::optional<StoredLinear> stored_as_gguf(const Linear& linear, const SchemeChoice& choice);
-void write_gguf(const QuantizedModel& model, const std::filesystem::path& folder, const ExportOptions& options,
-                JobContext& ctx);
+/// Each linear goes to its place in the file as it comes; the rest waits for what folding makes of it.
+[[nodiscard]] std::unique_ptr<ModelWriter> open_gguf_folder(const QuantizedModel& heading, const LayerChoices& choices,
+                                                            const std::filesystem::path& folder,
+                                                            const ExportOptions& options);
 
 } // namespace graticule

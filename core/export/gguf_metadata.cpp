@@ -1,10 +1,10 @@
 #include "core/export/gguf_metadata.h"
 
 #include <cmath>
-#include <numbers>
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/model/llama3_rope.h"
 
 namespace graticule {
 namespace {
@@ -48,26 +48,6 @@ bool alternates(const ModelConfig& config) {
     for (std::size_t block = 0; block < config.sliding_blocks.size(); ++block)
         if (config.sliding_blocks[block] != (block % 2 == 0 ? 1 : 0)) return false;
     return true;
-}
-
-/// LLaMA 3's rule as what each frequency is divided by (formats.md section 4.7).
-std::vector<float> llama3_divisors(const RopeConfig& rope, std::int64_t dimensions) {
-    const auto original = static_cast<double>(rope.original_positions);
-    std::vector<float> divisors;
-    for (std::int64_t i = 0; i < dimensions; i += 2) {
-        const double wavelength =
-            2 * std::numbers::pi * std::pow(rope.theta, static_cast<double>(i) / static_cast<double>(dimensions));
-        double divisor = 1;
-        if (wavelength > original / rope.low_frequency_factor) {
-            divisor = rope.factor;
-        } else if (wavelength >= original / rope.high_frequency_factor) {
-            const double smooth = (original / wavelength - rope.low_frequency_factor) /
-                                  (rope.high_frequency_factor - rope.low_frequency_factor);
-            divisor = 1 / ((1 - smooth) / rope.factor + smooth);
-        }
-        divisors.push_back(static_cast<float>(divisor));
-    }
-    return divisors;
 }
 
 std::vector<float> as_floats(const std::vector<double>& values) { return {values.begin(), values.end()}; }
@@ -165,7 +145,8 @@ void add_gguf_config(const Model& model, const GgufArchitecture& architecture, G
 std::vector<std::pair<std::string, std::vector<float>>> gguf_rotary_tensors(const ModelConfig& config) {
     const RopeConfig& rope = config.rope;
     if (!rope.frequency_divisors.empty()) return {{"rope_freqs.weight", as_floats(rope.frequency_divisors)}};
-    if (rope.type == RopeType::llama3) return {{"rope_freqs.weight", llama3_divisors(rope, rotary_dimensions(config))}};
+    if (rope.type == RopeType::llama3)
+        return {{"rope_freqs.weight", as_floats(llama3_divisors(rope, rotary_dimensions(config)))}};
     if (rope.type == RopeType::longrope)
         return {{"rope_factors_long.weight", as_floats(rope.long_factors)},
                 {"rope_factors_short.weight", as_floats(rope.short_factors)}};

@@ -206,6 +206,7 @@ Diagnostics check(const Model& model, const LayerChoices& choices, Layout layout
     if (!carrier) return all;
     if (!carrier->note.empty()) all.add(Severity::note, "", carrier->note);
     check_model_folder(model, all);
+    check_config_for_others(model, all);
     return all;
 }
 

@@ -26,7 +26,60 @@ struct Packing {
     int bits = 4;
     std::int64_t group = 0;    ///< inputs that share a scale; 0: all
     bool zero_less_one = true; ///< GPTQ's first format stores zero points less one
+    bool permuted = false;     ///< GPTQ in activation order: which group an input is in is stored
 };
+
+/// Fields that change no weight, whatever their values: how the codes were found, where else they run, what the writer
+/// was.
+constexpr std::string_view harmless_fields[] = {"quant_method",
+                                                "method",
+                                                "sym",
+                                                "zero_point",
+                                                "damp_percent",
+                                                "damp_auto_increment",
+                                                "static_groups",
+                                                "true_sequential",
+                                                "lm_head",
+                                                "meta",
+                                                "model_name_or_path",
+                                                "model_file_base_name",
+                                                "model_seqlen",
+                                                "dataset",
+                                                "tokenizer",
+                                                "batch_size",
+                                                "max_input_length",
+                                                "block_name_to_quantize",
+                                                "modules_in_block_to_quantize",
+                                                "module_name_preceding_first_block",
+                                                "use_cuda_fp16",
+                                                "use_exllama",
+                                                "disable_exllama",
+                                                "exllama_config",
+                                                "cache_block_outputs",
+                                                "pad_token_id",
+                                                "backend",
+                                                "hyb_act",
+                                                "act_group_aware",
+                                                "mse",
+                                                "nsamples",
+                                                "seqlen",
+                                                "iters",
+                                                "lr",
+                                                "minmax_lr",
+                                                "enable_quanted_input",
+                                                "enable_minmax_tuning",
+                                                "autoround_version",
+                                                "data_type",
+                                                "packing_format",
+                                                "modules_to_not_convert",
+                                                "do_fuse",
+                                                "fuse_max_seq_len",
+                                                "modules_to_fuse",
+                                                "graticule"};
+/// Those that are read.
+constexpr std::string_view read_fields[] = {"bits",       "w_bit",    "group_size",        "q_group_size",
+                                            "version",    "desc_act", "checkpoint_format", "format",
+                                            "pack_dtype", "dynamic"};
 
 [[noreturn]] void unsupported(const std::string& what) { throw Error(ErrorKind::unsupported, what); }
 
@@ -40,7 +93,9 @@ Packing read_packing(const json& config) {
     packing.awq = config.at("quant_method") == "awq";
     const auto bits = config.contains("bits") ? config.find("bits") : config.find("w_bit");
     if (bits == config.end() || !bits->is_number_integer())
-        throw Error(ErrorKind::bad_input, "\"bits\" is missing, so the width of the codes is not known");
+        throw Error(ErrorKind::bad_input, std::string("\"bits\" is ") +
+                                              (bits == config.end() ? "missing" : bits->dump() + ", not a number") +
+                                              ", so the width of the codes is not known");
     const auto said = bits->get<std::int64_t>();
     if (said < 1 || said > 32) throw Error(ErrorKind::bad_input, "\"bits\" is " + std::to_string(said));
     packing.bits = static_cast<int>(said);
@@ -62,12 +117,34 @@ Packing read_packing(const json& config) {
     packing.zero_less_one = format == "gptq";
     if (const std::string words = text_or(config, "pack_dtype", "int32"); words != "int32")
         unsupported("GPTQ codes packed in " + words + " are not read; int32 is");
+    if (const auto marlin = config.find("is_marlin_format"); marlin != config.end() && *marlin == true)
+        unsupported(
+            "GPTQ's layout \"marlin\" (is_marlin_format) is not read; gptq and gptq_v2 are. Pack the model again "
+            "for one");
+    if (const auto adapter = config.find("adapter"); adapter != config.end() && !adapter->is_null())
+        unsupported("\"adapter\": low-rank terms beside the codes are not read; merge them");
+    const auto order = config.find("desc_act");
+    packing.permuted = order != config.end() && *order == true;
     if (const auto rules = config.find("dynamic"); rules != config.end())
         for (const auto& [module, rule] : rules->items())
             if (!module.starts_with("-:")) // modules that are left in float need no rule to be read
                 unsupported("\"dynamic\": other widths for some modules (" + module +
                             ") are not read; quantize all with the same");
     return packing;
+}
+
+/// What is neither read nor known to change nothing; null and false switch it off, whatever it is.
+std::vector<std::string> unknown_fields(const json& config) {
+    std::string unknown;
+    const auto among = [](const auto& list, const std::string& field) {
+        return std::ranges::find(list, field) != std::end(list);
+    };
+    for (const auto& [field, value] : config.items())
+        if (!value.is_null() && value != false && !among(harmless_fields, field) && !among(read_fields, field))
+            unknown += (unknown.empty() ? "" : ", ") + field + " = " + value.dump().substr(0, 60);
+    if (unknown.empty()) return {};
+    return {"\"quantization_config\" has fields that this program does not know: " + unknown +
+            "; what they change, if anything, is not computed"};
 }
 
 /// Eight codes per word, in the order in which AWQ's kernels unpack them.
@@ -143,10 +220,16 @@ private:
 
 class DecodedCheckpoint final : public Checkpoint {
 public:
-    DecodedCheckpoint(std::shared_ptr<const Checkpoint> stored, Packing packing)
+    DecodedCheckpoint(std::shared_ptr<const Checkpoint> stored, Packing packing, std::vector<std::string> warnings)
         : stored_(std::move(stored))
-        , packing_(packing) {
+        , packing_(packing)
+        , warnings_(stored_->warnings()) {
+        warnings_.insert(warnings_.end(), warnings.begin(), warnings.end());
         for (const std::string& name : stored_->tensor_names()) {
+            if (name.ends_with(".act.scales"))
+                unsupported("tensor \"" + name +
+                            "\": scales between an activation and the linear behind it (AWQ's "
+                            "ScaledActivation) are not done");
             if (name.ends_with(".qweight")) {
                 names_.push_back(name.substr(0, name.size() - std::strlen("qweight")) + "weight");
             } else {
@@ -165,7 +248,7 @@ public:
     [[nodiscard]] const std::string& config_json() const override { return stored_->config_json(); }
     [[nodiscard]] std::filesystem::path folder() const override { return stored_->folder(); }
     [[nodiscard]] std::vector<std::filesystem::path> files() const override { return stored_->files(); }
-    [[nodiscard]] std::vector<std::string> warnings() const override { return stored_->warnings(); }
+    [[nodiscard]] std::vector<std::string> warnings() const override { return warnings_; }
     [[nodiscard]] std::string container() const override {
         return stored_->container() + ", " + format() + " decoded to f32";
     }
@@ -239,6 +322,9 @@ private:
                 refuse(name, "must be " + std::to_string(in) + " I32 numbers, the group of each input");
             std::memcpy(all.data(), stored.bytes.data(), all.size() * sizeof all.front());
         } else {
+            if (packing_.permuted && groups > 1)
+                refuse(name, "is missing, and \"desc_act\" is true: which group an input is in is not known; the "
+                             "checkpoint is incomplete");
             for (std::int64_t k = 0; k < in; ++k)
                 all[static_cast<std::size_t>(k)] = static_cast<std::int32_t>(k / size);
         }
@@ -276,14 +362,14 @@ private:
 
     std::shared_ptr<const Checkpoint> stored_;
     Packing packing_;
-    std::vector<std::string> names_;
+    std::vector<std::string> warnings_, names_;
     std::set<std::string> known_;
 };
 
 } // namespace
 
 std::shared_ptr<const Checkpoint> decode_gptq_awq(std::shared_ptr<const Checkpoint> stored, const json& config) {
-    return std::make_shared<DecodedCheckpoint>(std::move(stored), read_packing(config));
+    return std::make_shared<DecodedCheckpoint>(std::move(stored), read_packing(config), unknown_fields(config));
 }
 
 } // namespace graticule

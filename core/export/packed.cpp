@@ -116,6 +116,18 @@ Diagnostics check_packed(const Model& model, const LayerChoices& choices, const 
     return all;
 }
 
+std::optional<StoredLinear> stored_as_packed(const Linear& linear, const SchemeChoice& choice) {
+    if (!choice.scheme.weight) return std::nullopt;
+    const TensorScheme& weight = *choice.scheme.weight;
+    const Granularity grain = weight.grain();
+    return StoredLinear{"packed",
+                        weight.format->bits,
+                        weight.symmetric,
+                        grain.kind == Granularity::Kind::group ? grain.group_size : 0,
+                        linear.in_features(),
+                        choice.scheme.input};
+}
+
 std::unique_ptr<ModelWriter> open_packed(const QuantizedModel& heading, const LayerChoices& choices,
                                          const std::filesystem::path& folder, const ExportOptions& options) {
     const std::shared_ptr<const Model> model = heading.base;

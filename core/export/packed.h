@@ -12,6 +12,7 @@
 namespace graticule {
 
 [[nodiscard]] Diagnostics check_packed(const Model& model, const LayerChoices& choices, const ExportOptions& options);
+[[nodiscard]] std::optional<StoredLinear> stored_as_packed(const Linear& linear, const SchemeChoice& choice);
 [[nodiscard]] std::unique_ptr<ModelWriter> open_packed(const QuantizedModel& heading, const LayerChoices& choices,
                                                        const std::filesystem::path& folder,
                                                        const ExportOptions& options);

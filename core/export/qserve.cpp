@@ -270,7 +270,13 @@ Diagnostics check_qserve(const Model& model, const LayerChoices& choices, const 
             "read by omniserve after conversion of its file format and by SGLang up to mid-2026 alone; transformers "
             "does not know the method and would load the model without these weights");
     check_model_folder(model, all);
+    check_config_for_others(model, all);
     return all;
+}
+
+std::optional<StoredLinear> stored_as_qserve(const Linear& linear, const SchemeChoice& choice) {
+    if (!scheme_problem(choice).empty() || !shape_problem(linear).empty()) return std::nullopt;
+    return StoredLinear{"qserve", 4, false, group_size, linear.in_features(), choice.scheme.input};
 }
 
 std::unique_ptr<ModelWriter> open_qserve(const QuantizedModel& heading, const LayerChoices&,

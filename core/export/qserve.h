@@ -13,6 +13,7 @@
 namespace graticule {
 
 [[nodiscard]] Diagnostics check_qserve(const Model& model, const LayerChoices& choices, const ExportOptions& options);
+[[nodiscard]] std::optional<StoredLinear> stored_as_qserve(const Linear& linear, const SchemeChoice& choice);
 [[nodiscard]] std::unique_ptr<ModelWriter> open_qserve(const QuantizedModel& heading, const LayerChoices& choices,
                                                        const std::filesystem::path& folder,
                                                        const ExportOptions& options);

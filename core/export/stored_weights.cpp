@@ -23,7 +23,7 @@ struct MethodReader {
     std::string_view method;
     Stored (*decode)(Stored checkpoint,
                      const json& quantization_config); ///< null: it is not read, and `way_out` says more
-    bool in_own_file = false;      ///< AutoGPTQ wrote the configuration into a file beside config.json
+    bool in_own_file = false;      ///< AutoGPTQ and AutoAWQ wrote the configuration into a file beside config.json
     std::string_view way_out = {}; ///< of one that is not read
 };
 
@@ -50,16 +50,42 @@ std::string all_read() {
     return names.substr(0, names.size() - 2);
 }
 
-/// AutoGPTQ's own file; absent where the folder has none, or no weights that it could be about.
+/// Eight-bit weights with scales beside them, and nothing that says how they are quantized: without the scales they are
+/// other weights.
+void refuse_unannounced_scales(const Checkpoint& checkpoint, const std::vector<std::string>& names) {
+    for (const std::string& name : names)
+        for (const std::string_view ending : {".weight_scale", ".weight_scale_inv", ".SCB"}) {
+            if (!name.ends_with(ending)) continue;
+            const std::string weight = name.substr(0, name.size() - ending.size()) + ".weight";
+            if (!checkpoint.contains(weight) || row_of(checkpoint.tensor(weight).dtype).block_bytes != 1) continue;
+            const bool modelopt = std::filesystem::exists(checkpoint.folder() / "hf_quant_config.json");
+            throw Error(ErrorKind::unsupported,
+                        checkpoint.file_of(name).string() + ": tensor \"" + name +
+                            "\" scales the codes of a weight, and config.json has no \"quantization_config\" that says "
+                            "how" +
+                            (modelopt ? " (hf_quant_config.json beside it is ModelOpt's, which is not read)" : "") +
+                            "; open the model that it was made from, or save it as compressed-tensors");
+        }
+}
+
+/// The file of AutoGPTQ, or of AutoAWQ; absent where the folder has none, or no weights that it could be about.
 Stored decode_by_own_file(Stored checkpoint) {
-    const std::filesystem::path file = checkpoint->folder() / "quantize_config.json";
+    std::filesystem::path file = checkpoint->folder() / "quantize_config.json";
+    const char* unnamed = "gptq";
+    if (!std::filesystem::exists(file)) {
+        file.replace_filename("quant_config.json");
+        unnamed = "awq";
+    }
     const auto names = checkpoint->tensor_names();
     const bool packed = std::ranges::any_of(names, [](const auto& name) { return name.ends_with(".qweight"); });
-    if (!packed || !std::filesystem::exists(file)) return checkpoint;
+    if (!packed || !std::filesystem::exists(file)) {
+        refuse_unannounced_scales(*checkpoint, names);
+        return checkpoint;
+    }
     json said = read_json_file(file);
     if (!said.is_object()) throw Error(ErrorKind::bad_input, file.string() + ": not a JSON object");
     json& method = said["quant_method"];
-    if (method.is_null()) method = "gptq";
+    if (method.is_null()) method = unnamed;
     const MethodReader* reader = method.is_string() ? reader_of(method.get<std::string>()) : nullptr;
     if (reader == nullptr || !reader->in_own_file)
         throw Error(ErrorKind::unsupported,

@@ -26,21 +26,26 @@ std::string line_of(const TargetReport::Part& part) {
     case Fate::refused:
         text = "is refused";
         break;
+    case Fate::other_model:
+        text = "loads as another model";
+        break;
     }
     if (!served.why.empty()) text += ": " + served.why;
     if (!served.source.empty()) text += " [" + served.source + "]";
     return text;
 }
 
-std::optional<StoredLinear> stored_by(const Exporter& exporter, const Linear& linear,
+std::optional<StoredLinear> stored_by(const Exporter& exporter, const Model& model, const Linear& linear,
                                       const std::optional<SchemeChoice>& choice) {
-    return choice && exporter.stored != nullptr ? exporter.stored(linear, *choice) : std::nullopt;
+    auto stored = choice ? exporter.stored(linear, *choice) : std::nullopt;
+    if (stored) stored->config = &model.config();
+    return stored;
 }
 
 } // namespace
 
 std::string_view to_text(Fate fate) {
-    static constexpr std::string_view names[] = {"as asked", "other inputs", "refused"};
+    static constexpr std::string_view names[] = {"as asked", "other inputs", "refused", "another model"};
     return names[static_cast<std::size_t>(fate)];
 }
 
@@ -59,7 +64,7 @@ TargetReport target_report(const Model& model, const LayerChoices& choices, cons
     report.target = &target;
     for (const Linear& linear : model.linears()) {
         const auto& choice = choices.at(index_of(linear.id));
-        const auto stored = stored_by(exporter, linear, choice);
+        const auto stored = stored_by(exporter, model, linear, choice);
         if (!stored) continue;
         Served served = served_at(target, *stored);
         report.fate = std::max(report.fate, served.fate);
@@ -106,7 +111,7 @@ nlohmann::json to_json(const std::vector<TargetReport>& reports) {
                              {"first_layer", part.first_layer},
                              {"layers", part.layers},
                              {"inputs_asked", inputs(part.asked)},
-                             {"inputs", part.served.fate == Fate::refused ? json(nullptr) : inputs(part.served.input)},
+                             {"inputs", runs(part.served.fate) ? inputs(part.served.input) : json(nullptr)},
                              {"why", part.served.why},
                              {"source", part.served.source.empty() ? json(nullptr) : json(part.served.source)}});
         all.push_back({{"name", report.target->name},
@@ -122,12 +127,12 @@ nlohmann::json to_json(const std::vector<TargetReport>& reports) {
 LayerChoices served_choices(const Model& model, LayerChoices choices, const Exporter& exporter, const Target& target) {
     for (const Linear& linear : model.linears()) {
         auto& choice = choices.at(index_of(linear.id));
-        const auto stored = stored_by(exporter, linear, choice);
+        const auto stored = stored_by(exporter, model, linear, choice);
         if (!stored) continue;
         const Served there = served_at(target, *stored);
-        if (there.fate == Fate::refused)
-            throw Error(ErrorKind::unsupported, std::string(target.label) + " refuses " + linear.short_name + ": " +
-                                                    there.why + " [" + there.source + "]");
+        if (!runs(there.fate))
+            throw Error(ErrorKind::unsupported, std::string(target.label) + " does not run " + linear.short_name +
+                                                    ": " + line_of({there, {}, {}, 1}));
         choice->scheme.input = there.input;
     }
     return choices;

@@ -24,17 +24,20 @@ struct Exporter;
 
 /// How an exporter stores one linear, as far as its readers decide by it.
 struct StoredLinear {
-    std::string layout;     ///< "pack-quantized", "int-quantized", "float-quantized", "gptq", "awq"; of GGUF "Q4_1"
+    /// "pack-quantized", "int-quantized", "float-quantized", "gptq", "awq", "qserve", "packed"; of GGUF "Q4_1"
+    std::string layout;
     int bits = 0;           ///< of the codes in the file
     bool symmetric = true;  ///< no zero points are stored
     std::int64_t group = 0; ///< 0: one scale an output channel
     std::int64_t in_features = 0;
-    std::optional<TensorScheme> input; ///< that the file asks for
+    std::optional<TensorScheme> input;   ///< that the file asks for
+    const ModelConfig* config = nullptr; ///< of the model, for readers that do not take every one; null: not known
 };
 
-/// From the best to the worst.
-enum class Fate : std::uint8_t { as_asked, other_inputs, refused };
-[[nodiscard]] std::string_view to_text(Fate fate); ///< "as asked", "other inputs", "refused"
+/// From the best to the worst: a program that says nothing and computes something else is worse than one that stops.
+enum class Fate : std::uint8_t { as_asked, other_inputs, refused, other_model };
+[[nodiscard]] std::string_view to_text(Fate fate); ///< "as asked", "other inputs", "refused", "another model"
+[[nodiscard]] constexpr bool runs(Fate fate) { return fate < Fate::refused; }
 
 struct Target {
     std::string_view name;                   ///< on the command line: "vllm-sm90"
@@ -79,7 +82,7 @@ struct TargetReport {
 
 [[nodiscard]] nlohmann::json to_json(const std::vector<TargetReport>& reports);
 
-/// The choices with the inputs that the target rounds to. Throws Error{unsupported} where it refuses a linear.
+/// The choices with the inputs that the target rounds to. Throws Error{unsupported} where it does not run a linear.
 [[nodiscard]] LayerChoices served_choices(const Model& model, LayerChoices choices, const Exporter& exporter,
                                           const Target& target);
 /// The model with the inputs of its linears rounded as the report says: an evaluation of it gives the figures that one

@@ -14,13 +14,21 @@ const DeclaredTensors::Place& DeclaredTensors::at(const std::string& name) const
     return found->second;
 }
 
+std::uint64_t DeclaredTensors::written(const std::string& name) const {
+    const auto found = places_.find(name);
+    return found == places_.end() ? 0 : found->second.written;
+}
+
 std::uint64_t DeclaredTensors::place_for(const std::string& name, std::uint64_t count) {
-    GRATICULE_ASSERT(count <= at(name).bytes - at(name).written,
+    return place_at(name, at(name).written, count);
+}
+
+std::uint64_t DeclaredTensors::place_at(const std::string& name, std::uint64_t offset, std::uint64_t count) {
+    const Place& declared = at(name);
+    GRATICULE_ASSERT(count <= declared.bytes - declared.written && offset <= declared.bytes - count,
                      "more bytes than the declared shape of the tensor takes");
-    Place& place = places_.at(name);
-    const std::uint64_t begin = place.begin + place.written;
-    place.written += count;
-    return begin;
+    places_.at(name).written += count;
+    return declared.begin + offset;
 }
 
 void DeclaredTensors::require_complete() const {

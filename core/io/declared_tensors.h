@@ -22,8 +22,11 @@ public:
 
     void add(const std::string& name, std::uint64_t begin, std::uint64_t bytes); ///< each name once
     [[nodiscard]] const Place& at(const std::string& name) const;                ///< of a declared one
+    [[nodiscard]] std::uint64_t written(const std::string& name) const;          ///< 0 of one that is not declared
     /// Where the next `count` bytes of the tensor belong; from now on they count as written.
     [[nodiscard]] std::uint64_t place_for(const std::string& name, std::uint64_t count);
+    /// The same for `count` bytes of its middle, whatever of it was written before; no byte twice.
+    [[nodiscard]] std::uint64_t place_at(const std::string& name, std::uint64_t offset, std::uint64_t count);
     void require_complete() const; ///< throws Error{internal} naming one that is not
 
 private:

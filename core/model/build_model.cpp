@@ -1,8 +1,10 @@
 // From an opened checkpoint to a Model: every tensor that the family's row names is found and its shape compared with
 // what the configuration promises, before anything computes with it.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
@@ -489,6 +491,10 @@ private:
                    " biases that the configuration announces are not in the checkpoint: ", "; they are taken as zero");
         for (const std::string& note : config().notes) parts_.warnings.push_back(note);
         for (std::string& warning : checkpoint_->warnings()) parts_.warnings.push_back(std::move(warning));
+        std::error_code none; // the folder may not be one
+        if (std::filesystem::exists(checkpoint_->folder() / "adapter_config.json", none))
+            parts_.warnings.push_back("an adapter lies beside the model (adapter_config.json) and is not applied, as "
+                                      "transformers with peft would; merge it into the weights first");
     }
 
     std::shared_ptr<const Checkpoint> checkpoint_;

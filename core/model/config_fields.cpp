@@ -39,8 +39,7 @@ constexpr Harmless harmless_fields[] = {
      "cross_attention_hidden_size is_decoder classifier_activation",
      "other tasks than language modelling"},
     {"quantization_config", "read where the checkpoint is opened"},
-    {"rope_scaling rope_theta rope_local_base_freq partial_rotary_factor original_max_position_embeddings "
-     "rotary_pct rotary_emb_base",
+    {"rope_scaling rope_theta rope_local_base_freq original_max_position_embeddings rotary_pct rotary_emb_base",
      "an older way to say what rope_parameters says"},
     {"sliding_window max_window_layers use_sliding_window layer_types sliding_window_pattern "
      "_sliding_window_pattern",
@@ -60,6 +59,7 @@ constexpr Harmless harmless_fields[] = {
 struct Required {
     std::string_view field;
     std::string_view neutral; ///< JSON; null is neutral, too
+    bool refused = true;      ///< false: transformers does not do it either, so that it is said alone
 };
 constexpr Required required_fields[] = {
     {"is_encoder_decoder", "false"},
@@ -71,7 +71,16 @@ constexpr Required required_fields[] = {
     {"alibi", "false"},
     {"scale_attn_by_inverse_layer_idx", "false"},
     {"apply_residual_connection_post_layernorm", "false"},
+    {"attn_logit_softcapping", "0", false},
+    {"partial_rotary_factor", "1", false},
+    {"rope_parameters.partial_rotary_factor", "1", false},
+    {"rope_scaling.partial_rotary_factor", "1", false},
 };
+
+/// 1.0 is 1. What was cut short for a message is no JSON, and neutral to nothing.
+bool same_value(std::string_view a, std::string_view b) {
+    return nlohmann::json::parse(a, nullptr, false) == nlohmann::json::parse(b, nullptr, false);
+}
 
 bool lists(std::string_view fields, std::string_view field) {
     while (!fields.empty()) {
@@ -91,7 +100,10 @@ void note_unread_fields(const ConfigReader& config, ModelConfig& model) {
         const auto required = std::ranges::find(required_fields, field, &Required::field);
         if (required != std::end(required_fields)) {
             const std::string value = config.shown(field);
-            if (value != "null" && value != required->neutral)
+            if (value == "null" || same_value(value, required->neutral)) continue;
+            if (!required->refused)
+                unknown.push_back(field);
+            else
                 throw Error(ErrorKind::unsupported, "\"" + field + "\" is " + value +
                                                         ", which is not done; models with " +
                                                         std::string(required->neutral) + " are");

@@ -196,6 +196,8 @@ std::optional<std::int32_t> ConfigReader::token_id(const std::string& field) con
     return static_cast<std::int32_t>(number);
 }
 
+bool ConfigReader::empty() const { return json_->empty(); }
+
 std::optional<ConfigReader> ConfigReader::object(const std::string& field) const {
     const json* value = find(field);
     if (value == nullptr) return std::nullopt;
@@ -258,14 +260,19 @@ void check_factors(const std::vector<double>& factors, std::int64_t pairs, const
 } // namespace
 
 RopeConfig read_rope(const ConfigReader& config, RopeDefaults defaults) {
-    defaults.theta = config.real("rope_theta", defaults.theta, 1, 1e12);
-    defaults.partial = config.real("partial_rotary_factor", defaults.partial, 0.01, 1);
-    std::optional<ConfigReader> keys = config.object("rope_parameters");
-    if (const auto older = config.object("rope_scaling"); older && !keys) keys = older;
+    if (!defaults.own_names) {
+        defaults.theta = config.real("rope_theta", defaults.theta, 1, 1e12);
+        if (defaults.partial_is_read)
+            defaults.partial = config.real("partial_rotary_factor", defaults.partial, 0.01, 1);
+    }
+    if (config.has("rotary_dimensions"))
+        defaults.partial = static_cast<double>(config.integer("rotary_dimensions", defaults.head_dim)) /
+                           static_cast<double>(defaults.head_dim);
     // Phi-3 keeps the first training's length beside the set rather than in it.
     defaults.original_positions =
-        config.integer("original_max_position_embeddings", limits::positions, defaults.max_positions);
-    return read_rope_keys(keys, defaults);
+        config.integer("original_max_position_embeddings", limits::positions, defaults.original_positions);
+    const std::optional<ConfigReader> older = config.object("rope_scaling"), newer = config.object("rope_parameters");
+    return read_rope_keys(older && !older->empty() ? older : newer, defaults);
 }
 
 RopeConfig read_rope_keys(const std::optional<ConfigReader>& keys, const RopeDefaults& defaults) {
@@ -275,11 +282,12 @@ RopeConfig read_rope_keys(const std::optional<ConfigReader>& keys, const RopeDef
     double partial = defaults.partial;
     if (keys) {
         rope.theta = keys->real("rope_theta", rope.theta, 1, 1e12);
-        partial = keys->real("partial_rotary_factor", partial, 0.01, 1);
+        if (defaults.partial_is_read) partial = keys->real("partial_rotary_factor", partial, 0.01, 1);
         rope.type = parse_rope_type(keys->text("rope_type", keys->text("type", "default")));
+        if (defaults.yarn_is_longrope && rope.type == RopeConfig::Type::yarn) rope.type = RopeConfig::Type::longrope;
         rope.original_positions =
-            keys->integer("original_max_position_embeddings", limits::positions,
-                          defaults.original_positions > 0 ? defaults.original_positions : defaults.max_positions);
+            keys->integer("original_max_position_embeddings", limits::positions, defaults.max_positions);
+        if (defaults.original_positions > 0) rope.original_positions = defaults.original_positions;
         const bool stretches = rope.type == RopeConfig::Type::yarn || rope.type == RopeConfig::Type::longrope;
         rope.factor = keys->real(
             "factor",
@@ -314,8 +322,9 @@ RopeConfig read_rope_keys(const std::optional<ConfigReader>& keys, const RopeDef
 Activation parse_activation(const std::string& field, const std::string& name) {
     if (name == "relu") return Activation::relu;
     if (name == "silu" || name == "swish") return Activation::silu;
-    if (name == "gelu") return Activation::gelu_erf;
-    if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast") return Activation::gelu_tanh;
+    if (name == "gelu" || name == "gelu_python") return Activation::gelu_erf;
+    for (const char* of_tanh : {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"})
+        if (name == of_tanh) return Activation::gelu_tanh;
     throw Error(ErrorKind::unsupported, "activation \"" + name + "\" of \"" + field +
                                             "\" is not done; relu, silu, gelu, gelu_new and gelu_pytorch_tanh are");
 }

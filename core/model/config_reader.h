@@ -50,6 +50,7 @@ public:
     [[nodiscard]] std::vector<std::int64_t> indices(const std::string& field, std::int64_t maximum) const;
     [[nodiscard]] std::optional<std::int32_t> token_id(const std::string& field) const; ///< of a list: the first
     [[nodiscard]] std::optional<ConfigReader> object(const std::string& field) const;
+    [[nodiscard]] bool empty() const; ///< no field at all
     /// The text of this object, with those fields of `other` that it lacks.
     [[nodiscard]] std::string json_with(const ConfigReader& other, const std::vector<std::string>& fields) const;
     /// Fields that nobody has asked for, those of objects that were opened included: "rope_parameters.beta".
@@ -73,13 +74,17 @@ void read_common(const ConfigReader& config, bool tied, ModelConfig& model);
 /// What a set of RoPE keys leaves out.
 struct RopeDefaults {
     double theta = 10000;
-    double partial = 1; ///< leading share of a head's dimensions that turns
+    double partial = 1;            ///< leading share of a head's dimensions that turns
+    bool partial_is_read = false;  ///< others have the field ignored by transformers: it is said (config_fields.h)
+    bool own_names = false;        ///< GPT-NeoX: beside the set, theta and partial are not called so
+    bool yarn_is_longrope = false; ///< Phi-3's first files
     std::int64_t head_dim = 0;
     std::int64_t max_positions = 0;
-    std::int64_t original_positions = 0; ///< of the first training; 0: max_positions
+    std::int64_t original_positions = 0; ///< of the first training, before what the set says; 0: not said beside it
 };
-/// Both generations of RoPE keys: "rope_parameters", or "rope_theta" beside "rope_scaling". Error{unsupported} naming
-/// the type for unknown ones.
+/// Both generations of RoPE keys: "rope_parameters", or "rope_theta" beside "rope_scaling", which goes before it where
+/// both are there, as in transformers. "rotary_dimensions" is our own, for GGUF files. Error{unsupported} naming the
+/// type for unknown ones.
 [[nodiscard]] RopeConfig read_rope(const ConfigReader& config, RopeDefaults defaults);
 /// One set of keys ("rope_type", "factor" ...); absent: the defaults.
 [[nodiscard]] RopeConfig read_rope_keys(const std::optional<ConfigReader>& keys, const RopeDefaults& defaults);

@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::int64_t small_block = 32;
 constexpr std::int64_t k_block = 256;
+constexpr std::int64_t nvfp4_block = 64;
+
+constexpr std::array<std::int8_t, 16> uneven_levels = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                                       1,    13,   25,  38,  53,  69,  89,  113};
+constexpr std::array<std::int8_t, 16> doubled_e2m1 = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 int byte_at(const std::byte* bytes, std::int64_t index) { return std::to_integer<int>(bytes[index]); }
 int low_nibble(const std::byte* bytes, std::int64_t index) { return byte_at(bytes, index) & 15; }
@@ -30,6 +35,13 @@ std::uint32_t word_at(const std::byte* bytes, std::int64_t offset) {
     std::uint32_t word;
     std::memcpy(&word, bytes + offset, sizeof word);
     return word;
+}
+
+/// The upper bit is not looked at, and the code of NaN counts as 0, as ggml has it.
+float unsigned_e4m3(int code) {
+    if ((code & 0xff) == 0x7f) return 0;
+    const int exponent = (code >> 3) & 15, mantissa = code & 7;
+    return exponent == 0 ? std::ldexp(float(mantissa), -9) : std::ldexp(float(8 + mantissa), exponent - 10);
 }
 
 int bit_of(std::uint32_t word, std::int64_t index) { return static_cast<int>((word >> index) & 1u); }
@@ -219,19 +231,45 @@ void decode_q6_k(const std::byte* in, std::int64_t elements, float* out) {
 
 // f16 d | 16 bytes of nibbles that index a table of sixteen unevenly spaced levels
 void decode_iq4_nl(const std::byte* in, std::int64_t elements, float* out) {
-    static constexpr std::array<std::int8_t, 16> levels = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                                           1,    13,   25,  38,  53,  69,  89,  113};
     for_each_block<18>(in, elements, small_block, out, [](const std::byte* block, float* y) {
-        decode_table_nibbles(block + 2, half_at(block, 0), levels, y);
+        decode_table_nibbles(block + 2, half_at(block, 0), uneven_levels, y);
+    });
+}
+
+// f16 d | 8 upper bit pairs of scales | 8 lower nibbles of scales | 8 x 16 bytes of nibbles as in IQ4_NL: d (scale - 32)
+// level
+void decode_iq4_xs(const std::byte* in, std::int64_t elements, float* out) {
+    for_each_block<136>(in, elements, k_block, out, [](const std::byte* block, float* y) {
+        const float d = half_at(block, 0);
+        for (std::int64_t sub = 0; sub < 8; ++sub) { // 32 elements each
+            const int low = (byte_at(block, 4 + sub / 2) >> (4 * (sub % 2))) & 15;
+            const int high = (byte_at(block, 2 + sub / 4) >> (2 * (sub % 4))) & 3;
+            const float scale = d * static_cast<float>((low | (high << 4)) - 32);
+            decode_table_nibbles(block + 8 + sub * 16, scale, uneven_levels, y + sub * 32);
+        }
     });
 }
 
 // u8 exponent | 16 bytes of nibbles that are E2M1 floats; the table holds them doubled, hence 2^(e - 128) for 2^(e -
 // 127)
 void decode_mxfp4(const std::byte* in, std::int64_t elements, float* out) {
-    static constexpr std::array<std::int8_t, 16> doubled = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
     for_each_block<17>(in, elements, small_block, out, [](const std::byte* block, float* y) {
-        decode_table_nibbles(block + 1, std::ldexp(1.0f, byte_at(block, 0) - 128), doubled, y);
+        decode_table_nibbles(block + 1, std::ldexp(1.0f, byte_at(block, 0) - 128), doubled_e2m1, y);
+    });
+}
+
+// 4 x E4M3 without a sign, one a run of 16 | 4 x 8 bytes of nibbles: element j low, j + 8 high
+void decode_nvfp4(const std::byte* in, std::int64_t elements, float* out) {
+    for_each_block<36>(in, elements, nvfp4_block, out, [](const std::byte* block, float* y) {
+        for (std::int64_t run = 0; run < 4; ++run) {
+            const float scale = 0.5f * unsigned_e4m3(byte_at(block, run));
+            const std::byte* codes = block + 4 + 8 * run;
+            for (std::int64_t j = 0; j < 8; ++j) {
+                const auto level = [&](int code) { return float(doubled_e2m1[static_cast<std::size_t>(code)]); };
+                y[16 * run + j] = scale * level(low_nibble(codes, j));
+                y[16 * run + 8 + j] = scale * level(high_nibble(codes, j));
+            }
+        }
     });
 }
 

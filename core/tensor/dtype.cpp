@@ -105,7 +105,9 @@ constexpr std::array rows = {
     DTypeRow{DType::q5_k, "Q5_K", "", 13, 256, 176, decode_q5_k},
     DTypeRow{DType::q6_k, "Q6_K", "", 14, 256, 210, decode_q6_k},
     DTypeRow{DType::iq4_nl, "IQ4_NL", "", 20, 32, 18, decode_iq4_nl},
+    DTypeRow{DType::iq4_xs, "IQ4_XS", "", 23, 256, 136, decode_iq4_xs},
     DTypeRow{DType::mxfp4, "MXFP4", "", 39, 32, 17, decode_mxfp4},
+    DTypeRow{DType::nvfp4, "NVFP4", "", 40, 64, 36, decode_nvfp4},
     DTypeRow{DType::encoded, "codes", "", -1, 1, 0, nullptr},
 };
 

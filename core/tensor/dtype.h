@@ -24,7 +24,7 @@ enum class DType : std::uint8_t {
     u16,
     u8,
     boolean,
-    // Block formats of GGUF (formats.md section 9.2): scales and codes of 32 or 256 elements stored together.
+    // Block formats of GGUF (formats.md section 9.2): scales and codes of 32 to 256 elements stored together.
     q4_0,
     q4_1,
     q5_0,
@@ -36,7 +36,9 @@ enum class DType : std::uint8_t {
     q5_k,
     q6_k,
     iq4_nl,
+    iq4_xs,
     mxfp4,
+    nvfp4,
     encoded, ///< spread over several tensors of its container (codes here, scales there): HostTensor::encoded decodes
              ///< it
 };

@@ -7,6 +7,7 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
+#include "core/io/tokenizer.h"
 #include "core/runtime/model_runner.h"
 #include "tests/support/error_message.h"
 #include "tests/support/shared_data.h"
@@ -30,6 +31,22 @@ Evaluation run_of(std::vector<double> losses) {
 }
 
 using testing::error_message;
+
+/// A token a byte, for models without a tokenizer.
+class Letters final : public Tokenizer {
+public:
+    [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text, bool) const override {
+        std::vector<std::int32_t> ids;
+        for (const char letter : text) ids.push_back(static_cast<unsigned char>(letter));
+        return ids;
+    }
+    [[nodiscard]] std::string decode(std::span<const std::int32_t>) const override { return {}; }
+    [[nodiscard]] std::int64_t vocab_size() const override { return 256; }
+    [[nodiscard]] std::string token_text(std::int32_t) const override { return {}; }
+    [[nodiscard]] std::optional<std::int32_t> bos() const override { return std::nullopt; }
+    [[nodiscard]] std::optional<std::int32_t> eos() const override { return std::nullopt; }
+    [[nodiscard]] std::string description() const override { return "letters"; }
+};
 
 /// Stops the job at the n-th token of progress.
 struct StopAfter {
@@ -314,6 +331,27 @@ private Q_SLOTS:
             QCOMPARE(std::ssize(experts_of), samples * length);
             for (const auto& [token, experts] : experts_of) QCOMPARE(experts, 2);
         }
+    }
+
+    void experts_that_saw_few_are_said() {
+        if (!graticule::testing::have_shared("fixtures/families/mixtral"))
+            QSKIP("needs the reference data fixtures/families");
+        const auto said = [](const char* family, std::int64_t samples) {
+            JobContext ctx;
+            std::string log;
+            const auto model = open_model(graticule::testing::shared_dir() / "fixtures/families" / family, ctx).model;
+            CalibrationSpec spec;
+            spec.text = sample("text/calibration.txt");
+            spec.samples = samples;
+            spec.length = 16;
+            ctx.log = [&](const std::string& line) { log += line + "\n"; };
+            static_cast<void>(calibrate(*model, Letters(), spec, ctx));
+            return log;
+        };
+        const std::string log = said("mixtral", 2); // 32 tokens, 64 inputs
+        QVERIFY2(log.find("experts saw fewer calibration tokens than they have inputs, layers.") != std::string::npos,
+                 log.c_str());
+        QVERIFY(said("llama", 2).find("experts") == std::string::npos);
     }
 
     void cancelling_stops_a_calibration() {

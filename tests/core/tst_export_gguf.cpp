@@ -200,6 +200,25 @@ private Q_SLOTS:
         QCOMPARE(open_quietly(parent / "second").tokenizer->encode(text), original.tokenizer->encode(text));
     }
 
+    /// What a GGUF file says in words that no config.json has is not written as one that leaves it out.
+    void rotary_divisors_stay_in_gguf() {
+        const TemporaryFolder parent;
+        TinyModel tiny("llama", {});
+        tiny.config["rope_scaling"] = {{"rope_type", "llama3"},
+                                       {"factor", 8.0},
+                                       {"low_freq_factor", 1.0},
+                                       {"high_freq_factor", 4.0},
+                                       {"original_max_position_embeddings", 64}};
+        tiny.write(parent / "model");
+        const Written written = write(open_quietly(parent / "model").model, "w=int8/sym/g32:f16", parent / "out");
+        const LayerChoices choices = choices_of(resolved("w=int4/sym/g32:f16", *written.again));
+        for (const Exporter& exporter : all_exporters()) {
+            const std::string says = exporter.check(*written.again, choices, {}).text();
+            const bool refused = says.find("rope_freqs") != std::string::npos;
+            QVERIFY2(refused == (exporter.name != "gguf" && exporter.name != "packed"), says.c_str());
+        }
+    }
+
     void rotary_scaling_data() {
         QTest::addColumn<QString>("keys");
         QTest::addColumn<bool>("exact");

@@ -188,6 +188,20 @@ private Q_SLOTS:
         QVERIFY(checkpoint->tensor_names().empty());
         QVERIFY(json::parse(checkpoint->config_json())["rope_scaling"]["frequency_divisors"] ==
                 json::array({1.0, 8.0}));
+        // The rule that LLaMA 3.1 was published with: wavelengths of 6, 112, 1987 and 35333 beside 8192 / 4 and 8192.
+        const auto published =
+            open_checkpoint(folder.write("3.gguf", model_of("llama")
+                                                       .u32("llama.attention.key_length", 8)
+                                                       .u32("llama.attention.value_length", 8)
+                                                       .floats("rope_freqs.weight", {4}, {1, 1, 1, 8})
+                                                       .file()));
+        QVERIFY(json::parse(published->config_json())["rope_scaling"] ==
+                json::parse(R"({"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,
+                                "original_max_position_embeddings":8192})"));
+        // A part of each head: transformers has no such LLaMA, so the name is one of our own.
+        const auto part =
+            open_checkpoint(folder.write("4.gguf", model_of("llama").u32("llama.rope.dimension_count", 2).file()));
+        QCOMPARE(json::parse(part->config_json())["rotary_dimensions"].get<int>(), 2);
     }
 
     void split_files() {
@@ -264,7 +278,7 @@ private Q_SLOTS:
         row("alignment of 1 GiB", GgufMaker().u32("general.alignment", 1u << 30).file(), bad, "from 8 to 65536");
         row("alignment is a text", GgufMaker().string("general.alignment", "32").file(), bad,
             "\"general.alignment\" is not a whole number");
-        row("unknown tensor type", GgufMaker().tensor("t", {32}, 77, "").file(), bad, "unknown type 77");
+        row("unknown tensor type", GgufMaker().tensor("t", {32}, 77, "").file(), unsupported, "type 77, which");
         row("a type we do not decode", GgufMaker().tensor("t", {256}, 16, "").file(), unsupported, "IQ2_XXS");
         row("no dimensions", GgufMaker().tensor("t", {}, 0, "").file(), bad, "0 dimensions");
         row("five dimensions", GgufMaker().tensor("t", {1, 1, 1, 1, 1}, 0, "1234").file(), bad, "5 dimensions");
@@ -429,6 +443,54 @@ private Q_SLOTS:
         GRATICULE_EXPECT_ERROR(ErrorKind::unsupported,
                                std::string(" is ") + QTest::currentDataTag() + ", which llama.cpp",
                                parse(complete().tensor("blk.0.x.weight", {32, 8}, type, "").file()));
+    }
+
+    void types_of_others_are_called_by_name_data() {
+        QTest::addColumn<int>("type");
+        QTest::addColumn<QString>("says");
+        QTest::newRow("three values") << 34 << "is TQ1_0, which is not read; F32, F16";
+        QTest::newRow("new in 2026") << 42 << "is Q2_0, which is not read";
+        QTest::newRow("a fork's") << 139 << "is IQ4_K of ik_llama.cpp";
+        QTest::newRow("nobody's yet") << 77 << "has the type 77, which this program does not know";
+    }
+    void types_of_others_are_called_by_name() {
+        QFETCH(int, type);
+        QFETCH(QString, says);
+        GRATICULE_EXPECT_ERROR(ErrorKind::unsupported, says.toStdString(),
+                               parse(complete().tensor("blk.0.x.weight", {256, 8}, type, "").file()));
+    }
+
+    /// NVFP4's second level is a tensor of its own; llama.cpp multiplies the product with it.
+    void scales_beside_matrices() {
+        const TemporaryFolder folder;
+        std::string blocks; // scales 1, 2, 0.5 and 0; codes 1 (0.5) low and 0xA (-1) high
+        for (int row = 0; row < 4; ++row) blocks += std::string("\x38\x40\x30\x00", 4) + std::string(32, '\xA1');
+        const auto with_scale = [&](const char* name, float scale) {
+            return model_of("llama")
+                .tensor("blk.0.attn_k.weight", {64, 4}, 40, blocks)
+                .floats(name, {1}, {scale})
+                .floats("blk.0.attn_k.input_scale", {1}, {3});
+        };
+        for (const char* name : {"blk.0.attn_k.scale", "blk.0.attn_k.weight.scale"}) {
+            const auto checkpoint = open_checkpoint(folder.write("m.gguf", with_scale(name, 3).file()));
+            const std::vector<float> values = to_floats(checkpoint->tensor("model.layers.0.self_attn.k_proj.weight"));
+            QCOMPARE(values.size(), std::size_t{256});
+            for (const auto& [index, value] :
+                 {std::pair{0, 1.5F}, {7, 1.5F}, {8, -3.0F}, {16, 3.0F}, {31, -6.0F}, {40, -1.5F}, {50, 0.0F}})
+                QCOMPARE(values[std::size_t(index)], value);
+            QCOMPARE(checkpoint->stored_quantization().value().format, std::string("GGUF NVFP4"));
+            QVERIFY(checkpoint->warnings().front().find("blk.0.attn_k.input_scale") != std::string::npos);
+        }
+        const auto refusal = [&](const GgufMaker& maker) {
+            return error_message([&] { return open_checkpoint(folder.write("m.gguf", maker.file())); });
+        };
+        QVERIFY(refusal(with_scale("blk.0.attn_q.scale", 3)).find("belongs to \"blk.0.attn_q.weight\"") !=
+                std::string::npos);
+        QVERIFY(refusal(with_scale("blk.0.attn_k.scale", NAN)).find("is not finite") != std::string::npos);
+        QVERIFY(refusal(with_scale("blk.0.attn_k.scale", 1).floats("blk.0.attn_k.weight.scale", {1}, {2}))
+                    .find("two scales") != std::string::npos);
+        QVERIFY(refusal(complete().floats("blk.0.attn_k.scale", {4}, {1, 2, 3, 4})).find("scales parts") !=
+                std::string::npos);
     }
 
     /// Keys that change the arithmetic are done or refused, and those that nobody knows are said.

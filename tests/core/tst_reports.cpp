@@ -343,6 +343,169 @@ private Q_SLOTS:
         }
     }
 
+    /// Fields that transformers reads before others, or passes over for some families: tried with 5.17 and 5.24.
+    void which_field_counts_data() {
+        QTest::addColumn<QString>("from");
+        QTest::addColumn<QString>("fields"); ///< merged into the config; null removes
+        QTest::addColumn<QString>("same_as");
+        QTest::addColumn<QString>("says"); ///< empty: nothing is said
+        const auto row = [](const char* name, const char* from, const char* fields, const char* same_as,
+                            const char* says) { QTest::newRow(name) << from << fields << same_as << says; };
+        row("a part of each head", "llama", R"({"partial_rotary_factor":0.5})", "{}", "partial_rotary_factor = 0.5");
+        row("all of each head", "llama", R"({"partial_rotary_factor":1.0})", "{}", "");
+        row("a part, said inside", "qwen2", R"({"rope_parameters":{"partial_rotary_factor":0.5}})", "{}",
+            "rope_parameters.partial_rotary_factor = 0.5");
+        row("both sets", "llama", R"({"rope_scaling":{"rope_type":"linear","factor":4.0}})",
+            R"({"rope_parameters":{"rope_type":"linear","factor":4.0}})", "");
+        row("an empty older set", "llama",
+            R"({"rope_scaling":{},"rope_parameters":{"rope_type":"linear","factor":4.0}})",
+            R"({"rope_parameters":{"rope_type":"linear","factor":4.0}})", "");
+        const char* yarn =
+            R"({"rope_parameters":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":64}})";
+        row("original length beside and inside", "llama",
+            R"({"rope_parameters":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":16},
+                "original_max_position_embeddings":64})",
+            yarn, "");
+        row("Phi-3's original length beside", "phi3_longrope", R"({"original_max_position_embeddings":64})",
+            R"({"rope_parameters":{"original_max_position_embeddings":64},"original_max_position_embeddings":64})", "");
+        row("Phi-3's original length, not said beside", "phi3_longrope", R"({"original_max_position_embeddings":null})",
+            R"({"rope_parameters":{"original_max_position_embeddings":4096},"original_max_position_embeddings":4096})",
+            "");
+        row("Phi-3's yarn is longrope", "phi3_longrope", R"({"rope_parameters":{"rope_type":"yarn"}})", "{}", "");
+        row("Gemma 2's other activation", "gemma2", R"({"hidden_activation":null,"hidden_act":"gelu"})", "{}", "");
+        row("Gemma 3's cap on scores", "gemma3", R"({"attn_logit_softcapping":5.0})", "{}",
+            "attn_logit_softcapping = 5.0");
+        row("Gemma 3's own copy of the pattern", "gemma3", R"({"layer_types":null,"_sliding_window_pattern":2})",
+            R"({"layer_types":null})", "");
+        row("GPT-NeoX's second names", "gpt_neox",
+            R"({"rope_parameters":null,"rope_theta":500.0,"partial_rotary_factor":0.5})", R"({"rope_parameters":null})",
+            "\"rope_theta\" 500.0");
+        row("GPT-NeoX's second names that agree", "gpt_neox",
+            R"({"rope_parameters":null,"rope_theta":10000,"partial_rotary_factor":0.25})",
+            R"({"rope_parameters":null})", "");
+        row("a GELU by another name", "llama", R"({"hidden_act":"gelu_python"})", R"({"hidden_act":"gelu"})", "");
+    }
+    void which_field_counts() {
+        QFETCH(QString, from);
+        QFETCH(QString, fields);
+        QFETCH(QString, same_as);
+        QFETCH(QString, says);
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        const TemporaryFolder folder, other;
+        const auto with = [&](const TemporaryFolder& to, const QString& patch) {
+            copy_edited(family(from.toUtf8()), to,
+                        [&](json& config) { config.merge_patch(json::parse(patch.toStdString())); });
+            return some_logits(to.path());
+        };
+        QCOMPARE(with(folder, fields), with(other, same_as));
+        const std::string log = open_quietly(folder.path()).log;
+        if (says.isEmpty())
+            QCOMPARE(QString::fromStdString(log), QString());
+        else
+            QVERIFY2(QString::fromStdString(log).contains(says), log.c_str());
+        if (!says.isEmpty() || same_as == "{}") return;
+        // Not one of two that nobody reads: the file as it was is another model. Agreeing names are the same one.
+        if (!QString(QTest::currentDataTag()).contains("agree") && !QString(QTest::currentDataTag()).contains("copy"))
+            QVERIFY(some_logits(folder.path()) != some_logits(family(from.toUtf8())));
+    }
+
+    /// What lies beside a checkpoint and is neither read nor said elsewhere.
+    void an_adapter_beside_is_said() {
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        const TemporaryFolder folder;
+        copy_edited(family("llama"), folder, {});
+        folder.write("adapter_config.json", "{}");
+        QVERIFY(open_quietly(folder.path()).log.find("adapter_config.json") != std::string::npos);
+    }
+
+    void scales_that_nobody_announces() {
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        const std::string weight = "model.layers.0.mlp.up_proj.weight";
+        const auto file = SafetensorsFile::open(family("llama") / "model.safetensors");
+        const Shape shape = file->tensor(weight).shape;
+        const auto codes = HostTensor::from_vector(
+            std::vector<std::uint8_t>(static_cast<std::size_t>(element_count(shape)), 0x38), DType::f8_e4m3, shape);
+        for (const char* ending : {"_scale", "_scale_inv"}) {
+            const TemporaryFolder folder;
+            copy_edited(family("llama"), folder, {}, {}, {{weight, codes}, {weight + ending, floats({2}, {1})}});
+            folder.write("hf_quant_config.json", "{}");
+            const std::string says = error_message([&] { open_quietly(folder.path()); });
+            QVERIFY2(says.find(weight + ending) != std::string::npos && says.find("ModelOpt") != std::string::npos,
+                     says.c_str());
+        }
+        const TemporaryFolder alone; // codes without scales are the values
+        copy_edited(family("llama"), alone, {}, {}, {{weight, codes}});
+        QCOMPARE(open_quietly(alone.path()).log, std::string());
+    }
+
+    /// Fields and tensors of quantized checkpoints that contradict each other or ask for more.
+    void quantized_folders_data() {
+        QTest::addColumn<QString>("exporter");
+        QTest::addColumn<QString>("fields");  ///< of quantization_config; null removes
+        QTest::addColumn<QString>("without"); ///< tensors with this ending are left out
+        QTest::addColumn<QString>("says");    ///< "!...": in the refusal; empty: nothing
+        const auto row = [](const char* name, const char* exporter, const char* fields, const char* without,
+                            const char* says) { QTest::newRow(name) << exporter << fields << without << says; };
+        row("as it is", "gptq", "{}", "", "");
+        row("a width in quotes", "gptq", R"({"bits":"4"})", "", "!\"bits\" is \"4\", not a number");
+        row("activation order without an order", "gptq", R"({"desc_act":true})", ".g_idx", "!g_idx: is missing");
+        row("no order, none needed", "gptq", R"({"desc_act":false})", ".g_idx", "");
+        row("marlin by its flag", "gptq", R"({"is_marlin_format":true})", "", "!is_marlin_format");
+        row("an adapter", "gptq", R"({"adapter":{"name":"lora","rank":8}})", "", "!adapter");
+        row("no adapter, and a story", "gptq", R"({"adapter":null,"dataset":"c4","use_exllama":true})", "", "");
+        row("a field that nobody knows", "gptq", R"({"rotation":"hadamard"})", "", "rotation = \"hadamard\"");
+        row("AWQ as it is", "awq", "{}", "", "");
+        row("AWQ's first names", "awq", R"({"bits":null,"group_size":null,"w_bit":4,"q_group_size":32})", "", "");
+        row("not symmetric, no zero points", "compressed-tensors", "{}", ".weight_zero_point",
+            "!weight_zero_point: is missing");
+        row("symmetric beside zero points", "compressed-tensors",
+            R"({"config_groups":{"group_0":{"weights":{"symmetric":true}}}})", "",
+            "14 tensors of zero points are not used");
+        row("outputs", "compressed-tensors",
+            R"({"config_groups":{"group_0":{"output_activations":{"num_bits":8,"type":"int"}}}})", "",
+            "output_activations");
+    }
+    void quantized_folders() {
+        QFETCH(QString, exporter);
+        QFETCH(QString, fields);
+        QFETCH(QString, without);
+        QFETCH(QString, says);
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        const TemporaryFolder parent, folder;
+        JobContext ctx;
+        static_cast<void>(export_model(*quantized_by(open_quietly(family("llama")).model, "w=int4/asym/g32:f16"),
+                                       exporter_named(exporter.toStdString()), {parent / "out"}, {}, ctx));
+        copy_edited(
+            parent / "out", folder,
+            [&](json& config) { config["quantization_config"].merge_patch(json::parse(fields.toStdString())); },
+            [&](const std::string& name) {
+                return !without.isEmpty() && name.ends_with(without.toStdString()) ? std::string() : name;
+            });
+        std::string log;
+        const std::string error = error_message([&] { log = open_quietly(folder.path()).log; });
+        if (says.startsWith('!')) {
+            QVERIFY2(QString::fromStdString(error).contains(says.mid(1)), error.c_str());
+            return;
+        }
+        QCOMPARE(error, std::string("no error"));
+        if (says.isEmpty())
+            QCOMPARE(QString::fromStdString(log), QString());
+        else
+            QVERIFY2(QString::fromStdString(log).contains(says), log.c_str());
+        const bool same = some_logits(folder.path()) == some_logits(parent / "out");
+        QCOMPARE(same, !says.contains("zero points")); // without them it is what transformers computes: another model
+    }
+    void early_file_of_awq() {
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        const TemporaryFolder parent, folder;
+        JobContext ctx;
+        static_cast<void>(export_model(*quantized_by(open_quietly(family("llama")).model, "w=int4/asym/g32:f16"),
+                                       exporter_named("awq"), {parent / "out"}, {}, ctx));
+        copy_edited(parent / "out", folder, [](json& config) { config.erase("quantization_config"); });
+        folder.write("quant_config.json", R"({"zero_point":true,"q_group_size":32,"w_bit":4,"version":"GEMM"})");
+        QCOMPARE(some_logits(folder.path()), some_logits(parent / "out"));
+    }
+
     void biases_are_the_configs_data() {
         QTest::addColumn<QString>("from");
         QTest::addColumn<QString>("fields");

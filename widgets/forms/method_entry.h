@@ -33,10 +33,10 @@ struct ExporterEntry {
 struct TargetEntry {
     QString name;  ///< on the command line: "vllm-sm90"
     QString label; ///< on screen
-    QString fate;  ///< "as asked", "other inputs", "refused"
+    QString fate;  ///< "as asked", "other inputs", "refused", "another model"
     QString basis; ///< what that is taken from
     QString what;  ///< what happens, a line a kind of layers; perhaps empty
-    bool refused = false;
+    bool refused = false; ///< or loaded as another model
 };
 
 } // namespace graticule

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/io/gguf/gguf_architecture.h"
 #include "core/io/gguf/gguf_file.h"
+#include "core/io/gguf/gguf_row_order.h"
 #include "core/io/gguf/gguf_tokenizer.h"
 #include "core/io/hub_cache.h"
 #include "core/io/tokenizer.h"
@@ -28,24 +30,16 @@ namespace fs = std::filesystem;
     throw Error(ErrorKind::bad_input, file.string() + ": " + what);
 }
 
-/// llama.cpp's converter turns the rows of each head, (2, d/2) for a half-split rotation, into (d/2, 2). This turns
-/// them back: row (t, j) of a head is the file's row (j, t). Whole rows move, so it works on every block format as it
-/// is stored.
+/// Undoes what llama.cpp's converter did to q and k.
 HostTensor with_half_split_rows(const HostTensor& tensor, std::uint64_t heads, const fs::path& file,
                                 const std::string& name) {
     const auto rows = static_cast<std::uint64_t>(tensor.rows());
     if (heads == 0 || heads > rows / 2 || rows % (2 * heads) != 0)
         bad(file, "tensor \"" + name + "\" " + to_text(tensor.shape) + " does not divide into " +
                       std::to_string(heads) + " heads of an even size");
-    const std::size_t row_bytes = tensor.bytes.size() / rows;
-    const std::uint64_t half = rows / heads / 2;
-    auto bytes = std::make_shared<std::vector<std::byte>>(tensor.bytes.size());
-    for (std::uint64_t head = 0; head < heads; ++head)
-        for (std::uint64_t t = 0; t < 2; ++t)
-            for (std::uint64_t j = 0; j < half; ++j)
-                std::memcpy(bytes->data() + (head * 2 * half + t * half + j) * row_bytes,
-                            tensor.bytes.data() + (head * 2 * half + j * 2 + t) * row_bytes, row_bytes);
-    return {tensor.dtype, tensor.shape, bytes, std::span<const std::byte>(*bytes)};
+    return HostTensor::from_vector(rows_turned(tensor.bytes, tensor.rows(), static_cast<std::int64_t>(heads),
+                                               static_cast<std::int64_t>(rows / heads / 2)),
+                                   tensor.dtype, tensor.shape);
 }
 
 HostTensor minus_one(const HostTensor& tensor) {
@@ -65,6 +59,35 @@ HostTensor transposed(const HostTensor& tensor, const fs::path& file, const std:
     return HostTensor::from_floats(std::move(turned), {tensor.shape[1], tensor.shape[0]});
 }
 
+/// A matrix times one number that is stored beside it.
+class ScaledMatrix final : public EncodedRows {
+public:
+    ScaledMatrix(HostTensor stored, float scale)
+        : stored_(std::move(stored))
+        , scale_(scale) {}
+    void decode(std::int64_t first, std::int64_t count, float* out) const override {
+        to_floats(stored_, first, count, out);
+        for (std::int64_t i = 0; i < count * stored_.columns(); ++i) out[i] *= scale_;
+    }
+
+private:
+    HostTensor stored_;
+    float scale_;
+};
+
+HostTensor scaled(const HostTensor& stored, float scale) {
+    return {DType::encoded, stored.shape, stored.owner, stored.bytes, std::make_shared<ScaledMatrix>(stored, scale)};
+}
+
+/// "blk.0.attn_q" of "blk.0.attn_q.scale" and of other writers' "blk.0.attn_q.weight.scale".
+std::optional<std::string> stem_of_scale(std::string_view name) {
+    constexpr std::string_view ending = ".scale";
+    if (!name.ends_with(ending)) return std::nullopt;
+    name.remove_suffix(ending.size());
+    if (name.ends_with(".weight")) name.remove_suffix(std::string_view(".weight").size());
+    return std::string(name);
+}
+
 class GgufCheckpoint final : public Checkpoint {
 public:
     explicit GgufCheckpoint(std::vector<std::shared_ptr<const GgufFile>> parts)
@@ -80,11 +103,16 @@ public:
                 const auto values = std::ranges::find(rotary, tensor.name, [](const auto& row) { return row.first; });
                 if (values != std::end(rotary))
                     *values->second = to_floats(parts_[part]->tensor(tensor));
+                else if (tensor.name.ends_with(".input_scale"))
+                    input_scales_.push_back(tensor.name);
+                else if (const auto stem = stem_of_scale(tensor.name))
+                    scales_.push_back({part, &tensor, *stem + ".weight"});
                 else
                     add(part, tensor);
                 contents.has_attention_bias = contents.has_attention_bias || tensor.name.ends_with("attn_q.bias");
                 contents.has_mlp_bias = contents.has_mlp_bias || tensor.name.ends_with("ffn_up.bias");
             }
+        set_scales();
         contents.has_head = contains("lm_head.weight");
         contents.embedding = find_in_parts("token_embd.weight");
         config_ = gguf_config_json(*parts_.front(), architecture_, contents, warnings_);
@@ -100,21 +128,8 @@ public:
 
     HostTensor tensor(const std::string& name) const override {
         const Place& place = place_of(name);
-        const GgufFile& part = *parts_[place.part];
-        const HostTensor stored = part.tensor(*place.tensor);
-        switch (place.change) {
-        case GgufChange::none:
-            return stored;
-        case GgufChange::query_rows:
-            return with_half_split_rows(stored, heads_, part.path(), place.tensor->name);
-        case GgufChange::key_rows:
-            return with_half_split_rows(stored, key_heads_, part.path(), place.tensor->name);
-        case GgufChange::plus_one:
-            return minus_one(stored);
-        case GgufChange::transposed:
-            return transposed(stored, part.path(), place.tensor->name);
-        }
-        return stored;
+        const HostTensor unscaled = as_named(place);
+        return place.scale ? scaled(unscaled, *place.scale) : unscaled;
     }
 
     std::int64_t stored_bytes(const std::string& name) const override {
@@ -158,7 +173,55 @@ private:
         std::size_t part = 0;
         const GgufTensor* tensor = nullptr;
         GgufChange change = GgufChange::none;
+        std::optional<float> scale = std::nullopt; ///< that all of its values are multiplied with
     };
+    struct Scale {
+        std::size_t part = 0;
+        const GgufTensor* tensor = nullptr;
+        std::string of; ///< the tensor that it belongs to, as the file calls it
+    };
+
+    /// Before the scale.
+    HostTensor as_named(const Place& place) const {
+        const GgufFile& part = *parts_[place.part];
+        const HostTensor stored = part.tensor(*place.tensor);
+        switch (place.change) {
+        case GgufChange::none:
+            return stored;
+        case GgufChange::query_rows:
+            return with_half_split_rows(stored, heads_, part.path(), place.tensor->name);
+        case GgufChange::key_rows:
+            return with_half_split_rows(stored, key_heads_, part.path(), place.tensor->name);
+        case GgufChange::plus_one:
+            return minus_one(stored);
+        case GgufChange::transposed:
+            return transposed(stored, part.path(), place.tensor->name);
+        }
+        return stored;
+    }
+
+    /// What llama.cpp multiplies products with, NVFP4's above all, is part of the weight.
+    void set_scales() {
+        for (const Scale& scale : scales_) {
+            const fs::path& file = parts_[scale.part]->path();
+            const std::string what = "tensor \"" + scale.tensor->name + "\" " + to_text(scale.tensor->shape);
+            if (element_count(scale.tensor->shape) != 1)
+                throw Error(ErrorKind::unsupported,
+                            file.string() + ": " + what + " scales parts of a matrix apart, which is not done");
+            const auto mapping = map_gguf_name(architecture_, scale.of);
+            const auto place = mapping ? places_.find(mapping->name) : places_.end();
+            if (place == places_.end()) bad(file, what + " belongs to \"" + scale.of + "\", which is not there");
+            const HostTensor stored = parts_[scale.part]->tensor(*scale.tensor);
+            if (place->second.scale) bad(file, what + ": \"" + scale.of + "\" has two scales");
+            if (!stored.holds_numbers()) bad(file, what + " holds no floating-point number");
+            place->second.scale = to_floats(stored).front();
+            if (!std::isfinite(*place->second.scale)) bad(file, what + " is not finite (NaN or infinity)");
+        }
+        if (!input_scales_.empty())
+            warnings_.push_back(std::to_string(input_scales_.size()) + " scales for quantized inputs (\"" +
+                                input_scales_.front() +
+                                "\") are not used: inputs are rounded where a recipe says so alone");
+    }
 
     /// The one look-up of names that a model asks for: a file need not have them.
     const Place& place_of(const std::string& name) const {
@@ -189,7 +252,8 @@ private:
     std::vector<std::shared_ptr<const GgufFile>> parts_;
     const GgufArchitecture& architecture_;
     std::string config_;
-    std::vector<std::string> names_, warnings_;
+    std::vector<std::string> names_, warnings_, input_scales_;
+    std::vector<Scale> scales_;
     std::unordered_map<std::string, Place> places_;
     std::uint64_t heads_ = 0, key_heads_ = 0;
 };

@@ -4,11 +4,13 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "core/base/error.h"
 #include "core/io/gguf/gguf_architecture.h"
 #include "core/model/config_reader.h"
+#include "core/model/llama3_rope.h"
 
 namespace graticule {
 namespace {
@@ -62,6 +64,20 @@ constexpr RequiredKey required_keys[] = {
     {"rope.scaling.yarn_attn_factor", 1},
     {"rope.scaling.alpha", 1},
 };
+
+/// The factor of LLaMA 3.1 to 3.3's rule where these are its divisors: other programs know the rule, not the divisors.
+constexpr std::int64_t published_positions = 8192;
+std::optional<double> published_llama3(const std::vector<float>& divisors, double theta) {
+    RopeConfig rule;
+    rule.type = RopeConfig::Type::llama3;
+    rule.theta = theta;
+    rule.factor = static_cast<double>(std::ranges::max(divisors));
+    rule.original_positions = published_positions;
+    const std::vector<double> of_rule = llama3_divisors(rule, 2 * std::ssize(divisors));
+    for (std::size_t i = 0; i < divisors.size(); ++i)
+        if (!(std::fabs(of_rule[i] / static_cast<double>(divisors[i]) - 1) < 1e-5)) return std::nullopt;
+    return rule.factor > 1 ? std::optional(rule.factor) : std::nullopt;
+}
 
 class ConfigWriter {
 public:
@@ -158,6 +174,16 @@ public:
         if (!contents.rope_divisors.empty()) { // LLaMA 3.1: the divisors themselves rather than what made them
             if (scaling.contains("rope_type"))
                 unsupported("the tensor \"rope_freqs.weight\" beside rope.scaling.type " + type + " is not done");
+            if (const auto factor_of_rule =
+                    published_llama3(contents.rope_divisors, real("rope.freq_base").value_or(10000))) {
+                config_["rope_scaling"] = {{"rope_type", "llama3"},
+                                           {"factor", *factor_of_rule},
+                                           {"low_freq_factor", 1.0},
+                                           {"high_freq_factor", 4.0},
+                                           {"original_max_position_embeddings", published_positions}};
+                static_cast<void>(single("rope.scaling.original_context_length"));
+                return;
+            }
             scaling["rope_type"] = "default";
             scaling["frequency_divisors"] = contents.rope_divisors;
         }
@@ -165,6 +191,8 @@ public:
         if (scaling.empty()) return;
         scaling["factor"] = short_real(factor);
         if (original && *original > 0) scaling["original_max_position_embeddings"] = *original;
+        if (original && *original > 0 && config_["model_type"] == "phi3") // which reads it beside the set
+            config_["original_max_position_embeddings"] = *original;
         config_["rope_scaling"] = scaling;
     }
 
@@ -240,8 +268,12 @@ void write_decoder(ConfigWriter& config, const GgufArchitecture& architecture, c
     const std::uint64_t head_dim = config.single("attention.key_length").value_or(hidden / heads);
     config.require_equal("attention.value_length", head_dim, "attention.key_length");
     config.rope(contents);
-    if (const auto rotary = config.single("rope.dimension_count"); rotary && *rotary > 0 && *rotary < head_dim)
-        config.set("partial_rotary_factor", static_cast<double>(*rotary) / static_cast<double>(head_dim));
+    if (const auto rotary = config.single("rope.dimension_count"); rotary && *rotary > 0 && *rotary < head_dim) {
+        if (architecture.name == "phi3")
+            config.set("partial_rotary_factor", static_cast<double>(*rotary) / static_cast<double>(head_dim));
+        else
+            config.set("rotary_dimensions", *rotary); // of these, transformers has no such models
+    }
     if (architecture.name == "gemma2") {
         config.set("hidden_activation", "gelu_pytorch_tanh");
         config.real_if_there("attn_logit_softcapping", "attn_logit_softcapping");

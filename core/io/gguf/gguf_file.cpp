@@ -31,10 +31,44 @@ constexpr auto removed_types = std::to_array<TypeName>({{4, "Q4_2"},
                                                         {36, "IQ4_NL_4_4"},
                                                         {37, "IQ4_NL_4_8"},
                                                         {38, "IQ4_NL_8_8"}});
-constexpr auto other_types = std::to_array<TypeName>(
-    {{9, "Q8_1"},   {15, "Q8_K"},   {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {21, "IQ3_S"},
-     {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"},      {25, "I16"},    {26, "I32"},     {27, "I64"},   {28, "F64"},
-     {29, "IQ1_M"}, {34, "TQ1_0"},  {35, "TQ2_0"},   {40, "NVFP4"},  {41, "Q1_0"},    {42, "Q2_0"}});
+constexpr auto other_types = std::to_array<TypeName>({{9, "Q8_1"},
+                                                      {15, "Q8_K"},
+                                                      {16, "IQ2_XXS"},
+                                                      {17, "IQ2_XS"},
+                                                      {18, "IQ3_XXS"},
+                                                      {19, "IQ1_S"},
+                                                      {21, "IQ3_S"},
+                                                      {22, "IQ2_S"},
+                                                      {24, "I8"},
+                                                      {25, "I16"},
+                                                      {26, "I32"},
+                                                      {27, "I64"},
+                                                      {28, "F64"},
+                                                      {29, "IQ1_M"},
+                                                      {34, "TQ1_0"},
+                                                      {35, "TQ2_0"},
+                                                      {41, "Q1_0"},
+                                                      {42, "Q2_0"}});
+// Of the fork ik_llama.cpp, which llama.cpp does not read either.
+constexpr auto fork_types = std::to_array<TypeName>({{133, "Q6_0"},
+                                                     {134, "IQ1_BN"},
+                                                     {135, "IQ2_BN"},
+                                                     {137, "IQ2_K"},
+                                                     {138, "IQ3_K"},
+                                                     {139, "IQ4_K"},
+                                                     {140, "IQ5_K"},
+                                                     {141, "IQ6_K"},
+                                                     {144, "IQ4_KS"},
+                                                     {145, "IQ2_KS"},
+                                                     {146, "IQ4_KSS"},
+                                                     {152, "IQ5_KS"},
+                                                     {153, "IQ2_KT"},
+                                                     {154, "IQ3_KT"},
+                                                     {155, "IQ4_KT"},
+                                                     {156, "IQ3_KS"},
+                                                     {157, "IQ2_KL"},
+                                                     {158, "IQ1_KT"}});
+constexpr std::int32_t most_type = 1023; ///< beyond it, it is no number of a type
 
 } // namespace
 
@@ -178,6 +212,8 @@ private:
         return offset;
     }
 
+    static inline const std::string types_read =
+        "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, IQ4_NL, IQ4_XS, MXFP4 and NVFP4";
     [[noreturn]] void unknown_type(const std::string& what, std::int32_t type) const {
         for (const TypeName& removed : removed_types)
             if (removed.id == type)
@@ -186,9 +222,16 @@ private:
                             "example");
         for (const TypeName& other : other_types)
             if (other.id == type)
-                unsupported(what + " is " + std::string(other.name) +
-                            ", which is not read; F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, IQ4_NL "
-                            "and MXFP4 are");
+                unsupported(what + " is " + std::string(other.name) + ", which is not read; " + types_read + " are");
+        for (const TypeName& fork : fork_types)
+            if (fork.id == type)
+                unsupported(what + " is " + std::string(fork.name) +
+                            " of ik_llama.cpp, which llama.cpp does not read either; quantize the model again, to Q4_K "
+                            "for example");
+        if (type > 0 && type <= most_type)
+            unsupported(what + " has the type " + std::to_string(type) +
+                        ", which this program does not know: that of a newer llama.cpp, or of a fork; " + types_read +
+                        " are read");
         bad(what + " has the unknown type " + std::to_string(type));
     }
 

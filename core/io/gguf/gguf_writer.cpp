@@ -1,6 +1,7 @@
 #include "core/io/gguf/gguf_writer.h"
 
 #include <cstring>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -131,18 +132,45 @@ std::string gguf_header(const GgufEntries& entries, std::span<const GgufSpec> sp
 GgufWriter::GgufWriter(const std::filesystem::path& path, const GgufEntries& entries,
                        const std::vector<GgufSpec>& specs) {
     const std::string header = gguf_header(entries, specs);
-    file_bytes_ = header.size();
+    header_bytes_ = header.size();
+    file_.emplace(path, declare(specs));
+    file_->write_at(0, std::as_bytes(std::span(header)));
+}
+
+std::uint64_t GgufWriter::declare(const std::vector<GgufSpec>& specs) {
+    const DeclaredTensors before = std::exchange(tensors_, {});
+    std::uint64_t end = header_bytes_;
     for (const GgufSpec& spec : specs) {
         const std::uint64_t bytes = tensor_bytes(spec);
-        tensors_.add(spec.name, file_bytes_, bytes);
-        file_bytes_ += aligned(bytes);
+        tensors_.add(spec.name, end, bytes);
+        if (const std::uint64_t written = before.written(spec.name); written > 0) {
+            GRATICULE_ASSERT(before.at(spec.name).begin == end && before.at(spec.name).bytes == bytes,
+                             "a tensor that is written already stays where it is");
+            static_cast<void>(tensors_.place_at(spec.name, 0, written));
+        }
+        end += aligned(bytes);
     }
-    file_.emplace(path, file_bytes_);
+    return end;
+}
+
+void GgufWriter::redeclare(const GgufEntries& entries, const std::vector<GgufSpec>& specs) {
+    const std::string header = gguf_header(entries, specs);
+    GRATICULE_ASSERT(header.size() == header_bytes_, "a header of as many bytes");
+    static_cast<void>(declare(specs));
     file_->write_at(0, std::as_bytes(std::span(header)));
 }
 
 void GgufWriter::write(const std::string& name, std::span<const std::byte> next_bytes) {
     file_->write_at(tensors_.place_for(name, next_bytes.size()), next_bytes);
+    pad(name);
+}
+
+void GgufWriter::write_at(const std::string& name, std::uint64_t offset, std::span<const std::byte> bytes) {
+    file_->write_at(tensors_.place_at(name, offset, bytes.size()), bytes);
+    pad(name);
+}
+
+void GgufWriter::pad(const std::string& name) {
     const DeclaredTensors::Place& place = tensors_.at(name);
     if (place.written < place.bytes) return;
     const std::vector<std::byte> padding(aligned(place.bytes) - place.bytes);

@@ -59,19 +59,26 @@ struct GgufSpec {
 /// Everything before the data of the first tensor, padded to where that begins.
 [[nodiscard]] std::string gguf_header(const GgufEntries& entries, std::span<const GgufSpec> specs);
 
-/// Streams: holds the header and nothing of the tensors. The file appears under its name at finish(), complete, or not
-/// at all.
+/// Streams: holds nothing of the tensors. The file appears under its name at finish(), complete, or not at all.
 class GgufWriter {
 public:
     /// Throws Error{unsupported} naming a tensor whose name or type the format has no room for.
     GgufWriter(const std::filesystem::path& path, const GgufEntries& entries, const std::vector<GgufSpec>& specs);
 
     void write(const std::string& name, std::span<const std::byte> next_bytes); ///< appends to that tensor
+    void write_at(const std::string& name, std::uint64_t offset, std::span<const std::byte> bytes); ///< no byte twice
+    /// What was not known when the file was begun: metadata of as many bytes, and the same tensors with other types
+    /// behind the last one that anything was written of.
+    void redeclare(const GgufEntries& entries, const std::vector<GgufSpec>& specs);
     void finish(); ///< throws Error{internal} if a declared tensor is not complete
 
 private:
+    /// Where they lie behind a header of that many bytes.
+    [[nodiscard]] std::uint64_t declare(const std::vector<GgufSpec>& specs);
+    void pad(const std::string& name);
+
     DeclaredTensors tensors_; ///< counted from the file's begin
-    std::uint64_t file_bytes_ = 0;
+    std::uint64_t header_bytes_ = 0;
     std::optional<OutputFile> file_;
 };
 

@@ -22,6 +22,15 @@ void derive_heads(ModelConfig& model, const char* hidden_field, const char* head
     model.gated_mlp = false;
 }
 
+/// transformers writes these names beside its own and reads its own: one that says something else is said.
+void note_unused(const ConfigReader& config, const char* field, double used, ModelConfig& model) {
+    const double stated = config.real(field, used, 0, 1e12);
+    if (stated != used)
+        model.notes.push_back("config.json has \"" + std::string(field) + "\" " + config.shown(field) +
+                              ", which is not used for GPT-NeoX: \"rotary_emb_base\" and \"rotary_pct\" are, as "
+                              "transformers has it");
+}
+
 ModelConfig read_gpt_neox(const std::string& json) {
     const ConfigReader config(json);
     ModelConfig model;
@@ -41,8 +50,13 @@ ModelConfig read_gpt_neox(const std::string& json) {
     model.biases = {attention_bias, attention_bias, true};
     model.rope = read_rope(config, {.theta = config.real("rotary_emb_base", 10000, 1, 1e12),
                                     .partial = config.real("rotary_pct", 0.25, 0.01, 1),
+                                    .partial_is_read = true,
+                                    .own_names = true,
                                     .head_dim = model.head_dim,
                                     .max_positions = model.max_positions});
+    const double turned = static_cast<double>(model.rope.rotary_dim == 0 ? model.head_dim : model.rope.rotary_dim);
+    note_unused(config, "rope_theta", model.rope.theta, model);
+    note_unused(config, "partial_rotary_factor", turned / static_cast<double>(model.head_dim), model);
     finish_config(config, model);
     return model;
 }

@@ -47,9 +47,9 @@ void read_experts(const ConfigReader& config, std::int64_t experts, std::int64_t
 }
 
 /// What all rows of this file share. `default_head_dim` 0: hidden / heads.
-/// `two_ropes`: the row reads its rotary keys itself.
+/// `own_rope`: the row reads its rotary keys itself.
 ModelConfig read_shared(const ConfigReader& config, bool tied, std::int64_t default_head_dim, double default_epsilon,
-                        bool two_ropes = false) {
+                        bool own_rope = false) {
     ModelConfig model;
     read_common(config, tied, model);
     model.hidden = config.integer("hidden_size", limits::width);
@@ -69,7 +69,7 @@ ModelConfig read_shared(const ConfigReader& config, bool tied, std::int64_t defa
     model.norm = NormKind::rms;
     model.norm_epsilon = config.real("rms_norm_eps", default_epsilon, 0, 1);
     model.activation = parse_activation("hidden_act", config.text("hidden_act", "silu"));
-    if (!two_ropes) model.rope = read_rope(config, rope_defaults(model, 10000));
+    if (!own_rope) model.rope = read_rope(config, rope_defaults(model, 10000));
     model.attention_scale = 1 / std::sqrt(static_cast<double>(model.head_dim));
     return model;
 }
@@ -100,7 +100,7 @@ ModelConfig read_gemma2(const std::string& json) {
     ModelConfig model = read_shared(config, true, 256, 1e-6);
     model.norm = NormKind::rms_plus_one;
     model.activation = parse_activation(
-        "hidden_activation", config.text("hidden_activation", config.text("hidden_act", "gelu_pytorch_tanh")));
+        "hidden_activation", config.text("hidden_activation", "gelu_pytorch_tanh")); // "hidden_act" was Gemma 1's
     model.attention_scale = 1 / std::sqrt(config.real("query_pre_attn_scalar", 256, 1e-6, 1e9));
     const auto cap = [&](const char* field, double fallback) { // null and 0 switch a cap off
         return config.real(field, config.absent(field) ? fallback : 0, 0, 1e9);
@@ -125,14 +125,13 @@ ModelConfig read_gemma3(const std::string& json) {
         throw Error(ErrorKind::unsupported, "\"use_bidirectional_attention\" true is not done");
     model.norm = NormKind::rms_plus_one;
     model.activation = parse_activation(
-        "hidden_activation", config.text("hidden_activation", config.text("hidden_act", "gelu_pytorch_tanh")));
+        "hidden_activation", config.text("hidden_activation", "gelu_pytorch_tanh")); // "hidden_act" was Gemma 1's
     model.attention_scale = 1 / std::sqrt(config.real("query_pre_attn_scalar", 256, 1e-6, 1e9));
-    model.attention_softcap = config.real("attn_logit_softcapping", 0, 0, 1e9);
+    // No cap on the scores: transformers has the field and does not use it, so it is said.
     model.logit_softcap = config.real("final_logit_softcapping", 0, 0, 1e9);
     model.embedding_scale = std::sqrt(static_cast<double>(model.hidden));
     model.sliding_window = config.limit("sliding_window", limits::positions, 4096);
-    const std::int64_t pattern = config.integer("sliding_window_pattern", limits::blocks,
-                                                config.integer("_sliding_window_pattern", limits::blocks, 6));
+    const std::int64_t pattern = config.integer("sliding_window_pattern", limits::blocks, 6);
     model.sliding_blocks = sliding_blocks(
         config, model, [pattern](std::int64_t block) { return static_cast<std::uint8_t>((block + 1) % pattern != 0); });
     const std::optional<ConfigReader> both = config.object("rope_parameters");
@@ -194,7 +193,11 @@ ModelConfig read_qwen3_moe(const std::string& json) {
 
 ModelConfig read_phi3(const std::string& json) {
     const ConfigReader config(json);
-    ModelConfig model = read_shared(config, false, 0, 1e-5);
+    ModelConfig model = read_shared(config, false, 0, 1e-5, true);
+    RopeDefaults rope = rope_defaults(model, 10000);
+    rope.partial_is_read = rope.yarn_is_longrope = true;
+    rope.original_positions = 4096; // transformers has it beside the set, where it goes before what the set says
+    model.rope = read_rope(config, rope);
     model.sliding_window = config.limit("sliding_window", limits::positions);
     if (model.sliding_window) model.sliding_blocks.assign(static_cast<std::size_t>(model.blocks), 1);
     finish_config(config, model);
