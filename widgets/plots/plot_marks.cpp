@@ -342,7 +342,7 @@ void MarkPainter::threshold(const Threshold& threshold) {
     // Slides along the line until nothing is in the way.
     const QColor quiet = theme_[theme::Token::secondary];
     const double first = frame_.plot.left() + 8, last = frame_.plot.right() - text_width(TextStyle::axis, text) - 8;
-    for (double x = first; x < last; x += 16)
+    for (double x = first; x < last; x += 4)
         if (place_text({x, baseline}, text, quiet, Across::left, false)) return;
     place_text({first, baseline}, text, quiet, Across::left, true);
 }
