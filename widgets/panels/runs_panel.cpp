@@ -98,6 +98,7 @@ void RunsPanel::buildTable() {
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
     table_->setColumnHidden(RunTableModel::Protocol, true); // until there are two
     table_->setMouseTracking(true);
+    table_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(30);
     new EmptyHint(*table_, tr("Evaluate a recipe: each run is listed here, with its difference to the baseline"));
