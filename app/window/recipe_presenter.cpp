@@ -135,7 +135,7 @@ WhatIfTable what_if_table(const Session& session) {
                                     QObject::tr("Root of the mean squared error of the quantized input"), before_rms,
                                     now_rms, 4, -1, 0.01 * before_rms);
         const auto short_text = [](double rms) { // as wide as the other figures
-            return rms >= 0.001 || rms == 0 ? fixed_text(rms, 4) : exponent_text(rms, 2);
+            return rms >= 0.01 || rms == 0 ? fixed_text(rms, 4) : exponent_text(rms, 2);
         };
         row.current = short_text(before_rms);
         row.candidate = short_text(now_rms);
