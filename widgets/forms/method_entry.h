@@ -31,11 +31,11 @@ struct ExporterEntry {
 
 /// A program that reads what is exported, and what becomes of the recipe in it.
 struct TargetEntry {
-    QString name;  ///< on the command line: "vllm-sm90"
-    QString label; ///< on screen
-    QString fate;  ///< "as asked", "other inputs", "refused", "another model"
-    QString basis; ///< what that is taken from
-    QString what;  ///< what happens, a line a kind of layers; perhaps empty
+    QString name;         ///< on the command line: "vllm-sm90"
+    QString label;        ///< on screen
+    QString fate;         ///< "as asked", "other inputs", "refused", "another model"
+    QString basis;        ///< what that is taken from
+    QString what;         ///< what happens, a line a kind of layers; perhaps empty
     bool refused = false; ///< or loaded as another model
 };
 
