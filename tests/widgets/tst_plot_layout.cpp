@@ -138,13 +138,17 @@ private Q_SLOTS:
         for (const auto& [name, scene] : sample_scenes(48)) {
             const Picture picture = lay_out(scene, {}, theme::dark(), {.size = size});
             std::vector<QRectF> placed;
+            QStringList words;
             for (const Primitive& primitive : picture.primitives) {
                 const Text* text = std::get_if<Text>(&primitive);
                 if (!text || text->text.isEmpty()) continue;
                 const QRectF rect = extent(*text).adjusted(1, 2, -1, -2);
-                for (const QRectF& other : placed)
-                    QVERIFY2(!rect.intersects(other), qPrintable(name + QStringLiteral(": ") + text->text));
+                for (std::size_t i = 0; i < placed.size(); ++i)
+                    QVERIFY2(!rect.intersects(placed[i]),
+                             qPrintable(
+                                 QString("%1: \"%2\" lies over \"%3\"").arg(name, text->text, words.at(qsizetype(i)))));
                 placed.push_back(rect);
+                words << text->text;
             }
         }
     }

@@ -111,7 +111,9 @@ void SearchPanel::setSearches(const Searches& searches) {
                        tr("From full precision, measured on text that the search has not seen, in nats per token")},
                       {tr("95 %\ninterval"), true, tr("Of the measured divergence, over windows")},
                       {tr("perplexity"), true, {}},
-                      {tr("offered"), false, tr("Measurement shows that nothing of that size is better")}});
+                      {tr("offered"), false,
+                       tr("What the search names at its end: the searched recipe only where it was measured better "
+                          "than every uniform one that fits and the next larger one")}});
     for (int row = 0; row < table_->rowCount(); ++row) {
         const SearchedPoint& one = points[static_cast<std::size_t>(row)];
         const SearchPoint& point = *one.point;

@@ -232,12 +232,15 @@ private:
         const Panel& panel = scene_.panels[index];
         const PanelFrame& frame = picture_.panels[index];
         const double ascent = text_ascent(TextStyle::axis);
+        double last = HUGE_VAL; // numbers of round steps may come closer than was asked for
         for (const Tick& tick : y_ticks(index, frame.y)) {
             const double y = std::floor(frame.y.pixel(tick.value)) + 0.5;
             if (y < frame.plot.top() - 1 || y > frame.plot.bottom() + 1) continue;
             if (!panel.cells && !tick.text.isEmpty())
                 push(Stroke{
                     {frame.plot.left(), y}, {frame.plot.right(), y}, theme_.faded(Token::border, 0.8), 1, false});
+            if (tick.text.isEmpty() || std::abs(y - last) < 1.2 * ascent) continue;
+            last = y;
             push(Text{{frame.plot.left() - 8, y + ascent / 2 - 1.5},
                       elided(TextStyle::axis, tick.text, grown(longest_name)),
                       theme_[Token::secondary],
