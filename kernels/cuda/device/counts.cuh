@@ -40,6 +40,11 @@ __device__ __forceinline__ double warp_sum(double value) {
     return value;
 }
 
+/// Neither too large nor so small that its square, or a share of it that counts, is lost; nothing at all is lost of 0.
+__device__ __forceinline__ bool square_fits_float32(float magnitude) {
+    return magnitude < 1e18F && (magnitude > 1e-12F || magnitude == 0.0F);
+}
+
 /// Whether a value that became zero and lies beyond the range is counted as clipped as well.
 enum class Lost { clipped_too, not_clipped };
 
@@ -55,7 +60,8 @@ public:
     template <int width, Lost lost = Lost::clipped_too>
     __device__ void count(CountsShared& shared, const GridPoints& points, const BlockPoint* blocks, const float* x,
                           const float* steps, const Point* nearest) {
-        float squared_value = 0, squared_error = 0, squared_underflow = 0, squared_clip = 0, largest = 0;
+        float squared_value = 0, squared_error = 0, squared_underflow = 0, squared_clip = 0;
+        float largest = 0, largest_error = 0; // a method's codes may be far off
 #pragma unroll
         for (int i = 0; i < width; ++i) {
             const bool finite = is_finite(x[i]);
@@ -65,7 +71,8 @@ public:
             const bool is_clipped = finite && !(lost == Lost::not_clipped && is_underflow) &&
                                     (steps[i] < blocks[i].hull_low - points.margin_below ||
                                      steps[i] > blocks[i].hull_high + points.margin_above);
-            largest = fmaxf(largest, fmaxf(fabsf(value), fabsf(error))); // a method's codes may be far off
+            largest = fmaxf(largest, fabsf(value));
+            largest_error = fmaxf(largest_error, fabsf(error));
             squared_value += value * value;
             squared_error += error * error;
             squared_underflow += is_underflow ? error * error : 0.0F;
@@ -76,7 +83,7 @@ public:
             not_finite_ += !finite;
             atomicAdd(&shared.codes[nearest[i].code * code_copies + threadIdx.x % code_copies], 1U);
         }
-        if (largest < 1e18F && (largest > 1e-12F || largest == 0.0F)) {
+        if (square_fits_float32(largest) && square_fits_float32(largest_error)) {
             sums_.squared_value += static_cast<double>(squared_value);
             sums_.squared_error += static_cast<double>(squared_error);
             if (squared_underflow != 0.0F) sums_.squared_underflow += static_cast<double>(squared_underflow);
