@@ -1,6 +1,7 @@
 #include "core/engine/continue_prompt.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/base/hold.h"
 #include "core/engine/run_provenance.h"
@@ -36,17 +37,20 @@ std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model, st
         ModelRunner runner(model, side.quantized, open_device(ctx.device), options);
         Continuation& continuation = continuations.emplace_back();
         continuation.run_name = side_name(side, *model);
-        const WorkClock clock;
+        std::optional<WorkClock> since_first;
         std::vector<std::int32_t> text = start;
         runner.grow(start, std::ssize(start) + tokens, ctx, [&](const HostTensor& logits) {
             const std::int32_t token = most_likely(logits);
+            if (since_first)
+                continuation.seconds = since_first->seconds();
+            else
+                since_first.emplace();
             text.push_back(token);
             continuation.tokens.push_back(token);
             ctx.advance();
             const bool ended = tokenizer.eos() && token == *tokenizer.eos();
             return ended ? std::nullopt : std::optional(token);
         });
-        continuation.seconds = clock.seconds();
         const std::string before = tokenizer.decode(start), all = tokenizer.decode(text);
         continuation.text = all.starts_with(before) ? all.substr(before.size()) : tokenizer.decode(continuation.tokens);
     }

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <set>
 
 #include "core/base/hold.h"
 #include "core/engine/measure_sensitivity.h"
+#include "core/format/quant_format.h"
 #include "core/recipe/few_rules.h"
 #include "core/recipe/scheme_allocation.h"
 
@@ -68,7 +70,26 @@ std::vector<std::size_t> choose(const std::vector<SchemeOptions>& groups, const 
     return allocate_schemes(groups, limit);
 }
 
-/// Recipes for all layers alike that a searched one may be compared with: the candidates, and each with other groups.
+/// The integer formats from the narrowest of the candidates to the widest: a budget between two of them is best spent on
+/// one in the middle.
+std::vector<const QuantFormat*> integer_formats(std::span<const Recipe> candidates) {
+    const auto is_integer = [](const QuantFormat& format) {
+        return format.grid.shape == CodeGrid::Shape::lattice && format.grid.special_count == 0;
+    };
+    int least = std::numeric_limits<int>::max(), most = 0;
+    for (const Recipe& recipe : candidates)
+        if (const auto& weight = recipe.defaults.scheme.weight; weight && is_integer(*weight->format)) {
+            least = std::min(least, weight->format->bits);
+            most = std::max(most, weight->format->bits);
+        }
+    std::vector<const QuantFormat*> formats;
+    for (const QuantFormat& format : all_formats())
+        if (is_integer(format) && format.bits >= least && format.bits <= most) formats.push_back(&format);
+    return formats;
+}
+
+/// Recipes for all layers alike that a searched one may be compared with: the candidates, and each with other groups and
+/// other widths.
 std::vector<SearchPoint> uniform_recipes(const Model& model, std::span<const Recipe> candidates) {
     std::vector<SearchPoint> points;
     std::set<std::string> seen;
@@ -83,16 +104,21 @@ std::vector<SearchPoint> uniform_recipes(const Model& model, std::span<const Rec
         }
     };
     for (const Recipe& recipe : candidates) add(recipe);
+    const std::vector<const QuantFormat*> widths = integer_formats(candidates);
     for (const Recipe& recipe : candidates) {
         const auto& weight = recipe.defaults.scheme.weight;
         if (!weight || weight->levels.size() != 1) continue;
         std::vector<Granularity> grains = {{Granularity::Kind::channel, 0}};
         for (const int group : {128, 64, 32, 16}) grains.push_back({Granularity::Kind::group, group});
-        for (const Granularity grain : grains) {
-            Recipe other = recipe;
-            other.defaults.scheme.weight->levels.front().grain = grain;
-            add(other);
-        }
+        std::vector<const QuantFormat*> formats = {weight->format};
+        if (std::ranges::find(widths, weight->format) != widths.end()) formats = widths;
+        for (const QuantFormat* format : formats)
+            for (const Granularity grain : grains) {
+                Recipe other = recipe;
+                other.defaults.scheme.weight->format = format;
+                other.defaults.scheme.weight->levels.front().grain = grain;
+                add(other);
+            }
     }
     return points;
 }
@@ -166,8 +192,8 @@ void set_predicted(SearchPoint& point, const Sensitivity& sensitivity, const std
 
 std::span<const std::string_view> default_candidates() {
     static constexpr std::string_view lines[] = {
-        "w=int3/asym/g64:f16", "w=int3/asym/g32:f16", "w=int4/asym/channel:f16", "w=int4/asym/g64:f16",
-        "w=int4/asym/g32:f16", "w=int6/asym/g64:f16", "w=int8/asym/channel"};
+        "w=int3/asym/g64:f16", "w=int3/asym/g32:f16",     "w=int4/asym/channel:f16", "w=int4/asym/g64:f16",
+        "w=int4/asym/g32:f16", "w=int5/asym/channel:f16", "w=int6/asym/g64:f16",     "w=int8/asym/channel"};
     return lines;
 }
 

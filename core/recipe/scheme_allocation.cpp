@@ -7,7 +7,9 @@
 #include <memory>
 #include <string>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
+#include "core/base/job_context.h"
 
 namespace graticule {
 
@@ -50,6 +52,15 @@ Program program_of(const std::vector<SchemeOptions>& groups, double budget, doub
     return program;
 }
 
+/// The solver asks now and then; an exception must not go through it.
+void stop_when_cancelled(int, const char*, const HighsCallbackDataOut*, HighsCallbackDataIn* answer, void* job) {
+    try {
+        if (job != nullptr) static_cast<const JobContext*>(job)->check_cancelled();
+    } catch (...) {
+        answer->user_interrupt = 1;
+    }
+}
+
 std::vector<double> solve(const Program& program) {
     const std::unique_ptr<void, decltype(&Highs_destroy)> highs(Highs_create(), &Highs_destroy);
     const auto check = [](HighsInt status, const char* step) {
@@ -66,7 +77,10 @@ std::vector<double> solve(const Program& program) {
                         program.row_upper.data(), program.starts.data(), program.columns.data(), program.values.data(),
                         program.integrality.data()),
           "taking the program");
+    check(Highs_setCallback(highs.get(), stop_when_cancelled, const_cast<JobContext*>(current_job())), "a callback");
+    check(Highs_startCallback(highs.get(), kHighsCallbackMipInterrupt), "a callback");
     check(Highs_run(highs.get()), "solving");
+    cancel_point();
     HighsInt feasible = 0;
     check(Highs_getIntInfoValue(highs.get(), "primal_solution_status", &feasible), "telling its result");
     if (feasible != kHighsSolutionStatusFeasible) return {};

@@ -13,7 +13,7 @@ constexpr double normal_quantile = 1.959963985; // 97.5 %
 } // namespace
 
 double student_quantile(std::size_t degrees) {
-    static constexpr double small[] = {0, 12.706205, 4.302653, 3.182446};
+    static constexpr double small[] = {0, 12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912};
     if (degrees < std::size(small)) return small[degrees];
     // Cornish-Fisher expansion around the normal quantile.
     const double z = normal_quantile;

@@ -15,7 +15,7 @@ struct Interval {
     bool operator==(const Interval&) const = default;
 };
 
-/// 97.5 % quantile of Student's t; within 0.1 % from 4 degrees on, exact below; `degrees` at least 1.
+/// 97.5 % quantile of Student's t; within 0.1 % from 7 degrees on, exact below; `degrees` at least 1.
 [[nodiscard]] double student_quantile(std::size_t degrees);
 
 struct MeanEstimate {

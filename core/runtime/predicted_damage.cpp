@@ -59,7 +59,7 @@ at::Tensor drawn_labels(const at::Tensor& scores, std::int64_t draws, std::mt199
 /// For each draw the gradient of a window's summed losses, of labels that the model itself draws, in its hidden states
 /// behind the last block.
 std::vector<at::Tensor> gradients_at_the_end(const Decoder& decoder, const at::Tensor& states, std::int64_t targets,
-                                             std::int64_t draws, std::mt19937_64& numbers) {
+                                             std::int64_t draws, std::mt19937_64& numbers, JobContext& ctx) {
     const at::Tensor hidden = states.detach().requires_grad_();
     const at::Tensor input = decoder.head_input(hidden);
     std::vector<at::Tensor> input_gradients;
@@ -73,6 +73,7 @@ std::vector<at::Tensor> gradients_at_the_end(const Decoder& decoder, const at::T
             at::nll_loss(scores, labels[draw], {}, at::Reduction::Sum).backward({}, draw + 1 < draws);
             input_gradients[std::size_t(draw)].narrow(0, first, rows).copy_(some.grad());
             some.mutable_grad() = at::Tensor();
+            ctx.check_cancelled();
         }
     }
     std::vector<at::Tensor> gradients;
@@ -80,6 +81,7 @@ std::vector<at::Tensor> gradients_at_the_end(const Decoder& decoder, const at::T
         input.backward(input_gradients[std::size_t(draw)], draw + 1 < draws);
         gradients.push_back(hidden.grad());
         hidden.mutable_grad() = at::Tensor();
+        ctx.check_cancelled();
     }
     return gradients;
 }
@@ -127,7 +129,8 @@ void predict_damage(
         std::mt19937_64 numbers(spec.seed);
         std::vector<std::vector<at::Tensor>> gradient; // by window and draw
         for (at::Tensor& states : hidden)
-            gradient.push_back(gradients_at_the_end(decoder, std::exchange(states, {}), targets, spec.draws, numbers));
+            gradient.push_back(
+                gradients_at_the_end(decoder, std::exchange(states, {}), targets, spec.draws, numbers, ctx));
 
         const double scale = 1 / std::sqrt(2 * static_cast<double>(targets));
         for (auto block = model->blocks().rbegin(); block != model->blocks().rend(); ++block) {
@@ -149,6 +152,7 @@ void predict_damage(
                         Seen& seen = all.emplace_back(Seen{layer, trace.output, {}});
                         for (const BlockOperations& other : others)
                             seen.errors.push_back(error_of(trace, other.linears.at(layer), device));
+                        ctx.check_cancelled();
                     }
                     linear.clear();
                 }

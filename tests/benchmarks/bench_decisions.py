@@ -16,7 +16,7 @@ SCHEMES = ["w=int3/asym/g64:f16", "w=int4/asym/channel", "w=int4/asym/channel a=
 
 
 def run(args, name, *line):
-    return kept_run(args.cli, args.keep, name, [*line, "--device", args.device])
+    return kept_run(args.cli, args.keep, name, [*line, "--device", args.device, "--precision", "float32"])
 
 
 def held_out(args):

@@ -46,7 +46,7 @@ def task_runs(args):
             files = [str(pathlib.Path(args.data) / part) if not part.startswith("--") else part for part in files]
             calibration = ["--calib", args.calib, "--calib-samples", str(args.samples), "--calib-length", "512"] if number > 0 else []
             found[task, number] = run(args, f"{task}-{number}-{args.items}",
-                                      ["task", args.model, "--task", task, *files, "--items", str(args.items), "--recipe", recipe, "--device", args.device, *calibration])
+                                      ["task", args.model, "--task", task, *files, "--items", str(args.items), "--recipe", recipe, "--device", args.device, "--precision", "float32", *calibration])
     return found
 
 
