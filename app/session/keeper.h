@@ -1,4 +1,5 @@
-// Writes what is kept of a session beside the window: a disk that takes its time must not hold up the event loop.
+// Writes what is kept of a session beside the window: a disk that takes its time must not hold up the event loop while one
+// works. Who reads such a file waits for it, at the opening of a model.
 //
 //     keeper->keep(path, [journal, runs] { journal.keep(path, runs); }, [this](const QString& why) { ... });
 //     keeper->finish();      // before the file is read: all is on the disk

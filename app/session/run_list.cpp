@@ -12,6 +12,8 @@ RunList::RunList(JobRunner& jobs, RunJournal journal, QObject* parent)
     , jobs_(jobs)
     , journal_(std::move(journal)) {}
 
+RunList::~RunList() { keeper_->finish(); }
+
 QString RunList::modelFile() const { return QString::fromStdString(model_->parts().path.string()); }
 
 int RunList::nextColour() const {

@@ -23,6 +23,7 @@ class RunList final : public QObject {
 public:
     /// `jobs` reads the journal beside the window; both outlive the list.
     RunList(JobRunner& jobs, RunJournal journal, QObject* parent);
+    ~RunList() override; ///< all that is to be kept is on the disk then
 
     [[nodiscard]] const std::vector<Run>& all() const { return runs_; }
     [[nodiscard]] QString quantizationFile() const { return journal_.quantizationFile(); }
@@ -59,6 +60,8 @@ public:
     /// Takes over the runs of a session file once the model's hash says that they are its own; those that are here
     /// already are not doubled. restored() when all is here.
     void restore(std::vector<Run> runs, int baseline);
+    /// Returns when all that was to be kept is on the disk.
+    void waitUntilKept() { keeper_->finish(); }
     /// The finished ones with those of restore() that are still under way, as a session file holds them.
     struct Finished {
         std::vector<Run> runs;

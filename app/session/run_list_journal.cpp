@@ -36,6 +36,7 @@ void RunList::takeUnreadJournal() {
     try {
         there = journal_.read(modelFile());
     } catch (const Error& error) {
+        if (error.info().kind != ErrorKind::bad_input) throw; // nothing is wrong with the file itself
         const QString aside = journal_.putAside(modelFile());
         Q_EMIT logged(tr("%1. That file is now %2.")
                           .arg(QString::fromStdString(error.info().text()), QFileInfo(aside).fileName()));

@@ -35,7 +35,7 @@ std::vector<Recipe> schemes_of(const ResolvedRecipe& resolved) {
     std::vector<Recipe> schemes;
     const auto add = [&](const SchemeChoice& choice) {
         Recipe recipe;
-        recipe.defaults = choice;
+        recipe.defaults = without_defaults(choice); // as rules name it: plans have every parameter
         recipe.calibration = resolved.recipe().calibration;
         if (std::ranges::find(schemes, recipe) == schemes.end()) schemes.push_back(recipe);
     };
@@ -48,7 +48,7 @@ std::vector<Recipe> schemes_of(const ResolvedRecipe& resolved) {
 } // namespace
 
 const LayerSensitivity* Session::sensitivityOf(LayerId layer, const SchemeChoice& choice) const {
-    const std::string line = to_line(choice);
+    const std::string line = to_line(without_defaults(choice));
     const auto in = [&](const std::shared_ptr<const Sensitivity>& sensitivity) -> const LayerSensitivity* {
         if (!sensitivity) return nullptr;
         for (const SchemeSensitivity& scheme : sensitivity->schemes)

@@ -177,7 +177,8 @@ private:
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     void restoreView(const SessionFile& file);
     /// Keeps what is on the screen a moment after the last change.
-    void keepDraft();
+    enum class AndThen { nothing, discard_offered };
+    void keepDraft(AndThen then = AndThen::nothing);
     void offerDraft();
     void showOffer(); ///< not while the tour speaks
     void takeDraft();

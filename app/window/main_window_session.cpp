@@ -126,14 +126,18 @@ void MainWindow::restoreView(const SessionFile& file) {
 QString MainWindow::modelFile() const { return QString::fromStdString(session_.model()->parts().path.string()); }
 
 // Only what somebody has made: a model that was merely looked at leaves nothing behind.
-void MainWindow::keepDraft() {
+void MainWindow::keepDraft(AndThen then) {
     draft_soon_->stop();
     if (!session_.model()) return;
     SessionFile file = sessionFile();
     if (file.history.size() < 2 && !file.calibrated && file.stopped.empty() && file.notes.isEmpty()) return;
     keeper_.keep(
-        modelFile(), [draft = draft_, model = modelFile(), file = std::move(file)] { draft.keep(model, file); }, this,
-        [this](const QString& why) { jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(why)); });
+        modelFile(),
+        [draft = draft_, model = modelFile(), file = std::move(file), then] {
+            draft.keep(model, file);
+            if (then == AndThen::discard_offered) draft.discard(model); // not before the same is on the disk again
+        },
+        this, [this](const QString& why) { jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(why)); });
 }
 
 void MainWindow::offerDraft() {
@@ -155,9 +159,8 @@ void MainWindow::takeDraft() {
     const SessionFile file = std::exchange(offered_, std::nullopt)->file;
     restoreView(file);
     session_.takeWork(file);
-    discardDraft();
     jobs_->addLogLine(tr("Unsaved work is back"));
-    keepDraft();
+    keepDraft(AndThen::discard_offered);
 }
 
 void MainWindow::discardDraft() {

@@ -64,7 +64,8 @@ private Q_SLOTS:
         before->evaluate({{}, 512, 0});
         QCOMPARE(before->runs().size(), std::size_t(4));
 
-        // Nothing is closed or saved: what is on disk now is what a kill leaves.
+        // Nothing is closed or saved: what is on disk then is what a kill leaves.
+        before->runList().waitUntilKept();
         const auto after = opened();
         QCOMPARE(std::ranges::count_if(after->runs(), &Run::finished), 2);
         for (std::size_t i = 0; i < 2; ++i) {
