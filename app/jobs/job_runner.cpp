@@ -187,20 +187,28 @@ bool JobRunner::awaits(const Job& job, const Job& other) const {
     });
 }
 
-// The first that waits, with those that it is done together with. Before them comes what any of these waits for.
-JobRunner::Jobs JobRunner::takeNext() {
-    Jobs next{waiting_.front()};
-    const JobRequest& first = next.front()->request;
-    if (!first.together.isEmpty())
-        for (const auto& job : waiting_)
-            if (job != next.front() && next.size() < most_together && job->request.together == first.together &&
-                job->request.device == first.device && job->request.execution == first.execution)
-                next.push_back(job);
+JobRunner::Jobs JobRunner::withThoseTogether(const std::shared_ptr<Job>& first) const {
+    Jobs pass{first};
+    const JobRequest& asked = first->request;
+    if (asked.together.isEmpty()) return pass;
     for (const auto& job : waiting_)
-        if (std::ranges::any_of(next, [&](const auto& each) { return awaits(*each, *job); })) {
-            next = {job};
-            break;
-        }
+        if (job != first && pass.size() < most_together && job->request.together == asked.together &&
+            job->request.device == asked.device && job->request.execution == asked.execution)
+            pass.push_back(job);
+    return pass;
+}
+
+// The first that waits, with those that it is done together with. Before them comes what any of these waits for, again
+// with those that it is done together with; what two passes wait for crosswise is done alone.
+JobRunner::Jobs JobRunner::takeNext() {
+    Jobs next = withThoseTogether(waiting_.front());
+    for (std::size_t steps = 0; steps <= waiting_.size(); ++steps) {
+        const auto needed = std::ranges::find_if(waiting_, [&](const auto& job) {
+            return std::ranges::any_of(next, [&](const auto& each) { return awaits(*each, *job); });
+        });
+        if (needed == waiting_.end()) break;
+        next = steps < waiting_.size() ? withThoseTogether(*needed) : Jobs{*needed};
+    }
     for (const auto& job : next) std::erase(waiting_, job);
     return next;
 }

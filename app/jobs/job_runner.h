@@ -140,8 +140,9 @@ private:
     /// Returns when it was let go; false: it does not stand for this.
     bool standFor(const ErrorInfo& error, const std::shared_ptr<Job>& job);
     void queueAlone(const Jobs& pass);
-    [[nodiscard]] Jobs takeNext();                // out of waiting_; mutex_ held, as in the next three
-    [[nodiscard]] bool isAwaited(JobId id) const; // by a waiting job
+    [[nodiscard]] Jobs takeNext(); // out of waiting_; mutex_ held, as in the next four
+    [[nodiscard]] Jobs withThoseTogether(const std::shared_ptr<Job>& first) const; // of waiting_
+    [[nodiscard]] bool isAwaited(JobId id) const;                                  // by a waiting job
     [[nodiscard]] bool prerequisitesHold(const Job& job) const;
     [[nodiscard]] bool awaits(const Job& job, const Job& other) const; // both waiting, perhaps by way of others
     void finish(const std::shared_ptr<Job>& job, JobState state, Result result, ErrorInfo error);
