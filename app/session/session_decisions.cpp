@@ -7,6 +7,7 @@
 #include "core/engine/measure_sensitivity.h"
 #include "core/engine/resources.h"
 #include "core/engine/search_recipe.h"
+#include "core/method/method.h"
 #include "core/result/passages.h"
 
 namespace graticule {

@@ -41,6 +41,7 @@ void Session::exportRun(int run_id, const QString& exporter, const QString& fold
         request({}, tr("Export as %1").arg(exporter), {}, 0),
         [quantized, name = exporter.toStdString(), target = export_target(folder, move_aside)](JobContext& ctx) {
             JobFiles files(ctx.log);
+            files.reads_model(*quantized->base);
             files.reads("the calibration text", quantized->recipe.calibration.text);
             files.writes_folder("the folder", target.folder);
             return std::make_shared<const Exported>(export_model(*quantized, exporter_named(name), target, {}, ctx));

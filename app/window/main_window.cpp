@@ -313,7 +313,7 @@ void MainWindow::connectSession() {
     draft_soon_ = new QTimer(this);
     draft_soon_->setSingleShot(true);
     draft_soon_->setInterval(400);
-    connect(draft_soon_, &QTimer::timeout, this, &MainWindow::keepDraft);
+    connect(draft_soon_, &QTimer::timeout, this, [this] { keepDraft(); });
     const auto changed = [this] {
         if (!draft_soon_->isActive()) draft_soon_->start(); // a stream of changes must not put it off for ever
     };

@@ -49,26 +49,42 @@ void MainWindow::saveSession(const QString& path) {
     }
 }
 
+namespace {
+/// A name that no other window, and no earlier interruption, has taken.
+QString free_session_file(const QFileInfo& settings) {
+    for (int n = 1;; ++n) {
+        const QString number = n == 1 ? QString() : QStringLiteral("-%1").arg(n);
+        const QString path = settings.dir().filePath(settings.completeBaseName() + QStringLiteral("-interrupted") +
+                                                     number + QLatin1String(session_suffix));
+        if (!QFileInfo::exists(path)) return path;
+    }
+}
+} // namespace
+
 void MainWindow::saveAndLeave() {
+    int code = 0;
     if (session_.model()) {
-        const QFileInfo settings(settings_.fileName());
-        const QString beside = settings.dir().filePath(settings.completeBaseName() + QStringLiteral("-interrupted") +
-                                                       QLatin1String(session_suffix));
-        const QString path = session_path_.isEmpty() ? beside : session_path_;
         try {
+            const QString path =
+                session_path_.isEmpty() ? free_session_file(QFileInfo(settings_.fileName())) : session_path_;
+            const QFileInfo settings(settings_.fileName());
             QDir().mkpath(settings.path());
             write_session(path, sessionFile());
             remember_model(settings_, path);
             QTextStream(stderr) << "graticule: stopped; the session is in " << path << Qt::endl;
         } catch (const Error& error) {
             QTextStream(stderr) << "graticule: " << QString::fromStdString(error.info().text()) << Qt::endl;
+            code = exit_code(error.info().kind);
+        } catch (const std::exception& error) {
+            QTextStream(stderr) << "graticule: the session was not saved: " << error.what() << Qt::endl;
+            code = exit_code(ErrorKind::internal);
         }
     }
     saveLayout();
     settings_.sync();
     tick_->stop();
     session_.jobs().cancelAll();
-    QApplication::exit(0); // also out of a dialog that is open
+    QApplication::exit(code); // also out of a dialog that is open
 }
 
 void MainWindow::askSaveSession() {

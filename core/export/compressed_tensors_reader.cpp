@@ -172,8 +172,11 @@ public:
         }
         known_.insert(names_.begin(), names_.end());
         std::size_t unused = 0;
-        for (const std::string& name : stored_->tensor_names())
-            if (name.ends_with(zero_point) && !has_zero(name.substr(0, name.size() - zero_point.size()))) ++unused;
+        for (const std::string& name : stored_->tensor_names()) {
+            if (!name.ends_with(zero_point)) continue;
+            const std::string base = name.substr(0, name.size() - zero_point.size());
+            if (has_codes(base) && !has_zero(base)) ++unused;
+        }
         if (unused > 0)
             unused_zeros_ = std::to_string(unused) +
                             " tensors of zero points are not used: \"quantization_config\" calls their weights "
@@ -228,6 +231,12 @@ private:
 
     [[noreturn]] void refuse(const std::string& name, const std::string& text) const {
         throw Error(ErrorKind::bad_input, stored_->file_of(name).string() + ": " + name + ": " + text);
+    }
+
+    /// Or its weight is rounded already, and what lies beside it is left over.
+    [[nodiscard]] bool has_codes(const std::string& base) const {
+        const std::string weight = base + ".weight";
+        return !stored_->contains(weight) || row_of(stored_->tensor(weight).dtype).block_bytes == 1;
     }
 
     /// By the config, as transformers has it: what else is stored does not count.

@@ -150,7 +150,11 @@ std::vector<TaskRecord> records_of(const std::filesystem::path& path, const Task
 
 /// The first five solved examples of a subject, as they stand before its questions.
 constexpr std::size_t most_examples = 5;
-std::map<std::string, std::string> examples_of(const std::filesystem::path& path, const Task& task) {
+struct Examples {
+    std::map<std::string, std::string> shown; ///< by subject
+    std::size_t fewest = 0;                   ///< of a subject
+};
+Examples examples_of(const std::filesystem::path& path, const Task& task) {
     std::map<std::string, std::string> shown;
     std::map<std::string, std::size_t> count;
     for (TaskRecord& record : records_of(path, task)) {
@@ -161,7 +165,10 @@ std::map<std::string, std::string> examples_of(const std::filesystem::path& path
         const TaskChoice& right = item.choices[item.gold];
         shown[subject] = right.context + right.continuation + "\n\n";
     }
-    return shown;
+    std::size_t fewest = most_examples;
+    for (const auto& [subject, of_subject] : count) fewest = std::min(fewest, of_subject);
+    if (shown.empty()) fewest = 0;
+    return {std::move(shown), fewest};
 }
 
 } // namespace
@@ -184,10 +191,11 @@ TaskSet load_task(const Task& task, const TaskFiles& files, std::int64_t items) 
                                                       "belongs together");
             for (std::size_t i = 0; i < records.size(); ++i) records[i].answer = labels[i].text;
         }
-        std::map<std::string, std::string> shown;
-        if (!files.examples.empty()) shown = examples_of(files.examples, task);
+        Examples examples;
+        if (!files.examples.empty()) examples = examples_of(files.examples, task);
+        const std::map<std::string, std::string>& shown = examples.shown;
 
-        TaskSet set{&task, files.file.filename().string(), {}, records.size(), shown.empty() ? 0 : most_examples};
+        TaskSet set{&task, files.file.filename().string(), {}, records.size(), examples.fewest};
         const std::size_t wanted =
             items > 0 ? std::min(static_cast<std::size_t>(items), records.size()) : records.size();
         const std::size_t step = task.spread ? records.size() / wanted : 1;
