@@ -111,6 +111,7 @@ EvaluationSpec WindowInput::spec(const Model& model) const {
     spec.window = window.value_or(
         std::min(spec.window, model.config().max_positions > 0 ? model.config().max_positions : spec.window));
     spec.max_windows = max_windows;
+    model.check_positions(spec.window); // before anything is quantized for it
     return spec;
 }
 

@@ -31,6 +31,13 @@ void Keeper::finish() {
     changed_.wait(lock, [this] { return waiting_.empty() && !writing_; });
 }
 
+QStringList Keeper::problems() {
+    const std::lock_guard lock(mutex_);
+    QStringList all;
+    for (const auto& [file, problem] : problems_) all << problem;
+    return all;
+}
+
 void Keeper::work_until(const std::stop_token& stop) {
     for (;;) {
         Work work;
@@ -41,15 +48,22 @@ void Keeper::work_until(const std::stop_token& stop) {
             waiting_.erase(waiting_.begin());
             writing_ = true;
         }
+        QString problem;
         try {
             work.write();
         } catch (const Error& error) {
-            work.failed(QString::fromStdString(error.info().text()));
+            problem = QString::fromStdString(error.info().text());
         } catch (const std::exception& error) {
-            work.failed(QString::fromUtf8(error.what()));
+            problem = QString::fromUtf8(error.what());
         }
+        if (!problem.isEmpty()) work.failed(problem);
+        const QString file = work.file;
         work = {};
         const std::lock_guard lock(mutex_);
+        if (problem.isEmpty())
+            problems_.erase(file);
+        else
+            problems_[file] = problem;
         writing_ = false;
         changed_.notify_all();
     }

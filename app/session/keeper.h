@@ -6,8 +6,10 @@
 #pragma once
 
 #include <QtCore/QObject>
+#include <QtCore/QStringList>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -28,6 +30,8 @@ public:
               std::function<void(const QString& why)> failed);
     /// Returns when nothing waits and nothing is under way. From any thread but the keeper's.
     void finish();
+    /// Why the newest of some file is not on the disk, one text per file; empty: all is.
+    [[nodiscard]] QStringList problems();
 
 private:
     struct Work {
@@ -37,11 +41,12 @@ private:
     };
     void work_until(const std::stop_token& stop);
 
-    std::mutex mutex_; ///< guards the next three
+    std::mutex mutex_; ///< guards the next four
     std::condition_variable_any changed_;
     std::vector<Work> waiting_;
     bool writing_ = false;
-    std::jthread thread_; ///< last: it uses all of the above
+    std::map<QString, QString> problems_; ///< by file
+    std::jthread thread_;                 ///< last: it uses all of the above
 };
 
 } // namespace graticule

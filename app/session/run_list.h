@@ -62,6 +62,8 @@ public:
     void restore(std::vector<Run> runs, int baseline);
     /// Returns when all that was to be kept is on the disk.
     void waitUntilKept() { keeper_->finish(); }
+    /// Tries again what could not be kept. Why it still is not on the disk; empty: it is.
+    [[nodiscard]] QStringList keepAgain();
     /// The finished ones with those of restore() that are still under way, as a session file holds them.
     struct Finished {
         std::vector<Run> runs;

@@ -28,6 +28,13 @@ void RunList::keep() {
         failed);
 }
 
+QStringList RunList::keepAgain() {
+    keeper_->finish();
+    if (model_ && !keeper_->problems().isEmpty()) keep();
+    keeper_->finish();
+    return keeper_->problems();
+}
+
 // Reading it was cancelled or failed, and now it is to be written over: what it holds is carried on, and what nobody
 // can read is renamed.
 void RunList::takeUnreadJournal() {

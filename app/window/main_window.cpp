@@ -473,10 +473,11 @@ void MainWindow::saveLayout() {
 
 void MainWindow::closeEvent(QCloseEvent* event) {
     if (!mayStopJobs(tr("Leave Graticule"), tr("Stop and leave"))) return event->ignore();
+    if (draft_soon_->isActive() || !keeper_.problems().isEmpty()) keepDraft();
+    if (!mayLoseWork(tr("Leave Graticule"))) return event->ignore();
     saveLayout();
     tick_->stop();
     // What runs is asked to stop; the session's runner joins its thread before anything it uses goes away.
-    if (draft_soon_->isActive()) keepDraft();
     session_.jobs().cancelAll();
     event->accept();
 }

@@ -159,6 +159,8 @@ private:
     /// What leaving the model would cost is asked: "Leave Graticule", "Stop and leave".
     [[nodiscard]] bool mayStopJobs(const QString& title, const QString& stop);
     [[nodiscard]] bool mayOpenAnother();
+    /// Asked only where the disk did not take what was done.
+    [[nodiscard]] bool mayLoseWork(const QString& title);
     void copyCommandLine(int run);
     [[nodiscard]] QString exportFolder(int run) const; ///< named after the run, beside the last one
     void showExported(const QString& folder, const QString& summary);

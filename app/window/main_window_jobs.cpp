@@ -212,8 +212,9 @@ bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {
                         ? tr("“%1” is not finished.").arg(titles.front())
                         : tr("“%1” is not finished, and %2 more.").arg(titles.front()).arg(titles.size() - 1),
                     QMessageBox::NoButton, this);
-    box.setInformativeText(tr("Finished runs are kept and shown again when the model is opened; what is under way is "
-                              "stopped and lost."));
+    box.setInformativeText(tr("What is under way is stopped. Finished runs are kept and shown again when the model is "
+                              "opened; an evaluation goes on from the windows that it had by then, a quantization from "
+                              "its last whole block, when they are asked for again."));
     auto* leave = box.addButton(stop, QMessageBox::DestructiveRole);
     box.setDefaultButton(box.addButton(tr("Stay"), QMessageBox::RejectRole));
     box.exec();
@@ -222,7 +223,26 @@ bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {
     return true;
 }
 
-bool MainWindow::mayOpenAnother() { return mayStopJobs(tr("Open another model"), tr("Stop and open")); }
+bool MainWindow::mayLoseWork(const QString& title) {
+    QStringList problems = session_.runList().keepAgain();
+    keeper_.finish();
+    problems += keeper_.problems();
+    problems.removeDuplicates();
+    if (!asking_ || problems.isEmpty()) return true;
+    QMessageBox box(QMessageBox::Warning, title, tr("What you have done is not on the disk."), QMessageBox::NoButton,
+                    this);
+    box.setInformativeText(
+        tr("%1\n\nStay and make room, or save the session in another place (Ctrl+Shift+S).").arg(problems.join(u'\n')));
+    auto* leave = box.addButton(tr("Lose it"), QMessageBox::DestructiveRole);
+    box.setDefaultButton(box.addButton(tr("Stay"), QMessageBox::RejectRole));
+    box.exec();
+    return box.clickedButton() == leave;
+}
+
+bool MainWindow::mayOpenAnother() {
+    const QString title = tr("Open another model");
+    return mayStopJobs(title, tr("Stop and open")) && mayLoseWork(title);
+}
 
 int MainWindow::chosenRun() const {
     const std::vector<int> selected = runs_->selectedRuns();

@@ -51,6 +51,13 @@ const std::string& Model::source_name(const FoldSite& site) const {
     return site.linear ? linear(*site.linear).short_name : blocks().at(index_of(site.block)).norm(*site.norm).name;
 }
 
+void Model::check_positions(std::int64_t tokens) const {
+    if (!parts_.positions || tokens <= config().max_positions) return;
+    throw Error(ErrorKind::bad_input, std::to_string(tokens) + " tokens are more than the " +
+                                          std::to_string(config().max_positions) +
+                                          " positions this model has learned; use a shorter window");
+}
+
 std::int64_t Model::linear_parameter_count() const {
     std::int64_t count = 0;
     for (const Linear& linear : parts_.linears)

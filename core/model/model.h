@@ -145,6 +145,8 @@ public:
 
     [[nodiscard]] const ModelConfig& config() const { return parts_.config; }
     [[nodiscard]] const ModelFamily& family() const { return *parts_.family; }
+    /// Throws Error{bad_input} where the positions are learned and fewer than `tokens`.
+    void check_positions(std::int64_t tokens) const;
     [[nodiscard]] const std::vector<Linear>& linears() const { return parts_.linears; }
     [[nodiscard]] const Linear& linear(LayerId id) const { return parts_.linears.at(index_of(id)); }
     [[nodiscard]] const std::vector<InputSite>& input_sites() const { return parts_.sites; }

@@ -185,10 +185,7 @@ at::Tensor Decoder::embed(std::span<const std::span<const std::int32_t>> ids, st
     const Model::Parts& parts = model_->parts();
     const ModelConfig& config = model_->config();
     const auto tokens = static_cast<std::int64_t>(ids.front().size());
-    if (parts.positions && first + tokens > config.max_positions)
-        throw Error(ErrorKind::bad_input, std::to_string(first + tokens) + " tokens are more than the " +
-                                              std::to_string(config.max_positions) +
-                                              " positions this model has learned; use a shorter window");
+    model_->check_positions(first + tokens);
     check_ids(*model_, ids);
     load_outer();
     at::Tensor hidden;

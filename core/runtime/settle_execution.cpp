@@ -1,5 +1,6 @@
 #include "core/runtime/settle_execution.h"
 
+#include "core/base/error.h"
 #include "core/io/checkpoint.h"
 
 namespace graticule {
@@ -19,6 +20,9 @@ Compute own_type(const Model& model) {
 
 Execution settle_execution(Execution asked, const std::string& device, const Model& model) {
     if (asked.compute == Compute::automatic) asked.compute = device != "cpu" ? own_type(model) : Compute::float32;
+    if (asked.compute == Compute::float64 && asked.arithmetic == Arithmetic::integer)
+        throw Error(ErrorKind::unsupported, "integer products give float32, bfloat16 or float16, not float64; take "
+                                            "another precision, or simulated arithmetic");
     return asked;
 }
 

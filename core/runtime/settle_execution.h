@@ -9,6 +9,7 @@
 namespace graticule {
 
 /// `asked` with its compute type decided, never Compute::automatic, for the device of this name (JobContext::device).
+/// Throws Error{unsupported} for integer products in float64.
 [[nodiscard]] Execution settle_execution(Execution asked, const std::string& device, const Model& model);
 
 } // namespace graticule

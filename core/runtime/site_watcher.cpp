@@ -83,9 +83,11 @@ struct SiteWatcher::State {
     }
 
     /// Joins a batch, whole samples or rows of one segment alone, to the sums of the segments that end at `ends`.
-    void accumulate(const at::Tensor& values, std::int64_t samples, std::int64_t length, SegmentEnds ends,
+    void accumulate(const at::Tensor& seen, std::int64_t samples, std::int64_t length, SegmentEnds ends,
                     std::span<std::int64_t> rows, const SiteAccumulators& sums) const {
         const Backend& kernels = device.kernels();
+        // Statistics hold float32 extremes: what float64 adds to them is nothing.
+        const at::Tensor values = seen.scalar_type() == at::kDouble ? seen.to(at::kFloat) : seen;
         const std::int64_t columns = values.size(1);
         const auto type = value_type(values.scalar_type());
         GRATICULE_ASSERT(type, "statistics are of float32, bfloat16 or float16");

@@ -51,6 +51,15 @@ private Q_SLOTS:
                 });
             keeper.finish();
             QVERIFY(why.isEmpty()); // only when the event loop comes round
+            QCOMPARE(keeper.problems(), QStringList("the disk is full"));
+            keeper.keep(
+                "b", [] {}, this, [](const QString&) {});
+            keeper.finish();
+            QCOMPARE(keeper.problems().size(), 1); // of another file
+            keeper.keep(
+                "a", [] {}, this, [](const QString&) {});
+            keeper.finish();
+            QVERIFY(keeper.problems().isEmpty());
         }
         QTRY_COMPARE(why, QString("the disk is full"));
         QCOMPARE(told_in, QThread::currentThread());

@@ -168,8 +168,9 @@ private Q_SLOTS:
         QCOMPARE(settle_execution({}, "cpu", *model).compute, Compute::float32);
         const bool half = model->linears().front().weight.dtype == DType::f16;
         QCOMPARE(settle_execution({}, "cuda:0", *model).compute, half ? Compute::float16 : Compute::bfloat16);
-        QCOMPARE(settle_execution({Compute::float64, Arithmetic::integer}, "cuda:0", *model),
-                 (Execution{Compute::float64, Arithmetic::integer}));
+        QCOMPARE(settle_execution({Compute::bfloat16, Arithmetic::integer}, "cuda:0", *model),
+                 (Execution{Compute::bfloat16, Arithmetic::integer}));
+        QVERIFY_THROWS_EXCEPTION(Error, (void)settle_execution({Compute::float64, Arithmetic::integer}, "cpu", *model));
     }
 
     void names_are_read_and_unknown_ones_refused() {

@@ -83,6 +83,25 @@ const std::vector<Job>& jobs() {
         {"slac", opt,
          [](const Files& files) { return QStringList{"slac", files.model, "--lengths", "64,128", "--tokens", "512"}; },
          false},
+        {"sensitivity", opt,
+         [](const Files& files) {
+             return QStringList{"sensitivity", files.model, "--schemes", recipe, "--window", "64", "--windows", "2"};
+         },
+         false},
+        {"search", opt,
+         [](const Files& files) {
+             return QStringList{"search",       files.model, "--bits",        "5", "--window", "64", "--windows", "2",
+                                "--fit-window", "32",        "--fit-windows", "2", "--draws",  "1"};
+         },
+         false},
+        {"generate", llama,
+         [](const Files& files) {
+             return QStringList{"generate", files.model, "--recipe", recipe, "--prompt", "Once", "--tokens", "32"};
+         },
+         false},
+        {"speed", llama,
+         [](const Files& files) { return QStringList{"speed", files.model, "--lengths", "16", "--batch", "1"}; },
+         false},
         {"tokenize", opt,
          [](const Files& files) {
              return QStringList{"tokenize", files.model};

@@ -134,6 +134,25 @@ private Q_SLOTS:
         QVERIFY2(wrong.err.contains("give --recipe"), wrong.err);
     }
 
+    void float64IsForEverythingButIntegers() {
+        const QStringList brief{"--window", "64", "--windows", "1", "--precision", "float64", "--json", "--quiet"};
+        const Outcome calibrated =
+            run_cli(QStringList{"eval", "sample-opt", "--recipe", "w=int4/asym/channel smoothquant:alpha=0.5"} + brief);
+        QVERIFY2(calibrated.code == 0, calibrated.err);
+        const Outcome refused =
+            run_cli(QStringList{"eval", "sample-opt", "--recipe", "w=int4 a=int8", "--arithmetic", "integer"} + brief);
+        QCOMPARE(refused.code, 4);
+        QVERIFY2(refused.err.contains("not float64"), refused.err);
+    }
+
+    void aWindowThatIsTooLongIsRefusedBeforeTheWork() {
+        const Outcome refused =
+            run_cli({"eval", "sample-opt", "--recipe", "w=int4", "--window", "4096", "--windows", "1"});
+        QCOMPARE(refused.code, 3);
+        QVERIFY2(refused.err.contains("4096 tokens are more than the 2048 positions"), refused.err);
+        QVERIFY2(!refused.err.contains("quantized"), refused.err);
+    }
+
     void speedTimesEveryPointAndNamesItsKernels() {
         const Outcome done =
             run_cli({"speed", "sample-llama", "--lengths", "64,16", "--batch", "1,4", "--json", "--quiet"});
