@@ -150,11 +150,7 @@ std::vector<TaskRecord> records_of(const std::filesystem::path& path, const Task
 
 /// The first five solved examples of a subject, as they stand before its questions.
 constexpr std::size_t most_examples = 5;
-struct Examples {
-    std::map<std::string, std::string> shown; ///< by subject
-    std::size_t fewest = 0;                   ///< of a subject
-};
-Examples examples_of(const std::filesystem::path& path, const Task& task) {
+std::map<std::string, std::string> examples_of(const std::filesystem::path& path, const Task& task) {
     std::map<std::string, std::string> shown;
     std::map<std::string, std::size_t> count;
     for (TaskRecord& record : records_of(path, task)) {
@@ -165,10 +161,7 @@ Examples examples_of(const std::filesystem::path& path, const Task& task) {
         const TaskChoice& right = item.choices[item.gold];
         shown[subject] = right.context + right.continuation + "\n\n";
     }
-    std::size_t fewest = most_examples;
-    for (const auto& [subject, of_subject] : count) fewest = std::min(fewest, of_subject);
-    if (shown.empty()) fewest = 0;
-    return {std::move(shown), fewest};
+    return shown;
 }
 
 } // namespace
@@ -191,11 +184,10 @@ TaskSet load_task(const Task& task, const TaskFiles& files, std::int64_t items) 
                                                       "belongs together");
             for (std::size_t i = 0; i < records.size(); ++i) records[i].answer = labels[i].text;
         }
-        Examples examples;
-        if (!files.examples.empty()) examples = examples_of(files.examples, task);
-        const std::map<std::string, std::string>& shown = examples.shown;
+        std::map<std::string, std::string> shown;
+        if (!files.examples.empty()) shown = examples_of(files.examples, task);
 
-        TaskSet set{&task, files.file.filename().string(), {}, records.size(), examples.fewest};
+        TaskSet set{&task, files.file.filename().string(), {}, records.size(), shown.empty() ? 0 : most_examples};
         const std::size_t wanted =
             items > 0 ? std::min(static_cast<std::size_t>(items), records.size()) : records.size();
         const std::size_t step = task.spread ? records.size() / wanted : 1;

@@ -17,6 +17,14 @@
 using namespace graticule;
 using graticule::testing::error_message;
 
+namespace {
+/// And all is on the disk.
+void remove_run(Session& session, int run) {
+    session.runList().remove(run);
+    session.runList().waitUntilKept();
+}
+} // namespace
+
 class RunJournalTest : public QObject {
     Q_OBJECT
 
@@ -88,8 +96,8 @@ private Q_SLOTS:
         gate.release();
         QTRY_VERIFY_WITH_TIMEOUT(!before->jobs().busy(), 60'000);
 
-        while (before->runs().size() > 2) before->runList().remove(before->runs()[2].id);
-        while (after->runs().size() > 1) after->runList().remove(after->runs()[1].id); // taken away stays away
+        while (before->runs().size() > 2) remove_run(*before, before->runs()[2].id);
+        while (after->runs().size() > 1) remove_run(*after, after->runs()[1].id); // taken away stays away
         QCOMPARE(opened()->runs().size(), std::size_t(1));
     }
 
@@ -142,7 +150,7 @@ private Q_SLOTS:
         QCOMPARE(after.runs()[0].evaluation->window_losses, uninterrupted);
         // Of one question there is the furthest answer alone, whatever another window still has.
         killed.runList().receive(run, part);
-        killed.runList().remove(0);
+        remove_run(killed, 0);
         const auto kept = RunJournal(folder.path()).read(path_of(after));
         QCOMPARE(std::ranges::count_if(kept, [](const Run& one) { return one.full_precision; }), 1);
         QVERIFY(std::ranges::all_of(kept, &Run::finished));
@@ -155,7 +163,7 @@ private Q_SLOTS:
         write_journal(QByteArray(good).replace(hash, QByteArray(hash.size(), '0')));
         const auto session = opened();
         QVERIFY(session->runs().empty());
-        session->runList().remove(0); // whatever is kept next does not write over them
+        remove_run(*session, 0); // whatever is kept next does not write over them
         QCOMPARE(RunJournal(folder_.path()).read(path_of(*session)).size(), std::size_t(1));
         QVERIFY(journal().contains(QByteArray(hash.size(), '0')));
         write_journal(good);
@@ -174,7 +182,7 @@ private Q_SLOTS:
         session.jobs().cancelAll();
         gate.release();
         QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
-        session.runList().remove(0); // keeps what there is, read or not
+        remove_run(session, 0); // keeps what there is, read or not
         const auto after = opened();
         QCOMPARE(after->runs().size(), std::size_t(1));
         QCOMPARE(after->runs()[0].evaluation->window_losses, losses);
@@ -205,12 +213,12 @@ private Q_SLOTS:
         for (const QVariantList& call : log) lines << call[0].toString();
         QVERIFY2(lines.join('\n').contains(file), qPrintable(lines.join('\n')));
         QCOMPARE(journal(), damaged);
-        session.runList().remove(0); // the next keeping leaves it where somebody can look at it, twice if need be
+        remove_run(session, 0); // the next keeping leaves it where somebody can look at it, twice if need be
         write(file, "{");
         Session second(nullptr, RunJournal(folder_.path()));
         second.open("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(second.model() && !second.jobs().busy(), 60'000);
-        second.runList().remove(0);
+        remove_run(second, 0);
         QCOMPARE(read(file + ".unread"), damaged);
         QCOMPARE(read(file + ".unread-2"), QByteArray("{"));
         QVERIFY(RunJournal(folder_.path()).read(path_of(session)).empty());
