@@ -142,7 +142,7 @@ private Q_SLOTS:
         const Outcome refused =
             run_cli(QStringList{"eval", "sample-opt", "--recipe", "w=int4 a=int8", "--arithmetic", "integer"} + brief);
         QCOMPARE(refused.code, 4);
-        QVERIFY2(refused.err.contains("not float64"), refused.err);
+        QVERIFY2(refused.out.contains("not float64"), refused.out);
     }
 
     void aWindowThatIsTooLongIsRefusedBeforeTheWork() {
