@@ -46,6 +46,16 @@ std::vector<Recipe> schemes_of(const ResolvedRecipe& resolved) {
     return schemes;
 }
 
+/// Puts a study of the model that is open now into its place, if that model still is when the study comes.
+template <class Study>
+std::function<void(std::shared_ptr<const Study>)> taken_by(Session& session, std::shared_ptr<const Study>& place) {
+    return [&session, &place, model = session.model()](std::shared_ptr<const Study> study) {
+        if (model != session.model()) return;
+        place = std::move(study);
+        Q_EMIT session.decisionsChanged();
+    };
+}
+
 } // namespace
 
 const LayerSensitivity* Session::sensitivityOf(LayerId layer, const SchemeChoice& choice) const {
@@ -78,12 +88,7 @@ void Session::predictSensitivity(const EvaluationChoice& choice, std::int64_t me
                                              : load_text({}, BuiltInText::calibration);
             return measure_sensitivity(work.model(), schemes, work.tokenizer(), text, spec, ctx);
         },
-        [this, model = model()](std::shared_ptr<const Sensitivity> sensitivity) {
-            if (model != this->model()) return;
-            sensitivity_ = std::move(sensitivity);
-            Q_EMIT decisionsChanged();
-        },
-        reporter());
+        taken_by(*this, sensitivity_), reporter());
 }
 
 void Session::searchRecipe(const SizeBudget& budget, const EvaluationChoice& choice) {
@@ -134,12 +139,7 @@ void Session::measureDivergence(const EvaluationChoice& choice) {
             study->worst = worst_passages(*study->baseline, *study->evaluation, work.tokenizer());
             return study;
         },
-        [this, model = model()](std::shared_ptr<const DivergenceStudy> study) {
-            if (model != this->model()) return;
-            divergence_ = std::move(study);
-            Q_EMIT decisionsChanged();
-        },
-        reporter());
+        taken_by(*this, divergence_), reporter());
 }
 
 void Session::continuePrompt(const QString& prompt, std::int64_t tokens) {
@@ -165,12 +165,7 @@ void Session::continuePrompt(const QString& prompt, std::int64_t tokens) {
             }
             return study;
         },
-        [this, model = model()](std::shared_ptr<const PromptStudy> study) {
-            if (model != this->model()) return;
-            prompt_study_ = std::move(study);
-            Q_EMIT decisionsChanged();
-        },
-        reporter());
+        taken_by(*this, prompt_study_), reporter());
 }
 
 } // namespace graticule

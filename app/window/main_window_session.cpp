@@ -65,9 +65,8 @@ void MainWindow::saveAndLeave() {
     int code = 0;
     if (session_.model()) {
         try {
-            const QString path =
-                session_path_.isEmpty() ? free_session_file(QFileInfo(settings_.fileName())) : session_path_;
             const QFileInfo settings(settings_.fileName());
+            const QString path = session_path_.isEmpty() ? free_session_file(settings) : session_path_;
             QDir().mkpath(settings.path());
             write_session(path, sessionFile());
             remember_model(settings_, path);

@@ -332,10 +332,15 @@ void FolderWriter::check_linears(JobContext& ctx) const {
 
 } // namespace
 
+std::int64_t rows_decoded_at_once(const HostTensor& tensor) {
+    constexpr std::int64_t values = 1 << 22;
+    return std::max<std::int64_t>(1, values / std::max<std::int64_t>(tensor.columns(), 1));
+}
+
 void refuse_what_is_not_finite(const Model& model, const std::string& name, const HostTensor& tensor) {
     if (!tensor.holds_numbers()) return;
     const std::int64_t columns = std::max<std::int64_t>(tensor.columns(), 1), rows = tensor.rows();
-    const std::int64_t step = std::max<std::int64_t>(1, (1 << 22) / columns); // a few megabytes at a time
+    const std::int64_t step = rows_decoded_at_once(tensor);
     for (std::int64_t first = 0; first < rows; first += step) {
         const std::vector<float> values = to_floats(tensor, first, std::min(step, rows - first));
         const auto bad = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });

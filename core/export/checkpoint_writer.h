@@ -42,6 +42,8 @@ struct FolderLayout {
 /// Throws Error{bad_input} naming tensor, row and column of a value that is NaN or infinite: what is written is what
 /// others compute with.
 void refuse_what_is_not_finite(const Model& model, const std::string& name, const HostTensor& tensor);
+/// As many of its rows as are float32 values of a few megabytes.
+[[nodiscard]] std::int64_t rows_decoded_at_once(const HostTensor& tensor);
 
 /// Linears first, in the model's order, then what folding replaced, then every other tensor of the checkpoint but
 /// buffers. A shard is written as its linears come; those of the last one wait for what else it will hold. take and

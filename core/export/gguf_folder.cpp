@@ -23,8 +23,8 @@
 namespace graticule {
 namespace {
 
-/// Values that are decoded at a time.
-constexpr std::int64_t decoded_at_once = 1 << 22;
+/// Whether rows of each head lie in another order in the file.
+bool turns_rows(GgufChange change) { return change == GgufChange::query_rows || change == GgufChange::key_rows; }
 
 /// What the file is called by its most frequent type (llama.cpp's llama_ftype).
 std::uint32_t file_type(const std::map<DType, std::int64_t>& elements) {
@@ -217,7 +217,7 @@ DType GgufFolder::float_type(const QuantizedModel& model, const GgufPlanned& ten
 
 std::vector<std::byte> GgufFolder::for_the_file(GgufChange change, std::vector<std::byte> rows_of_all,
                                                 std::int64_t rows) const {
-    if (change != GgufChange::query_rows && change != GgufChange::key_rows) return rows_of_all;
+    if (!turns_rows(change)) return rows_of_all;
     return rows_turned(rows_of_all, rows, heads_of(change), 2);
 }
 
@@ -232,8 +232,7 @@ HostTensor GgufFolder::take(const QuantizedLinear& linear) {
     Sha256 hash;
     hash.update(bytes);
     spot.digest = hash.hex();
-    if (change == GgufChange::query_rows || change == GgufChange::key_rows)
-        bytes = rows_turned(bytes, rows, heads_of(change), rows / heads_of(change) / 2);
+    if (turns_rows(change)) bytes = rows_turned(bytes, rows, heads_of(change), rows / heads_of(change) / 2);
     HostTensor decoded = HostTensor::from_vector(std::move(bytes), spot.type, {rows, shape.in_features()});
     refuse_what_is_not_finite(*base_, shape.name + ".weight", decoded);
     return decoded;
@@ -243,7 +242,7 @@ HostTensor GgufFolder::take(const QuantizedLinear& linear) {
 void GgufFolder::write_values(const std::string& stored_name, const HostTensor& values, const GgufPlanned& tensor,
                               DType type) {
     refuse_what_is_not_finite(*base_, stored_name, values);
-    const bool turned = tensor.change == GgufChange::query_rows || tensor.change == GgufChange::key_rows;
+    const bool turned = turns_rows(tensor.change);
     const bool as_it_is = type == values.dtype && !values.encoded && tensor.change != GgufChange::plus_one;
     if (as_it_is && !turned) {
         writer_->write(tensor.full_name(), values.bytes);
@@ -256,7 +255,7 @@ void GgufFolder::write_values(const std::string& stored_name, const HostTensor& 
         writer_->write(tensor.full_name(), for_the_file(tensor.change, std::move(bytes), rows));
         return;
     }
-    const std::int64_t step = std::max<std::int64_t>(1, decoded_at_once / std::max<std::int64_t>(1, values.columns()));
+    const std::int64_t step = rows_decoded_at_once(values);
     for (std::int64_t first = 0; first < rows; first += step) {
         std::vector<float> floats = to_floats(values, first, std::min(step, rows - first));
         if (tensor.change == GgufChange::plus_one)
