@@ -62,13 +62,11 @@ std::vector<T> read_checked(GuardedArray<T>& array, std::string& damage, const c
 }
 
 /// Codes as a method might give them: every third the nearest.
-void counted_codes_of_a_method(const Side& side, const Case& c, const GuardedArray<float>& input, const float* scale,
-                               const float* zero, Outcome& outcome) {
+void count_codes_of_a_method(const Side& side, const Case& c, const GuardedArray<float>& input, const float* scale,
+                             const float* zero, const std::vector<std::uint8_t>& nearest, Outcome& outcome) {
     const Shape& s = c.shape;
     const CodeGrid& grid = c.format.grid;
     GuardedArray<std::uint8_t> codes(side.memory, s.rows, s.columns, s.stride, s.offset);
-    side.backend.quantize(input.const_view(), c.layout, grid, scale, zero, codes.view(), nullptr, {});
-    const std::vector<std::uint8_t> nearest = codes.read();
     std::vector<std::uint8_t> given(static_cast<std::size_t>(s.rows * s.stride));
     for (std::int64_t row = 0; row < s.rows; ++row)
         for (std::int64_t column = 0; column < s.columns; ++column)
@@ -92,8 +90,8 @@ void run_static(const Side& side, const Case& c, const GuardedArray<float>& inpu
     backend.quantize(input.const_view(), c.layout, grid, scale, zero, counted_codes.view(), &outcome.quantize_counts,
                      {});
     backend.dequantize(codes.const_view(), c.layout, grid, scale, zero, values.view(), {});
-    counted_codes_of_a_method(side, c, input, scale, zero, outcome);
     outcome.codes = read_checked(codes, outcome.damage, "quantize");
+    count_codes_of_a_method(side, c, input, scale, zero, outcome.codes, outcome);
     outcome.codes_counted = read_checked(counted_codes, outcome.damage, "quantize with counts");
     outcome.dequantized = read_checked(values, outcome.damage, "dequantize");
     in_place.write(c.values);
