@@ -190,7 +190,7 @@ constexpr std::int64_t length_bytes = sizeof(std::int64_t), hash_bytes = 64; // 
 QuantizationJournal::QuantizationJournal(std::filesystem::path file, const std::string& key)
     : file_(std::move(file))
     , descriptor_(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    if (descriptor_.get() < 0) fail(file_, "opening");
+    if (!descriptor_.is_open()) fail(file_, "opening");
     if (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         fail(file_, "taking it for this one");
     const std::string heading = "graticule quantization under way\n" + key + "\n";

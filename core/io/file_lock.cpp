@@ -12,7 +12,7 @@ namespace graticule {
 
 FileLock::FileLock(const std::filesystem::path& path, std::chrono::milliseconds patience)
     : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_.get() < 0) throw Error(ErrorKind::bad_input, path.string() + ": " + std::strerror(errno));
+    if (!descriptor_.is_open()) throw Error(ErrorKind::bad_input, path.string() + ": " + std::strerror(errno));
     const auto end = std::chrono::steady_clock::now() + patience;
     while (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0) {
         const int reason = errno;

@@ -24,7 +24,7 @@ namespace {
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
     // O_NONBLOCK: opening a named pipe must fail below, not wait for a writer.
     Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (file.get() < 0) fail(path, "cannot be opened", errno);
+    if (!file.is_open()) fail(path, "cannot be opened", errno);
     struct stat status = {};
     if (::fstat(file.get(), &status) != 0) fail(path, "cannot be examined", errno);
     if (S_ISDIR(status.st_mode))
