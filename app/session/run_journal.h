@@ -1,6 +1,7 @@
 // Runs on disk, so that killing the program loses nothing that was done a moment ago (Keeper): one file per model,
-// rewritten whole (aside, then renamed) whenever a run ends, and now and then while one is evaluated. Several windows may have one journal: each
-// reads, merges and writes it under a lock. Quantized weights are not kept; the recipe makes them again.
+// rewritten whole (aside, then renamed) whenever a run ends, and now and then while one is evaluated. Several windows
+// may have one journal: each reads, merges and writes it under a lock. Quantized weights are not kept; the recipe makes
+// them again.
 #pragma once
 
 #include <QtCore/QString>

@@ -34,8 +34,8 @@ struct SpeedSpec {
 };
 
 using SpeedCallback = std::function<void(const SpeedStudy& so_far)>; ///< after every run
-/// Throws Error{usage} for lengths or batches below 1 or `before` below 0, Error{bad_input} for lengths beyond the model's positions and
-/// for recipes that do not fit, Error{out_of_memory} for a model that does not fit the device.
+/// Throws Error{usage} for lengths or batches below 1 or `before` below 0, Error{bad_input} for lengths beyond the
+/// model's positions and for recipes that do not fit, Error{out_of_memory} for a model that does not fit the device.
 [[nodiscard]] std::shared_ptr<const SpeedStudy> measure_speed(Workbench& work, const SpeedSpec& spec, JobContext& ctx,
                                                               const SpeedCallback& on_run = {});
 

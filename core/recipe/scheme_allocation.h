@@ -16,8 +16,8 @@ struct SchemeOption {
 using SchemeOptions = std::vector<SchemeOption>; ///< of one group; at least one
 
 /// The index of each group's option. Sizes add up to no more than `budget`, exactly; the cost is the least there is, to
-/// a part in a million, or the least that two minutes found. Of a group's equals the first is taken. Throws Error{bad_input} where even the smallest options
-/// do not fit, naming their size.
+/// a part in a million, or the least that two minutes found. Of a group's equals the first is taken. Throws
+/// Error{bad_input} where even the smallest options do not fit, naming their size.
 [[nodiscard]] std::vector<std::size_t> allocate_schemes(const std::vector<SchemeOptions>& groups, double budget);
 
 /// Of chosen options.

@@ -1,10 +1,10 @@
 // The operations every back end answers. CPU (kernels/cpu) defines what is correct; CUDA is judged by it with the cases
-// of kernels/conformance. All memory is the back end's own (host or device) and the caller's: workspaces are arguments
-// with a *_bytes query beside the operation. A back end keeps a few megabytes for counts on their way to the host. Values are float32, arithmetic is float32, sums
-// are accumulated in float64 per block in a fixed order, rounding is half to even. NaN quantizes to the code of zero,
-// infinity to the outermost code; neither takes part in scales or error sums, both count as `not_finite`. Bad arguments
-// and device failures throw KernelError (kernel_error.h). What nearest means, ties and missing neighbours included, is
-// written in grid_points.h.
+// of kernels/conformance. All memory is the caller's and where the back end computes (host or device), but for a few
+// megabytes of its own for counts on their way to the host; workspaces are arguments with a *_bytes query beside the
+// operation. Values and their arithmetic are float32, sums are float64 per block in a fixed order, rounding is half to
+// even. NaN quantizes to the code of zero, infinity to the outermost code; neither takes part in scales or error sums,
+// both count as `not_finite`. Bad arguments and device failures throw KernelError (kernel_error.h). What nearest means,
+// ties and missing neighbours included, is written in grid_points.h.
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,8 @@
 //     const DgqGroups groups = dgq_phase1(weight, gram, 128, {});
 //     const DualGrain result = dgq_phase2(weight, gram, groups, {});
 //
-// Objectives are written with X^T X, so tokens are multiplied once per site: phase 1 costs (out, in, group) per candidate,
-// phase 2 (out, in, in). The published program, as it was run, is dgq_published.
+// Objectives are written with X^T X, so tokens are multiplied once per site: phase 1 costs (out, in, group) per
+// candidate, phase 2 (out, in, in). The published program, as it was run, is dgq_published.
 #pragma once
 
 #include <cstdint>
