@@ -62,7 +62,8 @@ struct WeightOnlyTile {
     static constexpr int eights = tile_tokens / token_warps / 8; ///< times 8 tokens of a warp
     static constexpr int input_bytes = tile_tokens * weight_only::token_bytes;
     static constexpr int bytes = input_bytes + weight_only::code_bytes + (groups ? 2 * weight_only::group_bytes : 0);
-    static constexpr int blocks_per_processor = tile_tokens <= 32 ? 2 : 1;
+    /// Three where a warp fills (up to 16 tokens): 12 % faster at 16 tokens than two, 2 % at one.
+    static constexpr int blocks_per_processor = filling == Filling::own_warp ? 3 : tile_tokens <= 32 ? 2 : 1;
     /// cp.async: of the smallest cards. Hopper has 227 KiB for all its thread blocks.
     static constexpr int available = (filling == Filling::own_warp ? 220 / blocks_per_processor : 97) * 1024;
     static constexpr int most_stages = filling == Filling::own_warp ? 10 : 8;
@@ -82,10 +83,10 @@ struct Bf16Inputs {
     }
     static __device__ __forceinline__ void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                                         std::uint32_t b1) {
-        asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-                     "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                     : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+            "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
     }
 };
 struct F16Inputs {
@@ -99,10 +100,10 @@ struct F16Inputs {
     }
     static __device__ __forceinline__ void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                                         std::uint32_t b1) {
-        asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
-                     "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                     : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+            "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
     }
 };
 

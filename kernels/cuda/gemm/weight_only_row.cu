@@ -32,9 +32,10 @@ std::int64_t tile_tokens(std::int64_t tokens) {
     return 128;
 }
 
-/// Thread blocks that run at once.
+/// Thread blocks that run at once (WeightOnlyTile::blocks_per_processor).
 int processors(std::int64_t tile) {
     constexpr std::size_t two_blocks = std::size_t{196} << 10;
+    if (tile <= 16 && compute_capability() == 90) return 3 * multiprocessors();
     return multiprocessors() * (tile <= 32 && shared_memory_per_multiprocessor() >= two_blocks ? 2 : 1);
 }
 
