@@ -43,6 +43,7 @@ void eval_command(const Args& args, Console& console) {
     EvaluationSpec spec = args.window.spec(*work.model());
     std::shared_ptr<const Evaluation> evaluation, baseline;
     std::optional<Divergence> divergence;
+    std::vector<Passage> worst;
     if (diverges) {
         spec.predictions = true;
         spec.likely = likely_shown;
@@ -58,12 +59,8 @@ void eval_command(const Args& args, Console& console) {
     if (divergence) {
         value["metric"] = args.metric;
         value["divergence"] = to_json(*divergence);
-        const std::vector<Passage> worst = worst_passages(*baseline, *evaluation, work.tokenizer());
+        worst = worst_passages(*baseline, *evaluation, work.tokenizer());
         for (const Passage& passage : worst) value["divergence"]["worst_passages"].push_back(to_json(passage));
-        if (!args.html.empty()) {
-            atomic_write_file(args.html, divergence_html(*evaluation, *divergence, worst));
-            console.files().wrote(args.html);
-        }
         value["baseline"] = to_json(*baseline, Timing::include);
     }
     value["stored_quantization"] = stored_json(*work.model());
@@ -77,6 +74,10 @@ void eval_command(const Args& args, Console& console) {
     console.print_json(value);
     console.print(evaluation_text(*evaluation) + (divergence ? "\n" + divergence_text(*divergence) + "\n" : "") +
                   (recipe ? totals_line(*work.quantized()) + "\n" : "") + stored_text(*work.model()));
+    if (divergence && !args.html.empty()) { // after the figures, which need no disk
+        atomic_write_file(args.html, divergence_html(*evaluation, *divergence, worst));
+        console.files().wrote(args.html);
+    }
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 #include "app/cli/console.h"
 #include "app/cli/inputs.h"
 #include "core/engine/workbench.h"
+#include "core/io/before_output.h"
 #include "core/io/safetensors.h"
 
 namespace graticule::cli {
@@ -62,11 +63,15 @@ void logits_command(const Args& args, Console& console) {
     const auto ids = read_ids(args.ids);
     work.adopt(args.model.open(console));
     try {
-        check_token_ids(*work.model(), ids); // before anything is quantized
+        check_token_ids(*work.model(), ids);
     } catch (Error& error) {
         error.add_context("reading the ids in " + args.ids);
         throw;
     }
+    std::uint64_t tokens = 0;
+    for (const auto& row : ids) tokens += row.size();
+    const auto vocabulary = static_cast<std::uint64_t>(work.model()->config().vocabulary);
+    check_room(args.out, tokens * vocabulary * sizeof(float)); // before anything is quantized
     std::shared_ptr<const QuantizedModel> quantized;
     if (recipe) quantized = work.quantize(*recipe, false, console.job());
     const HostTensor result = logits(work.model(), quantized, ids, console.job());

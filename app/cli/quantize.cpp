@@ -9,6 +9,7 @@
 #include "app/cli/table.h"
 #include "core/engine/resolve.h"
 #include "core/engine/workbench.h"
+#include "core/io/before_output.h"
 #include "core/io/output_file.h"
 #include "core/io/safetensors.h"
 #include "core/report/json_results.h"
@@ -63,13 +64,32 @@ nlohmann::json rules_json(const Recipe& recipe, const std::vector<RuleMatch>& ma
     return rules;
 }
 
+/// Both are written when all is done: a disk that cannot hold them is found before.
+void check_disk(const Args& args, const Model& model) {
+    constexpr std::uint64_t least_line = 100; // of a layer in CSV
+    std::uint64_t lines = 0, weights = 0;
+    for (const Linear& linear : model.linears()) {
+        lines += least_line;
+        weights += static_cast<std::uint64_t>(element_count(linear.weight.shape)) * sizeof(float);
+    }
+    if (!args.csv.empty()) check_room(args.csv, lines);
+    if (!args.weights.empty()) check_room(args.weights, weights);
+}
+
 void quantize_command(const Args& args, Console& console) {
     const Recipe recipe = read_recipe_with(args.recipe, args.calibration, console);
     console.files().writes("--csv", args.csv);
     console.files().writes("--dequantized", args.weights, WritingOrder::any);
     Workbench work;
     work.adopt(args.model.open(console));
+    check_disk(args, *work.model());
     const auto quantized = work.quantize(recipe, !args.weights_only, console.job());
+    const std::vector<RuleMatch> matches = resolve(recipe, *work.model()).matches;
+    nlohmann::json value = to_json(*quantized, Timing::include);
+    value["rules"] = rules_json(recipe, matches);
+    console.print_json(value);
+    console.print(layers_text(*quantized) + rules_text(recipe, matches));
+    // After the figures, which need no disk.
     if (!args.csv.empty()) {
         atomic_write_file(args.csv, layers_csv(*quantized));
         console.files().wrote(args.csv);
@@ -78,11 +98,6 @@ void quantize_command(const Args& args, Console& console) {
         write_weights(*quantized, args.weights, console.job());
         console.files().wrote(args.weights);
     }
-    const std::vector<RuleMatch> matches = resolve(recipe, *work.model()).matches;
-    nlohmann::json value = to_json(*quantized, Timing::include);
-    value["rules"] = rules_json(recipe, matches);
-    console.print_json(value);
-    console.print(layers_text(*quantized) + rules_text(recipe, matches));
 }
 
 } // namespace

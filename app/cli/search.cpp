@@ -123,12 +123,12 @@ void search_command(const Args& args, Console& console) {
     spec.draws = args.draws;
     spec.grouping = args.separate ? Grouping::single : Grouping::fused;
     const auto search = search_recipe(work, spec, fit, held_out, console.job());
-    if (const SearchPoint* offered = search->offered(); offered != nullptr && !args.out.empty()) {
-        atomic_write_file(args.out, to_json(offered->recipe));
-        console.files().wrote(args.out);
-    }
     console.print_json(to_json(*search, Timing::include));
     console.print(search_text(*search));
+    if (const SearchPoint* offered = search->offered(); offered != nullptr && !args.out.empty()) {
+        atomic_write_file(args.out, to_json(offered->recipe)); // after the figures, which need no disk
+        console.files().wrote(args.out);
+    }
 }
 
 } // namespace

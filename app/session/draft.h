@@ -1,11 +1,14 @@
 // Work that nobody saved: the recipe with its history, the selection and the view, written a moment after each change
 // beside the journal of runs. A kill loses nothing, and another model's opening drops nothing: the next time the model
-// is opened, what is there is offered with its time and contents.
+// is opened, what is there is offered with its time and contents. Every window writes drafts of its own, one for each
+// time that it opened a model, so that none is written over by another; those of windows that are still open are
+// theirs. Called from the keeper's thread, but for begin() and file().
 #pragma once
 
 #include <QtCore/QDateTime>
 #include <QtCore/QString>
-#include <optional>
+#include <memory>
+#include <vector>
 
 #include "app/session/run_journal.h"
 #include "app/session/session_file.h"
@@ -14,29 +17,39 @@ namespace graticule {
 
 class Draft {
 public:
-    /// Beside `journal`; one that keeps nothing keeps no drafts either.
-    explicit Draft(RunJournal journal)
-        : journal_(std::move(journal)) {}
+    /// Beside `journal`; one that keeps nothing keeps no drafts either. Copies are of one window.
+    explicit Draft(RunJournal journal);
 
     struct Found {
+        QString path;
         SessionFile file;
         QDateTime when;
         QString contents; ///< "5 steps of the recipe, the last: dINT4 on 8 linears; calibrated 8 × 512"
     };
+    struct There {
+        std::vector<Found> found; ///< newest first
+        int elsewhere = 0;        ///< of windows that are open
+        int dropped = 0;          ///< the oldest, of more than anybody goes back to
+    };
 
-    /// Written aside, then renamed. Runs are the journal's and left out. Throws Error{bad_input} naming the file.
+    /// What is kept from now on is another draft: what was kept until now is found by find(), as that of other windows.
+    void begin() { ++number_; }
+    /// Of this window, since begin().
+    [[nodiscard]] QString file(const QString& model_path) const;
+    /// Written aside, then renamed; where nothing was made, what was kept goes. Runs are the journal's and left out.
+    /// Throws Error{bad_input} naming the file.
     void keep(const QString& model_path, SessionFile file) const;
-    /// What was kept when the model was open before; absent: nothing, or nothing that can be read. From now on it is
-    /// the offered one, which a new draft does not write over.
-    [[nodiscard]] std::optional<Found> take(const QString& model_path) const;
-    /// Forgets what take() gave.
-    void discard(const QString& model_path) const;
-    /// A line about what is kept, without taking it; empty: nothing.
+    /// What windows that are gone left, and this one before begin(). What cannot be read is left alone.
+    [[nodiscard]] There find(const QString& model_path) const;
+    /// A line about the newest of them; empty: there is none.
     [[nodiscard]] QString summary(const QString& model_path) const;
 
 private:
-    [[nodiscard]] QString file(const QString& model_path, const char* kind) const;
+    class Owner;
+    [[nodiscard]] QString stem(const QString& model_path) const; ///< empty: nothing is kept
     RunJournal journal_;
+    std::shared_ptr<Owner> owner_;
+    int number_ = 1;
 };
 
 } // namespace graticule

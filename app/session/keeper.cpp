@@ -1,6 +1,6 @@
 #include "app/session/keeper.h"
 
-#include <QtCore/QPointer>
+#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
@@ -12,18 +12,28 @@ Keeper::Keeper()
 
 Keeper::~Keeper() { finish(); }
 
+void Keeper::deliver(const QPointer<QObject>& receiver, std::function<void()> call) {
+    // It waits for the event loop of the receiver, which drops it when it goes.
+    if (QObject* there = receiver) QMetaObject::invokeMethod(there, std::move(call), Qt::QueuedConnection);
+}
+
 void Keeper::keep(const QString& file, std::function<void()> write, QObject* receiver,
                   std::function<void(const QString& why)> failed) {
-    // Errors wait for the event loop of the receiver, which drops them when it goes.
-    auto tell = [pointer = QPointer(receiver), failed = std::move(failed)](const QString& why) {
-        if (QObject* there = pointer)
-            QMetaObject::invokeMethod(
-                there, [failed, why] { failed(why); }, Qt::QueuedConnection);
-    };
+    queue({file, std::move(write), [pointer = QPointer(receiver), failed = std::move(failed)](const QString& why) {
+               deliver(pointer, [failed, why] { failed(why); });
+           }});
+}
+
+void Keeper::queue(Work work) {
     const std::lock_guard lock(mutex_);
-    std::erase_if(waiting_, [&](const Work& work) { return work.file == file; });
-    waiting_.push_back({file, std::move(write), std::move(tell)});
+    if (!work.file.isEmpty()) std::erase_if(waiting_, [&](const Work& older) { return older.file == work.file; });
+    waiting_.push_back(std::move(work));
     changed_.notify_all();
+}
+
+bool Keeper::idle() {
+    const std::lock_guard lock(mutex_);
+    return waiting_.empty() && !writing_;
 }
 
 void Keeper::finish() {
@@ -34,8 +44,17 @@ void Keeper::finish() {
 QStringList Keeper::problems() {
     const std::lock_guard lock(mutex_);
     QStringList all;
-    for (const auto& [file, problem] : problems_) all << problem;
+    for (const auto& [file, problem] : problems_) all << problem.why;
     return all;
+}
+
+void Keeper::retry() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [file, problem] : problems_) {
+        const auto same = [&](const Work& newer) { return newer.file == file; };
+        if (std::ranges::none_of(waiting_, same)) waiting_.push_back(problem.work);
+    }
+    changed_.notify_all();
 }
 
 void Keeper::work_until(const std::stop_token& stop) {
@@ -58,12 +77,14 @@ void Keeper::work_until(const std::stop_token& stop) {
         }
         if (!problem.isEmpty()) work.failed(problem);
         const QString file = work.file;
-        work = {};
+        Problem found;
+        if (!problem.isEmpty() && !file.isEmpty()) found = {problem, std::move(work)};
+        work = {}; // what it holds goes before anybody is told
         const std::lock_guard lock(mutex_);
-        if (problem.isEmpty())
+        if (found.why.isEmpty())
             problems_.erase(file);
         else
-            problems_[file] = problem;
+            problems_.insert_or_assign(file, std::move(found));
         writing_ = false;
         changed_.notify_all();
     }

@@ -1,11 +1,13 @@
-// Writes what is kept of a session beside the window: a disk that takes its time must not hold up the event loop while one
-// works. Who reads such a file waits for it, at the opening of a model.
+// Writes and reads what is kept of a session beside the window: a disk that takes its time must not hold up the event
+// loop. All of a session goes through one keeper, in order, so that what is read there is what was written last.
 //
-//     keeper->keep(path, [journal, runs] { journal.keep(path, runs); }, [this](const QString& why) { ... });
-//     keeper->finish();      // before the file is read: all is on the disk
+//     keeper->keep(path, [journal, runs] { journal.keep(path, runs); }, this, [this](const QString& why) { ... });
+//     keeper->ask<Draft>([] { return read(path); }, this, [this](const Draft& draft) { ... });
+//     keeper->finish();      // at the very end, or from a job's thread: all is on the disk
 #pragma once
 
 #include <QtCore/QObject>
+#include <QtCore/QPointer>
 #include <QtCore/QStringList>
 #include <condition_variable>
 #include <functional>
@@ -13,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace graticule {
@@ -24,28 +27,47 @@ public:
     Keeper(const Keeper&) = delete;
     Keeper& operator=(const Keeper&) = delete;
 
-    /// Runs `write` in the keeper's thread, after what was given before. What still waits for `file` is newer now and is
-    /// left out. An Error that `write` throws goes to `failed` in the thread of `receiver`, if that is still there then.
+    /// Runs `write` in the keeper's thread, after what was given before. What still waits for `file` is newer now and
+    /// is left out. An Error that `write` throws goes to `failed` in the thread of `receiver`, if that is still there
+    /// then.
     void keep(const QString& file, std::function<void()> write, QObject* receiver,
               std::function<void(const QString& why)> failed);
-    /// Returns when nothing waits and nothing is under way. From any thread but the keeper's.
+    /// Runs `work` in the keeper's thread, after what was given before, and hands what it gives to `take` in the thread
+    /// of `receiver`, if that is still there then. What `work` throws is nobody's business.
+    template <class T>
+    void ask(std::function<T()> work, QObject* receiver, std::function<void(const T&)> take) {
+        queue({{},
+               [work = std::move(work), pointer = QPointer(receiver), take = std::move(take)] {
+                   deliver(pointer, [take, answer = std::make_shared<const T>(work())] { take(*answer); });
+               },
+               [](const QString&) {}});
+    }
+    [[nodiscard]] bool idle(); ///< nothing waits and nothing is under way
+    /// Returns when it is idle. From any thread but the keeper's, and not from one that must not wait for a disk.
     void finish();
     /// Why the newest of some file is not on the disk, one text per file; empty: all is.
     [[nodiscard]] QStringList problems();
+    void retry(); ///< what is not on the disk
 
 private:
     struct Work {
-        QString file;
+        QString file; ///< empty: of none, and never left out
         std::function<void()> write;
         std::function<void(const QString& why)> failed;
     };
+    static void deliver(const QPointer<QObject>& receiver, std::function<void()> call);
+    void queue(Work work);
     void work_until(const std::stop_token& stop);
 
     std::mutex mutex_; ///< guards the next four
     std::condition_variable_any changed_;
     std::vector<Work> waiting_;
     bool writing_ = false;
-    std::map<QString, QString> problems_; ///< by file
+    struct Problem {
+        QString why;
+        Work work; ///< once more
+    };
+    std::map<QString, Problem> problems_; ///< by file
     std::jthread thread_;                 ///< last: it uses all of the above
 };
 

@@ -5,7 +5,6 @@
 #include <QtCore/QStringList>
 #include <algorithm>
 
-#include "app/session/draft.h"
 #include "core/base/error.h"
 #include "core/engine/resources.h"
 
@@ -16,10 +15,10 @@ constexpr qsizetype kept = 12;
 const QString key = QStringLiteral("recent/models");
 } // namespace
 
-std::vector<RecentModel> recent_models(QSettings& settings, const Draft& drafts) {
+std::vector<RecentModel> recent_models(QSettings& settings) {
     std::vector<RecentModel> models;
     for (const QString& path : settings.value(key).toStringList())
-        models.push_back({path, QFileInfo(path).fileName(), !QFileInfo::exists(path), drafts.summary(path)});
+        models.push_back({path, QFileInfo(path).fileName(), !QFileInfo::exists(path)});
     return models;
 }
 

@@ -10,10 +10,7 @@ class QSettings;
 
 namespace graticule {
 
-class Draft;
-
-/// With what Draft::summary says of each.
-[[nodiscard]] std::vector<RecentModel> recent_models(QSettings& settings, const Draft& drafts);
+[[nodiscard]] std::vector<RecentModel> recent_models(QSettings& settings);
 /// The models that ship with the program; empty when its resources are not there (opening one by name says why).
 [[nodiscard]] std::vector<RecentModel> shipped_models();
 void remember_model(QSettings& settings, const QString& path);

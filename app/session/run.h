@@ -33,8 +33,10 @@ struct Run {
     EvaluationChoice choice;
     Execution execution = {Compute::float32, Arithmetic::simulated}; ///< settled: what its protocol will say
     std::shared_ptr<const QuantizedModel> quantized;                 ///< null: full precision, or not there yet
-    std::optional<Evaluation> evaluation;                            ///< as far as it has come
-    StoredBits weight_bits{16, 16};                                  ///< per weight
+    /// Of its layers, in ascending order; null: none are known. There may be some where the weights are not in memory.
+    std::shared_ptr<const std::vector<LayerReport>> reports;
+    std::optional<Evaluation> evaluation; ///< as far as it has come
+    StoredBits weight_bits{16, 16};       ///< per weight
     double input_bits = 16;
     std::int64_t bytes = 0;
     std::vector<JobId> jobs; ///< of this run, in order

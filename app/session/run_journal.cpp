@@ -42,8 +42,8 @@ QString RunJournal::file(const QString& model_path) const {
     return QDir(folder_).filePath(QString::fromLatin1(name) + QStringLiteral(".json"));
 }
 
-QString RunJournal::quantizationFile() const {
-    return folder_.isEmpty() ? QString() : QDir(folder_).filePath(QStringLiteral("quantization"));
+QString RunJournal::beside(const char* name) const {
+    return folder_.isEmpty() ? QString() : QDir(folder_).filePath(QLatin1String(name));
 }
 
 void RunJournal::remember(const QString& path, const std::vector<Run>& runs) const {
@@ -66,7 +66,7 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
         there = read_runs(path);
     } catch (const Error& error) {
         if (error.info().kind != ErrorKind::bad_input) throw; // nothing is wrong with the file itself
-        aside = putAside(model_path);
+        aside = putAside(path);
     }
     std::vector<Run> all;
     std::ranges::copy_if(runs, std::back_inserter(all), [](const Run& run) { // of a model that will be known again
@@ -91,8 +91,7 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
     return aside;
 }
 
-QString RunJournal::putAside(const QString& model_path) const {
-    const QString path = file(model_path);
+QString RunJournal::putAside(const QString& path) {
     QString aside = path + QStringLiteral(".unread");
     for (int n = 2; QFileInfo::exists(aside); ++n) aside = path + QStringLiteral(".unread-%1").arg(n);
     QFile kept(path);
@@ -101,10 +100,12 @@ QString RunJournal::putAside(const QString& model_path) const {
     return aside;
 }
 
-std::vector<Run> RunJournal::read(const QString& model_path) const {
+std::vector<Run> RunJournal::read(const QString& model_path, const std::string& model_hash) const {
     const QString path = file(model_path);
     if (path.isEmpty()) return {};
     std::vector<Run> runs = read_runs(path);
+    if (!model_hash.empty())
+        std::erase_if(runs, [&](const Run& run) { return run.evaluation->provenance.model_hash != model_hash; });
     remember(path, runs);
     return runs;
 }

@@ -21,26 +21,28 @@ public:
         : folder_(std::move(folder))
         , known_(std::make_shared<Known>()) {}
 
-    /// Those of `runs` that have evaluated windows, of the model opened from `model_path`; and those that another window
-    /// has written since (same_result() tells), but not those that this window has read or written before and no longer has. Throws
-    /// Error{bad_input} naming the file. What cannot be read there is renamed first; returns its new name, as a rule
-    /// empty.
+    /// Those of `runs` that have evaluated windows, of the model opened from `model_path`; and those that another
+    /// window has written since (same_result() tells), but not those that this window has read or written before and no
+    /// longer has. Throws Error{bad_input} naming the file. What cannot be read there is renamed first; returns its new
+    /// name, as a rule empty.
     QString keep(const QString& model_path, const std::vector<Run>& runs) const;
-    /// What was kept; without ids, colours and jobs. Throws Error{bad_input} for a file that cannot be read. Runs whose
-    /// provenance names another model are not shown but kept: the file at that path may have changed, or several
-    /// models share one folder.
-    [[nodiscard]] std::vector<Run> read(const QString& model_path) const;
-    /// Renames a journal that cannot be read instead of writing over it, and says what it is called now.
-    QString putAside(const QString& model_path) const;
+    /// What was kept, of the model of this hash (empty: of any); without ids, colours and jobs. Throws Error{bad_input}
+    /// for a file that cannot be read. Runs of another model at that path are like another window's: the file there may
+    /// have changed, or several models share one folder.
+    [[nodiscard]] std::vector<Run> read(const QString& model_path, const std::string& model_hash = {}) const;
     [[nodiscard]] QString file(const QString& model_path) const; ///< empty: nothing is kept
+    /// A file or folder beside the journal for what can be made again; empty: nothing is kept.
+    [[nodiscard]] QString beside(const char* name) const;
     /// Where the blocks of the quantization under way are kept, of whatever model; empty: nowhere.
-    [[nodiscard]] QString quantizationFile() const;
+    [[nodiscard]] QString quantizationFile() const { return beside("quantization"); }
 
 private:
     struct Known { ///< read and written from the window's thread and from that of its jobs
         std::mutex mutex;
         std::map<QString, std::vector<Run>> runs; ///< by file: all that this window has seen there
     };
+    /// Renames a journal that cannot be read instead of writing over it, and says what it is called now.
+    [[nodiscard]] static QString putAside(const QString& path);
     void remember(const QString& path, const std::vector<Run>& runs) const;
 
     QString folder_;

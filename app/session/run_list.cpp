@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/session/kept_reports.h"
 #include "app/session/run_names.h"
 
 namespace graticule {
@@ -56,8 +57,6 @@ std::vector<QString> RunList::names() const { return run_names(runs_); }
 void RunList::setModel(std::shared_ptr<const Model> model) {
     model_ = std::move(model);
     runs_.clear();
-    other_runs_.clear();
-    journal_taken_ = false;
     pending_ = {};
     hash_waiters_.clear();
     chosen_.clear();
@@ -71,6 +70,21 @@ int RunList::add(Run run) {
     protocol_ = run.protocol();
     runs_.push_back(std::move(run));
     return last_run_;
+}
+
+int RunList::bringBack(Run run) {
+    for (Run& here : runs_) {
+        const bool behind = continues(run, here);
+        if (!behind && !same_result(here, run) && !continues(here, run)) continue;
+        if (behind && !here.alive()) { // else its own job goes on from where it was
+            here.take(*run.evaluation, run.evaluation->complete);
+            here.state = run.state;
+            here.weight_bits = run.weight_bits;
+            here.bytes = run.bytes;
+        }
+        return here.id;
+    }
+    return add(std::move(run));
 }
 
 const Run* RunList::stopped(const Run& like) const {
@@ -93,7 +107,7 @@ void RunList::receive(int id, const Evaluation& so_far) {
     Run* run = findMutable(id);
     if (!run || run->state == JobState::done) return; // removed, or a late part
     run->take(so_far, false);
-    constexpr qint64 between_ms = 10'000; // what a kill costs at most
+    constexpr qint64 between_ms = 2'000; // what a kill costs at most
     if (!since_kept_.isValid() || since_kept_.hasExpired(between_ms)) keep();
     Q_EMIT changed();
 }
@@ -103,10 +117,35 @@ void RunList::finish(int id, const Evaluation& whole, std::shared_ptr<const Quan
     if (!run) return; // removed meanwhile
     run->take(whole, true);
     run->state = JobState::done;
-    if (quantized) run->setSize(quantized->size()); // no estimate any more
+    if (quantized) {
+        run->setSize(quantized->size()); // no estimate any more
+        run->reports = reports_of(*quantized);
+        keepReports(*run);
+    }
     run->quantized = std::move(quantized);
     keep();
     Q_EMIT changed();
+}
+
+QString RunList::quantizedAgain(int id, std::shared_ptr<const QuantizedModel> quantized) {
+    Run* run = findMutable(id);
+    if (!run) return {}; // removed meanwhile
+    const auto now = reports_of(*quantized);
+    int others = 0;
+    for (std::size_t i = 0; run->reports && i < now->size(); ++i) {
+        const LayerReport *before = find_report(*run->reports, (*now)[i].layer, (*now)[i].scheme_line),
+                          &after = (*now)[i];
+        others += !before || before->weight_mse != after.weight_mse || before->bytes_after != after.bytes_after;
+    }
+    const bool known = run->reports != nullptr;
+    if (!known) run->reports = now;
+    run->quantized = std::move(quantized);
+    Q_EMIT changed();
+    if (others > 0)
+        return tr("%n linear(s) came out other than in the run: its calibration text, the device or the program has "
+                  "changed since",
+                  nullptr, others);
+    return {};
 }
 
 void RunList::setBaseline(int id) {

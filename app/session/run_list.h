@@ -26,7 +26,9 @@ public:
     ~RunList() override; ///< all that is to be kept is on the disk then
 
     [[nodiscard]] const std::vector<Run>& all() const { return runs_; }
-    [[nodiscard]] QString quantizationFile() const { return journal_.quantizationFile(); }
+    [[nodiscard]] const RunJournal& journal() const { return journal_; }
+    /// All that is kept of the session goes through it.
+    [[nodiscard]] Keeper& keeper() { return *keeper_; }
     [[nodiscard]] const Run* find(int id) const;
     /// What differences of runs of this protocol refer to (id; 0: none yet): the one chosen last that has not been
     /// cancelled, else the unquantized model under the protocol, else the first that finished.
@@ -47,12 +49,17 @@ public:
     void setModel(std::shared_ptr<const Model> model);
     /// Puts it at the end with an id and a colour of its own; `changed` is the caller's to wait for.
     int add(Run run);
+    /// One of before, from wherever it was kept: once, as far as any of the two has come that are one. Its id.
+    int bringBack(Run run);
     /// One of the same recipe and protocol that was stopped, or cancelled before it began: it goes on instead of a
     /// second one. Null: none.
     [[nodiscard]] const Run* stopped(const Run& like) const;
     void setJobs(int id, std::vector<JobId> jobs); ///< and it waits for them
     void receive(int id, const Evaluation& so_far);
     void finish(int id, const Evaluation& whole, std::shared_ptr<const QuantizedModel> quantized);
+    /// What its recipe gave again, in a run of before. What of the figures that are known of it is another now, as a
+    /// line for the log; empty: all are the same.
+    [[nodiscard]] QString quantizedAgain(int id, std::shared_ptr<const QuantizedModel> quantized);
     void setBaseline(int id); ///< of the runs under its protocol
     void remove(int id);      ///< and cancels its jobs
     void poll();              ///< takes job states over into the runs; called by the window's timer
@@ -60,10 +67,6 @@ public:
     /// Takes over the runs of a session file once the model's hash says that they are its own; those that are here
     /// already are not doubled. restored() when all is here.
     void restore(std::vector<Run> runs, int baseline);
-    /// Returns when all that was to be kept is on the disk.
-    void waitUntilKept() { keeper_->finish(); }
-    /// Tries again what could not be kept. Why it still is not on the disk; empty: it is.
-    [[nodiscard]] QStringList keepAgain();
     /// The finished ones with those of restore() that are still under way, as a session file holds them.
     struct Finished {
         std::vector<Run> runs;
@@ -81,23 +84,25 @@ private:
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     [[nodiscard]] int nextColour() const;
     void keep();
-    void takeUnreadJournal();
     void readJournal();
     void queueJournal();
     void queuePending();
     /// Calls when the model's hash is there, or cannot be: a job that asks for it then does not hold up the engine.
     void whenHashed(std::function<void()> call);
     void callHashWaiters();
-    void takePending(const std::string& model_hash);
+    void takePending(const std::vector<Run>& runs, const std::string& model_hash);
 
     JobRunner& jobs_;
+    /// The runs with their layers' figures, as they were kept. In a job.
+    [[nodiscard]] static std::shared_ptr<const std::vector<Run>>
+    withReports(const RunJournal& journal, const Model& model, std::vector<Run> runs, JobContext& ctx);
+    void keepReports(const Run& run);
+
     RunJournal journal_;
     std::shared_ptr<Keeper> keeper_ = std::make_shared<Keeper>(); ///< a job that reads the journal waits for it
     QElapsedTimer since_kept_;
     std::shared_ptr<const Model> model_;
     std::vector<Run> runs_;
-    std::vector<Run> other_runs_;                     // in the journal, and of no model that is open
-    bool journal_taken_ = false;                      // all that it holds is in the two
     Finished pending_;                                // what restore() was given and is not here yet
     std::vector<std::function<void()>> hash_waiters_; // of the open model
     int last_run_ = 0;

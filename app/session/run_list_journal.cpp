@@ -6,61 +6,60 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/session/kept_reports.h"
 #include "app/session/run_list.h"
 
 namespace graticule {
 
 void RunList::keep() {
+    if (!model_) return;
     since_kept_.start();
-    const auto failed = [this](const QString& why) { // the runs are still here; only a kill would lose them
-        Q_EMIT logged(tr("Runs were not kept: %1").arg(why));
-    };
-    try {
-        if (!journal_taken_) takeUnreadJournal();
-    } catch (const Error& error) {
-        return failed(QString::fromStdString(error.info().text()));
-    }
-    std::vector<Run> runs = runs_;
-    runs.insert(runs.end(), other_runs_.begin(), other_runs_.end());
+    const QString file = modelFile();
     keeper_->keep(
-        modelFile(),
-        [journal = journal_, file = modelFile(), runs = std::move(runs)] { (void)journal.keep(file, runs); }, this,
-        failed);
-}
-
-QStringList RunList::keepAgain() {
-    keeper_->finish();
-    if (model_ && !keeper_->problems().isEmpty()) keep();
-    keeper_->finish();
-    return keeper_->problems();
-}
-
-// Reading it was cancelled or failed, and now it is to be written over: what it holds is carried on, and what nobody
-// can read is renamed.
-void RunList::takeUnreadJournal() {
-    std::vector<Run> there;
-    keeper_->finish();
-    try {
-        there = journal_.read(modelFile());
-    } catch (const Error& error) {
-        if (error.info().kind != ErrorKind::bad_input) throw; // nothing is wrong with the file itself
-        const QString aside = journal_.putAside(modelFile());
-        Q_EMIT logged(tr("%1. That file is now %2.")
-                          .arg(QString::fromStdString(error.info().text()), QFileInfo(aside).fileName()));
-    }
-    for (Run& run : there)
-        if (find_result(runs_, run) == runs_.end()) other_runs_.push_back(std::move(run));
-    journal_taken_ = true;
+        file,
+        [this, journal = journal_, file, runs = runs_] { // the list goes only when the keeper has finished
+            const QString aside = journal.keep(file, runs);
+            if (aside.isEmpty()) return;
+            const auto tell = [this, aside] {
+                Q_EMIT logged(tr("The file of earlier runs could not be read; it is now %1").arg(aside));
+            };
+            QMetaObject::invokeMethod(this, tell, Qt::QueuedConnection);
+        },
+        this,
+        [this](const QString& why) { // the runs are still here; only a kill would lose them
+            Q_EMIT logged(tr("Runs were not kept: %1").arg(why));
+        });
 }
 
 void RunList::readJournal() {
-    const QString file = journal_.file(modelFile());
-    keeper_->finish(); // the model may be the one that was open before
-    if (!QFileInfo::exists(file)) {
-        journal_taken_ = true;
-        return;
-    }
+    // The model may be the one that was open before, whose runs are still being written.
+    if (keeper_->idle() && !QFileInfo::exists(journal_.file(modelFile()))) return;
     whenHashed([this] { queueJournal(); }); // the hash says whether it is the same model
+}
+
+std::shared_ptr<const std::vector<Run>> RunList::withReports(const RunJournal& journal, const Model& model,
+                                                             std::vector<Run> runs, JobContext& ctx) {
+    const std::string hash = model.hash(ctx);
+    const RecordFolder kept = kept_reports(journal);
+    for (Run& run : runs)
+        if (run.evaluation->provenance.model_hash == hash) find_reports(kept, model, run, ctx.log);
+    return std::make_shared<const std::vector<Run>>(std::move(runs));
+}
+
+void RunList::keepReports(const Run& run) {
+    keeper_->ask<QString>(
+        [kept = kept_reports(journal_), run] {
+            try {
+                keep_reports(kept, run);
+                return QString();
+            } catch (const Error& error) {
+                return QString::fromStdString(error.info().text());
+            }
+        },
+        this,
+        [this](const QString& why) {
+            if (!why.isEmpty()) Q_EMIT logged(tr("Figures of layers were not kept: %1").arg(why));
+        });
 }
 
 void RunList::whenHashed(std::function<void()> call) {
@@ -79,31 +78,19 @@ void RunList::callHashWaiters() {
 }
 
 void RunList::queueJournal() {
-    struct Kept {
-        std::vector<Run> of_model, others;
-    };
     // An untitled job: as a rule it is done before any new run ends.
-    jobs_.submit<Kept>(
+    jobs_.submit<std::vector<Run>>(
         {},
         [journal = journal_, keeper = keeper_, path = modelFile(), model = model_](JobContext& ctx) {
-            Kept kept;
             const std::string hash = model->hash(ctx);
             keeper->finish();
-            for (Run& run : journal.read(path))
-                (run.evaluation->provenance.model_hash == hash ? kept.of_model : kept.others).push_back(std::move(run));
-            return std::make_shared<const Kept>(std::move(kept));
+            return withReports(journal, *model, journal.read(path, hash), ctx);
         },
-        [this, model = model_](std::shared_ptr<const Kept> kept) {
+        [this, model = model_](std::shared_ptr<const std::vector<Run>> kept) {
             if (model != model_) return;
-            other_runs_ = kept->others;
-            journal_taken_ = true;
-            int back = 0;
-            for (const Run& run : kept->of_model) {
-                if (find_result(runs_, run) != runs_.end()) continue; // it ended while the hash was computed
-                if (std::ranges::any_of(runs_, [&](const Run& here) { return continues(here, run); })) continue;
-                add(run);
-                ++back;
-            }
+            const std::size_t before = runs_.size();
+            for (const Run& run : *kept) bringBack(run); // perhaps one that ended while the hash was computed
+            const auto back = static_cast<int>(runs_.size() - before);
             if (back == 0) return;
             Q_EMIT logged(tr("%n run(s) of %1 are back", nullptr, back)
                               .arg(QFileInfo(journal_.file(modelFile())).lastModified().toString(Qt::ISODate)));
@@ -125,10 +112,13 @@ void RunList::restore(std::vector<Run> runs, int baseline) {
 }
 
 void RunList::queuePending() {
-    jobs_.submit<std::string>(
-        {}, [model = model_](JobContext& ctx) { return std::make_shared<const std::string>(model->hash(ctx)); },
-        [this, model = model_](std::shared_ptr<const std::string> hash) {
-            if (model == model_) takePending(*hash);
+    jobs_.submit<std::vector<Run>>(
+        {},
+        [journal = journal_, model = model_, runs = pending_.runs](JobContext& ctx) {
+            return withReports(journal, *model, runs, ctx);
+        },
+        [this, model = model_](std::shared_ptr<const std::vector<Run>> runs) {
+            if (model == model_) takePending(*runs, *model->known_hash());
         },
         [this, model = model_](const JobView& job) {
             if (job.state == JobState::done || model != model_) return;
@@ -139,16 +129,15 @@ void RunList::queuePending() {
         });
 }
 
-void RunList::takePending(const std::string& model_hash) {
+void RunList::takePending(const std::vector<Run>& runs, const std::string& model_hash) {
     int others = 0, chosen = 0;
-    for (std::size_t i = 0; i < pending_.runs.size(); ++i) {
-        const Run& run = pending_.runs[i];
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        const Run& run = runs[i];
         if (run.evaluation->provenance.model_hash != model_hash) {
             ++others;
             continue;
         }
-        const auto there = find_result(runs_, run);
-        const int id = there != runs_.end() ? there->id : add(run);
+        const int id = bringBack(run);
         if (static_cast<int>(i) == pending_.baseline) chosen = id;
     }
     pending_ = {};

@@ -28,6 +28,7 @@ Session::Session(QObject* parent, RunJournal journal)
     connect(&runs_, &RunList::restored, this, &Session::restored);
     connect(&runs_, &RunList::logged, this, &Session::logged);
     connect(&what_ifs_, &WhatIfService::ready, this, &Session::whatIfChanged);
+    connect(&what_ifs_, &WhatIfService::damaged, this, &Session::modelDamaged);
     connect(&jobs_, &JobRunner::logged, this, &Session::logged);
     findDevices();
 }

@@ -155,13 +155,19 @@ public:
     /// Target::name whose rounding of the inputs is evaluated instead of the recipe's.
     void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed,
                   const QString& served_as = {});
-    /// `move_aside`: a folder that holds something else is kept under another name instead of refused.
+    using QuantizedPtr = std::shared_ptr<const QuantizedModel>;
+    /// Calls `then` with the weights of a run (0: of the newest quantization): at once where they are in memory. Those
+    /// of a run of before the model was opened are not; it is quantized again from its recipe, calibration and seed,
+    /// under its own arithmetic: the same bytes on the same device. Where that cannot be, failed() says why.
+    void withWeights(int run, const std::function<void(QuantizedPtr)>& then);
+    /// With its weights. `move_aside`: a folder that holds something else is kept under another name instead of
+    /// refused.
     void exportRun(int run, const QString& exporter, const QString& folder, bool move_aside = false);
     /// Throws Error{usage} when a file to be saved is one that the model or the calibration is read from.
     void mayWrite(const QString& path) const;
     [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const { return runs_.comparison(a, b); }
-    /// What the reports of a run are made of; absent: it is not finished, its quantized model is not in memory (it was
-    /// made before the model was opened), or the unquantized model was not evaluated under its protocol.
+    /// What the reports of a run are made of; absent: it is not finished, its weights are not in memory (withWeights),
+    /// or the unquantized model was not evaluated under its protocol.
     [[nodiscard]] std::optional<ReportInput> reportOf(int run) const;
     [[nodiscard]] const QuantizedModel* newestQuantized() const { return quantized_.get(); }
 
@@ -179,6 +185,7 @@ Q_SIGNALS:
     void modelChanged();
     void restored();
     void openFailed(const QString& path, const QString& why);
+    void modelDamaged(const QString& why); ///< its files are no longer what was opened
     void statsChanged();
     void speedChanged();
     void decisionsChanged(); ///< sensitivity, searches, divergence or a prompt that was continued
@@ -219,6 +226,9 @@ private:
     [[nodiscard]] JobRequest request(const QString& tag, const QString& title, std::vector<JobId> after,
                                      double tokens) const;
     [[nodiscard]] std::function<void(const JobView&)> reporter();
+    /// What a job computes, or reads where the same was computed before; in that job's thread.
+    using Statistics = std::function<std::shared_ptr<const ActivationStats>(JobContext&, const StatsCallback&)>;
+    [[nodiscard]] Statistics statisticsOf(const CalibrationSpec& spec);
     /// `tag` empty: never replaced by a later job.
     std::optional<JobId> calibrateInto(const std::shared_ptr<Calibrated>& calibrated, const CalibrationSpec& spec,
                                        const QString& tag);
@@ -236,10 +246,12 @@ private:
     [[nodiscard]] Run newRun(bool full_precision, const EvaluationChoice& choice, const QString& served_as = {}) const;
     [[nodiscard]] bool recipeReady(const QString& what);
     /// exported() at its end, with what it found behind what was `said` already.
+    void exportQuantized(const QuantizedPtr& quantized, const QString& exporter, const ExportTarget& target);
     void checkExported(const std::shared_ptr<const QuantizedModel>& quantized, const QString& folder,
                        const QString& said);
 
     JobRunner jobs_;
+    std::shared_ptr<Keeper> caches_ = std::make_shared<Keeper>(); ///< large, and never before what somebody made
     WhatIfService what_ifs_;
     RunList runs_;
     OpenedModel opened_;

@@ -33,13 +33,47 @@ void Session::mayWrite(const QString& path) const {
     files.writes("the file to save", path.toStdString());
 }
 
-void Session::exportRun(int run_id, const QString& exporter, const QString& folder, bool move_aside) {
+void Session::withWeights(int run_id, const std::function<void(QuantizedPtr)>& then) {
     const Run* chosen = run(run_id);
-    const std::shared_ptr<const QuantizedModel> quantized = chosen ? chosen->quantized : quantized_;
-    if (!quantized) return;
+    if (const QuantizedPtr quantized = chosen ? chosen->quantized : quantized_) return then(quantized);
+    if (!chosen || chosen->full_precision) return;
+    const QString title = tr("Quantize %1 again").arg(chosen->name);
+    const Resolution resolution = resolve(chosen->recipe, *model());
+    const bool calibrates = resolution.resolved && resolution.resolved->needs_calibration();
+    if (!resolution.resolved) return Q_EMIT failed(title, QString::fromStdString(resolution.diagnostics.text()));
+    if (calibrates && !opened_.tokenizer)
+        return Q_EMIT failed(
+            title, tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
+    JobRequest asked = request({}, title, {}, 0);
+    asked.execution = chosen->execution; // as it was computed
+    QuantizeOptions options;
+    options.journal = runs_.journal().quantizationFile().toStdString();
+    jobs_.submit<QuantizedModel>(
+        std::move(asked),
+        [model = model(), resolved = *resolution.resolved, options,
+         statistics = calibrates ? statisticsOf(chosen->recipe.calibration) : Statistics()](JobContext& ctx) {
+            const auto stats = statistics ? statistics(ctx, {}) : nullptr;
+            return graticule::quantize(model, stats, resolved, ctx, {}, options);
+        },
+        [this, run_id, then](const QuantizedPtr& quantized) {
+            if (quantized->base != model()) return;
+            if (const QString others = runs_.quantizedAgain(run_id, quantized); !others.isEmpty())
+                Q_EMIT logged(others);
+            then(quantized);
+        },
+        reporter());
+}
+
+void Session::exportRun(int run_id, const QString& exporter, const QString& folder, bool move_aside) {
+    withWeights(run_id, [this, exporter, folder, move_aside](const QuantizedPtr& quantized) {
+        exportQuantized(quantized, exporter, export_target(folder, move_aside));
+    });
+}
+
+void Session::exportQuantized(const QuantizedPtr& quantized, const QString& exporter, const ExportTarget& target) {
     jobs_.submit<Exported>(
         request({}, tr("Export as %1").arg(exporter), {}, 0),
-        [quantized, name = exporter.toStdString(), target = export_target(folder, move_aside)](JobContext& ctx) {
+        [quantized, name = exporter.toStdString(), target](JobContext& ctx) {
             JobFiles files(ctx.log);
             files.reads_model(*quantized->base);
             files.reads("the calibration text", quantized->recipe.calibration.text);

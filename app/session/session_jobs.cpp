@@ -2,9 +2,11 @@
 #include <algorithm>
 
 #include "app/jobs/throttle.h"
+#include "app/session/kept_reports.h"
 #include "app/session/recipe_edit.h"
 #include "app/session/session.h"
 #include "core/engine/export.h"
+#include "core/engine/kept_statistics.h"
 #include "core/engine/resources.h"
 #include "core/engine/study_lengths.h"
 #include "core/method/method.h"
@@ -34,6 +36,33 @@ bool Session::recipeReady(const QString& what) {
     return false;
 }
 
+Session::Statistics Session::statisticsOf(const CalibrationSpec& spec) {
+    const QString folder = runs_.journal().beside("statistics");
+    return [this, spec, model = model(), tokenizer = opened_.tokenizer, caches = caches_, keeps = !folder.isEmpty(),
+            kept = kept_statistics(folder.toStdString())](JobContext& ctx, const StatsCallback& offer) {
+        bool there = false;
+        const auto made_before = [&](const ActivationStats& asked) {
+            auto found = find_statistics(kept, *model, asked, ctx);
+            there = found != nullptr;
+            return found;
+        };
+        const auto stats = graticule::calibrate(*model, *tokenizer, spec, ctx, offer, made_before);
+        if (there) ctx.log("the statistics of this calibration were there from before");
+        if (there || !keeps) return stats;
+        const auto keep = [kept, model, stats] {
+            try {
+                return keep_statistics(kept, *model, *stats) ? QString() : tr("they are too large");
+            } catch (const Error& error) {
+                return QString::fromStdString(error.info().text());
+            }
+        };
+        caches->ask<QString>(keep, this, [this](const QString& why) {
+            if (!why.isEmpty()) Q_EMIT logged(tr("Statistics were not kept: %1").arg(why));
+        });
+        return stats;
+    };
+}
+
 std::optional<JobId> Session::calibrateInto(const std::shared_ptr<Calibrated>& calibrated, const CalibrationSpec& spec,
                                             const QString& tag) {
     if (!opened_.tokenizer) {
@@ -50,9 +79,8 @@ std::optional<JobId> Session::calibrateInto(const std::shared_ptr<Calibrated>& c
         });
     const JobId id = jobs_.submit<ActivationStats>(
         request(tag, tr("Calibrate, %1 × %2 tokens").arg(spec.samples).arg(spec.length), {}, tokens),
-        [calibrated, spec, model = model(), tokenizer = opened_.tokenizer,
-         offer = snapshots.handle()](JobContext& ctx) {
-            calibrated->stats = graticule::calibrate(*model, *tokenizer, spec, ctx, offer);
+        [calibrated, statistics = statisticsOf(spec), offer = snapshots.handle()](JobContext& ctx) {
+            calibrated->stats = statistics(ctx, offer);
             return calibrated->stats;
         },
         [this, ended, model = model()](std::shared_ptr<const ActivationStats> stats) {
@@ -90,11 +118,8 @@ JobId Session::calibrate(const CalibrationSpec& spec) {
 }
 
 void Session::showReports() {
-    std::vector<LayerReport> reports;
-    if (quantized_)
-        for (const auto& linear : quantized_->linears)
-            if (linear) reports.push_back(linear->report);
-    takeReports(std::move(reports), quantized_ ? quantized_->recipe.calibration : CalibrationSpec());
+    takeReports(quantized_ ? *reports_of(*quantized_) : std::vector<LayerReport>(),
+                quantized_ ? quantized_->recipe.calibration : CalibrationSpec());
 }
 
 void Session::takeReports(std::vector<LayerReport> reports, const CalibrationSpec& calibration) {
@@ -102,13 +127,6 @@ void Session::takeReports(std::vector<LayerReport> reports, const CalibrationSpe
     reports_calibration_ = calibration;
     Q_EMIT reportsChanged();
 }
-
-namespace {
-const LayerReport* report_in(const QuantizedModel& quantized, LayerId layer, const std::string& scheme_line) {
-    const auto& linear = quantized.linears.at(index_of(layer));
-    return linear && linear->report.scheme_line == scheme_line ? &linear->report : nullptr;
-}
-} // namespace
 
 std::shared_ptr<const LayerReport> Session::measured(LayerId layer, const SchemeChoice& choice) const {
     const CalibrationSpec& calibration = recipe().calibration;
@@ -118,10 +136,9 @@ std::shared_ptr<const LayerReport> Session::measured(LayerId layer, const Scheme
         for (const LayerReport& report : *reports_) // perhaps of a quantization under way
             if (report.layer == layer && report.scheme_line == line && serves(report)) return {reports_, &report};
     for (auto run = runs_.all().rbegin(); run != runs_.all().rend(); ++run) {
-        const auto& quantized = run->quantized;
-        if (!quantized || quantized->recipe.calibration != calibration) continue;
-        if (const LayerReport* report = report_in(*quantized, layer, line); report && serves(*report))
-            return {quantized, report};
+        if (!run->reports || run->recipe.calibration != calibration) continue;
+        if (const LayerReport* report = find_report(*run->reports, layer, line); report && serves(*report))
+            return {run->reports, report};
     }
     return nullptr;
 }
@@ -227,7 +244,7 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
         asked.together = QStringLiteral("quantize model %1").arg(reinterpret_cast<quintptr>(model().get()));
     return jobs_.submitTogether<QuantizedModel>(
         std::move(asked), part,
-        [model = model(), journal = runs_.quantizationFile().toStdString()](
+        [model = model(), journal = runs_.journal().quantizationFile().toStdString()](
             std::span<JobRunner::Share> shares, JobContext& ctx) { quantize_parts(model, journal, shares, ctx); },
         [this, ended, model = model(), quantized_recipe = recipe()](std::shared_ptr<const QuantizedModel> quantized) {
             *ended = true;

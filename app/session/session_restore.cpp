@@ -62,7 +62,7 @@ void Session::takeRecipe(const SessionFile& file) {
         if (const auto layer = model()->find_linear(name.toStdString())) layers.push_back(*layer);
     if (!layers.empty()) select(layers);
     calibration_wanted_ = file.calibrated;
-    for (const Run& run : file.stopped) runs_.add(run); // evaluating them again goes on where they stopped
+    for (const Run& run : file.stopped) runs_.bringBack(run); // evaluating them again goes on where they stopped
     if (!file.stopped.empty()) Q_EMIT runsChanged();
 }
 

@@ -43,6 +43,7 @@ void WhatIfService::setSource(std::shared_ptr<const Model> model, std::shared_pt
     const std::lock_guard lock(mutex_);
     if (model != model_) {
         weights_.clear();
+        damage_told_ = false;
         wanted_weights_.reset();
     }
     model_ = std::move(model);
@@ -93,7 +94,7 @@ bool WhatIfService::takesLong(const Request& request) const {
 }
 
 void WhatIfService::wantWeights(LayerId layer) {
-    if (weights(layer)) return;
+    if (weights_.contains(layer)) return;
     {
         const std::lock_guard lock(mutex_);
         wanted_weights_ = layer;
@@ -103,7 +104,12 @@ void WhatIfService::wantWeights(LayerId layer) {
 
 std::shared_ptr<const StepHistogram> WhatIfService::weights(LayerId layer) const {
     const auto found = weights_.find(layer);
-    return found == weights_.end() ? nullptr : found->second;
+    return found == weights_.end() ? nullptr : found->second.histogram;
+}
+
+QString WhatIfService::weightsProblem(LayerId layer) const {
+    const auto found = weights_.find(layer);
+    return found == weights_.end() ? QString() : found->second.problem;
 }
 
 std::shared_ptr<const WhatIf> WhatIfService::find(LayerId layer, const SchemeChoice& choice, bool full) const {
@@ -177,7 +183,7 @@ void WhatIfService::loop(std::stop_token stop) {
                     return ask();
                 }
             }();
-            check_mappings();
+            verify_mappings();
             result = request.full ? std::make_shared<const WhatIf>(std::move(answer)) : slimmed(std::move(answer));
         } catch (...) {
             problem = QString::fromStdString(current_error().message);
@@ -189,11 +195,13 @@ void WhatIfService::loop(std::stop_token stop) {
 }
 
 void WhatIfService::countWeights(const std::shared_ptr<const Model>& model, LayerId layer) {
-    std::shared_ptr<const StepHistogram> counted;
+    Counted counted;
     try {
-        counted = std::make_shared<const StepHistogram>(weight_histogram(*model, layer));
-    } catch (const std::exception&) {
-        counted = std::make_shared<const StepHistogram>(); // no memory for them: nothing to draw
+        auto histogram = std::make_shared<const StepHistogram>(weight_histogram(*model, layer));
+        verify_mappings(); // what was read of a file cut short are zeros
+        counted.histogram = std::move(histogram);
+    } catch (...) {
+        counted.problem = QString::fromStdString(current_error().message);
     }
     QMetaObject::invokeMethod(
         this,
@@ -204,9 +212,20 @@ void WhatIfService::countWeights(const std::shared_ptr<const Model>& model, Laye
                 if (model != model_) return;
             }
             weights_[layer] = counted;
+            if (!counted.problem.isEmpty()) tellDamage();
             Q_EMIT ready(layer);
         },
         Qt::QueuedConnection);
+}
+
+void WhatIfService::tellDamage() {
+    if (damage_told_) return;
+    try {
+        verify_mappings();
+    } catch (const Error& error) {
+        damage_told_ = true;
+        Q_EMIT damaged(QString::fromStdString(error.info().text()));
+    }
 }
 
 void WhatIfService::keep(const Request& request, std::shared_ptr<const WhatIf> result, const QString& problem,
@@ -231,6 +250,7 @@ void WhatIfService::keep(const Request& request, std::shared_ptr<const WhatIf> r
     known = {std::move(result), request.full || (both && known.full), std::max(known.look, request.look), problem,
              ++clock_};
     thinOut();
+    if (!problem.isEmpty()) tellDamage();
     Q_EMIT ready(request.layer);
 }
 

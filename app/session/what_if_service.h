@@ -49,6 +49,8 @@ public:
     /// Counts the weights of a layer, before everything else that is wanted; `ready` tells when they are there.
     void wantWeights(LayerId layer);
     [[nodiscard]] std::shared_ptr<const StepHistogram> weights(LayerId layer) const; ///< null: not counted yet
+    /// Why they could not be counted, in words; empty: they were, or will be.
+    [[nodiscard]] QString weightsProblem(LayerId layer) const;
 
     /// Null: not known yet. A full result answers a request for a report as well.
     [[nodiscard]] std::shared_ptr<const WhatIf> find(LayerId layer, const SchemeChoice& choice, bool full) const;
@@ -59,6 +61,8 @@ public:
 
 Q_SIGNALS:
     void ready(graticule::LayerId layer);
+    /// A file of the model was cut short or cannot be read any more, once a model: nothing more can be had from it.
+    void damaged(const QString& why);
 
 private:
     using Key = std::pair<LayerId, std::string>;
@@ -74,11 +78,17 @@ private:
     void loop(std::stop_token stop);
     void keep(const Request& request, std::shared_ptr<const WhatIf> result, const QString& problem, int generation);
     void thinOut();
+    void tellDamage(); ///< if there is any
     void countWeights(const std::shared_ptr<const Model>& model, LayerId layer);
 
     const std::int64_t long_product_;
     std::map<Key, Known> known_; // GUI thread only, as the next
-    std::map<LayerId, std::shared_ptr<const StepHistogram>> weights_;
+    struct Counted {
+        std::shared_ptr<const StepHistogram> histogram; ///< null: there is a problem
+        QString problem;
+    };
+    std::map<LayerId, Counted> weights_;
+    bool damage_told_ = false; ///< of the model
     mutable std::uint64_t clock_ = 0;
 
     mutable std::mutex mutex_; // guards what follows

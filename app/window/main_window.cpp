@@ -296,6 +296,7 @@ void MainWindow::connectSession() {
         remember_model(settings_, QString::fromStdString(session_.model()->parts().path.string()));
         centre_->setCurrentWidget(plot_page_);
         welcome_->setProblem({});
+        damage_.clear();
         updateLayers();
         updateTitle();
         refreshWelcome();
@@ -305,7 +306,7 @@ void MainWindow::connectSession() {
         jobs_->setNotes({});
         visited_.visit(first_selection_);
         layers_->setSelection(first_selection_);
-        offerDraft();
+        offerDrafts();
     });
     connect(&session_, &Session::modelLeaving, this, [this] {
         if (draft_soon_->isActive()) keepDraft(); // under the model that it is of
@@ -318,17 +319,16 @@ void MainWindow::connectSession() {
         if (!draft_soon_->isActive()) draft_soon_->start(); // a stream of changes must not put it off for ever
     };
     connect(jobs_, &JobsPanel::notesEdited, this, changed);
-    connect(&session_, &Session::runsChanged, this, changed);
+    connect(&session_, &Session::runsChanged, this, [this] { // no run is on the disk before the recipe it is of
+        if (draft_soon_->isActive()) keepDraft();
+    });
     connect(&session_, &Session::recipeChanged, this, changed);
     connect(&session_, &Session::selectionChanged, this, changed);
     connect(&session_, &Session::statsChanged, this, changed);
     connect(plots_, &QTabWidget::currentChanged, this, changed);
     connect(offer_, &OfferBar::taken, this, &MainWindow::takeDraft);
     connect(tour_, &Tour::left, this, &MainWindow::showOffer);
-    connect(offer_, &OfferBar::refused, this, [this] {
-        offered_.reset();
-        discardDraft();
-    });
+    connect(offer_, &OfferBar::refused, this, &MainWindow::discardDraft);
     // Queued: after the model's own consequences, so that nothing undoes what the session file says.
     connect(&session_, &Session::modelChanged, this, &MainWindow::finishOpening, Qt::QueuedConnection);
     connect(&session_, &Session::restored, this, &MainWindow::sayRestored);
@@ -338,6 +338,11 @@ void MainWindow::connectSession() {
             welcome_->setProblem(tr("%1 was not opened: %2").arg(path, why));
         else
             showFailure(tr("Open %1").arg(path), why);
+    });
+    connect(&session_, &Session::modelDamaged, this, [this](const QString& why) {
+        damage_ = why;
+        updateTitle();
+        showFailure(tr("The model's files have changed"), why);
     });
     connect(&session_, &Session::statsChanged, this, soon);
     connect(&session_, &Session::statsChanged, this, [this] { worst_wanted_ = true; });
@@ -407,10 +412,12 @@ void MainWindow::updateTitle() {
     const Model& model = *session_.model();
     const QString name = QString::fromStdString(model.name());
     setWindowTitle(tr("%1 – Graticule").arg(name));
-    model_summary_->setText(tr("%1 · %2 · %3")
-                                .arg(name, count_text(static_cast<double>(model.parameter_count())),
-                                     linears_text(static_cast<std::int64_t>(model.linears().size()))));
-    model_summary_->setHelp(QString::fromStdString(model.parts().path.string()));
+    const QString parts = damage_.isEmpty()
+                              ? tr("%1 · %2").arg(count_text(static_cast<double>(model.parameter_count())),
+                                                  linears_text(std::ssize(model.linears())))
+                              : tr("cut short on the disk");
+    model_summary_->setText(tr("%1 · %2").arg(name, parts));
+    model_summary_->setHelp(damage_.isEmpty() ? QString::fromStdString(model.parts().path.string()) : damage_);
     constexpr int longest_kept = 160; // of a name that would push the choosers out of the strip
     const QFontMetrics metrics(model_summary_->font());
     model_summary_->setMinimumWidth(std::min(longest_kept, metrics.horizontalAdvance(name + u'…') + 2));
@@ -451,7 +458,7 @@ void MainWindow::updateActions() {
     }
     enable("view.back", visited_.canGoBack());
     enable("view.forward", visited_.canGoForward());
-    enable("run.export", session_.newestQuantized() != nullptr);
+    enable("run.export", session_.newestQuantized() != nullptr || chosenRun() != 0);
     enable("run.report", chosenRun() != 0);
     enable("run.cancel", session_.jobs().busy());
     enable("run.pause", session_.jobs().busy());
@@ -473,7 +480,8 @@ void MainWindow::saveLayout() {
 
 void MainWindow::closeEvent(QCloseEvent* event) {
     if (!mayStopJobs(tr("Leave Graticule"), tr("Stop and leave"))) return event->ignore();
-    if (draft_soon_->isActive() || !keeper_.problems().isEmpty()) keepDraft();
+    if (draft_soon_->isActive()) keepDraft();
+    waitUntilKept();
     if (!mayLoseWork(tr("Leave Graticule"))) return event->ignore();
     saveLayout();
     tick_->stop();

@@ -5,6 +5,7 @@
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QPointer>
 #include <QtWidgets/QMainWindow>
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -161,6 +162,8 @@ private:
     [[nodiscard]] bool mayOpenAnother();
     /// Asked only where the disk did not take what was done.
     [[nodiscard]] bool mayLoseWork(const QString& title);
+    void waitUntilKept(); ///< with the event loop going on, but for what people do
+    [[nodiscard]] Keeper& keeper() { return session_.runList().keeper(); }
     void copyCommandLine(int run);
     [[nodiscard]] QString exportFolder(int run) const; ///< named after the run, beside the last one
     void showExported(const QString& folder, const QString& summary);
@@ -179,10 +182,10 @@ private:
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     void restoreView(const SessionFile& file);
     /// Keeps what is on the screen a moment after the last change.
-    enum class AndThen { nothing, discard_offered };
-    void keepDraft(AndThen then = AndThen::nothing);
-    void offerDraft();
-    void showOffer(); ///< not while the tour speaks
+    void keepDraft();
+    void offerDrafts();
+    void takeOffers(const Draft::There& there);
+    void showOffer(); ///< the newest; not while the tour speaks
     void takeDraft();
     void discardDraft();
 
@@ -194,8 +197,8 @@ private:
     std::vector<LayerId> first_selection_; // what a newly opened model starts with
     QString export_folder_, session_path_, served_as_; // the last: Target::name that was chosen when last evaluated
     Draft draft_;
-    Keeper keeper_; ///< of the draft
-    std::optional<Draft::Found> offered_;
+    std::deque<Draft::Found> offered_;
+    QString damage_;               ///< of the model's files since it was opened; empty: none
     std::vector<Place> bookmarks_; // index: number - 1; without layers: free
     SleepInhibitor awake_;
     SelectionHistory visited_;

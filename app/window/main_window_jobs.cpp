@@ -1,5 +1,6 @@
 // What is asked before long jobs, and files in and out.
 #include <QtCore/QDir>
+#include <QtCore/QEventLoop>
 #include <QtCore/QFile>
 #include <QtCore/QFileInfo>
 #include <QtCore/QRegularExpression>
@@ -17,6 +18,7 @@
 
 #include "app/session/command_line_text.h"
 #include "app/session/recent_models.h"
+#include "app/session/run_names.h"
 #include "app/window/catalogue.h"
 #include "app/window/main_window.h"
 #include "core/base/provenance.h"
@@ -223,11 +225,13 @@ bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {
     return true;
 }
 
+// What waits is written in its order, whatever is opened meanwhile; only what failed is tried again and waited for,
+// with the event loop going on.
 bool MainWindow::mayLoseWork(const QString& title) {
-    QStringList problems = session_.runList().keepAgain();
-    keeper_.finish();
-    problems += keeper_.problems();
-    problems.removeDuplicates();
+    if (!session_.model() || keeper().problems().isEmpty()) return true;
+    keeper().retry();
+    waitUntilKept();
+    const QStringList problems = keeper().problems();
     if (!asking_ || problems.isEmpty()) return true;
     QMessageBox box(QMessageBox::Warning, title, tr("What you have done is not on the disk."), QMessageBox::NoButton,
                     this);
@@ -237,6 +241,14 @@ bool MainWindow::mayLoseWork(const QString& title) {
     box.setDefaultButton(box.addButton(tr("Stay"), QMessageBox::RejectRole));
     box.exec();
     return box.clickedButton() == leave;
+}
+
+void MainWindow::waitUntilKept() {
+    if (keeper().idle()) return;
+    QEventLoop loop;
+    keeper().ask<bool>([] { return true; }, &loop, [&loop](bool) { loop.quit(); });
+    loop.exec(QEventLoop::ExcludeUserInputEvents);
+    keeper().finish(); // where somebody ends the program meanwhile
 }
 
 bool MainWindow::mayOpenAnother() {
@@ -249,6 +261,9 @@ int MainWindow::chosenRun() const {
     if (selected.size() == 1) return selected.front();
     for (auto run = session_.runs().rbegin(); run != session_.runs().rend(); ++run)
         if (run->quantized) return run->id;
+    if (session_.newestQuantized()) return 0;
+    for (auto run = session_.runs().rbegin(); run != session_.runs().rend(); ++run)
+        if (run->finished() && !run->full_precision) return run->id; // of before
     return 0;
 }
 
@@ -275,14 +290,20 @@ QString MainWindow::exportFolder(int run_id) const {
 
 void MainWindow::askReport() {
     const int run = chosenRun();
-    if (!session_.reportOf(run))
+    const Run* chosen = session_.run(run);
+    const Run* base = chosen ? session_.runList().unquantized(chosen->protocol()) : nullptr;
+    if (!chosen || !chosen->finished() || chosen->full_precision || !base || !base->finished())
         return showFailure(tr("Write report"),
-                           tr("A report needs a finished run that was quantized since the model was opened, and full "
-                              "precision under the same protocol: evaluate the recipe first."));
+                           tr("A report is of a finished run of a recipe, beside “%1” under the same protocol: select "
+                              "one, or evaluate the recipe first.")
+                               .arg(QString::fromStdString(unquantized_name(*session_.model()))));
     const QString folder = asking_ ? QFileDialog::getExistingDirectory(this, tr("Folder for report.html, model_card.md "
                                                                                 "and layers.csv"))
                                    : QFileInfo(exportFolder(run)).absolutePath();
-    if (!folder.isEmpty()) writeReport(run, folder);
+    if (folder.isEmpty()) return;
+    chosen = session_.run(run);                          // the dialog took its time
+    if (chosen && !chosen->quantized) jobs_->showJobs(); // it is quantized again
+    session_.withWeights(run, [this, run, folder](const auto&) { writeReport(run, folder); });
 }
 
 void MainWindow::writeReport(int run, const QString& folder) {
@@ -348,16 +369,49 @@ void MainWindow::askProblemReport() {
     }
 }
 
+namespace {
+// What becomes of a run whose weights are not in memory, before it is written.
+QString quantized_again_text(const Run& run, const std::string& device) {
+    QString text =
+        QObject::tr("This run was made before the model was opened, so that its weights are not in memory. "
+                    "They are quantized again from its recipe, calibration (%1) and seed, to the same bytes.")
+            .arg(calibration_text(run.recipe.calibration));
+    const std::string there = run.evaluation ? run.evaluation->provenance.device : device;
+    if (there.starts_with("cuda") != device.starts_with("cuda"))
+        text += QObject::tr(" It was made on “%1”; on another device last digits may differ, and the log says so.")
+                    .arg(QString::fromStdString(there));
+    return text;
+}
+} // namespace
+
 void MainWindow::askExport(int run_id) {
     if (run_id == 0) run_id = chosenRun();
     const Run* run = session_.run(run_id);
     const QuantizedModel* quantized = run ? run->quantized.get() : session_.newestQuantized();
-    if (!quantized)
+    if (run && run->full_precision)
+        return showFailure(tr("Export"),
+                           tr("“%1” is the model as it is on the disk: there is nothing to write. Select a "
+                              "run of a recipe.")
+                               .arg(run->name));
+    if (!quantized && !run)
         return showFailure(tr("Export"), tr("Nothing is quantized yet: quantize or evaluate a recipe first."));
-    const LayerChoices choices = choices_of(*quantized);
+    LayerChoices choices;
+    std::int64_t bytes = 0;
+    if (quantized) {
+        choices = choices_of(*quantized);
+        bytes = quantized->size().bytes;
+    } else { // of before: quantized again for it
+        const Resolution resolution = resolve(run->recipe, *session_.model());
+        if (!resolution.resolved)
+            return showFailure(tr("Export"),
+                               tr("The recipe of “%1” cannot be quantized by this version: %2")
+                                   .arg(run->name, QString::fromStdString(resolution.diagnostics.text())));
+        choices = choices_of(*resolution.resolved);
+        bytes = resolution.resolved->size().bytes;
+    }
     const QString name = tr("%1: %2 → %3")
-                             .arg(QString::fromStdString(summary_line(quantized->recipe)),
-                                  bytes_text(quantized->bytes_before()), bytes_text(quantized->size().bytes));
+                             .arg(QString::fromStdString(summary_line(run ? run->recipe : quantized->recipe)),
+                                  bytes_text(stored_bytes(*session_.model())), bytes_text(bytes));
     bool move_aside = false;
     QString folder = exportFolder(run_id), exporter = exporter_entries().front().name;
     if (asking_) {
@@ -367,7 +421,9 @@ void MainWindow::askExport(int run_id) {
                                                      export_target(where, aside), {});
         };
         const auto targets = [&](const QString& which) { return target_entries(*session_.model(), choices, which); };
-        ExportDialog dialog(exporter_entries(), name, folder, check, targets, this);
+        ExportDialog dialog(exporter_entries(), name,
+                            quantized ? QString() : quantized_again_text(*run, session_.device()), folder, check,
+                            targets, this);
         if (dialog.exec() != QDialog::Accepted) return;
         folder = dialog.folder();
         exporter = dialog.exporter();
@@ -420,7 +476,7 @@ void MainWindow::showExported(const QString& folder, const QString& summary) {
 
 void MainWindow::refreshWelcome() {
     welcome_->setSamples(shipped_models());
-    const std::vector<RecentModel> recent = recent_models(settings_, draft_);
+    const std::vector<RecentModel> recent = recent_models(settings_);
     welcome_->setRecent(recent);
     recent_menu_->clear();
     for (const RecentModel& model : recent) {
@@ -428,6 +484,15 @@ void MainWindow::refreshWelcome() {
         action->setEnabled(!model.missing);
     }
     recent_menu_->setEnabled(!recent.empty());
+    const auto with_drafts = [draft = draft_, recent] {
+        std::vector<RecentModel> all = recent;
+        for (RecentModel& model : all) model.note = draft.summary(model.path);
+        return all;
+    };
+    keeper().ask<std::vector<RecentModel>>(with_drafts, this, [this](const std::vector<RecentModel>& all) {
+        const auto noted = [](const RecentModel& model) { return !model.note.isEmpty(); };
+        if (std::ranges::any_of(all, noted)) welcome_->setRecent(all);
+    });
 }
 
 } // namespace graticule

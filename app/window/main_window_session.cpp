@@ -140,47 +140,71 @@ void MainWindow::restoreView(const SessionFile& file) {
 
 QString MainWindow::modelFile() const { return QString::fromStdString(session_.model()->parts().path.string()); }
 
-// Only what somebody has made: a model that was merely looked at leaves nothing behind.
-void MainWindow::keepDraft(AndThen then) {
+void MainWindow::keepDraft() {
     draft_soon_->stop();
     if (!session_.model()) return;
-    SessionFile file = sessionFile();
-    if (file.history.size() < 2 && !file.calibrated && file.stopped.empty() && file.notes.isEmpty()) return;
-    keeper_.keep(
-        modelFile(),
-        [draft = draft_, model = modelFile(), file = std::move(file), then] {
-            draft.keep(model, file);
-            if (then == AndThen::discard_offered) draft.discard(model); // not before the same is on the disk again
-        },
-        this, [this](const QString& why) { jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(why)); });
+    keeper().keep(
+        draft_.file(modelFile()),
+        [draft = draft_, model = modelFile(), file = sessionFile()] { draft.keep(model, file); }, this,
+        [this](const QString& why) { jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(why)); });
 }
 
-void MainWindow::offerDraft() {
+void MainWindow::offerDrafts() {
     offer_->withdraw();
-    keeper_.finish();
-    offered_ = draft_.take(modelFile());
+    offered_.clear();
+    draft_.begin();
+    keeper().ask<Draft::There>([draft = draft_, model = modelFile()] { return draft.find(model); }, this,
+                               [this, model = session_.model()](const Draft::There& there) {
+                                   if (model == session_.model()) takeOffers(there);
+                               });
+}
+
+void MainWindow::takeOffers(const Draft::There& there) {
+    if (there.elsewhere > 0)
+        jobs_->addLogLine(tr("Another window works on this model: each keeps its own unsaved work; their runs are kept "
+                             "together"));
+    if (there.dropped > 0) jobs_->addLogLine(tr("%n old draft(s) of this model were removed", nullptr, there.dropped));
+    offered_.assign(there.found.begin(), there.found.end());
     showOffer();
 }
 
 void MainWindow::showOffer() {
-    if (!offered_ || opening_ || tour_->running()) return; // a session file brings its own
-    offer_->offer(tr("There is unsaved work on this model, of %1: %2.")
-                      .arg(offered_->when.toString(QStringLiteral("yyyy-MM-dd HH:mm")), offered_->contents),
-                  tr("Go on with it"), tr("Discard it"));
+    if (offered_.empty() || opening_ || tour_->running()) return; // a session file brings its own
+    const Draft::Found& newest = offered_.front();
+    QString text = tr("There is unsaved work on this model, of %1: %2.")
+                       .arg(newest.when.toString(QStringLiteral("yyyy-MM-dd HH:mm")), newest.contents);
+    if (const std::size_t more = offered_.size() - 1; more > 0)
+        text += tr(" %n more of it, of other windows or times, is offered next.", nullptr, static_cast<int>(more));
+    offer_->offer(text, tr("Go on with it"), tr("Discard it"));
 }
 
+// What was made here meanwhile becomes a draft like the others, and is offered in its turn.
 void MainWindow::takeDraft() {
-    if (!offered_) return;
-    const SessionFile file = std::exchange(offered_, std::nullopt)->file;
-    restoreView(file);
-    session_.takeWork(file);
+    if (offered_.empty()) return;
+    const Draft::Found taken = std::move(offered_.front());
+    offered_.pop_front();
+    keepDraft();
+    draft_.begin();
+    restoreView(taken.file);
+    session_.takeWork(taken.file);
     jobs_->addLogLine(tr("Unsaved work is back"));
-    keepDraft(AndThen::discard_offered);
+    keepDraft();
+    // Not before the same is on the disk again.
+    const auto settle = [draft = draft_, model = modelFile(), path = taken.path] {
+        if (QFileInfo::exists(draft.file(model))) QFile::remove(path);
+        return draft.find(model);
+    };
+    keeper().ask<Draft::There>(settle, this, [this, model = session_.model()](const Draft::There& there) {
+        if (model == session_.model()) takeOffers(there);
+    });
 }
 
 void MainWindow::discardDraft() {
-    keeper_.finish(); // or it comes back
-    draft_.discard(modelFile());
+    if (offered_.empty()) return;
+    const QString path = offered_.front().path;
+    offered_.pop_front();
+    keeper().ask<bool>([path] { return QFile::remove(path); }, this, [](bool) {});
+    showOffer();
 }
 
 void MainWindow::sayRestored() { jobs_->addLogLine(tr("Session %1 is back").arg(QFileInfo(session_path_).fileName())); }

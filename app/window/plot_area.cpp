@@ -385,11 +385,8 @@ void PlotArea::refreshCompare() {
                                   .arg(calibration_text(a.recipe.calibration), calibration_text(b.recipe.calibration))
                                   .toStdString());
     const auto reports = [this](int id) {
-        std::vector<LayerReport> list;
-        if (const auto& quantized = session_.run(id)->quantized)
-            for (const auto& linear : quantized->linears)
-                if (linear) list.push_back(linear->report);
-        return list;
+        const auto& known = session_.run(id)->reports;
+        return known ? *known : std::vector<LayerReport>();
     };
     ComparedRuns compared;
     compared.comparison = *comparison;

@@ -160,8 +160,10 @@ PlotScene plain_weight_plot(const Session& session, const Linear& linear, const 
     data.x_symbol = QStringLiteral("w");
     data.what = tr("weights");
     const auto counted = session.whatIfs().weights(linear.id);
-    if (!counted || counted->empty())
-        return empty_scene(data.layer, counted ? tr("Not enough memory to count the weights") : tr("counting …"));
+    const QString problem = session.whatIfs().weightsProblem(linear.id);
+    if (!problem.isEmpty()) return empty_scene(data.layer, tr("The weights cannot be shown: %1").arg(problem));
+    if (!counted) return empty_scene(data.layer, tr("counting …"));
+    if (counted->empty()) return empty_scene(data.layer, tr("There are no weights to show"));
     const double limit = double(counted->reach) * counted->width;
     data.whole = Span{-limit, limit};
     data.full_precision = merged(*counted, bins_for(*counted, part_of(*data.whole, visible)));

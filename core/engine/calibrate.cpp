@@ -4,9 +4,11 @@
 
 #include "core/base/hold.h"
 #include "core/engine/engine.h"
+#include "core/engine/kept_statistics.h"
 #include "core/engine/resources.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/model_runner.h"
+#include "core/runtime/settle_execution.h"
 #include "core/stats/site_statistics.h"
 
 namespace graticule {
@@ -58,6 +60,12 @@ void tell_experts_that_saw_few(const Model& model, const ActivationStats& stats,
 std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Tokenizer& tokenizer,
                                                  const CalibrationSpec& spec, JobContext& ctx,
                                                  const StatsCallback& on_snapshot) {
+    return calibrate(model, tokenizer, spec, ctx, on_snapshot, {});
+}
+
+std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Tokenizer& tokenizer,
+                                                 const CalibrationSpec& spec, JobContext& ctx,
+                                                 const StatsCallback& on_snapshot, const StatsLookup& made_before) {
     const WorkClock clock;
     model.start_hashing();
     ctx.progress.begin("Tokenizing the calibration text", 0);
@@ -66,20 +74,24 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
     ctx.check_cancelled();
 
     const Device device = open_device(ctx.device);
+    const std::vector<ModelRunner::Window> windows(samples.begin(), samples.end());
+    auto stats = std::make_shared<ActivationStats>();
+    stats->spec = spec;
+    stats->samples = samples;
+    stats->provenance = run_provenance(device, settle_execution(ctx.execution, ctx.device, model), corpus, windows);
+    if (made_before)
+        if (auto there = made_before(*stats)) return there;
     // Borrowed: `model` outlives this call, and the runner does not outlive it.
     const std::shared_ptr<const Model> borrowed(std::shared_ptr<const void>(), &model);
     RunnerOptions options;
     options.execution = ctx.execution;
     ModelRunner runner(borrowed, std::shared_ptr<const QuantizedModel>(), device, options);
     const StatisticsPlan plan = statistics_plan(model, spec.samples, spec.length);
-    auto stats = std::make_shared<ActivationStats>();
-    stats->spec = spec;
-    stats->samples = samples;
     for (const InputSite& site : model.input_sites())
         stats->sites.push_back(no_statistics(site.id, plan, site.channels));
     SnapshotThrottle throttle;
+    GRATICULE_ASSERT(to_text(runner.execution()) == stats->provenance.execution, "computed as settled");
     ctx.progress.begin("Calibrating", spec.samples * static_cast<std::int64_t>(model.blocks().size()));
-    const std::vector<ModelRunner::Window> windows(samples.begin(), samples.end());
     stats->seconds_observing = runner.observe(windows, &plan, ctx, [&](SiteStats&& site) {
         stats->sites.at(index_of(site.site)) = std::move(site);
         if (!on_snapshot || !throttle.due()) return;
@@ -89,7 +101,6 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
         throttle.took(seconds_since(copying));
     });
 
-    stats->provenance = run_provenance(device, runner.execution(), corpus, windows);
     stats->provenance.model_hash = model.hash(ctx);
     stats->provenance.seed = spec.seed;
     stats->provenance.protocol = std::to_string(spec.samples) +

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/export/staged_dir.h"
+#include "core/io/before_output.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
 #include "core/io/spill_file.h"
@@ -279,6 +280,18 @@ Exported in_its_place(const Model& model, const ExportTarget& target, JobContext
     return exported;
 }
 
+/// Bytes that the folder will have at least: codes as the exporter stores them, all else as it is.
+std::uint64_t least_bytes(const Model& model, const LayerChoices& choices, const Exporter& exporter) {
+    std::int64_t bytes = bytes_beside_weights(model);
+    for (const Linear& linear : model.linears()) {
+        const auto& choice = choices.at(index_of(linear.id));
+        const auto stored = choice && choice->scheme.weight ? exporter.stored(linear, *choice) : std::nullopt;
+        bytes += stored ? linear.out_features() * linear.in_features() * stored->bits / 8
+                        : weight_bytes(linear, std::nullopt, {});
+    }
+    return static_cast<std::uint64_t>(bytes);
+}
+
 } // namespace
 
 Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,
@@ -287,6 +300,7 @@ Diagnostics export_findings(const Model& model, const LayerChoices& choices, con
     try {
         if (StagedDir::check(target.folder, staging(model, target)))
             found.add(Severity::warning, "folder", "an earlier export is there and will be replaced");
+        check_room(target.folder, least_bytes(model, choices, exporter));
     } catch (const Error& error) {
         found.add(Severity::error, "folder", error.info().message);
     }
@@ -299,6 +313,7 @@ Diagnostics check_export(const Model& model, const LayerChoices& choices, const 
     { const StagedDir trial(target.folder, staging(model, target)); } // some places are only found out by trying
     Diagnostics diagnostics = check_contents(model, choices, exporter, options);
     throw_problems(diagnostics, exporter);
+    check_room(target.folder, least_bytes(model, choices, exporter));
     return diagnostics;
 }
 

@@ -6,12 +6,19 @@
 #include "core/base/error.h"
 #include "core/export/carry_along.h"
 #include "core/export/staged_dir.h"
+#include "core/export/unplaced.h"
 #include "core/io/checkpoint.h"
 #include "core/model/model.h"
 
 namespace graticule {
 
 namespace fs = std::filesystem;
+
+namespace {
+void tell_swept(const std::function<void(const std::string&)>& tell, const fs::path& gone) {
+    if (tell) tell("note: " + gone.string() + " was left by a run that was killed, and is removed");
+}
+} // namespace
 
 JobFiles::JobFiles(std::function<void(const std::string&)> tell)
     : tell_(std::move(tell)) {}
@@ -81,6 +88,7 @@ void JobFiles::writes_folder(const std::string& what, const fs::path& folder) {
     const fs::path place = output_place(folder);
     add_output({what, place, identity_of(place), true});
     tell_leftovers(place);
+    for (const fs::path& gone : sweep_unplaced(place)) tell_swept(tell_, gone);
     for (const fs::path& kept : kept_beside(place))
         if (tell_) tell_("note: " + kept.string() + " was kept by an earlier run; remove it when it is not needed");
 }
@@ -94,8 +102,7 @@ void JobFiles::add_output(Entry entry) {
 }
 
 void JobFiles::tell_leftovers(const fs::path& place) {
-    for (const fs::path& gone : sweep_leftovers(place.parent_path()))
-        if (tell_) tell_("note: " + gone.string() + " was left by a run that was killed, and is removed");
+    for (const fs::path& gone : sweep_leftovers(place.parent_path())) tell_swept(tell_, gone);
 }
 
 } // namespace graticule

@@ -3,181 +3,18 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <memory>
-#include <optional>
 #include <span>
 #include <sys/file.h>
-#include <type_traits>
 #include <unistd.h>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/engine/record.h"
 
 namespace graticule {
 
 namespace {
-
-template <class T, class Struct>
-concept Is = std::is_same_v<std::remove_const_t<T>, Struct>;
-
-// Which members a record holds, once for writing and reading. What a struct gains later belongs here as well.
-void members(auto& archive, Is<QuantizeCounts> auto& of) {
-    archive(of.total, of.zeros_in, of.underflow, of.clipped, of.not_finite, of.squared_error,
-            of.squared_underflow_error, of.squared_clip_error, of.squared_value);
-    for (auto& used : of.codes_used) archive(used);
-}
-
-void members(auto& archive, Is<ErrorSplit> auto& of) {
-    archive(of.underflow, of.rounding, of.clipping, of.cross, of.total);
-}
-
-void members(auto& archive, Is<ErrorSources::Parts> auto& of) { archive(of.underflow, of.rounding, of.clipping); }
-
-void members(auto& archive, Is<ErrorSources> auto& of) { archive(of.weight, of.input, of.cross, of.total); }
-
-void members(auto& archive, Is<LayerReport> auto& of) {
-    archive(of.layer, of.name, of.scheme_line, of.weight_mse, of.weight_sqnr_db, of.weight_counts,
-            of.weight_underflow_percent, of.levels_unused, of.weight_output_error, of.input_mse,
-            of.input_underflow_percent, of.output_error, of.output_mse, of.output_sqnr_db, of.rows_scored, of.estimated,
-            of.rows_fitted, of.too_few_rows, of.search_loss, of.search_loss_before, of.not_measured, of.method_note,
-            of.bytes_before, of.bytes_after, of.seconds);
-}
-
-void members(auto& archive, Is<BlockLayout> auto& of) { archive(of.rows_per_block, of.columns_per_block); }
-
-void members(auto& archive, Is<ScaleCoding> auto& of) {
-    archive(of.mantissa_bits, of.least_exponent, of.smallest, of.largest, of.shared_exponent);
-}
-
-void members(auto& archive, Is<CoarseParams> auto& of) { archive(of.layout, of.scale); }
-
-void members(auto& archive, Is<QParams> auto& of) { archive(of.layout, of.scale, of.zero, of.coding, of.coarse); }
-
-void members(auto& archive, Is<StaticScale> auto& of) { archive(of.scale, of.zero); }
-
-void members(auto& archive, Is<LowRank> auto& of) { archive(of.a, of.b); }
-
-void members(auto& archive, Is<QuantizedLinear> auto& of) {
-    archive(of.layer, of.codes, of.params, of.static_input, of.static_operands, of.kept_channels, of.kept_columns,
-            of.low_rank, of.report);
-}
-
-template <class T>
-concept Plain = std::is_arithmetic_v<T> || std::is_enum_v<T>;
-
-class Writer {
-public:
-    explicit Writer(std::string& bytes)
-        : bytes_(bytes) {}
-    template <class... Values>
-    void operator()(const Values&... values) {
-        (put(values), ...);
-    }
-
-private:
-    template <class T>
-    void put(const T& value) {
-        if constexpr (Plain<T>)
-            bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
-        else
-            members(*this, value);
-    }
-    void put(std::span<const std::byte> bytes) {
-        put(bytes.size());
-        bytes_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    }
-    template <Plain T>
-    void put(const std::vector<T>& values) {
-        put(std::as_bytes(std::span(values)));
-    }
-    void put(const std::string& text) { put(std::as_bytes(std::span(text.data(), text.size()))); }
-    template <class T>
-    void put(const std::optional<T>& value) {
-        put(value.has_value());
-        if (value) put(*value);
-    }
-    template <class Key, class T>
-    void put(const std::map<Key, T>& values) {
-        put(values.size());
-        for (const auto& [key, value] : values) (*this)(key, value);
-    }
-    void put(const HostTensor& tensor) { (*this)(tensor.dtype, tensor.shape, tensor.bytes); }
-    void put(const PackedCodes& codes) { (*this)(codes.bytes(), codes.columns(), codes.bits()); }
-
-    std::string& bytes_;
-};
-
-class Reader {
-public:
-    Reader(std::string_view bytes, const std::filesystem::path& file)
-        : left_(bytes)
-        , file_(file) {}
-    [[nodiscard]] bool at_end() const { return left_.empty(); }
-    template <class... Values>
-    void operator()(Values&... values) {
-        (get(values), ...);
-    }
-
-private:
-    [[nodiscard]] std::string_view take(std::size_t bytes) {
-        if (bytes > left_.size())
-            throw Error(ErrorKind::bad_input, file_.string() + " holds no layers of this program; remove it");
-        const std::string_view taken = left_.substr(0, bytes);
-        left_.remove_prefix(bytes);
-        return taken;
-    }
-    [[nodiscard]] std::size_t count() {
-        std::size_t value = 0;
-        get(value);
-        return value;
-    }
-    template <class T>
-    void get(T& value) {
-        if constexpr (Plain<T>)
-            std::memcpy(&value, take(sizeof value).data(), sizeof value);
-        else
-            members(*this, value);
-    }
-    template <Plain T>
-    void get(std::vector<T>& values) {
-        const std::string_view bytes = take(count());
-        values.resize(bytes.size() / sizeof(T));
-        if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
-    }
-    void get(std::string& text) { text = take(count()); }
-    template <class T>
-    void get(std::optional<T>& value) {
-        bool there = false;
-        get(there);
-        if (there) get(value.emplace());
-    }
-    template <class Key, class T>
-    void get(std::map<Key, T>& values) {
-        for (std::size_t left = count(); left > 0; --left) {
-            Key key{};
-            get(key);
-            get(values[key]);
-        }
-    }
-    void get(HostTensor& tensor) {
-        (*this)(tensor.dtype, tensor.shape);
-        auto bytes = std::make_shared<std::vector<std::byte>>();
-        get(*bytes);
-        tensor.bytes = *bytes;
-        tensor.owner = std::move(bytes);
-    }
-    void get(PackedCodes& codes) {
-        HostTensor bytes;
-        std::int64_t columns = 0;
-        int bits = 0;
-        (*this)(bytes, columns, bits);
-        if (!bytes.empty()) codes = {std::move(bytes), columns, bits};
-    }
-
-    std::string_view left_;
-    const std::filesystem::path& file_;
-};
 
 constexpr std::int64_t length_bytes = sizeof(std::int64_t), hash_bytes = 64; // SHA-256 in hex
 
@@ -242,7 +79,13 @@ void QuantizationJournal::find_records() {
 std::map<LayerId, QuantizedLinear> QuantizationJournal::read(std::size_t index) const {
     const Record& record = records_.at(index);
     const std::string bytes = bytes_at(record.begin, record.bytes);
-    Reader reader(bytes, file_);
+    std::size_t at = 0;
+    RecordReader reader(
+        [&](std::span<std::byte> to) {
+            std::memcpy(to.data(), bytes.data() + at, to.size());
+            at += to.size();
+        },
+        bytes.size(), file_.string());
     std::map<LayerId, QuantizedLinear> linears;
     while (!reader.at_end()) {
         QuantizedLinear linear;
@@ -260,7 +103,9 @@ void QuantizationJournal::write(const std::string& bytes) {
 }
 
 void QuantizationJournal::add(const QuantizedLinear& linear) {
-    Writer write(next_);
+    RecordWriter write([this](std::span<const std::byte> bytes) {
+        next_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    });
     write(linear);
 }
 

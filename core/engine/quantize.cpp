@@ -10,6 +10,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/peak_memory.h"
 #include "core/engine/quantization_journal.h"
+#include "core/engine/record_folder.h"
 #include "core/engine/run_provenance.h"
 #include "core/io/spill_file.h"
 #include "core/method/pipeline.h"
@@ -76,10 +77,8 @@ struct Side {
 
 /// What two quantizations have in common whose blocks are the same bytes. Builds of one version are told apart too.
 std::string journal_key(const Provenance& provenance, const ActivationStats* stats, const Execution& execution) {
-    std::error_code unknown;
-    const auto built = std::filesystem::last_write_time("/proc/self/exe", unknown);
     std::string text = provenance.model_hash + provenance.recipe_hash + provenance.device + provenance.backend +
-                       to_text(execution) + std::to_string(built.time_since_epoch().count());
+                       to_text(execution) + build_stamp();
     for (const auto& [name, version] : provenance.versions) text += name + version;
     if (stats != nullptr) {
         const Provenance& seen = stats->provenance;

@@ -182,11 +182,17 @@ RunResult run_recipe(Workbench& work, const RunRequest& request, JobContext& ctx
     if (!result.evaluation) result.evaluation = named_after(*result.quantized, *result.baseline);
     result.comparison = compare(*result.baseline, *result.evaluation);
 
-    std::filesystem::create_directory(inside.folder);
-    result.exported = export_into(*result.quantized, exporter, inside.folder, request.export_options, ctx);
-    write_reports(result, request, staged.path());
-    result.exported.replaced = staged.replaces_ours();
-    result.exported.moved_aside = staged.commit(ctx);
+    try {
+        std::filesystem::create_directory(inside.folder);
+        result.exported = export_into(*result.quantized, exporter, inside.folder, request.export_options, ctx);
+        write_reports(result, request, staged.path());
+        result.exported.replaced = staged.replaces_ours();
+        result.exported.moved_aside = staged.commit(ctx);
+    } catch (const Error&) { // what was measured needs no disk
+        for (const Evaluation* one : {&*result.baseline, &*result.evaluation})
+            ctx.log("measured before: " + one->run_name + ": perplexity " + std::to_string(one->perplexity));
+        throw;
+    }
     result.out = staged.target();
     result.exported.folder = staged.target() / "model";
     return result;

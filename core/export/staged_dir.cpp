@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sys/stat.h>
@@ -13,6 +14,10 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/export/unplaced.h"
+#include "core/io/before_output.h"
+#include "core/io/file_lock.h"
 #include "core/io/output_file.h"
 
 namespace graticule {
@@ -46,6 +51,18 @@ void flush(const fs::path& path, bool folder) {
     if (!file.is_open() && folder) return; // not every file system lets a folder be opened for flushing
     if ((!file.is_open() || ::fsync(file.get()) != 0) && errno != EINVAL && errno != EROFS)
         throw_write_failure(path, "flushing to the disk", errno, 0);
+}
+
+/// What has the name of something that is replaced is as open or private as that was.
+void take_access_of_tree(const fs::path& replaced, const fs::path& folder) {
+    std::error_code failed;
+    const auto take = [&](const fs::path& path) {
+        const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+        if (file.is_open()) take_access(replaced / path.lexically_relative(folder), file);
+    };
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder, failed)) take(entry.path());
+    const Descriptor whole(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (whole.is_open()) take_access(replaced, whole);
 }
 
 /// Files first, then their folders: a rename must never become durable before what it names.
@@ -86,24 +103,57 @@ std::set<std::string> files_below(const fs::path& folder, std::error_code& faile
     return names;
 }
 
-/// What this program wrote there, as far as its provenance says (those of earlier versions do not).
-std::set<std::string> files_of_ours(const fs::path& folder) {
-    std::ifstream in(folder / provenance_file, std::ios::binary);
-    const auto provenance = nlohmann::json::parse(in, nullptr, false);
-    std::set<std::string> names;
-    if (const auto files = provenance.find("files"); files != provenance.end() && files->is_array())
-        for (const auto& name : *files)
-            if (name.is_string()) names.insert(name.get<std::string>());
-    return names;
+/// What this program wrote under a name: its size and, where it is one that people edit, its content.
+struct Written {
+    std::optional<std::uint64_t> bytes;
+    std::string sha256; ///< empty: not known
+};
+constexpr std::uint64_t most_edited = std::uint64_t{1}
+                                      << 20; ///< larger ones are weights, and their hash takes its time
+
+std::string hash_of(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return sha256_hex(std::string(std::istreambuf_iterator<char>(in), {}));
 }
 
-/// Whether `folder`, an output of ours, has a file that this program did not write and for which there is none of that
-/// name in `other`.
+/// By name, as far as the folder's provenance says (that of earlier versions: not, or names alone).
+std::map<std::string, Written> written_by_us(const fs::path& folder) {
+    std::ifstream in(folder / provenance_file, std::ios::binary);
+    const auto provenance = nlohmann::json::parse(in, nullptr, false);
+    std::map<std::string, Written> all;
+    const auto files = provenance.find("files");
+    if (files == provenance.end()) return all;
+    if (files->is_array())
+        for (const auto& name : *files)
+            if (name.is_string()) all[name.get<std::string>()];
+    if (!files->is_object()) return all;
+    for (const auto& [name, what] : files->items()) {
+        Written& written = all[name];
+        if (const auto bytes = what.find("bytes"); bytes != what.end() && bytes->is_number_unsigned())
+            written.bytes = bytes->get<std::uint64_t>();
+        if (const auto hash = what.find("sha256"); hash != what.end() && hash->is_string())
+            written.sha256 = hash->get<std::string>();
+    }
+    return all;
+}
+
+bool is_as_written(const fs::path& file, const Written& written) {
+    std::error_code failed;
+    return (!written.bytes || fs::file_size(file, failed) == *written.bytes) &&
+           (written.sha256.empty() || hash_of(file) == written.sha256);
+}
+
+/// Whether `folder`, an output of ours, has a file that this program did not write or that somebody has changed since.
+/// Of those that it did not list, `other` may have one of that name: earlier versions listed none.
 bool holds_more(const fs::path& folder, const fs::path& other) {
     std::error_code failed;
-    const std::set<std::string> ours = files_of_ours(folder);
-    for (const std::string& name : files_below(folder, failed))
-        if (!ours.contains(name) && !fs::exists(fs::symlink_status(other / name, failed))) return true;
+    const std::map<std::string, Written> ours = written_by_us(folder);
+    for (const std::string& name : files_below(folder, failed)) {
+        const auto written = ours.find(name);
+        if (written != ours.end() ? !is_as_written(folder / name, written->second)
+                                  : !ours.empty() || !fs::exists(fs::symlink_status(other / name, failed)))
+            return true;
+    }
     return static_cast<bool>(failed); // what could not be looked at is not thrown away
 }
 
@@ -111,9 +161,17 @@ bool holds_more(const fs::path& folder, const fs::path& other) {
 
 void write_provenance_file(const fs::path& folder, const std::string& provenance) {
     std::error_code failed;
-    std::set<std::string> files = files_below(folder, failed);
+    auto files = nlohmann::ordered_json::object();
+    std::set<std::string> names = files_below(folder, failed);
+    names.insert(provenance_file);
+    for (const std::string& name : names) {
+        auto& file = files[name] = nlohmann::ordered_json::object();
+        if (name == provenance_file) continue; // which cannot hold its own
+        const std::uint64_t bytes = fs::file_size(folder / name, failed);
+        file["bytes"] = bytes;
+        if (bytes <= most_edited) file["sha256"] = hash_of(folder / name);
+    }
     if (failed) throw_write_failure(folder / provenance_file, "listing the files beside it", failed.value(), 0);
-    files.insert(provenance_file);
     auto document = nlohmann::ordered_json::parse(provenance);
     document["files"] = files;
     atomic_write_file(folder / provenance_file, document.dump(2) + "\n");
@@ -198,6 +256,7 @@ fs::path StagedDir::commit(JobContext& ctx) {
         const bool ours = fs::exists(target_ / provenance_file, failed);
         // Of ours, what somebody added to it is kept: a model card, notes.
         const bool keep = ours ? holds_more(target_, path()) : !fs::is_empty(target_, failed);
+        take_access_of_tree(target_, path());
         kept = replace(keep, ours ? ".replaced-" : ".before-");
     } else {
         rename_or_throw(path(), target_);
@@ -209,9 +268,13 @@ fs::path StagedDir::commit(JobContext& ctx) {
 }
 
 /// What stood there is under the name it shall keep from the moment the new folder is in place: no kill makes it look
-/// like something to be swept.
+/// like something to be swept. Until then the new one has that name, with a mark that says so.
 fs::path StagedDir::replace(bool keep, const std::string& suffix) {
+    std::error_code failed;
     if (keep) {
+        fs::remove(target_ / unplaced_mark,
+                   failed); // left there by a kill, it would be taken for one that was not placed
+        atomic_write_file(path() / unplaced_mark, "");
         const fs::path name = free_name(target_, suffix);
         rename_or_throw(path(), name);
         staging_->moved_to(name);
@@ -227,11 +290,28 @@ fs::path StagedDir::replace(bool keep, const std::string& suffix) {
             throw;
         }
     }
+    const fs::path beside = path();
     staging_->placed();
-    if (keep) return old;
-    std::error_code failed;
+    if (keep) {
+        fs::remove(target_ / unplaced_mark, failed);
+        return old;
+    }
+    // Where it could not be exchanged it has a name that is kept: from here on it is swept.
+    if (old != beside && ::rename(old.c_str(), beside.c_str()) == 0) old = beside;
     fs::remove_all(old, failed);
     return {};
+}
+
+std::vector<fs::path> sweep_unplaced(const fs::path& target) {
+    std::vector<fs::path> swept;
+    std::error_code failed;
+    for (const fs::path& folder : kept_beside(target)) {
+        if (!fs::exists(folder / unplaced_mark, failed) || is_held(folder)) continue;
+        fs::remove_all(folder, failed);
+        if (!failed) swept.push_back(folder);
+    }
+    if (!is_held(target)) fs::remove(target / unplaced_mark, failed); // it is in its place
+    return swept;
 }
 
 std::vector<fs::path> kept_beside(const fs::path& target) {

@@ -43,6 +43,16 @@ bool is_leftover_name(std::string_view name) {
            number.find_first_not_of("0123456789-") == std::string_view::npos;
 }
 
+/// The path as somebody knows it who looks at the outputs: of ".out.graticule-17-0/model" it is "out/model".
+fs::path meant_by(const fs::path& written) {
+    fs::path meant;
+    for (const fs::path& part : written) {
+        const std::string name = part.string();
+        meant /= is_leftover_name(name) ? name.substr(1, name.rfind(mark) - 1) : name;
+    }
+    return meant;
+}
+
 /// Whether `path` is still the file that is open.
 bool still_there(const fs::path& path, const Descriptor& file) {
     struct stat open = {}, named = {};
@@ -134,10 +144,11 @@ fs::path output_place(const fs::path& path) {
     return place;
 }
 
-void throw_write_failure(const fs::path& path, const std::string& doing, int code, std::uint64_t needed) {
+void throw_write_failure(const fs::path& written, const std::string& doing, int code, std::uint64_t needed) {
+    const fs::path path = meant_by(written);
     std::string why = doing + ": " + std::strerror(code) + "; choose another place for the output";
     struct statvfs system = {};
-    const bool known = ::statvfs(folder_of(path).c_str(), &system) == 0;
+    const bool known = ::statvfs(folder_of(written).c_str(), &system) == 0;
     std::error_code unknown;
     if (code == ENOSPC && fs::is_character_file(path, unknown)) // no disk of which to say how much is free
         why = doing + ": the device takes nothing more; choose another place for the output";

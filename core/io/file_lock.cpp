@@ -27,4 +27,9 @@ FileLock::FileLock(const std::filesystem::path& path, std::chrono::milliseconds 
     }
 }
 
+bool is_held(const std::filesystem::path& path) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    return file.is_open() && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 } // namespace graticule

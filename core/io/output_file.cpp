@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mapping_guard.h"
+#include "core/io/before_output.h"
 
 namespace graticule {
 namespace {
@@ -59,6 +60,7 @@ OutputFile::OutputFile(const fs::path& path, std::uint64_t expected_bytes)
     const auto space = fs::space(folder_of(path_), unknown);
     if (!unknown && space.available < expected_bytes) fail("writing", ENOSPC);
     aside_.emplace(path_, Aside::Kind::file);
+    take_access(path_, aside_->file());
 }
 
 OutputFile::~OutputFile() = default;
@@ -100,6 +102,7 @@ void check_output_file(const fs::path& path, WritingOrder order) {
     } else if (order == WritingOrder::any) {
         refuse_pipe(path);
     }
+    check_room(path, 1); // a full disk too
 }
 
 void atomic_write_file(const fs::path& path, std::span<const std::byte> bytes) {

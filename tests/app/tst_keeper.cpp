@@ -73,6 +73,57 @@ private Q_SLOTS:
         QTest::qWait(20);
     }
 
+    void what_is_asked_comes_after_what_was_given_and_in_the_thread_of_who_asked() {
+        Keeper keeper;
+        QStringList written; // by the keeper's thread alone
+        QStringList answer;
+        QThread* told_in = nullptr;
+        keeper.keep(
+            "a", [&] { written << "a"; }, this, [](const QString&) {});
+        keeper.ask<QStringList>([&] { return written; }, this,
+                                [&](const QStringList& there) {
+                                    answer = there;
+                                    told_in = QThread::currentThread();
+                                });
+        keeper.finish();
+        QVERIFY(answer.isEmpty() && keeper.idle()); // only when the event loop comes round
+        QTRY_COMPARE(answer, QStringList("a"));
+        QCOMPARE(told_in, QThread::currentThread());
+        {
+            QObject gone;
+            keeper.ask<int>([] { return 1; }, &gone, [](int) { QFAIL("told"); });
+            keeper.ask<int>([]() -> int { throw std::bad_alloc(); }, this, [](int) { QFAIL("told"); });
+            keeper.finish();
+        }
+        QTest::qWait(20);
+        QVERIFY(keeper.problems().isEmpty()); // nobody's
+    }
+
+    void what_failed_is_tried_again_unless_there_is_newer() {
+        Keeper keeper;
+        bool full = true;
+        QStringList written;
+        const auto keep = [&](const QString& file, const QString& text) {
+            keeper.keep(
+                file,
+                [&, file, text] {
+                    if (full) throw Error(ErrorKind::bad_input, "the disk is full");
+                    written << file + text;
+                },
+                this, [](const QString&) {});
+            keeper.finish();
+        };
+        keep("a", "1");
+        keep("b", "1");
+        QCOMPARE(keeper.problems().size(), 2);
+        full = false;
+        keep("a", "2");
+        keeper.retry();
+        keeper.finish();
+        QCOMPARE(written, (QStringList{"a2", "b1"}));
+        QVERIFY(keeper.problems().isEmpty());
+    }
+
     void all_is_written_before_the_end() {
         int written = 0;
         {

@@ -12,6 +12,7 @@
 #include "core/engine/resources.h"
 #include "core/io/safetensors.h"
 #include "tests/support/error_message.h"
+#include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -21,7 +22,7 @@ namespace {
 /// And all is on the disk.
 void remove_run(Session& session, int run) {
     session.runList().remove(run);
-    session.runList().waitUntilKept();
+    session.runList().keeper().finish();
 }
 } // namespace
 
@@ -73,7 +74,7 @@ private Q_SLOTS:
         QCOMPARE(before->runs().size(), std::size_t(4));
 
         // Nothing is closed or saved: what is on disk then is what a kill leaves.
-        before->runList().waitUntilKept();
+        before->runList().keeper().finish();
         const auto after = opened();
         QCOMPARE(std::ranges::count_if(after->runs(), &Run::finished), 2);
         for (std::size_t i = 0; i < 2; ++i) {
@@ -222,6 +223,113 @@ private Q_SLOTS:
         QCOMPARE(read(file + ".unread"), damaged);
         QCOMPARE(read(file + ".unread-2"), QByteArray("{"));
         QVERIFY(RunJournal(folder_.path()).read(path_of(session)).empty());
+    }
+
+    /// What was measured is shown as measured; a damaged file of it is as good as none.
+    void figures_of_layers_come_back_with_their_run() {
+        const QTemporaryDir folder;
+        const auto open = [&](Session& session) {
+            session.open("sample-opt");
+            [&] { QTRY_VERIFY_WITH_TIMEOUT(session.model() && !session.jobs().busy(), 60'000); }();
+        };
+        Recipe recipe;
+        std::vector<LayerReport> before;
+        {
+            Session session(nullptr, RunJournal(folder.path()));
+            open(session);
+            recipe = session.recipe();
+            recipe.calibration = testing::short_calibration();
+            session.setRecipe(recipe, "short");
+            session.calibrate(recipe.calibration);
+            session.evaluate(brief_);
+            QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 2 && session.runs()[1].finished(), 120'000);
+            before = *session.runs()[1].reports;
+            QCOMPARE(before.size(), session.model()->linears().size());
+            QVERIFY(before.front().output_sqnr_db);
+        }
+        const auto measured_again = [&](QStringList& lines) {
+            Session session(nullptr, RunJournal(folder.path()));
+            connect(&session, &Session::logged, this, [&](const QString& line) { lines << line; });
+            open(session);
+            session.setRecipe(recipe, "short");
+            [&] { QCOMPARE(session.runs().size(), std::size_t(2)); }();
+            std::size_t same = 0;
+            for (const LayerReport& report : before) {
+                const auto choice = session.choiceFor(report.layer, session.recipeRules());
+                const auto found = session.measured(report.layer, choice);
+                same += found && found->output_sqnr_db == report.output_sqnr_db &&
+                        found->weight_mse == report.weight_mse && found->output_error == report.output_error &&
+                        found->weight_counts.underflow == report.weight_counts.underflow;
+            }
+            return same;
+        };
+        QStringList lines;
+        QCOMPARE(measured_again(lines), before.size());
+        const QDir layers(folder.filePath("layers"));
+        QCOMPARE(layers.entryList(QDir::Files).size(), 1);
+        const QString file = layers.filePath(layers.entryList(QDir::Files).front());
+        const QByteArray good = read(file);
+        for (const qsizetype at : {qsizetype(0), good.size() / 2, good.size() - 1}) {
+            QByteArray bad = good;
+            bad[at] = static_cast<char>(bad[at] ^ 1);
+            write(file, bad);
+            lines.clear();
+            QCOMPARE(measured_again(lines), std::size_t(0));
+            QVERIFY2(lines.join('\n').contains(file), qPrintable(lines.join('\n')));
+        }
+        write(file, good.chopped(1));
+        QCOMPARE(measured_again(lines), std::size_t(0));
+        write(file, good);
+        QCOMPARE(measured_again(lines), before.size());
+    }
+
+    /// Its weights are not on the disk: it is quantized again, from what the run says, to the same bytes.
+    void a_run_of_an_earlier_session_is_exported_as_it_was() {
+        const QTemporaryDir folder;
+        const QString first = folder.filePath("first"), second = folder.filePath("second");
+        const auto exported = [](Session& session, int run, const QString& to) {
+            QSignalSpy done(&session, &Session::exported);
+            session.exportRun(run, "packed", to);
+            [&] { QTRY_VERIFY_WITH_TIMEOUT(done.size() == 1 && !session.jobs().busy(), 120'000); }();
+        };
+        const auto open = [&](Session& session) {
+            session.open("sample-opt");
+            [&] { QTRY_VERIFY_WITH_TIMEOUT(session.model() && !session.jobs().busy(), 60'000); }();
+        };
+        {
+            Session session(nullptr, RunJournal(folder.filePath("runs")));
+            open(session);
+            Recipe recipe = session.recipe();
+            recipe.defaults = parse_scheme_line("w=int4/asym/g32 gptq"); // looks at inputs
+            recipe.calibration = testing::short_calibration();
+            recipe.calibration.pick = CalibrationSpec::Pick::random;
+            recipe.calibration.seed = 7;
+            session.setRecipe(recipe, "short");
+            session.evaluate(brief_);
+            QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 2 && session.runs()[1].finished(), 120'000);
+            exported(session, session.runs()[1].id, first);
+        }
+        Session session(nullptr, RunJournal(folder.filePath("runs")));
+        QStringList lines;
+        connect(&session, &Session::logged, this, [&](const QString& line) { lines << line; });
+        open(session);
+        const Recipe now = session.recipe();
+        const int run = session.runs().at(1).id;
+        QVERIFY(session.run(run)->finished() && !session.run(run)->quantized);
+        exported(session, run, second);
+        QVERIFY(session.run(run)->quantized);
+        QVERIFY(session.recipe() == now && !session.stats()); // what one is about is left alone
+        const QStringList files = QDir(first).entryList(QDir::Files);
+        QVERIFY(files.contains("model.safetensors"));
+        for (const QString& name : files)
+            if (name != "graticule.json")
+                QVERIFY2(read(first + '/' + name) == read(second + '/' + name), qPrintable(name));
+        QVERIFY2(!lines.join('\n').contains("came out other"), qPrintable(lines.join('\n')));
+        QVERIFY2(lines.join('\n').contains("were there from before"), qPrintable(lines.join('\n'))); // its statistics
+        session.exportRun(session.runs().at(0).id, "packed",
+                          folder.filePath("third")); // full precision: nothing to write
+        QTest::qWait(50);
+        QVERIFY(!session.jobs().busy() && !QFile::exists(folder.filePath("third")));
     }
 
     /// A model whose files are not read when it is opened: its runs come when the hash is there.

@@ -1,6 +1,8 @@
 // The runs as a list: which one differences refer to, and names that tell runs apart.
 #include <QtTest/QTest>
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "app/session/run_list.h"
 #include "app/session/run_names.h"
@@ -118,6 +120,38 @@ private Q_SLOTS:
         QVERIFY(!list.find(id)->resumable()); // there is nothing to go on from
         const int done = list.add(run_of("w=int8", brief));
         QVERIFY(list.find(done)->alive() && list.stopped(run_of("w=int8", brief)) == nullptr);
+    }
+
+    /// From the journal, a session file or a draft, in any order: one line, as far as any of them has come.
+    void a_run_that_was_kept_twice_comes_back_once() {
+        Run whole = run_of("w=int4", brief), early = whole, late = whole;
+        const auto stop = [](Run& run, std::size_t windows) {
+            run.state = JobState::cancelled;
+            run.evaluation->complete = false;
+            run.evaluation->window_losses.resize(windows);
+        };
+        stop(early, 1);
+        stop(late, 2);
+        whole.evaluation->complete = true;
+        std::vector<const Run*> all{&early, &late, &whole};
+        do {
+            JobRunner jobs;
+            RunList list(jobs, RunJournal(), nullptr);
+            std::set<int> ids;
+            for (const Run* run : all) ids.insert(list.bringBack(*run));
+            QCOMPARE(list.all().size(), std::size_t(1));
+            QCOMPARE(ids.size(), std::size_t(1));
+            QVERIFY(list.all().front().finished());
+            QCOMPARE(list.all().front().evaluation->window_losses.size(), std::size_t(3));
+        } while (std::ranges::next_permutation(all).found);
+        JobRunner jobs;
+        RunList list(jobs, RunJournal(), nullptr);
+        const int id = list.bringBack(early);
+        list.setJobs(id, {JobId{1}}); // on its way again: its own job goes on from where it was
+        QCOMPARE(list.bringBack(late), id);
+        QCOMPARE(list.find(id)->evaluation->window_losses.size(), std::size_t(1));
+        list.bringBack(run_of("w=int8", brief));
+        QCOMPARE(list.all().size(), std::size_t(2));
     }
 
     void runs_that_differ_have_names_that_differ_data() {

@@ -12,7 +12,6 @@
 #include <nlohmann/json.hpp>
 
 #include "app/session/command_line_text.h"
-#include "app/session/draft.h"
 #include "app/session/recent_models.h"
 #include "app/session/recipe_edit.h"
 #include "app/session/run_json.h"
@@ -225,12 +224,12 @@ private Q_SLOTS:
         remember_model(settings, folder.filePath("gone"));
         remember_model(settings, folder.path());
         remember_model(settings, folder.filePath("gone"));
-        const auto models = recent_models(settings, Draft(RunJournal()));
+        const auto models = recent_models(settings);
         QCOMPARE(models.size(), std::size_t(2));
         QVERIFY(models[0].missing);
         QVERIFY(!models[1].missing);
         forget_model(settings, models[0].path);
-        QCOMPARE(recent_models(settings, Draft(RunJournal())).size(), std::size_t(1));
+        QCOMPARE(recent_models(settings).size(), std::size_t(1));
     }
 
     void failed_open_leaves_the_session_as_it_was() {

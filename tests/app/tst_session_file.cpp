@@ -11,6 +11,7 @@
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHeaderView>
+#include <QtWidgets/QLabel>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QTableView>
@@ -27,6 +28,8 @@
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/offer_bar.h"
+#include "widgets/panels/run_dialogs.h"
+#include "widgets/panels/runs_panel.h"
 
 using namespace graticule;
 using graticule::testing::error_message;
@@ -165,7 +168,7 @@ private Q_SLOTS:
         window->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
         OfferBar* offer = draft_offer(*window);
-        QVERIFY(!offer->isHidden());
+        QTRY_VERIFY(!offer->isHidden());
         QVERIFY2(offer->text().contains("eight bits"), qPrintable(offer->text()));
         QVERIFY(window->session().recipe() != made); // offered, not forced
         click(*offer, "Go on with it");
@@ -182,13 +185,104 @@ private Q_SLOTS:
         third->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*third), 30'000);
         offer = draft_offer(*third);
-        QVERIFY(!offer->isHidden());
+        QTRY_VERIFY(!offer->isHidden());
         click(*offer, "Discard it");
         third.reset();
         auto [last_settings, fourth] = this->window("draft");
         fourth->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*fourth), 30'000);
+        QTest::qWait(300);
         QVERIFY(draft_offer(*fourth)->isHidden());
+    }
+
+    /// Nothing of what anybody made is written over, neither by another window nor by what is taken up again.
+    void every_window_has_a_draft_of_its_own() {
+        const auto make = [](MainWindow& window, const char* line, const QString& name) {
+            window.session().select({LayerId{3}});
+            window.session().editSelected([line](SchemeChoice& choice) { choice = parse_scheme_line(line); }, name, {});
+        };
+        const auto open = [](MainWindow& window) {
+            window.openPath("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(quiet(window), 30'000);
+        };
+        {
+            auto [settings, first] = this->window("two");
+            auto [more, second] = this->window("two");
+            open(*first);
+            make(*first, "w=int8/sym/channel", "of the first");
+            QTest::qWait(700);
+            open(*second);
+            QTest::qWait(300);
+            QVERIFY(draft_offer(*second)->isHidden()); // the other window works on it
+            QVERIFY2(log(*second).contains("Another window works on this model"), qPrintable(log(*second)));
+            make(*second, "w=int4/sym/channel", "of the second");
+            QTest::qWait(700);
+        }
+        auto [settings, window] = this->window("two");
+        open(*window);
+        OfferBar* offer = draft_offer(*window);
+        QTRY_VERIFY(!offer->isHidden());
+        QVERIFY2(offer->text().contains("of the second") && offer->text().contains("1 more"),
+                 qPrintable(offer->text()));
+        make(*window, "w=int5/sym/channel", "of the third"); // before anything was taken up
+        const Recipe third = window->session().recipe();
+        click(*offer, "Go on with it");
+        QCOMPARE(window->session().history().undoName(), QString("of the second on layers.0.self_attn.out_proj"));
+        // What was made here meanwhile is offered as well, and the first one's after it.
+        QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the third"), qPrintable(offer->text()));
+        click(*offer, "Go on with it");
+        QVERIFY(window->session().recipe() == third);
+        QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the second"), qPrintable(offer->text()));
+        click(*offer, "Discard it");
+        QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the first"), qPrintable(offer->text()));
+        QVERIFY2(!offer->text().contains("more"), qPrintable(offer->text()));
+        offer = nullptr;
+        window.reset();
+        // Neither taken nor discarded: both are there.
+        auto [again, last] = this->window("two");
+        open(*last);
+        QTRY_VERIFY(!draft_offer(*last)->isHidden());
+        QVERIFY(draft_offer(*last)->text().contains("of the third"));
+        QVERIFY(draft_offer(*last)->text().contains("1 more"));
+    }
+
+    /// Nothing is in memory of it: the dialog says what is done first, and full precision what it is.
+    void a_run_of_an_earlier_session_says_what_its_export_takes() {
+        auto [settings, window] = this->window("first"); // its journal has two runs
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().runs().size() == 2, 30'000);
+        QVERIFY(window->command("run.export")->isEnabled());
+        window->setAsking(true);
+        QString said;
+        QStringList buttons;
+        QTimer::singleShot(0, qApp, [&] {
+            auto* dialog = qobject_cast<ExportDialog*>(QApplication::activeModalWidget());
+            if (!dialog) return;
+            for (const QLabel* label : dialog->findChildren<QLabel*>()) said += label->text() + u'\n';
+            for (const QPushButton* button : dialog->findChildren<QPushButton*>()) buttons << button->text();
+            dialog->reject();
+        });
+        window->command("run.export")->trigger();
+        QVERIFY2(said.contains("quantized again from its recipe, calibration (calibrated 2 × 64)"), qPrintable(said));
+        QVERIFY2(buttons.contains("Quantize again and export"), qPrintable(buttons.join(", ")));
+        window->setAsking(false);
+        Q_EMIT window->runs().exportWanted(window->session().runs().at(0).id);
+        QVERIFY2(log(*window).contains("there is nothing to write"), qPrintable(log(*window)));
+    }
+
+    void a_disk_that_takes_its_time_holds_up_no_opening() {
+        auto [settings, window] = this->window("slow");
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+        QSemaphore disk;
+        Keeper& keeper = window->session().runList().keeper();
+        keeper.keep(
+            "slow", [&] { disk.acquire(); }, &*window, [](const QString&) {});
+        window->openPath("sample-llama");
+        QTRY_VERIFY_WITH_TIMEOUT(window->session().model()->name() == "sample-llama", 30'000);
+        QVERIFY(!keeper.idle());
+        disk.release();
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && keeper.idle(), 30'000);
     }
 
     void the_tour_speaks_before_unsaved_work_is_offered() {
@@ -207,7 +301,7 @@ private Q_SLOTS:
         QVERIFY(draft_offer(*window)->isHidden());
         window->tour().leave();
         QVERIFY(speaking->isHidden());
-        QVERIFY(!draft_offer(*window)->isHidden());
+        QTRY_VERIFY(!draft_offer(*window)->isHidden());
     }
 
     void runs_that_are_there_already_are_not_doubled() {

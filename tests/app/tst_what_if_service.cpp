@@ -4,6 +4,7 @@
 
 #include "app/session/what_if_service.h"
 #include "core/engine/resources.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -94,6 +95,33 @@ private Q_SLOTS:
         service.want({{layer, choice, false}});
         service.want({{layer, choice, true}});
         QVERIFY(service.idle());
+    }
+
+    /// What is mapped where the file has been cut are zeros: no histogram of them, but the reason, told once.
+    void a_model_cut_short_says_so() {
+        const testing::TemporaryFolder folder;
+        std::filesystem::copy(resolve_model_path("sample-opt"), folder.path(),
+                              std::filesystem::copy_options::recursive);
+        const std::filesystem::path file = folder.path() / "model.safetensors";
+        JobContext ctx;
+        const OpenedModel opened = open_model(folder.path(), ctx);
+        const LayerId first = opened.model->linears().front().id, last = opened.model->linears().back().id;
+        WhatIfService service;
+        QSignalSpy damaged(&service, &WhatIfService::damaged);
+        service.setSource(opened.model, stats_);
+        service.wantWeights(first);
+        QTRY_VERIFY_WITH_TIMEOUT(service.idle(), 30'000);
+        QVERIFY(service.weights(first) && service.weightsProblem(first).isEmpty());
+        std::filesystem::resize_file(file, std::filesystem::file_size(file) / 16);
+        service.wantWeights(last);
+        service.want({{last, choice_, true}});
+        QTRY_VERIFY_WITH_TIMEOUT(service.idle(), 30'000);
+        QVERIFY(!service.weights(last) && !service.find(last, choice_, true));
+        for (const QString& problem : {service.weightsProblem(last), service.problem(last, choice_)})
+            QVERIFY2(problem.contains(QString::fromStdString(file.string())) && problem.contains("cut short"),
+                     qPrintable(problem));
+        QCOMPARE(damaged.size(), 1);
+        QVERIFY(service.weights(first)); // counted when it was whole
     }
 
     void answers_about_a_source_that_went_count_as_delivered() {

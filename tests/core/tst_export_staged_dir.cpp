@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/export/staged_dir.h"
+#include "core/export/unplaced.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -117,6 +118,54 @@ private Q_SLOTS:
         QCOMPARE(get(staged.commit(ctx) / "notes.txt"), std::string("mine"));
     }
 
+    void whatSomebodyChangedOfItsOwnIsKept_data() {
+        QTest::addColumn<QString>("file");
+        QTest::addColumn<QString>("text");
+        QTest::newRow("as long") << "model_card.md"
+                                 << "CARD";
+        QTest::newRow("longer") << "model_card.md"
+                                << "card, and more";
+        QTest::newRow("in a folder") << "model/config.json"
+                                     << "[]";
+    }
+    void whatSomebodyChangedOfItsOwnIsKept() {
+        QFETCH(QString, file);
+        QFETCH(QString, text);
+        JobContext ctx;
+        const fs::path out = at(QTest::currentDataTag());
+        const auto write = [&] {
+            StagedDir staged(out, {});
+            put(staged.path() / "model_card.md", "card");
+            put(staged.path() / "model/config.json", "{}");
+            write_provenance_file(staged.path(), "{}");
+            return staged.commit(ctx);
+        };
+        QVERIFY(write().empty());
+        QVERIFY(write().empty()); // as it was written: nobody's work
+        put(out / file.toStdString(), text.toStdString());
+        const fs::path kept = write();
+        QVERIFY(!kept.empty());
+        QCOMPARE(get(kept / file.toStdString()), text.toStdString());
+        QCOMPARE(get(out / "model_card.md"), std::string("card"));
+    }
+
+    void whatWasPrivateStaysSo() {
+        JobContext ctx;
+        const auto write = [&] {
+            StagedDir staged(at("out"), {});
+            put(staged.path() / "model/weights", "w");
+            write_provenance_file(staged.path(), "{}");
+            (void)staged.commit(ctx);
+        };
+        const auto mode = [&](const char* name) { return fs::status(at("out") / name).permissions(); };
+        write();
+        fs::permissions(at("out"), fs::perms::owner_all);
+        fs::permissions(at("out/model/weights"), fs::perms::owner_read | fs::perms::owner_write);
+        write();
+        QCOMPARE(mode(""), fs::perms::owner_all);
+        QCOMPARE(mode("model/weights"), fs::perms::owner_read | fs::perms::owner_write);
+    }
+
     void refusesWhatIsNotItsOwn() {
         put(at("out/thesis.tex"), "years of work");
         refuses(at("out"), {}, "is not empty and was not written by this program");
@@ -171,6 +220,28 @@ private Q_SLOTS:
         put(at("out.before-x/a"), "");
         put(at("other.before-1/a"), "");
         QCOMPARE(kept_beside(at("out")), (std::vector{at("out.before-1"), at("out.replaced-12")}));
+    }
+
+    /// Killed before it was exchanged, the new folder has the name that the old one was to get.
+    void whatWasNotPutInItsPlaceIsSwept() {
+        JobContext ctx;
+        put(at("out/graticule.json"), "{}");
+        put(at("out/notes.md"), "somebody's");
+        put(at("out.replaced-1/graticule.json"), "{}");
+        put(at("out.replaced-1/.graticule-unplaced"), "");
+        put(at("out.replaced-2/notes.md"), "kept");
+        QCOMPARE(sweep_unplaced(at("out")), std::vector<fs::path>{at("out.replaced-1")});
+        QVERIFY(!fs::exists(at("out.replaced-1")) && fs::exists(at("out.replaced-2/notes.md")));
+        // Killed behind the exchange, it has the mark still, which must not go to what is kept of it next.
+        put(at("out/.graticule-unplaced"), "");
+        StagedDir staged(at("out"), {});
+        put(staged.path() / "graticule.json", "{}");
+        QCOMPARE(staged.commit(ctx), at("out.replaced-1"));
+        QVERIFY(fs::exists(at("out.replaced-1/notes.md")) && !fs::exists(at("out.replaced-1/.graticule-unplaced")));
+        QVERIFY(!fs::exists(at("out/.graticule-unplaced")));
+        QVERIFY(sweep_unplaced(at("out")).empty());
+        put(at("out/.graticule-unplaced"), "");
+        QVERIFY(sweep_unplaced(at("out")).empty() && !fs::exists(at("out/.graticule-unplaced")));
     }
 
     void namesThatCannotBe_data() {

@@ -12,8 +12,10 @@
 #include "core/base/job_context.h"
 #include "core/engine/job_files.h"
 #include "core/io/aside.h"
+#include "core/io/before_output.h"
 #include "core/io/mapped_file.h"
 #include "core/io/output_file.h"
+#include "tests/support/error_message.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/test_main.h"
 
@@ -121,6 +123,39 @@ private Q_SLOTS:
         atomic_write_file(folder / longest, std::string_view("text"));
         QCOMPARE(content(folder / longest), std::string("text"));
         GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "256 bytes", (check_output_file(folder / (longest + "n")), 0));
+    }
+
+    void what_was_private_stays_so() {
+        const TemporaryFolder folder;
+        const fs::path file = folder.path() / "out.csv";
+        atomic_write_file(file, "one");
+        fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+        if (::geteuid() == 0) QCOMPARE(::chown(file.c_str(), 1000, 1000), 0);
+        atomic_write_file(file, "two");
+        struct stat now = {};
+        QCOMPARE(::stat(file.c_str(), &now), 0);
+        QCOMPARE(now.st_mode & 07777U, 0600U);
+        if (::geteuid() == 0) QCOMPARE(now.st_uid, uid_t{1000});
+        QCOMPARE(content(file), std::string("two"));
+    }
+
+    /// What a full disk is said of is what somebody named, not what lies beside it meanwhile.
+    void a_message_names_the_output() {
+        const std::string message = testing::error_message(
+            [] { throw_write_failure("/tmp/.export.graticule-1323-0/model/config.json", "writing", EIO, 0); });
+        QVERIFY2(message.starts_with("/tmp/export/model/config.json: "), message.c_str());
+    }
+
+    /// Before the work, as far as its size can be told: not at the end.
+    void a_disk_that_is_too_small_is_found_at_once() {
+        const TemporaryFolder folder;
+        const fs::path file = folder.path() / "large.csv";
+        const std::string message = testing::error_message([&] { check_room(file, std::uint64_t{1} << 60); });
+        QVERIFY2(message.find("the disk is full: 1152921504606846976 bytes are needed") != std::string::npos,
+                 message.c_str());
+        QVERIFY(!fs::exists(file));
+        check_room(file, 1000);
+        QVERIFY(!fs::exists(file));
     }
 
     void a_device_is_written_through() {

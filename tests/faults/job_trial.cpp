@@ -4,7 +4,10 @@
 #include <fstream>
 #include <set>
 #include <signal.h>
+#include <sstream>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/export/staged_dir.h"
 #include "tests/faults/cut_model.h"
@@ -24,6 +27,27 @@ std::string content(const fs::path& file) {
 void put(const fs::path& file, const std::string& text) {
     fs::create_directories(file.parent_path());
     std::ofstream(file, std::ios::binary) << text;
+}
+
+/// Of a process that runs; 0: there is none.
+double processor_seconds(pid_t process) {
+    const std::string text = content("/proc/" + std::to_string(process) + "/stat");
+    std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+    std::string skipped;
+    for (int field = 3; field < 14; ++field) fields >> skipped;
+    double user = 0, system = 0;
+    fields >> user >> system;
+    return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+/// Of all processes that were started here and have ended.
+double processor_of_the_ended() {
+    rusage used = {};
+    ::getrusage(RUSAGE_CHILDREN, &used);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+    };
+    return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 /// Token ids as the logits command reads them: one row of 16.
@@ -153,6 +177,17 @@ void JobTrial::reset() {
     for (const auto& [name, text] : old_) put(name.empty() ? out() : out() / name, text);
 }
 
+void JobTrial::add(const std::string& name, const std::string& text) const { put(out() / name, text); }
+
+std::vector<fs::path> JobTrial::beside() const {
+    std::vector<fs::path> all;
+    for (const auto& entry : fs::directory_iterator(folder() / "place"))
+        if (entry.path() != out()) all.push_back(entry.path());
+    return all;
+}
+
+bool JobTrial::output_is_new() const { return snapshot(out()) == new_; }
+
 Ending JobTrial::finish(QProcess& process, Clock::time_point started) {
     Ending ending;
     if (!process.waitForFinished(300'000)) process.kill();
@@ -192,8 +227,11 @@ Ending JobTrial::run_and_signal(int signal, std::chrono::milliseconds delay) {
     process.waitForStarted();
     process.waitForFinished(static_cast<int>(delay.count()));
     const auto asked = Clock::now();
-    if (process.state() != QProcess::NotRunning) ::kill(static_cast<pid_t>(process.processId()), signal);
+    const auto id = static_cast<pid_t>(process.processId());
+    const double before = processor_seconds(id) + processor_of_the_ended();
+    if (process.state() != QProcess::NotRunning) ::kill(id, signal);
     Ending ending = finish(process, started);
+    ending.processor_after_request = processor_of_the_ended() - before;
     ending.seconds_after_request = std::chrono::duration<double>(Clock::now() - asked).count();
     return ending;
 }
@@ -229,11 +267,7 @@ JobTrial::~JobTrial() {
     server_.waitForFinished();
 }
 
-std::size_t JobTrial::left_over() const {
-    return static_cast<std::size_t>(
-               std::distance(fs::directory_iterator(folder() / "place"), fs::directory_iterator())) -
-           (fs::exists(out()) ? 1 : 0);
-}
+std::size_t JobTrial::left_over() const { return beside().size(); }
 
 std::string JobTrial::broken(const Ending& ending, bool killed) const {
     static const std::set<int> contract{0, 2, 3, 4, 5, 130};

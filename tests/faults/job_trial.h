@@ -13,6 +13,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace graticule::faults {
 
@@ -25,8 +26,9 @@ struct Ending {
     int signal = 0;
     QByteArray err;
     double seconds = 0;
-    double seconds_after_request = 0; ///< of a stop
-    long calls = 0;                   ///< of the kind that was to fail
+    double seconds_after_request = 0;   ///< of a stop
+    double processor_after_request = 0; ///< of all its threads, what others had of the machine left out
+    long calls = 0;                     ///< of the kind that was to fail
 };
 
 struct Files {
@@ -55,6 +57,11 @@ public:
     void reset();
     /// `settings`: "NAME=value" of its environment. `limits` runs in the child before the program does.
     Ending run(const QStringList& settings = {}, const std::function<void()>& limits = {});
+    /// Puts a file into the folder that lies at the output, as somebody might.
+    void add(const std::string& name, const std::string& text) const;
+    /// Of the folder that the output is in, but for the output itself.
+    [[nodiscard]] std::vector<std::filesystem::path> beside() const;
+    [[nodiscard]] bool output_is_new() const;
     /// Sends `signal` after `delay`.
     Ending run_and_signal(int signal, std::chrono::milliseconds delay);
     /// The `at`-th call of a kind (programs/failing_calls.cpp) fails with `error`; 0: they are only counted. Forked

@@ -355,7 +355,7 @@ private Q_SLOTS:
             return std::vector<TargetEntry>{{"here", "Here", "as asked", "run here", "", false},
                                             {"there", "There", "refused", "source", exporter + " is refused", true}};
         };
-        ExportDialog dialog({{"easy", "Easy", "", {}}, {"picky", "Picky", "", {}}}, "a model", "exported", check,
+        ExportDialog dialog({{"easy", "Easy", "", {}}, {"picky", "Picky", "", {}}}, "a model", {}, "exported", check,
                             targets, nullptr);
         QPushButton* write = nullptr;
         for (QPushButton* button : dialog.findChildren<QPushButton*>())

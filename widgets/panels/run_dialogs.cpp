@@ -178,8 +178,8 @@ EvaluationChoice EvaluationDialog::choice() const {
     return {text_->path(), window_->value(), all_->isChecked() ? 0 : std::int64_t{windows_->value()}};
 }
 
-ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder,
-                           Check check, Targets targets, QWidget* parent)
+ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& first,
+                           const QString& folder, Check check, Targets targets, QWidget* parent)
     : QDialog(parent)
     , exporters_(exporters)
     , check_(std::move(check))
@@ -195,6 +195,12 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
                              tr("Writes %1 for other programs, beside the target first and renamed at the end, then "
                                 "reads it back and compares every weight.")
                                  .arg(what));
+    if (!first.isEmpty()) {
+        auto* label = explanation_label();
+        label->setText(first);
+        label->setAccessibleName(tr("Before anything is written"));
+        column->addWidget(label);
+    }
     auto* form = form_in(column);
     exporter_->setAccessibleName(tr("Exporter"));
     for (const ExporterEntry& entry : exporters_) exporter_->addItem(entry.label, entry.name);
@@ -221,7 +227,7 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     what_there_->setMinimumHeight(4 * fontMetrics().lineSpacing()); // stays as high whatever is chosen
     what_there_->setAlignment(Qt::AlignTop);
     form->addRow(QString(), what_there_);
-    write_ = accept_button(buttons(this, column, tr("Export")));
+    write_ = accept_button(buttons(this, column, first.isEmpty() ? tr("Export") : tr("Quantize again and export")));
     connect(there_, &QTreeWidget::itemSelectionChanged, this, &ExportDialog::showTarget);
     connect(exporter_, &QComboBox::currentIndexChanged, this, &ExportDialog::preflight);
     connect(folder_, &PathEdit::changed, this, &ExportDialog::preflight);

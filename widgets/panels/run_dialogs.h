@@ -69,8 +69,9 @@ public:
     using Check = std::function<Diagnostics(const QString& exporter, const QString& folder, bool move_aside)>;
     /// What becomes of it in the programs that read that exporter's files.
     using Targets = std::function<std::vector<TargetEntry>(const QString& exporter)>;
-    ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& folder, Check check,
-                 Targets targets, QWidget* parent);
+    /// `first`: what is done before anything is written; empty: nothing.
+    ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& first,
+                 const QString& folder, Check check, Targets targets, QWidget* parent);
     [[nodiscard]] QString exporter() const;
     [[nodiscard]] QString folder() const;
     [[nodiscard]] bool moveAside() const;

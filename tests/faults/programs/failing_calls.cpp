@@ -3,7 +3,7 @@
 //
 //     FAULT_KIND=KIND     write, fsync, rename, mmap, allocate: which calls count; exchange: every one is unsupported
 //     FAULT_AT=n          the n-th fails (0: none, only count)
-//     FAULT_ERROR=28      errno of the failure
+//     FAULT_ERROR=28      errno of the failure; -9: instead of it the program gets that signal
 //     FAULT_REPORT=FILE   the number of calls is written there when the program ends
 //
 // Loading LibTorch takes longer than a small job. So with
@@ -16,6 +16,7 @@
 // An allocation counts from 16 KiB up, where it is operator new's or aligned (LibTorch's).
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -119,6 +120,7 @@ int counting_main(int argc, char** argv, char** environment) {
 bool fails(Kind which) {
     if (kind != which || !in_main) return false;
     if (calls.fetch_add(1) + 1 != fail_at) return false;
+    if (error_code < 0) ::kill(::getpid(), -error_code);
     errno = error_code;
     return true;
 }

@@ -1,0 +1,55 @@
+#include "app/session/kept_reports.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace graticule {
+
+namespace {
+constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20; // a run of a 7B model takes 0.2 MB
+
+/// Model, recipe and how it was computed. Evaluations of one quantization share it.
+std::string key_of(const Run& run) {
+    const Provenance& from = run.evaluation->provenance;
+    return from.model_hash + "\n" + from.recipe_hash + "\n" + from.device + "\n" + from.execution;
+}
+} // namespace
+
+RecordFolder kept_reports(const RunJournal& journal) {
+    return {journal.beside("layers").toStdString(), "layers of runs 1", most_bytes};
+}
+
+std::shared_ptr<const std::vector<LayerReport>> reports_of(const QuantizedModel& quantized) {
+    auto reports = std::make_shared<std::vector<LayerReport>>();
+    for (const auto& linear : quantized.linears)
+        if (linear) reports->push_back(linear->report);
+    return reports;
+}
+
+const LayerReport* find_report(const std::vector<LayerReport>& reports, LayerId layer, const std::string& scheme_line) {
+    const auto found = std::ranges::lower_bound(reports, layer, {}, &LayerReport::layer);
+    return found != reports.end() && found->layer == layer && found->scheme_line == scheme_line ? &*found : nullptr;
+}
+
+void keep_reports(const RecordFolder& kept, const Run& run) {
+    if (!run.reports || run.evaluation->provenance.model_hash.empty()) return;
+    (void)kept.keep(key_of(run), [&](RecordWriter& write) { write(*run.reports); });
+}
+
+void find_reports(const RecordFolder& kept, const Model& model, Run& run,
+                  const std::function<void(const std::string&)>& tell) {
+    if (run.full_precision || run.reports) return;
+    auto reports = std::make_shared<std::vector<LayerReport>>();
+    const auto read = [&](RecordReader& from) {
+        from(*reports);
+        const auto fits = [&](const LayerReport& report) {
+            const std::size_t at = index_of(report.layer);
+            return at < model.linears().size() && model.linears()[at].short_name == report.name;
+        };
+        if (!std::ranges::all_of(*reports, fits) || !std::ranges::is_sorted(*reports, {}, &LayerReport::layer))
+            from.fail();
+    };
+    if (kept.find(key_of(run), read, tell)) run.reports = std::move(reports);
+}
+
+} // namespace graticule

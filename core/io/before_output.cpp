@@ -1,0 +1,34 @@
+#include "core/io/before_output.h"
+
+#include <cerrno>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+#include "core/io/aside.h"
+
+namespace graticule {
+
+namespace fs = std::filesystem;
+
+void check_room(const fs::path& output, std::uint64_t least_bytes) {
+    const fs::path place = output_place(output);
+    std::error_code failed;
+    if (const fs::file_status status = fs::status(place, failed);
+        fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status))
+        return;                           // a device or a pipe
+    fs::path above = place.parent_path(); // the nearest folder that is there
+    while (!fs::exists(above, failed) && above.has_relative_path()) above = above.parent_path();
+    const auto space = fs::space(above, failed);
+    if (!failed && space.available < least_bytes)
+        throw_write_failure(above / output.filename(), "writing", ENOSPC, least_bytes);
+}
+
+void take_access(const fs::path& replaced, const Descriptor& by) {
+    struct stat was = {}, is = {};
+    if (::stat(replaced.c_str(), &was) != 0 || ::fstat(by.get(), &is) != 0) return;
+    if (was.st_uid != is.st_uid || was.st_gid != is.st_gid) (void)!::fchown(by.get(), was.st_uid, was.st_gid);
+    (void)!::fchmod(by.get(), was.st_mode & 07777U); // after the owner, which takes bits away
+}
+
+} // namespace graticule
