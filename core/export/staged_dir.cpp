@@ -262,6 +262,7 @@ fs::path StagedDir::commit(JobContext& ctx) {
         rename_or_throw(path(), target_);
         staging_->placed();
     }
+    mark_finished(staging_->file());
     (void)staging_->close();
     flush(target_.parent_path(), true);
     return kept;

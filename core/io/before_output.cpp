@@ -28,7 +28,25 @@ void take_access(const fs::path& replaced, const Descriptor& by) {
     struct stat was = {}, is = {};
     if (::stat(replaced.c_str(), &was) != 0 || ::fstat(by.get(), &is) != 0) return;
     if (was.st_uid != is.st_uid || was.st_gid != is.st_gid) (void)!::fchown(by.get(), was.st_uid, was.st_gid);
-    (void)!::fchmod(by.get(), was.st_mode & 07777U); // after the owner, which takes bits away
+    const mode_t mark = is.st_mode & S_ISVTX;
+    (void)!::fchmod(by.get(), (was.st_mode & 06777U) | mark); // after the owner, which takes bits away
 }
+
+namespace {
+mode_t mode_of(const Descriptor& file) {
+    struct stat status = {};
+    return ::fstat(file.get(), &status) == 0 ? status.st_mode & 07777U : 0U;
+}
+} // namespace
+
+void mark_unfinished(const Descriptor& file) {
+    if (const mode_t mode = mode_of(file); mode != 0) (void)!::fchmod(file.get(), mode | S_ISVTX);
+}
+
+void mark_finished(const Descriptor& file) {
+    if (const mode_t mode = mode_of(file); mode != 0) (void)!::fchmod(file.get(), mode & ~mode_t{S_ISVTX});
+}
+
+bool is_unfinished(const Descriptor& file) { return (mode_of(file) & S_ISVTX) != 0; }
 
 } // namespace graticule
