@@ -1,10 +1,12 @@
 #include "core/io/before_output.h"
 
 #include <cerrno>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
+#include "core/base/error.h"
 #include "core/io/aside.h"
 
 namespace graticule {
@@ -22,6 +24,21 @@ void check_room(const fs::path& output, std::uint64_t least_bytes) {
     const auto space = fs::space(above, failed);
     if (!failed && space.available < least_bytes)
         throw_write_failure(above / output.filename(), "writing", ENOSPC, least_bytes);
+}
+
+void refuse_what_cannot_be_replaced(const fs::path& output) {
+    struct statx found = {};
+    if (::statx(AT_FDCWD, output.c_str(), 0, STATX_BASIC_STATS, &found) != 0) return; // there is nothing
+    const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
+    if ((found.stx_attributes_mask & found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
+        throw Error(ErrorKind::bad_input,
+                    output.string() + " is a mount point, which cannot be replaced; choose another output");
+    struct stat above = {};
+    if (::stat(folder.c_str(), &above) != 0) return;
+    const uid_t me = ::geteuid();
+    if ((above.st_mode & S_ISVTX) != 0 && me != 0 && found.stx_uid != me && above.st_uid != me)
+        throw Error(ErrorKind::bad_input, output.string() + " belongs to another user and cannot be replaced in " +
+                                              folder.string() + "; choose another output");
 }
 
 void take_access(const fs::path& replaced, const Descriptor& by) {

@@ -13,6 +13,10 @@ namespace graticule {
 /// written has fewer bytes free than it will take at least.
 void check_room(const std::filesystem::path& output, std::uint64_t least_bytes);
 
+/// Throws Error{bad_input} for what the system lets nobody put another in the place of, or not this user, which it says
+/// only when that is renamed: mount points, and another's in a folder like /tmp.
+void refuse_what_cannot_be_replaced(const std::filesystem::path& output);
+
 /// What replaces a file or folder is as open or private as that was, and its owner's where that may be said. Nothing
 /// where `replaced` is not there.
 void take_access(const std::filesystem::path& replaced, const Descriptor& by);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -25,18 +24,6 @@ bool is_written_through(const fs::path& path) {
     return type == fs::file_type::character || type == fs::file_type::fifo;
 }
 
-/// In a folder like /tmp a file is replaced by its owner alone, which the system says only when it is renamed.
-void refuse_what_is_anothers(const fs::path& place) {
-    struct stat file = {}, folder = {};
-    if (is_written_through(place) || ::stat(place.c_str(), &file) != 0 ||
-        ::stat(folder_of(place).c_str(), &folder) != 0)
-        return;
-    const uid_t me = ::geteuid();
-    if ((folder.st_mode & S_ISVTX) != 0 && me != 0 && file.st_uid != me && folder.st_uid != me)
-        throw Error(ErrorKind::bad_input, place.string() + " belongs to another user and cannot be replaced in " +
-                                              folder_of(place).string() + "; choose another name");
-}
-
 /// Where the output goes, after what can be refused without touching anything.
 fs::path checked_place(const fs::path& path) {
     fs::path place = output_place(path);
@@ -49,7 +36,7 @@ fs::path checked_place(const fs::path& path) {
     if (is_written_through(place) && ::access(place.c_str(), W_OK) != 0) throw_write_failure(path, "opening", errno, 0);
     if (!fs::is_directory(folder_of(place), unknown))
         throw Error(ErrorKind::bad_input, path.string() + ": there is no folder " + folder_of(place).string());
-    refuse_what_is_anothers(place);
+    if (!is_written_through(place)) refuse_what_cannot_be_replaced(place);
     return place;
 }
 
