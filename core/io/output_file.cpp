@@ -29,7 +29,8 @@ fs::path checked_place(const fs::path& path) {
     fs::path place = output_place(path);
     std::error_code unknown;
     const fs::file_status status = fs::status(place, unknown);
-    if (fs::is_directory(status)) throw Error(ErrorKind::bad_input, path.string() + " is a folder; name a file in it");
+    if (fs::is_directory(status) || !path.has_filename())
+        throw Error(ErrorKind::bad_input, path.string() + " is a folder; name a file in it");
     if (fs::exists(status) && !fs::is_regular_file(status) && !is_written_through(place))
         throw Error(ErrorKind::bad_input,
                     path.string() + " is neither a file nor a pipe or device that can be written to; name another");
