@@ -39,11 +39,14 @@ void write_all(std::FILE* stream, const std::string& text) {
     }
 }
 
+/// A terminal that goes is a request as well, but not for a program that was started to outlive it (nohup).
 sigset_t stop_signals() {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    struct sigaction hangup = {};
+    if (::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
     return set;
 }
 
@@ -85,8 +88,9 @@ private:
         const timespec tenth{0, 100'000'000};
         bool asked = false;
         while (!stop.stop_requested()) {
-            if (sigtimedwait(&signals, nullptr, &tenth) > 0) {
-                if (asked) _exit(exit_code_cancelled); // the second Ctrl+C does not wait for anything
+            if (const int signal = sigtimedwait(&signals, nullptr, &tenth); signal > 0) {
+                if (asked && signal == SIGHUP) continue; // kernel and shell both tell of a terminal that goes
+                if (asked) _exit(exit_code_cancelled);   // the second Ctrl+C does not wait for anything
                 asked = true;
                 job_.cancel.request();
                 if (!quiet_) line("stopping (Ctrl+C again to quit at once)");
