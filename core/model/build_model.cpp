@@ -171,7 +171,7 @@ private:
                             ", which holds no weights; was this model quantized by another program?");
         if (tensor.shape != expected)
             throw Error(ErrorKind::bad_input, "tensor \"" + name + "\" has shape " + to_text(tensor.shape) +
-                                                  "; config.json asks for " + to_text(expected));
+                                                  "; the configuration asks for " + to_text(expected));
         return tensor;
     }
 

@@ -50,9 +50,8 @@ constexpr Harmless harmless_fields[] = {
     {"num_ln_in_parallel_attn", "which norms there are is seen from the tensors"},
     {"num_kv_heads", "of the new decoder architecture; the old one says multi_query"},
     {"hidden_act", "hidden_activation goes before it"},
-    {"head_dim num_key_value_heads max_position_embeddings hidden_size num_hidden_layers num_attention_heads "
-     "seq_length",
-     "a second name of what the family's own field says"},
+    {"head_dim num_key_value_heads max_position_embeddings seq_length n_inner",
+     "the family has no such choice, or says it under its own name"},
 };
 
 /// Switches of arithmetic that is not done: any other value than these is another model.
