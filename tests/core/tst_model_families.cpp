@@ -275,8 +275,11 @@ private Q_SLOTS:
         QVERIFY(both.rope.type == RopeConfig::Type::linear && both.rope.factor == 8 && both.rope.theta == 5e5);
         QVERIFY(both.sliding_rope->type == RopeConfig::Type::standard && both.sliding_rope->theta == 2e4);
         QVERIFY2(both.notes.empty(), both.notes.empty() ? "" : both.notes.front().c_str());
-        config["rope_scaling"]["curl"] = 3;
+        config["rope_scaling"] = {{"type", "linear"}, {"factor", 8.0}};
+        GRATICULE_EXPECT_ERROR(ErrorKind::unsupported, "\"rope_type\" alone", static_cast<void>(read()));
+        config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 8.0}, {"curl", 3}};
         QCOMPARE(read().notes.size(), std::size_t{1});
+        config["rope_scaling"].erase("curl");
         config.erase("rope_parameters");
         config.update({{"rope_theta", 7e5}, {"rope_local_base_freq", 3e4}});
         QVERIFY(read().rope.theta == 7e5 && read().rope.factor == 8 && read().sliding_rope->theta == 3e4);
@@ -312,6 +315,22 @@ private Q_SLOTS:
         const auto model = build_model(checkpoint, "tiny");
         QCOMPARE(model->parts().warnings.size(), std::size_t{1});
         QVERIFY(model->parts().warnings.front().find("visual.tower.weight") != std::string::npos);
+    }
+
+    void the_tied_matrix_under_the_heads_name() {
+        json config = tiny_llama();
+        config["tie_word_embeddings"] = true;
+        const auto checkpoint = std::make_shared<MemoryCheckpoint>(config);
+        checkpoint->tensors_.erase("model.embed_tokens.weight");
+        const auto model = build_model(checkpoint, "tiny");
+        QVERIFY(model->config().tied_head && !model->parts().head);
+        QCOMPARE(model->parts().embedding.shape, (Shape{10, 8}));
+        QVERIFY(model->parts().warnings.empty());
+        const auto& seen = *model->parts().checkpoint; // what an export carries along
+        QVERIFY(seen.contains("model.embed_tokens.weight") && !seen.contains("lm_head.weight"));
+        const auto untied = std::make_shared<MemoryCheckpoint>(tiny_llama());
+        untied->tensors_.erase("model.embed_tokens.weight");
+        QVERIFY(error_of(untied).message.find("model.embed_tokens.weight") != std::string::npos);
     }
 
     void layout_of_a_gated_block() {

@@ -485,8 +485,7 @@ private Q_SLOTS:
         row("a field that nobody knows", "gptq", R"({"rotation":"hadamard"})", "", "rotation = \"hadamard\"");
         row("rules for no module, and one that says the same", "gptq",
             R"({"dynamic":{"-:.*lm_head":{},"+:.*router":{"bits":8},".*q_proj":{"bits":4,"group_size":32}}})", "", "");
-        row("a rule of another width", "gptq", R"({"dynamic":{"+:.*q_proj":{"bits":8}}})", "",
-            "!of 32 inputs");
+        row("a rule of another width", "gptq", R"({"dynamic":{"+:.*q_proj":{"bits":8}}})", "", "!of 32 inputs");
         row("two rules that do not agree", "gptq", R"({"dynamic":{".*q_proj":{"bits":4},".*self_attn":{"bits":8}}})",
             "", "!that do not agree");
         row("a rule of more", "gptq", R"({"dynamic":{".*q_proj":{"rank":4}}})", "", "!has the field rank");
@@ -532,7 +531,7 @@ private Q_SLOTS:
             R"({"config_groups":{"group_0":{"weights":{"strategy":null}}}})", "", "");
         row("weights by token", "compressed-tensors",
             R"({"config_groups":{"group_0":{"weights":{"strategy":"token"}}}})", "", "!weights.strategy is \"token\"");
-        row("not to be quantized", "compressed-tensors", R"({"ignore":["re:.*q_proj"]})", "",
+        row("not to be quantized", "compressed-tensors", R"({"ignore":["re:.*q_proj"],"curl":null})", "",
             "!q_proj.weight_packed: is a packed weight, but \"ignore\"");
         row("a format that nobody knows", "compressed-tensors", R"({"format":"origami"})", "", "!format \"origami\"");
         row("a group's format", "compressed-tensors", R"({"config_groups":{"group_0":{"format":"origami"}}})", "",
@@ -771,15 +770,17 @@ private Q_SLOTS:
         QCOMPARE(arguments.of_module("model.layers.1.mlp.up_proj_x")->bits, 4);
         QCOMPARE(arguments.of_module("model.layers.0.mlp.up_proj")->bits, 3);
         QVERIFY(!arguments.of_module("model.embed_tokens")); // no Linear
-        const CtArguments presets(with_presets_written_out(json::parse(R"({"ignore":["lm_head","re:.*\\.v_proj$"],
-            "config_groups":{"W4A16_ASYM":["Linear"],"fp8_block":["re:.*down_proj"]}})")));
+        const CtArguments presets(with_presets_written_out(
+            {{"ignore", {"lm_head", "re:.*\\.v_proj$"}},
+             {"config_groups",
+              {{"W4A16_ASYM", json::array({"Linear"})}, {"fp8_block", json::array({"re:.*down_proj"})}}}}));
         QVERIFY(!presets.of_module("lm_head") && !presets.of_module("layers.0.v_proj"));
         QVERIFY(!presets.of_module("layers.0.q_proj")->symmetric);
         QCOMPARE(presets.of_module("layers.0.q_proj")->tile.columns, std::int64_t{128});
         QVERIFY(presets.of_module("layers.0.down_proj")->floating);
         QCOMPARE(presets.of_module("layers.0.down_proj")->tile.rows, std::int64_t{128});
         QVERIFY(error_message([] {
-                    return with_presets_written_out(json::parse(R"({"config_groups":{"W9A1":["Linear"]}})"));
+                    return with_presets_written_out({{"config_groups", {{"W9A1", json::array({"Linear"})}}}});
                 }).find("config_groups.W9A1") != std::string::npos);
         const CtArguments endless(json::parse(R"({"config_groups":{
             "a":{"targets":["re:(a+)+$"],"weights":{"num_bits":4}}}})"));

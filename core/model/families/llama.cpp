@@ -142,8 +142,12 @@ void read_both_ropes(const ConfigReader& config, ModelConfig& model) {
                     "\"rope_parameters\" is " + config.shown("rope_parameters") +
                         "; Gemma 3 has one set for each kind of attention, and versions of transformers differ on what "
                         "a single one means: put it inside \"full_attention\" and \"sliding_attention\"");
-    if (const auto scaling = config.object("rope_scaling"); scaling && !scaling->empty())
-        full = full ? full->updated_by(*scaling) : *scaling;
+    const auto scaling = config.object("rope_scaling");
+    if (scaling && scaling->has("type") && !scaling->has("rope_type"))
+        throw Error(ErrorKind::unsupported, "\"rope_scaling\" is " + config.shown("rope_scaling") +
+                                                "; of Gemma 3's transformers reads \"rope_type\" alone, so that "
+                                                "nothing is scaled there: write \"rope_type\", or leave it out");
+    if (scaling && !scaling->empty()) full = full ? full->updated_by(*scaling) : *scaling;
     model.rope = read_rope_keys(full, rope_defaults(model, config.real("rope_theta", 1e6, 1, 1e12)));
     model.sliding_rope =
         read_rope_keys(sliding, rope_defaults(model, config.real("rope_local_base_freq", 1e4, 1, 1e12)));
