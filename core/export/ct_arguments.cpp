@@ -2,59 +2,43 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/word_list.h"
 #include "core/export/name_pattern.h"
 
 namespace graticule {
 namespace {
 
 using nlohmann::json;
-using Names = std::span<const std::string_view>;
 
-/// Fields of quantization_config. Read: config_groups, format, ignore, the schemes of caches, sparsity and transforms.
-/// The rest changes no weight: quantization_status (what is codes is seen from a tensor's type), how small the file
-/// became, who wrote it, how a client is to compute with it.
-constexpr std::string_view config_fields[] = {"config_groups",
-                                              "format",
-                                              "ignore",
-                                              "kv_cache_scheme",
-                                              "sparsity_config",
-                                              "transform_config",
-                                              "moe_sparsity_config",
-                                              "quant_method",
-                                              "quantization_status",
-                                              "global_compression_ratio",
-                                              "version",
-                                              "run_compressed",
-                                              "dequantize",
-                                              "use_optimized_inference",
-                                              "graticule"};
-constexpr std::string_view group_fields[] = {"targets", "weights", "input_activations", "output_activations", "format"};
+/// Fields of quantization_config that are read, and those that change no weight: quantization_status (what is codes is
+/// seen from a tensor's type), how small the file became, who wrote it, how a client is to compute with it.
+constexpr std::string_view config_fields =
+    "config_groups format ignore kv_cache_scheme sparsity_config transform_config moe_sparsity_config "
+    "quant_method quantization_status global_compression_ratio version run_compressed dequantize "
+    "use_optimized_inference graticule";
+constexpr std::string_view group_fields = "targets weights input_activations output_activations format";
 /// Unread of weights: actorder and observers (how scales and codes were found), zp_dtype and scale_dtype (the stored
 /// tensors have types).
-constexpr std::string_view argument_fields[] = {
-    "num_bits",        "type",     "symmetric",       "strategy", "group_size", "dynamic", "actorder",
-    "block_structure", "observer", "observer_kwargs", "zp_dtype", "scale_dtype"};
-constexpr std::string_view known_formats[] = {
-    "dense",           "int-quantized",        "float-quantized",      "naive-quantized", "pack-quantized",
-    "mixed-precision", "nvfp4-pack-quantized", "mxfp4-pack-quantized", "mxfp8-quantized"};
+constexpr std::string_view argument_fields = "num_bits type symmetric strategy group_size dynamic block_structure "
+                                             "actorder observer observer_kwargs zp_dtype scale_dtype";
+constexpr std::string_view known_formats =
+    "dense int-quantized float-quantized naive-quantized pack-quantized mixed-precision nvfp4-pack-quantized "
+    "mxfp4-pack-quantized mxfp8-quantized";
 
 bool is_set(const json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && !found->is_null() && !(found->is_structured() && found->empty());
 }
 
-bool among(Names names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
-
 /// compressed-tensors refuses fields of groups and of their parts that it does not know, so there is no telling what
 /// they would do.
-void refuse_unknown(const json& object, Names known, const std::string& where) {
+void refuse_unknown(const json& object, std::string_view known, const std::string& where) {
     if (!object.is_object()) throw Error(ErrorKind::bad_input, where + " is " + object.dump().substr(0, 60));
     for (const auto& [field, value] : object.items())
-        if (!value.is_null() && !among(known, field))
+        if (!value.is_null() && !lists(known, field))
             throw Error(ErrorKind::unsupported,
                         where + "." + field + " is " + value.dump().substr(0, 60) +
                             "; neither this program nor compressed-tensors knows the field. Take it out if it "
@@ -70,7 +54,7 @@ void check_format(const json& object, const std::string& where) {
                     where + "format \"" + format +
                         "\": sparse weights of early versions of compressed-tensors are not read; "
                         "save the model as pack-quantized");
-    if (!among(known_formats, format))
+    if (!lists(known_formats, format))
         throw Error(ErrorKind::unsupported, where + "format \"" + format +
                                                 "\": how weights are packed there is not known; save the model as "
                                                 "pack-quantized or int-quantized");
@@ -180,7 +164,7 @@ CtArguments::CtArguments(const json& config) {
     check_format(config, "");
     std::string unknown;
     for (const auto& [field, value] : config.items())
-        if (!value.is_null() && !among(config_fields, field))
+        if (!value.is_null() && !lists(config_fields, field))
             unknown += (unknown.empty() ? "" : ", ") + field + " = " + value.dump().substr(0, 60);
     if (!unknown.empty())
         warnings_.push_back("\"quantization_config\" has fields that this program does not know: " + unknown +

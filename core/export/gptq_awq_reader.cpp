@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/word_list.h"
 #include "core/export/bit_packing.h"
 #include "core/export/name_pattern.h"
 
@@ -60,58 +61,21 @@ struct Packings {
     }
 };
 
-/// Fields that change no weight, whatever their values: how the codes were found, where else they run, what the writer
-/// was.
-constexpr std::string_view harmless_fields[] = {"quant_method",
-                                                "method",
-                                                "zero_point",
-                                                "damp_percent",
-                                                "damp_auto_increment",
-                                                "static_groups",
-                                                "true_sequential",
-                                                "lm_head",
-                                                "meta",
-                                                "model_name_or_path",
-                                                "model_file_base_name",
-                                                "model_seqlen",
-                                                "dataset",
-                                                "tokenizer",
-                                                "batch_size",
-                                                "max_input_length",
-                                                "block_name_to_quantize",
-                                                "modules_in_block_to_quantize",
-                                                "module_name_preceding_first_block",
-                                                "use_cuda_fp16",
-                                                "use_exllama",
-                                                "disable_exllama",
-                                                "exllama_config",
-                                                "cache_block_outputs",
-                                                "pad_token_id",
-                                                "backend",
-                                                "hyb_act",
-                                                "act_group_aware",
-                                                "mse",
-                                                "nsamples",
-                                                "seqlen",
-                                                "iters",
-                                                "lr",
-                                                "minmax_lr",
-                                                "enable_quanted_input",
-                                                "enable_minmax_tuning",
-                                                "autoround_version",
-                                                "data_type",
-                                                "packing_format",
-                                                "modules_to_not_convert",
-                                                "do_fuse",
-                                                "fuse_max_seq_len",
-                                                "modules_to_fuse",
-                                                "graticule"};
-/// Those that are read.
-constexpr std::string_view read_fields[] = {
-    "bits",   "w_bit",      "group_size", "q_group_size", "version",          "desc_act", "checkpoint_format",
-    "format", "pack_dtype", "dynamic",    "sym",          "is_marlin_format", "adapter"};
+/// Fields that change no weight, whatever their values: who wrote it and from what, how the codes were found, where they
+/// run and how fast, and what is seen from the tensors (lm_head, modules_to_not_convert, zero_point).
+constexpr std::string_view harmless_fields =
+    "quant_method method meta model_name_or_path model_file_base_name model_seqlen autoround_version graticule "
+    "dataset tokenizer batch_size nsamples seqlen iters lr minmax_lr enable_quanted_input enable_minmax_tuning mse "
+    "damp_percent damp_auto_increment static_groups true_sequential hyb_act act_group_aware data_type "
+    "block_name_to_quantize modules_in_block_to_quantize module_name_preceding_first_block "
+    "max_input_length use_cuda_fp16 use_exllama disable_exllama exllama_config cache_block_outputs pad_token_id "
+    "backend "
+    "packing_format do_fuse fuse_max_seq_len modules_to_fuse lm_head modules_to_not_convert zero_point";
+constexpr std::string_view read_fields =
+    "bits w_bit group_size q_group_size version desc_act checkpoint_format format pack_dtype dynamic sym "
+    "is_marlin_format adapter";
 /// Those that a rule of "dynamic" may say otherwise.
-constexpr std::string_view rule_fields[] = {"bits", "group_size", "desc_act", "sym"};
+constexpr std::string_view rule_fields = "bits group_size desc_act sym";
 
 [[noreturn]] void unsupported(const std::string& what) { throw Error(ErrorKind::unsupported, what); }
 
@@ -183,8 +147,8 @@ Packings read_packings(const json& config) {
         json merged = config;
         if (!rule.is_object()) throw Error(ErrorKind::bad_input, "\"dynamic\"." + module + " is no object");
         for (const auto& [field, value] : rule.items()) {
-            const bool changes = std::ranges::find(rule_fields, field) != std::end(rule_fields);
-            if (!changes && std::ranges::find(harmless_fields, field) == std::end(harmless_fields))
+            const bool changes = lists(rule_fields, field);
+            if (!changes && !lists(harmless_fields, field))
                 unsupported("\"dynamic\"." + module + " has the field " + field + ", which is not read there");
             if (changes) merged[field] = value;
         }
@@ -198,11 +162,8 @@ Packings read_packings(const json& config) {
 /// What is neither read nor known to change nothing; null and false switch it off, whatever it is.
 std::vector<std::string> unknown_fields(const json& config) {
     std::string unknown;
-    const auto among = [](const auto& list, const std::string& field) {
-        return std::ranges::find(list, field) != std::end(list);
-    };
     for (const auto& [field, value] : config.items())
-        if (!value.is_null() && value != false && !among(harmless_fields, field) && !among(read_fields, field))
+        if (!value.is_null() && value != false && !lists(harmless_fields, field) && !lists(read_fields, field))
             unknown += (unknown.empty() ? "" : ", ") + field + " = " + value.dump().substr(0, 60);
     if (unknown.empty()) return {};
     return {"\"quantization_config\" has fields that this program does not know: " + unknown +

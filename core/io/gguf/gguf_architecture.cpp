@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/base/error.h"
+#include "core/base/word_list.h"
 
 namespace graticule {
 namespace {
@@ -98,11 +99,9 @@ std::string_view block_prefix(const GgufArchitecture& architecture) {
 }
 
 bool takes_bias(const GgufArchitecture& architecture, std::string_view stem) {
-    if (architecture.biases == "*") return true;
     constexpr std::string_view any_block = "blk.N.";
-    if (!stem.starts_with(any_block)) return false;
-    return (" " + std::string(architecture.biases) + " ")
-               .find(" " + std::string(stem.substr(any_block.size())) + " ") != std::string::npos;
+    if (stem.starts_with(any_block)) stem.remove_prefix(any_block.size());
+    return lists(architecture.biases, stem);
 }
 
 /// "blk.12.attn_q" is taken apart into "12" and "blk.N.attn_q".
