@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/word_list.h"
 #include "core/io/text/pipeline_tokenizer.h"
 #include "core/io/text/sentencepiece_parts.h"
 #include "core/io/text/utf8.h"
@@ -47,15 +48,6 @@ bool is_byte_token(std::string_view token) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     return token.size() == 6 && token.starts_with("<0x") && token.ends_with('>') &&
            token.substr(3, 2).find_first_not_of(digits) == std::string_view::npos;
-}
-
-bool lists(std::string_view names, std::string_view name) {
-    while (!names.empty()) {
-        const auto space = names.find(' ');
-        if (names.substr(0, space) == name) return true;
-        names.remove_prefix(space == std::string_view::npos ? names.size() : space + 1);
-    }
-    return false;
 }
 
 class Reader {
