@@ -83,6 +83,7 @@ public:
 
 protected:
     void closeEvent(QCloseEvent* event) override;
+    void showEvent(QShowEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
 
 private:
@@ -92,6 +93,7 @@ private:
     // main_window.cpp
     void buildStrip();
     void shareWidth();
+    void fitScreen();
     void buildCentre();
     void buildDocks();
     void connectSession();
