@@ -71,6 +71,8 @@ RecipePanel::RecipePanel(QWidget* parent)
     };
     // What is wrong stands where somebody looks who has just changed something.
     diagnostics_->setWordWrap(true);
+    diagnostics_->setAlignment(Qt::AlignTop); // or a line too many is cut above and below
+    diagnostics_->setContentsMargins(0, 8, 0, 0);
     diagnostics_->setProperty("role", "worse");
     mend_ = new QToolButton;
     connect(mend_, &QToolButton::clicked, this, &RecipePanel::mendWanted);
