@@ -84,6 +84,7 @@ public:
 
 protected:
     void closeEvent(QCloseEvent* event) override;
+    void showEvent(QShowEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
 
 private:
@@ -93,6 +94,7 @@ private:
     // main_window.cpp
     void buildStrip();
     void shareWidth();
+    void fitScreen();
     void buildCentre();
     void buildDocks();
     void connectSession();

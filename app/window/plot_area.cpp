@@ -2,6 +2,7 @@
 
 #include <QtCore/QTimer>
 #include <QtWidgets/QComboBox>
+#include <QtWidgets/QMenu>
 #include <QtWidgets/QSplitter>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
@@ -27,6 +28,7 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     : QTabWidget(parent)
     , session_(session)
     , tabs_(new FittingTabBar)
+    , more_(new QToolButton)
     , soon_(new QTimer(this)) {
     setTabBar(tabs_);
     setDocumentMode(true);
@@ -36,7 +38,7 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(heatMapRow());
     rows_.push_back(lengthsRow());
     rows_.push_back(errorRow());
-    rows_.push_back(plotRow(tr("Perplexity"), tr("PPL"), false, [this] { return perplexity_plot(session_); }));
+    rows_.push_back(plotRow(tr("Perplexity"), false, [this] { return perplexity_plot(session_); }));
     rows_.push_back(compareRow());
     rows_.push_back(paretoRow());
     rows_.push_back(speedRow());
@@ -44,26 +46,45 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(divergenceRow());
     rows_.push_back(allInputsRow());
     rows_.push_back(generateRow());
-    for (const Row& row : rows_) {
-        const int tab = addTab(row.page, row.title);
-        if (!row.short_title.isEmpty()) tabs_->setShortName(tab, row.short_title);
-    }
+    for (const Row& row : rows_) addTab(row.page, row.title);
+    more_->setProperty("corner", true);
+    more_->setPopupMode(QToolButton::InstantPopup);
+    more_->setMenu(new QMenu(more_));
+    more_->setToolTip(tr("The views that have no room beside the others"));
+    setCornerWidget(more_);
+    connect(more_->menu(), &QMenu::aboutToShow, this, &PlotArea::listHiddenTabs);
     soon_->setSingleShot(true);
     soon_->setInterval(0);
     connect(soon_, &QTimer::timeout, this, &PlotArea::refreshNow);
     connect(this, &QTabWidget::currentChanged, this, &PlotArea::refreshNow);
+    connect(this, &QTabWidget::currentChanged, this, &PlotArea::fitTabs); // one from the menu comes in sight
     connectSession();
     refresh();
 }
 
 void PlotArea::resizeEvent(QResizeEvent* event) {
-    tabs_->fit(width()); // first: the base class places the bar by its size
+    fitTabs(); // first: the base class places the bar by its size
     QTabWidget::resizeEvent(event);
+}
+
+void PlotArea::fitTabs() {
+    const auto text = [](qsizetype hidden) { return tr("%1 more").arg(hidden); };
+    more_->setText(text(count()));
+    tabs_->fit(width(), more_->sizeHint().width());
+    const qsizetype hidden = tabs_->hiddenTabs().size();
+    more_->setText(text(hidden));
+    more_->setVisible(hidden > 0);
+}
+
+void PlotArea::listHiddenTabs() {
+    more_->menu()->clear();
+    for (const int tab : tabs_->hiddenTabs())
+        more_->menu()->addAction(tabName(tab), this, [this, tab] { setCurrentIndex(tab); });
 }
 
 void PlotArea::changeEvent(QEvent* event) {
     QTabWidget::changeEvent(event);
-    if (event->type() == QEvent::StyleChange) tabs_->fit(width()); // texts of another size
+    if (event->type() == QEvent::StyleChange) fitTabs(); // texts of another size
 }
 
 PlotSurface* PlotArea::makePlot() {
@@ -72,10 +93,9 @@ PlotSurface* PlotArea::makePlot() {
     return plot;
 }
 
-PlotArea::Row PlotArea::plotRow(const QString& title, const QString& short_title, bool of_layer,
-                                std::function<plots::PlotScene()> scene) {
+PlotArea::Row PlotArea::plotRow(const QString& title, bool of_layer, std::function<plots::PlotScene()> scene) {
     PlotSurface* plot = makePlot();
-    return {title, short_title, plot, plot, [plot, scene = std::move(scene)] { plot->setScene(scene()); }, of_layer};
+    return {title, plot, plot, [plot, scene = std::move(scene)] { plot->setScene(scene()); }, of_layer};
 }
 
 PlotArea::Row PlotArea::distributionRow() {
@@ -106,7 +126,7 @@ PlotArea::Row PlotArea::distributionRow() {
         refreshDistribution();
         channels->setScene(channels_plot(session_, false, threshold_));
     };
-    return {tr("Distribution"), tr("Dist."), both, distribution_, refresh, true};
+    return {tr("Distribution"), both, distribution_, refresh, true};
 }
 
 PlotArea::Row PlotArea::channelsRow() {
@@ -115,7 +135,7 @@ PlotArea::Row PlotArea::channelsRow() {
     sorted->setCheckable(true);
     sorted->setToolTip(tr("Channels by size, largest first, instead of by index"));
     connect(sorted, &QToolButton::toggled, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Channels"), tr("Ch."), true,
+    Row row = plotRow(tr("Channels"), true,
                       [this, sorted] { return channels_plot(session_, sorted->isChecked(), threshold_); });
     row.plot->addTool(sorted);
     offerPin(row.plot, [] { return PinnedPlots::Kind::channels; });
@@ -147,7 +167,7 @@ PlotArea::Row PlotArea::allInputsRow() {
         panel->setMultiples(std::move(shown.multiples), shown.about);
         if (session_.primary()) panel->setSelected(first_reader(session_, *session_.primary()));
     };
-    return {tr("All inputs"), tr("All"), panel, nullptr, refresh, true};
+    return {tr("All inputs"), panel, nullptr, refresh, true};
 }
 
 PlotArea::Row PlotArea::heatMapRow() {
@@ -161,7 +181,7 @@ PlotArea::Row PlotArea::heatMapRow() {
     statistic->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon); // the plot's title says it too
     statistic->setMinimumContentsLength(10);
     connect(statistic, &QComboBox::activated, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Heat map"), tr("Heat"), false, [this, statistic, of_layers] {
+    Row row = plotRow(tr("Heat map"), false, [this, statistic, of_layers] {
         if (statistic->currentIndex() > of_layers)
             return token_map_plot(session_, static_cast<TokenOrder>(statistic->currentData().toInt()));
         return heat_map_plot(session_, static_cast<LayerStatistic>(statistic->currentIndex()));
@@ -190,11 +210,11 @@ PlotArea::Row PlotArea::lengthsRow() {
         plot->setScene(sequence_length_plot(session_));
         advice->setStudy(session_.lengthStudy(), session_.lengthAdvice());
     };
-    return {tr("Sequence length"), tr("Len."), both, plot, refresh, true};
+    return {tr("Sequence length"), both, plot, refresh, true};
 }
 
 PlotArea::Row PlotArea::errorRow() {
-    Row row = plotRow(tr("Error"), {}, false, [this] { return error_plot(session_); });
+    Row row = plotRow(tr("Error"), false, [this] { return error_plot(session_); });
     connect(row.plot, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
         if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
     });
@@ -215,7 +235,7 @@ PlotArea::Row PlotArea::compareRow() {
         session_.setRecipe(without_line(session_.recipe(), line), tr("dropped: %1").arg(line));
     });
     connect(compare_, &ComparePanel::baselineWanted, this, [this](int run) { session_.runList().setBaseline(run); });
-    return {tr("Compare"), tr("A, B"), compare_, nullptr, [this] { refreshCompare(); }, false};
+    return {tr("Compare"), compare_, nullptr, [this] { refreshCompare(); }, false};
 }
 
 PlotArea::Row PlotArea::paretoRow() {
@@ -225,7 +245,7 @@ PlotArea::Row PlotArea::paretoRow() {
     cost->setToolTip(
         tr("What a recipe costs: bytes, or area or power of the multiply-accumulate units for its formats"));
     connect(cost, &QComboBox::activated, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Pareto"), {}, false,
+    Row row = plotRow(tr("Pareto"), false,
                       [this, cost] { return pareto_plot(session_, static_cast<ParetoCost>(cost->currentIndex())); });
     row.plot->addTool(cost);
     connect(row.plot, &PlotSurface::itemClicked, this,
@@ -247,7 +267,7 @@ PlotArea::Row PlotArea::speedRow() {
         plot->setScene(speed_plot(session_));
         figures->setStudy(session_.speedStudy());
     };
-    return {tr("Speed"), {}, both, plot, refresh, false};
+    return {tr("Speed"), both, plot, refresh, false};
 }
 
 PlotArea::Row PlotArea::searchRow() {
@@ -268,7 +288,7 @@ PlotArea::Row PlotArea::searchRow() {
         plot->setScene(search_plot(session_));
         panel->setSearches(session_.searches());
     };
-    return {tr("Search"), tr("Find"), both, plot, refresh, false};
+    return {tr("Search"), both, plot, refresh, false};
 }
 
 PlotArea::Row PlotArea::divergenceRow() {
@@ -291,7 +311,7 @@ PlotArea::Row PlotArea::divergenceRow() {
         else
             panel->clearDivergence();
     };
-    return {tr("Divergence"), tr("Div."), both, plot, refresh, false};
+    return {tr("Divergence"), both, plot, refresh, false};
 }
 
 namespace {
@@ -320,7 +340,7 @@ PlotArea::Row PlotArea::generateRow() {
         told = study;
         study ? panel->setContinued(continued(*study)) : panel->clearContinued();
     };
-    return {tr("Generate"), tr("Gen."), panel, nullptr, refresh, false};
+    return {tr("Generate"), panel, nullptr, refresh, false};
 }
 
 void PlotArea::connectSession() {

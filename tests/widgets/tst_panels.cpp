@@ -12,6 +12,8 @@
 #include <QtWidgets/QLineEdit>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
+#include <QtWidgets/QScrollArea>
+#include <QtWidgets/QScrollBar>
 #include <QtWidgets/QSpinBox>
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QTextEdit>
@@ -37,6 +39,7 @@
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
+#include "widgets/panels/welcome_page.h"
 #include "widgets/panels/what_if_card.h"
 #include "widgets/theme/theme.h"
 
@@ -286,6 +289,56 @@ private Q_SLOTS:
         QCOMPARE(edited[0][0].toString(), QString("w=dint4"));
     }
 
+    void recipe_text_stays_where_it_is_while_what_is_above_it_grows() {
+        RecipePanel panel;
+        panel.resize(320, 500);
+        panel.show();
+        auto* text = panel.findChild<QPlainTextEdit*>();
+        const auto* bar = panel.findChild<QScrollArea*>()->verticalScrollBar();
+        QVERIFY(QTest::qWaitForWindowActive(&panel));
+        text->setFocus();
+        QTRY_VERIFY(bar->maximum() > 0);
+        panel.setTextProblem("half a line"); // brings the text into sight
+        QTRY_VERIFY(bar->value() > 0);
+        QTest::qWait(50);
+        const auto place = [&] { return text->mapTo(&panel, QPoint()).y(); };
+        const int before = place();
+        panel.setTextProblem({});
+        std::vector<RuleRow> rules(12);
+        for (std::size_t i = 0; i < rules.size(); ++i) rules[i].pattern = QStringLiteral("layers.%1.*").arg(i);
+        const int range = bar->maximum();
+        panel.setRules(rules);
+        QTRY_VERIFY(bar->maximum() > range);
+        QTest::qWait(50);
+        QCOMPARE(place(), before);
+        panel.setRules({});
+        QTRY_VERIFY(bar->maximum() <= range);
+        QTest::qWait(50);
+        QCOMPARE(place(), before);
+    }
+
+    void enter_and_tab_go_by_the_order_of_the_welcome_page() {
+        WelcomePage page;
+        page.setSamples({{"/samples/a", "a"}, {"/samples/b", "b"}});
+        page.setRecent({{"/models/c", "c"}});
+        page.resize(700, 600);
+        page.show();
+        page.setFocus();
+        QVERIFY(QTest::qWaitForWindowActive(&page));
+        QSignalSpy opened(&page, &WelcomePage::openWanted);
+        QTest::keyClick(page.focusWidget(), Qt::Key_Return);
+        QCOMPARE(opened.takeFirst()[0].toString(), QString("/samples/a"));
+        QStringList order;
+        for (int i = 0; i < 6; ++i) {
+            QTest::keyClick(page.focusWidget(), Qt::Key_Tab);
+            order << qobject_cast<QAbstractButton*>(page.focusWidget())->text().section(u' ', 0, 1);
+        }
+        QCOMPARE(order, (QStringList{"Open b", "Take the", "Open folder", "Open file", "c ", "✕"}));
+        page.setRecent({}); // the button with the focus goes
+        QTest::keyClick(page.focusWidget(), Qt::Key_Return);
+        QCOMPARE(opened.takeFirst()[0].toString(), QString("/samples/a"));
+    }
+
     void two_selected_runs_are_compared() {
         RunsPanel panel;
         RunRow a, b;
@@ -407,31 +460,39 @@ private Q_SLOTS:
         label.resize(3, 20);
         QVERIFY(label.shownText().isEmpty());
         QCOMPARE(label.minimumSizeHint().width(), 0);
+        label.setText("sample-opt · 8.2 M · 48 linears");
+        label.resize(label.fontMetrics().horizontalAdvance("sample-opt · 8.2") + 2, 20);
+        QCOMPARE(label.shownText(), QString("sample-opt"));
     }
 
-    void tabs_without_room_stand_closer_then_are_short() {
+    void tabs_without_room_stand_closer_then_wait_in_a_menu() {
         FittingTabBar tabs;
-        const QStringList names{"Distribution", "Sequence length", "Perplexity"}, short_names{"Dist.", "Length", "PPL"};
+        const QStringList names{"Distribution", "Sequence length", "Perplexity", "Pareto"};
         for (const QString& name : names) tabs.addTab(name);
-        for (int tab = 0; tab < tabs.count(); ++tab) tabs.setShortName(tab, short_names[tab]);
         QCOMPARE(tabs.accessibleTabName(1), names[1]);
         tabs.resize(900, 32);
-        const auto end = [&tabs] { return tabs.tabRect(tabs.count() - 1).right(); };
-        tabs.fit(900);
+        constexpr int menu = 60;
+        const auto end = [&tabs] {
+            int right = 0;
+            for (int tab = 0; tab < tabs.count(); ++tab)
+                if (tabs.isTabVisible(tab)) right = std::max(right, tabs.tabRect(tab).right() + 1);
+            return right;
+        };
+        tabs.fit(900, menu);
         const int widest = end();
-        QCOMPARE(tabs.tabText(1), QString("Sequence length"));
-        tabs.fit(widest - 20); // closer
-        QCOMPARE(tabs.tabText(1), QString("Sequence length"));
-        QVERIFY(end() < widest - 20);
-        tabs.fit(widest - 60); // by other names, which say the whole in their tips
-        QCOMPARE(tabs.tabText(1), QString("Length"));
-        QCOMPARE(tabs.tabToolTip(1), QString("Sequence length"));
-        QCOMPARE(tabs.tabText(0), QString("Distribution")); // which saves less and need not
-        QVERIFY(end() < widest - 60);
-        tabs.fit(widest - 160); // all of them
-        QCOMPARE(tabs.tabText(0), QString("Dist."));
-        QVERIFY(end() < widest - 160);
-        tabs.fit(900);
+        tabs.fit(widest - 20, menu); // closer
+        QVERIFY(tabs.hiddenTabs().isEmpty() && end() <= widest - 20);
+        tabs.fit(widest - 60, menu);
+        QCOMPARE(tabs.hiddenTabs(), QList<int>{3});
+        QVERIFY(end() <= widest - 60 - menu);
+        tabs.setCurrentIndex(3); // out of the menu
+        QCOMPARE(tabs.currentIndex(), 3);
+        tabs.fit(widest - 60, menu);
+        QCOMPARE(tabs.hiddenTabs(), QList<int>{2});
+        QVERIFY(end() <= widest - 60 - menu);
+        for (int tab = 0; tab < tabs.count(); ++tab) QCOMPARE(tabs.tabText(tab), names[tab]);
+        tabs.fit(900, menu);
+        QVERIFY(tabs.hiddenTabs().isEmpty());
         QCOMPARE(end(), widest);
     }
 
