@@ -55,6 +55,7 @@ void Draft::keep(const QString& model_path, SessionFile file) const {
     if (path.isEmpty()) return;
     file.runs.clear();
     file.baseline = -1;
+    file.decisions = {};
     QDir().mkpath(QFileInfo(path).absolutePath()); // where it fails, writing says so
     write_session(path, std::move(file));
 }

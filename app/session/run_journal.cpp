@@ -91,8 +91,9 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
     return aside;
 }
 
-QString RunJournal::putAside(const QString& model_path) const {
-    const QString path = file(model_path);
+QString RunJournal::putAside(const QString& model_path) const { return put_aside(file(model_path)); }
+
+QString put_aside(const QString& path) {
     QString aside = path + QStringLiteral(".unread");
     for (int n = 2; QFileInfo::exists(aside); ++n) aside = path + QStringLiteral(".unread-%1").arg(n);
     QFile kept(path);

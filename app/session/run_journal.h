@@ -47,4 +47,7 @@ private:
     std::shared_ptr<Known> known_;
 };
 
+/// Renames a file that cannot be read, so that nothing is written over it; its new name. Throws Error{bad_input}.
+QString put_aside(const QString& path);
+
 } // namespace graticule

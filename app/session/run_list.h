@@ -57,6 +57,9 @@ public:
     void remove(int id);      ///< and cancels its jobs
     void poll();              ///< takes job states over into the runs; called by the window's timer
 
+    /// Calls when the model's hash is there, or cannot be: a job that asks for it then does not hold up the engine.
+    void whenHashed(std::function<void()> call);
+
     /// Takes over the runs of a session file once the model's hash says that they are its own; those that are here
     /// already are not doubled. restored() when all is here.
     void restore(std::vector<Run> runs, int baseline);
@@ -85,8 +88,6 @@ private:
     void readJournal();
     void queueJournal();
     void queuePending();
-    /// Calls when the model's hash is there, or cannot be: a job that asks for it then does not hold up the engine.
-    void whenHashed(std::function<void()> call);
     void callHashWaiters();
     void takePending(const std::string& model_hash);
 

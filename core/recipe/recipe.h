@@ -61,8 +61,8 @@ struct Recipe {
 /// The recipe in one line, or its default's line with "+ N rules" appended for people.
 [[nodiscard]] std::string summary_line(const Recipe& recipe);
 
-/// JSON (schema version 1): canonical form is what is hashed. `parse_recipe` accepts JSON text; unknown keys, wrong
-/// types and values out of range are all collected and thrown as one Error{bad_input}.
+/// JSON (schema version 1); its canonical form without the name is hashed. `parse_recipe` accepts JSON text; unknown
+/// keys, wrong types and values out of range are all collected and thrown as one Error{bad_input}.
 [[nodiscard]] std::string to_json(const Recipe& recipe);
 [[nodiscard]] Recipe parse_recipe(const std::string& json_text);
 /// A file path (JSON), a preset's name or a line of notation: whatever a person may type where a recipe is asked for.
