@@ -289,6 +289,7 @@ PlotArea::Row PlotArea::divergenceRow() {
     auto* panel = new DivergencePanel;
     both->addWidget(plot);
     both->addWidget(panel);
+    both->setStretchFactor(0, 2); // both give way in a low window
     both->setStretchFactor(1, 3);
     both->setSizes({260, 440});
     connect(panel, &DivergencePanel::measureWanted, this, &PlotArea::divergenceWanted);
@@ -315,7 +316,7 @@ PlotArea::Row PlotArea::sensitivityRow() {
     both->addWidget(plot);
     both->addWidget(panel);
     both->setStretchFactor(0, 3);
-    both->setSizes({440, 260});
+    both->setSizes({460, 230});
     connect(panel, &SensitivityPanel::sensitivityWanted, this, &PlotArea::sensitivityWanted);
     connect(plot, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
         if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
@@ -325,7 +326,7 @@ PlotArea::Row PlotArea::sensitivityRow() {
         const auto& study = session_.sensitivityStudy();
         panel->setSensitivity(study.shown().get(), study.under_way != nullptr);
     };
-    return {tr("Sensitivity"), tr("Sens."), both, plot, refresh, false};
+    return {tr("Sensitivity"), tr("Sen."), both, plot, refresh, false};
 }
 
 PlotArea::Row PlotArea::tasksRow() {
@@ -345,7 +346,7 @@ PlotArea::Row PlotArea::tasksRow() {
         told = study;
         show();
     };
-    return {tr("Tasks"), tr("Task"), panel, nullptr, refresh, false};
+    return {tr("Tasks"), tr("Ask"), panel, nullptr, refresh, false};
 }
 
 namespace {

@@ -98,25 +98,21 @@ void DivergencePanel::setDivergence(const QString& recipe, const Divergence& div
                            : tr("%1, %2 of %3 windows: %4 so far").arg(recipe).arg(done).arg(windows).arg(verdict));
     const QString losses = divergence.nll_p ? tr("Student's t, p = %1").arg(number_text(*divergence.nll_p, 3))
                                             : tr("not tested, one window has no spread");
-    verdict_->setText(
-        tr("Verdict at 5 %, both tests together (Holm): losses over windows, %1; first choices over tokens, "
-           "McNemar, p = %2.")
-            .arg(losses, number_text(divergence.first_choice_p, 3)));
+    verdict_->setText(tr("Losses over windows: %1; first choices: McNemar, p = %2; at 5 % together (Holm)")
+                          .arg(losses, number_text(divergence.first_choice_p, 3)));
     verdict_->setToolTip(tr("Verdict by %1").arg(qt_text(verdict_test)));
     verdict_->show();
     const Interval& interval = divergence.over_windows.interval;
     const QString around = std::isfinite(interval.high)
-                               ? tr("95 %: %1 to %2, ").arg(number_text(interval.low), number_text(interval.high))
+                               ? tr("95 %: %1 to %2; ").arg(number_text(interval.low), number_text(interval.high))
                                : QString();
-    figures_->setText(
-        tr("%1 nats a token (%2median %3, 90 % below %4, 99 % below %5, largest %6). The same first choice at %7 of %8 "
-           "tokens; it became right %9 times,")
-            .arg(number_text(divergence.mean), around, number_text(divergence.median), number_text(divergence.p90),
-                 number_text(divergence.p99), number_text(divergence.maximum),
-                 percent_text(divergence.same_first_choice), thousands_text(divergence.tokens),
-                 thousands_text(divergence.became_right)) +
-        tr(" wrong %1 times.").arg(thousands_text(divergence.became_wrong)) +
-        (worst.empty() ? QString() : tr(" The worst passages, strongly coloured where the two differ most:")));
+    figures_->setText(tr("%1 nats a token (%2median %3, 90 % below %4, 99 % below %5, largest %6). ")
+                          .arg(number_text(divergence.mean), around, number_text(divergence.median, 3),
+                               number_text(divergence.p90, 3), number_text(divergence.p99, 3),
+                               number_text(divergence.maximum, 3)) +
+                      tr("The same first choice at %1 of %2 tokens; %3 became right, %4 wrong.")
+                          .arg(percent_text(divergence.same_first_choice), thousands_text(divergence.tokens),
+                               thousands_text(divergence.became_right), thousands_text(divergence.became_wrong)));
     text_->setVisible(!worst.empty());
     showPassages(worst);
 }

@@ -5,7 +5,7 @@
 namespace graticule {
 
 namespace {
-constexpr int most_padding = 12, least_padding = 6, least_short_padding = 2;
+constexpr int most_padding = 12, least_padding = 6, least_short_padding = 1;
 } // namespace
 
 FittingTabBar::FittingTabBar(QWidget* parent)

@@ -24,6 +24,8 @@ PathEdit* file_edit(const QString& hint) {
     return edit;
 }
 
+constexpr int longest_name = 32; // of a recipe's line, whole in its tip
+
 QString interval_text(const Interval& interval) {
     return QStringLiteral("%1 … %2").arg(percent_text(interval.low), percent_text(interval.high));
 }
@@ -64,7 +66,9 @@ TaskPanel::TaskPanel(const std::vector<TaskEntry>& tasks, QWidget* parent)
     line->addWidget(items_);
     line->addWidget(answer_);
     line->addStretch(1);
-    line->addWidget(scoring_);
+    auto* judged = new QHBoxLayout;
+    judged->addWidget(verdict_, 1);
+    judged->addWidget(scoring_);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 10, 16, 10);
     column->setSpacing(6);
@@ -75,7 +79,7 @@ TaskPanel::TaskPanel(const std::vector<TaskEntry>& tasks, QWidget* parent)
     column->addWidget(examples_);
     column->addWidget(note_);
     column->addWidget(figures_);
-    column->addWidget(verdict_);
+    column->addLayout(judged);
     column->addWidget(flipped_, 1);
     column->addStretch(0);
     setBackgroundRole(QPalette::Base);
@@ -155,7 +159,7 @@ void TaskPanel::fillFigures(const Shown& shown) {
         const TaskRun::Accuracy plain = run->accuracy(), norm = run->accuracy(true);
         const QString name = run == shown.recipe ? shown.recipe_name : QString::fromStdString(run->run_name);
         int column = 0;
-        figures_->put(row, column++, name, name);
+        figures_->put(row, column++, elided_middle(name, longest_name), name);
         for (const TaskRun::Accuracy& accuracy : {plain, norm}) {
             figures_->put(row, column++, percent_text(accuracy.share, 2),
                           tr("%1 of %2 right").arg(accuracy.right).arg(run->answered()));
