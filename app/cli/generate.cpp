@@ -44,7 +44,7 @@ void generate_command(const Args& args, Console& console) {
     Workbench work;
     work.adopt(args.model.open(console));
     std::vector<EvaluationSide> sides(1);
-    (void)work.tokenizer();
+    (void)prompt_tokens(*work.model(), work.tokenizer(), args.prompt, args.tokens); // before the recipe's long work
     if (recipe) sides.push_back({work.quantize(*recipe, false, console.job()), {}});
     const auto runs = continue_prompt(work.model(), sides, work.tokenizer(), args.prompt, args.tokens, console.job());
     json value = {{"prompt", args.prompt}, {"continuations", json::array()}};

@@ -269,7 +269,11 @@ void MainWindow::connectPanels() {
     connect(plots_, &PlotArea::lengthsWanted, this, &MainWindow::askLengths);
     connect(plots_, &PlotArea::speedWanted, this, &MainWindow::measureSpeed);
     connect(plots_, &PlotArea::searchWanted, this, &MainWindow::searchRecipe);
-    connect(plots_, &PlotArea::sensitivityWanted, this, [this] { predictSensitivity(false); });
+    connect(plots_, &PlotArea::sensitivityWanted, this, &MainWindow::predictSensitivity);
+    connect(plots_, &PlotArea::answersWanted, this, [this](const TaskAsked& asked) {
+        jobs_->showJobs();
+        session_.answerTask(asked);
+    });
     connect(plots_, &PlotArea::divergenceWanted, this, &MainWindow::measureDivergence);
     connect(plots_, &PlotArea::generateWanted, &session_, &Session::continuePrompt);
     connect(plots_, &PlotArea::searchedRecipeWanted, this, [this](int point) {
@@ -455,7 +459,7 @@ void MainWindow::updateActions() {
     for (const char* name : {"compare.copy-markdown", "compare.copy-csv", "compare.copy-json"})
         enable(name, !session_.runs().empty());
     for (const char* name : {"run.quantize", "run.evaluate", "run.all", "run.measure-lengths", "run.sensitivity",
-                             "run.measure-sensitivity", "run.divergence", "run.generate"}) {
+                             "run.measure-sensitivity", "run.divergence", "run.generate", "run.task"}) {
         QAction* action = command(QLatin1String(name));
         action->setEnabled(works);
         // A command that cannot be given says why where it is looked for.

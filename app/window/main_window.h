@@ -142,7 +142,7 @@ private:
     void askLengths(bool measure);
     void measureSpeed();
     void searchRecipe(double bits);
-    void predictSensitivity(bool measure);
+    void predictSensitivity(int measured); ///< the worst so many of each scheme; 0: none
     void measureDivergence();
     void quantize();
     void askEvaluate();

@@ -9,7 +9,9 @@
 
 #include "app/session/recipe_difference.h"
 #include "app/session/run_names.h"
+#include "app/window/catalogue.h"
 #include "app/window/multiples_feed.h"
+#include "app/window/task_words.h"
 #include "core/recipe/recipe_text.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/divergence_panel.h"
@@ -17,8 +19,10 @@
 #include "widgets/panels/generate_panel.h"
 #include "widgets/panels/multiples_panel.h"
 #include "widgets/panels/search_panel.h"
+#include "widgets/panels/sensitivity_panel.h"
 #include "widgets/panels/slac_panel.h"
 #include "widgets/panels/speed_panel.h"
+#include "widgets/panels/task_panel.h"
 
 namespace graticule {
 
@@ -280,7 +284,6 @@ PlotArea::Row PlotArea::searchRow() {
     both->setStretchFactor(0, 3);
     both->setSizes({380, 320});
     connect(panel, &SearchPanel::searchWanted, this, &PlotArea::searchWanted);
-    connect(panel, &SearchPanel::sensitivityWanted, this, &PlotArea::sensitivityWanted);
     connect(panel, &SearchPanel::recipeWanted, this, &PlotArea::searchedRecipeWanted);
     connect(plot, &PlotSurface::itemClicked, this,
             [this](int, const QString&, qint64 id) { Q_EMIT searchedRecipeWanted(static_cast<int>(id)); });
@@ -295,23 +298,73 @@ PlotArea::Row PlotArea::divergenceRow() {
     auto* both = new QSplitter(Qt::Vertical);
     both->setChildrenCollapsible(false);
     PlotSurface* plot = makePlot();
+    auto* by = new QComboBox;
+    by->addItems({tr("window by window"), tr("by position"), tr("over depth")});
+    by->setAccessibleName(tr("Divergence by"));
+    by->setToolTip(tr("Its mean as it settles, by place in the window, or the error of hidden states block by block"));
+    connect(by, &QComboBox::activated, this, &PlotArea::refreshNow);
+    plot->addTool(by);
     auto* panel = new DivergencePanel;
     both->addWidget(plot);
     both->addWidget(panel);
+    both->setStretchFactor(0, 2); // both give way in a low window
     both->setStretchFactor(1, 3);
-    both->setSizes({220, 480});
+    both->setSizes({260, 440});
     connect(panel, &DivergencePanel::measureWanted, this, &PlotArea::divergenceWanted);
-    const auto refresh = [this, plot, panel, told = std::shared_ptr<const DivergenceStudy>()]() mutable {
-        plot->setScene(depth_plot(session_));
-        const auto& study = session_.divergence();
+    const auto refresh = [this, plot, by, panel, told = std::shared_ptr<const DivergenceStudy>()]() mutable {
+        static constexpr plots::PlotScene (*scenes[])(const Session&) = {divergence_plot, position_plot, depth_plot};
+        plot->setScene(scenes[by->currentIndex()](session_));
+        const auto& study = session_.divergence().shown();
         if (study == told) return; // where the reader has scrolled to stays
         told = study;
         if (study)
-            panel->setDivergence(QString::fromStdString(summary_line(study->recipe)), study->divergence, study->worst);
+            panel->setDivergence(QString::fromStdString(summary_line(study->recipe)), study->divergence, study->worst,
+                                 study->protocol.windows_used);
         else
             panel->clearDivergence();
     };
     return {tr("Divergence"), both, plot, refresh, false};
+}
+
+PlotArea::Row PlotArea::sensitivityRow() {
+    auto* both = new QSplitter(Qt::Vertical);
+    both->setChildrenCollapsible(false);
+    PlotSurface* plot = makePlot();
+    auto* panel = new SensitivityPanel;
+    both->addWidget(plot);
+    both->addWidget(panel);
+    both->setStretchFactor(0, 3);
+    both->setSizes({460, 230});
+    connect(panel, &SensitivityPanel::sensitivityWanted, this, &PlotArea::sensitivityWanted);
+    connect(plot, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
+        if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
+    });
+    const auto refresh = [this, plot, panel] {
+        plot->setScene(sensitivity_plot(session_));
+        const auto& study = session_.sensitivityStudy();
+        panel->setSensitivity(study.shown().get(), study.under_way != nullptr);
+    };
+    return {tr("Sensitivity"), both, plot, refresh, false};
+}
+
+PlotArea::Row PlotArea::tasksRow() {
+    auto* panel = new TaskPanel(task_entries());
+    connect(panel, &TaskPanel::answersWanted, this, &PlotArea::answersWanted);
+    const auto show = [this, panel] {
+        const auto& study = session_.task().shown();
+        if (!study) return panel->clearRuns();
+        panel->setRuns({&study->sides[0], &study->sides[1], QString::fromStdString(summary_line(study->recipe)),
+                        session_.task().under_way != nullptr,
+                        [&study](std::size_t item, bool norm) { return item_words(*study, item, norm); }});
+    };
+    connect(panel, &TaskPanel::scoringChanged, this, show);
+    const auto refresh = [this, show, told = std::shared_ptr<const TaskStudy>()]() mutable {
+        const auto& study = session_.task().shown();
+        if (study == told) return; // where the reader has scrolled to stays
+        told = study;
+        show();
+    };
+    return {tr("Tasks"), panel, nullptr, refresh, false};
 }
 
 namespace {
@@ -353,8 +406,9 @@ void PlotArea::connectSession() {
         compared_beside_.clear();
         refresh();
     });
-    for (const auto signal : {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged,
-                              &Session::reportsChanged, &Session::speedChanged, &Session::decisionsChanged})
+    for (const auto signal :
+         {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged, &Session::reportsChanged,
+          &Session::speedChanged, &Session::decisionsChanged, &Session::studyGrew})
         connect(&session_, signal, this, &PlotArea::refresh);
     connect(&session_, &Session::whatIfChanged, this, [this](LayerId layer) {
         if (!rows_[static_cast<std::size_t>(currentIndex())].of_layer || session_.primary() == layer) refresh();

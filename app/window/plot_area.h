@@ -36,7 +36,9 @@ public:
         Search,
         Divergence,
         AllInputs,
-        Generate
+        Generate,
+        Sensitivity,
+        Tasks
     };
 
     PlotArea(Session& session, QWidget* parent);
@@ -53,8 +55,9 @@ Q_SIGNALS:
     void lengthsWanted(bool measure);                  ///< compared, or their perplexities measured
     void speedWanted();
     void searchWanted(double bits);
-    void sensitivityWanted();
+    void sensitivityWanted(int measured);
     void divergenceWanted();
+    void answersWanted(const graticule::TaskAsked& asked);
     void generateWanted(const QString& prompt, int tokens);
     void searchedRecipeWanted(int point); ///< of all_points
     void failed(const QString& text);
@@ -87,6 +90,8 @@ private:
     [[nodiscard]] Row searchRow();
     [[nodiscard]] Row divergenceRow();
     [[nodiscard]] Row generateRow();
+    [[nodiscard]] Row sensitivityRow();
+    [[nodiscard]] Row tasksRow();
     void followThreshold(plots::PlotSurface* plot);
     void offerPin(plots::PlotSurface* plot, std::function<PinnedPlots::Kind()> kind);
     void connectSession();

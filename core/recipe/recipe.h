@@ -63,8 +63,8 @@ struct Recipe {
 /// What its rules are for, the first three by name: "*.v_proj, *.fc2"; empty: it has none.
 [[nodiscard]] std::string rule_names(const Recipe& recipe);
 
-/// JSON (schema version 1): canonical form is what is hashed. `parse_recipe` accepts JSON text; unknown keys, wrong
-/// types and values out of range are all collected and thrown as one Error{bad_input}.
+/// JSON (schema version 1); its canonical form without the name is hashed. `parse_recipe` accepts JSON text; unknown
+/// keys, wrong types and values out of range are all collected and thrown as one Error{bad_input}.
 [[nodiscard]] std::string to_json(const Recipe& recipe);
 [[nodiscard]] Recipe parse_recipe(const std::string& json_text);
 /// A file path (JSON), a preset's name or a line of notation: whatever a person may type where a recipe is asked for.

@@ -148,6 +148,10 @@ private Q_SLOTS:
         Recipe other = recipe;
         other.calibration.seed = 12;
         QVERIFY(recipe_hash(other) != recipe_hash(recipe));
+        other = recipe;
+        other.name = "the same under another name";
+        QCOMPARE(recipe_hash(other), recipe_hash(recipe));
+        QVERIFY(to_json(other) != to_json(recipe));
     }
     void json_of_scale_levels_data() {
         QTest::addColumn<QString>("line");

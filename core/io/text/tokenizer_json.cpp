@@ -263,9 +263,10 @@ private:
         // The class that goes by tokenizer.json alone, in both of its names.
         const bool of_file = config_.tokenizer_class.empty() || config_.tokenizer_class == "PreTrainedTokenizerFast" ||
                              config_.tokenizer_class == "TokenizersBackend";
-        if (!puts || of_file || !config_.add_prefix_space || *config_.add_prefix_space == *puts) return;
+        const bool space = puts.value_or(false);
+        if (!puts || of_file || config_.add_prefix_space.value_or(space) == space) return;
         parts_.notes.push_back(
-            name_ + (*puts ? ": a space is put before a text" : ": no space is put before a text") +
+            name_ + (space ? ": a space is put before a text" : ": no space is put before a text") +
             ", though tokenizer_config.json says otherwise (add_prefix_space); transformers 5 goes by "
             "that field for " +
             config_.tokenizer_class +

@@ -107,6 +107,9 @@ private Q_SLOTS:
         QTest::newRow("divergence of nothing")
             << QStringList{"eval", "sample-opt", "--metric", "divergence"} << "give --recipe";
         QTest::newRow("unknown metric") << QStringList{"eval", "sample-opt", "--metric", "luck"} << "luck";
+        for (const char* bits : {"nan", "inf", "0", "-4"})
+            QTest::addRow("budget of %s", bits)
+                << QStringList{"search", "sample-opt", QStringLiteral("--bits=%1").arg(bits)} << "is no budget";
         QTest::newRow("unknown task") << QStringList{"task", "sample-opt", "--task", "squad", "--file", "x"} << "squad";
         QTest::newRow("task without a file") << QStringList{"task", "sample-opt", "--task", "piqa"} << "--file";
         QTest::newRow("eval: empty recipe")
