@@ -27,6 +27,22 @@ namespace graticule {
 /// Which inner loop a grid takes.
 enum class GridKind : std::uint8_t { lattice, lattice_with_specials, table };
 
+/// `work` of one kind, its inner loop being compiled for each: the one place where a grid's kind chooses.
+///
+///     for_kind(points.kind, [&]<GridKind kind>() { loop<kind>(points, values); });
+template <class Work>
+[[gnu::always_inline]] inline decltype(auto) for_kind(GridKind kind, const Work& work) {
+    switch (kind) {
+    case GridKind::lattice:
+        return work.template operator()<GridKind::lattice>();
+    case GridKind::lattice_with_specials:
+        return work.template operator()<GridKind::lattice_with_specials>();
+    case GridKind::table:
+        break;
+    }
+    return work.template operator()<GridKind::table>();
+}
+
 struct GridPoints {
     GridKind kind = GridKind::lattice;
     std::int32_t levels = 0;

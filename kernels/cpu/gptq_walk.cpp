@@ -54,14 +54,7 @@ void walk_rows(const GptqWalk& walk, const GridPoints& points) {
 } // namespace
 
 void gptq_walk(const GptqWalk& walk, const GridPoints& points) {
-    switch (points.kind) {
-    case GridKind::lattice:
-        return walk_rows<GridKind::lattice>(walk, points);
-    case GridKind::lattice_with_specials:
-        return walk_rows<GridKind::lattice_with_specials>(walk, points);
-    case GridKind::table:
-        return walk_rows<GridKind::table>(walk, points);
-    }
+    for_kind(points.kind, [&]<GridKind kind>() { walk_rows<kind>(walk, points); });
 }
 
 } // namespace graticule::cpu

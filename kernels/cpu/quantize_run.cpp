@@ -154,14 +154,7 @@ GRATICULE_VECTOR_CLONES void square_run(const GridPoints& points, const Quantize
         else
             square_loop<kind, false>(points, run, squares, tally);
     };
-    switch (points.kind) {
-    case GridKind::lattice:
-        return loop.template operator()<GridKind::lattice>();
-    case GridKind::lattice_with_specials:
-        return loop.template operator()<GridKind::lattice_with_specials>();
-    case GridKind::table:
-        return loop.template operator()<GridKind::table>();
-    }
+    for_kind(points.kind, loop);
 }
 
 GRATICULE_VECTOR_CLONES double sum_in_lanes(double* squares, std::int64_t length) {
@@ -227,14 +220,7 @@ void dequantize_run(const GridPoints& points, const std::uint8_t* codes, std::in
             values[i] = multiple_of_code<kind>(points, points.table, codes[i], zero[block]) * scale[block];
         }
     };
-    switch (points.kind) {
-    case GridKind::lattice:
-        return loop.template operator()<GridKind::lattice>();
-    case GridKind::lattice_with_specials:
-        return loop.template operator()<GridKind::lattice_with_specials>();
-    case GridKind::table:
-        return loop.template operator()<GridKind::table>();
-    }
+    for_kind(points.kind, loop);
 }
 
 } // namespace

@@ -205,10 +205,8 @@ void count_piece(const Piece& piece, BandTables& tables, QuantizeCounts& counts)
 
 /// A block's scale, and beyond which steps its values are clipped.
 void set_block(const GridPoints& points, float scale, float zero, Piece& piece) {
-    const BlockPoint block = points.kind == GridKind::lattice ? block_point<GridKind::lattice>(points, scale, zero)
-                             : points.kind == GridKind::table
-                                 ? block_point<GridKind::table>(points, scale, zero)
-                                 : block_point<GridKind::lattice_with_specials>(points, scale, zero);
+    const BlockPoint block =
+        for_kind(points.kind, [&]<GridKind kind>() { return block_point<kind>(points, scale, zero); });
     piece.scale = scale;
     piece.low = block.hull_low - points.margin_below;
     piece.high = block.hull_high + points.margin_above;

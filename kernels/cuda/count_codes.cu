@@ -65,17 +65,9 @@ __global__ void __launch_bounds__(tile_threads)
 
 template <int width>
 void launch(const TileShape& shape, const CodedArguments& arguments, const GridPoints& points, cudaStream_t stream) {
-    switch (points.kind) {
-    case GridKind::lattice:
-        count_tile<GridKind::lattice, width><<<shape.grid, shape.block, 0, stream>>>(arguments, points);
-        break;
-    case GridKind::lattice_with_specials:
-        count_tile<GridKind::lattice_with_specials, width><<<shape.grid, shape.block, 0, stream>>>(arguments, points);
-        break;
-    case GridKind::table:
-        count_tile<GridKind::table, width><<<shape.grid, shape.block, 0, stream>>>(arguments, points);
-        break;
-    }
+    for_kind(points.kind, [&]<GridKind kind>() {
+        count_tile<kind, width><<<shape.grid, shape.block, 0, stream>>>(arguments, points);
+    });
     GRATICULE_CUDA_CHECK(cudaGetLastError());
 }
 

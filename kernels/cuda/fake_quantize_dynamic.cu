@@ -98,18 +98,9 @@ __global__ void __launch_bounds__(segment_threads)
 
 template <int width, bool counted>
 void launch(unsigned int ctas, const SegmentArguments& arguments, const GridPoints& points, cudaStream_t stream) {
-    switch (points.kind) {
-    case GridKind::lattice:
-        quantize_segments<GridKind::lattice, width, counted><<<ctas, segment_threads, 0, stream>>>(arguments, points);
-        break;
-    case GridKind::lattice_with_specials:
-        quantize_segments<GridKind::lattice_with_specials, width, counted>
-            <<<ctas, segment_threads, 0, stream>>>(arguments, points);
-        break;
-    case GridKind::table:
-        quantize_segments<GridKind::table, width, counted><<<ctas, segment_threads, 0, stream>>>(arguments, points);
-        break;
-    }
+    for_kind(points.kind, [&]<GridKind kind>() {
+        quantize_segments<kind, width, counted><<<ctas, segment_threads, 0, stream>>>(arguments, points);
+    });
     GRATICULE_CUDA_CHECK(cudaGetLastError());
 }
 

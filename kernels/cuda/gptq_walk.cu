@@ -63,14 +63,7 @@ void launch(const GptqWalk& walk, const GridPoints& points, cudaStream_t stream)
 } // namespace
 
 void gptq_walk(const GptqWalk& walk, const GridPoints& points, cudaStream_t stream) {
-    switch (points.kind) {
-    case GridKind::lattice:
-        return launch<GridKind::lattice>(walk, points, stream);
-    case GridKind::lattice_with_specials:
-        return launch<GridKind::lattice_with_specials>(walk, points, stream);
-    case GridKind::table:
-        return launch<GridKind::table>(walk, points, stream);
-    }
+    for_kind(points.kind, [&]<GridKind kind>() { launch<kind>(walk, points, stream); });
 }
 
 } // namespace graticule::cuda

@@ -137,18 +137,9 @@ struct TileShape {
 template <int width, bool counted>
 void launch_tile(const TileShape& shape, const TileArguments& arguments, const GridPoints& points,
                  cudaStream_t stream) {
-    switch (points.kind) {
-    case GridKind::lattice:
-        quantize_tile<GridKind::lattice, width, counted><<<shape.grid, shape.block, 0, stream>>>(arguments, points);
-        break;
-    case GridKind::lattice_with_specials:
-        quantize_tile<GridKind::lattice_with_specials, width, counted>
-            <<<shape.grid, shape.block, 0, stream>>>(arguments, points);
-        break;
-    case GridKind::table:
-        quantize_tile<GridKind::table, width, counted><<<shape.grid, shape.block, 0, stream>>>(arguments, points);
-        break;
-    }
+    for_kind(points.kind, [&]<GridKind kind>() {
+        quantize_tile<kind, width, counted><<<shape.grid, shape.block, 0, stream>>>(arguments, points);
+    });
     GRATICULE_CUDA_CHECK(cudaGetLastError());
 }
 

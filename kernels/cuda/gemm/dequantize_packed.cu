@@ -117,14 +117,7 @@ void launch_bits(int bits, unsigned blocks, const Arguments& a, const GridPoints
 
 template <ValueType type>
 void launch(int bits, unsigned blocks, const Arguments& a, const GridPoints& points, cudaStream_t stream) {
-    switch (points.kind) {
-    case GridKind::lattice:
-        return launch_bits<GridKind::lattice, type>(bits, blocks, a, points, stream);
-    case GridKind::lattice_with_specials:
-        return launch_bits<GridKind::lattice_with_specials, type>(bits, blocks, a, points, stream);
-    case GridKind::table:
-        return launch_bits<GridKind::table, type>(bits, blocks, a, points, stream);
-    }
+    for_kind(points.kind, [&]<GridKind kind>() { launch_bits<kind, type>(bits, blocks, a, points, stream); });
 }
 
 [[nodiscard]] bool aligned(const void* pointer, std::uintptr_t bytes) {
