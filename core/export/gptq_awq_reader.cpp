@@ -307,9 +307,10 @@ public:
                                           "-bit codes for the scales " + to_text(scales.shape));
         if (groups != packing.groups(in))
             refuse(base + ".scales", to_text(scales.shape) + " are not the scales of " + std::to_string(in) +
-                                         " inputs in groups of " +
+                                         " inputs (as many " + std::to_string(packing.bits) +
+                                         "-bit codes has qweight) in groups of " +
                                          (packing.group > 0 ? std::to_string(packing.group) : "all inputs") +
-                                         ", the group_size of the configuration; one of the two is wrong");
+                                         ": \"bits\" or \"group_size\" of the configuration is not what was stored");
         to_floats(scales, 0, 0, nullptr); // throws as decoding would
         const std::span<const std::byte> bytes = words.bytes;
         auto encoded =

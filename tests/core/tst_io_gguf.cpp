@@ -760,6 +760,12 @@ private Q_SLOTS:
                 .strings("tokenizer.ggml.tokens", {"a", "<0x-1>"})
                 .array<std::int32_t>("tokenizer.ggml.token_type", 5, {1, 6}),
             bad, "token 1, \"<0x-1>\", is of the type byte");
+        row("a byte twice",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "llama")
+                .strings("tokenizer.ggml.tokens", {"a", "<0x41>", "<0x41>"})
+                .array<std::int32_t>("tokenizer.ggml.token_type", 5, {1, 6, 6}),
+            bad, "tokens 1 and 2 both stand for the byte <0x41>");
         row("a byte without digits",
             model_of("llama")
                 .string("tokenizer.ggml.model", "llama")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "core/base/error.h"
@@ -109,6 +110,7 @@ private:
         if (!metadata_.contains("tokenizer.ggml.token_type")) return;
         const auto types = metadata_.wholes("tokenizer.ggml.token_type");
         require_size(types->size(), "tokenizer.ggml.token_type");
+        std::map<std::string_view, std::size_t> bytes;
         for (std::size_t id = 0; id < types->size(); ++id) {
             const std::int64_t type = (*types)[id];
             if (type < 0 || type > 6)
@@ -117,6 +119,10 @@ private:
             if (kinds_[id] == PieceKind::byte && !is_byte_token(tokens_[id]))
                 bad("token " + std::to_string(id) + ", \"" + tokens_[id] +
                     "\", is of the type byte but names none; <0x00> to <0xFF> do. Convert the model again");
+            if (kinds_[id] != PieceKind::byte) continue;
+            if (const auto [other, fresh] = bytes.emplace(tokens_[id], id); !fresh)
+                bad("tokens " + std::to_string(other->second) + " and " + std::to_string(id) +
+                    " both stand for the byte " + tokens_[id] + "; convert the model again");
         }
     }
 
