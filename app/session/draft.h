@@ -24,7 +24,8 @@ public:
         QString contents; ///< "5 steps of the recipe, the last: dINT4 on 8 linears; calibrated 8 × 512"
     };
 
-    /// Written aside, then renamed. Runs and decisions are the journals' and left out. Throws Error{bad_input} naming the file.
+    /// Written aside, then renamed. Runs and decisions are the journals' and left out. Throws Error{bad_input} naming
+    /// the file.
     void keep(const QString& model_path, SessionFile file) const;
     /// What was kept when the model was open before; absent: nothing, or nothing that can be read. From now on it is
     /// the offered one, which a new draft does not write over.
