@@ -51,8 +51,8 @@ SizeBudget budget_of(const Args& args) {
                                       "model), one of the two");
     SizeBudget budget;
     if (args.bits && !(*args.bits > 0 && std::isfinite(*args.bits)))
-        throw Error(ErrorKind::usage, "--bits " + significant(*args.bits, 6) +
-                                          " is no budget; give average bits a weight such as 4.5");
+        throw Error(ErrorKind::usage,
+                    "--bits " + significant(*args.bits, 6) + " is no budget; give average bits a weight such as 4.5");
     if (args.bits)
         budget.bits = args.bits;
     else
