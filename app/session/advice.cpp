@@ -181,8 +181,8 @@ std::optional<Advice> silent_channels(const Session& session) {
                   static_cast<double>(silent) / static_cast<double>(channels));
 }
 
-/// The fewest groups of linears that make a third of the predicted damage, and what 8 bits would leave of it. Each linear
-/// is held against 8 bits under its own inputs' scheme.
+/// The fewest groups of linears that make a third of the predicted damage, and what 8 bits would leave of it. Each
+/// linear is held against 8 bits under its own inputs' scheme.
 std::optional<Advice> eight_bits(const Session& session, const std::vector<Known>& layers) {
     if (!session.sensitivity()) return std::nullopt;
     std::map<LayerId, double> gain;

@@ -17,8 +17,8 @@ public:
 
     static constexpr std::size_t most_searches = 100; ///< of one model; the oldest go first
 
-    /// With what another window has kept meanwhile. What cannot be read there is renamed first; returns its new name, as
-    /// a rule empty. Throws Error{bad_input} naming the file.
+    /// With what another window has kept meanwhile. What cannot be read there is renamed first; returns its new name,
+    /// as a rule empty. Throws Error{bad_input} naming the file.
     QString keep(const QString& model_path, const Decisions& ours) const;
     /// What was kept, of whatever model stood at that path. Throws Error{bad_input} for a file that cannot be read.
     [[nodiscard]] Decisions read(const QString& model_path) const;

@@ -187,7 +187,7 @@ std::shared_ptr<const Sensitivity> sensitivity_from_json(const json& value) {
 void decisions_to_json(const Decisions& decisions, json& document) {
     json searches = json::array();
     for (const auto& search : decisions.searches) searches.push_back(search_to_json(*search));
-    document["searches"] = std::move(searches);
+    if (!searches.empty()) document["searches"] = std::move(searches);
     if (decisions.sensitivity) document["sensitivity"] = sensitivity_to_json(*decisions.sensitivity);
 }
 

@@ -1,5 +1,6 @@
 #include "app/window/plot_area.h"
 
+#include <QtCore/QEvent>
 #include <QtCore/QTimer>
 #include <QtWidgets/QComboBox>
 #include <QtWidgets/QMenu>

@@ -61,7 +61,8 @@ inline constexpr std::string_view verdict_test =
 /// Divergence::over_windows.
 [[nodiscard]] std::vector<MeanEstimate> running_divergence(std::span<const double> window_means);
 
-/// Of two sides of one pass that kept predictions, perhaps not of all windows yet, `other` measured against `baseline`; absent where they have none.
+/// Of two sides of one pass that kept predictions, perhaps not of all windows yet, `other` measured against `baseline`;
+/// absent where they have none.
 [[nodiscard]] std::optional<Divergence> divergence_between(const Evaluation& baseline, const Evaluation& other);
 
 } // namespace graticule

@@ -55,8 +55,8 @@ struct RecipeSearch {
     /// is as large as the searched recipe or larger; absent: there is none.
     std::optional<std::size_t> best_in_budget, best_as_large;
     std::optional<PairedPoints> against_in_budget, against_as_large; ///< the searched recipe's, minus theirs
-    /// Whether the searched recipe diverges less than both, by intervals that exclude 0, and its perplexity is higher than
-    /// that of neither beyond chance; of one that is absent nothing is asked.
+    /// Whether the searched recipe diverges less than both, by intervals that exclude 0, and its perplexity is higher
+    /// than that of neither beyond chance; of one that is absent nothing is asked.
     bool beats_uniform = false;
 
     double seconds = 0;

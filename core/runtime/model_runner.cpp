@@ -301,8 +301,8 @@ void ModelRunner::score(
                         "a request of " + std::to_string(request.tokens.size()) +
                             " tokens cannot be scored from token " + std::to_string(request.first) +
                             " on: the first token follows nothing, and at least one must be left");
-    // Nothing is predicted from a request's last token: those that differ there alone (the letters of a multiple choice)
-    // are one row.
+    // Nothing is predicted from a request's last token: those that differ there alone (the letters of a multiple
+    // choice) are one row.
     const auto row_of = [&](std::size_t request) {
         return Window(requests[request].tokens).first(requests[request].tokens.size() - 1);
     };

@@ -17,7 +17,8 @@ class DivergencePanel final : public QFrame {
     Q_OBJECT
 public:
     explicit DivergencePanel(QWidget* parent = nullptr);
-    /// `recipe`: what it is of, for the headline. `windows`: of the whole measurement; while it has fewer it is under way.
+    /// `recipe`: what it is of, for the headline. `windows`: of the whole measurement; while it has fewer it is under
+    /// way.
     void setDivergence(const QString& recipe, const Divergence& divergence, const std::vector<Passage>& worst,
                        std::int64_t windows);
     void clearDivergence(); ///< says how to get one
