@@ -473,7 +473,7 @@ private Q_SLOTS:
         for (const QString& name : names) tabs.addTab(name);
         QCOMPARE(tabs.accessibleTabName(1), names[1]);
         tabs.resize(900, 32);
-        constexpr int menu = 60;
+        constexpr int menu = 30;
         const auto end = [&tabs] {
             int right = 0;
             for (int tab = 0; tab < tabs.count(); ++tab)
