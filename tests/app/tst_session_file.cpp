@@ -263,7 +263,8 @@ private Q_SLOTS:
             dialog->reject();
         });
         window->command("run.export")->trigger();
-        QVERIFY2(said.contains("quantized again from its recipe, calibration (calibrated 2 × 64)"), qPrintable(said));
+        QVERIFY2(said.contains("quantized again from its recipe, calibrated 2 × 64, to the same bytes"),
+                 qPrintable(said));
         QVERIFY2(buttons.contains("Quantize again and export"), qPrintable(buttons.join(", ")));
         window->setAsking(false);
         Q_EMIT window->runs().exportWanted(window->session().runs().at(0).id);
