@@ -6,6 +6,7 @@
 #include <QtCore/QObject>
 #include <QtCore/QSet>
 #include <QtCore/QUuid>
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
@@ -34,6 +35,15 @@ QString contents_of(const SessionFile& file) {
     if (file.calibrated) text += QStringLiteral("; ") + calibration_text(file.recipe.calibration);
     if (!file.notes.isEmpty()) text += tr("; notes");
     return text;
+}
+
+/// But for how it stood on the screen.
+bool same_work(const SessionFile& a, const SessionFile& b) {
+    const auto same_step = [](const RecipeHistory::Step& one, const RecipeHistory::Step& other) {
+        return one.name == other.name && one.text == other.text && one.recipe == other.recipe;
+    };
+    return a.recipe == b.recipe && a.recipe_text == b.recipe_text && a.history_at == b.history_at &&
+           std::ranges::equal(a.history, b.history, same_step) && a.calibrated == b.calibrated && a.notes == b.notes;
 }
 
 std::optional<Draft::Found> read_draft(const QString& path) {
@@ -126,7 +136,11 @@ Draft::There Draft::find(const QString& model_path) const {
         } else if (there.found.size() == most_found) {
             there.dropped += QFile::remove(file.filePath());
         } else if (auto found = read_draft(file.filePath())) {
-            there.found.push_back(std::move(*found));
+            const auto same = [&](const Found& newer) { return same_work(newer.file, found->file); };
+            if (std::ranges::any_of(there.found, same))
+                QFile::remove(file.filePath());
+            else
+                there.found.push_back(std::move(*found));
         }
     }
     return there;

@@ -39,7 +39,8 @@ public:
     /// Written aside, then renamed; where nothing was made, what was kept goes. Runs and decisions are the journals' and
     /// left out. Throws Error{bad_input} naming the file.
     void keep(const QString& model_path, SessionFile file) const;
-    /// What windows that are gone left, and this one before begin(). What cannot be read is left alone.
+    /// What windows that are gone left, and this one before begin(); the same work once. What cannot be read is left
+    /// alone.
     [[nodiscard]] There find(const QString& model_path) const;
     /// A line about the newest of them; empty: there is none.
     [[nodiscard]] QString summary(const QString& model_path) const;

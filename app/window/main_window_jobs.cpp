@@ -372,10 +372,9 @@ void MainWindow::askProblemReport() {
 namespace {
 // What becomes of a run whose weights are not in memory, before it is written.
 QString quantized_again_text(const Run& run, const std::string& device) {
-    QString text =
-        QObject::tr("This run was made before the model was opened, so that its weights are not in memory. "
-                    "They are quantized again from its recipe, calibration (%1) and seed, to the same bytes.")
-            .arg(calibration_text(run.recipe.calibration));
+    QString text = QObject::tr("This run was made before the model was opened, so that its weights are not in memory. "
+                               "They are quantized again from its recipe, %1, to the same bytes.")
+                       .arg(calibration_text(run.recipe.calibration));
     const std::string there = run.evaluation ? run.evaluation->provenance.device : device;
     if (there.starts_with("cuda") != device.starts_with("cuda"))
         text += QObject::tr(" It was made on “%1”; on another device last digits may differ, and the log says so.")

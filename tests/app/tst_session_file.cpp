@@ -246,6 +246,34 @@ private Q_SLOTS:
         QVERIFY(draft_offer(*last)->text().contains("1 more"));
     }
 
+    void the_same_work_is_offered_once_and_only_of_windows_that_are_gone() {
+        const RunJournal journal(folder_.filePath("drafts"));
+        const QString model = "/models/some";
+        SessionFile other = before_;
+        other.notes = "another thought";
+        auto first = std::make_unique<Draft>(journal), second = std::make_unique<Draft>(journal);
+        const Draft third(journal);
+        first->keep(model, before_);
+        second->keep(model, before_);
+        QCOMPARE(third.find(model).elsewhere, 2);
+        QVERIFY(third.find(model).found.empty() && third.summary(model).isEmpty());
+        first.reset();
+        second.reset();
+        QCOMPARE(third.find(model).found.size(), std::size_t(1));
+        QVERIFY(third.find(model).found.front().file.runs.empty()); // the journal's
+        {
+            Draft fourth(journal);
+            fourth.keep(model, other);
+            fourth.keep(model, SessionFile()); // nothing was made after all
+            QCOMPARE(third.find(model).elsewhere, 0);
+            fourth.keep(model, other);
+            fourth.begin(); // from now on it is another draft
+            QCOMPARE(fourth.find(model).found.size(), std::size_t(2));
+        }
+        QCOMPARE(third.find(model).found.front().file.notes, other.notes); // the newest first
+        QVERIFY(third.summary(model).contains("notes"));
+    }
+
     /// Nothing is in memory of it: the dialog says what is done first, and full precision what it is.
     void a_run_of_an_earlier_session_says_what_its_export_takes() {
         auto [settings, window] = this->window("first"); // its journal has two runs
@@ -263,7 +291,8 @@ private Q_SLOTS:
             dialog->reject();
         });
         window->command("run.export")->trigger();
-        QVERIFY2(said.contains("quantized again from its recipe, calibration (calibrated 2 × 64)"), qPrintable(said));
+        QVERIFY2(said.contains("quantized again from its recipe, calibrated 2 × 64, to the same bytes"),
+                 qPrintable(said));
         QVERIFY2(buttons.contains("Quantize again and export"), qPrintable(buttons.join(", ")));
         window->setAsking(false);
         Q_EMIT window->runs().exportWanted(window->session().runs().at(0).id);

@@ -109,8 +109,9 @@ private Q_SLOTS:
         }
         QVERIFY(!fs::exists(at("deep/out/model/weights-2")));
         QCOMPARE(get(at("deep/out") / provenance_file),
-                 std::string("{\n  \"exporter\": \"one\",\n  \"files\": [\n    \"graticule.json\",\n    "
-                             "\"model/weights-1\"\n  ]\n}\n"));
+                 std::string("{\n  \"exporter\": \"one\",\n  \"files\": {\n    \"graticule.json\": {},\n    "
+                             "\"model/weights-1\": {\n      \"bytes\": 7,\n      \"sha256\": "
+                             "\"9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c\"\n    }\n  }\n}\n"));
         QCOMPARE(entries(at("deep")), std::size_t{1});
         put(at("deep/out/notes.txt"), "mine");
         StagedDir staged(at("deep/out"), {});

@@ -86,6 +86,23 @@ private Q_SLOTS:
         QCOMPARE(shown, first < 100);
     }
 
+    /// Whatever the reason has to say, all of it can be read.
+    void why_there_is_no_plot_is_broken_into_lines() {
+        const QString why = QStringLiteral("The weights cannot be shown: a file was cut short or could not be read any "
+                                           "more while it was in use. Restore it\nand open it again");
+        const Picture picture = lay_out(empty_scene("layers.0", why), {}, theme::dark(), {.size = {400, 300}});
+        QStringList lines;
+        for (const Primitive& primitive : picture.primitives) {
+            const Text* text = std::get_if<Text>(&primitive);
+            if (!text || text->style != TextStyle::label) continue;
+            lines << text->text;
+            const QRectF place = extent(*text);
+            QVERIFY2(place.left() >= 0 && place.right() <= 400 && place.bottom() <= 300, qPrintable(text->text));
+        }
+        QCOMPARE(lines.join(u' '), QString(why).replace(u'\n', u' '));
+        QVERIFY(lines.size() > 3 && lines.contains("and open it again"));
+    }
+
     void a_subtitle_without_room_beside_the_title_goes_below_it_data() {
         QTest::addColumn<QSizeF>("size");
         QTest::addColumn<bool>("below");

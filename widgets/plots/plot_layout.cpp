@@ -172,11 +172,35 @@ private:
         return 16 + text_width(TextStyle::axis, entry.text) + 18;
     }
 
+    /// Lines no wider than the plot, broken between words.
+    [[nodiscard]] QStringList wrapped(const QString& text) const {
+        const double room = options_.size.width() - 4 * edge;
+        QStringList lines;
+        for (const QString& paragraph : text.split(u'\n')) {
+            lines << QString();
+            for (const QString& word : paragraph.split(u' ')) {
+                QString& last = lines.back();
+                const QString longer = last.isEmpty() ? word : last + u' ' + word;
+                if (last.isEmpty() || text_width(TextStyle::label, longer) <= room)
+                    last = longer;
+                else
+                    lines << word;
+            }
+        }
+        for (QString& line : lines) line = elided(TextStyle::label, line, room); // a path is one word
+        return lines;
+    }
+
     void empty() {
-        const QPointF middle(options_.size.width() / 2, (top_ + bottom_) / 2);
-        double y = middle.y();
-        for (const QString& line : scene_.empty_text.split(QLatin1Char('\n'))) {
-            push(Text{{middle.x(), y}, line, theme_[Token::secondary], TextStyle::label, Across::centre, false});
+        const QStringList lines = wrapped(scene_.empty_text);
+        double y = (top_ + bottom_ - double(lines.size() - 1) * grown(18)) / 2;
+        for (const QString& line : lines) {
+            push(Text{{options_.size.width() / 2, y},
+                      line,
+                      theme_[Token::secondary],
+                      TextStyle::label,
+                      Across::centre,
+                      false});
             y += grown(18);
         }
     }
