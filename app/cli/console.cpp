@@ -39,11 +39,33 @@ void write_all(std::FILE* stream, const std::string& text) {
     }
 }
 
+/// Names and texts from files reach messages and tables; what would steer the terminal is shown instead of done.
+std::string shown_plainly(const std::string& text) {
+    std::string plain;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+        const bool of_two = byte == 0xC2 && next >= 0x80 && next < 0xA0; // U+0080 to U+009F in UTF-8
+        if (!of_two && (byte >= 0x20 || byte == '\n' || byte == '\t') && byte != 0x7F) {
+            plain += text[i];
+            continue;
+        }
+        char escape[8];
+        std::snprintf(escape, sizeof escape, "\\u%04x", of_two ? next : byte);
+        plain += escape;
+        i += of_two ? 1 : 0;
+    }
+    return plain;
+}
+
+/// A terminal that goes is a request as well, but not for a program that was started to outlive it (nohup).
 sigset_t stop_signals() {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    struct sigaction hangup = {};
+    if (::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
     return set;
 }
 
@@ -70,7 +92,7 @@ public:
     void line(const std::string& text) {
         const std::lock_guard lock(mutex_);
         clear();
-        write_all(stderr, text + '\n');
+        write_all(stderr, shown_plainly(text) + '\n');
     }
 
     void finish() {
@@ -85,8 +107,9 @@ private:
         const timespec tenth{0, 100'000'000};
         bool asked = false;
         while (!stop.stop_requested()) {
-            if (sigtimedwait(&signals, nullptr, &tenth) > 0) {
-                if (asked) _exit(exit_code_cancelled); // the second Ctrl+C does not wait for anything
+            if (const int signal = sigtimedwait(&signals, nullptr, &tenth); signal > 0) {
+                if (asked && signal == SIGHUP) continue; // kernel and shell both tell of a terminal that goes
+                if (asked) _exit(exit_code_cancelled);   // the second Ctrl+C does not wait for anything
                 asked = true;
                 job_.cancel.request();
                 if (!quiet_) line("stopping (Ctrl+C again to quit at once)");
@@ -167,7 +190,7 @@ void Console::print(const std::string& text) {
     if (options_.json) return;
     verify_mappings();
     end_progress();
-    write_all(stdout, text);
+    write_all(stdout, shown_plainly(text));
 }
 
 void Console::print_json(const nlohmann::json& value) {
@@ -207,7 +230,7 @@ void Console::fail(const ErrorInfo& error) {
         } catch (const Error&) { // what failed may be the very stream that this was for
         }
     }
-    write_all(stderr, "error: " + error.text() + '\n');
+    write_all(stderr, "error: " + shown_plainly(error.text()) + '\n');
 }
 
 } // namespace graticule::cli

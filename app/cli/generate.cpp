@@ -44,7 +44,7 @@ void generate_command(const Args& args, Console& console) {
     Workbench work;
     work.adopt(args.model.open(console));
     std::vector<EvaluationSide> sides(1);
-    (void)work.tokenizer();
+    (void)prompt_tokens(*work.model(), work.tokenizer(), args.prompt, args.tokens); // before the recipe's long work
     if (recipe) sides.push_back({work.quantize(*recipe, false, console.job()), {}});
     const auto runs = continue_prompt(work.model(), sides, work.tokenizer(), args.prompt, args.tokens, console.job());
     json value = {{"prompt", args.prompt}, {"continuations", json::array()}};
@@ -71,8 +71,11 @@ void generate_command(const Args& args, Console& console) {
 Action declare_generate(CLI::App& options) {
     auto args = std::make_shared<Args>();
     args->model.declare(options);
-    not_empty(options.add_option("--prompt", args->prompt, "The text to go on from")->required(),
-              "give a text to go on from")
+    options.add_option("--prompt", args->prompt, "The text to go on from")
+        ->required()
+        ->check([](const std::string& value) { // blanks are a text
+            return value.empty() ? std::string("the value is empty; give a text to go on from") : std::string();
+        })
         ->type_name("TEXT");
     options.add_option("--tokens", args->tokens, "How many tokens, each the most likely one")
         ->check(CLI::Range(1, 1048576))

@@ -4,6 +4,7 @@
 
 #include "app/cli/console.h"
 #include "core/engine/resources.h"
+#include "core/io/mapped_file.h"
 
 namespace graticule::cli {
 
@@ -138,6 +139,14 @@ Recipe read_recipe_for(const std::string& file_or_line, Console& console) {
 Recipe read_recipe_with(const std::string& file_or_line, const CalibrationInput& calibration, Console& console) {
     Recipe recipe = read_recipe_for(file_or_line, console);
     recipe.calibration = calibration.over(recipe.calibration);
+    if (calibration.path) { // also where the recipe turns out to need none: a typing error is none the less
+        try {
+            (void)MappedFile::open(*calibration.path);
+        } catch (Error& error) {
+            error.add_context("reading the text of --calib");
+            throw;
+        }
+    }
     console.files().reads("the calibration text", recipe.calibration.text);
     return recipe;
 }

@@ -7,6 +7,7 @@
 #include "app/cli/command.h"
 #include "app/cli/console.h"
 #include "app/cli/inputs.h"
+#include "app/cli/show.h"
 #include "core/engine/workbench.h"
 #include "core/io/before_output.h"
 #include "core/io/safetensors.h"
@@ -79,7 +80,8 @@ void logits_command(const Args& args, Console& console) {
     writer.write("logits", result);
     writer.finish();
     console.files().wrote(args.out);
-    console.print_json({{"out", args.out}, {"shape", result.shape}});
+    console.print_json({{"out", args.out}, {"shape", result.shape}, {"stored_quantization", stored_json(*work.model())}});
+    console.print(stored_text(*work.model()));
     console.print("logits " + to_text(result.shape) + " -> " + args.out + "\n");
 }
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <charconv>
+#include <cmath>
 
 #include "app/cli/command.h"
 #include "app/cli/console.h"
@@ -49,6 +50,9 @@ SizeBudget budget_of(const Args& args) {
         throw Error(ErrorKind::usage, "give the budget as --bits (average bits a weight) or as --size (of the whole "
                                       "model), one of the two");
     SizeBudget budget;
+    if (args.bits && !(*args.bits > 0 && std::isfinite(*args.bits)))
+        throw Error(ErrorKind::usage,
+                    "--bits " + significant(*args.bits, 6) + " is no budget; give average bits a weight such as 4.5");
     if (args.bits)
         budget.bits = args.bits;
     else
@@ -137,7 +141,6 @@ Action declare_search(CLI::App& options) {
     auto args = std::make_shared<Args>();
     args->model.declare(options);
     options.add_option("--bits", args->bits, "Budget: average bits a weight over the decoder's linears")
-        ->check(CLI::PositiveNumber)
         ->type_name("BITS");
     not_empty(options.add_option("--size", args->size, "Budget: bytes of the whole model (350MB, 4GB)"),
               "give a size such as 4GB, or --bits")

@@ -27,11 +27,15 @@ struct Args {
 std::string sensitivity_text(const Sensitivity& sensitivity) {
     std::string text;
     for (const SchemeSensitivity& scheme : sensitivity.schemes) {
-        Table table({{scheme.scheme_line}, {"predicted", Align::right}, {"measured", Align::right}});
+        Table table({{scheme.scheme_line},
+                     {"predicted nats", Align::right},
+                     {"measured nats", Align::right},
+                     {"95 % interval", Align::right}});
         for (const std::size_t i : scheme.worst_first()) {
             const LayerSensitivity& layer = scheme.layers[i];
             table.add({layer.name, significant(layer.predicted, 4),
-                       layer.measured ? significant(*layer.measured, 4) : std::string("-")});
+                       layer.measured ? significant(*layer.measured, 4) : std::string("-"),
+                       layer.measured ? interval_text(layer.measured_interval, 6) : std::string("-")});
         }
         const std::optional<double> correlation = scheme.rank_correlation();
         text += table.text() +
@@ -77,7 +81,7 @@ Action declare_sensitivity(CLI::App& options) {
         .add_option("--measure", args->measure,
                     "Measure so many linears per scheme, those with the largest prediction; 0: predict only; without "
                     "it all of them")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0, 100000000))
         ->type_name("N");
     declare_draws(options, args->draws);
     options.add_flag("--fused", args->fused,

@@ -148,7 +148,9 @@ std::string divergence_text(const Divergence& divergence) {
     table.add({"maximum", significant(divergence.maximum, 5)});
     table.add({"loss of the text's tokens", signed_fixed(divergence.mean_nll_difference, 5) + ", 95 % interval " +
                                                 interval_text(divergence.nll_difference.interval, 5)});
-    table.add({"same first choice", percent(divergence.same_first_choice, 2) + " of " + grouped(divergence.tokens)});
+    table.add({"same first choice", percent(divergence.same_first_choice, 2) + " of " + grouped(divergence.tokens) +
+                                        ", 95 % interval " + fixed(100 * divergence.same_interval.low, 2) + " .. " +
+                                        fixed(100 * divergence.same_interval.high, 2)});
     table.add({"first choice became",
                std::to_string(divergence.became_right) + " times right, " + std::to_string(divergence.became_wrong) +
                    " times wrong (McNemar p = " + significant(divergence.first_choice_p, 3) + ")"});

@@ -20,7 +20,7 @@ struct Args {
     ModelInput model;
     CalibrationInput calibration;
     std::string task, file, labels, shots, recipe;
-    std::int64_t items = 0;
+    std::int64_t items = 0, show = 0;
 };
 
 std::string accuracy_text(const TaskRun::Accuracy& accuracy) {
@@ -51,19 +51,40 @@ std::string runs_text(const std::vector<std::shared_ptr<const TaskRun>>& runs) {
            list_text(flips.became_right, "right", *runs.back()) + list_text(flips.became_wrong, "wrong", *runs.back());
 }
 
+/// What a model is asked, as it is asked; the right choice marked.
+void show_items(const TaskSet& set, std::int64_t most, Console& console) {
+    json items = json::array();
+    std::string text;
+    for (std::size_t i = 0; i < set.items.size() && std::cmp_less(i, most); ++i) {
+        const TaskItem& item = set.items[i];
+        json choices = json::array();
+        text += "--- " + item.place + "\n";
+        for (std::size_t choice = 0; choice < item.choices.size(); ++choice) {
+            const TaskChoice& of = item.choices[choice];
+            choices.push_back({{"context", of.context}, {"continuation", of.continuation}});
+            if (choice == 0 || of.context != item.choices[choice - 1].context) text += of.context + "\n";
+            text += (choice == item.gold ? "=>" : "->") + of.continuation + "\n";
+        }
+        items.push_back({{"place", item.place}, {"choices", choices}, {"gold", item.gold}});
+    }
+    console.print_json({{"task", set.task->name}, {"file", set.name}, {"items_there", set.there}, {"asked", items}});
+    console.print(text);
+}
+
 void task_command(const Args& args, Console& console) {
     const Task& task = *find_task(args.task);
     for (const auto& [option, file] :
          {std::pair{"--file", &args.file}, {"--file-labels", &args.labels}, {"--file-shots", &args.shots}})
         console.files().reads(option, *file);
     const TaskSet set = load_task(task, {args.file, args.labels, args.shots}, args.items);
+    if (args.show > 0) return show_items(set, args.show, console);
     if (task.examples && args.shots.empty())
         console.note("note: zero-shot; papers show five examples, which --file-shots takes");
     std::optional<Recipe> recipe;
     if (!args.recipe.empty()) recipe = read_recipe_with(args.recipe, args.calibration, console);
     Workbench work;
     work.adopt(args.model.open(console));
-    (void)work.tokenizer();
+    check_task(set, work.tokenizer(), *work.model(), console.job()); // before the recipe's long work
     std::vector<EvaluationSide> sides(1);
     if (recipe) sides.push_back({work.quantize(*recipe, false, console.job()), {}});
     const auto runs = answer_task(work.model(), sides, work.tokenizer(), set, console.job());
@@ -108,6 +129,11 @@ Action declare_task(CLI::App& options) {
                     "The first so many items, of hellaswag spread over the file; 0: all of them")
         ->check(CLI::Range(0, 100000000))
         ->capture_default_str()
+        ->type_name("N");
+    options
+        .add_option("--show", args->show,
+                    "Print what the first so many items ask, word for word, and stop: nothing is answered")
+        ->check(CLI::Range(0, 100000000))
         ->type_name("N");
     not_empty(options.add_option("--recipe", args->recipe,
                                  "A file, a preset or a line: also answer with it, and list the answers that change"),

@@ -181,22 +181,19 @@ std::optional<Advice> silent_channels(const Session& session) {
                   static_cast<double>(silent) / static_cast<double>(channels));
 }
 
-/// The fewest groups of linears that make a third of the predicted damage, and what 8 bits would leave of it.
+/// The fewest groups of linears that make a third of the predicted damage, and what 8 bits would leave of it. Each
+/// linear is held against 8 bits under its own inputs' scheme.
 std::optional<Advice> eight_bits(const Session& session, const std::vector<Known>& layers) {
     if (!session.sensitivity()) return std::nullopt;
-    const SchemeSensitivity* eight = nullptr;
-    for (const SchemeSensitivity& scheme : session.sensitivity()->schemes)
-        if (const SchemeChoice choice = parse_scheme_line(scheme.scheme_line); choice == with_eight_bits(choice))
-            eight = &scheme;
-    if (eight == nullptr) return std::nullopt;
     std::map<LayerId, double> gain;
     double damage = 0;
     for (const Known& layer : layers) {
+        if (layer.choice == SchemeChoice{}) continue; // as it is
         const LayerSensitivity* now = session.sensitivityOf(layer.linear->id, layer.choice);
         if (now == nullptr) return std::nullopt; // of another recipe
         damage += now->predicted;
-        for (const LayerSensitivity& one : eight->layers)
-            if (one.layers.front() == layer.linear->id) gain[layer.linear->id] = now->predicted - one.predicted;
+        if (const LayerSensitivity* eight = session.sensitivityOf(layer.linear->id, with_eight_bits(layer.choice)))
+            gain[layer.linear->id] = now->predicted - eight->predicted;
     }
     std::vector<std::pair<double, LinearGroup>> groups;
     for (LinearGroup& group : linear_groups(*session.model(), Grouping::fused)) {

@@ -103,6 +103,7 @@ void Draft::keep(const QString& model_path, SessionFile file) const {
     file.runs.clear();
     file.stopped.clear();
     file.baseline = -1;
+    file.decisions = {};
     const QString folder = QFileInfo(path).absolutePath();
     QDir().mkpath(folder); // where it fails, writing says so
     owner_->hold(folder);

@@ -66,7 +66,7 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
         there = read_runs(path);
     } catch (const Error& error) {
         if (error.info().kind != ErrorKind::bad_input) throw; // nothing is wrong with the file itself
-        aside = putAside(path);
+        aside = put_aside(path);
     }
     std::vector<Run> all;
     std::ranges::copy_if(runs, std::back_inserter(all), [](const Run& run) { // of a model that will be known again
@@ -91,7 +91,7 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
     return aside;
 }
 
-QString RunJournal::putAside(const QString& path) {
+QString put_aside(const QString& path) {
     QString aside = path + QStringLiteral(".unread");
     for (int n = 2; QFileInfo::exists(aside); ++n) aside = path + QStringLiteral(".unread-%1").arg(n);
     QFile kept(path);

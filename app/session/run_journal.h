@@ -41,12 +41,13 @@ private:
         std::mutex mutex;
         std::map<QString, std::vector<Run>> runs; ///< by file: all that this window has seen there
     };
-    /// Renames a journal that cannot be read instead of writing over it, and says what it is called now.
-    [[nodiscard]] static QString putAside(const QString& path);
     void remember(const QString& path, const std::vector<Run>& runs) const;
 
     QString folder_;
     std::shared_ptr<Known> known_;
 };
+
+/// Renames a file that cannot be read, so that nothing is written over it; its new name. Throws Error{bad_input}.
+QString put_aside(const QString& path);
 
 } // namespace graticule

@@ -15,6 +15,8 @@ namespace {
 /// JSON has no infinity; results write it as null.
 double number(const json& value) { return value.is_null() ? INFINITY : value.get<double>(); }
 
+} // namespace
+
 Protocol read_protocol(const json& value) {
     Protocol protocol;
     protocol.name = protocol_named(value.at("name").get<std::string>()).name;
@@ -65,8 +67,6 @@ Evaluation read_evaluation(const json& value) {
     evaluation.provenance = read_provenance(value.at("provenance"));
     return evaluation;
 }
-} // namespace
-
 json run_to_json(const Run& run) {
     return {{"full_precision", run.full_precision},
             {"name", run.name.toStdString()},

@@ -29,6 +29,7 @@ public:
     [[nodiscard]] const RunJournal& journal() const { return journal_; }
     /// All that is kept of the session goes through it.
     [[nodiscard]] Keeper& keeper() { return *keeper_; }
+    [[nodiscard]] std::shared_ptr<Keeper> sharedKeeper() const { return keeper_; } ///< for jobs, which may outlive it
     [[nodiscard]] const Run* find(int id) const;
     /// What differences of runs of this protocol refer to (id; 0: none yet): the one chosen last that has not been
     /// cancelled, else the unquantized model under the protocol, else the first that finished.
@@ -64,6 +65,9 @@ public:
     void remove(int id);      ///< and cancels its jobs
     void poll();              ///< takes job states over into the runs; called by the window's timer
 
+    /// Calls when the model's hash is there, or cannot be: a job that asks for it then does not hold up the engine.
+    void whenHashed(std::function<void()> call);
+
     /// Takes over the runs of a session file once the model's hash says that they are its own; those that are here
     /// already are not doubled. restored() when all is here.
     void restore(std::vector<Run> runs, int baseline);
@@ -87,8 +91,6 @@ private:
     void readJournal();
     void queueJournal();
     void queuePending();
-    /// Calls when the model's hash is there, or cannot be: a job that asks for it then does not hold up the engine.
-    void whenHashed(std::function<void()> call);
     void callHashWaiters();
     void takePending(const std::vector<Run>& runs, const std::string& model_hash);
 

@@ -1,5 +1,6 @@
 #include "app/session/session.h"
 
+#include <QtCore/QFileInfo>
 #include <algorithm>
 
 #include "app/session/recipe_edit.h"
@@ -23,6 +24,7 @@ Session::Session(QObject* parent, RunJournal journal)
     : QObject(parent)
     , jobs_(this)
     , what_ifs_(this)
+    , decision_journal_(journal)
     , runs_(jobs_, std::move(journal), this) {
     connect(&runs_, &RunList::changed, this, &Session::runsChanged);
     connect(&runs_, &RunList::restored, this, &Session::restored);
@@ -33,7 +35,8 @@ Session::Session(QObject* parent, RunJournal journal)
     findDevices();
 }
 
-Session::~Session() = default;
+// Jobs that wait are told of their end while there is somebody to tell.
+Session::~Session() { jobs_.cancelAll(); }
 
 void Session::findDevices() {
     // An untitled job, because a driver may take its time to answer, and nobody's business.
@@ -110,9 +113,11 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     stats_complete_ = false;
     length_study_.reset();
     speed_study_.reset();
-    sensitivity_.reset();
+    sensitivity_ = {};
     searches_.clear();
-    divergence_.reset();
+    pending_decisions_ = {};
+    divergence_ = {};
+    task_ = {};
     prompt_study_.reset();
     length_advice_.reset();
     outliers_.clear();
@@ -121,6 +126,12 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     quantized_.reset();
     calibrating_.reset();
     runs_.setModel(opened_.model);
+    const QString file = QString::fromStdString(opened_.model->parts().path.string());
+    if (QFileInfo::exists(decision_journal_.file(file)) || !runs_.keeper().idle())
+        takeDecisions([journal = decision_journal_, file, keeper = runs_.sharedKeeper()] {
+            keeper->finish(); // the model may be the one that was open before
+            return journal.read(file);
+        });
     history_.reset(starting_recipe(*opened_.model), tr("start"));
     recipe_rules_ = LayerRules(recipe());
     setReference(recipe());

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "app/jobs/job_runner.h"
+#include "app/session/decision_journal.h"
+#include "app/session/keeper.h"
 #include "app/session/recipe_history.h"
 #include "app/session/run_list.h"
 #include "app/session/what_if_service.h"
@@ -18,22 +20,42 @@
 #include "core/engine/measure_speed.h"
 #include "core/engine/plan.h"
 #include "core/engine/resolve.h"
+#include "core/io/task_file.h"
 #include "core/recipe/layer_rules.h"
 #include "core/result/divergence.h"
 #include "core/result/length_study.h"
 #include "core/result/passages.h"
 #include "core/result/recipe_search.h"
 #include "core/result/sensitivity.h"
+#include "core/result/task_run.h"
 #include "core/runtime/device.h"
+#include "widgets/panels/task_panel.h"
 
 namespace graticule {
 
-/// How far a recipe's predictions are from full precision's, and where in the text.
+/// How far a recipe's predictions are from full precision's, and where in the text. Under way: of the windows so far.
 struct DivergenceStudy {
     Recipe recipe;
-    std::shared_ptr<const Evaluation> baseline, evaluation;
+    Protocol protocol;
+    QString text; ///< its name
     Divergence divergence;
-    std::vector<Passage> worst;
+    std::vector<Passage> worst; ///< none under way
+    [[nodiscard]] bool complete() const { return std::ssize(divergence.window_means) == protocol.windows_used; }
+};
+
+/// What full precision and a recipe answered to the items of a task.
+struct TaskStudy {
+    Recipe recipe;
+    std::shared_ptr<const TaskSet> set;
+    std::vector<TaskRun> sides; ///< full precision, the recipe; under way: with items that are pending
+    [[nodiscard]] bool complete() const { return sides.front().answered() == std::ssize(set->items); }
+};
+
+/// A study that is shown while it grows; one that is stopped leaves the one before.
+template <class Study>
+struct Growing {
+    std::shared_ptr<const Study> finished, under_way;
+    [[nodiscard]] const std::shared_ptr<const Study>& shown() const { return under_way ? under_way : finished; }
 };
 
 /// A prompt continued by the model as it is and under a recipe.
@@ -71,12 +93,14 @@ public:
     /// How fast the model runs on the device that it was measured on, perhaps not all settings yet; null: not measured.
     [[nodiscard]] const std::shared_ptr<const SpeedStudy>& speedStudy() const { return speed_study_; }
     /// Which linears suffer from the recipe's schemes, and from 8 bits in their place; null: not predicted yet.
-    [[nodiscard]] const std::shared_ptr<const Sensitivity>& sensitivity() const { return sensitivity_; }
+    [[nodiscard]] const std::shared_ptr<const Sensitivity>& sensitivity() const { return sensitivity_.finished; }
+    [[nodiscard]] const Growing<Sensitivity>& sensitivityStudy() const { return sensitivity_; }
     /// What is known of the layer under `choice`; null: nothing.
     [[nodiscard]] const LayerSensitivity* sensitivityOf(LayerId layer, const SchemeChoice& choice) const;
     /// Of this model, in the order in which they were done.
     [[nodiscard]] const std::vector<std::shared_ptr<const RecipeSearch>>& searches() const { return searches_; }
-    [[nodiscard]] const std::shared_ptr<const DivergenceStudy>& divergence() const { return divergence_; }
+    [[nodiscard]] const Growing<DivergenceStudy>& divergence() const { return divergence_; }
+    [[nodiscard]] const Growing<TaskStudy>& task() const { return task_; }
     [[nodiscard]] const std::shared_ptr<const PromptStudy>& promptStudy() const { return prompt_study_; }
     [[nodiscard]] const std::vector<OutlierReport>& outliers() const { return outliers_; } ///< index = SiteId
     [[nodiscard]] const RecipeHistory& history() const { return history_; }
@@ -147,6 +171,7 @@ public:
     void predictSensitivity(const EvaluationChoice& choice, std::int64_t measured = 0);
     void searchRecipe(const SizeBudget& budget, const EvaluationChoice& choice);
     void measureDivergence(const EvaluationChoice& choice);
+    void answerTask(const TaskAsked& asked);
     void continuePrompt(const QString& prompt, std::int64_t tokens);
     /// Queues the calibration where the recipe needs one that is not there, and the quantization; empty when the recipe
     /// cannot work.
@@ -188,7 +213,8 @@ Q_SIGNALS:
     void modelDamaged(const QString& why); ///< its files are no longer what was opened
     void statsChanged();
     void speedChanged();
-    void decisionsChanged(); ///< sensitivity, searches, divergence or a prompt that was continued
+    void decisionsChanged(); ///< sensitivity, searches, divergence, a task or a prompt that was continued
+    void studyGrew();        ///< one of those that are under way
     void recipeChanged();
     void selectionChanged();
     void runsChanged();
@@ -245,6 +271,14 @@ private:
     JobId evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after);
     [[nodiscard]] Run newRun(bool full_precision, const EvaluationChoice& choice, const QString& served_as = {}) const;
     [[nodiscard]] bool recipeReady(const QString& what);
+    /// Runs `work`, whose offers are shown in `place` while it runs; `done` when its result stands there.
+    template <class Study>
+    void grow(JobRequest request, Growing<Study>& place,
+              std::function<std::shared_ptr<const Study>(JobContext&, const std::function<void(Study)>& offer)> work,
+              std::function<void()> done = {});
+    void keepDecisions();
+    /// What `read` gives, as far as the model's hash says that it is of this model; it is called on the engine thread.
+    void takeDecisions(std::function<Decisions()> read);
     /// exported() at its end, with what it found behind what was `said` already.
     void exportQuantized(const QuantizedPtr& quantized, const QString& exporter, const ExportTarget& target);
     void checkExported(const std::shared_ptr<const QuantizedModel>& quantized, const QString& folder,
@@ -253,6 +287,7 @@ private:
     JobRunner jobs_;
     std::shared_ptr<Keeper> caches_ = std::make_shared<Keeper>(); ///< large, and never before what somebody made
     WhatIfService what_ifs_;
+    DecisionJournal decision_journal_;
     RunList runs_;
     OpenedModel opened_;
     QString model_path_;
@@ -264,9 +299,10 @@ private:
     std::shared_ptr<const LengthStudy> length_study_;
     std::optional<LengthAdvice> length_advice_;
     std::shared_ptr<const SpeedStudy> speed_study_;
-    std::shared_ptr<const Sensitivity> sensitivity_;
+    Growing<Sensitivity> sensitivity_;
     std::vector<std::shared_ptr<const RecipeSearch>> searches_;
-    std::shared_ptr<const DivergenceStudy> divergence_;
+    Growing<DivergenceStudy> divergence_;
+    Growing<TaskStudy> task_;
     std::shared_ptr<const PromptStudy> prompt_study_;
     std::optional<Calibrating> calibrating_;
     std::vector<OutlierReport> outliers_;
@@ -276,6 +312,7 @@ private:
     LayerRules reference_rules_; // follows reference_
     Resolution resolution_;
     std::vector<LayerId> selection_, in_sight_, pinned_;
+    Decisions pending_decisions_;     // of the session file that was opened, until the model's hash is there
     bool calibration_wanted_ = false; // by the session file that was opened; saved again although it is not there yet
     std::shared_ptr<const QuantizedModel> quantized_; // newest
     std::shared_ptr<const std::vector<LayerReport>> reports_ = std::make_shared<const std::vector<LayerReport>>();

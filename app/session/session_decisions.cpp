@@ -2,8 +2,10 @@
 // precision, how both go on from a prompt.
 #include <algorithm>
 
+#include "app/jobs/throttle.h"
 #include "app/session/advice.h"
 #include "app/session/session.h"
+#include "core/engine/answer_task.h"
 #include "core/engine/measure_sensitivity.h"
 #include "core/engine/resources.h"
 #include "core/engine/search_recipe.h"
@@ -15,6 +17,7 @@ namespace graticule {
 namespace {
 
 constexpr std::int64_t fit_window = 256, fit_windows = 16; // as the command line's `search`
+constexpr std::chrono::milliseconds between_partials{100};
 
 EvaluationSpec spec_of(const EvaluationChoice& choice) {
     EvaluationSpec spec;
@@ -30,8 +33,8 @@ EvaluationSpec fit_spec(const Model& model) {
     return spec;
 }
 
-/// The schemes that the recipe's layers have, each for all layers, and what 8 bits in place of the most frequent would
-/// be.
+/// The schemes that the recipe's layers have, each for all layers, and 8 bits in place of each: what 8 bits buy is told
+/// under the inputs that the layer has.
 std::vector<Recipe> schemes_of(const ResolvedRecipe& resolved) {
     std::vector<Recipe> schemes;
     const auto add = [&](const SchemeChoice& choice) {
@@ -42,7 +45,7 @@ std::vector<Recipe> schemes_of(const ResolvedRecipe& resolved) {
     };
     for (const auto& plan : resolved.plans())
         if (plan) add(plan->choice);
-    add(with_eight_bits(schemes.empty() ? SchemeChoice{} : schemes.front().defaults));
+    for (std::size_t i = 0, own = schemes.size(); i < own; ++i) add(with_eight_bits(schemes[i].defaults));
     return schemes;
 }
 
@@ -68,15 +71,50 @@ const LayerSensitivity* Session::sensitivityOf(LayerId layer, const SchemeChoice
                     if (one.layers.size() == 1 && one.layers.front() == layer) return &one;
         return nullptr;
     };
-    return in(sensitivity_);
+    return in(sensitivity_.finished);
+}
+
+template <class Study>
+void Session::grow(
+    JobRequest request, Growing<Study>& place,
+    std::function<std::shared_ptr<const Study>(JobContext&, const std::function<void(Study)>& offer)> work,
+    std::function<void()> done) {
+    const auto ended = std::make_shared<bool>(false); // an offer may still be on its way when the result is there
+    const Throttle<Study> partial(&jobs_, between_partials,
+                                  [this, ended, &place, model = model()](const Study& so_far) {
+                                      if (*ended || model != this->model()) return;
+                                      place.under_way = std::make_shared<const Study>(so_far);
+                                      Q_EMIT studyGrew();
+                                  });
+    jobs_.submit<Study>(
+        std::move(request),
+        [work = std::move(work), offer = partial.handle()](JobContext& ctx) { return work(ctx, offer); },
+        [this, ended, &place, done = std::move(done), model = model()](std::shared_ptr<const Study> study) {
+            *ended = true;
+            if (model != this->model()) return;
+            place = {std::move(study), nullptr};
+            if (done) done();
+            Q_EMIT decisionsChanged();
+        },
+        [this, ended, &place, model = model(), report = reporter()](const JobView& job) {
+            const bool over = std::exchange(*ended, true);
+            if (!over && model == this->model()) {
+                place.under_way.reset();
+                Q_EMIT decisionsChanged();
+            }
+            report(job);
+        });
 }
 
 void Session::predictSensitivity(const EvaluationChoice& choice, std::int64_t measured) {
     if (!recipeReady(tr("Predict sensitivity"))) return;
-    const std::vector<Recipe> recipes = schemes_of(*resolution_.resolved);
-    jobs_.submit<Sensitivity>(
-        request(QStringLiteral("sensitivity"), tr("Predict sensitivity"), {}, 0),
-        [recipes, choice, measured, opened = opened_](JobContext& ctx) {
+    JobRequest asked = request(QStringLiteral("sensitivity"),
+                               measured > 0 ? tr("Measure sensitivity") : tr("Predict sensitivity"), {}, 0);
+    asked.execution = execution_; // open where nobody asked for a type: predictions have theirs
+    grow<Sensitivity>(
+        std::move(asked), sensitivity_,
+        [recipes = schemes_of(*resolution_.resolved), choice, measured,
+         opened = opened_](JobContext& ctx, const std::function<void(Sensitivity)>& offer) {
             Workbench work;
             work.adopt(opened);
             std::vector<std::shared_ptr<const QuantizedModel>> schemes;
@@ -86,9 +124,9 @@ void Session::predictSensitivity(const EvaluationChoice& choice, std::int64_t me
             spec.measured = measured;
             const Corpus text = measured > 0 ? load_text(choice.text.toStdString(), BuiltInText::evaluation)
                                              : load_text({}, BuiltInText::calibration);
-            return measure_sensitivity(work.model(), schemes, work.tokenizer(), text, spec, ctx);
+            return measure_sensitivity(work.model(), schemes, work.tokenizer(), text, spec, ctx, offer);
         },
-        taken_by(*this, sensitivity_), reporter());
+        [this] { keepDecisions(); });
 }
 
 void Session::searchRecipe(const SizeBudget& budget, const EvaluationChoice& choice) {
@@ -102,8 +140,10 @@ void Session::searchRecipe(const SizeBudget& budget, const EvaluationChoice& cho
         recipe.calibration = this->recipe().calibration;
         if (resolve(recipe, *model()).resolved) spec.candidates.push_back(std::move(recipe));
     }
+    JobRequest asked = request({}, tr("Search, %1").arg(QString::fromStdString(budget.text())), {}, 0);
+    asked.execution = execution_; // as predictSensitivity()
     jobs_.submit<RecipeSearch>(
-        request({}, tr("Search, %1").arg(QString::fromStdString(budget.text())), {}, 0),
+        std::move(asked),
         [spec, choice, opened = opened_](JobContext& ctx) {
             Workbench work;
             work.adopt(opened);
@@ -114,32 +154,135 @@ void Session::searchRecipe(const SizeBudget& budget, const EvaluationChoice& cho
             if (model != this->model()) return;
             Q_EMIT logged(QString::fromStdString(search->verdict()));
             searches_.push_back(std::move(search));
+            keepDecisions();
             Q_EMIT decisionsChanged();
         },
         reporter());
 }
 
+namespace {
+
+/// Of the windows so far, now and then: every figure is made anew of all tokens, so that more than a small share of the
+/// time must not go there. The two evaluations go on growing.
+class DivergenceTeller {
+public:
+    DivergenceTeller(DivergenceStudy begun, const std::function<void(DivergenceStudy)>& offer)
+        : study_(std::move(begun))
+        , offer_(offer) {}
+
+    void operator()(std::size_t side, const Evaluation& so_far) {
+        if (side == 0) baseline_ = &so_far;
+        if (side == 0 || Clock::now() < next_) return;
+        const auto began = Clock::now();
+        study_.protocol = so_far.protocol;
+        study_.text = QString::fromStdString(so_far.provenance.data_name);
+        study_.divergence = *divergence_between(*baseline_, so_far);
+        study_.divergence.state_errors.clear(); // sums as yet
+        offer_(study_);
+        const auto now = Clock::now();
+        next_ = now + std::max<Clock::duration>(between_partials, 10 * (now - began));
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    DivergenceStudy study_;
+    const std::function<void(DivergenceStudy)>& offer_;
+    const Evaluation* baseline_ = nullptr;
+    Clock::time_point next_{};
+};
+
+} // namespace
+
 void Session::measureDivergence(const EvaluationChoice& choice) {
     if (!recipeReady(tr("Measure divergence"))) return;
-    jobs_.submit<DivergenceStudy>(
-        request(QStringLiteral("divergence"), tr("Measure divergence"), {}, 0),
-        [choice, recipe = recipe(), opened = opened_](JobContext& ctx) {
+    grow<DivergenceStudy>(
+        request(QStringLiteral("divergence"), tr("Measure divergence"), {}, 0), divergence_,
+        [choice, recipe = recipe(), opened = opened_](JobContext& ctx,
+                                                      const std::function<void(DivergenceStudy)>& offer) {
             Workbench work;
             work.adopt(opened);
             EvaluationSpec spec = spec_of(choice);
             spec.predictions = true;
             spec.likely = likely_shown;
             const Corpus text = load_text(choice.text.toStdString(), BuiltInText::evaluation);
-            const auto runs = work.compare(std::span(&recipe, 1), true, text, spec, ctx);
-            auto study = std::make_shared<DivergenceStudy>();
-            study->recipe = recipe;
-            study->baseline = runs[0].evaluation;
-            study->evaluation = runs[1].evaluation;
-            study->divergence = *divergence_between(*study->baseline, *study->evaluation);
-            study->worst = worst_passages(*study->baseline, *study->evaluation, work.tokenizer());
-            return study;
+            const auto runs = work.compare(std::span(&recipe, 1), true, text, spec, ctx,
+                                           DivergenceTeller(DivergenceStudy{recipe, {}, {}, {}, {}}, offer));
+            const Evaluation &baseline = *runs[0].evaluation, &evaluation = *runs[1].evaluation;
+            return std::make_shared<const DivergenceStudy>(DivergenceStudy{
+                recipe, evaluation.protocol, QString::fromStdString(evaluation.provenance.data_name),
+                *divergence_between(baseline, evaluation), worst_passages(baseline, evaluation, work.tokenizer())});
+        });
+}
+
+void Session::answerTask(const TaskAsked& asked) {
+    const Task* task = find_task(asked.task.toStdString());
+    const QString title =
+        tr("Answer %1").arg(task ? QString::fromUtf8(task->label.data(), std::ssize(task->label)) : asked.task);
+    if (!task || !recipeReady(title)) return;
+    const TaskFiles files{asked.file.toStdString(), asked.labels.toStdString(), asked.examples.toStdString()};
+    const bool made = quantized_ && quantized_->recipe == recipe();
+    grow<TaskStudy>(
+        request(QStringLiteral("task"), title, {}, 0), task_,
+        [task, files, items = asked.items, recipe = recipe(), quantized = made ? quantized_ : nullptr,
+         opened = opened_](JobContext& ctx, const std::function<void(TaskStudy)>& offer) {
+            const auto set = std::make_shared<const TaskSet>(load_task(*task, files, items));
+            Workbench work;
+            work.adopt(opened);
+            check_task(*set, work.tokenizer(), *work.model(), ctx); // before the recipe\'s long work
+            const EvaluationSide sides[] = {{}, {quantized ? quantized : work.quantize(recipe, false, ctx), {}}};
+            using Runs = std::span<const std::shared_ptr<const TaskRun>>;
+            const auto study_of = [&](Runs runs) { return TaskStudy{recipe, set, {*runs[0], *runs[1]}}; };
+            auto next = std::chrono::steady_clock::now();
+            const auto tell = [&](Runs so_far) { // all of it is copied
+                if (std::chrono::steady_clock::now() < next) return;
+                offer(study_of(so_far));
+                next = std::chrono::steady_clock::now() + 2 * between_partials;
+            };
+            return std::make_shared<const TaskStudy>(
+                study_of(answer_task(work.model(), sides, work.tokenizer(), *set, ctx, tell)));
+        });
+}
+
+// What was found is kept at once: it took minutes.
+void Session::keepDecisions() {
+    const QString file = QString::fromStdString(model()->parts().path.string());
+    if (decision_journal_.file(file).isEmpty()) return;
+    runs_.keeper().keep(
+        decision_journal_.file(file),
+        [journal = decision_journal_, file, decisions = Decisions{searches_, sensitivity_.finished}] {
+            (void)journal.keep(file, decisions);
         },
-        taken_by(*this, divergence_), reporter());
+        this, [this](const QString& why) { Q_EMIT logged(tr("Searches were not kept: %1").arg(why)); });
+}
+
+void Session::takeDecisions(std::function<Decisions()> read) {
+    runs_.whenHashed([this, read = std::move(read), model = model()] {
+        if (model != this->model()) return;
+        jobs_.submit<Decisions>(
+            {}, // untitled: as a rule it is done before anything new is found
+            [read, model](JobContext& ctx) {
+                return std::make_shared<const Decisions>(decisions_of(read(), *model, model->hash(ctx)));
+            },
+            [this, model](std::shared_ptr<const Decisions> found) {
+                if (model != this->model()) return;
+                pending_decisions_ = {};
+                if (found->empty()) return;
+                const Decisions all = merged(*found, {searches_, sensitivity_.finished});
+                searches_ = all.searches;
+                sensitivity_.finished = all.sensitivity;
+                keepDecisions();
+                Q_EMIT logged(
+                    tr("%n search(es) of before are back", nullptr, static_cast<int>(found->searches.size())));
+                Q_EMIT decisionsChanged();
+            },
+            [this, model](const JobView& job) {
+                if (job.state == JobState::done || model != this->model()) return;
+                Q_EMIT logged(
+                    job.state == JobState::failed
+                        ? tr("Earlier searches were not read: %1").arg(QString::fromStdString(job.error.text()))
+                        : tr("Reading earlier searches was cancelled; they are still kept"));
+            });
+    });
 }
 
 void Session::continuePrompt(const QString& prompt, std::int64_t tokens) {
@@ -153,6 +296,7 @@ void Session::continuePrompt(const QString& prompt, std::int64_t tokens) {
             Workbench work;
             work.adopt(opened);
             const Tokenizer& tokenizer = work.tokenizer();
+            (void)prompt_tokens(*work.model(), tokenizer, prompt, tokens); // before the recipe's long work
             auto study = std::make_shared<PromptStudy>();
             study->prompt = prompt;
             study->recipe = recipe;

@@ -90,6 +90,7 @@ SessionFile from_json(const json& document) {
     if (file.baseline < -1 || file.baseline >= static_cast<int>(file.runs.size()))
         throw Error(ErrorKind::bad_input, "baseline " + std::to_string(file.baseline) + " is none of its " +
                                               std::to_string(file.runs.size()) + " runs");
+    file.decisions = decisions_from_json(document); // absent in files of older versions
     file.selection = names_from_json(document.at("selection"));
     if (const auto notes = document.find("notes"); notes != document.end()) file.notes = text_of(*notes);
     file.view = view_from_json(document.at("view"));
@@ -108,26 +109,27 @@ void write_session(const QString& path, SessionFile file) {
     for (const RecipeHistory::Step& step : file.history)
         steps.push_back(
             {{"name", step.name.toStdString()}, {"recipe", json::parse(to_json(step.recipe))}, {"text", step.text}});
-    const json document = {{"kind", kind},
-                           {"schema", schema},
-                           {"program", GRATICULE_VERSION},
-                           {"model", {{"path", file.model.toStdString()}, {"beside", file.beside.toStdString()}}},
-                           {"calibrated", file.calibrated},
-                           {"recipe", json::parse(to_json(file.recipe))},
-                           {"recipe_text", file.recipe_text.toStdString()},
-                           {"history", steps},
-                           {"history_at", file.history_at},
-                           {"reference", json::parse(to_json(file.reference))},
-                           {"evaluation",
-                            {{"text", file.evaluation.text.toStdString()},
-                             {"window", file.evaluation.window},
-                             {"windows", file.evaluation.windows}}},
-                           {"runs", runs},
-                           {"stopped", stopped},
-                           {"baseline", file.baseline},
-                           {"selection", names_to_json(file.selection)},
-                           {"notes", file.notes.toStdString()},
-                           {"view", view_to_json(file.view)}};
+    json document = {{"kind", kind},
+                     {"schema", schema},
+                     {"program", GRATICULE_VERSION},
+                     {"model", {{"path", file.model.toStdString()}, {"beside", file.beside.toStdString()}}},
+                     {"calibrated", file.calibrated},
+                     {"recipe", json::parse(to_json(file.recipe))},
+                     {"recipe_text", file.recipe_text.toStdString()},
+                     {"history", steps},
+                     {"history_at", file.history_at},
+                     {"reference", json::parse(to_json(file.reference))},
+                     {"evaluation",
+                      {{"text", file.evaluation.text.toStdString()},
+                       {"window", file.evaluation.window},
+                       {"windows", file.evaluation.windows}}},
+                     {"runs", runs},
+                     {"stopped", stopped},
+                     {"baseline", file.baseline},
+                     {"selection", names_to_json(file.selection)},
+                     {"notes", file.notes.toStdString()},
+                     {"view", view_to_json(file.view)}};
+    decisions_to_json(file.decisions, document);
     write_run_file(path, document);
 }
 

@@ -11,6 +11,7 @@
 #include <QtCore/QStringList>
 #include <vector>
 
+#include "app/session/decisions_json.h"
 #include "app/session/recipe_history.h"
 #include "app/session/run.h"
 
@@ -47,6 +48,7 @@ struct SessionFile {
     std::vector<Run> runs;    ///< finished ones
     std::vector<Run> stopped; ///< evaluations that were under way, as far as they had come
     int baseline = -1;        ///< index in `runs`; -1: none
+    Decisions decisions;      ///< searches with their measured points, sensitivities
     QStringList selection;    ///< names of linears, the one that plots show first
     QString notes;            ///< what somebody wrote down
     SessionView view;

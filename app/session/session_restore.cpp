@@ -35,6 +35,8 @@ SessionFile Session::toFile() const {
     for (const Run& run : runs_.all())
         if (run.evaluation && !run.evaluation->complete && !run.evaluation->window_losses.empty())
             file.stopped.push_back(run);
+    file.decisions = merged({searches_, sensitivity_.finished}, pending_decisions_);
+    if (sensitivity_.finished) file.decisions.sensitivity = sensitivity_.finished;
     for (const LayerId layer : selection_) file.selection << QString::fromStdString(model()->linear(layer).short_name);
     return file;
 }
@@ -42,6 +44,8 @@ SessionFile Session::toFile() const {
 void Session::restore(const SessionFile& file) {
     takeRecipe(file);
     runs_.restore(file.runs, file.baseline); // before the calibration, which takes its time
+    pending_decisions_ = file.decisions;
+    if (!file.decisions.empty()) takeDecisions([decisions = file.decisions] { return decisions; });
     takeCalibration(file);
 }
 

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/engine/export.h"
 #include "core/export/exporter.h"
+#include "core/io/task_file.h"
 #include "core/method/method.h"
 #include "core/recipe/presets.h"
 #include "widgets/models/qt_text.h"
@@ -33,6 +34,13 @@ std::vector<ExporterEntry> exporter_entries() {
         for (const std::string_view loader : row.loaders) entry.loaders.push_back(qt_text(loader));
         entries.push_back(std::move(entry));
     }
+    return entries;
+}
+
+std::vector<TaskEntry> task_entries() {
+    std::vector<TaskEntry> entries;
+    for (const Task& row : all_tasks())
+        entries.push_back({qt_text(row.name), qt_text(row.label), qt_text(row.reads), row.labels, row.examples});
     return entries;
 }
 

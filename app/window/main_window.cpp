@@ -6,6 +6,7 @@
 #include <QtCore/QTimer>
 #include <QtGui/QCloseEvent>
 #include <QtGui/QScreen>
+#include <QtGui/QWindow>
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHBoxLayout>
@@ -74,6 +75,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     connectSession();
     presenter_ = new RecipePresenter(session_, *recipe_, this);
     resize(QSize(1600, 1000).boundedTo(screen()->availableSize()).expandedTo(least_sensible));
+    fitScreen();
     resetLayout();
     first_layout_ = saveState(layoutVersion);
     restoreGeometry(settings_.value(QStringLiteral("window/geometry")).toByteArray());
@@ -85,6 +87,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     updateActions();
     updateJobs();
     refreshWelcome();
+    welcome_->setFocus();
 }
 
 // The members go before QObject ends the connections, and a job that is cut off still has things to say.
@@ -92,6 +95,19 @@ MainWindow::~MainWindow() {
     session_.jobs().disconnect(this);
     session_.disconnect(this);
     delete pins_;
+}
+
+// On a screen of another scale the same pixels are fewer for the window to stand in. Later: it has its new size when the
+// system has moved it.
+void MainWindow::fitScreen() {
+    constexpr int moved_ms = 200;
+    setMinimumSize(least_sensible.boundedTo(screen()->availableSize()));
+    QTimer::singleShot(moved_ms, this, [this] { resize(size().expandedTo(minimumSize())); });
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+    QMainWindow::showEvent(event);
+    connect(windowHandle(), &QWindow::screenChanged, this, &MainWindow::fitScreen, Qt::UniqueConnection);
 }
 
 void MainWindow::buildCentre() {
@@ -253,7 +269,11 @@ void MainWindow::connectPanels() {
     connect(plots_, &PlotArea::lengthsWanted, this, &MainWindow::askLengths);
     connect(plots_, &PlotArea::speedWanted, this, &MainWindow::measureSpeed);
     connect(plots_, &PlotArea::searchWanted, this, &MainWindow::searchRecipe);
-    connect(plots_, &PlotArea::sensitivityWanted, this, [this] { predictSensitivity(false); });
+    connect(plots_, &PlotArea::sensitivityWanted, this, &MainWindow::predictSensitivity);
+    connect(plots_, &PlotArea::answersWanted, this, [this](const TaskAsked& asked) {
+        jobs_->showJobs();
+        session_.answerTask(asked);
+    });
     connect(plots_, &PlotArea::divergenceWanted, this, &MainWindow::measureDivergence);
     connect(plots_, &PlotArea::generateWanted, &session_, &Session::continuePrompt);
     connect(plots_, &PlotArea::searchedRecipeWanted, this, [this](int point) {
@@ -439,7 +459,7 @@ void MainWindow::updateActions() {
     for (const char* name : {"compare.copy-markdown", "compare.copy-csv", "compare.copy-json"})
         enable(name, !session_.runs().empty());
     for (const char* name : {"run.quantize", "run.evaluate", "run.all", "run.measure-lengths", "run.sensitivity",
-                             "run.measure-sensitivity", "run.divergence", "run.generate"}) {
+                             "run.measure-sensitivity", "run.divergence", "run.generate", "run.task"}) {
         QAction* action = command(QLatin1String(name));
         action->setEnabled(works);
         // A command that cannot be given says why where it is looked for.

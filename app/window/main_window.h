@@ -84,6 +84,7 @@ public:
 
 protected:
     void closeEvent(QCloseEvent* event) override;
+    void showEvent(QShowEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
 
 private:
@@ -93,6 +94,7 @@ private:
     // main_window.cpp
     void buildStrip();
     void shareWidth();
+    void fitScreen();
     void buildCentre();
     void buildDocks();
     void connectSession();
@@ -140,7 +142,7 @@ private:
     void askLengths(bool measure);
     void measureSpeed();
     void searchRecipe(double bits);
-    void predictSensitivity(bool measure);
+    void predictSensitivity(int measured); ///< the worst so many of each scheme; 0: none
     void measureDivergence();
     void quantize();
     void askEvaluate();

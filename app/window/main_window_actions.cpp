@@ -9,7 +9,9 @@
 #include <QtWidgets/QMenuBar>
 #include <QtWidgets/QMessageBox>
 #include <QtWidgets/QPlainTextEdit>
+#include <QtWidgets/QSpinBox>
 #include <QtWidgets/QVBoxLayout>
+#include <algorithm>
 
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
@@ -27,6 +29,7 @@
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/runs_panel.h"
+#include "widgets/panels/sensitivity_panel.h"
 
 namespace graticule {
 
@@ -189,11 +192,11 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
         measureSpeed();
     })->setToolTip(tr("Time and memory of passes in full precision and with the kernels there are for 8 and 4 bits"));
     addCommand(menu, "run.sensitivity", tr("Predict sensitivit&y"), {}, [this] {
-        predictSensitivity(false);
+        predictSensitivity(0);
     })->setToolTip(tr("What the recipe's schemes, and 8 bits in their place, cost each linear: columns of the layers"));
     addCommand(menu, "run.measure-sensitivity", tr("Measure sensitivity of the worst"), {}, [this] {
-        predictSensitivity(true);
-    })->setToolTip(tr("The same, and the eight worst linears of every scheme quantized alone and measured"));
+        predictSensitivity(std::max(1, plots_->findChild<SensitivityPanel*>()->measured()->value()));
+    })->setToolTip(tr("The same, and the worst linears of every scheme quantized alone and measured"));
     addCommand(menu, "run.divergence", tr("Measure &divergence"), {}, [this] {
         measureDivergence();
     })->setToolTip(tr("How far the recipe's predictions are from full precision's, token by token, and where"));
@@ -201,6 +204,9 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
         plots_->showTab(PlotArea::Generate);
         plots_->findChild<GeneratePanel*>()->prompt()->setFocus(Qt::ShortcutFocusReason);
     })->setToolTip(tr("How the model as it is and under the recipe go on from the same words, side by side"));
+    addCommand(menu, "run.task", tr("Answer a &task …"), {}, [this] {
+        plots_->showTab(PlotArea::Tasks);
+    })->setToolTip(tr("PIQA, HellaSwag, MMLU and others, or questions of your own: accuracy, and which answers flip"));
     addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] {
         quantize();
     })->setToolTip(tr("Quantize the model by the recipe"));

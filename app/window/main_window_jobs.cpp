@@ -123,10 +123,10 @@ void MainWindow::searchRecipe(double bits) {
     session_.searchRecipe({bits, std::nullopt}, evaluationChoice());
 }
 
-void MainWindow::predictSensitivity(bool measure) {
-    constexpr std::int64_t measured_layers = 8; // of each scheme, the worst by prediction
+void MainWindow::predictSensitivity(int measured) {
     jobs_->showJobs();
-    session_.predictSensitivity(evaluationChoice(), measure ? measured_layers : 0);
+    plots_->showTab(PlotArea::Sensitivity);
+    session_.predictSensitivity(evaluationChoice(), measured);
 }
 
 void MainWindow::measureDivergence() {

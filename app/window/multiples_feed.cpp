@@ -41,6 +41,15 @@ std::vector<double> counts_of(const Histogram& histogram, double low, double hig
     for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += below[below.size() - 1 - i];
     return counts;
 }
+
+/// "q k v_proj": what names share at their end is said once.
+QString together(QStringList names) {
+    const qsizetype at = names.constLast().lastIndexOf(u'_');
+    const QString shared = at < 0 ? QString() : names.constLast().mid(at);
+    for (qsizetype i = 0; i + 1 < names.size(); ++i)
+        if (!shared.isEmpty() && names[i].endsWith(shared)) names[i].chop(shared.size());
+    return names.join(u' ');
+}
 } // namespace
 
 LayerId first_reader(const Session& session, LayerId layer) {
@@ -65,7 +74,7 @@ MultiplesShown input_multiples(const Session& session) {
     std::map<std::pair<int, QString>, SiteId> sites;
     for (const Linear& linear : session.model()->linears()) {
         if (first.at(linear.site) != linear.id) continue;
-        const QString column = readers.at(linear.site).join(u' ');
+        const QString column = together(readers.at(linear.site));
         const int block = static_cast<int>(linear.block);
         if (!all.columns.contains(column)) all.columns << column;
         if (std::find(blocks.begin(), blocks.end(), block) == blocks.end()) blocks.push_back(block);

@@ -1,14 +1,18 @@
 #include "app/window/plot_area.h"
 
+#include <QtCore/QEvent>
 #include <QtCore/QTimer>
 #include <QtWidgets/QComboBox>
+#include <QtWidgets/QMenu>
 #include <QtWidgets/QSplitter>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 
 #include "app/session/recipe_difference.h"
 #include "app/session/run_names.h"
+#include "app/window/catalogue.h"
 #include "app/window/multiples_feed.h"
+#include "app/window/task_words.h"
 #include "core/recipe/recipe_text.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/divergence_panel.h"
@@ -16,8 +20,10 @@
 #include "widgets/panels/generate_panel.h"
 #include "widgets/panels/multiples_panel.h"
 #include "widgets/panels/search_panel.h"
+#include "widgets/panels/sensitivity_panel.h"
 #include "widgets/panels/slac_panel.h"
 #include "widgets/panels/speed_panel.h"
+#include "widgets/panels/task_panel.h"
 
 namespace graticule {
 
@@ -27,6 +33,7 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     : QTabWidget(parent)
     , session_(session)
     , tabs_(new FittingTabBar)
+    , more_(new QToolButton)
     , soon_(new QTimer(this)) {
     setTabBar(tabs_);
     setDocumentMode(true);
@@ -36,7 +43,7 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(heatMapRow());
     rows_.push_back(lengthsRow());
     rows_.push_back(errorRow());
-    rows_.push_back(plotRow(tr("Perplexity"), tr("PPL"), false, [this] { return perplexity_plot(session_); }));
+    rows_.push_back(plotRow(tr("Perplexity"), false, [this] { return perplexity_plot(session_); }));
     rows_.push_back(compareRow());
     rows_.push_back(paretoRow());
     rows_.push_back(speedRow());
@@ -44,26 +51,45 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(divergenceRow());
     rows_.push_back(allInputsRow());
     rows_.push_back(generateRow());
-    for (const Row& row : rows_) {
-        const int tab = addTab(row.page, row.title);
-        if (!row.short_title.isEmpty()) tabs_->setShortName(tab, row.short_title);
-    }
+    for (const Row& row : rows_) addTab(row.page, row.title);
+    more_->setProperty("corner", true);
+    more_->setPopupMode(QToolButton::InstantPopup);
+    more_->setMenu(new QMenu(more_));
+    more_->setToolTip(tr("The views that have no room beside the others"));
+    setCornerWidget(more_);
+    connect(more_->menu(), &QMenu::aboutToShow, this, &PlotArea::listHiddenTabs);
     soon_->setSingleShot(true);
     soon_->setInterval(0);
     connect(soon_, &QTimer::timeout, this, &PlotArea::refreshNow);
     connect(this, &QTabWidget::currentChanged, this, &PlotArea::refreshNow);
+    connect(this, &QTabWidget::currentChanged, this, &PlotArea::fitTabs); // one from the menu comes in sight
     connectSession();
     refresh();
 }
 
 void PlotArea::resizeEvent(QResizeEvent* event) {
-    tabs_->fit(width()); // first: the base class places the bar by its size
+    fitTabs(); // first: the base class places the bar by its size
     QTabWidget::resizeEvent(event);
+}
+
+void PlotArea::fitTabs() {
+    const auto text = [](qsizetype hidden) { return tr("%1 more").arg(hidden); };
+    more_->setText(text(count()));
+    tabs_->fit(width(), more_->sizeHint().width());
+    const qsizetype hidden = tabs_->hiddenTabs().size();
+    more_->setText(text(hidden));
+    more_->setVisible(hidden > 0);
+}
+
+void PlotArea::listHiddenTabs() {
+    more_->menu()->clear();
+    for (const int tab : tabs_->hiddenTabs())
+        more_->menu()->addAction(tabName(tab), this, [this, tab] { setCurrentIndex(tab); });
 }
 
 void PlotArea::changeEvent(QEvent* event) {
     QTabWidget::changeEvent(event);
-    if (event->type() == QEvent::StyleChange) tabs_->fit(width()); // texts of another size
+    if (event->type() == QEvent::StyleChange) fitTabs(); // texts of another size
 }
 
 PlotSurface* PlotArea::makePlot() {
@@ -72,10 +98,9 @@ PlotSurface* PlotArea::makePlot() {
     return plot;
 }
 
-PlotArea::Row PlotArea::plotRow(const QString& title, const QString& short_title, bool of_layer,
-                                std::function<plots::PlotScene()> scene) {
+PlotArea::Row PlotArea::plotRow(const QString& title, bool of_layer, std::function<plots::PlotScene()> scene) {
     PlotSurface* plot = makePlot();
-    return {title, short_title, plot, plot, [plot, scene = std::move(scene)] { plot->setScene(scene()); }, of_layer};
+    return {title, plot, plot, [plot, scene = std::move(scene)] { plot->setScene(scene()); }, of_layer};
 }
 
 PlotArea::Row PlotArea::distributionRow() {
@@ -106,7 +131,7 @@ PlotArea::Row PlotArea::distributionRow() {
         refreshDistribution();
         channels->setScene(channels_plot(session_, false, threshold_));
     };
-    return {tr("Distribution"), tr("Dist."), both, distribution_, refresh, true};
+    return {tr("Distribution"), both, distribution_, refresh, true};
 }
 
 PlotArea::Row PlotArea::channelsRow() {
@@ -115,7 +140,7 @@ PlotArea::Row PlotArea::channelsRow() {
     sorted->setCheckable(true);
     sorted->setToolTip(tr("Channels by size, largest first, instead of by index"));
     connect(sorted, &QToolButton::toggled, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Channels"), tr("Ch."), true,
+    Row row = plotRow(tr("Channels"), true,
                       [this, sorted] { return channels_plot(session_, sorted->isChecked(), threshold_); });
     row.plot->addTool(sorted);
     offerPin(row.plot, [] { return PinnedPlots::Kind::channels; });
@@ -147,7 +172,7 @@ PlotArea::Row PlotArea::allInputsRow() {
         panel->setMultiples(std::move(shown.multiples), shown.about);
         if (session_.primary()) panel->setSelected(first_reader(session_, *session_.primary()));
     };
-    return {tr("All inputs"), tr("All"), panel, nullptr, refresh, true};
+    return {tr("All inputs"), panel, nullptr, refresh, true};
 }
 
 PlotArea::Row PlotArea::heatMapRow() {
@@ -161,7 +186,7 @@ PlotArea::Row PlotArea::heatMapRow() {
     statistic->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon); // the plot's title says it too
     statistic->setMinimumContentsLength(10);
     connect(statistic, &QComboBox::activated, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Heat map"), tr("Heat"), false, [this, statistic, of_layers] {
+    Row row = plotRow(tr("Heat map"), false, [this, statistic, of_layers] {
         if (statistic->currentIndex() > of_layers)
             return token_map_plot(session_, static_cast<TokenOrder>(statistic->currentData().toInt()));
         return heat_map_plot(session_, static_cast<LayerStatistic>(statistic->currentIndex()));
@@ -190,11 +215,11 @@ PlotArea::Row PlotArea::lengthsRow() {
         plot->setScene(sequence_length_plot(session_));
         advice->setStudy(session_.lengthStudy(), session_.lengthAdvice());
     };
-    return {tr("Sequence length"), tr("Len."), both, plot, refresh, true};
+    return {tr("Sequence length"), both, plot, refresh, true};
 }
 
 PlotArea::Row PlotArea::errorRow() {
-    Row row = plotRow(tr("Error"), {}, false, [this] { return error_plot(session_); });
+    Row row = plotRow(tr("Error"), false, [this] { return error_plot(session_); });
     connect(row.plot, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
         if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
     });
@@ -215,7 +240,7 @@ PlotArea::Row PlotArea::compareRow() {
         session_.setRecipe(without_line(session_.recipe(), line), tr("dropped: %1").arg(line));
     });
     connect(compare_, &ComparePanel::baselineWanted, this, [this](int run) { session_.runList().setBaseline(run); });
-    return {tr("Compare"), tr("A, B"), compare_, nullptr, [this] { refreshCompare(); }, false};
+    return {tr("Compare"), compare_, nullptr, [this] { refreshCompare(); }, false};
 }
 
 PlotArea::Row PlotArea::paretoRow() {
@@ -225,7 +250,7 @@ PlotArea::Row PlotArea::paretoRow() {
     cost->setToolTip(
         tr("What a recipe costs: bytes, or area or power of the multiply-accumulate units for its formats"));
     connect(cost, &QComboBox::activated, this, &PlotArea::refreshNow);
-    Row row = plotRow(tr("Pareto"), {}, false,
+    Row row = plotRow(tr("Pareto"), false,
                       [this, cost] { return pareto_plot(session_, static_cast<ParetoCost>(cost->currentIndex())); });
     row.plot->addTool(cost);
     connect(row.plot, &PlotSurface::itemClicked, this,
@@ -249,7 +274,7 @@ PlotArea::Row PlotArea::speedRow() {
         plot->setScene(speed_plot(session_, figures->figure()));
         figures->setStudy(session_.speedStudy());
     };
-    return {tr("Speed"), {}, both, plot, refresh, false};
+    return {tr("Speed"), both, plot, refresh, false};
 }
 
 PlotArea::Row PlotArea::searchRow() {
@@ -262,7 +287,6 @@ PlotArea::Row PlotArea::searchRow() {
     both->setStretchFactor(0, 3);
     both->setSizes({380, 320});
     connect(panel, &SearchPanel::searchWanted, this, &PlotArea::searchWanted);
-    connect(panel, &SearchPanel::sensitivityWanted, this, &PlotArea::sensitivityWanted);
     connect(panel, &SearchPanel::recipeWanted, this, &PlotArea::searchedRecipeWanted);
     connect(plot, &PlotSurface::itemClicked, this,
             [this](int, const QString&, qint64 id) { Q_EMIT searchedRecipeWanted(static_cast<int>(id)); });
@@ -270,30 +294,80 @@ PlotArea::Row PlotArea::searchRow() {
         plot->setScene(search_plot(session_));
         panel->setSearches(session_.searches());
     };
-    return {tr("Search"), tr("Find"), both, plot, refresh, false};
+    return {tr("Search"), both, plot, refresh, false};
 }
 
 PlotArea::Row PlotArea::divergenceRow() {
     auto* both = new QSplitter(Qt::Vertical);
     both->setChildrenCollapsible(false);
     PlotSurface* plot = makePlot();
+    auto* by = new QComboBox;
+    by->addItems({tr("window by window"), tr("by position"), tr("over depth")});
+    by->setAccessibleName(tr("Divergence by"));
+    by->setToolTip(tr("Its mean as it settles, by place in the window, or the error of hidden states block by block"));
+    connect(by, &QComboBox::activated, this, &PlotArea::refreshNow);
+    plot->addTool(by);
     auto* panel = new DivergencePanel;
     both->addWidget(plot);
     both->addWidget(panel);
+    both->setStretchFactor(0, 2); // both give way in a low window
     both->setStretchFactor(1, 3);
-    both->setSizes({220, 480});
+    both->setSizes({260, 440});
     connect(panel, &DivergencePanel::measureWanted, this, &PlotArea::divergenceWanted);
-    const auto refresh = [this, plot, panel, told = std::shared_ptr<const DivergenceStudy>()]() mutable {
-        plot->setScene(depth_plot(session_));
-        const auto& study = session_.divergence();
+    const auto refresh = [this, plot, by, panel, told = std::shared_ptr<const DivergenceStudy>()]() mutable {
+        static constexpr plots::PlotScene (*scenes[])(const Session&) = {divergence_plot, position_plot, depth_plot};
+        plot->setScene(scenes[by->currentIndex()](session_));
+        const auto& study = session_.divergence().shown();
         if (study == told) return; // where the reader has scrolled to stays
         told = study;
         if (study)
-            panel->setDivergence(QString::fromStdString(summary_line(study->recipe)), study->divergence, study->worst);
+            panel->setDivergence(QString::fromStdString(summary_line(study->recipe)), study->divergence, study->worst,
+                                 study->protocol.windows_used);
         else
             panel->clearDivergence();
     };
-    return {tr("Divergence"), tr("Div."), both, plot, refresh, false};
+    return {tr("Divergence"), both, plot, refresh, false};
+}
+
+PlotArea::Row PlotArea::sensitivityRow() {
+    auto* both = new QSplitter(Qt::Vertical);
+    both->setChildrenCollapsible(false);
+    PlotSurface* plot = makePlot();
+    auto* panel = new SensitivityPanel;
+    both->addWidget(plot);
+    both->addWidget(panel);
+    both->setStretchFactor(0, 3);
+    both->setSizes({460, 230});
+    connect(panel, &SensitivityPanel::sensitivityWanted, this, &PlotArea::sensitivityWanted);
+    connect(plot, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
+        if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});
+    });
+    const auto refresh = [this, plot, panel] {
+        plot->setScene(sensitivity_plot(session_));
+        const auto& study = session_.sensitivityStudy();
+        panel->setSensitivity(study.shown().get(), study.under_way != nullptr);
+    };
+    return {tr("Sensitivity"), both, plot, refresh, false};
+}
+
+PlotArea::Row PlotArea::tasksRow() {
+    auto* panel = new TaskPanel(task_entries());
+    connect(panel, &TaskPanel::answersWanted, this, &PlotArea::answersWanted);
+    const auto show = [this, panel] {
+        const auto& study = session_.task().shown();
+        if (!study) return panel->clearRuns();
+        panel->setRuns({&study->sides[0], &study->sides[1], QString::fromStdString(summary_line(study->recipe)),
+                        session_.task().under_way != nullptr,
+                        [&study](std::size_t item, bool norm) { return item_words(*study, item, norm); }});
+    };
+    connect(panel, &TaskPanel::scoringChanged, this, show);
+    const auto refresh = [this, show, told = std::shared_ptr<const TaskStudy>()]() mutable {
+        const auto& study = session_.task().shown();
+        if (study == told) return; // where the reader has scrolled to stays
+        told = study;
+        show();
+    };
+    return {tr("Tasks"), panel, nullptr, refresh, false};
 }
 
 namespace {
@@ -322,7 +396,7 @@ PlotArea::Row PlotArea::generateRow() {
         told = study;
         study ? panel->setContinued(continued(*study)) : panel->clearContinued();
     };
-    return {tr("Generate"), tr("Gen."), panel, nullptr, refresh, false};
+    return {tr("Generate"), panel, nullptr, refresh, false};
 }
 
 void PlotArea::connectSession() {
@@ -335,8 +409,9 @@ void PlotArea::connectSession() {
         compared_beside_.clear();
         refresh();
     });
-    for (const auto signal : {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged,
-                              &Session::reportsChanged, &Session::speedChanged, &Session::decisionsChanged})
+    for (const auto signal :
+         {&Session::recipeChanged, &Session::statsChanged, &Session::runsChanged, &Session::reportsChanged,
+          &Session::speedChanged, &Session::decisionsChanged, &Session::studyGrew})
         connect(&session_, signal, this, &PlotArea::refresh);
     connect(&session_, &Session::whatIfChanged, this, [this](LayerId layer) {
         if (!rows_[static_cast<std::size_t>(currentIndex())].of_layer || session_.primary() == layer) refresh();

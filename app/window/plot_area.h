@@ -36,12 +36,14 @@ public:
         Search,
         Divergence,
         AllInputs,
-        Generate
+        Generate,
+        Sensitivity,
+        Tasks
     };
 
     PlotArea(Session& session, QWidget* parent);
     void showTab(Tab tab);
-    /// Whole, also where the strip shows it short.
+    /// Also of one that the strip has no room for.
     [[nodiscard]] QString tabName(int tab) const { return rows_.at(static_cast<std::size_t>(tab)).title; }
     void compareRuns(int a, int b);
     /// The plot in sight (the upper one, where there are two); null on the Compare tab.
@@ -53,8 +55,9 @@ Q_SIGNALS:
     void lengthsWanted(bool measure);                  ///< compared, or their perplexities measured
     void speedWanted();
     void searchWanted(double bits);
-    void sensitivityWanted();
+    void sensitivityWanted(int measured);
     void divergenceWanted();
+    void answersWanted(const graticule::TaskAsked& asked);
     void generateWanted(const QString& prompt, int tokens);
     void searchedRecipeWanted(int point); ///< of all_points
     void failed(const QString& text);
@@ -66,15 +69,14 @@ protected:
 private:
     /// A tab as a row of the table: what it is called, which plot it has, how it is brought up to date.
     struct Row {
-        QString title, short_title; ///< the short one for a narrow window
+        QString title;
         QWidget* page = nullptr;
         plots::PlotSurface* plot = nullptr; ///< that is saved and copied; null: it is no plot
         std::function<void()> refresh;
         bool of_layer = false; ///< shows the selected linear alone
     };
     /// A page that is one plot of the whole scene that `scene` gives.
-    [[nodiscard]] Row plotRow(const QString& title, const QString& short_title, bool of_layer,
-                              std::function<plots::PlotScene()> scene);
+    [[nodiscard]] Row plotRow(const QString& title, bool of_layer, std::function<plots::PlotScene()> scene);
     [[nodiscard]] plots::PlotSurface* makePlot();
     [[nodiscard]] Row distributionRow();
     [[nodiscard]] Row channelsRow();
@@ -88,9 +90,13 @@ private:
     [[nodiscard]] Row searchRow();
     [[nodiscard]] Row divergenceRow();
     [[nodiscard]] Row generateRow();
+    [[nodiscard]] Row sensitivityRow();
+    [[nodiscard]] Row tasksRow();
     void followThreshold(plots::PlotSurface* plot);
     void offerPin(plots::PlotSurface* plot, std::function<PinnedPlots::Kind()> kind);
     void connectSession();
+    void fitTabs();
+    void listHiddenTabs();
     void refresh(); ///< soon, once, whatever asked
     void refreshNow();
     void refreshDistribution();
@@ -99,6 +105,7 @@ private:
 
     Session& session_;
     FittingTabBar* tabs_;
+    QToolButton* more_; ///< the menu of the tabs that have no room
     QTimer* soon_;
     std::vector<Row> rows_; // index = Tab
     plots::PlotSurface* distribution_ = nullptr;

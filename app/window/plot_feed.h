@@ -26,6 +26,12 @@ enum class DistributionOf { weight, input };
 [[nodiscard]] plots::PlotScene speed_plot(const Session& session, SpeedFigure figure = SpeedFigure::rate);
 /// What searches found: bits against divergence, predicted and measured; clicks report a point of all_points.
 [[nodiscard]] plots::PlotScene search_plot(const Session& session);
+/// The mean divergence after every window with its interval, also while it is measured.
+[[nodiscard]] plots::PlotScene divergence_plot(const Session& session);
+/// The same by place in the window.
+[[nodiscard]] plots::PlotScene position_plot(const Session& session);
+/// What each linear alone costs, predicted against measured; clicks report a LayerId.
+[[nodiscard]] plots::PlotScene sensitivity_plot(const Session& session);
 /// How far the hidden states are from full precision's behind every block.
 [[nodiscard]] plots::PlotScene depth_plot(const Session& session);
 

@@ -357,10 +357,14 @@ PlotScene pareto_plot(const Session& session, ParetoCost cost) {
         }
         // The scheme as a table has it, then whatever tells the run from others of the same recipe.
         QString name = run.full_precision ? run.name : scheme_label(run.recipe.defaults);
-        const std::size_t rules = run.recipe.rules.size();
-        if (!run.full_precision && rules > 0) name += (rules == 1 ? tr(" + %1 rule") : tr(" + %1 rules")).arg(rules);
+        const std::vector<Rule>& rules = run.recipe.rules;
+        if (!run.full_precision && !rules.empty()) {
+            name += QStringLiteral(" + ") + QString::fromStdString(rule_names(run.recipe));
+            if (rules.size() == 1) name += u' ' + scheme_label(rules.front().choice);
+        }
         name += names[i].mid(run.name.size());
-        data.points.push_back({name, run.id, *spent, run.evaluation->perplexity, true, false});
+        data.points.push_back(
+            {name, run.id, *spent, run.evaluation->perplexity, true, false, static_cast<std::size_t>(run.colour)});
     }
     if (data.points.empty())
         return empty_scene(tr("Pareto"), without > 0

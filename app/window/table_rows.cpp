@@ -8,6 +8,7 @@
 #include "app/session/run_names.h"
 #include "app/window/process_memory.h"
 #include "core/method/method.h"
+#include "core/recipe/recipe_text.h"
 #include "core/runtime/card_memory.h"
 #include "widgets/models/qt_text.h"
 
@@ -112,7 +113,8 @@ std::vector<RunRow> run_rows(const Session& session) {
         row.colour = run.colour;
         row.name = names[i];
         row.group = protocol_text(run.protocol());
-        row.recipe = run.full_precision ? run.name : QString::fromStdString(to_json(run.recipe));
+        row.recipe = names[i];
+        if (!run.full_precision) row.recipe += QStringLiteral("\n\n") + QString::fromStdString(recipe_text(run.recipe));
         row.weight_bits = run.weight_bits.actual;
         row.ideal_bits = run.weight_bits.ideal;
         row.input_bits = run.input_bits;

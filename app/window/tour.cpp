@@ -4,6 +4,7 @@
 
 #include "app/session/layer_figures.h"
 #include "app/window/main_window.h"
+#include "core/format/quant_format.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/offer_bar.h"
 #include "widgets/panels/recipe_panel.h"
@@ -39,13 +40,11 @@ void Tour::build() {
                  .arg(session().model()->linears().size());
          },
          tr("Calibrate"), [this] { session().calibrate(session().recipe().calibration); }},
-        {[this] { return calibrated(); }, tr("Look at its input"), [this] { lookAtWorst(); }},
+        {[this] { return calibrated(); }, tr("Measure perplexity"), [this] { measure(); }},
+        {[this] { return cost(); }, tr("Look at its input"), [this] { lookAtWorst(); }},
         {[this] { return channels(); }, tr("Try SmoothQuant on all"), [this] { smooth(); }},
-        {[this] { return smoothed(); }, tr("Measure perplexity"),
-         [this] {
-             window_.plots().showTab(PlotArea::Perplexity);
-             session().evaluate(window_.evaluationChoice());
-         }},
+        {[this] { return smoothed(); }, tr("Use dINT4 on all"), [this] { vanishLess(); }},
+        {[this] { return vanished(); }, tr("Measure again"), [this] { measure(); }},
         {[this] { return measured(); }, tr("Done"), [this] { leave(); }},
     };
 }
@@ -53,6 +52,8 @@ void Tour::build() {
 void Tour::start() {
     at_ = 0;
     plain_.reset();
+    vanishing_.reset();
+    before_.reset();
     bar_.withdraw();
     window_.openPath(sample);
     timer_.start();
@@ -67,10 +68,13 @@ void Tour::leave() {
 
 void Tour::go() {
     if (!at_) return;
-    const auto act = steps_[*at_].act;
+    const Step step = steps_[*at_];
     ++*at_;
-    if (*at_ < steps_.size()) timer_.start();
-    act();
+    if (*at_ < steps_.size()) {
+        timer_.start();
+        bar_.wait(step.next + QStringLiteral(" …")); // the tabs below it stay where they are
+    }
+    step.act();
 }
 
 // What the step before has begun is waited for; then the next one speaks.
@@ -95,6 +99,38 @@ QString Tour::calibrated() const {
     return tr("Each linear now has an SQNR: signal over quantization noise of its output, in dB. The input with the "
               "largest outliers is that of %1: its biggest channel is %2 times the median one.")
         .arg(QString::fromStdString(worst->short_name), fixed_text(outliers[index_of(worst->site)].ratio, 1));
+}
+
+void Tour::measure() {
+    window_.plots().showTab(PlotArea::Perplexity);
+    session().evaluate(window_.evaluationChoice());
+}
+
+std::optional<Tour::Loss> Tour::newestLoss() const {
+    const auto& runs = session().runs();
+    const Run* baseline = session().run(session().baseline());
+    if (runs.empty() || !baseline) return std::nullopt;
+    const auto compared = session().comparison(baseline->id, runs.back().id);
+    if (!compared || !compared->difference) return std::nullopt;
+    return Loss{runs.back().id, baseline->evaluation->perplexity, runs.back().evaluation->perplexity,
+                *compared->difference};
+}
+
+namespace {
+const char* unmeasured() { return QT_TRANSLATE_NOOP("Tour", "Nothing was measured: the evaluation did not finish."); }
+
+QString interval_text(const PairedDifference& difference) {
+    return Tour::tr("%1, 95 % interval %2 to %3")
+        .arg(signed_text(difference.perplexity_difference, 2), signed_text(difference.interval_low, 2),
+             signed_text(difference.interval_high, 2));
+}
+} // namespace
+
+QString Tour::cost() {
+    before_ = newestLoss();
+    if (!before_) return tr(unmeasured());
+    return tr("What 4-bit weights and 8-bit inputs cost: perplexity %1 instead of %2 (%3). Where does it come from?")
+        .arg(fixed_text(before_->perplexity, 2), fixed_text(before_->baseline, 2), interval_text(before_->difference));
 }
 
 void Tour::lookAtWorst() {
@@ -126,26 +162,57 @@ void Tour::smooth() {
     session().select({layer_});
 }
 
-QString Tour::smoothed() const {
+QString Tour::smoothed() {
     const auto now = sqnr();
-    if (!plain_ || !now) return tr("The channels are flatter now, as the outline shows.");
-    return tr("The channels are flatter now, as the outline shows, and the output's SQNR went from %1 to %2 dB (%3 "
-              "dB). "
-              "That is an estimate from kept inputs; the model's perplexity says what it is worth.")
-        .arg(fixed_text(*plain_, 1), fixed_text(*now, 1), signed_text(*now - *plain_, 1));
+    QString said = tr("The channels are flatter now, as the outline shows.");
+    if (plain_ && now)
+        said = tr("The channels are flatter now, as the outline shows, and the output's SQNR went from %1 to %2 dB (%3 "
+                  "dB), estimated from kept inputs.")
+                   .arg(fixed_text(*plain_, 1), fixed_text(*now, 1), signed_text(*now - *plain_, 1));
+    vanishing_ = underflow();
+    if (!vanishing_) return said;
+    return said + tr(" But %1 % of its weights become zero: INT4 has no level between zero and one step. dINT4 has one "
+                     "at half a step, on either side.")
+                      .arg(fixed_text(*vanishing_, 1));
 }
 
+std::optional<double> Tour::underflow() const {
+    const LayerFigures figures = figures_of(session(), layer_, session().choiceFor(layer_, session().recipeRules()));
+    return figures ? std::optional(figures.report->weight_underflow_percent) : std::nullopt;
+}
+
+void Tour::vanishLess() {
+    session().selectWhere([](const Linear&) { return true; });
+    const auto edit = [](SchemeChoice& choice) {
+        if (choice.scheme.weight) choice.scheme.weight->format = find_format("dint4");
+    };
+    session().editSelected(edit, tr("weights to dINT4"), {});
+    session().select({layer_});
+    window_.plots().showTab(PlotArea::Distribution);
+}
+
+QString Tour::vanished() const {
+    const auto now = underflow();
+    const QString said = vanishing_ && now ? tr("Of its weights %1 % become zero now, instead of %2 %.")
+                                                 .arg(fixed_text(*now, 1), fixed_text(*vanishing_, 1))
+                                           : tr("Fewer of its weights become zero now.");
+    return said + tr(" The model's perplexity says what the two changes are worth.");
+}
+
+// As it came out, whether it helped or not.
 QString Tour::measured() const {
-    const auto& runs = session().runs();
-    if (runs.empty()) return tr("Nothing was measured: the evaluation did not finish.");
-    const auto compared = session().comparison(session().baseline(), runs.back().id);
-    if (!compared || !compared->difference) return tr("Nothing was measured: the evaluation did not finish.");
-    const PairedDifference& difference = *compared->difference;
-    return tr("Measured: perplexity %1 % against full precision, 95 % interval [%2, %3]. You have found which inputs "
-              "hurt "
-              "and what helps. Everything you did is one step each in Edit, History; try other methods from here.")
-        .arg(signed_text(difference.percent, 2), signed_text(difference.interval_low, 2),
-             signed_text(difference.interval_high, 2));
+    const auto now = newestLoss();
+    if (!now || !before_ || now->run == before_->run) return tr(unmeasured());
+    const auto gained = session().comparison(before_->run, now->run);
+    const bool sure = gained && gained->difference && gained->difference->significant;
+    const QString verdict = !sure                                   ? tr("which may be chance")
+                            : now->perplexity < before_->perplexity ? tr("a real improvement")
+                                                                    : tr("for the worse");
+    QString said =
+        tr("Measured: perplexity %1 (full precision %2), before the two changes %3")
+            .arg(fixed_text(now->perplexity, 2), fixed_text(now->baseline, 2), fixed_text(before_->perplexity, 2));
+    if (gained && gained->difference) said += tr(": %1, %2").arg(interval_text(*gained->difference), verdict);
+    return said + tr(". Every change is a step in Edit, History; Compare shows the two linear by linear.");
 }
 
 } // namespace graticule

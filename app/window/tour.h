@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/ids.h"
+#include "core/result/evaluation.h"
 
 namespace graticule {
 
@@ -41,20 +42,32 @@ private:
     void poll();
     [[nodiscard]] bool quiet() const; ///< nothing runs any more
     [[nodiscard]] Session& session() const;
-    [[nodiscard]] std::optional<double> sqnr() const; ///< of the linear in question, under the recipe
+    [[nodiscard]] std::optional<double> sqnr() const;      ///< of the linear in question, under the recipe
+    [[nodiscard]] std::optional<double> underflow() const; ///< of its weights, in percent
+    struct Loss {                                          // of a finished run
+        int run = 0;
+        double baseline = 0, perplexity = 0;
+        PairedDifference difference; ///< to the baseline
+    };
+    [[nodiscard]] std::optional<Loss> newestLoss() const;
     [[nodiscard]] QString calibrated() const;
-    [[nodiscard]] QString channels(); ///< and notes how it stood before
-    [[nodiscard]] QString smoothed() const;
+    [[nodiscard]] QString cost(); ///< these three note how it stood before the next change
+    [[nodiscard]] QString channels();
+    [[nodiscard]] QString smoothed();
+    [[nodiscard]] QString vanished() const;
     [[nodiscard]] QString measured() const;
+    void measure();
     void lookAtWorst();
     void smooth();
+    void vanishLess();
 
     MainWindow& window_;
     OfferBar& bar_;
     std::vector<Step> steps_;
     std::optional<std::size_t> at_;
-    LayerId layer_{};             // whose input has the largest outliers
-    std::optional<double> plain_; // its SQNR before anything is done about it
+    LayerId layer_{};                         // whose input has the largest outliers
+    std::optional<double> plain_, vanishing_; // its SQNR and underflow before anything is done about them
+    std::optional<Loss> before_;
     QTimer timer_;
 };
 

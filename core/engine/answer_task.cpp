@@ -66,21 +66,14 @@ double written_bytes(const std::string& continuation) {
     return static_cast<double>(continuation.size() - (continuation.starts_with(' ') ? 1 : 0));
 }
 
-/// The first of the largest.
-std::size_t largest(const std::vector<double>& values) {
-    return static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
-}
-
 void judge(AnsweredItem& item, const Task& task) {
     if (task.first_choice) {
         item.right = item.right_norm = item.first_choice;
-        return;
+    } else {
+        item.right = item.choice() == item.gold;
+        item.right_norm = item.choice(true) == item.gold;
     }
-    std::vector<double> per_byte;
-    for (std::size_t i = 0; i < item.scores.size(); ++i)
-        per_byte.push_back(item.scores[i] / std::max(1.0, item.bytes[i]));
-    item.right = largest(item.scores) == item.gold;
-    item.right_norm = largest(per_byte) == item.gold;
+    item.pending = false;
 }
 
 std::shared_ptr<TaskRun> begin_run(const EvaluationSide& side, const Model& model, const TaskSet& set,
@@ -96,6 +89,7 @@ std::shared_ptr<TaskRun> begin_run(const EvaluationSide& side, const Model& mode
         AnsweredItem& answered = run->items.emplace_back();
         answered.place = item.place;
         answered.gold = item.gold;
+        answered.pending = true;
         answered.scores.resize(item.choices.size());
         for (const TaskChoice& choice : item.choices) answered.bytes.push_back(written_bytes(choice.continuation));
     }
@@ -104,10 +98,15 @@ std::shared_ptr<TaskRun> begin_run(const EvaluationSide& side, const Model& mode
 
 } // namespace
 
+void check_task(const TaskSet& set, const Tokenizer& tokenizer, const Model& model, JobContext& ctx) {
+    ctx.progress.begin("Tokenizing " + set.name, 0);
+    (void)requests_of(set, tokenizer, model, ctx);
+}
+
 std::vector<std::shared_ptr<const TaskRun>> answer_task(std::shared_ptr<const Model> model,
                                                         std::span<const EvaluationSide> sides,
-                                                        const Tokenizer& tokenizer, const TaskSet& set,
-                                                        JobContext& ctx) {
+                                                        const Tokenizer& tokenizer, const TaskSet& set, JobContext& ctx,
+                                                        const TaskCallback& on_answer) {
     const WorkClock clock;
     model->start_hashing();
     ctx.progress.begin("Tokenizing " + set.name, 0);
@@ -139,6 +138,10 @@ std::vector<std::shared_ptr<const TaskRun>> answer_task(std::shared_ptr<const Mo
         weights.push_back(side.quantized);
     }
 
+    const std::vector<std::shared_ptr<const TaskRun>> so_far(runs.begin(), runs.end());
+    std::vector<std::size_t> open; // choices of each item without a score
+    for (const TaskItem& item : set.items) open.push_back(item.choices.size());
+
     ctx.progress.begin("Answering " + protocol.label, std::ssize(requests.texts));
     RunnerOptions options;
     options.execution = protocol.execution;
@@ -155,14 +158,17 @@ std::vector<std::shared_ptr<const TaskRun>> answer_task(std::shared_ptr<const Mo
                 answered.first_choice = std::ranges::all_of(
                     predictions[side], [](const TokenPrediction& token) { return token.choice == token.token; });
         }
+        if (--open[item] == 0) {
+            for (const auto& run : runs) judge(run->items[item], *set.task);
+            if (on_answer) on_answer(so_far);
+        }
         ctx.advance();
     });
     for (const auto& run : runs) {
-        for (AnsweredItem& item : run->items) judge(item, *set.task);
         run->provenance.model_hash = model->hash(ctx);
         run->seconds = clock.seconds();
     }
-    return {runs.begin(), runs.end()};
+    return so_far;
 }
 
 } // namespace graticule

@@ -18,16 +18,22 @@ std::int32_t most_likely(const HostTensor& logits) {
 
 } // namespace
 
-std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides,
-                                          const Tokenizer& tokenizer, const std::string& prompt, std::int64_t tokens,
-                                          JobContext& ctx) {
-    const std::vector<std::int32_t> start = tokenizer.encode(prompt);
+std::vector<std::int32_t> prompt_tokens(const Model& model, const Tokenizer& tokenizer, const std::string& prompt,
+                                        std::int64_t tokens) {
+    std::vector<std::int32_t> start = tokenizer.encode(prompt);
     if (start.empty()) throw Error(ErrorKind::bad_input, "the prompt has no tokens; give a text to go on from");
-    if (const std::int64_t most = model->config().max_positions; most > 0 && std::ssize(start) + tokens > most)
+    if (const std::int64_t most = model.config().max_positions; most > 0 && std::ssize(start) + tokens > most)
         throw Error(ErrorKind::bad_input, "a prompt of " + std::to_string(start.size()) + " tokens and " +
                                               std::to_string(tokens) + " after it do not fit the model's " +
                                               std::to_string(most) + " positions; ask for fewer");
-    check_token_ids(*model, {start});
+    check_token_ids(model, {start});
+    return start;
+}
+
+std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model, std::span<const EvaluationSide> sides,
+                                          const Tokenizer& tokenizer, const std::string& prompt, std::int64_t tokens,
+                                          JobContext& ctx) {
+    const std::vector<std::int32_t> start = prompt_tokens(*model, tokenizer, prompt, tokens);
     ctx.progress.begin("Continuing the prompt", std::ssize(sides) * tokens);
     std::vector<Continuation> continuations;
     for (const EvaluationSide& side : sides) {

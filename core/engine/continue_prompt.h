@@ -22,6 +22,11 @@ struct Continuation {
     }
 };
 
+/// The prompt's tokens. Throws as continue_prompt would for one that the model cannot go on from, before any recipe is
+/// quantized for it.
+[[nodiscard]] std::vector<std::int32_t> prompt_tokens(const Model& model, const Tokenizer& tokenizer,
+                                                      const std::string& prompt, std::int64_t tokens);
+
 /// Each token is the most likely one. Keys and values of the text so far are kept, except where a recipe rounds over
 /// several tokens at once (ModelRunner::grow). Throws Error{bad_input} for a prompt without tokens, or where prompt and
 /// tokens do not fit the model's positions.

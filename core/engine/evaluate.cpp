@@ -45,6 +45,18 @@ std::vector<double> known_losses(const Evaluation* stopped, const Evaluation& ev
     return same && was.model_hash == model.hash(ctx) ? stopped->window_losses : std::vector<double>();
 }
 
+/// Norms of states whose squares leave the range are 0, and then every token is as likely as any other: nothing that is
+/// not finite is seen, and nothing that is measured means anything.
+void warn_of_range(const Evaluation& evaluation, const Model& model, JobContext& ctx) {
+    const auto beyond =
+        std::ranges::find_if(evaluation.state_errors, [](double error) { return !std::isfinite(error); });
+    if (beyond == evaluation.state_errors.end()) return;
+    ctx.log("warning: " + model.parts().path.string() + ": under " + evaluation.run_name +
+            " the hidden states behind block " + std::to_string(beyond - evaluation.state_errors.begin()) +
+            " are too large for their squares in " + std::string(to_text(evaluation.protocol.execution.compute)) +
+            ": what is measured there says nothing; use float64");
+}
+
 /// Of the side, before its first window; `common`: what all sides have of the provenance.
 std::shared_ptr<Evaluation> begin_side(const EvaluationSide& side, const Model& model, const Protocol& protocol,
                                        const Provenance& common) {
@@ -145,6 +157,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
         runner.window_losses(windows, first, ctx, take_losses, known);
     for (std::size_t side = 0; side < sides.size(); ++side) {
         for (double& error : evaluations[side]->state_errors) error = std::sqrt(error);
+        warn_of_range(*evaluations[side], *model, ctx);
         evaluations[side]->provenance.model_hash = model->hash(ctx);
         evaluations[side]->complete = !stopped[side];
     }

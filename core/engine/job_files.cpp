@@ -1,5 +1,7 @@
 #include "core/engine/job_files.h"
 
+#include <algorithm>
+#include <string_view>
 #include <sys/stat.h>
 #include <system_error>
 
@@ -15,6 +17,17 @@ namespace graticule {
 namespace fs = std::filesystem;
 
 namespace {
+/// A lone .gguf may lie in a folder of anything.
+bool is_model_folder(const fs::path& folder) {
+    std::error_code unknown;
+    return fs::exists(folder / "config.json", unknown);
+}
+
+bool is_of_a_model(const std::string& name) {
+    constexpr std::string_view endings[] = {".safetensors", ".gguf", ".bin", ".model", ".json", ".jinja"};
+    return std::ranges::any_of(endings, [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
 void tell_swept(const std::function<void(const std::string&)>& tell, const fs::path& gone) {
     if (tell) tell("note: " + gone.string() + " was left by a run that was killed, and is removed");
 }
@@ -64,6 +77,21 @@ void JobFiles::reads_model(const Model& model) {
     for (const fs::path& file : checkpoint->files()) reads("the model", file);
     for (const std::string& name : companion_files(checkpoint->folder()))
         reads("the model", checkpoint->folder() / name);
+    std::error_code unknown;
+    if (!is_model_folder(checkpoint->folder())) return;
+    for (const fs::directory_entry& entry : fs::directory_iterator(checkpoint->folder(), unknown))
+        if (is_of_a_model(entry.path().filename().string())) reads("the model", entry.path());
+    for (const Entry& output : outputs_) refuse_name_of(*checkpoint, output);
+}
+
+/// One that is not there is none of the model's files, and would be the next time that something loads it.
+void JobFiles::refuse_name_of(const Checkpoint& model, const Entry& output) {
+    const Entry folder{"the model", {}, identity_of(model.folder()), true};
+    if (!output.folder && is_model_folder(model.folder()) && lies_in(output, folder) &&
+        is_of_a_model(output.path.filename().string()))
+        throw Error(ErrorKind::usage, output.what + ": " + output.path.string() +
+                                          " lies in the model's own folder, under a name that loaders read; choose "
+                                          "another place for the output");
 }
 
 void JobFiles::writes_to_stream(const std::string& what, int descriptor) {
@@ -98,6 +126,7 @@ void JobFiles::add_output(Entry entry) {
         if (same(entry, input) || lies_in(input, entry)) refuse(entry, input, true);
     for (const Entry& output : outputs_)
         if (same(entry, output) || lies_in(output, entry) || lies_in(entry, output)) refuse(entry, output, false);
+    if (model_) refuse_name_of(*model_, entry);
     outputs_.push_back(std::move(entry));
 }
 

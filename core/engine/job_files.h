@@ -63,6 +63,7 @@ private:
     [[nodiscard]] static bool same(const Entry& a, const Entry& b);
     void add_output(Entry entry);
     static void refuse(const Entry& output, const Entry& other, bool other_is_read);
+    static void refuse_name_of(const Checkpoint& model, const Entry& output);
     void tell_leftovers(const std::filesystem::path& place);
 
     std::function<void(const std::string&)> tell_;

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "core/base/hold.h"
+#include "core/engine/execution_scope.h"
 #include "core/engine/run_provenance.h"
 #include "core/result/divergence.h"
 #include "core/runtime/device.h"
@@ -34,6 +35,12 @@ Quantized alone(const Quantized& quantized, const std::vector<LayerId>& layers) 
     return one;
 }
 
+bool rounds_attention(const QuantScheme& scheme) {
+    return std::ranges::any_of(operand_names(), [&](const OperandName& row) {
+        return row.operand != Operand::weight && row.operand != Operand::input && scheme[row.operand];
+    });
+}
+
 bool changes(const Quantized& quantized, const std::vector<LayerId>& layers) {
     return std::ranges::any_of(layers, [&](LayerId layer) { return quantized->linears[index_of(layer)].has_value(); });
 }
@@ -50,7 +57,13 @@ constexpr std::size_t layers_per_pass = 8;
 std::shared_ptr<Sensitivity> predict_sensitivity(std::shared_ptr<const Model> model, std::span<const Quantized> schemes,
                                                  const Tokenizer& tokenizer, const Corpus& corpus,
                                                  const SensitivitySpec& spec, JobContext& ctx) {
-    for (const Quantized& quantized : schemes) check_candidate(quantized);
+    for (const Quantized& quantized : schemes) {
+        check_candidate(quantized);
+        if (rounds_attention(quantized->recipe.defaults.scheme))
+            ctx.log("warning: " + summary_line(quantized->recipe) +
+                    " rounds attention's operands, which predictions do not see: its layers cost more than predicted, "
+                    "and the worst are perhaps others");
+    }
     const WorkClock clock;
     model->start_hashing();
     auto result = std::make_shared<Sensitivity>();
@@ -62,7 +75,7 @@ std::shared_ptr<Sensitivity> predict_sensitivity(std::shared_ptr<const Model> mo
     for (const Quantized& quantized : schemes) {
         SchemeSensitivity& scheme = result->schemes.emplace_back();
         scheme.scheme_line = summary_line(quantized->recipe);
-        for (const LinearGroup& group : groups) scheme.layers.push_back({group.name, group.layers, 0, {}, {}});
+        for (const LinearGroup& group : groups) scheme.layers.push_back({group.name, group.layers, 0, {}, {}, {}});
     }
     const std::vector<std::int32_t> ids = tokenize(tokenizer, corpus);
     const auto windows = evaluation_windows(ids, corpus, spec.text);
@@ -71,6 +84,7 @@ std::shared_ptr<Sensitivity> predict_sensitivity(std::shared_ptr<const Model> mo
     all.max_windows = 0;
     result->protocol =
         evaluation_protocol(spec.text, tokenizer, ids, corpus, std::ssize(evaluation_windows(ids, corpus, all)));
+    result->protocol.execution = prediction_execution;
     result->provenance = run_provenance(device, result->protocol.execution, corpus, windows);
     result->protocol.data_hash = result->provenance.data_hash;
     result->provenance.protocol = result->protocol.text();
@@ -93,8 +107,9 @@ std::shared_ptr<Sensitivity> predict_sensitivity(std::shared_ptr<const Model> mo
 std::shared_ptr<const Sensitivity> measure_sensitivity(std::shared_ptr<const Model> model,
                                                        std::span<const Quantized> schemes, const Tokenizer& tokenizer,
                                                        const Corpus& corpus, const SensitivitySpec& spec,
-                                                       JobContext& ctx) {
+                                                       JobContext& ctx, const SensitivityCallback& on_progress) {
     const auto result = predict_sensitivity(model, schemes, tokenizer, corpus, spec, ctx);
+    if (on_progress) on_progress(*result);
     std::vector<Place> places;
     for (std::size_t scheme = 0; scheme < schemes.size(); ++scheme) {
         std::vector<std::size_t> worst = result->schemes[scheme].worst_first();
@@ -104,6 +119,10 @@ std::shared_ptr<const Sensitivity> measure_sensitivity(std::shared_ptr<const Mod
                 places.push_back({scheme, layer});
     }
     const WorkClock measuring;
+    if (!places.empty() && ctx.execution.compute != Compute::automatic && ctx.execution != prediction_execution)
+        ctx.log("measured in " + to_text(prediction_execution) + ", as predicted, instead of " +
+                to_text(ctx.execution));
+    const ExecutionScope as_predicted(ctx, prediction_execution);
     EvaluationSpec text = spec.text;
     text.predictions = true;
     for (std::size_t first = 0; first < places.size(); first += layers_per_pass) {
@@ -118,12 +137,15 @@ std::shared_ptr<const Sensitivity> measure_sensitivity(std::shared_ptr<const Mod
         result->provenance = runs[0]->provenance;
         for (std::size_t i = 0; i < count; ++i) {
             const Place& place = places[first + i];
-            result->schemes[place.scheme].layers[place.layer].measured =
-                divergence_between(*runs[0], *runs[i + 1])->mean;
+            LayerSensitivity& layer = result->schemes[place.scheme].layers[place.layer];
+            const Divergence divergence = *divergence_between(*runs[0], *runs[i + 1]);
+            layer.measured = divergence.mean;
+            layer.measured_interval = divergence.over_windows.interval;
         }
+        result->measuring_seconds = measuring.seconds();
+        if (on_progress) on_progress(*result);
         ctx.log("measured " + std::to_string(first + count) + " of " + std::to_string(places.size()) + " layers");
     }
-    result->measuring_seconds = measuring.seconds();
     return result;
 }
 

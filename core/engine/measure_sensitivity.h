@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -24,9 +25,12 @@ struct SensitivitySpec {
 predict_sensitivity(std::shared_ptr<const Model> model, std::span<const std::shared_ptr<const QuantizedModel>> schemes,
                     const Tokenizer& tokenizer, const Corpus& corpus, const SensitivitySpec& spec, JobContext& ctx);
 
-/// The same, and then the measuring, eight layers to a pass beside full precision.
+using SensitivityCallback = std::function<void(const Sensitivity& so_far)>;
+/// The same, and then the measuring, eight layers to a pass beside full precision, in float32 as well whatever `ctx`
+/// asks for: the two are set side by side. Calls back when all is predicted and after every pass.
 [[nodiscard]] std::shared_ptr<const Sensitivity>
 measure_sensitivity(std::shared_ptr<const Model> model, std::span<const std::shared_ptr<const QuantizedModel>> schemes,
-                    const Tokenizer& tokenizer, const Corpus& corpus, const SensitivitySpec& spec, JobContext& ctx);
+                    const Tokenizer& tokenizer, const Corpus& corpus, const SensitivitySpec& spec, JobContext& ctx,
+                    const SensitivityCallback& on_progress = {});
 
 } // namespace graticule

@@ -25,6 +25,17 @@ void describe_machine(Provenance& provenance, const Device& device) {
     provenance.versions.emplace_back("libtorch", torch_version());
 }
 
+namespace {
+/// Empty where there is none for the device: the model as it is can do without.
+std::string backend_of(const Device& device) {
+    try {
+        return std::string(device.kernels().name());
+    } catch (const Error&) {
+        return {};
+    }
+}
+} // namespace
+
 Provenance run_provenance(const Device& device, const Execution& execution, const Corpus& corpus,
                           std::span<const std::span<const std::int32_t>> windows) {
     Sha256 ids;
@@ -33,6 +44,7 @@ Provenance run_provenance(const Device& device, const Execution& execution, cons
     provenance.data_hash = ids.hex();
     provenance.data_name = corpus.name;
     provenance.execution = to_text(execution);
+    provenance.backend = backend_of(device);
     describe_machine(provenance, device);
     return provenance;
 }

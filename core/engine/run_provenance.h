@@ -22,7 +22,7 @@ void describe_machine(Provenance& provenance, const Device& device);
 /// done: Model::hash waits for it.
 [[nodiscard]] Provenance run_provenance(const Device& device, const Execution& execution, const Corpus& corpus,
                                         std::span<const std::span<const std::int32_t>> windows);
-/// What a recipe adds; nothing of the model as it is (null).
+/// What a recipe adds, and the back end that quantized; nothing of the model as it is (null).
 void describe_recipe(Provenance& provenance, const QuantizedModel* quantized);
 /// The recipe's line, and the target it is served as: "w=int4/sym/g128 a=int8/sym/token as vllm-sm90".
 [[nodiscard]] std::string run_name(const QuantizedModel& quantized);

@@ -5,12 +5,16 @@
 #include <functional>
 #include <limits>
 #include <set>
+#include <string_view>
 
 #include "core/base/hold.h"
+#include "core/engine/execution_scope.h"
 #include "core/engine/measure_sensitivity.h"
 #include "core/format/quant_format.h"
+#include "core/method/method.h"
 #include "core/recipe/few_rules.h"
 #include "core/recipe/scheme_allocation.h"
+#include "core/runtime/predicted_damage.h"
 
 namespace graticule {
 
@@ -19,10 +23,50 @@ namespace {
 using Quantized = std::shared_ptr<const QuantizedModel>;
 
 void check_candidate(const Recipe& recipe) {
-    if (recipe.rules.empty() && recipe.ignore.empty()) return;
-    throw Error(ErrorKind::usage, summary_line(recipe) +
-                                      " treats layers differently; a candidate is one scheme, and the search decides "
-                                      "which layers have it");
+    if (!recipe.rules.empty() || !recipe.ignore.empty())
+        throw Error(ErrorKind::usage, summary_line(recipe) +
+                                          " treats layers differently; a candidate is one scheme, and the search "
+                                          "decides which layers have it");
+    if (const MethodStep* step = step_of(recipe.defaults, Stage::transform))
+        throw Error(ErrorKind::unsupported, summary_line(recipe) + ": " + step->method +
+                                                " changes tensors beside the linears, so that layers cannot be chosen "
+                                                "one by one; leave it out");
+}
+
+/// What layers of one block may not have differently, and what would be done twice.
+void check_candidates(std::span<const Recipe> candidates) {
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        check_candidate(candidates[i]);
+        const SchemeChoice &first = candidates.front().defaults, &other = candidates[i].defaults;
+        for (const OperandName& row : operand_names())
+            if (row.operand != Operand::weight && row.operand != Operand::input &&
+                first.scheme[row.operand] != other.scheme[row.operand])
+                throw Error(ErrorKind::usage, "the candidates " + summary_line(candidates.front()) + " and " +
+                                                  summary_line(candidates[i]) + " round attention's operand " +
+                                                  std::string(row.name) +
+                                                  " differently, which belongs to the block and not to one layer; "
+                                                  "give all candidates the same");
+        for (std::size_t before = 0; before < i; ++before)
+            if (candidates[before].defaults == other)
+                throw Error(ErrorKind::usage,
+                            "the candidate " + summary_line(candidates[i]) + " is there twice; name it once");
+    }
+}
+
+/// The share of `other`'s pieces of a few tokens that stand in `text` as well, wherever.
+double shared_text(std::span<const std::int32_t> text, std::span<const std::int32_t> other) {
+    constexpr std::size_t piece = 24; // tokens that two texts have in common by chance no more
+    const auto hash = [](std::span<const std::int32_t> tokens) {
+        return std::hash<std::string_view>()(
+            {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(std::int32_t)});
+    };
+    if (text.size() < piece || other.size() < piece) return 0;
+    std::set<std::size_t> there;
+    for (std::size_t i = 0; i + piece <= text.size(); ++i) there.insert(hash(text.subspan(i, piece)));
+    std::size_t shared = 0, pieces = 0;
+    for (std::size_t i = 0; i + piece <= other.size(); i += piece, ++pieces)
+        shared += there.contains(hash(other.subspan(i, piece))) ? 1 : 0;
+    return static_cast<double>(shared) / static_cast<double>(pieces);
 }
 
 /// What each group takes under each candidate, in the budget's unit, and what it is expected to cost.
@@ -51,22 +95,51 @@ double limit_of(const Model& model, const SizeBudget& budget) {
     return budget.bits ? *budget.bits * linear_weights(model) : double(*budget.bytes - bytes_beside_weights(model));
 }
 
+[[noreturn]] void refuse_budget(const Model& model, const SizeBudget& budget, double least) {
+    SizeBudget there;
+    if (budget.bits)
+        there.bits = least / linear_weights(model);
+    else
+        there.bytes = std::int64_t(least) + bytes_beside_weights(model);
+    throw Error(ErrorKind::bad_input, "the budget of " + budget.text() +
+                                          " is below what the smallest candidates take, " + there.text() +
+                                          "; allow more, or name smaller candidates");
+}
+
+/// Refuses a budget that no choice can be in, as far as sizes are known before anything is quantized.
+void check_budget(const Workbench& work, std::span<const Recipe> candidates, Grouping grouping,
+                  const SizeBudget& budget) {
+    const Model& model = *work.model();
+    std::vector<ResolvedRecipe> resolved;
+    for (const Recipe& recipe : candidates) resolved.push_back(work.resolve(recipe));
+    double least = 0;
+    for (const LinearGroup& group : linear_groups(model, grouping)) {
+        double smallest = HUGE_VAL;
+        for (const ResolvedRecipe& candidate : resolved) {
+            double size = 0;
+            for (const LayerId layer : group.layers) {
+                const auto& plan = candidate.plans()[index_of(layer)];
+                const Linear& linear = model.linear(layer);
+                const auto scheme = plan ? plan->choice.scheme.weight : std::nullopt;
+                const StoredParts parts =
+                    plan ? expected_parts(plan->choice, linear).value_or(StoredParts{}) : StoredParts{};
+                size += budget.bits ? weight_bits(linear, scheme, parts).actual
+                                    : double(weight_bytes(linear, scheme, parts));
+            }
+            smallest = std::min(smallest, size);
+        }
+        least += smallest;
+    }
+    if (least > limit_of(model, budget)) refuse_budget(model, budget, least);
+}
+
 std::vector<std::size_t> choose(const std::vector<SchemeOptions>& groups, const Model& model,
                                 const SizeBudget& budget) {
     std::vector<std::size_t> smallest;
     for (const SchemeOptions& options : groups)
         smallest.push_back(std::size_t(std::ranges::min_element(options, {}, &SchemeOption::size) - options.begin()));
     const double least = sum_of(groups, smallest).size, limit = limit_of(model, budget);
-    if (least > limit) {
-        SizeBudget there;
-        if (budget.bits)
-            there.bits = least / linear_weights(model);
-        else
-            there.bytes = std::int64_t(least) + *budget.bytes - std::int64_t(limit);
-        throw Error(ErrorKind::bad_input, "the budget of " + budget.text() +
-                                              " is below what the smallest candidates take, " + there.text() +
-                                              "; allow more, or name smaller candidates");
-    }
+    if (least > limit) refuse_budget(model, budget, least);
     return allocate_schemes(groups, limit);
 }
 
@@ -131,47 +204,6 @@ std::vector<SearchPoint> near_the_budget(std::vector<SearchPoint> points, const 
     return {over - std::min(over - points.begin(), below), over + std::min(points.end() - over, above)};
 }
 
-PairedPoints paired(const SearchPoint& rival, const SearchPoint& other) {
-    std::vector<double> differences;
-    for (std::size_t i = 0; i < other.divergence.window_means.size(); ++i)
-        differences.push_back(other.divergence.window_means[i] - rival.divergence.window_means[i]);
-    return {estimate_mean(differences),
-            running_difference(rival.evaluation->window_losses, other.evaluation->window_losses).back()};
-}
-
-/// The one with the least divergence that `counts`.
-std::optional<std::size_t> best_of(const std::vector<SearchPoint>& points,
-                                   const std::function<bool(const SearchPoint&)>& counts) {
-    std::optional<std::size_t> best;
-    for (std::size_t i = 0; i < points.size(); ++i)
-        if (counts(points[i]) && (!best || points[i].divergence.mean < points[*best].divergence.mean)) best = i;
-    return best;
-}
-
-constexpr double same_size = 1.02; ///< sizes that are within this of the next one up are one
-
-void judge(RecipeSearch& result) {
-    const double bits = result.searched.size.bits_per_weight.actual;
-    result.best_in_budget =
-        best_of(result.uniform, [&](const SearchPoint& point) { return result.budget.holds(point.size); });
-    // The next size up, and what is as good as that size: one much larger is better by its size alone.
-    double next = HUGE_VAL;
-    const auto bits_of = [](const SearchPoint& point) { return point.size.bits_per_weight.actual; };
-    for (const SearchPoint& point : result.uniform)
-        if (bits_of(point) >= bits) next = std::min(next, bits_of(point));
-    result.best_as_large = best_of(result.uniform, [&](const SearchPoint& point) {
-        return bits_of(point) >= bits && bits_of(point) <= same_size * next;
-    });
-    result.beats_uniform = result.best_in_budget || result.best_as_large;
-    const auto against = [&](const std::optional<std::size_t>& rival, std::optional<PairedPoints>& difference) {
-        if (!rival) return;
-        difference = paired(result.uniform[*rival], result.searched);
-        result.beats_uniform = result.beats_uniform && difference->divergence.interval.high < 0;
-    };
-    against(result.best_in_budget, result.against_in_budget);
-    against(result.best_as_large, result.against_as_large);
-}
-
 /// Of the groups under these schemes: their damages' sum, and their projections' mean square.
 std::pair<double, double> predicted_of(const Sensitivity& sensitivity, const std::vector<std::size_t>& choice) {
     double sum = 0;
@@ -204,10 +236,8 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
     const Model& model = *work.model();
     if (spec.candidates.size() < 2)
         throw Error(ErrorKind::usage, "a search needs at least two candidates to choose from");
-    for (const Recipe& recipe : spec.candidates) {
-        check_candidate(recipe);
-        (void)work.resolve(recipe);
-    }
+    check_candidates(spec.candidates);
+    check_budget(work, spec.candidates, spec.grouping, spec.budget);
     const auto windows = [&](const Corpus& corpus, const EvaluationSpec& windows_of) {
         std::vector<std::int32_t> used;
         const std::vector<std::int32_t> ids = tokenize(work.tokenizer(), corpus);
@@ -215,9 +245,12 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
             used.insert(used.end(), window.begin(), window.end());
         return used;
     };
-    if (windows(fit_text, spec.fit) == windows(held_out_text, spec.held_out))
-        throw Error(ErrorKind::usage, "the search's own text and the text it is measured on are the same tokens; what "
-                                      "was searched on one text must be measured on another");
+    constexpr double most_shared = 0.1; // phrases that any two texts have
+    if (const double shared = shared_text(windows(fit_text, spec.fit), windows(held_out_text, spec.held_out));
+        shared > most_shared)
+        throw Error(ErrorKind::usage, std::to_string(std::lround(100 * shared)) +
+                                          " % of the text that recipes are measured on is in the text that damage is "
+                                          "predicted on; what was searched on one text must be measured on another");
 
     auto result = std::make_shared<RecipeSearch>();
     result->budget = spec.budget;
@@ -255,7 +288,12 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
     }
     EvaluationSpec held_out = spec.held_out;
     held_out.predictions = true;
-    const auto runs = work.compare(recipes, true, held_out_text, held_out, ctx);
+    const auto runs = [&] {
+        Execution as_predicted = ctx.execution;
+        if (as_predicted.compute == Compute::automatic) as_predicted.compute = prediction_execution.compute;
+        const ExecutionScope scope(ctx, as_predicted);
+        return work.compare(recipes, true, held_out_text, held_out, ctx);
+    }();
     result->baseline = runs.front().evaluation;
     const auto measure = [&](SearchPoint& point, const Workbench::ComparedRun& run) {
         point.evaluation = run.evaluation;
@@ -264,7 +302,7 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
     };
     measure(searched, runs[1]);
     for (std::size_t i = 0; i < result->uniform.size(); ++i) measure(result->uniform[i], runs[i + 2]);
-    judge(*result);
+    result->judge();
     result->seconds = clock.seconds();
     return result;
 }

@@ -26,9 +26,11 @@ struct SearchSpec {
 /// Lines of schemes that a search tries when nobody names others: weights of 3 to 8 bits, inputs as they are.
 [[nodiscard]] std::span<const std::string_view> default_candidates();
 
-/// Measured beside the candidates that come near the budget: each candidate with other groups. Throws Error{bad_input}
-/// for a budget below the smallest candidates, Error{usage} for two texts with the same tokens and for candidates that
-/// are not one scheme for all layers; Error{unsupported} as measure_sensitivity does.
+/// Measured beside the candidates that come near the budget: each candidate with other groups. Predictions are float32,
+/// and so is what is measured where `ctx` leaves the type open; one that is asked for holds. Throws Error{bad_input}
+/// for a budget below the smallest candidates, Error{usage} for two texts of which a tenth is the same and for
+/// candidates that are not one scheme for all layers, round attention's operands differently or are there twice;
+/// Error{unsupported} as measure_sensitivity does.
 [[nodiscard]] std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchSpec& spec,
                                                                 const Corpus& fit_text, const Corpus& held_out_text,
                                                                 JobContext& ctx);

@@ -337,22 +337,25 @@ std::int64_t rows_decoded_at_once(const HostTensor& tensor) {
     return std::max<std::int64_t>(1, values / std::max<std::int64_t>(tensor.columns(), 1));
 }
 
+void refuse_what_is_not_finite(const Model& model, const std::string& name, const std::vector<float>& rows,
+                               std::int64_t first_row, std::int64_t columns) {
+    const auto bad = std::ranges::find_if_not(rows, [](float value) { return std::isfinite(value); });
+    if (bad == rows.end()) return;
+    const std::int64_t index = bad - rows.begin();
+    throw Error(ErrorKind::bad_input, model.parts().checkpoint->folder().string() + ": tensor \"" + name +
+                                          "\" holds a value that is not finite (NaN or infinity) in row " +
+                                          std::to_string(first_row + index / columns) + ", column " +
+                                          std::to_string(index % columns) +
+                                          "; nothing was written. Mend the checkpoint: a row that is never used "
+                                          "may be zero");
+}
+
 void refuse_what_is_not_finite(const Model& model, const std::string& name, const HostTensor& tensor) {
     if (!tensor.holds_numbers()) return;
     const std::int64_t columns = std::max<std::int64_t>(tensor.columns(), 1), rows = tensor.rows();
     const std::int64_t step = rows_decoded_at_once(tensor);
-    for (std::int64_t first = 0; first < rows; first += step) {
-        const std::vector<float> values = to_floats(tensor, first, std::min(step, rows - first));
-        const auto bad = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
-        if (bad == values.end()) continue;
-        const std::int64_t index = bad - values.begin();
-        throw Error(ErrorKind::bad_input, model.parts().checkpoint->folder().string() + ": tensor \"" + name +
-                                              "\" holds a value that is not finite (NaN or infinity) in row " +
-                                              std::to_string(first + index / columns) + ", column " +
-                                              std::to_string(index % columns) +
-                                              "; nothing was written. Mend the checkpoint: a row that is never used "
-                                              "may be zero");
-    }
+    for (std::int64_t first = 0; first < rows; first += step)
+        refuse_what_is_not_finite(model, name, to_floats(tensor, first, std::min(step, rows - first)), first, columns);
 }
 
 std::unique_ptr<ModelWriter> open_folder(const QuantizedModel& heading, FolderLayout layout,

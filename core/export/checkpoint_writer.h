@@ -42,6 +42,9 @@ struct FolderLayout {
 /// Throws Error{bad_input} naming tensor, row and column of a value that is NaN or infinite: what is written is what
 /// others compute with.
 void refuse_what_is_not_finite(const Model& model, const std::string& name, const HostTensor& tensor);
+/// The same of whole rows of it, decoded already, `first_row` and on.
+void refuse_what_is_not_finite(const Model& model, const std::string& name, const std::vector<float>& rows,
+                               std::int64_t first_row, std::int64_t columns);
 /// As many of its rows as are float32 values of a few megabytes.
 [[nodiscard]] std::int64_t rows_decoded_at_once(const HostTensor& tensor);
 

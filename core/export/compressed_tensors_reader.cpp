@@ -55,6 +55,8 @@ struct Scales {
 
     [[nodiscard]] std::int64_t down() const { return stored.shape.size() < 2 ? 1 : stored.shape[0]; }
     [[nodiscard]] std::int64_t across() const { return down() > 0 ? element_count(stored.shape) / down() : 0; }
+    /// How many rows and columns share one; the last ones may be fewer.
+    CtWeightArguments::Tile tile = {};
     [[nodiscard]] std::vector<float> rows(std::int64_t first, std::int64_t count) const {
         std::vector<float> values;
         if (stored.dtype == DType::u8) {
@@ -76,15 +78,15 @@ class ScaledRows final : public EncodedRows {
 public:
     /// Zero points: as many as scales, one element each, or packed down the rows where the codes are packed; empty: as
     /// the kind of codes has it.
-    ScaledRows(Codes codes, std::int64_t rows, std::int64_t columns, Scales scales, std::optional<HostTensor> zero)
+    ScaledRows(Codes codes, std::int64_t columns, Scales scales, std::optional<HostTensor> zero)
         : codes_(std::move(codes))
         , scales_(std::move(scales))
         , zero_(std::move(zero))
         , columns_(columns)
         , down_(scales_.down())
         , across_(scales_.across())
-        , rows_of_a_scale_(rows / down_)
-        , columns_of_a_scale_(columns / across_) {}
+        , rows_of_a_scale_(scales_.tile.rows)
+        , columns_of_a_scale_(scales_.tile.columns) {}
 
     void decode(std::int64_t first, std::int64_t count, float* out) const override {
         if (count == 0) return;
@@ -245,13 +247,41 @@ private:
         return arguments ? !arguments->symmetric : stored_->contains(base + std::string(zero_point));
     }
 
+    /// As the config says, and where it says nothing as the scales divide the weight.
+    [[nodiscard]] CtWeightArguments::Tile tile_of(const std::string& base, std::int64_t rows, std::int64_t columns,
+                                                  const Scales& scales) const {
+        const std::int64_t down = scales.down(), across = scales.across();
+        const std::string weight = "a weight of [" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
+        const auto arguments = arguments_.of_module(base);
+        if (rows < 1 || columns < 1) refuse(base + ".weight_scale", "stands beside " + weight);
+        if (!arguments) {
+            if (down <= 0 || across <= 0 || rows % down != 0 || columns % across != 0)
+                refuse(base + ".weight_scale", "shape " + to_text(scales.stored.shape) + " does not divide " + weight);
+            return {rows / down, columns / across};
+        }
+        const CtWeightArguments::Tile tile{arguments->tile.rows > 0 ? arguments->tile.rows : rows,
+                                           arguments->tile.columns > 0 ? arguments->tile.columns : columns};
+        if (down != (rows + tile.rows - 1) / tile.rows || across != (columns + tile.columns - 1) / tile.columns)
+            refuse(base + ".weight_scale", "shape " + to_text(scales.stored.shape) + " does not fit " + weight +
+                                               ", whose group in config.json has " + arguments->tile_said +
+                                               "; one of the two is wrong");
+        return tile;
+    }
+
+    /// The codes and "type" of the module's group must be of one kind.
+    void check_kind(const std::string& name, const std::string& base, bool floating) const {
+        const auto arguments = arguments_.of_module(base);
+        if (arguments && arguments->floating != floating)
+            refuse(name, "holds " + std::string(floating ? "floating-point" : "integer") +
+                             " codes, but \"type\" of its group in config.json is " +
+                             (arguments->floating ? "float" : "int") + "; one of the two is wrong");
+    }
+
     /// The weight of these codes, whose values come when they are looked at; what can be wrong with it is said now.
     [[nodiscard]] HostTensor scaled(const std::string& base, Codes codes, std::int64_t rows, std::int64_t columns,
                                     Scales scales) const {
         const std::int64_t down = scales.down(), across = scales.across();
-        if (down <= 0 || across <= 0 || rows % down != 0 || columns % across != 0)
-            refuse(base + ".weight_scale", "shape " + to_text(scales.stored.shape) + " does not divide a weight of [" +
-                                               std::to_string(rows) + ", " + std::to_string(columns) + "]");
+        scales.tile = tile_of(base, rows, columns, scales);
         if (scales.stored.dtype != DType::u8) check_numbers(scales.stored);
         std::optional<HostTensor> zero;
         if (const std::string name = base + std::string(zero_point); stored_->contains(name)) {
@@ -264,7 +294,7 @@ private:
         }
         const std::span<const std::byte> bytes = codes.stored.bytes;
         auto encoded =
-            std::make_shared<const ScaledRows>(std::move(codes), rows, columns, std::move(scales), std::move(zero));
+            std::make_shared<const ScaledRows>(std::move(codes), columns, std::move(scales), std::move(zero));
         return {DType::encoded, {rows, columns}, encoded, bytes, encoded};
     }
 
@@ -307,6 +337,10 @@ private:
             refuse(base + ".weight_shape",
                    "says " + to_text(shape) + ", which weight_packed of " + to_text(words.shape) + " cannot hold");
         const auto arguments = arguments_.of_module(base);
+        if (arguments_.ignores(base))
+            refuse(base + ".weight_packed", "is a packed weight, but \"ignore\" in config.json lists the module as not "
+                                            "quantized; one of the two is wrong");
+        check_kind(base + ".weight_packed", base, false);
         if (!arguments)
             refuse(base + ".weight_packed", "no group of \"config_groups\" in config.json takes this module, so its "
                                             "width is not known; add it to the targets of one");
@@ -320,12 +354,14 @@ private:
 
     [[nodiscard]] HostTensor plain(const std::string& base) const {
         HostTensor weight = stored_->tensor(base + ".weight");
+        const bool codes_stored = row_of(weight.dtype).block_bytes == 1;
+        if (!codes_stored && arguments_.ignores(base)) return weight; // what lies beside it is left over
         if (weight.shape.size() != 2)
             refuse(base + ".weight", "has shape " + to_text(weight.shape) + " beside a scale; a matrix is expected");
+        if (codes_stored) check_kind(base + ".weight", base, weight.dtype != DType::i8);
         if (weight.dtype != DType::i8) check_numbers(weight);
         Codes codes;
-        if (weight.dtype != DType::i8 && row_of(weight.dtype).block_bytes != 1)
-            codes = {{}, Codes::Kind::rounded, rounded_bits(base)};
+        if (!codes_stored) codes = {{}, Codes::Kind::rounded, rounded_bits(base)};
         const std::int64_t rows = weight.shape[0], columns = weight.shape[1];
         codes.stored = std::move(weight);
         return scaled(base, std::move(codes), rows, columns, {stored_->tensor(base + ".weight_scale")});
@@ -345,6 +381,7 @@ private:
     /// NVFP4 and MXFP4: the scale is E4M3 over one global divisor, or a power of two as E8M0.
     [[nodiscard]] HostTensor fp4(const std::string& base, HostTensor bytes) const {
         const std::int64_t rows = bytes.shape[0], columns = 2 * bytes.shape[1];
+        check_kind(base + ".weight_packed", base, true);
         Scales scales{stored_->tensor(base + ".weight_scale")};
         if (stored_->contains(base + ".weight_global_scale")) {
             const std::vector<float> global = to_floats(stored_->tensor(base + ".weight_global_scale"));
@@ -370,14 +407,13 @@ private:
 
 std::shared_ptr<const Checkpoint> decode_compressed_tensors(std::shared_ptr<const Checkpoint> checkpoint,
                                                             const nlohmann::json& quantization_config) {
+    const nlohmann::json config = with_presets_written_out(quantization_config);
     StoredQuantization stored;
-    const auto format = quantization_config.find("format");
-    stored.format =
-        "compressed-tensors " +
-        (format != quantization_config.end() && format->is_string() ? format->get<std::string>() : "of unnamed format");
-    read_ct_inputs(quantization_config, stored);
-    return std::make_shared<DecodedCheckpoint>(std::move(checkpoint), std::move(stored),
-                                               CtArguments(quantization_config));
+    const auto format = config.find("format");
+    stored.format = "compressed-tensors " +
+                    (format != config.end() && format->is_string() ? format->get<std::string>() : "of unnamed format");
+    read_ct_inputs(config, stored);
+    return std::make_shared<DecodedCheckpoint>(std::move(checkpoint), std::move(stored), CtArguments(config));
 }
 
 } // namespace graticule

@@ -241,26 +241,26 @@ HostTensor GgufFolder::take(const QuantizedLinear& linear) {
 /// A tensor's own bytes where it has that type already, or its values a few rows at a time.
 void GgufFolder::write_values(const std::string& stored_name, const HostTensor& values, const GgufPlanned& tensor,
                               DType type) {
-    refuse_what_is_not_finite(*base_, stored_name, values);
     const bool turned = turns_rows(tensor.change);
-    const bool as_it_is = type == values.dtype && !values.encoded && tensor.change != GgufChange::plus_one;
-    if (as_it_is && !turned) {
-        writer_->write(tensor.full_name(), values.bytes);
+    const std::int64_t rows = values.rows(), columns = std::max<std::int64_t>(values.columns(), 1);
+    if (type == values.dtype && !values.encoded && tensor.change != GgufChange::plus_one) { // as it is
+        refuse_what_is_not_finite(*base_, stored_name, values);
+        if (turned)
+            writer_->write(tensor.full_name(),
+                           for_the_file(tensor.change, {values.bytes.begin(), values.bytes.end()}, rows));
+        else
+            writer_->write(tensor.full_name(), values.bytes);
         return;
     }
-    const std::int64_t rows = values.rows();
-    if (turned) { // of one linear: all rows at once
-        std::vector<std::byte> bytes =
-            as_it_is ? std::vector(values.bytes.begin(), values.bytes.end()) : in_type(to_floats(values), type);
-        writer_->write(tensor.full_name(), for_the_file(tensor.change, std::move(bytes), rows));
-        return;
-    }
-    const std::int64_t step = rows_decoded_at_once(values);
+    const std::int64_t step =
+        turned ? std::max<std::int64_t>(rows, 1) : rows_decoded_at_once(values); // heads are whole
     for (std::int64_t first = 0; first < rows; first += step) {
         std::vector<float> floats = to_floats(values, first, std::min(step, rows - first));
+        refuse_what_is_not_finite(*base_, stored_name, floats, first, columns);
         if (tensor.change == GgufChange::plus_one)
             for (float& value : floats) value += 1.0F;
-        writer_->write(tensor.full_name(), in_type(floats, type));
+        writer_->write(tensor.full_name(),
+                       for_the_file(tensor.change, in_type(floats, type), std::min(step, rows - first)));
     }
 }
 

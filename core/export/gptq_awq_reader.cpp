@@ -7,7 +7,9 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/word_list.h"
 #include "core/export/bit_packing.h"
+#include "core/export/name_pattern.h"
 
 namespace graticule {
 namespace {
@@ -27,59 +29,53 @@ struct Packing {
     std::int64_t group = 0;    ///< inputs that share a scale; 0: all
     bool zero_less_one = true; ///< GPTQ's first format stores zero points less one
     bool permuted = false;     ///< GPTQ in activation order: which group an input is in is stored
+    bool symmetric = false;    ///< GPTQ: zero points that are not stored are the middle of the codes
+
+    [[nodiscard]] std::int64_t groups(std::int64_t inputs) const {
+        return group > 0 ? (inputs + group - 1) / group : 1;
+    }
+    bool operator==(const Packing&) const = default;
 };
 
-/// Fields that change no weight, whatever their values: how the codes were found, where else they run, what the writer
-/// was.
-constexpr std::string_view harmless_fields[] = {"quant_method",
-                                                "method",
-                                                "sym",
-                                                "zero_point",
-                                                "damp_percent",
-                                                "damp_auto_increment",
-                                                "static_groups",
-                                                "true_sequential",
-                                                "lm_head",
-                                                "meta",
-                                                "model_name_or_path",
-                                                "model_file_base_name",
-                                                "model_seqlen",
-                                                "dataset",
-                                                "tokenizer",
-                                                "batch_size",
-                                                "max_input_length",
-                                                "block_name_to_quantize",
-                                                "modules_in_block_to_quantize",
-                                                "module_name_preceding_first_block",
-                                                "use_cuda_fp16",
-                                                "use_exllama",
-                                                "disable_exllama",
-                                                "exllama_config",
-                                                "cache_block_outputs",
-                                                "pad_token_id",
-                                                "backend",
-                                                "hyb_act",
-                                                "act_group_aware",
-                                                "mse",
-                                                "nsamples",
-                                                "seqlen",
-                                                "iters",
-                                                "lr",
-                                                "minmax_lr",
-                                                "enable_quanted_input",
-                                                "enable_minmax_tuning",
-                                                "autoround_version",
-                                                "data_type",
-                                                "packing_format",
-                                                "modules_to_not_convert",
-                                                "do_fuse",
-                                                "fuse_max_seq_len",
-                                                "modules_to_fuse",
-                                                "graticule"};
-/// Those that are read.
-constexpr std::string_view read_fields[] = {"bits",       "w_bit",    "group_size",        "q_group_size",
-                                            "version",    "desc_act", "checkpoint_format", "format",
-                                            "pack_dtype", "dynamic"};
+/// One for all modules but those that a rule of "dynamic" takes.
+struct Packings {
+    struct Rule {
+        std::string pattern;
+        Packing packing;
+    };
+    Packing usual;
+    std::vector<Rule> rules;
+
+    /// The first rule that fits counts, by an order that the parsed file has lost: those that differ are refused.
+    [[nodiscard]] const Packing& of_module(const std::string& name) const {
+        const Rule* found = nullptr;
+        for (const Rule& rule : rules) {
+            if (!matches_at_start(rule.pattern, name, "the rule \"" + rule.pattern + "\" of \"dynamic\"")) continue;
+            if (found != nullptr && found->packing != rule.packing)
+                throw Error(ErrorKind::unsupported, "\"dynamic\" has two rules for " + name + ", \"" + found->pattern +
+                                                        "\" and \"" + rule.pattern +
+                                                        "\", that do not agree; keep one of them");
+            found = &rule;
+        }
+        return found != nullptr ? found->packing : usual;
+    }
+};
+
+/// Fields that change no weight, whatever their values: who wrote it and from what, how the codes were found, where they
+/// run and how fast, and what is seen from the tensors (lm_head, modules_to_not_convert, zero_point).
+constexpr std::string_view harmless_fields =
+    "quant_method method meta model_name_or_path model_file_base_name model_seqlen autoround_version graticule "
+    "dataset tokenizer batch_size nsamples seqlen iters lr minmax_lr enable_quanted_input enable_minmax_tuning mse "
+    "damp_percent damp_auto_increment static_groups true_sequential hyb_act act_group_aware data_type "
+    "block_name_to_quantize modules_in_block_to_quantize module_name_preceding_first_block "
+    "max_input_length use_cuda_fp16 use_exllama disable_exllama exllama_config cache_block_outputs pad_token_id "
+    "backend "
+    "packing_format do_fuse fuse_max_seq_len modules_to_fuse lm_head modules_to_not_convert zero_point";
+constexpr std::string_view read_fields =
+    "bits w_bit group_size q_group_size version desc_act checkpoint_format format pack_dtype dynamic sym "
+    "is_marlin_format adapter";
+/// Those that a rule of "dynamic" may say otherwise.
+constexpr std::string_view rule_fields = "bits group_size desc_act sym";
 
 [[noreturn]] void unsupported(const std::string& what) { throw Error(ErrorKind::unsupported, what); }
 
@@ -88,9 +84,13 @@ std::string text_or(const json& config, const char* key, const char* fallback) {
     return found != config.end() && found->is_string() ? found->get<std::string>() : fallback;
 }
 
-Packing read_packing(const json& config) {
-    Packing packing;
-    packing.awq = config.at("quant_method") == "awq";
+bool is_true(const json& config, const char* key) {
+    const auto found = config.find(key);
+    return found != config.end() && *found == true;
+}
+
+/// What modules may differ in.
+void read_widths(const json& config, Packing& packing) {
     const auto bits = config.contains("bits") ? config.find("bits") : config.find("w_bit");
     if (bits == config.end() || !bits->is_number_integer())
         throw Error(ErrorKind::bad_input, std::string("\"bits\" is ") +
@@ -99,48 +99,71 @@ Packing read_packing(const json& config) {
     const auto said = bits->get<std::int64_t>();
     if (said < 1 || said > 32) throw Error(ErrorKind::bad_input, "\"bits\" is " + std::to_string(said));
     packing.bits = static_cast<int>(said);
-    const auto group = config.contains("group_size") ? config.find("group_size") : config.find("q_group_size");
-    const std::int64_t size = group != config.end() && group->is_number_integer() ? group->get<std::int64_t>() : -1;
-    packing.group = size > 0 ? size : 0;
-    if (packing.awq) {
-        if (packing.bits != 4) unsupported("AWQ with " + std::to_string(packing.bits) + " bits is not read; 4 are");
-        const std::string version = text_or(config, "version", "gemm");
-        if (version != "gemm" && version != "GEMM")
-            unsupported("AWQ's layout \"" + version + "\" is not read; gemm is. Pack the model again for it");
-        return packing;
-    }
+    if (packing.awq && packing.bits != 4)
+        unsupported("AWQ with " + std::to_string(packing.bits) + " bits is not read; 4 are");
     if (packing.bits != 2 && packing.bits != 3 && packing.bits != 4 && packing.bits != 8)
         unsupported("GPTQ with " + std::to_string(packing.bits) + " bits is not read; 2, 3, 4 and 8 are");
-    const std::string format = text_or(config, "checkpoint_format", text_or(config, "format", "gptq").c_str());
-    if (format != "gptq" && format != "gptq_v2")
-        unsupported("GPTQ's layout \"" + format + "\" is not read; gptq and gptq_v2 are. Pack the model again for one");
-    packing.zero_less_one = format == "gptq";
+    constexpr std::int64_t usual_group = 128; // of transformers, where the file does not say
+    const auto group = config.contains("group_size") ? config.find("group_size") : config.find("q_group_size");
+    const json size = group == config.end() || group->is_null() ? json(usual_group) : *group;
+    if (!size.is_number_integer() || (size != -1 && size < 1))
+        throw Error(ErrorKind::bad_input, "\"group_size\" is " + size.dump().substr(0, 60) +
+                                              "; a whole number above 0 is expected, or -1 for all inputs");
+    packing.group = size == -1 ? 0 : size.get<std::int64_t>();
+    packing.permuted = !packing.awq && is_true(config, "desc_act");
+    packing.symmetric = !packing.awq && is_true(config, "sym");
+}
+
+Packing read_usual(const json& config) {
+    Packing packing;
+    packing.awq = config.at("quant_method") == "awq";
+    read_widths(config, packing);
     if (const std::string words = text_or(config, "pack_dtype", "int32"); words != "int32")
-        unsupported("GPTQ codes packed in " + words + " are not read; int32 is");
-    if (const auto marlin = config.find("is_marlin_format"); marlin != config.end() && *marlin == true)
-        unsupported(
-            "GPTQ's layout \"marlin\" (is_marlin_format) is not read; gptq and gptq_v2 are. Pack the model again "
-            "for one");
+        unsupported("codes packed in " + words + " are not read; int32 is");
     if (const auto adapter = config.find("adapter"); adapter != config.end() && !adapter->is_null())
         unsupported("\"adapter\": low-rank terms beside the codes are not read; merge them");
-    const auto order = config.find("desc_act");
-    packing.permuted = order != config.end() && *order == true;
-    if (const auto rules = config.find("dynamic"); rules != config.end())
-        for (const auto& [module, rule] : rules->items())
-            if (!module.starts_with("-:")) // modules that are left in float need no rule to be read
-                unsupported("\"dynamic\": other widths for some modules (" + module +
-                            ") are not read; quantize all with the same");
+    // Both say it under several names, depending on who wrote the file.
+    const std::string usual = packing.awq ? "gemm" : "gptq";
+    std::string format = text_or(config, "checkpoint_format", text_or(config, "format", usual.c_str()).c_str());
+    if (packing.awq) format = text_or(config, "version", format.c_str());
+    if (is_true(config, "is_marlin_format")) format = "marlin (is_marlin_format)";
+    if (packing.awq && format != "gemm" && format != "GEMM")
+        unsupported("AWQ's layout \"" + format + "\" is not read; gemm is. Pack the model again for it");
+    if (!packing.awq && format != "gptq" && format != "gptq_v2")
+        unsupported("GPTQ's layout \"" + format + "\" is not read; gptq and gptq_v2 are. Pack the model again for one");
+    packing.zero_less_one = format == "gptq";
     return packing;
+}
+
+/// "dynamic": patterns of modules that are quantized otherwise ("+:", or nothing before them), or not at all ("-:").
+Packings read_packings(const json& config) {
+    Packings packings{read_usual(config), {}};
+    const auto rules = config.find("dynamic");
+    if (rules == config.end() || rules->is_null()) return packings;
+    if (!rules->is_object())
+        throw Error(ErrorKind::bad_input, "\"dynamic\" is " + rules->dump().substr(0, 60) + ", no object");
+    for (const auto& [module, rule] : rules->items()) {
+        if (module.starts_with("-:")) continue; // modules that are left in float need no rule to be read
+        json merged = config;
+        if (!rule.is_object()) throw Error(ErrorKind::bad_input, "\"dynamic\"." + module + " is no object");
+        for (const auto& [field, value] : rule.items()) {
+            const bool changes = lists(rule_fields, field);
+            if (!changes && !lists(harmless_fields, field))
+                unsupported("\"dynamic\"." + module + " has the field " + field + ", which is not read there");
+            if (changes) merged[field] = value;
+        }
+        Packing packing = packings.usual;
+        read_widths(merged, packing);
+        packings.rules.push_back({module.starts_with("+:") ? module.substr(2) : module, packing});
+    }
+    return packings;
 }
 
 /// What is neither read nor known to change nothing; null and false switch it off, whatever it is.
 std::vector<std::string> unknown_fields(const json& config) {
     std::string unknown;
-    const auto among = [](const auto& list, const std::string& field) {
-        return std::ranges::find(list, field) != std::end(list);
-    };
     for (const auto& [field, value] : config.items())
-        if (!value.is_null() && value != false && !among(harmless_fields, field) && !among(read_fields, field))
+        if (!value.is_null() && value != false && !lists(harmless_fields, field) && !lists(read_fields, field))
             unknown += (unknown.empty() ? "" : ", ") + field + " = " + value.dump().substr(0, 60);
     if (unknown.empty()) return {};
     return {"\"quantization_config\" has fields that this program does not know: " + unknown +
@@ -220,9 +243,9 @@ private:
 
 class DecodedCheckpoint final : public Checkpoint {
 public:
-    DecodedCheckpoint(std::shared_ptr<const Checkpoint> stored, Packing packing, std::vector<std::string> warnings)
+    DecodedCheckpoint(std::shared_ptr<const Checkpoint> stored, Packings packings, std::vector<std::string> warnings)
         : stored_(std::move(stored))
-        , packing_(packing)
+        , packings_(std::move(packings))
         , warnings_(stored_->warnings()) {
         warnings_.insert(warnings_.end(), warnings.begin(), warnings.end());
         for (const std::string& name : stored_->tensor_names()) {
@@ -270,21 +293,29 @@ public:
     [[nodiscard]] HostTensor tensor(const std::string& name) const override {
         const std::string base = base_of(name);
         if (base.empty() || !stored_->contains(base + ".qweight")) return stored_->tensor(name);
+        const Packing& packing = packings_.of_module(base);
         const HostTensor scales = part(base + ".scales");
         HostTensor words = packed(base + ".qweight");
         if (scales.shape.size() != 2 || row_of(scales.dtype).decode == nullptr)
             refuse(base + ".scales", "must be a matrix of numbers, groups by outputs");
         const std::int64_t groups = scales.shape[0], out = scales.shape[1];
-        const std::int64_t in = packing_.awq ? words.shape[0] : words.shape[0] * 32 / packing_.bits;
+        const std::int64_t in = packing.awq ? words.shape[0] : words.shape[0] * 32 / packing.bits;
         const Shape expected =
-            packing_.awq ? Shape{in, packed_words(out, 4)} : Shape{packed_words(in, packing_.bits), out};
-        if (words.shape != expected || out * packing_.bits % 32 != 0)
-            refuse(base + ".qweight", to_text(words.shape) + " does not hold " + std::to_string(packing_.bits) +
+            packing.awq ? Shape{in, packed_words(out, 4)} : Shape{packed_words(in, packing.bits), out};
+        if (words.shape != expected || out * packing.bits % 32 != 0)
+            refuse(base + ".qweight", to_text(words.shape) + " does not hold " + std::to_string(packing.bits) +
                                           "-bit codes for the scales " + to_text(scales.shape));
+        if (groups != packing.groups(in))
+            refuse(base + ".scales", to_text(scales.shape) + " are not the scales of " + std::to_string(in) +
+                                         " inputs (as many " + std::to_string(packing.bits) +
+                                         "-bit codes has qweight) in groups of " +
+                                         (packing.group > 0 ? std::to_string(packing.group) : "all inputs") +
+                                         ": \"bits\" or \"group_size\" of the configuration is not what was stored");
         to_floats(scales, 0, 0, nullptr); // throws as decoding would
         const std::span<const std::byte> bytes = words.bytes;
-        auto encoded = std::make_shared<const TurnedCodes>(packing_, std::move(words), scales,
-                                                           zeros_of(base, groups, out), groups_of(base, in, groups));
+        auto encoded =
+            std::make_shared<const TurnedCodes>(packing, std::move(words), scales, zeros_of(packing, base, groups, out),
+                                                groups_of(packing, base, in, groups));
         return {DType::encoded, {out, in}, encoded, bytes, encoded};
     }
 
@@ -293,7 +324,8 @@ private:
         throw Error(ErrorKind::bad_input, stored_->file_of(name).string() + ": " + name + ": " + text);
     }
     [[nodiscard]] std::string format() const {
-        return std::string(packing_.awq ? "AWQ" : "GPTQ") + " " + std::to_string(packing_.bits) + "-bit";
+        const Packing& usual = packings_.usual;
+        return std::string(usual.awq ? "AWQ" : "GPTQ") + " " + std::to_string(usual.bits) + "-bit";
     }
     static std::string base_of(const std::string& name) {
         return name.ends_with(".weight") ? name.substr(0, name.size() - std::strlen(".weight")) : std::string();
@@ -311,18 +343,18 @@ private:
     }
 
     /// The group of each input: as stored (GPTQ in activation order), else one after another.
-    [[nodiscard]] std::vector<std::int32_t> groups_of(const std::string& base, std::int64_t in,
+    [[nodiscard]] std::vector<std::int32_t> groups_of(const Packing& packing, const std::string& base, std::int64_t in,
                                                       std::int64_t groups) const {
         std::vector<std::int32_t> all(static_cast<std::size_t>(in));
-        const std::int64_t size = packing_.group > 0 ? packing_.group : in;
+        const std::int64_t size = packing.group > 0 ? packing.group : in;
         const std::string name = base + ".g_idx";
-        if (!packing_.awq && stored_->contains(name)) {
+        if (!packing.awq && stored_->contains(name)) {
             const HostTensor stored = stored_->tensor(name);
             if (stored.dtype != DType::i32 || element_count(stored.shape) != in)
                 refuse(name, "must be " + std::to_string(in) + " I32 numbers, the group of each input");
             std::memcpy(all.data(), stored.bytes.data(), all.size() * sizeof all.front());
         } else {
-            if (packing_.permuted && groups > 1)
+            if (packing.permuted && groups > 1)
                 refuse(name, "is missing, and \"desc_act\" is true: which group an input is in is not known; the "
                              "checkpoint is incomplete");
             for (std::int64_t k = 0; k < in; ++k)
@@ -335,22 +367,23 @@ private:
         return all;
     }
 
-    /// (groups, out), one byte each. Absent: the middle of the codes.
-    [[nodiscard]] std::vector<std::uint8_t> zeros_of(const std::string& base, std::int64_t groups,
-                                                     std::int64_t out) const {
+    /// (groups, out), one byte each. Absent: the middle of the codes, where the configuration says that they all are.
+    [[nodiscard]] std::vector<std::uint8_t> zeros_of(const Packing& packing, const std::string& base,
+                                                     std::int64_t groups, std::int64_t out) const {
         const std::string name = base + ".qzeros";
         std::vector<std::uint8_t> zeros(static_cast<std::size_t>(groups * out),
-                                        static_cast<std::uint8_t>(1 << (packing_.bits - 1)));
+                                        static_cast<std::uint8_t>(1 << (packing.bits - 1)));
+        if (!packing.symmetric) static_cast<void>(part(name)); // must be there
         if (!stored_->contains(name)) return zeros;
         const HostTensor words = packed(name);
-        if (words.shape != Shape{groups, packed_words(out, packing_.bits)})
+        if (words.shape != Shape{groups, packed_words(out, packing.bits)})
             refuse(name, to_text(words.shape) + " does not hold zero points for " + std::to_string(groups) +
                              " groups of " + std::to_string(out) + " outputs");
-        if (packing_.awq) return codes_of_awq(words_of(words));
-        unpack_rows(words_of(words), groups, out, packing_.bits, zeros);
-        if (!packing_.zero_less_one) return zeros;
+        if (packing.awq) return codes_of_awq(words_of(words));
+        unpack_rows(words_of(words), groups, out, packing.bits, zeros);
+        if (!packing.zero_less_one) return zeros;
         for (std::uint8_t& zero : zeros)
-            if (++zero >> packing_.bits != 0 || zero == 0)
+            if (++zero >> packing.bits != 0 || zero == 0)
                 throw Error(
                     ErrorKind::unsupported,
                     stored_->file_of(name).string() + ": " + name +
@@ -361,7 +394,7 @@ private:
     }
 
     std::shared_ptr<const Checkpoint> stored_;
-    Packing packing_;
+    Packings packings_;
     std::vector<std::string> warnings_, names_;
     std::set<std::string> known_;
 };
@@ -369,7 +402,7 @@ private:
 } // namespace
 
 std::shared_ptr<const Checkpoint> decode_gptq_awq(std::shared_ptr<const Checkpoint> stored, const json& config) {
-    return std::make_shared<DecodedCheckpoint>(std::move(stored), read_packing(config), unknown_fields(config));
+    return std::make_shared<DecodedCheckpoint>(std::move(stored), read_packings(config), unknown_fields(config));
 }
 
 } // namespace graticule

@@ -9,7 +9,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -28,22 +27,6 @@ namespace fs = std::filesystem;
 bool is_inside(const fs::path& inner, const fs::path& outer) {
     const fs::path relative = inner.lexically_relative(outer);
     return !relative.empty() && *relative.begin() != "..";
-}
-
-/// What the system says about a folder only when it is to be renamed, which is after the work.
-void refuse_what_cannot_be_moved(const fs::path& target) {
-    struct statx found = {};
-    if (::statx(AT_FDCWD, target.c_str(), 0, STATX_BASIC_STATS, &found) != 0) return; // renaming will say it
-    if ((found.stx_attributes_mask & found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
-        throw Error(ErrorKind::bad_input, target.string() +
-                                              " is a mount point, which cannot be replaced; name a folder "
-                                              "in it");
-    struct stat above = {};
-    if (::stat(target.parent_path().c_str(), &above) != 0) return;
-    const uid_t me = ::geteuid();
-    if ((above.st_mode & S_ISVTX) != 0 && me != 0 && found.stx_uid != me && above.st_uid != me)
-        throw Error(ErrorKind::bad_input, target.string() + " belongs to another user and cannot be replaced in " +
-                                              target.parent_path().string() + "; choose another folder");
 }
 
 void flush(const fs::path& path, bool folder) {
@@ -212,7 +195,12 @@ bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
         throw Error(ErrorKind::usage, target.string() +
                                           " is not empty and was not written by this program (it has no " +
                                           provenance_file + "); choose another folder, or " + options.force_hint);
-    refuse_what_cannot_be_moved(target);
+    refuse_what_cannot_be_replaced(target);
+    const fs::path here = fs::current_path(failed);
+    if (!failed && (here == target || is_inside(here, target)))
+        throw Error(ErrorKind::usage, target.string() +
+                                          " is or holds the folder that you are in, which would be left in "
+                                          "what is replaced; go elsewhere, or choose another folder");
     return ours;
 }
 
@@ -262,6 +250,7 @@ fs::path StagedDir::commit(JobContext& ctx) {
         rename_or_throw(path(), target_);
         staging_->placed();
     }
+    mark_finished(staging_->file());
     (void)staging_->close();
     flush(target_.parent_path(), true);
     return kept;

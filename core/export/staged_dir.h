@@ -21,9 +21,9 @@ namespace graticule {
 /// Marks a folder as written by this program, and holds its provenance. Only such folders are replaced.
 inline constexpr const char* provenance_file = "graticule.json";
 
-/// Writes `provenance`, a JSON object, as that file, last of all that goes into `folder`: it gets the names of all
-/// files there as "files". A later output replaces these, whether or not it has them itself; what else lies there by
-/// then was added by somebody and is kept.
+/// Writes `provenance`, a JSON object, as that file, last of all that goes into `folder`: it gets all files there as
+/// "files": sizes, and the SHA-256 of small ones. A later output replaces them, whether or not it has them itself;
+/// where somebody has changed or added one by then, the folder is kept.
 void write_provenance_file(const std::filesystem::path& folder, const std::string& provenance);
 
 struct StagedDirOptions {

@@ -50,10 +50,9 @@ std::string all_read() {
     return names.substr(0, names.size() - 2);
 }
 
-/// Eight-bit weights with scales beside them, and nothing that says how they are quantized: without the scales they are
-/// other weights.
-void refuse_unannounced_scales(const Checkpoint& checkpoint, const std::vector<std::string>& names) {
-    for (const std::string& name : names)
+/// Eight-bit weights with scales beside them that nothing announces: without the scales they are other weights.
+void refuse_unannounced_scales(const Checkpoint& checkpoint) {
+    for (const std::string& name : checkpoint.tensor_names())
         for (const std::string_view ending : {".weight_scale", ".weight_scale_inv", ".SCB"}) {
             if (!name.ends_with(ending)) continue;
             const std::string weight = name.substr(0, name.size() - ending.size()) + ".weight";
@@ -61,8 +60,7 @@ void refuse_unannounced_scales(const Checkpoint& checkpoint, const std::vector<s
             const bool modelopt = std::filesystem::exists(checkpoint.folder() / "hf_quant_config.json");
             throw Error(ErrorKind::unsupported,
                         checkpoint.file_of(name).string() + ": tensor \"" + name +
-                            "\" scales the codes of a weight, and config.json has no \"quantization_config\" that says "
-                            "how" +
+                            "\" scales the codes of a weight, and no \"quantization_config\" says how" +
                             (modelopt ? " (hf_quant_config.json beside it is ModelOpt's, which is not read)" : "") +
                             "; open the model that it was made from, or save it as compressed-tensors");
         }
@@ -78,10 +76,7 @@ Stored decode_by_own_file(Stored checkpoint) {
     }
     const auto names = checkpoint->tensor_names();
     const bool packed = std::ranges::any_of(names, [](const auto& name) { return name.ends_with(".qweight"); });
-    if (!packed || !std::filesystem::exists(file)) {
-        refuse_unannounced_scales(*checkpoint, names);
-        return checkpoint;
-    }
+    if (!packed || !std::filesystem::exists(file)) return checkpoint;
     json said = read_json_file(file);
     if (!said.is_object()) throw Error(ErrorKind::bad_input, file.string() + ": not a JSON object");
     json& method = said["quant_method"];
@@ -108,7 +103,12 @@ Stored decode_by_config(Stored checkpoint) {
     const auto quantization = config.find("quantization_config");
     if (quantization == config.end() || !quantization->is_object()) return decode_by_own_file(std::move(checkpoint));
     try {
-        const std::string method = quantization->value("quant_method", std::string());
+        const json named = quantization->value("quant_method", json());
+        if (!named.is_string())
+            throw Error(ErrorKind::bad_input, file + ": \"quantization_config\" has no \"quant_method\" (" +
+                                                  named.dump().substr(0, 60) + "), so who quantized is not known; " +
+                                                  all_read() + " are read");
+        const auto method = named.get<std::string>();
         const MethodReader* reader = reader_of(method);
         if (reader == nullptr)
             throw Error(ErrorKind::unsupported, file + ": weights quantized by \"" + method + "\" are not read; " +
@@ -128,7 +128,9 @@ Stored decode_by_config(Stored checkpoint) {
 Stored decode_stored_weights(Stored checkpoint) {
     if (const std::string packed = packed_description(*checkpoint); !packed.empty())
         return decode_packed(std::move(checkpoint), packed);
-    return decode_by_config(std::move(checkpoint));
+    Stored decoded = decode_by_config(std::move(checkpoint));
+    refuse_unannounced_scales(*decoded);
+    return decoded;
 }
 
 Stored read_back_folder(const std::filesystem::path& folder) { return decode_stored_weights(open_checkpoint(folder)); }

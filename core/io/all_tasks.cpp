@@ -12,7 +12,11 @@ namespace {
 TaskItem choose(const TaskRecord& record, const std::string& context, const std::vector<std::string>& choices,
                 std::size_t gold) {
     TaskItem item{{}, gold, record.place()};
-    for (const std::string& choice : choices) item.choices.push_back({context, " " + choice});
+    for (const std::string& choice : choices) {
+        if (choice.find_first_not_of(" \t\r\n") == std::string::npos)
+            record.refuse(("choice " + std::to_string(item.choices.size() + 1)).c_str(), "a text that is not blank");
+        item.choices.push_back({context, " " + choice});
+    }
     return item;
 }
 
@@ -130,7 +134,7 @@ TaskItem read_multiple_choice(const TaskRecord& record) {
 constexpr Task tasks[] = {
     {.name = "piqa",
      .label = "PIQA",
-     .reads = "goal, sol1, sol2, and label (0 or 1) unless --file-labels has it",
+     .reads = "goal, sol1, sol2, and label (0 or 1) unless a file of labels has it",
      .labels = true,
      .read = read_piqa},
     {.name = "arc_easy",

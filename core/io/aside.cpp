@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/before_output.h"
 
 namespace graticule {
 namespace {
@@ -91,7 +92,10 @@ Aside::Aside(const fs::path& target, Kind kind) {
         }
         // Somebody who sweeps may have seen it before it was locked; then it is theirs, and the next name is tried.
         const bool swept = ::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-        if (swept || !still_there(path_, file_)) (void)file_.close();
+        if (swept || !still_there(path_, file_))
+            (void)file_.close();
+        else
+            mark_unfinished(file_);
     }
 }
 
@@ -110,6 +114,7 @@ std::vector<fs::path> sweep_leftovers(const fs::path& folder) {
     for (const fs::path& path : found) {
         const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
         if (!file.is_open() || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 || !still_there(path, file)) continue;
+        if (!is_unfinished(file)) continue; // somebody's, of such a name
         fs::remove_all(path, failed);
         if (!failed) swept.push_back(path);
     }

@@ -1,10 +1,12 @@
 #include "core/io/before_output.h"
 
 #include <cerrno>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
+#include "core/base/error.h"
 #include "core/io/aside.h"
 
 namespace graticule {
@@ -24,11 +26,44 @@ void check_room(const fs::path& output, std::uint64_t least_bytes) {
         throw_write_failure(above / output.filename(), "writing", ENOSPC, least_bytes);
 }
 
+void refuse_what_cannot_be_replaced(const fs::path& output) {
+    struct statx found = {};
+    if (::statx(AT_FDCWD, output.c_str(), 0, STATX_BASIC_STATS, &found) != 0) return; // there is nothing
+    const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
+    if ((found.stx_attributes_mask & found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
+        throw Error(ErrorKind::bad_input,
+                    output.string() + " is a mount point, which cannot be replaced; choose another output");
+    struct stat above = {};
+    if (::stat(folder.c_str(), &above) != 0) return;
+    const uid_t me = ::geteuid();
+    if ((above.st_mode & S_ISVTX) != 0 && me != 0 && found.stx_uid != me && above.st_uid != me)
+        throw Error(ErrorKind::bad_input, output.string() + " belongs to another user and cannot be replaced in " +
+                                              folder.string() + "; choose another output");
+}
+
 void take_access(const fs::path& replaced, const Descriptor& by) {
     struct stat was = {}, is = {};
     if (::stat(replaced.c_str(), &was) != 0 || ::fstat(by.get(), &is) != 0) return;
     if (was.st_uid != is.st_uid || was.st_gid != is.st_gid) (void)!::fchown(by.get(), was.st_uid, was.st_gid);
-    (void)!::fchmod(by.get(), was.st_mode & 07777U); // after the owner, which takes bits away
+    const mode_t mark = is.st_mode & S_ISVTX;
+    (void)!::fchmod(by.get(), (was.st_mode & 06777U) | mark); // after the owner, which takes bits away
 }
+
+namespace {
+mode_t mode_of(const Descriptor& file) {
+    struct stat status = {};
+    return ::fstat(file.get(), &status) == 0 ? status.st_mode & 07777U : 0U;
+}
+} // namespace
+
+void mark_unfinished(const Descriptor& file) {
+    if (const mode_t mode = mode_of(file); mode != 0) (void)!::fchmod(file.get(), mode | S_ISVTX);
+}
+
+void mark_finished(const Descriptor& file) {
+    if (const mode_t mode = mode_of(file); mode != 0) (void)!::fchmod(file.get(), mode & ~mode_t{S_ISVTX});
+}
+
+bool is_unfinished(const Descriptor& file) { return (mode_of(file) & S_ISVTX) != 0; }
 
 } // namespace graticule

@@ -1,4 +1,5 @@
-// What is looked at before an output is written: whether the disk has room for it, and who may read what it replaces.
+// What is looked at before an output is written: whether the disk has room for it, who may read what it replaces; and the
+// mark that says until it is in its place that it is not.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,18 @@ namespace graticule {
 /// written has fewer bytes free than it will take at least.
 void check_room(const std::filesystem::path& output, std::uint64_t least_bytes);
 
+/// Throws Error{bad_input} for what the system lets nobody put another in the place of, or not this user, which it says
+/// only when that is renamed: mount points, and another's in a folder like /tmp.
+void refuse_what_cannot_be_replaced(const std::filesystem::path& output);
+
 /// What replaces a file or folder is as open or private as that was, and its owner's where that may be said. Nothing
 /// where `replaced` is not there.
 void take_access(const std::filesystem::path& replaced, const Descriptor& by);
+
+/// What is written beside its place (aside.h) has the sticky bit until it has its name: what a killed process left is
+/// known by it as this program's. A kill behind the renaming leaves the bit, which then means nothing.
+void mark_unfinished(const Descriptor& file);
+void mark_finished(const Descriptor& file);
+[[nodiscard]] bool is_unfinished(const Descriptor& file);
 
 } // namespace graticule

@@ -29,13 +29,15 @@ fs::path checked_place(const fs::path& path) {
     fs::path place = output_place(path);
     std::error_code unknown;
     const fs::file_status status = fs::status(place, unknown);
-    if (fs::is_directory(status)) throw Error(ErrorKind::bad_input, path.string() + " is a folder; name a file in it");
+    if (fs::is_directory(status) || !path.has_filename())
+        throw Error(ErrorKind::bad_input, path.string() + " is a folder; name a file in it");
     if (fs::exists(status) && !fs::is_regular_file(status) && !is_written_through(place))
         throw Error(ErrorKind::bad_input,
                     path.string() + " is neither a file nor a pipe or device that can be written to; name another");
     if (is_written_through(place) && ::access(place.c_str(), W_OK) != 0) throw_write_failure(path, "opening", errno, 0);
     if (!fs::is_directory(folder_of(place), unknown))
         throw Error(ErrorKind::bad_input, path.string() + ": there is no folder " + folder_of(place).string());
+    if (!is_written_through(place)) refuse_what_cannot_be_replaced(place);
     return place;
 }
 
@@ -85,6 +87,7 @@ void OutputFile::commit() {
     if (::fsync(aside_->file().get()) != 0) fail("flushing", errno);
     if (::rename(aside_->path().c_str(), path_.c_str()) != 0) fail("renaming into place", errno);
     aside_->placed();
+    mark_finished(aside_->file());
     if (aside_->close() != 0) fail("closing", errno);
     // The rename itself lives in the folder. Not every file system can flush one, and the content is safe already.
     const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -1,5 +1,6 @@
 #include "core/io/task_file.h"
 
+#include <algorithm>
 #include <map>
 
 #include "core/base/cancel_point.h"
@@ -101,6 +102,7 @@ std::vector<Line> lines_of(const std::filesystem::path& path) {
         if (text.starts_with(magic))
             throw Error(ErrorKind::bad_input,
                         path.string() + " is compressed; unpack it first: " + how + " " + path.filename().string());
+    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3); // a byte order mark
     require_utf8(text, path.string());
     std::vector<Line> lines;
     for (std::size_t number = 1; !text.empty(); ++number) {
@@ -148,20 +150,25 @@ std::vector<TaskRecord> records_of(const std::filesystem::path& path, const Task
     return records;
 }
 
-/// The first five solved examples of a subject, as they stand before its questions.
+/// Solved examples of a subject as they stand before its questions.
+struct Examples {
+    std::string text;
+    std::size_t count = 0;
+};
 constexpr std::size_t most_examples = 5;
-std::map<std::string, std::string> examples_of(const std::filesystem::path& path, const Task& task) {
-    std::map<std::string, std::string> shown;
-    std::map<std::string, std::size_t> count;
+
+/// The first five of each subject.
+std::map<std::string, Examples> examples_of(const std::filesystem::path& path, const Task& task) {
+    std::map<std::string, Examples> all;
     for (TaskRecord& record : records_of(path, task)) {
-        const std::string subject = record.text("subject");
-        if (++count[subject] > most_examples) continue;
-        record.shown = shown[subject];
+        Examples& shown = all[record.text("subject")];
+        if (shown.count == most_examples) continue;
+        record.shown = shown.text;
         const TaskItem item = task.read(record);
         const TaskChoice& right = item.choices[item.gold];
-        shown[subject] = right.context + right.continuation + "\n\n";
+        shown = {right.context + right.continuation + "\n\n", shown.count + 1};
     }
-    return shown;
+    return all;
 }
 
 } // namespace
@@ -172,6 +179,12 @@ TaskSet load_task(const Task& task, const TaskFiles& files, std::int64_t items) 
         throw Error(ErrorKind::usage, name + " has its answers in the file itself; leave the file of labels out");
     if (!files.examples.empty() && !task.examples)
         throw Error(ErrorKind::usage, name + " is asked without examples; leave their file out");
+    std::error_code unknown;
+    if (!files.examples.empty() && std::filesystem::equivalent(files.examples, files.file, unknown))
+        throw Error(ErrorKind::usage, files.examples.string() +
+                                          " holds the questions themselves, so that each would be "
+                                          "answered before it is asked; give a file of other "
+                                          "solved examples");
     try {
         std::vector<TaskRecord> records = records_of(files.file, task);
         if (!files.labels.empty()) {
@@ -184,10 +197,10 @@ TaskSet load_task(const Task& task, const TaskFiles& files, std::int64_t items) 
                                                       "belongs together");
             for (std::size_t i = 0; i < records.size(); ++i) records[i].answer = labels[i].text;
         }
-        std::map<std::string, std::string> shown;
+        std::map<std::string, Examples> shown;
         if (!files.examples.empty()) shown = examples_of(files.examples, task);
 
-        TaskSet set{&task, files.file.filename().string(), {}, records.size(), shown.empty() ? 0 : most_examples};
+        TaskSet set{&task, files.file.filename().string(), {}, records.size(), 0};
         const std::size_t wanted =
             items > 0 ? std::min(static_cast<std::size_t>(items), records.size()) : records.size();
         const std::size_t step = task.spread ? records.size() / wanted : 1;
@@ -199,10 +212,12 @@ TaskSet load_task(const Task& task, const TaskFiles& files, std::int64_t items) 
                     throw Error(ErrorKind::bad_input, files.examples.string() + " has no example of the subject \"" +
                                                           record.text("subject") + "\" of " + record.place() + " of " +
                                                           files.file.string());
-                record.shown = found->second;
+                record.shown = found->second.text;
             }
             TaskItem item = task.read(record); // all of them: what is wrong in a file is said whatever is asked of it
-            if (i % step == 0 && set.items.size() < wanted) set.items.push_back(std::move(item));
+            if (i % step != 0 || set.items.size() == wanted) continue;
+            set.items.push_back(std::move(item));
+            if (!shown.empty()) set.examples = std::max(set.examples, shown.at(record.text("subject")).count);
         }
         return set;
     } catch (Error& error) {

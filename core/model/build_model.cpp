@@ -11,6 +11,7 @@
 #include "core/io/checkpoint.h"
 #include "core/model/config_reader.h"
 #include "core/model/family.h"
+#include "core/model/head_as_embedding.h"
 
 namespace graticule {
 
@@ -113,6 +114,7 @@ public:
         parts_.config = from_config(*checkpoint_, family_.read_config);
         parts_.name = std::move(name);
         parts_.path = checkpoint_->folder();
+        find_tied_matrix();
         parts_.checkpoint = checkpoint_;
     }
 
@@ -126,6 +128,21 @@ public:
 
 private:
     [[nodiscard]] const ModelConfig& config() const { return parts_.config; }
+
+    /// Tied models have one matrix for embedding and head, under whichever of the two names.
+    void find_tied_matrix() {
+        const std::string head = std::string(names_.head) + ".weight";
+        if (!config().tied_head || !checkpoint_->contains(head)) return;
+        const auto names = checkpoint_->tensor_names();
+        for (const std::string_view prefix : names_.prefixes) {
+            const std::string embedding = std::string(prefix) + std::string(names_.embedding) + ".weight";
+            const std::string first_block = std::string(prefix) + numbered(names_.block, 0);
+            if (checkpoint_->contains(embedding)) return;
+            if (std::ranges::none_of(names, [&](const auto& name) { return name.starts_with(first_block); })) continue;
+            checkpoint_ = head_as_embedding(checkpoint_, head, embedding);
+            return;
+        }
+    }
 
     /// The family's own prefixes first; else one that the checkpoint puts before all of them: "language_model.",
     /// "module.", "_orig_mod.".
@@ -171,7 +188,7 @@ private:
                             ", which holds no weights; was this model quantized by another program?");
         if (tensor.shape != expected)
             throw Error(ErrorKind::bad_input, "tensor \"" + name + "\" has shape " + to_text(tensor.shape) +
-                                                  "; config.json asks for " + to_text(expected));
+                                                  "; the configuration asks for " + to_text(expected));
         return tensor;
     }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/word_list.h"
 
 namespace graticule {
 namespace {
@@ -50,9 +51,8 @@ constexpr Harmless harmless_fields[] = {
     {"num_ln_in_parallel_attn", "which norms there are is seen from the tensors"},
     {"num_kv_heads", "of the new decoder architecture; the old one says multi_query"},
     {"hidden_act", "hidden_activation goes before it"},
-    {"head_dim num_key_value_heads max_position_embeddings hidden_size num_hidden_layers num_attention_heads "
-     "seq_length",
-     "a second name of what the family's own field says"},
+    {"head_dim num_key_value_heads max_position_embeddings seq_length n_inner",
+     "the family has no such choice, or says it under its own name"},
 };
 
 /// Switches of arithmetic that is not done: any other value than these is another model.
@@ -80,16 +80,6 @@ constexpr Required required_fields[] = {
 /// 1.0 is 1. What was cut short for a message is no JSON, and neutral to nothing.
 bool same_value(std::string_view a, std::string_view b) {
     return nlohmann::json::parse(a, nullptr, false) == nlohmann::json::parse(b, nullptr, false);
-}
-
-bool lists(std::string_view fields, std::string_view field) {
-    while (!fields.empty()) {
-        const auto space = fields.find(' ');
-        const std::string_view row = fields.substr(0, space);
-        if (row.ends_with('*') ? field.starts_with(row.substr(0, row.size() - 1)) : field == row) return true;
-        fields.remove_prefix(space == std::string_view::npos ? fields.size() : space + 1);
-    }
-    return false;
 }
 
 } // namespace

@@ -205,6 +205,23 @@ std::optional<ConfigReader> ConfigReader::object(const std::string& field) const
     return ConfigReader(std::shared_ptr<const json>(json_, value), path_ + field + ".", asked_);
 }
 
+ConfigReader ConfigReader::updated_by(const ConfigReader& other) const {
+    json merged = *json_;
+    merged.update(*other.json_);
+    for (const auto& [field, value] : json_->items()) asked_->insert(path_ + field); // they are looked at below
+    return ConfigReader(std::make_shared<const json>(std::move(merged)), other.path_, asked_);
+}
+
+std::string second_name(const ConfigReader& config, const std::string& own, const std::string& second,
+                        ModelConfig& model) {
+    if (!config.has(second)) return own;
+    if (config.has(own) && config.shown(own) != config.shown(second))
+        model.notes.push_back("config.json has \"" + own + "\" " + config.shown(own) + " and \"" + second + "\" " +
+                              config.shown(second) +
+                              ", two names of one thing; the second is used, as in transformers");
+    return second;
+}
+
 void read_common(const ConfigReader& config, bool tied, ModelConfig& model) {
     model.model_type = config.text("model_type", "");
     model.tied_head = config.flag("tie_word_embeddings", tied);

@@ -51,6 +51,8 @@ public:
     [[nodiscard]] std::optional<std::int32_t> token_id(const std::string& field) const; ///< of a list: the first
     [[nodiscard]] std::optional<ConfigReader> object(const std::string& field) const;
     [[nodiscard]] bool empty() const; ///< no field at all
+    /// This object with the fields of `other` before its own; for messages they are all fields of `other`.
+    [[nodiscard]] ConfigReader updated_by(const ConfigReader& other) const;
     /// The text of this object, with those fields of `other` that it lacks.
     [[nodiscard]] std::string json_with(const ConfigReader& other, const std::vector<std::string>& fields) const;
     /// Fields that nobody has asked for, those of objects that were opened included: "rope_parameters.beta".
@@ -71,6 +73,10 @@ private:
 
 /// What every family shares: vocabulary, tokens, stored type, tied head (`tied` where the field is absent).
 void read_common(const ConfigReader& config, bool tied, ModelConfig& model);
+/// Which name of a field counts that has two: transformers lets the second win where it is there. Notes in `model` where
+/// both are there and differ.
+[[nodiscard]] std::string second_name(const ConfigReader& config, const std::string& own, const std::string& second,
+                                      ModelConfig& model);
 /// What a set of RoPE keys leaves out.
 struct RopeDefaults {
     double theta = 10000;

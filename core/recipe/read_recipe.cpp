@@ -44,6 +44,9 @@ Recipe read_recipe(const std::string& file_or_line) {
     if (!looks_like_line &&
         std::filesystem::status(file_or_line, unreadable).type() == std::filesystem::file_type::none)
         throw Error(ErrorKind::bad_input, "recipe \"" + file_or_line + "\": cannot be opened: " + unreadable.message());
+    if (std::filesystem::exists(file_or_line, ignored))
+        throw Error(ErrorKind::bad_input,
+                    "recipe \"" + file_or_line + "\" is no regular file (a pipe, say); write it to a file first");
     if (!looks_like_line)
         throw Error(ErrorKind::bad_input, "recipe \"" + file_or_line +
                                               "\": there is no such file, and it is neither a line such as "

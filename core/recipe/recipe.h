@@ -58,11 +58,13 @@ struct Recipe {
 /// Throws Error{bad_input} naming the term and what is allowed there.
 [[nodiscard]] SchemeChoice parse_scheme_line(const std::string& line);
 [[nodiscard]] std::string to_line(const SchemeChoice& choice); ///< "none" for full precision
-/// The recipe in one line, or its default's line with "+ N rules" appended for people.
+/// The recipe in one line for people: the default's line, then the rule, or what the rules are for, and what is ignored.
 [[nodiscard]] std::string summary_line(const Recipe& recipe);
+/// What its rules are for, the first three by name: "*.v_proj, *.fc2"; empty: it has none.
+[[nodiscard]] std::string rule_names(const Recipe& recipe);
 
-/// JSON (schema version 1): canonical form is what is hashed. `parse_recipe` accepts JSON text; unknown keys, wrong
-/// types and values out of range are all collected and thrown as one Error{bad_input}.
+/// JSON (schema version 1); its canonical form without the name is hashed. `parse_recipe` accepts JSON text; unknown
+/// keys, wrong types and values out of range are all collected and thrown as one Error{bad_input}.
 [[nodiscard]] std::string to_json(const Recipe& recipe);
 [[nodiscard]] Recipe parse_recipe(const std::string& json_text);
 /// A file path (JSON), a preset's name or a line of notation: whatever a person may type where a recipe is asked for.

@@ -315,6 +315,10 @@ Recipe parse_recipe(const std::string& json_text) {
                                           reader.problems().text());
 }
 
-std::string recipe_hash(const Recipe& recipe) { return sha256_hex(to_json(recipe)); }
+std::string recipe_hash(const Recipe& recipe) {
+    Recipe nameless = recipe;
+    nameless.name.clear();
+    return sha256_hex(to_json(nameless));
+}
 
 } // namespace graticule

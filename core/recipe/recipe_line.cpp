@@ -1,6 +1,7 @@
 // The one-line notation: operand terms and method terms, separated by spaces, in any order (docs/recipes.md).
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <sstream>
 #include <vector>
 
@@ -238,11 +239,51 @@ std::string to_line(const SchemeChoice& choice) {
     return line.empty() ? "none" : line;
 }
 
+namespace {
+// The rest is counted.
+template <class Item, class Name>
+std::string first_few(const std::vector<Item>& items, Name name) {
+    constexpr std::size_t most = 3;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(most, items.size()); ++i) text += (i == 0 ? "" : ", ") + name(items[i]);
+    return items.size() > most ? text + " and " + std::to_string(items.size() - most) + " more" : text;
+}
+} // namespace
+
+std::string rule_names(const Recipe& recipe) {
+    return first_few(recipe.rules,
+                     [](const Rule& rule) { return rule.regex ? "/" + rule.pattern + "/" : rule.pattern; });
+}
+
+namespace {
+/// What a rule says otherwise than `defaults`: what is as there goes without saying.
+std::string changed_terms(const SchemeChoice& choice, const SchemeChoice& defaults) {
+    if (choice == SchemeChoice{} || defaults == SchemeChoice{}) return to_line(choice);
+    const auto terms_of = [](const SchemeChoice& of) {
+        std::istringstream line(to_line(of));
+        return std::vector<std::string>(std::istream_iterator<std::string>(line), {});
+    };
+    const auto key = [](const std::string& term) { return term.substr(0, term.find_first_of("=:")); };
+    const std::vector<std::string> there = terms_of(defaults), here = terms_of(choice);
+    std::string text;
+    const auto add = [&text](const std::string& more) { text += (text.empty() ? "" : " ") + more; };
+    for (const std::string& term : here)
+        if (std::ranges::find(there, term) == there.end()) add(term);
+    for (const std::string& term : there)
+        if (std::ranges::none_of(here, [&](const std::string& other) { return key(other) == key(term); }))
+            add("without " + term);
+    return text.empty() ? to_line(choice) : text;
+}
+} // namespace
+
 std::string summary_line(const Recipe& recipe) {
     std::string line = to_line(recipe.defaults);
-    if (!recipe.rules.empty())
-        line += " + " + std::to_string(recipe.rules.size()) + (recipe.rules.size() == 1 ? " rule" : " rules");
-    if (!recipe.ignore.empty()) line += ", " + std::to_string(recipe.ignore.size()) + " ignored";
+    if (recipe.rules.size() == 1)
+        line += " + " + rule_names(recipe) + " => " + changed_terms(recipe.rules.front().choice, recipe.defaults);
+    else if (!recipe.rules.empty())
+        line += " + rules for " + rule_names(recipe);
+    if (!recipe.ignore.empty())
+        line += ", without " + first_few(recipe.ignore, [](const std::string& pattern) { return pattern; });
     return line;
 }
 

@@ -159,7 +159,10 @@ std::string divergence_html(const Evaluation& evaluation, const Divergence& dive
         figures += "<tr>" + cell(name) + cell(value) + "</tr>\n";
     };
     const auto nats = [](double value) { return number_text("%.5g", value); };
-    row("mean", nats(divergence.mean));
+    const Interval& interval = divergence.over_windows.interval;
+    row("mean", nats(divergence.mean) + (std::isfinite(interval.high) ? " (95 % over windows: " + nats(interval.low) +
+                                                                            " to " + nats(interval.high) + ")"
+                                                                      : std::string()));
     row("median", nats(divergence.median));
     row("90 %, 99 %, 100 %", nats(divergence.p90) + ", " + nats(divergence.p99) + ", " + nats(divergence.maximum));
     row("same first choice", number_text("%.2f %%", 100 * divergence.same_first_choice));

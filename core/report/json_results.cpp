@@ -165,6 +165,8 @@ json to_json(const Interval& interval) { return json::array({number(interval.low
 } // namespace
 
 json to_json(const Divergence& divergence) {
+    json position_intervals = json::array();
+    for (const Interval& interval : divergence.position_intervals) position_intervals.push_back(to_json(interval));
     return {{"baseline", divergence.baseline_name},
             {"tokens", divergence.tokens},
             {"mean", divergence.mean},
@@ -176,16 +178,19 @@ json to_json(const Divergence& divergence) {
             {"maximum", divergence.maximum},
             {"window_means", divergence.window_means},
             {"position_means", divergence.position_means},
+            {"position_intervals", position_intervals},
             {"state_errors", divergence.state_errors},
             {"same_first_choice", divergence.same_first_choice},
+            {"same_first_choice_interval", to_json(divergence.same_interval)},
             {"first_choices",
              {{"became_right", divergence.became_right},
               {"became_wrong", divergence.became_wrong},
               {"p_value", divergence.first_choice_p},
               {"test", "McNemar, exact"}}},
             {"mean_nll_difference", divergence.mean_nll_difference},
+            {"nll_difference_error", number(divergence.nll_difference.standard_error)},
             {"nll_difference_interval", to_json(divergence.nll_difference.interval)},
-            {"nll_difference_p_value", divergence.nll_p},
+            {"nll_difference_p_value", number(divergence.nll_p)},
             {"verdict", to_text(divergence.verdict)},
             {"verdict_test", verdict_test}};
 }
@@ -266,13 +271,27 @@ json to_json(const Flips& flips, const TaskRun& run) {
             {"verdict", to_text(flips.verdict)}};
 }
 
+namespace {
+
+/// Their places in the model.
+json linears_of(const LayerSensitivity& layer) {
+    json all = json::array();
+    for (const LayerId linear : layer.layers) all.push_back(index_of(linear));
+    return all;
+}
+
+} // namespace
+
 json to_json(const Sensitivity& sensitivity, Timing timing) {
     json schemes = json::array();
     for (const SchemeSensitivity& scheme : sensitivity.schemes) {
         json layers = json::array();
         for (const LayerSensitivity& layer : scheme.layers)
-            layers.push_back(
-                {{"name", layer.name}, {"predicted", layer.predicted}, {"measured", number(layer.measured)}});
+            layers.push_back({{"name", layer.name},
+                              {"linears", linears_of(layer)},
+                              {"predicted", layer.predicted},
+                              {"measured", number(layer.measured)},
+                              {"measured_interval", layer.measured ? to_json(layer.measured_interval) : json()}});
         schemes.push_back({{"scheme", scheme.scheme_line},
                            {"layers", layers},
                            {"rank_correlation", number(scheme.rank_correlation())}});
@@ -290,7 +309,7 @@ json to_json(const Sensitivity& sensitivity, Timing timing) {
 
 namespace {
 
-json to_json(const SearchPoint& point) {
+json to_json(const SearchPoint& point, Timing timing) {
     return {{"name", point.name},
             {"recipe", json::parse(graticule::to_json(point.recipe))},
             {"bits_per_weight", point.size.bits_per_weight.actual},
@@ -300,7 +319,8 @@ json to_json(const SearchPoint& point) {
             {"predicted_together", number(point.predicted_together)},
             {"divergence", to_json(point.divergence)},
             {"perplexity", number(point.evaluation->perplexity)},
-            {"perplexity_error", number(point.evaluation->standard_error)}};
+            {"perplexity_error", number(point.evaluation->standard_error)},
+            {"evaluation", graticule::to_json(*point.evaluation, timing)}};
 }
 
 /// The searched recipe's figures less those of a uniform one.
@@ -316,12 +336,13 @@ json to_json(const std::optional<PairedPoints>& difference, const std::optional<
 
 json to_json(const RecipeSearch& search, Timing timing) {
     json uniform = json::array(), groups = json::array();
-    for (const SearchPoint& point : search.uniform) uniform.push_back(to_json(point));
+    for (const SearchPoint& point : search.uniform) uniform.push_back(to_json(point, timing));
     const auto& schemes = search.sensitivity->schemes;
     for (std::size_t i = 0; i < search.choice.size(); ++i) {
         json predicted = json::object();
         for (const SchemeSensitivity& scheme : schemes) predicted[scheme.scheme_line] = scheme.layers[i].predicted;
         groups.push_back({{"name", schemes.front().layers[i].name},
+                          {"linears", linears_of(schemes.front().layers[i])},
                           {"scheme", schemes[search.choice[i]].scheme_line},
                           {"predicted", predicted}});
     }
@@ -329,14 +350,17 @@ json to_json(const RecipeSearch& search, Timing timing) {
     json value = {{"budget_bits", number(search.budget.bits)},
                   {"budget_bytes", search.budget.bytes ? json(*search.budget.bytes) : json()},
                   {"groups", groups},
-                  {"searched", to_json(search.searched)},
+                  {"searched", to_json(search.searched, timing)},
                   {"uniform", uniform},
                   {"against_best_in_budget", to_json(search.against_in_budget, search.best_in_budget)},
                   {"against_best_as_large", to_json(search.against_as_large, search.best_as_large)},
                   {"beats_uniform", search.beats_uniform},
                   {"offered", offered == nullptr ? json() : json::parse(to_json(offered->recipe))},
                   {"verdict", search.verdict()},
-                  {"fit", {{"protocol", to_json(search.sensitivity->protocol)}, {"draws", search.sensitivity->draws}}},
+                  {"fit",
+                   {{"protocol", to_json(search.sensitivity->protocol)},
+                    {"provenance", to_json(search.sensitivity->provenance)},
+                    {"draws", search.sensitivity->draws}}},
                   {"baseline", to_json(*search.baseline, timing)}};
     if (timing == Timing::include) {
         value["seconds"] = search.seconds;

@@ -61,11 +61,19 @@ std::string legend(const std::vector<std::string>& names) {
     return svg;
 }
 
+/// U+202A to U+202E and U+2066 to U+2069, which would turn round whatever comes after them.
+bool turns_direction(const std::string& text, std::size_t at) {
+    const std::string_view three = std::string_view(text).substr(at, 3);
+    return (three >= "\xe2\x80\xaa" && three <= "\xe2\x80\xae") || (three >= "\xe2\x81\xa6" && three <= "\xe2\x81\xa9");
+}
+
 } // namespace
 
 std::string escaped(const std::string& text) {
     std::string result;
-    for (const char c : text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        const auto code = static_cast<unsigned char>(c);
         switch (c) {
         case '&':
             result += "&amp;";
@@ -79,8 +87,20 @@ std::string escaped(const std::string& text) {
         case '"':
             result += "&quot;";
             break;
-        default:
+        case '\t':
+        case '\n':
+        case '\r':
             result += c;
+            break;
+        default:
+            if (code < 0x20) { // a picture of it
+                result += std::string("\xe2\x90") + static_cast<char>(0x80 + code);
+            } else if (turns_direction(text, i)) {
+                result += "&#xfffd;";
+                i += 2;
+            } else {
+                result += c;
+            }
         }
     }
     return result;

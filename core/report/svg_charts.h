@@ -22,7 +22,7 @@ struct ChartBar {
 [[nodiscard]] std::string bar_chart(const std::vector<ChartBar>& bars, const std::vector<std::string>& parts,
                                     const std::string& y_label);
 
-/// Text inside markup.
+/// Text inside markup; characters that are not written but do something (controls, turns of direction) are shown.
 [[nodiscard]] std::string escaped(const std::string& text);
 
 } // namespace graticule

@@ -42,7 +42,11 @@ std::optional<double> error_of_mean(std::span<const double> items) {
     return estimate_mean(items).standard_error;
 }
 
-Interval interval_of_mean(std::span<const double> items) { return estimate_mean(items).interval; }
+/// Of a divergence, which cannot be below 0: over few windows Student's interval reaches further.
+Interval interval_from_zero(std::span<const double> items) {
+    const Interval interval = estimate_mean(items).interval;
+    return {std::max(0.0, interval.low), interval.high};
+}
 
 double share(std::span<const double> answers) {
     if (answers.empty()) return 0;
@@ -61,7 +65,7 @@ constexpr Metric metrics[] = {
     {"perplexity", "perplexity", "mean cross entropy of a window's tokens, nats", true, perplexity, perplexity_error,
      perplexity_interval, student},
     {"divergence", "divergence from the baseline", "mean KL(baseline || recipe) over a window's tokens, nats", true,
-     mean, error_of_mean, interval_of_mean, nullptr},
+     mean, error_of_mean, interval_from_zero, nullptr},
     {"accuracy", "accuracy", "1 for a right answer, 0 for a wrong one", false, share, error_of_mean, share_interval,
      changed_answers},
 };

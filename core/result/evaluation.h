@@ -49,7 +49,7 @@ struct Protocol {              ///< decides what a perplexity means; two results
 
 /// Kinds of layers ("q", "down") that ran on one kernel; a mixed recipe has a kind under several.
 struct KernelUse {
-    std::string kernel; ///< LinearOp::kernel: "dense", "simulated", or a row of the table of integer products
+    std::string kernel; ///< "dense", "dense, of rounded inputs", "simulated", or a row of a table of products
     std::vector<std::string> layers;
     std::string no_integers = {}; ///< why integer products were asked for and these layers have none
     bool operator==(const KernelUse&) const = default;

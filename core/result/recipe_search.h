@@ -44,19 +44,24 @@ struct PairedPoints {
 
 struct RecipeSearch {
     SizeBudget budget;
-    std::shared_ptr<const Sensitivity> sensitivity; ///< by groups, of every candidate
-    std::vector<std::size_t> choice;                ///< of each group, an index in sensitivity->schemes
-    std::shared_ptr<const Evaluation> baseline;     ///< full precision on the held-out text
+    /// By groups, of every candidate, in float32; what was measured says its own type in its protocol.
+    std::shared_ptr<const Sensitivity> sensitivity;
+    std::vector<std::size_t> choice;            ///< of each group, an index in sensitivity->schemes
+    std::shared_ptr<const Evaluation> baseline; ///< full precision on the held-out text
     SearchPoint searched;
     std::vector<SearchPoint> uniform; ///< that were measured, by size
+    // What follows from what was measured: judge() fills it in.
     /// The uniform one with the least divergence among those that fit the budget, and among those of the next size that
     /// is as large as the searched recipe or larger; absent: there is none.
     std::optional<std::size_t> best_in_budget, best_as_large;
     std::optional<PairedPoints> against_in_budget, against_as_large; ///< the searched recipe's, minus theirs
-    /// Whether the searched recipe diverges less than both, by intervals that exclude 0; of one that is absent nothing
-    /// is asked.
+    /// Whether the searched recipe diverges less than both, by intervals that exclude 0, and its perplexity is higher
+    /// than that of neither beyond chance; of one that is absent nothing is asked.
     bool beats_uniform = false;
+
     double seconds = 0;
+
+    void judge(); ///< of points over the same windows
 
     /// What is offered: the searched recipe where it beats the uniform ones, else the best uniform one in the budget;
     /// null: none fits.

@@ -21,7 +21,8 @@ struct LayerSensitivity {
     double predicted = 0; ///< expected KL(full precision || these linears quantized), nats per token, to second order
     /// For each draw of each window what `predicted` is the mean square of; sums over layers predict them together.
     std::vector<double> projections;
-    std::optional<double> measured; ///< mean KL(full precision || these quantized), nats; absent: not measured
+    std::optional<double> measured;  ///< mean KL(full precision || these quantized), nats; absent: not measured
+    Interval measured_interval = {}; ///< of that, as of Divergence::over_windows
 };
 
 struct SchemeSensitivity {
@@ -34,7 +35,7 @@ struct SchemeSensitivity {
 };
 
 struct Sensitivity {
-    Protocol protocol; ///< of the text that both were found on
+    Protocol protocol; ///< of the text that both were found on; both in its execution, float32
     std::int64_t draws = 0;
     std::vector<SchemeSensitivity> schemes;
     double prediction_seconds = 0, measuring_seconds = 0;

@@ -21,17 +21,23 @@ namespace {
 
 const Metric& metric() { return *find_metric("accuracy"); }
 
-/// The metric's score of each item.
-std::vector<double> answers_of(const TaskRun& run, bool norm) {
-    std::vector<double> answers;
-    for (const AnsweredItem& item : run.items) answers.push_back((norm ? item.right_norm : item.right) ? 1 : 0);
-    return answers;
-}
+/// The metric's score.
+double answer_of(const AnsweredItem& item, bool norm) { return (norm ? item.right_norm : item.right) ? 1 : 0; }
 
 } // namespace
 
+std::size_t AnsweredItem::choice(bool norm) const {
+    std::vector<double> values = scores;
+    for (std::size_t i = 0; norm && i < values.size(); ++i) values[i] /= std::max(1.0, bytes[i]);
+    return static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
+}
+
+std::int64_t TaskRun::answered() const { return std::ranges::count(items, false, &AnsweredItem::pending); }
+
 TaskRun::Accuracy TaskRun::accuracy(bool norm) const {
-    const std::vector<double> answers = answers_of(*this, norm);
+    std::vector<double> answers;
+    for (const AnsweredItem& item : items)
+        if (!item.pending) answers.push_back(answer_of(item, norm));
     Accuracy accuracy;
     for (const double answer : answers) accuracy.correct += answer == 1 ? '1' : '0';
     accuracy.right = std::ranges::count(answers, 1.0);
@@ -42,12 +48,13 @@ TaskRun::Accuracy TaskRun::accuracy(bool norm) const {
 
 Flips flips_between(const TaskRun& baseline, const TaskRun& other, bool norm) {
     GRATICULE_ASSERT(baseline.protocol == other.protocol, "runs of the same items");
-    const std::vector<double> was = answers_of(baseline, norm), is = answers_of(other, norm);
     Flips flips;
     std::vector<double> differences;
-    for (std::size_t i = 0; i < is.size(); ++i) {
-        differences.push_back(is[i] - was[i]);
-        if (was[i] != is[i]) (is[i] > was[i] ? flips.became_right : flips.became_wrong).push_back(i);
+    for (std::size_t i = 0; i < other.items.size(); ++i) {
+        if (baseline.items[i].pending || other.items[i].pending) continue;
+        const double was = answer_of(baseline.items[i], norm), is = answer_of(other.items[i], norm);
+        differences.push_back(is - was);
+        if (was != is) (is > was ? flips.became_right : flips.became_wrong).push_back(i);
     }
     flips.p_value = metric().paired_test(differences);
     if (flips.p_value < 0.05)

@@ -18,6 +18,9 @@ struct AnsweredItem {
     bool first_choice = false;  ///< each token of the gold choice is the model's first choice
     std::size_t gold = 0;
     bool right = false, right_norm = false; ///< by the largest score; by the largest score per byte
+    bool pending = false;                   ///< of a run under way: not all of its scores are there yet
+    /// The choice with the largest score, the first of several; `norm`: with the largest score per byte.
+    [[nodiscard]] std::size_t choice(bool norm = false) const;
 };
 
 struct TaskProtocol { ///< decides what an accuracy means; two runs compare only when these are equal
@@ -40,12 +43,13 @@ struct TaskRun {
     double seconds = 0;
     Provenance provenance;
 
-    /// Share of right answers with its interval; `norm`: by scores per byte.
+    [[nodiscard]] std::int64_t answered() const; ///< items that are not pending
+    /// Share of right answers among those with its interval; `norm`: by scores per byte.
     struct Accuracy {
         std::int64_t right = 0;
         double share = 0;
         Interval interval;
-        std::string correct; ///< "0110...", one digit per item
+        std::string correct; ///< "0110...", one digit per item that was answered
     };
     [[nodiscard]] Accuracy accuracy(bool norm = false) const;
 };
@@ -56,7 +60,7 @@ struct Flips {
     double p_value = 1; ///< McNemar's
     Verdict verdict = Verdict::indistinguishable;
 };
-/// Of two runs with equal protocols.
+/// Of two runs with equal protocols, over the items that both have answered.
 [[nodiscard]] Flips flips_between(const TaskRun& baseline, const TaskRun& other, bool norm = false);
 
 } // namespace graticule

@@ -301,30 +301,52 @@ void ModelRunner::score(
                         "a request of " + std::to_string(request.tokens.size()) +
                             " tokens cannot be scored from token " + std::to_string(request.first) +
                             " on: the first token follows nothing, and at least one must be left");
+    // Nothing is predicted from a request's last token: those that differ there alone (the letters of a multiple
+    // choice) are one row.
+    const auto row_of = [&](std::size_t request) {
+        return Window(requests[request].tokens).first(requests[request].tokens.size() - 1);
+    };
     std::vector<std::size_t> order(requests.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     // Equal lengths side by side, the longest first: what does not fit is known at once.
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return requests[a].tokens.size() > requests[b].tokens.size();
+        const Window one = row_of(a), other = row_of(b);
+        return one.size() != other.size() ? one.size() > other.size()
+                                          : std::ranges::lexicographical_compare(one, other);
     });
-    std::vector<Window> rows; // without their last token, from which nothing is predicted
-    for (const std::size_t index : order)
-        rows.push_back(Window(requests[index].tokens).first(requests[index].tokens.size() - 1));
-    const auto targets_of = [&](std::size_t row) {
-        const ScoreRequest& request = requests[order[row]];
-        return Window(request.tokens).subspan(static_cast<std::size_t>(request.first));
+    std::vector<Window> rows;
+    std::vector<std::vector<std::size_t>> asked; // requests of each row
+    for (const std::size_t request : order) {
+        if (rows.empty() || !std::ranges::equal(rows.back(), row_of(request))) {
+            rows.push_back(row_of(request));
+            asked.emplace_back();
+        }
+        asked.back().push_back(request);
+    }
+    const auto targets_of = [&](std::size_t request) {
+        return Window(requests[request].tokens).subspan(static_cast<std::size_t>(requests[request].first));
     };
     impl_->measure_rows(
         rows, "request", ctx,
         [&](std::span<const SideStates> sides, std::size_t row) {
-            return predict(sides, requests[order[row]].first - 1, targets_of(row));
+            std::vector<at::Tensor> parts;
+            for (const std::size_t request : asked[row])
+                parts.push_back(predict(sides, requests[request].first - 1, targets_of(request)).flatten());
+            return at::cat(parts);
         },
-        [&](std::size_t row, const at::Tensor& measured) {
-            for (std::int64_t side = 0; side < measured.size(0); ++side)
-                if (!all_finite(measured[side][0]))
-                    impl_->refuse_overflow(static_cast<std::size_t>(side), rows[row],
-                                           "the scores of request " + std::to_string(order[row] + 1) + " are");
-            on_scores(order[row], predictions_of(measured, targets_of(row)));
+        [&](std::size_t row, const at::Tensor& all) {
+            const std::int64_t sides = std::ssize(impl_->sides);
+            std::int64_t begin = 0;
+            for (const std::size_t request : asked[row]) {
+                const std::int64_t scored = std::ssize(targets_of(request)), count = sides * 3 * scored;
+                const at::Tensor measured = all.narrow(0, begin, count).view({sides, 3, scored});
+                begin += count;
+                for (std::int64_t side = 0; side < sides; ++side)
+                    if (!all_finite(measured[side][0]))
+                        impl_->refuse_overflow(static_cast<std::size_t>(side), rows[row],
+                                               "the scores of request " + std::to_string(request + 1) + " are");
+                on_scores(request, predictions_of(measured, targets_of(request)));
+            }
         });
 }
 

@@ -18,6 +18,9 @@
 
 namespace graticule {
 
+/// What predictions are computed in, and what they are to be held against is measured in.
+inline constexpr Execution prediction_execution{Compute::float32, Arithmetic::simulated};
+
 struct PredictionSpec {
     std::int64_t draws = 8; ///< backward passes a window, each with labels of its own
     std::uint64_t seed = 0;

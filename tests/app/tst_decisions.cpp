@@ -1,4 +1,6 @@
 // Advice, sensitivity, search and divergence in the session, and what the window shows of them.
+#include <QtCore/QFile>
+#include <QtCore/QTemporaryDir>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 #include <QtWidgets/QDoubleSpinBox>
@@ -6,19 +8,28 @@
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QTableWidget>
 #include <QtWidgets/QTextEdit>
+#include <nlohmann/json.hpp>
 
 #include "app/session/advice.h"
 #include "app/session/session.h"
+#include "app/session/session_file.h"
+#include "app/window/catalogue.h"
 #include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
+#include "app/window/task_words.h"
+#include "core/engine/answer_task.h"
 #include "core/engine/resources.h"
+#include "core/engine/workbench.h"
 #include "core/recipe/layer_rules.h"
+#include "tests/support/error_message.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 #include "widgets/panels/advice_view.h"
 #include "widgets/panels/divergence_panel.h"
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/search_panel.h"
+#include "widgets/panels/sensitivity_panel.h"
+#include "widgets/panels/task_panel.h"
 
 using namespace graticule;
 
@@ -98,6 +109,18 @@ private Q_SLOTS:
         QCOMPARE(measured, std::size_t{2});
         QVERIFY(!heat_map_plot(session, LayerStatistic::damage).panels.empty());
 
+        // Predicted against measured: the two of each scheme, 8 bits included; the ranks of three and more.
+        const plots::PlotScene scene = sensitivity_plot(session);
+        std::size_t drawn = 0;
+        for (const plots::Series& series : scene.panels.at(0).series)
+            if (series.mark == plots::Mark::points) drawn += series.x.size();
+        QCOMPARE(drawn, std::size_t{4});
+        SensitivityPanel panel;
+        panel.setSensitivity(session.sensitivity().get(), false);
+        QCOMPARE(panel.table()->rowCount(), 2);
+        QCOMPARE(panel.table()->item(0, 2)->text(), QStringLiteral("2"));
+        QCOMPARE(panel.table()->item(0, 3)->text(), QStringLiteral("n/a"));
+
         const std::vector<Advice> all = advice_for(session);
         const Advice* eight = find(all, QStringLiteral("8 bits"));
         QVERIFY(eight != nullptr);
@@ -111,6 +134,34 @@ private Q_SLOTS:
         session.setRecipe(recipe, QStringLiteral("other"));
         QVERIFY(find(advice_for(session), QStringLiteral("8 bits")) == nullptr);
         for (const LayerRow& row : layer_rows(session)) QVERIFY(!row.damage);
+    }
+
+    /// What 8 bits buy is told under the inputs that a linear has, not under those of others.
+    void eight_bits_are_held_against_the_same_inputs() {
+        Session session;
+        open_sample(session, QStringLiteral("sample-llama"));
+        Recipe recipe = session.recipe();
+        recipe.defaults = parse_scheme_line("w=int4/asym/channel");
+        recipe.rules = {{"layers.{0,1}.*", false, parse_scheme_line("w=int4/asym/channel a=int4/sym/token")}};
+        session.setRecipe(recipe, QStringLiteral("test"));
+        session.predictSensitivity(short_text, 0);
+        QTRY_VERIFY_WITH_TIMEOUT(session.sensitivity() != nullptr && !session.jobs().busy(), 240'000);
+        QCOMPARE(session.sensitivity()->schemes.size(), std::size_t{4}); // each scheme, and its own 8 bits
+        const std::vector<Advice> all = advice_for(session);
+        const Advice* eight = find(all, QStringLiteral("8 bits"));
+        QVERIFY(eight != nullptr);
+        const LayerRules rules(eight->recipe);
+        double damage = 0, saved = 0;
+        for (const Linear& linear : session.model()->linears()) {
+            const SchemeChoice now = session.choiceFor(linear.id, session.recipeRules()),
+                               then = rules.scheme_of(linear);
+            QVERIFY(then.scheme.input == now.scheme.input);
+            damage += session.sensitivityOf(linear.id, now)->predicted;
+            if (then != now)
+                saved += session.sensitivityOf(linear.id, now)->predicted -
+                         session.sensitivityOf(linear.id, with_eight_bits(now))->predicted;
+        }
+        QVERIFY(std::abs(eight->weight - saved / damage) < 1e-9);
     }
 
     void a_search_is_shown_as_plot_and_table() {
@@ -156,13 +207,30 @@ private Q_SLOTS:
         Recipe recipe = session.recipe();
         recipe.defaults = parse_scheme_line("w=int3/asym/channel");
         session.setRecipe(recipe, QStringLiteral("test"));
-        QVERIFY(depth_plot(session).panels.empty());
+        for (const auto plot : {divergence_plot, position_plot, depth_plot}) QVERIFY(plot(session).panels.empty());
         session.measureDivergence(short_text);
-        QTRY_VERIFY_WITH_TIMEOUT(session.divergence() != nullptr && !session.jobs().busy(), 240'000);
-        const DivergenceStudy& study = *session.divergence();
+        QTRY_VERIFY_WITH_TIMEOUT(session.divergence().finished != nullptr && !session.jobs().busy(), 240'000);
+        QVERIFY(session.divergence().under_way == nullptr);
+        const DivergenceStudy& study = *session.divergence().finished;
+        QVERIFY(study.complete());
         QCOMPARE(depth_plot(session).table.rows.size(), session.model()->blocks().size());
+        // The mean after each window, ending at the mean of all; 32 places of the window.
+        const plots::PlotScene running = divergence_plot(session), positions = position_plot(session);
+        const auto line = [](const plots::PlotScene& scene) {
+            return *std::ranges::find(scene.panels.at(0).series, plots::Mark::line, &plots::Series::mark);
+        };
+        QCOMPARE(line(running).y.size(), std::size_t{4});
+        QVERIFY(std::abs(line(running).y.back() - study.divergence.mean) < 1e-12);
+        QCOMPARE(line(positions).y, study.divergence.position_means);
+        QCOMPARE(line(positions).x.front(), 1 + 0.5 * 127 / 32 - 0.5); // of the targets behind 1 to 4 tokens
         DivergencePanel panel;
-        panel.setDivergence(QStringLiteral("int3"), study.divergence, study.worst);
+        panel.setDivergence(QStringLiteral("int3"), study.divergence, study.worst, 4);
+        QStringList said;
+        for (const QLabel* label : panel.findChildren<QLabel*>()) said << label->text();
+        QVERIFY2(said.join('|').contains("held against full precision: " +
+                                         QString::fromStdString(std::string(to_text(study.divergence.verdict)))) &&
+                     said.join('|').contains("McNemar, p = "),
+                 qPrintable(said.join('|')));
         const QString text = panel.text()->toPlainText();
         QVERIFY(!study.worst.empty());
         QString passage;
@@ -180,10 +248,153 @@ private Q_SLOTS:
         for (const auto* side : {&first.baseline_likely, &first.likely})
             for (const LikelyText& likely : *side) {
                 const QString word = QString::fromStdString(likely.text).replace(u'\n', QStringLiteral("↵"));
-                const QString said =
+                const QString shown_word =
                     word.isEmpty() ? QStringLiteral("(a token") : QStringLiteral("“%1”").arg(word.toHtmlEscaped());
-                QVERIFY2(tip.contains(said), qPrintable(tip));
+                QVERIFY2(tip.contains(shown_word), qPrintable(tip));
             }
+    }
+
+    /// While it is measured the mean grows; one that is cancelled leaves the one before.
+    void divergence_grows_while_it_is_measured() {
+        Session session;
+        open_sample(session, QStringLiteral("sample-opt"));
+        std::vector<std::size_t> seen;
+        QStringList said;
+        DivergencePanel panel;
+        connect(&session, &Session::studyGrew, &session, [&] {
+            const DivergenceStudy& so_far = *session.divergence().under_way;
+            seen.push_back(so_far.divergence.window_means.size());
+            QVERIFY(!divergence_plot(session).panels.empty() && depth_plot(session).panels.empty());
+            panel.setDivergence(QStringLiteral("int4"), so_far.divergence, so_far.worst, so_far.protocol.windows_used);
+            for (const QLabel* label : panel.findChildren<QLabel*>()) said << label->text();
+        });
+        session.measureDivergence({{}, 1024, 24});
+        QTRY_VERIFY_WITH_TIMEOUT(session.divergence().finished != nullptr && !session.jobs().busy(), 240'000);
+        QVERIFY(!seen.empty() && seen.front() < 24);
+        for (std::size_t i = 1; i < seen.size(); ++i) QVERIFY(seen[i] > seen[i - 1]);
+        QVERIFY2(said.join('|').contains("windows: ") && said.join('|').contains(" so far"),
+                 qPrintable(said.join('|')));
+        const auto before = session.divergence().finished;
+        session.measureDivergence({{}, 1024, 24});
+        QTRY_VERIFY_WITH_TIMEOUT(session.divergence().under_way != nullptr, 240'000);
+        session.jobs().cancelAll();
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
+        QVERIFY(session.divergence().shown() == before);
+    }
+
+    /// Both sides answer; what flipped is listed in words. A file of one's own.
+    void a_task_is_answered_by_both() {
+        QTemporaryDir folder;
+        const QString path = folder.filePath(QStringLiteral("mine.jsonl"));
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        for (int i = 0; i < 40; ++i)
+            file.write(QStringLiteral("{\"question\": \"Number %1 comes after\", \"choices\": [\"%2\", \"%3\", "
+                                      "\"the sea\"], \"gold\": %4}\n")
+                           .arg(i)
+                           .arg(i - 1)
+                           .arg(i + 7)
+                           .arg(i % 3)
+                           .toUtf8());
+        file.close();
+        Session session;
+        open_sample(session, QStringLiteral("sample-llama"));
+        Recipe recipe = session.recipe();
+        recipe.defaults = parse_scheme_line("w=int3/asym/channel");
+        session.setRecipe(recipe, QStringLiteral("test"));
+        QSignalSpy failed(&session, &Session::failed);
+        session.answerTask({QStringLiteral("multiple_choice"), folder.filePath(QStringLiteral("none")), {}, {}, 0});
+        QTRY_COMPARE_WITH_TIMEOUT(failed.size(), 1, 60'000);
+        QVERIFY2(failed[0][1].toString().contains("none"), qPrintable(failed[0][1].toString()));
+        session.answerTask({QStringLiteral("multiple_choice"), path, {}, {}, 36});
+        QTRY_VERIFY_WITH_TIMEOUT(session.task().finished != nullptr && !session.jobs().busy(), 240'000);
+        const TaskStudy& study = *session.task().finished;
+        QVERIFY(study.complete());
+        QCOMPARE(study.sides.size(), std::size_t{2});
+        // What the engine answers, side by side.
+        Workbench work;
+        work.adopt(session.opened());
+        JobContext ctx;
+        const EvaluationSide sides[] = {{}, {work.quantize(recipe, false, ctx), {}}};
+        const auto runs = answer_task(work.model(), sides, work.tokenizer(), *study.set, ctx);
+        for (std::size_t side = 0; side < 2; ++side)
+            QCOMPARE(study.sides[side].accuracy().correct, runs[side]->accuracy().correct);
+        const Flips flips = flips_between(study.sides[0], study.sides[1]);
+        QVERIFY(!flips.became_wrong.empty() || !flips.became_right.empty());
+        TaskPanel panel(task_entries());
+        panel.setRuns({&study.sides[0], &study.sides[1], QStringLiteral("int3"), false,
+                       [&](std::size_t item, bool norm) { return item_words(study, item, norm); }});
+        QCOMPARE(panel.flipped()->rowCount(), int(flips.became_wrong.size() + flips.became_right.size()));
+        const std::size_t first = flips.became_wrong.empty() ? flips.became_right[0] : flips.became_wrong[0];
+        const ItemWords words = item_words(study, first, false);
+        QCOMPARE(panel.flipped()->item(0, 0)->text(), QStringLiteral("line %1").arg(first + 1));
+        QVERIFY(words.question.startsWith(QStringLiteral("Question: Number %1 ").arg(first)));
+        QVERIFY(words.before != words.after);
+        QCOMPARE(words.after == words.right, study.sides[1].items[first].right);
+    }
+
+    /// Minutes of measuring survive the window, for the model that they are of, and are saved with the session.
+    void searches_survive() {
+        QTemporaryDir folder;
+        const RunJournal journal(folder.filePath(QStringLiteral("runs")));
+        SessionFile saved;
+        std::vector<double> means;
+        QString verdict;
+        {
+            Session session(nullptr, journal);
+            open_sample(session, QStringLiteral("sample-llama"));
+            Recipe recipe = session.recipe();
+            recipe.defaults = parse_scheme_line("w=int4/asym/channel");
+            session.setRecipe(recipe, QStringLiteral("test"));
+            session.searchRecipe({4.5, std::nullopt}, short_text);
+            session.predictSensitivity(short_text, 3);
+            QTRY_VERIFY_WITH_TIMEOUT(session.sensitivity() != nullptr && !session.jobs().busy(), 400'000);
+            means = session.searches().front()->searched.divergence.window_means;
+            verdict = QString::fromStdString(session.searches().front()->verdict());
+            saved = session.toFile();
+        }
+        const auto check = [&](Session& session) {
+            QTRY_COMPARE_WITH_TIMEOUT(session.searches().size(), std::size_t{1}, 60'000);
+            const RecipeSearch& search = *session.searches().front();
+            QCOMPARE(search.searched.divergence.window_means, means);
+            QCOMPARE(QString::fromStdString(search.verdict()), verdict);
+            QVERIFY(search_to_json(search) == search_to_json(*saved.decisions.searches.front()));
+            QVERIFY(sensitivity_to_json(*session.sensitivity()) == sensitivity_to_json(*saved.decisions.sensitivity));
+            QVERIFY(!search_plot(session).panels.empty() && !sensitivity_plot(session).panels.empty());
+        };
+        {
+            Session session(nullptr, journal);
+            open_sample(session, QStringLiteral("sample-llama"));
+            check(session);
+            open_sample(session, QStringLiteral("sample-opt"));
+            QTRY_VERIFY_WITH_TIMEOUT(session.searches().empty() && !session.jobs().busy(), 60'000);
+        }
+        const QString path = folder.filePath(QStringLiteral("mine.graticule"));
+        write_session(path, saved);
+        Session session; // without a journal
+        open_sample(session, QStringLiteral("sample-llama"));
+        session.restore(read_session(path));
+        check(session);
+        // Of a model that is another one now nothing is taken over, and a file that cannot be read is put aside.
+        Session other;
+        open_sample(other, QStringLiteral("sample-opt"));
+        other.restore(read_session(path));
+        QTRY_VERIFY_WITH_TIMEOUT(!other.jobs().busy(), 60'000);
+        QTest::qWait(300);
+        QVERIFY(other.searches().empty() && other.sensitivity() == nullptr);
+        const QString model = QString::fromStdString(resolve_model_path("sample-llama").string());
+        const DecisionJournal decisions(journal);
+        QVERIFY(QFile::exists(decisions.file(model)));
+        QFile broken(decisions.file(model));
+        QVERIFY(broken.open(QIODevice::WriteOnly) && broken.write("{\"schema\": 1, \"searches\": [{}]}") > 0);
+        broken.close();
+        const QString told =
+            QString::fromStdString(testing::error_message([&] { static_cast<void>(decisions.read(model)); }));
+        QVERIFY2(told.contains(decisions.file(model)) && told.contains("holds no searches"), qPrintable(told));
+        QVERIFY(!decisions.keep(model, saved.decisions).isEmpty());
+        QCOMPARE(decisions.read(model).searches.size(), std::size_t{1});
+        QVERIFY(decisions.keep(model, saved.decisions).isEmpty());
+        QCOMPARE(decisions.read(model).searches.size(), std::size_t{1}); // not twice
     }
 
     /// The command line's `generate`, with the place where the two texts part.

@@ -160,7 +160,8 @@ private Q_SLOTS:
         QTest::newRow("seed") << QStringLiteral("seed 7");
         QTest::newRow("protocol") << QStringLiteral("2 × 512");
         QTest::newRow("precision") << QStringLiteral("bfloat16");
-        QTest::newRow("rules") << QStringLiteral("recipe ");
+        QTest::newRow("rules") << QStringLiteral("*.fc2 => w=int8");
+        QTest::newRow("schemes of many rules") << QStringLiteral("recipe ");
         QTest::newRow("nothing") << QStringLiteral("again 1");
     }
     void runs_that_differ_have_names_that_differ() {
@@ -174,6 +175,13 @@ private Q_SLOTS:
         if (what == u"rules") {
             for (Run* run : {&a, &b}) {
                 run->recipe.rules.push_back({run == &a ? "*.fc1" : "*.fc2", false, parse_scheme_line("w=int8")});
+                run->name = QString::fromStdString(summary_line(run->recipe));
+            }
+        }
+        if (what == u"schemes of many rules") {
+            for (Run* run : {&a, &b}) {
+                for (const char* pattern : {"*.fc1", "*.fc2"})
+                    run->recipe.rules.push_back({pattern, false, parse_scheme_line(run == &a ? "w=int8" : "w=int6")});
                 run->name = QString::fromStdString(summary_line(run->recipe));
             }
         }

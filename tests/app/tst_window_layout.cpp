@@ -2,6 +2,7 @@
 #include <QtCore/QScopeGuard>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
+#include <QtGui/QScreen>
 #include <QtTest/QTest>
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHeaderView>
@@ -33,6 +34,15 @@ private Q_SLOTS:
         theme::apply(*qApp, theme::Mode::dark); // paddings and fonts are half of a layout
     }
     void cleanupTestCase() { qApp->setStyleSheet(sheet_); }
+
+    void the_window_stays_as_large_as_it_must_be() {
+        QSettings settings(folder_.filePath("small.ini"), QSettings::IniFormat);
+        MainWindow window(settings, theme::Mode::dark);
+        window.show();
+        window.resize(300, 200);
+        const QSize least = QSize(1100, 700).boundedTo(window.screen()->availableSize());
+        QVERIFY(window.width() >= least.width() && window.height() >= least.height());
+    }
 
     void everything_stands_at_this_size_data() {
         QTest::addColumn<QSize>("size");

@@ -10,6 +10,7 @@
 #include "tests/app/shown_window.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
+#include "widgets/models/number_text.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/offer_bar.h"
 
@@ -66,21 +67,30 @@ private Q_SLOTS:
         window->tour().start();
         const auto speaking = [&]() -> OfferBar* {
             for (OfferBar* bar : window->findChildren<OfferBar*>())
-                if (!bar->isHidden()) return bar;
+                if (!bar->isHidden() && !bar->waiting()) return bar;
             return nullptr;
         };
         QStringList said;
-        for (std::size_t step = 0; step < 5; ++step) {
+        for (std::size_t step = 0; step < 7; ++step) {
             QTRY_VERIFY_WITH_TIMEOUT(window->tour().step() == step && speaking() != nullptr, 240'000);
             said << speaking()->text();
             speaking()->findChildren<QPushButton*>().front()->click();
         }
         QVERIFY(!window->tour().running());
-        QVERIFY2(said[2].contains(QRegularExpression("[0-9]+ of its [0-9]+ input channels")), qPrintable(said[2]));
-        const auto gained = QRegularExpression("\\((.[0-9.]+) dB\\)").match(said[3]);
-        QVERIFY2(gained.hasMatch() && gained.captured(1).startsWith(u'+'), qPrintable(said[3])); // it does help
-        QVERIFY2(said[4].contains("95 % interval"), qPrintable(said[4]));
-        QCOMPARE(window->session().runs().size(), std::size_t(2));
+        QVERIFY2(said[2].contains("95 % interval"), qPrintable(said[2]));
+        QVERIFY2(said[3].contains(QRegularExpression("[0-9]+ of its [0-9]+ input channels")), qPrintable(said[3]));
+        const auto gained = QRegularExpression("\\((.[0-9.]+) dB\\)").match(said[4]);
+        QVERIFY2(gained.hasMatch() && gained.captured(1).startsWith(u'+'), qPrintable(said[4])); // it does help
+        const auto zeros = QRegularExpression("Of its weights ([0-9.]+) % .* instead of ([0-9.]+) %").match(said[5]);
+        QVERIFY2(zeros.captured(1).toDouble() < zeros.captured(2).toDouble(), qPrintable(said[5]));
+        // What is said of the two runs is what their comparison says.
+        const auto& runs = window->session().runs();
+        QCOMPARE(runs.size(), std::size_t(3));
+        const auto compared = window->session().comparison(runs[1].id, runs[2].id);
+        QVERIFY(compared && compared->difference);
+        QVERIFY2(said[6].contains(signed_text(compared->difference->perplexity_difference, 2)), qPrintable(said[6]));
+        QCOMPARE(said[6].contains("a real improvement"),
+                 compared->difference->significant && runs[2].evaluation->perplexity < runs[1].evaluation->perplexity);
     }
 
     void one_goes_back_to_where_one_was() {

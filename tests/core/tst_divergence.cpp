@@ -179,6 +179,75 @@ private Q_SLOTS:
         // Windows lose 1 and 1/3: mean 2/3, standard error 1/3, t(1, 97.5 %) = 12.706205.
         QVERIFY(std::abs(d.nll_difference.interval.low - (2 - 12.706205) / 3) < 1e-9);
         QVERIFY(d.verdict == Verdict::indistinguishable);
+        // Means 0.5 and 1.5: standard error 0.5, so that Student's interval would begin at -5.35.
+        QCOMPARE(d.over_windows.interval.low, 0.0);
+        QVERIFY(std::abs(d.over_windows.interval.high - (1 + 12.706205 * 0.5)) < 1e-9);
+        // Three places in the window, each with the mean of its two windows.
+        QCOMPARE(d.position_means, (std::vector<double>{0.375, 0.625, 2.0}));
+        QCOMPARE(d.position_intervals.size(), std::size_t{3});
+        QVERIFY(std::abs(d.position_intervals[0].high - (0.375 + 12.706205 * 0.125)) < 1e-9);
+    }
+
+    /// One window has no spread: what cannot be tested is not called indistinguishable.
+    void one_window_leaves_it_undecided() {
+        const Evaluation before = run_of({{1, 1, 1, 0}, {2, 2, 1, 0}, {3, 9, 2, 0}});
+        const Divergence d =
+            divergence_between(before, run_of({{1, 8, 9, 6.5F}, {2, 8, 9, 6.0F}, {3, 9, 9, 7.0F}})).value();
+        QVERIFY(!d.nll_p);
+        QVERIFY(d.verdict == Verdict::undecided);
+        QVERIFY(divergence_between(before, before)->verdict == Verdict::indistinguishable); // the same distributions
+        // First choices alone can tell: twelve of twelve became wrong.
+        std::vector<TokenPrediction> right, wrong;
+        for (std::int32_t i = 0; i < 12; ++i) {
+            right.push_back({i, i, 1, 0});
+            wrong.push_back({i, 99, 2, 1.0F});
+        }
+        Evaluation was = run_of(right), is = run_of(wrong);
+        was.protocol.window = is.protocol.window = 13;
+        QVERIFY(divergence_between(was, is)->verdict == Verdict::worse);
+        QCOMPARE(d.same_interval.low, binomial_interval(1, 3).low);
+    }
+
+    /// What is shown while windows come ends at what is said of all of them, and is never below 0.
+    void the_mean_settles_window_by_window() {
+        const std::vector<double> means = {0.02, 0.5, 0.031, 0.047, 0.026, 0.12, 0.09};
+        const std::vector<MeanEstimate> running = running_divergence(means);
+        QCOMPARE(running.size(), means.size());
+        const Metric& metric = *find_metric("divergence");
+        for (std::size_t i = 0; i < running.size(); ++i) {
+            const std::span so_far = std::span(means).first(i + 1);
+            QVERIFY(std::abs(running[i].mean - metric.figure(so_far)) < 1e-14);
+            const Interval interval = metric.interval(so_far);
+            QCOMPARE(running[i].interval.low == 0, interval.low == 0);
+            QVERIFY(std::abs(running[i].interval.low - interval.low) < 1e-12);
+            QVERIFY(i == 0 ? std::isinf(running[i].interval.high)
+                           : std::abs(running[i].interval.high - interval.high) < 1e-12);
+            QVERIFY(running[i].interval.low >= 0 && running[i].interval.contains(running[i].mean));
+        }
+        QVERIFY(running_divergence({}).empty());
+    }
+
+    /// A measurement under way knows the figures of its windows so far.
+    void figures_grow_with_the_windows() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(resolve_model_path("sample-llama"), ctx);
+        const std::vector<EvaluationSide> sides = {{nullptr, {}}, {quantized_with(opened, "w=int3/asym/g64"), {}}};
+        EvaluationSpec spec;
+        spec.window = 64;
+        spec.max_windows = 3;
+        spec.predictions = true;
+        const Evaluation* baseline = nullptr;
+        std::vector<std::vector<double>> seen;
+        const auto runs =
+            evaluate_together(opened.model, sides, *opened.tokenizer, load_text({}, BuiltInText::evaluation), spec, ctx,
+                              [&](std::size_t side, const Evaluation& so_far) {
+                                  if (side == 0) baseline = &so_far;
+                                  if (side == 1) seen.push_back(divergence_between(*baseline, so_far)->window_means);
+                              });
+        const std::vector<double> all = divergence_between(*runs[0], *runs[1])->window_means;
+        QCOMPARE(seen.size(), std::size_t{3});
+        for (std::size_t i = 0; i < seen.size(); ++i)
+            QCOMPARE(seen[i], std::vector<double>(all.begin(), all.begin() + std::ptrdiff_t(i) + 1));
     }
 
     void tests_have_the_values_of_the_books() {

@@ -96,6 +96,7 @@ private Q_SLOTS:
         QCOMPARE(run->run_name, std::string("full precision"));
         QCOMPARE(run->provenance.model_hash, *opened.model->known_hash());
         QVERIFY(!run->provenance.data_hash.empty() && run->provenance.recipe_hash.empty());
+        QCOMPARE(run->provenance.backend, std::string(open_device("cpu").kernels().name()));
     }
 
     void a_stopped_evaluation_goes_on_where_it_stopped() {

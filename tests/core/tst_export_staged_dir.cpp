@@ -213,6 +213,18 @@ private Q_SLOTS:
 
     void aMountPointIsRefusedBeforeTheWork() { refuses("/proc", {.keep_out_of = {}, .force = true}, "mount point"); }
 
+    void theFolderOneIsInIsNotTakenAway() {
+        const fs::path before = fs::current_path();
+        put(at("out/graticule.json"), "{}");
+        fs::create_directory(at("out/model"));
+        for (const char* here : {"out", "out/model"}) {
+            fs::current_path(at(here));
+            refuses(at("out"), {}, "folder that you are in");
+        }
+        fs::current_path(before);
+        const StagedDir staged(at("out"), {});
+    }
+
     void whatWasKeptIsFoundAgain() {
         put(at("out/thesis.tex"), "years of work");
         put(at("out.before-1/a"), "");

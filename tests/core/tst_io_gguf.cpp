@@ -11,8 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/engine/engine.h"
+#include "core/engine/export.h"
 #include "core/io/checkpoint.h"
 #include "core/io/corpus.h"
+#include "core/io/gguf/gguf_architecture.h"
 #include "core/io/gguf/gguf_checkpoint.h"
 #include "core/io/gguf/gguf_file.h"
 #include "core/io/tokenizer.h"
@@ -76,6 +79,40 @@ GgufMaker complete(const std::string& key = "", std::uint32_t value = 0) {
         {"ffn_gate", 8, 16}, {"ffn_up", 8, 16}, {"ffn_down", 16, 8}};
     for (const auto& [name, in, out] : linears)
         maker.floats("blk.0." + std::string(name) + ".weight", {in, out}, counted(in * out));
+    return maker;
+}
+
+/// A complete model of width 32, blocks of 32 fit its rows; `tensor` (without ".weight") is of another type, and `damage`
+/// lies over the first bytes of its last row.
+GgufMaker wide(const std::string& tensor, int type, const std::string& damage, float epsilon = 1e-5F) {
+    GgufMaker maker;
+    maker.string("general.architecture", "llama");
+    constexpr std::pair<const char*, std::uint32_t> numbers[] = {
+        {"embedding_length", 32},       {"block_count", 1},    {"feed_forward_length", 64}, {"attention.head_count", 2},
+        {"attention.head_count_kv", 1}, {"context_length", 64}};
+    for (const auto& [name, number] : numbers) maker.u32("llama." + std::string(name), number);
+    maker.f32("llama.attention.layer_norm_rms_epsilon", epsilon);
+    constexpr std::tuple<const char*, std::uint64_t, std::uint64_t> tensors[] = {
+        {"token_embd", 32, 10},     {"output", 32, 10},        {"output_norm", 32, 1},
+        {"blk.0.attn_norm", 32, 1}, {"blk.0.ffn_norm", 32, 1}, {"blk.0.attn_q", 32, 32},
+        {"blk.0.attn_k", 32, 16},   {"blk.0.attn_v", 32, 16},  {"blk.0.attn_output", 32, 32},
+        {"blk.0.ffn_gate", 32, 64}, {"blk.0.ffn_up", 32, 64},  {"blk.0.ffn_down", 64, 32}};
+    for (const auto& [name, in, out] : tensors) {
+        const int of_it = tensor == name ? type : 0;
+        const std::size_t row_bytes = of_it == 0                  ? 4 * in
+                                      : of_it == 1 || of_it == 30 ? 2 * in
+                                                                  : in / 32 *
+                                                                        (of_it == 8   ? 34
+                                                                         : of_it == 2 ? 18
+                                                                                      : 20);
+        std::string bytes(row_bytes * out, '\0'); // zeros of every type but for norms and the damage
+        if (of_it == 0)
+            for (std::size_t i = 0; i < in * out; ++i)
+                bytes.replace(4 * i, 4, GgufMaker::raw(out == 1 ? 1.0F : float(i % 7) / 16 - 0.2F));
+        if (tensor == name) bytes.replace(row_bytes * (out - 1), damage.size(), damage);
+        maker.tensor(std::string(name) + ".weight", out == 1 ? std::vector<std::uint64_t>{in} : std::vector{in, out},
+                     of_it, bytes);
+    }
     return maker;
 }
 
@@ -171,6 +208,7 @@ private Q_SLOTS:
         QCOMPARE(json::parse(phi->config_json())["partial_rotary_factor"].get<double>(), 0.5);
 
         const auto gpt2 = open_checkpoint(folder.write("2.gguf", model_of("gpt2")
+                                                                     .f32("gpt2.attention.layer_norm_epsilon", 1e-5F)
                                                                      .floats("blk.0.ffn_up.weight", {2, 3}, counted(6))
                                                                      .floats("blk.0.ffn_up.bias", {3}, counted(3))
                                                                      .file()));
@@ -198,9 +236,9 @@ private Q_SLOTS:
         QVERIFY(json::parse(published->config_json())["rope_scaling"] ==
                 json::parse(R"({"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,
                                 "original_max_position_embeddings":8192})"));
-        // A part of each head: transformers has no such LLaMA, so the name is one of our own.
+        // A part of each head: transformers has no such model, so the name is one of our own.
         const auto part =
-            open_checkpoint(folder.write("4.gguf", model_of("llama").u32("llama.rope.dimension_count", 2).file()));
+            open_checkpoint(folder.write("4.gguf", model_of("qwen2").u32("qwen2.rope.dimension_count", 2).file()));
         QCOMPARE(json::parse(part->config_json())["rotary_dimensions"].get<int>(), 2);
     }
 
@@ -541,6 +579,13 @@ private Q_SLOTS:
         row("sees what follows", complete().flag("llama.attention.causal", false), "", "!llama.attention.causal");
         row("values of another width", complete().u32("llama.attention.value_length", 8), "",
             "!llama.attention.value_length");
+        row("a part of each head", complete().u32("llama.rope.dimension_count", 2), "", "!llama.rope.dimension_count");
+        row("none of each head", complete().u32("llama.rope.dimension_count", 0), "", "!llama.rope.dimension_count");
+        row("a bias of one linear", complete().floats("blk.0.ffn_down.bias", {8}, counted(8)), "",
+            "2 biases that the configuration announces are not in the checkpoint");
+        row("a bias of another one", complete().floats("blk.0.attn_output.bias", {8}, counted(8)), "",
+            "3 biases that the configuration announces are not in the checkpoint");
+        row("a bias of a norm", complete().floats("output_norm.bias", {8}, counted(8)), "", "!output_norm.bias");
         row("an adapter", complete().string("general.type", "adapter"), "", "!adapter");
         row("a key that nobody knows", complete().f32("llama.curl", 3), "", "llama.curl = 3");
     }
@@ -565,6 +610,89 @@ private Q_SLOTS:
             QCOMPARE(QString::fromStdString(warnings), QString());
         else
             QVERIFY2(warnings.find(says.toStdString()) != std::string::npos, warnings.c_str());
+    }
+
+    /// Every kind of number that a file may hold as NaN or infinity: refused by its name where it would be used, and
+    /// where it would be written.
+    void what_is_not_finite_data() {
+        QTest::addColumn<QString>("tensor"); ///< of the file
+        QTest::addColumn<int>("type");
+        QTest::addColumn<QByteArray>("bad"); ///< over the first bytes of its last row
+        const auto row = [](const char* tensor, const char* type, int id, const std::string& bytes) {
+            QTest::addRow("%s %s", tensor, type) << tensor << id << QByteArray::fromStdString(bytes);
+        };
+        const std::string nan16("\x00\x7e", 2), infinity16("\x00\x7c", 2), nan_bf16("\xc0\x7f", 2);
+        const auto single = [](float value) { return GgufMaker::raw(value); };
+        row("token_embd", "F32", 0, single(NAN));
+        row("token_embd", "F16", 1, nan16);
+        row("token_embd", "BF16", 30, nan_bf16);
+        row("token_embd", "scale of Q8_0", 8, nan16);
+        row("output_norm", "F32", 0, single(-INFINITY));
+        row("output", "scale of Q4_0", 2, infinity16);
+        row("blk.0.attn_norm", "F32", 0, single(NAN));
+        row("blk.0.attn_q", "F16", 1, infinity16);
+        row("blk.0.ffn_down", "F32", 0, single(INFINITY));
+        row("blk.0.attn_v", "scale of Q8_0", 8, infinity16);
+        row("blk.0.ffn_up", "least value of Q4_1", 3, std::string(2, '\0') + nan16);
+    }
+    void what_is_not_finite() {
+        QFETCH(QString, tensor);
+        QFETCH(int, type);
+        QFETCH(QByteArray, bad);
+        const TemporaryFolder folder, parent;
+        const auto open = [&](const std::string& damage) {
+            JobContext ctx;
+            const auto file = folder.write("m.gguf", wide(tensor.toStdString(), type, damage).file());
+            return open_model(file, ctx).model;
+        };
+        const auto computed = [](const std::shared_ptr<const Model>& model) {
+            JobContext ctx;
+            return logits(model, nullptr, {{1, 2, 3, 9}}, ctx);
+        };
+        const auto written = [&](const std::shared_ptr<const Model>& model, const std::string& recipe) {
+            JobContext ctx;
+            const Resolution resolution = resolve(read_recipe(recipe), *model);
+            static_cast<void>(export_model(*quantize(model, nullptr, *resolution.resolved, ctx), exporter_named("gguf"),
+                                           {parent / "out"}, {}, ctx));
+        };
+        QCOMPARE(error_message([&] { computed(open("")); }), std::string("no error"));
+        const auto model = open(bad.toStdString());
+        const std::string name =
+            map_gguf_name(gguf_architecture(*GgufFile::open(folder / "m.gguf")), tensor.toStdString() + ".weight")
+                .value()
+                .name;
+        const std::string both[] = {
+            error_message([&] { computed(model); }),
+            // The linears of the test are all left as they are: what is written is the rest.
+            error_message([&] {
+                written(
+                    model,
+                    R"({"schema":1,"ignore":["*attn*","*.up_proj","*.down_proj"],"defaults":"w=int4/sym/g32:f16"})");
+            })};
+        for (const std::string& error : both)
+            QVERIFY2(error.find(name) != std::string::npos && error.find("not finite") != std::string::npos,
+                     error.c_str());
+        QVERIFY(!std::filesystem::exists(parent / "out"));
+    }
+    void metadata_that_is_not_finite() {
+        const TemporaryFolder folder;
+        for (const char* key : {"attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.factor",
+                                "rope.scaling.attn_factor", "attention.scale", "logit_scale"}) {
+            GgufMaker maker;
+            const std::string full = "llama." + std::string(key);
+            const bool has_epsilon = std::string_view(key).ends_with("epsilon");
+            maker = has_epsilon ? wide("", 0, "", NAN) : wide("", 0, "").f32(full, INFINITY);
+            const std::string error =
+                error_message([&] { return open_checkpoint(folder.write("m.gguf", maker.file())); });
+            QVERIFY2(error.find(full) != std::string::npos && error.find("finite") != std::string::npos, error.c_str());
+        }
+        for (const float value : {float(NAN), 0.0F, -1.0F}) {
+            const std::string error = error_message([&] {
+                return open_checkpoint(folder.write(
+                    "m.gguf", wide("", 0, "").floats("rope_freqs.weight", {8}, std::vector(8, value)).file()));
+            });
+            QVERIFY2(error.find("rope_freqs.weight") != std::string::npos, error.c_str());
+        }
     }
 
     void rows_that_do_not_divide_into_heads() {
@@ -632,6 +760,12 @@ private Q_SLOTS:
                 .strings("tokenizer.ggml.tokens", {"a", "<0x-1>"})
                 .array<std::int32_t>("tokenizer.ggml.token_type", 5, {1, 6}),
             bad, "token 1, \"<0x-1>\", is of the type byte");
+        row("a byte twice",
+            model_of("llama")
+                .string("tokenizer.ggml.model", "llama")
+                .strings("tokenizer.ggml.tokens", {"a", "<0x41>", "<0x41>"})
+                .array<std::int32_t>("tokenizer.ggml.token_type", 5, {1, 6, 6}),
+            bad, "tokens 1 and 2 both stand for the byte <0x41>");
         row("a byte without digits",
             model_of("llama")
                 .string("tokenizer.ggml.model", "llama")

@@ -4,13 +4,16 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <string>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/job_context.h"
+#include "core/engine/engine.h"
 #include "core/engine/job_files.h"
+#include "core/engine/resources.h"
 #include "core/io/aside.h"
 #include "core/io/before_output.h"
 #include "core/io/mapped_file.h"
@@ -123,6 +126,37 @@ private Q_SLOTS:
         atomic_write_file(folder / longest, std::string_view("text"));
         QCOMPARE(content(folder / longest), std::string("text"));
         GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "256 bytes", (check_output_file(folder / (longest + "n")), 0));
+    }
+
+    /// Of the open model, whatever it has of it: under names that loaders read nothing else is put.
+    void nothing_is_written_under_a_name_that_loaders_read() {
+        const TemporaryFolder folder;
+        fs::copy(resolve_model_path("sample-opt"), folder.path(), fs::copy_options::recursive);
+        JobContext ctx;
+        const auto model = open_model(folder.path(), ctx).model;
+        for (const char* name : {"model.safetensors.index.json", "more.safetensors", "tokenizer_config.json"}) {
+            JobFiles after, before;
+            after.reads_model(*model);
+            GRATICULE_EXPECT_ERROR(ErrorKind::usage, "under a name that loaders read",
+                                   (after.writes("--csv", folder / name), 0));
+            before.writes("--csv", folder / name);
+            GRATICULE_EXPECT_ERROR(ErrorKind::usage, "under a name that loaders read", (before.reads_model(*model), 0));
+        }
+        JobFiles files;
+        files.reads_model(*model);
+        files.writes("--csv", folder / "layers.csv");
+    }
+
+    /// A name alone makes nothing the program's.
+    void what_somebody_else_made_is_not_swept() {
+        const TemporaryFolder folder;
+        fs::create_directory(folder / ".mine.graticule-99999-0");
+        std::ofstream(folder / ".mine.graticule-99999-0/data") << "precious";
+        std::ofstream(folder / ".mine.graticule-99999-1") << "precious";
+        QVERIFY(sweep_leftovers(folder.path()).empty());
+        QCOMPARE(content(folder / ".mine.graticule-99999-0/data"), std::string("precious"));
+        atomic_write_file(folder / "out", std::string_view("text"));
+        QCOMPARE(fs::status(folder / "out").permissions() & fs::perms::sticky_bit, fs::perms::none);
     }
 
     void what_was_private_stays_so() {

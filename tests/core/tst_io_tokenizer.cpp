@@ -331,6 +331,30 @@ private Q_SLOTS:
         QCOMPARE(tokenizer->encode("").size(), std::size_t{2});
         QCOMPARE(tokenizer->encode("a", false).size(), std::size_t{1});
         QCOMPARE(tokenizer->decode(tokenizer->encode("a")), std::string("a"));
+        // The template of RoBERTa and BERT, in fewer words.
+        const Ids around = tokenizer->encode("a");
+        for (const char* type : {"RobertaProcessing", "BertProcessing"}) {
+            file["post_processor"] = {{"type", type}, {"cls", {"<s>", 256}}, {"sep", {"<s>", 256}}};
+            QCOMPARE(from_json(file, config)->encode("a"), around);
+        }
+    }
+
+    /// transformers 5.24 changes the pre_tokenizer of classes of its own by this field, of the general one not.
+    void another_prefix_is_said() {
+        json file = byte_level_json({}, json::array(), json::array());
+        file["pre_tokenizer"] = {{"type", "ByteLevel"}, {"add_prefix_space", false}};
+        TokenizerConfig config;
+        config.add_prefix_space = true;
+        config.tokenizer_class = "PreTrainedTokenizerFast";
+        QVERIFY(from_json(file, config)->notes().empty());
+        config.tokenizer_class = "GPT2Tokenizer";
+        const std::vector<std::string> notes = from_json(file, config)->notes();
+        QCOMPARE(notes.size(), std::size_t{1});
+        QVERIFY2(notes.front().find("add_prefix_space") != std::string::npos, notes.front().c_str());
+        file["pre_tokenizer"]["add_prefix_space"] = true;
+        QVERIFY(from_json(file, config)->notes().empty());
+        file["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "never"}};
+        QCOMPARE(from_json(file, config)->notes().size(), std::size_t{1});
     }
 
     /// Token texts by tokenizers 0.23.3 for a Metaspace "first" behind each normalizer.
@@ -506,8 +530,8 @@ private Q_SLOTS:
         QTest::newRow("behavior") << QByteArray("/pre_tokenizer")
                                   << QByteArray(R"({"type":"Split","pattern":{"String":"a"},"behavior":"Odd"})")
                                   << "\"Odd\"";
-        QTest::newRow("post-processor") << QByteArray("/post_processor") << QByteArray(R"({"type":"BertProcessing"})")
-                                        << "post_processor \"BertProcessing\"";
+        QTest::newRow("post-processor") << QByteArray("/post_processor") << QByteArray(R"({"type":"OddProcessing"})")
+                                        << "post_processor \"OddProcessing\"";
         QTest::newRow("decoder") << QByteArray("/decoder") << QByteArray(R"({"type":"WordPiece"})")
                                  << "decoder \"WordPiece\"";
         QTest::newRow("model") << QByteArray("/model") << QByteArray(R"({"type":"Unigram","vocab":[]})")
@@ -555,6 +579,9 @@ private Q_SLOTS:
             << QByteArray("/post_processor")
             << QByteArray(R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X"}}],"special_tokens":{}})")
             << "\"X\"";
+        QTest::newRow("a pair without an id")
+            << QByteArray("/post_processor")
+            << QByteArray(R"({"type":"BertProcessing","cls":["<s>"],"sep":["</s>",2]})") << "\"cls\" is [\"<s>\"]";
         QTest::newRow("empty pattern") << QByteArray("/normalizer")
                                        << QByteArray(R"({"type":"Replace","pattern":{"String":""},"content":"a"})")
                                        << "pattern is empty";

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/io/checkpoint.h"
 #include "core/model/family.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -174,6 +175,121 @@ private Q_SLOTS:
         }
     }
 
+    /// What transformers 5.24 takes where a configuration does not say it, printed by its classes.
+    void defaults_are_those_of_transformers_data() {
+        QTest::addColumn<QString>("type");
+        QTest::addColumn<qlonglong>("positions");
+        QTest::addColumn<double>("theta");
+        QTest::newRow("llama") << "llama" << 2048LL << 1e4;
+        QTest::newRow("mistral") << "mistral" << 131072LL << 1e4;
+        QTest::newRow("qwen2") << "qwen2" << 32768LL << 1e4;
+        QTest::newRow("qwen3") << "qwen3" << 32768LL << 1e4;
+        QTest::newRow("gemma2") << "gemma2" << 8192LL << 1e4;
+        QTest::newRow("gemma3") << "gemma3_text" << 131072LL << 1e6;
+        QTest::newRow("phi3") << "phi3" << 4096LL << 1e4;
+        QTest::newRow("olmo2") << "olmo2" << 2048LL << 1e4;
+        QTest::newRow("mixtral") << "mixtral" << 131072LL << 1e6;
+        QTest::newRow("qwen3_moe") << "qwen3_moe" << 32768LL << 1e4;
+    }
+    void defaults_are_those_of_transformers() {
+        QFETCH(QString, type);
+        QFETCH(qlonglong, positions);
+        QFETCH(double, theta);
+        json config = tiny_llama();
+        config["model_type"] = type.toStdString();
+        config["num_hidden_layers"] = 6; // the sixth of Gemma 3 sees everything
+        config.erase("max_position_embeddings");
+        for (const json& rope : {json(), json{{"rope_type", "default"}}}) {
+            config["rope_parameters"] = type == "gemma3_text" ? json() : rope;
+            const ModelConfig read = family_of(config.dump()).read_config(config.dump());
+            QCOMPARE(qlonglong(read.max_positions), positions);
+            QCOMPARE(read.rope.theta, theta);
+        }
+    }
+
+    /// Where a field has two names, the second one counts in transformers; that they differ is said.
+    void second_names_of_fields() {
+        json gpt2 = {{"model_type", "gpt2"}, {"n_embd", 8},       {"n_layer", 2},
+                     {"n_head", 4},          {"n_positions", 16}, {"vocab_size", 10}};
+        const auto read = [](const json& config) { return family_of(config.dump()).read_config(config.dump()); };
+        QVERIFY(read(gpt2).notes.empty());
+        gpt2["num_attention_heads"] = 2;
+        gpt2["num_hidden_layers"] = 2; // the same
+        const ModelConfig two = read(gpt2);
+        QCOMPARE(two.heads, std::int64_t{2});
+        QCOMPARE(two.head_dim, std::int64_t{4});
+        QCOMPARE(two.notes.size(), std::size_t{1});
+        QVERIFY2(two.notes.front().find("\"n_head\" 4 and \"num_attention_heads\" 2") != std::string::npos,
+                 two.notes.front().c_str());
+        const ModelConfig only = read({{"model_type", "gpt2"},
+                                       {"hidden_size", 8},
+                                       {"num_hidden_layers", 3},
+                                       {"num_attention_heads", 2},
+                                       {"max_position_embeddings", 32},
+                                       {"vocab_size", 10}});
+        QCOMPARE(only.blocks, std::int64_t{3});
+        QCOMPARE(only.max_positions, std::int64_t{32});
+        QVERIFY(only.notes.empty());
+        const ModelConfig bloom = read({{"model_type", "bloom"},
+                                        {"hidden_size", 8},
+                                        {"n_embed", 16},
+                                        {"n_layer", 1},
+                                        {"num_hidden_layers", 2},
+                                        {"n_head", 2},
+                                        {"pretraining_tp", 2},
+                                        {"slow_but_exact", true}});
+        QCOMPARE(bloom.hidden, std::int64_t{16});
+        QCOMPARE(bloom.blocks, std::int64_t{2});
+        QCOMPARE(bloom.notes.size(), std::size_t{3}); // the two pairs, and biases that transformers leaves out
+        json mixtral = tiny_llama();
+        mixtral.update({{"model_type", "mixtral"}, {"num_local_experts", 4}, {"num_experts", 2}});
+        QCOMPARE(read(mixtral).experts, std::int64_t{2});
+        json falcon = {{"model_type", "falcon"},
+                       {"n_embed", 16},
+                       {"num_attention_heads", 2},
+                       {"num_hidden_layers", 1},
+                       {"new_decoder_architecture", true},
+                       {"multi_query", true},
+                       {"parallel_attn", true}};
+        QCOMPARE(read(falcon).hidden, std::int64_t{16});
+        QVERIFY(read(falcon).notes.empty());
+        falcon["parallel_attn"] = nullptr; // false to transformers
+        GRATICULE_EXPECT_ERROR(ErrorKind::unsupported, "parallel_attn", static_cast<void>(read(falcon)));
+        falcon["new_decoder_architecture"] = false;
+        QVERIFY(!read(falcon).parallel);
+        json windowed = tiny_llama();
+        windowed.update({{"model_type", "qwen3_moe"}, {"use_sliding_window", true}, {"sliding_window", 8}});
+        QCOMPARE(read(windowed).sliding_blocks, std::vector<std::uint8_t>{1});
+    }
+
+    /// "rope_scaling" beside nested "rope_parameters" changes the angles of full attention alone.
+    void rope_scaling_of_gemma3() {
+        json config = tiny_llama();
+        config.update({{"model_type", "gemma3_text"},
+                       {"rope_parameters",
+                        {{"full_attention", {{"rope_type", "default"}, {"rope_theta", 5e5}}},
+                         {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 2e4}}}}},
+                       {"rope_scaling", {{"rope_type", "linear"}, {"factor", 8.0}}}});
+        const auto read = [&] { return family_of(config.dump()).read_config(config.dump()); };
+        const ModelConfig both = read();
+        QVERIFY(both.rope.type == RopeConfig::Type::linear && both.rope.factor == 8 && both.rope.theta == 5e5);
+        QVERIFY(both.sliding_rope->type == RopeConfig::Type::standard && both.sliding_rope->theta == 2e4);
+        QVERIFY2(both.notes.empty(), both.notes.empty() ? "" : both.notes.front().c_str());
+        config["rope_scaling"] = {{"type", "linear"}, {"factor", 8.0}};
+        GRATICULE_EXPECT_ERROR(ErrorKind::unsupported, "\"rope_type\" alone", static_cast<void>(read()));
+        config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 8.0}, {"curl", 3}};
+        QCOMPARE(read().notes.size(), std::size_t{1});
+        config["rope_scaling"].erase("curl");
+        config.erase("rope_parameters");
+        config.update({{"rope_theta", 7e5}, {"rope_local_base_freq", 3e4}});
+        QVERIFY(read().rope.theta == 7e5 && read().rope.factor == 8 && read().sliding_rope->theta == 3e4);
+        config.erase("rope_scaling");
+        config["rope_parameters"] = {{"sliding_attention", {{"rope_type", "linear"}, {"factor", 2.0}}}};
+        QVERIFY(read().rope.theta == 7e5 && read().rope.factor == 1 && read().sliding_rope->factor == 2);
+        config["rope_parameters"] = {{"rope_type", "linear"}, {"factor", 8.0}};
+        GRATICULE_EXPECT_ERROR(ErrorKind::unsupported, "one set for each kind of attention", static_cast<void>(read()));
+    }
+
     void tensors_are_named_when_wrong() {
         const auto checkpoint = std::make_shared<MemoryCheckpoint>(tiny_llama());
         checkpoint->put("model.layers.0.mlp.up_proj.weight", {12, 9});
@@ -199,6 +315,22 @@ private Q_SLOTS:
         const auto model = build_model(checkpoint, "tiny");
         QCOMPARE(model->parts().warnings.size(), std::size_t{1});
         QVERIFY(model->parts().warnings.front().find("visual.tower.weight") != std::string::npos);
+    }
+
+    void the_tied_matrix_under_the_heads_name() {
+        json config = tiny_llama();
+        config["tie_word_embeddings"] = true;
+        const auto checkpoint = std::make_shared<MemoryCheckpoint>(config);
+        checkpoint->tensors_.erase("model.embed_tokens.weight");
+        const auto model = build_model(checkpoint, "tiny");
+        QVERIFY(model->config().tied_head && !model->parts().head);
+        QCOMPARE(model->parts().embedding.shape, (Shape{10, 8}));
+        QVERIFY(model->parts().warnings.empty());
+        const auto& seen = *model->parts().checkpoint; // what an export carries along
+        QVERIFY(seen.contains("model.embed_tokens.weight") && !seen.contains("lm_head.weight"));
+        const auto untied = std::make_shared<MemoryCheckpoint>(tiny_llama());
+        untied->tensors_.erase("model.embed_tokens.weight");
+        QVERIFY(error_of(untied).message.find("model.embed_tokens.weight") != std::string::npos);
     }
 
     void layout_of_a_gated_block() {

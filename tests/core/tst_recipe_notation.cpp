@@ -29,6 +29,30 @@ class TestRecipeNotation : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void the_summary_names_the_rules() {
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line("w=int4/sym/channel");
+        const auto add = [&](const char* pattern, bool regex) {
+            recipe.rules.push_back({pattern, regex, parse_scheme_line("w=int8/sym/channel")});
+        };
+        QCOMPARE(summary_line(recipe), std::string("w=int4/sym/channel"));
+        add("*.v_proj", false);
+        QCOMPARE(summary_line(recipe), std::string("w=int4/sym/channel + *.v_proj => w=int8/sym/channel"));
+        recipe.defaults = parse_scheme_line("w=int4/sym/channel a=int8/sym/token");
+        recipe.rules.front().choice = parse_scheme_line("w=int8/sym/channel a=int8/sym/token");
+        QCOMPARE(summary_line(recipe), // the inputs go without saying
+                 std::string("w=int4/sym/channel a=int8/sym/token + *.v_proj => w=int8/sym/channel"));
+        recipe.rules.front().choice = parse_scheme_line("w=int8/sym/channel");
+        QVERIFY(summary_line(recipe).ends_with("*.v_proj => w=int8/sym/channel without a=int8/sym/token"));
+        recipe.defaults = parse_scheme_line("w=int4/sym/channel");
+        add("layers.[03]", true);
+        recipe.ignore = {"lm_head"};
+        QCOMPARE(summary_line(recipe),
+                 std::string("w=int4/sym/channel + rules for *.v_proj, /layers.[03]/, without lm_head"));
+        for (const char* more : {"*.fc1", "*.fc2", "*.q_proj"}) add(more, false);
+        QCOMPARE(rule_names(recipe), std::string("*.v_proj, /layers.[03]/, *.fc1 and 2 more"));
+    }
+
     void lines_data() {
         QTest::addColumn<QString>("line");
         QTest::addColumn<QString>("canonical");
@@ -124,6 +148,10 @@ private Q_SLOTS:
         Recipe other = recipe;
         other.calibration.seed = 12;
         QVERIFY(recipe_hash(other) != recipe_hash(recipe));
+        other = recipe;
+        other.name = "the same under another name";
+        QCOMPARE(recipe_hash(other), recipe_hash(recipe));
+        QVERIFY(to_json(other) != to_json(recipe));
     }
     void json_of_scale_levels_data() {
         QTest::addColumn<QString>("line");

@@ -154,6 +154,88 @@ private Q_SLOTS:
         QVERIFY(found->verdict().find(proven ? "it is offered" : fits.name + " is offered") != std::string::npos);
     }
 
+    /// Predictions are float32 and say so; a type that is asked for holds for what is measured, and is named there.
+    void both_types_are_named() {
+        JobContext ctx;
+        Workbench work;
+        work.open(resolve_model_path("sample-opt"), ctx);
+        SearchSpec spec = small_search(4.5);
+        spec.held_out.max_windows = 2;
+        const auto types = [&](Compute asked) {
+            ctx.execution.compute = asked;
+            const auto found = search_recipe(work, spec, load_text({}, BuiltInText::calibration),
+                                             load_text({}, BuiltInText::evaluation), ctx);
+            return std::pair(found->sensitivity->protocol.execution.compute,
+                             found->baseline->protocol.execution.compute);
+        };
+        QVERIFY(types(Compute::automatic) == std::pair(Compute::float32, Compute::float32));
+        QVERIFY(types(Compute::bfloat16) == std::pair(Compute::float32, Compute::bfloat16));
+    }
+
+    /// Less divergence is no proof where the perplexity is higher beyond chance.
+    void what_is_offered_has_no_higher_perplexity() {
+        const auto point_of = [](const std::string& name, double bits, double divergence, double loss) {
+            SearchPoint point;
+            point.name = name;
+            point.size.bits_per_weight = {bits, bits};
+            Evaluation evaluation;
+            for (int window = 0; window < 8; ++window) {
+                point.divergence.window_means.push_back(divergence + 0.001 * (window % 3));
+                evaluation.window_losses.push_back(loss + 0.3 * window + 0.001 * (window % 2));
+            }
+            point.divergence.mean = divergence;
+            point.evaluation = std::make_shared<const Evaluation>(evaluation);
+            return point;
+        };
+        RecipeSearch search;
+        search.budget.bits = 4.5;
+        search.searched = point_of("searched", 4.5, 0.10, 3.0);
+        search.uniform = {point_of("smaller", 4.2, 0.20, 3.1), point_of("larger", 4.6, 0.15, 3.2)};
+        search.judge();
+        QVERIFY(search.beats_uniform && search.offered() == &search.searched);
+        search.uniform[1] = point_of("larger", 4.6, 0.15, 2.9);
+        search.judge();
+        QVERIFY(search.against_as_large->divergence.interval.high < 0);
+        QVERIFY(!search.beats_uniform && search.offered() == &search.uniform[0]);
+        const std::string verdict = search.verdict();
+        QVERIFY2(verdict.find("in perplexity by +10.5") != std::string::npos &&
+                     verdict.find("beyond chance") != std::string::npos &&
+                     verdict.find("smaller is offered") != std::string::npos,
+                 verdict.c_str());
+    }
+
+    /// What cannot come to anything is refused before anything is quantized.
+    void bad_searches_are_refused_at_once_data() {
+        QTest::addColumn<double>("bits");
+        QTest::addColumn<QStringList>("candidates");
+        QTest::addColumn<QString>("says");
+        const auto row = [](const char* name, double bits, const QStringList& candidates, const char* says) {
+            QTest::newRow(name) << bits << candidates << QString::fromLatin1(says);
+        };
+        row("budget", 3, {"w=int4/asym/g64 gptq", "w=int8 gptq"}, "3 bits a weight is below");
+        row("folded", 4.5, {"w=int4 smoothquant", "w=int8"}, "smoothquant changes tensors beside the linears");
+        row("attention", 4.5, {"w=int4", "w=int5 q=int4"}, "attention's operand query differently");
+        row("twice", 4.5, {"w=int4", "w=int4"}, "is there twice");
+    }
+    void bad_searches_are_refused_at_once() {
+        QFETCH(double, bits);
+        QFETCH(QStringList, candidates);
+        QFETCH(QString, says);
+        SearchSpec spec = small_search(bits);
+        spec.candidates.clear();
+        for (const QString& line : candidates) spec.candidates.push_back(read_recipe(line.toStdString()));
+        JobContext ctx;
+        Workbench work;
+        work.open(resolve_model_path("sample-opt"), ctx);
+        const std::string before = ctx.progress.snapshot().stage;
+        const std::string message = testing::error_message([&] {
+            (void)search_recipe(work, spec, load_text({}, BuiltInText::calibration),
+                                load_text({}, BuiltInText::evaluation), ctx);
+        });
+        QVERIFY2(message.find(says.toStdString()) != std::string::npos, message.c_str());
+        QCOMPARE(ctx.progress.snapshot().stage, before);
+    }
+
     /// Candidates pass the file together.
     void candidates_are_quantized_in_one_pass() {
         JobContext ctx;
@@ -178,8 +260,7 @@ private Q_SLOTS:
 
     /// What the search chooses from must not contain its own judge.
     void the_same_text_twice_is_refused() {
-        SearchSpec spec = small_search(4.5);
-        spec.fit = spec.held_out;
+        SearchSpec spec = small_search(4.5); // other windows of it are no other text
         const std::string message =
             testing::error_message([&] { (void)search("sample-opt", spec, BuiltInText::evaluation); });
         QVERIFY2(message.find("must be measured on another") != std::string::npos, message.c_str());

@@ -89,6 +89,14 @@ private Q_SLOTS:
         QVERIFY(report_html(without).find("Measured by the run") == std::string::npos);
     }
 
+    /// Nothing that a text holds ends the markup or turns round what comes after it.
+    void texts_stay_texts() {
+        QCOMPARE(escaped("a<b & \"c\"\n\t"), std::string("a&lt;b &amp; &quot;c&quot;\n\t"));
+        QCOMPARE(escaped("x\x07\xe2\x80\xae y\xe2\x81\xa6\xe2\x80\x9d"),
+                 std::string("x\xe2\x90\x87&#xfffd; y&#xfffd;\xe2\x80\x9d"));
+        QCOMPARE(escaped("\xe2\x80"), std::string("\xe2\x80")); // cut short
+    }
+
     void charts_of_nothing_are_nothing() {
         QCOMPARE(line_chart({}, "x", "y"), std::string());
         QCOMPARE(bar_chart({}, {}, "y"), std::string());

@@ -438,6 +438,35 @@ private Q_SLOTS:
         QCOMPARE(open_quietly(alone.path()).log, std::string());
     }
 
+    /// Blocks of 96 x 48 in a weight of 160 x 64: the last ones are smaller, and half of its rows would be another
+    /// weight.
+    void blocks_that_do_not_come_out_even() {
+        GRATICULE_NEEDS_SHARED("fixtures/families");
+        const std::string weight = "model.layers.0.mlp.up_proj.weight";
+        const Shape shape{160, 64};
+        const auto codes = HostTensor::from_vector(std::vector<std::uint8_t>(160 * 64, 0x38), DType::f8_e4m3, shape);
+        const TemporaryFolder folder;
+        copy_edited(family("llama"), folder,
+                    [](json& config) {
+                        config["quantization_config"] = json::parse(R"({"quant_method":"compressed-tensors",
+                    "format":"float-quantized","config_groups":{"a":{"targets":["re:.*layers\\.0\\.mlp\\.up_proj"],
+                    "weights":{"num_bits":8,"type":"float","strategy":"block","block_structure":[96,48]}}}})");
+                    },
+                    {}, {{weight, codes}, {weight + "_scale", floats({1, 2, 3, 4}, {2, 2})}});
+        const Opened opened = open_quietly(folder.path());
+        const std::vector<float> values = to_floats(opened.model->parts().checkpoint->tensor(weight));
+        for (const auto& [row, column, value] : {std::tuple(0, 0, 1.0F),
+                                                 {95, 47, 1.0F},
+                                                 {95, 48, 2.0F},
+                                                 {96, 0, 3.0F},
+                                                 {159, 47, 3.0F},
+                                                 {96, 48, 4.0F},
+                                                 {159, 63, 4.0F}})
+            QCOMPARE(values[std::size_t(row * 64 + column)], value);
+        const HostTensor rows = opened.model->parts().checkpoint->tensor(weight);
+        QCOMPARE(to_floats(rows, 90, 10), std::vector<float>(values.begin() + 90 * 64, values.begin() + 100 * 64));
+    }
+
     /// Fields and tensors of quantized checkpoints that contradict each other or ask for more.
     void quantized_folders_data() {
         QTest::addColumn<QString>("exporter");
@@ -454,7 +483,21 @@ private Q_SLOTS:
         row("an adapter", "gptq", R"({"adapter":{"name":"lora","rank":8}})", "", "!adapter");
         row("no adapter, and a story", "gptq", R"({"adapter":null,"dataset":"c4","use_exllama":true})", "", "");
         row("a field that nobody knows", "gptq", R"({"rotation":"hadamard"})", "", "rotation = \"hadamard\"");
+        row("rules for no module, and one that says the same", "gptq",
+            R"({"dynamic":{"-:.*lm_head":{},"+:.*router":{"bits":8},".*q_proj":{"bits":4,"group_size":32}}})", "", "");
+        row("a rule of another width", "gptq", R"({"dynamic":{"+:.*q_proj":{"bits":8}}})", "", "!of 32 inputs");
+        row("two rules that do not agree", "gptq", R"({"dynamic":{".*q_proj":{"bits":4},".*self_attn":{"bits":8}}})",
+            "", "!that do not agree");
+        row("a rule of more", "gptq", R"({"dynamic":{".*q_proj":{"rank":4}}})", "", "!has the field rank");
+        row("other groups than the scales", "gptq", R"({"group_size":64})", "", "!q_proj.scales: [2, 64]");
+        row("zero points that are not there", "gptq", "{}", ".qzeros", "!.qzeros: is missing");
         row("AWQ as it is", "awq", "{}", "", "");
+        row("AWQ, other groups", "awq", R"({"group_size":64})", "", "!q_proj.scales: [2, 64]");
+        row("AWQ, one group", "awq", R"({"group_size":-1})", "", "!in groups of all inputs");
+        row("AWQ, the usual group", "awq", R"({"group_size":null})", "", "!in groups of 128");
+        row("AWQ, half a group", "awq", R"({"group_size":"32"})", "", "!\"group_size\" is \"32\"");
+        row("AWQ without zero points", "awq", "{}", ".qzeros", "!.qzeros: is missing");
+        row("AWQ's other layout by another name", "awq", R"({"version":null,"format":"gemv"})", "", "!\"gemv\"");
         row("AWQ's first names", "awq", R"({"bits":null,"group_size":null,"w_bit":4,"q_group_size":32})", "", "");
         row("not symmetric, no zero points", "compressed-tensors", "{}", ".weight_zero_point",
             "!weight_zero_point: is missing");
@@ -464,6 +507,35 @@ private Q_SLOTS:
         row("outputs", "compressed-tensors",
             R"({"config_groups":{"group_0":{"output_activations":{"num_bits":8,"type":"int"}}}})", "",
             "output_activations");
+        row("a field that compressed-tensors ignores", "compressed-tensors", R"({"curl":3})", "", "curl = 3");
+        row("fields that change nothing", "compressed-tensors",
+            R"({"run_compressed":true,"version":"0.9","transform_config":{"config_groups":{}},"sparsity_config":{},
+                "quantization_status":"frozen",
+                "config_groups":{"group_0":{"weights":{"observer":"mse","zp_dtype":"torch.int8","actorder":"weight"}}}})",
+            "", "");
+        row("a field of a group", "compressed-tensors", R"({"config_groups":{"group_0":{"curl":3}}})", "",
+            "!config_groups.group_0.curl is 3");
+        row("a field of weights", "compressed-tensors", R"({"config_groups":{"group_0":{"weights":{"curl":3}}}})", "",
+            "!config_groups.group_0.weights.curl is 3");
+        row("a field of inputs", "compressed-tensors",
+            R"({"config_groups":{"group_0":{"input_activations":{"num_bits":8,"curl":3}}}})", "",
+            "!config_groups.group_0.input_activations.curl is 3");
+        row("floats that are integers", "compressed-tensors",
+            R"({"config_groups":{"group_0":{"weights":{"type":"float"}}}})", "", "!holds integer codes");
+        row("larger groups", "compressed-tensors", R"({"config_groups":{"group_0":{"weights":{"group_size":64}}}})", "",
+            "!\"group_size\" 64");
+        row("no groups", "compressed-tensors",
+            R"({"config_groups":{"group_0":{"weights":{"strategy":"channel","group_size":null}}}})", "",
+            "!\"strategy\" \"channel\"");
+        row("groups by size alone", "compressed-tensors",
+            R"({"config_groups":{"group_0":{"weights":{"strategy":null}}}})", "", "");
+        row("weights by token", "compressed-tensors",
+            R"({"config_groups":{"group_0":{"weights":{"strategy":"token"}}}})", "", "!weights.strategy is \"token\"");
+        row("not to be quantized", "compressed-tensors", R"({"ignore":["re:.*q_proj"],"curl":null})", "",
+            "!q_proj.weight_packed: is a packed weight, but \"ignore\"");
+        row("a format that nobody knows", "compressed-tensors", R"({"format":"origami"})", "", "!format \"origami\"");
+        row("a group's format", "compressed-tensors", R"({"config_groups":{"group_0":{"format":"origami"}}})", "",
+            "!group_0: format \"origami\"");
     }
     void quantized_folders() {
         QFETCH(QString, exporter);
@@ -652,11 +724,13 @@ private Q_SLOTS:
             "sparsity_config");
         row("rotated", R"({"quant_method":"compressed-tensors","transform_config":{"config_groups":{"u":{}}}})",
             "transform_config");
-        row("no width", R"({"quant_method":"compressed-tensors","config_groups":{"g":{"weights":{"type":"int"}}}})",
+        row("a width in quotes",
+            R"({"quant_method":"compressed-tensors","config_groups":{"g":{"weights":{"num_bits":"4"}}}})",
             "config_groups.g.weights.num_bits");
+        row("nobody's", R"({"bits":4})", "\"quant_method\"");
         row("AWQ's other layout", R"({"quant_method":"awq","bits":4,"version":"gemv"})", "gemv");
         row("GPTQ's other layout", R"({"quant_method":"gptq","bits":4,"checkpoint_format":"marlin"})", "marlin");
-        row("GPTQ of mixed widths", R"({"quant_method":"gptq","bits":4,"dynamic":{"+:a":{"bits":8}}})", "dynamic");
+        row("GPTQ of mixed widths", R"({"quant_method":"gptq","bits":4,"dynamic":{"+:a":{"bits":5}}})", "5 bits");
         row("GPTQ of five bits", R"({"quant_method":"gptq","bits":5})", "5 bits");
     }
     void words_of_refusals() {
@@ -695,6 +769,19 @@ private Q_SLOTS:
         QCOMPARE(arguments.of_module("model.layers.1.mlp.up_proj")->bits, 8);
         QCOMPARE(arguments.of_module("model.layers.1.mlp.up_proj_x")->bits, 4);
         QCOMPARE(arguments.of_module("model.layers.0.mlp.up_proj")->bits, 3);
+        QVERIFY(!arguments.of_module("model.embed_tokens")); // no Linear
+        const CtArguments presets(with_presets_written_out(
+            {{"ignore", {"lm_head", "re:.*\\.v_proj$"}},
+             {"config_groups",
+              {{"W4A16_ASYM", json::array({"Linear"})}, {"fp8_block", json::array({"re:.*down_proj"})}}}}));
+        QVERIFY(!presets.of_module("lm_head") && !presets.of_module("layers.0.v_proj"));
+        QVERIFY(!presets.of_module("layers.0.q_proj")->symmetric);
+        QCOMPARE(presets.of_module("layers.0.q_proj")->tile.columns, std::int64_t{128});
+        QVERIFY(presets.of_module("layers.0.down_proj")->floating);
+        QCOMPARE(presets.of_module("layers.0.down_proj")->tile.rows, std::int64_t{128});
+        QVERIFY(error_message([] {
+                    return with_presets_written_out({{"config_groups", {{"W9A1", json::array({"Linear"})}}}});
+                }).find("config_groups.W9A1") != std::string::npos);
         const CtArguments endless(json::parse(R"({"config_groups":{
             "a":{"targets":["re:(a+)+$"],"weights":{"num_bits":4}}}})"));
         QVERIFY(error_message([&] {

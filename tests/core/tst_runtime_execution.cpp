@@ -153,6 +153,13 @@ private Q_SLOTS:
         QCOMPARE(run->window_losses, simulated->window_losses);
     }
 
+    void weights_without_codes_say_that_their_inputs_are_rounded() { // a reopened export under its own inputs
+        const auto run = perplexity_of("sample-llama", "a=int8/sym/token", {Compute::float32, Arithmetic::integer});
+        QCOMPARE(run->kernels.size(), std::size_t{1});
+        QCOMPARE(run->kernels.front().kernel, std::string("dense, of rounded inputs"));
+        QVERIFY(!run->kernels.front().no_integers.empty());
+    }
+
     void different_types_do_not_compare() {
         const auto a = perplexity_of("sample-opt", {}, {Compute::float32, Arithmetic::simulated});
         const auto b = perplexity_of("sample-opt", {}, {Compute::bfloat16, Arithmetic::simulated});

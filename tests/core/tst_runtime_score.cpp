@@ -43,7 +43,12 @@ private Q_SLOTS:
         std::vector<ScoreRequest> requests;
         for (const std::size_t length : {9, 5, 9, 2, 17, 5, 5})
             requests.push_back({some_tokens(length, std::int32_t(3 * requests.size() + 1)), 1});
-        requests[4].first = 11; // a continuation: what comes before is only read
+        requests[4].first = 11;                      // a continuation: what comes before is only read
+        for (const std::int32_t last : {17, 4000}) { // other choices of one token behind the same text: one row
+            requests.push_back(requests[2]);
+            requests.back().tokens.back() = last;
+            requests.back().first = 8;
+        }
         RunnerOptions options;
         options.product_tokens = 10; // two requests of five tokens share a product
         ModelRunner runner(model_, std::shared_ptr<const QuantizedModel>(), open_device("cpu"), options);

@@ -249,6 +249,55 @@ private Q_SLOTS:
         QCOMPARE(*worst.measured, divergence_between(*runs[0], *runs[1])->mean);
     }
 
+    /// What is predicted and what is measured are of one type, whatever the job is asked for, and it is named.
+    void predicted_and_measured_are_of_one_type() {
+        JobContext ctx;
+        const OpenedModel opened = opened_sample("sample-llama");
+        const std::vector<std::shared_ptr<const QuantizedModel>> schemes = {
+            quantized_with(opened, "w=int4/asym/channel")};
+        SensitivitySpec spec;
+        spec.text.window = 64;
+        spec.text.max_windows = 2;
+        spec.measured = 10; // two passes
+        const Corpus text = load_text({}, BuiltInText::evaluation);
+        std::vector<std::size_t> measured;
+        const auto count = [&](const Sensitivity& so_far) {
+            measured.push_back(std::size_t(std::ranges::count_if(
+                so_far.schemes[0].layers, [](const LayerSensitivity& layer) { return layer.measured.has_value(); })));
+        };
+        const auto plain = measure_sensitivity(opened.model, schemes, *opened.tokenizer, text, spec, ctx, count);
+        QCOMPARE(measured, (std::vector<std::size_t>{0, 8, 10})); // shown while it grows
+        std::vector<std::string> told;
+        ctx.log = [&](const std::string& line) { told.push_back(line); };
+        ctx.execution = {Compute::bfloat16, Arithmetic::simulated};
+        const auto asked = measure_sensitivity(opened.model, schemes, *opened.tokenizer, text, spec, ctx);
+        QVERIFY(asked->protocol.execution == prediction_execution);
+        QCOMPARE(asked->provenance.execution, std::string("float32"));
+        for (std::size_t i = 0; i < asked->schemes[0].layers.size(); ++i)
+            QCOMPARE(asked->schemes[0].layers[i].measured, plain->schemes[0].layers[i].measured);
+        QVERIFY(std::ranges::find(told, "measured in float32, as predicted, instead of bfloat16") != told.end());
+        QVERIFY(ctx.execution.compute == Compute::bfloat16); // the job's own again
+    }
+
+    /// What predictions do not see is said.
+    void rounded_attention_is_warned_of() {
+        JobContext ctx;
+        std::vector<std::string> told;
+        const OpenedModel opened = opened_sample("sample-opt");
+        const std::vector<std::shared_ptr<const QuantizedModel>> schemes = {
+            quantized_with(opened, "w=int8 q=int4 k=int4")};
+        ctx.log = [&](const std::string& line) { told.push_back(line); };
+        SensitivitySpec spec;
+        spec.text.window = 32;
+        spec.text.max_windows = 1;
+        spec.draws = 1;
+        const auto found = predict_sensitivity(opened.model, schemes, *opened.tokenizer,
+                                               load_text({}, BuiltInText::evaluation), spec, ctx);
+        QVERIFY(std::ranges::any_of(told, [](const std::string& line) {
+            return line.find("rounds attention's operands, which predictions do not see") != std::string::npos;
+        }));
+    }
+
     void folded_schemes_are_refused() {
         JobContext ctx;
         const OpenedModel opened = open_model(resolve_model_path("sample-llama"), ctx);

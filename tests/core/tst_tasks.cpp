@@ -186,6 +186,32 @@ private Q_SLOTS:
             QVERIFY2(message.find(part.toStdString()) != std::string::npos, message.c_str());
     }
 
+    /// As many as were shown are said, and questions are no examples of themselves.
+    void examples_are_counted() {
+        const std::string line =
+            quoted("{'question': 'q', 'subject': 's', 'choices': ['a','b','c','d'], 'answer': 1}") + "\n";
+        const auto items = folder_.write("questions", line + line);
+        const auto with = [&](const std::filesystem::path& examples) {
+            return load_task(*find_task("mmlu"), {.file = items, .examples = examples});
+        };
+        QCOMPARE(with(folder_.write("examples", line + line)).examples, std::size_t{2});
+        const std::string message = error_message([&] { static_cast<void>(with(items)); });
+        QVERIFY2(message.find("holds the questions themselves") != std::string::npos, message.c_str());
+    }
+
+    void a_byte_order_mark_is_no_part_of_the_text() {
+        const TaskSet set = load("boolq", "\xef\xbb\xbf{\"passage\": \"p\", \"question\": \"q\", \"answer\": true}");
+        QCOMPARE(set.items.size(), std::size_t{1});
+    }
+
+    void blank_choices_are_refused() {
+        const std::string message = error_message([&] {
+            static_cast<void>(load("multiple_choice", quoted("{'context': 'x', 'choices': ['a', ' '], 'gold': 0}")));
+        });
+        QVERIFY2(message.find("\"choice 2\" is missing, a text that is not blank") != std::string::npos,
+                 message.c_str());
+    }
+
     void labels_belong_to_their_items() {
         const auto items = folder_.write("items", quoted("{'goal': 'g', 'sol1': 'a', 'sol2': 'b'}") + "\n" +
                                                       quoted("{'goal': 'h', 'sol1': 'a', 'sol2': 'b'}"));
@@ -273,6 +299,41 @@ private Q_SLOTS:
         QCOMPARE(before.accuracy().share, 0.7);
         QCOMPARE(before.accuracy().correct, std::string("1110001111"));
         QCOMPARE(before.accuracy(true).right, std::int64_t{3});
+        // Under way, items that are pending count nowhere.
+        TaskRun growing = after;
+        for (const std::size_t item : {2, 6, 7}) growing.items[item].pending = true;
+        QCOMPARE(growing.answered(), std::int64_t{7});
+        QCOMPARE(growing.accuracy().correct, std::string("1110000").replace(2, 1, "1"));
+        QCOMPARE(flips_between(before, growing).became_wrong, (std::vector<std::size_t>{8, 9}));
+    }
+
+    /// Told whenever all sides have answered an item; the last is what comes back.
+    void answers_are_told_as_they_come() {
+        JobContext ctx;
+        const OpenedModel opened = open_model(resolve_model_path("sample-llama"), ctx);
+        std::string items;
+        for (const char* choice : {"the sea", "a very long way from home and never back", "no", "so it was"})
+            items += (quoted("{'context': 'They went to', 'choices': ['")) + choice +
+                     quoted("', 'sleep', 'the end of the world'], 'gold': 1}") + "\n";
+        const TaskSet set = load("multiple_choice", items);
+        Recipe recipe;
+        recipe.defaults = parse_scheme_line("w=int3/asym/g64");
+        const EvaluationSide sides[] = {
+            {}, {quantize(opened.model, nullptr, *resolve(recipe, *opened.model).resolved, ctx), {}}};
+        std::vector<std::int64_t> answered;
+        std::vector<TaskRun> last;
+        const auto runs = answer_task(opened.model, sides, *opened.tokenizer, set, ctx, [&](auto so_far) {
+            QCOMPARE(so_far.size(), std::size_t{2});
+            QCOMPARE(so_far[0]->answered(), so_far[1]->answered());
+            answered.push_back(so_far[0]->answered());
+            last = {*so_far[0], *so_far[1]};
+        });
+        QCOMPARE(answered, (std::vector<std::int64_t>{1, 2, 3, 4}));
+        for (std::size_t side = 0; side < 2; ++side) {
+            QCOMPARE(last[side].accuracy().correct, runs[side]->accuracy().correct);
+            QCOMPARE(runs[side]->answered(), std::int64_t{4});
+            for (const AnsweredItem& item : runs[side]->items) QCOMPARE(item.choice() == item.gold, item.right);
+        }
     }
 
     void answers_agree_with_transformers_data() { testing::task_rows("sample-opt"); }

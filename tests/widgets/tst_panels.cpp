@@ -12,6 +12,8 @@
 #include <QtWidgets/QLineEdit>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
+#include <QtWidgets/QScrollArea>
+#include <QtWidgets/QScrollBar>
 #include <QtWidgets/QSpinBox>
 #include <QtWidgets/QTableView>
 #include <QtWidgets/QTextEdit>
@@ -37,6 +39,9 @@
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
+#include "widgets/panels/sensitivity_panel.h"
+#include "widgets/panels/task_panel.h"
+#include "widgets/panels/welcome_page.h"
 #include "widgets/panels/what_if_card.h"
 #include "widgets/theme/theme.h"
 
@@ -286,6 +291,56 @@ private Q_SLOTS:
         QCOMPARE(edited[0][0].toString(), QString("w=dint4"));
     }
 
+    void recipe_text_stays_where_it_is_while_what_is_above_it_grows() {
+        RecipePanel panel;
+        panel.resize(320, 500);
+        panel.show();
+        auto* text = panel.findChild<QPlainTextEdit*>();
+        const auto* bar = panel.findChild<QScrollArea*>()->verticalScrollBar();
+        QVERIFY(QTest::qWaitForWindowActive(&panel));
+        text->setFocus();
+        QTRY_VERIFY(bar->maximum() > 0);
+        panel.setTextProblem("half a line"); // brings the text into sight
+        QTRY_VERIFY(bar->value() > 0);
+        QTest::qWait(50);
+        const auto place = [&] { return text->mapTo(&panel, QPoint()).y(); };
+        const int before = place();
+        panel.setTextProblem({});
+        std::vector<RuleRow> rules(12);
+        for (std::size_t i = 0; i < rules.size(); ++i) rules[i].pattern = QStringLiteral("layers.%1.*").arg(i);
+        const int range = bar->maximum();
+        panel.setRules(rules);
+        QTRY_VERIFY(bar->maximum() > range);
+        QTest::qWait(50);
+        QCOMPARE(place(), before);
+        panel.setRules({});
+        QTRY_VERIFY(bar->maximum() <= range);
+        QTest::qWait(50);
+        QCOMPARE(place(), before);
+    }
+
+    void enter_and_tab_go_by_the_order_of_the_welcome_page() {
+        WelcomePage page;
+        page.setSamples({{"/samples/a", "a"}, {"/samples/b", "b"}});
+        page.setRecent({{"/models/c", "c"}});
+        page.resize(700, 600);
+        page.show();
+        page.setFocus();
+        QVERIFY(QTest::qWaitForWindowActive(&page));
+        QSignalSpy opened(&page, &WelcomePage::openWanted);
+        QTest::keyClick(page.focusWidget(), Qt::Key_Return);
+        QCOMPARE(opened.takeFirst()[0].toString(), QString("/samples/a"));
+        QStringList order;
+        for (int i = 0; i < 6; ++i) {
+            QTest::keyClick(page.focusWidget(), Qt::Key_Tab);
+            order << qobject_cast<QAbstractButton*>(page.focusWidget())->text().section(u' ', 0, 1);
+        }
+        QCOMPARE(order, (QStringList{"Open b", "Take the", "Open folder", "Open file", "c ", "✕"}));
+        page.setRecent({}); // the button with the focus goes
+        QTest::keyClick(page.focusWidget(), Qt::Key_Return);
+        QCOMPARE(opened.takeFirst()[0].toString(), QString("/samples/a"));
+    }
+
     void two_selected_runs_are_compared() {
         RunsPanel panel;
         RunRow a, b;
@@ -407,31 +462,39 @@ private Q_SLOTS:
         label.resize(3, 20);
         QVERIFY(label.shownText().isEmpty());
         QCOMPARE(label.minimumSizeHint().width(), 0);
+        label.setText("sample-opt · 8.2 M · 48 linears");
+        label.resize(label.fontMetrics().horizontalAdvance("sample-opt · 8.2") + 2, 20);
+        QCOMPARE(label.shownText(), QString("sample-opt"));
     }
 
-    void tabs_without_room_stand_closer_then_are_short() {
+    void tabs_without_room_stand_closer_then_wait_in_a_menu() {
         FittingTabBar tabs;
-        const QStringList names{"Distribution", "Sequence length", "Perplexity"}, short_names{"Dist.", "Length", "PPL"};
+        const QStringList names{"Distribution", "Sequence length", "Perplexity", "Pareto"};
         for (const QString& name : names) tabs.addTab(name);
-        for (int tab = 0; tab < tabs.count(); ++tab) tabs.setShortName(tab, short_names[tab]);
         QCOMPARE(tabs.accessibleTabName(1), names[1]);
         tabs.resize(900, 32);
-        const auto end = [&tabs] { return tabs.tabRect(tabs.count() - 1).right(); };
-        tabs.fit(900);
+        constexpr int menu = 30;
+        const auto end = [&tabs] {
+            int right = 0;
+            for (int tab = 0; tab < tabs.count(); ++tab)
+                if (tabs.isTabVisible(tab)) right = std::max(right, tabs.tabRect(tab).right() + 1);
+            return right;
+        };
+        tabs.fit(900, menu);
         const int widest = end();
-        QCOMPARE(tabs.tabText(1), QString("Sequence length"));
-        tabs.fit(widest - 20); // closer
-        QCOMPARE(tabs.tabText(1), QString("Sequence length"));
-        QVERIFY(end() < widest - 20);
-        tabs.fit(widest - 60); // by other names, which say the whole in their tips
-        QCOMPARE(tabs.tabText(1), QString("Length"));
-        QCOMPARE(tabs.tabToolTip(1), QString("Sequence length"));
-        QCOMPARE(tabs.tabText(0), QString("Distribution")); // which saves less and need not
-        QVERIFY(end() < widest - 60);
-        tabs.fit(widest - 160); // all of them
-        QCOMPARE(tabs.tabText(0), QString("Dist."));
-        QVERIFY(end() < widest - 160);
-        tabs.fit(900);
+        tabs.fit(widest - 20, menu); // closer
+        QVERIFY(tabs.hiddenTabs().isEmpty() && end() <= widest - 20);
+        tabs.fit(widest - 60, menu);
+        QCOMPARE(tabs.hiddenTabs(), QList<int>{3});
+        QVERIFY(end() <= widest - 60 - menu);
+        tabs.setCurrentIndex(3); // out of the menu
+        QCOMPARE(tabs.currentIndex(), 3);
+        tabs.fit(widest - 60, menu);
+        QCOMPARE(tabs.hiddenTabs(), QList<int>{2});
+        QVERIFY(end() <= widest - 60 - menu);
+        for (int tab = 0; tab < tabs.count(); ++tab) QCOMPARE(tabs.tabText(tab), names[tab]);
+        tabs.fit(900, menu);
+        QVERIFY(tabs.hiddenTabs().isEmpty());
         QCOMPARE(end(), widest);
     }
 
@@ -552,6 +615,92 @@ private Q_SLOTS:
         QCOMPARE(panel.text(1)->toPlainText(), QString("Once more"));
         panel.clearContinued();
         QVERIFY(!panel.text(0)->isVisibleTo(&panel));
+    }
+
+    void the_task_panel_asks_and_lists_what_flipped() {
+        TaskPanel panel({{"piqa", "PIQA", "goal, sol1, sol2", true, false}, {"mmlu", "MMLU", "question", false, true}});
+        QSignalSpy wanted(&panel, &TaskPanel::answersWanted), scoring(&panel, &TaskPanel::scoringChanged);
+        auto* task = field(panel, "Task");
+        QPushButton* answer = nullptr;
+        for (QPushButton* button : panel.findChildren<QPushButton*>())
+            if (button->text() == "Answer") answer = button;
+        QVERIFY(answer && !answer->isEnabled()); // no file yet
+        panel.setAsked({"piqa", "valid.jsonl", "valid.lst", {}, 50});
+        QVERIFY(answer->isEnabled());
+        answer->click();
+        const auto asked = wanted.at(0).at(0).value<TaskAsked>();
+        QCOMPARE(asked.task + asked.file + asked.labels, QString("piqavalid.jsonlvalid.lst"));
+        QCOMPARE(asked.items, qint64{50});
+        task->setCurrentIndex(1); // another task has files of its own, and takes no labels
+        QVERIFY(panel.asked().file.isEmpty() && panel.asked().labels.isEmpty() && !answer->isEnabled());
+        task->setCurrentIndex(0);
+        QCOMPARE(panel.asked().file, QString("valid.jsonl"));
+
+        TaskRun before, after;
+        before.run_name = "full precision";
+        before.protocol.label = after.protocol.label = "PIQA";
+        before.protocol.items_used = after.protocol.items_used = 4;
+        before.protocol.items_there = after.protocol.items_there = 4;
+        for (const auto& [was, is] : {std::pair{true, true}, {true, false}, {false, true}, {true, false}}) {
+            AnsweredItem item;
+            item.right = was;
+            item.right_norm = true;
+            before.items.push_back(item);
+            item.right = is;
+            after.items.push_back(item);
+        }
+        const auto words = [](std::size_t item, bool) {
+            return ItemWords{QString("line %1").arg(item + 1), "which?", "this", "before", "after"};
+        };
+        panel.setRuns({&before, &after, "int4", false, words});
+        QCOMPARE(panel.figures()->item(0, 1)->text(), QString("75.00 %"));
+        QCOMPARE(panel.figures()->item(1, 1)->text(), QString("50.00 %"));
+        QVERIFY(panel.figures()->item(0, 2)->text().contains("…"));
+        QCOMPARE(panel.flipped()->rowCount(), 3);
+        QStringList rows;
+        for (int row = 0; row < 3; ++row)
+            rows << panel.flipped()->item(row, 0)->text() + ' ' + panel.flipped()->item(row, 1)->text();
+        QCOMPARE(rows, (QStringList{"line 2 wrong", "line 4 wrong", "line 3 right"}));
+        const auto said = [&] {
+            QStringList all;
+            for (const QLabel* label : panel.findChildren<QLabel*>()) all << label->text();
+            return all.join('|');
+        };
+        QVERIFY2(
+            said().contains("The recipe is indistinguishable: 1 answers became right, 2 wrong (McNemar, exact, p = 1)"),
+            qPrintable(said()));
+        before.items[3].pending = after.items[3].pending = true;
+        panel.setRuns({&before, &after, "int4", true, words});
+        QVERIFY2(said().contains("PIQA: 3 of 4 items so far"), qPrintable(said()));
+        QCOMPARE(panel.flipped()->rowCount(), 2);
+        pick(field(panel, "Which answer counts"), "flips by score per byte");
+        QCOMPARE(scoring.size(), 1);
+        panel.setRuns({&before, &after, "int4", true, words});
+        QCOMPARE(panel.flipped()->rowCount(), 0);
+        panel.clearRuns();
+        QVERIFY(!panel.figures()->isVisibleTo(&panel) && said().contains("goal, sol1, sol2"));
+    }
+
+    void the_sensitivity_panel_ranks() {
+        SensitivityPanel panel;
+        QVERIFY(!panel.table()->isVisibleTo(&panel));
+        QSignalSpy wanted(&panel, &SensitivityPanel::sensitivityWanted);
+        panel.measured()->setValue(24);
+        panel.findChild<QPushButton*>()->click();
+        QCOMPARE(wanted.at(0).at(0).toInt(), 24);
+        Sensitivity found;
+        found.schemes.push_back({"w=int4", {}});
+        for (const auto& [predicted, measured] : {std::pair{1.0, 2.0}, {2.0, 1.0}, {3.0, 4.0}, {4.0, 3.0}, {5.0, 5.0}})
+            found.schemes[0].layers.push_back(
+                {QString("layer %1").arg(predicted).toStdString(), {LayerId{0}}, predicted, {}, measured});
+        found.schemes[0].layers.push_back({"unmeasured", {LayerId{1}}, 9, {}, {}});
+        panel.setSensitivity(&found, false);
+        QStringList row;
+        for (int column = 0; column < panel.table()->columnCount(); ++column)
+            row << panel.table()->item(0, column)->text();
+        QCOMPARE(row, (QStringList{"w=int4", "24", "5", "0.800", "unmeasured"})); // 1 - 6 x 4 / (5 x 24)
+        panel.setSensitivity(nullptr, false);
+        QVERIFY(!panel.table()->isVisibleTo(&panel));
     }
 
     void every_control_has_a_name_for_screen_readers() {

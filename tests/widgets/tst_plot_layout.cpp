@@ -55,6 +55,37 @@ class PlotLayout : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void names_keep_what_tells_them_apart() {
+        const QString name = QStringLiteral("layers.12.self_attn.q_proj");
+        const auto in = [&](const QString& text) {
+            return elided_name(TextStyle::title, name, text_width(TextStyle::title, text) + 1);
+        };
+        QCOMPARE(in(name), name);
+        QCOMPARE(in(QStringLiteral("layers.12…q_proj")), QString("layers.12…q_proj"));
+        QCOMPARE(in(QStringLiteral("12…q_proj")), QString("12…q_proj"));
+        QVERIFY(in(QStringLiteral("12…q_pr")).endsWith(QStringLiteral("j")));
+        const QString run = QStringLiteral("w=int4/asym/channel + *.v_proj => w=int8");
+        QVERIFY(elided_name(TextStyle::axis, run, 120).endsWith(QStringLiteral("int8")));
+    }
+
+    void no_window_leaves_the_axis_of_perplexities_silently_data() {
+        QTest::addColumn<double>("first");
+        QTest::newRow("inside") << 60.0;
+        QTest::newRow("would squash the rest") << 812.4;
+    }
+    void no_window_leaves_the_axis_of_perplexities_silently() {
+        QFETCH(double, first);
+        PerplexityData data = sample_perplexity(40, 2);
+        data.runs[1].perplexity[0] = first;
+        const PlotScene scene = perplexity_scene(data);
+        const Panel& panel = scene.panels.front();
+        bool said = false;
+        for (const Note& note : panel.notes) said = said || note.text.contains(QString::number(first, 'f', 2));
+        const bool shown = panel.y.span.lower <= first && first <= panel.y.span.upper;
+        QVERIFY(shown != said);
+        QCOMPARE(shown, first < 100);
+    }
+
     void a_subtitle_without_room_beside_the_title_goes_below_it_data() {
         QTest::addColumn<QSizeF>("size");
         QTest::addColumn<bool>("below");

@@ -1,5 +1,7 @@
 // The look: complete tables, readable text, colour maps that order.
 #include "tests/support/test_main.h"
+#include "widgets/models/run_colours.h"
+#include "widgets/plots/plot_layout.h"
 #include "widgets/theme/colour_map.h"
 #include "widgets/theme/theme.h"
 
@@ -28,6 +30,15 @@ private Q_SLOTS:
         for (const Token text : {Token::levels, Token::candidate, Token::underflow, Token::good, Token::worse})
             QVERIFY2(contrast(theme[text], theme[Token::panel]) >= 4.5, qPrintable(theme[text].name()));
         QVERIFY(contrast(theme[Token::text], theme[Token::selection]) >= 4.5);
+    }
+
+    void a_run_has_one_colour_in_tables_and_plots() {
+        for (const Theme* theme : {&dark(), &light()})
+            for (int run = 0; run < 20; ++run) {
+                const QColor table = graticule::run_colour(*theme, run);
+                QCOMPARE(graticule::plots::resolve(graticule::plots::run_ink(std::size_t(run)), *theme), table);
+                QCOMPARE(table == (*theme)[Token::full_precision], run == 0); // grey is the unquantized model's
+            }
     }
 
     void heat_cells_stay_readable() {

@@ -27,6 +27,13 @@ PathEdit::PathEdit(Kind kind, const QString& filter, QWidget* parent)
 }
 
 void PathEdit::setPath(const QString& path) { line_->setText(path); }
+
+void PathEdit::setHint(const QString& hint) {
+    line_->setPlaceholderText(hint);
+    line_->setAccessibleName(hint);
+    line_->setMinimumWidth(120); // in a panel, which may be narrow
+}
+
 QString PathEdit::path() const { return line_->text().trimmed(); }
 
 void PathEdit::browse() {

@@ -14,6 +14,8 @@ public:
     enum class Kind { file, new_folder };
     PathEdit(Kind kind, const QString& filter, QWidget* parent = nullptr);
     void setPath(const QString& path);
+    /// What belongs there: shown while it is empty, and its accessible name.
+    void setHint(const QString& hint);
     [[nodiscard]] QString path() const;
 
 Q_SIGNALS:

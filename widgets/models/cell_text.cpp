@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/models/cut_middle.h"
+
 namespace graticule {
 
 namespace {
@@ -39,7 +41,8 @@ const QStaticText& CellText::laidOut(Face& face, const QString& text) {
 const QStaticText& CellText::cut(Face& face, const QString& text, int room) {
     const QString key = text + QChar(0) + QString::number(room); // no cell shows such a text
     if (const QStaticText* known = face.texts.object(key)) return *known;
-    auto* made = new QStaticText(face.metrics.elidedText(text, Qt::ElideMiddle, room));
+    const auto width = [&](const QString& part) { return face.metrics.horizontalAdvance(part); };
+    auto* made = new QStaticText(cut_middle(text, room, width));
     made->setTextFormat(Qt::PlainText);
     made->prepare({}, face.font);
     face.texts.insert(key, made);

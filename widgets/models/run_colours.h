@@ -1,5 +1,5 @@
-// The colour of a run everywhere: dot in the table, line in the plots. The baseline is grey, then accent, candidate,
-// worse ...
+// The colour of a run everywhere: dot in the table, line and point in the plots. Number 0 is grey, the unquantized
+// model's; the others come round again past the last.
 #pragma once
 
 #include <QtGui/QColor>
@@ -9,14 +9,14 @@
 
 namespace graticule {
 
-[[nodiscard]] inline QColor run_colour(const theme::Theme& look, int index) {
-    using theme::Token;
-    static constexpr std::array tokens{Token::full_precision, Token::accent,    Token::candidate, Token::worse,
-                                       Token::levels,         Token::underflow, Token::good};
-    const auto count = static_cast<int>(tokens.size());
-    // Past the last, the coloured ones come round again; grey stays the baseline's.
-    const int at = index < count ? index : 1 + (index - 1) % (count - 1);
-    return look[tokens[static_cast<std::size_t>(at < 0 ? 0 : at)]];
+inline constexpr std::array run_tokens{theme::Token::accent,    theme::Token::candidate, theme::Token::worse,
+                                       theme::Token::underflow, theme::Token::levels,    theme::Token::good};
+
+[[nodiscard]] inline theme::Token run_token(int index) {
+    if (index <= 0) return theme::Token::full_precision;
+    return run_tokens[static_cast<std::size_t>(index - 1) % run_tokens.size()];
 }
+
+[[nodiscard]] inline QColor run_colour(const theme::Theme& look, int index) { return look[run_token(index)]; }
 
 } // namespace graticule

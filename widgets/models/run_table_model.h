@@ -11,9 +11,9 @@ namespace graticule {
 
 struct RunRow {
     int id = 0;
-    int colour = 0;                                            ///< index into the theme's run colours
-    QString name;                                              ///< "full precision", or the recipe in one line
-    QString recipe;                                            ///< whole recipe for the tooltip
+    int colour = 0; ///< index into the theme's run colours
+    QString name;   ///< "full precision", or the recipe in one line
+    QString recipe; ///< the name in full and the whole recipe, for the tooltip
     double weight_bits = 16, ideal_bits = 16, input_bits = 16; ///< ideal: float scales counted as 16 bits
     std::int64_t bytes = 0;
     std::vector<double> curve; ///< running perplexity after each window

@@ -28,7 +28,7 @@ public:
         QStyleOptionViewItem title = option;
         initStyleOption(&title, index);
         const int room = title.rect.width() - title.fontMetrics.horizontalAdvance(shortcut) - 3 * edge;
-        title.text = title.fontMetrics.elidedText(title.text, Qt::ElideRight, room);
+        title.text = title.fontMetrics.elidedText(title.text, Qt::ElideMiddle, room);
         title.widget->style()->drawControl(QStyle::CE_ItemViewItem, &title, painter, title.widget);
         painter->save();
         painter->setPen(theme::of(option.palette)[theme::Token::secondary]);

@@ -9,7 +9,6 @@
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QStyleOption>
-#include <QtWidgets/QStylePainter>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
@@ -21,6 +20,7 @@
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
 #include "widgets/models/table_text.h"
+#include "widgets/panels/run_box.h"
 
 namespace graticule {
 
@@ -30,36 +30,12 @@ void set_role(QLabel* label, const char* role) {
     label->style()->unpolish(label);
     label->style()->polish(label);
 }
-
-/// Cut in the middle: runs differ at the ends of their names.
-class RunBox final : public QComboBox {
-protected:
-    void paintEvent(QPaintEvent*) override {
-        QStylePainter painter(this);
-        QStyleOptionComboBox option;
-        initStyleOption(&option);
-        painter.drawComplexControl(QStyle::CC_ComboBox, option);
-        const int room =
-            style()->subControlRect(QStyle::CC_ComboBox, &option, QStyle::SC_ComboBoxEditField, this).width();
-        option.currentText =
-            fontMetrics().elidedText(itemData(currentIndex(), Qt::ToolTipRole).toString(), Qt::ElideMiddle, room - 2);
-        painter.drawControl(QStyle::CE_ComboBoxLabel, option);
-    }
-};
-
-QComboBox* run_box(const QString& name) {
-    auto* box = new RunBox;
-    box->setAccessibleName(name);
-    box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    box->setMinimumContentsLength(8);
-    return box;
-}
 } // namespace
 
 ComparePanel::ComparePanel(QWidget* parent)
     : QWidget(parent)
-    , a_(run_box(tr("Run A")))
-    , b_(run_box(tr("Run B")))
+    , a_(new RunBox(tr("Run A")))
+    , b_(new RunBox(tr("Run B")))
     , headline_(new QLabel)
     , detail_(new QLabel)
     , notes_(new QLabel)
@@ -249,13 +225,10 @@ void ComparePanel::setRuns(const std::vector<RunChoice>& runs, int a, int b, con
     }
     others_->setEnabled(!menu.isEmpty());
     others_->setText(others.empty() ? tr("more") : tr("+ %1").arg(others.size()));
-    for (QComboBox* box : {a_, b_}) {
+    for (RunBox* box : {a_, b_}) {
         const QSignalBlocker quiet(box);
         box->clear();
-        for (const RunChoice& run : runs) {
-            box->addItem(elided_middle(run.name, 48), run.id);
-            box->setItemData(box->count() - 1, run.name, Qt::ToolTipRole);
-        }
+        for (const RunChoice& run : runs) box->addRun(run.name, run.id);
         box->setCurrentIndex(box->findData(box == a_ ? a : b));
     }
 }

@@ -18,6 +18,7 @@ class QToolButton;
 namespace graticule {
 
 class CompareTableModel;
+class RunBox;
 
 struct RunChoice {
     int id = 0;
@@ -57,7 +58,7 @@ private:
     void nameRuns(const std::vector<ManyRun>& runs);
     void showFigure();
 
-    QComboBox *a_, *b_;
+    RunBox *a_, *b_;
     QLabel *headline_, *detail_, *notes_, *recipes_;
     QTableView* table_;
     CompareTableModel* model_;

@@ -52,6 +52,7 @@ QString tip(const PassageToken& token) {
 DivergencePanel::DivergencePanel(QWidget* parent)
     : QFrame(parent)
     , headline_(words_label("title"))
+    , verdict_(words_label("faint"))
     , figures_(words_label("secondary"))
     , measure_(new QPushButton(tr("Measure divergence")))
     , text_(new QTextEdit) {
@@ -70,6 +71,7 @@ DivergencePanel::DivergencePanel(QWidget* parent)
     column->setSpacing(6);
     column->addWidget(headline_);
     column->addLayout(line);
+    column->addWidget(verdict_);
     column->addWidget(figures_);
     column->addWidget(text_, 1);
     column->addStretch(0);
@@ -83,22 +85,40 @@ void DivergencePanel::clearDivergence() {
     headline_->setText(tr("Where does the recipe hurt?"));
     figures_->setText(
         tr("What the recipe changes of the model's predictions, token by token: perplexity alone hides it."));
+    verdict_->hide();
     text_->hide();
 }
 
 void DivergencePanel::setDivergence(const QString& recipe, const Divergence& divergence,
-                                    const std::vector<Passage>& worst) {
-    headline_->setText(tr("%1, held against full precision: %2").arg(recipe, qt_text(to_text(divergence.verdict))));
-    headline_->setToolTip(tr("Verdict by %1").arg(qt_text(verdict_test)));
-    figures_->setText(
-        tr("%1 nats a token (median %2, 99 % stay below %3). The same first choice at %4 of %5 tokens; it became right "
-           "%6 times, wrong %7 times. The worst passages, strongly coloured where the two differ most:")
-            .arg(number_text(divergence.mean), number_text(divergence.median), number_text(divergence.p99),
-                 percent_text(divergence.same_first_choice), thousands_text(divergence.tokens))
-            .arg(divergence.became_right)
-            .arg(divergence.became_wrong));
+                                    const std::vector<Passage>& worst, std::int64_t windows) {
+    const auto done = std::ssize(divergence.window_means);
+    const QString verdict = qt_text(to_text(divergence.verdict));
+    headline_->setText(done == windows
+                           ? tr("%1, held against full precision: %2").arg(recipe, verdict)
+                           : tr("%1, %2 of %3 windows: %4 so far").arg(recipe).arg(done).arg(windows).arg(verdict));
+    const QString losses = divergence.nll_p ? tr("Student's t, p = %1").arg(number_text(*divergence.nll_p, 3))
+                                            : tr("not tested, one window has no spread");
+    verdict_->setText(tr("Losses over windows: %1; first choices: McNemar, p = %2; at 5 % together (Holm)")
+                          .arg(losses, number_text(divergence.first_choice_p, 3)));
+    verdict_->setToolTip(tr("Verdict by %1").arg(qt_text(verdict_test)));
+    verdict_->show();
+    const Interval& interval = divergence.over_windows.interval;
+    const QString around = std::isfinite(interval.high)
+                               ? tr("95 %: %1 to %2; ").arg(number_text(interval.low), number_text(interval.high))
+                               : QString();
+    figures_->setText(tr("%1 nats a token (%2median %3, 90 % below %4, 99 % below %5, largest %6). ")
+                          .arg(number_text(divergence.mean), around, number_text(divergence.median, 3),
+                               number_text(divergence.p90, 3), number_text(divergence.p99, 3),
+                               number_text(divergence.maximum, 3)) +
+                      tr("The same first choice at %1 of %2 tokens; %3 became right, %4 wrong.")
+                          .arg(percent_text(divergence.same_first_choice), thousands_text(divergence.tokens),
+                               thousands_text(divergence.became_right), thousands_text(divergence.became_wrong)));
+    text_->setVisible(!worst.empty());
+    showPassages(worst);
+}
+
+void DivergencePanel::showPassages(const std::vector<Passage>& worst) {
     text_->clear();
-    text_->show();
     QTextCursor cursor(text_->document());
     const theme::Theme& look = theme::of(palette());
     QTextBlockFormat apart;

@@ -17,8 +17,10 @@ class DivergencePanel final : public QFrame {
     Q_OBJECT
 public:
     explicit DivergencePanel(QWidget* parent = nullptr);
-    /// `recipe`: what it is of, for the headline.
-    void setDivergence(const QString& recipe, const Divergence& divergence, const std::vector<Passage>& worst);
+    /// `recipe`: what it is of, for the headline. `windows`: of the whole measurement; while it has fewer it is under
+    /// way.
+    void setDivergence(const QString& recipe, const Divergence& divergence, const std::vector<Passage>& worst,
+                       std::int64_t windows);
     void clearDivergence(); ///< says how to get one
     [[nodiscard]] QTextEdit* text() const { return text_; }
 
@@ -26,7 +28,9 @@ Q_SIGNALS:
     void measureWanted();
 
 private:
-    QLabel *headline_, *figures_;
+    void showPassages(const std::vector<Passage>& worst);
+
+    QLabel *headline_, *verdict_, *figures_;
     QPushButton* measure_;
     QTextEdit* text_;
 };

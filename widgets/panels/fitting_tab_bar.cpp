@@ -5,63 +5,52 @@
 namespace graticule {
 
 namespace {
-constexpr int most_padding = 12, least_padding = 6, least_short_padding = 2;
+constexpr int most_padding = 12, least_padding = 6;
 } // namespace
 
 FittingTabBar::FittingTabBar(QWidget* parent)
     : QTabBar(parent) {
     setExpanding(false);
+    setUsesScrollButtons(false);
     setProperty("fitting", true); // the style sheet leaves the padding to this class
 }
 
-void FittingTabBar::tabInserted(int index) {
-    names_.insert(index, tabText(index));
-    short_names_.insert(index, tabText(index));
-    setAccessibleTabName(index, tabText(index));
-}
-
-void FittingTabBar::setShortName(int tab, const QString& name) { short_names_[tab] = name; }
+void FittingTabBar::tabInserted(int index) { setAccessibleTabName(index, tabText(index)); }
 
 // As wide as in the weight of the chosen tab, so that choosing one moves no other.
-int FittingTabBar::nameWidth(const QString& name) const {
+int FittingTabBar::nameWidth(int tab) const {
     QFont strong = font();
     strong.setWeight(QFont::DemiBold);
-    return QFontMetrics(strong).horizontalAdvance(name) + 2;
+    return QFontMetrics(strong).horizontalAdvance(tabText(tab)) + 2;
 }
 
-int FittingTabBar::widthOf(const QStringList& names) const {
-    int width = 0;
-    for (const QString& name : names) width += nameWidth(name);
-    return width;
-}
-
-QStringList FittingTabBar::namesFor(int room) const {
-    QStringList names = names_;
-    const auto gain = [&](qsizetype tab) { return nameWidth(names[tab]) - nameWidth(short_names_[tab]); };
-    while (widthOf(names) + 2 * least_padding * names.size() > room) {
-        qsizetype longest = 0;
-        for (qsizetype tab = 1; tab < names.size(); ++tab)
-            if (gain(tab) > gain(longest)) longest = tab;
-        if (gain(longest) <= 0) break; // all of them are short
-        names[longest] = short_names_[longest];
+void FittingTabBar::fit(int room, int menu_width) {
+    if (count() == 0) return;
+    int names = 0, shown = count();
+    for (int tab = 0; tab < count(); ++tab) names += nameWidth(tab);
+    const auto needed = [&] { return names + 2 * least_padding * shown; };
+    QList<bool> visible(count(), true);
+    if (needed() > room) room -= menu_width;
+    for (int tab = count() - 1; tab > 0 && needed() > room; --tab) { // the last ones first
+        if (tab == currentIndex()) continue;
+        visible[tab] = false;
+        names -= nameWidth(tab);
+        --shown;
     }
-    return names;
-}
-
-void FittingTabBar::fit(int room) {
-    if (names_.isEmpty()) return;
-    const auto tabs = static_cast<int>(names_.size());
-    const QStringList names = namesFor(room);
-    padding_ = std::clamp((room - widthOf(names)) / (2 * tabs), least_short_padding, most_padding);
-    for (int tab = 0; tab < count() && tab < tabs; ++tab) {
-        setTabText(tab, names[tab]);
-        setTabToolTip(tab, names[tab] == names_[tab] ? QString() : names_[tab]);
-    }
+    padding_ = std::clamp((room - names) / (2 * shown), least_padding, most_padding);
+    for (int tab = 0; tab < count(); ++tab) setTabVisible(tab, visible[tab]);
     setElideMode(elideMode()); // lays out again also where only the padding has changed
 }
 
+QList<int> FittingTabBar::hiddenTabs() const {
+    QList<int> hidden;
+    for (int tab = 0; tab < count(); ++tab)
+        if (!isTabVisible(tab)) hidden << tab;
+    return hidden;
+}
+
 QSize FittingTabBar::tabSizeHint(int index) const {
-    return {nameWidth(tabText(index)) + 2 * padding_, QTabBar::tabSizeHint(index).height()};
+    return {nameWidth(index) + 2 * padding_, QTabBar::tabSizeHint(index).height()};
 }
 
 } // namespace graticule

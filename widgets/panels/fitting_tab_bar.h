@@ -1,5 +1,5 @@
-// Tabs that all stay in sight: where their names do not fit they stand closer, and then as many as need be by their
-// short names, those that save most first.
+// Tabs by their whole names: where those have no room they stand closer, and then as many as fit are shown; the others
+// wait in a menu. The current one is always shown.
 #pragma once
 
 #include <QtCore/QStringList>
@@ -11,10 +11,9 @@ class FittingTabBar final : public QTabBar {
     Q_OBJECT
 public:
     explicit FittingTabBar(QWidget* parent = nullptr);
-    /// What the tab is called where its own name has no room.
-    void setShortName(int tab, const QString& name);
-    /// Chooses names and padding for `room` pixels.
-    void fit(int room);
+    /// Chooses padding and tabs for `room` pixels, `menu_width` of which go to a menu as soon as a tab has no room.
+    void fit(int room, int menu_width);
+    [[nodiscard]] QList<int> hiddenTabs() const;
 
 protected:
     void tabInserted(int index) override;
@@ -22,12 +21,8 @@ protected:
     [[nodiscard]] QSize minimumTabSizeHint(int index) const override { return tabSizeHint(index); }
 
 private:
-    [[nodiscard]] int nameWidth(const QString& name) const;
-    [[nodiscard]] int widthOf(const QStringList& names) const;
-    /// What they are called in `room` pixels.
-    [[nodiscard]] QStringList namesFor(int room) const;
+    [[nodiscard]] int nameWidth(int tab) const;
 
-    QStringList names_, short_names_; // of all tabs: as they were added, and the same where they are short enough
     int padding_ = 12;
 };
 

@@ -34,10 +34,20 @@ OfferBar::OfferBar(QWidget* parent)
 void OfferBar::offer(const QString& text, const QString& yes, const QString& no) {
     text_->setText(text);
     yes_->setText(yes);
+    yes_->show();
     no_->setText(no);
     setAccessibleDescription(text);
     show();
 }
+
+void OfferBar::wait(const QString& text) {
+    text_->setText(text);
+    yes_->hide();
+    setAccessibleDescription(text);
+    show();
+}
+
+bool OfferBar::waiting() const { return yes_->isHidden(); }
 
 QString OfferBar::text() const { return text_->text(); }
 

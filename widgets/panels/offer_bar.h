@@ -13,6 +13,9 @@ class OfferBar final : public QFrame {
 public:
     explicit OfferBar(QWidget* parent = nullptr);
     void offer(const QString& text, const QString& yes, const QString& no);
+    /// Stays in its place with this text while something is under way; only the refusal can be pressed.
+    void wait(const QString& text);
+    [[nodiscard]] bool waiting() const;
     void withdraw() { hide(); }
     [[nodiscard]] QString text() const;
 

@@ -9,9 +9,11 @@
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QScrollArea>
+#include <QtWidgets/QScrollBar>
 #include <QtWidgets/QStyle>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
+#include <algorithm>
 
 #include "widgets/panels/panel_header.h"
 #include "widgets/theme/theme.h"
@@ -69,6 +71,8 @@ RecipePanel::RecipePanel(QWidget* parent)
     };
     // What is wrong stands where somebody looks who has just changed something.
     diagnostics_->setWordWrap(true);
+    diagnostics_->setAlignment(Qt::AlignTop); // or a line too many is cut above and below
+    diagnostics_->setContentsMargins(0, 8, 0, 0);
     diagnostics_->setProperty("role", "worse");
     mend_ = new QToolButton;
     connect(mend_, &QToolButton::clicked, this, &RecipePanel::mendWanted);
@@ -98,6 +102,10 @@ RecipePanel::RecipePanel(QWidget* parent)
     scroll_->setWidgetResizable(true);
     scroll_->setFrameShape(QFrame::NoFrame);
     scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    const QScrollBar* bar = scroll_->verticalScrollBar();
+    connect(bar, &QScrollBar::rangeChanged, this, &RecipePanel::holdPlace);
+    connect(bar, &QScrollBar::actionTriggered, this, // by hand; the value follows the signal
+            [this] { QTimer::singleShot(0, this, &RecipePanel::rememberPlace); });
     // Nothing inside may be wider than what is seen: without a bar the rest could not be reached.
     setMinimumWidth(theme::scaled(least_width));
     auto* outer = new QVBoxLayout(this);
@@ -153,6 +161,11 @@ void RecipePanel::buildText(QVBoxLayout* column) {
     problem->setContentsMargins(12, 0, 12, 0);
     text_problem_->setProperty("role", "worse");
     text_problem_->setWordWrap(true);
+    text_problem_->setAlignment(Qt::AlignTop);
+    text_problem_->setMinimumHeight(2 * text_problem_->fontMetrics().lineSpacing());
+    QSizePolicy keeps_its_room = text_problem_->sizePolicy(); // half a line typed moves nothing
+    keeps_its_room.setRetainSizeWhenHidden(true);
+    text_problem_->setSizePolicy(keeps_its_room);
     text_problem_->hide();
     problem->addWidget(text_problem_);
     column->addLayout(problem);
@@ -177,7 +190,19 @@ void RecipePanel::changeEvent(QEvent* event) {
 
 bool RecipePanel::eventFilter(QObject* watched, QEvent* event) {
     if (watched == text_ && event->type() == QEvent::FocusOut && !typing_->isActive()) showText();
+    if (watched == text_ && event->type() == QEvent::FocusIn) QTimer::singleShot(0, this, &RecipePanel::rememberPlace);
+    if (watched == text_ && event->type() == QEvent::Move) holdPlace();
     return QWidget::eventFilter(watched, event);
+}
+
+void RecipePanel::rememberPlace() { text_place_ = text_->y() - scroll_->verticalScrollBar()->value(); }
+
+// What is typed takes effect above the text, where rules and advice come and go: the text stays under the hands.
+void RecipePanel::holdPlace() {
+    if (text_->hasFocus() && text_place_)
+        scroll_->verticalScrollBar()->setValue(text_->y() - *text_place_);
+    else
+        text_place_.reset();
 }
 
 void RecipePanel::setSelectionText(const QString& text, const QString& help) { header_->setSubtitle(text, help); }
@@ -202,7 +227,12 @@ void RecipePanel::showText() {
     const QString wanted = json ? json_ : words_;
     if (text_->toPlainText() == wanted) return;
     const QSignalBlocker quiet(text_);
+    const int at = text_->textCursor().position(), scrolled = text_->verticalScrollBar()->value();
     text_->setPlainText(wanted);
+    QTextCursor cursor = text_->textCursor();
+    cursor.setPosition(std::min(at, static_cast<int>(wanted.size())));
+    text_->setTextCursor(cursor);
+    text_->verticalScrollBar()->setValue(scrolled);
 }
 
 void RecipePanel::setPresets(const std::vector<PresetEntry>& presets) {
@@ -220,8 +250,12 @@ void RecipePanel::setTextProblem(const QString& problem) {
     text_problem_->setText(problem);
     text_problem_->setVisible(!problem.isEmpty());
     set_flag(*text_, "invalid", !problem.isEmpty());
+    if (problem.isEmpty()) return;
     // Below many rules the text is at the panel's lower edge: what is wrong with it must not be out of sight.
-    if (!problem.isEmpty()) QTimer::singleShot(0, this, [this] { scroll_->ensureWidgetVisible(text_problem_, 0, 12); });
+    QTimer::singleShot(0, this, [this] {
+        scroll_->ensureWidgetVisible(text_problem_, 0, 12);
+        rememberPlace();
+    });
 }
 
 void RecipePanel::setDiagnostics(const Diagnostics& diagnostics, const QString& mend) {

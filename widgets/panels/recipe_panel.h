@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QtWidgets/QWidget>
+#include <optional>
 
 #include "core/base/diagnostics.h"
 #include "widgets/forms/scheme_editor.h"
@@ -56,6 +57,8 @@ protected:
 private:
     void buildText(QVBoxLayout* column);
     void showText();
+    void rememberPlace();
+    void holdPlace();
 
     PanelHeader* header_;
     SchemeEditor* editor_;
@@ -68,7 +71,8 @@ private:
     QLabel *text_problem_, *diagnostics_, *predicted_;
     QScrollArea* scroll_ = nullptr;
     QTimer* typing_;
-    QString words_, json_; // the recipe in both views
+    std::optional<int> text_place_; ///< of the text within what is seen, while somebody types
+    QString words_, json_;          // the recipe in both views
 };
 
 } // namespace graticule

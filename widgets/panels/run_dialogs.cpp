@@ -17,6 +17,7 @@
 
 #include "widgets/models/number_text.h"
 #include "widgets/panels/words_label.h"
+#include "widgets/theme/theme.h"
 
 namespace graticule {
 
@@ -254,6 +255,12 @@ void ExportDialog::preflight() {
     there_->clear();
     for (const TargetEntry& target : targets_)
         there_->addTopLevelItem(new QTreeWidgetItem({target.label, target.fate, target.basis}));
+    int basis = 0; // the last column is as wide as its texts
+    for (const TargetEntry& target : targets_)
+        basis = std::max(basis, there_->fontMetrics().horizontalAdvance(target.basis));
+    constexpr int paddings = 44, widest = 760;
+    there_->setMinimumWidth(
+        std::min(theme::scaled(widest), there_->columnWidth(0) + there_->columnWidth(1) + basis + paddings));
     there_->setCurrentItem(there_->topLevelItem(std::min(chosen, there_->topLevelItemCount() - 1)));
     showTarget();
 }

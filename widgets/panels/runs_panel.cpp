@@ -13,10 +13,10 @@
 
 #include "widgets/models/cell_table.h"
 #include "widgets/models/empty_hint.h"
-#include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
+#include "widgets/panels/run_box.h"
 #include "widgets/theme/theme.h"
 
 namespace graticule {
@@ -24,7 +24,7 @@ namespace graticule {
 RunsPanel::RunsPanel(QWidget* parent)
     : QWidget(parent)
     , header_(new PanelHeader(tr("Runs"), this))
-    , baseline_(new QComboBox)
+    , baseline_(new RunBox(tr("Baseline run")))
     , table_(new CellTable)
     , model_(new RunTableModel(this)) {
     compare_ =
@@ -32,9 +32,8 @@ RunsPanel::RunsPanel(QWidget* parent)
     auto* label = new QLabel(tr("baseline:"));
     label->setProperty("role", "secondary");
     header_->addWidget(label);
-    baseline_->setAccessibleName(tr("Baseline run"));
     baseline_->setToolTip(tr("The run that every difference refers to"));
-    baseline_->setFixedWidth(170);
+    baseline_->setFixedWidth(theme::scaled(170));
     baseline_->setProperty("compact", true);
     header_->addWidget(baseline_);
     add_copy_actions(*table_, *header_->addMenuButton(tr("copy"), tr("Copy the table, or the selected rows"))->menu());
@@ -137,13 +136,13 @@ void RunsPanel::updateBaselines() {
     int chosen = 0;
     for (const RunRow& row : model_->rows()) {
         if (!row.perplexity) continue;
-        choices.emplace_back(row.id, elided_middle(row.name, 40));
+        choices.emplace_back(row.id, row.name);
         if (row.baseline && row.current) chosen = row.id;
     }
     const QSignalBlocker quiet(baseline_);
     if (choices != baselines_ || baseline_->count() == 0) {
         baseline_->clear();
-        for (const auto& [id, name] : choices) baseline_->addItem(name, id);
+        for (const auto& [id, name] : choices) baseline_->addRun(name, id);
         baseline_->setEnabled(!choices.empty());
         if (choices.empty()) baseline_->addItem(tr("full precision"));
         baselines_ = std::move(choices);

@@ -6,13 +6,13 @@
 
 #include "widgets/models/run_table_model.h"
 
-class QComboBox;
 class QTableView;
 class QToolButton;
 
 namespace graticule {
 
 class PanelHeader;
+class RunBox;
 
 class RunsPanel final : public QWidget {
     Q_OBJECT
@@ -45,7 +45,7 @@ private:
     void showMenu(const QPoint& at);
 
     PanelHeader* header_;
-    QComboBox* baseline_;
+    RunBox* baseline_;
     QToolButton* compare_;
     QTableView* table_;
     RunTableModel* model_;

@@ -53,7 +53,6 @@ SearchPanel::SearchPanel(QWidget* parent)
     , verdict_(words_label("faint"))
     , budget_(new QDoubleSpinBox)
     , search_(new QPushButton(tr("Search")))
-    , sensitivity_(new QPushButton(tr("Predict sensitivity")))
     , table_(new FigureTable(tr("Recipes that searches measured"))) {
     budget_->setRange(1, 16);
     budget_->setDecimals(2);
@@ -65,15 +64,11 @@ SearchPanel::SearchPanel(QWidget* parent)
     search_->setToolTip(
         tr("Predicts what 3 to 8 bits cost each group of linears, chooses under the budget, and measures "
            "the result beside the uniform recipes near it on the evaluation text"));
-    sensitivity_->setToolTip(
-        tr("What the recipe's schemes, and 8 bits in their place, cost each linear: columns of the "
-           "layer table and a statistic of the heat map"));
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->setToolTip(tr("Double-click takes the recipe"));
     auto* line = new QHBoxLayout;
     line->addWidget(budget_);
     line->addWidget(search_);
-    line->addWidget(sensitivity_);
     line->addStretch(1);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 10, 16, 10);
@@ -86,7 +81,6 @@ SearchPanel::SearchPanel(QWidget* parent)
     setBackgroundRole(QPalette::Base);
     setAutoFillBackground(true);
     connect(search_, &QPushButton::clicked, this, [this] { Q_EMIT searchWanted(budget_->value()); });
-    connect(sensitivity_, &QPushButton::clicked, this, &SearchPanel::sensitivityWanted);
     connect(table_, &QTableWidget::cellDoubleClicked, this, [this](int row, int) { Q_EMIT recipeWanted(row); });
     setSearches({});
 }

@@ -28,14 +28,13 @@ public:
 
 Q_SIGNALS:
     void searchWanted(double bits);
-    void sensitivityWanted();
     /// Point of all_points(searches).
     void recipeWanted(int point);
 
 private:
     QLabel *headline_, *verdict_;
     QDoubleSpinBox* budget_;
-    QPushButton *search_, *sensitivity_;
+    QPushButton* search_;
     FigureTable* table_;
 };
 

@@ -6,6 +6,7 @@
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
+#include <algorithm>
 
 #include "widgets/models/number_text.h"
 #include "widgets/theme/theme.h"
@@ -30,13 +31,14 @@ QLabel* section_label(const QString& text) {
 
 WelcomePage::WelcomePage(QWidget* parent)
     : QWidget(parent)
+    , inside_(new QWidget)
     , samples_(new QVBoxLayout)
     , recent_(new QVBoxLayout)
     , problem_(new QLabel)
     , recent_title_(section_label(tr("Recent models"))) {
-    auto* inside = new QWidget;
-    inside->setMaximumWidth(620);
-    auto* column = new QVBoxLayout(inside);
+    setFocusPolicy(Qt::ClickFocus); // a click beside the buttons: Enter is the main one then
+    inside_->setMaximumWidth(620);
+    auto* column = new QVBoxLayout(inside_);
     column->setSpacing(10);
     auto* title = new QLabel(tr("Graticule"));
     title->setFont(theme::ui_font(26, QFont::DemiBold));
@@ -79,7 +81,7 @@ WelcomePage::WelcomePage(QWidget* parent)
     outer->addStretch(2);
     auto* middle = new QHBoxLayout; // as wide as it may be: aligned, it would be as narrow as its wrapped lines like
     middle->addStretch(1);
-    middle->addWidget(inside, 1000);
+    middle->addWidget(inside_, 1000);
     middle->addStretch(1);
     outer->addLayout(middle);
     outer->addStretch(3);
@@ -102,12 +104,14 @@ void WelcomePage::setSamples(const std::vector<RecentModel>& samples) {
     }
     if (!samples.empty()) {
         auto* tour = new QPushButton(tr("Take the tour"));
-        tour->setToolTip(tr("Five steps on the sample model: find what hurts in it, and what helps"));
+        tour->setToolTip(tr("Seven steps on the sample model: find what hurts in it, and what helps"));
         connect(tour, &QPushButton::clicked, this, &WelcomePage::tourWanted);
         row->addWidget(tour);
     }
     row->addStretch(1);
     samples_->addLayout(row);
+    setFocusProxy(primary_);
+    orderFocus();
 }
 
 void WelcomePage::setRecent(const std::vector<RecentModel>& recent) {
@@ -139,6 +143,26 @@ void WelcomePage::setRecent(const std::vector<RecentModel>& recent) {
         connect(open, &QPushButton::clicked, this, [this, path = model.path] { Q_EMIT openWanted(path); });
         connect(forget, &QToolButton::clicked, this, [this, path = model.path] { Q_EMIT forgetWanted(path); });
     }
+    orderFocus();
+}
+
+// Tab goes down the page, whatever was made last; and a button that is gone leaves the focus to the main one.
+void WelcomePage::orderFocus() {
+    std::vector<QWidget*> buttons;
+    const auto collect = [&buttons](auto&& self, const QLayout& layout) -> void {
+        for (int i = 0; i < layout.count(); ++i) {
+            QLayoutItem* item = layout.itemAt(i);
+            if (const QLayout* inner = item->layout())
+                self(self, *inner);
+            else if (auto* button = qobject_cast<QAbstractButton*>(item->widget()))
+                buttons.push_back(button);
+        }
+    };
+    collect(collect, *inside_->layout());
+    for (std::size_t i = 1; i < buttons.size(); ++i) setTabOrder(buttons[i - 1], buttons[i]);
+    const QWidget* focused = focusWidget();
+    const bool gone = focused != nullptr && std::ranges::find(buttons, focused) == buttons.end();
+    if (gone && primary_ && isVisible()) primary_->setFocus();
 }
 
 void WelcomePage::keyPressEvent(QKeyEvent* event) {

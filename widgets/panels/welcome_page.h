@@ -38,6 +38,9 @@ Q_SIGNALS:
     void forgetWanted(const QString& path);
 
 private:
+    void orderFocus();
+
+    QWidget* inside_;
     QVBoxLayout *samples_, *recent_;
     QLabel *problem_, *recent_title_;
     QPointer<QPushButton> primary_;

@@ -23,8 +23,8 @@ WhatIfCard::WhatIfCard(QWidget* parent)
     : QFrame(parent)
     , grid_(new QGridLayout(this)) {
     setProperty("role", "card");
-    grid_->setContentsMargins(8, 8, 8, 8);
-    grid_->setHorizontalSpacing(7);
+    grid_->setContentsMargins(6, 8, 6, 8);
+    grid_->setHorizontalSpacing(5);
     grid_->setVerticalSpacing(3);
     grid_->setColumnStretch(0, 1);
 }

@@ -14,11 +14,11 @@ public:
     QWidget* widget() override { return this; }
     void show(std::vector<Primitive> base, std::vector<Primitive> overlay) override {
         base_ = std::move(base);
+        changed_ = true;
         showOverlay(std::move(overlay));
     }
     void showOverlay(std::vector<Primitive> overlay) override {
         overlay_ = std::move(overlay);
-        changed_ = true;
         this->update();
     }
 
@@ -27,7 +27,7 @@ protected:
         : Widget(parent) {
         this->setAttribute(Qt::WA_TransparentForMouseEvents); // the surface below handles them
     }
-    /// Whether there is something else to show than when this was last asked.
+    /// Whether the base is another than when this was last asked.
     [[nodiscard]] bool takeChanged() { return std::exchange(changed_, false); }
     [[nodiscard]] const std::vector<Primitive>& base() const { return base_; }
     [[nodiscard]] const std::vector<Primitive>& overlay() const { return overlay_; }

@@ -6,14 +6,11 @@
 
 #include <QtCore/QTimer>
 #include <QtGui/QCursor>
-#include <QtGui/QImage>
 #include <QtGui/QOffscreenSurface>
 #include <QtGui/QOpenGLContext>
 #include <QtGui/QOpenGLFunctions>
 #include <QtGui/QPaintEvent>
-#include <QtGui/QPainter>
 #include <QtGui/QSurfaceFormat>
-#include <QtOpenGL/QOpenGLFramebufferObject>
 #include <QtOpenGLWidgets/QOpenGLWidget>
 #include <backends/imgui_impl_opengl3.h>
 #include <imgui.h>
@@ -156,58 +153,6 @@ private:
     ImGuiPainter gui_;
 };
 
-// Where the processor plays the card, a QOpenGLWidget has it compose the whole window at each change anywhere in it: a
-// table that scrolls costs ten frames' time. A picture of the plot alone, drawn when the plot changes, costs the tables
-// nothing.
-class GlPictureCanvas final : public CanvasWidget<QWidget> {
-public:
-    GlPictureCanvas(QWidget* parent, std::function<void(QString)> failed)
-        : CanvasWidget(parent)
-        , failure_(std::move(failed)) {
-        setAttribute(Qt::WA_OpaquePaintEvent);
-        surface_.setFormat(core_format());
-        surface_.create();
-        context_.setFormat(core_format());
-    }
-    ~GlPictureCanvas() override {
-        if (!gui_.started() || !context_.makeCurrent(&surface_)) return;
-        gui_.stop();
-        buffer_.reset();
-        context_.doneCurrent();
-    }
-
-protected:
-    void paintEvent(QPaintEvent* event) override {
-        const QSize pixels = (QSizeF(size()) * devicePixelRatioF()).toSize();
-        if (takeChanged() || picture_.size() != pixels) drawPicture(pixels);
-        QPainter painter(this);
-        for (const QRect& part : event->region())
-            painter.drawImage(
-                part, picture_,
-                QRectF(QPointF(part.topLeft()) * devicePixelRatioF(), QSizeF(part.size()) * devicePixelRatioF()));
-    }
-
-private:
-    void drawPicture(const QSize& pixels) {
-        if (!context_.isValid() && !context_.create()) return failure_.tell(this, no_context);
-        if (!context_.makeCurrent(&surface_)) return failure_.tell(this, no_context);
-        if (!gui_.started() && !gui_.start()) return failure_.tell(this, no_gui);
-        if (!buffer_ || buffer_->size() != pixels) buffer_ = std::make_unique<QOpenGLFramebufferObject>(pixels);
-        buffer_->bind();
-        gui_.draw(size(), float(devicePixelRatioF()), mapFromGlobal(QCursor::pos()), base(), overlay());
-        picture_ = buffer_->toImage().convertToFormat(QImage::Format_RGB32);
-        buffer_->release();
-        context_.doneCurrent();
-    }
-
-    FailureOnce failure_;
-    QOffscreenSurface surface_;
-    QOpenGLContext context_;
-    std::unique_ptr<QOpenGLFramebufferObject> buffer_;
-    ImGuiPainter gui_;
-    QImage picture_;
-};
-
 /// Whether the processor plays the card; a context must be current.
 bool is_software() {
     const auto* name =
@@ -248,10 +193,6 @@ bool opengl_is_software() { return software_; }
 
 PlotCanvas* make_gl_canvas(QWidget* parent, std::function<void(QString)> failed) {
     return new GlCanvas(parent, std::move(failed));
-}
-
-PlotCanvas* make_gl_picture_canvas(QWidget* parent, std::function<void(QString)> failed) {
-    return new GlPictureCanvas(parent, std::move(failed));
 }
 
 } // namespace graticule::plots

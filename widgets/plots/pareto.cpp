@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace graticule::plots {
 namespace {
@@ -16,12 +17,15 @@ Span with_room(const Span& span) {
     return {span.lower - room, span.upper + room};
 }
 
-Series points_of(const ParetoData& data, bool measured, const QString& name) {
-    Series series = make_series(name, Mark::points, {measured ? Token::accent : Token::secondary, 1});
+Series points_of(const ParetoData& data, bool measured, const QString& name,
+                 const std::optional<std::size_t>& colour = {}) {
+    const Ink usual{measured ? Token::accent : Token::secondary, 1};
+    Series series = make_series(name, Mark::points, colour ? run_ink(*colour) : usual);
     series.hollow = !measured;
     series.width = 2;
     for (const ParetoPoint& point : data.points) {
-        if (point.measured != measured || !std::isfinite(point.cost) || !std::isfinite(point.loss)) continue;
+        if (point.measured != measured || point.colour != colour) continue;
+        if (!std::isfinite(point.cost) || !std::isfinite(point.loss)) continue;
         series.x.push_back(point.cost);
         series.y.push_back(point.loss);
         series.ids.push_back(point.id);
@@ -70,7 +74,7 @@ PlotScene pareto_scene(const ParetoData& data) {
         if (point.on_front) front.push_back(&point);
     }
     std::stable_sort(front.begin(), front.end(), [](auto a, auto b) { return a->cost < b->cost; });
-    Series line = make_series(QStringLiteral("front"), Mark::line, {Token::candidate, 0.8});
+    Series line = make_series(QStringLiteral("front"), Mark::line, {Token::secondary, 0.8}); // no run is of that colour
     line.hoverable = false;
     for (const ParetoPoint* point : front) {
         line.x.push_back(point->cost);
@@ -78,10 +82,19 @@ PlotScene pareto_scene(const ParetoData& data) {
     }
     Series predicted = points_of(data, false, QStringLiteral("predicted")),
            measured = points_of(data, true, QStringLiteral("measured"));
+    std::set<std::size_t> colours;
+    for (const ParetoPoint& point : data.points)
+        if (point.colour && point.measured) colours.insert(*point.colour);
     if (!front.empty()) scene.legend.push_back({line.name, line.ink, true});
     if (!predicted.x.empty()) scene.legend.push_back({predicted.name, predicted.ink, false, false, true, true});
-    if (!measured.x.empty()) scene.legend.push_back({measured.name, measured.ink, false, false, false, true});
+    if (!measured.x.empty())
+        scene.legend.push_back({measured.name, measured.ink, false, false, false, true});
+    else if (!colours.empty())
+        scene.legend.push_back(
+            {QStringLiteral("measured, in the colour of the run"), {Token::secondary, 1}, false, false, false, true});
     panel.series = {std::move(line), std::move(predicted), std::move(measured)};
+    for (const std::size_t colour : colours)
+        panel.series.push_back(points_of(data, true, QStringLiteral("measured"), colour));
     scene.panels.push_back(std::move(panel));
     return scene;
 }

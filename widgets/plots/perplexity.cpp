@@ -36,17 +36,66 @@ void add_line(Panel& panel, const QString& name, const PerplexityRun& run, const
     panel.series.push_back(std::move(line));
 }
 
-/// The first windows swing widely; the axis follows the curves from a tenth of their length on, and the ends' bands.
-Span settled_range(const std::vector<const std::vector<double>*>& curves,
-                   const std::vector<const std::vector<double>*>& bands = {}) {
+Span with_room(const Span& range) {
+    const double room = std::max(range.width() * 0.12, std::abs(range.upper) * 0.004);
+    return {range.lower - room, range.upper + room};
+}
+
+using Curves = std::vector<const std::vector<double>*>;
+
+/// The first windows swing widely, and so do their bands. As long as they do not squash the rest, the axis shows all,
+/// or at least every curve; else it follows the curves from a tenth of their length on, and the ends' bands.
+Span shown_range(const Curves& curves, const Curves& bands = {}) {
+    constexpr double squashed = 4; // times the room that the settled part needs
     std::vector<double> settled;
     for (const auto* edge : bands)
         if (!edge->empty()) settled.push_back(edge->back());
-    for (const auto* curve : curves)
+    std::vector<double> lines = settled, all;
+    for (const auto* edge : bands) all.insert(all.end(), edge->begin(), edge->end());
+    for (const auto* curve : curves) {
+        for (auto* list : {&lines, &all}) list->insert(list->end(), curve->begin(), curve->end());
         for (std::size_t i = curve->size() / 10; i < curve->size(); ++i) settled.push_back((*curve)[i]);
-    const Span range = finite_range(settled).value_or(Span{0, 1});
-    const double room = std::max(range.width() * 0.12, std::abs(range.upper) * 0.004);
-    return {range.lower - room, range.upper + room};
+    }
+    const auto range_of = [](const std::vector<double>& values) {
+        return with_room(finite_range(values).value_or(Span{0, 1}));
+    };
+    const Span least = range_of(settled);
+    for (const auto* wanted : {&all, &lines})
+        if (const Span span = range_of(*wanted); span.width() <= squashed * least.width()) return span;
+    return least;
+}
+
+/// "windows 1 to 3: 12.31 to 812.40" of what lies outside; empty: nothing does.
+QString outside_text(const Curves& curves, const Span& shown) {
+    std::size_t first = SIZE_MAX, last = 0;
+    std::vector<double> values;
+    for (const auto* curve : curves)
+        for (std::size_t i = 0; i < curve->size(); ++i) {
+            const double value = (*curve)[i];
+            if (!std::isfinite(value) || (value >= shown.lower && value <= shown.upper)) continue;
+            values.push_back(value);
+            first = std::min(first, i + 1);
+            last = std::max(last, i + 1);
+        }
+    const auto range = finite_range(values);
+    if (!range) return {};
+    const QString where = first == last ? QStringLiteral("window %1").arg(first)
+                                        : QStringLiteral("windows %1 to %2").arg(first).arg(last);
+    const QString to = range->width() > 0 ? QStringLiteral(" to %1").arg(fixed_text(range->upper, 2)) : QString();
+    return QStringLiteral("%1: %2%3").arg(where, fixed_text(range->lower, 2), to);
+}
+
+/// A plot must not hide what it leaves out.
+void note_outside(Panel& panel, const Curves& curves, const Curves& bands = {}) {
+    QStringList parts;
+    if (const QString text = outside_text(curves, panel.y.span); !text.isEmpty()) parts << text;
+    if (const QString text = outside_text(bands, panel.y.span); !text.isEmpty())
+        parts << QStringLiteral("band of ") + text;
+    if (!parts.isEmpty())
+        panel.notes.push_back({0.01,
+                               0.97,
+                               QStringLiteral("outside the axis, ") + parts.join(QStringLiteral("; ")),
+                               {Token::secondary, 1}});
 }
 
 DataTable perplexity_table(const PerplexityData& data) {
@@ -111,7 +160,7 @@ PlotScene perplexity_scene(const PerplexityData& data) {
     below.y.label = QStringLiteral("paired difference");
     below.zero_line = true;
     below.height_share = 0.7;
-    std::vector<const std::vector<double>*> curves, differences, bands_below{};
+    Curves curves, differences, bands_below{};
     for (std::size_t i = 0; i < data.runs.size(); ++i) {
         const PerplexityRun& run = data.runs[i];
         const Ink ink = run_ink(run.colour.value_or(i));
@@ -128,12 +177,14 @@ PlotScene perplexity_scene(const PerplexityData& data) {
         differences.push_back(&run.difference);
         bands_below.insert(bands_below.end(), {&run.difference_lower, &run.difference_upper});
     }
-    above.y.span = settled_range(curves);
+    above.y.span = shown_range(curves);
+    note_outside(above, curves);
     if (!data.warning.isEmpty()) above.notes.push_back({0.01, 0.09, data.warning, {Token::worse, 1}});
     scene.panels.push_back(std::move(above));
     if (any_difference) {
-        Span range = settled_range(differences, bands_below);
+        const Span range = shown_range(differences, bands_below);
         below.y.span = {std::min(range.lower, 0.0 - range.width() * 0.06), std::max(range.upper, range.width() * 0.06)};
+        note_outside(below, differences, bands_below);
         if (!data.baseline.isEmpty())
             below.notes.push_back({0.99, 0.1, QStringLiteral("against %1").arg(data.baseline), {Token::secondary, 1}});
         scene.panels.push_back(std::move(below));

@@ -22,7 +22,6 @@ public:
 
 /// `failed` is called (once, from a paint event) if the context cannot be made after all.
 [[nodiscard]] PlotCanvas* make_gl_canvas(QWidget* parent, std::function<void(QString)> failed);
-[[nodiscard]] PlotCanvas* make_gl_picture_canvas(QWidget* parent, std::function<void(QString)> failed);
 /// Whether the processor plays the card, as the last opengl_available() that was true found it.
 [[nodiscard]] bool opengl_is_software();
 [[nodiscard]] PlotCanvas* make_software_canvas(QWidget* parent);

@@ -153,6 +153,7 @@ struct ParetoPoint {
     double cost = 0, loss = 0;
     bool measured = false; ///< solid; predicted points are hollow
     bool on_front = false;
+    std::optional<std::size_t> colour = {}; ///< as in the table of runs; absent: that of all measured points
 };
 
 struct ParetoData {

@@ -1,5 +1,6 @@
 #include "widgets/plots/plot_fonts.h"
 
+#include "widgets/models/cut_middle.h"
 #include "widgets/theme/theme.h"
 
 #include <QtGui/QFontMetricsF>
@@ -39,6 +40,15 @@ double grown(double pixels) { return pixels * theme::text_scale(); }
 
 QString elided(TextStyle style, const QString& text, double width, Qt::TextElideMode where) {
     return QFontMetricsF(plot_font(style)).elidedText(text, where, width);
+}
+
+QString elided_name(TextStyle style, const QString& name, double width) {
+    if (text_width(style, name) <= width) return name;
+    const QString last = QStringLiteral("…") + name.section(u'.', -1);
+    if (name.count(u'.') > 1 && !name.contains(u' ')) // of a layer
+        for (const QString& shorter : {name.section(u'.', 0, 1) + last, name.section(u'.', 1, 1) + last})
+            if (text_width(style, shorter) <= width) return shorter;
+    return cut_middle(name, width, [style](const QString& part) { return text_width(style, part); });
 }
 
 } // namespace graticule::plots

@@ -17,5 +17,7 @@ namespace graticule::plots {
 /// `text` shortened with an ellipsis so that it fits `width`.
 [[nodiscard]] QString elided(TextStyle style, const QString& text, double width,
                              Qt::TextElideMode where = Qt::ElideRight);
+/// A name, whose ends tell: of "layers.12.self_attn.q_proj" the block and the last part stay as long as they can.
+[[nodiscard]] QString elided_name(TextStyle style, const QString& name, double width);
 
 } // namespace graticule::plots

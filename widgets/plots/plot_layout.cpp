@@ -1,6 +1,7 @@
 #include "widgets/plots/plot_layout.h"
 
 #include "widgets/models/number_text.h"
+#include "widgets/models/run_colours.h"
 #include "widgets/plots/plot_fonts.h"
 #include "widgets/plots/plot_marks.h"
 
@@ -16,7 +17,8 @@ constexpr double least_left = 56; // so that plots one above the other share the
 constexpr double edge = 12;       // between the picture's border and its content
 // The rest at the usual size of texts; drawn grown().
 constexpr double title_height = 30;
-constexpr double subtitle_row = 18, room_for_subtitle = 190; // a row of its own; the least height that has one
+constexpr double subtitle_row = 18;
+constexpr double room_for_subtitle = 190, room_for_two_rows = 320; // the least heights that have rows for it
 constexpr double legend_row = 20;
 constexpr double panel_gap = 18;
 constexpr double longest_name = 96; // of a named axis, in pixels
@@ -81,7 +83,7 @@ private:
         }
         const double room = options_.size.width() - 2 * edge - options_.title_room_right;
         const double baseline = top_ + grown(17);
-        const QString name = elided(TextStyle::title, scene_.title, room, Qt::ElideMiddle); // "layers.2.…q_proj"
+        const QString name = elided_name(TextStyle::title, scene_.title, room);
         push(Text{{edge, baseline}, name, theme_[Token::text], TextStyle::title, Across::left, false});
         const double used = name.isEmpty() ? 0 : text_width(TextStyle::title, name) + 14;
         top_ += grown(title_height);
@@ -89,15 +91,31 @@ private:
         // What does not fit beside the title goes below it, where there is height for a line more.
         const bool below = text_width(TextStyle::subtitle, scene_.subtitle) > room - used &&
                            options_.size.height() >= room_for_subtitle;
-        if (below)
-            subtitle({edge, baseline + grown(subtitle_row)}, options_.size.width() - 2 * edge);
-        else if (room - used > 60)
-            subtitle({edge + used, baseline}, room - used);
-        if (below) top_ += grown(subtitle_row);
+        if (!below && room - used > 60) subtitle(scene_.subtitle, {edge + used, baseline}, room - used);
+        if (!below) return;
+        const double whole = options_.size.width() - 2 * edge;
+        const auto [first, second] = options_.size.height() >= room_for_two_rows
+                                         ? two_rows(scene_.subtitle, whole)
+                                         : std::pair(scene_.subtitle, QString());
+        for (const QString& row : {first, second}) {
+            if (row.isEmpty()) break;
+            subtitle(row, {edge, top_ - grown(title_height) + grown(17) + grown(subtitle_row)}, whole);
+            top_ += grown(subtitle_row);
+        }
     }
 
-    void subtitle(QPointF at, double room) {
-        push(Text{at, elided(TextStyle::subtitle, scene_.subtitle, room), theme_[Token::secondary], TextStyle::subtitle,
+    /// Broken behind the last part ("a, b · c") that fits.
+    [[nodiscard]] static std::pair<QString, QString> two_rows(const QString& text, double room) {
+        if (text_width(TextStyle::subtitle, text) <= room) return {text, {}};
+        for (qsizetype at = text.size() - 1; at > 0; --at)
+            if (text[at] == u' ' && (text[at - 1] == u',' || text[at - 1] == u'·' || text[at - 1] == u';') &&
+                text_width(TextStyle::subtitle, text.left(at)) <= room)
+                return {text.left(at), text.mid(at + 1)};
+        return {text, {}};
+    }
+
+    void subtitle(const QString& text, QPointF at, double room) {
+        push(Text{at, elided(TextStyle::subtitle, text, room), theme_[Token::secondary], TextStyle::subtitle,
                   Across::left, false});
     }
 
@@ -142,7 +160,7 @@ private:
                 push(Box{QRectF(at, middle - 5, 10, 10), entry.hollow ? QColor() : colour,
                          entry.hollow ? colour : QColor(), entry.hollow ? 0.0 : 2.0});
             push(Text{{at + 16, middle + grown(4)},
-                      elided(TextStyle::axis, entry.text, right - at - 16),
+                      elided_name(TextStyle::axis, entry.text, right - at - 16),
                       theme_[Token::secondary],
                       TextStyle::axis,
                       Across::left,
@@ -242,7 +260,7 @@ private:
             if (tick.text.isEmpty() || std::abs(y - last) < 1.2 * ascent) continue;
             last = y;
             push(Text{{frame.plot.left() - 8, y + ascent / 2 - 1.5},
-                      elided(TextStyle::axis, tick.text, grown(longest_name)),
+                      elided_name(TextStyle::axis, tick.text, grown(longest_name)),
                       theme_[Token::secondary],
                       TextStyle::axis,
                       Across::right,
@@ -305,7 +323,7 @@ private:
         for (std::size_t i = 0; i < axis.names.size(); i += std::size_t(plan.stride)) {
             const double x = frame.x.pixel(double(i));
             if (x < frame.plot.left() || x > frame.plot.right()) continue;
-            const QString text = elided(TextStyle::axis, axis.names[i], grown(longest_name));
+            const QString text = elided_name(TextStyle::axis, axis.names[i], grown(longest_name));
             if (plan.upward)
                 push(Text{{x + ascent / 2 - 1.5, frame.plot.bottom() + 6},
                           text,
@@ -369,11 +387,7 @@ private:
 
 QColor resolve(const Ink& ink, const theme::Theme& theme) { return theme.faded(ink.token, ink.opacity); }
 
-Ink run_ink(std::size_t index) {
-    constexpr std::array tokens{Token::secondary, Token::accent, Token::candidate, Token::worse,
-                                Token::underflow, Token::levels, Token::good};
-    return {index == 0 ? tokens[0] : tokens[1 + (index - 1) % (tokens.size() - 1)], 1};
-}
+Ink run_ink(std::size_t index) { return {run_token(static_cast<int>(index)), 1}; }
 
 AxisMap x_map(const PlotScene& scene, std::size_t panel, const View& view, double left, double right) {
     const Axis& axis = scene.panels[panel].x;

@@ -23,7 +23,7 @@ struct Ink {
     double opacity = 1;
 };
 
-/// The colour of run number `index` in plots of many runs. The baseline (0) is grey.
+/// The colour of run number `index` in plots of many runs, as in the table of runs (widgets/models/run_colours.h).
 [[nodiscard]] Ink run_ink(std::size_t index);
 
 struct Axis {

@@ -37,12 +37,13 @@ PlotSurface::~PlotSurface() = default;
 
 void PlotSurface::makeCanvas(Renderer renderer) {
     std::string why;
+    // Where the processor plays the card, a QOpenGLWidget has it compose the whole window at each change anywhere in it
+    // (a table that scrolls costs ten frames' time), and draws a plot five times as long as QPainter.
     if (renderer == Renderer::automatic && opengl_available(why))
-        renderer = opengl_is_software() ? Renderer::opengl_picture : Renderer::opengl;
-    opengl_ = renderer == Renderer::opengl || renderer == Renderer::opengl_picture;
+        renderer = opengl_is_software() ? Renderer::software : Renderer::opengl;
+    opengl_ = renderer == Renderer::opengl;
     if (opengl_) {
-        const auto make = renderer == Renderer::opengl ? make_gl_canvas : make_gl_picture_canvas;
-        canvas_ = make(this, [this](const QString& reason) { useSoftware(reason); });
+        canvas_ = make_gl_canvas(this, [this](const QString& reason) { useSoftware(reason); });
     } else {
         canvas_ = make_software_canvas(this);
         // Nobody is connected yet while the constructor runs.

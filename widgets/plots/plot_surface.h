@@ -38,7 +38,7 @@ class PlotSurface final : public QWidget {
 
 public:
     /// OpenGL on the screen, or into a picture of the plot; the second where the processor plays the card.
-    enum class Renderer { automatic, opengl, opengl_picture, software };
+    enum class Renderer { automatic, opengl, software };
 
     explicit PlotSurface(QWidget* parent = nullptr, Renderer renderer = Renderer::automatic);
     ~PlotSurface() override;

@@ -80,22 +80,26 @@ QPushButton, QToolBar QToolButton { background: @window; color: @text; border: 1
                                     padding: 4px 10px; min-height: 18px; }
 QPushButton:hover, QToolBar QToolButton:hover { border-color: @faint; }
 QPushButton:pressed, QToolBar QToolButton:pressed, QPushButton:checked { background: @selection; border-color: @accent; }
+QPushButton { outline: none; }
 QPushButton:focus { border-color: @accent; }
 QPushButton:disabled, QToolBar QToolButton:disabled { color: @faint; background: @header; }
 QPushButton[primary="true"], QToolBar QToolButton[primary="true"] { background: @accent; color: @onaccent; border-color: @accent;
                                                                     font-weight: 600; }
 QPushButton[primary="true"]:hover, QToolBar QToolButton[primary="true"]:hover { background: @accenthover; }
+QPushButton[primary="true"]:focus, QToolBar QToolButton[primary="true"]:focus { border-color: @text; }
 QPushButton[primary="true"]:disabled, QToolBar QToolButton[primary="true"]:disabled { background: @border; color: @faint;
                                                                                       border-color: @border; }
 QPushButton[flat="true"] { background: transparent; border-color: transparent; color: @secondary; }
 QToolButton { background: transparent; color: @secondary; border: 1px solid transparent; border-radius: 5px; padding: 3px 6px; }
 QToolButton[tool="true"] { font-size: 12px; }
+QToolButton[corner="true"] { background: @header; border: none; border-radius: 0; padding: 8px 6px; }
 QToolButton:hover { background: @border; color: @text; }
 QToolButton:disabled { color: @faint; background: transparent; }
 QToolButton:checked { color: @accent; background: @selection; }
 QToolButton:focus { border-color: @accent; }
 QToolButton::menu-indicator { image: url(:/theme/icons/chevron_down.svg); subcontrol-position: right center; right: 2px; }
 QToolButton[popupMode="2"] { padding-right: 18px; }
+QToolButton[corner="true"]:focus { color: @accent; }
 QMessageBox QLabel#qt_msgbox_informativelabel { min-width: 400px; }
 QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QPushButton::menu-indicator { image: url(:/theme/icons/chevron_down.svg); subcontrol-position: right center; right: 6px; }

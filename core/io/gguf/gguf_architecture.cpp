@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/base/error.h"
+#include "core/base/word_list.h"
 
 namespace graticule {
 namespace {
@@ -85,16 +86,22 @@ constexpr auto gpt2_names = std::to_array<GgufNameRow>({
 });
 
 constexpr auto architectures = std::to_array<GgufArchitecture>({
-    {"llama", "llama", "LlamaForCausalLM", llama_names},
-    {"qwen2", "qwen2", "Qwen2ForCausalLM", qwen_names},
-    {"qwen3", "qwen3", "Qwen3ForCausalLM", qwen_names},
-    {"gemma2", "gemma2", "Gemma2ForCausalLM", gemma2_names},
-    {"phi3", "phi3", "Phi3ForCausalLM", phi3_names},
-    {"gpt2", "gpt2", "GPT2LMHeadModel", gpt2_names},
+    {"llama", "llama", "LlamaForCausalLM", llama_names, "attn_q attn_k attn_v attn_output ffn_gate ffn_up ffn_down"},
+    {"qwen2", "qwen2", "Qwen2ForCausalLM", qwen_names, "attn_q attn_k attn_v"},
+    {"qwen3", "qwen3", "Qwen3ForCausalLM", qwen_names, "attn_q attn_k attn_v attn_output"},
+    {"gemma2", "gemma2", "Gemma2ForCausalLM", gemma2_names, ""},
+    {"phi3", "phi3", "Phi3ForCausalLM", phi3_names, ""},
+    {"gpt2", "gpt2", "GPT2LMHeadModel", gpt2_names, "*"},
 });
 
 std::string_view block_prefix(const GgufArchitecture& architecture) {
     return architecture.name == "gpt2" ? "transformer.h." : "model.layers.";
+}
+
+bool takes_bias(const GgufArchitecture& architecture, std::string_view stem) {
+    constexpr std::string_view any_block = "blk.N.";
+    if (stem.starts_with(any_block)) stem.remove_prefix(any_block.size());
+    return lists(architecture.biases, stem);
 }
 
 /// "blk.12.attn_q" is taken apart into "12" and "blk.N.attn_q".
@@ -147,6 +154,7 @@ std::optional<GgufMapping> map_gguf_name(const GgufArchitecture& architecture, c
     if (suffix != ".weight" && suffix != ".bias") return std::nullopt;
     std::string_view block;
     const std::string stem = without_block_number(std::string_view(name).substr(0, dot), block);
+    if (suffix == ".bias" && !takes_bias(architecture, stem)) return std::nullopt;
     for (const GgufNameRow& row : architecture.names) {
         if (row.gguf != stem) continue;
         std::string mapped;

@@ -33,6 +33,8 @@ struct GgufArchitecture {
     std::string_view model_type; ///< config.json
     std::string_view class_name;
     std::span<const GgufNameRow> names; ///< without ".weight" and ".bias"
+    /// Of those, the ones that llama.cpp takes a bias of, separated by spaces: without "blk.N.". "*": of all.
+    std::string_view biases;
 };
 
 /// Throws Error{unsupported} naming the architecture.
@@ -56,9 +58,9 @@ struct GgufMapping {
 
 /// What the configuration takes from the tensors, which may lie in other parts than the metadata.
 struct GgufContents {
-    const GgufTensor* embedding = nullptr; ///< null: there is none
-    bool has_head = false, has_attention_bias = false, has_mlp_bias = false;
-    std::vector<float> rope_divisors;               ///< rope_freqs.weight
+    const GgufTensor* embedding = nullptr;                                   ///< null: there is none
+    bool has_head = false, has_attention_bias = false, has_mlp_bias = false; ///< of any linear there
+    std::vector<float> rope_divisors;                                        ///< rope_freqs.weight
     std::vector<float> short_factors, long_factors; ///< rope_factors_short.weight, rope_factors_long.weight
 };
 

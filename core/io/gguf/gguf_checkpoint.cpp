@@ -102,15 +102,16 @@ public:
             for (const GgufTensor& tensor : parts_[part]->tensors()) {
                 const auto values = std::ranges::find(rotary, tensor.name, [](const auto& row) { return row.first; });
                 if (values != std::end(rotary))
-                    *values->second = to_floats(parts_[part]->tensor(tensor));
+                    *values->second = divisors(part, tensor);
                 else if (tensor.name.ends_with(".input_scale"))
                     input_scales_.push_back(tensor.name);
                 else if (const auto stem = stem_of_scale(tensor.name))
                     scales_.push_back({part, &tensor, *stem + ".weight"});
                 else
                     add(part, tensor);
-                contents.has_attention_bias = contents.has_attention_bias || tensor.name.ends_with("attn_q.bias");
-                contents.has_mlp_bias = contents.has_mlp_bias || tensor.name.ends_with("ffn_up.bias");
+                if (tensor.name.ends_with(".bias")) // of one linear or of all: each is added where it is there
+                    (tensor.name.find(".ffn_") != std::string::npos ? contents.has_mlp_bias
+                                                                    : contents.has_attention_bias) = true;
             }
         set_scales();
         contents.has_head = contains("lm_head.weight");
@@ -198,6 +199,18 @@ private:
             return transposed(stored, part.path(), place.tensor->name);
         }
         return stored;
+    }
+
+    /// Of rotary frequencies.
+    std::vector<float> divisors(std::size_t part, const GgufTensor& tensor) const {
+        std::vector<float> values = to_floats(parts_[part]->tensor(tensor));
+        for (std::size_t i = 0; i < values.size(); ++i)
+            if (!std::isfinite(values[i]) || values[i] <= 0)
+                bad(parts_[part]->path(), "tensor \"" + tensor.name + "\": element " + std::to_string(i) + " is " +
+                                              std::to_string(values[i]) +
+                                              ", and rotary frequencies are divided by it: finite numbers above 0 are "
+                                              "expected; convert the model again");
+        return values;
     }
 
     /// What llama.cpp multiplies products with, NVFP4's above all, is part of the weight.

@@ -110,6 +110,15 @@ public:
     void real_if_there(const char* field, const std::string& key) {
         if (const auto value = real(key)) config_[field] = short_real(*value);
     }
+    /// llama.cpp opens no file without it, either: another one would be another model.
+    void epsilon(const char* field, const std::string& key) {
+        const auto value = real(key);
+        if (!value) bad("no \"" + prefix_ + key + "\" in the metadata; convert the model again");
+        if (*value < 0 || *value > 1)
+            bad("metadata \"" + prefix_ + key + "\" is " + metadata_.shown(prefix_ + key) +
+                "; a number from 0 to 1 is expected: convert the model again");
+        config_[field] = short_real(*value);
+    }
     void token_id(const char* field, const char* key) {
         if (const auto value = metadata_.whole(std::string("tokenizer.ggml.") + key)) config_[field] = *value;
     }
@@ -251,7 +260,7 @@ void write_gpt2(ConfigWriter& config) {
     config.whole("n_head", "attention.head_count", limits::heads);
     config.whole("n_positions", "context_length", limits::positions);
     config.whole_if_there("n_inner", "feed_forward_length", limits::width);
-    config.real_if_there("layer_norm_epsilon", "attention.layer_norm_epsilon");
+    config.epsilon("layer_norm_epsilon", "attention.layer_norm_epsilon");
     config.set("activation_function", "gelu_new");
 }
 
@@ -262,12 +271,14 @@ void write_decoder(ConfigWriter& config, const GgufArchitecture& architecture, c
     config.whole("intermediate_size", "feed_forward_length", limits::width);
     config.whole_if_there("num_key_value_heads", "attention.head_count_kv", limits::heads);
     config.whole_if_there("max_position_embeddings", "context_length", limits::positions);
-    config.real_if_there("rms_norm_eps", "attention.layer_norm_rms_epsilon");
+    config.epsilon("rms_norm_eps", "attention.layer_norm_rms_epsilon");
     config.set("head_dim", hidden / heads);
     config.whole_if_there("head_dim", "attention.key_length", limits::width);
     const std::uint64_t head_dim = config.single("attention.key_length").value_or(hidden / heads);
     config.require_equal("attention.value_length", head_dim, "attention.key_length");
     config.rope(contents);
+    if (architecture.name == "llama") // llama.cpp opens no other, either
+        config.require_equal("rope.dimension_count", head_dim, "attention.key_length (or the width of a head)");
     if (const auto rotary = config.single("rope.dimension_count"); rotary && *rotary > 0 && *rotary < head_dim) {
         if (architecture.name == "phi3")
             config.set("partial_rotary_factor", static_cast<double>(*rotary) / static_cast<double>(head_dim));

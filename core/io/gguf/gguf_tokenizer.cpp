@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/word_list.h"
 #include "core/io/text/pipeline_tokenizer.h"
 #include "core/io/text/sentencepiece_parts.h"
 #include "core/io/text/utf8.h"
@@ -47,15 +49,6 @@ bool is_byte_token(std::string_view token) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     return token.size() == 6 && token.starts_with("<0x") && token.ends_with('>') &&
            token.substr(3, 2).find_first_not_of(digits) == std::string_view::npos;
-}
-
-bool lists(std::string_view names, std::string_view name) {
-    while (!names.empty()) {
-        const auto space = names.find(' ');
-        if (names.substr(0, space) == name) return true;
-        names.remove_prefix(space == std::string_view::npos ? names.size() : space + 1);
-    }
-    return false;
 }
 
 class Reader {
@@ -117,6 +110,7 @@ private:
         if (!metadata_.contains("tokenizer.ggml.token_type")) return;
         const auto types = metadata_.wholes("tokenizer.ggml.token_type");
         require_size(types->size(), "tokenizer.ggml.token_type");
+        std::map<std::string_view, std::size_t> bytes;
         for (std::size_t id = 0; id < types->size(); ++id) {
             const std::int64_t type = (*types)[id];
             if (type < 0 || type > 6)
@@ -125,6 +119,10 @@ private:
             if (kinds_[id] == PieceKind::byte && !is_byte_token(tokens_[id]))
                 bad("token " + std::to_string(id) + ", \"" + tokens_[id] +
                     "\", is of the type byte but names none; <0x00> to <0xFF> do. Convert the model again");
+            if (kinds_[id] != PieceKind::byte) continue;
+            if (const auto [other, fresh] = bytes.emplace(tokens_[id], id); !fresh)
+                bad("tokens " + std::to_string(other->second) + " and " + std::to_string(id) +
+                    " both stand for the byte " + tokens_[id] + "; convert the model again");
         }
     }
 

@@ -44,6 +44,7 @@ public:
         if (const json* value = component("post_processor"))
             read_post_processor({*value, name_ + ": post_processor"}, template_seen);
         find_special_tokens(template_seen);
+        note_another_prefix();
         parts_.kind = byte_level ? "byte-level BPE" : byte_fallback_ ? "BPE with byte fallback" : "BPE";
         parts_.origin = "tokenizer.json";
         parts_.file = name_;
@@ -172,9 +173,23 @@ private:
             if (template_seen) processor.unsupported("a second template");
             template_seen = true;
             read_template(processor);
+        } else if (processor.type() == "BertProcessing" || processor.type() == "RobertaProcessing") {
+            if (template_seen) processor.unsupported("a second template");
+            template_seen = true;
+            parts_.prefix.push_back(id_of_pair(processor, "cls"));
+            parts_.suffix.push_back(id_of_pair(processor, "sep"));
         } else if (processor.type() != "ByteLevel") { // that one only moves offsets
             processor.unsupported("this post-processor");
         }
+    }
+
+    /// ["<s>", 0]
+    static std::int32_t id_of_pair(const JsonComponent& processor, const char* key) {
+        const json& pair = processor.member(key);
+        if (!pair.is_array() || pair.size() != 2 || !pair[1].is_number_unsigned() ||
+            pair[1].get<std::uint64_t>() >= max_id)
+            processor.bad("\"" + std::string(key) + "\" is " + pair.dump().substr(0, 60) + ", no token and its id");
+        return pair[1].get<std::int32_t>();
     }
 
     void read_template(const JsonComponent& processor) {
@@ -224,6 +239,39 @@ private:
                         "add_eos_token), but tokenizer.json has no template (\"post_processor\") that puts them there; "
                         "none are put, as in transformers 5; transformers 4 put them. Add a TemplateProcessing to "
                         "tokenizer.json to have them");
+    }
+
+    /// Whether a space is put before a text; absent: no step decides that.
+    static std::optional<bool> puts_space(const json& step) {
+        if (!step.is_object()) return std::nullopt;
+        const json type = step.value("type", json());
+        if (type == "ByteLevel") return step.value("add_prefix_space", json(true)) == true;
+        if (type == "Metaspace") {
+            const bool always = step.value("add_prefix_space", json(true)) == true;
+            return step.value("prepend_scheme", json(always ? "always" : "never")) != "never";
+        }
+        std::optional<bool> any;
+        if (const auto steps = step.find("pretokenizers"); steps != step.end() && steps->is_array())
+            for (const json& child : *steps)
+                if (const auto one = puts_space(child)) any = any.value_or(false) || *one;
+        return any;
+    }
+
+    void note_another_prefix() {
+        const json* steps = component("pre_tokenizer");
+        const auto puts = steps == nullptr ? std::nullopt : puts_space(*steps);
+        // The class that goes by tokenizer.json alone, in both of its names.
+        const bool of_file = config_.tokenizer_class.empty() || config_.tokenizer_class == "PreTrainedTokenizerFast" ||
+                             config_.tokenizer_class == "TokenizersBackend";
+        const bool space = puts.value_or(false);
+        if (!puts || of_file || config_.add_prefix_space.value_or(space) == space) return;
+        parts_.notes.push_back(
+            name_ + (space ? ": a space is put before a text" : ": no space is put before a text") +
+            ", though tokenizer_config.json says otherwise (add_prefix_space); transformers 5 goes by "
+            "that field for " +
+            config_.tokenizer_class +
+            ". Set add_prefix_space (of a Metaspace: prepend_scheme) in the pre_tokenizer of "
+            "tokenizer.json for the same tokens here");
     }
 
     const JsonDocument owner_;

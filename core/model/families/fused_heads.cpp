@@ -65,7 +65,7 @@ ModelConfig read_falcon(const std::string& json) {
     const ConfigReader config(json);
     ModelConfig model;
     read_common(config, true, model);
-    model.hidden = config.integer("hidden_size", limits::width, 4544);
+    model.hidden = config.integer(second_name(config, "hidden_size", "n_embed", model), limits::width, 4544);
     model.blocks = config.integer("num_hidden_layers", limits::blocks, 32);
     model.heads = config.integer("num_attention_heads", limits::heads, 71);
     model.mlp_hidden = config.integer("ffn_hidden_size", limits::width, 4 * model.hidden);
@@ -75,13 +75,20 @@ ModelConfig read_falcon(const std::string& json) {
     if (config.flag("alibi", false))
         throw Error(ErrorKind::unsupported, "\"alibi\" true is not done for Falcon; models with rotary positions are");
     const bool new_architecture = config.flag("new_decoder_architecture", false);
-    const bool one_kv_head = !new_architecture && config.flag("multi_query", true);
+    // Null is false to transformers; the new architecture asks for neither.
+    const auto set = [&](const char* field) { return config.absent(field) || config.flag(field, false); };
+    const bool multi_query = set("multi_query"), parallel = set("parallel_attn");
+    if (new_architecture && !parallel)
+        throw Error(ErrorKind::unsupported, "\"parallel_attn\" is " + config.shown("parallel_attn") +
+                                                " beside \"new_decoder_architecture\", which transformers does not "
+                                                "compute, either; it is true in published models");
+    const bool one_kv_head = !new_architecture && multi_query;
     model.kv_heads =
         new_architecture ? config.integer("num_kv_heads", limits::heads, model.heads) : (one_kv_head ? 1 : model.heads);
     model.fused_by_head = !one_kv_head; // with one key-value head both orders are the same
     model.norm_epsilon = config.real("layer_norm_epsilon", 1e-5, 0, 1);
     model.activation = parse_activation("activation", config.text("activation", "gelu"));
-    model.parallel = new_architecture || config.flag("parallel_attn", true);
+    model.parallel = parallel;
     const bool bias = config.flag("bias", false);
     model.biases = {bias, bias, bias};
     model.rope = read_rope(config, {.head_dim = model.head_dim, .max_positions = model.max_positions});
@@ -93,12 +100,10 @@ ModelConfig read_bloom(const std::string& json) {
     const ConfigReader config(json);
     ModelConfig model;
     read_common(config, true, model);
-    model.hidden = config.has("hidden_size") ? config.integer("hidden_size", limits::width)
-                                             : config.integer("n_embed", limits::width, 64);
-    model.blocks = config.has("n_layer") ? config.integer("n_layer", limits::blocks)
-                                         : config.integer("num_hidden_layers", limits::blocks, 2);
-    model.heads = model.kv_heads = config.has("n_head") ? config.integer("n_head", limits::heads)
-                                                        : config.integer("num_attention_heads", limits::heads, 8);
+    const auto named = [&](const char* own, const char* second) { return second_name(config, own, second, model); };
+    model.hidden = config.integer(named("hidden_size", "n_embed"), limits::width, 64);
+    model.blocks = config.integer(named("n_layer", "num_hidden_layers"), limits::blocks, 2);
+    model.heads = model.kv_heads = config.integer(named("n_head", "num_attention_heads"), limits::heads, 8);
     model.mlp_hidden = 4 * model.hidden;
     model.vocabulary = config.integer("vocab_size", limits::vocabulary, 250880);
     model.max_positions = config.integer("seq_length", limits::positions, 2048);
@@ -108,6 +113,11 @@ ModelConfig read_bloom(const std::string& json) {
     model.activation = Activation::gelu_tanh;
     model.biases = {true, true, true};
     model.positions = PositionKind::alibi;
+    if (config.flag("slow_but_exact", false) && config.integer("pretraining_tp", limits::heads, 1) > 1)
+        model.notes.push_back("config.json has \"slow_but_exact\" true and \"pretraining_tp\" " +
+                              config.shown("pretraining_tp") +
+                              ": transformers leaves out the biases of dense and dense_4h_to_h then; here they are "
+                              "added. Set \"slow_but_exact\" to false for the same numbers there");
     if (config.flag("apply_residual_connection_post_layernorm", false))
         throw Error(ErrorKind::unsupported, "\"apply_residual_connection_post_layernorm\" true is not done");
     finish_config(config, model);

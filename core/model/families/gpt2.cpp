@@ -14,12 +14,13 @@ ModelConfig read_config(const std::string& json) {
     const ConfigReader config(json);
     ModelConfig model;
     read_common(config, true, model);
-    model.hidden = config.integer("n_embd", limits::width);
-    model.blocks = config.integer("n_layer", limits::blocks);
-    model.heads = config.integer("n_head", limits::heads);
+    const auto named = [&](const char* own, const char* second) { return second_name(config, own, second, model); };
+    model.hidden = config.integer(named("n_embd", "hidden_size"), limits::width);
+    model.blocks = config.integer(named("n_layer", "num_hidden_layers"), limits::blocks);
+    model.heads = config.integer(named("n_head", "num_attention_heads"), limits::heads);
     model.mlp_hidden = config.integer("n_inner", limits::width, 4 * model.hidden);
     model.vocabulary = config.integer("vocab_size", limits::vocabulary);
-    model.max_positions = config.integer("n_positions", limits::positions, 1024);
+    model.max_positions = config.integer(named("n_positions", "max_position_embeddings"), limits::positions, 1024);
     model.embedding_width = model.hidden;
     model.kv_heads = model.heads;
     if (model.hidden % model.heads != 0)

@@ -29,6 +29,11 @@ std::vector<std::uint8_t> sliding_blocks(const ConfigReader& config, const Model
     return sliding;
 }
 
+void window_every_block(ModelConfig& model, std::optional<std::int64_t> tokens) {
+    model.sliding_window = tokens;
+    if (tokens) model.sliding_blocks.assign(static_cast<std::size_t>(model.blocks), 1);
+}
+
 RopeDefaults rope_defaults(const ModelConfig& model, double theta) {
     return {.theta = theta, .head_dim = model.head_dim, .max_positions = model.max_positions};
 }
@@ -46,12 +51,19 @@ void read_experts(const ConfigReader& config, std::int64_t experts, std::int64_t
                                               ", more than the " + std::to_string(experts) + " experts");
 }
 
-/// What all rows of this file share. `default_head_dim` 0: hidden / heads.
-/// `own_rope`: the row reads its rotary keys itself.
-ModelConfig read_shared(const ConfigReader& config, bool tied, std::int64_t default_head_dim, double default_epsilon,
-                        bool own_rope = false) {
+/// What transformers takes where config.json does not say it.
+struct Defaults {
+    bool tied = false;
+    std::int64_t head_dim = 0; ///< 0: hidden / heads
+    double epsilon = 1e-6;
+    std::int64_t max_positions = 2048;
+    double theta = 10000;
+};
+
+/// What all rows of this file share. `own_rope`: the row reads its rotary keys itself.
+ModelConfig read_shared(const ConfigReader& config, const Defaults& defaults, bool own_rope = false) {
     ModelConfig model;
-    read_common(config, tied, model);
+    read_common(config, defaults.tied, model);
     model.hidden = config.integer("hidden_size", limits::width);
     model.blocks = config.integer("num_hidden_layers", limits::blocks);
     model.heads = config.integer("num_attention_heads", limits::heads);
@@ -59,17 +71,17 @@ ModelConfig read_shared(const ConfigReader& config, bool tied, std::int64_t defa
     model.mlp_hidden = config.integer("intermediate_size", limits::width);
     model.vocabulary = config.integer("vocab_size", limits::vocabulary);
     model.embedding_width = model.hidden;
-    model.max_positions = config.integer("max_position_embeddings", limits::positions, 2048);
-    if (default_head_dim == 0 && !config.has("head_dim") && model.hidden % model.heads != 0)
+    model.max_positions = config.integer("max_position_embeddings", limits::positions, defaults.max_positions);
+    if (defaults.head_dim == 0 && !config.has("head_dim") && model.hidden % model.heads != 0)
         throw Error(ErrorKind::bad_input, "\"hidden_size\" " + std::to_string(model.hidden) +
                                               " is not a multiple of \"num_attention_heads\" " +
                                               std::to_string(model.heads) + " and there is no \"head_dim\"");
     model.head_dim = config.integer("head_dim", limits::width,
-                                    default_head_dim == 0 ? model.hidden / model.heads : default_head_dim);
+                                    defaults.head_dim == 0 ? model.hidden / model.heads : defaults.head_dim);
     model.norm = NormKind::rms;
-    model.norm_epsilon = config.real("rms_norm_eps", default_epsilon, 0, 1);
+    model.norm_epsilon = config.real("rms_norm_eps", defaults.epsilon, 0, 1);
     model.activation = parse_activation("hidden_act", config.text("hidden_act", "silu"));
-    if (!own_rope) model.rope = read_rope(config, rope_defaults(model, 10000));
+    if (!own_rope) model.rope = read_rope(config, rope_defaults(model, defaults.theta));
     model.attention_scale = 1 / std::sqrt(static_cast<double>(model.head_dim));
     return model;
 }
@@ -77,7 +89,10 @@ ModelConfig read_shared(const ConfigReader& config, bool tied, std::int64_t defa
 ModelConfig read_llama(const std::string& json) {
     const ConfigReader config(json);
     const std::string type = config.text("model_type", "llama");
-    ModelConfig model = read_shared(config, false, type == "qwen3" ? 128 : 0, 1e-6);
+    ModelConfig model = read_shared(config, {.head_dim = type == "qwen3" ? 128 : 0,
+                                             .max_positions = type == "llama"     ? 2048
+                                                              : type == "mistral" ? 131072
+                                                                                  : 32768});
     const bool windowed = type == "mistral" || (type != "llama" && config.flag("use_sliding_window", false));
     // As transformers: a window of 4096 where the field is absent, and none where it is null (Mistral v0.2 on).
     if (windowed) model.sliding_window = config.limit("sliding_window", limits::positions, 4096);
@@ -97,7 +112,7 @@ ModelConfig read_llama(const std::string& json) {
 
 ModelConfig read_gemma2(const std::string& json) {
     const ConfigReader config(json);
-    ModelConfig model = read_shared(config, true, 256, 1e-6);
+    ModelConfig model = read_shared(config, {.tied = true, .head_dim = 256, .max_positions = 8192});
     model.norm = NormKind::rms_plus_one;
     model.activation = parse_activation(
         "hidden_activation", config.text("hidden_activation", "gelu_pytorch_tanh")); // "hidden_act" was Gemma 1's
@@ -117,10 +132,30 @@ ModelConfig read_gemma2(const std::string& json) {
 }
 
 /// Gemma 3 turns full and windowed attention by different angles: nested in "rope_parameters" (transformers 5), or
-/// "rope_theta" and "rope_local_base_freq" beside each other.
+/// "rope_theta" and "rope_local_base_freq" beside each other. "rope_scaling" changes those of full attention alone.
+void read_both_ropes(const ConfigReader& config, ModelConfig& model) {
+    const auto both = config.object("rope_parameters");
+    auto full = both ? both->object("full_attention") : std::nullopt;
+    const auto sliding = both ? both->object("sliding_attention") : std::nullopt;
+    if (both && !both->empty() && !full && !sliding)
+        throw Error(ErrorKind::unsupported,
+                    "\"rope_parameters\" is " + config.shown("rope_parameters") +
+                        "; Gemma 3 has one set for each kind of attention, and versions of transformers differ on what "
+                        "a single one means: put it inside \"full_attention\" and \"sliding_attention\"");
+    const auto scaling = config.object("rope_scaling");
+    if (scaling && scaling->has("type") && !scaling->has("rope_type"))
+        throw Error(ErrorKind::unsupported, "\"rope_scaling\" is " + config.shown("rope_scaling") +
+                                                "; of Gemma 3's transformers reads \"rope_type\" alone, so that "
+                                                "nothing is scaled there: write \"rope_type\", or leave it out");
+    if (scaling && !scaling->empty()) full = full ? full->updated_by(*scaling) : *scaling;
+    model.rope = read_rope_keys(full, rope_defaults(model, config.real("rope_theta", 1e6, 1, 1e12)));
+    model.sliding_rope =
+        read_rope_keys(sliding, rope_defaults(model, config.real("rope_local_base_freq", 1e4, 1, 1e12)));
+}
+
 ModelConfig read_gemma3(const std::string& json) {
     const ConfigReader config(json);
-    ModelConfig model = read_shared(config, true, 256, 1e-6, true);
+    ModelConfig model = read_shared(config, {.tied = true, .head_dim = 256, .max_positions = 131072}, true);
     if (config.flag("use_bidirectional_attention", false))
         throw Error(ErrorKind::unsupported, "\"use_bidirectional_attention\" true is not done");
     model.norm = NormKind::rms_plus_one;
@@ -134,15 +169,7 @@ ModelConfig read_gemma3(const std::string& json) {
     const std::int64_t pattern = config.integer("sliding_window_pattern", limits::blocks, 6);
     model.sliding_blocks = sliding_blocks(
         config, model, [pattern](std::int64_t block) { return static_cast<std::uint8_t>((block + 1) % pattern != 0); });
-    const std::optional<ConfigReader> both = config.object("rope_parameters");
-    if (both && both->has("full_attention")) {
-        model.rope = read_rope_keys(both->object("full_attention"), rope_defaults(model, 1e6));
-        model.sliding_rope = read_rope_keys(both->object("sliding_attention"), rope_defaults(model, 1e4));
-    } else {
-        model.rope = read_rope(config, rope_defaults(model, 1e6));
-        model.sliding_rope =
-            read_rope_keys(std::nullopt, rope_defaults(model, config.real("rope_local_base_freq", 1e4, 1, 1e12)));
-    }
+    read_both_ropes(config, model);
     read_attention_bias(config, model);
     model.query_key_norms = true;
     finish_config(config, model);
@@ -152,7 +179,7 @@ ModelConfig read_gemma3(const std::string& json) {
 /// OLMo 2 has no norm before its modules; both come after, and the norms of query and key span all heads.
 ModelConfig read_olmo2(const std::string& json) {
     const ConfigReader config(json);
-    ModelConfig model = read_shared(config, false, 0, 1e-5);
+    ModelConfig model = read_shared(config, {.epsilon = 1e-5});
     read_attention_bias(config, model);
     model.query_key_norms = true;
     finish_config(config, model);
@@ -161,20 +188,20 @@ ModelConfig read_olmo2(const std::string& json) {
 
 ModelConfig read_mixtral(const std::string& json) {
     const ConfigReader config(json);
-    ModelConfig model = read_shared(config, false, 0, 1e-5);
-    read_experts(config, config.integer("num_local_experts", limits::experts, 8), 2, model);
+    ModelConfig model = read_shared(config, {.epsilon = 1e-5, .max_positions = 131072, .theta = 1e6});
+    const std::string experts = second_name(config, "num_local_experts", "num_experts", model);
+    read_experts(config, config.integer(experts, limits::experts, 8), 2, model);
     model.expert_hidden = model.mlp_hidden;
-    model.sliding_window = config.limit("sliding_window", limits::positions);
-    if (model.sliding_window) model.sliding_blocks.assign(static_cast<std::size_t>(model.blocks), 1);
+    window_every_block(model, config.limit("sliding_window", limits::positions));
     finish_config(config, model);
     return model;
 }
 
 ModelConfig read_qwen3_moe(const std::string& json) {
     const ConfigReader config(json);
-    ModelConfig model = read_shared(config, false, 128, 1e-6);
+    ModelConfig model = read_shared(config, {.head_dim = 128, .max_positions = 32768});
     const std::optional<std::int64_t> experts =
-        config.limit("num_experts", limits::experts, config.limit("num_local_experts", limits::experts, 128));
+        config.limit(second_name(config, "num_local_experts", "num_experts", model), limits::experts, 128);
     if (experts) read_experts(config, *experts, 8, model);
     model.expert_hidden = config.integer("moe_intermediate_size", limits::width, 768);
     model.normalize_experts = config.flag("norm_topk_prob", false);
@@ -184,7 +211,7 @@ ModelConfig read_qwen3_moe(const std::string& json) {
     for (const std::int64_t block : config.indices("mlp_only_layers", model.blocks - 1))
         model.dense_blocks[static_cast<std::size_t>(block)] = 1;
     if (config.flag("use_sliding_window", false))
-        throw Error(ErrorKind::unsupported, "\"use_sliding_window\" true is not done for qwen3_moe");
+        window_every_block(model, config.limit("sliding_window", limits::positions, 4096));
     read_attention_bias(config, model);
     model.query_key_norms = true;
     finish_config(config, model);
@@ -193,13 +220,12 @@ ModelConfig read_qwen3_moe(const std::string& json) {
 
 ModelConfig read_phi3(const std::string& json) {
     const ConfigReader config(json);
-    ModelConfig model = read_shared(config, false, 0, 1e-5, true);
+    ModelConfig model = read_shared(config, {.epsilon = 1e-5, .max_positions = 4096}, true);
     RopeDefaults rope = rope_defaults(model, 10000);
     rope.partial_is_read = rope.yarn_is_longrope = true;
     rope.original_positions = 4096; // transformers has it beside the set, where it goes before what the set says
     model.rope = read_rope(config, rope);
-    model.sliding_window = config.limit("sliding_window", limits::positions);
-    if (model.sliding_window) model.sliding_blocks.assign(static_cast<std::size_t>(model.blocks), 1);
+    window_every_block(model, config.limit("sliding_window", limits::positions));
     finish_config(config, model);
     return model;
 }

@@ -7,9 +7,10 @@ namespace {
 
 class DenseOp final : public LinearOp {
 public:
-    DenseOp(at::Tensor weight, at::Tensor bias)
+    DenseOp(at::Tensor weight, at::Tensor bias, bool inputs_rounded)
         : weight_(std::move(weight))
-        , bias_(std::move(bias)) {}
+        , bias_(std::move(bias))
+        , inputs_rounded_(inputs_rounded) {}
 
     [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
         const at::ScalarType type = x.raw().scalar_type();
@@ -20,16 +21,19 @@ public:
     [[nodiscard]] std::int64_t device_bytes() const override {
         return std::int64_t(weight_.nbytes()) + (bias_.defined() ? std::int64_t(bias_.nbytes()) : 0);
     }
-    [[nodiscard]] std::string_view kernel() const override { return "dense"; }
+    [[nodiscard]] std::string_view kernel() const override {
+        return inputs_rounded_ ? "dense, of rounded inputs" : "dense";
+    }
 
 private:
     mutable at::Tensor weight_, bias_; ///< of the type of the inputs, from the first one on
+    bool inputs_rounded_;
 };
 
 } // namespace
 
-std::shared_ptr<const LinearOp> dense_op(at::Tensor weight, at::Tensor bias) {
-    return std::make_shared<DenseOp>(std::move(weight), std::move(bias));
+std::shared_ptr<const LinearOp> dense_op(at::Tensor weight, at::Tensor bias, bool inputs_rounded) {
+    return std::make_shared<DenseOp>(std::move(weight), std::move(bias), inputs_rounded);
 }
 
 } // namespace graticule

@@ -27,12 +27,13 @@ public:
     /// y (..., out) from x (..., in): a fresh tensor of x's type, which the caller may write into.
     [[nodiscard]] virtual at::Tensor run(const SiteInput& x) const = 0;
     [[nodiscard]] virtual std::int64_t device_bytes() const = 0; ///< of the parameters it holds
-    [[nodiscard]] virtual std::string_view kernel() const = 0;   ///< what results name: "dense", "simulated", a row
+    [[nodiscard]] virtual std::string_view kernel() const = 0;   ///< what results name: KernelUse::kernel
     [[nodiscard]] virtual bool multiplies_integers() const { return false; }
 };
 
-/// weight (out, in), bias (out) or undefined; converted once where the inputs are of another type.
-[[nodiscard]] std::shared_ptr<const LinearOp> dense_op(at::Tensor weight, at::Tensor bias);
+/// weight (out, in), bias (out) or undefined; converted once where the inputs are of another type. What its site does
+/// to the inputs before is in its name.
+[[nodiscard]] std::shared_ptr<const LinearOp> dense_op(at::Tensor weight, at::Tensor bias, bool inputs_rounded = false);
 
 /// Codes of `linear.weight`'s shape with their parameters; kept columns and low rank are left to sum_op.
 [[nodiscard]] std::shared_ptr<const LinearOp> simulated_op(const QuantizedLinear& quantized, const Linear& linear,

@@ -35,7 +35,11 @@ PreparedLinear prepare_linear(ParameterLoader& loader, const Linear& linear, con
     if (quantized != nullptr) prepared.input = {quantized->input_map.online(), input_rounding(*quantized)};
     if (prepared.input.rounding) check_calibrated(*prepared.input.rounding, linear);
     if (quantized == nullptr || quantized->codes.empty()) {
-        prepared.operation = dense_op(loader.load(linear.name + ".weight", weights.weight(linear), type), bias);
+        const bool rounded = prepared.input.rounding.has_value();
+        prepared.operation =
+            dense_op(loader.load(linear.name + ".weight", weights.weight(linear), type), bias, rounded);
+        if (rounded && execution.arithmetic == Arithmetic::integer)
+            prepared.no_integers = "its weights have no codes: 16 bits, or read from a file that was quantized before";
         return prepared;
     }
     if (execution.arithmetic == Arithmetic::integer) {

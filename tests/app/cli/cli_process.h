@@ -35,15 +35,15 @@ inline Outcome run_cli(const QStringList& words) {
     return collect(process);
 }
 
-/// Ctrl+C as soon as stderr shows `when`.
-inline Outcome interrupt_cli(const QStringList& words, const QByteArray& when) {
+/// Ctrl+C, or another signal, as soon as stderr shows `when`.
+inline Outcome interrupt_cli(const QStringList& words, const QByteArray& when, int signal = SIGINT) {
     QProcess process;
     process.setReadChannel(QProcess::StandardError);
     process.start(cli_program(), words);
     QByteArray err;
     while (!err.contains(when) && process.state() != QProcess::NotRunning && process.waitForReadyRead(60'000))
         err += process.readAllStandardError();
-    if (process.state() != QProcess::NotRunning) ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    if (process.state() != QProcess::NotRunning) ::kill(static_cast<pid_t>(process.processId()), signal);
     Outcome outcome = collect(process);
     outcome.err.prepend(err);
     return outcome;

@@ -457,6 +457,7 @@ private:
         QVERIFY2(bits > 4 && bits < 4.5, std::to_string(bits).c_str());
         QVERIFY(std::fabs(value.at("perplexity").get<double>() / perplexity_of_run - 1) < 0.05);
         const json same = run_cli(eval + QStringList{"--json", "--recipe", "a=int8/sym/token"}).json();
+        QCOMPARE(same.at("kernels").at(0).at("kernel").get<std::string>(), std::string("dense, of rounded inputs"));
         QVERIFY(std::fabs(same.at("perplexity").get<double>() / perplexity_of_run - 1) < 1e-4);
         QVERIFY(same.at("bytes_before").get<std::int64_t>() < 8'000'000); // of 16.3 MB before the export
         for (const QString command : {"eval", "info", "calibrate", "compare"}) {

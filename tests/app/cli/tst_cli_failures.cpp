@@ -107,6 +107,9 @@ private Q_SLOTS:
         QTest::newRow("divergence of nothing")
             << QStringList{"eval", "sample-opt", "--metric", "divergence"} << "give --recipe";
         QTest::newRow("unknown metric") << QStringList{"eval", "sample-opt", "--metric", "luck"} << "luck";
+        for (const char* bits : {"nan", "inf", "0", "-4"})
+            QTest::addRow("budget of %s", bits)
+                << QStringList{"search", "sample-opt", QStringLiteral("--bits=%1").arg(bits)} << "is no budget";
         QTest::newRow("unknown task") << QStringList{"task", "sample-opt", "--task", "squad", "--file", "x"} << "squad";
         QTest::newRow("task without a file") << QStringList{"task", "sample-opt", "--task", "piqa"} << "--file";
         QTest::newRow("eval: empty recipe")
@@ -287,6 +290,8 @@ private Q_SLOTS:
         expect({"eval", "sample-opt", "--text", at("short.txt"), "--window", "512"}, 3, {"512"});
         expect({"calibrate", "sample-opt", "--calib", at("short.txt")}, 3, {"512"});
         expect({"eval", "sample-opt", "--text", at("nofile.txt")}, 3, {"nofile.txt"});
+        // Also where the recipe needs no calibration: a typing error must not go unseen.
+        expect({"eval", "sample-opt", "--recipe", "w=int4", "--calib", at("nofile.txt")}, 3, {"nofile.txt", "--calib"});
     }
 
     void exportThatATargetCannotHold() {
@@ -336,6 +341,9 @@ private Q_SLOTS:
                                                << "lies in the model's own folder" << 2;
         QTest::newRow("csv: a folder") << csv << "MODEL"
                                        << "is a folder; name a file" << 3;
+        QTest::newRow("csv: a folder's name") << csv << at("no-folder/") << "is a folder; name a file" << 3;
+        QTest::newRow("csv: a name that loaders read") << csv << "MODEL/model.safetensors.index.json"
+                                                       << "under a name that loaders read" << 2;
         QTest::newRow("csv: no folder") << csv << "/nowhere/x.csv"
                                         << "there is no folder /nowhere" << 3;
     }
@@ -395,6 +403,9 @@ private Q_SLOTS:
                                 << QByteArray("Calibrating");
         QTest::newRow("run") << QStringList{"run", "w=int4/sym/g128", "--model", "sample-opt", "--out", "OUT"}
                              << QByteArray("Evaluating");
+        QTest::newRow("the terminal goes")
+            << QStringList{"run", "w=int4/sym/g128", "--model", "sample-opt", "--out", "OUT"}
+            << QByteArray("Evaluating");
     }
     void interrupted() {
         QFETCH(QStringList, words);
@@ -402,7 +413,8 @@ private Q_SLOTS:
         const QString folder = at(QString("stop-") + QTest::currentDataTag());
         QDir().mkpath(folder);
         words.replaceInStrings("OUT", folder + "/out");
-        const Outcome done = interrupt_cli(words, when);
+        const bool hangup = QByteArray(QTest::currentDataTag()).startsWith("the terminal");
+        const Outcome done = interrupt_cli(words, when, hangup ? SIGHUP : SIGINT);
         QVERIFY2(done.code == 130, done.err + " (exit code " + QByteArray::number(done.code) + ")");
         QVERIFY2(done.out.isEmpty(), done.out);
         QVERIFY2(done.err.contains("cancelled"), done.err);

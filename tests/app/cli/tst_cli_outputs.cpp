@@ -5,6 +5,7 @@
 #include <QHash>
 #include <QRegularExpression>
 #include <QTemporaryDir>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/app/cli/cli_process.h"
@@ -134,6 +135,22 @@ private Q_SLOTS:
         QVERIFY2(outcome.err.contains(weights.toUtf8() + " was cut short"), outcome.err);
         QVERIFY2(outcome.out.isEmpty(), outcome.out);
         QVERIFY(!QFile::exists(at("cut-out")));
+    }
+
+    /// What was computed needs no disk.
+    void figures_come_before_the_file_that_cannot_be_written() {
+        QFile::link("/dev/full", at("full")); // a name of its own: nothing can happen to the real one
+        const Outcome outcome = run_cli({"quantize", "sample-opt", "--recipe", "w=int4/sym/channel", "--weights-only",
+                                         "--csv", at("full"), "--json"});
+        QVERIFY2(outcome.code == 3, outcome.err);
+        QVERIFY2(outcome.err.contains("takes nothing more"), outcome.err);
+        QCOMPARE(outcome.json().at("layers").size(), std::size_t{48});
+    }
+
+    void a_pipe_as_a_recipe_is_named_as_one() {
+        QCOMPARE(::mkfifo(at("recipe.fifo").toLocal8Bit().constData(), 0600), 0);
+        const Outcome outcome = run_cli({"quantize", "sample-opt", "--recipe", at("recipe.fifo"), "--weights-only"});
+        QVERIFY2(outcome.code == 3 && outcome.err.contains("is no regular file"), outcome.err);
     }
 
     void help_into_a_full_device_fails() {

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <vector>
 
+#include "app/session/decision_journal.h"
 #include "app/session/run_journal.h"
 #include "app/session/session_file.h"
 #include "core/base/error.h"
@@ -45,6 +46,49 @@ std::vector<Run> some_runs() {
     return runs;
 }
 
+/// A search over the windows of a finished run, and a sensitivity.
+graticule::Decisions some_decisions() {
+    const Evaluation evaluation = *faults::finished_run("fuzz", 0).evaluation;
+    auto sensitivity = std::make_shared<Sensitivity>();
+    sensitivity->protocol = evaluation.protocol;
+    sensitivity->provenance = evaluation.provenance;
+    for (const char* line : {"w=int4/asym/g64", "w=int8/asym/channel"})
+        sensitivity->schemes.push_back({line, {{"layers.0.fc1", {LayerId{0}}, 0.25, {}, 0.2}}});
+    const auto point = [&](const std::string& line) {
+        SearchPoint made;
+        made.name = line;
+        made.recipe = read_recipe(line);
+        made.size = {{4.5, 4.5}, 1000};
+        made.predicted = 0.1;
+        made.evaluation = std::make_shared<const Evaluation>(evaluation);
+        made.divergence.window_means.assign(evaluation.window_losses.size(), 0.1);
+        made.divergence.position_means = {0.1};
+        made.divergence.position_intervals = {{0, 1}};
+        return made;
+    };
+    auto search = std::make_shared<RecipeSearch>();
+    search->budget.bits = 4.5;
+    search->sensitivity = sensitivity;
+    search->choice = {0};
+    search->baseline = std::make_shared<const Evaluation>(evaluation);
+    search->searched = point("w=int4/asym/g64");
+    search->uniform = {point("w=int4/asym/channel"), point("w=int8/asym/channel")};
+    search->judge();
+    return {{search}, sensitivity};
+}
+
+bool run_decisions(Decisions& decide, const fs::path& scratch) {
+    const DecisionJournal journal(RunJournal(QString::fromStdString((scratch / "journal").string())));
+    const QString file = journal.file(faults::journal_model);
+    thread_local const std::vector<Json> seeds = [&] {
+        journal.keep(faults::journal_model, some_decisions());
+        std::vector<Json> all{content(file)};
+        QFile::remove(file);
+        return all;
+    }();
+    return change_and_read(seeds, file, decide, [&] { (void)journal.read(faults::journal_model); });
+}
+
 bool run_session(Decisions& decide, const fs::path& scratch) {
     const QString file = QString::fromStdString((scratch / "fuzz.graticule").string());
     thread_local const std::vector<Json> seeds = [&] {
@@ -54,6 +98,7 @@ bool run_session(Decisions& decide, const fs::path& scratch) {
         used.runs = some_runs();
         used.baseline = 0;
         used.selection = {"layers.0.fc1"};
+        used.decisions = some_decisions();
         std::vector<Json> all;
         for (const SessionFile& session : {used, fresh}) {
             write_session(file, session);
@@ -84,7 +129,8 @@ bool run_journal(Decisions& decide, const fs::path& scratch) {
 } // namespace
 
 std::span<const Target> window_targets() {
-    static constexpr std::array rows{Target{"session", run_session}, Target{"journal", run_journal}};
+    static constexpr std::array rows{Target{"session", run_session}, Target{"journal", run_journal},
+                                     Target{"decisions", run_decisions}};
     return rows;
 }
 

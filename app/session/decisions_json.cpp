@@ -1,0 +1,221 @@
+#include "app/session/decisions_json.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "app/session/run_json.h"
+#include "core/base/error.h"
+#include "core/report/json_results.h"
+
+namespace graticule {
+
+using nlohmann::json;
+
+namespace {
+
+/// JSON has no infinity: the ends of an interval of one window are null.
+Interval read_interval(const json& value) {
+    const json &low = value.at(0), &high = value.at(1);
+    return {low.is_null() ? -HUGE_VAL : low.get<double>(), high.is_null() ? HUGE_VAL : high.get<double>()};
+}
+
+double or_infinite(const json& value) { return value.is_null() ? HUGE_VAL : value.get<double>(); }
+
+std::optional<double> read_optional(const json& value) {
+    return value.is_null() ? std::nullopt : std::optional(value.get<double>());
+}
+
+Verdict read_verdict(const std::string& text) {
+    for (const Verdict verdict : {Verdict::indistinguishable, Verdict::better, Verdict::worse, Verdict::undecided})
+        if (to_text(verdict) == text) return verdict;
+    throw Error(ErrorKind::bad_input, "\"" + text + "\" is no verdict");
+}
+
+Divergence read_divergence(const json& value) {
+    Divergence result;
+    value.at("baseline").get_to(result.baseline_name);
+    value.at("tokens").get_to(result.tokens);
+    for (const auto& [name, place] : {std::pair{"mean", &result.mean},
+                                      {"median", &result.median},
+                                      {"p90", &result.p90},
+                                      {"p99", &result.p99},
+                                      {"maximum", &result.maximum},
+                                      {"same_first_choice", &result.same_first_choice},
+                                      {"mean_nll_difference", &result.mean_nll_difference}})
+        value.at(name).get_to(*place);
+    result.same_interval = read_interval(value.at("same_first_choice_interval"));
+    result.nll_p = read_optional(value.at("nll_difference_p_value"));
+    value.at("window_means").get_to(result.window_means);
+    value.at("position_means").get_to(result.position_means);
+    for (const json& interval : value.at("position_intervals"))
+        result.position_intervals.push_back(read_interval(interval));
+    value.at("state_errors").get_to(result.state_errors);
+    result.over_windows = {find_metric("divergence")->figure(result.window_means),
+                           or_infinite(value.at("standard_error")), read_interval(value.at("interval"))};
+    const json& choices = value.at("first_choices");
+    choices.at("became_right").get_to(result.became_right);
+    choices.at("became_wrong").get_to(result.became_wrong);
+    choices.at("p_value").get_to(result.first_choice_p);
+    result.nll_difference = {result.mean_nll_difference, or_infinite(value.at("nll_difference_error")),
+                             read_interval(value.at("nll_difference_interval"))};
+    result.verdict = read_verdict(value.at("verdict").get<std::string>());
+    return result;
+}
+
+SearchPoint read_point(const json& value) {
+    SearchPoint point;
+    value.at("name").get_to(point.name);
+    point.recipe = parse_recipe(value.at("recipe").dump());
+    value.at("bits_per_weight").get_to(point.size.bits_per_weight.actual);
+    value.at("ideal_bits_per_weight").get_to(point.size.bits_per_weight.ideal);
+    value.at("bytes").get_to(point.size.bytes);
+    point.predicted = read_optional(value.at("predicted"));
+    point.predicted_together = read_optional(value.at("predicted_together"));
+    point.evaluation = std::make_shared<const Evaluation>(read_evaluation(value.at("evaluation")));
+    point.divergence = read_divergence(value.at("divergence"));
+    return point;
+}
+
+/// Points are judged window by window.
+void check_windows(const SearchPoint& point, std::size_t windows) {
+    if (windows > 0 && point.divergence.window_means.size() == windows &&
+        point.evaluation->window_losses.size() == windows)
+        return;
+    throw Error(ErrorKind::bad_input,
+                "the searched point " + point.name + " was not measured over the same windows as its baseline");
+}
+
+std::vector<LayerId> read_linears(const json& value) {
+    std::vector<LayerId> linears;
+    for (const json& place : value) linears.push_back(LayerId{place.get<std::int32_t>()});
+    return linears;
+}
+
+/// The groups' predictions; schemes in the order of their lines.
+void read_groups(const json& groups, RecipeSearch& search, Sensitivity& sensitivity) {
+    for (const auto& [line, predicted] : groups.at(0).at("predicted").items())
+        sensitivity.schemes.push_back({line, {}});
+    for (const json& group : groups) {
+        for (SchemeSensitivity& scheme : sensitivity.schemes)
+            scheme.layers.push_back({group.at("name"),
+                                     read_linears(group.at("linears")),
+                                     group.at("predicted").at(scheme.scheme_line).get<double>(),
+                                     {},
+                                     {}});
+        const auto chosen = std::ranges::find(sensitivity.schemes, group.at("scheme").get<std::string>(),
+                                              &SchemeSensitivity::scheme_line);
+        if (chosen == sensitivity.schemes.end())
+            throw Error(ErrorKind::bad_input,
+                        "the scheme chosen for " + group.at("name").get<std::string>() + " is none of the candidates");
+        search.choice.push_back(static_cast<std::size_t>(chosen - sensitivity.schemes.begin()));
+    }
+}
+
+/// Whether every linear that is named is one of the model's.
+bool names_linears_of(const Model& model, const Sensitivity& sensitivity) {
+    for (const SchemeSensitivity& scheme : sensitivity.schemes)
+        for (const LayerSensitivity& layer : scheme.layers)
+            for (const LayerId linear : layer.layers)
+                if (index_of(linear) >= model.linears().size()) return false;
+    return true;
+}
+
+bool same_search(const RecipeSearch& a, const RecipeSearch& b) {
+    return a.budget.bits == b.budget.bits && a.budget.bytes == b.budget.bytes &&
+           a.searched.recipe == b.searched.recipe && a.baseline->protocol == b.baseline->protocol &&
+           a.searched.divergence.window_means == b.searched.divergence.window_means &&
+           a.baseline->provenance.model_hash == b.baseline->provenance.model_hash;
+}
+
+} // namespace
+
+json search_to_json(const RecipeSearch& search) { return to_json(search, Timing::include); }
+
+std::shared_ptr<const RecipeSearch> search_from_json(const json& value) {
+    auto search = std::make_shared<RecipeSearch>();
+    auto sensitivity = std::make_shared<Sensitivity>();
+    search->budget.bits = read_optional(value.at("budget_bits"));
+    if (const json& bytes = value.at("budget_bytes"); !bytes.is_null())
+        search->budget.bytes = bytes.get<std::int64_t>();
+    const json& fit = value.at("fit");
+    sensitivity->protocol = read_protocol(fit.at("protocol"));
+    sensitivity->provenance = read_provenance(fit.at("provenance"));
+    fit.at("draws").get_to(sensitivity->draws);
+    value.at("prediction_seconds").get_to(sensitivity->prediction_seconds);
+    read_groups(value.at("groups"), *search, *sensitivity);
+    search->sensitivity = std::move(sensitivity);
+    search->baseline = std::make_shared<const Evaluation>(read_evaluation(value.at("baseline")));
+    const std::size_t windows = search->baseline->window_losses.size();
+    search->searched = read_point(value.at("searched"));
+    check_windows(search->searched, windows);
+    for (const json& point : value.at("uniform")) {
+        search->uniform.push_back(read_point(point));
+        check_windows(search->uniform.back(), windows);
+    }
+    value.at("seconds").get_to(search->seconds);
+    search->judge();
+    return search;
+}
+
+json sensitivity_to_json(const Sensitivity& sensitivity) { return to_json(sensitivity, Timing::include); }
+
+std::shared_ptr<const Sensitivity> sensitivity_from_json(const json& value) {
+    auto sensitivity = std::make_shared<Sensitivity>();
+    for (const json& one : value.at("schemes")) {
+        SchemeSensitivity& scheme = sensitivity->schemes.emplace_back();
+        one.at("scheme").get_to(scheme.scheme_line);
+        for (const json& layer : one.at("layers")) {
+            scheme.layers.push_back({layer.at("name"),
+                                     read_linears(layer.at("linears")),
+                                     layer.at("predicted"),
+                                     {},
+                                     read_optional(layer.at("measured")),
+                                     {}});
+            if (const json& interval = layer.at("measured_interval"); !interval.is_null())
+                scheme.layers.back().measured_interval = read_interval(interval);
+        }
+    }
+    value.at("draws").get_to(sensitivity->draws);
+    sensitivity->protocol = read_protocol(value.at("protocol"));
+    sensitivity->provenance = read_provenance(value.at("provenance"));
+    value.at("prediction_seconds").get_to(sensitivity->prediction_seconds);
+    value.at("measuring_seconds").get_to(sensitivity->measuring_seconds);
+    return sensitivity;
+}
+
+void decisions_to_json(const Decisions& decisions, json& document) {
+    json searches = json::array();
+    for (const auto& search : decisions.searches) searches.push_back(search_to_json(*search));
+    if (!searches.empty()) document["searches"] = std::move(searches);
+    if (decisions.sensitivity) document["sensitivity"] = sensitivity_to_json(*decisions.sensitivity);
+}
+
+Decisions decisions_from_json(const json& document) {
+    Decisions decisions;
+    if (const auto searches = document.find("searches"); searches != document.end())
+        for (const json& search : *searches) decisions.searches.push_back(search_from_json(search));
+    if (const auto sensitivity = document.find("sensitivity"); sensitivity != document.end())
+        decisions.sensitivity = sensitivity_from_json(*sensitivity);
+    return decisions;
+}
+
+Decisions decisions_of(Decisions all, const Model& model, const std::string& model_hash) {
+    std::erase_if(all.searches, [&](const auto& search) {
+        return search->baseline->provenance.model_hash != model_hash || !names_linears_of(model, *search->sensitivity);
+    });
+    if (all.sensitivity &&
+        (all.sensitivity->provenance.model_hash != model_hash || !names_linears_of(model, *all.sensitivity)))
+        all.sensitivity.reset();
+    return all;
+}
+
+Decisions merged(Decisions first, const Decisions& second) {
+    for (const auto& search : second.searches)
+        if (std::ranges::none_of(first.searches, [&](const auto& known) { return same_search(*known, *search); }))
+            first.searches.push_back(search);
+    if (second.sensitivity) first.sensitivity = second.sensitivity;
+    return first;
+}
+
+} // namespace graticule
