@@ -268,8 +268,10 @@ PlotArea::Row PlotArea::speedRow() {
     both->setStretchFactor(0, 3);
     both->setSizes({400, 300});
     connect(figures, &SpeedPanel::measureWanted, this, &PlotArea::speedWanted);
+    connect(figures, &SpeedPanel::figureChosen, this,
+            [this, plot, figures] { plot->setScene(speed_plot(session_, figures->figure())); });
     const auto refresh = [this, plot, figures] {
-        plot->setScene(speed_plot(session_));
+        plot->setScene(speed_plot(session_, figures->figure()));
         figures->setStudy(session_.speedStudy());
     };
     return {tr("Speed"), both, plot, refresh, false};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/session/session.h"
+#include "widgets/models/speed_figure.h"
 #include "widgets/plots/plot_data.h"
 
 namespace graticule {
@@ -22,7 +23,7 @@ enum class DistributionOf { weight, input };
 [[nodiscard]] plots::PlotScene error_plot(const Session& session);
 [[nodiscard]] plots::PlotScene perplexity_plot(const Session& session);
 [[nodiscard]] plots::PlotScene sequence_length_plot(const Session& session, std::optional<LayerId> layer = {});
-[[nodiscard]] plots::PlotScene speed_plot(const Session& session);
+[[nodiscard]] plots::PlotScene speed_plot(const Session& session, SpeedFigure figure = SpeedFigure::rate);
 /// What searches found: bits against divergence, predicted and measured; clicks report a point of all_points.
 [[nodiscard]] plots::PlotScene search_plot(const Session& session);
 /// The mean divergence after every window with its interval, also while it is measured.

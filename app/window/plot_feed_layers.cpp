@@ -152,21 +152,23 @@ void add_length_study(const Session& session, SiteId site, SequenceLengthData& d
 
 } // namespace
 
-PlotScene speed_plot(const Session& session) {
+PlotScene speed_plot(const Session& session, SpeedFigure figure) {
     const QString title = tr("Speed");
     if (!session.model()) return empty_scene(title, tr("Open a model first"));
     const auto& study = session.speedStudy();
-    if (!study) return empty_scene(title, tr("Measure speed (below) to see tokens per second by length"));
+    if (!study)
+        return empty_scene(title, tr("Measure speed (below) to see time, tokens per second and memory by length"));
     SequenceLengthData data;
-    data.title = tr("Prefill, tokens/s");
+    const QString unit = speed_figure_names().at(static_cast<qsizetype>(figure));
+    data.title = tr("Prefill, %1").arg(unit);
     data.about = QString::fromStdString(study->provenance.device + ", " + study->provenance.execution);
-    data.statistic = tr("tokens/s");
+    data.statistic = unit;
     for (const SpeedRun& run : study->runs) {
         LengthLine line{QString::fromStdString(run.name), {}, {}, run.recipe_line.empty()};
         for (const SpeedPoint& point : run.points) {
             if (point.phase != SpeedPhase::prefill) continue;
             line.lengths.push_back(static_cast<double>(point.length));
-            line.values.push_back(point.tokens_per_second());
+            line.values.push_back(speed_value(figure, point));
         }
         data.lines.push_back(std::move(line));
     }

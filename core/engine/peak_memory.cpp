@@ -6,6 +6,8 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "core/runtime/host_allocator.h"
+
 namespace graticule {
 
 namespace {
@@ -20,7 +22,9 @@ std::int64_t own_bytes() {
 } // namespace
 
 PeakMemory::PeakMemory() {
-    ::malloc_trim(0); // room that earlier work left in the heap would hide what this job takes
+    // Room that earlier work left would hide what this job takes.
+    release_idle_host_memory();
+    ::malloc_trim(0);
     start_ = own_bytes();
     most_ = start_;
     watcher_ = std::thread([this] {

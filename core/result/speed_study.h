@@ -48,11 +48,11 @@ struct SpeedPoint {
     std::int64_t before = 0;
     double seconds = 0, least_seconds = 0; ///< of a pass: median and least
     int passes = 0;                        ///< that were timed; one before them was not
-    std::int64_t peak_bytes = 0;           ///< weights and all else at most
+    std::int64_t peak_bytes = 0;           ///< at most: weights, embedding and head, keys and values, activations
     /// The least time of the products of linears and head at the ceilings: for each the greater of bytes (weights as
     /// they are held, inputs, outputs) / bytes_per_second and operations / those of its arithmetic.
     double floor_seconds = 0;
-    std::vector<SpeedShare> shares; ///< of one further pass, in the order of execution
+    std::vector<SpeedShare> shares; ///< of a further pass, the middle one of a few; in the order of execution
 
     [[nodiscard]] std::int64_t tokens() const { return batch * length; }
     [[nodiscard]] double tokens_per_second() const { return static_cast<double>(tokens()) / seconds; }

@@ -112,6 +112,12 @@ BlockOperations Decoder::prepare(BlockId id) const {
     return prepared;
 }
 
+namespace {
+std::int64_t bytes_of(const at::Tensor& tensor) {
+    return tensor.defined() ? static_cast<std::int64_t>(tensor.nbytes()) : 0;
+}
+} // namespace
+
 void Decoder::load_outer() const {
     if (parts_->loaded) return;
     const TorchScope scope(device_);
@@ -133,6 +139,14 @@ void Decoder::load_outer() const {
                         head.bytes.data() == embedding.bytes.data();
     parts_->head = shared ? parts_->embedding : parameter(parts.head ? head_name : embedding_name, head, type());
     parts_->loaded = true;
+}
+
+std::int64_t Decoder::outer_bytes() const {
+    const Parts& parts = *parts_;
+    std::int64_t bytes = parts.head.is_same(parts.embedding) ? 0 : bytes_of(parts.head);
+    for (const at::Tensor* tensor : {&parts.embedding, &parts.positions, &parts.project_in, &parts.project_out})
+        bytes += bytes_of(*tensor);
+    return bytes;
 }
 
 namespace {

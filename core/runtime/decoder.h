@@ -94,6 +94,7 @@ public:
 
     /// Everything outside the blocks now instead of on first use, so that its memory is counted.
     void load_outer() const;
+    [[nodiscard]] std::int64_t outer_bytes() const; ///< of what load_outer has loaded
     /// See ParameterLoader::verify; for callers of prepare, embed and logits on a card. load() has done it.
     void verify_parameters() const { loader_->verify(); }
 

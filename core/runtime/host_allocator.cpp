@@ -48,6 +48,11 @@ public:
         return true;
     }
 
+    void release_idle() {
+        const std::lock_guard lock(mutex_);
+        drop_idle(0);
+    }
+
 private:
     static void* map(std::size_t bytes) {
         void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -114,5 +119,7 @@ void use_host_allocator() {
     static const bool set = (c10::SetAllocator(c10::DeviceType::CPU, &allocator), true);
     (void)set;
 }
+
+void release_idle_host_memory() { mappings().release_idle(); }
 
 } // namespace graticule

@@ -13,5 +13,7 @@ inline constexpr std::int64_t most_idle_bytes = std::int64_t{64} << 20;     ///<
 
 /// From the first call on all of LibTorch's host tensors are made so. Safe to call again, and from any thread.
 void use_host_allocator();
+/// Gives the idle mappings back to the system.
+void release_idle_host_memory();
 
 } // namespace graticule

@@ -34,6 +34,7 @@ double seconds_of(const Device& device, const Work& work) {
 /// The best of a few tries after one that warms up.
 template <class Work>
 double least_seconds(const Device& device, JobContext& ctx, const Work& work) {
+    ctx.check_cancelled();
     work();
     double least = seconds_of(device, work);
     for (int i = 0; i < 6; ++i) {
@@ -57,6 +58,7 @@ Rate memory_rate(const Device& device, JobContext& ctx) {
     const std::int64_t elements = std::int64_t{device.is_cuda() ? 256 : 64} << 20;
     const at::Tensor from = at::ones({elements}, at::TensorOptions().device(torch_device(device)).dtype(at::kFloat));
     const auto bytes = static_cast<double>(from.nbytes());
+    ctx.check_cancelled();
     Rate rate;
     at::Tensor to = at::empty_like(from);
     rate.offer(2 * bytes, least_seconds(device, ctx, [&] { to.copy_(from); }), "copy");
@@ -330,6 +332,10 @@ bool TimedModel::keeps_tokens() const {
 }
 
 std::int64_t TimedModel::weight_bytes() const { return impl_->weight_bytes; }
+
+std::int64_t TimedModel::held_bytes() const { return impl_->weight_bytes + impl_->decoder.outer_bytes(); }
+
+void TimedModel::forget_tokens() { impl_->earlier.reset(); }
 
 std::vector<KernelUse> TimedModel::kernels() const { return impl_->uses.list(); }
 

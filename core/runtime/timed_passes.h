@@ -28,6 +28,7 @@ public:
     ~TimedModel();
 
     [[nodiscard]] std::int64_t weight_bytes() const; ///< of the linears
+    [[nodiscard]] std::int64_t held_bytes() const;   ///< of the linears, embedding, positions and head
     [[nodiscard]] std::vector<KernelUse> kernels() const;
 
     struct Shape {
@@ -36,6 +37,8 @@ public:
     };
     /// Whether keys and values of earlier tokens may be kept (token_by_token); else `before` is 0.
     [[nodiscard]] bool keeps_tokens() const;
+    /// Gives up the keys and values that passes found; the next pass that needs some makes them.
+    void forget_tokens();
     /// Seconds from token ids to the logits of every sequence's last token, on the device.
     [[nodiscard]] double pass(const Shape& shape, JobContext& ctx);
     /// The same with every kind of layer timed by itself: shares add up to 1.

@@ -1,7 +1,7 @@
 // Products y = x W^T with quantized weights: tables of rows, one per kernel (ENGINE.md section 2). Most are integer
-// products, whose inputs are quantized as well.
-// A row says in words what it does not take; the first that takes a problem runs it. The reference (kernels/cpu/gemm/
-// reference.cpp) takes everything and is the definition; every other row gives the same bits.
+// products, whose inputs are quantized as well. A row says in words what it does not take; the first that takes a
+// problem runs it. The reference (kernels/cpu/gemm/reference.cpp) takes everything and is the definition; every other
+// row gives the same bits.
 //
 //     std::string why;
 //     const GemmRow* row = choose_gemm(cpu_gemms(), problem, why);        // null: `why` says what every row lacks
@@ -97,7 +97,7 @@ struct GemmOutput {
 };
 
 struct GemmRow {
-    std::string_view name; ///< what results call it: "int reference", "w4a8 wgmma sm_90a"
+    std::string_view name; ///< what results call it: "int reference", "integer wgmma sm_90a"
     InputLayout input_layout = InputLayout::plain;
     /// Why it does not take the problem on this machine, in words; nothing when it does.
     std::optional<std::string> (*refuses)(const GemmProblem& problem) = nullptr;

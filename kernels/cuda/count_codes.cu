@@ -1,6 +1,6 @@
 // What became of values as codes, and how they lie in steps of their scale: 5 bytes a value are read, none written.
-// (rows, columns) -> figures. Same split as device/quantize_tile.cuh: a thread keeps its columns and walks down the
-// rows.
+//                                                                                            (rows, columns) -> figures
+// Same split as device/quantize_tile.cuh: a thread keeps its columns and walks down the rows, here one at a time.
 #include <vector>
 
 #include "kernels/cuda/device/quantize_tile.cuh"

@@ -1,5 +1,8 @@
-// values[r, c] = value of codes[r, c] in its block: 1 byte read, 4 written.            (rows, columns) -> (rows,
-// columns) Same split as device/quantize_tile.cuh: a thread keeps its columns and walks down the rows.
+// Values of codes in their blocks: 1 byte read, 4 written.                           (rows, columns) -> (rows, columns)
+//
+//   values[r, c] = multiple_of_code(codes[r, c], zero[block]) * scale[block]
+//
+// Same split as device/quantize_tile.cuh: a thread keeps its columns and walks down the rows, here one at a time.
 #include "kernels/cuda/device/quantize_tile.cuh"
 #include "kernels/cuda/ops.h"
 

@@ -1,5 +1,5 @@
-// Scale and zero point of every block: extremes of its finite values and 0, then kernels/api/scale_rule.h.    (rows,
-// columns) -> (blocks)
+// Scale and zero point of every block: extremes of its finite values and 0, then kernels/api/scale_rule.h.
+//                                                                                             (rows, columns) -> (blocks)
 //
 // Blocks one row high: a group of lanes walks its segment (device/segments.cuh), one kernel. Higher blocks: every
 // thread walks down some rows of its columns and joins what it found into the block's extremes by integer atomics; the

@@ -1,4 +1,4 @@
-// The nearest code of every value, as codes or as the values they stand for, with counts.   (rows, columns) -> same
+// The nearest code of every value, as codes or as the values they stand for, with counts. (rows, columns) -> (same)
 // The kernel is device/quantize_tile.cuh; 5 bytes a value move for codes, 8 for values.
 #include "kernels/cuda/device/quantize_tile.cuh"
 #include "kernels/cuda/ops.h"

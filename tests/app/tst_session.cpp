@@ -7,6 +7,7 @@
 #include <QtCore/QThread>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <QtWidgets/QComboBox>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QTableWidget>
 #include <nlohmann/json.hpp>
@@ -516,6 +517,40 @@ private Q_SLOTS:
         QCOMPARE(panel.table()->item(1, 2)->text(), thousands_text(static_cast<std::int64_t>(rate)));
         for (const SpeedShare& share : study.runs[1].points[1].shares)
             QVERIFY(panel.table()->item(1, 2)->toolTip().contains(QString::fromStdString(share.kind)));
+        // The other figures, in plot and table alike.
+        auto* figure = panel.findChildren<QComboBox*>().at(0);
+        auto* pass = panel.findChildren<QComboBox*>().at(1);
+        const SpeedPoint& point = study.runs[1].points[1];
+        const std::pair<SpeedFigure, double> expected[] = {
+            {SpeedFigure::time, 1e3 * point.seconds},
+            {SpeedFigure::memory, 1e-6 * static_cast<double>(point.peak_bytes)},
+            {SpeedFigure::roofline, 100 * point.floor_seconds / point.seconds}};
+        for (const auto& [chosen, value] : expected) {
+            QSignalSpy told(&panel, &SpeedPanel::figureChosen);
+            figure->setCurrentIndex(static_cast<int>(chosen));
+            QCOMPARE(told.size(), 1);
+            QVERIFY(panel.figure() == chosen && pass->isHidden());
+            QVERIFY(std::abs(speed_plot(session, chosen).table.rows[3][2].toDouble() / value - 1) < 1e-6);
+            QCOMPARE(panel.table()->item(1, 2)->text(), speed_text(chosen, point));
+        }
+        // Kinds of layers of the longest prefill, then of the decode.
+        figure->setCurrentIndex(static_cast<int>(SpeedFigure::products));
+        QVERIFY(!pass->isHidden());
+        QCOMPARE(pass->currentText(), QString("prefill 32 tokens"));
+        QCOMPARE(panel.table()->columnCount(), 1 + 5 + 1);
+        for (const int index : {1, 2}) {
+            pass->setCurrentIndex(index);
+            const std::vector<SpeedShare>& shares = study.runs[1].points[static_cast<std::size_t>(index)].shares;
+            QCOMPARE(panel.table()->rowCount(), static_cast<int>(shares.size()));
+            for (int row = 0; row < panel.table()->rowCount(); ++row) {
+                const SpeedShare& share = shares[static_cast<std::size_t>(row)];
+                QCOMPARE(panel.table()->item(row, 0)->text(), QString::fromStdString(share.kind));
+                QCOMPARE(panel.table()->item(row, 2)->text(), percent_text(share.share));
+                QVERIFY(panel.table()->item(row, 2)->toolTip().contains(QString::fromStdString(share.kernel)));
+            }
+        }
+        panel.setStudy(nullptr);
+        QVERIFY(panel.table()->isHidden() && figure->isHidden() && pass->isHidden());
         session.open("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(session.speedStudy() == nullptr, 30'000); // of the other model
     }

@@ -1,9 +1,11 @@
 #include "widgets/panels/speed_panel.h"
 
+#include <QtWidgets/QComboBox>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QVBoxLayout>
+#include <algorithm>
 
 #include "widgets/models/number_text.h"
 #include "widgets/panels/figure_table.h"
@@ -12,12 +14,6 @@
 namespace graticule {
 
 namespace {
-
-QString pass_name(const SpeedPoint& point) {
-    return point.phase == SpeedPhase::prefill
-               ? SpeedPanel::tr("prefill\n%1 tokens").arg(thousands_text(point.length))
-               : SpeedPanel::tr("decode\n%1 behind %2").arg(thousands_text(point.batch), thousands_text(point.before));
-}
 
 QString kernels_of(const SpeedRun& run) {
     QStringList names;
@@ -39,6 +35,13 @@ QString details(const SpeedPoint& point) {
     return lines.join(u'\n');
 }
 
+QString share_details(const SpeedShare& share) {
+    QString text = SpeedPanel::tr("%1 ms").arg(number_text(1e3 * share.seconds));
+    if (share.floor_seconds) text += SpeedPanel::tr(", at least %1 ms").arg(number_text(1e3 * *share.floor_seconds));
+    if (!share.kernel.empty()) text += u'\n' + QString::fromStdString(share.kernel);
+    return text;
+}
+
 QString device_text(const std::string& device) {
     return device == "cpu" ? SpeedPanel::tr("the CPU") : QString::fromStdString(device);
 }
@@ -51,12 +54,23 @@ SpeedPanel::SpeedPanel(QWidget* parent)
     : QFrame(parent)
     , headline_(words_label("title"))
     , note_(words_label("faint"))
-    , table_(new FigureTable(tr("Tokens per second by setting and pass")))
-    , measure_(new QPushButton(tr("Measure speed"))) {
+    , table_(new FigureTable(tr("Speed by setting and pass")))
+    , measure_(new QPushButton(tr("Measure speed")))
+    , figure_(new QComboBox)
+    , pass_(new QComboBox) {
     measure_->setToolTip(tr("Times passes in full precision, A8W8, A16W4, A8W4 and dINT4 on the chosen device"));
+    figure_->addItems(speed_figure_names()); // as SpeedFigure
+    for (int i = 0; i < figure_->count(); ++i)
+        figure_->setItemData(i, speed_figure_tip(static_cast<SpeedFigure>(i)), Qt::ToolTipRole);
+    figure_->setAccessibleName(tr("Figure"));
+    figure_->setToolTip(tr("What the plot and the table show of each pass"));
+    pass_->setAccessibleName(tr("Pass"));
+    pass_->setToolTip(tr("The pass whose kinds of layers are listed"));
     table_->setSelectionMode(QAbstractItemView::ContiguousSelection);
     auto* buttons = new QHBoxLayout;
     buttons->addWidget(measure_);
+    buttons->addWidget(figure_);
+    buttons->addWidget(pass_);
     buttons->addStretch(1);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 10, 16, 10);
@@ -69,14 +83,21 @@ SpeedPanel::SpeedPanel(QWidget* parent)
     setBackgroundRole(QPalette::Base);
     setAutoFillBackground(true);
     connect(measure_, &QPushButton::clicked, this, &SpeedPanel::measureWanted);
+    connect(figure_, &QComboBox::currentIndexChanged, this, [this] {
+        fill();
+        Q_EMIT figureChosen();
+    });
+    connect(pass_, &QComboBox::currentIndexChanged, this, &SpeedPanel::fill);
     setStudy(nullptr);
 }
 
+SpeedFigure SpeedPanel::figure() const { return static_cast<SpeedFigure>(figure_->currentIndex()); }
+
 void SpeedPanel::setStudy(const std::shared_ptr<const SpeedStudy>& study) {
     const bool there = study && !study->runs.empty();
-    headline_->setText(there ? tr("Tokens per second on %1").arg(device_text(study->provenance.device))
+    study_ = there ? study : nullptr;
+    headline_->setText(there ? tr("Speed on %1").arg(device_text(study->provenance.device))
                              : tr("How fast does the model run?"));
-    table_->setVisible(there);
     const QString integers = there && study->ceilings.integer_operations
                                  ? tr(", %1 GOP/s of integers").arg(rate_text(*study->ceilings.integer_operations))
                                  : QString();
@@ -86,27 +107,73 @@ void SpeedPanel::setStudy(const std::shared_ptr<const SpeedStudy>& study) {
                              .arg(rate_text(study->ceilings.bytes_per_second),
                                   rate_text(study->ceilings.float_operations), integers)
                        : tr("Passes are timed at several lengths, with the kernels there are on the chosen device."));
-    if (there) fill(*study);
+    listPasses();
+    fill();
 }
 
-void SpeedPanel::fill(const SpeedStudy& study) {
+/// The chosen one stays where there is one of its name, else the longest prefill is.
+void SpeedPanel::listPasses() {
+    const QSignalBlocker quiet(pass_);
+    const QString chosen = pass_->currentText();
+    pass_->clear();
+    int longest = 0;
+    if (study_)
+        for (const SpeedPoint& point : study_->runs.front().points) {
+            if (point.phase == SpeedPhase::prefill) longest = pass_->count();
+            pass_->addItem(pass_name(point).replace(u'\n', u' '));
+        }
+    const int same = pass_->findText(chosen);
+    pass_->setCurrentIndex(same >= 0 ? same : longest);
+}
+
+void SpeedPanel::fill() {
+    table_->setVisible(study_ != nullptr);
+    figure_->setVisible(study_ != nullptr);
+    pass_->setVisible(study_ != nullptr && figure() == SpeedFigure::products);
+    if (!study_) return;
+    if (figure() == SpeedFigure::products)
+        fillKinds();
+    else
+        fillPasses();
+    table_->fit();
+    table_->showAllRows();
+}
+
+void SpeedPanel::fillPasses() {
     std::vector<FigureTable::Column> columns{{QString(), false, {}}};
-    for (const SpeedPoint& point : study.runs.front().points) columns.push_back({pass_name(point), true, {}});
+    for (const SpeedPoint& point : study_->runs.front().points) columns.push_back({pass_name(point), true, {}});
     columns.push_back({tr("weights"), true, tr("Bytes of all linears as this setting keeps them")});
     columns.push_back({tr("kernel"), false, {}});
-    table_->setShape(static_cast<int>(study.runs.size()), columns);
+    table_->setShape(static_cast<int>(study_->runs.size()), columns);
     for (int row = 0; row < table_->rowCount(); ++row) {
-        const SpeedRun& run = study.runs[static_cast<std::size_t>(row)];
+        const SpeedRun& run = study_->runs[static_cast<std::size_t>(row)];
         int column = 0;
         table_->put(row, column++, QString::fromStdString(run.name), QString::fromStdString(run.recipe_line));
         for (const SpeedPoint& point : run.points)
-            table_->put(row, column++, thousands_text(static_cast<std::int64_t>(point.tokens_per_second())),
-                        details(point));
+            table_->put(row, column++, speed_text(figure(), point), details(point));
         table_->put(row, column++, bytes_text(run.weight_bytes));
         table_->put(row, column, kernels_of(run));
     }
-    table_->fit();
-    table_->showAllRows();
+}
+
+void SpeedPanel::fillKinds() {
+    const auto pass = static_cast<std::size_t>(std::max(0, pass_->currentIndex()));
+    std::vector<FigureTable::Column> columns{{tr("kind of layer"), false, {}}};
+    for (const SpeedRun& run : study_->runs)
+        columns.push_back({QString::fromStdString(run.name), true, QString::fromStdString(run.recipe_line)});
+    columns.push_back({QString(), false, {}}); // takes the room that is left
+    const std::vector<SpeedShare>& kinds = study_->runs.front().points.at(pass).shares;
+    table_->setShape(static_cast<int>(kinds.size()), columns);
+    for (int row = 0; row < table_->rowCount(); ++row) {
+        const std::string& kind = kinds[static_cast<std::size_t>(row)].kind;
+        table_->put(row, 0, QString::fromStdString(kind));
+        for (std::size_t i = 0; i < study_->runs.size(); ++i) {
+            const std::vector<SpeedShare>& shares = study_->runs[i].points.at(pass).shares;
+            const auto share = std::ranges::find(shares, kind, &SpeedShare::kind);
+            if (share == shares.end()) continue;
+            table_->put(row, static_cast<int>(i) + 1, percent_text(share->share), share_details(*share));
+        }
+    }
 }
 
 } // namespace graticule

@@ -1,3 +1,4 @@
+// The CPU's products, the fastest first; rows refuse processors without their instructions.
 #include <array>
 
 #include "kernels/cpu/gemm/rows.h"

@@ -9,31 +9,40 @@
 
 namespace graticule::cuda {
 
-int compute_capability() {
-    static std::array<std::atomic<int>, 64> known{}; // racing writers write the same number
+namespace {
+
+using OfDevices = std::array<std::atomic<int>, 64>;
+
+int attribute_of(cudaDeviceAttr attribute, int device) {
+    int value = 0;
+    GRATICULE_CUDA_CHECK(cudaDeviceGetAttribute(&value, attribute, device));
+    return value;
+}
+
+/// What `ask` says of the current device, asked once for each; racing writers write the same number.
+template <class Ask>
+int once_a_device(OfDevices& known, const Ask& ask) {
     int device = 0;
     GRATICULE_CUDA_CHECK(cudaGetDevice(&device));
-    std::atomic<int>& capability = known.at(static_cast<std::size_t>(device));
-    if (capability == 0) {
-        int major = 0, minor = 0;
-        GRATICULE_CUDA_CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
-        GRATICULE_CUDA_CHECK(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device));
-        capability = 10 * major + minor;
-    }
-    return capability;
+    std::atomic<int>& value = known.at(static_cast<std::size_t>(device));
+    if (value == 0) value = ask(device);
+    return value;
+}
+
+} // namespace
+
+int compute_capability() {
+    static OfDevices known{};
+    return once_a_device(known, [](int device) {
+        return 10 * attribute_of(cudaDevAttrComputeCapabilityMajor, device) +
+               attribute_of(cudaDevAttrComputeCapabilityMinor, device);
+    });
 }
 
 std::size_t shared_memory_per_multiprocessor() {
-    static std::array<std::atomic<int>, 64> known{}; // as above
-    int device = 0;
-    GRATICULE_CUDA_CHECK(cudaGetDevice(&device));
-    std::atomic<int>& bytes = known.at(static_cast<std::size_t>(device));
-    if (bytes == 0) {
-        int found = 0;
-        GRATICULE_CUDA_CHECK(cudaDeviceGetAttribute(&found, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device));
-        bytes = found;
-    }
-    return static_cast<std::size_t>(bytes.load());
+    static OfDevices known{};
+    return static_cast<std::size_t>(once_a_device(
+        known, [](int device) { return attribute_of(cudaDevAttrMaxSharedMemoryPerMultiprocessor, device); }));
 }
 
 void allow_shared_memory(const void* kernel, int bytes, std::atomic<std::uint64_t>& devices) {

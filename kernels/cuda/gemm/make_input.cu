@@ -154,12 +154,12 @@ template <ValueType type, InputFront front>
 void launch_for_length(const MakeArguments& a, cudaStream_t stream) {
     const std::int32_t columns = (a.quantize.columns + 127) / 128 * 128, tokens = a.quantize.tokens;
     static_assert(sum_lanes(4096) == 256 && sum_lanes(12288) == 512 && sum_lanes(most_made_inputs) == 1024);
-    if (columns <= 2048) return launch_rows(make_rows<type, front, 1, 256>, a, tokens, 256, stream);
-    if (columns <= 4096) return launch_rows(make_rows<type, front, 2, 256>, a, tokens, 256, stream);
-    if (columns <= 8192) return launch_rows(make_rows<type, front, 2, 512>, a, tokens, 512, stream);
-    if (columns <= 12288) return launch_rows(make_rows<type, front, 3, 512>, a, tokens, 512, stream);
-    if (columns <= 16384) return launch_rows(make_rows<type, front, 2, 1024>, a, tokens, 1024, stream);
-    launch_rows(make_rows<type, front, 4, 1024>, a, tokens, 1024, stream);
+    if (columns <= 2048) return launch_overlapped(make_rows<type, front, 1, 256>, a, tokens, 256, 0, stream);
+    if (columns <= 4096) return launch_overlapped(make_rows<type, front, 2, 256>, a, tokens, 256, 0, stream);
+    if (columns <= 8192) return launch_overlapped(make_rows<type, front, 2, 512>, a, tokens, 512, 0, stream);
+    if (columns <= 12288) return launch_overlapped(make_rows<type, front, 3, 512>, a, tokens, 512, 0, stream);
+    if (columns <= 16384) return launch_overlapped(make_rows<type, front, 2, 1024>, a, tokens, 1024, 0, stream);
+    launch_overlapped(make_rows<type, front, 4, 1024>, a, tokens, 1024, 0, stream);
 }
 
 template <InputFront front>

@@ -108,8 +108,7 @@ __global__ void __launch_bounds__(256) mma_product(const __grid_constant__ MmaAr
                 copy_16(to + Memory::input_bytes + at, weights + at);
             ahead.next();
         }
-        copies_commit(); // an empty group where nothing is left, so that groups can
-                         // be counted
+        copies_commit(); // an empty group where nothing is left, so that groups can be counted
         filled = filled + 1 == Memory::count ? 0 : filled + 1;
     };
     for (int i = 0; i < Memory::count - 1; ++i) fill();
@@ -135,8 +134,7 @@ __global__ void __launch_bounds__(256) mma_product(const __grid_constant__ MmaAr
         }
         for (int k = part.begin; k < part.end; ++k) {
             copies_wait<Memory::count - 2>();
-            __syncthreads(); // this stage is there for all, and all are done with the
-                             // one before
+            __syncthreads(); // this stage is there for all, and all are done with the one before
             fill();
             const std::uint32_t inputs = shared_address(shared) + stage * Memory::bytes;
             const std::uint8_t* block =

@@ -5,12 +5,16 @@
 // weights, both rounded up. A block of 4-bit codes is 4,096 bytes of codes in the order in which threads want them,
 // then per group of inputs 128 bytes of constants (dual grain) or none (channel, group):
 //
-//     16-byte word (half, thread), half 0 ... 1, thread 0 ... 127 = warp w, lane l; row g = 16 w + l / 4, k = 4 (l mod
-//     4) four 32-bit words: step 2 half: rows g, g + 8; step 2 half + 1: rows g, g + 8 one 32-bit word: the eight codes
-//     (row, 32 step + k ... k + 3) and (row, 32 step + 16 + k ... k + 3)
-//         INT4:  byte i = first[i] | second[i] << 4
-//         dINT4: nibble i = first[i], nibble 4 + i = second[i], in the code of dint_nibble below
-//     constants, per group of a block: [w][l / 4] of four bytes: scale and zero of row g, scale and zero of row g + 8
+// clang-format off
+//     codes:     [half 0 ... 1][thread 0 ... 127] of 16 bytes. Thread: warp w, lane l; row g = 16 w + l / 4,
+//                k = 4 (l mod 4)
+//     16 bytes:  four words: rows g and g + 8 of step 2 half, rows g and g + 8 of step 2 half + 1
+//     word:      eight codes: first  = (row, 32 step      + k ... k + 3)
+//                             second = (row, 32 step + 16 + k ... k + 3)
+//                INT4:  byte i = first[i] | second[i] << 4
+//                dINT4: nibble i = first[i], nibble 4 + i = second[i], as dint_nibble (decode.cuh) codes them
+//     constants: [group][w][l / 4] of four bytes: scale and zero of row g, scale and zero of row g + 8
+// clang-format on
 //
 // A block of 8-bit weights is 64 rows of 128 bytes (code - 128) with their 16-byte pieces permuted: piece p of row r
 // lies at place p ^ (r mod 8), a shared-memory operand of wgmma as it stands.

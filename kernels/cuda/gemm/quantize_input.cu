@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(threads) quantize_rows(const __grid_constant__
 
 template <ValueType type, int kept, int threads>
 void launch(const PlainArguments& arguments, cudaStream_t stream) {
-    launch_rows(quantize_rows<type, kept, threads>, arguments, arguments.quantize.tokens, threads, stream);
+    launch_overlapped(quantize_rows<type, kept, threads>, arguments, arguments.quantize.tokens, threads, 0, stream);
 }
 
 template <ValueType type>

@@ -8,8 +8,7 @@
 #include <cuda_fp16.h>
 
 #include "kernels/api/scale_rule.h"
-#include "kernels/cuda/device/check.h"
-#include "kernels/cuda/gemm/card.h"
+#include "kernels/cuda/gemm/overlapped_launch.cuh"
 #include "kernels/cuda/gemm/products.h"
 
 namespace graticule::cuda {
@@ -200,22 +199,6 @@ __device__ __forceinline__ void quantize_row(const QuantizeArguments& a, std::in
         if (a.out.zero != nullptr) a.out.zero[token] = zero - 128.0F;
         a.out.row_sum[token] = sum;
     }
-}
-
-/// A thread block per token, started while the kernel before may still run.
-template <class Arguments>
-void launch_rows(void (*kernel)(Arguments), const Arguments& arguments, std::int32_t tokens, int threads,
-                 cudaStream_t stream) {
-    cudaLaunchAttribute overlap{};
-    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    overlap.val.programmaticStreamSerializationAllowed = runs_on_hopper_or_newer() ? 1 : 0;
-    cudaLaunchConfig_t config{};
-    config.gridDim = dim3(static_cast<unsigned>(tokens));
-    config.blockDim = dim3(static_cast<unsigned>(threads));
-    config.stream = stream;
-    config.attrs = &overlap;
-    config.numAttrs = 1;
-    GRATICULE_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, arguments));
 }
 
 } // namespace graticule::cuda

@@ -3,8 +3,8 @@
 
 #include <atomic>
 
-#include "kernels/cuda/device/check.h"
 #include "kernels/cuda/gemm/card.h"
+#include "kernels/cuda/gemm/overlapped_launch.cuh"
 #include "kernels/cuda/gemm/products.h"
 #include "kernels/cuda/gemm/weight_only_product.cuh"
 
@@ -17,17 +17,7 @@ void launch_weight_only_filled(const WeightOnlyArguments& arguments, int blocks,
     static std::atomic<std::uint64_t> devices{0};
     const auto kernel = weight_only_product<Inputs, groups, tile_tokens, filling>;
     allow_shared_memory(reinterpret_cast<const void*>(kernel), Tile::total, devices);
-    cudaLaunchAttribute overlap{};
-    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    overlap.val.programmaticStreamSerializationAllowed = runs_on_hopper_or_newer() ? 1 : 0;
-    cudaLaunchConfig_t config{};
-    config.gridDim = dim3(static_cast<unsigned>(blocks));
-    config.blockDim = dim3(Tile::threads);
-    config.dynamicSmemBytes = Tile::total;
-    config.stream = stream;
-    config.attrs = &overlap;
-    config.numAttrs = 1;
-    GRATICULE_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, arguments));
+    launch_overlapped(kernel, arguments, blocks, Tile::threads, Tile::total, stream);
 }
 
 template <class Inputs, bool groups, int tile_tokens>

@@ -3,8 +3,8 @@
 
 #include <atomic>
 
-#include "kernels/cuda/device/check.h"
 #include "kernels/cuda/gemm/card.h"
+#include "kernels/cuda/gemm/overlapped_launch.cuh"
 #include "kernels/cuda/gemm/products.h"
 #include "kernels/cuda/gemm/wgmma_product.cuh"
 
@@ -17,17 +17,7 @@ void launch_wgmma_tile(const ProductArguments& arguments, int blocks, cudaStream
     static std::atomic<std::uint64_t> devices{0};
     const auto kernel = wgmma_product<Decoder, groups_in_block, tile_tokens>;
     allow_shared_memory(reinterpret_cast<const void*>(kernel), Memory::total, devices);
-    cudaLaunchAttribute overlap{};
-    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    overlap.val.programmaticStreamSerializationAllowed = 1;
-    cudaLaunchConfig_t config{};
-    config.gridDim = dim3(static_cast<unsigned>(blocks));
-    config.blockDim = dim3(384);
-    config.dynamicSmemBytes = Memory::total;
-    config.stream = stream;
-    config.attrs = &overlap;
-    config.numAttrs = 1;
-    GRATICULE_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, arguments));
+    launch_overlapped(kernel, arguments, blocks, 384, Memory::total, stream);
 }
 
 template <class Decoder, int groups_in_block>
