@@ -241,32 +241,34 @@ private:
                         "tokenizer.json to have them");
     }
 
-    /// Whether a space is put before a text; absent: no step decides that.
-    static std::optional<bool> puts_space(const json& step) {
-        if (!step.is_object()) return std::nullopt;
+    enum class Prefix : std::uint8_t { not_said, none, space };
+
+    /// What the steps put before a text, as far as one of them decides that.
+    static Prefix prefix_of(const json& step) {
+        if (!step.is_object()) return Prefix::not_said;
+        const auto said = [](bool puts) { return puts ? Prefix::space : Prefix::none; };
         const json type = step.value("type", json());
-        if (type == "ByteLevel") return step.value("add_prefix_space", json(true)) == true;
-        if (type == "Metaspace") {
-            const bool always = step.value("add_prefix_space", json(true)) == true;
-            return step.value("prepend_scheme", json(always ? "always" : "never")) != "never";
-        }
-        std::optional<bool> any;
+        const bool by_flag = step.value("add_prefix_space", json(true)) == true;
+        if (type == "ByteLevel") return said(by_flag);
+        if (type == "Metaspace")
+            return said(step.value("prepend_scheme", json(by_flag ? "always" : "never")) != "never");
+        Prefix all = Prefix::not_said;
         if (const auto steps = step.find("pretokenizers"); steps != step.end() && steps->is_array())
-            for (const json& child : *steps)
-                if (const auto one = puts_space(child)) any = any.value_or(false) || *one;
-        return any;
+            for (const json& child : *steps) all = std::max(all, prefix_of(child));
+        return all;
     }
 
     void note_another_prefix() {
         const json* steps = component("pre_tokenizer");
-        const auto puts = steps == nullptr ? std::nullopt : puts_space(*steps);
+        if (steps == nullptr || !config_.add_prefix_space) return;
+        const Prefix puts = prefix_of(*steps);
         // The class that goes by tokenizer.json alone, in both of its names.
         const bool of_file = config_.tokenizer_class.empty() || config_.tokenizer_class == "PreTrainedTokenizerFast" ||
                              config_.tokenizer_class == "TokenizersBackend";
-        const bool space = puts.value_or(false);
-        if (!puts || of_file || config_.add_prefix_space.value_or(space) == space) return;
+        const bool agrees = *config_.add_prefix_space == (puts == Prefix::space);
+        if (puts == Prefix::not_said || of_file || agrees) return;
         parts_.notes.push_back(
-            name_ + (space ? ": a space is put before a text" : ": no space is put before a text") +
+            name_ + (puts == Prefix::space ? ": a space is put before a text" : ": no space is put before a text") +
             ", though tokenizer_config.json says otherwise (add_prefix_space); transformers 5 goes by "
             "that field for " +
             config_.tokenizer_class +
