@@ -51,6 +51,8 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     rows_.push_back(divergenceRow());
     rows_.push_back(allInputsRow());
     rows_.push_back(generateRow());
+    rows_.push_back(sensitivityRow());
+    rows_.push_back(tasksRow());
     for (const Row& row : rows_) addTab(row.page, row.title);
     more_->setProperty("corner", true);
     more_->setPopupMode(QToolButton::InstantPopup);
