@@ -152,7 +152,8 @@ void SpeedPanel::fillPasses() {
         for (const SpeedPoint& point : run.points)
             table_->put(row, column++, speed_text(figure(), point), details(point));
         table_->put(row, column++, bytes_text(run.weight_bytes));
-        table_->put(row, column, kernels_of(run));
+        const QString kernels = kernels_of(run);
+        table_->put(row, column, kernels, kernels); // at the right end, where it may be out of sight
     }
 }
 
