@@ -811,8 +811,12 @@ private Q_SLOTS:
         QFETCH(bool, nv);
         QFETCH(QString, expected);
         const TemporaryFolder folder;
-        folder.write("config.json", R"({"quantization_config":{"quant_method":"compressed-tensors","config_groups":
-            {"g":{"targets":["Linear"],"weights":{"num_bits":4,"type":"float"}}}}})");
+        json config = json::parse(R"({"quantization_config":{"quant_method":"compressed-tensors","config_groups":
+            {"g":{"targets":["Linear"],"weights":{"num_bits":4,"type":"float","group_size":32}}}}})");
+        if (nv)
+            config["quantization_config"]["config_groups"]["g"]["weights"].update(
+                {{"strategy", "tensor_group"}, {"group_size", 16}});
+        folder.write("config.json", config.dump());
         std::vector<std::uint8_t> bytes;
         for (int i = 0; i < 16; ++i) bytes.push_back(static_cast<std::uint8_t>(37 * i + 11));
         for (int i = 0; i < 16; ++i) bytes.push_back(static_cast<std::uint8_t>(53 * i + 200));
