@@ -46,6 +46,9 @@ Divergence read_divergence(const json& value) {
         value.at(name).get_to(*place);
     result.same_interval = read_interval(value.at("same_first_choice_interval"));
     result.nll_p = read_optional(value.at("nll_difference_p_value"));
+    if (const auto parting = value.find("first_parting"); parting != value.end()) // later than the others
+        for (const json& tokens : parting->at("window_tokens"))
+            result.partings.push_back(tokens.is_null() ? std::nullopt : std::optional(tokens.get<std::int64_t>()));
     value.at("window_means").get_to(result.window_means);
     value.at("position_means").get_to(result.position_means);
     for (const json& interval : value.at("position_intervals"))

@@ -167,6 +167,8 @@ json to_json(const Interval& interval) { return json::array({number(interval.low
 json to_json(const Divergence& divergence) {
     json position_intervals = json::array();
     for (const Interval& interval : divergence.position_intervals) position_intervals.push_back(to_json(interval));
+    json partings = json::array();
+    for (const auto& parting : divergence.partings) partings.push_back(parting ? json(*parting) : json());
     return {{"baseline", divergence.baseline_name},
             {"tokens", divergence.tokens},
             {"mean", divergence.mean},
@@ -187,6 +189,11 @@ json to_json(const Divergence& divergence) {
               {"became_wrong", divergence.became_wrong},
               {"p_value", divergence.first_choice_p},
               {"test", "McNemar, exact"}}},
+            {"first_parting",
+             {{"median", number(divergence.first_parting())},
+              {"share", divergence.parting_share()},
+              {"window_tokens", partings},
+              {"meaning", first_parting_meaning}}},
             {"mean_nll_difference", divergence.mean_nll_difference},
             {"nll_difference_error", number(divergence.nll_difference.standard_error)},
             {"nll_difference_interval", to_json(divergence.nll_difference.interval)},
