@@ -324,10 +324,31 @@ json to_json(const SearchPoint& point, Timing timing) {
             {"bytes", point.size.bytes},
             {"predicted", number(point.predicted)},
             {"predicted_together", number(point.predicted_together)},
+            {"predicted_linears_seconds", number(point.predicted_seconds)},
+            {"linears_seconds", number(point.seconds)},
             {"divergence", to_json(point.divergence)},
             {"perplexity", number(point.evaluation->perplexity)},
             {"perplexity_error", number(point.evaluation->standard_error)},
             {"evaluation", graticule::to_json(*point.evaluation, timing)}};
+}
+
+json to_json(const std::optional<SearchTimes>& times) {
+    if (!times) return nullptr;
+    json candidates = json::array();
+    for (const LinearTimes& candidate : times->candidates) {
+        json kinds = json::array();
+        for (const LinearTime& time : candidate.kinds)
+            kinds.push_back(
+                {{"kind", time.kind}, {"kernel", time.kernel}, {"linears", time.linears}, {"seconds", time.seconds}});
+        candidates.push_back({{"scheme", candidate.scheme_line}, {"seconds", candidate.seconds()}, {"kinds", kinds}});
+    }
+    const TimedPass& pass = times->budget.pass;
+    return {{"budget_seconds", times->budget.seconds},
+            {"meaning", "time of the linears in one pass, measured per kind of layer"},
+            {"pass",
+             {{"phase", to_text(pass.phase)}, {"batch", pass.batch}, {"length", pass.length}, {"before", pass.before}}},
+            {"candidates", candidates},
+            {"provenance", graticule::to_json(times->provenance)}};
 }
 
 /// The searched recipe's figures less those of a uniform one.
@@ -356,6 +377,7 @@ json to_json(const RecipeSearch& search, Timing timing) {
     const SearchPoint* offered = search.offered();
     json value = {{"budget_bits", number(search.budget.bits)},
                   {"budget_bytes", search.budget.bytes ? json(*search.budget.bytes) : json()},
+                  {"linear_times", to_json(search.times)},
                   {"groups", groups},
                   {"searched", to_json(search.searched, timing)},
                   {"uniform", uniform},
