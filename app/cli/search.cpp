@@ -1,4 +1,5 @@
-// search: a recipe under a budget of size, chosen by predicted damage and judged by measurement on other text.
+// search: a recipe under a budget of size and perhaps of time, chosen by predicted damage and judged by measurement on
+// other text.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -25,7 +26,8 @@ struct Args {
     WindowInput window;
     CalibrationInput calibration;
     std::vector<std::string> candidates;
-    std::optional<double> bits;
+    std::optional<double> bits, milliseconds;
+    std::optional<std::int64_t> time_length, time_batch;
     std::string size, fit_text, out;
     std::int64_t fit_window = 256, fit_windows = 16, draws = 8;
     bool separate = false;
@@ -60,6 +62,21 @@ SizeBudget budget_of(const Args& args) {
     return budget;
 }
 
+std::optional<TimeBudget> time_of(const Args& args) {
+    if (!args.milliseconds) {
+        if (args.time_length || args.time_batch)
+            throw Error(ErrorKind::usage, std::string(args.time_length ? "--time-length" : "--time-batch") +
+                                              " says what --time limits; give --time in milliseconds, or leave it out");
+        return std::nullopt;
+    }
+    if (!(*args.milliseconds > 0 && std::isfinite(*args.milliseconds)))
+        throw Error(ErrorKind::usage, "--time " + significant(*args.milliseconds, 6) +
+                                          " is no budget; give milliseconds of a pass such as 2.5");
+    TimeBudget budget{1e-3 * *args.milliseconds, {SpeedPhase::decode, args.time_batch.value_or(1), 1, 512}};
+    if (args.time_length) budget.pass = {SpeedPhase::prefill, 1, *args.time_length, 0};
+    return budget;
+}
+
 std::vector<Recipe> candidates_of(const Args& args, const Model& model, Console& console) {
     std::vector<Recipe> candidates;
     if (!args.candidates.empty()) {
@@ -78,39 +95,65 @@ std::vector<Recipe> candidates_of(const Args& args, const Model& model, Console&
 }
 
 std::string points_text(const RecipeSearch& search) {
-    Table table({{"recipe"},
-                 {"bits", Align::right},
-                 {"model", Align::right},
-                 {"predicted", Align::right},
-                 {"divergence", Align::right},
-                 {"95 % interval", Align::right},
-                 {"perplexity", Align::right}});
+    std::vector<Column> columns{{"recipe"},
+                                {"bits", Align::right},
+                                {"model", Align::right},
+                                {"predicted", Align::right},
+                                {"divergence", Align::right},
+                                {"95 % interval", Align::right},
+                                {"perplexity", Align::right}};
+    if (search.times)
+        columns.insert(columns.end(), {{"linears ms, predicted", Align::right}, {"measured", Align::right}});
+    Table table(std::move(columns));
+    const auto milliseconds = [](const std::optional<double>& seconds) {
+        return seconds ? significant(1e3 * *seconds, 4) : std::string("-");
+    };
     const auto add = [&](const SearchPoint& point) {
-        table.add({point.name, bits_text(point.size.bits_per_weight), bytes_text(point.size.bytes),
-                   point.predicted ? significant(*point.predicted, 4) : std::string("-"),
-                   significant(point.divergence.mean, 4), interval_text(point.divergence.over_windows.interval, 5),
-                   perplexity_text(*point.evaluation)});
+        std::vector<std::string> cells{point.name,
+                                       bits_text(point.size.bits_per_weight),
+                                       bytes_text(point.size.bytes),
+                                       point.predicted ? significant(*point.predicted, 4) : std::string("-"),
+                                       significant(point.divergence.mean, 4),
+                                       interval_text(point.divergence.over_windows.interval, 5),
+                                       perplexity_text(*point.evaluation)};
+        if (search.times)
+            cells.insert(cells.end(), {milliseconds(point.predicted_seconds), milliseconds(point.seconds)});
+        table.add(std::move(cells));
     };
     add(search.searched);
     for (const SearchPoint& point : search.uniform) add(point);
     return table.text();
 }
 
+/// What the times are; empty where none was asked.
+std::string times_text(const RecipeSearch& search) {
+    if (!search.times) return {};
+    const SearchTimes& times = *search.times;
+    std::string text = "linears: their time in one pass (" + times.budget.pass.text() +
+                       "), measured per kind of layer on " + times.provenance.device + " in " +
+                       times.provenance.execution +
+                       "; predicted: the candidates' times added up over the recipe's linears\n";
+    for (const LinearTimes& candidate : times.candidates)
+        text += "  " + significant(1e3 * candidate.seconds(), 4) + " ms  " + candidate.scheme_line + "\n";
+    return text;
+}
+
 std::string search_text(const RecipeSearch& search) {
     const SearchPoint* offered = search.offered();
     const Sensitivity& sensitivity = *search.sensitivity;
-    return points_text(search) + "\nbudget: " + search.budget.text() + "\n" + search.verdict() + "\n" +
+    return points_text(search) + "\nbudget: " + search.budget_text() + "\n" + search.verdict() + "\n" +
            (offered == nullptr ? std::string() : "\n" + recipe_text(offered->recipe) + "\n") +
            "predicted and divergence: nats per token from full precision; predicted on " +
            sensitivity.provenance.data_name + " (" + sensitivity.protocol.text() + ", " +
            std::to_string(sensitivity.draws) + " draws) in " + duration_text(sensitivity.prediction_seconds) +
            ", measured on " + search.baseline->provenance.data_name + " (" + search.baseline->protocol.text() +
-           "); all in " + duration_text(search.seconds) + "\n";
+           "); all in " + duration_text(search.seconds) + "\n" + times_text(search);
 }
 
 void search_command(const Args& args, Console& console) {
     SearchSpec spec;
     spec.budget = budget_of(args);
+    spec.time = time_of(args);
     const Corpus held_out = args.text.load(console);
     console.files().reads("--fit-text", args.fit_text);
     const Corpus fit = load_text(args.fit_text, BuiltInText::calibration);
@@ -145,6 +188,23 @@ Action declare_search(CLI::App& options) {
     not_empty(options.add_option("--size", args->size, "Budget: bytes of the whole model (350MB, 4GB)"),
               "give a size such as 4GB, or --bits")
         ->type_name("SIZE");
+    options
+        .add_option("--time", args->milliseconds,
+                    "Budget beside the size: milliseconds of the linears in one pass on this device, inputs' rounding "
+                    "included, attention, norms, embedding and head not. Every candidate is timed, in integer "
+                    "arithmetic where there are kernels, per kind of layer, all layers alike; a linear's time is its "
+                    "kind's divided over the linears of the kind. What is measured at the end is timed itself")
+        ->type_name("MS");
+    CLI::Option* length = options.add_option("--time-length", args->time_length,
+                                             "What --time limits: a prefill of one sequence of N tokens");
+    length->check(CLI::Range(1, 1048576))->type_name("N");
+    options
+        .add_option("--time-batch", args->time_batch,
+                    "What --time limits: a decode step, one token of each of B sequences behind 512 others as far as "
+                    "the model has positions; without both 1")
+        ->check(CLI::Range(1, 65536))
+        ->type_name("B")
+        ->excludes(length);
     std::string defaults;
     for (const std::string_view line : default_candidates())
         defaults += (defaults.empty() ? "" : ", ") + std::string(line);

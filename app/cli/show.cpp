@@ -154,6 +154,10 @@ std::string divergence_text(const Divergence& divergence) {
     table.add({"first choice became",
                std::to_string(divergence.became_right) + " times right, " + std::to_string(divergence.became_wrong) +
                    " times wrong (McNemar p = " + significant(divergence.first_choice_p, 3) + ")"});
+    const std::optional<double> parting = divergence.first_parting();
+    table.add({"first choices part", (parting ? "after " + significant(*parting, 5) + " tokens, the median; " : "") +
+                                         "in " + percent(divergence.parting_share(), 1) + " of " +
+                                         grouped(std::ssize(divergence.partings)) + " windows (both read the text)"});
     if (!divergence.state_errors.empty())
         table.add({"hidden states off by", percent(divergence.state_errors.front(), 2) + " behind the first block, " +
                                                percent(divergence.state_errors.back(), 2) + " behind the last"});

@@ -32,6 +32,12 @@ Verdict read_verdict(const std::string& text) {
     throw Error(ErrorKind::bad_input, "\"" + text + "\" is no verdict");
 }
 
+SpeedPhase read_phase(const std::string& text) {
+    for (const SpeedPhase phase : {SpeedPhase::prefill, SpeedPhase::decode})
+        if (to_text(phase) == text) return phase;
+    throw Error(ErrorKind::bad_input, "\"" + text + "\" is no phase of a pass");
+}
+
 Divergence read_divergence(const json& value) {
     Divergence result;
     value.at("baseline").get_to(result.baseline_name);
@@ -46,6 +52,9 @@ Divergence read_divergence(const json& value) {
         value.at(name).get_to(*place);
     result.same_interval = read_interval(value.at("same_first_choice_interval"));
     result.nll_p = read_optional(value.at("nll_difference_p_value"));
+    if (const auto parting = value.find("first_parting"); parting != value.end()) // later than the others
+        for (const json& tokens : parting->at("window_tokens"))
+            result.partings.push_back(tokens.is_null() ? std::nullopt : std::optional(tokens.get<std::int64_t>()));
     value.at("window_means").get_to(result.window_means);
     value.at("position_means").get_to(result.position_means);
     for (const json& interval : value.at("position_intervals"))
@@ -72,9 +81,29 @@ SearchPoint read_point(const json& value) {
     value.at("bytes").get_to(point.size.bytes);
     point.predicted = read_optional(value.at("predicted"));
     point.predicted_together = read_optional(value.at("predicted_together"));
+    if (value.contains("linears_seconds")) { // not in files of before
+        point.predicted_seconds = read_optional(value.at("predicted_linears_seconds"));
+        point.seconds = read_optional(value.at("linears_seconds"));
+    }
     point.evaluation = std::make_shared<const Evaluation>(read_evaluation(value.at("evaluation")));
     point.divergence = read_divergence(value.at("divergence"));
     return point;
+}
+
+SearchTimes read_times(const json& value) {
+    SearchTimes times;
+    value.at("budget_seconds").get_to(times.budget.seconds);
+    const json& pass = value.at("pass");
+    times.budget.pass = {read_phase(pass.at("phase").get<std::string>()), pass.at("batch"), pass.at("length"),
+                         pass.at("before")};
+    for (const json& one : value.at("candidates")) {
+        LinearTimes& candidate = times.candidates.emplace_back();
+        one.at("scheme").get_to(candidate.scheme_line);
+        for (const json& time : one.at("kinds"))
+            candidate.kinds.push_back({time.at("kind"), time.at("kernel"), time.at("linears"), time.at("seconds")});
+    }
+    times.provenance = read_provenance(value.at("provenance"));
+    return times;
 }
 
 /// Points are judged window by window.
@@ -123,6 +152,7 @@ bool names_linears_of(const Model& model, const Sensitivity& sensitivity) {
 
 bool same_search(const RecipeSearch& a, const RecipeSearch& b) {
     return a.budget.bits == b.budget.bits && a.budget.bytes == b.budget.bytes &&
+           a.times.has_value() == b.times.has_value() && (!a.times || a.times->budget == b.times->budget) &&
            a.searched.recipe == b.searched.recipe && a.baseline->protocol == b.baseline->protocol &&
            a.searched.divergence.window_means == b.searched.divergence.window_means &&
            a.baseline->provenance.model_hash == b.baseline->provenance.model_hash;
@@ -138,6 +168,8 @@ std::shared_ptr<const RecipeSearch> search_from_json(const json& value) {
     search->budget.bits = read_optional(value.at("budget_bits"));
     if (const json& bytes = value.at("budget_bytes"); !bytes.is_null())
         search->budget.bytes = bytes.get<std::int64_t>();
+    if (const auto times = value.find("linear_times"); times != value.end() && !times->is_null())
+        search->times = read_times(*times);
     const json& fit = value.at("fit");
     sensitivity->protocol = read_protocol(fit.at("protocol"));
     sensitivity->provenance = read_provenance(fit.at("provenance"));

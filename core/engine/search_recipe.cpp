@@ -10,6 +10,8 @@
 #include "core/base/hold.h"
 #include "core/engine/execution_scope.h"
 #include "core/engine/measure_sensitivity.h"
+#include "core/engine/run_provenance.h"
+#include "core/engine/time_linears.h"
 #include "core/format/quant_format.h"
 #include "core/method/method.h"
 #include "core/recipe/few_rules.h"
@@ -69,25 +71,33 @@ double shared_text(std::span<const std::int32_t> text, std::span<const std::int3
     return static_cast<double>(shared) / static_cast<double>(pieces);
 }
 
-/// What each group takes under each candidate, in the budget's unit, and what it is expected to cost.
+/// What each group takes under each candidate, in the budget's unit, and where candidates were timed, how long.
 std::vector<SchemeOptions> options_of(const Model& model, std::span<const Quantized> candidates,
-                                      const Sensitivity& sensitivity, const SizeBudget& budget) {
-    std::vector<SchemeOptions> groups(sensitivity.schemes.front().layers.size());
+                                      const std::vector<LinearGroup>& linear_groups, const SizeBudget& budget,
+                                      std::span<const LinearTimes> times) {
+    std::vector<SchemeOptions> groups(linear_groups.size());
     for (std::size_t c = 0; c < candidates.size(); ++c)
         for (std::size_t i = 0; i < groups.size(); ++i) {
-            const LayerSensitivity& group = sensitivity.schemes[c].layers[i];
-            SchemeOption option{group.predicted, 0};
-            for (const LayerId layer : group.layers) {
+            SchemeOption option;
+            for (const LayerId layer : linear_groups[i].layers) {
                 const auto& quantized = candidates[c]->linears[index_of(layer)];
                 const Linear& linear = model.linear(layer);
                 const auto scheme = quantized ? quantized->choice.scheme.weight : std::nullopt;
                 const StoredParts parts = quantized ? stored_parts(*quantized) : StoredParts{};
                 option.size += budget.bits ? weight_bits(linear, scheme, parts).actual
                                            : double(weight_bytes(linear, scheme, parts));
+                if (!times.empty()) option.time += times[c].seconds_of_one(to_text(linear.role));
             }
             groups[i].push_back(option);
         }
     return groups;
+}
+
+/// Of every group under every candidate, what it is expected to cost.
+void set_costs(std::vector<SchemeOptions>& groups, const Sensitivity& sensitivity) {
+    for (std::size_t i = 0; i < groups.size(); ++i)
+        for (std::size_t c = 0; c < groups[i].size(); ++c)
+            groups[i][c].cost = sensitivity.schemes[c].layers[i].predicted;
 }
 
 /// What the groups may take together, in the unit of their options.
@@ -133,14 +143,21 @@ void check_budget(const Workbench& work, std::span<const Recipe> candidates, Gro
     if (least > limit_of(model, budget)) refuse_budget(model, budget, least);
 }
 
-std::vector<std::size_t> choose(const std::vector<SchemeOptions>& groups, const Model& model,
-                                const SizeBudget& budget) {
+/// The same for what is known of candidates that are quantized and timed.
+void check_limits(const std::vector<SchemeOptions>& groups, const Model& model, const SizeBudget& budget,
+                  const std::optional<TimeBudget>& time) {
     std::vector<std::size_t> smallest;
     for (const SchemeOptions& options : groups)
         smallest.push_back(std::size_t(std::ranges::min_element(options, {}, &SchemeOption::size) - options.begin()));
     const double least = sum_of(groups, smallest).size, limit = limit_of(model, budget);
     if (least > limit) refuse_budget(model, budget, least);
-    return allocate_schemes(groups, limit);
+    if (!time) return;
+    TimeBudget there = *time;
+    there.seconds = sum_of(groups, fastest_choice(groups, limit)).time;
+    if (there.seconds > time->seconds)
+        throw Error(ErrorKind::bad_input, "the budget of " + time->text() + " is below the least there is within " +
+                                              budget.text() + ", " + there.text() +
+                                              "; allow more time or a larger size, or name faster candidates");
 }
 
 /// The integer formats from the narrowest of the candidates to the widest: a budget between two of them is best spent on
@@ -204,6 +221,24 @@ std::vector<SearchPoint> near_the_budget(std::vector<SearchPoint> points, const 
     return {over - std::min(over - points.begin(), below), over + std::min(points.end() - over, above)};
 }
 
+/// Candidates that hold both budgets, the largest few: what is near the budget of size may all be too slow.
+void add_candidates_in_time(std::vector<SearchPoint>& points, const std::vector<SearchPoint>& all,
+                            std::span<const Recipe> candidates, const SizeBudget& budget, const SearchTimes& times) {
+    constexpr int few = 3;
+    std::vector<const SearchPoint*> holding;
+    for (std::size_t c = 0; c < candidates.size(); ++c)
+        for (const SearchPoint& point : all)
+            if (point.recipe == candidates[c] && budget.holds(point.size) &&
+                times.budget.holds(times.candidates[c].seconds()))
+                holding.push_back(&point);
+    const auto bits = [](const SearchPoint& point) { return point.size.bits_per_weight.actual; };
+    std::ranges::stable_sort(holding, std::greater(), [&](const SearchPoint* point) { return bits(*point); });
+    for (std::size_t i = 0; i < holding.size() && i < few; ++i)
+        if (std::ranges::find(points, holding[i]->recipe, &SearchPoint::recipe) == points.end())
+            points.push_back(*holding[i]);
+    std::ranges::stable_sort(points, {}, bits);
+}
+
 /// Of the groups under these schemes: their damages' sum, and their projections' mean square.
 std::pair<double, double> predicted_of(const Sensitivity& sensitivity, const std::vector<std::size_t>& choice) {
     double sum = 0;
@@ -214,6 +249,19 @@ std::pair<double, double> predicted_of(const Sensitivity& sensitivity, const std
         std::ranges::transform(together, group.projections, together.begin(), std::plus());
     }
     return {sum, mean_square(together)};
+}
+
+SearchTimes time_candidates(Workbench& work, std::span<const Quantized> candidates, const TimeBudget& budget,
+                            JobContext& ctx) {
+    SearchTimes times{
+        budget, {}, run_provenance(open_device(ctx.device), timing_execution(*work.model(), ctx), {}, {})};
+    times.provenance.protocol = "medians of passes, one candidate after another";
+    ctx.progress.begin("Timing " + std::to_string(candidates.size()) + " candidates", std::ssize(candidates));
+    for (const Quantized& candidate : candidates) {
+        times.candidates.push_back(time_linears(work.model(), candidate, budget.pass, ctx));
+        ctx.advance();
+    }
+    return times;
 }
 
 void set_predicted(SearchPoint& point, const Sensitivity& sensitivity, const std::vector<std::size_t>& choice) {
@@ -238,6 +286,13 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
         throw Error(ErrorKind::usage, "a search needs at least two candidates to choose from");
     check_candidates(spec.candidates);
     check_budget(work, spec.candidates, spec.grouping, spec.budget);
+    std::optional<TimeBudget> time = spec.time;
+    if (time) {
+        if (!(time->seconds > 0 && std::isfinite(time->seconds)))
+            throw Error(ErrorKind::usage, "a budget of time is above 0; give some milliseconds");
+        time->pass = fitted_pass(time->pass, model);
+        (void)timing_execution(model, ctx);
+    }
     const auto windows = [&](const Corpus& corpus, const EvaluationSpec& windows_of) {
         std::vector<std::int32_t> used;
         const std::vector<std::int32_t> ids = tokenize(work.tokenizer(), corpus);
@@ -255,6 +310,11 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
     auto result = std::make_shared<RecipeSearch>();
     result->budget = spec.budget;
     std::vector<Quantized> candidates = work.quantize_together(spec.candidates, ctx);
+    if (time) result->times = time_candidates(work, candidates, *time, ctx);
+    std::vector<SchemeOptions> groups = options_of(
+        model, candidates, linear_groups(model, spec.grouping), spec.budget,
+        result->times ? std::span<const LinearTimes>(result->times->candidates) : std::span<const LinearTimes>());
+    check_limits(groups, model, spec.budget, time);
     SensitivitySpec asked;
     asked.text = spec.fit;
     asked.draws = spec.draws;
@@ -262,8 +322,9 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
     result->sensitivity = predict_sensitivity(work.model(), candidates, work.tokenizer(), fit_text, asked, ctx);
     const Sensitivity& sensitivity = *result->sensitivity;
 
-    const std::vector<SchemeOptions> groups = options_of(model, candidates, sensitivity, spec.budget);
-    result->choice = choose(groups, model, spec.budget);
+    set_costs(groups, sensitivity);
+    result->choice =
+        allocate_schemes(groups, {limit_of(model, spec.budget), time ? std::optional(time->seconds) : std::nullopt});
     std::vector<SchemeChoice> choices(model.linears().size());
     for (std::size_t i = 0; i < groups.size(); ++i)
         for (const LayerId layer : sensitivity.schemes.front().layers[i].layers)
@@ -271,19 +332,25 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
     SearchPoint& searched = result->searched;
     searched.name = "searched";
     searched.recipe = recipe_with_few_rules(model, choices);
-    searched.recipe.name = "searched under " + spec.budget.text();
+    searched.recipe.name = "searched under " + result->budget_text();
     searched.recipe.calibration = spec.candidates.front().calibration;
     searched.size = work.resolve(searched.recipe).size();
     GRATICULE_ASSERT(spec.budget.holds(searched.size), "a choice within its budget");
     set_predicted(searched, sensitivity, result->choice);
+    if (time) searched.predicted_seconds = sum_of(groups, result->choice).time;
     candidates.clear(); // their codes are not needed for measuring
 
-    result->uniform = near_the_budget(uniform_recipes(model, spec.candidates), spec.budget);
+    const std::vector<SearchPoint> alike = uniform_recipes(model, spec.candidates);
+    result->uniform = near_the_budget(alike, spec.budget);
+    if (time) add_candidates_in_time(result->uniform, alike, spec.candidates, spec.budget, *result->times);
     std::vector<Recipe> recipes = {searched.recipe};
     for (SearchPoint& point : result->uniform) {
         const auto own = std::ranges::find(spec.candidates, point.recipe);
-        if (own != spec.candidates.end())
-            set_predicted(point, sensitivity, std::vector(groups.size(), std::size_t(own - spec.candidates.begin())));
+        if (own != spec.candidates.end()) {
+            const auto place = std::size_t(own - spec.candidates.begin());
+            set_predicted(point, sensitivity, std::vector(groups.size(), place));
+            if (time) point.predicted_seconds = point.seconds = result->times->candidates[place].seconds();
+        }
         recipes.push_back(point.recipe);
     }
     EvaluationSpec held_out = spec.held_out;
@@ -295,7 +362,11 @@ std::shared_ptr<const RecipeSearch> search_recipe(Workbench& work, const SearchS
         return work.compare(recipes, true, held_out_text, held_out, ctx);
     }();
     result->baseline = runs.front().evaluation;
+    if (time) ctx.progress.begin("Timing what was measured", std::ssize(recipes));
     const auto measure = [&](SearchPoint& point, const Workbench::ComparedRun& run) {
+        if (time && !point.seconds)
+            point.seconds = time_linears(work.model(), run.quantized, time->pass, ctx).seconds();
+        if (time) ctx.advance();
         point.evaluation = run.evaluation;
         point.divergence = *divergence_between(*result->baseline, *run.evaluation);
         point.size = run.quantized->size();

@@ -15,27 +15,34 @@ namespace graticule {
 
 namespace {
 
-/// The program of 0/1 variables, one an option, row by row: first the budget, then "exactly one" of each group.
+/// The program of 0/1 variables, one an option, row by row: first the limits, then "exactly one" of each group.
 struct Program {
     std::vector<double> cost, lower, upper, row_lower, row_upper, values;
     std::vector<HighsInt> starts, columns, integrality;
 };
 
-/// Costs and sizes in parts of what they are at most, so that the solver's absolute tolerances are small beside them.
-Program program_of(const std::vector<SchemeOptions>& groups, double budget, double slack) {
+/// Costs, sizes and times in parts of what they are at most, so that the solver's absolute tolerances are small beside
+/// them.
+Program program_of(const std::vector<SchemeOptions>& groups, const AllocationLimits& limits, double slack) {
     double most = 0;
     for (const SchemeOptions& options : groups)
         for (const SchemeOption& option : options) most = std::max(most, option.cost);
     Program program;
-    program.starts.push_back(0);
     for (const SchemeOptions& options : groups)
-        for (const SchemeOption& option : options) {
-            program.columns.push_back(HighsInt(program.cost.size()));
-            program.cost.push_back(most > 0 ? 1000 * option.cost / most : 0);
-            program.values.push_back(budget > 0 ? option.size / budget : option.size);
-        }
-    program.row_lower.push_back(-HUGE_VAL);
-    program.row_upper.push_back(budget > 0 ? 1 - slack : 0);
+        for (const SchemeOption& option : options) program.cost.push_back(most > 0 ? 1000 * option.cost / most : 0);
+    const auto limit = [&](double SchemeOption::*what, double budget) {
+        program.starts.push_back(HighsInt(program.columns.size()));
+        HighsInt column = 0;
+        for (const SchemeOptions& options : groups)
+            for (const SchemeOption& option : options) {
+                program.columns.push_back(column++);
+                program.values.push_back(budget > 0 ? option.*what / budget : option.*what);
+            }
+        program.row_lower.push_back(-HUGE_VAL);
+        program.row_upper.push_back(budget > 0 ? 1 - slack : 0);
+    };
+    limit(&SchemeOption::size, limits.size);
+    if (limits.time) limit(&SchemeOption::time, *limits.time);
     HighsInt column = 0;
     for (const SchemeOptions& options : groups) {
         program.starts.push_back(HighsInt(program.columns.size()));
@@ -105,19 +112,37 @@ SchemeOption sum_of(const std::vector<SchemeOptions>& groups, const std::vector<
     for (std::size_t i = 0; i < groups.size(); ++i) {
         sum.cost += groups[i][choice[i]].cost;
         sum.size += groups[i][choice[i]].size;
+        sum.time += groups[i][choice[i]].time;
     }
     return sum;
 }
 
-std::vector<std::size_t> allocate_schemes(const std::vector<SchemeOptions>& groups, double budget) {
-    const std::vector<std::size_t> smallest = smallest_options(groups);
-    if (sum_of(groups, smallest).size > budget)
-        throw Error(ErrorKind::bad_input, "the budget of " + std::to_string(budget) +
+std::vector<std::size_t> fastest_choice(std::vector<SchemeOptions> groups, double size) {
+    for (SchemeOptions& options : groups)
+        for (SchemeOption& option : options) option.cost = option.time;
+    return allocate_schemes(groups, {size, std::nullopt});
+}
+
+std::vector<std::size_t> allocate_schemes(const std::vector<SchemeOptions>& groups, const AllocationLimits& limits) {
+    std::vector<std::size_t> tightest = smallest_options(groups);
+    if (sum_of(groups, tightest).size > limits.size)
+        throw Error(ErrorKind::bad_input, "the budget of " + std::to_string(limits.size) +
                                               " is below what the smallest candidates take, " +
-                                              std::to_string(sum_of(groups, smallest).size));
-    // The solver holds the budget to a tolerance; ours is exact, so that it is asked again with a little less.
+                                              std::to_string(sum_of(groups, tightest).size));
+    if (limits.time) {
+        tightest = fastest_choice(groups, limits.size);
+        if (const double least = sum_of(groups, tightest).time; least > *limits.time)
+            throw Error(ErrorKind::bad_input, "the time of " + std::to_string(*limits.time) +
+                                                  " is below the least there is in the size of " +
+                                                  std::to_string(limits.size) + ", " + std::to_string(least));
+    }
+    const auto within = [&](const std::vector<std::size_t>& choice, double share) {
+        const SchemeOption sum = sum_of(groups, choice);
+        return sum.size <= limits.size * share && (!limits.time || sum.time <= *limits.time * share);
+    };
+    // The solver holds limits to a tolerance; ours are exact, so that it is asked again with a little less.
     for (const double slack : {0.0, 2e-6, 1e-5}) {
-        const std::vector<double> columns = solve(program_of(groups, budget, slack));
+        const std::vector<double> columns = solve(program_of(groups, limits, slack));
         if (columns.empty()) break;
         std::vector<std::size_t> choice;
         std::size_t first = 0;
@@ -126,9 +151,9 @@ std::vector<std::size_t> allocate_schemes(const std::vector<SchemeOptions>& grou
             choice.push_back(std::size_t(std::max_element(begin, begin + std::ssize(options)) - begin));
             first += options.size();
         }
-        if (sum_of(groups, choice).size <= budget) return choice;
+        if (within(choice, 1)) return choice;
     }
-    if (sum_of(groups, smallest).size > budget * (1 - 1e-5)) return smallest; // too near to leave room for a tolerance
+    if (!within(tightest, 1 - 1e-5)) return tightest; // too near to leave room for a tolerance
     throw Error(ErrorKind::internal, "the solver HiGHS found no choice in two minutes; take fewer candidates");
 }
 

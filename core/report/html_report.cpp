@@ -169,6 +169,10 @@ std::string divergence_html(const Evaluation& evaluation, const Divergence& dive
     row("first choice became right, wrong (McNemar)",
         std::to_string(divergence.became_right) + ", " + std::to_string(divergence.became_wrong) +
             " (p = " + number_text("%.3g", divergence.first_choice_p) + ")");
+    const std::optional<double> parting = divergence.first_parting();
+    row("first choices part", (parting ? "after " + number_text("%.6g", *parting) + " tokens, the median; " : "") +
+                                  "in " + number_text("%.1f %%", 100 * divergence.parting_share()) +
+                                  " of the windows (both read the text)");
     row("loss of the text's tokens", number_text("%+.5f", divergence.mean_nll_difference));
     row("verdict", std::string(to_text(divergence.verdict)));
     figures += "</table>\n";

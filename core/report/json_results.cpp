@@ -167,6 +167,8 @@ json to_json(const Interval& interval) { return json::array({number(interval.low
 json to_json(const Divergence& divergence) {
     json position_intervals = json::array();
     for (const Interval& interval : divergence.position_intervals) position_intervals.push_back(to_json(interval));
+    json partings = json::array();
+    for (const auto& parting : divergence.partings) partings.push_back(parting ? json(*parting) : json());
     return {{"baseline", divergence.baseline_name},
             {"tokens", divergence.tokens},
             {"mean", divergence.mean},
@@ -187,6 +189,11 @@ json to_json(const Divergence& divergence) {
               {"became_wrong", divergence.became_wrong},
               {"p_value", divergence.first_choice_p},
               {"test", "McNemar, exact"}}},
+            {"first_parting",
+             {{"median", number(divergence.first_parting())},
+              {"share", divergence.parting_share()},
+              {"window_tokens", partings},
+              {"meaning", first_parting_meaning}}},
             {"mean_nll_difference", divergence.mean_nll_difference},
             {"nll_difference_error", number(divergence.nll_difference.standard_error)},
             {"nll_difference_interval", to_json(divergence.nll_difference.interval)},
@@ -317,10 +324,31 @@ json to_json(const SearchPoint& point, Timing timing) {
             {"bytes", point.size.bytes},
             {"predicted", number(point.predicted)},
             {"predicted_together", number(point.predicted_together)},
+            {"predicted_linears_seconds", number(point.predicted_seconds)},
+            {"linears_seconds", number(point.seconds)},
             {"divergence", to_json(point.divergence)},
             {"perplexity", number(point.evaluation->perplexity)},
             {"perplexity_error", number(point.evaluation->standard_error)},
             {"evaluation", graticule::to_json(*point.evaluation, timing)}};
+}
+
+json to_json(const std::optional<SearchTimes>& times) {
+    if (!times) return nullptr;
+    json candidates = json::array();
+    for (const LinearTimes& candidate : times->candidates) {
+        json kinds = json::array();
+        for (const LinearTime& time : candidate.kinds)
+            kinds.push_back(
+                {{"kind", time.kind}, {"kernel", time.kernel}, {"linears", time.linears}, {"seconds", time.seconds}});
+        candidates.push_back({{"scheme", candidate.scheme_line}, {"seconds", candidate.seconds()}, {"kinds", kinds}});
+    }
+    const TimedPass& pass = times->budget.pass;
+    return {{"budget_seconds", times->budget.seconds},
+            {"meaning", "time of the linears in one pass, measured per kind of layer"},
+            {"pass",
+             {{"phase", to_text(pass.phase)}, {"batch", pass.batch}, {"length", pass.length}, {"before", pass.before}}},
+            {"candidates", candidates},
+            {"provenance", graticule::to_json(times->provenance)}};
 }
 
 /// The searched recipe's figures less those of a uniform one.
@@ -349,6 +377,7 @@ json to_json(const RecipeSearch& search, Timing timing) {
     const SearchPoint* offered = search.offered();
     json value = {{"budget_bits", number(search.budget.bits)},
                   {"budget_bytes", search.budget.bytes ? json(*search.budget.bytes) : json()},
+                  {"linear_times", to_json(search.times)},
                   {"groups", groups},
                   {"searched", to_json(search.searched, timing)},
                   {"uniform", uniform},

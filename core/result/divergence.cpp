@@ -70,6 +70,21 @@ std::string_view to_text(Verdict verdict) {
     return names[static_cast<std::size_t>(verdict)];
 }
 
+std::optional<double> Divergence::first_parting() const {
+    std::vector<double> ascending;
+    for (const auto& parting : partings) ascending.push_back(parting ? static_cast<double>(*parting) : HUGE_VAL);
+    if (ascending.empty()) return std::nullopt;
+    std::ranges::sort(ascending);
+    const double below = ascending[(ascending.size() - 1) / 2], above = ascending[ascending.size() / 2];
+    return std::isfinite(above) ? std::optional((below + above) / 2) : std::nullopt;
+}
+
+double Divergence::parting_share() const {
+    if (partings.empty()) return 0;
+    const auto parted = std::ranges::count_if(partings, [](const auto& parting) { return parting.has_value(); });
+    return static_cast<double>(parted) / static_cast<double>(partings.size());
+}
+
 std::vector<MeanEstimate> running_divergence(std::span<const double> window_means) {
     std::vector<MeanEstimate> running;
     double mean = 0, squares = 0; // of the distances from the mean so far (Welford 1962)
@@ -98,12 +113,15 @@ std::optional<Divergence> divergence_between(const Evaluation& baseline, const E
     std::int64_t same = 0;
     for (std::size_t first = 0; first < after.size(); first += window) {
         double divergence = 0, difference = 0;
+        std::optional<std::int64_t>& parting = result.partings.emplace_back();
         for (std::size_t i = first; i < first + window; ++i) {
             const TokenPrediction &was = before[i], &is = after[i];
             all.push_back(is.divergence);
             divergence += is.divergence;
             difference += double(is.loss) - double(was.loss);
             same += is.choice == was.choice;
+            if (is.choice != was.choice && !parting)
+                parting = other.protocol.first_scored() + static_cast<std::int64_t>(i - first);
             result.became_right += was.choice != was.token && is.choice == is.token;
             result.became_wrong += was.choice == was.token && is.choice != is.token;
         }

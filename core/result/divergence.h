@@ -44,6 +44,15 @@ struct Divergence {
     std::int64_t became_right = 0, became_wrong = 0;
     double first_choice_p = 1; ///< McNemar's, of those two
 
+    /// By window: the tokens of it that both have read when their first choices differ for the first time, among the
+    /// places that are scored; absent where they never do. Both read the text throughout; continuations that each
+    /// writes by itself (`generate`) have the same tokens up to their first parting and no further.
+    std::vector<std::optional<std::int64_t>> partings;
+    /// The median of those, a window that never parts counting as longer than any other (between two, the mean);
+    /// absent where that leaves none.
+    [[nodiscard]] std::optional<double> first_parting() const;
+    [[nodiscard]] double parting_share() const; ///< of the windows: those that part at all; 0 without windows
+
     double mean_nll_difference = 0; ///< mean of log p_baseline - log p_recipe of the text's tokens
     MeanEstimate nll_difference;    ///< the same over the means of windows, paired
     std::optional<double> nll_p;    ///< Student's, of that difference; absent: one window, which has no spread
@@ -56,6 +65,11 @@ inline constexpr std::string_view verdict_test =
     "two paired tests, at 5 % together by Holm's correction: losses over windows (Student's t) and first choices over "
     "tokens (McNemar, exact); indistinguishable where neither tells the recipe from its baseline; undecided where one "
     "window leaves the second alone and it does not tell";
+
+/// What first_parting is, in a sentence.
+inline constexpr std::string_view first_parting_meaning =
+    "tokens of a window that both have read when their first choices differ for the first time; both read the text "
+    "throughout, which is no continuation of their own";
 
 /// The mean over the first window, the first two, ... with its interval: what a run under way shows. The last is
 /// Divergence::over_windows.

@@ -64,18 +64,25 @@ std::string SizeBudget::text() const {
     return number("%.6g MB", static_cast<double>(bytes.value_or(0)) / 1e6);
 }
 
+bool RecipeSearch::holds_time(const SearchPoint& point) const {
+    return !times || (point.seconds && times->budget.holds(*point.seconds));
+}
+
+std::string RecipeSearch::budget_text() const { return budget.text() + (times ? " and " + times->budget.text() : ""); }
+
 void RecipeSearch::judge() {
     const double bits = searched.size.bits_per_weight.actual;
-    best_in_budget = best_of(uniform, [&](const SearchPoint& point) { return budget.holds(point.size); });
+    best_in_budget =
+        best_of(uniform, [&](const SearchPoint& point) { return budget.holds(point.size) && holds_time(point); });
     // The next size up, and what is as good as that size: one much larger is better by its size alone.
     double next = HUGE_VAL;
     const auto bits_of = [](const SearchPoint& point) { return point.size.bits_per_weight.actual; };
     for (const SearchPoint& point : uniform)
-        if (bits_of(point) >= bits) next = std::min(next, bits_of(point));
+        if (bits_of(point) >= bits && holds_time(point)) next = std::min(next, bits_of(point));
     best_as_large = best_of(uniform, [&](const SearchPoint& point) {
-        return bits_of(point) >= bits && bits_of(point) <= same_size * next;
+        return bits_of(point) >= bits && bits_of(point) <= same_size * next && holds_time(point);
     });
-    beats_uniform = best_in_budget || best_as_large;
+    beats_uniform = (best_in_budget || best_as_large) && holds_time(searched);
     const auto against = [&](const std::optional<std::size_t>& rival, std::optional<PairedPoints>& difference) {
         if (!rival) return;
         difference = paired(uniform[*rival], searched);
@@ -100,7 +107,13 @@ std::string RecipeSearch::verdict() const {
                 compared(uniform[*best_as_large], *against_as_large);
     if (beats_uniform) return text + ": it is offered";
     const SearchPoint* other = offered();
-    return text + ": that is no proof that it is better, so that " +
+    const std::string why = holds_time(searched)
+                                ? "that is no proof that it is better"
+                                : "timed itself its linears take " +
+                                      number("%.4g ms", 1e3 * searched.seconds.value_or(0)) + " and not the " +
+                                      number("%.4g ms", 1e3 * searched.predicted_seconds.value_or(0)) +
+                                      " that the candidates' times add up to, which is over the limit";
+    return text + ": " + why + ", so that " +
            (other == nullptr ? "nothing is offered: no uniform recipe fits the budget"
                              : "the uniform recipe " + other->name + " is offered");
 }

@@ -172,6 +172,9 @@ private Q_SLOTS:
         QCOMPARE(d.maximum, 4.0);
         QCOMPARE(d.window_means, (std::vector<double>{0.5, 1.5}));
         QCOMPARE(d.same_first_choice, 0.5);
+        QCOMPARE(d.partings, (std::vector<std::optional<std::int64_t>>{2, 2})); // both at the second of three places
+        QCOMPARE(d.first_parting(), std::optional(2.0));
+        QCOMPARE(d.parting_share(), 1.0);
         QCOMPARE(d.became_right, std::int64_t{0});
         QCOMPARE(d.became_wrong, std::int64_t{2});
         QCOMPARE(d.first_choice_p, 0.5); // both of two the same way
@@ -186,6 +189,34 @@ private Q_SLOTS:
         QCOMPARE(d.position_means, (std::vector<double>{0.375, 0.625, 2.0}));
         QCOMPARE(d.position_intervals.size(), std::size_t{3});
         QVERIFY(std::abs(d.position_intervals[0].high - (0.375 + 12.706205 * 0.125)) < 1e-9);
+    }
+
+    /// A window whose first choices never differ is longer than any that part, not left out.
+    void first_choices_part() {
+        const TokenPrediction same{1, 7, 1, 0}, other{1, 8, 1, 0.5F};
+        const auto of = [&](const std::vector<std::vector<TokenPrediction>>& windows, const char* protocol = "gptq") {
+            std::vector<TokenPrediction> all, baseline;
+            for (const auto& window : windows) all.insert(all.end(), window.begin(), window.end());
+            baseline.assign(all.size(), same);
+            Evaluation before = run_of(baseline), after = run_of(all);
+            for (Evaluation* run : {&before, &after}) {
+                run->protocol.name = protocol;
+                if (run->protocol.name != "gptq") run->protocol.window = 8; // of which 5, 6 and 7 are scored
+            }
+            return divergence_between(before, after).value();
+        };
+        const Divergence odd = of({{same, same, other}, {same, same, same}, {other, same, other}});
+        QCOMPARE(odd.partings, (std::vector<std::optional<std::int64_t>>{3, std::nullopt, 1}));
+        QCOMPARE(odd.first_parting(), std::optional(3.0));
+        QCOMPARE(odd.parting_share(), 2.0 / 3);
+        QCOMPARE(of({{same, same, other}, {same, other, same}}).first_parting(), std::optional(2.5));
+        const Divergence half = of({{same, same, other}, {same, same, same}});
+        QVERIFY(!half.first_parting());
+        QCOMPARE(half.parting_share(), 0.5);
+        QCOMPARE(of({{same, same, same}}).parting_share(), 0.0);
+        // Only the second half is scored: what was read before counts as read.
+        QCOMPARE(of({{same, other, other}}, "llama.cpp").first_parting(), std::optional(6.0));
+        QVERIFY(!Divergence{}.first_parting());
     }
 
     /// One window has no spread: what cannot be tested is not called indistinguishable.

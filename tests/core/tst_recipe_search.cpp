@@ -20,12 +20,12 @@ using namespace graticule;
 namespace {
 
 /// The least cost of any choice in the budget, by looking at all of them.
-double least_cost(const std::vector<SchemeOptions>& groups, double budget) {
+double least_cost(const std::vector<SchemeOptions>& groups, double size, double time = HUGE_VAL) {
     std::vector<std::size_t> choice(groups.size());
     double least = HUGE_VAL;
     for (;;) {
         const SchemeOption sum = sum_of(groups, choice);
-        if (sum.size <= budget) least = std::min(least, sum.cost);
+        if (sum.size <= size && sum.time <= time) least = std::min(least, sum.cost);
         std::size_t i = 0;
         while (i < groups.size() && ++choice[i] == groups[i].size()) choice[i++] = 0;
         if (i == groups.size()) return least;
@@ -73,17 +73,56 @@ private Q_SLOTS:
                 largest += std::ranges::max(options, {}, &SchemeOption::size).size;
             }
             const double budget = smallest + (largest - smallest) * round / 39;
-            const SchemeOption found = sum_of(groups, allocate_schemes(groups, budget));
+            const SchemeOption found = sum_of(groups, allocate_schemes(groups, {budget}));
             QVERIFY(found.size <= budget);
             const double least = least_cost(groups, budget);
             QVERIFY2(found.cost <= least * (1 + 2e-6), (std::to_string(found.cost / least)).c_str());
         }
     }
 
+    /// Small, fast and good pull three ways: both limits are held exactly, and nothing cheaper holds them.
+    void both_limits_are_held() {
+        std::mt19937 random(11);
+        std::uniform_real_distribution<double> cost(1e-7, 1e-2), size(100, 900), time(1e-6, 1e-4);
+        int met = 0, refused = 0, bound_by_time = 0;
+        for (int round = 0; round < 60; ++round) {
+            std::vector<SchemeOptions> groups(5);
+            double least_size = 0, most_size = 0, least_time = 0, most_time = 0;
+            for (SchemeOptions& options : groups) {
+                for (int i = 0; i < 4; ++i) options.push_back({cost(random), size(random), time(random)});
+                const auto [small, large] = std::ranges::minmax(options, {}, &SchemeOption::size);
+                const auto [fast, slow] = std::ranges::minmax(options, {}, &SchemeOption::time);
+                least_size += small.size, most_size += large.size, least_time += fast.time, most_time += slow.time;
+            }
+            const double most = least_size + (most_size - least_size) * (round % 10) / 9;
+            const double seconds = least_time + (most_time - least_time) * (round / 10) / 5;
+            const double least = least_cost(groups, most, seconds);
+            if (std::isinf(least)) {
+                const double fastest = sum_of(groups, fastest_choice(groups, most)).time;
+                QVERIFY(std::isinf(least_cost(groups, most, fastest * (1 - 2e-6))));
+                const std::string message = testing::error_message([&] {
+                    (void)allocate_schemes(groups, {most, seconds});
+                });
+                QVERIFY2(message.find("below the least there is") != std::string::npos &&
+                             message.find(std::to_string(fastest)) != std::string::npos,
+                         message.c_str());
+                ++refused;
+                continue;
+            }
+            const SchemeOption found = sum_of(groups, allocate_schemes(groups, {most, seconds}));
+            QVERIFY(found.size <= most && found.time <= seconds);
+            QVERIFY2(found.cost <= least * (1 + 2e-6), std::to_string(found.cost / least).c_str());
+            bound_by_time += least > least_cost(groups, most) ? 1 : 0;
+            ++met;
+        }
+        QVERIFY2(met > 15 && refused > 5 && bound_by_time > 5, std::to_string(bound_by_time).c_str());
+    }
+
     void a_budget_that_nothing_fits_is_said() {
         const std::vector<SchemeOptions> groups = {{{1, 10}, {0, 20}}, {{1, 10}}};
-        QCOMPARE(sum_of(groups, allocate_schemes(groups, 20)).size, 20.0);
-        QVERIFY(testing::error_message([&] { (void)allocate_schemes(groups, 19.9); }).find("20") != std::string::npos);
+        QCOMPARE(sum_of(groups, allocate_schemes(groups, {20})).size, 20.0);
+        QVERIFY(testing::error_message([&] { (void)allocate_schemes(groups, {19.9}); }).find("20") !=
+                std::string::npos);
         const std::string message = testing::error_message([] { (void)search("sample-opt", small_search(2)); });
         QVERIFY2(message.find("2 bits a weight is below") != std::string::npos, message.c_str());
     }
@@ -202,6 +241,93 @@ private Q_SLOTS:
                      verdict.find("beyond chance") != std::string::npos &&
                      verdict.find("smaller is offered") != std::string::npos,
                  verdict.c_str());
+    }
+
+    /// A uniform recipe over the time is no rival, however good, and the searched one is not offered if it is.
+    void rivals_hold_the_time() {
+        const auto point_of = [](const std::string& name, double bits, double divergence, double seconds) {
+            SearchPoint point;
+            point.name = name;
+            point.size.bits_per_weight = {bits, bits};
+            point.seconds = seconds;
+            Evaluation evaluation;
+            for (int window = 0; window < 8; ++window) {
+                point.divergence.window_means.push_back(divergence + 0.001 * (window % 3));
+                evaluation.window_losses.push_back(3 + 0.3 * window);
+            }
+            point.divergence.mean = divergence;
+            point.evaluation = std::make_shared<const Evaluation>(evaluation);
+            return point;
+        };
+        RecipeSearch search;
+        search.budget.bits = 4.5;
+        search.searched = point_of("searched", 4.4, 0.10, 0.0039);
+        search.uniform = {point_of("slow", 4.3, 0.05, 0.0041), point_of("fast", 4.2, 0.20, 0.0030),
+                          point_of("large and slow", 4.6, 0.02, 0.0050), point_of("large", 5.0, 0.15, 0.0035)};
+        search.judge();
+        QCOMPARE(search.best_in_budget, std::optional(std::size_t{0}));
+        QVERIFY(!search.beats_uniform);
+        search.times = SearchTimes{{0.004, {SpeedPhase::decode, 4, 1, 0}}, {}, {}};
+        search.judge();
+        QCOMPARE(search.best_in_budget, std::optional(std::size_t{1}));
+        QCOMPARE(search.best_as_large, std::optional(std::size_t{3}));
+        QVERIFY(search.beats_uniform);
+        QCOMPARE(search.budget_text(),
+                 std::string("4.5 bits a weight and 4 ms of linears in a decode step of 4 sequences"));
+        search.searched.predicted_seconds = 0.0039;
+        search.searched.seconds = 0.0042;
+        search.judge();
+        QVERIFY(!search.beats_uniform && search.offered() == &search.uniform[1]);
+        QVERIFY2(search.verdict().find("its linears take 4.2 ms and not the 3.9 ms") != std::string::npos,
+                 search.verdict().c_str());
+    }
+
+    /// What times say is measured on this machine: a limit that binds nothing changes nothing, and one below all is
+    /// refused with the least there is, before anything is predicted.
+    void linears_are_timed() {
+        SearchSpec spec = small_search(4.5);
+        spec.held_out.max_windows = 2;
+        spec.time = TimeBudget{1e-9, {SpeedPhase::decode, 2, 1, 1 << 20}};
+        JobContext ctx;
+        Workbench work;
+        work.open(resolve_model_path("sample-opt"), ctx);
+        const auto run = [&] {
+            return search_recipe(work, spec, load_text({}, BuiltInText::calibration),
+                                 load_text({}, BuiltInText::evaluation), ctx);
+        };
+        const std::string message = testing::error_message([&] { (void)run(); });
+        QVERIFY2(message.find("1e-06 ms of linears in a decode step of 2 sequences is below the least there is") !=
+                     std::string::npos,
+                 message.c_str());
+        QCOMPARE(ctx.progress.snapshot().stage, std::string("Timing 3 candidates"));
+        spec.time->seconds = 60;
+        const auto found = run();
+        QVERIFY(found->times.has_value());
+        const SearchTimes& times = *found->times;
+        QCOMPARE(times.candidates.size(), spec.candidates.size());
+        const Model& model = *work.model();
+        QCOMPARE(times.budget.pass.before, model.config().max_positions - 1);
+        for (const LinearTimes& candidate : times.candidates) {
+            std::int64_t linears = 0;
+            for (const LinearTime& time : candidate.kinds) {
+                QVERIFY2(time.seconds > 0 && !time.kernel.empty(), time.kind.c_str());
+                linears += time.linears;
+            }
+            QCOMPARE(linears, std::ssize(model.linears()));
+        }
+        double sum = 0; // of what was chosen
+        for (std::size_t i = 0; i < found->choice.size(); ++i)
+            for (const LayerId layer : found->sensitivity->schemes[found->choice[i]].layers[i].layers)
+                sum += times.candidates[found->choice[i]].seconds_of_one(to_text(model.linear(layer).role));
+        QVERIFY(std::abs(*found->searched.predicted_seconds / sum - 1) < 1e-9);
+        QVERIFY(found->searched.seconds > 0.0);
+        for (const SearchPoint& point : found->uniform) QVERIFY(point.seconds > 0.0);
+        spec.time.reset();
+        const auto without = run();
+        QCOMPARE(without->choice, found->choice);
+        QVERIFY(!without->times && !without->searched.seconds && !without->searched.predicted_seconds);
+        spec.time = TimeBudget{1, {SpeedPhase::prefill, 1, 1 << 20, 0}};
+        QVERIFY(testing::error_message([&] { (void)run(); }).find("positions") != std::string::npos);
     }
 
     /// What cannot come to anything is refused before anything is quantized.

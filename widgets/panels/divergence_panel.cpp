@@ -47,6 +47,16 @@ QString tip(const PassageToken& token) {
            QStringLiteral("<table>%1</table>").arg(rows);
 }
 
+/// Where greedy continuations of the text would part; empty where no windows are known.
+QString parting_text(const Divergence& divergence) {
+    if (divergence.partings.empty()) return {};
+    const std::optional<double> tokens = divergence.first_parting();
+    const QString share = percent_text(divergence.parting_share(), 0);
+    return tokens ? DivergencePanel::tr(" First choices part after %1 tokens (median; %2 of windows part).")
+                        .arg(number_text(*tokens), share)
+                  : DivergencePanel::tr(" First choices part in %1 of windows.").arg(share);
+}
+
 } // namespace
 
 DivergencePanel::DivergencePanel(QWidget* parent)
@@ -85,6 +95,7 @@ void DivergencePanel::clearDivergence() {
     headline_->setText(tr("Where does the recipe hurt?"));
     figures_->setText(
         tr("What the recipe changes of the model's predictions, token by token: perplexity alone hides it."));
+    figures_->setToolTip({});
     verdict_->hide();
     text_->hide();
 }
@@ -112,7 +123,9 @@ void DivergencePanel::setDivergence(const QString& recipe, const Divergence& div
                                number_text(divergence.maximum, 3)) +
                       tr("The same first choice at %1 of %2 tokens; %3 became right, %4 wrong.")
                           .arg(percent_text(divergence.same_first_choice), thousands_text(divergence.tokens),
-                               thousands_text(divergence.became_right), thousands_text(divergence.became_wrong)));
+                               thousands_text(divergence.became_right), thousands_text(divergence.became_wrong)) +
+                      parting_text(divergence));
+    figures_->setToolTip(tr("First choices part: %1").arg(qt_text(first_parting_meaning)));
     text_->setVisible(!worst.empty());
     showPassages(worst);
 }

@@ -113,7 +113,7 @@ void SearchPanel::setSearches(const Searches& searches) {
         const SearchPoint& point = *one.point;
         const QString recipe = QString::fromStdString(summary_line(point.recipe));
         const QStringList texts{one.searched
-                                    ? tr("searched under %1").arg(QString::fromStdString(one.search->budget.text()))
+                                    ? tr("searched under %1").arg(QString::fromStdString(one.search->budget_text()))
                                     : QString::fromStdString(point.name),
                                 fixed_text(point.size.bits_per_weight.actual, 3),
                                 point.predicted ? fixed_text(*point.predicted, 4) : QString(),

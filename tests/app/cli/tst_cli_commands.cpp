@@ -268,13 +268,17 @@ private Q_SLOTS:
         QVERIFY(std::fabs(sum / 3 - divergence.at("mean").get<double>()) < 1e-9);
         QVERIFY(divergence.at("interval")[0] < divergence.at("mean"));
         QCOMPARE(divergence.at("tokens").get<int>(), 3 * 127);
+        const json& parting = divergence.at("first_parting");
+        QCOMPARE(parting.at("window_tokens").size(), std::size_t{3});
+        QVERIFY(parting.at("share") == 1 && parting.at("median") >= 1 && parting.at("median") < 127);
         // The losses of both are what each alone has.
         QCOMPARE(value.at("window_losses"), run_cli(eval).json().at("window_losses"));
         QVERIFY(value.at("baseline").at("perplexity") < value.at("perplexity"));
         const QByteArray text = run_cli({"eval", "sample-llama", "--recipe", "w=int4/asym/g64", "--window", "128",
                                          "--windows", "3", "--quiet", "--metric", "divergence"})
                                     .out;
-        for (const char* part : {"nats per token", "same first choice", "verdict"}) QVERIFY2(text.contains(part), text);
+        for (const char* part : {"nats per token", "same first choice", "first choices part", "verdict"})
+            QVERIFY2(text.contains(part), text);
     }
 
     void tasksAreAnswered() {

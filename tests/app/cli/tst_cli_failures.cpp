@@ -110,6 +110,16 @@ private Q_SLOTS:
         for (const char* bits : {"nan", "inf", "0", "-4"})
             QTest::addRow("budget of %s", bits)
                 << QStringList{"search", "sample-opt", QStringLiteral("--bits=%1").arg(bits)} << "is no budget";
+        for (const char* time : {"nan", "inf", "0", "-4"})
+            QTest::addRow("time of %s", time)
+                << QStringList{"search", "sample-opt", "--bits", "4.5", QStringLiteral("--time=%1").arg(time)}
+                << "is no budget";
+        QTest::newRow("pass of no time") << QStringList{"search", "sample-opt", "--bits", "4.5", "--time-batch", "2"}
+                                         << "says what --time limits";
+        QTest::newRow("two passes") << QStringList{"search", "sample-opt",    "--bits", "4.5",          "--time",
+                                                   "1",      "--time-length", "8",      "--time-batch", "2"}
+                                    << "--time-length";
+        QTest::newRow("time without size") << QStringList{"search", "sample-opt", "--time", "1"} << "--bits";
         QTest::newRow("unknown task") << QStringList{"task", "sample-opt", "--task", "squad", "--file", "x"} << "squad";
         QTest::newRow("task without a file") << QStringList{"task", "sample-opt", "--task", "piqa"} << "--file";
         QTest::newRow("eval: empty recipe")
