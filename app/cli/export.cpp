@@ -6,6 +6,7 @@
 #include "app/cli/console.h"
 #include "app/cli/inputs.h"
 #include "app/cli/show.h"
+#include "app/cli/table.h"
 #include "core/engine/workbench.h"
 #include "core/export/staged_dir.h"
 #include "core/report/json_results.h"
@@ -53,8 +54,11 @@ void export_command(const Args& args, Console& console) {
     const Diagnostics before = check_export(*work.model(), choices, exporter, target, options);
     if (args.check_only) {
         const std::vector<TargetReport> targets = target_reports(*work.model(), choices, exporter);
-        console.print_json({{"ok", true}, {"notes", to_json(before)}, {"targets", to_json(targets)}});
-        return console.print((before.items.empty() ? "it can be exported as it is\n" : before.text() + "\n") + "\n" +
+        const std::uint64_t bytes = least_export_bytes(*work.model(), choices, exporter);
+        console.print_json(
+            {{"ok", true}, {"least_bytes", bytes}, {"notes", to_json(before)}, {"targets", to_json(targets)}});
+        return console.print((before.items.empty() ? "it can be exported as it is\n" : before.text() + "\n") +
+                             "the files take at least " + bytes_text(static_cast<std::int64_t>(bytes)) + "\n\n" +
                              targets_text(targets));
     }
     const Exported exported = work.quantize_and_export(recipe, exporter, target, options, console.job()).exported;

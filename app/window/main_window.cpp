@@ -257,7 +257,7 @@ void MainWindow::connectPanels() {
     connect(runs_, &RunsPanel::baselineChosen, &session_.runList(), &RunList::setBaseline);
     connect(runs_, &RunsPanel::removeWanted, &session_.runList(), &RunList::remove);
     connect(runs_, &RunsPanel::selectionChanged, this, &MainWindow::updateActions);
-    connect(runs_, &RunsPanel::compareWanted, plots_, &PlotArea::compareRuns);
+    connect(runs_, &RunsPanel::compareWanted, plots_, &PlotArea::compareSeveral);
     connect(runs_, &RunsPanel::commandLineWanted, this, &MainWindow::copyCommandLine);
     connect(runs_, &RunsPanel::exportWanted, this, &MainWindow::askExport);
     const auto load_recipe = [this](int id) {

@@ -408,16 +408,27 @@ void MainWindow::askExport(int run_id) {
         choices = choices_of(*resolution.resolved);
         bytes = resolution.resolved->size().bytes;
     }
-    const QString name = tr("%1: %2 → %3")
+    const QString name = tr("%1: %2 → %3 at the widths of its formats")
                              .arg(QString::fromStdString(summary_line(run ? run->recipe : quantized->recipe)),
                                   bytes_text(stored_bytes(*session_.model())), bytes_text(bytes));
     bool move_aside = false;
     QString folder = exportFolder(run_id), exporter = exporter_entries().front().name;
     if (asking_) {
         const auto check = [&](const QString& which, const QString& where, bool aside) {
-            return where.isEmpty() ? Diagnostics{}
-                                   : export_findings(*session_.model(), choices, exporter_named(which.toStdString()),
-                                                     export_target(where, aside), {});
+            if (where.isEmpty()) return Diagnostics{};
+            const Exporter& exporter_of = exporter_named(which.toStdString());
+            Diagnostics found =
+                export_findings(*session_.model(), choices, exporter_of, export_target(where, aside), {});
+            if (!found.has_errors()) {
+                const auto least =
+                    static_cast<std::int64_t>(least_export_bytes(*session_.model(), choices, exporter_of));
+                found.add(Severity::note, "files",
+                          (found.items.empty() ? tr("hold every layer's scheme exactly and take at least %1")
+                                               : tr("take at least %1"))
+                              .arg(bytes_text(least))
+                              .toStdString());
+            }
+            return found;
         };
         const auto targets = [&](const QString& which) { return target_entries(*session_.model(), choices, which); };
         ExportDialog dialog(exporter_entries(), name,

@@ -324,7 +324,7 @@ PlotArea::Row PlotArea::divergenceRow() {
         told = study;
         if (study)
             panel->setDivergence(QString::fromStdString(summary_line(study->recipe)), study->divergence, study->worst,
-                                 study->protocol.windows_used);
+                                 study->protocol.windows_used, QString::fromStdString(study->protocol.text()));
         else
             panel->clearDivergence();
     };
@@ -479,6 +479,11 @@ void PlotArea::refreshCompare() {
         for (const RunChoice& choice : choices)
             if (choice.id == id) compared.others.push_back({choice.name, reports(id)});
     compare_->setComparison(compared);
+}
+
+void PlotArea::compareSeveral(int a, int b, const std::vector<int>& others) {
+    compared_beside_ = others;
+    compareRuns(a, b);
 }
 
 void PlotArea::compareRuns(int a, int b) {

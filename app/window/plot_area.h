@@ -46,6 +46,7 @@ public:
     /// Also of one that the strip has no room for.
     [[nodiscard]] QString tabName(int tab) const { return rows_.at(static_cast<std::size_t>(tab)).title; }
     void compareRuns(int a, int b);
+    void compareSeveral(int a, int b, const std::vector<int>& others);
     /// The plot in sight (the upper one, where there are two); null on the Compare tab.
     [[nodiscard]] plots::PlotSurface* currentPlot() const;
 

@@ -280,8 +280,9 @@ Exported in_its_place(const Model& model, const ExportTarget& target, JobContext
     return exported;
 }
 
-/// Bytes that the folder will have at least: codes as the exporter stores them, all else as it is.
-std::uint64_t least_bytes(const Model& model, const LayerChoices& choices, const Exporter& exporter) {
+} // namespace
+
+std::uint64_t least_export_bytes(const Model& model, const LayerChoices& choices, const Exporter& exporter) {
     std::int64_t bytes = bytes_beside_weights(model);
     for (const Linear& linear : model.linears()) {
         const auto& choice = choices.at(index_of(linear.id));
@@ -292,15 +293,13 @@ std::uint64_t least_bytes(const Model& model, const LayerChoices& choices, const
     return static_cast<std::uint64_t>(bytes);
 }
 
-} // namespace
-
 Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                             const ExportTarget& target, const ExportOptions& options) {
     Diagnostics found;
     try {
         if (StagedDir::check(target.folder, staging(model, target)))
             found.add(Severity::warning, "folder", "an earlier export is there and will be replaced");
-        check_room(target.folder, least_bytes(model, choices, exporter));
+        check_room(target.folder, least_export_bytes(model, choices, exporter));
     } catch (const Error& error) {
         found.add(Severity::error, "folder", error.info().message);
     }
@@ -313,7 +312,7 @@ Diagnostics check_export(const Model& model, const LayerChoices& choices, const 
     { const StagedDir trial(target.folder, staging(model, target)); } // some places are only found out by trying
     Diagnostics diagnostics = check_contents(model, choices, exporter, options);
     throw_problems(diagnostics, exporter);
-    check_room(target.folder, least_bytes(model, choices, exporter));
+    check_room(target.folder, least_export_bytes(model, choices, exporter));
     return diagnostics;
 }
 

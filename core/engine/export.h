@@ -44,6 +44,11 @@ struct ExportTarget {
     std::string force_hint = StagedDirOptions{}.force_hint;
 };
 
+/// Bytes that the folder will have at least: codes in the widths that the exporter stores them in, all else as it is;
+/// scales, tokenizer and configuration come on top.
+[[nodiscard]] std::uint64_t least_export_bytes(const Model& model, const LayerChoices& choices,
+                                               const Exporter& exporter);
+
 /// Everything that can be known before there is anything to export and without touching the disk, all at once: the
 /// folder, the methods and the schemes.
 [[nodiscard]] Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,

@@ -57,8 +57,12 @@ Flips flips_between(const TaskRun& baseline, const TaskRun& other, bool norm) {
         if (was != is) (is > was ? flips.became_right : flips.became_wrong).push_back(i);
     }
     flips.p_value = metric().paired_test(differences);
+    constexpr std::size_t least_to_tell = 6; // of five, all the same way, p is still 2 / 2^5
+    const std::size_t flipped = flips.became_right.size() + flips.became_wrong.size();
     if (flips.p_value < 0.05)
         flips.verdict = flips.became_right.size() > flips.became_wrong.size() ? Verdict::better : Verdict::worse;
+    else if (flipped > 0 && flipped < least_to_tell)
+        flips.verdict = Verdict::undecided;
     return flips;
 }
 

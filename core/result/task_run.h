@@ -57,7 +57,8 @@ struct TaskRun {
 /// Items whose answer changed between right and wrong, as indices in the runs.
 struct Flips {
     std::vector<std::size_t> became_right, became_wrong;
-    double p_value = 1; ///< McNemar's
+    double p_value = 1; ///< McNemar's, exact
+    /// By p at 5 %; undecided where a few answers changed, too few to tell anything whichever way they did.
     Verdict verdict = Verdict::indistinguishable;
 };
 /// Of two runs with equal protocols, over the items that both have answered.

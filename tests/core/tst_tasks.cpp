@@ -295,6 +295,9 @@ private Q_SLOTS:
         QVERIFY(std::abs(flips.p_value - 14.0 / 64) < 1e-12); // 2 (1 + 6) / 2^6
         QVERIFY(flips.verdict == Verdict::indistinguishable);
         QVERIFY(flips_between(run_of("111111"), run_of("000000")).verdict == Verdict::worse);
+        // Five that all got worse have p = 1/16 at best, so nothing was asked; where none changed, the answers agree.
+        QVERIFY(flips_between(run_of("111111"), run_of("100000")).verdict == Verdict::undecided);
+        QVERIFY(flips_between(run_of("111111"), run_of("111111")).verdict == Verdict::indistinguishable);
         QVERIFY(flips_between(run_of("111111"), run_of("000000"), true).verdict == Verdict::better);
         QCOMPARE(before.accuracy().share, 0.7);
         QCOMPARE(before.accuracy().correct, std::string("1110001111"));

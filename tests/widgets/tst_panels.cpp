@@ -297,6 +297,7 @@ private Q_SLOTS:
         panel.show();
         auto* text = panel.findChild<QPlainTextEdit*>();
         const auto* bar = panel.findChild<QScrollArea*>()->verticalScrollBar();
+        panel.activateWindow(); // a virtual screen has no window manager to do it
         QVERIFY(QTest::qWaitForWindowActive(&panel));
         text->setFocus();
         QTRY_VERIFY(bar->maximum() > 0);
@@ -325,6 +326,7 @@ private Q_SLOTS:
         page.setRecent({{"/models/c", "c"}});
         page.resize(700, 600);
         page.show();
+        page.activateWindow(); // a virtual screen has no window manager to do it
         page.setFocus();
         QVERIFY(QTest::qWaitForWindowActive(&page));
         QSignalSpy opened(&page, &WelcomePage::openWanted);

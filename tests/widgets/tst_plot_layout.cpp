@@ -100,7 +100,7 @@ private Q_SLOTS:
             QVERIFY2(place.left() >= 0 && place.right() <= 400 && place.bottom() <= 300, qPrintable(text->text));
         }
         QCOMPARE(lines.join(u' '), QString(why).replace(u'\n', u' '));
-        QVERIFY(lines.size() > 3 && lines.contains("and open it again"));
+        QVERIFY(lines.size() >= 3 && lines.contains("and open it again"));
     }
 
     void a_subtitle_without_room_beside_the_title_goes_below_it_data() {

@@ -101,7 +101,7 @@ void DivergencePanel::clearDivergence() {
 }
 
 void DivergencePanel::setDivergence(const QString& recipe, const Divergence& divergence,
-                                    const std::vector<Passage>& worst, std::int64_t windows) {
+                                    const std::vector<Passage>& worst, std::int64_t windows, const QString& protocol) {
     const auto done = std::ssize(divergence.window_means);
     const QString verdict = qt_text(to_text(divergence.verdict));
     headline_->setText(done == windows
@@ -124,7 +124,7 @@ void DivergencePanel::setDivergence(const QString& recipe, const Divergence& div
                       tr("The same first choice at %1 of %2 tokens; %3 became right, %4 wrong.")
                           .arg(percent_text(divergence.same_first_choice), thousands_text(divergence.tokens),
                                thousands_text(divergence.became_right), thousands_text(divergence.became_wrong)) +
-                      parting_text(divergence));
+                      parting_text(divergence) + (protocol.isEmpty() ? protocol : QStringLiteral("\n") + protocol));
     figures_->setToolTip(tr("First choices part: %1").arg(qt_text(first_parting_meaning)));
     text_->setVisible(!worst.empty());
     showPassages(worst);

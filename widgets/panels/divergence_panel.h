@@ -18,9 +18,9 @@ class DivergencePanel final : public QFrame {
 public:
     explicit DivergencePanel(QWidget* parent = nullptr);
     /// `recipe`: what it is of, for the headline. `windows`: of the whole measurement; while it has fewer it is under
-    /// way.
+    /// way. `protocol`: how it was measured.
     void setDivergence(const QString& recipe, const Divergence& divergence, const std::vector<Passage>& worst,
-                       std::int64_t windows);
+                       std::int64_t windows, const QString& protocol = {});
     void clearDivergence(); ///< says how to get one
     [[nodiscard]] QTextEdit* text() const { return text_; }
 

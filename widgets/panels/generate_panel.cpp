@@ -103,6 +103,9 @@ void GeneratePanel::setContinued(const ContinuedPrompt& continued) {
     for (std::size_t side = 0; side < texts_.size(); ++side) {
         const ContinuedPrompt::Side& one = continued.sides[side];
         const QString rate = rate_text(one.tokens_per_second);
+        names_[side]->setToolTip(
+            tr("The speed is this program's, with all rounding simulated; how fast kernels for 4 and 8 "
+               "bits are, the Speed tab measures"));
         names_[side]->setText(rate.isEmpty() ? one.name : tr("%1, %2").arg(one.name, rate));
         texts_[side]->clear();
         QTextCursor cursor(texts_[side]->document());

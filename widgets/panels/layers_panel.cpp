@@ -254,7 +254,7 @@ void LayersPanel::setRows(std::vector<LayerRow> rows) {
     filterChanged();
 }
 
-// Columns of sensitivity come with it, beside the SQNR, and put in order what was asked for.
+// Columns of sensitivity come with it, beside the SQNR; the order is theirs where nobody chose another.
 void LayersPanel::showWhatIsKnown() {
     auto* columns = table_->horizontalHeader();
     const auto appears = [&](LayerTableModel::Column column, std::optional<double> LayerRow::*figure) {
@@ -267,7 +267,7 @@ void LayersPanel::showWhatIsKnown() {
         columns->moveSection(columns->visualIndex(column), columns->visualIndex(LayerTableModel::Scheme));
         return true;
     };
-    if (appears(LayerTableModel::Damage, &LayerRow::damage))
+    if (appears(LayerTableModel::Damage, &LayerRow::damage) && !sort_chosen_)
         table_->sortByColumn(LayerTableModel::Damage, Qt::DescendingOrder);
     appears(LayerTableModel::MeasuredDamage, &LayerRow::damage_measured);
 }

@@ -28,7 +28,7 @@ RunsPanel::RunsPanel(QWidget* parent)
     , table_(new CellTable)
     , model_(new RunTableModel(this)) {
     compare_ =
-        header_->addButton(tr("compare"), tr("Compare two selected runs, or the selected run with the baseline"));
+        header_->addButton(tr("compare"), tr("Compare the selected runs, or the one selected with the baseline"));
     auto* label = new QLabel(tr("baseline:"));
     label->setProperty("role", "secondary");
     header_->addWidget(label);
@@ -50,10 +50,10 @@ RunsPanel::RunsPanel(QWidget* parent)
 
 void RunsPanel::compareSelected() {
     const std::vector<int> runs = selectedRuns();
-    if (runs.size() == 2)
-        Q_EMIT compareWanted(runs[0], runs[1]);
+    if (runs.size() >= 2)
+        Q_EMIT compareWanted(runs[0], runs[1], {runs.begin() + 2, runs.end()});
     else if (runs.size() == 1)
-        Q_EMIT compareWanted(baseline_->currentData().toInt(), runs[0]);
+        Q_EMIT compareWanted(baseline_->currentData().toInt(), runs[0], {});
 }
 
 bool RunsPanel::eventFilter(QObject* watched, QEvent* event) {
@@ -110,7 +110,7 @@ void RunsPanel::buildTable() {
     connect(table_, &QTableView::doubleClicked, this,
             [this](const QModelIndex& index) { Q_EMIT recipeWanted(index.data(RunTableModel::RunRole).toInt()); });
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this, [this] {
-        compare_->setEnabled(!selectedRuns().empty() && selectedRuns().size() <= 2);
+        compare_->setEnabled(!selectedRuns().empty());
         Q_EMIT selectionChanged(selectedRuns());
     });
     compare_->setEnabled(false);
@@ -177,9 +177,7 @@ void RunsPanel::showMenu(const QPoint& at) {
     const std::vector<int> selected = selectedRuns();
     QMenu menu(this);
     menu.addAction(tr("Make it the baseline"), this, [this, run] { Q_EMIT baselineChosen(run); });
-    QAction* pair = menu.addAction(tr("Compare the two selected"), this,
-                                   [this, selected] { Q_EMIT compareWanted(selected[0], selected[1]); });
-    pair->setEnabled(selected.size() == 2);
+    menu.addAction(tr("Compare the selected"), this, &RunsPanel::compareSelected)->setEnabled(selected.size() >= 2);
     menu.addAction(tr("Load its recipe"), this, [this, run] { Q_EMIT recipeWanted(run); });
     menu.addAction(tr("Export it …"), this, [this, run] { Q_EMIT exportWanted(run); });
     menu.addSeparator();

@@ -22,12 +22,12 @@ public:
     void setRows(std::vector<RunRow> rows);
     [[nodiscard]] std::vector<int> selectedRuns() const; ///< ids, in the order of the table
     void selectRuns(const std::vector<int>& ids);
-    void compareSelected(); ///< two runs, or one with the baseline
+    void compareSelected(); ///< two runs or more, or one with the baseline
     [[nodiscard]] QTableView* table() const { return table_; }
 
 Q_SIGNALS:
     void baselineChosen(int run);
-    void compareWanted(int a, int b);
+    void compareWanted(int a, int b, const std::vector<int>& others);
     void recipeWanted(int run);      ///< load its recipe
     void commandLineWanted(int run); ///< copy it
     void removeWanted(int run);
