@@ -229,7 +229,7 @@ private Q_SLOTS:
         for (const QLabel* label : panel.findChildren<QLabel*>()) said << label->text();
         QVERIFY2(said.join('|').contains("held against full precision: " +
                                          QString::fromStdString(std::string(to_text(study.divergence.verdict)))) &&
-                     said.join('|').contains("McNemar, p = "),
+                     said.join('|').contains("McNemar, p = ") && said.join('|').contains("First choices part after "),
                  qPrintable(said.join('|')));
         const QString text = panel.text()->toPlainText();
         QVERIFY(!study.worst.empty());
