@@ -84,6 +84,7 @@ void RecipeSearch::judge() {
     });
     beats_uniform = (best_in_budget || best_as_large) && holds_time(searched);
     const auto against = [&](const std::optional<std::size_t>& rival, std::optional<PairedPoints>& difference) {
+        difference.reset(); // judged anew
         if (!rival) return;
         difference = paired(uniform[*rival], searched);
         beats_uniform = beats_uniform && difference->divergence.interval.high < 0 && !perplexity_is_worse(*difference);
