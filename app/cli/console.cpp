@@ -203,6 +203,7 @@ void Console::print_json_text(const nlohmann::json& value) {
     end_progress();
     // Bytes that are no UTF-8 (a file name, say) must not turn a result into a failure.
     write_all(stdout, value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+    json_printed_ = true;
 }
 
 void Console::note(const std::string& line) {
@@ -215,15 +216,16 @@ void Console::cancelled() {
     for (const std::filesystem::path& file : files_.written()) written += (written.empty() ? "" : ", ") + file.string();
     const std::string message =
         written.empty() ? "cancelled; nothing was left behind" : "cancelled; written before that: " + written;
-    if (options_.json)
+    const bool as_json = options_.json && !json_printed_;
+    if (as_json)
         print_json_text(
             {{"error", {{"kind", "cancelled"}, {"message", message}, {"context", nlohmann::json::array()}}}});
-    if (!options_.json) note(message);
+    if (!as_json) note(message);
 }
 
 void Console::fail(const ErrorInfo& error) {
     end_progress();
-    if (options_.json) {
+    if (options_.json && !json_printed_) { // one document: behind a result an error is told as without --json
         try {
             return print_json_text(
                 {{"error", {{"kind", kind_name(error.kind)}, {"message", error.message}, {"context", error.context}}}});

@@ -36,15 +36,16 @@ public:
     void print(const std::string& text);          ///< stdout, for people; nothing in JSON mode
     void print_json(const nlohmann::json& value); ///< stdout; nothing outside JSON mode
     void note(const std::string& line);           ///< stderr, unless quiet
-    void fail(const ErrorInfo& error);            ///< the one message of a failure, in the mode's form
-    void cancelled();                             ///< the same for a stop the user asked for
-    void end_progress();                          ///< clears the bar; called before anything is printed
+    void fail(const ErrorInfo& error); ///< the one message of a failure, in the mode's form; behind a result on stderr
+    void cancelled();                  ///< the same for a stop the user asked for
+    void end_progress();               ///< clears the bar; called before anything is printed
 
 private:
     class ProgressDisplay;
     void print_json_text(const nlohmann::json& value);
 
     ConsoleOptions options_;
+    bool json_printed_ = false; ///< standard output holds one document at most
     JobContext job_;
     JobFiles files_;
     std::unique_ptr<ProgressDisplay> display_;

@@ -33,7 +33,16 @@ const LayerReport* find_report(const std::vector<LayerReport>& reports, LayerId 
 
 void keep_reports(const RecordFolder& kept, const Run& run) {
     if (!run.reports || run.evaluation->provenance.model_hash.empty()) return;
-    (void)kept.keep(key_of(run), [&](RecordWriter& write) { write(*run.reports); });
+    std::vector<LayerReport> reports = *run.reports, before;
+    if (kept.find(
+            key_of(run), [&](RecordReader& read) { read(before); }, [](const std::string&) {}))
+        for (LayerReport& report : reports) {
+            const LayerReport* measured = find_report(before, report.layer, report.scheme_line);
+            if (!report.output_sqnr_db && measured && measured->output_sqnr_db &&
+                measured->weight_mse == report.weight_mse)
+                report = *measured;
+        }
+    (void)kept.keep(key_of(run), [&](RecordWriter& write) { write(reports); });
 }
 
 void find_reports(const RecordFolder& kept, const Model& model, Run& run,

@@ -47,6 +47,33 @@ const Advice* find(const std::vector<Advice>& all, const QString& words) {
     return found == all.end() ? nullptr : &*found;
 }
 
+/// Times that were asked for come back as they were, and none where none was; files of before have neither.
+void times_survive(RecipeSearch search) {
+    const nlohmann::json without = search_to_json(search);
+    QVERIFY(without.at("linear_times").is_null() && without.at("searched").at("linears_seconds").is_null());
+    QVERIFY(search_to_json(*search_from_json(without)) == without);
+    nlohmann::json old = without;
+    old.erase("linear_times");
+    for (nlohmann::json* point : {&old["searched"], &old["uniform"][0]}) {
+        point->erase("linears_seconds");
+        point->at("divergence").erase("first_parting");
+    }
+    QVERIFY(!search_from_json(old)->times && search_from_json(old)->searched.divergence.partings.empty());
+    search.times = SearchTimes{{0.004, {SpeedPhase::decode, 16, 1, 512}},
+                               {{search.sensitivity->schemes.front().scheme_line, {{"q", "made", 8, 0.001}}}},
+                               search.baseline->provenance};
+    search.searched.predicted_seconds = 0.003;
+    search.searched.seconds = 0.0035;
+    search.judge();
+    const nlohmann::json with = search_to_json(search);
+    const auto back = search_from_json(with);
+    QVERIFY(search_to_json(*back) == with);
+    QVERIFY(back->times && back->times->budget == search.times->budget);
+    QVERIFY(back->times->candidates == search.times->candidates);
+    QCOMPARE(back->searched.seconds, search.searched.seconds);
+    QCOMPARE(back->verdict(), search.verdict());
+}
+
 } // namespace
 
 class DecisionsTest : public QObject {
@@ -353,6 +380,7 @@ private Q_SLOTS:
             verdict = QString::fromStdString(session.searches().front()->verdict());
             saved = session.toFile();
         }
+        times_survive(*saved.decisions.searches.front());
         const auto check = [&](Session& session) {
             QTRY_COMPARE_WITH_TIMEOUT(session.searches().size(), std::size_t{1}, 60'000);
             const RecipeSearch& search = *session.searches().front();

@@ -6,6 +6,7 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include "app/session/kept_reports.h"
 #include "app/session/run_journal.h"
 #include "app/session/run_json.h"
 #include "app/session/session.h"
@@ -248,6 +249,13 @@ private Q_SLOTS:
             before = *session.runs()[1].reports;
             QCOMPARE(before.size(), session.model()->linears().size());
             QVERIFY(before.front().output_sqnr_db);
+            // Evaluated once more without a calibration, of the same codes: what was measured stays.
+            session.runList().keeper().finish();
+            Run unmeasured = session.runs()[1];
+            std::vector<LayerReport> reports = before;
+            for (LayerReport& report : reports) report.output_sqnr_db.reset(), report.output_error.reset();
+            unmeasured.reports = std::make_shared<const std::vector<LayerReport>>(std::move(reports));
+            keep_reports(kept_reports(session.runList().journal()), unmeasured);
         }
         const auto measured_again = [&](QStringList& lines) {
             Session session(nullptr, RunJournal(folder.path()));

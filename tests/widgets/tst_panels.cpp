@@ -392,7 +392,7 @@ private Q_SLOTS:
         QVERIFY(headline && reason);
         // Runs that came from disk have no figures of layers, which is said where they would be.
         const auto* hint = panel.findChild<EmptyHint*>();
-        QVERIFY(hint && hint->isVisibleTo(&panel) && hint->text().contains("not kept on disk"));
+        QVERIFY(hint && hint->isVisibleTo(&panel) && hint->text().contains("not in session files"));
         LayerReport report;
         report.name = "layers.0.fc1";
         runs.reports_a = runs.reports_b = {report};
@@ -669,7 +669,7 @@ private Q_SLOTS:
             return all.join('|');
         };
         QVERIFY2(
-            said().contains("The recipe is indistinguishable: 1 answers became right, 2 wrong (McNemar, exact, p = 1)"),
+            said().contains("The recipe is undecided: 1 answers became right, 2 wrong (McNemar, exact, p = 1)"),
             qPrintable(said()));
         before.items[3].pending = after.items[3].pending = true;
         panel.setRuns({&before, &after, "int4", true, words});

@@ -25,6 +25,11 @@
 namespace graticule {
 
 namespace {
+QString no_layers_text() {
+    return ComparePanel::tr("No figures of single layers: they are measured while a run is quantized and kept on this "
+                            "machine, not in session files; evaluate the recipes again to have them");
+}
+
 void set_role(QLabel* label, const char* role) {
     label->setProperty("role", role);
     label->style()->unpolish(label);
@@ -129,8 +134,7 @@ void ComparePanel::buildTable() {
     sorted->setSortRole(CompareTableModel::SortRole);
     table_->setModel(sorted);
     table_->setItemDelegate(new ToneDelegate(table_));
-    new EmptyHint(*table_, tr("Figures of single layers are not kept on disk: they are here for runs made since the "
-                              "model was opened"));
+    new EmptyHint(*table_, no_layers_text());
     table_->setSortingEnabled(true);
     table_->sortByColumn(CompareTableModel::SqnrDelta, Qt::AscendingOrder);
     table_->setAccessibleName(tr("Layers of both runs"));
@@ -168,9 +172,7 @@ void ComparePanel::buildFigures() {
     sorted->setSortRole(CompareManyModel::SortRole);
     many_table_->setModel(sorted);
     many_table_->setItemDelegate(new ToneDelegate(many_table_));
-    new EmptyHint(*many_table_,
-                  tr("Figures of single layers are not kept on disk: they are here for runs made since the "
-                     "model was opened"));
+    new EmptyHint(*many_table_, no_layers_text());
     many_table_->setSortingEnabled(true);
     many_table_->setAccessibleName(tr("Layers of all chosen runs"));
     many_table_->setSelectionBehavior(QAbstractItemView::SelectRows);

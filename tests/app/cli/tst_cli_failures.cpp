@@ -301,7 +301,7 @@ private Q_SLOTS:
         expect({"calibrate", "sample-opt", "--calib", at("short.txt")}, 3, {"512"});
         expect({"eval", "sample-opt", "--text", at("nofile.txt")}, 3, {"nofile.txt"});
         // Also where the recipe needs no calibration: a typing error must not go unseen.
-        expect({"eval", "sample-opt", "--recipe", "w=int4", "--calib", at("nofile.txt")}, 3, {"nofile.txt", "--calib"});
+        expect({"eval", "sample-opt", "--recipe", "w=int4", "--calib", at("nofile.txt")}, 3, {"nofile.txt"});
     }
 
     void exportThatATargetCannotHold() {
