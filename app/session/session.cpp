@@ -36,7 +36,10 @@ Session::Session(QObject* parent, RunJournal journal)
 }
 
 // Jobs that wait are told of their end while there is somebody to tell.
-Session::~Session() { jobs_.cancelAll(); }
+Session::~Session() {
+    jobs_.blockSignals(true); // who listens may be half gone
+    jobs_.cancelAll();        // while what their ends change is still there
+}
 
 void Session::findDevices() {
     // An untitled job, because a driver may take its time to answer, and nobody's business.

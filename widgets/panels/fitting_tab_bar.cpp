@@ -49,6 +49,11 @@ QList<int> FittingTabBar::hiddenTabs() const {
     return hidden;
 }
 
+QSize FittingTabBar::minimumSizeHint() const {
+    const int tab = std::max(0, currentIndex());
+    return {count() == 0 ? 0 : nameWidth(tab) + 2 * least_padding, QTabBar::minimumSizeHint().height()};
+}
+
 QSize FittingTabBar::tabSizeHint(int index) const {
     return {nameWidth(index) + 2 * padding_, QTabBar::tabSizeHint(index).height()};
 }

@@ -14,6 +14,8 @@ public:
     /// Chooses padding and tabs for `room` pixels, `menu_width` of which go to a menu as soon as a tab has no room.
     void fit(int room, int menu_width);
     [[nodiscard]] QList<int> hiddenTabs() const;
+    /// Of one tab: what is shown now must not keep its neighbours from growing.
+    [[nodiscard]] QSize minimumSizeHint() const override;
 
 protected:
     void tabInserted(int index) override;
