@@ -80,7 +80,8 @@ void logits_command(const Args& args, Console& console) {
     writer.write("logits", result);
     writer.finish();
     console.files().wrote(args.out);
-    console.print_json({{"out", args.out}, {"shape", result.shape}, {"stored_quantization", stored_json(*work.model())}});
+    console.print_json(
+        {{"out", args.out}, {"shape", result.shape}, {"stored_quantization", stored_json(*work.model())}});
     console.print(stored_text(*work.model()));
     console.print("logits " + to_text(result.shape) + " -> " + args.out + "\n");
 }

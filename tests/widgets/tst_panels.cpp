@@ -668,9 +668,8 @@ private Q_SLOTS:
             for (const QLabel* label : panel.findChildren<QLabel*>()) all << label->text();
             return all.join('|');
         };
-        QVERIFY2(
-            said().contains("The recipe is undecided: 1 answers became right, 2 wrong (McNemar, exact, p = 1)"),
-            qPrintable(said()));
+        QVERIFY2(said().contains("The recipe is undecided: 1 answers became right, 2 wrong (McNemar, exact, p = 1)"),
+                 qPrintable(said()));
         before.items[3].pending = after.items[3].pending = true;
         panel.setRuns({&before, &after, "int4", true, words});
         QVERIFY2(said().contains("PIQA: 3 of 4 items so far"), qPrintable(said()));
