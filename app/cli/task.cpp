@@ -84,9 +84,11 @@ void task_command(const Args& args, Console& console) {
     if (!args.recipe.empty()) recipe = read_recipe_with(args.recipe, args.calibration, console);
     Workbench work;
     work.adopt(args.model.open(console));
-    check_task(set, work.tokenizer(), *work.model(), console.job()); // before the recipe's long work
     std::vector<EvaluationSide> sides(1);
-    if (recipe) sides.push_back({work.quantize(*recipe, false, console.job()), {}});
+    if (recipe) {
+        check_task(set, work.tokenizer(), *work.model(), console.job()); // before the recipe's long work
+        sides.push_back({work.quantize(*recipe, false, console.job()), {}});
+    }
     const auto runs = answer_task(work.model(), sides, work.tokenizer(), set, console.job());
     json value = to_json(*runs.back(), Timing::include);
     if (recipe) {

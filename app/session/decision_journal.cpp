@@ -46,14 +46,8 @@ QString DecisionJournal::keep(const QString& model_path, const Decisions& ours) 
     if (!QDir().mkpath(folder))
         throw Error(ErrorKind::bad_input, folder.toStdString() + ": the folder of the journal cannot be made");
     const FileLock lock(folder.toStdString());
-    QString aside;
     Decisions there;
-    try {
-        there = read_file(path);
-    } catch (const Error& error) {
-        if (error.info().kind != ErrorKind::bad_input) throw; // nothing is wrong with the file itself
-        aside = put_aside(path);
-    }
+    const QString aside = read_or_put_aside(path, [&] { there = read_file(path); });
     Decisions all = merged(std::move(there), ours);
     if (all.searches.size() > most_searches)
         all.searches.erase(all.searches.begin(), all.searches.end() - std::ptrdiff_t{most_searches});

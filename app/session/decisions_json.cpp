@@ -17,10 +17,8 @@ namespace {
 /// JSON has no infinity: the ends of an interval of one window are null.
 Interval read_interval(const json& value) {
     const json &low = value.at(0), &high = value.at(1);
-    return {low.is_null() ? -HUGE_VAL : low.get<double>(), high.is_null() ? HUGE_VAL : high.get<double>()};
+    return {low.is_null() ? -HUGE_VAL : low.get<double>(), read_number(high)};
 }
-
-double or_infinite(const json& value) { return value.is_null() ? HUGE_VAL : value.get<double>(); }
 
 std::optional<double> read_optional(const json& value) {
     return value.is_null() ? std::nullopt : std::optional(value.get<double>());
@@ -61,12 +59,12 @@ Divergence read_divergence(const json& value) {
         result.position_intervals.push_back(read_interval(interval));
     value.at("state_errors").get_to(result.state_errors);
     result.over_windows = {find_metric("divergence")->figure(result.window_means),
-                           or_infinite(value.at("standard_error")), read_interval(value.at("interval"))};
+                           read_number(value.at("standard_error")), read_interval(value.at("interval"))};
     const json& choices = value.at("first_choices");
     choices.at("became_right").get_to(result.became_right);
     choices.at("became_wrong").get_to(result.became_wrong);
     choices.at("p_value").get_to(result.first_choice_p);
-    result.nll_difference = {result.mean_nll_difference, or_infinite(value.at("nll_difference_error")),
+    result.nll_difference = {result.mean_nll_difference, read_number(value.at("nll_difference_error")),
                              read_interval(value.at("nll_difference_interval"))};
     result.verdict = read_verdict(value.at("verdict").get<std::string>());
     return result;

@@ -20,8 +20,8 @@ namespace graticule {
 [[nodiscard]] const LayerReport* find_report(const std::vector<LayerReport>& reports, LayerId layer,
                                              const std::string& scheme_line);
 
-/// Of a run that was evaluated. Layers whose outputs were not measured this time, for want of a calibration, keep what was
-/// measured of the same codes before. Throws Error{bad_input} naming the file.
+/// Of a run that was evaluated. Layers whose outputs were not measured this time, for want of a calibration, keep what
+/// was measured of the same codes before. Throws Error{bad_input} naming the file.
 void keep_reports(const RecordFolder& kept, const Run& run);
 /// Gives the run what was kept of it; `tell` is told of a damaged file.
 void find_reports(const RecordFolder& kept, const Model& model, Run& run,

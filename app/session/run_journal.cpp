@@ -60,14 +60,8 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
         throw Error(ErrorKind::bad_input, folder_.toStdString() + ": the folder of the journal cannot be made");
     const FileLock lock(folder_.toStdString());
     (void)sweep_leftovers(folder_.toStdString());
-    QString aside;
     std::vector<Run> there;
-    try {
-        there = read_runs(path);
-    } catch (const Error& error) {
-        if (error.info().kind != ErrorKind::bad_input) throw; // nothing is wrong with the file itself
-        aside = put_aside(path);
-    }
+    const QString aside = read_or_put_aside(path, [&] { there = read_runs(path); });
     std::vector<Run> all;
     std::ranges::copy_if(runs, std::back_inserter(all), [](const Run& run) { // of a model that will be known again
         return run.hasWindows() && !run.evaluation->provenance.model_hash.empty();
@@ -91,7 +85,13 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
     return aside;
 }
 
-QString put_aside(const QString& path) {
+QString read_or_put_aside(const QString& path, const std::function<void()>& read) {
+    try {
+        read();
+        return {};
+    } catch (const Error& error) {
+        if (error.info().kind != ErrorKind::bad_input) throw; // nothing is wrong with the file itself
+    }
     QString aside = path + QStringLiteral(".unread");
     for (int n = 2; QFileInfo::exists(aside); ++n) aside = path + QStringLiteral(".unread-%1").arg(n);
     QFile kept(path);

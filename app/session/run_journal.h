@@ -5,6 +5,7 @@
 #pragma once
 
 #include <QtCore/QString>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -47,7 +48,8 @@ private:
     std::shared_ptr<Known> known_;
 };
 
-/// Renames a file that cannot be read, so that nothing is written over it; its new name. Throws Error{bad_input}.
-QString put_aside(const QString& path);
+/// Calls `read`, which reads the file at `path`. One that cannot be read is renamed, so that nothing is written over it;
+/// its new name, as a rule empty. Throws Error{bad_input} naming the file.
+QString read_or_put_aside(const QString& path, const std::function<void()>& read);
 
 } // namespace graticule

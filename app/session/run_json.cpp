@@ -11,11 +11,7 @@ namespace graticule {
 
 using nlohmann::json;
 
-namespace {
-/// JSON has no infinity; results write it as null.
-double number(const json& value) { return value.is_null() ? INFINITY : value.get<double>(); }
-
-} // namespace
+double read_number(const json& value) { return value.is_null() ? INFINITY : value.get<double>(); }
 
 Protocol read_protocol(const json& value) {
     Protocol protocol;
@@ -54,10 +50,11 @@ Provenance read_provenance(const json& value) {
 Evaluation read_evaluation(const json& value) {
     Evaluation evaluation;
     value.at("run").get_to(evaluation.run_name);
-    evaluation.perplexity = number(value.at("perplexity"));
-    if (const json& error = value.at("standard_error"); !error.is_null()) evaluation.standard_error = number(error);
+    evaluation.perplexity = read_number(value.at("perplexity"));
+    if (const json& error = value.at("standard_error"); !error.is_null())
+        evaluation.standard_error = read_number(error);
     value.at("tokens").get_to(evaluation.tokens);
-    for (const json& loss : value.at("window_losses")) evaluation.window_losses.push_back(number(loss));
+    for (const json& loss : value.at("window_losses")) evaluation.window_losses.push_back(read_number(loss));
     value.at("seconds").get_to(evaluation.seconds);
     if (const auto kernels = value.find("kernels"); kernels != value.end())
         for (const json& use : *kernels)

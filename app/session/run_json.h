@@ -17,6 +17,8 @@ namespace graticule {
 [[nodiscard]] Protocol read_protocol(const nlohmann::json& value);
 [[nodiscard]] Provenance read_provenance(const nlohmann::json& value);
 [[nodiscard]] Evaluation read_evaluation(const nlohmann::json& value);
+/// JSON has no infinity; results write it as null.
+[[nodiscard]] double read_number(const nlohmann::json& value);
 
 /// Of files that hold runs, for their readers and their writer: thousands of runs of thousands of windows.
 inline constexpr JsonLimits run_file_limits{std::size_t{64} << 20, 64};

@@ -35,10 +35,10 @@ Session::Session(QObject* parent, RunJournal journal)
     findDevices();
 }
 
-// Jobs that wait are told of their end while there is somebody to tell.
+// The ends of jobs change what is still there now; who listens may be half gone.
 Session::~Session() {
-    jobs_.blockSignals(true); // who listens may be half gone
-    jobs_.cancelAll();        // while what their ends change is still there
+    jobs_.blockSignals(true);
+    jobs_.cancelAll();
 }
 
 void Session::findDevices() {

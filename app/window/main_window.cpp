@@ -97,8 +97,8 @@ MainWindow::~MainWindow() {
     delete pins_;
 }
 
-// On a screen of another scale the same pixels are fewer for the window to stand in. Later: it has its new size when the
-// system has moved it.
+// On a screen of another scale the same pixels are fewer for the window to stand in. Later: it has its new size when
+// the system has moved it.
 void MainWindow::fitScreen() {
     constexpr int moved_ms = 200;
     setMinimumSize(least_sensible.boundedTo(screen()->availableSize()));

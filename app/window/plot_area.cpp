@@ -201,16 +201,24 @@ PlotArea::Row PlotArea::heatMapRow() {
     return row;
 }
 
-PlotArea::Row PlotArea::lengthsRow() {
+namespace {
+/// A plot with what belongs to it below; where there is more room than `heights`, the plot takes it.
+QSplitter* above(PlotSurface* plot, QWidget* panel, const QList<int>& heights) {
     auto* both = new QSplitter(Qt::Vertical);
     both->setChildrenCollapsible(false);
+    both->addWidget(plot);
+    both->addWidget(panel);
+    both->setStretchFactor(0, 3);
+    both->setSizes(heights);
+    return both;
+}
+} // namespace
+
+PlotArea::Row PlotArea::lengthsRow() {
     PlotSurface* plot = makePlot();
     offerPin(plot, [] { return PinnedPlots::Kind::lengths; });
     auto* advice = new SlacPanel;
-    both->addWidget(plot);
-    both->addWidget(advice);
-    both->setStretchFactor(0, 3);
-    both->setSizes({480, 220});
+    QSplitter* both = above(plot, advice, {480, 220});
     connect(advice, &SlacPanel::compareWanted, this, [this] { Q_EMIT lengthsWanted(false); });
     connect(advice, &SlacPanel::measureWanted, this, [this] { Q_EMIT lengthsWanted(true); });
     const auto refresh = [this, plot, advice] {
@@ -261,14 +269,9 @@ PlotArea::Row PlotArea::paretoRow() {
 }
 
 PlotArea::Row PlotArea::speedRow() {
-    auto* both = new QSplitter(Qt::Vertical);
-    both->setChildrenCollapsible(false);
     PlotSurface* plot = makePlot();
     auto* figures = new SpeedPanel;
-    both->addWidget(plot);
-    both->addWidget(figures);
-    both->setStretchFactor(0, 3);
-    both->setSizes({400, 300});
+    QSplitter* both = above(plot, figures, {400, 300});
     connect(figures, &SpeedPanel::measureWanted, this, &PlotArea::speedWanted);
     connect(figures, &SpeedPanel::figureChosen, this,
             [this, plot, figures] { plot->setScene(speed_plot(session_, figures->figure())); });
@@ -280,14 +283,9 @@ PlotArea::Row PlotArea::speedRow() {
 }
 
 PlotArea::Row PlotArea::searchRow() {
-    auto* both = new QSplitter(Qt::Vertical);
-    both->setChildrenCollapsible(false);
     PlotSurface* plot = makePlot();
     auto* panel = new SearchPanel;
-    both->addWidget(plot);
-    both->addWidget(panel);
-    both->setStretchFactor(0, 3);
-    both->setSizes({380, 320});
+    QSplitter* both = above(plot, panel, {380, 320});
     connect(panel, &SearchPanel::searchWanted, this, &PlotArea::searchWanted);
     connect(panel, &SearchPanel::recipeWanted, this, &PlotArea::searchedRecipeWanted);
     connect(plot, &PlotSurface::itemClicked, this,
@@ -300,8 +298,6 @@ PlotArea::Row PlotArea::searchRow() {
 }
 
 PlotArea::Row PlotArea::divergenceRow() {
-    auto* both = new QSplitter(Qt::Vertical);
-    both->setChildrenCollapsible(false);
     PlotSurface* plot = makePlot();
     auto* by = new QComboBox;
     by->addItems({tr("window by window"), tr("by position"), tr("over depth")});
@@ -310,11 +306,9 @@ PlotArea::Row PlotArea::divergenceRow() {
     connect(by, &QComboBox::activated, this, &PlotArea::refreshNow);
     plot->addTool(by);
     auto* panel = new DivergencePanel;
-    both->addWidget(plot);
-    both->addWidget(panel);
+    QSplitter* both = above(plot, panel, {260, 440});
     both->setStretchFactor(0, 2); // both give way in a low window
     both->setStretchFactor(1, 3);
-    both->setSizes({260, 440});
     connect(panel, &DivergencePanel::measureWanted, this, &PlotArea::divergenceWanted);
     const auto refresh = [this, plot, by, panel, told = std::shared_ptr<const DivergenceStudy>()]() mutable {
         static constexpr plots::PlotScene (*scenes[])(const Session&) = {divergence_plot, position_plot, depth_plot};
@@ -332,14 +326,9 @@ PlotArea::Row PlotArea::divergenceRow() {
 }
 
 PlotArea::Row PlotArea::sensitivityRow() {
-    auto* both = new QSplitter(Qt::Vertical);
-    both->setChildrenCollapsible(false);
     PlotSurface* plot = makePlot();
     auto* panel = new SensitivityPanel;
-    both->addWidget(plot);
-    both->addWidget(panel);
-    both->setStretchFactor(0, 3);
-    both->setSizes({460, 230});
+    QSplitter* both = above(plot, panel, {460, 230});
     connect(panel, &SensitivityPanel::sensitivityWanted, this, &PlotArea::sensitivityWanted);
     connect(plot, &PlotSurface::itemClicked, this, [this](int, const QString&, qint64 id) {
         if (id >= 0) session_.select({LayerId{static_cast<std::int32_t>(id)}});

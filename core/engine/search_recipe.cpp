@@ -71,6 +71,12 @@ double shared_text(std::span<const std::int32_t> text, std::span<const std::int3
     return static_cast<double>(shared) / static_cast<double>(pieces);
 }
 
+/// What a linear takes in the unit of the budget.
+double size_of(const Linear& linear, const std::optional<TensorScheme>& scheme, const StoredParts& parts,
+               const SizeBudget& budget) {
+    return budget.bits ? weight_bits(linear, scheme, parts).actual : double(weight_bytes(linear, scheme, parts));
+}
+
 /// What each group takes under each candidate, in the budget's unit, and where candidates were timed, how long.
 std::vector<SchemeOptions> options_of(const Model& model, std::span<const Quantized> candidates,
                                       const std::vector<LinearGroup>& linear_groups, const SizeBudget& budget,
@@ -83,9 +89,7 @@ std::vector<SchemeOptions> options_of(const Model& model, std::span<const Quanti
                 const auto& quantized = candidates[c]->linears[index_of(layer)];
                 const Linear& linear = model.linear(layer);
                 const auto scheme = quantized ? quantized->choice.scheme.weight : std::nullopt;
-                const StoredParts parts = quantized ? stored_parts(*quantized) : StoredParts{};
-                option.size += budget.bits ? weight_bits(linear, scheme, parts).actual
-                                           : double(weight_bytes(linear, scheme, parts));
+                option.size += size_of(linear, scheme, quantized ? stored_parts(*quantized) : StoredParts{}, budget);
                 if (!times.empty()) option.time += times[c].seconds_of_one(to_text(linear.role));
             }
             groups[i].push_back(option);
@@ -133,8 +137,7 @@ void check_budget(const Workbench& work, std::span<const Recipe> candidates, Gro
                 const auto scheme = plan ? plan->choice.scheme.weight : std::nullopt;
                 const StoredParts parts =
                     plan ? expected_parts(plan->choice, linear).value_or(StoredParts{}) : StoredParts{};
-                size += budget.bits ? weight_bits(linear, scheme, parts).actual
-                                    : double(weight_bytes(linear, scheme, parts));
+                size += size_of(linear, scheme, parts, budget);
             }
             smallest = std::min(smallest, size);
         }

@@ -4,9 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "core/base/cut_short.h"
 #include "core/base/error.h"
 #include "core/base/word_list.h"
 #include "core/export/name_pattern.h"
+#include "core/export/unknown_fields.h"
 
 namespace graticule {
 namespace {
@@ -36,11 +38,11 @@ bool is_set(const json& object, const char* key) {
 /// compressed-tensors refuses fields of groups and of their parts that it does not know, so there is no telling what
 /// they would do.
 void refuse_unknown(const json& object, std::string_view known, const std::string& where) {
-    if (!object.is_object()) throw Error(ErrorKind::bad_input, where + " is " + object.dump().substr(0, 60));
+    if (!object.is_object()) throw Error(ErrorKind::bad_input, where + " is " + cut_short(object));
     for (const auto& [field, value] : object.items())
         if (!value.is_null() && !lists(known, field))
             throw Error(ErrorKind::unsupported,
-                        where + "." + field + " is " + value.dump().substr(0, 60) +
+                        where + "." + field + " is " + cut_short(value) +
                             "; neither this program nor compressed-tensors knows the field. Take it out if it "
                             "changes nothing, else save the model with a version that does without it");
 }
@@ -78,8 +80,7 @@ void refuse_other_arithmetic(const json& config) {
 
 std::int64_t positive(const json& value, const std::string& what) {
     if (!value.is_number_unsigned() || value < 1 || value > (1 << 30))
-        throw Error(ErrorKind::bad_input,
-                    what + " is " + value.dump().substr(0, 60) + "; a whole number above 0 is expected");
+        throw Error(ErrorKind::bad_input, what + " is " + cut_short(value) + "; a whole number above 0 is expected");
     return value.get<std::int64_t>();
 }
 
@@ -114,18 +115,17 @@ CtWeightArguments read_weights(const json& weights, const std::string& where) {
     if (const auto bits = weights.find("num_bits"); bits != weights.end() && !bits->is_null()) {
         if (!bits->is_number_unsigned() || *bits < 1 || *bits > 8)
             throw Error(ErrorKind::bad_input,
-                        where + ".num_bits is " + bits->dump().substr(0, 60) + "; a width from 1 to 8 is expected");
+                        where + ".num_bits is " + cut_short(*bits) + "; a width from 1 to 8 is expected");
         read.bits = bits->get<int>();
     }
     const json type = weights.value("type", json("int")), symmetric = weights.value("symmetric", json(true));
     if (type != "int" && type != "float")
-        throw Error(ErrorKind::bad_input,
-                    where + ".type is " + type.dump().substr(0, 60) + "; int or float is expected");
+        throw Error(ErrorKind::bad_input, where + ".type is " + cut_short(type) + "; int or float is expected");
     if (!symmetric.is_boolean())
         throw Error(ErrorKind::bad_input,
-                    where + ".symmetric is " + symmetric.dump().substr(0, 60) + "; true or false is expected");
+                    where + ".symmetric is " + cut_short(symmetric) + "; true or false is expected");
     if (const json dynamic = weights.value("dynamic", json()); !dynamic.is_null() && dynamic != false)
-        throw Error(ErrorKind::unsupported, where + ".dynamic is " + dynamic.dump().substr(0, 60) +
+        throw Error(ErrorKind::unsupported, where + ".dynamic is " + cut_short(dynamic) +
                                                 ": weights whose scales are found as they are used are not read");
     read.floating = type == "float";
     read.symmetric = symmetric;
@@ -138,8 +138,7 @@ std::vector<std::string> texts(const json& object, const char* key, const std::s
     std::vector<std::string> all;
     for (const json& text : object.at(key)) {
         if (!text.is_string())
-            throw Error(ErrorKind::bad_input,
-                        where + key + " holds " + text.dump().substr(0, 60) + ", which is no name");
+            throw Error(ErrorKind::bad_input, where + key + " holds " + cut_short(text) + ", which is no name");
         all.push_back(text);
     }
     return all;
@@ -162,13 +161,7 @@ bool by_pattern(const std::string& target, const std::string& name) {
 CtArguments::CtArguments(const json& config) {
     refuse_other_arithmetic(config);
     check_format(config, "");
-    std::string unknown;
-    for (const auto& [field, value] : config.items())
-        if (!value.is_null() && !lists(config_fields, field))
-            unknown += (unknown.empty() ? "" : ", ") + field + " = " + value.dump().substr(0, 60);
-    if (!unknown.empty())
-        warnings_.push_back("\"quantization_config\" has fields that this program does not know: " + unknown +
-                            "; what they change, if anything, is not computed");
+    warnings_ = unknown_fields(config, [](const auto& field, const json&) { return lists(config_fields, field); });
     if (is_set(config, "kv_cache_scheme"))
         warnings_.push_back("the file asks for quantized keys and values (kv_cache_scheme), which is not done");
     ignored_ = texts(config, "ignore", "");

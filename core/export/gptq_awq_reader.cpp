@@ -6,10 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/base/cut_short.h"
 #include "core/base/error.h"
 #include "core/base/word_list.h"
 #include "core/export/bit_packing.h"
 #include "core/export/name_pattern.h"
+#include "core/export/unknown_fields.h"
 
 namespace graticule {
 namespace {
@@ -61,8 +63,8 @@ struct Packings {
     }
 };
 
-/// Fields that change no weight, whatever their values: who wrote it and from what, how the codes were found, where they
-/// run and how fast, and what is seen from the tensors (lm_head, modules_to_not_convert, zero_point).
+/// Fields that change no weight, whatever their values: who wrote it and from what, how the codes were found, where
+/// they run and how fast, and what is seen from the tensors (lm_head, modules_to_not_convert, zero_point).
 constexpr std::string_view harmless_fields =
     "quant_method method meta model_name_or_path model_file_base_name model_seqlen autoround_version graticule "
     "dataset tokenizer batch_size nsamples seqlen iters lr minmax_lr enable_quanted_input enable_minmax_tuning mse "
@@ -107,7 +109,7 @@ void read_widths(const json& config, Packing& packing) {
     const auto group = config.contains("group_size") ? config.find("group_size") : config.find("q_group_size");
     const json size = group == config.end() || group->is_null() ? json(usual_group) : *group;
     if (!size.is_number_integer() || (size != -1 && size < 1))
-        throw Error(ErrorKind::bad_input, "\"group_size\" is " + size.dump().substr(0, 60) +
+        throw Error(ErrorKind::bad_input, "\"group_size\" is " + cut_short(size) +
                                               "; a whole number above 0 is expected, or -1 for all inputs");
     packing.group = size == -1 ? 0 : size.get<std::int64_t>();
     packing.permuted = !packing.awq && is_true(config, "desc_act");
@@ -140,8 +142,7 @@ Packings read_packings(const json& config) {
     Packings packings{read_usual(config), {}};
     const auto rules = config.find("dynamic");
     if (rules == config.end() || rules->is_null()) return packings;
-    if (!rules->is_object())
-        throw Error(ErrorKind::bad_input, "\"dynamic\" is " + rules->dump().substr(0, 60) + ", no object");
+    if (!rules->is_object()) throw Error(ErrorKind::bad_input, "\"dynamic\" is " + cut_short(*rules) + ", no object");
     for (const auto& [module, rule] : rules->items()) {
         if (module.starts_with("-:")) continue; // modules that are left in float need no rule to be read
         json merged = config;
@@ -159,15 +160,9 @@ Packings read_packings(const json& config) {
     return packings;
 }
 
-/// What is neither read nor known to change nothing; null and false switch it off, whatever it is.
-std::vector<std::string> unknown_fields(const json& config) {
-    std::string unknown;
-    for (const auto& [field, value] : config.items())
-        if (!value.is_null() && value != false && !lists(harmless_fields, field) && !lists(read_fields, field))
-            unknown += (unknown.empty() ? "" : ", ") + field + " = " + value.dump().substr(0, 60);
-    if (unknown.empty()) return {};
-    return {"\"quantization_config\" has fields that this program does not know: " + unknown +
-            "; what they change, if anything, is not computed"};
+/// Read, or known to change nothing; false switches it off, whatever it is.
+bool is_known(const std::string& field, const json& value) {
+    return value == false || lists(harmless_fields, field) || lists(read_fields, field);
 }
 
 /// Eight codes per word, in the order in which AWQ's kernels unpack them.
@@ -402,7 +397,8 @@ private:
 } // namespace
 
 std::shared_ptr<const Checkpoint> decode_gptq_awq(std::shared_ptr<const Checkpoint> stored, const json& config) {
-    return std::make_shared<DecodedCheckpoint>(std::move(stored), read_packings(config), unknown_fields(config));
+    return std::make_shared<DecodedCheckpoint>(std::move(stored), read_packings(config),
+                                               unknown_fields(config, is_known));
 }
 
 } // namespace graticule

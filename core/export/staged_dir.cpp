@@ -177,8 +177,7 @@ bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
                                               model.string() + "; choose another folder for the output");
     }
     if (!fs::exists(status)) {
-        fs::path above = target.parent_path(); // the nearest folder that is there must take another
-        while (!fs::exists(above, failed) && above.has_relative_path()) above = above.parent_path();
+        const fs::path above = folder_above(target); // which must take another
         if (!fs::is_directory(above, failed) || ::access(above.c_str(), W_OK) != 0)
             throw Error(ErrorKind::bad_input,
                         above.string() + ": a folder for the output cannot be made there; choose another folder");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/base/cut_short.h"
 #include "core/base/error.h"
 #include "core/export/compressed_tensors.h"
 #include "core/export/gptq_awq_reader.h"
@@ -106,8 +107,8 @@ Stored decode_by_config(Stored checkpoint) {
         const json named = quantization->value("quant_method", json());
         if (!named.is_string())
             throw Error(ErrorKind::bad_input, file + ": \"quantization_config\" has no \"quant_method\" (" +
-                                                  named.dump().substr(0, 60) + "), so who quantized is not known; " +
-                                                  all_read() + " are read");
+                                                  cut_short(named) + "), so who quantized is not known; " + all_read() +
+                                                  " are read");
         const auto method = named.get<std::string>();
         const MethodReader* reader = reader_of(method);
         if (reader == nullptr)

@@ -13,14 +13,20 @@ namespace graticule {
 
 namespace fs = std::filesystem;
 
+fs::path folder_above(const fs::path& path) {
+    std::error_code unknown;
+    fs::path above = path.parent_path();
+    while (!fs::exists(above, unknown) && above.has_relative_path()) above = above.parent_path();
+    return above;
+}
+
 void check_room(const fs::path& output, std::uint64_t least_bytes) {
     const fs::path place = output_place(output);
     std::error_code failed;
     if (const fs::file_status status = fs::status(place, failed);
         fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status))
-        return;                           // a device or a pipe
-    fs::path above = place.parent_path(); // the nearest folder that is there
-    while (!fs::exists(above, failed) && above.has_relative_path()) above = above.parent_path();
+        return; // a device or a pipe
+    const fs::path above = folder_above(place);
     const auto space = fs::space(above, failed);
     if (!failed && space.available < least_bytes)
         throw_write_failure(above / output.filename(), "writing", ENOSPC, least_bytes);

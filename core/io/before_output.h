@@ -1,5 +1,5 @@
-// What is looked at before an output is written: whether the disk has room for it, who may read what it replaces; and the
-// mark that says until it is in its place that it is not.
+// What is looked at before an output is written: whether the disk has room for it, who may read what it replaces; and
+// the mark that says until it is in its place that it is not.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,9 @@
 #include "core/io/descriptor.h"
 
 namespace graticule {
+
+/// The nearest of the folders above `path` that is there.
+[[nodiscard]] std::filesystem::path folder_above(const std::filesystem::path& path);
 
 /// Throws as writing would, before the work whose result it is for, where the disk of a file or folder that is to be
 /// written has fewer bytes free than it will take at least.

@@ -19,8 +19,8 @@ private:
     Descriptor descriptor_;
 };
 
-/// Whether some process holds a lock on a file or folder, as whoever writes beside an output does (aside.h). False where
-/// no lock can be asked for.
+/// Whether some process holds a lock on a file or folder, as whoever writes beside an output does (aside.h). False
+/// where no lock can be asked for.
 [[nodiscard]] bool is_held(const std::filesystem::path& path);
 
 } // namespace graticule

@@ -5,22 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/base/cut_short.h"
 #include "core/base/error.h"
 #include "core/model/config_fields.h"
 
 namespace graticule {
 
 using nlohmann::json;
-
-namespace {
-
-std::string cut_short(const json& value) {
-    std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-    if (text.size() > 60) text = text.substr(0, 57) + "...";
-    return text;
-}
-
-} // namespace
 
 ConfigReader::ConfigReader(const std::string& json_text) {
     json parsed;

@@ -73,8 +73,8 @@ private:
 
 /// What every family shares: vocabulary, tokens, stored type, tied head (`tied` where the field is absent).
 void read_common(const ConfigReader& config, bool tied, ModelConfig& model);
-/// Which name of a field counts that has two: transformers lets the second win where it is there. Notes in `model` where
-/// both are there and differ.
+/// Which name of a field counts that has two: transformers lets the second win where it is there. Notes in `model`
+/// where both are there and differ.
 [[nodiscard]] std::string second_name(const ConfigReader& config, const std::string& own, const std::string& second,
                                       ModelConfig& model);
 /// What a set of RoPE keys leaves out.

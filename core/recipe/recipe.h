@@ -58,7 +58,7 @@ struct Recipe {
 /// Throws Error{bad_input} naming the term and what is allowed there.
 [[nodiscard]] SchemeChoice parse_scheme_line(const std::string& line);
 [[nodiscard]] std::string to_line(const SchemeChoice& choice); ///< "none" for full precision
-/// The recipe in one line for people: the default's line, then the rule, or what the rules are for, and what is ignored.
+/// The recipe in one line for people: the default's line, the rule, or what the rules are for, and what is ignored.
 [[nodiscard]] std::string summary_line(const Recipe& recipe);
 /// What its rules are for, the first three by name: "*.v_proj, *.fc2"; empty: it has none.
 [[nodiscard]] std::string rule_names(const Recipe& recipe);

@@ -82,8 +82,8 @@ GgufMaker complete(const std::string& key = "", std::uint32_t value = 0) {
     return maker;
 }
 
-/// A complete model of width 32, blocks of 32 fit its rows; `tensor` (without ".weight") is of another type, and `damage`
-/// lies over the first bytes of its last row.
+/// A complete model of width 32, blocks of 32 fit its rows; `tensor` (without ".weight") is of another type, and
+/// `damage` lies over the first bytes of its last row.
 GgufMaker wide(const std::string& tensor, int type, const std::string& damage, float epsilon = 1e-5F) {
     GgufMaker maker;
     maker.string("general.architecture", "llama");

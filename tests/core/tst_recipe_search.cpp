@@ -55,6 +55,21 @@ std::shared_ptr<const RecipeSearch> search(const std::string& model, const Searc
     return search_recipe(work, spec, load_text({}, fit), load_text({}, BuiltInText::evaluation), ctx);
 }
 
+/// Made: eight windows whose losses rise, every second by `more`.
+SearchPoint point_of(const std::string& name, double bits, double divergence, double loss, double more) {
+    SearchPoint point;
+    point.name = name;
+    point.size.bits_per_weight = {bits, bits};
+    Evaluation evaluation;
+    for (int window = 0; window < 8; ++window) {
+        point.divergence.window_means.push_back(divergence + 0.001 * (window % 3));
+        evaluation.window_losses.push_back(loss + 0.3 * window + more * (window % 2));
+    }
+    point.divergence.mean = divergence;
+    point.evaluation = std::make_shared<const Evaluation>(evaluation);
+    return point;
+}
+
 } // namespace
 
 class TestRecipeSearch : public QObject {
@@ -213,26 +228,13 @@ private Q_SLOTS:
 
     /// Less divergence is no proof where the perplexity is higher beyond chance.
     void what_is_offered_has_no_higher_perplexity() {
-        const auto point_of = [](const std::string& name, double bits, double divergence, double loss) {
-            SearchPoint point;
-            point.name = name;
-            point.size.bits_per_weight = {bits, bits};
-            Evaluation evaluation;
-            for (int window = 0; window < 8; ++window) {
-                point.divergence.window_means.push_back(divergence + 0.001 * (window % 3));
-                evaluation.window_losses.push_back(loss + 0.3 * window + 0.001 * (window % 2));
-            }
-            point.divergence.mean = divergence;
-            point.evaluation = std::make_shared<const Evaluation>(evaluation);
-            return point;
-        };
         RecipeSearch search;
         search.budget.bits = 4.5;
-        search.searched = point_of("searched", 4.5, 0.10, 3.0);
-        search.uniform = {point_of("smaller", 4.2, 0.20, 3.1), point_of("larger", 4.6, 0.15, 3.2)};
+        search.searched = point_of("searched", 4.5, 0.10, 3.0, 0.001);
+        search.uniform = {point_of("smaller", 4.2, 0.20, 3.1, 0.001), point_of("larger", 4.6, 0.15, 3.2, 0.001)};
         search.judge();
         QVERIFY(search.beats_uniform && search.offered() == &search.searched);
-        search.uniform[1] = point_of("larger", 4.6, 0.15, 2.9);
+        search.uniform[1] = point_of("larger", 4.6, 0.15, 2.9, 0.001);
         search.judge();
         QVERIFY(search.against_as_large->divergence.interval.high < 0);
         QVERIFY(!search.beats_uniform && search.offered() == &search.uniform[0]);
@@ -245,25 +247,16 @@ private Q_SLOTS:
 
     /// A uniform recipe over the time is no rival, however good, and the searched one is not offered if it is.
     void rivals_hold_the_time() {
-        const auto point_of = [](const std::string& name, double bits, double divergence, double seconds) {
-            SearchPoint point;
-            point.name = name;
-            point.size.bits_per_weight = {bits, bits};
+        const auto timed = [](const std::string& name, double bits, double divergence, double seconds) {
+            SearchPoint point = point_of(name, bits, divergence, 3, 0);
             point.seconds = seconds;
-            Evaluation evaluation;
-            for (int window = 0; window < 8; ++window) {
-                point.divergence.window_means.push_back(divergence + 0.001 * (window % 3));
-                evaluation.window_losses.push_back(3 + 0.3 * window);
-            }
-            point.divergence.mean = divergence;
-            point.evaluation = std::make_shared<const Evaluation>(evaluation);
             return point;
         };
         RecipeSearch search;
         search.budget.bits = 4.5;
-        search.searched = point_of("searched", 4.4, 0.10, 0.0039);
-        search.uniform = {point_of("slow", 4.3, 0.05, 0.0041), point_of("fast", 4.2, 0.20, 0.0030),
-                          point_of("large and slow", 4.6, 0.02, 0.0050), point_of("large", 5.0, 0.15, 0.0035)};
+        search.searched = timed("searched", 4.4, 0.10, 0.0039);
+        search.uniform = {timed("slow", 4.3, 0.05, 0.0041), timed("fast", 4.2, 0.20, 0.0030),
+                          timed("large and slow", 4.6, 0.02, 0.0050), timed("large", 5.0, 0.15, 0.0035)};
         search.judge();
         QCOMPARE(search.best_in_budget, std::optional(std::size_t{0}));
         QVERIFY(!search.beats_uniform);

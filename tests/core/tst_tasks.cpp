@@ -22,6 +22,15 @@ std::string quoted(std::string text) {
     return text;
 }
 
+/// Items with choices of few and of many tokens.
+std::string of_unequal_length() {
+    std::string items;
+    for (const char* choice : {"the sea", "a very long way from home and never back", "no", "so it was"})
+        items += (quoted("{'context': 'They went to', 'choices': ['")) + choice +
+                 quoted("', 'sleep', 'the end of the world'], 'gold': 1}") + "\n";
+    return items;
+}
+
 } // namespace
 
 class TestTasks : public QObject {
@@ -232,11 +241,7 @@ private Q_SLOTS:
     void batches_change_no_figure() {
         JobContext ctx;
         const OpenedModel opened = open_model(resolve_model_path("sample-llama"), ctx);
-        std::string items;
-        for (const char* choice : {"the sea", "a very long way from home and never back", "no", "so it was"})
-            items += (quoted("{'context': 'They went to', 'choices': ['")) + choice +
-                     quoted("', 'sleep', 'the end of the world'], 'gold': 1}") + "\n";
-        const TaskSet together = load("multiple_choice", items);
+        const TaskSet together = load("multiple_choice", of_unequal_length());
         const EvaluationSide side;
         const auto all = answer_task(opened.model, std::span(&side, 1), *opened.tokenizer, together, ctx).front();
         for (std::size_t i = 0; i < together.items.size(); ++i) {
@@ -314,11 +319,7 @@ private Q_SLOTS:
     void answers_are_told_as_they_come() {
         JobContext ctx;
         const OpenedModel opened = open_model(resolve_model_path("sample-llama"), ctx);
-        std::string items;
-        for (const char* choice : {"the sea", "a very long way from home and never back", "no", "so it was"})
-            items += (quoted("{'context': 'They went to', 'choices': ['")) + choice +
-                     quoted("', 'sleep', 'the end of the world'], 'gold': 1}") + "\n";
-        const TaskSet set = load("multiple_choice", items);
+        const TaskSet set = load("multiple_choice", of_unequal_length());
         Recipe recipe;
         recipe.defaults = parse_scheme_line("w=int3/asym/g64");
         const EvaluationSide sides[] = {

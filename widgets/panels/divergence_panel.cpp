@@ -1,16 +1,15 @@
 #include "widgets/panels/divergence_panel.h"
 
 #include <QtGui/QTextCursor>
-#include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QTextEdit>
-#include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
+#include "widgets/panels/below_plot.h"
 #include "widgets/panels/words_label.h"
 #include "widgets/theme/theme.h"
 
@@ -73,20 +72,13 @@ DivergencePanel::DivergencePanel(QWidget* parent)
     text_->setTabChangesFocus(true);
     text_->setAccessibleName(tr("Worst passages, tokens coloured by divergence"));
     text_->setMinimumHeight(96);
-    auto* line = new QHBoxLayout;
-    line->addWidget(measure_);
-    line->addStretch(1);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(16, 10, 16, 10);
-    column->setSpacing(6);
+    auto* column = column_below_plot(*this);
     column->addWidget(headline_);
-    column->addLayout(line);
+    column->addLayout(line_of({measure_}));
     column->addWidget(verdict_);
     column->addWidget(figures_);
     column->addWidget(text_, 1);
     column->addStretch(0);
-    setBackgroundRole(QPalette::Base);
-    setAutoFillBackground(true);
     connect(measure_, &QPushButton::clicked, this, &DivergencePanel::measureWanted);
     clearDivergence();
 }

@@ -2,15 +2,14 @@
 
 #include <QtGui/QTextCursor>
 #include <QtWidgets/QGridLayout>
-#include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QSpinBox>
 #include <QtWidgets/QTextEdit>
-#include <QtWidgets/QVBoxLayout>
 
 #include "widgets/models/number_text.h"
+#include "widgets/panels/below_plot.h"
 #include "widgets/panels/words_label.h"
 #include "widgets/theme/theme.h"
 
@@ -42,10 +41,6 @@ GeneratePanel::GeneratePanel(QWidget* parent)
     tokens_->setAccessibleName(tr("Tokens to add"));
     continue_->setToolTip(
         tr("The model as it is and under the recipe each add tokens to the prompt, always the most likely one"));
-    auto* line = new QHBoxLayout;
-    line->addWidget(tokens_);
-    line->addWidget(continue_);
-    line->addStretch(1);
     auto* sides = new QGridLayout(both_); // the texts begin at one height, however long the names are
     sides->setContentsMargins(0, 0, 0, 0);
     sides->setHorizontalSpacing(12);
@@ -61,17 +56,13 @@ GeneratePanel::GeneratePanel(QWidget* parent)
         sides->addWidget(texts_[side], 1, column);
         sides->setColumnStretch(column, 1);
     }
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(16, 10, 16, 10);
-    column->setSpacing(6);
+    auto* column = column_below_plot(*this);
     column->addWidget(headline_);
     column->addWidget(prompt_);
-    column->addLayout(line);
+    column->addLayout(line_of({tokens_, continue_}));
     column->addWidget(note_);
     column->addWidget(both_, 1);
     column->addStretch(0); // where there are no texts, the words stay together at the top
-    setBackgroundRole(QPalette::Base);
-    setAutoFillBackground(true);
     connect(prompt_, &QPlainTextEdit::textChanged, this,
             [this] { continue_->setEnabled(!prompt_->toPlainText().isEmpty()); });
     connect(continue_, &QPushButton::clicked, this,

@@ -1,5 +1,5 @@
-// A choice among runs, whose names are cut in the middle: runs differ at the ends of their names. In the list the tip of
-// each is its whole name.
+// A choice among runs, whose names are cut in the middle: runs differ at the ends of their names. In the list the tip
+// of each is its whole name.
 #pragma once
 
 #include <QtWidgets/QComboBox>

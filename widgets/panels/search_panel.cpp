@@ -1,14 +1,13 @@
 #include "widgets/panels/search_panel.h"
 
 #include <QtWidgets/QDoubleSpinBox>
-#include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
-#include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
 #include "widgets/models/number_text.h"
+#include "widgets/panels/below_plot.h"
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
 
@@ -66,20 +65,12 @@ SearchPanel::SearchPanel(QWidget* parent)
            "the result beside the uniform recipes near it on the evaluation text"));
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->setToolTip(tr("Double-click takes the recipe"));
-    auto* line = new QHBoxLayout;
-    line->addWidget(budget_);
-    line->addWidget(search_);
-    line->addStretch(1);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(16, 10, 16, 10);
-    column->setSpacing(6);
+    auto* column = column_below_plot(*this);
     column->addWidget(headline_);
-    column->addLayout(line);
+    column->addLayout(line_of({budget_, search_}));
     column->addWidget(verdict_);
     column->addWidget(table_, 1);
     column->addStretch(0);
-    setBackgroundRole(QPalette::Base);
-    setAutoFillBackground(true);
     connect(search_, &QPushButton::clicked, this, [this] { Q_EMIT searchWanted(budget_->value()); });
     connect(table_, &QTableWidget::cellDoubleClicked, this, [this](int row, int) { Q_EMIT recipeWanted(row); });
     setSearches({});

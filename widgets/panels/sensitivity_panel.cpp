@@ -1,13 +1,12 @@
 #include "widgets/panels/sensitivity_panel.h"
 
-#include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QSpinBox>
-#include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 
 #include "widgets/models/number_text.h"
+#include "widgets/panels/below_plot.h"
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
 
@@ -31,20 +30,12 @@ SensitivityPanel::SensitivityPanel(QWidget* parent)
            "for every eight linears"));
     go_->setToolTip(tr("What the recipe's schemes, and 8 bits in their place, cost each linear alone: columns of the "
                        "layer table and a statistic of the heat map as well"));
-    auto* line = new QHBoxLayout;
-    line->addWidget(measured_);
-    line->addWidget(go_);
-    line->addStretch(1);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(16, 10, 16, 10);
-    column->setSpacing(6);
+    auto* column = column_below_plot(*this);
     column->addWidget(headline_);
-    column->addLayout(line);
+    column->addLayout(line_of({measured_, go_}));
     column->addWidget(note_);
     column->addWidget(table_, 1);
     column->addStretch(0);
-    setBackgroundRole(QPalette::Base);
-    setAutoFillBackground(true);
     connect(go_, &QPushButton::clicked, this, [this] { Q_EMIT sensitivityWanted(measured_->value()); });
     setSensitivity(nullptr, false);
 }

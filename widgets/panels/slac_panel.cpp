@@ -1,13 +1,12 @@
 #include "widgets/panels/slac_panel.h"
 
-#include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
-#include <QtWidgets/QVBoxLayout>
 #include <cmath>
 
 #include "widgets/models/number_text.h"
+#include "widgets/panels/below_plot.h"
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
 #include "widgets/theme/theme.h"
@@ -30,21 +29,13 @@ SlacPanel::SlacPanel(QWidget* parent)
     compare_->setToolTip(tr("GPTQ's update ratio and the inputs' range at 128, 512 and 2,048 tokens"));
     measure_->setToolTip(tr("Quantizes by the recipe with each calibration length and evaluates at each length"));
     matrix_->setSelectionMode(QAbstractItemView::ContiguousSelection);
-    auto* buttons = new QHBoxLayout;
-    buttons->addWidget(compare_);
-    buttons->addWidget(measure_);
-    buttons->addStretch(1);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(16, 10, 16, 10);
-    column->setSpacing(6);
+    auto* column = column_below_plot(*this);
     column->addWidget(headline_);
     column->addWidget(reason_);
-    column->addLayout(buttons);
+    column->addLayout(line_of({compare_, measure_}));
     column->addWidget(matrix_, 1);
     column->addWidget(note_);
     column->addStretch(0); // where there is no matrix, the words stay together at the top
-    setBackgroundRole(QPalette::Base);
-    setAutoFillBackground(true);
     connect(compare_, &QPushButton::clicked, this, &SlacPanel::compareWanted);
     connect(measure_, &QPushButton::clicked, this, &SlacPanel::measureWanted);
     setStudy(nullptr, {});

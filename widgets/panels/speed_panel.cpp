@@ -1,13 +1,12 @@
 #include "widgets/panels/speed_panel.h"
 
 #include <QtWidgets/QComboBox>
-#include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
-#include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 
 #include "widgets/models/number_text.h"
+#include "widgets/panels/below_plot.h"
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
 
@@ -67,21 +66,12 @@ SpeedPanel::SpeedPanel(QWidget* parent)
     pass_->setAccessibleName(tr("Pass"));
     pass_->setToolTip(tr("The pass whose kinds of layers are listed"));
     table_->setSelectionMode(QAbstractItemView::ContiguousSelection);
-    auto* buttons = new QHBoxLayout;
-    buttons->addWidget(measure_);
-    buttons->addWidget(figure_);
-    buttons->addWidget(pass_);
-    buttons->addStretch(1);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(16, 10, 16, 10);
-    column->setSpacing(6);
+    auto* column = column_below_plot(*this);
     column->addWidget(headline_);
-    column->addLayout(buttons);
+    column->addLayout(line_of({measure_, figure_, pass_}));
     column->addWidget(table_, 1);
     column->addWidget(note_);
     column->addStretch(0); // where there is no table, the words stay together at the top
-    setBackgroundRole(QPalette::Base);
-    setAutoFillBackground(true);
     connect(measure_, &QPushButton::clicked, this, &SpeedPanel::measureWanted);
     connect(figure_, &QComboBox::currentIndexChanged, this, [this] {
         fill();

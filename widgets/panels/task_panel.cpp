@@ -5,12 +5,12 @@
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QSpinBox>
-#include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 
 #include "widgets/forms/text_edit.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
+#include "widgets/panels/below_plot.h"
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
 
@@ -61,19 +61,12 @@ TaskPanel::TaskPanel(const std::vector<TaskEntry>& tasks, QWidget* parent)
     scoring_->addItems({tr("flips by score"), tr("flips by score per byte")});
     scoring_->setAccessibleName(tr("Which answer counts"));
     flipped_->setSelectionBehavior(QAbstractItemView::SelectRows);
-    auto* line = new QHBoxLayout;
-    line->addWidget(task_);
-    line->addWidget(items_);
-    line->addWidget(answer_);
-    line->addStretch(1);
     auto* judged = new QHBoxLayout;
     judged->addWidget(verdict_, 1);
     judged->addWidget(scoring_);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(16, 10, 16, 10);
-    column->setSpacing(6);
+    auto* column = column_below_plot(*this);
     column->addWidget(headline_);
-    column->addLayout(line);
+    column->addLayout(line_of({task_, items_, answer_}));
     column->addWidget(file_);
     column->addWidget(labels_);
     column->addWidget(examples_);
@@ -82,8 +75,6 @@ TaskPanel::TaskPanel(const std::vector<TaskEntry>& tasks, QWidget* parent)
     column->addLayout(judged);
     column->addWidget(flipped_, 1);
     column->addStretch(0);
-    setBackgroundRole(QPalette::Base);
-    setAutoFillBackground(true);
     connect(task_, &QComboBox::currentIndexChanged, this, &TaskPanel::chooseTask);
     connect(file_, &PathEdit::changed, this, &TaskPanel::updateButton);
     connect(answer_, &QPushButton::clicked, this, [this] { Q_EMIT answersWanted(asked()); });

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/base/cut_short.h"
 #include "core/base/error.h"
 #include "core/io/json_file.h"
 #include "core/io/text/json_components.h"
@@ -188,7 +189,7 @@ private:
         const json& pair = processor.member(key);
         if (!pair.is_array() || pair.size() != 2 || !pair[1].is_number_unsigned() ||
             pair[1].get<std::uint64_t>() >= max_id)
-            processor.bad("\"" + std::string(key) + "\" is " + pair.dump().substr(0, 60) + ", no token and its id");
+            processor.bad("\"" + std::string(key) + "\" is " + cut_short(pair) + ", no token and its id");
         return pair[1].get<std::int32_t>();
     }
 
