@@ -239,7 +239,7 @@ private:
             return 0;
         }
         const Contributors contributors(arguments.schedule, part.tile);
-        constexpr int at_once = 4 / pieces; // thread blocks whose words are read at once
+        constexpr int at_once = pieces == 1 ? 4 : 3; // thread blocks whose words are read at once
         for (std::int32_t block = contributors.first + 1; block <= contributors.last; block += at_once) {
             const auto wanted = [&](int i, int piece) { return block + i <= contributors.last && piece * 8 < there; };
             ulonglong2 words[at_once][pieces][2];
@@ -299,34 +299,38 @@ private:
                      : "memory");
         return words;
     }
-    /// The chunks `mine` of all other parts, two parts at a time so that their loads overlap.
+    /// The chunks `mine` of all other parts, several parts at a time so that their loads overlap.
     __device__ void add_parts(int (&d)[tile_tokens / 2], const Contributors& contributors, int there,
                               unsigned mine) const {
         constexpr int pieces_of_chunk = staging_tokens / 8;
+        constexpr int at_once = tile_tokens == 64 ? 4 : 2; // as many as there are registers for
         const auto me = static_cast<std::int32_t>(blockIdx.x);
-        for (std::int32_t block = contributors.first; block <= contributors.last; block += 2) {
-            const std::int32_t other = block + 1;
-            const int4* first = block == me ? nullptr : part_of(block, block == contributors.first);
-            const int4* second = other == me || other > contributors.last ? nullptr : part_of(other, false);
+        for (std::int32_t block = contributors.first; block <= contributors.last; block += at_once) {
 #pragma unroll
             for (int chunk = 0; chunk < chunks; ++chunk) {
                 if ((mine >> chunk & 1U) == 0 || chunk * staging_tokens >= there) continue;
-                int4 a[pieces_of_chunk], b[pieces_of_chunk];
+                int4 sums[at_once][pieces_of_chunk];
 #pragma unroll
-                for (int i = 0; i < pieces_of_chunk; ++i) {
-                    const int piece = chunk * pieces_of_chunk + i;
-                    const bool wanted = piece * 8 < there;
-                    a[i] = wanted && first != nullptr ? __ldcg(first + piece * 256) : make_int4(0, 0, 0, 0);
-                    b[i] = wanted && second != nullptr ? __ldcg(second + piece * 256) : make_int4(0, 0, 0, 0);
+                for (int i = 0; i < at_once; ++i) {
+                    const std::int32_t other = block + i;
+                    const int4* from = part_of(other, other == contributors.first);
+#pragma unroll
+                    for (int k = 0; k < pieces_of_chunk; ++k) {
+                        const int piece = chunk * pieces_of_chunk + k;
+                        const bool wanted = piece * 8 < there && other != me && other <= contributors.last;
+                        sums[i][k] = wanted ? __ldcg(from + piece * 256) : make_int4(0, 0, 0, 0);
+                    }
                 }
 #pragma unroll
-                for (int i = 0; i < pieces_of_chunk; ++i) {
-                    int* to = d + 4 * (chunk * pieces_of_chunk + i);
-                    to[0] += a[i].x + b[i].x;
-                    to[1] += a[i].y + b[i].y;
-                    to[2] += a[i].z + b[i].z;
-                    to[3] += a[i].w + b[i].w;
-                }
+                for (int i = 0; i < at_once; ++i)
+#pragma unroll
+                    for (int k = 0; k < pieces_of_chunk; ++k) {
+                        int* to = d + 4 * (chunk * pieces_of_chunk + k);
+                        to[0] += sums[i][k].x;
+                        to[1] += sums[i][k].y;
+                        to[2] += sums[i][k].z;
+                        to[3] += sums[i][k].w;
+                    }
             }
         }
     }
