@@ -5,10 +5,12 @@
 #include <tuple>
 #include <utility>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
 #include "core/runtime/decoder.h"
 #include "core/runtime/decoder_parts.h"
 #include "core/runtime/fixed_products.h"
+#include "core/runtime/fused_attention.h"
 #include "core/runtime/gradients.h"
 
 namespace graticule {
@@ -173,21 +175,22 @@ at::Tensor Decoder::attend(const Block& block, const AttentionPlan& plan, at::Te
         v = repeat_heads(v, q.size(1));
     }
     if (fused && !masked && !slopes)
-        return at::scaled_dot_product_attention(q, k, v, {}, 0, first == 0, config.attention_scale, shared_heads);
-    if (fused && slopes)
-        return at::scaled_dot_product_attention(q, k, v, distances(first, tokens), 0, false, config.attention_scale);
+        return fused_attention(q, k, v, {{}, first == 0, config.attention_scale, shared_heads});
+    if (fused && slopes) return fused_attention(q, k, v, {distances(first, tokens), false, config.attention_scale});
 
     const at::Tensor mask = visible_keys(windowed, first, tokens);
-    if (fused) return at::scaled_dot_product_attention(q, k, v, mask, 0, false, config.attention_scale);
+    if (fused) return fused_attention(q, k, v, {mask, false, config.attention_scale});
 
     const at::Tensor hidden_from_view = mask.logical_not();
     std::vector<at::Tensor> outputs;
     for (std::int64_t sample = 0; sample < q.size(0); ++sample) { // heads x tokens^2 scores: one sample at a time
+        cancel_point();
         at::Tensor scores =
             at::matmul(q[sample], k[sample].transpose(1, 2)).to(state_type()).mul_(config.attention_scale);
         if (slopes) scores.add_(distances(first, tokens));
         if (config.attention_softcap > 0) scores.div_(config.attention_softcap).tanh_().mul_(config.attention_softcap);
         scores.masked_fill_(hidden_from_view, -std::numeric_limits<double>::infinity());
+        cancel_point();
         at::Tensor weights = at::softmax(scores, -1).unsqueeze(0);
         if (probabilities) weights = planned_operand(Operand::probability, block, plan, weights, device_, hooks);
         outputs.push_back(at::matmul(weights[0].to(type()), v[sample]));

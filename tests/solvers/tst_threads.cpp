@@ -8,6 +8,7 @@
 #include "core/base/cancel_point.h"
 #include "core/engine/engine.h"
 #include "core/method/solvers/fixed_sums.h"
+#include "core/method/solvers/leading_singular.h"
 #include "core/runtime/fixed_products.h"
 
 using namespace graticule;
@@ -99,7 +100,7 @@ private Q_SLOTS:
             at::Tensor difference = at::ones({rows, 70});
             subtract_product(difference, x, weight.t());
             const at::Tensor damped = gram + at::eye(columns) * gram.diagonal().mean() * 0.01;
-            const Singular singular = singular_values(weight);
+            const Singular singular = leading_singular(weight, 70);
             return std::vector<at::Tensor>{gram,
                                            mean_gram(x),
                                            product(x, weight.t()),

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <optional>
-#include <tuple>
 #include <utility>
 
+#include "core/base/cancel_point.h"
 #include "core/runtime/fixed_products.h"
 
 namespace graticule::solvers {
@@ -40,17 +40,33 @@ bool factor_in_place(at::Tensor& matrix) {
     return true;
 }
 
+/// Rows of a tile of columns between two cancel points: some milliseconds.
+constexpr std::int64_t solved_rows = 2048;
+
 /// L^-1 of a lower triangular matrix, a tile of columns at a time: nothing above their own rows.
 at::Tensor inverse_of_lower(const at::Tensor& lower) {
     at::Tensor inverse = at::zeros_like(lower);
     const std::int64_t count = tiles(lower.size(0)), size = lower.size(0);
     each_alone(count, [&](std::int64_t column) { // the longest first
         const std::int64_t first = column * product_tile;
-        at::Tensor out = tile_of(inverse.slice(0, first, size), 1, column);
-        at::Tensor unit = at::zeros(out.sizes(), out.options());
-        unit.diagonal().fill_(1);
-        out.copy_(at::linalg_solve_triangular(lower.slice(0, first, size).slice(1, first, size), unit,
-                                              /*upper=*/false));
+        at::Tensor out = tile_of(inverse.slice(0, first, size), 1, column),
+                   rest = at::zeros(out.sizes(), out.options());
+        rest.diagonal().fill_(1);
+        const auto panel_of = [&](std::int64_t from, std::int64_t to, std::int64_t top, std::int64_t end) {
+            return lower.slice(0, from, to).slice(1, top, end);
+        };
+        for (std::int64_t top = first; top < size; top += solved_rows) {
+            cancel_point();
+            const std::int64_t end = std::min(top + solved_rows, size);
+            at::Tensor rows = rest.slice(0, top - first, end - first);
+            rows.copy_(at::linalg_solve_triangular(panel_of(top, end, top, end), rows, /*upper=*/false));
+            for (std::int64_t below = end; below < size; below += solved_rows) {
+                cancel_point();
+                const std::int64_t until = std::min(below + solved_rows, size);
+                rest.slice(0, below - first, until - first).addmm_(panel_of(below, until, top, end), rows, 1, -1);
+            }
+        }
+        out.copy_(rest);
     });
     return inverse;
 }
@@ -149,16 +165,6 @@ at::Tensor inverse_factor(const at::Tensor& matrix) {
     }
     const at::Tensor upper = inverse.flip({0, 1});
     return at::isfinite(upper).all().item<bool>() ? upper : at::Tensor();
-}
-
-Singular singular_values(const at::Tensor& matrix) {
-    Singular found;
-    const auto factor = [&] { std::tie(found.u, found.s, found.vh) = at::linalg_svd(matrix, /*full_matrices=*/false); };
-    if (matrix.is_cpu())
-        each_alone(1, [&](std::int64_t) { factor(); });
-    else
-        factor();
-    return found;
 }
 
 } // namespace graticule::solvers

@@ -45,9 +45,4 @@ void add_gram(at::Tensor& sum, const at::Tensor& rows);
 /// The upper triangular U with U^T U = matrix^-1 of a symmetric matrix; undefined where it is not positive definite.
 [[nodiscard]] at::Tensor inverse_factor(const at::Tensor& matrix);
 
-struct Singular {
-    at::Tensor u, s, vh; ///< (m, r), (r), (r, n), r = min(m, n); s falling
-};
-[[nodiscard]] Singular singular_values(const at::Tensor& matrix);
-
 } // namespace graticule::solvers
