@@ -186,10 +186,7 @@ int run(Application& application, const Options& options) {
     theme::set_text_scale(settings->value("window/text-scale", 1.0).toDouble());
     theme::apply(application, mode);
     MainWindow window(*settings, mode);
-    if (options.size.isValid()) {
-        window.resize(options.size);
-        window.resetLayout();
-    }
+    if (options.size.isValid()) window.giveSize(options.size);
     if (!options.device.isEmpty()) window.session().setDevice(options.device.toStdString());
     window.session().setExecution(options.execution());
     window.show();

@@ -213,6 +213,9 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.evaluate", tr("&Evaluate …"), QKeySequence(Qt::Key_F7), [this] {
         askEvaluate();
     })->setToolTip(tr("Perplexity of the recipe, and of full precision where it is missing"));
+    addCommand(menu, "run.continue", tr("C&ontinue stopped evaluations"), {}, [this] {
+        continueRuns(stoppedRuns());
+    })->setToolTip(tr("The selected runs that were stopped, else all: each goes on behind its last window"));
     addCommand(menu, "run.export", tr("E&xport …"), QKeySequence(tr("Ctrl+E")), [this] {
         askExport(0);
     })->setToolTip(tr("Write the quantized model for other programs"));

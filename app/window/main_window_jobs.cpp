@@ -166,6 +166,30 @@ void MainWindow::askEvaluate() {
     session_.evaluate(evaluationChoice(), Session::Calibrate::where_needed, asking_ ? served_as_ : QString());
 }
 
+std::vector<int> MainWindow::stoppedRuns() const {
+    std::vector<int> chosen, all;
+    const std::vector<int> selected = runs_->selectedRuns();
+    for (const Run& run : session_.runs()) {
+        if (run.alive() || run.elsewhere) continue;
+        all.push_back(run.id);
+        if (std::ranges::find(selected, run.id) != selected.end()) chosen.push_back(run.id);
+    }
+    return chosen.empty() ? all : chosen;
+}
+
+std::vector<int> MainWindow::cutOffRuns() const {
+    std::vector<int> runs;
+    for (const Run& run : session_.runs())
+        if (run.cutOff()) runs.push_back(run.id);
+    return runs;
+}
+
+void MainWindow::continueRuns(const std::vector<int>& runs) {
+    jobs_->showJobs();
+    plots_->showTab(PlotArea::Perplexity);
+    for (const int run : runs) session_.continueRun(run);
+}
+
 void MainWindow::runEverything() {
     jobs_->showJobs();
     plots_->showTab(PlotArea::Perplexity);
@@ -214,13 +238,15 @@ bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {
                         ? tr("“%1” is not finished.").arg(titles.front())
                         : tr("“%1” is not finished, and %2 more.").arg(titles.front()).arg(titles.size() - 1),
                     QMessageBox::NoButton, this);
-    box.setInformativeText(tr("What is under way is stopped. Finished runs are kept and shown again when the model is "
-                              "opened; an evaluation goes on from the windows that it had by then, a quantization from "
-                              "its last whole block, when they are asked for again."));
+    box.setInformativeText(
+        tr("What is under way is stopped. Finished runs are kept and shown again when the model is "
+           "opened; an evaluation goes on from the windows that it had by then when it is continued, "
+           "a quantization from its last whole block when it is asked for again."));
     auto* leave = box.addButton(stop, QMessageBox::DestructiveRole);
     box.setDefaultButton(box.addButton(tr("Stay"), QMessageBox::RejectRole));
     box.exec();
     if (box.clickedButton() != leave) return false;
+    session_.runList().markCutOff();
     session_.jobs().cancelAll();
     return true;
 }

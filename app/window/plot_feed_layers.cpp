@@ -112,10 +112,8 @@ PlotScene perplexity_plot(const Session& session) {
     if (data.runs.empty()) return empty_scene(tr("Perplexity"), tr("Evaluate to see perplexity grow window by window"));
     if (others > 0)
         data.warning =
-            (others == 1 ? tr("%1 run of another protocol is not shown: choose a baseline of its protocol to "
-                              "see it")
-                         : tr("%1 runs of other protocols are not shown: choose a baseline of theirs to see "
-                              "them"))
+            (others == 1 ? tr("%1 run of another protocol is not shown: select it to see it")
+                         : tr("%1 runs of other protocols are not shown: select one to see those of its protocol"))
                 .arg(others);
     if (baseline) data.baseline = names[static_cast<std::size_t>(baseline - list.all().data())];
     data.provenance = provenance_of(session);

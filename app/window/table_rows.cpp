@@ -122,6 +122,7 @@ std::vector<RunRow> run_rows(const Session& session) {
         row.state = run.state;
         row.share_done = run.share_done;
         row.error = run.error;
+        row.elsewhere = run.elsewhere;
         if (run.resumable()) {
             row.stopped_at = static_cast<int>(run.evaluation->window_losses.size());
             row.windows = static_cast<int>(run.evaluation->protocol.windows_used);
@@ -170,6 +171,7 @@ std::vector<JobRow> job_rows(const std::vector<JobView>& jobs) {
             row.card_peak = card->peak;
         }
         row.held = job.held;
+        row.note = job.note;
         row.place = job.place;
         row.error = QString::fromStdString(job.error.message.empty() ? std::string() : job.error.text());
         const double share = row.total > 0 ? static_cast<double>(row.done) / static_cast<double>(row.total) : 0;

@@ -66,6 +66,25 @@ private Q_SLOTS:
         Q_UNUSED(other)
     }
 
+    /// A stopped run of another protocol does not take the place of what is finished, and each can be looked at.
+    void what_comes_back_leaves_the_protocol_that_is_shown() {
+        JobRunner jobs;
+        RunList list(jobs, RunJournal(), nullptr);
+        const int full = list.bringBack(run_of("none", brief, true));
+        Run stopped = run_of("none", lengthy, true);
+        stopped.state = JobState::cancelled;
+        stopped.evaluation->complete = false;
+        stopped.evaluation->window_losses.resize(1);
+        const int other = list.bringBack(stopped);
+        QCOMPARE(list.protocol(), of(brief));
+        QCOMPARE(list.baseline(), full);
+        list.show(other);
+        QCOMPARE(list.protocol(), of(lengthy));
+        QCOMPARE(list.baseline(), 0); // nothing there is whole
+        list.show(full);
+        QCOMPARE(list.baseline(), full);
+    }
+
     void a_baseline_that_goes_gives_way_to_the_one_before() {
         JobRunner jobs;
         RunList list(jobs, RunJournal(), nullptr);

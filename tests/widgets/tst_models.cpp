@@ -127,12 +127,17 @@ private Q_SLOTS:
         jobs.setRows({job});
         // One of several stages says which its counts and its time are of.
         QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
-                 QString("evaluating 412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left"));
+                 QString("evaluating 412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left of this stage"));
         job.title = "Evaluate w=int4/asym/channel";
         jobs.setRows({job});
         QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
                  QString("412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left"));
         QVERIFY(jobs.index(0).data(Qt::ToolTipRole).toString().contains("1.3 GB at most"));
+        job.state = JobState::done; // by other means than its title says: at no rate
+        job.seconds = 0.09;
+        job.note = "read from the cache";
+        jobs.setRows({job});
+        QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(), QString("read from the cache, 90 ms"));
     }
 
     void new_numbers_of_the_same_layers_do_not_reset_the_table() {

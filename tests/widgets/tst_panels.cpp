@@ -36,6 +36,7 @@
 #include "widgets/panels/fitting_tab_bar.h"
 #include "widgets/panels/generate_panel.h"
 #include "widgets/panels/layers_panel.h"
+#include "widgets/panels/panel_header.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
@@ -338,6 +339,15 @@ private Q_SLOTS:
             order << qobject_cast<QAbstractButton*>(page.focusWidget())->text().section(u' ', 0, 1);
         }
         QCOMPARE(order, (QStringList{"Open b", "Take the", "Open folder", "Open file", "c ", "✕"}));
+        // What is said of a model opens it as well.
+        page.setRecent({{"/models/c", "c", false, "unsaved work of yesterday"}});
+        QLabel* note = nullptr;
+        for (QLabel* label : page.findChildren<QLabel*>())
+            if (label->text().startsWith("unsaved work")) note = label;
+        QVERIFY(note);
+        QTest::mouseClick(note, Qt::LeftButton);
+        QCOMPARE(opened.takeFirst()[0].toString(), QString("/models/c"));
+        QCOMPARE(opened.size(), 0);
         page.setRecent({}); // the button with the focus goes
         QTest::keyClick(page.focusWidget(), Qt::Key_Return);
         QCOMPARE(opened.takeFirst()[0].toString(), QString("/samples/a"));
@@ -360,6 +370,47 @@ private Q_SLOTS:
         QCOMPARE(compare.size(), 1);
         QCOMPARE(compare[0][0].toInt(), 4);
         QCOMPARE(compare[0][1].toInt(), 7);
+    }
+
+    /// The head, the box and the numbers say what the group is that differences and plots are of.
+    void a_group_of_runs_says_its_protocol_and_its_baseline() {
+        RunsPanel panel;
+        RunRow full, stopped;
+        full.id = 4;
+        full.name = "full precision";
+        full.state = JobState::done;
+        full.perplexity = 50;
+        full.baseline = true;
+        full.group = "8 x 512";
+        full.protocol = "wiki, 8 of 24 windows of 512";
+        stopped = full;
+        stopped.id = 7;
+        stopped.state = JobState::cancelled;
+        stopped.baseline = stopped.current = false;
+        stopped.group = stopped.protocol = "all of 512";
+        stopped.stopped_at = 1;
+        stopped.windows = 24;
+        const auto said = [&] {
+            QStringList all;
+            for (const QLabel* label : panel.header()->findChildren<QLabel*>()) all << label->text();
+            return all.join(u'|');
+        };
+        auto* baseline = panel.header()->findChild<QComboBox*>();
+        panel.setRows({full, stopped});
+        QVERIFY2(said().contains(full.protocol), qPrintable(said()));
+        QCOMPARE(baseline->currentData().toInt(), 4);
+        QCOMPARE(baseline->count(), 1); // one window is no baseline
+        const auto cell = [&](int row, int role) {
+            return panel.table()->model()->index(row, RunTableModel::Perplexity).data(role);
+        };
+        QVERIFY(cell(0, Qt::FontRole).isValid() && !cell(1, Qt::FontRole).isValid());
+        QCOMPARE(cell(1, RunTableModel::ToneRole).toInt(), int(RunTableModel::Faint));
+        QVERIFY(cell(1, Qt::ToolTipRole).toString().contains("first 1 of 24"));
+        full.current = false;
+        stopped.current = true; // somebody selected it
+        panel.setRows({full, stopped});
+        QVERIFY2(said().contains(stopped.protocol), qPrintable(said()));
+        QCOMPARE(baseline->currentIndex(), -1); // not another group's
     }
 
     void comparison_over_one_window_claims_nothing() {
@@ -392,7 +443,7 @@ private Q_SLOTS:
         QVERIFY(headline && reason);
         // Runs that came from disk have no figures of layers, which is said where they would be.
         const auto* hint = panel.findChild<EmptyHint*>();
-        QVERIFY(hint && hint->isVisibleTo(&panel) && hint->text().contains("not in session files"));
+        QVERIFY(hint && hint->isVisibleTo(&panel) && hint->text().contains("evaluate the recipes again"));
         LayerReport report;
         report.name = "layers.0.fc1";
         runs.reports_a = runs.reports_b = {report};

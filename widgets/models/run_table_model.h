@@ -24,7 +24,12 @@ struct RunRow {
     QString not_comparable; ///< why there is no difference; empty: there is one, or nothing to compare with yet
     JobState state = JobState::waiting;
     double share_done = 0;
-    int stopped_at = 0, windows = 0; ///< of one that was stopped: evaluating it again goes on after that window
+    int stopped_at = 0, windows = 0; ///< of one that was stopped: continuing it goes on after that window
+    bool elsewhere = false;          ///< another window is at it
+    [[nodiscard]] bool stopped() const {
+        return state == JobState::cancelled || state == JobState::skipped || state == JobState::failed;
+    }
+    [[nodiscard]] bool canGoOn() const { return stopped() && !elsewhere; }
     QString group;       ///< the protocol in few words: runs of one are compared, each group has its baseline
     bool current = true; ///< of the group that plots of many runs show
     QString protocol;    ///< in full; empty: not known yet

@@ -26,8 +26,9 @@ namespace graticule {
 
 namespace {
 QString no_layers_text() {
-    return ComparePanel::tr("No figures of single layers: they are measured while a run is quantized and kept on this "
-                            "machine, not in session files; evaluate the recipes again to have them");
+    return ComparePanel::tr(
+        "No figures of single layers: they are measured while a run is quantized, and these runs came "
+        "without theirs; evaluate the recipes again to have them");
 }
 
 void set_role(QLabel* label, const char* role) {

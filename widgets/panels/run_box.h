@@ -33,8 +33,11 @@ protected:
         const int room =
             style()->subControlRect(QStyle::CC_ComboBox, &option, QStyle::SC_ComboBoxEditField, this).width();
         const QString whole = itemData(currentIndex(), Qt::ToolTipRole).toString();
-        option.currentText = cut_middle(whole.isEmpty() ? currentText() : whole, room - 2,
-                                        [&](const QString& part) { return fontMetrics().horizontalAdvance(part); });
+        option.currentText =
+            cut_middle(currentIndex() < 0 ? placeholderText()
+                       : whole.isEmpty()  ? currentText()
+                                          : whole,
+                       room - 2, [&](const QString& part) { return fontMetrics().horizontalAdvance(part); });
         painter.drawControl(QStyle::CE_ComboBoxLabel, option);
     }
 };

@@ -35,6 +35,7 @@ RunsPanel::RunsPanel(QWidget* parent)
     baseline_->setToolTip(tr("The run that every difference refers to"));
     baseline_->setFixedWidth(theme::scaled(170));
     baseline_->setProperty("compact", true);
+    baseline_->setPlaceholderText(tr("none yet"));
     header_->addWidget(baseline_);
     add_copy_actions(*table_, *header_->addMenuButton(tr("copy"), tr("Copy the table, or the selected rows"))->menu());
     setMinimumWidth(300); // wherever its dock is moved to
@@ -52,7 +53,7 @@ void RunsPanel::compareSelected() {
     const std::vector<int> runs = selectedRuns();
     if (runs.size() >= 2)
         Q_EMIT compareWanted(runs[0], runs[1], {runs.begin() + 2, runs.end()});
-    else if (runs.size() == 1)
+    else if (runs.size() == 1 && baseline_->currentIndex() >= 0)
         Q_EMIT compareWanted(baseline_->currentData().toInt(), runs[0], {});
 }
 
@@ -118,11 +119,13 @@ void RunsPanel::buildTable() {
 
 void RunsPanel::setRows(std::vector<RunRow> rows) {
     std::set<QString> groups;
+    QString protocol; // of the group that plots show; in full where a run of it has begun
     for (const RunRow& row : rows) {
         groups.insert(row.group);
-        if (row.current && row.baseline) header_->setSubtitle(row.protocol.isEmpty() ? row.group : row.protocol);
+        if (row.current && (protocol.isEmpty() || row.baseline || (protocol == row.group && !row.protocol.isEmpty())))
+            protocol = row.protocol.isEmpty() ? row.group : row.protocol;
     }
-    if (rows.empty()) header_->setSubtitle({});
+    header_->setSubtitle(protocol);
     table_->setColumnHidden(RunTableModel::Protocol, groups.size() < 2); // of one group the heading says it
     model_->setRows(std::move(rows));
     shareWidth();
@@ -135,7 +138,7 @@ void RunsPanel::updateBaselines() {
     std::vector<std::pair<int, QString>> choices;
     int chosen = 0;
     for (const RunRow& row : model_->rows()) {
-        if (!row.perplexity) continue;
+        if (!row.perplexity || row.stopped()) continue; // differences need all of its windows
         choices.emplace_back(row.id, row.name);
         if (row.baseline && row.current) chosen = row.id;
     }
@@ -147,7 +150,7 @@ void RunsPanel::updateBaselines() {
         if (choices.empty()) baseline_->addItem(tr("full precision"));
         baselines_ = std::move(choices);
     }
-    if (chosen != 0) baseline_->setCurrentIndex(baseline_->findData(chosen));
+    if (!baselines_.empty()) baseline_->setCurrentIndex(chosen != 0 ? baseline_->findData(chosen) : -1);
 }
 
 std::vector<int> RunsPanel::selectedRuns() const {
@@ -176,6 +179,11 @@ void RunsPanel::showMenu(const QPoint& at) {
     const int run = index.data(RunTableModel::RunRole).toInt();
     const std::vector<int> selected = selectedRuns();
     QMenu menu(this);
+    const auto found = std::ranges::find(model_->rows(), run, &RunRow::id);
+    if (found != model_->rows().end() && found->stopped())
+        menu.addAction(found->stopped_at > 0 ? tr("Continue after window %1").arg(found->stopped_at) : tr("Continue"),
+                       this, [this, run] { Q_EMIT continueWanted(run); })
+            ->setEnabled(found->canGoOn());
     menu.addAction(tr("Make it the baseline"), this, [this, run] { Q_EMIT baselineChosen(run); });
     menu.addAction(tr("Compare the selected"), this, &RunsPanel::compareSelected)->setEnabled(selected.size() >= 2);
     menu.addAction(tr("Load its recipe"), this, [this, run] { Q_EMIT recipeWanted(run); });

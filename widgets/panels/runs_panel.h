@@ -32,6 +32,7 @@ Q_SIGNALS:
     void commandLineWanted(int run); ///< copy it
     void removeWanted(int run);
     void exportWanted(int run);
+    void continueWanted(int run); ///< one that was stopped
     void selectionChanged(const std::vector<int>& runs);
 
 protected:
