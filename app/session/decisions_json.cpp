@@ -4,10 +4,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "app/session/run_json.h"
 #include "app/session/studies_json.h"
 #include "core/base/error.h"
 #include "core/report/json_results.h"
+#include "core/report/read_results.h"
 
 namespace graticule {
 

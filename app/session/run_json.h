@@ -17,13 +17,6 @@ namespace graticule {
 void write_runs_to(nlohmann::json& document, const std::vector<const Run*>& runs);
 void read_runs_of(const nlohmann::json& document, std::vector<Run>& runs); ///< behind those that are in `runs`
 
-/// As results are written (core/report/json_results.h), without predictions; throw as run_from_json.
-[[nodiscard]] Protocol read_protocol(const nlohmann::json& value);
-[[nodiscard]] Provenance read_provenance(const nlohmann::json& value);
-[[nodiscard]] Evaluation read_evaluation(const nlohmann::json& value);
-/// JSON has no infinity; results write it as null.
-[[nodiscard]] double read_number(const nlohmann::json& value);
-
 /// Of files that hold runs, for their readers and their writer: thousands of runs of thousands of windows.
 inline constexpr JsonLimits run_file_limits{std::size_t{64} << 20, 64};
 /// Aside, then renamed; what could not be read again is not written. Throws Error{bad_input} naming the file.

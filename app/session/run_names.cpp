@@ -18,7 +18,7 @@ constexpr Attribute attributes[] = {
     [](const Run& run) { return run.full_precision ? QString() : calibration_text(run.recipe.calibration); },
     [](const Run& run) { return protocol_text(run.protocol()); },
     [](const Run& run) {
-        return run.evaluation ? QString::fromStdString(run.evaluation->provenance.device) : QString();
+        return run.evaluation ? QString::fromStdString(run.evaluation->provenance.place()) : QString();
     },
     [](const Run& run) { // rules and ignored layers, which the line only counts
         Recipe alone = run.recipe;

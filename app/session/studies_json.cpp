@@ -3,9 +3,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "app/session/run_json.h"
 #include "core/base/error.h"
 #include "core/report/json_results.h"
+#include "core/report/read_results.h"
 
 namespace graticule {
 
