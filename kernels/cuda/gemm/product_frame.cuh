@@ -126,9 +126,9 @@ __device__ __forceinline__ float scaled(std::int32_t sum, float x_scale, const C
 
 /// Tiles of up to this many tokens send their sums with flags; the room for them lies behind the tickets.
 inline constexpr int flagged_tile_tokens = 16;
+inline constexpr int most_blocks = 256; ///< that the room is for
 inline constexpr std::int64_t tickets_bytes = std::int64_t{1} << 16;
-static_assert(gemm_counter_bytes ==
-              tickets_bytes + most_split_blocks * 128 * flagged_tile_tokens * sizeof(std::int64_t));
+static_assert(gemm_counter_bytes == tickets_bytes + most_blocks * 128 * flagged_tile_tokens * sizeof(std::int64_t));
 
 /// What the epilogue knows of a tile, in shared memory. Tokens past the end are zeros.
 template <int tile_tokens>

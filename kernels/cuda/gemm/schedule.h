@@ -10,9 +10,6 @@
 
 namespace graticule::cuda {
 
-/// The workspace has room for the parts of so many thread blocks (product_frame.cuh).
-inline constexpr std::int64_t most_split_blocks = 256;
-
 struct Schedule {
     std::int32_t channel_tiles = 0, token_tiles = 0;
     std::int32_t input_blocks = 0;
@@ -40,7 +37,7 @@ inline Schedule make_schedule(std::int64_t channel_tiles, std::int64_t token_til
     const std::int64_t shares = processors / remainder;         // equal parts of a tile: one part per thread block
     const std::int64_t enough = tile_tokens >= 128 ? 85 : 92;   // per cent: large parts cost more to add up
     std::int64_t blocks = shares * remainder * 100 >= processors * enough ? shares * remainder : processors;
-    blocks = std::min({blocks, remainder * input_blocks / least_part, most_split_blocks});
+    blocks = std::min(blocks, remainder * input_blocks / least_part);
     if (blocks <= remainder) return s;
     s.split_tiles = static_cast<std::int32_t>(remainder);
     s.split_blocks = static_cast<std::int32_t>(blocks);
