@@ -121,6 +121,7 @@ void MainWindow::finishOpening() {
     if (!opening_ || opening_->job != session_.openedBy()) return;
     session_path_ = opening_->path;
     const SessionFile file = std::exchange(opening_, std::nullopt)->file;
+    restoreGeometry(file.view.geometry); // unsaved work comes into the window as it stands
     restoreView(file);
     session_.restore(file);
 }
@@ -130,7 +131,6 @@ void MainWindow::restoreView(const SessionFile& file) {
     bookmarks_ = file.view.bookmarks;
     jobs_->setNotes(file.notes);
     bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
-    restoreGeometry(file.view.geometry);
     restoreState(file.view.layout, layoutVersion);
     layers_->setFilterText(file.view.filter);
     layers_->sortBy(file.view.sort_column, file.view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
