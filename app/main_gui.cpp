@@ -8,6 +8,7 @@
 #include <QtCore/QTimer>
 #include <QtGui/QSurfaceFormat>
 #include <algorithm>
+#include <clocale>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -228,6 +229,7 @@ int main(int argc, char** argv) {
     format.setProfile(QSurfaceFormat::CoreProfile);
     QSurfaceFormat::setDefaultFormat(format);
     Application application(argc, argv);
+    std::setlocale(LC_NUMERIC, "C"); // Qt has taken the user's for the whole process: core writes numbers with points
     QApplication::setApplicationName("graticule");
     QApplication::setApplicationDisplayName("Graticule");
     QApplication::setApplicationVersion(GRATICULE_VERSION);

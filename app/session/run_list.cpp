@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "app/session/kept_reports.h"
-#include "app/session/run_names.h"
 
 namespace graticule {
 
@@ -52,7 +51,7 @@ int RunList::baselineOf(const RunProtocol& protocol) const {
     return first == runs_.end() ? 0 : first->id;
 }
 
-std::vector<QString> RunList::names() const { return run_names(runs_); }
+std::vector<RunName> RunList::names() const { return run_names(runs_); }
 
 void RunList::setModel(std::shared_ptr<const Model> model) {
     model_ = std::move(model);

@@ -14,8 +14,8 @@
 
 #include "app/jobs/job_runner.h"
 #include "app/session/keeper.h"
-#include "app/session/run.h"
 #include "app/session/run_journal.h"
+#include "app/session/run_names.h"
 #include "core/model/model.h"
 
 namespace graticule {
@@ -43,7 +43,7 @@ public:
     void show(int id); ///< the runs of its protocol
     /// Names that tell each run from all others: what differs between runs of one name (calibration, rules, device) is
     /// added. Same order as all().
-    [[nodiscard]] std::vector<QString> names() const;
+    [[nodiscard]] std::vector<RunName> names() const;
     /// Of two finished runs; absent: one of them is not.
     [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const;
     /// The unquantized model under this protocol: finished, or on its way there.

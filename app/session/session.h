@@ -41,6 +41,7 @@ struct Growing {
 struct PromptStudy {
     std::string prompt;
     Recipe recipe;
+    Execution execution;                      ///< of the recipe's side; full precision has its type
     std::vector<Continuation> sides;          ///< full precision, the recipe
     std::optional<std::size_t> first_parting; ///< token of both
     std::vector<std::size_t> same;            ///< bytes of each side's text before that token

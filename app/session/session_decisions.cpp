@@ -318,6 +318,7 @@ void Session::continuePrompt(const QString& prompt, std::int64_t tokens) {
             auto study = std::make_shared<PromptStudy>();
             study->prompt = prompt;
             study->recipe = recipe;
+            study->execution = ctx.execution;
             const EvaluationSide sides[] = {{}, {quantized ? quantized : work.quantize(recipe, false, ctx), {}}};
             study->sides = continue_prompt(work.model(), sides, tokenizer, prompt, tokens, ctx);
             study->first_parting = first_parting(study->sides[0], study->sides[1]);

@@ -276,6 +276,7 @@ void MainWindow::connectPanels() {
     };
     connect(runs_, &RunsPanel::recipeWanted, this, load_recipe);
     connect(plots_, &PlotArea::recipeWanted, this, load_recipe);
+    plots_->setMeasuredOn([this](bool own_type) { return measuredOn(own_type); });
     connect(plots_, &PlotArea::lengthsWanted, this, &MainWindow::askLengths);
     connect(plots_, &PlotArea::speedWanted, this, &MainWindow::measureSpeed);
     connect(plots_, &PlotArea::searchWanted, this, &MainWindow::searchRecipe);
@@ -464,10 +465,10 @@ void MainWindow::updateActions() {
     };
     for (const char* name : {"run.calibrate", "run.lengths", "run.speed", "edit.select-all", "file.save-recipe",
                              "file.save-session", "file.open-recipe", "edit.copy-command", "file.save-plot",
-                             "file.save-plot-data", "edit.history", "edit.set-current", "edit.find"})
+                             "file.save-plot-data", "edit.history", "edit.set-current", "edit.find", "run.search"})
         enable(name, open);
     const std::size_t chosen = runs_->selectedRuns().size();
-    enable("compare.selected", chosen == 1 || chosen == 2);
+    enable("compare.selected", chosen > 0);
     enable("compare.baseline", chosen == 1);
     enable("run.continue", !stoppedRuns().empty());
     for (const char* name : {"compare.copy-markdown", "compare.copy-csv", "compare.copy-json"})

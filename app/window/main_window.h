@@ -72,6 +72,8 @@ public:
     void setEvaluationChoice(const EvaluationChoice& choice) { evaluation_ = choice; }
     /// The last choice, with the window that the open model has positions for.
     [[nodiscard]] EvaluationChoice evaluationChoice() const;
+    /// "on built-in text, 8 × 512": what measures beside an evaluation will measure on (PlotArea::setMeasuredOn).
+    [[nodiscard]] QString measuredOn(bool own_type) const;
     [[nodiscard]] Tour& tour() { return *tour_; }
     void setExportFolder(const QString& folder) { export_folder_ = folder; }
     /// Scripts answer no dialogs: jobs start with the last choices, and none stands until somebody lets it go on.

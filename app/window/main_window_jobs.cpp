@@ -25,6 +25,7 @@
 #include "core/engine/export.h"
 #include "core/io/output_file.h"
 #include "core/report/html_report.h"
+#include "core/runtime/settle_execution.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/elided_label.h"
@@ -144,6 +145,14 @@ EvaluationChoice MainWindow::evaluationChoice() const {
     EvaluationChoice choice = evaluation_;
     if (session_.model()) choice.window = std::min(choice.window, session_.model()->config().max_positions);
     return choice;
+}
+
+QString MainWindow::measuredOn(bool own_type) const {
+    if (!session_.model()) return {};
+    Execution execution = session_.execution();
+    if (own_type && execution.compute == Compute::automatic) execution.compute = Compute::float32;
+    execution = settle_execution(execution, session_.device(), *session_.model());
+    return tr("on %1").arg(protocol_text({evaluationChoice(), execution}));
 }
 
 void MainWindow::askEvaluate() {
@@ -434,9 +443,9 @@ void MainWindow::askExport(int run_id) {
         choices = choices_of(*resolution.resolved);
         bytes = resolution.resolved->size().bytes;
     }
-    const QString name = tr("%1: %2 → %3 at the widths of its formats")
+    const QString name = tr("%1 (%2 as it is)")
                              .arg(QString::fromStdString(summary_line(run ? run->recipe : quantized->recipe)),
-                                  bytes_text(stored_bytes(*session_.model())), bytes_text(bytes));
+                                  bytes_text(stored_bytes(*session_.model())));
     bool move_aside = false;
     QString folder = exportFolder(run_id), exporter = exporter_entries().front().name;
     if (asking_) {
@@ -448,10 +457,10 @@ void MainWindow::askExport(int run_id) {
             if (!found.has_errors()) {
                 const auto least =
                     static_cast<std::int64_t>(least_export_bytes(*session_.model(), choices, exporter_of));
-                found.add(Severity::note, "files",
-                          (found.items.empty() ? tr("hold every layer's scheme exactly and take at least %1")
-                                               : tr("take at least %1"))
-                              .arg(bytes_text(least))
+                found.add(Severity::note, "size",
+                          tr("in these files at least %1; ideal, at the widths of the recipe's formats, %2%3")
+                              .arg(bytes_text(least), bytes_text(bytes),
+                                   found.items.empty() ? tr("; they hold every layer's scheme exactly") : QString())
                               .toStdString());
             }
             return found;

@@ -154,6 +154,8 @@ void MainWindow::finishOpening() {
     if (!opening_ || opening_->job != session_.openedBy()) return;
     session_path_ = opening_->path;
     const SessionFile file = std::exchange(opening_, std::nullopt)->file;
+    // Unsaved work comes into the window as it stands.
+    if (!size_given_) restoreGeometry(file.view.geometry);
     restoreView(file);
     session_.restore(file);
     takeSaved(session_path_, file);
@@ -165,9 +167,8 @@ void MainWindow::restoreView(const SessionFile& file) {
     jobs_->setNotes(file.notes);
     bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
     const QSize here = size();
-    if (!size_given_) restoreGeometry(file.view.geometry); // perhaps of a larger screen
     restoreState(file.view.layout, layoutVersion);
-    resize((size_given_ ? here : size()).boundedTo(screen()->availableSize()).expandedTo(minimumSize()));
+    resize(here.boundedTo(screen()->availableSize()).expandedTo(minimumSize())); // perhaps of a larger screen
     layers_->setFilterText(file.view.filter);
     layers_->sortBy(file.view.sort_column, file.view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
     if (file.view.plot >= 0 && file.view.plot < plots_->count()) plots_->setCurrentIndex(file.view.plot);

@@ -105,15 +105,16 @@ std::vector<LayerRow> layer_rows(const Session& session) {
 
 std::vector<RunRow> run_rows(const Session& session) {
     std::vector<RunRow> rows;
-    const std::vector<QString> names = session.runList().names();
+    const std::vector<RunName> names = session.runList().names();
     for (std::size_t i = 0; i < names.size(); ++i) {
         const Run& run = session.runs()[i];
         RunRow row;
         row.id = run.id;
         row.colour = run.colour;
-        row.name = names[i];
+        row.name = names[i].name;
+        row.whole_name = names[i].whole();
         row.group = protocol_text(run.protocol());
-        row.recipe = names[i];
+        row.recipe = row.whole_name;
         if (!run.full_precision) row.recipe += QStringLiteral("\n\n") + QString::fromStdString(recipe_text(run.recipe));
         row.weight_bits = run.weight_bits.actual;
         row.ideal_bits = run.weight_bits.ideal;

@@ -3,6 +3,7 @@
 #include <QtGui/QFont>
 
 #include "widgets/models/number_text.h"
+#include "widgets/models/shorter_names.h"
 #include "widgets/models/table_text.h"
 
 namespace graticule {
@@ -23,6 +24,19 @@ RunTableModel::RunTableModel(QObject* parent)
           parent) {}
 
 bool RunTableModel::sameThing(const RunRow& a, const RunRow& b) const { return a.id == b.id; }
+
+// While a run goes on its name stays what it is: two hundred are not held against each other for each of its windows.
+void RunTableModel::rowsReplaced() {
+    std::vector<QString> names, groups;
+    for (const RunRow& row : rows()) {
+        names.push_back(row.name);
+        groups.push_back(row.group);
+    }
+    if (names != names_) shorter_names_ = shorter_names(names);
+    if (groups != groups_) shorter_groups_ = shorter_lists(groups);
+    names_ = std::move(names);
+    groups_ = std::move(groups);
+}
 
 bool RunTableModel::sameCell(const RunRow& before, const RunRow& now, int column) const {
     const auto same = [&](auto... fields) { return ((before.*fields == now.*fields) && ...); };
@@ -180,6 +194,12 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
         return column == StateColumn && row.state == JobState::running ? QVariant(row.share_done) : QVariant();
     case ToneRole:
         return tone(row, column);
+    case ShorterRole: {
+        const auto at = static_cast<std::size_t>(index.row());
+        return column == Recipe     ? QVariant(shorter_names_[at])
+               : column == Protocol ? QVariant(shorter_groups_[at])
+                                    : QVariant();
+    }
     case Qt::ToolTipRole:
         return tip(row, column);
     case Qt::FontRole: {

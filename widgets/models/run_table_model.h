@@ -11,9 +11,10 @@ namespace graticule {
 
 struct RunRow {
     int id = 0;
-    int colour = 0; ///< index into the theme's run colours
-    QString name;   ///< "full precision", or the recipe in one line
-    QString recipe; ///< the name in full and the whole recipe, for the tooltip
+    int colour = 0;     ///< index into the theme's run colours
+    QString name;       ///< "full precision", or the recipe in one line
+    QString whole_name; ///< with the protocol, where that tells it from others
+    QString recipe;     ///< the name in full and the whole recipe, for the tooltip
     double weight_bits = 16, ideal_bits = 16, input_bits = 16; ///< ideal: float scales counted as 16 bits
     std::int64_t bytes = 0;
     std::vector<double> curve; ///< running perplexity after each window
@@ -41,7 +42,8 @@ class RunTableModel final : public ColumnTable<RunRow> {
     Q_OBJECT
 public:
     enum Column { Recipe, Bits, Size, Curve, Perplexity, Difference, Percent, StateColumn, Protocol, ColumnCount };
-    enum Role { SortRole = Qt::UserRole + 1, RunRole, ColourRole, CurveRole, ProgressRole, ToneRole };
+    /// ShorterRole: names and protocols as ever shorter texts, for columns without room.
+    enum Role { SortRole = Qt::UserRole + 1, RunRole, ColourRole, CurveRole, ProgressRole, ToneRole, ShorterRole };
     enum Tone { Plain, Good, Worse, Faint };
 
     explicit RunTableModel(QObject* parent = nullptr);
@@ -49,6 +51,7 @@ public:
 
 protected:
     [[nodiscard]] bool sameThing(const RunRow& a, const RunRow& b) const override;
+    void rowsReplaced() override;
     [[nodiscard]] bool sameCell(const RunRow& before, const RunRow& now, int column) const override;
 
 private:
@@ -56,6 +59,9 @@ private:
     [[nodiscard]] QVariant number(const RunRow& row, int column) const;
     [[nodiscard]] QString tip(const RunRow& row, int column) const;
     [[nodiscard]] static int tone(const RunRow& row, int column);
+
+    std::vector<QString> names_, groups_; ///< of the rows
+    std::vector<QStringList> shorter_names_, shorter_groups_;
 };
 
 } // namespace graticule

@@ -20,7 +20,6 @@
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
 #include "widgets/models/table_text.h"
-#include "widgets/panels/run_box.h"
 
 namespace graticule {
 
@@ -231,7 +230,7 @@ void ComparePanel::setRuns(const std::vector<RunChoice>& runs, int a, int b, con
     for (RunBox* box : {a_, b_}) {
         const QSignalBlocker quiet(box);
         box->clear();
-        for (const RunChoice& run : runs) box->addRun(run.name, run.id);
+        box->addRuns(runs);
         box->setCurrentIndex(box->findData(box == a_ ? a : b));
     }
 }

@@ -16,7 +16,6 @@
 #include "widgets/models/table_delegates.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
-#include "widgets/panels/run_box.h"
 #include "widgets/theme/theme.h"
 
 namespace graticule {
@@ -33,7 +32,7 @@ RunsPanel::RunsPanel(QWidget* parent)
     label->setProperty("role", "secondary");
     header_->addWidget(label);
     baseline_->setToolTip(tr("The run that every difference refers to"));
-    baseline_->setFixedWidth(theme::scaled(170));
+    baseline_->setFixedWidth(theme::scaled(216));
     baseline_->setProperty("compact", true);
     baseline_->setPlaceholderText(tr("none yet"));
     header_->addWidget(baseline_);
@@ -69,14 +68,14 @@ void RunsPanel::changeEvent(QEvent* event) {
 
 // A narrow panel gives up the small curve, then the air between the numbers, before the name of the recipe.
 void RunsPanel::shareWidth() {
-    constexpr int room_for_curve = 900, least_name = 150;
+    constexpr int room_for_curve = 900, least_name = 140;
     struct Width {
         int column, wide, narrow;
     };
     constexpr Width widths[] = {{RunTableModel::Bits, 76, 62},         {RunTableModel::Size, 74, 64},
                                 {RunTableModel::Curve, 128, 0},        {RunTableModel::Perplexity, 110, 96},
                                 {RunTableModel::Difference, 176, 150}, {RunTableModel::Percent, 76, 66},
-                                {RunTableModel::StateColumn, 130, 84}, {RunTableModel::Protocol, 170, 110}};
+                                {RunTableModel::StateColumn, 130, 84}, {RunTableModel::Protocol, 170, 96}};
     auto* columns = table_->horizontalHeader();
     const bool narrow = width() < theme::scaled(room_for_curve);
     for (const Width& width : widths)
@@ -135,17 +134,17 @@ void RunsPanel::setRows(std::vector<RunRow> rows) {
 // While a run goes on the others' names stay as they are: two hundred entries are not made again for each of its
 // windows.
 void RunsPanel::updateBaselines() {
-    std::vector<std::pair<int, QString>> choices;
+    std::vector<RunChoice> choices;
     int chosen = 0;
     for (const RunRow& row : model_->rows()) {
         if (!row.perplexity || row.stopped()) continue; // differences need all of its windows
-        choices.emplace_back(row.id, row.name);
+        choices.push_back({row.id, row.whole_name.isEmpty() ? row.name : row.whole_name});
         if (row.baseline && row.current) chosen = row.id;
     }
     const QSignalBlocker quiet(baseline_);
     if (choices != baselines_ || baseline_->count() == 0) {
         baseline_->clear();
-        for (const auto& [id, name] : choices) baseline_->addRun(name, id);
+        baseline_->addRuns(choices);
         baseline_->setEnabled(!choices.empty());
         if (choices.empty()) baseline_->addItem(tr("full precision"));
         baselines_ = std::move(choices);
