@@ -272,7 +272,7 @@ Run Session::newRun(bool full_precision, const EvaluationChoice& choice, const Q
     Run run;
     run.full_precision = full_precision;
     run.choice = choice;
-    run.execution = settle_execution(execution_, device_, *model());
+    run.execution = settle_execution(execution_, evaluatingDevice(), *model());
     run.bytes = stored_bytes(*model());
     if (full_precision) {
         run.recipe.name = unquantized_name(*model());
@@ -365,6 +365,7 @@ void Session::evaluate(const EvaluationChoice& choice, Calibrate when, const QSt
         return;
     }
     try {
+        if (!device_elsewhere_.empty()) return evaluateElsewhere(choice, when, served_as);
         queueSteps(Step::evaluate, when, choice, served_as);
     } catch (const Error& error) { // of a target that refuses the recipe
         Q_EMIT failed(tr("Evaluate"), QString::fromStdString(error.info().text()));

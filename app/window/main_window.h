@@ -146,6 +146,7 @@ private:
     void measureDivergence();
     void quantize();
     void askEvaluate();
+    void askMachine(); ///< that evaluations run on
     void askExport(int run);
     void askReport();
     void askProblemReport();

@@ -82,7 +82,7 @@ void MainWindow::saveAndLeave() {
     saveLayout();
     settings_.sync();
     tick_->stop();
-    session_.jobs().cancelAll();
+    session_.leaveJobs();
     QApplication::exit(code); // also out of a dialog that is open
 }
 
