@@ -50,5 +50,6 @@ Action declare_presets(CLI::App&);
 Action declare_families(CLI::App&);
 Action declare_exporters(CLI::App&);
 Action declare_selftest(CLI::App&);
+Action declare_worker(CLI::App&);
 
 } // namespace graticule::cli

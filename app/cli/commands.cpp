@@ -25,6 +25,8 @@ std::span<const Command> all_commands() {
                 declare_speed},
         Command{"export", "Work", "Quantize and write the model for other programs", declare_export},
         Command{"run", "Work", "All of it from a recipe: model, figures and report in one folder", declare_run},
+        Command{"worker", "Work", "Evaluations asked for by eval --worker or a window on another machine",
+                declare_worker},
         Command{"methods", "Lists", "Quantization methods and their parameters", declare_methods},
         Command{"exporters", "Lists", "What a quantized model can be written as, and who reads it", declare_exporters},
         Command{"selftest", "Checks", "This machine's kernels against the CPU reference", declare_selftest},

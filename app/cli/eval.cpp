@@ -7,6 +7,7 @@
 #include "app/cli/inputs.h"
 #include "app/cli/show.h"
 #include "app/cli/table.h"
+#include "app/remote/remote_evaluation.h"
 #include "core/engine/workbench.h"
 #include "core/io/output_file.h"
 #include "core/report/html_report.h"
@@ -23,7 +24,61 @@ struct Args {
     CalibrationInput calibration;
     TargetInput as;
     std::string recipe, metric = "perplexity", html;
+    std::string worker, worker_model; ///< empty: here
 };
+
+struct Outcome {
+    std::shared_ptr<const Evaluation> evaluation, baseline;
+    std::optional<RemoteSize> size; ///< of a recipe's
+    std::string totals;             ///< of that in words
+    std::optional<Divergence> divergence;
+    std::vector<Passage> worst;
+};
+
+Outcome evaluate_here(const Args& args, const std::optional<Recipe>& recipe, const Corpus& corpus, EvaluationSpec spec,
+                      Workbench& work, Console& console) {
+    Outcome outcome;
+    if (args.metric == "divergence") {
+        spec.predictions = true;
+        spec.likely = likely_shown;
+        const auto sides = work.compare(std::span(&*recipe, 1), true, corpus, spec, console.job());
+        outcome.baseline = sides[0].evaluation;
+        outcome.evaluation = sides[1].evaluation;
+        outcome.divergence = divergence_between(*outcome.baseline, *outcome.evaluation);
+        outcome.worst = worst_passages(*outcome.baseline, *outcome.evaluation, work.tokenizer());
+    } else {
+        if (recipe) work.quantize(*recipe, false, console.job());
+        outcome.evaluation = work.evaluate(recipe.has_value(), corpus, spec, console.job());
+    }
+    if (!recipe) return outcome;
+    const ModelSize size = work.quantized()->size();
+    outcome.size = RemoteSize{size.bits_per_weight, work.quantized()->bytes_before(), size.bytes};
+    outcome.totals = totals_line(*work.quantized());
+    return outcome;
+}
+
+/// The model is opened here for its hash and its settings alone.
+Outcome evaluate_there(const Args& args, const std::optional<Recipe>& recipe, const EvaluationSpec& spec,
+                       const OpenedModel& opened, Console& console) {
+    JobContext& job = console.job();
+    const std::string asked = args.model.sample.empty() ? args.model.model : "sample-" + args.model.sample;
+    EvaluationOrder order =
+        order_for(*opened.model, args.worker_model.empty() ? asked : args.worker_model, job.device, job.execution, job);
+    if (recipe) add_recipe(order, *recipe, opened);
+    order.served_as = args.as.name;
+    order.text = order_text(args.text.path);
+    order.text_rule = args.text.rule;
+    order.protocol = spec.protocol;
+    order.window = spec.window;
+    order.max_windows = spec.max_windows;
+    const RemoteEvaluation result = evaluate_on_worker(args.worker, order, job);
+    Outcome outcome;
+    outcome.evaluation = result.evaluation;
+    outcome.size = result.size;
+    if (const auto& size = result.size)
+        outcome.totals = size_text(size->bits_per_weight, size->bytes_before, size->bytes_after);
+    return outcome;
+}
 
 void eval_command(const Args& args, Console& console) {
     const bool diverges = args.metric == "divergence";
@@ -31,51 +86,41 @@ void eval_command(const Args& args, Console& console) {
         throw Error(ErrorKind::usage, "--metric divergence compares a recipe with the model as it is; give --recipe");
     if (!diverges && !args.html.empty())
         throw Error(ErrorKind::usage, "--html is a page about divergence; give --metric divergence");
+    if (diverges && !args.worker.empty())
+        throw Error(ErrorKind::usage, "a worker measures perplexity only; leave --metric divergence or --worker out");
     // What needs no model is read first: a wrong recipe or text must not cost a model's opening.
     const Corpus corpus = args.text.load(console);
     std::optional<Recipe> recipe;
     if (!args.recipe.empty()) recipe = read_recipe_with(args.recipe, args.calibration, console);
+    const OpenedModel opened = args.model.open(console);
     Workbench work;
-    work.adopt(args.model.open(console));
+    work.adopt(opened);
     work.serve_as(args.as.target());
     console.files().writes("--html", args.html);
     (void)work.tokenizer();
-    EvaluationSpec spec = args.window.spec(*work.model());
-    std::shared_ptr<const Evaluation> evaluation, baseline;
-    std::optional<Divergence> divergence;
-    std::vector<Passage> worst;
-    if (diverges) {
-        spec.predictions = true;
-        spec.likely = likely_shown;
-        const auto sides = work.compare(std::span(&*recipe, 1), true, corpus, spec, console.job());
-        baseline = sides[0].evaluation;
-        evaluation = sides[1].evaluation;
-        divergence = divergence_between(*baseline, *evaluation);
-    } else {
-        if (recipe) work.quantize(*recipe, false, console.job());
-        evaluation = work.evaluate(recipe.has_value(), corpus, spec, console.job());
-    }
-    nlohmann::json value = to_json(*evaluation, Timing::include);
-    if (divergence) {
+    const EvaluationSpec spec = args.window.spec(*work.model());
+    const Outcome outcome = args.worker.empty() ? evaluate_here(args, recipe, corpus, spec, work, console)
+                                                : evaluate_there(args, recipe, spec, opened, console);
+    nlohmann::json value = to_json(*outcome.evaluation, Timing::include);
+    if (outcome.divergence) {
         value["metric"] = args.metric;
-        value["divergence"] = to_json(*divergence);
-        worst = worst_passages(*baseline, *evaluation, work.tokenizer());
-        for (const Passage& passage : worst) value["divergence"]["worst_passages"].push_back(to_json(passage));
-        value["baseline"] = to_json(*baseline, Timing::include);
+        value["divergence"] = to_json(*outcome.divergence);
+        for (const Passage& passage : outcome.worst) value["divergence"]["worst_passages"].push_back(to_json(passage));
+        value["baseline"] = to_json(*outcome.baseline, Timing::include);
     }
     value["stored_quantization"] = stored_json(*work.model());
-    if (recipe) {
-        const ModelSize size = work.quantized()->size();
-        value["bits_per_weight"] = size.bits_per_weight.actual;
-        value["ideal_bits_per_weight"] = size.bits_per_weight.ideal;
-        value["bytes_before"] = work.quantized()->bytes_before();
-        value["bytes_after"] = size.bytes;
+    if (const auto& size = outcome.size) {
+        value["bits_per_weight"] = size->bits_per_weight.actual;
+        value["ideal_bits_per_weight"] = size->bits_per_weight.ideal;
+        value["bytes_before"] = size->bytes_before;
+        value["bytes_after"] = size->bytes_after;
     }
     console.print_json(value);
-    console.print(evaluation_text(*evaluation) + (divergence ? "\n" + divergence_text(*divergence) + "\n" : "") +
-                  (recipe ? totals_line(*work.quantized()) + "\n" : "") + stored_text(*work.model()));
-    if (divergence && !args.html.empty()) { // after the figures, which need no disk
-        atomic_write_file(args.html, divergence_html(*evaluation, *divergence, worst));
+    console.print(evaluation_text(*outcome.evaluation) +
+                  (outcome.divergence ? "\n" + divergence_text(*outcome.divergence) + "\n" : "") +
+                  (outcome.totals.empty() ? "" : outcome.totals + "\n") + stored_text(*work.model()));
+    if (outcome.divergence && !args.html.empty()) { // after the figures, which need no disk
+        atomic_write_file(args.html, divergence_html(*outcome.evaluation, *outcome.divergence, outcome.worst));
         console.files().wrote(args.html);
     }
 }
@@ -110,6 +155,17 @@ Action declare_eval(CLI::App& options) {
     options.get_option("--as")->needs(options.get_option("--recipe"));
     args->calibration.declare(options);
     CalibrationInput::only_with_recipe(options);
+    not_empty(options.add_option("--worker", args->worker,
+                                 "Compute on another machine: the command that starts a worker there, \"ssh host "
+                                 "graticule-cli worker\". The device is one of that machine; asking again for the "
+                                 "same finds the same job"),
+              "leave --worker out to compute here")
+        ->type_name("COMMAND");
+    not_empty(options.add_option("--worker-model", args->worker_model,
+                                 "Where the model lies on that machine; without it MODEL as it is here"),
+              "leave --worker-model out for the same path as here")
+        ->needs(options.get_option("--worker"))
+        ->type_name("PATH");
     return [args](Console& console) { eval_command(*args, console); };
 }
 

@@ -22,11 +22,15 @@ std::string bits_text(const StoredBits& bits) {
     return actual == ideal ? actual : actual + " (ideal " + ideal + ")";
 }
 
+std::string size_text(const StoredBits& bits_per_weight, std::int64_t bytes_before, std::int64_t bytes_after) {
+    return bits_text(bits_per_weight) + " bits a weight, model " + bytes_text(bytes_before) + " -> " +
+           bytes_text(bytes_after);
+}
+
 std::string totals_line(const QuantizedModel& model) {
     const ModelSize size = model.size();
-    return bits_text(size.bits_per_weight) + " bits a weight, model " + bytes_text(model.bytes_before()) + " -> " +
-           bytes_text(size.bytes) + ", quantized in " + duration_text(model.seconds) + ", peak memory +" +
-           bytes_text(model.peak_bytes) +
+    return size_text(size.bits_per_weight, model.bytes_before(), size.bytes) + ", quantized in " +
+           duration_text(model.seconds) + ", peak memory +" + bytes_text(model.peak_bytes) +
            (model.peak_device_bytes > 0 ? ", on the card " + bytes_text(model.peak_device_bytes) : "");
 }
 
@@ -126,7 +130,7 @@ std::string evaluation_text(const Evaluation& evaluation) {
         table.add({"inputs rounded", "as " + std::string(target_named(target).label) + " does (" + target + ")"});
     table.add({"text", evaluation.provenance.data_name});
     table.add({"tokens scored", grouped(evaluation.tokens)});
-    table.add({"device", evaluation.provenance.device});
+    table.add({"device", evaluation.provenance.place()});
     table.add({"products", kernels_text(evaluation)});
     const double rate = evaluation.seconds > 0 ? static_cast<double>(evaluation.tokens) / evaluation.seconds : 0;
     table.add(

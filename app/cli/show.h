@@ -18,6 +18,9 @@ class Console;
 [[nodiscard]] std::string layers_text(const QuantizedModel& model);
 /// "4.281 (ideal 4.156)"; one number where both are the same.
 [[nodiscard]] std::string bits_text(const StoredBits& bits);
+/// "4.13 bits a weight, model 2.1 MB -> 0.7 MB"
+[[nodiscard]] std::string size_text(const StoredBits& bits_per_weight, std::int64_t bytes_before,
+                                    std::int64_t bytes_after);
 [[nodiscard]] std::string totals_line(const QuantizedModel& model);
 /// "53.81 ± 1.02"; one window has no spread: "53.81 ± n/a"
 [[nodiscard]] std::string perplexity_text(const Evaluation& evaluation);

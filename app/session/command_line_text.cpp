@@ -68,6 +68,18 @@ QString evaluate_command(const QString& model, const EvaluationChoice& choice, c
                   execution);
 }
 
+QString elsewhere_command(const QString& model, const Recipe* recipe, const QString& target,
+                          const EvaluationChoice& choice, const QString& command, const QString& path,
+                          const std::string& device, const Execution& execution) {
+    QStringList words{QStringLiteral("eval"), shell_quoted(model)};
+    if (recipe) words += QStringList{QStringLiteral("--recipe")} + recipe_words(*recipe);
+    if (!target.isEmpty()) words << QStringLiteral("--as") << target;
+    words += evaluation_words(choice);
+    words << QStringLiteral("--worker") << shell_quoted(command);
+    if (path != model) words << QStringLiteral("--worker-model") << shell_quoted(path);
+    return joined(words, device, execution);
+}
+
 QString served_command(const QString& model, const Recipe& recipe, const QString& target,
                        const EvaluationChoice& choice, const std::string& device, const Execution& execution) {
     return joined(QStringList{QStringLiteral("eval"), shell_quoted(model), QStringLiteral("--recipe")} +

@@ -19,6 +19,11 @@ namespace graticule {
 [[nodiscard]] QString served_command(const QString& model, const Recipe& recipe, const QString& target,
                                      const EvaluationChoice& choice, const std::string& device,
                                      const Execution& execution = {});
+/// Evaluate on another machine: by the worker that `command` starts, of the model that lies there at `path`. `recipe`
+/// null: the model as it is; `target` empty: as the recipe says.
+[[nodiscard]] QString elsewhere_command(const QString& model, const Recipe* recipe, const QString& target,
+                                        const EvaluationChoice& choice, const QString& command, const QString& path,
+                                        const std::string& device, const Execution& execution = {});
 [[nodiscard]] QString shell_quoted(const QString& text);
 
 } // namespace graticule

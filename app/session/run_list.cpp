@@ -131,6 +131,10 @@ const Run* RunList::stopped(const Run& like) const {
     return found == runs_.end() ? nullptr : &*found;
 }
 
+void RunList::setSize(int id, const ModelSize& size) {
+    if (Run* run = findMutable(id)) run->setSize(size);
+}
+
 void RunList::setJobs(int id, std::vector<JobId> jobs) {
     Run* run = findMutable(id);
     if (!run) return;

@@ -59,6 +59,7 @@ public:
     /// One of the same recipe and protocol that was stopped, or cancelled before it began: it goes on instead of a
     /// second one. Null: none.
     [[nodiscard]] const Run* stopped(const Run& like) const;
+    void setSize(int id, const ModelSize& size);   ///< as it was measured
     void setJobs(int id, std::vector<JobId> jobs); ///< and it waits for them
     void receive(int id, const Evaluation& so_far);
     void finish(int id, const Evaluation& whole, std::shared_ptr<const QuantizedModel> quantized);

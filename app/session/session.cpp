@@ -38,7 +38,7 @@ Session::Session(QObject* parent, RunJournal journal)
 // The ends of jobs change what is still there now; who listens may be half gone.
 Session::~Session() {
     jobs_.blockSignals(true);
-    jobs_.cancelAll();
+    leaveJobs();
 }
 
 void Session::findDevices() {
@@ -53,6 +53,7 @@ void Session::findDevices() {
 
 void Session::setDevice(const std::string& device) {
     device_ = device.empty() ? "cpu" : device == "cuda" ? "cuda:0" : device; // as list_devices names them
+    device_elsewhere_.clear();
     what_ifs_.setDevice(device_);
     Q_EMIT devicesChanged();
 }
@@ -111,7 +112,8 @@ JobId Session::open(const QString& path) {
 void Session::takeModel(OpenedModel opened, const QString& path) {
     if (model()) Q_EMIT modelLeaving();
     // They belong to the model before; a model that was asked for meanwhile does not.
-    jobs_.cancelAll(QString::fromLatin1(open_tag));
+    leaveJobs(QString::fromLatin1(open_tag));
+    forgetMachine(); // where this one lies there, nobody said
     opened_ = std::move(opened);
     model_path_ = path;
     stats_.reset();

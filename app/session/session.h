@@ -4,12 +4,14 @@
 #pragma once
 
 #include <QtCore/QObject>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "app/jobs/job_runner.h"
+#include "app/remote/worker_connection.h"
 #include "app/session/decision_journal.h"
 #include "app/session/keeper.h"
 #include "app/session/recipe_history.h"
@@ -45,6 +47,18 @@ struct PromptStudy {
     std::vector<Continuation> sides;          ///< full precision, the recipe
     std::optional<std::size_t> first_parting; ///< token of both
     std::vector<std::size_t> same;            ///< bytes of each side's text before that token
+};
+
+/// Another machine that evaluates.
+struct Machine {
+    QString command; ///< starts a worker there: "ssh gpu-host graticule-cli worker"
+    QString model;   ///< where the model that is open lies there
+    bool operator==(const Machine&) const = default;
+};
+struct ReachedMachine {
+    Machine where;
+    WorkerHello hello;
+    [[nodiscard]] QString host() const { return QString::fromStdString(hello.host); }
 };
 
 struct ExportTarget;
@@ -105,7 +119,11 @@ public:
     /// or none whose inputs were watched although calibration has been done since.
     [[nodiscard]] std::shared_ptr<const LayerReport> measured(LayerId layer, const SchemeChoice& choice) const;
     [[nodiscard]] const std::vector<DeviceRow>& devices() const { return devices_; }
-    [[nodiscard]] const std::string& device() const { return device_; }     ///< in use: "cpu", "cuda:0"
+    [[nodiscard]] const std::string& device() const { return device_; } ///< in use: "cpu", "cuda:0"
+    /// What answered last, for the model that is open; absent: none did.
+    [[nodiscard]] const std::optional<ReachedMachine>& machine() const { return machine_; }
+    /// Of its devices the one that evaluates; empty: device() does. All else is done on device().
+    [[nodiscard]] const std::string& deviceElsewhere() const { return device_elsewhere_; }
     [[nodiscard]] const Execution& execution() const { return execution_; } ///< as asked for, perhaps automatic
     [[nodiscard]] JobRunner& jobs() { return jobs_; }
     [[nodiscard]] const WhatIfService& whatIfs() const { return what_ifs_; }
@@ -123,7 +141,12 @@ public:
     /// Layers whose plots stay in sight whatever is selected: their what-ifs are whole ones, as the primary one's.
     void setPinned(std::vector<LayerId> layers);
     void selectWhere(const std::function<bool(const Linear&)>& wanted);
-    void setDevice(const std::string& device);
+    void setDevice(const std::string& device); ///< which evaluates as well from now on
+    /// Asks the machine what it has; its first card evaluates from then on, or its CPU. devicesChanged() or failed().
+    void reachMachine(const Machine& machine);
+    void setDeviceElsewhere(const std::string& device); ///< one of machine()'s; empty: evaluations come back here
+    /// Stops all jobs but those of that tag, for who leaves: what other machines compute goes on there.
+    void leaveJobs(const QString& spared_tag = {});
     void setExecution(const Execution& execution);
 
     void setRecipe(Recipe recipe, const QString& name, const QString& group = {});
@@ -265,6 +288,10 @@ private:
     [[nodiscard]] Run newRun(const Recipe& recipe, const ResolvedRecipe& resolved, const EvaluationChoice& choice,
                              const QString& served_as) const;
     [[nodiscard]] Run newRun(const EvaluationChoice& choice, const Execution& execution) const; ///< full precision
+    // session_elsewhere.cpp
+    void evaluateElsewhere(const EvaluationChoice& choice, Calibrate when, const QString& served_as);
+    void queueElsewhere(Run run);
+    void forgetMachine();
     [[nodiscard]] bool recipeReady(const QString& what);
     /// Runs `work`, whose offers are shown in `place` while it runs; `done` when its result stands there.
     template <class Study>
@@ -314,7 +341,10 @@ private:
     std::shared_ptr<const std::vector<LayerReport>> reports_ = std::make_shared<const std::vector<LayerReport>>();
     CalibrationSpec reports_calibration_; // that reports_ were measured with
     std::vector<DeviceRow> devices_;
-    std::string device_ = "cpu";
+    std::string device_ = "cpu", device_elsewhere_;
+    std::optional<ReachedMachine> machine_;
+    /// Of the jobs that are queued: set when they are left rather than stopped.
+    std::shared_ptr<std::atomic<bool>> left_ = std::make_shared<std::atomic<bool>>(false);
     Execution execution_;
 };
 

@@ -393,6 +393,7 @@ void Session::evaluate(const EvaluationChoice& choice, Calibrate when, const QSt
         return;
     }
     try {
+        if (!device_elsewhere_.empty()) return evaluateElsewhere(choice, when, served_as);
         queueSteps(subjectOfNow(), Step::evaluate, when, newRun(recipe(), *resolution_.resolved, choice, served_as));
     } catch (const Error& error) { // of a target that refuses the recipe
         Q_EMIT failed(tr("Evaluate"), QString::fromStdString(error.info().text()));
@@ -406,6 +407,13 @@ void Session::continueRun(int id) {
     if (!opened_.tokenizer)
         return Q_EMIT failed(
             title, tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
+    if (const QString host = QString::fromStdString(run->evaluation ? run->evaluation->provenance.host : "");
+        !host.isEmpty()) { // its windows are of that machine
+        if (!machine_ || device_elsewhere_.empty() || machine_->host() != host)
+            return Q_EMIT failed(title, tr("It ran on %1: choose a device of that machine first").arg(host));
+        queueElsewhere(*run);
+        return Q_EMIT runsChanged();
+    }
     if (run->full_precision) {
         queueRun(*run, std::make_shared<Chain>(), {});
         runs_.keep();

@@ -219,6 +219,9 @@ void MainWindow::buildStrip() {
     connect(executions_, &ExecutionChooser::chosen, &session_, &Session::setExecution);
     connect(devices_, &DeviceChooser::chosen, this,
             [this](const QString& device) { session_.setDevice(device.toStdString()); });
+    connect(devices_, &DeviceChooser::chosenElsewhere, this,
+            [this](const QString& device) { session_.setDeviceElsewhere(device.toStdString()); });
+    connect(devices_, &DeviceChooser::machineWanted, this, &MainWindow::askMachine);
     setMenuWidget(strip);
 }
 
@@ -398,7 +401,10 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::failed, this, &MainWindow::showFailure);
     connect(&session_, &Session::exported, this, &MainWindow::showExported);
     connect(&session_, &Session::devicesChanged, this, [this] {
-        devices_->setDevices(session_.devices(), session_.device());
+        DeviceChooser::Elsewhere elsewhere;
+        if (const auto& machine = session_.machine())
+            elsewhere = {machine->host(), machine->hello.devices, session_.deviceElsewhere()};
+        devices_->setDevices(session_.devices(), session_.device(), elsewhere);
         executions_->setExecution(session_.execution());
     });
     session_.jobs().standForMemory(asking_);
@@ -521,7 +527,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     saveLayout();
     tick_->stop();
     // What runs is asked to stop; the session's runner joins its thread before anything it uses goes away.
-    session_.jobs().cancelAll();
+    session_.leaveJobs();
     event->accept();
 }
 

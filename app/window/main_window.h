@@ -154,6 +154,7 @@ private:
     [[nodiscard]] std::vector<int> stoppedRuns() const;
     [[nodiscard]] std::vector<int> cutOffRuns() const; ///< at which a window was when it ended
     void continueRuns(const std::vector<int>& runs);
+    void askMachine(); ///< that evaluations run on
     void askExport(int run);
     void askReport();
     void askProblemReport();

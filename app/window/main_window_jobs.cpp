@@ -199,6 +199,22 @@ void MainWindow::continueRuns(const std::vector<int>& runs) {
     for (const int run : runs) session_.continueRun(run);
 }
 
+void MainWindow::askMachine() {
+    if (!session_.model())
+        return showFailure(tr("Another machine"),
+                           tr("Open a model first: where it lies on the other machine is asked."));
+    const QString group = QStringLiteral("machine/");
+    const QString place =
+        group + QStringLiteral("models/") + QString::fromLatin1(session_.modelPath().toUtf8().toPercentEncoding());
+    MachineDialog dialog(settings_.value(group + QStringLiteral("command")).toString(),
+                         settings_.value(place, session_.modelPath()).toString(), session_.modelPath(), this);
+    if (dialog.exec() != QDialog::Accepted) return;
+    settings_.setValue(group + QStringLiteral("command"), dialog.command());
+    settings_.setValue(place, dialog.model());
+    jobs_->showJobs();
+    session_.reachMachine({dialog.command(), dialog.model()});
+}
+
 void MainWindow::runEverything() {
     jobs_->showJobs();
     plots_->showTab(PlotArea::Perplexity);
@@ -250,13 +266,14 @@ bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {
     box.setInformativeText(
         tr("What is under way is stopped. Finished runs are kept and shown again when the model is "
            "opened; an evaluation goes on from the windows that it had by then when it is continued, "
-           "a quantization from its last whole block when it is asked for again."));
+           "a quantization from its last whole block when it is asked for again. What another machine computes goes on "
+           "there."));
     auto* leave = box.addButton(stop, QMessageBox::DestructiveRole);
     box.setDefaultButton(box.addButton(tr("Stay"), QMessageBox::RejectRole));
     box.exec();
     if (box.clickedButton() != leave) return false;
     session_.runList().markCutOff();
-    session_.jobs().cancelAll();
+    session_.leaveJobs();
     return true;
 }
 
@@ -407,10 +424,12 @@ void MainWindow::askProblemReport() {
 namespace {
 // What becomes of a run whose weights are not in memory, before it is written.
 QString quantized_again_text(const Run& run, const std::string& device) {
-    QString text = QObject::tr("This run was made before the model was opened, so that its weights are not in memory. "
-                               "They are quantized again from its recipe, %1, to the same bytes.")
-                       .arg(calibration_text(run.recipe.calibration));
-    const std::string there = run.evaluation ? run.evaluation->provenance.device : device;
+    const bool elsewhere = run.evaluation && !run.evaluation->provenance.host.empty();
+    QString text = QObject::tr("This run was made %1, so that its weights are not in memory. "
+                               "They are quantized again from its recipe, %2, to the same bytes.")
+                       .arg(elsewhere ? QObject::tr("on another machine") : QObject::tr("before the model was opened"),
+                            calibration_text(run.recipe.calibration));
+    const std::string there = run.evaluation ? run.evaluation->provenance.place() : device;
     if (there.starts_with("cuda") != device.starts_with("cuda"))
         text += QObject::tr(" It was made on “%1”; on another device last digits may differ, and the log says so.")
                     .arg(QString::fromStdString(there));
@@ -485,7 +504,14 @@ void MainWindow::copyCommandLine(int run_id) {
     const QString model = session_.modelPath();
     const std::string& device = session_.device();
     QString text;
-    if (run && run->full_precision)
+    const auto& machine = session_.machine();
+    const std::string there = run && run->evaluation ? run->evaluation->provenance.host : std::string();
+    if (run && machine && there == machine->hello.host)
+        text =
+            elsewhere_command(model, run->full_precision ? nullptr : &run->recipe, run->served_as, choice,
+                              machine->where.command, machine->where.model,
+                              session_.deviceElsewhere().empty() ? "cpu" : session_.deviceElsewhere(), run->execution);
+    else if (run && run->full_precision)
         text = evaluate_command(model, choice, device, session_.execution());
     else if (run && !run->served_as.isEmpty())
         text = served_command(model, run->recipe, run->served_as, choice, device, session_.execution());

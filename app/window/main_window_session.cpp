@@ -115,7 +115,7 @@ void MainWindow::saveAndLeave() {
     settings_.sync();
     tick_->stop();
     session_.runList().markCutOff();
-    session_.jobs().cancelAll();
+    session_.leaveJobs();
     QApplication::exit(code); // also out of a dialog that is open
 }
 

@@ -136,6 +136,8 @@ std::vector<RunRow> run_rows(const Session& session) {
             if (run.finished()) row.standard_error = run.evaluation->standard_error;
             row.protocol =
                 QString::fromStdString(run.evaluation->provenance.data_name + ", " + run.evaluation->protocol.text());
+            if (const Provenance& from = run.evaluation->provenance; !from.host.empty())
+                row.protocol += QObject::tr(", on %1").arg(QString::fromStdString(from.place()));
             add_difference(row, session, run);
         }
         rows.push_back(std::move(row));

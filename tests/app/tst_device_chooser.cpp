@@ -26,19 +26,19 @@ private Q_SLOTS:
         QTest::addColumn<QString>("text");
         QTest::addColumn<int>("choices");
         QTest::newRow("start") << 0 << "cpu"
-                               << "CPU" << 1;
+                               << "CPU" << 2;
         QTest::newRow("start on a card") << 0 << "cuda:0"
-                                         << "CUDA:0" << 2;
+                                         << "CUDA:0" << 3;
         QTest::newRow("CPU beside cards") << 2 << "cpu"
-                                          << "CPU" << 3;
+                                          << "CPU" << 4;
         QTest::newRow("first card") << 2 << "cuda:0"
-                                    << "CUDA:0 H100 80GB HBM3" << 3;
+                                    << "CUDA:0 H100 80GB HBM3" << 4;
         QTest::newRow("second card") << 2 << "cuda:1"
-                                     << "CUDA:1 L4" << 3;
+                                     << "CUDA:1 L4" << 4;
         QTest::newRow("card that is not there") << 2 << "cuda:7"
-                                                << "CUDA:7 is not there" << 4;
+                                                << "CUDA:7 is not there" << 5;
         QTest::newRow("no card at all") << 1 << "cuda:0"
-                                        << "CUDA:0 is not there" << 2;
+                                        << "CUDA:0 is not there" << 3;
     }
     void shows_what_is_in_use() {
         QFETCH(int, machine);
@@ -61,6 +61,29 @@ private Q_SLOTS:
         connect(&chooser, &DeviceChooser::chosen, this, [&chosen](const QString& device) { chosen = device; });
         Q_EMIT chooser.activated(2);
         QCOMPARE(chosen, QString("cuda:1"));
+    }
+
+    void devices_of_another_machine_stand_behind_those_of_this_one() {
+        DeviceChooser chooser;
+        chooser.setDevices(no_card(), "cpu", {"gpu-host", two_cards(), "cuda:1"});
+        QCOMPARE(chooser.currentText(), QString("gpu-host: CUDA:1 L4"));
+        QCOMPARE(chooser.count(), 5); // and the way to another machine
+        QVERIFY2(chooser.toolTip().contains("gpu-host") && chooser.toolTip().contains("cpu"),
+                 qPrintable(chooser.toolTip()));
+        QString here, there;
+        int wanted = 0;
+        connect(&chooser, &DeviceChooser::chosen, this, [&](const QString& device) { here = device; });
+        connect(&chooser, &DeviceChooser::chosenElsewhere, this, [&](const QString& device) { there = device; });
+        connect(&chooser, &DeviceChooser::machineWanted, this, [&] { ++wanted; });
+        Q_EMIT chooser.activated(2);
+        QCOMPARE(there, QString("cuda:0"));
+        QVERIFY(here.isEmpty());
+        Q_EMIT chooser.activated(0);
+        QCOMPARE(here, QString("cpu"));
+        chooser.setCurrentIndex(4); // as a click does; what is in use stays shown
+        Q_EMIT chooser.activated(4);
+        QCOMPARE(wanted, 1);
+        QCOMPARE(chooser.currentText(), QString("gpu-host: CUDA:1 L4"));
     }
 
     void window_follows_the_session() {

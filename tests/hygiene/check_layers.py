@@ -37,8 +37,9 @@ ALLOWED = {
     "core/method": RUNTIME + ["core/method"],
     "core/engine": ENGINE,
     "widgets": WIDGETS,
-    "app/cli": ENGINE + ["kernels/conformance", "app/cli"],
-    "app": ENGINE + WIDGETS + ["app/session", "app/jobs", "app/window", "app/cli"],
+    "app/remote": ENGINE,
+    "app/cli": ENGINE + ["kernels/conformance", "app/cli", "app/remote"],
+    "app": ENGINE + WIDGETS + ["app/session", "app/jobs", "app/window", "app/cli", "app/remote"],
     "tests": None,  # anything
 }
 # (pattern of the included header, where it is allowed, why)
@@ -52,7 +53,7 @@ RESTRICTED = [
      "CUDA headers only in kernels/cuda and the benchmarks"),
     (r"^interfaces/highs_c_api|^Highs|^highs", r"^core/recipe/scheme_allocation\.cpp$", "HiGHS only where schemes are allocated"),
     (r"^nlohmann/json\.hpp$",
-     r"^core/(base|io|recipe|report|export|engine|model)/.*\.cpp$|^core/(io|report)/json_\w+\.h$|^app/(cli|session)/|^app/main|^tests/",
+     r"^core/(base|io|recipe|report|export|engine|model)/.*\.cpp$|^core/(io|report)/json_\w+\.h$|^app/(cli|remote|session)/|^app/main|^tests/",
      "the full JSON header only in .cpp files at the edges (headers: json_fwd.hpp)"),
 ]
 SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}

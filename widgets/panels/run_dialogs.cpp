@@ -6,6 +6,7 @@
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
+#include <QtWidgets/QLineEdit>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QRadioButton>
 #include <QtWidgets/QSpinBox>
@@ -143,6 +144,35 @@ QString EvaluationDialog::servedAs() const { return served_as_->currentData().to
 EvaluationChoice EvaluationDialog::choice() const {
     return {text_->path(), window_->value(), all_->isChecked() ? 0 : std::int64_t{windows_->value()}};
 }
+
+MachineDialog::MachineDialog(const QString& command, const QString& model, const QString& here, QWidget* parent)
+    : QDialog(parent)
+    , command_(new QLineEdit(command))
+    , model_(new QLineEdit(model)) {
+    auto* column = column_of(this, tr("Another machine"),
+                             tr("Evaluations run where this command starts a worker, on one of the devices there; "
+                                "calibrating, quantizing, searching and all else runs here as before. The texts are "
+                                "sent, the model must lie there: one with other weights is refused. What was begun "
+                                "goes on there when the connection or this window goes, and is found again."));
+    auto* form = form_in(column);
+    command_->setAccessibleName(tr("Command"));
+    command_->setPlaceholderText(QStringLiteral("ssh gpu-host graticule-cli worker"));
+    command_->setToolTip(
+        tr("A line for the shell. It must need no password that is typed, as with a key of ssh-agent."));
+    model_->setAccessibleName(tr("Model there"));
+    model_->setToolTip(tr("Folder or file on that machine; here it is %1").arg(here));
+    form->addRow(tr("Command"), command_);
+    form->addRow(tr("Model there"), model_);
+    QPushButton* connect_button = accept_button(buttons(this, column, tr("Connect")));
+    const auto check = [this, connect_button] {
+        connect_button->setEnabled(!this->command().isEmpty() && !this->model().isEmpty());
+    };
+    for (QLineEdit* edit : {command_, model_}) connect(edit, &QLineEdit::textChanged, this, check);
+    check();
+}
+
+QString MachineDialog::command() const { return command_->text().trimmed(); }
+QString MachineDialog::model() const { return model_->text().trimmed(); }
 
 ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& first,
                            const QString& folder, Check check, Targets targets, QWidget* parent)

@@ -13,6 +13,7 @@
 class QCheckBox;
 class QComboBox;
 class QLabel;
+class QLineEdit;
 class QPushButton;
 class QRadioButton;
 class QSpinBox;
@@ -60,6 +61,19 @@ private:
     QComboBox* served_as_;
     QLabel* served_;
     QPushButton* evaluate_ = nullptr;
+};
+
+/// Another machine that evaluates: how a worker is started there, and where the model lies.
+class MachineDialog final : public QDialog {
+    Q_OBJECT
+public:
+    /// `command`, `model`: what was given last; `here`: where the model lies on this machine.
+    MachineDialog(const QString& command, const QString& model, const QString& here, QWidget* parent);
+    [[nodiscard]] QString command() const;
+    [[nodiscard]] QString model() const;
+
+private:
+    QLineEdit *command_, *model_;
 };
 
 class ExportDialog final : public FormDialog {

@@ -94,9 +94,10 @@ private Q_SLOTS:
 
     void helpNamesTheOptionsOfEveryCommand_data() {
         QTest::addColumn<QString>("command");
-        for (const char* command : {"info", "calibrate", "tokenize",    "logits",  "quantize", "eval",      "compare",
-                                    "task", "generate",  "sensitivity", "search",  "slac",     "speed",     "export",
-                                    "run",  "formats",   "methods",     "presets", "families", "exporters", "selftest"})
+        for (const char* command :
+             {"info",     "calibrate",   "tokenize", "logits",    "quantize", "eval",   "compare", "task",
+              "generate", "sensitivity", "search",   "slac",      "speed",    "export", "run",     "formats",
+              "methods",  "presets",     "families", "exporters", "selftest", "worker"})
             QTest::newRow(command) << command;
     }
     void helpNamesTheOptionsOfEveryCommand() {

@@ -20,7 +20,7 @@ struct Target {
 /// GGUF, safetensors with configuration and index, quantized checkpoints, tokenizer.json, tasks, recipe: what needs no
 /// window.
 [[nodiscard]] std::span<const Target> engine_targets();
-/// Session and journal.
+/// Session, journal and what is said to a worker and by it.
 [[nodiscard]] std::span<const Target> window_targets();
 
 } // namespace graticule::fuzz

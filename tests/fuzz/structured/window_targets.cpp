@@ -4,10 +4,15 @@
 #include <fstream>
 #include <vector>
 
+#include "app/remote/evaluation_order.h"
+#include "app/remote/job_events.h"
+#include "app/remote/messages.h"
 #include "app/session/decision_journal.h"
 #include "app/session/run_journal.h"
 #include "app/session/session_file.h"
 #include "core/base/error.h"
+#include "core/io/json_file.h"
+#include "core/report/json_results.h"
 #include "tests/faults/journal_job.h"
 #include "tests/fuzz/structured/json_mutator.h"
 #include "tests/fuzz/structured/targets.h"
@@ -161,11 +166,39 @@ bool run_journal(Decisions& decide, const fs::path& scratch) {
     return change_and_read(seeds, file, decide, [&] { (void)journal.read(faults::journal_model); });
 }
 
+/// What a worker is asked, and what its job says.
+bool run_worker(Decisions& decide, const fs::path& scratch) {
+    const QString file = QString::fromStdString((scratch / "line").string());
+    thread_local const std::vector<Json> seeds = [] {
+        EvaluationOrder order;
+        order.model = "/models/fuzz";
+        order.model_hash = std::string(64, 'a');
+        order.recipe = read_recipe("w=int4/asym/g128 a=int8/sym/token smoothquant:alpha=0.5");
+        order.calibration = {"a.txt", "one"};
+        order.text = {"b.raw", "two"};
+        const nlohmann::json said = {
+            {"event", "evaluation"},
+            {"job", "a"},
+            {"run", 1},
+            {"n", 0},
+            {"evaluation", to_json(*faults::finished_run("fuzz", 0).evaluation, Timing::include)}};
+        return std::vector<Json>{Json(to_json(order)), Json(said)};
+    }();
+    const auto read = [&] {
+        const nlohmann::json line = read_json_file(file.toStdString(), asked_limits);
+        if (!line.is_object() || !line.contains("event")) return (void)order_id(read_order(line));
+        JobNews news;
+        news.begin("a", 1);
+        news.take(line);
+    };
+    return change_and_read(seeds, file, decide, read);
+}
+
 } // namespace
 
 std::span<const Target> window_targets() {
     static constexpr std::array rows{Target{"session", run_session}, Target{"journal", run_journal},
-                                     Target{"decisions", run_decisions}};
+                                     Target{"decisions", run_decisions}, Target{"worker", run_worker}};
     return rows;
 }
 

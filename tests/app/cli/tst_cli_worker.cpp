@@ -1,0 +1,340 @@
+// A worker as another machine has it, here by a command without ssh: the same figures, jobs that survive whoever goes,
+// and lines that nobody should send.
+#include <QFile>
+#include <QTemporaryDir>
+#include <QThread>
+#include <QtTest/QTest>
+
+#include "tests/app/cli/cli_process.h"
+#include "tests/support/test_main.h"
+
+using namespace graticule::testing;
+using nlohmann::json;
+
+namespace {
+
+/// Processes that were started with all of these words.
+QList<pid_t> processes_with(const QStringList& words) {
+    QList<pid_t> found;
+    for (const QString& entry : QDir("/proc").entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+        QFile file("/proc/" + entry + "/cmdline");
+        if (entry.toInt() <= 0 || !file.open(QIODevice::ReadOnly)) continue;
+        const QList<QByteArray> line = file.readAll().split('\0');
+        const bool all = std::all_of(words.begin(), words.end(), [&](const QString& word) {
+            return std::any_of(line.begin(), line.end(), [&](const QByteArray& each) { return each == word.toUtf8(); });
+        });
+        if (all) found << entry.toInt();
+    }
+    return found;
+}
+
+QByteArray content(const QString& path) {
+    QFile file(path);
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+} // namespace
+
+class CliWorkerTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir folder_;
+
+    [[nodiscard]] QString store(const QString& name) const { return folder_.filePath(name); }
+    [[nodiscard]] static QString worker(const QString& store) {
+        return QStringLiteral("'%1' worker --jobs '%2'").arg(cli_program(), store);
+    }
+    /// The only job that the store holds.
+    [[nodiscard]] static QString job(const QString& store) {
+        const QStringList jobs = entries(store);
+        return jobs.size() == 1 ? QDir(store).filePath(jobs.front()) : QString();
+    }
+    /// All that it has said, of whatever run.
+    [[nodiscard]] static QByteArray said(const QString& store) {
+        QByteArray all;
+        const QString folder = job(store);
+        for (const QString& name : entries(folder))
+            if (name.startsWith("events.")) all += content(QDir(folder).filePath(name));
+        return all;
+    }
+    /// A long one: there are windows to be interrupted between.
+    [[nodiscard]] QStringList long_words() const {
+        return {"eval",      "sample-opt",
+                "--recipe",  "w=int4/asym/g64 a=int8/sym/token",
+                "--text",    folder_.filePath("long.txt"),
+                "--window",  "256",
+                "--windows", "100",
+                "--json"};
+    }
+    [[nodiscard]] static QStringList on(const QString& store, QStringList words) {
+        return words << "--worker" << worker(store);
+    }
+    /// The figures of long_words() computed here.
+    [[nodiscard]] const json& here() {
+        if (here_.is_null()) here_ = run_cli(long_words()).json();
+        return here_;
+    }
+    json here_;
+
+    static void compare_results(const json& here, const json& there) {
+        for (const char* name : {"perplexity", "standard_error", "window_losses", "tokens", "protocol", "kernels"})
+            QCOMPARE(there.at(name).dump(), here.at(name).dump());
+        json provenance = there.at("provenance");
+        QVERIFY(!provenance.at("host").get<std::string>().empty());
+        provenance.erase("host");
+        QCOMPARE(provenance.dump(), here.at("provenance").dump());
+        for (const char* name : {"bits_per_weight", "ideal_bits_per_weight", "bytes_before", "bytes_after"})
+            if (here.contains(name)) QCOMPARE(there.at(name).dump(), here.at(name).dump());
+        QCOMPARE(there.size(), here.size());
+    }
+
+    /// Starts the long one and waits until its job has some windows.
+    void begin(QProcess& process, const QString& at) {
+        process.start(cli_program(), on(at, long_words()));
+        QTRY_VERIFY_WITH_TIMEOUT(said(at).count("\"window\"") > 2, 120'000);
+    }
+
+    static QList<json> ask(const QString& store, const QByteArray& lines, int code = 0) {
+        QProcess process;
+        process.start(cli_program(), {"worker", "--jobs", store});
+        process.write(lines);
+        process.closeWriteChannel();
+        const Outcome outcome = collect(process);
+        if (outcome.code != code) qWarning("exit code %d, %s", outcome.code, outcome.err.constData());
+        QList<json> answers;
+        for (const QByteArray& line : outcome.out.split('\n'))
+            if (!line.isEmpty()) answers << json::parse(line.begin(), line.end());
+        return answers;
+    }
+
+private Q_SLOTS:
+    void initTestCase() {
+        QFile file(folder_.filePath("long.txt"));
+        const QByteArray text = content(QStringLiteral(GRATICULE_SOURCE_DIR "/resources/samples/text/evaluation.txt"));
+        QVERIFY(!text.isEmpty() && file.open(QIODevice::WriteOnly) && file.write(text.repeated(3)) > 0);
+    }
+
+    void an_evaluation_there_is_the_one_here_data() {
+        QTest::addColumn<QStringList>("words");
+        const QString text = QStringLiteral(GRATICULE_SOURCE_DIR "/resources/samples/text/evaluation.txt");
+        QTest::newRow("full precision") << QStringList{"--window", "128", "--windows", "3"};
+        QTest::newRow("recipe that looks at samples of a text")
+            << QStringList{"--recipe",        "w=int4/asym/g64 a=int8/sym/token gptq",
+                           "--calib",         text,
+                           "--calib-samples", "2",
+                           "--calib-length",  "64",
+                           "--window",        "128",
+                           "--windows",       "3"};
+        QTest::newRow("text, rule, protocol, target and type of its own")
+            << QStringList{"--recipe",    "w=int4/sym/g128 a=int8/sym/token",
+                           "--as",        "vllm-sm90",
+                           "--text",      text,
+                           "--text-rule", "gptq",
+                           "--protocol",  "llama.cpp",
+                           "--window",    "64",
+                           "--windows",   "2",
+                           "--precision", "bfloat16"};
+    }
+    void an_evaluation_there_is_the_one_here() {
+        QFETCH(QStringList, words);
+        words = QStringList{"eval", "sample-opt", "--json"} + words;
+        const Outcome here = run_cli(words), there = run_cli(on(store("same"), words));
+        QVERIFY2(here.code == 0, here.err);
+        QVERIFY2(there.code == 0, there.err);
+        compare_results(here.json(), there.json());
+        // Asked again, the worker knows it: the same bytes, the seconds too.
+        const Outcome again = run_cli(on(store("same"), words));
+        QVERIFY2(again.err.contains("done on"), again.err);
+        QCOMPARE(again.out, there.out);
+    }
+
+    void a_worker_that_is_killed_is_started_again_and_finds_the_job() {
+        QProcess process;
+        begin(process, store("worker"));
+        const QList<pid_t> workers = processes_with({"worker", "--jobs", store("worker")});
+        QVERIFY(!workers.isEmpty());
+        for (const pid_t worker : workers) ::kill(worker, SIGKILL);
+        const Outcome outcome = collect(process);
+        QVERIFY2(outcome.code == 0, outcome.err);
+        QVERIFY2(outcome.err.contains("again"), outcome.err);
+        compare_results(here(), outcome.json());
+        QVERIFY(QFile::exists(job(store("worker")) + "/events.1")); // it was never started again
+    }
+
+    void a_job_that_is_killed_goes_on_behind_its_windows() {
+        QProcess process;
+        begin(process, store("job"));
+        const QList<pid_t> jobs = processes_with({"worker", "--do", job(store("job"))});
+        QCOMPARE(jobs.size(), 1);
+        ::kill(jobs.front(), SIGKILL);
+        const Outcome outcome = collect(process);
+        QVERIFY2(outcome.code == 0, outcome.err);
+        QVERIFY2(outcome.err.contains("gone before its end"), outcome.err);
+        QVERIFY2(outcome.err.contains("going on after window"), outcome.err);
+        compare_results(here(), outcome.json());
+    }
+
+    void who_asked_may_go_and_come_back() {
+        QProcess process;
+        begin(process, store("asker"));
+        process.kill();
+        process.waitForFinished();
+        QVERIFY(!processes_with({"worker", "--do", job(store("asker"))}).isEmpty());
+        const Outcome outcome = run_cli(on(store("asker"), long_words()));
+        QVERIFY2(outcome.code == 0, outcome.err);
+        compare_results(here(), outcome.json());
+        QVERIFY(QFile::exists(job(store("asker")) + "/events.1"));
+    }
+
+    void cancelling_stops_the_job_and_asking_again_goes_on() {
+        QProcess process;
+        begin(process, store("cancel"));
+        ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+        QCOMPARE(collect(process).code, 130);
+        QTRY_VERIFY_WITH_TIMEOUT(processes_with({"worker", "--do", job(store("cancel"))}).isEmpty(), 30'000);
+        QVERIFY2(said(store("cancel")).contains("\"cancelled\""), said(store("cancel")).right(300));
+        const Outcome outcome = run_cli(on(store("cancel"), long_words()));
+        QVERIFY2(outcome.err.contains("going on after window"), outcome.err);
+        compare_results(here(), outcome.json());
+    }
+
+    void another_model_is_refused_with_both_hashes() {
+        const Outcome outcome = run_cli(on(store("other"), {"eval", "sample-opt", "--window", "64", "--windows", "1",
+                                                            "--worker-model", "sample-llama"}));
+        QCOMPARE(outcome.code, 3);
+        const std::string opt = run_cli({"eval", "sample-opt", "--window", "64", "--windows", "1", "--json"})
+                                    .json()["provenance"]["model_hash"],
+                          llama = run_cli({"eval", "sample-llama", "--window", "64", "--windows", "1", "--json"})
+                                      .json()["provenance"]["model_hash"];
+        QVERIFY2(outcome.err.contains(opt.c_str()) && outcome.err.contains(llama.c_str()), outcome.err);
+    }
+
+    void commands_that_are_no_worker_say_what_they_are_data() {
+        QTest::addColumn<QString>("command");
+        QTest::addColumn<QByteArray>("message");
+        QTest::addColumn<int>("code");
+        QTest::newRow("no such program") << "no-such-program-anywhere" << QByteArray("not found") << 5;
+        QTest::newRow("ends") << "exit 7" << QByteArray("exit code 7") << 5;
+        QTest::newRow("says something else")
+            << "echo a greeting; echo nobody there >&2" << QByteArray("nobody there") << 5;
+        QTest::newRow("another protocol")
+            << "echo '{\"event\":\"hello\",\"protocol\":2}'; sleep 5" << QByteArray("same version") << 4;
+    }
+    void commands_that_are_no_worker_say_what_they_are() {
+        QFETCH(QString, command);
+        QFETCH(QByteArray, message);
+        const Outcome outcome =
+            run_cli({"eval", "sample-opt", "--window", "64", "--windows", "1", "--worker", command});
+        QFETCH(int, code);
+        QVERIFY2(outcome.code == code, outcome.err);
+        QVERIFY2(outcome.err.contains(message), outcome.err);
+    }
+
+    // What a shell says on its own comes before the worker.
+    void a_greeting_of_the_shell_is_passed_over() {
+        const Outcome outcome =
+            run_cli({"eval", "sample-opt", "--window", "64", "--windows", "1", "--worker",
+                     QStringLiteral("echo Welcome to gpu-host; echo '{'; exec %1").arg(worker(store("same")))});
+        QVERIFY2(outcome.code == 0, outcome.err);
+    }
+
+    void lines_that_nobody_should_send_are_refused_data() {
+        QTest::addColumn<QByteArray>("line");
+        QTest::addColumn<QByteArray>("message");
+        const auto order = [](const json& changes) {
+            json asked = {{"model", "sample-opt"},
+                          {"model_hash", std::string(64, 'a')},
+                          {"device", "cpu"},
+                          {"precision", "float32"},
+                          {"arithmetic", "simulated"},
+                          {"weight_budget", -1},
+                          {"recipe", nullptr},
+                          {"served_as", ""},
+                          {"calibration", {{"name", ""}, {"content", ""}}},
+                          {"text", {{"name", ""}, {"content", ""}}},
+                          {"text_rule", "auto"},
+                          {"protocol", "gptq"},
+                          {"window", 64},
+                          {"windows", 1}};
+            asked.update(changes);
+            return QByteArray::fromStdString(json{{"ask", "start"}, {"order", asked}}.dump());
+        };
+        QTest::newRow("nothing") << QByteArray("") << QByteArray("not valid JSON");
+        QTest::newRow("no JSON") << QByteArray("{\"ask\":") << QByteArray("not valid JSON");
+        QTest::newRow("a zero") << QByteArray("{\"ask\":\"hello\"}\0", 16) << QByteArray("zero byte");
+        QTest::newRow("no UTF-8") << QByteArray("{\"ask\":\"\xFF\"}") << QByteArray("not valid JSON");
+        QTest::newRow("no object") << QByteArray("[1]") << QByteArray("must be an object");
+        QTest::newRow("no text") << QByteArray("{\"ask\":5}") << QByteArray("\"ask\\\" must be a text, not 5");
+        QTest::newRow("no such thing") << QByteArray("{\"ask\":\"fly\"}") << QByteArray("there are hello, start");
+        QTest::newRow("twice") << QByteArray("{\"ask\":\"hello\",\"ask\":\"start\"}") << QByteArray("twice");
+        QTest::newRow("deep") << QByteArray(1000, '[') << QByteArray("levels");
+        QTest::newRow("other protocol") << QByteArray("{\"ask\":\"hello\",\"protocol\":2}")
+                                        << QByteArray("same version");
+        QTest::newRow("no order") << QByteArray("{\"ask\":\"start\"}") << QByteArray("\"order\\\" is missing");
+        QTest::newRow("no model") << order({{"model", ""}}) << QByteArray("must be a path");
+        QTest::newRow("hash") << order({{"model_hash", "../../etc"}}) << QByteArray("64 hexadecimal digits");
+        QTest::newRow("device") << order({{"device", "gpu"}}) << QByteArray("gpu");
+        QTest::newRow("precision") << order({{"precision", "int1"}}) << QByteArray("int1");
+        QTest::newRow("recipe") << order({{"recipe", {{"schema", 99}}}}) << QByteArray("schema");
+        QTest::newRow("target") << order({{"served_as", "nowhere"}}) << QByteArray("nowhere");
+        QTest::newRow("target alone") << order({{"served_as", "vllm-sm90"}}) << QByteArray("needs a recipe");
+        QTest::newRow("name of a text") << order({{"text", {{"name", "../x"}, {"content", "a"}}}})
+                                        << QByteArray("no name of a file");
+        QTest::newRow("content") << order({{"text", {{"name", "x"}, {"content", 3}}}}) << QByteArray("must be a text");
+        QTest::newRow("rule") << order({{"text_rule", "best"}}) << QByteArray("best");
+        QTest::newRow("protocol") << order({{"protocol", "own"}}) << QByteArray("own");
+        QTest::newRow("window") << order({{"window", 1}}) << QByteArray("from 2 to");
+        QTest::newRow("windows") << order({{"windows", 1e30}}) << QByteArray("from 0 to");
+        QTest::newRow("too large") << order({{"windows", 18446744073709551615U}}) << QByteArray("from 0 to");
+        QTest::newRow("what else") << order({{"shell", "rm"}}) << QByteArray("there is no \\\"shell\\\"");
+        QTest::newRow("id is a path") << QByteArray(
+                                             "{\"ask\":\"attach\",\"job\":\"../../etc/passwd\",\"run\":1,\"from\":0}")
+                                      << QByteArray("64 hexadecimal digits");
+        QTest::newRow("no such job") << "{\"ask\":\"attach\",\"job\":\"" + QByteArray(64, 'b') +
+                                            "\",\"run\":1,\"from\":0}"
+                                     << QByteArray("there is no job");
+        QTest::newRow("nothing to cancel")
+            << "{\"ask\":\"cancel\",\"job\":\"" + QByteArray(64, 'b') + "\"}" << QByteArray("there is no job");
+    }
+    void lines_that_nobody_should_send_are_refused() {
+        QFETCH(QByteArray, line);
+        QFETCH(QByteArray, message);
+        const QList<json> answers = ask(store("hostile"), line + '\n' + "{\"ask\":\"hello\",\"protocol\":1}\n");
+        QCOMPARE(answers.size(), 2); // and it goes on
+        QCOMPARE(answers[0]["event"].get<std::string>(), std::string("refused"));
+        const QByteArray said = QByteArray::fromStdString(answers[0].dump());
+        QVERIFY2(said.contains(message), said);
+        QCOMPARE(answers[1]["event"].get<std::string>(), std::string("hello"));
+        QVERIFY(!answers[1]["devices"].empty());
+        QVERIFY(entries(store("hostile")).isEmpty()); // nothing was started, no folder was made
+    }
+
+    void a_line_without_an_end_ends_the_worker() {
+        QProcess process;
+        process.start(cli_program(), {"worker", "--jobs", store("hostile")});
+        const QByteArray part(1 << 20, 'x');
+        for (int i = 0; i < 140 && process.state() != QProcess::NotRunning; ++i) {
+            process.write(part);
+            while (process.bytesToWrite() > (4 << 20) && process.waitForBytesWritten(1000)) {
+            }
+        }
+        QTRY_COMPARE_WITH_TIMEOUT(process.state(), QProcess::NotRunning, 60'000);
+        QCOMPARE(process.exitCode(), 3);
+        const QByteArray err = process.readAllStandardError();
+        QVERIFY2(err.contains("134217728 bytes"), err);
+    }
+
+    void what_does_not_go_together_is_said_data() {
+        QTest::addColumn<QStringList>("words");
+        QTest::newRow("divergence") << QStringList{"--recipe", "w=int4", "--metric", "divergence", "--worker", "true"};
+        QTest::newRow("a place without a worker") << QStringList{"--worker-model", "/models/x"};
+        QTest::newRow("empty") << QStringList{"--worker", ""};
+    }
+    void what_does_not_go_together_is_said() {
+        QFETCH(QStringList, words);
+        QCOMPARE(run_cli(QStringList{"eval", "sample-opt"} + words).code, 2);
+    }
+};
+
+GRATICULE_TEST(CliWorkerTest);
+#include "tst_cli_worker.moc"
