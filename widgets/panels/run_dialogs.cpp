@@ -146,15 +146,15 @@ EvaluationChoice EvaluationDialog::choice() const {
 }
 
 MachineDialog::MachineDialog(const QString& command, const QString& model, const QString& here, QWidget* parent)
-    : QDialog(parent)
+    : FormDialog(tr("Another machine"),
+                 tr("Evaluations run where this command starts a worker, on one of the devices there; "
+                    "calibrating, quantizing, searching and all else runs here as before. The texts are "
+                    "sent, the model must lie there: one with other weights is refused. What was begun "
+                    "goes on there when the connection or this window goes, and is found again."),
+                 parent)
     , command_(new QLineEdit(command))
     , model_(new QLineEdit(model)) {
-    auto* column = column_of(this, tr("Another machine"),
-                             tr("Evaluations run where this command starts a worker, on one of the devices there; "
-                                "calibrating, quantizing, searching and all else runs here as before. The texts are "
-                                "sent, the model must lie there: one with other weights is refused. What was begun "
-                                "goes on there when the connection or this window goes, and is found again."));
-    auto* form = form_in(column);
+    auto* form = addForm();
     command_->setAccessibleName(tr("Command"));
     command_->setPlaceholderText(QStringLiteral("ssh gpu-host graticule-cli worker"));
     command_->setToolTip(
@@ -163,7 +163,7 @@ MachineDialog::MachineDialog(const QString& command, const QString& model, const
     model_->setToolTip(tr("Folder or file on that machine; here it is %1").arg(here));
     form->addRow(tr("Command"), command_);
     form->addRow(tr("Model there"), model_);
-    QPushButton* connect_button = accept_button(buttons(this, column, tr("Connect")));
+    QPushButton* connect_button = addButtons(tr("Connect"));
     const auto check = [this, connect_button] {
         connect_button->setEnabled(!this->command().isEmpty() && !this->model().isEmpty());
     };

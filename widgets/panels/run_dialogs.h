@@ -64,7 +64,7 @@ private:
 };
 
 /// Another machine that evaluates: how a worker is started there, and where the model lies.
-class MachineDialog final : public QDialog {
+class MachineDialog final : public FormDialog {
     Q_OBJECT
 public:
     /// `command`, `model`: what was given last; `here`: where the model lies on this machine.
