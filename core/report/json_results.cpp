@@ -65,18 +65,20 @@ json to_json(const ParamSpec& spec) {
 json to_json(const Provenance& provenance) {
     json versions = json::object();
     for (const auto& [name, version] : provenance.versions) versions[name] = version;
-    return {{"model_hash", provenance.model_hash},
-            {"recipe_hash", provenance.recipe_hash},
-            {"recipe_line", provenance.recipe_line},
-            {"data_hash", provenance.data_hash},
-            {"data_name", provenance.data_name},
-            {"protocol", provenance.protocol},
-            {"device", provenance.device},
-            {"execution", provenance.execution},
-            {"backend", provenance.backend},
-            {"served_as", provenance.served_as.empty() ? json(nullptr) : json(provenance.served_as)},
-            {"seed", provenance.seed},
-            {"versions", versions}};
+    json value = {{"model_hash", provenance.model_hash},
+                  {"recipe_hash", provenance.recipe_hash},
+                  {"recipe_line", provenance.recipe_line},
+                  {"data_hash", provenance.data_hash},
+                  {"data_name", provenance.data_name},
+                  {"protocol", provenance.protocol},
+                  {"device", provenance.device},
+                  {"execution", provenance.execution},
+                  {"backend", provenance.backend},
+                  {"served_as", provenance.served_as.empty() ? json(nullptr) : json(provenance.served_as)},
+                  {"seed", provenance.seed},
+                  {"versions", versions}};
+    if (provenance.product_tokens > 0) value["product_tokens"] = provenance.product_tokens;
+    return value;
 }
 
 json to_json(const LayerReport& report, Timing timing) {
