@@ -8,6 +8,7 @@
 #include <QtCore/QTimer>
 #include <QtGui/QSurfaceFormat>
 #include <algorithm>
+#include <clocale>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -186,10 +187,7 @@ int run(Application& application, const Options& options) {
     theme::set_text_scale(settings->value("window/text-scale", 1.0).toDouble());
     theme::apply(application, mode);
     MainWindow window(*settings, mode);
-    if (options.size.isValid()) {
-        window.resize(options.size);
-        window.resetLayout();
-    }
+    if (options.size.isValid()) window.giveSize(options.size);
     if (!options.device.isEmpty()) window.session().setDevice(options.device.toStdString());
     window.session().setExecution(options.execution());
     window.show();
@@ -231,6 +229,7 @@ int main(int argc, char** argv) {
     format.setProfile(QSurfaceFormat::CoreProfile);
     QSurfaceFormat::setDefaultFormat(format);
     Application application(argc, argv);
+    std::setlocale(LC_NUMERIC, "C"); // Qt has taken the user's for the whole process: core writes numbers with points
     QApplication::setApplicationName("graticule");
     QApplication::setApplicationDisplayName("Graticule");
     QApplication::setApplicationVersion(GRATICULE_VERSION);

@@ -10,27 +10,10 @@
 #include <unistd.h>
 
 #include "app/cli/table.h"
+#include "core/base/error_word.h"
 
 namespace graticule::cli {
 namespace {
-
-std::string kind_name(ErrorKind kind) {
-    switch (kind) {
-    case ErrorKind::internal:
-        return "internal";
-    case ErrorKind::usage:
-        return "usage";
-    case ErrorKind::bad_input:
-        return "bad_input";
-    case ErrorKind::unsupported:
-        return "unsupported";
-    case ErrorKind::out_of_memory:
-        return "out_of_memory";
-    case ErrorKind::device:
-        return "device";
-    }
-    return "internal";
-}
 
 void write_all(std::FILE* stream, const std::string& text) {
     if (std::fwrite(text.data(), 1, text.size(), stream) != text.size() || std::fflush(stream) != 0) {
@@ -228,7 +211,8 @@ void Console::fail(const ErrorInfo& error) {
     if (options_.json && !json_printed_) { // one document: behind a result an error is told as without --json
         try {
             return print_json_text(
-                {{"error", {{"kind", kind_name(error.kind)}, {"message", error.message}, {"context", error.context}}}});
+                {{"error",
+                  {{"kind", error_word(error.kind)}, {"message", error.message}, {"context", error.context}}}});
         } catch (const Error&) { // what failed may be the very stream that this was for
         }
     }

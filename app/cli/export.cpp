@@ -50,16 +50,21 @@ void export_command(const Args& args, Console& console) {
     const ExportTarget target{args.folder, args.force};
     ExportOptions options;
     options.shard_bytes = args.shard_megabytes * 1'000'000;
-    const LayerChoices choices = choices_of(work.resolve(recipe));
+    const ResolvedRecipe resolved = work.resolve(recipe);
+    const LayerChoices choices = choices_of(resolved);
     const Diagnostics before = check_export(*work.model(), choices, exporter, target, options);
     if (args.check_only) {
         const std::vector<TargetReport> targets = target_reports(*work.model(), choices, exporter);
         const std::uint64_t bytes = least_export_bytes(*work.model(), choices, exporter);
-        console.print_json(
-            {{"ok", true}, {"least_bytes", bytes}, {"notes", to_json(before)}, {"targets", to_json(targets)}});
+        console.print_json({{"ok", true},
+                            {"least_bytes", bytes},
+                            {"ideal_bytes", resolved.size().bytes},
+                            {"notes", to_json(before)},
+                            {"targets", to_json(targets)}});
         return console.print((before.items.empty() ? "it can be exported as it is\n" : before.text() + "\n") +
-                             "the files take at least " + bytes_text(static_cast<std::int64_t>(bytes)) + "\n\n" +
-                             targets_text(targets));
+                             "in these files at least " + bytes_text(static_cast<std::int64_t>(bytes)) +
+                             "; ideal, at the widths of the recipe's formats, " + bytes_text(resolved.size().bytes) +
+                             "\n\n" + targets_text(targets));
     }
     const Exported exported = work.quantize_and_export(recipe, exporter, target, options, console.job()).exported;
     console.files().wrote(exported.folder);

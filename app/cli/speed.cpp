@@ -32,18 +32,22 @@ std::string times_text(const SpeedStudy& study) {
     Table table({{"run"},
                  {"pass"},
                  {"ms", Align::right},
+                 {"p10 to p90", Align::right},
                  {"tokens/s", Align::right},
                  {"x first", Align::right},
                  {"floor ms", Align::right},
                  {"weights", Align::right},
-                 {"memory", Align::right}});
+                 {"memory", Align::right},
+                 {""}});
     for (std::size_t i = 0; i < study.runs.front().points.size(); ++i)
         for (const SpeedRun& run : study.runs) {
             const SpeedPoint& point = run.points.at(i);
             const double first = study.runs.front().points.at(i).seconds;
             table.add({run.name, point_name(point), milliseconds(point.seconds),
+                       milliseconds(point.p10_seconds) + " to " + milliseconds(point.p90_seconds),
                        grouped(static_cast<std::int64_t>(point.tokens_per_second())), fixed(first / point.seconds, 2),
-                       milliseconds(point.floor_seconds), bytes_text(run.weight_bytes), bytes_text(point.peak_bytes)});
+                       milliseconds(point.floor_seconds), bytes_text(run.weight_bytes), bytes_text(point.peak_bytes),
+                       point.unsteady() ? "unsteady" : ""});
         }
     return table.text();
 }
@@ -77,7 +81,8 @@ std::string ceilings_text(const SpeedStudy& study) {
                 ? ", " + giga(*ceilings.integer_operations) + " GOP/s of integers (" + ceilings.integer_by + ")"
                 : "") +
            "\nfloor: the products of linears and head at these rates; decode N behind M: one token of each of N "
-           "sequences, whose M tokens before it have their keys and values kept; medians; taken in " +
+           "sequences, whose M tokens before it have their keys and values kept; medians; unsteady: passes from p10 to "
+           "p90 differ by more than a quarter, so measure again when the machine is quiet; taken in " +
            duration_text(study.seconds) + "\n";
 }
 

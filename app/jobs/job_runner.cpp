@@ -22,6 +22,7 @@ struct JobRunner::Job {
     std::shared_ptr<Hold> hold = std::make_shared<Hold>(); ///< of the pass, from when it begins
     JobState state = JobState::waiting;
     bool stopping = false;
+    QString note;
     ErrorInfo error;
     std::chrono::steady_clock::time_point started, stopped;
 };
@@ -134,6 +135,12 @@ void JobRunner::hold(JobId id, bool held) {
         (*found)->hold->set(held); // all that pass the blocks with it
     }
     Q_EMIT changed();
+}
+
+void JobRunner::note(JobId id, const QString& note) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& job : jobs_)
+        if (job->id == id) job->note = note;
 }
 
 void JobRunner::move(JobId id, JobId before) {
@@ -363,6 +370,7 @@ JobView JobRunner::view(const Job& job) const {
     view.stopping = job.stopping;
     view.held = job.hold->held();
     view.error = job.error;
+    view.note = job.note;
     for (std::size_t place = 0; place < waiting_.size(); ++place)
         if (waiting_[place].get() == &job) view.place = static_cast<int>(place);
     // What it stood counts nowhere: rates and times left are of work.

@@ -55,6 +55,7 @@ struct JobView {
     bool held = false; ///< stands, or is about to, until it is let go
     int place = -1;    ///< in the queue of those that wait, 0 is next
     ErrorInfo error;   ///< of a failed one, or of one that stands for want of a card's memory
+    QString note;      ///< what became of it, where that is not what the title says
 };
 
 class JobRunner final : public QObject {
@@ -111,6 +112,8 @@ public:
     void standForMemory(bool stands) { stands_for_memory_ = stands; }
     /// Lets a job that stands so try again on another device.
     void tryOn(JobId id, const std::string& device);
+    /// Says of a job that it did not do what its title says: no rate is of it.
+    void note(JobId id, const QString& note);
     /// Queues a waiting job before another waiting one, or last where `before` is none. What it needs goes with it:
     /// no job comes before one whose results it takes.
     void move(JobId id, JobId before);

@@ -1,5 +1,6 @@
-// Searches and sensitivities on disk, beside the journal of runs: what took minutes to measure is there again when the
-// model is opened the next time. One file per model, rewritten whole (aside, then renamed) under the journal's lock.
+// What was found of the open model beside its runs (Decisions), on disk beside their journal: what took minutes to
+// measure is there again when the model is opened the next time. One file per model, rewritten whole (aside, then
+// renamed) under the journal's lock.
 #pragma once
 
 #include <QtCore/QString>

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "app/session/run_json.h"
+#include "app/session/studies_json.h"
 #include "core/base/error.h"
 #include "core/report/json_results.h"
+#include "core/report/read_results.h"
 
 namespace graticule {
 
@@ -14,60 +15,14 @@ using nlohmann::json;
 
 namespace {
 
-/// JSON has no infinity: the ends of an interval of one window are null.
-Interval read_interval(const json& value) {
-    const json &low = value.at(0), &high = value.at(1);
-    return {low.is_null() ? -HUGE_VAL : low.get<double>(), read_number(high)};
-}
-
 std::optional<double> read_optional(const json& value) {
     return value.is_null() ? std::nullopt : std::optional(value.get<double>());
-}
-
-Verdict read_verdict(const std::string& text) {
-    for (const Verdict verdict : {Verdict::indistinguishable, Verdict::better, Verdict::worse, Verdict::undecided})
-        if (to_text(verdict) == text) return verdict;
-    throw Error(ErrorKind::bad_input, "\"" + text + "\" is no verdict");
 }
 
 SpeedPhase read_phase(const std::string& text) {
     for (const SpeedPhase phase : {SpeedPhase::prefill, SpeedPhase::decode})
         if (to_text(phase) == text) return phase;
     throw Error(ErrorKind::bad_input, "\"" + text + "\" is no phase of a pass");
-}
-
-Divergence read_divergence(const json& value) {
-    Divergence result;
-    value.at("baseline").get_to(result.baseline_name);
-    value.at("tokens").get_to(result.tokens);
-    for (const auto& [name, place] : {std::pair{"mean", &result.mean},
-                                      {"median", &result.median},
-                                      {"p90", &result.p90},
-                                      {"p99", &result.p99},
-                                      {"maximum", &result.maximum},
-                                      {"same_first_choice", &result.same_first_choice},
-                                      {"mean_nll_difference", &result.mean_nll_difference}})
-        value.at(name).get_to(*place);
-    result.same_interval = read_interval(value.at("same_first_choice_interval"));
-    result.nll_p = read_optional(value.at("nll_difference_p_value"));
-    if (const auto parting = value.find("first_parting"); parting != value.end()) // later than the others
-        for (const json& tokens : parting->at("window_tokens"))
-            result.partings.push_back(tokens.is_null() ? std::nullopt : std::optional(tokens.get<std::int64_t>()));
-    value.at("window_means").get_to(result.window_means);
-    value.at("position_means").get_to(result.position_means);
-    for (const json& interval : value.at("position_intervals"))
-        result.position_intervals.push_back(read_interval(interval));
-    value.at("state_errors").get_to(result.state_errors);
-    result.over_windows = {find_metric("divergence")->figure(result.window_means),
-                           read_number(value.at("standard_error")), read_interval(value.at("interval"))};
-    const json& choices = value.at("first_choices");
-    choices.at("became_right").get_to(result.became_right);
-    choices.at("became_wrong").get_to(result.became_wrong);
-    choices.at("p_value").get_to(result.first_choice_p);
-    result.nll_difference = {result.mean_nll_difference, read_number(value.at("nll_difference_error")),
-                             read_interval(value.at("nll_difference_interval"))};
-    result.verdict = read_verdict(value.at("verdict").get<std::string>());
-    return result;
 }
 
 SearchPoint read_point(const json& value) {
@@ -219,6 +174,8 @@ void decisions_to_json(const Decisions& decisions, json& document) {
     for (const auto& search : decisions.searches) searches.push_back(search_to_json(*search));
     if (!searches.empty()) document["searches"] = std::move(searches);
     if (decisions.sensitivity) document["sensitivity"] = sensitivity_to_json(*decisions.sensitivity);
+    if (decisions.divergence) document["divergence"] = study_to_json(*decisions.divergence);
+    if (decisions.task) document["task"] = study_to_json(*decisions.task);
 }
 
 Decisions decisions_from_json(const json& document) {
@@ -227,6 +184,10 @@ Decisions decisions_from_json(const json& document) {
         for (const json& search : *searches) decisions.searches.push_back(search_from_json(search));
     if (const auto sensitivity = document.find("sensitivity"); sensitivity != document.end())
         decisions.sensitivity = sensitivity_from_json(*sensitivity);
+    if (const auto study = document.find("divergence"); study != document.end())
+        decisions.divergence = divergence_study_from_json(*study);
+    if (const auto study = document.find("task"); study != document.end())
+        decisions.task = task_study_from_json(*study);
     return decisions;
 }
 
@@ -237,6 +198,8 @@ Decisions decisions_of(Decisions all, const Model& model, const std::string& mod
     if (all.sensitivity &&
         (all.sensitivity->provenance.model_hash != model_hash || !names_linears_of(model, *all.sensitivity)))
         all.sensitivity.reset();
+    if (all.divergence && all.divergence->provenance.model_hash != model_hash) all.divergence.reset();
+    if (all.task && all.task->sides.back().provenance.model_hash != model_hash) all.task.reset();
     return all;
 }
 
@@ -245,6 +208,8 @@ Decisions merged(Decisions first, const Decisions& second) {
         if (std::ranges::none_of(first.searches, [&](const auto& known) { return same_search(*known, *search); }))
             first.searches.push_back(search);
     if (second.sensitivity) first.sensitivity = second.sensitivity;
+    if (second.divergence) first.divergence = second.divergence;
+    if (second.task) first.task = second.task;
     return first;
 }
 

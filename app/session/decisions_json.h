@@ -1,5 +1,5 @@
-// Searches and sensitivities as they are kept: in session files and in the journal beside the runs. What follows from
-// the measured points is not kept but judged again; projections are not kept.
+// Searches, sensitivities, divergences and answers to tasks as they are kept: in session files and in the journal
+// beside the runs. What follows from the measured points is not kept but judged again; projections are not kept.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/session/studies.h"
 #include "core/model/model.h"
 #include "core/result/recipe_search.h"
 #include "core/result/sensitivity.h"
@@ -16,7 +17,9 @@ namespace graticule {
 struct Decisions {
     std::vector<std::shared_ptr<const RecipeSearch>> searches; ///< in the order in which they were done
     std::shared_ptr<const Sensitivity> sensitivity;            ///< the newest; null: there is none
-    [[nodiscard]] bool empty() const { return searches.empty() && !sensitivity; }
+    std::shared_ptr<const DivergenceStudy> divergence = {};    ///< the same
+    std::shared_ptr<const TaskStudy> task = {};                ///< the same
+    [[nodiscard]] bool empty() const { return searches.empty() && !sensitivity && !divergence && !task; }
 };
 
 /// What the command line's `search --json` prints.
@@ -26,13 +29,13 @@ struct Decisions {
 [[nodiscard]] nlohmann::json sensitivity_to_json(const Sensitivity& sensitivity);
 [[nodiscard]] std::shared_ptr<const Sensitivity> sensitivity_from_json(const nlohmann::json& value);
 
-/// As members of a document, "searches" and "sensitivity"; absent there: none.
+/// As members of a document, "searches", "sensitivity", "divergence" and "task"; absent there: none.
 void decisions_to_json(const Decisions& decisions, nlohmann::json& document);
 [[nodiscard]] Decisions decisions_from_json(const nlohmann::json& document);
 
 /// Those of the model with this hash.
 [[nodiscard]] Decisions decisions_of(Decisions all, const Model& model, const std::string& model_hash);
-/// Both, those of `first` first, and none twice; the sensitivity is that of `second` where it has one.
+/// Both, those of `first` first, and none twice; of what there is one of, that of `second` where it has one.
 [[nodiscard]] Decisions merged(Decisions first, const Decisions& second);
 
 } // namespace graticule

@@ -4,22 +4,16 @@
 #include <QtCore/QFile>
 #include <QtCore/QFileInfo>
 #include <QtCore/QObject>
-#include <QtCore/QSet>
-#include <QtCore/QUuid>
 #include <algorithm>
-#include <mutex>
 #include <optional>
 
 #include "app/session/run_names.h"
 #include "core/base/error.h"
-#include "core/io/aside.h"
-#include "core/io/file_lock.h"
 
 namespace graticule {
 
 namespace {
 constexpr std::size_t most_found = 20;
-const QString owner_prefix = QStringLiteral(".window-");
 
 QString tr(const char* text) { return QObject::tr(text); }
 
@@ -37,7 +31,28 @@ QString contents_of(const SessionFile& file) {
     return text;
 }
 
-/// But for how it stood on the screen.
+/// Somebody may have written something else there since.
+bool is_saved(const SessionFile& file) {
+    try {
+        return !file.saved_as.isEmpty() && same_work(read_session(file.saved_as), file);
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+std::optional<Draft::Found> read_draft(const QString& path) {
+    try {
+        Draft::Found found{path, read_session(path), QFileInfo(path).lastModified(), {}};
+        if (found.file.history.empty() || !holds_work(found.file)) return std::nullopt;
+        found.contents = contents_of(found.file);
+        if (!is_saved(found.file)) found.file.saved_as.clear();
+        return found;
+    } catch (const Error&) { // of another version, or damaged: a draft is an offer, not a duty
+        return std::nullopt;
+    }
+}
+} // namespace
+
 bool same_work(const SessionFile& a, const SessionFile& b) {
     const auto same_step = [](const RecipeHistory::Step& one, const RecipeHistory::Step& other) {
         return one.name == other.name && one.text == other.text && one.recipe == other.recipe;
@@ -46,49 +61,8 @@ bool same_work(const SessionFile& a, const SessionFile& b) {
            std::ranges::equal(a.history, b.history, same_step) && a.calibrated == b.calibrated && a.notes == b.notes;
 }
 
-std::optional<Draft::Found> read_draft(const QString& path) {
-    try {
-        Draft::Found found{path, read_session(path), QFileInfo(path).lastModified(), {}};
-        if (found.file.history.empty() || !holds_work(found.file)) return std::nullopt;
-        found.contents = contents_of(found.file);
-        return found;
-    } catch (const Error&) { // of another version, or damaged: a draft is an offer, not a duty
-        return std::nullopt;
-    }
-}
-} // namespace
-
-/// The window that drafts are of, known to others by a file that it holds for as long as it is there.
-class Draft::Owner {
-public:
-    [[nodiscard]] const QString& name() const { return name_; }
-    void hold(const QString& folder) {
-        const std::lock_guard lock(mutex_);
-        if (!held_) held_.emplace(QDir(folder).filePath(owner_prefix.mid(1) + name_).toStdString(), Aside::Kind::file);
-    }
-
-private:
-    const QString name_ = QUuid::createUuid().toString(QUuid::Id128).first(16);
-    std::mutex mutex_;
-    std::optional<Aside> held_;
-};
-
-namespace {
-/// Names of the windows that are there.
-QSet<QString> owners_in(const QString& folder) {
-    QSet<QString> owners;
-    const QFileInfoList files =
-        QDir(folder).entryInfoList({owner_prefix + u'*'}, QDir::Files | QDir::Hidden | QDir::NoDotAndDotDot);
-    for (const QFileInfo& file : files)
-        if (is_held(file.filePath().toStdString()))
-            owners << file.fileName().mid(owner_prefix.size()).section(u'.', 0, 0);
-    return owners;
-}
-} // namespace
-
 Draft::Draft(RunJournal journal)
-    : journal_(std::move(journal))
-    , owner_(std::make_shared<Owner>()) {}
+    : journal_(std::move(journal)) {}
 
 QString Draft::stem(const QString& model_path) const {
     QString path = journal_.file(model_path);
@@ -100,7 +74,7 @@ QString Draft::stem(const QString& model_path) const {
 QString Draft::file(const QString& model_path) const {
     const QString stem = this->stem(model_path);
     if (stem.isEmpty()) return stem;
-    return stem + QStringLiteral("-%1-%2").arg(owner_->name()).arg(number_) + QLatin1String(session_suffix);
+    return stem + QStringLiteral("-%1-%2").arg(journal_.mark().name()).arg(number_) + QLatin1String(session_suffix);
 }
 
 void Draft::keep(const QString& model_path, SessionFile file) const {
@@ -116,8 +90,8 @@ void Draft::keep(const QString& model_path, SessionFile file) const {
     file.decisions = {};
     const QString folder = QFileInfo(path).absolutePath();
     QDir().mkpath(folder); // where it fails, writing says so
-    owner_->hold(folder);
-    write_session(path, std::move(file));
+    journal_.mark().hold(folder);
+    (void)write_session(path, std::move(file));
 }
 
 Draft::There Draft::find(const QString& model_path) const {
@@ -125,13 +99,13 @@ Draft::There Draft::find(const QString& model_path) const {
     const QFileInfo stem(this->stem(model_path));
     if (stem.fileName().isEmpty()) return there;
     const QString ours = file(model_path);
-    const QSet<QString> owners = owners_in(stem.path());
+    const QSet<QString> owners = WindowMark::there(stem.path());
     const QFileInfoList files = stem.dir().entryInfoList({stem.fileName() + u'*' + QLatin1String(session_suffix)},
                                                          QDir::Files, QDir::Time); // newest first
     for (const QFileInfo& file : files) {
         const QString owner = file.completeBaseName().mid(stem.fileName().size()).section(u'-', 1, 1);
         if (file.filePath() == ours) continue;
-        if (owner != owner_->name() && owners.contains(owner)) {
+        if (owner != journal_.mark().name() && owners.contains(owner)) {
             ++there.elsewhere;
         } else if (there.found.size() == most_found) {
             there.dropped += QFile::remove(file.filePath());
@@ -150,7 +124,10 @@ QString Draft::summary(const QString& model_path) const {
     const There there = find(model_path);
     if (there.found.empty()) return {};
     const Found& newest = there.found.front();
-    return tr("unsaved work of %1: %2").arg(newest.when.toString(QStringLiteral("yyyy-MM-dd HH:mm")), newest.contents);
+    const QString when = newest.when.toString(QStringLiteral("yyyy-MM-dd HH:mm"));
+    return newest.file.saved_as.isEmpty()
+               ? tr("unsaved work of %1: %2").arg(when, newest.contents)
+               : tr("work of %1, in %2: %3").arg(when, QFileInfo(newest.file.saved_as).fileName(), newest.contents);
 }
 
 } // namespace graticule

@@ -7,7 +7,6 @@
 
 #include <QtCore/QDateTime>
 #include <QtCore/QString>
-#include <memory>
 #include <vector>
 
 #include "app/session/run_journal.h"
@@ -15,14 +14,17 @@
 
 namespace graticule {
 
+/// Whether both say the same, but for how it stood on the screen and for what was run.
+[[nodiscard]] bool same_work(const SessionFile& a, const SessionFile& b);
+
 class Draft {
 public:
-    /// Beside `journal`; one that keeps nothing keeps no drafts either. Copies are of one window.
+    /// Beside `journal`, and of its window; one that keeps nothing keeps no drafts either.
     explicit Draft(RunJournal journal);
 
     struct Found {
         QString path;
-        SessionFile file;
+        SessionFile file; ///< `saved_as`: that session file says the same now
         QDateTime when;
         QString contents; ///< "5 steps of the recipe, the last: dINT4 on 8 linears; calibrated 8 × 512"
     };
@@ -37,7 +39,7 @@ public:
     /// Of this window, since begin().
     [[nodiscard]] QString file(const QString& model_path) const;
     /// Written aside, then renamed; where nothing was made, what was kept goes. Runs and decisions are the journals'
-    /// and left out. Throws Error{bad_input} naming the file.
+    /// and left out. `file.saved_as`: where the same was saved. Throws Error{bad_input} naming the file.
     void keep(const QString& model_path, SessionFile file) const;
     /// What windows that are gone left, and this one before begin(); the same work once. What cannot be read is left
     /// alone.
@@ -46,10 +48,8 @@ public:
     [[nodiscard]] QString summary(const QString& model_path) const;
 
 private:
-    class Owner;
     [[nodiscard]] QString stem(const QString& model_path) const; ///< empty: nothing is kept
     RunJournal journal_;
-    std::shared_ptr<Owner> owner_;
     int number_ = 1;
 };
 

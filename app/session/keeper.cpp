@@ -18,10 +18,15 @@ void Keeper::deliver(const QPointer<QObject>& receiver, std::function<void()> ca
 }
 
 void Keeper::keep(const QString& file, std::function<void()> write, QObject* receiver,
-                  std::function<void(const QString& why)> failed) {
-    queue({file, std::move(write), [pointer = QPointer(receiver), failed = std::move(failed)](const QString& why) {
-               deliver(pointer, [failed, why] { failed(why); });
-           }});
+                  std::function<void(const QString& why)> failed, std::function<void()> kept) {
+    const QPointer<QObject> pointer(receiver);
+    Work work{
+        file,
+        std::move(write),
+        [pointer, failed = std::move(failed)](const QString& why) { deliver(pointer, [failed, why] { failed(why); }); },
+        {}};
+    if (kept) work.kept = [pointer, kept = std::move(kept)] { deliver(pointer, kept); };
+    queue(std::move(work));
 }
 
 void Keeper::queue(Work work) {
@@ -75,7 +80,10 @@ void Keeper::work_until(const std::stop_token& stop) {
         } catch (const std::exception& error) {
             problem = QString::fromUtf8(error.what());
         }
-        if (!problem.isEmpty()) work.failed(problem);
+        if (!problem.isEmpty())
+            work.failed(problem);
+        else if (work.kept)
+            work.kept();
         const QString file = work.file;
         Problem found;
         if (!problem.isEmpty() && !file.isEmpty()) found = {problem, std::move(work)};

@@ -28,10 +28,10 @@ public:
     Keeper& operator=(const Keeper&) = delete;
 
     /// Runs `write` in the keeper's thread, after what was given before. What still waits for `file` is newer now and
-    /// is left out. An Error that `write` throws goes to `failed` in the thread of `receiver`, if that is still there
-    /// then.
+    /// is left out. When it is on the disk `kept` is called, and an Error that `write` throws goes to `failed`, both in
+    /// the thread of `receiver`, if that is still there then.
     void keep(const QString& file, std::function<void()> write, QObject* receiver,
-              std::function<void(const QString& why)> failed);
+              std::function<void(const QString& why)> failed, std::function<void()> kept = {});
     /// Runs `work` in the keeper's thread, after what was given before, and hands what it gives to `take` in the thread
     /// of `receiver`, if that is still there then. What `work` throws is nobody's business.
     template <class T>
@@ -40,7 +40,8 @@ public:
                [work = std::move(work), pointer = QPointer(receiver), take = std::move(take)] {
                    deliver(pointer, [take, answer = std::make_shared<const T>(work())] { take(*answer); });
                },
-               [](const QString&) {}});
+               [](const QString&) {},
+               {}});
     }
     [[nodiscard]] bool idle(); ///< nothing waits and nothing is under way
     /// Returns when it is idle. From any thread but the keeper's, and not from one that must not wait for a disk.
@@ -54,6 +55,7 @@ private:
         QString file; ///< empty: of none, and never left out
         std::function<void()> write;
         std::function<void(const QString& why)> failed;
+        std::function<void()> kept; ///< empty: nobody is told
     };
     static void deliver(const QPointer<QObject>& receiver, std::function<void()> call);
     void queue(Work work);

@@ -7,13 +7,12 @@ namespace graticule {
 
 namespace {
 constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20; // a run of a 7B model takes 0.2 MB
+} // namespace
 
-/// Model, recipe and how it was computed. Evaluations of one quantization share it.
-std::string key_of(const Run& run) {
+std::string reports_key(const Run& run) {
     const Provenance& from = run.evaluation->provenance;
     return from.model_hash + "\n" + from.recipe_hash + "\n" + from.device + "\n" + from.execution;
 }
-} // namespace
 
 RecordFolder kept_reports(const RunJournal& journal) {
     return {journal.beside("layers").toStdString(), "layers of runs 1", most_bytes};
@@ -31,18 +30,29 @@ const LayerReport* find_report(const std::vector<LayerReport>& reports, LayerId 
     return found != reports.end() && found->layer == layer && found->scheme_line == scheme_line ? &*found : nullptr;
 }
 
+bool are_reports_of(const Model& model, const std::vector<LayerReport>& reports) {
+    const auto fits = [&](const LayerReport& report) {
+        const std::size_t at = index_of(report.layer);
+        return at < model.linears().size() && model.linears()[at].short_name == report.name;
+    };
+    return std::ranges::all_of(reports, fits) && std::ranges::is_sorted(reports, {}, &LayerReport::layer);
+}
+
+void keep_measured(std::vector<LayerReport>& reports, const std::vector<LayerReport>& before) {
+    for (LayerReport& report : reports) {
+        const LayerReport* measured = find_report(before, report.layer, report.scheme_line);
+        if (!report.output_sqnr_db && measured && measured->output_sqnr_db && measured->weight_mse == report.weight_mse)
+            report = *measured;
+    }
+}
+
 void keep_reports(const RecordFolder& kept, const Run& run) {
     if (!run.reports || run.evaluation->provenance.model_hash.empty()) return;
     std::vector<LayerReport> reports = *run.reports, before;
     if (kept.find(
-            key_of(run), [&](RecordReader& read) { read(before); }, [](const std::string&) {}))
-        for (LayerReport& report : reports) {
-            const LayerReport* measured = find_report(before, report.layer, report.scheme_line);
-            if (!report.output_sqnr_db && measured && measured->output_sqnr_db &&
-                measured->weight_mse == report.weight_mse)
-                report = *measured;
-        }
-    (void)kept.keep(key_of(run), [&](RecordWriter& write) { write(reports); });
+            reports_key(run), [&](RecordReader& read) { read(before); }, [](const std::string&) {}))
+        keep_measured(reports, before);
+    (void)kept.keep(reports_key(run), [&](RecordWriter& write) { write(reports); });
 }
 
 void find_reports(const RecordFolder& kept, const Model& model, Run& run,
@@ -51,14 +61,9 @@ void find_reports(const RecordFolder& kept, const Model& model, Run& run,
     auto reports = std::make_shared<std::vector<LayerReport>>();
     const auto read = [&](RecordReader& from) {
         from(*reports);
-        const auto fits = [&](const LayerReport& report) {
-            const std::size_t at = index_of(report.layer);
-            return at < model.linears().size() && model.linears()[at].short_name == report.name;
-        };
-        if (!std::ranges::all_of(*reports, fits) || !std::ranges::is_sorted(*reports, {}, &LayerReport::layer))
-            from.fail();
+        if (!are_reports_of(model, *reports)) from.fail();
     };
-    if (kept.find(key_of(run), read, tell)) run.reports = std::move(reports);
+    if (kept.find(reports_key(run), read, tell)) run.reports = std::move(reports);
 }
 
 } // namespace graticule

@@ -13,6 +13,10 @@
 namespace graticule {
 
 [[nodiscard]] RecordFolder kept_reports(const RunJournal& journal);
+/// Model, recipe and how it was computed, of a run that was evaluated: evaluations of one quantization share it.
+[[nodiscard]] std::string reports_key(const Run& run);
+/// Each of a linear of the model, in ascending order.
+[[nodiscard]] bool are_reports_of(const Model& model, const std::vector<LayerReport>& reports);
 
 /// Of a quantized model's linears, in ascending order.
 [[nodiscard]] std::shared_ptr<const std::vector<LayerReport>> reports_of(const QuantizedModel& quantized);
@@ -20,10 +24,14 @@ namespace graticule {
 [[nodiscard]] const LayerReport* find_report(const std::vector<LayerReport>& reports, LayerId layer,
                                              const std::string& scheme_line);
 
-/// Of a run that was evaluated. Layers whose outputs were not measured this time, for want of a calibration, keep what
-/// was measured of the same codes before. Throws Error{bad_input} naming the file.
+/// Layers whose outputs were not measured, for want of a calibration, keep what was measured of the same codes
+/// `before`.
+void keep_measured(std::vector<LayerReport>& reports, const std::vector<LayerReport>& before);
+
+/// Of a run that was evaluated. What was measured before is kept (keep_measured). Throws Error{bad_input} naming the
+/// file.
 void keep_reports(const RecordFolder& kept, const Run& run);
-/// Gives the run what was kept of it; `tell` is told of a damaged file.
+/// Gives the run what was kept of it, where it has none; `tell` is told of a damaged file.
 void find_reports(const RecordFolder& kept, const Model& model, Run& run,
                   const std::function<void(const std::string&)>& tell);
 

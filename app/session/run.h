@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "app/jobs/job_runner.h"
@@ -43,6 +44,9 @@ struct Run {
     JobState state = JobState::waiting;
     double share_done = 0;
     QString error;
+    std::string model_hash; ///< of the model that it was asked of; empty: not known then
+    QString window;         ///< WindowMark of the one that was at it when it was kept; empty: it was stopped
+    bool elsewhere = false; ///< that window is there, and not this one
 
     [[nodiscard]] RunProtocol protocol() const { return {choice, execution}; }
     void setSize(const ModelSize& size) {
@@ -52,7 +56,15 @@ struct Run {
     [[nodiscard]] bool finished() const { return evaluation && evaluation->complete && state == JobState::done; }
     /// Stopped on the way, with windows that need not be evaluated again.
     [[nodiscard]] bool resumable() const { return !alive() && hasWindows() && !evaluation->complete; }
-    [[nodiscard]] bool hasWindows() const { return evaluation && !evaluation->window_losses.empty(); }
+    /// The window ended before it did.
+    [[nodiscard]] bool cutOff() const { return !alive() && !window.isEmpty() && !elsewhere; }
+    [[nodiscard]] bool hasWindows() const { return !losses().empty(); }
+    [[nodiscard]] std::span<const double> losses() const {
+        return evaluation ? std::span<const double>(evaluation->window_losses) : std::span<const double>();
+    }
+    [[nodiscard]] const std::string& modelHash() const {
+        return evaluation ? evaluation->provenance.model_hash : model_hash;
+    }
     /// Finished, or on its way there.
     [[nodiscard]] bool alive() const {
         return state != JobState::failed && state != JobState::cancelled && state != JobState::skipped;
@@ -66,22 +78,24 @@ struct Run {
     }
 };
 
-/// The same recipe of the same model under the same protocol.
+/// The same recipe of the same model under the same protocol. Where one has not begun, its model may not be known yet.
 [[nodiscard]] inline bool same_question(const Run& a, const Run& b) {
-    return a.evaluation && b.evaluation && a.full_precision == b.full_precision && a.recipe == b.recipe &&
-           a.served_as == b.served_as && a.evaluation->provenance.model_hash == b.evaluation->provenance.model_hash &&
-           a.evaluation->protocol == b.evaluation->protocol;
+    if (a.full_precision != b.full_precision || a.served_as != b.served_as || !(a.recipe == b.recipe)) return false;
+    if (a.evaluation && b.evaluation)
+        return a.modelHash() == b.modelHash() && a.evaluation->protocol == b.evaluation->protocol;
+    const bool same_model = a.modelHash() == b.modelHash() || a.modelHash().empty() || b.modelHash().empty();
+    return same_model && a.protocol() == b.protocol();
 }
 
 /// With the same outcome: one run, wherever the two come from.
 [[nodiscard]] inline bool same_result(const Run& a, const Run& b) {
-    return same_question(a, b) && a.evaluation->window_losses == b.evaluation->window_losses;
+    return same_question(a, b) && std::ranges::equal(a.losses(), b.losses());
 }
 
 /// `a` is what `b` was on its way to, or is further on it.
 [[nodiscard]] inline bool continues(const Run& a, const Run& b) {
     if (!same_question(a, b)) return false;
-    const auto &there = a.evaluation->window_losses, &before = b.evaluation->window_losses;
+    const auto there = a.losses(), before = b.losses();
     return there.size() > before.size() && std::equal(before.begin(), before.end(), there.begin());
 }
 

@@ -27,7 +27,7 @@ std::vector<Run> read_runs(const QString& path) {
     try {
         if (document.at("schema").get<int>() != schema)
             throw Error(ErrorKind::bad_input, path.toStdString() + " is of another version of this program");
-        for (const json& run : document.at("runs")) runs.push_back(run_from_json(run));
+        read_runs_of(document, runs);
     } catch (const json::exception& problem) {
         throw Error(ErrorKind::bad_input, path.toStdString() + " holds no runs: " + problem.what());
     }
@@ -64,23 +64,32 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
     const QString aside = read_or_put_aside(path, [&] { there = read_runs(path); });
     std::vector<Run> all;
     std::ranges::copy_if(runs, std::back_inserter(all), [](const Run& run) { // of a model that will be known again
-        return run.hasWindows() && !run.evaluation->provenance.model_hash.empty();
+        return !run.hasWindows() || !run.modelHash().empty();
     });
+    for (Run& run : all) run.window = run.alive() && !run.finished() ? known_->mark.name() : run.window;
+    if (std::ranges::any_of(all, [](const Run& run) { return run.alive() && !run.finished(); }))
+        known_->mark.hold(folder_);
     const std::vector<Run> ours = all;
     {
         const std::lock_guard guard(known_->mutex);
         const std::vector<Run>& known = known_->runs[path];
-        for (Run& run : there) // another window's; what this one knows and does not have was removed here
-            if (find_result(all, run) == all.end() && find_result(known, run) == known.end())
+        for (Run& run : there) { // another window's; what this one knows and does not have was removed here
+            const auto here = find_result(all, run);
+            if (here == all.end() && find_result(known, run) == known.end())
                 all.push_back(std::move(run));
+            else if (here != all.end() && here->elsewhere)
+                here->window = run.window; // it knows best whether it is still at it
+        }
     }
-    json kept = json::array();
+    std::vector<const Run*> kept;
     for (const Run& run : all) {
         // As it was when another window read it, and has come further since.
         const bool left_behind = std::ranges::any_of(all, [&](const Run& other) { return continues(other, run); });
-        if (!left_behind) kept.push_back(run_to_json(run));
+        if (!left_behind) kept.push_back(&run);
     }
-    write_run_file(path, {{"schema", schema}, {"model", model_path.toStdString()}, {"runs", std::move(kept)}});
+    json document = {{"schema", schema}, {"model", model_path.toStdString()}};
+    write_runs_to(document, kept);
+    write_run_file(path, document);
     remember(path, ours); // not the others: what is theirs is theirs to remove
     return aside;
 }
@@ -105,7 +114,12 @@ std::vector<Run> RunJournal::read(const QString& model_path, const std::string& 
     if (path.isEmpty()) return {};
     std::vector<Run> runs = read_runs(path);
     if (!model_hash.empty())
-        std::erase_if(runs, [&](const Run& run) { return run.evaluation->provenance.model_hash != model_hash; });
+        std::erase_if(runs, [&](const Run& run) {
+            const bool unknown = run.modelHash().empty() && !run.hasWindows();
+            return !unknown && run.modelHash() != model_hash;
+        });
+    const QSet<QString> windows = WindowMark::there(folder_);
+    for (Run& run : runs) run.elsewhere = run.window != known_->mark.name() && windows.contains(run.window);
     remember(path, runs);
     return runs;
 }

@@ -1,5 +1,5 @@
-// A finished run as it is kept: in the journal and in session files. Quantized weights are not; the recipe makes them
-// again.
+// A run as it is kept, finished, on its way or only asked for: in the journal and in session files. Quantized weights
+// are not; the recipe makes them again.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,16 +9,13 @@
 
 namespace graticule {
 
-[[nodiscard]] nlohmann::json run_to_json(const Run& run); ///< of a finished one, or of one that has windows
+[[nodiscard]] nlohmann::json run_to_json(const Run& run);
 /// Without id, colour and jobs. Throws nlohmann's exceptions where something is missing, Error for a bad recipe.
 [[nodiscard]] Run run_from_json(const nlohmann::json& value);
 
-/// As results are written (core/report/json_results.h), without predictions; throw as run_from_json.
-[[nodiscard]] Protocol read_protocol(const nlohmann::json& value);
-[[nodiscard]] Provenance read_provenance(const nlohmann::json& value);
-[[nodiscard]] Evaluation read_evaluation(const nlohmann::json& value);
-/// JSON has no infinity; results write it as null.
-[[nodiscard]] double read_number(const nlohmann::json& value);
+/// As members of a document: "runs", and in "asked" those without a window yet, which programs of before do not know.
+void write_runs_to(nlohmann::json& document, const std::vector<const Run*>& runs);
+void read_runs_of(const nlohmann::json& document, std::vector<Run>& runs); ///< behind those that are in `runs`
 
 /// Of files that hold runs, for their readers and their writer: thousands of runs of thousands of windows.
 inline constexpr JsonLimits run_file_limits{std::size_t{64} << 20, 64};

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "app/session/kept_reports.h"
-#include "app/session/run_names.h"
 
 namespace graticule {
 
@@ -52,7 +51,7 @@ int RunList::baselineOf(const RunProtocol& protocol) const {
     return first == runs_.end() ? 0 : first->id;
 }
 
-std::vector<QString> RunList::names() const { return run_names(runs_); }
+std::vector<RunName> RunList::names() const { return run_names(runs_); }
 
 void RunList::setModel(std::shared_ptr<const Model> model) {
     model_ = std::move(model);
@@ -61,13 +60,18 @@ void RunList::setModel(std::shared_ptr<const Model> model) {
     hash_waiters_.clear();
     chosen_.clear();
     protocol_ = {};
+    seen_ = {};
     readJournal();
 }
 
 int RunList::add(Run run) {
+    protocol_ = run.protocol();
+    return append(std::move(run));
+}
+
+int RunList::append(Run run) {
     run.id = ++last_run_;
     run.colour = run.full_precision ? 0 : nextColour();
-    protocol_ = run.protocol();
     runs_.push_back(std::move(run));
     return last_run_;
 }
@@ -76,15 +80,47 @@ int RunList::bringBack(Run run) {
     for (Run& here : runs_) {
         const bool behind = continues(run, here);
         if (!behind && !same_result(here, run) && !continues(here, run)) continue;
-        if (behind && !here.alive()) { // else its own job goes on from where it was
+        if (!here.alive() && !continues(here, run)) { // else its own job goes on from where it was
+            here.window = run.window;
+            here.elsewhere = run.elsewhere;
+        }
+        if (behind && !here.alive()) {
             here.take(*run.evaluation, run.evaluation->complete);
             here.state = run.state;
             here.weight_bits = run.weight_bits;
             here.bytes = run.bytes;
         }
+        if (!here.reports) here.reports = run.reports;
         return here.id;
     }
-    return add(std::move(run));
+    if (runs_.empty()) protocol_ = run.protocol();
+    return append(std::move(run));
+}
+
+void RunList::show(int id) {
+    const Run* run = find(id);
+    if (!run || run->protocol() == protocol_) return;
+    protocol_ = run->protocol();
+    Q_EMIT changed();
+}
+
+void RunList::showNewest() {
+    if (runs_.empty()) return;
+    const auto finished = std::find_if(runs_.rbegin(), runs_.rend(), [](const Run& run) { return run.finished(); });
+    protocol_ = (finished == runs_.rend() ? runs_.back() : *finished).protocol();
+}
+
+void RunList::markCutOff() {
+    for (Run& run : runs_)
+        if (run.alive() && !run.finished()) run.window = journal_.mark().name();
+    keep();
+}
+
+void RunList::leaveCutOff() {
+    for (Run& run : runs_)
+        if (run.cutOff()) run.window.clear();
+    keep();
+    Q_EMIT changed();
 }
 
 const Run* RunList::stopped(const Run& like) const {
@@ -101,6 +137,8 @@ void RunList::setJobs(int id, std::vector<JobId> jobs) {
     run->jobs = std::move(jobs);
     run->state = JobState::waiting;
     run->error.clear();
+    run->window.clear();
+    run->elsewhere = false;
 }
 
 void RunList::receive(int id, const Evaluation& so_far) {
@@ -117,9 +155,14 @@ void RunList::finish(int id, const Evaluation& whole, std::shared_ptr<const Quan
     if (!run) return; // removed meanwhile
     run->take(whole, true);
     run->state = JobState::done;
+    run->window.clear();
     if (quantized) {
         run->setSize(quantized->size()); // no estimate any more
-        run->reports = reports_of(*quantized);
+        auto reports = std::make_shared<std::vector<LayerReport>>(*reports_of(*quantized));
+        for (const Run& before : runs_)
+            if (before.reports && before.recipe == run->recipe && before.execution == run->execution)
+                keep_measured(*reports, *before.reports);
+        run->reports = std::move(reports);
         keepReports(*run);
     }
     run->quantized = std::move(quantized);
@@ -186,7 +229,7 @@ void RunList::poll() {
         const bool stopped = state != run.state && !run.finished();
         any = any || state != run.state;
         run.state = state;
-        keep_now = keep_now || (stopped && run.resumable());
+        keep_now = keep_now || (stopped && !run.alive());
     }
     if (keep_now) keep();
     if (any) Q_EMIT changed();

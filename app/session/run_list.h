@@ -3,17 +3,19 @@
 // where it is found, kept, compared and brought back.
 #pragma once
 
+#include <QtCore/QDateTime>
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QObject>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "app/jobs/job_runner.h"
 #include "app/session/keeper.h"
-#include "app/session/run.h"
 #include "app/session/run_journal.h"
+#include "app/session/run_names.h"
 #include "core/model/model.h"
 
 namespace graticule {
@@ -35,18 +37,20 @@ public:
     /// cancelled, else the unquantized model under the protocol, else the first that finished.
     [[nodiscard]] int baselineOf(const RunProtocol& protocol) const;
     [[nodiscard]] int baseline() const { return baselineOf(protocol_); } ///< under protocol()
-    /// That of the newest run or of the baseline chosen last: what plots of many runs show.
+    /// That of the newest run, of the baseline chosen last or of what show() was called for: what plots of many runs
+    /// show.
     [[nodiscard]] const RunProtocol& protocol() const { return protocol_; }
+    void show(int id); ///< the runs of its protocol
     /// Names that tell each run from all others: what differs between runs of one name (calibration, rules, device) is
     /// added. Same order as all().
-    [[nodiscard]] std::vector<QString> names() const;
+    [[nodiscard]] std::vector<RunName> names() const;
     /// Of two finished runs; absent: one of them is not.
     [[nodiscard]] std::optional<Comparison> comparison(int a, int b) const;
     /// The unquantized model under this protocol: finished, or on its way there.
     [[nodiscard]] const Run* unquantized(const RunProtocol& protocol) const;
 
-    /// Forgets the runs of the model before, which is the caller's to tell, and queues a job that brings back the
-    /// finished ones of this model.
+    /// Forgets the runs of the model before, which is the caller's to tell, and queues a job that brings back those of
+    /// this model. cameBack() when they are here.
     void setModel(std::shared_ptr<const Model> model);
     /// Puts it at the end with an id and a colour of its own; `changed` is the caller's to wait for.
     int add(Run run);
@@ -62,24 +66,33 @@ public:
     /// line for the log; empty: all are the same.
     [[nodiscard]] QString quantizedAgain(int id, std::shared_ptr<const QuantizedModel> quantized);
     void setBaseline(int id); ///< of the runs under its protocol
-    void remove(int id);      ///< and cancels its jobs
-    void poll();              ///< takes job states over into the runs; called by the window's timer
+    void keep();              ///< all that there is, begun or not; done by itself whenever one ends
+    /// Those that are alive will be cut off by what comes next: a stop of theirs is nobody's wish to be rid of them.
+    void markCutOff();
+    /// What another window has written since; at once where there is nothing new.
+    void readAgain();
+    /// Those that were cut off are no more than stopped ones.
+    void leaveCutOff();
+    void remove(int id); ///< and cancels its jobs
+    void poll();         ///< takes job states over into the runs; called by the window's timer
 
     /// Calls when the model's hash is there, or cannot be: a job that asks for it then does not hold up the engine.
     void whenHashed(std::function<void()> call);
 
+    /// As a session file holds them.
+    struct Saved {
+        std::vector<Run> runs;    ///< finished ones
+        std::vector<Run> stopped; ///< as far as they had come; on their way, too
+        int baseline = -1;        ///< index in `runs`
+    };
     /// Takes over the runs of a session file once the model's hash says that they are its own; those that are here
     /// already are not doubled. restored() when all is here.
-    void restore(std::vector<Run> runs, int baseline);
-    /// The finished ones with those of restore() that are still under way, as a session file holds them.
-    struct Finished {
-        std::vector<Run> runs;
-        int baseline = -1; ///< index in `runs`
-    };
-    [[nodiscard]] Finished finished() const;
+    void restore(Saved saved);
+    [[nodiscard]] Saved toSave() const; ///< with those of restore() that are still under way
 
 Q_SIGNALS:
     void changed();
+    void cameBack();
     void restored();
     void logged(const QString& line);
 
@@ -87,17 +100,19 @@ private:
     [[nodiscard]] Run* findMutable(int id);
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     [[nodiscard]] int nextColour() const;
-    void keep();
+    int append(Run run);
+    void showNewest(); ///< finished one
+    void bringAllBack(const std::vector<Run>& kept);
     void readJournal();
     void queueJournal();
     void queuePending();
     void callHashWaiters();
-    void takePending(const std::vector<Run>& runs, const std::string& model_hash);
+    void takePending(const std::string& model_hash);
 
     JobRunner& jobs_;
-    /// The runs with their layers' figures, as they were kept. In a job.
-    [[nodiscard]] static std::shared_ptr<const std::vector<Run>>
-    withReports(const RunJournal& journal, const Model& model, std::vector<Run> runs, JobContext& ctx);
+    /// Gives the runs of this model's hash their layers' figures, as they were kept. In a job or the keeper's thread.
+    static void addReports(const RunJournal& journal, const Model& model, const std::string& hash,
+                           std::vector<Run>& runs, const std::function<void(const std::string&)>& tell);
     void keepReports(const Run& run);
 
     RunJournal journal_;
@@ -105,7 +120,8 @@ private:
     QElapsedTimer since_kept_;
     std::shared_ptr<const Model> model_;
     std::vector<Run> runs_;
-    Finished pending_;                                // what restore() was given and is not here yet
+    Saved pending_;                                   // what restore() was given and is not here yet
+    std::pair<QDateTime, qint64> seen_;               // the journal's file when it was read last
     std::vector<std::function<void()>> hash_waiters_; // of the open model
     int last_run_ = 0;
     std::vector<int> chosen_; // baselines, the newest last: where one goes, the one before comes back

@@ -15,6 +15,13 @@ void RunList::keep() {
     if (!model_) return;
     since_kept_.start();
     const QString file = modelFile();
+    for (Run& run : runs_) {
+        if (run.evaluation || !run.model_hash.empty()) continue;
+        try {
+            run.model_hash = model_->known_hash().value_or(std::string());
+        } catch (const Error&) { // its jobs will say so
+        }
+    }
     keeper_->keep(
         file,
         [this, journal = journal_, file, runs = runs_] { // the list goes only when the keeper has finished
@@ -37,13 +44,41 @@ void RunList::readJournal() {
     whenHashed([this] { queueJournal(); }); // the hash says whether it is the same model
 }
 
-std::shared_ptr<const std::vector<Run>> RunList::withReports(const RunJournal& journal, const Model& model,
-                                                             std::vector<Run> runs, JobContext& ctx) {
-    const std::string hash = model.hash(ctx);
+void RunList::addReports(const RunJournal& journal, const Model& model, const std::string& hash, std::vector<Run>& runs,
+                         const std::function<void(const std::string&)>& tell) {
     const RecordFolder kept = kept_reports(journal);
-    for (Run& run : runs)
-        if (run.evaluation->provenance.model_hash == hash) find_reports(kept, model, run, ctx.log);
-    return std::make_shared<const std::vector<Run>>(std::move(runs));
+    for (Run& run : runs) {
+        if (run.reports && !are_reports_of(model, *run.reports)) run.reports.reset(); // of a session file
+        if (run.hasWindows() && run.modelHash() == hash) find_reports(kept, model, run, tell);
+    }
+}
+
+void RunList::readAgain() {
+    const QFileInfo file(model_ ? journal_.file(modelFile()) : QString());
+    const std::pair now{file.lastModified(), file.size()};
+    if (!model_ || !file.exists() || now == seen_) return;
+    std::optional<std::string> hash;
+    try {
+        hash = model_->known_hash();
+    } catch (const Error&) { // what is there now is another model: nobody's runs are its
+    }
+    if (!hash) return;
+    seen_ = now;
+    keeper_->ask<std::vector<Run>>(
+        [journal = journal_, model = model_, path = modelFile(), hash = *hash] {
+            std::vector<Run> runs = journal.read(path, hash);
+            addReports(journal, *model, hash, runs, [](const std::string&) {}); // the start has told of it
+            return runs;
+        },
+        this,
+        [this, model = model_](const std::vector<Run>& kept) {
+            if (model == model_) bringAllBack(kept);
+        });
+}
+
+void RunList::bringAllBack(const std::vector<Run>& kept) {
+    for (const Run& run : kept) bringBack(run);
+    Q_EMIT changed();
 }
 
 void RunList::keepReports(const Run& run) {
@@ -84,17 +119,21 @@ void RunList::queueJournal() {
         [journal = journal_, keeper = keeper_, path = modelFile(), model = model_](JobContext& ctx) {
             const std::string hash = model->hash(ctx);
             keeper->finish();
-            return withReports(journal, *model, journal.read(path, hash), ctx);
+            auto runs = std::make_shared<std::vector<Run>>(journal.read(path, hash));
+            addReports(journal, *model, hash, *runs, ctx.log);
+            return runs;
         },
         [this, model = model_](std::shared_ptr<const std::vector<Run>> kept) {
             if (model != model_) return;
-            const std::size_t before = runs_.size();
-            for (const Run& run : *kept) bringBack(run); // perhaps one that ended while the hash was computed
+            const std::size_t before = runs_.size(); // perhaps one was asked for while the hash was computed
+            bringAllBack(*kept);
             const auto back = static_cast<int>(runs_.size() - before);
             if (back == 0) return;
             Q_EMIT logged(tr("%n run(s) of %1 are back", nullptr, back)
                               .arg(QFileInfo(journal_.file(modelFile())).lastModified().toString(Qt::ISODate)));
+            if (before == 0) showNewest();
             Q_EMIT changed();
+            Q_EMIT cameBack();
         },
         [this, model = model_](const JobView& job) {
             if (job.state == JobState::done || model != model_) return;
@@ -105,20 +144,24 @@ void RunList::queueJournal() {
 }
 
 // After the journal's runs.
-void RunList::restore(std::vector<Run> runs, int baseline) {
-    pending_ = {std::move(runs), baseline};
-    if (pending_.runs.empty()) return Q_EMIT restored();
+void RunList::restore(Saved saved) {
+    pending_ = std::move(saved);
+    if (pending_.runs.empty() && pending_.stopped.empty()) return Q_EMIT restored();
     whenHashed([this] { queuePending(); });
 }
 
 void RunList::queuePending() {
-    jobs_.submit<std::vector<Run>>(
+    jobs_.submit<Saved>(
         {},
-        [journal = journal_, model = model_, runs = pending_.runs](JobContext& ctx) {
-            return withReports(journal, *model, runs, ctx);
+        [journal = journal_, model = model_, saved = pending_](JobContext& ctx) {
+            auto with_reports = std::make_shared<Saved>(saved);
+            addReports(journal, *model, model->hash(ctx), with_reports->runs, ctx.log);
+            return with_reports;
         },
-        [this, model = model_](std::shared_ptr<const std::vector<Run>> runs) {
-            if (model == model_) takePending(*runs, *model->known_hash());
+        [this, model = model_](std::shared_ptr<const Saved> saved) {
+            if (model != model_) return;
+            pending_.runs = saved->runs; // the baseline may have been chosen since
+            takePending(*model->known_hash());
         },
         [this, model = model_](const JobView& job) {
             if (job.state == JobState::done || model != model_) return;
@@ -129,19 +172,28 @@ void RunList::queuePending() {
         });
 }
 
-void RunList::takePending(const std::vector<Run>& runs, const std::string& model_hash) {
+void RunList::takePending(const std::string& model_hash) {
     int others = 0, chosen = 0;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-        const Run& run = runs[i];
-        if (run.evaluation->provenance.model_hash != model_hash) {
+    const Saved saved = std::exchange(pending_, {});
+    for (std::size_t i = 0; i < saved.runs.size(); ++i) {
+        const Run& run = saved.runs[i];
+        if (run.modelHash() != model_hash) {
             ++others;
             continue;
         }
         const int id = bringBack(run);
-        if (static_cast<int>(i) == pending_.baseline) chosen = id;
+        if (find(id)->reports) keepReports(*find(id));
+        if (static_cast<int>(i) == saved.baseline) chosen = id;
     }
-    pending_ = {};
-    if (chosen != 0) setBaseline(chosen);
+    for (const Run& run : saved.stopped) // continuing them goes on where they stopped
+        if (run.modelHash() == model_hash)
+            bringBack(run);
+        else
+            ++others;
+    if (chosen != 0)
+        setBaseline(chosen);
+    else
+        showNewest();
     if (others > 0)
         Q_EMIT logged(
             tr("%n run(s) of the session left out: the model at that path is another one now", nullptr, others));
@@ -150,10 +202,13 @@ void RunList::takePending(const std::vector<Run>& runs, const std::string& model
     Q_EMIT restored();
 }
 
-RunList::Finished RunList::finished() const {
-    Finished all;
+RunList::Saved RunList::toSave() const {
+    Saved all;
     for (const Run& run : runs_) {
-        if (!run.finished()) continue;
+        if (!run.finished()) {
+            all.stopped.push_back(run);
+            continue;
+        }
         if (run.id == baseline()) all.baseline = static_cast<int>(all.runs.size());
         all.runs.push_back(run);
     }
@@ -163,6 +218,8 @@ RunList::Finished RunList::finished() const {
         if (there == all.runs.end()) there = all.runs.insert(there, run);
         if (static_cast<int>(i) == pending_.baseline) all.baseline = static_cast<int>(there - all.runs.begin());
     }
+    for (const Run& run : pending_.stopped)
+        if (find_result(all.stopped, run) == all.stopped.end()) all.stopped.push_back(run);
     return all;
 }
 

@@ -12,19 +12,28 @@ QString tr(const char* text) { return QObject::tr(text); }
 
 QString file_name(const QString& path) { return QFileInfo(path).fileName(); }
 
-/// What can tell runs apart, in the order in which it is said. Empty: nothing to say of this run.
+/// What can tell runs apart beside their protocol, in the order in which it is said. Empty: nothing to say of this run.
 using Attribute = QString (*)(const Run&);
 constexpr Attribute attributes[] = {
     [](const Run& run) { return run.full_precision ? QString() : calibration_text(run.recipe.calibration); },
-    [](const Run& run) { return protocol_text(run.protocol()); },
     [](const Run& run) {
-        return run.evaluation ? QString::fromStdString(run.evaluation->provenance.device) : QString();
+        return run.evaluation ? QString::fromStdString(run.evaluation->provenance.place()) : QString();
     },
     [](const Run& run) { // rules and ignored layers, which the line only counts
         Recipe alone = run.recipe;
         alone.calibration = {};
         return run.full_precision ? QString() : tr("recipe %1").arg(QString::fromStdString(recipe_hash(alone)).left(6));
     }};
+
+/// What `attribute` says of each of `same`; empty where it says one thing of all of them.
+std::vector<QString> told_apart(const std::vector<Run>& runs, const std::vector<std::size_t>& same,
+                                Attribute attribute) {
+    std::vector<QString> texts;
+    std::set<QString> values;
+    for (const std::size_t i : same)
+        if (const QString value = texts.emplace_back(attribute(runs[i])); !value.isEmpty()) values.insert(value);
+    return values.size() < 2 ? std::vector<QString>() : texts;
+}
 } // namespace
 
 QString calibration_text(const CalibrationSpec& spec) {
@@ -38,32 +47,32 @@ QString protocol_text(const RunProtocol& protocol) {
     const EvaluationChoice& choice = protocol.choice;
     const QString text = choice.text.isEmpty() ? tr("built-in text") : file_name(choice.text);
     const QString windows = choice.windows > 0 ? tr("%1, %2 × %3").arg(text).arg(choice.windows).arg(choice.window)
-                                               : tr("%1, all windows of %2").arg(text).arg(choice.window);
+                                               : tr("%1, all × %2").arg(text).arg(choice.window);
     const bool usual = protocol.execution == Execution{Compute::float32, Arithmetic::simulated};
     return usual ? windows : windows + QStringLiteral(", ") + QString::fromStdString(to_text(protocol.execution));
 }
 
-std::vector<QString> run_names(const std::vector<Run>& runs) {
-    std::vector<QString> names;
+std::vector<RunName> run_names(const std::vector<Run>& runs) {
+    std::vector<RunName> names;
     std::map<QString, std::vector<std::size_t>> by_name;
     for (std::size_t i = 0; i < runs.size(); ++i) {
-        names.push_back(runs[i].name);
+        names.push_back({runs[i].name, {}});
         by_name[runs[i].name].push_back(i);
     }
     for (const auto& [name, same] : by_name) {
         if (same.size() < 2) continue;
         for (const Attribute attribute : attributes) {
-            std::set<QString> values;
-            for (const std::size_t i : same)
-                if (const QString value = attribute(runs[i]); !value.isEmpty()) values.insert(value);
-            if (values.size() < 2) continue;
-            for (const std::size_t i : same)
-                if (const QString value = attribute(runs[i]); !value.isEmpty())
-                    names[i] += QStringLiteral(" · ") + value;
+            const std::vector<QString> texts = told_apart(runs, same, attribute);
+            for (std::size_t at = 0; at < texts.size(); ++at)
+                if (!texts[at].isEmpty()) names[same[at]].name += QStringLiteral(" · ") + texts[at];
         }
+        const std::vector<QString> protocols =
+            told_apart(runs, same, [](const Run& run) { return protocol_text(run.protocol()); });
+        for (std::size_t at = 0; at < protocols.size(); ++at) names[same[at]].protocol = protocols[at];
         std::map<QString, int> times;
         for (const std::size_t i : same)
-            if (const int before = times[names[i]]++; before > 0) names[i] += tr(" · again %1").arg(before);
+            if (const int before = times[names[i].whole()]++; before > 0)
+                names[i].name += tr(" · again %1").arg(before);
     }
     return names;
 }

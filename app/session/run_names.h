@@ -9,9 +9,15 @@
 
 namespace graticule {
 
-/// One name per run: its own, and behind it whatever differs between it and other runs of the same name. Runs that
-/// differ in nothing are numbered.
-[[nodiscard]] std::vector<QString> run_names(const std::vector<Run>& runs);
+/// Its own name, and behind it whatever differs between it and other runs of the same name. Runs that differ in nothing
+/// are numbered.
+struct RunName {
+    QString name;     ///< tells it from those of its protocol
+    QString protocol; ///< where runs of its name were evaluated under several; else empty
+    [[nodiscard]] QString whole() const { return protocol.isEmpty() ? name : name + QStringLiteral(" · ") + protocol; }
+};
+/// One per run.
+[[nodiscard]] std::vector<RunName> run_names(const std::vector<Run>& runs);
 
 /// "128 × 2048 tokens", with text, random pick and seed where they are not the usual.
 [[nodiscard]] QString calibration_text(const CalibrationSpec& spec);

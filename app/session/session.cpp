@@ -64,9 +64,12 @@ void Session::setExecution(const Execution& execution) {
 
 JobRequest Session::request(const QString& tag, const QString& title, std::vector<JobId> after, double tokens) const {
     // Settled for this device: a job that goes on elsewhere keeps to its protocol.
-    const Execution execution = model() ? settle_execution(execution_, device_, *model()) : execution_;
-    return {tag, title, std::move(after), tokens, device_, execution};
+    return {tag, title, std::move(after), tokens, device_, model() ? settled() : execution_};
 }
+
+Execution Session::settled() const { return settle_execution(execution_, device_, *model()); }
+
+Session::Subject Session::subjectOfNow() const { return {recipe(), resolution_.resolved, settled()}; }
 
 std::function<void(const JobView&)> Session::reporter() {
     return [this](const JobView& job) {

@@ -14,42 +14,21 @@
 #include "app/session/keeper.h"
 #include "app/session/recipe_history.h"
 #include "app/session/run_list.h"
+#include "app/session/studies.h"
 #include "app/session/what_if_service.h"
 #include "core/engine/continue_prompt.h"
 #include "core/engine/engine.h"
 #include "core/engine/measure_speed.h"
 #include "core/engine/plan.h"
 #include "core/engine/resolve.h"
-#include "core/io/task_file.h"
 #include "core/recipe/layer_rules.h"
-#include "core/result/divergence.h"
 #include "core/result/length_study.h"
-#include "core/result/passages.h"
 #include "core/result/recipe_search.h"
 #include "core/result/sensitivity.h"
-#include "core/result/task_run.h"
 #include "core/runtime/device.h"
 #include "widgets/panels/task_panel.h"
 
 namespace graticule {
-
-/// How far a recipe's predictions are from full precision's, and where in the text. Under way: of the windows so far.
-struct DivergenceStudy {
-    Recipe recipe;
-    Protocol protocol;
-    QString text; ///< its name
-    Divergence divergence;
-    std::vector<Passage> worst; ///< none under way
-    [[nodiscard]] bool complete() const { return std::ssize(divergence.window_means) == protocol.windows_used; }
-};
-
-/// What full precision and a recipe answered to the items of a task.
-struct TaskStudy {
-    Recipe recipe;
-    std::shared_ptr<const TaskSet> set;
-    std::vector<TaskRun> sides; ///< full precision, the recipe; under way: with items that are pending
-    [[nodiscard]] bool complete() const { return sides.front().answered() == std::ssize(set->items); }
-};
 
 /// A study that is shown while it grows; one that is stopped leaves the one before.
 template <class Study>
@@ -62,6 +41,7 @@ struct Growing {
 struct PromptStudy {
     std::string prompt;
     Recipe recipe;
+    Execution execution;                      ///< of the recipe's side; full precision has its type
     std::vector<Continuation> sides;          ///< full precision, the recipe
     std::optional<std::size_t> first_parting; ///< token of both
     std::vector<std::size_t> same;            ///< bytes of each side's text before that token
@@ -180,6 +160,9 @@ public:
     /// Target::name whose rounding of the inputs is evaluated instead of the recipe's.
     void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed,
                   const QString& served_as = {});
+    /// A run that was stopped, or not begun before the program ended, under its own recipe, protocol and arithmetic: it
+    /// goes on behind its last window to the same figures. With what is missing for it, as evaluate().
+    void continueRun(int id);
     using QuantizedPtr = std::shared_ptr<const QuantizedModel>;
     /// Calls `then` with the weights of a run (0: of the newest quantization): at once where they are in memory. Those
     /// of a run of before the model was opened are not; it is quantized again from its recipe, calibration and seed,
@@ -229,6 +212,7 @@ private:
     /// What jobs hand on to those after them; touched on the engine thread only, once a job that does so is queued.
     struct Calibrated {
         std::shared_ptr<const ActivationStats> stats;
+        bool from_before = false; ///< read, not computed
     };
     struct Chain {
         std::shared_ptr<Calibrated> calibrated = std::make_shared<Calibrated>(); ///< several chains may share one
@@ -238,7 +222,15 @@ private:
     struct Calibrating { ///< a calibration that is queued or runs
         JobId job{};
         CalibrationSpec spec;
+        std::string execution;
         std::shared_ptr<Calibrated> calibrated;
+    };
+    /// What is worked on: as a rule the recipe of now, as one computes now.
+    struct Subject {
+        Recipe recipe;
+        std::optional<ResolvedRecipe> resolved; ///< there where anything is quantized
+        Execution execution;                    ///< settled
+        bool of_before = false;                 ///< of a run that goes on: what is current in the window stays
     };
 
     void takeModel(OpenedModel opened, const QString& path);
@@ -253,29 +245,33 @@ private:
                                      double tokens) const;
     [[nodiscard]] std::function<void(const JobView&)> reporter();
     /// What a job computes, or reads where the same was computed before; in that job's thread.
-    using Statistics = std::function<std::shared_ptr<const ActivationStats>(JobContext&, const StatsCallback&)>;
+    using Statistics = std::function<Calibrated(JobContext&, const StatsCallback&)>;
     [[nodiscard]] Statistics statisticsOf(const CalibrationSpec& spec);
     /// `tag` empty: never replaced by a later job.
     std::optional<JobId> calibrateInto(const std::shared_ptr<Calibrated>& calibrated, const CalibrationSpec& spec,
-                                       const QString& tag);
+                                       const QString& tag, const Execution& execution);
     /// Gives `chain` the statistics at hand or those of a calibration under way, and says what to wait for. False:
-    /// there are neither for the recipe's calibration.
-    bool joinStats(Chain& chain, std::vector<JobId>& after) const;
-    /// `choice` empty: nothing is evaluated.
-    std::optional<JobId> queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice,
-                                    const QString& served_as = {});
+    /// there are neither for the subject's calibration and arithmetic.
+    bool joinStats(const Subject& subject, Chain& chain, std::vector<JobId>& after) const;
+    [[nodiscard]] Subject subjectOfNow() const; ///< the model is open
+    [[nodiscard]] Execution settled() const;    ///< execution() on the device in use
+    /// `run` empty: nothing is evaluated.
+    std::optional<JobId> queueSteps(const Subject& subject, Step goal, Calibrate when, std::optional<Run> run);
     void queueRun(Run run, const ChainPtr& chain, std::vector<JobId> own);
     void showReports(); ///< of the newest quantization that succeeded
     void takeReports(std::vector<LayerReport> reports, const CalibrationSpec& calibration);
-    JobId quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag);
+    JobId quantizeInto(const Subject& subject, const ChainPtr& chain, std::vector<JobId> after, const QString& tag);
     JobId evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after);
-    [[nodiscard]] Run newRun(bool full_precision, const EvaluationChoice& choice, const QString& served_as = {}) const;
+    [[nodiscard]] Run newRun(const Recipe& recipe, const ResolvedRecipe& resolved, const EvaluationChoice& choice,
+                             const QString& served_as) const;
+    [[nodiscard]] Run newRun(const EvaluationChoice& choice, const Execution& execution) const; ///< full precision
     [[nodiscard]] bool recipeReady(const QString& what);
     /// Runs `work`, whose offers are shown in `place` while it runs; `done` when its result stands there.
     template <class Study>
     void grow(JobRequest request, Growing<Study>& place,
               std::function<std::shared_ptr<const Study>(JobContext&, const std::function<void(Study)>& offer)> work,
               std::function<void()> done = {});
+    [[nodiscard]] Decisions decisions() const; ///< that are finished
     void keepDecisions();
     /// What `read` gives, as far as the model's hash says that it is of this model; it is called on the engine thread.
     void takeDecisions(std::function<Decisions()> read);

@@ -10,7 +10,6 @@
 #include "core/engine/resources.h"
 #include "core/engine/search_recipe.h"
 #include "core/method/method.h"
-#include "core/result/passages.h"
 
 namespace graticule {
 
@@ -208,10 +207,12 @@ void Session::measureDivergence(const EvaluationChoice& choice) {
             const auto runs = work.compare(std::span(&recipe, 1), true, text, spec, ctx,
                                            DivergenceTeller(DivergenceStudy{recipe, {}, {}, {}, {}}, offer));
             const Evaluation &baseline = *runs[0].evaluation, &evaluation = *runs[1].evaluation;
-            return std::make_shared<const DivergenceStudy>(DivergenceStudy{
-                recipe, evaluation.protocol, QString::fromStdString(evaluation.provenance.data_name),
-                *divergence_between(baseline, evaluation), worst_passages(baseline, evaluation, work.tokenizer())});
-        });
+            return std::make_shared<const DivergenceStudy>(
+                DivergenceStudy{recipe, evaluation.protocol, QString::fromStdString(evaluation.provenance.data_name),
+                                *divergence_between(baseline, evaluation),
+                                worst_passages(baseline, evaluation, work.tokenizer()), evaluation.provenance});
+        },
+        [this] { keepDecisions(); });
 }
 
 void Session::answerTask(const TaskAsked& asked) {
@@ -240,8 +241,26 @@ void Session::answerTask(const TaskAsked& asked) {
             };
             return std::make_shared<const TaskStudy>(
                 study_of(answer_task(work.model(), sides, work.tokenizer(), *set, ctx, tell)));
-        });
+        },
+        [this] { keepDecisions(); });
 }
+
+Decisions Session::decisions() const {
+    return {searches_, sensitivity_.finished, divergence_.finished, task_.finished};
+}
+
+namespace {
+/// "2 searches, a sensitivity, answers to a task"
+QString names_of(const Decisions& found) {
+    QStringList names;
+    if (const auto searches = found.searches.size(); searches > 0)
+        names << (searches == 1 ? QObject::tr("a search") : QObject::tr("%1 searches").arg(searches));
+    if (found.sensitivity) names << QObject::tr("a sensitivity");
+    if (found.divergence) names << QObject::tr("a divergence");
+    if (found.task) names << QObject::tr("answers to a task");
+    return names.join(QStringLiteral(", "));
+}
+} // namespace
 
 // What was found is kept at once: it took minutes.
 void Session::keepDecisions() {
@@ -249,10 +268,8 @@ void Session::keepDecisions() {
     if (decision_journal_.file(file).isEmpty()) return;
     runs_.keeper().keep(
         decision_journal_.file(file),
-        [journal = decision_journal_, file, decisions = Decisions{searches_, sensitivity_.finished}] {
-            (void)journal.keep(file, decisions);
-        },
-        this, [this](const QString& why) { Q_EMIT logged(tr("Searches were not kept: %1").arg(why)); });
+        [journal = decision_journal_, file, decisions = decisions()] { (void)journal.keep(file, decisions); }, this,
+        [this](const QString& why) { Q_EMIT logged(tr("Results were not kept: %1").arg(why)); });
 }
 
 void Session::takeDecisions(std::function<Decisions()> read) {
@@ -267,20 +284,21 @@ void Session::takeDecisions(std::function<Decisions()> read) {
                 if (model != this->model()) return;
                 pending_decisions_ = {};
                 if (found->empty()) return;
-                const Decisions all = merged(*found, {searches_, sensitivity_.finished});
+                const Decisions all = merged(*found, decisions());
                 searches_ = all.searches;
                 sensitivity_.finished = all.sensitivity;
+                divergence_.finished = all.divergence;
+                task_.finished = all.task;
                 keepDecisions();
-                Q_EMIT logged(
-                    tr("%n search(es) of before are back", nullptr, static_cast<int>(found->searches.size())));
+                Q_EMIT logged(tr("Of before are back: %1").arg(names_of(*found)));
                 Q_EMIT decisionsChanged();
             },
             [this, model](const JobView& job) {
                 if (job.state == JobState::done || model != this->model()) return;
                 Q_EMIT logged(
                     job.state == JobState::failed
-                        ? tr("Earlier searches were not read: %1").arg(QString::fromStdString(job.error.text()))
-                        : tr("Reading earlier searches was cancelled; they are still kept"));
+                        ? tr("Earlier results were not read: %1").arg(QString::fromStdString(job.error.text()))
+                        : tr("Reading earlier results was cancelled; they are still kept"));
             });
     });
 }
@@ -300,6 +318,7 @@ void Session::continuePrompt(const QString& prompt, std::int64_t tokens) {
             auto study = std::make_shared<PromptStudy>();
             study->prompt = prompt;
             study->recipe = recipe;
+            study->execution = ctx.execution;
             const EvaluationSide sides[] = {{}, {quantized ? quantized : work.quantize(recipe, false, ctx), {}}};
             study->sides = continue_prompt(work.model(), sides, tokenizer, prompt, tokens, ctx);
             study->first_parting = first_parting(study->sides[0], study->sides[1]);

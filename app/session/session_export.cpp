@@ -52,7 +52,7 @@ void Session::withWeights(int run_id, const std::function<void(QuantizedPtr)>& t
         std::move(asked),
         [model = model(), resolved = *resolution.resolved, options,
          statistics = calibrates ? statisticsOf(chosen->recipe.calibration) : Statistics()](JobContext& ctx) {
-            const auto stats = statistics ? statistics(ctx, {}) : nullptr;
+            const auto stats = statistics ? statistics(ctx, {}).stats : nullptr;
             return graticule::quantize(model, stats, resolved, ctx, {}, options);
         },
         [this, run_id, then](const QuantizedPtr& quantized) {

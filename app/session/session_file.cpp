@@ -3,8 +3,10 @@
 #include <QtCore/QDir>
 #include <QtCore/QFileInfo>
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "app/session/layers_json.h"
 #include "app/session/run_json.h"
 #include "core/base/error.h"
 
@@ -83,7 +85,10 @@ SessionFile from_json(const json& document) {
     file.evaluation.text = text_of(evaluation.at("text"));
     evaluation.at("window").get_to(file.evaluation.window);
     evaluation.at("windows").get_to(file.evaluation.windows);
-    for (const json& run : document.at("runs")) file.runs.push_back(run_from_json(run));
+    read_runs_of(document, file.runs);
+    read_layers_of(document, file.runs);
+    std::ranges::copy_if(file.runs, std::back_inserter(file.stopped), [](const Run& run) { return !run.finished(); });
+    std::erase_if(file.runs, [](const Run& run) { return !run.finished(); }); // only asked for
     if (const auto stopped = document.find("stopped"); stopped != document.end())
         for (const json& run : *stopped) file.stopped.push_back(run_from_json(run));
     document.at("baseline").get_to(file.baseline);
@@ -93,18 +98,23 @@ SessionFile from_json(const json& document) {
     file.decisions = decisions_from_json(document); // absent in files of older versions
     file.selection = names_from_json(document.at("selection"));
     if (const auto notes = document.find("notes"); notes != document.end()) file.notes = text_of(*notes);
+    if (const auto saved = document.find("saved_as"); saved != document.end()) file.saved_as = text_of(*saved);
     file.view = view_from_json(document.at("view"));
     return file;
 }
 } // namespace
 
-void write_session(const QString& path, SessionFile file) {
+std::size_t write_session(const QString& path, SessionFile file) {
     file.beside =
         QFileInfo(file.model).isAbsolute() ? QFileInfo(path).absoluteDir().relativeFilePath(file.model) : QString();
-    json runs = json::array();
-    for (const Run& run : file.runs) runs.push_back(run_to_json(run));
+    std::vector<const Run*> runs;
+    for (const Run& run : file.runs) runs.push_back(&run);
     json stopped = json::array();
-    for (const Run& run : file.stopped) stopped.push_back(run_to_json(run));
+    for (const Run& run : file.stopped)
+        if (run.hasWindows())
+            stopped.push_back(run_to_json(run));
+        else
+            runs.push_back(&run);
     json steps = json::array();
     for (const RecipeHistory::Step& step : file.history)
         steps.push_back(
@@ -123,14 +133,17 @@ void write_session(const QString& path, SessionFile file) {
                       {{"text", file.evaluation.text.toStdString()},
                        {"window", file.evaluation.window},
                        {"windows", file.evaluation.windows}}},
-                     {"runs", runs},
                      {"stopped", stopped},
                      {"baseline", file.baseline},
                      {"selection", names_to_json(file.selection)},
                      {"notes", file.notes.toStdString()},
                      {"view", view_to_json(file.view)}};
+    if (!file.saved_as.isEmpty()) document["saved_as"] = file.saved_as.toStdString();
+    write_runs_to(document, runs);
     decisions_to_json(file.decisions, document);
+    const std::size_t left_out = write_layers_to(document, file.runs);
     write_run_file(path, document);
+    return left_out;
 }
 
 SessionFile read_session(const QString& path) {

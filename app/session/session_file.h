@@ -1,6 +1,7 @@
 // What somebody was doing, as one file to come back to or to hand on: the model by its path, the recipe with its
-// calibration settings, the finished runs, and how it all stood on the screen. JSON with a schema version, written
-// aside and renamed. Calibration statistics and quantized weights are not kept: the settings make them again.
+// calibration settings, the runs with the figures of their layers, what was found of the model, and how it all stood on
+// the screen. JSON with a schema version, written aside and renamed. Calibration statistics and quantized weights are
+// not kept: the settings make them again.
 //
 //     write_session(path, file);                  // Error{bad_input} naming the path
 //     const SessionFile file = read_session(path); // the same for whatever cannot be read, and nothing is half taken
@@ -45,19 +46,20 @@ struct SessionFile {
     std::size_t history_at = 0;               ///< of `recipe` in it
     Recipe reference;                         ///< "current" in what-if
     EvaluationChoice evaluation;
-    std::vector<Run> runs;    ///< finished ones
-    std::vector<Run> stopped; ///< evaluations that were under way, as far as they had come
+    std::vector<Run> runs;    ///< finished ones, with the figures of their layers
+    std::vector<Run> stopped; ///< evaluations that were under way or asked for, as far as they had come
     int baseline = -1;        ///< index in `runs`; -1: none
     Decisions decisions;      ///< searches with their measured points, sensitivities
     QStringList selection;    ///< names of linears, the one that plots show first
     QString notes;            ///< what somebody wrote down
+    QString saved_as;         ///< of a draft: the session file that holds the same work; empty: none does
     SessionView view;
 };
 
 inline constexpr const char* session_suffix = ".graticule";
 
-/// Fills `beside` itself.
-void write_session(const QString& path, SessionFile file);
+/// Fills `beside` itself. Returns of how many quantizations the figures of layers are not in it, for want of room.
+std::size_t write_session(const QString& path, SessionFile file);
 [[nodiscard]] SessionFile read_session(const QString& path);
 
 } // namespace graticule

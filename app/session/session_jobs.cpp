@@ -39,7 +39,7 @@ bool Session::recipeReady(const QString& what) {
 Session::Statistics Session::statisticsOf(const CalibrationSpec& spec) {
     const QString folder = runs_.journal().beside("statistics");
     return [this, spec, model = model(), tokenizer = opened_.tokenizer, caches = caches_, keeps = !folder.isEmpty(),
-            kept = kept_statistics(folder.toStdString())](JobContext& ctx, const StatsCallback& offer) {
+            kept = kept_statistics(folder.toStdString())](JobContext& ctx, const StatsCallback& offer) -> Calibrated {
         bool there = false;
         const auto made_before = [&](const ActivationStats& asked) {
             auto found = find_statistics(kept, *model, asked, ctx);
@@ -48,7 +48,7 @@ Session::Statistics Session::statisticsOf(const CalibrationSpec& spec) {
         };
         const auto stats = graticule::calibrate(*model, *tokenizer, spec, ctx, offer, made_before);
         if (there) ctx.log("the statistics of this calibration were there from before");
-        if (there || !keeps) return stats;
+        if (there || !keeps) return Calibrated{stats, there};
         const auto keep = [kept, model, stats] {
             try {
                 return keep_statistics(kept, *model, *stats) ? QString() : tr("they are too large");
@@ -59,52 +59,57 @@ Session::Statistics Session::statisticsOf(const CalibrationSpec& spec) {
         caches->ask<QString>(keep, this, [this](const QString& why) {
             if (!why.isEmpty()) Q_EMIT logged(tr("Statistics were not kept: %1").arg(why));
         });
-        return stats;
+        return Calibrated{stats, false};
     };
 }
 
 std::optional<JobId> Session::calibrateInto(const std::shared_ptr<Calibrated>& calibrated, const CalibrationSpec& spec,
-                                            const QString& tag) {
+                                            const QString& tag, const Execution& execution) {
     if (!opened_.tokenizer) {
         Q_EMIT failed(tr("Calibrate"),
                       tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
         return std::nullopt;
     }
     const double tokens = static_cast<double>(spec.samples * spec.length);
+    const bool shown = spec == recipe().calibration;  // else of a run of before
     const auto ended = std::make_shared<bool>(false); // a snapshot may still be on its way when the result is there
     const Throttle<std::shared_ptr<const ActivationStats>> snapshots(
         &jobs_, between_partials * 3,
-        [this, ended, model = model()](const std::shared_ptr<const ActivationStats>& stats) {
-            if (!*ended && model == this->model()) takeStats(stats, false);
+        [this, ended, shown, model = model()](const std::shared_ptr<const ActivationStats>& stats) {
+            if (!*ended && shown && model == this->model()) takeStats(stats, false);
         });
+    JobRequest asked = request(tag, tr("Calibrate, %1 × %2 tokens").arg(spec.samples).arg(spec.length), {}, tokens);
+    asked.execution = execution;
     const JobId id = jobs_.submit<ActivationStats>(
-        request(tag, tr("Calibrate, %1 × %2 tokens").arg(spec.samples).arg(spec.length), {}, tokens),
+        std::move(asked),
         [calibrated, statistics = statisticsOf(spec), offer = snapshots.handle()](JobContext& ctx) {
-            calibrated->stats = statistics(ctx, offer);
+            *calibrated = statistics(ctx, offer);
             return calibrated->stats;
         },
-        [this, ended, model = model()](std::shared_ptr<const ActivationStats> stats) {
+        [this, ended, shown, model = model()](std::shared_ptr<const ActivationStats> stats) {
             *ended = true;
-            if (model == this->model()) takeStats(std::move(stats), true);
+            if (shown && model == this->model()) takeStats(std::move(stats), true);
         },
-        [this, ended, model = model(), report = reporter()](const JobView& job) {
+        [this, ended, calibrated, model = model(), report = reporter()](const JobView& job) {
             *ended = true;
+            if (job.state == JobState::done && calibrated->from_before) jobs_.note(job.id, tr("read from the cache"));
             if (calibrating_ && calibrating_->job == job.id) calibrating_.reset();
             const bool back = job.state != JobState::done && model == this->model() && !stats_complete_;
             if (back && complete_stats_) takeStats(complete_stats_, true);
             report(job);
         });
-    calibrating_ = Calibrating{id, spec, calibrated};
+    calibrating_ = Calibrating{id, spec, to_text(execution), calibrated};
     return id;
 }
 
-bool Session::joinStats(Chain& chain, std::vector<JobId>& after) const {
-    const CalibrationSpec& spec = recipe().calibration;
-    if (complete_stats_ && complete_stats_->spec == spec) {
+bool Session::joinStats(const Subject& subject, Chain& chain, std::vector<JobId>& after) const {
+    const CalibrationSpec& spec = subject.recipe.calibration;
+    const std::string execution = to_text(subject.execution);
+    if (complete_stats_ && complete_stats_->spec == spec && complete_stats_->provenance.execution == execution) {
         chain.calibrated->stats = complete_stats_;
         return true;
     }
-    if (!calibrating_ || calibrating_->spec != spec) return false;
+    if (!calibrating_ || calibrating_->spec != spec || calibrating_->execution != execution) return false;
     chain.calibrated = calibrating_->calibrated;
     after = {calibrating_->job};
     return true;
@@ -114,7 +119,8 @@ JobId Session::calibrate(const CalibrationSpec& spec) {
     Recipe changed = recipe();
     changed.calibration = spec;
     setRecipe(std::move(changed), tr("calibration %1 × %2").arg(spec.samples).arg(spec.length));
-    return calibrateInto(std::make_shared<Calibrated>(), spec, QStringLiteral("calibrate")).value_or(JobId{});
+    return calibrateInto(std::make_shared<Calibrated>(), spec, QStringLiteral("calibrate"), settled())
+        .value_or(JobId{});
 }
 
 void Session::showReports() {
@@ -131,16 +137,28 @@ void Session::takeReports(std::vector<LayerReport> reports, const CalibrationSpe
 std::shared_ptr<const LayerReport> Session::measured(LayerId layer, const SchemeChoice& choice) const {
     const CalibrationSpec& calibration = recipe().calibration;
     const std::string line = to_line(without_defaults(choice));
-    const auto serves = [&](const LayerReport& report) { return report.output_mse || !stats_complete_; };
-    if (reports_calibration_ == calibration)
-        for (const LayerReport& report : *reports_) // perhaps of a quantization under way
-            if (report.layer == layer && report.scheme_line == line && serves(report)) return {reports_, &report};
+    std::shared_ptr<const LayerReport> unseen; // measured without its outputs
+    const auto serves = [&](const LayerReport* report) {
+        return report && report->output_mse && (!unseen || unseen->weight_mse == report->weight_mse);
+    };
+    const auto keep_unseen = [&](const auto& reports, const LayerReport* report) {
+        if (report && !report->output_mse && !unseen && !stats_complete_) unseen = {reports, report};
+    };
+    if (reports_calibration_ == calibration) { // perhaps of a quantization under way, in no order
+        const auto found = std::ranges::find_if(
+            *reports_, [&](const LayerReport& report) { return report.layer == layer && report.scheme_line == line; });
+        const LayerReport* report = found == reports_->end() ? nullptr : &*found;
+        if (serves(report)) return {reports_, report};
+        keep_unseen(reports_, report);
+    }
+    // The newest; where that was made without a calibration, what was measured of the same codes before.
     for (auto run = runs_.all().rbegin(); run != runs_.all().rend(); ++run) {
         if (!run->reports || run->recipe.calibration != calibration) continue;
-        if (const LayerReport* report = find_report(*run->reports, layer, line); report && serves(*report))
-            return {run->reports, report};
+        const LayerReport* report = find_report(*run->reports, layer, line);
+        if (serves(report)) return {run->reports, report};
+        keep_unseen(run->reports, report);
     }
-    return nullptr;
+    return unseen;
 }
 
 void Session::studyLengths(std::int64_t target, bool measure) {
@@ -227,28 +245,32 @@ void quantize_parts(const std::shared_ptr<const Model>& model, const std::filesy
 } // namespace
 
 // Recipes of runs that wait at the same moment are quantized in one pass over the blocks.
-JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, const QString& tag) {
+JobId Session::quantizeInto(const Subject& subject, const ChainPtr& chain, std::vector<JobId> after,
+                            const QString& tag) {
     const auto ended = std::make_shared<bool>(false);
     const Throttle<std::vector<LayerReport>> partial(
         &jobs_, between_partials,
-        [this, ended, model = model(), calibration = recipe().calibration](const std::vector<LayerReport>& so_far) {
-            if (*ended || model != this->model()) return;
+        [this, ended, model = model(), of_before = subject.of_before,
+         calibration = subject.recipe.calibration](const std::vector<LayerReport>& so_far) {
+            if (*ended || of_before || model != this->model()) return;
             takeReports(so_far, calibration);
         });
     const auto part = std::make_shared<const QuantizationPart>(QuantizationPart{
-        *resolution_.resolved, [chain] { return chain->calibrated->stats; }, partial.handle(),
+        *subject.resolved, [chain] { return chain->calibrated->stats; }, partial.handle(),
         [chain](std::shared_ptr<const QuantizedModel> quantized) { chain->quantized = std::move(quantized); }});
     JobRequest asked =
-        request(tag, tr("Quantize %1").arg(QString::fromStdString(summary_line(recipe()))), std::move(after), 0);
+        request(tag, tr("Quantize %1").arg(QString::fromStdString(summary_line(subject.recipe))), std::move(after), 0);
+    asked.execution = subject.execution;
     if (tag.isEmpty())
         asked.together = QStringLiteral("quantize model %1").arg(reinterpret_cast<quintptr>(model().get()));
     return jobs_.submitTogether<QuantizedModel>(
         std::move(asked), part,
         [model = model(), journal = runs_.journal().quantizationFile().toStdString()](
             std::span<JobRunner::Share> shares, JobContext& ctx) { quantize_parts(model, journal, shares, ctx); },
-        [this, ended, model = model(), quantized_recipe = recipe()](std::shared_ptr<const QuantizedModel> quantized) {
+        [this, ended, model = model(), of_before = subject.of_before,
+         quantized_recipe = subject.recipe](std::shared_ptr<const QuantizedModel> quantized) {
             *ended = true;
-            if (model != this->model()) return;
+            if (of_before || model != this->model()) return;
             quantized_ = std::move(quantized);
             // From now on "current" is what was just made; edits after it are the candidate.
             setReference(quantized_recipe);
@@ -265,32 +287,37 @@ JobId Session::quantizeInto(const ChainPtr& chain, std::vector<JobId> after, con
 
 std::optional<JobId> Session::quantize() {
     if (!recipeReady(tr("Quantize"))) return std::nullopt;
-    return queueSteps(Step::quantize, Calibrate::where_needed, {});
+    return queueSteps(subjectOfNow(), Step::quantize, Calibrate::where_needed, {});
 }
 
-Run Session::newRun(bool full_precision, const EvaluationChoice& choice, const QString& served_as) const {
+Run Session::newRun(const EvaluationChoice& choice, const Execution& execution) const {
     Run run;
-    run.full_precision = full_precision;
+    run.full_precision = true;
     run.choice = choice;
-    run.execution = settle_execution(execution_, device_, *model());
+    run.execution = execution;
     run.bytes = stored_bytes(*model());
-    if (full_precision) {
-        run.recipe.name = unquantized_name(*model());
-        run.weight_bits = {stored_bits_per_weight(*model()), stored_bits_per_weight(*model())};
-        run.name = QString::fromStdString(run.recipe.name);
-    } else {
-        run.recipe = recipe();
-        run.name = QString::fromStdString(summary_line(recipe()));
-        run.setSize(resolution_.resolved->size());
-        LayerChoices choices = choices_of(*resolution_.resolved);
-        if (!served_as.isEmpty()) {
-            const Target& target = target_named(served_as.toStdString());
-            choices = served_choices(*model(), choices, check_served(*model(), choices, target), target);
-            run.served_as = served_as;
-            run.name += QStringLiteral(" as ") + served_as;
-        }
-        run.input_bits = average_input_bits(choices);
+    run.recipe.name = unquantized_name(*model());
+    run.weight_bits = {stored_bits_per_weight(*model()), stored_bits_per_weight(*model())};
+    run.name = QString::fromStdString(run.recipe.name);
+    return run;
+}
+
+Run Session::newRun(const Recipe& recipe, const ResolvedRecipe& resolved, const EvaluationChoice& choice,
+                    const QString& served_as) const {
+    Run run;
+    run.choice = choice;
+    run.execution = settled();
+    run.recipe = recipe;
+    run.name = QString::fromStdString(summary_line(recipe));
+    run.setSize(resolved.size());
+    LayerChoices choices = choices_of(resolved);
+    if (!served_as.isEmpty()) {
+        const Target& target = target_named(served_as.toStdString());
+        choices = served_choices(*model(), choices, check_served(*model(), choices, target), target);
+        run.served_as = served_as;
+        run.name += QStringLiteral(" as ") + served_as;
     }
+    run.input_bits = average_input_bits(choices);
     return run;
 }
 
@@ -339,6 +366,7 @@ JobId Session::evaluateInto(const Run& run, const ChainPtr& chain, std::vector<J
     spec.max_windows = run.choice.windows;
     const double tokens = static_cast<double>(run.choice.window * run.choice.windows);
     JobRequest asked = request({}, tr("Evaluate %1").arg(run.name), std::move(after), tokens);
+    asked.execution = run.execution; // as it was asked for
     if (!resumes)
         asked.together = QStringLiteral("evaluate %1 tokens, %2 windows, model %3, %4")
                              .arg(run.choice.window)
@@ -365,33 +393,48 @@ void Session::evaluate(const EvaluationChoice& choice, Calibrate when, const QSt
         return;
     }
     try {
-        queueSteps(Step::evaluate, when, choice, served_as);
+        queueSteps(subjectOfNow(), Step::evaluate, when, newRun(recipe(), *resolution_.resolved, choice, served_as));
     } catch (const Error& error) { // of a target that refuses the recipe
         Q_EMIT failed(tr("Evaluate"), QString::fromStdString(error.info().text()));
     }
 }
 
+void Session::continueRun(int id) {
+    const Run* run = runs_.find(id);
+    if (!run || run->alive() || run->elsewhere) return;
+    const QString title = tr("Continue %1").arg(run->name);
+    if (!opened_.tokenizer)
+        return Q_EMIT failed(
+            title, tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
+    if (run->full_precision) {
+        queueRun(*run, std::make_shared<Chain>(), {});
+        runs_.keep();
+        return Q_EMIT runsChanged();
+    }
+    const Resolution resolution = resolve(run->recipe, *model());
+    if (!resolution.resolved) return Q_EMIT failed(title, QString::fromStdString(resolution.diagnostics.text()));
+    queueSteps({run->recipe, resolution.resolved, run->execution, true}, Step::evaluate, Calibrate::where_needed, *run);
+}
+
 // Jobs for the steps of the plan, each after those whose results it takes.
-std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::optional<EvaluationChoice>& choice,
-                                         const QString& served_as) {
-    std::optional<Run> run; // before anything is queued: a target may refuse the recipe
-    if (choice) run = newRun(false, *choice, served_as);
+std::optional<JobId> Session::queueSteps(const Subject& subject, Step goal, Calibrate when, std::optional<Run> run) {
     const auto chain = std::make_shared<Chain>();
     std::vector<JobId> after; // of the calibration, which may serve other runs as well ...
     std::vector<JobId> own;   // ... and of this run alone, which go when it is removed
     PlanHave have;
-    have.statistics = joinStats(*chain, after);
-    have.quantized = choice && quantized_ && quantized_->recipe == recipe();
-    have.unquantized_evaluation =
-        choice && runs_.unquantized({*choice, settle_execution(execution_, device_, *model())});
+    have.statistics = joinStats(subject, *chain, after);
+    have.quantized =
+        run && quantized_ && quantized_->recipe == subject.recipe &&
+        (!subject.resolved->needs_calibration() || quantized_->provenance.execution == to_text(subject.execution));
+    have.unquantized_evaluation = run && runs_.unquantized(run->protocol());
     if (have.quantized) chain->quantized = quantized_;
-    for (const Step step : plan_of({goal, &*resolution_.resolved, when == Calibrate::always}, have)) {
+    for (const Step step : plan_of({goal, &*subject.resolved, when == Calibrate::always}, have)) {
         switch (step) {
         case Step::evaluate_unquantized:
-            queueRun(newRun(true, *choice), std::make_shared<Chain>(), {});
+            queueRun(newRun(run->choice, run->execution), std::make_shared<Chain>(), {});
             break;
         case Step::calibrate: {
-            const auto job = calibrateInto(chain->calibrated, recipe().calibration, {});
+            const auto job = calibrateInto(chain->calibrated, subject.recipe.calibration, {}, subject.execution);
             if (!job) return std::nullopt;
             after = {*job};
             break;
@@ -400,21 +443,23 @@ std::optional<JobId> Session::queueSteps(Step goal, Calibrate when, const std::o
             if (after.empty() && !chain->calibrated->stats)
                 Q_EMIT logged(tr("%1 is quantized without calibration: nothing is known of its layers' outputs. "
                                  "Calibrate first to have their errors measured.")
-                                  .arg(QString::fromStdString(summary_line(recipe()))));
-            own.push_back(quantizeInto(chain, after, choice ? QString() : QStringLiteral("quantize")));
+                                  .arg(QString::fromStdString(summary_line(subject.recipe))));
+            own.push_back(quantizeInto(subject, chain, after, run ? QString() : QStringLiteral("quantize")));
             break;
         case Step::evaluate:
             queueRun(*run, chain, own);
             break;
         }
     }
-    Q_EMIT runsChanged();
+    Q_EMIT runsChanged(); // the window keeps its draft
+    if (run) runs_.keep();
     return own.empty() ? std::nullopt : std::optional(own.back());
 }
 
 void Session::queueRun(Run run, const ChainPtr& chain, std::vector<JobId> own) {
     const Run* stopped = runs_.stopped(run); // goes on where it stopped, perhaps before it began
     const int id = stopped ? stopped->id : runs_.add(std::move(run));
+    runs_.show(id);
     own.push_back(evaluateInto(*runs_.find(id), chain, own));
     runs_.setJobs(id, own);
 }

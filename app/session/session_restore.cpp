@@ -29,21 +29,18 @@ SessionFile Session::toFile() const {
     file.history = history_.steps();
     file.history_at = history_.position();
     file.reference = reference_;
-    RunList::Finished finished = runs_.finished();
-    file.runs = std::move(finished.runs);
-    file.baseline = finished.baseline;
-    for (const Run& run : runs_.all())
-        if (run.evaluation && !run.evaluation->complete && !run.evaluation->window_losses.empty())
-            file.stopped.push_back(run);
-    file.decisions = merged({searches_, sensitivity_.finished}, pending_decisions_);
-    if (sensitivity_.finished) file.decisions.sensitivity = sensitivity_.finished;
+    RunList::Saved saved = runs_.toSave();
+    file.runs = std::move(saved.runs);
+    file.stopped = std::move(saved.stopped);
+    file.baseline = saved.baseline;
+    file.decisions = merged(pending_decisions_, decisions()); // what there is one of is newer here
     for (const LayerId layer : selection_) file.selection << QString::fromStdString(model()->linear(layer).short_name);
     return file;
 }
 
 void Session::restore(const SessionFile& file) {
     takeRecipe(file);
-    runs_.restore(file.runs, file.baseline); // before the calibration, which takes its time
+    runs_.restore({file.runs, file.stopped, file.baseline}); // before the calibration, which takes its time
     pending_decisions_ = file.decisions;
     if (!file.decisions.empty()) takeDecisions([decisions = file.decisions] { return decisions; });
     takeCalibration(file);
@@ -66,13 +63,11 @@ void Session::takeRecipe(const SessionFile& file) {
         if (const auto layer = model()->find_linear(name.toStdString())) layers.push_back(*layer);
     if (!layers.empty()) select(layers);
     calibration_wanted_ = file.calibrated;
-    for (const Run& run : file.stopped) runs_.bringBack(run); // evaluating them again goes on where they stopped
-    if (!file.stopped.empty()) Q_EMIT runsChanged();
 }
 
 void Session::takeCalibration(const SessionFile& file) {
     if (file.calibrated) // the settings make the statistics again
-        calibrateInto(std::make_shared<Calibrated>(), recipe().calibration, QStringLiteral("calibrate"));
+        calibrateInto(std::make_shared<Calibrated>(), recipe().calibration, QStringLiteral("calibrate"), settled());
 }
 
 } // namespace graticule

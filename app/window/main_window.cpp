@@ -57,7 +57,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     : settings_(settings)
     , theme_(theme)
     , session_(nullptr, journal_beside(settings))
-    , draft_(journal_beside(settings)) {
+    , draft_(session_.runList().journal()) {
     setObjectName(QStringLiteral("main"));
     connect(new FileDrops(*this), &FileDrops::dropped, this, &MainWindow::openPath);
     qApp->installEventFilter(new WheelGuard(this));
@@ -168,6 +168,12 @@ void MainWindow::resetLayout() {
     resizeDocks({docks_[2], docks_[3]}, {width() * 7 / 10, width() * 3 / 10}, Qt::Horizontal);
 }
 
+void MainWindow::giveSize(const QSize& size) {
+    size_given_ = true;
+    resize(size);
+    resetLayout();
+}
+
 // Shares of the window: in a small one the plots must not be what is left over.
 void MainWindow::shareWidth() {
     const auto share = [](int wished, int least, int most) {
@@ -256,7 +262,11 @@ void MainWindow::connectPanels() {
     connect(recipe_->redoButton(), &QToolButton::clicked, &session_, &Session::redo);
     connect(runs_, &RunsPanel::baselineChosen, &session_.runList(), &RunList::setBaseline);
     connect(runs_, &RunsPanel::removeWanted, &session_.runList(), &RunList::remove);
-    connect(runs_, &RunsPanel::selectionChanged, this, &MainWindow::updateActions);
+    connect(runs_, &RunsPanel::selectionChanged, this, [this](const std::vector<int>& chosen) {
+        if (!chosen.empty()) session_.runList().show(chosen.front());
+        updateActions();
+    });
+    connect(runs_, &RunsPanel::continueWanted, this, [this](int run) { continueRuns({run}); });
     connect(runs_, &RunsPanel::compareWanted, plots_, &PlotArea::compareSeveral);
     connect(runs_, &RunsPanel::commandLineWanted, this, &MainWindow::copyCommandLine);
     connect(runs_, &RunsPanel::exportWanted, this, &MainWindow::askExport);
@@ -266,6 +276,7 @@ void MainWindow::connectPanels() {
     };
     connect(runs_, &RunsPanel::recipeWanted, this, load_recipe);
     connect(plots_, &PlotArea::recipeWanted, this, load_recipe);
+    plots_->setMeasuredOn([this](bool own_type) { return measuredOn(own_type); });
     connect(plots_, &PlotArea::lengthsWanted, this, &MainWindow::askLengths);
     connect(plots_, &PlotArea::speedWanted, this, &MainWindow::measureSpeed);
     connect(plots_, &PlotArea::searchWanted, this, &MainWindow::searchRecipe);
@@ -312,6 +323,7 @@ void MainWindow::connectSession() {
         if (!layers_soon_->isActive()) layers_soon_->start();
     };
     connect(&session_, &Session::modelChanged, this, [this] {
+        saved_.reset();
         session_path_.clear(); // until a session file says that it is of this model
         remember_model(settings_, QString::fromStdString(session_.model()->parts().path.string()));
         centre_->setCurrentWidget(plot_page_);
@@ -346,9 +358,11 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::selectionChanged, this, changed);
     connect(&session_, &Session::statsChanged, this, changed);
     connect(plots_, &QTabWidget::currentChanged, this, changed);
-    connect(offer_, &OfferBar::taken, this, &MainWindow::takeDraft);
+    connect(offer_, &OfferBar::taken, this, [this] { offered_.empty() ? continueRuns(cutOffRuns()) : takeDraft(); });
     connect(tour_, &Tour::left, this, &MainWindow::showOffer);
-    connect(offer_, &OfferBar::refused, this, &MainWindow::discardDraft);
+    connect(offer_, &OfferBar::refused, this,
+            [this] { offered_.empty() ? session_.runList().leaveCutOff() : discardDraft(); });
+    connect(&session_.runList(), &RunList::cameBack, this, &MainWindow::showOffer);
     // Queued: after the model's own consequences, so that nothing undoes what the session file says.
     connect(&session_, &Session::modelChanged, this, &MainWindow::finishOpening, Qt::QueuedConnection);
     connect(&session_, &Session::restored, this, &MainWindow::sayRestored);
@@ -451,11 +465,12 @@ void MainWindow::updateActions() {
     };
     for (const char* name : {"run.calibrate", "run.lengths", "run.speed", "edit.select-all", "file.save-recipe",
                              "file.save-session", "file.open-recipe", "edit.copy-command", "file.save-plot",
-                             "file.save-plot-data", "edit.history", "edit.set-current", "edit.find"})
+                             "file.save-plot-data", "edit.history", "edit.set-current", "edit.find", "run.search"})
         enable(name, open);
     const std::size_t chosen = runs_->selectedRuns().size();
-    enable("compare.selected", chosen == 1 || chosen == 2);
+    enable("compare.selected", chosen > 0);
     enable("compare.baseline", chosen == 1);
+    enable("run.continue", !stoppedRuns().empty());
     for (const char* name : {"compare.copy-markdown", "compare.copy-csv", "compare.copy-json"})
         enable(name, !session_.runs().empty());
     for (const char* name : {"run.quantize", "run.evaluate", "run.all", "run.measure-lengths", "run.sensitivity",
@@ -508,6 +523,12 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     // What runs is asked to stop; the session's runner joins its thread before anything it uses goes away.
     session_.jobs().cancelAll();
     event->accept();
+}
+
+void MainWindow::changeEvent(QEvent* event) {
+    QMainWindow::changeEvent(event);
+    // What another window found meanwhile is seen by who comes back to this one.
+    if (event->type() == QEvent::ActivationChange && isActiveWindow()) session_.runList().readAgain();
 }
 
 void MainWindow::setTheme(theme::Mode mode) {

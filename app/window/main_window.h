@@ -59,7 +59,7 @@ public:
     void showFor(const QString& path);
     void openRecipe(const QString& file_or_line);
     void openSession(const QString& path);
-    void saveSession(const QString& path);
+    void saveSession(const QString& path); ///< beside the event loop; the log says when it is on the disk
     /// For a request to end that nobody can be asked about: what is open and finished goes into the session's file, or
     /// into one beside the settings that the start page then lists; what is under way is stopped.
     void saveAndLeave();
@@ -72,6 +72,8 @@ public:
     void setEvaluationChoice(const EvaluationChoice& choice) { evaluation_ = choice; }
     /// The last choice, with the window that the open model has positions for.
     [[nodiscard]] EvaluationChoice evaluationChoice() const;
+    /// "on built-in text, 8 × 512": what measures beside an evaluation will measure on (PlotArea::setMeasuredOn).
+    [[nodiscard]] QString measuredOn(bool own_type) const;
     [[nodiscard]] Tour& tour() { return *tour_; }
     void setExportFolder(const QString& folder) { export_folder_ = folder; }
     /// Scripts answer no dialogs: jobs start with the last choices, and none stands until somebody lets it go on.
@@ -80,10 +82,12 @@ public:
         session_.jobs().standForMemory(ask);
     }
     void resetLayout();
+    void giveSize(const QSize& size); ///< which no earlier window's takes the place of
     void showFailure(const QString& title, const QString& text);
 
 protected:
     void closeEvent(QCloseEvent* event) override;
+    void changeEvent(QEvent* event) override;
     void showEvent(QShowEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
 
@@ -146,6 +150,10 @@ private:
     void measureDivergence();
     void quantize();
     void askEvaluate();
+    /// Those of the selected runs that can go on; where none of them can, of all.
+    [[nodiscard]] std::vector<int> stoppedRuns() const;
+    [[nodiscard]] std::vector<int> cutOffRuns() const; ///< at which a window was when it ended
+    void continueRuns(const std::vector<int>& runs);
     void askExport(int run);
     void askReport();
     void askProblemReport();
@@ -185,20 +193,23 @@ private:
     void restoreView(const SessionFile& file);
     /// Keeps what is on the screen a moment after the last change.
     void keepDraft();
+    void takeSaved(const QString& path, SessionFile file);
     void offerDrafts();
     void takeOffers(const Draft::There& there);
-    void showOffer(); ///< the newest; not while the tour speaks
+    /// The newest of unsaved work, then the runs that were cut off; not while the tour speaks.
+    void showOffer();
     void takeDraft();
     void discardDraft();
 
     QSettings& settings_;
     theme::Mode theme_;
     Session session_;
-    bool asking_ = true, worst_wanted_ = false;
+    bool asking_ = true, worst_wanted_ = false, size_given_ = false;
     EvaluationChoice evaluation_;          // as wished; a model with fewer positions does not change the wish
     std::vector<LayerId> first_selection_; // what a newly opened model starts with
     QString export_folder_, session_path_, served_as_; // the last: Target::name that was chosen when last evaluated
     Draft draft_;
+    std::optional<SessionFile> saved_; ///< what stands in the session's file; empty: there is none
     std::deque<Draft::Found> offered_;
     QString damage_;               ///< of the model's files since it was opened; empty: none
     std::vector<Place> bookmarks_; // index: number - 1; without layers: free

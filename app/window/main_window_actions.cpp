@@ -5,6 +5,7 @@
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QDialog>
 #include <QtWidgets/QDockWidget>
+#include <QtWidgets/QDoubleSpinBox>
 #include <QtWidgets/QListWidget>
 #include <QtWidgets/QMenuBar>
 #include <QtWidgets/QMessageBox>
@@ -29,6 +30,7 @@
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/runs_panel.h"
+#include "widgets/panels/search_panel.h"
 #include "widgets/panels/sensitivity_panel.h"
 
 namespace graticule {
@@ -200,6 +202,10 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.divergence", tr("Measure &divergence"), {}, [this] {
         measureDivergence();
     })->setToolTip(tr("How far the recipe's predictions are from full precision's, token by token, and where"));
+    addCommand(menu, "run.search", tr("Search f&or a recipe …"), {}, [this] {
+        plots_->showTab(PlotArea::Search);
+        plots_->findChild<SearchPanel*>()->budget()->setFocus(Qt::ShortcutFocusReason);
+    })->setToolTip(tr("Schemes chosen layer by layer under a budget, held against all layers alike"));
     addCommand(menu, "run.generate", tr("Continue a pro&mpt …"), {}, [this] {
         plots_->showTab(PlotArea::Generate);
         plots_->findChild<GeneratePanel*>()->prompt()->setFocus(Qt::ShortcutFocusReason);
@@ -213,6 +219,9 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.evaluate", tr("&Evaluate …"), QKeySequence(Qt::Key_F7), [this] {
         askEvaluate();
     })->setToolTip(tr("Perplexity of the recipe, and of full precision where it is missing"));
+    addCommand(menu, "run.continue", tr("C&ontinue stopped evaluations"), {}, [this] {
+        continueRuns(stoppedRuns());
+    })->setToolTip(tr("The selected runs that were stopped, else all: each goes on behind its last window"));
     addCommand(menu, "run.export", tr("E&xport …"), QKeySequence(tr("Ctrl+E")), [this] {
         askExport(0);
     })->setToolTip(tr("Write the quantized model for other programs"));
@@ -272,9 +281,9 @@ void MainWindow::showPalette() {
         for (const Linear& linear : session_.model()->linears())
             items.push_back({PaletteItem::Kind::layer, QString::fromStdString(linear.short_name), tr("layer"),
                              [this, id = linear.id] { session_.select({id}); }});
-    const std::vector<QString> names = session_.runList().names();
+    const std::vector<RunName> names = session_.runList().names();
     for (std::size_t i = 0; i < names.size(); ++i)
-        items.push_back({PaletteItem::Kind::run, names[i], tr("run"),
+        items.push_back({PaletteItem::Kind::run, names[i].whole(), tr("run"),
                          [this, id = session_.runs()[i].id] { runs_->selectRuns({id}); }});
     if (session_.model()) addChoices(items);
     auto* palette = new CommandPalette(std::move(items), this);

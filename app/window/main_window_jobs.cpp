@@ -25,6 +25,7 @@
 #include "core/engine/export.h"
 #include "core/io/output_file.h"
 #include "core/report/html_report.h"
+#include "core/runtime/settle_execution.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/elided_label.h"
@@ -146,6 +147,14 @@ EvaluationChoice MainWindow::evaluationChoice() const {
     return choice;
 }
 
+QString MainWindow::measuredOn(bool own_type) const {
+    if (!session_.model()) return {};
+    Execution execution = session_.execution();
+    if (own_type && execution.compute == Compute::automatic) execution.compute = Compute::float32;
+    execution = settle_execution(execution, session_.device(), *session_.model());
+    return tr("on %1").arg(protocol_text({evaluationChoice(), execution}));
+}
+
 void MainWindow::askEvaluate() {
     if (asking_) {
         const EvaluationChoice offered = evaluationChoice();
@@ -164,6 +173,30 @@ void MainWindow::askEvaluate() {
     jobs_->showJobs();
     plots_->showTab(PlotArea::Perplexity);
     session_.evaluate(evaluationChoice(), Session::Calibrate::where_needed, asking_ ? served_as_ : QString());
+}
+
+std::vector<int> MainWindow::stoppedRuns() const {
+    std::vector<int> chosen, all;
+    const std::vector<int> selected = runs_->selectedRuns();
+    for (const Run& run : session_.runs()) {
+        if (run.alive() || run.elsewhere) continue;
+        all.push_back(run.id);
+        if (std::ranges::find(selected, run.id) != selected.end()) chosen.push_back(run.id);
+    }
+    return chosen.empty() ? all : chosen;
+}
+
+std::vector<int> MainWindow::cutOffRuns() const {
+    std::vector<int> runs;
+    for (const Run& run : session_.runs())
+        if (run.cutOff()) runs.push_back(run.id);
+    return runs;
+}
+
+void MainWindow::continueRuns(const std::vector<int>& runs) {
+    jobs_->showJobs();
+    plots_->showTab(PlotArea::Perplexity);
+    for (const int run : runs) session_.continueRun(run);
 }
 
 void MainWindow::runEverything() {
@@ -214,13 +247,15 @@ bool MainWindow::mayStopJobs(const QString& title, const QString& stop) {
                         ? tr("“%1” is not finished.").arg(titles.front())
                         : tr("“%1” is not finished, and %2 more.").arg(titles.front()).arg(titles.size() - 1),
                     QMessageBox::NoButton, this);
-    box.setInformativeText(tr("What is under way is stopped. Finished runs are kept and shown again when the model is "
-                              "opened; an evaluation goes on from the windows that it had by then, a quantization from "
-                              "its last whole block, when they are asked for again."));
+    box.setInformativeText(
+        tr("What is under way is stopped. Finished runs are kept and shown again when the model is "
+           "opened; an evaluation goes on from the windows that it had by then when it is continued, "
+           "a quantization from its last whole block when it is asked for again."));
     auto* leave = box.addButton(stop, QMessageBox::DestructiveRole);
     box.setDefaultButton(box.addButton(tr("Stay"), QMessageBox::RejectRole));
     box.exec();
     if (box.clickedButton() != leave) return false;
+    session_.runList().markCutOff();
     session_.jobs().cancelAll();
     return true;
 }
@@ -408,9 +443,9 @@ void MainWindow::askExport(int run_id) {
         choices = choices_of(*resolution.resolved);
         bytes = resolution.resolved->size().bytes;
     }
-    const QString name = tr("%1: %2 → %3 at the widths of its formats")
+    const QString name = tr("%1 (%2 as it is)")
                              .arg(QString::fromStdString(summary_line(run ? run->recipe : quantized->recipe)),
-                                  bytes_text(stored_bytes(*session_.model())), bytes_text(bytes));
+                                  bytes_text(stored_bytes(*session_.model())));
     bool move_aside = false;
     QString folder = exportFolder(run_id), exporter = exporter_entries().front().name;
     if (asking_) {
@@ -422,10 +457,10 @@ void MainWindow::askExport(int run_id) {
             if (!found.has_errors()) {
                 const auto least =
                     static_cast<std::int64_t>(least_export_bytes(*session_.model(), choices, exporter_of));
-                found.add(Severity::note, "files",
-                          (found.items.empty() ? tr("hold every layer's scheme exactly and take at least %1")
-                                               : tr("take at least %1"))
-                              .arg(bytes_text(least))
+                found.add(Severity::note, "size",
+                          tr("in these files at least %1; ideal, at the widths of the recipe's formats, %2%3")
+                              .arg(bytes_text(least), bytes_text(bytes),
+                                   found.items.empty() ? tr("; they hold every layer's scheme exactly") : QString())
                               .toStdString());
             }
             return found;

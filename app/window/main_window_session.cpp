@@ -12,6 +12,7 @@
 #include "app/session/recent_models.h"
 #include "app/window/main_window.h"
 #include "app/window/tour.h"
+#include "core/runtime/torch_error.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/offer_bar.h"
@@ -39,14 +40,34 @@ SessionFile MainWindow::sessionFile() const {
 }
 
 void MainWindow::saveSession(const QString& path) {
+    const QString title = tr("Save session");
     try {
         session_.mayWrite(path);
-        write_session(path, sessionFile());
-        session_path_ = path;
-        jobs_->addLogLine(tr("Session written to %1").arg(path));
     } catch (const Error& error) {
-        showFailure(tr("Save session"), QString::fromStdString(error.info().text()));
+        return showFailure(title, QString::fromStdString(error.info().text()));
     }
+    jobs_->addLogLine(tr("Writing the session to %1 …").arg(path));
+    const SessionFile file = sessionFile();
+    const auto left_out = std::make_shared<std::size_t>(0);
+    keeper().keep(
+        path, [path, file, left_out] { *left_out = write_session(path, file); }, this,
+        [this, title](const QString& why) { showFailure(title, why); },
+        [this, path, file, left_out, model = session_.model()] {
+            jobs_->addLogLine(tr("Session written to %1").arg(path));
+            if (*left_out > 0)
+                jobs_->addLogLine(tr("It has no room for the figures of layers of %n older run(s)", nullptr,
+                                     static_cast<int>(*left_out)));
+            if (model == session_.model()) takeSaved(path, file);
+        });
+}
+
+void MainWindow::takeSaved(const QString& path, SessionFile file) {
+    session_path_ = path;
+    file.runs.clear(); // the journal's
+    file.stopped.clear();
+    file.decisions = {};
+    saved_ = std::move(file);
+    keepDraft();
 }
 
 namespace {
@@ -64,24 +85,36 @@ QString free_session_file(const QFileInfo& settings) {
 void MainWindow::saveAndLeave() {
     int code = 0;
     if (session_.model()) {
-        try {
-            const QFileInfo settings(settings_.fileName());
-            const QString path = session_path_.isEmpty() ? free_session_file(settings) : session_path_;
-            QDir().mkpath(settings.path());
-            write_session(path, sessionFile());
+        const QFileInfo settings(settings_.fileName());
+        const QString path = session_path_.isEmpty() ? free_session_file(settings) : session_path_;
+        QDir().mkpath(settings.path());
+        const auto problem = std::make_shared<std::optional<ErrorInfo>>();
+        const SessionFile file = sessionFile();
+        keeper().keep(
+            path, // behind what was to be written there before
+            [path, file, problem] {
+                try {
+                    (void)write_session(path, file);
+                } catch (...) {
+                    *problem = current_error();
+                }
+            },
+            this, [](const QString&) {});
+        keeper().finish();
+        if (*problem) {
+            QTextStream(stderr) << "graticule: the session was not saved: "
+                                << QString::fromStdString((*problem)->text()) << Qt::endl;
+            code = exit_code((*problem)->kind);
+        } else {
             remember_model(settings_, path);
+            takeSaved(path, file);
             QTextStream(stderr) << "graticule: stopped; the session is in " << path << Qt::endl;
-        } catch (const Error& error) {
-            QTextStream(stderr) << "graticule: " << QString::fromStdString(error.info().text()) << Qt::endl;
-            code = exit_code(error.info().kind);
-        } catch (const std::exception& error) {
-            QTextStream(stderr) << "graticule: the session was not saved: " << error.what() << Qt::endl;
-            code = exit_code(ErrorKind::internal);
         }
     }
     saveLayout();
     settings_.sync();
     tick_->stop();
+    session_.runList().markCutOff();
     session_.jobs().cancelAll();
     QApplication::exit(code); // also out of a dialog that is open
 }
@@ -121,8 +154,11 @@ void MainWindow::finishOpening() {
     if (!opening_ || opening_->job != session_.openedBy()) return;
     session_path_ = opening_->path;
     const SessionFile file = std::exchange(opening_, std::nullopt)->file;
+    // Unsaved work comes into the window as it stands.
+    if (!size_given_) restoreGeometry(file.view.geometry);
     restoreView(file);
     session_.restore(file);
+    takeSaved(session_path_, file);
 }
 
 void MainWindow::restoreView(const SessionFile& file) {
@@ -130,8 +166,9 @@ void MainWindow::restoreView(const SessionFile& file) {
     bookmarks_ = file.view.bookmarks;
     jobs_->setNotes(file.notes);
     bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
-    restoreGeometry(file.view.geometry);
+    const QSize here = size();
     restoreState(file.view.layout, layoutVersion);
+    resize(here.boundedTo(screen()->availableSize()).expandedTo(minimumSize())); // perhaps of a larger screen
     layers_->setFilterText(file.view.filter);
     layers_->sortBy(file.view.sort_column, file.view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
     if (file.view.plot >= 0 && file.view.plot < plots_->count()) plots_->setCurrentIndex(file.view.plot);
@@ -143,9 +180,10 @@ QString MainWindow::modelFile() const { return QString::fromStdString(session_.m
 void MainWindow::keepDraft() {
     draft_soon_->stop();
     if (!session_.model()) return;
+    SessionFile file = sessionFile();
+    if (saved_ && same_work(*saved_, file)) file.saved_as = session_path_;
     keeper().keep(
-        draft_.file(modelFile()),
-        [draft = draft_, model = modelFile(), file = sessionFile()] { draft.keep(model, file); }, this,
+        draft_.file(modelFile()), [draft = draft_, model = modelFile(), file] { draft.keep(model, file); }, this,
         [this](const QString& why) { jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(why)); });
 }
 
@@ -164,18 +202,44 @@ void MainWindow::takeOffers(const Draft::There& there) {
         jobs_->addLogLine(tr("Another window works on this model: each keeps its own unsaved work; their runs are kept "
                              "together"));
     if (there.dropped > 0) jobs_->addLogLine(tr("%n old draft(s) of this model were removed", nullptr, there.dropped));
-    offered_.assign(there.found.begin(), there.found.end());
+    const QString open = opening_ ? opening_->path : session_path_;
+    offered_.clear();
+    for (const Draft::Found& found : there.found) // what is open needs no offer
+        if (found.file.saved_as.isEmpty() || found.file.saved_as != open) offered_.push_back(found);
     showOffer();
 }
 
 void MainWindow::showOffer() {
-    if (offered_.empty() || opening_ || tour_->running()) return; // a session file brings its own
+    if (opening_ || tour_->running()) return; // a session file brings its own
+    const std::vector<int> cut_off = cutOffRuns();
+    QStringList named;
+    for (const int id : cut_off) {
+        const Run& run = *session_.run(id);
+        named << (run.hasWindows() ? tr("%1, stopped at %2 of %3 windows")
+                                         .arg(run.name)
+                                         .arg(run.losses().size())
+                                         .arg(run.evaluation->protocol.windows_used)
+                                   : tr("%1, not begun").arg(run.name));
+    }
+    const QString runs = named.join(QStringLiteral("; "));
+    if (offered_.empty()) {
+        if (!cut_off.empty())
+            offer_->offer(tr("Not finished when the window ended: %1.").arg(runs), tr("Continue"), tr("Leave it"));
+        return;
+    }
     const Draft::Found& newest = offered_.front();
-    QString text = tr("There is unsaved work on this model, of %1: %2.")
-                       .arg(newest.when.toString(QStringLiteral("yyyy-MM-dd HH:mm")), newest.contents);
+    const QString saved_as = newest.file.saved_as, when = newest.when.toString(QStringLiteral("yyyy-MM-dd HH:mm"));
+    QString text =
+        saved_as.isEmpty()
+            ? tr("There is unsaved work on this model, of %1: %2.").arg(when, newest.contents)
+            : tr("The work of %1 on this model is in the session %2: %3.").arg(when, saved_as, newest.contents);
     if (const std::size_t more = offered_.size() - 1; more > 0)
         text += tr(" %n more of it, of other windows or times, is offered next.", nullptr, static_cast<int>(more));
-    offer_->offer(text, tr("Go on with it"), tr("Discard it"));
+    if (!cut_off.empty()) text += tr(" Evaluations that were not finished are offered next: %1.").arg(runs);
+    if (saved_as.isEmpty())
+        offer_->offer(text, tr("Go on with it"), tr("Discard it"));
+    else
+        offer_->offer(text, tr("Open %1").arg(QFileInfo(saved_as).fileName()), tr("Not now"));
 }
 
 // What was made here meanwhile becomes a draft like the others, and is offered in its turn.
@@ -183,6 +247,10 @@ void MainWindow::takeDraft() {
     if (offered_.empty()) return;
     const Draft::Found taken = std::move(offered_.front());
     offered_.pop_front();
+    if (const QString session = taken.file.saved_as; !session.isEmpty()) {
+        keeper().ask<bool>([path = taken.path] { return QFile::remove(path); }, this, [](bool) {});
+        return openSession(session);
+    }
     keepDraft();
     draft_.begin();
     restoreView(taken.file);

@@ -4,6 +4,7 @@
 #include <QtCore/QTimer>
 #include <QtWidgets/QComboBox>
 #include <QtWidgets/QMenu>
+#include <QtWidgets/QScrollArea>
 #include <QtWidgets/QSplitter>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
@@ -16,6 +17,7 @@
 #include "core/recipe/recipe_text.h"
 #include "widgets/models/number_text.h"
 #include "widgets/panels/divergence_panel.h"
+#include "widgets/panels/elided_label.h"
 #include "widgets/panels/fitting_tab_bar.h"
 #include "widgets/panels/generate_panel.h"
 #include "widgets/panels/multiples_panel.h"
@@ -202,12 +204,19 @@ PlotArea::Row PlotArea::heatMapRow() {
 }
 
 namespace {
-/// A plot with what belongs to it below; where there is more room than `heights`, the plot takes it.
-QSplitter* above(PlotSurface* plot, QWidget* panel, const QList<int>& heights) {
+/// A plot with what belongs to it below; where there is more room than `heights`, the plot takes it. Where there is
+/// less, the plot stays one that can be read, and what is below it scrolls.
+QSplitter* above(PlotSurface* plot, QWidget* panel, const QList<int>& heights, int least_plot = 190) {
+    plot->setMinimumHeight(least_plot);
+    auto* scrolled = new QScrollArea;
+    scrolled->setWidget(panel);
+    scrolled->setWidgetResizable(true);
+    scrolled->setFrameShape(QFrame::NoFrame);
+    scrolled->setFocusPolicy(Qt::NoFocus); // what is in it has it
     auto* both = new QSplitter(Qt::Vertical);
     both->setChildrenCollapsible(false);
     both->addWidget(plot);
-    both->addWidget(panel);
+    both->addWidget(scrolled);
     both->setStretchFactor(0, 3);
     both->setSizes(heights);
     return both;
@@ -218,7 +227,7 @@ PlotArea::Row PlotArea::lengthsRow() {
     PlotSurface* plot = makePlot();
     offerPin(plot, [] { return PinnedPlots::Kind::lengths; });
     auto* advice = new SlacPanel;
-    QSplitter* both = above(plot, advice, {480, 220});
+    QSplitter* both = above(plot, advice, {480, 220}, 230); // of two panels
     connect(advice, &SlacPanel::compareWanted, this, [this] { Q_EMIT lengthsWanted(false); });
     connect(advice, &SlacPanel::measureWanted, this, [this] { Q_EMIT lengthsWanted(true); });
     const auto refresh = [this, plot, advice] {
@@ -293,6 +302,7 @@ PlotArea::Row PlotArea::searchRow() {
     const auto refresh = [this, plot, panel] {
         plot->setScene(search_plot(session_));
         panel->setSearches(session_.searches());
+        panel->measuredOn()->setText(measured_on_(true));
     };
     return {tr("Search"), both, plot, refresh, false};
 }
@@ -313,12 +323,14 @@ PlotArea::Row PlotArea::divergenceRow() {
     const auto refresh = [this, plot, by, panel, told = std::shared_ptr<const DivergenceStudy>()]() mutable {
         static constexpr plots::PlotScene (*scenes[])(const Session&) = {divergence_plot, position_plot, depth_plot};
         plot->setScene(scenes[by->currentIndex()](session_));
+        panel->measuredOn()->setText(measured_on_(false));
         const auto& study = session_.divergence().shown();
         if (study == told) return; // where the reader has scrolled to stays
         told = study;
         if (study)
             panel->setDivergence(QString::fromStdString(summary_line(study->recipe)), study->divergence, study->worst,
-                                 study->protocol.windows_used, QString::fromStdString(study->protocol.text()));
+                                 study->protocol.windows_used,
+                                 study->text + QStringLiteral(", ") + QString::fromStdString(study->protocol.text()));
         else
             panel->clearDivergence();
     };
@@ -337,6 +349,7 @@ PlotArea::Row PlotArea::sensitivityRow() {
         plot->setScene(sensitivity_plot(session_));
         const auto& study = session_.sensitivityStudy();
         panel->setSensitivity(study.shown().get(), study.under_way != nullptr);
+        panel->measuredOn()->setText(measured_on_(true));
     };
     return {tr("Sensitivity"), both, plot, refresh, false};
 }
@@ -369,9 +382,13 @@ ContinuedPrompt continued(const PromptStudy& study) {
     for (std::size_t side = 0; side < shown.sides.size(); ++side) {
         const Continuation& one = study.sides[side];
         shown.tokens = std::max(shown.tokens, static_cast<qint64>(one.tokens.size()));
+        const Execution run{study.execution.compute, side == 0 ? Arithmetic::simulated : study.execution.arithmetic};
+        QString arithmetic = QString::fromStdString(to_text(run));
+        if (side > 0 && run.arithmetic == Arithmetic::simulated)
+            arithmetic = QObject::tr("rounding simulated in %1").arg(arithmetic);
         shown.sides[side] = {side == 0 ? QString::fromStdString(one.run_name)
                                        : QString::fromStdString(summary_line(study.recipe)),
-                             QString::fromStdString(one.text.substr(0, study.same[side])),
+                             arithmetic, QString::fromStdString(one.text.substr(0, study.same[side])),
                              QString::fromStdString(one.text.substr(study.same[side])), one.tokens_per_second()};
     }
     return shown;
@@ -432,9 +449,9 @@ void PlotArea::refreshDistribution() {
 
 void PlotArea::refreshCompare() {
     std::vector<RunChoice> choices;
-    const std::vector<QString> names = session_.runList().names();
+    const std::vector<RunName> names = session_.runList().names();
     for (std::size_t i = 0; i < names.size(); ++i)
-        if (const Run& run = session_.runs()[i]; run.finished()) choices.push_back({run.id, names[i]});
+        if (const Run& run = session_.runs()[i]; run.finished()) choices.push_back({run.id, names[i].whole()});
     const auto is_there = [&](int id) {
         return std::any_of(choices.begin(), choices.end(), [id](const RunChoice& run) { return run.id == id; });
     };

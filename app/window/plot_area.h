@@ -43,6 +43,10 @@ public:
 
     PlotArea(Session& session, QWidget* parent);
     void showTab(Tab tab);
+    /// Says what will be measured on: text, windows, precision. `own_type`: by a verb that takes float32 where no type
+    /// is asked for.
+    using MeasuredOn = std::function<QString(bool own_type)>;
+    void setMeasuredOn(MeasuredOn measured_on) { measured_on_ = std::move(measured_on); }
     /// Also of one that the strip has no room for.
     [[nodiscard]] QString tabName(int tab) const { return rows_.at(static_cast<std::size_t>(tab)).title; }
     void compareRuns(int a, int b);
@@ -112,6 +116,7 @@ private:
     plots::PlotSurface* distribution_ = nullptr;
     ComparePanel* compare_ = nullptr;
     QComboBox* operand_ = nullptr;
+    MeasuredOn measured_on_ = [](bool) { return QString(); };
     std::optional<double> threshold_; // dragged; absent: the stated rule
     int compared_a_ = 0, compared_b_ = 0;
     std::vector<int> compared_beside_; // runs beside the two

@@ -32,7 +32,12 @@ PlotScene search_plot(const Session& session) {
     data.cost_label = tr("bits per weight");
     data.loss_label = tr("divergence, nats per token");
     const RecipeSearch& newest = *session.searches().back();
-    data.about = QString::fromStdString("measured on " + newest.baseline->provenance.data_name);
+    const Protocol& protocol = newest.baseline->protocol;
+    data.about = tr("%1 · measured on %2, %3 × %4, %5")
+                     .arg(searched_operands(newest), QString::fromStdString(newest.baseline->provenance.data_name))
+                     .arg(protocol.windows_used)
+                     .arg(protocol.window)
+                     .arg(QString::fromStdString(to_text(protocol.execution)));
     const std::vector<SearchedPoint> points = all_points(session.searches());
     double least = HUGE_VAL;
     for (std::size_t i = 0; i < points.size(); ++i) {
@@ -49,6 +54,9 @@ PlotScene search_plot(const Session& session) {
                 {tr("%1, predicted").arg(measured.name), measured.id, measured.cost, *point.predicted, false, false});
         data.points.push_back(std::move(measured));
     }
+    // What was found is named before all else, where there is no room for every name.
+    std::ranges::stable_partition(
+        data.points, [&](const ParetoPoint& point) { return points[static_cast<std::size_t>(point.id)].searched; });
     data.provenance = provenance_of(session);
     data.provenance.recipe.clear(); // of many recipes
     data.provenance.recipe_hash.clear();
@@ -67,17 +75,30 @@ PlotScene divergence_scene(const Session& session, const QString& title, const Q
     if (!study) return empty_scene(title, why_empty);
     PlotScene scene;
     scene.title = title;
-    scene.subtitle = QString::fromStdString(summary_line(study->recipe));
+    const QString recipe = QString::fromStdString(summary_line(study->recipe));
+    scene.subtitle = tr("%1 · %2, %3 × %4, %5")
+                         .arg(recipe, study->text)
+                         .arg(study->protocol.windows_used)
+                         .arg(study->protocol.window)
+                         .arg(QString::fromStdString(to_text(study->protocol.execution)));
     plots::Provenance provenance = provenance_of(session);
-    provenance.recipe = scene.subtitle;
+    provenance.recipe = recipe;
     provenance.recipe_hash.clear();
-    provenance.conditions = QString::fromStdString(study->protocol.text());
+    provenance.conditions = study->text + QStringLiteral(", ") + QString::fromStdString(study->protocol.text());
     scene.caption = provenance.caption();
     if (!study->complete())
         scene.subtitle += tr(" · %1 of %2 windows so far")
                               .arg(study->divergence.window_means.size())
                               .arg(study->protocol.windows_used);
     return scene;
+}
+
+/// What is copied says on its own what it was measured of.
+void name_conditions(PlotScene& scene, const DivergenceStudy& study) {
+    scene.table.columns.insert(scene.table.columns.end(), {tr("recipe"), tr("measured on")});
+    for (std::vector<QString>& row : scene.table.rows)
+        row.insert(row.end(), {QString::fromStdString(summary_line(study.recipe)),
+                               study.text + QStringLiteral(", ") + QString::fromStdString(study.protocol.text())});
 }
 
 /// A line with its points, and the interval around it where one is known. `settles`: the last interval is the one that
@@ -140,6 +161,7 @@ PlotScene divergence_plot(const Session& session) {
     scene.summary =
         tr("%1: %2 nats a token after %3 windows.").arg(scene.title, number_text(means.back())).arg(means.size());
     scene.panels.push_back(std::move(panel));
+    name_conditions(scene, *study);
     return scene;
 }
 
@@ -167,6 +189,7 @@ PlotScene position_plot(const Session& session) {
     scene.summary = tr("%1: %2 nats a token at the beginning, %3 at the end.")
                         .arg(scene.title, number_text(means.front()), number_text(means.back()));
     scene.panels.push_back(std::move(panel));
+    name_conditions(scene, *study);
     return scene;
 }
 
@@ -201,6 +224,7 @@ PlotScene depth_plot(const Session& session) {
     scene.summary = tr("%1: hidden states are off by %2 % behind the first block and by %3 % behind the last.")
                         .arg(scene.title, number_text(100 * errors.front()), number_text(100 * errors.back()));
     scene.panels.push_back(std::move(panel));
+    name_conditions(scene, *study);
     return scene;
 }
 

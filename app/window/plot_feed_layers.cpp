@@ -95,7 +95,7 @@ PlotScene perplexity_plot(const Session& session) {
     PerplexityData data;
     const RunList& list = session.runList();
     const Run* baseline = session.run(list.baseline());
-    const std::vector<QString> names = list.names();
+    const std::vector<RunName> names = list.names();
     std::size_t others = 0; // under other protocols: they share no axis with these
     for (std::size_t i = 0; i < names.size(); ++i) {
         const Run& run = list.all()[i];
@@ -104,7 +104,7 @@ PlotScene perplexity_plot(const Session& session) {
             ++others;
             continue;
         }
-        data.runs.push_back(perplexity_run(session, run, names[i], baseline));
+        data.runs.push_back(perplexity_run(session, run, names[i].name, baseline));
         data.protocol =
             QString::fromStdString(run.evaluation->provenance.data_name + " · " + run.evaluation->protocol.text());
         data.total_windows = std::max(data.total_windows, static_cast<double>(run.evaluation->protocol.windows_used));
@@ -112,12 +112,10 @@ PlotScene perplexity_plot(const Session& session) {
     if (data.runs.empty()) return empty_scene(tr("Perplexity"), tr("Evaluate to see perplexity grow window by window"));
     if (others > 0)
         data.warning =
-            (others == 1 ? tr("%1 run of another protocol is not shown: choose a baseline of its protocol to "
-                              "see it")
-                         : tr("%1 runs of other protocols are not shown: choose a baseline of theirs to see "
-                              "them"))
+            (others == 1 ? tr("%1 run of another protocol is not shown: select it to see it")
+                         : tr("%1 runs of other protocols are not shown: select one to see those of its protocol"))
                 .arg(others);
-    if (baseline) data.baseline = names[static_cast<std::size_t>(baseline - list.all().data())];
+    if (baseline) data.baseline = names[static_cast<std::size_t>(baseline - list.all().data())].name;
     data.provenance = provenance_of(session);
     data.provenance.recipe.clear(); // of many runs, which the legend names; what they share is the protocol
     data.provenance.recipe_hash.clear();
@@ -169,6 +167,10 @@ PlotScene speed_plot(const Session& session, SpeedFigure figure) {
             if (point.phase != SpeedPhase::prefill) continue;
             line.lengths.push_back(static_cast<double>(point.length));
             line.values.push_back(speed_value(figure, point));
+            if (const auto spread = speed_spread(figure, point)) {
+                line.lower.push_back(spread->first);
+                line.upper.push_back(spread->second);
+            }
         }
         data.lines.push_back(std::move(line));
     }
@@ -346,7 +348,7 @@ PlotScene pareto_plot(const Session& session, ParetoCost cost) {
     data.cost_label = tr(axis.label);
     data.loss_label = tr("perplexity");
     int without = 0;
-    const std::vector<QString> names = session.runList().names();
+    const std::vector<RunName> names = session.runList().names();
     for (std::size_t i = 0; i < names.size(); ++i) {
         const Run& run = session.runs()[i];
         if (!run.finished() || run.protocol() != session.runList().protocol()) continue;
@@ -362,7 +364,7 @@ PlotScene pareto_plot(const Session& session, ParetoCost cost) {
             name += QStringLiteral(" + ") + QString::fromStdString(rule_names(run.recipe));
             if (rules.size() == 1) name += u' ' + scheme_label(rules.front().choice);
         }
-        name += names[i].mid(run.name.size());
+        name += names[i].name.mid(run.name.size());
         data.points.push_back(
             {name, run.id, *spent, run.evaluation->perplexity, true, false, static_cast<std::size_t>(run.colour)});
     }

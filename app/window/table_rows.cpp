@@ -105,15 +105,16 @@ std::vector<LayerRow> layer_rows(const Session& session) {
 
 std::vector<RunRow> run_rows(const Session& session) {
     std::vector<RunRow> rows;
-    const std::vector<QString> names = session.runList().names();
+    const std::vector<RunName> names = session.runList().names();
     for (std::size_t i = 0; i < names.size(); ++i) {
         const Run& run = session.runs()[i];
         RunRow row;
         row.id = run.id;
         row.colour = run.colour;
-        row.name = names[i];
+        row.name = names[i].name;
+        row.whole_name = names[i].whole();
         row.group = protocol_text(run.protocol());
-        row.recipe = names[i];
+        row.recipe = row.whole_name;
         if (!run.full_precision) row.recipe += QStringLiteral("\n\n") + QString::fromStdString(recipe_text(run.recipe));
         row.weight_bits = run.weight_bits.actual;
         row.ideal_bits = run.weight_bits.ideal;
@@ -122,6 +123,7 @@ std::vector<RunRow> run_rows(const Session& session) {
         row.state = run.state;
         row.share_done = run.share_done;
         row.error = run.error;
+        row.elsewhere = run.elsewhere;
         if (run.resumable()) {
             row.stopped_at = static_cast<int>(run.evaluation->window_losses.size());
             row.windows = static_cast<int>(run.evaluation->protocol.windows_used);
@@ -170,6 +172,7 @@ std::vector<JobRow> job_rows(const std::vector<JobView>& jobs) {
             row.card_peak = card->peak;
         }
         row.held = job.held;
+        row.note = job.note;
         row.place = job.place;
         row.error = QString::fromStdString(job.error.message.empty() ? std::string() : job.error.text());
         const double share = row.total > 0 ? static_cast<double>(row.done) / static_cast<double>(row.total) : 0;

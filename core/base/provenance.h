@@ -17,6 +17,7 @@ struct Provenance {
     std::string data_name;   ///< file name, or the built-in text's name
     std::string protocol;    ///< how the data was cut: "gptq windows of 2048, 199 of 199, bos once"
     std::string device;      ///< "cpu", "cuda: NVIDIA H100 80GB HBM3"
+    std::string host;        ///< name of the other machine that computed it; empty: this one
     std::string execution;   ///< compute type and arithmetic of the passes: "bfloat16"; empty: there were none
     std::string backend;     ///< kernel back end that quantized; of the model as it is, the device's
     std::string served_as;   ///< Target::name whose rounding of inputs was applied; empty: the recipe's own
@@ -26,6 +27,7 @@ struct Provenance {
     std::int64_t product_tokens = 0;
     std::vector<std::pair<std::string, std::string>> versions; ///< program, LibTorch ...
 
+    [[nodiscard]] std::string place() const { return host.empty() ? device : device + " on " + host; }
     bool operator==(const Provenance&) const = default;
 };
 

@@ -13,13 +13,6 @@ namespace graticule {
 
 namespace {
 
-void summarize(Evaluation& evaluation) {
-    const Measurement measurement = evaluation.measurement();
-    evaluation.perplexity = measurement.figure();
-    evaluation.standard_error = measurement.standard_error();
-    evaluation.tokens = static_cast<std::int64_t>(evaluation.window_losses.size()) * evaluation.protocol.scored();
-}
-
 std::vector<std::span<const std::int32_t>> windows_of(const std::vector<std::int32_t>& ids, const Corpus& corpus,
                                                       const EvaluationSpec& spec) {
     const std::int64_t least = protocol_named(spec.protocol).second_half ? 4 : 2;
@@ -39,7 +32,7 @@ std::vector<double> known_losses(const Evaluation* stopped, const Evaluation& ev
                                  JobContext& ctx) {
     if (stopped == nullptr || stopped->window_losses.empty()) return {};
     const Provenance &was = stopped->provenance, &is = evaluation.provenance;
-    const bool same = stopped->protocol == evaluation.protocol && was.device == is.device &&
+    const bool same = stopped->protocol == evaluation.protocol && was.device == is.device && was.host == is.host &&
                       was.recipe_hash == is.recipe_hash && was.served_as == is.served_as && was.backend == is.backend &&
                       !was.model_hash.empty() && std::ssize(stopped->window_losses) < evaluation.protocol.windows_used;
     return same && was.model_hash == model.hash(ctx) ? stopped->window_losses : std::vector<double>();

@@ -99,6 +99,8 @@ SpeedPoint measure_point(TimedModel& timed, const TimedModel::Shape& shape, Spee
     point.passes = static_cast<int>(seconds.size());
     point.seconds = seconds[seconds.size() / 2];
     point.least_seconds = seconds.front();
+    point.p10_seconds = seconds[(seconds.size() - 1) / 10];
+    point.p90_seconds = seconds[seconds.size() - 1 - (seconds.size() - 1) / 10];
     point.shares = usual_shares(timed, shape, ceilings, ctx);
     for (const SpeedShare& share : point.shares) point.floor_seconds += share.floor_seconds.value_or(0);
     return point;

@@ -219,7 +219,7 @@ std::string model_card(const ReportInput& input, const std::string& exporter) {
     for (const Diagnostic& item : input.export_notes.items)
         text += "- " + (item.where.empty() ? "" : item.where + ": ") + item.text + "\n";
     return text + "\n## Provenance\n\nModel `" + provenance.model_hash + "`, recipe `" + provenance.recipe_hash +
-           "`, data `" + provenance.data_hash + "`, on " + provenance.device + ".\n";
+           "`, data `" + provenance.data_hash + "`, on " + provenance.place() + ".\n";
 }
 
 } // namespace graticule

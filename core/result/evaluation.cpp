@@ -59,6 +59,13 @@ void note_difference(Diagnostics& notes, Severity severity, const std::string& w
 double Measurement::figure() const { return row_of(*this).figure(items); }
 std::optional<double> Measurement::standard_error() const { return row_of(*this).standard_error(items); }
 
+void summarize(Evaluation& evaluation) {
+    const Measurement measurement = evaluation.measurement();
+    evaluation.perplexity = measurement.figure();
+    evaluation.standard_error = measurement.standard_error();
+    evaluation.tokens = static_cast<std::int64_t>(evaluation.window_losses.size()) * evaluation.protocol.scored();
+}
+
 double perplexity_of(std::span<const double> losses) { return find_metric("perplexity")->figure(losses); }
 
 std::vector<double> running_perplexity(std::span<const double> losses) {
@@ -114,7 +121,7 @@ Comparison compare(const Evaluation& baseline, const Evaluation& other) {
     };
     if (!baseline.provenance.recipe_hash.empty() && !other.provenance.recipe_hash.empty())
         note_difference(comparison.notes, Severity::note, "inputs rounded", inputs(baseline), inputs(other));
-    note_difference(comparison.notes, Severity::note, "device", baseline.provenance.device, other.provenance.device);
+    note_difference(comparison.notes, Severity::note, "device", baseline.provenance.place(), other.provenance.place());
     if (baseline.window_losses.size() != other.window_losses.size())
         comparison.notes.add(Severity::error, "windows",
                              std::to_string(baseline.window_losses.size()) + " against " +

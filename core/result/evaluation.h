@@ -85,6 +85,9 @@ struct Evaluation {
     bool complete = true;
 };
 
+/// Brings perplexity, its error and the tokens scored up to date with the windows' losses.
+void summarize(Evaluation& evaluation);
+
 /// exp of the mean of the windows' losses; 0 of none.
 [[nodiscard]] double perplexity_of(std::span<const double> losses);
 /// After the first window, the first two, ...: what a run under way shows.

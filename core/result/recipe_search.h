@@ -81,7 +81,7 @@ struct RecipeSearch {
     /// What is offered: the searched recipe where it beats the uniform ones, else the best uniform one in the budget;
     /// null: none fits.
     [[nodiscard]] const SearchPoint* offered() const;
-    /// Why, in a sentence or two.
+    /// Why, in a sentence or two. Numbers as in files, with hyphens for minus signs.
     [[nodiscard]] std::string verdict() const;
 };
 

@@ -46,9 +46,10 @@ struct SpeedPoint {
     /// Tokens of each sequence that came earlier: attention reads their keys and values. 0 too where a recipe rounds
     /// over several tokens at once, so that nothing of them may be kept.
     std::int64_t before = 0;
-    double seconds = 0, least_seconds = 0; ///< of a pass: median and least
-    int passes = 0;                        ///< that were timed; one before them was not
-    std::int64_t peak_bytes = 0;           ///< at most: weights, embedding and head, keys and values, activations
+    double seconds = 0, least_seconds = 0;   ///< of a pass: median and least
+    double p10_seconds = 0, p90_seconds = 0; ///< of the passes that were timed; of few their least and greatest
+    int passes = 0;                          ///< that were timed; one before them was not
+    std::int64_t peak_bytes = 0;             ///< at most: weights, embedding and head, keys and values, activations
     /// The least time of the products of linears and head at the ceilings: for each the greater of bytes (weights as
     /// they are held, inputs, outputs) / bytes_per_second and operations / those of its arithmetic.
     double floor_seconds = 0;
@@ -56,6 +57,8 @@ struct SpeedPoint {
 
     [[nodiscard]] std::int64_t tokens() const { return batch * length; }
     [[nodiscard]] double tokens_per_second() const { return static_cast<double>(tokens()) / seconds; }
+    /// The passes differ by more than a quarter: other work was in the way, and their median says little.
+    [[nodiscard]] bool unsteady() const { return p90_seconds > 1.25 * p10_seconds; }
 };
 
 struct SpeedRun {

@@ -134,7 +134,8 @@ struct WeightOnlyRow {
     std::int64_t dense_tokens = 0;
 };
 
-inline constexpr std::size_t gemm_counter_bytes = std::size_t{1} << 16;
+/// Counters, and behind their 64 KiB room for sums that wait for others (products of few tokens on a card).
+inline constexpr std::size_t gemm_counter_bytes = std::size_t{65} << 16;
 /// Alignment of `packed`, `workspace` and tiled inputs.
 inline constexpr std::size_t gemm_alignment = 256;
 

@@ -13,6 +13,7 @@
 #include "app/session/advice.h"
 #include "app/session/session.h"
 #include "app/session/session_file.h"
+#include "app/session/studies_json.h"
 #include "app/window/catalogue.h"
 #include "app/window/plot_feed.h"
 #include "app/window/table_rows.h"
@@ -423,6 +424,90 @@ private Q_SLOTS:
         QCOMPARE(decisions.read(model).searches.size(), std::size_t{1});
         QVERIFY(decisions.keep(model, saved.decisions).isEmpty());
         QCOMPARE(decisions.read(model).searches.size(), std::size_t{1}); // not twice
+    }
+
+    /// So do a divergence with its worst passages, and the answers to a task with the words of those that flipped.
+    void divergence_and_answers_survive() {
+        QTemporaryDir folder;
+        const RunJournal journal(folder.filePath(QStringLiteral("runs")));
+        const QString questions = folder.filePath(QStringLiteral("mine.jsonl"));
+        QFile file(questions);
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        for (int i = 0; i < 40; ++i)
+            file.write(QStringLiteral("{\"question\": \"Number %1 comes after\", \"choices\": [\"%2\", \"%3\", "
+                                      "\"the sea\"], \"gold\": %4}\n")
+                           .arg(i)
+                           .arg(i - 1)
+                           .arg(i + 7)
+                           .arg(i % 3)
+                           .toUtf8());
+        file.close();
+        SessionFile saved;
+        {
+            Session session(nullptr, journal);
+            open_sample(session, QStringLiteral("sample-llama"));
+            Recipe recipe = session.recipe();
+            recipe.defaults = parse_scheme_line("w=int3/asym/channel");
+            session.setRecipe(recipe, QStringLiteral("test"));
+            session.measureDivergence(short_text);
+            session.answerTask({QStringLiteral("multiple_choice"), questions, {}, {}, 0});
+            QTRY_VERIFY_WITH_TIMEOUT(session.task().finished && session.divergence().finished && !session.jobs().busy(),
+                                     240'000);
+            saved = session.toFile();
+        }
+        const TaskStudy& task = *saved.decisions.task;
+        const auto check = [&](Session& session) {
+            QTRY_VERIFY_WITH_TIMEOUT(session.task().finished && session.divergence().finished, 60'000);
+            const DivergenceStudy &was = *saved.decisions.divergence, &is = *session.divergence().finished;
+            QVERIFY(is.recipe == was.recipe && is.complete() && is.text == was.text);
+            QVERIFY(study_to_json(is) == study_to_json(was));
+            QVERIFY(!was.worst.empty() &&
+                    is.worst.front().tokens.front().text == was.worst.front().tokens.front().text);
+            QVERIFY(!depth_plot(session).panels.empty());
+            const TaskStudy& answered = *session.task().finished;
+            QVERIFY(study_to_json(answered) == study_to_json(task));
+            QVERIFY(answered.complete());
+            for (const bool norm : {false, true}) {
+                const Flips before = flips_between(task.sides[0], task.sides[1], norm),
+                            now = flips_between(answered.sides[0], answered.sides[1], norm);
+                QCOMPARE(now.became_wrong, before.became_wrong);
+                QCOMPARE(now.became_right, before.became_right);
+                for (const std::size_t item : now.became_wrong) {
+                    const ItemWords words = item_words(answered, item, norm), were = item_words(task, item, norm);
+                    QVERIFY(words.question == were.question && words.right == were.right &&
+                            words.before == were.before && words.after == were.after);
+                }
+            }
+        };
+        QVERIFY(!flips_between(task.sides[0], task.sides[1]).became_wrong.empty());
+        {
+            Session session(nullptr, journal);
+            open_sample(session, QStringLiteral("sample-llama"));
+            check(session);
+            open_sample(session, QStringLiteral("sample-opt"));
+            QTRY_VERIFY_WITH_TIMEOUT(!session.task().finished && !session.divergence().finished, 60'000);
+        }
+        const QString path = folder.filePath(QStringLiteral("mine.graticule"));
+        write_session(path, saved);
+        Session session; // without a journal
+        open_sample(session, QStringLiteral("sample-llama"));
+        session.restore(read_session(path));
+        check(session);
+        Session other; // of another model nothing is taken over
+        open_sample(other, QStringLiteral("sample-opt"));
+        other.restore(read_session(path));
+        QTRY_VERIFY_WITH_TIMEOUT(!other.jobs().busy(), 60'000);
+        QTest::qWait(300);
+        QVERIFY(!other.task().finished && !other.divergence().finished);
+        // Words that are not those of the answers, and sides that are not of the same items, are refused.
+        nlohmann::json broken = study_to_json(task);
+        broken["words"].begin().value().erase(0);
+        QVERIFY(testing::error_message([&] { (void)task_study_from_json(broken); }).find("choice") !=
+                std::string::npos);
+        broken = study_to_json(task);
+        broken["sides"][1]["items"].erase(0);
+        QVERIFY(testing::error_message([&] { (void)task_study_from_json(broken); }).find("same items") !=
+                std::string::npos);
     }
 
     /// The command line's `generate`, with the place where the two texts part.

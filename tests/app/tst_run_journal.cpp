@@ -5,11 +5,13 @@
 #include <QtCore/QTemporaryDir>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <functional>
 
 #include "app/session/kept_reports.h"
 #include "app/session/run_journal.h"
 #include "app/session/run_json.h"
 #include "app/session/session.h"
+#include "app/window/table_rows.h"
 #include "core/engine/resources.h"
 #include "core/io/safetensors.h"
 #include "tests/support/error_message.h"
@@ -78,6 +80,8 @@ private Q_SLOTS:
         before->runList().keeper().finish();
         const auto after = opened();
         QCOMPARE(std::ranges::count_if(after->runs(), &Run::finished), 2);
+        QCOMPARE(after->runs().size(), std::size_t(4));                      // what was only asked for, too
+        QVERIFY(after->runList().protocol() == after->runs()[0].protocol()); // of what is finished
         for (std::size_t i = 0; i < 2; ++i) {
             const Run &was = before->runs()[i], &is = after->runs()[i];
             QVERIFY(is.finished());
@@ -158,6 +162,135 @@ private Q_SLOTS:
         const auto kept = RunJournal(folder.path()).read(path_of(after));
         QCOMPARE(std::ranges::count_if(kept, [](const Run& one) { return one.full_precision; }), 1);
         QVERIFY(std::ranges::all_of(kept, &Run::finished));
+    }
+
+    /// Waiting, or stopped on the way: what was asked for is in the journal, and goes on to the same figures.
+    void a_run_that_was_cut_off_is_continued() {
+        const QTemporaryDir folder;
+        const EvaluationChoice choice{{}, 64, 12};
+        const auto open = [&](Session& session) {
+            session.open("sample-opt");
+            [&] { QTRY_VERIFY_WITH_TIMEOUT(session.model() && !session.jobs().busy(), 60'000); }();
+        };
+        const auto set_recipe = [](Session& session) {
+            Recipe recipe = session.recipe();
+            recipe.defaults = parse_scheme_line("w=int4/asym/g32 gptq");
+            recipe.calibration = testing::short_calibration();
+            session.setRecipe(recipe, "short");
+        };
+        Evaluation whole;
+        {
+            Session alone;
+            open(alone);
+            set_recipe(alone);
+            alone.evaluate(choice);
+            QTRY_VERIFY_WITH_TIMEOUT(alone.runs().size() == 2 && alone.runs()[1].finished(), 120'000);
+            whole = *alone.runs()[1].evaluation;
+        }
+        {
+            Session killed(nullptr, RunJournal(folder.path()));
+            open(killed);
+            set_recipe(killed);
+            QSemaphore gate;
+            killed.jobs().submit<int>(
+                {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 120'000)); }, {});
+            killed.evaluate(choice);
+            QCOMPARE(killed.runs().size(), std::size_t(2));
+            killed.runList().keeper().finish();
+            Session other(nullptr, RunJournal(folder.path())); // while the first is at them
+            open(other);
+            QCOMPARE(other.runs().size(), std::size_t(2));
+            for (const Run& run : other.runs()) QVERIFY(run.elsewhere && !run.cutOff() && !run.alive());
+            other.continueRun(other.runs()[1].id);
+            QVERIFY(!other.runs()[1].alive()); // not twice
+            Evaluation part = whole;
+            part.window_losses.resize(5);
+            killed.runList().receive(killed.runs()[1].id, part);
+            killed.runList().markCutOff(); // from here on it is killed
+            killed.jobs().cancelAll();
+            gate.release();
+            QTRY_VERIFY_WITH_TIMEOUT(!killed.jobs().busy(), 60'000);
+        }
+        {
+            Session after(nullptr, RunJournal(folder.path()));
+            QSignalSpy back(&after.runList(), &RunList::cameBack);
+            open(after);
+            QCOMPARE(back.size(), 1);
+            QCOMPARE(after.runs().size(), std::size_t(2));
+            const auto full = std::ranges::find_if(after.runs(), &Run::full_precision);
+            const Run recipe = *std::ranges::find_if(after.runs(), std::not_fn(&Run::full_precision));
+            QVERIFY(full->cutOff() && !full->hasWindows() && recipe.cutOff() && recipe.resumable());
+            QCOMPARE(recipe.losses().size(), std::size_t(5));
+            const Recipe now = after.recipe(); // not its own
+            QVERIFY(now != recipe.recipe);
+            std::size_t least = 12;
+            connect(&after.runList(), &RunList::changed, &after, [&] {
+                const Run* run = after.run(recipe.id);
+                if (run->alive()) least = std::min(least, run->losses().size());
+            });
+            after.continueRun(recipe.id);
+            QTRY_VERIFY_WITH_TIMEOUT(after.run(recipe.id)->finished() && after.run(full->id)->finished(), 120'000);
+            QCOMPARE(after.runs().size(), std::size_t(2));
+            QCOMPARE(after.run(recipe.id)->evaluation->window_losses, whole.window_losses);
+            QVERIFY(least >= 5);
+            QVERIFY(after.recipe() == now && after.reference() == now && !after.stats());
+        }
+        Session last(nullptr, RunJournal(folder.path()));
+        open(last);
+        QCOMPARE(last.runs().size(), std::size_t(2));
+        QVERIFY(std::ranges::all_of(last.runs(), &Run::finished));
+        QVERIFY(std::ranges::none_of(last.runs(), &Run::cutOff));
+    }
+
+    /// What was stopped by somebody comes back as stopped, and nobody is asked about it.
+    void a_run_that_somebody_stopped_is_not_offered() {
+        const QTemporaryDir folder;
+        {
+            Session session(nullptr, RunJournal(folder.path()));
+            session.open("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(session.model() && !session.jobs().busy(), 60'000);
+            QSemaphore gate;
+            session.jobs().submit<int>(
+                {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 60'000)); }, {});
+            session.evaluate(brief_);
+            session.jobs().cancelAll();
+            gate.release();
+            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
+            session.poll();
+        }
+        Session after(nullptr, RunJournal(folder.path()));
+        after.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(after.model() && !after.jobs().busy(), 60'000);
+        QCOMPARE(after.runs().size(), std::size_t(2));
+        QVERIFY(std::ranges::none_of(after.runs(), &Run::cutOff) && std::ranges::none_of(after.runs(), &Run::alive));
+    }
+
+    /// Another window's run is seen without a new start.
+    void what_another_window_finished_is_read_again() {
+        const QTemporaryDir folder;
+        const auto open = [&](Session& session) {
+            session.open("sample-opt");
+            [&] { QTRY_VERIFY_WITH_TIMEOUT(session.model() && !session.jobs().busy(), 60'000); }();
+        };
+        Session first(nullptr, RunJournal(folder.path())), second(nullptr, RunJournal(folder.path()));
+        open(first);
+        open(second);
+        second.calibrate(testing::short_calibration());
+        second.evaluate(brief_);
+        QTRY_VERIFY_WITH_TIMEOUT(second.runs().size() == 2 && second.runs()[1].finished(), 120'000);
+        second.runList().keeper().finish();
+        QVERIFY(first.runs().empty());
+        first.runList().readAgain();
+        QTRY_COMPARE_WITH_TIMEOUT(first.runs().size(), std::size_t(2), 30'000);
+        QVERIFY(first.runs()[1].finished() && first.runs()[1].reports);
+        QCOMPARE(first.runs()[1].evaluation->window_losses, second.runs()[1].evaluation->window_losses);
+        // Its own journal, written since, has nothing new for it.
+        first.runList().keep();
+        first.runList().keeper().finish();
+        first.runList().readAgain();
+        first.runList().keeper().finish();
+        QTest::qWait(50);
+        QCOMPARE(first.runs().size(), std::size_t(2));
     }
 
     void runs_of_another_model_at_the_same_place_are_left_out() {
@@ -275,6 +408,22 @@ private Q_SLOTS:
         };
         QStringList lines;
         QCOMPARE(measured_again(lines), before.size());
+        { // Nor does an evaluation without a calibration take it from the window that makes it.
+            Session session(nullptr, RunJournal(folder.path()));
+            open(session);
+            session.setRecipe(recipe, "short");
+            session.evaluate({{}, 64, 3});
+            QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 4 && session.runs()[3].finished(), 120'000);
+            QVERIFY(!session.stats());
+            for (const LayerReport& report : before) {
+                const auto found =
+                    session.measured(report.layer, session.choiceFor(report.layer, session.recipeRules()));
+                QVERIFY(found && found->output_sqnr_db == report.output_sqnr_db);
+            }
+            QVERIFY(session.runs()[3].reports->front().output_sqnr_db); // as Compare shows it
+            session.runList().remove(session.runs()[3].id);
+            session.runList().remove(session.runs()[2].id);
+        }
         const QDir layers(folder.filePath("layers"));
         QCOMPARE(layers.entryList(QDir::Files).size(), 1);
         const QString file = layers.filePath(layers.entryList(QDir::Files).front());
@@ -336,6 +485,10 @@ private Q_SLOTS:
                 QVERIFY2(read(first + '/' + name) == read(second + '/' + name), qPrintable(name));
         QVERIFY2(!lines.join('\n').contains("came out other"), qPrintable(lines.join('\n')));
         QVERIFY2(lines.join('\n').contains("were there from before"), qPrintable(lines.join('\n'))); // its statistics
+        session.calibrate(session.run(run)->recipe.calibration); // read: that is no rate of calibrating
+        QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && !session.jobs().busy(), 60'000);
+        QCOMPARE(job_rows(session.jobs().jobs()).back().note, QString("read from the cache"));
+        session.setRecipe(now, "as before");
         session.exportRun(session.runs().at(0).id, "packed",
                           folder.filePath("third")); // full precision: nothing to write
         QTest::qWait(50);

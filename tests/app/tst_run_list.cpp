@@ -66,6 +66,25 @@ private Q_SLOTS:
         Q_UNUSED(other)
     }
 
+    /// A stopped run of another protocol does not take the place of what is finished, and each can be looked at.
+    void what_comes_back_leaves_the_protocol_that_is_shown() {
+        JobRunner jobs;
+        RunList list(jobs, RunJournal(), nullptr);
+        const int full = list.bringBack(run_of("none", brief, true));
+        Run stopped = run_of("none", lengthy, true);
+        stopped.state = JobState::cancelled;
+        stopped.evaluation->complete = false;
+        stopped.evaluation->window_losses.resize(1);
+        const int other = list.bringBack(stopped);
+        QCOMPARE(list.protocol(), of(brief));
+        QCOMPARE(list.baseline(), full);
+        list.show(other);
+        QCOMPARE(list.protocol(), of(lengthy));
+        QCOMPARE(list.baseline(), 0); // nothing there is whole
+        list.show(full);
+        QCOMPARE(list.baseline(), full);
+    }
+
     void a_baseline_that_goes_gives_way_to_the_one_before() {
         JobRunner jobs;
         RunList list(jobs, RunJournal(), nullptr);
@@ -185,15 +204,20 @@ private Q_SLOTS:
                 run->name = QString::fromStdString(summary_line(run->recipe));
             }
         }
-        const std::vector<QString> names = run_names({a, b});
-        QVERIFY2(names[0] != names[1], qPrintable(names[0]));
-        QVERIFY2(names[1].contains(part), qPrintable(names[1]));
-        QVERIFY(names[0].startsWith(a.name));
+        const std::vector<RunName> names = run_names({a, b});
+        QVERIFY2(names[0].whole() != names[1].whole(), qPrintable(names[0].whole()));
+        QVERIFY2(names[1].whole().contains(part), qPrintable(names[1].whole()));
+        QVERIFY(names[0].name.startsWith(a.name));
+        // The protocol stands in a column of its own: it is no part of the name there.
+        QCOMPARE(names[1].protocol.isEmpty(), what != u"protocol" && what != u"precision");
+        if (!names[1].protocol.isEmpty()) QCOMPARE(names[1].name, b.name);
     }
 
     void a_lone_run_has_its_own_name() {
         const Run a = run_of("w=int4 gptq", brief), b = run_of("w=int8", lengthy);
-        QCOMPARE(run_names({a, b}), (std::vector<QString>{a.name, b.name}));
+        const std::vector<RunName> names = run_names({a, b});
+        QCOMPARE(names[0].whole(), a.name);
+        QCOMPARE(names[1].whole(), b.name);
     }
 };
 

@@ -514,7 +514,8 @@ private Q_SLOTS:
         panel.setStudy(session.speedStudy());
         QCOMPARE(panel.table()->rowCount(), 5);
         QCOMPARE(panel.table()->columnCount(), 1 + 3 + 2); // name, two prefills and a decode, weights and kernel
-        QCOMPARE(panel.table()->item(1, 2)->text(), thousands_text(static_cast<std::int64_t>(rate)));
+        const QString mark = study.runs[1].points[1].unsteady() ? " *" : "";
+        QCOMPARE(panel.table()->item(1, 2)->text(), thousands_text(static_cast<std::int64_t>(rate)) + mark);
         for (const SpeedShare& share : study.runs[1].points[1].shares)
             QVERIFY(panel.table()->item(1, 2)->toolTip().contains(QString::fromStdString(share.kind)));
         // The other figures, in plot and table alike.
@@ -531,7 +532,8 @@ private Q_SLOTS:
             QCOMPARE(told.size(), 1);
             QVERIFY(panel.figure() == chosen && pass->isHidden());
             QVERIFY(std::abs(speed_plot(session, chosen).table.rows[3][2].toDouble() / value - 1) < 1e-6);
-            QCOMPARE(panel.table()->item(1, 2)->text(), speed_text(chosen, point));
+            QCOMPARE(panel.table()->item(1, 2)->text(),
+                     speed_text(chosen, point) + (speed_spread(chosen, point) ? mark : QString()));
         }
         // Kinds of layers of the longest prefill, then of the decode.
         figure->setCurrentIndex(static_cast<int>(SpeedFigure::products));

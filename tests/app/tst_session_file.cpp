@@ -5,6 +5,8 @@
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
 #include <QtCore/QTimer>
+#include <QtGui/QGuiApplication>
+#include <QtGui/QScreen>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 #include <QtWidgets/QApplication>
@@ -15,7 +17,9 @@
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QTableView>
+#include <nlohmann/json.hpp>
 
+#include "app/session/layers_json.h"
 #include "app/session/recent_models.h"
 #include "app/session/session_file.h"
 #include "app/window/main_window.h"
@@ -55,6 +59,12 @@ class SessionFileTest : public QObject {
         for (QPushButton* button : buttons)
             if (button->text() == what) return button->click();
         QFAIL(qPrintable("no button " + what));
+    }
+    /// And it is on the disk.
+    static void save(MainWindow& window, const QString& path) {
+        window.saveSession(path);
+        window.session().runList().keeper().finish();
+        QCoreApplication::processEvents(); // the window is told
     }
     static void keep_busy(Session& session, QSemaphore& gate) {
         session.jobs().submit<int>(
@@ -113,8 +123,8 @@ private Q_SLOTS:
         window->addDockWidget(Qt::LeftDockWidgetArea, window->findChild<QDockWidget*>("recipe"));
         window->findChild<JobsPanel*>()->setNotes("fc2 of block 3 is the odd one");
         before_ = window->sessionFile();
-        window->saveSession(file_);
-        QVERIFY(QFile::exists(file_));
+        save(*window, file_);
+        QVERIFY(QFile::exists(file_) && log(*window).contains("Session written to"));
     }
 
     void everything_comes_back_in_a_window_that_knows_nothing() {
@@ -128,6 +138,11 @@ private Q_SLOTS:
         QCOMPARE(session.recipe().calibration.length, std::int64_t(64));
         QCOMPARE(losses(session.runs()), losses(before_.runs));
         QCOMPARE(session.baseline(), session.runs()[1].id);
+        // The figures of layers are in the file, to the last bit.
+        QVERIFY(before_.runs[1].reports && before_.runs[1].reports->front().output_sqnr_db);
+        QVERIFY(session.runs()[1].reports);
+        QVERIFY(reports_to_json(*session.runs()[1].reports) == reports_to_json(*before_.runs[1].reports));
+        QVERIFY(!session.runs()[0].reports);
         QCOMPARE(session.selection(), (std::vector<LayerId>{LayerId{7}, LayerId{3}}));
         QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && quiet(*window), 60'000); // made again, as it was there
         QTest::qWait(150); // the table's own consequences of new statistics
@@ -246,13 +261,126 @@ private Q_SLOTS:
         QVERIFY(draft_offer(*last)->text().contains("1 more"));
     }
 
+    /// What was saved is where it was saved, as long as that file says the same.
+    void work_that_is_saved_is_not_offered_as_unsaved() {
+        const QString path = folder_.filePath("kept.graticule");
+        Recipe made;
+        const auto opened = [&] {
+            auto shown = this->window("saved");
+            shown.window->openPath("sample-opt");
+            [&] { QTRY_VERIFY_WITH_TIMEOUT(quiet(*shown.window), 30'000); }();
+            QTest::qWait(300);
+            return shown;
+        };
+        {
+            auto [settings, window] = opened();
+            window->session().editSelected([](SchemeChoice& choice) { choice = parse_scheme_line("w=int8"); }, "eight",
+                                           {});
+            made = window->session().recipe();
+            save(*window, path);
+            QTest::qWait(600);
+        }
+        {
+            auto [settings, window] = opened();
+            OfferBar* offer = draft_offer(*window);
+            QTRY_VERIFY(!offer->isHidden());
+            QVERIFY2(offer->text().contains(path) && !offer->text().contains("unsaved"), qPrintable(offer->text()));
+            click(*offer, "Open kept.graticule");
+            QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().recipe() == made, 30'000);
+            QTest::qWait(600);
+            QVERIFY2(offer->isHidden(), qPrintable(offer->text())); // it is open
+            window->session().editSelected([](SchemeChoice& choice) { choice = parse_scheme_line("w=int6"); }, "six",
+                                           {});
+            QTest::qWait(600); // not saved
+        }
+        auto [settings, window] = opened();
+        OfferBar* offer = draft_offer(*window);
+        QTRY_VERIFY(!offer->isHidden());
+        QVERIFY2(offer->text().contains("unsaved") && offer->text().contains("six"), qPrintable(offer->text()));
+    }
+
+    /// A disk that takes its time holds up nobody, and one that does not take it says why.
+    void a_session_is_written_beside_the_event_loop() {
+        auto [settings, window] = this->window("beside");
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+        QSemaphore disk;
+        Keeper& keeper = window->session().runList().keeper();
+        keeper.keep(
+            "slow", [&] { disk.acquire(); }, &*window, [](const QString&) {});
+        const QString path = folder_.filePath("beside.graticule");
+        window->saveSession(path);
+        QVERIFY(!QFile::exists(path) && !log(*window).contains("Session written"));
+        disk.release();
+        QTRY_VERIFY(QFile::exists(path) && log(*window).contains("Session written to " + path));
+        window->saveSession(folder_.filePath("no/such/folder/x.graticule"));
+        QTRY_VERIFY2(log(*window).contains("Save session: ") && log(*window).contains("no/such/folder"),
+                     qPrintable(log(*window)));
+    }
+
+    /// A run that was waiting when the window was killed is offered by name, and goes on when it is taken.
+    void runs_that_were_cut_off_are_offered() {
+        {
+            auto [settings, window] = this->window("cut");
+            window->openPath("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+            Session& session = window->session();
+            QSemaphore gate;
+            keep_busy(session, gate);
+            session.evaluate({{}, 64, 3});
+            session.runList().markCutOff(); // from here on it is killed
+            session.jobs().cancelAll();
+            gate.release();
+            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+        }
+        auto [settings, window] = this->window("cut");
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+        OfferBar* offer = draft_offer(*window);
+        QTRY_VERIFY(!offer->isHidden());
+        const Session& session = window->session();
+        QCOMPARE(session.runs().size(), std::size_t(2));
+        for (const Run& run : session.runs())
+            QVERIFY2(offer->text().contains(run.name + ", not begun"), qPrintable(offer->text()));
+        QVERIFY(window->command("run.continue")->isEnabled());
+        click(*offer, "Continue");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs()[0].finished() && session.runs()[1].finished(),
+                                 60'000);
+        QVERIFY(!window->command("run.continue")->isEnabled());
+    }
+
+    /// What somebody asked for by --size stays, and no window is larger than its screen.
+    void work_of_a_larger_window_leaves_the_size_that_was_given() {
+        const QSize screen = QGuiApplication::primaryScreen()->availableSize();
+        for (const bool given : {true, false}) {
+            const QString who = given ? "given" : "large";
+            {
+                auto [settings, window] = this->window(who);
+                window->openPath("sample-opt");
+                QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+                window->resize(screen * 2);
+                window->session().editSelected([](SchemeChoice& choice) { choice = parse_scheme_line("w=int8"); },
+                                               "eight", {});
+                QTest::qWait(900);
+            }
+            auto [settings, window] = this->window(who);
+            const QSize size = window->minimumSize();
+            QVERIFY(size.height() < screen.height());
+            if (given) window->giveSize(size);
+            window->openPath("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && !draft_offer(*window)->isHidden(), 30'000);
+            click(*draft_offer(*window), "Go on with it");
+            QCOMPARE(window->size(), given ? size : screen);
+        }
+    }
+
     void the_same_work_is_offered_once_and_only_of_windows_that_are_gone() {
-        const RunJournal journal(folder_.filePath("drafts"));
+        const auto journal = [this] { return RunJournal(folder_.filePath("drafts")); }; // a window's own
         const QString model = "/models/some";
         SessionFile other = before_;
         other.notes = "another thought";
-        auto first = std::make_unique<Draft>(journal), second = std::make_unique<Draft>(journal);
-        const Draft third(journal);
+        auto first = std::make_unique<Draft>(journal()), second = std::make_unique<Draft>(journal());
+        const Draft third(journal());
         first->keep(model, before_);
         second->keep(model, before_);
         QCOMPARE(third.find(model).elsewhere, 2);
@@ -262,7 +390,7 @@ private Q_SLOTS:
         QCOMPARE(third.find(model).found.size(), std::size_t(1));
         QVERIFY(third.find(model).found.front().file.runs.empty()); // the journal's
         {
-            Draft fourth(journal);
+            Draft fourth(journal());
             fourth.keep(model, other);
             fourth.keep(model, SessionFile()); // nothing was made after all
             QCOMPARE(third.find(model).elsewhere, 0);
@@ -364,7 +492,7 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(session.model() && session.recipe() == before_.recipe, 30'000);
         const QString early = folder_.filePath("early.graticule");
         const auto saved_whole = [&] {
-            window->saveSession(early);
+            save(*window, early);
             const SessionFile saved = read_session(early);
             return losses(saved.runs) == losses(before_.runs) && saved.baseline == 1 && saved.calibrated;
         };

@@ -2,7 +2,7 @@
 """Integer products beside what else an NVIDIA card offers, interleaved in one process on one card.
 
 Usage: bench_gemm.py --libraries FOLDER [--beside NAME=FOLDER ...] [--out FILE.json] [--shapes 7B.o,...] [--tokens 1,16,...]
-                     [--only NAME,...] [--humming] [--seconds N]
+                     [--only NAME,...] [--humming] [--seconds N] [--pause SECONDS]
 
 FOLDER holds libgraticule_gemm_face.so (built with GRATICULE_BENCHMARKS), libgraticule_cublaslt_face.so and
 libgraticule_cuda.so. --beside puts other builds of the same three files into the same rounds, as "NAME: kind". Protocol (reference/kernels.md, section 4): each contender's calls are captured into one CUDA graph
@@ -285,8 +285,9 @@ def contenders(lt, weights, dense, x, names):
             if not names or name.split(": ")[-1] in names or (name.startswith("humming") and "humming" in names)}
 
 
-def measure(calls, rounds):
-    """Medians in microseconds per call, after one estimate of how many calls a graph needs."""
+def measure(calls, rounds, pause):
+    """Medians in microseconds per call, after one estimate of how many calls a graph needs. A pause before each
+    measurement, with one replay behind it that is not timed, keeps the card below its power limit."""
     graphs, counts = {}, {}
     side = torch.cuda.Stream()
     begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
@@ -316,6 +317,10 @@ def measure(calls, rounds):
             order = list(graphs)
             random.shuffle(order)
             for name in order:
+                if pause > 0:
+                    end.synchronize()
+                    time.sleep(pause)
+                    graphs[name].replay()
                 begin.record()
                 graphs[name].replay()
                 end.record()
@@ -367,6 +372,7 @@ def main():
     parser.add_argument("--only", default="", help="names of contenders, comma separated")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after the cell that passes this")
+    parser.add_argument("--pause", type=float, default=0, metavar="SECONDS", help="before each measurement: bursts, not a load that lasts")
     parser.add_argument("--commit", default="")
     parser.add_argument("--humming", action="store_true", help="with the public package humming-kernels, where it is installed")
     parser.add_argument("--repeats", type=int, default=0, help="runs that must be bit-identical, per kind and shape")
@@ -387,7 +393,8 @@ def main():
              "group128": ("int4", "group", 128), "dint4 channel": ("dint4", "channel", 0),
              "dint4 dual128": ("dint4", "dual", 128), "w8a8": ("int8", "channel", 0)}
     names = set(filter(None, arguments.only.split(",")))
-    record = {"before": card_state(), "torch": torch.__version__, "commit": arguments.commit, "cells": []}
+    record = {"before": card_state(), "torch": torch.__version__, "commit": arguments.commit, "pause_s": arguments.pause,
+              "cells": []}
     record["read_bytes_per_second"] = read_rate(device)
     print(f"torch reads at {record['read_bytes_per_second'] / 1e12:.3f} TB/s", flush=True)
     rivals = []
@@ -443,7 +450,7 @@ def main():
                                 wrong += 1
                                 break
             torch.cuda.synchronize()
-            us = measure(calls, arguments.rounds if tokens < 2048 else max(5, arguments.rounds // 2))
+            us = measure(calls, arguments.rounds if tokens < 2048 else max(5, arguments.rounds // 2), arguments.pause)
             record["cells"].append({"shape": shape, "outputs": outputs, "inputs": inputs, "tokens": tokens, "us": us,
                                     "exact": checks, "weight_bytes": {name: weight.bytes for name, weight in weights.items()}})
             print(f"{shape:11s} {outputs}x{inputs} M={tokens}: " +

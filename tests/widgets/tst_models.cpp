@@ -2,6 +2,8 @@
 #include <QtTest/QAbstractItemModelTester>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <QtWidgets/QListView>
+#include <set>
 
 #include "tests/support/test_main.h"
 #include "widgets/models/compare_table_model.h"
@@ -10,6 +12,8 @@
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/run_table_model.h"
+#include "widgets/models/shorter_names.h"
+#include "widgets/models/table_delegates.h"
 #include "widgets/models/table_text.h"
 
 using namespace graticule;
@@ -127,12 +131,17 @@ private Q_SLOTS:
         jobs.setRows({job});
         // One of several stages says which its counts and its time are of.
         QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
-                 QString("evaluating 412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left"));
+                 QString("evaluating 412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left of this stage"));
         job.title = "Evaluate w=int4/asym/channel";
         jobs.setRows({job});
         QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
                  QString("412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left"));
-        QVERIFY(jobs.index(0).data(Qt::ToolTipRole).toString().contains("1.3 GB at most"));
+        QVERIFY(jobs.index(0).data(Qt::ToolTipRole).toString().contains("1.2 GB at most"));
+        job.state = JobState::done; // by other means than its title says: at no rate
+        job.seconds = 0.09;
+        job.note = "read from the cache";
+        jobs.setRows({job});
+        QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(), QString("read from the cache, 90 ms"));
     }
 
     void new_numbers_of_the_same_layers_do_not_reset_the_table() {
@@ -315,6 +324,74 @@ private Q_SLOTS:
         QFETCH(QString, made);
         QFETCH(QString, expected);
         QCOMPARE(made, expected);
+    }
+
+    void names_without_room_keep_what_tells_them_apart() {
+        const std::vector<QString> names{"full precision", "w=dint4/asym/channel a=int8/sym/token",
+                                         "w=int4/asym/g128 a=int8/sym/token",
+                                         "w=int4/asym/channel a=int8/sym/token smoothquant:alpha=0.5 · again 1"};
+        const std::vector<QStringList> shorter = shorter_names(names);
+        QCOMPARE(shorter[0], QStringList{"full precision"});
+        const auto widest = [&](std::size_t name, double letters) {
+            return first_that_fits(shorter[name], letters, [](const QString& text) { return double(text.size()); });
+        };
+        QCOMPARE(widest(1, 100), names[1]); // whole where there is room
+        QCOMPARE(widest(1, 34), QString("w=dint4/asym/channel a=int8/sym/…"));
+        QCOMPARE(widest(1, 24), QString("w=dint4/asym/channel …"));
+        QCOMPARE(widest(1, 10), QString("w=dint4/…/channel …")); // no shorter: all that differs stays
+        QCOMPARE(widest(2, 10), QString("w=int4/…/g128 …"));
+        QCOMPARE(widest(3, 10), QString("w=int4/…/channel … smoothquant:alpha=0.5 · again 1"));
+        QCOMPARE(shorter_names({"full precision · built-in text, 8 × 512", "full precision · built-in text, all × 512",
+                                names[1]})[1]
+                     .back(),
+                 QString("full precision · …, all × 512"));
+        // Alone it differs from nothing.
+        QCOMPARE(shorter_names({names[1], names[0]})[0], QStringList{names[1]});
+        QCOMPARE(shorter_lists({"built-in text, 8 × 512", "built-in text, all × 512", "built-in text, 8 × 512"})[1],
+                 (QStringList{"built-in text, all × 512", "…, all × 512"}));
+        QCOMPARE(shorter_lists({"wiki.txt, 8 × 512", "built-in text, 8 × 512"})[0], QStringList{"wiki.txt, 8 × 512"});
+    }
+
+    /// What core says in a sentence has the signs of all other figures; names keep their hyphens.
+    void hyphens_of_numbers_become_minus_signs() {
+        QCOMPARE(with_minus_signs("sample-1.2 by -0.02750 nats (-0.03009 to -0.02491), 4-bit, x-1"),
+                 QString("sample-1.2 by −0.02750 nats (−0.03009 to −0.02491), 4-bit, x-1"));
+    }
+
+    void a_job_without_room_for_both_says_what_it_is_above_what_became_of_it() {
+        JobRow failed;
+        failed.id = 1;
+        failed.title = QStringLiteral("Quantize w=int3/asym/channel a=int8/sym/token");
+        failed.state = JobState::failed;
+        failed.error = QStringLiteral("/data/model.safetensors was cut short while it was in use; restore the file");
+        JobListModel model;
+        model.setRows({failed});
+        QListView list;
+        list.setModel(&model);
+        JobDelegate delegate;
+        QStyleOptionViewItem option;
+        option.widget = &list;
+        option.font = list.font();
+        list.setFixedWidth(320);
+        list.show();
+        const int narrow = delegate.sizeHint(option, model.index(0)).height();
+        list.setFixedWidth(1400);
+        QCoreApplication::processEvents();
+        QVERIFY(narrow > delegate.sizeHint(option, model.index(0)).height());
+        // Progress changes all the time: the line of a running job does not jump.
+        failed.state = JobState::running;
+        failed.error.clear();
+        list.setFixedWidth(420);
+        QCoreApplication::processEvents();
+        std::set<int> heights;
+        for (const std::int64_t done : {1, 13, 4000}) {
+            failed.done = done;
+            failed.total = 5000;
+            failed.memory = done > 10 ? 344'000'000 : 0;
+            model.setRows({failed});
+            heights.insert(delegate.sizeHint(option, model.index(0)).height());
+        }
+        QCOMPARE(heights.size(), std::size_t(1));
     }
 
     void run_differences_are_toned_only_when_significant() {

@@ -36,6 +36,7 @@
 #include "widgets/panels/fitting_tab_bar.h"
 #include "widgets/panels/generate_panel.h"
 #include "widgets/panels/layers_panel.h"
+#include "widgets/panels/panel_header.h"
 #include "widgets/panels/recipe_panel.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
@@ -106,16 +107,16 @@ private Q_SLOTS:
         const MacUnit* unit = mac_unit_of(a.scheme);
         QVERIFY(unit);
         editor.setChoices({a, a}, {a, a}, {256, 256});
-        QCOMPARE(cost->text(), QStringLiteral("area %1, power %2 of INT8 × INT8")
+        QCOMPARE(cost->text(), QStringLiteral("area %1 · power %2 · of INT8 × INT8")
                                    .arg(fixed_text(unit->area, 2), fixed_text(unit->power, 2)));
-        QVERIFY(cost->toolTip().contains("docs/results/mac_unit.md"));
+        QVERIFY(cost->accessibleDescription().contains("docs/results/mac_unit.md"));
         editor.setChoices({a, b}, {a, b}, {256, 256});
         QVERIFY(cost->text().contains("differs"));
         editor.setChoices({b}, {b}, {256});
-        QCOMPARE(cost->text(), QString("area 1.00, power 1.00 of INT8 × INT8"));
+        QCOMPARE(cost->text(), QString("area 1.00 · power 1.00 · of INT8 × INT8"));
         editor.setChoices({none}, {none}, {256});
         QVERIFY(cost->text().contains("none measured"));
-        QVERIFY(cost->toolTip().isEmpty());
+        QVERIFY(cost->accessibleDescription().isEmpty());
     }
 
     void an_edit_touches_its_field_and_nothing_else() {
@@ -338,6 +339,15 @@ private Q_SLOTS:
             order << qobject_cast<QAbstractButton*>(page.focusWidget())->text().section(u' ', 0, 1);
         }
         QCOMPARE(order, (QStringList{"Open b", "Take the", "Open folder", "Open file", "c ", "✕"}));
+        // What is said of a model opens it as well.
+        page.setRecent({{"/models/c", "c", false, "unsaved work of yesterday"}});
+        QLabel* note = nullptr;
+        for (QLabel* label : page.findChildren<QLabel*>())
+            if (label->text().startsWith("unsaved work")) note = label;
+        QVERIFY(note);
+        QTest::mouseClick(note, Qt::LeftButton);
+        QCOMPARE(opened.takeFirst()[0].toString(), QString("/models/c"));
+        QCOMPARE(opened.size(), 0);
         page.setRecent({}); // the button with the focus goes
         QTest::keyClick(page.focusWidget(), Qt::Key_Return);
         QCOMPARE(opened.takeFirst()[0].toString(), QString("/samples/a"));
@@ -360,6 +370,47 @@ private Q_SLOTS:
         QCOMPARE(compare.size(), 1);
         QCOMPARE(compare[0][0].toInt(), 4);
         QCOMPARE(compare[0][1].toInt(), 7);
+    }
+
+    /// The head, the box and the numbers say what the group is that differences and plots are of.
+    void a_group_of_runs_says_its_protocol_and_its_baseline() {
+        RunsPanel panel;
+        RunRow full, stopped;
+        full.id = 4;
+        full.name = "full precision";
+        full.state = JobState::done;
+        full.perplexity = 50;
+        full.baseline = true;
+        full.group = "8 x 512";
+        full.protocol = "wiki, 8 of 24 windows of 512";
+        stopped = full;
+        stopped.id = 7;
+        stopped.state = JobState::cancelled;
+        stopped.baseline = stopped.current = false;
+        stopped.group = stopped.protocol = "all of 512";
+        stopped.stopped_at = 1;
+        stopped.windows = 24;
+        const auto said = [&] {
+            QStringList all;
+            for (const QLabel* label : panel.header()->findChildren<QLabel*>()) all << label->text();
+            return all.join(u'|');
+        };
+        auto* baseline = panel.header()->findChild<QComboBox*>();
+        panel.setRows({full, stopped});
+        QVERIFY2(said().contains(full.protocol), qPrintable(said()));
+        QCOMPARE(baseline->currentData().toInt(), 4);
+        QCOMPARE(baseline->count(), 1); // one window is no baseline
+        const auto cell = [&](int row, int role) {
+            return panel.table()->model()->index(row, RunTableModel::Perplexity).data(role);
+        };
+        QVERIFY(cell(0, Qt::FontRole).isValid() && !cell(1, Qt::FontRole).isValid());
+        QCOMPARE(cell(1, RunTableModel::ToneRole).toInt(), int(RunTableModel::Faint));
+        QVERIFY(cell(1, Qt::ToolTipRole).toString().contains("first 1 of 24"));
+        full.current = false;
+        stopped.current = true; // somebody selected it
+        panel.setRows({full, stopped});
+        QVERIFY2(said().contains(stopped.protocol), qPrintable(said()));
+        QCOMPARE(baseline->currentIndex(), -1); // not another group's
     }
 
     void comparison_over_one_window_claims_nothing() {
@@ -392,7 +443,7 @@ private Q_SLOTS:
         QVERIFY(headline && reason);
         // Runs that came from disk have no figures of layers, which is said where they would be.
         const auto* hint = panel.findChild<EmptyHint*>();
-        QVERIFY(hint && hint->isVisibleTo(&panel) && hint->text().contains("not in session files"));
+        QVERIFY(hint && hint->isVisibleTo(&panel) && hint->text().contains("evaluate the recipes again"));
         LayerReport report;
         report.name = "layers.0.fc1";
         runs.reports_a = runs.reports_b = {report};
@@ -420,21 +471,62 @@ private Q_SLOTS:
         QVERIFY(write && write->isEnabled());
         field(dialog, "Exporter")->setCurrentIndex(1);
         QVERIFY(!write->isEnabled());
-        QVERIFY(dialog.findChild<QPlainTextEdit*>()->toPlainText().contains("dual grain"));
+        const auto labels = dialog.findChildren<QLabel*>();
+        const QLabel* findings = *std::ranges::find(labels, QString("Pre-flight findings"), &QLabel::accessibleName);
+        QVERIFY(findings->text().contains("dual grain"));
         auto* there = dialog.findChild<QTreeWidget*>();
         QCOMPARE(there->topLevelItemCount(), 2);
         QCOMPARE(there->topLevelItem(1)->text(1), QString("refused"));
         there->setCurrentItem(there->topLevelItem(1));
-        const auto labels = dialog.findChildren<QLabel*>();
         QVERIFY(std::ranges::any_of(labels, [](QLabel* label) { return label->text() == "picky is refused"; }));
         field(dialog, "Exporter")->setCurrentIndex(0);
         QVERIFY(write->isEnabled());
         dialog.findChild<PathEdit*>()->setPath("/taken");
         QVERIFY(!write->isEnabled());
-        QVERIFY(dialog.findChild<QPlainTextEdit*>()->toPlainText().contains("not empty"));
+        QVERIFY(findings->text().contains("not empty"));
         for (QCheckBox* box : dialog.findChildren<QCheckBox*>())
             if (box->text() == "Move what is there aside") box->click(); // as the refusal says
         QVERIFY(write->isEnabled() && dialog.moveAside());
+    }
+
+    /// Whatever there is to say, on a screen of any size.
+    void nothing_in_a_dialog_lies_over_its_neighbour_data() {
+        QTest::addColumn<QSize>("size");
+        QTest::newRow("as it opens") << QSize();
+        QTest::newRow("low") << QSize(700, 420);
+    }
+    void nothing_in_a_dialog_lies_over_its_neighbour() {
+        QFETCH(QSize, size);
+        const QString much = QString("Weights are packed and read back, every one of them. ").repeated(8);
+        const auto check = [&](const QString&, const QString&, bool) {
+            Diagnostics found;
+            for (int i = 0; i < 4; ++i) found.add(Severity::note, "layers.0.fc2", much.toStdString());
+            return found;
+        };
+        const auto targets = [&](const QString&) {
+            return std::vector<TargetEntry>(9, {"here", "vLLM on Blackwell", "as asked", "run here", much, false});
+        };
+        ExportDialog dialog({{"easy", "Easy", much, {"vLLM"}}}, much, much, "exported", check, targets, nullptr);
+        dialog.show();
+        if (size.isValid()) dialog.resize(size);
+        QCoreApplication::processEvents();
+        const auto* inside = dialog.findChild<QScrollArea*>()->widget();
+        const QLabel* widest = nullptr;
+        std::vector<std::pair<QRect, QString>> placed;
+        for (const QWidget* part : inside->findChildren<QWidget*>(Qt::FindDirectChildrenOnly)) {
+            if (!part->isVisible()) continue;
+            const auto* label = qobject_cast<const QLabel*>(part);
+            if (label && label->wordWrap()) { // all of its lines
+                QVERIFY2(label->height() >= label->heightForWidth(label->width()), qPrintable(label->text().left(40)));
+                widest = label;
+            }
+            const QString name = part->metaObject()->className() + part->accessibleName();
+            for (const auto& [rect, other] : placed)
+                QVERIFY2(!rect.intersects(part->geometry()), qPrintable(name + " over " + other));
+            placed.emplace_back(part->geometry(), name);
+        }
+        QVERIFY(widest != nullptr && placed.size() > 8);
+        QVERIFY(dialog.height() <= dialog.screen()->availableSize().height());
     }
 
     void evaluating_as_a_target_that_refuses_is_not_offered() {
@@ -540,7 +632,7 @@ private Q_SLOTS:
         const auto shown = [&](int row) {
             return table.model()->index(row, LayerTableModel::Damage).data().toString();
         };
-        QCOMPARE(shown(0), QString("0.02020"));
+        QCOMPARE(shown(0), QString("0.0202"));
         QCOMPARE(shown(1), QString("0.01610"));
         QCOMPARE(shown(2), QString("0.00007")); // the same decimals
     }
@@ -602,17 +694,21 @@ private Q_SLOTS:
         QCOMPARE(wanted.at(0), (QVariantList{"Once", 12}));
         panel.prompt()->clear();
         QVERIFY(!panel.findChild<QPushButton*>()->isEnabled()); // nothing to go on from
-        ContinuedPrompt continued{
-            "Once", {{{"full precision", " upon", " a time", 41.3}, {"int3", " upon", " it", 0}}}, 4, 2};
+        ContinuedPrompt continued{"Once",
+                                  {{{"full precision", "float32", " upon", " a time", 41.3},
+                                    {"int3", "rounding simulated in float32", " upon", " it", 0}}},
+                                  4,
+                                  2};
         panel.setContinued(continued);
         QCOMPARE(panel.text(0)->toPlainText(), QString("Once upon▸ a time"));
         QCOMPARE(panel.text(1)->toPlainText(), QString("Once upon▸ it"));
         QStringList said;
         for (const QLabel* label : panel.findChildren<QLabel*>()) said << label->text();
-        QVERIFY2(said.contains("They part at token 2 of 4") && said.contains("full precision, 41.3 tokens/s") &&
-                     said.contains("int3"),
+        QVERIFY2(said.contains("They part at token 2 of 4") &&
+                     said.contains("full precision, 41.3 tokens/s, float32") &&
+                     said.contains("int3, rounding simulated in float32"),
                  qPrintable(said.join('|')));
-        continued = {"Once", {{{"a", " more", {}, 1}, {"b", " more", {}, 1}}}, 1, 0};
+        continued = {"Once", {{{"a", {}, " more", {}, 1}, {"b", {}, " more", {}, 1}}}, 1, 0};
         panel.setContinued(continued);
         QCOMPARE(panel.text(1)->toPlainText(), QString("Once more"));
         panel.clearContinued();

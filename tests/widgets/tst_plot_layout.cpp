@@ -80,7 +80,8 @@ private Q_SLOTS:
         const PlotScene scene = perplexity_scene(data);
         const Panel& panel = scene.panels.front();
         bool said = false;
-        for (const Note& note : panel.notes) said = said || note.text.contains(QString::number(first, 'f', 2));
+        for (const Caption& caption : panel.captions)
+            said = said || caption.text.contains(QString::number(first, 'f', 2));
         const bool shown = panel.y.span.lower <= first && first <= panel.y.span.upper;
         QVERIFY(shown != said);
         QCOMPARE(shown, first < 100);
@@ -229,6 +230,72 @@ private Q_SLOTS:
         const double y = frame.y.pixel(outlier_threshold(data));
         QVERIFY(threshold_at(scene, picture, {frame.plot.center().x(), y + 2}).has_value());
         QVERIFY(!threshold_at(scene, picture, {frame.plot.center().x(), y + 20}).has_value());
+    }
+
+    /// What is said of a plot stands beside what it shows, at the sizes of the smallest window too.
+    void nothing_that_is_said_lies_over_what_is_drawn_data() {
+        QTest::addColumn<QSizeF>("size");
+        QTest::newRow("low") << QSizeF(380, 170);
+        QTest::newRow("usual") << QSizeF(700, 560);
+    }
+    void nothing_that_is_said_lies_over_what_is_drawn() {
+        QFETCH(QSizeF, size);
+        PerplexityData perplexity = sample_perplexity(24, 2);
+        perplexity.warning = "3 runs of other protocols are not shown: choose a baseline of theirs to see them";
+        perplexity.runs[1].difference_lower[0] = -90;
+        ChannelsData channels = sample_channels(256);
+        for (const std::size_t channel : {39u, 94u, 163u, 170u}) channels.values[channel] = 12;
+        const std::pair<QString, PlotScene> scenes[] = {{"perplexity", perplexity_scene(perplexity)},
+                                                        {"channels", channels_scene(channels)}};
+        for (const auto& [name, scene] : scenes) {
+            const Picture picture = lay_out(scene, {}, theme::dark(), {.size = size});
+            const QRectF first = picture.panels.front().plot;
+            const QStringList texts = texts_of(picture);
+            if (name == "channels") {
+                QVERIFY(texts.join('|').contains("threshold 6 × median"));
+                for (const char* channel : {"4", "39", "94", "163", "170", "233"})
+                    QVERIFY2(texts.contains(channel), channel);
+            } else if (size.height() > 300) {
+                QVERIFY(texts.contains("against full precision") && texts.contains(perplexity.warning));
+                QVERIFY(texts.join('|').contains("outside the axis, band of window 1"));
+            }
+            for (const Primitive& primitive : picture.primitives) {
+                const Text* text = std::get_if<Text>(&primitive);
+                if (!text || text->upward) continue;
+                bool number = false; // of a channel: it stands at its own mark
+                (void)text->text.toInt(&number);
+                for (const PanelFrame& frame : picture.panels)
+                    QVERIFY2(number || !frame.plot.adjusted(2, 2, -2, -2).intersects(extent(*text)),
+                             qPrintable(name + ": " + text->text));
+            }
+            QVERIFY(first.height() >= 24);
+        }
+    }
+
+    void points_without_room_above_are_named_beside() {
+        ParetoData data;
+        data.title = "Recipes";
+        data.cost_label = "bits";
+        data.loss_label = "nats";
+        const auto add = [&](const char* name, double cost, double loss, bool measured) {
+            data.points.push_back({name, std::ssize(data.points), cost, loss, measured, false});
+        };
+        add("w=int4/asym/g64", 4.563, 0.0804, true);
+        add("w=int4/asym/g32:f16", 4.625, 0.0724, true); // at the right edge, beside the other
+        add("w=int4/asym/g32:f16, predicted", 4.625, 0.0732, false);
+        add("w=int3/asym/g16:f16", 4.188, 0.2009, true); // at the top
+        for (const QSizeF size : {QSizeF(580, 190), QSizeF(780, 380)}) {
+            const Picture picture = lay_out(pareto_scene(data), {}, theme::dark(), {.size = size});
+            const QRectF plot = picture.panels.front().plot;
+            for (const char* name : {"w=int4/asym/g64", "w=int4/asym/g32:f16", "w=int3/asym/g16:f16"}) {
+                const auto named = std::ranges::find_if(picture.primitives, [&](const Primitive& primitive) {
+                    const Text* text = std::get_if<Text>(&primitive);
+                    return text && text->text == name;
+                });
+                QVERIFY2(named != picture.primitives.end(), name);
+                QVERIFY(plot.adjusted(-2, -5, 2, 2).contains(extent(std::get<Text>(*named))));
+            }
+        }
     }
 
     void errors_are_sorted_by_harm() {

@@ -13,6 +13,7 @@
 #include "widgets/forms/param_form.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
+#include "widgets/panels/elided_label.h"
 
 namespace graticule {
 
@@ -102,8 +103,8 @@ TensorScheme default_weight(const QuantFormat* format) { return {format, !format
 SchemeEditor::SchemeEditor(QWidget* parent)
     : QWidget(parent)
     , rows_(new QFormLayout(this)) {
-    rows_->setContentsMargins(12, 10, 12, 10);
-    rows_->setVerticalSpacing(8);
+    rows_->setContentsMargins(12, 8, 12, 6);
+    rows_->setVerticalSpacing(6); // in a low window what the choices do is in sight below them
     rows_->setHorizontalSpacing(12);
     rows_->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
     rows_->setLabelAlignment(Qt::AlignLeft | Qt::AlignVCenter);
@@ -189,10 +190,9 @@ void SchemeEditor::buildInputField() {
 }
 
 void SchemeEditor::buildCostLine() {
-    cost_ = new QLabel;
+    cost_ = new ElidedLabel;
     cost_->setObjectName(QStringLiteral("unitCost"));
     cost_->setProperty("role", "secondary");
-    cost_->setWordWrap(true);
     auto* label = new QLabel(tr("unit"));
     label->setProperty("role", "secondary");
     label->setToolTip(tr("A multiply-accumulate unit for these weights and inputs, relative to one for INT8 × INT8"));
@@ -432,10 +432,10 @@ void SchemeEditor::showCost(const std::vector<SchemeChoice>& now) {
     cost_->setText(
         now.empty() ? QString()
         : differ    ? tr("— differs —")
-        : unit      ? tr("area %1, power %2 of INT8 × INT8").arg(fixed_text(unit->area, 2), fixed_text(unit->power, 2))
-                    : tr("none measured for this pair"));
-    cost_->setToolTip(unit && !differ ? qt_text(unit->label) + QStringLiteral(", ") + qt_text(mac_unit_source())
-                                      : QString());
+        : unit ? tr("area %1 · power %2 · of INT8 × INT8").arg(fixed_text(unit->area, 2), fixed_text(unit->power, 2))
+               : tr("none measured for this pair"));
+    cost_->setHelp(unit && !differ ? qt_text(unit->label) + QStringLiteral(", ") + qt_text(mac_unit_source())
+                                   : QString());
 }
 
 void SchemeEditor::showParams(const std::vector<SchemeChoice>& now) {

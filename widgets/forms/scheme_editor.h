@@ -19,6 +19,8 @@ namespace graticule {
 
 class ParamForm;
 
+class ElidedLabel;
+
 class SchemeEditor final : public QWidget {
     Q_OBJECT
 public:
@@ -74,7 +76,7 @@ private:
     std::vector<MethodEntry> methods_;
     QFormLayout* rows_;
     Field weights_, grain_, zero_, input_;
-    QLabel* cost_ = nullptr;           // of the pair of formats in hardware
+    ElidedLabel* cost_ = nullptr;      // of the pair of formats in hardware
     std::array<StageField, 6> stages_; // in the order in which they run
     QToolButton* more_ = nullptr;      // shows the stages that few recipes use
     std::vector<SchemeChoice> shown_;

@@ -48,6 +48,7 @@ QString JobListModel::detail(const JobRow& row) const {
     case JobState::skipped:
         return tr("not run");
     case JobState::done:
+        if (!row.note.isEmpty()) return tr("%1, %2").arg(row.note, duration_text(row.seconds));
         return row.tokens_per_second > 0
                    ? tr("done, %1 · %2 tok/s").arg(duration_text(row.seconds), count_text(row.tokens_per_second))
                    : tr("done, %1").arg(duration_text(row.seconds));
@@ -68,7 +69,9 @@ QString JobListModel::detail(const JobRow& row) const {
         parts << tr("%1 on the card").arg(bytes_text(row.card));
     else if (row.memory > 0)
         parts << bytes_text(row.memory);
-    if (row.seconds_left) parts << tr("%1 left").arg(duration_text(*row.seconds_left));
+    if (row.seconds_left) // how long later stages take is not known before they begin
+        parts
+            << (saysItsStage(row) ? tr("%1 left") : tr("%1 left of this stage")).arg(duration_text(*row.seconds_left));
     return parts.join(QStringLiteral(" · "));
 }
 

@@ -23,6 +23,7 @@ struct JobRow {
     bool stopping = false;
     bool held = false; ///< stands until it is let go
     int place = -1;    ///< among those that wait
+    QString note;      ///< of a done one that did not do what its title says: "read from the cache"
     QString error;     ///< why it failed, or stands: whole text for the tooltip and the log
     bool operator==(const JobRow&) const = default;
 };

@@ -32,11 +32,11 @@ LayerTableModel::LayerTableModel(QObject* parent)
            {tr("shape"), tr("Outputs × inputs"), false, true},
            {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points"), false, true},
            {tr("basis"), tr("Where underflow and SQNR come from: measured by a run, or estimated by a what-if"), true},
-           {tr("damage nats"),
+           {tr("damage"),
             tr("Predicted divergence from full precision with this linear alone under its scheme, in nats per "
-               "token (Search tab, Predict sensitivity)"),
-            false, true},
-           {tr("measured nats"), tr("The same, measured (Measure sensitivity of the worst)"), false, true}},
+               "token (Sensitivity tab)"),
+            false, true, tr("nats")},
+           {tr("measured"), tr("The same, measured, in nats per token (Sensitivity tab)"), false, true, tr("nats")}},
           parent) {}
 
 bool LayerTableModel::sameThing(const LayerRow& a, const LayerRow& b) const { return a.id == b.id && a.name == b.name; }
@@ -109,10 +109,10 @@ QStringList LayerTableModel::widest(int column) const {
     return texts;
 }
 
-// All with the same decimals: four digits of the largest, so that what is a tenth of it looks like that.
+// All with the same decimals: three digits of the largest, so that what is a tenth of it looks like that.
 int LayerTableModel::damageDecimals() const {
     return ranges_[Damage].high > 0
-               ? std::clamp(3 - static_cast<int>(std::floor(std::log10(ranges_[Damage].high))), 2, 9)
+               ? std::clamp(2 - static_cast<int>(std::floor(std::log10(ranges_[Damage].high))), 2, 9)
                : 2;
 }
 

@@ -1,8 +1,10 @@
 #include "widgets/models/number_text.h"
 
 #include <QtCore/QObject>
+#include <QtCore/QRegularExpression>
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 
 namespace graticule {
@@ -18,6 +20,14 @@ QString separated(QString digits) {
     return digits;
 }
 
+/// As the command line's numbers are rounded: 4.3125 of three places is 4.312 in both.
+QString plain_fixed(double value, int decimals) {
+    std::array<char, 400> digits{}; // of the largest double there are 309 before the point
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed,
+                                   std::clamp(decimals, 0, 60));
+    return QString::fromLatin1(digits.data(), end.ptr - digits.data());
+}
+
 QString unusual(double value) {
     if (std::isnan(value)) return QStringLiteral("–");
     return value > 0 ? QStringLiteral("∞") : minus_sign + QStringLiteral("∞");
@@ -31,7 +41,7 @@ QString dressed(const QString& plain) {
 
 QString fixed_text(double value, int decimals) {
     if (!std::isfinite(value)) return unusual(value);
-    QString text = QString::number(value, 'f', decimals);
+    QString text = plain_fixed(value, decimals);
     // "-0.00" would claim a sign that the shown digits do not have.
     if (text.startsWith(QLatin1Char('-')) && text.toDouble() == 0) text.remove(0, 1);
     return dressed(text);
@@ -56,7 +66,7 @@ QString number_text(double value, int digits) {
     const double magnitude = std::floor(std::log10(std::abs(value)));
     if (magnitude < -4 || magnitude > 8) return exponent_text(value, digits);
     const int decimals = std::clamp(digits - 1 - int(magnitude), 0, 8);
-    QString text = QString::number(value, 'f', decimals);
+    QString text = plain_fixed(value, decimals);
     if (text.contains(QLatin1Char('.'))) {
         while (text.endsWith(QLatin1Char('0'))) text.chop(1);
         if (text.endsWith(QLatin1Char('.'))) text.chop(1);
@@ -118,6 +128,11 @@ QString bits_text(double weight_bits, double input_bits) {
     QString text = fixed_text(weight_bits, digits);
     if (input_bits > 0 && input_bits < 16) text += QStringLiteral(" / ") + fixed_text(input_bits, 0);
     return text;
+}
+
+QString with_minus_signs(QString text) {
+    static const QRegularExpression hyphen(QStringLiteral("(?<![\\w.\\])-])-(?=[\\d.])")); // "sample-1.2" keeps its own
+    return text.replace(hyphen, minus_sign);
 }
 
 QString linears_text(std::int64_t count) {

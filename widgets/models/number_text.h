@@ -23,6 +23,8 @@ namespace graticule {
 [[nodiscard]] QString duration_text(double seconds);                    ///< "2.1 s", "3 min 5 s", "1 h 02 min"
 [[nodiscard]] QString thousands_text(std::int64_t value);               ///< "41,300"
 [[nodiscard]] QString bits_text(double weight_bits, double input_bits); ///< "4.25", "4.25 / 8"
+/// A sentence of core, whose numbers have hyphens, as all others are shown: "by −0.0275 nats".
+[[nodiscard]] QString with_minus_signs(QString text);
 /// "1 linear", "48 linears".
 [[nodiscard]] QString linears_text(std::int64_t count);
 [[nodiscard]] QString elided_middle(const QString& text, int characters);

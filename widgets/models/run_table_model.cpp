@@ -3,6 +3,7 @@
 #include <QtGui/QFont>
 
 #include "widgets/models/number_text.h"
+#include "widgets/models/shorter_names.h"
 #include "widgets/models/table_text.h"
 
 namespace graticule {
@@ -24,6 +25,19 @@ RunTableModel::RunTableModel(QObject* parent)
 
 bool RunTableModel::sameThing(const RunRow& a, const RunRow& b) const { return a.id == b.id; }
 
+// While a run goes on its name stays what it is: two hundred are not held against each other for each of its windows.
+void RunTableModel::rowsReplaced() {
+    std::vector<QString> names, groups;
+    for (const RunRow& row : rows()) {
+        names.push_back(row.name);
+        groups.push_back(row.group);
+    }
+    if (names != names_) shorter_names_ = shorter_names(names);
+    if (groups != groups_) shorter_groups_ = shorter_lists(groups);
+    names_ = std::move(names);
+    groups_ = std::move(groups);
+}
+
 bool RunTableModel::sameCell(const RunRow& before, const RunRow& now, int column) const {
     const auto same = [&](auto... fields) { return ((before.*fields == now.*fields) && ...); };
     switch (column) {
@@ -36,13 +50,13 @@ bool RunTableModel::sameCell(const RunRow& before, const RunRow& now, int column
     case Curve:
         return same(&RunRow::curve, &RunRow::colour);
     case Perplexity:
-        return same(&RunRow::perplexity, &RunRow::standard_error);
+        return same(&RunRow::perplexity, &RunRow::standard_error, &RunRow::state);
     case Difference:
     case Percent:
         return same(&RunRow::baseline, &RunRow::not_comparable, &RunRow::difference, &RunRow::difference_low,
                     &RunRow::difference_high, &RunRow::percent, &RunRow::significant);
     case StateColumn:
-        return same(&RunRow::state, &RunRow::share_done, &RunRow::stopped_at, &RunRow::windows);
+        return same(&RunRow::state, &RunRow::share_done, &RunRow::stopped_at, &RunRow::windows, &RunRow::elsewhere);
     case Protocol:
         return same(&RunRow::group);
     default:
@@ -83,8 +97,9 @@ QString RunTableModel::text(const RunRow& row, int column) const {
             return tr("done");
         case JobState::cancelled:
         case JobState::skipped:
+            if (row.elsewhere) return tr("in another window");
             return row.stopped_at > 0 ? tr("stopped at %1 of %2").arg(row.stopped_at).arg(row.windows)
-                                      : tr("cancelled");
+                                      : tr("not begun");
         case JobState::failed:
             return tr("failed");
         }
@@ -121,14 +136,21 @@ QString RunTableModel::tip(const RunRow& row, int column) const {
         return tr("Ideal, with float32 scales in 16 bits as papers count: %1")
             .arg(bits_text(row.ideal_bits, row.input_bits));
     case Perplexity:
+        if (row.stopped() && row.stopped_at > 0)
+            return tr("%1\nof its first %2 of %3 windows alone").arg(row.protocol).arg(row.stopped_at).arg(row.windows);
         return tr("%1\n± one standard error over windows").arg(row.protocol);
     case Difference:
         if (!row.not_comparable.isEmpty()) return row.not_comparable;
         return tr("Paired difference in perplexity to the baseline over the same windows, with its 95 % interval.%1")
             .arg(row.difference && !row.significant ? tr("\nThe interval contains 0: not significant.") : QString());
     case StateColumn:
-        return row.stopped_at > 0 ? tr("Evaluate its recipe again: it goes on after window %1").arg(row.stopped_at)
-                                  : row.error;
+        if (row.elsewhere) return tr("Another window of the program works on it; what it finds is read from there");
+        if (row.state == JobState::failed || !row.stopped()) return row.error;
+        return row.stopped_at > 0 ? tr("Continue (right click, or the Run menu) goes on after window %1, to the same "
+                                       "figures")
+                                        .arg(row.stopped_at)
+                                  : tr("Asked for, and stopped before its first window. Continue (right click, or the "
+                                       "Run menu) begins it.");
     case Protocol:
         return row.protocol;
     default:
@@ -142,7 +164,9 @@ int RunTableModel::tone(const RunRow& row, int column) {
         if (row.state == JobState::failed) return Worse;
         return Faint;
     }
+    if (column == Perplexity && row.stopped()) return Faint; // of some windows: no figure to hold others against
     if (column == Difference || column == Percent) {
+        if (row.stopped()) return Faint;
         if (row.baseline || !row.not_comparable.isEmpty() || !row.difference || !row.significant) return Faint;
         return *row.difference < 0 ? Good : Worse;
     }
@@ -170,10 +194,16 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
         return column == StateColumn && row.state == JobState::running ? QVariant(row.share_done) : QVariant();
     case ToneRole:
         return tone(row, column);
+    case ShorterRole: {
+        const auto at = static_cast<std::size_t>(index.row());
+        return column == Recipe     ? QVariant(shorter_names_[at])
+               : column == Protocol ? QVariant(shorter_groups_[at])
+                                    : QVariant();
+    }
     case Qt::ToolTipRole:
         return tip(row, column);
     case Qt::FontRole: {
-        if (column != Perplexity) return {};
+        if (column != Perplexity || row.stopped()) return {};
         QFont bold;
         bold.setWeight(QFont::DemiBold);
         return bold;

@@ -11,9 +11,10 @@ namespace graticule {
 
 struct RunRow {
     int id = 0;
-    int colour = 0; ///< index into the theme's run colours
-    QString name;   ///< "full precision", or the recipe in one line
-    QString recipe; ///< the name in full and the whole recipe, for the tooltip
+    int colour = 0;     ///< index into the theme's run colours
+    QString name;       ///< "full precision", or the recipe in one line
+    QString whole_name; ///< with the protocol, where that tells it from others
+    QString recipe;     ///< the name in full and the whole recipe, for the tooltip
     double weight_bits = 16, ideal_bits = 16, input_bits = 16; ///< ideal: float scales counted as 16 bits
     std::int64_t bytes = 0;
     std::vector<double> curve; ///< running perplexity after each window
@@ -24,7 +25,12 @@ struct RunRow {
     QString not_comparable; ///< why there is no difference; empty: there is one, or nothing to compare with yet
     JobState state = JobState::waiting;
     double share_done = 0;
-    int stopped_at = 0, windows = 0; ///< of one that was stopped: evaluating it again goes on after that window
+    int stopped_at = 0, windows = 0; ///< of one that was stopped: continuing it goes on after that window
+    bool elsewhere = false;          ///< another window is at it
+    [[nodiscard]] bool stopped() const {
+        return state == JobState::cancelled || state == JobState::skipped || state == JobState::failed;
+    }
+    [[nodiscard]] bool canGoOn() const { return stopped() && !elsewhere; }
     QString group;       ///< the protocol in few words: runs of one are compared, each group has its baseline
     bool current = true; ///< of the group that plots of many runs show
     QString protocol;    ///< in full; empty: not known yet
@@ -36,7 +42,8 @@ class RunTableModel final : public ColumnTable<RunRow> {
     Q_OBJECT
 public:
     enum Column { Recipe, Bits, Size, Curve, Perplexity, Difference, Percent, StateColumn, Protocol, ColumnCount };
-    enum Role { SortRole = Qt::UserRole + 1, RunRole, ColourRole, CurveRole, ProgressRole, ToneRole };
+    /// ShorterRole: names and protocols as ever shorter texts, for columns without room.
+    enum Role { SortRole = Qt::UserRole + 1, RunRole, ColourRole, CurveRole, ProgressRole, ToneRole, ShorterRole };
     enum Tone { Plain, Good, Worse, Faint };
 
     explicit RunTableModel(QObject* parent = nullptr);
@@ -44,6 +51,7 @@ public:
 
 protected:
     [[nodiscard]] bool sameThing(const RunRow& a, const RunRow& b) const override;
+    void rowsReplaced() override;
     [[nodiscard]] bool sameCell(const RunRow& before, const RunRow& now, int column) const override;
 
 private:
@@ -51,6 +59,9 @@ private:
     [[nodiscard]] QVariant number(const RunRow& row, int column) const;
     [[nodiscard]] QString tip(const RunRow& row, int column) const;
     [[nodiscard]] static int tone(const RunRow& row, int column);
+
+    std::vector<QString> names_, groups_; ///< of the rows
+    std::vector<QStringList> shorter_names_, shorter_groups_;
 };
 
 } // namespace graticule

@@ -1,6 +1,7 @@
 #include "widgets/models/speed_figure.h"
 
 #include <QtCore/QCoreApplication>
+#include <algorithm>
 #include <array>
 
 #include "widgets/models/number_text.h"
@@ -32,8 +33,11 @@ struct Row {
 /// As SpeedFigure.
 constexpr std::array rows{
     Row{QT_TRANSLATE_NOOP("SpeedFigure", "tokens/s"),
-        QT_TRANSLATE_NOOP("SpeedFigure", "Tokens per second, by the median of the passes"), rate, whole},
-    Row{QT_TRANSLATE_NOOP("SpeedFigure", "ms"), QT_TRANSLATE_NOOP("SpeedFigure", "Milliseconds of a pass, the median"),
+        QT_TRANSLATE_NOOP("SpeedFigure",
+                          "Tokens per second, by the median of the passes; band: from p90 to p10 of them"),
+        rate, whole},
+    Row{QT_TRANSLATE_NOOP("SpeedFigure", "ms"),
+        QT_TRANSLATE_NOOP("SpeedFigure", "Milliseconds of a pass, the median; band: p10 to p90 of the passes"),
         milliseconds, significant},
     Row{QT_TRANSLATE_NOOP("SpeedFigure", "memory, MB"),
         QT_TRANSLATE_NOOP("SpeedFigure", "Weights, keys and values and all else at most, in megabytes"), megabytes,
@@ -62,6 +66,17 @@ QStringList speed_figure_names() {
 QString speed_figure_tip(SpeedFigure figure) { return tr(row_of(figure).tip); }
 
 double speed_value(SpeedFigure figure, const SpeedPoint& point) { return row_of(figure).value(point); }
+
+std::optional<std::pair<double, double>> speed_spread(SpeedFigure figure, const SpeedPoint& point) {
+    if (figure != SpeedFigure::rate && figure != SpeedFigure::time) return std::nullopt;
+    const auto at = [&](double seconds) {
+        SpeedPoint pass = point;
+        pass.seconds = seconds;
+        return speed_value(figure, pass);
+    };
+    const double fast = at(point.p10_seconds), slow = at(point.p90_seconds);
+    return std::pair{std::min(fast, slow), std::max(fast, slow)};
+}
 
 QString speed_text(SpeedFigure figure, const SpeedPoint& point) {
     return row_of(figure).text(speed_value(figure, point));

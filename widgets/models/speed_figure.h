@@ -3,6 +3,8 @@
 
 #include <QtCore/QStringList>
 #include <cstdint>
+#include <optional>
+#include <utility>
 
 #include "core/result/speed_study.h"
 
@@ -20,6 +22,8 @@ enum class SpeedFigure : std::uint8_t {
 [[nodiscard]] QString speed_figure_tip(SpeedFigure figure);
 /// In the unit that its name says.
 [[nodiscard]] double speed_value(SpeedFigure figure, const SpeedPoint& point);
+/// The same of the passes at p10 and p90, ascending; absent: of figures that are not times.
+[[nodiscard]] std::optional<std::pair<double, double>> speed_spread(SpeedFigure figure, const SpeedPoint& point);
 [[nodiscard]] QString speed_text(SpeedFigure figure, const SpeedPoint& point);
 /// "prefill\n512 tokens", "decode\n16 behind 512".
 [[nodiscard]] QString pass_name(const SpeedPoint& point);

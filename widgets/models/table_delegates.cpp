@@ -2,6 +2,7 @@
 
 #include <QtGui/QMouseEvent>
 #include <QtGui/QPainter>
+#include <QtWidgets/QAbstractItemView>
 #include <QtWidgets/QApplication>
 #include <algorithm>
 #include <cmath>
@@ -11,6 +12,7 @@
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/run_colours.h"
 #include "widgets/models/run_table_model.h"
+#include "widgets/models/shorter_names.h"
 
 namespace graticule {
 
@@ -160,7 +162,13 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
         font.setWeight(wanted.value<QFont>().weight());
     static constexpr Token tones[] = {Token::text, Token::good, Token::worse, Token::secondary};
     const int tone = std::clamp(index.data(RunTableModel::ToneRole).toInt(), 0, 3);
-    texts_.draw(*painter, rect, alignment_of(index), index.data().toString(), font, look[tones[tone]]);
+    const int side = alignment_of(index);
+    QString text = index.data().toString();
+    if (texts_.width(text, font, side) > rect.width())
+        if (const QStringList shorter = index.data(RunTableModel::ShorterRole).toStringList(); !shorter.isEmpty())
+            text = first_that_fits(shorter, rect.width(),
+                                   [&](const QString& part) { return texts_.width(part, font, side); });
+    texts_.draw(*painter, rect, side, text, font, look[tones[tone]]);
 }
 
 void ToneDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
@@ -172,8 +180,27 @@ void ToneDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
                 look[tones[tone]]);
 }
 
-QSize JobDelegate::sizeHint(const QStyleOptionViewItem&, const QModelIndex& index) const {
-    return {200, index.data(JobListModel::ShareRole).isValid() ? 46 : 32};
+namespace {
+constexpr int second_line = 18; // below the first
+constexpr int job_padding = 12, controls_of_running = 56;
+} // namespace
+
+bool JobDelegate::hasTwoLines(const QStyleOptionViewItem& option, const QModelIndex& index) const {
+    const auto* view = qobject_cast<const QAbstractItemView*>(option.widget);
+    const int width = view ? view->viewport()->width() : option.rect.width();
+    const bool running = index.data(JobListModel::StateRole).toInt() == static_cast<int>(JobState::running);
+    const int room = width - 2 * job_padding - (running ? controls_of_running : 0);
+    const int title = texts_.width(index.data().toString(), option.font, Qt::AlignLeft);
+    const int longest_progress = theme::scaled(240); // its numbers change all the time, the line's height must not
+    const int detail = running
+                           ? longest_progress
+                           : texts_.width(index.data(JobListModel::DetailRole).toString(), option.font, Qt::AlignRight);
+    return title + job_padding + detail > room;
+}
+
+QSize JobDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
+    const int one_line = index.data(JobListModel::ShareRole).isValid() ? 46 : 32;
+    return {200, one_line + (hasTwoLines(option, index) ? second_line : 0)};
 }
 
 QRect JobDelegate::crossRect(const QRect& row) { return {row.right() - 30, row.top() + 6, 22, 20}; }
@@ -219,17 +246,25 @@ void JobDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     if (option.state & QStyle::State_Selected && option.state & QStyle::State_HasFocus)
         painter->fillRect(QRect(option.rect.topLeft(), QSize(3, option.rect.height() - 1)), look[Token::accent]);
     const QString detail = index.data(JobListModel::DetailRole).toString();
-    const int detail_width = std::min(line.width() * 2 / 3, texts_.width(detail, option.font, Qt::AlignRight) + 2);
+    const bool two = hasTwoLines(option, index), failed = state == JobState::failed;
     QRect left = line, right = line;
-    left.setRight(line.right() - detail_width - 12);
-    right.setLeft(line.right() - detail_width);
+    if (two) {
+        right.translate(0, second_line);
+        right.setRight(option.rect.right() - job_padding);
+    } else {
+        const int detail_width = texts_.width(detail, option.font, Qt::AlignRight) + 2;
+        left.setRight(line.right() - detail_width - job_padding);
+        right.setLeft(line.right() - detail_width);
+    }
     texts_.draw(*painter, left, Qt::AlignVCenter | Qt::AlignLeft, index.data().toString(), option.font,
                 look[running ? Token::text : Token::secondary]);
-    const bool failed = state == JobState::failed;
-    texts_.draw(*painter, right, Qt::AlignVCenter | Qt::AlignRight, detail, option.font,
+    // Of a failure the beginning tells: which file. Its end is advice, and all of it in the tip.
+    const QString said = failed ? option.fontMetrics.elidedText(detail, Qt::ElideRight, right.width()) : detail;
+    texts_.draw(*painter, right, Qt::AlignVCenter | (two ? Qt::AlignLeft : Qt::AlignRight), said, option.font,
                 look[failed ? Token::worse : Token::secondary]);
     if (running) {
-        const QRectF bar(option.rect.left() + 12, option.rect.top() + 31, option.rect.width() - 24, 6);
+        const QRectF bar(option.rect.left() + 12, option.rect.top() + 31 + (two ? second_line : 0),
+                         option.rect.width() - 24, 6);
         painter->setRenderHint(QPainter::Antialiasing);
         painter->setPen(Qt::NoPen);
         painter->setBrush(look[Token::border]);

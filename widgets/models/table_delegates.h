@@ -68,7 +68,8 @@ public:
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 };
 
-/// Job list: title and detail on one line, a bar under the running one, a cross that cancels.
+/// Job list: title and detail on one line, or below one another where that has no room; a bar under the running one, a
+/// cross that cancels.
 class JobDelegate final : public CellDelegate {
     Q_OBJECT
 public:
@@ -85,6 +86,8 @@ protected:
                      const QModelIndex& index) override;
 
 private:
+    /// Whether title and detail have a line each; of a running one whatever it says at the moment.
+    [[nodiscard]] bool hasTwoLines(const QStyleOptionViewItem& option, const QModelIndex& index) const;
     [[nodiscard]] static QRect crossRect(const QRect& row);
     [[nodiscard]] static QRect holdRect(const QRect& row);
 };

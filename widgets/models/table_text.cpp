@@ -27,7 +27,10 @@ QVariant exact_value(const QModelIndex& index) {
     return exact.isValid() ? exact : index.data(Qt::DisplayRole);
 }
 
-QString heading(const Part& part, int column) { return part.model.headerData(column, Qt::Horizontal).toString(); }
+QString heading(const Part& part, int column) {
+    const QVariant whole = part.model.headerData(column, Qt::Horizontal, ExportRole);
+    return whole.isValid() ? whole.toString() : part.model.headerData(column, Qt::Horizontal).toString();
+}
 
 QString as_csv(const Part& part) {
     QString text;

@@ -9,8 +9,13 @@
 
 namespace graticule {
 
+class ElidedLabel;
+
 /// The layout of `panel`, and its ground.
 [[nodiscard]] QVBoxLayout* column_below_plot(QFrame& panel);
-[[nodiscard]] QHBoxLayout* line_of(std::initializer_list<QWidget*> controls);
+/// `rest` takes the room that is left.
+[[nodiscard]] QHBoxLayout* line_of(std::initializer_list<QWidget*> controls, QWidget* rest = nullptr);
+/// What the button before it will measure on; how to choose that, in its tip.
+[[nodiscard]] ElidedLabel* measured_on_label();
 
 } // namespace graticule

@@ -20,14 +20,14 @@
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
 #include "widgets/models/table_text.h"
-#include "widgets/panels/run_box.h"
 
 namespace graticule {
 
 namespace {
 QString no_layers_text() {
-    return ComparePanel::tr("No figures of single layers: they are measured while a run is quantized and kept on this "
-                            "machine, not in session files; evaluate the recipes again to have them");
+    return ComparePanel::tr(
+        "No figures of single layers: they are measured while a run is quantized, and these runs came "
+        "without theirs; evaluate the recipes again to have them");
 }
 
 void set_role(QLabel* label, const char* role) {
@@ -230,7 +230,7 @@ void ComparePanel::setRuns(const std::vector<RunChoice>& runs, int a, int b, con
     for (RunBox* box : {a_, b_}) {
         const QSignalBlocker quiet(box);
         box->clear();
-        for (const RunChoice& run : runs) box->addRun(run.name, run.id);
+        box->addRuns(runs);
         box->setCurrentIndex(box->findData(box == a_ ? a : b));
     }
 }

@@ -9,6 +9,7 @@
 #include "core/result/evaluation.h"
 #include "core/result/layer_report.h"
 #include "widgets/models/compare_many_model.h"
+#include "widgets/panels/run_box.h"
 
 class QComboBox;
 class QLabel;
@@ -18,12 +19,6 @@ class QToolButton;
 namespace graticule {
 
 class CompareTableModel;
-class RunBox;
-
-struct RunChoice {
-    int id = 0;
-    QString name;
-};
 
 struct ComparedRuns {
     Comparison comparison;

@@ -10,6 +10,7 @@
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
 #include "widgets/panels/below_plot.h"
+#include "widgets/panels/elided_label.h"
 #include "widgets/panels/words_label.h"
 #include "widgets/theme/theme.h"
 
@@ -64,6 +65,7 @@ DivergencePanel::DivergencePanel(QWidget* parent)
     , verdict_(words_label("faint"))
     , figures_(words_label("secondary"))
     , measure_(new QPushButton(tr("Measure divergence")))
+    , on_(measured_on_label())
     , text_(new QTextEdit) {
     measure_->setToolTip(
         tr("Runs the recipe beside full precision over the evaluation text and compares what they say of "
@@ -74,7 +76,7 @@ DivergencePanel::DivergencePanel(QWidget* parent)
     text_->setMinimumHeight(96);
     auto* column = column_below_plot(*this);
     column->addWidget(headline_);
-    column->addLayout(line_of({measure_}));
+    column->addLayout(line_of({measure_}, on_));
     column->addWidget(verdict_);
     column->addWidget(figures_);
     column->addWidget(text_, 1);

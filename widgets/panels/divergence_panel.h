@@ -13,6 +13,8 @@ class QTextEdit;
 
 namespace graticule {
 
+class ElidedLabel;
+
 class DivergencePanel final : public QFrame {
     Q_OBJECT
 public:
@@ -23,6 +25,7 @@ public:
                        std::int64_t windows, const QString& protocol = {});
     void clearDivergence(); ///< says how to get one
     [[nodiscard]] QTextEdit* text() const { return text_; }
+    [[nodiscard]] ElidedLabel* measuredOn() const { return on_; } ///< what the next one will be measured on
 
 Q_SIGNALS:
     void measureWanted();
@@ -32,6 +35,7 @@ private:
 
     QLabel *headline_, *verdict_, *figures_;
     QPushButton* measure_;
+    ElidedLabel* on_;
     QTextEdit* text_;
 };
 

@@ -95,9 +95,11 @@ void GeneratePanel::setContinued(const ContinuedPrompt& continued) {
         const ContinuedPrompt::Side& one = continued.sides[side];
         const QString rate = rate_text(one.tokens_per_second);
         names_[side]->setToolTip(
-            tr("The speed is this program's, with all rounding simulated; how fast kernels for 4 and 8 "
-               "bits are, the Speed tab measures"));
-        names_[side]->setText(rate.isEmpty() ? one.name : tr("%1, %2").arg(one.name, rate));
+            tr("The speed of this computation, which costs time where rounding is simulated; how fast kernels for 4 "
+               "and 8 bits are, the Speed tab measures"));
+        QStringList said{one.name, rate, one.arithmetic};
+        said.removeAll(QString());
+        names_[side]->setText(said.join(QStringLiteral(", ")));
         texts_[side]->clear();
         QTextCursor cursor(texts_[side]->document());
         cursor.insertText(continued.prompt, quiet);

@@ -1,5 +1,5 @@
-// Before and after in words: a prompt continued by the model as it is and under the recipe, side by side, with the place
-// where they first part.
+// Before and after in words: a prompt continued by the model as it is and under the recipe, side by side, with the
+// place where they first part.
 #pragma once
 
 #include <QtWidgets/QFrame>
@@ -16,6 +16,7 @@ namespace graticule {
 struct ContinuedPrompt {
     struct Side {
         QString name;         ///< "full precision", or the recipe in one line
+        QString arithmetic;   ///< that it was computed in: "float32", "rounding simulated in float32"
         QString same, parted; ///< what it adds to the prompt: up to the first token that differs, and from there
         double tokens_per_second = 0;
     };

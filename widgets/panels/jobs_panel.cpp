@@ -28,6 +28,7 @@ JobsPanel::JobsPanel(QWidget* parent)
     list_->setAccessibleName(tr("Jobs"));
     list_->setSelectionMode(QAbstractItemView::SingleSelection);
     list_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
+    list_->setResizeMode(QListView::Adjust); // titles without room beside their details stand above them
     list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     log_->setReadOnly(true);
     log_->setTabChangesFocus(true);

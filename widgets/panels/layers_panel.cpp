@@ -209,8 +209,12 @@ void LayersPanel::fitColumns() {
     };
     std::vector<Fitted> fitted;
     int wide = scheme, narrow = 0, least = 0;
+    constexpr int arrow = 14; // of the column that the table is sorted by
+    const auto heading = [&](int column) {
+        return columns.sectionSizeHint(column) - (column == columns.sortIndicatorSection() ? 0 : arrow);
+    };
     for (const int column : known_) {
-        const int needed = std::max(contents(column), columns.sectionSizeHint(column));
+        const int needed = std::max(contents(column), heading(column));
         table_->horizontalHeader()->resizeSection(column, needed);
         narrow += needed;
         wide += needed;
@@ -219,13 +223,10 @@ void LayersPanel::fitColumns() {
     for (const Width& width : widths) {
         const int figures =
             std::max(contents(width.column), theme::scaled(width.column == LayerTableModel::Block ? 24 : 40));
-        int needed = figures;
-        // The words of the heading are whole, beside the arrow where there is one.
-        constexpr int arrow = 14;
-        const bool sorted = width.column == columns.sortIndicatorSection();
-        needed = std::max(needed, columns.sectionSizeHint(width.column) - (sorted ? 0 : arrow));
-        fitted.push_back(
-            {figures, std::max(theme::scaled(width.narrow), needed), std::max(theme::scaled(width.wide), needed)});
+        const int needed = std::max(figures, heading(width.column));        // its words are whole
+        const bool sorted = width.column == columns.sortIndicatorSection(); // of its heading nothing goes
+        fitted.push_back({sorted ? needed : figures, std::max(theme::scaled(width.narrow), needed),
+                          std::max(theme::scaled(width.wide), needed)});
         least += fitted.back().least;
         narrow += fitted.back().narrow;
         wide += fitted.back().wide;
@@ -254,14 +255,22 @@ void LayersPanel::setRows(std::vector<LayerRow> rows) {
     filterChanged();
 }
 
-// Columns of sensitivity come with it, beside the SQNR; the order is theirs where nobody chose another.
+// Columns of sensitivity come with it, beside the SQNR, and go where none is known of the recipe's schemes; the order
+// is theirs where nobody chose another.
 void LayersPanel::showWhatIsKnown() {
     auto* columns = table_->horizontalHeader();
     const auto appears = [&](LayerTableModel::Column column, std::optional<double> LayerRow::*figure) {
-        if (known_.contains(column)) return false;
         const auto& rows = model_->rows();
-        if (std::none_of(rows.begin(), rows.end(), [&](const LayerRow& row) { return (row.*figure).has_value(); }))
+        const bool known =
+            std::any_of(rows.begin(), rows.end(), [&](const LayerRow& row) { return (row.*figure).has_value(); });
+        if (known == known_.contains(column)) return false;
+        if (!known) {
+            known_.remove(column);
+            columns->actions().at(column)->setChecked(false);
+            if (columns->sortIndicatorSection() == column)
+                table_->sortByColumn(LayerTableModel::Sqnr, Qt::AscendingOrder); // no order by what is not there
             return false;
+        }
         known_.insert(column);
         columns->actions().at(column)->setChecked(true);
         columns->moveSection(columns->visualIndex(column), columns->visualIndex(LayerTableModel::Scheme));

@@ -1,5 +1,5 @@
-// A choice among runs, whose names are cut in the middle: runs differ at the ends of their names. In the list the tip
-// of each is its whole name.
+// A choice among runs. Of a name without room what all of them say goes first. In the list the tip of each is its whole
+// name.
 #pragma once
 
 #include <QtWidgets/QComboBox>
@@ -7,8 +7,15 @@
 
 #include "widgets/models/cut_middle.h"
 #include "widgets/models/number_text.h"
+#include "widgets/models/shorter_names.h"
 
 namespace graticule {
+
+struct RunChoice {
+    int id = 0;
+    QString name;
+    bool operator==(const RunChoice&) const = default;
+};
 
 class RunBox final : public QComboBox {
 public:
@@ -18,13 +25,21 @@ public:
         setMinimumContentsLength(8);
     }
 
-    void addRun(const QString& name, int id) {
+    void addRuns(const std::vector<RunChoice>& runs) {
         constexpr int longest = 48; // in the list
-        addItem(elided_middle(name, longest), id);
-        setItemData(count() - 1, name, Qt::ToolTipRole);
+        const auto letters = [](const QString& text) { return static_cast<double>(text.size()); };
+        std::vector<QString> names;
+        for (const RunChoice& run : runs) names.push_back(run.name);
+        const std::vector<QStringList> shorter = shorter_names(names);
+        for (std::size_t i = 0; i < runs.size(); ++i) {
+            addItem(elided_middle(first_that_fits(shorter[i], longest, letters), longest), runs[i].id);
+            setItemData(count() - 1, names[i], Qt::ToolTipRole);
+            setItemData(count() - 1, shorter[i], ShorterRole);
+        }
     }
 
 protected:
+    enum Role { ShorterRole = Qt::UserRole + 1 }; // the id is at Qt::UserRole
     void paintEvent(QPaintEvent*) override {
         QStylePainter painter(this);
         QStyleOptionComboBox option;
@@ -32,9 +47,12 @@ protected:
         painter.drawComplexControl(QStyle::CC_ComboBox, option);
         const int room =
             style()->subControlRect(QStyle::CC_ComboBox, &option, QStyle::SC_ComboBoxEditField, this).width();
-        const QString whole = itemData(currentIndex(), Qt::ToolTipRole).toString();
-        option.currentText = cut_middle(whole.isEmpty() ? currentText() : whole, room - 2,
-                                        [&](const QString& part) { return fontMetrics().horizontalAdvance(part); });
+        const auto width = [&](const QString& part) { return fontMetrics().horizontalAdvance(part); };
+        const QStringList shorter = itemData(currentIndex(), ShorterRole).toStringList();
+        option.currentText = cut_middle(currentIndex() < 0  ? placeholderText()
+                                        : shorter.isEmpty() ? currentText()
+                                                            : first_that_fits(shorter, room - 2, width),
+                                        room - 2, width);
         painter.drawControl(QStyle::CE_ComboBoxLabel, option);
     }
 };

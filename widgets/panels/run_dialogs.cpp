@@ -2,12 +2,10 @@
 
 #include <QtWidgets/QCheckBox>
 #include <QtWidgets/QComboBox>
-#include <QtWidgets/QDialogButtonBox>
 #include <QtWidgets/QFormLayout>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
-#include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QRadioButton>
 #include <QtWidgets/QSpinBox>
@@ -32,51 +30,19 @@ QSpinBox* spin(std::int64_t value, int low, int high, const QString& name, const
     return box;
 }
 
-QFormLayout* form_in(QVBoxLayout* column) {
-    auto* form = new QFormLayout;
-    form->setHorizontalSpacing(16);
-    form->setVerticalSpacing(10);
-    column->addLayout(form);
-    return form;
-}
-
-QDialogButtonBox* buttons(QDialog* dialog, QVBoxLayout* column, const QString& action) {
-    auto* box = new QDialogButtonBox(QDialogButtonBox::Cancel);
-    auto* go = box->addButton(action, QDialogButtonBox::AcceptRole);
-    go->setProperty("primary", true);
-    QObject::connect(box, &QDialogButtonBox::accepted, dialog, &QDialog::accept);
-    QObject::connect(box, &QDialogButtonBox::rejected, dialog, &QDialog::reject);
-    column->addSpacing(8);
-    column->addWidget(box);
-    go->setDefault(true); // only now is it in the dialog that keeps count of default buttons
-    return box;
-}
-
 /// A text that changes below a choice, in the secondary colour.
-QLabel* explanation_label() { return words_label("secondary"); }
-
-QPushButton* accept_button(QDialogButtonBox* box) {
-    for (QAbstractButton* button : box->buttons())
-        if (box->buttonRole(button) == QDialogButtonBox::AcceptRole) return qobject_cast<QPushButton*>(button);
-    return nullptr;
-}
-
-QVBoxLayout* column_of(QDialog* dialog, const QString& title, const QString& explanation) {
-    dialog->setWindowTitle(title);
-    auto* column = new QVBoxLayout(dialog);
-    column->setContentsMargins(20, 16, 20, 16);
-    column->setSpacing(12);
-    auto* text = new QLabel(explanation);
-    text->setProperty("role", "secondary");
-    text->setWordWrap(true);
-    text->setMinimumWidth(440);
-    column->addWidget(text);
-    return column;
+QLabel* explanation_label() {
+    QLabel* label = words_label("secondary");
+    label->setMinimumWidth(360); // a form takes a wrapped text's least height from its least width
+    return label;
 }
 } // namespace
 
 CalibrationDialog::CalibrationDialog(const CalibrationSpec& spec, std::int64_t max_positions, QWidget* parent)
-    : QDialog(parent)
+    : FormDialog(tr("Calibrate"),
+                 tr("Runs the model over a text and watches the input of every linear: ranges, outlier channels, "
+                    "distributions, by sequence length."),
+                 parent)
     , text_(new TextEdit(tr("built-in calibration text"), QString::fromStdString(spec.text)))
     , samples_(spin(spec.samples, 1, 100'000, tr("Samples"), tr("How many windows of the text the model reads")))
     , length_(spin(spec.length, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)), tr("Length"),
@@ -85,10 +51,7 @@ CalibrationDialog::CalibrationDialog(const CalibrationSpec& spec, std::int64_t m
     , first_(new QRadioButton(tr("the first ones")))
     , random_(new QRadioButton(tr("at random")))
     , tokens_(new QLabel) {
-    auto* column = column_of(this, tr("Calibrate"),
-                             tr("Runs the model over a text and watches the input of every linear: ranges, outlier "
-                                "channels, distributions, by sequence length."));
-    auto* form = form_in(column);
+    auto* form = addForm();
     form->addRow(tr("Text"), text_);
     form->addRow(tr("Samples"), samples_);
     form->addRow(tr("Tokens per sample"), length_);
@@ -105,7 +68,7 @@ CalibrationDialog::CalibrationDialog(const CalibrationSpec& spec, std::int64_t m
     form->addRow(tr("Which windows"), pick);
     tokens_->setProperty("role", "secondary");
     form->addRow(QString(), tokens_);
-    buttons(this, column, tr("Calibrate"));
+    addButtons(tr("Calibrate"));
     for (QSpinBox* box : {samples_, length_}) connect(box, &QSpinBox::valueChanged, this, [this] { update(); });
     connect(random_, &QRadioButton::toggled, this, [this] { update(); });
     update();
@@ -128,7 +91,12 @@ CalibrationSpec CalibrationDialog::spec() const {
 
 EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions,
                                    const std::vector<TargetEntry>& targets, const QString& served_as, QWidget* parent)
-    : QDialog(parent)
+    : FormDialog(
+          tr("Evaluate"),
+          tr("Perplexity of %1, window by window (GPTQ protocol). The full-precision baseline is evaluated first "
+             "where there is none under the same protocol.")
+              .arg(what),
+          parent)
     , targets_(targets)
     , text_(new TextEdit(tr("built-in evaluation text"), choice.text))
     , window_(spin(choice.window, 8, static_cast<int>(std::clamp<std::int64_t>(max_positions, 8, 131'072)),
@@ -139,11 +107,7 @@ EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString
     , all_(new QCheckBox(tr("all windows of the text")))
     , served_as_(new QComboBox)
     , served_(explanation_label()) {
-    auto* column = column_of(this, tr("Evaluate"),
-                             tr("Perplexity of %1, window by window (GPTQ protocol). The full-precision baseline is "
-                                "evaluated first where there is none under the same protocol.")
-                                 .arg(what));
-    auto* form = form_in(column);
+    auto* form = addForm();
     form->addRow(tr("Text"), text_);
     form->addRow(tr("Tokens per window"), window_);
     form->addRow(tr("Windows"), windows_);
@@ -158,7 +122,7 @@ EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString
     served_->setAlignment(Qt::AlignTop);
     form->addRow(tr("Inputs rounded"), served_as_);
     form->addRow(QString(), served_);
-    evaluate_ = accept_button(buttons(this, column, tr("Evaluate")));
+    evaluate_ = addButtons(tr("Evaluate"));
     connect(served_as_, &QComboBox::currentIndexChanged, this, &EvaluationDialog::showTarget);
     served_as_->setCurrentIndex(std::max(0, served_as_->findData(served_as)));
     showTarget();
@@ -171,6 +135,7 @@ void EvaluationDialog::showTarget() {
                                  "that the exported model has there.")
                             : target.what);
     evaluate_->setEnabled(!target.refused);
+    grow();
 }
 
 QString EvaluationDialog::servedAs() const { return served_as_->currentData().toString(); }
@@ -181,41 +146,38 @@ EvaluationChoice EvaluationDialog::choice() const {
 
 ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QString& what, const QString& first,
                            const QString& folder, Check check, Targets targets, QWidget* parent)
-    : QDialog(parent)
+    : FormDialog(tr("Export"),
+                 tr("Writes %1 for other programs, beside the target first and renamed at the end, then reads it back "
+                    "and compares every weight.")
+                     .arg(what),
+                 parent)
     , exporters_(exporters)
     , check_(std::move(check))
     , targets_of_(std::move(targets))
     , exporter_(new QComboBox)
     , folder_(new PathEdit(PathEdit::Kind::new_folder, {}))
     , aside_(new QCheckBox(tr("Move what is there aside")))
-    , help_(new QLabel)
-    , findings_(new QPlainTextEdit)
+    , help_(explanation_label())
+    , findings_(words_label(""))
     , there_(new QTreeWidget)
     , what_there_(explanation_label()) {
-    auto* column = column_of(this, tr("Export"),
-                             tr("Writes %1 for other programs, beside the target first and renamed at the end, then "
-                                "reads it back and compares every weight.")
-                                 .arg(what));
     if (!first.isEmpty()) {
         auto* label = explanation_label();
         label->setText(first);
         label->setAccessibleName(tr("Before anything is written"));
-        column->addWidget(label);
+        add(label);
     }
-    auto* form = form_in(column);
+    auto* form = addForm();
     exporter_->setAccessibleName(tr("Exporter"));
     for (const ExporterEntry& entry : exporters_) exporter_->addItem(entry.label, entry.name);
-    help_->setProperty("role", "secondary");
-    help_->setWordWrap(true);
     folder_->setPath(folder);
-    findings_->setReadOnly(true);
     findings_->setAccessibleName(tr("Pre-flight findings"));
-    findings_->setMinimumSize(560, 84);
-    findings_->setMaximumHeight(96);
+    findings_->setMinimumWidth(560);
     there_->setAccessibleName(tr("What becomes of it there"));
     there_->setHeaderLabels({tr("Program"), tr("Runs"), tr("Taken from")});
     there_->setRootIsDecorated(false);
-    there_->setMinimumSize(560, 208);
+    there_->setMinimumWidth(560);
+    there_->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff); // as high as what is in it
     there_->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
     form->addRow(tr("Format"), exporter_);
     form->addRow(QString(), help_);
@@ -228,7 +190,7 @@ ExportDialog::ExportDialog(const std::vector<ExporterEntry>& exporters, const QS
     what_there_->setMinimumHeight(4 * fontMetrics().lineSpacing()); // stays as high whatever is chosen
     what_there_->setAlignment(Qt::AlignTop);
     form->addRow(QString(), what_there_);
-    write_ = accept_button(buttons(this, column, first.isEmpty() ? tr("Export") : tr("Quantize again and export")));
+    write_ = addButtons(first.isEmpty() ? tr("Export") : tr("Quantize again and export"));
     connect(there_, &QTreeWidget::itemSelectionChanged, this, &ExportDialog::showTarget);
     connect(exporter_, &QComboBox::currentIndexChanged, this, &ExportDialog::preflight);
     connect(folder_, &PathEdit::changed, this, &ExportDialog::preflight);
@@ -246,9 +208,8 @@ void ExportDialog::preflight() {
             : tr("%1. Read by: %2.")
                   .arg(entry.help, QStringList(entry.loaders.begin(), entry.loaders.end()).join(QStringLiteral(", "))));
     const Diagnostics found = check_(entry.name, folder(), moveAside());
-    findings_->setPlainText(found.items.empty()
-                                ? tr("Nothing in the way: this target holds every layer's scheme exactly.")
-                                : QString::fromStdString(found.text()));
+    findings_->setText(found.items.empty() ? tr("Nothing in the way: this target holds every layer's scheme exactly.")
+                                           : QString::fromStdString(found.text()));
     write_->setEnabled(!found.has_errors() && !folder().isEmpty());
     const int chosen = std::max(0, there_->indexOfTopLevelItem(there_->currentItem()));
     targets_ = targets_of_(entry.name);
@@ -261,6 +222,9 @@ void ExportDialog::preflight() {
     constexpr int paddings = 44, widest = 760;
     there_->setMinimumWidth(
         std::min(theme::scaled(widest), there_->columnWidth(0) + there_->columnWidth(1) + basis + paddings));
+    const int rows = there_->topLevelItemCount();
+    const int row_height = rows > 0 ? there_->sizeHintForRow(0) : 0;
+    there_->setFixedHeight(there_->header()->sizeHint().height() + rows * row_height + 2 * there_->frameWidth() + 2);
     there_->setCurrentItem(there_->topLevelItem(std::min(chosen, there_->topLevelItemCount() - 1)));
     showTarget();
 }
@@ -268,6 +232,7 @@ void ExportDialog::preflight() {
 void ExportDialog::showTarget() {
     const int at = there_->indexOfTopLevelItem(there_->currentItem());
     what_there_->setText(at < 0 ? QString() : targets_[static_cast<std::size_t>(at)].what);
+    grow();
 }
 
 QString ExportDialog::exporter() const { return exporter_->currentData().toString(); }

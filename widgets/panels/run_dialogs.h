@@ -1,7 +1,6 @@
 // What is asked before a long job: on what to calibrate, on what to evaluate, where to export.
 #pragma once
 
-#include <QtWidgets/QDialog>
 #include <functional>
 #include <vector>
 
@@ -9,11 +8,11 @@
 #include "core/recipe/recipe.h"
 #include "widgets/forms/method_entry.h"
 #include "widgets/forms/text_edit.h"
+#include "widgets/panels/form_dialog.h"
 
 class QCheckBox;
 class QComboBox;
 class QLabel;
-class QPlainTextEdit;
 class QPushButton;
 class QRadioButton;
 class QSpinBox;
@@ -21,7 +20,7 @@ class QTreeWidget;
 
 namespace graticule {
 
-class CalibrationDialog final : public QDialog {
+class CalibrationDialog final : public FormDialog {
     Q_OBJECT
 public:
     CalibrationDialog(const CalibrationSpec& spec, std::int64_t max_positions, QWidget* parent);
@@ -43,7 +42,7 @@ struct EvaluationChoice {
     bool operator==(const EvaluationChoice&) const = default;
 };
 
-class EvaluationDialog final : public QDialog {
+class EvaluationDialog final : public FormDialog {
     Q_OBJECT
 public:
     /// `targets`: what the recipe may be evaluated as; one that refuses it says why and cannot be evaluated.
@@ -63,7 +62,7 @@ private:
     QPushButton* evaluate_ = nullptr;
 };
 
-class ExportDialog final : public QDialog {
+class ExportDialog final : public FormDialog {
     Q_OBJECT
 public:
     using Check = std::function<Diagnostics(const QString& exporter, const QString& folder, bool move_aside)>;
@@ -87,7 +86,7 @@ private:
     PathEdit* folder_;
     QCheckBox* aside_;
     QLabel* help_;
-    QPlainTextEdit* findings_;
+    QLabel* findings_;
     QTreeWidget* there_;
     QLabel* what_there_;
     QPushButton* write_;

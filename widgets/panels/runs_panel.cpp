@@ -16,7 +16,6 @@
 #include "widgets/models/table_delegates.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
-#include "widgets/panels/run_box.h"
 #include "widgets/theme/theme.h"
 
 namespace graticule {
@@ -33,8 +32,9 @@ RunsPanel::RunsPanel(QWidget* parent)
     label->setProperty("role", "secondary");
     header_->addWidget(label);
     baseline_->setToolTip(tr("The run that every difference refers to"));
-    baseline_->setFixedWidth(theme::scaled(170));
+    baseline_->setFixedWidth(theme::scaled(216));
     baseline_->setProperty("compact", true);
+    baseline_->setPlaceholderText(tr("none yet"));
     header_->addWidget(baseline_);
     add_copy_actions(*table_, *header_->addMenuButton(tr("copy"), tr("Copy the table, or the selected rows"))->menu());
     setMinimumWidth(300); // wherever its dock is moved to
@@ -52,7 +52,7 @@ void RunsPanel::compareSelected() {
     const std::vector<int> runs = selectedRuns();
     if (runs.size() >= 2)
         Q_EMIT compareWanted(runs[0], runs[1], {runs.begin() + 2, runs.end()});
-    else if (runs.size() == 1)
+    else if (runs.size() == 1 && baseline_->currentIndex() >= 0)
         Q_EMIT compareWanted(baseline_->currentData().toInt(), runs[0], {});
 }
 
@@ -68,14 +68,14 @@ void RunsPanel::changeEvent(QEvent* event) {
 
 // A narrow panel gives up the small curve, then the air between the numbers, before the name of the recipe.
 void RunsPanel::shareWidth() {
-    constexpr int room_for_curve = 900, least_name = 150;
+    constexpr int room_for_curve = 900, least_name = 140;
     struct Width {
         int column, wide, narrow;
     };
     constexpr Width widths[] = {{RunTableModel::Bits, 76, 62},         {RunTableModel::Size, 74, 64},
                                 {RunTableModel::Curve, 128, 0},        {RunTableModel::Perplexity, 110, 96},
                                 {RunTableModel::Difference, 176, 150}, {RunTableModel::Percent, 76, 66},
-                                {RunTableModel::StateColumn, 130, 84}, {RunTableModel::Protocol, 170, 110}};
+                                {RunTableModel::StateColumn, 130, 84}, {RunTableModel::Protocol, 170, 96}};
     auto* columns = table_->horizontalHeader();
     const bool narrow = width() < theme::scaled(room_for_curve);
     for (const Width& width : widths)
@@ -118,11 +118,13 @@ void RunsPanel::buildTable() {
 
 void RunsPanel::setRows(std::vector<RunRow> rows) {
     std::set<QString> groups;
+    QString protocol; // of the group that plots show; in full where a run of it has begun
     for (const RunRow& row : rows) {
         groups.insert(row.group);
-        if (row.current && row.baseline) header_->setSubtitle(row.protocol.isEmpty() ? row.group : row.protocol);
+        if (row.current && (protocol.isEmpty() || row.baseline || (protocol == row.group && !row.protocol.isEmpty())))
+            protocol = row.protocol.isEmpty() ? row.group : row.protocol;
     }
-    if (rows.empty()) header_->setSubtitle({});
+    header_->setSubtitle(protocol);
     table_->setColumnHidden(RunTableModel::Protocol, groups.size() < 2); // of one group the heading says it
     model_->setRows(std::move(rows));
     shareWidth();
@@ -132,22 +134,22 @@ void RunsPanel::setRows(std::vector<RunRow> rows) {
 // While a run goes on the others' names stay as they are: two hundred entries are not made again for each of its
 // windows.
 void RunsPanel::updateBaselines() {
-    std::vector<std::pair<int, QString>> choices;
+    std::vector<RunChoice> choices;
     int chosen = 0;
     for (const RunRow& row : model_->rows()) {
-        if (!row.perplexity) continue;
-        choices.emplace_back(row.id, row.name);
+        if (!row.perplexity || row.stopped()) continue; // differences need all of its windows
+        choices.push_back({row.id, row.whole_name.isEmpty() ? row.name : row.whole_name});
         if (row.baseline && row.current) chosen = row.id;
     }
     const QSignalBlocker quiet(baseline_);
     if (choices != baselines_ || baseline_->count() == 0) {
         baseline_->clear();
-        for (const auto& [id, name] : choices) baseline_->addRun(name, id);
+        baseline_->addRuns(choices);
         baseline_->setEnabled(!choices.empty());
         if (choices.empty()) baseline_->addItem(tr("full precision"));
         baselines_ = std::move(choices);
     }
-    if (chosen != 0) baseline_->setCurrentIndex(baseline_->findData(chosen));
+    if (!baselines_.empty()) baseline_->setCurrentIndex(chosen != 0 ? baseline_->findData(chosen) : -1);
 }
 
 std::vector<int> RunsPanel::selectedRuns() const {
@@ -176,6 +178,11 @@ void RunsPanel::showMenu(const QPoint& at) {
     const int run = index.data(RunTableModel::RunRole).toInt();
     const std::vector<int> selected = selectedRuns();
     QMenu menu(this);
+    const auto found = std::ranges::find(model_->rows(), run, &RunRow::id);
+    if (found != model_->rows().end() && found->stopped())
+        menu.addAction(found->stopped_at > 0 ? tr("Continue after window %1").arg(found->stopped_at) : tr("Continue"),
+                       this, [this, run] { Q_EMIT continueWanted(run); })
+            ->setEnabled(found->canGoOn());
     menu.addAction(tr("Make it the baseline"), this, [this, run] { Q_EMIT baselineChosen(run); });
     menu.addAction(tr("Compare the selected"), this, &RunsPanel::compareSelected)->setEnabled(selected.size() >= 2);
     menu.addAction(tr("Load its recipe"), this, [this, run] { Q_EMIT recipeWanted(run); });

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "widgets/models/run_table_model.h"
+#include "widgets/panels/run_box.h"
 
 class QTableView;
 class QToolButton;
@@ -12,7 +13,6 @@ class QToolButton;
 namespace graticule {
 
 class PanelHeader;
-class RunBox;
 
 class RunsPanel final : public QWidget {
     Q_OBJECT
@@ -32,6 +32,7 @@ Q_SIGNALS:
     void commandLineWanted(int run); ///< copy it
     void removeWanted(int run);
     void exportWanted(int run);
+    void continueWanted(int run); ///< one that was stopped
     void selectionChanged(const std::vector<int>& runs);
 
 protected:
@@ -49,7 +50,7 @@ private:
     QToolButton* compare_;
     QTableView* table_;
     RunTableModel* model_;
-    std::vector<std::pair<int, QString>> baselines_; // as the box has them
+    std::vector<RunChoice> baselines_; // as the box has them
 };
 
 } // namespace graticule

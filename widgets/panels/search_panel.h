@@ -13,6 +13,7 @@ class QPushButton;
 
 namespace graticule {
 
+class ElidedLabel;
 class FigureTable;
 
 class SearchPanel final : public QFrame {
@@ -23,6 +24,7 @@ public:
     explicit SearchPanel(QWidget* parent = nullptr);
     /// Of one model, in the order in which they were done; the newest is told of.
     void setSearches(const Searches& searches);
+    [[nodiscard]] ElidedLabel* measuredOn() const { return on_; } ///< what the next one will be measured on
     [[nodiscard]] FigureTable* table() const { return table_; }
     [[nodiscard]] QDoubleSpinBox* budget() const { return budget_; }
 
@@ -32,7 +34,8 @@ Q_SIGNALS:
     void recipeWanted(int point);
 
 private:
-    QLabel *headline_, *verdict_;
+    QLabel *headline_, *verdict_, *conditions_;
+    ElidedLabel* on_;
     QDoubleSpinBox* budget_;
     QPushButton* search_;
     FigureTable* table_;
@@ -45,6 +48,8 @@ struct SearchedPoint {
     bool searched = false; ///< by the program; else a uniform recipe
     bool offered = false;
 };
+/// What was looked for: "weights alone, inputs as they are", or "weights and inputs".
+[[nodiscard]] QString searched_operands(const RecipeSearch& search);
 [[nodiscard]] std::vector<SearchedPoint> all_points(const SearchPanel::Searches& searches);
 
 } // namespace graticule

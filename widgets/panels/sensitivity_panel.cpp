@@ -7,6 +7,7 @@
 
 #include "widgets/models/number_text.h"
 #include "widgets/panels/below_plot.h"
+#include "widgets/panels/elided_label.h"
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
 
@@ -18,6 +19,7 @@ SensitivityPanel::SensitivityPanel(QWidget* parent)
     , note_(words_label("faint"))
     , measured_(new QSpinBox)
     , go_(new QPushButton(tr("Predict and measure")))
+    , on_(measured_on_label())
     , table_(new FigureTable(tr("Sensitivity by scheme"))) {
     measured_->setRange(0, 100'000);
     measured_->setValue(8);
@@ -32,7 +34,7 @@ SensitivityPanel::SensitivityPanel(QWidget* parent)
                        "layer table and a statistic of the heat map as well"));
     auto* column = column_below_plot(*this);
     column->addWidget(headline_);
-    column->addLayout(line_of({measured_, go_}));
+    column->addLayout(line_of({measured_, go_}, on_));
     column->addWidget(note_);
     column->addWidget(table_, 1);
     column->addStretch(0);
@@ -82,6 +84,7 @@ void SensitivityPanel::setSensitivity(const Sensitivity* sensitivity, bool under
         for (int column = 0; column < table_->columnCount(); ++column) table_->put(row, column, texts[column], name);
     }
     table_->fit();
+    table_->showAllRows();
 }
 
 } // namespace graticule

@@ -11,6 +11,7 @@ class QSpinBox;
 
 namespace graticule {
 
+class ElidedLabel;
 class FigureTable;
 
 class SensitivityPanel final : public QFrame {
@@ -21,6 +22,7 @@ public:
     void setSensitivity(const Sensitivity* sensitivity, bool under_way);
     [[nodiscard]] FigureTable* table() const { return table_; }
     [[nodiscard]] QSpinBox* measured() const { return measured_; }
+    [[nodiscard]] ElidedLabel* measuredOn() const { return on_; } ///< what the next one will be measured on
 
 Q_SIGNALS:
     /// `measured`: the worst so many linears of each scheme are measured as well; 0: none.
@@ -30,6 +32,7 @@ private:
     QLabel *headline_, *note_;
     QSpinBox* measured_;
     QPushButton* go_;
+    ElidedLabel* on_;
     FigureTable* table_;
 };
 

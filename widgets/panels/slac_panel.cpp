@@ -1,6 +1,5 @@
 #include "widgets/panels/slac_panel.h"
 
-#include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
 #include <cmath>
@@ -81,8 +80,6 @@ void SlacPanel::fill(const LengthStudy& study) {
     };
     for (qsizetype row = 0; row < rows.size(); ++row)
         put(static_cast<std::size_t>(row), 0, rows[row], theme::Token::text, {});
-    matrix_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
-    matrix_->horizontalHeader()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
     for (std::size_t column = 0; column < study.evaluated.size(); ++column) {
         const Evaluation& base = *study.full_precision[column];
         put(0, column + 1, fixed_text(base.perplexity, 2), theme::Token::text,
@@ -103,6 +100,7 @@ void SlacPanel::fill(const LengthStudy& study) {
             put(row + 1, column + 1, text, ink, tip);
         }
     }
+    matrix_->fit(); // no figure is cut: what has no room scrolls
 }
 
 } // namespace graticule

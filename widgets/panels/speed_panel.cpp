@@ -23,10 +23,11 @@ QString kernels_of(const SpeedRun& run) {
 
 /// Everything that was measured of a point.
 QString details(const SpeedPoint& point) {
-    QStringList lines{SpeedPanel::tr("%1 ms (least %2, %3 passes), memory %4")
-                          .arg(number_text(1e3 * point.seconds), number_text(1e3 * point.least_seconds))
+    QStringList lines{SpeedPanel::tr("%1 ms (p10 to p90 of %2 passes: %3 to %4), memory %5")
+                          .arg(number_text(1e3 * point.seconds))
                           .arg(point.passes)
-                          .arg(bytes_text(point.peak_bytes)),
+                          .arg(number_text(1e3 * point.p10_seconds), number_text(1e3 * point.p90_seconds),
+                               bytes_text(point.peak_bytes)),
                       SpeedPanel::tr("%1 ms at least for the products, at what the device reaches")
                           .arg(number_text(1e3 * point.floor_seconds))};
     for (const SpeedShare& share : point.shares)
@@ -86,17 +87,30 @@ SpeedFigure SpeedPanel::figure() const { return static_cast<SpeedFigure>(figure_
 void SpeedPanel::setStudy(const std::shared_ptr<const SpeedStudy>& study) {
     const bool there = study && !study->runs.empty();
     study_ = there ? study : nullptr;
-    headline_->setText(there ? tr("Speed on %1").arg(device_text(study->provenance.device))
-                             : tr("How fast does the model run?"));
+    std::ptrdiff_t passes = 0, unsteady = 0;
+    if (there)
+        for (const SpeedRun& run : study->runs) {
+            passes += std::ssize(run.points);
+            unsteady += std::ranges::count_if(run.points, &SpeedPoint::unsteady);
+        }
+    headline_->setText(!there          ? tr("How fast does the model run?")
+                       : unsteady == 0 ? tr("Speed on %1").arg(device_text(study->provenance.device))
+                                       : tr("Speed on %1, unsteady at %2 of %3 (*)")
+                                             .arg(device_text(study->provenance.device))
+                                             .arg(unsteady)
+                                             .arg(passes));
     const QString integers = there && study->ceilings.integer_operations
                                  ? tr(", %1 GOP/s of integers").arg(rate_text(*study->ceilings.integer_operations))
                                  : QString();
-    note_->setText(there
-                       ? tr("The device alone: %1 GB/s, %2 GFLOP/s%3. Decode: one token of each of so many sequences, "
-                            "behind so many whose keys and values are kept.")
-                             .arg(rate_text(study->ceilings.bytes_per_second),
-                                  rate_text(study->ceilings.float_operations), integers)
-                       : tr("Passes are timed at several lengths, with the kernels there are on the chosen device."));
+    note_->setText(
+        there ? tr("The device alone: %1 GB/s, %2 GFLOP/s%3. Decode: one token of each of so many sequences, "
+                   "behind so many whose keys and values are kept.")
+                        .arg(rate_text(study->ceilings.bytes_per_second), rate_text(study->ceilings.float_operations),
+                             integers) +
+                    (unsteady == 0 ? QString()
+                                   : tr(" *: passes differ by more than a quarter (p10 to p90): other work was "
+                                        "in the way; measure again when the machine is quiet."))
+              : tr("Passes are timed at several lengths, with the kernels there are on the chosen device."));
     listPasses();
     fill();
 }
@@ -140,7 +154,10 @@ void SpeedPanel::fillPasses() {
         int column = 0;
         table_->put(row, column++, QString::fromStdString(run.name), QString::fromStdString(run.recipe_line));
         for (const SpeedPoint& point : run.points)
-            table_->put(row, column++, speed_text(figure(), point), details(point));
+            table_->put(row, column++,
+                        speed_text(figure(), point) +
+                            (point.unsteady() && speed_spread(figure(), point) ? tr(" *") : QString()),
+                        details(point));
         table_->put(row, column++, bytes_text(run.weight_bytes));
         const QString kernels = kernels_of(run);
         table_->put(row, column, kernels, kernels); // at the right end, where it may be out of sight

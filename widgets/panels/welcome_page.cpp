@@ -1,6 +1,7 @@
 #include "widgets/panels/welcome_page.h"
 
 #include <QtGui/QKeyEvent>
+#include <QtGui/QMouseEvent>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
@@ -21,6 +22,28 @@ void empty(QLayout* layout) {
         delete item;
     }
 }
+
+/// What is said of a model opens it as its button does, which is the one for the keyboard.
+class ClickedLabel final : public QLabel {
+public:
+    ClickedLabel(const QString& text, QPushButton* button)
+        : QLabel(text)
+        , button_(button) {
+        setProperty("role", "secondary");
+        setWordWrap(true);
+        setToolTip(button->toolTip());
+        if (button->isEnabled()) setCursor(Qt::PointingHandCursor);
+    }
+
+protected:
+    void mouseReleaseEvent(QMouseEvent* event) override {
+        if (event->button() == Qt::LeftButton && rect().contains(event->position().toPoint())) button_->click();
+    }
+    void mousePressEvent(QMouseEvent* event) override { event->accept(); } // or the release would be the page's
+
+private:
+    QPushButton* button_; // of the same row
+};
 
 QLabel* section_label(const QString& text) {
     auto* label = new QLabel(text.toUpper());
@@ -134,9 +157,7 @@ void WelcomePage::setRecent(const std::vector<RecentModel>& recent) {
         row->addWidget(forget);
         recent_->addLayout(row);
         if (!model.note.isEmpty()) {
-            auto* note = new QLabel(model.note);
-            note->setProperty("role", "secondary");
-            note->setWordWrap(true);
+            auto* note = new ClickedLabel(model.note, open);
             note->setIndent(14);
             recent_->addWidget(note);
         }

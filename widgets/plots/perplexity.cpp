@@ -87,15 +87,10 @@ QString outside_text(const Curves& curves, const Span& shown) {
 
 /// A plot must not hide what it leaves out.
 void note_outside(Panel& panel, const Curves& curves, const Curves& bands = {}) {
-    QStringList parts;
-    if (const QString text = outside_text(curves, panel.y.span); !text.isEmpty()) parts << text;
+    if (const QString text = outside_text(curves, panel.y.span); !text.isEmpty())
+        panel.captions.push_back({QStringLiteral("outside the axis, ") + text});
     if (const QString text = outside_text(bands, panel.y.span); !text.isEmpty())
-        parts << QStringLiteral("band of ") + text;
-    if (!parts.isEmpty())
-        panel.notes.push_back({0.01,
-                               0.97,
-                               QStringLiteral("outside the axis, ") + parts.join(QStringLiteral("; ")),
-                               {Token::secondary, 1}});
+        panel.captions.push_back({QStringLiteral("outside the axis, band of ") + text});
 }
 
 DataTable perplexity_table(const PerplexityData& data) {
@@ -179,14 +174,13 @@ PlotScene perplexity_scene(const PerplexityData& data) {
     }
     above.y.span = shown_range(curves);
     note_outside(above, curves);
-    if (!data.warning.isEmpty()) above.notes.push_back({0.01, 0.09, data.warning, {Token::worse, 1}});
+    if (!data.warning.isEmpty()) above.captions.push_back({data.warning, {Token::worse, 1}});
     scene.panels.push_back(std::move(above));
     if (any_difference) {
         const Span range = shown_range(differences, bands_below);
         below.y.span = {std::min(range.lower, 0.0 - range.width() * 0.06), std::max(range.upper, range.width() * 0.06)};
+        if (!data.baseline.isEmpty()) below.captions.push_back({QStringLiteral("against %1").arg(data.baseline)});
         note_outside(below, differences, bands_below);
-        if (!data.baseline.isEmpty())
-            below.notes.push_back({0.99, 0.1, QStringLiteral("against %1").arg(data.baseline), {Token::secondary, 1}});
         scene.panels.push_back(std::move(below));
     }
     return scene;

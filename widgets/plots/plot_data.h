@@ -120,6 +120,7 @@ struct LengthLine {
     QString name;
     std::vector<double> lengths, values;
     bool dashed = false;
+    std::vector<double> lower = {}, upper = {}; ///< around each value; empty: not known
 };
 
 struct SequenceLengthData {

@@ -20,6 +20,8 @@ constexpr double title_height = 30;
 constexpr double subtitle_row = 18;
 constexpr double room_for_subtitle = 190, room_for_two_rows = 320; // the least heights that have rows for it
 constexpr double legend_row = 20;
+constexpr double caption_row = 16, between_captions = 18, least_frame = 24;
+constexpr double frame_with_labels = 110; // the least height
 constexpr double panel_gap = 18;
 constexpr double longest_name = 96; // of a named axis, in pixels
 
@@ -62,6 +64,7 @@ public:
         bottom_ = options_.size.height() - edge + 4;
         title();
         caption();
+        list_legend();
         reserve_legend();
         if (scene_.panels.empty()) {
             empty();
@@ -126,12 +129,25 @@ private:
         bottom_ -= grown(18);
     }
 
+    /// What lines are that may be dragged stands here: on the line itself it would lie over the marks.
+    void list_legend() {
+        for (const Panel& panel : scene_.panels)
+            for (const Threshold& threshold : panel.thresholds) {
+                if (threshold.label.isEmpty()) continue;
+                QString text = threshold.label;
+                text.replace(QStringLiteral("%1"), number_text(threshold.y, 3));
+                text.replace(QStringLiteral("%2"), number_text(threshold.y / threshold.unit, 3));
+                legend_.push_back({text, threshold.ink, true, true}); // first: the last have no room in a small plot
+            }
+        legend_.insert(legend_.end(), scene_.legend.begin(), scene_.legend.end());
+    }
+
     /// Room for the legend at the bottom, in as many rows as it needs, up to a third of the picture: in a small one the
     /// last entries are left to the read-out. Drawn when the frames' left edge is known.
     void reserve_legend() {
         const double width = options_.size.width() - 2 * edge - 60;
         double x = 0, row = 0;
-        for (const LegendEntry& entry : scene_.legend) {
+        for (const LegendEntry& entry : legend_) {
             const double needed = legend_width(entry);
             if (x > 0 && x + needed > width) x = 0, ++row;
             if (row > 0 && grown(legend_row) * (row + 1) > options_.size.height() / 3) {
@@ -148,7 +164,7 @@ private:
     void legend() {
         const double left = picture_.panels.front().plot.left(), right = options_.size.width() - edge;
         for (std::size_t i = 0; i < legend_places_.size(); ++i) {
-            const LegendEntry& entry = scene_.legend[i];
+            const LegendEntry& entry = legend_[i];
             const double at = left + legend_places_[i].x();
             const double middle = legend_top_ + grown(legend_row) * (legend_places_[i].y() + 0.5) + 2;
             const QColor colour = resolve(entry.ink, theme_);
@@ -172,27 +188,26 @@ private:
         return 16 + text_width(TextStyle::axis, entry.text) + 18;
     }
 
-    /// Lines no wider than the plot, broken between words.
-    [[nodiscard]] QStringList wrapped(const QString& text) const {
-        const double room = options_.size.width() - 4 * edge;
+    /// Lines no wider than `room`, broken between words.
+    [[nodiscard]] static QStringList wrapped(const QString& text, TextStyle style, double room) {
         QStringList lines;
         for (const QString& paragraph : text.split(u'\n')) {
             lines << QString();
             for (const QString& word : paragraph.split(u' ')) {
                 QString& last = lines.back();
                 const QString longer = last.isEmpty() ? word : last + u' ' + word;
-                if (last.isEmpty() || text_width(TextStyle::label, longer) <= room)
+                if (last.isEmpty() || text_width(style, longer) <= room)
                     last = longer;
                 else
                     lines << word;
             }
         }
-        for (QString& line : lines) line = elided(TextStyle::label, line, room); // a path is one word
+        for (QString& line : lines) line = elided(style, line, room); // a path is one word
         return lines;
     }
 
     void empty() {
-        const QStringList lines = wrapped(scene_.empty_text);
+        const QStringList lines = wrapped(scene_.empty_text, TextStyle::label, options_.size.width() - 4 * edge);
         double y = (top_ + bottom_ - double(lines.size() - 1) * grown(18)) / 2;
         for (const QString& line : lines) {
             push(Text{{options_.size.width() / 2, y},
@@ -219,6 +234,45 @@ private:
         return ticks(map.scale, map.span, std::max(2, int(height / grown(height < 300 ? 27 : 42))), map.linear_part);
     }
 
+    struct PlacedCaption {
+        QPointF place; ///< x from the frame's left edge, row
+        Caption caption;
+    };
+    /// A panel's captions one behind the other, in rows. In a low plot the shares of ranges stand among them: inside
+    /// the frame they would lie over the bars.
+    [[nodiscard]] std::vector<PlacedCaption> place_captions(const Panel& panel, double width) const {
+        std::vector<Caption> all = panel.captions;
+        for (const ShadedRange& range : panel.ranges)
+            if (low_ && !range.label.isEmpty())
+                all.push_back({range.label, range.edge_ink.value_or(Ink{range.ink.token, 1})});
+        std::vector<PlacedCaption> placed;
+        double x = 0, row = 0;
+        for (const Caption& caption : all)
+            for (const QString& line : wrapped(caption.text, TextStyle::axis, width)) {
+                const double needed = text_width(TextStyle::axis, line);
+                if (x > 0 && x + needed > width) x = 0, ++row;
+                placed.push_back({{x, row}, {line, caption.ink}});
+                x += needed + between_captions;
+            }
+        return placed;
+    }
+    [[nodiscard]] double captions_height(const Panel& panel, double width) const {
+        const std::vector<PlacedCaption> placed = place_captions(panel, width);
+        return placed.empty() ? 0 : grown(caption_row) * (placed.back().place.y() + 1);
+    }
+
+    void captions(const Panel& panel, const QRectF& plot) {
+        if (!has_captions_) return;
+        const double top = plot.top() - captions_height(panel, plot.width());
+        for (const auto& [place, caption] : place_captions(panel, plot.width()))
+            push(Text{{plot.left() + place.x(), top + grown(caption_row) * place.y() + grown(11)},
+                      caption.text,
+                      resolve(caption.ink, theme_),
+                      TextStyle::axis,
+                      Across::left,
+                      false});
+    }
+
     /// Two passes: the tick texts decide the left margin, the margins decide the frames.
     void place_panels() {
         const std::size_t count = scene_.panels.size();
@@ -237,11 +291,18 @@ private:
         const Axis& x = scene_.panels.back().x;
         const double names = x.names.empty() ? grown(14) : plan_names(x, view_.x.value_or(x.span), right - left).height;
         const double below = names + 6 + (x.label.isEmpty() ? 0 : grown(16));
-        const double available = std::max(10.0 * double(count), bottom_ - top_ - below - panel_gap * double(count - 1));
+        const double room = bottom_ - top_ - below - panel_gap * double(count - 1);
+        low_ = room < grown(frame_with_labels) * double(count);
+        const double width = std::round(right - left);
+        double strips = 0;
+        for (const Panel& panel : scene_.panels) strips += captions_height(panel, width);
+        has_captions_ = room - strips >= least_frame * double(count); // else the table and the summary say it
+        const double available = std::max(10.0 * double(count), room - (has_captions_ ? strips : 0));
         double y = top_ + 4;
         for (std::size_t i = 0; i < count; ++i) {
             const double height = std::max(8.0, (available - 4) * scene_.panels[i].height_share / share);
-            const QRectF plot(std::round(left), std::round(y), std::round(right - left), std::round(height));
+            if (has_captions_) y += captions_height(scene_.panels[i], width);
+            const QRectF plot(std::round(left), std::round(y), width, std::round(height));
             picture_.panels.push_back({plot, x_map(scene_, i, view_, plot.left(), plot.right()),
                                        y_map(scene_, i, view_, plot.bottom(), plot.top())});
             y += height + panel_gap;
@@ -262,9 +323,10 @@ private:
             if (range.edge_ink) marks.range_shade(range);
         x_axis(index);
         for (const auto& threshold : panel.thresholds) marks.threshold(threshold);
+        captions(panel, frame.plot);
         int row = 0;
         for (const auto& range : panel.ranges)
-            if (!range.label.isEmpty()) marks.range_label(range, row++);
+            if (!range.label.isEmpty() && !low_) marks.range_label(range, row++);
         for (const auto& series : panel.series) marks.point_labels(series);
         for (const auto& note : panel.notes) marks.note(note);
         if (panel.cells) colour_bar(*panel.cells, frame);
@@ -404,6 +466,8 @@ private:
     const LayoutOptions& options_;
     Picture picture_;
     double top_ = 0, bottom_ = 0, legend_top_ = 0;
+    bool has_captions_ = false, low_ = false;
+    std::vector<LegendEntry> legend_;
     std::vector<QPointF> legend_places_; ///< x from the frames' left edge, row
 };
 

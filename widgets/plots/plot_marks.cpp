@@ -73,6 +73,8 @@ CellGrid reduced(const HeatCells& cells, const QRectF& plot) {
     return grid;
 }
 
+double disc_radius(const Series& series) { return std::max(2.0, series.width * 2); }
+
 double colour_share(const HeatCells& cells, double value) {
     const Scale scale = cells.logarithmic ? Scale::log10 : Scale::linear;
     const Span range = usable(scale, cells.range);
@@ -288,7 +290,8 @@ void MarkPainter::points(const Series& series) {
     for (const std::size_t i : decimate_points(series.x, series.y, frame_.x)) {
         const QPointF at(frame_.x.pixel(series.x[i]), frame_.y.pixel(series.y[i]));
         if (!frame_.plot.adjusted(-1, -1, 1, 1).contains(at)) continue;
-        const double radius = std::max(2.0, series.width * 2);
+        const double radius = disc_radius(series);
+        taken_.emplace_back(at.x() - radius, at.y() - radius, 2 * radius, 2 * radius); // labels keep clear of it
         out_.push_back(series.hollow ? Disc{at, radius, {}, colour} : Disc{at, radius, colour, {}});
     }
 }
@@ -332,19 +335,6 @@ void MarkPainter::threshold(const Threshold& threshold) {
     if (y < frame_.plot.top() || y > frame_.plot.bottom()) return;
     const QColor colour = resolve(threshold.ink, theme_);
     stroke({frame_.plot.left(), y}, {frame_.plot.right(), y}, colour, 1, true);
-    if (threshold.label.isEmpty()) return;
-    QString text = threshold.label;
-    text.replace(QStringLiteral("%1"), number_text(threshold.y, 3));
-    text.replace(QStringLiteral("%2"), number_text(threshold.y / threshold.unit, 3));
-    const double baseline = y - 4 - text_ascent(TextStyle::axis) > frame_.plot.top()
-                                ? y - 4 - text_descent(TextStyle::axis) / 2
-                                : y + 3 + text_ascent(TextStyle::axis);
-    // Slides along the line until nothing is in the way.
-    const QColor quiet = theme_[theme::Token::secondary];
-    const double first = frame_.plot.left() + 8, last = frame_.plot.right() - text_width(TextStyle::axis, text) - 8;
-    for (double x = first; x < last; x += 4)
-        if (place_text({x, baseline}, text, quiet, Across::left, false)) return;
-    place_text({first, baseline}, text, quiet, Across::left, true);
 }
 
 void MarkPainter::range_label(const ShadedRange& range, int row) {
@@ -384,19 +374,54 @@ void MarkPainter::point_labels(const Series& series) {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < std::min({series.x.size(), series.y.size(), series.labels.size()}); ++i)
         if (!series.labels[i].isEmpty() && std::isfinite(series.y[i])) order.push_back(i);
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return series.y[a] > series.y[b]; });
+    if (series.mark == Mark::stems) // the tallest are named first; points as their series has them
+        std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return series.y[a] > series.y[b]; });
     constexpr std::size_t most_labels = 64;
     if (order.size() > most_labels) order.resize(most_labels);
     const QColor colour = resolve({series.ink.token, 1}, theme_);
     for (const std::size_t i : order) {
         const double x = frame_.x.pixel(series.x[i]);
         if (x < frame_.plot.left() || x > frame_.plot.right()) continue;
-        const double above = series.mark == Mark::points ? std::max(2.0, series.width * 2) + 4 : 4;
-        const double y = frame_.y.nearest_end(frame_.y.pixel(series.y[i])) - above;
-        const double half = text_width(TextStyle::axis, series.labels[i]) / 2; // not over the axis beside the frame
-        const double middle =
-            std::clamp(x, frame_.plot.left() + half, std::max(frame_.plot.left() + half, frame_.plot.right() - half));
-        place_text({middle, y}, series.labels[i], colour, Across::centre, false);
+        label_point(series, {x, frame_.y.nearest_end(frame_.y.pixel(series.y[i]))}, series.labels[i], colour);
+    }
+}
+
+// Above its mark, beside it or below it: where there is room inside the frame and nothing in the way.
+void MarkPainter::label_point(const Series& series, QPointF at, const QString& text, const QColor& colour) {
+    const QRectF& plot = frame_.plot;
+    const bool stem = series.mark == Mark::stems;
+    const double ascent = text_ascent(TextStyle::axis), width = text_width(TextStyle::axis, text);
+    const double beside = stem ? series.width / 2 + 4 : disc_radius(series) + 5;
+    const double above = stem ? 4 : disc_radius(series) + 4;
+    const double half = width / 2; // not over the axis beside the frame
+    const double middle = std::clamp(at.x(), plot.left() + half, std::max(plot.left() + half, plot.right() - half));
+    const double level = stem ? at.y() + ascent : at.y() + ascent / 2 - 1.5;
+    struct Place {
+        QPointF at;
+        Across across;
+        bool leader = false; // a line leads from the text down to the mark
+    };
+    std::vector<Place> places{{{middle, at.y() - above}, Across::centre},
+                              {{at.x() + beside, level}, Across::left},
+                              {{at.x() - beside, level}, Across::right}};
+    if (!stem) {
+        places.push_back({{middle, at.y() + above + ascent}, Across::centre});
+        const double line = ascent + text_descent(TextStyle::axis) + 2;
+        for (const int lines : {1, 2})
+            places.push_back({{middle, at.y() - above - lines * line}, Across::centre, true});
+    }
+    for (const Place& place : places) {
+        const double left = place.across == Across::left    ? place.at.x()
+                            : place.across == Across::right ? place.at.x() - width
+                                                            : place.at.x() - half;
+        constexpr double over_the_edge = 4; // of the frame, where nothing else is drawn
+        const bool inside = left >= plot.left() - 1 && left + width <= plot.right() + 1 &&
+                            place.at.y() - ascent >= plot.top() - over_the_edge && place.at.y() <= plot.bottom();
+        if (!inside || !place_text(place.at, text, colour, place.across, false)) continue;
+        if (place.leader)
+            stroke({at.x(), place.at.y() + text_descent(TextStyle::axis)}, {at.x(), at.y() - disc_radius(series)},
+                   colour, 1, false);
+        return;
     }
 }
 

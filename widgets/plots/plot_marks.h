@@ -20,7 +20,7 @@ public:
     void range_shade(const ShadedRange& range);
     void series(const Series& series);
     void level(const LevelLine& level);
-    /// Labels come last, over all marks: thresholds, then ranges, then points, tallest first.
+    /// Labels come last, over all marks: ranges, then stems, tallest first, and points.
     void threshold(const Threshold& threshold);
     void range_label(const ShadedRange& range, int row);
     void point_labels(const Series& series);
@@ -36,6 +36,7 @@ private:
     void band(const Series& series);
     void points(const Series& series);
     void stems(const Series& series);
+    void label_point(const Series& series, QPointF at, const QString& text, const QColor& colour);
     [[nodiscard]] double base_pixel(double bottom) const;
     /// Places text if it is free there; a soft panel-coloured box behind it keeps it readable over lines.
     bool place_text(QPointF at, const QString& text, const QColor& colour, Across across, bool must);

@@ -59,7 +59,7 @@ struct Series {
     bool hoverable = true;       ///< takes part in the read-out
     QString readout;             ///< "%1 weights in bin"; empty: the name, then the value
     int decimals = -1;           ///< of the value in the read-out; -1: four significant digits
-    std::vector<QString> labels; ///< drawn above point i where not empty
+    std::vector<QString> labels; ///< drawn beside point i where not empty; the first ones have the choice of places
     std::vector<QString>
         details; ///< extra lines of the read-out for point i ('\n' between lines), or one for all, or none
     std::vector<QString> suffixes; ///< after the value in the read-out: "(61.77 to 63.73)"
@@ -92,11 +92,17 @@ struct ShadedRange {
 /// A horizontal line that may be dragged.
 struct Threshold {
     double y = 0;
-    QString label; ///< "%1" is replaced by the value, also while it is dragged
+    QString label; ///< in the legend; "%1" is replaced by the value, also while it is dragged
     Ink ink{theme::Token::levels, 1};
     bool draggable = false;
     QString moved_label; ///< replaces the label once it is dragged: "%2" is the value in units of `unit`
     double unit = 1;
+};
+
+/// Said of a panel, in rows above its frame, where nothing is drawn over.
+struct Caption {
+    QString text;
+    Ink ink{theme::Token::secondary, 1};
 };
 
 /// Text at a place inside the panel, in shares of its width and height (0, 0 = top left).
@@ -129,6 +135,7 @@ struct Panel {
     std::vector<Series> series;
     std::vector<LevelLine> levels;
     std::vector<Threshold> thresholds;
+    std::vector<Caption> captions;
     std::vector<Note> notes;
     std::optional<HeatCells> cells;
     double height_share = 1;

@@ -13,15 +13,34 @@ using theme::Token;
 
 DataTable length_table(const SequenceLengthData& data) {
     DataTable table{{QStringLiteral("series"), QStringLiteral("length"), data.statistic}, {}};
+    const auto spread = [](const LengthLine& line) { return !line.lower.empty(); };
+    const bool spreads = std::any_of(data.lines.begin(), data.lines.end(), spread);
+    if (spreads) table.columns.insert(table.columns.end(), {QStringLiteral("lower"), QStringLiteral("upper")});
     for (const auto* lines : {&data.lines, &data.ratios})
         for (const LengthLine& line : *lines)
-            for (std::size_t i = 0; i < std::min(line.lengths.size(), line.values.size()); ++i)
-                table.rows.push_back({line.name, plain_number(line.lengths[i]), plain_number(line.values[i])});
+            for (std::size_t i = 0; i < std::min(line.lengths.size(), line.values.size()); ++i) {
+                std::vector<QString> row{line.name, plain_number(line.lengths[i]), plain_number(line.values[i])};
+                if (spreads)
+                    for (const auto* edge : {&line.lower, &line.upper})
+                        row.push_back(i < edge->size() ? plain_number((*edge)[i]) : QString());
+                table.rows.push_back(std::move(row));
+            }
     return table;
 }
 
 void add_line(const LengthLine& line, const Ink& ink, Panel& panel, PlotScene& scene) {
+    if (line.lower.size() == line.lengths.size() && !line.lower.empty()) {
+        Series band = make_series(line.name, Mark::band, {ink.token, 0.14});
+        band.x = line.lengths;
+        band.y = line.upper;
+        band.y0 = line.lower;
+        band.hoverable = false;
+        panel.series.push_back(std::move(band));
+    }
     Series series = make_series(line.name, Mark::line, ink);
+    for (std::size_t i = 0; i < std::min(line.lower.size(), line.upper.size()); ++i)
+        series.suffixes.push_back(
+            QStringLiteral("  (%1 to %2)").arg(number_text(line.lower[i]), number_text(line.upper[i])));
     series.x = line.lengths;
     series.y = line.values;
     series.dashed = line.dashed;
@@ -57,6 +76,8 @@ PlotScene sequence_length_scene(const SequenceLengthData& data) {
             if (!(line.lengths[i] > 0) || !std::isfinite(line.values[i])) continue;
             lengths.push_back(line.lengths[i]);
             values.push_back(line.values[i]);
+            for (const auto* edge : {&line.lower, &line.upper})
+                if (i < edge->size()) values.push_back((*edge)[i]);
         }
     }
     for (const LengthLine& line : data.ratios) lengths.insert(lengths.end(), line.lengths.begin(), line.lengths.end());

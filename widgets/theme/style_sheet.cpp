@@ -39,6 +39,7 @@ QLabel[role="section"] { color: @secondary; font-size: 11px; font-weight: 600; }
 QLabel[role="mono"] { font-family: "JetBrains Mono"; font-size: 12px; }
 QScrollArea { background: @panel; border: none; }
 QScrollArea > QWidget > QWidget { background: @panel; }
+QDialog > QScrollArea, QDialog > QScrollArea > QWidget > QWidget { background: @window; }
 QStatusBar { background: @header; border-top: 1px solid @border; color: @secondary; }
 QStatusBar::item { border: none; }
 QGroupBox { border: 1px solid @border; border-radius: 5px; margin-top: 16px; padding: 8px; }

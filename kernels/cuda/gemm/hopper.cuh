@@ -53,6 +53,27 @@ __device__ __forceinline__ void bulk_copy(std::uint32_t to, const void* from, in
                  : "memory");
 }
 
+// -- loads from shared memory by address
+
+__device__ __forceinline__ uint4 shared_16_bytes(std::uint32_t from) {
+    uint4 bytes;
+    asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(bytes.x), "=r"(bytes.y), "=r"(bytes.z), "=r"(bytes.w)
+                 : "r"(from));
+    return bytes;
+}
+__device__ __forceinline__ std::uint32_t shared_word(std::uint32_t from) {
+    std::uint32_t word;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(from));
+    return word;
+}
+/// An address that stays in its register: the compiler would make it anew, from a special register that takes tens of
+/// clocks to read, wherever it is used.
+__device__ __forceinline__ std::uint32_t kept(std::uint32_t address) {
+    asm volatile("" : "+r"(address));
+    return address;
+}
+
 // -- programmatic dependent launch: the next kernel may start; wait for the one before
 
 __device__ __forceinline__ void launch_dependents() { asm volatile("griddepcontrol.launch_dependents;"); }

@@ -32,7 +32,7 @@ Schedule schedule_of(const GemmProblem& problem) {
     const PackedLayout layout(problem);
     const std::int64_t tile = tile_tokens(problem.tokens);
     Schedule schedule = make_schedule(layout.channel_tiles, (problem.tokens + tile - 1) / tile, layout.input_blocks,
-                                      multiprocessors(), tile);
+                                      blocks_at_once(), tile);
     if (problem.grain == GemmGrain::group) schedule.split_tiles = schedule.split_blocks = 0; // added in order
     return schedule;
 }
@@ -65,7 +65,7 @@ void run(const GemmProblem& problem, const void* packed, const GemmInput& input,
     constexpr MmaLaunch launch_of[] = {mma_int4, mma_dint4, mma_int8}; // by BlockFormat
     launch_of[static_cast<int>(block_format(*problem.grid))](
         arguments, problem.grain, static_cast<int>(tile_tokens(problem.tokens)),
-        thread_blocks(arguments.product.schedule, multiprocessors()), static_cast<cudaStream_t>(stream.handle));
+        thread_blocks(arguments.product.schedule, blocks_at_once()), static_cast<cudaStream_t>(stream.handle));
 }
 
 } // namespace

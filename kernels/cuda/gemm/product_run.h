@@ -1,6 +1,7 @@
 // The host's side of a product that both rows share.
 #pragma once
 
+#include "kernels/cuda/device/workspace.h"
 #include "kernels/cuda/gemm/product_frame.cuh"
 #include "kernels/cuda/gemm/products.h"
 
@@ -29,6 +30,9 @@ namespace graticule::cuda {
     arguments.wide_stores = reinterpret_cast<std::uintptr_t>(y.data) % 16 == 0 && y.row_stride % 8 == 0;
     return arguments;
 }
+
+/// Thread blocks of a product that run at once: one a multiprocessor, as far as there is room for their sums.
+[[nodiscard]] inline int blocks_at_once() { return std::min(multiprocessors(), most_blocks); }
 
 /// Thread blocks that have something to do.
 [[nodiscard]] inline int thread_blocks(const Schedule& schedule, int processors) {

@@ -17,7 +17,7 @@ void launch_wgmma_tile(const ProductArguments& arguments, int blocks, cudaStream
     static std::atomic<std::uint64_t> devices{0};
     const auto kernel = wgmma_product<Decoder, groups_in_block, tile_tokens>;
     allow_shared_memory(reinterpret_cast<const void*>(kernel), Memory::total, devices);
-    launch_overlapped(kernel, arguments, blocks, 384, Memory::total, stream);
+    launch_overlapped(kernel, arguments, blocks, Memory::threads, Memory::total, stream);
 }
 
 template <class Decoder, int groups_in_block>

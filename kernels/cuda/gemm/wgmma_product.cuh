@@ -30,6 +30,12 @@
 // **The two warpgroups are kept apart by a few stages** where tiles are large: one scales and stores its tile while
 // the other has the tensor cores for itself.
 //
+// **Few tokens: two pairs of warpgroups take turns at the stages.** One stage is then a chain of waiting, loading,
+// decoding and multiplying that takes longer than its bytes take from memory; while one pair goes along it, the other
+// does, a stage ahead. A stage of the ring is always the same pair's: copies may come out of order, and only who has
+// seen a barrier's last phase can tell its next one by parity. The pairs' sums are added in shared memory at the end
+// of a part.
+//
 // **Parts of tiles and the epilogue** are product_frame.cuh's.
 //
 // **Limits.** Inputs up to 65,536 (sums in 32 bits); any number of outputs, inputs and tokens: tails are padded when
@@ -55,9 +61,12 @@ inline constexpr int stored_block_bytes = std::is_same_v<Decoder, Int8Channel>
                                               ? 8192
                                               : 4096 + (Decoder::has_constants ? 128 * groups_in_block : 0);
 
-/// Shared memory of one kernel.
+/// Threads and shared memory of one kernel.
 template <class Decoder, int groups_in_block, int tile_tokens>
 struct Stages {
+    static constexpr int pairs = tile_tokens <= 32 ? 2 : 1; ///< of warpgroups that multiply
+    static constexpr int threads = 256 * pairs + 128;
+    static constexpr int registers = pairs == 2 ? 104 : 232; ///< that leave 40 to a thread that copies
     static constexpr int input_bytes = tile_tokens * 128;
     static constexpr int block_bytes = stored_block_bytes<Decoder, groups_in_block>;
     static constexpr int bytes = (input_bytes + 2 * block_bytes + 1023) / 1024 * 1024;
@@ -65,25 +74,29 @@ struct Stages {
     static constexpr int staging_row = 144; ///< 64 outputs of 16 bits and 16 bytes against bank conflicts
     static constexpr int staged_bytes = staging_tokens * staging_row; ///< of one warpgroup, on their way to y
     static constexpr int staging_bytes = 2 * staged_bytes + static_cast<int>(sizeof(TileRecords<tile_tokens>));
-    static constexpr int available = 227 * 1024 - 2048 - staging_bytes;
-    static constexpr int count = available / bytes < 18 ? available / bytes : 18;
-    static constexpr int total = 1024 + count * bytes + staging_bytes;
+    static constexpr int exchange_bytes = (pairs - 1) * 128 * tile_tokens * 4; ///< sums of the second pair
+    static constexpr int available = 227 * 1024 - 2048 - staging_bytes - exchange_bytes;
+    static constexpr int most = available / bytes < 18 ? available / bytes : 18;
+    static constexpr int count = most / pairs * pairs; ///< so that a stage is always the same pair's
+    static constexpr int total = 1024 + count * bytes + staging_bytes + exchange_bytes;
 };
 
 template <class Decoder, int groups_in_block, int tile_tokens>
-__global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ ProductArguments arguments) {
+__global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens>::threads), 1)
+    wgmma_product(const __grid_constant__ ProductArguments arguments) {
     using Memory = Stages<Decoder, groups_in_block, tile_tokens>;
     constexpr bool from_registers = !std::is_same_v<Decoder, Int8Channel>;
+    constexpr bool in_turn = Memory::pairs == 2; // see "take turns" above
     extern __shared__ __align__(1024) std::uint8_t shared[];
     __shared__ __align__(8) std::uint64_t barriers[2 * Memory::count + 2];
     __shared__ std::int32_t is_last;
-    const std::uint32_t full = shared_address(barriers), empty = full + 8 * Memory::count;
+    const std::uint32_t full = kept(shared_address(barriers)), empty = full + 8 * Memory::count;
     const std::uint32_t records_full = empty + 8 * Memory::count, records_empty = records_full + 8;
-    const std::uint32_t stages = shared_address(shared);
+    const std::uint32_t stages = kept(shared_address(shared));
     if (threadIdx.x == 0) {
         for (int i = 0; i < Memory::count; ++i) {
             barrier_init(full + 8 * i, 1);
-            barrier_init(empty + 8 * i, 8); // one per consumer warp
+            barrier_init(empty + 8 * i, 8); // one per warp of the pair whose turn it is
         }
         barrier_init(records_full, 32);
         barrier_init(records_empty, 8);
@@ -97,7 +110,7 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
                               (2 * Memory::block_bytes);
     };
     const auto input_bytes_of = [](const ProductArguments& p, const Part& at) {
-        return min(tile_tokens, p.padded_tokens - at.token_tile * tile_tokens) * 128;
+        return min(tile_tokens, p.tokens - at.token_tile * tile_tokens) * 128; // sums of others are not stored
     };
     PartWalk walk(arguments.schedule);
     Part part;
@@ -107,7 +120,7 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
     int stage = 0;
     std::uint32_t phase = 0;
 
-    if (warpgroup == 2) {
+    if (warpgroup == 2 * Memory::pairs) {
         give_registers<40>();
         if (threadIdx.x / 32 % 4 == 1) { // fetches what the epilogue must know,
                                          // while the tile is multiplied
@@ -163,22 +176,24 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
         return;
     }
 
-    take_registers<232>(); // with the producer's 40, no more than the launch had
+    take_registers<Memory::registers>();                  // with the producer's 40, no more than the launch had
+    const int pair = warpgroup / 2, half = warpgroup % 2; // of the tile's outputs
     const int thread = static_cast<int>(threadIdx.x) % 128, lane = thread % 32, warp = thread / 32;
     constexpr bool apart = tile_tokens >= 128; // see "kept apart" above
     constexpr int lead = 3;
     bool first_part = true;
     std::uint32_t records_phase = 0;
     const Epilogue<tile_tokens, Memory::staging_tokens, Memory::staging_row> epilogue{
-        arguments, warpgroup, thread,
-        lane,      warp,      shared + Memory::count * Memory::bytes + warpgroup * Memory::staged_bytes,
+        arguments, half,    thread, lane, warp, shared + Memory::count * Memory::bytes + half * Memory::staged_bytes,
         records,   &is_last};
+    int4* exchange = reinterpret_cast<int4*>(shared + Memory::count * Memory::bytes + Memory::staging_bytes) +
+                     half * 128 + thread; // of this thread in either pair
     // Corrections of a tile that a decoder is made of: asked for before the tile is begun.
     std::int32_t corrections[2] = {};
     const auto ask_for_corrections = [&](PartWalk ahead) {
         if (Part next; Decoder::uses_corrections && ahead.next(next)) {
             const ChannelRecord* channels =
-                arguments.channels + next.channel_tile * 128 + warpgroup * 64 + warp * 16 + lane / 4;
+                arguments.channels + next.channel_tile * 128 + half * 64 + warp * 16 + lane / 4;
             corrections[0] = __ldg(&channels[0].correction);
             corrections[1] = __ldg(&channels[8].correction);
         }
@@ -186,6 +201,7 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
     ask_for_corrections(walk);
     wait_for_predecessor();
     int d[tile_tokens / 2];
+    std::uint32_t stages_before = 0; // of all parts before this one
     while (walk.next(part)) {
         Decoder decoder;
         decoder.for_tile(corrections);
@@ -193,32 +209,52 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
 #pragma unroll
         for (int i = 0; i < tile_tokens / 2; ++i) d[i] = 0;
         std::uint32_t a[4][4];
+        int first = part.begin;
+        if constexpr (in_turn) { // the pair's stages are those of even, or of odd number
+            const std::uint32_t mine = (stages_before + pair) % 2;
+            first += static_cast<int>(mine);
+            stage = static_cast<int>((stages_before + mine) % Memory::count);
+            phase = (stages_before + mine) / Memory::count % 2;
+            stages_before += part.end - part.begin;
+        }
         int before = stage;
-        for (int k = part.begin; k < part.end; ++k) {
+        const auto hand_back = [&](bool there) {
+            if (there && lane == 0) barrier_arrive(empty + 8 * before);
+        };
+        for (int k = first; k < part.end; k += Memory::pairs) {
             barrier_wait(full + 8 * stage, phase);
             const std::uint32_t inputs = stages + stage * Memory::bytes;
             const std::uint64_t rows = swizzled_rows(inputs);
             if constexpr (from_registers) {
-                const std::uint8_t* block =
-                    shared + stage * Memory::bytes + Memory::input_bytes + warpgroup * Memory::block_bytes;
-                const uint4 half0 = reinterpret_cast<const uint4*>(block)[thread];
-                const uint4 half1 = reinterpret_cast<const uint4*>(block)[128 + thread];
+                const std::uint32_t block = inputs + Memory::input_bytes + half * Memory::block_bytes;
+                const uint4 half0 = shared_16_bytes(block + thread * 16);
+                const uint4 half1 = shared_16_bytes(block + (128 + thread) * 16);
+                if constexpr (in_turn) wgmma_wait<0>(); // the products that read `a` are done
 #pragma unroll
                 for (int step = 0; step < 4; ++step) {
                     if constexpr (Decoder::has_constants)
                         if (step % (4 / groups_in_block) == 0)
-                            decoder.for_group(*reinterpret_cast<const std::uint32_t*>(
-                                block + 4096 + step / (4 / groups_in_block) * 128 + (warp * 8 + lane / 4) * 4));
-                    const uint4& half = step < 2 ? half0 : half1;
-                    wgmma_wait<3>(); // the product that read a[step] last time is done
-                    decoder.template bytes<0>(step % 2 == 0 ? half.x : half.z, a[step][0], a[step][2]);
-                    decoder.template bytes<1>(step % 2 == 0 ? half.y : half.w, a[step][1], a[step][3]);
+                            decoder.for_group(shared_word(block + 4096 + step / (4 / groups_in_block) * 128 +
+                                                          (warp * 8 + lane / 4) * 4));
+                    const uint4& codes = step < 2 ? half0 : half1;
+                    if constexpr (!in_turn) wgmma_wait<3>(); // the product that read a[step] last time is done
+                    decoder.template bytes<0>(step % 2 == 0 ? codes.x : codes.z, a[step][0], a[step][2]);
+                    decoder.template bytes<1>(step % 2 == 0 ? codes.y : codes.w, a[step][1], a[step][3]);
+                    if constexpr (!in_turn) {
+                        wgmma_fence();
+                        Wgmma<tile_tokens>::unsigned_registers(d, a[step], rows + 2 * step);
+                        wgmma_commit();
+                    }
+                }
+                if constexpr (in_turn) {
                     wgmma_fence();
-                    Wgmma<tile_tokens>::unsigned_registers(d, a[step], rows + 2 * step);
+#pragma unroll
+                    for (int step = 0; step < 4; ++step)
+                        Wgmma<tile_tokens>::unsigned_registers(d, a[step], rows + 2 * step);
                     wgmma_commit();
                 }
             } else {
-                const std::uint64_t weights = swizzled_rows(inputs + Memory::input_bytes + warpgroup * 8192);
+                const std::uint64_t weights = swizzled_rows(inputs + Memory::input_bytes + half * 8192);
                 wgmma_fence();
 #pragma unroll
                 for (int step = 0; step < 4; ++step)
@@ -226,18 +262,42 @@ __global__ void __launch_bounds__(384, 1) wgmma_product(const __grid_constant__ 
                 wgmma_commit();
                 wgmma_wait<1>();
             }
-            if (k > part.begin && lane == 0) barrier_arrive(empty + 8 * before);
+            hand_back(k > first);
             if (apart && first_part && warpgroup == 0 && k == min(part.begin + lead, part.end - 1))
                 named_barrier_arrive(4, 256);
             before = stage;
-            if (++stage == Memory::count) {
-                stage = 0;
+            stage += Memory::pairs;
+            if (stage >= Memory::count) {
+                stage -= Memory::count;
                 phase ^= 1;
             }
         }
         ask_for_corrections(walk);
         wgmma_wait<0>();
-        if (lane == 0) barrier_arrive(empty + 8 * before);
+        hand_back(first < part.end);
+        if constexpr (in_turn) {
+            constexpr int given = 5, taken = 6; // named barriers
+            if (pair == 1) {
+                if (!first_part) named_barrier(taken, 512);
+#pragma unroll
+                for (int i = 0; i < tile_tokens / 8; ++i)
+                    exchange[i * 256] = make_int4(d[4 * i], d[4 * i + 1], d[4 * i + 2], d[4 * i + 3]);
+                named_barrier_arrive(given, 512);
+                first_part = false;
+                continue;
+            }
+            named_barrier(given, 512);
+#pragma unroll
+            for (int i = 0; i < tile_tokens / 8; ++i) {
+                const int4 other = exchange[i * 256];
+                d[4 * i] += other.x;
+                d[4 * i + 1] += other.y;
+                d[4 * i + 2] += other.z;
+                d[4 * i + 3] += other.w;
+            }
+            Part after;
+            if (PartWalk ahead = walk; ahead.next(after)) named_barrier_arrive(taken, 512);
+        }
         first_part = false;
         const bool whole = part.begin == 0 && part.end == arguments.schedule.input_blocks;
         const unsigned mine = whole ? epilogue.all_chunks : epilogue.complete(d, part);

@@ -67,8 +67,8 @@ Plan plan_of(const GemmProblem& problem) {
         const std::int64_t token_tiles = (problem.tokens + tile.tokens - 1) / tile.tokens;
         if (token_tiles > 1 && tile.tokens < 64) continue;
         const Schedule schedule =
-            make_schedule(layout.channel_tiles, token_tiles, layout.input_blocks, multiprocessors(), tile.tokens);
-        const std::int64_t clocks = estimated_clocks(schedule, multiprocessors(), tile.tokens, tile.block_clocks);
+            make_schedule(layout.channel_tiles, token_tiles, layout.input_blocks, blocks_at_once(), tile.tokens);
+        const std::int64_t clocks = estimated_clocks(schedule, blocks_at_once(), tile.tokens, tile.block_clocks);
         if (best.tile_tokens != 0 && clocks >= best_clocks) continue;
         best = {tile.tokens, schedule};
         best_clocks = clocks;
@@ -98,7 +98,7 @@ void run(const GemmProblem& problem, const void* packed, const GemmInput& input,
     const Plan plan = plan_of(problem);
     arguments.schedule = plan.schedule;
     kind_of(problem)->launch(arguments, static_cast<int>(plan.tile_tokens),
-                             thread_blocks(arguments.schedule, multiprocessors()),
+                             thread_blocks(arguments.schedule, blocks_at_once()),
                              static_cast<cudaStream_t>(stream.handle));
 }
 

@@ -186,6 +186,9 @@ private Q_SLOTS:
                 QVERIFY(seconds > 0 && point.at("least_seconds").get<double>() <= seconds);
                 QVERIFY(close(point.at("tokens_per_second").get<double>(), static_cast<double>(tokens) / seconds));
                 QVERIFY(point.at("passes").get<int>() >= 3);
+                const double p10 = point.at("p10_seconds").get<double>(), p90 = point.at("p90_seconds").get<double>();
+                QVERIFY(point.at("least_seconds").get<double>() <= p10 && p10 <= seconds && seconds <= p90);
+                QCOMPARE(point.at("unsteady").get<bool>(), p90 > 1.25 * p10);
                 // Of every decoding point: its own keys and values, whatever ran before it.
                 const double kept = point.at("phase") == "decode" ? kept_bytes * point.at("batch").get<double>() : 0;
                 QVERIFY2(point.at("peak_bytes").get<double>() >= weight_bytes[name] + head_bytes + kept,

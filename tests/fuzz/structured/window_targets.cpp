@@ -1,5 +1,6 @@
 #include <QtCore/QFile>
 #include <array>
+#include <cmath>
 #include <fstream>
 #include <vector>
 
@@ -43,10 +44,22 @@ std::vector<Run> some_runs() {
     std::vector<Run> runs{faults::finished_run("fuzz", 0), faults::finished_run("fuzz", 1)};
     runs[1].full_precision = false;
     runs[1].recipe.defaults = parse_scheme_line("w=int4/asym/g128 a=int8/sym/token smoothquant:alpha=0.5");
+    LayerReport report;
+    report.name = "layers.0.fc1";
+    report.scheme_line = to_line(runs[1].recipe.defaults);
+    report.weight_sqnr_db = HUGE_VAL;
+    report.output_sqnr_db = 20;
+    report.output_error.emplace();
+    report.weight_counts.codes_used[3] = 7;
+    runs[1].reports = std::make_shared<const std::vector<LayerReport>>(std::vector{report});
+    runs.push_back(runs[1]); // only asked for
+    runs[2].evaluation.reset();
+    runs[2].state = JobState::waiting;
+    runs[2].choice.windows = 3;
     return runs;
 }
 
-/// A search over the windows of a finished run, and a sensitivity.
+/// A search over the windows of a finished run, a sensitivity, a divergence and answers to a task.
 graticule::Decisions some_decisions() {
     const Evaluation evaluation = *faults::finished_run("fuzz", 0).evaluation;
     auto sensitivity = std::make_shared<Sensitivity>();
@@ -74,7 +87,27 @@ graticule::Decisions some_decisions() {
     search->searched = point("w=int4/asym/g64");
     search->uniform = {point("w=int4/asym/channel"), point("w=int8/asym/channel")};
     search->judge();
-    return {{search}, sensitivity};
+    auto divergence = std::make_shared<DivergenceStudy>();
+    divergence->recipe = search->searched.recipe;
+    divergence->protocol = evaluation.protocol;
+    divergence->divergence = search->searched.divergence;
+    divergence->worst = {{0, 1, 0.5, {{"word", 0.5, 0.1, "word", "other", {{"word", 0.5}}, {{"other", 0.25}}}}}};
+    divergence->provenance = evaluation.provenance;
+    auto task = std::make_shared<TaskStudy>();
+    auto set = std::make_shared<TaskSet>();
+    set->task = find_task("piqa");
+    set->items = {{{{"asked", " this"}, {"asked", " that"}}, 1, "line 1"},
+                  {{{"more", " a"}, {"more", " b"}}, 0, "line 2"}};
+    task->recipe = search->searched.recipe;
+    for (const bool right : {true, false}) {
+        TaskRun side;
+        side.items = {{"line 1", {-2, -1}, {5, 5}, false, 1, right, right, false},
+                      {"line 2", {-1, -2}, {2, 2}, false, 0, true, true, false}};
+        side.provenance = evaluation.provenance;
+        task->sides.push_back(side);
+    }
+    task->set = std::move(set);
+    return {{search}, sensitivity, divergence, task};
 }
 
 bool run_decisions(Decisions& decide, const fs::path& scratch) {
@@ -96,6 +129,8 @@ bool run_session(Decisions& decide, const fs::path& scratch) {
         fresh.model = faults::journal_model;
         SessionFile used = fresh;
         used.runs = some_runs();
+        used.stopped = {used.runs.back()};
+        used.runs.pop_back();
         used.baseline = 0;
         used.selection = {"layers.0.fc1"};
         used.decisions = some_decisions();
@@ -114,7 +149,7 @@ bool run_journal(Decisions& decide, const fs::path& scratch) {
     const QString file = journal.file(faults::journal_model);
     thread_local const std::vector<Json> seeds = [&] {
         std::vector<Json> all;
-        for (const std::size_t runs : {std::size_t{2}, std::size_t{1}}) {
+        for (const std::size_t runs : {std::size_t{3}, std::size_t{1}}) {
             std::vector<Run> kept = some_runs();
             kept.resize(runs);
             journal.keep(faults::journal_model, kept);

@@ -1,0 +1,37 @@
+// What was measured of a recipe beside full precision, as the window shows and keeps it.
+#pragma once
+
+#include <QtCore/QString>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+#include "core/io/task_file.h"
+#include "core/recipe/recipe.h"
+#include "core/result/divergence.h"
+#include "core/result/evaluation.h"
+#include "core/result/passages.h"
+#include "core/result/task_run.h"
+
+namespace graticule {
+
+/// How far a recipe's predictions are from full precision's, and where in the text. Under way: of the windows so far.
+struct DivergenceStudy {
+    Recipe recipe;
+    Protocol protocol;
+    QString text; ///< its name
+    Divergence divergence;
+    std::vector<Passage> worst; ///< none under way
+    Provenance provenance = {}; ///< of the recipe's side; none under way
+    [[nodiscard]] bool complete() const { return std::ssize(divergence.window_means) == protocol.windows_used; }
+};
+
+/// What full precision and a recipe answered to the items of a task.
+struct TaskStudy {
+    Recipe recipe;
+    std::shared_ptr<const TaskSet> set; ///< of one that was kept: the words of items whose answer flipped alone
+    std::vector<TaskRun> sides;         ///< full precision, the recipe; under way: with items that are pending
+    [[nodiscard]] bool complete() const { return sides.front().answered() == std::ssize(set->items); }
+};
+
+} // namespace graticule
