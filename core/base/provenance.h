@@ -22,6 +22,9 @@ struct Provenance {
     std::string backend;     ///< kernel back end that quantized; of the model as it is, the device's
     std::string served_as;   ///< Target::name whose rounding of inputs was applied; empty: the recipe's own
     std::uint64_t seed = 0;
+    /// Tokens of one product, where memory ran out and the passes went on with fewer than usual: the last digits depend
+    /// on it. 0: as usual.
+    std::int64_t product_tokens = 0;
     std::vector<std::pair<std::string, std::string>> versions; ///< program, LibTorch ...
 
     [[nodiscard]] std::string place() const { return host.empty() ? device : device + " on " + host; }

@@ -166,6 +166,7 @@ std::vector<std::shared_ptr<const TaskRun>> answer_task(std::shared_ptr<const Mo
     });
     for (const auto& run : runs) {
         run->provenance.model_hash = model->hash(ctx);
+        run->provenance.product_tokens = runner.smaller_products();
         run->seconds = clock.seconds();
     }
     return so_far;

@@ -102,6 +102,7 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
     });
 
     stats->provenance.model_hash = model.hash(ctx);
+    stats->provenance.product_tokens = runner.smaller_products();
     stats->provenance.seed = spec.seed;
     stats->provenance.protocol = std::to_string(spec.samples) +
                                  (spec.pick == CalibrationSpec::Pick::first ? " first" : " random") + " samples of " +

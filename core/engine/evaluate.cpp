@@ -40,13 +40,15 @@ std::vector<double> known_losses(const Evaluation* stopped, const Evaluation& ev
 
 /// Norms of states whose squares leave the range are 0, and then every token is as likely as any other: nothing that is
 /// not finite is seen, and nothing that is measured means anything.
-void warn_of_range(const Evaluation& evaluation, const Model& model, JobContext& ctx) {
+void warn_of_range(const Evaluation& evaluation, bool behind_the_last, const Model& model, JobContext& ctx) {
     const auto beyond =
         std::ranges::find_if(evaluation.state_errors, [](double error) { return !std::isfinite(error); });
-    if (beyond == evaluation.state_errors.end()) return;
+    if (beyond == evaluation.state_errors.end() && !behind_the_last) return;
+    const std::string block =
+        behind_the_last ? "the last block" : "block " + std::to_string(beyond - evaluation.state_errors.begin());
     ctx.log("warning: " + model.parts().path.string() + ": under " + evaluation.run_name +
-            " the hidden states behind block " + std::to_string(beyond - evaluation.state_errors.begin()) +
-            " are too large for their squares in " + std::string(to_text(evaluation.protocol.execution.compute)) +
+            " the hidden states behind " + block + " are too large for their squares in " +
+            std::string(to_text(evaluation.protocol.execution.compute)) +
             ": what is measured there says nothing; use float64");
 }
 
@@ -96,6 +98,8 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     for (std::size_t side = 0; side < sides.size(); ++side) {
         std::vector<double>& losses = evaluations[side]->window_losses;
         if (!spec.predictions) losses = known_losses(sides[side].resume.get(), *evaluations[side], *model, ctx);
+        if (!losses.empty()) // as far as they went
+            evaluations[side]->provenance.product_tokens = sides[side].resume->provenance.product_tokens;
         known = std::min(known, losses.size());
     }
     for (const auto& evaluation : evaluations) evaluation->window_losses.resize(known);
@@ -124,6 +128,8 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
             summarize(evaluation);
             evaluation.seconds = clock.seconds();
             evaluation.kernels = runner.kernels(side);
+            if (const std::int64_t smaller = runner.smaller_products(); smaller > 0)
+                evaluation.provenance.product_tokens = smaller;
             // What a stopped one is known by.
             evaluation.provenance.model_hash = model->known_hash().value_or(std::string());
             if (on_window) on_window(side, evaluation);
@@ -150,7 +156,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
         runner.window_losses(windows, first, ctx, take_losses, known);
     for (std::size_t side = 0; side < sides.size(); ++side) {
         for (double& error : evaluations[side]->state_errors) error = std::sqrt(error);
-        warn_of_range(*evaluations[side], *model, ctx);
+        warn_of_range(*evaluations[side], runner.out_of_range(side), *model, ctx);
         evaluations[side]->provenance.model_hash = model->hash(ctx);
         evaluations[side]->complete = !stopped[side];
     }

@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/export/carry_along.h"
 #include "core/export/staged_dir.h"
 #include "core/io/before_output.h"
 #include "core/io/checkpoint.h"
+#include "core/io/claim.h"
 #include "core/io/output_file.h"
 #include "core/io/spill_file.h"
 #include "core/method/method.h"
@@ -293,13 +295,21 @@ std::uint64_t least_export_bytes(const Model& model, const LayerChoices& choices
     return static_cast<std::uint64_t>(bytes);
 }
 
+std::uint64_t least_export_files(const Model& model, const Exporter& exporter) {
+    constexpr std::uint64_t always = 3; // the folder, the weights, the provenance
+    const std::filesystem::path folder = model_folder(model);
+    if (exporter.one_file || folder.empty()) return always;
+    return always + 1 + companion_files(folder).size(); // config.json
+}
+
 Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,
                             const ExportTarget& target, const ExportOptions& options) {
     Diagnostics found;
     try {
         if (StagedDir::check(target.folder, staging(model, target)))
             found.add(Severity::warning, "folder", "an earlier export is there and will be replaced");
-        check_room(target.folder, least_export_bytes(model, choices, exporter));
+        refuse_what_is_claimed(output_place(target.folder), Claim::Kind::folder);
+        check_room(target.folder, least_export_bytes(model, choices, exporter), least_export_files(model, exporter));
     } catch (const Error& error) {
         found.add(Severity::error, "folder", error.info().message);
     }
@@ -312,7 +322,7 @@ Diagnostics check_export(const Model& model, const LayerChoices& choices, const 
     { const StagedDir trial(target.folder, staging(model, target)); } // some places are only found out by trying
     Diagnostics diagnostics = check_contents(model, choices, exporter, options);
     throw_problems(diagnostics, exporter);
-    check_room(target.folder, least_export_bytes(model, choices, exporter));
+    check_room(target.folder, least_export_bytes(model, choices, exporter), least_export_files(model, exporter));
     return diagnostics;
 }
 

@@ -49,6 +49,9 @@ struct ExportTarget {
 [[nodiscard]] std::uint64_t least_export_bytes(const Model& model, const LayerChoices& choices,
                                                const Exporter& exporter);
 
+/// Files that it will have at least, and itself.
+[[nodiscard]] std::uint64_t least_export_files(const Model& model, const Exporter& exporter);
+
 /// Everything that can be known before there is anything to export and without touching the disk, all at once: the
 /// folder, the methods and the schemes.
 [[nodiscard]] Diagnostics export_findings(const Model& model, const LayerChoices& choices, const Exporter& exporter,

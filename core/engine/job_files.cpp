@@ -9,6 +9,7 @@
 #include "core/export/carry_along.h"
 #include "core/export/staged_dir.h"
 #include "core/export/unplaced.h"
+#include "core/io/before_output.h"
 #include "core/io/checkpoint.h"
 #include "core/model/model.h"
 
@@ -106,10 +107,14 @@ void JobFiles::writes(const std::string& what, const fs::path& file, WritingOrde
     if (file.empty()) return;
     const fs::path place = output_place(file);
     std::error_code unknown;
-    if (const fs::file_status status = fs::status(place, unknown); !fs::exists(status) || fs::is_regular_file(status))
-        add_output({what, place, identity_of(place)}); // a device may be written to twice
+    const fs::file_status status = fs::status(place, unknown);
+    const bool stays = !fs::exists(status) || fs::is_regular_file(status); // a device may be written to twice
+    if (stays) add_output({what, place, identity_of(place)});
     check_output_file(file, order);
     tell_leftovers(place);
+    if (!stays) return;
+    claims_.emplace_back(place, Claim::Kind::file);
+    check_room(place, 1, claims_.size()); // for all of them, now that each claim has a file of its own
 }
 
 void JobFiles::writes_folder(const std::string& what, const fs::path& folder) {
@@ -119,6 +124,7 @@ void JobFiles::writes_folder(const std::string& what, const fs::path& folder) {
     for (const fs::path& gone : sweep_unplaced(place)) tell_swept(tell_, gone);
     for (const fs::path& kept : kept_beside(place))
         if (tell_) tell_("note: " + kept.string() + " was kept by an earlier run; remove it when it is not needed");
+    claims_.emplace_back(place, Claim::Kind::folder);
 }
 
 void JobFiles::add_output(Entry entry) {

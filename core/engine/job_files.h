@@ -7,6 +7,8 @@
 //     files.reads_model(*model);
 //     files.writes("--csv", "layers.csv");          // Error{usage} where that is one of the others
 //     ...; files.wrote("layers.csv");
+//
+// For as long as the object lives, its outputs are claimed (core/io/claim.h): no other process is let at them.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/io/claim.h"
 #include "core/io/output_file.h"
 
 namespace graticule {
@@ -37,7 +40,7 @@ public:
     /// throws Error{usage} for a clash with what was declared before.
     void reads(const std::string& what, const std::filesystem::path& file);
     void reads_model(const Model& model); ///< its weights, configuration, tokenizer, and the files beside them
-    /// Also what check_output_file throws.
+    /// Also what check_output_file and a claim throw.
     void writes(const std::string& what, const std::filesystem::path& file,
                 WritingOrder order = WritingOrder::front_to_back);
     /// A folder that is replaced as a whole: nothing in it may be read.
@@ -69,6 +72,7 @@ private:
     std::function<void(const std::string&)> tell_;
     std::vector<Entry> inputs_, outputs_;
     std::vector<std::filesystem::path> written_;
+    std::vector<Claim> claims_;
     /// Still mapped when a failure is told: whether its files were cut short is then known (mapping_guard.h).
     std::shared_ptr<const Checkpoint> model_;
 };

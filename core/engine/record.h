@@ -89,7 +89,7 @@ void members(auto& archive, Is<CalibrationSpec> auto& of) { archive(of.samples, 
 
 void members(auto& archive, Is<Provenance> auto& of) {
     archive(of.model_hash, of.recipe_hash, of.recipe_line, of.data_hash, of.data_name, of.protocol, of.device, of.host,
-            of.execution, of.backend, of.served_as, of.seed, of.versions);
+            of.execution, of.backend, of.served_as, of.seed, of.product_tokens, of.versions);
 }
 
 void members(auto& archive, Is<ActivationStats> auto& of) {

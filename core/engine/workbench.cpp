@@ -4,6 +4,7 @@
 #include "core/engine/plan.h"
 #include "core/engine/run_provenance.h"
 #include "core/export/staged_dir.h"
+#include "core/io/before_output.h"
 #include "core/io/checkpoint.h"
 #include "core/io/output_file.h"
 #include "core/report/html_report.h"
@@ -157,6 +158,7 @@ RunResult run_recipe(Workbench& work, const RunRequest& request, JobContext& ctx
     const ExportTarget inside{staged.path() / "model", false};
     const ResolvedRecipe resolved = work.resolve(request.recipe);
     (void)check_export(model, choices_of(resolved), exporter, inside, request.export_options);
+    check_room(request.out, 1, least_export_files(model, exporter) + (request.html ? 7 : 5)); // the reports
 
     RunResult result;
     EvaluationSpec spec = request.evaluation;

@@ -58,6 +58,7 @@ std::span<const Exporter> all_exporters() {
                     "and what is not quantized as it is stored",
             .loaders = {"llama.cpp", "Ollama", "transformers"},
             .params = {},
+            .one_file = true,
             .check = check_gguf,
             .open = open_gguf_folder,
             .stored = stored_as_gguf,

@@ -54,6 +54,7 @@ struct Exporter {
     std::vector<std::string_view>
         loaders; ///< programs that read the result; what they do with it: core/export/target.h
     std::vector<ParamSpec> params;
+    bool one_file = false; ///< tokenizer and configuration lie in the weights' file, not beside it
     /// Of the stages that leave more than codes and scales (core/engine/export.cpp names them), those whose outcome it
     /// stores.
     std::vector<Stage> holds = {};

@@ -206,16 +206,11 @@ bool StagedDir::check(const fs::path& wish, const StagedDirOptions& options) {
 StagedDir::StagedDir(const fs::path& target, const StagedDirOptions& options)
     : target_(output_place(target))
     , replaces_ours_(check(target, options)) {
-    std::error_code failed;
-    const fs::path parent = target_.parent_path();
-    for (fs::path above = parent; !fs::exists(above, failed) && above.has_relative_path(); above = above.parent_path())
-        made_.push_back(above);
-    fs::create_directories(parent, failed);
-    if (failed) throw_write_failure(parent, "creating the folder", failed.value(), 0);
+    made_ = make_folders(target_.parent_path());
     try {
         staging_.emplace(target_, Aside::Kind::folder);
     } catch (...) {
-        remove_made();
+        remove_empty(made_);
         throw;
     }
 }
@@ -223,13 +218,7 @@ StagedDir::StagedDir(const fs::path& target, const StagedDirOptions& options)
 StagedDir::~StagedDir() {
     if (!staging_ || staging_->path().empty()) return;
     staging_.reset();
-    remove_made();
-}
-
-void StagedDir::remove_made() {
-    std::error_code ignored;
-    for (const fs::path& folder : made_) // innermost first; one that holds something by now stays
-        if (!fs::remove(folder, ignored)) break;
+    remove_empty(made_);
 }
 
 fs::path StagedDir::commit(JobContext& ctx) {

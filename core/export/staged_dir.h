@@ -58,7 +58,6 @@ public:
 
 private:
     [[nodiscard]] std::filesystem::path replace(bool keep, const std::string& suffix);
-    void remove_made();
 
     std::filesystem::path target_;
     std::vector<std::filesystem::path> made_; ///< folders above the target that were not there, innermost first

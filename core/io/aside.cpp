@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/io/before_output.h"
+#include "core/io/file_lock.h"
 
 namespace graticule {
 namespace {
@@ -21,19 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view mark = ".graticule-";
-constexpr std::size_t longest_part = 100; ///< bytes of the target's name in the name beside it
-constexpr std::size_t room_below = 128;   ///< bytes of path that files in an output folder may need
+constexpr std::size_t room_below = 128; ///< bytes of path that files in an output folder may need
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
-
-/// The target's name, cut where a UTF-8 character begins: the whole must not be longer than a name may be.
-std::string stem_for(const fs::path& target) {
-    std::string name = target.filename().string();
-    std::size_t end = std::min(name.size(), longest_part);
-    while (end > 0 && end < name.size() && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
-    name.resize(end);
-    return "." + name + std::string(mark) + std::to_string(::getpid()) + "-";
-}
 
 bool is_leftover_name(std::string_view name) {
     const auto at = name.rfind(mark);
@@ -54,13 +45,6 @@ fs::path meant_by(const fs::path& written) {
     return meant;
 }
 
-/// Whether `path` is still the file that is open.
-bool still_there(const fs::path& path, const Descriptor& file) {
-    struct stat open = {}, named = {};
-    return ::fstat(file.get(), &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_dev == named.st_dev &&
-           open.st_ino == named.st_ino;
-}
-
 Descriptor create(const fs::path& path, Aside::Kind kind) {
     if (kind == Aside::Kind::file)
         return Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
@@ -76,10 +60,20 @@ Descriptor create(const fs::path& path, Aside::Kind kind) {
 
 } // namespace
 
+/// The name is cut where a UTF-8 character begins: the whole must not be longer than a name may be.
+fs::path beside(const fs::path& target, const std::string& suffix) {
+    std::string name = target.filename().string();
+    std::size_t end = std::min(name.size(), longest_part_of_name);
+    while (end > 0 && end < name.size() && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
+    name.resize(end);
+    return folder_of(target) / ("." + name + std::string(mark) + suffix);
+}
+
+bool is_name_beside(const fs::path& path) { return is_leftover_name(path.filename().string()); }
+
 Aside::Aside(const fs::path& target, Kind kind) {
-    const std::string stem = stem_for(target);
     for (int number = 0; !file_.is_open(); ++number) {
-        path_ = folder_of(target) / (stem + std::to_string(number));
+        path_ = beside(target, std::to_string(::getpid()) + "-" + std::to_string(number));
         file_ = create(path_, kind);
         if (!file_.is_open()) {
             if (errno == EEXIST) continue;

@@ -38,6 +38,13 @@ private:
     Descriptor file_;
 };
 
+/// ".NAME.graticule-SUFFIX" beside `target`, the suffix two numbers with a dash between them; of a long name as much
+/// as this has room for.
+[[nodiscard]] std::filesystem::path beside(const std::filesystem::path& target, const std::string& suffix);
+inline constexpr std::size_t longest_part_of_name = 100; ///< bytes
+/// Whether it is such a name.
+[[nodiscard]] bool is_name_beside(const std::filesystem::path& path);
+
 /// Removes from `folder` what processes that are gone were writing there, and says what it was. Files whose lock is
 /// held, or cannot be asked for on this file system, stay.
 std::vector<std::filesystem::path> sweep_leftovers(const std::filesystem::path& folder);

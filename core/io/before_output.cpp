@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -20,7 +21,28 @@ fs::path folder_above(const fs::path& path) {
     return above;
 }
 
-void check_room(const fs::path& output, std::uint64_t least_bytes) {
+std::vector<fs::path> make_folders(const fs::path& folder) {
+    std::vector<fs::path> made;
+    std::error_code failed;
+    for (fs::path above = folder; !fs::exists(above, failed) && above.has_relative_path(); above = above.parent_path())
+        made.push_back(above);
+    fs::create_directories(folder, failed);
+    if (failed) {
+        remove_empty(made);
+        throw_write_failure(folder, "creating the folder", failed.value(), 0);
+    }
+    return made;
+}
+
+void remove_empty(const std::vector<fs::path>& innermost_first) {
+    std::error_code ignored;
+    for (const fs::path& folder : innermost_first) {
+        fs::remove(folder, ignored);
+        if (fs::exists(folder, ignored)) break;
+    }
+}
+
+void check_room(const fs::path& output, std::uint64_t least_bytes, std::uint64_t least_files) {
     const fs::path place = output_place(output);
     std::error_code failed;
     if (const fs::file_status status = fs::status(place, failed);
@@ -30,6 +52,12 @@ void check_room(const fs::path& output, std::uint64_t least_bytes) {
     const auto space = fs::space(above, failed);
     if (!failed && space.available < least_bytes)
         throw_write_failure(above / output.filename(), "writing", ENOSPC, least_bytes);
+    struct statvfs system = {}; // some file systems count no inodes, and say 0 of 0
+    if (::statvfs(above.c_str(), &system) == 0 && system.f_files > 0 && system.f_favail < least_files)
+        throw Error(ErrorKind::bad_input, place.string() + ": the file system has room for " +
+                                              std::to_string(system.f_favail) + " more files (inodes), and at least " +
+                                              std::to_string(least_files) +
+                                              " are needed; remove some files or choose another folder");
 }
 
 void refuse_what_cannot_be_replaced(const fs::path& output) {

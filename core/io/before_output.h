@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "core/io/descriptor.h"
 
@@ -12,9 +13,14 @@ namespace graticule {
 /// The nearest of the folders above `path` that is there.
 [[nodiscard]] std::filesystem::path folder_above(const std::filesystem::path& path);
 
+/// Makes `folder` and those above it that are not there; returns what it made, innermost first.
+[[nodiscard]] std::vector<std::filesystem::path> make_folders(const std::filesystem::path& folder);
+/// Those of them that hold nothing.
+void remove_empty(const std::vector<std::filesystem::path>& innermost_first);
+
 /// Throws as writing would, before the work whose result it is for, where the disk of a file or folder that is to be
-/// written has fewer bytes free than it will take at least.
-void check_room(const std::filesystem::path& output, std::uint64_t least_bytes);
+/// written has fewer bytes free, or room for fewer files and folders, than it will take at least.
+void check_room(const std::filesystem::path& output, std::uint64_t least_bytes, std::uint64_t least_files = 1);
 
 /// Throws Error{bad_input} for what the system lets nobody put another in the place of, or not this user, which it says
 /// only when that is renamed: mount points, and another's in a folder like /tmp.

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <unistd.h>
 #include <utility>
@@ -31,9 +30,7 @@ private:
     int value_ = -1;
 };
 
-/// All of `bytes`, from `offset` on or, where a file has no places (a pipe, a device), behind what was written last.
-/// 0, or the errno of what failed; some of the bytes may be there then.
-[[nodiscard]] int write_all(const Descriptor& file, std::span<const std::byte> bytes,
-                            std::optional<std::uint64_t> offset);
+/// All of `bytes`, from `offset` on. 0, or the errno of what failed; some of the bytes may be there then.
+[[nodiscard]] int write_all(const Descriptor& file, std::span<const std::byte> bytes, std::uint64_t offset);
 
 } // namespace graticule

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <thread>
 
 #include "core/base/error.h"
@@ -30,6 +31,12 @@ FileLock::FileLock(const std::filesystem::path& path, std::chrono::milliseconds 
 bool is_held(const std::filesystem::path& path) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     return file.is_open() && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+bool still_there(const std::filesystem::path& path, const Descriptor& file) {
+    struct stat open = {}, named = {};
+    return ::fstat(file.get(), &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_dev == named.st_dev &&
+           open.st_ino == named.st_ino;
 }
 
 } // namespace graticule

@@ -23,4 +23,7 @@ private:
 /// where no lock can be asked for.
 [[nodiscard]] bool is_held(const std::filesystem::path& path);
 
+/// Whether `path` is still the file that is open, and not another of its name.
+[[nodiscard]] bool still_there(const std::filesystem::path& path, const Descriptor& file);
+
 } // namespace graticule

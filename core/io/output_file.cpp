@@ -2,12 +2,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <ctime>
 #include <fcntl.h>
+#include <poll.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
+#include "core/base/cancel_point.h"
 #include "core/base/error.h"
+#include "core/base/job_context.h"
 #include "core/base/mapping_guard.h"
 #include "core/io/before_output.h"
 
@@ -41,6 +48,26 @@ fs::path checked_place(const fs::path& path) {
     return place;
 }
 
+/// A reader that goes is an error like others: the signal would end the program with its other outputs half-written.
+class NoPipeSignal {
+public:
+    NoPipeSignal() {
+        ::sigemptyset(&pipe_);
+        ::sigaddset(&pipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    ~NoPipeSignal() {
+        const timespec now{0, 0};
+        if (::sigismember(&before_, SIGPIPE) == 0) (void)::sigtimedwait(&pipe_, nullptr, &now); // of this thread
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    NoPipeSignal(const NoPipeSignal&) = delete;
+    NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+
+private:
+    sigset_t pipe_ = {}, before_ = {};
+};
+
 [[noreturn]] void refuse_pipe(const fs::path& path) {
     throw Error(ErrorKind::bad_input,
                 path.string() + " is no regular file, and this result is not written front to back; name a file");
@@ -52,10 +79,7 @@ OutputFile::OutputFile(const fs::path& path, std::uint64_t expected_bytes)
     : path_(checked_place(path))
     , expected_bytes_(expected_bytes) {
     if (is_written_through(path_)) {
-        // A pipe that nobody reads is refused instead of waited for.
-        through_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
-        if (!through_.is_open()) fail("opening", errno);
-        ::fcntl(through_.get(), F_SETFL, ::fcntl(through_.get(), F_GETFL) & ~O_NONBLOCK);
+        open_through();
         return;
     }
     std::error_code unknown;
@@ -67,10 +91,44 @@ OutputFile::OutputFile(const fs::path& path, std::uint64_t expected_bytes)
 
 OutputFile::~OutputFile() = default;
 
+/// A pipe waits for its reader, as cp does. To ask before the work whether there is one would end it: it would see a
+/// writer come and go.
+void OutputFile::open_through() {
+    for (bool told = false;; told = true) {
+        through_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+        if (through_.is_open()) return;
+        const JobContext* job = current_job(); // without one nobody could stop it
+        if (errno != ENXIO || job == nullptr) fail("opening", errno);
+        if (!told) job->log("waiting for somebody who reads " + path_.string());
+        job->check_cancelled();
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+}
+
+/// 0 or what went wrong. Asks at a pipe that is full whether to go on.
+int OutputFile::write_through(std::span<const std::byte> bytes) {
+    const NoPipeSignal quiet;
+    while (!bytes.empty()) {
+        const ssize_t wrote = ::write(through_.get(), bytes.data(), bytes.size());
+        if (wrote > 0) {
+            bytes = bytes.subspan(static_cast<std::size_t>(wrote));
+        } else if (wrote == 0) {
+            return ENOSPC;
+        } else if (errno == EAGAIN) {
+            pollfd room{through_.get(), POLLOUT, 0};
+            (void)::poll(&room, 1, 50);
+            cancel_point();
+        } else if (errno != EINTR) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
 void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
     if (!aside_ && offset != end_) refuse_pipe(path_);
     end_ = std::max(end_, offset + bytes.size());
-    const int failed = aside_ ? write_all(aside_->file(), bytes, offset) : write_all(through_, bytes, std::nullopt);
+    const int failed = aside_ ? write_all(aside_->file(), bytes, offset) : write_through(bytes);
     if (failed == EFAULT) verify_mappings(); // the bytes are of a mapped file that shrank
     if (failed != 0) fail("writing", failed);
 }

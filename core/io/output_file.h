@@ -1,5 +1,6 @@
 // Files that are complete or not there at all: written beside their place under another name, flushed to the disk, then
-// renamed. A link is followed; a device or a pipe is written through, front to back.
+// renamed. A link is followed; a device or a pipe is written through, front to back. A job waits for a pipe's reader, as
+// cp does, until it is cancelled; where there is no job a pipe that nobody reads is refused.
 //
 //     OutputFile file(path, total_bytes);     // refuses at once when the disk cannot hold it
 //     file.write_at(0, header);
@@ -30,6 +31,8 @@ public:
     void commit(); ///< flush, rename into place, flush the folder
 
 private:
+    void open_through();
+    [[nodiscard]] int write_through(std::span<const std::byte> bytes);
     [[noreturn]] void fail(const char* doing, int code) const;
 
     std::filesystem::path path_;

@@ -77,6 +77,7 @@ json to_json(const Provenance& provenance) {
                   {"served_as", provenance.served_as.empty() ? json(nullptr) : json(provenance.served_as)},
                   {"seed", provenance.seed},
                   {"versions", versions}};
+    if (provenance.product_tokens > 0) value["product_tokens"] = provenance.product_tokens;
     if (!provenance.host.empty()) value["host"] = provenance.host; // as another machine's results alone have one
     return value;
 }

@@ -9,6 +9,9 @@ std::string kernels_text(const Evaluation& run) {
         for (const std::string& layer : use.layers) text += (&layer == &use.layers.front() ? "" : ", ") + layer;
         text += ": " + use.kernel + (use.no_integers.empty() ? "" : " (" + use.no_integers + ")");
     }
+    if (const std::int64_t tokens = run.provenance.product_tokens; tokens > 0)
+        text += "; memory ran out: " + std::to_string(tokens) +
+                " tokens a product instead of more, so the last digits may differ";
     return text;
 }
 

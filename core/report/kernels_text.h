@@ -7,7 +7,7 @@
 
 namespace graticule {
 
-/// By kind of layer: "q, k, v: dense; down: simulated (why there were no integers)".
+/// By kind of layer: "q, k, v: dense; down: simulated (why there were no integers)"; and whether memory ran out.
 [[nodiscard]] std::string kernels_text(const Evaluation& run);
 
 } // namespace graticule

@@ -39,6 +39,7 @@ Provenance read_provenance(const json& value) {
     if (const auto served = value.find("served_as"); served != value.end() && served->is_string())
         served->get_to(provenance.served_as); // absent in older files
     value.at("seed").get_to(provenance.seed);
+    provenance.product_tokens = value.value("product_tokens", std::int64_t{0}); // only where memory ran out
     for (const auto& [name, version] : value.at("versions").items())
         provenance.versions.emplace_back(name, version.get<std::string>());
     return provenance;

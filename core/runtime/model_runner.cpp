@@ -96,6 +96,10 @@ ModelRunner::~ModelRunner() = default;
 
 const Execution& ModelRunner::execution() const { return impl_->execution; }
 
+bool ModelRunner::out_of_range(std::size_t side) const { return impl_->sides.at(side)->out_of_range; }
+
+std::int64_t ModelRunner::smaller_products() const { return impl_->ran_out ? impl_->options.product_tokens : 0; }
+
 std::vector<KernelUse> ModelRunner::kernels(std::size_t side) const { return impl_->sides.at(side)->kernels.list(); }
 
 HostTensor ModelRunner::logits(std::span<const Window> rows, JobContext& ctx) {
@@ -191,6 +195,7 @@ void ModelRunner::Impl::twice_if_needed(JobContext& ctx, const std::function<std
     } catch (const Error& error) {
         if (error.info().kind != ErrorKind::out_of_memory) throw;
         halve_products();
+        ran_out = true;
         ctx.log("out of memory on " + device.name() + "; once more with " + std::to_string(options.product_tokens) +
                 " tokens per product, so the last digits of later results may differ");
         attempt(true);
@@ -209,16 +214,22 @@ void ModelRunner::window_losses(std::span<const Window> windows, std::int64_t fi
     impl_->measure_rows(
         windows, "window", ctx,
         [&](std::span<const SideStates> sides, std::size_t window) {
-            std::vector<at::Tensor> losses;
+            std::vector<at::Tensor> losses, squares;
             const Window targets = windows[window].subspan(static_cast<std::size_t>(first));
             const auto none = at::full({}, std::numeric_limits<double>::quiet_NaN(),
                                        at::TensorOptions(at::kDouble).device(torch_device(impl_->device)));
-            for (const SideStates& side : sides)
-                losses.push_back(side.hidden.defined() ? mean_loss(side, first - 1, targets) : none);
-            return at::stack(losses);
+            for (const SideStates& side : sides) {
+                const bool there = side.hidden.defined();
+                losses.push_back(there ? mean_loss(side, first - 1, targets) : none);
+                squares.push_back(there ? side.hidden.square().amax().to(at::kDouble) : none);
+            }
+            return at::stack({at::stack(losses), at::stack(squares)});
         },
         [&](std::size_t window, const at::Tensor& measured) {
-            const std::span<const double> losses(measured.const_data_ptr<double>(), impl_->sides.size());
+            const std::size_t count = impl_->sides.size();
+            const std::span<const double> losses(measured.const_data_ptr<double>(), count);
+            for (std::size_t side = 0; side < count; ++side)
+                if (std::isinf(losses.data()[count + side])) impl_->sides[side]->out_of_range = true;
             impl_->check_losses(losses, window, windows[window]);
             on_losses(losses);
         },

@@ -56,6 +56,11 @@ public:
 
     /// As it is computed: never Compute::automatic.
     [[nodiscard]] const Execution& execution() const;
+    /// Whether a hidden state behind the last block was so large that its square left the range of the type: window_losses
+    /// says so, and the losses say nothing.
+    [[nodiscard]] bool out_of_range(std::size_t side) const;
+    /// Tokens of one product, where memory ran out and it went on with fewer than usual; 0: it did not.
+    [[nodiscard]] std::int64_t smaller_products() const;
     /// Which kernels the linears of this side run on, as far as they have been used.
     [[nodiscard]] std::vector<KernelUse> kernels(std::size_t side = 0) const;
 

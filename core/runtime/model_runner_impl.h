@@ -48,6 +48,7 @@ struct ModelRunner::Impl {
         std::string recipe; ///< SideWeights::recipe
         Decoder decoder;
         std::atomic<bool> left = false; ///< leave_out(); the thread that loads blocks looks as well
+        bool out_of_range = false;      ///< ModelRunner::out_of_range
         /// By name and the reason why it is no integer product, of what was prepared so far.
         KernelUses kernels = {};
     };
@@ -258,6 +259,7 @@ struct ModelRunner::Impl {
     std::int64_t weight_budget = 0, states_budget = -1; ///< bytes; the second -1: not decided
     std::int64_t block_share = 0;                       ///< bytes of a block of all sides; 0: not known yet
     bool told_waves = false;
+    bool ran_out = false;                           ///< of memory: products are smaller than usual
     std::function<bool(std::size_t side)> left_out; ///< null: none ever is
 };
 

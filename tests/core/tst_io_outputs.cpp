@@ -1,6 +1,7 @@
 // What is written: never over what is read, never twice to one file, whole or not at all, and what a killed writer left
 // is swept. What is read: a file that shrinks under the program is an error that names it.
 #include <QTest>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -8,8 +9,10 @@
 #include <string>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
+#include "core/base/cancel_point.h"
 #include "core/base/job_context.h"
 #include "core/engine/engine.h"
 #include "core/engine/job_files.h"
@@ -205,7 +208,8 @@ private Q_SLOTS:
         const TemporaryFolder folder;
         const fs::path pipe = folder / "pipe";
         QCOMPARE(::mkfifo(pipe.c_str(), 0600), 0);
-        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "No such device", (OutputFile(pipe), 0)); // nobody reads it
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "No such device",
+                               (OutputFile(pipe), 0)); // nobody reads it, and nobody could stop waiting
         const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
         atomic_write_file(pipe, std::string_view("text"));
         char got[5] = {};
@@ -214,6 +218,52 @@ private Q_SLOTS:
         QCOMPARE(std::string(got), std::string("text"));
         QVERIFY(fs::is_fifo(pipe));
         GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "front to back", (check_output_file(pipe, WritingOrder::any), 0));
+    }
+
+    /// As cp does; where there is a job, which can be stopped.
+    void a_job_waits_for_the_reader_of_a_pipe() {
+        const TemporaryFolder folder;
+        const fs::path pipe = folder / "pipe";
+        QCOMPARE(::mkfifo(pipe.c_str(), 0600), 0);
+        JobContext job;
+        const CancelScope scope(job);
+        std::string told;
+        std::string got;
+        std::thread reader;
+        job.log = [&](const std::string& line) {
+            told = line;
+            reader = std::thread([&] { got = content(pipe); });
+        };
+        const std::string large(1 << 20, 'x'); // more than a pipe holds
+        atomic_write_file(pipe, std::string_view(large));
+        reader.join();
+        QVERIFY2(told.find("waiting for somebody who reads " + pipe.string()) != std::string::npos, told.c_str());
+        QVERIFY(got == large);
+        job.log = [&](const std::string&) { job.cancel.request(); };
+        QVERIFY_EXCEPTION_THROWN(atomic_write_file(pipe, std::string_view("text")), Cancelled);
+    }
+    void a_reader_that_stops_or_goes_holds_nobody() {
+        const TemporaryFolder folder;
+        const fs::path pipe = folder / "pipe";
+        QCOMPARE(::mkfifo(pipe.c_str(), 0600), 0);
+        const std::string large(1 << 20, 'x');
+        int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK); // reads nothing
+        JobContext job;
+        const CancelScope scope(job);
+        std::thread user([&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            job.cancel.request();
+        });
+        QVERIFY_EXCEPTION_THROWN(atomic_write_file(pipe, std::string_view(large)), Cancelled);
+        user.join();
+        const CancelScope none(nullptr);
+        std::thread leaver([&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            ::close(reader);
+        });
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, "Broken pipe",
+                               (atomic_write_file(pipe, std::string_view(large)), 0));
+        leaver.join();
     }
 
     void what_a_killed_writer_left_is_swept_and_told() {
@@ -229,8 +279,10 @@ private Q_SLOTS:
         folder.write(".notes.graticule-x", "somebody's own");
         const OutputFile alive(folder / "other.csv"); // of this process, which lives
         std::vector<std::string> told;
-        JobFiles files([&](const std::string& line) { told.push_back(line); });
-        files.writes("--csv", folder / "out.csv");
+        {
+            JobFiles files([&](const std::string& line) { told.push_back(line); });
+            files.writes("--csv", folder / "out.csv");
+        }
         QCOMPARE(told.size(), std::size_t{2});
         QVERIFY(told.front().find("was left by a run that was killed") != std::string::npos);
         QCOMPARE(entries(folder.path()).size(), std::size_t{2});

@@ -102,6 +102,20 @@ private Q_SLOTS:
         QCOMPARE(bar_chart({}, {}, "y"), std::string());
         QVERIFY(line_chart({{"flat", {2, 2, 2}}}, "x", "y").find("nan") == std::string::npos);
     }
+
+    /// Products of fewer tokens add up in another order.
+    void a_run_that_memory_ran_out_in_says_so() {
+        ReportInput input = input_;
+        auto smaller = std::make_shared<Evaluation>(*input.evaluation);
+        smaller->provenance.product_tokens = 512;
+        for (const std::string& text : {report_html(input), report_markdown(input), report_json(input)})
+            QVERIFY(text.find("memory ran out") == std::string::npos &&
+                    text.find("product_tokens") == std::string::npos);
+        input.evaluation = smaller;
+        for (const std::string& text : {report_html(input), report_markdown(input)})
+            QVERIFY(text.find("memory ran out: 512 tokens a product") != std::string::npos);
+        QVERIFY(report_json(input).find("\"product_tokens\": 512") != std::string::npos);
+    }
 };
 
 GRATICULE_TEST(TestReportHtml);

@@ -13,6 +13,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace graticule::faults {
@@ -64,6 +65,8 @@ public:
     [[nodiscard]] bool output_is_new() const;
     /// Sends `signal` after `delay`.
     Ending run_and_signal(int signal, std::chrono::milliseconds delay);
+    /// The same job twice, the second so much later.
+    std::pair<Ending, Ending> run_two(std::chrono::milliseconds later);
     /// The `at`-th call of a kind (programs/failing_calls.cpp) fails with `error`; 0: they are only counted. Forked
     /// from a process that has loaded graticule-engine once.
     Ending run_and_fail(const char* kind, long at, int error);
@@ -77,6 +80,7 @@ public:
 private:
     [[nodiscard]] QProcessEnvironment environment() const;
     [[nodiscard]] std::filesystem::path out() const { return folder() / "place" / "out"; }
+    [[nodiscard]] bool says_that_memory_ran_out(const Snapshot& now, const Ending& ending) const;
     Ending finish(QProcess& process, std::chrono::steady_clock::time_point started);
 
     const Job& job_;

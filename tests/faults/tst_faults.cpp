@@ -1,5 +1,5 @@
-// Every job under every fault: the n-th write, flush, rename, mapping and large allocation fails; it is killed and
-// cancelled at random moments; it has too little memory. A few of each in the ordinary run, all of them in the one
+// Every job under every fault: the n-th write, flush, rename, new file, mapping and large allocation fails; it is killed
+// and cancelled at random moments; another does the same to the same output; it has too little memory. A few of each in the ordinary run, all of them in the one
 // labelled slow, which says how many there were.
 #include <QtTest/QTest>
 #include <algorithm>
@@ -24,8 +24,8 @@ struct Fault {
     const char* kind;
     int error;
 };
-constexpr Fault faults_of_calls[] = {
-    {"write", ENOSPC}, {"fsync", EIO}, {"rename", EIO}, {"mmap", ENOMEM}, {"allocate", ENOMEM}};
+constexpr Fault faults_of_calls[] = {{"write", ENOSPC},  {"fsync", EIO},   {"rename", EIO},
+                                     {"create", ENOSPC}, {"mmap", ENOMEM}, {"allocate", ENOMEM}};
 
 QStringList with_fault(const char* kind, int error, long at, const QString& report) {
     return {QStringLiteral("LD_PRELOAD=" GRATICULE_FAILING_CALLS), QStringLiteral("FAULT_KIND=%1").arg(kind),
@@ -110,6 +110,41 @@ private Q_SLOTS:
         const Ending ending = trial.run(with_fault("exchange", EINVAL, 0, {}));
         QCOMPARE(ending.code, 0);
         QVERIFY2(trial.broken(ending, false).empty(), trial.broken(ending, false).c_str());
+    }
+
+    void a_file_system_without_locks_data() { add_jobs(); }
+    void a_file_system_without_locks() {
+        QFETCH(int, job);
+        JobTrial trial(jobs()[static_cast<std::size_t>(job)]);
+        trial.reset();
+        const Ending ending = trial.run(with_fault("lock", EOPNOTSUPP, 0, {}));
+        QVERIFY2(ending.code == 0, ending.err);
+        QVERIFY2(trial.broken(ending, false).empty(), trial.broken(ending, false).c_str());
+    }
+
+    /// Of two at one output the second is refused before its work, or comes after the first.
+    void two_at_once_data() { add_jobs(); }
+    void two_at_once() {
+        QFETCH(int, job);
+        if (!jobs()[static_cast<std::size_t>(job)].writes) return;
+        JobTrial trial(jobs()[static_cast<std::size_t>(job)]);
+        std::mt19937 random(200 + static_cast<unsigned>(job));
+        int refused = 0;
+        for (int i = 0; i < (full() ? 50 : 3); ++i) {
+            trial.reset();
+            const auto [one, two] = trial.run_two(random_moment(random, i == 0 ? 0 : trial.usual_seconds()));
+            for (const Ending* ending : {&one, &two}) {
+                const std::string what = trial.broken(*ending, false);
+                QVERIFY2(what.empty(), what.c_str());
+                if (ending->code == 0) continue;
+                ++refused;
+                QCOMPARE(ending->code, 2);
+                QVERIFY2(ending->err.contains("is being written by graticule-engine, process "), ending->err);
+            }
+            QVERIFY2(trial.output_is_new(), "of two at once none wrote it");
+        }
+        qInfo("%d refused", refused);
+        QVERIFY(refused > 0);
     }
 
     void it_is_killed_data() { add_jobs(); }

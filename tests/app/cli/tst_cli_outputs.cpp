@@ -147,6 +147,45 @@ private Q_SLOTS:
         QCOMPARE(outcome.json().at("layers").size(), std::size_t{48});
     }
 
+    /// Before its work, and before anything of the first one's is touched.
+    void the_second_of_two_runs_to_one_output_is_refused() {
+        const QStringList words{"export", "sample-opt", "--recipe", "w=int4/sym/channel gptq", "--out", at("two")};
+        QProcess first;
+        first.setReadChannel(QProcess::StandardError);
+        first.start(cli_program(), words + QStringList{"--calib-samples", "16", "--calib-length", "256"});
+        QByteArray err;
+        while (!err.contains("Calibrating") && first.state() != QProcess::NotRunning && first.waitForReadyRead(60'000))
+            err += first.readAllStandardError();
+        const Outcome second = run_cli(words);
+        QVERIFY2(second.code == 2, second.err + QByteArray::number(second.code));
+        QVERIFY2(second.err.contains("two is being written by graticule-engine, process "), second.err);
+        QVERIFY2(!second.err.contains("Calibrating"), second.err);
+        const Outcome inside = run_cli(
+            {"quantize", "sample-opt", "--recipe", "w=int4/sym/channel", "--weights-only", "--csv", at("two.csv")});
+        QVERIFY2(inside.code == 0, inside.err); // another output
+        const Outcome done = collect(first);
+        QVERIFY2(done.code == 0, done.err);
+        QVERIFY(QFile::exists(at("two/graticule.json")));
+        for (const QString& name : entries(dir_.path())) QVERIFY2(!name.contains(".graticule-"), qPrintable(name));
+    }
+
+    void a_pipe_waits_for_its_reader() {
+        const QString pipe = at("csv.fifo");
+        QCOMPARE(::mkfifo(pipe.toLocal8Bit().constData(), 0600), 0);
+        const QStringList words{"quantize",       "sample-opt", "--recipe", "w=int4/sym/channel",
+                                "--weights-only", "--csv",      pipe};
+        const Outcome stopped = interrupt_cli(words, "waiting for somebody who reads");
+        QVERIFY2(stopped.code == 130, stopped.err);
+        QVERIFY(!stopped.out.isEmpty()); // the figures need no pipe
+        QProcess reader;
+        reader.start("cat", {pipe});
+        const Outcome outcome = run_cli(words);
+        QVERIFY2(outcome.code == 0, outcome.err);
+        const Outcome read = collect(reader);
+        QVERIFY2(read.out.startsWith("layer,scheme,"), read.out);
+        QCOMPARE(read.out.count('\n'), 49);
+    }
+
     void a_pipe_as_a_recipe_is_named_as_one() {
         QCOMPARE(::mkfifo(at("recipe.fifo").toLocal8Bit().constData(), 0600), 0);
         const Outcome outcome = run_cli({"quantize", "sample-opt", "--recipe", at("recipe.fifo"), "--weights-only"});
@@ -197,6 +236,22 @@ private Q_SLOTS:
         const Outcome outcome = run_cli({"info", file});
         QVERIFY2(outcome.code == 3, outcome.err);
         QVERIFY2(outcome.err.contains("m.gguf: no tensor for \""), outcome.err);
+    }
+
+    /// Norms of such states are 0, and every token is as likely as any other.
+    void a_perplexity_that_says_nothing_is_warned_of() {
+        GRATICULE_NEEDS_SHARED("fixtures/hostile/act-1e18");
+        const QString model = QString::fromStdString((shared_dir() / "fixtures/hostile/act-1e18").string());
+        const QStringList text{"--text", model + "/t.txt", "--window", "64", "--windows", "1"};
+        for (const QStringList& words :
+             {QStringList{"eval", model}, QStringList{"compare", model, "--recipe", "w=int4/sym/channel"}}) {
+            const Outcome outcome = run_cli(words + text);
+            QVERIFY2(outcome.code == 0, outcome.err);
+            QVERIFY2(outcome.err.contains("under full precision the hidden states behind the last block are too large"),
+                     outcome.err);
+        }
+        const Outcome exact = run_cli(QStringList{"eval", model, "--precision", "float64"} + text);
+        QVERIFY2(exact.code == 0 && !exact.err.contains("too large"), exact.err);
     }
 
     void a_layer_that_cannot_be_measured_comes_first_and_says_why() {

@@ -1,7 +1,8 @@
 // Preloaded into a program under test (LD_PRELOAD): counts the calls of one kind that it makes and lets the n-th fail,
 // as SQLite tests itself. Configured by the environment:
 //
-//     FAULT_KIND=KIND     write, fsync, rename, mmap, allocate: which calls count; exchange: every one is unsupported
+//     FAULT_KIND=KIND     write, fsync, rename, create (a file or folder), mmap, allocate: which calls count; exchange,
+//                         lock: every one is unsupported
 //     FAULT_AT=n          the n-th fails (0: none, only count)
 //     FAULT_ERROR=28      errno of the failure; -9: instead of it the program gets that signal
 //     FAULT_REPORT=FILE   the number of calls is written there when the program ends
@@ -24,6 +25,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <new>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -32,7 +34,17 @@
 
 namespace {
 
-enum Kind { none, write_call, fsync_call, rename_call, exchange_call, mmap_call, allocate_call };
+enum Kind {
+    none,
+    write_call,
+    fsync_call,
+    rename_call,
+    create_call,
+    mmap_call,
+    allocate_call,
+    exchange_call,
+    lock_call
+};
 
 constexpr std::size_t large = std::size_t{16} << 10; ///< a weight of the cut model (../cut_model.h) in float32
 
@@ -46,8 +58,9 @@ int error_code = 5;
 const char* report = nullptr;
 
 Kind kind_of(const char* name) {
-    static constexpr const char* names[] = {"", "write", "fsync", "rename", "exchange", "mmap", "allocate"};
-    for (int i = 1; i < 7; ++i)
+    static constexpr const char* names[] = {"",     "write",    "fsync",    "rename", "create",
+                                            "mmap", "allocate", "exchange", "lock"};
+    for (int i = 1; i < 9; ++i)
         if (std::strcmp(name, names[i]) == 0) return static_cast<Kind>(i);
     return none;
 }
@@ -175,6 +188,34 @@ int renameat2(int from_folder, const char* from, int to_folder, const char* to, 
         return -1;
     }
     return fails(rename_call) ? -1 : real(from_folder, from, to_folder, to, flags);
+}
+
+int flock(int descriptor, int operation) noexcept {
+    static const auto real = next<int (*)(int, int)>("flock");
+    if (kind == lock_call) {
+        ++calls;
+        errno = EOPNOTSUPP; // what a file system says that has no locks
+        return -1;
+    }
+    return real(descriptor, operation);
+}
+
+// What is behind the flags is there where a file may be made.
+#define GRATICULE_OPEN(name)                                                                                           \
+    int name(const char* path, int flags, ...) {                                                                       \
+        static const auto real = next<int (*)(const char*, int, ...)>(#name);                                          \
+        va_list more;                                                                                                  \
+        va_start(more, flags);                                                                                         \
+        const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;                           \
+        va_end(more);                                                                                                  \
+        return (flags & O_CREAT) != 0 && fails(create_call) ? -1 : real(path, flags, mode);                            \
+    }
+GRATICULE_OPEN(open)
+GRATICULE_OPEN(open64)
+
+int mkdir(const char* path, mode_t mode) noexcept {
+    static const auto real = next<int (*)(const char*, mode_t)>("mkdir");
+    return fails(create_call) ? -1 : real(path, mode);
 }
 
 void* mmap(void* address, std::size_t size, int protection, int flags, int descriptor, off_t offset) noexcept {
