@@ -632,7 +632,7 @@ private Q_SLOTS:
         const auto shown = [&](int row) {
             return table.model()->index(row, LayerTableModel::Damage).data().toString();
         };
-        QCOMPARE(shown(0), QString("0.0202"));
+        QCOMPARE(shown(0), QString("0.02020"));
         QCOMPARE(shown(1), QString("0.01610"));
         QCOMPARE(shown(2), QString("0.00007")); // the same decimals
     }

@@ -109,10 +109,10 @@ QStringList LayerTableModel::widest(int column) const {
     return texts;
 }
 
-// All with the same decimals: three digits of the largest, so that what is a tenth of it looks like that.
+// All with the same decimals: four digits of the largest, so that what is a tenth of it looks like that.
 int LayerTableModel::damageDecimals() const {
     return ranges_[Damage].high > 0
-               ? std::clamp(2 - static_cast<int>(std::floor(std::log10(ranges_[Damage].high))), 2, 9)
+               ? std::clamp(3 - static_cast<int>(std::floor(std::log10(ranges_[Damage].high))), 2, 9)
                : 2;
 }
 

@@ -187,7 +187,10 @@ PlotScene distribution_scene(const DistributionData& data) {
     if (data.candidate) add_format(panel, scene, *data.candidate, data.current ? &*data.current : nullptr, data.what);
     if (data.current) add_clipped_tails(panel, *data.current);
     if (data.current || data.candidate) scene.legend.push_back({QStringLiteral("underflow"), {Token::underflow, 0.6}});
-    double height = 0.96; // each on a line of its own: near each other they would be written over one another
+    // Above the bars, where the axis leaves room, below what is said of ranges; whatever is near goes a line down.
+    const auto labels = std::count_if(panel.ranges.begin(), panel.ranges.end(),
+                                      [](const ShadedRange& shaded) { return !shaded.label.isEmpty(); });
+    const double height = 0.05 + 0.07 * double(labels);
     for (const Percentile& percentile : data.percentiles) {
         panel.levels.push_back({percentile.value, {Token::secondary, 0.8}, true});
         const auto place = [&](double value) { return to_scale(panel.x.scale, value, panel.x.linear_part); };
@@ -196,7 +199,6 @@ PlotScene distribution_scene(const DistributionData& data) {
         if (std::isfinite(middle) && width > 0)
             panel.notes.push_back(
                 {std::clamp((middle - low) / width, 0.0, 1.0), height, percentile.name, {Token::secondary, 1}});
-        height -= 0.07;
     }
     scene.table = histogram_table(data);
     scene.panels.push_back(std::move(panel));

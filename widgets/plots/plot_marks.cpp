@@ -427,9 +427,14 @@ void MarkPainter::label_point(const Series& series, QPointF at, const QString& t
 
 void MarkPainter::note(const Note& note) {
     const QPointF at(frame_.plot.left() + note.x * frame_.plot.width(),
-                     frame_.plot.top() + note.y * frame_.plot.height());
+                     frame_.plot.top() + std::max(note.y * frame_.plot.height(), text_ascent(TextStyle::axis) + 2));
     const Across across = note.x < 0.34 ? Across::left : note.x > 0.66 ? Across::right : Across::centre;
-    place_text(at, note.text, resolve(note.ink, theme_), across, true);
+    const double line = text_ascent(TextStyle::axis) + text_descent(TextStyle::axis) + 1;
+    constexpr int most_lines = 4; // that it gives way to other texts
+    for (int lines = 0; lines <= most_lines; ++lines)
+        if (place_text(at + QPointF(0, lines * line), note.text, resolve(note.ink, theme_), across,
+                       lines == most_lines))
+            return;
 }
 
 } // namespace graticule::plots
