@@ -30,7 +30,7 @@ void JobEvents::write(json event) {
     event["run"] = run_;
     event["n"] = next_++;
     const std::string line = line_of(event) + '\n';
-    if (const int code = write_all(file_, std::as_bytes(std::span(line.data(), line.size())), std::nullopt); code != 0)
+    if (const int code = write_next(file_, std::as_bytes(std::span(line.data(), line.size()))); code != 0)
         throw_write_failure(path_, "writing", code, line.size());
 }
 

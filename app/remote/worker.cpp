@@ -186,7 +186,7 @@ private:
     bool send_line(std::string line) {
         line += '\n';
         sent_ = std::chrono::steady_clock::now();
-        return write_all(out_, std::as_bytes(std::span(line.data(), line.size())), std::nullopt) == 0;
+        return write_next(out_, std::as_bytes(std::span(line.data(), line.size()))) == 0;
     }
 
     using Ask = std::pair<std::string_view, bool (Worker::*)(const json&)>;

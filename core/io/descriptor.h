@@ -32,5 +32,7 @@ private:
 
 /// All of `bytes`, from `offset` on. 0, or the errno of what failed; some of the bytes may be there then.
 [[nodiscard]] int write_all(const Descriptor& file, std::span<const std::byte> bytes, std::uint64_t offset);
+/// The same behind what was written last, also where a file has no places: a pipe, a terminal.
+[[nodiscard]] int write_next(const Descriptor& file, std::span<const std::byte> bytes);
 
 } // namespace graticule
