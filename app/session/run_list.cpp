@@ -80,11 +80,7 @@ int RunList::bringBack(Run run) {
     for (Run& here : runs_) {
         const bool behind = continues(run, here);
         if (!behind && !same_result(here, run) && !continues(here, run)) continue;
-        if (!here.alive() && !continues(here, run)) { // else its own job goes on from where it was
-            here.window = run.window;
-            here.elsewhere = run.elsewhere;
-        }
-        if (behind && !here.alive()) {
+        if (behind && !here.alive()) { // else its own job goes on from where it was
             here.take(*run.evaluation, run.evaluation->complete);
             here.state = run.state;
             here.weight_bits = run.weight_bits;
@@ -145,10 +141,20 @@ void RunList::setJobs(int id, std::vector<JobId> jobs) {
     run->elsewhere = false;
 }
 
-void RunList::receive(int id, const Evaluation& so_far) {
+void RunList::takeReports(Run& run, const QuantizedModel& quantized) {
+    auto reports = std::make_shared<std::vector<LayerReport>>(*reports_of(quantized));
+    for (const Run& before : runs_)
+        if (before.reports && before.recipe == run.recipe && before.execution == run.execution)
+            keep_measured(*reports, *before.reports);
+    run.reports = std::move(reports);
+    keepReports(run);
+}
+
+void RunList::receive(int id, const Evaluation& so_far, const std::shared_ptr<const QuantizedModel>& quantized) {
     Run* run = findMutable(id);
     if (!run || run->state == JobState::done) return; // removed, or a late part
     run->take(so_far, false);
+    if (quantized && !run->reports) takeReports(*run, *quantized);
     constexpr qint64 between_ms = 2'000; // what a kill costs at most
     if (!since_kept_.isValid() || since_kept_.hasExpired(between_ms)) keep();
     Q_EMIT changed();
@@ -162,12 +168,7 @@ void RunList::finish(int id, const Evaluation& whole, std::shared_ptr<const Quan
     run->window.clear();
     if (quantized) {
         run->setSize(quantized->size()); // no estimate any more
-        auto reports = std::make_shared<std::vector<LayerReport>>(*reports_of(*quantized));
-        for (const Run& before : runs_)
-            if (before.reports && before.recipe == run->recipe && before.execution == run->execution)
-                keep_measured(*reports, *before.reports);
-        run->reports = std::move(reports);
-        keepReports(*run);
+        takeReports(*run, *quantized);
     }
     run->quantized = std::move(quantized);
     keep();

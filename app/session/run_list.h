@@ -61,7 +61,8 @@ public:
     [[nodiscard]] const Run* stopped(const Run& like) const;
     void setSize(int id, const ModelSize& size);   ///< as it was measured
     void setJobs(int id, std::vector<JobId> jobs); ///< and it waits for them
-    void receive(int id, const Evaluation& so_far);
+    /// `quantized`: what is evaluated, whose measured figures are kept from now on; null: the unquantized model.
+    void receive(int id, const Evaluation& so_far, const std::shared_ptr<const QuantizedModel>& quantized = nullptr);
     void finish(int id, const Evaluation& whole, std::shared_ptr<const QuantizedModel> quantized);
     /// What its recipe gave again, in a run of before. What of the figures that are known of it is another now, as a
     /// line for the log; empty: all are the same.
@@ -114,6 +115,7 @@ private:
     /// Gives the runs of this model's hash their layers' figures, as they were kept. In a job or the keeper's thread.
     static void addReports(const RunJournal& journal, const Model& model, const std::string& hash,
                            std::vector<Run>& runs, const std::function<void(const std::string&)>& tell);
+    void takeReports(Run& run, const QuantizedModel& quantized); ///< and keeps them
     void keepReports(const Run& run);
 
     RunJournal journal_;

@@ -72,12 +72,19 @@ void RunList::readAgain() {
         },
         this,
         [this, model = model_](const std::vector<Run>& kept) {
-            if (model == model_) bringAllBack(kept);
+            if (model != model_) return;
+            bringAllBack(kept);
+            Q_EMIT cameBack();
         });
 }
 
 void RunList::bringAllBack(const std::vector<Run>& kept) {
-    for (const Run& run : kept) bringBack(run);
+    for (const Run& run : kept) {
+        Run* here = findMutable(bringBack(run));
+        if (here->alive() || !same_result(*here, run)) continue;
+        here->window = run.window; // who is at it, the journal knows
+        here->elsewhere = run.elsewhere;
+    }
     Q_EMIT changed();
 }
 

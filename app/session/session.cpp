@@ -28,6 +28,7 @@ Session::Session(QObject* parent, RunJournal journal)
     , runs_(jobs_, std::move(journal), this) {
     connect(&runs_, &RunList::changed, this, &Session::runsChanged);
     connect(&runs_, &RunList::restored, this, &Session::restored);
+    connect(&runs_, &RunList::cameBack, this, &Session::reportsChanged); // with the figures of their layers
     connect(&runs_, &RunList::logged, this, &Session::logged);
     connect(&what_ifs_, &WhatIfService::ready, this, &Session::whatIfChanged);
     connect(&what_ifs_, &WhatIfService::damaged, this, &Session::modelDamaged);

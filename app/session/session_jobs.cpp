@@ -349,8 +349,12 @@ void evaluate_parts(const OpenedModel& opened, const Corpus& corpus, const Evalu
 // Runs of one protocol that wait at the same moment pass the model's blocks together. One that goes on where it was
 // stopped does so alone: the others would have it begin again.
 JobId Session::evaluateInto(const Run& run, const ChainPtr& chain, std::vector<JobId> after) {
-    const Throttle<Evaluation> windows(&jobs_, between_partials,
-                                       [this, id = run.id](const Evaluation& so_far) { runs_.receive(id, so_far); });
+    const Throttle<Evaluation> windows(&jobs_, between_partials, [this, id = run.id, chain](const Evaluation& so_far) {
+        const Run* here = runs_.find(id);
+        const bool known = here && here->reports;
+        runs_.receive(id, so_far, chain->quantized); // there before it began
+        if (here && !known && here->reports) Q_EMIT reportsChanged();
+    });
     const bool resumes = run.resumable();
     const auto part = std::make_shared<const EvaluationPart>(
         EvaluationPart{[chain, model = model(), full = run.full_precision, served_as = run.served_as.toStdString()] {

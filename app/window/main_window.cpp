@@ -395,6 +395,7 @@ void MainWindow::connectSession() {
     });
     connect(&session_, &Session::runsChanged, this, [this] {
         runs_->setRows(run_rows(session_));
+        if (offered_.empty() && cutOffRuns().empty()) offer_->withdraw(); // they go on, or are gone
         updateActions();
     });
     connect(&session_, &Session::logged, jobs_, &JobsPanel::addLogLine);

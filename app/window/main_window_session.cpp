@@ -232,10 +232,10 @@ void MainWindow::showOffer() {
     QString text =
         saved_as.isEmpty()
             ? tr("There is unsaved work on this model, of %1: %2.").arg(when, newest.contents)
-            : tr("The work of %1 on this model is in the session %2: %3.").arg(when, saved_as, newest.contents);
+            : tr("The work of %1 is in the session %2: %3.").arg(when, QFileInfo(saved_as).fileName(), newest.contents);
     if (const std::size_t more = offered_.size() - 1; more > 0)
         text += tr(" %n more of it, of other windows or times, is offered next.", nullptr, static_cast<int>(more));
-    if (!cut_off.empty()) text += tr(" Evaluations that were not finished are offered next: %1.").arg(runs);
+    if (!cut_off.empty()) text += tr(" Then: %1.").arg(runs); // is offered next
     if (saved_as.isEmpty())
         offer_->offer(text, tr("Go on with it"), tr("Discard it"));
     else

@@ -111,10 +111,9 @@ PlotScene perplexity_plot(const Session& session) {
     }
     if (data.runs.empty()) return empty_scene(tr("Perplexity"), tr("Evaluate to see perplexity grow window by window"));
     if (others > 0)
-        data.warning =
-            (others == 1 ? tr("%1 run of another protocol is not shown: select it to see it")
-                         : tr("%1 runs of other protocols are not shown: select one to see those of its protocol"))
-                .arg(others);
+        data.warning = (others == 1 ? tr("%1 run of another protocol: select it to see it")
+                                    : tr("%1 runs of other protocols: select one to see them"))
+                           .arg(others);
     if (baseline) data.baseline = names[static_cast<std::size_t>(baseline - list.all().data())].name;
     data.provenance = provenance_of(session);
     data.provenance.recipe.clear(); // of many runs, which the legend names; what they share is the protocol

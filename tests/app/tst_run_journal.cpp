@@ -221,6 +221,13 @@ private Q_SLOTS:
             const Run recipe = *std::ranges::find_if(after.runs(), std::not_fn(&Run::full_precision));
             QVERIFY(full->cutOff() && !full->hasWindows() && recipe.cutOff() && recipe.resumable());
             QCOMPARE(recipe.losses().size(), std::size_t(5));
+            // A session file of before knows nothing of the end of the window.
+            Run saved = recipe;
+            saved.window.clear();
+            QSignalSpy restored(&after.runList(), &RunList::restored);
+            after.runList().restore({{}, {saved}, -1});
+            QTRY_COMPARE_WITH_TIMEOUT(restored.size(), 1, 60'000);
+            QVERIFY(after.run(recipe.id)->cutOff() && after.runs().size() == 2);
             const Recipe now = after.recipe(); // not its own
             QVERIFY(now != recipe.recipe);
             std::size_t least = 12;
@@ -280,8 +287,10 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(second.runs().size() == 2 && second.runs()[1].finished(), 120'000);
         second.runList().keeper().finish();
         QVERIFY(first.runs().empty());
+        QSignalSpy figures(&first, &Session::reportsChanged); // the table shows them
         first.runList().readAgain();
         QTRY_COMPARE_WITH_TIMEOUT(first.runs().size(), std::size_t(2), 30'000);
+        QTRY_COMPARE(figures.size(), 1);
         QVERIFY(first.runs()[1].finished() && first.runs()[1].reports);
         QCOMPARE(first.runs()[1].evaluation->window_losses, second.runs()[1].evaluation->window_losses);
         // Its own journal, written since, has nothing new for it.
@@ -382,6 +391,19 @@ private Q_SLOTS:
             before = *session.runs()[1].reports;
             QCOMPARE(before.size(), session.model()->linears().size());
             QVERIFY(before.front().output_sqnr_db);
+            // They are there from the first window on: a kill on the way does not take them.
+            const Run done = session.runs()[1];
+            Run begun = done;
+            begun.reports.reset();
+            begun.quantized.reset();
+            begun.evaluation.reset();
+            begun.state = JobState::waiting;
+            const int id = session.runList().add(begun);
+            Evaluation part = *done.evaluation;
+            part.window_losses.resize(1);
+            session.runList().receive(id, part, done.quantized);
+            QVERIFY(session.run(id)->reports && session.run(id)->reports->front().output_sqnr_db);
+            session.runList().remove(id);
             // Evaluated once more without a calibration, of the same codes: what was measured stays.
             session.runList().keeper().finish();
             Run unmeasured = session.runs()[1];

@@ -284,7 +284,8 @@ private Q_SLOTS:
             auto [settings, window] = opened();
             OfferBar* offer = draft_offer(*window);
             QTRY_VERIFY(!offer->isHidden());
-            QVERIFY2(offer->text().contains(path) && !offer->text().contains("unsaved"), qPrintable(offer->text()));
+            QVERIFY2(offer->text().contains("kept.graticule") && !offer->text().contains("unsaved"),
+                     qPrintable(offer->text()));
             click(*offer, "Open kept.graticule");
             QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().recipe() == made, 30'000);
             QTest::qWait(600);

@@ -98,8 +98,7 @@ QString RunTableModel::text(const RunRow& row, int column) const {
         case JobState::cancelled:
         case JobState::skipped:
             if (row.elsewhere) return tr("in another window");
-            return row.stopped_at > 0 ? tr("stopped at %1 of %2").arg(row.stopped_at).arg(row.windows)
-                                      : tr("not begun");
+            return row.stopped_at > 0 ? tr("stopped %1/%2").arg(row.stopped_at).arg(row.windows) : tr("not begun");
         case JobState::failed:
             return tr("failed");
         }

@@ -183,7 +183,8 @@ void RunsPanel::showMenu(const QPoint& at) {
         menu.addAction(found->stopped_at > 0 ? tr("Continue after window %1").arg(found->stopped_at) : tr("Continue"),
                        this, [this, run] { Q_EMIT continueWanted(run); })
             ->setEnabled(found->canGoOn());
-    menu.addAction(tr("Make it the baseline"), this, [this, run] { Q_EMIT baselineChosen(run); });
+    menu.addAction(tr("Make it the baseline"), this, [this, run] { Q_EMIT baselineChosen(run); })
+        ->setEnabled(found == model_->rows().end() || !found->stopped());
     menu.addAction(tr("Compare the selected"), this, &RunsPanel::compareSelected)->setEnabled(selected.size() >= 2);
     menu.addAction(tr("Load its recipe"), this, [this, run] { Q_EMIT recipeWanted(run); });
     menu.addAction(tr("Export it …"), this, [this, run] { Q_EMIT exportWanted(run); });
