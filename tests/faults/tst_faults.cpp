@@ -139,7 +139,7 @@ private Q_SLOTS:
                 if (ending->code == 0) continue;
                 ++refused;
                 QCOMPARE(ending->code, 2);
-                QVERIFY2(ending->err.contains("is being written by graticule-engine, process "), ending->err);
+                QVERIFY2(ending->err.contains("is being written by graticule-cli, process "), ending->err);
             }
             QVERIFY2(trial.output_is_new(), "of two at once none wrote it");
         }

@@ -158,7 +158,7 @@ private Q_SLOTS:
             err += first.readAllStandardError();
         const Outcome second = run_cli(words);
         QVERIFY2(second.code == 2, second.err + QByteArray::number(second.code));
-        QVERIFY2(second.err.contains("two is being written by graticule-engine, process "), second.err);
+        QVERIFY2(second.err.contains("two is being written by graticule-cli, process "), second.err);
         QVERIFY2(!second.err.contains("Calibrating"), second.err);
         const Outcome inside = run_cli(
             {"quantize", "sample-opt", "--recipe", "w=int4/sym/channel", "--weights-only", "--csv", at("two.csv")});
