@@ -84,12 +84,16 @@ Aside::Aside(const fs::path& target, Kind kind) {
                                                    : "a folder for the output cannot be made there",
                                 reason, 0);
         }
-        // Somebody who sweeps may have seen it before it was locked; then it is theirs, and the next name is tried.
+        // Somebody who sweeps or looks may have locked it first; then it goes, since it bears no mark by which it would be
+        // swept later, and the next name is tried.
         const bool swept = ::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-        if (swept || !still_there(path_, file_))
-            (void)file_.close();
-        else
+        if (!swept && still_there(path_, file_)) {
             mark_unfinished(file_);
+        } else {
+            std::error_code ignored;
+            if (still_there(path_, file_)) fs::remove(path_, ignored);
+            (void)file_.close();
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-// What is looked at before an output is written: whether the disk has room for it, who may read what it replaces; and
-// the mark that says until it is in its place that it is not.
+// What comes before an output is written: its folders are made, the disk must have room for it, and it will be as open
+// or private as what it replaces; and the mark that says, until it is in its place, that it is not.
 #pragma once
 
 #include <cstdint>

@@ -65,10 +65,11 @@ void refuse_around(const fs::path& target, Claim::Kind kind) {
     for (fs::path above = target.parent_path(); above.has_relative_path(); above = above.parent_path())
         if (const fs::path claim = claim_of(above); is_held(claim)) refuse(target, above, claim);
     if (kind == Claim::Kind::file) return;
-    std::error_code failed;
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(target, failed))
-        if (is_name_beside(entry.path()) && is_held(entry.path()))
-            refuse(target, claimed_by(entry.path()), entry.path());
+    std::error_code failed; // what goes meanwhile, or may not be looked at, holds nothing
+    fs::recursive_directory_iterator entry(target, fs::directory_options::skip_permission_denied, failed);
+    for (; entry != fs::recursive_directory_iterator(); entry.increment(failed))
+        if (is_name_beside(entry->path()) && is_held(entry->path()))
+            refuse(target, claimed_by(entry->path()), entry->path());
 }
 
 } // namespace

@@ -30,7 +30,8 @@ FileLock::FileLock(const std::filesystem::path& path, std::chrono::milliseconds 
 
 bool is_held(const std::filesystem::path& path) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    return file.is_open() && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    return file.is_open() && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 &&
+           errno == EWOULDBLOCK; // two who look do not see each other
 }
 
 bool still_there(const std::filesystem::path& path, const Descriptor& file) {

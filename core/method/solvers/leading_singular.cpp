@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <vector>
 
 #include "core/method/solvers/fixed_sums.h"
 #include "core/runtime/fixed_products.h"

@@ -1,8 +1,8 @@
 // Which thread block computes what. Tiles are 128 outputs x `tile_tokens` tokens; the blocks stay for the whole
 // product. Tiles that fill the card in whole rounds are computed whole. The remainder is split along the inputs
 // ("stream-K", Osama et al. 2023): its blocks of 128 inputs, laid end to end, are shared out evenly, and a tile that
-// several thread blocks computed parts of is added up by the last of them to arrive. Sums are integers, so it does not
-// matter which.
+// several thread blocks computed parts of is added up by one of them, or by all of them, each a share (part_sums.cuh).
+// Sums are integers, so it does not matter by which.
 #pragma once
 
 #include <algorithm>

@@ -13,7 +13,7 @@
 // clang-format off
 //     thread block = 128 outputs x tile_tokens                  one stage of shared memory, 128 inputs
 //
-//     warpgroup 2: copies ahead, fetches scales                 +------------------------+
+//     the last: copies ahead, fetches scales                    +------------------------+
 //     warpgroup 0: outputs  0 ...  63 x tile_tokens             | x, tile_tokens x 128   |  rows of 128 bytes, swizzled
 //     warpgroup 1: outputs 64 ... 127 x tile_tokens             | outputs  0 ...  63     |  codes as threads want them
 //                                                               | outputs 64 ... 127     |  (packed_weight.h)
@@ -23,7 +23,8 @@
 // **Pipeline.** Inputs (tiles of gemm.h) and weights (packed_weight.h) are stored as stages want them, so a stage is
 // two one-dimensional bulk copies on one mbarrier; no tensor maps. A warpgroup loads a stage's codes with two 16-byte
 // loads per thread, decodes one step of 32 inputs while the products of the steps before run (at most four in
-// flight), and hands the stage back when the next stage's last step has been issued. Weights are known before the
+// flight; with pairs, below, all four of a stage at once), and hands the stage back when the products of the next one
+// have been issued. Weights are known before the
 // kernel starts: with programmatic dependent launch the first stages are on their way while the kernel before still
 // runs.
 //
@@ -36,7 +37,7 @@
 // seen a barrier's last phase can tell its next one by parity. The pairs' sums are added in shared memory at the end
 // of a part.
 //
-// **Parts of tiles and the epilogue** are product_frame.cuh's.
+// **Parts of tiles** are part_sums.cuh's, **the epilogue** product_frame.cuh's.
 //
 // **Limits.** Inputs up to 65,536 (sums in 32 bits); any number of outputs, inputs and tokens: tails are padded when
 // packed and not stored.
