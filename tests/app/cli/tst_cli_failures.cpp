@@ -342,7 +342,7 @@ private Q_SLOTS:
         QTest::newRow("run: pseudo file system") << run << "/proc/out"
                                                  << "cannot be made there" << 3;
         QTest::newRow("export: below a device") << exported << "/dev/null/out"
-                                                << "choose another folder" << 3;
+                                                << "choose another place" << 3;
         QTest::newRow("export: name too long") << exported << QString(300, 'n') << "choose another place" << 3;
         QTest::newRow("run: name too long") << run << QString(300, 'n') << "choose another place" << 3;
         QTest::newRow("export: inside the model") << exported << "MODEL/out"

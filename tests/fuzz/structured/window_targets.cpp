@@ -119,9 +119,13 @@ bool run_decisions(Decisions& decide, const fs::path& scratch) {
     const DecisionJournal journal(RunJournal(QString::fromStdString((scratch / "journal").string())));
     const QString file = journal.file(faults::journal_model);
     thread_local const std::vector<Json> seeds = [&] {
-        journal.keep(faults::journal_model, some_decisions());
-        std::vector<Json> all{content(file)};
-        QFile::remove(file);
+        const graticule::Decisions all_kinds = some_decisions();
+        std::vector<Json> all;
+        for (const graticule::Decisions& kept : {all_kinds, {all_kinds.searches, all_kinds.sensitivity, {}, {}}}) {
+            journal.keep(faults::journal_model, kept);
+            all.push_back(content(file));
+            QFile::remove(file);
+        }
         return all;
     }();
     return change_and_read(seeds, file, decide, [&] { (void)journal.read(faults::journal_model); });
