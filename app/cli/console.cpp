@@ -41,14 +41,14 @@ std::string shown_plainly(const std::string& text) {
     return plain;
 }
 
-/// A terminal that goes is a request as well, but not for a program that was started to outlive it (nohup).
+/// A terminal that goes is a request as well. What the caller had ignored stays so: nohup, and "&" of a script.
 sigset_t stop_signals() {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    struct sigaction hangup = {};
-    if (::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction now = {};
+        if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler != SIG_IGN) sigaddset(&set, signal);
+    }
     return set;
 }
 

@@ -58,13 +58,13 @@ void export_command(const Args& args, Console& console) {
         const std::uint64_t bytes = least_export_bytes(*work.model(), choices, exporter);
         console.print_json({{"ok", true},
                             {"least_bytes", bytes},
-                            {"ideal_bytes", resolved.size().bytes},
+                            {"recipe_bytes", resolved.size().bytes},
                             {"notes", to_json(before)},
                             {"targets", to_json(targets)}});
         return console.print((before.items.empty() ? "it can be exported as it is\n" : before.text() + "\n") +
                              "in these files at least " + bytes_text(static_cast<std::int64_t>(bytes)) +
-                             "; ideal, at the widths of the recipe's formats, " + bytes_text(resolved.size().bytes) +
-                             "\n\n" + targets_text(targets));
+                             "; by the recipe's own widths " + bytes_text(resolved.size().bytes) + "\n\n" +
+                             targets_text(targets));
     }
     const Exported exported = work.quantize_and_export(recipe, exporter, target, options, console.job()).exported;
     console.files().wrote(exported.folder);

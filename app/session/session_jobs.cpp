@@ -414,7 +414,9 @@ void Session::continueRun(int id) {
     if (const QString host = QString::fromStdString(run->evaluation ? run->evaluation->provenance.host : "");
         !host.isEmpty()) { // its windows are of that machine
         if (!machine_ || device_elsewhere_.empty() || machine_->host() != host)
-            return Q_EMIT failed(title, tr("It ran on %1: choose a device of that machine first").arg(host));
+            return Q_EMIT failed(
+                title,
+                tr("It ran on %1: connect to that machine first, by “elsewhere …” in the list of devices").arg(host));
         queueElsewhere(*run);
         return Q_EMIT runsChanged();
     }

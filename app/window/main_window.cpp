@@ -500,7 +500,7 @@ void MainWindow::updateActions() {
     }
     enable("view.back", visited_.canGoBack());
     enable("view.forward", visited_.canGoForward());
-    enable("run.export", session_.newestQuantized() != nullptr || chosenRun() != 0);
+    enable("run.export", quantizedRecipe() != nullptr || chosenRun() != 0);
     enable("run.report", chosenRun() != 0);
     enable("run.cancel", session_.jobs().busy());
     enable("run.pause", session_.jobs().busy());

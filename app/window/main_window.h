@@ -163,7 +163,9 @@ private:
     /// report.html, model_card.md and layers.csv of the run; into a folder that is there.
     void writeReport(int run, const QString& folder);
     /// The one selected in the table, else the newest quantized one; 0: none.
+    /// The selected run; where not one is selected, the newest of the open recipe. 0: none.
     [[nodiscard]] int chosenRun() const;
+    [[nodiscard]] const QuantizedModel* quantizedRecipe() const; ///< the open recipe's weights, or null
     void runEverything();
     void cancelAll();
     void pauseRunning(); ///< or lets it go on

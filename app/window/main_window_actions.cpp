@@ -72,6 +72,9 @@ void MainWindow::buildFileMenu(QMenuBar* bar) {
     folder->setProperty("menu", QVariant::fromValue(open));
     open->addAction(folder);
     open->addAction(addCommand(menu, "file.open-file", tr("Open model f&ile …"), {}, [this] { askFile(); }));
+    open->addAction(addCommand(menu, "file.open-again", tr("Open &again"), {}, [this] {
+        if (session_.model()) openPath(session_.modelPath()); // whose files were restored or replaced
+    }));
     open->addSeparator();
     for (const RecentModel& sample : shipped_models())
         open->addAction(addCommand(menu, qPrintable(QStringLiteral("file.") + sample.name),

@@ -311,12 +311,19 @@ bool MainWindow::mayOpenAnother() {
 int MainWindow::chosenRun() const {
     const std::vector<int> selected = runs_->selectedRuns();
     if (selected.size() == 1) return selected.front();
-    for (auto run = session_.runs().rbegin(); run != session_.runs().rend(); ++run)
-        if (run->quantized) return run->id;
-    if (session_.newestQuantized()) return 0;
-    for (auto run = session_.runs().rbegin(); run != session_.runs().rend(); ++run)
-        if (run->finished() && !run->full_precision) return run->id; // of before
-    return 0;
+    // None is chosen: what is on the screen counts, and nothing else is written in its place.
+    const auto newest = [&](const auto& suits) {
+        for (auto run = session_.runs().rbegin(); run != session_.runs().rend(); ++run)
+            if (!run->full_precision && run->recipe == session_.recipe() && suits(*run)) return run->id;
+        return 0;
+    };
+    if (const int run = newest([](const Run& of) { return of.quantized != nullptr; }); run != 0) return run;
+    return quantizedRecipe() ? 0 : newest([](const Run& of) { return of.finished(); }); // of before
+}
+
+const QuantizedModel* MainWindow::quantizedRecipe() const {
+    const QuantizedModel* newest = session_.newestQuantized();
+    return newest && newest->recipe == session_.recipe() ? newest : nullptr;
 }
 
 namespace {
@@ -370,7 +377,8 @@ void MainWindow::writeReport(int run, const QString& folder) {
     } catch (const Error& error) {
         return showFailure(tr("Write report"), QString::fromStdString(error.info().text()));
     }
-    jobs_->addLogLine(tr("Report written to %1").arg(QDir(folder).filePath(QStringLiteral("report.html"))));
+    jobs_->addLogLine(tr("Report of %1 written to %2")
+                          .arg(session_.run(run)->name, QDir(folder).filePath(QStringLiteral("report.html"))));
     if (asking_) QDesktopServices::openUrl(QUrl::fromLocalFile(QDir(folder).filePath(QStringLiteral("report.html"))));
 }
 
@@ -440,14 +448,15 @@ QString quantized_again_text(const Run& run, const std::string& device) {
 void MainWindow::askExport(int run_id) {
     if (run_id == 0) run_id = chosenRun();
     const Run* run = session_.run(run_id);
-    const QuantizedModel* quantized = run ? run->quantized.get() : session_.newestQuantized();
+    const QuantizedModel* quantized = run ? run->quantized.get() : quantizedRecipe();
     if (run && run->full_precision)
         return showFailure(tr("Export"),
                            tr("“%1” is the model as it is on the disk: there is nothing to write. Select a "
                               "run of a recipe.")
                                .arg(run->name));
     if (!quantized && !run)
-        return showFailure(tr("Export"), tr("Nothing is quantized yet: quantize or evaluate a recipe first."));
+        return showFailure(tr("Export"),
+                           tr("The open recipe is not quantized yet: quantize or evaluate it, or select a run."));
     LayerChoices choices;
     std::int64_t bytes = 0;
     if (quantized) {
@@ -477,7 +486,7 @@ void MainWindow::askExport(int run_id) {
                 const auto least =
                     static_cast<std::int64_t>(least_export_bytes(*session_.model(), choices, exporter_of));
                 found.add(Severity::note, "size",
-                          tr("in these files at least %1; ideal, at the widths of the recipe's formats, %2%3")
+                          tr("in these files at least %1; by the recipe's own widths %2%3")
                               .arg(bytes_text(least), bytes_text(bytes),
                                    found.items.empty() ? tr("; they hold every layer's scheme exactly") : QString())
                               .toStdString());

@@ -70,12 +70,11 @@ void install_handler() {
 }
 
 [[noreturn]] void throw_shrunk(const std::string& path) {
-    throw Error(
-        ErrorKind::bad_input,
-        path +
-            " was cut short or could not be read any more while it was in use; what was computed from it is "
-            "thrown away. Restore the file (a download that is still running must end first), then open the model or "
-            "run the command again");
+    throw Error(ErrorKind::bad_input,
+                path + " was cut short or could not be read any more while it was in use; what was computed from it is "
+                       "thrown away. Restore the file (a download that is still running must end first), then open the "
+                       "model again "
+                       "(File, Open again) or run the command again");
 }
 
 bool is_cut_short(const Mapping& mapping) {

@@ -1,6 +1,7 @@
 #include "widgets/models/cell_text.h"
 
 #include <QtCore/QRect>
+#include <QtCore/QRegularExpression>
 #include <QtGui/QPainter>
 #include <algorithm>
 #include <cmath>
@@ -38,11 +39,27 @@ const QStaticText& CellText::laidOut(Face& face, const QString& text) {
     return *made;
 }
 
+namespace {
+bool is_number(const QString& text) {
+    const qsizetype digit = text.startsWith(u'+') || text.startsWith(u'\u2212') || text.startsWith(u'-') ? 1 : 0;
+    return text.size() > digit && text[digit].isDigit();
+}
+
+/// A number is never cut: without room first its interval goes, then all of it. The tip has both.
+template <class Width>
+QString number_in(const QString& text, int room, const Width& width) {
+    const qsizetype interval = text.indexOf(QRegularExpression(QStringLiteral(" ?[\\[\u00B1]")));
+    if (width(text) <= room) return text;
+    const QString alone = interval > 0 ? text.left(interval) : text;
+    return width(alone) <= room ? alone : QString(QChar(u'\u2026'));
+}
+} // namespace
+
 const QStaticText& CellText::cut(Face& face, const QString& text, int room) {
     const QString key = text + QChar(0) + QString::number(room); // no cell shows such a text
     if (const QStaticText* known = face.texts.object(key)) return *known;
     const auto width = [&](const QString& part) { return face.metrics.horizontalAdvance(part); };
-    auto* made = new QStaticText(cut_middle(text, room, width));
+    auto* made = new QStaticText(is_number(text) ? number_in(text, room, width) : cut_middle(text, room, width));
     made->setTextFormat(Qt::PlainText);
     made->prepare({}, face.font);
     face.texts.insert(key, made);
