@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "app/remote/check_answer.h"
 #include "app/remote/messages.h"
 #include "core/engine/plan.h"
 #include "core/engine/workbench.h"
@@ -175,7 +176,9 @@ RemoteEvaluation evaluate_on_worker(const std::string& command, const Evaluation
                                     const WindowCallback& on_window, const std::function<bool()>& leave) {
     Follower follower(command, order, ctx, on_window);
     try {
-        return follower.follow();
+        RemoteEvaluation answer = follower.follow();
+        check_answer(*answer.evaluation, order, ctx);
+        return answer;
     } catch (const Cancelled&) {
         if (!leave || !leave()) follower.cancel();
         throw;
