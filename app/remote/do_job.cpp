@@ -5,6 +5,7 @@
 
 #include "app/remote/job_folder.h"
 #include "app/remote/messages.h"
+#include "core/base/host_name.h"
 #include "core/engine/plan.h"
 #include "core/engine/workbench.h"
 #include "core/io/output_file.h"
@@ -41,7 +42,7 @@ private:
             told = now;
             try {
                 events.write({{"event", "progress"}, {"stage", stage}, {"done", done}, {"total", at.total}});
-            } catch (const Error&) { // the next line of the job itself fails the same, and is told
+            } catch (const Error&) { // the next line of the job itself fails the same, and ends it
             }
         }
     }
@@ -139,6 +140,22 @@ nlohmann::json evaluate_order(const EvaluationOrder& order, const JobFolder& fol
             {"size", size_json(quantized.get())}};
 }
 
+/// What the runs before this one had, told again; then their files are not needed. A run that ended before its first
+/// evaluation says nothing of those before it.
+std::shared_ptr<const Evaluation> take_over(const JobFolder& folder, std::int64_t run, JobEvents& events) {
+    std::shared_ptr<Evaluation> before;
+    for (std::int64_t earlier = run - 1; earlier > 0 && !before; --earlier)
+        if (const JobNews news = read_events(folder.events(earlier), folder.id(), earlier); news.evaluation())
+            before = std::make_shared<Evaluation>(*news.evaluation());
+    if (before) {
+        events.tell(*before);
+        before->provenance.host.clear(); // it was this machine
+    }
+    std::error_code ignored;
+    for (std::int64_t earlier = run - 1; earlier > 0; --earlier) fs::remove(folder.events(earlier), ignored);
+    return before;
+}
+
 } // namespace
 
 void do_job(const JobFolder& folder, JobContext& ctx) {
@@ -146,16 +163,7 @@ void do_job(const JobFolder& folder, JobContext& ctx) {
     const auto events = std::make_shared<JobEvents>(folder.events(run), folder.id(), run);
     std::error_code ignored;
     try {
-        std::shared_ptr<const Evaluation> before;
-        if (run > 1) {
-            const JobNews news = read_events(folder.events(run - 1), folder.id(), run - 1);
-            if (auto known = news.evaluation()) {
-                events->tell(*known);           // a second end before the first new window loses nothing
-                known->provenance.host.clear(); // it was this machine
-                before = std::make_shared<const Evaluation>(*std::move(known));
-            }
-            fs::remove(folder.events(run - 1), ignored);
-        }
+        const auto before = take_over(folder, run, *events);
         ctx.log = [events](const std::string& line) {
             events->write({{"event", "log"}, {"text", line.substr(0, 4096)}});
         };

@@ -8,7 +8,6 @@
 #include "app/remote/line_reader.h"
 #include "app/remote/messages.h"
 #include "core/base/cut_short.h"
-#include "core/io/aside.h"
 #include "core/report/json_results.h"
 #include "core/report/read_results.h"
 
@@ -30,8 +29,10 @@ void JobEvents::write(json event) {
     event["run"] = run_;
     event["n"] = next_++;
     const std::string line = line_of(event) + '\n';
-    if (const int code = write_next(file_, std::as_bytes(std::span(line.data(), line.size()))); code != 0)
-        throw_write_failure(path_, "writing", code, line.size());
+    if (failure_ == 0) failure_ = write_next(file_, std::as_bytes(std::span(line.data(), line.size())));
+    if (failure_ != 0)
+        throw Error(ErrorKind::bad_input, path_.string() + ": writing: " + std::strerror(failure_) +
+                                              "; make room there, or give the worker another folder with --jobs");
 }
 
 void JobEvents::tell(const Evaluation& so_far, bool whole) {

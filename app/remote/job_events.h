@@ -27,7 +27,9 @@ class JobEvents {
 public:
     /// `file` is there and empty. Throws Error{bad_input} naming it.
     JobEvents(const std::filesystem::path& file, std::string job, std::int64_t run);
-    void write(nlohmann::json event); ///< throws as the constructor
+    /// Throws as the constructor. Behind a line that was written in part nothing may follow: after a failure every
+    /// later line fails the same.
+    void write(nlohmann::json event);
     /// As little as says it. `whole`: all of it, whatever was told before.
     void tell(const Evaluation& so_far, bool whole = false);
 
@@ -37,6 +39,7 @@ private:
     std::int64_t run_;
     std::mutex mutex_; // guards what follows
     Descriptor file_;
+    int failure_ = 0; ///< errno of writing
     std::int64_t next_ = 0;
     std::size_t told_ = 0; ///< windows
 };

@@ -12,6 +12,7 @@
 #include <spawn.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -38,17 +39,34 @@ void make_private_folder(const fs::path& path) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail(path, errno);
 }
 
-/// Removes the oldest jobs beyond the bound, but none whose process is there.
+/// That file, made where it is not there, with a lock on it; nothing: others have it all that time.
+std::optional<Descriptor> locked(const fs::path& path, std::chrono::milliseconds patience) {
+    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file.is_open()) fail(path, errno);
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) fail(path, errno);
+        if (std::chrono::steady_clock::now() >= end) return std::nullopt;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return file;
+}
+
+/// Removes the oldest jobs beyond the bound, but none whose process is there, and nothing that is no job's folder.
 void thin_out(const fs::path& store) {
     std::vector<std::pair<fs::file_time_type, std::string>> jobs;
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(store, ignored))
-        if (entry.path().filename().string().size() == 64)
-            jobs.emplace_back(entry.last_write_time(ignored), entry.path().filename().string());
+        if (const std::string name = entry.path().filename().string();
+            is_hash(name) && fs::is_regular_file(fs::symlink_status(JobFolder(store, name).lock(), ignored)))
+            jobs.emplace_back(entry.last_write_time(ignored), name);
     if (jobs.size() <= most_jobs) return;
     std::ranges::sort(jobs, std::greater());
-    for (auto job = jobs.begin() + most_jobs; job != jobs.end(); ++job)
-        if (const JobFolder folder(store, job->second); !folder.alive()) fs::remove_all(folder.path(), ignored);
+    for (auto job = jobs.begin() + most_jobs; job != jobs.end(); ++job) {
+        const JobFolder folder(store, job->second);
+        const Descriptor lock(::open(folder.lock().c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+        if (lock.is_open() && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) fs::remove_all(folder.path(), ignored);
+    }
 }
 
 /// This program again, as the process of that job. `lock` is handed on to it: the job is alive from now on.
@@ -103,33 +121,38 @@ fs::path default_job_store() {
     throw Error(ErrorKind::usage, "neither XDG_STATE_HOME nor HOME names a folder to keep jobs in; give --jobs FOLDER");
 }
 
-JobStarted start_job(const fs::path& store, const EvaluationOrder& order) {
+std::optional<JobStarted> start_job(const fs::path& store, const EvaluationOrder& order) {
     make_private_folder(store);
+    // Who starts jobs or removes them does so alone: a job's own lock is its process's, or for a moment a looker's.
+    const auto turn = locked(store / "lock", std::chrono::seconds(20));
+    if (!turn)
+        throw Error(ErrorKind::bad_input, (store / "lock").string() + ": other workers start jobs there all the time; "
+                                                                      "try again, --jobs names another folder");
     const JobFolder folder(store, order_id(order));
     make_private_folder(folder.path());
-    const Descriptor lock(::open(folder.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!lock.is_open()) fail(folder.lock(), errno);
+    const auto lock = locked(folder.lock(), std::chrono::milliseconds(50));
     const std::int64_t before = folder.run();
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) fail(folder.lock(), errno);
-        return {folder.id(), std::max<std::int64_t>(1, before), "running"};
-    }
-    if (before > 0 && read_events(folder.events(before), folder.id(), before).end() == JobNews::End::done)
-        return {folder.id(), before, "done"};
+    const JobNews::End end =
+        before > 0 ? read_events(folder.events(before), folder.id(), before).end() : JobNews::End::none;
+    if (end == JobNews::End::done) return JobStarted{folder.id(), before, "done"};
     std::error_code ignored;
+    if (!lock) {
+        const bool goes_on = before > 0 && end == JobNews::End::none && !fs::exists(folder.stop(), ignored);
+        return goes_on ? std::optional(JobStarted{folder.id(), before, "running"}) : std::nullopt;
+    }
     fs::remove(folder.stop(), ignored);
     atomic_write_file(folder.order(), line_of(to_json(order)));
     const std::int64_t run = before + 1;
     if (!Descriptor(::open(folder.events(run).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)).is_open())
         fail(folder.events(run), errno);
-    spawn(folder, lock.get());
+    try {
+        spawn(folder, lock->get());
+    } catch (...) {
+        fs::remove(folder.events(run), ignored);
+        throw;
+    }
     thin_out(store);
-    return {folder.id(), run, "new"};
-}
-
-std::string host_name() {
-    std::array<char, 256> name{};
-    return ::gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0' ? std::string(name.data()) : "unnamed";
+    return JobStarted{folder.id(), run, "new"};
 }
 
 } // namespace graticule

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "app/remote/evaluation_order.h"
@@ -32,7 +33,7 @@ public:
         return path_ / ("events." + std::to_string(run));
     }
     [[nodiscard]] std::int64_t run() const; ///< the newest; 0: it was never started
-    [[nodiscard]] bool alive() const;       ///< its process is there
+    [[nodiscard]] bool alive() const;       ///< its process is there, or one is being started
 
 private:
     std::string id_;
@@ -50,15 +51,14 @@ struct JobStarted {
 [[nodiscard]] std::filesystem::path default_job_store();
 
 /// A job of the same order that runs or is done is that job; one that failed, was cancelled or whose process died
-/// begins again, and goes on behind the windows that it had. Its process has a session of its own: it outlives the
-/// worker and the connection. The newest hundred jobs are kept. Throws Error{bad_input} naming the folder.
-[[nodiscard]] JobStarted start_job(const std::filesystem::path& store, const EvaluationOrder& order);
+/// begins again, and goes on behind the windows that it had. Nothing: it was asked to stop or has failed, but its
+/// process is still there; ask again in a moment. Its process has a session of its own: it outlives the worker and the
+/// connection. Jobs are started one at a time in a store, under a lock. The newest hundred are kept. Throws
+/// Error{bad_input} naming the folder.
+[[nodiscard]] std::optional<JobStarted> start_job(const std::filesystem::path& store, const EvaluationOrder& order);
 
 /// What that process does: the order in `folder`, told into its events. Failing and being cancelled are told there as
 /// well, then thrown.
 void do_job(const JobFolder& folder, JobContext& ctx);
-
-/// Of this machine.
-[[nodiscard]] std::string host_name();
 
 } // namespace graticule

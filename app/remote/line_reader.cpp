@@ -32,10 +32,12 @@ std::optional<std::string> LineReader::next(std::chrono::milliseconds patience) 
         std::array<char, 65536> part;
         const ssize_t got = ::read(descriptor_, part.data(), part.size());
         if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (got <= 0) // a connection that breaks is at its end
+        if (got <= 0) { // a connection that breaks is at its end
             ended_ = true;
-        else
-            bytes_.append(part.data(), static_cast<std::size_t>(got));
+            continue;
+        }
+        heard_ = std::chrono::steady_clock::now();
+        bytes_.append(part.data(), static_cast<std::size_t>(got));
     }
 }
 

@@ -20,7 +20,9 @@ public:
     /// What stands behind the last line's end is no line. Throws Error{bad_input} for a line that is too long.
     [[nodiscard]] std::optional<std::string> next(std::chrono::milliseconds patience);
     [[nodiscard]] bool ended() const { return ended_; } ///< and every line has been handed out
-    void look_again() { ended_ = false; }               ///< of a file that may have grown
+    /// When bytes came last, also of a line that is not whole yet; the clock's zero: never.
+    [[nodiscard]] std::chrono::steady_clock::time_point heard() const { return heard_; }
+    void look_again() { ended_ = false; } ///< of a file that may have grown
 
 private:
     int descriptor_;
@@ -28,6 +30,7 @@ private:
     std::string name_;
     std::string bytes_;
     std::size_t searched_ = 0; ///< bytes in which there is no end of a line
+    std::chrono::steady_clock::time_point heard_;
     bool ended_ = false;
 };
 

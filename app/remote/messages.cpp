@@ -31,6 +31,12 @@ ErrorInfo read_error(const json& value) {
     return error;
 }
 
+void throw_as_told(const ErrorInfo& told) {
+    Error error(told.kind, told.message);
+    for (const std::string& line : told.context) error.add_context(line);
+    throw error;
+}
+
 std::string line_of(const json& message) { return message.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 const json& member(const json& object, const char* name, const std::string& where) {
@@ -56,11 +62,14 @@ std::int64_t number_member(const json& object, const char* name, std::int64_t le
     return value.get<std::int64_t>();
 }
 
+bool is_hash(std::string_view text) {
+    const auto digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+    return text.size() == 64 && std::ranges::all_of(text, digit);
+}
+
 std::string hash_member(const json& object, const char* name, const std::string& where) {
     const std::string text = text_member(object, name, where);
-    const auto digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-    if (text.size() != 64 || !std::ranges::all_of(text, digit))
-        refuse(where, name, "64 hexadecimal digits", object.at(name));
+    if (!is_hash(text)) refuse(where, name, "64 hexadecimal digits", object.at(name));
     return text;
 }
 

@@ -2,7 +2,7 @@
 // (ssh, docker exec, a process here).
 //
 //     asked                                        answered
-//     {"ask":"hello","protocol":1}                 {"event":"hello", protocol, version, host, devices}
+//     {"ask":"hello","protocol":1}                 {"event":"hello", protocol, host, versions, devices}
 //     {"ask":"start","order":{...}}                {"event":"started", job, run, state: "new", "running" or "done"}
 //     {"ask":"attach","job":ID,"run":R,"from":N}   {"event":"attached", job, run, from}
 //     {"ask":"cancel","job":ID}                    {"event":"cancelling", job}
@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/io/json_file.h"
@@ -30,6 +31,8 @@ inline constexpr std::chrono::seconds between_alive{5}, silence_is_loss{30};
 [[nodiscard]] nlohmann::json to_json(const ErrorInfo& error);
 /// Texts of any other type are left out: it tells of a failure already.
 [[nodiscard]] ErrorInfo read_error(const nlohmann::json& value);
+/// It again, with what was being done.
+[[noreturn]] void throw_as_told(const ErrorInfo& told);
 
 /// One line, without its end; bytes that are no UTF-8 are replaced.
 [[nodiscard]] std::string line_of(const nlohmann::json& message);
@@ -40,6 +43,7 @@ inline constexpr std::chrono::seconds between_alive{5}, silence_is_loss{30};
 [[nodiscard]] std::int64_t number_member(const nlohmann::json& object, const char* name, std::int64_t least,
                                          std::int64_t most, const std::string& where);
 /// 64 hexadecimal digits in lower case, as a SHA-256 is written.
+[[nodiscard]] bool is_hash(std::string_view text);
 [[nodiscard]] std::string hash_member(const nlohmann::json& object, const char* name, const std::string& where);
 
 } // namespace graticule

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -40,9 +41,9 @@ public:
             }
         }
         if (news_.end() == JobNews::End::failed) {
-            Error error(news_.error().kind, news_.error().message);
-            for (const std::string& line : news_.error().context) error.add_context(line);
-            throw error.add_context("evaluating on " + host_);
+            ErrorInfo told = news_.error();
+            told.context.push_back("evaluating on " + host_);
+            throw_as_told(told);
         }
         if (news_.end() == JobNews::End::cancelled)
             throw Error(ErrorKind::device, "somebody stopped the job on " + host_ +
@@ -50,21 +51,29 @@ public:
         return {std::make_shared<const Evaluation>(*news_.evaluation()), news_.size()};
     }
 
-    /// Asks the job to stop, on a connection of its own where there is none.
+    /// Asks the job to stop, also one that is being started, and on another connection where this one does not answer.
     void cancel() {
-        if (news_.job().empty()) return;
-        const JobContext aside; // in which no stop is due
-        const json ask = {{"ask", "cancel"}, {"job", news_.job()}};
-        try {
-            if (worker_) return (void)worker_->answer(ask, aside);
-        } catch (const std::exception&) {
-        }
-        try {
+        if (news_.job().empty() && !ordered_) return;
+        ctx_.progress.begin("Asking " + host_ + " to stop", 0);
+        std::string problem;
+        const auto stop = [this](WorkerConnection& worker, const JobContext& aside) {
+            worker.send({{"ask", "cancel"}, {"job", news_.job()}}, aside);
+            (void)worker.answer("cancelling", aside);
+        };
+        if (worker_) {
+            problem = within(seconds(5), [&](const JobContext& aside) {
+                if (ordered_) hear_started(aside);
+                stop(*worker_, aside);
+            });
+            if (problem.empty()) return;
             worker_.reset();
-            (void)WorkerConnection(command_, aside).answer(ask, aside);
-        } catch (const std::exception& problem) {
-            ctx_.log("the job on " + host_ + " was not stopped: " + problem.what());
         }
+        if (!news_.job().empty())
+            problem = within(seconds(15), [&](const JobContext& aside) {
+                WorkerConnection other(command_, aside);
+                stop(other, aside);
+            });
+        if (!problem.empty()) ctx_.log("the job on " + host_ + " was not stopped: " + problem);
     }
 
     [[nodiscard]] const std::string& host() const { return host_; }
@@ -73,8 +82,29 @@ private:
     static constexpr std::array delays{1, 1, 2, 4, 8, 15}; ///< seconds; then as the last
     static constexpr seconds patience{600};
 
+    /// Does it, in a context in which a stop is due when the time is over; what went wrong, empty: nothing.
+    template <class Act>
+    static std::string within(seconds time, const Act& act) {
+        JobContext aside;
+        const std::jthread clock([&](const std::stop_token& done) {
+            std::mutex mutex;
+            std::condition_variable_any over;
+            std::unique_lock lock(mutex);
+            if (!over.wait_for(lock, done, time, [&] { return done.stop_requested(); })) aside.cancel.request();
+        });
+        try {
+            act(aside);
+            return {};
+        } catch (const Cancelled&) {
+            return "no answer within " + std::to_string(time.count()) + " s";
+        } catch (const std::exception& problem) {
+            return problem.what();
+        }
+    }
+
     void connect() {
         if (worker_) return;
+        ordered_ = false;
         if (host_.empty()) ctx_.progress.begin("Starting the worker", 0);
         worker_ = std::make_unique<WorkerConnection>(command_, ctx_);
         host_ = worker_->hello().host;
@@ -82,12 +112,17 @@ private:
             start();
         else
             attach();
-        lost_since_ = {};
-        tries_ = 0;
     }
 
     void start() {
-        const json answer = worker_->answer({{"ask", "start"}, {"order", to_json(order_)}}, ctx_);
+        worker_->send({{"ask", "start"}, {"order", to_json(order_)}}, ctx_);
+        ordered_ = true; // it begins from here on, whatever becomes of this side
+        hear_started(ctx_);
+    }
+
+    void hear_started(const JobContext& ctx) {
+        const json answer = worker_->answer("started", ctx);
+        ordered_ = false;
         const std::string where = "the worker's answer", state = text_member(answer, "state", where);
         if (state == "running")
             ctx_.log("this evaluation runs on " + host_ + " already; it is followed from its start");
@@ -97,8 +132,8 @@ private:
     }
 
     void attach() {
-        const json answer = worker_->answer(
-            {{"ask", "attach"}, {"job", news_.job()}, {"run", news_.run()}, {"from", news_.next()}}, ctx_);
+        worker_->send({{"ask", "attach"}, {"job", news_.job()}, {"run", news_.run()}, {"from", news_.next()}}, ctx_);
+        const json answer = worker_->answer("attached", ctx_);
         const std::string where = "the worker's answer";
         const std::int64_t run = number_member(answer, "run", 1, INT64_MAX, where);
         if (run != news_.run()) news_.begin(news_.job(), run);
@@ -107,8 +142,11 @@ private:
 
     void hear(const json& message) {
         const std::string event = message.at("event").get<std::string>();
+        if (event == "refused") throw_as_told(read_error(message.value("error", json())));
+        lost_since_ = {}; // attaching alone is no sign that the job's lines get through
+        tries_ = 0;
+        if (event == "alive") return;
         if (event == "died") return start_after(text_member(message, "message", "the worker's line"));
-        if (event == "refused") throw Error(ErrorKind::internal, read_error(message.value("error", json())).message);
         const std::size_t before = windows();
         news_.take(message);
         if (event == "progress") show(message);
@@ -164,6 +202,7 @@ private:
     const WindowCallback& on_window_;
     std::unique_ptr<WorkerConnection> worker_;
     JobNews news_;
+    bool ordered_ = false; ///< by this connection, and the answer is not here yet
     bool died_before_ = false;
     std::size_t began_with_ = 0; ///< windows
     std::size_t tries_ = 0;

@@ -22,8 +22,9 @@ struct RemoteEvaluation {
 
 /// Asking again for what was asked before finds the same job: one that runs is followed, one that is done gives its
 /// result, one that was stopped goes on behind its windows. Progress and log of the job are `ctx`'s. Throws Cancelled
-/// when a stop is due, after the job was asked to stop as well, unless `leave` says that it is to go on; the Error that
-/// the job fails with; Error{device} where the worker cannot be reached, at first or for ten minutes.
+/// when a stop is due, after the job was asked to stop as well (for twenty seconds at most; the log says where that
+/// fails), unless `leave` says that it is to go on; the Error that the job fails with; Error{device} where the worker
+/// cannot be reached, at first or for ten minutes.
 [[nodiscard]] RemoteEvaluation evaluate_on_worker(const std::string& command, const EvaluationOrder& order,
                                                   JobContext& ctx, const WindowCallback& on_window = {},
                                                   const std::function<bool()>& leave = {});

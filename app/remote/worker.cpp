@@ -9,11 +9,13 @@
 #include <optional>
 #include <string_view>
 #include <sys/stat.h>
+#include <utility>
 
 #include "app/remote/job_folder.h"
 #include "app/remote/line_reader.h"
 #include "app/remote/messages.h"
 #include "core/base/cut_short.h"
+#include "core/base/host_name.h"
 #include "core/base/provenance.h"
 #include "core/runtime/device.h"
 #include "core/runtime/torch_error.h"
@@ -30,6 +32,7 @@ class Followed {
 public:
     Followed(JobFolder folder, std::int64_t run, std::int64_t from)
         : folder_(std::move(folder))
+        , run_(run)
         , file_(::open(folder_.events(run).c_str(), O_RDONLY | O_CLOEXEC))
         , lines_(file_.get(), answer_limits.bytes, folder_.events(run).string())
         , skipped_(from) {
@@ -48,20 +51,24 @@ public:
         lines_.look_again();
         return std::nullopt;
     }
+    /// Its process is there, and not that of a later run.
+    [[nodiscard]] bool alive() const { return folder_.alive() && folder_.run() == run_; }
     /// Whether the job said so, whatever it was.
-    [[nodiscard]] bool came_to_its_end() const {
-        const json line = json::parse(last_, nullptr, false);
-        if (!line.is_object()) return false;
-        const std::string event = line.value("event", std::string());
-        return event == "done" || event == "failed" || event == "cancelled";
+    [[nodiscard]] bool came_to_its_end() {
+        if (last_.empty()) return ended_; // no line since
+        const json line = json::parse(std::exchange(last_, {}), nullptr, false);
+        const std::string event = line.is_object() ? line.value("event", std::string()) : std::string();
+        return ended_ = event == "done" || event == "failed" || event == "cancelled";
     }
 
 private:
     JobFolder folder_;
+    std::int64_t run_;
     Descriptor file_;
     LineReader lines_;
     std::int64_t skipped_;
-    std::string last_;
+    std::string last_; ///< line, as long as nobody has looked whether it is the end
+    bool ended_ = false;
 };
 
 /// The end of what a process wrote on stderr, in one line.
@@ -86,7 +93,7 @@ public:
 
     /// False: whoever listened is gone.
     [[nodiscard]] bool answer(const std::string& line) {
-        try {
+        return do_or_refuse([&] {
             const json asked = parse_json(line, "what was asked", asked_limits);
             const std::string what = text_member(asked, "ask", "what was asked");
             for (const auto& [name, act] : asks)
@@ -95,17 +102,29 @@ public:
             for (const auto& [name, act] : asks) names += (names.empty() ? "" : ", ") + std::string(name);
             throw Error(ErrorKind::bad_input,
                         "what was asked: there is no " + cut_short(what) + "; there are " + names);
-        } catch (const Cancelled&) {
-            throw;
-        } catch (...) {
-            return send({{"event", "refused"}, {"error", to_json(current_error())}});
-        }
+        });
+    }
+
+    /// Starts what was ordered, as soon as the process of a stopped run of it is gone.
+    [[nodiscard]] bool start_ordered() {
+        if (!ordered_) return true;
+        return do_or_refuse([this] {
+            const EvaluationOrder order = *std::exchange(ordered_, std::nullopt);
+            const auto started = start_job(store_, order);
+            if (!started) {
+                ordered_ = order;
+                return true;
+            }
+            follow(started->job, started->run, 0);
+            return send(
+                {{"event", "started"}, {"job", started->job}, {"run", started->run}, {"state", started->state}});
+        });
     }
 
     /// What the job that is followed has said since.
     [[nodiscard]] bool send_news() {
         if (!followed_) return true;
-        const bool alive = followed_->folder().alive(); // asked first: what it says at its end is read below
+        const bool alive = followed_->alive(); // asked first: what it says at its end is read below
         while (const auto line = followed_->next())
             if (!send_line(*line)) return false;
         if (alive && !followed_->came_to_its_end()) return true;
@@ -123,9 +142,20 @@ public:
         return std::chrono::steady_clock::now() - sent_ < between_alive || send({{"event", "alive"}});
     }
 
-    [[nodiscard]] bool follows() const { return followed_.has_value(); }
+    [[nodiscard]] bool has_work() const { return followed_ || ordered_; }
 
 private:
+    template <class Act>
+    bool do_or_refuse(const Act& act) {
+        try {
+            return act();
+        } catch (const Cancelled&) {
+            throw;
+        } catch (...) {
+            return send({{"event", "refused"}, {"error", to_json(current_error())}});
+        }
+    }
+
     bool hello(const json& asked) {
         const auto spoken = number_member(asked, "protocol", 0, INT32_MAX, "hello");
         if (spoken != worker_protocol)
@@ -146,9 +176,9 @@ private:
     }
 
     bool start(const json& asked) {
-        const JobStarted started = start_job(store_, read_order(member(asked, "order", "start")));
-        follow(started.job, started.run, 0);
-        return send({{"event", "started"}, {"job", started.job}, {"run", started.run}, {"state", started.state}});
+        ordered_ = read_order(member(asked, "order", "start"));
+        followed_.reset();
+        return true; // answered by start_ordered
     }
 
     bool attach(const json& asked) {
@@ -157,6 +187,7 @@ private:
         // Of another run nothing is known there yet.
         std::int64_t from = number_member(asked, "from", 0, INT64_MAX, "attach");
         if (number_member(asked, "run", 0, INT64_MAX, "attach") != run) from = 0;
+        ordered_.reset();
         follow(folder.id(), run, from);
         return send({{"event", "attached"}, {"job", folder.id()}, {"run", run}, {"from", from}});
     }
@@ -194,6 +225,7 @@ private:
 
     Descriptor out_;
     std::filesystem::path store_;
+    std::optional<EvaluationOrder> ordered_; ///< and not started yet
     std::optional<Followed> followed_;
     std::chrono::steady_clock::time_point sent_ = std::chrono::steady_clock::now();
 };
@@ -211,11 +243,11 @@ void serve_jobs(int in, int out, const std::filesystem::path& store, JobContext&
     while (true) {
         ctx.check_cancelled();
         bool heard = true;
-        if (const auto line = lines.next(milliseconds(worker.follows() ? 100 : 500)))
+        if (const auto line = lines.next(milliseconds(worker.has_work() ? 100 : 500)))
             heard = worker.answer(*line);
         else if (lines.ended())
             return;
-        if (!heard || !worker.send_news() || !worker.send_alive()) return;
+        if (!heard || !worker.start_ordered() || !worker.send_news() || !worker.send_alive()) return;
     }
 }
 

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <spawn.h>
@@ -30,10 +31,15 @@ constexpr milliseconds step{100}; // between looks at whether to stop
     throw Error(ErrorKind::internal, std::string("starting a worker: ") + what + ": " + std::strerror(errno));
 }
 
-void quiet_read(int descriptor, std::string& into) {
-    std::array<char, 4096> part;
-    for (ssize_t got = 0; (got = ::read(descriptor, part.data(), part.size())) > 0;)
-        into.append(part.data(), static_cast<std::size_t>(got));
+/// A process and those that it started in this session, as a shell those of its line. Jobs have sessions of their own.
+void end_all(pid_t process, pid_t session) {
+    const std::string number = std::to_string(process);
+    std::ifstream list("/proc/" + number + "/task/" + number + "/children");
+    std::vector<pid_t> children;
+    for (pid_t child = 0; list >> child;) children.push_back(child);
+    ::kill(process, SIGKILL);
+    for (const pid_t child : children)
+        if (::getsid(child) == session) end_all(child, session);
 }
 
 } // namespace
@@ -93,8 +99,17 @@ void WorkerConnection::start() {
 
 void WorkerConnection::hear_errors() {
     constexpr std::size_t kept = 2000;
-    quiet_read(err_.get(), errors_);
-    if (errors_.size() > kept) errors_.erase(0, errors_.size() - kept);
+    std::array<char, 4096> part;
+    for (int reads = 0; reads < 64; ++reads) { // it may write faster than this reads
+        const ssize_t got = ::read(err_.get(), part.data(), part.size());
+        if (got <= 0) return;
+        errors_.append(part.data(), static_cast<std::size_t>(got));
+        if (errors_.size() > kept) errors_.erase(0, errors_.size() - kept);
+    }
+}
+
+bool WorkerConnection::silent() const {
+    return std::chrono::steady_clock::now() - std::max(heard_, lines_->heard()) > silence_is_loss;
 }
 
 void WorkerConnection::lose() {
@@ -138,10 +153,7 @@ void WorkerConnection::greet(const JobContext& ctx) {
         }
         const std::string where = "the worker's greeting";
         const std::string event = text_member(message, "event", where);
-        if (event == "refused") {
-            const ErrorInfo error = read_error(member(message, "error", where));
-            throw Error(error.kind, error.message);
-        }
+        if (event == "refused") throw_as_told(read_error(member(message, "error", where)));
         if (event != "hello") throw Error(ErrorKind::unsupported, where + " is " + cut_short(message));
         if (const auto spoken = number_member(message, "protocol", 0, INT32_MAX, where); spoken != worker_protocol)
             throw Error(ErrorKind::unsupported, where + " is of protocol " + std::to_string(spoken) + ", not " +
@@ -176,7 +188,7 @@ void WorkerConnection::send(const json& message, const JobContext& ctx) {
             continue;
         }
         if (sent < 0 && errno != EAGAIN && errno != EINTR) lose();
-        if (std::chrono::steady_clock::now() - heard_ > silence_is_loss) lose();
+        if (silent()) lose();
         pollfd room{in_.get(), POLLOUT, 0};
         (void)::poll(&room, 1, static_cast<int>(step.count()));
     }
@@ -188,31 +200,27 @@ std::optional<json> WorkerConnection::next(milliseconds patience, const JobConte
         ctx.check_cancelled();
         hear_errors();
         const auto line = lines_->next(std::min(patience, step));
-        if (!line && lines_->ended()) lose();
-        if (!line && std::chrono::steady_clock::now() - heard_ > silence_is_loss)
+        if (line) {
+            const std::string where = "what " + hello_.host + " says";
+            json message = parse_json(*line, where, answer_limits);
+            (void)text_member(message, "event", where);
+            return message;
+        }
+        if (lines_->ended()) lose();
+        if (silent())
             throw ConnectionLost("nothing was heard from " + hello_.host + " for " +
                                  std::to_string(silence_is_loss.count()) + " s");
-        if (!line) continue;
-        heard_ = std::chrono::steady_clock::now();
-        json message = parse_json(*line, "what " + hello_.host + " says", answer_limits);
-        if (text_member(message, "event", "what " + hello_.host + " says") != "alive") return message;
     } while (std::chrono::steady_clock::now() < until);
     return std::nullopt;
 }
 
-json WorkerConnection::answer(const json& asked, const JobContext& ctx) {
-    send(asked, ctx);
+json WorkerConnection::answer(std::string_view event, const JobContext& ctx) {
     while (true) {
         auto message = next(step, ctx);
         if (!message) continue;
-        const std::string event = (*message)["event"].get<std::string>();
-        if (event == "refused") {
-            const ErrorInfo refusal = read_error(member(*message, "error", "a refusal"));
-            Error error(refusal.kind, refusal.message);
-            for (const std::string& line : refusal.context) error.add_context(line);
-            throw error;
-        }
-        if (event == "started" || event == "attached" || event == "cancelling") return std::move(*message);
+        const std::string said = (*message)["event"].get<std::string>();
+        if (said == "refused") throw_as_told(read_error(member(*message, "error", "a refusal")));
+        if (said == event) return std::move(*message);
         // Lines of the job that is followed may still be on their way.
     }
 }
@@ -226,7 +234,7 @@ void WorkerConnection::stop() noexcept {
         if (process_ > 0) std::this_thread::sleep_for(milliseconds(10));
     }
     if (process_ <= 0) return;
-    ::kill(process_, SIGKILL);
+    end_all(process_, ::getsid(process_));
     (void)::waitpid(process_, nullptr, 0);
     process_ = 0;
 }

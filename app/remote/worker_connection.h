@@ -10,6 +10,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <utility>
 #include <vector>
@@ -45,22 +46,26 @@ public:
     /// passed over. Throws ConnectionLost where none comes, with what the command said, Error{unsupported} for a worker
     /// of another protocol, Cancelled.
     WorkerConnection(const std::string& command, const JobContext& ctx);
-    ~WorkerConnection(); ///< its streams end, and then it
+    /// Its streams end, and then it; after a second it is ended, with what it runs in its session (a shell stays around
+    /// what it runs).
+    ~WorkerConnection();
     WorkerConnection(const WorkerConnection&) = delete;
     WorkerConnection& operator=(const WorkerConnection&) = delete;
 
     [[nodiscard]] const WorkerHello& hello() const { return hello_; }
     /// Throw ConnectionLost, also where nothing was heard for long, and Cancelled.
     void send(const nlohmann::json& message, const JobContext& ctx);
-    /// What it says next but that it is alive; nothing: not within that time.
+    /// What it says next; nothing: not within that time.
     [[nodiscard]] std::optional<nlohmann::json> next(std::chrono::milliseconds patience, const JobContext& ctx);
-    /// The answer to what was asked. Throws the Error that it is refused with, ConnectionLost, Cancelled.
-    [[nodiscard]] nlohmann::json answer(const nlohmann::json& asked, const JobContext& ctx);
+    /// The answer to what was sent, by the name of its event; what comes before it is passed over. Throws the Error
+    /// that it is refused with, ConnectionLost, Cancelled.
+    [[nodiscard]] nlohmann::json answer(std::string_view event, const JobContext& ctx);
 
 private:
     void start();
     void greet(const JobContext& ctx);
     void hear_errors();
+    [[nodiscard]] bool silent() const; ///< for long
     void stop() noexcept;
     [[noreturn]] void lose();
 

@@ -1,9 +1,12 @@
 // A worker as another machine has it, here by a command without ssh: the same figures, jobs that survive whoever goes,
 // and lines that nobody should send.
+#include <QElapsedTimer>
 #include <QFile>
 #include <QTemporaryDir>
 #include <QThread>
 #include <QtTest/QTest>
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include "tests/app/cli/cli_process.h"
 #include "tests/support/test_main.h"
@@ -46,7 +49,7 @@ class CliWorkerTest : public QObject {
     }
     /// The only job that the store holds.
     [[nodiscard]] static QString job(const QString& store) {
-        const QStringList jobs = entries(store);
+        const QStringList jobs = QDir(store).entryList(QDir::Dirs | QDir::NoDotAndDotDot);
         return jobs.size() == 1 ? QDir(store).filePath(jobs.front()) : QString();
     }
     /// All that it has said, of whatever run.
@@ -92,6 +95,33 @@ class CliWorkerTest : public QObject {
     void begin(QProcess& process, const QString& at) {
         process.start(cli_program(), on(at, long_words()));
         QTRY_VERIFY_WITH_TIMEOUT(said(at).count("\"window\"") > 2, 120'000);
+    }
+
+    /// A worker that says all but this at once.
+    [[nodiscard]] static QString slow_to_say(const QString& event, const QString& store, int seconds) {
+        return QStringLiteral("%1 | while read -r line; do case $line in *'\"event\":\"%2\"'*) sleep %3;; esac; "
+                              "printf '%s\\n' \"$line\"; done")
+            .arg(worker(store), event)
+            .arg(seconds);
+    }
+    /// What starts a job, with these changes; without any it fails, because no model has that hash.
+    static QByteArray start_line(const json& changes) {
+        json asked = {{"model", "sample-opt"},
+                      {"model_hash", std::string(64, 'a')},
+                      {"device", "cpu"},
+                      {"precision", "float32"},
+                      {"arithmetic", "simulated"},
+                      {"weight_budget", -1},
+                      {"recipe", nullptr},
+                      {"served_as", ""},
+                      {"calibration", {{"name", ""}, {"content", ""}}},
+                      {"text", {{"name", ""}, {"content", ""}}},
+                      {"text_rule", "auto"},
+                      {"protocol", "gptq"},
+                      {"window", 64},
+                      {"windows", 1}};
+        asked.update(changes);
+        return QByteArray::fromStdString(json{{"ask", "start"}, {"order", asked}}.dump());
     }
 
     static QList<json> ask(const QString& store, const QByteArray& lines, int code = 0) {
@@ -191,11 +221,103 @@ private Q_SLOTS:
         begin(process, store("cancel"));
         ::kill(static_cast<pid_t>(process.processId()), SIGINT);
         QCOMPARE(collect(process).code, 130);
-        QTRY_VERIFY_WITH_TIMEOUT(processes_with({"worker", "--do", job(store("cancel"))}).isEmpty(), 30'000);
-        QVERIFY2(said(store("cancel")).contains("\"cancelled\""), said(store("cancel")).right(300));
+        // At once: its process may still be there, and its end not told.
         const Outcome outcome = run_cli(on(store("cancel"), long_words()));
+        QVERIFY2(outcome.code == 0, outcome.err);
         QVERIFY2(outcome.err.contains("going on after window"), outcome.err);
         compare_results(here(), outcome.json());
+    }
+
+    void cancelling_while_the_job_starts_stops_it() {
+        QProcess process; // the answer takes its time
+        process.start(cli_program(), long_words() << "--worker" << slow_to_say("started", store("early"), 3));
+        QTRY_VERIFY_WITH_TIMEOUT(!processes_with({"worker", "--do", job(store("early"))}).isEmpty(), 60'000);
+        ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+        QCOMPARE(collect(process).code, 130);
+        QTRY_VERIFY_WITH_TIMEOUT(processes_with({"worker", "--do", job(store("early"))}).isEmpty(), 30'000);
+        QVERIFY2(said(store("early")).contains("\"cancelled\""), said(store("early")).right(300));
+    }
+
+    void cancelling_asks_again_where_the_connection_does_not_answer() {
+        QProcess process;
+        const QString once =
+            QStringLiteral("if mkdir '%1'; then %2; else exec %3; fi")
+                .arg(folder_.filePath("once"), slow_to_say("cancelling", store("deaf"), 1000), worker(store("deaf")));
+        process.start(cli_program(), long_words() << "--worker" << once);
+        QTRY_VERIFY_WITH_TIMEOUT(said(store("deaf")).count("\"window\"") > 2, 120'000);
+        QElapsedTimer clock;
+        clock.start();
+        ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+        QCOMPARE(collect(process).code, 130);
+        QVERIFY2(clock.elapsed() < 25'000, qPrintable(QString::number(clock.elapsed())));
+        QVERIFY(processes_with({"sleep", "1000"}).isEmpty()); // what the shell ran goes with it
+    }
+
+    void runs_that_end_before_their_first_line_lose_no_windows() {
+        QProcess process;
+        begin(process, store("empty"));
+        const QList<pid_t> jobs = processes_with({"worker", "--do", job(store("empty"))});
+        QCOMPARE(jobs.size(), 1);
+        process.kill();
+        process.waitForFinished();
+        ::kill(jobs.front(), SIGKILL);
+        for (const char* name : {"/events.2", "/events.3"}) {
+            QFile file(job(store("empty")) + name);
+            QVERIFY(file.open(QIODevice::WriteOnly));
+        }
+        const Outcome outcome = run_cli(on(store("empty"), long_words()));
+        QVERIFY2(outcome.code == 0, outcome.err);
+        QVERIFY2(outcome.err.contains("going on after window"), outcome.err);
+        compare_results(here(), outcome.json());
+        QCOMPARE(QDir(job(store("empty"))).entryList({"events.*"}), QStringList{"events.4"});
+    }
+
+    // The order is of another model: its jobs fail, each after the other, when nobody asks at the same time.
+    void those_who_ask_at_once_follow_one_job() {
+        QList<std::shared_ptr<QProcess>> workers;
+        for (int i = 0; i < 4; ++i) {
+            auto process = std::make_shared<QProcess>();
+            process->start(cli_program(), {"worker", "--jobs", store("once")});
+            process->write("{\"ask\":\"hello\",\"protocol\":1}\n");
+            workers << process;
+        }
+        for (const auto& process : workers) {
+            QTRY_VERIFY_WITH_TIMEOUT(process->canReadLine(), 60'000);
+            QVERIFY(process->readLine().contains("\"hello\""));
+        }
+        const QByteArray asked = start_line(json::object());
+        for (const auto& process : workers) process->write(asked + '\n');
+        int began = 0, newest = 0;
+        for (const auto& process : workers) {
+            QTRY_VERIFY_WITH_TIMEOUT(process->canReadLine(), 60'000);
+            const QByteArray line = process->readLine();
+            const json answer = json::parse(line.begin(), line.end());
+            QVERIFY2(answer["event"] == "started", line);
+            began += answer["state"] == "new" ? 1 : 0;
+            newest = std::max(newest, answer["run"].get<int>());
+        }
+        QCOMPARE(began, newest);
+        for (const auto& process : workers) process->closeWriteChannel();
+        for (const auto& process : workers) QVERIFY(process->waitForFinished());
+    }
+
+    void only_old_jobs_make_room() {
+        const QDir at(store("many"));
+        const auto add = [&](const QString& name, bool lock) {
+            QFile file(at.filePath(name + (lock ? "/lock" : "/something")));
+            return at.mkpath(name) && file.open(QIODevice::WriteOnly);
+        };
+        const QString alive(64, 'a'), no_hash(64, 'x'), no_job(64, 'b');
+        QVERIFY(add(alive, true) && add(no_hash, true) && add(no_job, false));
+        const int held = ::open(qPrintable(at.filePath(alive + "/lock")), O_RDWR | O_CLOEXEC);
+        QVERIFY(held >= 0 && ::flock(held, LOCK_EX) == 0);
+        QThread::msleep(20);
+        for (int i = 0; i < 110; ++i) QVERIFY(add(QStringLiteral("%1").arg(i, 64, 10, QLatin1Char('0')), true));
+        const QList<json> answers = ask(at.path(), start_line(json::object()) + '\n');
+        QVERIFY(!answers.isEmpty() && answers[0]["state"] == "new");
+        ::close(held);
+        QVERIFY(at.exists(alive + "/lock") && at.exists(no_hash + "/lock") && at.exists(no_job + "/something"));
+        QCOMPARE(at.entryList(QDir::Dirs | QDir::NoDotAndDotDot).size(), 100 + 3);
     }
 
     void another_model_is_refused_with_both_hashes() {
@@ -238,27 +360,17 @@ private Q_SLOTS:
         QVERIFY2(outcome.code == 0, outcome.err);
     }
 
+    // What a command writes beside the worker is heard a little at a time.
+    void a_command_that_never_stops_talking_hides_nothing() {
+        const Outcome outcome = run_cli({"eval", "sample-opt", "--window", "64", "--windows", "1", "--worker",
+                                         QStringLiteral("yes noise >&2 & exec %1").arg(worker(store("same")))});
+        QVERIFY2(outcome.code == 0, outcome.err.left(300));
+    }
+
     void lines_that_nobody_should_send_are_refused_data() {
         QTest::addColumn<QByteArray>("line");
         QTest::addColumn<QByteArray>("message");
-        const auto order = [](const json& changes) {
-            json asked = {{"model", "sample-opt"},
-                          {"model_hash", std::string(64, 'a')},
-                          {"device", "cpu"},
-                          {"precision", "float32"},
-                          {"arithmetic", "simulated"},
-                          {"weight_budget", -1},
-                          {"recipe", nullptr},
-                          {"served_as", ""},
-                          {"calibration", {{"name", ""}, {"content", ""}}},
-                          {"text", {{"name", ""}, {"content", ""}}},
-                          {"text_rule", "auto"},
-                          {"protocol", "gptq"},
-                          {"window", 64},
-                          {"windows", 1}};
-            asked.update(changes);
-            return QByteArray::fromStdString(json{{"ask", "start"}, {"order", asked}}.dump());
-        };
+        const auto order = start_line;
         QTest::newRow("nothing") << QByteArray("") << QByteArray("not valid JSON");
         QTest::newRow("no JSON") << QByteArray("{\"ask\":") << QByteArray("not valid JSON");
         QTest::newRow("a zero") << QByteArray("{\"ask\":\"hello\"}\0", 16) << QByteArray("zero byte");
