@@ -408,7 +408,9 @@ private Q_SLOTS:
         auto [settings, window] = this->window("first"); // its journal has two runs
         window->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().runs().size() == 2, 30'000);
-        QVERIFY(window->command("run.export")->isEnabled());
+        QVERIFY(!window->command("run.export")->isEnabled()); // none is of the open recipe, and none is chosen
+        window->runs().selectRuns({window->session().runs().at(1).id});
+        QTRY_VERIFY(window->command("run.export")->isEnabled());
         window->setAsking(true);
         QString said;
         QStringList buttons;
