@@ -8,7 +8,10 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 #include <QtWidgets/QPushButton>
+#include <csignal>
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/remote/job_events.h"
@@ -231,6 +234,26 @@ private Q_SLOTS:
         QVERIFY(!news.evaluation());
         QVERIFY(news.next() <= 1);
         if (taken == 1) QCOMPARE(news.next(), std::int64_t(1));
+    }
+
+    // Half a line stands in the file: what is written behind it would be no line.
+    void after_a_failure_of_writing_nothing_follows() {
+        const std::string path = folder_.filePath("full").toStdString();
+        QFile file(QString::fromStdString(path));
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        JobEvents events(path, "a", 1);
+        events.write({{"event", "log"}, {"text", "one"}});
+        rlimit usual = {};
+        QCOMPARE(::getrlimit(RLIMIT_FSIZE, &usual), 0);
+        const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+        rlimit narrow = usual;
+        narrow.rlim_cur = static_cast<rlim_t>(QFileInfo(file).size()) + 10;
+        QCOMPARE(::setrlimit(RLIMIT_FSIZE, &narrow), 0);
+        QVERIFY_EXCEPTION_THROWN(events.write({{"event", "log"}, {"text", "two"}}), Error);
+        QCOMPARE(::setrlimit(RLIMIT_FSIZE, &usual), 0);
+        ::signal(SIGXFSZ, handler);
+        QVERIFY_EXCEPTION_THROWN(events.write({{"event", "log"}, {"text", "three"}}), Error);
+        QCOMPARE(read_events(path, "a", 1).next(), std::int64_t(1));
     }
 };
 

@@ -231,6 +231,7 @@ private Q_SLOTS:
     void cancelling_while_the_job_starts_stops_it() {
         QProcess process; // the answer takes its time
         process.start(cli_program(), long_words() << "--worker" << slow_to_say("started", store("early"), 3));
+        QTRY_VERIFY_WITH_TIMEOUT(!job(store("early")).isEmpty(), 60'000);
         QTRY_VERIFY_WITH_TIMEOUT(!processes_with({"worker", "--do", job(store("early"))}).isEmpty(), 60'000);
         ::kill(static_cast<pid_t>(process.processId()), SIGINT);
         QCOMPARE(collect(process).code, 130);
@@ -299,6 +300,34 @@ private Q_SLOTS:
         QCOMPARE(began, newest);
         for (const auto& process : workers) process->closeWriteChannel();
         for (const auto& process : workers) QVERIFY(process->waitForFinished());
+    }
+
+    // The lock of a job that has told its end, or of one that has not begun to speak, says nothing of what goes on.
+    void a_job_begins_again_when_the_process_before_it_is_gone() {
+        (void)ask(store("held"), start_line(json::object()) + '\n');
+        QTRY_VERIFY_WITH_TIMEOUT(said(store("held")).contains("\"failed\""), 60'000);
+        for (const int run : {2, 1}) {
+            const int held = ::open(qPrintable(job(store("held")) + "/lock"), O_RDWR | O_CLOEXEC);
+            QTRY_VERIFY_WITH_TIMEOUT(::flock(held, LOCK_EX | LOCK_NB) == 0, 60'000);
+            if (run == 1)
+                for (const QString& name : QDir(job(store("held"))).entryList({"events.*"}))
+                    QVERIFY(QFile::remove(job(store("held")) + '/' + name));
+            QProcess worker;
+            worker.start(cli_program(), {"worker", "--jobs", store("held")});
+            worker.write("{\"ask\":\"hello\",\"protocol\":1}\n");
+            QTRY_VERIFY_WITH_TIMEOUT(worker.canReadLine(), 60'000);
+            (void)worker.readLine();
+            worker.write(start_line(json::object()) + '\n');
+            QTest::qWait(500);
+            QVERIFY2(!worker.canReadLine(), worker.readAllStandardOutput());
+            ::close(held);
+            QTRY_VERIFY_WITH_TIMEOUT(worker.canReadLine(), 10'000);
+            const QByteArray line = worker.readLine();
+            const json answer = json::parse(line.begin(), line.end());
+            QVERIFY2(answer["state"] == "new" && answer["run"] == run, line);
+            worker.closeWriteChannel();
+            QVERIFY(worker.waitForFinished());
+        }
     }
 
     void only_old_jobs_make_room() {
