@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <fcntl.h>
 #include <span>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/base/host_name.h"
 #include "core/io/aside.h"
 #include "core/io/before_output.h"
 #include "core/io/file_lock.h"
@@ -34,9 +34,8 @@ fs::path claim_of(const fs::path& target) {
 }
 
 std::string this_process() {
-    char host[HOST_NAME_MAX + 1] = {};
-    (void)!::gethostname(host, HOST_NAME_MAX);
-    return std::string(::program_invocation_short_name) + ", process " + std::to_string(::getpid()) + " on " + host;
+    return std::string(::program_invocation_short_name) + ", process " + std::to_string(::getpid()) + " on " +
+           host_name();
 }
 
 /// Which process wrote the claim; empty where it cannot be read.
