@@ -51,8 +51,7 @@ Outcome evaluate_here(const Args& args, const std::optional<Recipe>& recipe, con
         outcome.evaluation = work.evaluate(recipe.has_value(), corpus, spec, console.job());
     }
     if (!recipe) return outcome;
-    const ModelSize size = work.quantized()->size();
-    outcome.size = RemoteSize{size.bits_per_weight, work.quantized()->bytes_before(), size.bytes};
+    outcome.size = size_of(*work.quantized());
     outcome.totals = totals_line(*work.quantized());
     return outcome;
 }
@@ -109,12 +108,7 @@ void eval_command(const Args& args, Console& console) {
         value["baseline"] = to_json(*outcome.baseline, Timing::include);
     }
     value["stored_quantization"] = stored_json(*work.model());
-    if (const auto& size = outcome.size) {
-        value["bits_per_weight"] = size->bits_per_weight.actual;
-        value["ideal_bits_per_weight"] = size->bits_per_weight.ideal;
-        value["bytes_before"] = size->bytes_before;
-        value["bytes_after"] = size->bytes_after;
-    }
+    if (outcome.size) value.update(to_json(*outcome.size));
     console.print_json(value);
     console.print(evaluation_text(*outcome.evaluation) +
                   (outcome.divergence ? "\n" + divergence_text(*outcome.divergence) + "\n" : "") +

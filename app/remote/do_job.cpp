@@ -100,15 +100,6 @@ Corpus text_of(const EvaluationOrder& order) {
     return make_corpus(order.text.name, order.text.content, rule);
 }
 
-nlohmann::json size_json(const QuantizedModel* quantized) {
-    if (quantized == nullptr) return nullptr;
-    const ModelSize size = quantized->size();
-    return {{"bits_per_weight", size.bits_per_weight.actual},
-            {"ideal_bits_per_weight", size.bits_per_weight.ideal},
-            {"bytes_before", quantized->bytes_before()},
-            {"bytes_after", size.bytes}};
-}
-
 /// The job's last line.
 nlohmann::json evaluate_order(const EvaluationOrder& order, const JobFolder& folder,
                               std::shared_ptr<const Evaluation> before, JobEvents& events, JobContext& ctx) {
@@ -137,7 +128,7 @@ nlohmann::json evaluate_order(const EvaluationOrder& order, const JobFolder& fol
     verify_mappings(); // no file that was cut short went into it
     return {{"event", "done"},
             {"evaluation", to_json(here(*whole), Timing::include)},
-            {"size", size_json(quantized.get())}};
+            {"size", quantized ? to_json(size_of(*quantized)) : nlohmann::json()}};
 }
 
 /// What the runs before this one had, told again; then their files are not needed. A run that ended before its first

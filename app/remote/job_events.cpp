@@ -45,6 +45,18 @@ void JobEvents::tell(const Evaluation& so_far, bool whole) {
         write({{"event", "evaluation"}, {"evaluation", to_json(so_far, Timing::include)}});
 }
 
+RemoteSize size_of(const QuantizedModel& quantized) {
+    const ModelSize size = quantized.size();
+    return {size.bits_per_weight, quantized.bytes_before(), size.bytes};
+}
+
+json to_json(const RemoteSize& size) {
+    return {{"bits_per_weight", size.bits_per_weight.actual},
+            {"ideal_bits_per_weight", size.bits_per_weight.ideal},
+            {"bytes_before", size.bytes_before},
+            {"bytes_after", size.bytes_after}};
+}
+
 void JobNews::begin(std::string job, std::int64_t run) {
     *this = JobNews();
     job_ = std::move(job);

@@ -19,6 +19,7 @@
 #include "core/io/descriptor.h"
 #include "core/recipe/tensor_scheme.h"
 #include "core/result/evaluation.h"
+#include "core/result/quantized_model.h"
 
 namespace graticule {
 
@@ -49,6 +50,10 @@ struct RemoteSize {
     StoredBits bits_per_weight;
     std::int64_t bytes_before = 0, bytes_after = 0;
 };
+
+[[nodiscard]] RemoteSize size_of(const QuantizedModel& quantized);
+/// As members of a result.
+[[nodiscard]] nlohmann::json to_json(const RemoteSize& size);
 
 /// What they have said so far.
 class JobNews {

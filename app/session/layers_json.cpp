@@ -133,13 +133,15 @@ std::size_t write_layers_to(json& document, const std::vector<Run>& runs, std::s
     std::set<std::string> seen;
     std::size_t bytes = 0, left_out = 0;
     for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-        if (!run->reports || !run->evaluation || !seen.insert(reports_key(*run)).second) continue;
+        if (!run->reports || !run->evaluation) continue;
+        const std::string key = reports_key(*run);
+        if (!seen.insert(key).second) continue;
         json reports = reports_to_json(*run->reports);
         bytes += reports.dump().size();
         if (bytes > most_bytes)
             ++left_out;
         else
-            list.push_back({{"of", reports_key(*run)}, {"reports", std::move(reports)}});
+            list.push_back({{"of", key}, {"reports", std::move(reports)}});
     }
     if (!list.empty()) document["layers"] = {{"layout", layout}, {"runs", std::move(list)}};
     return left_out;

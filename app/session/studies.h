@@ -24,6 +24,10 @@ struct DivergenceStudy {
     std::vector<Passage> worst; ///< none under way
     Provenance provenance = {}; ///< of the recipe's side; none under way
     [[nodiscard]] bool complete() const { return std::ssize(divergence.window_means) == protocol.windows_used; }
+    /// "built-in text, gptq, windows of 512 (8 of 24), ...": what it was measured on.
+    [[nodiscard]] QString conditions() const {
+        return text + QStringLiteral(", ") + QString::fromStdString(protocol.text());
+    }
 };
 
 /// What full precision and a recipe answered to the items of a task.

@@ -50,23 +50,16 @@ json items_to_json(const TaskRun& run) {
 }
 
 json side_to_json(const TaskRun& run) {
-    const TaskProtocol& protocol = run.protocol;
-    return {{"run", run.run_name},
-            {"task", protocol.task},
-            {"label", protocol.label},
-            {"file", protocol.file},
-            {"items_used", protocol.items_used},
-            {"items_there", protocol.items_there},
-            {"spread", protocol.spread},
-            {"examples", protocol.examples},
-            {"precision", to_text(protocol.execution.compute)},
-            {"arithmetic", to_text(protocol.execution.arithmetic)},
-            {"data_hash", protocol.data_hash},
-            {"items", items_to_json(run)},
-            {"tokens", run.tokens},
-            {"shortened", run.shortened},
-            {"seconds", run.seconds},
-            {"provenance", to_json(run.provenance)}};
+    json value = to_json(run.protocol);
+    value.update({{"run", run.run_name},
+                  {"task", run.protocol.task},
+                  {"label", run.protocol.label},
+                  {"items", items_to_json(run)},
+                  {"tokens", run.tokens},
+                  {"shortened", run.shortened},
+                  {"seconds", run.seconds},
+                  {"provenance", to_json(run.provenance)}});
+    return value;
 }
 
 TaskRun read_side(const json& value) {

@@ -339,10 +339,7 @@ QString file_name_of(const std::string& scheme_line) {
 QString MainWindow::exportFolder(int run_id) const {
     if (!asking_ && !export_folder_.isEmpty()) return export_folder_; // a script says where
     const Run* run = session_.run(run_id);
-    const QuantizedModel* newest = session_.newestQuantized();
-    const std::string line = run      ? summary_line(run->recipe)
-                             : newest ? summary_line(newest->recipe)
-                                      : summary_line(session_.recipe());
+    const std::string line = summary_line(run ? run->recipe : session_.recipe());
     const QDir beside = export_folder_.isEmpty() ? QDir::home() : QFileInfo(export_folder_).absoluteDir();
     return beside.filePath(QString::fromStdString(session_.model()->name()) + u'-' + file_name_of(line));
 }

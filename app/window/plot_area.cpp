@@ -329,8 +329,7 @@ PlotArea::Row PlotArea::divergenceRow() {
         told = study;
         if (study)
             panel->setDivergence(QString::fromStdString(summary_line(study->recipe)), study->divergence, study->worst,
-                                 study->protocol.windows_used,
-                                 study->text + QStringLiteral(", ") + QString::fromStdString(study->protocol.text()));
+                                 study->protocol.windows_used, study->conditions());
         else
             panel->clearDivergence();
     };

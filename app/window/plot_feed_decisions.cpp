@@ -84,7 +84,7 @@ PlotScene divergence_scene(const Session& session, const QString& title, const Q
     plots::Provenance provenance = provenance_of(session);
     provenance.recipe = recipe;
     provenance.recipe_hash.clear();
-    provenance.conditions = study->text + QStringLiteral(", ") + QString::fromStdString(study->protocol.text());
+    provenance.conditions = study->conditions();
     scene.caption = provenance.caption();
     if (!study->complete())
         scene.subtitle += tr(" · %1 of %2 windows so far")
@@ -97,8 +97,7 @@ PlotScene divergence_scene(const Session& session, const QString& title, const Q
 void name_conditions(PlotScene& scene, const DivergenceStudy& study) {
     scene.table.columns.insert(scene.table.columns.end(), {tr("recipe"), tr("measured on")});
     for (std::vector<QString>& row : scene.table.rows)
-        row.insert(row.end(), {QString::fromStdString(summary_line(study.recipe)),
-                               study.text + QStringLiteral(", ") + QString::fromStdString(study.protocol.text())});
+        row.insert(row.end(), {QString::fromStdString(summary_line(study.recipe)), study.conditions()});
 }
 
 /// A line with its points, and the interval around it where one is known. `settles`: the last interval is the one that

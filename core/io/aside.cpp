@@ -24,8 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view mark = ".graticule-";
 constexpr std::size_t room_below = 128; ///< bytes of path that files in an output folder may need
 
-fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
-
 bool is_leftover_name(std::string_view name) {
     const auto at = name.rfind(mark);
     if (!name.starts_with('.') || at == std::string_view::npos || at == 0) return false;
@@ -33,16 +31,6 @@ bool is_leftover_name(std::string_view name) {
     const auto dash = number.find('-');
     return dash != std::string_view::npos && dash > 0 && dash + 1 < number.size() &&
            number.find_first_not_of("0123456789-") == std::string_view::npos;
-}
-
-/// The path as somebody knows it who looks at the outputs: of ".out.graticule-17-0/model" it is "out/model".
-fs::path meant_by(const fs::path& written) {
-    fs::path meant;
-    for (const fs::path& part : written) {
-        const std::string name = part.string();
-        meant /= is_leftover_name(name) ? name.substr(1, name.rfind(mark) - 1) : name;
-    }
-    return meant;
 }
 
 Descriptor create(const fs::path& path, Aside::Kind kind) {
@@ -71,6 +59,17 @@ fs::path beside(const fs::path& target, const std::string& suffix) {
 
 bool is_name_beside(const fs::path& path) { return is_leftover_name(path.filename().string()); }
 
+fs::path meant_by(const fs::path& written) {
+    fs::path meant;
+    for (const fs::path& part : written) {
+        const std::string name = part.string();
+        meant /= is_leftover_name(name) ? name.substr(1, name.rfind(mark) - 1) : name;
+    }
+    return meant;
+}
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
 Aside::Aside(const fs::path& target, Kind kind) {
     for (int number = 0; !file_.is_open(); ++number) {
         path_ = beside(target, std::to_string(::getpid()) + "-" + std::to_string(number));
@@ -79,10 +78,7 @@ Aside::Aside(const fs::path& target, Kind kind) {
             if (errno == EEXIST) continue;
             const int reason = errno;
             path_.clear();
-            throw_write_failure(target,
-                                kind == Kind::file ? "creating a file beside it"
-                                                   : "a folder for the output cannot be made there",
-                                reason, 0);
+            throw_not_made(target, kind, reason);
         }
         // Somebody who sweeps or looks may have locked it first; then it goes, since it bears no mark by which it would be
         // swept later, and the next name is tried.
@@ -108,7 +104,7 @@ std::vector<fs::path> sweep_leftovers(const fs::path& folder) {
     std::vector<fs::path> found, swept;
     std::error_code failed;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder, failed))
-        if (is_leftover_name(entry.path().filename().string())) found.push_back(entry.path());
+        if (is_name_beside(entry.path())) found.push_back(entry.path());
     for (const fs::path& path : found) {
         const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
         if (!file.is_open() || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 || !still_there(path, file)) continue;
@@ -145,6 +141,13 @@ fs::path output_place(const fs::path& path) {
     if (failed) refuse(failed.message());
     if (!place.has_filename()) place = place.parent_path();
     return place;
+}
+
+void throw_not_made(const fs::path& target, Aside::Kind kind, int code) {
+    throw_write_failure(target,
+                        kind == Aside::Kind::file ? "creating a file beside it"
+                                                  : "a folder for the output cannot be made there",
+                        code, 0);
 }
 
 void throw_write_failure(const fs::path& written, const std::string& doing, int code, std::uint64_t needed) {

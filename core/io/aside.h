@@ -44,6 +44,11 @@ private:
 inline constexpr std::size_t longest_part_of_name = 100; ///< bytes
 /// Whether it is such a name.
 [[nodiscard]] bool is_name_beside(const std::filesystem::path& path);
+/// What is written under such a path, as who looks at the outputs knows it: of ".out.graticule-17-0/model" it is
+/// "out/model".
+[[nodiscard]] std::filesystem::path meant_by(const std::filesystem::path& written);
+/// Of "out.csv" it is ".".
+[[nodiscard]] std::filesystem::path folder_of(const std::filesystem::path& path);
 
 /// Removes from `folder` what processes that are gone were writing there, and says what it was. Files whose lock is
 /// held, or cannot be asked for on this file system, stay.
@@ -57,5 +62,7 @@ std::vector<std::filesystem::path> sweep_leftovers(const std::filesystem::path& 
 /// disk, one without room for another file, a quota and a size limit are told apart.
 [[noreturn]] void throw_write_failure(const std::filesystem::path& path, const std::string& doing, int code,
                                       std::uint64_t needed);
+/// The same where nothing could be made beside `target`.
+[[noreturn]] void throw_not_made(const std::filesystem::path& target, Aside::Kind kind, int code);
 
 } // namespace graticule

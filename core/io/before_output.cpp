@@ -54,7 +54,7 @@ void check_room(const fs::path& output, std::uint64_t least_bytes, std::uint64_t
         throw_write_failure(above / output.filename(), "writing", ENOSPC, least_bytes);
     struct statvfs system = {}; // some file systems count no inodes, and say 0 of 0
     if (::statvfs(above.c_str(), &system) == 0 && system.f_files > 0 && system.f_favail < least_files)
-        throw Error(ErrorKind::bad_input, place.string() + ": the file system has room for " +
+        throw Error(ErrorKind::bad_input, meant_by(place).string() + ": the file system has room for " +
                                               std::to_string(system.f_favail) + " more files (inodes), and at least " +
                                               std::to_string(least_files) +
                                               " are needed; remove some files or choose another folder");
@@ -63,7 +63,7 @@ void check_room(const fs::path& output, std::uint64_t least_bytes, std::uint64_t
 void refuse_what_cannot_be_replaced(const fs::path& output) {
     struct statx found = {};
     if (::statx(AT_FDCWD, output.c_str(), 0, STATX_BASIC_STATS, &found) != 0) return; // there is nothing
-    const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
+    const fs::path folder = folder_of(output);
     if ((found.stx_attributes_mask & found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
         throw Error(ErrorKind::bad_input,
                     output.string() + " is a mount point, which cannot be replaced; choose another output");

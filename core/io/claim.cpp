@@ -54,12 +54,6 @@ std::string holder_in(const fs::path& claim) {
                                       "; wait for its end, or choose another place for the output");
 }
 
-/// What is written beside `path` under its name: of ".out.graticule-0-0" it is "out".
-fs::path claimed_by(const fs::path& claim) {
-    const std::string name = claim.filename().string();
-    return claim.parent_path() / name.substr(1, name.rfind(".graticule-") - 1);
-}
-
 void refuse_around(const fs::path& target, Claim::Kind kind) {
     for (fs::path above = target.parent_path(); above.has_relative_path(); above = above.parent_path())
         if (const fs::path claim = claim_of(above); is_held(claim)) refuse(target, above, claim);
@@ -68,7 +62,7 @@ void refuse_around(const fs::path& target, Claim::Kind kind) {
     fs::recursive_directory_iterator entry(target, fs::directory_options::skip_permission_denied, failed);
     for (; entry != fs::recursive_directory_iterator(); entry.increment(failed))
         if (is_name_beside(entry->path()) && is_held(entry->path()))
-            refuse(target, claimed_by(entry->path()), entry->path());
+            refuse(target, entry->path().parent_path() / meant_by(entry->path().filename()), entry->path());
 }
 
 } // namespace
@@ -95,10 +89,7 @@ void Claim::take(const fs::path& target, Kind kind) {
         if (!file_.is_open()) {
             const int reason = errno;
             if (reason == ENOENT && attempt < patience && fs::exists(claim.parent_path())) continue;
-            throw_write_failure(target,
-                                kind == Kind::file ? "creating a file beside it"
-                                                   : "a folder for the output cannot be made there",
-                                reason, 0);
+            throw_not_made(target, kind, reason);
         }
         if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
             const bool held = errno == EWOULDBLOCK;

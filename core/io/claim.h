@@ -8,13 +8,14 @@
 #include <filesystem>
 #include <vector>
 
+#include "core/io/aside.h"
 #include "core/io/descriptor.h"
 
 namespace graticule {
 
 class Claim {
 public:
-    enum class Kind { file, folder };
+    using Kind = Aside::Kind;
 
     /// `target` with its links followed (output_place). Throws Error{usage} naming who writes there, or in a folder
     /// around it or, of a folder, in it; Error{bad_input} where nothing can be written beside it. The folders above an

@@ -23,8 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
-
 bool is_written_through(const fs::path& path) {
     std::error_code unknown;
     const fs::file_type type = fs::status(path, unknown).type();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/io/aside.h"
 #include "core/io/hub_cache.h"
 #include "core/io/json_file.h"
 #include "core/io/safetensors.h"
@@ -28,8 +29,6 @@ constexpr std::size_t max_index_bytes = std::size_t{64} << 20;
 [[noreturn]] void fail(const fs::path& file, const std::string& what) {
     throw Error(ErrorKind::bad_input, file.string() + ": " + what);
 }
-
-fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
 
 class SafetensorsCheckpoint final : public Checkpoint {
 public:

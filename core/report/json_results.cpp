@@ -136,6 +136,7 @@ json to_json(const Evaluation& evaluation, Timing timing) {
                   {"metric", evaluation.measurement().metric},
                   {"perplexity", number(evaluation.perplexity)},
                   {"standard_error", number(evaluation.standard_error)},
+                  {"meaningless", evaluation.meaningless.empty() ? json(nullptr) : json(evaluation.meaningless)},
                   {"tokens", evaluation.tokens},
                   {"windows", evaluation.window_losses.size()},
                   {"window_losses", evaluation.window_losses},
@@ -235,6 +236,17 @@ json to_json(const Passage& passage) {
             {"tokens", tokens}};
 }
 
+json to_json(const TaskProtocol& protocol) {
+    return {{"file", protocol.file},
+            {"items_used", protocol.items_used},
+            {"items_there", protocol.items_there},
+            {"spread", protocol.spread},
+            {"examples", protocol.examples},
+            {"precision", to_text(protocol.execution.compute)},
+            {"arithmetic", to_text(protocol.execution.arithmetic)},
+            {"data_hash", protocol.data_hash}};
+}
+
 json to_json(const TaskRun& run, Timing timing) {
     const TaskRun::Accuracy plain = run.accuracy(), norm = run.accuracy(true);
     json scores = json::array();
@@ -253,17 +265,9 @@ json to_json(const TaskRun& run, Timing timing) {
                   {"scores", scores},
                   {"tokens", run.tokens},
                   {"requests_shortened", run.shortened},
-                  {"protocol",
-                   {{"file", protocol.file},
-                    {"items_used", protocol.items_used},
-                    {"items_there", protocol.items_there},
-                    {"spread", protocol.spread},
-                    {"examples", protocol.examples},
-                    {"precision", to_text(protocol.execution.compute)},
-                    {"arithmetic", to_text(protocol.execution.arithmetic)},
-                    {"data_hash", protocol.data_hash},
-                    {"text", protocol.text()}}},
+                  {"protocol", to_json(protocol)},
                   {"provenance", to_json(run.provenance)}};
+    value["protocol"]["text"] = protocol.text();
     if (timing == Timing::include) value["seconds"] = run.seconds;
     return value;
 }

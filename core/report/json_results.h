@@ -33,6 +33,7 @@ enum class Timing { leave_out, include };
 [[nodiscard]] nlohmann::json to_json(const Comparison& comparison);
 [[nodiscard]] nlohmann::json to_json(const Divergence& divergence);
 [[nodiscard]] nlohmann::json to_json(const Passage& passage);
+[[nodiscard]] nlohmann::json to_json(const TaskProtocol& protocol); ///< but for the task's name
 [[nodiscard]] nlohmann::json to_json(const TaskRun& run, Timing timing);
 /// With the places of the items in the file, which `run` has.
 [[nodiscard]] nlohmann::json to_json(const Flips& flips, const TaskRun& run);

@@ -43,6 +43,21 @@ void open_sample(Session& session, const QString& name) {
     QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr && !session.jobs().busy(), 60'000);
 }
 
+/// Forty questions of three choices, as a file of a task; false: it could not be written.
+bool write_questions(const QString& path) {
+    QFile file(path);
+    if (!file.open(QIODevice::WriteOnly)) return false;
+    for (int i = 0; i < 40; ++i)
+        file.write(QStringLiteral("{\"question\": \"Number %1 comes after\", \"choices\": [\"%2\", \"%3\", "
+                                  "\"the sea\"], \"gold\": %4}\n")
+                       .arg(i)
+                       .arg(i - 1)
+                       .arg(i + 7)
+                       .arg(i % 3)
+                       .toUtf8());
+    return file.flush();
+}
+
 const Advice* find(const std::vector<Advice>& all, const QString& words) {
     const auto found = std::ranges::find_if(all, [&](const Advice& advice) { return advice.title.contains(words); });
     return found == all.end() ? nullptr : &*found;
@@ -314,17 +329,7 @@ private Q_SLOTS:
     void a_task_is_answered_by_both() {
         QTemporaryDir folder;
         const QString path = folder.filePath(QStringLiteral("mine.jsonl"));
-        QFile file(path);
-        QVERIFY(file.open(QIODevice::WriteOnly));
-        for (int i = 0; i < 40; ++i)
-            file.write(QStringLiteral("{\"question\": \"Number %1 comes after\", \"choices\": [\"%2\", \"%3\", "
-                                      "\"the sea\"], \"gold\": %4}\n")
-                           .arg(i)
-                           .arg(i - 1)
-                           .arg(i + 7)
-                           .arg(i % 3)
-                           .toUtf8());
-        file.close();
+        QVERIFY(write_questions(path));
         Session session;
         open_sample(session, QStringLiteral("sample-llama"));
         Recipe recipe = session.recipe();
@@ -431,17 +436,7 @@ private Q_SLOTS:
         QTemporaryDir folder;
         const RunJournal journal(folder.filePath(QStringLiteral("runs")));
         const QString questions = folder.filePath(QStringLiteral("mine.jsonl"));
-        QFile file(questions);
-        QVERIFY(file.open(QIODevice::WriteOnly));
-        for (int i = 0; i < 40; ++i)
-            file.write(QStringLiteral("{\"question\": \"Number %1 comes after\", \"choices\": [\"%2\", \"%3\", "
-                                      "\"the sea\"], \"gold\": %4}\n")
-                           .arg(i)
-                           .arg(i - 1)
-                           .arg(i + 7)
-                           .arg(i % 3)
-                           .toUtf8());
-        file.close();
+        QVERIFY(write_questions(questions));
         SessionFile saved;
         {
             Session session(nullptr, journal);

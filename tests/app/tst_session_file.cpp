@@ -70,6 +70,13 @@ class SessionFileTest : public QObject {
         session.jobs().submit<int>(
             {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 30'000)); }, {});
     }
+    /// The window's keeper, which comes to nothing else before `disk` is released.
+    static Keeper& held_up_by(QSemaphore& disk, MainWindow& window) {
+        Keeper& keeper = window.session().runList().keeper();
+        keeper.keep(
+            "slow", [&disk] { disk.acquire(); }, &window, [](const QString&) {});
+        return keeper;
+    }
     static QString log(const MainWindow& window) {
         for (const QPlainTextEdit* text : window.findChildren<QPlainTextEdit*>())
             if (text->accessibleName() == u"Log") return text->toPlainText();
@@ -306,9 +313,7 @@ private Q_SLOTS:
         window->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
         QSemaphore disk;
-        Keeper& keeper = window->session().runList().keeper();
-        keeper.keep(
-            "slow", [&] { disk.acquire(); }, &*window, [](const QString&) {});
+        held_up_by(disk, *window);
         const QString path = folder_.filePath("beside.graticule");
         window->saveSession(path);
         QVERIFY(!QFile::exists(path) && !log(*window).contains("Session written"));
@@ -435,9 +440,7 @@ private Q_SLOTS:
         window->openPath("sample-opt");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
         QSemaphore disk;
-        Keeper& keeper = window->session().runList().keeper();
-        keeper.keep(
-            "slow", [&] { disk.acquire(); }, &*window, [](const QString&) {});
+        Keeper& keeper = held_up_by(disk, *window);
         window->openPath("sample-llama");
         QTRY_VERIFY_WITH_TIMEOUT(window->session().model()->name() == "sample-llama", 30'000);
         QVERIFY(!keeper.idle());

@@ -48,8 +48,9 @@ bool is_number(const QString& text) {
 /// A number is never cut: without room first its interval goes, then all of it. The tip has both.
 template <class Width>
 QString number_in(const QString& text, int room, const Width& width) {
-    const qsizetype interval = text.indexOf(QRegularExpression(QStringLiteral(" ?[\\[\u00B1]")));
     if (width(text) <= room) return text;
+    static const QRegularExpression beginning(QStringLiteral(" ?[\\[\u00B1]"));
+    const qsizetype interval = text.indexOf(beginning);
     const QString alone = interval > 0 ? text.left(interval) : text;
     return width(alone) <= room ? alone : QString(QChar(u'\u2026'));
 }

@@ -1,6 +1,6 @@
 // The largest singular values of a matrix and their vectors: of a rounding error a few directions are kept, and all of
 // its thousands are never needed. A block Krylov space (Musco and Musco 2015, algorithm 2) that is restarted with the
-// best directions found (Wu and Simon 2000), in the products of fixed_sums.h: the same bits for any number of threads,
+// best directions found (Wu and Simon 2000), in the products of fixed_products.h: the same bits for any number of threads,
 // and a cancel point in every tile of every product.
 #pragma once
 
