@@ -31,10 +31,21 @@ void put(const fs::path& file, const std::string& text) {
     std::ofstream(file, std::ios::binary) << text;
 }
 
+/// What /proc says of a process from its state on; empty: there is none.
+std::istringstream fields_of(pid_t process) {
+    const std::string text = content("/proc/" + std::to_string(process) + "/stat");
+    return std::istringstream(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+}
+
+bool stands_still(pid_t process) {
+    std::string state;
+    fields_of(process) >> state;
+    return state == "T";
+}
+
 /// Of a process that runs; 0: there is none.
 double processor_seconds(pid_t process) {
-    const std::string text = content("/proc/" + std::to_string(process) + "/stat");
-    std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+    std::istringstream fields = fields_of(process);
     std::string skipped;
     for (int field = 3; field < 14; ++field) fields >> skipped;
     double user = 0, system = 0;
@@ -215,22 +226,25 @@ QProcessEnvironment JobTrial::environment() const {
     return variables;
 }
 
-Ending JobTrial::run(const QStringList& settings, const std::function<void()>& limits) {
-    QProcess process;
+void JobTrial::start(QProcess& process, const QStringList& settings) const {
     QProcessEnvironment variables = environment();
     for (const QString& setting : settings) variables.insert(setting.section('=', 0, 0), setting.section('=', 1));
     process.setProcessEnvironment(variables);
+    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"), words_);
+}
+
+Ending JobTrial::run(const QStringList& settings, const std::function<void()>& limits) {
+    QProcess process;
     if (limits) process.setChildProcessModifier(limits);
     const auto started = Clock::now();
-    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"), words_);
+    start(process, settings);
     return finish(process, started);
 }
 
 Ending JobTrial::run_and_signal(int signal, std::chrono::milliseconds delay) {
     QProcess process;
-    process.setProcessEnvironment(environment());
     const auto started = Clock::now();
-    process.start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"), words_);
+    start(process);
     process.waitForStarted();
     process.waitForFinished(static_cast<int>(delay.count()));
     const auto asked = Clock::now();
@@ -247,13 +261,25 @@ std::pair<Ending, Ending> JobTrial::run_two(std::chrono::milliseconds later) {
     QProcess one, two;
     const auto started = Clock::now();
     for (QProcess* process : {&one, &two}) {
-        process->setProcessEnvironment(environment());
-        process->start(QStringLiteral(GRATICULE_BUILD_DIR "/bin/graticule-cli"), words_);
+        start(*process);
         process->waitForStarted();
         if (process == &one) std::this_thread::sleep_for(later);
     }
     Ending first = finish(one, started);
     return {std::move(first), finish(two, started)};
+}
+
+std::pair<Ending, Ending> JobTrial::run_beside_a_halted_one(const QStringList& halting) {
+    QProcess one;
+    const auto started = Clock::now();
+    start(one, halting);
+    one.waitForStarted();
+    const auto id = static_cast<pid_t>(one.processId());
+    while (!stands_still(id))
+        if (one.waitForFinished(5)) return {finish(one, started), Ending{}};
+    Ending second = run();
+    ::kill(id, SIGCONT);
+    return {finish(one, started), std::move(second)};
 }
 
 Ending JobTrial::run_and_fail(const char* kind, long at, int error) {

@@ -67,6 +67,8 @@ public:
     Ending run_and_signal(int signal, std::chrono::milliseconds delay);
     /// The same job twice, the second so much later.
     std::pair<Ending, Ending> run_two(std::chrono::milliseconds later);
+    /// The same job twice, the second while the first stands still in the midst of writing; the first then goes on.
+    std::pair<Ending, Ending> run_beside_a_halted_one(const QStringList& halting);
     /// The `at`-th call of a kind (programs/failing_calls.cpp) fails with `error`; 0: they are only counted. Forked
     /// from a process that has loaded graticule-engine once.
     Ending run_and_fail(const char* kind, long at, int error);
@@ -81,6 +83,7 @@ private:
     [[nodiscard]] QProcessEnvironment environment() const;
     [[nodiscard]] std::filesystem::path out() const { return folder() / "place" / "out"; }
     [[nodiscard]] bool says_that_memory_ran_out(const Snapshot& now, const Ending& ending) const;
+    void start(QProcess& process, const QStringList& settings = {}) const;
     Ending finish(QProcess& process, std::chrono::steady_clock::time_point started);
 
     const Job& job_;

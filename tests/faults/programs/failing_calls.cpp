@@ -4,7 +4,8 @@
 //     FAULT_KIND=KIND     write, fsync, rename, create (a file or folder), mmap, allocate: which calls count; exchange,
 //                         lock: every one is unsupported
 //     FAULT_AT=n          the n-th fails (0: none, only count)
-//     FAULT_ERROR=28      errno of the failure; -9: instead of it the program gets that signal
+//     FAULT_ERROR=28      errno of the failure; -9: the program gets that signal before it, and if it goes on, so does
+//                         the call
 //     FAULT_REPORT=FILE   the number of calls is written there when the program ends
 //
 // Loading LibTorch takes longer than a small job. So with
@@ -133,7 +134,10 @@ int counting_main(int argc, char** argv, char** environment) {
 bool fails(Kind which) {
     if (kind != which || !in_main) return false;
     if (calls.fetch_add(1) + 1 != fail_at) return false;
-    if (error_code < 0) ::kill(::getpid(), -error_code);
+    if (error_code < 0) {
+        ::kill(::getpid(), -error_code);
+        return false;
+    }
     errno = error_code;
     return true;
 }
