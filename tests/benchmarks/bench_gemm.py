@@ -5,11 +5,13 @@ Usage: bench_gemm.py --libraries FOLDER [--beside NAME=FOLDER ...] [--out FILE.j
                      [--only NAME,...] [--humming] [--seconds N] [--pause SECONDS]
 
 FOLDER holds libgraticule_gemm_face.so (built with GRATICULE_BENCHMARKS), libgraticule_cublaslt_face.so and
-libgraticule_cuda.so. --beside puts other builds of the same three files into the same rounds, as "NAME: kind". Protocol (reference/kernels.md, section 4): each contender's calls are captured into one CUDA graph
-whose calls rotate over at least 200 MB of weights; rounds replay every contender's graph once, in shuffled order; reported are
-medians. Before it is timed, each of our products is compared with float64 arithmetic, bit for bit in bf16. int32 outputs of
-cuBLASLt and torch._int_mm carry no scales; ours are bf16 with token and channel scales applied. W4A16 products are
-checked against float64 within their stated error. "w4a16 g128 dense" makes the weight in bf16 and multiplies that.
+libgraticule_cuda.so. --beside puts other builds of the same three files into the same rounds, as "NAME: kind". Protocol
+(reference/kernels.md, section 4): each contender's calls are captured into one CUDA graph whose calls rotate over at least 200 MB
+of weights; rounds replay every contender's graph once, in shuffled order; reported are medians. Before it is timed, each of our
+products is compared with float64 arithmetic, bit for bit in bf16. int32 outputs of cuBLASLt and torch._int_mm carry no scales; ours
+are bf16 with token and channel scales applied. W4A16 products are checked against float64 within their stated error. "w4a16 g128
+dense" makes the weight in bf16 and multiplies that. "expand, lt int8" is the dual grain as DGQ's authors run it: one kernel writes
+the INT8 weight (expand_int4.cu), cuBLASLt multiplies it.
 --humming puts the public package into the same rounds (humming_peer.py). "share of read" is the bytes of a weight over
 the time and the fastest read that torch did in the same process.
 """
@@ -224,6 +226,52 @@ class WeightOnly:
         return bool((error <= relative * magnitude + expected.abs() * 2.0**-8).all())
 
 
+class ExpandThenProduct:
+    """A dual-grained weight written out in INT8 by one kernel and multiplied by cuBLASLt, int32 without scales."""
+
+    NAME = "expand, lt int8"
+
+    def __init__(self, lt, weight, xi, tokens):
+        self.lt, self.weight, self.xi, self.tokens = lt, weight, xi, tokens
+        outputs, inputs = weight.outputs, weight.inputs
+        halves = weight.codes.view(outputs, inputs // 8, 2, 4)
+        codes = (halves[:, :, 0] | halves[:, :, 1] << 4).contiguous()
+        self.codes = [codes] + [codes.clone() for _ in range(int(ROTATED_BYTES // codes.numel()))]
+        self.zero = weight.zero.to(torch.int8)
+        self.values = torch.empty(outputs, inputs, dtype=torch.int8, device=xi.device)
+        self.y = torch.empty(xi.shape[0], outputs, dtype=torch.int32, device=xi.device)
+        self.expand(0)
+        self.plan = lt.lt_int8_plan(ctypes.c_int64(tokens), ctypes.c_int64(outputs), ctypes.c_int64(inputs),
+                                    pointer(self.values), pointer(xi), pointer(self.y), stream())
+        if not self.plan:
+            raise RuntimeError("cuBLASLt has no such product")
+
+    def expand(self, i):
+        error = self.lt.expand_int4(ctypes.c_int64(self.values.numel()), ctypes.c_int64(self.weight.problem.group),
+                                    pointer(self.codes[i % len(self.codes)]), pointer(self.weight.group_scale),
+                                    pointer(self.zero), pointer(self.values), stream())
+        if error:
+            raise RuntimeError(f"expand_int4: CUDA error {error}")
+
+    def __call__(self, i):
+        self.expand(i)
+        self.lt.lt_int8_run(ctypes.c_void_p(self.plan), pointer(self.values), pointer(self.xi), pointer(self.y), stream())
+
+    def check(self):
+        """Every weight of up to 192 outputs, and their sums, against float64."""
+        rows = torch.randperm(self.weight.outputs, device=self.xi.device)[:192]
+        self.values.fill_(0)
+        self.y.fill_(-1)
+        self(0)
+        expected = self.weight.integers(rows)
+        sums = self.xi[:self.tokens].double() @ expected.T
+        return bool(torch.equal(self.values[rows].double(), expected) and
+                    torch.equal(self.y[:self.tokens][:, rows].double(), sums))
+
+    def free(self):
+        self.lt.lt_int8_free(ctypes.c_void_p(self.plan))
+
+
 def read_rate(device):
     """Bytes per second of the fastest of torch's reads of 2 GiB."""
     words = torch.empty(1 << 29, dtype=torch.int32, device=device).random_()
@@ -267,6 +315,11 @@ def contenders(lt, weights, dense, x, names):
                                                         pointer(xi), pointer(yi), stream())
             calls["lt int8"].free = lambda: lt.lt_int8_free(ctypes.c_void_p(plan))
             calls["lt int8"].keep = yi
+        if "dual128" in weights and (not names or ExpandThenProduct.NAME in names):
+            try:
+                calls[ExpandThenProduct.NAME] = ExpandThenProduct(lt, weights["dual128"], xi, lt_tokens)
+            except RuntimeError as error:
+                print(f"{ExpandThenProduct.NAME}: {error}")
     for name, weight in weights.items():
         if isinstance(weight, humming_peer.HummingWeight):
             calls[name] = humming_peer.Humming(weight, x, False)
@@ -341,7 +394,7 @@ def geometric_mean(values):
     return statistics.geometric_mean(values) if values else float("nan")
 
 
-def summarize(record, rivals=("bf16", "fp8 tensor", "fp8 row", "lt int8", "int_mm")):
+def summarize(record, rivals=("bf16", "fp8 tensor", "fp8 row", "lt int8", "int_mm", ExpandThenProduct.NAME)):
     cells = record["cells"]
     names = list(dict.fromkeys(name for cell in cells for name in cell["us"] if name not in rivals))
     for cell in cells:
@@ -408,7 +461,8 @@ def main():
         outputs, inputs = SHAPES[shape]
         weights = {}
         for name, kind in kinds.items():
-            if names and not {name, "quantize + " + name} & names:
+            wanted = {name, "quantize + " + name} | ({ExpandThenProduct.NAME} if name == "dual128" else set())
+            if names and not wanted & names:
                 continue
             for build, face in faces.items():
                 try:
@@ -440,7 +494,7 @@ def main():
                 if hasattr(call, "check"):
                     checks[name] = call.check()
                     wrong += checks[name] is False
-                    if arguments.repeats and not isinstance(call, humming_peer.Humming):
+                    if arguments.repeats and isinstance(call, (Ours, WeightOnly)):
                         first = call.y.clone()
                         for _ in range(arguments.repeats):
                             call.y.fill_(float("nan"))
