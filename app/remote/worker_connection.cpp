@@ -125,7 +125,7 @@ void WorkerConnection::lose() {
         std::this_thread::sleep_for(milliseconds(5));
     }
     hear_errors();
-    while (!errors_.empty() && errors_.back() == '\n') errors_.pop_back();
+    errors_.erase(errors_.find_last_not_of("\r\n") + 1); // ssh's lines end in both
     std::string said = errors_.substr(errors_.rfind('\n') + 1);
     if (!said.empty()) why += ": " + said;
     throw ConnectionLost(why);

@@ -366,6 +366,8 @@ private Q_SLOTS:
         QTest::addColumn<int>("code");
         QTest::newRow("no such program") << "no-such-program-anywhere" << QByteArray("not found") << 5;
         QTest::newRow("ends") << "exit 7" << QByteArray("exit code 7") << 5;
+        QTest::newRow("ends as ssh does")
+            << "printf 'no route\\r\\n' >&2; exit 255" << QByteArray("exit code 255: no route\n") << 5;
         QTest::newRow("says something else")
             << "echo a greeting; echo nobody there >&2" << QByteArray("nobody there") << 5;
         QTest::newRow("another protocol")
