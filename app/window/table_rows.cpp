@@ -123,6 +123,7 @@ std::vector<RunRow> run_rows(const Session& session) {
         row.state = run.state;
         row.share_done = run.share_done;
         row.error = run.error;
+        if (run.evaluation) row.meaningless = QString::fromStdString(run.evaluation->meaningless);
         row.elsewhere = run.elsewhere;
         if (run.resumable()) {
             row.stopped_at = static_cast<int>(run.evaluation->window_losses.size());

@@ -39,17 +39,16 @@ std::vector<double> known_losses(const Evaluation* stopped, const Evaluation& ev
 }
 
 /// Norms of states whose squares leave the range are 0, and then every token is as likely as any other: nothing that is
-/// not finite is seen, and nothing that is measured means anything.
-void warn_of_range(const Evaluation& evaluation, bool behind_the_last, const Model& model, JobContext& ctx) {
+/// not finite is seen, and nothing that is measured means anything. Evaluation::meaningless.
+std::string states_out_of_range(const Evaluation& evaluation, bool behind_the_last) {
     const auto beyond =
         std::ranges::find_if(evaluation.state_errors, [](double error) { return !std::isfinite(error); });
-    if (beyond == evaluation.state_errors.end() && !behind_the_last) return;
+    if (beyond == evaluation.state_errors.end() && !behind_the_last) return {};
     const std::string block =
         behind_the_last ? "the last block" : "block " + std::to_string(beyond - evaluation.state_errors.begin());
-    ctx.log("warning: " + model.parts().path.string() + ": under " + evaluation.run_name +
-            " the hidden states behind " + block + " are too large for their squares in " +
-            std::string(to_text(evaluation.protocol.execution.compute)) +
-            ": what is measured there says nothing; use float64");
+    return "the hidden states behind " + block + " are too large for their squares in " +
+           std::string(to_text(evaluation.protocol.execution.compute)) +
+           ": what is measured there says nothing; use float64";
 }
 
 /// Of the side, before its first window; `common`: what all sides have of the provenance.
@@ -156,7 +155,10 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
         runner.window_losses(windows, first, ctx, take_losses, known);
     for (std::size_t side = 0; side < sides.size(); ++side) {
         for (double& error : evaluations[side]->state_errors) error = std::sqrt(error);
-        warn_of_range(*evaluations[side], runner.out_of_range(side), *model, ctx);
+        evaluations[side]->meaningless = states_out_of_range(*evaluations[side], runner.out_of_range(side));
+        if (!evaluations[side]->meaningless.empty())
+            ctx.log("warning: " + model->parts().path.string() + ": under " + evaluations[side]->run_name + " " +
+                    evaluations[side]->meaningless);
         evaluations[side]->provenance.model_hash = model->hash(ctx);
         evaluations[side]->complete = !stopped[side];
     }

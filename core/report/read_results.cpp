@@ -51,6 +51,8 @@ Evaluation read_evaluation(const json& value) {
     evaluation.perplexity = read_number(value.at("perplexity"));
     if (const json& error = value.at("standard_error"); !error.is_null())
         evaluation.standard_error = read_number(error);
+    if (const auto reason = value.find("meaningless"); reason != value.end() && !reason->is_null())
+        reason->get_to(evaluation.meaningless); // absent in older files
     value.at("tokens").get_to(evaluation.tokens);
     for (const json& loss : value.at("window_losses")) evaluation.window_losses.push_back(read_number(loss));
     value.at("seconds").get_to(evaluation.seconds);

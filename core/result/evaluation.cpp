@@ -116,6 +116,8 @@ Comparison compare(const Evaluation& baseline, const Evaluation& other) {
     note_difference(comparison.notes, Severity::error, "text", baseline.protocol.data_hash, other.protocol.data_hash);
     note_difference(comparison.notes, Severity::error, "model", baseline.provenance.model_hash,
                     other.provenance.model_hash);
+    for (const Evaluation* run : {&baseline, &other})
+        if (!run->meaningless.empty()) comparison.notes.add(Severity::error, run->run_name, run->meaningless);
     const auto inputs = [](const Evaluation& run) {
         return run.provenance.served_as.empty() ? std::string("as the recipe says") : run.provenance.served_as;
     };

@@ -78,6 +78,7 @@ struct Evaluation {
     double perplexity = 0;   ///< exp(mean of window_losses)
     /// Perplexity x standard error of the mean over windows; one window has none.
     std::optional<double> standard_error;
+    std::string meaningless; ///< why its figures say nothing of the model; empty: they do
     double seconds = 0;
     std::vector<KernelUse> kernels;
     Provenance provenance;

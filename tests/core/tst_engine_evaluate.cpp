@@ -8,6 +8,8 @@
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
 #include "core/io/tokenizer.h"
+#include "core/report/json_results.h"
+#include "core/report/read_results.h"
 #include "core/runtime/model_runner.h"
 #include "tests/support/error_message.h"
 #include "tests/support/shared_data.h"
@@ -243,6 +245,11 @@ private Q_SLOTS:
         Evaluation d = a;
         d.provenance.device = "cuda"; // worth saying, no obstacle
         QVERIFY(compare(a, d).difference && !compare(a, d).notes.items.empty());
+        Evaluation e = a;
+        e.meaningless = "the states are too large";
+        QVERIFY(!compare(a, e).difference && !compare(e, a).difference);
+        QVERIFY(compare(a, e).notes.text().find(e.meaningless) != std::string::npos);
+        QCOMPARE(read_evaluation(to_json(e, Timing::include)).meaningless, e.meaningless);
         QVERIFY(!compare(a, run_of({2.0})).difference);
         QVERIFY(!compare(run_of({}), run_of({})).difference);
     }

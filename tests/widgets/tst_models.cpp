@@ -252,6 +252,22 @@ private Q_SLOTS:
         QCOMPARE(spy[0][1].toModelIndex(), runs.index(1, RunTableModel::Perplexity));
     }
 
+    void a_run_that_means_nothing_says_so() {
+        RunTableModel runs;
+        RunRow run;
+        run.state = JobState::done;
+        run.perplexity = 320;
+        runs.setRows({run});
+        const auto cell = [&](int column, int role) { return runs.index(0, column).data(role); };
+        QCOMPARE(cell(RunTableModel::StateColumn, Qt::DisplayRole).toString(), QStringLiteral("done"));
+        run.meaningless = QStringLiteral("the states are too large");
+        runs.setRows({run});
+        QCOMPARE(cell(RunTableModel::StateColumn, Qt::DisplayRole).toString(), QStringLiteral("means nothing"));
+        QCOMPARE(cell(RunTableModel::StateColumn, RunTableModel::ToneRole).toInt(), int(RunTableModel::Worse));
+        QCOMPARE(cell(RunTableModel::Perplexity, RunTableModel::ToneRole).toInt(), int(RunTableModel::Faint));
+        QCOMPARE(cell(RunTableModel::Perplexity, Qt::ToolTipRole).toString(), run.meaningless);
+    }
+
     void filters_data() {
         QTest::addColumn<QString>("line");
         QTest::addColumn<QList<int>>("layers");

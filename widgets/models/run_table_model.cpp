@@ -50,13 +50,14 @@ bool RunTableModel::sameCell(const RunRow& before, const RunRow& now, int column
     case Curve:
         return same(&RunRow::curve, &RunRow::colour);
     case Perplexity:
-        return same(&RunRow::perplexity, &RunRow::standard_error, &RunRow::state);
+        return same(&RunRow::perplexity, &RunRow::standard_error, &RunRow::state, &RunRow::meaningless);
     case Difference:
     case Percent:
         return same(&RunRow::baseline, &RunRow::not_comparable, &RunRow::difference, &RunRow::difference_low,
                     &RunRow::difference_high, &RunRow::percent, &RunRow::significant);
     case StateColumn:
-        return same(&RunRow::state, &RunRow::share_done, &RunRow::stopped_at, &RunRow::windows, &RunRow::elsewhere);
+        return same(&RunRow::state, &RunRow::meaningless, &RunRow::share_done, &RunRow::stopped_at, &RunRow::windows,
+                    &RunRow::elsewhere);
     case Protocol:
         return same(&RunRow::group);
     default:
@@ -94,7 +95,7 @@ QString RunTableModel::text(const RunRow& row, int column) const {
         case JobState::running:
             return tr("%1 %").arg(static_cast<int>(row.share_done * 100));
         case JobState::done:
-            return tr("done");
+            return row.meaningless.isEmpty() ? tr("done") : tr("means nothing");
         case JobState::cancelled:
         case JobState::skipped:
             if (row.elsewhere) return tr("in another window");
@@ -137,6 +138,7 @@ QString RunTableModel::tip(const RunRow& row, int column) const {
     case Perplexity:
         if (row.stopped() && row.stopped_at > 0)
             return tr("%1\nof its first %2 of %3 windows alone").arg(row.protocol).arg(row.stopped_at).arg(row.windows);
+        if (!row.meaningless.isEmpty()) return row.meaningless;
         return tr("%1\n± one standard error over windows").arg(row.protocol);
     case Difference:
         if (!row.not_comparable.isEmpty()) return row.not_comparable;
@@ -144,6 +146,7 @@ QString RunTableModel::tip(const RunRow& row, int column) const {
             .arg(row.difference && !row.significant ? tr("\nThe interval contains 0: not significant.") : QString());
     case StateColumn:
         if (row.elsewhere) return tr("Another window of the program works on it; what it finds is read from there");
+        if (!row.meaningless.isEmpty()) return row.meaningless;
         if (row.state == JobState::failed || !row.stopped()) return row.error;
         return row.stopped_at > 0 ? tr("Continue (right click, or the Run menu) goes on after window %1, to the same "
                                        "figures")
@@ -159,11 +162,12 @@ QString RunTableModel::tip(const RunRow& row, int column) const {
 
 int RunTableModel::tone(const RunRow& row, int column) {
     if (column == StateColumn) {
+        if (row.state == JobState::failed || !row.meaningless.isEmpty()) return Worse;
         if (row.state == JobState::done) return Good;
-        if (row.state == JobState::failed) return Worse;
         return Faint;
     }
-    if (column == Perplexity && row.stopped()) return Faint; // of some windows: no figure to hold others against
+    // Of some windows, or of nothing: no figure to hold others against.
+    if (column == Perplexity && (row.stopped() || !row.meaningless.isEmpty())) return Faint;
     if (column == Difference || column == Percent) {
         if (row.stopped()) return Faint;
         if (row.baseline || !row.not_comparable.isEmpty() || !row.difference || !row.significant) return Faint;
@@ -202,7 +206,7 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
     case Qt::ToolTipRole:
         return tip(row, column);
     case Qt::FontRole: {
-        if (column != Perplexity || row.stopped()) return {};
+        if (column != Perplexity || row.stopped() || !row.meaningless.isEmpty()) return {};
         QFont bold;
         bold.setWeight(QFont::DemiBold);
         return bold;

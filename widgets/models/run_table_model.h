@@ -35,6 +35,7 @@ struct RunRow {
     bool current = true; ///< of the group that plots of many runs show
     QString protocol;    ///< in full; empty: not known yet
     QString error;
+    QString meaningless; ///< why its perplexity says nothing of the model; empty: it does
     bool operator==(const RunRow&) const = default;
 };
 

@@ -250,8 +250,16 @@ private Q_SLOTS:
             QVERIFY2(outcome.err.contains("under full precision the hidden states behind the last block are too large"),
                      outcome.err);
         }
-        const Outcome exact = run_cli(QStringList{"eval", model, "--precision", "float64"} + text);
+        const auto reason = [&](const QStringList& words) { return run_cli(words + text).json(); };
+        const json measured = reason({"eval", model, "--json"});
+        QVERIFY(measured.at("meaningless").get<std::string>().find("too large for their squares in float32") !=
+                std::string::npos);
+        const json compared = reason({"compare", model, "--recipe", "w=int4/sym/channel", "--json"});
+        for (const json& run : compared.at("runs")) QVERIFY(run.at("meaningless").is_string());
+        for (const json& pair : compared.at("differences")) QVERIFY(pair.at("difference").is_null());
+        const Outcome exact = run_cli(QStringList{"eval", model, "--precision", "float64", "--json"} + text);
         QVERIFY2(exact.code == 0 && !exact.err.contains("too large"), exact.err);
+        QVERIFY(exact.json().at("meaningless").is_null());
     }
 
     void a_layer_that_cannot_be_measured_comes_first_and_says_why() {
