@@ -269,17 +269,17 @@ std::pair<Ending, Ending> JobTrial::run_two(std::chrono::milliseconds later) {
     return {std::move(first), finish(two, started)};
 }
 
-std::pair<Ending, Ending> JobTrial::run_beside_a_halted_one(const QStringList& halting) {
-    QProcess one;
+Ending JobTrial::run_halted(const QStringList& halting, const std::function<void(pid_t)>& meanwhile) {
+    QProcess process;
     const auto started = Clock::now();
-    start(one, halting);
-    one.waitForStarted();
-    const auto id = static_cast<pid_t>(one.processId());
+    start(process, halting);
+    process.waitForStarted();
+    const auto id = static_cast<pid_t>(process.processId());
     while (!stands_still(id))
-        if (one.waitForFinished(5)) return {finish(one, started), Ending{}};
-    Ending second = run();
+        if (process.waitForFinished(5)) return finish(process, started); // it makes no such call
+    meanwhile(id);
     ::kill(id, SIGCONT);
-    return {finish(one, started), std::move(second)};
+    return finish(process, started);
 }
 
 Ending JobTrial::run_and_fail(const char* kind, long at, int error) {

@@ -67,8 +67,8 @@ public:
     Ending run_and_signal(int signal, std::chrono::milliseconds delay);
     /// The same job twice, the second so much later.
     std::pair<Ending, Ending> run_two(std::chrono::milliseconds later);
-    /// The same job twice, the second while the first stands still in the midst of writing; the first then goes on.
-    std::pair<Ending, Ending> run_beside_a_halted_one(const QStringList& halting);
+    /// Where `halting` (as of `run`) stops the process with SIGSTOP, `meanwhile` is done, and then it goes on.
+    Ending run_halted(const QStringList& halting, const std::function<void(pid_t)>& meanwhile);
     /// The `at`-th call of a kind (programs/failing_calls.cpp) fails with `error`; 0: they are only counted. Forked
     /// from a process that has loaded graticule-engine once.
     Ending run_and_fail(const char* kind, long at, int error);

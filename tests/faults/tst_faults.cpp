@@ -132,7 +132,9 @@ private Q_SLOTS:
             return ending.code == 2 && ending.err.contains("is being written by graticule-cli, process ");
         };
         trial.reset();
-        const auto [halted, beside] = trial.run_beside_a_halted_one(with_fault("fsync", -SIGSTOP, 1, {}));
+        Ending beside;
+        const Ending halted =
+            trial.run_halted(with_fault("fsync", -SIGSTOP, 1, {}), [&](pid_t) { beside = trial.run(); });
         QVERIFY2(is_refused(beside), beside.err);
         QVERIFY2(halted.code == 0, halted.err);
         QVERIFY2(trial.broken(halted, false).empty(), trial.broken(halted, false).c_str());
@@ -208,6 +210,12 @@ private Q_SLOTS:
         QFETCH(int, job);
         JobTrial trial(jobs()[static_cast<std::size_t>(job)]);
         std::mt19937 random(100 + static_cast<unsigned>(job));
+        trial.reset();
+        const Ending asked_at_once =
+            trial.run_halted(with_fault("mmap", -SIGSTOP, 1, {}), [](pid_t process) { ::kill(process, SIGINT); });
+        QVERIFY2(asked_at_once.code == 130, asked_at_once.err);
+        QVERIFY2(trial.broken(asked_at_once, false).empty(), trial.broken(asked_at_once, false).c_str());
+
         double longest = 0, longest_processor = 0;
         int cancelled = 0;
         for (int i = 0; i < (full() ? 50 : 2); ++i) {
@@ -222,8 +230,8 @@ private Q_SLOTS:
             longest = std::max(longest, ending.seconds_after_request);
             longest_processor = std::max(longest_processor, ending.processor_after_request);
         }
-        qInfo("cancelled %d times, at most %.2f s after the request and %.2f s of processor time", cancelled, longest,
-              longest_processor);
+        qInfo("cancelled %d times at random moments, at most %.2f s after the request and %.2f s of processor time",
+              cancelled, longest, longest_processor);
         // One second on a machine that does nothing else; a busy one is given five.
         QVERIFY2(longest < 5, std::to_string(longest).c_str());
         QVERIFY2(longest_processor < 1, std::to_string(longest_processor).c_str());
