@@ -2,6 +2,7 @@
 
 #include <QtTest/QTest>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <iterator>
 #include <memory>
@@ -50,6 +51,7 @@ extern "C" const char* __asan_default_options() { return "allocator_may_return_n
 // Runs every registered class; with arguments, Qt Test's own (a function's name runs only in the classes that have it).
 int main(int argc, char** argv) {
     qputenv("QTEST_DISABLE_STACK_DUMP", "1"); // a debugger on a hung test takes minutes and says little
+    std::signal(SIGINT, SIG_DFL); // ignored in the background of a shell, and so in all programs started from here
     Application application(argc, argv);
     // A crash is for the system to report: Qt Test's handler can say "Received signal 11" without end.
     std::vector<char*> arguments(argv, argv + argc);
