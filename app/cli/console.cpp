@@ -197,8 +197,10 @@ void Console::cancelled() {
     end_progress();
     std::string written;
     for (const std::filesystem::path& file : files_.written()) written += (written.empty() ? "" : ", ") + file.string();
-    const std::string message =
-        written.empty() ? "cancelled; nothing was left behind" : "cancelled; written before that: " + written;
+    std::string message = "cancelled";
+    if (!written.empty()) message += "; written before that: " + written;
+    if (!stays_.empty()) message += "; " + stays_;
+    if (written.empty() && stays_.empty()) message += "; nothing was left behind";
     const bool as_json = options_.json && !json_printed_;
     if (as_json)
         print_json_text(

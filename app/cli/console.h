@@ -38,13 +38,16 @@ public:
     void note(const std::string& line);           ///< stderr, unless quiet
     void fail(const ErrorInfo& error); ///< the one message of a failure, in the mode's form; behind a result on stderr
     void cancelled();                  ///< the same for a stop the user asked for
-    void end_progress();               ///< clears the bar; called before anything is printed
+    /// Of what is cancelled something stays where no file of this command is: "its windows stay on gpu-host".
+    void stays(std::string what) { stays_ = std::move(what); }
+    void end_progress(); ///< clears the bar; called before anything is printed
 
 private:
     class ProgressDisplay;
     void print_json_text(const nlohmann::json& value);
 
     ConsoleOptions options_;
+    std::string stays_;
     bool json_printed_ = false; ///< standard output holds one document at most
     JobContext job_;
     JobFiles files_;

@@ -19,6 +19,7 @@ struct Args {
 void worker_command(const Args& args, Console& console) {
     if (!args.job.empty()) {
         const std::filesystem::path folder = args.job;
+        console.stays("its windows and the blocks quantized so far stay in " + folder.string());
         return do_job(JobFolder(folder.parent_path(), folder.filename().string()), console.job());
     }
     if (::isatty(STDIN_FILENO) == 1)

@@ -2,9 +2,11 @@
 
 #include <QtCore/QMetaObject>
 #include <algorithm>
+#include <optional>
 
 #include "core/base/cancel_point.h"
 #include "core/base/hold.h"
+#include "core/base/new_mappings.h"
 #include "core/runtime/card_memory.h"
 #include "core/runtime/torch_error.h"
 
@@ -253,6 +255,8 @@ void JobRunner::run(const Jobs& pass, JobContext& context) {
     for (const auto& job : pass) shares.push_back({job->part, job->context.cancel});
     JobState state = JobState::done;
     ErrorInfo error;
+    std::optional<NewMappingsOnly> apart;
+    if (pass.front()->request.new_files) apart.emplace();
     do {
         state = JobState::done;
         error = {};

@@ -40,6 +40,8 @@ struct JobRequest {
     /// Waiting jobs with the same key, device and execution are done in one go, once what any of them waits for is
     /// done; empty: on its own.
     QString together = {};
+    /// Reads only files that it opens itself: that those which are open were cut short is no concern of it.
+    bool new_files = false;
 };
 
 /// A job as the GUI thread sees it; a copy, taken at any time.

@@ -65,7 +65,7 @@ public:
                 if (ordered_) hear_started(aside);
                 stop(*worker_, aside);
             });
-            if (problem.empty()) return;
+            if (problem.empty()) return tell_what_stays();
             worker_.reset();
         }
         if (!news_.job().empty())
@@ -73,7 +73,8 @@ public:
                 WorkerConnection other(command_, aside);
                 stop(other, aside);
             });
-        if (!problem.empty()) ctx_.log("the job on " + host_ + " was not stopped: " + problem);
+        if (!problem.empty()) return ctx_.log("the job on " + host_ + " was not stopped: " + problem);
+        tell_what_stays();
     }
 
     [[nodiscard]] const std::string& host() const { return host_; }
@@ -100,6 +101,12 @@ private:
         } catch (const std::exception& problem) {
             return problem.what();
         }
+    }
+
+    void tell_what_stays() {
+        ctx_.log("the job was stopped; its windows so far, " + std::to_string(windows()) +
+                 ", and what it has calibrated and quantized stay on " + host_ +
+                 ": asked for again, it goes on behind them");
     }
 
     void connect() {

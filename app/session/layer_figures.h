@@ -1,5 +1,5 @@
 // What is known of a linear under a choice, and how: what a run measured outranks every estimate, wherever figures of
-// layers are shown (table, heat map, error plot, card), and each place says which of the two it shows.
+// layers are shown (table, heat map, plots, card), and each place says which of the two it shows.
 #pragma once
 
 #include <QtCore/QString>
@@ -22,9 +22,15 @@ struct LayerFigures {
 /// The newest measurement of this choice under the recipe's calibration, else the what-if.
 [[nodiscard]] LayerFigures figures_of(const Session& session, LayerId layer, const SchemeChoice& choice);
 
+/// "measured" or "what-if, not yet run"; empty: nothing is known.
+[[nodiscard]] QString standing_text(const LayerFigures& figures);
 /// "measured", "estimated from the weights alone", "estimated from 512 rows", "estimated: fitted on 384 rows, scored on
 /// 128 others".
 [[nodiscard]] QString basis_text(const LayerReport& report);
+/// The calibration that the figures are from: "calibrated 8 × 512"; empty: they are of weights alone.
+[[nodiscard]] QString calibration_of(const Session& session, const LayerFigures& figures);
+/// Its basis; and its calibration where the recipe asks for another.
+[[nodiscard]] QString basis_text(const Session& session, const LayerFigures& figures);
 /// Of many: "measured", "estimated", "31 measured, 17 estimated".
 [[nodiscard]] QString basis_text(std::size_t measured, std::size_t estimated);
 

@@ -47,6 +47,7 @@ struct Run {
     std::string model_hash; ///< of the model that it was asked of; empty: not known then
     QString window;         ///< WindowMark of the one that was at it when it was kept; empty: it was stopped
     bool elsewhere = false; ///< that window is there, and not this one
+    QString host;           ///< the other machine that was asked for it; empty: this one
 
     [[nodiscard]] RunProtocol protocol() const { return {choice, execution}; }
     void setSize(const ModelSize& size) {
@@ -64,6 +65,10 @@ struct Run {
     }
     [[nodiscard]] const std::string& modelHash() const {
         return evaluation ? evaluation->provenance.model_hash : model_hash;
+    }
+    /// The other machine whose figures these are, or will be; empty: this one.
+    [[nodiscard]] QString madeOn() const {
+        return evaluation ? QString::fromStdString(evaluation->provenance.host) : host;
     }
     /// Finished, or on its way there.
     [[nodiscard]] bool alive() const {

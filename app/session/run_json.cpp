@@ -28,6 +28,7 @@ json run_to_json(const Run& run) {
         value["evaluation"] = to_json(*run.evaluation, Timing::include);
         return value;
     }
+    if (!run.host.isEmpty()) value["host"] = run.host.toStdString();
     value["model_hash"] = run.modelHash();
     value["served_as"] = run.served_as.toStdString();
     value["precision"] = to_text(run.execution.compute);
@@ -52,6 +53,7 @@ Run run_from_json(const json& value) {
     run.state = JobState::cancelled;
     if (!value.contains("evaluation")) {
         value.at("model_hash").get_to(run.model_hash);
+        run.host = QString::fromStdString(value.value("host", std::string())); // absent until it was kept
         run.served_as = QString::fromStdString(value.at("served_as").get<std::string>());
         run.execution = {parse_compute(value.at("precision").get<std::string>()),
                          parse_arithmetic(value.at("arithmetic").get<std::string>())};
@@ -60,6 +62,7 @@ Run run_from_json(const json& value) {
     run.evaluation = read_evaluation(value.at("evaluation"));
     run.served_as = QString::fromStdString(run.evaluation->provenance.served_as);
     run.execution = run.evaluation->protocol.execution;
+    run.host = run.madeOn();
     run.take(Evaluation(*run.evaluation), value.value("complete", true)); // absent until partial ones were kept
     if (run.evaluation->complete) run.state = JobState::done;
     return run;
@@ -85,7 +88,7 @@ void write_run_file(const QString& path, const json& document) {
                                               std::to_string(text.size()) + " bytes, and at most " +
                                               std::to_string(run_file_limits.bytes) +
                                               " are read again; remove runs that are not needed");
-    atomic_write_file(path.toStdString(), text);
+    atomic_write_file(path.toStdString(), text, Origin::elsewhere); // each result was checked when it came
 }
 
 } // namespace graticule

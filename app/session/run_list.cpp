@@ -1,6 +1,7 @@
 #include "app/session/run_list.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "app/session/kept_reports.h"
@@ -10,9 +11,15 @@ namespace graticule {
 RunList::RunList(JobRunner& jobs, RunJournal journal, QObject* parent)
     : QObject(parent)
     , jobs_(jobs)
-    , journal_(std::move(journal)) {}
+    , journal_(std::move(journal)) {
+    keep_soon_.setSingleShot(true);
+    connect(&keep_soon_, &QTimer::timeout, this, &RunList::keep);
+}
 
-RunList::~RunList() { keeper_->finish(); }
+RunList::~RunList() {
+    if (keep_soon_.isActive()) keep();
+    keeper_->finish();
+}
 
 QString RunList::modelFile() const { return QString::fromStdString(model_->parts().path.string()); }
 
@@ -54,6 +61,7 @@ int RunList::baselineOf(const RunProtocol& protocol) const {
 std::vector<RunName> RunList::names() const { return run_names(runs_); }
 
 void RunList::setModel(std::shared_ptr<const Model> model) {
+    if (keep_soon_.isActive()) keep(); // of the model before, and under its name
     model_ = std::move(model);
     runs_.clear();
     pending_ = {};
@@ -131,7 +139,7 @@ void RunList::setSize(int id, const ModelSize& size) {
     if (Run* run = findMutable(id)) run->setSize(size);
 }
 
-void RunList::setJobs(int id, std::vector<JobId> jobs) {
+void RunList::setJobs(int id, std::vector<JobId> jobs, const QString& host) {
     Run* run = findMutable(id);
     if (!run) return;
     run->jobs = std::move(jobs);
@@ -139,6 +147,7 @@ void RunList::setJobs(int id, std::vector<JobId> jobs) {
     run->error.clear();
     run->window.clear();
     run->elsewhere = false;
+    run->host = host;
 }
 
 void RunList::takeReports(Run& run, const QuantizedModel& quantized) {
@@ -150,13 +159,19 @@ void RunList::takeReports(Run& run, const QuantizedModel& quantized) {
     keepReports(run);
 }
 
+// What a kill costs at most; the last of many that came quickly is kept as well.
+void RunList::keepSoon() {
+    constexpr qint64 between_ms = 500;
+    if (!since_kept_.isValid() || since_kept_.hasExpired(between_ms)) return keep();
+    if (!keep_soon_.isActive()) keep_soon_.start(std::chrono::milliseconds(between_ms - since_kept_.elapsed()));
+}
+
 void RunList::receive(int id, const Evaluation& so_far, const std::shared_ptr<const QuantizedModel>& quantized) {
     Run* run = findMutable(id);
     if (!run || run->state == JobState::done) return; // removed, or a late part
     run->take(so_far, false);
     if (quantized && !run->reports) takeReports(*run, *quantized);
-    constexpr qint64 between_ms = 2'000; // what a kill costs at most
-    if (!since_kept_.isValid() || since_kept_.hasExpired(between_ms)) keep();
+    keepSoon();
     Q_EMIT changed();
 }
 

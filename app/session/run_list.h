@@ -6,6 +6,7 @@
 #include <QtCore/QDateTime>
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QObject>
+#include <QtCore/QTimer>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -59,8 +60,9 @@ public:
     /// One of the same recipe and protocol that was stopped, or cancelled before it began: it goes on instead of a
     /// second one. Null: none.
     [[nodiscard]] const Run* stopped(const Run& like) const;
-    void setSize(int id, const ModelSize& size);   ///< as it was measured
-    void setJobs(int id, std::vector<JobId> jobs); ///< and it waits for them
+    void setSize(int id, const ModelSize& size); ///< as it was measured
+    /// And it waits for them. `host`: the other machine that evaluates it; empty: this one.
+    void setJobs(int id, std::vector<JobId> jobs, const QString& host = {});
     /// `quantized`: what is evaluated, whose measured figures are kept from now on; null: the unquantized model.
     void receive(int id, const Evaluation& so_far, const std::shared_ptr<const QuantizedModel>& quantized = nullptr);
     void finish(int id, const Evaluation& whole, std::shared_ptr<const QuantizedModel> quantized);
@@ -103,6 +105,7 @@ private:
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     [[nodiscard]] int nextColour() const;
     int append(Run run);
+    void keepSoon();   ///< at once where it was not done a moment ago
     void showNewest(); ///< finished one
     void bringAllBack(const std::vector<Run>& kept);
     void readJournal();
@@ -121,6 +124,7 @@ private:
     RunJournal journal_;
     std::shared_ptr<Keeper> keeper_ = std::make_shared<Keeper>(); ///< a job that reads the journal waits for it
     QElapsedTimer since_kept_;
+    QTimer keep_soon_; ///< of keepSoon()
     std::shared_ptr<const Model> model_;
     std::vector<Run> runs_;
     Saved pending_;                                   // what restore() was given and is not here yet

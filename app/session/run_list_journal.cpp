@@ -14,6 +14,7 @@ namespace graticule {
 void RunList::keep() {
     if (!model_) return;
     since_kept_.start();
+    keep_soon_.stop();
     const QString file = modelFile();
     for (Run& run : runs_) {
         if (run.evaluation || !run.model_hash.empty()) continue;

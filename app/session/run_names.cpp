@@ -17,7 +17,7 @@ using Attribute = QString (*)(const Run&);
 constexpr Attribute attributes[] = {
     [](const Run& run) { return run.full_precision ? QString() : calibration_text(run.recipe.calibration); },
     [](const Run& run) {
-        return run.evaluation ? QString::fromStdString(run.evaluation->provenance.place()) : QString();
+        return run.evaluation ? QString::fromStdString(run.evaluation->provenance.device) : QString();
     },
     [](const Run& run) { // rules and ignored layers, which the line only counts
         Recipe alone = run.recipe;
@@ -36,12 +36,14 @@ std::vector<QString> told_apart(const std::vector<Run>& runs, const std::vector<
 }
 } // namespace
 
-QString calibration_text(const CalibrationSpec& spec) {
-    QString text = tr("calibrated %1 × %2").arg(spec.samples).arg(spec.length);
+QString samples_text(const CalibrationSpec& spec) {
+    QString text = tr("%1 × %2").arg(spec.samples).arg(spec.length);
     if (!spec.text.empty()) text += tr(" of %1").arg(file_name(QString::fromStdString(spec.text)));
     if (spec.pick == CalibrationSpec::Pick::random) text += tr(", random, seed %1").arg(spec.seed);
     return text;
 }
+
+QString calibration_text(const CalibrationSpec& spec) { return tr("calibrated %1").arg(samples_text(spec)); }
 
 QString protocol_text(const RunProtocol& protocol) {
     const EvaluationChoice& choice = protocol.choice;
@@ -57,6 +59,8 @@ std::vector<RunName> run_names(const std::vector<Run>& runs) {
     std::map<QString, std::vector<std::size_t>> by_name;
     for (std::size_t i = 0; i < runs.size(); ++i) {
         names.push_back({runs[i].name, {}});
+        // Whether or not another has its name: figures of another machine are told by theirs.
+        if (const QString host = runs[i].madeOn(); !host.isEmpty()) names[i].name += tr(" · on %1").arg(host);
         by_name[runs[i].name].push_back(i);
     }
     for (const auto& [name, same] : by_name) {

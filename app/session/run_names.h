@@ -9,8 +9,8 @@
 
 namespace graticule {
 
-/// Its own name, and behind it whatever differs between it and other runs of the same name. Runs that differ in nothing
-/// are numbered.
+/// Its own name, the other machine that it is of, and behind them whatever differs between it and other runs of the same
+/// name. Runs that differ in nothing are numbered.
 struct RunName {
     QString name;     ///< tells it from those of its protocol
     QString protocol; ///< where runs of its name were evaluated under several; else empty
@@ -19,7 +19,9 @@ struct RunName {
 /// One per run.
 [[nodiscard]] std::vector<RunName> run_names(const std::vector<Run>& runs);
 
-/// "128 × 2048 tokens", with text, random pick and seed where they are not the usual.
+/// "128 × 2048", with text, random pick and seed where they are not the usual.
+[[nodiscard]] QString samples_text(const CalibrationSpec& spec);
+/// "calibrated 128 × 2048", and the same.
 [[nodiscard]] QString calibration_text(const CalibrationSpec& spec);
 /// "built-in text, 24 × 1024, bfloat16": what runs must share to be compared; float32 goes without saying.
 [[nodiscard]] QString protocol_text(const RunProtocol& protocol);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/session/recipe_edit.h"
+#include "core/base/new_mappings.h"
 #include "core/engine/resources.h"
 #include "core/method/method.h"
 #include "core/recipe/few_rules.h"
@@ -92,13 +93,18 @@ std::function<void(const JobView&)> Session::reporter() {
 JobId Session::open(const QString& path) {
     const auto report = reporter();
     const auto id = std::make_shared<JobId>();
+    const auto before = std::make_shared<MappingMark>(); // the files of the model that is open, perhaps damaged
+    JobRequest asked = request(QString::fromLatin1(open_tag), tr("Open %1").arg(path.section(u'/', -1)), {}, 0);
+    asked.new_files = true;
     *id = jobs_.submit<OpenedModel>(
-        request(QString::fromLatin1(open_tag), tr("Open %1").arg(path.section(u'/', -1)), {}, 0),
-        [name = path.toStdString()](JobContext& ctx) {
+        std::move(asked),
+        [name = path.toStdString(), before](JobContext& ctx) {
+            *before = mapping_mark();
             return std::make_shared<const OpenedModel>(open_model(resolve_model_path(name), ctx));
         },
-        [this, path, id](std::shared_ptr<const OpenedModel> opened) {
+        [this, path, id, before](std::shared_ptr<const OpenedModel> opened) {
             opened_by_ = *id;
+            give_up_mappings(*before);
             takeModel(*opened, path);
         },
         [this, path, report](const JobView& job) {
@@ -173,6 +179,12 @@ void Session::takeStats(std::shared_ptr<const ActivationStats> stats, bool compl
         what_ifs_.setSource(opened_.model, stats_);
         wantWhatIfs();
     }
+    Q_EMIT statsChanged();
+}
+
+void Session::dropStats() {
+    stats_.reset();
+    outliers_.clear();
     Q_EMIT statsChanged();
 }
 

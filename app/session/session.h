@@ -81,6 +81,8 @@ public:
         return stats_;
     } ///< newest, perhaps partial
     [[nodiscard]] bool statsComplete() const { return stats_complete_; }
+    /// Newest that is whole: what-ifs are from it. Null: none is.
+    [[nodiscard]] const std::shared_ptr<const ActivationStats>& completeStats() const { return complete_stats_; }
     /// How much the calibration length matters, and the one advised; null until studyLengths() is done.
     [[nodiscard]] const std::shared_ptr<const LengthStudy>& lengthStudy() const { return length_study_; }
     [[nodiscard]] const std::optional<LengthAdvice>& lengthAdvice() const { return length_advice_; }
@@ -126,12 +128,22 @@ public:
     [[nodiscard]] const std::string& deviceElsewhere() const { return device_elsewhere_; }
     [[nodiscard]] const Execution& execution() const { return execution_; } ///< as asked for, perhaps automatic
     [[nodiscard]] JobRunner& jobs() { return jobs_; }
+    [[nodiscard]] const JobRunner& jobs() const { return jobs_; }
     [[nodiscard]] const WhatIfService& whatIfs() const { return what_ifs_; }
 
     static constexpr const char* open_tag = "open"; ///< of the jobs of open(): nothing is lost with one
 
     /// Statistics that a recipe does without still tell what it costs each layer.
     enum class Calibrate { where_needed, always };
+
+    /// What evaluating the recipe begins with, where its calibration is not at hand or on its way.
+    struct CalibrationAhead {
+        CalibrationSpec spec;
+        bool elsewhere = false; ///< the machine that evaluates does it, for itself
+    };
+    [[nodiscard]] std::optional<CalibrationAhead> calibrationAhead(Calibrate when = Calibrate::where_needed) const;
+    /// Tells `take`, if `receiver` is there then, whether the recipe's calibration was done before and is read again.
+    void askWhetherKept(QObject* receiver, std::function<void(const bool& kept)> take) const;
 
     // --- intents
     JobId open(const QString& path);
@@ -258,6 +270,7 @@ private:
 
     void takeModel(OpenedModel opened, const QString& path);
     void takeStats(std::shared_ptr<const ActivationStats> stats, bool complete);
+    void dropStats(); ///< those on the screen are of a calibration that failed, and there are none of before
     void takeRecipe(const SessionFile& file);
     void takeCalibration(const SessionFile& file);
     void setReference(const Recipe& recipe);
@@ -276,6 +289,10 @@ private:
     /// Gives `chain` the statistics at hand or those of a calibration under way, and says what to wait for. False:
     /// there are neither for the subject's calibration and arithmetic.
     bool joinStats(const Subject& subject, Chain& chain, std::vector<JobId>& after) const;
+    enum class AtHand { no, under_way, there };
+    [[nodiscard]] AtHand statsAtHand(const CalibrationSpec& spec, const std::string& execution) const;
+    /// The newest quantization is of that recipe, computed so.
+    [[nodiscard]] bool quantizedIs(const Recipe& recipe, bool calibrated, const Execution& execution) const;
     [[nodiscard]] Subject subjectOfNow() const; ///< the model is open
     [[nodiscard]] Execution settled() const;    ///< execution() on the device in use
     /// `run` empty: nothing is evaluated.

@@ -51,7 +51,9 @@ void Session::setDeviceElsewhere(const std::string& device) {
 void Session::forgetMachine() {
     if (!machine_) return;
     if (!device_elsewhere_.empty())
-        Q_EMIT logged(tr("Evaluations run here again: say where this model lies on %1").arg(machine_->host()));
+        Q_EMIT logged(
+            tr("Evaluations run here again: “elsewhere …” in the list of devices asks where this model lies on %1")
+                .arg(machine_->host()));
     machine_.reset();
     device_elsewhere_.clear();
     Q_EMIT devicesChanged();
@@ -72,7 +74,8 @@ void Session::evaluateElsewhere(const EvaluationChoice& choice, Calibrate when, 
     have.unquantized_evaluation = runs_.unquantized(run.protocol()) != nullptr;
     for (const Step step : plan_of({Step::evaluate, &*resolution_.resolved}, have))
         queueElsewhere(step == Step::evaluate ? run : newRun(choice, there));
-    Q_EMIT runsChanged();
+    Q_EMIT runsChanged(); // the window keeps its draft
+    runs_.keep();
 }
 
 void Session::queueElsewhere(Run run) {
@@ -101,7 +104,7 @@ void Session::queueElsewhere(Run run) {
             runs_.finish(id, *result->evaluation, nullptr);
         },
         reporter());
-    runs_.setJobs(id, {job});
+    runs_.setJobs(id, {job}, machine_->host());
 }
 
 } // namespace graticule

@@ -95,24 +95,62 @@ std::optional<JobId> Session::calibrateInto(const std::shared_ptr<Calibrated>& c
             if (job.state == JobState::done && calibrated->from_before) jobs_.note(job.id, tr("read from the cache"));
             if (calibrating_ && calibrating_->job == job.id) calibrating_.reset();
             const bool back = job.state != JobState::done && model == this->model() && !stats_complete_;
-            if (back && complete_stats_) takeStats(complete_stats_, true);
+            if (back && complete_stats_)
+                takeStats(complete_stats_, true);
+            else if (back && job.state == JobState::failed) // what a file cut short went into, say
+                dropStats();
             report(job);
         });
     calibrating_ = Calibrating{id, spec, to_text(execution), calibrated};
     return id;
 }
 
+Session::AtHand Session::statsAtHand(const CalibrationSpec& spec, const std::string& execution) const {
+    if (complete_stats_ && complete_stats_->spec == spec && complete_stats_->provenance.execution == execution)
+        return AtHand::there;
+    return calibrating_ && calibrating_->spec == spec && calibrating_->execution == execution ? AtHand::under_way
+                                                                                              : AtHand::no;
+}
+
 bool Session::joinStats(const Subject& subject, Chain& chain, std::vector<JobId>& after) const {
-    const CalibrationSpec& spec = subject.recipe.calibration;
-    const std::string execution = to_text(subject.execution);
-    if (complete_stats_ && complete_stats_->spec == spec && complete_stats_->provenance.execution == execution) {
-        chain.calibrated->stats = complete_stats_;
-        return true;
+    const AtHand found = statsAtHand(subject.recipe.calibration, to_text(subject.execution));
+    if (found == AtHand::there) chain.calibrated->stats = complete_stats_;
+    if (found == AtHand::under_way) {
+        chain.calibrated = calibrating_->calibrated;
+        after = {calibrating_->job};
     }
-    if (!calibrating_ || calibrating_->spec != spec || calibrating_->execution != execution) return false;
-    chain.calibrated = calibrating_->calibrated;
-    after = {calibrating_->job};
-    return true;
+    return found != AtHand::no;
+}
+
+bool Session::quantizedIs(const Recipe& recipe, bool calibrated, const Execution& execution) const {
+    return quantized_ && quantized_->recipe == recipe &&
+           (!calibrated || quantized_->provenance.execution == to_text(execution));
+}
+
+std::optional<Session::CalibrationAhead> Session::calibrationAhead(Calibrate when) const {
+    if (!model() || !resolution_.resolved) return std::nullopt;
+    const ResolvedRecipe& resolved = *resolution_.resolved;
+    const CalibrationSpec& spec = recipe().calibration;
+    const bool elsewhere = !device_elsewhere_.empty();
+    if (elsewhere && when == Calibrate::where_needed)
+        return resolved.needs_calibration() ? std::optional(CalibrationAhead{spec, true}) : std::nullopt;
+    const Execution execution = settled();
+    PlanHave have;
+    have.statistics = statsAtHand(spec, to_text(execution)) != AtHand::no;
+    have.quantized = quantizedIs(recipe(), resolved.needs_calibration(), execution);
+    const std::vector<Step> steps = plan_of({Step::evaluate, &resolved, when == Calibrate::always}, have);
+    const bool calibrates = std::ranges::find(steps, Step::calibrate) != steps.end();
+    return calibrates ? std::optional(CalibrationAhead{spec}) : std::nullopt;
+}
+
+void Session::askWhetherKept(QObject* receiver, std::function<void(const bool&)> take) const {
+    if (!opened_.tokenizer) return take(false);
+    const auto look = [kept = kept_statistics(runs_.journal().beside("statistics").toStdString()), model = model(),
+                       tokenizer = opened_.tokenizer, spec = recipe().calibration, device = device_,
+                       execution = settled()] {
+        return has_statistics(kept, *model, *statistics_asked(*tokenizer, spec, open_device(device), execution));
+    };
+    caches_->ask<bool>(look, receiver, std::move(take));
 }
 
 JobId Session::calibrate(const CalibrationSpec& spec) {
@@ -411,13 +449,16 @@ void Session::continueRun(int id) {
     if (!opened_.tokenizer)
         return Q_EMIT failed(
             title, tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
-    if (const QString host = QString::fromStdString(run->evaluation ? run->evaluation->provenance.host : "");
-        !host.isEmpty()) { // its windows are of that machine
-        if (!machine_ || device_elsewhere_.empty() || machine_->host() != host)
+    if (const QString host = run->madeOn(); !host.isEmpty()) { // its windows are of that machine
+        if (!machine_ || machine_->host() != host)
             return Q_EMIT failed(
                 title,
                 tr("It ran on %1: connect to that machine first, by “elsewhere …” in the list of devices").arg(host));
+        if (device_elsewhere_.empty())
+            return Q_EMIT failed(
+                title, tr("It ran on %1: choose a device of that machine in the list of devices first").arg(host));
         queueElsewhere(*run);
+        runs_.keep();
         return Q_EMIT runsChanged();
     }
     if (run->full_precision) {
@@ -437,9 +478,7 @@ std::optional<JobId> Session::queueSteps(const Subject& subject, Step goal, Cali
     std::vector<JobId> own;   // ... and of this run alone, which go when it is removed
     PlanHave have;
     have.statistics = joinStats(subject, *chain, after);
-    have.quantized =
-        run && quantized_ && quantized_->recipe == subject.recipe &&
-        (!subject.resolved->needs_calibration() || quantized_->provenance.execution == to_text(subject.execution));
+    have.quantized = run && quantizedIs(subject.recipe, subject.resolved->needs_calibration(), subject.execution);
     have.unquantized_evaluation = run && runs_.unquantized(run->protocol());
     if (have.quantized) chain->quantized = quantized_;
     for (const Step step : plan_of({goal, &*subject.resolved, when == Calibrate::always}, have)) {

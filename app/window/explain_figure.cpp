@@ -156,7 +156,7 @@ std::optional<Explanation> explain_figure(const Session& session, LayerId layer,
         break;
     }
     if (lines.isEmpty()) return std::nullopt;
-    if (of_recipe) lines << tr("under %1; %2").arg(QString::fromStdString(to_line(choice)), basis_text(*known.report));
+    if (of_recipe) lines << tr("under %1; %2").arg(QString::fromStdString(to_line(choice)), basis_text(session, known));
     return Explanation{tr("%1: %2").arg(QString::fromStdString(linear.short_name), what), lines.join(u'\n')};
 }
 

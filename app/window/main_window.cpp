@@ -382,7 +382,10 @@ void MainWindow::connectSession() {
         showFailure(tr("The model's files have changed"), why);
     });
     connect(&session_, &Session::statsChanged, this, soon);
-    connect(&session_, &Session::statsChanged, this, [this] { worst_wanted_ = true; });
+    connect(&session_, &Session::statsChanged, this, [this] {
+        worst_wanted_ = true;
+        updateActions(); // what evaluating begins with
+    });
     connect(&session_, &Session::recipeChanged, this, soon);
     connect(&session_, &Session::recipeChanged, this, &MainWindow::updateActions);
     connect(&session_, &Session::whatIfChanged, this, soon);
@@ -407,12 +410,16 @@ void MainWindow::connectSession() {
             elsewhere = {machine->host(), machine->hello.devices, session_.deviceElsewhere()};
         devices_->setDevices(session_.devices(), session_.device(), elsewhere);
         executions_->setExecution(session_.execution());
+        updateActions();
     });
     session_.jobs().standForMemory(asking_);
     connect(&session_.jobs(), &JobRunner::shortOfMemory, this, &MainWindow::askForMemory);
-    connect(&session_.jobs(), &JobRunner::ended, this, [this] { // long work is done while one looks elsewhere
-        if (!isActiveWindow() && !session_.jobs().busy()) QApplication::alert(this);
-    });
+    connect(&session_.jobs(), &JobRunner::ended, this,
+            [this](JobId job) { // long work is done while one looks elsewhere
+                if (opening_ && opening_->job == job && session_.openedBy() != job)
+                    opening_.reset(); // it comes no more
+                if (!isActiveWindow() && !session_.jobs().busy()) QApplication::alert(this);
+            });
     connect(&session_.jobs(), &JobRunner::changed, this, [this] {
         updateJobs();
         updateActions();
@@ -436,7 +443,7 @@ void MainWindow::showWorst() {
 // Progress is polled while there is some: a window that nothing happens in does nothing.
 void MainWindow::updateJobs() {
     session_.poll();
-    jobs_->setRows(job_rows(session_.jobs().jobs()));
+    jobs_->setRows(job_rows(session_, pace_));
     awake_.set(session_.jobs().moving());
     if (!session_.jobs().moving())
         tick_->stop();
@@ -464,7 +471,32 @@ void MainWindow::updateTitle() {
     model_summary_->setMinimumWidth(std::min(longest_kept, metrics.horizontalAdvance(name + u'…') + 2));
 }
 
+QString MainWindow::beingOpened() const {
+    for (const JobView& job : session_.jobs().jobs()) {
+        if (job.tag != QLatin1String(Session::open_tag)) continue;
+        if (job.state != JobState::waiting && job.state != JobState::running) continue;
+        if (opening_ && opening_->job == job.id) return QFileInfo(opening_->path).fileName();
+        return job.title.section(u' ', 1);
+    }
+    return {};
+}
+
+// Before there is a model, keys and clicks that were meant for it must not open another one in its place.
+void MainWindow::updateOpening() {
+    const QString name = session_.model() ? QString() : beingOpened();
+    const QString stop = command(QStringLiteral("run.cancel"))->shortcut().toString(QKeySequence::NativeText);
+    const QString text = name.isEmpty()   ? QString()
+                         : stop.isEmpty() ? tr("Opening %1 …").arg(name)
+                                          : tr("Opening %1 …   %2 stops it").arg(name, stop);
+    welcome_->setOpening(text);
+    recent_menu_->setEnabled(name.isEmpty() && !recent_menu_->isEmpty());
+    for (QAction* action : commands_)
+        if (action->property("opens").toBool()) action->setEnabled(name.isEmpty());
+    command(QStringLiteral("file.open-again"))->setEnabled(session_.model() != nullptr);
+}
+
 void MainWindow::updateActions() {
+    updateOpening();
     const bool open = session_.model() != nullptr;
     const bool works = open && session_.resolution().resolved.has_value();
     const auto enable = [this](const char* name, bool on) {
@@ -486,9 +518,16 @@ void MainWindow::updateActions() {
         action->setEnabled(works);
         // A command that cannot be given says why where it is looked for.
         if (!action->property("help").isValid()) action->setProperty("help", action->toolTip());
-        action->setToolTip(!open || works ? action->property("help").toString()
-                                          : tr("The recipe cannot work: %1")
-                                                .arg(QString::fromStdString(session_.resolution().diagnostics.text())));
+        QString tip = action->property("help").toString();
+        if (open && !works)
+            tip =
+                tr("The recipe cannot work: %1").arg(QString::fromStdString(session_.resolution().diagnostics.text()));
+        const bool all = action->objectName() == u"run.all";
+        if (works && (all || action->objectName() == u"run.evaluate")) {
+            const auto when = all ? Session::Calibrate::always : Session::Calibrate::where_needed;
+            tip = QStringList{tip, beforeEvaluation(when, false)}.join(u'\n').trimmed();
+        }
+        action->setToolTip(tip);
     }
     enable("view.bookmark", open && !session_.selection().empty());
     enable("view.copy-location", open);

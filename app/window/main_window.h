@@ -14,6 +14,7 @@
 #include "app/session/selection_history.h"
 #include "app/session/session.h"
 #include "app/session/session_file.h"
+#include "app/window/job_pace.h"
 #include "app/window/plot_area.h"
 #include "app/window/sleep_inhibitor.h"
 #include "widgets/theme/theme.h"
@@ -108,6 +109,9 @@ private:
     void updateJobs();
     void updateTitle();
     void updateActions();
+    void updateOpening();
+    /// What the first model or session is called that waits to be opened or is; empty: none.
+    [[nodiscard]] QString beingOpened() const;
     void saveLayout();
     QDockWidget* addDock(const QString& name, const QString& title, QWidget* content, PanelHeader* header,
                          Qt::DockWidgetArea area);
@@ -150,6 +154,8 @@ private:
     void measureDivergence();
     void quantize();
     void askEvaluate();
+    /// Where the recipe will be evaluated, and what is calibrated for it; empty: here, and nothing. `kept`: from before.
+    [[nodiscard]] QString beforeEvaluation(Session::Calibrate when, bool kept) const;
     /// Those of the selected runs that can go on; where none of them can, of all.
     [[nodiscard]] std::vector<int> stoppedRuns() const;
     [[nodiscard]] std::vector<int> cutOffRuns() const; ///< at which a window was when it ended
@@ -191,6 +197,7 @@ private:
     void askSaveSession();
     void askSession();
     void finishOpening();
+    void giveUpOpening(const QString& other); ///< the session that waits for its model: `other` was asked for
     void sayRestored();
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     void restoreView(const SessionFile& file);
@@ -217,6 +224,7 @@ private:
     QString damage_;               ///< of the model's files since it was opened; empty: none
     std::vector<Place> bookmarks_; // index: number - 1; without layers: free
     SleepInhibitor awake_;
+    JobPace pace_;
     SelectionHistory visited_;
     struct Opening { // a session that waits for its model
         SessionFile file;

@@ -82,6 +82,7 @@ void MainWindow::buildFileMenu(QMenuBar* bar) {
     recent_menu_ = menu->addMenu(tr("Recent models"));
     addCommand(menu, "file.open-session", tr("Open s&ession …"), QKeySequence(tr("Ctrl+Shift+O")),
                [this] { askSession(); });
+    for (QAction* action : commands_) action->setProperty("opens", true); // all of them so far
     addCommand(menu, "file.save-session", tr("Save sessio&n …"), QKeySequence(tr("Ctrl+Shift+S")),
                [this] { askSaveSession(); });
     menu->addSeparator();
@@ -259,7 +260,9 @@ void MainWindow::buildCompareMenu(QMenuBar* bar) {
 void MainWindow::buildHelpMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&Help"));
     addCommand(menu, "help.shortcuts", tr("Keyboard &shortcuts"), QKeySequence(tr("?")), [this] { showShortcuts(); });
-    addCommand(menu, "help.tour", tr("&Tour: find what hurts in a sample"), {}, [this] { tour_->start(); });
+    addCommand(menu, "help.tour", tr("&Tour: find what hurts in a sample"), {}, [this] {
+        tour_->start();
+    })->setProperty("opens", true);
     addCommand(menu, "help.problem", tr("Write &problem report …"), {}, [this] {
         askProblemReport();
     })->setToolTip(tr("One text with versions, devices, model, recipe, runs and log, to send with a question"));

@@ -41,8 +41,15 @@ void MainWindow::openPath(const QString& path) {
         !path.endsWith(QStringLiteral(".index.json")))
         return openRecipe(path);
     if (!mayOpenAnother()) return;
-    opening_.reset();
+    giveUpOpening(path);
     session_.open(path);
+}
+
+void MainWindow::giveUpOpening(const QString& other) {
+    if (!opening_) return;
+    jobs_->addLogLine(
+        tr("%1 is not opened: %2 was asked for meanwhile").arg(QFileInfo(opening_->path).fileName(), other));
+    session_.jobs().cancel(std::exchange(opening_, std::nullopt)->job);
 }
 
 void MainWindow::openRecipe(const QString& file_or_line) {
@@ -78,7 +85,7 @@ void MainWindow::saveRecipe() {
     if (path.isEmpty()) return;
     try {
         session_.mayWrite(path);
-        atomic_write_file(path.toStdString(), to_json(session_.recipe()));
+        atomic_write_file(path.toStdString(), to_json(session_.recipe()), Origin::elsewhere);
     } catch (const Error& error) {
         showFailure(tr("Save recipe"), QString::fromStdString(error.info().text()));
     }
@@ -155,6 +162,33 @@ QString MainWindow::measuredOn(bool own_type) const {
     return tr("on %1").arg(protocol_text({evaluationChoice(), execution}));
 }
 
+QString MainWindow::beforeEvaluation(Session::Calibrate when, bool kept) const {
+    QStringList lines;
+    const auto& machine = session_.machine();
+    const bool elsewhere = machine && !session_.deviceElsewhere().empty();
+    if (elsewhere)
+        lines << tr("Runs on %1 (%2), quantized there as well; figures of single layers stay there.")
+                     .arg(machine->host(), QString::fromStdString(session_.deviceElsewhere()));
+    const auto ahead = session_.calibrationAhead(when);
+    if (!ahead) return lines.join(u'\n');
+    const QString wanted = samples_text(ahead->spec);
+    const auto& shown = session_.completeStats();
+    if (ahead->elsewhere)
+        lines << tr("%1 calibrates for it: %2 tokens.").arg(machine->host(), wanted);
+    else if (kept)
+        lines << tr("Takes the calibration %1, which is kept from before.").arg(wanted);
+    else
+        lines << (shown ? tr("Calibrates again: %1 tokens.") : tr("Calibrates first: %1 tokens.")).arg(wanted);
+    if (shown && shown->spec != ahead->spec)
+        lines.back() += tr(" What is on the screen is of %1%2.")
+                            .arg(samples_text(shown->spec),
+                                 ahead->elsewhere ? QString() : tr(" until then: figures of layers will change"));
+    else if (shown && !ahead->elsewhere)
+        lines.back() +=
+            tr(" What is on the screen was computed as %1.").arg(QString::fromStdString(shown->provenance.execution));
+    return lines.join(u'\n');
+}
+
 void MainWindow::askEvaluate() {
     if (asking_) {
         const EvaluationChoice offered = evaluationChoice();
@@ -163,6 +197,10 @@ void MainWindow::askEvaluate() {
             targets = target_entries(*session_.model(), choices_of(*resolved));
         EvaluationDialog dialog(offered, QString::fromStdString(summary_line(session_.recipe())),
                                 session_.model()->config().max_positions, targets, served_as_, this);
+        dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed, false));
+        session_.askWhetherKept(&dialog, [this, &dialog](bool kept) {
+            dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed, kept));
+        });
         if (dialog.exec() != QDialog::Accepted) return;
         served_as_ = dialog.servedAs();
         // A window that the model cut short stays wished for, unless another one was typed.
@@ -419,7 +457,7 @@ void MainWindow::askProblemReport() {
     if (path.isEmpty()) return;
     try {
         session_.mayWrite(path);
-        atomic_write_file(path.toStdString(), problemReport().toStdString());
+        atomic_write_file(path.toStdString(), problemReport().toStdString(), Origin::elsewhere);
         jobs_->addLogLine(tr("Problem report written to %1").arg(path));
     } catch (const Error& error) {
         showFailure(tr("Write problem report"), QString::fromStdString(error.info().text()));

@@ -145,8 +145,10 @@ void MainWindow::openSession(const QString& path) {
         return welcome_->setProblem(why);
     }
     if (!mayOpenAnother()) return;
+    giveUpOpening(path);
     const JobId job = session_.open(file.model);
     opening_ = {std::move(file), path, job};
+    updateOpening(); // under the session's name
 }
 
 void MainWindow::finishOpening() {

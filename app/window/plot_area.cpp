@@ -446,6 +446,20 @@ void PlotArea::refreshDistribution() {
         distribution_->setScene(distribution_plot(session_, operand(), distribution_->view().x));
 }
 
+namespace {
+/// Why a run without figures of its layers has none, and how one comes by them.
+QString no_reports_text(const Run& run) {
+    if (run.full_precision) return PlotArea::tr("“%1” has no errors").arg(run.name);
+    if (const QString host = run.madeOn(); !host.isEmpty())
+        return PlotArea::tr(
+                   "they stayed on %1, where it was quantized; evaluate the recipe on a device of this machine "
+                   "to have them")
+            .arg(host);
+    return PlotArea::tr("they are measured while a run is quantized, and this one came without; evaluate the recipe "
+                        "again to have them");
+}
+} // namespace
+
 void PlotArea::refreshCompare() {
     std::vector<RunChoice> choices;
     const std::vector<RunName> names = session_.runList().names();
@@ -478,11 +492,14 @@ void PlotArea::refreshCompare() {
     compared.b = *b.evaluation;
     compared.reports_a = reports(compared_a_);
     compared.reports_b = reports(compared_b_);
+    if (!a.reports) compared.no_reports_a = no_reports_text(a);
+    if (!b.reports) compared.no_reports_b = no_reports_text(b);
     if (!a.full_precision && !b.full_precision) compared.recipes = recipe_difference(a.recipe, b.recipe);
     compared.current = QString::fromStdString(recipe_text(session_.recipe())).split(u'\n');
     for (const int id : compared_beside_)
         for (const RunChoice& choice : choices)
-            if (choice.id == id) compared.others.push_back({choice.name, reports(id)});
+            if (choice.id == id)
+                compared.others.push_back({choice.name, reports(id), no_reports_text(*session_.run(id))});
     compare_->setComparison(compared);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/session/layer_figures.h"
 #include "app/session/recipe_edit.h"
 #include "app/session/run_names.h"
 #include "core/method/method.h"
@@ -179,6 +180,12 @@ PlotScene weight_plot(const Session& session, const Linear& linear, const std::o
     const auto shown = current && before.scheme.weight ? current : candidate;
     if (!shown || shown->weight_in_steps.empty()) return plain_weight_plot(session, linear, visible);
     const SchemeChoice& shown_choice = shown == current ? before : now;
+    // Shares are those of the table and the card: of a run where there was one.
+    const auto report_of = [&](const SchemeChoice& choice, const WhatIf& tried) {
+        const LayerFigures known = figures_of(session, linear.id, choice);
+        return known && !known.estimated() ? *known.report : tried.report;
+    };
+    const QString standing = standing_text(figures_of(session, linear.id, now));
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
     const bool differs = now != before;
@@ -186,7 +193,7 @@ PlotScene weight_plot(const Session& session, const Linear& linear, const std::o
     data.about = tr("weight · %1 × %2%3")
                      .arg(linear.out_features())
                      .arg(linear.in_features())
-                     .arg(differs ? tr(" · what-if, not yet run") : QString());
+                     .arg(standing.isEmpty() ? QString() : QStringLiteral(" · ") + standing);
     data.x_label = tr("weight / step of its %1")
                        .arg(shown_choice.scheme.weight->grain().kind == Granularity::Kind::channel ? tr("channel")
                             : shown_choice.scheme.weight->grain().kind == Granularity::Kind::group ? tr("group")
@@ -200,9 +207,9 @@ PlotScene weight_plot(const Session& session, const Linear& linear, const std::o
     data.whole = Span{-limit, limit};
     const Bins bins = bins_for(steps, part_of(*data.whole, visible));
     data.full_precision = merged(steps, bins);
-    data.current = format_levels(*shown_choice.scheme.weight, shown->params, shown->report);
+    data.current = format_levels(*shown_choice.scheme.weight, shown->params, report_of(shown_choice, *shown));
     if (differs && candidate && candidate != shown && now.scheme.weight) {
-        FormatLevels levels = format_levels(*now.scheme.weight, candidate->params, candidate->report);
+        FormatLevels levels = format_levels(*now.scheme.weight, candidate->params, report_of(now, *candidate));
         const double ratio =
             median(shown->params.scale) > 0 ? median(candidate->params.scale) / median(shown->params.scale) : 1;
         const bool moved = !candidate->smoothing.empty() || !shown->smoothing.empty();

@@ -7,6 +7,7 @@
 
 #include "app/session/layer_figures.h"
 #include "app/session/recipe_edit.h"
+#include "app/session/run_names.h"
 #include "app/window/table_rows.h"
 #include "core/recipe/hardware_cost.h"
 #include "widgets/models/number_text.h"
@@ -75,9 +76,16 @@ void add_sources(WhatIfTable& table, const LayerReport& a, const LayerReport& b)
 }
 
 // Where the figures come from, and whether they can be trusted.
-void add_basis(WhatIfTable& table, const LayerFigures& current, const LayerFigures& candidate, const Linear& linear) {
+void add_basis(WhatIfTable& table, const Session& session, const LayerFigures& current, const LayerFigures& candidate,
+               const Linear& linear) {
     const QString a = basis_text(*current.report), b = basis_text(*candidate.report);
     table.basis = table.candidate_label.isEmpty() || a == b ? b : QObject::tr("%1; candidate %2").arg(a, b);
+    if (const QString from = calibration_of(session, candidate); !from.isEmpty()) {
+        const CalibrationSpec& wanted = session.recipe().calibration;
+        table.basis += QStringLiteral(" · ") + from;
+        if (from != calibration_text(wanted))
+            table.basis += QObject::tr(", not %1 as the recipe asks").arg(samples_text(wanted));
+    }
     if (candidate.estimated() && candidate.report->seconds > 0.1)
         table.basis += QObject::tr(" (took %1)").arg(duration_text(candidate.report->seconds));
     for (const LayerFigures* figures : {&current, &candidate}) {
@@ -159,7 +167,7 @@ WhatIfTable what_if_table(const Session& session) {
         unit_row(QObject::tr("unit power"), &MacUnit::power);
     }
     add_sources(table, a, b);
-    add_basis(table, current, answer, linear);
+    add_basis(table, session, current, answer, linear);
     return table;
 }
 
@@ -280,6 +288,7 @@ RecipePresenter::RecipePresenter(Session& session, RecipePanel& panel, QObject* 
     connect(&session, &Session::recipeChanged, this, &RecipePresenter::refresh);
     connect(&session, &Session::selectionChanged, this, &RecipePresenter::refresh);
     connect(&session, &Session::statsChanged, this, &RecipePresenter::refreshWhatIf);
+    connect(&session, &Session::reportsChanged, this, &RecipePresenter::refreshWhatIf);
     connect(&session, &Session::whatIfChanged, this, [this](LayerId layer) {
         if (session_.primary() == layer) refreshWhatIf();
     });

@@ -92,7 +92,7 @@ std::vector<LayerRow> layer_rows(const Session& session) {
             row.bits = 8 * static_cast<double>(report.bytes_after) / static_cast<double>(row.rows * row.columns);
             row.estimated = known.estimated();
             row.doubtful = known.doubtful();
-            row.basis = basis_text(report);
+            row.basis = basis_text(session, known);
         }
         if (const LayerSensitivity* known = now.ignored ? nullptr : session.sensitivityOf(linear.id, now.choice)) {
             row.damage = known->predicted;
@@ -138,7 +138,7 @@ std::vector<RunRow> run_rows(const Session& session) {
             row.protocol =
                 QString::fromStdString(run.evaluation->provenance.data_name + ", " + run.evaluation->protocol.text());
             if (const Provenance& from = run.evaluation->provenance; !from.host.empty())
-                row.protocol += QObject::tr(", on %1").arg(QString::fromStdString(from.place()));
+                row.protocol += QStringLiteral(", ") + QString::fromStdString(from.place());
             add_difference(row, session, run);
         }
         rows.push_back(std::move(row));
@@ -153,9 +153,20 @@ std::vector<RunRow> run_rows(const Session& session) {
     return rows;
 }
 
-std::vector<JobRow> job_rows(const std::vector<JobView>& jobs) {
+namespace {
+/// The run whose windows the job is evaluating now; null: it does something else.
+const Run* evaluated_by(const Session& session, const JobView& job) {
+    if (job.state != JobState::running || !job.progress.stage.starts_with("Evaluating")) return nullptr;
+    const auto found = std::ranges::find_if(session.runs(), [&](const Run& run) {
+        return run.alive() && run.evaluation && !run.jobs.empty() && run.jobs.back() == job.id;
+    });
+    return found == session.runs().end() ? nullptr : &*found;
+}
+} // namespace
+
+std::vector<JobRow> job_rows(const Session& session, JobPace& pace) {
     std::vector<JobRow> rows;
-    for (const JobView& job : jobs) {
+    for (const JobView& job : session.jobs().jobs()) {
         if (job.title.isEmpty()) continue;
         JobRow row;
         row.id = static_cast<int>(job.id);
@@ -164,6 +175,10 @@ std::vector<JobRow> job_rows(const std::vector<JobView>& jobs) {
         row.stage = QString::fromStdString(job.progress.stage);
         row.done = job.progress.done;
         row.total = job.progress.total;
+        if (const Run* run = evaluated_by(session, job)) { // as its curve has it
+            row.done = std::ssize(run->losses());
+            row.total = run->evaluation->protocol.windows_used;
+        }
         row.seconds = job.seconds;
         row.stopping = job.stopping;
         if (const auto memory = job.state == JobState::running ? process_memory() : std::nullopt) {
@@ -178,13 +193,15 @@ std::vector<JobRow> job_rows(const std::vector<JobView>& jobs) {
         row.note = job.note;
         row.place = job.place;
         row.error = QString::fromStdString(job.error.message.empty() ? std::string() : job.error.text());
-        const double share = row.total > 0 ? static_cast<double>(row.done) / static_cast<double>(row.total) : 0;
-        if (job.state == JobState::running && share > 0) {
-            if (!job.held) row.seconds_left = job.progress.seconds_in_stage * (1 - share) / share;
-            if (job.progress.seconds_in_stage > 0.2)
-                row.tokens_per_second = job.tokens * share / job.progress.seconds_in_stage;
-        } else if (job.state == JobState::done && job.seconds > 0) {
-            row.tokens_per_second = job.tokens / job.seconds;
+        if (job.state == JobState::running) {
+            const JobPace::Estimate at =
+                pace.look(row.id, row.stage, row.done, row.total, job.progress.seconds_in_stage);
+            if (!job.held) row.seconds_left = at.seconds_left;
+            if (row.total > 0)
+                row.tokens_per_second = job.tokens * at.steps_per_second / static_cast<double>(row.total);
+        } else {
+            pace.forget(row.id);
+            if (job.state == JobState::done && job.seconds > 0) row.tokens_per_second = job.tokens / job.seconds;
         }
         rows.push_back(std::move(row));
     }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/session/session.h"
+#include "app/window/job_pace.h"
 #include "widgets/models/job_list_model.h"
 #include "widgets/models/layer_row.h"
 #include "widgets/models/run_table_model.h"
@@ -12,7 +13,7 @@ namespace graticule {
 
 [[nodiscard]] std::vector<LayerRow> layer_rows(const Session& session);
 [[nodiscard]] std::vector<RunRow> run_rows(const Session& session);
-[[nodiscard]] std::vector<JobRow> job_rows(const std::vector<JobView>& jobs);
+[[nodiscard]] std::vector<JobRow> job_rows(const Session& session, JobPace& pace);
 
 /// "INT4 / A8", with the methods that matter behind it: "INT4 / A8 · smoothquant".
 [[nodiscard]] QString scheme_label(const SchemeChoice& choice);

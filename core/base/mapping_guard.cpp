@@ -1,5 +1,6 @@
 #include "core/base/mapping_guard.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -13,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hold.h"
+#include "core/base/new_mappings.h"
 
 namespace graticule {
 
@@ -22,7 +24,8 @@ struct MappingGuard::Mapping {
     std::atomic<std::uintptr_t> end{0};
     std::atomic<bool> damaged{false};
     Mapping* next = nullptr;
-    int descriptor = -1; ///< what follows is guarded by the mutex
+    int descriptor = -1;      ///< what follows is guarded by the mutex
+    std::uint64_t number = 0; ///< in the order in which they were mapped
     std::string path;
 };
 
@@ -32,6 +35,8 @@ using Mapping = MappingGuard::Mapping;
 
 std::atomic<Mapping*> first{nullptr};
 std::atomic<bool> any_damaged{false};
+std::uint64_t last_number = 0, given_up = 0; // guarded by the mutex
+thread_local std::uint64_t ignored = 0;      // NewMappingsOnly
 std::mutex mutex; // guards registering and the parts of a Mapping that the handler does not read
 struct sigaction before = {};
 std::uintptr_t page_bytes = 4096;
@@ -77,6 +82,11 @@ void install_handler() {
                        "(File, Open again) or run the command again");
 }
 
+/// Of somebody's concern on this thread; the mutex is held.
+bool counts(const Mapping& mapping) {
+    return mapping.begin.load() != 0 && mapping.number > std::max(given_up, ignored);
+}
+
 bool is_cut_short(const Mapping& mapping) {
     struct stat status = {};
     const auto bytes = static_cast<off_t>(mapping.end.load() - mapping.begin.load());
@@ -100,6 +110,7 @@ MappingGuard::MappingGuard(const void* begin, std::size_t bytes, int descriptor,
     }
     mapping_->damaged.store(false);
     mapping_->descriptor = descriptor;
+    mapping_->number = ++last_number;
     mapping_->path = std::move(path);
     mapping_->end.store(reinterpret_cast<std::uintptr_t>(begin) + bytes);
     mapping_->begin.store(reinterpret_cast<std::uintptr_t>(begin));
@@ -125,13 +136,30 @@ void check_mappings() {
     if (!any_damaged.load(std::memory_order_relaxed)) return;
     const std::lock_guard lock(mutex);
     for (const Mapping* mapping = first.load(); mapping != nullptr; mapping = mapping->next)
-        if (mapping->begin.load() != 0 && mapping->damaged.load()) throw_shrunk(mapping->path);
+        if (counts(*mapping) && mapping->damaged.load()) throw_shrunk(mapping->path);
 }
 
 void verify_mappings() {
     const std::lock_guard lock(mutex);
     for (const Mapping* mapping = first.load(); mapping != nullptr; mapping = mapping->next)
-        if (mapping->begin.load() != 0 && is_cut_short(*mapping)) throw_shrunk(mapping->path);
+        if (counts(*mapping) && is_cut_short(*mapping)) throw_shrunk(mapping->path);
+}
+
+MappingMark mapping_mark() {
+    const std::lock_guard lock(mutex);
+    return MappingMark{last_number};
+}
+
+NewMappingsOnly::NewMappingsOnly()
+    : before_(MappingMark{ignored}) {
+    ignored = static_cast<std::uint64_t>(mapping_mark());
+}
+
+NewMappingsOnly::~NewMappingsOnly() { ignored = static_cast<std::uint64_t>(before_); }
+
+void give_up_mappings(MappingMark mark) {
+    const std::lock_guard lock(mutex);
+    given_up = std::max(given_up, static_cast<std::uint64_t>(mark));
 }
 
 } // namespace graticule

@@ -57,6 +57,17 @@ void tell_experts_that_saw_few(const Model& model, const ActivationStats& stats,
 
 } // namespace
 
+std::shared_ptr<ActivationStats> statistics_asked(const Tokenizer& tokenizer, const CalibrationSpec& spec,
+                                                  const Device& device, const Execution& execution) {
+    const Corpus corpus = load_text(spec.text, BuiltInText::calibration);
+    auto stats = std::make_shared<ActivationStats>();
+    stats->spec = spec;
+    stats->samples = pick_samples(tokenize(tokenizer, corpus), spec);
+    const std::vector<ModelRunner::Window> windows(stats->samples.begin(), stats->samples.end());
+    stats->provenance = run_provenance(device, execution, corpus, windows);
+    return stats;
+}
+
 std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Tokenizer& tokenizer,
                                                  const CalibrationSpec& spec, JobContext& ctx,
                                                  const StatsCallback& on_snapshot) {
@@ -69,16 +80,11 @@ std::shared_ptr<const ActivationStats> calibrate(const Model& model, const Token
     const WorkClock clock;
     model.start_hashing();
     ctx.progress.begin("Tokenizing the calibration text", 0);
-    const Corpus corpus = load_text(spec.text, BuiltInText::calibration);
-    const std::vector<std::vector<std::int32_t>> samples = pick_samples(tokenize(tokenizer, corpus), spec);
-    ctx.check_cancelled();
-
     const Device device = open_device(ctx.device);
-    const std::vector<ModelRunner::Window> windows(samples.begin(), samples.end());
-    auto stats = std::make_shared<ActivationStats>();
-    stats->spec = spec;
-    stats->samples = samples;
-    stats->provenance = run_provenance(device, settle_execution(ctx.execution, ctx.device, model), corpus, windows);
+    const std::shared_ptr<ActivationStats> stats =
+        statistics_asked(tokenizer, spec, device, settle_execution(ctx.execution, ctx.device, model));
+    ctx.check_cancelled();
+    const std::vector<ModelRunner::Window> windows(stats->samples.begin(), stats->samples.end());
     if (made_before)
         if (auto there = made_before(*stats)) return there;
     // Borrowed: `model` outlives this call, and the runner does not outlive it.

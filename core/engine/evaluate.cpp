@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/hold.h"
+#include "core/base/mapping_guard.h"
 #include "core/engine/engine.h"
 #include "core/engine/run_provenance.h"
 #include "core/runtime/model_runner.h"
@@ -120,6 +121,7 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     };
     if (!spec.predictions) runner.leave_out(leaves);
     const auto take_losses = [&](std::span<const double> losses) {
+        verify_mappings(); // windows are shown and kept one by one
         for (std::size_t side = 0; side < losses.size(); ++side) {
             if (stopped[side]) continue;
             Evaluation& evaluation = *evaluations[side];

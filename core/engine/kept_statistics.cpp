@@ -63,6 +63,10 @@ bool fits(const ActivationStats& stats, const Model& model) {
 
 RecordFolder kept_statistics(const std::filesystem::path& folder) { return {folder, "statistics 1", most_bytes}; }
 
+bool has_statistics(const RecordFolder& kept, const Model& model, const ActivationStats& asked) {
+    return kept.has(key_of(model, asked));
+}
+
 bool keep_statistics(const RecordFolder& kept, const Model& model, const ActivationStats& stats) {
     return kept.keep(key_of(model, stats), [&](RecordWriter& write) { write(stats); });
 }

@@ -13,6 +13,7 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/record_folder.h"
+#include "core/runtime/device.h"
 
 namespace graticule {
 
@@ -26,6 +27,13 @@ using StatsLookup = std::function<std::shared_ptr<const ActivationStats>(const A
 
 /// With the bound of what may lie there. Empty: nothing is kept.
 [[nodiscard]] RecordFolder kept_statistics(const std::filesystem::path& folder);
+
+/// What calibrate would compute, as far as that is known before: settings, samples, and provenance but for the model's
+/// hash. Throws as load_text and open_device.
+[[nodiscard]] std::shared_ptr<ActivationStats> statistics_asked(const Tokenizer& tokenizer, const CalibrationSpec& spec,
+                                                                const Device& device, const Execution& execution);
+/// Whether there is what find_statistics would look at; it may be damaged, or of a model that has changed since.
+[[nodiscard]] bool has_statistics(const RecordFolder& kept, const Model& model, const ActivationStats& asked);
 
 /// In the place of what is there of the same settings and text. False: they are too large. Throws Error{bad_input}
 /// naming the file.

@@ -89,7 +89,6 @@ std::shared_ptr<Sensitivity> predict_sensitivity(std::shared_ptr<const Model> mo
     result->protocol.data_hash = result->provenance.data_hash;
     result->provenance.protocol = result->protocol.text();
 
-    ctx.progress.begin("Predicting damage from gradients", 2 * std::ssize(windows) * std::ssize(model->blocks()));
     predict_damage(model, schemes, device, windows, {spec.draws}, ctx,
                    [&](LayerId layer, std::size_t scheme, const std::vector<double>& projections) {
                        std::vector<double>& sums =

@@ -133,8 +133,8 @@ void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
 
 void OutputFile::append(std::span<const std::byte> bytes) { write_at(end_, bytes); }
 
-void OutputFile::commit() {
-    verify_mappings(); // nothing is kept that a file cut short went into
+void OutputFile::commit(Origin origin) {
+    if (origin == Origin::mapped_files) verify_mappings(); // nothing is kept that a file cut short went into
     if (!aside_) {
         if (through_.close() != 0) fail("closing", errno);
         return;
@@ -170,8 +170,10 @@ void atomic_write_file(const fs::path& path, std::span<const std::byte> bytes) {
     file.commit();
 }
 
-void atomic_write_file(const fs::path& path, std::string_view text) {
-    atomic_write_file(path, std::as_bytes(std::span(text.data(), text.size())));
+void atomic_write_file(const fs::path& path, std::string_view text, Origin origin) {
+    OutputFile file(path, text.size());
+    file.append(std::as_bytes(std::span(text.data(), text.size())));
+    file.commit(origin);
 }
 
 } // namespace graticule

@@ -18,6 +18,10 @@
 
 namespace graticule {
 
+/// Whether mapped files went into what is written: then it is not kept if one of them was cut short. Elsewhere is what
+/// people made, and what was checked when it was computed: to lose that with the file would be too much.
+enum class Origin { mapped_files, elsewhere };
+
 class OutputFile {
 public:
     /// Throws Error{bad_input} naming the file, the bytes needed and the free space when `expected_bytes` do not fit.
@@ -28,7 +32,7 @@ public:
 
     void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
     void append(std::span<const std::byte> bytes);
-    void commit(); ///< flush, rename into place, flush the folder
+    void commit(Origin origin = Origin::mapped_files); ///< flush, rename into place, flush the folder
 
 private:
     void open_through();
@@ -49,6 +53,6 @@ enum class WritingOrder { front_to_back, any };
 void check_output_file(const std::filesystem::path& path, WritingOrder order = WritingOrder::front_to_back);
 
 void atomic_write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
-void atomic_write_file(const std::filesystem::path& path, std::string_view text);
+void atomic_write_file(const std::filesystem::path& path, std::string_view text, Origin origin = Origin::mapped_files);
 
 } // namespace graticule

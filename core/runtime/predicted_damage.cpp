@@ -113,6 +113,9 @@ void predict_damage(
         for (const auto& candidate : candidates)
             quantized.push_back(std::make_unique<const Decoder>(decoder, quantized_weights(candidate)));
 
+        // Stages of their own: a step back takes many times what one forward takes.
+        const std::int64_t steps = std::ssize(windows) * std::ssize(model->blocks());
+        ctx.progress.begin("Running the model", steps);
         std::vector<std::vector<at::Tensor>> entering; // hidden states by block and window
         std::vector<at::Tensor> hidden;
         for (const Window& window : windows) hidden.push_back(decoder.embed(std::span(&window, 1)));
@@ -128,6 +131,7 @@ void predict_damage(
         const auto draws = static_cast<std::size_t>(spec.draws);
         std::mt19937_64 numbers(spec.seed);
         std::vector<std::vector<at::Tensor>> gradient; // by window and draw
+        ctx.progress.begin("Predicting damage from gradients", steps);
         for (at::Tensor& states : hidden)
             gradient.push_back(
                 gradients_at_the_end(decoder, std::exchange(states, {}), targets, spec.draws, numbers, ctx));

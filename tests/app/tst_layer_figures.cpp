@@ -31,6 +31,8 @@ class LayerFiguresTest : public QObject {
     Session session_;
     LayerId layer_{};
 
+    [[nodiscard]] plots::PlotScene distribution() { return distribution_plot(session_, DistributionOf::weight, {}); }
+
 private Q_SLOTS:
     void initTestCase() {
         session_.open(QStringLiteral("sample-opt"));
@@ -55,6 +57,7 @@ private Q_SLOTS:
         QVERIFY(error_plot(session_).subtitle.contains(QStringLiteral("estimated")));
         QVERIFY(heat_map_plot(session_, LayerStatistic::sqnr).subtitle.contains(QStringLiteral("estimated")));
         QTRY_VERIFY_WITH_TIMEOUT(what_if_table(session_).basis.contains(QStringLiteral("estimated")), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.endsWith(QStringLiteral("what-if, not yet run")), 60'000);
 
         session_.quantize();
         QTRY_VERIFY_WITH_TIMEOUT(session_.newestQuantized() != nullptr && !session_.jobs().busy(), 240'000);
@@ -73,7 +76,41 @@ private Q_SLOTS:
         QCOMPARE(row.basis, QStringLiteral("measured"));
         QVERIFY(error_plot(session_).subtitle.endsWith(QStringLiteral("measured")));
         QVERIFY(heat_map_plot(session_, LayerStatistic::sqnr).subtitle.endsWith(QStringLiteral("measured")));
-        QCOMPARE(what_if_table(session_).basis, QStringLiteral("measured"));
+        QCOMPARE(what_if_table(session_).basis, QStringLiteral("measured · calibrated 2 × 64"));
+        QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.endsWith(QStringLiteral("measured")), 60'000);
+    }
+
+    // What is current is one thing, what was run another.
+    void a_recipe_that_was_run_is_no_what_if_after_another_was() {
+        const Recipe run_before = session_.recipe();
+        session_.evaluate({{}, 64, 1});
+        QTRY_VERIFY_WITH_TIMEOUT(!session_.jobs().busy(), 120'000);
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/token"), QStringLiteral("test"));
+        QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.endsWith(QStringLiteral("what-if, not yet run")), 60'000);
+        session_.quantize();
+        QTRY_VERIFY_WITH_TIMEOUT(!session_.jobs().busy(), 120'000);
+        session_.setRecipe(run_before, QStringLiteral("test"));
+        QVERIFY(session_.recipe() != session_.reference());
+        const SchemeChoice choice = session_.choiceFor(layer_, session_.recipeRules());
+        QTRY_VERIFY_WITH_TIMEOUT(session_.whatIfs().find(layer_, choice, true) != nullptr, 60'000);
+        QVERIFY(!layer_rows(session_)[index_of(layer_)].estimated);
+        QVERIFY2(distribution().subtitle.endsWith(QStringLiteral("measured")), qPrintable(distribution().subtitle));
+    }
+
+    void figures_name_the_calibration_that_they_are_from() {
+        Recipe other = session_.recipe();
+        other.calibration.samples = 3;
+        session_.setRecipe(other, QStringLiteral("test"));
+        const SchemeChoice choice = session_.choiceFor(layer_, session_.recipeRules());
+        QTRY_VERIFY_WITH_TIMEOUT(session_.whatIfs().find(layer_, choice, false) != nullptr, 60'000);
+        const QString basis = what_if_table(session_).basis, row = layer_rows(session_)[index_of(layer_)].basis;
+        QVERIFY2(basis.contains(QStringLiteral("calibrated 2 × 64, not 3 × 64")), qPrintable(basis));
+        QVERIFY2(row.contains(QStringLiteral("calibrated 2 × 64; the recipe asks for 3 × 64")), qPrintable(row));
+        const auto ahead = session_.calibrationAhead();
+        QVERIFY(ahead && ahead->spec.samples == 3 && !ahead->elsewhere);
+        session_.undo();
+        QVERIFY(!session_.calibrationAhead());
+        QVERIFY(!what_if_table(session_).basis.contains(QStringLiteral("not ")));
     }
 
     void another_calibration_measured_something_else() {

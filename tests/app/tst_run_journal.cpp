@@ -509,7 +509,8 @@ private Q_SLOTS:
         QVERIFY2(lines.join('\n').contains("were there from before"), qPrintable(lines.join('\n'))); // its statistics
         session.calibrate(session.run(run)->recipe.calibration); // read: that is no rate of calibrating
         QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && !session.jobs().busy(), 60'000);
-        QCOMPARE(job_rows(session.jobs().jobs()).back().note, QString("read from the cache"));
+        JobPace pace;
+        QCOMPARE(job_rows(session, pace).back().note, QString("read from the cache"));
         session.setRecipe(now, "as before");
         session.exportRun(session.runs().at(0).id, "packed",
                           folder.filePath("third")); // full precision: nothing to write

@@ -612,6 +612,47 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
     }
 
+    void a_calibration_that_fails_half_way_leaves_nothing_on_the_screen() {
+        const QTemporaryDir folder;
+        const std::filesystem::path there = folder.filePath("model").toStdString();
+        JobContext ctx;
+        const OpenedModel sample = open_model(resolve_model_path("sample-opt"), ctx);
+        std::filesystem::copy(sample.model->parts().path, there);
+        Session session(nullptr, RunJournal(folder.filePath("runs")));
+        QSignalSpy failed(&session, &Session::failed);
+        session.open(QString::fromStdString(there.string()));
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        CalibrationSpec spec;
+        spec.samples = 50;
+        spec.length = 256;
+        session.calibrate(spec);
+        QTRY_VERIFY_WITH_TIMEOUT(session.stats() != nullptr, 120'000); // the first part of it is there
+        QVERIFY(!session.statsComplete());
+        std::filesystem::path file;
+        for (const auto& entry : std::filesystem::directory_iterator(there))
+            if (entry.path().extension() == ".safetensors") file = entry.path();
+        const auto whole = std::filesystem::file_size(file);
+        std::filesystem::copy_file(file, there / "kept");
+        std::filesystem::resize_file(file, whole / 16);
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 60'000);
+        QVERIFY(!failed.isEmpty());
+        const QString why = failed.front().at(1).toString();
+        QVERIFY2(why.contains("cut short") && why.contains("File, Open again"), qPrintable(why));
+        QVERIFY(!session.stats() && session.outliers().empty());
+        // What was done before is kept all the same, and stands in the way of nothing.
+        session.runList().keep();
+        session.runList().keeper().finish();
+        QVERIFY2(session.runList().keeper().problems().isEmpty(),
+                 qPrintable(session.runList().keeper().problems().join(u' ')));
+        // Restored and opened again it is a model like any other.
+        std::filesystem::rename(there / "kept", file);
+        session.open(session.modelPath());
+        const JobId before = session.openedBy();
+        QTRY_VERIFY_WITH_TIMEOUT(session.openedBy() != before, 30'000);
+        session.calibrate(testing::short_calibration());
+        QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete(), 60'000);
+    }
+
     void cancelled_calibration_leaves_no_half_result() {
         Session session;
         session.open("sample-opt");

@@ -34,6 +34,7 @@
 #include "widgets/panels/offer_bar.h"
 #include "widgets/panels/run_dialogs.h"
 #include "widgets/panels/runs_panel.h"
+#include "widgets/panels/welcome_page.h"
 
 using namespace graticule;
 using graticule::testing::error_message;
@@ -532,6 +533,32 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
         QVERIFY(session.recipe() == starting_recipe(*session.model()) && session.runs().empty());
         QVERIFY(window->layers().filterText().isEmpty());
+    }
+
+    void keys_while_a_session_is_opened_open_nothing_else() {
+        auto [settings, window] = this->window("keys");
+        Session& session = window->session();
+        QVERIFY(QTest::qWaitForWindowActive(window.get()));
+        QSemaphore gate;
+        keep_busy(session, gate);
+        window->openPath(file_);
+        for (const char* name :
+             {"file.open-folder", "file.open-file", "file.open-session", "file.sample-opt", "help.tour"})
+            QVERIFY2(!window->command(name)->isEnabled(), name);
+        auto* page = window->findChild<WelcomePage*>();
+        QVERIFY(std::ranges::any_of(page->findChildren<QLabel*>(), [](const QLabel* label) {
+            return label->isVisible() && label->text().startsWith("Opening mine.graticule");
+        }));
+        QVERIFY(QApplication::focusWidget() &&
+                (page == QApplication::focusWidget() || page->isAncestorOf(QApplication::focusWidget())));
+        QTest::keyClick(QApplication::focusWidget(), Qt::Key_Return);
+        gate.release();
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs().size() == 2, 60'000);
+        QVERIFY(session.recipe() == before_.recipe);
+        QCOMPARE(std::ranges::count_if(session.jobs().jobs(),
+                                       [](const JobView& job) { return job.tag == QLatin1String(Session::open_tag); }),
+                 1);
+        QVERIFY(window->command("file.sample-opt")->isEnabled());
     }
 
     void a_session_asked_for_after_another_is_the_one_that_comes() {

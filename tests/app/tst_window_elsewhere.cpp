@@ -17,8 +17,10 @@
 #include "app/remote/job_events.h"
 #include "app/remote/line_reader.h"
 #include "app/window/device_chooser.h"
+#include "app/window/table_rows.h"
 #include "tests/app/shown_window.h"
 #include "tests/support/test_main.h"
+#include "widgets/models/empty_hint.h"
 #include "widgets/panels/runs_panel.h"
 
 using namespace graticule;
@@ -50,6 +52,12 @@ class WindowElsewhereTest : public QObject {
         if (shipped.open(QIODevice::ReadOnly) && file.open(QIODevice::WriteOnly))
             file.write(shipped.readAll().repeated(3));
         return {path, 256, 100};
+    }
+
+    [[nodiscard]] std::vector<Run> keptRuns() {
+        session().runList().keeper().finish();
+        const std::string file = session().model()->parts().path.string();
+        return session().runList().journal().read(QString::fromStdString(file), {});
     }
 
     [[nodiscard]] bool someWindows() {
@@ -114,6 +122,19 @@ private Q_SLOTS:
         QVERIFY(recipeRun().finished());
         QCOMPARE(QString::fromStdString(there.provenance.host), session().machine()->host());
         QVERIFY(!recipeRun().quantized && recipeRun().bytes > 0);
+        // Wherever a run is named, so is the machine that it is of.
+        const QString host = session().machine()->host();
+        for (const RunName& name : session().runList().names())
+            QVERIFY2(name.name.endsWith(" · on " + host), qPrintable(name.name));
+        QVERIFY(run_rows(session()).back().name.endsWith(" · on " + host));
+        QVERIFY(run_rows(session()).back().protocol.endsWith(", cpu on " + host));
+        const QString tip = window_->command("run.evaluate")->toolTip();
+        QVERIFY2(tip.contains("Runs on " + host + " (cpu)"), qPrintable(tip));
+        window_->plots().compareRuns(session().runs()[0].id, recipeRun().id);
+        const auto hints = window_->plots().findChildren<EmptyHint*>();
+        QVERIFY(std::ranges::any_of(hints, [&](const EmptyHint* hint) {
+            return hint->text().contains("they stayed on " + host) && hint->text().contains("has no errors");
+        }));
         Q_EMIT window_->runs().commandLineWanted(recipeRun().id);
         const QString line = QGuiApplication::clipboard()->text();
         QVERIFY2(line.startsWith("graticule-cli eval sample-opt --recipe") && line.contains(" --worker "),
@@ -123,6 +144,8 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(quiet(), 120'000);
         QCOMPARE(session().runs().size(), std::size_t(3));
         QVERIFY(recipeRun().evaluation->provenance.host.empty());
+        QVERIFY(!session().runList().names().back().name.contains(" · on "));
+        QVERIFY(!window_->command("run.evaluate")->toolTip().contains("Runs on"));
         QCOMPARE(recipeRun().evaluation->window_losses, there.window_losses);
         QCOMPARE(recipeRun().evaluation->protocol, there.protocol);
         QCOMPARE(recipeRun().weight_bits.actual, session().runs()[1].weight_bits.actual);
@@ -133,7 +156,15 @@ private Q_SLOTS:
         reach();
         const EvaluationChoice choice = longChoice();
         session().evaluate(choice);
+        QVERIFY(keptRuns().size() == 2); // from when they were asked for
         QTRY_VERIFY_WITH_TIMEOUT(someWindows(), 120'000);
+        const std::size_t seen = session().runs().front().losses().size();
+        QTRY_VERIFY_WITH_TIMEOUT(keptRuns().front().losses().size() >= seen, 700); // what a kill would leave
+        JobPace pace;
+        QCOMPARE(job_rows(session(), pace).back().state, JobState::waiting);
+        for (const JobRow& row : job_rows(session(), pace)) // as far as the curve
+            if (row.state == JobState::running)
+                QCOMPARE(row.done, std::int64_t(session().runs().front().losses().size()));
         close(); // amid it
         const int before = lines_with("\"window\"");
         QTRY_VERIFY_WITH_TIMEOUT(lines_with("\"window\"") > before, 60'000); // it goes on
@@ -141,6 +172,12 @@ private Q_SLOTS:
         open();
         // Full precision, which was under way, and the recipe, which waited.
         QTRY_VERIFY_WITH_TIMEOUT(session().runs().size() == 2 && session().runs().front().resumable(), 60'000);
+        // The one that had not begun knows where it is to be made: continuing it here would be another run.
+        QVERIFY(!recipeRun().hasWindows() && !recipeRun().madeOn().isEmpty());
+        QSignalSpy failed(&session(), &Session::failed);
+        session().continueRun(recipeRun().id);
+        QCOMPARE(failed.count(), 1);
+        QVERIFY(failed.front().at(1).toString().contains("connect to that machine first"));
         reach();
         session().evaluate(choice);
         QTRY_VERIFY_WITH_TIMEOUT(quiet(), 300'000);

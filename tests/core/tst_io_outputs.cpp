@@ -14,6 +14,7 @@
 
 #include "core/base/cancel_point.h"
 #include "core/base/job_context.h"
+#include "core/base/new_mappings.h"
 #include "core/engine/engine.h"
 #include "core/engine/job_files.h"
 #include "core/engine/resources.h"
@@ -332,6 +333,38 @@ private Q_SLOTS:
         }
         ctx.advance(); // it is no longer mapped: what has nothing to do with it goes on
         verify_mappings();
+    }
+
+    void a_damaged_file_is_no_concern_of_who_opens_it_again() {
+        const TemporaryFolder folder;
+        const std::string whole(4096 * 40, 'x');
+        const fs::path path = folder.write("model.bin", whole);
+        JobContext ctx;
+        const auto damaged = MappedFile::open(path);
+        QCOMPARE(::truncate(path.c_str(), 4096), 0);
+        QCOMPARE(damaged->bytes().back(), std::byte{0});
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, path.string(), (ctx.advance(), 0));
+        fs::remove(path); // restored, as another file of that name
+        (void)folder.write("model.bin", whole);
+        std::shared_ptr<const MappedFile> again;
+        MappingMark before{};
+        {
+            const NewMappingsOnly apart;
+            before = mapping_mark();
+            again = MappedFile::open(path);
+            ctx.advance();
+            verify_mappings();
+        }
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, path.string(), (verify_mappings(), 0)); // of all others it is
+        const std::string typed = "w=int4";
+        atomic_write_file(folder / "recipe", typed, Origin::elsewhere); // no file went into it
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, path.string(), (atomic_write_file(folder / "out", typed), 0));
+        give_up_mappings(before);
+        ctx.advance();
+        verify_mappings();
+        QCOMPARE(::truncate(path.c_str(), 4096), 0); // the new one is watched as the old one was
+        QCOMPARE(again->bytes().back(), std::byte{0});
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, path.string(), (ctx.advance(), 0));
     }
 
     // The rest of this check is HeldPastMain's destructor.

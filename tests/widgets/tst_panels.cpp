@@ -353,6 +353,27 @@ private Q_SLOTS:
         QCOMPARE(opened.takeFirst()[0].toString(), QString("/samples/a"));
     }
 
+    void nothing_is_opened_while_something_else_is() {
+        WelcomePage page;
+        page.setSamples({{"/samples/a", "a"}});
+        page.resize(700, 600);
+        page.show();
+        page.activateWindow();
+        page.setFocus();
+        QVERIFY(QTest::qWaitForWindowActive(&page));
+        QSignalSpy opened(&page, &WelcomePage::openWanted);
+        page.setOpening("Opening mine.graticule …");
+        page.setRecent({{"/models/c", "c"}}); // the list comes later, from the disk
+        QVERIFY(page.isAncestorOf(QApplication::focusWidget()) || page.hasFocus());
+        for (const Qt::Key key : {Qt::Key_Return, Qt::Key_Space, Qt::Key_Enter})
+            QTest::keyClick(page.focusWidget() ? page.focusWidget() : &page, key);
+        for (QPushButton* button : page.findChildren<QPushButton*>()) QTest::mouseClick(button, Qt::LeftButton);
+        QCOMPARE(opened.size(), 0);
+        page.setOpening({});
+        QTest::keyClick(QApplication::focusWidget(), Qt::Key_Return);
+        QCOMPARE(opened.size(), 1);
+    }
+
     void two_selected_runs_are_compared() {
         RunsPanel panel;
         RunRow a, b;
@@ -434,6 +455,8 @@ private Q_SLOTS:
         ComparePanel panel;
         ComparedRuns runs;
         runs.comparison.notes.add(Severity::error, "protocol", "windows of 64 against windows of 128");
+        runs.no_reports_a = "full precision has no errors";
+        runs.no_reports_b = "they stayed on vm";
         panel.setComparison(runs);
         bool headline = false, reason = false;
         for (const QLabel* label : panel.findChildren<QLabel*>()) {
@@ -441,9 +464,10 @@ private Q_SLOTS:
             reason = reason || label->text().contains("windows of 64");
         }
         QVERIFY(headline && reason);
-        // Runs that came from disk have no figures of layers, which is said where they would be.
+        // Why there are no figures of layers is said of each, where they would be.
         const auto* hint = panel.findChild<EmptyHint*>();
-        QVERIFY(hint && hint->isVisibleTo(&panel) && hint->text().contains("evaluate the recipes again"));
+        QVERIFY(hint && hint->isVisibleTo(&panel) && hint->text().contains("A: full precision has no errors") &&
+                hint->text().contains("B: they stayed on vm"));
         LayerReport report;
         report.name = "layers.0.fc1";
         runs.reports_a = runs.reports_b = {report};
@@ -544,6 +568,11 @@ private Q_SLOTS:
         chooser->setCurrentIndex(0);
         QVERIFY(go->isEnabled());
         QCOMPARE(dialog.servedAs(), QString());
+        const auto labels = dialog.findChildren<QLabel*>();
+        const QLabel* before = *std::ranges::find(labels, QString("Before it is evaluated"), &QLabel::accessibleName);
+        QVERIFY(!before->isVisibleTo(&dialog)); // nothing to say
+        dialog.setBefore("Calibrates again: 16 × 512 tokens.");
+        QVERIFY(before->isVisibleTo(&dialog) && before->text().startsWith("Calibrates again"));
     }
 
     void a_label_without_room_ends_in_an_ellipsis() {

@@ -17,6 +17,7 @@ enum class CompareMode { values, difference, relative };
 struct ManyRun {
     QString name;
     std::vector<LayerReport> reports;
+    QString no_reports = {}; ///< why there are none
 };
 
 class CompareManyModel final : public QAbstractTableModel {

@@ -24,12 +24,6 @@
 namespace graticule {
 
 namespace {
-QString no_layers_text() {
-    return ComparePanel::tr(
-        "No figures of single layers: they are measured while a run is quantized, and these runs came "
-        "without theirs; evaluate the recipes again to have them");
-}
-
 void set_role(QLabel* label, const char* role) {
     label->setProperty("role", role);
     label->style()->unpolish(label);
@@ -134,7 +128,7 @@ void ComparePanel::buildTable() {
     sorted->setSortRole(CompareTableModel::SortRole);
     table_->setModel(sorted);
     table_->setItemDelegate(new ToneDelegate(table_));
-    new EmptyHint(*table_, no_layers_text());
+    no_layers_ = new EmptyHint(*table_, {});
     table_->setSortingEnabled(true);
     table_->sortByColumn(CompareTableModel::SqnrDelta, Qt::AscendingOrder);
     table_->setAccessibleName(tr("Layers of both runs"));
@@ -172,7 +166,7 @@ void ComparePanel::buildFigures() {
     sorted->setSortRole(CompareManyModel::SortRole);
     many_table_->setModel(sorted);
     many_table_->setItemDelegate(new ToneDelegate(many_table_));
-    new EmptyHint(*many_table_, no_layers_text());
+    no_layers_of_many_ = new EmptyHint(*many_table_, {});
     many_table_->setSortingEnabled(true);
     many_table_->setAccessibleName(tr("Layers of all chosen runs"));
     many_table_->setSelectionBehavior(QAbstractItemView::SelectRows);
@@ -191,12 +185,9 @@ void ComparePanel::nameRuns(const std::vector<ManyRun>& runs) {
     for (std::size_t run = 0; run < runs.size(); ++run) {
         const QString letter = CompareManyModel::letter(run);
         if (run >= 2) lines << tr("%1  %2").arg(letter, elided_middle(runs[run].name, 60));
-        if (runs[run].reports.empty()) without << letter;
+        if (runs[run].reports.empty()) without << tr("%1: %2").arg(letter, runs[run].no_reports);
     }
-    if (!without.isEmpty())
-        lines
-            << tr("No figures of single layers: %1. They are there for quantized runs made since the model was opened.")
-                   .arg(without.join(QStringLiteral(", ")));
+    if (!without.isEmpty()) lines << tr("No figures of single layers: %1").arg(without.join(QStringLiteral("; ")));
     letters_->setText(lines.join(u'\n'));
     letters_->setWordWrap(!without.isEmpty());
     mode_->setEnabled(!runs.front().reports.empty());
@@ -265,6 +256,11 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
                                   fixed_text(compared.b.perplexity, 3), error_text(compared.b),
                                   QString::fromStdString(compared.a.protocol.text())));
     }
+    const bool no_a = compared.reports_a.empty(), no_b = compared.reports_b.empty();
+    if (no_a != no_b) // the table has the other's columns alone
+        detail_->setText(detail_->text() +
+                         tr(" No figures of single layers of %1: %2.")
+                             .arg(no_a ? tr("A") : tr("B"), no_a ? compared.no_reports_a : compared.no_reports_b));
     notes_->setText(QString::fromStdString(compared.comparison.notes.text()));
     notes_->setVisible(!compared.comparison.notes.items.empty());
     showRecipes(compared);
@@ -273,14 +269,22 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
     many_table_->setVisible(many);
     table_->setVisible(!many);
     if (many) {
-        std::vector<ManyRun> runs{{a_->itemData(a_->currentIndex(), Qt::ToolTipRole).toString(), compared.reports_a},
-                                  {b_->itemData(b_->currentIndex(), Qt::ToolTipRole).toString(), compared.reports_b}};
+        const auto name = [](const RunBox* box) {
+            return box->itemData(box->currentIndex(), Qt::ToolTipRole).toString();
+        };
+        std::vector<ManyRun> runs{{name(a_), compared.reports_a, compared.no_reports_a},
+                                  {name(b_), compared.reports_b, compared.no_reports_b}};
         runs.insert(runs.end(), compared.others.begin(), compared.others.end());
         many_->setRuns(runs);
         nameRuns(runs);
         many_table_->horizontalHeader()->resizeSection(0, 180);
         showFigure();
     }
+    const QString none =
+        compared.no_reports_a == compared.no_reports_b
+            ? tr("No figures of single layers: %1").arg(compared.no_reports_a)
+            : tr("No figures of single layers\nA: %1\nB: %2").arg(compared.no_reports_a, compared.no_reports_b);
+    for (QLabel* hint : {no_layers_, no_layers_of_many_}) hint->setText(none);
     model_->setReports(compared.reports_a, compared.reports_b);
     // Full precision has no errors to subtract: then only the other run's columns, its worst first.
     const bool both = !compared.reports_a.empty() && !compared.reports_b.empty();
@@ -329,6 +333,7 @@ void ComparePanel::clearComparison(const QString& why) {
     figures_->hide();
     many_table_->hide();
     table_->show();
+    no_layers_->clear();
     model_->setReports({}, {});
 }
 

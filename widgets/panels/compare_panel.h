@@ -23,10 +23,11 @@ class CompareTableModel;
 struct ComparedRuns {
     Comparison comparison;
     Evaluation a, b;
-    std::vector<LayerReport> reports_a, reports_b; ///< empty: full precision
-    QStringList recipes;         ///< the lines that only one of the recipes has: "− ..." of A, "+ ..." of B
-    QStringList current;         ///< lines of the recipe that is edited now
-    std::vector<ManyRun> others; ///< runs beside the two
+    std::vector<LayerReport> reports_a, reports_b;
+    QString no_reports_a, no_reports_b; ///< why those are empty: "full precision has none"
+    QStringList recipes;                ///< the lines that only one of the recipes has: "− ..." of A, "+ ..." of B
+    QStringList current;                ///< lines of the recipe that is edited now
+    std::vector<ManyRun> others;        ///< runs beside the two
 };
 
 class ComparePanel final : public QWidget {
@@ -63,7 +64,8 @@ private:
     QLabel* letters_;
     QTableView* many_table_;
     CompareManyModel* many_;
-    QStringList lines_; // that links of recipes_ are about
+    QLabel *no_layers_ = nullptr, *no_layers_of_many_ = nullptr; // in the middle of the two tables
+    QStringList lines_;                                          // that links of recipes_ are about
 };
 
 } // namespace graticule

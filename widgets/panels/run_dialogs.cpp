@@ -107,7 +107,12 @@ EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString
                     tr("The first windows of the text")))
     , all_(new QCheckBox(tr("all windows of the text")))
     , served_as_(new QComboBox)
-    , served_(explanation_label()) {
+    , served_(explanation_label())
+    , before_(words_label("")) {
+    before_->setAccessibleName(tr("Before it is evaluated"));
+    before_->setMinimumWidth(360);
+    before_->hide();
+    add(before_);
     auto* form = addForm();
     form->addRow(tr("Text"), text_);
     form->addRow(tr("Tokens per window"), window_);
@@ -127,6 +132,12 @@ EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString
     connect(served_as_, &QComboBox::currentIndexChanged, this, &EvaluationDialog::showTarget);
     served_as_->setCurrentIndex(std::max(0, served_as_->findData(served_as)));
     showTarget();
+}
+
+void EvaluationDialog::setBefore(const QString& text) {
+    before_->setText(text);
+    before_->setVisible(!text.isEmpty());
+    grow();
 }
 
 void EvaluationDialog::showTarget() {

@@ -49,6 +49,7 @@ public:
     /// `targets`: what the recipe may be evaluated as; one that refuses it says why and cannot be evaluated.
     EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions,
                      const std::vector<TargetEntry>& targets, const QString& served_as, QWidget* parent);
+    void setBefore(const QString& text); ///< where it runs, and what is done first; empty: nothing to say
     [[nodiscard]] EvaluationChoice choice() const;
     [[nodiscard]] QString servedAs() const; ///< TargetEntry::name; empty: as the recipe says
 
@@ -59,7 +60,7 @@ private:
     QSpinBox *window_, *windows_;
     QCheckBox* all_;
     QComboBox* served_as_;
-    QLabel* served_;
+    QLabel *served_, *before_;
     QPushButton* evaluate_ = nullptr;
 };
 

@@ -57,7 +57,9 @@ WelcomePage::WelcomePage(QWidget* parent)
     , inside_(new QWidget)
     , samples_(new QVBoxLayout)
     , recent_(new QVBoxLayout)
+    , choices_(new QWidget)
     , problem_(new QLabel)
+    , opening_(new QLabel)
     , recent_title_(section_label(tr("Recent models"))) {
     setFocusPolicy(Qt::ClickFocus); // a click beside the buttons: Enter is the main one then
     inside_->setMaximumWidth(620);
@@ -76,7 +78,15 @@ WelcomePage::WelcomePage(QWidget* parent)
     problem_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     problem_->hide();
     column->addWidget(problem_);
+    opening_->setProperty("role", "title");
+    opening_->setWordWrap(true);
+    opening_->hide();
+    column->addWidget(opening_);
     column->addSpacing(10);
+    column->addWidget(choices_);
+    column = new QVBoxLayout(choices_);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(10);
     column->addWidget(section_label(tr("Start here, no network needed")));
     column->addLayout(samples_);
     column->addSpacing(10);
@@ -133,7 +143,7 @@ void WelcomePage::setSamples(const std::vector<RecentModel>& samples) {
     }
     row->addStretch(1);
     samples_->addLayout(row);
-    setFocusProxy(primary_);
+    if (choices_->isEnabled()) setFocusProxy(primary_);
     orderFocus();
 }
 
@@ -179,17 +189,31 @@ void WelcomePage::orderFocus() {
                 buttons.push_back(button);
         }
     };
-    collect(collect, *inside_->layout());
+    collect(collect, *choices_->layout());
     for (std::size_t i = 1; i < buttons.size(); ++i) setTabOrder(buttons[i - 1], buttons[i]);
     const QWidget* focused = focusWidget();
     const bool gone = focused != nullptr && std::ranges::find(buttons, focused) == buttons.end();
-    if (gone && primary_ && isVisible()) primary_->setFocus();
+    if (gone && primary_ && isVisible() && choices_->isEnabled()) primary_->setFocus();
 }
 
 void WelcomePage::keyPressEvent(QKeyEvent* event) {
     if (event->key() != Qt::Key_Return && event->key() != Qt::Key_Enter) return QWidget::keyPressEvent(event);
     auto* focused = qobject_cast<QAbstractButton*>(focusWidget());
     if (QAbstractButton* button = focused ? focused : primary_.data()) button->click();
+}
+
+// The focus stays on the page: what is typed meanwhile is for nobody, neither here nor in the panels beside it.
+void WelcomePage::setOpening(const QString& text) {
+    opening_->setText(text);
+    opening_->setVisible(!text.isEmpty());
+    const bool free = text.isEmpty();
+    if (free == choices_->isEnabled()) return;
+    const QWidget* there = window()->focusWidget(); // also before the window is the active one
+    const bool focused = there != nullptr && (there == this || isAncestorOf(there));
+    setFocusProxy(free ? primary_.data() : nullptr);
+    if (focused) setFocus();
+    choices_->setEnabled(free);
+    if (free && focused) setFocus();
 }
 
 void WelcomePage::setProblem(const QString& text) {

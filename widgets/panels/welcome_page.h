@@ -26,6 +26,8 @@ public:
     void setSamples(const std::vector<RecentModel>& samples);
     void setRecent(const std::vector<RecentModel>& recent);
     void setProblem(const QString& text); ///< why the last attempt failed; empty: none
+    /// "sess.graticule is being opened": meanwhile nothing else can be, by mouse or key. Empty: nothing is.
+    void setOpening(const QString& text);
 
 protected:
     void keyPressEvent(QKeyEvent* event) override; ///< Enter is the button that has the focus, else the first sample
@@ -42,7 +44,8 @@ private:
 
     QWidget* inside_;
     QVBoxLayout *samples_, *recent_;
-    QLabel *problem_, *recent_title_;
+    QWidget* choices_; ///< all that can be pressed
+    QLabel *problem_, *opening_, *recent_title_;
     QPointer<QPushButton> primary_;
 };
 

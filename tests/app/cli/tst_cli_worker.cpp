@@ -220,7 +220,11 @@ private Q_SLOTS:
         QProcess process;
         begin(process, store("cancel"));
         ::kill(static_cast<pid_t>(process.processId()), SIGINT);
-        QCOMPARE(collect(process).code, 130);
+        const Outcome stopped = collect(process);
+        QCOMPARE(stopped.code, 130);
+        QVERIFY2(!(stopped.out + stopped.err).contains("nothing was left behind"), stopped.out + stopped.err);
+        QVERIFY2(stopped.out.contains("stays on its machine") && stopped.err.contains(" stay on "),
+                 stopped.out + stopped.err);
         // At once: its process may still be there, and its end not told.
         const Outcome outcome = run_cli(on(store("cancel"), long_words()));
         QVERIFY2(outcome.code == 0, outcome.err);
