@@ -148,8 +148,9 @@ void LayersPanel::buildTable() {
         updateTitles();
     });
     connect(columns, &QHeaderView::sectionClicked, this, [this] { sort_chosen_ = true; });
-    connect(columns, &QHeaderView::sectionResized, this, [this] {
-        if (QGuiApplication::mouseButtons() != Qt::NoButton && !fitting_) widths_chosen_ = true;
+    connect(columns, &QHeaderView::sectionResized, this, [this, columns] { // not while a dock's border is drawn
+        const bool drawn = QGuiApplication::mouseButtons() != Qt::NoButton && columns->underMouse();
+        if (drawn && !fitting_) widths_chosen_ = true;
     });
     table_->viewport()->installEventFilter(this);
     connect(table_->verticalScrollBar(), &QScrollBar::valueChanged, this, &LayersPanel::sightMayChange);
