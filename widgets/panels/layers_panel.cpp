@@ -214,7 +214,7 @@ void LayersPanel::fitColumns() {
     };
     std::vector<Fitted> fitted;
     int known = 0;
-    constexpr int arrow = 14; // of the column that the table is sorted by
+    constexpr int arrow = 13; // of the column that the table is sorted by
     const auto heading = [&](int column) {
         return columns.sectionSizeHint(column) - (column == columns.sortIndicatorSection() ? 0 : arrow);
     };
