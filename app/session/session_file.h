@@ -8,6 +8,7 @@
 #pragma once
 
 #include <QtCore/QByteArray>
+#include <QtCore/QSize>
 #include <QtCore/QString>
 #include <QtCore/QStringList>
 #include <vector>
@@ -28,7 +29,8 @@ struct Place {
 /// How the window stood; the session itself does not look at it.
 struct SessionView {
     QByteArray geometry, layout;
-    int plot = 0; ///< tab
+    QSize drawn_at; ///< of the window when somebody drew the panels' borders; invalid: nobody did
+    int plot = 0;   ///< tab
     QString filter;
     int sort_column = 0;
     bool descending = false;

@@ -78,6 +78,7 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     fitScreen();
     resetLayout();
     first_layout_ = saveState(layoutVersion);
+    drawn_at_ = settings_.value(QStringLiteral("window/drawn-at")).toSize();
     restoreGeometry(settings_.value(QStringLiteral("window/geometry")).toByteArray());
     restoreState(settings_.value(QStringLiteral("window/layout")).toByteArray(), layoutVersion);
     if (settings_.value(QStringLiteral("window/reduced-motion")).toBool()) setReducedMotion(true);
@@ -162,10 +163,46 @@ void MainWindow::buildDocks() {
 void MainWindow::resetLayout() {
     if (!first_layout_.isEmpty()) restoreState(first_layout_, layoutVersion);
     for (QDockWidget* dock : docks_) dock->show();
+    drawn_at_ = {};
+    shareRoom();
+}
+
+void MainWindow::shareRoom() {
     shareWidth();
     const int below = std::clamp(height() * 22 / 100, 130, 222);
     resizeDocks({docks_[2], docks_[3]}, {below, below}, Qt::Vertical);
     resizeDocks({docks_[2], docks_[3]}, {width() * 7 / 10, width() * 3 / 10}, Qt::Horizontal);
+}
+
+bool MainWindow::usualPlaces() const {
+    constexpr Qt::DockWidgetArea areas[] = {Qt::LeftDockWidgetArea, Qt::RightDockWidgetArea, Qt::BottomDockWidgetArea,
+                                            Qt::BottomDockWidgetArea};
+    for (std::size_t i = 0; i < std::size(areas); ++i)
+        if (docks_[i]->isFloating() || docks_[i]->isHidden() || dockWidgetArea(docks_[i]) != areas[i]) return false;
+    return true;
+}
+
+bool MainWindow::drawnHere() const {
+    constexpr int about = 10; // a tenth more or less
+    const auto near = [](int drawn, int now) { return std::abs(drawn - now) <= drawn / about; };
+    return drawn_at_.isValid() && near(drawn_at_.width(), width()) && near(drawn_at_.height(), height());
+}
+
+std::vector<int> MainWindow::borders() const {
+    std::vector<int> all;
+    for (const QDockWidget* dock : docks_) all.insert(all.end(), {dock->width(), dock->height()});
+    return all;
+}
+
+// Between the panels the window has the mouse itself.
+bool MainWindow::event(QEvent* event) {
+    if (event->type() == QEvent::MouseButtonPress) borders_before_ = borders();
+    const bool handled = QMainWindow::event(event);
+    if (event->type() == QEvent::MouseButtonRelease && !borders_before_.empty()) {
+        if (borders() != borders_before_) drawn_at_ = size();
+        borders_before_.clear();
+    }
+    return handled;
 }
 
 void MainWindow::giveSize(const QSize& size) {
@@ -253,6 +290,7 @@ void MainWindow::nameSearch() {
 void MainWindow::resizeEvent(QResizeEvent* event) {
     nameSearch();
     QMainWindow::resizeEvent(event);
+    if (event->size() != event->oldSize() && usualPlaces() && !drawnHere()) shareRoom();
 }
 
 void MainWindow::connectPanels() {
@@ -557,6 +595,7 @@ void MainWindow::updateActions() {
 void MainWindow::saveLayout() {
     settings_.setValue(QStringLiteral("window/geometry"), saveGeometry());
     settings_.setValue(QStringLiteral("window/layout"), saveState(layoutVersion));
+    settings_.setValue(QStringLiteral("window/drawn-at"), drawn_at_);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

@@ -91,6 +91,7 @@ protected:
     void changeEvent(QEvent* event) override;
     void showEvent(QShowEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
+    bool event(QEvent* event) override;
 
 private:
     static constexpr int layoutVersion = 1; // of saveState
@@ -99,6 +100,11 @@ private:
     // main_window.cpp
     void buildStrip();
     void shareWidth();
+    void shareRoom(); ///< every panel as wide and high as in a fresh window of this size
+    [[nodiscard]] bool usualPlaces() const;
+    /// Whether somebody drew the panels' borders, in a window of about this size.
+    [[nodiscard]] bool drawnHere() const;
+    [[nodiscard]] std::vector<int> borders() const;
     void fitScreen();
     void buildCentre();
     void buildDocks();
@@ -256,6 +262,8 @@ private:
     QTimer *tick_ = nullptr, *layers_soon_ = nullptr, *draft_soon_ = nullptr;
     QList<QAction*> commands_;
     QByteArray first_layout_;
+    std::vector<int> borders_before_; // while one is drawn
+    QSize drawn_at_;                  // the window's size then; invalid: none was
 };
 
 } // namespace graticule

@@ -18,6 +18,7 @@
 #include "app/window/catalogue.h"
 #include "app/window/explain_figure.h"
 #include "app/window/main_window.h"
+#include "app/window/search_words.h"
 #include "app/window/tour.h"
 #include "core/base/provenance.h"
 #include "core/recipe/presets.h"
@@ -172,7 +173,7 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
                                      tr("%1 %").arg(percent), {}, [this, percent] { setTextScale(percent / 100.0); });
         action->setCheckable(true);
         action->setChecked(qRound(theme::text_scale() * 100) == percent);
-        action->setProperty("context", tr("Text size"));
+        action->setProperty("context", tr("Text size (scale)"));
         size_group->addAction(action);
     }
     QAction* still = addCommand(menu, "view.still", tr("Reduce &motion"), {}, [] {});
@@ -202,7 +203,7 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     })->setToolTip(tr("What the recipe's schemes, and 8 bits in their place, cost each linear: columns of the layers"));
     addCommand(menu, "run.measure-sensitivity", tr("Measure sensitivity of the worst"), {}, [this] {
         predictSensitivity(std::max(1, plots_->findChild<SensitivityPanel*>()->measured()->value()));
-    })->setToolTip(tr("The same, and the worst linears of every scheme quantized alone and measured"));
+    })->setToolTip(tr("Sensitivity predicted, and the worst linears of every scheme quantized alone and measured"));
     addCommand(menu, "run.divergence", tr("Measure &divergence"), {}, [this] {
         measureDivergence();
     })->setToolTip(tr("How far the recipe's predictions are from full precision's, token by token, and where"));
@@ -280,8 +281,10 @@ void MainWindow::showPalette() {
     for (QAction* action : commands_) {
         if (!action->isEnabled()) continue;
         const bool help = action->objectName().startsWith(QStringLiteral("help."));
+        const SearchWords said = search_words(*action);
         items.push_back({help ? PaletteItem::Kind::help : PaletteItem::Kind::command, fullTitle(*action),
-                         action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); }});
+                         action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); },
+                         said.about, said.words});
     }
     if (session_.model())
         for (const Linear& linear : session_.model()->linears())
@@ -299,12 +302,19 @@ void MainWindow::showPalette() {
 // What can be chosen for the recipe: presets for the whole of it, methods for the selected layers.
 void MainWindow::addChoices(std::vector<PaletteItem>& items) {
     for (const PresetEntry& preset : preset_entries())
-        items.push_back({PaletteItem::Kind::command, tr("Preset %1: %2").arg(preset.name, preset.help), tr("preset"),
-                         [this, name = preset.name] { takePreset(name); }});
+        items.push_back({PaletteItem::Kind::command, tr("Preset %1").arg(preset.name), tr("for all"),
+                         [this, name = preset.name] { takePreset(name); }, preset.help, preset.line});
     for (const MethodEntry& method : method_entries())
-        items.push_back({PaletteItem::Kind::command,
-                         tr("Method %1 (%2): %3").arg(method.label, method.name, method.help), tr("for the selection"),
-                         [this, method] { recipe_->editor()->chooseMethod(method.name); }});
+        items.push_back({PaletteItem::Kind::command, tr("Method %1 (%2)").arg(method.label, method.name),
+                         tr("for the selection"), [this, method] { recipe_->editor()->chooseMethod(method.name); },
+                         method.help});
+    for (const MethodEntry& method : method_entries())
+        for (const ParamSpec& setting : method.params) {
+            const QString label = QString::fromStdString(setting.label);
+            items.push_back({PaletteItem::Kind::command, tr("%1: %2").arg(method.label, label), tr("setting"),
+                             [this, method, label] { recipe_->editor()->showSetting(method.name, label); },
+                             QString::fromStdString(setting.help), method.name});
+        }
 }
 
 void MainWindow::takePreset(const QString& name) {

@@ -128,9 +128,9 @@ PlotArea::Row PlotArea::distributionRow() {
     followThreshold(channels);
     both->addWidget(distribution_);
     both->addWidget(channels);
-    both->setStretchFactor(0, 4);
+    both->setStretchFactor(0, 5); // it has the longer legend
     both->setStretchFactor(1, 3);
-    both->setSizes({400, 300});
+    both->setSizes({430, 270});
     const auto refresh = [this, channels] {
         refreshDistribution();
         channels->setScene(channels_plot(session_, false, threshold_));
@@ -294,7 +294,7 @@ PlotArea::Row PlotArea::speedRow() {
 PlotArea::Row PlotArea::searchRow() {
     PlotSurface* plot = makePlot();
     auto* panel = new SearchPanel;
-    QSplitter* both = above(plot, panel, {380, 320});
+    QSplitter* both = above(plot, panel, {380, 320}, 250);
     connect(panel, &SearchPanel::searchWanted, this, &PlotArea::searchWanted);
     connect(panel, &SearchPanel::recipeWanted, this, &PlotArea::searchedRecipeWanted);
     connect(plot, &PlotSurface::itemClicked, this,

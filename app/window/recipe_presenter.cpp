@@ -43,6 +43,19 @@ QString predicted_text(const ResolvedRecipe& resolved) {
     return resolved.size_is_exact() ? text : QObject::tr("at least %1").arg(text);
 }
 
+/// In a narrow card: what it is of is said by the heading, or by the tip.
+QString shorter_name(const QString& name) {
+    const std::pair<QString, QString> names[] = {{QObject::tr("output SQNR, dB"), QObject::tr("SQNR, dB")},
+                                                 {QObject::tr("weight SQNR, dB"), QObject::tr("weights, dB")},
+                                                 {QObject::tr("weight underflow, %"), QObject::tr("zeroed, %")},
+                                                 {QObject::tr("input RMS error"), QObject::tr("input RMS")}};
+    for (const auto& [whole, shorter] : names)
+        if (name == whole) return shorter;
+    return QString(name)
+        .replace(QObject::tr("weights: "), QObject::tr("w. "))
+        .replace(QObject::tr("input: "), QObject::tr("in. "));
+}
+
 // A difference below `least` is said and has no colour: other inputs would change it.
 WhatIfRow compare_row(const QString& name, const QString& tip, std::optional<double> before, std::optional<double> now,
                       int digits, int higher_is_better, double least) {
@@ -167,6 +180,7 @@ WhatIfTable what_if_table(const Session& session) {
         unit_row(QObject::tr("unit power"), &MacUnit::power);
     }
     add_sources(table, a, b);
+    for (WhatIfRow& row : table.rows) row.shorter = shorter_name(row.name);
     add_basis(table, session, current, answer, linear);
     return table;
 }

@@ -22,8 +22,9 @@ struct ParamSpec {
     ParamValue default_value;
     double minimum = 0; ///< inclusive; integer and real only
     double maximum = 0;
-    std::vector<std::string> choices; ///< choice only
-    std::string help;                 ///< one line: meaning, unit, where it comes from
+    std::vector<std::string> choices;            ///< choice only
+    std::string help;                            ///< one line: meaning, unit, where it comes from
+    std::vector<std::string> choice_labels = {}; ///< what each choice does, as on screen; empty: its name says it
 };
 
 [[nodiscard]] std::string to_text(const ParamValue& value); ///< as in the notation: 0.5, true, reference

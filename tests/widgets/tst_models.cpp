@@ -354,15 +354,44 @@ private Q_SLOTS:
         QCOMPARE(widest(1, 100), names[1]); // whole where there is room
         QCOMPARE(widest(1, 34), QString("w=dint4/asym/channel a=int8/sym/…"));
         QCOMPARE(widest(1, 24), QString("w=dint4/asym/channel …"));
-        QCOMPARE(widest(1, 10), QString("w=dint4/…/channel …")); // no shorter: all that differs stays
+        QCOMPARE(widest(1, 20), QString("w=dint4/…/channel …"));
+        QCOMPARE(widest(1, 10), QString("w=dint4/…")); // no shorter: what tells it from each of the others stays
         QCOMPARE(widest(2, 10), QString("w=int4/…/g128 …"));
-        QCOMPARE(widest(3, 10), QString("w=int4/…/channel … smoothquant:alpha=0.5 · again 1"));
+        QCOMPARE(widest(3, 10), QString("w=int4/… smoothquant:alpha=0.5 · …"));
         QCOMPARE(shorter_names({"full precision · built-in text, 8 × 512", "full precision · built-in text, all × 512",
                                 names[1]})[1]
                      .back(),
                  QString("full precision · …, all × 512"));
-        // Alone it differs from nothing.
-        QCOMPARE(shorter_names({names[1], names[0]})[0], QStringList{names[1]});
+        // Alone among recipes its format is what it is known by.
+        QCOMPARE(shorter_names({names[1], names[0]})[0].back(), QString("w=dint4/…"));
+        // Where one only lacks what the other has, both say it.
+        const std::vector<QStringList> inputs = shorter_names(
+            {"full precision", "w=int4/asym/channel a=int8/sym/token", "w=int4/asym/channel", "w=int2/asym/channel"});
+        QCOMPARE(inputs[1].back(), QString("w=int4/… a=int8/…"));
+        QCOMPARE(inputs[2].back(), QString("w=int4/… a=none"));
+        QCOMPARE(inputs[3].back(), QString("w=int2/… a=none"));
+        QCOMPARE(inputs[2].front(), QString("w=int4/asym/channel"));
+        // Words of the inputs do not stand as if they were of the weights.
+        const std::vector<QStringList> grains =
+            shorter_names({"w=int4/asym/channel a=int8/sym/token", "w=int4/asym/channel a=int8/sym/tensor"});
+        QCOMPARE(grains[1].back(), QString("w=int4/… a=int8/…/tensor"));
+        // Of a rule what it is for stays with what it says.
+        const std::vector<QStringList> rules =
+            shorter_names({"w=int4/asym/channel a=int8/sym/token",
+                           "w=int4/asym/channel a=int8/sym/token + layers.3.v_proj => a=int4/sym/token",
+                           "w=int4/asym/channel a=int8/sym/token + layers.3.v_proj => a=int6/sym/token"});
+        QCOMPARE(rules[1].back(), QString("w=int4/… => a=int4/…"));
+        QCOMPARE(rules[2].back(), QString("w=int4/… => a=int6/…"));
+        // No name is without its recipe, whatever else tells it.
+        const std::vector<QStringList> protocols = shorter_names(
+            {"w=int4/asym/channel · built-in text, 8 × 512", "w=int4/asym/channel · built-in text, all × 512"});
+        QCOMPARE(protocols[1].back(), QString("w=int4/… · …, all × 512"));
+        // Nor is a recipe told from another by its protocol alone.
+        const std::vector<QStringList> both =
+            shorter_names({"w=int4/asym/channel a=int8/sym/token · built-in text, 8 × 512",
+                           "w=int4/asym/channel a=int8/sym/token · built-in text, all × 512", "w=int4/asym/channel"});
+        QCOMPARE(both[0].back(), QString("w=int4/… a=int8/… · …, 8 × 512"));
+        QCOMPARE(both[2].back(), QString("w=int4/… a=none"));
         QCOMPARE(shorter_lists({"built-in text, 8 × 512", "built-in text, all × 512", "built-in text, 8 × 512"})[1],
                  (QStringList{"built-in text, all × 512", "…, all × 512"}));
         QCOMPARE(shorter_lists({"wiki.txt, 8 × 512", "built-in text, 8 × 512"})[0], QStringList{"wiki.txt, 8 × 512"});

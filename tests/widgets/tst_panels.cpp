@@ -841,6 +841,13 @@ private Q_SLOTS:
         QVERIFY(CommandPalette::matches("eval run", "Run and Evaluate"));
         QVERIFY(!CommandPalette::matches("evaluate x", "Evaluate"));
         QVERIFY(CommandPalette::matches("", "anything"));
+        const auto item = [](const char* title, const char* about, const char* words) {
+            return PaletteItem{PaletteItem::Kind::command, title, {}, [] {}, about, words};
+        };
+        const std::vector<PaletteItem> items{item("Sequence length", "by calibration length", "slac"),
+                                             item("Preset x", "calibrated on short sequences (SLAC)", ""),
+                                             item("SLAC study", "", ""), item("Quit", "", "")};
+        QCOMPARE(CommandPalette::found("slac", items), (std::vector<std::size_t>{2, 1, 0})); // by its name first
     }
 };
 

@@ -132,6 +132,35 @@ private Q_SLOTS:
         QVERIFY(extent(*subtitle).bottom() <= picture.panels[0].plot.top());
     }
 
+    void a_low_plot_keeps_its_frame_and_its_protocol() {
+        // The weight's histogram in a window of 1100 x 700.
+        const PlotScene scene = distribution_scene(sample_distribution(100));
+        QVERIFY(scene.legend.size() > 4);
+        const Picture low = lay_out(scene, {}, theme::dark(), {.size = QSizeF(440, 285)});
+        QVERIFY2(low.panels.front().plot.height() >= 140,
+                 qPrintable(QString::number(low.panels.front().plot.height())));
+        // Where not all of the legend has a place, the tip has it, where the legend stands.
+        const Picture lower = lay_out(scene, {}, theme::dark(), {.size = QSizeF(300, 230)});
+        const QStringList said = texts_of(lower);
+        QVERIFY(std::any_of(said.begin(), said.end(), [](const QString& text) { return text.endsWith("more"); }));
+        const auto whole = std::ranges::find_if(
+            lower.cut, [&](const CutText& cut) { return cut.whole.split(u'\n').size() == std::ssize(scene.legend); });
+        QVERIFY(whole != lower.cut.end());
+        QVERIFY(whole->place.top() > lower.panels.front().plot.bottom());
+        const Picture high = lay_out(scene, {}, theme::dark(), {.size = QSizeF(900, 600)});
+        for (const LegendEntry& entry : scene.legend) QVERIFY(texts_of(high).contains(entry.text));
+
+        PlotScene search = pareto_scene(sample_pareto(20));
+        search.subtitle = "searched in 3 min · wiki.txt, 8 × 512, float32 · hollow: predicted";
+        const Picture plot = lay_out(search, {}, theme::dark(), {.size = QSizeF(440, 250)});
+        QVERIFY2(plot.panels.front().plot.height() >= 140,
+                 qPrintable(QString::number(plot.panels.front().plot.height())));
+        const Picture narrow = lay_out(search, {}, theme::dark(), {.size = QSizeF(300, 250)});
+        QVERIFY(texts_of(narrow).contains("searched in 3 min · wiki.txt, 8 × 512, float32") ||
+                texts_of(narrow).contains("wiki.txt, 8 × 512, float32"));
+        QVERIFY(std::ranges::any_of(narrow.cut, [&](const CutText& cut) { return cut.whole == search.subtitle; }));
+    }
+
     void marks_stay_inside_the_picture_data() {
         QTest::addColumn<int>("count");
         QTest::addColumn<QSizeF>("size");

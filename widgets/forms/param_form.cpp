@@ -7,6 +7,7 @@
 #include <QtWidgets/QFormLayout>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QSpinBox>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -17,6 +18,21 @@ bool same_names(const std::vector<ParamSpec>& a, const std::vector<ParamSpec>& b
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const ParamSpec& x, const ParamSpec& y) {
         return x.name == y.name && x.kind == y.kind && x.minimum == y.minimum && x.maximum == y.maximum;
     });
+}
+
+QString label_of(const ParamSpec& spec, const std::string& choice) {
+    const auto at = static_cast<std::size_t>(std::ranges::find(spec.choices, choice) - spec.choices.begin());
+    return QString::fromStdString(at < spec.choice_labels.size() ? spec.choice_labels[at] : choice);
+}
+
+/// "mode=paper": how the text of the recipe has it.
+QString in_recipe(const ParamSpec& spec, const std::string& choice) {
+    return QString::fromStdString(spec.name + '=' + choice);
+}
+
+QString default_text(const ParamSpec& spec) {
+    const auto* choice = std::get_if<std::string>(&spec.default_value);
+    return choice ? label_of(spec, *choice) : QString::fromStdString(to_text(spec.default_value));
 }
 
 double as_double(const ParamValue& value) {
@@ -41,8 +57,7 @@ void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& sou
     specs_ = specs;
     for (const ParamSpec& spec : specs_) {
         QWidget* editor = makeEditor(spec);
-        QString tip = tr("%1\ndefault: %2")
-                          .arg(QString::fromStdString(spec.help), QString::fromStdString(to_text(spec.default_value)));
+        QString tip = tr("%1\ndefault: %2").arg(QString::fromStdString(spec.help), default_text(spec));
         if (!source.isEmpty()) tip += tr("\nfrom: %1").arg(source);
         editor->setToolTip(tip);
         editor->setAccessibleName(QString::fromStdString(spec.label));
@@ -85,9 +100,15 @@ QWidget* ParamForm::makeEditor(const ParamSpec& spec) {
     }
     case ParamKind::choice: {
         auto* box = new QComboBox;
-        for (const std::string& choice : spec.choices) box->addItem(QString::fromStdString(choice));
-        connect(box, &QComboBox::currentTextChanged, this,
-                [this, name](const QString& text) { Q_EMIT valueEdited(name, text.toStdString()); });
+        for (const std::string& choice : spec.choices) {
+            box->addItem(label_of(spec, choice), QString::fromStdString(choice));
+            box->setItemData(box->count() - 1, in_recipe(spec, choice), Qt::ToolTipRole);
+        }
+        box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon); // a narrow panel stays one
+        box->setMinimumContentsLength(8);
+        connect(box, &QComboBox::currentIndexChanged, this, [this, name, box](int item) {
+            Q_EMIT valueEdited(name, box->itemData(item).toString().toStdString());
+        });
         return box;
     }
     }
@@ -108,7 +129,8 @@ void ParamForm::show(QWidget* editor, const ParamSpec& spec, const ParamValue& v
         return;
     case ParamKind::choice:
         if (const auto* text = std::get_if<std::string>(&value))
-            qobject_cast<QComboBox*>(editor)->setCurrentText(QString::fromStdString(*text));
+            if (auto* box = qobject_cast<QComboBox*>(editor))
+                box->setCurrentIndex(box->findData(QString::fromStdString(*text)));
         return;
     }
 }

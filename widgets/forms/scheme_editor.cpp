@@ -1,6 +1,7 @@
 #include "widgets/forms/scheme_editor.h"
 
 #include <QtCore/QSignalBlocker>
+#include <QtCore/QTimer>
 #include <QtGui/QStandardItemModel>
 #include <QtWidgets/QComboBox>
 #include <QtWidgets/QFormLayout>
@@ -364,6 +365,18 @@ void SchemeEditor::chooseMethod(const QString& name) {
         if (stage.stage == entry->stage)
             if (const int item = stage.field.box->findData(name == u"rtn" ? QString() : name); item >= 0)
                 fieldChosen(stage.field, item);
+}
+
+void SchemeEditor::showSetting(const QString& name, const QString& label) {
+    const MethodEntry* entry = method(name);
+    if (!entry || shown_.empty()) return;
+    if (methodKey(shown_.front(), entry->stage) != name) chooseMethod(name);
+    QTimer::singleShot(0, this, [this, stage = entry->stage, label] { // when its form has been made
+        for (const StageField& field : stages_)
+            if (field.stage == stage)
+                for (QWidget* editor : field.params->findChildren<QWidget*>())
+                    if (editor->accessibleName() == label) editor->setFocus(Qt::ShortcutFocusReason);
+    });
 }
 
 void SchemeEditor::fieldChosen(const Field& field, int item) {

@@ -35,6 +35,8 @@ public:
 
     /// As if somebody had chosen it in the form: for all layers that setChoices named.
     void chooseMethod(const QString& name);
+    /// The field of one of its settings has the focus; the method is chosen where it is not yet.
+    void showSetting(const QString& method, const QString& label);
 
 Q_SIGNALS:
     /// `group` is the same for edits of one gesture, for undo.

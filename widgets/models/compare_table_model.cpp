@@ -38,8 +38,8 @@ CompareTableModel::CompareTableModel(QObject* parent)
                    {tr("MSE A"), tr(mse_tip), false, true},
                    {tr("MSE B"), tr(mse_tip), false, true},
                    {tr("Δ MSE"), tr(mse_tip), false, true},
-                   {tr("w underfl. A %"), tr("Non-zero weights that A rounds to zero, in %"), false, true},
-                   {tr("w underfl. B %"), tr("Non-zero weights that B rounds to zero, in %"), false, true},
+                   {tr("zeroed A %"), tr("Underflow: non-zero weights that A rounds to zero, in %"), false, true},
+                   {tr("zeroed B %"), tr("Underflow: non-zero weights that B rounds to zero, in %"), false, true},
                    {tr("Δ bytes"), tr("Stored size under B less that under A"), false, true}},
                   parent) {}
 

@@ -22,8 +22,8 @@ LayerTableModel::LayerTableModel(QObject* parent)
            {tr("max |x|"), tr("Largest magnitude of the linear's input over all calibration tokens"), false, true},
            {tr("outlier"), tr("Outlier ratio: largest channel maximum of the input over the median channel maximum"),
             false, true},
-           {tr("w underfl. %"), tr("Share of non-zero weights that round to zero under the layer's scheme, in %"),
-            false, true},
+           {tr("zeroed %"),
+            tr("Underflow: share of non-zero weights that round to zero under the layer's scheme, in %"), false, true},
            {tr("SQNR dB"),
             tr("Signal to quantization noise of the linear's output: 10 log10(E[y²] / E[(ŷ−y)²]), in dB, on "
                "kept calibration inputs. ≈: a what-if's estimate; without it: measured by a run")},
@@ -36,7 +36,9 @@ LayerTableModel::LayerTableModel(QObject* parent)
             tr("Predicted divergence from full precision with this linear alone under its scheme, in nats per "
                "token (Sensitivity tab)"),
             false, true, tr("nats")},
-           {tr("measured"), tr("The same, measured, in nats per token (Sensitivity tab)"), false, true, tr("nats")}},
+           {tr("measured"),
+            tr("Measured divergence with this linear alone under its scheme, in nats per token (Sensitivity tab)"),
+            false, true, tr("nats")}},
           parent) {}
 
 bool LayerTableModel::sameThing(const LayerRow& a, const LayerRow& b) const { return a.id == b.id && a.name == b.name; }

@@ -9,9 +9,10 @@
 
 namespace graticule {
 
-/// Of each name: itself, then ever shorter texts, in which more and more of the words that all names share is an
-/// ellipsis, the end first and the first word last. Recipes ("w=int4/asym/g128 a=int8 · calibrated 8 × 512") are looked
-/// at word by word, what stands behind them part by part, and each is held against its like only.
+/// Of each name: itself, then ever shorter texts. What all names share becomes an ellipsis first, the end before the
+/// beginning; then what most of them share, as far as each name keeps a word that each of the others lacks. The first
+/// word stays. Recipes ("w=int4/asym/g128 a=int8 · calibrated 8 × 512") are looked at word by word, what stands behind
+/// them part by part. Beside recipes that round inputs one that does not says "a=none".
 [[nodiscard]] std::vector<QStringList> shorter_names(const std::vector<QString>& names);
 
 /// The same of texts whose parts stand between commas: "built-in text, 8 × 512"; here what all share at the beginning
@@ -25,5 +26,8 @@ template <class Width>
         if (width(text) <= room) return text;
     return texts.isEmpty() ? QString() : texts.back();
 }
+
+/// Each of `names` in at most so many letters; without room cut in its middle.
+[[nodiscard]] QStringList names_within(const std::vector<QString>& names, int letters);
 
 } // namespace graticule

@@ -1,5 +1,6 @@
 #include "widgets/models/table_delegates.h"
 
+#include <QtCore/QRegularExpression>
 #include <QtGui/QMouseEvent>
 #include <QtGui/QPainter>
 #include <QtWidgets/QAbstractItemView>
@@ -75,12 +76,23 @@ void HeatDelegate::paintMatches(QPainter& painter, const QStyleOptionViewItem& o
     }
 }
 
+namespace {
+/// "INT4 / A8" of "INT4 channel / A8": without room the formats tell more.
+QString without_grain(QString scheme) {
+    static const QRegularExpression grain(QStringLiteral("^(\\S.*?) (channel|tensor|(g|dual)\\d+)(?=$| / | · )"));
+    return scheme.replace(grain, QStringLiteral("\\1"));
+}
+} // namespace
+
 // "dINT4 / A8": an edited weight format stands out, the rest stays quiet.
 void HeatDelegate::paintScheme(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index,
-                               const QString& text) const {
+                               const QString& whole) const {
     const Theme& look = theme::of(option.palette);
     constexpr int side = Qt::AlignVCenter | Qt::AlignLeft;
     QRect rect = inner(option.rect);
+    const QString text = texts_.width(whole, option.font, side) <= rect.width()
+                             ? whole
+                             : option.fontMetrics.elidedText(without_grain(whole), Qt::ElideRight, rect.width());
     if (!index.data(LayerTableModel::EditedRole).toBool())
         return texts_.draw(painter, rect, side, text, option.font, look[Token::secondary]);
     QString head = text.section(QStringLiteral(" / "), 0, 0);

@@ -10,31 +10,57 @@
 #include <QtWidgets/QStyle>
 #include <QtWidgets/QStyledItemDelegate>
 #include <QtWidgets/QVBoxLayout>
+#include <algorithm>
+#include <array>
+#include <utility>
 
 #include "widgets/theme/theme.h"
 
 namespace graticule {
 
 namespace {
-constexpr int shortcut_role = Qt::UserRole + 1;
+constexpr int shortcut_role = Qt::UserRole + 1, about_role = Qt::UserRole + 2;
 constexpr int at_role = Qt::UserRole;
+constexpr std::size_t most_shown = 200;
 
 class ItemDelegate final : public QStyledItemDelegate {
 public:
     using QStyledItemDelegate::QStyledItemDelegate;
+
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        QSize size = QStyledItemDelegate::sizeHint(option, index);
+        if (!about(index).isEmpty()) size.rheight() += option.fontMetrics.height();
+        return size;
+    }
+
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
-        constexpr int edge = 12;
-        const QString shortcut = index.data(shortcut_role).toString();
-        QStyleOptionViewItem title = option;
-        initStyleOption(&title, index);
-        const int room = title.rect.width() - title.fontMetrics.horizontalAdvance(shortcut) - 3 * edge;
-        title.text = title.fontMetrics.elidedText(title.text, Qt::ElideMiddle, room);
-        title.widget->style()->drawControl(QStyle::CE_ItemViewItem, &title, painter, title.widget);
+        constexpr int edge = 12, before = 8;
+        const QString shortcut = index.data(shortcut_role).toString(), below = about(index);
+        QStyleOptionViewItem ground = option;
+        initStyleOption(&ground, index);
+        const QString title = std::exchange(ground.text, QString());
+        ground.widget->style()->drawControl(QStyle::CE_ItemViewItem, &ground, painter, ground.widget);
         painter->save();
-        painter->setPen(theme::of(option.palette)[theme::Token::secondary]);
-        painter->drawText(option.rect.adjusted(0, 0, -edge, 0), Qt::AlignRight | Qt::AlignVCenter, shortcut);
+        const theme::Theme& look = theme::of(option.palette);
+        const QFontMetrics metrics(option.font);
+        QRect line = option.rect.adjusted(before, 0, -edge, 0);
+        if (!below.isEmpty()) line.setHeight(line.height() / 2 + 2);
+        const int keys = metrics.horizontalAdvance(shortcut);
+        painter->setPen(look[theme::Token::secondary]);
+        painter->drawText(line, Qt::AlignRight | Qt::AlignVCenter, shortcut);
+        if (!below.isEmpty()) {
+            const QRect second(line.left(), line.bottom() - 2, line.width(), option.rect.bottom() - line.bottom());
+            painter->drawText(second, Qt::AlignLeft | Qt::AlignVCenter,
+                              metrics.elidedText(below, Qt::ElideRight, second.width()));
+        }
+        painter->setPen(look[theme::Token::text]);
+        painter->drawText(line, Qt::AlignLeft | Qt::AlignVCenter,
+                          metrics.elidedText(title, Qt::ElideMiddle, line.width() - keys - edge));
         painter->restore();
     }
+
+private:
+    static QString about(const QModelIndex& index) { return index.data(about_role).toString(); }
 };
 } // namespace
 
@@ -61,7 +87,7 @@ CommandPalette::CommandPalette(std::vector<PaletteItem> items, QWidget* parent)
     nothing_->setAlignment(Qt::AlignCenter);
     column->addWidget(list_, 1);
     column->addWidget(nothing_, 1);
-    resize(560, 380);
+    resize(std::min(theme::scaled(640), parent ? parent->width() - 40 : 640), theme::scaled(460));
     if (parent) move(parent->mapToGlobal(QPoint((parent->width() - width()) / 2, 70)));
     connect(line_, &QLineEdit::textChanged, this, &CommandPalette::filter);
     connect(line_, &QLineEdit::returnPressed, this, &CommandPalette::choose);
@@ -74,6 +100,18 @@ bool CommandPalette::matches(const QString& query, const QString& title) {
     for (const QString& word : query.split(u' ', Qt::SkipEmptyParts))
         if (!title.contains(word, Qt::CaseInsensitive)) return false;
     return true;
+}
+
+std::vector<std::size_t> CommandPalette::found(const QString& query, const std::vector<PaletteItem>& items) {
+    std::array<std::vector<std::size_t>, 3> ranks;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        const PaletteItem& item = items[i];
+        const QString said = item.title + u' ' + item.about, all = said + u' ' + item.words;
+        if (matches(query, all)) ranks[matches(query, item.title) ? 0 : matches(query, said) ? 1 : 2].push_back(i);
+    }
+    std::vector<std::size_t> order;
+    for (const auto& rank : ranks) order.insert(order.end(), rank.begin(), rank.end());
+    return order;
 }
 
 void CommandPalette::filter(const QString& text) {
@@ -89,13 +127,16 @@ void CommandPalette::filter(const QString& text) {
             query = text.mid(prefix.size()).trimmed();
         }
     list_->clear();
-    for (std::size_t i = 0; i < items_.size() && list_->count() < 200; ++i) {
-        if (only >= 0 && static_cast<int>(items_[i].kind) != only) continue;
-        if (!matches(query, items_[i].title)) continue;
-        auto* item = new QListWidgetItem(items_[i].title, list_);
-        item->setToolTip(items_[i].title);
+    for (const std::size_t i : found(query, items_)) {
+        const PaletteItem& of = items_[i];
+        if (only >= 0 && static_cast<int>(of.kind) != only) continue;
+        auto* item = new QListWidgetItem(of.title, list_);
+        item->setToolTip(of.about.isEmpty() ? of.title : of.title + u'\n' + of.about);
         item->setData(at_role, static_cast<int>(i));
-        item->setData(shortcut_role, items_[i].shortcut);
+        item->setData(shortcut_role, of.shortcut);
+        item->setData(about_role, of.about);
+        item->setData(Qt::AccessibleDescriptionRole, of.about);
+        if (std::cmp_greater_equal(list_->count(), most_shown)) break;
     }
     list_->setCurrentRow(0);
     list_->setVisible(list_->count() > 0);

@@ -1,5 +1,5 @@
-// Ctrl+K: one line that finds commands, presets, methods, layers and runs. "> " commands only, "l " layers, "r " runs,
-// "? " help.
+// Ctrl+K: one line that finds commands, presets, methods, settings, layers and runs, by their names, by what is said of
+// them and by other words for them. "> " commands only, "l " layers, "r " runs, "? " help.
 #pragma once
 
 #include <QtWidgets/QDialog>
@@ -16,6 +16,8 @@ struct PaletteItem {
     enum class Kind { command, layer, run, help } kind = Kind::command;
     QString title, shortcut;
     std::function<void()> go;
+    QString about = {}; ///< one line below the title; empty: the title says it
+    QString words = {}; ///< not shown: what else somebody may call it
 };
 
 class CommandPalette final : public QDialog {
@@ -24,6 +26,8 @@ public:
     explicit CommandPalette(std::vector<PaletteItem> items, QWidget* parent);
     /// Whether every word of `query` occurs in `title`; prefixes are not looked at here.
     [[nodiscard]] static bool matches(const QString& query, const QString& title);
+    /// Of those that match, what carries the words in its name comes first, then what is said of it, then other words.
+    [[nodiscard]] static std::vector<std::size_t> found(const QString& query, const std::vector<PaletteItem>& items);
 
 protected:
     bool eventFilter(QObject* watched, QEvent* event) override;

@@ -24,6 +24,8 @@
 namespace graticule {
 
 namespace {
+constexpr int longest_name = 60; // letters
+
 void set_role(QLabel* label, const char* role) {
     label->setProperty("role", role);
     label->style()->unpolish(label);
@@ -182,9 +184,12 @@ void ComparePanel::buildFigures() {
 // A and B are named above; which of the others is which is said here, and why a column is empty.
 void ComparePanel::nameRuns(const std::vector<ManyRun>& runs) {
     QStringList lines, without;
+    std::vector<QString> whole;
+    for (const ManyRun& run : runs) whole.push_back(run.name);
+    const QStringList names = names_within(whole, longest_name);
     for (std::size_t run = 0; run < runs.size(); ++run) {
         const QString letter = CompareManyModel::letter(run);
-        if (run >= 2) lines << tr("%1  %2").arg(letter, elided_middle(runs[run].name, 60));
+        if (run >= 2) lines << tr("%1  %2").arg(letter, names[static_cast<qsizetype>(run)]);
         if (runs[run].reports.empty()) without << tr("%1: %2").arg(letter, runs[run].no_reports);
     }
     if (!without.isEmpty()) lines << tr("No figures of single layers: %1").arg(without.join(QStringLiteral("; ")));
@@ -204,9 +209,13 @@ void ComparePanel::sendPair() { Q_EMIT pairChosen(a_->currentData().toInt(), b_-
 void ComparePanel::setRuns(const std::vector<RunChoice>& runs, int a, int b, const std::vector<int>& others) {
     QMenu& menu = *others_->menu();
     menu.clear();
-    for (const RunChoice& run : runs) {
+    std::vector<QString> whole;
+    for (const RunChoice& run : runs) whole.push_back(run.name);
+    const QStringList names = names_within(whole, longest_name);
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        const RunChoice& run = runs[i];
         if (run.id == a || run.id == b) continue;
-        QAction* action = menu.addAction(elided_middle(run.name, 60));
+        QAction* action = menu.addAction(names[static_cast<qsizetype>(i)]);
         action->setCheckable(true);
         action->setChecked(std::find(others.begin(), others.end(), run.id) != others.end());
         connect(action, &QAction::toggled, this, [this, id = run.id, others](bool on) {

@@ -19,10 +19,16 @@ void ElidedLabel::setHelp(const QString& help) {
     setAccessibleDescription(help);
 }
 
+void ElidedLabel::setShorter(const QString& shorter) {
+    shorter_ = shorter;
+    update();
+}
+
 QString ElidedLabel::shownText() const {
     const int room = contentsRect().width();
     const QString part = QStringLiteral(" · "); // of "sample-opt · 8.2 M · 48 linears" whole parts go first
     QString shown = text();
+    if (!shorter_.isEmpty() && fontMetrics().horizontalAdvance(shown) > room) shown = shorter_;
     while (fontMetrics().horizontalAdvance(shown) > room && shown.contains(part))
         shown.truncate(shown.lastIndexOf(part));
     shown = fontMetrics().elidedText(shown, Qt::ElideRight, room);

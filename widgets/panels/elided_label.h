@@ -12,6 +12,8 @@ public:
     explicit ElidedLabel(const QString& text = {}, QWidget* parent = nullptr);
     /// Shown under the whole text in the tool tip.
     void setHelp(const QString& help);
+    /// Stands instead of the text where that does not fit; empty: the text is cut.
+    void setShorter(const QString& shorter);
     [[nodiscard]] QString shownText() const; ///< as it stands on the screen now
     [[nodiscard]] QSize minimumSizeHint() const override;
 
@@ -20,7 +22,7 @@ protected:
     void paintEvent(QPaintEvent* event) override;
 
 private:
-    QString help_;
+    QString help_, shorter_;
 };
 
 } // namespace graticule

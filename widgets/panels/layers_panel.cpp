@@ -136,7 +136,10 @@ void LayersPanel::buildTable() {
         auto* show = new QAction(model_->headerData(section, Qt::Horizontal).toString(), columns);
         show->setCheckable(true);
         show->setChecked(!table_->isColumnHidden(section));
-        connect(show, &QAction::toggled, this, [this, section](bool on) { table_->setColumnHidden(section, !on); });
+        connect(show, &QAction::toggled, this, [this, section](bool on) {
+            table_->setColumnHidden(section, !on);
+            fitColumns();
+        });
         columns->addAction(show);
     }
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this, &LayersPanel::sendSelection);
@@ -145,8 +148,9 @@ void LayersPanel::buildTable() {
         updateTitles();
     });
     connect(columns, &QHeaderView::sectionClicked, this, [this] { sort_chosen_ = true; });
-    connect(columns, &QHeaderView::sectionResized, this, [this] {
-        if (QGuiApplication::mouseButtons() != Qt::NoButton && !fitting_) widths_chosen_ = true;
+    connect(columns, &QHeaderView::sectionResized, this, [this, columns] { // not while a dock's border is drawn
+        const bool drawn = QGuiApplication::mouseButtons() != Qt::NoButton && columns->underMouse();
+        if (drawn && !fitting_) widths_chosen_ = true;
     });
     table_->viewport()->installEventFilter(this);
     connect(table_->verticalScrollBar(), &QScrollBar::valueChanged, this, &LayersPanel::sightMayChange);
@@ -181,8 +185,8 @@ void LayersPanel::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
 }
 
-// In a narrow panel the numbers move together, down to where their headings still stand, so that the worst SQNR is in
-// sight; widths that somebody has drawn stay.
+// In a narrow panel the numbers move together, then those go that tell least, so that the worst SQNR and the scheme,
+// which the table is about, stay in sight; widths that somebody has drawn stay.
 void LayersPanel::fitColumns() {
     if (widths_chosen_) return;
     struct Width {
@@ -190,7 +194,7 @@ void LayersPanel::fitColumns() {
     };
     constexpr Width widths[] = {{LayerTableModel::Block, 30, 27},     {LayerTableModel::Name, 72, 62},
                                 {LayerTableModel::AbsMax, 58, 55},    {LayerTableModel::Outlier, 64, 54},
-                                {LayerTableModel::Underflow, 86, 82}, {LayerTableModel::Sqnr, 80, 68}};
+                                {LayerTableModel::Underflow, 72, 60}, {LayerTableModel::Sqnr, 80, 68}};
     const QFont font = theme::ui_font(12); // as the style sheet gives the table
     // No number is cut, however long it is.
     const auto contents = [&](int column) {
@@ -199,50 +203,62 @@ void LayersPanel::fitColumns() {
         for (const QString& text : model_->widest(column)) widest = std::max(widest, texts_.width(text, font, side));
         return widest + 14;
     };
-    // The last, and the same in most rows: beyond the edge first, but whole before the numbers stand apart.
-    const int least_scheme = theme::scaled(76), longest_scheme = theme::scaled(250);
+    // Whole before the numbers stand apart.
+    const int least_scheme = theme::scaled(70), longest_scheme = theme::scaled(250);
     const int scheme = std::clamp(contents(LayerTableModel::Scheme), least_scheme, longest_scheme);
     const QHeaderView& columns = *table_->horizontalHeader();
     fitting_ = true;
     struct Fitted {
-        int least, narrow, wide; ///< its figures are whole; its heading too; air on both sides
+        int column;
+        int least, narrow, wide; ///< its figures and its heading are whole; air between them; air on both sides
     };
     std::vector<Fitted> fitted;
-    int wide = scheme, narrow = 0, least = 0;
-    constexpr int arrow = 14; // of the column that the table is sorted by
+    int known = 0;
+    constexpr int arrow = 13; // of the column that the table is sorted by
     const auto heading = [&](int column) {
         return columns.sectionSizeHint(column) - (column == columns.sortIndicatorSection() ? 0 : arrow);
     };
+    const QList<QAction*> offered = columns.actions();
     for (const int column : known_) {
+        if (!offered.at(column)->isChecked()) continue;
         const int needed = std::max(contents(column), heading(column));
         table_->horizontalHeader()->resizeSection(column, needed);
-        narrow += needed;
-        wide += needed;
-        least += needed;
+        known += needed;
     }
     for (const Width& width : widths) {
         const int figures =
             std::max(contents(width.column), theme::scaled(width.column == LayerTableModel::Block ? 24 : 40));
-        const int needed = std::max(figures, heading(width.column));        // its words are whole
-        const bool sorted = width.column == columns.sortIndicatorSection(); // of its heading nothing goes
-        fitted.push_back({sorted ? needed : figures, std::max(theme::scaled(width.narrow), needed),
+        const int needed = std::max(figures, heading(width.column)); // its words are whole
+        fitted.push_back({width.column, needed, std::max(theme::scaled(width.narrow), needed),
                           std::max(theme::scaled(width.wide), needed)});
-        least += fitted.back().least;
-        narrow += fitted.back().narrow;
-        wide += fitted.back().wide;
     }
-    const int spare = std::max(0, table_->viewport()->width() - narrow - scheme);
-    const double room = std::min(1.0, double(spare) / std::max(1, wide - narrow - scheme));
-    // Where there is no room for the headings they give way, not the last of the numbers.
-    const double headings =
-        std::clamp(double(table_->viewport()->width() - least) / std::max(1, narrow - least), 0.0, 1.0);
-    for (std::size_t i = 0; i < fitted.size(); ++i) {
-        const Fitted& one = fitted[i];
-        const double width = one.least + headings * (one.narrow - one.least) + room * (one.wide - one.narrow);
-        table_->horizontalHeader()->resizeSection(widths[i].column, static_cast<int>(width));
+    std::erase_if(fitted, [&](const Fitted& one) { return !offered.at(one.column)->isChecked(); });
+    const int viewport = table_->viewport()->width();
+    const auto sum = [&fitted](int Fitted::*width) {
+        int all = 0;
+        for (const Fitted& one : fitted) all += one.*width;
+        return all;
+    };
+    for (const int column : {LayerTableModel::AbsMax, LayerTableModel::Outlier, LayerTableModel::Underflow}) {
+        const auto found = std::ranges::find(fitted, column, &Fitted::column);
+        if (found == fitted.end()) continue;
+        const bool goes = column != columns.sortIndicatorSection() && model_->rowCount() > 0 &&
+                          known + sum(&Fitted::least) + least_scheme > viewport;
+        if (table_->isColumnHidden(column) != goes) table_->setColumnHidden(column, goes);
+        if (goes) fitted.erase(found);
+    }
+    const int least = known + sum(&Fitted::least), narrow = known + sum(&Fitted::narrow),
+              wide = known + sum(&Fitted::wide);
+    const double room = std::clamp(double(viewport - narrow - scheme) / std::max(1, wide - narrow), 0.0, 1.0);
+    const double air = std::clamp(double(viewport - least - least_scheme) / std::max(1, narrow - least), 0.0, 1.0);
+    int used = known;
+    for (const Fitted& one : fitted) {
+        const int width = static_cast<int>(one.least + air * (one.narrow - one.least) + room * (one.wide - one.narrow));
+        table_->horizontalHeader()->resizeSection(one.column, width);
+        used += width;
     }
     table_->horizontalHeader()->resizeSection(LayerTableModel::Scheme,
-                                              std::clamp(table_->viewport()->width() - narrow, least_scheme, scheme));
+                                              std::clamp(viewport - used, least_scheme, scheme));
     fitting_ = false;
 }
 

@@ -4,6 +4,8 @@
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPushButton>
 
+#include "widgets/theme/theme.h"
+
 namespace graticule {
 
 OfferBar::OfferBar(QWidget* parent)
@@ -15,11 +17,14 @@ OfferBar::OfferBar(QWidget* parent)
     setAccessibleName(tr("Offer"));
     text_->setWordWrap(true);
     yes_->setProperty("primary", true);
-    auto* row = new QHBoxLayout(this);
-    row->setContentsMargins(12, 6, 8, 6);
-    row->addWidget(text_, 1);
-    row->addWidget(yes_);
-    row->addWidget(no_);
+    row_ = new QBoxLayout(QBoxLayout::LeftToRight, this);
+    row_->setContentsMargins(12, 6, 8, 6);
+    row_->addWidget(text_, 1);
+    auto* buttons = new QHBoxLayout;
+    buttons->addStretch();
+    buttons->addWidget(yes_);
+    buttons->addWidget(no_);
+    row_->addLayout(buttons);
     connect(yes_, &QPushButton::clicked, this, [this] {
         hide();
         Q_EMIT taken();
@@ -36,8 +41,20 @@ void OfferBar::offer(const QString& text, const QString& yes, const QString& no)
     yes_->setText(yes);
     yes_->show();
     no_->setText(no);
+    fit();
     setAccessibleDescription(text);
     show();
+}
+
+// Beside its buttons the text must not become a column of single words.
+void OfferBar::fit() {
+    const int buttons = (yes_->isHidden() ? 0 : yes_->sizeHint().width()) + no_->sizeHint().width();
+    row_->setDirection(width() - buttons < theme::scaled(360) ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+}
+
+void OfferBar::resizeEvent(QResizeEvent* event) {
+    QFrame::resizeEvent(event);
+    fit();
 }
 
 void OfferBar::wait(const QString& text) {

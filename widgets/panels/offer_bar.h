@@ -3,6 +3,7 @@
 
 #include <QtWidgets/QFrame>
 
+class QBoxLayout;
 class QLabel;
 class QPushButton;
 
@@ -23,7 +24,13 @@ Q_SIGNALS:
     void taken();
     void refused();
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
+    void fit();
+
+    QBoxLayout* row_;
     QLabel* text_;
     QPushButton *yes_, *no_;
 };

@@ -30,9 +30,10 @@ PanelHeader::PanelHeader(const QString& title, QWidget* parent)
 
 void PanelHeader::setTitle(const QString& title) { title_->setText(title); }
 
-void PanelHeader::setSubtitle(const QString& subtitle, const QString& help) {
+void PanelHeader::setSubtitle(const QString& subtitle, const QString& help, const QString& shorter) {
     subtitle_->setText(subtitle);
     subtitle_->setHelp(help);
+    subtitle_->setShorter(shorter);
 }
 
 QToolButton* PanelHeader::addButton(const QString& text, const QString& tip) {

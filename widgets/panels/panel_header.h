@@ -17,7 +17,8 @@ class PanelHeader final : public QFrame {
 public:
     explicit PanelHeader(const QString& title, QWidget* parent = nullptr);
     void setTitle(const QString& title);
-    void setSubtitle(const QString& subtitle, const QString& help = {}); ///< `help`: its tip
+    /// `help`: its tip; `shorter`: what stands there without room for it.
+    void setSubtitle(const QString& subtitle, const QString& help = {}, const QString& shorter = {});
     /// A flat text button at the right end; of one glyph: as narrow as that.
     QToolButton* addButton(const QString& text, const QString& tip);
     /// The same, with a menu that opens under it.

@@ -6,7 +6,6 @@
 #include <QtWidgets/QStylePainter>
 
 #include "widgets/models/cut_middle.h"
-#include "widgets/models/number_text.h"
 #include "widgets/models/shorter_names.h"
 
 namespace graticule {
@@ -27,12 +26,12 @@ public:
 
     void addRuns(const std::vector<RunChoice>& runs) {
         constexpr int longest = 48; // in the list
-        const auto letters = [](const QString& text) { return static_cast<double>(text.size()); };
         std::vector<QString> names;
         for (const RunChoice& run : runs) names.push_back(run.name);
         const std::vector<QStringList> shorter = shorter_names(names);
+        const QStringList listed = names_within(names, longest);
         for (std::size_t i = 0; i < runs.size(); ++i) {
-            addItem(elided_middle(first_that_fits(shorter[i], longest, letters), longest), runs[i].id);
+            addItem(listed[static_cast<qsizetype>(i)], runs[i].id);
             setItemData(count() - 1, names[i], Qt::ToolTipRole);
             setItemData(count() - 1, shorter[i], ShorterRole);
         }

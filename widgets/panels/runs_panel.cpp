@@ -82,11 +82,20 @@ void RunsPanel::shareWidth() {
         if (width.narrow > 0 || !narrow)
             columns->resizeSection(width.column, theme::scaled(narrow ? width.narrow : width.wide));
     table_->setColumnHidden(RunTableModel::Curve, narrow);
-    int others = 0;
-    for (int section = 0; section < RunTableModel::ColumnCount; ++section)
-        if (section != RunTableModel::Recipe && !table_->isColumnHidden(section))
-            others += columns->sectionSize(section);
-    columns->resizeSection(RunTableModel::Recipe, std::max(least_name, table_->viewport()->width() - others));
+    const auto others = [&] {
+        int all = 0;
+        for (int section = 0; section < RunTableModel::ColumnCount; ++section)
+            if (section != RunTableModel::Recipe && !table_->isColumnHidden(section))
+                all += columns->sectionSize(section);
+        return all;
+    };
+    // What others say as well goes before a name or a figure stands beyond the edge.
+    for (const int column : {RunTableModel::Size, RunTableModel::Percent}) table_->setColumnHidden(column, false);
+    for (const int column : {RunTableModel::Size, RunTableModel::Percent})
+        if (model_->rowCount() > 0 && others() + theme::scaled(least_name) > table_->viewport()->width())
+            table_->setColumnHidden(column, true);
+    columns->resizeSection(RunTableModel::Recipe,
+                           std::max(theme::scaled(least_name), table_->viewport()->width() - others()));
 }
 
 void RunsPanel::buildTable() {
@@ -105,6 +114,7 @@ void RunsPanel::buildTable() {
     table_->setContextMenuPolicy(Qt::CustomContextMenu);
     auto* columns = table_->horizontalHeader();
     columns->setMinimumSectionSize(44);
+    columns->moveSection(RunTableModel::Protocol, RunTableModel::Bits); // beside the name, which it belongs to
     table_->viewport()->installEventFilter(this);
     connect(table_, &QTableView::customContextMenuRequested, this, &RunsPanel::showMenu);
     connect(table_, &QTableView::doubleClicked, this,
@@ -118,13 +128,14 @@ void RunsPanel::buildTable() {
 
 void RunsPanel::setRows(std::vector<RunRow> rows) {
     std::set<QString> groups;
-    QString protocol; // of the group that plots show; in full where a run of it has begun
+    QString protocol, shorter; // of the group that plots show; in full where a run of it has begun
     for (const RunRow& row : rows) {
         groups.insert(row.group);
+        if (row.current) shorter = row.group;
         if (row.current && (protocol.isEmpty() || row.baseline || (protocol == row.group && !row.protocol.isEmpty())))
             protocol = row.protocol.isEmpty() ? row.group : row.protocol;
     }
-    header_->setSubtitle(protocol);
+    header_->setSubtitle(protocol, {}, shorter);
     table_->setColumnHidden(RunTableModel::Protocol, groups.size() < 2); // of one group the heading says it
     model_->setRows(std::move(rows));
     shareWidth();

@@ -10,6 +10,7 @@
 #include "widgets/forms/text_edit.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
+#include "widgets/models/shorter_names.h"
 #include "widgets/panels/below_plot.h"
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/words_label.h"
@@ -146,11 +147,12 @@ void TaskPanel::fillFigures(const Shown& shown) {
                            {tr("by score per byte"), true, per_byte},
                            {tr("95 % interval"), true, per_byte}});
     int row = 0;
+    const std::vector<QString> whole{QString::fromStdString(shown.baseline->run_name), shown.recipe_name};
+    const QStringList names = names_within(whole, longest_name);
     for (const TaskRun* run : {shown.baseline, shown.recipe}) {
         const TaskRun::Accuracy plain = run->accuracy(), norm = run->accuracy(true);
-        const QString name = run == shown.recipe ? shown.recipe_name : QString::fromStdString(run->run_name);
         int column = 0;
-        figures_->put(row, column++, elided_middle(name, longest_name), name);
+        figures_->put(row, column++, names[row], whole[static_cast<std::size_t>(row)]);
         for (const TaskRun::Accuracy& accuracy : {plain, norm}) {
             figures_->put(row, column++, percent_text(accuracy.share, 2),
                           tr("%1 of %2 right").arg(accuracy.right).arg(run->answered()));

@@ -69,7 +69,7 @@ void WhatIfCard::setTable(const WhatIfTable& table) {
     for (const WhatIfRow& line : table.rows) {
         ++row;
         const bool heading = line.current.isEmpty() && line.candidate.isEmpty();
-        put_name(row, heading ? 4 : 1, line.name, line.tip);
+        put_name(row, heading ? 4 : 1, line.name, line.tip)->setShorter(line.shorter);
         if (heading) continue;
         put(row, 1, line.current, nullptr);
         if (!compares) continue;

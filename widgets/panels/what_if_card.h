@@ -12,7 +12,8 @@ namespace graticule {
 struct WhatIfRow { ///< without figures: a heading of the rows below it
     QString name, tip{};
     QString current{}, candidate{}, delta{};
-    int better = 0; ///< 1: the candidate is better, -1: worse, 0: equal or a matter of taste
+    int better = 0;    ///< 1: the candidate is better, -1: worse, 0: equal or a matter of taste
+    QString shorter{}; ///< the name where there is no room for it; empty: it is cut
 };
 
 struct WhatIfTable {

@@ -1,10 +1,12 @@
 // Cost against loss: what a search predicts (hollow) and what was measured (solid), with the front that nothing beats.
 #include "widgets/models/number_text.h"
+#include "widgets/models/shorter_names.h"
 #include "widgets/plots/plot_builders.h"
 #include "widgets/plots/scene_text.h"
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 namespace graticule::plots {
@@ -18,7 +20,7 @@ Span with_room(const Span& span) {
 }
 
 Series points_of(const ParetoData& data, bool measured, const QString& name,
-                 const std::optional<std::size_t>& colour = {}) {
+                 const std::map<QString, QStringList>& shorter, const std::optional<std::size_t>& colour = {}) {
     const Ink usual{measured ? Token::accent : Token::secondary, 1};
     Series series = make_series(name, Mark::points, colour ? run_ink(*colour) : usual);
     series.hollow = !measured;
@@ -31,6 +33,7 @@ Series points_of(const ParetoData& data, bool measured, const QString& name,
         series.ids.push_back(point.id);
         series.details.push_back(point.name);
         series.labels.push_back(measured ? point.name : QString());
+        series.shorter_labels.push_back(measured ? shorter.at(point.name) : QStringList());
     }
     return series;
 }
@@ -80,8 +83,13 @@ PlotScene pareto_scene(const ParetoData& data) {
         line.x.push_back(point->cost);
         line.y.push_back(point->loss);
     }
-    Series predicted = points_of(data, false, QStringLiteral("predicted")),
-           measured = points_of(data, true, QStringLiteral("measured"));
+    std::vector<QString> names;
+    for (const ParetoPoint& point : data.points)
+        if (point.measured) names.push_back(point.name);
+    std::map<QString, QStringList> shorter;
+    for (std::size_t i = 0; const QStringList& texts : shorter_names(names)) shorter[names[i++]] = texts.mid(1);
+    Series predicted = points_of(data, false, QStringLiteral("predicted"), shorter),
+           measured = points_of(data, true, QStringLiteral("measured"), shorter);
     std::set<std::size_t> colours;
     for (const ParetoPoint& point : data.points)
         if (point.colour && point.measured) colours.insert(*point.colour);
@@ -94,7 +102,7 @@ PlotScene pareto_scene(const ParetoData& data) {
             {QStringLiteral("measured, in the colour of the run"), {Token::secondary, 1}, false, false, false, true});
     panel.series = {std::move(line), std::move(predicted), std::move(measured)};
     for (const std::size_t colour : colours)
-        panel.series.push_back(points_of(data, true, QStringLiteral("measured"), colour));
+        panel.series.push_back(points_of(data, true, QStringLiteral("measured"), shorter, colour));
     scene.panels.push_back(std::move(panel));
     return scene;
 }

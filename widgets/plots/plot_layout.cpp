@@ -1,7 +1,9 @@
 #include "widgets/plots/plot_layout.h"
 
+#include "widgets/models/cut_middle.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/run_colours.h"
+#include "widgets/models/shorter_names.h"
 #include "widgets/plots/plot_fonts.h"
 #include "widgets/plots/plot_marks.h"
 
@@ -19,7 +21,10 @@ constexpr double edge = 12;       // between the picture's border and its conten
 constexpr double title_height = 30;
 constexpr double subtitle_row = 18;
 constexpr double room_for_subtitle = 190, room_for_two_rows = 320; // the least heights that have rows for it
-constexpr double legend_row = 20;
+constexpr double between_entries = 18;                             // of a legend
+constexpr double legend_row = 20, low_legend_row = 17;
+constexpr double low_picture = 320;                        // below this height legends stand closer
+constexpr double least_alone = 140, least_of_several = 80; // of a frame's height, before the legend takes its rows
 constexpr double caption_row = 16, between_captions = 18, least_frame = 24;
 constexpr double frame_with_labels = 110; // the least height
 constexpr double panel_gap = 18;
@@ -88,6 +93,8 @@ private:
         const double baseline = top_ + grown(17);
         const QString name = elided_name(TextStyle::title, scene_.title, room);
         push(Text{{edge, baseline}, name, theme_[Token::text], TextStyle::title, Across::left, false});
+        if (name != scene_.title)
+            picture_.cut.push_back({QRectF(0, top_, edge + room, grown(title_height)), scene_.title});
         const double used = name.isEmpty() ? 0 : text_width(TextStyle::title, name) + 14;
         top_ += grown(title_height);
         if (scene_.subtitle.isEmpty()) return;
@@ -118,8 +125,22 @@ private:
     }
 
     void subtitle(const QString& text, QPointF at, double room) {
-        push(Text{at, elided(TextStyle::subtitle, text, room), theme_[Token::secondary], TextStyle::subtitle,
-                  Across::left, false});
+        const QString shown = shortened(text, room);
+        push(Text{at, shown, theme_[Token::secondary], TextStyle::subtitle, Across::left, false});
+        if (shown != text)
+            picture_.cut.push_back(
+                {QRectF(at.x(), at.y() - grown(subtitle_row), room, grown(subtitle_row) + 4), scene_.subtitle});
+    }
+
+    /// Without room the parts go, the last first, but not the protocol ("text, 8 × 512"), which the figures are of.
+    [[nodiscard]] static QString shortened(const QString& text, double room) {
+        const QString between = QStringLiteral(" · ");
+        const auto fits = [room](const QString& part) { return text_width(TextStyle::subtitle, part) <= room; };
+        QStringList parts = text.split(between);
+        for (qsizetype at = parts.size() - 1; at >= 0 && !fits(parts.join(between)); --at)
+            if (parts.size() > 1 && !parts[at].contains(u'×')) parts.removeAt(at);
+        const QString left = parts.join(between);
+        return cut_middle(left, room, [](const QString& part) { return text_width(TextStyle::subtitle, part); });
     }
 
     void caption() {
@@ -142,31 +163,91 @@ private:
         legend_.insert(legend_.end(), scene_.legend.begin(), scene_.legend.end());
     }
 
-    /// Room for the legend at the bottom, in as many rows as it needs, up to a third of the picture: in a small one the
-    /// last entries are left to the read-out. Drawn when the frames' left edge is known.
+    /// How many rows it may have: up to a third of the picture, and what it leaves is enough for the frames.
+    [[nodiscard]] double most_legend_rows() {
+        const double count = double(scene_.panels.size()), width = options_.size.width() - 2 * edge - least_left;
+        const double axis = grown(14) + 6 + (count > 0 && !scene_.panels.back().x.label.isEmpty() ? grown(16) : 0);
+        const double room = bottom_ - top_ - axis - panel_gap * std::max(0.0, count - 1);
+        low_ = room - legend_height() < grown(frame_with_labels) * count; // as it will be with one row
+        double captions = 0;
+        for (const Panel& panel : scene_.panels) captions += captions_height(panel, width);
+        const double frames = count > 1 ? count * least_of_several : least_alone;
+        const double third = options_.size.height() / 3;
+        return std::max(1.0, std::floor(std::min(third, room - captions - grown(frames)) / legend_height()));
+    }
+    [[nodiscard]] double legend_height() const {
+        return grown(options_.size.height() < low_picture ? low_legend_row : legend_row);
+    }
+
+    /// Room for the legend at the bottom, in as many rows as it needs and may have; without room first what all of its
+    /// names share goes, then its last entries, which are counted and named in the tip. Drawn when the frames' left
+    /// edge is known.
     void reserve_legend() {
-        const double width = options_.size.width() - 2 * edge - 60;
+        if (legend_.empty() || scene_.panels.empty()) return;
+        const double most = most_legend_rows();
+        const bool wide = std::ranges::any_of(legend_, [this](const LegendEntry& entry) {
+            return legend_width(entry) - between_entries > legend_room();
+        });
+        if (!place_legend(most) || wide) {
+            std::vector<QString> names;
+            for (const LegendEntry& entry : legend_) names.push_back(entry.text);
+            whole_legend_ = QStringList(names.begin(), names.end()).join(u'\n');
+            const std::vector<QStringList> shorter = shorter_names(names);
+            for (std::size_t i = 0; i < legend_.size(); ++i) legend_[i].text = shorter[i].back();
+            if (!place_legend(most)) place_more(most);
+        }
+        bottom_ -= legend_height() * (legend_places_.back().y() + 1);
+        legend_top_ = bottom_;
+    }
+
+    [[nodiscard]] double legend_room() const { return options_.size.width() - 2 * edge - 60; }
+
+    /// False: what is left over has no place.
+    bool place_legend(double most) {
+        legend_places_.clear();
         double x = 0, row = 0;
         for (const LegendEntry& entry : legend_) {
             const double needed = legend_width(entry);
-            if (x > 0 && x + needed > width) x = 0, ++row;
-            if (row > 0 && grown(legend_row) * (row + 1) > options_.size.height() / 3) {
-                --row;
-                break;
-            }
+            if (x > 0 && x + needed > legend_room()) x = 0, ++row;
+            if (row >= most) return false;
             legend_places_.emplace_back(x, row);
             x += needed;
         }
-        if (!legend_places_.empty()) bottom_ -= grown(legend_row) * (row + 1);
-        legend_top_ = bottom_;
+        return true;
+    }
+
+    /// "+ 3 more" behind the last that has a place.
+    void place_more(double most) {
+        const auto text = [this] { return QStringLiteral("+ %1 more").arg(legend_.size() - legend_places_.size()); };
+        const auto behind = [this] {
+            return legend_places_.back().x() + legend_width(legend_[legend_places_.size() - 1]);
+        };
+        while (legend_places_.size() > 1 && legend_places_.back().y() + 1 >= most &&
+               behind() + text_width(TextStyle::axis, text()) > legend_room())
+            legend_places_.pop_back();
+        more_ = {text(), QPointF(behind(), legend_places_.back().y())};
     }
 
     void legend() {
         const double left = picture_.panels.front().plot.left(), right = options_.size.width() - edge;
+        if (legend_places_.empty()) return;
+        const auto middle_of = [this](const QPointF& place) {
+            return legend_top_ + legend_height() * (place.y() + 0.5) + 2;
+        };
+        if (!whole_legend_.isEmpty())
+            picture_.cut.push_back(
+                {QRectF(0, legend_top_, options_.size.width(), bottom_of_legend() - legend_top_), whole_legend_});
+        if (!more_.first.isEmpty())
+            push(Text{{left + more_.second.x(), middle_of(more_.second) + grown(4)},
+                      more_.first,
+                      theme_[Token::secondary],
+                      TextStyle::axis,
+                      Across::left,
+                      false});
         for (std::size_t i = 0; i < legend_places_.size(); ++i) {
             const LegendEntry& entry = legend_[i];
             const double at = left + legend_places_[i].x();
-            const double middle = legend_top_ + grown(legend_row) * (legend_places_[i].y() + 0.5) + 2;
+            const double middle = middle_of(legend_places_[i]);
             const QColor colour = resolve(entry.ink, theme_);
             if (entry.line)
                 push(Stroke{{at - 2, middle}, {at + 11, middle}, colour, 2, entry.dashed});
@@ -184,8 +265,12 @@ private:
         }
     }
 
+    [[nodiscard]] double bottom_of_legend() const {
+        return legend_top_ + legend_height() * (legend_places_.back().y() + 1);
+    }
+
     [[nodiscard]] static double legend_width(const LegendEntry& entry) {
-        return 16 + text_width(TextStyle::axis, entry.text) + 18;
+        return 16 + text_width(TextStyle::axis, entry.text) + between_entries;
     }
 
     /// Lines no wider than `room`, broken between words.
@@ -469,6 +554,8 @@ private:
     bool has_captions_ = false, low_ = false;
     std::vector<LegendEntry> legend_;
     std::vector<QPointF> legend_places_; ///< x from the frames' left edge, row
+    std::pair<QString, QPointF> more_;   ///< likewise; empty: all have a place
+    QString whole_legend_;               ///< where it stands shortened
 };
 
 } // namespace

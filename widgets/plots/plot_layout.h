@@ -25,9 +25,16 @@ struct PanelFrame {
     AxisMap x, y;
 };
 
+/// What stands somewhere cut or left out, whole: for a tip.
+struct CutText {
+    QRectF place;
+    QString whole;
+};
+
 struct Picture {
     QSizeF size;
     std::vector<Primitive> primitives;
+    std::vector<CutText> cut;
     std::vector<PanelFrame> panels; ///< as many as the scene has
 };
 

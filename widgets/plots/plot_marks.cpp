@@ -377,17 +377,25 @@ void MarkPainter::point_labels(const Series& series) {
     if (series.mark == Mark::stems) // the tallest are named first; points as their series has them
         std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return series.y[a] > series.y[b]; });
     constexpr std::size_t most_labels = 64;
+    constexpr double widest_label = 0.4; // of the frame
     if (order.size() > most_labels) order.resize(most_labels);
     const QColor colour = resolve({series.ink.token, 1}, theme_);
     for (const std::size_t i : order) {
         const double x = frame_.x.pixel(series.x[i]);
         if (x < frame_.plot.left() || x > frame_.plot.right()) continue;
-        label_point(series, {x, frame_.y.nearest_end(frame_.y.pixel(series.y[i]))}, series.labels[i], colour);
+        const QPointF at(x, frame_.y.nearest_end(frame_.y.pixel(series.y[i])));
+        QStringList texts{series.labels[i]};
+        if (i < series.shorter_labels.size()) texts << series.shorter_labels[i];
+        const auto room = texts.size() > 1 ? frame_.plot.width() * widest_label : HUGE_VAL; // the others want theirs
+        for (const QString& text : texts)
+            if ((text == texts.back() || text_width(TextStyle::axis, text) <= room) &&
+                label_point(series, at, text, colour))
+                break;
     }
 }
 
 // Above its mark, beside it or below it: where there is room inside the frame and nothing in the way.
-void MarkPainter::label_point(const Series& series, QPointF at, const QString& text, const QColor& colour) {
+bool MarkPainter::label_point(const Series& series, QPointF at, const QString& text, const QColor& colour) {
     const QRectF& plot = frame_.plot;
     const bool stem = series.mark == Mark::stems;
     const double ascent = text_ascent(TextStyle::axis), width = text_width(TextStyle::axis, text);
@@ -421,8 +429,9 @@ void MarkPainter::label_point(const Series& series, QPointF at, const QString& t
         if (place.leader)
             stroke({at.x(), place.at.y() + text_descent(TextStyle::axis)}, {at.x(), at.y() - disc_radius(series)},
                    colour, 1, false);
-        return;
+        return true;
     }
+    return false;
 }
 
 void MarkPainter::note(const Note& note) {

@@ -36,7 +36,8 @@ private:
     void band(const Series& series);
     void points(const Series& series);
     void stems(const Series& series);
-    void label_point(const Series& series, QPointF at, const QString& text, const QColor& colour);
+    /// False: there is no room.
+    bool label_point(const Series& series, QPointF at, const QString& text, const QColor& colour);
     [[nodiscard]] double base_pixel(double bottom) const;
     /// Places text if it is free there; a soft panel-coloured box behind it keeps it readable over lines.
     bool place_text(QPointF at, const QString& text, const QColor& colour, Across across, bool must);

@@ -7,6 +7,7 @@
 #include "widgets/theme/theme.h"
 
 #include <QtCore/QString>
+#include <QtCore/QStringList>
 #include <array>
 #include <limits>
 #include <optional>
@@ -60,6 +61,7 @@ struct Series {
     QString readout;             ///< "%1 weights in bin"; empty: the name, then the value
     int decimals = -1;           ///< of the value in the read-out; -1: four significant digits
     std::vector<QString> labels; ///< drawn beside point i where not empty; the first ones have the choice of places
+    std::vector<QStringList> shorter_labels; ///< of each label: what may stand for it without room, the longest first
     std::vector<QString>
         details; ///< extra lines of the read-out for point i ('\n' between lines), or one for all, or none
     std::vector<QString> suffixes; ///< after the value in the read-out: "(61.77 to 63.73)"

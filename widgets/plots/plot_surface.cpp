@@ -13,12 +13,14 @@
 #include <QtGui/QClipboard>
 #include <QtGui/QContextMenuEvent>
 #include <QtGui/QGuiApplication>
+#include <QtGui/QHelpEvent>
 #include <QtGui/QMouseEvent>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QLineEdit>
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QToolButton>
+#include <QtWidgets/QToolTip>
 #include <cmath>
 
 namespace graticule::plots {
@@ -242,6 +244,14 @@ bool PlotSurface::event(QEvent* event) {
         const bool handled = QWidget::event(event);
         repaintOverlay();
         return handled;
+    }
+    if (event->type() == QEvent::ToolTip) {
+        const auto* help = static_cast<QHelpEvent*>(event);
+        for (const CutText& cut : picture().cut)
+            if (cut.place.contains(help->pos())) {
+                QToolTip::showText(help->globalPos(), cut.whole, this, cut.place.toRect());
+                return true;
+            }
     }
     return QWidget::event(event);
 }

@@ -1,0 +1,75 @@
+// The palette: whatever somebody calls a thing, it is found, with a line that says what it is.
+#include <QtCore/QTemporaryDir>
+#include <QtTest/QTest>
+#include <QtWidgets/QLineEdit>
+#include <QtWidgets/QListWidget>
+
+#include "core/recipe/presets.h"
+#include "tests/app/shown_window.h"
+#include "tests/support/test_main.h"
+#include "widgets/panels/command_palette.h"
+
+using namespace graticule;
+
+class WindowPaletteTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir folder_;
+    testing::ShownWindow shown_;
+
+private Q_SLOTS:
+    void initTestCase() {
+        shown_ = testing::show_window(folder_.filePath("settings.ini"));
+        shown_.window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(shown_.window->session().model() != nullptr, 30'000);
+    }
+    void cleanupTestCase() { shown_ = {}; }
+
+    void what_is_meant_is_found_data() {
+        QTest::addColumn<QStringList>("expected"); // each begins a title
+        const auto row = [](const char* query, const QStringList& expected) { QTest::newRow(query) << expected; };
+        row("awq", {"Method AWQ", "Preset awq-w4-g128"});
+        row("gptq", {"Method GPTQ", "Preset gptq-w4-g128"});
+        row("dgq", {"Method DGQ", "Preset dgq-a8w4-dynamic"});
+        row("aqas", {"Method AQAS", "Preset aqas-w4a8"});
+        row("slac", {"Preset aqas-slac-dint-w4a8", "Plot: Sequence length", "GPTQ: Calibration length"});
+        row("smoothquant", {"Method SmoothQuant", "Preset smoothquant-w8a8"});
+        row("percentile", {"Method Percentile clipping"});
+        row("clip", {"Method Clip search"});
+        row("hadamard", {"Method Hadamard rotation"});
+        row("perplexity", {"Plot: Perplexity", "Evaluate"});
+        row("baseline", {"Run all"});
+        row("theme", {"Theme: Dark", "Theme: Light"});
+        row("scale", {"Text size"});
+        row("export", {"Save session", "Save plot"});
+        row("report", {"Write problem report"});
+    }
+    void what_is_meant_is_found() {
+        QFETCH(QStringList, expected);
+        shown_.window->command("view.palette")->trigger();
+        auto* palette = shown_.window->findChild<CommandPalette*>();
+        QVERIFY(palette);
+        palette->findChild<QLineEdit*>()->setText(QString::fromLatin1(QTest::currentDataTag()));
+        const auto* list = palette->findChild<QListWidget*>();
+        QStringList first;
+        for (int at = 0; at < list->count(); ++at) {
+            const QListWidgetItem& item = *list->item(at);
+            first << item.text();
+            const QString said = item.data(Qt::AccessibleDescriptionRole).toString();
+            QVERIFY2(!said.isEmpty(), qPrintable(item.text()));
+            QVERIFY(!said.startsWith("The same"));
+        }
+        for (const QString& title : expected)
+            QVERIFY2(std::any_of(first.begin(), first.end(), [&](const QString& of) { return of.startsWith(title); }),
+                     qPrintable(title + " is not among: " + first.join("; ")));
+        palette->close();
+        QTRY_VERIFY(!shown_.window->findChild<CommandPalette*>());
+    }
+
+    void no_preset_says_what_it_is_by_another() {
+        for (const Preset& preset : all_presets()) QVERIFY(!preset.help.starts_with("The same"));
+    }
+};
+
+GRATICULE_TEST(WindowPaletteTest);
+#include "tst_window_palette.moc"
