@@ -155,7 +155,8 @@ public:
     void selectWhere(const std::function<bool(const Linear&)>& wanted);
     void setDevice(const std::string& device); ///< which evaluates as well from now on
     /// Asks the machine what it has; its first card evaluates from then on, or its CPU. devicesChanged() or failed().
-    void reachMachine(const Machine& machine);
+    /// `then`: runs that go on once it is reached.
+    void reachMachine(const Machine& machine, std::vector<int> then = {});
     void setDeviceElsewhere(const std::string& device); ///< one of machine()'s; empty: evaluations come back here
     /// Stops all jobs but those of that tag, for who leaves: what other machines compute goes on there.
     void leaveJobs(const QString& spared_tag = {});

@@ -16,14 +16,14 @@ void Session::leaveJobs(const QString& spared_tag) {
     jobs_.cancelAll(spared_tag);
 }
 
-void Session::reachMachine(const Machine& machine) {
+void Session::reachMachine(const Machine& machine, std::vector<int> then) {
     jobs_.submit<WorkerHello>(
         request(QStringLiteral("machine"), tr("Connect by %1").arg(machine.command), {}, 0),
         [command = machine.command.toStdString()](JobContext& ctx) {
             ctx.progress.begin("Waiting for the worker", 0);
             return std::make_shared<const WorkerHello>(greet_worker(command, ctx));
         },
-        [this, machine, model = model()](std::shared_ptr<const WorkerHello> hello) {
+        [this, machine, model = model(), then = std::move(then)](std::shared_ptr<const WorkerHello> hello) {
             if (model != this->model()) return;
             machine_ = ReachedMachine{machine, *hello};
             for (const auto& [name, version] : current_versions())
@@ -36,6 +36,7 @@ void Session::reachMachine(const Machine& machine) {
             for (const DeviceRow& row : hello->devices)
                 if (best == "cpu" && row.problem.empty()) best = row.name;
             setDeviceElsewhere(best);
+            for (const int run : then) continueRun(run);
         },
         reporter());
 }

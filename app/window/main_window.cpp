@@ -258,7 +258,7 @@ void MainWindow::buildStrip() {
             [this](const QString& device) { session_.setDevice(device.toStdString()); });
     connect(devices_, &DeviceChooser::chosenElsewhere, this,
             [this](const QString& device) { session_.setDeviceElsewhere(device.toStdString()); });
-    connect(devices_, &DeviceChooser::machineWanted, this, &MainWindow::askMachine);
+    connect(devices_, &DeviceChooser::machineWanted, this, [this] { askMachine(); });
     setMenuWidget(strip);
 }
 

@@ -166,7 +166,8 @@ private:
     [[nodiscard]] std::vector<int> stoppedRuns() const;
     [[nodiscard]] std::vector<int> cutOffRuns() const; ///< at which a window was when it ended
     void continueRuns(const std::vector<int>& runs);
-    void askMachine(); ///< that evaluations run on
+    /// That evaluations run on. `then`: runs of it that go on once it is reached.
+    void askMachine(const std::vector<int>& then = {});
     void askExport(int run);
     void askReport();
     void askProblemReport();

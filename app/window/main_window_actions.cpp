@@ -279,12 +279,11 @@ void MainWindow::find() {
 void MainWindow::showPalette() {
     std::vector<PaletteItem> items;
     for (QAction* action : commands_) {
-        if (!action->isEnabled()) continue;
         const bool help = action->objectName().startsWith(QStringLiteral("help."));
         const SearchWords said = search_words(*action);
         items.push_back({help ? PaletteItem::Kind::help : PaletteItem::Kind::command, fullTitle(*action),
                          action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); },
-                         said.about, said.words});
+                         said.about, said.words, action->isEnabled()});
     }
     if (session_.model())
         for (const Linear& linear : session_.model()->linears())

@@ -234,10 +234,20 @@ std::vector<int> MainWindow::cutOffRuns() const {
 void MainWindow::continueRuns(const std::vector<int>& runs) {
     jobs_->showJobs();
     plots_->showTab(PlotArea::Perplexity);
-    for (const int run : runs) session_.continueRun(run);
+    std::vector<int> there; // of a machine that is not connected, or not chosen
+    for (const int id : runs) {
+        const Run* run = session_.runList().find(id);
+        const QString host = run ? run->madeOn() : QString();
+        const bool reached = session_.machine() && session_.machine()->host() == host;
+        if (host.isEmpty() || (reached && !session_.deviceElsewhere().empty()))
+            session_.continueRun(id);
+        else
+            there.push_back(id);
+    }
+    if (!there.empty()) askMachine(there);
 }
 
-void MainWindow::askMachine() {
+void MainWindow::askMachine(const std::vector<int>& then) {
     if (!session_.model())
         return showFailure(tr("Another machine"),
                            tr("Open a model first: where it lies on the other machine is asked."));
@@ -245,12 +255,17 @@ void MainWindow::askMachine() {
     const QString place =
         group + QStringLiteral("models/") + QString::fromLatin1(session_.modelPath().toUtf8().toPercentEncoding());
     MachineDialog dialog(settings_.value(group + QStringLiteral("command")).toString(),
-                         settings_.value(place, session_.modelPath()).toString(), session_.modelPath(), this);
+                         settings_.value(place, session_.modelPath()).toString(), session_.modelPath(),
+                         then.empty() ? QString()
+                                      : tr("%1 ran on %2: once that machine is reached it goes on there.")
+                                            .arg(session_.runList().find(then.front())->name,
+                                                 session_.runList().find(then.front())->madeOn()),
+                         this);
     if (dialog.exec() != QDialog::Accepted) return;
     settings_.setValue(group + QStringLiteral("command"), dialog.command());
     settings_.setValue(place, dialog.model());
     jobs_->showJobs();
-    session_.reachMachine({dialog.command(), dialog.model()});
+    session_.reachMachine({dialog.command(), dialog.model()}, then);
 }
 
 void MainWindow::runEverything() {

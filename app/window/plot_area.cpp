@@ -31,11 +31,19 @@ namespace graticule {
 
 using plots::PlotSurface;
 
+namespace {
+/// QTabWidget keeps room for what stands in its corner, shown or not.
+class CornerButton final : public QToolButton {
+public:
+    [[nodiscard]] QSize sizeHint() const override { return isHidden() ? QSize(0, 0) : QToolButton::sizeHint(); }
+};
+} // namespace
+
 PlotArea::PlotArea(Session& session, QWidget* parent)
     : QTabWidget(parent)
     , session_(session)
     , tabs_(new FittingTabBar)
-    , more_(new QToolButton)
+    , more_(new CornerButton)
     , soon_(new QTimer(this)) {
     setTabBar(tabs_);
     setDocumentMode(true);
@@ -66,7 +74,7 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     soon_->setInterval(0);
     connect(soon_, &QTimer::timeout, this, &PlotArea::refreshNow);
     connect(this, &QTabWidget::currentChanged, this, &PlotArea::refreshNow);
-    connect(this, &QTabWidget::currentChanged, this, &PlotArea::fitTabs); // one from the menu comes in sight
+    connect(this, &QTabWidget::currentChanged, this, &PlotArea::fitTabsAgain); // one from the menu comes in sight
     connectSession();
     refresh();
 }
@@ -79,10 +87,15 @@ void PlotArea::resizeEvent(QResizeEvent* event) {
 void PlotArea::fitTabs() {
     const auto text = [](qsizetype hidden) { return tr("%1 more").arg(hidden); };
     more_->setText(text(count()));
-    tabs_->fit(width(), more_->sizeHint().width());
+    tabs_->fit(width(), more_->QToolButton::sizeHint().width()); // as if it were shown
     const qsizetype hidden = tabs_->hiddenTabs().size();
     more_->setText(text(hidden));
     more_->setVisible(hidden > 0);
+}
+
+void PlotArea::fitTabsAgain() {
+    QResizeEvent same(size(), size());
+    resizeEvent(&same);
 }
 
 void PlotArea::listHiddenTabs() {
@@ -93,7 +106,7 @@ void PlotArea::listHiddenTabs() {
 
 void PlotArea::changeEvent(QEvent* event) {
     QTabWidget::changeEvent(event);
-    if (event->type() == QEvent::StyleChange) fitTabs(); // texts of another size
+    if (event->type() == QEvent::StyleChange) fitTabsAgain(); // texts of another size
 }
 
 PlotSurface* PlotArea::makePlot() {

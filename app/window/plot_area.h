@@ -101,6 +101,7 @@ private:
     void offerPin(plots::PlotSurface* plot, std::function<PinnedPlots::Kind()> kind);
     void connectSession();
     void fitTabs();
+    void fitTabsAgain(); ///< where the size is the same and something else is not
     void listHiddenTabs();
     void refresh(); ///< soon, once, whatever asked
     void refreshNow();

@@ -70,7 +70,7 @@ constexpr Row rows[] = {
      "difference"},
     {"compare.copy-", QT_TRANSLATE_NOOP("QObject", "The table of runs to the clipboard"), "export report"},
     {"help.problem", "", "bug export"},
-    {"help.tour", QT_TRANSLATE_NOOP("QObject", "Seven steps from opening a model to a finding"), "tutorial guide"},
+    {"help.tour", QT_TRANSLATE_NOOP("QObject", "Seven steps from opening a model to a finding"), "tutorial guide demo"},
 };
 } // namespace
 

@@ -10,6 +10,7 @@
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QLayout>
 #include <QtWidgets/QLineEdit>
+#include <QtWidgets/QListWidget>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QScrollArea>
@@ -844,10 +845,30 @@ private Q_SLOTS:
         const auto item = [](const char* title, const char* about, const char* words) {
             return PaletteItem{PaletteItem::Kind::command, title, {}, [] {}, about, words};
         };
-        const std::vector<PaletteItem> items{item("Sequence length", "by calibration length", "slac"),
-                                             item("Preset x", "calibrated on short sequences (SLAC)", ""),
-                                             item("SLAC study", "", ""), item("Quit", "", "")};
+        std::vector<PaletteItem> items{item("Sequence length", "by calibration length", "slac"),
+                                       item("Preset x", "calibrated on short sequences (SLAC)", ""),
+                                       item("SLAC study", "", ""), item("Quit", "", "")};
         QCOMPARE(CommandPalette::found("slac", items), (std::vector<std::size_t>{2, 1, 0})); // by its name first
+        items[2].possible = false;
+        QCOMPARE(CommandPalette::found("slac", items), (std::vector<std::size_t>{1, 0, 2}));
+    }
+
+    void what_is_not_possible_now_is_found_and_not_chosen() {
+        int chosen = 0;
+        PaletteItem item{PaletteItem::Kind::command, "Export", "Ctrl+E", [&] { ++chosen; }};
+        item.possible = false;
+        QWidget window;
+        window.resize(800, 600);
+        window.show();
+        auto* palette = new CommandPalette({item}, &window);
+        palette->open();
+        const auto* list = palette->findChild<QListWidget*>();
+        QCOMPARE(list->count(), 1);
+        QVERIFY((list->item(0)->flags() & Qt::ItemIsEnabled) == 0);
+        QTest::keyClick(palette->findChild<QLineEdit*>(), Qt::Key_Return);
+        QCoreApplication::processEvents();
+        QVERIFY(palette->isVisible() && chosen == 0);
+        palette->close();
     }
 };
 

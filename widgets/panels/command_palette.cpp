@@ -53,7 +53,7 @@ public:
             painter->drawText(second, Qt::AlignLeft | Qt::AlignVCenter,
                               metrics.elidedText(below, Qt::ElideRight, second.width()));
         }
-        painter->setPen(look[theme::Token::text]);
+        painter->setPen(look[(index.flags() & Qt::ItemIsEnabled) != 0 ? theme::Token::text : theme::Token::secondary]);
         painter->drawText(line, Qt::AlignLeft | Qt::AlignVCenter,
                           metrics.elidedText(title, Qt::ElideMiddle, line.width() - keys - edge));
         painter->restore();
@@ -103,11 +103,14 @@ bool CommandPalette::matches(const QString& query, const QString& title) {
 }
 
 std::vector<std::size_t> CommandPalette::found(const QString& query, const std::vector<PaletteItem>& items) {
-    std::array<std::vector<std::size_t>, 3> ranks;
+    constexpr std::size_t impossible = 3;
+    std::array<std::vector<std::size_t>, impossible + 1> ranks;
     for (std::size_t i = 0; i < items.size(); ++i) {
         const PaletteItem& item = items[i];
         const QString said = item.title + u' ' + item.about, all = said + u' ' + item.words;
-        if (matches(query, all)) ranks[matches(query, item.title) ? 0 : matches(query, said) ? 1 : 2].push_back(i);
+        if (!matches(query, all)) continue;
+        const std::size_t rank = matches(query, item.title) ? 0 : matches(query, said) ? 1 : 2;
+        ranks[item.possible ? rank : impossible].push_back(i);
     }
     std::vector<std::size_t> order;
     for (const auto& rank : ranks) order.insert(order.end(), rank.begin(), rank.end());
@@ -133,7 +136,8 @@ void CommandPalette::filter(const QString& text) {
         auto* item = new QListWidgetItem(of.title, list_);
         item->setToolTip(of.about.isEmpty() ? of.title : of.title + u'\n' + of.about);
         item->setData(at_role, static_cast<int>(i));
-        item->setData(shortcut_role, of.shortcut);
+        item->setData(shortcut_role, of.possible ? of.shortcut : tr("not now"));
+        if (!of.possible) item->setFlags(item->flags() & ~Qt::ItemIsEnabled);
         item->setData(about_role, of.about);
         item->setData(Qt::AccessibleDescriptionRole, of.about);
         if (std::cmp_greater_equal(list_->count(), most_shown)) break;
@@ -145,7 +149,7 @@ void CommandPalette::filter(const QString& text) {
 
 void CommandPalette::choose() {
     QListWidgetItem* item = list_->currentItem();
-    if (!item) return;
+    if (!item || (item->flags() & Qt::ItemIsEnabled) == 0) return;
     const auto go = items_[static_cast<std::size_t>(item->data(at_role).toInt())].go;
     accept();
     QTimer::singleShot(0, qApp, go); // after this dialog is gone: the command may open another

@@ -16,8 +16,9 @@ struct PaletteItem {
     enum class Kind { command, layer, run, help } kind = Kind::command;
     QString title, shortcut;
     std::function<void()> go;
-    QString about = {}; ///< one line below the title; empty: the title says it
-    QString words = {}; ///< not shown: what else somebody may call it
+    QString about = {};   ///< one line below the title; empty: the title says it
+    QString words = {};   ///< not shown: what else somebody may call it
+    bool possible = true; ///< false: it is found, and cannot be chosen now
 };
 
 class CommandPalette final : public QDialog {
@@ -26,7 +27,8 @@ public:
     explicit CommandPalette(std::vector<PaletteItem> items, QWidget* parent);
     /// Whether every word of `query` occurs in `title`; prefixes are not looked at here.
     [[nodiscard]] static bool matches(const QString& query, const QString& title);
-    /// Of those that match, what carries the words in its name comes first, then what is said of it, then other words.
+    /// Of those that match, what carries the words in its name comes first, then what is said of it, then other words;
+    /// what is not possible now comes last.
     [[nodiscard]] static std::vector<std::size_t> found(const QString& query, const std::vector<PaletteItem>& items);
 
 protected:

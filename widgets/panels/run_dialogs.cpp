@@ -156,7 +156,8 @@ EvaluationChoice EvaluationDialog::choice() const {
     return {text_->path(), window_->value(), all_->isChecked() ? 0 : std::int64_t{windows_->value()}};
 }
 
-MachineDialog::MachineDialog(const QString& command, const QString& model, const QString& here, QWidget* parent)
+MachineDialog::MachineDialog(const QString& command, const QString& model, const QString& here, const QString& then,
+                             QWidget* parent)
     : FormDialog(tr("Another machine"),
                  tr("Evaluations run where this command starts a worker, on one of the devices there; "
                     "calibrating, quantizing, searching and all else runs here as before. The texts are "
@@ -165,6 +166,12 @@ MachineDialog::MachineDialog(const QString& command, const QString& model, const
                  parent)
     , command_(new QLineEdit(command))
     , model_(new QLineEdit(model)) {
+    if (!then.isEmpty()) {
+        QLabel* label = words_label("");
+        label->setText(then);
+        label->setAccessibleName(tr("Once it is reached"));
+        add(label);
+    }
     auto* form = addForm();
     command_->setAccessibleName(tr("Command"));
     command_->setPlaceholderText(QStringLiteral("ssh gpu-host graticule-cli worker"));

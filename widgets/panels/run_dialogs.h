@@ -68,8 +68,10 @@ private:
 class MachineDialog final : public FormDialog {
     Q_OBJECT
 public:
-    /// `command`, `model`: what was given last; `here`: where the model lies on this machine.
-    MachineDialog(const QString& command, const QString& model, const QString& here, QWidget* parent);
+    /// `command`, `model`: what was given last; `here`: where the model lies on this machine; `then`: what is done once
+    /// the machine is reached; empty: nothing.
+    MachineDialog(const QString& command, const QString& model, const QString& here, const QString& then,
+                  QWidget* parent);
     [[nodiscard]] QString command() const;
     [[nodiscard]] QString model() const;
 
