@@ -70,7 +70,7 @@ Outcome evaluate_there(const Args& args, const std::optional<Recipe>& recipe, co
     order.protocol = spec.protocol;
     order.window = spec.window;
     order.max_windows = spec.max_windows;
-    console.stays("what the worker has done of it stays on its machine, and the same command goes on behind it");
+    console.stays("nothing was left behind on this machine"); // of the other one the log says it
     const RemoteEvaluation result = evaluate_on_worker(args.worker, order, job);
     console.stays({});
     Outcome outcome;

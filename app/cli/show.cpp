@@ -65,7 +65,8 @@ std::string layers_text(const QuantizedModel& model) {
 
 std::string perplexity_text(const Evaluation& evaluation) {
     return fixed(evaluation.perplexity, 4) + " ± " +
-           (evaluation.standard_error ? fixed(*evaluation.standard_error, 4) : std::string("n/a"));
+           (evaluation.standard_error ? fixed(*evaluation.standard_error, 4) : std::string("n/a")) +
+           (evaluation.meaningless.empty() ? "" : " (means nothing)");
 }
 
 std::string difference_text(const Comparison& comparison) {

@@ -48,6 +48,11 @@ std::optional<Advice> advice(const Session& session, const QString& title, const
     return Advice{title, evidence, action, std::move(recipe), weight};
 }
 
+/// Where errors were made to cancel (GPTQ), what one source would make alone is no part of what is left.
+bool has_shares(const std::optional<ErrorSources>& error) {
+    return error && error->total > 0 && std::abs(error->cross) <= error->total / 2;
+}
+
 std::optional<Advice> underflow(const Session& session, const std::vector<Known>& layers) {
     std::vector<LayerId> wanted;
     double sum = 0, share = 0, worst = 0;
@@ -64,7 +69,7 @@ std::optional<Advice> underflow(const Session& session, const std::vector<Known>
             worst = report.weight_underflow_percent;
             worst_name = QString::fromStdString(layer.linear->short_name);
         }
-        if (report.output_error && report.output_error->total > 0) {
+        if (has_shares(report.output_error)) {
             share += std::clamp(report.output_error->weight.underflow / report.output_error->total, 0.0, 1.0);
             ++split;
         }

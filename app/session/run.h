@@ -83,9 +83,11 @@ struct Run {
     }
 };
 
-/// The same recipe of the same model under the same protocol. Where one has not begun, its model may not be known yet.
+/// The same recipe of the same model under the same protocol, on the same machine. Where one has not begun, its model may not be known yet.
 [[nodiscard]] inline bool same_question(const Run& a, const Run& b) {
-    if (a.full_precision != b.full_precision || a.served_as != b.served_as || !(a.recipe == b.recipe)) return false;
+    if (a.full_precision != b.full_precision || a.served_as != b.served_as || !(a.recipe == b.recipe) ||
+        a.madeOn() != b.madeOn())
+        return false;
     if (a.evaluation && b.evaluation)
         return a.modelHash() == b.modelHash() && a.evaluation->protocol == b.evaluation->protocol;
     const bool same_model = a.modelHash() == b.modelHash() || a.modelHash().empty() || b.modelHash().empty();

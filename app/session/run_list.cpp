@@ -130,7 +130,7 @@ void RunList::leaveCutOff() {
 const Run* RunList::stopped(const Run& like) const {
     const auto found = std::find_if(runs_.begin(), runs_.end(), [&](const Run& run) {
         return !run.alive() && run.full_precision == like.full_precision && run.protocol() == like.protocol() &&
-               run.recipe == like.recipe && run.served_as == like.served_as;
+               run.recipe == like.recipe && run.served_as == like.served_as && run.madeOn() == like.madeOn();
     });
     return found == runs_.end() ? nullptr : &*found;
 }

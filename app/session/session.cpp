@@ -262,7 +262,8 @@ std::vector<LayerId> Session::otherTransforms() const {
 void Session::shareTransform() {
     const std::vector<LayerId> others = otherTransforms();
     if (others.empty()) return;
-    const MethodStep* step = step_of(choiceFor(*primary(), recipe_rules_), Stage::transform);
+    const SchemeChoice own = choiceFor(*primary(), recipe_rules_);
+    const MethodStep* step = step_of(own, Stage::transform);
     const std::optional<MethodStep> wanted = step ? std::optional(*step) : std::nullopt;
     const auto edit = [wanted](SchemeChoice& choice) {
         std::erase_if(choice.steps, [](const MethodStep& old) {

@@ -80,6 +80,7 @@ void Session::evaluateElsewhere(const EvaluationChoice& choice, Calibrate when, 
 }
 
 void Session::queueElsewhere(Run run) {
+    run.host = machine_->host();
     const Run* stopped = runs_.stopped(run);
     const int id = stopped ? stopped->id : runs_.add(run);
     const Throttle<Evaluation> windows(&jobs_, std::chrono::milliseconds(100),

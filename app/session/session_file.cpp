@@ -43,7 +43,7 @@ json view_to_json(const SessionView& view) {
     return {{"bookmarks", bookmarks},
             {"geometry", packed(view.geometry)},
             {"layout", packed(view.layout)},
-            {"drawn_at", {view.drawn_at.width(), view.drawn_at.height()}},
+            {"drawn_borders", view.drawn_borders},
             {"plot", view.plot},
             {"filter", view.filter.toStdString()},
             {"sort_column", view.sort_column},
@@ -54,8 +54,7 @@ SessionView view_from_json(const json& value) {
     SessionView view;
     view.geometry = unpacked(value.at("geometry"));
     view.layout = unpacked(value.at("layout"));
-    if (const auto drawn = value.find("drawn_at"); drawn != value.end())
-        view.drawn_at = QSize(drawn->at(0).get<int>(), drawn->at(1).get<int>());
+    if (const auto drawn = value.find("drawn_borders"); drawn != value.end()) drawn->get_to(view.drawn_borders);
     value.at("plot").get_to(view.plot);
     view.filter = text_of(value.at("filter"));
     value.at("sort_column").get_to(view.sort_column);

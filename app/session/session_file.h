@@ -29,8 +29,9 @@ struct Place {
 /// How the window stood; the session itself does not look at it.
 struct SessionView {
     QByteArray geometry, layout;
-    QSize drawn_at; ///< of the window when somebody drew the panels' borders; invalid: nobody did
-    int plot = 0;   ///< tab
+    /// When somebody drew the panels' borders: the window's width and height, then each panel's; empty: nobody did.
+    std::vector<int> drawn_borders;
+    int plot = 0; ///< tab
     QString filter;
     int sort_column = 0;
     bool descending = false;

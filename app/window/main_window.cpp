@@ -78,7 +78,8 @@ MainWindow::MainWindow(QSettings& settings, theme::Mode theme)
     fitScreen();
     resetLayout();
     first_layout_ = saveState(layoutVersion);
-    drawn_at_ = settings_.value(QStringLiteral("window/drawn-at")).toSize();
+    for (const QVariant& border : settings_.value(QStringLiteral("window/drawn-borders")).toList())
+        drawn_borders_.push_back(border.toInt());
     restoreGeometry(settings_.value(QStringLiteral("window/geometry")).toByteArray());
     restoreState(settings_.value(QStringLiteral("window/layout")).toByteArray(), layoutVersion);
     if (settings_.value(QStringLiteral("window/reduced-motion")).toBool()) setReducedMotion(true);
@@ -163,7 +164,8 @@ void MainWindow::buildDocks() {
 void MainWindow::resetLayout() {
     if (!first_layout_.isEmpty()) restoreState(first_layout_, layoutVersion);
     for (QDockWidget* dock : docks_) dock->show();
-    drawn_at_ = {};
+    drawn_borders_.clear();
+    layers_->resetColumns();
     shareRoom();
 }
 
@@ -182,14 +184,32 @@ bool MainWindow::usualPlaces() const {
     return true;
 }
 
-bool MainWindow::drawnHere() const {
+bool MainWindow::drawnAt(const QSize& window) const {
     constexpr int about = 10; // a tenth more or less
     const auto near = [](int drawn, int now) { return std::abs(drawn - now) <= drawn / about; };
-    return drawn_at_.isValid() && near(drawn_at_.width(), width()) && near(drawn_at_.height(), height());
+    return std::ssize(drawn_borders_) == 2 + 2 * std::ssize(docks_) && near(drawn_borders_[0], window.width()) &&
+           near(drawn_borders_[1], window.height());
+}
+
+// As somebody drew them at about this size, else as a fresh window of it has them.
+void MainWindow::fitDocks(const QSize& before) {
+    if (!usualPlaces()) return;
+    if (!drawnAt(size())) return shareRoom();
+    if (drawnAt(before)) return;
+    const auto drawn = [this](std::size_t dock, Qt::Orientation along) {
+        const int size = drawn_borders_[2 + 2 * dock + (along == Qt::Horizontal ? 0 : 1)];
+        return std::clamp(size, 1, along == Qt::Horizontal ? width() : height());
+    };
+    const auto give = [&](std::size_t a, std::size_t b, Qt::Orientation along) {
+        resizeDocks({docks_[a], docks_[b]}, {drawn(a, along), drawn(b, along)}, along);
+    };
+    give(0, 1, Qt::Horizontal);
+    give(2, 3, Qt::Vertical);
+    give(2, 3, Qt::Horizontal);
 }
 
 std::vector<int> MainWindow::borders() const {
-    std::vector<int> all;
+    std::vector<int> all{width(), height()};
     for (const QDockWidget* dock : docks_) all.insert(all.end(), {dock->width(), dock->height()});
     return all;
 }
@@ -199,7 +219,7 @@ bool MainWindow::event(QEvent* event) {
     if (event->type() == QEvent::MouseButtonPress) borders_before_ = borders();
     const bool handled = QMainWindow::event(event);
     if (event->type() == QEvent::MouseButtonRelease && !borders_before_.empty()) {
-        if (borders() != borders_before_) drawn_at_ = size();
+        if (borders() != borders_before_) drawn_borders_ = borders();
         borders_before_.clear();
     }
     return handled;
@@ -290,7 +310,7 @@ void MainWindow::nameSearch() {
 void MainWindow::resizeEvent(QResizeEvent* event) {
     nameSearch();
     QMainWindow::resizeEvent(event);
-    if (event->size() != event->oldSize() && usualPlaces() && !drawnHere()) shareRoom();
+    if (event->size() != event->oldSize()) fitDocks(event->oldSize());
 }
 
 void MainWindow::connectPanels() {
@@ -595,7 +615,8 @@ void MainWindow::updateActions() {
 void MainWindow::saveLayout() {
     settings_.setValue(QStringLiteral("window/geometry"), saveGeometry());
     settings_.setValue(QStringLiteral("window/layout"), saveState(layoutVersion));
-    settings_.setValue(QStringLiteral("window/drawn-at"), drawn_at_);
+    settings_.setValue(QStringLiteral("window/drawn-borders"),
+                       QVariantList(drawn_borders_.begin(), drawn_borders_.end()));
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

@@ -103,7 +103,8 @@ private:
     void shareRoom(); ///< every panel as wide and high as in a fresh window of this size
     [[nodiscard]] bool usualPlaces() const;
     /// Whether somebody drew the panels' borders, in a window of about this size.
-    [[nodiscard]] bool drawnHere() const;
+    [[nodiscard]] bool drawnAt(const QSize& window) const; ///< or about that size
+    void fitDocks(const QSize& before); ///< `before`: the window's size until now; invalid: they stand anyhow
     [[nodiscard]] std::vector<int> borders() const;
     void fitScreen();
     void buildCentre();
@@ -264,7 +265,7 @@ private:
     QList<QAction*> commands_;
     QByteArray first_layout_;
     std::vector<int> borders_before_; // while one is drawn
-    QSize drawn_at_;                  // the window's size then; invalid: none was
+    std::vector<int> drawn_borders_;  // SessionView::drawn_borders
 };
 
 } // namespace graticule

@@ -277,13 +277,16 @@ void MainWindow::find() {
 }
 
 void MainWindow::showPalette() {
-    std::vector<PaletteItem> items;
+    std::vector<PaletteItem> items, steps; // steps of the recipe's history come last: their names are of what they undo
     for (QAction* action : commands_) {
+        if (action->objectName() == u"view.palette") continue; // it is open
+        const bool is_step = action->objectName() == u"edit.undo" || action->objectName() == u"edit.redo";
         const bool help = action->objectName().startsWith(QStringLiteral("help."));
         const SearchWords said = search_words(*action);
-        items.push_back({help ? PaletteItem::Kind::help : PaletteItem::Kind::command, fullTitle(*action),
-                         action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); },
-                         said.about, said.words, action->isEnabled()});
+        (is_step ? steps : items)
+            .push_back({help ? PaletteItem::Kind::help : PaletteItem::Kind::command, fullTitle(*action),
+                        action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); },
+                        said.about, said.words, action->isEnabled()});
     }
     if (session_.model())
         for (const Linear& linear : session_.model()->linears())
@@ -294,6 +297,7 @@ void MainWindow::showPalette() {
         items.push_back({PaletteItem::Kind::run, names[i].whole(), tr("run"),
                          [this, id = session_.runs()[i].id] { runs_->selectRuns({id}); }});
     if (session_.model()) addChoices(items);
+    items.insert(items.end(), steps.begin(), steps.end());
     auto* palette = new CommandPalette(std::move(items), this);
     palette->open();
 }
@@ -310,7 +314,7 @@ void MainWindow::addChoices(std::vector<PaletteItem>& items) {
     for (const MethodEntry& method : method_entries())
         for (const ParamSpec& setting : method.params) {
             const QString label = QString::fromStdString(setting.label);
-            items.push_back({PaletteItem::Kind::command, tr("%1: %2").arg(method.label, label), tr("setting"),
+            items.push_back({PaletteItem::Kind::command, tr("%1: %2").arg(method.label, label), tr("for the selection"),
                              [this, method, label] { recipe_->editor()->showSetting(method.name, label); },
                              QString::fromStdString(setting.help), method.name});
         }

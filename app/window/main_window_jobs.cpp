@@ -165,8 +165,7 @@ QString MainWindow::measuredOn(bool own_type) const {
 QString MainWindow::beforeEvaluation(Session::Calibrate when, bool kept) const {
     QStringList lines;
     const auto& machine = session_.machine();
-    const bool elsewhere = machine && !session_.deviceElsewhere().empty();
-    if (elsewhere)
+    if (!session_.deviceElsewhere().empty())
         lines << tr("Runs on %1 (%2), quantized there as well; figures of single layers stay there.")
                      .arg(machine->host(), QString::fromStdString(session_.deviceElsewhere()));
     const auto ahead = session_.calibrationAhead(when);
@@ -180,12 +179,12 @@ QString MainWindow::beforeEvaluation(Session::Calibrate when, bool kept) const {
     else
         lines << (shown ? tr("Calibrates again: %1 tokens.") : tr("Calibrates first: %1 tokens.")).arg(wanted);
     if (shown && shown->spec != ahead->spec)
-        lines.back() += tr(" What is on the screen is of %1%2.")
-                            .arg(samples_text(shown->spec),
-                                 ahead->elsewhere ? QString() : tr(" until then: figures of layers will change"));
+        lines << (ahead->elsewhere ? tr("The figures of layers on the screen stay those of %1 tokens.")
+                                   : tr("The figures of layers on the screen are of %1 tokens and will be replaced."))
+                     .arg(samples_text(shown->spec));
     else if (shown && !ahead->elsewhere)
-        lines.back() +=
-            tr(" What is on the screen was computed as %1.").arg(QString::fromStdString(shown->provenance.execution));
+        lines << tr("The figures of layers on the screen were computed as %1 and will be replaced.")
+                     .arg(QString::fromStdString(shown->provenance.execution));
     return lines.join(u'\n');
 }
 
@@ -198,9 +197,10 @@ void MainWindow::askEvaluate() {
         EvaluationDialog dialog(offered, QString::fromStdString(summary_line(session_.recipe())),
                                 session_.model()->config().max_positions, targets, served_as_, this);
         dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed, false));
-        session_.askWhetherKept(&dialog, [this, &dialog](bool kept) {
-            dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed, kept));
-        });
+        if (const auto ahead = session_.calibrationAhead(Session::Calibrate::where_needed); ahead && !ahead->elsewhere)
+            session_.askWhetherKept(&dialog, [this, &dialog](bool kept) {
+                dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed, kept));
+            });
         if (dialog.exec() != QDialog::Accepted) return;
         served_as_ = dialog.servedAs();
         // A window that the model cut short stays wished for, unless another one was typed.

@@ -30,7 +30,7 @@ SessionFile MainWindow::sessionFile() const {
     file.notes = jobs_->notes();
     file.view.geometry = saveGeometry();
     file.view.layout = saveState(layoutVersion);
-    file.view.drawn_at = drawn_at_;
+    file.view.drawn_borders = drawn_borders_;
     file.view.plot = plots_->currentIndex();
     file.view.filter = layers_->filterText();
     file.view.bookmarks = bookmarks_;
@@ -171,13 +171,11 @@ void MainWindow::restoreView(const SessionFile& file) {
     bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
     const QSize here = size();
     restoreState(file.view.layout, layoutVersion);
-    drawn_at_ = file.view.drawn_at;
+    drawn_borders_ = file.view.drawn_borders;
     resize(here.boundedTo(screen()->availableSize()).expandedTo(minimumSize())); // perhaps of a larger screen
     // It may have been of another size. Later: for a moment Qt puts back what was restored whenever the size changes.
     constexpr int restored_ms = 250;
-    QTimer::singleShot(restored_ms, this, [this] {
-        if (usualPlaces() && !drawnHere()) shareRoom();
-    });
+    QTimer::singleShot(restored_ms, this, [this] { fitDocks({}); });
     layers_->setFilterText(file.view.filter);
     layers_->sortBy(file.view.sort_column, file.view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
     if (file.view.plot >= 0 && file.view.plot < plots_->count()) plots_->setCurrentIndex(file.view.plot);

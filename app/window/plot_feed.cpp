@@ -190,10 +190,10 @@ PlotScene weight_plot(const Session& session, const Linear& linear, const std::o
     data.layer = QString::fromStdString(linear.short_name);
     const bool differs = now != before;
     data.unquantized = unquantized_text(session);
-    data.about = tr("weight · %1 × %2%3")
+    data.about = tr("weight%1 · %2 × %3") // without room the last goes first
+                     .arg(standing.isEmpty() ? QString() : QStringLiteral(" · ") + standing)
                      .arg(linear.out_features())
-                     .arg(linear.in_features())
-                     .arg(standing.isEmpty() ? QString() : QStringLiteral(" · ") + standing);
+                     .arg(linear.in_features());
     data.x_label = tr("weight / step of its %1")
                        .arg(shown_choice.scheme.weight->grain().kind == Granularity::Kind::channel ? tr("channel")
                             : shown_choice.scheme.weight->grain().kind == Granularity::Kind::group ? tr("group")

@@ -73,14 +73,17 @@ PlotScene error_plot(const Session& session) {
         row.id = static_cast<qint64>(linear.id);
         std::vector<const LayerRules*> recipes{&session.recipeRules()};
         if (two) recipes.insert(recipes.begin(), &session.referenceRules());
+        bool estimates = false; // among them
         for (const LayerRules* rules : recipes) {
             const LayerFigures known = figures_of(session, linear.id, session.choiceFor(linear.id, *rules));
             const auto terms = known ? error_terms(*known.report) : std::nullopt;
             if (!terms) continue;
             row.recipes.push_back(*terms);
-            ++(known.estimated() ? estimated : measured);
+            estimates = estimates || known.estimated();
         }
-        if (row.recipes.size() == recipes.size()) data.rows.push_back(std::move(row));
+        if (row.recipes.size() != recipes.size()) continue;
+        ++(estimates ? estimated : measured);
+        data.rows.push_back(std::move(row));
     }
     data.about = tr("weights and inputs quantized · %1 of %2 linears · %3")
                      .arg(data.rows.size())
@@ -346,11 +349,16 @@ PlotScene pareto_plot(const Session& session, ParetoCost cost) {
     const CostAxis& axis = cost_axes[static_cast<std::size_t>(cost)];
     data.cost_label = tr(axis.label);
     data.loss_label = tr("perplexity");
-    int without = 0;
+    int without = 0, meaningless = 0;
+    std::vector<QString> of_runs; // as the table of runs has them
     const std::vector<RunName> names = session.runList().names();
     for (std::size_t i = 0; i < names.size(); ++i) {
         const Run& run = session.runs()[i];
         if (!run.finished() || run.protocol() != session.runList().protocol()) continue;
+        if (!run.evaluation->meaningless.empty()) {
+            ++meaningless;
+            continue;
+        }
         const auto spent = cost_of(session, run, axis);
         if (!spent) {
             ++without;
@@ -366,6 +374,7 @@ PlotScene pareto_plot(const Session& session, ParetoCost cost) {
         name += names[i].name.mid(run.name.size());
         data.points.push_back(
             {name, run.id, *spent, run.evaluation->perplexity, true, false, static_cast<std::size_t>(run.colour)});
+        of_runs.push_back(names[i].name);
     }
     if (data.points.empty())
         return empty_scene(tr("Pareto"), without > 0
@@ -376,6 +385,12 @@ PlotScene pareto_plot(const Session& session, ParetoCost cost) {
         data.about = tr("multiply-accumulate units as measured in docs/results/mac_unit.md");
         if (without > 0) data.about += tr("; runs without a unit, left out: %1").arg(without);
     }
+    // Methods' parameters are in no label: where two are alike, the runs' names tell them apart.
+    std::map<QString, int> alike;
+    for (const ParetoPoint& point : data.points) ++alike[point.name];
+    for (std::size_t i = 0; i < data.points.size(); ++i)
+        if (alike[data.points[i].name] > 1) data.points[i].name = of_runs[i];
+    if (meaningless > 0) data.about += tr("; runs that mean nothing, left out: %1").arg(meaningless);
     for (ParetoPoint& point : data.points)
         point.on_front = std::none_of(data.points.begin(), data.points.end(), [&](const ParetoPoint& other) {
             return (other.cost < point.cost && other.loss <= point.loss) ||

@@ -9,6 +9,7 @@
 #include "app/session/recipe_edit.h"
 #include "app/session/run_names.h"
 #include "app/window/table_rows.h"
+#include "core/method/method.h"
 #include "core/recipe/hardware_cost.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
@@ -73,19 +74,39 @@ std::optional<double> share_of_error(const LayerReport& report, const ErrorSourc
     return error && error->total > 0 ? std::optional(100 * source.of(*error) / error->total) : std::nullopt;
 }
 
-// The sources of the error, those that are nowhere left out; shares of one error have no better and worse.
+// The sources of the error, those that are nowhere left out; parts of one error have no better and worse.
 void add_sources(WhatIfTable& table, const LayerReport& a, const LayerReport& b) {
     bool headed = false;
     for (const ErrorSource& source : error_sources()) {
         const auto before = share_of_error(a, source), now = share_of_error(b, source);
         if (before.value_or(0) == 0 && now.value_or(0) == 0) continue;
-        if (!std::exchange(headed, true)) table.rows.push_back({.name = QObject::tr("shares of the output error, %")});
+        if (!std::exchange(headed, true)) table.rows.push_back({.name = QObject::tr("parts of the output error, %")});
         table.rows.push_back(
             compare_row(qt_text(source.label),
-                        QObject::tr("Share of the mean squared output error E[(ŷ−y)²] that this source "
-                                    "makes alone; the shares add up to 100 %"),
+                        QObject::tr("What this source would make alone, in % of the mean squared output error "
+                                    "E[(ŷ−y)²]. With the cross term the parts add up to 100 %; where errors cancel, as "
+                                    "GPTQ has them do, single parts are above 100 %"),
                         before, now, 1, 0, 0));
     }
+}
+
+bool fits_to_rows(const SchemeChoice& choice) {
+    const MethodStep* step = step_of(choice, Stage::round);
+    const MethodRow* row = step ? find_method(step->method) : nullptr;
+    return row && row->needs == Needs::samples;
+}
+
+// What a fit left of the rows it was made on, beside what another fit left of rows that it has not seen.
+void leave_unlike_apart(WhatIfTable& table, const LayerFigures& measured, const SchemeChoice& measured_choice,
+                        const LayerFigures& estimated) {
+    if (measured.estimated() || !estimated.estimated() || estimated.report->rows_fitted == 0 ||
+        !fits_to_rows(measured_choice))
+        return;
+    table.warning =
+        QObject::tr("The measured one was fitted to the rows it is scored on, the other was not: the two are "
+                    "not to be held against each other. Evaluate it to compare.");
+    for (WhatIfRow& row : table.rows)
+        if (row.fitted) row.delta.clear();
 }
 
 // Where the figures come from, and whether they can be trusted.
@@ -150,6 +171,7 @@ WhatIfTable what_if_table(const Session& session) {
     table.rows.push_back(compare_row(QObject::tr("weight underflow, %"),
                                      QObject::tr("Share of non-zero weights that become zero"),
                                      a.weight_underflow_percent, b.weight_underflow_percent, 1, -1, 0.1));
+    for (WhatIfRow& row : table.rows) row.fitted = true;
     if (a.input_mse && b.input_mse) { // of any size, so digits that count, and the difference in %
         const double before_rms = std::sqrt(*a.input_mse), now_rms = std::sqrt(*b.input_mse);
         WhatIfRow row = compare_row(QObject::tr("input RMS error"),
@@ -181,6 +203,8 @@ WhatIfTable what_if_table(const Session& session) {
     }
     add_sources(table, a, b);
     for (WhatIfRow& row : table.rows) row.shorter = shorter_name(row.name);
+    leave_unlike_apart(table, current, before, answer);
+    leave_unlike_apart(table, answer, now, current);
     add_basis(table, session, current, answer, linear);
     return table;
 }

@@ -41,13 +41,15 @@ constexpr Row rows[] = {
     {"view.tab14", QT_TRANSLATE_NOOP("QObject", "What each linear costs alone: predicted against measured"), "damage"},
     {"view.tab15", QT_TRANSLATE_NOOP("QObject", "Accuracy of both on PIQA, HellaSwag, MMLU, and which answers flip"),
      "accuracy benchmark harness"},
-    {"view.text-", QT_TRANSLATE_NOOP("QObject", "Size of all texts of the window"), "scale zoom font larger smaller"},
-    {"view.theme-", QT_TRANSLATE_NOOP("QObject", "Colours of the window and its plots"), "appearance mode"},
+    {"view.text-", QT_TRANSLATE_NOOP("QObject", "Size of all texts of the window"),
+     "scale zoom font larger smaller settings preferences"},
+    {"view.theme-", QT_TRANSLATE_NOOP("QObject", "Colours of the window and its plots"),
+     "appearance mode settings preferences"},
     {"view.colours", QT_TRANSLATE_NOOP("QObject", "The window as colour-blind eyes see it"), "theme accessibility"},
     {"view.reset", QT_TRANSLATE_NOOP("QObject", "Every panel at its first place and width"), "dock window panels"},
-    {"view.palette", QT_TRANSLATE_NOOP("QObject", "This list: commands, settings, layers and runs"), "find palette"},
     {"view.layers", QT_TRANSLATE_NOOP("QObject", "The panel of all linears with their figures"), "dock panel"},
-    {"view.recipe", QT_TRANSLATE_NOOP("QObject", "The panel of schemes, methods and rules"), "dock panel"},
+    {"view.recipe", QT_TRANSLATE_NOOP("QObject", "The panel of schemes, methods and rules"),
+     "dock panel format grain group size zero point input bits"},
     {"view.runs", QT_TRANSLATE_NOOP("QObject", "The panel of evaluations, with the baseline"), "dock panel perplexity"},
     {"view.jobs", QT_TRANSLATE_NOOP("QObject", "The panel of what runs, the log and notes"), "dock panel progress"},
     {"run.evaluate", "", "ppl baseline measure"},
@@ -75,7 +77,10 @@ constexpr Row rows[] = {
 } // namespace
 
 SearchWords search_words(const QAction& command) {
-    const QString name = command.objectName(), tip = command.toolTip();
+    const QVariant help = command.property("help"); // without what its tip says of this moment
+    const QString name = command.objectName();
+    const QString tip =
+        (help.isValid() && command.isEnabled() ? help.toString() : command.toolTip()).section(u'\n', 0, 0);
     const QString text = QString(command.text()).remove(u'&'); // the tip where none was given
     const QString own = text.startsWith(tip) ? QString() : tip;
     const auto is_of = [&](const Row& row) {

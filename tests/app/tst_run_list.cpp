@@ -123,6 +123,9 @@ private Q_SLOTS:
         QVERIFY(list.stopped(run_of("w=int8", brief)) == nullptr);
         QVERIFY(list.stopped(run_of("w=int4", lengthy)) == nullptr);
         QVERIFY(list.stopped(run_of("w=int4", brief)) == list.find(id));
+        Run there = run_of("w=int4", brief);
+        there.host = "gpu-host"; // is asked of another machine
+        QVERIFY(list.stopped(there) == nullptr);
         list.setJobs(id, {JobId{1}}); // on its way again
         QVERIFY(list.stopped(run_of("w=int4", brief)) == nullptr);
         QVERIFY(list.find(id)->alive());

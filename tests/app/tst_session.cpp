@@ -245,6 +245,26 @@ private Q_SLOTS:
         QVERIFY(failed[0][1].toString().contains("/nowhere/at/all"));
     }
 
+    void the_transform_of_one_linear_is_given_to_all_that_read_its_input() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        const auto layer = [&](const char* name) { return session.model()->find_linear(name).value(); };
+        const LayerId q = layer("layers.0.self_attn.q_proj");
+        session.select({q});
+        const MethodStep step{"smoothquant", {{"alpha", 0.3}}};
+        session.editSelected([&](SchemeChoice& choice) { choice.steps.insert(choice.steps.begin(), step); }, "smooth",
+                             {});
+        QCOMPARE(session.otherTransforms().size(), std::size_t(2));
+        session.shareTransform();
+        QVERIFY(session.otherTransforms().empty());
+        for (const char* name : {"q_proj", "k_proj", "v_proj"}) {
+            const LayerId id = layer((std::string("layers.0.self_attn.") + name).c_str());
+            QCOMPARE(session.choiceFor(id, session.recipeRules()).steps.front(), step);
+        }
+        QVERIFY(session.choiceFor(layer("layers.0.fc1"), session.recipeRules()).steps.empty());
+    }
+
     void a_model_asked_for_while_another_arrives_is_opened() {
         Session session;
         const auto all_done = [&session] {

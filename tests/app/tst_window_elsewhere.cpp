@@ -162,9 +162,13 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(keptRuns().front().losses().size() >= seen, 700); // what a kill would leave
         JobPace pace;
         QCOMPARE(job_rows(session(), pace).back().state, JobState::waiting);
-        for (const JobRow& row : job_rows(session(), pace)) // as far as the curve
-            if (row.state == JobState::running)
-                QCOMPARE(row.done, std::int64_t(session().runs().front().losses().size()));
+        int running = 0;
+        for (const JobRow& row : job_rows(session(), pace)) { // as far as the curve
+            if (row.state != JobState::running) continue;
+            QCOMPARE(row.done, std::int64_t(session().runs().front().losses().size()));
+            ++running;
+        }
+        QCOMPARE(running, 1);
         close(); // amid it
         const int before = lines_with("\"window\"");
         QTRY_VERIFY_WITH_TIMEOUT(lines_with("\"window\"") > before, 60'000); // it goes on

@@ -142,6 +142,28 @@ private Q_SLOTS:
                  (std::vector<QSize>{of_larger("layers"), of_larger("recipe"), of_larger("runs"), of_larger("jobs")}));
     }
 
+    // Simulated drags move no border here, so the settings say where they were drawn.
+    void borders_that_were_drawn_come_back_with_the_size() {
+        QSettings settings(folder_.filePath("drawn.ini"), QSettings::IniFormat);
+        constexpr int drawn = 420;
+        settings.setValue("window/drawn-borders", QVariantList{1600, 1000, drawn, 700, 300, 700, 1000, 200, 600, 200});
+        MainWindow window(settings, theme::Mode::dark);
+        window.setAsking(false);
+        window.show();
+        const auto layers_at = [&](const QSize& size) {
+            window.resize(size);
+            QCoreApplication::processEvents();
+            return window.findChild<QDockWidget*>("layers")->width();
+        };
+        QVERIFY(layers_at({2000, 1200}) != drawn);
+        QCOMPARE(layers_at({1600, 1000}), drawn);
+        QVERIFY(layers_at({1100, 700}) < drawn);
+        QCOMPARE(layers_at({1650, 1000}), drawn); // about that size
+        QVERIFY(layers_at({2000, 1200}) != drawn);
+        window.resetLayout();
+        QVERIFY(layers_at({1600, 1000}) != drawn);
+    }
+
     void runs_of_several_protocols_say_theirs_at_every_width() {
         RunsPanel runs;
         RunRow all, some;

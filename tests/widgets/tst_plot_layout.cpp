@@ -159,6 +159,9 @@ private Q_SLOTS:
         QVERIFY(texts_of(narrow).contains("searched in 3 min · wiki.txt, 8 × 512, float32") ||
                 texts_of(narrow).contains("wiki.txt, 8 × 512, float32"));
         QVERIFY(std::ranges::any_of(narrow.cut, [&](const CutText& cut) { return cut.whole == search.subtitle; }));
+        search.subtitle = "weight · what-if, not yet run · 4096 × 11008"; // a shape is no protocol
+        const Picture weights = lay_out(search, {}, theme::dark(), {.size = QSizeF(260, 250)});
+        QVERIFY(texts_of(weights).contains("weight · what-if, not yet run"));
     }
 
     void marks_stay_inside_the_picture_data() {

@@ -58,6 +58,8 @@ void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& sou
     for (const ParamSpec& spec : specs_) {
         QWidget* editor = makeEditor(spec);
         QString tip = tr("%1\ndefault: %2").arg(QString::fromStdString(spec.help), default_text(spec));
+        for (std::size_t i = 0; i < spec.choice_labels.size(); ++i) // the help calls them by these
+            tip += tr("\n%1: %2").arg(in_recipe(spec, spec.choices[i]), QString::fromStdString(spec.choice_labels[i]));
         if (!source.isEmpty()) tip += tr("\nfrom: %1").arg(source);
         editor->setToolTip(tip);
         editor->setAccessibleName(QString::fromStdString(spec.label));
@@ -65,6 +67,7 @@ void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& sou
         label->setProperty("role", "secondary");
         label->setToolTip(tip);
         rows_->addRow(label, editor);
+        setTabOrder(editors_.empty() ? this : editors_.back(), editor); // where the form stands, not at the end
         editors_.push_back(editor);
     }
 }

@@ -1,6 +1,7 @@
 #include "widgets/models/shorter_names.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <numeric>
@@ -228,7 +229,8 @@ private:
 };
 } // namespace
 
-std::vector<QStringList> shorter_names(const std::vector<QString>& names) {
+namespace {
+std::vector<QStringList> find_shorter_names(const std::vector<QString>& names) {
     const std::set<QString> different(names.begin(), names.end());
     std::vector<Words> words;
     for (const QString& name : different) words.push_back(words_of(name));
@@ -249,6 +251,22 @@ std::vector<QStringList> shorter_names(const std::vector<QString>& names) {
     std::vector<QStringList> all;
     for (const QString& name : names) all.push_back(shorter[name]);
     return all;
+}
+} // namespace
+
+// Tables, boxes and plots ask for the same names again and again, plots at every step of a zoom.
+std::vector<QStringList> shorter_names(const std::vector<QString>& names) {
+    struct Found {
+        std::vector<QString> names;
+        std::vector<QStringList> shorter;
+    };
+    thread_local std::array<Found, 4> found;
+    thread_local std::size_t next = 0;
+    for (const Found& one : found)
+        if (one.names == names) return one.shorter;
+    Found& kept = found[next++ % found.size()];
+    kept = {names, find_shorter_names(names)};
+    return kept.shorter;
 }
 
 std::vector<QStringList> shorter_lists(const std::vector<QString>& texts) {

@@ -140,6 +140,10 @@ void LayersPanel::buildTable() {
             table_->setColumnHidden(section, !on);
             fitColumns();
         });
+        connect(show, &QAction::triggered, this, [this, section](bool on) { // by hand
+            on ? (void)wanted_.insert(section) : (void)wanted_.remove(section);
+            fitColumns();
+        });
         columns->addAction(show);
     }
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this, &LayersPanel::sendSelection);
@@ -188,7 +192,7 @@ void LayersPanel::changeEvent(QEvent* event) {
 // In a narrow panel the numbers move together, then those go that tell least, so that the worst SQNR and the scheme,
 // which the table is about, stay in sight; widths that somebody has drawn stay.
 void LayersPanel::fitColumns() {
-    if (widths_chosen_) return;
+    if (widths_chosen_) return showTickedColumns();
     struct Width {
         int column, wide, narrow;
     };
@@ -242,8 +246,8 @@ void LayersPanel::fitColumns() {
     for (const int column : {LayerTableModel::AbsMax, LayerTableModel::Outlier, LayerTableModel::Underflow}) {
         const auto found = std::ranges::find(fitted, column, &Fitted::column);
         if (found == fitted.end()) continue;
-        const bool goes = column != columns.sortIndicatorSection() && model_->rowCount() > 0 &&
-                          known + sum(&Fitted::least) + least_scheme > viewport;
+        const bool goes = column != columns.sortIndicatorSection() && !wanted_.contains(column) &&
+                          model_->rowCount() > 0 && known + sum(&Fitted::least) + least_scheme > viewport;
         if (table_->isColumnHidden(column) != goes) table_->setColumnHidden(column, goes);
         if (goes) fitted.erase(found);
     }
@@ -260,6 +264,27 @@ void LayersPanel::fitColumns() {
     table_->horizontalHeader()->resizeSection(LayerTableModel::Scheme,
                                               std::clamp(viewport - used, least_scheme, scheme));
     fitting_ = false;
+}
+
+// What went for want of room comes back when there is some.
+void LayersPanel::showTickedColumns() {
+    const QHeaderView& columns = *table_->horizontalHeader();
+    const QList<QAction*> offered = columns.actions();
+    int room = table_->viewport()->width() - columns.length();
+    for (int column = 0; column < offered.size(); ++column) {
+        if (!table_->isColumnHidden(column) || !offered.at(column)->isChecked()) continue;
+        const int width = std::max(columns.sectionSizeHint(column), columns.defaultSectionSize());
+        if (!wanted_.contains(column) && width > room) continue;
+        table_->setColumnHidden(column, false);
+        table_->horizontalHeader()->resizeSection(column, width);
+        room -= width;
+    }
+}
+
+void LayersPanel::resetColumns() {
+    widths_chosen_ = false;
+    wanted_.clear();
+    fitColumns();
 }
 
 void LayersPanel::setRows(std::vector<LayerRow> rows) {

@@ -41,6 +41,7 @@ public:
     [[nodiscard]] std::vector<LayerId> matching() const;
     [[nodiscard]] std::vector<LayerId> inSight() const; ///< of the rows that can be seen now, from the top
     [[nodiscard]] QTableView* table() const { return table_; }
+    void resetColumns(); ///< as if nobody had drawn a width or ticked a column
 
 Q_SIGNALS:
     void selectionChanged(const std::vector<graticule::LayerId>& layers);
@@ -57,6 +58,7 @@ private:
     void buildAnswer();
     void buildTable();
     void fitColumns();
+    void showTickedColumns();
     void showWhatIsKnown();
     void sightMayChange();
     void filterChanged();
@@ -75,6 +77,7 @@ private:
     CellText texts_;                // for measuring
     std::vector<LayerId> selected_; // also those that the filter hides; the one that plots show first
     QSet<int> known_;               // columns that are shown since there is something in them
+    QSet<int> wanted_;              // columns that somebody ticked: they stay without room as well
     QTimer* sight_soon_ = nullptr;
     bool sort_chosen_ = false, selection_chosen_ = false;
     bool widths_chosen_ = false, fitting_ = false;

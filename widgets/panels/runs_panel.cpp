@@ -9,6 +9,7 @@
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "widgets/models/cell_table.h"
@@ -137,9 +138,19 @@ void RunsPanel::setRows(std::vector<RunRow> rows) {
     }
     header_->setSubtitle(protocol, {}, shorter);
     table_->setColumnHidden(RunTableModel::Protocol, groups.size() < 2); // of one group the heading says it
+    std::set<int> ids;
+    for (const RunRow& row : rows) ids.insert(row.id);
     model_->setRows(std::move(rows));
     shareWidth();
     updateBaselines();
+    // What has just been asked for, perhaps with its baseline, comes in sight; the runs kept of a model do not.
+    std::vector<int> added;
+    std::ranges::set_difference(ids, ids_, std::back_inserter(added));
+    if (const bool asked = !ids_.empty() && added.size() <= 2; asked && !added.empty()) {
+        const auto newest = std::ranges::find(model_->rows(), added.back(), &RunRow::id);
+        table_->scrollTo(model_->index(static_cast<int>(newest - model_->rows().begin()), 0));
+    }
+    ids_ = std::move(ids);
 }
 
 // While a run goes on the others' names stay as they are: two hundred entries are not made again for each of its

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QtWidgets/QWidget>
+#include <set>
 #include <vector>
 
 #include "widgets/models/run_table_model.h"
@@ -50,6 +51,7 @@ private:
     QToolButton* compare_;
     QTableView* table_;
     RunTableModel* model_;
+    std::set<int> ids_;                ///< of the runs that were there last
     std::vector<RunChoice> baselines_; // as the box has them
 };
 

@@ -136,9 +136,12 @@ private:
     [[nodiscard]] static QString shortened(const QString& text, double room) {
         const QString between = QStringLiteral(" · ");
         const auto fits = [room](const QString& part) { return text_width(TextStyle::subtitle, part) <= room; };
+        const auto is_protocol = [](const QString& part) { // no shape: words stand there too
+            return part.contains(u'×') && std::ranges::any_of(part, [](QChar letter) { return letter.isLetter(); });
+        };
         QStringList parts = text.split(between);
         for (qsizetype at = parts.size() - 1; at >= 0 && !fits(parts.join(between)); --at)
-            if (parts.size() > 1 && !parts[at].contains(u'×')) parts.removeAt(at);
+            if (parts.size() > 1 && !is_protocol(parts[at])) parts.removeAt(at);
         const QString left = parts.join(between);
         return cut_middle(left, room, [](const QString& part) { return text_width(TextStyle::subtitle, part); });
     }
