@@ -255,7 +255,7 @@ PlotArea::Row PlotArea::lengthsRow() {
         panel->setOffer(offer.what, offer.refusal);
         if (!lengths || !lengths->measured() || lengths == roomy || !both->isVisible()) return;
         roomy = lengths; // a new matrix has its room before the plot
-        const int needed = std::max(panel->heightForWidth(both->width()), panel->sizeHint().height());
+        const int needed = panel->layout()->totalMinimumHeightForWidth(both->width());
         both->setSizes({std::max(1, both->height() - needed), needed});
     };
     return {tr("Sequence length"), both, plot, refresh, true};

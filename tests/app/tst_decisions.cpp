@@ -491,8 +491,8 @@ private Q_SLOTS:
         const LengthAdvice& advised = session.calibrationLengths()->advice;
         QVERIFY(advised.basis == LengthAdvice::Basis::measured && advised.length == 512);
 
-        const auto find_length = [&] { return find(advice_for(session), QStringLiteral("Calibration at")); };
-        QVERIFY(session.lengthsOfNow() == nullptr && find_length() == nullptr); // it starts with another recipe
+        const auto advises = [&] { return find(advice_for(session), QStringLiteral("Calibration at")) != nullptr; };
+        QVERIFY(session.lengthsOfNow() == nullptr && !advises()); // it starts with another recipe
         Recipe recipe = saved.recipe;
         recipe.calibration.length = 256; // the study chooses its own
         recipe.name = "mine";
@@ -503,7 +503,7 @@ private Q_SLOTS:
         QVERIFY(length != nullptr && length->evidence.contains(QStringLiteral("w=int4/asym/channel gptq")));
         recipe.defaults = parse_scheme_line("w=int3/asym/channel gptq");
         session.setRecipe(recipe, QStringLiteral("another"));
-        QVERIFY(session.lengthsOfNow() == nullptr && find_length() == nullptr);
+        QVERIFY(session.lengthsOfNow() == nullptr && !advises());
         session.undo();
         QVERIFY(session.lengthsOfNow() != nullptr);
         // Of another model nothing is taken over; what lacks a row is refused.
