@@ -157,13 +157,16 @@ std::optional<Advice> clipping(const Session& session, const std::vector<Known>&
 }
 
 std::optional<Advice> calibration_length(const Session& session) {
-    const auto& advised = session.lengthAdvice();
-    if (!advised || advised->length == session.recipe().calibration.length) return std::nullopt;
+    const CalibrationLengths* lengths = session.lengthsOfNow();
+    if (!lengths || lengths->advice.length == session.recipe().calibration.length) return std::nullopt;
+    const LengthAdvice& advised = lengths->advice;
     Recipe recipe = session.recipe();
-    recipe.calibration.length = advised->length;
-    return advice(session, tr("Calibration at %1 tokens").arg(session.recipe().calibration.length),
-                  QString::fromStdString(advised->reason), tr("Calibrate at %1 tokens").arg(advised->length),
-                  std::move(recipe), std::clamp(advised->ratio_change, 0.0, 1.0));
+    recipe.calibration.length = advised.length;
+    QString evidence = QString::fromStdString(advised.reason);
+    if (lengths->measured()) evidence += tr("; of %1").arg(QString::fromStdString(lengths->study.recipe_line));
+    return advice(session, tr("Calibration at %1 tokens").arg(session.recipe().calibration.length), evidence,
+                  tr("Calibrate at %1 tokens").arg(advised.length), std::move(recipe),
+                  std::clamp(advised.ratio_change, 0.0, 1.0));
 }
 
 std::optional<Advice> silent_channels(const Session& session) {

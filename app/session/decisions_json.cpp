@@ -176,6 +176,7 @@ void decisions_to_json(const Decisions& decisions, json& document) {
     if (decisions.sensitivity) document["sensitivity"] = sensitivity_to_json(*decisions.sensitivity);
     if (decisions.divergence) document["divergence"] = study_to_json(*decisions.divergence);
     if (decisions.task) document["task"] = study_to_json(*decisions.task);
+    if (decisions.lengths) document["lengths"] = study_to_json(*decisions.lengths);
 }
 
 Decisions decisions_from_json(const json& document) {
@@ -188,6 +189,8 @@ Decisions decisions_from_json(const json& document) {
         decisions.divergence = divergence_study_from_json(*study);
     if (const auto study = document.find("task"); study != document.end())
         decisions.task = task_study_from_json(*study);
+    if (const auto lengths = document.find("lengths"); lengths != document.end())
+        decisions.lengths = lengths_from_json(*lengths);
     return decisions;
 }
 
@@ -200,6 +203,9 @@ Decisions decisions_of(Decisions all, const Model& model, const std::string& mod
         all.sensitivity.reset();
     if (all.divergence && all.divergence->provenance.model_hash != model_hash) all.divergence.reset();
     if (all.task && all.task->sides.back().provenance.model_hash != model_hash) all.task.reset();
+    if (all.lengths && (all.lengths->study.provenance.model_hash != model_hash ||
+                        all.lengths->study.sites.size() != model.input_sites().size()))
+        all.lengths.reset();
     return all;
 }
 
@@ -210,6 +216,7 @@ Decisions merged(Decisions first, const Decisions& second) {
     if (second.sensitivity) first.sensitivity = second.sensitivity;
     if (second.divergence) first.divergence = second.divergence;
     if (second.task) first.task = second.task;
+    if (second.lengths) first.lengths = second.lengths;
     return first;
 }
 

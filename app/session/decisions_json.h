@@ -1,5 +1,6 @@
-// Searches, sensitivities, divergences and answers to tasks as they are kept: in session files and in the journal
-// beside the runs. What follows from the measured points is not kept but judged again; projections are not kept.
+// Searches, sensitivities, divergences, answers to tasks and compared calibration lengths as they are kept: in session
+// files and in the journal beside the runs. What follows from what was measured is not kept but judged again;
+// projections are not kept.
 #pragma once
 
 #include <memory>
@@ -19,7 +20,8 @@ struct Decisions {
     std::shared_ptr<const Sensitivity> sensitivity;            ///< the newest; null: there is none
     std::shared_ptr<const DivergenceStudy> divergence = {};    ///< the same
     std::shared_ptr<const TaskStudy> task = {};                ///< the same
-    [[nodiscard]] bool empty() const { return searches.empty() && !sensitivity && !divergence && !task; }
+    std::shared_ptr<const CalibrationLengths> lengths = {};    ///< the same
+    [[nodiscard]] bool empty() const { return searches.empty() && !sensitivity && !divergence && !task && !lengths; }
 };
 
 /// What the command line's `search --json` prints.
@@ -29,7 +31,7 @@ struct Decisions {
 [[nodiscard]] nlohmann::json sensitivity_to_json(const Sensitivity& sensitivity);
 [[nodiscard]] std::shared_ptr<const Sensitivity> sensitivity_from_json(const nlohmann::json& value);
 
-/// As members of a document, "searches", "sensitivity", "divergence" and "task"; absent there: none.
+/// As members of a document, "searches", "sensitivity", "divergence", "task" and "lengths"; absent there: none.
 void decisions_to_json(const Decisions& decisions, nlohmann::json& document);
 [[nodiscard]] Decisions decisions_from_json(const nlohmann::json& document);
 

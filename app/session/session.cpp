@@ -126,7 +126,7 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     stats_.reset();
     complete_stats_.reset();
     stats_complete_ = false;
-    length_study_.reset();
+    lengths_.reset();
     speed_study_.reset();
     sensitivity_ = {};
     searches_.clear();
@@ -134,7 +134,6 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     divergence_ = {};
     task_ = {};
     prompt_study_.reset();
-    length_advice_.reset();
     outliers_.clear();
     calibration_wanted_ = false;
     reports_ = std::make_shared<const std::vector<LayerReport>>();

@@ -24,7 +24,6 @@
 #include "core/engine/plan.h"
 #include "core/engine/resolve.h"
 #include "core/recipe/layer_rules.h"
-#include "core/result/length_study.h"
 #include "core/result/recipe_search.h"
 #include "core/result/sensitivity.h"
 #include "core/runtime/device.h"
@@ -83,9 +82,19 @@ public:
     [[nodiscard]] bool statsComplete() const { return stats_complete_; }
     /// Newest that is whole: what-ifs are from it. Null: none is.
     [[nodiscard]] const std::shared_ptr<const ActivationStats>& completeStats() const { return complete_stats_; }
-    /// How much the calibration length matters, and the one advised; null until studyLengths() is done.
-    [[nodiscard]] const std::shared_ptr<const LengthStudy>& lengthStudy() const { return length_study_; }
-    [[nodiscard]] const std::optional<LengthAdvice>& lengthAdvice() const { return length_advice_; }
+    /// How much the calibration length matters, and the one advised, of whatever recipe it was (CalibrationLengths::
+    /// is_of); null until studyLengths() is done.
+    [[nodiscard]] const std::shared_ptr<const CalibrationLengths>& calibrationLengths() const { return lengths_; }
+    /// The same; null also where it is not of the current recipe.
+    [[nodiscard]] const CalibrationLengths* lengthsOfNow() const {
+        return lengths_ && lengths_->is_of(recipe()) ? lengths_.get() : nullptr;
+    }
+    struct LengthsOffer {
+        QString what;    ///< recipe, lengths, texts and how many evaluations
+        QString refusal; ///< why nothing would be measured; as a rule empty
+    };
+    /// What studyLengths() with `measure` would measure; a model is open.
+    [[nodiscard]] LengthsOffer lengthsOffer() const;
     /// How fast the model runs on the device that it was measured on, perhaps not all settings yet; null: not measured.
     [[nodiscard]] const std::shared_ptr<const SpeedStudy>& speedStudy() const { return speed_study_; }
     /// Which linears suffer from the recipe's schemes, and from 8 bits in their place; null: not predicted yet.
@@ -178,7 +187,7 @@ public:
 
     JobId calibrate(const CalibrationSpec& spec);
     /// Compares calibration lengths for sequences of `target` tokens; `measure`: by the recipe's perplexities too, as
-    /// the command line's `slac --recipe`. statsChanged() when it is done.
+    /// the command line's `slac --recipe`; failed() where lengthsOffer() refuses. decisionsChanged() when it is done.
     void studyLengths(std::int64_t target, bool measure = false);
     /// Times the model's passes, as the command line's `speed` does. speedChanged() after every setting.
     void measureSpeed(const SpeedSpec& spec = {});
@@ -232,7 +241,7 @@ Q_SIGNALS:
     void modelDamaged(const QString& why); ///< its files are no longer what was opened
     void statsChanged();
     void speedChanged();
-    void decisionsChanged(); ///< sensitivity, searches, divergence, a task or a prompt that was continued
+    void decisionsChanged(); ///< of Decisions, or a prompt that was continued
     void studyGrew();        ///< one of those that are under way
     void recipeChanged();
     void selectionChanged();
@@ -337,8 +346,7 @@ private:
     std::shared_ptr<const ActivationStats>
         complete_stats_; // the newest whole calibration: what a cancelled one goes back to
     bool stats_complete_ = false;
-    std::shared_ptr<const LengthStudy> length_study_;
-    std::optional<LengthAdvice> length_advice_;
+    std::shared_ptr<const CalibrationLengths> lengths_;
     std::shared_ptr<const SpeedStudy> speed_study_;
     Growing<Sensitivity> sensitivity_;
     std::vector<std::shared_ptr<const RecipeSearch>> searches_;

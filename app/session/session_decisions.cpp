@@ -246,7 +246,7 @@ void Session::answerTask(const TaskAsked& asked) {
 }
 
 Decisions Session::decisions() const {
-    return {searches_, sensitivity_.finished, divergence_.finished, task_.finished};
+    return {searches_, sensitivity_.finished, divergence_.finished, task_.finished, lengths_};
 }
 
 namespace {
@@ -258,6 +258,7 @@ QString names_of(const Decisions& found) {
     if (found.sensitivity) names << QObject::tr("a sensitivity");
     if (found.divergence) names << QObject::tr("a divergence");
     if (found.task) names << QObject::tr("answers to a task");
+    if (found.lengths) names << QObject::tr("calibration lengths");
     return names.join(QStringLiteral(", "));
 }
 } // namespace
@@ -289,6 +290,7 @@ void Session::takeDecisions(std::function<Decisions()> read) {
                 sensitivity_.finished = all.sensitivity;
                 divergence_.finished = all.divergence;
                 task_.finished = all.task;
+                lengths_ = all.lengths;
                 keepDecisions();
                 Q_EMIT logged(tr("Of before are back: %1").arg(names_of(*found)));
                 Q_EMIT decisionsChanged();

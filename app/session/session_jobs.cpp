@@ -11,6 +11,7 @@
 #include "core/engine/study_lengths.h"
 #include "core/method/method.h"
 #include "core/runtime/settle_execution.h"
+#include "widgets/models/number_text.h"
 
 namespace graticule {
 
@@ -199,35 +200,71 @@ std::shared_ptr<const LayerReport> Session::measured(LayerId layer, const Scheme
     return unseen;
 }
 
+namespace {
+constexpr std::int64_t evaluated_tokens = 16'384; // at each length: enough windows to tell lengths apart
+
+LengthStudySpec lengths_spec(const Recipe& recipe, const Model& model) {
+    LengthStudySpec spec{.text = recipe.calibration.text};
+    std::erase_if(spec.lengths, [&](std::int64_t length) { return length > model.config().max_positions; });
+    return spec;
+}
+} // namespace
+
+Session::LengthsOffer Session::lengthsOffer() const {
+    const QString line = QString::fromStdString(summary_line(recipe()));
+    if (!resolution_.resolved) return {line, QString::fromStdString(resolution_.diagnostics.text())};
+    const LengthStudySpec spec = lengths_spec(recipe(), *model());
+    QStringList lengths;
+    for (const std::int64_t length : spec.lengths) lengths << thousands_text(length);
+    const auto count = std::ssize(spec.lengths);
+    const QString what = tr("%1: calibrated on %2 tokens of %3, cut to %4; each evaluated at these lengths, and full "
+                            "precision: %5 quantizations, %6 evaluations of up to %7 tokens of the built-in text")
+                             .arg(line, thousands_text(spec.tokens),
+                                  spec.text.empty() ? tr("the built-in text") : QString::fromStdString(spec.text),
+                                  lengths.join(QStringLiteral(", ")), thousands_text(count),
+                                  thousands_text(count * (count + 1)), thousands_text(evaluated_tokens));
+    if (!resolution_.resolved->needs_calibration())
+        return {what, tr("Nothing in %1 depends on a calibration: it comes out the same at every length. Choose a "
+                         "method that is calibrated, such as GPTQ or SmoothQuant")
+                          .arg(line)};
+    return {what, {}};
+}
+
 void Session::studyLengths(std::int64_t target, bool measure) {
-    if (measure && !recipeReady(tr("Measure calibration lengths"))) return;
-    LengthStudySpec spec{.text = recipe().calibration.text};
-    std::erase_if(spec.lengths, [&](std::int64_t length) { return length > model()->config().max_positions; });
+    if (!model()) return;
+    const QString title = tr("Measure calibration lengths");
+    if (const QString refusal = measure ? lengthsOffer().refusal : QString(); !refusal.isEmpty()) {
+        Q_EMIT failed(title, refusal);
+        return;
+    }
+    const LengthStudySpec spec = lengths_spec(recipe(), *model());
     const double tokens = static_cast<double>(spec.tokens) * static_cast<double>(spec.lengths.size());
-    jobs_.submit<LengthStudy>(
+    jobs_.submit<CalibrationLengths>(
         request(QStringLiteral("lengths"),
-                measure ? tr("Measure calibration lengths, %1").arg(QString::fromStdString(summary_line(recipe())))
+                measure ? title + QStringLiteral(", ") + QString::fromStdString(summary_line(recipe()))
                         : tr("Compare calibration lengths"),
                 {}, measure ? 0 : tokens),
-        [spec, opened = opened_, recipe = measure ? std::optional(recipe()) : std::nullopt](JobContext& ctx) {
-            constexpr std::int64_t evaluated_tokens = 16'384; // at each length: enough windows to tell lengths apart
+        [spec, target, measure, opened = opened_, recipe = recipe()](JobContext& ctx) {
             LengthStudySpec whole = spec;
-            if (recipe)
+            if (measure)
                 whole.matrix =
-                    LengthStudySpec::Matrix{*recipe, load_text({}, BuiltInText::evaluation), {}, evaluated_tokens};
+                    LengthStudySpec::Matrix{recipe, load_text({}, BuiltInText::evaluation), {}, evaluated_tokens};
             Workbench work;
             work.adopt(opened);
-            return study_lengths(work, whole, ctx);
+            const auto study = study_lengths(work, whole, ctx);
+            return std::make_shared<const CalibrationLengths>(
+                CalibrationLengths{recipe, *study, advise_length(*study, target)});
         },
-        [this, target, model = model()](std::shared_ptr<const LengthStudy> study) {
+        [this, model = model()](std::shared_ptr<const CalibrationLengths> lengths) {
             if (model != this->model()) return;
-            length_advice_ = advise_length(*study, target);
-            length_study_ = std::move(study);
+            lengths_ = std::move(lengths);
+            const LengthAdvice& advice = lengths_->advice;
             Q_EMIT logged(tr("Calibrate at %1 tokens for sequences of %2: %3")
-                              .arg(length_advice_->length)
-                              .arg(target)
-                              .arg(QString::fromStdString(length_advice_->reason)));
-            Q_EMIT statsChanged();
+                              .arg(advice.length)
+                              .arg(advice.target)
+                              .arg(QString::fromStdString(advice.reason)));
+            keepDecisions();
+            Q_EMIT decisionsChanged();
         },
         reporter());
 }

@@ -10,6 +10,7 @@
 #include "core/recipe/recipe.h"
 #include "core/result/divergence.h"
 #include "core/result/evaluation.h"
+#include "core/result/length_study.h"
 #include "core/result/passages.h"
 #include "core/result/task_run.h"
 
@@ -27,6 +28,22 @@ struct DivergenceStudy {
     /// "built-in text, gptq, windows of 512 (8 of 24), ...": what it was measured on.
     [[nodiscard]] QString conditions() const {
         return text + QStringLiteral(", ") + QString::fromStdString(protocol.text());
+    }
+};
+
+/// Calibration lengths compared for sequences of advice.target tokens; with a matrix: by a recipe's perplexity too.
+struct CalibrationLengths {
+    Recipe recipe; ///< the matrix's; without a matrix nothing of it counts but the text that it is calibrated on
+    LengthStudy study;
+    LengthAdvice advice; ///< follows from the study
+    [[nodiscard]] bool measured() const { return !study.evaluated.empty(); }
+    /// Whether comparing again for `now` would find the same: samples and lengths are the study's own.
+    [[nodiscard]] bool is_of(const Recipe& now) const {
+        if (now.calibration.text != recipe.calibration.text) return false;
+        Recipe same = now;
+        same.calibration = recipe.calibration;
+        same.name = recipe.name;
+        return !measured() || same == recipe;
     }
 };
 

@@ -1,5 +1,6 @@
 #include "app/session/studies_json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -124,6 +125,44 @@ TaskItem read_words(const json& value, const AnsweredItem& answered) {
     return item;
 }
 
+SiteLengths read_site(const json& value, std::size_t place) {
+    SiteLengths site{SiteId{static_cast<std::int32_t>(place)}, value.at("input"), value.at("layers"), {}};
+    for (const json& one : value.at("lengths"))
+        site.at.push_back(
+            {read_p(one.at("update_ratio")), read_p(one.at("mean_update_ratio")), read_number(one.at("max_abs"))});
+    return site;
+}
+
+std::vector<std::shared_ptr<const Evaluation>> read_runs(const json& value) {
+    std::vector<std::shared_ptr<const Evaluation>> runs;
+    for (const json& run : value) runs.push_back(std::make_shared<const Evaluation>(read_evaluation(run)));
+    return runs;
+}
+
+void read_matrix(const json& value, LengthStudy& study) {
+    value.at("recipe").get_to(study.recipe_line);
+    value.at("evaluated_at").get_to(study.evaluated);
+    study.full_precision = read_runs(value.at("full_precision"));
+    for (const json& row : value.at("rows")) study.perplexity.push_back(read_runs(row.at("runs")));
+}
+
+/// What the advice and the panel take for granted.
+void check_lengths(const LengthStudy& study, std::int64_t target) {
+    const auto ascend = [](const std::vector<std::int64_t>& lengths) {
+        return std::ranges::is_sorted(lengths) && std::ranges::all_of(lengths, [](auto length) { return length > 0; });
+    };
+    bool whole = target >= 2 && !study.lengths.empty() && ascend(study.lengths) && ascend(study.evaluated);
+    for (const SiteLengths& site : study.sites) whole = whole && site.at.size() == study.lengths.size();
+    if (!study.evaluated.empty()) {
+        whole = whole && study.full_precision.size() == study.evaluated.size() &&
+                study.perplexity.size() == study.lengths.size();
+        for (const auto& row : study.perplexity) whole = whole && row.size() == study.evaluated.size();
+    }
+    if (!whole)
+        throw Error(ErrorKind::bad_input, "the calibration lengths that were compared are not ascending, or figures of "
+                                          "some of them are missing");
+}
+
 } // namespace
 
 Interval read_interval(const json& value) {
@@ -228,6 +267,30 @@ std::shared_ptr<const TaskStudy> task_study_from_json(const json& value) {
     }
     study->set = std::move(set);
     return study;
+}
+
+json study_to_json(const CalibrationLengths& lengths) {
+    return {{"recipe", json::parse(to_json(lengths.recipe))},
+            {"target", lengths.advice.target},
+            {"study", to_json(lengths.study, Timing::include)}};
+}
+
+std::shared_ptr<const CalibrationLengths> lengths_from_json(const json& value) {
+    auto lengths = std::make_shared<CalibrationLengths>();
+    lengths->recipe = parse_recipe(value.at("recipe").dump());
+    const json& kept = value.at("study");
+    LengthStudy& study = lengths->study;
+    kept.at("lengths").get_to(study.lengths);
+    kept.at("tokens").get_to(study.tokens);
+    kept.at("damping").get_to(study.damping);
+    for (const json& site : kept.at("inputs")) study.sites.push_back(read_site(site, study.sites.size()));
+    if (const json& matrix = kept.at("matrix"); !matrix.is_null()) read_matrix(matrix, study);
+    study.provenance = read_provenance(kept.at("provenance"));
+    kept.at("seconds").get_to(study.seconds);
+    const std::int64_t target = value.at("target");
+    check_lengths(study, target);
+    lengths->advice = advise_length(study, target);
+    return lengths;
 }
 
 } // namespace graticule

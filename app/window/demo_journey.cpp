@@ -186,7 +186,11 @@ void DemoJourney::shortPrompts() {
         window_.plots().showTab(PlotArea::SequenceLength);
     });
     add(QStringLiteral("advised"), [this] { trigger("run.lengths"); });
-    add(QStringLiteral("measured"), [this] { trigger("run.measure-lengths"); });
+    add(QStringLiteral("measured"), [this] {
+        trigger("edit.select-all");
+        choose(QStringLiteral("smoothing"), QStringLiteral("SmoothQuant")); // without a method no length matters
+        trigger("run.measure-lengths");
+    });
 }
 
 void DemoJourney::shipIt() {

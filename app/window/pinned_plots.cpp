@@ -50,8 +50,8 @@ PinnedPlots::PinnedPlots(Session& session, QMainWindow& window)
     : QObject(&window)
     , session_(session)
     , window_(window) {
-    for (const auto signal :
-         {&Session::recipeChanged, &Session::statsChanged, &Session::reportsChanged, &Session::runsChanged})
+    for (const auto signal : {&Session::recipeChanged, &Session::statsChanged, &Session::reportsChanged,
+                              &Session::runsChanged, &Session::decisionsChanged})
         connect(&session_, signal, this, &PinnedPlots::refreshAll);
     connect(&session_, &Session::modelLeaving, this, &PinnedPlots::clear);
     connect(&session_, &Session::whatIfChanged, this, [this](LayerId layer) {

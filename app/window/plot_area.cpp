@@ -8,6 +8,7 @@
 #include <QtWidgets/QSplitter>
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
+#include <algorithm>
 
 #include "app/session/recipe_difference.h"
 #include "app/session/run_names.h"
@@ -239,13 +240,23 @@ QSplitter* above(PlotSurface* plot, QWidget* panel, const QList<int>& heights, i
 PlotArea::Row PlotArea::lengthsRow() {
     PlotSurface* plot = makePlot();
     offerPin(plot, [] { return PinnedPlots::Kind::lengths; });
-    auto* advice = new SlacPanel;
-    QSplitter* both = above(plot, advice, {480, 220}, 230); // of two panels
-    connect(advice, &SlacPanel::compareWanted, this, [this] { Q_EMIT lengthsWanted(false); });
-    connect(advice, &SlacPanel::measureWanted, this, [this] { Q_EMIT lengthsWanted(true); });
-    const auto refresh = [this, plot, advice] {
+    auto* panel = new SlacPanel;
+    QSplitter* both = above(plot, panel, {480, 220}, 230); // of two panels
+    connect(panel, &SlacPanel::compareWanted, this, [this] { Q_EMIT lengthsWanted(false); });
+    connect(panel, &SlacPanel::measureWanted, this, [this] { Q_EMIT lengthsWanted(true); });
+    const auto refresh = [this, plot, panel, both, roomy = std::shared_ptr<const CalibrationLengths>()]() mutable {
         plot->setScene(sequence_length_plot(session_));
-        advice->setStudy(session_.lengthStudy(), session_.lengthAdvice());
+        const auto& lengths = session_.calibrationLengths();
+        if (lengths)
+            panel->setStudy(lengths->study, lengths->advice, session_.lengthsOfNow() != nullptr);
+        else
+            panel->clearStudy();
+        const Session::LengthsOffer offer = session_.model() ? session_.lengthsOffer() : Session::LengthsOffer();
+        panel->setOffer(offer.what, offer.refusal);
+        if (!lengths || !lengths->measured() || lengths == roomy || !both->isVisible()) return;
+        roomy = lengths; // a new matrix has its room before the plot
+        const int needed = panel->layout()->totalMinimumHeightForWidth(both->width());
+        both->setSizes({std::max(1, both->height() - needed), needed});
     };
     return {tr("Sequence length"), both, plot, refresh, true};
 }

@@ -128,7 +128,7 @@ PlotScene perplexity_plot(const Session& session) {
 namespace {
 
 void add_length_study(const Session& session, SiteId site, SequenceLengthData& data) {
-    const LengthStudy& study = *session.lengthStudy();
+    const LengthStudy& study = session.calibrationLengths()->study;
     LengthLine largest{tr("maximum"), {}, {}, false}, ratio{tr("largest update ratio"), {}, {}, false},
         mean{tr("mean update ratio"), {}, {}, true};
     const SiteLengths& effects = study.sites.at(index_of(site));
@@ -144,10 +144,10 @@ void add_length_study(const Session& session, SiteId site, SequenceLengthData& d
     }
     data.lines = {largest};
     data.ratios = {ratio, mean};
-    if (!session.lengthAdvice()) return;
-    const LengthAdvice& advice = *session.lengthAdvice();
-    data.advised = static_cast<double>(advice.length);
-    data.reason = tr("for sequences of %1 tokens").arg(advice.target);
+    const CalibrationLengths* of_now = session.lengthsOfNow();
+    if (!of_now) return; // what is advised for another recipe is no advice
+    data.advised = static_cast<double>(of_now->advice.length);
+    data.reason = tr("for sequences of %1 tokens").arg(of_now->advice.target);
 }
 
 } // namespace
@@ -189,11 +189,11 @@ PlotScene sequence_length_plot(const Session& session, std::optional<LayerId> la
     if (!session.model() || !layer) return empty_scene(title, tr("Select a linear in the layer table"));
     const Linear& linear = session.model()->linear(*layer);
     const bool calibrated = session.stats() && index_of(linear.site) < session.stats()->sites.size();
-    if (!calibrated && !session.lengthStudy())
+    if (!calibrated && !session.calibrationLengths())
         return empty_scene(title, tr("Calibrate to see how the input changes with the length of the text, or "
                                      "compare calibration lengths (Run menu)"));
     SequenceLengthData data;
-    if (session.lengthStudy()) add_length_study(session, linear.site, data);
+    if (session.calibrationLengths()) add_length_study(session, linear.site, data);
     data.title = QString::fromStdString(linear.short_name);
     if (data.about.isEmpty()) data.about = tr("input seen by texts of 64 tokens and longer");
     data.statistic = tr("|x|");

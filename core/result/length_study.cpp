@@ -27,7 +27,7 @@ double median(std::vector<double> values) {
 }
 
 std::optional<double> change(std::optional<double> at, std::optional<double> longest) {
-    if (!at || !longest || *longest <= 0) return std::nullopt;
+    if (!at || !longest || *longest <= 0 || std::isinf(*longest)) return std::nullopt;
     return std::fabs(*at / *longest - 1);
 }
 

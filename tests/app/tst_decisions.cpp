@@ -30,6 +30,7 @@
 #include "widgets/panels/figure_table.h"
 #include "widgets/panels/search_panel.h"
 #include "widgets/panels/sensitivity_panel.h"
+#include "widgets/panels/slac_panel.h"
 #include "widgets/panels/task_panel.h"
 
 using namespace graticule;
@@ -88,6 +89,37 @@ void times_survive(RecipeSearch search) {
     QVERIFY(back->times->candidates == search.times->candidates);
     QCOMPARE(back->searched.seconds, search.searched.seconds);
     QCOMPARE(back->verdict(), search.verdict());
+}
+
+/// A matrix of the current recipe: calibrating at 512 is better than at 128, and as good as full precision.
+std::shared_ptr<const CalibrationLengths> some_lengths(const Session& session) {
+    auto made = std::make_shared<CalibrationLengths>();
+    made->recipe = session.recipe();
+    LengthStudy& study = made->study;
+    study.lengths = {128, 512};
+    study.tokens = 8192;
+    study.damping = 0.01;
+    for (const InputSite& site : session.model()->input_sites())
+        study.sites.push_back({site.id, site.name, {"a linear"}, {{1.5, 0.1, 4}, {{}, {}, 5}}});
+    JobContext ctx;
+    study.provenance.model_hash = session.model()->hash(ctx);
+    study.provenance.data_name = "a text";
+    study.recipe_line = summary_line(made->recipe);
+    study.evaluated = {128};
+    const auto run = [&](const std::string& name, const std::vector<double>& losses) {
+        auto evaluation = std::make_shared<Evaluation>();
+        evaluation->run_name = name;
+        evaluation->window_losses = losses;
+        evaluation->perplexity = perplexity_of(losses);
+        evaluation->protocol.window = 128;
+        evaluation->provenance = study.provenance;
+        return evaluation;
+    };
+    study.full_precision = {run("full precision", {3, 3.1, 2.9, 3.05})};
+    study.perplexity = {{run("calibrated at 128", {3.2, 3.3, 3.1, 3.26})},
+                        {run("calibrated at 512", {3.01, 3.09, 2.92, 3.03})}};
+    made->advice = advise_length(study, 100);
+    return made;
 }
 
 } // namespace
@@ -429,6 +461,93 @@ private Q_SLOTS:
         QCOMPARE(decisions.read(model).searches.size(), std::size_t{1});
         QVERIFY(decisions.keep(model, saved.decisions).isEmpty());
         QCOMPARE(decisions.read(model).searches.size(), std::size_t{1}); // not twice
+    }
+
+    /// So does a matrix of calibration lengths, with the recipe that it is of: of another one nothing is advised.
+    void calibration_lengths_survive_and_are_of_their_recipe() {
+        QTemporaryDir folder;
+        const RunJournal journal(folder.filePath(QStringLiteral("runs")));
+        const QString path = folder.filePath(QStringLiteral("mine.graticule"));
+        const QString model = QString::fromStdString(resolve_model_path("sample-opt").string());
+        SessionFile saved;
+        {
+            Session session(nullptr, journal);
+            open_sample(session, QStringLiteral("sample-opt"));
+            Recipe recipe = session.recipe();
+            recipe.defaults = parse_scheme_line("w=int4/asym/channel gptq");
+            session.setRecipe(recipe, QStringLiteral("test"));
+            saved = session.toFile();
+            saved.decisions.lengths = some_lengths(session);
+            write_session(path, saved);
+            session.restore(read_session(path));
+            QTRY_VERIFY_WITH_TIMEOUT(session.calibrationLengths() && !session.jobs().busy(), 60'000);
+        }
+        const nlohmann::json was = study_to_json(*saved.decisions.lengths);
+        Session session(nullptr, journal); // the journal has it from the one before
+        open_sample(session, QStringLiteral("sample-opt"));
+        QTRY_VERIFY_WITH_TIMEOUT(session.calibrationLengths() && !session.jobs().busy(), 60'000);
+        QVERIFY(DecisionJournal(journal).read(model).lengths != nullptr);
+        QVERIFY(study_to_json(*session.calibrationLengths()) == was);
+        const LengthAdvice& advised = session.calibrationLengths()->advice;
+        QVERIFY(advised.basis == LengthAdvice::Basis::measured && advised.length == 512);
+
+        const auto advises = [&] { return find(advice_for(session), QStringLiteral("Calibration at")) != nullptr; };
+        QVERIFY(session.lengthsOfNow() == nullptr && !advises()); // it starts with another recipe
+        Recipe recipe = saved.recipe;
+        recipe.calibration.length = 256; // the study chooses its own
+        recipe.name = "mine";
+        session.setRecipe(recipe, QStringLiteral("that one"));
+        QVERIFY(session.lengthsOfNow() != nullptr);
+        const std::vector<Advice> all = advice_for(session);
+        const Advice* length = find(all, QStringLiteral("Calibration at 256"));
+        QVERIFY(length != nullptr && length->evidence.contains(QStringLiteral("w=int4/asym/channel gptq")));
+        recipe.defaults = parse_scheme_line("w=int3/asym/channel gptq");
+        session.setRecipe(recipe, QStringLiteral("another"));
+        QVERIFY(session.lengthsOfNow() == nullptr && !advises());
+        session.undo();
+        QVERIFY(session.lengthsOfNow() != nullptr);
+        // Of another model nothing is taken over; what lacks a row is refused.
+        Session other;
+        open_sample(other, QStringLiteral("sample-llama"));
+        other.restore(read_session(path));
+        QTRY_VERIFY_WITH_TIMEOUT(!other.jobs().busy(), 60'000);
+        QTest::qWait(300);
+        QVERIFY(other.calibrationLengths() == nullptr);
+        for (const char* broken : {"/study/matrix/rows/1", "/study/inputs/0/lengths/0", "/study/lengths/0"}) {
+            const nlohmann::json::json_pointer place(broken);
+            nlohmann::json changed = was;
+            changed[place.parent_pointer()].erase(std::stoul(place.back()));
+            QVERIFY2(testing::error_message([&] { (void)lengths_from_json(changed); }).find("are missing") !=
+                         std::string::npos,
+                     broken);
+        }
+    }
+
+    /// The matrix says of what it is, no figure is cut, and what is not beyond chance has no colour.
+    void the_matrix_of_lengths_says_of_what_it_is() {
+        Session session;
+        open_sample(session, QStringLiteral("sample-opt"));
+        const auto lengths = some_lengths(session);
+        SlacPanel panel;
+        panel.resize(420, 400);
+        panel.setStudy(lengths->study, lengths->advice, true);
+        panel.show();
+        const auto says = [&panel](const QString& words) {
+            return std::ranges::any_of(panel.findChildren<QLabel*>(),
+                                       [&](const QLabel* label) { return label->text().contains(words); });
+        };
+        const QString line = QString::fromStdString(lengths->study.recipe_line);
+        QVERIFY(says(line) && says(QStringLiteral("a text")) && says(QStringLiteral("calibrate at 512 tokens")));
+        const QTableWidget& table = *panel.matrix();
+        const QTableWidgetItem &worse = *table.item(1, 1), &same = *table.item(2, 1);
+        QVERIFY2(!worse.text().contains(u'(') && same.text().contains(u'('), qPrintable(same.text()));
+        QVERIFY(worse.foreground() != same.foreground());
+        QVERIFY2(worse.toolTip().contains(QStringLiteral("perplexity, 95 % interval [+")), qPrintable(worse.toolTip()));
+        QVERIFY(worse.toolTip().contains(QStringLiteral("Against calibrating at 512")));
+        QVERIFY(table.columnWidth(1) >= QFontMetrics(table.font()).horizontalAdvance(worse.text()));
+        QVERIFY(table.columnWidth(0) + table.columnWidth(1) < table.viewport()->width()); // together, not at the edge
+        panel.setStudy(lengths->study, lengths->advice, false);
+        QVERIFY(says(line) && says(QStringLiteral("another recipe")) && !says(QStringLiteral("calibrate at 512")));
     }
 
     /// So do a divergence with its worst passages, and the answers to a task with the words of those that flipped.

@@ -9,7 +9,9 @@
 #include <QtTest/QTest>
 #include <QtWidgets/QComboBox>
 #include <QtWidgets/QLabel>
+#include <QtWidgets/QPushButton>
 #include <QtWidgets/QTableWidget>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/session/command_line_text.h"
@@ -583,22 +585,62 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
         QVERIFY(sequence_length_plot(session).panels.empty()); // says what would do instead
         session.studyLengths(128);
-        QTRY_VERIFY_WITH_TIMEOUT(session.lengthStudy() != nullptr, 240'000);
-        QVERIFY(session.lengthAdvice().has_value());
-        QCOMPARE(session.lengthAdvice()->own, std::int64_t(128));
+        QTRY_VERIFY_WITH_TIMEOUT(session.lengthsOfNow() != nullptr, 240'000);
+        const CalibrationLengths lengths = *session.lengthsOfNow();
+        QVERIFY(!lengths.measured());
+        QCOMPARE(lengths.advice.own, std::int64_t(128));
         const plots::PlotScene scene = sequence_length_plot(session);
         QCOMPARE(scene.panels.size(), std::size_t(2)); // activations, and the update ratio on an axis of its own
-        SlacPanel advice;
-        advice.setStudy(session.lengthStudy(), session.lengthAdvice());
-        QVERIFY(advice.matrix()->isHidden()); // nothing was measured, and it says so
-        bool reason = false, not_measured = false;
-        for (const QLabel* label : advice.findChildren<QLabel*>()) {
-            reason = reason || label->text() == QString::fromStdString(session.lengthAdvice()->reason);
-            not_measured = not_measured || label->text().startsWith(QStringLiteral("Not measured"));
-        }
-        QVERIFY(reason && not_measured);
+        QVERIFY(scene.legend.front().text.startsWith(QStringLiteral("advised ")) && scene.panels[0].ranges.empty());
+        SlacPanel panel;
+        const auto says = [&panel](const QString& words) {
+            return std::ranges::any_of(panel.findChildren<QLabel*>(), [&](const QLabel* label) {
+                return !label->isHidden() && label->text().startsWith(words);
+            });
+        };
+        const QString reason = QString::fromStdString(lengths.advice.reason);
+        panel.setStudy(lengths.study, lengths.advice, true);
+        QVERIFY(panel.matrix()->isHidden() && says(reason) && says(QStringLiteral("Not measured")));
+        // Without a matrix another recipe has the same inputs; another text has others.
+        session.setRecipe(int4_recipe(), {});
+        QVERIFY(session.lengthsOfNow() != nullptr);
+        Recipe other = session.recipe();
+        other.calibration.text = "other.txt";
+        session.setRecipe(other, {});
+        QVERIFY(session.lengthsOfNow() == nullptr);
+        QVERIFY(!sequence_length_plot(session).legend.front().text.startsWith(QStringLiteral("advised ")));
+        panel.setStudy(lengths.study, lengths.advice, false);
+        QVERIFY(!says(reason) && says(QStringLiteral("Compared on another text")));
         session.open(QStringLiteral("sample-llama"));
-        QTRY_VERIFY_WITH_TIMEOUT(session.lengthStudy() == nullptr, 30'000); // of the other model
+        QTRY_VERIFY_WITH_TIMEOUT(session.calibrationLengths() == nullptr, 30'000); // of the other model
+    }
+
+    /// What would be measured is said before, and nothing is where no calibration changes the recipe.
+    void measuring_lengths_says_what_it_measures() {
+        Session session;
+        session.open("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
+        Recipe recipe = session.recipe();
+        recipe.defaults = parse_scheme_line("w=int4/asym/channel gptq");
+        session.setRecipe(recipe, {});
+        SlacPanel panel;
+        const Session::LengthsOffer offer = session.lengthsOffer();
+        for (const char* words : {"w=int4/asym/channel gptq", "8,192 tokens", "128, 512, 2,048", "built-in text",
+                                  "3 quantizations", "12 evaluations"})
+            QVERIFY2(offer.what.contains(QString::fromUtf8(words)), qPrintable(offer.what));
+        QVERIFY2(offer.refusal.isEmpty(), qPrintable(offer.refusal));
+        panel.setOffer(offer.what, offer.refusal);
+        QVERIFY(panel.measure()->isEnabled() && panel.measure()->toolTip().contains(offer.what));
+        session.setRecipe(int4_recipe(), {});
+        const QString refusal = session.lengthsOffer().refusal;
+        QVERIFY2(refusal.contains(QStringLiteral("same at every length")), qPrintable(refusal));
+        panel.setOffer(session.lengthsOffer().what, refusal);
+        QVERIFY(!panel.measure()->isEnabled());
+        QCOMPARE(panel.measure()->toolTip(), refusal);
+        const QSignalSpy failed(&session, &Session::failed);
+        session.studyLengths(128, true);
+        QCOMPARE(failed.count(), 1);
+        QCOMPARE(failed.front().at(1).toString(), refusal);
     }
 
     /// A recipe that needs no calibration runs without one, which is said where none was finished.

@@ -49,7 +49,7 @@ QTableWidgetItem* FigureTable::put(int row, int column, const QString& text, con
 
 void FigureTable::fit() {
     resizeColumnsToContents();
-    horizontalHeader()->setStretchLastSection(true);
+    horizontalHeader()->setStretchLastSection(last_takes_rest_);
 }
 
 void FigureTable::showAllRows() {

@@ -20,8 +20,10 @@ public:
     /// Empties it.
     void setShape(int rows, const std::vector<Column>& columns);
     QTableWidgetItem* put(int row, int column, const QString& text, const QString& tip = {});
-    /// Columns as wide as what is in them; the last one takes the rest.
+    /// Columns as wide as what is in them; the last one takes the rest, or has no more than is there of it.
     void fit();
+    /// False: the last column is as wide as what is in it too, and scrolls where that has no room.
+    void setLastTakesRest(bool takes) { last_takes_rest_ = takes; }
     /// Whole, however low the panel: the plot above it gives way.
     void showAllRows();
 
@@ -30,6 +32,8 @@ protected:
 
 private:
     [[nodiscard]] int headingHeight() const;
+
+    bool last_takes_rest_ = true;
 };
 
 } // namespace graticule

@@ -111,12 +111,12 @@ PlotScene sequence_length_scene(const SequenceLengthData& data) {
     for (std::size_t i = 0; i < data.lines.size(); ++i) add_line(data.lines[i], run_ink(i + 1), panel, scene);
     if (data.advised) {
         panel.levels.push_back({*data.advised, {Token::candidate, 0.9}, true});
-        // A range of no width would not be drawn: a hair of a range carries the label to its line.
-        panel.ranges.push_back({*data.advised * 0.999,
-                                *data.advised * 1.001,
-                                {Token::candidate, 0},
-                                QStringLiteral("advised %1: %2").arg(whole_text(*data.advised), data.reason),
-                                {}});
+        // In the legend, not at its line, where curves run; first, as the last have no room in a small plot.
+        scene.legend.insert(scene.legend.begin(),
+                            {QStringLiteral("advised %1: %2").arg(whole_text(*data.advised), data.reason),
+                             {Token::candidate, 0.9},
+                             true,
+                             true});
     }
     const Axis shared = panel.x;
     scene.panels.push_back(std::move(panel));

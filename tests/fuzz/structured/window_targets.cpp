@@ -64,7 +64,7 @@ std::vector<Run> some_runs() {
     return runs;
 }
 
-/// A search over the windows of a finished run, a sensitivity, a divergence and answers to a task.
+/// A search over the windows of a finished run, a sensitivity, a divergence, answers to a task and calibration lengths.
 graticule::Decisions some_decisions() {
     const Evaluation evaluation = *faults::finished_run("fuzz", 0).evaluation;
     auto sensitivity = std::make_shared<Sensitivity>();
@@ -112,7 +112,18 @@ graticule::Decisions some_decisions() {
         task->sides.push_back(side);
     }
     task->set = std::move(set);
-    return {{search}, sensitivity, divergence, task};
+    auto lengths = std::make_shared<CalibrationLengths>();
+    lengths->recipe = search->searched.recipe;
+    LengthStudy& study = lengths->study;
+    study.lengths = {128, 512};
+    study.sites = {{SiteId{0}, "layers.0.mlp_input", {"layers.0.fc1"}, {{1.5, 0.1, 4}, {{}, {}, 5}}}};
+    study.provenance = evaluation.provenance;
+    study.evaluated = {128};
+    const auto run = std::make_shared<const Evaluation>(evaluation);
+    study.full_precision = {run};
+    study.perplexity = {{run}, {run}};
+    lengths->advice = advise_length(study, 128);
+    return {{search}, sensitivity, divergence, task, lengths};
 }
 
 bool run_decisions(Decisions& decide, const fs::path& scratch) {
