@@ -420,7 +420,7 @@ void MainWindow::writeReport(int run, const QString& folder) {
     if (!input) return;
     const std::pair<QString, std::string> files[] = {{QStringLiteral("report.html"), report_html(*input)},
                                                      {QStringLiteral("model_card.md"), model_card(*input, {})},
-                                                     {QStringLiteral("layers.csv"), layers_csv(*input->quantized)}};
+                                                     {QStringLiteral("layers.csv"), layers_csv(*input)}};
     try {
         for (const auto& [name, text] : files) session_.mayWrite(QDir(folder).filePath(name));
         for (const auto& [name, text] : files) atomic_write_file(QDir(folder).filePath(name).toStdString(), text);
