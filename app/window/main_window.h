@@ -160,7 +160,7 @@ private:
     void measureDivergence();
     void quantize();
     void askEvaluate();
-    /// Where the recipe will be evaluated, and what is calibrated for it; empty: here, and nothing. `kept`: from before.
+    /// Where the recipe will be evaluated, and by what calibration; empty: here, and by none. `kept`: from before.
     [[nodiscard]] QString beforeEvaluation(Session::Calibrate when, bool kept) const;
     /// Those of the selected runs that can go on; where none of them can, of all.
     [[nodiscard]] std::vector<int> stoppedRuns() const;

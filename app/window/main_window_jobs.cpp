@@ -170,7 +170,15 @@ QString MainWindow::beforeEvaluation(Session::Calibrate when, bool kept) const {
         lines << tr("Runs on %1 (%2), quantized there as well; figures of single layers stay there.")
                      .arg(machine->host(), QString::fromStdString(session_.deviceElsewhere()));
     const auto ahead = session_.calibrationAhead(when);
-    if (!ahead) return lines.join(u'\n');
+    if (!ahead) {
+        using From = Session::CalibrationTaken::From;
+        if (const auto taken = session_.calibrationTaken())
+            lines << (taken->from == From::screen ? tr("Takes the calibration %1 tokens on the screen.")
+                      : taken->from == From::job  ? tr("Takes the calibration %1 tokens that is under way.")
+                                                  : tr("Takes the weights quantized by the calibration %1 tokens."))
+                         .arg(samples_text(taken->spec));
+        return lines.join(u'\n');
+    }
     const QString wanted = samples_text(ahead->spec);
     const auto& shown = session_.completeStats();
     if (ahead->elsewhere)
