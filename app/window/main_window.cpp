@@ -98,17 +98,34 @@ MainWindow::~MainWindow() {
     delete pins_;
 }
 
+namespace {
+constexpr int moved_ms = 200; // until the window manager has said where the window is, and with what frame
+} // namespace
+
 // On a screen of another scale the same pixels are fewer for the window to stand in. Later: it has its new size when
 // the system has moved it.
 void MainWindow::fitScreen() {
-    constexpr int moved_ms = 200;
     setMinimumSize(least_sensible.boundedTo(screen()->availableSize()));
     QTimer::singleShot(moved_ms, this, [this] { resize(size().expandedTo(minimumSize())); });
 }
 
 void MainWindow::showEvent(QShowEvent* event) {
     QMainWindow::showEvent(event);
+    if (!event->spontaneous()) QTimer::singleShot(moved_ms, this, &MainWindow::moveIntoScreen);
     connect(windowHandle(), &QWindow::screenChanged, this, &MainWindow::fitScreen, Qt::UniqueConnection);
+}
+
+void MainWindow::moveIntoScreen() {
+    if (isMaximized() || isFullScreen()) return;
+    const QRect frame = frameGeometry();
+    const QScreen* on = QGuiApplication::screenAt(frame.center());
+    const QRect room = (on ? on : screen())->availableGeometry();
+    const auto inside = [](int from, int length, int first, int space) {
+        return std::max(first, std::min(from, first + space - length)); // what is larger begins where the screen does
+    };
+    const QPoint to(inside(frame.x(), frame.width(), room.x(), room.width()),
+                    inside(frame.y(), frame.height(), room.y(), room.height()));
+    if (to != frame.topLeft()) move(to);
 }
 
 void MainWindow::buildCentre() {
@@ -208,6 +225,7 @@ bool MainWindow::event(QEvent* event) {
 void MainWindow::giveSize(const QSize& size) {
     size_given_ = true;
     resize(size);
+    moveIntoScreen(); // the earlier one's place was for another size
     resetLayout();
 }
 

@@ -106,6 +106,7 @@ private:
     [[nodiscard]] bool drawnHere() const;
     [[nodiscard]] std::vector<int> borders() const;
     void fitScreen();
+    void moveIntoScreen(); ///< where its size leaves part of it outside
     void buildCentre();
     void buildDocks();
     void connectSession();

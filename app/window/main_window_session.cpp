@@ -4,6 +4,7 @@
 #include <QtCore/QSettings>
 #include <QtCore/QTextStream>
 #include <QtCore/QTimer>
+#include <QtGui/QScreen>
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHeaderView>
@@ -173,6 +174,7 @@ void MainWindow::restoreView(const SessionFile& file) {
     restoreState(file.view.layout, layoutVersion);
     drawn_at_ = file.view.drawn_at;
     resize(here.boundedTo(screen()->availableSize()).expandedTo(minimumSize())); // perhaps of a larger screen
+    moveIntoScreen();
     // It may have been of another size. Later: for a moment Qt puts back what was restored whenever the size changes.
     constexpr int restored_ms = 250;
     QTimer::singleShot(restored_ms, this, [this] {

@@ -381,6 +381,24 @@ private Q_SLOTS:
         }
     }
 
+    /// The place of an earlier window is not one for every size.
+    void a_size_that_is_given_brings_the_window_into_the_screen() {
+        const QRect room = QGuiApplication::primaryScreen()->availableGeometry();
+        auto [settings, window] = this->window("placed");
+        const QSize least = window->minimumSize();
+        window->resize(least);
+        window->move(room.left(), room.bottom() - least.height());
+        window->giveSize({least.width(), room.height() - 20});
+        QVERIFY(window->frameGeometry().top() >= room.top());
+        QVERIFY(window->frameGeometry().bottom() <= room.bottom());
+        // Nor is a window shown beyond it.
+        window->hide();
+        window->move(room.right() - 100, room.top());
+        window->show();
+        const int left = room.right() + 1 - window->frameGeometry().width();
+        QTRY_COMPARE(window->frameGeometry().left(), std::max(room.left(), left));
+    }
+
     void the_same_work_is_offered_once_and_only_of_windows_that_are_gone() {
         const auto journal = [this] { return RunJournal(folder_.filePath("drafts")); }; // a window's own
         const QString model = "/models/some";
