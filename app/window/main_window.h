@@ -176,9 +176,12 @@ private:
     [[nodiscard]] QString problemReport();
     /// report.html, model_card.md and layers.csv of the run; into a folder that is there.
     void writeReport(int run, const QString& folder);
-    /// The one selected in the table, else the newest quantized one; 0: none.
-    /// The selected run; where not one is selected, the newest of the open recipe. 0: none.
+    /// Runs of recipes that are selected: a model as it is can neither be exported nor reported.
+    [[nodiscard]] std::vector<int> selectedRecipes() const;
+    /// The selected run, the first of several; where none is selected, the newest of the open recipe. 0: none.
     [[nodiscard]] int chosenRun() const;
+    /// The same, of several the one that is asked for; absent: nobody says which.
+    [[nodiscard]] std::optional<int> askWhichRun(const QString& title);
     [[nodiscard]] const QuantizedModel* quantizedRecipe() const; ///< the open recipe's weights, or null
     void runEverything();
     void cancelAll();

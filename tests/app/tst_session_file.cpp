@@ -13,6 +13,7 @@
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHeaderView>
+#include <QtWidgets/QInputDialog>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
@@ -452,6 +453,47 @@ private Q_SLOTS:
         window->setAsking(false);
         Q_EMIT window->runs().exportWanted(window->session().runs().at(0).id);
         QVERIFY2(log(*window).contains("there is nothing to write"), qPrintable(log(*window)));
+    }
+
+    /// Of several that are selected none is taken unasked, nor the open recipe in their place.
+    void of_several_selected_runs_it_is_asked_which_to_export() {
+        auto [settings, window] = this->window("first");
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().runs().size() == 2, 30'000);
+        Session& session = window->session();
+        Run second = session.runs().at(1);
+        second.recipe.defaults = parse_scheme_line("w=int8/sym/channel");
+        second.recipe.rules.clear();
+        second.name = "eight bits";
+        const int both[] = {session.runs().at(1).id, session.runList().add(second)};
+        Q_EMIT session.runsChanged();
+        window->runs().selectRuns({session.runs().at(0).id, both[0], both[1]});
+        for (const char* verb : {"run.export", "run.report"}) { // a script's
+            window->command(verb)->trigger();
+            const QString said = log(*window).section(u'\n', -1);
+            QVERIFY2(said.contains("2 runs are selected") && said.contains("eight bits"), qPrintable(said));
+        }
+        window->setAsking(true);
+        QStringList offered;
+        QString said;
+        QTimer::singleShot(0, qApp, [&] {
+            auto* question = qobject_cast<QInputDialog*>(QApplication::activeModalWidget());
+            if (!question) return;
+            offered = question->comboBoxItems();
+            QTimer::singleShot(100, qApp, [&said] { // in the next dialog's loop
+                auto* dialog = qobject_cast<ExportDialog*>(QApplication::activeModalWidget());
+                if (!dialog) return;
+                for (const QLabel* label : dialog->findChildren<QLabel*>()) said += label->text() + u'\n';
+                dialog->reject();
+            });
+            question->setTextValue(offered.value(1));
+            question->accept();
+        });
+        window->command("run.export")->trigger();
+        QVERIFY2(offered.size() == 2 && offered[1].contains("eight bits"), qPrintable(offered.join(", ")));
+        QVERIFY2(said.contains("Writes w=int8/sym/channel"), qPrintable(said));
+        window->setAsking(false);
+        session.runList().remove(both[1]);
     }
 
     void a_disk_that_takes_its_time_holds_up_no_opening() {
