@@ -418,6 +418,10 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::statsChanged, this, changed);
     connect(plots_, &QTabWidget::currentChanged, this, changed);
     connect(offer_, &OfferBar::taken, this, [this] { offered_.empty() ? continueRuns(cutOffRuns()) : takeDraft(); });
+    connect(offer_, &OfferBar::besides, this, [this] {
+        continueRuns(cutOffRuns());
+        showOffer();
+    });
     connect(tour_, &Tour::left, this, &MainWindow::showOffer);
     connect(offer_, &OfferBar::refused, this,
             [this] { offered_.empty() ? session_.runList().leaveCutOff() : discardDraft(); });
@@ -454,7 +458,9 @@ void MainWindow::connectSession() {
     });
     connect(&session_, &Session::runsChanged, this, [this] {
         runs_->setRows(run_rows(session_));
-        if (offered_.empty() && cutOffRuns().empty()) offer_->withdraw(); // they go on, or are gone
+        const std::vector<int> cut_off = cutOffRuns();
+        if (offered_.empty() && cut_off.empty()) offer_->withdraw(); // they go on, or are gone
+        if (!offered_.empty() && !offer_->isHidden() && cut_off != offered_runs_) showOffer();
         updateActions();
     });
     connect(&session_, &Session::logged, jobs_, &JobsPanel::addLogLine);

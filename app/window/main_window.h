@@ -4,6 +4,7 @@
 
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QPointer>
+#include <QtCore/QSet>
 #include <QtWidgets/QMainWindow>
 #include <deque>
 #include <memory>
@@ -220,6 +221,8 @@ private:
     /// The newest of unsaved work, then the runs that were cut off; not while the tour speaks.
     void showOffer();
     void takeDraft();
+    /// Whether the run was asked for in the work of `draft`, one of offered_.
+    [[nodiscard]] bool isOf(const Run& run, const Draft::Found& draft) const;
     void discardDraft();
 
     QSettings& settings_;
@@ -232,8 +235,10 @@ private:
     Draft draft_;
     std::optional<SessionFile> saved_; ///< what stands in the session's file; empty: there is none
     std::deque<Draft::Found> offered_;
-    QString damage_;               ///< of the model's files since it was opened; empty: none
-    std::vector<Place> bookmarks_; // index: number - 1; without layers: free
+    QSet<QString> taken_up_;        ///< files of drafts that were gone on with since the model was opened
+    std::vector<int> offered_runs_; ///< cut off, and named in the offer
+    QString damage_;                ///< of the model's files since it was opened; empty: none
+    std::vector<Place> bookmarks_;  // index: number - 1; without layers: free
     SleepInhibitor awake_;
     JobPace pace_;
     SelectionHistory visited_;

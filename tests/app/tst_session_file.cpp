@@ -256,18 +256,74 @@ private Q_SLOTS:
         QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the third"), qPrintable(offer->text()));
         click(*offer, "Go on with it");
         QVERIFY(window->session().recipe() == third);
-        QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the second"), qPrintable(offer->text()));
-        click(*offer, "Discard it");
+        // The second was gone on with and left: it is not offered round and round.
         QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the first"), qPrintable(offer->text()));
         QVERIFY2(!offer->text().contains("more"), qPrintable(offer->text()));
+        QVERIFY2(log(*window).contains("offered when the model is opened again"), qPrintable(log(*window)));
+        click(*offer, "Go on with it");
+        QCOMPARE(window->session().history().undoName(), QString("of the first on layers.0.self_attn.out_proj"));
+        QTest::qWait(700);
+        QVERIFY2(offer->isHidden(), qPrintable(offer->text()));
         offer = nullptr;
         window.reset();
-        // Neither taken nor discarded: both are there.
+        // None is lost: the last that was worked on is offered first.
         auto [again, last] = this->window("two");
         open(*last);
         QTRY_VERIFY(!draft_offer(*last)->isHidden());
-        QVERIFY(draft_offer(*last)->text().contains("of the third"));
-        QVERIFY(draft_offer(*last)->text().contains("1 more"));
+        QVERIFY(draft_offer(*last)->text().contains("of the first"));
+        QVERIFY(draft_offer(*last)->text().contains("2 more"));
+    }
+
+    /// Of two killed windows one was evaluating: the work of the other is not said to have been.
+    void a_stopped_run_is_named_with_its_own_work() {
+        const auto make = [](MainWindow& window, const char* line, const QString& name) {
+            window.session().select({LayerId{3}});
+            window.session().editSelected([line](SchemeChoice& choice) { choice = parse_scheme_line(line); }, name, {});
+            QTest::qWait(700);
+        };
+        const auto open = [](MainWindow& window) {
+            window.openPath("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(quiet(window), 30'000);
+        };
+        {
+            auto [settings, first] = this->window("stopped");
+            auto [more, second] = this->window("stopped");
+            open(*first);
+            open(*second);
+            make(*second, "w=int4/sym/channel", "of the second");
+            Session& session = second->session();
+            QSemaphore gate;
+            keep_busy(session, gate);
+            session.evaluate({{}, 64, 3});
+            session.runList().markCutOff(); // from here on it is killed
+            session.jobs().cancelAll();
+            gate.release();
+            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+            make(*first, "w=int8/sym/channel", "of the first"); // the newest
+        }
+        auto [settings, window] = this->window("stopped");
+        open(*window);
+        const OfferBar* offer = draft_offer(*window);
+        const Session& session = window->session();
+        QTRY_VERIFY(!offer->isHidden() && session.runs().size() == 2);
+        QTRY_VERIFY2(offer->text().contains("of the first") && offer->text().contains("Stopped besides it: "),
+                     qPrintable(offer->text()));
+        QVERIFY2(!offer->text().contains("Stopped with it"), qPrintable(offer->text()));
+        click(*offer, "Discard it");
+        QTRY_VERIFY2(offer->text().contains("of the second"), qPrintable(offer->text()));
+        for (const Run& run : session.runs())
+            QVERIFY2(offer->text().section("Stopped with it: ", 1).contains(run.name + ", not begun"),
+                     qPrintable(offer->text()));
+        QVERIFY2(!offer->text().contains("Stopped besides"), qPrintable(offer->text()));
+        // Its work need not be gone on with for that, and is offered as before.
+        const Recipe shown = session.recipe();
+        click(*offer, "Continue what was stopped");
+        QVERIFY(!offer->isHidden());
+        QVERIFY2(!offer->text().contains("Stopped"), qPrintable(offer->text()));
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs()[0].finished() && session.runs()[1].finished(),
+                                 60'000);
+        QVERIFY(session.recipe() == shown);
+        QVERIFY(!offer->isHidden() && offer->text().contains("of the second"));
     }
 
     /// What was saved is where it was saved, as long as that file says the same.
