@@ -44,7 +44,7 @@ std::string layers_text(const QuantizedModel& model) {
         columns.push_back({"err " + std::string(source.brief), Align::right});
     columns.insert(columns.end(), {{"unused levels", Align::right}, {"bytes", Align::right}, {"scheme"}});
     Table table(std::move(columns));
-    for (const LayerReport* report : worst_first(model)) {
+    for (const LayerReport* report : worst_first(layers_of(model))) {
         std::vector<std::string> cells{report->name, optional_fixed(report->output_sqnr_db, 2),
                                        fixed(report->weight_sqnr_db, 2), fixed(report->weight_underflow_percent, 2),
                                        optional_fixed(report->input_underflow_percent, 2)};

@@ -42,7 +42,7 @@ bool is_saved(const SessionFile& file) {
 
 std::optional<Draft::Found> read_draft(const QString& path) {
     try {
-        Draft::Found found{path, read_session(path), QFileInfo(path).lastModified(), {}};
+        Draft::Found found{path, read_session(path), QFileInfo(path).lastModified(), {}, {}};
         if (found.file.history.empty() || !holds_work(found.file)) return std::nullopt;
         found.contents = contents_of(found.file);
         if (!is_saved(found.file)) found.file.saved_as.clear();
@@ -111,6 +111,7 @@ Draft::There Draft::find(const QString& model_path) const {
             there.dropped += QFile::remove(file.filePath());
         } else if (auto found = read_draft(file.filePath())) {
             const auto same = [&](const Found& newer) { return same_work(newer.file, found->file); };
+            found->window = owner;
             if (std::ranges::any_of(there.found, same))
                 QFile::remove(file.filePath());
             else

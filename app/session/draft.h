@@ -27,6 +27,7 @@ public:
         SessionFile file; ///< `saved_as`: that session file says the same now
         QDateTime when;
         QString contents; ///< "5 steps of the recipe, the last: dINT4 on 8 linears; calibrated 8 × 512"
+        QString window;   ///< WindowMark of the one that left it
     };
     struct There {
         std::vector<Found> found; ///< newest first

@@ -38,12 +38,22 @@ bool are_reports_of(const Model& model, const std::vector<LayerReport>& reports)
     return std::ranges::all_of(reports, fits) && std::ranges::is_sorted(reports, {}, &LayerReport::layer);
 }
 
-void keep_measured(std::vector<LayerReport>& reports, const std::vector<LayerReport>& before) {
+bool keep_measured(std::vector<LayerReport>& reports, const std::vector<LayerReport>& before) {
+    bool any = false;
     for (LayerReport& report : reports) {
         const LayerReport* measured = find_report(before, report.layer, report.scheme_line);
-        if (!report.output_sqnr_db && measured && measured->output_sqnr_db && measured->weight_mse == report.weight_mse)
-            report = *measured;
+        if (report.output_sqnr_db || !measured || !measured->output_sqnr_db) continue;
+        if (measured->weight_mse != report.weight_mse) continue;
+        report = *measured;
+        any = true;
     }
+    return any;
+}
+
+std::shared_ptr<const std::vector<LayerReport>> measured_beyond(const Run& run) {
+    if (!run.quantized || !run.reports) return nullptr;
+    auto reports = std::make_shared<std::vector<LayerReport>>(*reports_of(*run.quantized));
+    return keep_measured(*reports, *run.reports) ? reports : nullptr;
 }
 
 void keep_reports(const RecordFolder& kept, const Run& run) {

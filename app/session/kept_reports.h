@@ -26,7 +26,12 @@ namespace graticule {
 
 /// Layers whose outputs were not measured, for want of a calibration, keep what was measured of the same codes
 /// `before`.
-void keep_measured(std::vector<LayerReport>& reports, const std::vector<LayerReport>& before);
+/// Returns whether one did.
+bool keep_measured(std::vector<LayerReport>& reports, const std::vector<LayerReport>& before);
+
+/// Of its layers, where some are known by figures that its weights in memory do without: they were quantized again, or
+/// without a calibration. Null: there are none.
+[[nodiscard]] std::shared_ptr<const std::vector<LayerReport>> measured_beyond(const Run& run);
 
 /// Of a run that was evaluated. What was measured before is kept (keep_measured). Throws Error{bad_input} naming the
 /// file.

@@ -38,10 +38,42 @@ std::set<int> deciding_rules(const Recipe& recipe, const Model& model) {
     return decide;
 }
 
-void drop_rules_made_idle(Recipe& after, const Model& model, const std::set<int>& decided_before) {
+std::set<int> rules_made_idle(const Recipe& after, const Model& model, const std::set<int>& decided_before) {
     const std::set<int> decide_now = deciding_rules(after, model);
-    for (int rule = static_cast<int>(after.rules.size()) - 1; rule >= 0; --rule)
-        if (decided_before.contains(rule) && !decide_now.contains(rule)) after.rules.erase(after.rules.begin() + rule);
+    std::set<int> idle;
+    for (const int rule : decided_before)
+        if (rule >= 0 && !decide_now.contains(rule)) idle.insert(rule);
+    return idle;
+}
+
+/// Those of `edited` without which, and without `gone`, every linear would have the choice that it has.
+std::set<int> rules_saying_the_same(const Recipe& recipe, const Model& model, const std::set<int>& edited,
+                                    const std::set<int>& gone) {
+    const auto choice = [&](int rule) -> const SchemeChoice& {
+        return rule < 0 ? recipe.defaults : recipe.rules[static_cast<std::size_t>(rule)].choice;
+    };
+    const LayerRules rules(recipe);
+    std::vector<std::vector<int>> matching; // of each linear, the last one decides
+    for (const Linear& linear : model.linears()) {
+        std::vector<int>& of = matching.emplace_back(1, -1);
+        for (int rule = 0; rule < static_cast<int>(recipe.rules.size()); ++rule)
+            if (!gone.contains(rule) && rules.rules()[static_cast<std::size_t>(rule)].matches(linear.name))
+                of.push_back(rule);
+    }
+    std::set<int> same;
+    for (const int rule : edited) {
+        const auto needs = [&](const std::vector<int>& of) {
+            return of.back() == rule && choice(of[of.size() - 2]) != choice(rule); // there is the default at least
+        };
+        if (gone.contains(rule) || std::ranges::any_of(matching, needs)) continue;
+        same.insert(rule);
+        for (std::vector<int>& of : matching) std::erase(of, rule);
+    }
+    return same;
+}
+
+void drop(Recipe& recipe, const std::set<int>& rules) {
+    for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) recipe.rules.erase(recipe.rules.begin() + *rule);
 }
 } // namespace
 
@@ -89,7 +121,17 @@ Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<L
         for (const int rule : change.rules)
             (rule < 0 ? result.defaults : result.rules[static_cast<std::size_t>(rule)].choice) = change.choice;
     }
-    drop_rules_made_idle(result, model, decided_before);
+    std::set<int> gone = rules_made_idle(result, model, decided_before);
+    // An edit of one rule's layers alone may pass by what is above it on its way to something else: a rule that
+    // somebody wrote stays then, one that the next edit would make as it is does not.
+    std::set<int> edited;
+    for (const auto& [rule, ids] : by_rule) {
+        if (rule < 0) continue;
+        const std::string& pattern = recipe.rules[static_cast<std::size_t>(rule)].pattern;
+        if (by_rule.size() > 1 || patterns_for(model, ids) == std::vector{pattern}) edited.insert(rule);
+    }
+    gone.merge(rules_saying_the_same(result, model, edited, gone));
+    drop(result, gone);
     return result;
 }
 

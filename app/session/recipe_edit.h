@@ -12,7 +12,7 @@ namespace graticule {
 
 /// Applies `edit` to the choice of each of `layers`, each keeping what the edit does not touch. Where the layers are
 /// all that a rule (or the defaults) decides, that rule is changed; else rules are added at the end. Rules that decide
-/// nothing any more because of the edit are dropped.
+/// nothing any more because of the edit are dropped, and of several that it makes alike those that say nothing new.
 [[nodiscard]] Recipe edit_layers(const Recipe& recipe, const Model& model, const std::vector<LayerId>& layers,
                                  const std::function<void(SchemeChoice&)>& edit);
 

@@ -151,6 +151,12 @@ public:
         bool elsewhere = false; ///< the machine that evaluates does it, for itself
     };
     [[nodiscard]] std::optional<CalibrationAhead> calibrationAhead(Calibrate when = Calibrate::where_needed) const;
+    /// What it takes instead, where it is done here. Absent: it does without, or begins with one.
+    struct CalibrationTaken {
+        CalibrationSpec spec;
+        enum class From { screen, job, weights } from = From::screen; ///< weights: they are quantized by it already
+    };
+    [[nodiscard]] std::optional<CalibrationTaken> calibrationTaken() const;
     /// Tells `take`, if `receiver` is there then, whether the recipe's calibration was done before and is read again.
     void askWhetherKept(QObject* receiver, std::function<void(const bool& kept)> take) const;
 

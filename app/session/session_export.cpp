@@ -1,3 +1,4 @@
+#include "app/session/kept_reports.h"
 #include "app/session/session.h"
 #include "core/engine/export.h"
 #include "core/engine/job_files.h"
@@ -22,7 +23,8 @@ std::optional<ReportInput> Session::reportOf(int run_id) const {
                        std::make_shared<const Evaluation>(*base->evaluation),
                        std::make_shared<const Evaluation>(*chosen->evaluation),
                        compare(*base->evaluation, *chosen->evaluation),
-                       {}};
+                       {},
+                       measured_beyond(*chosen)};
 }
 
 void Session::mayWrite(const QString& path) const {

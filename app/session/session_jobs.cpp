@@ -144,6 +144,24 @@ std::optional<Session::CalibrationAhead> Session::calibrationAhead(Calibrate whe
     return calibrates ? std::optional(CalibrationAhead{spec}) : std::nullopt;
 }
 
+std::optional<Session::CalibrationTaken> Session::calibrationTaken() const {
+    if (!model() || !resolution_.resolved || !device_elsewhere_.empty()) return std::nullopt;
+    const CalibrationSpec& spec = recipe().calibration;
+    const bool needed = resolution_.resolved->needs_calibration();
+    const Execution execution = settled();
+    if (quantizedIs(recipe(), needed, execution))
+        return needed ? std::optional(CalibrationTaken{spec, CalibrationTaken::From::weights}) : std::nullopt;
+    switch (statsAtHand(spec, to_text(execution))) {
+    case AtHand::there:
+        return CalibrationTaken{spec, CalibrationTaken::From::screen};
+    case AtHand::under_way:
+        return CalibrationTaken{spec, CalibrationTaken::From::job};
+    case AtHand::no:
+        break;
+    }
+    return std::nullopt;
+}
+
 void Session::askWhetherKept(QObject* receiver, std::function<void(const bool&)> take) const {
     if (!opened_.tokenizer) return take(false);
     const auto look = [kept = kept_statistics(runs_.journal().beside("statistics").toStdString()), model = model(),

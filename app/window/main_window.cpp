@@ -99,17 +99,34 @@ MainWindow::~MainWindow() {
     delete pins_;
 }
 
+namespace {
+constexpr int moved_ms = 200; // until the window manager has said where the window is, and with what frame
+} // namespace
+
 // On a screen of another scale the same pixels are fewer for the window to stand in. Later: it has its new size when
 // the system has moved it.
 void MainWindow::fitScreen() {
-    constexpr int moved_ms = 200;
     setMinimumSize(least_sensible.boundedTo(screen()->availableSize()));
     QTimer::singleShot(moved_ms, this, [this] { resize(size().expandedTo(minimumSize())); });
 }
 
 void MainWindow::showEvent(QShowEvent* event) {
     QMainWindow::showEvent(event);
+    if (!event->spontaneous()) QTimer::singleShot(moved_ms, this, &MainWindow::moveIntoScreen);
     connect(windowHandle(), &QWindow::screenChanged, this, &MainWindow::fitScreen, Qt::UniqueConnection);
+}
+
+void MainWindow::moveIntoScreen() {
+    if (isMaximized() || isFullScreen()) return;
+    const QRect frame = frameGeometry();
+    const QScreen* on = QGuiApplication::screenAt(frame.center());
+    const QRect room = (on ? on : screen())->availableGeometry();
+    const auto inside = [](int from, int length, int first, int space) {
+        return std::max(first, std::min(from, first + space - length)); // what is larger begins where the screen does
+    };
+    const QPoint to(inside(frame.x(), frame.width(), room.x(), room.width()),
+                    inside(frame.y(), frame.height(), room.y(), room.height()));
+    if (to != frame.topLeft()) move(to);
 }
 
 void MainWindow::buildCentre() {
@@ -228,6 +245,7 @@ bool MainWindow::event(QEvent* event) {
 void MainWindow::giveSize(const QSize& size) {
     size_given_ = true;
     resize(size);
+    moveIntoScreen(); // the earlier one's place was for another size
     resetLayout();
 }
 
@@ -420,6 +438,10 @@ void MainWindow::connectSession() {
     connect(&session_, &Session::statsChanged, this, changed);
     connect(plots_, &QTabWidget::currentChanged, this, changed);
     connect(offer_, &OfferBar::taken, this, [this] { offered_.empty() ? continueRuns(cutOffRuns()) : takeDraft(); });
+    connect(offer_, &OfferBar::besides, this, [this] {
+        continueRuns(cutOffRuns());
+        showOffer();
+    });
     connect(tour_, &Tour::left, this, &MainWindow::showOffer);
     connect(offer_, &OfferBar::refused, this,
             [this] { offered_.empty() ? session_.runList().leaveCutOff() : discardDraft(); });
@@ -456,7 +478,9 @@ void MainWindow::connectSession() {
     });
     connect(&session_, &Session::runsChanged, this, [this] {
         runs_->setRows(run_rows(session_));
-        if (offered_.empty() && cutOffRuns().empty()) offer_->withdraw(); // they go on, or are gone
+        const std::vector<int> cut_off = cutOffRuns();
+        if (offered_.empty() && cut_off.empty()) offer_->withdraw(); // they go on, or are gone
+        if (!offered_.empty() && !offer_->isHidden() && cut_off != offered_runs_) showOffer();
         updateActions();
     });
     connect(&session_, &Session::logged, jobs_, &JobsPanel::addLogLine);

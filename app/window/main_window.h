@@ -4,6 +4,7 @@
 
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QPointer>
+#include <QtCore/QSet>
 #include <QtWidgets/QMainWindow>
 #include <deque>
 #include <memory>
@@ -107,6 +108,7 @@ private:
     void fitDocks(const QSize& before); ///< `before`: the window's size until now; invalid: they stand anyhow
     [[nodiscard]] std::vector<int> borders() const;
     void fitScreen();
+    void moveIntoScreen(); ///< where its size leaves part of it outside
     void buildCentre();
     void buildDocks();
     void connectSession();
@@ -161,7 +163,7 @@ private:
     void measureDivergence();
     void quantize();
     void askEvaluate();
-    /// Where the recipe will be evaluated, and what is calibrated for it; empty: here, and nothing. `kept`: from before.
+    /// Where the recipe will be evaluated, and by what calibration; empty: here, and by none. `kept`: from before.
     [[nodiscard]] QString beforeEvaluation(Session::Calibrate when, bool kept) const;
     /// Those of the selected runs that can go on; where none of them can, of all.
     [[nodiscard]] std::vector<int> stoppedRuns() const;
@@ -176,9 +178,12 @@ private:
     [[nodiscard]] QString problemReport();
     /// report.html, model_card.md and layers.csv of the run; into a folder that is there.
     void writeReport(int run, const QString& folder);
-    /// The one selected in the table, else the newest quantized one; 0: none.
-    /// The selected run; where not one is selected, the newest of the open recipe. 0: none.
+    /// Runs of recipes that are selected: a model as it is can neither be exported nor reported.
+    [[nodiscard]] std::vector<int> selectedRecipes() const;
+    /// The selected run, the first of several; where none is selected, the newest of the open recipe. 0: none.
     [[nodiscard]] int chosenRun() const;
+    /// The same, of several the one that is asked for; absent: nobody says which.
+    [[nodiscard]] std::optional<int> askWhichRun(const QString& title);
     [[nodiscard]] const QuantizedModel* quantizedRecipe() const; ///< the open recipe's weights, or null
     void runEverything();
     void cancelAll();
@@ -217,6 +222,8 @@ private:
     /// The newest of unsaved work, then the runs that were cut off; not while the tour speaks.
     void showOffer();
     void takeDraft();
+    /// Whether the run was asked for in the work of `draft`, one of offered_.
+    [[nodiscard]] bool isOf(const Run& run, const Draft::Found& draft) const;
     void discardDraft();
 
     QSettings& settings_;
@@ -229,8 +236,10 @@ private:
     Draft draft_;
     std::optional<SessionFile> saved_; ///< what stands in the session's file; empty: there is none
     std::deque<Draft::Found> offered_;
-    QString damage_;               ///< of the model's files since it was opened; empty: none
-    std::vector<Place> bookmarks_; // index: number - 1; without layers: free
+    QSet<QString> taken_up_;        ///< files of drafts that were gone on with since the model was opened
+    std::vector<int> offered_runs_; ///< cut off, and named in the offer
+    QString damage_;                ///< of the model's files since it was opened; empty: none
+    std::vector<Place> bookmarks_;  // index: number - 1; without layers: free
     SleepInhibitor awake_;
     JobPace pace_;
     SelectionHistory visited_;

@@ -175,7 +175,15 @@ QString MainWindow::beforeEvaluation(Session::Calibrate when, bool kept) const {
         lines << tr("Runs on %1 (%2), quantized there as well; figures of single layers stay there.")
                      .arg(machine->host(), QString::fromStdString(session_.deviceElsewhere()));
     const auto ahead = session_.calibrationAhead(when);
-    if (!ahead) return lines.join(u'\n');
+    if (!ahead) {
+        using From = Session::CalibrationTaken::From;
+        if (const auto taken = session_.calibrationTaken())
+            lines << (taken->from == From::screen ? tr("Takes the calibration %1 tokens on the screen.")
+                      : taken->from == From::job  ? tr("Takes the calibration %1 tokens that is under way.")
+                                                  : tr("Takes the weights quantized by the calibration %1 tokens."))
+                         .arg(samples_text(taken->spec));
+        return lines.join(u'\n');
+    }
     const QString wanted = samples_text(ahead->spec);
     const auto& shown = session_.completeStats();
     if (ahead->elsewhere)
@@ -367,9 +375,36 @@ bool MainWindow::mayOpenAnother() {
     return mayStopJobs(title, tr("Stop and open")) && mayLoseWork(title);
 }
 
+std::vector<int> MainWindow::selectedRecipes() const {
+    std::vector<int> recipes;
+    for (const int id : runs_->selectedRuns())
+        if (const Run* run = session_.run(id); run && !run->full_precision) recipes.push_back(id);
+    return recipes;
+}
+
+std::optional<int> MainWindow::askWhichRun(const QString& title) {
+    const std::vector<int> several = selectedRecipes();
+    if (several.size() < 2) return chosenRun();
+    const std::vector<RunName> all = session_.runList().names();
+    QStringList names; // each tells its run from the others
+    for (const int id : several)
+        names << all[static_cast<std::size_t>(session_.run(id) - session_.runs().data())].whole();
+    if (!asking_) { // a script
+        showFailure(title,
+                    tr("%1 runs are selected; select one of them: %2").arg(several.size()).arg(names.join("; ")));
+        return std::nullopt;
+    }
+    bool given = false;
+    const QString name = QInputDialog::getItem(this, title, tr("Several runs are selected. Which one is meant?"), names,
+                                               0, false, &given);
+    if (!given) return std::nullopt;
+    return several[static_cast<std::size_t>(names.indexOf(name))];
+}
+
 int MainWindow::chosenRun() const {
-    const std::vector<int> selected = runs_->selectedRuns();
-    if (selected.size() == 1) return selected.front();
+    const std::vector<int> selected = runs_->selectedRuns(), recipes = selectedRecipes();
+    if (!recipes.empty()) return recipes.front();
+    if (!selected.empty()) return selected.front(); // a model as it is, which whoever takes it refuses
     // None is chosen: what is on the screen counts, and nothing else is written in its place.
     const auto newest = [&](const auto& suits) {
         for (auto run = session_.runs().rbegin(); run != session_.runs().rend(); ++run)
@@ -404,7 +439,9 @@ QString MainWindow::exportFolder(int run_id) const {
 }
 
 void MainWindow::askReport() {
-    const int run = chosenRun();
+    const std::optional<int> which = askWhichRun(tr("Write report"));
+    if (!which) return;
+    const int run = *which;
     const Run* chosen = session_.run(run);
     const Run* base = chosen ? session_.runList().unquantized(chosen->protocol()) : nullptr;
     if (!chosen || !chosen->finished() || chosen->full_precision || !base || !base->finished())
@@ -412,8 +449,9 @@ void MainWindow::askReport() {
                            tr("A report is of a finished run of a recipe, beside “%1” under the same protocol: select "
                               "one, or evaluate the recipe first.")
                                .arg(QString::fromStdString(unquantized_name(*session_.model()))));
-    const QString folder = asking_ ? QFileDialog::getExistingDirectory(this, tr("Folder for report.html, model_card.md "
-                                                                                "and layers.csv"))
+    const QString folder = asking_ ? QFileDialog::getExistingDirectory(this, tr("Report of %1: folder for report.html, "
+                                                                                "model_card.md and layers.csv")
+                                                                                 .arg(chosen->name))
                                    : QFileInfo(exportFolder(run)).absolutePath();
     if (folder.isEmpty()) return;
     chosen = session_.run(run);                          // the dialog took its time
@@ -426,7 +464,7 @@ void MainWindow::writeReport(int run, const QString& folder) {
     if (!input) return;
     const std::pair<QString, std::string> files[] = {{QStringLiteral("report.html"), report_html(*input)},
                                                      {QStringLiteral("model_card.md"), model_card(*input, {})},
-                                                     {QStringLiteral("layers.csv"), layers_csv(*input->quantized)}};
+                                                     {QStringLiteral("layers.csv"), layers_csv(*input)}};
     try {
         for (const auto& [name, text] : files) session_.mayWrite(QDir(folder).filePath(name));
         for (const auto& [name, text] : files) atomic_write_file(QDir(folder).filePath(name).toStdString(), text);
@@ -502,7 +540,11 @@ QString quantized_again_text(const Run& run, const std::string& device) {
 } // namespace
 
 void MainWindow::askExport(int run_id) {
-    if (run_id == 0) run_id = chosenRun();
+    if (run_id == 0) {
+        const std::optional<int> which = askWhichRun(tr("Export"));
+        if (!which) return;
+        run_id = *which;
+    }
     const Run* run = session_.run(run_id);
     const QuantizedModel* quantized = run ? run->quantized.get() : quantizedRecipe();
     if (run && run->full_precision)

@@ -4,10 +4,12 @@
 #include <QtCore/QSettings>
 #include <QtCore/QTextStream>
 #include <QtCore/QTimer>
+#include <QtGui/QScreen>
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QTableView>
+#include <algorithm>
 
 #include "app/session/recent_models.h"
 #include "app/window/main_window.h"
@@ -173,6 +175,7 @@ void MainWindow::restoreView(const SessionFile& file) {
     restoreState(file.view.layout, layoutVersion);
     drawn_borders_ = file.view.drawn_borders;
     resize(here.boundedTo(screen()->availableSize()).expandedTo(minimumSize())); // perhaps of a larger screen
+    moveIntoScreen();
     // It may have been of another size. Later: for a moment Qt puts back what was restored whenever the size changes.
     constexpr int restored_ms = 250;
     QTimer::singleShot(restored_ms, this, [this] { fitDocks({}); });
@@ -197,6 +200,7 @@ void MainWindow::keepDraft() {
 void MainWindow::offerDrafts() {
     offer_->withdraw();
     offered_.clear();
+    taken_up_.clear();
     draft_.begin();
     keeper().ask<Draft::There>([draft = draft_, model = modelFile()] { return draft.find(model); }, this,
                                [this, model = session_.model()](const Draft::There& there) {
@@ -211,27 +215,48 @@ void MainWindow::takeOffers(const Draft::There& there) {
     if (there.dropped > 0) jobs_->addLogLine(tr("%n old draft(s) of this model were removed", nullptr, there.dropped));
     const QString open = opening_ ? opening_->path : session_path_;
     offered_.clear();
-    for (const Draft::Found& found : there.found) // what is open needs no offer
-        if (found.file.saved_as.isEmpty() || found.file.saved_as != open) offered_.push_back(found);
+    for (const Draft::Found& found : there.found) // what is open needs no offer, nor does what was left for another
+        if ((found.file.saved_as.isEmpty() || found.file.saved_as != open) && !taken_up_.contains(found.path))
+            offered_.push_back(found);
     showOffer();
+}
+
+namespace {
+/// "w=int4/..., stopped at 5 of 24 windows; ..."
+QString stopped_text(const std::vector<const Run*>& runs) {
+    QStringList named;
+    for (const Run* run : runs)
+        named << (run->hasWindows() ? QObject::tr("%1, stopped at %2 of %3 windows")
+                                          .arg(run->name)
+                                          .arg(run->losses().size())
+                                          .arg(run->evaluation->protocol.windows_used)
+                                    : QObject::tr("%1, not begun").arg(run->name));
+    return named.join(QStringLiteral("; "));
+}
+} // namespace
+
+// Work that was gone on with since is another window's now: then its history says so.
+bool MainWindow::isOf(const Run& run, const Draft::Found& draft) const {
+    if (std::ranges::find(offered_, run.window, &Draft::Found::window) != offered_.end())
+        return run.window == draft.window;
+    const std::vector<RecipeHistory::Step>& steps = draft.file.history;
+    return !run.full_precision && std::ranges::find(steps, run.recipe, &RecipeHistory::Step::recipe) != steps.end();
 }
 
 void MainWindow::showOffer() {
     if (opening_ || tour_->running()) return; // a session file brings its own
-    const std::vector<int> cut_off = cutOffRuns();
-    QStringList named;
-    for (const int id : cut_off) {
-        const Run& run = *session_.run(id);
-        named << (run.hasWindows() ? tr("%1, stopped at %2 of %3 windows")
-                                         .arg(run.name)
-                                         .arg(run.losses().size())
-                                         .arg(run.evaluation->protocol.windows_used)
-                                   : tr("%1, not begun").arg(run.name));
+    offered_runs_ = cutOffRuns();
+    std::vector<const Run*> own, others; // of the work that is offered, and of none or other work
+    for (const int id : offered_runs_) {
+        const Run* run = session_.run(id);
+        const bool with_it =
+            !offered_.empty() && offered_.front().file.saved_as.isEmpty() && isOf(*run, offered_.front());
+        (with_it ? own : others).push_back(run);
     }
-    const QString runs = named.join(QStringLiteral("; "));
     if (offered_.empty()) {
-        if (!cut_off.empty())
-            offer_->offer(tr("Not finished when the window ended: %1.").arg(runs), tr("Continue"), tr("Leave it"));
+        if (!others.empty())
+            offer_->offer(tr("Not finished when the window ended: %1.").arg(stopped_text(others)), tr("Continue"),
+                          tr("Leave it"));
         return;
     }
     const Draft::Found& newest = offered_.front();
@@ -240,16 +265,19 @@ void MainWindow::showOffer() {
         saved_as.isEmpty()
             ? tr("There is unsaved work on this model, of %1: %2.").arg(when, newest.contents)
             : tr("The work of %1 is in the session %2: %3.").arg(when, QFileInfo(saved_as).fileName(), newest.contents);
+    if (!own.empty()) text += tr(" Stopped with it: %1.").arg(stopped_text(own));
+    if (!others.empty()) text += tr(" Stopped besides it: %1.").arg(stopped_text(others));
     if (const std::size_t more = offered_.size() - 1; more > 0)
         text += tr(" %n more of it, of other windows or times, is offered next.", nullptr, static_cast<int>(more));
-    if (!cut_off.empty()) text += tr(" Then: %1.").arg(runs); // is offered next
+    const QString go_on = offered_runs_.empty() ? QString() : tr("Continue what was stopped");
     if (saved_as.isEmpty())
-        offer_->offer(text, tr("Go on with it"), tr("Discard it"));
+        offer_->offer(text, tr("Go on with it"), tr("Discard it"), go_on);
     else
-        offer_->offer(text, tr("Open %1").arg(QFileInfo(saved_as).fileName()), tr("Not now"));
+        offer_->offer(text, tr("Open %1").arg(QFileInfo(saved_as).fileName()), tr("Not now"), go_on);
 }
 
-// What was made here meanwhile becomes a draft like the others, and is offered in its turn.
+// What was made here meanwhile becomes a draft like the others, and is offered in its turn. Each is gone on with once:
+// two of them would take turns for ever. What is left for another stays kept, for the next opening.
 void MainWindow::takeDraft() {
     if (offered_.empty()) return;
     const Draft::Found taken = std::move(offered_.front());
@@ -259,10 +287,15 @@ void MainWindow::takeDraft() {
         return openSession(session);
     }
     keepDraft();
+    const bool leaves = taken_up_.contains(draft_.file(modelFile()));
     draft_.begin();
+    taken_up_.insert(draft_.file(modelFile()));
     restoreView(taken.file);
     session_.takeWork(taken.file);
-    jobs_->addLogLine(tr("Unsaved work is back"));
+    jobs_->addLogLine(leaves
+                          ? tr("Unsaved work is back; the work before it is kept, and offered when the model is opened "
+                               "again")
+                          : tr("Unsaved work is back"));
     keepDraft();
     // Not before the same is on the disk again.
     const auto settle = [draft = draft_, model = modelFile(), path = taken.path] {

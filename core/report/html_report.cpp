@@ -92,11 +92,11 @@ std::string layer_table(const std::vector<const LayerReport*>& worst) {
     return html + "</table></div>\n";
 }
 
-std::string outputs_note(const std::vector<const LayerReport*>& worst) {
-    return outputs_measured(worst)
-               ? "<p>Error columns are shares of the output's mean squared error; they add up to "
-                 "100 %. Measured by the run on kept calibration inputs.</p>\n"
-               : "<p>Output errors are measured on kept calibration inputs; this run had none.</p>\n";
+std::string outputs_note(const std::vector<const LayerReport*>& worst, bool kept) {
+    if (!outputs_measured(worst))
+        return "<p>Output errors are measured on kept calibration inputs; this run had none.</p>\n";
+    return "<p>Error columns are shares of the output's mean squared error; they add up to 100 %. " +
+           std::string(kept ? kept_note : "Measured by the run on kept calibration inputs.") + "</p>\n";
 }
 
 std::string section(const std::string& title, const std::string& body) {
@@ -110,7 +110,7 @@ std::string preformatted(const std::string& text) { return "<pre>" + escaped(tex
 std::string report_html(const ReportInput& input) {
     const QuantizedModel& model = *input.quantized;
     const std::string title = model.base->name() + ", " + summary_line(model.recipe);
-    const std::vector<const LayerReport*> worst = worst_first(model);
+    const std::vector<const LayerReport*> worst = worst_first(layers_of(input));
     std::string notes;
     for (const Diagnostic& item : input.export_notes.items)
         notes += "<li>" + escaped((item.where.empty() ? "" : item.where + ": ") + item.text) + "</li>\n";
@@ -121,7 +121,7 @@ std::string report_html(const ReportInput& input) {
            ".</p>\n<p>Products: " + escaped(kernels_text(*input.evaluation)) + ".</p>\n" +
            section("Perplexity, window by window", perplexity_chart(input)) +
            section("Output error by source, worst linear first", error_chart(worst)) +
-           section("Linears, " + order_text(worst), layer_table(worst) + outputs_note(worst)) +
+           section("Linears, " + order_text(worst), layer_table(worst) + outputs_note(worst, input.kept != nullptr)) +
            section("Recipe", preformatted(recipe_text(model.recipe)) + preformatted(to_json(model.recipe))) +
            section("Export", notes.empty() ? notes : "<ul>\n" + notes + "</ul>\n") +
            section("Provenance", preformatted(to_json(input.evaluation->provenance).dump(2))) + "</body></html>\n";

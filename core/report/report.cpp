@@ -25,11 +25,42 @@ std::string csv_number(double value) { return std::isfinite(value) ? number_text
 
 std::string csv_number(const std::optional<double>& value) { return value ? csv_number(*value) : std::string(); }
 
+std::string csv_of(const std::vector<const LayerReport*>& layers) {
+    std::string text = "layer,scheme,output_sqnr_db,output_mse,weight_sqnr_db,weight_mse,weight_underflow_percent,"
+                       "input_underflow_percent,";
+    for (const ErrorSource& source : error_sources()) text += "error_" + std::string(source.key) + ",";
+    text += "error_total,rows_scored,levels_unused,bytes_before,bytes_after\n";
+    for (const LayerReport* layer : layers) {
+        const LayerReport& report = *layer;
+        text += csv_field(report.name) + "," + csv_field(report.scheme_line) + "," + csv_number(report.output_sqnr_db) +
+                "," + csv_number(report.output_mse) + "," + csv_number(report.weight_sqnr_db) + "," +
+                csv_number(report.weight_mse) + "," + csv_number(report.weight_underflow_percent) + "," +
+                csv_number(report.input_underflow_percent);
+        for (const ErrorSource& source : error_sources())
+            text += "," + (report.output_error ? csv_number(source.of(*report.output_error)) : std::string());
+        text += "," + (report.output_error ? csv_number(report.output_error->total) : std::string()) + "," +
+                std::to_string(report.rows_scored);
+        text += "," + std::to_string(report.levels_unused) + "," + std::to_string(report.bytes_before) + "," +
+                std::to_string(report.bytes_after) + "\n";
+    }
+    return text;
+}
+
 } // namespace
 
+std::vector<const LayerReport*> layers_of(const ReportInput& input) {
+    if (!input.kept) return layers_of(*input.quantized);
+    std::vector<const LayerReport*> reports;
+    for (const LayerReport& report : *input.kept) reports.push_back(&report);
+    return reports;
+}
+
 std::string report_json(const ReportInput& input) {
+    json quantized = to_json(*input.quantized, Timing::leave_out);
+    json& layers = quantized["layers"] = json::array();
+    for (const LayerReport* report : layers_of(input)) layers.push_back(to_json(*report, Timing::leave_out));
     const json document = {{"schema", 1},
-                           {"quantized", to_json(*input.quantized, Timing::leave_out)},
+                           {"quantized", quantized},
                            {"baseline", to_json(*input.baseline, Timing::leave_out)},
                            {"evaluation", to_json(*input.evaluation, Timing::leave_out)},
                            {"comparison", to_json(input.comparison)},
@@ -51,7 +82,7 @@ std::string report_markdown(const ReportInput& input) {
         "Protocol: " + input.evaluation->protocol.text() + ", on " + input.evaluation->provenance.data_name + ".\n\n";
     text += "Products: " + kernels_text(*input.evaluation) + ".\n\n";
 
-    const std::vector<const LayerReport*> worst = worst_first(model);
+    const std::vector<const LayerReport*> worst = worst_first(layers_of(input));
     text += "## Layers, " + order_text(worst) + "\n\n";
     text += "| layer | scheme | output SQNR dB | weight SQNR dB | weight underflow % | input underflow % | bytes |\n";
     text += "|---|---|---:|---:|---:|---:|---:|\n";
@@ -61,6 +92,7 @@ std::string report_markdown(const ReportInput& input) {
                 " | " + number_text("%.2f", report->weight_underflow_percent) + " | " +
                 number_text("%.2f", report->input_underflow_percent) + " | " + std::to_string(report->bytes_after) +
                 " |\n";
+    if (input.kept) text += "\n" + std::string(kept_note) + "\n";
     for (const LayerReport* report : worst)
         if (!report->not_measured.empty()) text += "\n- " + report->name + ": " + report->not_measured + "\n";
 
@@ -72,27 +104,8 @@ std::string report_markdown(const ReportInput& input) {
     return text;
 }
 
-std::string layers_csv(const QuantizedModel& model) {
-    std::string text = "layer,scheme,output_sqnr_db,output_mse,weight_sqnr_db,weight_mse,weight_underflow_percent,"
-                       "input_underflow_percent,";
-    for (const ErrorSource& source : error_sources()) text += "error_" + std::string(source.key) + ",";
-    text += "error_total,rows_scored,levels_unused,bytes_before,bytes_after\n";
-    for (const auto& linear : model.linears) {
-        if (!linear) continue;
-        const LayerReport& report = linear->report;
-        text += csv_field(report.name) + "," + csv_field(report.scheme_line) + "," + csv_number(report.output_sqnr_db) +
-                "," + csv_number(report.output_mse) + "," + csv_number(report.weight_sqnr_db) + "," +
-                csv_number(report.weight_mse) + "," + csv_number(report.weight_underflow_percent) + "," +
-                csv_number(report.input_underflow_percent);
-        for (const ErrorSource& source : error_sources())
-            text += "," + (report.output_error ? csv_number(source.of(*report.output_error)) : std::string());
-        text += "," + (report.output_error ? csv_number(report.output_error->total) : std::string()) + "," +
-                std::to_string(report.rows_scored);
-        text += "," + std::to_string(report.levels_unused) + "," + std::to_string(report.bytes_before) + "," +
-                std::to_string(report.bytes_after) + "\n";
-    }
-    return text;
-}
+std::string layers_csv(const QuantizedModel& model) { return csv_of(layers_of(model)); }
+std::string layers_csv(const ReportInput& input) { return csv_of(layers_of(input)); }
 
 std::string provenance_json(const ReportInput& input) {
     const json document = {{"quantized", to_json(input.quantized->provenance)},

@@ -18,8 +18,11 @@ namespace graticule {
 /// Perplexity and its spread, which one window does not have.
 [[nodiscard]] std::string perplexity_text(const Evaluation& run);
 [[nodiscard]] std::string difference_text(const Comparison& comparison);
-/// What the order of worst_first(model) goes by: "worst output first", or the weights where no output was measured.
+/// What the order of worst_first(reports) goes by: "worst output first", or the weights where no output was measured.
 [[nodiscard]] std::string order_text(const std::vector<const LayerReport*>& worst);
 [[nodiscard]] bool outputs_measured(const std::vector<const LayerReport*>& reports); ///< of any of them
+/// Where figures come from that the quantization at hand does not have.
+inline constexpr const char* kept_note =
+    "Output errors were measured earlier, of the same codes, and kept with the run.";
 
 } // namespace graticule

@@ -95,10 +95,14 @@ std::optional<std::vector<float>> effective_bias(const QuantizedModel& model, La
     return to_floats(*linear.bias);
 }
 
-std::vector<const LayerReport*> worst_first(const QuantizedModel& model) {
+std::vector<const LayerReport*> layers_of(const QuantizedModel& model) {
     std::vector<const LayerReport*> reports;
     for (const auto& linear : model.linears)
         if (linear) reports.push_back(&linear->report);
+    return reports;
+}
+
+std::vector<const LayerReport*> worst_first(std::vector<const LayerReport*> reports) {
     std::ranges::stable_sort(reports, {}, [](const LayerReport* report) { return sqnr_for_order(*report); });
     return reports;
 }

@@ -77,8 +77,10 @@ struct QuantizedModel {
 void put_beside(std::span<const std::int32_t> kept_channels, const HostTensor& kept_columns,
                 const std::optional<LowRank>& low_rank, std::int64_t columns, std::span<float> weight);
 
-/// Reports of the layers that are quantized, worst first; those alike in the order of execution.
-[[nodiscard]] std::vector<const LayerReport*> worst_first(const QuantizedModel& model);
+/// Reports of the layers that are quantized, in the order of execution.
+[[nodiscard]] std::vector<const LayerReport*> layers_of(const QuantizedModel& model);
+/// Worst first; those alike in the order in which they were.
+[[nodiscard]] std::vector<const LayerReport*> worst_first(std::vector<const LayerReport*> reports);
 
 /// What the linear stores beside codes, scales and zero points.
 [[nodiscard]] StoredParts stored_parts(const QuantizedLinear& quantized);

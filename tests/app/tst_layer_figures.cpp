@@ -123,8 +123,11 @@ private Q_SLOTS:
         QVERIFY2(row.contains(QStringLiteral("calibrated 2 × 64; the recipe asks for 3 × 64")), qPrintable(row));
         const auto ahead = session_.calibrationAhead();
         QVERIFY(ahead && ahead->spec.samples == 3 && !ahead->elsewhere);
+        QVERIFY(!session_.calibrationTaken());
         session_.undo();
         QVERIFY(!session_.calibrationAhead());
+        const auto taken = session_.calibrationTaken();
+        QVERIFY(taken && taken->spec.samples == 2 && taken->from != Session::CalibrationTaken::From::job);
         QVERIFY(!what_if_table(session_).basis.contains(QStringLiteral("not ")));
     }
 

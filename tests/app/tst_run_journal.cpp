@@ -14,6 +14,7 @@
 #include "app/window/table_rows.h"
 #include "core/engine/resources.h"
 #include "core/io/safetensors.h"
+#include "core/report/report.h"
 #include "tests/support/error_message.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
@@ -430,6 +431,24 @@ private Q_SLOTS:
         };
         QStringList lines;
         QCOMPARE(measured_again(lines), before.size());
+        { // A report has what the run measured although its weights are quantized again without a calibration.
+            Session session(nullptr, RunJournal(folder.path()));
+            open(session);
+            const int run = session.runs()[1].id;
+            QVERIFY(!session.runs()[1].quantized);
+            session.withWeights(run, [](const auto&) {});
+            QTRY_VERIFY_WITH_TIMEOUT(session.runs()[1].quantized && !session.jobs().busy(), 120'000);
+            const auto input = session.reportOf(run);
+            QVERIFY(input.has_value());
+            const auto layers = layers_of(*input);
+            QCOMPARE(layers.size(), before.size());
+            for (std::size_t i = 0; i < layers.size(); ++i) {
+                QVERIFY(!session.runs()[1].quantized->linears[index_of(layers[i]->layer)]->report.output_sqnr_db);
+                QCOMPARE(layers[i]->output_sqnr_db, before[i].output_sqnr_db);
+                QVERIFY(layers[i]->output_error == before[i].output_error);
+                QCOMPARE(layers[i]->rows_scored, before[i].rows_scored);
+            }
+        }
         { // Nor does an evaluation without a calibration take it from the window that makes it.
             Session session(nullptr, RunJournal(folder.path()));
             open(session);

@@ -122,6 +122,43 @@ private Q_SLOTS:
         QCOMPARE(edited.rules[0].pattern, std::string("*.v_proj"));
     }
 
+    /// One linear, then all of them, to the same: there is one scheme, and no rule that says so again.
+    void rules_that_say_what_holds_without_them_go() {
+        const auto all = layers_where([](const Linear&) { return true; });
+        const auto named = [](const std::string& end) {
+            return layers_where([&](const Linear& linear) { return linear.short_name.ends_with(end); });
+        };
+        const auto to_int8 = [](SchemeChoice& choice) { choice = parse_scheme_line("w=int8/sym/channel"); };
+        const Recipe one = edit_layers(int4_recipe(), *sample(), named("layers.0.self_attn.q_proj"), to_dint);
+        QCOMPARE(one.rules.size(), std::size_t(1));
+        for (const auto& edit :
+             {std::function<void(SchemeChoice&)>(to_dint), std::function<void(SchemeChoice&)>(to_int8)}) {
+            const Recipe whole = edit_layers(one, *sample(), all, edit);
+            QVERIFY2(whole.rules.empty(), summary_line(whole).c_str());
+            SchemeChoice expected = int4_recipe().defaults;
+            edit(expected);
+            QVERIFY(whole.defaults == expected);
+        }
+        // One of a role, then the role: the role's rule is left.
+        Recipe role = edit_layers(int4_recipe(), *sample(), named(".v_proj"), to_int8);
+        role = edit_layers(role, *sample(), named("layers.3.self_attn.v_proj"), to_dint);
+        QCOMPARE(role.rules.size(), std::size_t(2));
+        role = edit_layers(role, *sample(), named(".v_proj"), to_int8);
+        QCOMPARE(role.rules.size(), std::size_t(1));
+        QCOMPARE(role.rules[0].pattern, std::string("*.v_proj"));
+        // What they differ in keeps them.
+        const Recipe differs =
+            edit_layers(one, *sample(), all, [](SchemeChoice& choice) { choice.scheme.input.reset(); });
+        QCOMPARE(differs.rules.size(), std::size_t(1));
+        // Back to what it was; a pattern that somebody wrote stays, for what it may still become.
+        const auto back = [](SchemeChoice& choice) { choice = int4_recipe().defaults; };
+        QVERIFY(edit_layers(one, *sample(), named("layers.0.self_attn.q_proj"), back).rules.empty());
+        Recipe written = one;
+        written.rules[0].pattern = "layers.0.*q_proj";
+        QCOMPARE(edit_layers(written, *sample(), named("layers.0.self_attn.q_proj"), back).rules.size(),
+                 std::size_t(1));
+    }
+
     void editing_an_ignored_layer_takes_only_it_off_the_ignore_list() {
         Recipe recipe = int4_recipe();
         recipe.ignore = {"layers.0.*"};

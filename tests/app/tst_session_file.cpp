@@ -13,6 +13,7 @@
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QFileDialog>
 #include <QtWidgets/QHeaderView>
+#include <QtWidgets/QInputDialog>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
@@ -255,18 +256,74 @@ private Q_SLOTS:
         QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the third"), qPrintable(offer->text()));
         click(*offer, "Go on with it");
         QVERIFY(window->session().recipe() == third);
-        QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the second"), qPrintable(offer->text()));
-        click(*offer, "Discard it");
+        // The second was gone on with and left: it is not offered round and round.
         QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the first"), qPrintable(offer->text()));
         QVERIFY2(!offer->text().contains("more"), qPrintable(offer->text()));
+        QVERIFY2(log(*window).contains("offered when the model is opened again"), qPrintable(log(*window)));
+        click(*offer, "Go on with it");
+        QCOMPARE(window->session().history().undoName(), QString("of the first on layers.0.self_attn.out_proj"));
+        QTest::qWait(700);
+        QVERIFY2(offer->isHidden(), qPrintable(offer->text()));
         offer = nullptr;
         window.reset();
-        // Neither taken nor discarded: both are there.
+        // None is lost: the last that was worked on is offered first.
         auto [again, last] = this->window("two");
         open(*last);
         QTRY_VERIFY(!draft_offer(*last)->isHidden());
-        QVERIFY(draft_offer(*last)->text().contains("of the third"));
-        QVERIFY(draft_offer(*last)->text().contains("1 more"));
+        QVERIFY(draft_offer(*last)->text().contains("of the first"));
+        QVERIFY(draft_offer(*last)->text().contains("2 more"));
+    }
+
+    /// Of two killed windows one was evaluating: the work of the other is not said to have been.
+    void a_stopped_run_is_named_with_its_own_work() {
+        const auto make = [](MainWindow& window, const char* line, const QString& name) {
+            window.session().select({LayerId{3}});
+            window.session().editSelected([line](SchemeChoice& choice) { choice = parse_scheme_line(line); }, name, {});
+            QTest::qWait(700);
+        };
+        const auto open = [](MainWindow& window) {
+            window.openPath("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(quiet(window), 30'000);
+        };
+        {
+            auto [settings, first] = this->window("stopped");
+            auto [more, second] = this->window("stopped");
+            open(*first);
+            open(*second);
+            make(*second, "w=int4/sym/channel", "of the second");
+            Session& session = second->session();
+            QSemaphore gate;
+            keep_busy(session, gate);
+            session.evaluate({{}, 64, 3});
+            session.runList().markCutOff(); // from here on it is killed
+            session.jobs().cancelAll();
+            gate.release();
+            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+            make(*first, "w=int8/sym/channel", "of the first"); // the newest
+        }
+        auto [settings, window] = this->window("stopped");
+        open(*window);
+        const OfferBar* offer = draft_offer(*window);
+        const Session& session = window->session();
+        QTRY_VERIFY(!offer->isHidden() && session.runs().size() == 2);
+        QTRY_VERIFY2(offer->text().contains("of the first") && offer->text().contains("Stopped besides it: "),
+                     qPrintable(offer->text()));
+        QVERIFY2(!offer->text().contains("Stopped with it"), qPrintable(offer->text()));
+        click(*offer, "Discard it");
+        QTRY_VERIFY2(offer->text().contains("of the second"), qPrintable(offer->text()));
+        for (const Run& run : session.runs())
+            QVERIFY2(offer->text().section("Stopped with it: ", 1).contains(run.name + ", not begun"),
+                     qPrintable(offer->text()));
+        QVERIFY2(!offer->text().contains("Stopped besides"), qPrintable(offer->text()));
+        // Its work need not be gone on with for that, and is offered as before.
+        const Recipe shown = session.recipe();
+        click(*offer, "Continue what was stopped");
+        QVERIFY(!offer->isHidden());
+        QVERIFY2(!offer->text().contains("Stopped"), qPrintable(offer->text()));
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs()[0].finished() && session.runs()[1].finished(),
+                                 60'000);
+        QVERIFY(session.recipe() == shown);
+        QVERIFY(!offer->isHidden() && offer->text().contains("of the second"));
     }
 
     /// What was saved is where it was saved, as long as that file says the same.
@@ -381,6 +438,24 @@ private Q_SLOTS:
         }
     }
 
+    /// The place of an earlier window is not one for every size.
+    void a_size_that_is_given_brings_the_window_into_the_screen() {
+        const QRect room = QGuiApplication::primaryScreen()->availableGeometry();
+        auto [settings, window] = this->window("placed");
+        const QSize least = window->minimumSize();
+        window->resize(least);
+        window->move(room.left(), room.bottom() - least.height());
+        window->giveSize({least.width(), room.height() - 20});
+        QVERIFY(window->frameGeometry().top() >= room.top());
+        QVERIFY(window->frameGeometry().bottom() <= room.bottom());
+        // Nor is a window shown beyond it.
+        window->hide();
+        window->move(room.right() - 100, room.top());
+        window->show();
+        const int left = room.right() + 1 - window->frameGeometry().width();
+        QTRY_COMPARE(window->frameGeometry().left(), std::max(room.left(), left));
+    }
+
     void the_same_work_is_offered_once_and_only_of_windows_that_are_gone() {
         const auto journal = [this] { return RunJournal(folder_.filePath("drafts")); }; // a window's own
         const QString model = "/models/some";
@@ -434,6 +509,47 @@ private Q_SLOTS:
         window->setAsking(false);
         Q_EMIT window->runs().exportWanted(window->session().runs().at(0).id);
         QVERIFY2(log(*window).contains("there is nothing to write"), qPrintable(log(*window)));
+    }
+
+    /// Of several that are selected none is taken unasked, nor the open recipe in their place.
+    void of_several_selected_runs_it_is_asked_which_to_export() {
+        auto [settings, window] = this->window("first");
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && window->session().runs().size() == 2, 30'000);
+        Session& session = window->session();
+        Run second = session.runs().at(1);
+        second.recipe.defaults = parse_scheme_line("w=int8/sym/channel");
+        second.recipe.rules.clear();
+        second.name = "eight bits";
+        const int both[] = {session.runs().at(1).id, session.runList().add(second)};
+        Q_EMIT session.runsChanged();
+        window->runs().selectRuns({session.runs().at(0).id, both[0], both[1]});
+        for (const char* verb : {"run.export", "run.report"}) { // a script's
+            window->command(verb)->trigger();
+            const QString said = log(*window).section(u'\n', -1);
+            QVERIFY2(said.contains("2 runs are selected") && said.contains("eight bits"), qPrintable(said));
+        }
+        window->setAsking(true);
+        QStringList offered;
+        QString said;
+        QTimer::singleShot(0, qApp, [&] {
+            auto* question = qobject_cast<QInputDialog*>(QApplication::activeModalWidget());
+            if (!question) return;
+            offered = question->comboBoxItems();
+            QTimer::singleShot(100, qApp, [&said] { // in the next dialog's loop
+                auto* dialog = qobject_cast<ExportDialog*>(QApplication::activeModalWidget());
+                if (!dialog) return;
+                for (const QLabel* label : dialog->findChildren<QLabel*>()) said += label->text() + u'\n';
+                dialog->reject();
+            });
+            question->setTextValue(offered.value(1));
+            question->accept();
+        });
+        window->command("run.export")->trigger();
+        QVERIFY2(offered.size() == 2 && offered[1].contains("eight bits"), qPrintable(offered.join(", ")));
+        QVERIFY2(said.contains("Writes w=int8/sym/channel"), qPrintable(said));
+        window->setAsking(false);
+        session.runList().remove(both[1]);
     }
 
     void a_disk_that_takes_its_time_holds_up_no_opening() {

@@ -87,6 +87,17 @@ private Q_SLOTS:
             QVERIFY(text.find(", worst weight first; no output was measured") != std::string::npos);
         }
         QVERIFY(report_html(without).find("Measured by the run") == std::string::npos);
+        // What was measured before of the same codes stands there, and is said to be that.
+        auto kept = std::make_shared<std::vector<LayerReport>>();
+        for (const LayerReport* report : layers_of(input_)) kept->push_back(*report);
+        without.kept = kept;
+        QCOMPARE(layers_csv(without), layers_csv(input_));
+        QVERIFY(layers_csv(*unseen) != layers_csv(input_));
+        QCOMPARE(report_json(without), report_json(input_));
+        for (const std::string& text : {report_html(without), report_markdown(without)}) {
+            QVERIFY(text.find("worst output first") != std::string::npos);
+            QVERIFY(text.find("were measured earlier, of the same codes") != std::string::npos);
+        }
     }
 
     /// Nothing that a text holds ends the markup or turns round what comes after it.

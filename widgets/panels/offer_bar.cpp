@@ -12,6 +12,7 @@ OfferBar::OfferBar(QWidget* parent)
     : QFrame(parent)
     , text_(new QLabel)
     , yes_(new QPushButton)
+    , besides_(new QPushButton)
     , no_(new QPushButton) {
     setProperty("role", "card");
     setAccessibleName(tr("Offer"));
@@ -23,6 +24,7 @@ OfferBar::OfferBar(QWidget* parent)
     auto* buttons = new QHBoxLayout;
     buttons->addStretch();
     buttons->addWidget(yes_);
+    buttons->addWidget(besides_);
     buttons->addWidget(no_);
     row_->addLayout(buttons);
     connect(yes_, &QPushButton::clicked, this, [this] {
@@ -33,14 +35,17 @@ OfferBar::OfferBar(QWidget* parent)
         hide();
         Q_EMIT refused();
     });
+    connect(besides_, &QPushButton::clicked, this, &OfferBar::besides);
     hide();
 }
 
-void OfferBar::offer(const QString& text, const QString& yes, const QString& no) {
+void OfferBar::offer(const QString& text, const QString& yes, const QString& no, const QString& besides) {
     text_->setText(text);
     yes_->setText(yes);
     yes_->show();
     no_->setText(no);
+    besides_->setText(besides);
+    besides_->setVisible(!besides.isEmpty());
     fit();
     setAccessibleDescription(text);
     show();
@@ -48,7 +53,9 @@ void OfferBar::offer(const QString& text, const QString& yes, const QString& no)
 
 // Beside its buttons the text must not become a column of single words.
 void OfferBar::fit() {
-    const int buttons = (yes_->isHidden() ? 0 : yes_->sizeHint().width()) + no_->sizeHint().width();
+    int buttons = 0;
+    for (const QPushButton* button : {yes_, besides_, no_})
+        if (!button->isHidden()) buttons += button->sizeHint().width();
     row_->setDirection(width() - buttons < theme::scaled(360) ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
 }
 
@@ -60,6 +67,7 @@ void OfferBar::resizeEvent(QResizeEvent* event) {
 void OfferBar::wait(const QString& text) {
     text_->setText(text);
     yes_->hide();
+    besides_->hide();
     setAccessibleDescription(text);
     show();
 }

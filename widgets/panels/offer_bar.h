@@ -13,7 +13,8 @@ class OfferBar final : public QFrame {
     Q_OBJECT
 public:
     explicit OfferBar(QWidget* parent = nullptr);
-    void offer(const QString& text, const QString& yes, const QString& no);
+    /// `besides`: something else that can be done, after which the offer stands; empty: nothing.
+    void offer(const QString& text, const QString& yes, const QString& no, const QString& besides = {});
     /// Stays in its place with this text while something is under way; only the refusal can be pressed.
     void wait(const QString& text);
     [[nodiscard]] bool waiting() const;
@@ -23,6 +24,7 @@ public:
 Q_SIGNALS:
     void taken();
     void refused();
+    void besides();
 
 protected:
     void resizeEvent(QResizeEvent* event) override;
@@ -32,7 +34,7 @@ private:
 
     QBoxLayout* row_;
     QLabel* text_;
-    QPushButton *yes_, *no_;
+    QPushButton *yes_, *besides_, *no_;
 };
 
 } // namespace graticule
