@@ -70,7 +70,7 @@ Outcome evaluate_there(const Args& args, const std::optional<Recipe>& recipe, co
     order.protocol = spec.protocol;
     order.window = spec.window;
     order.max_windows = spec.max_windows;
-    console.stays("nothing was left behind on this machine"); // of the other one the log says it
+    console.stays("no file was written on this machine"); // of the other one the log says what stays
     const RemoteEvaluation result = evaluate_on_worker(args.worker, order, job);
     console.stays({});
     Outcome outcome;

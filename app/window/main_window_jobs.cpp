@@ -56,8 +56,9 @@ void MainWindow::openRecipe(const QString& file_or_line) {
     if (!session_.model())
         return showFailure(tr("Open recipe"), tr("A recipe is chosen for a model: open the model first."));
     try {
+        const QFileInfo file(file_or_line); // a line has strokes as a path has
         session_.setRecipe(read_recipe(file_or_line.toStdString()),
-                           tr("recipe %1").arg(QFileInfo(file_or_line).fileName()));
+                           tr("recipe %1").arg(file.exists() ? file.fileName() : file_or_line));
     } catch (const Error& error) {
         showFailure(tr("Open recipe"), QString::fromStdString(error.info().text()));
     }
@@ -178,9 +179,9 @@ QString MainWindow::beforeEvaluation(Session::Calibrate when, bool kept) const {
     if (!ahead) {
         using From = Session::CalibrationTaken::From;
         if (const auto taken = session_.calibrationTaken())
-            lines << (taken->from == From::screen ? tr("Takes the calibration %1 tokens on the screen.")
-                      : taken->from == From::job  ? tr("Takes the calibration %1 tokens that is under way.")
-                                                  : tr("Takes the weights quantized by the calibration %1 tokens."))
+            lines << (taken->from == From::screen ? tr("Takes the calibration on the screen: %1 tokens.")
+                      : taken->from == From::job  ? tr("Takes the calibration under way: %1 tokens.")
+                                                  : tr("Takes the weights that were quantized with %1 tokens."))
                          .arg(samples_text(taken->spec));
         return lines.join(u'\n');
     }
@@ -189,7 +190,7 @@ QString MainWindow::beforeEvaluation(Session::Calibrate when, bool kept) const {
     if (ahead->elsewhere)
         lines << tr("%1 calibrates for it: %2 tokens.").arg(machine->host(), wanted);
     else if (kept)
-        lines << tr("Takes the calibration %1, which is kept from before.").arg(wanted);
+        lines << tr("Takes the calibration kept from before: %1 tokens.").arg(wanted);
     else
         lines << (shown ? tr("Calibrates again: %1 tokens.") : tr("Calibrates first: %1 tokens.")).arg(wanted);
     if (shown && shown->spec != ahead->spec)

@@ -141,13 +141,13 @@ WhatIfTable what_if_table(const Session& session) {
         table.note = QObject::tr("Select a linear to see what a change would do to it.");
         return table;
     }
-    if (!session.statsComplete()) {
-        table.note = QObject::tr("Calibrate first: the answer comes from the inputs that calibration keeps.");
-        return table;
-    }
     const SchemeChoice now = session.choiceFor(*layer, session.recipeRules()),
                        before = session.choiceFor(*layer, session.referenceRules());
     const LayerFigures answer = figures_of(session, *layer, now), current = figures_of(session, *layer, before);
+    if ((!answer || !current) && !session.statsComplete()) { // what was measured needs none
+        table.note = QObject::tr("Calibrate first: the answer comes from the inputs that calibration keeps.");
+        return table;
+    }
     if (const QString problem = session.whatIfs().problem(*layer, now); !problem.isEmpty())
         table.note = problem;
     else if (!answer || !current)

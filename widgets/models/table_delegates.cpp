@@ -77,10 +77,16 @@ void HeatDelegate::paintMatches(QPainter& painter, const QStyleOptionViewItem& o
 }
 
 namespace {
-/// "INT4 / A8" of "INT4 channel / A8": without room the formats tell more.
-QString without_grain(QString scheme) {
+/// Without room the formats tell more than the grain, and the methods more than the inputs: "INT4 channel / A8 · gptq",
+/// "INT4 / A8 · gptq", "INT4 · gptq".
+QStringList shorter_schemes(const QString& whole) {
     static const QRegularExpression grain(QStringLiteral("^(\\S.*?) (channel|tensor|(g|dual)\\d+)(?=$| / | · )"));
-    return scheme.replace(grain, QStringLiteral("\\1"));
+    static const QRegularExpression inputs(QStringLiteral(" / [^·]+(?= · )"));
+    QString without_grain = whole;
+    without_grain.replace(grain, QStringLiteral("\\1"));
+    QString without_inputs = without_grain;
+    without_inputs.remove(inputs);
+    return {whole, without_grain, without_inputs};
 }
 } // namespace
 
@@ -90,21 +96,17 @@ void HeatDelegate::paintScheme(QPainter& painter, const QStyleOptionViewItem& op
     const Theme& look = theme::of(option.palette);
     constexpr int side = Qt::AlignVCenter | Qt::AlignLeft;
     QRect rect = inner(option.rect);
-    const QString text = texts_.width(whole, option.font, side) <= rect.width()
-                             ? whole
-                             : option.fontMetrics.elidedText(without_grain(whole), Qt::ElideRight, rect.width());
-    if (!index.data(LayerTableModel::EditedRole).toBool())
-        return texts_.draw(painter, rect, side, text, option.font, look[Token::secondary]);
-    QString head = text.section(QStringLiteral(" / "), 0, 0);
-    QFont strong = option.font;
-    strong.setWeight(QFont::DemiBold);
-    const QString rest = text.mid(head.size());
-    if (texts_.width(head, strong, side) + texts_.width(rest, option.font, side) > rect.width())
-        head = text; // cut as one, so that neither the format nor the methods are what is left out
-    texts_.draw(painter, rect, side, head, strong, look[Token::levels]);
-    if (head == text) return;
-    rect.setLeft(rect.left() + texts_.width(head, strong, side));
-    texts_.draw(painter, rect, side, rest, option.font, look[Token::secondary]);
+    const bool edited = index.data(LayerTableModel::EditedRole).toBool();
+    QFont font = option.font;
+    if (edited) font.setWeight(QFont::DemiBold);
+    const auto width = [&](const QString& text) { return texts_.width(text, font, side); };
+    QString text = first_that_fits(shorter_schemes(whole), rect.width(), width);
+    if (width(text) > rect.width()) text = QFontMetrics(font).elidedText(text, Qt::ElideRight, rect.width());
+    if (!edited) return texts_.draw(painter, rect, side, text, font, look[Token::secondary]);
+    const QString head = text.section(QStringLiteral(" / "), 0, 0).section(QStringLiteral(" · "), 0, 0);
+    texts_.draw(painter, rect, side, head, font, look[Token::levels]);
+    rect.setLeft(rect.left() + width(head));
+    texts_.draw(painter, rect, side, text.mid(head.size()), option.font, look[Token::secondary]);
 }
 
 // A smooth line costs as much as a whole row of text, and runs that are done do not change.
