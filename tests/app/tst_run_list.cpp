@@ -124,6 +124,7 @@ private Q_SLOTS:
         QVERIFY(list.stopped(run_of("w=int4", lengthy)) == nullptr);
         QVERIFY(list.stopped(run_of("w=int4", brief)) == list.find(id));
         Run there = run_of("w=int4", brief);
+        there.evaluation.reset();
         there.host = "gpu-host"; // is asked of another machine
         QVERIFY(list.stopped(there) == nullptr);
         list.setJobs(id, {JobId{1}}); // on its way again

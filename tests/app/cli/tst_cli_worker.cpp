@@ -223,7 +223,7 @@ private Q_SLOTS:
         const Outcome stopped = collect(process);
         QCOMPARE(stopped.code, 130);
         QVERIFY2(!(stopped.out + stopped.err).contains("nothing was left behind"), stopped.out + stopped.err);
-        QVERIFY2(stopped.out.contains("stays on its machine") && stopped.err.contains(" stay on "),
+        QVERIFY2(stopped.out.contains("no file was written on this machine") && stopped.err.contains(" stay on "),
                  stopped.out + stopped.err);
         // At once: its process may still be there, and its end not told.
         const Outcome outcome = run_cli(on(store("cancel"), long_words()));
