@@ -83,7 +83,8 @@ struct Run {
     }
 };
 
-/// The same recipe of the same model under the same protocol, on the same machine. Where one has not begun, its model may not be known yet.
+/// The same recipe of the same model under the same protocol, on the same machine. Where one has not begun, its model
+/// may not be known yet.
 [[nodiscard]] inline bool same_question(const Run& a, const Run& b) {
     if (a.full_precision != b.full_precision || a.served_as != b.served_as || !(a.recipe == b.recipe) ||
         a.madeOn() != b.madeOn())

@@ -62,7 +62,6 @@ Run run_from_json(const json& value) {
     run.evaluation = read_evaluation(value.at("evaluation"));
     run.served_as = QString::fromStdString(run.evaluation->provenance.served_as);
     run.execution = run.evaluation->protocol.execution;
-    run.host = run.madeOn();
     run.take(Evaluation(*run.evaluation), value.value("complete", true)); // absent until partial ones were kept
     if (run.evaluation->complete) run.state = JobState::done;
     return run;

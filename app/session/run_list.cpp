@@ -139,7 +139,7 @@ void RunList::setSize(int id, const ModelSize& size) {
     if (Run* run = findMutable(id)) run->setSize(size);
 }
 
-void RunList::setJobs(int id, std::vector<JobId> jobs, const QString& host) {
+void RunList::setJobs(int id, std::vector<JobId> jobs) {
     Run* run = findMutable(id);
     if (!run) return;
     run->jobs = std::move(jobs);
@@ -147,7 +147,6 @@ void RunList::setJobs(int id, std::vector<JobId> jobs, const QString& host) {
     run->error.clear();
     run->window.clear();
     run->elsewhere = false;
-    run->host = host;
 }
 
 void RunList::takeReports(Run& run, const QuantizedModel& quantized) {

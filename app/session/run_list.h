@@ -60,9 +60,8 @@ public:
     /// One of the same recipe and protocol that was stopped, or cancelled before it began: it goes on instead of a
     /// second one. Null: none.
     [[nodiscard]] const Run* stopped(const Run& like) const;
-    void setSize(int id, const ModelSize& size); ///< as it was measured
-    /// And it waits for them. `host`: the other machine that evaluates it; empty: this one.
-    void setJobs(int id, std::vector<JobId> jobs, const QString& host = {});
+    void setSize(int id, const ModelSize& size);   ///< as it was measured
+    void setJobs(int id, std::vector<JobId> jobs); ///< and it waits for them
     /// `quantized`: what is evaluated, whose measured figures are kept from now on; null: the unquantized model.
     void receive(int id, const Evaluation& so_far, const std::shared_ptr<const QuantizedModel>& quantized = nullptr);
     void finish(int id, const Evaluation& whole, std::shared_ptr<const QuantizedModel> quantized);

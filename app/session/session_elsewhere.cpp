@@ -106,7 +106,7 @@ void Session::queueElsewhere(Run run) {
             runs_.finish(id, *result->evaluation, nullptr);
         },
         reporter());
-    runs_.setJobs(id, {job}, machine_->host());
+    runs_.setJobs(id, {job});
 }
 
 } // namespace graticule

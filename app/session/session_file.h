@@ -8,7 +8,6 @@
 #pragma once
 
 #include <QtCore/QByteArray>
-#include <QtCore/QSize>
 #include <QtCore/QString>
 #include <QtCore/QStringList>
 #include <vector>

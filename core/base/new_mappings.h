@@ -1,5 +1,6 @@
-// Beside a model whose files were cut short another one is opened, perhaps the same, restored: what reads only files that
-// it maps itself is not judged by those that were mapped before, and when it has taken their place they are given up.
+// Beside a model whose files were cut short another one is opened, perhaps the same, restored: what reads only files
+// that it maps itself is not judged by those that were mapped before, and when it has taken their place they are given
+// up.
 #pragma once
 
 #include <cstdint>

@@ -407,8 +407,7 @@ json to_json(const RecipeSearch& search, Timing timing) {
 
 json to_json(const QuantizedModel& model, Timing timing) {
     json layers = json::array();
-    for (const auto& linear : model.linears)
-        if (linear) layers.push_back(to_json(linear->report, timing));
+    for (const LayerReport* report : layers_of(model)) layers.push_back(to_json(*report, timing));
     const ModelSize size = model.size();
     json value = {{"model", model.base->name()},
                   {"recipe", json::parse(to_json(model.recipe))},

@@ -57,8 +57,10 @@ std::vector<const LayerReport*> layers_of(const ReportInput& input) {
 
 std::string report_json(const ReportInput& input) {
     json quantized = to_json(*input.quantized, Timing::leave_out);
-    json& layers = quantized["layers"] = json::array();
-    for (const LayerReport* report : layers_of(input)) layers.push_back(to_json(*report, Timing::leave_out));
+    if (input.kept) {
+        json& layers = quantized["layers"] = json::array();
+        for (const LayerReport& report : *input.kept) layers.push_back(to_json(report, Timing::leave_out));
+    }
     const json document = {{"schema", 1},
                            {"quantized", quantized},
                            {"baseline", to_json(*input.baseline, Timing::leave_out)},

@@ -54,6 +54,15 @@ class SessionFileTest : public QObject {
     static bool quiet(MainWindow& window) {
         return window.session().model() && !window.session().jobs().busy() && window.session().whatIfs().idle();
     }
+    static void open(MainWindow& window) {
+        window.openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(window), 30'000);
+    }
+    /// A step of the recipe.
+    static void make(MainWindow& window, const char* line, const QString& name) {
+        window.session().select({LayerId{3}});
+        window.session().editSelected([line](SchemeChoice& choice) { choice = parse_scheme_line(line); }, name, {});
+    }
     /// There is another bar, for the tour.
     static OfferBar* draft_offer(const MainWindow& window) { return window.findChild<OfferBar*>("draft"); }
     static void click(const OfferBar& bar, const QString& what) {
@@ -221,14 +230,6 @@ private Q_SLOTS:
 
     /// Nothing of what anybody made is written over, neither by another window nor by what is taken up again.
     void every_window_has_a_draft_of_its_own() {
-        const auto make = [](MainWindow& window, const char* line, const QString& name) {
-            window.session().select({LayerId{3}});
-            window.session().editSelected([line](SchemeChoice& choice) { choice = parse_scheme_line(line); }, name, {});
-        };
-        const auto open = [](MainWindow& window) {
-            window.openPath("sample-opt");
-            QTRY_VERIFY_WITH_TIMEOUT(quiet(window), 30'000);
-        };
         {
             auto [settings, first] = this->window("two");
             auto [more, second] = this->window("two");
@@ -276,21 +277,13 @@ private Q_SLOTS:
 
     /// Of two killed windows one was evaluating: the work of the other is not said to have been.
     void a_stopped_run_is_named_with_its_own_work() {
-        const auto make = [](MainWindow& window, const char* line, const QString& name) {
-            window.session().select({LayerId{3}});
-            window.session().editSelected([line](SchemeChoice& choice) { choice = parse_scheme_line(line); }, name, {});
-            QTest::qWait(700);
-        };
-        const auto open = [](MainWindow& window) {
-            window.openPath("sample-opt");
-            QTRY_VERIFY_WITH_TIMEOUT(quiet(window), 30'000);
-        };
         {
             auto [settings, first] = this->window("stopped");
             auto [more, second] = this->window("stopped");
             open(*first);
             open(*second);
             make(*second, "w=int4/sym/channel", "of the second");
+            QTest::qWait(700);
             Session& session = second->session();
             QSemaphore gate;
             keep_busy(session, gate);
@@ -300,6 +293,7 @@ private Q_SLOTS:
             gate.release();
             QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
             make(*first, "w=int8/sym/channel", "of the first"); // the newest
+            QTest::qWait(700);
         }
         auto [settings, window] = this->window("stopped");
         open(*window);

@@ -166,12 +166,15 @@ private:
         legend_.insert(legend_.end(), scene_.legend.begin(), scene_.legend.end());
     }
 
-    /// How many rows it may have: up to a third of the picture, and what it leaves is enough for the frames.
-    [[nodiscard]] double most_legend_rows() {
+    /// Height that the frames, their captions and the legend share; there is a panel.
+    [[nodiscard]] double shared_height() const {
+        const double axis = grown(14) + 6 + (scene_.panels.back().x.label.isEmpty() ? 0 : grown(16));
+        return bottom_ - top_ - axis - panel_gap * (double(scene_.panels.size()) - 1);
+    }
+
+    /// How many rows it may have: up to a third of the picture, and what it leaves of `room` is enough for the frames.
+    [[nodiscard]] double most_legend_rows(double room) const {
         const double count = double(scene_.panels.size()), width = options_.size.width() - 2 * edge - least_left;
-        const double axis = grown(14) + 6 + (count > 0 && !scene_.panels.back().x.label.isEmpty() ? grown(16) : 0);
-        const double room = bottom_ - top_ - axis - panel_gap * std::max(0.0, count - 1);
-        low_ = room - legend_height() < grown(frame_with_labels) * count; // as it will be with one row
         double captions = 0;
         for (const Panel& panel : scene_.panels) captions += captions_height(panel, width);
         const double frames = count > 1 ? count * least_of_several : least_alone;
@@ -187,7 +190,9 @@ private:
     /// edge is known.
     void reserve_legend() {
         if (legend_.empty() || scene_.panels.empty()) return;
-        const double most = most_legend_rows();
+        const double room = shared_height();
+        low_ = room - legend_height() < grown(frame_with_labels) * double(scene_.panels.size()); // as with one row
+        const double most = most_legend_rows(room);
         const bool wide = std::ranges::any_of(legend_, [this](const LegendEntry& entry) {
             return legend_width(entry) - between_entries > legend_room();
         });
