@@ -95,6 +95,8 @@ QStringList sqnr_lines(const LayerReport& report) {
                 lines << tr("    %1: %2 (%3 %)")
                              .arg(QString::fromUtf8(source.label.data(), qsizetype(source.label.size())),
                                   number_text(part, 4), fixed_text(100 * part / report.output_error->total, 1));
+    if (report.output_error && errors_cancel(*report.output_error))
+        lines << tr("    above 100 %: the sources cancel each other, the cross term is what they take away");
     return lines << tr("10 log10(%1 / %2) = 10 log10(%3) = %4 dB")
                         .arg(number_text(power, 5), number_text(*report.output_mse, 5),
                              number_text(power / *report.output_mse, 5), fixed_text(*report.output_sqnr_db, 2));

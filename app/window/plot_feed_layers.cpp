@@ -63,6 +63,7 @@ PlotScene error_plot(const Session& session) {
     ErrorSplitData data;
     data.title = title;
     data.unit = tr("% of the output's power");
+    data.sign = tr("%");
     const bool two = session.recipe() != session.reference();
     data.recipes = two ? QStringList{tr("current"), tr("candidate")}
                        : QStringList{QString::fromStdString(summary_line(session.recipe()))};

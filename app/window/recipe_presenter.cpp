@@ -77,10 +77,14 @@ std::optional<double> share_of_error(const LayerReport& report, const ErrorSourc
 // The sources of the error, those that are nowhere left out; parts of one error have no better and worse.
 void add_sources(WhatIfTable& table, const LayerReport& a, const LayerReport& b) {
     bool headed = false;
+    const bool cancel =
+        (a.output_error && errors_cancel(*a.output_error)) || (b.output_error && errors_cancel(*b.output_error));
     for (const ErrorSource& source : error_sources()) {
         const auto before = share_of_error(a, source), now = share_of_error(b, source);
         if (before.value_or(0) == 0 && now.value_or(0) == 0) continue;
-        if (!std::exchange(headed, true)) table.rows.push_back({.name = QObject::tr("parts of the output error, %")});
+        if (!std::exchange(headed, true))
+            table.rows.push_back({.name = cancel ? QObject::tr("parts of the output error, %; they cancel")
+                                                 : QObject::tr("parts of the output error, %")});
         table.rows.push_back(
             compare_row(qt_text(source.label),
                         QObject::tr("What this source would make alone, in % of the mean squared output error "

@@ -69,7 +69,7 @@ std::string error_chart(const std::vector<const LayerReport*>& worst) {
     }
     std::vector<std::string> names;
     for (const ErrorSource& source : error_sources()) names.emplace_back(source.label);
-    return bar_chart(bars, names, "output error, % of its power");
+    return bar_chart(bars, names, "output error, % of its power; a line across is the total");
 }
 
 std::string layer_table(const std::vector<const LayerReport*>& worst) {
@@ -95,7 +95,10 @@ std::string layer_table(const std::vector<const LayerReport*>& worst) {
 std::string outputs_note(const std::vector<const LayerReport*>& worst, bool kept) {
     if (!outputs_measured(worst))
         return "<p>Output errors are measured on kept calibration inputs; this run had none.</p>\n";
+    const bool cancel = std::ranges::any_of(
+        worst, [](const LayerReport* report) { return report->output_error && errors_cancel(*report->output_error); });
     return "<p>Error columns are shares of the output's mean squared error; they add up to 100 %. " +
+           std::string(cancel ? "One above 100 % cancels with others: the cross term takes it away. " : "") +
            std::string(kept ? kept_note : "Measured by the run on kept calibration inputs.") + "</p>\n";
 }
 

@@ -164,7 +164,9 @@ std::string bar_chart(const std::vector<ChartBar>& bars, const std::vector<std::
                    colours[part % colours.size()] + "\"/>";
             base += value;
         }
-        svg += "</g>\n";
+        const double at = frame.y(above + below);
+        svg += "<path d=\"M" + number(left + step * (static_cast<double>(i) + 0.05)) + " " + number(at) + "h" +
+               number(0.9 * step) + "\" stroke=\"currentColor\" stroke-width=\"2\"/></g>\n";
     }
     return svg + legend(parts) + "</svg>\n";
 }

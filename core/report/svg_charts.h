@@ -18,7 +18,7 @@ struct ChartBar {
     std::string name;
     std::vector<double> parts; ///< stacked: above zero upward, below downward
 };
-/// Stacked columns, as given; `parts` names each part of a bar.
+/// Stacked columns, as given, with a mark at the sum of each; `parts` names each part of a bar.
 [[nodiscard]] std::string bar_chart(const std::vector<ChartBar>& bars, const std::vector<std::string>& parts,
                                     const std::string& y_label);
 

@@ -1,5 +1,6 @@
 #include "core/result/layer_report.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -24,6 +25,12 @@ std::span<const ErrorSource> error_sources() {
          {"input_underflow", "input: underflow", "a un", [](Sources error) { return error.input.underflow; }},
          {"cross", "cross term", "cross", [](Sources error) { return error.cross; }}}};
     return rows;
+}
+
+bool errors_cancel(const ErrorSources& error) {
+    return error.total > 0 && std::ranges::any_of(error_sources(), [&](const ErrorSource& source) {
+               return source.of(error) > error.total;
+           });
 }
 
 double sqnr_for_order(const LayerReport& report) {

@@ -42,6 +42,10 @@ struct ErrorSources {
 /// All of it times `factor`, as in percent of an output's power.
 [[nodiscard]] ErrorSources scaled(const ErrorSources& error, double factor);
 
+/// A source alone would make more than all of them together: they take away from each other, and the cross term is
+/// negative, as rounding that compensates (GPTQ) has it. A share of the total is then no part of it.
+[[nodiscard]] bool errors_cancel(const ErrorSources& error);
+
 /// The sources as a table, in the order in which they are drawn and written.
 struct ErrorSource {
     std::string_view key;   ///< in CSV: "weight_underflow"

@@ -59,6 +59,7 @@ private Q_SLOTS:
         QVERIFY2(!reader.hasError(), qPrintable(reader.errorString()));
         QCOMPARE(pictures, 2); // perplexity, error by source
         QVERIFY(rows >= 48 + 4);
+        QVERIFY(html.find("a line across is the total") != std::string::npos);
         QVERIFY(html.find("*.&lt;fc1&gt;&amp;&quot;") != std::string::npos);
         QVERIFY(html.find("http") == std::string::npos);
         QVERIFY(html.find(input_.evaluation->protocol.text()) != std::string::npos);

@@ -343,6 +343,49 @@ private Q_SLOTS:
         QVERIFY(scene.panels.front().y.span.lower < 0); // the cross term is negative
     }
 
+    void every_bar_of_errors_has_a_mark_at_its_total() {
+        ErrorSplitData data = sample_errors(3);
+        data.sign = "%";
+        // Rounding that compensates: what each part alone would make is more than all of them together.
+        data.rows.front().recipes.front() = {sample_sources(13, -12), 20, "measured"};
+        QVERIFY(errors_cancel(data.rows.front().recipes.front().error));
+        const PlotScene scene = error_split_scene(data);
+        const Panel& panel = scene.panels.front();
+        int marks = 0;
+        for (const Series& series : panel.series) {
+            if (series.mark != Mark::ticks) continue;
+            ++marks;
+            for (std::size_t row = 0; row < data.rows.size(); ++row) {
+                double sum = 0; // of the segments that stand in the same column
+                for (const Series& part : panel.series)
+                    if (part.mark == Mark::bars && part.x[row] == series.x[row] && std::isfinite(part.y[row]))
+                        sum += part.y[row] - part.y0[row];
+                QVERIFY(std::abs(sum - series.y[row]) < 1e-9);
+            }
+        }
+        QCOMPARE(marks, 2); // one for each recipe
+        QVERIFY(std::ranges::any_of(scene.legend, [](const LegendEntry& entry) {
+            return entry.line && entry.text.contains("less than its parts");
+        }));
+        QVERIFY(std::ranges::any_of(error_split_scene(sample_errors(3)).legend, [](const LegendEntry& entry) {
+            return entry.line && entry.text.contains("sum of the parts");
+        }));
+
+        // The read-out has each source once, with its unit, the total below them, and why a share is above 100 %.
+        const Picture picture = lay_out(scene, {}, theme::dark(), {.size = {870, 360}});
+        const PanelFrame& frame = picture.panels.front();
+        const auto row = std::ranges::find(panel.x.names, QString("layers.0.fc2")) - panel.x.names.begin();
+        const auto found = read_out(scene, picture, {frame.x.pixel(double(row) - 0.2), frame.plot.center().y()});
+        QVERIFY(found.has_value());
+        QStringList lines;
+        for (const auto& line : found->lines) lines << line.text;
+        QCOMPARE(lines.filter("underflow").size(), 2); // weights', input's
+        QVERIFY2(lines.contains("weights: underflow  13 % (486.9 % of the error)"), qPrintable(lines.join(u'\n')));
+        QCOMPARE(lines.filter("total").size(), 1);
+        QVERIFY(lines.contains("output SQNR 20.00 dB"));
+        QCOMPARE(lines.filter("errors cancel").size(), 1);
+    }
+
     void zoom_keeps_the_value_under_the_pointer() {
         const PlotScene scene = channels_scene(sample_channels(256));
         View view;

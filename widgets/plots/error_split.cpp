@@ -1,5 +1,5 @@
 // Where a layer's output error comes from: underflow, rounding and clipping of its weights and of its input, and the
-// cross term, which has a sign.
+// cross term, which has a sign; and a mark where the sum of them is.
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
 #include "widgets/plots/plot_builders.h"
@@ -32,48 +32,50 @@ double harm(const ErrorSplitRow& row) {
     return worst;
 }
 
-/// The whole first, then each source in the plot's unit and as a share of the error.
+/// Below the sources and their total: what the total is beside the other recipe's, and why a source may be above it.
 QString row_details(const ErrorSplitRow& row, std::size_t recipe, const QStringList& names) {
     const ErrorTerms& here = row.recipes[recipe];
-    const double total = here.error.total;
-    QString text = QStringLiteral("%1: total %2").arg(names.value(qsizetype(recipe)), number_text(total, 3));
-    if (recipe > 0) {
-        const double before = row.recipes.front().error.total;
-        if (before > 0) text += QStringLiteral(" (%1 %)").arg(signed_text(100 * (total / before - 1), 1));
-    }
-    if (!std::isnan(here.sqnr_db)) text += QStringLiteral("\nSQNR %1 dB").arg(fixed_text(here.sqnr_db, 2));
-    if (!here.basis.isEmpty()) text += QStringLiteral("\n") + here.basis;
-    for (const ErrorSource& source : error_sources()) {
-        const double part = source.of(here.error);
-        if (part == 0) continue;
-        text += QStringLiteral("\n%1 %2").arg(qt_text(source.label), number_text(part, 3));
-        if (total > 0) text += QStringLiteral(" (%1 % of the error)").arg(fixed_text(100 * part / total, 1));
-    }
-    return text;
+    QStringList lines{names.value(qsizetype(recipe))};
+    const double before = row.recipes.front().error.total;
+    if (recipe > 0 && before > 0)
+        lines << QStringLiteral("total %1 % against %2")
+                     .arg(signed_text(100 * (here.error.total / before - 1), 1), names.value(0));
+    if (!std::isnan(here.sqnr_db)) lines << QStringLiteral("output SQNR %1 dB").arg(fixed_text(here.sqnr_db, 2));
+    if (errors_cancel(here.error))
+        lines << QStringLiteral("above 100 %: errors cancel, the cross term takes them away");
+    if (!here.basis.isEmpty()) lines << here.basis;
+    return lines.join(u'\n');
 }
+
+/// What stands behind a source's figure: unit and share of the error.
+QString share_text(double part, double total, const QString& sign) {
+    const QString unit = sign.isEmpty() ? QString() : QStringLiteral(" ") + sign;
+    return total > 0 ? unit + QStringLiteral(" (%1 % of the error)").arg(fixed_text(100 * part / total, 1)) : unit;
+}
+
+double shift_of(std::size_t recipe, std::size_t recipes) { return recipes > 1 ? (recipe == 0 ? -0.2 : 0.2) : 0; }
+double width_of(std::size_t recipes) { return recipes > 1 ? 0.36 : 0.66; }
 
 /// Stacks each row's terms: positive ones upward from zero, negative ones downward.
 void add_stacks(Panel& panel, const std::vector<const ErrorSplitRow*>& rows, std::size_t recipe, std::size_t recipes,
-                const QStringList& names) {
+                const QString& sign) {
     std::vector<double> above(rows.size(), 0), below(rows.size(), 0);
-    const double width = recipes > 1 ? 0.36 : 0.66;
     for (std::size_t term = 0; term < inks.size(); ++term) {
         const ErrorSource& source = error_sources()[term];
         const Ink ink{inks[term].token, inks[term].opacity * (recipe == 0 ? 1.0 : 0.6)};
         Series series = make_series(qt_text(source.label), Mark::bars, ink);
-        series.bar_width = width;
+        series.bar_width = width_of(recipes);
         for (std::size_t i = 0; i < rows.size(); ++i) {
             const bool present = recipe < rows[i]->recipes.size();
             const double value = present ? source.of(rows[i]->recipes[recipe].error) : 0;
             double& base = value >= 0 ? above[i] : below[i];
-            const double shift = recipes > 1 ? (recipe == 0 ? -0.2 : 0.2) : 0;
-            const bool drawn = present && std::isfinite(value);
-            series.x.push_back(double(i) + shift);
+            const bool drawn = present && std::isfinite(value) && value != 0;
+            series.x.push_back(double(i) + shift_of(recipe, recipes));
             series.y0.push_back(base);
             series.y.push_back(drawn ? base + value : not_a_number);
             series.ids.push_back(rows[i]->id >= 0 ? rows[i]->id : qint64(i));
-            // Once a column is enough: the read-out shows all its terms together.
-            if (term == 0) series.details.push_back(present ? row_details(*rows[i], recipe, names) : QString());
+            series.suffixes.push_back(drawn ? share_text(value, rows[i]->recipes[recipe].error.total, sign)
+                                            : QString());
             if (drawn) base += value;
         }
         panel.series.push_back(std::move(series));
@@ -83,11 +85,27 @@ void add_stacks(Panel& panel, const std::vector<const ErrorSplitRow*>& rows, std
     if (lowest) panel.y.span.lower = std::min(panel.y.span.lower, lowest->lower * 1.15);
 }
 
+/// A mark at the sum of each stack's parts: where they cancel, neither end of the stack is the error.
+void add_totals(Panel& panel, const std::vector<const ErrorSplitRow*>& rows, std::size_t recipe, std::size_t recipes,
+                const ErrorSplitData& data) {
+    Series series = make_series(QStringLiteral("total"), Mark::ticks, {Token::text, 1});
+    series.bar_width = width_of(recipes);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const bool present = recipe < rows[i]->recipes.size();
+        series.x.push_back(double(i) + shift_of(recipe, recipes));
+        series.y.push_back(present ? rows[i]->recipes[recipe].error.total : not_a_number);
+        series.ids.push_back(rows[i]->id >= 0 ? rows[i]->id : qint64(i));
+        series.suffixes.push_back(data.unit.isEmpty() ? QString() : QStringLiteral(" ") + data.unit);
+        series.details.push_back(present ? row_details(*rows[i], recipe, data.recipes) : QString());
+    }
+    panel.series.push_back(std::move(series));
+}
+
 DataTable error_table(const ErrorSplitData& data, const std::vector<const ErrorSplitRow*>& rows) {
     DataTable table{{QStringLiteral("layer"), QStringLiteral("recipe")}, {}};
     for (const ErrorSource& source : error_sources()) table.columns.push_back(qt_text(source.label));
     table.columns.push_back(QStringLiteral("total"));
-    table.columns.push_back(QStringLiteral("SQNR dB"));
+    table.columns.push_back(QStringLiteral("output SQNR, dB"));
     table.columns.push_back(QStringLiteral("basis"));
     for (const ErrorSplitRow* row : rows) {
         for (std::size_t recipe = 0; recipe < row->recipes.size(); ++recipe) {
@@ -134,7 +152,8 @@ PlotScene error_split_scene(const ErrorSplitData& data) {
     panel.y.span = {0, 0};
     panel.x.span = {-0.6, double(rows.size()) - 0.4};
     for (const ErrorSplitRow* row : rows) panel.x.names.push_back(row->layer);
-    for (std::size_t recipe = 0; recipe < recipes; ++recipe) add_stacks(panel, rows, recipe, recipes, data.recipes);
+    for (std::size_t recipe = 0; recipe < recipes; ++recipe) add_stacks(panel, rows, recipe, recipes, data.sign);
+    for (std::size_t recipe = 0; recipe < recipes; ++recipe) add_totals(panel, rows, recipe, recipes, data);
     for (std::size_t term = 0; term < inks.size(); ++term) { // what is nowhere needs no place in the legend
         const ErrorSource& source = error_sources()[term];
         const bool anywhere = std::any_of(rows.begin(), rows.end(), [&](const ErrorSplitRow* row) {
@@ -143,6 +162,14 @@ PlotScene error_split_scene(const ErrorSplitData& data) {
         });
         if (anywhere) scene.legend.push_back({qt_text(source.label), inks[term]});
     }
+    const bool cancel = std::any_of(rows.begin(), rows.end(), [](const ErrorSplitRow* row) {
+        return std::any_of(row->recipes.begin(), row->recipes.end(),
+                           [](const ErrorTerms& recipe) { return errors_cancel(recipe.error); });
+    });
+    scene.legend.push_back({cancel ? QStringLiteral("total: less than its parts where errors cancel")
+                                   : QStringLiteral("total: the sum of the parts"),
+                            {Token::text, 1},
+                            true});
     if (recipes > 1) {
         scene.legend.push_back({QStringLiteral("left, full: ") + data.recipes.value(0), {Token::text, 0.9}});
         scene.legend.push_back({QStringLiteral("right, pale: ") + data.recipes.value(1), {Token::text, 0.5}});

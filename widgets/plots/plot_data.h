@@ -91,6 +91,7 @@ struct ErrorSplitRow {
 struct ErrorSplitData {
     QString title = QStringLiteral("Output error by source"), about;
     QString unit; ///< of the error: "% of the output's power"
+    QString sign; ///< the unit behind a figure: "%"
     QStringList recipes;
     std::vector<ErrorSplitRow> rows; ///< any order; drawn worst first
     Provenance provenance;

@@ -192,6 +192,8 @@ void MarkPainter::series(const Series& series) {
         return band(series);
     case Mark::points:
         return points(series);
+    case Mark::ticks:
+        return ticks(series);
     case Mark::stems:
         return stems(series);
     }
@@ -293,6 +295,17 @@ void MarkPainter::points(const Series& series) {
         const double radius = disc_radius(series);
         taken_.emplace_back(at.x() - radius, at.y() - radius, 2 * radius, 2 * radius); // labels keep clear of it
         out_.push_back(series.hollow ? Disc{at, radius, {}, colour} : Disc{at, radius, colour, {}});
+    }
+}
+
+void MarkPainter::ticks(const Series& series) {
+    const BarEdges edges = bar_edges(series);
+    for (const PixelBar& bar : decimate_bars(edges.lefts, edges.rights, series.y, series.y0, frame_.x)) {
+        const double y = std::round(frame_.y.nearest_end(frame_.y.pixel(bar.top)));
+        const double left = std::round(bar.left) - 1, right = std::max(left + 3, std::round(bar.right));
+        // A line on a ground of its own: it is seen on every colour.
+        box(QRectF(left, y - 2, right - left, 4), theme_[theme::Token::panel]);
+        box(QRectF(left, y - 1, right - left, 2), resolve(series.ink, theme_));
     }
 }
 

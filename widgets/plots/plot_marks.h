@@ -35,6 +35,7 @@ private:
     void line(const Series& series);
     void band(const Series& series);
     void points(const Series& series);
+    void ticks(const Series& series);
     void stems(const Series& series);
     /// False: there is no room.
     bool label_point(const Series& series, QPointF at, const QString& text, const QColor& colour);

@@ -45,6 +45,7 @@ enum class Mark {
     line,
     band,   ///< y0 to y, filled
     points, ///< hollow or filled discs
+    ticks,  ///< a short line across at y, bar_width wide: where a bar's sum is
     stems,  ///< a thin bar from zero to y at x
 };
 

@@ -58,7 +58,7 @@ std::optional<Hit> hit_point(const Series& series, const PanelFrame& frame, QPoi
 }
 
 std::optional<Hit> hit(const Series& series, const PanelFrame& frame, QPointF at) {
-    const bool bars = series.mark == Mark::bars || series.mark == Mark::stairs;
+    const bool bars = series.mark == Mark::bars || series.mark == Mark::stairs || series.mark == Mark::ticks;
     return bars ? hit_bar(series, frame, at) : hit_point(series, frame, at);
 }
 
