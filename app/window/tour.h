@@ -1,5 +1,6 @@
 // A tour of the window on the sample model that ends with a real finding: which inputs hurt, why, and what helps. Each
-// step says with this model's own numbers what is seen, and what comes next; it can be left at any time.
+// step says with this model's own numbers what is seen, and what comes next; one can go back a step, and leave at any
+// time.
 #pragma once
 
 #include <QtCore/QObject>
@@ -9,7 +10,9 @@
 #include <optional>
 #include <vector>
 
+#include "app/window/plot_area.h"
 #include "core/base/ids.h"
+#include "core/recipe/recipe.h"
 #include "core/result/evaluation.h"
 
 namespace graticule {
@@ -37,14 +40,27 @@ private:
         QString next;                  ///< on the button
         std::function<void()> act;     ///< when it is pressed
     };
+    /// A step that has spoken, as it was then: going back to it measures nothing again.
+    struct Seen {
+        QString said;
+        Recipe recipe;
+        std::vector<LayerId> selection;
+        PlotArea::Tab tab{};
+    };
     void build();
     void go();
+    void back();
+    void show(std::size_t step); ///< one that has spoken before
+    void speak();                ///< of the step that is reached
     void poll();
     [[nodiscard]] bool quiet() const; ///< nothing runs any more
     [[nodiscard]] Session& session() const;
-    [[nodiscard]] std::optional<double> sqnr() const;      ///< of the linear in question, under the recipe
-    [[nodiscard]] std::optional<double> underflow() const; ///< of its weights, in percent
-    struct Loss {                                          // of a finished run
+    /// The lowest output SQNR of those whose input has outliers, which is what smoothing mends; of all where none has.
+    [[nodiscard]] const Linear* suspect() const;
+    [[nodiscard]] std::optional<double> sqnr_of(const Linear& linear) const; ///< under the recipe
+    [[nodiscard]] std::optional<double> sqnr() const;                        ///< of the linear in question
+    [[nodiscard]] std::optional<double> underflow() const;                   ///< of its weights, in percent
+    struct Loss {                                                            // of a finished run
         int run = 0;
         double baseline = 0, perplexity = 0;
         PairedDifference difference; ///< to the baseline
@@ -57,7 +73,7 @@ private:
     [[nodiscard]] QString vanished() const;
     [[nodiscard]] QString measured() const;
     void measure();
-    void lookAtWorst();
+    void lookAtSuspect();
     void smooth();
     void vanishLess();
 
@@ -65,8 +81,9 @@ private:
     OfferBar& bar_;
     std::vector<Step> steps_;
     std::optional<std::size_t> at_;
-    LayerId layer_{};                         // whose input has the largest outliers
-    std::optional<double> plain_, vanishing_; // its SQNR and underflow before anything is done about them
+    std::vector<Seen> seen_;                         // in the order of steps_
+    LayerId layer_{};                                // the suspect
+    std::optional<double> plain_, flat_, vanishing_; // its SQNR plain and smoothed, its underflow smoothed
     std::optional<Loss> before_;
     QTimer timer_;
 };
