@@ -137,14 +137,14 @@ std::string rows_text(const std::vector<Row>& rows, std::size_t shown, const std
     std::vector<Column> columns{{"layer"},
                                 {"max|x|", Align::right},
                                 {"median", Align::right},
-                                {"ratio", Align::right},
+                                {"outlier ratio", Align::right},
                                 {"outliers", Align::right},
-                                {"a underflow % " + format, Align::right},
+                                {"a underfl., % " + format, Align::right},
                                 {"kurtosis", Align::right}};
     if (with_report) {
-        columns.push_back({"w underflow %", Align::right});
-        columns.push_back({"w SQNR dB", Align::right});
-        columns.push_back({"out SQNR dB", Align::right});
+        columns.push_back({"w underfl., %", Align::right});
+        columns.push_back({"w SQNR, dB", Align::right});
+        columns.push_back({"SQNR, dB", Align::right});
     }
     Table table(columns);
     for (std::size_t i = 0; i < shown; ++i) {
@@ -207,7 +207,8 @@ void calibrate_command(const Args& args, Console& console) {
         args.top > 0 ? std::min<std::size_t>(static_cast<std::size_t>(args.top), rows.size()) : rows.size();
     console.print(rows_text(rows, shown, args.format, quantized != nullptr) + "\n" + overhead_text(*stats) +
                   "outlier: a channel whose maximum exceeds " + significant(outlier_factor, 3) +
-                  " x the median channel's (of those that fire); ratio: largest over median; a underflow: non-zero "
+                  " x the median channel's (of those that fire); outlier ratio: largest over median; SQNR: of the "
+                  "output; a underfl.: non-zero "
                   "inputs that one " +
                   args.format + " scale for the tensor makes zero\n" + stored_text(*work.model()));
 }

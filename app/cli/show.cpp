@@ -36,12 +36,12 @@ std::string totals_line(const QuantizedModel& model) {
 
 std::string layers_text(const QuantizedModel& model) {
     std::vector<Column> columns{{"layer"},
-                                {"out SQNR dB", Align::right},
-                                {"w SQNR dB", Align::right},
-                                {"w underflow %", Align::right},
-                                {"a underflow %", Align::right}};
+                                {"SQNR, dB", Align::right},
+                                {"w SQNR, dB", Align::right},
+                                {"w underfl., %", Align::right},
+                                {"a underfl., %", Align::right}};
     for (const ErrorSource& source : error_sources())
-        columns.push_back({"err " + std::string(source.brief), Align::right});
+        columns.push_back({"err " + std::string(source.brief) + " %", Align::right});
     columns.insert(columns.end(), {{"unused levels", Align::right}, {"bytes", Align::right}, {"scheme"}});
     Table table(std::move(columns));
     bool cancel = false;

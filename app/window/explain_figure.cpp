@@ -79,7 +79,7 @@ QStringList underflow_lines(const LayerReport& report) {
         lines << tr("= %1 / (%2 weights − %3 zeros) = %4 %")
                      .arg(thousands_text(counts.underflow), thousands_text(counts.total),
                           thousands_text(counts.zeros_in), number_text(share, 4));
-    return lines << tr("w underfl. = %1 %").arg(fixed_text(report.weight_underflow_percent, 3));
+    return lines << tr("weight underflow = %1 %").arg(fixed_text(report.weight_underflow_percent, 3));
 }
 
 QStringList sqnr_lines(const LayerReport& report) {

@@ -47,8 +47,8 @@ QString predicted_text(const ResolvedRecipe& resolved) {
 /// In a narrow card: what it is of is said by the heading, or by the tip.
 QString shorter_name(const QString& name) {
     const std::pair<QString, QString> names[] = {{QObject::tr("output SQNR, dB"), QObject::tr("SQNR, dB")},
-                                                 {QObject::tr("weight SQNR, dB"), QObject::tr("weights, dB")},
-                                                 {QObject::tr("weight underflow, %"), QObject::tr("zeroed, %")},
+                                                 {QObject::tr("weight SQNR, dB"), QObject::tr("w SQNR, dB")},
+                                                 {QObject::tr("weight underflow, %"), QObject::tr("w underfl., %")},
                                                  {QObject::tr("input RMS error"), QObject::tr("input RMS")}};
     for (const auto& [whole, shorter] : names)
         if (name == whole) return shorter;

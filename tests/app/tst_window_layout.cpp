@@ -217,7 +217,7 @@ private Q_SLOTS:
         const QHeaderView* layers = window.layers().table()->horizontalHeader();
         const QFontMetrics heading(theme::ui_font(12));
         for (const auto& [column, text] :
-             {std::pair{LayerTableModel::AbsMax, "max |x|"}, std::pair{LayerTableModel::Underflow, "zeroed %"}})
+             {std::pair{LayerTableModel::AbsMax, "max |x|"}, std::pair{LayerTableModel::Underflow, "w underfl., %"}})
             QVERIFY(layers->isSectionHidden(column) ||
                     layers->sectionSize(column) >= heading.horizontalAdvance(text) + 12);
         QVERIFY(!layers->isSectionHidden(LayerTableModel::Sqnr) && !layers->isSectionHidden(LayerTableModel::Scheme));

@@ -19,7 +19,7 @@ struct FigureRow {
 };
 // In the order of LayerFigure.
 constexpr FigureRow figures[] = {
-    {QT_TRANSLATE_NOOP("graticule::CompareManyModel", "SQNR, dB"), 2, false, 0.1,
+    {QT_TRANSLATE_NOOP("graticule::CompareManyModel", "output SQNR, dB"), 2, false, 0.1,
      [](const LayerReport& report) { return report.output_sqnr_db; }},
     {QT_TRANSLATE_NOOP("graticule::CompareManyModel", "output MSE"), -1, true, 0,
      [](const LayerReport& report) { return report.output_mse; }},

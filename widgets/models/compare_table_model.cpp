@@ -29,19 +29,20 @@ const char* const mse_tip =
 } // namespace
 
 CompareTableModel::CompareTableModel(QObject* parent)
-    : ColumnTable({{tr("linear"), tr("linear"), true},
-                   {tr("A"), tr("Scheme of A"), true},
-                   {tr("B"), tr("Scheme of B"), true},
-                   {tr("SQNR A"), tr(sqnr_tip)},
-                   {tr("SQNR B"), tr(sqnr_tip)},
-                   {tr("Δ SQNR"), tr(sqnr_tip)},
-                   {tr("MSE A"), tr(mse_tip), false, true},
-                   {tr("MSE B"), tr(mse_tip), false, true},
-                   {tr("Δ MSE"), tr(mse_tip), false, true},
-                   {tr("zeroed A %"), tr("Underflow: non-zero weights that A rounds to zero, in %"), false, true},
-                   {tr("zeroed B %"), tr("Underflow: non-zero weights that B rounds to zero, in %"), false, true},
-                   {tr("Δ bytes"), tr("Stored size under B less that under A"), false, true}},
-                  parent) {}
+    : ColumnTable(
+          {{tr("linear"), tr("linear"), true},
+           {tr("A"), tr("Scheme of A"), true},
+           {tr("B"), tr("Scheme of B"), true},
+           {tr("SQNR A"), tr(sqnr_tip)},
+           {tr("SQNR B"), tr(sqnr_tip)},
+           {tr("Δ SQNR"), tr(sqnr_tip)},
+           {tr("MSE A"), tr(mse_tip), false, true},
+           {tr("MSE B"), tr(mse_tip), false, true},
+           {tr("Δ MSE"), tr(mse_tip), false, true},
+           {tr("w underfl. A, %"), tr("Weight underflow: non-zero weights that A rounds to zero, in %"), false, true},
+           {tr("w underfl. B, %"), tr("Weight underflow: non-zero weights that B rounds to zero, in %"), false, true},
+           {tr("Δ bytes"), tr("Stored size under B less that under A"), false, true}},
+          parent) {}
 
 void CompareTableModel::setReports(const std::vector<LayerReport>& a, const std::vector<LayerReport>& b) {
     std::map<LayerId, CompareRow> joined;
