@@ -197,7 +197,7 @@ PlotScene sequence_length_plot(const Session& session, std::optional<LayerId> la
     if (session.calibrationLengths()) add_length_study(session, linear.site, data);
     data.title = QString::fromStdString(linear.short_name);
     if (data.about.isEmpty()) data.about = tr("input seen by texts of 64 tokens and longer");
-    data.statistic = tr("|x|");
+    data.statistic = tr("magnitude |x|"); // bars alone, turned on their side, read as another sign
     LengthLine largest{tr("maximum"), {}, {}, false}, high{tr("99.9th percentile"), {}, {}, false},
         usual{tr("99th percentile"), {}, {}, true};
     data.provenance = provenance_of(session);
