@@ -104,9 +104,10 @@ private:
     }
 
     static std::string eta_text(const Progress::Snapshot& now) {
-        if (now.total <= 0 || now.done <= 0 || now.seconds_in_stage < 0.5) return {};
+        const std::int64_t made = now.done - now.before;
+        if (now.total <= 0 || made <= 0 || now.seconds_in_stage < 0.5) return {};
         const double left =
-            now.seconds_in_stage * static_cast<double>(now.total - now.done) / static_cast<double>(now.done);
+            now.seconds_in_stage * static_cast<double>(now.total - now.done) / static_cast<double>(made);
         return ", " + duration_text(left) + " left";
     }
 

@@ -100,8 +100,8 @@ void JobRunner::cancel(JobId id) {
             if (job->state != JobState::running) continue;
             if (running_.size() > 1 && std::erase(running_, job) > 0) { // the pass goes on for the others
                 const Progress::Snapshot so_far = job->pass->progress.snapshot();
-                job->context.progress.begin(so_far.stage, so_far.total);
-                job->context.progress.add(so_far.done);
+                job->context.progress.begin(so_far.stage, so_far.total, so_far.before, so_far.counted);
+                job->context.progress.add(so_far.done - so_far.before);
                 job->pass.reset();
                 dropped = job;
                 continue;

@@ -41,7 +41,12 @@ private:
             done = at.done;
             told = now;
             try {
-                events.write({{"event", "progress"}, {"stage", stage}, {"done", done}, {"total", at.total}});
+                events.write({{"event", "progress"},
+                              {"stage", stage},
+                              {"done", done},
+                              {"total", at.total},
+                              {"before", at.before},
+                              {"windows", at.counted == Progress::Counted::windows}});
             } catch (const Error&) { // the next line of the job itself fails the same, and ends it
             }
         }

@@ -3,6 +3,7 @@
 // "run" (how often the job was started) and "n", its number.
 //
 //     {"event":"progress", stage, done, total}     {"event":"log", text}
+//         before, windows                          members that say what Progress::begin was told; absent from workers of before
 //     {"event":"evaluation", evaluation}           all of it so far, as results are written
 //     {"event":"window", loss, seconds}            one window more
 //     {"event":"done", evaluation, size}           {"event":"failed", error}     {"event":"cancelled"}

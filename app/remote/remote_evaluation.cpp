@@ -175,9 +175,14 @@ private:
         const std::string where = "a line of progress";
         const std::string stage = text_member(message, "stage", where) + " on " + host_;
         const std::int64_t done = number_member(message, "done", 0, INT64_MAX, where),
-                           total = number_member(message, "total", 0, INT64_MAX, where);
+                           total = number_member(message, "total", 0, INT64_MAX, where),
+                           before = message.contains("before") ? number_member(message, "before", 0, done, where) : 0;
+        const auto windows = message.find("windows");
+        const auto counted =
+            windows != message.end() && *windows == true ? Progress::Counted::windows : Progress::Counted::steps;
         const Progress::Snapshot shown = ctx_.progress.snapshot();
-        if (shown.stage != stage || shown.total != total || shown.done > done) ctx_.progress.begin(stage, total);
+        if (shown.stage != stage || shown.total != total || shown.done > done)
+            ctx_.progress.begin(stage, total, before, counted);
         ctx_.progress.add(done - ctx_.progress.snapshot().done);
     }
 

@@ -10,6 +10,7 @@
 
 #include "app/jobs/job_runner.h"
 #include "core/base/execution.h"
+#include "core/engine/engine.h"
 #include "core/recipe/recipe.h"
 #include "core/result/evaluation.h"
 #include "core/result/quantized_model.h"
@@ -44,10 +45,11 @@ struct Run {
     JobState state = JobState::waiting;
     double share_done = 0;
     QString error;
-    std::string model_hash; ///< of the model that it was asked of; empty: not known then
-    QString window;         ///< WindowMark of the one that was at it when it was kept; empty: it was stopped
-    bool elsewhere = false; ///< that window is there, and not this one
-    QString host;           ///< the other machine that was asked for it; empty: this one
+    std::string model_hash;          ///< of the model that it was asked of; empty: not known then
+    QString window;                  ///< WindowMark of the one that was at it when it was kept; empty: it was stopped
+    bool elsewhere = false;          ///< that window is there, and not this one
+    QString host;                    ///< the other machine that was asked for it; empty: this one
+    std::optional<KeptLinears> kept; ///< of its quantization, which was stopped; absent: nothing
 
     [[nodiscard]] RunProtocol protocol() const { return {choice, execution}; }
     void setSize(const ModelSize& size) {

@@ -95,6 +95,7 @@ int RunList::bringBack(Run run) {
             here.bytes = run.bytes;
         }
         if (!here.reports) here.reports = run.reports;
+        if (!here.alive()) here.kept = run.kept;
         return here.id;
     }
     if (runs_.empty()) protocol_ = run.protocol();
@@ -145,6 +146,7 @@ void RunList::setJobs(int id, std::vector<JobId> jobs) {
     run->jobs = std::move(jobs);
     run->state = JobState::waiting;
     run->error.clear();
+    run->kept.reset();
     run->window.clear();
     run->elsewhere = false;
 }

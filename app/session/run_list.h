@@ -114,9 +114,10 @@ private:
     void takePending(const std::string& model_hash);
 
     JobRunner& jobs_;
-    /// Gives the runs of this model's hash their layers' figures, as they were kept. In a job or the keeper's thread.
-    static void addReports(const RunJournal& journal, const Model& model, const std::string& hash,
-                           std::vector<Run>& runs, const std::function<void(const std::string&)>& tell);
+    /// Gives the runs of this model's hash their layers' figures, as they were kept, and those that were stopped before
+    /// their first window what is kept of their quantization. In a job or the keeper's thread.
+    static void addKept(const RunJournal& journal, const Model& model, const std::string& hash, std::vector<Run>& runs,
+                        const std::function<void(const std::string&)>& tell);
     void takeReports(Run& run, const QuantizedModel& quantized); ///< and keeps them
     void keepReports(const Run& run);
 

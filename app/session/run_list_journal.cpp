@@ -45,12 +45,15 @@ void RunList::readJournal() {
     whenHashed([this] { queueJournal(); }); // the hash says whether it is the same model
 }
 
-void RunList::addReports(const RunJournal& journal, const Model& model, const std::string& hash, std::vector<Run>& runs,
-                         const std::function<void(const std::string&)>& tell) {
+void RunList::addKept(const RunJournal& journal, const Model& model, const std::string& hash, std::vector<Run>& runs,
+                      const std::function<void(const std::string&)>& tell) {
     const RecordFolder kept = kept_reports(journal);
     for (Run& run : runs) {
         if (run.reports && !are_reports_of(model, *run.reports)) run.reports.reset(); // of a session file
         if (run.hasWindows() && run.modelHash() == hash) find_reports(kept, model, run, tell);
+        if (run.hasWindows() || run.full_precision || !run.host.isEmpty()) continue;
+        if (const auto resolved = resolve(run.recipe, model).resolved)
+            run.kept = kept_linears(journal.quantizationFile().toStdString(), model, *resolved, run.execution);
     }
 }
 
@@ -68,7 +71,7 @@ void RunList::readAgain() {
     keeper_->ask<std::vector<Run>>(
         [journal = journal_, model = model_, path = modelFile(), hash = *hash] {
             std::vector<Run> runs = journal.read(path, hash);
-            addReports(journal, *model, hash, runs, [](const std::string&) {}); // the start has told of it
+            addKept(journal, *model, hash, runs, [](const std::string&) {}); // the start has told of it
             return runs;
         },
         this,
@@ -128,7 +131,7 @@ void RunList::queueJournal() {
             const std::string hash = model->hash(ctx);
             keeper->finish();
             auto runs = std::make_shared<std::vector<Run>>(journal.read(path, hash));
-            addReports(journal, *model, hash, *runs, ctx.log);
+            addKept(journal, *model, hash, *runs, ctx.log);
             return runs;
         },
         [this, model = model_](std::shared_ptr<const std::vector<Run>> kept) {
@@ -163,7 +166,7 @@ void RunList::queuePending() {
         {},
         [journal = journal_, model = model_, saved = pending_](JobContext& ctx) {
             auto with_reports = std::make_shared<Saved>(saved);
-            addReports(journal, *model, model->hash(ctx), with_reports->runs, ctx.log);
+            addKept(journal, *model, model->hash(ctx), with_reports->runs, ctx.log);
             return with_reports;
         },
         [this, model = model_](std::shared_ptr<const Saved> saved) {

@@ -222,15 +222,23 @@ void MainWindow::takeOffers(const Draft::There& there) {
 }
 
 namespace {
+QString quantized_text(const std::optional<KeptLinears>& kept) {
+    if (!kept || kept->linears == 0) return QObject::tr("not begun");
+    return QObject::tr("%1 of %2 linears quantized").arg(kept->linears).arg(kept->of);
+}
+
 /// "w=int4/..., stopped at 5 of 24 windows; ..."
 QString stopped_text(const std::vector<const Run*>& runs) {
     QStringList named;
-    for (const Run* run : runs)
-        named << (run->hasWindows() ? QObject::tr("%1, stopped at %2 of %3 windows")
-                                          .arg(run->name)
-                                          .arg(run->losses().size())
-                                          .arg(run->evaluation->protocol.windows_used)
-                                    : QObject::tr("%1, not begun").arg(run->name));
+    for (const Run* run : runs) {
+        if (run->hasWindows())
+            named << QObject::tr("%1, stopped at %2 of %3 windows")
+                         .arg(run->name)
+                         .arg(run->losses().size())
+                         .arg(run->evaluation->protocol.windows_used);
+        else
+            named << run->name + QStringLiteral(", ") + quantized_text(run->kept);
+    }
     return named.join(QStringLiteral("; "));
 }
 } // namespace

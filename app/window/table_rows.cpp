@@ -129,6 +129,10 @@ std::vector<RunRow> run_rows(const Session& session) {
             row.stopped_at = static_cast<int>(run.evaluation->window_losses.size());
             row.windows = static_cast<int>(run.evaluation->protocol.windows_used);
         }
+        if (run.kept) {
+            row.quantized = static_cast<int>(run.kept->linears);
+            row.to_quantize = static_cast<int>(run.kept->of);
+        }
         row.baseline = run.id == session.runList().baselineOf(run.protocol());
         row.current = run.protocol() == session.runList().protocol();
         if (run.evaluation && !run.evaluation->window_losses.empty()) {
@@ -156,11 +160,16 @@ std::vector<RunRow> run_rows(const Session& session) {
 namespace {
 /// The run whose windows the job is evaluating now; null: it does something else.
 const Run* evaluated_by(const Session& session, const JobView& job) {
-    if (job.state != JobState::running || !job.progress.stage.starts_with("Evaluating")) return nullptr;
+    if (job.state != JobState::running || job.progress.counted != Progress::Counted::windows) return nullptr;
     const auto found = std::ranges::find_if(session.runs(), [&](const Run& run) {
         return run.alive() && run.evaluation && !run.jobs.empty() && run.jobs.back() == job.id;
     });
     return found == session.runs().end() ? nullptr : &*found;
+}
+
+/// Without what was there before it began.
+double share_made(const Progress::Snapshot& at) {
+    return at.total > 0 ? static_cast<double>(at.total - at.before) / static_cast<double>(at.total) : 1;
 }
 } // namespace
 
@@ -201,7 +210,8 @@ std::vector<JobRow> job_rows(const Session& session, JobPace& pace) {
                 row.tokens_per_second = job.tokens * at.steps_per_second / static_cast<double>(row.total);
         } else {
             pace.forget(row.id);
-            if (job.state == JobState::done && job.seconds > 0) row.tokens_per_second = job.tokens / job.seconds;
+            if (job.state == JobState::done && job.seconds > 0)
+                row.tokens_per_second = job.tokens * share_made(job.progress) / job.seconds;
         }
         rows.push_back(std::move(row));
     }

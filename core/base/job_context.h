@@ -21,7 +21,9 @@ namespace graticule {
 /// Written by the engine thread, read by anyone at any time (the window polls it on a timer).
 class Progress {
 public:
-    void begin(std::string stage, std::int64_t total);
+    enum class Counted : std::uint8_t { steps, windows }; ///< windows: those that the job's evaluations have
+    /// `before`: so many of the `total` were there already. The stage begins at them, and no rate counts them.
+    void begin(std::string stage, std::int64_t total, std::int64_t before = 0, Counted counted = Counted::steps);
     void add(std::int64_t steps) { done_.fetch_add(steps, std::memory_order_relaxed); }
 
     struct Snapshot {
@@ -29,15 +31,19 @@ public:
         std::int64_t done = 0;
         std::int64_t total = 0;      ///< 0: not known
         double seconds_in_stage = 0; ///< since begin()
+        std::int64_t before = 0;     ///< of `done`
+        Counted counted = Counted::steps;
     };
     [[nodiscard]] Snapshot snapshot() const;
 
 private:
-    mutable std::mutex mutex_; // guards the stage's name and start; the counters are atomic
+    mutable std::mutex mutex_; // guards what begin() takes; the counters are atomic
     std::string stage_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
     std::atomic<std::int64_t> done_{0};
     std::atomic<std::int64_t> total_{0};
+    std::int64_t before_ = 0;
+    Counted counted_ = Counted::steps;
 };
 
 class CancelToken {

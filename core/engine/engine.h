@@ -97,6 +97,17 @@ using SideLayerCallback = std::function<void(std::size_t side, const LayerReport
 quantize_together(std::shared_ptr<const Model> model, std::span<const QuantizationSide> sides, JobContext& ctx,
                   const SideLayerCallback& on_layer = {}, const std::filesystem::path& journal = {});
 
+/// Of the linears that the recipe quantizes, those in finished blocks of a quantization that was stopped.
+struct KeptLinears {
+    std::int64_t linears = 0, of = 0;
+    bool operator==(const KeptLinears&) const = default;
+};
+/// What the file (QuantizeOptions::journal) holds of that quantization; absent where it holds another one's or none's,
+/// and before the model's hash is known. Only quantizing itself knows whether it goes on behind them: a device or a
+/// program may have changed.
+[[nodiscard]] std::optional<KeptLinears> kept_linears(const std::filesystem::path& journal, const Model& model,
+                                                      const ResolvedRecipe& resolved, const Execution& execution);
+
 struct EvaluationSpec {
     std::int64_t window = 2048;   ///< tokens
     std::int64_t max_windows = 0; ///< 0: all

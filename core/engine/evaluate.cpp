@@ -92,8 +92,6 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     std::vector<std::shared_ptr<Evaluation>> evaluations;
     for (const EvaluationSide& side : sides) evaluations.push_back(begin_side(side, *model, protocol, common));
 
-    ctx.progress.begin(sides.size() == 1 ? "Evaluating" : "Evaluating " + std::to_string(sides.size()) + " runs",
-                       std::ssize(windows));
     std::size_t known = windows.size();
     for (std::size_t side = 0; side < sides.size(); ++side) {
         std::vector<double>& losses = evaluations[side]->window_losses;
@@ -104,7 +102,9 @@ evaluate_together(std::shared_ptr<const Model> model, std::span<const Evaluation
     }
     for (const auto& evaluation : evaluations) evaluation->window_losses.resize(known);
     if (known > 0) ctx.log("going on after window " + std::to_string(known) + " of " + std::to_string(windows.size()));
-    ctx.advance(static_cast<std::int64_t>(known));
+    ctx.check_cancelled();
+    ctx.progress.begin(sides.size() == 1 ? "Evaluating" : "Evaluating " + std::to_string(sides.size()) + " runs",
+                       std::ssize(windows), static_cast<std::int64_t>(known), Progress::Counted::windows);
     RunnerOptions options;
     options.execution = protocol.execution;
     options.weight_budget = ctx.weight_budget;

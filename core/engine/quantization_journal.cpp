@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <span>
 #include <sys/file.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ namespace graticule {
 namespace {
 
 constexpr std::int64_t length_bytes = sizeof(std::int64_t), hash_bytes = 64; // SHA-256 in hex
+const std::string first_line = "graticule quantization under way\n";
 
 [[noreturn]] void fail(const std::filesystem::path& file, const char* doing) {
     throw Error(ErrorKind::bad_input, file.string() + ": " + doing + " failed: " + std::strerror(errno));
@@ -24,13 +26,13 @@ constexpr std::int64_t length_bytes = sizeof(std::int64_t), hash_bytes = 64; // 
 
 } // namespace
 
-QuantizationJournal::QuantizationJournal(std::filesystem::path file, const std::string& key)
+QuantizationJournal::QuantizationJournal(std::filesystem::path file, const std::string& key, const std::string& of)
     : file_(std::move(file))
     , descriptor_(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
     if (!descriptor_.is_open()) fail(file_, "opening");
     if (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         fail(file_, "taking it for this one");
-    const std::string heading = "graticule quantization under way\n" + key + "\n";
+    const std::string heading = first_line + key + '\n' + of + '\n';
     const bool ours = begins_with(heading);
     end_ = std::ssize(heading);
     if (ours) find_records();
@@ -74,6 +76,25 @@ void QuantizationJournal::find_records() {
         records_.push_back(record);
         end_ = record.begin + record.bytes + hash_bytes;
     }
+}
+
+QuantizationJournal::Look QuantizationJournal::look(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    std::string first, key;
+    Look found;
+    if (!std::getline(in, first) || first + '\n' != first_line || !std::getline(in, key)) return {};
+    if (!std::getline(in, found.of)) return {};
+    std::error_code error;
+    const auto size = static_cast<std::int64_t>(std::filesystem::file_size(file, error));
+    while (!error) {
+        std::int64_t bytes = 0;
+        if (!in.read(reinterpret_cast<char*>(&bytes), sizeof bytes)) break;
+        const auto at = static_cast<std::int64_t>(in.tellg());
+        if (bytes < 0 || bytes > size - at - hash_bytes) break;
+        in.seekg(at + bytes + hash_bytes);
+        ++found.records;
+    }
+    return found;
 }
 
 std::map<LayerId, QuantizedLinear> QuantizationJournal::read(std::size_t index) const {

@@ -4,7 +4,7 @@
 // whole record counts as not written. For this program on this machine, no format to exchange: whatever is under another
 // key is written over.
 //
-//     QuantizationJournal journal(file, key);     // `key` says of what; journal_key() of core/engine/quantize.cpp
+//     QuantizationJournal journal(file, key, of); // `key` says of what; journal_key() of core/engine/quantize.cpp
 //     if (record < journal.records()) use(journal.read(record));
 //     else { journal.add(linear); ... journal.end_record(); }
 #pragma once
@@ -24,11 +24,20 @@ namespace graticule {
 class QuantizationJournal {
 public:
     /// Throws Error{bad_input} naming the file where it cannot be written, or where another process writes it.
-    QuantizationJournal(std::filesystem::path file, const std::string& key);
+    /// `of`: the same for who looks at the file, a line.
+    QuantizationJournal(std::filesystem::path file, const std::string& key, const std::string& of);
+
+    /// What there is in a file that perhaps another process writes, without reading its linears: `of` is empty where it
+    /// is none.
+    struct Look {
+        std::string of;
+        std::size_t records = 0;
+    };
+    [[nodiscard]] static Look look(const std::filesystem::path& file);
 
     /// How many are there, from the first on.
     [[nodiscard]] std::size_t records() const { return records_.size(); }
-    /// Without `choice` and `input_map`, which follow from the recipe.
+    /// Without `choice`, which follows from the recipe.
     [[nodiscard]] std::map<LayerId, QuantizedLinear> read(std::size_t record) const;
     /// To the record behind those that are there.
     void add(const QuantizedLinear& linear);

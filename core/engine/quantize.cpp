@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <memory>
+#include <numeric>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,7 +75,16 @@ struct Side {
     std::shared_ptr<QuantizedModel> result;
     std::unique_ptr<QuantizePipeline> pipeline; ///< null: it was stopped
     std::int64_t linears = 0;                   ///< that are left to do
+    std::vector<std::int64_t> in_block = {};    ///< to do and done, by block
 };
+
+/// Of each block, those that the recipe quantizes.
+std::vector<std::int64_t> linears_by_block(const Model& model, const LayerChoices& choices) {
+    std::vector<std::int64_t> counts(model.blocks().size());
+    for (const Linear& linear : model.linears())
+        if (choices[index_of(linear.id)]) ++counts.at(index_of(linear.block));
+    return counts;
+}
 
 /// What two quantizations have in common whose blocks are the same bytes. Builds of one version are told apart too.
 std::string journal_key(const Provenance& provenance, const ActivationStats* stats, const Execution& execution) {
@@ -88,16 +99,18 @@ std::string journal_key(const Provenance& provenance, const ActivationStats* sta
     return sha256_hex(text);
 }
 
+/// The same, as who looks at the journal's file knows it.
+std::string side_text(const std::string& model_hash, const Recipe& recipe, const Execution& execution) {
+    return model_hash + '/' + recipe_hash(recipe) + '/' + to_text(execution);
+}
+constexpr char between_sides = '\t';
+
 /// Null where none is wanted, and where there can be none: that is no reason not to quantize.
 std::unique_ptr<QuantizationJournal> open_journal(const std::filesystem::path& file, const std::string& key,
-                                                  std::size_t blocks, std::size_t sides, JobContext& ctx) {
+                                                  const std::string& of, JobContext& ctx) {
     try {
         std::filesystem::create_directories(file.parent_path());
-        auto journal = std::make_unique<QuantizationJournal>(file, key);
-        if (journal->records() > 0)
-            ctx.log(std::to_string(journal->records() / sides) + " of " + std::to_string(blocks) +
-                    " blocks were quantized before; going on behind them");
-        return journal;
+        return std::make_unique<QuantizationJournal>(file, key, of);
     } catch (const std::exception& problem) {
         ctx.log(std::string("a stopped quantization will begin again: ") + problem.what());
         return nullptr;
@@ -144,11 +157,12 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
 
     std::vector<Side> sides;
     std::int64_t planned = 0;
-    std::string key; // of the journal
+    std::string key, of; // of the journal
     for (const QuantizationSide& one : asked) {
         Side& side = sides.emplace_back(Side{one, std::make_shared<QuantizedModel>(), nullptr});
         LayerChoices choices = choices_of(one.resolved);
-        side.linears = std::ranges::count_if(choices, [](const auto& choice) { return choice.has_value(); });
+        side.in_block = linears_by_block(*model, choices);
+        side.linears = std::accumulate(side.in_block.begin(), side.in_block.end(), std::int64_t{0});
         planned += side.linears;
         side.result->base = model;
         side.result->recipe = one.resolved.recipe();
@@ -163,17 +177,40 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
         Provenance provenance = side.result->provenance;
         provenance.model_hash = model->hash(ctx);
         key += journal_key(provenance, one.stats.get(), options.execution);
+        if (!of.empty()) of += between_sides;
+        of += side_text(provenance.model_hash, one.resolved.recipe(), options.execution);
     }
     std::unique_ptr<QuantizationJournal> journal; // a record per block and side
-    if (!where.journal.empty())
-        journal = open_journal(where.journal, sha256_hex(key), model->blocks().size(), sides.size(), ctx);
+    if (!where.journal.empty()) journal = open_journal(where.journal, sha256_hex(key), of, ctx);
     if (where.sink != nullptr) where.sink->begin(*sides.front().result);
-    ctx.progress.begin(sides.size() == 1 ? "Quantizing" : "Quantizing " + std::to_string(sides.size()) + " recipes",
-                       planned);
+    const std::size_t blocks = model->blocks().size(), kept = journal ? journal->records() : 0;
+    std::int64_t linears_kept = 0;
+    for (std::size_t record = 0; record < kept; ++record) {
+        Side& side = sides[record % sides.size()];
+        const std::int64_t linears = side.in_block.at(record / sides.size());
+        side.linears -= linears;
+        linears_kept += linears;
+    }
+    if (kept > 0)
+        ctx.log(std::to_string(kept / sides.size()) + " of " + std::to_string(blocks) +
+                " blocks were quantized before; going on behind them");
+    // Samples pass through what is kept for the sake of blocks behind it: where there are none, they need not.
+    if (kept == blocks * sides.size())
+        for (Side& side : sides) side.pipeline->none_to_make();
+    const auto begin_quantizing = [&] {
+        ctx.progress.begin(sides.size() == 1 ? "Quantizing" : "Quantizing " + std::to_string(sides.size()) + " recipes",
+                           planned, linears_kept);
+    };
+    bool passing = kept > 0; // that takes its time as well, and its pace is another
+    if (passing)
+        ctx.progress.begin("Taking up what is kept", planned, linears_kept);
+    else
+        begin_quantizing();
+    bool keeps = true; // what is made
     const auto goes_on = [&](Side& side) {
         if (!side.pipeline || side.asked.stop == nullptr || !side.asked.stop->due()) return side.pipeline != nullptr;
         side.pipeline.reset();
-        journal.reset(); // from here on it would be another pass's
+        keeps = false; // from here on it would be another pass's
         if (std::ranges::none_of(sides, [](const Side& other) { return other.pipeline != nullptr; })) throw Cancelled();
         ctx.advance(side.linears);
         return false;
@@ -181,17 +218,21 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
     const auto run_block = [&](std::size_t index, const Block& block) {
         Side& side = sides[index];
         const std::size_t record = index_of(block.id) * sides.size() + index;
-        const bool done = journal && record < journal->records();
+        const bool done = journal && record < kept;
+        if (passing && !done) {
+            passing = false;
+            begin_quantizing();
+        }
         const auto take = [&](QuantizedLinear&& linear) {
             if (!linear.report.not_measured.empty())
                 ctx.log("warning: " + linear.report.name + " has no SQNR: " + linear.report.not_measured);
             if (on_layer) on_layer(index, linear.report);
-            if (journal && !done) journal->add(linear);
+            if (journal && keeps && !done) journal->add(linear);
             keep(std::move(linear), *side.result, where.sink, spill);
-            --side.linears;
+            side.linears -= done ? 0 : 1;
         };
         side.pipeline->run(block.id, ctx, take, done ? journal->read(record) : std::map<LayerId, QuantizedLinear>());
-        if (journal && !done) end_record(journal, ctx);
+        if (journal && keeps && !done) end_record(journal, ctx);
         for (auto& [name, tensor] : std::exchange(side.pipeline->replaced(), {})) {
             if (where.sink != nullptr)
                 where.sink->take(name, std::move(tensor));
@@ -250,6 +291,28 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     SideLayerCallback on_side;
     if (on_layer) on_side = [&](std::size_t, const LayerReport& report) { on_layer(report); };
     return quantize_sides(model, std::span(&side, 1), ctx, on_side, options).front();
+}
+
+std::optional<KeptLinears> kept_linears(const std::filesystem::path& journal, const Model& model,
+                                        const ResolvedRecipe& resolved, const Execution& execution) {
+    const auto hash = model.known_hash();
+    if (!hash) return std::nullopt;
+    const auto [of, records] = QuantizationJournal::look(journal);
+    const std::string wanted = side_text(*hash, resolved.recipe(), execution);
+    std::vector<std::string> sides;
+    for (std::istringstream all(of); std::getline(all, sides.emplace_back(), between_sides);) {
+    }
+    sides.pop_back();
+    const auto side = std::ranges::find(sides, wanted);
+    if (side == sides.end()) return std::nullopt;
+    KeptLinears kept;
+    const std::vector<std::int64_t> in_block = linears_by_block(model, choices_of(resolved));
+    for (std::size_t block = 0; block < in_block.size(); ++block) {
+        const std::size_t record = block * sides.size() + static_cast<std::size_t>(side - sides.begin());
+        if (record < records) kept.linears += in_block[block];
+        kept.of += in_block[block];
+    }
+    return kept;
 }
 
 } // namespace graticule

@@ -20,6 +20,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/base/error.h"
@@ -68,9 +69,15 @@ void members(auto& archive, Is<StaticScale> auto& of) { archive(of.scale, of.zer
 
 void members(auto& archive, Is<LowRank> auto& of) { archive(of.a, of.b); }
 
+void members(auto& archive, Is<DiagonalMap> auto& of) { archive(of.scale, of.of_norm); }
+
+void members(auto& archive, Is<HadamardMap> auto& of) { archive(of.block, of.folded); }
+
+void members(auto& archive, Is<InputMap> auto& of) { archive(of.steps); }
+
 void members(auto& archive, Is<QuantizedLinear> auto& of) {
-    archive(of.layer, of.codes, of.params, of.static_input, of.static_operands, of.kept_channels, of.kept_columns,
-            of.low_rank, of.report);
+    archive(of.layer, of.codes, of.params, of.input_map, of.static_input, of.static_operands, of.kept_channels,
+            of.kept_columns, of.low_rank, of.report);
 }
 
 void members(auto& archive, Is<ChannelStats> auto& of) {
@@ -145,6 +152,11 @@ private:
         put(values.size());
         for (const auto& [key, value] : values) (*this)(key, value);
     }
+    template <class A, class B>
+    void put(const std::variant<A, B>& value) {
+        put(value.index() == 1);
+        std::visit([&](const auto& held) { put(held); }, value);
+    }
     void put(const HostTensor& tensor) { (*this)(tensor.dtype, tensor.shape, tensor.bytes); }
     void put(const PackedCodes& codes) { (*this)(codes.bytes(), codes.columns(), codes.bits()); }
 
@@ -218,6 +230,15 @@ private:
         bool there = false;
         get(there);
         if (there) get(value.emplace());
+    }
+    template <class A, class B>
+    void get(std::variant<A, B>& value) {
+        bool second = false;
+        get(second);
+        if (second)
+            get(value.template emplace<B>());
+        else
+            get(value.template emplace<A>());
     }
     template <class Key, class T>
     void get(std::map<Key, T>& values) {

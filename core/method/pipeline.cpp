@@ -62,6 +62,14 @@ bool wants_static_operands(const QuantScheme& scheme) {
     return fixed(scheme.query) || fixed(scheme.key) || fixed(scheme.value) || fixed(scheme.probability);
 }
 
+/// What the linear's site was scaled by; null: by nothing.
+const DiagonalMap* site_scale(const InputMap& map) {
+    for (const auto& step : map.steps)
+        if (const auto* diagonal = std::get_if<DiagonalMap>(&step); diagonal != nullptr && !diagonal->of_norm)
+            return diagonal;
+    return nullptr;
+}
+
 } // namespace
 
 /// Blocks of the model as it is stored, in order, each loaded once for all pipelines that stand beside each other.
@@ -93,6 +101,7 @@ struct QuantizePipeline::Impl {
     std::map<StreamKey, SampleStream> streams;
     SampleBudget budget;
     std::optional<ResidualRotation> residual; ///< present: the whole model's stream is rotated
+    bool makes_some = true;                   ///< else all is there from before
     std::map<std::string, HostTensor> replaced;
     std::vector<SearchTrace> traces;
 
@@ -110,6 +119,7 @@ struct QuantizePipeline::Impl {
     }
 
     [[nodiscard]] bool tf32() const { return c10::elementSize(decoder.type()) == 2; }
+    using Done = std::map<LayerId, QuantizedLinear>; ///< linears of a block that were made before
     void open_streams();
     SampleStream& stream_for(const MethodStep& step) { return streams.at(stream_key(step)); }
     void open_stream(StreamKey key, const std::string& method);
@@ -119,10 +129,10 @@ struct QuantizePipeline::Impl {
     [[nodiscard]] InputMap map_of(const Linear& linear, const std::map<LayerId, FoldResult>& folds) const;
     /// Results by consumer.
     std::map<LayerId, FoldResult> fold_block(const Block& block, const BlockWeights& original, BlockWeights& weights,
-                                             Folded& folded);
+                                             Folded& folded, const Done& done);
     using OperandRanges = std::map<LayerId, std::map<Operand, StaticRange>>; ///< by the linear that owns the operand
     /// Where the block's static attention operands are, and how all of them will be rounded at run time.
-    OperandRanges find_operands(const Block& block, const BlockWeights& folded, AttentionPlan& plan);
+    OperandRanges find_operands(const Block& block, const BlockWeights& folded, AttentionPlan& plan, const Done& done);
     /// The states that the rounding works on; null: it looks at the weights alone.
     SampleStream* rounding_stream(const SchemeChoice& choice);
 
@@ -164,6 +174,7 @@ QuantizePipeline::QuantizePipeline(const QuantizePipeline& beside, std::shared_p
                                    beside.impl_->device, beside.impl_->budget.bytes)) {}
 
 QuantizePipeline::~QuantizePipeline() = default;
+void QuantizePipeline::none_to_make() { impl_->makes_some = false; }
 std::map<std::string, HostTensor>& QuantizePipeline::replaced() { return impl_->replaced; }
 const std::vector<SearchTrace>& QuantizePipeline::traces() const { return impl_->traces; }
 
@@ -231,7 +242,8 @@ SampleStream* QuantizePipeline::Impl::rounding_stream(const SchemeChoice& choice
 }
 
 std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& block, const BlockWeights& original,
-                                                                 BlockWeights& weights, Folded& folded) {
+                                                                 BlockWeights& weights, Folded& folded,
+                                                                 const Done& done) {
     struct Search {
         const Transform& transform;
         FoldRequest request;
@@ -240,8 +252,21 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
     };
     std::vector<Search> searches;
     std::map<StreamKey, BlockSamples> samples;
+    std::vector<std::pair<const FoldSite*, FoldResult>> found;
     for (const FoldSite& site : model->fold_sites()) {
         if (site.block != block.id) continue;
+        const auto before = std::ranges::find_if(site.consumers, [&](LayerId id) { return done.contains(id); });
+        if (before != site.consumers.end()) { // a search that was made then is not made again
+            if (const DiagonalMap* kept = site_scale(done.at(*before).input_map))
+                found.emplace_back(
+                    &site, FoldResult{.scale = at::tensor(at::ArrayRef<float>(kept->scale)).to(torch_device(device)),
+                                      .ratios = {},
+                                      .losses = {},
+                                      .loss = {},
+                                      .loss_before = {},
+                                      .note = {}});
+            continue;
+        }
         const auto transform = transform_of(site, choices);
         if (!transform || !scale_fits(site, *model)) continue;
         if (!transform.method->applies(site, transform.params())) continue;
@@ -263,7 +288,6 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
         search.samples->expect(search.question);
     }
     // Searches are independent of each other: all are made on the unscaled block, then all are folded.
-    std::vector<std::pair<const FoldSite*, FoldResult>> found;
     for (Search& search : searches) {
         if (search.samples != nullptr) search.request.samples = search.samples->at(search.question);
         if (search.samples != nullptr && search.request.samples.tokens == 0) continue; // an expert nobody went to
@@ -291,8 +315,9 @@ std::map<LayerId, FoldResult> QuantizePipeline::Impl::fold_block(const Block& bl
     return results;
 }
 
-QuantizePipeline::Impl::OperandRanges
-QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& folded, AttentionPlan& plan) {
+QuantizePipeline::Impl::OperandRanges QuantizePipeline::Impl::find_operands(const Block& block,
+                                                                            const BlockWeights& folded,
+                                                                            AttentionPlan& plan, const Done& done) {
     OperandRanges ranges;
     std::map<Operand, StaticRange> found;
     for (const Operand operand : attention_operands) {
@@ -301,7 +326,9 @@ QuantizePipeline::Impl::find_operands(const Block& block, const BlockWeights& fo
         if (!choice || !choice->scheme[operand]) continue;
         const TensorScheme& scheme = *choice->scheme[operand];
         std::optional<StaticScale> fixed;
-        if (!scheme.dynamic) {
+        if (const auto before = done.find(layer); before != done.end() && !scheme.dynamic) {
+            fixed = before->second.static_operands.at(operand);
+        } else if (!scheme.dynamic) {
             if (found.empty()) { // the block's attention linears agree, so one pass serves all four
                 SampleStream* rounding = rounding_stream(*choice);
                 SampleStream& stream = rounding != nullptr ? *rounding : streams.at({});
@@ -398,7 +425,7 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink,
                 "; once more with " + what);
     };
     translate_torch_errors("quantizing block " + std::to_string(index_of(id)), [&] {
-        if (index_of(id) == 0) impl.open_streams();
+        if (index_of(id) == 0 && impl.makes_some) impl.open_streams();
         Folded changed; // on the device until the block is done
         BlockWeights original = impl.blocks->load(id);
         if (impl.residual) impl.residual->rotate(block, original, changed);
@@ -406,10 +433,10 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink,
             changed.merge(impl.residual->ends(original.at(block.q).weight.scalar_type()));
         Impl::Forms folded;
         folded.plain = original;
-        const std::map<LayerId, FoldResult> folds = impl.fold_block(block, original, folded.plain, changed);
+        const std::map<LayerId, FoldResult> folds = impl.fold_block(block, original, folded.plain, changed, done);
         ctx.check_cancelled();
         folded.run_time = folded.plain;
-        const Impl::OperandRanges ranges = impl.find_operands(block, folded.plain, folded.run_time.attention);
+        const Impl::OperandRanges ranges = impl.find_operands(block, folded.plain, folded.run_time.attention, done);
         Impl::Forms current = folded;
         std::map<LayerId, std::optional<ActivationRounding>> inputs; // as at run time, once all linears are done
         Impl::BlockJob job{block, original, folded, current, folds, ranges};
@@ -436,8 +463,12 @@ void QuantizePipeline::run(BlockId id, JobContext& ctx, const LinearSink& sink,
                     weights->at(linear->id).input.hadamard = online;
                 }
             inputs[linear->id] = input_rounding(quantized);
+            const bool made = before == done.end();
             sink(std::move(quantized));
-            ctx.advance();
+            if (made)
+                ctx.advance();
+            else
+                ctx.check_cancelled();
         }
         for (const auto& [name, tensor] : changed) impl.replaced.insert_or_assign(name, to_host(tensor));
         for (const auto& [layer, rounding] : inputs) current.run_time.at(layer).input.rounding = rounding;

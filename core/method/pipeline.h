@@ -49,9 +49,13 @@ public:
 
     using LinearSink = std::function<void(QuantizedLinear&&)>;
     /// Blocks must be run in order. Hands out each linear as it is done and advances `ctx` by one for it. Those that the
-    /// same pipeline has made before, in another process perhaps, are taken from `done` instead of being made again:
-    /// `choice` and `input_map` need not be in them.
+    /// same pipeline has made before, in another process perhaps, are taken from `done` instead of being made again, and
+    /// `ctx` does not advance: `choice` need not be in them. Of such a block nothing is searched, solved or scored; but
+    /// where a later one looks at samples they have to pass through what it has become, as they did then.
     void run(BlockId block, JobContext& ctx, const LinearSink& sink, std::map<LayerId, QuantizedLinear> done = {});
+
+    /// Before the first block: all linears will come from `done`, so that no samples have to pass.
+    void none_to_make();
 
     /// Float tensors that folding changed so far; see QuantizedModel::replaced.
     [[nodiscard]] std::map<std::string, HostTensor>& replaced();

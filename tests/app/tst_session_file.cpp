@@ -24,6 +24,7 @@
 #include "app/session/recent_models.h"
 #include "app/session/session_file.h"
 #include "app/window/main_window.h"
+#include "app/window/table_rows.h"
 #include "app/window/tour.h"
 #include "tests/app/shown_window.h"
 #include "tests/support/error_message.h"
@@ -405,6 +406,53 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs()[0].finished() && session.runs()[1].finished(),
                                  60'000);
         QVERIFY(!window->command("run.continue")->isEnabled());
+    }
+
+    /// One that was being quantized says what is kept of that, and the table too.
+    void a_run_that_was_cut_off_while_it_was_quantized_says_what_is_kept() {
+        std::int64_t kept = 0, all = 0;
+        {
+            auto [settings, window] = this->window("amid");
+            window->openPath("sample-opt");
+            QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+            Session& session = window->session();
+            QSemaphore gate;
+            keep_busy(session, gate);
+            session.evaluate({{}, 64, 3});
+            session.runList().markCutOff(); // from here on it is killed
+            session.jobs().cancelAll();
+            gate.release();
+            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+            const Model& model = *session.model();
+            all = std::ssize(model.linears());
+            kept = 2 * all / std::ssize(model.blocks());
+            JobContext ctx; // what the job had done until then
+            const auto stop = [&, done = std::int64_t{0}](const LayerReport&) mutable {
+                if (++done == kept + 1) ctx.cancel.request();
+            };
+            const auto file = session.runList().journal().quantizationFile().toStdString();
+            QVERIFY_THROWS_EXCEPTION(Cancelled, (void)quantize(session.model(), nullptr, *session.resolution().resolved,
+                                                               ctx, stop, {.journal = file}));
+        }
+        auto [settings, window] = this->window("amid");
+        window->openPath("sample-opt");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
+        OfferBar* offer = draft_offer(*window);
+        QTRY_VERIFY(!offer->isHidden());
+        const Session& session = window->session();
+        QCOMPARE(session.runs().size(), std::size_t(2));
+        for (const Run& run : session.runs())
+            QVERIFY2(offer->text().contains(run.name +
+                                            (run.full_precision
+                                                 ? QStringLiteral(", not begun")
+                                                 : QStringLiteral(", %1 of %2 linears quantized").arg(kept).arg(all))),
+                     qPrintable(offer->text()));
+        const std::vector<RunRow> rows = run_rows(session);
+        QVERIFY(std::ranges::any_of(rows, [&](const RunRow& row) { return row.quantized == kept; }));
+        click(*offer, "Continue");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs()[0].finished() && session.runs()[1].finished(),
+                                 60'000);
+        QVERIFY(log(*window).contains("2 of ") && log(*window).contains("going on behind them"));
     }
 
     /// What somebody asked for by --size stays, and no window is larger than its screen.

@@ -12,6 +12,7 @@
 #include "core/method/method.h"
 #include "core/recipe/presets.h"
 #include "core/report/json_results.h"
+#include "core/runtime/settle_execution.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/test_main.h"
 
@@ -369,10 +370,12 @@ private Q_SLOTS:
         const std::filesystem::path journal = folder.path() / "kept" / "quantization";
         const std::size_t blocks = opened(model).model->blocks().size(), per_block = whole->linears.size() / blocks;
         std::vector<double> seconds; // of the linears that the stopped one has made: no two runs take the same
+        Progress::Snapshot counted_from;
         const auto run = [&](std::size_t linears) {
             JobContext ctx;
             std::vector<double> told;
             const auto tell = [&](const LayerReport& report) {
+                if (told.empty()) counted_from = ctx.progress.snapshot();
                 told.push_back(report.seconds);
                 if (told.size() == linears) ctx.cancel.request();
             };
@@ -395,6 +398,12 @@ private Q_SLOTS:
         const auto [result, taken_then] = run(0);
         QVERIFY(result);
         QCOMPARE(taken_then, 2 * per_block);
+        QCOMPARE(counted_from.done, std::int64_t(2 * per_block)); // what is kept is no work of this one
+        QCOMPARE(counted_from.before, counted_from.done);
+        QCOMPARE(counted_from.total, std::int64_t(whole->linears.size()));
+        const Execution execution = settle_execution({}, "cpu", *opened(model).model);
+        QVERIFY(kept_linears(journal, *opened(model).model, *resolution.resolved, execution) ==
+                (KeptLinears{std::int64_t(whole->linears.size()), std::int64_t(whole->linears.size())}));
         for (std::size_t i = 0; i < whole->linears.size(); ++i) {
             const QuantizedLinear &is = *result->linears[i], &was = *whole->linears[i];
             QVERIFY(is.choice == was.choice && is.codes == was.codes && is.params == was.params);
@@ -418,6 +427,33 @@ private Q_SLOTS:
         ctx.log = [&](const std::string& told) { log += told; };
         (void)quantize(opened(model).model, stats(model), *other.resolved, ctx, {}, {.journal = journal});
         QVERIFY2(log.find("quantized before") == std::string::npos, log.c_str());
+        QVERIFY(!kept_linears(journal, *opened(model).model, *resolution.resolved, execution));
+    }
+
+    /// Nothing is searched again for a block that is kept, and where all are there no samples pass: what is computed
+    /// from is another thing here, and nobody looks.
+    void kept_blocks_are_not_computed_again() {
+        const Resolution resolution =
+            resolve(recipe_from("w=int4/asym/channel a=int8/sym/token aqas gptq"), *opt_.model);
+        QVERIFY2(resolution.resolved, resolution.diagnostics.text().c_str());
+        const testing::TemporaryFolder folder;
+        const std::filesystem::path journal = folder.path() / "quantization";
+        JobContext ctx;
+        const auto whole = quantize(opt_.model, stats("opt"), *resolution.resolved, ctx, {}, {.journal = journal});
+        auto other = std::make_shared<ActivationStats>(*stats("opt"));
+        other->samples.clear();
+        for (SiteStats& site : other->sites)
+            for (BucketStats& bucket : site.buckets)
+                for (float& highest : bucket.channels.maximum) highest *= 3;
+        JobContext again;
+        const auto kept = quantize(opt_.model, other, *resolution.resolved, again, {}, {.journal = journal});
+        for (std::size_t i = 0; i < whole->linears.size(); ++i) {
+            QVERIFY(kept->linears[i]->codes == whole->linears[i]->codes);
+            QVERIFY(kept->linears[i]->input_map == whole->linears[i]->input_map);
+        }
+        QCOMPARE(kept->replaced.size(), whole->replaced.size());
+        for (const auto& [name, tensor] : whole->replaced)
+            QCOMPARE(to_floats(kept->replaced.at(name)), to_floats(tensor));
     }
 
     /// Statistics of another type are others, though of the same tokens: no block of theirs is taken over.

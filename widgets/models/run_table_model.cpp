@@ -57,7 +57,7 @@ bool RunTableModel::sameCell(const RunRow& before, const RunRow& now, int column
                     &RunRow::difference_high, &RunRow::percent, &RunRow::significant);
     case StateColumn:
         return same(&RunRow::state, &RunRow::meaningless, &RunRow::share_done, &RunRow::stopped_at, &RunRow::windows,
-                    &RunRow::elsewhere);
+                    &RunRow::elsewhere, &RunRow::quantized, &RunRow::to_quantize);
     case Protocol:
         return same(&RunRow::group);
     default:
@@ -99,7 +99,8 @@ QString RunTableModel::text(const RunRow& row, int column) const {
         case JobState::cancelled:
         case JobState::skipped:
             if (row.elsewhere) return tr("in another window");
-            return row.stopped_at > 0 ? tr("stopped %1/%2").arg(row.stopped_at).arg(row.windows) : tr("not begun");
+            if (row.stopped_at > 0) return tr("stopped %1/%2").arg(row.stopped_at).arg(row.windows);
+            return row.quantized > 0 ? tr("quantized %1/%2").arg(row.quantized).arg(row.to_quantize) : tr("not begun");
         case JobState::failed:
             return tr("failed");
         }
@@ -148,11 +149,16 @@ QString RunTableModel::tip(const RunRow& row, int column) const {
         if (row.elsewhere) return tr("Another window of the program works on it; what it finds is read from there");
         if (!row.meaningless.isEmpty()) return row.meaningless;
         if (row.state == JobState::failed || !row.stopped()) return row.error;
-        return row.stopped_at > 0 ? tr("Continue (right click, or the Run menu) goes on after window %1, to the same "
-                                       "figures")
-                                        .arg(row.stopped_at)
-                                  : tr("Asked for, and stopped before its first window. Continue (right click, or the "
-                                       "Run menu) begins it.");
+        if (row.stopped_at > 0)
+            return tr("Continue (right click, or the Run menu) goes on after window %1, to the same figures")
+                .arg(row.stopped_at);
+        return row.quantized > 0
+                   ? tr("Stopped before its first window. Continue (right click, or the Run menu) goes on "
+                        "behind the %1 linears that are quantized; their inputs have to pass through them "
+                        "once more where its method looks at them.")
+                         .arg(row.quantized)
+                   : tr("Asked for, and stopped before its first window. Continue (right click, or the "
+                        "Run menu) begins it.");
     case Protocol:
         return row.protocol;
     default:

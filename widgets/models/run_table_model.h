@@ -25,8 +25,9 @@ struct RunRow {
     QString not_comparable; ///< why there is no difference; empty: there is one, or nothing to compare with yet
     JobState state = JobState::waiting;
     double share_done = 0;
-    int stopped_at = 0, windows = 0; ///< of one that was stopped: continuing it goes on after that window
-    bool elsewhere = false;          ///< another window is at it
+    int stopped_at = 0, windows = 0;    ///< of one that was stopped: continuing it goes on after that window
+    int quantized = 0, to_quantize = 0; ///< linears of one that was stopped before its first window
+    bool elsewhere = false;             ///< another window is at it
     [[nodiscard]] bool stopped() const {
         return state == JobState::cancelled || state == JobState::skipped || state == JobState::failed;
     }
