@@ -188,6 +188,64 @@ private Q_SLOTS:
         }
     }
 
+    /// The small curve and the words of the protocol give way, not an interval, and not what tells a name.
+    void large_figures_keep_their_intervals_data() {
+        QTest::addColumn<int>("width");
+        QTest::addColumn<bool>("curve");
+        QTest::addColumn<bool>("all_figures"); // size and percent follow from others
+        QTest::newRow("window of 1100") << 770 << false << false;
+        QTest::newRow("between") << 900 << false << true;
+        QTest::newRow("window of 1600") << 1120 << true << true;
+        QTest::newRow("large") << 1700 << true << true;
+    }
+    void large_figures_keep_their_intervals() {
+        QFETCH(int, width);
+        RunRow full, low, rules;
+        full.id = 1;
+        full.name = "full precision";
+        full.group = "built-in text, all × 512";
+        full.perplexity = 34.21;
+        full.standard_error = 1.07;
+        low = full;
+        low.id = 2;
+        low.name = "w=int2/asym/channel a=int8/sym/token";
+        low.perplexity = 2111.1;
+        low.standard_error = 99.64;
+        low.difference = 2076.88;
+        low.difference_low = 1917.01;
+        low.difference_high = 2249.85;
+        low.percent = 6070.4;
+        rules = low;
+        rules.id = 3;
+        rules.name = "w=int6/asym/channel a=int8/sym/token smoothquant · on vm";
+        rules.group = "built-in text, 8 × 512";
+        rules.state = JobState::cancelled;
+        rules.stopped_at = 8;
+        rules.windows = 24;
+        RunsPanel runs;
+        runs.resize(width, 200);
+        runs.show();
+        runs.setRows({full, low, rules});
+        QCoreApplication::processEvents();
+        const QTableView& table = *runs.table();
+        QCOMPARE(table.horizontalHeader()->length(), table.viewport()->width());
+        QTEST(!table.isColumnHidden(RunTableModel::Curve), "curve");
+        QTEST(!table.isColumnHidden(RunTableModel::Size) && !table.isColumnHidden(RunTableModel::Percent),
+              "all_figures");
+        const QFontMetrics usual(theme::ui_font(12)), bold(theme::ui_font(12, QFont::DemiBold));
+        const auto holds = [&](int column, const QFontMetrics& metrics, const QString& text) {
+            return table.columnWidth(column) >= metrics.horizontalAdvance(text) + 12;
+        };
+        for (const int column : {RunTableModel::Difference, RunTableModel::StateColumn, RunTableModel::Bits}) {
+            const QString text = table.model()->index(2, column).data().toString();
+            QVERIFY2(holds(column, usual, text), qPrintable(text));
+        }
+        QVERIFY(holds(RunTableModel::Perplexity, bold, "2,111.10 ± 99.64"));
+        QVERIFY(holds(RunTableModel::Protocol, usual, "…, all × 512"));
+        QVERIFY(holds(RunTableModel::Recipe, usual, "w=int6/… smoothquant · on vm"));
+        if (width == 1700) QVERIFY(holds(RunTableModel::Recipe, usual, rules.name));
+    }
+
     void texts_of_another_size_have_their_room() {
         QSettings settings(folder_.filePath("texts.ini"), QSettings::IniFormat);
         MainWindow window(settings, theme::Mode::dark);

@@ -358,6 +358,8 @@ private Q_SLOTS:
         QCOMPARE(widest(1, 10), QString("w=dint4/…")); // no shorter: what tells it from each of the others stays
         QCOMPARE(widest(2, 10), QString("w=int4/…/g128 …"));
         QCOMPARE(widest(3, 10), QString("w=int4/… smoothquant:alpha=0.5 · …"));
+        QCOMPARE(telling_names(names)[1], QString("w=dint4/…/channel …"));
+        QCOMPARE(telling_names(names)[3], QString("w=int4/…/channel … smoothquant:alpha=0.5 · again 1"));
         QCOMPARE(shorter_names({"full precision · built-in text, 8 × 512", "full precision · built-in text, all × 512",
                                 names[1]})[1]
                      .back(),

@@ -692,7 +692,7 @@ private Q_SLOTS:
 
     void a_narrow_runs_panel_shows_all_its_numbers() {
         RunsPanel panel;
-        panel.resize(760, 160);
+        panel.resize(600, 160);
         panel.show();
         const QHeaderView* columns = panel.table()->horizontalHeader();
         QVERIFY(columns->isSectionHidden(RunTableModel::Curve));

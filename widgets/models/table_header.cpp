@@ -58,12 +58,23 @@ void TableHeader::paintSection(QPainter* painter, const QRect& rect, int section
     painter->restore();
 }
 
-QSize TableHeader::sectionSizeFromContents(int section) const {
+namespace {
+int words_width(const QHeaderView& header, int section) {
     const QFontMetrics metrics(theme::ui_font(12));
     int width = 0;
-    for (const QString& line : model()->headerData(section, orientation(), Qt::DisplayRole).toString().split(u'\n'))
+    for (const QString& line : header.model()->headerData(section, header.orientation()).toString().split(u'\n'))
         width = std::max(width, metrics.horizontalAdvance(line));
-    return {width + 2 * padding + arrow_room + 2, 28};
+    return width + 2 * padding + 1;
+}
+} // namespace
+
+int TableHeader::needed(const QHeaderView& header, int section) {
+    const bool sorted = header.isSortIndicatorShown() && header.sortIndicatorSection() == section;
+    return words_width(header, section) + (sorted ? arrow_room + 1 : 0);
+}
+
+QSize TableHeader::sectionSizeFromContents(int section) const {
+    return {words_width(*this, section) + arrow_room + 1, 28};
 }
 
 bool TableHeader::viewportEvent(QEvent* event) {

@@ -14,6 +14,8 @@ public:
     explicit TableHeader(QWidget* parent = nullptr);
     /// Replaces the view's horizontal header; call it before sorting is switched on.
     static void install(QTableView& view);
+    /// Pixels that the heading of a section takes, hidden or not, with its arrow where the table is sorted by it.
+    [[nodiscard]] static int needed(const QHeaderView& header, int section);
 
 protected:
     void paintSection(QPainter* painter, const QRect& rect, int section) const override;

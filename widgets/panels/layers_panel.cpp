@@ -22,6 +22,7 @@
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
+#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
 #include "widgets/theme/theme.h"
@@ -218,10 +219,7 @@ void LayersPanel::fitColumns() {
     };
     std::vector<Fitted> fitted;
     int known = 0;
-    constexpr int arrow = 13; // of the column that the table is sorted by
-    const auto heading = [&](int column) {
-        return columns.sectionSizeHint(column) - (column == columns.sortIndicatorSection() ? 0 : arrow);
-    };
+    const auto heading = [&](int column) { return TableHeader::needed(columns, column); };
     const QList<QAction*> offered = columns.actions();
     for (const int column : known_) {
         if (!offered.at(column)->isChecked()) continue;
@@ -273,7 +271,7 @@ void LayersPanel::showTickedColumns() {
     int room = table_->viewport()->width() - columns.length();
     for (int column = 0; column < offered.size(); ++column) {
         if (!table_->isColumnHidden(column) || !offered.at(column)->isChecked()) continue;
-        const int width = std::max(columns.sectionSizeHint(column), columns.defaultSectionSize());
+        const int width = std::max(TableHeader::needed(columns, column), columns.defaultSectionSize());
         if (!wanted_.contains(column) && width > room) continue;
         table_->setColumnHidden(column, false);
         table_->horizontalHeader()->resizeSection(column, width);
