@@ -26,6 +26,7 @@
 #include "tests/support/test_main.h"
 #include "widgets/forms/param_form.h"
 #include "widgets/forms/scheme_editor.h"
+#include "widgets/models/compare_table_model.h"
 #include "widgets/models/empty_hint.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/number_text.h"
@@ -475,6 +476,72 @@ private Q_SLOTS:
         runs.comparison.notes = {};
         panel.setComparison(runs);
         QVERIFY(!hint->isVisibleTo(&panel));
+    }
+
+    /// At any width: what has no room begins behind the edge.
+    void columns_of_a_comparison_are_whole_data() {
+        QTest::addColumn<int>("width");
+        QTest::addColumn<bool>("both");
+        for (const int width : {420, 470, 560, 800, 1500})
+            for (const bool both : {false, true})
+                QTest::addRow("%d, %s", width, both ? "two recipes" : "against full precision") << width << both;
+    }
+    void columns_of_a_comparison_are_whole() {
+        QFETCH(int, width);
+        QFETCH(bool, both);
+        ComparedRuns runs;
+        for (int block = 0; block < 8; ++block) {
+            LayerReport report;
+            report.layer = LayerId{block};
+            report.name = QStringLiteral("layers.%1.self_attn.v_proj").arg(block).toStdString();
+            report.scheme_line = "w=int4/asym/channel a=int8/sym/token gptq";
+            report.output_sqnr_db = 14.77 + block;
+            report.output_mse = 0.000329 * (block + 1);
+            report.weight_underflow_percent = 17.2;
+            report.bytes_after = 34'112;
+            runs.reports_b.push_back(report);
+            if (both) runs.reports_a.push_back(report);
+        }
+        runs.no_reports_a = "full precision has no errors";
+        runs.a.window_losses = runs.b.window_losses = {2.5, 2.4};
+        runs.comparison = compare(runs.a, runs.b);
+        ComparePanel panel;
+        panel.setRuns({{1, "full precision"},
+                       {2, "w=int4/asym/channel a=int8/sym/token"},
+                       {3, "w=dint4/asym/channel a=int8/sym/token smoothquant"}},
+                      1, 3);
+        panel.resize(width, 500);
+        panel.show();
+        panel.setComparison(runs);
+        QCoreApplication::processEvents();
+        const QTableView& table = *panel.findChild<QTableView*>();
+        const int edge = table.viewport()->width();
+        const QFontMetrics metrics(theme::ui_font(12));
+        int in_sight = 0;
+        bool behind = false;
+        for (int column = 0; column < CompareTableModel::ColumnCount; ++column) {
+            if (table.isColumnHidden(column)) continue;
+            const int left = table.columnViewportPosition(column), right = left + table.columnWidth(column);
+            const QString heading = table.model()->headerData(column, Qt::Horizontal).toString();
+            QVERIFY2(right <= edge || left >= edge, qPrintable(heading));
+            in_sight += right <= edge ? 1 : 0;
+            behind = behind || left >= edge;
+            const QString text = table.model()->index(0, column).data().toString();
+            QVERIFY2(table.columnWidth(column) >= std::min(edge, metrics.horizontalAdvance(text) + 12),
+                     qPrintable(text));
+            QVERIFY2(table.columnWidth(column) >= metrics.horizontalAdvance(heading) + 12, qPrintable(heading));
+        }
+        QVERIFY(in_sight >= 3);
+        QCOMPARE(behind, both ? width < 1500 : width < 800); // else whole beside free room
+        // The choosers have the width of the panel where that is little.
+        auto* b = field(panel, "Run B");
+        QVERIFY(b->width() > (width < 640 ? width * 2 / 3 : width / 3));
+        QCOMPARE(b->y() > field(panel, "Run A")->y(), width < 640);
+        bool stops = both;
+        for (const QLabel* label : panel.findChildren<QLabel*>())
+            stops =
+                stops || label->text().contains(". No figures of single layers of A: full precision has no errors.");
+        QVERIFY(stops);
     }
 
     void export_waits_for_a_clean_pre_flight() {

@@ -1,5 +1,6 @@
 #include "widgets/models/table_header.h"
 
+#include <QtGui/QGuiApplication>
 #include <QtGui/QHoverEvent>
 #include <QtGui/QPainter>
 #include <QtWidgets/QTableView>
@@ -71,6 +72,10 @@ int words_width(const QHeaderView& header, int section) {
 int TableHeader::needed(const QHeaderView& header, int section) {
     const bool sorted = header.isSortIndicatorShown() && header.sortIndicatorSection() == section;
     return words_width(header, section) + (sorted ? arrow_room + 1 : 0);
+}
+
+bool TableHeader::isDrawn(const QHeaderView& header) {
+    return QGuiApplication::mouseButtons() != Qt::NoButton && header.underMouse();
 }
 
 QSize TableHeader::sectionSizeFromContents(int section) const {

@@ -3,7 +3,6 @@
 #include <QtCore/QEvent>
 #include <QtCore/QTimer>
 #include <QtGui/QAction>
-#include <QtGui/QGuiApplication>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
@@ -153,9 +152,8 @@ void LayersPanel::buildTable() {
         updateTitles();
     });
     connect(columns, &QHeaderView::sectionClicked, this, [this] { sort_chosen_ = true; });
-    connect(columns, &QHeaderView::sectionResized, this, [this, columns] { // not while a dock's border is drawn
-        const bool drawn = QGuiApplication::mouseButtons() != Qt::NoButton && columns->underMouse();
-        if (drawn && !fitting_) widths_chosen_ = true;
+    connect(columns, &QHeaderView::sectionResized, this, [this, columns] {
+        if (!fitting_ && TableHeader::isDrawn(*columns)) widths_chosen_ = true;
     });
     table_->viewport()->installEventFilter(this);
     connect(table_->verticalScrollBar(), &QScrollBar::valueChanged, this, &LayersPanel::sightMayChange);
