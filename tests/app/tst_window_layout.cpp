@@ -12,8 +12,11 @@
 #include <QtWidgets/QTabBar>
 #include <QtWidgets/QTableView>
 #include <algorithm>
+#include <set>
 
 #include "app/window/main_window.h"
+#include "app/window/table_rows.h"
+#include "core/recipe/recipe.h"
 #include "tests/support/test_main.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/run_table_model.h"
@@ -162,6 +165,71 @@ private Q_SLOTS:
         QVERIFY(layers_at({2000, 1200}) != drawn);
         window.resetLayout();
         QVERIFY(layers_at({1600, 1000}) != drawn);
+    }
+
+    void labels_in_few_words_keep_grain_methods_and_what_differs() {
+        const auto labels = [](const std::vector<std::string>& lines) {
+            std::vector<SchemeChoice> choices;
+            for (const std::string& line : lines) choices.push_back(parse_scheme_line(line));
+            return scheme_labels(choices);
+        };
+        const std::string int4 = "w=int4/asym/channel a=int8/sym/token";
+        QCOMPARE(labels({int4 + " smoothquant:alpha=0.5 gptq", int4 + " gptq"}),
+                 (std::vector<QStringList>{
+                     {"INT4 channel / A8 · smoothquant · gptq", "INT4 ch / A8 · SQ+gptq", "INT4 ch · SQ+gptq"},
+                     {"INT4 channel / A8 · gptq", "INT4 ch / A8 · gptq", "INT4 ch · gptq"}}));
+        const auto last = [&](const std::vector<std::string>& lines) {
+            QStringList all;
+            for (const QStringList& texts : labels(lines)) all << texts.back();
+            return all;
+        };
+        QCOMPARE(last({"w=int4/asym/g128 a=int8/sym/token", "w=int4/asym/g128"}),
+                 (QStringList{"INT4 g128 / A8", "INT4 g128"}));
+        QCOMPARE(last({int4 + " gptq", int4 + " gptq:block=64", "none"}),
+                 (QStringList{"INT4 ch · gptq", "INT4 ch · gptq:block=64", "full precision"}));
+        QCOMPARE(last({"w=int4/asym/channel", "w=int4/sym/channel"}), (QStringList{"INT4 asym ch", "INT4 sym ch"}));
+        QCOMPARE(last({"w=nvfp4 a=nvfp4", "w=nvfp4 a=nvfp4 awq"}), (QStringList{"NVFP4", "NVFP4 · awq"}));
+    }
+
+    /// In the smallest window as well, though figures of the inputs go for them.
+    void schemes_are_whole_or_said_in_fewer_words() {
+        std::vector<LayerRow> rows(2);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            LayerRow& row = rows[i];
+            row.id = LayerId{static_cast<std::int32_t>(i)};
+            row.leaf = row.name = "out_proj";
+            row.absmax = 13.2;
+            row.outlier_ratio = 14.9;
+            row.underflow_percent = 36.8;
+            row.sqnr_db = 20.2;
+            row.estimated = true;
+        }
+        rows[0].schemes = QStringList{"INT4 channel / A8 · gptq", "INT4 ch / A8 · gptq", "INT4 ch · gptq"};
+        rows[1].schemes =
+            QStringList{"INT4 channel / A8 · smoothquant · gptq", "INT4 ch / A8 · SQ+gptq", "INT4 ch · SQ+gptq"};
+        rows[1].edited = true; // in bolder letters
+        LayersPanel panel;
+        panel.setRows(rows);
+        panel.show();
+        const QFontMetrics bold(theme::ui_font(12, QFont::DemiBold));
+        const QTableView& table = *panel.table();
+        std::set<qsizetype> forms;
+        for (const int width : {340, 362, 420, 480, 700}) {
+            panel.resize(width, 300);
+            QCoreApplication::processEvents();
+            const auto shown = [&](int row) {
+                return table.model()->index(row, LayerTableModel::Scheme).data(LayerTableModel::ShownRole).toString();
+            };
+            const qsizetype form = rows[1].schemes.indexOf(shown(1));
+            QVERIFY2(form >= 0, qPrintable(shown(1)));
+            QCOMPARE(shown(0), rows[0].schemes[form]); // what one does not say is said of none
+            forms.insert(form);
+            QVERIFY(!table.isColumnHidden(LayerTableModel::Sqnr));
+            const int room = table.columnWidth(LayerTableModel::Scheme);
+            QVERIFY2(room >= bold.horizontalAdvance(shown(1)) + 12, qPrintable(shown(1)));
+            QVERIFY(table.columnViewportPosition(LayerTableModel::Scheme) + room <= table.viewport()->width());
+        }
+        QVERIFY(forms.contains(0) && forms.contains(2)); // whole, and the fewest words
     }
 
     void runs_of_several_protocols_say_theirs_at_every_width() {

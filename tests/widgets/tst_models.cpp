@@ -30,7 +30,7 @@ LayerRow row(int id, int block, const QString& leaf, std::optional<double> sqnr,
     made.columns = 8;
     made.sqnr_db = sqnr;
     made.outlier_ratio = outlier;
-    made.scheme = QStringLiteral("INT4 / A8");
+    made.schemes = {QStringLiteral("INT4 / A8")};
     return made;
 }
 
@@ -230,7 +230,7 @@ private Q_SLOTS:
             return std::exchange(told, {});
         };
         const auto cells = [](int column, int row, int columns, int rows) { return QRect(column, row, columns, rows); };
-        changed[2].scheme = "dINT4 / A8";
+        changed[2].schemes = {"dINT4 / A8"};
         QCOMPARE(tell(), QList<QRect>{cells(LayerTableModel::Scheme, 2, 1, 1)});
         changed[0].sqnr_db = 21; // within the range: nobody else's colour changes
         changed[2].basis = "measured";

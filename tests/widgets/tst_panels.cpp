@@ -280,6 +280,34 @@ private Q_SLOTS:
         QVERIFY(view.columnWidth(0) + view.columnWidth(1) <= view.viewport()->width());
     }
 
+    /// Neither grain nor method is cut: patterns give way, and fewer words are said.
+    void what_is_said_of_rules_is_whole_in_a_narrow_panel() {
+        RuleRow all, one;
+        all.pattern = "*";
+        all.info = "48 · INT4 channel / A8 · gptq";
+        all.shorter = QStringList{"48 · INT4 ch / A8 · gptq", "48 · INT4 ch · gptq"};
+        one.pattern = "layers.1.self_attn.k_proj";
+        one.info = "✓ · INT4 channel / A8 · smoothquant · gptq";
+        one.shorter = QStringList{"✓ · INT4 ch / A8 · SQ+gptq", "✓ · INT4 ch · SQ+gptq"};
+        RulesView view;
+        view.resize(285, 80);
+        view.show();
+        view.setRows({all, one});
+        const QFontMetrics metrics(theme::mono_font(11));
+        const auto shown = [&](int row) { return view.topLevelItem(row)->text(1); };
+        QCOMPARE(shown(0), all.shorter.back()); // as many words as the other
+        QCOMPARE(shown(1), one.shorter.back());
+        QVERIFY(view.columnWidth(1) >= metrics.horizontalAdvance(shown(1)) + 12);
+        QVERIFY(view.columnWidth(0) + view.columnWidth(1) <= view.viewport()->width());
+        view.resize(700, 80);
+        QCoreApplication::processEvents();
+        QCOMPARE(shown(1), one.info);
+        QVERIFY(view.columnWidth(0) >= QFontMetrics(theme::mono_font(12)).horizontalAdvance(one.pattern) + 12);
+        view.resize(200, 80); // narrower than any panel: the words have most of the room
+        QCoreApplication::processEvents();
+        QVERIFY(view.columnWidth(1) >= view.viewport()->width() * 2 / 3);
+    }
+
     void recipe_text_is_sent_after_typing_and_not_rewritten_under_the_cursor() {
         RecipePanel panel;
         panel.show();

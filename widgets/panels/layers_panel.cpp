@@ -154,6 +154,7 @@ void LayersPanel::buildTable() {
     connect(columns, &QHeaderView::sectionClicked, this, [this] { sort_chosen_ = true; });
     connect(columns, &QHeaderView::sectionResized, this, [this, columns] {
         if (!fitting_ && TableHeader::isDrawn(*columns)) widths_chosen_ = true;
+        if (!fitting_) chooseSchemeWords();
     });
     table_->viewport()->installEventFilter(this);
     connect(table_->verticalScrollBar(), &QScrollBar::valueChanged, this, &LayersPanel::sightMayChange);
@@ -191,7 +192,10 @@ void LayersPanel::changeEvent(QEvent* event) {
 // In a narrow panel the numbers move together, then those go that tell least, so that the worst SQNR and the scheme,
 // which the table is about, stay in sight; widths that somebody has drawn stay.
 void LayersPanel::fitColumns() {
-    if (widths_chosen_) return showTickedColumns();
+    if (widths_chosen_) {
+        showTickedColumns();
+        return chooseSchemeWords();
+    }
     struct Width {
         int column, wide, narrow;
     };
@@ -206,9 +210,10 @@ void LayersPanel::fitColumns() {
         for (const QString& text : model_->widest(column)) widest = std::max(widest, texts_.width(text, font, side));
         return widest + 14;
     };
-    // Whole before the numbers stand apart.
-    const int least_scheme = theme::scaled(70), longest_scheme = theme::scaled(250);
-    const int scheme = std::clamp(contents(LayerTableModel::Scheme), least_scheme, longest_scheme);
+    // In its fewest words before figures of the inputs have room, whole before the numbers stand apart.
+    const int usual_scheme = theme::scaled(70), longest_scheme = theme::scaled(250);
+    const int least_scheme = std::clamp(schemeWidth(model_->schemeForms() - 1), usual_scheme, longest_scheme);
+    const int scheme = std::clamp(schemeWidth(0), least_scheme, longest_scheme);
     const QHeaderView& columns = *table_->horizontalHeader();
     fitting_ = true;
     struct Fitted {
@@ -260,6 +265,24 @@ void LayersPanel::fitColumns() {
     table_->horizontalHeader()->resizeSection(LayerTableModel::Scheme,
                                               std::clamp(viewport - used, least_scheme, scheme));
     fitting_ = false;
+    chooseSchemeWords();
+}
+
+int LayersPanel::schemeWidth(qsizetype form) {
+    constexpr int padding = 14;
+    const QFont font = theme::ui_font(12, QFont::DemiBold); // as those that were edited
+    int widest = 0;
+    for (const QString& text : model_->schemes(form))
+        widest = std::max(widest, texts_.width(text, font, Qt::AlignLeft));
+    return widest + padding;
+}
+
+// All rows in the same form: what one of them does not say is said of none.
+void LayersPanel::chooseSchemeWords() {
+    const int room = table_->columnWidth(LayerTableModel::Scheme);
+    qsizetype form = 0;
+    while (form + 1 < model_->schemeForms() && schemeWidth(form) > room) ++form;
+    model_->showSchemes(form);
 }
 
 // What went for want of room comes back when there is some.
