@@ -308,6 +308,76 @@ private Q_SLOTS:
         QVERIFY(view.columnWidth(1) >= view.viewport()->width() * 2 / 3);
     }
 
+    void the_rule_that_keys_act_on_is_marked() {
+        RulesView view;
+        std::vector<RuleRow> rows(3);
+        for (std::size_t i = 0; i < rows.size(); ++i) rows[i].pattern = QStringLiteral("layers.%1.*").arg(i);
+        view.resize(300, 90);
+        view.show();
+        view.setRows(rows);
+        view.activateWindow(); // a virtual screen has no window manager to do it
+        QVERIFY(QTest::qWaitForWindowActive(&view));
+        const QColor accent = theme::of(view.palette())[theme::Token::accent];
+        const auto marked = [&] { // rows with a line of that colour at their upper edge
+            const QImage seen = view.viewport()->grab().toImage();
+            QList<int> found;
+            for (int row = 0; row < view.topLevelItemCount(); ++row) {
+                const int y = qRound(view.visualItemRect(view.topLevelItem(row)).top() * seen.devicePixelRatio());
+                int coloured = 0;
+                for (int x = 0; x < seen.width(); ++x) coloured += seen.pixelColor(x, y) == accent ? 1 : 0;
+                if (coloured > seen.width() / 2) found << row;
+            }
+            return found;
+        };
+        view.clearFocus();
+        QCOMPARE(marked(), QList<int>{});
+        view.setFocus(Qt::TabFocusReason);
+        QCOMPARE(marked(), QList<int>{0});
+        QTest::keyClick(&view, Qt::Key_Down);
+        QCOMPARE(marked(), QList<int>{1});
+        rows[0].info = "another"; // the recipe changes
+        view.setRows(rows);
+        QCOMPARE(marked(), QList<int>{1});
+        QVERIFY(view.topLevelItem(1)->isSelected());
+    }
+
+    void tab_goes_down_the_recipe() {
+        RecipePanel panel;
+        const ParamSpec alpha{"alpha", "strength", ParamKind::real, 0.5, 0, 1, {}, "migration strength"};
+        const ParamSpec block{"block", "block size", ParamKind::integer, std::int64_t(128), 1, 1024, {}, "columns"};
+        const ParamSpec order{"order", "activation order", ParamKind::flag, false, 0, 0, {}, "large ones first"};
+        const ParamSpec mode{"mode", "mode", ParamKind::choice, std::string("a"), 0, 0, {"a", "b"}, "which"};
+        panel.editor()->setMethods({{Stage::transform, "smoothquant", "SmoothQuant", "", {alpha}},
+                                    {Stage::round, "gptq", "GPTQ", "", {block, order, mode}}});
+        panel.resize(320, 700);
+        panel.show();
+        const SchemeChoice plain = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
+        const SchemeChoice both = parse_scheme_line("w=int4/asym/channel a=int8/sym/token smoothquant gptq");
+        for (const SchemeChoice& choice : {both, plain, both}) panel.editor()->setChoices({choice}, {choice}, {256});
+        panel.setRules({{RuleRow::Kind::defaults, 0, "*", "48", "", true, false}});
+        for (const char* first : {"Use dINT there", "Rotate"}) // other advice than before
+            panel.advice()->setRows({{"one", "because", first}, {"two", "as well", "Smooth the inputs"}}, true);
+        QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete); // the buttons before
+        QCoreApplication::processEvents();
+        const QWidget* inside = panel.findChild<QScrollArea*>()->widget();
+        QWidget* start = field(*panel.editor(), "weights");
+        QStringList passed;
+        int height = 0;
+        for (QWidget* at = start; passed.isEmpty() || at != start; at = at->nextInFocusChain()) {
+            if (!inside->isAncestorOf(at) || !(at->focusPolicy() & Qt::TabFocus) || at->focusProxy() ||
+                !at->isVisibleTo(&panel))
+                continue;
+            const int there = at->mapTo(inside, QPoint()).y();
+            const QString name = at->accessibleName();
+            QVERIFY2(there >= height, qPrintable(passed.join(", ") + ", " + name)); // never back up
+            height = there;
+            passed << name;
+        }
+        for (const char* name : {"strength", "block size", "activation order", "mode", "Rotate", "Smooth the inputs",
+                                 "Recipe rules, last match wins", "Recipe as text"})
+            QVERIFY2(passed.count(name) == 1, qPrintable(name + QString(" in ") + passed.join(", ")));
+    }
+
     void recipe_text_is_sent_after_typing_and_not_rewritten_under_the_cursor() {
         RecipePanel panel;
         panel.show();

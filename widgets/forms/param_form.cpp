@@ -67,7 +67,7 @@ void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& sou
         label->setProperty("role", "secondary");
         label->setToolTip(tip);
         rows_->addRow(label, editor);
-        setTabOrder(editors_.empty() ? this : editors_.back(), editor); // where the form stands, not at the end
+        if (QWidget* before = editors_.empty() ? before_ : editors_.back()) setTabOrder(before, editor);
         editors_.push_back(editor);
     }
 }

@@ -1,5 +1,6 @@
 #include "widgets/panels/rules_view.h"
 
+#include <QtGui/QPainter>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QStyledItemDelegate>
@@ -53,6 +54,8 @@ RulesView::RulesView(QWidget* parent)
 
 void RulesView::setRows(const std::vector<RuleRow>& rows) {
     if (state() == QAbstractItemView::EditingState) return; // never under the reader's hands
+    const int current = currentIndex().row();
+    const bool selected = current >= 0 && selectionModel()->isRowSelected(current);
     filling_ = true;
     rows_ = rows;
     clear();
@@ -69,6 +72,10 @@ void RulesView::setRows(const std::vector<RuleRow>& rows) {
         if (row.kind != RuleRow::Kind::defaults) item->setFlags(item->flags() | Qt::ItemIsEditable);
     }
     filling_ = false;
+    if (QTreeWidgetItem* again = topLevelItem(std::min(current, topLevelItemCount() - 1))) { // where one was
+        const auto row = QItemSelectionModel::SelectCurrent | QItemSelectionModel::Rows;
+        setCurrentItem(again, 0, selected ? row : QItemSelectionModel::NoUpdate);
+    }
     shareWidth();
     updateGeometry();
 }
@@ -111,6 +118,16 @@ void RulesView::shareWidth() {
 void RulesView::resizeEvent(QResizeEvent* event) {
     QTreeWidget::resizeEvent(event);
     shareWidth();
+}
+
+// The rule that keys act on, while they do.
+void RulesView::drawRow(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
+    QTreeWidget::drawRow(painter, option, index);
+    if (!hasFocus() || index.row() != currentIndex().row()) return;
+    painter->save();
+    painter->setPen(theme::of(palette())[theme::Token::accent]);
+    painter->drawRect(option.rect.adjusted(0, 0, -1, -1));
+    painter->restore();
 }
 
 QSize RulesView::sizeHint() const {
