@@ -5,19 +5,24 @@
 #include <QtCore/QTemporaryDir>
 #include <QtGui/QScreen>
 #include <QtTest/QTest>
+#include <QtWidgets/QComboBox>
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLayout>
 #include <QtWidgets/QMenuBar>
+#include <QtWidgets/QSpinBox>
+#include <QtWidgets/QStyleOption>
 #include <QtWidgets/QTabBar>
 #include <QtWidgets/QTableView>
 #include <algorithm>
 #include <set>
 
+#include "app/window/catalogue.h"
 #include "app/window/main_window.h"
 #include "app/window/table_rows.h"
 #include "core/recipe/recipe.h"
 #include "tests/support/test_main.h"
+#include "widgets/forms/param_form.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/run_table_model.h"
 #include "widgets/panels/elided_label.h"
@@ -165,6 +170,50 @@ private Q_SLOTS:
         QVERIFY(layers_at({2000, 1200}) != drawn);
         window.resetLayout();
         QVERIFY(layers_at({1600, 1000}) != drawn);
+    }
+
+    void no_value_of_a_setting_is_cut_data() {
+        QTest::addColumn<int>("width");
+        QTest::newRow("window of 1600") << 303;
+        QTest::newRow("window of 1100") << 262;
+    }
+    void no_value_of_a_setting_is_cut() {
+        QFETCH(int, width);
+        RecipePanel panel;
+        panel.editor()->setMethods(method_entries());
+        panel.resize(width, 900);
+        panel.show();
+        int choices = 0, lengths = 0;
+        for (const MethodEntry& method : method_entries()) {
+            const SchemeChoice choice =
+                parse_scheme_line("w=int4/asym/g128 a=int8/sym/token " + method.name.toStdString());
+            panel.editor()->setChoices({choice}, {choice}, {256});
+            for (int layout = 0; layout < 2; ++layout) QCoreApplication::processEvents();
+            for (const ParamForm* form : panel.findChildren<ParamForm*>()) {
+                if (!form->isVisibleTo(&panel)) continue;
+                for (const QComboBox* box : form->findChildren<QComboBox*>()) {
+                    QStyleOptionComboBox option;
+                    option.initFrom(box);
+                    const int room =
+                        box->style()
+                            ->subControlRect(QStyle::CC_ComboBox, &option, QStyle::SC_ComboBoxEditField, box)
+                            .width();
+                    for (int item = 0; item < box->count(); ++item)
+                        QVERIFY2(room >= box->fontMetrics().horizontalAdvance(box->itemText(item)),
+                                 qPrintable(method.name + ": " + box->itemText(item)));
+                    QVERIFY(box->mapTo(&panel, QPoint(box->width(), 0)).x() <= panel.width());
+                    ++choices;
+                }
+                for (const QSpinBox* box : form->findChildren<QSpinBox*>()) {
+                    if (box->accessibleName() != "Calibration length") continue;
+                    QCOMPARE(box->text(), QString("as calibrated"));
+                    QVERIFY(box->toolTip().contains("default: as calibrated"));
+                    QVERIFY(box->width() >= box->minimumSizeHint().width());
+                    ++lengths;
+                }
+            }
+        }
+        QVERIFY(choices >= 8 && lengths >= 4);
     }
 
     void labels_in_few_words_keep_grain_methods_and_what_differs() {
