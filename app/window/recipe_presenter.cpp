@@ -256,8 +256,15 @@ std::vector<RuleRow> rule_rows(const Session& session) {
     const auto total = static_cast<std::int64_t>(session.model()->linears().size());
     // Short, so that method and grain stand beside the pattern: a tick for the rule that decides the layer shown.
     const QString wins_here = QStringLiteral("✓");
-    all.info = QObject::tr("%1 · %2").arg(all.wins_here && !recipe.rules.empty() ? wins_here : thousands_text(total),
-                                          scheme_label(recipe.defaults));
+    std::vector<SchemeChoice> choices{recipe.defaults};
+    for (const Rule& rule : recipe.rules) choices.push_back(rule.choice);
+    const std::vector<QStringList> labels = scheme_labels(choices);
+    const auto say = [](RuleRow& row, const QString& layers, const QStringList& schemes) {
+        const QString text = QObject::tr("%1 · %2");
+        row.info = text.arg(layers, schemes.front());
+        for (const QString& scheme : schemes.mid(1)) row.shorter << text.arg(layers, scheme);
+    };
+    say(all, all.wins_here && !recipe.rules.empty() ? wins_here : thousands_text(total), labels.front());
     rows.push_back(all);
     for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
         const Rule& rule = recipe.rules[i];
@@ -271,16 +278,16 @@ std::vector<RuleRow> rule_rows(const Session& session) {
         const int count = matched(rules.rules()[i]);
         const auto [won, takers] = fate_of(i);
         row.problem = won == 0;
-        const QString scheme = scheme_label(rule.choice);
         if (count == 0)
             row.info = QObject::tr("matches nothing");
         else if (won == 0)
             row.info = QObject::tr("shadowed by %1").arg(takers);
         else
-            row.info = QObject::tr("%1 · %2").arg(row.wins_here ? wins_here
-                                                  : won < count ? QObject::tr("%1 of %2").arg(won).arg(count)
-                                                                : QString::number(count),
-                                                  scheme);
+            say(row,
+                row.wins_here ? wins_here
+                : won < count ? QObject::tr("%1 of %2").arg(won).arg(count)
+                              : QString::number(count),
+                labels[i + 1]);
         if (!takers.isEmpty())
             row.tip += QObject::tr("\n%1 of its %2 linears are decided by %3").arg(count - won).arg(count).arg(takers);
         rows.push_back(row);

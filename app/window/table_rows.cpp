@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 #include <span>
+#include <utility>
 
 #include "app/session/layer_figures.h"
 #include "app/session/run_names.h"
 #include "app/window/process_memory.h"
 #include "core/method/method.h"
+#include "core/recipe/label_words.h"
 #include "core/recipe/recipe_text.h"
 #include "core/runtime/card_memory.h"
 #include "widgets/models/qt_text.h"
@@ -44,17 +48,81 @@ void add_difference(RunRow& row, const Session& session, const Run& run) {
 }
 } // namespace
 
-QString scheme_label(const SchemeChoice& choice) {
-    QString label = QString::fromStdString(short_label(choice.scheme));
-    if (label.isEmpty()) label = QStringLiteral("16 bit");
-    for (const MethodStep& step : choice.steps)
-        if (step.method != "rtn") label += QStringLiteral(" · ") + qt_text(step.method);
-    return label;
+namespace {
+struct LabelForm {
+    bool brief = false, inputs = true; ///< short words, for little room; what is said beside the weights
+    bool zero_points = false;
+    std::set<std::pair<std::string, std::string>> settings = {}; ///< (method, name) of those that are said
+};
+
+QString label_of(const SchemeChoice& choice, const LabelForm& form) {
+    const LabelWords words = label_words(choice.scheme);
+    QString label = QString::fromStdString(words.format);
+    if (form.zero_points && choice.scheme.weight)
+        label += choice.scheme.weight->symmetric ? QStringLiteral(" sym") : QStringLiteral(" asym");
+    if (!words.grain.empty())
+        label += u' ' + QString::fromStdString(form.brief && words.grain == "channel" ? "ch" : words.grain);
+    if (form.inputs)
+        for (const std::string& operand : words.operands)
+            label += QStringLiteral(" / ") + QString::fromStdString(operand);
+    QStringList methods;
+    for (const MethodStep& step : choice.steps) {
+        ParamMap said;
+        for (const auto& [name, value] : step.params)
+            if (form.settings.contains({step.method, name})) said[name] = value;
+        if (step.method == "rtn" && said.empty()) continue;
+        const MethodRow* row = form.brief ? find_method(step.method) : nullptr;
+        const std::string name(row && !row->brief.empty() ? row->brief : std::string_view(step.method));
+        methods << QString::fromStdString(to_line({.scheme = {}, .steps = {{name, std::move(said)}}}));
+    }
+    const QString between = QStringLiteral(" · ");
+    return methods.isEmpty() ? label : label + between + methods.join(form.brief ? QStringLiteral("+") : between);
+}
+
+/// What must be said of choices whose labels are the same and that are not.
+LabelForm telling_form(const std::vector<SchemeChoice>& choices) {
+    LabelForm form;
+    std::map<QString, const SchemeChoice*> first;
+    for (const SchemeChoice& choice : choices) {
+        const SchemeChoice& other = *first.try_emplace(label_of(choice, {}), &choice).first->second;
+        const auto &weight = choice.scheme.weight, &others = other.scheme.weight;
+        if (weight && others && weight->symmetric != others->symmetric) form.zero_points = true;
+        for (const auto& [here, there] : {std::pair(&choice, &other), std::pair(&other, &choice)})
+            for (const MethodStep& step : here->steps) {
+                const auto same = std::ranges::find(there->steps, step.method, &MethodStep::method);
+                for (const auto& [name, value] : step.params)
+                    if (same == there->steps.end() || !same->params.contains(name) || same->params.at(name) != value)
+                        form.settings.insert({step.method, name});
+            }
+    }
+    return form;
+}
+} // namespace
+
+QString scheme_label(const SchemeChoice& choice) { return label_of(choice, {}); }
+
+std::vector<QStringList> scheme_labels(const std::vector<SchemeChoice>& choices) {
+    std::set<std::vector<std::string>> operands;
+    for (const SchemeChoice& choice : choices)
+        if (choice.scheme != QuantScheme{}) operands.insert(label_words(choice.scheme).operands);
+    std::vector<LabelForm> forms(operands.size() < 2 ? 3 : 2, telling_form(choices));
+    for (std::size_t i = 1; i < forms.size(); ++i) {
+        forms[i].brief = true;
+        forms[i].inputs = i == 1;
+    }
+    std::vector<QStringList> labels;
+    for (const SchemeChoice& choice : choices) {
+        QStringList& texts = labels.emplace_back();
+        for (const LabelForm& form : forms) texts << label_of(choice, form);
+    }
+    return labels;
 }
 
 std::vector<LayerRow> layer_rows(const Session& session) {
     std::vector<LayerRow> rows;
     if (!session.model()) return rows;
+    std::vector<SchemeChoice> choices; // different ones
+    std::vector<std::size_t> chosen;   // of each row
     for (const Linear& linear : session.model()->linears()) {
         LayerRow row;
         row.id = linear.id;
@@ -74,7 +142,11 @@ std::vector<LayerRow> layer_rows(const Session& session) {
         }
         const LayerChoice now = session.recipeRules().choice_of(linear);
         row.ignored = now.ignored;
-        row.scheme = scheme_label(now.choice);
+        if (!now.ignored) {
+            const auto known = std::ranges::find(choices, now.choice);
+            chosen.push_back(static_cast<std::size_t>(known - choices.begin()));
+            if (known == choices.end()) choices.push_back(now.choice);
+        }
         row.scheme_line = now.ignored ? QString() : QString::fromStdString(to_line(now.choice));
         const LayerChoice before = session.referenceRules().choice_of(linear);
         row.edited = now.ignored != before.ignored || (!now.ignored && now.choice != before.choice);
@@ -100,6 +172,9 @@ std::vector<LayerRow> layer_rows(const Session& session) {
         }
         rows.push_back(std::move(row));
     }
+    const std::vector<QStringList> labels = scheme_labels(choices);
+    for (auto label = chosen.begin(); LayerRow & row : rows)
+        if (!row.ignored) row.schemes = labels[*label++];
     return rows;
 }
 

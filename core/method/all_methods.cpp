@@ -22,7 +22,7 @@ const ParamSpec range_param{"range",
                             0,
                             {"absmax", "full"},
                             "symmetric scale: absmax/(2^(b-1)-1), or 2 absmax/(2^b-1) as GPTQ has it",
-                            {"to the largest magnitude", "over all codes (GPTQ)"}};
+                            {"to largest |w|", "all codes (GPTQ)"}};
 const ParamSpec grid_param{"grid",
                            "Candidates tried",
                            ParamKind::integer,
@@ -38,7 +38,8 @@ const ParamSpec length_param{"length",
                              0,
                              1 << 20,
                              {},
-                             "tokens a calibration sequence is cut to for this step (SLAC); 0: as calibrated"};
+                             "tokens a calibration sequence is cut to for this step (SLAC); 0: as calibrated",
+                             {"as calibrated"}}; // of an integer: what its minimum means
 const ParamSpec sites_param{"sites",
                             "Sites",
                             ParamKind::choice,
@@ -58,7 +59,7 @@ const ParamSpec mode_param{
     {"default", "paper"},
     "default adds s = 1 to the candidates and gives channels that never fired the geometric mean of the others; paper: "
     "as published",
-    {"mean of the others; s = 1 tried too", "as published"}};
+    {"mean of the others", "as published"}};
 
 const RoundToNearest round_to_nearest;
 const ScaleTransform smoothquant({.method = smoothquant_rules, .search = false, .norm_sites_only = true});
@@ -114,7 +115,8 @@ const std::array rows = {
                           0,
                           1,
                           {},
-                          "exponent: s = absmax(x)^alpha / absmax(w)^(1-alpha); 0.5 OPT, 0.8 to 0.9 LLaMA"}}},
+                          "exponent: s = absmax(x)^alpha / absmax(w)^(1-alpha); 0.5 OPT, 0.8 to 0.9 LLaMA"}},
+              .brief = "SQ"},
     MethodRow{.name = "awq",
               .label = "AWQ",
               .method = &awq,
@@ -149,7 +151,7 @@ const std::array rows = {
                           0,
                           {"max", "mean"},
                           "of the activations: absolute maximum or absolute mean (table 8)",
-                          {"absolute maximum", "absolute mean"}},
+                          {"maximum |x|", "mean |x|"}},
                          sites_param,
                          mode_param,
                          length_param},
@@ -176,7 +178,8 @@ const std::array rows = {
                           0,
                           {"default", "paper"},
                           "maxima of the full-precision model; paper: of what the quantized blocks before hand on",
-                          {"of full precision", "behind quantized blocks (paper)"}}}},
+                          {"of full precision", "of quantized (paper)"}}},
+              .brief = "pct"},
     MethodRow{
         .name = "hadamard",
         .label = "Hadamard rotation",
@@ -190,7 +193,8 @@ const std::array rows = {
                     0,
                     0,
                     {},
-                    "the whole model's stream, folded, so that only o and down rotate at run time; RMSNorm only"}}},
+                    "the whole model's stream, folded, so that only o and down rotate at run time; RMSNorm only"}},
+        .brief = "had"},
     MethodRow{.name = "keep",
               .label = "Mixed precision",
               .method = &largest_channels,
@@ -330,7 +334,7 @@ const std::array rows = {
               0,
               {"default", "paper"},
               "paper zeroes the weights of channels that never fired; default rounds them to nearest",
-              {"rounded to nearest", "set to zero (paper)"}},
+              {"to nearest", "to zero (paper)"}},
              range_param,
              length_param},
         .check = not_dual_grain},
@@ -349,7 +353,7 @@ const std::array rows = {
                           {"clean", "reference", "reference_f32"},
                           "clean: all samples; reference: as published, the last sample only and in bfloat16; "
                           "reference_f32: without that rounding",
-                          {"all", "the last, in bfloat16 (published)", "the last, in float32"}},
+                          {"all", "last, bfloat16 (paper)", "last, float32"}},
                          {"static_range",
                           "Static ranges",
                           ParamKind::choice,
@@ -359,7 +363,7 @@ const std::array rows = {
                           {"least", "extremes"},
                           "static activations: least over the samples of a channel's absolute maximum, largest over "
                           "channels, as published; extremes: all that calibration saw",
-                          {"least maximum of the samples", "all that calibration saw"}},
+                          {"least of the samples", "all that calibration saw"}},
                          length_param},
               .check = int4_asymmetric},
     MethodRow{.name = "lorc",

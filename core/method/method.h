@@ -45,6 +45,7 @@ struct MethodRow {
     std::vector<ParamSpec> params;
     /// Empty when the method can work with this scheme, else why not and the way out. Null: works with every scheme.
     std::string (*check)(const QuantScheme& scheme) = nullptr;
+    std::string_view brief = {}; ///< in a table without room: "SQ"; empty: its name is no longer than that
 
     [[nodiscard]] Stage stage() const { return Stage(method.index()); }
 };

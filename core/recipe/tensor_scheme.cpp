@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/base/error.h"
+#include "core/recipe/label_words.h"
 
 namespace graticule {
 
@@ -82,36 +83,10 @@ std::string to_text(const QuantScheme& scheme) {
 }
 
 std::string short_label(const QuantScheme& scheme) {
-    const auto block_format = [](const TensorScheme& tensor) {
-        return find_block_format(tensor.format->name, tensor.levels);
-    };
-    std::string text;
-    if (!scheme.weight) {
-        text = "W16";
-    } else if (const BlockFormat* named = block_format(*scheme.weight)) {
-        text = std::string(named->label) + (scheme.weight->four_over_six ? " 4/6" : "");
-    } else {
-        text = std::string(scheme.weight->format->label) + " " + to_text(scheme.weight->levels);
-    }
-    const auto attach = [&](const std::optional<TensorScheme>& tensor, const char* letter) {
-        if (!tensor) return;
-        text += std::string(" / ") + letter;
-        if (const BlockFormat* named = block_format(*tensor)) {
-            text += " " + std::string(named->label) + (tensor->four_over_six ? " 4/6" : "");
-            return;
-        }
-        text += tensor->format->kind == FormatKind::integer ? std::to_string(tensor->format->bits)
-                                                            : " " + std::string(tensor->format->label);
-        if (tensor->levels.size() > 1 || tensor->grain().kind == Granularity::Kind::group)
-            text += " " + to_text(tensor->levels);
-        if (!tensor->dynamic) text += " static";
-    };
-    attach(scheme.input, "A");
-    attach(scheme.query, "Q");
-    attach(scheme.key, "K");
-    attach(scheme.value, "V");
-    attach(scheme.probability, "P");
-    return scheme == QuantScheme{} ? "full precision" : text;
+    const LabelWords words = label_words(scheme);
+    std::string text = words.format + (words.grain.empty() ? "" : " " + words.grain);
+    for (const std::string& operand : words.operands) text += " / " + operand;
+    return text;
 }
 
 std::span<const OperandName> operand_names() {

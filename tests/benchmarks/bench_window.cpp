@@ -50,7 +50,7 @@ std::vector<LayerRow> layer_rows(int step) {
             row.outlier_ratio = 60 + 50 * wave;
             row.underflow_percent = 12 + 10 * wave;
             row.sqnr_db = 20 + 8 * wave;
-            row.scheme = QStringLiteral("INT4 g128 / A8 · gptq");
+            row.schemes = {QStringLiteral("INT4 g128 / A8 · gptq")};
             rows.push_back(std::move(row));
         }
     return rows;

@@ -30,7 +30,7 @@ LayerRow row(int id, int block, const QString& leaf, std::optional<double> sqnr,
     made.columns = 8;
     made.sqnr_db = sqnr;
     made.outlier_ratio = outlier;
-    made.scheme = QStringLiteral("INT4 / A8");
+    made.schemes = {QStringLiteral("INT4 / A8")};
     return made;
 }
 
@@ -230,7 +230,7 @@ private Q_SLOTS:
             return std::exchange(told, {});
         };
         const auto cells = [](int column, int row, int columns, int rows) { return QRect(column, row, columns, rows); };
-        changed[2].scheme = "dINT4 / A8";
+        changed[2].schemes = {"dINT4 / A8"};
         QCOMPARE(tell(), QList<QRect>{cells(LayerTableModel::Scheme, 2, 1, 1)});
         changed[0].sqnr_db = 21; // within the range: nobody else's colour changes
         changed[2].basis = "measured";
@@ -358,6 +358,8 @@ private Q_SLOTS:
         QCOMPARE(widest(1, 10), QString("w=dint4/…")); // no shorter: what tells it from each of the others stays
         QCOMPARE(widest(2, 10), QString("w=int4/…/g128 …"));
         QCOMPARE(widest(3, 10), QString("w=int4/… smoothquant:alpha=0.5 · …"));
+        QCOMPARE(telling_names(names)[1], QString("w=dint4/…/channel …"));
+        QCOMPARE(telling_names(names)[3], QString("w=int4/…/channel … smoothquant:alpha=0.5 · again 1"));
         QCOMPARE(shorter_names({"full precision · built-in text, 8 × 512", "full precision · built-in text, all × 512",
                                 names[1]})[1]
                      .back(),

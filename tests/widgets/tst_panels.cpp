@@ -26,6 +26,7 @@
 #include "tests/support/test_main.h"
 #include "widgets/forms/param_form.h"
 #include "widgets/forms/scheme_editor.h"
+#include "widgets/models/compare_table_model.h"
 #include "widgets/models/empty_hint.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/number_text.h"
@@ -279,6 +280,104 @@ private Q_SLOTS:
         QVERIFY(view.columnWidth(0) + view.columnWidth(1) <= view.viewport()->width());
     }
 
+    /// Neither grain nor method is cut: patterns give way, and fewer words are said.
+    void what_is_said_of_rules_is_whole_in_a_narrow_panel() {
+        RuleRow all, one;
+        all.pattern = "*";
+        all.info = "48 · INT4 channel / A8 · gptq";
+        all.shorter = QStringList{"48 · INT4 ch / A8 · gptq", "48 · INT4 ch · gptq"};
+        one.pattern = "layers.1.self_attn.k_proj";
+        one.info = "✓ · INT4 channel / A8 · smoothquant · gptq";
+        one.shorter = QStringList{"✓ · INT4 ch / A8 · SQ+gptq", "✓ · INT4 ch · SQ+gptq"};
+        RulesView view;
+        view.resize(285, 80);
+        view.show();
+        view.setRows({all, one});
+        const QFontMetrics metrics(theme::mono_font(11));
+        const auto shown = [&](int row) { return view.topLevelItem(row)->text(1); };
+        QCOMPARE(shown(0), all.shorter.back()); // as many words as the other
+        QCOMPARE(shown(1), one.shorter.back());
+        QVERIFY(view.columnWidth(1) >= metrics.horizontalAdvance(shown(1)) + 12);
+        QVERIFY(view.columnWidth(0) + view.columnWidth(1) <= view.viewport()->width());
+        view.resize(700, 80);
+        QCoreApplication::processEvents();
+        QCOMPARE(shown(1), one.info);
+        QVERIFY(view.columnWidth(0) >= QFontMetrics(theme::mono_font(12)).horizontalAdvance(one.pattern) + 12);
+        view.resize(200, 80); // narrower than any panel: the words have most of the room
+        QCoreApplication::processEvents();
+        QVERIFY(view.columnWidth(1) >= view.viewport()->width() * 2 / 3);
+    }
+
+    void the_rule_that_keys_act_on_is_marked() {
+        RulesView view;
+        std::vector<RuleRow> rows(3);
+        for (std::size_t i = 0; i < rows.size(); ++i) rows[i].pattern = QStringLiteral("layers.%1.*").arg(i);
+        view.resize(300, 90);
+        view.show();
+        view.setRows(rows);
+        view.activateWindow(); // a virtual screen has no window manager to do it
+        QVERIFY(QTest::qWaitForWindowActive(&view));
+        const QColor accent = theme::of(view.palette())[theme::Token::accent];
+        const auto marked = [&] { // rows with a line of that colour at their upper edge
+            const QImage seen = view.viewport()->grab().toImage();
+            QList<int> found;
+            for (int row = 0; row < view.topLevelItemCount(); ++row) {
+                const int y = qRound(view.visualItemRect(view.topLevelItem(row)).top() * seen.devicePixelRatio());
+                int coloured = 0;
+                for (int x = 0; x < seen.width(); ++x) coloured += seen.pixelColor(x, y) == accent ? 1 : 0;
+                if (coloured > seen.width() / 2) found << row;
+            }
+            return found;
+        };
+        view.clearFocus();
+        QCOMPARE(marked(), QList<int>{});
+        view.setFocus(Qt::TabFocusReason);
+        QCOMPARE(marked(), QList<int>{0});
+        QTest::keyClick(&view, Qt::Key_Down);
+        QCOMPARE(marked(), QList<int>{1});
+        rows[0].info = "another"; // the recipe changes
+        view.setRows(rows);
+        QCOMPARE(marked(), QList<int>{1});
+        QVERIFY(view.topLevelItem(1)->isSelected());
+    }
+
+    void tab_goes_down_the_recipe() {
+        RecipePanel panel;
+        const ParamSpec alpha{"alpha", "strength", ParamKind::real, 0.5, 0, 1, {}, "migration strength"};
+        const ParamSpec block{"block", "block size", ParamKind::integer, std::int64_t(128), 1, 1024, {}, "columns"};
+        const ParamSpec order{"order", "activation order", ParamKind::flag, false, 0, 0, {}, "large ones first"};
+        const ParamSpec mode{"mode", "mode", ParamKind::choice, std::string("a"), 0, 0, {"a", "b"}, "which"};
+        panel.editor()->setMethods({{Stage::transform, "smoothquant", "SmoothQuant", "", {alpha}},
+                                    {Stage::round, "gptq", "GPTQ", "", {block, order, mode}}});
+        panel.resize(320, 700);
+        panel.show();
+        const SchemeChoice plain = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
+        const SchemeChoice both = parse_scheme_line("w=int4/asym/channel a=int8/sym/token smoothquant gptq");
+        for (const SchemeChoice& choice : {both, plain, both}) panel.editor()->setChoices({choice}, {choice}, {256});
+        panel.setRules({{RuleRow::Kind::defaults, 0, "*", "48", "", true, false}});
+        for (const char* first : {"Use dINT there", "Rotate"}) // other advice than before
+            panel.advice()->setRows({{"one", "because", first}, {"two", "as well", "Smooth the inputs"}}, true);
+        QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete); // the buttons before
+        QCoreApplication::processEvents();
+        const QWidget* inside = panel.findChild<QScrollArea*>()->widget();
+        QWidget* start = field(*panel.editor(), "weights");
+        QStringList passed;
+        int height = 0;
+        for (QWidget* at = start; passed.isEmpty() || at != start; at = at->nextInFocusChain()) {
+            if (!inside->isAncestorOf(at) || !(at->focusPolicy() & Qt::TabFocus) || at->focusProxy() ||
+                !at->isVisibleTo(&panel))
+                continue;
+            const int there = at->mapTo(inside, QPoint()).y();
+            const QString name = at->accessibleName();
+            QVERIFY2(there >= height, qPrintable(passed.join(", ") + ", " + name)); // never back up
+            height = there;
+            passed << name;
+        }
+        for (const char* name : {"strength", "block size", "activation order", "mode", "Rotate", "Smooth the inputs",
+                                 "Recipe rules, last match wins", "Recipe as text"})
+            QVERIFY2(passed.count(name) == 1, qPrintable(name + QString(" in ") + passed.join(", ")));
+    }
+
     void recipe_text_is_sent_after_typing_and_not_rewritten_under_the_cursor() {
         RecipePanel panel;
         panel.show();
@@ -475,6 +574,72 @@ private Q_SLOTS:
         runs.comparison.notes = {};
         panel.setComparison(runs);
         QVERIFY(!hint->isVisibleTo(&panel));
+    }
+
+    /// At any width: what has no room begins behind the edge.
+    void columns_of_a_comparison_are_whole_data() {
+        QTest::addColumn<int>("width");
+        QTest::addColumn<bool>("both");
+        for (const int width : {420, 470, 560, 800, 1500})
+            for (const bool both : {false, true})
+                QTest::addRow("%d, %s", width, both ? "two recipes" : "against full precision") << width << both;
+    }
+    void columns_of_a_comparison_are_whole() {
+        QFETCH(int, width);
+        QFETCH(bool, both);
+        ComparedRuns runs;
+        for (int block = 0; block < 8; ++block) {
+            LayerReport report;
+            report.layer = LayerId{block};
+            report.name = QStringLiteral("layers.%1.self_attn.v_proj").arg(block).toStdString();
+            report.scheme_line = "w=int4/asym/channel a=int8/sym/token gptq";
+            report.output_sqnr_db = 14.77 + block;
+            report.output_mse = 0.000329 * (block + 1);
+            report.weight_underflow_percent = 17.2;
+            report.bytes_after = 34'112;
+            runs.reports_b.push_back(report);
+            if (both) runs.reports_a.push_back(report);
+        }
+        runs.no_reports_a = "full precision has no errors";
+        runs.a.window_losses = runs.b.window_losses = {2.5, 2.4};
+        runs.comparison = compare(runs.a, runs.b);
+        ComparePanel panel;
+        panel.setRuns({{1, "full precision"},
+                       {2, "w=int4/asym/channel a=int8/sym/token"},
+                       {3, "w=dint4/asym/channel a=int8/sym/token smoothquant"}},
+                      1, 3);
+        panel.resize(width, 500);
+        panel.show();
+        panel.setComparison(runs);
+        QCoreApplication::processEvents();
+        const QTableView& table = *panel.findChild<QTableView*>();
+        const int edge = table.viewport()->width();
+        const QFontMetrics metrics(theme::ui_font(12));
+        int in_sight = 0;
+        bool behind = false;
+        for (int column = 0; column < CompareTableModel::ColumnCount; ++column) {
+            if (table.isColumnHidden(column)) continue;
+            const int left = table.columnViewportPosition(column), right = left + table.columnWidth(column);
+            const QString heading = table.model()->headerData(column, Qt::Horizontal).toString();
+            QVERIFY2(right <= edge || left >= edge, qPrintable(heading));
+            in_sight += right <= edge ? 1 : 0;
+            behind = behind || left >= edge;
+            const QString text = table.model()->index(0, column).data().toString();
+            QVERIFY2(table.columnWidth(column) >= std::min(edge, metrics.horizontalAdvance(text) + 12),
+                     qPrintable(text));
+            QVERIFY2(table.columnWidth(column) >= metrics.horizontalAdvance(heading) + 12, qPrintable(heading));
+        }
+        QVERIFY(in_sight >= 3);
+        QCOMPARE(behind, both ? width < 1500 : width < 800); // else whole beside free room
+        // The choosers have the width of the panel where that is little.
+        auto* b = field(panel, "Run B");
+        QVERIFY(b->width() > (width < 640 ? width * 2 / 3 : width / 3));
+        QCOMPARE(b->y() > field(panel, "Run A")->y(), width < 640);
+        bool stops = both;
+        for (const QLabel* label : panel.findChildren<QLabel*>())
+            stops =
+                stops || label->text().contains(". No figures of single layers of A: full precision has no errors.");
+        QVERIFY(stops);
     }
 
     void export_waits_for_a_clean_pre_flight() {
@@ -692,7 +857,7 @@ private Q_SLOTS:
 
     void a_narrow_runs_panel_shows_all_its_numbers() {
         RunsPanel panel;
-        panel.resize(760, 160);
+        panel.resize(600, 160);
         panel.show();
         const QHeaderView* columns = panel.table()->horizontalHeader();
         QVERIFY(columns->isSectionHidden(RunTableModel::Curve));

@@ -20,6 +20,12 @@ bool same_names(const std::vector<ParamSpec>& a, const std::vector<ParamSpec>& b
     });
 }
 
+double as_double(const ParamValue& value) {
+    if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+    if (const auto* real = std::get_if<double>(&value)) return *real;
+    return 0;
+}
+
 QString label_of(const ParamSpec& spec, const std::string& choice) {
     const auto at = static_cast<std::size_t>(std::ranges::find(spec.choices, choice) - spec.choices.begin());
     return QString::fromStdString(at < spec.choice_labels.size() ? spec.choice_labels[at] : choice);
@@ -30,16 +36,19 @@ QString in_recipe(const ParamSpec& spec, const std::string& choice) {
     return QString::fromStdString(spec.name + '=' + choice);
 }
 
-QString default_text(const ParamSpec& spec) {
-    const auto* choice = std::get_if<std::string>(&spec.default_value);
-    return choice ? label_of(spec, *choice) : QString::fromStdString(to_text(spec.default_value));
+/// What the smallest number means, where that is no number: "as calibrated". Empty: what it says.
+QString minimum_text(const ParamSpec& spec) {
+    return spec.kind == ParamKind::integer && !spec.choice_labels.empty()
+               ? QString::fromStdString(spec.choice_labels.front())
+               : QString();
 }
 
-double as_double(const ParamValue& value) {
-    if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
-    if (const auto* real = std::get_if<double>(&value)) return *real;
-    return 0;
+QString default_text(const ParamSpec& spec) {
+    if (const auto* choice = std::get_if<std::string>(&spec.default_value)) return label_of(spec, *choice);
+    const QString number = QString::fromStdString(to_text(spec.default_value)), least = minimum_text(spec);
+    return least.isEmpty() || as_double(spec.default_value) != spec.minimum ? number : least;
 }
+
 } // namespace
 
 ParamForm::ParamForm(QWidget* parent)
@@ -47,6 +56,7 @@ ParamForm::ParamForm(QWidget* parent)
     , rows_(new QFormLayout(this)) {
     rows_->setContentsMargins(0, 0, 0, 0);
     rows_->setVerticalSpacing(6);
+    rows_->setRowWrapPolicy(QFormLayout::WrapLongRows); // what is too wide stands below its label
 }
 
 void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& source) {
@@ -58,7 +68,8 @@ void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& sou
     for (const ParamSpec& spec : specs_) {
         QWidget* editor = makeEditor(spec);
         QString tip = tr("%1\ndefault: %2").arg(QString::fromStdString(spec.help), default_text(spec));
-        for (std::size_t i = 0; i < spec.choice_labels.size(); ++i) // the help calls them by these
+        const std::size_t labelled = std::min(spec.choices.size(), spec.choice_labels.size());
+        for (std::size_t i = 0; i < labelled; ++i) // the help calls them by these
             tip += tr("\n%1: %2").arg(in_recipe(spec, spec.choices[i]), QString::fromStdString(spec.choice_labels[i]));
         if (!source.isEmpty()) tip += tr("\nfrom: %1").arg(source);
         editor->setToolTip(tip);
@@ -67,7 +78,7 @@ void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& sou
         label->setProperty("role", "secondary");
         label->setToolTip(tip);
         rows_->addRow(label, editor);
-        setTabOrder(editors_.empty() ? this : editors_.back(), editor); // where the form stands, not at the end
+        if (QWidget* before = editors_.empty() ? before_ : editors_.back()) setTabOrder(before, editor);
         editors_.push_back(editor);
     }
 }
@@ -86,6 +97,7 @@ QWidget* ParamForm::makeEditor(const ParamSpec& spec) {
             return static_cast<int>(std::clamp(value, -2147483647.0, 2147483647.0));
         };
         box->setRange(limit(spec.minimum), limit(spec.maximum));
+        box->setSpecialValueText(minimum_text(spec));
         connect(box, &QSpinBox::valueChanged, this,
                 [this, name](int value) { Q_EMIT valueEdited(name, std::int64_t{value}); });
         return box;
@@ -107,8 +119,7 @@ QWidget* ParamForm::makeEditor(const ParamSpec& spec) {
             box->addItem(label_of(spec, choice), QString::fromStdString(choice));
             box->setItemData(box->count() - 1, in_recipe(spec, choice), Qt::ToolTipRole);
         }
-        box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon); // a narrow panel stays one
-        box->setMinimumContentsLength(8);
+        box->setSizeAdjustPolicy(QComboBox::AdjustToContents); // no choice is cut
         connect(box, &QComboBox::currentIndexChanged, this, [this, name, box](int item) {
             Q_EMIT valueEdited(name, box->itemData(item).toString().toStdString());
         });

@@ -17,6 +17,8 @@ public:
     /// Rebuilds the rows only when they differ from those shown. `source`: what the defaults are taken from.
     void setSpecs(const std::vector<ParamSpec>& specs, const QString& source = {});
     void setValues(const ParamMap& values);
+    /// By Tab one comes from `before` to its editors, whenever they are made.
+    void setTabPlace(QWidget* before) { before_ = before; }
 
 Q_SIGNALS:
     void valueEdited(const QString& name, const graticule::ParamValue& value);
@@ -28,6 +30,7 @@ private:
     std::vector<ParamSpec> specs_;
     QString source_;
     std::vector<QWidget*> editors_;
+    QWidget* before_ = nullptr;
     QFormLayout* rows_;
 };
 

@@ -222,6 +222,7 @@ void SchemeEditor::buildStageFields() {
         entry.field.key = [this, stage](const SchemeChoice& choice) { return methodKey(choice, stage); };
         entry.field.apply = [this, stage](SchemeChoice& choice, const QString& key) { setMethod(choice, stage, key); };
         entry.params = new ParamForm;
+        entry.params->setTabPlace(entry.field.box);
         rows_->addRow(entry.params);
         connectParams(entry.params, stage);
         entry.params->hide();

@@ -45,14 +45,16 @@ bool is_number(const QString& text) {
     return text.size() > digit && text[digit].isDigit();
 }
 
-/// A number is never cut: without room first its interval goes, then all of it. The tip has both.
+/// A number is never cut: without room first its interval goes, an ellipsis saying so where that has some, then all of
+/// it. The tip has both.
 template <class Width>
 QString number_in(const QString& text, int room, const Width& width) {
     if (width(text) <= room) return text;
     static const QRegularExpression beginning(QStringLiteral(" ?[\\[\u00B1]"));
     const qsizetype interval = text.indexOf(beginning);
-    const QString alone = interval > 0 ? text.left(interval) : text;
-    return width(alone) <= room ? alone : QString(QChar(u'\u2026'));
+    const QString alone = interval > 0 ? text.left(interval).trimmed() : text, dots(QChar(u'\u2026'));
+    if (const QString more = alone + u' ' + dots; interval > 0 && width(more) <= room) return more;
+    return width(alone) <= room ? alone : dots;
 }
 } // namespace
 

@@ -126,7 +126,7 @@ bool LayerFilter::holds(const Term& term, const LayerRow& row) {
     case Kind::kind:
         return glob_matches(term.text, row.kind) || glob_matches(term.text, row.leaf);
     case Kind::scheme:
-        return row.scheme.contains(term.text, Qt::CaseInsensitive) ||
+        return row.schemes.value(0).contains(term.text, Qt::CaseInsensitive) ||
                row.scheme_line.contains(term.text, Qt::CaseInsensitive);
     case Kind::number:
         break;

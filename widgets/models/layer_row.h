@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QtCore/QString>
+#include <QtCore/QStringList>
 #include <cstdint>
 #include <optional>
 
@@ -29,7 +30,7 @@ struct LayerRow {
     bool estimated = false; ///< the two are of a what-if; false: measured by a run
     bool doubtful = false;  ///< estimated by a method that had fewer rows than inputs to fit itself to
     QString basis;          ///< "measured", "estimated from 512 rows"; empty: nothing known
-    QString scheme;         ///< "dINT4 / A8"
+    QStringList schemes;    ///< "dINT4 channel / A8", then in ever fewer words: as many texts in every row
     QString scheme_line;    ///< the notation, for the tooltip
     bool edited = false;    ///< differs from the reference recipe
     bool ignored = false;

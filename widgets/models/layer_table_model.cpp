@@ -22,6 +22,7 @@ LayerTableModel::LayerTableModel(QObject* parent)
            {tr("max |x|"), tr("Largest magnitude of the linear's input over all calibration tokens"), false, true},
            {tr("outlier"), tr("Outlier ratio: largest channel maximum of the input over the median channel maximum"),
             false, true},
+<<<<<<< HEAD
            {tr("w underfl., %"),
             tr("Weight underflow: share of non-zero weights that round to zero under the layer's scheme, in %"), false,
             true},
@@ -29,6 +30,17 @@ LayerTableModel::LayerTableModel(QObject* parent)
                                "E[(ŷ−y)²]), in dB, on "
                                "kept calibration inputs. ≈: a what-if's estimate; without it: measured by a run")},
            {tr("scheme"), tr("Weights / activations as the recipe has them now"), true},
+=======
+           {tr("zeroed %"),
+            tr("Underflow: share of non-zero weights that round to zero under the layer's scheme, in %"), false, true},
+           {tr("SQNR dB"),
+            tr("Signal to quantization noise of the linear's output: 10 log10(E[y²] / E[(ŷ−y)²]), in dB, on "
+               "kept calibration inputs. ≈: a what-if's estimate; without it: measured by a run")},
+           {tr("scheme"),
+            tr("Weights / inputs · methods as the recipe has them now; where there is little room in fewer words "
+               "(ch: output channel, SQ: SmoothQuant)"),
+            true},
+>>>>>>> w14h
            {tr("kind"), tr("Role of the linear: q k v o gate up down fc1 fc2; filter with kind="), true},
            {tr("shape"), tr("Outputs × inputs"), false, true},
            {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points"), false, true},
@@ -66,7 +78,8 @@ bool LayerTableModel::hasHeat(int column) {
 
 bool LayerTableModel::sameCell(const LayerRow& before, const LayerRow& now, int column) const {
     if (isWords(column))
-        return words(before, column) == words(now, column) && (column != Scheme || before.edited == now.edited);
+        return words(before, column) == words(now, column) &&
+               (column != Scheme || (before.edited == now.edited && before.schemes == now.schemes));
     if (recoloured_[static_cast<std::size_t>(column)]) return false;
     if (column == Sqnr && (before.estimated != now.estimated || before.doubtful != now.doubtful)) return false;
     return figure(before, column) == figure(now, column);
@@ -146,6 +159,29 @@ QString LayerTableModel::text(const LayerRow& row, int column) const {
     }
 }
 
+QString LayerTableModel::scheme(const LayerRow& row, qsizetype form) {
+    return row.ignored || row.schemes.isEmpty() ? words(row, Scheme)
+                                                : row.schemes[std::min(form, row.schemes.size() - 1)];
+}
+
+QStringList LayerTableModel::schemes(qsizetype form) const {
+    QSet<QString> different;
+    for (const LayerRow& row : rows()) different.insert(scheme(row, form));
+    return {different.begin(), different.end()};
+}
+
+qsizetype LayerTableModel::schemeForms() const {
+    qsizetype forms = 1;
+    for (const LayerRow& row : rows()) forms = std::max(forms, row.schemes.size());
+    return forms;
+}
+
+void LayerTableModel::showSchemes(qsizetype form) {
+    if (form == form_) return;
+    form_ = form;
+    if (!rows().empty()) Q_EMIT dataChanged(index(0, Scheme), index(rowCount() - 1, Scheme), {ShownRole});
+}
+
 bool LayerTableModel::isWords(int column) {
     return column == Name || column == Scheme || column == Kind || column == Basis;
 }
@@ -155,7 +191,7 @@ QString LayerTableModel::words(const LayerRow& row, int column) {
     case Name:
         return row.leaf;
     case Scheme:
-        return row.ignored ? tr("ignored") : row.scheme;
+        return row.ignored ? tr("ignored") : row.schemes.value(0);
     case Kind:
         return row.kind;
     case Basis:
@@ -253,6 +289,8 @@ QVariant LayerTableModel::data(const QModelIndex& index, int role) const {
         return column == Name ? QVariant(row.name) : column == Scheme ? QVariant(row.scheme_line) : number(row, column);
     case HeatRole:
         return heat(row, column);
+    case ShownRole:
+        return column == Scheme ? QVariant(scheme(row, form_)) : QVariant();
     case EditedRole:
         return row.edited && column == Scheme;
     case LayerRole:

@@ -27,14 +27,19 @@ public:
         MeasuredDamage,
         ColumnCount
     };
-    /// MatchRole comes from the filter: QList<QPoint> of (first letter, letters) in the shown text.
-    enum Role { SortRole = Qt::UserRole + 1, HeatRole, EditedRole, LayerRole, MatchRole };
+    /// MatchRole comes from the filter: QList<QPoint> of (first letter, letters) in the shown text. ShownRole: a scheme
+    /// in as many words as its column has room for.
+    enum Role { SortRole = Qt::UserRole + 1, HeatRole, EditedRole, LayerRole, MatchRole, ShownRole };
 
     explicit LayerTableModel(QObject* parent = nullptr);
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
     /// Texts of `column` of which one is as wide as any: without looking at every number, for those change all the
     /// time.
     [[nodiscard]] QStringList widest(int column) const;
+    /// Schemes are said in one of so many forms, of all rows alike: the first is whole, the last has the fewest words.
+    [[nodiscard]] qsizetype schemeForms() const;
+    [[nodiscard]] QStringList schemes(qsizetype form) const; ///< the different ones
+    void showSchemes(qsizetype form);                        ///< as ShownRole has them
     /// What a column of words says of a row, and one of numbers; absent: not known.
     [[nodiscard]] static bool isWords(int column);
     [[nodiscard]] static QString words(const LayerRow& row, int column);
@@ -51,12 +56,14 @@ private:
         bool operator==(const Range&) const = default;
     };
     [[nodiscard]] QString text(const LayerRow& row, int column) const;
+    [[nodiscard]] static QString scheme(const LayerRow& row, qsizetype form);
     [[nodiscard]] int damageDecimals() const;
     [[nodiscard]] static QString tip(const LayerRow& row, int column);
     [[nodiscard]] static QVariant number(const LayerRow& row, int column);
     [[nodiscard]] static bool hasHeat(int column);
     [[nodiscard]] QVariant heat(const LayerRow& row, int column) const;
 
+    qsizetype form_ = 0;                         ///< of the schemes
     std::array<Range, ColumnCount> ranges_;      ///< of columns of numbers
     std::array<bool, ColumnCount> recoloured_{}; ///< by the newest rows: cells that say the same look another way
 };

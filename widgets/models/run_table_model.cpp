@@ -32,7 +32,10 @@ void RunTableModel::rowsReplaced() {
         names.push_back(row.name);
         groups.push_back(row.group);
     }
-    if (names != names_) shorter_names_ = shorter_names(names);
+    if (names != names_) {
+        shorter_names_ = shorter_names(names);
+        telling_names_ = telling_names(names);
+    }
     if (groups != groups_) shorter_groups_ = shorter_lists(groups);
     names_ = std::move(names);
     groups_ = std::move(groups);
@@ -110,6 +113,21 @@ QString RunTableModel::text(const RunRow& row, int column) const {
     default:
         return {};
     }
+}
+
+// Words are as wide as their letters are; of figures, which have one notation, the one with the most letters.
+QStringList RunTableModel::widest(int column, bool telling) const {
+    QStringList texts;
+    for (std::size_t at = 0; at < rows().size(); ++at) {
+        const QString whole = text(rows()[at], column);
+        if (column == Recipe)
+            texts << (telling ? telling_names_[at] : whole);
+        else if (column == Protocol)
+            texts << (telling ? shorter_groups_[at].back() : whole);
+        else if (texts.isEmpty() || whole.size() > texts.front().size())
+            texts = {whole};
+    }
+    return texts;
 }
 
 QVariant RunTableModel::number(const RunRow& row, int column) const {

@@ -50,6 +50,8 @@ public:
 
     explicit RunTableModel(QObject* parent = nullptr);
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
+    /// Texts of `column` of which one is as wide as any; `telling`: names and protocols without what all of them say.
+    [[nodiscard]] QStringList widest(int column, bool telling = false) const;
 
 protected:
     [[nodiscard]] bool sameThing(const RunRow& a, const RunRow& b) const override;
@@ -64,6 +66,7 @@ private:
 
     std::vector<QString> names_, groups_; ///< of the rows
     std::vector<QStringList> shorter_names_, shorter_groups_;
+    std::vector<QString> telling_names_;
 };
 
 } // namespace graticule

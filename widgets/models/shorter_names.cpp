@@ -142,8 +142,12 @@ public:
         }
     }
 
+    struct Going {
+        QString key;
+        bool common; ///< all names say it
+    };
     /// In the order in which they go.
-    std::vector<QString> order() {
+    std::vector<Going> order() {
         std::vector<std::size_t> wanted(keys_.size());
         std::iota(wanted.begin(), wanted.end(), std::size_t(0));
         const auto rank = [&](std::size_t at) {
@@ -152,11 +156,11 @@ public:
                               key.text);
         };
         std::ranges::sort(wanted, {}, rank);
-        std::vector<QString> gone;
+        std::vector<Going> gone;
         for (const std::size_t key : wanted) {
             kept_.set(key, false);
             if (may_go(key))
-                gone.push_back(keys_[key].text);
+                gone.push_back({keys_[key].text, keys_[key].common});
             else
                 kept_.set(key, true);
         }
@@ -230,35 +234,46 @@ private:
 } // namespace
 
 namespace {
-std::vector<QStringList> find_shorter_names(const std::vector<QString>& names) {
+struct Shorter {
+    std::vector<QStringList> names;
+    std::vector<QString> telling;
+};
+
+Shorter find_shorter_names(const std::vector<QString>& names) {
     const std::set<QString> different(names.begin(), names.end());
     std::vector<Words> words;
     for (const QString& name : different) words.push_back(words_of(name));
     say_unrounded_inputs(words);
-    const std::vector<QString> order = Shortening(words).order();
-    std::map<QString, QStringList> shorter;
+    const std::vector<Shortening::Going> order = Shortening(words).order();
+    std::map<QString, std::pair<QStringList, QString>> found;
     for (std::size_t i = 0; const QString& name : different) {
         const Words& of = words[i++];
-        QStringList& texts = shorter[name] = {name};
+        auto& [texts, telling] = found[name];
+        texts = {name};
+        telling = name;
         std::set<QString> left_out;
-        for (const QString& key : order) {
-            left_out.insert(key);
-            const bool has = std::any_of(of.begin() + 1, of.end(), [&](const Word& word) { return word.key == key; });
+        for (const Shortening::Going& going : order) {
+            left_out.insert(going.key);
+            const bool has =
+                std::any_of(of.begin() + 1, of.end(), [&](const Word& word) { return word.key == going.key; });
             if (!has) continue;
             if (const QString text = joined(of, left_out); text != texts.back()) texts << text;
+            if (going.common) telling = texts.back();
         }
     }
-    std::vector<QStringList> all;
-    for (const QString& name : names) all.push_back(shorter[name]);
+    Shorter all;
+    for (const QString& name : names) {
+        all.names.push_back(found[name].first);
+        all.telling.push_back(found[name].second);
+    }
     return all;
 }
-} // namespace
 
 // Tables, boxes and plots ask for the same names again and again, plots at every step of a zoom.
-std::vector<QStringList> shorter_names(const std::vector<QString>& names) {
+const Shorter& shorter_of(const std::vector<QString>& names) {
     struct Found {
         std::vector<QString> names;
-        std::vector<QStringList> shorter;
+        Shorter shorter;
     };
     thread_local std::array<Found, 4> found;
     thread_local std::size_t next = 0;
@@ -268,6 +283,10 @@ std::vector<QStringList> shorter_names(const std::vector<QString>& names) {
     kept = {names, find_shorter_names(names)};
     return kept.shorter;
 }
+} // namespace
+
+std::vector<QStringList> shorter_names(const std::vector<QString>& names) { return shorter_of(names).names; }
+std::vector<QString> telling_names(const std::vector<QString>& names) { return shorter_of(names).telling; }
 
 std::vector<QStringList> shorter_lists(const std::vector<QString>& texts) {
     std::vector<QStringList> parts;

@@ -15,8 +15,12 @@ namespace graticule {
 /// them part by part. Beside recipes that round inputs one that does not says "a=none".
 [[nodiscard]] std::vector<QStringList> shorter_names(const std::vector<QString>& names);
 
-/// The same of texts whose parts stand between commas: "built-in text, 8 × 512"; here what all share at the beginning
-/// goes.
+/// Of each name the text of shorter_names() that lacks only what all share: every word that tells it from any other is
+/// there.
+[[nodiscard]] std::vector<QString> telling_names(const std::vector<QString>& names);
+
+/// Ever shorter texts of those whose parts stand between commas, "built-in text, 8 × 512": what all share at the
+/// beginning goes.
 [[nodiscard]] std::vector<QStringList> shorter_lists(const std::vector<QString>& texts);
 
 /// The first of `texts` that fits, else the last.

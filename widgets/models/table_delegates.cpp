@@ -1,6 +1,5 @@
 #include "widgets/models/table_delegates.h"
 
-#include <QtCore/QRegularExpression>
 #include <QtGui/QMouseEvent>
 #include <QtGui/QPainter>
 #include <QtWidgets/QAbstractItemView>
@@ -9,6 +8,7 @@
 #include <cmath>
 
 #include "widgets/models/compare_table_model.h"
+#include "widgets/models/cut_middle.h"
 #include "widgets/models/job_list_model.h"
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/run_colours.h"
@@ -45,9 +45,10 @@ void HeatDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
         painter->fillRect(option.rect.adjusted(0, 0, 0, -1), look.heat(heat.toDouble()));
         colour = look.heat_text(heat.toDouble());
     }
-    const QString text = index.data().toString();
-    paintMatches(*painter, option, index, text);
     const int column = index.column();
+    const QString whole = index.data().toString();
+    const QString text = column == LayerTableModel::Scheme ? index.data(LayerTableModel::ShownRole).toString() : whole;
+    if (text == whole) paintMatches(*painter, option, index, text);
     if (column == LayerTableModel::Block && (option.state & QStyle::State_Selected))
         painter->fillRect(QRect(option.rect.topLeft(), QSize(3, option.rect.height())), look[Token::accent]);
     if (column == LayerTableModel::Scheme)
@@ -76,23 +77,9 @@ void HeatDelegate::paintMatches(QPainter& painter, const QStyleOptionViewItem& o
     }
 }
 
-namespace {
-/// Without room the formats tell more than the grain, and the methods more than the inputs: "INT4 channel / A8 · gptq",
-/// "INT4 / A8 · gptq", "INT4 · gptq".
-QStringList shorter_schemes(const QString& whole) {
-    static const QRegularExpression grain(QStringLiteral("^(\\S.*?) (channel|tensor|(g|dual)\\d+)(?=$| / | · )"));
-    static const QRegularExpression inputs(QStringLiteral(" / [^·]+(?= · )"));
-    QString without_grain = whole;
-    without_grain.replace(grain, QStringLiteral("\\1"));
-    QString without_inputs = without_grain;
-    without_inputs.remove(inputs);
-    return {whole, without_grain, without_inputs};
-}
-} // namespace
-
 // "dINT4 / A8": an edited weight format stands out, the rest stays quiet.
 void HeatDelegate::paintScheme(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index,
-                               const QString& whole) const {
+                               const QString& scheme) const {
     const Theme& look = theme::of(option.palette);
     constexpr int side = Qt::AlignVCenter | Qt::AlignLeft;
     QRect rect = inner(option.rect);
@@ -100,8 +87,12 @@ void HeatDelegate::paintScheme(QPainter& painter, const QStyleOptionViewItem& op
     QFont font = option.font;
     if (edited) font.setWeight(QFont::DemiBold);
     const auto width = [&](const QString& text) { return texts_.width(text, font, side); };
-    QString text = first_that_fits(shorter_schemes(whole), rect.width(), width);
-    if (width(text) > rect.width()) text = QFontMetrics(font).elidedText(text, Qt::ElideRight, rect.width());
+    // Where somebody drew the column too narrow for its fewest words: the format stays, and the methods.
+    const QFontMetrics metrics(font);
+    const QString text =
+        width(scheme) <= rect.width()
+            ? scheme
+            : cut_middle(scheme, rect.width(), [&](const QString& part) { return metrics.horizontalAdvance(part); });
     if (!edited) return texts_.draw(painter, rect, side, text, font, look[Token::secondary]);
     const QString head = text.section(QStringLiteral(" / "), 0, 0).section(QStringLiteral(" · "), 0, 0);
     texts_.draw(painter, rect, side, head, font, look[Token::levels]);

@@ -1,5 +1,6 @@
 #include "widgets/models/table_header.h"
 
+#include <QtGui/QGuiApplication>
 #include <QtGui/QHoverEvent>
 #include <QtGui/QPainter>
 #include <QtWidgets/QTableView>
@@ -58,12 +59,27 @@ void TableHeader::paintSection(QPainter* painter, const QRect& rect, int section
     painter->restore();
 }
 
-QSize TableHeader::sectionSizeFromContents(int section) const {
+namespace {
+int words_width(const QHeaderView& header, int section) {
     const QFontMetrics metrics(theme::ui_font(12));
     int width = 0;
-    for (const QString& line : model()->headerData(section, orientation(), Qt::DisplayRole).toString().split(u'\n'))
+    for (const QString& line : header.model()->headerData(section, header.orientation()).toString().split(u'\n'))
         width = std::max(width, metrics.horizontalAdvance(line));
-    return {width + 2 * padding + arrow_room + 2, 28};
+    return width + 2 * padding + 1;
+}
+} // namespace
+
+int TableHeader::needed(const QHeaderView& header, int section) {
+    const bool sorted = header.isSortIndicatorShown() && header.sortIndicatorSection() == section;
+    return words_width(header, section) + (sorted ? arrow_room + 1 : 0);
+}
+
+bool TableHeader::isDrawn(const QHeaderView& header) {
+    return QGuiApplication::mouseButtons() != Qt::NoButton && header.underMouse();
+}
+
+QSize TableHeader::sectionSizeFromContents(int section) const {
+    return {words_width(*this, section) + arrow_room + 1, 28};
 }
 
 bool TableHeader::viewportEvent(QEvent* event) {

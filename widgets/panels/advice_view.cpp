@@ -30,6 +30,7 @@ void AdviceView::setRows(const std::vector<AdviceRow>& rows, bool measured) {
             "faint", measured
                          ? tr("Nothing stands out in what was measured so far.")
                          : tr("Calibrate, quantize or predict sensitivity: advice comes from what was measured.")));
+    QWidget* before = before_;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         auto* action = new QPushButton(rows[i].action);
         action->setAccessibleName(rows[i].action);
@@ -38,6 +39,8 @@ void AdviceView::setRows(const std::vector<AdviceRow>& rows, bool measured) {
         column_->addWidget(words_label("value", rows[i].title));
         column_->addWidget(words_label("secondary", rows[i].evidence));
         column_->addWidget(action, 0, Qt::AlignLeft);
+        if (before) setTabOrder(before, action);
+        before = action;
     }
 }
 

@@ -19,12 +19,15 @@ public:
     explicit AdviceView(QWidget* parent = nullptr);
     /// Where there are none it says so, or, where nothing has been measured yet, what to do for them.
     void setRows(const std::vector<AdviceRow>& rows, bool measured);
+    /// By Tab one comes from `before` to its buttons, whenever they are made.
+    void setTabPlace(QWidget* before) { before_ = before; }
 
 Q_SIGNALS:
     void wanted(int row);
 
 private:
     QVBoxLayout* column_;
+    QWidget* before_ = nullptr;
     std::vector<AdviceRow> rows_;
     bool measured_ = true;
 };

@@ -13,13 +13,16 @@
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "widgets/models/cell_table.h"
 #include "widgets/models/compare_table_model.h"
 #include "widgets/models/empty_hint.h"
+#include "widgets/models/fitted_columns.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
 #include "widgets/models/table_text.h"
+#include "widgets/theme/theme.h"
 
 namespace graticule {
 
@@ -51,28 +54,7 @@ ComparePanel::ComparePanel(QWidget* parent)
     , many_(new CompareManyModel(this)) {
     setBackgroundRole(QPalette::Base);
     setAutoFillBackground(true);
-    auto* chooser = new QHBoxLayout;
-    chooser->setSpacing(8);
-    const auto letter = [chooser](const QString& text) {
-        auto* label = new QLabel(text);
-        label->setProperty("role", "title");
-        chooser->addWidget(label);
-    };
-    letter(tr("A"));
-    chooser->addWidget(a_, 1);
-    auto* swap = new QPushButton(QStringLiteral("⇄"));
-    swap->setToolTip(tr("Swap A and B"));
-    swap->setAccessibleName(swap->toolTip());
-    swap->setFixedWidth(40);
-    chooser->addWidget(swap);
-    letter(tr("B"));
-    chooser->addWidget(b_, 1);
-    others_->setText(tr("more"));
-    others_->setToolTip(tr("Runs to show beside A and B"));
-    others_->setAccessibleName(others_->toolTip());
-    others_->setMenu(new QMenu(others_));
-    others_->setPopupMode(QToolButton::InstantPopup);
-    chooser->addWidget(others_);
+    buildChooser();
     auto* make_baseline = new QPushButton(tr("Make A the baseline"));
 
     headline_->setProperty("role", "title");
@@ -95,7 +77,7 @@ ComparePanel::ComparePanel(QWidget* parent)
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 12, 16, 0);
     column->setSpacing(8);
-    column->addLayout(chooser);
+    column->addLayout(chooser_);
     auto* said = new QHBoxLayout; // beside the headline: between the choosers it would take their room
     said->addWidget(headline_, 1);
     said->addWidget(make_baseline, 0, Qt::AlignTop);
@@ -108,10 +90,6 @@ ComparePanel::ComparePanel(QWidget* parent)
     column->addWidget(figures_);
     column->addWidget(table_, 1);
     column->addWidget(many_table_, 1);
-    connect(a_, &QComboBox::activated, this, &ComparePanel::sendPair);
-    connect(b_, &QComboBox::activated, this, &ComparePanel::sendPair);
-    connect(swap, &QPushButton::clicked, this,
-            [this] { Q_EMIT pairChosen(b_->currentData().toInt(), a_->currentData().toInt()); });
     connect(make_baseline, &QPushButton::clicked, this, [this] {
         if (a_->currentIndex() >= 0) Q_EMIT baselineWanted(a_->currentData().toInt());
     });
@@ -122,6 +100,42 @@ ComparePanel::ComparePanel(QWidget* parent)
         else
             Q_EMIT lineDropped(line);
     });
+}
+
+void ComparePanel::buildChooser() {
+    auto* swap = new QPushButton(QStringLiteral("⇄"));
+    swap->setToolTip(tr("Swap A and B"));
+    swap->setAccessibleName(swap->toolTip());
+    swap->setFixedWidth(40);
+    others_->setText(tr("more"));
+    others_->setToolTip(tr("Runs to show beside A and B"));
+    others_->setAccessibleName(others_->toolTip());
+    others_->setMenu(new QMenu(others_));
+    others_->setPopupMode(QToolButton::InstantPopup);
+    chooser_ = new QBoxLayout(QBoxLayout::LeftToRight);
+    chooser_->setSpacing(8);
+    const auto add = [this](const QString& letter, RunBox* box, QWidget* behind) {
+        auto* label = new QLabel(letter);
+        label->setProperty("role", "title");
+        auto* row = new QHBoxLayout;
+        row->setSpacing(8);
+        row->addWidget(label);
+        row->addWidget(box, 1);
+        row->addWidget(behind);
+        chooser_->addLayout(row, 1);
+        connect(box, &QComboBox::activated, this, &ComparePanel::sendPair);
+    };
+    add(tr("A"), a_, swap);
+    add(tr("B"), b_, others_);
+    connect(swap, &QPushButton::clicked, this,
+            [this] { Q_EMIT pairChosen(b_->currentData().toInt(), a_->currentData().toInt()); });
+}
+
+// Beside each other they have half a name's room each.
+void ComparePanel::resizeEvent(QResizeEvent* event) {
+    constexpr int room_for_both = 640;
+    chooser_->setDirection(width() < theme::scaled(room_for_both) ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+    QWidget::resizeEvent(event);
 }
 
 void ComparePanel::buildTable() {
@@ -137,14 +151,9 @@ void ComparePanel::buildTable() {
     table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(24);
-    table_->horizontalHeader()->setDefaultSectionSize(76);
-    table_->horizontalHeader()->resizeSection(CompareTableModel::Layer, 180);
     // Numbers first: the schemes are long and mostly the same in every row.
     for (int i = 0; i < 2; ++i) table_->horizontalHeader()->moveSection(1, CompareTableModel::ColumnCount - 1);
-    for (const int wide : {CompareTableModel::UnderflowA, CompareTableModel::UnderflowB})
-        table_->horizontalHeader()->resizeSection(wide, 98);
-    table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeA, 250);
-    table_->horizontalHeader()->resizeSection(CompareTableModel::SchemeB, 250);
+    columns_ = new FittedColumns(*table_);
     enable_copy(*table_);
 }
 
@@ -174,7 +183,7 @@ void ComparePanel::buildFigures() {
     many_table_->setSelectionBehavior(QAbstractItemView::SelectRows);
     many_table_->verticalHeader()->hide();
     many_table_->verticalHeader()->setDefaultSectionSize(24);
-    many_table_->horizontalHeader()->setDefaultSectionSize(96);
+    columns_of_many_ = new FittedColumns(*many_table_);
     enable_copy(*many_table_);
     figures_->hide();
     many_table_->hide();
@@ -202,11 +211,18 @@ void ComparePanel::nameRuns(const std::vector<ManyRun>& runs) {
 void ComparePanel::showFigure() {
     many_->show(static_cast<LayerFigure>(figure_->currentIndex()), static_cast<CompareMode>(mode_->currentIndex()));
     many_table_->sortByColumn(many_->spreadColumn(), Qt::DescendingOrder);
+    columns_of_many_->fit();
 }
 
 void ComparePanel::sendPair() { Q_EMIT pairChosen(a_->currentData().toInt(), b_->currentData().toInt()); }
 
+// While a run goes on the names stay: they are not made short again for each of its windows.
 void ComparePanel::setRuns(const std::vector<RunChoice>& runs, int a, int b, const std::vector<int>& others) {
+    std::vector<int> asked{a, b};
+    asked.insert(asked.end(), others.begin(), others.end());
+    if (runs == runs_ && asked == chosen_) return;
+    runs_ = runs;
+    chosen_ = std::move(asked);
     QMenu& menu = *others_->menu();
     menu.clear();
     std::vector<QString> whole;
@@ -260,16 +276,19 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
                       .arg(difference->significant ? QString() : tr("; it contains 0, so the runs are not told apart"))
                 : tr("One window has no spread, so there is no interval: evaluate more windows to tell the runs "
                      "apart.");
-        detail_->setText(tr("%1 A %2 ± %3, B %4 ± %5. %6")
+        detail_->setText(tr("%1 A %2 ± %3, B %4 ± %5. %6.")
                              .arg(interval, fixed_text(compared.a.perplexity, 3), error_text(compared.a),
                                   fixed_text(compared.b.perplexity, 3), error_text(compared.b),
                                   QString::fromStdString(compared.a.protocol.text())));
     }
     const bool no_a = compared.reports_a.empty(), no_b = compared.reports_b.empty();
-    if (no_a != no_b) // the table has the other's columns alone
-        detail_->setText(detail_->text() +
-                         tr(" No figures of single layers of %1: %2.")
-                             .arg(no_a ? tr("A") : tr("B"), no_a ? compared.no_reports_a : compared.no_reports_b));
+    if (no_a != no_b) { // the table has the other's columns alone
+        const QString none = tr("No figures of single layers of %1: %2.")
+                                 .arg(no_a ? tr("A") : tr("B"), no_a ? compared.no_reports_a : compared.no_reports_b);
+        // What differs follows the words that introduce it.
+        const QString said = detail_->text();
+        detail_->setText(difference ? said + u' ' + none : none + u' ' + said);
+    }
     notes_->setText(QString::fromStdString(compared.comparison.notes.text()));
     notes_->setVisible(!compared.comparison.notes.items.empty());
     showRecipes(compared);
@@ -286,7 +305,6 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
         runs.insert(runs.end(), compared.others.begin(), compared.others.end());
         many_->setRuns(runs);
         nameRuns(runs);
-        many_table_->horizontalHeader()->resizeSection(0, 180);
         showFigure();
     }
     const QString none =
@@ -306,6 +324,7 @@ void ComparePanel::setComparison(const ComparedRuns& compared) {
                          : compared.reports_a.empty() ? CompareTableModel::SqnrB
                                                       : CompareTableModel::SqnrA,
                          Qt::AscendingOrder);
+    columns_->fit();
 }
 
 // Each line with what can be done with it: into the recipe that is edited, or out of it.

@@ -11,6 +11,7 @@
 #include "widgets/models/compare_many_model.h"
 #include "widgets/panels/run_box.h"
 
+class QBoxLayout;
 class QComboBox;
 class QLabel;
 class QTableView;
@@ -19,6 +20,7 @@ class QToolButton;
 namespace graticule {
 
 class CompareTableModel;
+class FittedColumns;
 
 struct ComparedRuns {
     Comparison comparison;
@@ -46,8 +48,12 @@ Q_SIGNALS:
     void lineTaken(const QString& line);             ///< of one of the recipes, into the one that is edited
     void lineDropped(const QString& line);           ///< from it
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     void sendPair();
+    void buildChooser();
     void buildTable();
     void buildFigures();
     void showRecipes(const ComparedRuns& compared);
@@ -55,6 +61,9 @@ private:
     void showFigure();
 
     RunBox *a_, *b_;
+    QBoxLayout* chooser_ = nullptr; // A beside B, or above it
+    std::vector<RunChoice> runs_;   // that can be chosen
+    std::vector<int> chosen_;       // of them: A, B, others
     QLabel *headline_, *detail_, *notes_, *recipes_;
     QTableView* table_;
     CompareTableModel* model_;
@@ -64,6 +73,7 @@ private:
     QLabel* letters_;
     QTableView* many_table_;
     CompareManyModel* many_;
+    FittedColumns *columns_ = nullptr, *columns_of_many_ = nullptr;
     QLabel *no_layers_ = nullptr, *no_layers_of_many_ = nullptr; // in the middle of the two tables
     QStringList lines_;                                          // that links of recipes_ are about
 };

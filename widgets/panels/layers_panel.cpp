@@ -3,7 +3,6 @@
 #include <QtCore/QEvent>
 #include <QtCore/QTimer>
 #include <QtGui/QAction>
-#include <QtGui/QGuiApplication>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
@@ -22,6 +21,7 @@
 #include "widgets/models/layer_table_model.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/table_delegates.h"
+#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
 #include "widgets/theme/theme.h"
@@ -152,9 +152,9 @@ void LayersPanel::buildTable() {
         updateTitles();
     });
     connect(columns, &QHeaderView::sectionClicked, this, [this] { sort_chosen_ = true; });
-    connect(columns, &QHeaderView::sectionResized, this, [this, columns] { // not while a dock's border is drawn
-        const bool drawn = QGuiApplication::mouseButtons() != Qt::NoButton && columns->underMouse();
-        if (drawn && !fitting_) widths_chosen_ = true;
+    connect(columns, &QHeaderView::sectionResized, this, [this, columns] {
+        if (!fitting_ && TableHeader::isDrawn(*columns)) widths_chosen_ = true;
+        if (!fitting_) chooseSchemeWords();
     });
     table_->viewport()->installEventFilter(this);
     connect(table_->verticalScrollBar(), &QScrollBar::valueChanged, this, &LayersPanel::sightMayChange);
@@ -192,7 +192,10 @@ void LayersPanel::changeEvent(QEvent* event) {
 // In a narrow panel the numbers move together, then those go that tell least, so that the worst SQNR and the scheme,
 // which the table is about, stay in sight; widths that somebody has drawn stay.
 void LayersPanel::fitColumns() {
-    if (widths_chosen_) return showTickedColumns();
+    if (widths_chosen_) {
+        showTickedColumns();
+        return chooseSchemeWords();
+    }
     struct Width {
         int column, wide, narrow;
     };
@@ -207,9 +210,10 @@ void LayersPanel::fitColumns() {
         for (const QString& text : model_->widest(column)) widest = std::max(widest, texts_.width(text, font, side));
         return widest + 14;
     };
-    // Whole before the numbers stand apart.
-    const int least_scheme = theme::scaled(70), longest_scheme = theme::scaled(250);
-    const int scheme = std::clamp(contents(LayerTableModel::Scheme), least_scheme, longest_scheme);
+    // In its fewest words before figures of the inputs have room, whole before the numbers stand apart.
+    const int usual_scheme = theme::scaled(70), longest_scheme = theme::scaled(250);
+    const int least_scheme = std::clamp(schemeWidth(model_->schemeForms() - 1), usual_scheme, longest_scheme);
+    const int scheme = std::clamp(schemeWidth(0), least_scheme, longest_scheme);
     const QHeaderView& columns = *table_->horizontalHeader();
     fitting_ = true;
     struct Fitted {
@@ -218,10 +222,7 @@ void LayersPanel::fitColumns() {
     };
     std::vector<Fitted> fitted;
     int known = 0;
-    constexpr int arrow = 13; // of the column that the table is sorted by
-    const auto heading = [&](int column) {
-        return columns.sectionSizeHint(column) - (column == columns.sortIndicatorSection() ? 0 : arrow);
-    };
+    const auto heading = [&](int column) { return TableHeader::needed(columns, column); };
     const QList<QAction*> offered = columns.actions();
     for (const int column : known_) {
         if (!offered.at(column)->isChecked()) continue;
@@ -264,6 +265,24 @@ void LayersPanel::fitColumns() {
     table_->horizontalHeader()->resizeSection(LayerTableModel::Scheme,
                                               std::clamp(viewport - used, least_scheme, scheme));
     fitting_ = false;
+    chooseSchemeWords();
+}
+
+int LayersPanel::schemeWidth(qsizetype form) {
+    constexpr int padding = 14;
+    const QFont font = theme::ui_font(12, QFont::DemiBold); // as those that were edited
+    int widest = 0;
+    for (const QString& text : model_->schemes(form))
+        widest = std::max(widest, texts_.width(text, font, Qt::AlignLeft));
+    return widest + padding;
+}
+
+// All rows in the same form: what one of them does not say is said of none.
+void LayersPanel::chooseSchemeWords() {
+    const int room = table_->columnWidth(LayerTableModel::Scheme);
+    qsizetype form = 0;
+    while (form + 1 < model_->schemeForms() && schemeWidth(form) > room) ++form;
+    model_->showSchemes(form);
 }
 
 // What went for want of room comes back when there is some.
@@ -273,7 +292,7 @@ void LayersPanel::showTickedColumns() {
     int room = table_->viewport()->width() - columns.length();
     for (int column = 0; column < offered.size(); ++column) {
         if (!table_->isColumnHidden(column) || !offered.at(column)->isChecked()) continue;
-        const int width = std::max(columns.sectionSizeHint(column), columns.defaultSectionSize());
+        const int width = std::max(TableHeader::needed(columns, column), columns.defaultSectionSize());
         if (!wanted_.contains(column) && width > room) continue;
         table_->setColumnHidden(column, false);
         table_->horizontalHeader()->resizeSection(column, width);

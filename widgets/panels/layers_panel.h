@@ -58,6 +58,8 @@ private:
     void buildAnswer();
     void buildTable();
     void fitColumns();
+    [[nodiscard]] int schemeWidth(qsizetype form); ///< pixels that the schemes take in that form
+    void chooseSchemeWords();
     void showTickedColumns();
     void showWhatIsKnown();
     void sightMayChange();

@@ -93,6 +93,7 @@ RecipePanel::RecipePanel(QWidget* parent)
     column->addWidget(rule_line());
     add(section_label(tr("Advice, most harm first")));
     add(advice_);
+    advice_->setTabPlace(rules_);
     column->addWidget(rule_line());
     buildText(column);
     column->addStretch(1);

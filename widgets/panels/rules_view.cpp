@@ -1,9 +1,11 @@
 #include "widgets/panels/rules_view.h"
 
+#include <QtGui/QPainter>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QMenu>
 #include <QtWidgets/QStyledItemDelegate>
 #include <algorithm>
+#include <utility>
 
 #include "widgets/theme/theme.h"
 
@@ -52,6 +54,8 @@ RulesView::RulesView(QWidget* parent)
 
 void RulesView::setRows(const std::vector<RuleRow>& rows) {
     if (state() == QAbstractItemView::EditingState) return; // never under the reader's hands
+    const int current = currentIndex().row();
+    const bool selected = current >= 0 && selectionModel()->isRowSelected(current);
     filling_ = true;
     rows_ = rows;
     clear();
@@ -68,28 +72,62 @@ void RulesView::setRows(const std::vector<RuleRow>& rows) {
         if (row.kind != RuleRow::Kind::defaults) item->setFlags(item->flags() | Qt::ItemIsEditable);
     }
     filling_ = false;
+    if (QTreeWidgetItem* again = topLevelItem(std::min(current, topLevelItemCount() - 1))) { // where one was
+        const auto row = QItemSelectionModel::SelectCurrent | QItemSelectionModel::Rows;
+        setCurrentItem(again, 0, selected ? row : QItemSelectionModel::NoUpdate);
+    }
     shareWidth();
     updateGeometry();
 }
 
-// Patterns get the room they need, what is said about them as well; where both do not fit, the longer one gives way
-// down to half, cut in the middle.
+QString RulesView::info(const RuleRow& row, qsizetype form) {
+    return form == 0 || row.shorter.isEmpty() ? row.info : row.shorter[std::min(form, row.shorter.size()) - 1];
+}
+
+// What is said of the rules has so few words that it fits beside the patterns; where the fewest do not, patterns give
+// way, cut in the middle. All rows say it in the same form. Words that have no shorter ones have half the room.
 void RulesView::shareWidth() {
-    const auto widest = [this](int column) {
+    constexpr int padding = 20;
+    constexpr double most_said = 0.7;
+    const QFontMetrics said(theme::mono_font(11)), names(theme::mono_font(12));
+    const int room = viewport()->width();
+    int patterns = 40, others = 40;
+    qsizetype forms = 1;
+    for (const RuleRow& row : rows_) {
+        patterns = std::max(patterns, names.horizontalAdvance(row.pattern) + padding);
+        forms = std::max(forms, row.shorter.size() + 1);
+        if (row.shorter.isEmpty()) others = std::max(others, said.horizontalAdvance(row.info) + padding);
+    }
+    const auto widest = [&](qsizetype form) {
         int width = 40;
-        for (int row = 0; row < topLevelItemCount(); ++row)
-            width = std::max(width, sizeHintForIndex(indexFromItem(topLevelItem(row), column)).width() + 8);
+        for (const RuleRow& row : rows_)
+            if (!row.shorter.isEmpty()) width = std::max(width, said.horizontalAdvance(info(row, form)) + padding);
         return width;
     };
-    const int room = viewport()->width();
-    const int patterns = std::min(widest(0), std::max(room / 2, room - widest(1)));
-    header()->resizeSection(0, patterns);
-    header()->resizeSection(1, room - patterns);
+    qsizetype form = 0;
+    while (form + 1 < forms && patterns + widest(form) > room) ++form;
+    const int least = std::max(std::min(widest(form), static_cast<int>(most_said * room)), std::min(others, room / 2));
+    header()->resizeSection(0, std::clamp(room - least, 0, patterns));
+    header()->resizeSection(1, room - header()->sectionSize(0));
+    const bool was_filling = std::exchange(filling_, true);
+    for (int row = 0; row < topLevelItemCount(); ++row)
+        topLevelItem(row)->setText(1, info(rows_[static_cast<std::size_t>(row)], form));
+    filling_ = was_filling;
 }
 
 void RulesView::resizeEvent(QResizeEvent* event) {
     QTreeWidget::resizeEvent(event);
     shareWidth();
+}
+
+// The rule that keys act on, while they do.
+void RulesView::drawRow(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
+    QTreeWidget::drawRow(painter, option, index);
+    if (!hasFocus() || index.row() != currentIndex().row()) return;
+    painter->save();
+    painter->setPen(theme::of(palette())[theme::Token::accent]);
+    painter->drawRect(option.rect.adjusted(0, 0, -1, -1));
+    painter->restore();
 }
 
 QSize RulesView::sizeHint() const {

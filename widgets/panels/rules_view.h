@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QtCore/QString>
+#include <QtCore/QStringList>
 #include <QtWidgets/QTreeWidget>
 #include <vector>
 
@@ -11,8 +12,9 @@ struct RuleRow {
     enum class Kind { defaults, rule, ignored } kind = Kind::rule;
     int index = 0; ///< into Recipe::rules or Recipe::ignore
     QString pattern, info, tip;
-    bool wins_here = false; ///< for the selected layer
-    bool problem = false;   ///< matches nothing, or cannot be read
+    bool wins_here = false;   ///< for the selected layer
+    bool problem = false;     ///< matches nothing, or cannot be read
+    QStringList shorter = {}; ///< the info in ever fewer words, as many texts in every row that has some
 };
 
 class RulesView final : public QTreeWidget {
@@ -31,9 +33,11 @@ Q_SIGNALS:
 
 protected:
     void resizeEvent(QResizeEvent* event) override;
+    void drawRow(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
 private:
     void shareWidth();
+    [[nodiscard]] static QString info(const RuleRow& row, qsizetype form);
     void showMenu(const QPoint& at);
     std::vector<RuleRow> rows_;
     bool filling_ = false;

@@ -9,12 +9,15 @@
 #include <QtWidgets/QToolButton>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <set>
+#include <utility>
 
 #include "widgets/models/cell_table.h"
 #include "widgets/models/empty_hint.h"
 #include "widgets/models/table_delegates.h"
+#include "widgets/models/table_header.h"
 #include "widgets/models/table_text.h"
 #include "widgets/panels/panel_header.h"
 #include "widgets/theme/theme.h"
@@ -67,36 +70,68 @@ void RunsPanel::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
 }
 
-// A narrow panel gives up the small curve, then the air between the numbers, before the name of the recipe.
+int RunsPanel::needed(int column, bool telling) {
+    constexpr int padding = 12, dot = 17; // of cells; before names
+    const QFont font = theme::ui_font(12, column == RunTableModel::Perplexity ? QFont::DemiBold : QFont::Normal);
+    const int side = model_->headerData(column, Qt::Horizontal, Qt::TextAlignmentRole).toInt();
+    int widest = 0;
+    for (const QString& text : model_->widest(column, telling))
+        widest = std::max(widest, texts_.width(text, font, side));
+    widest += padding + (column == RunTableModel::Recipe ? dot : 0);
+    return std::max(widest, TableHeader::needed(*table_->horizontalHeader(), column));
+}
+
+// Figures are whole, with their intervals, and of names what tells them apart is; then the small curve has its place,
+// then the rest of the names and of the protocols, then there is air between the numbers. What is left is the names'.
 void RunsPanel::shareWidth() {
-    constexpr int room_for_curve = 900, least_name = 140;
     struct Width {
-        int column, wide, narrow;
+        int column, usual, wide; ///< of usual figures; with air
     };
-    constexpr Width widths[] = {{RunTableModel::Bits, 76, 62},         {RunTableModel::Size, 74, 64},
-                                {RunTableModel::Curve, 128, 0},        {RunTableModel::Perplexity, 110, 96},
-                                {RunTableModel::Difference, 176, 150}, {RunTableModel::Percent, 76, 66},
-                                {RunTableModel::StateColumn, 130, 84}, {RunTableModel::Protocol, 170, 96}};
-    auto* columns = table_->horizontalHeader();
-    const bool narrow = width() < theme::scaled(room_for_curve);
-    for (const Width& width : widths)
-        if (width.narrow > 0 || !narrow)
-            columns->resizeSection(width.column, theme::scaled(narrow ? width.narrow : width.wide));
-    table_->setColumnHidden(RunTableModel::Curve, narrow);
-    const auto others = [&] {
-        int all = 0;
-        for (int section = 0; section < RunTableModel::ColumnCount; ++section)
-            if (section != RunTableModel::Recipe && !table_->isColumnHidden(section))
-                all += columns->sectionSize(section);
-        return all;
+    constexpr Width widths[] = {{RunTableModel::Bits, 62, 76},        {RunTableModel::Size, 64, 74},
+                                {RunTableModel::Perplexity, 96, 110}, {RunTableModel::Difference, 150, 176},
+                                {RunTableModel::Percent, 66, 76},     {RunTableModel::StateColumn, 60, 84},
+                                {RunTableModel::Protocol, 0, 0}};
+    constexpr int least_name = 140, telling_name = 300, wide_curve = 128;
+    std::array<int, RunTableModel::ColumnCount> width{};
+    std::array<bool, RunTableModel::ColumnCount> hidden{};
+    hidden[RunTableModel::Protocol] = table_->isColumnHidden(RunTableModel::Protocol);
+    int room = table_->viewport()->width();
+    const auto grow = [&](int column, int to) { // as far as there is room
+        const auto at = static_cast<std::size_t>(column);
+        const int more = hidden[at] ? 0 : std::clamp(to - width[at], 0, std::max(room, 0));
+        width[at] += more;
+        room -= more;
     };
+    const auto take = [&](int column, int pixels) { // whether or not there is
+        const auto at = static_cast<std::size_t>(column);
+        width[at] = hidden[at] ? 0 : pixels;
+        room -= width[at];
+    };
+    for (const Width& one : widths) take(one.column, needed(one.column, true));
+    take(RunTableModel::Recipe, theme::scaled(least_name));
+    const int telling = needed(RunTableModel::Recipe, true);
+    const int missing = std::min(telling, theme::scaled(telling_name)) - width[RunTableModel::Recipe];
     // What others say as well goes before a name or a figure stands beyond the edge.
-    for (const int column : {RunTableModel::Size, RunTableModel::Percent}) table_->setColumnHidden(column, false);
-    for (const int column : {RunTableModel::Size, RunTableModel::Percent})
-        if (model_->rowCount() > 0 && others() + theme::scaled(least_name) > table_->viewport()->width())
-            table_->setColumnHidden(column, true);
-    columns->resizeSection(RunTableModel::Recipe,
-                           std::max(theme::scaled(least_name), table_->viewport()->width() - others()));
+    for (const std::size_t column : {std::size_t(RunTableModel::Size), std::size_t(RunTableModel::Percent)}) {
+        if (model_->rowCount() == 0 || room >= missing) break;
+        hidden[column] = true;
+        room += std::exchange(width[column], 0);
+    }
+    grow(RunTableModel::Recipe, telling);
+    for (const Width& one : widths) grow(one.column, theme::scaled(one.usual));
+    const int curve = needed(RunTableModel::Curve);
+    hidden[RunTableModel::Curve] = room < curve;
+    grow(RunTableModel::Curve, curve);
+    grow(RunTableModel::Recipe, needed(RunTableModel::Recipe));
+    grow(RunTableModel::Protocol, needed(RunTableModel::Protocol));
+    grow(RunTableModel::Curve, theme::scaled(wide_curve));
+    for (const Width& one : widths) grow(one.column, theme::scaled(one.wide));
+    grow(RunTableModel::Recipe, table_->viewport()->width());
+    for (int column = 0; column < RunTableModel::ColumnCount; ++column) {
+        const auto at = static_cast<std::size_t>(column);
+        if (table_->isColumnHidden(column) != hidden[at]) table_->setColumnHidden(column, hidden[at]);
+        if (!hidden[at]) table_->horizontalHeader()->resizeSection(column, width[at]);
+    }
 }
 
 void RunsPanel::buildTable() {

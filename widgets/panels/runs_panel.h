@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "widgets/models/cell_text.h"
 #include "widgets/models/run_table_model.h"
 #include "widgets/panels/run_box.h"
 
@@ -42,6 +43,7 @@ protected:
 
 private:
     void shareWidth();
+    [[nodiscard]] int needed(int column, bool telling = false); ///< pixels; not less than its heading takes
     void buildTable();
     void updateBaselines();
     void showMenu(const QPoint& at);
@@ -51,6 +53,7 @@ private:
     QToolButton* compare_;
     QTableView* table_;
     RunTableModel* model_;
+    CellText texts_;                   // for measuring
     std::set<int> ids_;                ///< of the runs that were there last
     std::vector<RunChoice> baselines_; // as the box has them
 };
