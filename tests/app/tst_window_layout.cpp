@@ -418,12 +418,6 @@ private Q_SLOTS:
         wide.show();
         QCoreApplication::processEvents();
         const QFontMetrics heading(theme::ui_font(12));
-<<<<<<< HEAD
-        for (const auto& [column, text] :
-             {std::pair{LayerTableModel::AbsMax, "max |x|"}, std::pair{LayerTableModel::Underflow, "w underfl., %"}})
-            QVERIFY(layers->isSectionHidden(column) ||
-                    layers->sectionSize(column) >= heading.horizontalAdvance(text) + 12);
-=======
         for (const int column :
              {LayerTableModel::AbsMax, LayerTableModel::Outlier, LayerTableModel::Underflow, LayerTableModel::Sqnr}) {
             const QString text = wide.table()->model()->headerData(column, Qt::Horizontal).toString();
@@ -431,7 +425,6 @@ private Q_SLOTS:
             QVERIFY2(wide.table()->columnWidth(column) >= heading.horizontalAdvance(text) + 12, qPrintable(text));
         }
         const QHeaderView* layers = window.layers().table()->horizontalHeader();
->>>>>>> w14h
         QVERIFY(!layers->isSectionHidden(LayerTableModel::Sqnr) && !layers->isSectionHidden(LayerTableModel::Scheme));
     }
 

@@ -22,25 +22,16 @@ LayerTableModel::LayerTableModel(QObject* parent)
            {tr("max |x|"), tr("Largest magnitude of the linear's input over all calibration tokens"), false, true},
            {tr("outlier"), tr("Outlier ratio: largest channel maximum of the input over the median channel maximum"),
             false, true},
-<<<<<<< HEAD
            {tr("w underfl., %"),
             tr("Weight underflow: share of non-zero weights that round to zero under the layer's scheme, in %"), false,
             true},
            {tr("SQNR, dB"), tr("Output SQNR: signal to quantization noise of the linear's output: 10 log10(E[y²] / "
                                "E[(ŷ−y)²]), in dB, on "
                                "kept calibration inputs. ≈: a what-if's estimate; without it: measured by a run")},
-           {tr("scheme"), tr("Weights / activations as the recipe has them now"), true},
-=======
-           {tr("zeroed %"),
-            tr("Underflow: share of non-zero weights that round to zero under the layer's scheme, in %"), false, true},
-           {tr("SQNR dB"),
-            tr("Signal to quantization noise of the linear's output: 10 log10(E[y²] / E[(ŷ−y)²]), in dB, on "
-               "kept calibration inputs. ≈: a what-if's estimate; without it: measured by a run")},
            {tr("scheme"),
             tr("Weights / inputs · methods as the recipe has them now; where there is little room in fewer words "
                "(ch: output channel, SQ: SmoothQuant)"),
             true},
->>>>>>> w14h
            {tr("kind"), tr("Role of the linear: q k v o gate up down fc1 fc2; filter with kind="), true},
            {tr("shape"), tr("Outputs × inputs"), false, true},
            {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points"), false, true},
