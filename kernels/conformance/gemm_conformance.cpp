@@ -346,10 +346,34 @@ void run_weight_only(const WeightOnlyRow& row, DeviceMemory& memory, const GemmK
     }
 }
 
+/// Tokens that ask most of quantization: zeros; NaN and infinities among others; values so small, or so large, that
+/// quotients lose places; multiples of half a step. A row each, as far as there are rows.
+void put_awkward_tokens(std::vector<float>& x, std::int64_t stride) {
+    const auto rewrite = [&](std::size_t token, const auto& value_of) {
+        for (std::size_t i = 0; i < std::size_t(stride); ++i) {
+            const std::size_t at = token * std::size_t(stride) + i;
+            if (at < x.size()) x[at] = value_of(x[at], i);
+        }
+    };
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    rewrite(1, [](float, std::size_t) { return 0.0F; });
+    rewrite(3, [](float value, std::size_t i) {
+        return i % 19 == 7   ? std::numeric_limits<float>::quiet_NaN()
+               : i % 23 == 2 ? infinity
+               : i % 29 == 3 ? -infinity
+                             : value;
+    });
+    rewrite(4, [](float value, std::size_t) { return value * 1e-37F; });
+    rewrite(5, [](float value, std::size_t) { return value * 1e37F; });
+    rewrite(6, [](float, std::size_t i) { return 0.5F * static_cast<float>(static_cast<int>(i * 7 % 509) - 254); });
+    rewrite(7, [](float value, std::size_t i) { return i == 40 ? std::numeric_limits<float>::quiet_NaN() : value; });
+    rewrite(8, [](float, std::size_t i) { return 0.25F * static_cast<float>(i * 5 % 511); }); // nothing below zero
+}
+
 std::string compare_inputs(const GemmTable& subject, DeviceMemory& memory, ValueType type, InputLayout layout,
                            const InputRounding& rule, std::int64_t tokens, std::int64_t columns, std::int64_t stride) {
     std::vector<float> x = make_gemm_inputs(tokens, stride, 5);
-    if (tokens > 2) std::fill(x.begin() + stride, x.begin() + 2 * stride, 0.0F); // a token of zeros
+    if (tokens > 1) put_awkward_tokens(x, stride);
     std::vector<std::uint16_t> halves;
     for (const float value : x) halves.push_back(type == ValueType::f16 ? float_to_f16(value) : float_to_bf16(value));
     const Buffer subject_x = type == ValueType::f32 ? Buffer(memory, x) : Buffer(memory, halves);
@@ -386,8 +410,8 @@ void run_input_cases(const GemmTable& subject, DeviceMemory& memory, bool quick,
     struct Shape {
         std::int64_t tokens, columns, stride;
     };
-    const Shape shapes[] = {{1, 128, 128},    {3, 200, 208},     {9, 96, 96},
-                            {33, 4096, 4096}, {5, 11008, 11008}, {300, 512, 520}};
+    const Shape shapes[] = {{1, 128, 128},     {3, 200, 208},   {9, 96, 96},       {33, 4096, 4096},
+                            {5, 11008, 11008}, {300, 512, 520}, {150, 9000, 9000}, {9, 40000, 40000}};
     for (const Shape& shape : shapes) {
         if (quick && shape.tokens * shape.columns > 10000) continue;
         for (const ValueType type : {ValueType::f32, ValueType::bf16, ValueType::f16})

@@ -10,7 +10,7 @@ libgraticule_cuda.so. --beside puts other builds of the same three files into th
 of weights; rounds replay every contender's graph once, in shuffled order; reported are medians. Before it is timed, each of our
 products is compared with float64 arithmetic, bit for bit in bf16. int32 outputs of cuBLASLt and torch._int_mm carry no scales; ours
 are bf16 with token and channel scales applied. W4A16 products are checked against float64 within their stated error. "w4a16 g128
-dense" makes the weight in bf16 and multiplies that. "expand, lt int8" is the dual grain as DGQ's authors run it: one kernel writes
+dense" makes the weight in bf16 and multiplies that. "expand + lt int8" is the dual grain as DGQ's authors run it: one kernel writes
 the INT8 weight (expand_int4.cu), cuBLASLt multiplies it.
 --humming puts the public package into the same rounds (humming_peer.py). "share of read" is the bytes of a weight over
 the time and the fastest read that torch did in the same process.
@@ -229,7 +229,7 @@ class WeightOnly:
 class ExpandThenProduct:
     """A dual-grained weight written out in INT8 by one kernel and multiplied by cuBLASLt, int32 without scales."""
 
-    NAME = "expand, lt int8"
+    NAME = "expand + lt int8"
 
     def __init__(self, lt, weight, xi, tokens):
         self.lt, self.weight, self.xi, self.tokens = lt, weight, xi, tokens
@@ -338,7 +338,7 @@ def contenders(lt, weights, dense, x, names):
             if not names or name.split(": ")[-1] in names or (name.startswith("humming") and "humming" in names)}
 
 
-def measure(calls, rounds, pause):
+def measure(calls, rounds, pause=0.0):
     """Medians in microseconds per call, after one estimate of how many calls a graph needs. A pause before each
     measurement, with one replay behind it that is not timed, keeps the card below its power limit."""
     graphs, counts = {}, {}
@@ -495,6 +495,7 @@ def main():
                     checks[name] = call.check()
                     wrong += checks[name] is False
                     if arguments.repeats and isinstance(call, (Ours, WeightOnly)):
+                        call(0)
                         first = call.y.clone()
                         for _ in range(arguments.repeats):
                             call.y.fill_(float("nan"))

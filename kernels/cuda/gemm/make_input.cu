@@ -97,7 +97,7 @@ struct Share {
 
 template <ValueType type, InputFront front, int kept, int threads>
 __global__ void __launch_bounds__(threads, 1024 / threads) make_rows(const __grid_constant__ MakeArguments a) {
-    __shared__ RowShared<threads> shared;
+    __shared__ RowShared shared;
     __shared__ float means[threads / 32], squares[threads / 32];
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;");
@@ -144,10 +144,11 @@ __global__ void __launch_bounds__(threads, 1024 / threads) make_rows(const __gri
     for (int i = 0; i < kept; ++i)
 #pragma unroll
         for (int j = 0; j < 8; ++j) mine[i].put(j, share.x[i][j]);
-    quantize_row<threads>(a.quantize, token, shared, [&](const auto& use) {
+    const auto visit = [&](const auto& use) {
 #pragma unroll
         for (int i = 0; i < kept; ++i) use(mine[i], i * threads + thread);
-    });
+    };
+    quantize_row<ValueType::f32>(a.quantize, token, threads / 32, shared, visit, visit);
 }
 
 template <ValueType type, InputFront front>

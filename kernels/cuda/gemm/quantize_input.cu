@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/api/kernel_error.h"
+#include "kernels/cuda/device/workspace.h"
 #include "kernels/cuda/gemm/quantize_row.cuh"
 
 namespace graticule::cuda {
@@ -19,48 +20,52 @@ struct PlainArguments {
 };
 
 /// `kept`: groups of eight a thread keeps; 0: none, the row is read twice.
-template <ValueType type, int kept, int threads>
-__global__ void __launch_bounds__(threads) quantize_rows(const __grid_constant__ PlainArguments arguments) {
-    __shared__ RowShared<threads> shared;
+template <ValueType type, int kept>
+__global__ void __launch_bounds__(1024) quantize_rows(const __grid_constant__ PlainArguments arguments) {
+    __shared__ RowShared shared;
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;");
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
     const QuantizeArguments& a = arguments.quantize;
     const auto token = static_cast<std::int32_t>(blockIdx.x), thread = static_cast<std::int32_t>(threadIdx.x);
+    const auto threads = static_cast<std::int32_t>(blockDim.x);
     const void* row = arguments.values.data + token * arguments.values.row_bytes;
     const auto load = [&](std::int32_t v) { return load_eight<type>(row, v, a.columns, arguments.values.wide); };
+    const std::int32_t eights = (padded_columns(a) + 7) / 8;
+    const auto visit_in_memory = [&](const auto& use) {
+        for (std::int32_t v = thread; v < eights; v += threads) use(load(v), v);
+    };
     if constexpr (kept > 0) {
         Eight<type> mine[kept];
 #pragma unroll
         for (int i = 0; i < kept; ++i) mine[i] = load(i * threads + thread);
-        quantize_row<threads>(a, token, shared, [&](const auto& use) {
+        const auto visit = [&](const auto& use) {
 #pragma unroll
             for (int i = 0; i < kept; ++i) use(mine[i], i * threads + thread);
-        });
+        };
+        quantize_row<type>(a, token, threads / 32, shared, visit, visit_in_memory);
     } else {
-        const std::int32_t eights = (padded_columns(a) + 7) / 8;
-        quantize_row<threads>(a, token, shared, [&](const auto& use) {
-            for (std::int32_t v = thread; v < eights; v += threads) use(load(v), v);
-        });
+        quantize_row<type>(a, token, threads / 32, shared, visit_in_memory, visit_in_memory);
     }
 }
 
-template <ValueType type, int kept, int threads>
-void launch(const PlainArguments& arguments, cudaStream_t stream) {
-    launch_overlapped(quantize_rows<type, kept, threads>, arguments, arguments.quantize.tokens, threads, 0, stream);
+template <ValueType type, int kept>
+void launch(const PlainArguments& arguments, std::int32_t eights, cudaStream_t stream) {
+    const std::int32_t warps = kept == 0 ? 16 : (eights + 32 * kept - 1) / (32 * kept);
+    launch_overlapped(quantize_rows<type, kept>, arguments, arguments.quantize.tokens, 32 * warps, 0, stream);
 }
 
+/// What each thread does once per row, its scale above all, costs as much as some eight values. So a thread keeps many
+/// of them, unless there are so few tokens that the time is that of one of them.
 template <ValueType type>
 void launch_for_length(const PlainArguments& arguments, cudaStream_t stream) {
     const std::int32_t eights = (arguments.quantize.columns + 127) / 128 * 16;
-    if (eights <= 256) return launch<type, 1, 256>(arguments, stream);
-    if (eights <= 512) return launch<type, 2, 256>(arguments, stream);
-    if (eights <= 1024) return launch<type, 4, 256>(arguments, stream);
-    if (eights <= 1536) return launch<type, 3, 512>(arguments, stream);
-    if (eights <= 2048) return launch<type, 4, 512>(arguments, stream);
-    if (eights <= 3584) return launch<type, 7, 512>(arguments, stream);
-    launch<type, 0, 512>(arguments, stream);
+    const bool few = arguments.quantize.tokens <= multiprocessors();
+    if (few && eights <= 1024) return launch<type, 1>(arguments, eights, stream);
+    if (few && eights <= 2048) return launch<type, 2>(arguments, eights, stream);
+    if (eights <= 4096) return launch<type, 4>(arguments, eights, stream);
+    launch<type, 0>(arguments, eights, stream);
 }
 
 } // namespace
