@@ -9,6 +9,7 @@
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLayout>
+#include <QtWidgets/QLineEdit>
 #include <QtWidgets/QMenuBar>
 #include <QtWidgets/QSpinBox>
 #include <QtWidgets/QStyleOption>
@@ -224,7 +225,10 @@ private Q_SLOTS:
                     if (box->accessibleName() != "Calibration length") continue;
                     QCOMPARE(box->text(), QString("as calibrated"));
                     QVERIFY(box->toolTip().contains("default: as calibrated"));
-                    QVERIFY(box->width() >= box->minimumSizeHint().width());
+                    const int margins = 4; // of the text within its field
+                    QVERIFY2(box->findChild<QLineEdit*>()->width() >=
+                                 box->fontMetrics().horizontalAdvance(box->text()) + margins,
+                             qPrintable(method.name));
                     ++lengths;
                 }
             }
