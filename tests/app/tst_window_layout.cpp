@@ -9,7 +9,6 @@
 #include <QtWidgets/QDockWidget>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLayout>
-#include <QtWidgets/QLineEdit>
 #include <QtWidgets/QMenuBar>
 #include <QtWidgets/QSpinBox>
 #include <QtWidgets/QStyleOption>
@@ -225,10 +224,7 @@ private Q_SLOTS:
                     if (box->accessibleName() != "Calibration length") continue;
                     QCOMPARE(box->text(), QString("as calibrated"));
                     QVERIFY(box->toolTip().contains("default: as calibrated"));
-                    const int margins = 4; // of the text within its field
-                    QVERIFY2(box->findChild<QLineEdit*>()->width() >=
-                                 box->fontMetrics().horizontalAdvance(box->text()) + margins,
-                             qPrintable(method.name));
+                    QVERIFY2(box->width() >= box->minimumSizeHint().width(), qPrintable(method.name));
                     ++lengths;
                 }
             }

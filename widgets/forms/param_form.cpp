@@ -78,6 +78,8 @@ void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& sou
         label->setProperty("role", "secondary");
         label->setToolTip(tip);
         rows_->addRow(label, editor);
+        editor->ensurePolished();
+        editor->setMinimumWidth(editor->minimumSizeHint().width()); // of its text; the layout breaks rows by it
         if (QWidget* before = editors_.empty() ? before_ : editors_.back()) setTabOrder(before, editor);
         editors_.push_back(editor);
     }
