@@ -87,8 +87,8 @@ __device__ Eight<type> load_eight(const void* row, std::int32_t v, std::int32_t 
     return eight;
 }
 
-/// The smallest and the largest of a thread's values and 0, by the card's own minima, of 16-bit values two at a time. NaN
-/// passes through them to the end, infinity too: only a thread that finds one there looks at each value.
+/// The smallest and the largest of a thread's values and 0, by the card's own minima, of 16-bit values two at a time.
+/// NaN passes through them to the end, infinity too: only a thread that finds one there looks at each value.
 template <ValueType type>
 struct Extremes;
 template <>
@@ -169,8 +169,8 @@ struct RowCodes {
         , reciprocal(1.0F / scale_)
         , magic(whole_places + (zero - 128.0F)) {}
 
-    /// Whether values from `low` to `high` have codes among -128 ... 127 without clamping, halves aside, and a scale with which no
-    /// remainder of a division is too small for float32.
+    /// Whether values from `low` to `high` have codes among -128 ... 127 without clamping, halves aside, and a scale
+    /// with which no remainder of a division is too small for float32.
     __device__ bool holds(float low, float high) const {
         return scale >= 0x1p-80F && scale <= 0x1p80F && __fmaf_rn(low, reciprocal, magic) >= whole_places - 128.0F &&
                __fmaf_rn(high, reciprocal, magic) <= whole_places + 127.0F;
