@@ -175,7 +175,7 @@ struct RowCodes {
         return scale >= 0x1p-80F && scale <= 0x1p80F && __fmaf_rn(low, reciprocal, magic) >= whole_places - 128.0F &&
                __fmaf_rn(high, reciprocal, magic) <= whole_places + 127.0F;
     }
-    /// Eight codes of values that it holds. The product with the reciprocal is off by less than 5e-5 steps, so it rounds
+    /// Eight codes of values that it holds. The product with the reciprocal is off by less than 5e-5 steps and rounds
     /// alike wherever it is not that near to a half; where one of the eight is, all become quotients. (A sum with
     /// `magic` alone would send halves to even codes, not to even numbers of steps.)
     template <ValueType type>
@@ -243,8 +243,9 @@ struct RowShared {
     std::int32_t sums[32];
 };
 
-/// One token by one thread block of `warps` warps. `visit` calls what it is given with each of the thread's eights and its place in the
-/// row, the same ones every time; `visit_again` likewise, for rows that are rare: with less code, if slower.
+/// One token by one thread block of `warps` warps. `visit` calls what it is given with each of the thread's eights and
+/// its place in the row, the same ones every time; `visit_again` likewise, for rows that are rare: with less code, if
+/// slower.
 template <ValueType type, class Visit, class VisitAgain>
 __device__ __forceinline__ void quantize_row(const QuantizeArguments& a, std::int32_t token, int warps,
                                              RowShared& shared, const Visit& visit, const VisitAgain& visit_again) {
