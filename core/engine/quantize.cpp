@@ -300,9 +300,8 @@ std::optional<KeptLinears> kept_linears(const std::filesystem::path& journal, co
     const auto [of, records] = QuantizationJournal::look(journal);
     const std::string wanted = side_text(*hash, resolved.recipe(), execution);
     std::vector<std::string> sides;
-    for (std::istringstream all(of); std::getline(all, sides.emplace_back(), between_sides);) {
-    }
-    sides.pop_back();
+    std::istringstream all(of);
+    for (std::string one; std::getline(all, one, between_sides);) sides.push_back(one);
     const auto side = std::ranges::find(sides, wanted);
     if (side == sides.end()) return std::nullopt;
     KeptLinears kept;

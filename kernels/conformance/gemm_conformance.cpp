@@ -373,7 +373,7 @@ void put_awkward_tokens(std::vector<float>& x, std::int64_t stride) {
 std::string compare_inputs(const GemmTable& subject, DeviceMemory& memory, ValueType type, InputLayout layout,
                            const InputRounding& rule, std::int64_t tokens, std::int64_t columns, std::int64_t stride) {
     std::vector<float> x = make_gemm_inputs(tokens, stride, 5);
-    if (tokens > 1) put_awkward_tokens(x, stride);
+    put_awkward_tokens(x, stride);
     std::vector<std::uint16_t> halves;
     for (const float value : x) halves.push_back(type == ValueType::f16 ? float_to_f16(value) : float_to_bf16(value));
     const Buffer subject_x = type == ValueType::f32 ? Buffer(memory, x) : Buffer(memory, halves);

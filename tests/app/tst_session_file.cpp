@@ -83,6 +83,18 @@ class SessionFileTest : public QObject {
             {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 30'000)); }, {});
     }
     /// The window's keeper, which comes to nothing else before `disk` is released.
+    /// Evaluates, and is as if killed before the first job of that has begun.
+    static void cut_off_before_it_begins(MainWindow& window) {
+        open(window);
+        Session& session = window.session();
+        QSemaphore gate;
+        keep_busy(session, gate);
+        session.evaluate({{}, 64, 3});
+        session.runList().markCutOff(); // from here on it is killed
+        session.jobs().cancelAll();
+        gate.release();
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+    }
     static Keeper& held_up_by(QSemaphore& disk, MainWindow& window) {
         Keeper& keeper = window.session().runList().keeper();
         keeper.keep(
@@ -381,16 +393,7 @@ private Q_SLOTS:
     void runs_that_were_cut_off_are_offered() {
         {
             auto [settings, window] = this->window("cut");
-            window->openPath("sample-opt");
-            QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
-            Session& session = window->session();
-            QSemaphore gate;
-            keep_busy(session, gate);
-            session.evaluate({{}, 64, 3});
-            session.runList().markCutOff(); // from here on it is killed
-            session.jobs().cancelAll();
-            gate.release();
-            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+            cut_off_before_it_begins(*window);
         }
         auto [settings, window] = this->window("cut");
         window->openPath("sample-opt");
@@ -413,16 +416,8 @@ private Q_SLOTS:
         std::int64_t kept = 0, all = 0;
         {
             auto [settings, window] = this->window("amid");
-            window->openPath("sample-opt");
-            QTRY_VERIFY_WITH_TIMEOUT(quiet(*window), 30'000);
-            Session& session = window->session();
-            QSemaphore gate;
-            keep_busy(session, gate);
-            session.evaluate({{}, 64, 3});
-            session.runList().markCutOff(); // from here on it is killed
-            session.jobs().cancelAll();
-            gate.release();
-            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+            cut_off_before_it_begins(*window);
+            const Session& session = window->session();
             const Model& model = *session.model();
             all = std::ssize(model.linears());
             kept = 2 * all / std::ssize(model.blocks());

@@ -57,8 +57,7 @@ void FittedColumns::share() {
     for (int visual = 0; visual < header.count(); ++visual) {
         const int section = header.logicalIndex(visual);
         if (header.isSectionHidden(section)) continue;
-        const int needed = std::max({contents_[static_cast<std::size_t>(section)], TableHeader::needed(header, section),
-                                     header.minimumSectionSize()});
+        const int needed = std::max(contents_[static_cast<std::size_t>(section)], TableHeader::needed(header, section));
         shown.push_back({section, std::min(needed, room)});
     }
     std::size_t whole = 0; // how many of them

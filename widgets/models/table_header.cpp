@@ -71,7 +71,7 @@ int words_width(const QHeaderView& header, int section) {
 
 int TableHeader::needed(const QHeaderView& header, int section) {
     const bool sorted = header.isSortIndicatorShown() && header.sortIndicatorSection() == section;
-    return words_width(header, section) + (sorted ? arrow_room + 1 : 0);
+    return std::max(words_width(header, section) + (sorted ? arrow_room + 1 : 0), header.minimumSectionSize());
 }
 
 bool TableHeader::isDrawn(const QHeaderView& header) {

@@ -14,7 +14,8 @@ public:
     explicit TableHeader(QWidget* parent = nullptr);
     /// Replaces the view's horizontal header; call it before sorting is switched on.
     static void install(QTableView& view);
-    /// Pixels that the heading of a section takes, hidden or not, with its arrow where the table is sorted by it.
+    /// Pixels that the heading of a section takes, hidden or not, with its arrow where the table is sorted by it; no
+    /// less than a section may have.
     [[nodiscard]] static int needed(const QHeaderView& header, int section);
     /// Whether somebody is drawing a width now; not the border of a dock.
     [[nodiscard]] static bool isDrawn(const QHeaderView& header);

@@ -78,8 +78,7 @@ int RunsPanel::needed(int column, bool telling) {
     for (const QString& text : model_->widest(column, telling))
         widest = std::max(widest, texts_.width(text, font, side));
     widest += padding + (column == RunTableModel::Recipe ? dot : 0);
-    const QHeaderView& header = *table_->horizontalHeader();
-    return std::max({widest, TableHeader::needed(header, column), header.minimumSectionSize()});
+    return std::max(widest, TableHeader::needed(*table_->horizontalHeader(), column));
 }
 
 // Figures are whole, with their intervals, and of names what tells them apart is; then the small curve has its place,
