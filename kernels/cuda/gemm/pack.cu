@@ -70,10 +70,9 @@ __global__ void pack_nibbles(const PackArguments a) {
     const std::int64_t first_output = block / 2 / a.input_blocks * tile_rows + block % 2 * block_rows;
     const std::int64_t first_input = block / 2 % a.input_blocks * block_inputs;
     std::uint8_t* to = a.packed + a.blocks_offset + block * a.block_bytes;
-    for (int word = static_cast<int>(threadIdx.x); word < 1024; word += static_cast<int>(blockDim.x)) {
-        const int thread = word / 4 % 128, row = word % 2, step = word / 512 * 2 + word / 2 % 2;
-        const std::int64_t output = first_output + thread / 32 * 16 + thread % 32 / 4 + 8 * row;
-        const std::int64_t input = first_input + 32 * step + thread % 4 * 4;
+    for (int word = static_cast<int>(threadIdx.x); word < block_words; word += static_cast<int>(blockDim.x)) {
+        const WordPlace place = place_of_word(word);
+        const std::int64_t output = first_output + place.row, input = first_input + place.input;
         std::uint32_t bits = 0;
         for (int i = 0; i < 4; ++i) {
             const std::uint32_t first = a.code(output, input + i), second = a.code(output, input + 16 + i);

@@ -54,6 +54,17 @@ enum class BlockFormat : std::uint8_t { int4, dint4, int8 };
     return problem.grain == GemmGrain::channel ? 1 : block_inputs / problem.group;
 }
 
+inline constexpr int block_words = 1024; ///< of a block of 4-bit codes, eight codes each
+
+/// Row of a word's codes in its block and input of its first; the second four are 16 inputs behind.
+struct WordPlace {
+    int row, input;
+};
+[[nodiscard]] constexpr WordPlace place_of_word(int word) {
+    const int thread = word / 4 % 128, step = word / 512 * 2 + word / 2 % 2;
+    return {thread / 32 * 16 + thread % 32 / 4 + word % 2 * 8, step * 32 + thread % 4 * 4};
+}
+
 struct PackedLayout {
     std::int64_t channel_tiles = 0; ///< of 128 outputs
     std::int64_t input_blocks = 0;

@@ -20,6 +20,9 @@ struct Schedule {
     [[nodiscard]] std::int32_t tiles() const { return channel_tiles * token_tiles; }
 };
 
+/// Whether every thread block of the split tiles has one part, and every tile as many parts as any other.
+[[nodiscard]] constexpr bool is_even_split(const Schedule& s) { return s.split_blocks % s.split_tiles == 0; }
+
 /// For `processors` thread blocks that run at once.
 inline Schedule make_schedule(std::int64_t channel_tiles, std::int64_t token_tiles, std::int64_t input_blocks,
                               std::int64_t processors, std::int64_t tile_tokens) {
@@ -56,8 +59,7 @@ inline std::int64_t estimated_clocks(const Schedule& s, std::int64_t processors,
     const std::int64_t units = std::int64_t{s.split_tiles} * s.input_blocks;
     clocks += (units + s.split_blocks - 1) / s.split_blocks * block_clocks + round_trip + store;
     const std::int64_t tile_bytes = 128 * tile_tokens * 4, shares = s.split_blocks / s.split_tiles;
-    const bool even = s.split_blocks % s.split_tiles == 0;
-    return clocks + (even ? 2 * tile_bytes * (shares - 1) / shares : 3 * tile_bytes) / bytes_per_clock;
+    return clocks + (is_even_split(s) ? 2 * tile_bytes * (shares - 1) / shares : 3 * tile_bytes) / bytes_per_clock;
 }
 
 } // namespace graticule::cuda

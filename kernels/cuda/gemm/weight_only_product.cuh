@@ -236,8 +236,7 @@ struct WeightOnlySums {
     __device__ bool complete(const Part& part, std::int32_t& is_last) {
         const Contributors contributors(arguments.schedule, part.tile);
         const auto part_of = [&](std::int32_t block, bool begins_tile) {
-            return arguments.parts +
-                   (static_cast<std::int64_t>(block) * 2 + (begins_tile ? 1 : 0)) * sixteens * eights * 256 + thread;
+            return arguments.parts + part_place(block, begins_tile) * sixteens * eights * 256 + thread;
         };
         float4* own = part_of(static_cast<std::int32_t>(blockIdx.x), part.begin == 0);
         each([&](int m, int t) {
