@@ -11,8 +11,9 @@
 //
 // **Integers.** A weight is w = code - zero; a grid with the specials +-1/2 (dINT, Lee et al. 2023, section 4.2) is
 // counted in half steps: w = 2 (code - zero), specials +-1, scales halved. Dual grain (DGQ, Zhang et al. 2023, section
-// 3): w = (code - zero) * group_scale with |w| <= 127. Inputs are int8; with an input zero point x stands for
-// (x - zero) * scale. Sums of products are exact in 32 bits.
+// 3): w = (code - zero) * group_scale with |w| <= 127. Zero points are those of zero_range: up to 16 codes w fits a
+// signed byte whatever the grain. Inputs are int8; with an input zero point x stands for (x - zero) * scale. Sums of
+// products are exact in 32 bits.
 //
 // **Numeric contract**, each step rounded once to float32, so that every device gives the same bits:
 //     channel, dual:  y = ((float(sum_k w (x - x_zero)) * x_scale) * w_scale) + bias
@@ -68,8 +69,7 @@ struct GemmProblem {
 struct GemmWeights {
     MatrixView<const std::uint8_t> codes;     ///< (outputs, inputs), a byte each
     const float* scale = nullptr;             ///< channel and dual: (outputs); group: (outputs, groups)
-    const float* zero = nullptr;              ///< integers: channel (outputs), else (outputs, groups). INT4 and below
-                                              ///< -128 ... 127, INT8 -128 ... 255, dINT one of its lattice codes
+    const float* zero = nullptr;              ///< integers in zero_range: channel (outputs), else (outputs, groups)
     const std::int8_t* group_scale = nullptr; ///< dual: (outputs, groups)
     const float* bias = nullptr;              ///< (outputs) or null
 };
@@ -268,6 +268,14 @@ struct IntegerCodes {
     [[nodiscard]] constexpr float scale(float step) const { return specials ? 0.5F * step : step; }
 };
 [[nodiscard]] IntegerCodes integer_codes(const CodeGrid& grid);
+
+/// The zero points that a weight of these codes may have. Rows do not look at them: packing reads them where they lie.
+struct ZeroRange {
+    std::int32_t lowest = 0, highest = 0;
+};
+/// -112 ... 127 for lattices of up to 16 codes, so that code - zero is at most 127 either way (DGQ's zero points may lie
+/// outside the codes); one of the lattice's codes for all others.
+[[nodiscard]] ZeroRange zero_range(const CodeGrid& grid);
 
 /// Throw KernelError{invalid_argument} that names the missing or wrong argument; rows call them first.
 void check_gemm_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed);
