@@ -15,6 +15,7 @@ import pathlib
 
 import torch
 
+import provenance
 from bench_gemm import BF16, ROTATED_BYTES, Face, card_state, measure, pointer, stream
 
 F32, TILES = 0, 1
@@ -85,9 +86,10 @@ def main():
     parser.add_argument("--widths", default="4096,8192,11008,28672")
     parser.add_argument("--tokens", default="1,16,2048")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--commit", default="", help="that the libraries were built from; the checkout's where this is not given")
     arguments = parser.parse_args()
     face, device = Face(arguments.libraries), torch.device("cuda")
-    record = {"before": card_state(), "torch": torch.__version__, "cells": []}
+    record = {**provenance.of_run(arguments.commit), "before": card_state(), "torch": torch.__version__, "cells": []}
     for width in map(int, arguments.widths.split(",")):
         for tokens in map(int, arguments.tokens.split(",")):
             calls, differing = {}, {}
