@@ -103,7 +103,8 @@ struct GemmRow {
     std::optional<std::string> (*refuses)(const GemmProblem& problem) = nullptr;
     std::size_t (*packed_bytes)(const GemmProblem& problem) = nullptr;
     /// Scratch memory of `run`. The first gemm_counter_bytes of it must be zero at the first call; every call leaves
-    /// them zero, so that one workspace serves all products of a stream.
+    /// them zero, so that one workspace serves all products of a stream. On a card one stream at a time may have
+    /// products, whatever their workspaces: thread blocks of one wait for each other (kernels/cuda/gemm/part_sums.cuh).
     std::size_t (*workspace_bytes)(const GemmProblem& problem) = nullptr;
     /// Codes and parameters into the row's own layout. Reads `weights` on `stream` and keeps nothing of them.
     void (*pack)(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) = nullptr;

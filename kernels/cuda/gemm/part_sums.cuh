@@ -1,4 +1,15 @@
-// Parts of tiles (schedule.h): which a thread block computes, and how the sums of several become one tile's.
+// Parts of tiles (part_walk.h): how the sums of several thread blocks become one tile's.
+//
+// clang-format off
+//     blocks of inputs of the split tiles, end to end          workspace, parts [thread block][ends a tile, begins one]
+//
+//     tile 0          tile 1          tile 2                   block 0:      -              tile 0's begin
+//     +---------------+---------------+---------------+        block 1:  tile 0's end       tile 1's begin
+//     | block 0 | block 1 | block 2 | block 3 | block 4 ...    block 2:  tile 1's middle        -
+//     +---------------+---------------+---------------+        block 3:  tile 1's end       tile 2's begin
+//
+//     even split, two a tile:  | block 0 | block 1 |           each stores half of the tile's tokens
+// clang-format on
 //
 // Each part is written to the workspace as it lies in registers, 16 bytes per thread and coalesced; a ticket per tile
 // tells the last to arrive, which adds the others' parts to the sums it still has. Where a tile is split evenly among
@@ -8,6 +19,12 @@
 //
 // Up to 16 tokens, sums travel with flags instead (complete_flagged): a ticket behind a fence takes 2 us, a third of a
 // small product.
+//
+// **Limits.** One product at a time on a card. Thread blocks of an even split, and with flags those that begin a tile,
+// wait for others of the same launch, in a loop: a grid is no larger than what runs at once on a card that it has for
+// itself, and nothing enforces that. Two products on two streams, or of two processes that share multiprocessors
+// (MPS), could each hold some that the other's thread blocks wait for, and never end. The engine has one stream of
+// products a card.
 #pragma once
 
 #include "kernels/api/gemm.h"
