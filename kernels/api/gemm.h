@@ -25,9 +25,9 @@
 // With w = (code - zero), products x w are exact in float32 and nothing of the weight is rounded to 16 bits:
 //     channel: y = ((sum_k x w) * w_scale) + bias
 //     group:   y = sum over groups of (sum of the group) * w_scale[group] + bias
-// Sums are float32 in whatever order suits the device, always the same one, so a row gives the same bits every time,
-// and the exact value within weight_only_error. Scales of groups are kept with 16 significant bits (kept_scale), which
-// every f16 or bf16 scale has.
+// Sums are float32 in whatever order suits the device, always the same one, so a row gives the same bits every time on
+// one kind of card, and the exact value within weight_only_error. Scales of groups are kept with 16 significant bits
+// (kept_scale), which every f16 or bf16 scale has.
 //
 // All memory is the back end's own and the caller's; kernels never allocate. Errors are KernelError.
 #pragma once
@@ -274,8 +274,8 @@ struct IntegerCodes {
 struct ZeroRange {
     std::int32_t lowest = 0, highest = 0;
 };
-/// -112 ... 127 for lattices of up to 16 codes, so that code - zero is at most 127 either way (DGQ's zero points may lie
-/// outside the codes); one of the lattice's codes for all others.
+/// -112 ... 127 for lattices of up to 16 codes, so that code - zero is at most 127 either way (DGQ's zero points may
+/// lie outside the codes); one of the lattice's codes for all others.
 [[nodiscard]] ZeroRange zero_range(const CodeGrid& grid);
 
 /// Throw KernelError{invalid_argument} that names the missing or wrong argument; rows call them first.

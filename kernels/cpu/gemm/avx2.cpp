@@ -7,6 +7,12 @@
 //
 // **Register tile.** Two tokens x 32 outputs: eight 16-bit sums, four vectors of codes, unpacked once for both tokens.
 //
+//     sums16[2 tokens][4 x 8 outputs] += x[token][k ... k + 3] (broadcast) * bytes[k ... k + 3][4 x 8 outputs]
+//     every 8 (dINT4: 4) steps: sums32 += neighbours of sums16
+//
+// **Parallel split.** Threads take blocks of 64 outputs, each with all tokens, two at a time, half a block after the
+// other.
+//
 // **Limits.** INT4 and dINT4; inputs a multiple of 8 and at most 32,768, groups multiples of 8.
 #include <immintrin.h>
 

@@ -8,8 +8,20 @@
 //
 // **Parallel split.** A thread block of eight warps computes 128 outputs x tile_tokens; each warp 16 outputs with all
 // the tile's tokens. A stage of shared memory holds 128 inputs, filled by cp.async in 16-byte pieces, several stages
-// ahead; ldmatrix reads two groups of eight tokens at a time, conflict-free since pieces are swizzled. Parts of tiles
-// are product_frame.cuh's; grain `group` computes whole tiles only, for its order of additions.
+// ahead; ldmatrix reads two groups of eight tokens at a time, conflict-free since pieces are swizzled.
+//
+// clang-format off
+//     thread block = 128 outputs x tile_tokens                  one stage of shared memory, 128 inputs
+//
+//     warps 0 ... 3:  outputs  0 ...  15, ... 48 ...  63        +------------------------+
+//     warps 4 ... 7:  outputs 64 ...  79, ... 112 ... 127       | x, tile_tokens x 128   |  pieces of 16 bytes, turned
+//     all of them copy the stages ahead                         | outputs  0 ...  63     |  as tiles of gemm.h are
+//                                                               | outputs 64 ... 127     |  codes (packed_weight.h),
+//     warp:  16 outputs x 32 inputs (registers, decoded)        +------------------------+  constants behind them
+//            times 8 tokens x 32 inputs (ldmatrix), tile_tokens / 8 times
+// clang-format on
+//
+// Parts of tiles are part_sums.cuh's; grain `group` computes whole tiles only, for its order of additions.
 //
 // **Limits.** Those of wgmma_product.cuh; groups of 32, 64 and 128; `group` takes no input zero points (the
 // correction would need the row sums of groups). Shared memory stays below the 99 KiB of the smallest cards.

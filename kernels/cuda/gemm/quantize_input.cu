@@ -1,9 +1,22 @@
 // Inputs of an integer product in one read: extremes of a token, its scale, int8 codes and their sum.
 //
-// One thread block per token. Each thread keeps its share of the token in registers from the search for the extremes
-// until the codes are stored, so that memory is read once (2 bytes per value from bf16) and written once (1 byte). A
-// token too long for that is read twice, the second time from the cache. Inputs that are made of others on the way:
-// make_input.cu.
+// **Formula** (scale_rule.h, grid_points.h), of a token's values x: scale = max |x| / 127, or (max - min) / 255 with a
+// zero point; code = round(x / scale) + zero, kept less 128; row_sum = sum of what is kept.
+//
+// **Parallel split.** One thread block per token. Each thread keeps its share of the token in registers from the search
+// for the extremes until the codes are stored, so that memory is read once (2 bytes per value from bf16) and written
+// once (1 byte).
+//
+// clang-format off
+//     columns          0 ... 7   8 ... 15   ...               8 threads ...      16 threads ...
+//     thread              0          1      ... threads - 1 | 0   1   ...      | 0   1   ...           `kept` times
+//
+//     load eights -> extremes -> lane, warp, thread block -> scale -> codes of the same eights -> 8 bytes each, row sum
+// clang-format on
+//
+// **Limits.** Tokens as many as int32 holds, columns up to 2^30. More than 32,768 values (4 eights of 1,024 threads)
+// are read twice, the second time from the cache; so are tokens with a NaN or an infinity. Inputs that are made of
+// others on the way: make_input.cu.
 #include <limits>
 #include <string>
 

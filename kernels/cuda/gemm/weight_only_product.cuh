@@ -10,17 +10,23 @@
 // 16 outputs with all the tile's tokens; beyond, four pairs of warps have 32 outputs each and a warp half of the
 // tokens, so that inputs are read from shared memory half as often.
 //
-//     one stage of shared memory, 128 inputs:  | inputs, tile_tokens x 256 bytes | 128 x 128 codes | constants of
-//     groups |
+// clang-format off
+//     one stage of shared memory, 128 inputs
+//     +---------------------------------+-----------------+------------------------------------+
+//     | inputs, tile_tokens x 272 bytes | 128 x 128 codes | constants of one or two groups     |
+//     +---------------------------------+-----------------+------------------------------------+
+//       256 and 16 that keep banks apart  8,192 bytes       512 bytes each; none per channel
+// clang-format on
 //
 // Stages are filled several ahead. On Hopper, for up to 16 tokens, a ninth warp does that with bulk copies, a row of a
 // token each and the weights in one, and mbarriers hand stages over, so that the other warps do nothing but multiply.
-// Elsewhere, and where inputs end within a block of 128, every thread copies its share by cp.async. While the kernel before still runs
-// (programmatic dependent launch) the first weights are on their way. A lane's codes are one 16-byte load for 16
-// outputs x 64 inputs, its inputs two per token (weight_only_layout.h).
+// Elsewhere, and where inputs end within a block of 128, every thread copies its share by cp.async. While the kernel
+// before still runs (programmatic dependent launch) the first weights are on their way. A lane's codes are one 16-byte
+// load for 16 outputs x 64 inputs, its inputs two per token (weight_only_layout.h).
 //
 // **Parts of tiles** follow schedule.h as in the integer products, but sums are floats here: every part goes to the
-// workspace, and the last thread block to arrive adds all of them in their order. The same bits every time.
+// workspace, and the last thread block to arrive adds all of them in their order. The same bits every time on cards
+// with as many multiprocessors; on others the parts are others.
 //
 // **Limits.** INT4; zero points of a byte; groups multiples of 64; inputs multiples of 8, in rows that begin on 16
 // bytes. Beyond a few hundred tokens a dense product of dequantized weights is faster
