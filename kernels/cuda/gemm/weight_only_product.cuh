@@ -35,6 +35,7 @@
 
 #include <type_traits>
 
+#include "kernels/cuda/gemm/card.h"
 #include "kernels/cuda/gemm/hopper.cuh"
 #include "kernels/cuda/gemm/product_frame.cuh"
 #include "kernels/cuda/gemm/staged_copies.cuh"
@@ -56,8 +57,18 @@ struct WeightOnlyArguments {
     Schedule schedule;
 };
 
-/// Who fills the stages: every thread by cp.async, or a warp of its own by bulk copies (Hopper).
+/// Who fills the stages: every thread by cp.async, or a warp of its own by bulk copies.
 enum class Filling { all_threads, own_warp };
+
+/// Tiles of up to this many tokens may be filled by a warp: a copy per token costs more than the threads' own where
+/// there are many.
+inline constexpr int most_filled_tokens = 16;
+/// Bulk copies are Hopper's, and leave what is past the end of the inputs as it was.
+[[nodiscard]] inline Filling filling_of(std::int64_t tile_tokens, std::int64_t inputs) {
+    const bool own_warp =
+        tile_tokens <= most_filled_tokens && inputs % weight_only::block_inputs == 0 && compute_capability() == 90;
+    return own_warp ? Filling::own_warp : Filling::all_threads;
+}
 
 /// Shared memory and the warps' shares of a tile.
 template <bool groups, int tile_tokens, Filling filling>
