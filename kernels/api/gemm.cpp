@@ -76,6 +76,15 @@ std::optional<std::string> no_integer_product(const GemmProblem& problem) {
     return std::nullopt;
 }
 
+std::optional<std::string> no_fast_product(const GemmProblem& problem) {
+    if (auto reason = no_integer_product(problem)) return reason;
+    const CodeGrid& grid = *problem.grid;
+    const bool known = grid.special_count == 0 ? grid.levels == 16 || grid.levels == 256
+                                               : grid.special_count == 2 && grid.levels == 14;
+    if (!known) return "weights of " + std::to_string(grid.code_count()) + " codes; INT4, dINT4 and INT8 are known";
+    return std::nullopt;
+}
+
 std::optional<std::string> no_weight_only_product(const GemmProblem& problem) {
     if (problem.grid == nullptr) return "no weight format was given";
     if (problem.grid->shape != CodeGrid::Shape::lattice || problem.grid->special_count != 0)

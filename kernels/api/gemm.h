@@ -270,6 +270,15 @@ struct IntegerCodes {
 };
 [[nodiscard]] IntegerCodes integer_codes(const CodeGrid& grid);
 
+/// The codes that rows other than the reference know.
+enum class CodeKind : std::uint8_t { int4, dint4, int8 };
+/// Of one of these grids.
+[[nodiscard]] constexpr CodeKind code_kind(const CodeGrid& grid) {
+    return grid.special_count != 0 ? CodeKind::dint4 : grid.levels == 16 ? CodeKind::int4 : CodeKind::int8;
+}
+/// What no such row can take: no_integer_product, or other codes, in words.
+[[nodiscard]] std::optional<std::string> no_fast_product(const GemmProblem& problem);
+
 /// The zero points that a weight of these codes may have. Rows do not look at them: packing reads them where they lie.
 struct ZeroRange {
     std::int32_t lowest = 0, highest = 0;

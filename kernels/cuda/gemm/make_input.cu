@@ -113,8 +113,8 @@ __global__ void __launch_bounds__(threads, 1024 / threads) make_rows(const __gri
     __shared__ RowShared shared;
     __shared__ float means[threads / 32], squares[threads / 32];
 #if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;");
-    asm volatile("griddepcontrol.wait;" ::: "memory");
+    launch_dependents();
+    wait_for_predecessor();
 #endif
     const auto token = static_cast<std::int32_t>(blockIdx.x), thread = static_cast<std::int32_t>(threadIdx.x);
     const std::int32_t columns = a.quantize.columns;

@@ -37,8 +37,8 @@ template <ValueType type, int kept>
 __global__ void __launch_bounds__(1024) quantize_rows(const __grid_constant__ PlainArguments arguments) {
     __shared__ RowShared shared;
 #if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;");
-    asm volatile("griddepcontrol.wait;" ::: "memory");
+    launch_dependents();
+    wait_for_predecessor();
 #endif
     const QuantizeArguments& a = arguments.quantize;
     const auto token = static_cast<std::int32_t>(blockIdx.x), thread = static_cast<std::int32_t>(threadIdx.x);

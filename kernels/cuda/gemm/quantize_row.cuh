@@ -8,6 +8,7 @@
 #include <cuda_fp16.h>
 
 #include "kernels/api/scale_rule.h"
+#include "kernels/cuda/gemm/hopper.cuh"
 #include "kernels/cuda/gemm/overlapped_launch.cuh"
 #include "kernels/cuda/gemm/products.h"
 

@@ -15,9 +15,7 @@ using weight_only::Layout;
 
 std::optional<std::string> refuses(const GemmProblem& problem) {
     if (auto reason = no_weight_only_product(problem)) return reason;
-    if (compute_capability() < 80)
-        return "needs compute capability 8.0, this card has " + std::to_string(compute_capability() / 10) + "." +
-               std::to_string(compute_capability() % 10);
+    if (auto reason = capability_below(80)) return reason;
     if (problem.grid->levels != 16)
         return "weights of " + std::to_string(problem.grid->levels) + " codes; INT4 is known";
     if (problem.grain == GemmGrain::group && problem.group % weight_only::unit_inputs != 0)
