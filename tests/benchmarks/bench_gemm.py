@@ -448,8 +448,8 @@ def summarize(record, rivals=("bf16", "fp8 tensor", "fp8 row", "lt int8", "int_m
         all_us = [us for cell in here for us in cell["us"].values()]
         wide = sorted((us["p90"] - us["p10"]) / us["median"] for us in all_us)
         rounds, calls = (min(us[what] for us in all_us) for what in ("rounds", "calls"))
-        print(f"M={tokens:5d} at least {rounds} rounds of {calls} calls; p10 to p90 {100 * wide[len(wide) // 2]:.1f} % of the median, "
-              f"at most {100 * wide[-1]:.1f} %", flush=True)
+        print(f"M={tokens:5d} at least {rounds} rounds of {calls} calls; p10 to p90 {100 * wide[len(wide) // 2]:.1f} % of the "
+              f"median, at most {100 * wide[-1]:.1f} %", flush=True)
 
 
 def main():
@@ -481,7 +481,7 @@ def main():
     device = torch.device("cuda")
     kinds = {"channel": ("int4", "channel", 0), "dual128": ("int4", "dual", 128), "dual64": ("int4", "dual", 64),
              "group128": ("int4", "group", 128), "dint4 channel": ("dint4", "channel", 0),
-             "dint4 dual128": ("dint4", "dual", 128), "w8a8": ("int8", "channel", 0)}
+             "dint4 dual128": ("dint4", "dual", 128), "dint4 group128": ("dint4", "group", 128), "w8a8": ("int8", "channel", 0)}
     names = set(filter(None, arguments.only.split(",")))
     record = {**provenance.of_run(arguments.commit), "before": card_state(), "torch": torch.__version__, "pause_s": arguments.pause,
               "repeats": arguments.repeats, "cells": []}

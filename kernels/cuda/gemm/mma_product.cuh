@@ -50,18 +50,14 @@ struct Int8Bytes {
 };
 
 template <class Decoder, int tile_tokens>
-struct MmaStages {
+struct MmaStages : Staging<tile_tokens> {
     static constexpr bool bytes_weights = std::is_same_v<Decoder, Int8Bytes>;
     static constexpr int input_bytes = tile_tokens * 128;
     static constexpr int most_block_bytes = bytes_weights ? 8192 : 4096 + (Decoder::has_constants ? 512 : 0);
     static constexpr int bytes = input_bytes + 2 * most_block_bytes;
-    static constexpr int staging_tokens = tile_tokens < 32 ? tile_tokens : 32;
-    static constexpr int staging_row = 144;
-    static constexpr int staged_bytes = staging_tokens * staging_row;
-    static constexpr int staging_bytes = 2 * staged_bytes + static_cast<int>(sizeof(TileRecords<tile_tokens>));
-    static constexpr int available = 99 * 1024 - 2048 - staging_bytes;
+    static constexpr int available = 99 * 1024 - 2048 - Staging<tile_tokens>::staging_bytes;
     static constexpr int count = available / bytes < 6 ? available / bytes : 6;
-    static constexpr int total = 128 + count * bytes + staging_bytes;
+    static constexpr int total = 128 + count * bytes + Staging<tile_tokens>::staging_bytes;
 };
 
 /// Four 8 x 16-byte matrices; lane l gives the address of row l mod 8 of matrix l / 8.
