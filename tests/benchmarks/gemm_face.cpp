@@ -117,17 +117,25 @@ int gemm_run(int cuda, int row, const FaceProblem* p, const void* packed, const 
     });
 }
 
-/// Symmetric per token; `type` is a ValueType.
-int gemm_quantize(int cuda, const void* values, int type, std::int64_t tokens, std::int64_t inputs, int layout,
-                  void* out, void* scale, void* row_sum, void* stream) {
+/// Symmetric per token, or with the one scale that lies at `fixed_scale`; `type` is a ValueType.
+int gemm_quantize_rounded(int cuda, const void* values, int type, std::int64_t tokens, std::int64_t inputs, int layout,
+                          float clip_ratio, const void* fixed_scale, void* out, void* scale, void* row_sum,
+                          void* stream) {
     return guarded([&] {
         InputRounding rounding;
-        rounding.options = {ScaleRule::symmetric_absmax, 1.0F, 1e-5F};
+        rounding.options = {ScaleRule::symmetric_absmax, clip_ratio, 1e-5F};
+        rounding.fixed_scale = static_cast<const float*>(fixed_scale);
         table_of(cuda).quantize_input(
             {values, static_cast<ValueType>(type), tokens, inputs, inputs}, rounding, static_cast<InputLayout>(layout),
             {static_cast<std::int8_t*>(out), static_cast<float*>(scale), nullptr, static_cast<std::int32_t*>(row_sum)},
             {stream});
     });
+}
+
+int gemm_quantize(int cuda, const void* values, int type, std::int64_t tokens, std::int64_t inputs, int layout,
+                  void* out, void* scale, void* row_sum, void* stream) {
+    return gemm_quantize_rounded(cuda, values, type, tokens, inputs, layout, 1.0F, nullptr, out, scale, row_sum,
+                                 stream);
 }
 
 /// Weight-only products: the first row that takes the problem, -1 and a text where there is none.

@@ -87,6 +87,7 @@ private Q_SLOTS:
     void reference_is_simulation();
     void inputs_are_the_back_ends_codes();
     void tiles_hold_every_input_once();
+    void zero_points_keep_weights_in_a_byte();
     void half_types();
     void refusals_data();
     void refusals();
@@ -248,6 +249,21 @@ void TestGemm::tiles_hold_every_input_once() {
     QCOMPARE(*std::max_element(seen.begin(), seen.end()), 1);
     // Token 3, input 130: second tile, piece 0 at place 0 ^ 3.
     QCOMPARE(place_in_layout(InputLayout::tiles, tokens, inputs, 3, 130), std::int64_t{(16 + 3) * 128 + 3 * 16 + 2});
+}
+
+void TestGemm::zero_points_keep_weights_in_a_byte() {
+    for (const CodeGrid& grid : {int_grid(4), int_grid(3), int_grid(8), dint_grid(4), dint_grid(8)}) {
+        const ZeroRange range = zero_range(grid);
+        const IntegerCodes codes = integer_codes(grid);
+        if (grid.levels > 16 || grid.special_count != 0) {
+            QCOMPARE(range.lowest, 0);
+            QCOMPARE(range.highest, grid.levels - 1);
+            continue;
+        }
+        QVERIFY(range.lowest < 0 && range.highest >= grid.levels + 3); // DGQ's zero points
+        QVERIFY(codes.value(grid.levels - 1, range.lowest) <= 127);
+        QVERIFY(codes.value(0, range.highest) >= -128);
+    }
 }
 
 /// Every half there is, there and back; roundings as IEEE 754 has them (values from its tables).

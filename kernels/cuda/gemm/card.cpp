@@ -39,6 +39,15 @@ int compute_capability() {
     });
 }
 
+std::optional<std::string> capability_below(int least) {
+    const int here = compute_capability();
+    const auto text = [](int capability) {
+        return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
+    };
+    if (here < least) return "needs compute capability " + text(least) + ", this card has " + text(here);
+    return std::nullopt;
+}
+
 std::size_t shared_memory_per_multiprocessor() {
     static OfDevices known{};
     return static_cast<std::size_t>(once_a_device(
