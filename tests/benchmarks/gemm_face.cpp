@@ -30,7 +30,7 @@ int guarded(const Work& work) {
 const GemmTable& table_of(int cuda) {
     if (cuda == 0) return cpu_gemms();
     std::string why;
-    if (cuda_backend(why) == nullptr) throw std::runtime_error(why);
+    if (cuda_backend(why) == nullptr || !(why = cuda_card_problem()).empty()) throw std::runtime_error(why);
     return *cuda_gemms();
 }
 

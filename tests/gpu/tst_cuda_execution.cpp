@@ -129,6 +129,22 @@ private Q_SLOTS:
         QSKIP(("NOTHING WAS COMPARED, these tests need CUDA: " + why).c_str());
     }
 
+    /// A card without kernels says so itself and takes none from the others.
+    void every_card_answers_for_itself() {
+        for (const DeviceRow& row : list_devices()) {
+            if (!row.name.starts_with("cuda:")) continue;
+            const Device device = open_device(row.name);
+            std::string problem;
+            try {
+                QCOMPARE(device.kernels().name(), std::string_view("cuda"));
+            } catch (const Error& error) {
+                problem = error.info().text();
+            }
+            QCOMPARE(device.has_kernels(), problem.empty());
+            QVERIFY2(problem.empty() || problem.find(row.label) != std::string::npos, problem.c_str());
+        }
+    }
+
     void float32_agrees_with_the_cpu_data() { add_rows(); }
     void float32_agrees_with_the_cpu() {
         QFETCH(QString, model);

@@ -395,7 +395,7 @@ void TestGemm::rows_without_cases_are_found() {
 
 void TestGemm::cuda_rows_against_the_reference() {
     std::string why;
-    if (cuda_backend(why) == nullptr) {
+    if (cuda_backend(why) == nullptr || !(why = cuda_card_problem()).empty()) {
         if (qEnvironmentVariableIntValue("GRATICULE_REQUIRE_CUDA") == 1) QFAIL(why.c_str());
         QSKIP(("needs CUDA: " + why).c_str());
     }
