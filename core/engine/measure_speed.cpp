@@ -78,6 +78,17 @@ std::vector<SpeedShare> usual_shares(TimedModel& timed, const TimedModel::Shape&
     return std::move(passes[(passes.size() - 1) / 2].shares);
 }
 
+/// In order of their length.
+std::vector<double> seconds_of_passes(TimedModel& timed, const TimedModel::Shape& shape, JobContext& ctx) {
+    std::vector<double> seconds;
+    for (double spent = 0;
+         std::ssize(seconds) < most_passes && (std::ssize(seconds) < least_passes || spent < seconds_per_point);
+         spent += seconds.back())
+        seconds.push_back(timed.pass(shape, ctx));
+    std::ranges::sort(seconds);
+    return seconds;
+}
+
 SpeedPoint measure_point(TimedModel& timed, const TimedModel::Shape& shape, SpeedPhase phase,
                          const SpeedCeilings& ceilings, const Device& device, JobContext& ctx) {
     SpeedPoint point;
@@ -85,17 +96,17 @@ SpeedPoint measure_point(TimedModel& timed, const TimedModel::Shape& shape, Spee
     point.batch = shape.batch;
     point.length = shape.length;
     point.before = shape.before;
-    timed.forget_tokens(); // of the point before
+    timed.forget(); // the point before
     const PeakMemory host;
     device.start_peak();
     (void)timed.pass(shape, ctx); // tables, scratch memory and code that is loaded on first use
-    std::vector<double> seconds;
-    for (double spent = 0;
-         std::ssize(seconds) < most_passes && (std::ssize(seconds) < least_passes || spent < seconds_per_point);
-         spent += seconds.back())
-        seconds.push_back(timed.pass(shape, ctx));
+    std::vector<double> seconds = seconds_of_passes(timed, shape, ctx);
     point.peak_bytes = device.is_cuda() ? device.peak_bytes() : timed.held_bytes() + host.bytes();
-    std::ranges::sort(seconds);
+    if (timed.record(shape, ctx)) {
+        point.one_by_one_seconds = seconds[seconds.size() / 2];
+        (void)timed.pass(shape, ctx);
+        seconds = seconds_of_passes(timed, shape, ctx);
+    }
     point.passes = static_cast<int>(seconds.size());
     point.seconds = seconds[seconds.size() / 2];
     point.least_seconds = seconds.front();
@@ -134,7 +145,10 @@ std::shared_ptr<const SpeedStudy> measure_speed(Workbench& work, const SpeedSpec
     ctx.progress.begin("Measuring what " + ctx.device + " reaches", 0);
     study->ceilings = measure_ceilings(device, plain, ctx);
     study->provenance = run_provenance(device, plain, {}, {});
-    study->provenance.protocol = "median of up to " + std::to_string(most_passes) + " passes, one run after another";
+    study->provenance.protocol =
+        "median of up to " + std::to_string(most_passes) +
+        " passes, one run after another; on a card a pass behind its embedding is one CUDA graph where "
+        "it can be recorded";
     for (const Wanted& run : wanted) {
         SpeedRun measured;
         measured.name = run.name;

@@ -26,6 +26,7 @@ json point_json(const SpeedPoint& point) {
             {"p90_seconds", point.p90_seconds},
             {"unsteady", point.unsteady()},
             {"passes", point.passes},
+            {"one_by_one_seconds", point.one_by_one_seconds ? json(*point.one_by_one_seconds) : json(nullptr)},
             {"tokens_per_second", point.tokens_per_second()},
             {"peak_bytes", point.peak_bytes},
             {"floor_seconds", point.floor_seconds},

@@ -49,7 +49,11 @@ struct SpeedPoint {
     double seconds = 0, least_seconds = 0;   ///< of a pass: median and least
     double p10_seconds = 0, p90_seconds = 0; ///< of the passes that were timed; of few their least and greatest
     int passes = 0;                          ///< that were timed; one before them was not
-    std::int64_t peak_bytes = 0;             ///< at most: weights, embedding and head, keys and values, activations
+    /// On a card: what follows the embedding was started as one CUDA graph, as servers do. Absent: it could not be
+    /// recorded (experts, whose choice is waited for), or the device is no card. Else the median of passes whose kernels
+    /// the host starts one by one: of few tokens most of it is the host's.
+    std::optional<double> one_by_one_seconds;
+    std::int64_t peak_bytes = 0; ///< at most: weights, embedding and head, keys and values, activations
     /// The least time of the products of linears and head at the ceilings: for each the greater of bytes (weights as
     /// they are held, inputs, outputs) / bytes_per_second and operations / those of its arithmetic.
     double floor_seconds = 0;

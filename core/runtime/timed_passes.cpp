@@ -1,6 +1,8 @@
 #include "core/runtime/timed_passes.h"
 
 #include <algorithm>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <chrono>
 #include <map>
 #include <set>
@@ -13,6 +15,7 @@
 #include "core/runtime/parameters.h"
 #include "core/runtime/torch_error.h"
 #include "core/runtime/torch_stopwatch.h"
+#include "kernels/api/kernel_error.h"
 
 namespace graticule {
 
@@ -154,6 +157,7 @@ struct KindRecord {
 /// What the timed operations write to while a pass is watched.
 struct Watch {
     const SpeedCeilings* ceilings = nullptr; ///< null: nobody watches
+    RecordedWork* recording = nullptr;       ///< the pass that is recorded, if one is
     std::vector<std::string> order;
     std::map<std::string, KindRecord> kinds;
 
@@ -161,6 +165,9 @@ struct Watch {
         const auto [record, fresh] = kinds.try_emplace(kind);
         if (fresh) order.push_back(kind);
         return record->second;
+    }
+    [[nodiscard]] Stopwatch stopwatch(const Device& device) const {
+        return recording != nullptr ? Stopwatch(*recording) : Stopwatch(device);
     }
     [[nodiscard]] double floor(double bytes, double operations, bool integers) const {
         const double most = integers ? ceilings->integer_operations.value() : ceilings->float_operations;
@@ -173,9 +180,12 @@ class Watching {
 public:
     Watching(Watch& watch, const SpeedCeilings& ceilings)
         : watch_(watch) {
-        watch_ = {&ceilings, {}, {}};
+        watch_ = {&ceilings, nullptr, {}, {}};
     }
-    ~Watching() { watch_.ceilings = nullptr; }
+    ~Watching() {
+        watch_.ceilings = nullptr;
+        watch_.recording = nullptr;
+    }
     Watching(const Watching&) = delete;
     Watching& operator=(const Watching&) = delete;
 
@@ -198,7 +208,7 @@ public:
     [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
         if (watch_->ceilings == nullptr) return operation_->run(x);
         KindRecord& record = watch_->of(kind_);
-        Stopwatch stopwatch(device_);
+        Stopwatch stopwatch = watch_->stopwatch(device_);
         at::Tensor y = operation_->run(x);
         stopwatch.stop();
         record.watches.push_back(std::move(stopwatch));
@@ -229,10 +239,27 @@ constexpr const char* rest_kind = "attention, norms and sums";
 } // namespace
 
 struct TimedModel::Impl {
+    /// What each function of the class is done under.
+    class OnStream {
+    public:
+        explicit OnStream(const Impl& impl)
+            : scope_(impl.device) {
+            if (impl.stream) stream_.emplace(*impl.stream);
+        }
+
+    private:
+        TorchScope scope_;
+        std::optional<c10::StreamGuard> stream_;
+    };
+
     Impl(std::shared_ptr<const Model> model, const std::shared_ptr<const QuantizedModel>& quantized, Device where,
          const Execution& execution, JobContext& ctx)
         : device(std::move(where))
+        , stream(device.is_cuda() ? std::optional(c10::impl::VirtualGuardImpl(at::kCUDA).getStreamFromGlobalPool(
+                                        torch_device(device)))
+                                  : std::nullopt)
         , decoder(std::move(model), quantized ? quantized_weights(quantized) : stored_weights(), device, execution) {
+        const OnStream on(*this);
         const std::vector<Block>& all = decoder.model().blocks();
         decoder.load_outer();
         for (const Block& block : all) {
@@ -278,7 +305,7 @@ struct TimedModel::Impl {
         return earlier->second;
     }
 
-    void run(const Shape& shape) {
+    at::Tensor embed(const Shape& shape) {
         const std::int64_t vocabulary = decoder.model().parts().embedding.rows();
         std::vector<std::vector<std::int32_t>> ids(static_cast<std::size_t>(shape.batch));
         for (std::int64_t row = 0; row < shape.batch; ++row)
@@ -286,29 +313,82 @@ struct TimedModel::Impl {
                 ids[static_cast<std::size_t>(row)].push_back(
                     static_cast<std::int32_t>((1 + 977 * row + 7919 * i) % vocabulary));
         const std::vector<std::span<const std::int32_t>> rows(ids.begin(), ids.end());
+        return outer([&] { return decoder.embed(rows, shape.before); });
+    }
+    /// All that follows: nothing of it comes from the host.
+    at::Tensor finish(const Shape& shape, at::Tensor hidden) {
         KeyValueCache cache = earlier_tokens(shape);
-        at::Tensor hidden = outer([&] { return decoder.embed(rows, shape.before); });
         for (const Block& block : decoder.model().blocks())
             hidden = decoder.forward(block.id, blocks[index_of(block.id)], hidden, nullptr,
                                      shape.before > 0 ? &cache : nullptr);
-        last = outer([&] { return decoder.logits(hidden.narrow(1, shape.length - 1, 1)); });
-        if (watch->ceilings == nullptr) return;
-        const double width = static_cast<double>(last.size(-1)) * static_cast<double>(hidden.size(-1));
+        at::Tensor logits = outer([&] { return decoder.logits(hidden.narrow(1, shape.length - 1, 1)); });
+        if (watch->ceilings == nullptr) return logits;
+        const double width = static_cast<double>(logits.size(-1)) * static_cast<double>(hidden.size(-1));
         const double head_bytes = width * static_cast<double>(c10::elementSize(decoder.type()));
         watch->of(outer_kind).floor_seconds +=
             watch->floor(head_bytes, 2.0 * static_cast<double>(shape.batch) * width, false);
+        return logits;
     }
     template <class Work>
     at::Tensor outer(const Work& work) {
         if (watch->ceilings == nullptr) return work();
-        Stopwatch stopwatch(device);
+        Stopwatch stopwatch = watch->stopwatch(device);
         at::Tensor result = work();
         stopwatch.stop();
         watch->of(outer_kind).watches.push_back(std::move(stopwatch));
         return result;
     }
 
+    /// A pass behind its embedding, started as a whole.
+    struct Recording {
+        Shape shape;
+        at::Tensor hidden, logits; ///< what it reads and what it makes
+        std::unique_ptr<RecordedWork> work;
+        std::optional<Stopwatch> whole; ///< of one that is watched
+    };
+    /// Memory that the pass takes and gives back belongs to its stream, on which nothing but passes runs until the
+    /// recording is gone: one started again meets nobody in it.
+    Recording recording_of(const Shape& shape, const at::Tensor& hidden) {
+        Recording made{shape, hidden, {}, device.kernels().record(current_stream(device)), {}};
+        if (watch->ceilings != nullptr) {
+            watch->recording = made.work.get();
+            made.whole.emplace(*made.work);
+        }
+        made.logits = finish(shape, made.hidden);
+        if (made.whole) made.whole->stop();
+        watch->recording = nullptr;
+        made.work->finish();
+        return made;
+    }
+    [[nodiscard]] bool has_recorded(const Shape& shape) const { return recorded && recorded->shape == shape; }
+    void run(const Shape& shape) {
+        const at::Tensor hidden = embed(shape);
+        if (!has_recorded(shape)) {
+            last = finish(shape, hidden);
+            return;
+        }
+        recorded->hidden.copy_(hidden);
+        recorded->work->start();
+        last = recorded->logits;
+    }
+    /// Seconds of the whole pass; those of its parts are in `watch`.
+    double run_watched(const Shape& shape) {
+        Stopwatch whole(device);
+        if (!has_recorded(shape)) {
+            run(shape);
+            whole.stop();
+            return whole.seconds();
+        }
+        const at::Tensor hidden = embed(shape);
+        whole.stop(); // of the embedding
+        watched.emplace(recording_of(shape, hidden));
+        for (int warm = 0; warm < 2; ++warm) watched->work->start(); // the marks are of the second
+        last = watched->logits;
+        return whole.seconds() + watched->whole->seconds();
+    }
+
     Device device;
+    std::optional<c10::Stream> stream; ///< of a card: the default one cannot be recorded
     Decoder decoder;
     std::shared_ptr<Watch> watch = std::make_shared<Watch>();
     std::vector<BlockOperations> blocks;
@@ -316,12 +396,12 @@ struct TimedModel::Impl {
     std::int64_t weight_bytes = 0;
     at::Tensor last; ///< logits: kept, so that no pass is without a reader
     std::optional<std::pair<std::pair<std::int64_t, std::int64_t>, KeyValueCache>> earlier; ///< by batch and tokens
+    std::optional<Recording> recorded, watched;
 };
 
 TimedModel::TimedModel(std::shared_ptr<const Model> model, std::shared_ptr<const QuantizedModel> quantized,
                        Device device, const Execution& execution, JobContext& ctx) {
     translate_torch_errors("bringing the weights to " + device.name(), [&] {
-        const TorchScope scope(device);
         impl_ = std::make_unique<Impl>(std::move(model), quantized, device, execution, ctx);
     });
 }
@@ -335,7 +415,16 @@ std::int64_t TimedModel::weight_bytes() const { return impl_->weight_bytes; }
 
 std::int64_t TimedModel::held_bytes() const { return impl_->weight_bytes + impl_->decoder.outer_bytes(); }
 
-void TimedModel::forget_tokens() { impl_->earlier.reset(); }
+void TimedModel::forget() {
+    impl_->recorded.reset();
+    impl_->watched.reset();
+    impl_->earlier.reset();
+}
+
+std::vector<float> TimedModel::logits() const {
+    const Impl::OnStream on(*impl_);
+    return to_vector(impl_->last);
+}
 
 std::vector<KernelUse> TimedModel::kernels() const { return impl_->uses.list(); }
 
@@ -343,25 +432,34 @@ double TimedModel::pass(const Shape& shape, JobContext& ctx) {
     ctx.check_cancelled();
     return translate_torch_errors(
         "timing a pass of " + std::to_string(shape.batch) + " x " + std::to_string(shape.length) + " tokens", [&] {
-            const TorchScope scope(impl_->device);
+            const Impl::OnStream on(*impl_);
             (void)impl_->earlier_tokens(shape); // made before the clock runs
             return seconds_of(impl_->device, [&] { impl_->run(shape); });
         });
 }
 
+bool TimedModel::record(const Shape& shape, JobContext& ctx) {
+    ctx.check_cancelled();
+    impl_->recorded.reset();
+    if (!impl_->device.is_cuda()) return false;
+    const Impl::OnStream on(*impl_);
+    try {
+        impl_->recorded.emplace(impl_->recording_of(shape, impl_->embed(shape)));
+        return true;
+    } catch (const c10::Error&) {
+        return false;
+    } catch (const KernelError&) {
+        return false;
+    }
+}
+
 std::vector<SpeedShare> TimedModel::watched_pass(const Shape& shape, const SpeedCeilings& ceilings, JobContext& ctx) {
     ctx.check_cancelled();
     return translate_torch_errors("timing the layers of a pass", [&] {
-        const TorchScope scope(impl_->device);
+        const Impl::OnStream on(*impl_);
         Watch& watch = *impl_->watch;
-        double all = 0;
-        {
-            const Watching watching(watch, ceilings);
-            Stopwatch whole(impl_->device);
-            impl_->run(shape);
-            whole.stop();
-            all = whole.seconds();
-        }
+        const Watching watching(watch, ceilings);
+        const double all = impl_->run_watched(shape);
         std::vector<SpeedShare> shares;
         double seen = 0;
         for (const std::string& kind : watch.order) {

@@ -9,10 +9,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "kernels/api/code_grid.h"
 #include "kernels/api/counts.h"
+#include "kernels/api/recorded_work.h"
 #include "kernels/api/scale_coding.h"
 #include "kernels/api/statistics.h"
 #include "kernels/api/views.h"
@@ -123,6 +125,9 @@ public:
     /// by pairs 1, 2, 4 ... apart: the same bits on every back end.
     virtual void hadamard(MatrixView<const float> values, std::int64_t block, MatrixView<float> out,
                           Stream stream) const = 0;
+
+    /// Begins to record what this stream, not the default one, is given. Null where work is done at once: on the CPU.
+    [[nodiscard]] virtual std::unique_ptr<RecordedWork> record(Stream /*stream*/) const { return nullptr; }
 };
 
 } // namespace graticule

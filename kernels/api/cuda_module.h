@@ -17,7 +17,7 @@ struct CudaModule {
     const GemmTable* gemms = nullptr;
 };
 
-inline constexpr int cuda_module_interface_version = 5;
+inline constexpr int cuda_module_interface_version = 6;
 inline constexpr const char* cuda_module_entry = "graticule_cuda_module";
 
 /// Fills `module` and returns true, or writes what is missing into `why` and returns false. Never throws.

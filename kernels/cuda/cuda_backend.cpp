@@ -10,6 +10,7 @@
 #include "kernels/api/cuda_module.h"
 #include "kernels/api/kernel_error.h"
 #include "kernels/cuda/device/check.h"
+#include "kernels/cuda/device/recorded_work.h"
 #include "kernels/cuda/gemm/products.h"
 #include "kernels/cuda/ops.h"
 
@@ -108,6 +109,10 @@ public:
                   Stream stream) const override {
         check_hadamard(values, block, out);
         if (has_work(values.rows, values.columns)) cuda::hadamard(values, block, out, stream_of(stream));
+    }
+
+    [[nodiscard]] std::unique_ptr<RecordedWork> record(Stream stream) const override {
+        return cuda::record_work(stream_of(stream));
     }
 };
 

@@ -106,7 +106,7 @@ __device__ __forceinline__ std::uint64_t swizzled_rows(std::uint32_t address) {
 }
 
 /// `d`: tokens / 2 registers; register 4 j + e of lane l is row l / 4 (e < 2) or l / 4 + 8 of the warp's 16, token 8 j
-/// + 2 (l mod 4) + e mod 2. `a` from registers is u8, or s8, by name; b is s8 from shared memory.
+/// + 2 (l mod 4) + e mod 2. `a` from registers is u8, or s8, by name; b is s8 from shared memory. `_anew`: d = a b.
 template <int tokens>
 struct Wgmma;
 
@@ -127,14 +127,12 @@ struct Wgmma;
     "%46, %47"                                                                                                         \
     ", %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, "                                         \
     "%62, %63"
-#define GRATICULE_R96                                                                                                  \
+#define GRATICULE_R128                                                                                                 \
     GRATICULE_R64                                                                                                      \
     ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, "                                         \
     "%78, %79"                                                                                                         \
     ", %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, "                                         \
-    "%94, %95"
-#define GRATICULE_R128                                                                                                 \
-    GRATICULE_R96                                                                                                      \
+    "%94, %95"                                                                                                         \
     ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, "                                           \
     "%108, %109, %110, %111"                                                                                           \
     ", %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, "                                       \
@@ -144,22 +142,22 @@ struct Wgmma;
 #define GRATICULE_D16(i) GRATICULE_D8(i), GRATICULE_D8((i) + 8)
 #define GRATICULE_D32(i) GRATICULE_D16(i), GRATICULE_D16((i) + 16)
 #define GRATICULE_D64(i) GRATICULE_D32(i), GRATICULE_D32((i) + 32)
-#define GRATICULE_D96(i) GRATICULE_D64(i), GRATICULE_D32((i) + 64)
 #define GRATICULE_D128(i) GRATICULE_D64(i), GRATICULE_D64((i) + 64)
 
 // The numbers of the operands behind the accumulators differ with their count.
-#define GRATICULE_WGMMA_FROM_REGISTERS(name, type, tokens, count, a0, a1, a2, a3, b)                                   \
+#define GRATICULE_WGMMA_FROM_REGISTERS(name, type, tokens, count, adds, a0, a1, a2, a3, b)                             \
     static __device__ __forceinline__ void name(int(&d)[count], const std::uint32_t(&a)[4], std::uint64_t rows) {      \
         asm volatile("wgmma.mma_async.sync.aligned.m64n" #tokens "k32.s32." type ".s8 {" GRATICULE_R##count            \
-                     "}, {%" #a0 ", %" #a1 ", %" #a2 ", %" #a3 "}, %" #b ", 1;"                                        \
+                     "}, {%" #a0 ", %" #a1 ", %" #a2 ", %" #a3 "}, %" #b ", " adds ";"                                 \
                      : GRATICULE_D##count(0)                                                                           \
                      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(rows));                                         \
     }
 #define GRATICULE_WGMMA(tokens, count, n0, n1, n2, n3, n4)                                                             \
     template <>                                                                                                        \
     struct Wgmma<tokens> {                                                                                             \
-        GRATICULE_WGMMA_FROM_REGISTERS(unsigned_registers, "u8", tokens, count, n0, n1, n2, n3, n4)                    \
-        GRATICULE_WGMMA_FROM_REGISTERS(signed_registers, "s8", tokens, count, n0, n1, n2, n3, n4)                      \
+        GRATICULE_WGMMA_FROM_REGISTERS(unsigned_registers, "u8", tokens, count, "1", n0, n1, n2, n3, n4)               \
+        GRATICULE_WGMMA_FROM_REGISTERS(signed_registers, "s8", tokens, count, "1", n0, n1, n2, n3, n4)                 \
+        GRATICULE_WGMMA_FROM_REGISTERS(signed_registers_anew, "s8", tokens, count, "0", n0, n1, n2, n3, n4)            \
         static __device__ __forceinline__ void signed_shared(int (&d)[count], std::uint64_t a, std::uint64_t rows) {   \
             asm volatile("wgmma.mma_async.sync.aligned.m64n" #tokens "k32.s32.s8.s8 {" GRATICULE_R##count              \
                          "}, %" #n0 ", %" #n1 ", 1;"                                                                   \
@@ -172,9 +170,20 @@ GRATICULE_WGMMA(16, 8, 8, 9, 10, 11, 12)
 GRATICULE_WGMMA(32, 16, 16, 17, 18, 19, 20)
 GRATICULE_WGMMA(64, 32, 32, 33, 34, 35, 36)
 GRATICULE_WGMMA(128, 64, 64, 65, 66, 67, 68)
-GRATICULE_WGMMA(192, 96, 96, 97, 98, 99, 100)
 GRATICULE_WGMMA(256, 128, 128, 129, 130, 131, 132)
 
+#undef GRATICULE_R4
+#undef GRATICULE_R8
+#undef GRATICULE_R16
+#undef GRATICULE_R32
+#undef GRATICULE_R64
+#undef GRATICULE_R128
+#undef GRATICULE_D4
+#undef GRATICULE_D8
+#undef GRATICULE_D16
+#undef GRATICULE_D32
+#undef GRATICULE_D64
+#undef GRATICULE_D128
 #undef GRATICULE_WGMMA
 #undef GRATICULE_WGMMA_FROM_REGISTERS
 

@@ -21,13 +21,8 @@
 
 namespace graticule::cuda {
 
-/// How a kernel adds: exact sums throughout, or groups in float32.
-enum class Sums { exact, groups };
-
 struct MmaArguments {
     ProductArguments product;
-    const float* group_scales; ///< (groups, padded outputs); `groups` only
-    std::int32_t padded_outputs;
     std::int32_t block_bytes;
     std::int32_t steps_per_group; ///< of 32 inputs within a block of 128: 1, 2 or 4
 };
@@ -171,7 +166,7 @@ __global__ void __launch_bounds__(256) mma_product(const __grid_constant__ MmaAr
                     if ((step + 1) % arguments.steps_per_group == 0) {
                         const std::int64_t group =
                             k * (4 / arguments.steps_per_group) + step / arguments.steps_per_group;
-                        const float* scales = arguments.group_scales + group * arguments.padded_outputs + first_row;
+                        const float* scales = product.group_scales + group * product.padded_outputs() + first_row;
                         const float scale[2] = {__ldg(scales), __ldg(scales + 8)};
 #pragma unroll
                         for (int i = 0; i < tile_tokens / 2; ++i) {

@@ -33,7 +33,7 @@ Schedule schedule_of(const GemmProblem& problem) {
     const std::int64_t tile = tile_tokens(problem.tokens);
     Schedule schedule = make_schedule(layout.channel_tiles, (problem.tokens + tile - 1) / tile, layout.input_blocks,
                                       blocks_at_once(), tile);
-    if (problem.grain == GemmGrain::group) schedule.split_tiles = schedule.split_blocks = 0; // added in order
+    if (problem.grain == GemmGrain::group) schedule = whole_tiles(schedule);
     return schedule;
 }
 
@@ -57,9 +57,6 @@ void run(const GemmProblem& problem, const void* packed, const GemmInput& input,
     MmaArguments arguments{};
     arguments.product = product_arguments(problem, layout, packed, input, y, workspace);
     arguments.product.schedule = schedule_of(problem);
-    arguments.group_scales =
-        reinterpret_cast<const float*>(static_cast<const std::uint8_t*>(packed) + layout.group_scales_offset());
-    arguments.padded_outputs = static_cast<std::int32_t>(layout.channel_tiles * tile_rows);
     arguments.block_bytes = static_cast<std::int32_t>(layout.block_bytes);
     arguments.steps_per_group = static_cast<std::int32_t>(4 / groups_per_block(problem));
     constexpr MmaLaunch launch_of[] = {mma_int4, mma_dint4, mma_int8}; // by BlockFormat

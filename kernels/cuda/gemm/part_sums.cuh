@@ -27,6 +27,7 @@ __device__ __forceinline__ void named_barrier_arrive(int id, int threads) {
 struct ProductArguments {
     const ChannelRecord* channels;
     const std::uint8_t* blocks;
+    const float* group_scales; ///< (groups, padded_outputs()); grain `group`
     const std::int8_t* x;
     const float* x_scale;
     const float* x_zero; ///< or null
@@ -39,6 +40,8 @@ struct ProductArguments {
     ValueType output;
     bool wide_stores; ///< y's rows allow 16-byte stores
     Schedule schedule;
+
+    [[nodiscard]] __device__ std::int64_t padded_outputs() const { return std::int64_t{schedule.channel_tiles} * 128; }
 };
 
 /// A part of a tile: inputs [begin, end) in blocks of 128.

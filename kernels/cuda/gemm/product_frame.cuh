@@ -30,6 +30,9 @@ __device__ __forceinline__ std::uint32_t two_halves(float a, float b, ValueType 
     return *reinterpret_cast<const std::uint32_t*>(&pair);
 }
 
+/// How a kernel adds: exact sums throughout, or groups in float32.
+enum class Sums { exact, groups };
+
 /// One output's place in the numeric contract of gemm.h; written with intrinsics so that no flag can fuse it.
 __device__ __forceinline__ float scaled(std::int32_t sum, float x_scale, const ChannelRecord& channel) {
     return __fadd_rn(__fmul_rn(__fmul_rn(__int2float_rn(sum), x_scale), channel.scale), channel.bias);

@@ -15,6 +15,7 @@ namespace graticule::cuda {
     ProductArguments arguments{};
     arguments.channels = reinterpret_cast<const ChannelRecord*>(bytes);
     arguments.blocks = bytes + layout.blocks_offset();
+    arguments.group_scales = reinterpret_cast<const float*>(bytes + layout.group_scales_offset());
     arguments.x = input.values;
     arguments.x_scale = input.scale;
     arguments.x_zero = problem.input_zeros ? input.zero : nullptr;

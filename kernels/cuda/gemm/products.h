@@ -15,8 +15,11 @@ using WgmmaLaunch = void (*)(const ProductArguments& arguments, int tile_tokens,
 void wgmma_int4_channel(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
 void wgmma_int4_dual128(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
 void wgmma_int4_dual64(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+void wgmma_int4_group128(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+void wgmma_int4_group64(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
 void wgmma_dint4_channel(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
 void wgmma_dint4_dual128(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
+void wgmma_dint4_group128(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
 void wgmma_int8_channel(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream);
 
 struct MmaArguments;

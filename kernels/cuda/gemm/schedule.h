@@ -44,6 +44,12 @@ inline Schedule make_schedule(std::int64_t channel_tiles, std::int64_t token_til
     return s;
 }
 
+/// The same without parts of tiles: floats are added in one order.
+inline Schedule whole_tiles(Schedule s) {
+    s.split_tiles = s.split_blocks = 0;
+    return s;
+}
+
 /// Clocks that the busiest thread block needs, for the choice between tiles; `block_clocks`: of 128 inputs of one tile.
 inline std::int64_t estimated_clocks(const Schedule& s, std::int64_t processors, std::int64_t tile_tokens,
                                      std::int64_t block_clocks) {

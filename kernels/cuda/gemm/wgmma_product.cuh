@@ -5,6 +5,9 @@
 // bias[n]; acc is the exact int32 sum of decoded bytes times inputs. What the decoded bytes hold too much
 // (decode.cuh) is a multiple of the token's row sum, taken off once per output.
 //
+// Grain `group` adds its groups in float32: s = fma(float(sum of a group), scale[group, n], s) in the order of the groups,
+// y = s x_scale + bias. Its weights are decoded to signed bytes, so that nothing is to be taken off.
+//
 // **The product is turned round**, Y^T = W X^T, because wgmma takes its first operand from registers, where codes can
 // be decoded, and both operands as rows of k: x as it lies, (tokens, inputs), is the second one. 64 outputs are a
 // warpgroup's rows; tokens are the flexible side of the instruction, 8 to 256, so that one token and 8,192 run on the
@@ -37,9 +40,15 @@
 // seen a barrier's last phase can tell its next one by parity. The pairs' sums are added in shared memory at the end
 // of a part.
 //
+// **Groups with float scales.** A warpgroup waits for its products at the end of every group, takes the sums to float32 and
+// begins anew (d = a b); meanwhile the other one multiplies. Scales of a stage's groups, 128 floats each, come with its
+// weights. Sums and floats are both in registers, so a tile has at most 128 tokens; and tiles are computed whole, for
+// the order of additions.
+//
 // **Parts of tiles** are part_sums.cuh's, **the epilogue** product_frame.cuh's.
 //
-// **Limits.** Inputs up to 65,536 (sums in 32 bits); any number of outputs, inputs and tokens: tails are padded when
+// **Limits.** Inputs up to 65,536 (sums in 32 bits); `group` takes no input zero points (the correction would need the row
+// sums of groups); any number of outputs, inputs and tokens: tails are padded when
 // packed and not stored.
 #pragma once
 
@@ -63,14 +72,16 @@ inline constexpr int stored_block_bytes = std::is_same_v<Decoder, Int8Channel>
                                               : 4096 + (Decoder::has_constants ? 128 * groups_in_block : 0);
 
 /// Threads and shared memory of one kernel.
-template <class Decoder, int groups_in_block, int tile_tokens>
+template <class Decoder, int groups_in_block, int tile_tokens, Sums sums>
 struct Stages {
-    static constexpr int pairs = tile_tokens <= 32 ? 2 : 1; ///< of warpgroups that multiply
+    static constexpr int pairs = sums == Sums::exact && tile_tokens <= 32 ? 2 : 1; ///< of warpgroups that multiply
     static constexpr int threads = 256 * pairs + 128;
     static constexpr int registers = pairs == 2 ? 104 : 232; ///< that leave 40 to a thread that copies
     static constexpr int input_bytes = tile_tokens * 128;
     static constexpr int block_bytes = stored_block_bytes<Decoder, groups_in_block>;
-    static constexpr int bytes = (input_bytes + 2 * block_bytes + 1023) / 1024 * 1024;
+    static constexpr int scale_bytes = sums == Sums::groups ? 512 * groups_in_block : 0; ///< of 128 outputs
+    static constexpr int weight_bytes = 2 * block_bytes + scale_bytes;
+    static constexpr int bytes = (input_bytes + weight_bytes + 1023) / 1024 * 1024;
     static constexpr int staging_tokens = tile_tokens < 32 ? tile_tokens : 32;
     static constexpr int staging_row = 144; ///< 64 outputs of 16 bits and 16 bytes against bank conflicts
     static constexpr int staged_bytes = staging_tokens * staging_row; ///< of one warpgroup, on their way to y
@@ -82,10 +93,10 @@ struct Stages {
     static constexpr int total = 1024 + count * bytes + staging_bytes + exchange_bytes;
 };
 
-template <class Decoder, int groups_in_block, int tile_tokens>
-__global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens>::threads), 1)
+template <class Decoder, int groups_in_block, int tile_tokens, Sums sums>
+__global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens, sums>::threads), 1)
     wgmma_product(const __grid_constant__ ProductArguments arguments) {
-    using Memory = Stages<Decoder, groups_in_block, tile_tokens>;
+    using Memory = Stages<Decoder, groups_in_block, tile_tokens, sums>;
     constexpr bool from_registers = !std::is_same_v<Decoder, Int8Channel>;
     constexpr bool in_turn = Memory::pairs == 2; // see "take turns" above
     extern __shared__ __align__(1024) std::uint8_t shared[];
@@ -138,16 +149,25 @@ __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens>
         const std::uint64_t weights_policy = cache_policy(one_pass ? Reuse::none : Reuse::nearby);
         const std::uint64_t inputs_policy = cache_policy(one_pass ? Reuse::everywhere : Reuse::nearby);
         if (!walk.next(part)) return;
+        const auto copy_weights = [&](int to_stage, int bytes, const Part& at, int k, const std::uint8_t* weights) {
+            const std::uint32_t barrier = full + 8 * to_stage;
+            std::uint32_t to = stages + to_stage * Memory::bytes + Memory::input_bytes;
+            barrier_expect(barrier, bytes + Memory::weight_bytes);
+            bulk_copy(to, weights, 2 * Memory::block_bytes, barrier, weights_policy);
+            if constexpr (sums == Sums::groups) {
+                to += 2 * Memory::block_bytes;
+                for (int group = k * groups_in_block; group < (k + 1) * groups_in_block; ++group, to += 512)
+                    bulk_copy(to, arguments.group_scales + group * arguments.padded_outputs() + at.channel_tile * 128,
+                              512, barrier, weights_policy);
+            }
+        };
         // The first stages' weights do not depend on the kernel before; their inputs may.
         int asked_for = min(Memory::count, part.end - part.begin);
         {
             const std::uint8_t* weights = weights_of(arguments, part);
             const int bytes = input_bytes_of(arguments, part);
-            for (int i = 0; i < asked_for; ++i, weights += 2 * Memory::block_bytes) {
-                barrier_expect(full + 8 * i, bytes + 2 * Memory::block_bytes);
-                bulk_copy(stages + i * Memory::bytes + Memory::input_bytes, weights, 2 * Memory::block_bytes,
-                          full + 8 * i, weights_policy);
-            }
+            for (int i = 0; i < asked_for; ++i, weights += 2 * Memory::block_bytes)
+                copy_weights(i, bytes, part, part.begin + i, weights);
         }
         wait_for_predecessor();
         do {
@@ -157,15 +177,13 @@ __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens>
                 arguments.x +
                 (static_cast<std::int64_t>(part.begin) * arguments.padded_tokens + part.token_tile * tile_tokens) * 128;
             for (int k = part.begin; k < part.end; ++k) {
-                const std::uint32_t barrier = full + 8 * stage, to = stages + stage * Memory::bytes;
                 if (asked_for > 0) {
                     --asked_for;
                 } else {
                     barrier_wait(empty + 8 * stage, phase ^ 1);
-                    barrier_expect(barrier, bytes + 2 * Memory::block_bytes);
-                    bulk_copy(to + Memory::input_bytes, weights, 2 * Memory::block_bytes, barrier, weights_policy);
+                    copy_weights(stage, bytes, part, k, weights);
                 }
-                bulk_copy(to, inputs, bytes, barrier, inputs_policy);
+                bulk_copy(stages + stage * Memory::bytes, inputs, bytes, full + 8 * stage, inputs_policy);
                 weights += 2 * Memory::block_bytes;
                 inputs += arguments.padded_tokens * 128;
                 if (++stage == Memory::count) {
@@ -202,13 +220,18 @@ __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens>
     ask_for_corrections(walk);
     wait_for_predecessor();
     int d[tile_tokens / 2];
-    std::uint32_t stages_before = 0; // of all parts before this one
+    float grouped[sums == Sums::groups ? tile_tokens / 2 : 1]; // groups times their scales
+    std::uint32_t stages_before = 0;                           // of all parts before this one
     while (walk.next(part)) {
         Decoder decoder;
         decoder.for_tile(corrections);
         if (apart && first_part && warpgroup == 1) named_barrier(4, 256);
 #pragma unroll
         for (int i = 0; i < tile_tokens / 2; ++i) d[i] = 0;
+        if constexpr (sums == Sums::groups) {
+#pragma unroll
+            for (int i = 0; i < tile_tokens / 2; ++i) grouped[i] = 0.0F;
+        }
         std::uint32_t a[4][4];
         int first = part.begin;
         if constexpr (in_turn) { // the pair's stages are those of even, or of odd number
@@ -238,10 +261,31 @@ __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens>
                             decoder.for_group(shared_word(block + 4096 + step / (4 / groups_in_block) * 128 +
                                                           (warp * 8 + lane / 4) * 4));
                     const uint4& codes = step < 2 ? half0 : half1;
-                    if constexpr (!in_turn) wgmma_wait<3>(); // the product that read a[step] last time is done
+                    if constexpr (!in_turn && sums == Sums::exact)
+                        wgmma_wait<3>(); // the product that read a[step] last time is done
                     decoder.template bytes<0>(step % 2 == 0 ? codes.x : codes.z, a[step][0], a[step][2]);
                     decoder.template bytes<1>(step % 2 == 0 ? codes.y : codes.w, a[step][1], a[step][3]);
-                    if constexpr (!in_turn) {
+                    if constexpr (sums == Sums::groups) {
+                        constexpr int steps = 4 / groups_in_block;
+#pragma unroll
+                        for (std::uint32_t& four : a[step]) four ^= 0x80808080U; // w + 128 to w
+                        wgmma_fence();
+                        if (step % steps == 0)
+                            Wgmma<tile_tokens>::signed_registers_anew(d, a[step], rows + 2 * step);
+                        else
+                            Wgmma<tile_tokens>::signed_registers(d, a[step], rows + 2 * step);
+                        wgmma_commit();
+                        if (step % steps == steps - 1) {
+                            const std::uint32_t scales = inputs + Memory::input_bytes + 2 * Memory::block_bytes +
+                                                         step / steps * 512 + (half * 64 + warp * 16 + lane / 4) * 4;
+                            const float scale[2] = {__uint_as_float(shared_word(scales)),
+                                                    __uint_as_float(shared_word(scales + 32))};
+                            wgmma_wait<0>();
+#pragma unroll
+                            for (int i = 0; i < tile_tokens / 2; ++i)
+                                grouped[i] = __fmaf_rn(__int2float_rn(d[i]), scale[i % 4 / 2], grouped[i]);
+                        }
+                    } else if constexpr (!in_turn) {
                         wgmma_fence();
                         Wgmma<tile_tokens>::unsigned_registers(d, a[step], rows + 2 * step);
                         wgmma_commit();
@@ -300,11 +344,14 @@ __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens>
             if (PartWalk ahead = walk; ahead.next(after)) named_barrier_arrive(taken, 512);
         }
         first_part = false;
-        const bool whole = part.begin == 0 && part.end == arguments.schedule.input_blocks;
+        const bool whole = sums == Sums::groups || (part.begin == 0 && part.end == arguments.schedule.input_blocks);
         const unsigned mine = whole ? epilogue.all_chunks : epilogue.complete(d, part);
         barrier_wait(records_full, records_phase);
         records_phase ^= 1;
-        if (mine != 0) epilogue.store(d, part, mine);
+        if constexpr (sums == Sums::groups)
+            epilogue.store(grouped, part, mine);
+        else if (mine != 0)
+            epilogue.store(d, part, mine);
         __syncwarp();
         if (lane == 0) barrier_arrive(records_empty);
     }

@@ -1,0 +1,10 @@
+// INT4, groups of 64 with float scales (wgmma_product.cuh): decoded as under the dual grain, with a group scale of 1.
+#include "kernels/cuda/gemm/wgmma_launch.cuh"
+
+namespace graticule::cuda {
+
+void wgmma_int4_group64(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream) {
+    launch_wgmma<Int4Dual, 2, Sums::groups>(arguments, tile_tokens, blocks, stream);
+}
+
+} // namespace graticule::cuda
