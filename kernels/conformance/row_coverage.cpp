@@ -52,7 +52,8 @@ const std::vector<Expectation>& expectations() {
     static const std::vector<Expectation> all{
         {"integer wgmma sm_90a",
          [] { return without_card(90, 90); },
-         {"int4 channel", "int4 dual128", "int4 dual64", "dint4 channel", "dint4 dual128", "int8 channel"}},
+         {"int4 channel", "int4 dual128", "int4 dual64", "int4 g128", "int4 g64", "dint4 channel", "dint4 dual128",
+          "dint4 g128", "int8 channel"}},
         {"integer mma.sync",
          ampere,
          {"int4 channel", "int4 dual128", "int4 dual64", "int4 dual32", "int4 g128", "int4 g64", "dint4 channel",

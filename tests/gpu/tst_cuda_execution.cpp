@@ -39,7 +39,10 @@ class TestCudaExecution : public QObject {
                                                {"w=dint4/asym/channel a=int8/asym/token", 256, wgmma, mma},
                                                {"w=int8/sym/channel a=int8/sym/token", 256, wgmma, mma},
                                                {"w=int4/asym/dual32 a=int8/sym/token", 256, mma, mma},
-                                               {"w=int4/asym/g128 a=int8/sym/token", 256, mma, mma},
+                                               {"w=int4/asym/g128 a=int8/sym/token", 256, wgmma, mma},
+                                               {"w=int4/asym/g64 a=int8/sym/token", 8, wgmma, mma},
+                                               {"w=dint4/asym/g128 a=int8/sym/token", 256, wgmma, mma},
+                                               {"w=int4/asym/g32 a=int8/sym/token", 256, mma, mma},
                                                {"w=int4/asym/g128", 64, w4a16, w4a16},
                                                {"w=int4/asym/channel", 8, w4a16, w4a16},
                                                {"w=int4/asym/g128", 256, expanded, expanded}};
