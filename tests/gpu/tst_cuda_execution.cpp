@@ -7,6 +7,7 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/measure_sensitivity.h"
+#include "core/engine/measure_speed.h"
 #include "core/engine/resources.h"
 #include "core/result/divergence.h"
 #include "core/runtime/device.h"
@@ -292,6 +293,40 @@ private Q_SLOTS:
             QCOMPARE(gpu->kernels.size(), std::size_t{1});
             QCOMPARE(gpu->kernels.front().kernel, std::string(hopper ? product.hopper : product.others));
             QVERIFY2(ratio(*gpu, *simulated) < 0.015, std::to_string(ratio(*gpu, *simulated)).c_str());
+        }
+    }
+
+    /// Every setting of Speed on the card: each point timed, each kind of layer on the kernel that its run names.
+    void speed_runs_every_setting_on_its_kernel() {
+        JobContext ctx;
+        ctx.device = "cuda";
+        Workbench work;
+        work.adopt(open("llama"));
+        const auto study = measure_speed(work, {.lengths = {64, 256}, .batches = {1, 4}, .before = 64}, ctx);
+        QVERIFY(study->ceilings.integer_operations && *study->ceilings.integer_operations > 0);
+        QCOMPARE(study->runs.size(), speed_settings().size() + 1);
+        const std::string integers = driver_capability() == 90 ? wgmma : mma;
+        for (const SpeedRun& run : study->runs) {
+            QCOMPARE(run.kernels.size(), std::size_t{1});
+            const KernelUse& use = run.kernels.front();
+            QVERIFY2(use.no_integers.empty() && use.layers.size() == 7, run.name.c_str());
+            const bool codes = run.name == "A16W4"; // few tokens times codes, many times the weight in full
+            if (!codes) QCOMPARE(use.kernel, run.recipe_line.empty() ? std::string("dense") : integers);
+            if (codes) QVERIFY2(use.kernel.starts_with(w4a16), use.kernel.c_str());
+            QCOMPARE(run.points.size(), std::size_t{4});
+            for (const SpeedPoint& point : run.points) {
+                QVERIFY2(point.seconds > 0 && point.floor_seconds > 0, run.name.c_str());
+                std::size_t linears = 0;
+                for (const SpeedShare& share : point.shares) {
+                    if (share.kernel.empty()) continue;
+                    ++linears;
+                    if (!codes) QCOMPARE(share.kernel, use.kernel);
+                    if (codes && point.tokens() < 129) QVERIFY2(share.kernel.starts_with(w4a16), share.kernel.c_str());
+                    if (codes && point.tokens() >= 129)
+                        QVERIFY2(share.kernel.find("dense") != std::string::npos, share.kernel.c_str());
+                }
+                QCOMPARE(linears, std::size_t{7});
+            }
         }
     }
 };
