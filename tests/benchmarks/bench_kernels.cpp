@@ -281,7 +281,7 @@ int main(int argc, char** argv) {
     }
     std::string why;
     const Backend* cuda = graticule::cuda_backend(why);
-    if (cuda == nullptr) {
+    if (cuda == nullptr || !(why = graticule::cuda_card_problem()).empty()) {
         std::fprintf(stderr, "bench_kernels: %s\n", why.c_str());
         return 5;
     }

@@ -8,6 +8,7 @@
 
 #include "kernels/api/backends.h"
 #include "kernels/conformance/gemm_conformance.h"
+#include "kernels/conformance/row_coverage.h"
 
 using namespace graticule;
 
@@ -29,7 +30,7 @@ int guarded(const Work& work) {
 const GemmTable& table_of(int cuda) {
     if (cuda == 0) return cpu_gemms();
     std::string why;
-    if (cuda_backend(why) == nullptr) throw std::runtime_error(why);
+    if (cuda_backend(why) == nullptr || !(why = cuda_card_problem()).empty()) throw std::runtime_error(why);
     return *cuda_gemms();
 }
 
@@ -209,18 +210,23 @@ int gemm_make_input(int cuda, int front, const void* values, int type, std::int6
     });
 }
 
-/// Prints the table of results; how many cases failed, or -1.
+/// Prints the table of results and each row's cases; how many cases failed, and rows that had none of what they are there
+/// for, or -1.
 int gemm_conformance(int cuda, int quick) {
     int failures = 0, cases = 0;
     const int status = guarded([&] {
-        for (const ConformanceResult& row :
-             run_gemm_conformance(table_of(cuda), cuda != 0 ? cuda_memory() : host_memory(),
-                                  quick != 0 ? ConformanceDepth::quick : ConformanceDepth::full)) {
+        const auto results = run_gemm_conformance(table_of(cuda), cuda != 0 ? cuda_memory() : host_memory(),
+                                                  quick != 0 ? ConformanceDepth::quick : ConformanceDepth::full);
+        for (const ConformanceResult& row : results) {
             std::printf("%-28s %-16s %4d cases %4d failed  %s\n", row.operation.c_str(), row.format.c_str(), row.cases,
                         row.failures, row.first_failure.c_str());
             std::fflush(stdout);
             failures += row.failures;
             cases += row.cases;
+        }
+        for (const RowCoverage& row : row_coverage(table_of(cuda), results)) {
+            std::printf("%s%s\n", row.failed() ? "FAILED: " : "", row.text().c_str());
+            failures += row.failed() ? 1 : 0;
         }
         std::printf("conformance: %d cases, %d failed\n", cases, failures);
     });

@@ -2,6 +2,7 @@
 // other row against the reference, refusals in words, and the 16-bit types.
 #include <QtTest/QTest>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -11,6 +12,7 @@
 #include "kernels/api/kernel_error.h"
 #include "kernels/conformance/gemm_cases.h"
 #include "kernels/conformance/gemm_conformance.h"
+#include "kernels/conformance/row_coverage.h"
 #include "tests/kernels/grids.h"
 #include "tests/support/test_main.h"
 
@@ -68,7 +70,14 @@ const GemmKind& kind_named(const QString& name) {
                          [&](const GemmKind& kind) { return QString::fromStdString(kind.name) == name; });
 }
 
-void report(const std::vector<ConformanceResult>& rows) {
+void report(const GemmTable& table, const std::vector<ConformanceResult>& rows) {
+    for (const RowCoverage& row : row_coverage(table, rows)) {
+        QVERIFY2(!row.failed(), row.text().c_str());
+        if (row.lacks.empty())
+            qInfo("%s", row.text().c_str());
+        else
+            qWarning("%s", row.text().c_str());
+    }
     for (const ConformanceResult& row : rows)
         QVERIFY2(row.failures == 0, (row.operation + " " + row.format + ": " + std::to_string(row.failures) + " of " +
                                      std::to_string(row.cases) + " cases, first " + row.first_failure)
@@ -93,6 +102,7 @@ private Q_SLOTS:
     void refusals();
     void cpu_rows_against_the_reference();
     void a_planted_error_is_found();
+    void rows_without_cases_are_found();
     void cuda_rows_against_the_reference();
 };
 
@@ -331,7 +341,7 @@ void TestGemm::cpu_rows_against_the_reference() {
     GemmTable others = cpu_gemms();
     others.rows = others.rows.first(others.rows.size() - 1);
     others.weight_only = {};
-    report(run_gemm_conformance(others, host_memory()));
+    report(others, run_gemm_conformance(others, host_memory()));
 }
 
 /// A table whose product is off by one in one place, as its inputs and its weights are.
@@ -375,14 +385,38 @@ void TestGemm::a_planted_error_is_found() {
     QVERIFY(failures.at("scale_product") > 0);
 }
 
+/// A row that refuses what it is there for leaves nothing that could fail.
+void TestGemm::rows_without_cases_are_found() {
+    std::array<GemmRow, 3> rows{cpu_gemms().rows.back(), cpu_gemms().rows.back(), cpu_gemms().rows.back()};
+    rows[1].refuses = [](const GemmProblem& problem) {
+        return problem.grain == GemmGrain::dual ? std::optional<std::string>("a slip") : no_integer_product(problem);
+    };
+    rows[2].name = "integer of another machine"; // nobody says what it takes
+    GemmTable table = cpu_gemms();
+    table.weight_only = {};
+    const auto coverage_of = [&](const GemmRow& row) {
+        table.rows = {&row, 1};
+        return row_coverage(table, run_gemm_conformance(table, host_memory(), ConformanceDepth::quick)).at(0);
+    };
+    const RowCoverage whole = coverage_of(rows[0]);
+    QVERIFY2(!whole.failed() && whole.lacks.empty() && whole.cases > 0, whole.text().c_str());
+    const RowCoverage slip = coverage_of(rows[1]);
+    QVERIFY(slip.failed() && slip.cases > 0);
+    QCOMPARE(slip.missing,
+             (std::vector<std::string>{"int4 dual128", "int4 dual64", "int4 dual32", "dint4 dual128", "dint4 dual64"}));
+    QVERIFY(coverage_of(rows[2]).failed());
+    const RowCoverage none = row_coverage(table, {}).at(0);
+    QVERIFY(none.failed() && none.text().find("NOTHING WAS COMPARED") != std::string::npos);
+}
+
 void TestGemm::cuda_rows_against_the_reference() {
     std::string why;
-    if (cuda_backend(why) == nullptr) {
+    if (cuda_backend(why) == nullptr || !(why = cuda_card_problem()).empty()) {
         if (qEnvironmentVariableIntValue("GRATICULE_REQUIRE_CUDA") == 1) QFAIL(why.c_str());
         QSKIP(("needs CUDA: " + why).c_str());
     }
     QVERIFY(cuda_gemms() != nullptr);
-    report(run_gemm_conformance(*cuda_gemms(), cuda_memory()));
+    report(*cuda_gemms(), run_gemm_conformance(*cuda_gemms(), cuda_memory()));
 }
 
 GRATICULE_TEST(TestGemm);

@@ -15,10 +15,11 @@
 //
 //     acc[6 tokens][4 x 16 outputs] += x[token][k ... k + 3] (broadcast) * weights[k ... k + 3][4 x 16 outputs]
 //
-// **Parallel split.** Threads take blocks of 64 outputs. Functions carry their target by attribute, so that nothing
+// **Parallel split.** Threads, as many as there are processors, take blocks of 64 outputs. Functions carry their target by attribute, so that nothing
 // inline of this file can leak into a program for an older processor.
 //
-// **Limits.** Inputs a multiple of 8 and at most 32,768, groups multiples of 8; INT4, dINT4, INT8.
+// **Limits.** Inputs a multiple of 8 and at most 32,768, groups multiples of 8; INT4, dINT4, INT8. What Speed calls the
+// most integer operations a second is what this table's own rows reach (measure_ceilings), not what VPDPBUSD could do.
 #include <immintrin.h>
 
 #include <algorithm>
