@@ -445,6 +445,7 @@ void MainWindow::connectSession() {
     connect(tour_, &Tour::left, this, &MainWindow::showOffer);
     connect(offer_, &OfferBar::refused, this,
             [this] { offered_.empty() ? session_.runList().leaveCutOff() : discardDraft(); });
+    connect(offer_, &OfferBar::putOff, this, &MainWindow::putOffDrafts);
     connect(&session_.runList(), &RunList::cameBack, this, &MainWindow::showOffer);
     // Queued: after the model's own consequences, so that nothing undoes what the session file says.
     connect(&session_, &Session::modelChanged, this, &MainWindow::finishOpening, Qt::QueuedConnection);

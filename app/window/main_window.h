@@ -6,7 +6,6 @@
 #include <QtCore/QPointer>
 #include <QtCore/QSet>
 #include <QtWidgets/QMainWindow>
-#include <deque>
 #include <memory>
 #include <optional>
 
@@ -219,12 +218,14 @@ private:
     void takeSaved(const QString& path, SessionFile file);
     void offerDrafts();
     void takeOffers(const Draft::There& there);
-    /// The newest of unsaved work, then the runs that were cut off; not while the tour speaks.
+    /// Unsaved work, several pieces as a list, and the runs that were cut off; not while the tour speaks.
     void showOffer();
-    void takeDraft();
-    /// Whether the run was asked for in the work of `draft`, one of offered_.
-    [[nodiscard]] bool isOf(const Run& run, const Draft::Found& draft) const;
-    void discardDraft();
+    void takeDraft(); ///< the one that is chosen
+    /// Of offered_, the unsaved work that the run was asked for in; null: none of it.
+    [[nodiscard]] const Draft::Found* workOf(const Run& run) const;
+    void discardDraft(); ///< the one that is chosen
+    void putOffDrafts();
+    [[nodiscard]] Draft::Found takeChosen(); ///< out of offered_
 
     QSettings& settings_;
     theme::Mode theme_;
@@ -235,7 +236,8 @@ private:
     QString export_folder_, session_path_, served_as_; // the last: Target::name that was chosen when last evaluated
     Draft draft_;
     std::optional<SessionFile> saved_; ///< what stands in the session's file; empty: there is none
-    std::deque<Draft::Found> offered_;
+    std::optional<SessionFile> kept_;  ///< the work as keepDraft() left it, and when it changed last
+    std::vector<Draft::Found> offered_;
     QSet<QString> taken_up_;        ///< files of drafts that were gone on with since the model was opened
     std::vector<int> offered_runs_; ///< cut off, and named in the offer
     QString damage_;                ///< of the model's files since it was opened; empty: none

@@ -15,6 +15,7 @@
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QInputDialog>
 #include <QtWidgets/QLabel>
+#include <QtWidgets/QListWidget>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QTableView>
@@ -72,6 +73,22 @@ class SessionFileTest : public QObject {
             if (button->text() == what) return button->click();
         QFAIL(qPrintable("no button " + what));
     }
+    /// The lines of several pieces that are offered, of which one is chosen.
+    static QStringList pieces(const OfferBar& bar) {
+        QStringList lines;
+        const auto* list = bar.findChild<QListWidget*>();
+        for (int i = 0; i < list->count(); ++i) lines << list->item(i)->text();
+        return lines;
+    }
+    static void choose(const OfferBar& bar, const QString& what) {
+        auto* list = bar.findChild<QListWidget*>();
+        for (int i = 0; i < list->count(); ++i)
+            if (list->item(i)->text().contains(what)) return list->setCurrentRow(i);
+        QFAIL(qPrintable("nothing of " + what));
+    }
+    static QString model_file(MainWindow& window) {
+        return QString::fromStdString(window.session().model()->parts().path.string());
+    }
     /// And it is on the disk.
     static void save(MainWindow& window, const QString& path) {
         window.saveSession(path);
@@ -82,7 +99,6 @@ class SessionFileTest : public QObject {
         session.jobs().submit<int>(
             {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 30'000)); }, {});
     }
-    /// The window's keeper, which comes to nothing else before `disk` is released.
     /// Evaluates, and is as if killed before the first job of that has begun.
     static void cut_off_before_it_begins(MainWindow& window) {
         open(window);
@@ -95,6 +111,7 @@ class SessionFileTest : public QObject {
         gate.release();
         QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
     }
+    /// The window's keeper, which comes to nothing else before `disk` is released.
     static Keeper& held_up_by(QSemaphore& disk, MainWindow& window) {
         Keeper& keeper = window.session().runList().keeper();
         keeper.keep(
@@ -260,19 +277,22 @@ private Q_SLOTS:
         open(*window);
         OfferBar* offer = draft_offer(*window);
         QTRY_VERIFY(!offer->isHidden());
-        QVERIFY2(offer->text().contains("of the second") && offer->text().contains("1 more"),
+        QVERIFY2(pieces(*offer).size() == 2 && pieces(*offer)[0].contains("of the second") &&
+                     pieces(*offer)[1].contains("of the first"),
                  qPrintable(offer->text()));
         make(*window, "w=int5/sym/channel", "of the third"); // before anything was taken up
         const Recipe third = window->session().recipe();
         click(*offer, "Go on with it");
         QCOMPARE(window->session().history().undoName(), QString("of the second on layers.0.self_attn.out_proj"));
-        // What was made here meanwhile is offered as well, and the first one's after it.
-        QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the third"), qPrintable(offer->text()));
+        // What was made here meanwhile is offered as well.
+        QTRY_VERIFY2(pieces(*offer).size() == 2 && pieces(*offer)[0].contains("of the third"),
+                     qPrintable(offer->text()));
+        choose(*offer, "of the third");
         click(*offer, "Go on with it");
         QVERIFY(window->session().recipe() == third);
         // The second was gone on with and left: it is not offered round and round.
         QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the first"), qPrintable(offer->text()));
-        QVERIFY2(!offer->text().contains("more"), qPrintable(offer->text()));
+        QVERIFY2(pieces(*offer).isEmpty() && !offer->text().contains("of the second"), qPrintable(offer->text()));
         QVERIFY2(log(*window).contains("offered when the model is opened again"), qPrintable(log(*window)));
         click(*offer, "Go on with it");
         QCOMPARE(window->session().history().undoName(), QString("of the first on layers.0.self_attn.out_proj"));
@@ -280,12 +300,57 @@ private Q_SLOTS:
         QVERIFY2(offer->isHidden(), qPrintable(offer->text()));
         offer = nullptr;
         window.reset();
-        // None is lost: the last that was worked on is offered first.
+        // None is lost, and each has the time of its own last change, whatever was on the screen last.
         auto [again, last] = this->window("two");
         open(*last);
-        QTRY_VERIFY(!draft_offer(*last)->isHidden());
-        QVERIFY(draft_offer(*last)->text().contains("of the first"));
-        QVERIFY(draft_offer(*last)->text().contains("2 more"));
+        offer = draft_offer(*last);
+        QTRY_VERIFY(!offer->isHidden());
+        QCOMPARE(pieces(*offer).size(), 3);
+        const char* const in_order[] = {"of the third", "of the second", "of the first"};
+        for (int i = 0; i < 3; ++i) QVERIFY2(pieces(*offer)[i].contains(in_order[i]), qPrintable(offer->text()));
+        // Who wants none of it now has it the next time.
+        click(*offer, "Not now");
+        QVERIFY(offer->isHidden());
+        QCOMPARE(Draft(RunJournal(last->session().runList().journal())).find(model_file(*last)).found.size(),
+                 std::size_t(3));
+    }
+
+    /// Taking work up and leaving it again is no change of it.
+    void work_that_is_looked_at_keeps_its_time() {
+        const QDateTime long_ago = QDateTime::currentDateTime().addSecs(-7200);
+        {
+            auto [settings, window] = this->window("times");
+            open(*window);
+            make(*window, "w=int8/sym/channel", "of long ago");
+            SessionFile file = window->sessionFile();
+            Draft older(RunJournal(window->session().runList().journal()));
+            older.begin(); // beside the window's own
+            older.begin();
+            file.changed = long_ago;
+            older.keep(model_file(*window), file);
+            make(*window, "w=int4/sym/channel", "of now");
+            QTest::qWait(700);
+        }
+        const QString then = long_ago.toString("yyyy-MM-dd HH:mm");
+        auto [settings, window] = this->window("times");
+        open(*window);
+        OfferBar* offer = draft_offer(*window);
+        QTRY_COMPARE(pieces(*offer).size(), 2);
+        QVERIFY2(pieces(*offer)[1].startsWith(then), qPrintable(offer->text()));
+        choose(*offer, "of long ago on layers.0.self_attn.out_proj");
+        click(*offer, "Go on with it");
+        QTRY_VERIFY(!offer->isHidden());
+        window->session().select({LayerId{5}}); // to look around
+        QTest::qWait(700);
+        click(*offer, "Go on with it"); // with the other
+        QTest::qWait(700);
+        offer = nullptr;
+        window.reset();
+        auto [again, last] = this->window("times");
+        open(*last);
+        offer = draft_offer(*last);
+        QTRY_COMPARE(pieces(*offer).size(), 2);
+        QVERIFY2(pieces(*offer)[1].startsWith(then), qPrintable(offer->text()));
     }
 
     /// Of two killed windows one was evaluating: the work of the other is not said to have been.
@@ -313,24 +378,26 @@ private Q_SLOTS:
         const OfferBar* offer = draft_offer(*window);
         const Session& session = window->session();
         QTRY_VERIFY(!offer->isHidden() && session.runs().size() == 2);
-        QTRY_VERIFY2(offer->text().contains("of the first") && offer->text().contains("Stopped besides it: "),
-                     qPrintable(offer->text()));
-        QVERIFY2(!offer->text().contains("Stopped with it"), qPrintable(offer->text()));
-        click(*offer, "Discard it");
-        QTRY_VERIFY2(offer->text().contains("of the second"), qPrintable(offer->text()));
+        QTRY_VERIFY2(offer->text().contains("stopped: "), qPrintable(offer->text()));
+        const QStringList lines = pieces(*offer);
+        QCOMPARE(lines.size(), 2);
+        QVERIFY2(lines[0].contains("of the first") && !lines[0].contains("stopped"), qPrintable(lines[0]));
         for (const Run& run : session.runs())
-            QVERIFY2(offer->text().section("Stopped with it: ", 1).contains(run.name + ", not begun"),
-                     qPrintable(offer->text()));
-        QVERIFY2(!offer->text().contains("Stopped besides"), qPrintable(offer->text()));
-        // Its work need not be gone on with for that, and is offered as before.
+            QVERIFY2(lines[1].contains("of the second") &&
+                         lines[1].section("stopped: ", 1).contains(run.name + ", not begun"),
+                     qPrintable(lines[1]));
+        // None of it need be gone on with for that, and it is offered as before.
         const Recipe shown = session.recipe();
         click(*offer, "Continue what was stopped");
-        QVERIFY(!offer->isHidden());
-        QVERIFY2(!offer->text().contains("Stopped"), qPrintable(offer->text()));
+        QVERIFY(!offer->isHidden() && pieces(*offer).size() == 2);
+        QVERIFY2(!offer->text().contains("stopped"), qPrintable(offer->text()));
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs()[0].finished() && session.runs()[1].finished(),
                                  60'000);
         QVERIFY(session.recipe() == shown);
-        QVERIFY(!offer->isHidden() && offer->text().contains("of the second"));
+        choose(*offer, "of the first");
+        click(*offer, "Discard it");
+        QVERIFY2(!offer->isHidden() && pieces(*offer).isEmpty() && offer->text().contains("of the second"),
+                 qPrintable(offer->text()));
     }
 
     /// What was saved is where it was saved, as long as that file says the same.
