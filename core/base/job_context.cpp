@@ -1,5 +1,6 @@
 #include "core/base/job_context.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace graticule {
@@ -14,15 +15,37 @@ void Progress::begin(std::string stage, std::int64_t total, std::int64_t before,
     total_.store(total, std::memory_order_relaxed);
 }
 
+void Progress::plan(double units) {
+    const std::lock_guard lock(mutex_);
+    planned_ = units;
+    parts_before_ = part_ = share_of_part_ = 0;
+}
+
+void Progress::part(double units) {
+    const std::lock_guard lock(mutex_);
+    parts_before_ += part_;
+    part_ = units;
+    share_of_part_ = 0;
+    done_.store(0, std::memory_order_relaxed); // of the stage before
+    total_.store(0, std::memory_order_relaxed);
+}
+
 Progress::Snapshot Progress::snapshot() const {
     const std::lock_guard lock(mutex_);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - started_;
-    return {stage_,
-            done_.load(std::memory_order_relaxed),
-            total_.load(std::memory_order_relaxed),
-            elapsed.count(),
-            before_,
-            counted_};
+    Snapshot now{stage_,
+                 done_.load(std::memory_order_relaxed),
+                 total_.load(std::memory_order_relaxed),
+                 elapsed.count(),
+                 before_,
+                 counted_};
+    if (planned_ > 0) {
+        if (now.total > 0)
+            share_of_part_ =
+                std::max(share_of_part_, std::min(1.0, static_cast<double>(now.done) / static_cast<double>(now.total)));
+        now.share = std::min(1.0, (parts_before_ + part_ * share_of_part_) / planned_);
+    }
+    return now;
 }
 
 } // namespace graticule

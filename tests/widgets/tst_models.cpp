@@ -132,6 +132,13 @@ private Q_SLOTS:
         // One of several stages says which its counts and its time are of.
         QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
                  QString("evaluating 412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left of this stage"));
+        // One that knows how much there will be says it of the whole.
+        job.share = 0.429;
+        jobs.setRows({job});
+        QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
+                 QString("42 % · evaluating 412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left"));
+        QCOMPARE(jobs.index(0).data(JobListModel::ShareRole).toDouble(), 0.429);
+        job.share.reset();
         job.title = "Evaluate w=int4/asym/channel";
         jobs.setRows({job});
         QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
