@@ -191,6 +191,13 @@ std::optional<LayerId> Session::primary() const {
     return selection_.empty() ? std::nullopt : std::optional(selection_.front());
 }
 
+std::vector<LayerId> Session::layersNamed(const QStringList& names) const {
+    std::vector<LayerId> layers;
+    for (const QString& name : names)
+        if (const auto layer = model()->find_linear(name.toStdString())) layers.push_back(*layer);
+    return layers;
+}
+
 void Session::select(std::vector<LayerId> layers) {
     if (layers == selection_) return;
     selection_ = std::move(layers);

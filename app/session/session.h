@@ -120,6 +120,8 @@ public:
     [[nodiscard]] SchemeChoice choiceFor(LayerId layer, const LayerRules& rules) const;
     [[nodiscard]] const std::vector<LayerId>& selection() const { return selection_; }
     [[nodiscard]] std::optional<LayerId> primary() const; ///< the selected layer that plots show
+    /// Those of these names that the open model has.
+    [[nodiscard]] std::vector<LayerId> layersNamed(const QStringList& names) const;
     [[nodiscard]] RunList& runList() { return runs_; }
     [[nodiscard]] const RunList& runList() const { return runs_; }
     [[nodiscard]] const std::vector<Run>& runs() const { return runs_.all(); }

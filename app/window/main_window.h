@@ -208,11 +208,13 @@ private:
     // main_window_session.cpp
     void askSaveSession();
     void askSession();
+    void openAgain(); ///< the model that is open, whose files were restored or replaced
     void finishOpening();
     void giveUpOpening(const QString& other); ///< the session that waits for its model: `other` was asked for
     void sayRestored();
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     void restoreView(const SessionFile& file);
+    void showPlaces(const SessionView& view); ///< what of it is seen of a model, wherever the panels are
     /// Keeps what is on the screen a moment after the last change.
     void keepDraft();
     void takeSaved(const QString& path, SessionFile file);
@@ -251,6 +253,12 @@ private:
         JobId job{};
     };
     std::optional<Opening> opening_;
+    struct Again { // how the model that is opened again stood on the screen
+        JobId job{};
+        QStringList selection;
+        SessionView view;
+    };
+    std::optional<Again> again_;
 
     QMenuBar* menus_ = nullptr;
     QMenu* recent_menu_ = nullptr;

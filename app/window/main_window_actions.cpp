@@ -73,9 +73,7 @@ void MainWindow::buildFileMenu(QMenuBar* bar) {
     folder->setProperty("menu", QVariant::fromValue(open));
     open->addAction(folder);
     open->addAction(addCommand(menu, "file.open-file", tr("Open model f&ile …"), {}, [this] { askFile(); }));
-    open->addAction(addCommand(menu, "file.open-again", tr("Open &again"), {}, [this] {
-        if (session_.model()) openPath(session_.modelPath()); // whose files were restored or replaced
-    }));
+    open->addAction(addCommand(menu, "file.open-again", tr("Open &again"), {}, [this] { openAgain(); }));
     open->addSeparator();
     for (const RecentModel& sample : shipped_models())
         open->addAction(addCommand(menu, qPrintable(QStringLiteral("file.") + sample.name),
@@ -383,12 +381,8 @@ void MainWindow::toggleBookmark() {
 
 void MainWindow::goToBookmark(std::size_t at) {
     if (at >= bookmarks_.size()) return;
-    std::vector<LayerId> layers;
-    for (const QString& name : bookmarks_[at].layers)
-        for (const Linear& linear : session_.model()->linears())
-            if (name == QString::fromStdString(linear.short_name)) layers.push_back(linear.id);
     plots_->setCurrentIndex(std::clamp(bookmarks_[at].plot, 0, plots_->count() - 1));
-    if (!layers.empty()) session_.select(std::move(layers));
+    if (auto layers = session_.layersNamed(bookmarks_[at].layers); !layers.empty()) session_.select(std::move(layers));
 }
 
 void MainWindow::showAbout() {

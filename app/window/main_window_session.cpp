@@ -151,7 +151,19 @@ void MainWindow::openSession(const QString& path) {
     updateOpening(); // under the session's name
 }
 
+void MainWindow::openAgain() {
+    if (!session_.model() || !mayOpenAnother()) return;
+    SessionFile here = sessionFile();
+    giveUpOpening(session_.modelPath());
+    again_ = {session_.open(session_.modelPath()), std::move(here.selection), std::move(here.view)};
+}
+
 void MainWindow::finishOpening() {
+    if (again_ && again_->job == session_.openedBy()) {
+        const Again again = *std::exchange(again_, std::nullopt);
+        showPlaces(again.view);
+        if (const auto layers = session_.layersNamed(again.selection); !layers.empty()) session_.select(layers);
+    }
     // Only over the model that was opened for it: its own opening may have been cancelled, and the path is no answer.
     if (!opening_ || opening_->job != session_.openedBy()) return;
     session_path_ = opening_->path;
@@ -167,9 +179,7 @@ void MainWindow::finishOpening() {
 
 void MainWindow::restoreView(const SessionFile& file) {
     evaluation_ = file.evaluation;
-    bookmarks_ = file.view.bookmarks;
     jobs_->setNotes(file.notes);
-    bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
     const QSize here = size();
     restoreState(file.view.layout, layoutVersion);
     drawn_borders_ = file.view.drawn_borders;
@@ -178,9 +188,15 @@ void MainWindow::restoreView(const SessionFile& file) {
     // It may have been of another size. Later: for a moment Qt puts back what was restored whenever the size changes.
     constexpr int restored_ms = 250;
     QTimer::singleShot(restored_ms, this, [this] { fitDocks({}); });
-    layers_->setFilterText(file.view.filter);
-    layers_->sortBy(file.view.sort_column, file.view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
-    if (file.view.plot >= 0 && file.view.plot < plots_->count()) plots_->setCurrentIndex(file.view.plot);
+    showPlaces(file.view);
+}
+
+void MainWindow::showPlaces(const SessionView& view) {
+    bookmarks_ = view.bookmarks;
+    bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
+    layers_->setFilterText(view.filter);
+    layers_->sortBy(view.sort_column, view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
+    if (view.plot >= 0 && view.plot < plots_->count()) plots_->setCurrentIndex(view.plot);
     first_selection_.clear(); // whatever is selected now was chosen
 }
 

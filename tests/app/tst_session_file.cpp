@@ -738,6 +738,32 @@ private Q_SLOTS:
         QCOMPARE(second->sessionFile().runs.size(), std::size_t(2)); // once each
     }
 
+    void a_model_that_is_opened_again_is_looked_at_as_before() {
+        auto [settings, window] = this->window("again");
+        open(*window);
+        Session& session = window->session();
+        session.select({LayerId{7}, LayerId{3}});
+        window->command("view.bookmark")->trigger();
+        window->layers().setFilterText("block<5");
+        window->layers().sortBy(LayerTableModel::Underflow, Qt::DescendingOrder);
+        window->plots().showTab(PlotArea::HeatMap);
+        const SessionFile was = window->sessionFile();
+        const auto before = session.model();
+        window->command("file.open-again")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != before && quiet(*window), 30'000);
+        QTRY_COMPARE(session.selection(), (std::vector<LayerId>{LayerId{7}, LayerId{3}}));
+        const SessionFile now = window->sessionFile();
+        QVERIFY(now.view.bookmarks == was.view.bookmarks && !now.view.bookmarks.empty());
+        QCOMPARE(now.view.filter, QString("block<5"));
+        QCOMPARE(now.view.sort_column, int(LayerTableModel::Underflow));
+        QCOMPARE(now.view.plot, int(PlotArea::HeatMap));
+        // Another model has none of this.
+        window->openPath("sample-llama");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model()->name() == "sample-llama" && quiet(*window), 30'000);
+        QVERIFY(window->sessionFile().view.bookmarks.empty());
+        QCOMPARE(session.selection(), std::vector<LayerId>{session.model()->linears().front().id});
+    }
+
     void a_cancelled_opening_leaves_nothing_behind() {
         auto [settings, window] = this->window("eighth");
         Session& session = window->session();
