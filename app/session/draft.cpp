@@ -111,7 +111,7 @@ Draft::There Draft::find(const QString& model_path) const {
         const QString owner = file.completeBaseName().mid(stem.fileName().size()).section(u'-', 1, 1);
         if (file.filePath() == ours) continue;
         if (owner != journal_.mark().name() && owners.contains(owner)) {
-            ++there.elsewhere;
+            ++there.of_open_windows;
         } else if (there.found.size() == most_found) {
             there.dropped += QFile::remove(file.filePath());
         } else if (auto found = read_draft(file.filePath())) {

@@ -34,7 +34,7 @@ public:
     };
     struct There {
         std::vector<Found> found; ///< changed last first
-        int elsewhere = 0;        ///< of windows that are open
+        int of_open_windows = 0;  ///< which are theirs
         int dropped = 0;          ///< the oldest, of more than anybody goes back to
     };
 

@@ -148,7 +148,7 @@ void RunList::setJobs(int id, std::vector<JobId> jobs) {
     run->error.clear();
     run->kept.reset();
     run->window.clear();
-    run->elsewhere = false;
+    run->in_another_window = false;
 }
 
 void RunList::takeReports(Run& run, const QuantizedModel& quantized) {

@@ -87,7 +87,7 @@ void RunList::bringAllBack(const std::vector<Run>& kept) {
         Run* here = findMutable(bringBack(run));
         if (here->alive() || !same_result(*here, run)) continue;
         here->window = run.window; // who is at it, the journal knows
-        here->elsewhere = run.elsewhere;
+        here->in_another_window = run.in_another_window;
     }
     Q_EMIT changed();
 }

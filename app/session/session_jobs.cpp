@@ -499,7 +499,7 @@ void Session::evaluate(const EvaluationChoice& choice, Calibrate when, const QSt
 
 void Session::continueRun(int id) {
     const Run* run = runs_.find(id);
-    if (!run || run->alive() || run->elsewhere) return;
+    if (!run || run->alive() || run->in_another_window) return;
     const QString title = tr("Continue %1").arg(run->name);
     if (!opened_.tokenizer)
         return Q_EMIT failed(

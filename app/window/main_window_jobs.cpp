@@ -86,7 +86,7 @@ void MainWindow::saveRecipe() {
     if (path.isEmpty()) return;
     try {
         session_.mayWrite(path);
-        atomic_write_file(path.toStdString(), to_json(session_.recipe()), Origin::elsewhere);
+        atomic_write_file(path.toStdString(), to_json(session_.recipe()), Origin::checked_before);
     } catch (const Error& error) {
         showFailure(tr("Save recipe"), QString::fromStdString(error.info().text()));
     }
@@ -232,7 +232,7 @@ std::vector<int> MainWindow::stoppedRuns() const {
     std::vector<int> chosen, all;
     const std::vector<int> selected = runs_->selectedRuns();
     for (const Run& run : session_.runs()) {
-        if (run.alive() || run.elsewhere) continue;
+        if (run.alive() || run.in_another_window) continue;
         all.push_back(run.id);
         if (std::ranges::find(selected, run.id) != selected.end()) chosen.push_back(run.id);
     }
@@ -468,7 +468,8 @@ void MainWindow::writeReport(int run, const QString& folder) {
                                                      {QStringLiteral("layers.csv"), layers_csv(*input)}};
     try {
         for (const auto& [name, text] : files) session_.mayWrite(QDir(folder).filePath(name));
-        for (const auto& [name, text] : files) atomic_write_file(QDir(folder).filePath(name).toStdString(), text);
+        for (const auto& [name, text] : files) // of jobs that were checked at their ends
+            atomic_write_file(QDir(folder).filePath(name).toStdString(), text, Origin::checked_before);
     } catch (const Error& error) {
         return showFailure(tr("Write report"), QString::fromStdString(error.info().text()));
     }
@@ -517,7 +518,7 @@ void MainWindow::askProblemReport() {
     if (path.isEmpty()) return;
     try {
         session_.mayWrite(path);
-        atomic_write_file(path.toStdString(), problemReport().toStdString(), Origin::elsewhere);
+        atomic_write_file(path.toStdString(), problemReport().toStdString(), Origin::checked_before);
         jobs_->addLogLine(tr("Problem report written to %1").arg(path));
     } catch (const Error& error) {
         showFailure(tr("Write problem report"), QString::fromStdString(error.info().text()));

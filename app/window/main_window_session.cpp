@@ -227,7 +227,7 @@ void MainWindow::offerDrafts() {
 }
 
 void MainWindow::takeOffers(const Draft::There& there) {
-    if (there.elsewhere > 0)
+    if (there.of_open_windows > 0)
         jobs_->addLogLine(tr("Another window works on this model: each keeps its own unsaved work; their runs are kept "
                              "together"));
     if (there.dropped > 0) jobs_->addLogLine(tr("%n old draft(s) of this model were removed", nullptr, there.dropped));

@@ -199,7 +199,7 @@ std::vector<RunRow> run_rows(const Session& session) {
         row.share_done = run.share_done;
         row.error = run.error;
         if (run.evaluation) row.meaningless = QString::fromStdString(run.evaluation->meaningless);
-        row.elsewhere = run.elsewhere;
+        row.in_another_window = run.in_another_window;
         if (run.resumable()) {
             row.stopped_at = static_cast<int>(run.evaluation->window_losses.size());
             row.windows = static_cast<int>(run.evaluation->protocol.windows_used);

@@ -201,7 +201,7 @@ private Q_SLOTS:
             Session other(nullptr, RunJournal(folder.path())); // while the first is at them
             open(other);
             QCOMPARE(other.runs().size(), std::size_t(2));
-            for (const Run& run : other.runs()) QVERIFY(run.elsewhere && !run.cutOff() && !run.alive());
+            for (const Run& run : other.runs()) QVERIFY(run.in_another_window && !run.cutOff() && !run.alive());
             other.continueRun(other.runs()[1].id);
             QVERIFY(!other.runs()[1].alive()); // not twice
             Evaluation part = whole;

@@ -569,7 +569,7 @@ private Q_SLOTS:
         const Draft third(journal());
         first->keep(model, before_);
         second->keep(model, before_);
-        QCOMPARE(third.find(model).elsewhere, 2);
+        QCOMPARE(third.find(model).of_open_windows, 2);
         QVERIFY(third.find(model).found.empty() && third.summary(model).isEmpty());
         first.reset();
         second.reset();
@@ -579,7 +579,7 @@ private Q_SLOTS:
             Draft fourth(journal());
             fourth.keep(model, other);
             fourth.keep(model, SessionFile()); // nothing was made after all
-            QCOMPARE(third.find(model).elsewhere, 0);
+            QCOMPARE(third.find(model).of_open_windows, 0);
             fourth.keep(model, other);
             fourth.begin(); // from now on it is another draft
             QCOMPARE(fourth.find(model).found.size(), std::size_t(2));
