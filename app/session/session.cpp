@@ -41,6 +41,7 @@ Session::Session(QObject* parent, RunJournal journal)
 Session::~Session() {
     jobs_.blockSignals(true);
     leaveJobs();
+    if (looking_) looking_->cancel.request();
 }
 
 void Session::findDevices() {
@@ -139,6 +140,8 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     reports_ = std::make_shared<const std::vector<LayerReport>>();
     quantized_.reset();
     calibrating_.reset();
+    kept_answer_.reset();
+    if (looking_) looking_->cancel.request();
     runs_.setModel(opened_.model);
     const QString file = QString::fromStdString(opened_.model->parts().path.string());
     if (QFileInfo::exists(decision_journal_.file(file)) || !runs_.keeper().idle())

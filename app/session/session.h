@@ -3,11 +3,13 @@
 // never as a change of an old one. A job that fails or is cancelled leaves everything as it was.
 #pragma once
 
+#include <QtCore/QDateTime>
 #include <QtCore/QObject>
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "app/jobs/job_runner.h"
@@ -147,20 +149,27 @@ public:
     /// Statistics that a recipe does without still tell what it costs each layer.
     enum class Calibrate { where_needed, always };
 
-    /// What evaluating the recipe begins with, where its calibration is not at hand or on its way.
-    struct CalibrationAhead {
+    /// Where evaluating the recipe has its calibration from.
+    struct CalibrationUse {
         CalibrationSpec spec;
-        bool elsewhere = false; ///< the machine that evaluates does it, for itself
+        enum class From {
+            screen,
+            job,        ///< that is under way
+            weights,    ///< which are quantized by it already
+            kept,       ///< done before and read again, as far as lookWhetherKept() knows
+            made_here,  ///< before anything else
+            made_there, ///< by the machine that evaluates, for itself
+        } from = From::screen;
+        /// It is a step of its own, which begins.
+        [[nodiscard]] bool ahead() const {
+            return from == From::kept || from == From::made_here || from == From::made_there;
+        }
     };
-    [[nodiscard]] std::optional<CalibrationAhead> calibrationAhead(Calibrate when = Calibrate::where_needed) const;
-    /// What it takes instead, where it is done here. Absent: it does without, or begins with one.
-    struct CalibrationTaken {
-        CalibrationSpec spec;
-        enum class From { screen, job, weights } from = From::screen; ///< weights: they are quantized by it already
-    };
-    [[nodiscard]] std::optional<CalibrationTaken> calibrationTaken() const;
-    /// Tells `take`, if `receiver` is there then, whether the recipe's calibration was done before and is read again.
-    void askWhetherKept(QObject* receiver, std::function<void(const bool& kept)> take) const;
+    /// Absent: it does without.
+    [[nodiscard]] std::optional<CalibrationUse> calibrationOf(Calibrate when = Calibrate::where_needed) const;
+    /// Calls `then`, if `receiver` is there then, when it is known whether the calibration that would be made here was
+    /// done before; not where that is known already. The look-up ends with the receiver.
+    void lookWhetherKept(QObject* receiver, std::function<void()> then);
 
     // --- intents
     JobId open(const QString& path);
@@ -307,6 +316,14 @@ private:
     /// Gives `chain` the statistics at hand or those of a calibration under way, and says what to wait for. False:
     /// there are neither for the subject's calibration and arithmetic.
     bool joinStats(const Subject& subject, Chain& chain, std::vector<JobId>& after) const;
+    /// What lookWhetherKept() looks up.
+    struct KeptQuestion {
+        CalibrationSpec spec;
+        QDateTime text_written; ///< its file; null: the built-in one
+        std::string device, execution;
+        bool operator==(const KeptQuestion&) const = default;
+    };
+    [[nodiscard]] KeptQuestion keptQuestion() const; ///< of now; the model is open
     enum class AtHand { no, under_way, there };
     [[nodiscard]] AtHand statsAtHand(const CalibrationSpec& spec, const std::string& execution) const;
     /// The newest quantization is of that recipe, computed so.
@@ -362,6 +379,8 @@ private:
     Growing<TaskStudy> task_;
     std::shared_ptr<const PromptStudy> prompt_study_;
     std::optional<Calibrating> calibrating_;
+    std::optional<std::pair<KeptQuestion, bool>> kept_answer_; // of the open model, until something is kept
+    std::shared_ptr<JobContext> looking_;                      // of the look-up under way
     std::vector<OutlierReport> outliers_;
     RecipeHistory history_;
     LayerRules recipe_rules_; // follows history_.current()

@@ -1,10 +1,13 @@
 // The session's long work: each verb as a job, chained as the engine's plan says what needs what.
+#include <QtCore/QFileInfo>
+#include <QtCore/QPointer>
 #include <algorithm>
 
 #include "app/jobs/throttle.h"
 #include "app/session/kept_reports.h"
 #include "app/session/recipe_edit.h"
 #include "app/session/session.h"
+#include "core/base/cancel_point.h"
 #include "core/engine/export.h"
 #include "core/engine/kept_statistics.h"
 #include "core/engine/resources.h"
@@ -58,6 +61,7 @@ Session::Statistics Session::statisticsOf(const CalibrationSpec& spec) {
             }
         };
         caches->ask<QString>(keep, this, [this](const QString& why) {
+            kept_answer_.reset();
             if (!why.isEmpty()) Q_EMIT logged(tr("Statistics were not kept: %1").arg(why));
         });
         return Calibrated{stats, false};
@@ -128,48 +132,60 @@ bool Session::quantizedIs(const Recipe& recipe, bool calibrated, const Execution
            (!calibrated || quantized_->provenance.execution == to_text(execution));
 }
 
-std::optional<Session::CalibrationAhead> Session::calibrationAhead(Calibrate when) const {
+std::optional<Session::CalibrationUse> Session::calibrationOf(Calibrate when) const {
+    using From = CalibrationUse::From;
     if (!model() || !resolution_.resolved) return std::nullopt;
     const ResolvedRecipe& resolved = *resolution_.resolved;
     const CalibrationSpec& spec = recipe().calibration;
-    const bool elsewhere = !device_elsewhere_.empty();
-    if (elsewhere && when == Calibrate::where_needed)
-        return resolved.needs_calibration() ? std::optional(CalibrationAhead{spec, true}) : std::nullopt;
+    const bool there = !device_elsewhere_.empty(), needed = resolved.needs_calibration();
+    const auto used = [&](From from) { return std::optional(CalibrationUse{spec, from}); };
+    if (there && when == Calibrate::where_needed) return needed ? used(From::made_there) : std::nullopt;
     const Execution execution = settled();
+    const AtHand at_hand = statsAtHand(spec, to_text(execution));
     PlanHave have;
-    have.statistics = statsAtHand(spec, to_text(execution)) != AtHand::no;
-    have.quantized = quantizedIs(recipe(), resolved.needs_calibration(), execution);
+    have.statistics = at_hand != AtHand::no;
+    have.quantized = quantizedIs(recipe(), needed, execution);
     const std::vector<Step> steps = plan_of({Step::evaluate, &resolved, when == Calibrate::always}, have);
-    const bool calibrates = std::ranges::find(steps, Step::calibrate) != steps.end();
-    return calibrates ? std::optional(CalibrationAhead{spec}) : std::nullopt;
-}
-
-std::optional<Session::CalibrationTaken> Session::calibrationTaken() const {
-    if (!model() || !resolution_.resolved || !device_elsewhere_.empty()) return std::nullopt;
-    const CalibrationSpec& spec = recipe().calibration;
-    const bool needed = resolution_.resolved->needs_calibration();
-    const Execution execution = settled();
-    if (quantizedIs(recipe(), needed, execution))
-        return needed ? std::optional(CalibrationTaken{spec, CalibrationTaken::From::weights}) : std::nullopt;
-    switch (statsAtHand(spec, to_text(execution))) {
-    case AtHand::there:
-        return CalibrationTaken{spec, CalibrationTaken::From::screen};
-    case AtHand::under_way:
-        return CalibrationTaken{spec, CalibrationTaken::From::job};
-    case AtHand::no:
-        break;
+    if (std::ranges::find(steps, Step::calibrate) != steps.end()) {
+        const bool kept = kept_answer_ && kept_answer_->second && kept_answer_->first == keptQuestion();
+        return used(kept ? From::kept : From::made_here);
     }
-    return std::nullopt;
+    if (there) return std::nullopt; // which takes nothing of here
+    if (have.quantized) return needed ? used(From::weights) : std::nullopt;
+    if (at_hand == AtHand::no) return std::nullopt;
+    return used(at_hand == AtHand::there ? From::screen : From::job);
 }
 
-void Session::askWhetherKept(QObject* receiver, std::function<void(const bool&)> take) const {
-    if (!opened_.tokenizer) return take(false);
+Session::KeptQuestion Session::keptQuestion() const {
+    const CalibrationSpec& spec = recipe().calibration;
+    const QDateTime written =
+        spec.text.empty() ? QDateTime() : QFileInfo(QString::fromStdString(spec.text)).lastModified();
+    return {spec, written, device_, to_text(settled())};
+}
+
+// The text is read and tokenized for it: somebody's own may be large.
+void Session::lookWhetherKept(QObject* receiver, std::function<void()> then) {
+    const auto use = calibrationOf();
+    if (!use || use->from != CalibrationUse::From::made_here || !opened_.tokenizer) return;
+    const KeptQuestion question = keptQuestion();
+    if (kept_answer_ && kept_answer_->first == question) return;
+    if (looking_) looking_->cancel.request();
+    looking_ = std::make_shared<JobContext>();
+    connect(receiver, &QObject::destroyed, this, [looking = looking_] { looking->cancel.request(); });
     const auto look = [kept = kept_statistics(runs_.journal().beside("statistics").toStdString()), model = model(),
-                       tokenizer = opened_.tokenizer, spec = recipe().calibration, device = device_,
-                       execution = settled()] {
+                       tokenizer = opened_.tokenizer, spec = question.spec, device = device_, execution = settled(),
+                       looking = looking_] {
+        const CancelScope scope(*looking);
+        looking->check_cancelled(); // another one is asked by now
         return has_statistics(kept, *model, *statistics_asked(*tokenizer, spec, open_device(device), execution));
     };
-    caches_->ask<bool>(look, receiver, std::move(take));
+    caches_->ask<bool>(
+        look, this,
+        [this, model = model(), question, pointer = QPointer(receiver), then = std::move(then)](const bool& kept) {
+            if (model != this->model()) return;
+            kept_answer_ = {question, kept};
+            if (pointer) then();
+        });
 }
 
 JobId Session::calibrate(const CalibrationSpec& spec) {

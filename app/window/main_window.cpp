@@ -608,7 +608,7 @@ void MainWindow::updateActions() {
         const bool all = action->objectName() == u"run.all";
         if (works && (all || action->objectName() == u"run.evaluate")) {
             const auto when = all ? Session::Calibrate::always : Session::Calibrate::where_needed;
-            tip = QStringList{tip, beforeEvaluation(when, false)}.join(u'\n').trimmed();
+            tip = QStringList{tip, beforeEvaluation(when)}.join(u'\n').trimmed();
         }
         action->setToolTip(tip);
     }

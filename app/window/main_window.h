@@ -162,8 +162,8 @@ private:
     void measureDivergence();
     void quantize();
     void askEvaluate();
-    /// Where the recipe will be evaluated, and by what calibration; empty: here, and by none. `kept`: from before.
-    [[nodiscard]] QString beforeEvaluation(Session::Calibrate when, bool kept) const;
+    /// Where the recipe will be evaluated, and by what calibration; empty: here, and by none.
+    [[nodiscard]] QString beforeEvaluation(Session::Calibrate when) const;
     /// Those of the selected runs that can go on; where none of them can, of all.
     [[nodiscard]] std::vector<int> stoppedRuns() const;
     [[nodiscard]] std::vector<int> cutOffRuns() const; ///< at which a window was when it ended

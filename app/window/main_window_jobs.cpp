@@ -169,35 +169,44 @@ QString MainWindow::measuredOn(bool own_type) const {
     return tr("on %1").arg(protocol_text({evaluationChoice(), execution}));
 }
 
-QString MainWindow::beforeEvaluation(Session::Calibrate when, bool kept) const {
+QString MainWindow::beforeEvaluation(Session::Calibrate when) const {
     QStringList lines;
     const auto& machine = session_.machine();
     if (!session_.deviceElsewhere().empty())
         lines << tr("Runs on %1 (%2), quantized there as well; figures of single layers stay there.")
                      .arg(machine->host(), QString::fromStdString(session_.deviceElsewhere()));
-    const auto ahead = session_.calibrationAhead(when);
-    if (!ahead) {
-        using From = Session::CalibrationTaken::From;
-        if (const auto taken = session_.calibrationTaken())
-            lines << (taken->from == From::screen ? tr("Takes the calibration on the screen: %1 tokens.")
-                      : taken->from == From::job  ? tr("Takes the calibration under way: %1 tokens.")
-                                                  : tr("Takes the weights that were quantized with %1 tokens."))
-                         .arg(samples_text(taken->spec));
-        return lines.join(u'\n');
-    }
-    const QString wanted = samples_text(ahead->spec);
+    const auto use = session_.calibrationOf(when);
+    if (!use) return lines.join(u'\n');
+    using From = Session::CalibrationUse::From;
+    const QString wanted = samples_text(use->spec);
     const auto& shown = session_.completeStats();
-    if (ahead->elsewhere)
-        lines << tr("%1 calibrates for it: %2 tokens.").arg(machine->host(), wanted);
-    else if (kept)
+    const bool there = use->from == From::made_there;
+    switch (use->from) {
+    case From::screen:
+        lines << tr("Takes the calibration on the screen: %1 tokens.").arg(wanted);
+        break;
+    case From::job:
+        lines << tr("Takes the calibration under way: %1 tokens.").arg(wanted);
+        break;
+    case From::weights:
+        lines << tr("Takes the weights that were quantized with %1 tokens.").arg(wanted);
+        break;
+    case From::kept:
         lines << tr("Takes the calibration kept from before: %1 tokens.").arg(wanted);
-    else
+        break;
+    case From::made_here:
         lines << (shown ? tr("Calibrates again: %1 tokens.") : tr("Calibrates first: %1 tokens.")).arg(wanted);
-    if (shown && shown->spec != ahead->spec)
-        lines << (ahead->elsewhere ? tr("The figures of layers on the screen stay those of %1 tokens.")
-                                   : tr("The figures of layers on the screen are of %1 tokens and will be replaced."))
+        break;
+    case From::made_there:
+        lines << tr("%1 calibrates for it: %2 tokens.").arg(machine->host(), wanted);
+        break;
+    }
+    if (!use->ahead() || !shown) return lines.join(u'\n');
+    if (shown->spec != use->spec)
+        lines << (there ? tr("The figures of layers on the screen stay those of %1 tokens.")
+                        : tr("The figures of layers on the screen are of %1 tokens and will be replaced."))
                      .arg(samples_text(shown->spec));
-    else if (shown && !ahead->elsewhere)
+    else if (!there)
         lines << tr("The figures of layers on the screen were computed as %1 and will be replaced.")
                      .arg(QString::fromStdString(shown->provenance.execution));
     return lines.join(u'\n');
@@ -211,11 +220,12 @@ void MainWindow::askEvaluate() {
             targets = target_entries(*session_.model(), choices_of(*resolved));
         EvaluationDialog dialog(offered, QString::fromStdString(summary_line(session_.recipe())),
                                 session_.model()->config().max_positions, targets, served_as_, this);
-        dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed, false));
-        if (const auto ahead = session_.calibrationAhead(Session::Calibrate::where_needed); ahead && !ahead->elsewhere)
-            session_.askWhetherKept(&dialog, [this, &dialog](bool kept) {
-                dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed, kept));
-            });
+        const auto say = [this, &dialog] {
+            dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed));
+            updateActions(); // whose tips say the same
+        };
+        say();
+        session_.lookWhetherKept(&dialog, say);
         if (dialog.exec() != QDialog::Accepted) return;
         served_as_ = dialog.servedAs();
         // A window that the model cut short stays wished for, unless another one was typed.

@@ -121,13 +121,12 @@ private Q_SLOTS:
         const QString basis = what_if_table(session_).basis, row = layer_rows(session_)[index_of(layer_)].basis;
         QVERIFY2(basis.contains(QStringLiteral("calibrated 2 × 64, not 3 × 64")), qPrintable(basis));
         QVERIFY2(row.contains(QStringLiteral("calibrated 2 × 64; the recipe asks for 3 × 64")), qPrintable(row));
-        const auto ahead = session_.calibrationAhead();
-        QVERIFY(ahead && ahead->spec.samples == 3 && !ahead->elsewhere);
-        QVERIFY(!session_.calibrationTaken());
+        using From = Session::CalibrationUse::From;
+        const auto ahead = session_.calibrationOf();
+        QVERIFY(ahead && ahead->spec.samples == 3 && ahead->ahead() && ahead->from == From::made_here);
         session_.undo();
-        QVERIFY(!session_.calibrationAhead());
-        const auto taken = session_.calibrationTaken();
-        QVERIFY(taken && taken->spec.samples == 2 && taken->from != Session::CalibrationTaken::From::job);
+        const auto taken = session_.calibrationOf();
+        QVERIFY(taken && taken->spec.samples == 2 && !taken->ahead() && taken->from != From::job);
         QVERIFY(!what_if_table(session_).basis.contains(QStringLiteral("not ")));
     }
 
