@@ -1,5 +1,6 @@
 #include "app/session/session.h"
 
+#include <QtCore/QDir>
 #include <QtCore/QFileInfo>
 #include <algorithm>
 
@@ -95,13 +96,15 @@ JobId Session::open(const QString& path) {
     const auto report = reporter();
     const auto id = std::make_shared<JobId>();
     const auto before = std::make_shared<MappingMark>(); // the files of the model that is open, perhaps damaged
-    JobRequest asked = request(QString::fromLatin1(open_tag), tr("Open %1").arg(path.section(u'/', -1)), {}, 0);
+    const QString name = QDir::cleanPath(path).section(u'/', -1);
+    JobRequest asked = request(QString::fromLatin1(open_tag), tr("Open %1").arg(name), {}, 0);
     asked.new_files = true;
+    asked.opens = name;
     *id = jobs_.submit<OpenedModel>(
         std::move(asked),
-        [name = path.toStdString(), before](JobContext& ctx) {
+        [from = path.toStdString(), before](JobContext& ctx) {
             *before = mapping_mark();
-            return std::make_shared<const OpenedModel>(open_model(resolve_model_path(name), ctx));
+            return std::make_shared<const OpenedModel>(open_model(resolve_model_path(from), ctx));
         },
         [this, path, id, before](std::shared_ptr<const OpenedModel> opened) {
             opened_by_ = *id;

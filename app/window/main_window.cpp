@@ -556,10 +556,10 @@ void MainWindow::updateTitle() {
 
 QString MainWindow::beingOpened() const {
     for (const JobView& job : session_.jobs().jobs()) {
-        if (job.tag != QLatin1String(Session::open_tag)) continue;
+        if (job.opens.isEmpty() || job.stopping) continue; // which was given up
         if (job.state != JobState::waiting && job.state != JobState::running) continue;
         if (opening_ && opening_->job == job.id) return QFileInfo(opening_->path).fileName();
-        return job.title.section(u' ', 1);
+        return job.opens;
     }
     return {};
 }

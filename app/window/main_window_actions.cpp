@@ -42,6 +42,14 @@ QAction* MainWindow::command(const QString& name) const {
     return nullptr;
 }
 
+namespace {
+/// A command that cannot be given while something else is opened.
+QAction* opening(QAction* command) {
+    command->setProperty("opens", true);
+    return command;
+}
+} // namespace
+
 QAction* MainWindow::addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys,
                                 std::function<void()> go) {
     auto* action = new QAction(text, this);
@@ -68,20 +76,20 @@ void MainWindow::buildMenus() {
 void MainWindow::buildFileMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&File"));
     auto* open = new QMenu(tr("Open"), this); // the strip's button; the same commands as in this menu
-    QAction* folder =
-        addCommand(menu, "file.open-folder", tr("Open model &folder …"), QKeySequence::Open, [this] { askFolder(); });
+    QAction* folder = opening(
+        addCommand(menu, "file.open-folder", tr("Open model &folder …"), QKeySequence::Open, [this] { askFolder(); }));
     folder->setProperty("menu", QVariant::fromValue(open));
     open->addAction(folder);
-    open->addAction(addCommand(menu, "file.open-file", tr("Open model f&ile …"), {}, [this] { askFile(); }));
-    open->addAction(addCommand(menu, "file.open-again", tr("Open &again"), {}, [this] { openAgain(); }));
+    open->addAction(opening(addCommand(menu, "file.open-file", tr("Open model f&ile …"), {}, [this] { askFile(); })));
+    open->addAction(opening(addCommand(menu, "file.open-again", tr("Open &again"), {}, [this] { openAgain(); })));
     open->addSeparator();
     for (const RecentModel& sample : shipped_models())
-        open->addAction(addCommand(menu, qPrintable(QStringLiteral("file.") + sample.name),
-                                   tr("Open %1").arg(sample.name), {}, [this, path = sample.path] { openPath(path); }));
+        open->addAction(
+            opening(addCommand(menu, qPrintable(QStringLiteral("file.") + sample.name), tr("Open %1").arg(sample.name),
+                               {}, [this, path = sample.path] { openPath(path); })));
     recent_menu_ = menu->addMenu(tr("Recent models"));
-    addCommand(menu, "file.open-session", tr("Open s&ession …"), QKeySequence(tr("Ctrl+Shift+O")),
-               [this] { askSession(); });
-    for (QAction* action : commands_) action->setProperty("opens", true); // all of them so far
+    opening(addCommand(menu, "file.open-session", tr("Open s&ession …"), QKeySequence(tr("Ctrl+Shift+O")),
+                       [this] { askSession(); }));
     addCommand(menu, "file.save-session", tr("Save sessio&n …"), QKeySequence(tr("Ctrl+Shift+S")),
                [this] { askSaveSession(); });
     menu->addSeparator();
@@ -259,9 +267,7 @@ void MainWindow::buildCompareMenu(QMenuBar* bar) {
 void MainWindow::buildHelpMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&Help"));
     addCommand(menu, "help.shortcuts", tr("Keyboard &shortcuts"), QKeySequence(tr("?")), [this] { showShortcuts(); });
-    addCommand(menu, "help.tour", tr("&Tour: find what hurts in a sample"), {}, [this] {
-        tour_->start();
-    })->setProperty("opens", true);
+    opening(addCommand(menu, "help.tour", tr("&Tour: find what hurts in a sample"), {}, [this] { tour_->start(); }));
     addCommand(menu, "help.problem", tr("Write &problem report …"), {}, [this] {
         askProblemReport();
     })->setToolTip(tr("One text with versions, devices, model, recipe, runs and log, to send with a question"));

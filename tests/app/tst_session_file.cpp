@@ -769,6 +769,10 @@ private Q_SLOTS:
         Session& session = window->session();
         QSemaphore gate;
         keep_busy(session, gate);
+        window->openPath("sample-opt");
+        QVERIFY(std::ranges::any_of(window->findChildren<QLabel*>(), [](const QLabel* label) {
+            return label->isVisible() && label->text().startsWith("Opening sample-opt");
+        }));
         window->openPath(file_);
         QTRY_VERIFY(window->command("run.cancel")->isEnabled());
         window->command("run.cancel")->trigger();
