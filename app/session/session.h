@@ -222,6 +222,9 @@ public:
     /// Target::name whose rounding of the inputs is evaluated instead of the recipe's.
     void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed,
                   const QString& served_as = {});
+    /// The other machine whose figures the run's are, where it cannot go on as things are: that one is not reached, or
+    /// none of its devices evaluates. Empty: it can.
+    [[nodiscard]] QString machineMissing(const Run& run) const;
     /// A run that was stopped, or not begun before the program ended, under its own recipe, protocol and arithmetic: it
     /// goes on behind its last window to the same figures. With what is missing for it, as evaluate().
     void continueRun(int id);

@@ -513,6 +513,12 @@ void Session::evaluate(const EvaluationChoice& choice, Calibrate when, const QSt
     }
 }
 
+QString Session::machineMissing(const Run& run) const {
+    const QString host = run.madeOn();
+    const bool there = host.isEmpty() || (machine_ && machine_->host() == host && !device_elsewhere_.empty());
+    return there ? QString() : host;
+}
+
 void Session::continueRun(int id) {
     const Run* run = runs_.find(id);
     if (!run || run->alive() || run->in_another_window) return;
@@ -520,14 +526,11 @@ void Session::continueRun(int id) {
     if (!opened_.tokenizer)
         return Q_EMIT failed(
             title, tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
-    if (const QString host = run->madeOn(); !host.isEmpty()) { // its windows are of that machine
-        if (!machine_ || machine_->host() != host)
-            return Q_EMIT failed(
-                title,
-                tr("It ran on %1: connect to that machine first, by “elsewhere …” in the list of devices").arg(host));
-        if (device_elsewhere_.empty())
-            return Q_EMIT failed(
-                title, tr("It ran on %1: choose a device of that machine in the list of devices first").arg(host));
+    if (const QString host = machineMissing(*run); !host.isEmpty())
+        return Q_EMIT failed(title, tr("It ran on %1, of which no device evaluates now: connect to that machine first, "
+                                       "by “elsewhere …” in the list of devices, or choose its device in that list")
+                                        .arg(host));
+    if (!run->madeOn().isEmpty()) { // its windows are of that machine
         queueElsewhere(*run);
         runs_.keep();
         return Q_EMIT runsChanged();

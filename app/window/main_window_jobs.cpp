@@ -261,13 +261,11 @@ void MainWindow::continueRuns(const std::vector<int>& runs) {
     plots_->showTab(PlotArea::Perplexity);
     std::vector<int> there; // of a machine that is not connected, or not chosen
     for (const int id : runs) {
-        const Run* run = session_.runList().find(id);
-        const QString host = run ? run->madeOn() : QString();
-        const bool reached = session_.machine() && session_.machine()->host() == host;
-        if (host.isEmpty() || (reached && !session_.deviceElsewhere().empty()))
-            session_.continueRun(id);
-        else
+        const Run* run = session_.run(id);
+        if (run && !session_.machineMissing(*run).isEmpty())
             there.push_back(id);
+        else
+            session_.continueRun(id);
     }
     if (!there.empty()) askMachine(there);
 }
