@@ -80,6 +80,19 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.contains(QStringLiteral("measured")), 60'000);
     }
 
+    /// Whatever stands beside the current recipe: of each linear there is one.
+    void counts_are_of_linears() {
+        session_.editSelected([](SchemeChoice& choice) { choice.scheme.weight->format = find_format("int3"); },
+                              QStringLiteral("int3"), {});
+        const SchemeChoice choice = session_.choiceFor(layer_, session_.recipeRules());
+        QTRY_VERIFY_WITH_TIMEOUT(static_cast<bool>(figures_of(session_, layer_, choice)), 120'000);
+        const auto all = session_.model()->linears().size();
+        const QString said = error_plot(session_).subtitle;
+        QVERIFY2(said.contains(QStringLiteral("%1 of %1 linears · %2 measured, 1 estimated").arg(all).arg(all - 1)),
+                 qPrintable(said));
+        session_.undo();
+    }
+
     void a_fit_to_other_rows_has_no_difference() {
         session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/token gptq:block=64"), QStringLiteral("test"));
         const SchemeChoice choice = session_.choiceFor(layer_, session_.recipeRules());
