@@ -62,6 +62,8 @@ struct Run {
     /// The window ended before it did.
     [[nodiscard]] bool cutOff() const { return !alive() && !window.isEmpty() && !in_another_window; }
     [[nodiscard]] bool hasWindows() const { return !losses().empty(); }
+    /// Before it has windows its quantization may be all that is kept of it: here.
+    [[nodiscard]] bool quantizesHere() const { return !hasWindows() && !full_precision && madeOn().isEmpty(); }
     [[nodiscard]] std::span<const double> losses() const {
         return evaluation ? std::span<const double>(evaluation->window_losses) : std::span<const double>();
     }

@@ -4,6 +4,7 @@
 #include <QtCore/QFileInfo>
 #include <QtCore/QTimer>
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "app/session/kept_reports.h"
@@ -45,16 +46,55 @@ void RunList::readJournal() {
     whenHashed([this] { queueJournal(); }); // the hash says whether it is the same model
 }
 
+namespace {
+std::optional<KeptLinears> kept_of(const Run& run, const Model& model, const KeptBlocks& blocks) {
+    if (blocks.sides.empty()) return std::nullopt;
+    const auto resolved = resolve(run.recipe, model).resolved;
+    return resolved ? kept_linears(blocks, model, *resolved, run.execution) : std::nullopt;
+}
+} // namespace
+
 void RunList::addKept(const RunJournal& journal, const Model& model, const std::string& hash, std::vector<Run>& runs,
                       const std::function<void(const std::string&)>& tell) {
     const RecordFolder kept = kept_reports(journal);
+    const KeptBlocks blocks = kept_blocks(journal.quantizationFile().toStdString());
     for (Run& run : runs) {
         if (run.reports && !are_reports_of(model, *run.reports)) run.reports.reset(); // of a session file
         if (run.hasWindows() && run.modelHash() == hash) find_reports(kept, model, run, tell);
-        if (run.hasWindows() || run.full_precision || !run.host.isEmpty()) continue;
-        if (const auto resolved = resolve(run.recipe, model).resolved)
-            run.kept = kept_linears(journal.quantizationFile().toStdString(), model, *resolved, run.execution);
+        if (run.quantizesHere()) run.kept = kept_of(run, model, blocks);
     }
+}
+
+void RunList::lookAtKept(std::function<void()> then) {
+    const QString file = journal_.quantizationFile();
+    if (!model_ || file.isEmpty()) return;
+    struct Seen {
+        KeptBlocks blocks;
+        std::vector<std::pair<int, std::optional<KeptLinears>>> runs;
+    };
+    std::vector<Run> stopped;
+    std::ranges::copy_if(runs_, std::back_inserter(stopped),
+                         [](const Run& run) { return !run.alive() && run.quantizesHere(); });
+    const auto look = [file, model = model_, stopped] {
+        Seen seen{kept_blocks(file.toStdString()), {}};
+        for (const Run& run : stopped) seen.runs.emplace_back(run.id, kept_of(run, *model, seen.blocks));
+        return seen;
+    };
+    keeper_->ask<Seen>(look, this, [this, model = model_, then = std::move(then)](const Seen& seen) {
+        if (model != model_) return;
+        bool other = std::exchange(kept_blocks_, seen.blocks) != seen.blocks;
+        for (const auto& [id, kept] : seen.runs) {
+            Run* run = findMutable(id);
+            if (!run || run->alive() || run->kept == kept) continue;
+            run->kept = kept;
+            other = true;
+        }
+        if (other) {
+            Q_EMIT changed();
+            Q_EMIT keptChanged();
+        }
+        if (then) then();
+    });
 }
 
 void RunList::readAgain() {

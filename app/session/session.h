@@ -242,6 +242,8 @@ public:
     /// What the reports of a run are made of; absent: it is not finished, its weights are not in memory (withWeights),
     /// or the unquantized model was not evaluated under its protocol.
     [[nodiscard]] std::optional<ReportInput> reportOf(int run) const;
+    /// What is kept of quantizing the recipe, as one computes now: quantize() goes on behind it. Absent: nothing.
+    [[nodiscard]] std::optional<KeptLinears> keptOf(const Recipe& recipe) const;
     [[nodiscard]] const QuantizedModel* newestQuantized() const { return quantized_.get(); }
 
     /// What a session file holds, but for the screen; with the runs of restore() that are still under way.

@@ -6,6 +6,7 @@
 #include "app/jobs/throttle.h"
 #include "app/session/kept_reports.h"
 #include "app/session/recipe_edit.h"
+#include "app/session/run_names.h"
 #include "app/session/session.h"
 #include "core/base/cancel_point.h"
 #include "core/engine/export.h"
@@ -387,11 +388,26 @@ JobId Session::quantizeInto(const Subject& subject, const ChainPtr& chain, std::
             wantWhatIfs(); // for what is not measured now
             Q_EMIT recipeChanged();
         },
-        [this, ended, model = model(), report = reporter()](const JobView& job) {
+        [this, ended, model = model(), quantized_recipe = subject.recipe, alone = !tag.isEmpty(),
+         report = reporter()](const JobView& job) {
             *ended = true;
             if (job.state != JobState::done && model == this->model()) showReports(); // not the part that was made
             report(job);
+            std::function<void()> say;
+            if (alone && job.state != JobState::done)
+                say = [this, quantized_recipe] {
+                    if (const auto kept = keptOf(quantized_recipe))
+                        Q_EMIT logged(tr("%1: quantizing again goes on behind them").arg(kept_text(*kept)));
+                };
+            runs_.lookAtKept(std::move(say));
         });
+}
+
+std::optional<KeptLinears> Session::keptOf(const Recipe& recipe) const {
+    if (!model() || runs_.keptBlocks().sides.empty()) return std::nullopt;
+    const auto resolved = recipe == this->recipe() ? resolution_.resolved : resolve(recipe, *model()).resolved;
+    const auto kept = resolved ? kept_linears(runs_.keptBlocks(), *model(), *resolved, settled()) : std::nullopt;
+    return kept && kept->linears > 0 ? kept : std::nullopt;
 }
 
 std::optional<JobId> Session::quantize() {

@@ -468,7 +468,9 @@ void MainWindow::connectSession() {
         updateActions(); // what evaluating begins with
     });
     connect(&session_, &Session::recipeChanged, this, soon);
-    connect(&session_, &Session::recipeChanged, this, &MainWindow::updateActions);
+    connect(&session_, &Session::recipeChanged, this, &MainWindow::sayKept);
+    connect(&session_.runList(), &RunList::keptChanged, this, &MainWindow::sayKept);
+    connect(&session_.runList(), &RunList::keptChanged, this, &MainWindow::showOffer);
     connect(&session_, &Session::whatIfChanged, this, soon);
     connect(&session_, &Session::reportsChanged, this, soon);
     connect(&session_, &Session::decisionsChanged, this, soon);
@@ -493,7 +495,7 @@ void MainWindow::connectSession() {
             elsewhere = {machine->host(), machine->hello.devices, session_.deviceElsewhere()};
         devices_->setDevices(session_.devices(), session_.device(), elsewhere);
         executions_->setExecution(session_.execution());
-        updateActions();
+        sayKept();
     });
     session_.jobs().standForMemory(asking_);
     connect(&session_.jobs(), &JobRunner::shortOfMemory, this, &MainWindow::askForMemory);
@@ -610,6 +612,7 @@ void MainWindow::updateActions() {
             const auto when = all ? Session::Calibrate::always : Session::Calibrate::where_needed;
             tip = QStringList{tip, beforeEvaluation(when)}.join(u'\n').trimmed();
         }
+        if (works && action->objectName() == u"run.quantize") tip = QStringList{tip, kept_said_}.join(u'\n').trimmed();
         action->setToolTip(tip);
     }
     enable("view.bookmark", open && !session_.selection().empty());

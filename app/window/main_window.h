@@ -164,6 +164,7 @@ private:
     void askEvaluate();
     /// Where the recipe will be evaluated, and by what calibration; empty: here, and by none.
     [[nodiscard]] QString beforeEvaluation(Session::Calibrate when) const;
+    void sayKept(); ///< what quantizing the open recipe goes on behind, where the command is
     /// Those of the selected runs that can go on; where none of them can, of all.
     [[nodiscard]] std::vector<int> stoppedRuns() const;
     [[nodiscard]] std::vector<int> cutOffRuns() const; ///< at which a window was when it ended
@@ -242,6 +243,7 @@ private:
     std::vector<Draft::Found> offered_;
     QSet<QString> taken_up_;        ///< files of drafts that were gone on with since the model was opened
     std::vector<int> offered_runs_; ///< cut off, and named in the offer
+    QString kept_said_;             ///< of sayKept(); empty: it begins
     QString damage_;                ///< of the model's files since it was opened; empty: none
     std::vector<Place> bookmarks_;  // index: number - 1; without layers: free
     SleepInhibitor awake_;

@@ -212,6 +212,12 @@ QString MainWindow::beforeEvaluation(Session::Calibrate when) const {
     return lines.join(u'\n');
 }
 
+void MainWindow::sayKept() {
+    const auto kept = session_.model() ? session_.keptOf(session_.recipe()) : std::nullopt;
+    kept_said_ = kept ? tr("%1 before: it goes on behind them.").arg(kept_text(*kept)) : QString();
+    updateActions();
+}
+
 void MainWindow::askEvaluate() {
     if (asking_) {
         const EvaluationChoice offered = evaluationChoice();

@@ -241,8 +241,7 @@ void MainWindow::takeOffers(const Draft::There& there) {
 
 namespace {
 QString quantized_text(const std::optional<KeptLinears>& kept) {
-    if (!kept || kept->linears == 0) return QObject::tr("not begun");
-    return QObject::tr("%1 of %2 linears quantized").arg(kept->linears).arg(kept->of);
+    return kept && kept->linears > 0 ? kept_text(*kept) : QObject::tr("not begun");
 }
 
 /// "w=int4/..., stopped at 5 of 24 windows; ..."
@@ -271,11 +270,13 @@ QString sentence_of(const Draft::Found& found) {
         .arg(time_text(found), saved_name(found), found.contents);
 }
 
-OfferBar::Piece piece_of(const Draft::Found& found, const std::vector<const Run*>& stopped) {
+/// `kept`: of a quantization that was no run's.
+OfferBar::Piece piece_of(const Draft::Found& found, const std::vector<const Run*>& stopped, const QString& kept) {
     const QString saved = saved_name(found);
     QString line = time_text(found) + QStringLiteral(" · ");
     if (!saved.isEmpty()) line += QObject::tr("in %1 · ").arg(saved);
     line += found.contents;
+    if (!kept.isEmpty()) line += QStringLiteral(" · ") + kept;
     if (!stopped.empty()) line += QObject::tr(" · stopped: %1").arg(stopped_text(stopped));
     if (saved.isEmpty()) return {line, QObject::tr("Go on with it"), QObject::tr("Discard it")};
     return {line, QObject::tr("Open %1").arg(saved), QObject::tr("Leave it there")};
@@ -312,9 +313,17 @@ void MainWindow::showOffer() {
     }
     const QString go_on = offered_runs_.empty() ? QString() : tr("Continue what was stopped");
     std::vector<OfferBar::Piece> pieces;
-    for (std::size_t i = 0; i < offered_.size(); ++i) pieces.push_back(piece_of(offered_[i], own[i]));
+    QString kept; // of quantizing the recipe on its own
+    for (std::size_t i = 0; i < offered_.size(); ++i) {
+        const Recipe& recipe = offered_[i].file.recipe;
+        const bool run = std::ranges::any_of(offered_runs_, [&](int id) { return session_.run(id)->recipe == recipe; });
+        const auto linears = run ? std::nullopt : session_.keptOf(recipe);
+        kept = linears ? kept_text(*linears) : QString();
+        pieces.push_back(piece_of(offered_[i], own[i], kept));
+    }
     if (pieces.size() == 1) {
         QString text = sentence_of(offered_.front());
+        if (!kept.isEmpty()) text += tr(" Kept of it: %1.").arg(kept);
         if (!own.front().empty()) text += tr(" Stopped with it: %1.").arg(stopped_text(own.front()));
         if (!others.empty()) text += tr(" Stopped besides it: %1.").arg(stopped_text(others));
         return offer_->offer(text, pieces.front().yes, pieces.front().no, go_on);

@@ -23,6 +23,7 @@
 
 #include "app/session/layers_json.h"
 #include "app/session/recent_models.h"
+#include "app/session/run_names.h"
 #include "app/session/session_file.h"
 #include "app/window/main_window.h"
 #include "app/window/table_rows.h"
@@ -99,17 +100,39 @@ class SessionFileTest : public QObject {
         session.jobs().submit<int>(
             {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 30'000)); }, {});
     }
+    /// What `begin` queues is cancelled before the first job of it has begun.
+    static void stop_before_it_begins(MainWindow& window, const std::function<void()>& begin) {
+        Session& session = window.session();
+        QSemaphore gate;
+        keep_busy(session, gate);
+        begin();
+        session.jobs().cancelAll();
+        gate.release();
+        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+    }
     /// Evaluates, and is as if killed before the first job of that has begun.
     static void cut_off_before_it_begins(MainWindow& window) {
         open(window);
         Session& session = window.session();
-        QSemaphore gate;
-        keep_busy(session, gate);
-        session.evaluate({{}, 64, 3});
-        session.runList().markCutOff(); // from here on it is killed
-        session.jobs().cancelAll();
-        gate.release();
-        QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+        stop_before_it_begins(window, [&] {
+            session.evaluate({{}, 64, 3});
+            session.runList().markCutOff(); // from here on it is killed
+        });
+    }
+    /// Quantizes the recipe, is stopped in the third block, and says what is kept of it.
+    static KeptLinears quantize_two_blocks(const Session& session) {
+        const Model& model = *session.model();
+        const std::int64_t all = std::ssize(model.linears()), kept = 2 * all / std::ssize(model.blocks());
+        JobContext ctx;
+        const auto stop = [&, done = std::int64_t{0}](const LayerReport&) mutable {
+            if (++done == kept + 1) ctx.cancel.request();
+        };
+        const auto file = session.runList().journal().quantizationFile().toStdString();
+        [&] {
+            QVERIFY_THROWS_EXCEPTION(Cancelled, (void)quantize(session.model(), nullptr, *session.resolution().resolved,
+                                                               ctx, stop, {.journal = file}));
+        }();
+        return {kept, all};
     }
     /// The window's keeper, which comes to nothing else before `disk` is released.
     static Keeper& held_up_by(QSemaphore& disk, MainWindow& window) {
@@ -362,14 +385,10 @@ private Q_SLOTS:
             open(*second);
             make(*second, "w=int4/sym/channel", "of the second");
             QTest::qWait(700);
-            Session& session = second->session();
-            QSemaphore gate;
-            keep_busy(session, gate);
-            session.evaluate({{}, 64, 3});
-            session.runList().markCutOff(); // from here on it is killed
-            session.jobs().cancelAll();
-            gate.release();
-            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+            stop_before_it_begins(*second, [&session = second->session()] {
+                session.evaluate({{}, 64, 3});
+                session.runList().markCutOff(); // from here on it is killed
+            });
             make(*first, "w=int8/sym/channel", "of the first"); // the newest
             QTest::qWait(700);
         }
@@ -480,21 +499,11 @@ private Q_SLOTS:
 
     /// One that was being quantized says what is kept of that, and the table too.
     void a_run_that_was_cut_off_while_it_was_quantized_says_what_is_kept() {
-        std::int64_t kept = 0, all = 0;
+        KeptLinears kept;
         {
             auto [settings, window] = this->window("amid");
             cut_off_before_it_begins(*window);
-            const Session& session = window->session();
-            const Model& model = *session.model();
-            all = std::ssize(model.linears());
-            kept = 2 * all / std::ssize(model.blocks());
-            JobContext ctx; // what the job had done until then
-            const auto stop = [&, done = std::int64_t{0}](const LayerReport&) mutable {
-                if (++done == kept + 1) ctx.cancel.request();
-            };
-            const auto file = session.runList().journal().quantizationFile().toStdString();
-            QVERIFY_THROWS_EXCEPTION(Cancelled, (void)quantize(session.model(), nullptr, *session.resolution().resolved,
-                                                               ctx, stop, {.journal = file}));
+            kept = quantize_two_blocks(window->session()); // what the job had done until then
         }
         auto [settings, window] = this->window("amid");
         window->openPath("sample-opt");
@@ -504,17 +513,44 @@ private Q_SLOTS:
         const Session& session = window->session();
         QCOMPARE(session.runs().size(), std::size_t(2));
         for (const Run& run : session.runs())
-            QVERIFY2(offer->text().contains(run.name +
-                                            (run.full_precision
-                                                 ? QStringLiteral(", not begun")
-                                                 : QStringLiteral(", %1 of %2 linears quantized").arg(kept).arg(all))),
+            QVERIFY2(offer->text().contains(run.name + (run.full_precision ? QStringLiteral(", not begun")
+                                                                           : QStringLiteral(", ") + kept_text(kept))),
                      qPrintable(offer->text()));
         const std::vector<RunRow> rows = run_rows(session);
-        QVERIFY(std::ranges::any_of(rows, [&](const RunRow& row) { return row.quantized == kept; }));
+        QVERIFY(std::ranges::any_of(rows, [&](const RunRow& row) { return row.quantized == kept.linears; }));
         click(*offer, "Continue");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs()[0].finished() && session.runs()[1].finished(),
                                  60'000);
         QVERIFY(log(*window).contains("2 of ") && log(*window).contains("going on behind them"));
+    }
+
+    /// So does one that was stopped and not killed, and quantizing alone.
+    void what_is_kept_of_a_quantization_is_said() {
+        {
+            auto [settings, window] = this->window("kept");
+            open(*window);
+            Session& session = window->session();
+            const KeptLinears kept = quantize_two_blocks(session);
+            stop_before_it_begins(*window, [&] { session.evaluate({{}, 64, 3}); });
+            QTRY_VERIFY(std::ranges::any_of(run_rows(session),
+                                            [&](const RunRow& row) { return row.quantized == kept.linears; }));
+            const QString tip = window->command("run.quantize")->toolTip();
+            QVERIFY2(tip.contains(kept_text(kept) + " before"), qPrintable(tip));
+            stop_before_it_begins(*window, [&] { session.quantize(); });
+            QTRY_VERIFY2(log(*window).contains(kept_text(kept) + ": quantizing again goes on behind them"),
+                         qPrintable(log(*window)));
+            make(*window, "w=int3/sym/channel", "three bits");
+            QVERIFY(!window->command("run.quantize")->toolTip().contains("linears quantized")); // of another recipe
+            QCOMPARE(quantize_two_blocks(session), kept);
+            QTest::qWait(700);
+        }
+        auto [settings, window] = this->window("kept");
+        open(*window);
+        const OfferBar* offer = draft_offer(*window);
+        QTRY_VERIFY2(offer->text().contains("three bits") && offer->text().contains("Kept of it: "),
+                     qPrintable(offer->text()));
+        click(*offer, "Go on with it");
+        QTRY_VERIFY(window->command("run.quantize")->toolTip().contains("linears quantized before"));
     }
 
     /// What somebody asked for by --size stays, and no window is larger than its screen.
