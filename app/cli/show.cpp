@@ -1,6 +1,5 @@
 #include "app/cli/show.h"
 
-#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -44,9 +43,8 @@ std::string layers_text(const QuantizedModel& model) {
         columns.push_back({"err " + std::string(source.brief) + " %", Align::right});
     columns.insert(columns.end(), {{"unused levels", Align::right}, {"bytes", Align::right}, {"scheme"}});
     Table table(std::move(columns));
-    bool cancel = false;
-    for (const LayerReport* report : worst_first(layers_of(model))) {
-        cancel = cancel || (report->output_error && errors_cancel(*report->output_error));
+    const std::vector<const LayerReport*> worst = worst_first(layers_of(model));
+    for (const LayerReport* report : worst) {
         std::vector<std::string> cells{report->name, optional_fixed(report->output_sqnr_db, 2),
                                        fixed(report->weight_sqnr_db, 2), fixed(report->weight_underflow_percent, 2),
                                        optional_fixed(report->input_underflow_percent, 2)};
@@ -61,9 +59,8 @@ std::string layers_text(const QuantizedModel& model) {
     }
     return table.text() +
            "\nerr columns: shares of the output's error in % by source (w weights, a inputs; un "
-           "underflow, ro rounding, cl clipping); they add up to 100" +
-           (cancel ? ", and one above 100 cancels with others: the cross term takes it away" : "") + "\n" +
-           totals_line(model) + "\n";
+           "underflow, ro rounding, cl clipping); " +
+           shares_note(worst) + "\n" + totals_line(model) + "\n";
 }
 
 std::string perplexity_text(const Evaluation& evaluation) {

@@ -1,6 +1,5 @@
 #include "core/report/html_report.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -95,10 +94,7 @@ std::string layer_table(const std::vector<const LayerReport*>& worst) {
 std::string outputs_note(const std::vector<const LayerReport*>& worst, bool kept) {
     if (!outputs_measured(worst))
         return "<p>Output errors are measured on kept calibration inputs; this run had none.</p>\n";
-    const bool cancel = std::ranges::any_of(
-        worst, [](const LayerReport* report) { return report->output_error && errors_cancel(*report->output_error); });
-    return "<p>Error columns are shares of the output's mean squared error; they add up to 100 %. " +
-           std::string(cancel ? "One above 100 % cancels with others: the cross term takes it away. " : "") +
+    return "<p>Error columns are shares of the output's mean squared error; " + shares_note(worst) + ". " +
            std::string(kept ? kept_note : "Measured by the run on kept calibration inputs.") + "</p>\n";
 }
 

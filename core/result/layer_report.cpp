@@ -33,6 +33,14 @@ bool errors_cancel(const ErrorSources& error) {
            });
 }
 
+std::string shares_note(std::span<const LayerReport* const> reports) {
+    const bool cancel = std::ranges::any_of(reports, [](const LayerReport* report) {
+        return report->output_error && errors_cancel(*report->output_error);
+    });
+    return std::string("they add up to 100 %") +
+           (cancel ? ", and one above it cancels with others: the cross term takes it away" : "");
+}
+
 double sqnr_for_order(const LayerReport& report) {
     const double sqnr = report.output_sqnr_db.value_or(report.weight_sqnr_db);
     return std::isnan(sqnr) ? -std::numeric_limits<double>::infinity() : sqnr;

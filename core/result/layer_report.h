@@ -88,6 +88,10 @@ struct LayerReport {
     double seconds = 0;
 };
 
+/// What is said of shares of these layers' errors, as the end of a sentence: "they add up to 100 %", and where one is
+/// above that (errors_cancel), how.
+[[nodiscard]] std::string shares_note(std::span<const LayerReport* const> reports);
+
 /// What layers are put in order by, the worst first: the SQNR of the output, of the weight where no output was seen.
 /// One that could not be measured comes before all that could.
 [[nodiscard]] double sqnr_for_order(const LayerReport& report);

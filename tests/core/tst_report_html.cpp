@@ -101,6 +101,19 @@ private Q_SLOTS:
         }
     }
 
+    void a_share_above_the_whole_is_explained() {
+        LayerReport report;
+        report.output_error.emplace();
+        report.output_error->weight.rounding = 0.5;
+        report.output_error->total = 1;
+        const LayerReport* const one[] = {&report};
+        QCOMPARE(shares_note(one), std::string("they add up to 100 %"));
+        report.output_error->weight.rounding = 3;
+        report.output_error->cross = -2;
+        QVERIFY(shares_note(one).find("above it cancels with others") != std::string::npos);
+        QVERIFY(report_html(input_).find("mean squared error; they add up to 100 %") != std::string::npos);
+    }
+
     /// Nothing that a text holds ends the markup or turns round what comes after it.
     void texts_stay_texts() {
         QCOMPARE(escaped("a<b & \"c\"\n\t"), std::string("a&lt;b &amp; &quot;c&quot;\n\t"));
