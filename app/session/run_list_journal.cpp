@@ -46,14 +46,6 @@ void RunList::readJournal() {
     whenHashed([this] { queueJournal(); }); // the hash says whether it is the same model
 }
 
-namespace {
-std::optional<KeptLinears> kept_of(const Run& run, const Model& model, const KeptBlocks& blocks) {
-    if (blocks.sides.empty()) return std::nullopt;
-    const auto resolved = resolve(run.recipe, model).resolved;
-    return resolved ? kept_linears(blocks, model, *resolved, run.execution) : std::nullopt;
-}
-} // namespace
-
 void RunList::addKept(const RunJournal& journal, const Model& model, const std::string& hash, std::vector<Run>& runs,
                       const std::function<void(const std::string&)>& tell) {
     const RecordFolder kept = kept_reports(journal);
@@ -61,7 +53,7 @@ void RunList::addKept(const RunJournal& journal, const Model& model, const std::
     for (Run& run : runs) {
         if (run.reports && !are_reports_of(model, *run.reports)) run.reports.reset(); // of a session file
         if (run.hasWindows() && run.modelHash() == hash) find_reports(kept, model, run, tell);
-        if (run.quantizesHere()) run.kept = kept_of(run, model, blocks);
+        if (run.quantizesHere()) run.kept = kept_linears(blocks, model, run.recipe, run.execution);
     }
 }
 
@@ -77,7 +69,8 @@ void RunList::lookAtKept(std::function<void()> then) {
                          [](const Run& run) { return !run.alive() && run.quantizesHere(); });
     const auto look = [file, model = model_, stopped] {
         Seen seen{kept_blocks(file.toStdString()), {}};
-        for (const Run& run : stopped) seen.runs.emplace_back(run.id, kept_of(run, *model, seen.blocks));
+        for (const Run& run : stopped)
+            seen.runs.emplace_back(run.id, kept_linears(seen.blocks, *model, run.recipe, run.execution));
         return seen;
     };
     keeper_->ask<Seen>(look, this, [this, model = model_, then = std::move(then)](const Seen& seen) {

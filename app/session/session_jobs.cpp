@@ -404,10 +404,13 @@ JobId Session::quantizeInto(const Subject& subject, const ChainPtr& chain, std::
 }
 
 std::optional<KeptLinears> Session::keptOf(const Recipe& recipe) const {
-    if (!model() || runs_.keptBlocks().sides.empty()) return std::nullopt;
-    const auto resolved = recipe == this->recipe() ? resolution_.resolved : resolve(recipe, *model()).resolved;
-    const auto kept = resolved ? kept_linears(runs_.keptBlocks(), *model(), *resolved, settled()) : std::nullopt;
-    return kept && kept->linears > 0 ? kept : std::nullopt;
+    if (!model()) return std::nullopt;
+    try {
+        const auto kept = kept_linears(runs_.keptBlocks(), *model(), recipe, settled());
+        return kept && kept->linears > 0 ? kept : std::nullopt;
+    } catch (const Error&) { // the model's files have changed: its jobs will say so
+        return std::nullopt;
+    }
 }
 
 std::optional<JobId> Session::quantize() {

@@ -113,7 +113,7 @@ struct KeptBlocks {
 /// Of them, those of that quantization; absent where they are another one's, and before the model's hash is known. Only
 /// quantizing itself knows whether it goes on behind them: a device or a program may have changed.
 [[nodiscard]] std::optional<KeptLinears> kept_linears(const KeptBlocks& blocks, const Model& model,
-                                                      const ResolvedRecipe& resolved, const Execution& execution);
+                                                      const Recipe& recipe, const Execution& execution);
 
 struct EvaluationSpec {
     std::int64_t window = 2048;   ///< tokens

@@ -301,16 +301,17 @@ KeptBlocks kept_blocks(const std::filesystem::path& journal) {
     return blocks;
 }
 
-std::optional<KeptLinears> kept_linears(const KeptBlocks& blocks, const Model& model, const ResolvedRecipe& resolved,
+std::optional<KeptLinears> kept_linears(const KeptBlocks& blocks, const Model& model, const Recipe& recipe,
                                         const Execution& execution) {
     const auto& [sides, records] = blocks;
     const auto hash = sides.empty() ? std::nullopt : model.known_hash();
     if (!hash) return std::nullopt;
-    const std::string wanted = side_text(*hash, resolved.recipe(), execution);
+    const std::string wanted = side_text(*hash, recipe, execution);
     const auto side = std::ranges::find(sides, wanted);
-    if (side == sides.end()) return std::nullopt;
+    const auto resolved = side == sides.end() ? std::nullopt : resolve(recipe, model).resolved;
+    if (!resolved) return std::nullopt;
     KeptLinears kept;
-    const std::vector<std::int64_t> in_block = linears_by_block(model, choices_of(resolved));
+    const std::vector<std::int64_t> in_block = linears_by_block(model, choices_of(*resolved));
     for (std::size_t block = 0; block < in_block.size(); ++block) {
         const std::size_t record = block * sides.size() + static_cast<std::size_t>(side - sides.begin());
         if (record < records) kept.linears += in_block[block];
