@@ -42,8 +42,9 @@ public:
     void begin() { ++number_; }
     /// Of this window, since begin().
     [[nodiscard]] QString file(const QString& model_path) const;
-    /// Written aside, then renamed; where nothing was made, what was kept goes. Runs and decisions are the journals'
-    /// and left out. `file.saved_as`: where the same was saved; `file.changed`: when the work changed last. Throws Error{bad_input} naming the file.
+    /// Written aside, then renamed; where nothing was made, what was kept goes. Without what the journals keep
+    /// (work_alone). `file.saved_as`: where the same was saved; `file.changed`: when the work changed last. Throws
+    /// Error{bad_input} naming the file.
     void keep(const QString& model_path, SessionFile file) const;
     /// What windows that are gone left, and this one before begin(); the same work once. What cannot be read is left
     /// alone.

@@ -102,8 +102,8 @@ struct KeptLinears {
     std::int64_t linears = 0, of = 0;
     bool operator==(const KeptLinears&) const = default;
 };
-/// What the file (QuantizeOptions::journal) holds of one pass, looked at without reading its linears; nothing where there
-/// is none.
+/// What the file (QuantizeOptions::journal) holds of one pass, looked at without reading its linears; nothing where
+/// there is none.
 struct KeptBlocks {
     std::vector<std::string> sides; ///< whose they are, as kept_linears knows them
     std::size_t records = 0;        ///< finished blocks, one of each side after another
