@@ -205,10 +205,10 @@ QString MainWindow::modelFile() const { return QString::fromStdString(session_.m
 void MainWindow::keepDraft() {
     draft_soon_->stop();
     if (!session_.model()) return;
-    SessionFile file = sessionFile();
+    SessionFile file = work_alone(sessionFile());
     if (saved_ && same_work(*saved_, file)) file.saved_as = session_path_;
     file.changed = kept_ && same_work(*kept_, file) ? kept_->changed : QDateTime::currentDateTime();
-    kept_ = work_alone(file);
+    kept_ = file;
     keeper().keep(
         draft_.file(modelFile()), [draft = draft_, model = modelFile(), file] { draft.keep(model, file); }, this,
         [this](const QString& why) { jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(why)); });

@@ -7,6 +7,7 @@ namespace graticule {
 
 void Progress::begin(std::string stage, std::int64_t total, std::int64_t before, Counted counted) {
     const std::lock_guard lock(mutex_);
+    note_share();
     stage_ = std::move(stage);
     started_ = std::chrono::steady_clock::now();
     before_ = before;
@@ -30,6 +31,12 @@ void Progress::part(double units) {
     total_.store(0, std::memory_order_relaxed);
 }
 
+void Progress::note_share() const {
+    const auto total = static_cast<double>(total_.load(std::memory_order_relaxed));
+    const auto done = static_cast<double>(done_.load(std::memory_order_relaxed));
+    if (total > 0) share_of_part_ = std::max(share_of_part_, std::min(1.0, done / total));
+}
+
 Progress::Snapshot Progress::snapshot() const {
     const std::lock_guard lock(mutex_);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - started_;
@@ -40,9 +47,7 @@ Progress::Snapshot Progress::snapshot() const {
                  before_,
                  counted_};
     if (planned_ > 0) {
-        if (now.total > 0)
-            share_of_part_ =
-                std::max(share_of_part_, std::min(1.0, static_cast<double>(now.done) / static_cast<double>(now.total)));
+        note_share();
         now.share = std::min(1.0, (parts_before_ + part_ * share_of_part_) / planned_);
     }
     return now;

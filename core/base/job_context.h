@@ -43,6 +43,8 @@ public:
     [[nodiscard]] Snapshot snapshot() const;
 
 private:
+    void note_share() const; ///< of the stage, in share_of_part_; mutex_ held
+
     mutable std::mutex mutex_; // guards what begin() takes; the counters are atomic
     std::string stage_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
