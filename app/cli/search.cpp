@@ -103,7 +103,7 @@ std::string points_text(const RecipeSearch& search) {
                                 {"95 % interval", Align::right},
                                 {"perplexity", Align::right}};
     if (search.times)
-        columns.insert(columns.end(), {{"linears ms, predicted", Align::right}, {"measured", Align::right}});
+        columns.insert(columns.end(), {{"linears predicted, ms", Align::right}, {"measured, ms", Align::right}});
     Table table(std::move(columns));
     const auto milliseconds = [](const std::optional<double>& seconds) {
         return seconds ? significant(1e3 * *seconds, 4) : std::string("-");

@@ -411,10 +411,9 @@ void MainWindow::explain(LayerId layer, int column) {
                         found ? found->title : tr("There is no figure to explain here"), QMessageBox::Close, this);
     box->setAttribute(Qt::WA_DeleteOnClose);
     box->setModal(false);
-    box->setInformativeText(found
-                                ? found->lines
-                                : tr("Choose a number of the layer table: max |x|, outlier, underflow, SQNR or bytes. "
-                                     "Calibrate first where there is none yet."));
+    box->setInformativeText(found ? found->lines
+                                  : tr("Choose a number of the layer table: max |x|, outlier ratio, weight underflow, "
+                                       "output SQNR or bytes. Calibrate first where there is none yet."));
     box->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     box->show();
 }

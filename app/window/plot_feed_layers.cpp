@@ -18,11 +18,12 @@ namespace {
 QString tr(const char* text) { return QObject::tr(text); }
 
 // The sources in percent of the output's power, so that layers can be set side by side.
-std::optional<ErrorTerms> error_terms(const LayerReport& report) {
+std::optional<ErrorTerms> error_terms(const Session& session, const LayerFigures& known) {
+    const LayerReport& report = *known.report;
     if (!report.output_error || !report.output_mse || !report.output_sqnr_db) return std::nullopt;
     const double power = *report.output_mse * std::pow(10, *report.output_sqnr_db / 10);
     if (!(power > 0) || !std::isfinite(power)) return std::nullopt;
-    return ErrorTerms{scaled(*report.output_error, 100 / power), *report.output_sqnr_db, basis_text(report)};
+    return ErrorTerms{scaled(*report.output_error, 100 / power), *report.output_sqnr_db, basis_text(session, known)};
 }
 
 // "3 v_proj": what fits under a bar.
@@ -77,7 +78,7 @@ PlotScene error_plot(const Session& session) {
         bool estimates = false; // among them
         for (const LayerRules* rules : recipes) {
             const LayerFigures known = figures_of(session, linear.id, session.choiceFor(linear.id, *rules));
-            const auto terms = known ? error_terms(*known.report) : std::nullopt;
+            const auto terms = known ? error_terms(session, known) : std::nullopt;
             if (!terms) continue;
             row.recipes.push_back(*terms);
             estimates = estimates || known.estimated();

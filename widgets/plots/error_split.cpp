@@ -105,7 +105,7 @@ DataTable error_table(const ErrorSplitData& data, const std::vector<const ErrorS
     DataTable table{{QStringLiteral("layer"), QStringLiteral("recipe")}, {}};
     for (const ErrorSource& source : error_sources()) table.columns.push_back(qt_text(source.label));
     table.columns.push_back(QStringLiteral("total"));
-    table.columns.push_back(QStringLiteral("output SQNR, dB"));
+    table.columns.push_back(qt_text(words_of(Figure::output_sqnr).label));
     table.columns.push_back(QStringLiteral("basis"));
     for (const ErrorSplitRow* row : rows) {
         for (std::size_t recipe = 0; recipe < row->recipes.size(); ++recipe) {

@@ -490,6 +490,9 @@ private Q_SLOTS:
         QVERIFY2(rules == expected, rules.dump().c_str());
         const Outcome text = run_cli(words);
         QVERIFY2(text.out.contains("rule        matches  decides"), text.out);
+        for (const char* heading : {" SQNR, dB", "w SQNR, dB", "w underfl., %", "a underfl., %", "err w un, %"})
+            QVERIFY2(text.out.contains(heading), text.out);
+        QVERIFY2(text.out.contains("underfl.: underflow"), text.out);
     }
 
     /// Before anything is run: what becomes of the export where, in words and as JSON.
