@@ -16,6 +16,7 @@
 #include "core/io/output_file.h"
 #include "core/recipe/recipe_text.h"
 #include "core/report/json_results.h"
+#include "core/report/report_text.h"
 
 namespace graticule::cli {
 namespace {

@@ -7,6 +7,7 @@
 #include "app/cli/table.h"
 #include "core/engine/engine.h"
 #include "core/report/kernels_text.h"
+#include "core/report/report_text.h"
 
 namespace graticule::cli {
 namespace {
@@ -63,13 +64,7 @@ std::string layers_text(const QuantizedModel& model) {
            totals_line(model) + "\n";
 }
 
-std::string perplexity_text(const Evaluation& evaluation) {
-    return fixed(evaluation.perplexity, 4) + " ± " +
-           (evaluation.standard_error ? fixed(*evaluation.standard_error, 4) : std::string("n/a")) +
-           (evaluation.meaningless.empty() ? "" : " (means nothing)");
-}
-
-std::string difference_text(const Comparison& comparison) {
+std::string bracketed_difference(const Comparison& comparison) {
     if (!comparison.difference) return "not comparable";
     const PairedDifference& d = *comparison.difference;
     const std::string text = signed_fixed(d.perplexity_difference, 4) + " (" + signed_fixed(d.percent, 2) + " %)";

@@ -2,10 +2,12 @@
 #include <QtCore/QXmlStreamReader>
 #include <QtTest/QTest>
 #include <algorithm>
+#include <limits>
 
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
 #include "core/report/html_report.h"
+#include "core/report/report_text.h"
 #include "core/report/svg_charts.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
@@ -73,6 +75,19 @@ private Q_SLOTS:
         QVERIFY(card.find("- compressed-tensors\n") != std::string::npos);
         QVERIFY(card.find(input_.evaluation->provenance.model_hash) != std::string::npos);
         QVERIFY(card.find("*.fc2 => w=dint4/asym/channel a=int8/sym/token") != std::string::npos);
+    }
+
+    /// As the command line says it.
+    void a_perplexity_is_said_in_one_way() {
+        Evaluation run;
+        run.perplexity = 53.81;
+        run.standard_error = 1.02;
+        QCOMPARE(perplexity_text(run), std::string("53.8100 ± 1.0200"));
+        run.standard_error = std::nullopt;
+        QCOMPARE(perplexity_text(run), std::string("53.8100 (one window)"));
+        run.meaningless = "its states are too large";
+        run.perplexity = std::numeric_limits<double>::infinity();
+        QCOMPARE(perplexity_text(run), std::string("not finite (one window) (means nothing)"));
     }
 
     /// A figure has one name, with its unit behind a comma, in every report.
