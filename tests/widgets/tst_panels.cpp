@@ -1003,6 +1003,42 @@ private Q_SLOTS:
         for (const QSpinBox* box : dialog.findChildren<QSpinBox*>()) QVERIFY(!box->accessibleName().isEmpty());
     }
 
+    /// By its name in recipes, whatever it is called on the screen; its method is chosen first where it is missing.
+    void a_setting_is_shown_with_its_method() {
+        QWidget window;
+        auto* editor = new SchemeEditor(&window);
+        editor->resize(300, 600);
+        std::vector<MethodEntry> all = methods();
+        all.front().params.front().label = "Migration strength";
+        editor->setMethods(all);
+        window.resize(320, 640);
+        window.show();
+        QVERIFY(QTest::qWaitForWindowActive(&window));
+        const SchemeChoice plain = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
+        SchemeChoice now = plain;
+        const auto show = [&] { editor->setChoices({plain, now}, {plain, plain}, {256, 256}); };
+        connect(editor, &SchemeEditor::edited, editor, [&](const SchemeEditor::Edit& edit) { edit(now); });
+        editor->showSetting("smoothquant", "alpha"); // nothing is selected: there is nothing to show it of
+        show();
+        QVERIFY(!editor->hasMethod("smoothquant") && now == plain);
+        editor->showSetting("smoothquant", "alpha");
+        QVERIFY(now != plain);
+        const auto focused = [&] {
+            const QWidget* with = window.focusWidget();
+            return with ? with->accessibleName() : QString();
+        };
+        show(); // only one of the two layers has it: there is no field
+        QVERIFY(!editor->hasMethod("smoothquant"));
+        QVERIFY(focused() != "Migration strength");
+        editor->setChoices({now, now}, {plain, plain}, {256, 256});
+        QVERIFY(editor->hasMethod("smoothquant"));
+        QVERIFY(focused() != "Migration strength"); // that was of the edit before
+        const SchemeChoice before = now;
+        editor->showSetting("smoothquant", "alpha");
+        QCOMPARE(focused(), "Migration strength");
+        QVERIFY(now == before);
+    }
+
     void palette_matches_words_in_any_order() {
         QVERIFY(CommandPalette::matches("eval run", "Run and Evaluate"));
         QVERIFY(!CommandPalette::matches("evaluate x", "Evaluate"));
@@ -1014,14 +1050,14 @@ private Q_SLOTS:
                                        item("Preset x", "calibrated on short sequences (SLAC)", ""),
                                        item("SLAC study", "", ""), item("Quit", "", "")};
         QCOMPARE(CommandPalette::found("slac", items), (std::vector<std::size_t>{2, 1, 0})); // by its name first
-        items[2].possible = false;
+        items[2].not_now = "not now";
         QCOMPARE(CommandPalette::found("slac", items), (std::vector<std::size_t>{1, 0, 2}));
     }
 
     void what_is_not_possible_now_is_found_and_not_chosen() {
         int chosen = 0;
         PaletteItem item{PaletteItem::Kind::command, "Export", "Ctrl+E", [&] { ++chosen; }};
-        item.possible = false;
+        item.not_now = "no run is selected";
         QWidget window;
         window.resize(800, 600);
         window.show();

@@ -151,6 +151,11 @@ void ParamForm::show(QWidget* editor, const ParamSpec& spec, const ParamValue& v
     }
 }
 
+QWidget* ParamForm::editor(const std::string& setting) const {
+    const auto at = std::ranges::find(specs_, setting, &ParamSpec::name) - specs_.begin();
+    return at < std::ssize(specs_) ? editors_[static_cast<std::size_t>(at)] : nullptr;
+}
+
 void ParamForm::setValues(const ParamMap& values) {
     for (std::size_t i = 0; i < specs_.size(); ++i) {
         const auto found = values.find(specs_[i].name);
