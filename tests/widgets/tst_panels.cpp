@@ -879,6 +879,29 @@ private Q_SLOTS:
         QCOMPARE(boxes[0]->toolTip(), QString("migration strength\ndefault: 0.5\nfrom: a paper, section 4"));
     }
 
+    /// A tip calls choices as the box does, and says how the text of the recipe does.
+    void tips_of_settings_name_choices_as_the_box_does() {
+        SchemeEditor editor;
+        std::vector<MethodEntry> entries = methods();
+        entries[0].params = {{"mode",
+                              "Silent channels",
+                              ParamKind::choice,
+                              std::string("default"),
+                              0,
+                              0,
+                              {"default", "paper"},
+                              "what channels that never fired get",
+                              {"mean of the others", "as published"}}};
+        editor.setMethods(entries);
+        const SchemeChoice smoothed = parse_scheme_line("w=int4/asym/channel smoothquant");
+        editor.setChoices({smoothed}, {smoothed}, {256});
+        const auto boxes = editor.findChildren<QComboBox*>();
+        const auto box = std::ranges::find(boxes, "Silent channels", &QComboBox::accessibleName);
+        QVERIFY(box != boxes.end());
+        QCOMPARE((*box)->toolTip(), QString("what channels that never fired get\ndefault: mean of the others\n"
+                                            "mean of the others: mode=default\nas published: mode=paper"));
+    }
+
     void both_continuations_stand_side_by_side_and_their_parting_is_marked() {
         GeneratePanel panel;
         QSignalSpy wanted(&panel, &GeneratePanel::continueWanted);
