@@ -167,6 +167,7 @@ PlotScene speed_plot(const Session& session, SpeedFigure figure) {
     data.statistic = unit;
     for (const SpeedRun& run : study->runs) {
         LengthLine line{QString::fromStdString(run.name), {}, {}, run.recipe_line.empty()};
+        line.run = true;
         for (const SpeedPoint& point : run.points) {
             if (point.phase != SpeedPhase::prefill) continue;
             line.lengths.push_back(static_cast<double>(point.length));

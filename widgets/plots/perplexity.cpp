@@ -153,6 +153,7 @@ PlotScene perplexity_scene(const PerplexityData& data) {
     above.x.span = below.x.span = {1, std::max(2.0, windows)};
     above.y.label = QStringLiteral("perplexity");
     below.y.label = QStringLiteral("paired difference");
+    below.y.shorter = QStringLiteral("Δ paired"); // as the table of runs has it
     below.zero_line = true;
     below.height_share = 0.7;
     Curves curves, differences, bands_below{};
@@ -162,10 +163,12 @@ PlotScene perplexity_scene(const PerplexityData& data) {
         add_band(above, run.name, run, run.lower, run.upper, ink);
         add_line(above, run.name, run, run.perplexity, ink, run.lower, run.upper);
         curves.push_back(&run.perplexity);
-        scene.legend.push_back({run.name + (run.running   ? QStringLiteral(" (running)")
-                                            : run.stopped ? QStringLiteral(" (stopped)")
-                                                          : QString()),
-                                ink, true});
+        scene.legend.push_back({.text = run.name + (run.running   ? QStringLiteral(" (running)")
+                                                    : run.stopped ? QStringLiteral(" (stopped)")
+                                                                  : QString()),
+                                .ink = ink,
+                                .line = true,
+                                .run = true});
         if (run.difference.empty()) continue;
         add_band(below, run.name, run, run.difference_lower, run.difference_upper, ink);
         add_line(below, run.name, run, run.difference, ink, run.difference_lower, run.difference_upper);

@@ -122,6 +122,7 @@ struct LengthLine {
     std::vector<double> lengths, values;
     bool dashed = false;
     std::vector<double> lower = {}, upper = {}; ///< around each value; empty: not known
+    bool run = false;                           ///< LegendEntry::run
 };
 
 struct SequenceLengthData {

@@ -185,27 +185,45 @@ private:
         return grown(options_.size.height() < low_picture ? low_legend_row : legend_row);
     }
 
-    /// Room for the legend at the bottom, in as many rows as it needs and may have; without room first what all of its
-    /// names share goes, then its last entries, which are counted and named in the tip. Drawn when the frames' left
-    /// edge is known.
+    /// Room for the legend at the bottom, in as many rows as it needs and may have; without room names of runs become
+    /// shorter step by step, then its last entries go, which are counted and named in the tip. Drawn when the frames'
+    /// left edge is known.
     void reserve_legend() {
         if (legend_.empty() || scene_.panels.empty()) return;
         const double room = shared_height();
         low_ = room - legend_height() < grown(frame_with_labels) * double(scene_.panels.size()); // as with one row
         const double most = most_legend_rows(room);
-        const bool wide = std::ranges::any_of(legend_, [this](const LegendEntry& entry) {
-            return legend_width(entry) - between_entries > legend_room();
-        });
-        if (!place_legend(most) || wide) {
-            std::vector<QString> names;
-            for (const LegendEntry& entry : legend_) names.push_back(entry.text);
-            whole_legend_ = QStringList(names.begin(), names.end()).join(u'\n');
-            const std::vector<QStringList> shorter = shorter_names(names);
-            for (std::size_t i = 0; i < legend_.size(); ++i) legend_[i].text = shorter[i].back();
+        if (!place_legend(most) || legend_is_wide()) {
+            QStringList whole;
+            for (const LegendEntry& entry : legend_) whole << entry.text;
+            whole_legend_ = whole.join(u'\n');
+            shorten_runs(most);
             if (!place_legend(most)) place_more(most);
         }
         bottom_ -= legend_height() * (legend_places_.back().y() + 1);
         legend_top_ = bottom_;
+    }
+
+    /// Some entry is wider than a row.
+    [[nodiscard]] bool legend_is_wide() const {
+        return std::ranges::any_of(legend_, [this](const LegendEntry& entry) {
+            return legend_width(entry) - between_entries > legend_room();
+        });
+    }
+
+    /// No shorter than is needed.
+    void shorten_runs(double most) {
+        std::vector<QString> names;
+        for (const LegendEntry& entry : legend_)
+            if (entry.run) names.push_back(entry.text);
+        const std::vector<QStringList> shorter = shorter_names(names);
+        qsizetype steps = 1;
+        for (const QStringList& texts : shorter) steps = std::max(steps, texts.size());
+        for (qsizetype step = 1; step < steps; ++step) {
+            for (auto texts = shorter.begin(); LegendEntry & entry : legend_)
+                if (entry.run) entry.text = texts->at(std::min(step, texts->size() - 1)), ++texts;
+            if (place_legend(most) && !legend_is_wide()) return;
+        }
     }
 
     [[nodiscard]] double legend_room() const { return options_.size.width() - 2 * edge - 60; }
@@ -452,13 +470,23 @@ private:
         }
         if (panel.y.label.isEmpty()) return;
         const bool log = view_.logarithmic && panel.y.log_span;
-        const QString label = log ? panel.y.label + QStringLiteral(" (log)") : panel.y.label;
+        const auto whole = [log](const QString& label) { return log ? label + QStringLiteral(" (log)") : label; };
+        QStringList labels{whole(panel.y.label)};
+        if (!panel.y.shorter.isEmpty()) labels << whole(panel.y.shorter);
+        // Beside a neighbour's title no longer than its frame, so that the two do not read as one.
+        const double room = frame.plot.height() + (scene_.panels.size() > 1 ? 0 : 20);
+        const QString fitting =
+            first_that_fits(labels, room, [](const QString& text) { return text_width(TextStyle::axis, text); });
+        const QString label = elided(TextStyle::axis, fitting, room);
         push(Text{{edge + grown(8), frame.plot.center().y()},
-                  elided(TextStyle::axis, label, frame.plot.height() + 20),
+                  label,
                   theme_[Token::secondary],
                   TextStyle::axis,
                   Across::centre,
                   true});
+        if (label != labels.front())
+            picture_.cut.push_back(
+                {QRectF(0, frame.plot.top(), edge + grown(14), frame.plot.height()), labels.front()});
     }
 
     void x_axis(std::size_t index) {

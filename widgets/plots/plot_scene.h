@@ -37,6 +37,7 @@ struct Axis {
     std::vector<QString> names;   ///< a named axis: item i sits at i and reaches from i - 0.5 to i + 0.5
     int decimals = -1;            ///< of the hover read-out; -1: four significant digits
     bool whole = false;           ///< whole numbers only: channels, windows
+    QString shorter;              ///< a y axis: the label where the panel has no room for it; empty: it is cut
 };
 
 enum class Mark {
@@ -152,6 +153,7 @@ struct LegendEntry {
     bool dashed = false;
     bool hollow = false;
     bool round = false; ///< a disc, for points
+    bool run = false;   ///< names a run: said in fewer words where there is no room, as far as all are told apart
 };
 
 /// The numbers behind the picture: "copy data", the accessible table, CSV.
