@@ -242,6 +242,44 @@ private Q_SLOTS:
         QCOMPARE(panel.table()->horizontalHeader()->sortIndicatorSection(), 0);
     }
 
+    /// The linear that a text names, while new figures put it in another place; and no other is fetched.
+    void the_row_in_question_stays_in_sight() {
+        LayersPanel panel;
+        panel.resize(420, 320);
+        panel.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&panel));
+        std::vector<LayerRow> rows;
+        for (int i = 0; i < 80; ++i) {
+            rows.push_back(layer(i, QString("layers.%1.fc1").arg(i)));
+            rows.back().sqnr_db = 10 + i;
+        }
+        panel.setRows(rows);
+        panel.sortBy(LayerTableModel::Sqnr, Qt::AscendingOrder);
+        const auto in_sight = [&] {
+            const std::vector<LayerId> seen = panel.inSight();
+            return std::ranges::find(seen, LayerId{40}) != seen.end();
+        };
+        panel.setSelection({LayerId{40}});
+        QVERIFY(in_sight());
+        for (const double sqnr : {200.0, 1.0, 47.5}) {
+            rows[40].sqnr_db = sqnr;
+            panel.setRows(rows);
+            QVERIFY2(in_sight(), qPrintable(QString::number(sqnr)));
+        }
+        panel.sortBy(LayerTableModel::Block, Qt::DescendingOrder);
+        QVERIFY(in_sight());
+        panel.resize(420, 200);
+        QTRY_VERIFY(panel.table()->viewport()->height() < 150 && in_sight());
+        panel.sortBy(LayerTableModel::Sqnr, Qt::AscendingOrder);
+        QScrollBar* bar = panel.table()->verticalScrollBar();
+        bar->setValue(bar->maximum());
+        QVERIFY(!in_sight());
+        const int looked_at = bar->value();
+        rows[40].sqnr_db = 2;
+        panel.setRows(rows);
+        QCOMPARE(bar->value(), looked_at);
+    }
+
     void enter_starts_what_a_dialog_is_for() {
         CalibrationDialog dialog({}, 2048, nullptr);
         dialog.show();
