@@ -54,10 +54,11 @@ private Q_SLOTS:
                  session_.stats()->sites[index_of(session_.model()->linear(layer_).site)].kept_rows.rows());
         QVERIFY(basis_text(*before.report).contains(QStringLiteral("estimated")));
         QVERIFY(layer_rows(session_)[index_of(layer_)].estimated);
-        QVERIFY(error_plot(session_).subtitle.contains(QStringLiteral("estimated")));
-        QVERIFY(heat_map_plot(session_, LayerStatistic::sqnr).subtitle.contains(QStringLiteral("estimated")));
+        QVERIFY(error_plot(session_).subtitle.text().contains(QStringLiteral("estimated")));
+        QVERIFY(heat_map_plot(session_, LayerStatistic::sqnr).subtitle.text().contains(QStringLiteral("estimated")));
         QTRY_VERIFY_WITH_TIMEOUT(what_if_table(session_).basis.contains(QStringLiteral("estimated")), 60'000);
-        QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.contains(QStringLiteral("what-if, not yet run")), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.text().contains(QStringLiteral("what-if, not yet run")),
+                                 60'000);
 
         session_.quantize();
         QTRY_VERIFY_WITH_TIMEOUT(session_.newestQuantized() != nullptr && !session_.jobs().busy(), 240'000);
@@ -74,10 +75,10 @@ private Q_SLOTS:
         QVERIFY(!row.estimated);
         QCOMPARE(*row.sqnr_db, measured);
         QCOMPARE(row.basis, QStringLiteral("measured, calibrated 2 × 64"));
-        QVERIFY(error_plot(session_).subtitle.endsWith(QStringLiteral("measured")));
-        QVERIFY(heat_map_plot(session_, LayerStatistic::sqnr).subtitle.endsWith(QStringLiteral("measured")));
+        QVERIFY(error_plot(session_).subtitle.text().endsWith(QStringLiteral("measured")));
+        QVERIFY(heat_map_plot(session_, LayerStatistic::sqnr).subtitle.text().endsWith(QStringLiteral("measured")));
         QCOMPARE(what_if_table(session_).basis, row.basis); // one wording
-        QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.contains(QStringLiteral("measured")), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.text().contains(QStringLiteral("measured")), 60'000);
     }
 
     void a_fit_to_other_rows_has_no_difference() {
@@ -101,7 +102,8 @@ private Q_SLOTS:
         session_.evaluate({{}, 64, 1});
         QTRY_VERIFY_WITH_TIMEOUT(!session_.jobs().busy(), 120'000);
         session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/token"), QStringLiteral("test"));
-        QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.contains(QStringLiteral("what-if, not yet run")), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(distribution().subtitle.text().contains(QStringLiteral("what-if, not yet run")),
+                                 60'000);
         session_.quantize();
         QTRY_VERIFY_WITH_TIMEOUT(!session_.jobs().busy(), 120'000);
         session_.setRecipe(run_before, QStringLiteral("test"));
@@ -109,7 +111,8 @@ private Q_SLOTS:
         const SchemeChoice choice = session_.choiceFor(layer_, session_.recipeRules());
         QTRY_VERIFY_WITH_TIMEOUT(session_.whatIfs().find(layer_, choice, true) != nullptr, 60'000);
         QVERIFY(!layer_rows(session_)[index_of(layer_)].estimated);
-        QVERIFY2(distribution().subtitle.contains(QStringLiteral("measured")), qPrintable(distribution().subtitle));
+        QVERIFY2(distribution().subtitle.text().contains(QStringLiteral("measured")),
+                 qPrintable(distribution().subtitle.text()));
     }
 
     void figures_name_the_calibration_that_they_are_from() {

@@ -136,7 +136,8 @@ PlotScene error_split_scene(const ErrorSplitData& data) {
     std::stable_sort(rows.begin(), rows.end(), [](auto a, auto b) { return harm(*a) > harm(*b); });
     PlotScene scene;
     scene.title = data.title;
-    scene.subtitle = data.about.isEmpty() ? QStringLiteral("%1 linears, worst first").arg(rows.size()) : data.about;
+    scene.subtitle = data.about;
+    if (data.about.isEmpty()) scene.subtitle.add(QStringLiteral("%1 linears, worst first").arg(rows.size()));
     scene.caption = data.provenance.caption();
     scene.x_key = QStringLiteral("error/%1").arg(rows.size());
     scene.summary = QStringLiteral("%1: worst is %2 with %3 %4")
@@ -144,7 +145,7 @@ PlotScene error_split_scene(const ErrorSplitData& data) {
     scene.table = error_table(data, rows); // of all; bars of hundreds would be a wall that nobody can read
     if (rows.size() > most_columns) {
         rows.resize(most_columns);
-        scene.subtitle += QStringLiteral(" · the worst %1 are drawn, the data have all").arg(most_columns);
+        scene.subtitle.add(QStringLiteral("the worst %1 are drawn, the data have all").arg(most_columns));
     }
     Panel panel;
     panel.zero_line = true;

@@ -110,7 +110,7 @@ DataTable perplexity_table(const PerplexityData& data) {
 }
 
 QString perplexity_summary(const PerplexityData& data) {
-    QString text = QStringLiteral("Perplexity, %1.").arg(data.protocol);
+    QString text = QStringLiteral("Perplexity, %1.").arg(data.conditions());
     for (const PerplexityRun& run : data.runs) {
         if (run.perplexity.empty()) continue;
         text += QStringLiteral(" %1: %2 after %3 windows")
@@ -141,10 +141,11 @@ PlotScene perplexity_scene(const PerplexityData& data) {
     scene.title = title;
     const bool bands =
         std::any_of(data.runs.begin(), data.runs.end(), [](const auto& run) { return !run.lower.empty(); });
-    scene.subtitle = bands ? data.protocol + QStringLiteral(" · bands: 95 % confidence") : data.protocol;
-    scene.caption = data.protocol + QStringLiteral(" · ") + data.provenance.caption();
+    scene.subtitle.add(data.text).add(data.protocol, Subtitle::Rank::basis);
+    if (bands) scene.subtitle.add(QStringLiteral("bands: 95 % confidence"));
+    scene.caption = data.conditions() + QStringLiteral(" · ") + data.provenance.caption();
     scene.summary = perplexity_summary(data);
-    scene.x_key = QStringLiteral("perplexity/") + data.protocol;
+    scene.x_key = QStringLiteral("perplexity/") + data.conditions();
     scene.table = perplexity_table(data);
     Panel above, below;
     above.x.label = below.x.label = QStringLiteral("window");

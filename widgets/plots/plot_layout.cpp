@@ -99,19 +99,13 @@ private:
         top_ += grown(title_height);
         if (scene_.subtitle.isEmpty()) return;
         // What does not fit beside the title goes below it, where there is height for a line more.
-        const bool below = text_width(TextStyle::subtitle, scene_.subtitle) > room - used &&
+        const bool below = text_width(TextStyle::subtitle, scene_.subtitle.text()) > room - used &&
                            options_.size.height() >= room_for_subtitle;
-        if (!below && room - used > 60) subtitle(scene_.subtitle, {edge + used, baseline}, room - used);
+        if (!below && room - used > 60) subtitle({edge + used, baseline}, room - used, 1);
         if (!below) return;
-        const double whole = options_.size.width() - 2 * edge;
-        const auto [first, second] = options_.size.height() >= room_for_two_rows
-                                         ? two_rows(scene_.subtitle, whole)
-                                         : std::pair(scene_.subtitle, QString());
-        for (const QString& row : {first, second}) {
-            if (row.isEmpty()) break;
-            subtitle(row, {edge, top_ - grown(title_height) + grown(17) + grown(subtitle_row)}, whole);
-            top_ += grown(subtitle_row);
-        }
+        const int rows = subtitle({edge, baseline + grown(subtitle_row)}, options_.size.width() - 2 * edge,
+                                  options_.size.height() >= room_for_two_rows ? 2 : 1);
+        top_ += rows * grown(subtitle_row);
     }
 
     /// Broken behind the last part ("a, b · c") that fits.
@@ -124,26 +118,32 @@ private:
         return {text, {}};
     }
 
-    void subtitle(const QString& text, QPointF at, double room) {
-        const QString shown = shortened(text, room);
-        push(Text{at, shown, theme_[Token::secondary], TextStyle::subtitle, Across::left, false});
-        if (shown != text)
-            picture_.cut.push_back(
-                {QRectF(at.x(), at.y() - grown(subtitle_row), room, grown(subtitle_row) + 4), scene_.subtitle});
-    }
-
-    /// Without room the parts go, the last first, but not the protocol ("text, 8 × 512"), which the figures are of.
-    [[nodiscard]] static QString shortened(const QString& text, double room) {
-        const QString between = QStringLiteral(" · ");
-        const auto fits = [room](const QString& part) { return text_width(TextStyle::subtitle, part) <= room; };
-        const auto is_protocol = [](const QString& part) { // no shape: words stand there too
-            return part.contains(u'×') && std::ranges::any_of(part, [](QChar letter) { return letter.isLetter(); });
+    /// As much as has room in so many rows, from `first`, the baseline of the upper one. Returns how many it took.
+    int subtitle(QPointF first, double room, int most) {
+        const auto width = [](const QString& text) { return text_width(TextStyle::subtitle, text); };
+        const auto rows_of = [&](const Subtitle& left) {
+            const auto [upper, lower] = most > 1 ? two_rows(left.text(), room) : std::pair(left.text(), QString());
+            return lower.isEmpty() ? QStringList{upper} : QStringList{upper, lower};
         };
-        QStringList parts = text.split(between);
-        for (qsizetype at = parts.size() - 1; at >= 0 && !fits(parts.join(between)); --at)
-            if (parts.size() > 1 && !is_protocol(parts[at])) parts.removeAt(at);
-        const QString left = parts.join(between);
-        return cut_middle(left, room, [](const QString& part) { return text_width(TextStyle::subtitle, part); });
+        const auto fits = [&](const QString& row) { return width(row) <= room; };
+        Subtitle left = scene_.subtitle;
+        QStringList rows = rows_of(left);
+        while (!std::ranges::all_of(rows, fits) && left.parts.size() > 1) {
+            left.drop();
+            rows = rows_of(left);
+        }
+        bool whole = left.parts.size() == scene_.subtitle.parts.size();
+        const double height = grown(subtitle_row);
+        for (qsizetype row = 0; row < rows.size(); ++row) {
+            const QString shown = cut_middle(rows[row], room, width);
+            whole = whole && shown == rows[row];
+            push(Text{first + QPointF(0, double(row) * height), shown, theme_[Token::secondary], TextStyle::subtitle,
+                      Across::left, false});
+        }
+        if (!whole)
+            picture_.cut.push_back({QRectF(first.x(), first.y() - height, room, double(rows.size()) * height + 4),
+                                    scene_.subtitle.text()});
+        return int(rows.size());
     }
 
     void caption() {

@@ -162,8 +162,27 @@ struct DataTable {
     std::vector<std::vector<QString>> rows;
 };
 
+/// Said of a plot beside or below its title, in parts: "a · b · c". Without room they go one after the other, the last
+/// detail first; on what basis the figures stand goes last.
+struct Subtitle {
+    enum class Rank { detail, basis /**< measured or not; of which text, calibration or protocol */ };
+    struct Part {
+        QString text;
+        Rank rank = Rank::detail;
+    };
+    std::vector<Part> parts;
+
+    Subtitle() = default;
+    Subtitle(const QString& detail) { add(detail); }              // NOLINT: many have one part
+    Subtitle& add(const QString& text, Rank rank = Rank::detail); ///< empty: nothing
+    void drop();                                                  ///< the part that goes next
+    [[nodiscard]] bool isEmpty() const { return parts.empty(); }
+    [[nodiscard]] QString text() const;
+};
+
 struct PlotScene {
-    QString title, subtitle;
+    QString title;
+    Subtitle subtitle;
     QString caption;                 ///< under exported pictures: model, seed, recipe hash
     QString empty_text;              ///< shown instead of the panels when there are none
     QString summary;                 ///< one or two sentences for a screen reader
