@@ -268,8 +268,9 @@ private Q_SLOTS:
         }
         panel.sortBy(LayerTableModel::Block, Qt::DescendingOrder);
         QVERIFY(in_sight());
+        const int height = panel.table()->viewport()->height();
         panel.resize(420, 200);
-        QTRY_VERIFY(panel.table()->viewport()->height() < 150 && in_sight());
+        QTRY_VERIFY(panel.table()->viewport()->height() < height && in_sight());
         panel.sortBy(LayerTableModel::Sqnr, Qt::AscendingOrder);
         QScrollBar* bar = panel.table()->verticalScrollBar();
         bar->setValue(bar->maximum());

@@ -103,8 +103,9 @@ void add_totals(Panel& panel, const std::vector<const ErrorSplitRow*>& rows, std
 
 DataTable error_table(const ErrorSplitData& data, const std::vector<const ErrorSplitRow*>& rows) {
     DataTable table{{QStringLiteral("layer"), QStringLiteral("recipe")}, {}};
-    for (const ErrorSource& source : error_sources()) table.columns.push_back(qt_text(source.label));
-    table.columns.push_back(QStringLiteral("total"));
+    const QString unit = data.unit.isEmpty() ? QString() : QStringLiteral(", ") + data.unit;
+    for (const ErrorSource& source : error_sources()) table.columns.push_back(qt_text(source.label) + unit);
+    table.columns.push_back(QStringLiteral("total") + unit);
     table.columns.push_back(qt_text(words_of(Figure::output_sqnr).label));
     table.columns.push_back(QStringLiteral("basis"));
     for (const ErrorSplitRow* row : rows) {
