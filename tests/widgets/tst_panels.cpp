@@ -237,6 +237,10 @@ private Q_SLOTS:
         panel.setRows({good, bad});
         panel.sortWorstFirst();
         QCOMPARE(panel.matching().front(), LayerId{1});
+        // The head says it in whole words; the heading has room for a short form only.
+        const auto said = panel.header()->findChildren<ElidedLabel*>();
+        QVERIFY(std::ranges::any_of(
+            said, [](const ElidedLabel* label) { return label->text() == "2 linears, sorted by output SQNR, dB"; }));
         panel.sortBy(0, Qt::AscendingOrder);
         panel.sortWorstFirst();
         QCOMPARE(panel.table()->horizontalHeader()->sortIndicatorSection(), 0);

@@ -14,6 +14,9 @@ namespace graticule {
 /// heading whole, where the screen has no room for it.
 inline constexpr int ExportRole = Qt::UserRole + 100;
 
+/// The heading of a column, whole where the screen has only room for a short form.
+[[nodiscard]] QString whole_heading(const QAbstractItemModel& model, int column);
+
 /// CSV and JSON hold exact values; Markdown is for people and holds the text on screen.
 enum class TableFormat { csv, markdown, json };
 

@@ -134,7 +134,7 @@ void LayersPanel::buildTable() {
     enable_copy(*table_);
     columns->setContextMenuPolicy(Qt::ActionsContextMenu);
     for (int section = 0; section < LayerTableModel::ColumnCount; ++section) {
-        auto* show = new QAction(model_->headerData(section, Qt::Horizontal).toString(), columns);
+        auto* show = new QAction(whole_heading(*model_, section), columns);
         show->setCheckable(true);
         show->setChecked(!table_->isColumnHidden(section));
         connect(show, &QAction::toggled, this, [this, section](bool on) {
@@ -393,12 +393,12 @@ void LayersPanel::filterChanged() {
 void LayersPanel::updateTitles() {
     sightMayChange(); // another order or other rows
     const int column = table_->horizontalHeader()->sortIndicatorSection();
-    QString subtitle = linears_text(model_->rowCount());
-    if (model_->rowCount() == 0)
-        subtitle.clear();
-    else if (column > LayerTableModel::Block && !table_->isColumnHidden(column))
-        subtitle += tr(", sorted by %1").arg(model_->headerData(column, Qt::Horizontal).toString());
-    header_->setSubtitle(subtitle);
+    const QString linears = model_->rowCount() == 0 ? QString() : linears_text(model_->rowCount());
+    if (linears.isEmpty() || column <= LayerTableModel::Block || table_->isColumnHidden(column))
+        return header_->setSubtitle(linears);
+    const QString sorted = tr("%1, sorted by %2");
+    header_->setSubtitle(sorted.arg(linears, whole_heading(*model_, column)), {},
+                         sorted.arg(linears, model_->headerData(column, Qt::Horizontal).toString()));
 }
 
 std::vector<LayerId> LayersPanel::matching() const {
