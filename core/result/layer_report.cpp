@@ -39,6 +39,11 @@ bool errors_cancel(const ErrorSources& error) {
            });
 }
 
+double sqnr_for_order(const LayerReport& report) {
+    const double sqnr = report.output_sqnr_db.value_or(report.weight_sqnr_db);
+    return std::isnan(sqnr) ? -std::numeric_limits<double>::infinity() : sqnr;
+}
+
 std::span<const FigureWords> figure_words() {
     using Report = const LayerReport&;
     static constexpr std::array<FigureWords, 4> rows{
@@ -51,10 +56,5 @@ std::span<const FigureWords> figure_words() {
 }
 
 const FigureWords& words_of(Figure figure) { return figure_words()[static_cast<std::size_t>(figure)]; }
-
-double sqnr_for_order(const LayerReport& report) {
-    const double sqnr = report.output_sqnr_db.value_or(report.weight_sqnr_db);
-    return std::isnan(sqnr) ? -std::numeric_limits<double>::infinity() : sqnr;
-}
 
 } // namespace graticule

@@ -89,6 +89,10 @@ struct LayerReport {
     double seconds = 0;
 };
 
+/// What layers are put in order by, the worst first: the SQNR of the output, of the weight where no output was seen.
+/// One that could not be measured comes before all that could.
+[[nodiscard]] double sqnr_for_order(const LayerReport& report);
+
 /// Figures of a report that are shown in many places, under the same words in all of them: the window's tables and
 /// card, the reports, the command line.
 enum class Figure { output_sqnr, weight_sqnr, weight_underflow, input_underflow };
@@ -99,9 +103,5 @@ struct FigureWords {
 };
 [[nodiscard]] std::span<const FigureWords> figure_words(); ///< in the order of Figure
 [[nodiscard]] const FigureWords& words_of(Figure figure);
-
-/// What layers are put in order by, the worst first: the SQNR of the output, of the weight where no output was seen.
-/// One that could not be measured comes before all that could.
-[[nodiscard]] double sqnr_for_order(const LayerReport& report);
 
 } // namespace graticule
