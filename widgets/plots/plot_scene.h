@@ -165,7 +165,7 @@ struct DataTable {
 /// Said of a plot beside or below its title, in parts: "a · b · c". Without room they go one after the other, the last
 /// detail first; on what basis the figures stand goes last.
 struct Subtitle {
-    enum class Rank { detail, basis /**< measured or not; of which text, calibration or protocol */ };
+    enum class Rank { detail, basis }; ///< basis: measured or not; of which text, calibration or protocol
     struct Part {
         QString text;
         Rank rank = Rank::detail;
@@ -173,7 +173,7 @@ struct Subtitle {
     std::vector<Part> parts;
 
     Subtitle() = default;
-    Subtitle(const QString& detail) { add(detail); }              // NOLINT: many have one part
+    Subtitle(const QString& detail) { add(detail); }              // many have this one part
     Subtitle& add(const QString& text, Rank rank = Rank::detail); ///< empty: nothing
     void drop();                                                  ///< the part that goes next
     [[nodiscard]] bool isEmpty() const { return parts.empty(); }
