@@ -24,6 +24,7 @@
 #include "app/window/execution_chooser.h"
 #include "app/window/file_drops.h"
 #include "app/window/recipe_presenter.h"
+#include "app/window/search_words.h"
 #include "app/window/table_rows.h"
 #include "app/window/tour.h"
 #include "widgets/forms/wheel_guard.h"
@@ -168,12 +169,17 @@ void MainWindow::buildDocks() {
     recipe_->setPresets(preset_entries());
     runs_ = new RunsPanel;
     jobs_ = new JobsPanel;
-    addDock(QStringLiteral("layers"), tr("Layers"), layers_, layers_->header(), Qt::LeftDockWidgetArea);
-    addDock(QStringLiteral("recipe"), tr("Recipe"), recipe_, recipe_->header(), Qt::RightDockWidgetArea);
+    auto* layers = addDock(QStringLiteral("layers"), tr("Layers"), layers_, layers_->header(), Qt::LeftDockWidgetArea);
+    describe(layers->toggleViewAction(), tr("The panel of all linears with their figures"), "dock panel");
+    auto* recipe = addDock(QStringLiteral("recipe"), tr("Recipe"), recipe_, recipe_->header(), Qt::RightDockWidgetArea);
+    describe(recipe->toggleViewAction(), tr("The panel of schemes, methods and rules"),
+             "dock panel format grain group size zero point input bits");
     auto* runs = addDock(QStringLiteral("runs"), tr("Runs"), runs_, runs_->header(), Qt::BottomDockWidgetArea);
+    describe(runs->toggleViewAction(), tr("The panel of evaluations, with the baseline"), "dock panel perplexity");
     // The tabs are heading enough: an empty title bar.
     auto* jobs = addDock(QStringLiteral("jobs"), tr("Jobs and log"), jobs_, nullptr, Qt::BottomDockWidgetArea);
     jobs->setTitleBarWidget(new QWidget);
+    describe(jobs->toggleViewAction(), tr("The panel of what runs, the log and notes"), "dock panel progress");
     splitDockWidget(runs, jobs, Qt::Horizontal);
     pins_ = new PinnedPlots(session_, *this);
 }

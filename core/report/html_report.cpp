@@ -73,15 +73,12 @@ std::string error_chart(const std::vector<const LayerReport*>& worst) {
 
 std::string layer_table(const std::vector<const LayerReport*>& worst) {
     std::string html = "<div class=\"wide\"><table>\n<tr>" + cell("layer", "th") + cell("scheme", "th", true);
-    for (const char* title : {"output SQNR dB", "weight SQNR dB", "weight underflow %", "input underflow %"})
-        html += cell(title, "th");
-    for (const ErrorSource& source : error_sources()) html += cell(std::string(source.label) + " %", "th");
+    for (const FigureWords& figure : figure_words()) html += cell(std::string(figure.label), "th");
+    for (const ErrorSource& source : error_sources()) html += cell(std::string(source.label) + ", %", "th");
     html += cell("bytes", "th") + "</tr>\n";
     for (const LayerReport* report : worst) {
-        html += "<tr>" + cell(report->name) + cell(report->scheme_line, "td", true) +
-                cell(number_text("%.2f", report->output_sqnr_db)) + cell(number_text("%.2f", report->weight_sqnr_db)) +
-                cell(number_text("%.2f", report->weight_underflow_percent)) +
-                cell(number_text("%.2f", report->input_underflow_percent));
+        html += "<tr>" + cell(report->name) + cell(report->scheme_line, "td", true);
+        for (const FigureWords& figure : figure_words()) html += cell(number_text("%.2f", figure.of(*report)));
         for (const ErrorSource& source : error_sources()) {
             const auto& error = report->output_error;
             html += cell(error && error->total > 0 ? number_text("%.1f", 100 * source.of(*error) / error->total) : "-");

@@ -772,6 +772,15 @@ private Q_SLOTS:
             for (const ParamSpec& spec : row.params) {
                 QVERIFY(!spec.help.empty() && !spec.label.empty());
                 QCOMPARE(check_param(spec, spec.default_value), std::string());
+                // What is said of choices speaks of them as the window does, not as recipes do.
+                if (spec.kind != ParamKind::choice) continue;
+                QCOMPARE(spec.choice_labels.size(), spec.choices.size());
+                std::string labels;
+                for (const std::string& label : spec.choice_labels) labels += label + '\n';
+                for (const std::string& choice : spec.choices)
+                    QVERIFY2(labels.find(choice) != std::string::npos ||
+                                 (spec.help + ' ').find(choice + ' ') == std::string::npos,
+                             (spec.help + ": " + choice).c_str());
             }
         }
     }

@@ -326,6 +326,11 @@ private Q_SLOTS:
         QVERIFY(lines[1].contains("20.123456789"));
         QVERIFY(lines[1].contains("\"w=int4, a=int8\""));
         QVERIFY(lines[1].contains("layers.0.q_proj"));
+        // A file has room for whole headings; on the screen the short forms are those of the command line.
+        for (const char* whole : {"outlier ratio", "\"weight underflow, %\"", "\"output SQNR, dB\""})
+            QVERIFY2(lines[0].contains(whole), qPrintable(lines[0]));
+        QCOMPARE(layers.headerData(LayerTableModel::Underflow, Qt::Horizontal).toString(), "w underfl., %");
+        QCOMPARE(layers.headerData(LayerTableModel::Sqnr, Qt::Horizontal).toString(), "SQNR, dB");
     }
 
     void numbers_read_as_on_screen_data() {
