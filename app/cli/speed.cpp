@@ -35,7 +35,7 @@ std::string times_text(const SpeedStudy& study) {
                  {"p10 to p90", Align::right},
                  {"tokens/s", Align::right},
                  {"x first", Align::right},
-                 {"floor ms", Align::right},
+                 {"floor, ms", Align::right},
                  {"weights", Align::right},
                  {"memory", Align::right},
                  {""}});
