@@ -35,7 +35,7 @@ enum class SpeedPhase : std::uint8_t {
 /// its site that runs, and the seconds of all kinds add up to those of the pass they are from.
 struct SpeedShare {
     std::string kind;
-    std::string kernel; ///< LinearOp::kernel, several with commas; empty: no linears
+    std::string kernel; ///< LinearOp::kernel_for, several with commas; empty: no linears
     double seconds = 0, share = 0;
     std::optional<double> floor_seconds; ///< see SpeedPoint; absent: no products
 };

@@ -213,8 +213,8 @@ public:
         at::Tensor y = operation_->run(x);
         stopwatch.stop();
         record.watches.push_back(std::move(stopwatch));
-        record.kernels.emplace(operation_->kernel());
-        const std::int64_t tokens = c10::multiply_integers(x.sizes()) / inputs_;
+        const std::int64_t tokens = tokens_of(x);
+        record.kernels.emplace(operation_->kernel_for(tokens));
         const auto element = static_cast<std::int64_t>(x.options().dtype().itemsize());
         const std::int64_t bytes =
             operation_->device_bytes() + tokens * inputs_ * (integers_ ? 1 : element) + tokens * outputs_ * element;
@@ -224,6 +224,9 @@ public:
     }
     [[nodiscard]] std::int64_t device_bytes() const override { return operation_->device_bytes(); }
     [[nodiscard]] std::string_view kernel() const override { return operation_->kernel(); }
+    [[nodiscard]] std::string_view kernel_for(std::int64_t tokens) const override {
+        return operation_->kernel_for(tokens);
+    }
 
 private:
     std::shared_ptr<const LinearOp> operation_;

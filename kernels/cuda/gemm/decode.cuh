@@ -137,4 +137,10 @@ struct DInt4Dual {
     }
 };
 
+/// 8-bit weights, which nothing is decoded of: they lie in shared memory as operands.
+struct Int8Bytes {
+    static constexpr bool has_constants = false, uses_corrections = false;
+    __device__ void for_tile(const std::int32_t (&)[2]) {}
+};
+
 } // namespace graticule::cuda

@@ -39,11 +39,6 @@ struct MmaArguments {
     std::int32_t steps_per_group; ///< of 32 inputs within a block of 128: 1, 2 or 4
 };
 
-/// Decodes nothing: bytes are loaded as they lie.
-struct Int8Bytes {
-    static constexpr bool has_constants = false;
-};
-
 template <class Decoder, int tile_tokens>
 struct MmaStages : Staging<tile_tokens> {
     static constexpr bool bytes_weights = std::is_same_v<Decoder, Int8Bytes>;

@@ -122,12 +122,9 @@ __global__ void pack_group_scales(const PackArguments a) {
 
 std::size_t packed_weight_bytes(const GemmProblem& problem) { return PackedLayout(problem).bytes(); }
 
-void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) {
+void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream on) {
     check_gemm_pack(problem, weights, packed);
-    pack_weight(problem, weights, packed, static_cast<cudaStream_t>(stream.handle));
-}
-
-void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, cudaStream_t stream) {
+    const auto stream = static_cast<cudaStream_t>(on.handle);
     const PackedLayout layout(problem);
     PackArguments a{};
     a.codes = weights.codes.data;

@@ -37,11 +37,6 @@ struct ChannelRecord {
 
 inline constexpr std::int64_t block_rows = 64, block_inputs = 128, tile_rows = 128;
 
-/// wgmma_row.cu's names of CodeKind.
-using BlockFormat = CodeKind;
-[[nodiscard]] inline bool has_block_format(const CodeGrid& grid) { return !no_fast_product({0, 1, 1, &grid}); }
-[[nodiscard]] inline BlockFormat block_format(const CodeGrid& grid) { return code_kind(grid); }
-
 inline constexpr std::int64_t most_packed_inputs = 65536; ///< whose sums stay within 32 bits on the way
 /// Why the packed layout does not hold a problem's weight.
 [[nodiscard]] inline std::optional<std::string> not_packed(const GemmProblem& problem) {

@@ -41,8 +41,6 @@ void weight_only_f16(const WeightOnlyArguments& arguments, bool groups, int tile
 /// GemmRow::packed_bytes and GemmRow::pack of the rows whose weights lie as packed_weight.h says.
 std::size_t packed_weight_bytes(const GemmProblem& problem);
 void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream);
-/// The same without checks.
-void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, cudaStream_t stream);
 
 struct QuantizeArguments;
 /// A source that is not plain; make_input.cu.

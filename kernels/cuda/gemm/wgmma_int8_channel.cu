@@ -4,7 +4,7 @@
 namespace graticule::cuda {
 
 void wgmma_int8_channel(const ProductArguments& arguments, int tile_tokens, int blocks, cudaStream_t stream) {
-    launch_wgmma<Int8Channel, 1>(arguments, tile_tokens, blocks, stream);
+    launch_wgmma<Int8Bytes, 1>(arguments, tile_tokens, blocks, stream);
 }
 
 } // namespace graticule::cuda

@@ -60,20 +60,14 @@
 
 namespace graticule::cuda {
 
-/// 8-bit weights: no decoder, the first operand comes from shared memory.
-struct Int8Channel {
-    static constexpr bool has_constants = false, uses_corrections = false;
-    __device__ void for_tile(const std::int32_t (&)[2]) {}
-};
-
 template <class Decoder, int groups_in_block>
-inline constexpr int stored_block_bytes = std::is_same_v<Decoder, Int8Channel>
+inline constexpr int stored_block_bytes = std::is_same_v<Decoder, Int8Bytes>
                                               ? 8192
                                               : 4096 + (Decoder::has_constants ? 128 * groups_in_block : 0);
 
 /// Threads and shared memory of one kernel.
 template <class Decoder, int groups_in_block, int tile_tokens, Sums sums>
-struct Stages {
+struct Stages : Staging<tile_tokens> {
     static constexpr int pairs = sums == Sums::exact && tile_tokens <= 32 ? 2 : 1; ///< of warpgroups that multiply
     static constexpr int threads = 256 * pairs + 128;
     static constexpr int registers = pairs == 2 ? 104 : 232; ///< that leave 40 to a thread that copies
@@ -82,22 +76,18 @@ struct Stages {
     static constexpr int scale_bytes = sums == Sums::groups ? 512 * groups_in_block : 0; ///< of 128 outputs
     static constexpr int weight_bytes = 2 * block_bytes + scale_bytes;
     static constexpr int bytes = (input_bytes + weight_bytes + 1023) / 1024 * 1024;
-    static constexpr int staging_tokens = tile_tokens < 32 ? tile_tokens : 32;
-    static constexpr int staging_row = 144; ///< 64 outputs of 16 bits and 16 bytes against bank conflicts
-    static constexpr int staged_bytes = staging_tokens * staging_row; ///< of one warpgroup, on their way to y
-    static constexpr int staging_bytes = 2 * staged_bytes + static_cast<int>(sizeof(TileRecords<tile_tokens>));
     static constexpr int exchange_bytes = (pairs - 1) * 128 * tile_tokens * 4; ///< sums of the second pair
-    static constexpr int available = 227 * 1024 - 2048 - staging_bytes - exchange_bytes;
+    static constexpr int available = 227 * 1024 - 2048 - Stages::staging_bytes - exchange_bytes;
     static constexpr int most = available / bytes < 18 ? available / bytes : 18;
     static constexpr int count = most / pairs * pairs; ///< so that a stage is always the same pair's
-    static constexpr int total = 1024 + count * bytes + staging_bytes + exchange_bytes;
+    static constexpr int total = 1024 + count * bytes + Stages::staging_bytes + exchange_bytes;
 };
 
 template <class Decoder, int groups_in_block, int tile_tokens, Sums sums>
 __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens, sums>::threads), 1)
     wgmma_product(const __grid_constant__ ProductArguments arguments) {
     using Memory = Stages<Decoder, groups_in_block, tile_tokens, sums>;
-    constexpr bool from_registers = !std::is_same_v<Decoder, Int8Channel>;
+    constexpr bool from_registers = !std::is_same_v<Decoder, Int8Bytes>;
     constexpr bool in_turn = Memory::pairs == 2; // see "take turns" above
     extern __shared__ __align__(1024) std::uint8_t shared[];
     __shared__ __align__(8) std::uint64_t barriers[2 * Memory::count + 2];

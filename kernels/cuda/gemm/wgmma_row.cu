@@ -14,43 +14,40 @@ namespace {
 
 /// The instantiations there are.
 struct Kind {
-    BlockFormat format;
+    CodeKind codes;
     GemmGrain grain;
     std::int64_t group;
     WgmmaLaunch launch;
 };
-constexpr std::array<Kind, 9> kinds{{{BlockFormat::int4, GemmGrain::channel, 0, wgmma_int4_channel},
-                                     {BlockFormat::int4, GemmGrain::dual, 128, wgmma_int4_dual128},
-                                     {BlockFormat::int4, GemmGrain::dual, 64, wgmma_int4_dual64},
-                                     {BlockFormat::int4, GemmGrain::group, 128, wgmma_int4_group128},
-                                     {BlockFormat::int4, GemmGrain::group, 64, wgmma_int4_group64},
-                                     {BlockFormat::dint4, GemmGrain::channel, 0, wgmma_dint4_channel},
-                                     {BlockFormat::dint4, GemmGrain::dual, 128, wgmma_dint4_dual128},
-                                     {BlockFormat::dint4, GemmGrain::group, 128, wgmma_dint4_group128},
-                                     {BlockFormat::int8, GemmGrain::channel, 0, wgmma_int8_channel}}};
+constexpr std::array<Kind, 9> kinds{{{CodeKind::int4, GemmGrain::channel, 0, wgmma_int4_channel},
+                                     {CodeKind::int4, GemmGrain::dual, 128, wgmma_int4_dual128},
+                                     {CodeKind::int4, GemmGrain::dual, 64, wgmma_int4_dual64},
+                                     {CodeKind::int4, GemmGrain::group, 128, wgmma_int4_group128},
+                                     {CodeKind::int4, GemmGrain::group, 64, wgmma_int4_group64},
+                                     {CodeKind::dint4, GemmGrain::channel, 0, wgmma_dint4_channel},
+                                     {CodeKind::dint4, GemmGrain::dual, 128, wgmma_dint4_dual128},
+                                     {CodeKind::dint4, GemmGrain::group, 128, wgmma_dint4_group128},
+                                     {CodeKind::int8, GemmGrain::channel, 0, wgmma_int8_channel}}};
 
 const Kind* kind_of(const GemmProblem& problem) {
     const auto row = std::find_if(kinds.begin(), kinds.end(), [&](const Kind& kind) {
-        return kind.format == block_format(*problem.grid) && kind.grain == problem.grain &&
+        return kind.codes == code_kind(*problem.grid) && kind.grain == problem.grain &&
                (kind.grain == GemmGrain::channel || kind.group == problem.group);
     });
     return row == kinds.end() ? nullptr : &*row;
 }
 
 std::optional<std::string> refuses(const GemmProblem& problem) {
-    if (auto reason = no_integer_product(problem)) return reason;
+    if (auto reason = not_packed(problem)) return reason;
     if (compute_capability() != 90)
         return "needs compute capability 9.0, this card has " + std::to_string(compute_capability() / 10) + "." +
                std::to_string(compute_capability() % 10);
-    if (!has_block_format(*problem.grid))
-        return "weights of " + std::to_string(problem.grid->code_count()) + " codes; INT4, dINT4 and INT8 are known";
     if (kind_of(problem) == nullptr)
         return "grain " + std::string(name_of(problem.grain)) +
                (problem.grain == GemmGrain::channel ? "" : " of " + std::to_string(problem.group)) +
                " with these codes; per channel, INT4 in groups or under the dual grain of 128 and 64, dINT4 of 128 are "
                "known";
     if (problem.grain == GemmGrain::group && problem.input_zeros) return "input zero points with groups";
-    if (problem.inputs > 65536) return std::to_string(problem.inputs) + " inputs; 65536 are possible";
     return std::nullopt;
 }
 
@@ -65,10 +62,10 @@ Plan plan_of(const GemmProblem& problem) {
     struct Tile {
         std::int64_t tokens, block_clocks; ///< of 128 inputs
     };
-    // Measured on an H200 up to 32 tokens (two pairs of warpgroups); then 45 bytes per clock from the second-level cache,
-    // and at 256 tokens the tensor cores.
+    // Exact sums: up to 32 tokens as measured with two pairs of warpgroups (4096 x 4096, H200); then 45 bytes per clock from
+    // the second-level cache, and at 256 tokens the tensor cores. Groups: as measured (8192 x 8192, H200).
     constexpr Tile exact[] = {{8, 100}, {16, 110}, {32, 150}, {64, 370}, {128, 555}, {256, 1024}};
-    constexpr Tile groups[] = {{8, 300}, {16, 310}, {32, 340}, {64, 430}, {128, 680}};
+    constexpr Tile groups[] = {{8, 500}, {16, 520}, {32, 620}, {64, 770}, {128, 1000}};
     const bool in_groups = problem.grain == GemmGrain::group;
     const std::span<const Tile> tiles = in_groups ? std::span<const Tile>(groups) : std::span<const Tile>(exact);
     const PackedLayout layout(problem);
@@ -88,17 +85,10 @@ Plan plan_of(const GemmProblem& problem) {
     return best;
 }
 
-std::size_t packed_bytes(const GemmProblem& problem) { return PackedLayout(problem).bytes(); }
-
 std::size_t workspace_bytes(const GemmProblem& problem) {
     if (problem.tokens == 0) return gemm_counter_bytes;
     const Plan plan = plan_of(problem);
     return parts_bytes(plan.schedule, plan.tile_tokens);
-}
-
-void pack(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) {
-    check_gemm_pack(problem, weights, packed);
-    pack_weight(problem, weights, packed, static_cast<cudaStream_t>(stream.handle));
 }
 
 void run(const GemmProblem& problem, const void* packed, const GemmInput& input, GemmOutput y, void* workspace,
@@ -116,6 +106,7 @@ void run(const GemmProblem& problem, const void* packed, const GemmInput& input,
 
 } // namespace
 
-const GemmRow wgmma_gemm{"integer wgmma sm_90a", InputLayout::tiles, refuses, packed_bytes, workspace_bytes, pack, run};
+const GemmRow wgmma_gemm{"integer wgmma sm_90a", InputLayout::tiles, refuses, packed_weight_bytes,
+                         workspace_bytes,        pack_weight,        run};
 
 } // namespace graticule::cuda
