@@ -47,9 +47,12 @@ struct Protocol {              ///< decides what a perplexity means; two results
     bool operator==(const Protocol&) const = default;
 };
 
-/// Kinds of layers ("q", "down") that ran on one kernel; a mixed recipe has a kind under several.
+/// Kinds of layers ("q", "down") that ran on one kernel; a kind is under several where a recipe is mixed, or where
+/// products of few tokens take another than those of many.
 struct KernelUse {
-    std::string kernel; ///< "dense", "dense, of rounded inputs", "simulated", or a row of a table of products
+    /// "dense", "dense, of rounded inputs", "dense, expanded by w4a16 mma.sync" (codes made a weight in full for the
+    /// product), "simulated", or a row of a table of products.
+    std::string kernel;
     std::vector<std::string> layers;
     std::string no_integers = {}; ///< why integer products were asked for and these layers have none
     bool operator==(const KernelUse&) const = default;

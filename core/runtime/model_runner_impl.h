@@ -49,8 +49,7 @@ struct ModelRunner::Impl {
         Decoder decoder;
         std::atomic<bool> left = false; ///< leave_out(); the thread that loads blocks looks as well
         bool out_of_range = false;      ///< ModelRunner::out_of_range
-        /// By name and the reason why it is no integer product, of what was prepared so far.
-        KernelUses kernels = {};
+        KernelUses kernels = {};        ///< of what ran so far
     };
     using Sides = std::vector<std::unique_ptr<Side>>;
     [[nodiscard]] static Sides make_sides(const std::shared_ptr<const Model>& model, std::vector<SideWeights> weights,
@@ -68,7 +67,13 @@ struct ModelRunner::Impl {
     using SidesOfBlock = std::vector<BlockOperations>;
     [[nodiscard]] SidesOfBlock prepare(BlockId id) const {
         SidesOfBlock block;
-        for (const auto& side : sides) block.push_back(side->left ? BlockOperations() : side->decoder.prepare(id));
+        for (const auto& side : sides) {
+            BlockOperations& operations = block.emplace_back();
+            if (side->left) continue;
+            operations = side->decoder.prepare(id);
+            for (auto& [layer, linear] : operations.linears)
+                linear.operation = noted_op(linear, decoder.model().linear(layer).role, side->kernels);
+        }
         return block;
     }
     [[nodiscard]] bool goes_on(std::size_t side) {
@@ -181,9 +186,6 @@ struct ModelRunner::Impl {
         auto block = loader.take();
         passing_id = id;
         passing = block; // gives up the block before: only now, see BlockLoader
-        for (std::size_t side = 0; side < sides.size(); ++side)
-            for (const auto& [layer, linear] : block->at(side).linears)
-                sides[side]->kernels.add(linear, decoder.model().linear(layer).role);
         const std::int64_t bytes = block_bytes(*block);
         if (keep && kept_bytes + bytes <= weight_budget) {
             kept[index_of(id)] = block;

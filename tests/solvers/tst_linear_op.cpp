@@ -147,7 +147,10 @@ private Q_SLOTS:
         std::string why;
         const auto operation = weight_only_op(quantized, linear_of_shape(), bias, type, loader, why);
         QVERIFY2(operation != nullptr, why.c_str());
-        QVERIFY(operation->device_bytes() > 0 && operation->kernel().starts_with("w4a16"));
+        QVERIFY(operation->device_bytes() > 0);
+        QCOMPARE(operation->kernel(), std::string_view("w4a16 reference, dense from 9 tokens"));
+        QCOMPARE(operation->kernel_for(8), std::string_view("w4a16 reference"));
+        QCOMPARE(operation->kernel_for(9), std::string_view("dense, expanded by w4a16 reference"));
         const double rounding = half ? 1.0 / 2048 : 1.0 / 256;
         for (const std::int64_t tokens : {1, 3, 20}) {
             const at::Tensor x = at::randn({2, tokens, inputs}).to(type);

@@ -27,7 +27,13 @@ public:
     /// y (..., out) from x (..., in): a fresh tensor of x's type, which the caller may write into.
     [[nodiscard]] virtual at::Tensor run(const SiteInput& x) const = 0;
     [[nodiscard]] virtual std::int64_t device_bytes() const = 0; ///< of the parameters it holds
-    [[nodiscard]] virtual std::string_view kernel() const = 0;   ///< what results name: KernelUse::kernel
+    /// KernelUse::kernel, and on how many tokens it depends where there are two: "w4a16 mma.sync, dense from 129 tokens".
+    [[nodiscard]] virtual std::string_view kernel() const = 0;
+    /// What `run` multiplies so many tokens with: what results of a pass name. Lives as long as the operation.
+    [[nodiscard]] virtual std::string_view kernel_for(std::int64_t tokens) const {
+        (void)tokens;
+        return kernel();
+    }
     [[nodiscard]] virtual bool multiplies_integers() const { return false; }
 };
 
@@ -58,6 +64,9 @@ struct SumParts {
     at::Tensor kept_channels; ///< (kept) indices; these columns read the inputs before rounding
 };
 [[nodiscard]] std::shared_ptr<const LinearOp> sum_op(std::shared_ptr<const LinearOp> main, SumParts parts);
+
+/// Rows of the input, as kernel_for counts them.
+[[nodiscard]] std::int64_t tokens_of(const SiteInput& x);
 
 /// An operation and what its site does to the input before.
 struct PreparedLinear {

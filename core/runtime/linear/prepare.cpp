@@ -24,6 +24,8 @@ SumParts sum_parts(const QuantizedLinear& quantized, const Device& device, at::S
 
 } // namespace
 
+std::int64_t tokens_of(const SiteInput& x) { return c10::multiply_integers(x.sizes()) / x.sizes().back(); }
+
 PreparedLinear prepare_linear(ParameterLoader& loader, const Linear& linear, const WeightSource& weights,
                               const Execution& execution) {
     const Device& device = loader.device();

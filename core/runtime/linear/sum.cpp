@@ -27,6 +27,7 @@ public:
         return bytes;
     }
     [[nodiscard]] std::string_view kernel() const override { return main_->kernel(); }
+    [[nodiscard]] std::string_view kernel_for(std::int64_t tokens) const override { return main_->kernel_for(tokens); }
     [[nodiscard]] bool multiplies_integers() const override { return main_->multiplies_integers(); }
 
 private:

@@ -20,7 +20,9 @@ public:
         , packed_(std::move(packed))
         , bias_(std::move(bias))
         , workspace_(std::move(workspace))
-        , device_(device) {
+        , device_(device)
+        , kernel_(std::string(row.name) + ", dense from " + std::to_string(row.dense_tokens) + " tokens")
+        , dense_kernel_("dense, expanded by " + std::string(row.name)) {
         problem_.grid = &grid_;
     }
 
@@ -29,7 +31,7 @@ public:
         GemmProblem problem = problem_;
         problem.tokens = x.numel() / problem.inputs;
         const Stream stream = current_stream(device_);
-        if (problem.tokens >= row_.dense_tokens) {
+        if (dense(problem.tokens)) {
             const at::Tensor weight = at::empty({problem.outputs, problem.inputs}, x.options());
             row_.expand(problem, packed_.data_ptr(), weight.data_ptr(), stream);
             return fixed_linear(x, weight, bias_);
@@ -45,15 +47,21 @@ public:
     [[nodiscard]] std::int64_t device_bytes() const override {
         return static_cast<std::int64_t>(packed_.nbytes() + (bias_.defined() ? bias_.nbytes() : 0));
     }
-    [[nodiscard]] std::string_view kernel() const override { return row_.name; }
+    [[nodiscard]] std::string_view kernel() const override { return kernel_; }
+    [[nodiscard]] std::string_view kernel_for(std::int64_t tokens) const override {
+        return dense(tokens) ? std::string_view(dense_kernel_) : row_.name;
+    }
 
 private:
+    [[nodiscard]] bool dense(std::int64_t tokens) const { return tokens >= row_.dense_tokens; }
+
     const WeightOnlyRow& row_;
     GemmProblem problem_;
     CodeGrid grid_;
     at::Tensor packed_, bias_;
     std::shared_ptr<Workspace> workspace_;
     Device device_;
+    std::string kernel_, dense_kernel_;
 };
 
 } // namespace
