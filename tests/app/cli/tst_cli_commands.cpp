@@ -177,6 +177,8 @@ private Q_SLOTS:
             for (const json& use : run.at("kernels"))
                 for (const json& layer : use.at("layers")) kernel_of[layer] = use.at("kernel");
             QCOMPARE(kernel_of.size(), std::size_t{7}); // q k v o gate up down
+            QCOMPARE(run.at("stand_in").is_null(),
+                     kernel_of.at("q") != "simulated" && kernel_of.at("q").find("reference") == std::string::npos);
             std::vector<std::pair<std::string, std::int64_t>> shapes;
             for (const json& point : run.at("points")) {
                 const auto tokens = point.at("tokens").get<std::int64_t>();
@@ -208,6 +210,8 @@ private Q_SLOTS:
                 }
                 QCOMPARE(linears, kernel_of.size());
                 QVERIFY(close(share, 1));
+                QVERIFY(close(point.at("layers_seconds").get<double>(), all));
+                QVERIFY(point.at("problem").is_null() && point.at("one_by_one_seconds").is_null()); // no card
                 QVERIFY(close(point.at("floor_seconds").get<double>(), floor));
             }
             using Shapes = std::vector<std::pair<std::string, std::int64_t>>;
@@ -233,6 +237,10 @@ private Q_SLOTS:
         const Outcome none = run_cli({"speed", "sample-opt", "--batch", "0"});
         QCOMPARE(none.code, 2);
         QVERIFY2(none.err.contains("--batch"), none.err);
+        const Outcome large = run_cli({"speed", "sample-opt", "--batch", "1,65536", "--before", "2000"});
+        QCOMPARE(large.code, 5); // 2 TB of keys and values
+        for (const char* part : {"decode 65536 behind 2000", " TB on cpu", "--batch or --before"})
+            QVERIFY2(large.err.contains(part), large.err);
         const Outcome recipe = run_cli({"speed", "sample-opt", "--recipe", "w=int4/asym/g100"});
         QCOMPARE(recipe.code, 3);
         QVERIFY2(recipe.err.contains("100"), recipe.err);
