@@ -10,6 +10,7 @@
 #include "app/cli/table.h"
 #include "core/engine/measure_speed.h"
 #include "core/report/json_results.h"
+#include "core/report/kernels_text.h"
 
 namespace graticule::cli {
 namespace {
@@ -97,8 +98,8 @@ std::string shares_text(const SpeedStudy& study) {
             table.add(std::move(cells));
         }
         text += "\n" + table.text();
-        for (const KernelUse& use : run.kernels)
-            if (!use.no_integers.empty()) text += "no fast kernel: " + use.no_integers + "\n";
+        const bool told = run.kernels.size() > 1 || !run.kernels.front().no_integers.empty();
+        if (told) text += "kernels: " + kernels_text(run.kernels) + "\n"; // else the column says all
     }
     return text;
 }

@@ -275,7 +275,7 @@ struct TimedModel::Impl {
             std::int64_t bytes = 0;
             for (auto& [id, prepared] : operations.linears) {
                 const Linear& linear = decoder.model().linear(id);
-                uses.add(prepared, linear.role);
+                uses.add(prepared, linear);
                 bytes += prepared.operation->device_bytes();
                 prepared.operation = std::make_shared<TimedOp>(std::move(prepared.operation), linear, device, watch);
             }

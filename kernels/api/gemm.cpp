@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <utility>
+#include <vector>
 
 #include "kernels/api/hadamard.h"
 #include "kernels/api/kernel_error.h"
@@ -44,6 +47,11 @@ std::int64_t groups_of(const GemmProblem& problem) {
 IntegerCodes integer_codes(const CodeGrid& grid) {
     const bool specials = grid.special_count != 0;
     return {specials ? 2 : 1, grid.levels, specials};
+}
+
+std::string weights_text(const CodeGrid& grid) {
+    const auto largest = static_cast<std::uint32_t>(std::max(grid.code_count() - 1, 1));
+    return std::string(grid.special_count != 0 ? "dINT" : "INT") + std::to_string(std::bit_width(largest)) + " weights";
 }
 
 std::optional<std::string> no_integer_product(const GemmProblem& problem) {
@@ -92,13 +100,24 @@ namespace {
 
 template <class Row>
 const Row* first_that_takes(std::span<const Row> rows, const GemmProblem& problem, std::string& why) {
-    why.clear();
+    std::vector<std::pair<std::string, std::string>> refusals; // names with one reason together
+    const Row* found = nullptr;
     for (const Row& row : rows) {
         const std::optional<std::string> reason = row.refuses(problem);
-        if (!reason) return &row;
-        why += (why.empty() ? "" : "; ") + std::string(row.name) + ": " + *reason;
+        if (!reason) {
+            found = &row;
+            break;
+        }
+        const auto same = std::find_if(refusals.begin(), refusals.end(),
+                                       [&](const auto& refusal) { return refusal.second == *reason; });
+        if (same == refusals.end())
+            refusals.emplace_back(row.name, *reason);
+        else
+            same->first += ", " + std::string(row.name);
     }
-    return nullptr;
+    why.clear();
+    for (const auto& [names, reason] : refusals) why += (why.empty() ? "" : "; ") + names + ": " + reason;
+    return found;
 }
 
 } // namespace

@@ -85,6 +85,7 @@ std::shared_ptr<const LinearOp> integer_op(const QuantizedLinear& quantized, con
     }
     const GemmRow* row = choose_gemm(*table, *problem, why);
     if (row == nullptr) return nullptr;
+    if (row->refuses == no_integer_product) why = "the definition, slower than simulation; " + why; // takes everything
 
     const ProductWeights weights(*problem, quantized, linear, bias, loader);
     at::Tensor packed = aligned_bytes(row->packed_bytes(*problem), device);

@@ -51,8 +51,7 @@ WeightBlock BlockedWeight::block(std::int64_t index) const {
 
 std::optional<std::string> not_blocked(const GemmProblem& problem) {
     if (auto reason = no_integer_product(problem)) return reason;
-    if (!has_byte_kind(*problem.grid))
-        return "weights of " + std::to_string(problem.grid->code_count()) + " codes; INT4, dINT4 and INT8 are known";
+    if (!has_byte_kind(*problem.grid)) return weights_text(*problem.grid) + "; INT4, dINT4 and INT8 are known";
     if (problem.inputs % 8 != 0) return std::to_string(problem.inputs) + " inputs, no multiple of 8";
     if (problem.grain != GemmGrain::channel && problem.group % 8 != 0)
         return "groups of " + std::to_string(problem.group) + ", no multiple of 8";

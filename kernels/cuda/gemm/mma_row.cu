@@ -14,8 +14,7 @@ std::optional<std::string> refuses(const GemmProblem& problem) {
     if (compute_capability() < 80)
         return "needs compute capability 8.0, this card has " + std::to_string(compute_capability() / 10) + "." +
                std::to_string(compute_capability() % 10);
-    if (!has_block_format(*problem.grid))
-        return "weights of " + std::to_string(problem.grid->code_count()) + " codes; INT4, dINT4 and INT8 are known";
+    if (!has_block_format(*problem.grid)) return weights_text(*problem.grid) + "; INT4, dINT4 and INT8 are known";
     if (problem.grain != GemmGrain::channel) {
         if (block_format(*problem.grid) == BlockFormat::int8) return "INT8 with groups";
         if (problem.group != 32 && problem.group != 64 && problem.group != 128)

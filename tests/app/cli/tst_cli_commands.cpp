@@ -154,6 +154,23 @@ private Q_SLOTS:
         QVERIFY2(!refused.err.contains("quantized"), refused.err);
     }
 
+    void generateSaysWhatItsSpeedIsOf() {
+        const QStringList words{"generate", "sample-llama", "--recipe", "w=int8/sym/channel a=int8/sym/token",
+                                "--prompt", "It was",       "--tokens", "4",
+                                "--quiet"};
+        const Outcome simulated = run_cli(words);
+        QVERIFY2(simulated.code == 0 && simulated.out.contains("of simulated rounding"), simulated.out);
+        const Outcome integer = run_cli(words + QStringList{"--arithmetic", "integer"});
+        QVERIFY2(integer.out.contains("of integer products") && !integer.out.contains("simulated"), integer.out);
+        // The first two tokens are the warm-up.
+        for (const auto& [tokens, known] : {std::pair{"2", false}, std::pair{"3", true}}) {
+            const json value =
+                run_cli({"generate", "sample-llama", "--prompt", "It was", "--tokens", tokens, "--json", "--quiet"})
+                    .json();
+            QCOMPARE(value.at("continuations").at(0).at("tokens_per_second").is_number(), known);
+        }
+    }
+
     void speedTimesEveryPointAndNamesItsKernels() {
         const Outcome done =
             run_cli({"speed", "sample-llama", "--lengths", "64,16", "--batch", "1,4", "--json", "--quiet"});
