@@ -139,13 +139,11 @@ std::string rows_text(const std::vector<Row>& rows, std::size_t shown, const std
                                 {"median", Align::right},
                                 {"outlier ratio", Align::right},
                                 {"outliers", Align::right},
-                                {"a underfl., % " + format, Align::right},
+                                {"a underfl. " + format + ", %", Align::right},
                                 {"kurtosis", Align::right}};
-    if (with_report) {
-        columns.push_back({"w underfl., %", Align::right});
-        columns.push_back({"w SQNR, dB", Align::right});
-        columns.push_back({"SQNR, dB", Align::right});
-    }
+    constexpr Figure measured[] = {Figure::weight_underflow, Figure::weight_sqnr, Figure::output_sqnr};
+    if (with_report)
+        for (const Figure figure : measured) columns.push_back({std::string(words_of(figure).brief), Align::right});
     Table table(columns);
     for (std::size_t i = 0; i < shown; ++i) {
         const Row& row = rows[i];
@@ -156,12 +154,11 @@ std::string rows_text(const std::vector<Row>& rows, std::size_t shown, const std
                                        std::to_string(row.outliers.size()),
                                        fixed(100 * row.underflow, 2),
                                        fixed(row.kurtosis, 1)};
-        if (with_report) {
-            const LayerReport* report = row.report;
-            cells.push_back(report ? fixed(report->weight_underflow_percent, 2) : "-");
-            cells.push_back(report ? fixed(report->weight_sqnr_db, 2) : "-");
-            cells.push_back(report && report->output_sqnr_db ? fixed(*report->output_sqnr_db, 2) : "-");
-        }
+        if (with_report)
+            for (const Figure figure : measured) {
+                const auto value = row.report ? words_of(figure).of(*row.report) : std::nullopt;
+                cells.push_back(value ? fixed(*value, 2) : "-");
+            }
         table.add(std::move(cells));
     }
     return table.text();
@@ -208,8 +205,7 @@ void calibrate_command(const Args& args, Console& console) {
     console.print(rows_text(rows, shown, args.format, quantized != nullptr) + "\n" + overhead_text(*stats) +
                   "outlier: a channel whose maximum exceeds " + significant(outlier_factor, 3) +
                   " x the median channel's (of those that fire); outlier ratio: largest over median; SQNR: of the "
-                  "output; a underfl.: non-zero "
-                  "inputs that one " +
+                  "output; w: of the weights; a underfl.: input underflow, non-zero inputs that one " +
                   args.format + " scale for the tensor makes zero\n" + stored_text(*work.model()));
 }
 
@@ -222,11 +218,13 @@ Action declare_calibrate(CLI::App& options) {
     not_empty(options.add_option("--recipe", args->recipe, "Also quantize as this says, and show the errors"),
               "leave --recipe out to look at the inputs in full precision")
         ->type_name("RECIPE");
-    options.add_option("--format", args->format, "Candidate format of the underflow column")
+    options.add_option("--format", args->format, "Candidate format of the column of input underflow")
         ->capture_default_str()
         ->type_name("NAME");
     options
-        .add_option("--sort", args->sort, "Worst first by ratio, max, underflow, kurtosis or sqnr; model: as executed")
+        .add_option(
+            "--sort", args->sort,
+            "Worst first by outlier ratio, max |x|, input underflow, kurtosis or output sqnr; model: as executed")
         ->check(CLI::IsMember({"ratio", "max", "underflow", "kurtosis", "sqnr", "model"}))
         ->capture_default_str()
         ->type_name("COLUMN");

@@ -9,6 +9,7 @@
 #include "app/cli/table.h"
 #include "core/engine/workbench.h"
 #include "core/report/json_results.h"
+#include "core/report/report_text.h"
 
 namespace graticule::cli {
 namespace {
@@ -80,14 +81,14 @@ std::string runs_text(const std::vector<RunRow>& runs) {
         const bool baseline = &run == &runs.front();
         const Comparison comparison = compare(*runs.front().evaluation, *run.evaluation);
         table.add({run.evaluation->run_name, bits_text(run.bits), bytes_text(run.bytes),
-                   perplexity_text(*run.evaluation), baseline ? "baseline" : difference_text(comparison),
+                   perplexity_text(*run.evaluation), baseline ? "baseline" : bracketed_difference(comparison),
                    baseline ? "" : interval_text(comparison)});
     }
     std::string text = table.text();
     for (std::size_t b = 2; b < runs.size(); ++b) {
         const Comparison comparison = compare(*runs[b - 1].evaluation, *runs[b].evaluation);
         text += (b == 2 ? "\n" : "") + runs[b].evaluation->run_name + "  against  " + runs[b - 1].evaluation->run_name +
-                ":  " + difference_text(comparison) + ",  " + interval_text(comparison) + "\n";
+                ":  " + bracketed_difference(comparison) + ",  " + interval_text(comparison) + "\n";
     }
     const Evaluation& first = *runs.front().evaluation;
     return text + "\n" + first.protocol.text() + ", " + first.provenance.data_name +

@@ -110,7 +110,9 @@ Action declare_quantize(CLI::App& options) {
         ->type_name("RECIPE");
     options.add_flag("--weights-only", args->weights_only,
                      "Do not calibrate unless the recipe needs it: no output errors in the table");
-    not_empty(options.add_option("--csv", args->csv, "Also write the layers as CSV"), "leave --csv out to write none")
+    not_empty(options.add_option("--csv", args->csv,
+                                 "Also write the layers as CSV; errors by source are mean squares there, no shares"),
+              "leave --csv out to write none")
         ->type_name("FILE");
     not_empty(options.add_option("--dequantized", args->weights,
                                  "Also write the dequantized weights and the folded tensors (float32 safetensors)"),

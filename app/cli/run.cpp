@@ -11,6 +11,7 @@
 #include "core/export/staged_dir.h"
 #include "core/report/json_results.h"
 #include "core/report/kernels_text.h"
+#include "core/report/report_text.h"
 
 namespace graticule::cli {
 namespace {
@@ -30,7 +31,7 @@ std::string result_text(const RunResult& result) {
     table.add({result.baseline->run_name, "", bytes_text(model.bytes_before()), perplexity_text(*result.baseline)});
     table.add({result.evaluation->run_name, bits_text(size.bits_per_weight), bytes_text(size.bytes),
                perplexity_text(*result.evaluation)});
-    return table.text() + "\ndifference " + difference_text(result.comparison) + ", 95 % interval " +
+    return table.text() + "\ndifference " + bracketed_difference(result.comparison) + ", 95 % interval " +
            interval_text(result.comparison) + "\n" + result.evaluation->protocol.text() + ", " +
            result.evaluation->provenance.data_name + "\nproducts: " + kernels_text(*result.evaluation) + "\n\n" +
            exported_text(result.exported) + "report: " + (result.out / "report.md").string() + "\n";

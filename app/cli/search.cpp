@@ -16,6 +16,7 @@
 #include "core/io/output_file.h"
 #include "core/recipe/recipe_text.h"
 #include "core/report/json_results.h"
+#include "core/report/report_text.h"
 
 namespace graticule::cli {
 namespace {
@@ -103,7 +104,7 @@ std::string points_text(const RecipeSearch& search) {
                                 {"95 % interval", Align::right},
                                 {"perplexity", Align::right}};
     if (search.times)
-        columns.insert(columns.end(), {{"linears ms, predicted", Align::right}, {"measured", Align::right}});
+        columns.insert(columns.end(), {{"linears predicted, ms", Align::right}, {"measured, ms", Align::right}});
     Table table(std::move(columns));
     const auto milliseconds = [](const std::optional<double>& seconds) {
         return seconds ? significant(1e3 * *seconds, 4) : std::string("-");

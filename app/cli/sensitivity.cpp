@@ -28,8 +28,8 @@ std::string sensitivity_text(const Sensitivity& sensitivity) {
     std::string text;
     for (const SchemeSensitivity& scheme : sensitivity.schemes) {
         Table table({{scheme.scheme_line},
-                     {"predicted nats", Align::right},
-                     {"measured nats", Align::right},
+                     {"predicted, nats", Align::right},
+                     {"measured, nats", Align::right},
                      {"95 % interval", Align::right}});
         for (const std::size_t i : scheme.worst_first()) {
             const LayerSensitivity& layer = scheme.layers[i];

@@ -1,12 +1,12 @@
 #include "app/cli/show.h"
 
-#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/table.h"
 #include "core/engine/engine.h"
 #include "core/report/kernels_text.h"
+#include "core/report/report_text.h"
 
 namespace graticule::cli {
 namespace {
@@ -35,21 +35,16 @@ std::string totals_line(const QuantizedModel& model) {
 }
 
 std::string layers_text(const QuantizedModel& model) {
-    std::vector<Column> columns{{"layer"},
-                                {"SQNR, dB", Align::right},
-                                {"w SQNR, dB", Align::right},
-                                {"w underfl., %", Align::right},
-                                {"a underfl., %", Align::right}};
+    std::vector<Column> columns{{"layer"}};
+    for (const FigureWords& figure : figure_words()) columns.push_back({std::string(figure.brief), Align::right});
     for (const ErrorSource& source : error_sources())
-        columns.push_back({"err " + std::string(source.brief) + " %", Align::right});
+        columns.push_back({"err " + std::string(source.brief) + ", %", Align::right});
     columns.insert(columns.end(), {{"unused levels", Align::right}, {"bytes", Align::right}, {"scheme"}});
     Table table(std::move(columns));
-    bool cancel = false;
-    for (const LayerReport* report : worst_first(layers_of(model))) {
-        cancel = cancel || (report->output_error && errors_cancel(*report->output_error));
-        std::vector<std::string> cells{report->name, optional_fixed(report->output_sqnr_db, 2),
-                                       fixed(report->weight_sqnr_db, 2), fixed(report->weight_underflow_percent, 2),
-                                       optional_fixed(report->input_underflow_percent, 2)};
+    const std::vector<const LayerReport*> worst = worst_first(layers_of(model));
+    for (const LayerReport* report : worst) {
+        std::vector<std::string> cells{report->name};
+        for (const FigureWords& figure : figure_words()) cells.push_back(optional_fixed(figure.of(*report), 2));
         for (const ErrorSource& source : error_sources()) {
             const auto& error = report->output_error;
             cells.push_back(error && error->total > 0 ? fixed(100 * source.of(*error) / error->total, 1) : "-");
@@ -60,19 +55,12 @@ std::string layers_text(const QuantizedModel& model) {
         table.add(std::move(cells));
     }
     return table.text() +
-           "\nerr columns: shares of the output's error in % by source (w weights, a inputs; un "
-           "underflow, ro rounding, cl clipping); they add up to 100" +
-           (cancel ? ", and one above 100 cancels with others: the cross term takes it away" : "") + "\n" +
-           totals_line(model) + "\n";
+           "\nSQNR: of the output; w: of the weights; a: of the inputs; underfl.: underflow, values that become zero\n"
+           "err columns: shares of the output's error in % by source (un underflow, ro rounding, cl clipping); " +
+           shares_note(worst) + "\n" + totals_line(model) + "\n";
 }
 
-std::string perplexity_text(const Evaluation& evaluation) {
-    return fixed(evaluation.perplexity, 4) + " ± " +
-           (evaluation.standard_error ? fixed(*evaluation.standard_error, 4) : std::string("n/a")) +
-           (evaluation.meaningless.empty() ? "" : " (means nothing)");
-}
-
-std::string difference_text(const Comparison& comparison) {
+std::string bracketed_difference(const Comparison& comparison) {
     if (!comparison.difference) return "not comparable";
     const PairedDifference& d = *comparison.difference;
     const std::string text = signed_fixed(d.perplexity_difference, 4) + " (" + signed_fixed(d.percent, 2) + " %)";

@@ -22,10 +22,8 @@ class Console;
 [[nodiscard]] std::string size_text(const StoredBits& bits_per_weight, std::int64_t bytes_before,
                                     std::int64_t bytes_after);
 [[nodiscard]] std::string totals_line(const QuantizedModel& model);
-/// "53.81 ± 1.02"; one window has no spread: "53.81 ± n/a"
-[[nodiscard]] std::string perplexity_text(const Evaluation& evaluation);
 /// "+1.23 (+2.3 %)", in brackets when the interval contains 0
-[[nodiscard]] std::string difference_text(const Comparison& comparison);
+[[nodiscard]] std::string bracketed_difference(const Comparison& comparison);
 [[nodiscard]] std::string interval_text(const Comparison& comparison);
 /// What becomes of the exported model where: one block a target.
 [[nodiscard]] std::string targets_text(const std::vector<TargetReport>& reports);

@@ -10,6 +10,7 @@
 #include "app/cli/table.h"
 #include "core/engine/study_lengths.h"
 #include "core/report/json_results.h"
+#include "core/report/report_text.h"
 
 namespace graticule::cli {
 namespace {
@@ -56,7 +57,8 @@ std::string matrix_text(const LengthStudy& study) {
         cells = {std::to_string(study.lengths[i])};
         for (std::size_t j = 0; j < study.evaluated.size(); ++j) {
             const Evaluation& run = *study.perplexity[i][j];
-            cells.push_back(fixed(run.perplexity, 4) + "  " + difference_text(compare(*study.full_precision[j], run)));
+            cells.push_back(fixed(run.perplexity, 4) + "  " +
+                            bracketed_difference(compare(*study.full_precision[j], run)));
         }
         table.add(std::move(cells));
     }

@@ -39,10 +39,10 @@ std::string times_text(const SpeedStudy& study) {
     for (const SpeedRun& run : study.runs)
         for (const SpeedPoint& point : run.points) one_by_one = one_by_one || point.one_by_one_seconds;
     std::vector<Column> columns{{"run"}, {"pass"}, {"ms", Align::right}, {"p10 to p90", Align::right}};
-    if (one_by_one) columns.push_back({"kernel by kernel ms", Align::right});
+    if (one_by_one) columns.push_back({"kernel by kernel, ms", Align::right});
     columns.insert(columns.end(), {{"tokens/s", Align::right},
                                    {"x first", Align::right},
-                                   {"floor ms", Align::right},
+                                   {"floor, ms", Align::right},
                                    {"weights", Align::right},
                                    {"memory", Align::right},
                                    {""}});

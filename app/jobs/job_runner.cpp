@@ -367,6 +367,7 @@ JobView JobRunner::view(const Job& job) const {
     view.id = job.id;
     view.tag = job.request.tag;
     view.title = job.request.title;
+    view.opens = job.request.opens;
     view.state = job.state;
     view.progress = (job.pass ? *job.pass : job.context).progress.snapshot();
     view.tokens = job.request.tokens;

@@ -42,12 +42,13 @@ struct JobRequest {
     QString together = {};
     /// Reads only files that it opens itself: that those which are open were cut short is no concern of it.
     bool new_files = false;
+    QString opens = {}; ///< what it opens, as it is called on the screen; empty: nothing
 };
 
 /// A job as the GUI thread sees it; a copy, taken at any time.
 struct JobView {
     JobId id{};
-    QString tag, title;
+    QString tag, title, opens;
     JobState state = JobState::waiting;
     Progress::Snapshot progress;
     double seconds = 0; ///< running, or all in all

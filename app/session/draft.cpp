@@ -42,7 +42,8 @@ bool is_saved(const SessionFile& file) {
 
 std::optional<Draft::Found> read_draft(const QString& path) {
     try {
-        Draft::Found found{path, read_session(path), QFileInfo(path).lastModified(), {}, {}};
+        Draft::Found found{path, read_session(path), {}, {}, {}};
+        found.when = found.file.changed.isValid() ? found.file.changed : QFileInfo(path).lastModified();
         if (found.file.history.empty() || !holds_work(found.file)) return std::nullopt;
         found.contents = contents_of(found.file);
         if (!is_saved(found.file)) found.file.saved_as.clear();
@@ -59,6 +60,14 @@ bool same_work(const SessionFile& a, const SessionFile& b) {
     };
     return a.recipe == b.recipe && a.recipe_text == b.recipe_text && a.history_at == b.history_at &&
            std::ranges::equal(a.history, b.history, same_step) && a.calibrated == b.calibrated && a.notes == b.notes;
+}
+
+SessionFile work_alone(SessionFile file) {
+    file.runs.clear();
+    file.stopped.clear();
+    file.baseline = -1;
+    file.decisions = {};
+    return file;
 }
 
 Draft::Draft(RunJournal journal)
@@ -84,14 +93,10 @@ void Draft::keep(const QString& model_path, SessionFile file) const {
         QFile::remove(path);
         return;
     }
-    file.runs.clear();
-    file.stopped.clear();
-    file.baseline = -1;
-    file.decisions = {};
     const QString folder = QFileInfo(path).absolutePath();
     QDir().mkpath(folder); // where it fails, writing says so
     journal_.mark().hold(folder);
-    (void)write_session(path, std::move(file));
+    (void)write_session(path, work_alone(std::move(file)));
 }
 
 Draft::There Draft::find(const QString& model_path) const {
@@ -101,12 +106,12 @@ Draft::There Draft::find(const QString& model_path) const {
     const QString ours = file(model_path);
     const QSet<QString> owners = WindowMark::there(stem.path());
     const QFileInfoList files = stem.dir().entryInfoList({stem.fileName() + u'*' + QLatin1String(session_suffix)},
-                                                         QDir::Files, QDir::Time); // newest first
+                                                         QDir::Files, QDir::Time); // the last on a screen first
     for (const QFileInfo& file : files) {
         const QString owner = file.completeBaseName().mid(stem.fileName().size()).section(u'-', 1, 1);
         if (file.filePath() == ours) continue;
         if (owner != journal_.mark().name() && owners.contains(owner)) {
-            ++there.elsewhere;
+            ++there.of_open_windows;
         } else if (there.found.size() == most_found) {
             there.dropped += QFile::remove(file.filePath());
         } else if (auto found = read_draft(file.filePath())) {
@@ -118,6 +123,7 @@ Draft::There Draft::find(const QString& model_path) const {
                 there.found.push_back(std::move(*found));
         }
     }
+    std::ranges::stable_sort(there.found, std::ranges::greater(), &Found::when);
     return there;
 }
 

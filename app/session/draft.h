@@ -17,6 +17,9 @@ namespace graticule {
 /// Whether both say the same, but for how it stood on the screen and for what was run.
 [[nodiscard]] bool same_work(const SessionFile& a, const SessionFile& b);
 
+/// Without what the journals keep: runs and decisions.
+[[nodiscard]] SessionFile work_alone(SessionFile file);
+
 class Draft {
 public:
     /// Beside `journal`, and of its window; one that keeps nothing keeps no drafts either.
@@ -25,13 +28,13 @@ public:
     struct Found {
         QString path;
         SessionFile file; ///< `saved_as`: that session file says the same now
-        QDateTime when;
+        QDateTime when;   ///< of its last change
         QString contents; ///< "5 steps of the recipe, the last: dINT4 on 8 linears; calibrated 8 × 512"
         QString window;   ///< WindowMark of the one that left it
     };
     struct There {
-        std::vector<Found> found; ///< newest first
-        int elsewhere = 0;        ///< of windows that are open
+        std::vector<Found> found; ///< changed last first
+        int of_open_windows = 0;  ///< which are theirs
         int dropped = 0;          ///< the oldest, of more than anybody goes back to
     };
 
@@ -39,8 +42,9 @@ public:
     void begin() { ++number_; }
     /// Of this window, since begin().
     [[nodiscard]] QString file(const QString& model_path) const;
-    /// Written aside, then renamed; where nothing was made, what was kept goes. Runs and decisions are the journals'
-    /// and left out. `file.saved_as`: where the same was saved. Throws Error{bad_input} naming the file.
+    /// Written aside, then renamed; where nothing was made, what was kept goes. Without what the journals keep
+    /// (work_alone). `file.saved_as`: where the same was saved; `file.changed`: when the work changed last. Throws
+    /// Error{bad_input} naming the file.
     void keep(const QString& model_path, SessionFile file) const;
     /// What windows that are gone left, and this one before begin(); the same work once. What cannot be read is left
     /// alone.

@@ -62,7 +62,9 @@ void keep_reports(const RecordFolder& kept, const Run& run) {
     if (kept.find(
             reports_key(run), [&](RecordReader& read) { read(before); }, [](const std::string&) {}))
         keep_measured(reports, before);
-    (void)kept.keep(reports_key(run), [&](RecordWriter& write) { write(reports); });
+    // The job that made them was checked at its end, as the evaluation was that the journal has of them.
+    (void)kept.keep(
+        reports_key(run), [&](RecordWriter& write) { write(reports); }, Origin::checked_before);
 }
 
 void find_reports(const RecordFolder& kept, const Model& model, Run& run,

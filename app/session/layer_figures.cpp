@@ -6,6 +6,13 @@ namespace graticule {
 
 namespace {
 QString tr(const char* text) { return QObject::tr(text); }
+
+/// The calibration that the figures are from: "calibrated 8 × 512"; empty: they are of weights alone.
+QString calibration_of(const Session& session, const LayerFigures& figures) {
+    if (!figures.report->output_mse) return {};
+    if (!figures.estimated()) return calibration_text(session.recipe().calibration);
+    return session.completeStats() ? calibration_text(session.completeStats()->spec) : QString();
+}
 } // namespace
 
 LayerFigures figures_of(const Session& session, LayerId layer, const SchemeChoice& choice) {
@@ -27,17 +34,12 @@ QString basis_text(const LayerReport& report) {
     return tr("estimated: fitted on %1 rows, scored on %2 others").arg(report.rows_fitted).arg(report.rows_scored);
 }
 
-QString calibration_of(const Session& session, const LayerFigures& figures) {
-    if (!figures || !figures.report->output_mse) return {};
-    if (!figures.estimated()) return calibration_text(session.recipe().calibration);
-    return session.completeStats() ? calibration_text(session.completeStats()->spec) : QString();
-}
-
 QString basis_text(const Session& session, const LayerFigures& figures) {
     const QString text = basis_text(*figures.report), from = calibration_of(session, figures);
+    if (from.isEmpty()) return text;
     const CalibrationSpec& wanted = session.recipe().calibration;
-    if (from.isEmpty() || from == calibration_text(wanted)) return text;
-    return tr("%1, %2; the recipe asks for %3").arg(text, from, samples_text(wanted));
+    const QString whole = tr("%1, %2").arg(text, from);
+    return from == calibration_text(wanted) ? whole : tr("%1; the recipe asks for %2").arg(whole, samples_text(wanted));
 }
 
 QString basis_text(std::size_t measured, std::size_t estimated) {

@@ -27,9 +27,8 @@ struct LayerFigures {
 /// "measured", "estimated from the weights alone", "estimated from 512 rows", "estimated: fitted on 384 rows, scored on
 /// 128 others".
 [[nodiscard]] QString basis_text(const LayerReport& report);
-/// The calibration that the figures are from: "calibrated 8 × 512"; empty: they are of weights alone.
-[[nodiscard]] QString calibration_of(const Session& session, const LayerFigures& figures);
-/// Its basis; and its calibration where the recipe asks for another.
+/// The same with the calibration that the figures are from, where they are not of weights alone, and which one the
+/// recipe asks for where that is another: "measured, calibrated 8 × 512", "...; the recipe asks for 16 × 512".
 [[nodiscard]] QString basis_text(const Session& session, const LayerFigures& figures);
 /// Of many: "measured", "estimated", "31 measured, 17 estimated".
 [[nodiscard]] QString basis_text(std::size_t measured, std::size_t estimated);

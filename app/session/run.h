@@ -47,7 +47,7 @@ struct Run {
     QString error;
     std::string model_hash;          ///< of the model that it was asked of; empty: not known then
     QString window;                  ///< WindowMark of the one that was at it when it was kept; empty: it was stopped
-    bool elsewhere = false;          ///< that window is there, and not this one
+    bool in_another_window = false;  ///< that window is there, and not this one
     QString host;                    ///< the other machine that was asked for it; empty: this one
     std::optional<KeptLinears> kept; ///< of its quantization, which was stopped; absent: nothing
 
@@ -60,8 +60,10 @@ struct Run {
     /// Stopped on the way, with windows that need not be evaluated again.
     [[nodiscard]] bool resumable() const { return !alive() && hasWindows() && !evaluation->complete; }
     /// The window ended before it did.
-    [[nodiscard]] bool cutOff() const { return !alive() && !window.isEmpty() && !elsewhere; }
+    [[nodiscard]] bool cutOff() const { return !alive() && !window.isEmpty() && !in_another_window; }
     [[nodiscard]] bool hasWindows() const { return !losses().empty(); }
+    /// Before it has windows its quantization may be all that is kept of it: here.
+    [[nodiscard]] bool quantizesHere() const { return !hasWindows() && !full_precision && madeOn().isEmpty(); }
     [[nodiscard]] std::span<const double> losses() const {
         return evaluation ? std::span<const double>(evaluation->window_losses) : std::span<const double>();
     }

@@ -77,7 +77,7 @@ QString RunJournal::keep(const QString& model_path, const std::vector<Run>& runs
             const auto here = find_result(all, run);
             if (here == all.end() && find_result(known, run) == known.end())
                 all.push_back(std::move(run));
-            else if (here != all.end() && here->elsewhere)
+            else if (here != all.end() && here->in_another_window)
                 here->window = run.window; // it knows best whether it is still at it
         }
     }
@@ -119,7 +119,7 @@ std::vector<Run> RunJournal::read(const QString& model_path, const std::string& 
             return !unknown && run.modelHash() != model_hash;
         });
     const QSet<QString> windows = WindowMark::there(folder_);
-    for (Run& run : runs) run.elsewhere = run.window != known_->mark.name() && windows.contains(run.window);
+    for (Run& run : runs) run.in_another_window = run.window != known_->mark.name() && windows.contains(run.window);
     remember(path, runs);
     return runs;
 }

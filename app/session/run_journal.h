@@ -29,7 +29,7 @@ public:
     /// naming the file. What cannot be read there is renamed first; returns its new name, as a rule empty.
     QString keep(const QString& model_path, const std::vector<Run>& runs) const;
     /// What was kept, of the model of this hash (empty: of any); without ids, colours and jobs. Of those that were not
-    /// finished Run::elsewhere says whether another window is at them now. Throws Error{bad_input} for a file that
+    /// finished Run::in_another_window says whether one is at them now. Throws Error{bad_input} for a file that
     /// cannot be read. Runs of another model at that path are like another window's: the file there may have changed,
     /// or several models share one folder. What was asked for before the hash was known is of whatever is there.
     [[nodiscard]] std::vector<Run> read(const QString& model_path, const std::string& model_hash = {}) const;

@@ -87,7 +87,7 @@ void write_run_file(const QString& path, const json& document) {
                                               std::to_string(text.size()) + " bytes, and at most " +
                                               std::to_string(run_file_limits.bytes) +
                                               " are read again; remove runs that are not needed");
-    atomic_write_file(path.toStdString(), text, Origin::elsewhere); // each result was checked when it came
+    atomic_write_file(path.toStdString(), text, Origin::checked_before); // each result was checked when it came
 }
 
 } // namespace graticule

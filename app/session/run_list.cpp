@@ -1,5 +1,6 @@
 #include "app/session/run_list.h"
 
+#include <QtCore/QFileInfo>
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -69,7 +70,9 @@ void RunList::setModel(std::shared_ptr<const Model> model) {
     chosen_.clear();
     protocol_ = {};
     seen_ = {};
+    kept_blocks_ = {};
     readJournal();
+    if (QFileInfo::exists(journal_.quantizationFile())) whenHashed([this] { lookAtKept(); }); // perhaps another model's
 }
 
 int RunList::add(Run run) {
@@ -148,7 +151,7 @@ void RunList::setJobs(int id, std::vector<JobId> jobs) {
     run->error.clear();
     run->kept.reset();
     run->window.clear();
-    run->elsewhere = false;
+    run->in_another_window = false;
 }
 
 void RunList::takeReports(Run& run, const QuantizedModel& quantized) {
@@ -252,7 +255,10 @@ void RunList::poll() {
         run.state = state;
         keep_now = keep_now || (stopped && !run.alive());
     }
-    if (keep_now) keep();
+    if (keep_now) {
+        keep();
+        lookAtKept();
+    }
     if (any) Q_EMIT changed();
 }
 

@@ -76,8 +76,11 @@ public:
     void readAgain();
     /// Those that were cut off are no more than stopped ones.
     void leaveCutOff();
-    void remove(int id); ///< and cancels its jobs
-    void poll();         ///< takes job states over into the runs; called by the window's timer
+    /// Looks at what is kept of quantizations: another one when one has ended. keptChanged() where it is, then `then`.
+    void lookAtKept(std::function<void()> then = {});
+    [[nodiscard]] const KeptBlocks& keptBlocks() const { return kept_blocks_; } ///< when it was looked at last
+    void remove(int id);                                                        ///< and cancels its jobs
+    void poll(); ///< takes job states over into the runs; called by the window's timer
 
     /// Calls when the model's hash is there, or cannot be: a job that asks for it then does not hold up the engine.
     void whenHashed(std::function<void()> call);
@@ -96,6 +99,7 @@ public:
 Q_SIGNALS:
     void changed();
     void cameBack();
+    void keptChanged(); ///< of runs that were stopped, or keptBlocks()
     void restored();
     void logged(const QString& line);
 
@@ -127,6 +131,7 @@ private:
     QTimer keep_soon_; ///< of keepSoon()
     std::shared_ptr<const Model> model_;
     std::vector<Run> runs_;
+    KeptBlocks kept_blocks_;
     Saved pending_;                                   // what restore() was given and is not here yet
     std::pair<QDateTime, qint64> seen_;               // the journal's file when it was read last
     std::vector<std::function<void()>> hash_waiters_; // of the open model

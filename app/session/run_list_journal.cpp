@@ -4,6 +4,7 @@
 #include <QtCore/QFileInfo>
 #include <QtCore/QTimer>
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "app/session/kept_reports.h"
@@ -48,13 +49,45 @@ void RunList::readJournal() {
 void RunList::addKept(const RunJournal& journal, const Model& model, const std::string& hash, std::vector<Run>& runs,
                       const std::function<void(const std::string&)>& tell) {
     const RecordFolder kept = kept_reports(journal);
+    const KeptBlocks blocks = kept_blocks(journal.quantizationFile().toStdString());
     for (Run& run : runs) {
         if (run.reports && !are_reports_of(model, *run.reports)) run.reports.reset(); // of a session file
         if (run.hasWindows() && run.modelHash() == hash) find_reports(kept, model, run, tell);
-        if (run.hasWindows() || run.full_precision || !run.host.isEmpty()) continue;
-        if (const auto resolved = resolve(run.recipe, model).resolved)
-            run.kept = kept_linears(journal.quantizationFile().toStdString(), model, *resolved, run.execution);
+        if (run.quantizesHere()) run.kept = kept_linears(blocks, model, run.recipe, run.execution);
     }
+}
+
+void RunList::lookAtKept(std::function<void()> then) {
+    const QString file = journal_.quantizationFile();
+    if (!model_ || file.isEmpty()) return;
+    struct Seen {
+        KeptBlocks blocks;
+        std::vector<std::pair<int, std::optional<KeptLinears>>> runs;
+    };
+    std::vector<Run> stopped;
+    std::ranges::copy_if(runs_, std::back_inserter(stopped),
+                         [](const Run& run) { return !run.alive() && run.quantizesHere(); });
+    const auto look = [file, model = model_, stopped] {
+        Seen seen{kept_blocks(file.toStdString()), {}};
+        for (const Run& run : stopped)
+            seen.runs.emplace_back(run.id, kept_linears(seen.blocks, *model, run.recipe, run.execution));
+        return seen;
+    };
+    keeper_->ask<Seen>(look, this, [this, model = model_, then = std::move(then)](const Seen& seen) {
+        if (model != model_) return;
+        bool other = std::exchange(kept_blocks_, seen.blocks) != seen.blocks;
+        for (const auto& [id, kept] : seen.runs) {
+            Run* run = findMutable(id);
+            if (!run || run->alive() || run->kept == kept) continue;
+            run->kept = kept;
+            other = true;
+        }
+        if (other) {
+            Q_EMIT changed();
+            Q_EMIT keptChanged();
+        }
+        if (then) then();
+    });
 }
 
 void RunList::readAgain() {
@@ -87,7 +120,7 @@ void RunList::bringAllBack(const std::vector<Run>& kept) {
         Run* here = findMutable(bringBack(run));
         if (here->alive() || !same_result(*here, run)) continue;
         here->window = run.window; // who is at it, the journal knows
-        here->elsewhere = run.elsewhere;
+        here->in_another_window = run.in_another_window;
     }
     Q_EMIT changed();
 }

@@ -45,6 +45,8 @@ QString samples_text(const CalibrationSpec& spec) {
 
 QString calibration_text(const CalibrationSpec& spec) { return tr("calibrated %1").arg(samples_text(spec)); }
 
+QString kept_text(const KeptLinears& kept) { return tr("%1 of %2 linears quantized").arg(kept.linears).arg(kept.of); }
+
 QString protocol_text(const RunProtocol& protocol) {
     const EvaluationChoice& choice = protocol.choice;
     const QString text = choice.text.isEmpty() ? tr("built-in text") : file_name(choice.text);

@@ -23,6 +23,8 @@ struct RunName {
 [[nodiscard]] QString samples_text(const CalibrationSpec& spec);
 /// "calibrated 128 × 2048", and the same.
 [[nodiscard]] QString calibration_text(const CalibrationSpec& spec);
+/// "24 of 48 linears quantized"
+[[nodiscard]] QString kept_text(const KeptLinears& kept);
 /// "built-in text, 24 × 1024, bfloat16": what runs must share to be compared; float32 goes without saying.
 [[nodiscard]] QString protocol_text(const RunProtocol& protocol);
 

@@ -1,5 +1,6 @@
 #include "app/session/session.h"
 
+#include <QtCore/QDir>
 #include <QtCore/QFileInfo>
 #include <algorithm>
 
@@ -41,6 +42,7 @@ Session::Session(QObject* parent, RunJournal journal)
 Session::~Session() {
     jobs_.blockSignals(true);
     leaveJobs();
+    if (looking_) looking_->cancel.request();
 }
 
 void Session::findDevices() {
@@ -94,13 +96,15 @@ JobId Session::open(const QString& path) {
     const auto report = reporter();
     const auto id = std::make_shared<JobId>();
     const auto before = std::make_shared<MappingMark>(); // the files of the model that is open, perhaps damaged
-    JobRequest asked = request(QString::fromLatin1(open_tag), tr("Open %1").arg(path.section(u'/', -1)), {}, 0);
+    const QString name = QDir::cleanPath(path).section(u'/', -1);
+    JobRequest asked = request(QString::fromLatin1(open_tag), tr("Open %1").arg(name), {}, 0);
     asked.new_files = true;
+    asked.opens = name;
     *id = jobs_.submit<OpenedModel>(
         std::move(asked),
-        [name = path.toStdString(), before](JobContext& ctx) {
+        [from = path.toStdString(), before](JobContext& ctx) {
             *before = mapping_mark();
-            return std::make_shared<const OpenedModel>(open_model(resolve_model_path(name), ctx));
+            return std::make_shared<const OpenedModel>(open_model(resolve_model_path(from), ctx));
         },
         [this, path, id, before](std::shared_ptr<const OpenedModel> opened) {
             opened_by_ = *id;
@@ -139,6 +143,8 @@ void Session::takeModel(OpenedModel opened, const QString& path) {
     reports_ = std::make_shared<const std::vector<LayerReport>>();
     quantized_.reset();
     calibrating_.reset();
+    kept_answer_.reset();
+    if (looking_) looking_->cancel.request();
     runs_.setModel(opened_.model);
     const QString file = QString::fromStdString(opened_.model->parts().path.string());
     if (QFileInfo::exists(decision_journal_.file(file)) || !runs_.keeper().idle())
@@ -189,6 +195,13 @@ void Session::dropStats() {
 
 std::optional<LayerId> Session::primary() const {
     return selection_.empty() ? std::nullopt : std::optional(selection_.front());
+}
+
+std::vector<LayerId> Session::layersNamed(const QStringList& names) const {
+    std::vector<LayerId> layers;
+    for (const QString& name : names)
+        if (const auto layer = model()->find_linear(name.toStdString())) layers.push_back(*layer);
+    return layers;
 }
 
 void Session::select(std::vector<LayerId> layers) {

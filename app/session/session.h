@@ -3,11 +3,13 @@
 // never as a change of an old one. A job that fails or is cancelled leaves everything as it was.
 #pragma once
 
+#include <QtCore/QDateTime>
 #include <QtCore/QObject>
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "app/jobs/job_runner.h"
@@ -120,6 +122,8 @@ public:
     [[nodiscard]] SchemeChoice choiceFor(LayerId layer, const LayerRules& rules) const;
     [[nodiscard]] const std::vector<LayerId>& selection() const { return selection_; }
     [[nodiscard]] std::optional<LayerId> primary() const; ///< the selected layer that plots show
+    /// Those of these names that the open model has.
+    [[nodiscard]] std::vector<LayerId> layersNamed(const QStringList& names) const;
     [[nodiscard]] RunList& runList() { return runs_; }
     [[nodiscard]] const RunList& runList() const { return runs_; }
     [[nodiscard]] const std::vector<Run>& runs() const { return runs_.all(); }
@@ -145,20 +149,27 @@ public:
     /// Statistics that a recipe does without still tell what it costs each layer.
     enum class Calibrate { where_needed, always };
 
-    /// What evaluating the recipe begins with, where its calibration is not at hand or on its way.
-    struct CalibrationAhead {
+    /// Where evaluating the recipe has its calibration from.
+    struct CalibrationUse {
         CalibrationSpec spec;
-        bool elsewhere = false; ///< the machine that evaluates does it, for itself
+        enum class From {
+            screen,
+            job,        ///< that is under way
+            weights,    ///< which are quantized by it already
+            kept,       ///< done before and read again, as far as lookWhetherKept() knows
+            made_here,  ///< before anything else
+            made_there, ///< by the machine that evaluates, for itself
+        } from = From::screen;
+        /// It is a step of its own, which begins.
+        [[nodiscard]] bool ahead() const {
+            return from == From::kept || from == From::made_here || from == From::made_there;
+        }
     };
-    [[nodiscard]] std::optional<CalibrationAhead> calibrationAhead(Calibrate when = Calibrate::where_needed) const;
-    /// What it takes instead, where it is done here. Absent: it does without, or begins with one.
-    struct CalibrationTaken {
-        CalibrationSpec spec;
-        enum class From { screen, job, weights } from = From::screen; ///< weights: they are quantized by it already
-    };
-    [[nodiscard]] std::optional<CalibrationTaken> calibrationTaken() const;
-    /// Tells `take`, if `receiver` is there then, whether the recipe's calibration was done before and is read again.
-    void askWhetherKept(QObject* receiver, std::function<void(const bool& kept)> take) const;
+    /// Absent: it does without.
+    [[nodiscard]] std::optional<CalibrationUse> calibrationOf(Calibrate when = Calibrate::where_needed) const;
+    /// Calls `then`, if `receiver` is there then, when it is known whether the calibration that would be made here was
+    /// done before; not where that is known already. The look-up ends with the receiver.
+    void lookWhetherKept(QObject* receiver, std::function<void()> then);
 
     // --- intents
     JobId open(const QString& path);
@@ -211,6 +222,9 @@ public:
     /// Target::name whose rounding of the inputs is evaluated instead of the recipe's.
     void evaluate(const EvaluationChoice& choice, Calibrate when = Calibrate::where_needed,
                   const QString& served_as = {});
+    /// The other machine whose figures the run's are, where it cannot go on as things are: that one is not reached, or
+    /// none of its devices evaluates. Empty: it can.
+    [[nodiscard]] QString machineMissing(const Run& run) const;
     /// A run that was stopped, or not begun before the program ended, under its own recipe, protocol and arithmetic: it
     /// goes on behind its last window to the same figures. With what is missing for it, as evaluate().
     void continueRun(int id);
@@ -228,6 +242,8 @@ public:
     /// What the reports of a run are made of; absent: it is not finished, its weights are not in memory (withWeights),
     /// or the unquantized model was not evaluated under its protocol.
     [[nodiscard]] std::optional<ReportInput> reportOf(int run) const;
+    /// What is kept of quantizing the recipe, as one computes now: quantize() goes on behind it. Absent: nothing.
+    [[nodiscard]] std::optional<KeptLinears> keptOf(const Recipe& recipe) const;
     [[nodiscard]] const QuantizedModel* newestQuantized() const { return quantized_.get(); }
 
     /// What a session file holds, but for the screen; with the runs of restore() that are still under way.
@@ -305,6 +321,14 @@ private:
     /// Gives `chain` the statistics at hand or those of a calibration under way, and says what to wait for. False:
     /// there are neither for the subject's calibration and arithmetic.
     bool joinStats(const Subject& subject, Chain& chain, std::vector<JobId>& after) const;
+    /// What lookWhetherKept() looks up.
+    struct KeptQuestion {
+        CalibrationSpec spec;
+        QDateTime text_written; ///< its file; null: the built-in one
+        std::string device, execution;
+        bool operator==(const KeptQuestion&) const = default;
+    };
+    [[nodiscard]] KeptQuestion keptQuestion() const; ///< of now; the model is open
     enum class AtHand { no, under_way, there };
     [[nodiscard]] AtHand statsAtHand(const CalibrationSpec& spec, const std::string& execution) const;
     /// The newest quantization is of that recipe, computed so.
@@ -360,6 +384,8 @@ private:
     Growing<TaskStudy> task_;
     std::shared_ptr<const PromptStudy> prompt_study_;
     std::optional<Calibrating> calibrating_;
+    std::optional<std::pair<KeptQuestion, bool>> kept_answer_; // of the open model, until something is kept
+    std::shared_ptr<JobContext> looking_;                      // of the look-up under way
     std::vector<OutlierReport> outliers_;
     RecipeHistory history_;
     LayerRules recipe_rules_; // follows history_.current()

@@ -101,6 +101,8 @@ SessionFile from_json(const json& document) {
     file.selection = names_from_json(document.at("selection"));
     if (const auto notes = document.find("notes"); notes != document.end()) file.notes = text_of(*notes);
     if (const auto saved = document.find("saved_as"); saved != document.end()) file.saved_as = text_of(*saved);
+    if (const auto changed = document.find("changed"); changed != document.end())
+        file.changed = QDateTime::fromString(text_of(*changed), Qt::ISODateWithMs).toLocalTime();
     file.view = view_from_json(document.at("view"));
     return file;
 }
@@ -141,6 +143,7 @@ std::size_t write_session(const QString& path, SessionFile file) {
                      {"notes", file.notes.toStdString()},
                      {"view", view_to_json(file.view)}};
     if (!file.saved_as.isEmpty()) document["saved_as"] = file.saved_as.toStdString();
+    if (file.changed.isValid()) document["changed"] = file.changed.toUTC().toString(Qt::ISODateWithMs).toStdString();
     write_runs_to(document, runs);
     decisions_to_json(file.decisions, document);
     const std::size_t left_out = write_layers_to(document, file.runs);

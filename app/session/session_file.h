@@ -8,6 +8,7 @@
 #pragma once
 
 #include <QtCore/QByteArray>
+#include <QtCore/QDateTime>
 #include <QtCore/QString>
 #include <QtCore/QStringList>
 #include <vector>
@@ -55,6 +56,7 @@ struct SessionFile {
     QStringList selection;    ///< names of linears, the one that plots show first
     QString notes;            ///< what somebody wrote down
     QString saved_as;         ///< of a draft: the session file that holds the same work; empty: none does
+    QDateTime changed;        ///< of a draft: when the work became what it is; null: not known
     SessionView view;
 };
 

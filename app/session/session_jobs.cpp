@@ -1,10 +1,14 @@
 // The session's long work: each verb as a job, chained as the engine's plan says what needs what.
+#include <QtCore/QFileInfo>
+#include <QtCore/QPointer>
 #include <algorithm>
 
 #include "app/jobs/throttle.h"
 #include "app/session/kept_reports.h"
 #include "app/session/recipe_edit.h"
+#include "app/session/run_names.h"
 #include "app/session/session.h"
+#include "core/base/cancel_point.h"
 #include "core/engine/export.h"
 #include "core/engine/kept_statistics.h"
 #include "core/engine/resources.h"
@@ -58,6 +62,7 @@ Session::Statistics Session::statisticsOf(const CalibrationSpec& spec) {
             }
         };
         caches->ask<QString>(keep, this, [this](const QString& why) {
+            kept_answer_.reset();
             if (!why.isEmpty()) Q_EMIT logged(tr("Statistics were not kept: %1").arg(why));
         });
         return Calibrated{stats, false};
@@ -128,48 +133,60 @@ bool Session::quantizedIs(const Recipe& recipe, bool calibrated, const Execution
            (!calibrated || quantized_->provenance.execution == to_text(execution));
 }
 
-std::optional<Session::CalibrationAhead> Session::calibrationAhead(Calibrate when) const {
+std::optional<Session::CalibrationUse> Session::calibrationOf(Calibrate when) const {
+    using From = CalibrationUse::From;
     if (!model() || !resolution_.resolved) return std::nullopt;
     const ResolvedRecipe& resolved = *resolution_.resolved;
     const CalibrationSpec& spec = recipe().calibration;
-    const bool elsewhere = !device_elsewhere_.empty();
-    if (elsewhere && when == Calibrate::where_needed)
-        return resolved.needs_calibration() ? std::optional(CalibrationAhead{spec, true}) : std::nullopt;
+    const bool there = !device_elsewhere_.empty(), needed = resolved.needs_calibration();
+    const auto used = [&](From from) { return std::optional(CalibrationUse{spec, from}); };
+    if (there && when == Calibrate::where_needed) return needed ? used(From::made_there) : std::nullopt;
     const Execution execution = settled();
+    const AtHand at_hand = statsAtHand(spec, to_text(execution));
     PlanHave have;
-    have.statistics = statsAtHand(spec, to_text(execution)) != AtHand::no;
-    have.quantized = quantizedIs(recipe(), resolved.needs_calibration(), execution);
+    have.statistics = at_hand != AtHand::no;
+    have.quantized = quantizedIs(recipe(), needed, execution);
     const std::vector<Step> steps = plan_of({Step::evaluate, &resolved, when == Calibrate::always}, have);
-    const bool calibrates = std::ranges::find(steps, Step::calibrate) != steps.end();
-    return calibrates ? std::optional(CalibrationAhead{spec}) : std::nullopt;
-}
-
-std::optional<Session::CalibrationTaken> Session::calibrationTaken() const {
-    if (!model() || !resolution_.resolved || !device_elsewhere_.empty()) return std::nullopt;
-    const CalibrationSpec& spec = recipe().calibration;
-    const bool needed = resolution_.resolved->needs_calibration();
-    const Execution execution = settled();
-    if (quantizedIs(recipe(), needed, execution))
-        return needed ? std::optional(CalibrationTaken{spec, CalibrationTaken::From::weights}) : std::nullopt;
-    switch (statsAtHand(spec, to_text(execution))) {
-    case AtHand::there:
-        return CalibrationTaken{spec, CalibrationTaken::From::screen};
-    case AtHand::under_way:
-        return CalibrationTaken{spec, CalibrationTaken::From::job};
-    case AtHand::no:
-        break;
+    if (std::ranges::find(steps, Step::calibrate) != steps.end()) {
+        const bool kept = kept_answer_ && kept_answer_->second && kept_answer_->first == keptQuestion();
+        return used(kept ? From::kept : From::made_here);
     }
-    return std::nullopt;
+    if (there) return std::nullopt; // which takes nothing of here
+    if (have.quantized) return needed ? used(From::weights) : std::nullopt;
+    if (at_hand == AtHand::no) return std::nullopt;
+    return used(at_hand == AtHand::there ? From::screen : From::job);
 }
 
-void Session::askWhetherKept(QObject* receiver, std::function<void(const bool&)> take) const {
-    if (!opened_.tokenizer) return take(false);
+Session::KeptQuestion Session::keptQuestion() const {
+    const CalibrationSpec& spec = recipe().calibration;
+    const QDateTime written =
+        spec.text.empty() ? QDateTime() : QFileInfo(QString::fromStdString(spec.text)).lastModified();
+    return {spec, written, device_, to_text(settled())};
+}
+
+// The text is read and tokenized for it: somebody's own may be large.
+void Session::lookWhetherKept(QObject* receiver, std::function<void()> then) {
+    const auto use = calibrationOf();
+    if (!use || use->from != CalibrationUse::From::made_here || !opened_.tokenizer) return;
+    const KeptQuestion question = keptQuestion();
+    if (kept_answer_ && kept_answer_->first == question) return;
+    if (looking_) looking_->cancel.request();
+    looking_ = std::make_shared<JobContext>();
+    connect(receiver, &QObject::destroyed, this, [looking = looking_] { looking->cancel.request(); });
     const auto look = [kept = kept_statistics(runs_.journal().beside("statistics").toStdString()), model = model(),
-                       tokenizer = opened_.tokenizer, spec = recipe().calibration, device = device_,
-                       execution = settled()] {
+                       tokenizer = opened_.tokenizer, spec = question.spec, device = device_, execution = settled(),
+                       looking = looking_] {
+        const CancelScope scope(*looking);
+        looking->check_cancelled(); // another one is asked by now
         return has_statistics(kept, *model, *statistics_asked(*tokenizer, spec, open_device(device), execution));
     };
-    caches_->ask<bool>(look, receiver, std::move(take));
+    caches_->ask<bool>(
+        look, this,
+        [this, model = model(), question, pointer = QPointer(receiver), then = std::move(then)](const bool& kept) {
+            if (model != this->model()) return;
+            kept_answer_ = {question, kept};
+            if (pointer) then();
+        });
 }
 
 JobId Session::calibrate(const CalibrationSpec& spec) {
@@ -371,11 +388,29 @@ JobId Session::quantizeInto(const Subject& subject, const ChainPtr& chain, std::
             wantWhatIfs(); // for what is not measured now
             Q_EMIT recipeChanged();
         },
-        [this, ended, model = model(), report = reporter()](const JobView& job) {
+        [this, ended, model = model(), quantized_recipe = subject.recipe, alone = !tag.isEmpty(),
+         report = reporter()](const JobView& job) {
             *ended = true;
             if (job.state != JobState::done && model == this->model()) showReports(); // not the part that was made
             report(job);
+            std::function<void()> say;
+            if (alone && job.state != JobState::done)
+                say = [this, quantized_recipe] {
+                    if (const auto kept = keptOf(quantized_recipe))
+                        Q_EMIT logged(tr("%1: quantizing again goes on behind them").arg(kept_text(*kept)));
+                };
+            runs_.lookAtKept(std::move(say));
         });
+}
+
+std::optional<KeptLinears> Session::keptOf(const Recipe& recipe) const {
+    if (!model()) return std::nullopt;
+    try {
+        const auto kept = kept_linears(runs_.keptBlocks(), *model(), recipe, settled());
+        return kept && kept->linears > 0 ? kept : std::nullopt;
+    } catch (const Error&) { // the model's files have changed: its jobs will say so
+        return std::nullopt;
+    }
 }
 
 std::optional<JobId> Session::quantize() {
@@ -497,21 +532,24 @@ void Session::evaluate(const EvaluationChoice& choice, Calibrate when, const QSt
     }
 }
 
+QString Session::machineMissing(const Run& run) const {
+    const QString host = run.madeOn();
+    const bool there = host.isEmpty() || (machine_ && machine_->host() == host && !device_elsewhere_.empty());
+    return there ? QString() : host;
+}
+
 void Session::continueRun(int id) {
     const Run* run = runs_.find(id);
-    if (!run || run->alive() || run->elsewhere) return;
+    if (!run || run->alive() || run->in_another_window) return;
     const QString title = tr("Continue %1").arg(run->name);
     if (!opened_.tokenizer)
         return Q_EMIT failed(
             title, tr("The model has no tokenizer: %1").arg(QString::fromStdString(opened_.tokenizer_problem)));
-    if (const QString host = run->madeOn(); !host.isEmpty()) { // its windows are of that machine
-        if (!machine_ || machine_->host() != host)
-            return Q_EMIT failed(
-                title,
-                tr("It ran on %1: connect to that machine first, by “elsewhere …” in the list of devices").arg(host));
-        if (device_elsewhere_.empty())
-            return Q_EMIT failed(
-                title, tr("It ran on %1: choose a device of that machine in the list of devices first").arg(host));
+    if (const QString host = machineMissing(*run); !host.isEmpty())
+        return Q_EMIT failed(title, tr("It ran on %1, of which no device evaluates now: connect to that machine first, "
+                                       "by “elsewhere …” in the list of devices, or choose its device in that list")
+                                        .arg(host));
+    if (!run->madeOn().isEmpty()) { // its windows are of that machine
         queueElsewhere(*run);
         runs_.keep();
         return Q_EMIT runsChanged();

@@ -58,10 +58,7 @@ void Session::takeRecipe(const SessionFile& file) {
         history_.restore(file.history, file.history_at);
     setReference(file.reference);
     recipeWasChanged();
-    std::vector<LayerId> layers;
-    for (const QString& name : file.selection)
-        if (const auto layer = model()->find_linear(name.toStdString())) layers.push_back(*layer);
-    if (!layers.empty()) select(layers);
+    if (const auto layers = layersNamed(file.selection); !layers.empty()) select(layers);
     calibration_wanted_ = file.calibrated;
 }
 

@@ -86,7 +86,7 @@ QStringList sqnr_lines(const LayerReport& report) {
     if (!report.output_mse || !report.output_sqnr_db || !(*report.output_mse > 0)) return {};
     const double power = *report.output_mse * std::pow(10, *report.output_sqnr_db / 10);
     QStringList lines{
-        tr("SQNR = 10 log10(E[y²] / E[(ŷ − y)²]), y = W x in full precision, ŷ with both operands quantized"),
+        tr("output SQNR = 10 log10(E[y²] / E[(ŷ − y)²]), y = W x in full precision, ŷ with both operands quantized"),
         tr("means over %1 rows of the input").arg(thousands_text(report.rows_scored)),
         tr("E[y²] = %1").arg(number_text(power, 5)), tr("E[(ŷ − y)²] = %1").arg(number_text(*report.output_mse, 5))};
     if (report.output_error && report.output_error->total > 0)
@@ -145,7 +145,7 @@ std::optional<Explanation> explain_figure(const Session& session, LayerId layer,
         of_recipe = true;
         break;
     case LayerTableModel::Sqnr:
-        what = tr("SQNR of the output");
+        what = tr("output SQNR");
         if (known) lines = sqnr_lines(*known.report);
         of_recipe = true;
         break;

@@ -24,6 +24,7 @@
 #include "app/window/execution_chooser.h"
 #include "app/window/file_drops.h"
 #include "app/window/recipe_presenter.h"
+#include "app/window/search_words.h"
 #include "app/window/table_rows.h"
 #include "app/window/tour.h"
 #include "widgets/forms/wheel_guard.h"
@@ -168,12 +169,17 @@ void MainWindow::buildDocks() {
     recipe_->setPresets(preset_entries());
     runs_ = new RunsPanel;
     jobs_ = new JobsPanel;
-    addDock(QStringLiteral("layers"), tr("Layers"), layers_, layers_->header(), Qt::LeftDockWidgetArea);
-    addDock(QStringLiteral("recipe"), tr("Recipe"), recipe_, recipe_->header(), Qt::RightDockWidgetArea);
+    auto* layers = addDock(QStringLiteral("layers"), tr("Layers"), layers_, layers_->header(), Qt::LeftDockWidgetArea);
+    describe(layers->toggleViewAction(), tr("The panel of all linears with their figures"), "dock panel");
+    auto* recipe = addDock(QStringLiteral("recipe"), tr("Recipe"), recipe_, recipe_->header(), Qt::RightDockWidgetArea);
+    describe(recipe->toggleViewAction(), tr("The panel of schemes, methods and rules"),
+             "dock panel format grain group size zero point input bits");
     auto* runs = addDock(QStringLiteral("runs"), tr("Runs"), runs_, runs_->header(), Qt::BottomDockWidgetArea);
+    describe(runs->toggleViewAction(), tr("The panel of evaluations, with the baseline"), "dock panel perplexity");
     // The tabs are heading enough: an empty title bar.
     auto* jobs = addDock(QStringLiteral("jobs"), tr("Jobs and log"), jobs_, nullptr, Qt::BottomDockWidgetArea);
     jobs->setTitleBarWidget(new QWidget);
+    describe(jobs->toggleViewAction(), tr("The panel of what runs, the log and notes"), "dock panel progress");
     splitDockWidget(runs, jobs, Qt::Horizontal);
     pins_ = new PinnedPlots(session_, *this);
 }
@@ -445,6 +451,7 @@ void MainWindow::connectSession() {
     connect(tour_, &Tour::left, this, &MainWindow::showOffer);
     connect(offer_, &OfferBar::refused, this,
             [this] { offered_.empty() ? session_.runList().leaveCutOff() : discardDraft(); });
+    connect(offer_, &OfferBar::putOff, this, &MainWindow::putOffDrafts);
     connect(&session_.runList(), &RunList::cameBack, this, &MainWindow::showOffer);
     // Queued: after the model's own consequences, so that nothing undoes what the session file says.
     connect(&session_, &Session::modelChanged, this, &MainWindow::finishOpening, Qt::QueuedConnection);
@@ -467,7 +474,9 @@ void MainWindow::connectSession() {
         updateActions(); // what evaluating begins with
     });
     connect(&session_, &Session::recipeChanged, this, soon);
-    connect(&session_, &Session::recipeChanged, this, &MainWindow::updateActions);
+    connect(&session_, &Session::recipeChanged, this, &MainWindow::sayKept);
+    connect(&session_.runList(), &RunList::keptChanged, this, &MainWindow::sayKept);
+    connect(&session_.runList(), &RunList::keptChanged, this, &MainWindow::showOffer);
     connect(&session_, &Session::whatIfChanged, this, soon);
     connect(&session_, &Session::reportsChanged, this, soon);
     connect(&session_, &Session::decisionsChanged, this, soon);
@@ -492,7 +501,7 @@ void MainWindow::connectSession() {
             elsewhere = {machine->host(), machine->hello.devices, session_.deviceElsewhere()};
         devices_->setDevices(session_.devices(), session_.device(), elsewhere);
         executions_->setExecution(session_.execution());
-        updateActions();
+        sayKept();
     });
     session_.jobs().standForMemory(asking_);
     connect(&session_.jobs(), &JobRunner::shortOfMemory, this, &MainWindow::askForMemory);
@@ -555,10 +564,10 @@ void MainWindow::updateTitle() {
 
 QString MainWindow::beingOpened() const {
     for (const JobView& job : session_.jobs().jobs()) {
-        if (job.tag != QLatin1String(Session::open_tag)) continue;
+        if (job.opens.isEmpty() || job.stopping) continue; // which was given up
         if (job.state != JobState::waiting && job.state != JobState::running) continue;
         if (opening_ && opening_->job == job.id) return QFileInfo(opening_->path).fileName();
-        return job.title.section(u' ', 1);
+        return job.opens;
     }
     return {};
 }
@@ -607,8 +616,9 @@ void MainWindow::updateActions() {
         const bool all = action->objectName() == u"run.all";
         if (works && (all || action->objectName() == u"run.evaluate")) {
             const auto when = all ? Session::Calibrate::always : Session::Calibrate::where_needed;
-            tip = QStringList{tip, beforeEvaluation(when, false)}.join(u'\n').trimmed();
+            tip = QStringList{tip, beforeEvaluation(when)}.join(u'\n').trimmed();
         }
+        if (works && action->objectName() == u"run.quantize") tip = QStringList{tip, kept_said_}.join(u'\n').trimmed();
         action->setToolTip(tip);
     }
     enable("view.bookmark", open && !session_.selection().empty());

@@ -6,7 +6,6 @@
 #include <QtCore/QPointer>
 #include <QtCore/QSet>
 #include <QtWidgets/QMainWindow>
-#include <deque>
 #include <memory>
 #include <optional>
 
@@ -163,8 +162,9 @@ private:
     void measureDivergence();
     void quantize();
     void askEvaluate();
-    /// Where the recipe will be evaluated, and by what calibration; empty: here, and by none. `kept`: from before.
-    [[nodiscard]] QString beforeEvaluation(Session::Calibrate when, bool kept) const;
+    /// Where the recipe will be evaluated, and by what calibration; empty: here, and by none.
+    [[nodiscard]] QString beforeEvaluation(Session::Calibrate when) const;
+    void sayKept(); ///< what quantizing the open recipe goes on behind, where the command is
     /// Those of the selected runs that can go on; where none of them can, of all.
     [[nodiscard]] std::vector<int> stoppedRuns() const;
     [[nodiscard]] std::vector<int> cutOffRuns() const; ///< at which a window was when it ended
@@ -209,22 +209,26 @@ private:
     // main_window_session.cpp
     void askSaveSession();
     void askSession();
+    void openAgain(); ///< the model that is open, whose files were restored or replaced
     void finishOpening();
     void giveUpOpening(const QString& other); ///< the session that waits for its model: `other` was asked for
     void sayRestored();
     [[nodiscard]] QString modelFile() const; ///< the open model's own path
     void restoreView(const SessionFile& file);
+    void showPlaces(const SessionView& view); ///< what of it is seen of a model, wherever the panels are
     /// Keeps what is on the screen a moment after the last change.
     void keepDraft();
     void takeSaved(const QString& path, SessionFile file);
     void offerDrafts();
     void takeOffers(const Draft::There& there);
-    /// The newest of unsaved work, then the runs that were cut off; not while the tour speaks.
+    /// Unsaved work, several pieces as a list, and the runs that were cut off; not while the tour speaks.
     void showOffer();
-    void takeDraft();
-    /// Whether the run was asked for in the work of `draft`, one of offered_.
-    [[nodiscard]] bool isOf(const Run& run, const Draft::Found& draft) const;
-    void discardDraft();
+    void takeDraft(); ///< the one that is chosen
+    /// Of offered_, the unsaved work that the run was asked for in; null: none of it.
+    [[nodiscard]] const Draft::Found* workOf(const Run& run) const;
+    void discardDraft(); ///< the one that is chosen
+    void putOffDrafts();
+    [[nodiscard]] Draft::Found takeChosen(); ///< out of offered_
 
     QSettings& settings_;
     theme::Mode theme_;
@@ -235,9 +239,11 @@ private:
     QString export_folder_, session_path_, served_as_; // the last: Target::name that was chosen when last evaluated
     Draft draft_;
     std::optional<SessionFile> saved_; ///< what stands in the session's file; empty: there is none
-    std::deque<Draft::Found> offered_;
+    std::optional<SessionFile> kept_;  ///< the work as keepDraft() left it, and when it changed last
+    std::vector<Draft::Found> offered_;
     QSet<QString> taken_up_;        ///< files of drafts that were gone on with since the model was opened
     std::vector<int> offered_runs_; ///< cut off, and named in the offer
+    QString kept_said_;             ///< of sayKept(); empty: it begins
     QString damage_;                ///< of the model's files since it was opened; empty: none
     std::vector<Place> bookmarks_;  // index: number - 1; without layers: free
     SleepInhibitor awake_;
@@ -249,6 +255,12 @@ private:
         JobId job{};
     };
     std::optional<Opening> opening_;
+    struct Again { // how the model that is opened again stood on the screen
+        JobId job{};
+        QStringList selection;
+        SessionView view;
+    };
+    std::optional<Again> again_;
 
     QMenuBar* menus_ = nullptr;
     QMenu* recent_menu_ = nullptr;

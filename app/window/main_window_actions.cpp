@@ -13,6 +13,7 @@
 #include <QtWidgets/QSpinBox>
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
+#include <functional>
 
 #include "app/session/recent_models.h"
 #include "app/window/catalogue.h"
@@ -42,6 +43,14 @@ QAction* MainWindow::command(const QString& name) const {
     return nullptr;
 }
 
+namespace {
+/// A command that cannot be given while something else is opened.
+QAction* opening(QAction* command) {
+    command->setProperty("opens", true);
+    return command;
+}
+} // namespace
+
 QAction* MainWindow::addCommand(QMenu* menu, const char* name, const QString& text, const QKeySequence& keys,
                                 std::function<void()> go) {
     auto* action = new QAction(text, this);
@@ -68,34 +77,38 @@ void MainWindow::buildMenus() {
 void MainWindow::buildFileMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&File"));
     auto* open = new QMenu(tr("Open"), this); // the strip's button; the same commands as in this menu
-    QAction* folder =
-        addCommand(menu, "file.open-folder", tr("Open model &folder …"), QKeySequence::Open, [this] { askFolder(); });
+    QAction* folder = opening(
+        addCommand(menu, "file.open-folder", tr("Open model &folder …"), QKeySequence::Open, [this] { askFolder(); }));
     folder->setProperty("menu", QVariant::fromValue(open));
     open->addAction(folder);
-    open->addAction(addCommand(menu, "file.open-file", tr("Open model f&ile …"), {}, [this] { askFile(); }));
-    open->addAction(addCommand(menu, "file.open-again", tr("Open &again"), {}, [this] {
-        if (session_.model()) openPath(session_.modelPath()); // whose files were restored or replaced
-    }));
+    open->addAction(opening(addCommand(menu, "file.open-file", tr("Open model f&ile …"), {}, [this] { askFile(); })));
+    open->addAction(opening(addCommand(menu, "file.open-again", tr("Open &again"), {}, [this] { openAgain(); })));
     open->addSeparator();
     for (const RecentModel& sample : shipped_models())
-        open->addAction(addCommand(menu, qPrintable(QStringLiteral("file.") + sample.name),
-                                   tr("Open %1").arg(sample.name), {}, [this, path = sample.path] { openPath(path); }));
+        open->addAction(
+            opening(addCommand(menu, qPrintable(QStringLiteral("file.") + sample.name), tr("Open %1").arg(sample.name),
+                               {}, [this, path = sample.path] { openPath(path); })));
     recent_menu_ = menu->addMenu(tr("Recent models"));
-    addCommand(menu, "file.open-session", tr("Open s&ession …"), QKeySequence(tr("Ctrl+Shift+O")),
-               [this] { askSession(); });
-    for (QAction* action : commands_) action->setProperty("opens", true); // all of them so far
-    addCommand(menu, "file.save-session", tr("Save sessio&n …"), QKeySequence(tr("Ctrl+Shift+S")),
-               [this] { askSaveSession(); });
+    opening(addCommand(menu, "file.open-session", tr("Open s&ession …"), QKeySequence(tr("Ctrl+Shift+O")),
+                       [this] { askSession(); }));
+    describe(addCommand(menu, "file.save-session", tr("Save sessio&n …"), QKeySequence(tr("Ctrl+Shift+S")),
+                        [this] { askSaveSession(); }),
+             tr("Model, recipe, runs and screen in one file to come back to or hand on"), "export");
     menu->addSeparator();
     addCommand(menu, "file.open-recipe", tr("Open &recipe …"), QKeySequence(tr("Ctrl+R")), [this] { askRecipe(); });
-    addCommand(menu, "file.save-recipe", tr("&Save recipe …"), QKeySequence::Save, [this] { saveRecipe(); });
+    describe(addCommand(menu, "file.save-recipe", tr("&Save recipe …"), QKeySequence::Save, [this] { saveRecipe(); }),
+             tr("The recipe as a file for this program and the command line"), "export json");
     menu->addSeparator();
-    addCommand(menu, "file.save-plot", tr("Save &plot as PNG or SVG …"), QKeySequence(tr("Ctrl+P")), [this] {
-        if (auto* plot = plots_->currentPlot()) plot->saveImage();
-    });
-    addCommand(menu, "file.save-plot-data", tr("Save the plot's &numbers as CSV …"), {}, [this] {
-        if (auto* plot = plots_->currentPlot()) plot->saveData();
-    });
+    describe(addCommand(menu, "file.save-plot", tr("Save &plot as PNG or SVG …"), QKeySequence(tr("Ctrl+P")),
+                        [this] {
+                            if (auto* plot = plots_->currentPlot()) plot->saveImage();
+                        }),
+             tr("The plot in sight, with its caption"), "export picture image");
+    describe(addCommand(menu, "file.save-plot-data", tr("Save the plot's &numbers as CSV …"), {},
+                        [this] {
+                            if (auto* plot = plots_->currentPlot()) plot->saveData();
+                        }),
+             tr("The table behind the plot in sight"), "export data");
     menu->addSeparator();
     addCommand(menu, "file.quit", tr("&Quit"), QKeySequence::Quit, [this] { close(); });
 }
@@ -115,8 +128,9 @@ void MainWindow::buildEditMenu(QMenuBar* bar) {
     addCommand(menu, "edit.set-current", tr("Take the recipe as &current for what-if"), QKeySequence(tr("Ctrl+Return")),
                [this] { session_.setReferenceToCurrent(); });
     menu->addSeparator();
-    addCommand(menu, "edit.copy-command", tr("Copy as &command line"), QKeySequence(tr("Ctrl+Shift+C")),
-               [this] { copyCommandLine(0); });
+    describe(addCommand(menu, "edit.copy-command", tr("Copy as &command line"), QKeySequence(tr("Ctrl+Shift+C")),
+                        [this] { copyCommandLine(0); }),
+             tr("What graticule-cli is to be told to do the same"), "export terminal shell");
 }
 
 void MainWindow::buildViewMenu(QMenuBar* bar) {
@@ -141,9 +155,10 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
                [this] { QGuiApplication::clipboard()->setText(placeText(place())); });
     menu->addSeparator();
     for (int tab = 0; tab < plots_->count(); ++tab)
-        addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabName(tab),
-                   tab < 10 ? QKeySequence(tr("Alt+%1").arg((tab + 1) % 10)) : QKeySequence(),
-                   [this, tab] { plots_->setCurrentIndex(tab); })
+        describe(addCommand(menu, qPrintable(QStringLiteral("view.tab%1").arg(tab + 1)), plots_->tabName(tab),
+                            tab < 10 ? QKeySequence(tr("Alt+%1").arg((tab + 1) % 10)) : QKeySequence(),
+                            [this, tab] { plots_->setCurrentIndex(tab); }),
+                 plots_->tabAbout(tab), plots_->tabWords(tab))
             ->setProperty("context", tr("Plot"));
     menu->addSeparator();
     for (QDockWidget* dock : docks_) {
@@ -164,6 +179,7 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
         action->setCheckable(true);
         action->setChecked(mode == theme_);
         action->setProperty("context", tr("Theme"));
+        describe(action, tr("Colours of the window and its plots"), "appearance mode settings preferences");
         group->addAction(action);
     }
     QMenu* sizes = menu->addMenu(tr("Text size"));
@@ -174,14 +190,17 @@ void MainWindow::buildViewMenu(QMenuBar* bar) {
         action->setCheckable(true);
         action->setChecked(qRound(theme::text_scale() * 100) == percent);
         action->setProperty("context", tr("Text size (scale)"));
+        describe(action, tr("Size of all texts of the window"), "scale zoom font larger smaller settings preferences");
         size_group->addAction(action);
     }
     QAction* still = addCommand(menu, "view.still", tr("Reduce &motion"), {}, [] {});
     still->setCheckable(true);
     still->setChecked(settings_.value(QStringLiteral("window/reduced-motion")).toBool());
     connect(still, &QAction::toggled, this, &MainWindow::setReducedMotion);
-    addCommand(menu, "view.colours", tr("&Colours as others see them …"), {}, [this] { showColours(); });
-    addCommand(menu, "view.reset", tr("&Reset layout"), {}, [this] { resetLayout(); });
+    describe(addCommand(menu, "view.colours", tr("&Colours as others see them …"), {}, [this] { showColours(); }),
+             tr("The window as colour-blind eyes see it"), "theme accessibility");
+    describe(addCommand(menu, "view.reset", tr("&Reset layout"), {}, [this] { resetLayout(); }),
+             tr("Every panel at its first place and width"), "dock window panels");
 }
 
 void MainWindow::buildRunMenu(QMenuBar* bar) {
@@ -189,12 +208,12 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.calibrate", tr("&Calibrate …"), QKeySequence(Qt::Key_F5), [this] {
         askCalibrate();
     })->setToolTip(tr("Watch the inputs of every linear over a text"));
-    addCommand(menu, "run.lengths", tr("Compare calibration &lengths …"), {}, [this] {
-        askLengths(false);
-    })->setToolTip(tr("GPTQ's update ratio at several calibration lengths, and the length advised (SLAC)"));
-    addCommand(menu, "run.measure-lengths", tr("&Measure calibration lengths …"), {}, [this] {
-        askLengths(true);
-    })->setToolTip(tr("The recipe's perplexity by calibration length × evaluation length"));
+    describe(addCommand(menu, "run.lengths", tr("Compare calibration &lengths …"), {}, [this] { askLengths(false); }),
+             tr("GPTQ's update ratio at several calibration lengths, and the length advised (SLAC)"),
+             "sequence length");
+    describe(
+        addCommand(menu, "run.measure-lengths", tr("&Measure calibration lengths …"), {}, [this] { askLengths(true); }),
+        tr("The recipe's perplexity by calibration length × evaluation length"), "slac sequence length matrix");
     addCommand(menu, "run.speed", tr("Measure &speed"), {}, [this] {
         measureSpeed();
     })->setToolTip(tr("Time and memory of passes in full precision and with the kernels there are for 8 and 4 bits"));
@@ -221,21 +240,22 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
     addCommand(menu, "run.quantize", tr("&Quantize"), QKeySequence(Qt::Key_F6), [this] {
         quantize();
     })->setToolTip(tr("Quantize the model by the recipe"));
-    addCommand(menu, "run.evaluate", tr("&Evaluate …"), QKeySequence(Qt::Key_F7), [this] {
-        askEvaluate();
-    })->setToolTip(tr("Perplexity of the recipe, and of full precision where it is missing"));
+    describe(addCommand(menu, "run.evaluate", tr("&Evaluate …"), QKeySequence(Qt::Key_F7), [this] { askEvaluate(); }),
+             tr("Perplexity of the recipe, and of full precision where it is missing"), "ppl baseline measure");
     addCommand(menu, "run.continue", tr("C&ontinue stopped evaluations"), {}, [this] {
         continueRuns(stoppedRuns());
     })->setToolTip(tr("The selected runs that were stopped, else all: each goes on behind its last window"));
-    addCommand(menu, "run.export", tr("E&xport …"), QKeySequence(tr("Ctrl+E")), [this] {
-        askExport(0);
-    })->setToolTip(tr("Write the quantized model for other programs"));
-    addCommand(menu, "run.report", tr("&Write report …"), QKeySequence(tr("Ctrl+Shift+E")), [this] {
-        askReport();
-    })->setToolTip(tr("A self-contained HTML page and a Markdown model card of the selected run"));
+    describe(addCommand(menu, "run.export", tr("E&xport …"), QKeySequence(tr("Ctrl+E")), [this] { askExport(0); }),
+             tr("Write the quantized model for other programs"),
+             "write save vllm gguf awq gptq compressed-tensors qserve");
+    describe(addCommand(menu, "run.report", tr("&Write report …"), QKeySequence(tr("Ctrl+Shift+E")),
+                        [this] { askReport(); }),
+             tr("A self-contained HTML page and a Markdown model card of the selected run"),
+             "export html model card markdown");
     menu->addSeparator();
-    addCommand(menu, "run.all", tr("Run &all: calibrate, quantize, evaluate, compare"), QKeySequence(tr("F9")),
-               [this] { runEverything(); });
+    describe(addCommand(menu, "run.all", tr("Run &all: calibrate, quantize, evaluate, compare"), QKeySequence(tr("F9")),
+                        [this] { runEverything(); }),
+             tr("Everything from calibration to perplexity, one after the other"), "ppl baseline");
     addCommand(menu, "run.pause", tr("&Pause the running job, or let it go on"), QKeySequence(Qt::Key_Pause),
                [this] { pauseRunning(); });
     addCommand(menu, "run.cancel", tr("Cancel all &jobs"), QKeySequence(tr("Ctrl+.")), [this] { cancelAll(); });
@@ -243,30 +263,33 @@ void MainWindow::buildRunMenu(QMenuBar* bar) {
 
 void MainWindow::buildCompareMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&Compare"));
-    addCommand(menu, "compare.selected", tr("&Compare the selected runs"), QKeySequence(tr("Ctrl+D")),
-               [this] { runs_->compareSelected(); });
-    addCommand(menu, "compare.baseline", tr("Make the selected run the &baseline"), QKeySequence(tr("Ctrl+B")),
-               [this] { session_.runList().setBaseline(runs_->selectedRuns().front()); });
+    describe(addCommand(menu, "compare.selected", tr("&Compare the selected runs"), QKeySequence(tr("Ctrl+D")),
+                        [this] { runs_->compareSelected(); }),
+             tr("Two or more selected runs, or one with the baseline"), "difference");
+    describe(addCommand(menu, "compare.baseline", tr("Make the selected run the &baseline"), QKeySequence(tr("Ctrl+B")),
+                        [this] { session_.runList().setBaseline(runs_->selectedRuns().front()); }),
+             tr("Every difference of the runs refers to it"), "reference");
     menu->addSeparator();
     const std::tuple<const char*, QString, TableFormat> formats[] = {
         {"compare.copy-markdown", tr("Copy the runs as &Markdown"), TableFormat::markdown},
         {"compare.copy-csv", tr("Copy the runs as C&SV"), TableFormat::csv},
         {"compare.copy-json", tr("Copy the runs as &JSON"), TableFormat::json}};
     for (const auto& [name, text, format] : formats)
-        addCommand(menu, name, text, {}, [this, format = format] {
-            QGuiApplication::clipboard()->setText(table_as(format, *runs_->table()));
-        });
+        describe(addCommand(menu, name, text, {},
+                            [this, format = format] {
+                                QGuiApplication::clipboard()->setText(table_as(format, *runs_->table()));
+                            }),
+                 tr("The table of runs to the clipboard"), "export report");
 }
 
 void MainWindow::buildHelpMenu(QMenuBar* bar) {
     QMenu* menu = bar->addMenu(tr("&Help"));
     addCommand(menu, "help.shortcuts", tr("Keyboard &shortcuts"), QKeySequence(tr("?")), [this] { showShortcuts(); });
-    addCommand(menu, "help.tour", tr("&Tour: find what hurts in a sample"), {}, [this] {
-        tour_->start();
-    })->setProperty("opens", true);
-    addCommand(menu, "help.problem", tr("Write &problem report …"), {}, [this] {
-        askProblemReport();
-    })->setToolTip(tr("One text with versions, devices, model, recipe, runs and log, to send with a question"));
+    describe(opening(addCommand(menu, "help.tour", tr("&Tour: find what hurts in a sample"), {},
+                                [this] { tour_->start(); })),
+             tr("Seven steps from opening a model to a finding"), "tutorial guide demo");
+    describe(addCommand(menu, "help.problem", tr("Write &problem report …"), {}, [this] { askProblemReport(); }),
+             tr("One text with versions, devices, model, recipe, runs and log, to send with a question"), "bug export");
     addCommand(menu, "help.about", tr("&About Graticule"), {}, [this] { showAbout(); });
 }
 
@@ -286,7 +309,7 @@ void MainWindow::showPalette() {
         (is_step ? steps : items)
             .push_back({help ? PaletteItem::Kind::help : PaletteItem::Kind::command, fullTitle(*action),
                         action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); },
-                        said.about, said.words, action->isEnabled()});
+                        said.about, said.words, action->isEnabled() ? QString() : tr("not now")});
     }
     if (session_.model())
         for (const Linear& linear : session_.model()->linears())
@@ -307,16 +330,34 @@ void MainWindow::addChoices(std::vector<PaletteItem>& items) {
     for (const PresetEntry& preset : preset_entries())
         items.push_back({PaletteItem::Kind::command, tr("Preset %1").arg(preset.name), tr("for all"),
                          [this, name = preset.name] { takePreset(name); }, preset.help, preset.line});
-    for (const MethodEntry& method : method_entries())
-        items.push_back({PaletteItem::Kind::command, tr("Method %1 (%2)").arg(method.label, method.name),
-                         tr("for the selection"), [this, method] { recipe_->editor()->chooseMethod(method.name); },
-                         method.help});
-    for (const MethodEntry& method : method_entries())
+    const QString not_now = session_.selection().empty() ? tr("nothing is selected") : QString();
+    const auto in_form = [this](const std::function<void(SchemeEditor&)>& change) {
+        return [this, change] { // where one sees what it did
+            auto* dock = findChild<QDockWidget*>(QStringLiteral("recipe"));
+            dock->show();
+            dock->raise();
+            change(*recipe_->editor());
+        };
+    };
+    const std::vector<MethodEntry> methods = method_entries();
+    for (const MethodEntry& method : methods)
+        items.push_back({PaletteItem::Kind::command,
+                         tr("Method %1 (%2)").arg(method.label, method.name),
+                         tr("for the selection"),
+                         in_form([name = method.name](SchemeEditor& editor) { editor.chooseMethod(name); }),
+                         method.help,
+                         {},
+                         not_now});
+    for (const MethodEntry& method : methods)
         for (const ParamSpec& setting : method.params) {
-            const QString label = QString::fromStdString(setting.label);
-            items.push_back({PaletteItem::Kind::command, tr("%1: %2").arg(method.label, label), tr("for the selection"),
-                             [this, method, label] { recipe_->editor()->showSetting(method.name, label); },
-                             QString::fromStdString(setting.help), method.name});
+            const QString effect = recipe_->editor()->hasMethod(method.name) ? tr("for the selection")
+                                                                             : tr("chooses %1").arg(method.label);
+            const auto show = [name = method.name, setting = setting.name](SchemeEditor& editor) {
+                editor.showSetting(name, setting);
+            };
+            items.push_back({PaletteItem::Kind::command,
+                             tr("%1: %2").arg(method.label, QString::fromStdString(setting.label)), effect,
+                             in_form(show), QString::fromStdString(setting.help), method.name, not_now});
         }
 }
 
@@ -383,12 +424,8 @@ void MainWindow::toggleBookmark() {
 
 void MainWindow::goToBookmark(std::size_t at) {
     if (at >= bookmarks_.size()) return;
-    std::vector<LayerId> layers;
-    for (const QString& name : bookmarks_[at].layers)
-        for (const Linear& linear : session_.model()->linears())
-            if (name == QString::fromStdString(linear.short_name)) layers.push_back(linear.id);
     plots_->setCurrentIndex(std::clamp(bookmarks_[at].plot, 0, plots_->count() - 1));
-    if (!layers.empty()) session_.select(std::move(layers));
+    if (auto layers = session_.layersNamed(bookmarks_[at].layers); !layers.empty()) session_.select(std::move(layers));
 }
 
 void MainWindow::showAbout() {
@@ -411,10 +448,9 @@ void MainWindow::explain(LayerId layer, int column) {
                         found ? found->title : tr("There is no figure to explain here"), QMessageBox::Close, this);
     box->setAttribute(Qt::WA_DeleteOnClose);
     box->setModal(false);
-    box->setInformativeText(found
-                                ? found->lines
-                                : tr("Choose a number of the layer table: max |x|, outlier, underflow, SQNR or bytes. "
-                                     "Calibrate first where there is none yet."));
+    box->setInformativeText(found ? found->lines
+                                  : tr("Choose a number of the layer table: max |x|, outlier ratio, weight underflow, "
+                                       "output SQNR or bytes. Calibrate first where there is none yet."));
     box->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     box->show();
 }

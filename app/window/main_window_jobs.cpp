@@ -86,7 +86,7 @@ void MainWindow::saveRecipe() {
     if (path.isEmpty()) return;
     try {
         session_.mayWrite(path);
-        atomic_write_file(path.toStdString(), to_json(session_.recipe()), Origin::elsewhere);
+        atomic_write_file(path.toStdString(), to_json(session_.recipe()), Origin::checked_before);
     } catch (const Error& error) {
         showFailure(tr("Save recipe"), QString::fromStdString(error.info().text()));
     }
@@ -169,38 +169,53 @@ QString MainWindow::measuredOn(bool own_type) const {
     return tr("on %1").arg(protocol_text({evaluationChoice(), execution}));
 }
 
-QString MainWindow::beforeEvaluation(Session::Calibrate when, bool kept) const {
+QString MainWindow::beforeEvaluation(Session::Calibrate when) const {
     QStringList lines;
     const auto& machine = session_.machine();
     if (!session_.deviceElsewhere().empty())
         lines << tr("Runs on %1 (%2), quantized there as well; figures of single layers stay there.")
                      .arg(machine->host(), QString::fromStdString(session_.deviceElsewhere()));
-    const auto ahead = session_.calibrationAhead(when);
-    if (!ahead) {
-        using From = Session::CalibrationTaken::From;
-        if (const auto taken = session_.calibrationTaken())
-            lines << (taken->from == From::screen ? tr("Takes the calibration on the screen: %1 tokens.")
-                      : taken->from == From::job  ? tr("Takes the calibration under way: %1 tokens.")
-                                                  : tr("Takes the weights that were quantized with %1 tokens."))
-                         .arg(samples_text(taken->spec));
-        return lines.join(u'\n');
-    }
-    const QString wanted = samples_text(ahead->spec);
+    const auto use = session_.calibrationOf(when);
+    if (!use) return lines.join(u'\n');
+    using From = Session::CalibrationUse::From;
+    const QString wanted = samples_text(use->spec);
     const auto& shown = session_.completeStats();
-    if (ahead->elsewhere)
-        lines << tr("%1 calibrates for it: %2 tokens.").arg(machine->host(), wanted);
-    else if (kept)
+    const bool there = use->from == From::made_there;
+    switch (use->from) {
+    case From::screen:
+        lines << tr("Takes the calibration on the screen: %1 tokens.").arg(wanted);
+        break;
+    case From::job:
+        lines << tr("Takes the calibration under way: %1 tokens.").arg(wanted);
+        break;
+    case From::weights:
+        lines << tr("Takes the weights that were quantized with %1 tokens.").arg(wanted);
+        break;
+    case From::kept:
         lines << tr("Takes the calibration kept from before: %1 tokens.").arg(wanted);
-    else
+        break;
+    case From::made_here:
         lines << (shown ? tr("Calibrates again: %1 tokens.") : tr("Calibrates first: %1 tokens.")).arg(wanted);
-    if (shown && shown->spec != ahead->spec)
-        lines << (ahead->elsewhere ? tr("The figures of layers on the screen stay those of %1 tokens.")
-                                   : tr("The figures of layers on the screen are of %1 tokens and will be replaced."))
+        break;
+    case From::made_there:
+        lines << tr("%1 calibrates for it: %2 tokens.").arg(machine->host(), wanted);
+        break;
+    }
+    if (!use->ahead() || !shown) return lines.join(u'\n');
+    if (shown->spec != use->spec)
+        lines << (there ? tr("The figures of layers on the screen stay those of %1 tokens.")
+                        : tr("The figures of layers on the screen are of %1 tokens and will be replaced."))
                      .arg(samples_text(shown->spec));
-    else if (shown && !ahead->elsewhere)
+    else if (!there)
         lines << tr("The figures of layers on the screen were computed as %1 and will be replaced.")
                      .arg(QString::fromStdString(shown->provenance.execution));
     return lines.join(u'\n');
+}
+
+void MainWindow::sayKept() {
+    const auto kept = session_.model() ? session_.keptOf(session_.recipe()) : std::nullopt;
+    kept_said_ = kept ? tr("%1 before: it goes on behind them.").arg(kept_text(*kept)) : QString();
+    updateActions();
 }
 
 void MainWindow::askEvaluate() {
@@ -211,11 +226,12 @@ void MainWindow::askEvaluate() {
             targets = target_entries(*session_.model(), choices_of(*resolved));
         EvaluationDialog dialog(offered, QString::fromStdString(summary_line(session_.recipe())),
                                 session_.model()->config().max_positions, targets, served_as_, this);
-        dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed, false));
-        if (const auto ahead = session_.calibrationAhead(Session::Calibrate::where_needed); ahead && !ahead->elsewhere)
-            session_.askWhetherKept(&dialog, [this, &dialog](bool kept) {
-                dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed, kept));
-            });
+        const auto say = [this, &dialog] {
+            dialog.setBefore(beforeEvaluation(Session::Calibrate::where_needed));
+            updateActions(); // whose tips say the same
+        };
+        say();
+        session_.lookWhetherKept(&dialog, say);
         if (dialog.exec() != QDialog::Accepted) return;
         served_as_ = dialog.servedAs();
         // A window that the model cut short stays wished for, unless another one was typed.
@@ -232,7 +248,7 @@ std::vector<int> MainWindow::stoppedRuns() const {
     std::vector<int> chosen, all;
     const std::vector<int> selected = runs_->selectedRuns();
     for (const Run& run : session_.runs()) {
-        if (run.alive() || run.elsewhere) continue;
+        if (run.alive() || run.in_another_window) continue;
         all.push_back(run.id);
         if (std::ranges::find(selected, run.id) != selected.end()) chosen.push_back(run.id);
     }
@@ -251,13 +267,11 @@ void MainWindow::continueRuns(const std::vector<int>& runs) {
     plots_->showTab(PlotArea::Perplexity);
     std::vector<int> there; // of a machine that is not connected, or not chosen
     for (const int id : runs) {
-        const Run* run = session_.runList().find(id);
-        const QString host = run ? run->madeOn() : QString();
-        const bool reached = session_.machine() && session_.machine()->host() == host;
-        if (host.isEmpty() || (reached && !session_.deviceElsewhere().empty()))
-            session_.continueRun(id);
-        else
+        const Run* run = session_.run(id);
+        if (run && !session_.machineMissing(*run).isEmpty())
             there.push_back(id);
+        else
+            session_.continueRun(id);
     }
     if (!there.empty()) askMachine(there);
 }
@@ -468,7 +482,8 @@ void MainWindow::writeReport(int run, const QString& folder) {
                                                      {QStringLiteral("layers.csv"), layers_csv(*input)}};
     try {
         for (const auto& [name, text] : files) session_.mayWrite(QDir(folder).filePath(name));
-        for (const auto& [name, text] : files) atomic_write_file(QDir(folder).filePath(name).toStdString(), text);
+        for (const auto& [name, text] : files) // of jobs that were checked at their ends
+            atomic_write_file(QDir(folder).filePath(name).toStdString(), text, Origin::checked_before);
     } catch (const Error& error) {
         return showFailure(tr("Write report"), QString::fromStdString(error.info().text()));
     }
@@ -517,7 +532,7 @@ void MainWindow::askProblemReport() {
     if (path.isEmpty()) return;
     try {
         session_.mayWrite(path);
-        atomic_write_file(path.toStdString(), problemReport().toStdString(), Origin::elsewhere);
+        atomic_write_file(path.toStdString(), problemReport().toStdString(), Origin::checked_before);
         jobs_->addLogLine(tr("Problem report written to %1").arg(path));
     } catch (const Error& error) {
         showFailure(tr("Write problem report"), QString::fromStdString(error.info().text()));

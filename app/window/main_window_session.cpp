@@ -66,10 +66,7 @@ void MainWindow::saveSession(const QString& path) {
 
 void MainWindow::takeSaved(const QString& path, SessionFile file) {
     session_path_ = path;
-    file.runs.clear(); // the journal's
-    file.stopped.clear();
-    file.decisions = {};
-    saved_ = std::move(file);
+    saved_ = work_alone(std::move(file));
     keepDraft();
 }
 
@@ -154,7 +151,19 @@ void MainWindow::openSession(const QString& path) {
     updateOpening(); // under the session's name
 }
 
+void MainWindow::openAgain() {
+    if (!session_.model() || !mayOpenAnother()) return;
+    SessionFile here = sessionFile();
+    giveUpOpening(session_.modelPath());
+    again_ = {session_.open(session_.modelPath()), std::move(here.selection), std::move(here.view)};
+}
+
 void MainWindow::finishOpening() {
+    if (again_ && again_->job == session_.openedBy()) {
+        const Again again = *std::exchange(again_, std::nullopt);
+        showPlaces(again.view);
+        if (const auto layers = session_.layersNamed(again.selection); !layers.empty()) session_.select(layers);
+    }
     // Only over the model that was opened for it: its own opening may have been cancelled, and the path is no answer.
     if (!opening_ || opening_->job != session_.openedBy()) return;
     session_path_ = opening_->path;
@@ -163,14 +172,14 @@ void MainWindow::finishOpening() {
     if (!size_given_) restoreGeometry(file.view.geometry);
     restoreView(file);
     session_.restore(file);
+    kept_ = work_alone(sessionFile());
+    kept_->changed = QFileInfo(session_path_).lastModified();
     takeSaved(session_path_, file);
 }
 
 void MainWindow::restoreView(const SessionFile& file) {
     evaluation_ = file.evaluation;
-    bookmarks_ = file.view.bookmarks;
     jobs_->setNotes(file.notes);
-    bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
     const QSize here = size();
     restoreState(file.view.layout, layoutVersion);
     drawn_borders_ = file.view.drawn_borders;
@@ -179,9 +188,15 @@ void MainWindow::restoreView(const SessionFile& file) {
     // It may have been of another size. Later: for a moment Qt puts back what was restored whenever the size changes.
     constexpr int restored_ms = 250;
     QTimer::singleShot(restored_ms, this, [this] { fitDocks({}); });
-    layers_->setFilterText(file.view.filter);
-    layers_->sortBy(file.view.sort_column, file.view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
-    if (file.view.plot >= 0 && file.view.plot < plots_->count()) plots_->setCurrentIndex(file.view.plot);
+    showPlaces(file.view);
+}
+
+void MainWindow::showPlaces(const SessionView& view) {
+    bookmarks_ = view.bookmarks;
+    bookmarks_.resize(std::min(bookmarks_.size(), most_bookmarks));
+    layers_->setFilterText(view.filter);
+    layers_->sortBy(view.sort_column, view.descending ? Qt::DescendingOrder : Qt::AscendingOrder);
+    if (view.plot >= 0 && view.plot < plots_->count()) plots_->setCurrentIndex(view.plot);
     first_selection_.clear(); // whatever is selected now was chosen
 }
 
@@ -190,8 +205,10 @@ QString MainWindow::modelFile() const { return QString::fromStdString(session_.m
 void MainWindow::keepDraft() {
     draft_soon_->stop();
     if (!session_.model()) return;
-    SessionFile file = sessionFile();
+    SessionFile file = work_alone(sessionFile());
     if (saved_ && same_work(*saved_, file)) file.saved_as = session_path_;
+    file.changed = kept_ && same_work(*kept_, file) ? kept_->changed : QDateTime::currentDateTime();
+    kept_ = file;
     keeper().keep(
         draft_.file(modelFile()), [draft = draft_, model = modelFile(), file] { draft.keep(model, file); }, this,
         [this](const QString& why) { jobs_->addLogLine(tr("Unsaved work was not kept: %1").arg(why)); });
@@ -201,6 +218,7 @@ void MainWindow::offerDrafts() {
     offer_->withdraw();
     offered_.clear();
     taken_up_.clear();
+    kept_.reset();
     draft_.begin();
     keeper().ask<Draft::There>([draft = draft_, model = modelFile()] { return draft.find(model); }, this,
                                [this, model = session_.model()](const Draft::There& there) {
@@ -209,7 +227,7 @@ void MainWindow::offerDrafts() {
 }
 
 void MainWindow::takeOffers(const Draft::There& there) {
-    if (there.elsewhere > 0)
+    if (there.of_open_windows > 0)
         jobs_->addLogLine(tr("Another window works on this model: each keeps its own unsaved work; their runs are kept "
                              "together"));
     if (there.dropped > 0) jobs_->addLogLine(tr("%n old draft(s) of this model were removed", nullptr, there.dropped));
@@ -223,8 +241,7 @@ void MainWindow::takeOffers(const Draft::There& there) {
 
 namespace {
 QString quantized_text(const std::optional<KeptLinears>& kept) {
-    if (!kept || kept->linears == 0) return QObject::tr("not begun");
-    return QObject::tr("%1 of %2 linears quantized").arg(kept->linears).arg(kept->of);
+    return kept && kept->linears > 0 ? kept_text(*kept) : QObject::tr("not begun");
 }
 
 /// "w=int4/..., stopped at 5 of 24 windows; ..."
@@ -241,25 +258,52 @@ QString stopped_text(const std::vector<const Run*>& runs) {
     }
     return named.join(QStringLiteral("; "));
 }
+
+QString time_text(const Draft::Found& found) { return found.when.toString(QStringLiteral("yyyy-MM-dd HH:mm")); }
+QString saved_name(const Draft::Found& found) { return QFileInfo(found.file.saved_as).fileName(); } // empty: nowhere
+
+/// One alone, as a sentence.
+QString sentence_of(const Draft::Found& found) {
+    if (found.file.saved_as.isEmpty())
+        return QObject::tr("There is unsaved work on this model, of %1: %2.").arg(time_text(found), found.contents);
+    return QObject::tr("The work of %1 is in the session %2: %3.")
+        .arg(time_text(found), saved_name(found), found.contents);
+}
+
+/// `kept`: of a quantization that was no run's.
+OfferBar::Piece piece_of(const Draft::Found& found, const std::vector<const Run*>& stopped, const QString& kept) {
+    const QString saved = saved_name(found);
+    QString line = time_text(found) + QStringLiteral(" · ");
+    if (!saved.isEmpty()) line += QObject::tr("in %1 · ").arg(saved);
+    line += found.contents;
+    if (!kept.isEmpty()) line += QStringLiteral(" · ") + kept;
+    if (!stopped.empty()) line += QObject::tr(" · stopped: %1").arg(stopped_text(stopped));
+    if (saved.isEmpty()) return {line, QObject::tr("Go on with it"), QObject::tr("Discard it")};
+    return {line, QObject::tr("Open %1").arg(saved), QObject::tr("Leave it there")};
+}
 } // namespace
 
 // Work that was gone on with since is another window's now: then its history says so.
-bool MainWindow::isOf(const Run& run, const Draft::Found& draft) const {
-    if (std::ranges::find(offered_, run.window, &Draft::Found::window) != offered_.end())
-        return run.window == draft.window;
-    const std::vector<RecipeHistory::Step>& steps = draft.file.history;
-    return !run.full_precision && std::ranges::find(steps, run.recipe, &RecipeHistory::Step::recipe) != steps.end();
+const Draft::Found* MainWindow::workOf(const Run& run) const {
+    const bool known = std::ranges::find(offered_, run.window, &Draft::Found::window) != offered_.end();
+    const auto found = std::ranges::find_if(offered_, [&](const Draft::Found& draft) {
+        if (!draft.file.saved_as.isEmpty()) return false; // the session's file holds no run of later
+        if (known) return run.window == draft.window;
+        const std::vector<RecipeHistory::Step>& steps = draft.file.history;
+        return !run.full_precision && std::ranges::find(steps, run.recipe, &RecipeHistory::Step::recipe) != steps.end();
+    });
+    return found == offered_.end() ? nullptr : &*found;
 }
 
 void MainWindow::showOffer() {
     if (opening_ || tour_->running()) return; // a session file brings its own
     offered_runs_ = cutOffRuns();
-    std::vector<const Run*> own, others; // of the work that is offered, and of none or other work
+    std::vector<std::vector<const Run*>> own(offered_.size());
+    std::vector<const Run*> others; // of none of the work that is offered
     for (const int id : offered_runs_) {
         const Run* run = session_.run(id);
-        const bool with_it =
-            !offered_.empty() && offered_.front().file.saved_as.isEmpty() && isOf(*run, offered_.front());
-        (with_it ? own : others).push_back(run);
+        const Draft::Found* work = workOf(*run);
+        (work ? own[static_cast<std::size_t>(work - offered_.data())] : others).push_back(run);
     }
     if (offered_.empty()) {
         if (!others.empty())
@@ -267,29 +311,41 @@ void MainWindow::showOffer() {
                           tr("Leave it"));
         return;
     }
-    const Draft::Found& newest = offered_.front();
-    const QString saved_as = newest.file.saved_as, when = newest.when.toString(QStringLiteral("yyyy-MM-dd HH:mm"));
-    QString text =
-        saved_as.isEmpty()
-            ? tr("There is unsaved work on this model, of %1: %2.").arg(when, newest.contents)
-            : tr("The work of %1 is in the session %2: %3.").arg(when, QFileInfo(saved_as).fileName(), newest.contents);
-    if (!own.empty()) text += tr(" Stopped with it: %1.").arg(stopped_text(own));
-    if (!others.empty()) text += tr(" Stopped besides it: %1.").arg(stopped_text(others));
-    if (const std::size_t more = offered_.size() - 1; more > 0)
-        text += tr(" %n more of it, of other windows or times, is offered next.", nullptr, static_cast<int>(more));
     const QString go_on = offered_runs_.empty() ? QString() : tr("Continue what was stopped");
-    if (saved_as.isEmpty())
-        offer_->offer(text, tr("Go on with it"), tr("Discard it"), go_on);
-    else
-        offer_->offer(text, tr("Open %1").arg(QFileInfo(saved_as).fileName()), tr("Not now"), go_on);
+    std::vector<OfferBar::Piece> pieces;
+    QString kept; // of quantizing the recipe on its own
+    for (std::size_t i = 0; i < offered_.size(); ++i) {
+        const Recipe& recipe = offered_[i].file.recipe;
+        const bool run = std::ranges::any_of(offered_runs_, [&](int id) { return session_.run(id)->recipe == recipe; });
+        const auto linears = run ? std::nullopt : session_.keptOf(recipe);
+        kept = linears ? kept_text(*linears) : QString();
+        pieces.push_back(piece_of(offered_[i], own[i], kept));
+    }
+    if (pieces.size() == 1) {
+        QString text = sentence_of(offered_.front());
+        if (!kept.isEmpty()) text += tr(" Kept of it: %1.").arg(kept);
+        if (!own.front().empty()) text += tr(" Stopped with it: %1.").arg(stopped_text(own.front()));
+        if (!others.empty()) text += tr(" Stopped besides it: %1.").arg(stopped_text(others));
+        return offer_->offer(text, pieces.front().yes, pieces.front().no, go_on);
+    }
+    QString text =
+        tr("There are %1 pieces of work on this model; those that are not gone on with stay kept.").arg(pieces.size());
+    if (!others.empty()) text += tr(" Stopped besides them: %1.").arg(stopped_text(others));
+    offer_->offerOneOf(text, std::move(pieces), go_on, tr("Not now"));
 }
 
-// What was made here meanwhile becomes a draft like the others, and is offered in its turn. Each is gone on with once:
+Draft::Found MainWindow::takeChosen() {
+    const auto chosen = offered_.begin() + static_cast<std::ptrdiff_t>(std::min(offer_->chosen(), offered_.size() - 1));
+    Draft::Found taken = std::move(*chosen);
+    offered_.erase(chosen);
+    return taken;
+}
+
+// What was made here meanwhile becomes a draft like the others, and is offered with them. Each is gone on with once:
 // two of them would take turns for ever. What is left for another stays kept, for the next opening.
 void MainWindow::takeDraft() {
     if (offered_.empty()) return;
-    const Draft::Found taken = std::move(offered_.front());
-    offered_.pop_front();
+    const Draft::Found taken = takeChosen();
     if (const QString session = taken.file.saved_as; !session.isEmpty()) {
         keeper().ask<bool>([path = taken.path] { return QFile::remove(path); }, this, [](bool) {});
         return openSession(session);
@@ -300,6 +356,8 @@ void MainWindow::takeDraft() {
     taken_up_.insert(draft_.file(modelFile()));
     restoreView(taken.file);
     session_.takeWork(taken.file);
+    kept_ = work_alone(sessionFile()); // so it stands here; nothing of it has changed
+    kept_->changed = taken.when;
     jobs_->addLogLine(leaves
                           ? tr("Unsaved work is back; the work before it is kept, and offered when the model is opened "
                                "again")
@@ -317,9 +375,13 @@ void MainWindow::takeDraft() {
 
 void MainWindow::discardDraft() {
     if (offered_.empty()) return;
-    const QString path = offered_.front().path;
-    offered_.pop_front();
-    keeper().ask<bool>([path] { return QFile::remove(path); }, this, [](bool) {});
+    keeper().ask<bool>([path = takeChosen().path] { return QFile::remove(path); }, this, [](bool) {});
+    showOffer();
+}
+
+// All of it stays kept, for the next opening.
+void MainWindow::putOffDrafts() {
+    offered_.clear();
     showOffer();
 }
 

@@ -49,21 +49,34 @@ PlotArea::PlotArea(Session& session, QWidget* parent)
     setTabBar(tabs_);
     setDocumentMode(true);
     setAccessibleName(tr("Plots"));
-    rows_.push_back(distributionRow());
-    rows_.push_back(channelsRow());
-    rows_.push_back(heatMapRow());
-    rows_.push_back(lengthsRow());
-    rows_.push_back(errorRow());
-    rows_.push_back(plotRow(tr("Perplexity"), false, [this] { return perplexity_plot(session_); }));
-    rows_.push_back(compareRow());
-    rows_.push_back(paretoRow());
-    rows_.push_back(speedRow());
-    rows_.push_back(searchRow());
-    rows_.push_back(divergenceRow());
-    rows_.push_back(allInputsRow());
-    rows_.push_back(generateRow());
-    rows_.push_back(sensitivityRow());
-    rows_.push_back(tasksRow());
+    // In the order of Tab; what the palette says of each, and other words that somebody may look for it by.
+    const auto add = [this](Row row, const QString& about, const char* words) {
+        row.about = about;
+        row.words = QLatin1String(words);
+        rows_.push_back(std::move(row));
+    };
+    add(distributionRow(), tr("Histogram of a linear's weights or input, with the quantizer's levels"),
+        "histogram underflow zero bin clip levels");
+    add(channelsRow(), tr("Largest input of every channel, before and after smoothing"),
+        "outlier smoothquant awq aqas scale");
+    add(heatMapRow(), tr("A statistic of all layers, or tokens x channels of one"), "matrix");
+    add(lengthsRow(), tr("Statistics and GPTQ's update ratio by calibration length, and the length advised"),
+        "slac calibration length matrix");
+    add(errorRow(), tr("Output error of every layer: underflow, rounding, clipping"), "sqnr clip underflow");
+    add(plotRow(tr("Perplexity"), false, [this] { return perplexity_plot(session_); }),
+        tr("Running perplexity of full precision and of each recipe"), "ppl evaluate baseline");
+    add(compareRow(), tr("Two runs or more, layer by layer, and how their recipes differ"), "baseline difference");
+    add(paretoRow(), tr("Size, unit area or power against perplexity; a click loads the recipe"),
+        "front perplexity bits");
+    add(speedRow(), tr("Time, memory and roofline of the passes, measured here"),
+        "tokens per second throughput kernel");
+    add(searchRow(), tr("Schemes chosen layer by layer under a budget"), "mixed precision bits budget");
+    add(divergenceRow(), tr("How far the recipe's predictions are from full precision's"), "kl");
+    add(allInputsRow(), tr("The inputs of all linears, small plots side by side"), "histogram small multiples");
+    add(generateRow(), tr("Model and recipe continue a prompt side by side"), "prompt text chat");
+    add(sensitivityRow(), tr("What each linear costs alone: predicted against measured"), "damage");
+    add(tasksRow(), tr("Accuracy of both on PIQA, HellaSwag, MMLU, and which answers flip"),
+        "accuracy benchmark harness");
     for (const Row& row : rows_) addTab(row.page, row.title);
     more_->setProperty("corner", true);
     more_->setPopupMode(QToolButton::InstantPopup);

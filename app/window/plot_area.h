@@ -49,6 +49,8 @@ public:
     void setMeasuredOn(MeasuredOn measured_on) { measured_on_ = std::move(measured_on); }
     /// Also of one that the strip has no room for.
     [[nodiscard]] QString tabName(int tab) const { return rows_.at(static_cast<std::size_t>(tab)).title; }
+    [[nodiscard]] QString tabAbout(int tab) const { return rows_.at(static_cast<std::size_t>(tab)).about; }
+    [[nodiscard]] QString tabWords(int tab) const { return rows_.at(static_cast<std::size_t>(tab)).words; }
     void compareRuns(int a, int b);
     void compareSeveral(int a, int b, const std::vector<int>& others);
     /// The plot in sight (the upper one, where there are two); null on the Compare tab.
@@ -78,7 +80,8 @@ private:
         QWidget* page = nullptr;
         plots::PlotSurface* plot = nullptr; ///< that is saved and copied; null: it is no plot
         std::function<void()> refresh;
-        bool of_layer = false; ///< shows the selected linear alone
+        bool of_layer = false;          ///< shows the selected linear alone
+        QString about = {}, words = {}; ///< SearchWords of its command
     };
     /// A page that is one plot of the whole scene that `scene` gives.
     [[nodiscard]] Row plotRow(const QString& title, bool of_layer, std::function<plots::PlotScene()> scene);

@@ -152,11 +152,17 @@ QString unquantized_text(const Session& session) {
     return stored ? tr("%1 (%2)").arg(name, QString::fromStdString(stored->format)) : name;
 }
 
+Subtitle weight_about(const Linear& linear, const QString& basis) {
+    return Subtitle(tr("weight"))
+        .add(basis, Subtitle::Rank::basis)
+        .add(tr("%1 × %2").arg(linear.out_features()).arg(linear.in_features()));
+}
+
 PlotScene plain_weight_plot(const Session& session, const Linear& linear, const std::optional<Span>& visible) {
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
     data.unquantized = unquantized_text(session);
-    data.about = tr("weight · %1 × %2 · %3").arg(linear.out_features()).arg(linear.in_features()).arg(data.unquantized);
+    data.about = weight_about(linear, data.unquantized);
     data.x_label = tr("weight");
     data.x_symbol = QStringLiteral("w");
     data.what = tr("weights");
@@ -190,10 +196,7 @@ PlotScene weight_plot(const Session& session, const Linear& linear, const std::o
     data.layer = QString::fromStdString(linear.short_name);
     const bool differs = now != before;
     data.unquantized = unquantized_text(session);
-    data.about = tr("weight%1 · %2 × %3") // without room the last goes first
-                     .arg(standing.isEmpty() ? QString() : QStringLiteral(" · ") + standing)
-                     .arg(linear.out_features())
-                     .arg(linear.in_features());
+    data.about = weight_about(linear, standing);
     data.x_label = tr("weight / step of its %1")
                        .arg(shown_choice.scheme.weight->grain().kind == Granularity::Kind::channel ? tr("channel")
                             : shown_choice.scheme.weight->grain().kind == Granularity::Kind::group ? tr("group")
@@ -233,7 +236,9 @@ PlotScene input_plot(const Session& session, const Linear& linear, const std::op
     const Histogram& histogram = site->all().histogram;
     DistributionData data;
     data.layer = QString::fromStdString(linear.short_name);
-    data.about = tr("input · %1 channels · %2").arg(linear.in_features()).arg(tokens_text(session));
+    data.about.add(tr("input"))
+        .add(tr("%1 channels").arg(linear.in_features()))
+        .add(tokens_text(session), Subtitle::Rank::basis);
     data.x_label = tr("input value");
     data.x_symbol = QStringLiteral("x");
     data.what = tr("inputs");
@@ -252,7 +257,7 @@ PlotScene input_plot(const Session& session, const Linear& linear, const std::op
     for (int i = 0; i <= bins; ++i)
         data.full_precision.edges.push_back(from_scale(scale, first + (last - first) * i / bins, linear_part));
     data.full_precision.counts = histogram.counts_between(data.full_precision.edges);
-    if (data.linear_part) data.about += tr(" · logarithmic beyond ±%1").arg(fixed_text(usual, 2));
+    if (data.linear_part) data.about.add(tr("logarithmic beyond ±%1").arg(fixed_text(usual, 2)));
     data.percentiles = {{tr("99th percentile of |x|"), usual}, {tr("99.9th"), histogram.magnitude_percentile(99.9)}};
     data.provenance = provenance_of(session);
     return distribution_scene(data);
@@ -277,14 +282,14 @@ PlotScene channels_plot(const Session& session, bool sorted, std::optional<doubl
     const OutlierReport& outliers = session.outliers()[index_of(site->site)];
     ChannelsData data;
     data.title = tr("Input channels");
-    data.about = tr("max |x| over %1 · ").arg(tokens_text(session));
+    data.about.add(tr("max |x| over %1").arg(tokens_text(session)), Subtitle::Rank::basis);
     if (outliers.channels.empty())
-        data.about += tr("no outliers; the range is %1").arg(fixed_text(outliers.max_absmax, 2));
+        data.about.add(tr("no outliers; the range is %1").arg(fixed_text(outliers.max_absmax, 2)));
     else
-        data.about += (outliers.channels.size() == 1 ? tr("%1 outlier stretches the range from %2 to %3")
-                                                     : tr("%1 outliers stretch the range from %2 to %3"))
-                          .arg(outliers.channels.size())
-                          .arg(fixed_text(outliers.max_without_outliers, 2), fixed_text(outliers.max_absmax, 2));
+        data.about.add((outliers.channels.size() == 1 ? tr("%1 outlier stretches the range from %2 to %3")
+                                                      : tr("%1 outliers stretch the range from %2 to %3"))
+                           .arg(outliers.channels.size())
+                           .arg(fixed_text(outliers.max_without_outliers, 2), fixed_text(outliers.max_absmax, 2)));
     for (const float value : site->all().channels.absmax_per_channel()) data.values.push_back(value);
     const auto answer = session.whatIfs().find(*layer, session.choiceFor(*layer, session.recipeRules()), true);
     if (answer && !answer->smoothing.empty()) {

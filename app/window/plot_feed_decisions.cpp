@@ -33,11 +33,13 @@ PlotScene search_plot(const Session& session) {
     data.loss_label = tr("divergence, nats per token");
     const RecipeSearch& newest = *session.searches().back();
     const Protocol& protocol = newest.baseline->protocol;
-    data.about = tr("%1 · measured on %2, %3 × %4, %5")
-                     .arg(searched_operands(newest), QString::fromStdString(newest.baseline->provenance.data_name))
-                     .arg(protocol.windows_used)
-                     .arg(protocol.window)
-                     .arg(QString::fromStdString(to_text(protocol.execution)));
+    data.about.add(searched_operands(newest))
+        .add(tr("measured on %1, %2 × %3, %4")
+                 .arg(QString::fromStdString(newest.baseline->provenance.data_name))
+                 .arg(protocol.windows_used)
+                 .arg(protocol.window)
+                 .arg(QString::fromStdString(to_text(protocol.execution))),
+             Subtitle::Rank::basis);
     const std::vector<SearchedPoint> points = all_points(session.searches());
     double least = HUGE_VAL;
     for (std::size_t i = 0; i < points.size(); ++i) {
@@ -76,20 +78,20 @@ PlotScene divergence_scene(const Session& session, const QString& title, const Q
     PlotScene scene;
     scene.title = title;
     const QString recipe = QString::fromStdString(summary_line(study->recipe));
-    scene.subtitle = tr("%1 · %2, %3 × %4, %5")
-                         .arg(recipe, study->text)
-                         .arg(study->protocol.windows_used)
-                         .arg(study->protocol.window)
-                         .arg(QString::fromStdString(to_text(study->protocol.execution)));
+    scene.subtitle.add(recipe).add(tr("%1, %2 × %3, %4")
+                                       .arg(study->text)
+                                       .arg(study->protocol.windows_used)
+                                       .arg(study->protocol.window)
+                                       .arg(QString::fromStdString(to_text(study->protocol.execution))),
+                                   Subtitle::Rank::basis);
     plots::Provenance provenance = provenance_of(session);
     provenance.recipe = recipe;
     provenance.recipe_hash.clear();
     provenance.conditions = study->conditions();
     scene.caption = provenance.caption();
     if (!study->complete())
-        scene.subtitle += tr(" · %1 of %2 windows so far")
-                              .arg(study->divergence.window_means.size())
-                              .arg(study->protocol.windows_used);
+        scene.subtitle.add(
+            tr("%1 of %2 windows so far").arg(study->divergence.window_means.size()).arg(study->protocol.windows_used));
     return scene;
 }
 
@@ -156,7 +158,7 @@ PlotScene divergence_plot(const Session& session) {
     panel.x.whole = true;
     panel.x.span = {1 - whole_reach, std::max(2.0, static_cast<double>(study->protocol.windows_used)) + whole_reach};
     add_estimates(panel, scene, tr("mean so far"), places, means, intervals, true);
-    if (means.size() > 1) scene.subtitle += tr(" · band: 95 % confidence");
+    if (means.size() > 1) scene.subtitle.add(tr("band: 95 % confidence"));
     scene.summary =
         tr("%1: %2 nats a token after %3 windows.").arg(scene.title, number_text(means.back())).arg(means.size());
     scene.panels.push_back(std::move(panel));
@@ -184,7 +186,7 @@ PlotScene position_plot(const Session& session) {
     panel.x.symbol = tr("tokens before");
     panel.x.span = {0, static_cast<double>(study->protocol.window)};
     add_estimates(panel, scene, tr("mean divergence"), places, means, divergence.position_intervals, false);
-    if (divergence.window_means.size() > 1) scene.subtitle += tr(" · band: 95 % confidence over windows");
+    if (divergence.window_means.size() > 1) scene.subtitle.add(tr("band: 95 % confidence over windows"));
     scene.summary = tr("%1: %2 nats a token at the beginning, %3 at the end.")
                         .arg(scene.title, number_text(means.front()), number_text(means.back()));
     scene.panels.push_back(std::move(panel));

@@ -18,11 +18,12 @@ namespace {
 QString tr(const char* text) { return QObject::tr(text); }
 
 // The sources in percent of the output's power, so that layers can be set side by side.
-std::optional<ErrorTerms> error_terms(const LayerReport& report) {
+std::optional<ErrorTerms> error_terms(const Session& session, const LayerFigures& known) {
+    const LayerReport& report = *known.report;
     if (!report.output_error || !report.output_mse || !report.output_sqnr_db) return std::nullopt;
     const double power = *report.output_mse * std::pow(10, *report.output_sqnr_db / 10);
     if (!(power > 0) || !std::isfinite(power)) return std::nullopt;
-    return ErrorTerms{scaled(*report.output_error, 100 / power), *report.output_sqnr_db, basis_text(report)};
+    return ErrorTerms{scaled(*report.output_error, 100 / power), *report.output_sqnr_db, basis_text(session, known)};
 }
 
 // "3 v_proj": what fits under a bar.
@@ -77,7 +78,7 @@ PlotScene error_plot(const Session& session) {
         bool estimates = false; // among them
         for (const LayerRules* rules : recipes) {
             const LayerFigures known = figures_of(session, linear.id, session.choiceFor(linear.id, *rules));
-            const auto terms = known ? error_terms(*known.report) : std::nullopt;
+            const auto terms = known ? error_terms(session, known) : std::nullopt;
             if (!terms) continue;
             row.recipes.push_back(*terms);
             estimates = estimates || known.estimated();
@@ -86,10 +87,9 @@ PlotScene error_plot(const Session& session) {
         ++(estimates ? estimated : measured);
         data.rows.push_back(std::move(row));
     }
-    data.about = tr("weights and inputs quantized · %1 of %2 linears · %3")
-                     .arg(data.rows.size())
-                     .arg(session.model()->linears().size())
-                     .arg(basis_text(measured, estimated));
+    data.about.add(tr("weights and inputs quantized"))
+        .add(tr("%1 of %2 linears").arg(data.rows.size()).arg(session.model()->linears().size()))
+        .add(basis_text(measured, estimated), Subtitle::Rank::basis);
     data.provenance = provenance_of(session);
     if (data.rows.empty()) return empty_scene(title, tr("Calibrate to see what quantization costs each linear"));
     return error_split_scene(data);
@@ -109,8 +109,8 @@ PlotScene perplexity_plot(const Session& session) {
             continue;
         }
         data.runs.push_back(perplexity_run(session, run, names[i].name, baseline));
-        data.protocol =
-            QString::fromStdString(run.evaluation->provenance.data_name + " · " + run.evaluation->protocol.text());
+        data.text = QString::fromStdString(run.evaluation->provenance.data_name);
+        data.protocol = QString::fromStdString(run.evaluation->protocol.text());
         data.total_windows = std::max(data.total_windows, static_cast<double>(run.evaluation->protocol.windows_used));
     }
     if (data.runs.empty()) return empty_scene(tr("Perplexity"), tr("Evaluate to see perplexity grow window by window"));
@@ -122,7 +122,7 @@ PlotScene perplexity_plot(const Session& session) {
     data.provenance = provenance_of(session);
     data.provenance.recipe.clear(); // of many runs, which the legend names; what they share is the protocol
     data.provenance.recipe_hash.clear();
-    data.provenance.conditions = data.protocol;
+    data.provenance.conditions = data.conditions();
     return perplexity_scene(data);
 }
 
@@ -166,6 +166,7 @@ PlotScene speed_plot(const Session& session, SpeedFigure figure) {
     data.statistic = unit;
     for (const SpeedRun& run : study->runs) {
         LengthLine line{QString::fromStdString(run.label()), {}, {}, run.recipe_line.empty()};
+        line.run = true;
         for (const SpeedPoint& point : run.points) {
             if (point.phase != SpeedPhase::prefill || !point.measured()) continue;
             line.lengths.push_back(static_cast<double>(point.length));
@@ -285,13 +286,13 @@ PlotScene heat_map_plot(const Session& session, LayerStatistic statistic) {
     data.decimals = chosen.decimals;
     data.logarithmic = chosen.logarithmic;
     data.low_is_worse = chosen.low_is_worse;
-    data.about = tr("bright is worse; click a linear to select it");
+    data.about.add(tr("bright is worse; click a linear to select it"));
     const auto estimated = std::count_if(rows.begin(), rows.end(), [](const LayerRow& row) { return row.estimated; });
     const auto known =
         std::count_if(rows.begin(), rows.end(), [](const LayerRow& row) { return !row.basis.isEmpty(); });
     if (chosen.of_recipe && known > 0)
-        data.about += QStringLiteral(" · ") +
-                      basis_text(static_cast<std::size_t>(known - estimated), static_cast<std::size_t>(estimated));
+        data.about.add(basis_text(static_cast<std::size_t>(known - estimated), static_cast<std::size_t>(estimated)),
+                       Subtitle::Rank::basis);
     data.row_label = tr("block");
     data.column_label = tr("linear");
     data.columns = grid.kinds;
@@ -385,14 +386,14 @@ PlotScene pareto_plot(const Session& session, ParetoCost cost) {
                                              : tr("Evaluate some recipes to see what each megabyte buys"));
     if (axis.figure) {
         data.about = tr("multiply-accumulate units as measured in docs/results/mac_unit.md");
-        if (without > 0) data.about += tr("; runs without a unit, left out: %1").arg(without);
+        if (without > 0) data.about.add(tr("runs without a unit, left out: %1").arg(without));
     }
     // Methods' parameters are in no label: where two are alike, the runs' names tell them apart.
     std::map<QString, int> alike;
     for (const ParetoPoint& point : data.points) ++alike[point.name];
     for (std::size_t i = 0; i < data.points.size(); ++i)
         if (alike[data.points[i].name] > 1) data.points[i].name = of_runs[i];
-    if (meaningless > 0) data.about += tr("; runs that mean nothing, left out: %1").arg(meaningless);
+    if (meaningless > 0) data.about.add(tr("runs that mean nothing, left out: %1").arg(meaningless));
     for (ParetoPoint& point : data.points)
         point.on_front = std::none_of(data.points.begin(), data.points.end(), [&](const ParetoPoint& other) {
             return (other.cost < point.cost && other.loss <= point.loss) ||

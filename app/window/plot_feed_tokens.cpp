@@ -72,13 +72,15 @@ PlotScene token_map_plot(const Session& session, TokenOrder order) {
             data.values.push_back(largest);
         }
     }
-    data.about = tr("|x| of its input · %1 of %2 kept tokens of %3 × %4, %5")
-                     .arg(rows.size())
-                     .arg(site->kept_tokens.size())
-                     .arg(session.stats()->spec.samples)
-                     .arg(session.stats()->spec.length)
-                     .arg(order == TokenOrder::in_text ? tr("as they stand in the text") : tr("largest first"));
-    if (together > 1) data.about += tr(" · the largest of %1 channels a column").arg(together);
+    data.about.add(tr("|x| of its input"))
+        .add(tr("%1 of %2 kept tokens of %3 × %4, %5")
+                 .arg(rows.size())
+                 .arg(site->kept_tokens.size())
+                 .arg(session.stats()->spec.samples)
+                 .arg(session.stats()->spec.length)
+                 .arg(order == TokenOrder::in_text ? tr("as they stand in the text") : tr("largest first")),
+             Subtitle::Rank::basis);
+    if (together > 1) data.about.add(tr("the largest of %1 channels a column").arg(together));
     data.provenance = provenance_of(session);
     return heat_map_scene(data);
 }

@@ -44,24 +44,11 @@ QString predicted_text(const ResolvedRecipe& resolved) {
     return resolved.size_is_exact() ? text : QObject::tr("at least %1").arg(text);
 }
 
-/// In a narrow card: what it is of is said by the heading, or by the tip.
-QString shorter_name(const QString& name) {
-    const std::pair<QString, QString> names[] = {{QObject::tr("output SQNR, dB"), QObject::tr("SQNR, dB")},
-                                                 {QObject::tr("weight SQNR, dB"), QObject::tr("w SQNR, dB")},
-                                                 {QObject::tr("weight underflow, %"), QObject::tr("w underfl., %")},
-                                                 {QObject::tr("input RMS error"), QObject::tr("input RMS")}};
-    for (const auto& [whole, shorter] : names)
-        if (name == whole) return shorter;
-    return QString(name)
-        .replace(QObject::tr("weights: "), QObject::tr("w. "))
-        .replace(QObject::tr("input: "), QObject::tr("in. "));
-}
-
-// A difference below `least` is said and has no colour: other inputs would change it.
-WhatIfRow compare_row(const QString& name, const QString& tip, std::optional<double> before, std::optional<double> now,
-                      int digits, int higher_is_better, double least) {
-    WhatIfRow row{
-        name, tip, before ? fixed_text(*before, digits) : QString(), now ? fixed_text(*now, digits) : QString(), {}, 0};
+// `row` names what is compared. A difference below `least` is said and has no colour: other inputs would change it.
+WhatIfRow compare_row(WhatIfRow row, std::optional<double> before, std::optional<double> now, int digits,
+                      int higher_is_better, double least) {
+    if (before) row.current = fixed_text(*before, digits);
+    if (now) row.candidate = fixed_text(*now, digits);
     if (!before || !now) return row;
     const double delta = *now - *before;
     row.delta = signed_text(delta, digits);
@@ -86,10 +73,11 @@ void add_sources(WhatIfTable& table, const LayerReport& a, const LayerReport& b)
             table.rows.push_back({.name = cancel ? QObject::tr("parts of the output error, %; they cancel")
                                                  : QObject::tr("parts of the output error, %")});
         table.rows.push_back(
-            compare_row(qt_text(source.label),
-                        QObject::tr("What this source would make alone, in % of the mean squared output error "
-                                    "E[(ŷ−y)²]. With the cross term the parts add up to 100 %; where errors cancel, as "
-                                    "GPTQ has them do, single parts are above 100 %"),
+            compare_row({.name = qt_text(source.label),
+                         .tip = QObject::tr("What this source would make alone, in % of the mean squared output error "
+                                            "E[(ŷ−y)²]. With the cross term the parts add up to 100 %; where errors "
+                                            "cancel, as GPTQ has them do, single parts are above 100 %"),
+                         .shorter = qt_text(source.shorter)},
                         before, now, 1, 0, 0));
     }
 }
@@ -116,14 +104,8 @@ void leave_unlike_apart(WhatIfTable& table, const LayerFigures& measured, const 
 // Where the figures come from, and whether they can be trusted.
 void add_basis(WhatIfTable& table, const Session& session, const LayerFigures& current, const LayerFigures& candidate,
                const Linear& linear) {
-    const QString a = basis_text(*current.report), b = basis_text(*candidate.report);
+    const QString a = basis_text(session, current), b = basis_text(session, candidate);
     table.basis = table.candidate_label.isEmpty() || a == b ? b : QObject::tr("%1; candidate %2").arg(a, b);
-    if (const QString from = calibration_of(session, candidate); !from.isEmpty()) {
-        const CalibrationSpec& wanted = session.recipe().calibration;
-        table.basis += QStringLiteral(" · ") + from;
-        if (from != calibration_text(wanted))
-            table.basis += QObject::tr(", not %1 as the recipe asks").arg(samples_text(wanted));
-    }
     if (candidate.estimated() && candidate.report->seconds > 0.1)
         table.basis += QObject::tr(" (took %1)").arg(duration_text(candidate.report->seconds));
     for (const LayerFigures* figures : {&current, &candidate}) {
@@ -165,22 +147,25 @@ WhatIfTable what_if_table(const Session& session) {
         table.current_label = headings(now, {}).first; // one column: nothing to compare
     const LayerReport &a = *current.report, &b = *answer.report;
     const Linear& linear = session.model()->linear(*layer);
-    table.rows.push_back(
-        compare_row(QObject::tr("output SQNR, dB"),
-                    QObject::tr("10 log10(E[y²] / E[(ŷ−y)²]) of the linear's output, weights and input quantized. "
-                                "Differences below 0.1 dB have no colour"),
-                    a.output_sqnr_db, b.output_sqnr_db, 2, 1, 0.1));
-    table.rows.push_back(compare_row(QObject::tr("weight SQNR, dB"), QObject::tr("10 log10(Σw² / Σ(ŵ−w)²)"),
-                                     a.weight_sqnr_db, b.weight_sqnr_db, 2, 1, 0.1));
-    table.rows.push_back(compare_row(QObject::tr("weight underflow, %"),
-                                     QObject::tr("Share of non-zero weights that become zero"),
-                                     a.weight_underflow_percent, b.weight_underflow_percent, 1, -1, 0.1));
-    for (WhatIfRow& row : table.rows) row.fitted = true;
+    // Of what a method makes of the weights, so it depends on the rows that one is fitted to.
+    const auto figure_row = [&](Figure figure, const QString& tip, int digits, int higher_is_better) {
+        const FigureWords& words = words_of(figure);
+        table.rows.push_back(
+            compare_row({.name = qt_text(words.label), .tip = tip, .shorter = qt_text(words.brief), .fitted = true},
+                        words.of(a), words.of(b), digits, higher_is_better, 0.1));
+    };
+    figure_row(Figure::output_sqnr,
+               QObject::tr("10 log10(E[y²] / E[(ŷ−y)²]) of the linear's output, weights and input quantized. "
+                           "Differences below 0.1 dB have no colour"),
+               2, 1);
+    figure_row(Figure::weight_sqnr, QObject::tr("10 log10(Σw² / Σ(ŵ−w)²)"), 2, 1);
+    figure_row(Figure::weight_underflow, QObject::tr("Share of non-zero weights that become zero"), 1, -1);
     if (a.input_mse && b.input_mse) { // of any size, so digits that count, and the difference in %
         const double before_rms = std::sqrt(*a.input_mse), now_rms = std::sqrt(*b.input_mse);
-        WhatIfRow row = compare_row(QObject::tr("input RMS error"),
-                                    QObject::tr("Root of the mean squared error of the quantized input"), before_rms,
-                                    now_rms, 4, -1, 0.01 * before_rms);
+        WhatIfRow row = compare_row({.name = QObject::tr("input RMS error"),
+                                     .tip = QObject::tr("Root of the mean squared error of the quantized input"),
+                                     .shorter = QObject::tr("input RMS")},
+                                    before_rms, now_rms, 4, -1, 0.01 * before_rms);
         const auto short_text = [](double rms) { // as wide as the other figures
             return rms >= 0.01 || rms == 0 ? fixed_text(rms, 4) : exponent_text(rms, 2);
         };
@@ -191,22 +176,22 @@ WhatIfTable what_if_table(const Session& session) {
     }
     const double weights = double(linear.out_features()) * double(linear.in_features());
     const auto bits = [&](const LayerReport& report) { return double(report.bytes_after) * 8 / weights; };
-    table.rows.push_back(compare_row(QObject::tr("bits / weight"),
-                                     QObject::tr("Stored bits: codes, scales, zero points and what is kept in 16 bits"),
-                                     bits(a), bits(b), 2, -1, 0.005));
+    table.rows.push_back(
+        compare_row({.name = QObject::tr("bits / weight"),
+                     .tip = QObject::tr("Stored bits: codes, scales, zero points and what is kept in 16 bits")},
+                    bits(a), bits(b), 2, -1, 0.005));
     const MacUnit *before_unit = mac_unit_of(before.scheme), *unit = mac_unit_of(now.scheme);
     const auto unit_row = [&](const QString& name, double MacUnit::*figure) {
         const auto of = [&](const MacUnit* u) { return u ? std::optional(u->*figure) : std::nullopt; };
-        table.rows.push_back(
-            compare_row(name, QObject::tr("Of a multiply-accumulate unit, %1").arg(qt_text(mac_unit_source())),
-                        of(before_unit), of(unit), 2, -1, 0.005));
+        table.rows.push_back(compare_row(
+            {.name = name, .tip = QObject::tr("Of a multiply-accumulate unit, %1").arg(qt_text(mac_unit_source()))},
+            of(before_unit), of(unit), 2, -1, 0.005));
     };
     if (before_unit || unit) {
         unit_row(QObject::tr("unit area"), &MacUnit::area);
         unit_row(QObject::tr("unit power"), &MacUnit::power);
     }
     add_sources(table, a, b);
-    for (WhatIfRow& row : table.rows) row.shorter = shorter_name(row.name);
     leave_unlike_apart(table, current, before, answer);
     leave_unlike_apart(table, answer, now, current);
     add_basis(table, session, current, answer, linear);

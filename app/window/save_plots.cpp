@@ -70,6 +70,7 @@ void SavePlots::takeWorst() {
 void SavePlots::save(const QString& name, const plots::PlotScene& scene) {
     const QString path = QDir(folder_).filePath(name + QStringLiteral(".svg"));
     try {
+        // Not Origin::checked_before: counts of weights are read while they are drawn.
         atomic_write_file(path.toStdString(),
                           plots::render_svg(scene, plots::View(), theme::light(), size_).toStdString());
     } catch (const Error& error) {

@@ -1,4 +1,5 @@
-// What the palette says of commands that have no tip, and other words that somebody may look for them by.
+// What the palette says of a command, and other words that somebody may look for it by. Both are said where the command
+// is added.
 #pragma once
 
 #include <QtCore/QString>
@@ -9,9 +10,11 @@ namespace graticule {
 
 struct SearchWords {
     QString about; ///< one line
-    QString words;
+    QString words; ///< not shown
 };
-/// Of a command by its name; its own tip where it has one.
+/// `about` is the command's tip as well. Returns the command.
+QAction* describe(QAction* command, const QString& about, const QString& words);
+/// Its tip, without what that says of this moment while the command is possible.
 [[nodiscard]] SearchWords search_words(const QAction& command);
 
 } // namespace graticule

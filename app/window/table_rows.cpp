@@ -199,7 +199,7 @@ std::vector<RunRow> run_rows(const Session& session) {
         row.share_done = run.share_done;
         row.error = run.error;
         if (run.evaluation) row.meaningless = QString::fromStdString(run.evaluation->meaningless);
-        row.elsewhere = run.elsewhere;
+        row.in_another_window = run.in_another_window;
         if (run.resumable()) {
             row.stopped_at = static_cast<int>(run.evaluation->window_losses.size());
             row.windows = static_cast<int>(run.evaluation->protocol.windows_used);
@@ -259,6 +259,7 @@ std::vector<JobRow> job_rows(const Session& session, JobPace& pace) {
         row.stage = QString::fromStdString(job.progress.stage);
         row.done = job.progress.done;
         row.total = job.progress.total;
+        row.share = job.progress.share;
         if (const Run* run = evaluated_by(session, job)) { // as its curve has it
             row.done = std::ssize(run->losses());
             row.total = run->evaluation->protocol.windows_used;
@@ -278,8 +279,10 @@ std::vector<JobRow> job_rows(const Session& session, JobPace& pace) {
         row.place = job.place;
         row.error = QString::fromStdString(job.error.message.empty() ? std::string() : job.error.text());
         if (job.state == JobState::running) {
+            constexpr double ticks = 1000; // of a whole plan, whose stages follow one another
             const JobPace::Estimate at =
-                pace.look(row.id, row.stage, row.done, row.total, job.progress.seconds_in_stage);
+                row.share ? pace.look(row.id, {}, std::llround(ticks * *row.share), std::llround(ticks), job.seconds)
+                          : pace.look(row.id, row.stage, row.done, row.total, job.progress.seconds_in_stage);
             if (!job.held) row.seconds_left = at.seconds_left;
             if (row.total > 0)
                 row.tokens_per_second = job.tokens * at.steps_per_second / static_cast<double>(row.total);

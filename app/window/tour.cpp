@@ -58,6 +58,7 @@ void Tour::start() {
     vanishing_.reset();
     before_.reset();
     bar_.withdraw();
+    layer_ = {};
     window_.openPath(sample);
     timer_.start();
 }
@@ -129,9 +130,10 @@ const Linear* Tour::suspect() const {
     return found ? found : worst;
 }
 
-QString Tour::calibrated() const {
+QString Tour::calibrated() {
     const Linear* linear = suspect();
     if (!linear) return tr("Each linear's input is known now.");
+    layer_ = linear->id;
     const QString of = session().outliers()[index_of(linear->site)].channels.empty()
                            ? tr("The lowest is that of %1: %2 dB.")
                            : tr("Of those whose input has channels that stand out %1 has the lowest: %2 dB.");
@@ -173,8 +175,6 @@ QString Tour::cost() {
 }
 
 void Tour::lookAtSuspect() {
-    const Linear* linear = suspect();
-    layer_ = linear ? linear->id : session().model()->linears().front().id;
     session().select({layer_});
     window_.plots().showTab(PlotArea::Channels);
 }

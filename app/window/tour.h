@@ -66,8 +66,8 @@ private:
         PairedDifference difference; ///< to the baseline
     };
     [[nodiscard]] std::optional<Loss> newestLoss() const;
-    [[nodiscard]] QString calibrated() const;
-    [[nodiscard]] QString cost(); ///< these three note how it stood before the next change
+    [[nodiscard]] QString calibrated(); ///< finds the suspect
+    [[nodiscard]] QString cost();       ///< these three note how it stood before the next change
     [[nodiscard]] QString channels();
     [[nodiscard]] QString smoothed();
     [[nodiscard]] QString vanished() const;
@@ -82,7 +82,7 @@ private:
     std::vector<Step> steps_;
     std::optional<std::size_t> at_;
     std::vector<Seen> seen_;                         // in the order of steps_
-    LayerId layer_{};                                // the suspect
+    LayerId layer_{};                                // the suspect; the first, where nothing was seen
     std::optional<double> plain_, flat_, vanishing_; // its SQNR plain and smoothed, its underflow smoothed
     std::optional<Loss> before_;
     QTimer timer_;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "core/base/error.h"
@@ -24,6 +25,10 @@ public:
     enum class Counted : std::uint8_t { steps, windows }; ///< windows: those that the job's evaluations have
     /// `before`: so many of the `total` were there already. The stage begins at them, and no rate counts them.
     void begin(std::string stage, std::int64_t total, std::int64_t before = 0, Counted counted = Counted::steps);
+    /// A job of many stages that knows how much there will be, in any unit: of `units` all in all, each part() is some.
+    /// Stages that begin() from then on are within that part, until the next one.
+    void plan(double units);
+    void part(double units);
     void add(std::int64_t steps) { done_.fetch_add(steps, std::memory_order_relaxed); }
 
     struct Snapshot {
@@ -33,10 +38,13 @@ public:
         double seconds_in_stage = 0; ///< since begin()
         std::int64_t before = 0;     ///< of `done`
         Counted counted = Counted::steps;
+        std::optional<double> share = std::nullopt; ///< of the whole plan, and never less than before; absent: no plan
     };
     [[nodiscard]] Snapshot snapshot() const;
 
 private:
+    void note_share() const; ///< of the stage, in share_of_part_; mutex_ held
+
     mutable std::mutex mutex_; // guards what begin() takes; the counters are atomic
     std::string stage_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
@@ -44,6 +52,8 @@ private:
     std::atomic<std::int64_t> total_{0};
     std::int64_t before_ = 0;
     Counted counted_ = Counted::steps;
+    double planned_ = 0, parts_before_ = 0, part_ = 0; // in the plan's units; planned_ 0: there is no plan
+    mutable double share_of_part_ = 0;                 // as far as any of its stages has come
 };
 
 class CancelToken {

@@ -102,11 +102,18 @@ struct KeptLinears {
     std::int64_t linears = 0, of = 0;
     bool operator==(const KeptLinears&) const = default;
 };
-/// What the file (QuantizeOptions::journal) holds of that quantization; absent where it holds another one's or none's,
-/// and before the model's hash is known. Only quantizing itself knows whether it goes on behind them: a device or a
-/// program may have changed.
-[[nodiscard]] std::optional<KeptLinears> kept_linears(const std::filesystem::path& journal, const Model& model,
-                                                      const ResolvedRecipe& resolved, const Execution& execution);
+/// What the file (QuantizeOptions::journal) holds of one pass, looked at without reading its linears; nothing where
+/// there is none.
+struct KeptBlocks {
+    std::vector<std::string> sides; ///< whose they are, as kept_linears knows them
+    std::size_t records = 0;        ///< finished blocks, one of each side after another
+    bool operator==(const KeptBlocks&) const = default;
+};
+[[nodiscard]] KeptBlocks kept_blocks(const std::filesystem::path& journal);
+/// Of them, those of that quantization; absent where they are another one's, and before the model's hash is known. Only
+/// quantizing itself knows whether it goes on behind them: a device or a program may have changed.
+[[nodiscard]] std::optional<KeptLinears> kept_linears(const KeptBlocks& blocks, const Model& model,
+                                                      const Recipe& recipe, const Execution& execution);
 
 struct EvaluationSpec {
     std::int64_t window = 2048;   ///< tokens

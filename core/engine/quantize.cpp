@@ -294,19 +294,25 @@ std::shared_ptr<const QuantizedModel> quantize(std::shared_ptr<const Model> mode
     return quantize_sides(model, std::span(&side, 1), ctx, on_side, options).front();
 }
 
-std::optional<KeptLinears> kept_linears(const std::filesystem::path& journal, const Model& model,
-                                        const ResolvedRecipe& resolved, const Execution& execution) {
-    const auto hash = model.known_hash();
-    if (!hash) return std::nullopt;
+KeptBlocks kept_blocks(const std::filesystem::path& journal) {
     const auto [of, records] = QuantizationJournal::look(journal);
-    const std::string wanted = side_text(*hash, resolved.recipe(), execution);
-    std::vector<std::string> sides;
+    KeptBlocks blocks{{}, records};
     std::istringstream all(of);
-    for (std::string one; std::getline(all, one, between_sides);) sides.push_back(one);
+    for (std::string one; std::getline(all, one, between_sides);) blocks.sides.push_back(one);
+    return blocks;
+}
+
+std::optional<KeptLinears> kept_linears(const KeptBlocks& blocks, const Model& model, const Recipe& recipe,
+                                        const Execution& execution) {
+    const auto& [sides, records] = blocks;
+    const auto hash = sides.empty() ? std::nullopt : model.known_hash();
+    if (!hash) return std::nullopt;
+    const std::string wanted = side_text(*hash, recipe, execution);
     const auto side = std::ranges::find(sides, wanted);
-    if (side == sides.end()) return std::nullopt;
+    const auto resolved = side == sides.end() ? std::nullopt : resolve(recipe, model).resolved;
+    if (!resolved) return std::nullopt;
     KeptLinears kept;
-    const std::vector<std::int64_t> in_block = linears_by_block(model, choices_of(resolved));
+    const std::vector<std::int64_t> in_block = linears_by_block(model, choices_of(*resolved));
     for (std::size_t block = 0; block < in_block.size(); ++block) {
         const std::size_t record = block * sides.size() + static_cast<std::size_t>(side - sides.begin());
         if (record < records) kept.linears += in_block[block];

@@ -99,7 +99,7 @@ bool RecordFolder::has(const std::string& key) const {
     return !folder_.empty() && fs::is_regular_file(file(key), unknown);
 }
 
-bool RecordFolder::keep(const std::string& key, const std::function<void(RecordWriter&)>& write) const {
+bool RecordFolder::keep(const std::string& key, const std::function<void(RecordWriter&)>& write, Origin origin) const {
     if (folder_.empty()) return false;
     std::error_code failed;
     fs::create_directories(folder_, failed);
@@ -135,7 +135,7 @@ bool RecordFolder::keep(const std::string& key, const std::function<void(RecordW
         flush();
         const std::string hex = hash.hex();
         out.append(std::as_bytes(std::span(hex)));
-        out.commit();
+        out.commit(origin);
     } catch (const TooMuch&) {
         return false;
     }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/engine/record.h"
+#include "core/io/output_file.h"
 
 namespace graticule {
 
@@ -30,7 +31,8 @@ public:
     [[nodiscard]] bool has(const std::string& key) const;
     /// Written aside, then renamed; then what is too much goes. One that would take more than half of the folder's
     /// bound or of what is free on the disk is not kept. False: it was not. Throws Error{bad_input} naming the file.
-    bool keep(const std::string& key, const std::function<void(RecordWriter&)>& write) const;
+    bool keep(const std::string& key, const std::function<void(RecordWriter&)>& write,
+              Origin origin = Origin::mapped_files) const;
     /// Hands its content to `read`, if it is whole. False: there is none, or it is damaged, which `tell` is told.
     [[nodiscard]] bool find(const std::string& key, const std::function<void(RecordReader&)>& read,
                             const std::function<void(const std::string&)>& tell) const;

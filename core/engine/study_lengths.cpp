@@ -46,19 +46,51 @@ std::shared_ptr<const Evaluation> evaluate_at(Workbench& work, const LengthStudy
     return work.evaluate(quantized, matrix.corpus, spec, ctx);
 }
 
+std::vector<std::int64_t> evaluated_lengths(const LengthStudySpec& spec) {
+    return sorted(spec.matrix->lengths.empty() ? spec.lengths : spec.matrix->lengths);
+}
+
+/// What each part of measuring takes, in tokens through the model, for its progress: quantizing is guessed, as what
+/// methods take differs.
+struct Parts {
+    double probe = 0, evaluation = 0, calibration = 0, quantization = 0;
+    double all = 0;
+
+    explicit Parts(const LengthStudySpec& spec) {
+        constexpr double bytes_a_token = 4, passes_of_quantizing = 2;
+        const auto lengths = static_cast<double>(sorted(spec.lengths).size());
+        const auto evaluated = static_cast<double>(evaluated_lengths(spec).size());
+        calibration = static_cast<double>(spec.tokens);
+        probe = lengths * calibration;
+        quantization = passes_of_quantizing * calibration;
+        evaluation = static_cast<double>(spec.matrix->corpus.text.size()) / bytes_a_token;
+        if (spec.matrix->max_tokens > 0)
+            evaluation = std::min(evaluation, static_cast<double>(spec.matrix->max_tokens));
+        all = probe + evaluated * evaluation + lengths * (calibration + quantization + evaluated * evaluation);
+    }
+};
+
 void measure(Workbench& work, const LengthStudySpec& spec, LengthStudy& study, JobContext& ctx) {
     const LengthStudySpec::Matrix& matrix = *spec.matrix;
+    const Parts parts(spec);
     study.recipe_line = summary_line(matrix.recipe);
-    study.evaluated = matrix.lengths.empty() ? study.lengths : sorted(matrix.lengths);
-    for (const std::int64_t length : study.evaluated)
+    study.evaluated = evaluated_lengths(spec);
+    for (const std::int64_t length : study.evaluated) {
+        ctx.progress.part(parts.evaluation);
         study.full_precision.push_back(evaluate_at(work, matrix, false, length, unquantized_name(*work.model()), ctx));
+    }
     for (const std::int64_t calibrated : study.lengths) {
         Recipe recipe = matrix.recipe;
         recipe.calibration = calibration_at(spec, calibrated);
+        ctx.progress.part(parts.calibration);
+        if (work.resolve(recipe).needs_calibration()) (void)work.calibrate(recipe.calibration, ctx);
+        ctx.progress.part(parts.quantization);
         work.quantize(recipe, false, ctx);
         auto& row = study.perplexity.emplace_back();
-        for (const std::int64_t length : study.evaluated)
+        for (const std::int64_t length : study.evaluated) {
+            ctx.progress.part(parts.evaluation);
             row.push_back(evaluate_at(work, matrix, true, length, "calibrated at " + std::to_string(calibrated), ctx));
+        }
     }
 }
 
@@ -74,6 +106,11 @@ std::shared_ptr<const LengthStudy> study_lengths(Workbench& work, const LengthSt
     study->tokens = spec.tokens;
     study->damping = spec.damping;
 
+    if (spec.matrix) {
+        const Parts parts(spec);
+        ctx.progress.plan(parts.all);
+        ctx.progress.part(parts.probe);
+    }
     ctx.progress.begin("Tokenizing the calibration text", 0);
     const Corpus corpus = load_text(spec.text, BuiltInText::calibration);
     const auto samples = pick_samples(tokenize(work.tokenizer(), corpus), calibration_at(spec, study->lengths.back()));

@@ -18,9 +18,9 @@
 
 namespace graticule {
 
-/// Whether mapped files went into what is written: then it is not kept if one of them was cut short. Elsewhere is what
-/// people made, and what was checked when it was computed: to lose that with the file would be too much.
-enum class Origin { mapped_files, elsewhere };
+/// Whether mapped files went into what is written: then it is not kept if one of them was cut short. Not so what people
+/// made and what was checked when it was computed: to lose that with the file would be too much.
+enum class Origin { mapped_files, checked_before };
 
 class OutputFile {
 public:

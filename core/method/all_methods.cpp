@@ -57,8 +57,8 @@ const ParamSpec mode_param{
     0,
     0,
     {"default", "paper"},
-    "default adds s = 1 to the candidates and gives channels that never fired the geometric mean of the others; paper: "
-    "as published",
+    "scale of channels that never fired: the geometric mean of the others, and s = 1 is tried as well; or what was "
+    "published",
     {"mean of the others", "as published"}};
 
 const RoundToNearest round_to_nearest;
@@ -177,7 +177,7 @@ const std::array rows = {
                           0,
                           0,
                           {"default", "paper"},
-                          "maxima of the full-precision model; paper: of what the quantized blocks before hand on",
+                          "maxima of the full-precision model, or of what the quantized blocks before hand on",
                           {"of full precision", "of quantized (paper)"}}},
               .brief = "pct"},
     MethodRow{
@@ -252,7 +252,7 @@ const std::array rows = {
               0,
               0,
               {},
-              "judge with the inputs quantized as at run time; false: as AWQ does"},
+              "judge with the inputs quantized as at run time; off: as AWQ does"},
              length_param},
         .check = needs_weight},
     MethodRow{
@@ -333,7 +333,7 @@ const std::array rows = {
               0,
               0,
               {"default", "paper"},
-              "paper zeroes the weights of channels that never fired; default rounds them to nearest",
+              "where the weights of channels that never fired are rounded to",
               {"to nearest", "to zero (paper)"}},
              range_param,
              length_param},
@@ -351,8 +351,8 @@ const std::array rows = {
                           0,
                           0,
                           {"clean", "reference", "reference_f32"},
-                          "clean: all samples; reference: as published, the last sample only and in bfloat16; "
-                          "reference_f32: without that rounding",
+                          "calibration samples that the search sees; the published code keeps the last one only, in "
+                          "bfloat16",
                           {"all", "last, bfloat16 (paper)", "last, float32"}},
                          {"static_range",
                           "Static ranges",
@@ -361,8 +361,8 @@ const std::array rows = {
                           0,
                           0,
                           {"least", "extremes"},
-                          "static activations: least over the samples of a channel's absolute maximum, largest over "
-                          "channels, as published; extremes: all that calibration saw",
+                          "range of static activations, the largest of the channels' maxima: of each channel the "
+                          "least over the samples, as published, or that of all that calibration saw",
                           {"least of the samples", "all that calibration saw"}},
                          length_param},
               .check = int4_asymmetric},

@@ -1,6 +1,5 @@
 #include "core/report/html_report.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -74,15 +73,12 @@ std::string error_chart(const std::vector<const LayerReport*>& worst) {
 
 std::string layer_table(const std::vector<const LayerReport*>& worst) {
     std::string html = "<div class=\"wide\"><table>\n<tr>" + cell("layer", "th") + cell("scheme", "th", true);
-    for (const char* title : {"output SQNR dB", "weight SQNR dB", "weight underflow %", "input underflow %"})
-        html += cell(title, "th");
-    for (const ErrorSource& source : error_sources()) html += cell(std::string(source.label) + " %", "th");
+    for (const FigureWords& figure : figure_words()) html += cell(std::string(figure.label), "th");
+    for (const ErrorSource& source : error_sources()) html += cell(std::string(source.label) + ", %", "th");
     html += cell("bytes", "th") + "</tr>\n";
     for (const LayerReport* report : worst) {
-        html += "<tr>" + cell(report->name) + cell(report->scheme_line, "td", true) +
-                cell(number_text("%.2f", report->output_sqnr_db)) + cell(number_text("%.2f", report->weight_sqnr_db)) +
-                cell(number_text("%.2f", report->weight_underflow_percent)) +
-                cell(number_text("%.2f", report->input_underflow_percent));
+        html += "<tr>" + cell(report->name) + cell(report->scheme_line, "td", true);
+        for (const FigureWords& figure : figure_words()) html += cell(number_text("%.2f", figure.of(*report)));
         for (const ErrorSource& source : error_sources()) {
             const auto& error = report->output_error;
             html += cell(error && error->total > 0 ? number_text("%.1f", 100 * source.of(*error) / error->total) : "-");
@@ -95,10 +91,7 @@ std::string layer_table(const std::vector<const LayerReport*>& worst) {
 std::string outputs_note(const std::vector<const LayerReport*>& worst, bool kept) {
     if (!outputs_measured(worst))
         return "<p>Output errors are measured on kept calibration inputs; this run had none.</p>\n";
-    const bool cancel = std::ranges::any_of(
-        worst, [](const LayerReport* report) { return report->output_error && errors_cancel(*report->output_error); });
-    return "<p>Error columns are shares of the output's mean squared error; they add up to 100 %. " +
-           std::string(cancel ? "One above 100 % cancels with others: the cross term takes it away. " : "") +
+    return "<p>Error columns are shares of the output's mean squared error; " + shares_note(worst) + ". " +
            std::string(kept ? kept_note : "Measured by the run on kept calibration inputs.") + "</p>\n";
 }
 

@@ -58,7 +58,10 @@ json to_json(const ParamSpec& spec) {
         value["minimum"] = spec.minimum;
         value["maximum"] = spec.maximum;
     }
-    if (spec.kind == ParamKind::choice) value["choices"] = spec.choices;
+    if (spec.kind == ParamKind::choice) {
+        value["choices"] = spec.choices;
+        value["choice_labels"] = spec.choice_labels.empty() ? spec.choices : spec.choice_labels;
+    }
     return value;
 }
 

@@ -86,14 +86,17 @@ std::string report_markdown(const ReportInput& input) {
 
     const std::vector<const LayerReport*> worst = worst_first(layers_of(input));
     text += "## Layers, " + order_text(worst) + "\n\n";
-    text += "| layer | scheme | output SQNR dB | weight SQNR dB | weight underflow % | input underflow % | bytes |\n";
-    text += "|---|---|---:|---:|---:|---:|---:|\n";
-    for (const LayerReport* report : worst)
-        text += "| " + report->name + " | `" + report->scheme_line + "` | " +
-                number_text("%.2f", report->output_sqnr_db) + " | " + number_text("%.2f", report->weight_sqnr_db) +
-                " | " + number_text("%.2f", report->weight_underflow_percent) + " | " +
-                number_text("%.2f", report->input_underflow_percent) + " | " + std::to_string(report->bytes_after) +
-                " |\n";
+    std::string headings = "| layer | scheme |", sides = "|---|---|";
+    for (const FigureWords& figure : figure_words()) {
+        headings += " " + std::string(figure.label) + " |";
+        sides += "---:|";
+    }
+    text += headings + " bytes |\n" + sides + "---:|\n";
+    for (const LayerReport* report : worst) {
+        text += "| " + report->name + " | `" + report->scheme_line + "` | ";
+        for (const FigureWords& figure : figure_words()) text += number_text("%.2f", figure.of(*report)) + " | ";
+        text += std::to_string(report->bytes_after) + " |\n";
+    }
     if (input.kept) text += "\n" + std::string(kept_note) + "\n";
     for (const LayerReport* report : worst)
         if (!report->not_measured.empty()) text += "\n- " + report->name + ": " + report->not_measured + "\n";

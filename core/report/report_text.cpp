@@ -18,9 +18,9 @@ std::string number_text(const char* format, const std::optional<double>& value) 
 }
 
 std::string perplexity_text(const Evaluation& run) {
-    return number_text("%.4f", run.perplexity) +
+    return (std::isfinite(run.perplexity) ? number_text("%.4f", run.perplexity) : std::string("not finite")) +
            (run.standard_error ? " ± " + number_text("%.4f", *run.standard_error) : std::string(" (one window)")) +
-           (run.meaningless.empty() ? "" : "; it means nothing: " + run.meaningless);
+           (run.meaningless.empty() ? "" : " (means nothing)");
 }
 
 std::string megabytes_text(std::int64_t bytes) { return number_text("%.2f MB", static_cast<double>(bytes) / 1e6); }

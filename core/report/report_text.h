@@ -1,4 +1,4 @@
-// How the reports write a number or a difference: Markdown, HTML and the model card alike.
+// How the reports write a number or a difference: Markdown, HTML and the model card alike; the command line in part.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace graticule {
 [[nodiscard]] std::string number_text(const char* format, double value);
 [[nodiscard]] std::string number_text(const char* format, const std::optional<double>& value); ///< absent: "-"
 [[nodiscard]] std::string megabytes_text(std::int64_t bytes);
-/// Perplexity and its spread, which one window does not have.
+/// "53.8100 ± 1.0200", "53.8100 (one window)", which has no spread; and " (means nothing)", where what is said of the
+/// difference, or a warning, says why.
 [[nodiscard]] std::string perplexity_text(const Evaluation& run);
 [[nodiscard]] std::string difference_text(const Comparison& comparison);
 /// What the order of worst_first(reports) goes by: "worst output first", or the weights where no output was measured.

@@ -48,9 +48,10 @@ struct ErrorSources {
 
 /// The sources as a table, in the order in which they are drawn and written.
 struct ErrorSource {
-    std::string_view key;   ///< in CSV: "weight_underflow"
-    std::string_view label; ///< on screen: "weights: underflow"
-    std::string_view brief; ///< above a narrow column: "w un"
+    std::string_view key;     ///< in CSV: "weight_underflow"
+    std::string_view label;   ///< on screen: "weights: underflow"
+    std::string_view shorter; ///< where that has no room: "w underflow"
+    std::string_view brief;   ///< above a narrow column: "w un"
     double (*of)(const ErrorSources&);
 };
 [[nodiscard]] std::span<const ErrorSource> error_sources(); ///< their values add up to the total
@@ -88,8 +89,23 @@ struct LayerReport {
     double seconds = 0;
 };
 
+/// What is said of shares of these layers' errors, as the end of a sentence: "they add up to 100 %", and where one is
+/// above that (errors_cancel), how.
+[[nodiscard]] std::string shares_note(std::span<const LayerReport* const> reports);
+
 /// What layers are put in order by, the worst first: the SQNR of the output, of the weight where no output was seen.
 /// One that could not be measured comes before all that could.
 [[nodiscard]] double sqnr_for_order(const LayerReport& report);
+
+/// Figures of a report that are shown in many places, under the same words in all of them: the window's tables and
+/// card, the reports, the command line.
+enum class Figure { output_sqnr, weight_sqnr, weight_underflow, input_underflow };
+struct FigureWords {
+    std::string_view label; ///< with its unit: "weight underflow, %"
+    std::string_view brief; ///< above a narrow column, whose tip or footnote has the label: "w underfl., %"
+    std::optional<double> (*of)(const LayerReport&);
+};
+[[nodiscard]] std::span<const FigureWords> figure_words(); ///< in the order of Figure
+[[nodiscard]] const FigureWords& words_of(Figure figure);
 
 } // namespace graticule

@@ -149,7 +149,10 @@ bool integer_input(const ActivationRounding& rounding) {
            has_units(rounding);
 }
 
-const GemmTable* gemm_table(const Device& device) { return device.is_cuda() ? cuda_gemms() : &cpu_gemms(); }
+const GemmTable* gemm_table(const Device& device) {
+    if (!device.has_kernels()) return nullptr;
+    return device.is_cuda() ? cuda_gemms() : &cpu_gemms();
+}
 
 std::optional<ValueType> value_type(at::ScalarType type) {
     if (type == at::kFloat) return ValueType::f32;

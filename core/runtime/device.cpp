@@ -169,6 +169,13 @@ Device open_device(const std::string& name) {
     device.name_ = "cuda:" + std::to_string(*index);
     device.label_ = "cuda: " + CudaDriver::instance().name(*index);
     device.backend_ = cuda_backend(device.backend_problem_);
+    if (device.backend_ != nullptr) {
+        translate_torch_errors("starting " + device.name_, [&] {
+            const TorchScope scope(device);
+            device.backend_problem_ = cuda_card_problem(); // of this card: another may have kernels
+        });
+        if (!device.backend_problem_.empty()) device.backend_ = nullptr;
+    }
     return device;
 }
 

@@ -18,8 +18,10 @@ public:
     [[nodiscard]] const std::string& label() const { return label_; } ///< "cuda: NVIDIA H100 80GB HBM3"; in provenance
     [[nodiscard]] bool is_cuda() const { return index_ >= 0; }
     [[nodiscard]] int index() const { return index_; } ///< of the card; -1: host memory
-    /// The back end for this memory. Throws Error{device} saying what is missing when our CUDA module did not load.
+    /// The back end for this memory. Throws Error{device} saying what is missing when our CUDA module did not load, or has
+    /// nothing for this card.
     [[nodiscard]] const Backend& kernels() const;
+    [[nodiscard]] bool has_kernels() const { return backend_ != nullptr; }
     [[nodiscard]] std::int64_t free_bytes() const; ///< memory that could be taken now
     void start_peak() const;                       ///< of a card: `peak_bytes` counts from here
     [[nodiscard]] std::int64_t peak_bytes() const; ///< of a card: allocated by LibTorch at most; 0 on the CPU

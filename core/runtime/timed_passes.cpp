@@ -5,6 +5,7 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include "core/base/byte_text.h"
@@ -244,6 +245,17 @@ private:
 constexpr const char* outer_kind = "embedding and head";
 constexpr const char* rest_kind = "attention, norms and sums";
 
+/// One stream for the passes of each card: LibTorch keeps megabytes of scratch memory for every stream that multiplies.
+c10::Stream pass_stream(const Device& device) {
+    static std::mutex mutex;
+    static std::map<int, c10::Stream> streams;
+    const std::lock_guard lock(mutex);
+    const auto found = streams.find(device.index());
+    if (found != streams.end()) return found->second;
+    const c10::impl::VirtualGuardImpl cards(at::kCUDA);
+    return streams.emplace(device.index(), cards.getStreamFromGlobalPool(torch_device(device))).first->second;
+}
+
 } // namespace
 
 struct TimedModel::Impl {
@@ -263,9 +275,7 @@ struct TimedModel::Impl {
     Impl(std::shared_ptr<const Model> model, const std::shared_ptr<const QuantizedModel>& quantized, Device where,
          const Execution& execution, JobContext& ctx)
         : device(std::move(where))
-        , stream(device.is_cuda() ? std::optional(c10::impl::VirtualGuardImpl(at::kCUDA).getStreamFromGlobalPool(
-                                        torch_device(device)))
-                                  : std::nullopt)
+        , stream(device.is_cuda() ? std::optional(pass_stream(device)) : std::nullopt)
         , decoder(std::move(model), quantized ? quantized_weights(quantized) : stored_weights(), device, execution) {
         const OnStream on(*this);
         const std::vector<Block>& all = decoder.model().blocks();

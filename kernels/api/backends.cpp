@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "kernels/api/cuda_card_check.h"
 #include "kernels/api/cuda_module.h"
 #include "kernels/api/kernel_error.h"
 
@@ -19,6 +20,7 @@ constexpr const char* module_file = "libgraticule_cuda.so";
 struct LoadedModule {
     CudaModule module;
     std::string why;
+    CudaCardCheck check_card = nullptr;
 };
 
 /// Folder of the program or library this code is linked into, and of the program itself where that is another.
@@ -65,6 +67,9 @@ LoadedModule load() {
     auto* entry = reinterpret_cast<CudaModuleEntry>(dlsym(library, cuda_module_entry));
     if (entry == nullptr) return {{}, path + " is not Graticule's CUDA module (" + last_dl_error() + ")"};
     LoadedModule loaded;
+    loaded.check_card = reinterpret_cast<CudaCardCheck>(dlsym(library, cuda_card_check_entry));
+    if (loaded.check_card == nullptr)
+        return {{}, path + " is of another build (" + last_dl_error() + "); install both from one package"};
     std::array<char, 512> why{};
     if (!entry(cuda_module_interface_version, &loaded.module, why.data(), why.size())) loaded.why = why.data();
     return loaded;
@@ -100,6 +105,13 @@ const Backend* cuda_backend(std::string& why) {
     const LoadedModule& loaded = loaded_module();
     why = loaded.why;
     return loaded.module.backend;
+}
+
+std::string cuda_card_problem() {
+    const LoadedModule& loaded = loaded_module();
+    if (loaded.module.backend == nullptr) return loaded.why;
+    std::array<char, 512> why{};
+    return loaded.check_card(why.data(), why.size()) ? std::string() : why.data();
 }
 
 const GemmTable* cuda_gemms() { return loaded_module().module.gemms; }

@@ -28,7 +28,8 @@ constexpr std::int64_t largest_sum = (std::int64_t{1} << 31) - 1;
 std::int64_t largest_weight(const GemmProblem& problem) {
     if (problem.grain == GemmGrain::dual) return 127;
     const IntegerCodes codes = integer_codes(*problem.grid);
-    return std::int64_t{codes.factor} * std::max(codes.levels - 1, 1);
+    const ZeroRange zeros = zero_range(*problem.grid);
+    return std::int64_t{codes.factor} * std::max(codes.levels - 1 - zeros.lowest, zeros.highest);
 }
 
 } // namespace
@@ -54,6 +55,11 @@ std::string weights_text(const CodeGrid& grid) {
     return std::string(grid.special_count != 0 ? "dINT" : "INT") + std::to_string(std::bit_width(largest)) + " weights";
 }
 
+ZeroRange zero_range(const CodeGrid& grid) {
+    if (grid.special_count == 0 && grid.levels <= 16) return {-112, 127};
+    return {0, grid.levels - 1};
+}
+
 std::optional<std::string> no_integer_product(const GemmProblem& problem) {
     if (problem.grid == nullptr) return "no weight format was given";
     const CodeGrid& grid = *problem.grid;
@@ -75,6 +81,15 @@ std::optional<std::string> no_integer_product(const GemmProblem& problem) {
     if (terms > largest_sum / (largest_weight(problem) * input_range))
         return std::to_string(terms) + " products of up to " + std::to_string(largest_weight(problem)) + " x " +
                std::to_string(input_range) + " do not fit a 32-bit sum";
+    return std::nullopt;
+}
+
+std::optional<std::string> no_fast_product(const GemmProblem& problem) {
+    if (auto reason = no_integer_product(problem)) return reason;
+    const CodeGrid& grid = *problem.grid;
+    const bool known = grid.special_count == 0 ? grid.levels == 16 || grid.levels == 256
+                                               : grid.special_count == 2 && grid.levels == 14;
+    if (!known) return weights_text(grid) + "; INT4, dINT4 and INT8 are known";
     return std::nullopt;
 }
 

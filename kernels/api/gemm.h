@@ -11,8 +11,9 @@
 //
 // **Integers.** A weight is w = code - zero; a grid with the specials +-1/2 (dINT, Lee et al. 2023, section 4.2) is
 // counted in half steps: w = 2 (code - zero), specials +-1, scales halved. Dual grain (DGQ, Zhang et al. 2023, section
-// 3): w = (code - zero) * group_scale with |w| <= 127. Inputs are int8; with an input zero point x stands for
-// (x - zero) * scale. Sums of products are exact in 32 bits.
+// 3): w = (code - zero) * group_scale with |w| <= 127. Zero points are those of zero_range: up to 16 codes w fits a
+// signed byte whatever the grain. Inputs are int8; with an input zero point x stands for (x - zero) * scale. Sums of
+// products are exact in 32 bits.
 //
 // **Numeric contract**, each step rounded once to float32, so that every device gives the same bits:
 //     channel, dual:  y = ((float(sum_k w (x - x_zero)) * x_scale) * w_scale) + bias
@@ -24,9 +25,9 @@
 // With w = (code - zero), products x w are exact in float32 and nothing of the weight is rounded to 16 bits:
 //     channel: y = ((sum_k x w) * w_scale) + bias
 //     group:   y = sum over groups of (sum of the group) * w_scale[group] + bias
-// Sums are float32 in whatever order suits the device, always the same one, so a row gives the same bits every time,
-// and the exact value within weight_only_error. Scales of groups are kept with 16 significant bits (kept_scale), which
-// every f16 or bf16 scale has.
+// Sums are float32 in whatever order suits the device, always the same one, so a row gives the same bits every time on
+// one kind of card, and the exact value within weight_only_error. Scales of groups are kept with 16 significant bits
+// (kept_scale), which every f16 or bf16 scale has.
 //
 // All memory is the back end's own and the caller's; kernels never allocate. Errors are KernelError.
 #pragma once
@@ -68,8 +69,7 @@ struct GemmProblem {
 struct GemmWeights {
     MatrixView<const std::uint8_t> codes;     ///< (outputs, inputs), a byte each
     const float* scale = nullptr;             ///< channel and dual: (outputs); group: (outputs, groups)
-    const float* zero = nullptr;              ///< integers: channel (outputs), else (outputs, groups). INT4 and below
-                                              ///< -128 ... 127, INT8 -128 ... 255, dINT one of its lattice codes
+    const float* zero = nullptr;              ///< integers in zero_range: channel (outputs), else (outputs, groups)
     const std::int8_t* group_scale = nullptr; ///< dual: (outputs, groups)
     const float* bias = nullptr;              ///< (outputs) or null
 };
@@ -103,7 +103,8 @@ struct GemmRow {
     std::optional<std::string> (*refuses)(const GemmProblem& problem) = nullptr;
     std::size_t (*packed_bytes)(const GemmProblem& problem) = nullptr;
     /// Scratch memory of `run`. The first gemm_counter_bytes of it must be zero at the first call; every call leaves
-    /// them zero, so that one workspace serves all products of a stream.
+    /// them zero, so that one workspace serves all products of a stream. On a card one stream at a time may have
+    /// products, whatever their workspaces: thread blocks of one wait for each other (kernels/cuda/gemm/part_sums.cuh).
     std::size_t (*workspace_bytes)(const GemmProblem& problem) = nullptr;
     /// Codes and parameters into the row's own layout. Reads `weights` on `stream` and keeps nothing of them.
     void (*pack)(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) = nullptr;
@@ -271,6 +272,23 @@ struct IntegerCodes {
     [[nodiscard]] constexpr float scale(float step) const { return specials ? 0.5F * step : step; }
 };
 [[nodiscard]] IntegerCodes integer_codes(const CodeGrid& grid);
+
+/// The codes that rows other than the reference know.
+enum class CodeKind : std::uint8_t { int4, dint4, int8 };
+/// Of one of these grids.
+[[nodiscard]] constexpr CodeKind code_kind(const CodeGrid& grid) {
+    return grid.special_count != 0 ? CodeKind::dint4 : grid.levels == 16 ? CodeKind::int4 : CodeKind::int8;
+}
+/// What no such row can take: no_integer_product, or other codes, in words.
+[[nodiscard]] std::optional<std::string> no_fast_product(const GemmProblem& problem);
+
+/// The zero points that a weight of these codes may have. Rows do not look at them: packing reads them where they lie.
+struct ZeroRange {
+    std::int32_t lowest = 0, highest = 0;
+};
+/// -112 ... 127 for lattices of up to 16 codes, so that code - zero is at most 127 either way (DGQ's zero points may
+/// lie outside the codes); one of the lattice's codes for all others.
+[[nodiscard]] ZeroRange zero_range(const CodeGrid& grid);
 
 /// Throw KernelError{invalid_argument} that names the missing or wrong argument; rows call them first.
 void check_gemm_pack(const GemmProblem& problem, const GemmWeights& weights, const void* packed);

@@ -100,6 +100,41 @@ GemmData make_gemm_data(const GemmProblem& problem, std::uint32_t seed) {
     return data;
 }
 
+GemmData make_extreme_gemm_data(const GemmProblem& problem) {
+    const IntegerCodes integers = integer_codes(*problem.grid);
+    const ZeroRange range = zero_range(*problem.grid);
+    const std::int32_t zeros[] = {range.lowest, range.highest, integers.levels / 2};
+    const std::int64_t groups = groups_of(problem), codes = problem.grid->code_count();
+    GemmData data;
+    for (std::int64_t output = 0; output < problem.outputs; ++output) {
+        const std::int32_t zero = zeros[output % 3];
+        const std::int64_t pattern = output / 3 % 3;
+        for (std::int64_t i = 0; i < problem.inputs; ++i)
+            data.codes.push_back(static_cast<std::uint8_t>(pattern == 0   ? integers.levels - 1
+                                                           : pattern == 1 ? 0
+                                                                          : i % codes));
+        const std::int32_t widest = integers.factor * std::max(std::abs(zero), std::abs(integers.levels - 1 - zero));
+        const std::int32_t multiplier = std::max(1, 127 / widest);
+        for (std::int64_t group = 0; group < groups; ++group) {
+            data.zero.push_back(static_cast<float>(zero));
+            data.group_scale.push_back(static_cast<std::int8_t>(output % 2 == 0 ? multiplier : -multiplier));
+        }
+    }
+    const std::int64_t scales = problem.outputs * (problem.grain == GemmGrain::group ? groups : 1);
+    for (std::int64_t i = 0; i < scales; ++i) data.scale.push_back(1e-6F + 1e-8F * static_cast<float>(i % 97));
+    for (std::int64_t i = 0; i < problem.outputs; ++i) data.bias.push_back(static_cast<float>(i) - 4.0F);
+    return data;
+}
+
+std::vector<float> make_extreme_gemm_inputs(std::int64_t tokens, std::int64_t inputs, bool zeros) {
+    const float low = zeros ? -1.0F : -128.0F, high = zeros ? 1.0F : 127.0F;
+    std::vector<float> values;
+    for (std::int64_t token = 0; token < tokens; ++token)
+        for (std::int64_t i = 0; i < inputs; ++i)
+            values.push_back(token % 3 == 0 || (token % 3 == 2 && i % 2 == 0) ? low : high);
+    return values;
+}
+
 std::vector<float> make_gemm_inputs(std::int64_t tokens, std::int64_t inputs, std::uint32_t seed) {
     Generator random(seed + 77);
     std::vector<float> values;

@@ -36,6 +36,14 @@ struct GemmData {
 /// Uses every code; dual grain: |w| <= 127 whatever the code, some group scales negative.
 [[nodiscard]] GemmData make_gemm_data(const GemmProblem& problem, std::uint32_t seed);
 
+/// The largest weights of either sign there can be: zero points at both ends of their range and in the middle, codes all
+/// the largest, all the smallest, or every one in turn. Scales are small enough for sums near 2^31 to be finite in f16.
+[[nodiscard]] GemmData make_extreme_gemm_data(const GemmProblem& problem);
+/// Inputs per row of those, whose products nearly fill 32 bits. The CPU's fast rows end at the first.
+inline constexpr std::int64_t extreme_inputs[] = {32768, 65536};
+/// Tokens that become -128, 127 and both in turn: with a fixed scale of 1, or (`zeros`) with zero points at both ends.
+[[nodiscard]] std::vector<float> make_extreme_gemm_inputs(std::int64_t tokens, std::int64_t inputs, bool zeros);
+
 /// Normal-like values with a few columns twenty times larger.
 [[nodiscard]] std::vector<float> make_gemm_inputs(std::int64_t tokens, std::int64_t inputs, std::uint32_t seed);
 

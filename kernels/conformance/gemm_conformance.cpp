@@ -185,27 +185,41 @@ struct Totals {
 
 constexpr ValueType outputs_of_cases[] = {ValueType::i32, ValueType::f32, ValueType::bf16, ValueType::f16};
 
+/// What a case's weights and inputs are.
+enum class Numbers { ordinary, extreme };
+
 /// One weight through one row, with every number of tokens and every output type.
 void run_row(const GemmRow& row, const GemmTable& subject, DeviceMemory& memory, const GemmKind& kind,
-             const GemmShape& shape, bool zeros, const Totals& totals) {
+             const GemmShape& shape, bool zeros, Numbers numbers, const Totals& totals) {
     GemmProblem problem{0, shape.outputs, shape.inputs, &kind.grid, kind.grain, kind.group, zeros, ValueType::f32};
     if (no_integer_product(problem) || row.refuses(problem)) return;
     const GemmTable& reference_table = cpu_gemms();
     const GemmRow& reference = reference_table.rows.back();
-    const GemmData data = make_gemm_data(problem, static_cast<std::uint32_t>(shape.outputs + shape.inputs));
+    const bool extreme = numbers == Numbers::extreme;
+    const GemmData data = extreme ? make_extreme_gemm_data(problem)
+                                  : make_gemm_data(problem, static_cast<std::uint32_t>(shape.outputs + shape.inputs));
+    const std::vector<float> one{1.0F};
+    const Buffer subject_one(memory, one);
+    const auto rounding = [&](const float* scale_of_one) {
+        InputRounding result = rounding_of(zeros);
+        if (extreme && !zeros) result.fixed_scale = scale_of_one;
+        return result;
+    };
     const bool bias = shape.outputs % 3 != 0;
     const auto packed = packed_by(row, problem, data, bias, memory);
     const auto reference_packed = packed_by(reference, problem, data, bias, host_memory());
     for (const std::int64_t tokens : shape.tokens) {
         problem.tokens = tokens;
-        const std::vector<float> x = make_gemm_inputs(tokens, shape.inputs, static_cast<std::uint32_t>(tokens));
+        const std::vector<float> x = extreme
+                                         ? make_extreme_gemm_inputs(tokens, shape.inputs, zeros)
+                                         : make_gemm_inputs(tokens, shape.inputs, static_cast<std::uint32_t>(tokens));
         const Buffer subject_x(memory, x);
         const Inputs inputs(memory, row.input_layout, tokens, shape.inputs);
         const Inputs reference_inputs(host_memory(), InputLayout::plain, tokens, shape.inputs);
         subject.quantize_input({subject_x.as<float>(), ValueType::f32, tokens, shape.inputs, shape.inputs},
-                               rounding_of(zeros), row.input_layout, inputs.out(), {});
+                               rounding(subject_one.as<float>()), row.input_layout, inputs.out(), {});
         reference_table.quantize_input({x.data(), ValueType::f32, tokens, shape.inputs, shape.inputs},
-                                       rounding_of(zeros), InputLayout::plain, reference_inputs.out(), {});
+                                       rounding(one.data()), InputLayout::plain, reference_inputs.out(), {});
         const Expected expected(problem, reference_packed->as<void>(), reference_inputs.view());
         for (const ValueType output : outputs_of_cases) {
             problem.output = output;
@@ -222,8 +236,8 @@ void run_row(const GemmRow& row, const GemmTable& subject, DeviceMemory& memory,
                 failure = "left the workspace's counters other than zero";
             totals.add(std::string(row.name), kind.name,
                        std::to_string(tokens) + " x " + std::to_string(shape.outputs) + " x " +
-                           std::to_string(shape.inputs) + (zeros ? " with input zeros, " : ", ") +
-                           std::string(name_of(output)),
+                           std::to_string(shape.inputs) + (extreme ? ", extremes" : "") +
+                           (zeros ? " with input zeros, " : ", ") + std::string(name_of(output)),
                        failure);
         }
     }
@@ -611,10 +625,14 @@ std::vector<ConformanceResult> run_gemm_conformance(const GemmTable& subject, De
     run_scaling_cases(subject, subject_memory, totals);
     for (const GemmRow& row : subject.rows)
         for (const GemmKind& kind : gemm_kinds())
-            for (const GemmShape& shape : gemm_shapes())
-                for (const bool zeros : {false, true})
+            for (const bool zeros : {false, true}) {
+                for (const GemmShape& shape : gemm_shapes())
                     if (shape.quick || (!quick && !zeros))
-                        run_row(row, subject, subject_memory, kind, shape, zeros, totals);
+                        run_row(row, subject, subject_memory, kind, shape, zeros, Numbers::ordinary, totals);
+                if (quick) continue;
+                for (const std::int64_t inputs : extreme_inputs) // 26 tokens: a panel of the CPU's
+                    run_row(row, subject, subject_memory, kind, {9, inputs, {3, 26}}, zeros, Numbers::extreme, totals);
+            }
     for (const WeightOnlyRow& row : subject.weight_only)
         for (const GemmKind& kind : weight_only_kinds())
             for (const GemmShape& shape : gemm_shapes())

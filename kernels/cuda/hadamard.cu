@@ -2,8 +2,9 @@
 //
 //   8 values per lane: pairs 1, 2, 4 apart within it | pairs 8, 16 ... 128 apart by shuffles | times 1 / sqrt(block)
 //
-// A block of 256 is a warp's, smaller ones share it: of blocks of 64 a warp has four. Rounds come in the order of the
-// CPU's, so the sums are the same bits.
+// A lane's values come and go in pieces of 16 bytes where rows begin on 16 bytes; single floats elsewhere. A block of
+// 256 is a warp's, smaller ones share it: of blocks of 64 a warp has four. Rounds come in the order of the CPU's, so
+// the sums are the same bits.
 #include <algorithm>
 
 #include "kernels/api/hadamard.h"
@@ -16,11 +17,17 @@ namespace {
 constexpr int threads = 256;
 constexpr int values_per_lane = 8;
 
-/// `Values`: of a lane, min(8, block).
+/// Whether every row of a matrix begins on 16 bytes.
+template <class T>
+bool in_sixteens(MatrixView<T> matrix) {
+    return reinterpret_cast<std::uintptr_t>(matrix.data) % 16 == 0 && matrix.row_stride % 4 == 0;
+}
+
+/// `Values`: of a lane, min(8, block). `wide`: rows of both matrices begin on 16 bytes.
 template <int Values>
 __global__ void __launch_bounds__(threads)
     transform(const float* in, std::int64_t in_stride, float* out, std::int64_t out_stride, std::int64_t columns,
-              std::int64_t lanes, int block, float norm) {
+              std::int64_t lanes, int block, float norm, bool wide) {
     const std::int64_t lane = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x;
     const bool there = lane < lanes; // all lanes of a warp take part in its shuffles
     const std::int64_t lanes_per_row = columns / Values;
@@ -28,8 +35,19 @@ __global__ void __launch_bounds__(threads)
     const std::int64_t column = there ? (lane - row * lanes_per_row) * Values : 0;
     const float* source = in + row * in_stride + column;
     float x[Values];
+    if (Values % 4 == 0 && wide) {
 #pragma unroll
-    for (int i = 0; i < Values; ++i) x[i] = there ? source[i] : 0.0F;
+        for (int i = 0; i + 4 <= Values; i += 4) {
+            const float4 four = there ? *reinterpret_cast<const float4*>(source + i) : float4{0, 0, 0, 0};
+            x[i] = four.x;
+            x[i + 1] = four.y;
+            x[i + 2] = four.z;
+            x[i + 3] = four.w;
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < Values; ++i) x[i] = there ? source[i] : 0.0F;
+    }
 #pragma unroll
     for (int half = 1; half < Values; half *= 2)
 #pragma unroll
@@ -49,8 +67,15 @@ __global__ void __launch_bounds__(threads)
     }
     if (!there) return;
     float* target = out + row * out_stride + column;
+    if (Values % 4 == 0 && wide) {
 #pragma unroll
-    for (int i = 0; i < Values; ++i) target[i] = x[i] * norm;
+        for (int i = 0; i + 4 <= Values; i += 4)
+            *reinterpret_cast<float4*>(target + i) =
+                make_float4(x[i] * norm, x[i + 1] * norm, x[i + 2] * norm, x[i + 3] * norm);
+    } else {
+#pragma unroll
+        for (int i = 0; i < Values; ++i) target[i] = x[i] * norm;
+    }
 }
 
 template <int Values>
@@ -59,7 +84,7 @@ void launch(MatrixView<const float> values, std::int64_t block, MatrixView<float
     const auto ctas = static_cast<unsigned>((lanes + threads - 1) / threads);
     transform<Values><<<ctas, threads, 0, stream>>>(values.data, values.row_stride, out.data, out.row_stride,
                                                     values.columns, lanes, static_cast<int>(block),
-                                                    hadamard_norm(block));
+                                                    hadamard_norm(block), in_sixteens(values) && in_sixteens(out));
     GRATICULE_CUDA_CHECK(cudaGetLastError());
 }
 

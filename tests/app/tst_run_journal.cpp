@@ -201,7 +201,7 @@ private Q_SLOTS:
             Session other(nullptr, RunJournal(folder.path())); // while the first is at them
             open(other);
             QCOMPARE(other.runs().size(), std::size_t(2));
-            for (const Run& run : other.runs()) QVERIFY(run.elsewhere && !run.cutOff() && !run.alive());
+            for (const Run& run : other.runs()) QVERIFY(run.in_another_window && !run.cutOff() && !run.alive());
             other.continueRun(other.runs()[1].id);
             QVERIFY(!other.runs()[1].alive()); // not twice
             Evaluation part = whole;
@@ -526,6 +526,26 @@ private Q_SLOTS:
                 QVERIFY2(read(first + '/' + name) == read(second + '/' + name), qPrintable(name));
         QVERIFY2(!lines.join('\n').contains("came out other"), qPrintable(lines.join('\n')));
         QVERIFY2(lines.join('\n').contains("were there from before"), qPrintable(lines.join('\n'))); // its statistics
+        // That they are there is known once it was looked up, and who has gone is not told.
+        using From = Session::CalibrationUse::From;
+        session.setRecipe(session.run(run)->recipe, "of before");
+        QVERIFY(session.calibrationOf() && session.calibrationOf()->from == From::made_here);
+        QObject asks;
+        int told = 0;
+        const auto tell = [&told] { ++told; };
+        session.lookWhetherKept(&asks, tell);
+        QTRY_COMPARE_WITH_TIMEOUT(told, 1, 60'000);
+        QVERIFY(session.calibrationOf()->from == From::kept && session.calibrationOf()->ahead());
+        Recipe longer = session.recipe();
+        longer.calibration.samples += 1;
+        session.setRecipe(longer, "one more");
+        QVERIFY(session.calibrationOf()->from == From::made_here);
+        {
+            QObject gone;
+            session.lookWhetherKept(&gone, tell);
+        }
+        QTest::qWait(100);
+        QCOMPARE(told, 1);
         session.calibrate(session.run(run)->recipe.calibration); // read: that is no rate of calibrating
         QTRY_VERIFY_WITH_TIMEOUT(session.statsComplete() && !session.jobs().busy(), 60'000);
         JobPace pace;

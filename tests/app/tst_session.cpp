@@ -544,7 +544,7 @@ private Q_SLOTS:
         QVERIFY(unit);
         QVERIFY(std::abs(points(ParetoCost::unit_area)[0][1].toDouble() - unit->area) < 1e-6);
         QVERIFY(std::abs(points(ParetoCost::unit_power)[0][1].toDouble() - unit->power) < 1e-6);
-        QVERIFY(pareto_plot(session, ParetoCost::unit_power).subtitle.contains("left out: 1"));
+        QVERIFY(pareto_plot(session, ParetoCost::unit_power).subtitle.text().contains("left out: 1"));
         // Another protocol is another measure: refused, with the reason.
         session.evaluate({{}, 128, 2});
         QTRY_VERIFY_WITH_TIMEOUT(session.runs().size() == 4 && session.runs()[3].finished(), 120'000);

@@ -15,6 +15,7 @@
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QInputDialog>
 #include <QtWidgets/QLabel>
+#include <QtWidgets/QListWidget>
 #include <QtWidgets/QPlainTextEdit>
 #include <QtWidgets/QPushButton>
 #include <QtWidgets/QTableView>
@@ -22,6 +23,7 @@
 
 #include "app/session/layers_json.h"
 #include "app/session/recent_models.h"
+#include "app/session/run_names.h"
 #include "app/session/session_file.h"
 #include "app/window/main_window.h"
 #include "app/window/table_rows.h"
@@ -72,6 +74,22 @@ class SessionFileTest : public QObject {
             if (button->text() == what) return button->click();
         QFAIL(qPrintable("no button " + what));
     }
+    /// The lines of several pieces that are offered, of which one is chosen.
+    static QStringList pieces(const OfferBar& bar) {
+        QStringList lines;
+        const auto* list = bar.findChild<QListWidget*>();
+        for (int i = 0; i < list->count(); ++i) lines << list->item(i)->text();
+        return lines;
+    }
+    static void choose(const OfferBar& bar, const QString& what) {
+        auto* list = bar.findChild<QListWidget*>();
+        for (int i = 0; i < list->count(); ++i)
+            if (list->item(i)->text().contains(what)) return list->setCurrentRow(i);
+        QFAIL(qPrintable("nothing of " + what));
+    }
+    static QString model_file(MainWindow& window) {
+        return QString::fromStdString(window.session().model()->parts().path.string());
+    }
     /// And it is on the disk.
     static void save(MainWindow& window, const QString& path) {
         window.saveSession(path);
@@ -82,19 +100,41 @@ class SessionFileTest : public QObject {
         session.jobs().submit<int>(
             {}, [&](JobContext&) { return std::make_shared<const int>(gate.tryAcquire(1, 30'000)); }, {});
     }
-    /// The window's keeper, which comes to nothing else before `disk` is released.
-    /// Evaluates, and is as if killed before the first job of that has begun.
-    static void cut_off_before_it_begins(MainWindow& window) {
-        open(window);
+    /// What `begin` queues is cancelled before the first job of it has begun.
+    static void stop_before_it_begins(MainWindow& window, const std::function<void()>& begin) {
         Session& session = window.session();
         QSemaphore gate;
         keep_busy(session, gate);
-        session.evaluate({{}, 64, 3});
-        session.runList().markCutOff(); // from here on it is killed
+        begin();
         session.jobs().cancelAll();
         gate.release();
         QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
     }
+    /// Evaluates, and is as if killed before the first job of that has begun.
+    static void cut_off_before_it_begins(MainWindow& window) {
+        open(window);
+        Session& session = window.session();
+        stop_before_it_begins(window, [&] {
+            session.evaluate({{}, 64, 3});
+            session.runList().markCutOff(); // from here on it is killed
+        });
+    }
+    /// Quantizes the recipe, is stopped in the third block, and says what is kept of it.
+    static KeptLinears quantize_two_blocks(const Session& session) {
+        const Model& model = *session.model();
+        const std::int64_t all = std::ssize(model.linears()), kept = 2 * all / std::ssize(model.blocks());
+        JobContext ctx;
+        const auto stop = [&, done = std::int64_t{0}](const LayerReport&) mutable {
+            if (++done == kept + 1) ctx.cancel.request();
+        };
+        const auto file = session.runList().journal().quantizationFile().toStdString();
+        [&] {
+            QVERIFY_THROWS_EXCEPTION(Cancelled, (void)quantize(session.model(), nullptr, *session.resolution().resolved,
+                                                               ctx, stop, {.journal = file}));
+        }();
+        return {kept, all};
+    }
+    /// The window's keeper, which comes to nothing else before `disk` is released.
     static Keeper& held_up_by(QSemaphore& disk, MainWindow& window) {
         Keeper& keeper = window.session().runList().keeper();
         keeper.keep(
@@ -260,19 +300,22 @@ private Q_SLOTS:
         open(*window);
         OfferBar* offer = draft_offer(*window);
         QTRY_VERIFY(!offer->isHidden());
-        QVERIFY2(offer->text().contains("of the second") && offer->text().contains("1 more"),
+        QVERIFY2(pieces(*offer).size() == 2 && pieces(*offer)[0].contains("of the second") &&
+                     pieces(*offer)[1].contains("of the first"),
                  qPrintable(offer->text()));
         make(*window, "w=int5/sym/channel", "of the third"); // before anything was taken up
         const Recipe third = window->session().recipe();
         click(*offer, "Go on with it");
         QCOMPARE(window->session().history().undoName(), QString("of the second on layers.0.self_attn.out_proj"));
-        // What was made here meanwhile is offered as well, and the first one's after it.
-        QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the third"), qPrintable(offer->text()));
+        // What was made here meanwhile is offered as well.
+        QTRY_VERIFY2(pieces(*offer).size() == 2 && pieces(*offer)[0].contains("of the third"),
+                     qPrintable(offer->text()));
+        choose(*offer, "of the third");
         click(*offer, "Go on with it");
         QVERIFY(window->session().recipe() == third);
         // The second was gone on with and left: it is not offered round and round.
         QTRY_VERIFY2(!offer->isHidden() && offer->text().contains("of the first"), qPrintable(offer->text()));
-        QVERIFY2(!offer->text().contains("more"), qPrintable(offer->text()));
+        QVERIFY2(pieces(*offer).isEmpty() && !offer->text().contains("of the second"), qPrintable(offer->text()));
         QVERIFY2(log(*window).contains("offered when the model is opened again"), qPrintable(log(*window)));
         click(*offer, "Go on with it");
         QCOMPARE(window->session().history().undoName(), QString("of the first on layers.0.self_attn.out_proj"));
@@ -280,12 +323,57 @@ private Q_SLOTS:
         QVERIFY2(offer->isHidden(), qPrintable(offer->text()));
         offer = nullptr;
         window.reset();
-        // None is lost: the last that was worked on is offered first.
+        // None is lost, and each has the time of its own last change, whatever was on the screen last.
         auto [again, last] = this->window("two");
         open(*last);
-        QTRY_VERIFY(!draft_offer(*last)->isHidden());
-        QVERIFY(draft_offer(*last)->text().contains("of the first"));
-        QVERIFY(draft_offer(*last)->text().contains("2 more"));
+        offer = draft_offer(*last);
+        QTRY_VERIFY(!offer->isHidden());
+        QCOMPARE(pieces(*offer).size(), 3);
+        const char* const in_order[] = {"of the third", "of the second", "of the first"};
+        for (int i = 0; i < 3; ++i) QVERIFY2(pieces(*offer)[i].contains(in_order[i]), qPrintable(offer->text()));
+        // Who wants none of it now has it the next time.
+        click(*offer, "Not now");
+        QVERIFY(offer->isHidden());
+        QCOMPARE(Draft(RunJournal(last->session().runList().journal())).find(model_file(*last)).found.size(),
+                 std::size_t(3));
+    }
+
+    /// Taking work up and leaving it again is no change of it.
+    void work_that_is_looked_at_keeps_its_time() {
+        const QDateTime long_ago = QDateTime::currentDateTime().addSecs(-7200);
+        {
+            auto [settings, window] = this->window("times");
+            open(*window);
+            make(*window, "w=int8/sym/channel", "of long ago");
+            SessionFile file = window->sessionFile();
+            Draft older(RunJournal(window->session().runList().journal()));
+            older.begin(); // beside the window's own
+            older.begin();
+            file.changed = long_ago;
+            older.keep(model_file(*window), file);
+            make(*window, "w=int4/sym/channel", "of now");
+            QTest::qWait(700);
+        }
+        const QString then = long_ago.toString("yyyy-MM-dd HH:mm");
+        auto [settings, window] = this->window("times");
+        open(*window);
+        OfferBar* offer = draft_offer(*window);
+        QTRY_COMPARE(pieces(*offer).size(), 2);
+        QVERIFY2(pieces(*offer)[1].startsWith(then), qPrintable(offer->text()));
+        choose(*offer, "of long ago on layers.0.self_attn.out_proj");
+        click(*offer, "Go on with it");
+        QTRY_VERIFY(!offer->isHidden());
+        window->session().select({LayerId{5}}); // to look around
+        QTest::qWait(700);
+        click(*offer, "Go on with it"); // with the other
+        QTest::qWait(700);
+        offer = nullptr;
+        window.reset();
+        auto [again, last] = this->window("times");
+        open(*last);
+        offer = draft_offer(*last);
+        QTRY_COMPARE(pieces(*offer).size(), 2);
+        QVERIFY2(pieces(*offer)[1].startsWith(then), qPrintable(offer->text()));
     }
 
     /// Of two killed windows one was evaluating: the work of the other is not said to have been.
@@ -297,14 +385,10 @@ private Q_SLOTS:
             open(*second);
             make(*second, "w=int4/sym/channel", "of the second");
             QTest::qWait(700);
-            Session& session = second->session();
-            QSemaphore gate;
-            keep_busy(session, gate);
-            session.evaluate({{}, 64, 3});
-            session.runList().markCutOff(); // from here on it is killed
-            session.jobs().cancelAll();
-            gate.release();
-            QTRY_VERIFY_WITH_TIMEOUT(!session.jobs().busy(), 30'000);
+            stop_before_it_begins(*second, [&session = second->session()] {
+                session.evaluate({{}, 64, 3});
+                session.runList().markCutOff(); // from here on it is killed
+            });
             make(*first, "w=int8/sym/channel", "of the first"); // the newest
             QTest::qWait(700);
         }
@@ -313,24 +397,26 @@ private Q_SLOTS:
         const OfferBar* offer = draft_offer(*window);
         const Session& session = window->session();
         QTRY_VERIFY(!offer->isHidden() && session.runs().size() == 2);
-        QTRY_VERIFY2(offer->text().contains("of the first") && offer->text().contains("Stopped besides it: "),
-                     qPrintable(offer->text()));
-        QVERIFY2(!offer->text().contains("Stopped with it"), qPrintable(offer->text()));
-        click(*offer, "Discard it");
-        QTRY_VERIFY2(offer->text().contains("of the second"), qPrintable(offer->text()));
+        QTRY_VERIFY2(offer->text().contains("stopped: "), qPrintable(offer->text()));
+        const QStringList lines = pieces(*offer);
+        QCOMPARE(lines.size(), 2);
+        QVERIFY2(lines[0].contains("of the first") && !lines[0].contains("stopped"), qPrintable(lines[0]));
         for (const Run& run : session.runs())
-            QVERIFY2(offer->text().section("Stopped with it: ", 1).contains(run.name + ", not begun"),
-                     qPrintable(offer->text()));
-        QVERIFY2(!offer->text().contains("Stopped besides"), qPrintable(offer->text()));
-        // Its work need not be gone on with for that, and is offered as before.
+            QVERIFY2(lines[1].contains("of the second") &&
+                         lines[1].section("stopped: ", 1).contains(run.name + ", not begun"),
+                     qPrintable(lines[1]));
+        // None of it need be gone on with for that, and it is offered as before.
         const Recipe shown = session.recipe();
         click(*offer, "Continue what was stopped");
-        QVERIFY(!offer->isHidden());
-        QVERIFY2(!offer->text().contains("Stopped"), qPrintable(offer->text()));
+        QVERIFY(!offer->isHidden() && pieces(*offer).size() == 2);
+        QVERIFY2(!offer->text().contains("stopped"), qPrintable(offer->text()));
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs()[0].finished() && session.runs()[1].finished(),
                                  60'000);
         QVERIFY(session.recipe() == shown);
-        QVERIFY(!offer->isHidden() && offer->text().contains("of the second"));
+        choose(*offer, "of the first");
+        click(*offer, "Discard it");
+        QVERIFY2(!offer->isHidden() && pieces(*offer).isEmpty() && offer->text().contains("of the second"),
+                 qPrintable(offer->text()));
     }
 
     /// What was saved is where it was saved, as long as that file says the same.
@@ -413,21 +499,11 @@ private Q_SLOTS:
 
     /// One that was being quantized says what is kept of that, and the table too.
     void a_run_that_was_cut_off_while_it_was_quantized_says_what_is_kept() {
-        std::int64_t kept = 0, all = 0;
+        KeptLinears kept;
         {
             auto [settings, window] = this->window("amid");
             cut_off_before_it_begins(*window);
-            const Session& session = window->session();
-            const Model& model = *session.model();
-            all = std::ssize(model.linears());
-            kept = 2 * all / std::ssize(model.blocks());
-            JobContext ctx; // what the job had done until then
-            const auto stop = [&, done = std::int64_t{0}](const LayerReport&) mutable {
-                if (++done == kept + 1) ctx.cancel.request();
-            };
-            const auto file = session.runList().journal().quantizationFile().toStdString();
-            QVERIFY_THROWS_EXCEPTION(Cancelled, (void)quantize(session.model(), nullptr, *session.resolution().resolved,
-                                                               ctx, stop, {.journal = file}));
+            kept = quantize_two_blocks(window->session()); // what the job had done until then
         }
         auto [settings, window] = this->window("amid");
         window->openPath("sample-opt");
@@ -437,17 +513,44 @@ private Q_SLOTS:
         const Session& session = window->session();
         QCOMPARE(session.runs().size(), std::size_t(2));
         for (const Run& run : session.runs())
-            QVERIFY2(offer->text().contains(run.name +
-                                            (run.full_precision
-                                                 ? QStringLiteral(", not begun")
-                                                 : QStringLiteral(", %1 of %2 linears quantized").arg(kept).arg(all))),
+            QVERIFY2(offer->text().contains(run.name + (run.full_precision ? QStringLiteral(", not begun")
+                                                                           : QStringLiteral(", ") + kept_text(kept))),
                      qPrintable(offer->text()));
         const std::vector<RunRow> rows = run_rows(session);
-        QVERIFY(std::ranges::any_of(rows, [&](const RunRow& row) { return row.quantized == kept; }));
+        QVERIFY(std::ranges::any_of(rows, [&](const RunRow& row) { return row.quantized == kept.linears; }));
         click(*offer, "Continue");
         QTRY_VERIFY_WITH_TIMEOUT(quiet(*window) && session.runs()[0].finished() && session.runs()[1].finished(),
                                  60'000);
         QVERIFY(log(*window).contains("2 of ") && log(*window).contains("going on behind them"));
+    }
+
+    /// So does one that was stopped and not killed, and quantizing alone.
+    void what_is_kept_of_a_quantization_is_said() {
+        {
+            auto [settings, window] = this->window("kept");
+            open(*window);
+            Session& session = window->session();
+            const KeptLinears kept = quantize_two_blocks(session);
+            stop_before_it_begins(*window, [&] { session.evaluate({{}, 64, 3}); });
+            QTRY_VERIFY(std::ranges::any_of(run_rows(session),
+                                            [&](const RunRow& row) { return row.quantized == kept.linears; }));
+            const QString tip = window->command("run.quantize")->toolTip();
+            QVERIFY2(tip.contains(kept_text(kept) + " before"), qPrintable(tip));
+            stop_before_it_begins(*window, [&] { session.quantize(); });
+            QTRY_VERIFY2(log(*window).contains(kept_text(kept) + ": quantizing again goes on behind them"),
+                         qPrintable(log(*window)));
+            make(*window, "w=int3/sym/channel", "three bits");
+            QVERIFY(!window->command("run.quantize")->toolTip().contains("linears quantized")); // of another recipe
+            QCOMPARE(quantize_two_blocks(session), kept);
+            QTest::qWait(700);
+        }
+        auto [settings, window] = this->window("kept");
+        open(*window);
+        const OfferBar* offer = draft_offer(*window);
+        QTRY_VERIFY2(offer->text().contains("three bits") && offer->text().contains("Kept of it: "),
+                     qPrintable(offer->text()));
+        click(*offer, "Go on with it");
+        QTRY_VERIFY(window->command("run.quantize")->toolTip().contains("linears quantized before"));
     }
 
     /// What somebody asked for by --size stays, and no window is larger than its screen.
@@ -502,7 +605,7 @@ private Q_SLOTS:
         const Draft third(journal());
         first->keep(model, before_);
         second->keep(model, before_);
-        QCOMPARE(third.find(model).elsewhere, 2);
+        QCOMPARE(third.find(model).of_open_windows, 2);
         QVERIFY(third.find(model).found.empty() && third.summary(model).isEmpty());
         first.reset();
         second.reset();
@@ -512,7 +615,7 @@ private Q_SLOTS:
             Draft fourth(journal());
             fourth.keep(model, other);
             fourth.keep(model, SessionFile()); // nothing was made after all
-            QCOMPARE(third.find(model).elsewhere, 0);
+            QCOMPARE(third.find(model).of_open_windows, 0);
             fourth.keep(model, other);
             fourth.begin(); // from now on it is another draft
             QCOMPARE(fourth.find(model).found.size(), std::size_t(2));
@@ -671,11 +774,41 @@ private Q_SLOTS:
         QCOMPARE(second->sessionFile().runs.size(), std::size_t(2)); // once each
     }
 
+    void a_model_that_is_opened_again_is_looked_at_as_before() {
+        auto [settings, window] = this->window("again");
+        open(*window);
+        Session& session = window->session();
+        session.select({LayerId{7}, LayerId{3}});
+        window->command("view.bookmark")->trigger();
+        window->layers().setFilterText("block<5");
+        window->layers().sortBy(LayerTableModel::Underflow, Qt::DescendingOrder);
+        window->plots().showTab(PlotArea::HeatMap);
+        const SessionFile was = window->sessionFile();
+        const auto before = session.model();
+        window->command("file.open-again")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(session.model() != before && quiet(*window), 30'000);
+        QTRY_COMPARE(session.selection(), (std::vector<LayerId>{LayerId{7}, LayerId{3}}));
+        const SessionFile now = window->sessionFile();
+        QVERIFY(now.view.bookmarks == was.view.bookmarks && !now.view.bookmarks.empty());
+        QCOMPARE(now.view.filter, QString("block<5"));
+        QCOMPARE(now.view.sort_column, int(LayerTableModel::Underflow));
+        QCOMPARE(now.view.plot, int(PlotArea::HeatMap));
+        // Another model has none of this.
+        window->openPath("sample-llama");
+        QTRY_VERIFY_WITH_TIMEOUT(session.model()->name() == "sample-llama" && quiet(*window), 30'000);
+        QVERIFY(window->sessionFile().view.bookmarks.empty());
+        QCOMPARE(session.selection(), std::vector<LayerId>{session.model()->linears().front().id});
+    }
+
     void a_cancelled_opening_leaves_nothing_behind() {
         auto [settings, window] = this->window("eighth");
         Session& session = window->session();
         QSemaphore gate;
         keep_busy(session, gate);
+        window->openPath("sample-opt");
+        QVERIFY(std::ranges::any_of(window->findChildren<QLabel*>(), [](const QLabel* label) {
+            return label->isVisible() && label->text().startsWith("Opening sample-opt");
+        }));
         window->openPath(file_);
         QTRY_VERIFY(window->command("run.cancel")->isEnabled());
         window->command("run.cancel")->trigger();

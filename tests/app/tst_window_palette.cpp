@@ -1,9 +1,15 @@
 // The palette: whatever somebody calls a thing, it is found, with a line that says what it is.
+#include <QtCore/QPointer>
 #include <QtCore/QTemporaryDir>
+#include <QtGui/QAction>
 #include <QtTest/QTest>
+#include <QtWidgets/QDockWidget>
 #include <QtWidgets/QLineEdit>
 #include <QtWidgets/QListWidget>
+#include <functional>
 
+#include "app/window/plot_area.h"
+#include "app/window/search_words.h"
 #include "core/recipe/presets.h"
 #include "tests/app/shown_window.h"
 #include "tests/support/test_main.h"
@@ -64,6 +70,67 @@ private Q_SLOTS:
                      qPrintable(title + " is not among: " + first.join("; ")));
         palette->close();
         QTRY_VERIFY(!shown_.window->findChild<CommandPalette*>());
+    }
+
+    /// What choosing an entry does stands at its right; the panel that shows it comes into sight.
+    void settings_say_what_they_choose() {
+        MainWindow& window = *shown_.window;
+        Session& session = window.session();
+        const auto find = [&](const QString& title,
+                              const std::function<void(CommandPalette&, QListWidgetItem&)>& then) {
+            window.command("view.palette")->trigger();
+            const QPointer<CommandPalette> palette(window.findChild<CommandPalette*>());
+            QVERIFY(palette);
+            palette->findChild<QLineEdit*>()->setText(title);
+            auto* list = palette->findChild<QListWidget*>();
+            for (int at = 0; at < list->count(); ++at)
+                if (list->item(at)->text() == title) {
+                    list->setCurrentRow(at);
+                    then(*palette, *list->item(at));
+                    if (palette) palette->close();
+                    QTRY_VERIFY(!window.findChild<CommandPalette*>());
+                    return;
+                }
+            QFAIL(qPrintable(title + " is not found"));
+        };
+        const auto effect = [](const QListWidgetItem& item) { return item.data(Qt::UserRole + 1).toString(); };
+        const QString setting = "GPTQ: Calibration length";
+        session.select({});
+        find(setting, [&](CommandPalette&, const QListWidgetItem& item) {
+            QCOMPARE(effect(item), "nothing is selected");
+            QVERIFY((item.flags() & Qt::ItemIsEnabled) == 0);
+        });
+        session.select({session.model()->linears().front().id});
+        auto* dock = window.findChild<QDockWidget*>("recipe");
+        dock->hide();
+        find(setting, [&](CommandPalette& palette, const QListWidgetItem& item) {
+            QCOMPARE(effect(item), "chooses GPTQ");
+            QTest::keyClick(palette.findChild<QLineEdit*>(), Qt::Key_Return);
+        });
+        const auto line = [&] {
+            return QString::fromStdString(
+                to_line(session.choiceFor(session.selection().front(), session.recipeRules())));
+        };
+        QTRY_VERIFY2(line().contains("gptq"), qPrintable(line()));
+        QTRY_VERIFY(dock->isVisible());
+        QTRY_VERIFY(window.focusWidget() && window.focusWidget()->accessibleName() == "Calibration length");
+        find(setting,
+             [&](CommandPalette&, const QListWidgetItem& item) { QCOMPARE(effect(item), "for the selection"); });
+        session.undo();
+    }
+
+    void every_tab_and_panel_says_what_it_is() {
+        const MainWindow& window = *shown_.window;
+        const auto* plots = window.findChild<PlotArea*>();
+        for (int tab = 0; tab < plots->count(); ++tab) {
+            const QAction* command = window.command(QStringLiteral("view.tab%1").arg(tab + 1));
+            QVERIFY(command && command->text() == plots->tabName(tab));
+            QVERIFY2(!search_words(*command).about.isEmpty(), qPrintable(command->text()));
+            QVERIFY2(!search_words(*command).words.isEmpty(), qPrintable(command->text()));
+        }
+        QCOMPARE(search_words(*window.command("view.tab7")).words, "baseline difference"); // Compare
+        for (const char* name : {"view.layers", "view.recipe", "view.runs", "view.jobs"})
+            QVERIFY2(search_words(*window.command(QLatin1String(name))).words.startsWith("dock panel"), name);
     }
 
     void no_preset_says_what_it_is_by_another() {

@@ -75,6 +75,10 @@ private Q_SLOTS:
             QTRY_VERIFY_WITH_TIMEOUT(window->tour().step() == step && speaking() != nullptr, 240'000);
             said << speaking()->text();
             QVERIFY2(said.back().startsWith(QString("Step %1 of 7. ").arg(step + 1)), qPrintable(said.back()));
+            if (step >= 3) { // the linear that is spoken of can be seen, wherever its figures have put it
+                const std::vector<LayerId> seen = window->findChild<LayersPanel*>()->inSight();
+                QVERIFY(std::ranges::find(seen, window->session().selection().front()) != seen.end());
+            }
             if (step == 5) { // back and forth again: the recipe of then, and nothing is measured again
                 const Recipe recipe = window->session().recipe();
                 const std::size_t runs = window->session().runs().size();

@@ -7,9 +7,11 @@ Usage: bench_gemm.py --libraries FOLDER [--beside NAME=FOLDER ...] [--out FILE.j
 FOLDER holds libgraticule_gemm_face.so (built with GRATICULE_BENCHMARKS), libgraticule_cublaslt_face.so and
 libgraticule_cuda.so. --beside puts other builds of the same three files into the same rounds, as "NAME: kind". Protocol
 (reference/kernels.md, section 4): each contender's calls are captured into one CUDA graph whose calls rotate over at least 200 MB
-of weights; rounds replay every contender's graph once, in shuffled order; reported are medians. Before it is timed, each of our
-products is compared with float64 arithmetic, bit for bit in bf16. int32 outputs of cuBLASLt and torch._int_mm carry no scales; ours
-are bf16 with token and channel scales applied. W4A16 products are checked against float64 within their stated error. "w4a16 g128
+of weights; rounds replay every contender's graph once, in shuffled order (from 2,048 tokens on half as many rounds, at least five);
+reported are medians, recorded also rounds, calls a graph, p10 and p90. Before it is timed, each of our products is compared with
+exact sums and the contract's roundings, bit for bit in bf16. The int8 rivals multiply the codes that our quantization made of the
+same inputs, for data moves a card's clocks. int32 outputs of cuBLASLt and torch._int_mm carry no scales; ours are bf16 with token
+and channel scales applied. W4A16 products are checked against float64 within their stated error. "w4a16 g128
 dense" makes the weight in bf16 and multiplies that. "expand + lt int8" is the dual grain as DGQ's authors run it: one kernel writes
 the INT8 weight (expand_int4.cu), cuBLASLt multiplies it.
 --humming puts the public package into the same rounds (humming_peer.py). "share of read" is the bytes of a weight over
@@ -28,6 +30,7 @@ import time
 import torch
 
 import humming_peer
+import provenance
 
 SHAPES = {"7B.qkv": (12288, 4096), "7B.o": (4096, 4096), "7B.gate_up": (22016, 4096), "7B.down": (4096, 11008),
           "70B.qkv": (10240, 8192), "70B.o": (8192, 8192), "70B.gate_up": (57344, 8192), "70B.down": (8192, 28672),
@@ -35,6 +38,7 @@ SHAPES = {"7B.qkv": (12288, 4096), "7B.o": (4096, 4096), "7B.gate_up": (22016, 4
 FORMATS = {"int4": 0, "dint4": 1, "int8": 2}
 GRAINS = {"channel": 0, "group": 1, "dual": 2}
 BF16 = 1  # ValueType
+PLAIN = 0  # InputLayout
 ROTATED_BYTES = 200e6
 
 
@@ -71,6 +75,29 @@ def pointer(tensor):
 
 def stream():
     return ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
+
+
+def plain_codes(face, x):
+    """bf16 inputs as our quantization makes them int8, token by token."""
+    codes = torch.empty(x.shape, dtype=torch.int8, device=x.device)
+    scale = torch.empty(x.shape[0], device=x.device)
+    row_sum = torch.empty(x.shape[0], dtype=torch.int32, device=x.device)
+    face.checked("gemm_quantize", 1, pointer(x), BF16, ctypes.c_int64(x.shape[0]), ctypes.c_int64(x.shape[1]), PLAIN,
+                 pointer(codes), pointer(scale), pointer(row_sum), stream())
+    return codes
+
+
+def fused_multiply_add(a, b, c):
+    """fma(a, b, c) of float32 tensors, rounded once. The product is exact in float64; its sum with c is rounded to odd there,
+    which leaves one rounding where 29 bits more are dropped."""
+    product, addend = a.double() * b.double(), c.double()
+    total = product + addend
+    of_addend = total - product
+    error = (product - (total - of_addend)) + (addend - of_addend)
+    bits = total.view(torch.int64)
+    step = torch.where((error > 0) == (total > 0), 1, -1)
+    odd = torch.where((error != 0) & (bits & 1 == 0), bits + step, bits)
+    return odd.view(torch.float64).float()
 
 
 class Weight:
@@ -153,11 +180,17 @@ class Ours:
         # A tensor to divide by: by a number, torch multiplies with its reciprocal on the GPU.
         scale = torch.clamp(self.x[tokens].float().abs().amax(1), min=1e-5) / torch.full((), 127.0, device=self.x.device)
         x = torch.clamp(torch.round(self.x[tokens].float() / scale[:, None]), -128, 127)
-        sums = (x.double() @ self.weight.integers(rows).T).float()
+        weight = self.weight.integers(rows)
+        steps = self.weight.scale[rows] * (0.5 if self.weight.kind[0] == "dint4" else 1.0)
         if self.weight.kind[1] == "group":
-            return None
-        half = 0.5 if self.weight.kind[0] == "dint4" else 1.0
-        expected = ((sums * scale[:, None]) * (self.weight.scale[rows, 0] * half)[None, :]).bfloat16()
+            total = torch.zeros(len(tokens), len(rows), device=self.x.device)
+            for group, columns in enumerate(torch.arange(weight.shape[1], device=self.x.device).split(self.weight.kind[2])):
+                sums = (x[:, columns].double() @ weight[:, columns].T).float()
+                total = fused_multiply_add(sums, steps[:, group].expand_as(sums), total)
+            expected = (total * scale[:, None]).bfloat16()
+        else:
+            sums = (x.double() @ weight.T).float()
+            expected = ((sums * scale[:, None]) * steps[:, 0][None, :]).bfloat16()
         self.y.fill_(float("nan"))
         self(0)
         return bool(torch.equal(self.y[tokens][:, rows], expected))
@@ -288,8 +321,8 @@ def read_rate(device):
     return best
 
 
-def contenders(lt, weights, dense, x, names):
-    """name -> call(i); weights: ours, by name; dense: the rivals' weights."""
+def contenders(lt, face, weights, dense, x, names):
+    """name -> call(i); weights: ours, by name; dense: the rivals' weights; face: whose codes the int8 rivals multiply."""
     tokens, inputs = x.shape
     outputs = dense["bf16"][0].shape[0]
     calls = {}
@@ -302,8 +335,8 @@ def contenders(lt, weights, dense, x, names):
                                                      use_fast_accum=True)
     calls["fp8 row"] = lambda i: torch._scaled_mm(x8, dense["fp8"][i % len(dense["fp8"])].T, x_rows, w_rows,
                                                   out_dtype=torch.bfloat16, use_fast_accum=True)
-    padded = max(tokens, 24)
-    xi = torch.randint(-127, 128, (padded, inputs), dtype=torch.int8, device=x.device)
+    padded = max(tokens, 24)  # torch._int_mm takes no fewer, cuBLASLt fours: tokens again
+    xi = plain_codes(face, x).repeat(-(-padded // tokens), 1)[:padded].contiguous()
     calls["int_mm"] = lambda i: torch._int_mm(xi, dense["int8"][i % len(dense["int8"])].T)
     if lt is not None:
         yi = torch.empty(padded, outputs, dtype=torch.int32, device=x.device)
@@ -339,7 +372,7 @@ def contenders(lt, weights, dense, x, names):
 
 
 def measure(calls, rounds, pause=0.0):
-    """Medians in microseconds per call, after one estimate of how many calls a graph needs. A pause before each
+    """Medians and spread in microseconds per call, after one estimate of how many calls a graph needs. A pause before each
     measurement, with one replay behind it that is not timed, keeps the card below its power limit."""
     graphs, counts = {}, {}
     side = torch.cuda.Stream()
@@ -379,8 +412,7 @@ def measure(calls, rounds, pause=0.0):
                 end.record()
                 end.synchronize()
                 times[name].append(begin.elapsed_time(end) * 1e3 / counts[name])
-    return {name: {"median": statistics.median(values), "min": min(values), "p90": sorted(values)[int(0.9 * (len(values) - 1))]}
-            for name, values in times.items()}
+    return {name: {**provenance.spread(values), "rounds": len(values), "calls": counts[name]} for name, values in times.items()}
 
 
 def card_state():
@@ -413,6 +445,11 @@ def summarize(record, rivals=("bf16", "fp8 tensor", "fp8 row", "lt int8", "int_m
                          if rival in cell["us"] and name in cell["us"]]
                 ratios.append(f"{rival} {geometric_mean(pairs):.2f}")
             print(f"M={tokens:5d} {name:20s} x " + "  ".join(ratios), flush=True)
+        all_us = [us for cell in here for us in cell["us"].values()]
+        wide = sorted((us["p90"] - us["p10"]) / us["median"] for us in all_us)
+        rounds, calls = (min(us[what] for us in all_us) for what in ("rounds", "calls"))
+        print(f"M={tokens:5d} at least {rounds} rounds of {calls} calls; p10 to p90 {100 * wide[len(wide) // 2]:.1f} % of the "
+              f"median, at most {100 * wide[-1]:.1f} %", flush=True)
 
 
 def main():
@@ -426,7 +463,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after the cell that passes this")
     parser.add_argument("--pause", type=float, default=0, metavar="SECONDS", help="before each measurement: bursts, not a load that lasts")
-    parser.add_argument("--commit", default="")
+    parser.add_argument("--commit", default="", help="that the libraries were built from; the checkout's where this is not given")
     parser.add_argument("--humming", action="store_true", help="with the public package humming-kernels, where it is installed")
     parser.add_argument("--repeats", type=int, default=0, help="runs that must be bit-identical, per kind and shape")
     arguments = parser.parse_args()
@@ -444,10 +481,10 @@ def main():
     device = torch.device("cuda")
     kinds = {"channel": ("int4", "channel", 0), "dual128": ("int4", "dual", 128), "dual64": ("int4", "dual", 64),
              "group128": ("int4", "group", 128), "dint4 channel": ("dint4", "channel", 0),
-             "dint4 dual128": ("dint4", "dual", 128), "w8a8": ("int8", "channel", 0)}
+             "dint4 dual128": ("dint4", "dual", 128), "dint4 group128": ("dint4", "group", 128), "w8a8": ("int8", "channel", 0)}
     names = set(filter(None, arguments.only.split(",")))
-    record = {"before": card_state(), "torch": torch.__version__, "commit": arguments.commit, "pause_s": arguments.pause,
-              "cells": []}
+    record = {**provenance.of_run(arguments.commit), "before": card_state(), "torch": torch.__version__, "pause_s": arguments.pause,
+              "repeats": arguments.repeats, "cells": []}
     record["read_bytes_per_second"] = read_rate(device)
     print(f"torch reads at {record['read_bytes_per_second'] / 1e12:.3f} TB/s", flush=True)
     rivals = []
@@ -488,8 +525,8 @@ def main():
             copies += [copies[0].clone() for _ in range(int(ROTATED_BYTES // size))]
         for tokens in tokens_of_all:
             x = torch.randn(tokens, inputs, device=device).bfloat16()
-            calls = contenders(lt, weights, dense, x, names)
-            checks = {}
+            calls = contenders(lt, faces[""], weights, dense, x, names)
+            checks, repeated = {}, {}
             for name, call in calls.items():
                 if hasattr(call, "check"):
                     checks[name] = call.check()
@@ -497,17 +534,20 @@ def main():
                     if arguments.repeats and isinstance(call, (Ours, WeightOnly)):
                         call(0)
                         first = call.y.clone()
+                        repeated[name] = True
                         for _ in range(arguments.repeats):
                             call.y.fill_(float("nan"))
                             call(0)
                             if not torch.equal(call.y, first):
                                 print(f"{shape} M={tokens} {name}: runs differ", flush=True)
+                                repeated[name] = False
                                 wrong += 1
                                 break
             torch.cuda.synchronize()
             us = measure(calls, arguments.rounds if tokens < 2048 else max(5, arguments.rounds // 2), arguments.pause)
             record["cells"].append({"shape": shape, "outputs": outputs, "inputs": inputs, "tokens": tokens, "us": us,
-                                    "exact": checks, "weight_bytes": {name: weight.bytes for name, weight in weights.items()}})
+                                    "exact": checks, "same_bits": repeated,
+                                    "weight_bytes": {name: weight.bytes for name, weight in weights.items()}})
             print(f"{shape:11s} {outputs}x{inputs} M={tokens}: " +
                   "  ".join(f"{name} {value['median']:.1f}" for name, value in us.items()) +
                   ("" if all(check is not False for check in checks.values()) else f"  WRONG {checks}"), flush=True)

@@ -4,7 +4,8 @@
 Usage: bench_gemm_cpu.py --libraries FOLDER [--threads N] [--out FILE.json] [--rounds N]
 
 FOLDER holds libgraticule_gemm_face.so. Rounds go through all contenders in shuffled order; weights rotate over at least 160 MB, so
-that none is in a cache. Reported is the best and the median of the rounds: on a shared machine the best is what the code can do.
+that none is in a cache. Reported is the best and the median of the rounds, recorded also p10 and p90: on a shared machine the best
+is what the code can do. PyTorch's int8 product has the inputs of ours.
 """
 import argparse
 import ctypes
@@ -12,11 +13,11 @@ import json
 import os
 import pathlib
 import random
-import statistics
 import time
 
 import torch
 
+import provenance
 from bench_gemm import FORMATS, GRAINS, Face, Problem, pointer
 
 F32 = 0  # ValueType
@@ -28,6 +29,12 @@ def aligned(size):
     memory = torch.zeros(size + 256, dtype=torch.uint8)
     first = -memory.data_ptr() % 256
     return memory[first:first + size]
+
+
+def codes_of_inputs(tokens, inputs):
+    """Normal values as int8 with a scale per token."""
+    x = torch.randn(tokens, inputs, generator=torch.Generator().manual_seed(3))
+    return torch.round(x * (127 / x.abs().amax(1, keepdim=True))).to(torch.int8)
 
 
 class Product:
@@ -49,7 +56,7 @@ class Product:
         for copy in self.packed[1:]:
             copy.copy_(self.packed[0])
         self.bytes = size
-        self.x = torch.randint(-127, 128, (tokens, inputs), dtype=torch.int8)
+        self.x = codes_of_inputs(tokens, inputs)
         self.scale = torch.full((tokens,), 0.01)
         self.row_sum = self.x.sum(1, dtype=torch.int32)
         self.y = torch.empty(tokens, outputs)
@@ -68,7 +75,7 @@ class Torch:
         weight = torch.randint(-127, 128, (outputs, inputs), dtype=torch.int8) if integers else torch.randn(outputs, inputs).to(dtype)
         self.bytes = weight.numel() * weight.element_size()
         self.weights = [weight] + [weight.clone() for _ in range(int(ROTATED_BYTES // self.bytes))]
-        self.x = torch.randint(-127, 128, (tokens, inputs), dtype=torch.int8) if integers else torch.randn(tokens, inputs).to(dtype)
+        self.x = codes_of_inputs(tokens, inputs) if integers else torch.randn(tokens, inputs).to(dtype)
         self.multiply = torch._int_mm if integers else torch.matmul
 
     def __call__(self, i):
@@ -83,13 +90,15 @@ def main():
     parser.add_argument("--tokens", default="1,4,16,64,512")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--commit", default="", help="that the libraries were built from; the checkout's where this is not given")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     face = Face(arguments.libraries)
     kinds = {"int4 channel": ("int4", "channel", 0), "int4 dual128": ("int4", "dual", 128), "dint4 channel": ("dint4", "channel", 0),
              "int8 channel": ("int8", "channel", 0)}
     large = torch.ones(256 << 20, dtype=torch.uint8)  # written: pages nobody wrote are all one page of zeros, in a cache
-    record = {"torch": torch.__version__, "threads": arguments.threads, "cells": []}
+    record = {**provenance.of_run(arguments.commit), "torch": torch.__version__, "threads": arguments.threads,
+              "rounds": arguments.rounds, "cells": []}
     for shape in arguments.shapes.split(","):
         outputs, inputs = map(int, shape.split("x"))
         for tokens in map(int, arguments.tokens.split(",")):
@@ -118,11 +127,13 @@ def main():
                     if i > 0:  # the first round warms up
                         times[name].append(time.perf_counter() - begin)
             for name, values in times.items():
-                best, median = min(values), statistics.median(values)
+                ms = {key: 1e3 * seconds for key, seconds in provenance.spread(values).items()}
+                best, median = 1e-3 * ms["min"], 1e-3 * ms["median"]
                 operations = 0 if name == "memory read" else 2 * tokens * outputs * inputs
                 size = large.numel() if name == "memory read" else calls[name].bytes
-                record["cells"].append({"shape": shape, "tokens": tokens, "name": name, "best_ms": best * 1e3,
-                                        "median_ms": median * 1e3, "gops": operations / best / 1e9, "gbytes": size / best / 1e9})
+                record["cells"].append({"shape": shape, "tokens": tokens, "name": name, "best_ms": ms["min"],
+                                        "median_ms": ms["median"], "p10_ms": ms["p10"], "p90_ms": ms["p90"],
+                                        "gops": operations / best / 1e9, "gbytes": size / best / 1e9})
                 print(f"{shape} M={tokens:4d} {name:36s} best {best * 1e3:8.3f} ms  median {median * 1e3:8.3f} ms  "
                       f"{operations / best / 1e9:7.0f} GOPS  {size / best / 1e9:6.1f} GB/s", flush=True)
             del calls

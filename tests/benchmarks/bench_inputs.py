@@ -3,10 +3,10 @@
 
 Usage: bench_inputs.py --libraries FOLDER [--out FILE.json] [--widths 4096,...] [--tokens 1,2048] [--rounds N]
 
-FOLDER as in bench_gemm.py. Separate steps are torch's (rms_norm or layer_norm and the cast to bf16; SiLU, then the product)
-and our quantization of bf16 values; of the Hadamard transform no torch operation exists, its row stands beside the copy of a
-bf16 tensor. Codes of both ways are compared: they may differ where torch's last bit does. CUDA graphs whose calls rotate over
-at least 200 MB of inputs, shuffled rounds, medians.
+FOLDER as in bench_gemm.py. Separate steps are torch's (rms_norm or layer_norm and the cast to bf16; SiLU, then the product) and
+our quantization of bf16 values; of the Hadamard transform no torch operation exists, its row stands beside the copy of a bf16
+tensor, and so do the rows of a clip ratio and of a fixed scale. Codes of both ways are compared: they may differ where torch's
+last bit does. CUDA graphs whose calls rotate over at least 200 MB of inputs, shuffled rounds, medians.
 """
 import argparse
 import ctypes
@@ -15,6 +15,7 @@ import pathlib
 
 import torch
 
+import provenance
 from bench_gemm import BF16, ROTATED_BYTES, Face, card_state, measure, pointer, stream
 
 F32, TILES = 0, 1
@@ -51,6 +52,15 @@ class Inputs:
                               pointer(self.codes), pointer(self.scale), pointer(self.row_sum), stream())
         return call
 
+    def rounded(self, clip_ratio, fixed_scale=None):
+        """The values as they are, with a clip ratio or one scale for all of them."""
+        def call(i):
+            self.face.checked("gemm_quantize_rounded", 1, pointer(self.values[i % len(self.values)]), BF16,
+                              ctypes.c_int64(self.tokens), ctypes.c_int64(self.width), TILES, ctypes.c_float(clip_ratio),
+                              pointer(fixed_scale) if fixed_scale is not None else None, pointer(self.codes), pointer(self.scale),
+                              pointer(self.row_sum), stream())
+        return call
+
     def made(self, i):
         i %= len(self.values)
         x = self.values[i]
@@ -85,9 +95,10 @@ def main():
     parser.add_argument("--widths", default="4096,8192,11008,28672")
     parser.add_argument("--tokens", default="1,16,2048")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--commit", default="", help="that the libraries were built from; the checkout's where this is not given")
     arguments = parser.parse_args()
     face, device = Face(arguments.libraries), torch.device("cuda")
-    record = {"before": card_state(), "torch": torch.__version__, "cells": []}
+    record = {**provenance.of_run(arguments.commit), "before": card_state(), "torch": torch.__version__, "cells": []}
     for width in map(int, arguments.widths.split(",")):
         for tokens in map(int, arguments.tokens.split(",")):
             calls, differing = {}, {}
@@ -97,6 +108,10 @@ def main():
                     target = torch.empty_like(inputs.values[0])
                     calls["copy bf16"] = lambda i, v=inputs.values, t=target: t.copy_(v[i % len(v)])
                     calls["quantize"] = inputs.separate()
+                    calls["quantize, clip ratio 0.9"] = inputs.rounded(0.9)
+                    # Calibrated on other text: a few values in a thousand lie beyond the codes.
+                    fixed = torch.full((1,), 3.0 / 127, device=device)
+                    calls["quantize, fixed scale"] = inputs.rounded(1.0, fixed)
                     for block in (256, 64):
                         if width % block == 0:
                             calls[f"hadamard {block} + quantize, one read"] = inputs.fused(block)

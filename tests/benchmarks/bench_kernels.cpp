@@ -205,6 +205,14 @@ struct Bench {
             });
     }
 
+    /// No operation of torch is a Hadamard transform: beside it the copy of the same tensor.
+    void hadamard() {
+        for (const std::int64_t block : {64, 256})
+            add(
+                "hadamard " + std::to_string(block) + ", beside a copy", 8,
+                [&, block] { cuda.hadamard(input(), block, output(), {}); }, [&] { out.copy_(x); });
+    }
+
     /// Six segments, as samples of 2048 tokens have them; nothing comes back to the host on either side.
     void statistics() {
         const std::vector<std::int64_t> ends = {rows / 32, rows / 16, rows / 8, rows / 4, rows / 2, rows};
@@ -273,7 +281,7 @@ int main(int argc, char** argv) {
     }
     std::string why;
     const Backend* cuda = graticule::cuda_backend(why);
-    if (cuda == nullptr) {
+    if (cuda == nullptr || !(why = graticule::cuda_card_problem()).empty()) {
         std::fprintf(stderr, "bench_kernels: %s\n", why.c_str());
         return 5;
     }
@@ -287,6 +295,7 @@ int main(int argc, char** argv) {
         bench.quantize_and_back();
         bench.fake_quantize();
         bench.dynamic(128, "int4 groups of 128");
+        bench.hadamard();
         bench.statistics();
         Bench tokens(*cuda, runs, height, width, 8, rows);
         tokens.dynamic(width, "int8 a token");

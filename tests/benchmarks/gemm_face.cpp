@@ -8,6 +8,7 @@
 
 #include "kernels/api/backends.h"
 #include "kernels/conformance/gemm_conformance.h"
+#include "kernels/conformance/row_coverage.h"
 
 using namespace graticule;
 
@@ -29,7 +30,7 @@ int guarded(const Work& work) {
 const GemmTable& table_of(int cuda) {
     if (cuda == 0) return cpu_gemms();
     std::string why;
-    if (cuda_backend(why) == nullptr) throw std::runtime_error(why);
+    if (cuda_backend(why) == nullptr || !(why = cuda_card_problem()).empty()) throw std::runtime_error(why);
     return *cuda_gemms();
 }
 
@@ -117,17 +118,25 @@ int gemm_run(int cuda, int row, const FaceProblem* p, const void* packed, const 
     });
 }
 
-/// Symmetric per token; `type` is a ValueType.
-int gemm_quantize(int cuda, const void* values, int type, std::int64_t tokens, std::int64_t inputs, int layout,
-                  void* out, void* scale, void* row_sum, void* stream) {
+/// Symmetric per token, or with the one scale that lies at `fixed_scale`; `type` is a ValueType.
+int gemm_quantize_rounded(int cuda, const void* values, int type, std::int64_t tokens, std::int64_t inputs, int layout,
+                          float clip_ratio, const void* fixed_scale, void* out, void* scale, void* row_sum,
+                          void* stream) {
     return guarded([&] {
         InputRounding rounding;
-        rounding.options = {ScaleRule::symmetric_absmax, 1.0F, 1e-5F};
+        rounding.options = {ScaleRule::symmetric_absmax, clip_ratio, 1e-5F};
+        rounding.fixed_scale = static_cast<const float*>(fixed_scale);
         table_of(cuda).quantize_input(
             {values, static_cast<ValueType>(type), tokens, inputs, inputs}, rounding, static_cast<InputLayout>(layout),
             {static_cast<std::int8_t*>(out), static_cast<float*>(scale), nullptr, static_cast<std::int32_t*>(row_sum)},
             {stream});
     });
+}
+
+int gemm_quantize(int cuda, const void* values, int type, std::int64_t tokens, std::int64_t inputs, int layout,
+                  void* out, void* scale, void* row_sum, void* stream) {
+    return gemm_quantize_rounded(cuda, values, type, tokens, inputs, layout, 1.0F, nullptr, out, scale, row_sum,
+                                 stream);
 }
 
 /// Weight-only products: the first row that takes the problem, -1 and a text where there is none.
@@ -201,18 +210,23 @@ int gemm_make_input(int cuda, int front, const void* values, int type, std::int6
     });
 }
 
-/// Prints the table of results; how many cases failed, or -1.
+/// Prints the table of results and each row's cases; how many cases failed, and rows that had none of what they are there
+/// for, or -1.
 int gemm_conformance(int cuda, int quick) {
     int failures = 0, cases = 0;
     const int status = guarded([&] {
-        for (const ConformanceResult& row :
-             run_gemm_conformance(table_of(cuda), cuda != 0 ? cuda_memory() : host_memory(),
-                                  quick != 0 ? ConformanceDepth::quick : ConformanceDepth::full)) {
+        const auto results = run_gemm_conformance(table_of(cuda), cuda != 0 ? cuda_memory() : host_memory(),
+                                                  quick != 0 ? ConformanceDepth::quick : ConformanceDepth::full);
+        for (const ConformanceResult& row : results) {
             std::printf("%-28s %-16s %4d cases %4d failed  %s\n", row.operation.c_str(), row.format.c_str(), row.cases,
                         row.failures, row.first_failure.c_str());
             std::fflush(stdout);
             failures += row.failures;
             cases += row.cases;
+        }
+        for (const RowCoverage& row : row_coverage(table_of(cuda), results)) {
+            std::printf("%s%s\n", row.failed() ? "FAILED: " : "", row.text().c_str());
+            failures += row.failed() ? 1 : 0;
         }
         std::printf("conformance: %d cases, %d failed\n", cases, failures);
     });

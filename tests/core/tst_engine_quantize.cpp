@@ -402,7 +402,7 @@ private Q_SLOTS:
         QCOMPARE(counted_from.before, counted_from.done);
         QCOMPARE(counted_from.total, std::int64_t(whole->linears.size()));
         const Execution execution = settle_execution({}, "cpu", *opened(model).model);
-        QVERIFY(kept_linears(journal, *opened(model).model, *resolution.resolved, execution) ==
+        QVERIFY(kept_linears(kept_blocks(journal), *opened(model).model, recipe, execution) ==
                 (KeptLinears{std::int64_t(whole->linears.size()), std::int64_t(whole->linears.size())}));
         for (std::size_t i = 0; i < whole->linears.size(); ++i) {
             const QuantizedLinear &is = *result->linears[i], &was = *whole->linears[i];
@@ -427,7 +427,7 @@ private Q_SLOTS:
         ctx.log = [&](const std::string& told) { log += told; };
         (void)quantize(opened(model).model, stats(model), *other.resolved, ctx, {}, {.journal = journal});
         QVERIFY2(log.find("quantized before") == std::string::npos, log.c_str());
-        QVERIFY(!kept_linears(journal, *opened(model).model, *resolution.resolved, execution));
+        QVERIFY(!kept_linears(kept_blocks(journal), *opened(model).model, recipe, execution));
     }
 
     /// Nothing is searched again for a block that is kept, and where all are there no samples pass: what is computed
@@ -772,6 +772,15 @@ private Q_SLOTS:
             for (const ParamSpec& spec : row.params) {
                 QVERIFY(!spec.help.empty() && !spec.label.empty());
                 QCOMPARE(check_param(spec, spec.default_value), std::string());
+                // What is said of choices speaks of them as the window does, not as recipes do.
+                if (spec.kind != ParamKind::choice) continue;
+                QCOMPARE(spec.choice_labels.size(), spec.choices.size());
+                std::string labels;
+                for (const std::string& label : spec.choice_labels) labels += label + '\n';
+                for (const std::string& choice : spec.choices)
+                    QVERIFY2(labels.find(choice) != std::string::npos ||
+                                 (spec.help + ' ').find(choice + ' ') == std::string::npos,
+                             (spec.help + ": " + choice).c_str());
             }
         }
     }

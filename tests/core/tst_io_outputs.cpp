@@ -17,6 +17,7 @@
 #include "core/base/new_mappings.h"
 #include "core/engine/engine.h"
 #include "core/engine/job_files.h"
+#include "core/engine/record_folder.h"
 #include "core/engine/resources.h"
 #include "core/io/aside.h"
 #include "core/io/before_output.h"
@@ -357,8 +358,13 @@ private Q_SLOTS:
         }
         GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, path.string(), (verify_mappings(), 0)); // of all others it is
         const std::string typed = "w=int4";
-        atomic_write_file(folder / "recipe", typed, Origin::elsewhere); // no file went into it
+        atomic_write_file(folder / "recipe", typed, Origin::checked_before); // no file went into it
         GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, path.string(), (atomic_write_file(folder / "out", typed), 0));
+        const RecordFolder kept(folder / "kept", "texts 1", 1 << 20);
+        const auto write = [&](RecordWriter& to) { to(typed); };
+        QVERIFY(kept.keep("of before", write, Origin::checked_before));
+        GRATICULE_EXPECT_ERROR(ErrorKind::bad_input, path.string(), kept.keep("of now", write));
+        QVERIFY(kept.has("of before") && !kept.has("of now"));
         give_up_mappings(before);
         ctx.advance();
         verify_mappings();

@@ -1,8 +1,11 @@
 // SLAC: the advice from given numbers, and the numbers against what GPTQ itself reports.
 #include <QtTest/QTest>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <thread>
 
 #include "core/engine/study_lengths.h"
 #include "tests/support/test_main.h"
@@ -131,6 +134,23 @@ private Q_SLOTS:
         const float largest = *std::max_element(absmax.begin(), absmax.end());
         QVERIFY(std::abs(study->sites.front().at.back().absmax - double(largest)) < 1e-5 * double(largest));
     }
+    void parts_of_a_plan_are_one_progress() {
+        Progress progress;
+        progress.begin("Alone", 2);
+        QVERIFY(!progress.snapshot().share);
+        progress.plan(10);
+        progress.part(4);
+        progress.begin("First", 2);
+        progress.add(1);
+        progress.begin("Looking up", 5); // within the same part: nothing goes back
+        QCOMPARE(progress.snapshot().share.value(), 0.2);
+        progress.part(6);
+        QCOMPARE(progress.snapshot().share.value(), 0.4);
+        progress.begin("Second", 3);
+        progress.add(3);
+        QCOMPARE(progress.snapshot().share.value(), 1.0);
+    }
+
     void the_matrix_is_what_the_verbs_give() {
         Workbench work = opened();
         JobContext ctx;
@@ -139,7 +159,19 @@ private Q_SLOTS:
         recipe.defaults = parse_scheme_line("w=int3/asym/channel gptq");
         const Corpus corpus = load_text("", BuiltInText::evaluation);
         spec.matrix = {recipe, corpus, {32}, 128};
+        std::vector<double> shares; // as a window sees them
+        std::jthread watch([&](const std::stop_token& stop) {
+            while (!stop.stop_requested()) {
+                if (const auto share = ctx.progress.snapshot().share) shares.push_back(*share);
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
+        });
         const auto study = study_lengths(work, spec, ctx);
+        watch.request_stop();
+        watch.join();
+        // One progress for all that is done, to its end.
+        QVERIFY(!shares.empty() && std::ranges::is_sorted(shares));
+        QVERIFY2(ctx.progress.snapshot().share.value() > 0.99, std::to_string(shares.back()).c_str());
         QCOMPARE(study->perplexity.size(), std::size_t(2));
         QCOMPARE(study->full_precision.size(), std::size_t(1));
         recipe.calibration = {"", 4, 64, CalibrationSpec::Pick::first, 0};

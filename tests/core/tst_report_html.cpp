@@ -1,10 +1,13 @@
 // A run as a page that needs nothing else, and as a model card.
 #include <QtCore/QXmlStreamReader>
 #include <QtTest/QTest>
+#include <algorithm>
+#include <limits>
 
 #include "core/engine/engine.h"
 #include "core/engine/resources.h"
 #include "core/report/html_report.h"
+#include "core/report/report_text.h"
 #include "core/report/svg_charts.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
@@ -74,6 +77,40 @@ private Q_SLOTS:
         QVERIFY(card.find("*.fc2 => w=dint4/asym/channel a=int8/sym/token") != std::string::npos);
     }
 
+    /// As the command line says it.
+    void a_perplexity_is_said_in_one_way() {
+        Evaluation run;
+        run.perplexity = 53.81;
+        run.standard_error = 1.02;
+        QCOMPARE(perplexity_text(run), std::string("53.8100 ± 1.0200"));
+        run.standard_error = std::nullopt;
+        QCOMPARE(perplexity_text(run), std::string("53.8100 (one window)"));
+        run.meaningless = "its states are too large";
+        run.perplexity = std::numeric_limits<double>::infinity();
+        QCOMPARE(perplexity_text(run), std::string("not finite (one window) (means nothing)"));
+    }
+
+    /// A figure has one name, with its unit behind a comma, in every report.
+    void headings_are_the_words_of_the_figures() {
+        const std::string html = report_html(input_), markdown = report_markdown(input_);
+        for (const std::string name :
+             {"output SQNR, dB", "weight SQNR, dB", "weight underflow, %", "input underflow, %"}) {
+            QVERIFY2(html.find("<th>" + name + "</th>") != std::string::npos, name.c_str());
+            QVERIFY2(markdown.find("| " + name + " |") != std::string::npos, name.c_str());
+        }
+        QVERIFY(html.find("<th>weights: underflow, %</th>") != std::string::npos);
+        // Each row has a cell for each heading.
+        const auto cells = [&](std::size_t at) {
+            const std::string line = markdown.substr(at, markdown.find('\n', at) - at);
+            return std::count(line.begin(), line.end(), '|');
+        };
+        const std::size_t headings = markdown.find("| layer | scheme |");
+        const std::size_t sides = markdown.find('\n', headings) + 1, row = markdown.find('\n', sides) + 1;
+        QCOMPARE(cells(headings), 8);
+        QCOMPARE(cells(sides), 8);
+        QCOMPARE(cells(row), 8);
+    }
+
     /// The order goes by outputs where they were measured, by weights where none was, and says which.
     void the_order_is_named() {
         QVERIFY(report_html(input_).find("<h2>Linears, worst output first</h2>") != std::string::npos);
@@ -99,6 +136,19 @@ private Q_SLOTS:
             QVERIFY(text.find("worst output first") != std::string::npos);
             QVERIFY(text.find("were measured earlier, of the same codes") != std::string::npos);
         }
+    }
+
+    void a_share_above_the_whole_is_explained() {
+        LayerReport report;
+        report.output_error.emplace();
+        report.output_error->weight.rounding = 0.5;
+        report.output_error->total = 1;
+        const LayerReport* const one[] = {&report};
+        QCOMPARE(shares_note(one), std::string("they add up to 100 %"));
+        report.output_error->weight.rounding = 3;
+        report.output_error->cross = -2;
+        QVERIFY(shares_note(one).find("above it cancels with others") != std::string::npos);
+        QVERIFY(report_html(input_).find("mean squared error; they add up to 100 %") != std::string::npos);
     }
 
     /// Nothing that a text holds ends the markup or turns round what comes after it.

@@ -1,14 +1,18 @@
 // Evaluation on a GPU against the CPU, on both samples: in float32 within rounding, in the GPU's own 16 bits within
-// what the type promises, with blocks that stream bit for bit as with blocks that stay.
+// what the type promises, with blocks that stream bit for bit as with blocks that stay; integer and weight-only products by
+// the kernels that are there for them, which results must name.
 #include <QtTest/QTest>
 
 #include <cmath>
 
 #include "core/engine/engine.h"
 #include "core/engine/measure_sensitivity.h"
+#include "core/engine/measure_speed.h"
 #include "core/engine/resources.h"
 #include "core/result/divergence.h"
 #include "core/runtime/device.h"
+#include "core/runtime/model_runner.h"
+#include "kernels/conformance/row_coverage.h"
 #include "tests/support/test_main.h"
 
 using namespace graticule;
@@ -19,6 +23,30 @@ class TestCudaExecution : public QObject {
     static constexpr const char* lines[] = {
         "", "w=int4/asym/g128 a=int8/sym/token", "w=dint4/asym/channel a=int8/asym/token",
         "w=fp4_e2m1/sym/g32 a=fp8_e4m3/sym/token", "w=int8/sym/channel k=int4/asym/token"};
+
+    /// What asks for codes, the tokens of a product, and the kernel it runs on: on Hopper, and on every other card.
+    struct ProductCase {
+        const char* line;
+        std::int64_t tokens;
+        const char* hopper;
+        const char* others;
+    };
+    static constexpr const char *wgmma = "integer wgmma sm_90a", *mma = "integer mma.sync", *w4a16 = "w4a16 mma.sync",
+                                *expanded = "dense, expanded by w4a16 mma.sync";
+    static constexpr ProductCase products[] = {{"w=int4/asym/dual128 a=int8/sym/token", 256, wgmma, mma},
+                                               {"w=int4/asym/dual64 a=int8/asym/token", 256, wgmma, mma},
+                                               {"w=int4/asym/channel a=int8/sym/token", 256, wgmma, mma},
+                                               {"w=int4/asym/channel a=int8/sym/token", 8, wgmma, mma},
+                                               {"w=dint4/asym/channel a=int8/asym/token", 256, wgmma, mma},
+                                               {"w=int8/sym/channel a=int8/sym/token", 256, wgmma, mma},
+                                               {"w=int4/asym/dual32 a=int8/sym/token", 256, mma, mma},
+                                               {"w=int4/asym/g128 a=int8/sym/token", 256, wgmma, mma},
+                                               {"w=int4/asym/g64 a=int8/sym/token", 8, wgmma, mma},
+                                               {"w=dint4/asym/g128 a=int8/sym/token", 256, wgmma, mma},
+                                               {"w=int4/asym/g32 a=int8/sym/token", 256, mma, mma},
+                                               {"w=int4/asym/g128", 64, w4a16, w4a16},
+                                               {"w=int4/asym/channel", 8, w4a16, w4a16},
+                                               {"w=int4/asym/g128", 256, expanded, expanded}};
 
     static OpenedModel open(const QString& name) {
         JobContext ctx;
@@ -52,6 +80,44 @@ class TestCudaExecution : public QObject {
             for (const char* line : lines)
                 QTest::addRow("%s %s", model, *line ? line : "full precision") << model << line;
     }
+    static void add_products() {
+        QTest::addColumn<QString>("model");
+        QTest::addColumn<QString>("line");
+        QTest::addColumn<qint64>("tokens");
+        QTest::addColumn<QString>("kernel");
+        const bool hopper = driver_capability() == 90;
+        for (const char* model : {"opt", "llama"})
+            for (const ProductCase& product : products)
+                QTest::addRow("%s %s, %d tokens", model, product.line, static_cast<int>(product.tokens))
+                    << model << product.line << static_cast<qint64>(product.tokens)
+                    << (hopper ? product.hopper : product.others);
+    }
+    struct Losses {
+        std::vector<double> of_windows;
+        std::vector<KernelUse> kernels;
+        [[nodiscard]] double mean() const {
+            double sum = 0;
+            for (const double loss : of_windows) sum += loss;
+            return sum / static_cast<double>(of_windows.size());
+        }
+    };
+    /// Of windows of so many tokens, each a product of its own.
+    static Losses losses_of(const OpenedModel& opened, const std::shared_ptr<const QuantizedModel>& model,
+                            const char* device, const Execution& execution, std::int64_t tokens,
+                            std::int64_t weight_budget = -1, std::int64_t state_budget = -1) {
+        JobContext ctx;
+        const std::vector<std::int32_t> ids = tokenize(*opened.tokenizer, load_text({}, BuiltInText::evaluation));
+        std::vector<ModelRunner::Window> windows;
+        const std::int64_t all = tokens < 64 ? 64 : 12; // so that roundings average
+        for (std::int64_t i = 0; i < all; ++i)
+            windows.push_back(std::span(ids).subspan(std::size_t(i * tokens), std::size_t(tokens)));
+        ModelRunner runner(opened.model, model, open_device(device), {execution, tokens, weight_budget, state_budget});
+        Losses losses;
+        runner.window_losses(windows, 1, ctx,
+                             [&](std::span<const double> of_sides) { losses.of_windows.push_back(of_sides.front()); });
+        losses.kernels = runner.kernels();
+        return losses;
+    }
     static double ratio(const Evaluation& a, const Evaluation& b) { return std::abs(a.perplexity / b.perplexity - 1); }
 
 private Q_SLOTS:
@@ -65,6 +131,22 @@ private Q_SLOTS:
         if (why.empty()) return;
         if (qEnvironmentVariableIntValue("GRATICULE_REQUIRE_CUDA") == 1) QFAIL(why.c_str());
         QSKIP(("NOTHING WAS COMPARED, these tests need CUDA: " + why).c_str());
+    }
+
+    /// A card without kernels says so itself and takes none from the others.
+    void every_card_answers_for_itself() {
+        for (const DeviceRow& row : list_devices()) {
+            if (!row.name.starts_with("cuda:")) continue;
+            const Device device = open_device(row.name);
+            std::string problem;
+            try {
+                QCOMPARE(device.kernels().name(), std::string_view("cuda"));
+            } catch (const Error& error) {
+                problem = error.info().text();
+            }
+            QCOMPARE(device.has_kernels(), problem.empty());
+            QVERIFY2(problem.empty() || problem.find(row.label) != std::string::npos, problem.c_str());
+        }
     }
 
     void float32_agrees_with_the_cpu_data() { add_rows(); }
@@ -151,13 +233,100 @@ private Q_SLOTS:
         QCOMPARE(run(opened, codes, "cuda", {})->window_losses, resident->window_losses);
     }
 
-    void integer_products_agree_with_the_cpu() {
-        for (const char* name : {"opt", "llama"}) {
-            const OpenedModel opened = open(name);
-            const auto codes = quantized(opened, "w=int4/asym/g128 a=int8/sym/token");
-            const auto cpu = run(opened, codes, "cpu", {Compute::float32, Arithmetic::integer});
+    void products_of_codes_run_on_their_kernels_data() { add_products(); }
+    /// Every linear on the kernel that is there for it; figures as those of the CPU's integers (of simulation, where
+    /// inputs stay in 16 bits) and of simulation on the card.
+    void products_of_codes_run_on_their_kernels() {
+        QFETCH(QString, model);
+        QFETCH(QString, line);
+        QFETCH(qint64, tokens);
+        QFETCH(QString, kernel);
+        const OpenedModel opened = open(model);
+        const auto codes = quantized(opened, line);
+        const Losses gpu = losses_of(opened, codes, "cuda", {Compute::automatic, Arithmetic::integer}, tokens);
+        QCOMPARE(gpu.kernels.size(), std::size_t{1});
+        QCOMPARE(QString::fromStdString(gpu.kernels.front().kernel), kernel);
+        QVERIFY2(gpu.kernels.front().no_integers.empty(), gpu.kernels.front().no_integers.c_str());
+        QCOMPARE(gpu.kernels.front().layers.size(), std::size_t(model == "opt" ? 6 : 7));
+        const Arithmetic arithmetic = line.contains("a=") ? Arithmetic::integer : Arithmetic::simulated;
+        const Losses cpu = losses_of(opened, codes, "cpu", {Compute::float32, arithmetic}, tokens);
+        const Losses simulated = losses_of(opened, codes, "cuda", {Compute::automatic, Arithmetic::simulated}, tokens);
+        QCOMPARE(simulated.kernels.front().kernel, std::string("simulated"));
+        const double bound = tokens < 256 ? 0.03 : 0.015; // few tokens: roundings average less
+        for (const Losses* other : {&cpu, &simulated}) {  // a difference of losses is a ratio of perplexities
+            const double off = std::abs(gpu.mean() - other->mean());
+            QVERIFY2(off < bound, std::to_string(off).c_str());
+        }
+    }
+
+    void streamed_codes_are_resident_ones_data() { add_products(); }
+    /// Blocks that are packed on a stream of their own while the one before multiplies, bit for bit as blocks that stay.
+    void streamed_codes_are_resident_ones() {
+        QFETCH(QString, model);
+        QFETCH(QString, line);
+        QFETCH(qint64, tokens);
+        QFETCH(QString, kernel);
+        const OpenedModel opened = open(model);
+        const auto codes = quantized(opened, line);
+        const Execution integers{Compute::automatic, Arithmetic::integer};
+        const Losses resident = losses_of(opened, codes, "cuda", integers, tokens);
+        QVERIFY(std::isfinite(resident.mean()));
+        const std::int64_t quarter = opened.model->linear_parameter_count() / 8; // of the codes' bytes, 4 bits each
+        for (const std::int64_t weights : {std::int64_t{0}, std::int64_t{0}, quarter})
+            for (const std::int64_t states : {std::int64_t{0}, std::int64_t{1} << 30}) { // every window by itself; all
+                const Losses streamed = losses_of(opened, codes, "cuda", integers, tokens, weights, states);
+                QCOMPARE(streamed.of_windows, resident.of_windows);
+                QCOMPARE(streamed.kernels.size(), std::size_t{1});
+                QCOMPARE(QString::fromStdString(streamed.kernels.front().kernel), kernel);
+            }
+    }
+
+    /// Through the verb, as the command line and the window evaluate.
+    void evaluations_name_the_kernel() {
+        const bool hopper = driver_capability() == 90;
+        for (const ProductCase& product : products) {
+            if (product.tokens != 256) continue;
+            const OpenedModel opened = open("llama");
+            const auto codes = quantized(opened, product.line);
             const auto gpu = run(opened, codes, "cuda", {Compute::automatic, Arithmetic::integer});
-            QVERIFY2(ratio(*gpu, *cpu) < 0.015, std::to_string(ratio(*gpu, *cpu)).c_str());
+            const auto simulated = run(opened, codes, "cuda", {Compute::automatic, Arithmetic::simulated});
+            QCOMPARE(gpu->kernels.size(), std::size_t{1});
+            QCOMPARE(gpu->kernels.front().kernel, std::string(hopper ? product.hopper : product.others));
+            QVERIFY2(ratio(*gpu, *simulated) < 0.015, std::to_string(ratio(*gpu, *simulated)).c_str());
+        }
+    }
+
+    /// Every setting of Speed on the card: each point timed, each kind of layer on the kernel that its run names.
+    void speed_runs_every_setting_on_its_kernel() {
+        JobContext ctx;
+        ctx.device = "cuda";
+        Workbench work;
+        work.adopt(open("llama"));
+        const auto study = measure_speed(work, {.lengths = {64, 256}, .batches = {1, 4}, .before = 64}, ctx);
+        QVERIFY(study->ceilings.integer_operations && *study->ceilings.integer_operations > 0);
+        QCOMPARE(study->runs.size(), speed_settings().size() + 1);
+        const std::string integers = driver_capability() == 90 ? wgmma : mma;
+        for (const SpeedRun& run : study->runs) {
+            QCOMPARE(run.kernels.size(), std::size_t{1});
+            const KernelUse& use = run.kernels.front();
+            QVERIFY2(use.no_integers.empty() && use.layers.size() == 7, run.name.c_str());
+            const bool codes = run.name == "A16W4"; // few tokens times codes, many times the weight in full
+            if (!codes) QCOMPARE(use.kernel, run.recipe_line.empty() ? std::string("dense") : integers);
+            if (codes) QVERIFY2(use.kernel.starts_with(w4a16), use.kernel.c_str());
+            QCOMPARE(run.points.size(), std::size_t{4});
+            for (const SpeedPoint& point : run.points) {
+                QVERIFY2(point.seconds > 0 && point.floor_seconds > 0, run.name.c_str());
+                std::size_t linears = 0;
+                for (const SpeedShare& share : point.shares) {
+                    if (share.kernel.empty()) continue;
+                    ++linears;
+                    if (!codes) QCOMPARE(share.kernel, use.kernel);
+                    if (codes && point.tokens() < 129) QVERIFY2(share.kernel.starts_with(w4a16), share.kernel.c_str());
+                    if (codes && point.tokens() >= 129)
+                        QVERIFY2(share.kernel.find("dense") != std::string::npos, share.kernel.c_str());
+                }
+                QCOMPARE(linears, std::size_t{7});
+            }
         }
     }
 };

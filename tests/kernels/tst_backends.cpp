@@ -434,7 +434,7 @@ void TestBackends::bad_batches() {
 void TestBackends::cuda_against_cpu() {
     std::string why;
     const Backend* cuda = cuda_backend(why);
-    if (cuda == nullptr) {
+    if (cuda == nullptr || !(why = cuda_card_problem()).empty()) {
         QVERIFY2(!why.empty(), "no CUDA back end and no reason given");
         if (qEnvironmentVariableIntValue("GRATICULE_REQUIRE_CUDA") == 1) QFAIL(why.c_str());
         QSKIP(("needs CUDA: " + why).c_str());

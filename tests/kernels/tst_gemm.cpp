@@ -2,6 +2,7 @@
 // other row against the reference, refusals in words, and the 16-bit types.
 #include <QtTest/QTest>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -11,6 +12,7 @@
 #include "kernels/api/kernel_error.h"
 #include "kernels/conformance/gemm_cases.h"
 #include "kernels/conformance/gemm_conformance.h"
+#include "kernels/conformance/row_coverage.h"
 #include "tests/kernels/grids.h"
 #include "tests/support/test_main.h"
 
@@ -68,7 +70,14 @@ const GemmKind& kind_named(const QString& name) {
                          [&](const GemmKind& kind) { return QString::fromStdString(kind.name) == name; });
 }
 
-void report(const std::vector<ConformanceResult>& rows) {
+void report(const GemmTable& table, const std::vector<ConformanceResult>& rows) {
+    for (const RowCoverage& row : row_coverage(table, rows)) {
+        QVERIFY2(!row.failed(), row.text().c_str());
+        if (row.lacks.empty())
+            qInfo("%s", row.text().c_str());
+        else
+            qWarning("%s", row.text().c_str());
+    }
     for (const ConformanceResult& row : rows)
         QVERIFY2(row.failures == 0, (row.operation + " " + row.format + ": " + std::to_string(row.failures) + " of " +
                                      std::to_string(row.cases) + " cases, first " + row.first_failure)
@@ -88,11 +97,13 @@ private Q_SLOTS:
     void inputs_are_the_back_ends_codes();
     void reasons_name_weights_by_their_bits();
     void tiles_hold_every_input_once();
+    void zero_points_keep_weights_in_a_byte();
     void half_types();
     void refusals_data();
     void refusals();
     void cpu_rows_against_the_reference();
     void a_planted_error_is_found();
+    void rows_without_cases_are_found();
     void cuda_rows_against_the_reference();
 };
 
@@ -268,6 +279,21 @@ void TestGemm::tiles_hold_every_input_once() {
     QCOMPARE(place_in_layout(InputLayout::tiles, tokens, inputs, 3, 130), std::int64_t{(16 + 3) * 128 + 3 * 16 + 2});
 }
 
+void TestGemm::zero_points_keep_weights_in_a_byte() {
+    for (const CodeGrid& grid : {int_grid(4), int_grid(3), int_grid(8), dint_grid(4), dint_grid(8)}) {
+        const ZeroRange range = zero_range(grid);
+        const IntegerCodes codes = integer_codes(grid);
+        if (grid.levels > 16 || grid.special_count != 0) {
+            QCOMPARE(range.lowest, 0);
+            QCOMPARE(range.highest, grid.levels - 1);
+            continue;
+        }
+        QVERIFY(range.lowest < 0 && range.highest >= grid.levels + 3); // DGQ's zero points
+        QVERIFY(codes.value(grid.levels - 1, range.lowest) <= 127);
+        QVERIFY(codes.value(0, range.highest) >= -128);
+    }
+}
+
 /// Every half there is, there and back; roundings as IEEE 754 has them (values from its tables).
 void TestGemm::half_types() {
     for (std::uint32_t bits = 0; bits < 0x10000U; ++bits) {
@@ -333,7 +359,7 @@ void TestGemm::cpu_rows_against_the_reference() {
     GemmTable others = cpu_gemms();
     others.rows = others.rows.first(others.rows.size() - 1);
     others.weight_only = {};
-    report(run_gemm_conformance(others, host_memory()));
+    report(others, run_gemm_conformance(others, host_memory()));
 }
 
 /// A table whose product is off by one in one place, as its inputs and its weights are.
@@ -377,14 +403,38 @@ void TestGemm::a_planted_error_is_found() {
     QVERIFY(failures.at("scale_product") > 0);
 }
 
+/// A row that refuses what it is there for leaves nothing that could fail.
+void TestGemm::rows_without_cases_are_found() {
+    std::array<GemmRow, 3> rows{cpu_gemms().rows.back(), cpu_gemms().rows.back(), cpu_gemms().rows.back()};
+    rows[1].refuses = [](const GemmProblem& problem) {
+        return problem.grain == GemmGrain::dual ? std::optional<std::string>("a slip") : no_integer_product(problem);
+    };
+    rows[2].name = "integer of another machine"; // nobody says what it takes
+    GemmTable table = cpu_gemms();
+    table.weight_only = {};
+    const auto coverage_of = [&](const GemmRow& row) {
+        table.rows = {&row, 1};
+        return row_coverage(table, run_gemm_conformance(table, host_memory(), ConformanceDepth::quick)).at(0);
+    };
+    const RowCoverage whole = coverage_of(rows[0]);
+    QVERIFY2(!whole.failed() && whole.lacks.empty() && whole.cases > 0, whole.text().c_str());
+    const RowCoverage slip = coverage_of(rows[1]);
+    QVERIFY(slip.failed() && slip.cases > 0);
+    QCOMPARE(slip.missing,
+             (std::vector<std::string>{"int4 dual128", "int4 dual64", "int4 dual32", "dint4 dual128", "dint4 dual64"}));
+    QVERIFY(coverage_of(rows[2]).failed());
+    const RowCoverage none = row_coverage(table, {}).at(0);
+    QVERIFY(none.failed() && none.text().find("NOTHING WAS COMPARED") != std::string::npos);
+}
+
 void TestGemm::cuda_rows_against_the_reference() {
     std::string why;
-    if (cuda_backend(why) == nullptr) {
+    if (cuda_backend(why) == nullptr || !(why = cuda_card_problem()).empty()) {
         if (qEnvironmentVariableIntValue("GRATICULE_REQUIRE_CUDA") == 1) QFAIL(why.c_str());
         QSKIP(("needs CUDA: " + why).c_str());
     }
     QVERIFY(cuda_gemms() != nullptr);
-    report(run_gemm_conformance(*cuda_gemms(), cuda_memory()));
+    report(*cuda_gemms(), run_gemm_conformance(*cuda_gemms(), cuda_memory()));
 }
 
 GRATICULE_TEST(TestGemm);

@@ -126,6 +126,25 @@ private Q_SLOTS:
         QVERIFY2(worst < 1e-6, std::to_string(worst).c_str());
     }
 
+    /// A weight whose zero points no product of codes holds is not multiplied wrongly by one.
+    void a_zero_point_out_of_range_is_refused() {
+        const Device device = open_device("cpu");
+        ParameterLoader loader(nullptr, device);
+        at::Tensor values;
+        QuantizedLinear quantized = rounded("w=int4/asym/g16 a=int8/sym/token", at::randn({outputs, inputs}), values);
+        std::string why;
+        quantized.params.zero[3] = -112;
+        QVERIFY2(integer_op(quantized, linear_of_shape(), {}, at::kFloat, loader, why) != nullptr, why.c_str());
+        for (const float zero : {-113.0F, 128.0F}) {
+            quantized.params.zero[3] = zero;
+            QVERIFY(integer_op(quantized, linear_of_shape(), {}, at::kFloat, loader, why) == nullptr);
+            QVERIFY2(why.find(std::to_string(zero)) != std::string::npos &&
+                         why.find("-112 ... 127") != std::string::npos,
+                     why.c_str());
+            QVERIFY(weight_only_op(quantized, linear_of_shape(), {}, at::kHalf, loader, why) == nullptr);
+        }
+    }
+
     void weight_only_is_the_product_with_its_values_data() {
         QTest::addColumn<QString>("line");
         QTest::addColumn<bool>("half");

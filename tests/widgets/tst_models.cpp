@@ -132,6 +132,13 @@ private Q_SLOTS:
         // One of several stages says which its counts and its time are of.
         QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
                  QString("evaluating 412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left of this stage"));
+        // One that knows how much there will be says it of the whole.
+        job.share = 0.429;
+        jobs.setRows({job});
+        QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
+                 QString("42 % · evaluating 412 of 4,096 · 3,100 tok/s · 533 MB · 1 min 15 s left"));
+        QCOMPARE(jobs.index(0).data(JobListModel::ShareRole).toDouble(), 0.429);
+        job.share.reset();
         job.title = "Evaluate w=int4/asym/channel";
         jobs.setRows({job});
         QCOMPARE(jobs.index(0).data(JobListModel::DetailRole).toString(),
@@ -319,6 +326,11 @@ private Q_SLOTS:
         QVERIFY(lines[1].contains("20.123456789"));
         QVERIFY(lines[1].contains("\"w=int4, a=int8\""));
         QVERIFY(lines[1].contains("layers.0.q_proj"));
+        // A file has room for whole headings; on the screen the short forms are those of the command line.
+        for (const char* whole : {"outlier ratio", "\"weight underflow, %\"", "\"output SQNR, dB\""})
+            QVERIFY2(lines[0].contains(whole), qPrintable(lines[0]));
+        QCOMPARE(layers.headerData(LayerTableModel::Underflow, Qt::Horizontal).toString(), "w underfl., %");
+        QCOMPARE(layers.headerData(LayerTableModel::Sqnr, Qt::Horizontal).toString(), "SQNR, dB");
     }
 
     void numbers_read_as_on_screen_data() {

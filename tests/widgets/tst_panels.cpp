@@ -237,9 +237,52 @@ private Q_SLOTS:
         panel.setRows({good, bad});
         panel.sortWorstFirst();
         QCOMPARE(panel.matching().front(), LayerId{1});
+        // The head says it in whole words; the heading has room for a short form only.
+        const auto said = panel.header()->findChildren<ElidedLabel*>();
+        QVERIFY(std::ranges::any_of(
+            said, [](const ElidedLabel* label) { return label->text() == "2 linears, sorted by output SQNR, dB"; }));
         panel.sortBy(0, Qt::AscendingOrder);
         panel.sortWorstFirst();
         QCOMPARE(panel.table()->horizontalHeader()->sortIndicatorSection(), 0);
+    }
+
+    /// The linear that a text names, while new figures put it in another place; and no other is fetched.
+    void the_row_in_question_stays_in_sight() {
+        LayersPanel panel;
+        panel.resize(420, 320);
+        panel.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&panel));
+        std::vector<LayerRow> rows;
+        for (int i = 0; i < 80; ++i) {
+            rows.push_back(layer(i, QString("layers.%1.fc1").arg(i)));
+            rows.back().sqnr_db = 10 + i;
+        }
+        panel.setRows(rows);
+        panel.sortBy(LayerTableModel::Sqnr, Qt::AscendingOrder);
+        const auto in_sight = [&] {
+            const std::vector<LayerId> seen = panel.inSight();
+            return std::ranges::find(seen, LayerId{40}) != seen.end();
+        };
+        panel.setSelection({LayerId{40}});
+        QVERIFY(in_sight());
+        for (const double sqnr : {200.0, 1.0, 47.5}) {
+            rows[40].sqnr_db = sqnr;
+            panel.setRows(rows);
+            QVERIFY2(in_sight(), qPrintable(QString::number(sqnr)));
+        }
+        panel.sortBy(LayerTableModel::Block, Qt::DescendingOrder);
+        QVERIFY(in_sight());
+        const int height = panel.table()->viewport()->height();
+        panel.resize(420, 200);
+        QTRY_VERIFY(panel.table()->viewport()->height() < height && in_sight());
+        panel.sortBy(LayerTableModel::Sqnr, Qt::AscendingOrder);
+        QScrollBar* bar = panel.table()->verticalScrollBar();
+        bar->setValue(bar->maximum());
+        QVERIFY(!in_sight());
+        const int looked_at = bar->value();
+        rows[40].sqnr_db = 2;
+        panel.setRows(rows);
+        QCOMPARE(bar->value(), looked_at);
     }
 
     void enter_starts_what_a_dialog_is_for() {
@@ -879,6 +922,29 @@ private Q_SLOTS:
         QCOMPARE(boxes[0]->toolTip(), QString("migration strength\ndefault: 0.5\nfrom: a paper, section 4"));
     }
 
+    /// A tip calls choices as the box does, and says how the text of the recipe does.
+    void tips_of_settings_name_choices_as_the_box_does() {
+        SchemeEditor editor;
+        std::vector<MethodEntry> entries = methods();
+        entries[0].params = {{"mode",
+                              "Silent channels",
+                              ParamKind::choice,
+                              std::string("default"),
+                              0,
+                              0,
+                              {"default", "paper"},
+                              "what channels that never fired get",
+                              {"mean of the others", "as published"}}};
+        editor.setMethods(entries);
+        const SchemeChoice smoothed = parse_scheme_line("w=int4/asym/channel smoothquant");
+        editor.setChoices({smoothed}, {smoothed}, {256});
+        const auto boxes = editor.findChildren<QComboBox*>();
+        const auto box = std::ranges::find(boxes, "Silent channels", &QComboBox::accessibleName);
+        QVERIFY(box != boxes.end());
+        QCOMPARE((*box)->toolTip(), QString("what channels that never fired get\ndefault: mean of the others\n"
+                                            "mean of the others: mode=default\nas published: mode=paper"));
+    }
+
     void both_continuations_stand_side_by_side_and_their_parting_is_marked() {
         GeneratePanel panel;
         QSignalSpy wanted(&panel, &GeneratePanel::continueWanted);
@@ -1003,6 +1069,42 @@ private Q_SLOTS:
         for (const QSpinBox* box : dialog.findChildren<QSpinBox*>()) QVERIFY(!box->accessibleName().isEmpty());
     }
 
+    /// By its name in recipes, whatever it is called on the screen; its method is chosen first where it is missing.
+    void a_setting_is_shown_with_its_method() {
+        QWidget window;
+        auto* editor = new SchemeEditor(&window);
+        editor->resize(300, 600);
+        std::vector<MethodEntry> all = methods();
+        all.front().params.front().label = "Migration strength";
+        editor->setMethods(all);
+        window.resize(320, 640);
+        window.show();
+        QVERIFY(QTest::qWaitForWindowActive(&window));
+        const SchemeChoice plain = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
+        SchemeChoice now = plain;
+        const auto show = [&] { editor->setChoices({plain, now}, {plain, plain}, {256, 256}); };
+        connect(editor, &SchemeEditor::edited, editor, [&](const SchemeEditor::Edit& edit) { edit(now); });
+        editor->showSetting("smoothquant", "alpha"); // nothing is selected: there is nothing to show it of
+        show();
+        QVERIFY(!editor->hasMethod("smoothquant") && now == plain);
+        editor->showSetting("smoothquant", "alpha");
+        QVERIFY(now != plain);
+        const auto focused = [&] {
+            const QWidget* with = window.focusWidget();
+            return with ? with->accessibleName() : QString();
+        };
+        show(); // only one of the two layers has it: there is no field
+        QVERIFY(!editor->hasMethod("smoothquant"));
+        QVERIFY(focused() != "Migration strength");
+        editor->setChoices({now, now}, {plain, plain}, {256, 256});
+        QVERIFY(editor->hasMethod("smoothquant"));
+        QVERIFY(focused() != "Migration strength"); // that was of the edit before
+        const SchemeChoice before = now;
+        editor->showSetting("smoothquant", "alpha");
+        QCOMPARE(focused(), "Migration strength");
+        QVERIFY(now == before);
+    }
+
     void palette_matches_words_in_any_order() {
         QVERIFY(CommandPalette::matches("eval run", "Run and Evaluate"));
         QVERIFY(!CommandPalette::matches("evaluate x", "Evaluate"));
@@ -1014,14 +1116,14 @@ private Q_SLOTS:
                                        item("Preset x", "calibrated on short sequences (SLAC)", ""),
                                        item("SLAC study", "", ""), item("Quit", "", "")};
         QCOMPARE(CommandPalette::found("slac", items), (std::vector<std::size_t>{2, 1, 0})); // by its name first
-        items[2].possible = false;
+        items[2].not_now = "not now";
         QCOMPARE(CommandPalette::found("slac", items), (std::vector<std::size_t>{1, 0, 2}));
     }
 
     void what_is_not_possible_now_is_found_and_not_chosen() {
         int chosen = 0;
         PaletteItem item{PaletteItem::Kind::command, "Export", "Ctrl+E", [&] { ++chosen; }};
-        item.possible = false;
+        item.not_now = "no run is selected";
         QWidget window;
         window.resize(800, 600);
         window.show();

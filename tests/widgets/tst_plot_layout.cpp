@@ -1,6 +1,7 @@
 // Layout: every plot at every size, whole and broken, in both themes; and the arithmetic of zoom, pan and read-out.
 #include "tests/support/test_main.h"
 #include "tests/widgets/plot_samples.h"
+#include "widgets/models/shorter_names.h"
 #include "widgets/plots/plot_fonts.h"
 #include "widgets/plots/plot_view.h"
 
@@ -118,7 +119,7 @@ private Q_SLOTS:
         QFETCH(bool, whole);
         PlotScene scene = channels_scene(sample_channels(48));
         scene.title = "Input channels";
-        scene.subtitle = "max |x| over 8 × 512 tokens · 6 outliers stretch the range";
+        scene.subtitle = Subtitle("max |x| over 8 × 512 tokens").add("6 outliers stretch the range");
         const Picture picture = lay_out(scene, {}, theme::dark(), {.size = size, .title_room_right = 200});
         std::optional<Text> title, subtitle;
         for (const Primitive& primitive : picture.primitives)
@@ -128,7 +129,7 @@ private Q_SLOTS:
             }
         QVERIFY(title && subtitle);
         QCOMPARE(subtitle->at.y() > title->at.y(), below);
-        QCOMPARE(subtitle->text == scene.subtitle, whole);
+        QCOMPARE(subtitle->text == scene.subtitle.text(), whole);
         QVERIFY(extent(*subtitle).bottom() <= picture.panels[0].plot.top());
     }
 
@@ -151,7 +152,9 @@ private Q_SLOTS:
         for (const LegendEntry& entry : scene.legend) QVERIFY(texts_of(high).contains(entry.text));
 
         PlotScene search = pareto_scene(sample_pareto(20));
-        search.subtitle = "searched in 3 min · wiki.txt, 8 × 512, float32 · hollow: predicted";
+        search.subtitle = Subtitle("searched in 3 min")
+                              .add("wiki.txt, 8 × 512, float32", Subtitle::Rank::basis)
+                              .add("hollow: predicted");
         const Picture plot = lay_out(search, {}, theme::dark(), {.size = QSizeF(440, 250)});
         QVERIFY2(plot.panels.front().plot.height() >= 140,
                  qPrintable(QString::number(plot.panels.front().plot.height())));
@@ -160,11 +163,63 @@ private Q_SLOTS:
                                           std::pair(230, "wiki.txt, 8 × 512, float32")}) {
             const Picture narrow = lay_out(search, {}, theme::dark(), {.size = QSizeF(width, 250)});
             QVERIFY2(texts_of(narrow).contains(left), qPrintable(texts_of(narrow).join('|')));
-            QVERIFY(std::ranges::any_of(narrow.cut, [&](const CutText& cut) { return cut.whole == search.subtitle; }));
+            QVERIFY(std::ranges::any_of(narrow.cut,
+                                        [&](const CutText& cut) { return cut.whole == search.subtitle.text(); }));
         }
-        search.subtitle = "weight · what-if, not yet run · 4096 × 11008"; // a shape is no protocol
-        const Picture weights = lay_out(search, {}, theme::dark(), {.size = QSizeF(260, 250)});
-        QVERIFY(texts_of(weights).contains("weight · what-if, not yet run"));
+        // So with what says whether figures were measured, wherever it stands.
+        search.subtitle = Subtitle("weight").add("4096 × 11008").add("what-if, not yet run", Subtitle::Rank::basis);
+        for (const auto& [width, left] :
+             {std::pair(260, "weight · what-if, not yet run"), std::pair(175, "what-if, not yet run")})
+            QVERIFY(texts_of(lay_out(search, {}, theme::dark(), {.size = QSizeF(width, 250)})).contains(left));
+    }
+
+    /// Names of runs lose no more than they must, all the same step; what is no run's name is never taken apart.
+    void legends_become_shorter_step_by_step() {
+        PerplexityData data = sample_perplexity(20, 3);
+        const std::vector<QString> names{"full precision", "w=dint4/asym/channel a=int8/sym/token",
+                                         "w=int4/asym/g128 a=int8/sym/token"};
+        for (std::size_t i = 0; i < names.size(); ++i) data.runs[i].name = names[i];
+        PlotScene scene = perplexity_scene(data);
+        const QString other = "drawn · what the first windows have, 8 of them";
+        scene.legend.insert(scene.legend.begin(), {other, {theme::Token::faint, 1}});
+        const QStringList forms = shorter_names(names)[1];
+        QVERIFY(forms.size() > 2);
+        qsizetype before = 0;
+        bool between = false;
+        for (int width = 1100; width >= 420; width -= 4) {
+            const QStringList texts = texts_of(lay_out(scene, {}, theme::dark(), {.size = QSizeF(width, 320)}));
+            QVERIFY(texts.contains(other));
+            const auto form = std::ranges::find_if(forms, [&](const QString& text) { return texts.contains(text); });
+            if (form == forms.end()) break; // among those that are counted
+            const qsizetype step = form - forms.begin();
+            QVERIFY2(step >= before, qPrintable(QString::number(width)));
+            between = between || (step > 0 && step + 1 < forms.size());
+            before = step;
+        }
+        QVERIFY(before > 0 && between);
+    }
+
+    /// The titles of panels one above the other: in fewer words where they are known, and none reaches into another's.
+    void axis_titles_keep_to_their_panels() {
+        const PlotScene scene = perplexity_scene(sample_perplexity(40));
+        bool in_few_words = false;
+        for (int height = 420; height >= 150; height -= 10) {
+            const Picture picture = lay_out(scene, {}, theme::dark(), {.size = QSizeF(560, height)});
+            std::vector<Text> titles;
+            for (const Primitive& primitive : picture.primitives)
+                if (const Text* text = std::get_if<Text>(&primitive); text && text->upward) titles.push_back(*text);
+            QCOMPARE(titles.size(), std::size_t(2));
+            for (std::size_t i = 0; i < 2; ++i) {
+                const QRectF place = extent(titles[i]), plot = picture.panels[i].plot;
+                QVERIFY2(place.top() >= plot.top() - 1 && place.bottom() <= plot.bottom() + 1,
+                         qPrintable(QString("%1 at %2").arg(titles[i].text).arg(height)));
+            }
+            if (titles[1].text == "paired difference") continue;
+            in_few_words = in_few_words || titles[1].text == "Δ paired";
+            QVERIFY(
+                std::ranges::any_of(picture.cut, [](const CutText& cut) { return cut.whole == "paired difference"; }));
+        }
+        QVERIFY(in_few_words);
     }
 
     void marks_stay_inside_the_picture_data() {

@@ -69,8 +69,8 @@ void ParamForm::setSpecs(const std::vector<ParamSpec>& specs, const QString& sou
         QWidget* editor = makeEditor(spec);
         QString tip = tr("%1\ndefault: %2").arg(QString::fromStdString(spec.help), default_text(spec));
         const std::size_t labelled = std::min(spec.choices.size(), spec.choice_labels.size());
-        for (std::size_t i = 0; i < labelled; ++i) // the help calls them by these
-            tip += tr("\n%1: %2").arg(in_recipe(spec, spec.choices[i]), QString::fromStdString(spec.choice_labels[i]));
+        for (std::size_t i = 0; i < labelled; ++i) // the text of the recipe calls them otherwise than the box
+            tip += tr("\n%1: %2").arg(QString::fromStdString(spec.choice_labels[i]), in_recipe(spec, spec.choices[i]));
         if (!source.isEmpty()) tip += tr("\nfrom: %1").arg(source);
         editor->setToolTip(tip);
         editor->setAccessibleName(QString::fromStdString(spec.label));
@@ -149,6 +149,11 @@ void ParamForm::show(QWidget* editor, const ParamSpec& spec, const ParamValue& v
                 box->setCurrentIndex(box->findData(QString::fromStdString(*text)));
         return;
     }
+}
+
+QWidget* ParamForm::editor(const std::string& setting) const {
+    const auto at = std::ranges::find(specs_, setting, &ParamSpec::name) - specs_.begin();
+    return at < std::ssize(specs_) ? editors_[static_cast<std::size_t>(at)] : nullptr;
 }
 
 void ParamForm::setValues(const ParamMap& values) {

@@ -17,6 +17,7 @@ public:
     /// Rebuilds the rows only when they differ from those shown. `source`: what the defaults are taken from.
     void setSpecs(const std::vector<ParamSpec>& specs, const QString& source = {});
     void setValues(const ParamMap& values);
+    [[nodiscard]] QWidget* editor(const std::string& setting) const; ///< by ParamSpec::name; null: it has none
     /// By Tab one comes from `before` to its editors, whenever they are made.
     void setTabPlace(QWidget* before) { before_ = before; }
 

@@ -1,7 +1,6 @@
 #include "widgets/forms/scheme_editor.h"
 
 #include <QtCore/QSignalBlocker>
-#include <QtCore/QTimer>
 #include <QtGui/QStandardItemModel>
 #include <QtWidgets/QComboBox>
 #include <QtWidgets/QFormLayout>
@@ -368,16 +367,28 @@ void SchemeEditor::chooseMethod(const QString& name) {
                 fieldChosen(stage.field, item);
 }
 
-void SchemeEditor::showSetting(const QString& name, const QString& label) {
+bool SchemeEditor::hasMethod(const QString& name) const {
     const MethodEntry* entry = method(name);
-    if (!entry || shown_.empty()) return;
-    if (methodKey(shown_.front(), entry->stage) != name) chooseMethod(name);
-    QTimer::singleShot(0, this, [this, stage = entry->stage, label] { // when its form has been made
-        for (const StageField& field : stages_)
-            if (field.stage == stage)
-                for (QWidget* editor : field.params->findChildren<QWidget*>())
-                    if (editor->accessibleName() == label) editor->setFocus(Qt::ShortcutFocusReason);
-    });
+    return entry && !shown_.empty() && std::ranges::all_of(shown_, [&](const SchemeChoice& choice) {
+               return methodKey(choice, entry->stage) == name;
+           });
+}
+
+void SchemeEditor::showSetting(const QString& name, const std::string& setting) {
+    if (!method(name) || shown_.empty()) return;
+    wanted_ = {name, setting};
+    if (hasMethod(name))
+        focusWanted();
+    else
+        chooseMethod(name); // its fields come with the choices that have it
+}
+
+void SchemeEditor::focusWanted() {
+    const auto [name, setting] = std::exchange(wanted_, {});
+    if (!hasMethod(name)) return; // it was refused, or something else was chosen meanwhile
+    for (const StageField& stage : stages_)
+        if (stage.stage == method(name)->stage)
+            if (QWidget* editor = stage.params->editor(setting)) editor->setFocus(Qt::ShortcutFocusReason);
 }
 
 void SchemeEditor::fieldChosen(const Field& field, int item) {
@@ -437,6 +448,7 @@ void SchemeEditor::setChoices(const std::vector<SchemeChoice>& now, const std::v
     showStages();
     showParams(now);
     showCost(now);
+    focusWanted();
 }
 
 void SchemeEditor::showCost(const std::vector<SchemeChoice>& now) {

@@ -5,6 +5,8 @@
 #include <QtWidgets/QWidget>
 #include <array>
 #include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/recipe/recipe.h"
@@ -35,8 +37,10 @@ public:
 
     /// As if somebody had chosen it in the form: for all layers that setChoices named.
     void chooseMethod(const QString& name);
-    /// The field of one of its settings has the focus; the method is chosen where it is not yet.
-    void showSetting(const QString& method, const QString& label);
+    /// Whether all layers that setChoices named have it.
+    [[nodiscard]] bool hasMethod(const QString& name) const;
+    /// The field of one of its settings (ParamSpec::name) has the focus; the method is chosen where it is not yet.
+    void showSetting(const QString& method, const std::string& setting);
 
 Q_SIGNALS:
     /// `group` is the same for edits of one gesture, for undo.
@@ -74,6 +78,7 @@ private:
     [[nodiscard]] QString methodKey(const SchemeChoice& choice, Stage stage) const;
     void setMethod(SchemeChoice& choice, Stage stage, const QString& name) const;
     void connectParams(ParamForm* form, Stage stage);
+    void focusWanted();
 
     std::vector<MethodEntry> methods_;
     QFormLayout* rows_;
@@ -82,6 +87,8 @@ private:
     std::array<StageField, 6> stages_; // in the order in which they run
     QToolButton* more_ = nullptr;      // shows the stages that few recipes use
     std::vector<SchemeChoice> shown_;
+    /// A method and its setting whose field takes the focus as soon as the choices have the method.
+    std::pair<QString, std::string> wanted_;
 };
 
 } // namespace graticule

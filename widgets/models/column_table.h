@@ -18,7 +18,7 @@ struct TableColumn {
     QString title, tip;
     bool left = false;          ///< words stand at the left, numbers at the right
     bool largest_first = false; ///< by the first click on it: where large is bad, or interesting
-    QString unit = {};          ///< that has no room in the title: files and the tip say it
+    QString whole = {};         ///< the title in files, where it has room: "weight underflow, %"
 };
 
 template <class Row>
@@ -52,7 +52,7 @@ public:
         if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
         const TableColumn& column = columns_[static_cast<std::size_t>(section)];
         if (role == Qt::DisplayRole) return column.title;
-        if (role == ExportRole && !column.unit.isEmpty()) return QVariant(column.title + u' ' + column.unit);
+        if (role == ExportRole && !column.whole.isEmpty()) return column.whole;
         if (role == Qt::ToolTipRole) return column.tip;
         if (role == Qt::TextAlignmentRole) return alignment(section);
         if (role == Qt::InitialSortOrderRole)

@@ -11,20 +11,18 @@ namespace graticule {
 
 namespace {
 struct FigureRow {
-    const char* name;
+    std::string_view name;
     int decimals; ///< of a value and of a difference; -1: significant digits
     bool less_is_good;
     double least; ///< difference that has a colour
     std::optional<double> (*value)(const LayerReport&);
 };
 // In the order of LayerFigure.
-constexpr FigureRow figures[] = {
-    {QT_TRANSLATE_NOOP("graticule::CompareManyModel", "output SQNR, dB"), 2, false, 0.1,
-     [](const LayerReport& report) { return report.output_sqnr_db; }},
+const FigureRow figures[] = {
+    {words_of(Figure::output_sqnr).label, 2, false, 0.1, words_of(Figure::output_sqnr).of},
     {QT_TRANSLATE_NOOP("graticule::CompareManyModel", "output MSE"), -1, true, 0,
      [](const LayerReport& report) { return report.output_mse; }},
-    {QT_TRANSLATE_NOOP("graticule::CompareManyModel", "weight underflow, %"), 1, true, 0.1,
-     [](const LayerReport& report) { return std::optional<double>(report.weight_underflow_percent); }},
+    {words_of(Figure::weight_underflow).label, 1, true, 0.1, words_of(Figure::weight_underflow).of},
     {QT_TRANSLATE_NOOP("graticule::CompareManyModel", "bytes"), 0, true, 0.5,
      [](const LayerReport& report) { return std::optional<double>(double(report.bytes_after)); }}};
 } // namespace
@@ -34,7 +32,7 @@ CompareManyModel::CompareManyModel(QObject* parent)
 
 QStringList CompareManyModel::figureNames() {
     QStringList names;
-    for (const FigureRow& row : figures) names << tr(row.name);
+    for (const FigureRow& row : figures) names << tr(row.name.data());
     return names;
 }
 

@@ -18,31 +18,32 @@ std::optional<double> minus(const std::optional<double>& b, const std::optional<
 
 constexpr double least_decibels = 0.1, least_percent = 2.3; // that have a colour: the same difference twice
 
-const char* const sqnr_tip = QT_TRANSLATE_NOOP("graticule::CompareTableModel",
-                                               "Signal to quantization noise of the linear's output on kept "
-                                               "calibration inputs, in dB; B − A above 0: B is better. Differences "
-                                               "below 0.1 dB have no colour: other inputs would change them");
-const char* const mse_tip =
-    QT_TRANSLATE_NOOP("graticule::CompareTableModel",
-                      "Mean squared error of the linear's output, both operands quantized; B against A in percent. "
-                      "Differences below 2.3 % (0.1 dB) have no colour");
+const char* const sqnr_tip = QT_TRANSLATE_NOOP(
+    "graticule::CompareTableModel", "Output SQNR: signal to quantization noise of the linear's output on kept "
+                                    "calibration inputs, in dB; B − A above 0: B is better. Differences "
+                                    "below 0.1 dB have no colour: other inputs would change them");
+const char* const mse_tip = QT_TRANSLATE_NOOP(
+    "graticule::CompareTableModel",
+    "Output MSE: mean squared error of the linear's output, both operands quantized; B against A in percent. "
+    "Differences below 2.3 % (0.1 dB) have no colour");
 } // namespace
 
 CompareTableModel::CompareTableModel(QObject* parent)
-    : ColumnTable(
-          {{tr("linear"), tr("linear"), true},
-           {tr("A"), tr("Scheme of A"), true},
-           {tr("B"), tr("Scheme of B"), true},
-           {tr("SQNR A"), tr(sqnr_tip)},
-           {tr("SQNR B"), tr(sqnr_tip)},
-           {tr("Δ SQNR"), tr(sqnr_tip)},
-           {tr("MSE A"), tr(mse_tip), false, true},
-           {tr("MSE B"), tr(mse_tip), false, true},
-           {tr("Δ MSE"), tr(mse_tip), false, true},
-           {tr("w underfl. A, %"), tr("Weight underflow: non-zero weights that A rounds to zero, in %"), false, true},
-           {tr("w underfl. B, %"), tr("Weight underflow: non-zero weights that B rounds to zero, in %"), false, true},
-           {tr("Δ bytes"), tr("Stored size under B less that under A"), false, true}},
-          parent) {}
+    : ColumnTable({{tr("linear"), tr("linear"), true},
+                   {tr("A"), tr("Scheme of A"), true},
+                   {tr("B"), tr("Scheme of B"), true},
+                   {tr("SQNR A"), tr(sqnr_tip), false, false, tr("output SQNR A, dB")},
+                   {tr("SQNR B"), tr(sqnr_tip), false, false, tr("output SQNR B, dB")},
+                   {tr("Δ SQNR"), tr(sqnr_tip), false, false, tr("Δ output SQNR, dB")},
+                   {tr("MSE A"), tr(mse_tip), false, true, tr("output MSE A")},
+                   {tr("MSE B"), tr(mse_tip), false, true, tr("output MSE B")},
+                   {tr("Δ MSE"), tr(mse_tip), false, true, tr("Δ output MSE, %")},
+                   {tr("w underfl. A, %"), tr("Weight underflow: non-zero weights that A rounds to zero, in %"), false,
+                    true, tr("weight underflow A, %")},
+                   {tr("w underfl. B, %"), tr("Weight underflow: non-zero weights that B rounds to zero, in %"), false,
+                    true, tr("weight underflow B, %")},
+                   {tr("Δ bytes"), tr("Stored size under B less that under A"), false, true}},
+                  parent) {}
 
 void CompareTableModel::setReports(const std::vector<LayerReport>& a, const std::vector<LayerReport>& b) {
     std::map<LayerId, CompareRow> joined;

@@ -3,6 +3,7 @@
 #include <QtCore/QMimeData>
 #include <QtCore/QStringList>
 #include <algorithm>
+#include <cmath>
 
 #include "widgets/models/number_text.h"
 
@@ -58,6 +59,7 @@ QString JobListModel::detail(const JobRow& row) const {
     if (row.stopping) return tr("stopping …");
     QStringList parts;
     if (row.held) parts << (row.error.isEmpty() ? tr("paused") : tr("paused: %1").arg(row.error.section(u'\n', 0, 0)));
+    if (row.share) parts << tr("%1 %").arg(std::floor(100 * *row.share));
     if (row.total > 0) {
         const QString count = tr("%1 of %2").arg(thousands_text(row.done), thousands_text(row.total));
         parts << (saysItsStage(row) ? count : row.stage.section(u' ', 0, 0).toLower() + u' ' + count);
@@ -70,8 +72,8 @@ QString JobListModel::detail(const JobRow& row) const {
     else if (row.memory > 0)
         parts << bytes_text(row.memory);
     if (row.seconds_left) // how long later stages take is not known before they begin
-        parts
-            << (saysItsStage(row) ? tr("%1 left") : tr("%1 left of this stage")).arg(duration_text(*row.seconds_left));
+        parts << (row.share || saysItsStage(row) ? tr("%1 left") : tr("%1 left of this stage"))
+                     .arg(duration_text(*row.seconds_left));
     return parts.join(QStringLiteral(" · "));
 }
 
@@ -146,6 +148,7 @@ QVariant JobListModel::data(const QModelIndex& index, int role) const {
         return row.id;
     case ShareRole:
         if (row.state != JobState::running) return {};
+        if (row.share) return *row.share;
         return row.total > 0 ? static_cast<double>(row.done) / static_cast<double>(row.total) : 0.0;
     case CanCancelRole:
         return live && !row.stopping;

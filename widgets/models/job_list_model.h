@@ -13,10 +13,11 @@ struct JobRow {
     int id = 0;
     QString title;
     JobState state = JobState::waiting;
-    QString stage; ///< what it is doing: "Evaluating"
-    std::int64_t done = 0, total = 0;
-    double seconds = 0; ///< running or, at the end, all in all
-    std::optional<double> seconds_left;
+    QString stage;                            ///< what it is doing: "Evaluating"
+    std::int64_t done = 0, total = 0;         ///< of the stage
+    std::optional<double> share;              ///< of all stages; absent: only that of the stage is known
+    double seconds = 0;                       ///< running or, at the end, all in all
+    std::optional<double> seconds_left;       ///< of what `share` is of
     double tokens_per_second = 0;             ///< 0: not a job over tokens
     std::int64_t memory = 0, memory_peak = 0; ///< bytes of the program on the host while the job runs; 0: not known
     std::int64_t card = 0, card_peak = 0;     ///< the same of a card's memory

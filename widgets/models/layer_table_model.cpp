@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/result/layer_report.h"
 #include "widgets/models/number_text.h"
+#include "widgets/models/qt_text.h"
 #include "widgets/models/table_text.h"
 
 namespace graticule {
@@ -21,13 +23,14 @@ LayerTableModel::LayerTableModel(QObject* parent)
            {tr("linear"), tr("The linear inside its block"), true},
            {tr("max |x|"), tr("Largest magnitude of the linear's input over all calibration tokens"), false, true},
            {tr("outlier"), tr("Outlier ratio: largest channel maximum of the input over the median channel maximum"),
-            false, true},
-           {tr("w underfl., %"),
+            false, true, tr("outlier ratio")},
+           {qt_text(words_of(Figure::weight_underflow).brief),
             tr("Weight underflow: share of non-zero weights that round to zero under the layer's scheme, in %"), false,
-            true},
-           {tr("SQNR, dB"), tr("Output SQNR: signal to quantization noise of the linear's output: 10 log10(E[y²] / "
-                               "E[(ŷ−y)²]), in dB, on "
-                               "kept calibration inputs. ≈: a what-if's estimate; without it: measured by a run")},
+            true, qt_text(words_of(Figure::weight_underflow).label)},
+           {qt_text(words_of(Figure::output_sqnr).brief),
+            tr("Output SQNR: signal to quantization noise of the linear's output: 10 log10(E[y²] / E[(ŷ−y)²]), in dB, "
+               "on kept calibration inputs. ≈: a what-if's estimate; without it: measured by a run"),
+            false, false, qt_text(words_of(Figure::output_sqnr).label)},
            {tr("scheme"),
             tr("Weights / inputs · methods as the recipe has them now; where there is little room in fewer words "
                "(ch: output channel, SQ: SmoothQuant)"),
@@ -35,14 +38,15 @@ LayerTableModel::LayerTableModel(QObject* parent)
            {tr("kind"), tr("Role of the linear: q k v o gate up down fc1 fc2; filter with kind="), true},
            {tr("shape"), tr("Outputs × inputs"), false, true},
            {tr("bytes"), tr("Stored size under the scheme: codes, scales and zero points"), false, true},
-           {tr("basis"), tr("Where underflow and SQNR come from: measured by a run, or estimated by a what-if"), true},
+           {tr("basis"),
+            tr("Where weight underflow and output SQNR come from: measured by a run, or estimated by a what-if"), true},
            {tr("damage"),
             tr("Predicted divergence from full precision with this linear alone under its scheme, in nats per "
                "token (Sensitivity tab)"),
-            false, true, tr("nats")},
+            false, true, tr("predicted damage, nats")},
            {tr("measured"),
             tr("Measured divergence with this linear alone under its scheme, in nats per token (Sensitivity tab)"),
-            false, true, tr("nats")}},
+            false, true, tr("measured damage, nats")}},
           parent) {}
 
 bool LayerTableModel::sameThing(const LayerRow& a, const LayerRow& b) const { return a.id == b.id && a.name == b.name; }

@@ -60,7 +60,7 @@ bool RunTableModel::sameCell(const RunRow& before, const RunRow& now, int column
                     &RunRow::difference_high, &RunRow::percent, &RunRow::significant);
     case StateColumn:
         return same(&RunRow::state, &RunRow::meaningless, &RunRow::share_done, &RunRow::stopped_at, &RunRow::windows,
-                    &RunRow::elsewhere, &RunRow::quantized, &RunRow::to_quantize);
+                    &RunRow::in_another_window, &RunRow::quantized, &RunRow::to_quantize);
     case Protocol:
         return same(&RunRow::group);
     default:
@@ -101,7 +101,7 @@ QString RunTableModel::text(const RunRow& row, int column) const {
             return row.meaningless.isEmpty() ? tr("done") : tr("means nothing");
         case JobState::cancelled:
         case JobState::skipped:
-            if (row.elsewhere) return tr("in another window");
+            if (row.in_another_window) return tr("in another window");
             if (row.stopped_at > 0) return tr("stopped %1/%2").arg(row.stopped_at).arg(row.windows);
             return row.quantized > 0 ? tr("quantized %1/%2").arg(row.quantized).arg(row.to_quantize) : tr("not begun");
         case JobState::failed:
@@ -164,7 +164,8 @@ QString RunTableModel::tip(const RunRow& row, int column) const {
         return tr("Paired difference in perplexity to the baseline over the same windows, with its 95 % interval.%1")
             .arg(row.difference && !row.significant ? tr("\nThe interval contains 0: not significant.") : QString());
     case StateColumn:
-        if (row.elsewhere) return tr("Another window of the program works on it; what it finds is read from there");
+        if (row.in_another_window)
+            return tr("Another window of the program works on it; what it finds is read from there");
         if (!row.meaningless.isEmpty()) return row.meaningless;
         if (row.state == JobState::failed || !row.stopped()) return row.error;
         if (row.stopped_at > 0)

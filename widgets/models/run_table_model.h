@@ -27,11 +27,11 @@ struct RunRow {
     double share_done = 0;
     int stopped_at = 0, windows = 0;    ///< of one that was stopped: continuing it goes on after that window
     int quantized = 0, to_quantize = 0; ///< linears of one that was stopped before its first window
-    bool elsewhere = false;             ///< another window is at it
+    bool in_another_window = false;     ///< which is at it
     [[nodiscard]] bool stopped() const {
         return state == JobState::cancelled || state == JobState::skipped || state == JobState::failed;
     }
-    [[nodiscard]] bool canGoOn() const { return stopped() && !elsewhere; }
+    [[nodiscard]] bool canGoOn() const { return stopped() && !in_another_window; }
     QString group;       ///< the protocol in few words: runs of one are compared, each group has its baseline
     bool current = true; ///< of the group that plots of many runs show
     QString protocol;    ///< in full; empty: not known yet

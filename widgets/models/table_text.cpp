@@ -27,10 +27,7 @@ QVariant exact_value(const QModelIndex& index) {
     return exact.isValid() ? exact : index.data(Qt::DisplayRole);
 }
 
-QString heading(const Part& part, int column) {
-    const QVariant whole = part.model.headerData(column, Qt::Horizontal, ExportRole);
-    return whole.isValid() ? whole.toString() : part.model.headerData(column, Qt::Horizontal).toString();
-}
+QString heading(const Part& part, int column) { return whole_heading(part.model, column); }
 
 QString as_csv(const Part& part) {
     QString text;
@@ -98,6 +95,11 @@ Part part_of(const QTableView& view) {
     return part;
 }
 } // namespace
+
+QString whole_heading(const QAbstractItemModel& model, int column) {
+    const QVariant whole = model.headerData(column, Qt::Horizontal, ExportRole);
+    return whole.isValid() ? whole.toString() : model.headerData(column, Qt::Horizontal).toString();
+}
 
 QString csv_field(const QString& text) {
     if (!text.contains(u',') && !text.contains(u'"') && !text.contains(u'\n')) return text;

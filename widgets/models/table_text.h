@@ -11,8 +11,11 @@ class QWidget;
 namespace graticule {
 
 /// Role that gives a cell as an exact value for files (a number with a point, not the rounded text on screen), and a
-/// heading with its unit where the screen has no room for it.
+/// heading whole, where the screen has no room for it.
 inline constexpr int ExportRole = Qt::UserRole + 100;
+
+/// The heading of a column, whole where the screen has only room for a short form.
+[[nodiscard]] QString whole_heading(const QAbstractItemModel& model, int column);
 
 /// CSV and JSON hold exact values; Markdown is for people and holds the text on screen.
 enum class TableFormat { csv, markdown, json };

@@ -110,7 +110,7 @@ std::vector<std::size_t> CommandPalette::found(const QString& query, const std::
         const QString said = item.title + u' ' + item.about, all = said + u' ' + item.words;
         if (!matches(query, all)) continue;
         const std::size_t rank = matches(query, item.title) ? 0 : matches(query, said) ? 1 : 2;
-        ranks[item.possible ? rank : impossible].push_back(i);
+        ranks[item.not_now.isEmpty() ? rank : impossible].push_back(i);
     }
     std::vector<std::size_t> order;
     for (const auto& rank : ranks) order.insert(order.end(), rank.begin(), rank.end());
@@ -136,8 +136,8 @@ void CommandPalette::filter(const QString& text) {
         auto* item = new QListWidgetItem(of.title, list_);
         item->setToolTip(of.about.isEmpty() ? of.title : of.title + u'\n' + of.about);
         item->setData(at_role, static_cast<int>(i));
-        item->setData(shortcut_role, of.possible ? of.shortcut : tr("not now"));
-        if (!of.possible) item->setFlags(item->flags() & ~Qt::ItemIsEnabled);
+        item->setData(shortcut_role, of.not_now.isEmpty() ? of.shortcut : of.not_now);
+        if (!of.not_now.isEmpty()) item->setFlags(item->flags() & ~Qt::ItemIsEnabled);
         item->setData(about_role, of.about);
         item->setData(Qt::AccessibleDescriptionRole, of.about);
         if (std::cmp_greater_equal(list_->count(), most_shown)) break;

@@ -14,11 +14,11 @@ namespace graticule {
 
 struct PaletteItem {
     enum class Kind { command, layer, run, help } kind = Kind::command;
-    QString title, shortcut;
+    QString title, shortcut; ///< or what else stands at the right: what choosing it does
     std::function<void()> go;
     QString about = {};   ///< one line below the title; empty: the title says it
     QString words = {};   ///< not shown: what else somebody may call it
-    bool possible = true; ///< false: it is found, and cannot be chosen now
+    QString not_now = {}; ///< why it is found and cannot be chosen now, in few words; empty: it can
 };
 
 class CommandPalette final : public QDialog {

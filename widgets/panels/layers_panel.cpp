@@ -3,6 +3,7 @@
 #include <QtCore/QEvent>
 #include <QtCore/QTimer>
 #include <QtGui/QAction>
+#include <QtGui/QResizeEvent>
 #include <QtWidgets/QHBoxLayout>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
@@ -133,7 +134,7 @@ void LayersPanel::buildTable() {
     enable_copy(*table_);
     columns->setContextMenuPolicy(Qt::ActionsContextMenu);
     for (int section = 0; section < LayerTableModel::ColumnCount; ++section) {
-        auto* show = new QAction(model_->headerData(section, Qt::Horizontal).toString(), columns);
+        auto* show = new QAction(whole_heading(*model_, section), columns);
         show->setCheckable(true);
         show->setChecked(!table_->isColumnHidden(section));
         connect(show, &QAction::toggled, this, [this, section](bool on) {
@@ -178,6 +179,11 @@ std::vector<LayerId> LayersPanel::inSight() const {
 
 bool LayersPanel::eventFilter(QObject* watched, QEvent* event) {
     if (watched == table_->viewport() && event->type() == QEvent::Resize) {
+        const QRect before(QPoint(0, 0), static_cast<QResizeEvent*>(event)->oldSize());
+        if (const QModelIndex row = shown(); row.isValid() && before.intersects(table_->visualRect(row)))
+            QTimer::singleShot(0, this, [this] { // when the scroll bar knows of it
+                if (const QModelIndex now = shown(); now.isValid()) scrollTo(now);
+            });
         fitColumns();
         sightMayChange();
     }
@@ -307,12 +313,36 @@ void LayersPanel::resetColumns() {
 }
 
 void LayersPanel::setRows(std::vector<LayerRow> rows) {
-    quiet_ = true; // new values may filter the selected rows away
-    model_->setRows(std::move(rows));
-    quiet_ = false;
-    showWhatIsKnown();
+    keepInSight([&] {
+        quiet_ = true; // new values may filter the selected rows away
+        model_->setRows(std::move(rows));
+        quiet_ = false;
+        showWhatIsKnown();
+    });
     fitColumns();
     filterChanged();
+}
+
+// What texts and plots speak of is not lost when new values put it elsewhere; what was out of sight is not fetched.
+void LayersPanel::keepInSight(const std::function<void()>& reorder) {
+    const QModelIndex before = shown();
+    const bool seen = before.isValid() && table_->viewport()->rect().intersects(table_->visualRect(before));
+    reorder();
+    if (const QModelIndex now = shown(); seen && now.isValid()) scrollTo(now);
+}
+
+QModelIndex LayersPanel::shown() const {
+    for (int row = 0; row < proxy_->rowCount() && !selected_.empty(); ++row)
+        if (const QModelIndex index = proxy_->index(row, 0);
+            LayerId{index.data(LayerTableModel::LayerRole).toInt()} == selected_.front())
+            return index;
+    return {};
+}
+
+void LayersPanel::scrollTo(const QModelIndex& row) {
+    const int sideways = table_->horizontalScrollBar()->value(); // the row is wanted, not its first column
+    table_->scrollTo(row);
+    table_->horizontalScrollBar()->setValue(sideways);
 }
 
 // Columns of sensitivity come with it, beside the SQNR, and go where none is known of the recipe's schemes; the order
@@ -363,12 +393,12 @@ void LayersPanel::filterChanged() {
 void LayersPanel::updateTitles() {
     sightMayChange(); // another order or other rows
     const int column = table_->horizontalHeader()->sortIndicatorSection();
-    QString subtitle = linears_text(model_->rowCount());
-    if (model_->rowCount() == 0)
-        subtitle.clear();
-    else if (column > LayerTableModel::Block && !table_->isColumnHidden(column))
-        subtitle += tr(", sorted by %1").arg(model_->headerData(column, Qt::Horizontal).toString());
-    header_->setSubtitle(subtitle);
+    const QString linears = model_->rowCount() == 0 ? QString() : linears_text(model_->rowCount());
+    if (linears.isEmpty() || column <= LayerTableModel::Block || table_->isColumnHidden(column))
+        return header_->setSubtitle(linears);
+    const QString sorted = tr("%1, sorted by %2");
+    header_->setSubtitle(sorted.arg(linears, whole_heading(*model_, column)), {},
+                         sorted.arg(linears, model_->headerData(column, Qt::Horizontal).toString()));
 }
 
 std::vector<LayerId> LayersPanel::matching() const {
@@ -409,10 +439,7 @@ void LayersPanel::setSelection(const std::vector<LayerId>& layers) {
     if (first.isValid()) table_->selectionModel()->setCurrentIndex(first, QItemSelectionModel::NoUpdate);
     table_->selectionModel()->select(selection, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
     quiet_ = false;
-    if (!first.isValid() || same) return;
-    const int sideways = table_->horizontalScrollBar()->value(); // the row is wanted, not its first column
-    table_->scrollTo(first);
-    table_->horizontalScrollBar()->setValue(sideways);
+    if (first.isValid() && !same) scrollTo(first);
 }
 
 void LayersPanel::focusFilter() {
@@ -425,7 +452,7 @@ QString LayersPanel::filterText() const { return filter_->text(); }
 
 void LayersPanel::sortBy(int column, Qt::SortOrder order) {
     sort_chosen_ = true;
-    table_->sortByColumn(column, order);
+    keepInSight([&] { table_->sortByColumn(column, order); });
 }
 
 void LayersPanel::sortWorstFirst() {

@@ -3,6 +3,7 @@
 
 #include <QtCore/QSet>
 #include <QtWidgets/QWidget>
+#include <functional>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -63,6 +64,9 @@ private:
     void showTickedColumns();
     void showWhatIsKnown();
     void sightMayChange();
+    void keepInSight(const std::function<void()>& reorder); ///< the row that plots show, where it can be seen now
+    [[nodiscard]] QModelIndex shown() const;                ///< that row; invalid: none, or filtered away
+    void scrollTo(const QModelIndex& row);
     void filterChanged();
     void updateTitles();
     void sendSelection();

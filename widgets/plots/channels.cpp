@@ -88,20 +88,21 @@ ChannelSeries split(const ChannelsData& data, const std::vector<std::size_t>& or
     return result;
 }
 
-QString channels_about(const ChannelsData& data, const std::vector<std::size_t>& outliers) {
+Subtitle channels_about(const ChannelsData& data, const std::vector<std::size_t>& outliers) {
     if (!data.about.isEmpty()) return data.about;
     const auto range = finite_range(data.values);
-    if (outliers.empty() || !range) return QStringLiteral("%1 · no outlier channels").arg(data.statistic);
+    Subtitle about(data.statistic);
+    if (outliers.empty() || !range) return about.add(QStringLiteral("no outlier channels"));
     double without = 0;
     for (std::size_t i = 0; i < data.values.size(); ++i)
         if (std::isfinite(data.values[i]) && std::find(outliers.begin(), outliers.end(), i) == outliers.end())
             without = std::max(without, data.values[i]);
-    return QStringLiteral("%1 · %2 outlier channel%3 stretch%4 the range to %5; without %6 it is %7")
-        .arg(data.statistic)
-        .arg(outliers.size())
-        .arg(outliers.size() == 1 ? QString() : QStringLiteral("s"),
-             outliers.size() == 1 ? QStringLiteral("es") : QString(), number_text(range->upper, 3),
-             outliers.size() == 1 ? QStringLiteral("it") : QStringLiteral("them"), number_text(without, 3));
+    return about.add(QStringLiteral("%1 outlier channel%2 stretch%3 the range to %4; without %5 it is %6")
+                         .arg(outliers.size())
+                         .arg(outliers.size() == 1 ? QString() : QStringLiteral("s"),
+                              outliers.size() == 1 ? QStringLiteral("es") : QString(), number_text(range->upper, 3),
+                              outliers.size() == 1 ? QStringLiteral("it") : QStringLiteral("them"),
+                              number_text(without, 3)));
 }
 
 Panel factor_panel(const ChannelsData& data, const std::vector<std::size_t>& order, const Axis& x) {
@@ -167,7 +168,7 @@ PlotScene channels_scene(const ChannelsData& data) {
     scene.title = data.title;
     scene.subtitle = channels_about(data, outliers);
     scene.caption = data.provenance.caption();
-    scene.summary = data.title + QStringLiteral(": ") + scene.subtitle;
+    scene.summary = data.title + QStringLiteral(": ") + scene.subtitle.text();
     scene.x_key = QStringLiteral("channels/%1/%2").arg(data.values.size()).arg(data.sorted);
     scene.table = channels_table(data, order, threshold);
     Panel panel;

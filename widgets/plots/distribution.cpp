@@ -111,8 +111,9 @@ DataTable histogram_table(const DistributionData& data) {
 }
 
 QString distribution_summary(const DistributionData& data, const Span& range) {
-    QString text = QStringLiteral("%1, %2: distribution of %3 from %4 to %5.")
-                       .arg(data.layer, data.about, data.what, number_text(range.lower), number_text(range.upper));
+    QString text =
+        QStringLiteral("%1, %2: distribution of %3 from %4 to %5.")
+            .arg(data.layer, data.about.text(), data.what, number_text(range.lower), number_text(range.upper));
     for (const auto* format : {&data.current, &data.candidate}) {
         if (!*format) continue;
         text += QStringLiteral(" %1: %2 underflow, %3 clipped.")

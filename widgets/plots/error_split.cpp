@@ -103,9 +103,10 @@ void add_totals(Panel& panel, const std::vector<const ErrorSplitRow*>& rows, std
 
 DataTable error_table(const ErrorSplitData& data, const std::vector<const ErrorSplitRow*>& rows) {
     DataTable table{{QStringLiteral("layer"), QStringLiteral("recipe")}, {}};
-    for (const ErrorSource& source : error_sources()) table.columns.push_back(qt_text(source.label));
-    table.columns.push_back(QStringLiteral("total"));
-    table.columns.push_back(QStringLiteral("output SQNR, dB"));
+    const QString unit = data.unit.isEmpty() ? QString() : QStringLiteral(", ") + data.unit;
+    for (const ErrorSource& source : error_sources()) table.columns.push_back(qt_text(source.label) + unit);
+    table.columns.push_back(QStringLiteral("total") + unit);
+    table.columns.push_back(qt_text(words_of(Figure::output_sqnr).label));
     table.columns.push_back(QStringLiteral("basis"));
     for (const ErrorSplitRow* row : rows) {
         for (std::size_t recipe = 0; recipe < row->recipes.size(); ++recipe) {
@@ -136,7 +137,8 @@ PlotScene error_split_scene(const ErrorSplitData& data) {
     std::stable_sort(rows.begin(), rows.end(), [](auto a, auto b) { return harm(*a) > harm(*b); });
     PlotScene scene;
     scene.title = data.title;
-    scene.subtitle = data.about.isEmpty() ? QStringLiteral("%1 linears, worst first").arg(rows.size()) : data.about;
+    scene.subtitle = data.about;
+    if (data.about.isEmpty()) scene.subtitle.add(QStringLiteral("%1 linears, worst first").arg(rows.size()));
     scene.caption = data.provenance.caption();
     scene.x_key = QStringLiteral("error/%1").arg(rows.size());
     scene.summary = QStringLiteral("%1: worst is %2 with %3 %4")
@@ -144,7 +146,7 @@ PlotScene error_split_scene(const ErrorSplitData& data) {
     scene.table = error_table(data, rows); // of all; bars of hundreds would be a wall that nobody can read
     if (rows.size() > most_columns) {
         rows.resize(most_columns);
-        scene.subtitle += QStringLiteral(" · the worst %1 are drawn, the data have all").arg(most_columns);
+        scene.subtitle.add(QStringLiteral("the worst %1 are drawn, the data have all").arg(most_columns));
     }
     Panel panel;
     panel.zero_line = true;

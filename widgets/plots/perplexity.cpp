@@ -110,7 +110,7 @@ DataTable perplexity_table(const PerplexityData& data) {
 }
 
 QString perplexity_summary(const PerplexityData& data) {
-    QString text = QStringLiteral("Perplexity, %1.").arg(data.protocol);
+    QString text = QStringLiteral("Perplexity, %1.").arg(data.conditions());
     for (const PerplexityRun& run : data.runs) {
         if (run.perplexity.empty()) continue;
         text += QStringLiteral(" %1: %2 after %3 windows")
@@ -141,10 +141,11 @@ PlotScene perplexity_scene(const PerplexityData& data) {
     scene.title = title;
     const bool bands =
         std::any_of(data.runs.begin(), data.runs.end(), [](const auto& run) { return !run.lower.empty(); });
-    scene.subtitle = bands ? data.protocol + QStringLiteral(" · bands: 95 % confidence") : data.protocol;
-    scene.caption = data.protocol + QStringLiteral(" · ") + data.provenance.caption();
+    scene.subtitle.add(data.text).add(data.protocol, Subtitle::Rank::basis);
+    if (bands) scene.subtitle.add(QStringLiteral("bands: 95 % confidence"));
+    scene.caption = data.conditions() + QStringLiteral(" · ") + data.provenance.caption();
     scene.summary = perplexity_summary(data);
-    scene.x_key = QStringLiteral("perplexity/") + data.protocol;
+    scene.x_key = QStringLiteral("perplexity/") + data.conditions();
     scene.table = perplexity_table(data);
     Panel above, below;
     above.x.label = below.x.label = QStringLiteral("window");
@@ -153,6 +154,7 @@ PlotScene perplexity_scene(const PerplexityData& data) {
     above.x.span = below.x.span = {1, std::max(2.0, windows)};
     above.y.label = QStringLiteral("perplexity");
     below.y.label = QStringLiteral("paired difference");
+    below.y.shorter = QStringLiteral("Δ paired"); // as the table of runs has it
     below.zero_line = true;
     below.height_share = 0.7;
     Curves curves, differences, bands_below{};
@@ -162,10 +164,12 @@ PlotScene perplexity_scene(const PerplexityData& data) {
         add_band(above, run.name, run, run.lower, run.upper, ink);
         add_line(above, run.name, run, run.perplexity, ink, run.lower, run.upper);
         curves.push_back(&run.perplexity);
-        scene.legend.push_back({run.name + (run.running   ? QStringLiteral(" (running)")
-                                            : run.stopped ? QStringLiteral(" (stopped)")
-                                                          : QString()),
-                                ink, true});
+        scene.legend.push_back({.text = run.name + (run.running   ? QStringLiteral(" (running)")
+                                                    : run.stopped ? QStringLiteral(" (stopped)")
+                                                                  : QString()),
+                                .ink = ink,
+                                .line = true,
+                                .run = true});
         if (run.difference.empty()) continue;
         add_band(below, run.name, run, run.difference_lower, run.difference_upper, ink);
         add_line(below, run.name, run, run.difference, ink, run.difference_lower, run.difference_upper);

@@ -20,6 +20,26 @@ QString Provenance::caption() const {
     return parts.join(QStringLiteral(" · "));
 }
 
+Subtitle& Subtitle::add(const QString& text, Rank rank) {
+    if (!text.isEmpty()) parts.push_back({text, rank});
+    return *this;
+}
+
+void Subtitle::drop() {
+    const auto next = std::ranges::min_element(parts.rbegin(), parts.rend(), {}, &Part::rank); // the last of its rank
+    if (next != parts.rend()) parts.erase(std::next(next).base());
+}
+
+QString Subtitle::text() const {
+    QStringList texts;
+    for (const Part& part : parts) texts << part.text;
+    return texts.join(QStringLiteral(" · "));
+}
+
+QString PerplexityData::conditions() const {
+    return text.isEmpty() ? protocol : text + QStringLiteral(" · ") + protocol;
+}
+
 PlotScene empty_scene(const QString& title, const QString& why) {
     PlotScene scene;
     scene.title = title;

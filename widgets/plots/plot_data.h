@@ -46,7 +46,8 @@ struct Percentile {
 };
 
 struct DistributionData {
-    QString layer, about;       ///< "layers.3.self_attn.v_proj", "weight · 256 × 256"
+    QString layer;              ///< "layers.3.self_attn.v_proj"
+    Subtitle about;             ///< "weight · 256 × 256"
     QString x_label;            ///< "weight / step of its channel", or "|x|" on a log axis
     QString x_symbol;           ///< "u"
     QString what;               ///< of what the counts are: "weights", "inputs"
@@ -64,7 +65,8 @@ struct DistributionData {
 };
 
 struct ChannelsData {
-    QString title = QStringLiteral("Input channels"), about;
+    QString title = QStringLiteral("Input channels");
+    Subtitle about;
     QString statistic = QStringLiteral("max |x|");
     std::vector<double> values;      ///< by channel
     std::vector<double> smoothed;    ///< the same after smoothing; or empty
@@ -89,7 +91,8 @@ struct ErrorSplitRow {
 };
 
 struct ErrorSplitData {
-    QString title = QStringLiteral("Output error by source"), about;
+    QString title = QStringLiteral("Output error by source");
+    Subtitle about;
     QString unit; ///< of the error: "% of the output's power"
     QString sign; ///< the unit behind a figure: "%"
     QStringList recipes;
@@ -109,9 +112,11 @@ struct PerplexityRun {
 };
 
 struct PerplexityData {
-    QString protocol; ///< "WikiText-2 test, windows of 2048, GPTQ protocol"
-    QString warning;  ///< why runs cannot be compared; or empty
-    QString baseline; ///< name of the run that differences refer to
+    QString text;                             ///< by its name; may be left to the protocol
+    QString protocol;                         ///< "WikiText-2 test, windows of 2048, GPTQ protocol"
+    [[nodiscard]] QString conditions() const; ///< both
+    QString warning;                          ///< why runs cannot be compared; or empty
+    QString baseline;                         ///< name of the run that differences refer to
     std::vector<PerplexityRun> runs;
     double total_windows = 0; ///< 0: as many as the longest run has
     Provenance provenance;
@@ -122,10 +127,12 @@ struct LengthLine {
     std::vector<double> lengths, values;
     bool dashed = false;
     std::vector<double> lower = {}, upper = {}; ///< around each value; empty: not known
+    bool run = false;                           ///< LegendEntry::run
 };
 
 struct SequenceLengthData {
-    QString title = QStringLiteral("Sequence length"), about;
+    QString title = QStringLiteral("Sequence length");
+    Subtitle about;
     QString statistic; ///< "max |x|"
     std::vector<LengthLine> lines;
     std::vector<LengthLine> ratios; ///< GPTQ's update ratio by calibration length: a panel of its own; empty: none
@@ -135,7 +142,8 @@ struct SequenceLengthData {
 };
 
 struct HeatMapData {
-    QString title, about;
+    QString title;
+    Subtitle about;
     QString row_label, column_label;
     std::vector<QString> rows, columns;
     std::vector<double> values; ///< row-major; NaN: no such cell
@@ -159,7 +167,8 @@ struct ParetoPoint {
 };
 
 struct ParetoData {
-    QString title = QStringLiteral("Pareto"), about;
+    QString title = QStringLiteral("Pareto");
+    Subtitle about;
     QString cost_label, loss_label;
     std::vector<ParetoPoint> points;
     Provenance provenance;

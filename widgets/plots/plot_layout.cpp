@@ -99,19 +99,13 @@ private:
         top_ += grown(title_height);
         if (scene_.subtitle.isEmpty()) return;
         // What does not fit beside the title goes below it, where there is height for a line more.
-        const bool below = text_width(TextStyle::subtitle, scene_.subtitle) > room - used &&
+        const bool below = text_width(TextStyle::subtitle, scene_.subtitle.text()) > room - used &&
                            options_.size.height() >= room_for_subtitle;
-        if (!below && room - used > 60) subtitle(scene_.subtitle, {edge + used, baseline}, room - used);
+        if (!below && room - used > 60) subtitle({edge + used, baseline}, room - used, 1);
         if (!below) return;
-        const double whole = options_.size.width() - 2 * edge;
-        const auto [first, second] = options_.size.height() >= room_for_two_rows
-                                         ? two_rows(scene_.subtitle, whole)
-                                         : std::pair(scene_.subtitle, QString());
-        for (const QString& row : {first, second}) {
-            if (row.isEmpty()) break;
-            subtitle(row, {edge, top_ - grown(title_height) + grown(17) + grown(subtitle_row)}, whole);
-            top_ += grown(subtitle_row);
-        }
+        const int rows = subtitle({edge, baseline + grown(subtitle_row)}, options_.size.width() - 2 * edge,
+                                  options_.size.height() >= room_for_two_rows ? 2 : 1);
+        top_ += rows * grown(subtitle_row);
     }
 
     /// Broken behind the last part ("a, b · c") that fits.
@@ -124,26 +118,32 @@ private:
         return {text, {}};
     }
 
-    void subtitle(const QString& text, QPointF at, double room) {
-        const QString shown = shortened(text, room);
-        push(Text{at, shown, theme_[Token::secondary], TextStyle::subtitle, Across::left, false});
-        if (shown != text)
-            picture_.cut.push_back(
-                {QRectF(at.x(), at.y() - grown(subtitle_row), room, grown(subtitle_row) + 4), scene_.subtitle});
-    }
-
-    /// Without room the parts go, the last first, but not the protocol ("text, 8 × 512"), which the figures are of.
-    [[nodiscard]] static QString shortened(const QString& text, double room) {
-        const QString between = QStringLiteral(" · ");
-        const auto fits = [room](const QString& part) { return text_width(TextStyle::subtitle, part) <= room; };
-        const auto is_protocol = [](const QString& part) { // no shape: words stand there too
-            return part.contains(u'×') && std::ranges::any_of(part, [](QChar letter) { return letter.isLetter(); });
+    /// As much as has room in so many rows, from `first`, the baseline of the upper one. Returns how many it took.
+    int subtitle(QPointF first, double room, int most) {
+        const auto width = [](const QString& text) { return text_width(TextStyle::subtitle, text); };
+        const auto rows_of = [&](const Subtitle& left) {
+            const auto [upper, lower] = most > 1 ? two_rows(left.text(), room) : std::pair(left.text(), QString());
+            return lower.isEmpty() ? QStringList{upper} : QStringList{upper, lower};
         };
-        QStringList parts = text.split(between);
-        for (qsizetype at = parts.size() - 1; at >= 0 && !fits(parts.join(between)); --at)
-            if (parts.size() > 1 && !is_protocol(parts[at])) parts.removeAt(at);
-        const QString left = parts.join(between);
-        return cut_middle(left, room, [](const QString& part) { return text_width(TextStyle::subtitle, part); });
+        const auto fits = [&](const QString& row) { return width(row) <= room; };
+        Subtitle left = scene_.subtitle;
+        QStringList rows = rows_of(left);
+        while (!std::ranges::all_of(rows, fits) && left.parts.size() > 1) {
+            left.drop();
+            rows = rows_of(left);
+        }
+        bool whole = left.parts.size() == scene_.subtitle.parts.size();
+        const double height = grown(subtitle_row);
+        for (qsizetype row = 0; row < rows.size(); ++row) {
+            const QString shown = cut_middle(rows[row], room, width);
+            whole = whole && shown == rows[row];
+            push(Text{first + QPointF(0, double(row) * height), shown, theme_[Token::secondary], TextStyle::subtitle,
+                      Across::left, false});
+        }
+        if (!whole)
+            picture_.cut.push_back({QRectF(first.x(), first.y() - height, room, double(rows.size()) * height + 4),
+                                    scene_.subtitle.text()});
+        return int(rows.size());
     }
 
     void caption() {
@@ -185,27 +185,45 @@ private:
         return grown(options_.size.height() < low_picture ? low_legend_row : legend_row);
     }
 
-    /// Room for the legend at the bottom, in as many rows as it needs and may have; without room first what all of its
-    /// names share goes, then its last entries, which are counted and named in the tip. Drawn when the frames' left
-    /// edge is known.
+    /// Room for the legend at the bottom, in as many rows as it needs and may have; without room names of runs become
+    /// shorter step by step, then its last entries go, which are counted and named in the tip. Drawn when the frames'
+    /// left edge is known.
     void reserve_legend() {
         if (legend_.empty() || scene_.panels.empty()) return;
         const double room = shared_height();
         low_ = room - legend_height() < grown(frame_with_labels) * double(scene_.panels.size()); // as with one row
         const double most = most_legend_rows(room);
-        const bool wide = std::ranges::any_of(legend_, [this](const LegendEntry& entry) {
-            return legend_width(entry) - between_entries > legend_room();
-        });
-        if (!place_legend(most) || wide) {
-            std::vector<QString> names;
-            for (const LegendEntry& entry : legend_) names.push_back(entry.text);
-            whole_legend_ = QStringList(names.begin(), names.end()).join(u'\n');
-            const std::vector<QStringList> shorter = shorter_names(names);
-            for (std::size_t i = 0; i < legend_.size(); ++i) legend_[i].text = shorter[i].back();
+        if (!place_legend(most) || legend_is_wide()) {
+            QStringList whole;
+            for (const LegendEntry& entry : legend_) whole << entry.text;
+            whole_legend_ = whole.join(u'\n');
+            shorten_runs(most);
             if (!place_legend(most)) place_more(most);
         }
         bottom_ -= legend_height() * (legend_places_.back().y() + 1);
         legend_top_ = bottom_;
+    }
+
+    /// Some entry is wider than a row.
+    [[nodiscard]] bool legend_is_wide() const {
+        return std::ranges::any_of(legend_, [this](const LegendEntry& entry) {
+            return legend_width(entry) - between_entries > legend_room();
+        });
+    }
+
+    /// No shorter than is needed.
+    void shorten_runs(double most) {
+        std::vector<QString> names;
+        for (const LegendEntry& entry : legend_)
+            if (entry.run) names.push_back(entry.text);
+        const std::vector<QStringList> shorter = shorter_names(names);
+        qsizetype steps = 1;
+        for (const QStringList& texts : shorter) steps = std::max(steps, texts.size());
+        for (qsizetype step = 1; step < steps; ++step) {
+            for (auto texts = shorter.begin(); LegendEntry & entry : legend_)
+                if (entry.run) entry.text = texts->at(std::min(step, texts->size() - 1)), ++texts;
+            if (place_legend(most) && !legend_is_wide()) return;
+        }
     }
 
     [[nodiscard]] double legend_room() const { return options_.size.width() - 2 * edge - 60; }
@@ -452,13 +470,23 @@ private:
         }
         if (panel.y.label.isEmpty()) return;
         const bool log = view_.logarithmic && panel.y.log_span;
-        const QString label = log ? panel.y.label + QStringLiteral(" (log)") : panel.y.label;
+        const auto whole = [log](const QString& label) { return log ? label + QStringLiteral(" (log)") : label; };
+        QStringList labels{whole(panel.y.label)};
+        if (!panel.y.shorter.isEmpty()) labels << whole(panel.y.shorter);
+        // Beside a neighbour's title no longer than its frame, so that the two do not read as one.
+        const double room = frame.plot.height() + (scene_.panels.size() > 1 ? 0 : 20);
+        const QString fitting =
+            first_that_fits(labels, room, [](const QString& text) { return text_width(TextStyle::axis, text); });
+        const QString label = elided(TextStyle::axis, fitting, room);
         push(Text{{edge + grown(8), frame.plot.center().y()},
-                  elided(TextStyle::axis, label, frame.plot.height() + 20),
+                  label,
                   theme_[Token::secondary],
                   TextStyle::axis,
                   Across::centre,
                   true});
+        if (label != labels.front())
+            picture_.cut.push_back(
+                {QRectF(0, frame.plot.top(), edge + grown(14), frame.plot.height()), labels.front()});
     }
 
     void x_axis(std::size_t index) {

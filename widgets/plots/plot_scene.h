@@ -37,6 +37,7 @@ struct Axis {
     std::vector<QString> names;   ///< a named axis: item i sits at i and reaches from i - 0.5 to i + 0.5
     int decimals = -1;            ///< of the hover read-out; -1: four significant digits
     bool whole = false;           ///< whole numbers only: channels, windows
+    QString shorter;              ///< a y axis: the label where the panel has no room for it; empty: it is cut
 };
 
 enum class Mark {
@@ -152,6 +153,7 @@ struct LegendEntry {
     bool dashed = false;
     bool hollow = false;
     bool round = false; ///< a disc, for points
+    bool run = false;   ///< names a run: said in fewer words where there is no room, as far as all are told apart
 };
 
 /// The numbers behind the picture: "copy data", the accessible table, CSV.
@@ -160,8 +162,27 @@ struct DataTable {
     std::vector<std::vector<QString>> rows;
 };
 
+/// Said of a plot beside or below its title, in parts: "a · b · c". Without room they go one after the other, the last
+/// detail first; on what basis the figures stand goes last.
+struct Subtitle {
+    enum class Rank { detail, basis }; ///< basis: measured or not; of which text, calibration or protocol
+    struct Part {
+        QString text;
+        Rank rank = Rank::detail;
+    };
+    std::vector<Part> parts;
+
+    Subtitle() = default;
+    Subtitle(const QString& detail) { add(detail); }              // many have this one part
+    Subtitle& add(const QString& text, Rank rank = Rank::detail); ///< empty: nothing
+    void drop();                                                  ///< the part that goes next
+    [[nodiscard]] bool isEmpty() const { return parts.empty(); }
+    [[nodiscard]] QString text() const;
+};
+
 struct PlotScene {
-    QString title, subtitle;
+    QString title;
+    Subtitle subtitle;
     QString caption;                 ///< under exported pictures: model, seed, recipe hash
     QString empty_text;              ///< shown instead of the panels when there are none
     QString summary;                 ///< one or two sentences for a screen reader

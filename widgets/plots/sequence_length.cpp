@@ -49,7 +49,7 @@ void add_line(const LengthLine& line, const Ink& ink, Panel& panel, PlotScene& s
     dots.hoverable = false;
     panel.series.push_back(std::move(series));
     panel.series.push_back(std::move(dots));
-    scene.legend.push_back({line.name, ink, true, line.dashed});
+    scene.legend.push_back({.text = line.name, .ink = ink, .line = true, .dashed = line.dashed, .run = line.run});
 }
 
 /// Below the activations on the same lengths: ratios are no magnitudes, so they have an axis of their own.
@@ -57,6 +57,7 @@ Panel ratio_panel(const SequenceLengthData& data, const Axis& lengths, PlotScene
     Panel panel;
     panel.x = lengths;
     panel.y.label = QStringLiteral("update ratio");
+    panel.y.shorter = QStringLiteral("ratio");
     panel.height_share = 0.7;
     double top = 0;
     for (std::size_t i = 0; i < data.ratios.size(); ++i) {

@@ -7,6 +7,21 @@
 
 namespace graticule {
 
+namespace {
+
+/// A zero point that the products' contract does not have, in words.
+std::optional<std::string> zero_out_of_range(const std::vector<float>& zeros, const CodeGrid& grid) {
+    const ZeroRange range = zero_range(grid);
+    const auto outside = std::ranges::find_if(zeros, [&](float zero) {
+        return !(zero >= static_cast<float>(range.lowest) && zero <= static_cast<float>(range.highest));
+    });
+    if (outside == zeros.end()) return std::nullopt;
+    return "zero point " + std::to_string(*outside) + " of its weight is outside " + std::to_string(range.lowest) +
+           " ... " + std::to_string(range.highest);
+}
+
+} // namespace
+
 std::optional<GemmProblem> product_of(const QuantizedLinear& quantized, const Linear& linear, at::ScalarType type,
                                       std::string& why) {
     const auto output = value_type(type);
@@ -15,6 +30,10 @@ std::optional<GemmProblem> product_of(const QuantizedLinear& quantized, const Li
         return std::nullopt;
     }
     const TensorScheme& weight = *quantized.choice.scheme.weight;
+    if (const auto reason = zero_out_of_range(quantized.params.zero, weight.format->grid)) {
+        why = *reason;
+        return std::nullopt;
+    }
     GemmProblem problem;
     problem.outputs = linear.out_features();
     problem.inputs = linear.in_features();

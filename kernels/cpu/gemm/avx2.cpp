@@ -7,6 +7,12 @@
 //
 // **Register tile.** Two tokens x 32 outputs: eight 16-bit sums, four vectors of codes, unpacked once for both tokens.
 //
+//     sums16[2 tokens][4 x 8 outputs] += x[token][k ... k + 3] (broadcast) * bytes[k ... k + 3][4 x 8 outputs]
+//     every 8 (dINT4: 4) steps: sums32 += neighbours of sums16
+//
+// **Parallel split.** Threads take blocks of 64 outputs, each with all tokens, two at a time, half a block after the
+// other.
+//
 // **Limits.** INT4 and dINT4; inputs a multiple of 8 and at most 32,768, groups multiples of 8.
 #include <immintrin.h>
 
@@ -25,10 +31,10 @@ namespace {
 constexpr int most_rows = 2;
 
 /// sums[r][j]: eight outputs each, of the 32 whose codes start at `codes`.
-template <ByteKind kind, int rows>
+template <CodeKind kind, int rows>
 GRATICULE_AVX2 void accumulate(const std::uint8_t* codes, const std::uint8_t* x, std::int64_t row_stride,
                                std::int64_t fours, const __m256i* twice_zero, __m256i (*sums)[4]) {
-    constexpr std::int64_t fit = kind == ByteKind::int4 ? 8 : 4; // steps that 16 bits hold
+    constexpr std::int64_t fit = kind == CodeKind::int4 ? 8 : 4; // steps that 16 bits hold
     const __m256i low = _mm256_set1_epi8(15), last_lattice = _mm256_set1_epi8(13), ones = _mm256_set1_epi16(1);
     const __m256i table = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 2, 0)); // 2 code + 1; specials less 2 zero
@@ -46,7 +52,7 @@ GRATICULE_AVX2 void accumulate(const std::uint8_t* codes, const std::uint8_t* x,
             __m256i w[4] = {_mm256_and_si256(first, low), _mm256_and_si256(second, low),
                             _mm256_and_si256(_mm256_srli_epi16(first, 4), low),
                             _mm256_and_si256(_mm256_srli_epi16(second, 4), low)};
-            if constexpr (kind == ByteKind::dint4) {
+            if constexpr (kind == CodeKind::dint4) {
 #pragma GCC unroll 4
                 for (int j = 0; j < 4; ++j) {
                     const __m256i special = _mm256_cmpgt_epi8(w[j], last_lattice);
@@ -76,7 +82,7 @@ GRATICULE_AVX2 __m256i lanes(const std::int16_t* values) {
     return _mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values)));
 }
 
-template <ByteKind kind>
+template <CodeKind kind>
 GRATICULE_AVX2 void multiply_block(const RunShape& shape, const WeightBlock& block, const BlockOutput& output) {
     const std::int64_t fours = shape.length / 4;
     for (std::int64_t first = 0; first < shape.problem.tokens; first += most_rows) {
@@ -130,14 +136,14 @@ GRATICULE_AVX2 void multiply_block(const RunShape& shape, const WeightBlock& blo
 }
 
 void multiply(const RunShape& shape, const WeightBlock& block, std::uint8_t*, const BlockOutput& output) {
-    if (shape.kind == ByteKind::int4) return multiply_block<ByteKind::int4>(shape, block, output);
-    multiply_block<ByteKind::dint4>(shape, block, output);
+    if (shape.kind == CodeKind::int4) return multiply_block<CodeKind::int4>(shape, block, output);
+    multiply_block<CodeKind::dint4>(shape, block, output);
 }
 
 std::optional<std::string> refuses(const GemmProblem& problem) {
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return "this processor has no AVX2";
     if (auto reason = not_blocked(problem)) return reason;
-    if (byte_kind(*problem.grid) == ByteKind::int8) return "INT8 codes, whose products do not fit 16 bits";
+    if (code_kind(*problem.grid) == CodeKind::int8) return "INT8 codes, whose products do not fit 16 bits";
     return std::nullopt;
 }
 

@@ -15,10 +15,11 @@
 //
 //     acc[6 tokens][4 x 16 outputs] += x[token][k ... k + 3] (broadcast) * weights[k ... k + 3][4 x 16 outputs]
 //
-// **Parallel split.** Threads take blocks of 64 outputs. Functions carry their target by attribute, so that nothing
+// **Parallel split.** Threads, as many as there are processors, take blocks of 64 outputs. Functions carry their target by attribute, so that nothing
 // inline of this file can leak into a program for an older processor.
 //
-// **Limits.** Inputs a multiple of 8 and at most 32,768, groups multiples of 8; INT4, dINT4, INT8.
+// **Limits.** Inputs a multiple of 8 and at most 32,768, groups multiples of 8; INT4, dINT4, INT8. What Speed calls the
+// most integer operations a second is what this table's own rows reach (measure_ceilings), not what VPDPBUSD could do.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -131,7 +132,7 @@ GRATICULE_VNNI void expand(const RunShape& shape, const WeightBlock& block, std:
     const __m512i every_byte = _mm512_set1_epi32(0x01010101);
     const __m512i table =
         _mm512_broadcast_i32x4(_mm_setr_epi8(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 2, 0));
-    const bool dint = shape.kind == ByteKind::dint4, multiplied = shape.multiplied;
+    const bool dint = shape.kind == CodeKind::dint4, multiplied = shape.multiplied;
     const std::uint8_t* codes = block.codes;
     for (std::int64_t group = 0; group < shape.groups; ++group) {
         __m512i multiplier[4], offset[4], twice_zero[4];
@@ -201,7 +202,7 @@ GRATICULE_VNNI void multiply_block(const RunShape& shape, const WeightBlock& blo
     constexpr bool panel = source == Source::panel;
     constexpr std::int64_t bytes_per_four = panel ? 256 : 128;
     // INT8 codes are read as a panel, but are not finished weights: their zero is still to be taken off.
-    const Finisher finisher{shape, block, panel && shape.kind != ByteKind::int8};
+    const Finisher finisher{shape, block, panel && shape.kind != CodeKind::int8};
     const std::int64_t spans = shape.spans(finisher.finished_weights);
     const std::int64_t fours = shape.problem.inputs / spans / 4;
     for (std::int64_t first = 0; first < shape.problem.tokens; first += most_rows) {
@@ -238,12 +239,12 @@ GRATICULE_VNNI void multiply_block(const RunShape& shape, const WeightBlock& blo
 }
 
 void multiply(const RunShape& shape, const WeightBlock& block, std::uint8_t* panel, const BlockOutput& output) {
-    if (shape.kind == ByteKind::int8) return multiply_block<Source::panel>(shape, block, block.codes, output);
+    if (shape.kind == CodeKind::int8) return multiply_block<Source::panel>(shape, block, block.codes, output);
     if (shape.problem.tokens >= panel_pays) {
         expand(shape, block, panel);
         return multiply_block<Source::panel>(shape, block, panel, output);
     }
-    if (shape.kind == ByteKind::int4) return multiply_block<Source::int4>(shape, block, block.codes, output);
+    if (shape.kind == CodeKind::int4) return multiply_block<Source::int4>(shape, block, block.codes, output);
     multiply_block<Source::dint4>(shape, block, block.codes, output);
 }
 

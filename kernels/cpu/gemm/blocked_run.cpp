@@ -1,5 +1,6 @@
 #include "kernels/cpu/gemm/blocked_run.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "kernels/cpu/parallel.h"
@@ -10,6 +11,11 @@ namespace {
 
 constexpr std::int64_t aligned(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
+/// Threads of a product, each of which has blocks of outputs and a panel of its own.
+std::int64_t threads_of(const GemmProblem& problem) {
+    return std::min(most_threads(BoundBy::processors), (problem.outputs + block_outputs - 1) / block_outputs);
+}
+
 /// Where things lie in the workspace, behind the counters.
 struct Workspace {
     std::int64_t x, sums, panels, panel, bytes;
@@ -18,7 +24,7 @@ struct Workspace {
         , sums(x + aligned(problem.tokens * problem.inputs))
         , panels(sums + aligned(problem.tokens * groups_of(problem) * 4))
         , panel(aligned(block_outputs * problem.inputs))
-        , bytes(panels + most_threads() * panel) {}
+        , bytes(panels + threads_of(problem) * panel) {}
 };
 
 GRATICULE_VECTOR_CLONES std::int32_t shift_and_sum(const std::int8_t* from, std::int32_t offset, std::int64_t length,
@@ -63,16 +69,17 @@ void run_blocked(const GemmProblem& problem, const void* packed, const GemmInput
                          length,
                          x,
                          sums};
-    // Each thread takes blocks as it finishes them and has a panel of its own.
+    // Each thread takes blocks as it finishes them.
     std::atomic<std::int64_t> next{0};
     const std::int64_t work = (problem.tokens + 3) * problem.outputs * problem.inputs;
-    for_each_band(std::min(most_threads(), blocked.blocks()), work, [&](std::int64_t thread) {
+    const auto take_blocks = [&](std::int64_t thread) {
         for (std::int64_t index = next++; index < blocked.blocks(); index = next++) {
             const WeightBlock block = blocked.block(index);
             multiply(shape, block, memory + places.panels + thread * places.panel,
                      {problem, block, index * block_outputs, input, y});
         }
-    });
+    };
+    for_each_band(threads_of(problem), work, take_blocks, BoundBy::processors);
 }
 
 } // namespace graticule::cpu

@@ -9,7 +9,7 @@ namespace graticule::cpu {
 struct RunShape {
     const GemmProblem& problem;
     const GemmInput& input;
-    ByteKind kind;
+    CodeKind kind;
     bool grouped;             ///< float scales per group
     bool multiplied;          ///< int8 multipliers per group: dual grain
     std::int64_t groups;      ///< that share a zero

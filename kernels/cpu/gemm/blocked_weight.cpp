@@ -12,26 +12,17 @@ constexpr std::int64_t round_up(std::int64_t value, std::int64_t to) { return (v
 
 /// The byte a code becomes, and the zero and multiplier that make it w again.
 struct Bytes {
-    ByteKind kind;
+    CodeKind kind;
     [[nodiscard]] std::int32_t zero(std::int32_t zero) const {
-        return kind == ByteKind::int4 ? zero : kind == ByteKind::dint4 ? 2 * zero + 1 : zero - 128;
+        return kind == CodeKind::int4 ? zero : kind == CodeKind::dint4 ? 2 * zero + 1 : zero - 128;
     }
 };
 
 } // namespace
 
-bool has_byte_kind(const CodeGrid& grid) {
-    return (grid.special_count == 0 && (grid.levels == 16 || grid.levels == 256)) ||
-           (grid.special_count == 2 && grid.levels == 14);
-}
-
-ByteKind byte_kind(const CodeGrid& grid) {
-    return grid.special_count != 0 ? ByteKind::dint4 : grid.levels == 16 ? ByteKind::int4 : ByteKind::int8;
-}
-
 BlockedWeight::BlockedWeight(const GemmProblem& problem, void* packed)
     : packed_(static_cast<std::uint8_t*>(packed))
-    , kind_(byte_kind(*problem.grid))
+    , kind_(code_kind(*problem.grid))
     , blocks_((problem.outputs + block_outputs - 1) / block_outputs)
     , groups_(groups_of(problem))
     , scales_(problem.grain == GemmGrain::group ? groups_ : 1)
@@ -50,12 +41,11 @@ WeightBlock BlockedWeight::block(std::int64_t index) const {
 }
 
 std::optional<std::string> not_blocked(const GemmProblem& problem) {
-    if (auto reason = no_integer_product(problem)) return reason;
-    if (!has_byte_kind(*problem.grid)) return weights_text(*problem.grid) + "; INT4, dINT4 and INT8 are known";
+    if (auto reason = no_fast_product(problem)) return reason;
     if (problem.inputs % 8 != 0) return std::to_string(problem.inputs) + " inputs, no multiple of 8";
     if (problem.grain != GemmGrain::channel && problem.group % 8 != 0)
         return "groups of " + std::to_string(problem.group) + ", no multiple of 8";
-    if (problem.grain == GemmGrain::dual && byte_kind(*problem.grid) == ByteKind::int8)
+    if (problem.grain == GemmGrain::dual && code_kind(*problem.grid) == CodeKind::int8)
         return "INT8 codes under the dual grain";
     if (problem.inputs > 32768) return std::to_string(problem.inputs) + " inputs; 32768 are possible";
     return std::nullopt;
@@ -94,7 +84,7 @@ void pack_blocked_weight(const GemmProblem& problem, const GemmWeights& weights,
                     const std::uint8_t code = weights.codes.data[output * weights.codes.row_stride + input];
                     sum += integers.value(code, zero) * multiplier;
                     std::uint8_t* four = block.codes + input / 4 * blocked.bytes_per_four();
-                    if (blocked.kind() == ByteKind::int8)
+                    if (blocked.kind() == CodeKind::int8)
                         four[c * 4 + input % 4] = static_cast<std::uint8_t>(code - 128);
                     else
                         four[c / 32 * 64 + c % 16 * 4 + input % 4] |=

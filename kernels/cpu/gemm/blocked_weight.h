@@ -24,11 +24,6 @@ namespace graticule::cpu {
 
 inline constexpr std::int64_t block_outputs = 64;
 
-enum class ByteKind : std::uint8_t { int4, dint4, int8 };
-
-[[nodiscard]] bool has_byte_kind(const CodeGrid& grid);
-[[nodiscard]] ByteKind byte_kind(const CodeGrid& grid);
-
 /// One block of 64 outputs.
 struct WeightBlock {
     std::uint8_t* codes;      ///< (inputs / 4, 128 or 256)
@@ -45,14 +40,14 @@ public:
     [[nodiscard]] std::int64_t blocks() const { return blocks_; }
     [[nodiscard]] std::int64_t groups() const { return groups_; } ///< that share zero and multiplier
     [[nodiscard]] std::int64_t scales() const { return scales_; }
-    [[nodiscard]] ByteKind kind() const { return kind_; }
-    [[nodiscard]] std::int64_t bytes_per_four() const { return kind_ == ByteKind::int8 ? 256 : 128; }
+    [[nodiscard]] CodeKind kind() const { return kind_; }
+    [[nodiscard]] std::int64_t bytes_per_four() const { return kind_ == CodeKind::int8 ? 256 : 128; }
     [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(blocks_ * block_bytes_); }
     [[nodiscard]] WeightBlock block(std::int64_t index) const;
 
 private:
     std::uint8_t* packed_;
-    ByteKind kind_;
+    CodeKind kind_;
     std::int64_t blocks_, groups_, scales_, code_bytes_, block_bytes_;
 };
 

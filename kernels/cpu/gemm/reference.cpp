@@ -73,7 +73,7 @@ void run(const GemmProblem& problem, const void* packed, const GemmInput& input,
     check_gemm_run(problem, packed, input, y, workspace);
     const Packed parts = parts_of(problem, const_cast<void*>(packed));
     const std::int64_t length = problem.inputs / parts.scales;
-    for_each_band(problem.outputs, problem.tokens * problem.outputs * problem.inputs, [&](std::int64_t output) {
+    const auto product = [&](std::int64_t output) {
         const std::int16_t* weight = parts.weight + output * problem.inputs;
         const float* scale = parts.scale + output * parts.scales;
         for (std::int64_t token = 0; token < problem.tokens; ++token) {
@@ -94,7 +94,8 @@ void run(const GemmProblem& problem, const void* packed, const GemmInput& input,
                                scale[group], sum);
             store_output(y, problem.output, token, output, finish_groups(sum, input.scale[token], parts.bias[output]));
         }
-    });
+    };
+    for_each_band(problem.outputs, problem.tokens * problem.outputs * problem.inputs, product, BoundBy::processors);
 }
 
 } // namespace

@@ -64,7 +64,7 @@ void run(const GemmProblem& problem, const void* memory, const ValueMatrix& x, G
             const std::uint16_t half = halves[token * x.row_stride + i];
             values[token * problem.inputs + i] = x.type == ValueType::bf16 ? bf16_to_float(half) : f16_to_float(half);
         }
-    for_each_band(problem.outputs, problem.tokens * problem.outputs * problem.inputs, [&](std::int64_t output) {
+    const auto product = [&](std::int64_t output) {
         for (std::int64_t token = 0; token < problem.tokens; ++token) {
             const float* row = values + token * problem.inputs;
             const std::int16_t* weight = packed.weight + output * problem.inputs;
@@ -78,7 +78,8 @@ void run(const GemmProblem& problem, const void* memory, const ValueMatrix& x, G
             store_output(y, problem.output, token, output,
                          static_cast<float>(sum + static_cast<double>(packed.bias[output])));
         }
-    });
+    };
+    for_each_band(problem.outputs, problem.tokens * problem.outputs * problem.inputs, product, BoundBy::processors);
 }
 
 void expand(const GemmProblem& problem, const void* memory, void* values, Stream) {

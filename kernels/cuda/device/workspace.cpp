@@ -1,25 +1,14 @@
 #include "kernels/cuda/device/workspace.h"
 
 #include <algorithm>
-#include <string>
 
-#include "kernels/api/kernel_error.h"
 #include "kernels/cuda/device/check.h"
+#include "kernels/cuda/device/per_device.h"
 
 namespace graticule::cuda {
 namespace {
 
-constexpr std::size_t most_devices = 64;
 constexpr std::size_t first_bytes = std::size_t{1} << 20;
-
-std::size_t current_device() {
-    int device = 0;
-    GRATICULE_CUDA_CHECK(cudaGetDevice(&device));
-    if (device < 0 || static_cast<std::size_t>(device) >= most_devices)
-        throw KernelError(KernelError::Kind::device, "device " + std::to_string(device) + " is beyond the " +
-                                                         std::to_string(most_devices) + " this build knows");
-    return static_cast<std::size_t>(device);
-}
 
 } // namespace
 
@@ -51,15 +40,8 @@ Workspace& current_workspace() {
 }
 
 int multiprocessors() {
-    static std::array<int, most_devices> known{}; // racing writers write the same number
-    int& count = known[current_device()];
-    if (count == 0) {
-        int found = 0;
-        GRATICULE_CUDA_CHECK(
-            cudaDeviceGetAttribute(&found, cudaDevAttrMultiProcessorCount, static_cast<int>(current_device())));
-        count = found;
-    }
-    return count;
+    static OncePerDevice known;
+    return known.attribute(cudaDevAttrMultiProcessorCount);
 }
 
 } // namespace graticule::cuda

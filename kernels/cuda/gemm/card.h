@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 namespace graticule::cuda {
 
@@ -11,6 +13,8 @@ namespace graticule::cuda {
 [[nodiscard]] int compute_capability();
 /// Shared memory in bytes of all thread blocks that run on a multiprocessor at once.
 [[nodiscard]] std::size_t shared_memory_per_multiprocessor();
+/// Why a kernel does not run where the capability is below `least`, in words.
+[[nodiscard]] std::optional<std::string> capability_below(int least);
 [[nodiscard]] inline bool runs_on_hopper_or_newer() { return compute_capability() >= 90; }
 
 /// A kernel may use more than 48 KiB of shared memory only where it says so, once per device; `devices` remembers

@@ -2,9 +2,22 @@
 // states in, 4 bytes per value instead of 4 + 2 + 2), SiLU times up, the block Hadamard transform of either or of
 // values as they are. Steps and their order are those of input_fronts.h and hadamard.cu, so that codes are the CPU's.
 //
-// One thread block per token, as in quantize_input.cu; the token stays in registers, eight neighbours at a time, from
-// its front to its codes. A Hadamard block of up to 256 values is a warp's, so its rounds are in registers and
-// shuffles.
+// **Formula.** rms norm: x (1 / sqrt(mean(x^2) + epsilon)) weight; layer norm: (x - mean) (1 / sqrt(variance +
+// epsilon)) weight + bias; silu(x) up. Each result is rounded to `through`; then H x / sqrt(block) of every block,
+// rounded again; then the codes of quantize_input.cu.
+//
+// **Parallel split.** One thread block per token, as in quantize_input.cu; the token stays in registers, eight
+// neighbours at a time, from its front to its codes. A Hadamard block of up to 256 values is a warp's, so its rounds
+// are in registers and shuffles:
+//
+// clang-format off
+//     lane        0         1         2         3                   31
+//     values   0 ... 7   8 ... 15  16 ... 23  24 ... 31    ...  248 ... 255
+//     rounds   1, 2, 4 apart: within a lane;  8, 16, ... 128 apart: lanes 1, 2, ... 16 apart
+// clang-format on
+//
+// **Limits.** Up to 28,672 inputs (most_made_inputs), of which 1,024 threads keep four eights each; blocks of powers
+// of two up to 256 that divide them; a norm's values are float32.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
@@ -100,8 +113,8 @@ __global__ void __launch_bounds__(threads, 1024 / threads) make_rows(const __gri
     __shared__ RowShared shared;
     __shared__ float means[threads / 32], squares[threads / 32];
 #if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;");
-    asm volatile("griddepcontrol.wait;" ::: "memory");
+    launch_dependents();
+    wait_for_predecessor();
 #endif
     const auto token = static_cast<std::int32_t>(blockIdx.x), thread = static_cast<std::int32_t>(threadIdx.x);
     const std::int32_t columns = a.quantize.columns;

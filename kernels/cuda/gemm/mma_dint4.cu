@@ -1,4 +1,5 @@
-// dINT4 on mma.sync (mma_product.cuh): per channel, dual grain, groups with float scales.
+// dINT4 on mma.sync (mma_product.cuh): per channel, dual grain (which no recipe asks for, see wgmma_dint4_dual128.cu),
+// groups with float scales.
 #include "kernels/cuda/gemm/mma_launch.cuh"
 
 namespace graticule::cuda {

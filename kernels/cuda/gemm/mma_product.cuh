@@ -8,8 +8,20 @@
 //
 // **Parallel split.** A thread block of eight warps computes 128 outputs x tile_tokens; each warp 16 outputs with all
 // the tile's tokens. A stage of shared memory holds 128 inputs, filled by cp.async in 16-byte pieces, several stages
-// ahead; ldmatrix reads two groups of eight tokens at a time, conflict-free since pieces are swizzled. Parts of tiles
-// are product_frame.cuh's; grain `group` computes whole tiles only, for its order of additions.
+// ahead; ldmatrix reads two groups of eight tokens at a time, conflict-free since pieces are swizzled.
+//
+// clang-format off
+//     thread block = 128 outputs x tile_tokens                  one stage of shared memory, 128 inputs
+//
+//     warps 0 ... 3:  outputs  0 ...  15, ... 48 ...  63        +------------------------+
+//     warps 4 ... 7:  outputs 64 ...  79, ... 112 ... 127       | x, tile_tokens x 128   |  pieces of 16 bytes, turned
+//     all of them copy the stages ahead                         | outputs  0 ...  63     |  as tiles of gemm.h are
+//                                                               | outputs 64 ... 127     |  codes (packed_weight.h),
+//     warp:  16 outputs x 32 inputs (registers, decoded)        +------------------------+  constants behind them
+//            times 8 tokens x 32 inputs (ldmatrix), tile_tokens / 8 times
+// clang-format on
+//
+// Parts of tiles are part_sums.cuh's; grain `group` computes whole tiles only, for its order of additions.
 //
 // **Limits.** Those of wgmma_product.cuh; groups of 32, 64 and 128; `group` takes no input zero points (the
 // correction would need the row sums of groups). Shared memory stays below the 99 KiB of the smallest cards.
@@ -33,18 +45,14 @@ struct Int8Bytes {
 };
 
 template <class Decoder, int tile_tokens>
-struct MmaStages {
+struct MmaStages : Staging<tile_tokens> {
     static constexpr bool bytes_weights = std::is_same_v<Decoder, Int8Bytes>;
     static constexpr int input_bytes = tile_tokens * 128;
     static constexpr int most_block_bytes = bytes_weights ? 8192 : 4096 + (Decoder::has_constants ? 512 : 0);
     static constexpr int bytes = input_bytes + 2 * most_block_bytes;
-    static constexpr int staging_tokens = tile_tokens < 32 ? tile_tokens : 32;
-    static constexpr int staging_row = 144;
-    static constexpr int staged_bytes = staging_tokens * staging_row;
-    static constexpr int staging_bytes = 2 * staged_bytes + static_cast<int>(sizeof(TileRecords<tile_tokens>));
-    static constexpr int available = 99 * 1024 - 2048 - staging_bytes;
+    static constexpr int available = 99 * 1024 - 2048 - Staging<tile_tokens>::staging_bytes;
     static constexpr int count = available / bytes < 6 ? available / bytes : 6;
-    static constexpr int total = 128 + count * bytes + staging_bytes;
+    static constexpr int total = 128 + count * bytes + Staging<tile_tokens>::staging_bytes;
 };
 
 /// Four 8 x 16-byte matrices; lane l gives the address of row l mod 8 of matrix l / 8.

@@ -10,18 +10,14 @@ namespace graticule::cuda {
 namespace {
 
 std::optional<std::string> refuses(const GemmProblem& problem) {
-    if (auto reason = no_integer_product(problem)) return reason;
-    if (compute_capability() < 80)
-        return "needs compute capability 8.0, this card has " + std::to_string(compute_capability() / 10) + "." +
-               std::to_string(compute_capability() % 10);
-    if (!has_block_format(*problem.grid)) return weights_text(*problem.grid) + "; INT4, dINT4 and INT8 are known";
+    if (auto reason = not_packed(problem)) return reason;
+    if (auto reason = capability_below(80)) return reason;
     if (problem.grain != GemmGrain::channel) {
-        if (block_format(*problem.grid) == BlockFormat::int8) return "INT8 with groups";
+        if (code_kind(*problem.grid) == CodeKind::int8) return "INT8 with groups";
         if (problem.group != 32 && problem.group != 64 && problem.group != 128)
             return "groups of " + std::to_string(problem.group) + "; 32, 64 and 128 are known";
         if (problem.grain == GemmGrain::group && problem.input_zeros) return "input zero points with groups";
     }
-    if (problem.inputs > 65536) return std::to_string(problem.inputs) + " inputs; 65536 are possible";
     return std::nullopt;
 }
 
@@ -36,16 +32,9 @@ Schedule schedule_of(const GemmProblem& problem) {
     return schedule;
 }
 
-std::size_t packed_bytes(const GemmProblem& problem) { return PackedLayout(problem).bytes(); }
-
 std::size_t workspace_bytes(const GemmProblem& problem) {
     if (problem.tokens == 0) return gemm_counter_bytes;
     return parts_bytes(schedule_of(problem), tile_tokens(problem.tokens));
-}
-
-void pack(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) {
-    check_gemm_pack(problem, weights, packed);
-    pack_weight(problem, weights, packed, static_cast<cudaStream_t>(stream.handle));
 }
 
 void run(const GemmProblem& problem, const void* packed, const GemmInput& input, GemmOutput y, void* workspace,
@@ -58,14 +47,15 @@ void run(const GemmProblem& problem, const void* packed, const GemmInput& input,
     arguments.product.schedule = schedule_of(problem);
     arguments.block_bytes = static_cast<std::int32_t>(layout.block_bytes);
     arguments.steps_per_group = static_cast<std::int32_t>(4 / groups_per_block(problem));
-    constexpr MmaLaunch launch_of[] = {mma_int4, mma_dint4, mma_int8}; // by BlockFormat
-    launch_of[static_cast<int>(block_format(*problem.grid))](
+    constexpr MmaLaunch launch_of[] = {mma_int4, mma_dint4, mma_int8}; // by CodeKind
+    launch_of[static_cast<int>(code_kind(*problem.grid))](
         arguments, problem.grain, static_cast<int>(tile_tokens(problem.tokens)),
         thread_blocks(arguments.product.schedule, blocks_at_once()), static_cast<cudaStream_t>(stream.handle));
 }
 
 } // namespace
 
-const GemmRow mma_gemm{"integer mma.sync", InputLayout::tiles, refuses, packed_bytes, workspace_bytes, pack, run};
+const GemmRow mma_gemm{"integer mma.sync", InputLayout::tiles, refuses, packed_weight_bytes,
+                       workspace_bytes,    pack_weight,        run};
 
 } // namespace graticule::cuda

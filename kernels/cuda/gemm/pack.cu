@@ -17,7 +17,7 @@ struct PackArguments {
     std::int64_t outputs, inputs, group, groups;
     std::int64_t input_blocks, block_bytes, constant_bytes;
     IntegerCodes integers;
-    BlockFormat format;
+    CodeKind format;
     GemmGrain grain;
     std::uint8_t* packed;
     std::int64_t blocks_offset, group_scales_offset, padded_outputs, padded_groups;
@@ -53,10 +53,10 @@ __global__ void pack_records(const PackArguments a) {
             if (a.grain == GemmGrain::dual)
                 record.correction = 128; // bytes are w + 128
             else if (a.grain == GemmGrain::channel)
-                record.correction = a.format == BlockFormat::int4    ? zero
-                                    : a.format == BlockFormat::dint4 ? 2 * zero + 1
-                                                                     : zero - 128;
-        } else if (a.format == BlockFormat::dint4) {
+                record.correction = a.format == CodeKind::int4    ? zero
+                                    : a.format == CodeKind::dint4 ? 2 * zero + 1
+                                                                  : zero - 128;
+        } else if (a.format == CodeKind::dint4) {
             record.correction = 1; // a zero point of 0, which the decoder's table is made of
         }
         reinterpret_cast<ChannelRecord*>(a.packed)[output] = record;
@@ -70,15 +70,14 @@ __global__ void pack_nibbles(const PackArguments a) {
     const std::int64_t first_output = block / 2 / a.input_blocks * tile_rows + block % 2 * block_rows;
     const std::int64_t first_input = block / 2 % a.input_blocks * block_inputs;
     std::uint8_t* to = a.packed + a.blocks_offset + block * a.block_bytes;
-    for (int word = static_cast<int>(threadIdx.x); word < 1024; word += static_cast<int>(blockDim.x)) {
-        const int thread = word / 4 % 128, row = word % 2, step = word / 512 * 2 + word / 2 % 2;
-        const std::int64_t output = first_output + thread / 32 * 16 + thread % 32 / 4 + 8 * row;
-        const std::int64_t input = first_input + 32 * step + thread % 4 * 4;
+    for (int word = static_cast<int>(threadIdx.x); word < block_words; word += static_cast<int>(blockDim.x)) {
+        const WordPlace place = place_of_word(word);
+        const std::int64_t output = first_output + place.row, input = first_input + place.input;
         std::uint32_t bits = 0;
         for (int i = 0; i < 4; ++i) {
             const std::uint32_t first = a.code(output, input + i), second = a.code(output, input + 16 + i);
-            bits |= a.format == BlockFormat::int4 ? (first | second << 4) << (8 * i)
-                                                  : dint_nibble(first) << (4 * i) | dint_nibble(second) << (16 + 4 * i);
+            bits |= a.format == CodeKind::int4 ? (first | second << 4) << (8 * i)
+                                               : dint_nibble(first) << (4 * i) | dint_nibble(second) << (16 + 4 * i);
         }
         reinterpret_cast<std::uint32_t*>(to)[word] = bits;
     }
@@ -121,6 +120,13 @@ __global__ void pack_group_scales(const PackArguments a) {
 
 } // namespace
 
+std::size_t packed_weight_bytes(const GemmProblem& problem) { return PackedLayout(problem).bytes(); }
+
+void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream) {
+    check_gemm_pack(problem, weights, packed);
+    pack_weight(problem, weights, packed, static_cast<cudaStream_t>(stream.handle));
+}
+
 void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, cudaStream_t stream) {
     const PackedLayout layout(problem);
     PackArguments a{};
@@ -138,7 +144,7 @@ void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* p
     a.block_bytes = layout.block_bytes;
     a.constant_bytes = layout.constant_bytes;
     a.integers = integer_codes(*problem.grid);
-    a.format = block_format(*problem.grid);
+    a.format = code_kind(*problem.grid);
     a.grain = problem.grain;
     a.packed = static_cast<std::uint8_t*>(packed);
     a.blocks_offset = layout.blocks_offset();
@@ -147,7 +153,7 @@ void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* p
     a.padded_groups = layout.group_scales / a.padded_outputs;
     const auto blocks = static_cast<unsigned>(layout.channel_tiles * layout.input_blocks * 2);
     pack_records<<<static_cast<unsigned>(a.padded_outputs / 8), 256, 0, stream>>>(a);
-    if (a.format == BlockFormat::int8)
+    if (a.format == CodeKind::int8)
         pack_bytes<<<blocks, 256, 0, stream>>>(a);
     else
         pack_nibbles<<<blocks, 256, 0, stream>>>(a);

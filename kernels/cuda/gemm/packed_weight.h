@@ -37,21 +37,34 @@ struct ChannelRecord {
 
 inline constexpr std::int64_t block_rows = 64, block_inputs = 128, tile_rows = 128;
 
-/// What the codes of a block are and how they become bytes (decoders in decode.cuh).
-enum class BlockFormat : std::uint8_t { int4, dint4, int8 };
+/// wgmma_row.cu's names of CodeKind.
+using BlockFormat = CodeKind;
+[[nodiscard]] inline bool has_block_format(const CodeGrid& grid) { return !no_fast_product({0, 1, 1, &grid}); }
+[[nodiscard]] inline BlockFormat block_format(const CodeGrid& grid) { return code_kind(grid); }
 
-/// Whether the GPU's products know the weight's codes.
-[[nodiscard]] inline bool has_block_format(const CodeGrid& grid) {
-    return (grid.levels == 16 && grid.special_count == 0) || (grid.levels == 14 && grid.special_count == 2) ||
-           (grid.levels == 256 && grid.special_count == 0);
-}
-[[nodiscard]] inline BlockFormat block_format(const CodeGrid& grid) {
-    return grid.special_count != 0 ? BlockFormat::dint4 : grid.levels == 16 ? BlockFormat::int4 : BlockFormat::int8;
+inline constexpr std::int64_t most_packed_inputs = 65536; ///< whose sums stay within 32 bits on the way
+/// Why the packed layout does not hold a problem's weight.
+[[nodiscard]] inline std::optional<std::string> not_packed(const GemmProblem& problem) {
+    if (auto reason = no_fast_product(problem)) return reason;
+    if (problem.inputs > most_packed_inputs)
+        return std::to_string(problem.inputs) + " inputs; " + std::to_string(most_packed_inputs) + " are possible";
+    return std::nullopt;
 }
 
 /// Groups of inputs within a block of 128; 1 for `channel`, whose blocks hold no constants.
 [[nodiscard]] constexpr std::int64_t groups_per_block(const GemmProblem& problem) {
     return problem.grain == GemmGrain::channel ? 1 : block_inputs / problem.group;
+}
+
+inline constexpr int block_words = 1024; ///< of a block of 4-bit codes, eight codes each
+
+/// Row of a word's codes in its block and input of its first; the second four are 16 inputs behind.
+struct WordPlace {
+    int row, input;
+};
+[[nodiscard]] constexpr WordPlace place_of_word(int word) {
+    const int thread = word / 4 % 128, step = word / 512 * 2 + word / 2 % 2;
+    return {thread / 32 * 16 + thread % 32 / 4 + word % 2 * 8, step * 32 + thread % 4 * 4};
 }
 
 struct PackedLayout {
@@ -64,7 +77,7 @@ struct PackedLayout {
     explicit PackedLayout(const GemmProblem& problem)
         : channel_tiles((problem.outputs + tile_rows - 1) / tile_rows)
         , input_blocks((problem.inputs + block_inputs - 1) / block_inputs) {
-        const bool bytes = block_format(*problem.grid) == BlockFormat::int8;
+        const bool bytes = code_kind(*problem.grid) == CodeKind::int8;
         if (!bytes && problem.grain != GemmGrain::channel) constant_bytes = 2 * block_rows * groups_per_block(problem);
         block_bytes = block_rows * block_inputs / (bytes ? 1 : 2) + constant_bytes;
         if (problem.grain == GemmGrain::group)

@@ -1,4 +1,15 @@
-// Parts of tiles (schedule.h): which a thread block computes, and how the sums of several become one tile's.
+// Parts of tiles (part_walk.h): how the sums of several thread blocks become one tile's.
+//
+// clang-format off
+//     blocks of inputs of the split tiles, end to end          workspace, parts [thread block][ends a tile, begins one]
+//
+//     tile 0          tile 1          tile 2                   block 0:      -              tile 0's begin
+//     +---------------+---------------+---------------+        block 1:  tile 0's end       tile 1's begin
+//     | block 0 | block 1 | block 2 | block 3 | block 4 ...    block 2:  tile 1's middle        -
+//     +---------------+---------------+---------------+        block 3:  tile 1's end       tile 2's begin
+//
+//     even split, two a tile:  | block 0 | block 1 |           each stores half of the tile's tokens
+// clang-format on
 //
 // Each part is written to the workspace as it lies in registers, 16 bytes per thread and coalesced; a ticket per tile
 // tells the last to arrive, which adds the others' parts to the sums it still has. Where a tile is split evenly among
@@ -8,11 +19,17 @@
 //
 // Up to 16 tokens, sums travel with flags instead (complete_flagged): a ticket behind a fence takes 2 us, a third of a
 // small product.
+//
+// **Limits.** One product at a time on a card. Thread blocks of an even split, and with flags those that begin a tile,
+// wait for others of the same launch, in a loop: a grid is no larger than what runs at once on a card that it has for
+// itself, and nothing enforces that. Two products on two streams, or of two processes that share multiprocessors
+// (MPS), could each hold some that the other's thread blocks wait for, and never end. The engine has one stream of
+// products a card.
 #pragma once
 
 #include "kernels/api/gemm.h"
 #include "kernels/cuda/gemm/packed_weight.h"
-#include "kernels/cuda/gemm/schedule.h"
+#include "kernels/cuda/gemm/part_walk.h"
 
 namespace graticule::cuda {
 
@@ -44,65 +61,12 @@ struct ProductArguments {
     [[nodiscard]] __device__ std::int64_t padded_outputs() const { return std::int64_t{schedule.channel_tiles} * 128; }
 };
 
-/// A part of a tile: inputs [begin, end) in blocks of 128.
-struct Part {
-    std::int32_t tile, channel_tile, token_tile, begin, end;
-};
-
-/// Walks the parts of one thread block; every thread of it walks alike.
-class PartWalk {
+/// The parts of this thread block (part_walk.h); every thread of it walks alike.
+class PartWalk : public BlockParts {
 public:
     __device__ explicit PartWalk(const Schedule& schedule)
-        : schedule_(schedule)
-        , tile_(schedule.split_tiles + static_cast<std::int32_t>(blockIdx.x)) {
-        const std::int32_t units = schedule.split_tiles * schedule.input_blocks;
-        const auto block = static_cast<std::int32_t>(blockIdx.x);
-        if (block < schedule.split_blocks) {
-            unit_ = units * block / schedule.split_blocks;
-            unit_end_ = units * (block + 1) / schedule.split_blocks;
-        }
-    }
-    __device__ bool next(Part& part) {
-        if (unit_ < unit_end_) {
-            part.tile = unit_ / schedule_.input_blocks;
-            part.begin = unit_ - part.tile * schedule_.input_blocks;
-            part.end = min(schedule_.input_blocks, part.begin + unit_end_ - unit_);
-            unit_ += part.end - part.begin;
-        } else {
-            if (tile_ >= schedule_.channel_tiles * schedule_.token_tiles) return false;
-            part.tile = tile_;
-            part.begin = 0;
-            part.end = schedule_.input_blocks;
-            tile_ += static_cast<std::int32_t>(gridDim.x);
-        }
-        const std::int32_t per_raster = schedule_.raster * schedule_.token_tiles;
-        const std::int32_t raster = part.tile / per_raster, within = part.tile % per_raster;
-        const std::int32_t wide = min(schedule_.raster, schedule_.channel_tiles - raster * schedule_.raster);
-        part.channel_tile = raster * schedule_.raster + within % wide;
-        part.token_tile = within / wide;
-        return true;
-    }
-
-private:
-    const Schedule& schedule_;
-    std::int32_t unit_ = 0, unit_end_ = 0, tile_;
+        : BlockParts(schedule, static_cast<std::int32_t>(blockIdx.x), static_cast<std::int32_t>(gridDim.x)) {}
 };
-
-/// The first and last thread block with a part of a split tile.
-struct Contributors {
-    std::int32_t first, last;
-    __device__ Contributors(const Schedule& s, std::int32_t tile) {
-        const std::int32_t units = s.split_tiles * s.input_blocks, begin = tile * s.input_blocks;
-        first = ((begin + 1) * s.split_blocks - 1) / units;
-        last = ((begin + s.input_blocks) * s.split_blocks - 1) / units;
-    }
-};
-
-/// Tiles of up to this many tokens send their sums with flags; the room for them lies behind the tickets.
-inline constexpr int flagged_tile_tokens = 16;
-inline constexpr int most_blocks = 256; ///< that the room is for
-inline constexpr std::int64_t tickets_bytes = std::int64_t{1} << 16;
-static_assert(gemm_counter_bytes == tickets_bytes + most_blocks * 128 * flagged_tile_tokens * sizeof(std::int64_t));
 
 /// The sums of one warpgroup's 64 outputs of a part, and those of the tile's other parts.
 template <int tile_tokens, int staging_tokens>
@@ -124,7 +88,7 @@ struct PartSums {
         const Contributors contributors(schedule, part.tile);
         const int me = static_cast<int>(blockIdx.x) - contributors.first;
         const int shares = contributors.last - contributors.first + 1;
-        const bool even = chunks > 1 && schedule.split_blocks % schedule.split_tiles == 0;
+        const bool even = chunks > 1 && is_even_split(schedule);
         const int there = min(tile_tokens, arguments.tokens - part.token_tile * tile_tokens);
         unsigned mine = even ? 0U : all_chunks;
         if (even) {
@@ -274,11 +238,9 @@ private:
             }
         }
     }
-    /// A part's sums in the workspace, as this thread holds them: `pieces` times 16 bytes, 256 threads apart. A
-    /// thread block has at most two parts that are no whole tiles: one that ends a tile, then one that begins a tile.
+    /// A part's sums in the workspace, as this thread holds them: `pieces` times 16 bytes, 256 threads apart.
     __device__ int4* part_of(std::int32_t block, bool begins_tile) const {
-        return arguments.parts + (static_cast<std::int64_t>(block) * 2 + (begins_tile ? 1 : 0)) * pieces * 256 +
-               warpgroup * 128 + thread;
+        return arguments.parts + part_place(block, begins_tile) * pieces * 256 + warpgroup * 128 + thread;
     }
     static __device__ std::int32_t load_acquire(const std::int32_t* from) {
         std::int32_t value;

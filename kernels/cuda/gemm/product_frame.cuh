@@ -60,6 +60,15 @@ struct alignas(16) TileRecords {
     }
 };
 
+/// Shared memory on the way from sums to y.
+template <int tile_tokens>
+struct Staging {
+    static constexpr int staging_tokens = tile_tokens < 32 ? tile_tokens : 32;
+    static constexpr int staging_row = 144; ///< 64 outputs of 16 bits and 16 bytes against bank conflicts
+    static constexpr int staged_bytes = staging_tokens * staging_row; ///< of one warpgroup
+    static constexpr int staging_bytes = 2 * staged_bytes + static_cast<int>(sizeof(TileRecords<tile_tokens>));
+};
+
 /// The sums of one warpgroup's 64 outputs, and what becomes of them.
 template <int tile_tokens, int staging_tokens, int staging_row>
 struct Epilogue {

@@ -35,14 +35,4 @@ namespace graticule::cuda {
 /// Thread blocks of a product that run at once: one a multiprocessor, as far as there is room for their sums.
 [[nodiscard]] inline int blocks_at_once() { return std::min(multiprocessors(), most_blocks); }
 
-/// Thread blocks that have something to do.
-[[nodiscard]] inline int thread_blocks(const Schedule& schedule, int processors) {
-    return std::min(processors, std::max(schedule.split_blocks, schedule.tiles() - schedule.split_tiles));
-}
-
-/// Two parts per thread block, each of 128 outputs x tile_tokens sums, behind the counters.
-[[nodiscard]] inline std::size_t parts_bytes(const Schedule& schedule, std::int64_t tile_tokens) {
-    return gemm_counter_bytes + static_cast<std::size_t>(schedule.split_blocks * 2 * 128 * tile_tokens * 4);
-}
-
 } // namespace graticule::cuda

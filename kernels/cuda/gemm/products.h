@@ -38,7 +38,10 @@ void weight_only_bf16(const WeightOnlyArguments& arguments, bool groups, int til
 void weight_only_f16(const WeightOnlyArguments& arguments, bool groups, int tile_tokens, int blocks,
                      cudaStream_t stream);
 
-/// Any weight of a known block format into the packed layout.
+/// GemmRow::packed_bytes and GemmRow::pack of the rows whose weights lie as packed_weight.h says.
+std::size_t packed_weight_bytes(const GemmProblem& problem);
+void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, Stream stream);
+/// The same without checks.
 void pack_weight(const GemmProblem& problem, const GemmWeights& weights, void* packed, cudaStream_t stream);
 
 struct QuantizeArguments;

@@ -1,9 +1,25 @@
 // Inputs of an integer product in one read: extremes of a token, its scale, int8 codes and their sum.
 //
-// One thread block per token. Each thread keeps its share of the token in registers from the search for the extremes
-// until the codes are stored, so that memory is read once (2 bytes per value from bf16) and written once (1 byte). A
-// token too long for that is read twice, the second time from the cache. Inputs that are made of others on the way:
-// make_input.cu.
+// **Formula** (scale_rule.h, grid_points.h), of a token's values x: scale = max |x| / 127, or (max - min) / 255 with a
+// zero point; code = round(x / scale) + zero, kept less 128; row_sum = sum of what is kept.
+//
+// **Parallel split.** One thread block per token. Each thread keeps its share of the token in registers from the search
+// for the extremes until the codes are stored, so that memory is read once (2 bytes per value from bf16) and written
+// once (1 byte).
+//
+// clang-format off
+//     columns          0 ... 7   8 ... 15   ...               8 threads ...      16 threads ...
+//     thread              0          1      ... threads - 1 | 0   1   ...      | 0   1   ...           `kept` times
+//
+//     load eights -> extremes -> lane, warp, thread block -> scale -> codes of the same eights -> 8 bytes each, row sum
+// clang-format on
+//
+// With a fixed scale there is nothing to search for: each eight is loaded, coded and stored.
+//
+// **Limits.** Tokens as many as int32 holds, columns up to 2^30. More than 32,768 values (4 eights of 1,024 threads)
+// are read twice, the second time from the cache; so are tokens with a NaN or an infinity. Inputs that are made of
+// others on the way: make_input.cu.
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -19,13 +35,13 @@ struct PlainArguments {
     Rows values;
 };
 
-/// `kept`: groups of eight a thread keeps; 0: none, the row is read twice.
+/// `kept`: groups of eight a thread keeps; 0: none, and unless the scale is fixed the row is read twice.
 template <ValueType type, int kept>
 __global__ void __launch_bounds__(1024) quantize_rows(const __grid_constant__ PlainArguments arguments) {
     __shared__ RowShared shared;
 #if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;");
-    asm volatile("griddepcontrol.wait;" ::: "memory");
+    launch_dependents();
+    wait_for_predecessor();
 #endif
     const QuantizeArguments& a = arguments.quantize;
     const auto token = static_cast<std::int32_t>(blockIdx.x), thread = static_cast<std::int32_t>(threadIdx.x);
@@ -50,9 +66,11 @@ __global__ void __launch_bounds__(1024) quantize_rows(const __grid_constant__ Pl
     }
 }
 
+/// With as many warps as it takes for each thread to have `each` of the row's eights.
 template <ValueType type, int kept>
-void launch(const PlainArguments& arguments, std::int32_t eights, cudaStream_t stream) {
-    const std::int32_t warps = kept == 0 ? 16 : (eights + 32 * kept - 1) / (32 * kept);
+void launch(const PlainArguments& arguments, std::int32_t eights, std::int32_t each, cudaStream_t stream) {
+    const std::int32_t wanted = (eights + 32 * each - 1) / (32 * each),
+                       warps = kept == 0 ? std::min(wanted, 16) : wanted;
     launch_overlapped(quantize_rows<type, kept>, arguments, arguments.quantize.tokens, 32 * warps, 0, stream);
 }
 
@@ -62,10 +80,12 @@ template <ValueType type>
 void launch_for_length(const PlainArguments& arguments, cudaStream_t stream) {
     const std::int32_t eights = (arguments.quantize.columns + 127) / 128 * 16;
     const bool few = arguments.quantize.tokens <= multiprocessors();
-    if (few && eights <= 1024) return launch<type, 1>(arguments, eights, stream);
-    if (few && eights <= 2048) return launch<type, 2>(arguments, eights, stream);
-    if (eights <= 4096) return launch<type, 4>(arguments, eights, stream);
-    launch<type, 0>(arguments, eights, stream);
+    // A fixed scale is known before the row is: nothing is kept.
+    if (arguments.quantize.fixed_scale != nullptr) return launch<type, 0>(arguments, eights, few ? 1 : 4, stream);
+    if (few && eights <= 1024) return launch<type, 1>(arguments, eights, 1, stream);
+    if (few && eights <= 2048) return launch<type, 2>(arguments, eights, 2, stream);
+    if (eights <= 4096) return launch<type, 4>(arguments, eights, 4, stream);
+    launch<type, 0>(arguments, eights, 1, stream);
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 #include <cuda_fp16.h>
 
 #include "kernels/api/scale_rule.h"
+#include "kernels/cuda/gemm/hopper.cuh"
 #include "kernels/cuda/gemm/overlapped_launch.cuh"
 #include "kernels/cuda/gemm/products.h"
 
@@ -169,21 +170,26 @@ struct RowCodes {
         , reciprocal(1.0F / scale_)
         , magic(whole_places + (zero - 128.0F)) {}
 
-    /// Whether values from `low` to `high` have codes among -128 ... 127 without clamping, halves aside, and a scale
-    /// with which no remainder of a division is too small for float32.
+    /// Whether no remainder of a division by the scale is too small for float32.
+    __device__ bool is_ordinary() const { return scale >= 0x1p-80F && scale <= 0x1p80F; }
+    /// Whether it is, and values from `low` to `high` have codes among -128 ... 127 without clamping, halves aside.
     __device__ bool holds(float low, float high) const {
-        return scale >= 0x1p-80F && scale <= 0x1p80F && __fmaf_rn(low, reciprocal, magic) >= whole_places - 128.0F &&
+        return is_ordinary() && __fmaf_rn(low, reciprocal, magic) >= whole_places - 128.0F &&
                __fmaf_rn(high, reciprocal, magic) <= whole_places + 127.0F;
     }
-    /// Eight codes of values that it holds. The product with the reciprocal is off by less than 5e-5 steps and rounds
-    /// alike wherever it is not that near to a half; where one of the eight is, all become quotients. (A sum with
-    /// `magic` alone would send halves to even codes, not to even numbers of steps.)
-    template <ValueType type>
-    __device__ __forceinline__ uint2 of(const Eight<type>& x) const {
+    /// Eight codes with an ordinary scale, of values that it holds or, with `clamps`, of any finite ones: those beyond
+    /// the codes are brought to a quarter of a step past the last, which is its code. The product with the reciprocal
+    /// is off by less than 5e-5 steps and rounds alike wherever it is not that near to a half; where one of the eight
+    /// is, all become quotients. (A sum with `magic` alone would send halves to even codes, not to even numbers of
+    /// steps.)
+    template <bool clamps, ValueType type>
+    __device__ __forceinline__ uint2 of(const Eight<type>& eight) const {
         float farthest = 0.0F;
-        float shifted[8];
+        float x[8], shifted[8];
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
+            x[i] = eight[i];
+            if constexpr (clamps) x[i] = fminf(fmaxf(x[i], (block.low - 0.25F) * scale), (block.high + 0.25F) * scale);
             shifted[i] = __fmaf_rn(x[i], reciprocal, magic);
             farthest = fmaxf(farthest, fabsf(__fmaf_rn(x[i], reciprocal, magic - shifted[i])));
         }
@@ -192,6 +198,14 @@ struct RowCodes {
             for (int i = 0; i < 8; ++i) shifted[i] = rintf(clamp_to(quotient(x[i]), block.low, block.high)) + magic;
         }
         return packed(shifted);
+    }
+    /// Eight codes of values of which nothing is known.
+    template <ValueType type>
+    __device__ __forceinline__ uint2 of_any(const Eight<type>& x) const {
+        Extremes<type> extremes;
+        extremes.take(x);
+        const bool finite = is_finite(extremes.low()) && is_finite(extremes.high());
+        return finite && is_ordinary() ? of<true>(x) : by_division(x);
     }
     /// Eight codes of any values, NaN included.
     template <ValueType type>
@@ -244,8 +258,8 @@ struct RowShared {
 };
 
 /// One token by one thread block of `warps` warps. `visit` calls what it is given with each of the thread's eights and
-/// its place in the row, the same ones every time; `visit_again` likewise, for rows that are rare: with less code, if
-/// slower.
+/// its place in the row, the same ones every time; `visit_again` likewise, with less code, if slower: for tokens with a
+/// NaN or an infinity, for scales that are not ordinary, and as the only visit where the scale is fixed.
 template <ValueType type, class Visit, class VisitAgain>
 __device__ __forceinline__ void quantize_row(const QuantizeArguments& a, std::int32_t token, int warps,
                                              RowShared& shared, const Visit& visit, const VisitAgain& visit_again) {
@@ -302,11 +316,15 @@ __device__ __forceinline__ void quantize_row(const QuantizeArguments& a, std::in
     };
     if (finite && codes_of.holds(low, high)) {
         visit([&](const Eight<type>& eight, std::int32_t v) {
-            if (8 * v < padded) keep(codes_of.of(eight), v);
+            if (8 * v < padded) keep(codes_of.template of<false>(eight), v);
+        });
+    } else if (finite && codes_of.is_ordinary()) { // a clip ratio below 1
+        visit([&](const Eight<type>& eight, std::int32_t v) {
+            if (8 * v < padded) keep(codes_of.template of<true>(eight), v);
         });
     } else {
         visit_again([&](const Eight<type>& eight, std::int32_t v) {
-            if (8 * v < padded) keep(codes_of.by_division(eight), v);
+            if (8 * v < padded) keep(codes_of.of_any(eight), v);
         });
     }
     sum = __reduce_add_sync(0xFFFFFFFFU, sum);

@@ -2,7 +2,8 @@
 // product. Tiles that fill the card in whole rounds are computed whole. The remainder is split along the inputs
 // ("stream-K", Osama et al. 2023): its blocks of 128 inputs, laid end to end, are shared out evenly, and a tile that
 // several thread blocks computed parts of is added up by one of them, or by all of them, each a share (part_sums.cuh).
-// Sums are integers, so it does not matter by which.
+// Sums of integers are the same however they are shared out. Those of weight-only products are floats, added in the
+// order of the parts: the same bits on every card with as many multiprocessors.
 #pragma once
 
 #include <algorithm>
@@ -19,6 +20,9 @@ struct Schedule {
 
     [[nodiscard]] std::int32_t tiles() const { return channel_tiles * token_tiles; }
 };
+
+/// Whether every thread block of the split tiles has one part, and every tile as many parts as any other.
+[[nodiscard]] constexpr bool is_even_split(const Schedule& s) { return s.split_blocks % s.split_tiles == 0; }
 
 /// For `processors` thread blocks that run at once.
 inline Schedule make_schedule(std::int64_t channel_tiles, std::int64_t token_tiles, std::int64_t input_blocks,
@@ -53,8 +57,10 @@ inline Schedule whole_tiles(Schedule s) {
 /// Clocks that the busiest thread block needs, for the choice between tiles; `block_clocks`: of 128 inputs of one tile.
 inline std::int64_t estimated_clocks(const Schedule& s, std::int64_t processors, std::int64_t tile_tokens,
                                      std::int64_t block_clocks) {
-    constexpr std::int64_t bytes_per_clock = 64; // between a multiprocessor and the second-level cache
-    constexpr std::int64_t round_trip = 2000;    // a part written, its ticket drawn
+    // What a multiprocessor's path to the second-level cache can carry. Streams of stages reach less of it: their rate
+    // is in `block_clocks`. Both figures and the next are a Hopper card's; only the choice between tiles hangs on them.
+    constexpr std::int64_t bytes_per_clock = 64;
+    constexpr std::int64_t round_trip = 2000; // a part written, its ticket drawn
     const std::int64_t whole = s.tiles() - s.split_tiles, store = 10 * tile_tokens;
     const std::int64_t rounds = (whole + processors - 1) / processors;
     std::int64_t clocks = rounds * (s.input_blocks * block_clocks + store);
@@ -62,8 +68,7 @@ inline std::int64_t estimated_clocks(const Schedule& s, std::int64_t processors,
     const std::int64_t units = std::int64_t{s.split_tiles} * s.input_blocks;
     clocks += (units + s.split_blocks - 1) / s.split_blocks * block_clocks + round_trip + store;
     const std::int64_t tile_bytes = 128 * tile_tokens * 4, shares = s.split_blocks / s.split_tiles;
-    const bool even = s.split_blocks % s.split_tiles == 0;
-    return clocks + (even ? 2 * tile_bytes * (shares - 1) / shares : 3 * tile_bytes) / bytes_per_clock;
+    return clocks + (is_even_split(s) ? 2 * tile_bytes * (shares - 1) / shares : 3 * tile_bytes) / bytes_per_clock;
 }
 
 } // namespace graticule::cuda

@@ -22,10 +22,8 @@ void launch_weight_only_filled(const WeightOnlyArguments& arguments, int blocks,
 
 template <class Inputs, bool groups, int tile_tokens>
 void launch_weight_only_tile(const WeightOnlyArguments& arguments, int blocks, cudaStream_t stream) {
-    // Bulk copies are Hopper's, and leave what is past the end of the inputs as it was. A copy per token costs more than
-    // the threads' own where there are many.
-    if constexpr (tile_tokens <= 16)
-        if (compute_capability() == 90 && arguments.inputs % weight_only::block_inputs == 0)
+    if constexpr (tile_tokens <= most_filled_tokens)
+        if (filling_of(tile_tokens, arguments.inputs) == Filling::own_warp)
             return launch_weight_only_filled<Inputs, groups, tile_tokens, Filling::own_warp>(arguments, blocks, stream);
     launch_weight_only_filled<Inputs, groups, tile_tokens, Filling::all_threads>(arguments, blocks, stream);
 }

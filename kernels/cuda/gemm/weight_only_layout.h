@@ -2,7 +2,7 @@
 // of whole numbers, so that tests walk through them without a GPU: tests/kernels/tst_weight_only.cpp puts a product
 // together from them, thread by thread.
 //
-// Packed: records WeightOnlyRecord (outputs, rounded up to 128) | blocks [outputs / 128][inputs / 128] of 128 x 128
+// Packed: records Record (outputs, rounded up to 128) | blocks [outputs / 128][inputs / 128] of 128 x 128
 // codes, both rounded up. A block is 8,192 bytes of codes and behind them, for grain `group`, 512 bytes per group that
 // begins in it.
 //

@@ -10,17 +10,23 @@
 // 16 outputs with all the tile's tokens; beyond, four pairs of warps have 32 outputs each and a warp half of the
 // tokens, so that inputs are read from shared memory half as often.
 //
-//     one stage of shared memory, 128 inputs:  | inputs, tile_tokens x 256 bytes | 128 x 128 codes | constants of
-//     groups |
+// clang-format off
+//     one stage of shared memory, 128 inputs
+//     +---------------------------------+-----------------+------------------------------------+
+//     | inputs, tile_tokens x 272 bytes | 128 x 128 codes | constants of one or two groups     |
+//     +---------------------------------+-----------------+------------------------------------+
+//       256 and 16 that keep banks apart  8,192 bytes       512 bytes each; none per channel
+// clang-format on
 //
 // Stages are filled several ahead. On Hopper, for up to 16 tokens, a ninth warp does that with bulk copies, a row of a
 // token each and the weights in one, and mbarriers hand stages over, so that the other warps do nothing but multiply.
-// Elsewhere, and where inputs end within a block of 128, every thread copies its share by cp.async. While the kernel before still runs
-// (programmatic dependent launch) the first weights are on their way. A lane's codes are one 16-byte load for 16
-// outputs x 64 inputs, its inputs two per token (weight_only_layout.h).
+// Elsewhere, and where inputs end within a block of 128, every thread copies its share by cp.async. While the kernel
+// before still runs (programmatic dependent launch) the first weights are on their way. A lane's codes are one 16-byte
+// load for 16 outputs x 64 inputs, its inputs two per token (weight_only_layout.h).
 //
 // **Parts of tiles** follow schedule.h as in the integer products, but sums are floats here: every part goes to the
-// workspace, and the last thread block to arrive adds all of them in their order. The same bits every time.
+// workspace, and the last thread block to arrive adds all of them in their order. The same bits every time on cards
+// with as many multiprocessors; on others the parts are others.
 //
 // **Limits.** INT4; zero points of a byte; groups multiples of 64; inputs multiples of 8, in rows that begin on 16
 // bytes. Beyond a few hundred tokens a dense product of dequantized weights is faster
@@ -29,6 +35,7 @@
 
 #include <type_traits>
 
+#include "kernels/cuda/gemm/card.h"
 #include "kernels/cuda/gemm/hopper.cuh"
 #include "kernels/cuda/gemm/product_frame.cuh"
 #include "kernels/cuda/gemm/staged_copies.cuh"
@@ -50,8 +57,18 @@ struct WeightOnlyArguments {
     Schedule schedule;
 };
 
-/// Who fills the stages: every thread by cp.async, or a warp of its own by bulk copies (Hopper).
+/// Who fills the stages: every thread by cp.async, or a warp of its own by bulk copies.
 enum class Filling { all_threads, own_warp };
+
+/// Tiles of up to this many tokens may be filled by a warp: a copy per token costs more than the threads' own where
+/// there are many.
+inline constexpr int most_filled_tokens = 16;
+/// Bulk copies are Hopper's, and leave what is past the end of the inputs as it was.
+[[nodiscard]] inline Filling filling_of(std::int64_t tile_tokens, std::int64_t inputs) {
+    const bool own_warp =
+        tile_tokens <= most_filled_tokens && inputs % weight_only::block_inputs == 0 && compute_capability() == 90;
+    return own_warp ? Filling::own_warp : Filling::all_threads;
+}
 
 /// Shared memory and the warps' shares of a tile.
 template <bool groups, int tile_tokens, Filling filling>
@@ -236,8 +253,7 @@ struct WeightOnlySums {
     __device__ bool complete(const Part& part, std::int32_t& is_last) {
         const Contributors contributors(arguments.schedule, part.tile);
         const auto part_of = [&](std::int32_t block, bool begins_tile) {
-            return arguments.parts +
-                   (static_cast<std::int64_t>(block) * 2 + (begins_tile ? 1 : 0)) * sixteens * eights * 256 + thread;
+            return arguments.parts + part_place(block, begins_tile) * sixteens * eights * 256 + thread;
         };
         float4* own = part_of(static_cast<std::int32_t>(blockIdx.x), part.begin == 0);
         each([&](int m, int t) {

@@ -15,9 +15,7 @@ using weight_only::Layout;
 
 std::optional<std::string> refuses(const GemmProblem& problem) {
     if (auto reason = no_weight_only_product(problem)) return reason;
-    if (compute_capability() < 80)
-        return "needs compute capability 8.0, this card has " + std::to_string(compute_capability() / 10) + "." +
-               std::to_string(compute_capability() % 10);
+    if (auto reason = capability_below(80)) return reason;
     if (problem.grid->levels != 16) return weights_text(*problem.grid) + "; INT4 is known";
     if (problem.grain == GemmGrain::group && problem.group % weight_only::unit_inputs != 0)
         return "groups of " + std::to_string(problem.group) + "; multiples of 64 are known";
@@ -32,17 +30,17 @@ std::int64_t tile_tokens(std::int64_t tokens) {
 }
 
 /// Thread blocks that run at once (WeightOnlyTile::blocks_per_processor).
-int processors(std::int64_t tile) {
+int processors(std::int64_t tile, std::int64_t inputs) {
     constexpr std::size_t two_blocks = std::size_t{196} << 10;
-    if (tile <= 16 && compute_capability() == 90) return 3 * multiprocessors();
+    if (filling_of(tile, inputs) == Filling::own_warp) return 3 * multiprocessors();
     return multiprocessors() * (tile <= 32 && shared_memory_per_multiprocessor() >= two_blocks ? 2 : 1);
 }
 
 Schedule schedule_of(const GemmProblem& problem) {
     const Layout layout(problem);
     const std::int64_t tile = tile_tokens(problem.tokens);
-    return make_schedule(layout.output_tiles, (problem.tokens + tile - 1) / tile, layout.input_blocks, processors(tile),
-                         tile);
+    return make_schedule(layout.output_tiles, (problem.tokens + tile - 1) / tile, layout.input_blocks,
+                         processors(tile, problem.inputs), tile);
 }
 
 std::size_t packed_bytes(const GemmProblem& problem) { return Layout(problem).bytes(); }
@@ -152,8 +150,8 @@ void run(const GemmProblem& problem, const void* packed, const ValueMatrix& x, G
     a.schedule = schedule_of(problem);
     const std::int64_t tile = tile_tokens(problem.tokens);
     const auto launch = problem.output == ValueType::bf16 ? weight_only_bf16 : weight_only_f16;
-    launch(a, problem.grain == GemmGrain::group, static_cast<int>(tile), thread_blocks(a.schedule, processors(tile)),
-           static_cast<cudaStream_t>(stream.handle));
+    launch(a, problem.grain == GemmGrain::group, static_cast<int>(tile),
+           thread_blocks(a.schedule, processors(tile, problem.inputs)), static_cast<cudaStream_t>(stream.handle));
 }
 
 struct ExpandArguments {

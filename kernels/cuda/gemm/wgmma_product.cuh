@@ -40,10 +40,9 @@
 // seen a barrier's last phase can tell its next one by parity. The pairs' sums are added in shared memory at the end
 // of a part.
 //
-// **Groups with float scales.** A warpgroup waits for its products at the end of every group, takes the sums to float32 and
-// begins anew (d = a b); meanwhile the other one multiplies. Scales of a stage's groups, 128 floats each, come with its
-// weights. Sums and floats are both in registers, so a tile has at most 128 tokens; and tiles are computed whole, for
-// the order of additions.
+// **Groups with float scales** have a loop of their own (wgmma_groups.cuh). Scales of a stage's groups, 128 floats each, come
+// with its weights. Sums and floats are both in registers, so a tile has at most 128 tokens; and tiles are computed
+// whole, for the order of additions.
 //
 // **Parts of tiles** are part_sums.cuh's, **the epilogue** product_frame.cuh's.
 //
@@ -57,6 +56,7 @@
 #include "kernels/cuda/gemm/decode.cuh"
 #include "kernels/cuda/gemm/hopper.cuh"
 #include "kernels/cuda/gemm/product_frame.cuh"
+#include "kernels/cuda/gemm/wgmma_groups.cuh"
 
 namespace graticule::cuda {
 
@@ -206,7 +206,8 @@ __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens,
         arguments, half,    thread, lane, warp, shared + Memory::count * Memory::bytes + half * Memory::staged_bytes,
         records,   &is_last};
     int4* exchange = reinterpret_cast<int4*>(shared + Memory::count * Memory::bytes + Memory::staging_bytes) +
-                     half * 128 + thread; // of this thread in either pair
+                     half * 128 + thread;                      // of this thread in either pair
+    const StagePlace place{full, empty, stages, half, thread}; // for wgmma_groups.cuh
     // Corrections of a tile that a decoder is made of: asked for before the tile is begun.
     std::int32_t corrections[2] = {};
     const auto ask_for_corrections = [&](PartWalk ahead) {
@@ -220,18 +221,26 @@ __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens,
     ask_for_corrections(walk);
     wait_for_predecessor();
     int d[tile_tokens / 2];
-    float grouped[sums == Sums::groups ? tile_tokens / 2 : 1]; // groups times their scales
-    std::uint32_t stages_before = 0;                           // of all parts before this one
+    std::uint32_t stages_before = 0; // of all parts before this one
+    using Groups = GroupLoop<Decoder, Memory, groups_in_block, tile_tokens>;
+    if constexpr (sums == Sums::groups) Groups::begin_turns(half);
     while (walk.next(part)) {
         Decoder decoder;
         decoder.for_tile(corrections);
+        if constexpr (sums == Sums::groups) {
+            float grouped[tile_tokens / 2] = {};
+            Groups{place, decoder, grouped}.run(part, stage, phase);
+            ask_for_corrections(walk);
+            barrier_wait(records_full, records_phase);
+            records_phase ^= 1;
+            epilogue.store(grouped, part, epilogue.all_chunks);
+            __syncwarp();
+            if (lane == 0) barrier_arrive(records_empty);
+            continue;
+        }
         if (apart && first_part && warpgroup == 1) named_barrier(4, 256);
 #pragma unroll
         for (int i = 0; i < tile_tokens / 2; ++i) d[i] = 0;
-        if constexpr (sums == Sums::groups) {
-#pragma unroll
-            for (int i = 0; i < tile_tokens / 2; ++i) grouped[i] = 0.0F;
-        }
         std::uint32_t a[4][4];
         int first = part.begin;
         if constexpr (in_turn) { // the pair's stages are those of even, or of odd number
@@ -261,31 +270,10 @@ __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens,
                             decoder.for_group(shared_word(block + 4096 + step / (4 / groups_in_block) * 128 +
                                                           (warp * 8 + lane / 4) * 4));
                     const uint4& codes = step < 2 ? half0 : half1;
-                    if constexpr (!in_turn && sums == Sums::exact)
-                        wgmma_wait<3>(); // the product that read a[step] last time is done
+                    if constexpr (!in_turn) wgmma_wait<3>(); // the product that read a[step] last time is done
                     decoder.template bytes<0>(step % 2 == 0 ? codes.x : codes.z, a[step][0], a[step][2]);
                     decoder.template bytes<1>(step % 2 == 0 ? codes.y : codes.w, a[step][1], a[step][3]);
-                    if constexpr (sums == Sums::groups) {
-                        constexpr int steps = 4 / groups_in_block;
-#pragma unroll
-                        for (std::uint32_t& four : a[step]) four ^= 0x80808080U; // w + 128 to w
-                        wgmma_fence();
-                        if (step % steps == 0)
-                            Wgmma<tile_tokens>::signed_registers_anew(d, a[step], rows + 2 * step);
-                        else
-                            Wgmma<tile_tokens>::signed_registers(d, a[step], rows + 2 * step);
-                        wgmma_commit();
-                        if (step % steps == steps - 1) {
-                            const std::uint32_t scales = inputs + Memory::input_bytes + 2 * Memory::block_bytes +
-                                                         step / steps * 512 + (half * 64 + warp * 16 + lane / 4) * 4;
-                            const float scale[2] = {__uint_as_float(shared_word(scales)),
-                                                    __uint_as_float(shared_word(scales + 32))};
-                            wgmma_wait<0>();
-#pragma unroll
-                            for (int i = 0; i < tile_tokens / 2; ++i)
-                                grouped[i] = __fmaf_rn(__int2float_rn(d[i]), scale[i % 4 / 2], grouped[i]);
-                        }
-                    } else if constexpr (!in_turn) {
+                    if constexpr (!in_turn) {
                         wgmma_fence();
                         Wgmma<tile_tokens>::unsigned_registers(d, a[step], rows + 2 * step);
                         wgmma_commit();
@@ -348,13 +336,11 @@ __global__ void __launch_bounds__((Stages<Decoder, groups_in_block, tile_tokens,
         const unsigned mine = whole ? epilogue.all_chunks : epilogue.complete(d, part);
         barrier_wait(records_full, records_phase);
         records_phase ^= 1;
-        if constexpr (sums == Sums::groups)
-            epilogue.store(grouped, part, mine);
-        else if (mine != 0)
-            epilogue.store(d, part, mine);
+        if (mine != 0) epilogue.store(d, part, mine);
         __syncwarp();
         if (lane == 0) barrier_arrive(records_empty);
     }
+    if constexpr (sums == Sums::groups) Groups::end_turns(half);
 }
 
 } // namespace graticule::cuda
