@@ -62,7 +62,11 @@ void generate_command(const Args& args, Console& console) {
     if (runs.size() == 2)
         text += parting ? "\nthey part at token " + std::to_string(*parting + 1) + ", where >>> stands\n"
                         : "\nthe same tokens\n";
-    if (runs.size() == 2) text += "speeds are of simulated rounding; 'speed' measures kernels for few bits\n";
+    if (runs.size() == 2)
+        text +=
+            console.job().execution.arithmetic == Arithmetic::integer
+                ? "the recipe's speed is of integer products where there are kernels; 'speed' measures passes alone\n"
+                : "the recipe's speed is of simulated rounding; 'speed' measures kernels for few bits\n";
     console.print_json(value);
     console.print(text);
 }

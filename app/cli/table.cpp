@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/base/byte_text.h"
 #include "core/base/error.h"
 
 namespace graticule::cli {
@@ -72,13 +73,7 @@ std::string grouped(std::int64_t value) {
     return digits;
 }
 
-std::string bytes_text(std::int64_t bytes) {
-    static constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    for (; std::fabs(value) >= 999.5 && unit + 1 < std::size(units); ++unit) value /= 1000;
-    return unit == 0 ? std::to_string(bytes) + " B" : fixed(value, value < 10 ? 2 : 1) + " " + units[unit];
-}
+std::string bytes_text(std::int64_t bytes) { return byte_text(bytes); }
 
 std::string duration_text(double seconds) {
     if (seconds < 60) return fixed(seconds, seconds < 10 ? 1 : 0) + " s";

@@ -165,10 +165,10 @@ PlotScene speed_plot(const Session& session, SpeedFigure figure) {
     data.about = QString::fromStdString(study->provenance.device + ", " + study->provenance.execution);
     data.statistic = unit;
     for (const SpeedRun& run : study->runs) {
-        LengthLine line{QString::fromStdString(run.name), {}, {}, run.recipe_line.empty()};
+        LengthLine line{QString::fromStdString(run.label()), {}, {}, run.recipe_line.empty()};
         line.run = true;
         for (const SpeedPoint& point : run.points) {
-            if (point.phase != SpeedPhase::prefill) continue;
+            if (point.phase != SpeedPhase::prefill || !point.measured()) continue;
             line.lengths.push_back(static_cast<double>(point.length));
             line.values.push_back(speed_value(figure, point));
             if (const auto spread = speed_spread(figure, point)) {
@@ -176,8 +176,9 @@ PlotScene speed_plot(const Session& session, SpeedFigure figure) {
                 line.upper.push_back(spread->second);
             }
         }
-        data.lines.push_back(std::move(line));
+        if (!line.lengths.empty()) data.lines.push_back(std::move(line));
     }
+    if (data.lines.empty()) return empty_scene(title, tr("Nothing could be measured so far; below is why"));
     data.provenance = provenance_of(session);
     data.provenance.recipe.clear(); // of the study's own settings, which the legend names
     data.provenance.recipe_hash.clear();

@@ -43,14 +43,14 @@ std::vector<Continuation> continue_prompt(std::shared_ptr<const Model> model, st
         ModelRunner runner(model, side.quantized, open_device(ctx.device), options);
         Continuation& continuation = continuations.emplace_back();
         continuation.run_name = side_name(side, *model);
-        std::optional<WorkClock> since_first;
+        std::optional<WorkClock> since_second;
         std::vector<std::int32_t> text = start;
         runner.grow(start, std::ssize(start) + tokens, ctx, [&](const HostTensor& logits) {
             const std::int32_t token = most_likely(logits);
-            if (since_first)
-                continuation.seconds = since_first->seconds();
-            else
-                since_first.emplace();
+            if (since_second)
+                continuation.seconds = since_second->seconds();
+            else if (!continuation.tokens.empty())
+                since_second.emplace();
             text.push_back(token);
             continuation.tokens.push_back(token);
             ctx.advance();

@@ -16,9 +16,11 @@ struct Continuation {
     std::string run_name;
     std::vector<std::int32_t> tokens; ///< after the prompt; it ends early behind the tokenizer's end of text
     std::string text;                 ///< what they add to the prompt
-    double seconds = 0; ///< from the first token on: what came before it loaded the weights and read the prompt
+    /// From the second token on: until the first, weights are loaded and the prompt is read; the second is the first of
+    /// its kind of pass, for which workers and code are made ready.
+    double seconds = 0;
     [[nodiscard]] double tokens_per_second() const { ///< 0: not known
-        return seconds > 0 ? static_cast<double>(tokens.size() - 1) / seconds : 0;
+        return seconds > 0 ? static_cast<double>(tokens.size() - 2) / seconds : 0;
     }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/byte_text.h"
 #include "core/base/hold.h"
 #include "core/engine/peak_memory.h"
 #include "core/engine/run_provenance.h"
@@ -21,6 +22,27 @@ std::span<const SpeedSetting> speed_settings() {
                      "dINT4 weights per channel, INT8 inputs per token"},
     };
     return settings;
+}
+
+FittedSetting fitted(const SpeedSetting& setting, const Model& model) {
+    static constexpr std::string_view usual = "128";
+    FittedSetting fitted{std::string(setting.name), std::nullopt, {}};
+    for (const std::string_view group : {usual, std::string_view("64"), std::string_view("32")}) {
+        std::string line(setting.recipe);
+        const std::size_t place = line.find(usual);
+        if (place != std::string::npos) line.replace(place, usual.size(), group);
+        const Recipe recipe = read_recipe(line);
+        const Resolution found = resolve(recipe, model);
+        if (found.resolved) {
+            if (group != usual) fitted.name += " g" + std::string(group);
+            fitted.recipe = recipe;
+            fitted.problem.clear();
+            return fitted;
+        }
+        if (fitted.problem.empty()) fitted.problem = found.diagnostics.lines(Severity::error).front();
+        if (place == std::string::npos) break;
+    }
+    return fitted;
 }
 
 namespace {
@@ -48,21 +70,54 @@ std::vector<std::int64_t> lengths_of(const SpeedSpec& spec, const Model& model) 
     return lengths;
 }
 
-std::vector<TimedModel::Shape> shapes_of(const SpeedSpec& spec, const Model& model) {
+/// What is measured of every run, with nothing measured yet.
+std::vector<SpeedPoint> points_of(const SpeedSpec& spec, const Model& model) {
     if (spec.before < 0) throw Error(ErrorKind::usage, "tokens before the decoded one are a number from 0");
-    std::vector<TimedModel::Shape> shapes;
-    for (const std::int64_t length : lengths_of(spec, model)) shapes.push_back({1, length});
+    std::vector<SpeedPoint> points;
+    for (const std::int64_t length : lengths_of(spec, model)) {
+        SpeedPoint& point = points.emplace_back();
+        point.length = length;
+    }
     for (const std::int64_t batch : spec.batches) {
         if (batch < 1)
             throw Error(ErrorKind::usage, "a batch is a number of sequences from 1; give some, such as 1,16");
-        shapes.push_back({batch, 1, std::min(spec.before, model.config().max_positions - 1)});
+        SpeedPoint& point = points.emplace_back();
+        point.phase = SpeedPhase::decode;
+        point.batch = batch;
+        point.before = std::min(spec.before, model.config().max_positions - 1);
     }
-    return shapes;
+    return points;
+}
+
+std::int64_t bytes_of(Compute compute) { return compute == Compute::float64 ? 8 : compute == Compute::float32 ? 4 : 2; }
+
+/// Keys and values of the tokens before, hidden states and what the widest linear gives, logits: what a pass cannot do
+/// without, beside the weights.
+std::int64_t least_bytes(const SpeedPoint& point, const ModelConfig& config, std::int64_t element) {
+    const std::int64_t kept = 2 * config.blocks * config.kv_heads * config.head_dim * point.batch * point.before;
+    const std::int64_t states = point.tokens() * (config.hidden + config.mlp_hidden);
+    return element * (kept + states + point.batch * config.vocabulary);
+}
+
+std::string smaller_pass(const SpeedPoint& point) {
+    return point.phase == SpeedPhase::prefill ? "take smaller --lengths" : "take a smaller --batch or --before";
+}
+
+/// What a pass lacks; empty: nothing that is known beforehand.
+std::string lacking(const SpeedPoint& point, const ModelConfig& config, Compute compute, const Device& device) {
+    const std::int64_t least = least_bytes(point, config, bytes_of(compute));
+    const std::int64_t free = device.free_bytes();
+    if (least <= free) return {};
+    return "at least " + byte_text(least) + " on " + device.name() + " are needed beside the weights, and " +
+           byte_text(free) + " are free; " + smaller_pass(point);
+}
+
+Error too_large(const SpeedPoint& point, const std::string& lacks) {
+    return {ErrorKind::out_of_memory, point.name() + ": " + lacks};
 }
 
 /// Of the pass in the middle by time, among a few where they are short: one alone may have met other work.
-std::vector<SpeedShare> usual_shares(TimedModel& timed, const TimedModel::Shape& shape, const SpeedCeilings& ceilings,
-                                     JobContext& ctx) {
+std::vector<SpeedShare> usual_shares(TimedModel& timed, const TimedModel::Shape& shape, JobContext& ctx) {
     struct Watched {
         double seconds = 0;
         std::vector<SpeedShare> shares;
@@ -70,7 +125,7 @@ std::vector<SpeedShare> usual_shares(TimedModel& timed, const TimedModel::Shape&
     std::vector<Watched> passes;
     for (double spent = 0; passes.empty() || (std::ssize(passes) < watched_passes && spent < seconds_per_point);) {
         Watched& pass = passes.emplace_back();
-        pass.shares = timed.watched_pass(shape, ceilings, ctx);
+        pass.shares = timed.watched_pass(shape, ctx);
         for (const SpeedShare& share : pass.shares) pass.seconds += share.seconds;
         spent += pass.seconds;
     }
@@ -89,13 +144,8 @@ std::vector<double> seconds_of_passes(TimedModel& timed, const TimedModel::Shape
     return seconds;
 }
 
-SpeedPoint measure_point(TimedModel& timed, const TimedModel::Shape& shape, SpeedPhase phase,
-                         const SpeedCeilings& ceilings, const Device& device, JobContext& ctx) {
-    SpeedPoint point;
-    point.phase = phase;
-    point.batch = shape.batch;
-    point.length = shape.length;
-    point.before = shape.before;
+void measure_point(TimedModel& timed, SpeedPoint& point, const Device& device, JobContext& ctx) {
+    const TimedModel::Shape shape{point.batch, point.length, point.before};
     timed.forget(); // the point before
     const PeakMemory host;
     device.start_peak();
@@ -112,10 +162,110 @@ SpeedPoint measure_point(TimedModel& timed, const TimedModel::Shape& shape, Spee
     point.least_seconds = seconds.front();
     point.p10_seconds = seconds[(seconds.size() - 1) / 10];
     point.p90_seconds = seconds[seconds.size() - 1 - (seconds.size() - 1) / 10];
-    point.shares = usual_shares(timed, shape, ceilings, ctx);
-    for (const SpeedShare& share : point.shares) point.floor_seconds += share.floor_seconds.value_or(0);
-    return point;
+    point.shares = usual_shares(timed, shape, ctx);
 }
+
+/// Why a point could not be measured; of memory with this command's own way out.
+std::string reason_of(const SpeedPoint& point, const ErrorInfo& error) {
+    if (error.kind != ErrorKind::out_of_memory) return error.message;
+    return error.message.substr(0, error.message.find("; ")) + "; " + smaller_pass(point);
+}
+
+struct Wanted {
+    std::string name;
+    std::optional<Recipe> recipe; ///< absent: full precision
+    std::string problem;          ///< why the model has no such setting
+};
+
+std::vector<Wanted> wanted_runs(const Workbench& work, const SpeedSpec& spec, const Execution& plain) {
+    std::vector<Wanted> wanted{{std::string(to_text(plain.compute)), std::nullopt, {}}};
+    for (const SpeedSetting& setting : speed_settings()) {
+        FittedSetting one = fitted(setting, *work.model());
+        wanted.push_back({std::move(one.name), std::move(one.recipe), std::move(one.problem)});
+    }
+    for (const Recipe& recipe : spec.recipes) {
+        (void)work.resolve(recipe); // before the long work: who asks for one wants to know
+        wanted.push_back({summary_line(recipe), recipe, {}});
+    }
+    return wanted;
+}
+
+/// One study as it grows, run by run.
+class Measuring {
+public:
+    Measuring(Workbench& work, std::vector<SpeedPoint> points, const Execution& plain, Device device, JobContext& ctx)
+        : work_(work)
+        , points_(std::move(points))
+        , plain_(plain)
+        , device_(std::move(device))
+        , ctx_(ctx) {}
+
+    [[nodiscard]] SpeedCeilings ceilings() {
+        ctx_.progress.begin("Measuring what " + device_.name() + " reaches", 0);
+        return measure_ceilings(device_, plain_, ctx_);
+    }
+
+    /// Problems of points are in the run; the first that is no property of the model is kept.
+    [[nodiscard]] SpeedRun run(const Wanted& wanted) {
+        SpeedRun run;
+        run.name = wanted.name;
+        run.execution = plain_;
+        run.points = points_;
+        if (wanted.recipe) {
+            run.recipe_line = summary_line(*wanted.recipe);
+            run.execution.arithmetic = Arithmetic::integer;
+        }
+        if (!wanted.problem.empty()) {
+            for (SpeedPoint& point : run.points) point.problem = wanted.problem;
+            return run;
+        }
+        try {
+            measure(run, wanted.recipe);
+        } catch (const Error& error) {
+            keep(error.info());
+            for (SpeedPoint& point : run.points)
+                if (point.seconds == 0 && point.measured()) point.problem = error.info().message;
+        }
+        return run;
+    }
+    [[nodiscard]] const std::optional<ErrorInfo>& failure() const { return failure_; }
+
+private:
+    void keep(const ErrorInfo& error) {
+        if (!failure_) failure_ = error;
+    }
+
+    void measure(SpeedRun& run, const std::optional<Recipe>& recipe) {
+        const std::shared_ptr<const QuantizedModel> quantized = recipe ? work_.quantize(*recipe, false, ctx_) : nullptr;
+        ctx_.progress.begin("Timing " + run.name, std::ssize(run.points));
+        TimedModel timed(work_.model(), quantized, device_, run.execution, ctx_);
+        run.weight_bytes = timed.weight_bytes();
+        run.kernels = timed.kernels();
+        for (SpeedPoint& point : run.points) {
+            if (!timed.keeps_tokens()) point.before = 0;
+            const SpeedPoint unmeasured = point;
+            try {
+                point.problem = lacking(point, work_.model()->config(), plain_.compute, device_);
+                if (point.measured())
+                    measure_point(timed, point, device_, ctx_);
+                else
+                    keep(too_large(point, point.problem).info());
+            } catch (const Error& error) { // the others may fit
+                point = unmeasured;
+                point.problem = reason_of(point, error.info());
+                keep({error.info().kind, point.name() + ": " + point.problem, error.info().context});
+            }
+            ctx_.advance();
+        }
+    }
+
+    Workbench& work_;
+    std::vector<SpeedPoint> points_;
+    Execution plain_;
+    Device device_;
+    JobContext& ctx_;
+    std::optional<ErrorInfo> failure_;
+};
 
 } // namespace
 
@@ -123,59 +273,42 @@ std::shared_ptr<const SpeedStudy> measure_speed(Workbench& work, const SpeedSpec
                                                 const SpeedCallback& on_run) {
     const WorkClock clock;
     const auto model = work.model();
-    model->start_hashing();
-    const std::vector<TimedModel::Shape> shapes = shapes_of(spec, *model);
-    const std::size_t prefills = shapes.size() - spec.batches.size();
-
-    struct Wanted {
-        std::string name;
-        std::optional<Recipe> recipe;
-    };
-    std::vector<Wanted> wanted;
+    const std::vector<SpeedPoint> points = points_of(spec, *model);
     const Execution plain = settle_execution({ctx.execution.compute, Arithmetic::simulated}, ctx.device, *model);
-    wanted.push_back({std::string(to_text(plain.compute)), std::nullopt});
-    for (const SpeedSetting& setting : speed_settings())
-        wanted.push_back({std::string(setting.name), read_recipe(std::string(setting.recipe))});
-    for (const Recipe& recipe : spec.recipes) wanted.push_back({summary_line(recipe), recipe});
-    for (const Wanted& run : wanted)
-        if (run.recipe) (void)work.resolve(*run.recipe); // before the long work
+    const std::vector<Wanted> wanted = wanted_runs(work, spec, plain);
+    const Device device = open_device(ctx.device);
+    for (const SpeedPoint& point : points)
+        if (const std::string lacks = lacking(point, model->config(), plain.compute, device); !lacks.empty())
+            throw too_large(point, lacks);
+    model->start_hashing();
 
     auto study = std::make_shared<SpeedStudy>();
-    const Device device = open_device(ctx.device);
-    ctx.progress.begin("Measuring what " + ctx.device + " reaches", 0);
-    study->ceilings = measure_ceilings(device, plain, ctx);
     study->provenance = run_provenance(device, plain, {}, {});
     study->provenance.protocol =
         "median of up to " + std::to_string(most_passes) +
         " passes, one run after another; on a card a pass behind its embedding is one CUDA graph where "
-        "it can be recorded";
-    for (const Wanted& run : wanted) {
-        SpeedRun measured;
-        measured.name = run.name;
-        measured.execution = plain;
-        std::shared_ptr<const QuantizedModel> quantized;
-        if (run.recipe) {
-            measured.recipe_line = summary_line(*run.recipe);
-            measured.execution.arithmetic = Arithmetic::integer;
-            quantized = work.quantize(*run.recipe, false, ctx);
-        }
-        ctx.progress.begin("Timing " + run.name, std::ssize(shapes));
-        TimedModel timed(model, quantized, device, measured.execution, ctx);
-        measured.weight_bytes = timed.weight_bytes();
-        measured.kernels = timed.kernels();
-        for (std::size_t i = 0; i < shapes.size(); ++i) {
-            TimedModel::Shape shape = shapes[i];
-            if (!timed.keeps_tokens()) shape.before = 0;
-            measured.points.push_back(measure_point(
-                timed, shape, i < prefills ? SpeedPhase::prefill : SpeedPhase::decode, study->ceilings, device, ctx));
-            ctx.advance();
-        }
-        study->runs.push_back(std::move(measured));
+        "it can be recorded; what the device reaches alone: the best of what was measured before every run and after "
+        "the last";
+    Measuring measuring(work, points, plain, device, ctx);
+    std::vector<SpeedCeilings> around{measuring.ceilings()}; // runs
+    study->take_ceilings(around.back());
+    for (const Wanted& one : wanted) {
+        study->runs.push_back(measuring.run(one));
+        around.push_back(measuring.ceilings());
+        study->take_ceilings(around.back());
+        for (std::size_t i = 0; i < study->runs.size(); ++i)
+            study->runs[i].device_share =
+                std::min(around[i].share_of(study->ceilings), around[i + 1].share_of(study->ceilings));
+        study->failure = measuring.failure();
         study->seconds = clock.seconds();
         if (on_run) on_run(*study);
     }
+    const bool any = std::ranges::any_of(
+        study->runs, [](const SpeedRun& run) { return std::ranges::any_of(run.points, &SpeedPoint::measured); });
+    if (!any && study->failure) throw Error(study->failure->kind, study->failure->message);
     study->provenance.model_hash = model->hash(ctx);
     study->seconds = clock.seconds();
+    study->complete = true;
     return study;
 }
 

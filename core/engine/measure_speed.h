@@ -25,6 +25,15 @@ struct SpeedSetting {
 /// nearest, because how codes are chosen does not change how fast they are multiplied.
 [[nodiscard]] std::span<const SpeedSetting> speed_settings();
 
+/// A setting as a model can have it: where groups of 128 do not divide one of its widths, in groups of 64 or 32, which
+/// its name and recipe then say.
+struct FittedSetting {
+    std::string name; ///< "A16W4 g64"
+    std::optional<Recipe> recipe;
+    std::string problem; ///< why there is none
+};
+[[nodiscard]] FittedSetting fitted(const SpeedSetting& setting, const Model& model);
+
 struct SpeedSpec {
     std::vector<std::int64_t> lengths{};      ///< of the prefill; empty: those of default_lengths the model allows
     std::vector<std::int64_t> batches{1, 16}; ///< of the decode
@@ -34,8 +43,10 @@ struct SpeedSpec {
 };
 
 using SpeedCallback = std::function<void(const SpeedStudy& so_far)>; ///< after every run
-/// Throws Error{usage} for lengths or batches below 1 or `before` below 0, Error{bad_input} for lengths beyond the
-/// model's positions and for recipes that do not fit, Error{out_of_memory} for a model that does not fit the device.
+/// What cannot be measured does not stop the rest: see SpeedPoint::problem and SpeedStudy::failure. Throws Error{usage}
+/// for lengths or batches below 1 or `before` below 0, Error{bad_input} for lengths beyond the model's positions and for
+/// recipes of `spec` that do not fit, Error{out_of_memory} before anything is measured for passes that cannot fit the
+/// device, and the first failure where nothing at all could be measured.
 [[nodiscard]] std::shared_ptr<const SpeedStudy> measure_speed(Workbench& work, const SpeedSpec& spec, JobContext& ctx,
                                                               const SpeedCallback& on_run = {});
 

@@ -54,8 +54,9 @@ std::string stored_note(const Model& model) {
     if (!stored) return {};
     std::string text = "the weights are stored quantized (" + stored->format + ") and dequantized as they are read";
     if (!stored->quantizes_inputs) return text;
-    text += "; the file asks for quantized inputs too, which is done only where a recipe says so";
-    return text + (stored->input_line.empty() ? " (a=...)" : ": --recipe '" + stored->input_line + "'");
+    const std::string inputs = stored->input_line.empty() ? "a=..." : stored->input_line;
+    text += "; the file asks for quantized inputs too, which is done only where a recipe says so: --recipe '" + inputs;
+    return text + "'; integer products need the weights' scheme in it as well: 'w=... " + inputs + "'";
 }
 
 std::string unquantized_name(const Model& model) { return stored_quantization(model) ? "as stored" : "full precision"; }

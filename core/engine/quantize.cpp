@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/byte_text.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/hold.h"
@@ -267,8 +268,8 @@ std::vector<std::shared_ptr<const QuantizedModel>> quantize_sides(const std::sha
         result.peak_device_bytes = device.peak_bytes();
         const auto done = std::count_if(result.linears.begin(), result.linears.end(),
                                         [](const auto& linear) { return linear.has_value(); });
-        ctx.log("quantized " + std::to_string(done) + " layers: " + std::to_string(result.bytes_before()) + " -> " +
-                std::to_string(result.size().bytes) + " bytes");
+        ctx.log("quantized " + std::to_string(done) + " layers: model " + byte_text(result.bytes_before()) + " -> " +
+                byte_text(result.size().bytes));
         results.push_back(side.result);
     }
     return results;

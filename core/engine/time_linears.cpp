@@ -1,7 +1,6 @@
 #include "core/engine/time_linears.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
 #include "core/base/error.h"
@@ -15,10 +14,6 @@ namespace {
 
 constexpr int most_passes = 15, least_passes = 5;
 constexpr double seconds_per_recipe = 1; // enough for a median of what takes milliseconds
-
-/// Nobody asks how fast it could be.
-constexpr double unlimited = std::numeric_limits<double>::infinity();
-const SpeedCeilings no_ceilings{unlimited, unlimited, unlimited, {}, {}, {}};
 
 } // namespace
 
@@ -50,7 +45,7 @@ LinearTimes time_linears(const std::shared_ptr<const Model>& model,
     std::map<std::string, std::vector<double>> seconds;
     double spent = 0;
     for (int passes = 0; passes < most_passes && (passes < least_passes || spent < seconds_per_recipe); ++passes)
-        for (const SpeedShare& share : timed.watched_pass(shape, no_ceilings, ctx)) {
+        for (const SpeedShare& share : timed.watched_pass(shape, ctx)) {
             spent += share.seconds;
             if (share.kernel.empty()) continue; // no linears
             if (passes == 0) times.kinds.push_back({share.kind, share.kernel, 0, 0});

@@ -12,6 +12,7 @@ namespace graticule {
 namespace {
 
 constexpr std::size_t suggestions_shown = 4;
+constexpr std::int64_t fast_size = 64; // beside 128, which kernels of many devices know
 
 /// Divisors of `columns` that make usable groups, nearest to the wanted size first in ratio, listed ascending.
 std::vector<std::int64_t> near_divisors(std::int64_t columns, std::int64_t wanted) {
@@ -23,6 +24,9 @@ std::vector<std::int64_t> near_divisors(std::int64_t columns, std::int64_t wante
     };
     std::stable_sort(divisors.begin(), divisors.end(),
                      [&](std::int64_t a, std::int64_t b) { return distance(a) < distance(b); });
+    const auto fast = std::find(divisors.begin(), divisors.end(), fast_size);
+    if (fast != divisors.end() && fast - divisors.begin() >= std::ptrdiff_t(suggestions_shown))
+        std::swap(*fast, divisors[suggestions_shown - 1]);
     divisors.resize(std::min(divisors.size(), suggestions_shown));
     std::sort(divisors.begin(), divisors.end());
     return divisors;
@@ -63,11 +67,13 @@ std::optional<Granularity> parse_granularity(std::string_view text) {
 std::string check_granularity(Granularity granularity, std::int64_t columns) {
     const std::int64_t size = granularity.group_size;
     if (granularity.kind != Granularity::Kind::group || (size > 0 && columns % size == 0)) return {};
-    std::string text = "group size " + std::to_string(size) + " does not divide the " + std::to_string(columns) +
-                       " input columns; use ";
-    for (const std::int64_t divisor : near_divisors(columns, std::max<std::int64_t>(size, 1)))
-        text += std::to_string(divisor) + ", ";
-    return text + "or per channel";
+    const std::string text =
+        "group size " + std::to_string(size) + " does not divide the " + std::to_string(columns) + " input columns; ";
+    const std::vector<std::int64_t> divisors = near_divisors(columns, std::max<std::int64_t>(size, 1));
+    if (divisors.empty()) return text + "no size from 8 does: use one scale per channel";
+    std::string sizes;
+    for (const std::int64_t divisor : divisors) sizes += std::to_string(divisor) + ", ";
+    return text + "use " + sizes + "or per channel";
 }
 
 BlockLayout layout_of(Granularity granularity, std::int64_t rows, std::int64_t columns) {

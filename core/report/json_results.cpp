@@ -128,7 +128,8 @@ json to_json(const Protocol& protocol) {
 json to_json(const std::vector<KernelUse>& kernels) {
     json all = json::array();
     for (const KernelUse& use : kernels) {
-        all.push_back({{"kernel", use.kernel}, {"layers", use.layers}});
+        all.push_back({{"kernel", use.kernel}, {"layers", use.layers}, {"linears", use.linears}});
+        if (!use.where.empty()) all.back()["where"] = use.where;
         if (!use.no_integers.empty()) all.back()["no_integers"] = use.no_integers;
     }
     return all;

@@ -59,7 +59,8 @@ Evaluation read_evaluation(const json& value) {
     if (const auto kernels = value.find("kernels"); kernels != value.end())
         for (const json& use : *kernels)
             evaluation.kernels.push_back({use.at("kernel"), use.at("layers").get<std::vector<std::string>>(),
-                                          use.value("no_integers", std::string())});
+                                          use.value("no_integers", std::string()),
+                                          use.value("linears", std::int64_t{0}), use.value("where", std::string())});
     evaluation.protocol = read_protocol(value.at("protocol"));
     evaluation.provenance = read_provenance(value.at("provenance"));
     return evaluation;

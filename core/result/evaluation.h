@@ -54,7 +54,11 @@ struct KernelUse {
     /// product), "simulated", or a row of a table of products.
     std::string kernel;
     std::vector<std::string> layers;
-    std::string no_integers = {}; ///< why integer products were asked for and these layers have none
+    std::string no_integers = {}; ///< why integer products were asked for and these layers have no fast one
+    std::int64_t linears = 0;     ///< how many; 0: not known, of older files
+    /// Which of them, where others of their kinds are elsewhere: "q of blocks 1, 2, 4 to 6, and down of block 0"; empty:
+    /// all of their kinds.
+    std::string where = {};
     bool operator==(const KernelUse&) const = default;
 };
 

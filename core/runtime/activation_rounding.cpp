@@ -175,9 +175,11 @@ IntegerActivation quantize_source(const ActivationRounding& rounding, const Inpu
     at::Tensor fixed_scale, fixed_zero;
     if (rounding.fixed) {
         fixed_scale = at::full({1}, rounding.fixed->scale, floats);
-        fixed_zero = at::full({1}, rounding.fixed->zero, floats);
         rule.fixed_scale = fixed_scale.data_ptr<float>();
-        rule.fixed_zero = fixed_zero.data_ptr<float>();
+        if (result.zero.defined()) { // else the code of 0 is the middle one, as the scheme has it
+            fixed_zero = at::full({1}, rounding.fixed->zero, floats);
+            rule.fixed_zero = fixed_zero.data_ptr<float>();
+        }
     }
     const QuantizedInput out{static_cast<std::int8_t*>(result.values.data_ptr()), result.scale.data_ptr<float>(),
                              result.zero.defined() ? result.zero.data_ptr<float>() : nullptr,

@@ -97,6 +97,8 @@ public:
     [[nodiscard]] std::int64_t outer_bytes() const; ///< of what load_outer has loaded
     /// See ParameterLoader::verify; for callers of prepare, embed and logits on a card. load() has done it.
     void verify_parameters() const { loader_->verify(); }
+    /// Gives up the scratch memory that products of codes share; the next one takes some.
+    void forget_scratch() const { loader_->workspace()->forget(); }
 
 private:
     [[nodiscard]] at::Tensor attention(BlockId block, const BlockOperations& operations, SiteInputs& inputs,

@@ -1,4 +1,4 @@
-// Which kernel multiplies which kind of layer: of operations that were prepared, or of those that ran.
+// Which kernel multiplies which linears: of operations that were prepared, or of those that ran.
 #pragma once
 
 #include <map>
@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/model/model.h"
 #include "core/result/evaluation.h"
 #include "core/runtime/linear/linear_op.h"
 
@@ -17,26 +18,23 @@ namespace graticule {
 class KernelUses {
 public:
     /// What was prepared, whatever runs of it.
-    void add(const PreparedLinear& prepared, Role role) {
-        add(prepared.operation->kernel(), prepared.no_integers, role);
+    void add(const PreparedLinear& prepared, const Linear& linear) {
+        add(prepared.operation->kernel(), prepared.no_integers, linear);
     }
-    void add(std::string_view kernel, const std::string& no_integers, Role role) {
-        roles_[{std::string(kernel), no_integers}].insert(role);
-    }
-    [[nodiscard]] std::vector<KernelUse> list() const {
-        std::vector<KernelUse> uses;
-        for (const auto& [kernel, roles] : roles_) {
-            KernelUse& use = uses.emplace_back(KernelUse{kernel.first, {}, kernel.second});
-            for (const Role role : roles) use.layers.emplace_back(to_text(role));
-        }
-        return uses;
-    }
+    void add(std::string_view kernel, const std::string& no_integers, const Linear& linear);
+    [[nodiscard]] std::vector<KernelUse> list() const;
 
 private:
-    std::map<std::pair<std::string, std::string>, std::set<Role>> roles_; ///< by kernel and KernelUse::no_integers
+    using Blocks = std::set<std::size_t>;
+    struct Use {
+        std::map<Role, Blocks> blocks;
+        std::set<LayerId> linears;
+    };
+    std::map<std::pair<std::string, std::string>, Use> uses_; ///< by kernel and KernelUse::no_integers
+    std::map<Role, Blocks> all_;
 };
 
 /// The operation, which from now on notes in `uses` on what it ran. `uses` outlives it; one thread runs what notes there.
-[[nodiscard]] std::shared_ptr<const LinearOp> noted_op(PreparedLinear prepared, Role role, KernelUses& uses);
+[[nodiscard]] std::shared_ptr<const LinearOp> noted_op(PreparedLinear prepared, const Linear& linear, KernelUses& uses);
 
 } // namespace graticule

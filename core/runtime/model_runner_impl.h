@@ -72,7 +72,7 @@ struct ModelRunner::Impl {
             if (side->left) continue;
             operations = side->decoder.prepare(id);
             for (auto& [layer, linear] : operations.linears)
-                linear.operation = noted_op(linear, decoder.model().linear(layer).role, side->kernels);
+                linear.operation = noted_op(linear, decoder.model().linear(layer), side->kernels);
         }
         return block;
     }

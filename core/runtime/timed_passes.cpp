@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 
+#include "core/base/byte_text.h"
 #include "core/base/error.h"
 #include "core/format/quant_format.h"
 #include "core/runtime/decoder.h"
@@ -23,6 +24,8 @@ namespace graticule {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr int ceiling_tries = 3; // after one that warms up; and they are measured around every run
 
 /// Seconds of `work` until the device has done it.
 template <class Work>
@@ -41,7 +44,7 @@ double least_seconds(const Device& device, JobContext& ctx, const Work& work) {
     ctx.check_cancelled();
     work();
     double least = seconds_of(device, work);
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 1; i < ceiling_tries; ++i) {
         ctx.check_cancelled();
         least = std::min(least, seconds_of(device, work));
     }
@@ -152,13 +155,23 @@ namespace {
 struct KindRecord {
     std::vector<Stopwatch> watches;
     std::set<std::string> kernels;
-    double floor_seconds = 0;
+    std::vector<SpeedWork> work;
+
+    void add(double bytes, double operations, bool integers) {
+        const auto same = std::ranges::find_if(work, [&](const SpeedWork& one) {
+            return one.bytes == bytes && one.operations == operations && one.integers == integers;
+        });
+        if (same != work.end())
+            ++same->products;
+        else
+            work.push_back({1, bytes, operations, integers});
+    }
 };
 
 /// What the timed operations write to while a pass is watched.
 struct Watch {
-    const SpeedCeilings* ceilings = nullptr; ///< null: nobody watches
-    RecordedWork* recording = nullptr;       ///< the pass that is recorded, if one is
+    bool on = false;                   ///< else nobody watches
+    RecordedWork* recording = nullptr; ///< the pass that is recorded, if one is
     std::vector<std::string> order;
     std::map<std::string, KindRecord> kinds;
 
@@ -170,21 +183,17 @@ struct Watch {
     [[nodiscard]] Stopwatch stopwatch(const Device& device) const {
         return recording != nullptr ? Stopwatch(*recording) : Stopwatch(device);
     }
-    [[nodiscard]] double floor(double bytes, double operations, bool integers) const {
-        const double most = integers ? ceilings->integer_operations.value() : ceilings->float_operations;
-        return std::max(bytes / ceilings->bytes_per_second, operations / most);
-    }
 };
 
 /// Nobody watches once it is gone, whatever became of the pass.
 class Watching {
 public:
-    Watching(Watch& watch, const SpeedCeilings& ceilings)
+    explicit Watching(Watch& watch)
         : watch_(watch) {
-        watch_ = {&ceilings, nullptr, {}, {}};
+        watch_ = {true, nullptr, {}, {}};
     }
     ~Watching() {
-        watch_.ceilings = nullptr;
+        watch_.on = false;
         watch_.recording = nullptr;
     }
     Watching(const Watching&) = delete;
@@ -207,7 +216,7 @@ public:
         , watch_(std::move(watch)) {}
 
     [[nodiscard]] at::Tensor run(const SiteInput& x) const override {
-        if (watch_->ceilings == nullptr) return operation_->run(x);
+        if (!watch_->on) return operation_->run(x);
         KindRecord& record = watch_->of(kind_);
         Stopwatch stopwatch = watch_->stopwatch(device_);
         at::Tensor y = operation_->run(x);
@@ -218,8 +227,7 @@ public:
         const auto element = static_cast<std::int64_t>(x.options().dtype().itemsize());
         const std::int64_t bytes =
             operation_->device_bytes() + tokens * inputs_ * (integers_ ? 1 : element) + tokens * outputs_ * element;
-        record.floor_seconds += watch_->floor(static_cast<double>(bytes),
-                                              2.0 * static_cast<double>(tokens * inputs_ * outputs_), integers_);
+        record.add(static_cast<double>(bytes), 2.0 * static_cast<double>(tokens * inputs_ * outputs_), integers_);
         return y;
     }
     [[nodiscard]] std::int64_t device_bytes() const override { return operation_->device_bytes(); }
@@ -280,7 +288,7 @@ struct TimedModel::Impl {
             std::int64_t bytes = 0;
             for (auto& [id, prepared] : operations.linears) {
                 const Linear& linear = decoder.model().linear(id);
-                uses.add(prepared, linear.role);
+                uses.add(prepared, linear);
                 bytes += prepared.operation->device_bytes();
                 prepared.operation = std::make_shared<TimedOp>(std::move(prepared.operation), linear, device, watch);
             }
@@ -296,8 +304,7 @@ struct TimedModel::Impl {
         const std::int64_t free = device.free_bytes();
         if (more <= free) return;
         throw Error(ErrorKind::out_of_memory, decoder.model().parts().path.string() + ": its other blocks take " +
-                                                  std::to_string(more) + " bytes on " + device.name() + " and " +
-                                                  std::to_string(free) +
+                                                  byte_text(more) + " on " + device.name() + " and " + byte_text(free) +
                                                   " are free; speed is measured with every block in memory: take a "
                                                   "device with more, or a smaller model");
     }
@@ -335,16 +342,15 @@ struct TimedModel::Impl {
             hidden = decoder.forward(block.id, blocks[index_of(block.id)], hidden, nullptr,
                                      shape.before > 0 ? &cache : nullptr);
         at::Tensor logits = outer([&] { return decoder.logits(hidden.narrow(1, shape.length - 1, 1)); });
-        if (watch->ceilings == nullptr) return logits;
+        if (!watch->on) return logits;
         const double width = static_cast<double>(logits.size(-1)) * static_cast<double>(hidden.size(-1));
         const double head_bytes = width * static_cast<double>(c10::elementSize(decoder.type()));
-        watch->of(outer_kind).floor_seconds +=
-            watch->floor(head_bytes, 2.0 * static_cast<double>(shape.batch) * width, false);
+        watch->of(outer_kind).add(head_bytes, 2.0 * static_cast<double>(shape.batch) * width, false);
         return logits;
     }
     template <class Work>
     at::Tensor outer(const Work& work) {
-        if (watch->ceilings == nullptr) return work();
+        if (!watch->on) return work();
         Stopwatch stopwatch = watch->stopwatch(device);
         at::Tensor result = work();
         stopwatch.stop();
@@ -363,7 +369,7 @@ struct TimedModel::Impl {
     /// recording is gone: one started again meets nobody in it.
     Recording recording_of(const Shape& shape, const at::Tensor& hidden) {
         Recording made{shape, hidden, {}, device.kernels().record(current_stream(device)), {}};
-        if (watch->ceilings != nullptr) {
+        if (watch->on) {
             watch->recording = made.work.get();
             made.whole.emplace(*made.work);
         }
@@ -432,6 +438,7 @@ void TimedModel::forget() {
     impl_->recorded.reset();
     impl_->watched.reset();
     impl_->earlier.reset();
+    impl_->decoder.forget_scratch();
 }
 
 std::vector<float> TimedModel::logits() const {
@@ -466,12 +473,12 @@ bool TimedModel::record(const Shape& shape, JobContext& ctx) {
     }
 }
 
-std::vector<SpeedShare> TimedModel::watched_pass(const Shape& shape, const SpeedCeilings& ceilings, JobContext& ctx) {
+std::vector<SpeedShare> TimedModel::watched_pass(const Shape& shape, JobContext& ctx) {
     ctx.check_cancelled();
     return translate_torch_errors("timing the layers of a pass", [&] {
         const Impl::OnStream on(*impl_);
         Watch& watch = *impl_->watch;
-        const Watching watching(watch, ceilings);
+        const Watching watching(watch);
         const double all = impl_->run_watched(shape);
         std::vector<SpeedShare> shares;
         double seen = 0;
@@ -482,7 +489,7 @@ std::vector<SpeedShare> TimedModel::watched_pass(const Shape& shape, const Speed
             for (const std::string& kernel : record.kernels)
                 share.kernel += (share.kernel.empty() ? "" : ", ") + kernel;
             for (const Stopwatch& stopwatch : record.watches) share.seconds += stopwatch.seconds();
-            share.floor_seconds = record.floor_seconds;
+            share.work = record.work;
             seen += share.seconds;
         }
         SpeedShare& rest = shares.emplace_back();

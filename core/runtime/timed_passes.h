@@ -3,7 +3,7 @@
 //     TimedModel timed(model, quantized, device, execution, ctx);      // every block prepared, on the device
 //     timed.pass({.batch = 1, .length = 512}, ctx);                    // seconds, kernels started one by one
 //     timed.record({.batch = 1, .length = 512}, ctx);                  // from here on all of them as one
-//     timed.watched_pass({.batch = 1, .length = 512}, ceilings, ctx);  // seconds of every kind of layer
+//     timed.watched_pass({.batch = 1, .length = 512}, ctx);            // seconds of every kind of layer
 #pragma once
 
 #include <memory>
@@ -39,7 +39,8 @@ public:
     };
     /// Whether keys and values of earlier tokens may be kept (token_by_token); else `before` is 0.
     [[nodiscard]] bool keeps_tokens() const;
-    /// Gives up what was recorded, and the keys and values that passes found; the next pass that needs some makes them.
+    /// Gives up what was recorded, scratch memory, and the keys and values that passes found; the next pass that needs
+    /// some makes them.
     void forget();
     /// Seconds from token ids to the logits of every sequence's last token, on the device.
     [[nodiscard]] double pass(const Shape& shape, JobContext& ctx);
@@ -48,9 +49,8 @@ public:
     /// does that asks who was chosen: its passes go on as before.
     bool record(const Shape& shape, JobContext& ctx);
     /// The same with every kind of layer timed by itself: shares add up to 1. After `record` of the shape it is a
-    /// recorded pass, whose kernels do not wait for the host.
-    [[nodiscard]] std::vector<SpeedShare> watched_pass(const Shape& shape, const SpeedCeilings& ceilings,
-                                                       JobContext& ctx);
+    /// recorded pass, whose kernels do not wait for the host. What the floors are is left open (take_ceilings).
+    [[nodiscard]] std::vector<SpeedShare> watched_pass(const Shape& shape, JobContext& ctx);
     /// (batch, vocabulary) of the last pass, row by row.
     [[nodiscard]] std::vector<float> logits() const;
 

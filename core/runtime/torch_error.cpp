@@ -1,7 +1,10 @@
 #include "core/runtime/torch_error.h"
 
+#include <charconv>
 #include <new>
+#include <string_view>
 
+#include "core/base/byte_text.h"
 #include "core/base/mapping_guard.h"
 #include "core/base/plain_error.h"
 #include "core/runtime/torch_bridge.h"
@@ -20,7 +23,11 @@ std::string amount_after(const std::string& text, const std::string& marker) {
     if (found == std::string::npos) return {};
     const auto begin = found + marker.size();
     const auto end = text.find_first_of(" .,\n", text.find(' ', begin) + 1);
-    return text.substr(begin, end - begin);
+    const std::string amount = text.substr(begin, end - begin);
+    std::int64_t bytes = 0; // of the host's allocator
+    const char* last = amount.data() + amount.size();
+    const auto [end_of_number, problem] = std::from_chars(amount.data(), last, bytes);
+    return problem == std::errc() && std::string_view(end_of_number, last) == " bytes" ? byte_text(bytes) : amount;
 }
 
 /// The allocators of Torch say "Tried to allocate 20.00 GiB" (GPU) or "you tried to allocate 123 bytes" (host).

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <utility>
+#include <vector>
 
 #include "kernels/api/hadamard.h"
 #include "kernels/api/kernel_error.h"
@@ -47,6 +50,11 @@ IntegerCodes integer_codes(const CodeGrid& grid) {
     return {specials ? 2 : 1, grid.levels, specials};
 }
 
+std::string weights_text(const CodeGrid& grid) {
+    const auto largest = static_cast<std::uint32_t>(std::max(grid.code_count() - 1, 1));
+    return std::string(grid.special_count != 0 ? "dINT" : "INT") + std::to_string(std::bit_width(largest)) + " weights";
+}
+
 ZeroRange zero_range(const CodeGrid& grid) {
     if (grid.special_count == 0 && grid.levels <= 16) return {-112, 127};
     return {0, grid.levels - 1};
@@ -81,7 +89,7 @@ std::optional<std::string> no_fast_product(const GemmProblem& problem) {
     const CodeGrid& grid = *problem.grid;
     const bool known = grid.special_count == 0 ? grid.levels == 16 || grid.levels == 256
                                                : grid.special_count == 2 && grid.levels == 14;
-    if (!known) return "weights of " + std::to_string(grid.code_count()) + " codes; INT4, dINT4 and INT8 are known";
+    if (!known) return weights_text(grid) + "; INT4, dINT4 and INT8 are known";
     return std::nullopt;
 }
 
@@ -107,13 +115,24 @@ namespace {
 
 template <class Row>
 const Row* first_that_takes(std::span<const Row> rows, const GemmProblem& problem, std::string& why) {
-    why.clear();
+    std::vector<std::pair<std::string, std::string>> refusals; // names with one reason together
+    const Row* found = nullptr;
     for (const Row& row : rows) {
         const std::optional<std::string> reason = row.refuses(problem);
-        if (!reason) return &row;
-        why += (why.empty() ? "" : "; ") + std::string(row.name) + ": " + *reason;
+        if (!reason) {
+            found = &row;
+            break;
+        }
+        const auto same = std::find_if(refusals.begin(), refusals.end(),
+                                       [&](const auto& refusal) { return refusal.second == *reason; });
+        if (same == refusals.end())
+            refusals.emplace_back(row.name, *reason);
+        else
+            same->first += ", " + std::string(row.name);
     }
-    return nullptr;
+    why.clear();
+    for (const auto& [names, reason] : refusals) why += (why.empty() ? "" : "; ") + names + ": " + reason;
+    return found;
 }
 
 } // namespace

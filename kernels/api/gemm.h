@@ -231,7 +231,7 @@ struct GemmTable {
 /// Null when there is no CUDA back end (see cuda_backend) or its module has no rows.
 [[nodiscard]] const GemmTable* cuda_gemms();
 
-/// The first row that takes the problem. Null: `why` holds each row's reason.
+/// The first row that takes the problem, or null; `why` holds the reasons of all that were asked before.
 [[nodiscard]] const GemmRow* choose_gemm(const GemmTable& table, const GemmProblem& problem, std::string& why);
 
 /// Likewise of the weight-only rows.
@@ -257,6 +257,9 @@ struct GemmTable {
 
 /// What no weight-only row can take.
 [[nodiscard]] std::optional<std::string> no_weight_only_product(const GemmProblem& problem);
+
+/// "INT3 weights", "dINT8 weights": for reasons.
+[[nodiscard]] std::string weights_text(const CodeGrid& grid);
 
 /// What a grid's codes are as integers: w = factor * (code - zero), specials +1 and -1.
 struct IntegerCodes {

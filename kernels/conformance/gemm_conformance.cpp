@@ -384,8 +384,10 @@ void put_awkward_tokens(std::vector<float>& x, std::int64_t stride) {
     rewrite(8, [](float, std::size_t i) { return 0.25F * static_cast<float>(i * 5 % 511); }); // nothing below zero
 }
 
+/// `zeros`: whether there is memory for zero points; a symmetric rule can do without.
 std::string compare_inputs(const GemmTable& subject, DeviceMemory& memory, ValueType type, InputLayout layout,
-                           const InputRounding& rule, std::int64_t tokens, std::int64_t columns, std::int64_t stride) {
+                           const InputRounding& rule, bool zeros, std::int64_t tokens, std::int64_t columns,
+                           std::int64_t stride) {
     std::vector<float> x = make_gemm_inputs(tokens, stride, 5);
     put_awkward_tokens(x, stride);
     std::vector<std::uint16_t> halves;
@@ -403,8 +405,10 @@ std::string compare_inputs(const GemmTable& subject, DeviceMemory& memory, Value
             rounding.fixed_scale = parameters.as<float>();
             if (rounding.fixed_zero != nullptr) rounding.fixed_zero = parameters.as<float>() + 1;
         }
-        table.quantize_input({data, type, tokens, columns, stride}, rounding, layout, inputs.out(), {});
-        return inputs.read(at, layout, tokens, columns, true);
+        QuantizedInput out = inputs.out();
+        if (!zeros) out.zero = nullptr;
+        table.quantize_input({data, type, tokens, columns, stride}, rounding, layout, out, {});
+        return inputs.read(at, layout, tokens, columns, zeros);
     };
     return first_difference(run(subject, memory, subject_x.as<void>(), rule),
                             run(cpu_gemms(), host_memory(), host_x, rule), "values, scales, zero points and row sums");
@@ -414,13 +418,14 @@ void run_input_cases(const GemmTable& subject, DeviceMemory& memory, bool quick,
     struct Rule {
         const char* name;
         InputRounding rounding;
+        bool zeros;
     };
     const float present = 0; // compare_inputs puts the back end's own numbers in its place
-    const Rule rules[] = {{"absmax", rounding_of(false)},
-                          {"through zero", rounding_of(true)},
-                          {"clipped", {{ScaleRule::symmetric_absmax, 0.7F, 0.0F}, nullptr, nullptr}},
-                          {"fixed", {{}, &present, nullptr}},
-                          {"fixed with a zero point", {{}, &present, &present}}};
+    const Rule rules[] = {{"absmax", rounding_of(false), true},
+                          {"through zero", rounding_of(true), true},
+                          {"clipped", {{ScaleRule::symmetric_absmax, 0.7F, 0.0F}, nullptr, nullptr}, false},
+                          {"fixed", {{}, &present, nullptr}, false},
+                          {"fixed with a zero point", {{}, &present, &present}, true}};
     struct Shape {
         std::int64_t tokens, columns, stride;
     };
@@ -434,8 +439,8 @@ void run_input_cases(const GemmTable& subject, DeviceMemory& memory, bool quick,
                     totals.add("quantize_input", std::string(name_of(type)),
                                std::to_string(shape.tokens) + " x " + std::to_string(shape.columns) + ", " +
                                    (layout == InputLayout::plain ? "plain, " : "tiles, ") + rule.name,
-                               compare_inputs(subject, memory, type, layout, rule.rounding, shape.tokens, shape.columns,
-                                              shape.stride));
+                               compare_inputs(subject, memory, type, layout, rule.rounding, rule.zeros, shape.tokens,
+                                              shape.columns, shape.stride));
     }
 }
 

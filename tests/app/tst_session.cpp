@@ -564,7 +564,7 @@ private Q_SLOTS:
         QCOMPARE(study.runs.size(), std::size_t(5));      // full precision, A8W8, A16W4, A8W4, dINT4
         const auto rows = speed_plot(session).table.rows; // prefill alone
         QCOMPARE(rows.size(), std::size_t(10));
-        QCOMPARE(rows[3][0], QString("A8W8"));
+        QCOMPARE(rows[3][0], QString::fromStdString(study.runs[1].label()));
         QCOMPARE(rows[3][1], QString("32"));
         const double rate = study.runs[1].points[1].tokens_per_second();
         QVERIFY(std::abs(rows[3][2].toDouble() / rate - 1) < 1e-6);
@@ -573,7 +573,7 @@ private Q_SLOTS:
         panel.setStudy(session.speedStudy());
         QCOMPARE(panel.table()->rowCount(), 5);
         QCOMPARE(panel.table()->columnCount(), 1 + 3 + 2); // name, two prefills and a decode, weights and kernel
-        const QString mark = study.runs[1].points[1].unsteady() ? " *" : "";
+        const QString mark = study.runs[1].doubtful(study.runs[1].points[1]) ? " *" : "";
         QCOMPARE(panel.table()->item(1, 2)->text(), thousands_text(static_cast<std::int64_t>(rate)) + mark);
         for (const SpeedShare& share : study.runs[1].points[1].shares)
             QVERIFY(panel.table()->item(1, 2)->toolTip().contains(QString::fromStdString(share.kind)));
@@ -592,7 +592,7 @@ private Q_SLOTS:
             QVERIFY(panel.figure() == chosen && pass->isHidden());
             QVERIFY(std::abs(speed_plot(session, chosen).table.rows[3][2].toDouble() / value - 1) < 1e-6);
             QCOMPARE(panel.table()->item(1, 2)->text(),
-                     speed_text(chosen, point) + (speed_spread(chosen, point) ? mark : QString()));
+                     speed_text(chosen, point) + (chosen != SpeedFigure::memory ? mark : QString()));
         }
         // Kinds of layers of the longest prefill, then of the decode.
         figure->setCurrentIndex(static_cast<int>(SpeedFigure::products));
@@ -610,6 +610,23 @@ private Q_SLOTS:
                 QVERIFY(panel.table()->item(row, 2)->toolTip().contains(QString::fromStdString(share.kernel)));
             }
         }
+        // What other work falsified, what is only simulated, what was not measured, and the host's own time.
+        auto made = std::make_shared<SpeedStudy>(study);
+        made->runs[0].device_share = made->runs[1].device_share = 1;
+        for (SpeedPoint& of : made->runs[1].points) of.p10_seconds = of.p90_seconds = of.seconds = of.least_seconds = 1;
+        made->runs[1].points[0].floor_seconds = 2;
+        made->runs[1].points[1].floor_seconds = 0.5;
+        made->runs[1].points[1].one_by_one_seconds = 0.125;
+        made->runs[2].kernels = {{"simulated", {"q"}}};
+        made->runs[3].points[0].problem = "no room";
+        panel.setStudy(made);
+        figure->setCurrentIndex(static_cast<int>(SpeedFigure::roofline));
+        QCOMPARE(panel.table()->item(1, 1)->text(), percent_text(2) + " *");
+        QCOMPARE(panel.table()->item(1, 2)->text(), percent_text(0.5));
+        QVERIFY(panel.table()->item(1, 2)->toolTip().contains("125 ms where the host starts"));
+        QCOMPARE(panel.table()->item(2, 0)->text(), QString("A16W4 (simulated)"));
+        QCOMPARE(panel.table()->item(3, 1)->text(), QString("–"));
+        QVERIFY(panel.table()->item(3, 1)->toolTip().contains("no room"));
         panel.setStudy(nullptr);
         QVERIFY(panel.table()->isHidden() && figure->isHidden() && pass->isHidden());
         session.open("sample-opt");

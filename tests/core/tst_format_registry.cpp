@@ -166,6 +166,17 @@ private Q_SLOTS:
         }
     }
 
+    void advice_about_groups_names_64_where_it_divides_and_reads_as_a_sentence() {
+        const Granularity g128 = *parse_granularity("g128");
+        QCOMPARE(check_granularity(g128, 576), // SmolLM2-135M
+                 std::string("group size 128 does not divide the 576 input columns; use 64, 96, 144, 192, or per "
+                             "channel"));
+        QCOMPARE(check_granularity(g128, 37),
+                 std::string("group size 128 does not divide the 37 input columns; no size from 8 does: use one scale "
+                             "per channel"));
+        QCOMPARE(check_granularity(g128, 128), std::string());
+    }
+
     void levels_text_data() {
         QTest::addColumn<QString>("text");
         for (const char* text : {"tensor", "channel", "g128", "g128:f16", "channel:bf16", "dual128",

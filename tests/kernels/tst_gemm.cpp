@@ -95,6 +95,7 @@ private Q_SLOTS:
     void reference_is_simulation_data() { reference_is_exact_data(); }
     void reference_is_simulation();
     void inputs_are_the_back_ends_codes();
+    void reasons_name_weights_by_their_bits();
     void tiles_hold_every_input_once();
     void zero_points_keep_weights_in_a_byte();
     void half_types();
@@ -245,6 +246,23 @@ void TestGemm::inputs_are_the_back_ends_codes() {
     QCOMPARE(scale, 0.5F);
     QCOMPARE(zero, -28.0F);
     QCOMPARE(sum, -26 - 128 - 28);
+}
+
+void TestGemm::reasons_name_weights_by_their_bits() {
+    CodeGrid grid;
+    for (const auto& [levels, text] : {std::pair{8, "INT3 weights"}, {16, "INT4 weights"}, {256, "INT8 weights"}}) {
+        grid.levels = levels;
+        QCOMPARE(weights_text(grid), std::string(text));
+    }
+    grid.levels = 254;
+    grid.special_count = 2;
+    QCOMPARE(weights_text(grid), std::string("dINT8 weights"));
+    // Rows that refuse for the same reason are named together.
+    const auto refuses = [](const GemmProblem&) { return std::optional<std::string>("it rains"); };
+    const GemmRow rows[] = {{"one", InputLayout::plain, refuses}, {"two", InputLayout::plain, refuses}};
+    std::string why;
+    QVERIFY(choose_gemm({rows, {}}, {}, why) == nullptr);
+    QCOMPARE(why, std::string("one, two: it rains"));
 }
 
 void TestGemm::tiles_hold_every_input_once() {

@@ -98,7 +98,8 @@ private Q_SLOTS:
         QTest::addColumn<QString>("line");
         for (const char* weight : {"w=int4/asym/channel", "w=int8/sym/channel", "w=int4/asym/g16", "w=dint4/asym/g16",
                                    "w=dint4/sym/channel", "w=int8/asym/tensor", "w=int3/asym/g32"})
-            for (const char* input : {"a=int8/sym/token", "a=int8/asym/token", "a=int8/asym/tensor/static"})
+            for (const char* input :
+                 {"a=int8/sym/token", "a=int8/asym/token", "a=int8/asym/tensor/static", "a=int8/sym/tensor/static"})
                 QTest::addRow("%s %s", weight, input) << QStringLiteral("%1 %2").arg(weight, input);
     }
     /// The same codes: what differs is when sums are rounded to float32.
@@ -109,7 +110,8 @@ private Q_SLOTS:
         at::manual_seed(9);
         at::Tensor values;
         QuantizedLinear quantized = rounded(line.toStdString(), at::randn({outputs, inputs}), values);
-        if (!quantized.choice.scheme.input->dynamic) quantized.static_input = StaticScale{0.031F, 113};
+        const TensorScheme& input = *quantized.choice.scheme.input;
+        if (!input.dynamic) quantized.static_input = StaticScale{0.031F, input.symmetric ? 128.0F : 113.0F};
         const at::Tensor bias = at::randn({outputs});
         std::string why;
         const auto integer = integer_op(quantized, linear_of_shape(), bias, at::kFloat, loader, why);
@@ -193,7 +195,7 @@ private Q_SLOTS:
         QTest::newRow("float inputs") << "w=int4/asym/g16 a=fp8_e4m3/sym/token"
                                       << "fp8_e4m3/sym/token";
         QTest::newRow("scale per tensor") << "w=int4/asym/g16 a=int8/sym/tensor"
-                                          << "one scale per token";
+                                          << "one scale for all that is found as it runs";
     }
     void what_has_no_integer_product_says_why() {
         QFETCH(QString, line);

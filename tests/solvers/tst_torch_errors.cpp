@@ -42,7 +42,7 @@ private Q_SLOTS:
             "fewer or shorter samples, or run on the CPU");
         row(
             "host memory", [] { (void)at::empty({std::int64_t{1} << 50}); }, ErrorKind::out_of_memory,
-            "not enough memory: 4503599627370496 bytes more were needed; use shorter windows, or fewer or shorter "
+            "not enough memory: 4503.6 TB more were needed; use shorter windows, or fewer or shorter "
             "samples");
         row(
             "operator new", [] { throw std::bad_alloc(); }, ErrorKind::out_of_memory,

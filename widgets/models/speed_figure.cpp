@@ -78,6 +78,10 @@ std::optional<std::pair<double, double>> speed_spread(SpeedFigure figure, const 
     return std::pair{std::min(fast, slow), std::max(fast, slow)};
 }
 
+bool is_marked(SpeedFigure figure, const SpeedRun& run, const SpeedPoint& point) {
+    return (speed_spread(figure, point) || figure == SpeedFigure::roofline) && run.doubtful(point);
+}
+
 QString speed_text(SpeedFigure figure, const SpeedPoint& point) {
     return row_of(figure).text(speed_value(figure, point));
 }

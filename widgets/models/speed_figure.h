@@ -24,6 +24,9 @@ enum class SpeedFigure : std::uint8_t {
 [[nodiscard]] double speed_value(SpeedFigure figure, const SpeedPoint& point);
 /// The same of the passes at p10 and p90, ascending; absent: of figures that are not times.
 [[nodiscard]] std::optional<std::pair<double, double>> speed_spread(SpeedFigure figure, const SpeedPoint& point);
+/// Whether the point's figure is one that other work can falsify, and did (SpeedRun::doubtful).
+[[nodiscard]] bool is_marked(SpeedFigure figure, const SpeedRun& run, const SpeedPoint& point);
+/// Of a point that was measured, like all of these.
 [[nodiscard]] QString speed_text(SpeedFigure figure, const SpeedPoint& point);
 /// "prefill\n512 tokens", "decode\n16 behind 512".
 [[nodiscard]] QString pass_name(const SpeedPoint& point);

@@ -23,6 +23,7 @@ QString kernels_of(const SpeedRun& run) {
 
 /// Everything that was measured of a point.
 QString details(const SpeedPoint& point) {
+    if (!point.measured()) return SpeedPanel::tr("Not measured: %1").arg(QString::fromStdString(point.problem));
     QStringList lines{SpeedPanel::tr("%1 ms (p10 to p90 of %2 passes: %3 to %4), memory %5")
                           .arg(number_text(1e3 * point.seconds))
                           .arg(point.passes)
@@ -30,6 +31,10 @@ QString details(const SpeedPoint& point) {
                                bytes_text(point.peak_bytes)),
                       SpeedPanel::tr("%1 ms at least for the products, at what the device reaches")
                           .arg(number_text(1e3 * point.floor_seconds))};
+    if (point.one_by_one_seconds)
+        lines << SpeedPanel::tr("%1 ms where the host starts the kernels one by one, not as one CUDA graph")
+                     .arg(number_text(1e3 * *point.one_by_one_seconds));
+    if (point.below_floor()) lines << SpeedPanel::tr("Faster than that: the rates were measured while other work ran");
     for (const SpeedShare& share : point.shares)
         lines << QStringLiteral("%1: %2").arg(QString::fromStdString(share.kind), percent_text(share.share));
     return lines.join(u'\n');
@@ -87,29 +92,40 @@ SpeedFigure SpeedPanel::figure() const { return static_cast<SpeedFigure>(figure_
 void SpeedPanel::setStudy(const std::shared_ptr<const SpeedStudy>& study) {
     const bool there = study && !study->runs.empty();
     study_ = there ? study : nullptr;
-    std::ptrdiff_t passes = 0, unsteady = 0;
+    std::ptrdiff_t passes = 0, doubtful = 0;
+    bool stand_ins = false;
+    QStringList problems;
     if (there)
         for (const SpeedRun& run : study->runs) {
-            passes += std::ssize(run.points);
-            unsteady += std::ranges::count_if(run.points, &SpeedPoint::unsteady);
+            passes += std::ranges::count_if(run.points, &SpeedPoint::measured);
+            doubtful += std::ranges::count_if(run.points, [&](const SpeedPoint& point) { return run.doubtful(point); });
+            stand_ins = stand_ins || !run.stand_in().empty();
         }
+    if (there)
+        for (const std::string& problem : study->problems()) problems << QString::fromStdString(problem);
     headline_->setText(!there          ? tr("How fast does the model run?")
-                       : unsteady == 0 ? tr("Speed on %1").arg(device_text(study->provenance.device))
+                       : doubtful == 0 ? tr("Speed on %1").arg(device_text(study->provenance.device))
                                        : tr("Speed on %1, unsteady at %2 of %3 (*)")
                                              .arg(device_text(study->provenance.device))
-                                             .arg(unsteady)
+                                             .arg(doubtful)
                                              .arg(passes));
     const QString integers = there && study->ceilings.integer_operations
                                  ? tr(", %1 GOP/s of integers").arg(rate_text(*study->ceilings.integer_operations))
                                  : QString();
     note_->setText(
-        there ? tr("The device alone: %1 GB/s, %2 GFLOP/s%3. Decode: one token of each of so many sequences, "
+        there ? tr("The device alone, at best: %1 GB/s, %2 GFLOP/s%3. Decode: one token of each of so many sequences, "
                    "behind so many whose keys and values are kept.")
                         .arg(rate_text(study->ceilings.bytes_per_second), rate_text(study->ceilings.float_operations),
                              integers) +
-                    (unsteady == 0 ? QString()
-                                   : tr(" *: passes differ by more than a quarter (p10 to p90): other work was "
-                                        "in the way; measure again when the machine is quiet."))
+                    (stand_ins ? tr(" In brackets: what stands in for kernels that are not there, so these are not "
+                                    "the setting's times.")
+                               : QString()) +
+                    (doubtful == 0
+                         ? QString()
+                         : tr(" *: passes (p10 to p90), or what the device reached alone before and after, differ by "
+                              "more than a quarter, or a pass was faster than its roofline: other work was in the "
+                              "way; measure again when the machine is quiet.")) +
+                    (problems.isEmpty() ? QString() : tr(" Not measured: %1.").arg(problems.join(QStringLiteral("; "))))
               : tr("Passes are timed at several lengths, with the kernels there are on the chosen device."));
     listPasses();
     fill();
@@ -152,13 +168,14 @@ void SpeedPanel::fillPasses() {
     for (int row = 0; row < table_->rowCount(); ++row) {
         const SpeedRun& run = study_->runs[static_cast<std::size_t>(row)];
         int column = 0;
-        table_->put(row, column++, QString::fromStdString(run.name), QString::fromStdString(run.recipe_line));
+        table_->put(row, column++, QString::fromStdString(run.label()), QString::fromStdString(run.recipe_line));
         for (const SpeedPoint& point : run.points)
             table_->put(row, column++,
-                        speed_text(figure(), point) +
-                            (point.unsteady() && speed_spread(figure(), point) ? tr(" *") : QString()),
+                        point.measured()
+                            ? speed_text(figure(), point) + (is_marked(figure(), run, point) ? tr(" *") : QString())
+                            : tr("–"),
                         details(point));
-        table_->put(row, column++, bytes_text(run.weight_bytes));
+        table_->put(row, column++, run.weight_bytes > 0 ? bytes_text(run.weight_bytes) : tr("–"));
         const QString kernels = kernels_of(run);
         table_->put(row, column, kernels, kernels); // at the right end, where it may be out of sight
     }
@@ -168,9 +185,12 @@ void SpeedPanel::fillKinds() {
     const auto pass = static_cast<std::size_t>(std::max(0, pass_->currentIndex()));
     std::vector<FigureTable::Column> columns{{tr("kind of layer"), false, {}}};
     for (const SpeedRun& run : study_->runs)
-        columns.push_back({QString::fromStdString(run.name), true, QString::fromStdString(run.recipe_line)});
+        columns.push_back({QString::fromStdString(run.label()), true, QString::fromStdString(run.recipe_line)});
     columns.push_back({QString(), false, {}}); // takes the room that is left
-    const std::vector<SpeedShare>& kinds = study_->runs.front().points.at(pass).shares;
+    const auto there =
+        std::ranges::find_if(study_->runs, [&](const SpeedRun& run) { return run.points.at(pass).measured(); });
+    const std::vector<SpeedShare> none;
+    const std::vector<SpeedShare>& kinds = there == study_->runs.end() ? none : there->points.at(pass).shares;
     table_->setShape(static_cast<int>(kinds.size()), columns);
     for (int row = 0; row < table_->rowCount(); ++row) {
         const std::string& kind = kinds[static_cast<std::size_t>(row)].kind;

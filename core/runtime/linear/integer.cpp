@@ -17,7 +17,12 @@ std::optional<GemmProblem> problem_of(const QuantizedLinear& quantized, const Li
         return std::nullopt;
     }
     if (!integer_input(*input)) {
-        why = "inputs in " + to_text(input->scheme) + " are no int8 with one scale per token, or one for all";
+        const bool found_over_all =
+            input->scheme.grain().kind == Granularity::Kind::tensor && input->scheme.levels.size() == 1;
+        why = "inputs in " + to_text(input->scheme) +
+              (found_over_all ? " have one scale for all that is found as it runs; int8 with one per token, or with a "
+                                "static one for all, is possible"
+                              : " are not int8 with one scale per token, or a static one for all");
         return std::nullopt;
     }
     std::optional<GemmProblem> problem = product_of(quantized, linear, type, why);
@@ -80,6 +85,7 @@ std::shared_ptr<const LinearOp> integer_op(const QuantizedLinear& quantized, con
     }
     const GemmRow* row = choose_gemm(*table, *problem, why);
     if (row == nullptr) return nullptr;
+    if (row->refuses == no_integer_product) why = "the definition, slower than simulation; " + why; // takes everything
 
     const ProductWeights weights(*problem, quantized, linear, bias, loader);
     at::Tensor packed = aligned_bytes(row->packed_bytes(*problem), device);

@@ -41,7 +41,8 @@ PreparedLinear prepare_linear(ParameterLoader& loader, const Linear& linear, con
         prepared.operation =
             dense_op(loader.load(linear.name + ".weight", weights.weight(linear), type), bias, rounded);
         if (rounded && execution.arithmetic == Arithmetic::integer)
-            prepared.no_integers = "its weights have no codes: 16 bits, or read from a file that was quantized before";
+            prepared.no_integers = "weights without codes: 16 bits, or read from a file that was quantized before; a "
+                                   "recipe that names their scheme too (w=...) gives them some";
         return prepared;
     }
     if (execution.arithmetic == Arithmetic::integer) {

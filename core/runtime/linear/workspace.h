@@ -11,6 +11,7 @@ public:
         : device_(device) {}
     /// At least `bytes`, aligned; what a kernel left at its beginning is still there (gemm.h: counters stay zero).
     [[nodiscard]] void* at_least(std::size_t bytes);
+    void forget() { memory_ = at::Tensor(); } ///< nothing on the device may still use it but in the order of its stream
 
 private:
     Device device_;

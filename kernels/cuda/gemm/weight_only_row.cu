@@ -16,8 +16,7 @@ using weight_only::Layout;
 std::optional<std::string> refuses(const GemmProblem& problem) {
     if (auto reason = no_weight_only_product(problem)) return reason;
     if (auto reason = capability_below(80)) return reason;
-    if (problem.grid->levels != 16)
-        return "weights of " + std::to_string(problem.grid->levels) + " codes; INT4 is known";
+    if (problem.grid->levels != 16) return weights_text(*problem.grid) + "; INT4 is known";
     if (problem.grain == GemmGrain::group && problem.group % weight_only::unit_inputs != 0)
         return "groups of " + std::to_string(problem.group) + "; multiples of 64 are known";
     if (problem.inputs % 8 != 0) return std::to_string(problem.inputs) + " inputs; multiples of 8 are known";

@@ -154,6 +154,23 @@ private Q_SLOTS:
         QVERIFY2(!refused.err.contains("quantized"), refused.err);
     }
 
+    void generateSaysWhatItsSpeedIsOf() {
+        const QStringList words{"generate", "sample-llama", "--recipe", "w=int8/sym/channel a=int8/sym/token",
+                                "--prompt", "It was",       "--tokens", "4",
+                                "--quiet"};
+        const Outcome simulated = run_cli(words);
+        QVERIFY2(simulated.code == 0 && simulated.out.contains("of simulated rounding"), simulated.out);
+        const Outcome integer = run_cli(words + QStringList{"--arithmetic", "integer"});
+        QVERIFY2(integer.out.contains("of integer products") && !integer.out.contains("simulated"), integer.out);
+        // The first two tokens are the warm-up.
+        for (const auto& [tokens, known] : {std::pair{"2", false}, std::pair{"3", true}}) {
+            const json value =
+                run_cli({"generate", "sample-llama", "--prompt", "It was", "--tokens", tokens, "--json", "--quiet"})
+                    .json();
+            QCOMPARE(value.at("continuations").at(0).at("tokens_per_second").is_number(), known);
+        }
+    }
+
     void speedTimesEveryPointAndNamesItsKernels() {
         const Outcome done =
             run_cli({"speed", "sample-llama", "--lengths", "64,16", "--batch", "1,4", "--json", "--quiet"});
@@ -177,6 +194,8 @@ private Q_SLOTS:
             for (const json& use : run.at("kernels"))
                 for (const json& layer : use.at("layers")) kernel_of[layer] = use.at("kernel");
             QCOMPARE(kernel_of.size(), std::size_t{7}); // q k v o gate up down
+            QCOMPARE(run.at("stand_in").is_null(),
+                     kernel_of.at("q") != "simulated" && kernel_of.at("q").find("reference") == std::string::npos);
             std::vector<std::pair<std::string, std::int64_t>> shapes;
             for (const json& point : run.at("points")) {
                 const auto tokens = point.at("tokens").get<std::int64_t>();
@@ -208,6 +227,8 @@ private Q_SLOTS:
                 }
                 QCOMPARE(linears, kernel_of.size());
                 QVERIFY(close(share, 1));
+                QVERIFY(close(point.at("layers_seconds").get<double>(), all));
+                QVERIFY(point.at("problem").is_null() && point.at("one_by_one_seconds").is_null()); // no card
                 QVERIFY(close(point.at("floor_seconds").get<double>(), floor));
             }
             using Shapes = std::vector<std::pair<std::string, std::int64_t>>;
@@ -233,6 +254,10 @@ private Q_SLOTS:
         const Outcome none = run_cli({"speed", "sample-opt", "--batch", "0"});
         QCOMPARE(none.code, 2);
         QVERIFY2(none.err.contains("--batch"), none.err);
+        const Outcome large = run_cli({"speed", "sample-opt", "--batch", "1,65536", "--before", "2000"});
+        QCOMPARE(large.code, 5); // 2 TB of keys and values
+        for (const char* part : {"decode 65536 behind 2000", " TB on cpu", "--batch or --before"})
+            QVERIFY2(large.err.contains(part), large.err);
         const Outcome recipe = run_cli({"speed", "sample-opt", "--recipe", "w=int4/asym/g100"});
         QCOMPARE(recipe.code, 3);
         QVERIFY2(recipe.err.contains("100"), recipe.err);
