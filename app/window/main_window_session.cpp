@@ -273,7 +273,9 @@ QString sentence_of(const Draft::Found& found) {
 /// `kept`: of a quantization that was no run's.
 OfferBar::Piece piece_of(const Draft::Found& found, const std::vector<const Run*>& stopped, const QString& kept) {
     const QString saved = saved_name(found);
-    QString line = time_text(found) + QStringLiteral(" · ");
+    // What tells it from the others comes first: the end has no room in a narrow window.
+    QString line = time_text(found) + QStringLiteral(" · ") + QString::fromStdString(summary_line(found.file.recipe)) +
+                   QStringLiteral(" · ");
     if (!saved.isEmpty()) line += QObject::tr("in %1 · ").arg(saved);
     line += found.contents;
     if (!kept.isEmpty()) line += QStringLiteral(" · ") + kept;

@@ -180,13 +180,13 @@ private Q_SLOTS:
                                          "w=int4/asym/g128 a=int8/sym/token"};
         for (std::size_t i = 0; i < names.size(); ++i) data.runs[i].name = names[i];
         PlotScene scene = perplexity_scene(data);
-        const QString other = "drawn · what the first windows have, 8 of them";
+        const QString other = "drawn · first, 8";
         scene.legend.insert(scene.legend.begin(), {other, {theme::Token::faint, 1}});
         const QStringList forms = shorter_names(names)[1];
         QVERIFY(forms.size() > 2);
         qsizetype before = 0;
         bool between = false;
-        for (int width = 1100; width >= 420; width -= 4) {
+        for (int width = 1100; width >= 240; width -= 4) {
             const QStringList texts = texts_of(lay_out(scene, {}, theme::dark(), {.size = QSizeF(width, 320)}));
             QVERIFY(texts.contains(other));
             const auto form = std::ranges::find_if(forms, [&](const QString& text) { return texts.contains(text); });

@@ -388,7 +388,11 @@ void SchemeEditor::focusWanted() {
     if (!hasMethod(name)) return; // it was refused, or something else was chosen meanwhile
     for (const StageField& stage : stages_)
         if (stage.stage == method(name)->stage)
-            if (QWidget* editor = stage.params->editor(setting)) editor->setFocus(Qt::ShortcutFocusReason);
+            if (QWidget* editor = stage.params->editor(setting)) {
+                for (QWidget* made : {static_cast<QWidget*>(stage.params), editor})
+                    made->show(); // or it takes no focus yet
+                editor->setFocus(Qt::ShortcutFocusReason);
+            }
 }
 
 void SchemeEditor::fieldChosen(const Field& field, int item) {
