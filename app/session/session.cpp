@@ -24,8 +24,8 @@ Recipe starting_recipe(const Model& model) {
 
 Session::Session(QObject* parent, RunJournal journal)
     : QObject(parent)
-    , jobs_(this)
     , what_ifs_(this)
+    , jobs_(this)
     , decision_journal_(journal)
     , runs_(jobs_, std::move(journal), this) {
     connect(&runs_, &RunList::changed, this, &Session::runsChanged);

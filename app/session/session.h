@@ -364,9 +364,9 @@ private:
     void checkExported(const std::shared_ptr<const QuantizedModel>& quantized, const QString& folder,
                        const QString& said);
 
+    WhatIfService what_ifs_; ///< outlives the jobs, one of which keeps it quiet
     JobRunner jobs_;
     std::shared_ptr<Keeper> caches_ = std::make_shared<Keeper>(); ///< large, and never before what somebody made
-    WhatIfService what_ifs_;
     DecisionJournal decision_journal_;
     RunList runs_;
     OpenedModel opened_;

@@ -316,7 +316,8 @@ void Session::measureSpeed(const SpeedSpec& spec) {
     });
     jobs_.submit<SpeedStudy>(
         request(QStringLiteral("speed"), tr("Measure speed"), {}, 0),
-        [spec, opened = opened_, offer = partial.handle()](JobContext& ctx) {
+        [spec, opened = opened_, offer = partial.handle(), what_ifs = &what_ifs_](JobContext& ctx) {
+            const WhatIfService::Quiet quiet(*what_ifs); // they would take the processors from what is timed
             Workbench work;
             work.adopt(opened);
             return measure_speed(work, spec, ctx, offer);

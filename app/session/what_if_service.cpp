@@ -93,6 +93,20 @@ bool WhatIfService::takesLong(const Request& request) const {
     return !fits && rows > first_rows && linear.out_features() * linear.in_features() * rows >= long_product_;
 }
 
+WhatIfService::Quiet::Quiet(WhatIfService& service)
+    : service_(service) {
+    const std::lock_guard lock(service_.mutex_);
+    ++service_.quiet_;
+}
+
+WhatIfService::Quiet::~Quiet() {
+    {
+        const std::lock_guard lock(service_.mutex_);
+        --service_.quiet_;
+    }
+    service_.wake_.notify_all();
+}
+
 void WhatIfService::wantWeights(LayerId layer) {
     if (weights_.contains(layer)) return;
     {
@@ -142,7 +156,8 @@ void WhatIfService::loop(std::stop_token stop) {
         int generation = 0;
         {
             std::unique_lock lock(mutex_);
-            if (!wake_.wait(lock, stop, [this] { return !wanted_.empty() || wanted_weights_; })) return;
+            if (!wake_.wait(lock, stop, [this] { return quiet_ == 0 && (!wanted_.empty() || wanted_weights_); }))
+                return;
             weights = std::exchange(wanted_weights_, std::nullopt);
             if (!weights) {
                 request = std::move(wanted_.back());

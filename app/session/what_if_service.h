@@ -56,6 +56,18 @@ public:
     [[nodiscard]] std::shared_ptr<const WhatIf> find(LayerId layer, const SchemeChoice& choice, bool full) const;
     /// Why the last attempt for this layer and choice failed; empty: it did not.
     [[nodiscard]] QString problem(LayerId layer, const SchemeChoice& choice) const;
+    /// While one lives nothing new is begun: for what is timed. From any thread; not beyond the service.
+    class Quiet {
+    public:
+        explicit Quiet(WhatIfService& service);
+        ~Quiet();
+        Quiet(const Quiet&) = delete;
+        Quiet& operator=(const Quiet&) = delete;
+
+    private:
+        WhatIfService& service_;
+    };
+
     /// Nothing is wanted and every answer has been delivered.
     [[nodiscard]] bool idle() const;
 
@@ -100,6 +112,7 @@ private:
     std::optional<LayerId> wanted_weights_;
     int under_way_ = 0; // begun, and not delivered to the GUI thread
     int generation_ = 0;
+    int quiet_ = 0;
     std::jthread thread_; // last
 };
 

@@ -319,6 +319,13 @@ void MainWindow::showPalette() {
     for (std::size_t i = 0; i < names.size(); ++i)
         items.push_back({PaletteItem::Kind::run, names[i].whole(), tr("run"),
                          [this, id = session_.runs()[i].id] { runs_->selectRuns({id}); }});
+    // The figures of the layers, explained; chosen, they are in the table.
+    const QAbstractItemModel& figures = *layers_->table()->model();
+    for (int column = 0; column < figures.columnCount(); ++column)
+        if (const QString about = figures.headerData(column, Qt::Horizontal, Qt::ToolTipRole).toString();
+            !about.isEmpty())
+            items.push_back({PaletteItem::Kind::help, whole_heading(figures, column), tr("in the table of layers"),
+                             [this, column] { layers_->showColumn(column); }, about});
     if (session_.model()) addChoices(items);
     items.insert(items.end(), steps.begin(), steps.end());
     auto* palette = new CommandPalette(std::move(items), this);
@@ -339,6 +346,14 @@ void MainWindow::addChoices(std::vector<PaletteItem>& items) {
             change(*recipe_->editor());
         };
     };
+    for (const SchemeEditor::Offer& offer : recipe_->editor()->offers())
+        items.push_back({PaletteItem::Kind::command,
+                         tr("%1: %2").arg(offer.field, offer.item),
+                         tr("for the selection"),
+                         in_form([choose = offer.choose](SchemeEditor&) { choose(); }),
+                         {},
+                         {},
+                         not_now});
     const std::vector<MethodEntry> methods = method_entries();
     for (const MethodEntry& method : methods)
         items.push_back({PaletteItem::Kind::command,

@@ -387,7 +387,11 @@ void RecipePresenter::refreshAdvice() {
     panel_.advice()->setRows(rows, measured);
 }
 
-void RecipePresenter::refreshWhatIf() { panel_.setWhatIf(what_if_table(session_)); }
+void RecipePresenter::refreshWhatIf() {
+    const auto layer = session_.model() ? session_.primary() : std::nullopt;
+    panel_.setLinear(layer ? QString::fromStdString(session_.model()->linear(*layer).short_name) : QString());
+    panel_.setWhatIf(what_if_table(session_));
+}
 
 // What cannot be read yet is said under the text and changes nothing: somebody is still typing.
 void RecipePresenter::textEdited(const QString& text) {

@@ -62,6 +62,22 @@ private Q_SLOTS:
         for (const Linear& linear : opened_.model->linears()) QVERIFY(service.find(linear.id, choice_, false));
     }
 
+    void nothing_is_begun_while_something_is_timed() {
+        WhatIfService service;
+        service.setSource(opened_.model, stats_);
+        const LayerId layer = opened_.model->linears().front().id;
+        {
+            const WhatIfService::Quiet quiet(service);
+            service.want({{layer, choice_, true}});
+            service.wantWeights(layer);
+            QTest::qWait(500);
+            QVERIFY(!service.find(layer, choice_, true) && !service.weights(layer));
+            QVERIFY(!service.idle());
+        }
+        QTRY_VERIFY_WITH_TIMEOUT(service.idle(), 30'000);
+        QVERIFY(service.find(layer, choice_, true) && service.weights(layer));
+    }
+
     /// Where all rows would take long: the weight's figures first, then the output's from a few rows, then from all.
     void a_long_answer_comes_in_three() {
         WhatIfService service(nullptr, 1);

@@ -309,6 +309,16 @@ private Q_SLOTS:
         const QJsonArray lines = QJsonDocument::fromJson(table_as(TableFormat::json, *panel.table()).toUtf8()).array();
         QCOMPARE(lines.size(), 1);
         QCOMPARE(lines[0].toObject()["PPL"].toDouble(), 50.12345);
+        // Data hold what has no room on the screen as well; a table to be read is what one sees.
+        const int bits = [&] {
+            int column = 0;
+            while (panel.table()->model()->headerData(column, Qt::Horizontal).toString() != "bits") ++column;
+            return column;
+        }();
+        panel.table()->setColumnHidden(bits, true);
+        QVERIFY(table_as(TableFormat::csv, *panel.table()).section('\n', 0, 0).contains("bits"));
+        QVERIFY(table_as(TableFormat::json, *panel.table()).contains("\"bits\""));
+        QVERIFY(!table_as(TableFormat::markdown, *panel.table()).contains("bits"));
     }
 
     void rule_patterns_are_readable_beside_long_words() {

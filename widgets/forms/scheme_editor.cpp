@@ -374,6 +374,18 @@ bool SchemeEditor::hasMethod(const QString& name) const {
            });
 }
 
+std::vector<SchemeEditor::Offer> SchemeEditor::offers() {
+    std::vector<Offer> all;
+    for (Field* field : {&weights_, &grain_, &zero_, &input_})
+        for (int item = field->box->property("mixed").toBool() ? 1 : 0; item < field->box->count(); ++item)
+            all.push_back({field->label->text(), field->box->itemText(item),
+                           [this, field, item = field->box->itemData(item).toString()] {
+                               // Found anew: the layers may agree by now, and a first line be gone.
+                               if (const int at = field->box->findData(item); at >= 0) fieldChosen(*field, at);
+                           }});
+    return all;
+}
+
 void SchemeEditor::showSetting(const QString& name, const std::string& setting) {
     if (!method(name) || shown_.empty()) return;
     wanted_ = {name, setting};

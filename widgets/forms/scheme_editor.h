@@ -37,6 +37,12 @@ public:
 
     /// As if somebody had chosen it in the form: for all layers that setChoices named.
     void chooseMethod(const QString& name);
+    /// What the boxes of the number formats, grain, zero point and inputs offer, to be chosen likewise.
+    struct Offer {
+        QString field, item; ///< "grain", "group of 64"
+        std::function<void()> choose;
+    };
+    [[nodiscard]] std::vector<Offer> offers();
     /// Whether all layers that setChoices named have it.
     [[nodiscard]] bool hasMethod(const QString& name) const;
     /// The field of one of its settings (ParamSpec::name) has the focus; the method is chosen where it is not yet.

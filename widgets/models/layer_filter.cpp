@@ -263,6 +263,7 @@ void LayerFilterProxy::settle() {
 void LayerFilterProxy::setFilterLine(const QString& line) {
     filter_ = LayerFilter::parse(line);
     invalidateFilter();
+    settle(); // rows that come back are put behind the others, not in their order
 }
 
 QVariant LayerFilterProxy::data(const QModelIndex& index, int role) const {

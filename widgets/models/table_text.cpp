@@ -82,11 +82,12 @@ std::vector<int> counting(int count) {
     return numbers;
 }
 
-Part part_of(const QTableView& view) {
+/// `all_columns`: also those that are not shown, by choice or for want of room.
+Part part_of(const QTableView& view, bool all_columns) {
     Part part{*view.model(), {}, {}};
     for (int visual = 0; visual < view.horizontalHeader()->count(); ++visual) {
         const int logical = view.horizontalHeader()->logicalIndex(visual);
-        if (!view.isColumnHidden(logical)) part.columns.push_back(logical);
+        if (all_columns || !view.isColumnHidden(logical)) part.columns.push_back(logical);
     }
     if (view.selectionModel())
         for (const QModelIndex& index : view.selectionModel()->selectedRows()) part.rows.push_back(index.row());
@@ -113,7 +114,7 @@ QString csv_of(const QAbstractItemModel& model) {
 }
 
 QString table_as(TableFormat format, const QTableView& view) {
-    const Part part = part_of(view);
+    const Part part = part_of(view, format != TableFormat::markdown); // which is what one sees
     switch (format) {
     case TableFormat::markdown:
         return as_markdown(part);

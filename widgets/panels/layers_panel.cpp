@@ -291,6 +291,15 @@ void LayersPanel::chooseSchemeWords() {
     model_->showSchemes(form);
 }
 
+void LayersPanel::showColumn(int column) {
+    QAction* offered = table_->horizontalHeader()->actions().at(column);
+    if (!offered->isChecked()) offered->setChecked(true);
+    wanted_.insert(column);
+    fitColumns();
+    table_->scrollTo(table_->model()->index(0, column));
+    table_->setFocus();
+}
+
 // What went for want of room comes back when there is some.
 void LayersPanel::showTickedColumns() {
     const QHeaderView& columns = *table_->horizontalHeader();

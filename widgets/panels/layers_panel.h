@@ -42,7 +42,8 @@ public:
     [[nodiscard]] std::vector<LayerId> matching() const;
     [[nodiscard]] std::vector<LayerId> inSight() const; ///< of the rows that can be seen now, from the top
     [[nodiscard]] QTableView* table() const { return table_; }
-    void resetColumns(); ///< as if nobody had drawn a width or ticked a column
+    void showColumn(int column); ///< a LayerTableModel::Column, also where there is little room
+    void resetColumns();         ///< as if nobody had drawn a width or ticked a column
 
 Q_SIGNALS:
     void selectionChanged(const std::vector<graticule::LayerId>& layers);

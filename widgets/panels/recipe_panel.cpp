@@ -15,6 +15,7 @@
 #include <QtWidgets/QVBoxLayout>
 #include <algorithm>
 
+#include "widgets/panels/elided_label.h"
 #include "widgets/panels/panel_header.h"
 #include "widgets/theme/theme.h"
 
@@ -47,6 +48,7 @@ RecipePanel::RecipePanel(QWidget* parent)
     : QWidget(parent)
     , header_(new PanelHeader(tr("Recipe"), this))
     , editor_(new SchemeEditor)
+    , linear_(new ElidedLabel)
     , card_(new WhatIfCard)
     , rules_(new RulesView)
     , advice_(new AdviceView)
@@ -69,6 +71,8 @@ RecipePanel::RecipePanel(QWidget* parent)
         row->addWidget(widget);
         column->addLayout(row);
     };
+    linear_->setProperty("role", "secondary");
+    linear_->hide();
     // What is wrong stands where somebody looks who has just changed something.
     diagnostics_->setWordWrap(true);
     diagnostics_->setAlignment(Qt::AlignTop); // or a line too many is cut above and below
@@ -83,6 +87,7 @@ RecipePanel::RecipePanel(QWidget* parent)
     column->addWidget(editor_);
     column->addWidget(rule_line());
     add(section_label(tr("What if, on this linear")));
+    add(linear_);
     add(card_);
     column->addWidget(rule_line());
     add(section_label(tr("Rules, last match wins; ✓ here")));
@@ -207,6 +212,10 @@ void RecipePanel::holdPlace() {
 }
 
 void RecipePanel::setSelectionText(const QString& text, const QString& help) { header_->setSubtitle(text, help); }
+void RecipePanel::setLinear(const QString& name) {
+    linear_->setText(name);
+    linear_->setVisible(!name.isEmpty());
+}
 void RecipePanel::setWhatIf(const WhatIfTable& table) { card_->setTable(table); }
 void RecipePanel::setRules(const std::vector<RuleRow>& rows) { rules_->setRows(rows); }
 void RecipePanel::setPredicted(const QString& text) { predicted_->setText(text); }

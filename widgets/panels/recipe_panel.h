@@ -20,6 +20,7 @@ class QVBoxLayout;
 
 namespace graticule {
 
+class ElidedLabel;
 class PanelHeader;
 
 class RecipePanel final : public QWidget {
@@ -34,6 +35,7 @@ public:
     [[nodiscard]] QToolButton* redoButton() const { return redo_; }
 
     void setSelectionText(const QString& text, const QString& help);
+    void setLinear(const QString& name); ///< that the card is of; empty: none
     void setWhatIf(const WhatIfTable& table);
     void setRules(const std::vector<RuleRow>& rows);
     /// The whole recipe as the text that a person keeps (core/recipe/recipe_text.h), and as JSON.
@@ -62,6 +64,7 @@ private:
 
     PanelHeader* header_;
     SchemeEditor* editor_;
+    ElidedLabel* linear_;
     WhatIfCard* card_;
     RulesView* rules_;
     AdviceView* advice_;

@@ -126,8 +126,12 @@ QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QComboBo
   border-color: @accent; }
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: @faint; background: @header; }
 QLineEdit[edited="true"], QComboBox[edited="true"], QSpinBox[edited="true"], QDoubleSpinBox[edited="true"] { border-color: @levels; }
+QLineEdit[edited="true"]:focus, QComboBox[edited="true"]:focus, QSpinBox[edited="true"]:focus, QDoubleSpinBox[edited="true"]:focus {
+  border-color: @accent; }
 QLineEdit[invalid="true"], QComboBox[invalid="true"], QSpinBox[invalid="true"], QDoubleSpinBox[invalid="true"],
 QPlainTextEdit[invalid="true"] { border-color: @underflow; }
+QLineEdit[invalid="true"]:focus, QComboBox[invalid="true"]:focus, QSpinBox[invalid="true"]:focus, QDoubleSpinBox[invalid="true"]:focus,
+QPlainTextEdit[invalid="true"]:focus { border-width: 2px; }
 QLineEdit[mono="true"], QPlainTextEdit[mono="true"], QTextEdit[mono="true"] { font-family: "JetBrains Mono"; font-size: 12px; }
 QComboBox[compact="true"] { padding: 1px 8px; min-height: 18px; }
 QComboBox::drop-down { border: none; width: 22px; subcontrol-origin: padding; subcontrol-position: right center; }
