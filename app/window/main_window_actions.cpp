@@ -351,7 +351,7 @@ void MainWindow::addChoices(std::vector<PaletteItem>& items) {
                          tr("%1: %2").arg(offer.field, offer.item),
                          tr("for the selection"),
                          in_form([choose = offer.choose](SchemeEditor&) { choose(); }),
-                         {},
+                         offer.help,
                          {},
                          not_now});
     const std::vector<MethodEntry> methods = method_entries();

@@ -48,6 +48,9 @@ private Q_SLOTS:
         row("theme", {"Theme: Dark", "Theme: Light"});
         row("scale", {"Text size"});
         row("export", {"Save session", "Save plot", "Export"}); // the last of them not now
+        row("? sqnr", {"output SQNR, dB", "basis"});
+        row("grain group 64", {"grain: group of 64"});
+        row("dint4", {"weights: dINT4"});
         row("report", {"Write problem report", "Write report"});
     }
     void what_is_meant_is_found() {

@@ -379,6 +379,7 @@ std::vector<SchemeEditor::Offer> SchemeEditor::offers() {
     for (Field* field : {&weights_, &grain_, &zero_, &input_})
         for (int item = field->box->property("mixed").toBool() ? 1 : 0; item < field->box->count(); ++item)
             all.push_back({field->label->text(), field->box->itemText(item),
+                           field->label->toolTip().section(u'\n', 0, 0),
                            [this, field, item = field->box->itemData(item).toString()] {
                                // Found anew: the layers may agree by now, and a first line be gone.
                                if (const int at = field->box->findData(item); at >= 0) fieldChosen(*field, at);

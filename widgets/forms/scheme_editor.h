@@ -40,6 +40,7 @@ public:
     /// What the boxes of the number formats, grain, zero point and inputs offer, to be chosen likewise.
     struct Offer {
         QString field, item; ///< "grain", "group of 64"
+        QString help;        ///< of the field, one line
         std::function<void()> choose;
     };
     [[nodiscard]] std::vector<Offer> offers();
