@@ -110,10 +110,12 @@ void add_basis(WhatIfTable& table, const Session& session, const LayerFigures& c
         table.basis += QObject::tr(" (took %1)").arg(duration_text(candidate.report->seconds));
     for (const LayerFigures* figures : {&current, &candidate}) {
         if (!figures->doubtful()) continue;
-        table.warning = QObject::tr("Only %1 rows for the %2 inputs that the method fits to: not to be trusted. "
-                                    "Calibrate on more tokens, or quantize to measure it.")
-                            .arg(figures->report->rows_fitted)
-                            .arg(linear.in_features());
+        const QString only = figures->estimated()
+                                 ? QObject::tr("Only %1 rows for the %2 inputs that the method fits to: not to be "
+                                               "trusted. Calibrate on more tokens, or quantize to measure it.")
+                                 : QObject::tr("Measured on only %1 tokens for the %2 inputs that the method fits to, "
+                                               "and fitted to them: not to be trusted. Calibrate on more tokens.");
+        table.warning = only.arg(figures->report->rows_fitted).arg(linear.in_features());
     }
     if (!table.warning.isEmpty()) // a doubtful figure is no reason for green
         for (WhatIfRow& row : table.rows) row.better = 0;

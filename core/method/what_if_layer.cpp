@@ -210,10 +210,6 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
         if (fold) add_to_report(*fold, outcome.quantized.report);
         outcome.quantized.report.estimated = true;
         if (fits) outcome.quantized.report.rows_fitted = rows.fitted.values.size(0);
-        const MethodStep* rounding = step_of(choice, Stage::round);
-        outcome.quantized.report.too_few_rows = rounding != nullptr &&
-                                                find_method(rounding->method)->needs == Needs::samples &&
-                                                rows.fitted.values.size(0) < linear.in_features();
         if (choice.scheme.weight) result.weight_in_steps = solvers::histogram_of(outcome.steps);
         result.quantized = std::move(outcome.quantized);
         return result;

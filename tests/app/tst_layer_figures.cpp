@@ -71,7 +71,13 @@ private Q_SLOTS:
         const LayerFigures after = figures_of(session_, layer_, choice);
         QVERIFY(!after.estimated());
         QCOMPARE(*after.report->output_sqnr_db, measured);
+        // 128 tokens for 1024 inputs are too few for a run as well, and it is scored on the tokens it was fitted to.
+        QVERIFY(after.doubtful());
+        QCOMPARE(after.report->rows_fitted, 128);
+        QVERIFY(after.report->method_note.find("128 tokens, fewer than its 1024 inputs") != std::string::npos);
+        QVERIFY(what_if_table(session_).warning.startsWith(QStringLiteral("Measured on only 128 tokens")));
         const LayerRow row = layer_rows(session_)[index_of(layer_)];
+        QVERIFY(row.doubtful);
         QVERIFY(!row.estimated);
         QCOMPARE(*row.sqnr_db, measured);
         QCOMPARE(row.basis, QStringLiteral("measured, calibrated 2 × 64"));
