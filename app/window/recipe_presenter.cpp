@@ -10,6 +10,7 @@
 #include "app/session/run_names.h"
 #include "app/window/table_rows.h"
 #include "core/method/method.h"
+#include "core/method/what_if_layer.h"
 #include "core/recipe/hardware_cost.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
@@ -86,6 +87,13 @@ bool fits_to_rows(const SchemeChoice& choice) {
     const MethodStep* step = step_of(choice, Stage::round);
     const MethodRow* row = step ? find_method(step->method) : nullptr;
     return row && row->needs == Needs::samples;
+}
+
+// Two figures that are not to be held against each other: the tip says why.
+void leave_apart(WhatIfRow& row, const QString& why) {
+    row.delta.clear();
+    row.better = 0;
+    row.tip += QStringLiteral(". ") + why;
 }
 
 // What a fit left of the rows it was made on, beside what another fit left of rows that it has not seen.
@@ -174,6 +182,9 @@ WhatIfTable what_if_table(const Session& session) {
         row.current = short_text(before_rms);
         row.candidate = short_text(now_rms);
         row.delta = before_rms > 0 ? signed_text(100 * (now_rms / before_rms - 1), 0) + QObject::tr(" %") : QString();
+        if (!same_input_units(*session.model(), *layer, before, now))
+            leave_apart(row, QObject::tr("No Δ: the two scale the input's channels differently before it is quantized, "
+                                         "so that their errors are in different units"));
         table.rows.push_back(std::move(row));
     }
     const double weights = double(linear.out_features()) * double(linear.in_features());

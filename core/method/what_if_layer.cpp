@@ -30,6 +30,14 @@ const FoldSite* fold_site_of(const Model& model, LayerId layer) {
     return nullptr;
 }
 
+/// The transform, where it scales the layer's input.
+Chosen<Transform> scaling_of(const Model& model, LayerId layer, const SchemeChoice& choice) {
+    const auto transform = chosen<Transform>(choice);
+    const FoldSite* site = fold_site_of(model, layer);
+    if (!transform || site == nullptr || !scale_fits(*site, model)) return {};
+    return transform.method->applies(*site, transform.params()) ? transform : Chosen<Transform>();
+}
+
 /// Rows of inputs on the device, and on the host which sample each is of.
 struct Rows {
     at::Tensor values, samples;
@@ -98,10 +106,9 @@ InputMap rotated_before(const Model& model, const Linear& linear, const std::opt
 std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, const Rows& rows, LayerId layer,
                                        const SchemeChoice& choice, const InputMap& before, Inputs& inputs,
                                        const Device& device) {
-    const auto transform = chosen<Transform>(choice);
+    const auto transform = scaling_of(model, layer, choice);
+    if (!transform) return std::nullopt;
     const FoldSite* site = fold_site_of(model, layer);
-    if (!transform || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
-    if (!transform.method->applies(*site, transform.params())) return std::nullopt;
     LayerChoices choices(model.linears().size());
     for (const LayerId id : site->consumers) choices[index_of(id)] = choice;
     FoldRequest request = fold_request(*site, choices, transform.params(), device, [&](LayerId id) {
@@ -214,6 +221,19 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
         result.quantized = std::move(outcome.quantized);
         return result;
     });
+}
+
+bool same_input_units(const Model& model, LayerId layer, const SchemeChoice& one, const SchemeChoice& other) {
+    const auto rotated_stream = [&](const SchemeChoice& choice) { // its norms' factors are no longer in the input
+        const auto rotation = hadamard_of(choice, model.linear(layer), model);
+        return rotation && rotation->residual;
+    };
+    if (one == other) return true;
+    if (rotated_stream(one) != rotated_stream(other)) return false;
+    const auto here = scaling_of(model, layer, one), there = scaling_of(model, layer, other);
+    if (!here || !there) return !here && !there;
+    return here.row == there.row && here.row->needs != Needs::samples &&
+           complete_params(*here.row, here.params()) == complete_params(*there.row, there.params());
 }
 
 } // namespace graticule

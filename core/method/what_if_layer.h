@@ -36,4 +36,10 @@ private:
     std::unique_ptr<State> state_;
 };
 
+/// Whether the layer's input, as it is quantized, is in the same units under both: divided by the same scales, or by
+/// none. Of scales that are searched it is not known beforehand, so only under equal choices. Every method name must be
+/// known.
+[[nodiscard]] bool same_input_units(const Model& model, LayerId layer, const SchemeChoice& one,
+                                    const SchemeChoice& other);
+
 } // namespace graticule

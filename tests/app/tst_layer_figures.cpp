@@ -1,6 +1,7 @@
 // Numbers that must not contradict each other: what a run measured outranks what a what-if estimates, and every place
 // says which of the two it shows.
 #include <QtTest/QTest>
+#include <algorithm>
 #include <cmath>
 
 #include "app/session/layer_figures.h"
@@ -18,6 +19,11 @@ Recipe recipe_of(const char* line) {
     recipe.defaults = parse_scheme_line(line);
     recipe.calibration = testing::short_calibration();
     return recipe;
+}
+
+const WhatIfRow* row_of(const WhatIfTable& table, const char* name) {
+    const auto found = std::ranges::find(table.rows, QString::fromLatin1(name), &WhatIfRow::name);
+    return found == table.rows.end() ? nullptr : &*found;
 }
 
 const LayerReport& measured_by(const Session& session, LayerId layer) {
@@ -183,6 +189,27 @@ private Q_SLOTS:
         QVERIFY(table.warning.contains(QString::number(linear.in_features())));
         for (const WhatIfRow& row : table.rows) QCOMPARE(row.better, 0);
         QVERIFY(layer_rows(session_)[index_of(layer_)].doubtful);
+    }
+
+    /// SmoothQuant divides the input of fc1 by its scales, and does not reach fc2.
+    void input_errors_in_other_units_have_no_difference() {
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/token"), QStringLiteral("test"));
+        session_.quantize();
+        QTRY_VERIFY_WITH_TIMEOUT(!session_.jobs().busy(), 240'000);
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/token smoothquant"), QStringLiteral("test"));
+        for (const bool reached : {true, false}) {
+            session_.select({session_.model()->find_linear(reached ? "layers.0.fc1" : "layers.0.fc2").value()});
+            QTRY_VERIFY_WITH_TIMEOUT(row_of(what_if_table(session_), "input RMS error") != nullptr, 120'000);
+            QTRY_VERIFY_WITH_TIMEOUT(session_.whatIfs().idle(), 120'000);
+            const WhatIfTable table = what_if_table(session_);
+            const WhatIfRow& row = *row_of(table, "input RMS error");
+            QCOMPARE(row.delta.isEmpty(), reached);
+            QCOMPARE(row.tip.contains(QStringLiteral("different units")), reached);
+            QCOMPARE(row.current == row.candidate, !reached);
+            QVERIFY(row.better == 0);
+            QVERIFY(!table.rows.front().delta.isEmpty()); // decibels of the output have no unit
+        }
+        session_.select({layer_});
     }
 
     void sources_add_up_to_the_error() {
