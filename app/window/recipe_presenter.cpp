@@ -78,15 +78,10 @@ void add_sources(WhatIfTable& table, const LayerReport& a, const LayerReport& b)
                          .tip = QObject::tr("What this source would make alone, in % of the mean squared output error "
                                             "E[(ŷ−y)²]. With the cross term the parts add up to 100 %; where errors "
                                             "cancel, as GPTQ has them do, single parts are above 100 %"),
-                         .shorter = qt_text(source.shorter)},
+                         .shorter = qt_text(source.shorter),
+                         .scored = true},
                         before, now, 1, 0, 0));
     }
-}
-
-bool fits_to_rows(const SchemeChoice& choice) {
-    const MethodStep* step = step_of(choice, Stage::round);
-    const MethodRow* row = step ? find_method(step->method) : nullptr;
-    return row && row->needs == Needs::samples;
 }
 
 // Two figures that are not to be held against each other: the tip says why.
@@ -100,7 +95,7 @@ void leave_apart(WhatIfRow& row, const QString& why) {
 void leave_unlike_apart(WhatIfTable& table, const LayerFigures& measured, const SchemeChoice& measured_choice,
                         const LayerFigures& estimated) {
     if (measured.estimated() || !estimated.estimated() || estimated.report->rows_fitted == 0 ||
-        !fits_to_rows(measured_choice))
+        !fits_rounding(measured_choice))
         return;
     table.warning =
         QObject::tr("The measured one was fitted to the rows it is scored on, the other was not: the two are "
@@ -139,7 +134,7 @@ WhatIfTable what_if_table(const Session& session) {
     }
     const SchemeChoice now = session.choiceFor(*layer, session.recipeRules()),
                        before = session.choiceFor(*layer, session.referenceRules());
-    const LayerFigures answer = figures_of(session, *layer, now), current = figures_of(session, *layer, before);
+    const auto [current, answer, same_rows] = compared_figures(session, *layer, before, now);
     if ((!answer || !current) && !session.statsComplete()) { // what was measured needs none
         table.note = QObject::tr("Calibrate first: the answer comes from the inputs that calibration keeps.");
         return table;
@@ -160,9 +155,12 @@ WhatIfTable what_if_table(const Session& session) {
     // Of what a method makes of the weights, so it depends on the rows that one is fitted to.
     const auto figure_row = [&](Figure figure, const QString& tip, int digits, int higher_is_better) {
         const FigureWords& words = words_of(figure);
-        table.rows.push_back(
-            compare_row({.name = qt_text(words.label), .tip = tip, .shorter = qt_text(words.brief), .fitted = true},
-                        words.of(a), words.of(b), digits, higher_is_better, 0.1));
+        table.rows.push_back(compare_row({.name = qt_text(words.label),
+                                          .tip = tip,
+                                          .shorter = qt_text(words.brief),
+                                          .fitted = true,
+                                          .scored = figure == Figure::output_sqnr},
+                                         words.of(a), words.of(b), digits, higher_is_better, 0.1));
     };
     figure_row(Figure::output_sqnr,
                QObject::tr("10 log10(E[y²] / E[(ŷ−y)²]) of the linear's output, weights and input quantized. "
@@ -174,7 +172,8 @@ WhatIfTable what_if_table(const Session& session) {
         const double before_rms = std::sqrt(*a.input_mse), now_rms = std::sqrt(*b.input_mse);
         WhatIfRow row = compare_row({.name = QObject::tr("input RMS error"),
                                      .tip = QObject::tr("Root of the mean squared error of the quantized input"),
-                                     .shorter = QObject::tr("input RMS")},
+                                     .shorter = QObject::tr("input RMS"),
+                                     .scored = true},
                                     before_rms, now_rms, 4, -1, 0.01 * before_rms);
         const auto short_text = [](double rms) { // as wide as the other figures
             return rms >= 0.01 || rms == 0 ? fixed_text(rms, 4) : exponent_text(rms, 2);
@@ -205,6 +204,12 @@ WhatIfTable what_if_table(const Session& session) {
         unit_row(QObject::tr("unit power"), &MacUnit::power);
     }
     add_sources(table, a, b);
+    if (!same_rows)
+        for (WhatIfRow& row : table.rows)
+            if (row.scored && !row.delta.isEmpty())
+                leave_apart(row,
+                            QObject::tr("No Δ: the two are means over different rows of the input, which are named "
+                                        "below"));
     leave_unlike_apart(table, current, before, answer);
     leave_unlike_apart(table, answer, now, current);
     add_basis(table, session, current, answer, linear);

@@ -124,20 +124,16 @@ std::optional<FoldResult> search_scale(const Model& model, const SiteStats& stat
 }
 
 /// The rows that calibration kept. A method that looks at inputs fits itself to those it sees, so every fourth row is
-/// held out for the score; other methods are scored on all.
+/// held out for the score; other methods see all, and are scored on all or, beside such a one, on the same.
 struct KeptRows {
     Rows fitted, scored;
 };
-KeptRows split_rows(const Rows& kept, bool fits) {
+KeptRows split_rows(const Rows& kept, bool fits, ScoredOn scored_on) {
     const std::int64_t count = kept.values.size(0);
-    if (!fits || count < 8) return {kept, kept};
+    if (count < 8 || (!fits && scored_on == ScoredOn::all_seen)) return {kept, kept};
     const at::Tensor held_out = at::arange(count, at::kLong).remainder(4) == 3;
-    return {kept.pick(held_out.logical_not().nonzero().flatten()), kept.pick(held_out.nonzero().flatten())};
-}
-
-bool uses_samples(const SchemeChoice& choice) {
-    return std::any_of(choice.steps.begin(), choice.steps.end(),
-                       [](const MethodStep& step) { return find_method(step.method)->needs == Needs::samples; });
+    return {fits ? kept.pick(held_out.logical_not().nonzero().flatten()) : kept,
+            kept.pick(held_out.nonzero().flatten())};
 }
 
 } // namespace
@@ -152,7 +148,8 @@ struct WhatIfLayers::State {
             stream = c10::impl::VirtualGuardImpl(at::kCUDA).getStreamFromGlobalPool(torch_device(device));
     }
 
-    WhatIfLayer answer(LayerId layer, const SchemeChoice& choice, std::int64_t count, bool weight_alone);
+    WhatIfLayer answer(LayerId layer, const SchemeChoice& choice, std::int64_t count, ScoredOn scored_on,
+                       bool weight_alone);
 
     std::shared_ptr<const Model> model;
     std::shared_ptr<const ActivationStats> stats;
@@ -166,8 +163,8 @@ WhatIfLayers::WhatIfLayers(std::shared_ptr<const Model> model, std::shared_ptr<c
     : state_(std::make_unique<State>(std::move(model), std::move(stats), device)) {}
 WhatIfLayers::~WhatIfLayers() = default;
 
-WhatIfLayer WhatIfLayers::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows) {
-    return state_->answer(layer, choice, rows, false);
+WhatIfLayer WhatIfLayers::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows, ScoredOn scored_on) {
+    return state_->answer(layer, choice, rows, scored_on, false);
 }
 
 WhatIfLayer WhatIfLayers::of_weight(LayerId layer, const SchemeChoice& choice) {
@@ -176,11 +173,11 @@ WhatIfLayer WhatIfLayers::of_weight(LayerId layer, const SchemeChoice& choice) {
             counted->quantized.report.estimated = true;
             return std::move(*counted);
         }
-    return state_->answer(layer, choice, 0, true);
+    return state_->answer(layer, choice, 0, ScoredOn::all_seen, true);
 }
 
 WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choice, std::int64_t count,
-                                        bool weight_alone) {
+                                        ScoredOn scored_on, bool weight_alone) {
     const TorchScope scope(device);
     std::optional<c10::StreamGuard> aside;
     if (stream) aside.emplace(*stream);
@@ -191,7 +188,7 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
         const InputMap before = rotated_before(*model, linear, rotation, inputs);
         const bool fits = uses_samples(choice);
         GRATICULE_ASSERT(!fits || !weight_alone, "a method that looks at inputs has to see some");
-        const KeptRows rows = split_rows(inputs.rows(statistics, linear, count), fits);
+        const KeptRows rows = split_rows(inputs.rows(statistics, linear, count), fits, scored_on);
         const std::optional<FoldResult> fold =
             search_scale(*model, statistics, rows.fitted, layer, choice, before, inputs, device);
         LinearJob job{.linear = linear,

@@ -90,6 +90,10 @@ struct LayerReport {
     double seconds = 0;
 };
 
+/// Which of the kept rows that a what-if sees it is scored on, where its methods fit themselves to none. One that fits
+/// itself holds rows out and is scored on those; so is another that is to be compared with it.
+enum class ScoredOn : std::uint8_t { all_seen, held_out };
+
 /// What is said of shares of these layers' errors, as the end of a sentence: "they add up to 100 %", and where one is
 /// above that (errors_cancel), how.
 [[nodiscard]] std::string shares_note(std::span<const LayerReport* const> reports);

@@ -212,6 +212,29 @@ private Q_SLOTS:
         session_.select({layer_});
     }
 
+    /// A fit holds rows out for its score; what it is compared with is scored on those as well, though it was measured.
+    void both_columns_are_of_the_same_rows() {
+        QVERIFY(session_.reference() == recipe_of("w=int4/asym/channel a=int8/sym/token"));
+        for (const char* line : {"w=int4/asym/channel a=int8/sym/token gptq:block=32",
+                                 "w=int4/asym/channel a=int8/sym/token awq:grid=3"}) {
+            session_.setRecipe(recipe_of(line), QStringLiteral("test"));
+            const SchemeChoice now = session_.choiceFor(layer_, session_.recipeRules()),
+                               before = session_.choiceFor(layer_, session_.referenceRules());
+            QTRY_VERIFY_WITH_TIMEOUT(session_.whatIfs().idle() && figures_of(session_, layer_, now), 120'000);
+            QVERIFY(!figures_of(session_, layer_, before).estimated());
+            const ComparedFigures both = compared_figures(session_, layer_, before, now);
+            QVERIFY(both.same_rows && both.now.held_out() && both.before.estimated());
+            QCOMPARE(both.before.report->rows_scored, both.now.report->rows_scored);
+            QVERIFY(both.before.report->rows_scored < figures_of(session_, layer_, before).report->rows_scored);
+            const WhatIfTable table = what_if_table(session_);
+            QVERIFY(!table.rows.front().delta.isEmpty());
+            QVERIFY2(table.basis.contains(QStringLiteral("from %1 rows").arg(both.before.report->rows_scored)),
+                     qPrintable(table.basis));
+            if (QByteArray(line).contains("gptq")) // AWQ may scale the input
+                QCOMPARE(row_of(table, "input RMS error")->current, row_of(table, "input RMS error")->candidate);
+        }
+    }
+
     void sources_add_up_to_the_error() {
         for (const char* line : {"w=int4/asym/channel a=int8/sym/token", "w=int3/sym/channel a=int4/sym/tensor/static",
                                  "a=int8/sym/token", "w=int4/asym/channel"}) {
